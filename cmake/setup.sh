@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs the Debian packages of cmake/packages.txt that are missing: setup.sh build|test
+# "test" is everything, "build" what building and running need. Root, or sudo, only when one is missing.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+want=${1:-build}
+case $want in
+  build) pick='$2 == "build"' ;;
+  test) pick='$2 == "build" || $2 == "test"' ;;
+  *) echo "setup.sh: unknown set '$want': use build or test" >&2; exit 64 ;;
+esac
+
+command -v dpkg-query >/dev/null 2>&1 || {
+  echo "setup.sh: this is not Debian: install the packages of $here/packages.txt by hand" >&2
+  exit 69
+}
+missing=
+for package in $(awk "!/^#/ && NF && ($pick) { print \$1 }" "$here/packages.txt"); do
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+    missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+root=
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null 2>&1 || {
+    echo "setup.sh: need root or sudo to install:$missing" >&2
+    exit 77
+  }
+  root=sudo
+fi
+echo "setup.sh: installing$missing" >&2
+$root apt-get update -qq >&2 || echo "setup.sh: apt-get update failed: going on with the lists at hand" >&2
+for package in $missing; do
+  [ -n "$(apt-cache show --no-all-versions "$package" 2>/dev/null)" ] || {
+    echo "setup.sh: Debian has no package '$package' for this system: check /etc/apt/sources.list*" >&2
+    exit 69
+  }
+done
+# shellcheck disable=SC2086
+$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 || {
+  echo "setup.sh: apt-get could not install:$missing: see its message above" >&2
+  exit 69
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * paxect/plugin.h - what the paxect host and a plugin say to each other.  (life cycle and version rules:
+ * ABI.md)
+ *
+ * Plain C, header only. A plugin is a shared object NAME.so that exports one function, paxect_plugin_query.
+ *
+ * Conventions
+ *  1. The host owns threads, signals, time and the process; a plugin starts none of its own that outlive
+ * `stop`, installs no signal handler, and never calls exit or abort.
+ *  2. Each instance has one thread, the instance thread. The host makes all calls to an instance on it, from
+ *     create to destroy, and never two at once. Tags: [instance] on the instance thread only; [any] on any
+ * thread.
+ *  3. Strings and arrays are borrowed: what a function returns stays valid until the next call on the same
+ *     instance or service; what is passed in, during the call. No ownership crosses.
+ *  4. Structures begin with `struct_size`: the size that the side which fills it knows. A reader never looks
+ * past it. Fields are only ever added at the end.
+ *  5. No exception crosses, either way: each side catches everything of its own.
+ *  6. Functions that can fail return a paxect_plugin_status; its values are exit statuses of the host
+ * command.
+ */
+#ifndef PAXECT_PLUGIN_H
+#define PAXECT_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A plugin runs in a host with the same MAJOR and the same or a higher MINOR. */
+#define PAXECT_PLUGIN_ABI_MAJOR 1
+#define PAXECT_PLUGIN_ABI_MINOR 0
+/* Both in one number, as paxect_plugin_query receives it. */
+#define PAXECT_PLUGIN_ABI ((uint32_t)PAXECT_PLUGIN_ABI_MAJOR << 16 | (uint32_t)PAXECT_PLUGIN_ABI_MINOR)
+#define PAXECT_PLUGIN_MAGIC 0x4c505850u /* "PXPL" */
+
+#if defined(__GNUC__)
+#define PAXECT_PLUGIN_EXPORT __attribute__((visibility("default")))
+#else
+#define PAXECT_PLUGIN_EXPORT
+#endif
+
+typedef int32_t paxect_plugin_status;
+enum {
+  PAXECT_PLUGIN_OK = 0,
+  PAXECT_PLUGIN_INCOMPLETE = 1, /* an outcome, not a failure: something was blocked or is still pending */
+  PAXECT_PLUGIN_USAGE = 64,     /* arguments that make no sense */
+  PAXECT_PLUGIN_INTERNAL = 70,  /* a defect, or an exception caught at the border */
+  PAXECT_PLUGIN_BUSY = 75,      /* held by another process: try again later */
+  PAXECT_PLUGIN_CONFIG = 78     /* settings or a policy that cannot be used */
+};
+
+/* ---- What the host offers ------------------------------------------------------------------------------ */
+
+/* One per instance, valid from create until destroy has returned. */
+typedef struct paxect_host {
+  size_t struct_size;
+  uint32_t abi; /* PAXECT_PLUGIN_ABI of the host */
+  void* opaque; /* the host's own */
+  /* The service of this id, a pointer to the structure named beside the id, or NULL when this host has none.
+   * Valid as long as the host. [any] */
+  const void* (*service)(const struct paxect_host* host, const char* id);
+} paxect_host;
+
+#define PAXECT_SERVICE_LOG "paxect.log/1" /* paxect_log_service */
+enum { PAXECT_LOG_DEBUG = 0, PAXECT_LOG_INFO = 1, PAXECT_LOG_WARN = 2, PAXECT_LOG_ERROR = 3 };
+typedef struct paxect_log_service {
+  size_t struct_size;
+  /* One line for the operator, without the newline; control characters are escaped by the host, which puts
+   * the instance's name before it. [any] */
+  void (*write)(const paxect_host* host, int32_t level, const char* message);
+} paxect_log_service;
+
+#define PAXECT_SERVICE_CLOCK "paxect.clock/1" /* paxect_clock_service */
+typedef struct paxect_clock_service {
+  size_t struct_size;
+  /* Nanoseconds on a clock that never goes back, the one that wake_at_ns is on. [any] */
+  uint64_t (*monotonic_ns)(const paxect_host* host);
+  /* Nanoseconds since 1970-01-01 00:00:00 UTC; may jump. [any] */
+  int64_t (*realtime_ns)(const paxect_host* host);
+} paxect_clock_service;
+
+#define PAXECT_SERVICE_RUN "paxect.run/1" /* paxect_run_service */
+typedef struct paxect_run_service {
+  size_t struct_size;
+  /* Not 0 once the host was asked to stop: long work in `step` looks at it and comes back soon. [any] */
+  int32_t (*stop_requested)(const paxect_host* host);
+  /* Not 0 when the host runs with --once: `step` says PAXECT_STEP_DONE when nothing is ready any more. [any]
+   */
+  int32_t (*once)(const paxect_host* host);
+} paxect_run_service;
+
+#define PAXECT_SERVICE_CONFIG "paxect.config/1" /* paxect_config_service */
+enum {
+  PAXECT_ORIGIN_NONE = 0,
+  PAXECT_ORIGIN_FILE = 1,        /* the instance's section of the config file */
+  PAXECT_ORIGIN_ENVIRONMENT = 2, /* PAXECT_SECTION_KEY */
+  PAXECT_ORIGIN_COMMAND_LINE = 3 /* --set SECTION.KEY=VALUE */
+};
+typedef struct paxect_config_service {
+  size_t struct_size;
+  /* The name of the instance, which is that of its section. [instance] */
+  const char* (*instance_name)(const paxect_host* host);
+  /* The value of a key, from the strongest origin that has it: command line, environment, file. NULL when
+   * none has. `origin`, if not NULL, receives PAXECT_ORIGIN_*. [instance] */
+  const char* (*get)(const paxect_host* host, const char* key, int32_t* origin);
+  /* The index-th key that the file or the command line gives for this instance, or NULL past the last: for
+   * finding the ones that the plugin does not know. [instance] */
+  const char* (*key_at)(const paxect_host* host, uint32_t index);
+  /* Where a key's value comes from, in words: "paxect.conf:12", "PAXECT_LINK_MODE", "--set link.mode";
+   * "default" when nothing gives it. [instance] */
+  const char* (*describe)(const paxect_host* host, const char* key);
+} paxect_config_service;
+
+/* ---- What a plugin offers ------------------------------------------------------------------------------ */
+
+typedef struct paxect_plugin_instance paxect_plugin_instance; /* the plugin's own */
+
+enum {
+  PAXECT_STEP_AGAIN = 0, /* more work is ready: call again at once */
+  PAXECT_STEP_WAIT = 1,  /* call again at wake_at_ns, or when a watch is readable */
+  PAXECT_STEP_DONE = 2   /* nothing more to do: stop the instance; `outcome` becomes the exit status */
+};
+
+typedef struct paxect_watch {
+  int32_t fd;
+  int16_t events; /* as poll(2) takes them */
+  int16_t reserved;
+} paxect_watch;
+
+/* Filled by `step`; the host sets struct_size and zeroes the rest before each call. */
+typedef struct paxect_step {
+  size_t struct_size;
+  int32_t state;               /* PAXECT_STEP_* */
+  int32_t outcome;             /* with DONE: PAXECT_PLUGIN_OK or PAXECT_PLUGIN_INCOMPLETE */
+  uint64_t wake_at_ns;         /* with WAIT: on the monotonic clock; UINT64_MAX: no time */
+  const paxect_watch* watches; /* with WAIT: descriptors of the plugin's; borrowed until the next call */
+  uint32_t watch_count;
+  uint32_t reserved;
+} paxect_step;
+
+typedef struct paxect_plugin_descriptor {
+  /* Frozen for all versions: what a host needs to refuse a plugin it cannot run. */
+  uint32_t magic;       /* PAXECT_PLUGIN_MAGIC */
+  uint16_t abi_major;   /* PAXECT_PLUGIN_ABI_MAJOR */
+  uint16_t abi_minor;   /* PAXECT_PLUGIN_ABI_MINOR */
+  uint32_t struct_size; /* sizeof(paxect_plugin_descriptor) */
+  uint32_t reserved;
+
+  const char* name;    /* as in its file name */
+  const char* version; /* the plugin's own, "1.0.0" */
+  const char* summary; /* one line, for `paxect plugins` */
+
+  /* Life cycle. Each is called once and in this order for an instance, but for step; destroy also after a
+   * create that succeeded and any later failure, stop also after a start that failed. All [instance]. */
+
+  /* A new instance. Keeps `host`; reads nothing yet. */
+  paxect_plugin_status (*create)(const paxect_host* host, paxect_plugin_instance** out);
+  /* Reads and checks every setting. Changes nothing outside the process: `paxect check` ends here. */
+  paxect_plugin_status (*init)(paxect_plugin_instance* instance);
+  /* Takes what it needs: directories, locks, descriptors. */
+  paxect_plugin_status (*start)(paxect_plugin_instance* instance);
+  /* Does a bounded piece of work and says when it wants to be called next. A failure stops the instance. */
+  paxect_plugin_status (*step)(paxect_plugin_instance* instance, paxect_step* result);
+  /* Finishes or cleanly abandons what is in hand, and gives back what start took. */
+  void (*stop)(paxect_plugin_instance* instance);
+  /* Frees the instance. NULL does nothing. */
+  void (*destroy)(paxect_plugin_instance* instance);
+  /* One line about the last failure, "" when there was none. */
+  const char* (*error)(paxect_plugin_instance* instance);
+
+  /* A further interface of the plugin by id, or NULL when it has none of that id. [any] */
+  const void* (*extension)(const char* id);
+} paxect_plugin_descriptor;
+
+/* The one function a plugin exports. Returns its descriptor, static and the same at every call, or NULL if it
+ * cannot run with `host_abi` and rather says nothing. No side effects. [any] */
+typedef const paxect_plugin_descriptor* (*paxect_plugin_query_function)(uint32_t host_abi);
+PAXECT_PLUGIN_EXPORT const paxect_plugin_descriptor* paxect_plugin_query(uint32_t host_abi);
+#define PAXECT_PLUGIN_QUERY_SYMBOL "paxect_plugin_query"
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PAXECT_PLUGIN_H */

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * paxect/core.h - make, check and read .freq v42 containers.  (format: FORMAT.md)
+ *
+ * Conventions
+ *  1. Handles are opaque. Whoever creates one frees it; freeing NULL does nothing.
+ *  2. Every function that can fail returns a paxect_status: 0 is success. Their values never change.
+ *  3. The text, byte offset and frame number of a failure are kept in the handle it happened on, never
+ *     globally. A handle that has failed gives the same failure again until it is reset.
+ *  4. Threads: different handles may be used by different threads at once. One handle must not be used by
+ *     two threads at a time; it may move from one thread to another between calls. A handle may run worker
+ *     threads of its own (PAXECT_PARAM_THREADS); callbacks are only ever called on the thread that is inside
+ *     a function of the handle.
+ *  5. Ownership: pointers passed in are read during the call only, except for callbacks with their `opaque`
+ *     and the allocator, which must stay valid as long as the handle has them. Strings returned by a handle
+ *     stay valid until the next call on it; other strings are static.
+ *  6. Sizes and offsets are in bytes, counted from 0. Frame numbers count from 0 in the order in which frames
+ *     stand in the container, extension frames included.
+ *  7. Structures begin with `struct_size`, which the caller sets to sizeof the structure it knows; the
+ *     library never writes past it. Reserved fields are 0.
+ *  8. Options are set one by one with *_set_parameter and are checked at once against bounds that can be
+ * asked for. They last across reset.
+ *  9. Nothing C++ crosses this border, no exception leaves it, and no function of it calls exit or abort.
+ * 10. Signals: the library installs no handler and writes to no descriptor that it was not given.
+ */
+#ifndef PAXECT_CORE_H
+#define PAXECT_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define PAXECT_CORE_API __attribute__((visibility("default")))
+#else
+#define PAXECT_CORE_API
+#endif
+
+/* ---- Versions ------------------------------------------------------------------------------------------ */
+
+#define PAXECT_CORE_VERSION_MAJOR 1
+#define PAXECT_CORE_VERSION_MINOR 0
+#define PAXECT_CORE_VERSION_PATCH 0
+/* MAJOR * 10000 + MINOR * 100 + PATCH, as paxect_core_version_number gives it for the library. */
+#define PAXECT_CORE_VERSION_NUMBER \
+  (PAXECT_CORE_VERSION_MAJOR * 10000 + PAXECT_CORE_VERSION_MINOR * 100 + PAXECT_CORE_VERSION_PATCH)
+
+/* The version of the library that is loaded. Any thread. */
+PAXECT_CORE_API uint32_t paxect_core_version_number(void);
+/* The same as "MAJOR.MINOR.PATCH"; static. Any thread. */
+PAXECT_CORE_API const char* paxect_core_version_string(void);
+/* The version of the libzstd that is loaded, e.g. 10504 and "1.5.4"; static. It is part of what determines
+ * the bytes of a container. Any thread. */
+PAXECT_CORE_API uint32_t paxect_core_zstd_version_number(void);
+PAXECT_CORE_API const char* paxect_core_zstd_version_string(void);
+
+/* ---- Status -------------------------------------------------------------------------------------------- */
+
+/* Values are pinned; the gaps are for later ones. A value not listed is to be treated as a failure. */
+typedef int32_t paxect_status;
+enum {
+  PAXECT_OK = 0,
+
+  /* the call */
+  PAXECT_ERROR_ARGUMENT = 10,         /* a NULL, a struct_size or a pointer that the function does not take */
+  PAXECT_ERROR_PARAMETER = 11,        /* unknown parameter, or a value out of its bounds */
+  PAXECT_ERROR_SEQUENCE = 12,         /* a call that is not possible now, such as write after finish */
+  PAXECT_ERROR_BUFFER_TOO_SMALL = 13, /* the destination cannot hold the result */
+  PAXECT_ERROR_MEMORY = 14,           /* out of memory */
+  PAXECT_ERROR_CANCELLED = 15,        /* the progress callback asked to stop */
+  PAXECT_ERROR_INTERNAL = 19,         /* a defect of this library */
+
+  /* files, descriptors and callbacks */
+  PAXECT_ERROR_OPEN = 30,      /* a file cannot be opened or created */
+  PAXECT_ERROR_READ = 31,      /* reading failed */
+  PAXECT_ERROR_WRITE = 32,     /* writing failed */
+  PAXECT_ERROR_SAME_FILE = 33, /* input and output are one file */
+  PAXECT_ERROR_SOURCE = 34,    /* the source callback failed */
+  PAXECT_ERROR_SINK = 35,      /* the sink callback failed */
+
+  /* structure of a container */
+  PAXECT_ERROR_MAGIC = 50,        /* not a .freq container */
+  PAXECT_ERROR_VERSION = 51,      /* a container of another version */
+  PAXECT_ERROR_HEADER = 52,       /* a header field out of range */
+  PAXECT_ERROR_TRUNCATED = 53,    /* the data ends too early */
+  PAXECT_ERROR_FRAME_HEADER = 54, /* a frame header field out of range */
+  PAXECT_ERROR_PAYLOAD = 55,      /* a payload that is not exactly one zstd frame of the declared length */
+  PAXECT_ERROR_DECOMPRESS = 56,   /* a frame that does not decompress */
+  PAXECT_ERROR_CRC = 57,          /* a frame whose CRC-32 differs */
+  PAXECT_ERROR_COUNTS = 58,       /* the footer's totals differ from what was found */
+  PAXECT_ERROR_TRAILING = 59,     /* data after the footer, such as a second container */
+  PAXECT_ERROR_EXTENSION = 60,    /* an empty frame that is no well-formed extension frame */
+  PAXECT_ERROR_LIMIT = 61,        /* a frame larger than PAXECT_PARAM_MAX_FRAME allows */
+
+  /* the whole */
+  PAXECT_ERROR_DIGEST = 70 /* the SHA-256 of the data differs from the footer's */
+};
+
+/* "PAXECT_ERROR_CRC" for PAXECT_ERROR_CRC; "PAXECT_ERROR_UNKNOWN" for a value not listed. Static. Any thread.
+ */
+PAXECT_CORE_API const char* paxect_status_name(paxect_status status);
+/* The exit status that the paxect-core command gives for it: 0, 2 (digest), 3 (files, callbacks, memory,
+ * cancel), 4 (structure), 64 (argument, parameter) or 70 (internal). Any thread. */
+PAXECT_CORE_API int32_t paxect_status_exit_code(paxect_status status);
+
+/* ---- Memory -------------------------------------------------------------------------------------------- */
+
+/* Where a handle takes its own state and its data buffers from. `allocate` returns memory aligned for any
+ * object, or NULL; `release` takes NULL. Both are called from the handle's worker threads too. What libzstd
+ * and libcrypto keep for themselves comes from malloc: their stable interfaces offer nothing else. */
+typedef struct paxect_allocator {
+  size_t struct_size;
+  void* opaque;
+  void* (*allocate)(void* opaque, size_t size);
+  void (*release)(void* opaque, void* memory);
+} paxect_allocator;
+
+/* ---- Callbacks ----------------------------------------------------------------------------------------- */
+
+/* Takes `size` bytes, at least 1. 0: go on; anything else: stop with PAXECT_ERROR_SINK. `data` is valid
+ * during the call only. */
+typedef int32_t (*paxect_sink)(void* opaque, const void* data, size_t size);
+/* Puts up to `capacity` bytes into `buffer` and their number into `*size`; 0 bytes is the end of the data.
+ * 0: go on; anything else: stop with PAXECT_ERROR_SOURCE. */
+typedef int32_t (*paxect_source)(void* opaque, void* buffer, size_t capacity, size_t* size);
+/* Called after about every frame with the bytes read and written so far. 0: go on; anything else: stop with
+ * PAXECT_ERROR_CANCELLED. */
+typedef int32_t (*paxect_progress)(void* opaque, uint64_t bytes_in, uint64_t bytes_out);
+
+/* ---- Parameters ---------------------------------------------------------------------------------------- */
+
+typedef int32_t paxect_parameter;
+enum {
+  /* encoder: these, with the libzstd version, determine the bytes of the container */
+  PAXECT_PARAM_LEVEL = 100,      /* zstd level, -7 to 22; 5 */
+  PAXECT_PARAM_FRAME_SIZE = 101, /* uncompressed bytes per frame, 1 to 4294967295; 1048576 */
+  PAXECT_PARAM_CHANNELS = 102,   /* 1 to 8, or 0 for "auto", which means 4; 1 */
+  PAXECT_PARAM_MAPPING = 103,    /* PAXECT_MAPPING_*, metadata only; 0 */
+  PAXECT_PARAM_VERIFY = 104,     /* 0 or 1: sets the VERIFY flag, metadata only; 0 */
+
+  /* decoder */
+  PAXECT_PARAM_MAX_FRAME = 200,      /* largest frame to accept, in uncompressed bytes; 1073741824 */
+  PAXECT_PARAM_CONTAINER_SIZE = 201, /* size of the whole container when known, so that a length that runs out
+                                        of it is refused where it is declared; 0: not known; 0 */
+
+  /* both */
+  PAXECT_PARAM_THREADS =
+      300,                /* threads to work with, the caller's own included, 1 to 256; 0: one per core; 0 */
+  PAXECT_PARAM_SYNC = 301 /* 0 or 1: *_path makes its output durable (fsync of file and directory) before it
+                             returns; 0 */
+};
+
+enum { PAXECT_MAPPING_VIRTUAL = 0, PAXECT_MAPPING_U16 = 1 };
+enum { PAXECT_CHANNELS_AUTO = 0 };
+enum { PAXECT_FLAG_VERIFY = 1, PAXECT_FLAG_MULTICHANNEL = 2 };
+
+/* Bounds and default of a parameter, inclusive. PAXECT_ERROR_PARAMETER when there is no such parameter. Any
+ * of the pointers may be NULL. Any thread. */
+PAXECT_CORE_API paxect_status paxect_parameter_bounds(paxect_parameter parameter, int64_t* minimum,
+                                                      int64_t* maximum, int64_t* standard);
+
+/* ---- Results ------------------------------------------------------------------------------------------- */
+
+/* What a container says of itself, and what an encoder or decoder has handled. */
+typedef struct paxect_container_info {
+  size_t struct_size;
+  /* header */
+  uint32_t version; /* 42 */
+  uint32_t flags;   /* PAXECT_FLAG_* and whatever other bits were set */
+  uint32_t mapping;
+  int32_t level;
+  uint32_t frame_size;
+  uint32_t channels;
+  /* footer */
+  uint64_t total_size;   /* bytes of original data */
+  uint64_t total_frames; /* extension frames included */
+  uint8_t sha256[32];    /* of the original data */
+  /* whole */
+  uint64_t container_size;
+} paxect_container_info;
+
+/* Reads header and footer of a container in a seekable file without reading its frames. The header is checked
+ * as a decoder does; whether the footer tells the truth is not known before decoding. The file offset does
+ * not move. `fd` stays the caller's. `message`, if not NULL, receives up to `message_capacity` bytes of error
+ * text, terminated. Any thread. Errors: ARGUMENT, READ, MAGIC, VERSION, HEADER, TRUNCATED. */
+PAXECT_CORE_API paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* message,
+                                                  size_t message_capacity);
+
+/* ---- Encoder ------------------------------------------------------------------------------------------- */
+
+typedef struct paxect_encoder paxect_encoder;
+
+/* A new encoder with the default parameters and no callbacks. `allocator` may be NULL for malloc and free;
+ * its fields are copied. Errors: ARGUMENT, MEMORY. */
+PAXECT_CORE_API paxect_status paxect_encoder_create(const paxect_allocator* allocator, paxect_encoder** out);
+/* Frees it with all it holds; work in progress is abandoned. */
+PAXECT_CORE_API void paxect_encoder_free(paxect_encoder* encoder);
+/* Makes the encoder ready for a new container, whatever state it is in. Parameters, callbacks and buffers
+ * stay. */
+PAXECT_CORE_API paxect_status paxect_encoder_reset(paxect_encoder* encoder);
+/* Errors: PARAMETER, which leaves everything as it was and the handle usable; SEQUENCE after the first write.
+ */
+PAXECT_CORE_API paxect_status paxect_encoder_set_parameter(paxect_encoder* encoder,
+                                                           paxect_parameter parameter, int64_t value);
+/* Where the container goes when data is pushed. */
+PAXECT_CORE_API paxect_status paxect_encoder_set_sink(paxect_encoder* encoder, paxect_sink sink,
+                                                      void* opaque);
+/* NULL: none. */
+PAXECT_CORE_API paxect_status paxect_encoder_set_progress(paxect_encoder* encoder, paxect_progress progress,
+                                                          void* opaque);
+/* The most memory in bytes that the handle will use with its parameters for an input of `input_size` bytes
+ * (UINT64_MAX: not known), what libzstd keeps for it included. */
+PAXECT_CORE_API uint64_t paxect_encoder_memory(const paxect_encoder* encoder, uint64_t input_size);
+
+/* Push: any number of writes of any size, then finish. The data is copied, and written to the sink in order
+ * as frames are done. Nothing is written to the sink before the first call. Errors: SEQUENCE (no sink, or
+ * after finish), SINK, CANCELLED, MEMORY. */
+PAXECT_CORE_API paxect_status paxect_encoder_write(paxect_encoder* encoder, const void* data, size_t size);
+PAXECT_CORE_API paxect_status paxect_encoder_finish(paxect_encoder* encoder);
+/* Pull: reads the source to its end and finishes. No write may have come before. Errors: those of write,
+ * SOURCE. */
+PAXECT_CORE_API paxect_status paxect_encoder_run(paxect_encoder* encoder, paxect_source source, void* opaque);
+
+/* The size of the largest container that encode_buffer can make of `size` bytes with the encoder's
+ * parameters; UINT64_MAX if that is more than 64 bits hold. */
+PAXECT_CORE_API uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size);
+/* Whole container in memory; resets the encoder first and leaves its sink as it was. Errors:
+ * BUFFER_TOO_SMALL, CANCELLED, MEMORY. `*container_size` is set on success only. */
+PAXECT_CORE_API paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* data,
+                                                           size_t size, void* container, size_t capacity,
+                                                           size_t* container_size);
+/* Whole file; resets the encoder first and leaves its sink as it was. "-" is standard input or output. The
+ * output is atomic: it appears under its name complete or not at all, what stood there before stays untouched
+ * on any failure, and no temporary file remains. An output that exists and is no regular file (a device, a
+ * FIFO) is written to directly. Errors: OPEN, READ, WRITE, SAME_FILE, CANCELLED, MEMORY. */
+PAXECT_CORE_API paxect_status paxect_encoder_encode_path(paxect_encoder* encoder, const char* input,
+                                                         const char* output);
+
+/* What was made: complete after finish, else what stands so far. Errors: ARGUMENT. */
+PAXECT_CORE_API paxect_status paxect_encoder_info(const paxect_encoder* encoder, paxect_container_info* info);
+/* The failure that the encoder is in; "", 0, 0 when there is none. The offset is in the input. */
+PAXECT_CORE_API const char* paxect_encoder_error_message(const paxect_encoder* encoder);
+PAXECT_CORE_API uint64_t paxect_encoder_error_offset(const paxect_encoder* encoder);
+PAXECT_CORE_API uint64_t paxect_encoder_error_frame(const paxect_encoder* encoder);
+
+/* ---- Decoder ------------------------------------------------------------------------------------------- */
+
+/* Every check of FORMAT.md is made, always: the VERIFY flag changes nothing. Frames reach the sink in order,
+ * each one after its own CRC-32 was checked; that the data as a whole is right is known only when finish (or
+ * run, or a one-call function) returns PAXECT_OK, and until then the output must not be trusted. */
+typedef struct paxect_decoder paxect_decoder;
+
+/* As for the encoder. */
+PAXECT_CORE_API paxect_status paxect_decoder_create(const paxect_allocator* allocator, paxect_decoder** out);
+PAXECT_CORE_API void paxect_decoder_free(paxect_decoder* decoder);
+PAXECT_CORE_API paxect_status paxect_decoder_reset(paxect_decoder* decoder);
+PAXECT_CORE_API paxect_status paxect_decoder_set_parameter(paxect_decoder* decoder,
+                                                           paxect_parameter parameter, int64_t value);
+PAXECT_CORE_API paxect_status paxect_decoder_set_sink(paxect_decoder* decoder, paxect_sink sink,
+                                                      void* opaque);
+PAXECT_CORE_API paxect_status paxect_decoder_set_progress(paxect_decoder* decoder, paxect_progress progress,
+                                                          void* opaque);
+/* The most memory in bytes that the handle will use for containers of this frame size (header field; see
+ * paxect_read_info_fd), what libzstd keeps for it included. */
+PAXECT_CORE_API uint64_t paxect_decoder_memory(const paxect_decoder* decoder, uint32_t frame_size);
+
+/* Push: any number of writes of any size, then finish, which checks the footer. Errors: SEQUENCE, SINK,
+ * CANCELLED, MEMORY, LIMIT, and all of the structure and of the whole. */
+PAXECT_CORE_API paxect_status paxect_decoder_write(paxect_decoder* decoder, const void* data, size_t size);
+PAXECT_CORE_API paxect_status paxect_decoder_finish(paxect_decoder* decoder);
+/* Pull: reads the source to its end and finishes. No write may have come before. Errors: those of write,
+ * SOURCE. */
+PAXECT_CORE_API paxect_status paxect_decoder_run(paxect_decoder* decoder, paxect_source source, void* opaque);
+
+/* Whole container in memory to whole data in memory; resets first. On failure the contents of `data` are
+ * unspecified and must not be used. `*size` is set on success only. Errors: BUFFER_TOO_SMALL and those of
+ * write. */
+PAXECT_CORE_API paxect_status paxect_decoder_decode_buffer(paxect_decoder* decoder, const void* container,
+                                                           size_t container_size, void* data, size_t capacity,
+                                                           size_t* size);
+/* Whole file; resets first; "-" and the output as for paxect_encoder_encode_path, so that nothing stands
+ * under the output's name before everything was checked. Standard output receives frames as they are checked.
+ */
+PAXECT_CORE_API paxect_status paxect_decoder_decode_path(paxect_decoder* decoder, const char* input,
+                                                         const char* output);
+
+/* Header and, after finish, footer of the container; totals so far before that. Errors: ARGUMENT. */
+PAXECT_CORE_API paxect_status paxect_decoder_info(const paxect_decoder* decoder, paxect_container_info* info);
+/* The failure that the decoder is in; "", 0, 0 when there is none. The offset is in the container. */
+PAXECT_CORE_API const char* paxect_decoder_error_message(const paxect_decoder* decoder);
+PAXECT_CORE_API uint64_t paxect_decoder_error_offset(const paxect_decoder* decoder);
+PAXECT_CORE_API uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PAXECT_CORE_H */
