@@ -1,0 +1,13 @@
+# What lets others find an installed libpaxect_core: a CMake package and a pkg-config file, both relocatable.
+include(CMakePackageConfigHelpers)
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/paxect_core")
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/paxect_core-config.cmake.in"
+  "${PROJECT_BINARY_DIR}/paxect_core-config.cmake" INSTALL_DESTINATION "${package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/paxect_core-config-version.cmake"
+  COMPATIBILITY SameMajorVersion)
+install(EXPORT paxect_core FILE paxect_core-targets.cmake NAMESPACE paxect:: DESTINATION "${package_dir}")
+install(FILES "${PROJECT_BINARY_DIR}/paxect_core-config.cmake"
+  "${PROJECT_BINARY_DIR}/paxect_core-config-version.cmake" DESTINATION "${package_dir}")
+
+configure_file("${PROJECT_SOURCE_DIR}/cmake/paxect_core.pc.in" "${PROJECT_BINARY_DIR}/paxect_core.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/paxect_core.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -1,0 +1,361 @@
+#include "decoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <string>
+
+namespace paxect::core {
+namespace {
+
+constexpr std::size_t kReadSize = std::size_t{1} << 20;
+
+std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads} + 2; }
+
+// What a frame that does not hold water is called when its header reads like a footer: the container ended
+// there.
+Status trailing(std::uint64_t footer_offset, std::uint64_t frames) {
+  return {PAXECT_ERROR_TRAILING, footer_offset + kFooterSize, frames,
+          "data after the footer, which ends at byte " + std::to_string(footer_offset + kFooterSize) +
+              ": a second container or something else was appended; one file holds one container"};
+}
+
+}  // namespace
+
+void Decoder::Worker::operator()(Job& job) noexcept {
+  try {
+    job.status = check_payload(job.header, job.payload.data());
+    if (job.status.ok() && job.data == nullptr) {
+      if (!job.output.reserve(job.header.ulen)) {
+        job.status = failure(PAXECT_ERROR_MEMORY,
+                             "out of memory for a frame of " + std::to_string(job.header.ulen) + " bytes");
+        return;
+      }
+      job.data = job.output.data();
+    }
+    if (job.status.ok()) job.status = decompressor.decompress(job.header, job.payload.data(), job.data);
+  } catch (...) {
+    job.status = Status{PAXECT_ERROR_MEMORY, 0, 0, {}};
+  }
+}
+
+void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
+  abandon();
+  parameters_ = parameters;
+  callbacks_ = callbacks;
+  unsigned threads = parameters.threads();
+  if (pipeline_ == nullptr || pipeline_->threads() != threads) {
+    pipeline_.reset();
+    pipeline_ = std::make_unique<Pipeline>(threads, slots_for(threads), [this] { return Job(allocator_); });
+  }
+  digest_.reset();
+  header_ = {};
+  footer_ = {};
+  held_size_ = 0;
+  state_ = State::kHeader;
+  gathered_size_ = 0;
+  offset_ = 0;
+  frame_offset_ = 0;
+  frames_ = 0;
+  data_size_ = 0;
+  taken_ = 0;
+  memory_ = {};
+  in_memory_ = false;
+  bytes_in_ = 0;
+  bytes_out_ = 0;
+}
+
+void Decoder::begin_in_memory(const Parameters& parameters, const Callbacks& callbacks,
+                              std::span<std::uint8_t> out) {
+  begin(parameters, callbacks);
+  memory_ = out;
+  in_memory_ = true;
+}
+
+void Decoder::abandon() {
+  if (pipeline_ != nullptr) pipeline_->abandon();
+}
+
+std::uint64_t Decoder::memory(const Parameters& parameters, std::uint64_t frame_size) {
+  std::uint64_t frame = std::min(frame_size, parameters.max_frame());
+  unsigned threads = parameters.threads();
+  return slots_for(threads) * (frame + payload_bound(frame)) + threads * decompressor_memory() + kReadSize;
+}
+
+Status Decoder::write(std::span<const std::uint8_t> data) {
+  bytes_in_ += data.size();
+  std::size_t total = held_size_ + data.size();
+  if (total > kFooterSize) {
+    std::size_t from_held = std::min(total - kFooterSize, held_size_);
+    Status status = consume(std::span(held_).first(from_held));
+    if (!status.ok()) return status;
+    std::memmove(held_.data(), held_.data() + from_held, held_size_ - from_held);
+    held_size_ -= from_held;
+    std::size_t from_data = total - kFooterSize - from_held;
+    status = consume(data.first(from_data));
+    if (!status.ok()) return status;
+    data = data.subspan(from_data);
+  }
+  std::copy(data.begin(), data.end(), held_.begin() + static_cast<std::ptrdiff_t>(held_size_));
+  held_size_ += data.size();
+  return {};
+}
+
+Status Decoder::read_from(paxect_source source, void* opaque) {
+  if (!reading_.reserve(kReadSize)) return failure(PAXECT_ERROR_MEMORY, "out of memory to read with");
+  for (;;) {
+    std::size_t size = 0;
+    if (source(opaque, reading_.data(), kReadSize, &size) != 0 || size > kReadSize)
+      return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
+    if (size == 0) return {};
+    Status status = write({reading_.data(), size});
+    if (!status.ok()) return status;
+  }
+}
+
+// Adds to gathered_ until it holds `size` bytes; true when it does.
+bool Decoder::gather(std::span<const std::uint8_t>& data, std::size_t size) {
+  std::size_t part = std::min(size - gathered_size_, data.size());
+  std::copy_n(data.begin(), part, gathered_.begin() + static_cast<std::ptrdiff_t>(gathered_size_));
+  gathered_size_ += part;
+  offset_ += part;
+  data = data.subspan(part);
+  return gathered_size_ == size;
+}
+
+Status Decoder::consume(std::span<const std::uint8_t> data) {
+  Status status;
+  while (status.ok() && !data.empty()) {
+    switch (state_) {
+      case State::kHeader:
+        if (gather(data, kHeaderSize)) status = take_header();
+        break;
+      case State::kFrameHeader:
+        if (gathered_size_ == 0) frame_offset_ = offset_;
+        if (gather(data, kFrameHeaderSize)) status = take_frame_header();
+        break;
+      case State::kPayload:
+        status = take_payload(data);
+        break;
+      case State::kExtension:
+        status = take_extension(data);
+        break;
+    }
+  }
+  return status;
+}
+
+Status Decoder::take_header() {
+  gathered_size_ = 0;
+  state_ = State::kFrameHeader;
+  return read_header(gathered_, header_);
+}
+
+// Whether these bytes, at least 12, could begin the footer of everything read so far.
+bool Decoder::reads_like_footer(std::span<const std::uint8_t> bytes) const {
+  std::array<std::uint8_t, kFooterSize> footer{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), kFooterSize), footer.begin());
+  Footer read = read_footer(footer);
+  return read.total_size == data_size_ && read.total_frames == frames_;
+}
+
+Status Decoder::check_frame_header(const FrameHeader& header) const {
+  std::uint64_t whole = parameters_.container_size();
+  if (whole != 0 && offset_ + header.clen + kFooterSize > whole)
+    return failure(PAXECT_ERROR_TRUNCATED, "frame payload of " + std::to_string(header.clen) +
+                                               " bytes runs past the end of the container");
+  if (header.channel >= header_.channels)
+    return failure(PAXECT_ERROR_FRAME_HEADER, "frame says channel " + std::to_string(header.channel) +
+                                                  " of " + std::to_string(header_.channels));
+  if (header.ulen == 0) {
+    if (header.channel == 0 && header.crc == 0 && header.clen >= kExtensionPrefixSize) return {};
+    return failure(PAXECT_ERROR_EXTENSION, "empty frame that is no well-formed extension frame");
+  }
+  if (header.ulen > header_.frame_size)
+    return failure(PAXECT_ERROR_FRAME_HEADER, "frame says " + std::to_string(header.ulen) +
+                                                  " bytes where the header allows " +
+                                                  std::to_string(header_.frame_size));
+  if (header.ulen > parameters_.max_frame())
+    return failure(PAXECT_ERROR_LIMIT, "frame of " + std::to_string(header.ulen) +
+                                           " bytes: the limit is set to " +
+                                           std::to_string(parameters_.max_frame()));
+  if (header.clen > payload_bound(header.ulen))
+    return failure(PAXECT_ERROR_FRAME_HEADER, "frame says " + std::to_string(header.clen) +
+                                                  " bytes of payload for " + std::to_string(header.ulen) +
+                                                  " bytes of data: more than can be");
+  if (in_memory_ && header.ulen > memory_.size() - data_size_)
+    return failure(PAXECT_ERROR_BUFFER_TOO_SMALL, "the data does not fit into the " +
+                                                      std::to_string(memory_.size()) + " bytes given for it");
+  return {};
+}
+
+Status Decoder::take_frame_header() {
+  gathered_size_ = 0;
+  std::span<const std::uint8_t, kFrameHeaderSize> bytes(gathered_.data(), kFrameHeaderSize);
+  FrameHeader header = read_frame_header(bytes);
+  bool maybe_footer = reads_like_footer(bytes);
+  Status status = check_frame_header(header);
+  if (!status.ok()) {
+    status.offset = frame_offset_;
+    status.frame = frames_;
+    Status earlier = commit_all();  // what is wrong before this frame comes first
+    if (!earlier.ok()) return earlier;
+    return maybe_footer ? trailing(frame_offset_, frames_) : status;
+  }
+  return start_frame(header, maybe_footer);
+}
+
+Status Decoder::start_frame(const FrameHeader& header, bool maybe_footer) {
+  frame_ = header;
+  taken_ = 0;
+  maybe_footer_ = maybe_footer;
+  if (header.ulen == 0) {
+    state_ = State::kExtension;
+    return {};
+  }
+  state_ = State::kPayload;
+  Job* job;
+  while ((job = pipeline_->acquire()) == nullptr) {
+    bool committed;
+    Status status = commit(Pipeline::Wait::kYes, committed);
+    if (!status.ok()) return status;
+  }
+  job->header = header;
+  job->number = frames_;
+  job->offset = frame_offset_;
+  job->maybe_footer = maybe_footer;
+  job->data = in_memory_ ? memory_.data() + data_size_ : nullptr;
+  return {};
+}
+
+Status Decoder::take_payload(std::span<const std::uint8_t>& data) {
+  Job* job = pipeline_->acquire();
+  std::size_t size = std::min<std::size_t>(data.size(), frame_.clen - taken_);
+  std::size_t needed = taken_ + size;
+  if (needed > job->payload.capacity() && !job->payload.reserve(grown_capacity(needed, frame_.clen), taken_))
+    return {PAXECT_ERROR_MEMORY, frame_offset_, frames_,
+            "out of memory for a payload of " + std::to_string(frame_.clen) + " bytes"};
+  std::copy_n(data.begin(), size, job->payload.data() + taken_);
+  data = data.subspan(size);
+  offset_ += size;
+  taken_ += size;
+  if (taken_ < frame_.clen) return {};
+  pipeline_->submit();
+  state_ = State::kFrameHeader;
+  frames_ += 1;
+  data_size_ += frame_.ulen;
+  Status status;
+  for (bool committed = true; status.ok() && committed;) status = commit(Pipeline::Wait::kNo, committed);
+  return status;
+}
+
+// An extension frame holds no data: its beginning is checked, the rest is passed over.
+Status Decoder::take_extension(std::span<const std::uint8_t>& data) {
+  if (taken_ < kExtensionPrefixSize) {
+    std::size_t before = gathered_size_;
+    bool whole = gather(data, kExtensionPrefixSize);
+    taken_ += gathered_size_ - before;
+    if (!whole) return {};
+    gathered_size_ = 0;
+    Status status = check_extension(
+        frame_, std::span<const std::uint8_t, kExtensionPrefixSize>(gathered_.data(), kExtensionPrefixSize));
+    if (!status.ok()) {
+      status.offset = frame_offset_ + kFrameHeaderSize;
+      status.frame = frames_;
+      Status earlier = commit_all();
+      if (!earlier.ok()) return earlier;
+      return maybe_footer_ ? trailing(frame_offset_, frames_) : status;
+    }
+  }
+  std::size_t size = std::min<std::size_t>(data.size(), frame_.clen - taken_);
+  data = data.subspan(size);
+  offset_ += size;
+  taken_ += size;
+  if (taken_ < frame_.clen) return {};
+  state_ = State::kFrameHeader;
+  frames_ += 1;
+  return {};
+}
+
+Status Decoder::commit(Pipeline::Wait wait, bool& committed) {
+  Job* job = pipeline_->finished(wait);
+  committed = job != nullptr;
+  if (job == nullptr) return {};
+  Status status = std::move(job->status);
+  if (!status.ok()) {
+    bool payload = status.code == PAXECT_ERROR_PAYLOAD || status.code == PAXECT_ERROR_DECOMPRESS;
+    status.offset = job->offset + (payload ? kFrameHeaderSize : 0);
+    status.frame = job->number;
+    if (job->maybe_footer) status = trailing(job->offset, job->number);
+    return status;
+  }
+  digest_.update(job->data, job->header.ulen);
+  if (!in_memory_) status = callbacks_.write(job->data, job->header.ulen);
+  bytes_out_ += job->header.ulen;
+  pipeline_->release();
+  if (status.ok()) status = callbacks_.report(bytes_in_, bytes_out_);
+  return status;
+}
+
+Status Decoder::commit_all() {
+  Status status;
+  for (bool committed = true; status.ok() && committed;) status = commit(Pipeline::Wait::kYes, committed);
+  return status;
+}
+
+// The container ends although the parser wants more.
+Status Decoder::truncated() const {
+  std::string where;
+  switch (state_) {
+    case State::kHeader:
+      return {PAXECT_ERROR_TRUNCATED, bytes_in_, 0, "ends before its footer: the file was cut short"};
+    case State::kFrameHeader:
+      where = "the header of frame ";
+      break;
+    default:
+      where = "the payload of frame ";
+      break;
+  }
+  return {PAXECT_ERROR_TRUNCATED, frame_offset_, frames_,
+          "ends inside " + where + std::to_string(frames_) + ": the file was cut short"};
+}
+
+Status Decoder::finish() {
+  if (state_ == State::kHeader) {  // too short for header and footer: the header may still be what is wrong
+    std::array<std::uint8_t, kHeaderSize + kFooterSize> bytes;
+    auto end = std::copy_n(gathered_.begin(), gathered_size_, bytes.begin());
+    end = std::copy_n(held_.begin(), held_size_, end);
+    auto size = static_cast<std::size_t>(end - bytes.begin());
+    Status status = read_header(std::span<const std::uint8_t>(bytes).first(size), header_);
+    return status.ok() ? truncated() : status;
+  }
+  Status status = commit_all();
+  if (!status.ok()) return status;
+  if (state_ == State::kFrameHeader && gathered_size_ != 0) {
+    std::array<std::uint8_t, kFrameHeaderSize + kFooterSize> bytes;
+    auto end = std::copy_n(gathered_.begin(), gathered_size_, bytes.begin());
+    std::copy_n(held_.begin(), held_size_, end);
+    return reads_like_footer(bytes) ? trailing(frame_offset_, frames_) : truncated();
+  }
+  if (state_ != State::kFrameHeader) return maybe_footer_ ? trailing(frame_offset_, frames_) : truncated();
+  return check_footer();
+}
+
+Status Decoder::check_footer() {
+  footer_ = read_footer(held_);
+  if (digest_.finish() != footer_.digest)
+    return {
+        PAXECT_ERROR_DIGEST, offset_ + 12, frames_,
+        "SHA-256 of the data differs from the footer's: frames are missing, swapped or not from one file"};
+  if (footer_.total_size != bytes_out_)
+    return {PAXECT_ERROR_COUNTS, offset_, frames_,
+            "footer says " + std::to_string(footer_.total_size) + " bytes of data where the frames hold " +
+                std::to_string(bytes_out_)};
+  if (footer_.total_frames != frames_)
+    return {PAXECT_ERROR_COUNTS, offset_ + 8, frames_,
+            "footer says " + std::to_string(footer_.total_frames) + " frames where there are " +
+                std::to_string(frames_)};
+  return callbacks_.report(bytes_in_, bytes_out_);
+}
+
+}  // namespace paxect::core

@@ -1,0 +1,35 @@
+// SHA-256 (FIPS 180-4) by libcrypto and CRC-32 (IEEE 802.3, as in zlib) by libdeflate: the fastest of the
+// well-kept libraries for each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "format.h"
+
+struct evp_md_st;
+struct evp_md_ctx_st;
+
+namespace paxect::core {
+
+// One digest after another; one thread at a time. Throws std::bad_alloc when libcrypto has no memory.
+class Sha256 {
+ public:
+  Sha256();
+  void reset();
+  void update(const void* data, std::size_t size);
+  Digest finish();  // then reset before the next update
+
+ private:
+  struct Free {
+    void operator()(evp_md_st* md) const;
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_st, Free> md_;
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+std::uint32_t crc32(const void* data, std::size_t size);
+
+}  // namespace paxect::core

@@ -1,0 +1,194 @@
+#include "encoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+
+namespace paxect::core {
+namespace {
+
+// Below this, a source is read through a buffer of this size rather than frame by frame.
+constexpr std::size_t kReadSize = std::size_t{1} << 20;
+
+// Two frames per thread keep everybody busy while the owner reads, hashes and writes.
+std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads} + 1; }
+
+}  // namespace
+
+void Encoder::Worker::operator()(Job& job) noexcept {
+  try {
+    job.status = compressor.compress(job.data, job.channel, job.level, job.output, job.output_size);
+  } catch (...) {
+    job.status = Status{PAXECT_ERROR_MEMORY, 0, 0, {}};
+  }
+}
+
+void Encoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
+  abandon();
+  parameters_ = parameters;
+  callbacks_ = callbacks;
+  unsigned threads = parameters.threads();
+  if (pipeline_ == nullptr || pipeline_->threads() != threads) {
+    pipeline_.reset();
+    pipeline_ = std::make_unique<Pipeline>(threads, slots_for(threads), [this] { return Job(allocator_); });
+  }
+  digest_.reset();
+  header_ = parameters.header();
+  footer_ = {};
+  filled_ = 0;
+  bytes_in_ = 0;
+  bytes_out_ = 0;
+  opened_ = false;
+}
+
+void Encoder::abandon() {
+  if (pipeline_ != nullptr) pipeline_->abandon();
+}
+
+std::uint64_t Encoder::memory(const Parameters& parameters, std::uint64_t input_size) {
+  std::uint64_t frame = std::min<std::uint64_t>(parameters.header().frame_size, input_size);
+  unsigned threads = parameters.threads();
+  std::uint64_t per_slot = frame + kFrameHeaderSize + payload_bound(frame);
+  return slots_for(threads) * per_slot + threads * compressor_memory(parameters.header().level, frame) +
+         kReadSize;
+}
+
+Status Encoder::emit(const void* data, std::size_t size) {
+  bytes_out_ += size;
+  return callbacks_.write(data, size);
+}
+
+Status Encoder::open() {
+  if (opened_) return {};
+  opened_ = true;
+  std::array<std::uint8_t, kHeaderSize> bytes;
+  write_header(header_, bytes);
+  return emit(bytes.data(), bytes.size());
+}
+
+Status Encoder::commit(Pipeline::Wait wait, bool& committed) {
+  Job* job = pipeline_->finished(wait);
+  committed = job != nullptr;
+  if (job == nullptr) return {};
+  Status status = std::move(job->status);
+  if (status.ok()) status = emit(job->output.data(), job->output_size);
+  pipeline_->release();
+  if (status.ok()) status = callbacks_.report(bytes_in_, bytes_out_);
+  return status;
+}
+
+Status Encoder::current(Job*& job) {
+  for (;;) {
+    job = pipeline_->acquire();
+    if (job != nullptr) return {};
+    bool committed;
+    Status status = commit(Pipeline::Wait::kYes, committed);
+    if (!status.ok()) return status;
+  }
+}
+
+Status Encoder::submit(std::span<const std::uint8_t> data) {
+  if (footer_.total_frames == std::numeric_limits<std::uint32_t>::max())
+    return failure(PAXECT_ERROR_PARAMETER, "more than 4294967295 frames: use a larger frame size");
+  Job* job = pipeline_->acquire();
+  job->data = data;
+  job->channel = static_cast<std::uint16_t>(footer_.total_frames % header_.channels);
+  job->level = header_.level;
+  pipeline_->submit();
+  filled_ = 0;
+  footer_.total_frames += 1;
+  footer_.total_size += data.size();
+  digest_.update(data.data(), data.size());  // while a worker compresses the same bytes
+  for (bool committed = true; committed;) {
+    Status status = commit(Pipeline::Wait::kNo, committed);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+Status Encoder::make_room(Job& job) {
+  std::size_t wanted = grown_capacity(filled_ + 1, header_.frame_size);
+  if (filled_ < job.input.capacity() || job.input.reserve(wanted, filled_)) return {};
+  return failure(PAXECT_ERROR_MEMORY, "out of memory for a frame of " + std::to_string(header_.frame_size) +
+                                          " bytes: use a smaller frame size");
+}
+
+Status Encoder::write(std::span<const std::uint8_t> data) {
+  Status status = open();
+  while (status.ok() && !data.empty()) {
+    Job* job;
+    status = current(job);
+    if (status.ok()) status = make_room(*job);
+    if (!status.ok()) break;
+    std::size_t limit = std::min<std::size_t>(job->input.capacity(), header_.frame_size);
+    std::size_t size = std::min(data.size(), limit - filled_);
+    std::memcpy(job->input.data() + filled_, data.data(), size);
+    data = data.subspan(size);
+    filled_ += size;
+    bytes_in_ += size;
+    if (filled_ == header_.frame_size) status = submit({job->input.data(), filled_});
+  }
+  return status;
+}
+
+Status Encoder::write_borrowed(std::span<const std::uint8_t> data) {
+  Status status = open();
+  while (status.ok() && !data.empty()) {
+    Job* job;
+    status = current(job);
+    if (!status.ok()) break;
+    std::size_t size = std::min<std::size_t>(data.size(), header_.frame_size);
+    bytes_in_ += size;
+    status = submit(data.first(size));
+    data = data.subspan(size);
+  }
+  return status;
+}
+
+Status Encoder::read_from(paxect_source source, void* opaque) {
+  Status status = open();
+  bool direct = header_.frame_size >= kReadSize;
+  if (!direct && !reading_.reserve(kReadSize))
+    return failure(PAXECT_ERROR_MEMORY, "out of memory to read with");
+  while (status.ok()) {
+    std::uint8_t* place = reading_.data();
+    std::size_t room = kReadSize;
+    Job* job = nullptr;
+    if (direct) {
+      status = current(job);
+      if (status.ok()) status = make_room(*job);
+      if (!status.ok()) break;
+      place = job->input.data() + filled_;
+      room = std::min<std::size_t>(job->input.capacity(), header_.frame_size) - filled_;
+    }
+    std::size_t size = 0;
+    if (source(opaque, place, room, &size) != 0 || size > room)
+      return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
+    if (size == 0) break;
+    if (!direct) {
+      status = write({place, size});
+      continue;
+    }
+    filled_ += size;
+    bytes_in_ += size;
+    if (filled_ == header_.frame_size) status = submit({job->input.data(), filled_});
+  }
+  return status;
+}
+
+Status Encoder::finish() {
+  Status status = open();
+  if (status.ok() && filled_ != 0) status = submit({pipeline_->acquire()->input.data(), filled_});
+  for (bool committed = true; status.ok() && committed;) status = commit(Pipeline::Wait::kYes, committed);
+  if (!status.ok()) return status;
+  footer_.digest = digest_.finish();
+  std::array<std::uint8_t, kFooterSize> bytes;
+  write_footer(footer_, bytes);
+  status = emit(bytes.data(), bytes.size());
+  if (status.ok()) status = callbacks_.report(bytes_in_, bytes_out_);
+  return status;
+}
+
+}  // namespace paxect::core

@@ -1,0 +1,83 @@
+// Data in, container out. An Encoder is used by one thread at a time; it compresses on threads of its own.
+// After a failure, begin() makes it usable again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "callbacks.h"
+#include "digest.h"
+#include "format.h"
+#include "frame_codec.h"
+#include "memory.h"
+#include "ordered_pipeline.h"
+#include "parameters.h"
+#include "status.h"
+
+namespace paxect::core {
+
+class Encoder {
+ public:
+  explicit Encoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
+
+  // Starts a new container: nothing of an earlier one is left. Buffers, contexts and threads are kept.
+  void begin(const Parameters& parameters, const Callbacks& callbacks);
+  // Copies the data; frames go to the sink in order as they are done.
+  Status write(std::span<const std::uint8_t> data);
+  // As write, but without a copy: the data must stay until finish.
+  Status write_borrowed(std::span<const std::uint8_t> data);
+  // Reads the source to its end; the caller calls finish.
+  Status read_from(paxect_source source, void* opaque);
+  Status finish();
+
+  // Drops all work in progress: afterwards nothing looks at borrowed or given memory any more.
+  void abandon();
+  // The most memory a job takes, in bytes.
+  static std::uint64_t memory(const Parameters& parameters, std::uint64_t input_size);
+
+  std::uint64_t bytes_in() const { return bytes_in_; }
+  std::uint64_t bytes_out() const { return bytes_out_; }
+  const Header& header() const { return header_; }
+  const Footer& footer() const { return footer_; }  // complete after finish
+
+ private:
+  struct Job {
+    explicit Job(const Allocator& allocator) : input(allocator), output(allocator) {}
+    Buffer input;
+    std::span<const std::uint8_t> data;  // in `input`, or borrowed
+    std::uint16_t channel = 0;
+    int level = 0;
+    Buffer output;
+    std::size_t output_size = 0;
+    Status status;
+  };
+  struct Worker {
+    void operator()(Job& job) noexcept;
+    FrameCompressor compressor;
+  };
+  using Pipeline = OrderedPipeline<Job, Worker>;
+
+  Status open();                                      // writes the header, once
+  Status current(Job*& job);                          // the slot being filled, committing others to get one
+  Status submit(std::span<const std::uint8_t> data);  // the slot being filled becomes a frame
+  Status commit(Pipeline::Wait wait, bool& committed);
+  Status emit(const void* data, std::size_t size);
+  Status make_room(Job& job);
+
+  Allocator allocator_;
+  Parameters parameters_{Role::kEncoder};
+  Callbacks callbacks_;
+  std::unique_ptr<Pipeline> pipeline_;
+  Buffer reading_;  // what read_from reads small frames through
+  Sha256 digest_;
+  Header header_;
+  Footer footer_;
+  std::size_t filled_ = 0;  // bytes in the slot being filled
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  bool opened_ = false;
+};
+
+}  // namespace paxect::core

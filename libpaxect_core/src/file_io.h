@@ -1,0 +1,93 @@
+// Files and descriptors: an input that is read in big steps, and an output that appears under its name
+// complete or not at all. One thread at a time.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "status.h"
+
+namespace paxect::core {
+
+// An owned descriptor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  // 0, or the system's error.
+  int close();
+
+ private:
+  int fd_ = -1;
+};
+
+// Asked when a signal interrupted a system call: whether to stop rather than to try again.
+using Interrupted = std::function<bool()>;
+
+class InputFile {
+ public:
+  // "-" is standard input. Errors: OPEN.
+  Status open(const std::string& path);
+  // Errors: READ; CANCELLED when interrupted. 0 bytes is the end.
+  Status read(void* buffer, std::size_t capacity, std::size_t& size, const Interrupted& interrupted);
+
+  // 0 when it has none, as a pipe has.
+  std::uint64_t size() const { return size_; }
+  const struct stat& identity() const { return identity_; }
+
+ private:
+  Descriptor owned_;
+  int fd_ = -1;
+  std::string name_;
+  struct stat identity_ {};
+  std::uint64_t size_ = 0;
+  std::uint64_t offset_ = 0;
+};
+
+class OutputFile {
+ public:
+  OutputFile() = default;
+  ~OutputFile() { discard(); }
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  // "-" is standard output. Nothing is to be seen under the path yet. Errors: OPEN, SAME_FILE.
+  Status open(const std::string& path, const InputFile& input);
+  // Errors: WRITE; CANCELLED when interrupted.
+  Status write(const void* data, std::size_t size, const Interrupted& interrupted);
+  // Puts the file under its name, in one step, replacing what stood there; with `sync` it is durable
+  // afterwards. Errors: WRITE.
+  Status commit(bool sync);
+
+ private:
+  Status open_in_place(int flags);
+  Status open_temporary();
+  Status name_temporary();
+  void discard();
+  Status failed(const char* message, int error) const;
+
+  std::string name_;       // as the user said it
+  std::string target_;     // what is replaced in the end; empty: written directly
+  std::string directory_;  // of target_
+  std::string temporary_;  // a name to remove on failure; empty: none
+  Descriptor owned_;
+  int fd_ = -1;
+  bool exists_ = false;
+  mode_t mode_ = 0;
+};
+
+}  // namespace paxect::core

@@ -1,0 +1,132 @@
+#include "file_jobs.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "file_io.h"
+
+namespace paxect::core {
+namespace {
+
+// The callbacks of one job. What the files have to say about a failure is kept here, since callbacks can only
+// say that there was one.
+class Files {
+ public:
+  explicit Files(const Callbacks& callbacks) : callbacks_(callbacks) {
+    interrupted_ = [this] { return !callbacks_.report(bytes_in_, bytes_out_).ok(); };
+  }
+
+  Status open(const std::string& input, const std::string& output) {
+    Status status = input_.open(input);
+    if (status.ok()) status = output_.open(output, input_);
+    return status;
+  }
+  std::uint64_t input_size() const { return input_.size(); }
+
+  Callbacks callbacks() {
+    Callbacks mine = callbacks_;
+    mine.sink = [](void* self, const void* data, std::size_t size) {
+      return static_cast<Files*>(self)->write(data, size);
+    };
+    mine.sink_opaque = this;
+    return mine;
+  }
+  static std::int32_t read(void* self, void* buffer, std::size_t capacity, std::size_t* size) {
+    return static_cast<Files*>(self)->read(buffer, capacity, *size);
+  }
+
+  // The job's own status, or what lies behind it; on success puts the output in place.
+  Status finish(Status status, bool sync) {
+    if (!trouble_.ok()) {
+      trouble_.frame = status.frame;
+      return std::move(trouble_);
+    }
+    return status.ok() ? output_.commit(sync) : status;
+  }
+
+ private:
+  std::int32_t write(const void* data, std::size_t size) {
+    trouble_ = output_.write(data, size, interrupted_);
+    bytes_out_ += size;
+    return trouble_.ok() ? 0 : 1;
+  }
+  std::int32_t read(void* buffer, std::size_t capacity, std::size_t& size) {
+    trouble_ = input_.read(buffer, capacity, size, interrupted_);
+    bytes_in_ += size;
+    return trouble_.ok() ? 0 : 1;
+  }
+
+  Callbacks callbacks_;
+  InputFile input_;
+  OutputFile output_;
+  Interrupted interrupted_;
+  Status trouble_;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+};
+
+template <class Codec>
+Status run(Codec& codec, Files& files, const Parameters& parameters) {
+  codec.begin(parameters, files.callbacks());
+  Status status = codec.read_from(&Files::read, &files);
+  if (status.ok()) status = codec.finish();
+  return files.finish(std::move(status), parameters.sync());
+}
+
+// Reads exactly `size` bytes at `offset`.
+Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size) {
+  while (size != 0) {
+    ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
+    if (got == 0) return {PAXECT_ERROR_TRUNCATED, offset, 0, "ends too early: the file was cut short"};
+    out += got;
+    offset += static_cast<std::uint64_t>(got);
+    size -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbacks& callbacks,
+                   const std::string& input, const std::string& output) {
+  Files files(callbacks);
+  Status status = files.open(input, output);
+  return status.ok() ? run(encoder, files, parameters) : status;
+}
+
+Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& callbacks,
+                   const std::string& input, const std::string& output) {
+  Files files(callbacks);
+  Status status = files.open(input, output);
+  if (!status.ok()) return status;
+  if (files.input_size() != 0) {
+    status = parameters.set(PAXECT_PARAM_CONTAINER_SIZE, static_cast<std::int64_t>(files.input_size()));
+    if (!status.ok()) return status;
+  }
+  return run(decoder, files, parameters);
+}
+
+Status read_ends(int fd, ContainerEnds& ends) {
+  struct stat file {};
+  if (fstat(fd, &file) != 0) return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
+  if (!S_ISREG(file.st_mode))
+    return failure(PAXECT_ERROR_READ, "container: is no regular file: its footer cannot be read on its own");
+  ends.container_size = static_cast<std::uint64_t>(file.st_size);
+  std::array<std::uint8_t, kHeaderSize> header;
+  std::size_t there = std::min<std::uint64_t>(kHeaderSize, ends.container_size);
+  Status status = read_at(fd, 0, header.data(), there);
+  if (status.ok()) status = read_header(std::span(header).first(there), ends.header);
+  if (!status.ok()) return status;
+  if (ends.container_size < kHeaderSize + kFooterSize)
+    return {PAXECT_ERROR_TRUNCATED, ends.container_size, 0, "ends before its footer: the file was cut short"};
+  std::array<std::uint8_t, kFooterSize> footer;
+  status = read_at(fd, ends.container_size - kFooterSize, footer.data(), footer.size());
+  if (status.ok()) ends.footer = read_footer(footer);
+  return status;
+}
+
+}  // namespace paxect::core

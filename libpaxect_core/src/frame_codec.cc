@@ -1,0 +1,86 @@
+#include "frame_codec.h"
+
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <algorithm>
+#include <bit>
+#include <string>
+
+#include "digest.h"
+
+namespace paxect::core {
+
+std::uint64_t payload_bound(std::uint64_t ulen) { return ZSTD_COMPRESSBOUND(ulen); }
+
+void FrameCompressor::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
+void FrameDecompressor::Free::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx(context); }
+
+Status FrameCompressor::compress(std::span<const std::uint8_t> data, std::uint16_t channel, int level,
+                                 Buffer& out, std::size_t& size) {
+  if (context_ == nullptr) context_.reset(ZSTD_createCCtx());
+  std::size_t bound = kFrameHeaderSize + payload_bound(data.size());
+  if (context_ == nullptr || !out.reserve(bound))
+    return failure(PAXECT_ERROR_MEMORY,
+                   "out of memory for a frame of " + std::to_string(data.size()) + " bytes");
+  std::size_t clen = ZSTD_compressCCtx(context_.get(), out.data() + kFrameHeaderSize,
+                                       bound - kFrameHeaderSize, data.data(), data.size(), level);
+  if (ZSTD_isError(clen) != 0) {
+    paxect_status code =
+        ZSTD_getErrorCode(clen) == ZSTD_error_memory_allocation ? PAXECT_ERROR_MEMORY : PAXECT_ERROR_INTERNAL;
+    return failure(code, std::string("libzstd cannot compress: ") + ZSTD_getErrorName(clen));
+  }
+  FrameHeader header{channel, static_cast<std::uint32_t>(clen), static_cast<std::uint32_t>(data.size()),
+                     crc32(data.data(), data.size())};
+  write_frame_header(header, std::span<std::uint8_t, kFrameHeaderSize>(out.data(), kFrameHeaderSize));
+  size = kFrameHeaderSize + clen;
+  return {};
+}
+
+Status check_payload(const FrameHeader& header, const std::uint8_t* payload) {
+  std::size_t whole = ZSTD_findFrameCompressedSize(payload, header.clen);
+  if (ZSTD_isError(whole) != 0)
+    return failure(PAXECT_ERROR_PAYLOAD,
+                   std::string("payload is no zstd frame: ") + ZSTD_getErrorName(whole));
+  if (whole != header.clen)
+    return failure(PAXECT_ERROR_PAYLOAD,
+                   "payload goes on after its zstd frame, which ends at byte " + std::to_string(whole));
+  unsigned long long content = ZSTD_getFrameContentSize(payload, header.clen);
+  if (content == ZSTD_CONTENTSIZE_UNKNOWN || content == ZSTD_CONTENTSIZE_ERROR)
+    return failure(PAXECT_ERROR_PAYLOAD, "payload does not say its content size");
+  if (content != header.ulen)
+    return failure(PAXECT_ERROR_PAYLOAD, "payload holds " + std::to_string(content) +
+                                             " bytes where the frame header says " +
+                                             std::to_string(header.ulen));
+  return {};
+}
+
+Status FrameDecompressor::decompress(const FrameHeader& header, const std::uint8_t* payload,
+                                     std::uint8_t* out) {
+  if (context_ == nullptr) context_.reset(ZSTD_createDCtx());
+  if (context_ == nullptr) return failure(PAXECT_ERROR_MEMORY, "out of memory for a decompression context");
+  std::size_t size = ZSTD_decompressDCtx(context_.get(), out, header.ulen, payload, header.clen);
+  if (ZSTD_isError(size) != 0)
+    return failure(PAXECT_ERROR_DECOMPRESS,
+                   std::string("frame does not decompress: ") + ZSTD_getErrorName(size));
+  if (size != header.ulen)
+    return failure(PAXECT_ERROR_DECOMPRESS, "frame decompresses to " + std::to_string(size) + " bytes, not " +
+                                                std::to_string(header.ulen));
+  if (crc32(out, size) != header.crc)
+    return failure(PAXECT_ERROR_CRC, "CRC-32 of the frame differs: its data is damaged");
+  return {};
+}
+
+// An upper bound, checked against real contexts by a test: all of libzstd's tables for a source of known size
+// are bounded by its window, which is bounded by the source.
+std::uint64_t compressor_memory(int level, std::uint64_t frame_size) {
+  constexpr std::uint64_t kFixed = std::uint64_t{2} << 20;
+  std::uint64_t window = std::min<std::uint64_t>(std::bit_ceil(std::max<std::uint64_t>(frame_size, 1024)),
+                                                 std::uint64_t{1} << 27);
+  std::uint64_t tables_per_byte = level < 6 ? 6 : 16;
+  return kFixed + window * tables_per_byte;
+}
+
+std::uint64_t decompressor_memory() { return std::uint64_t{256} << 10; }
+
+}  // namespace paxect::core

@@ -1,0 +1,57 @@
+// One frame at a time, between data and payload. Each object has a libzstd context of its own, made at first
+// use and reused ever after, and belongs to one thread at a time; whole frames only, so that the bytes depend
+// on nothing but the data, the level and the libzstd version.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "format.h"
+#include "memory.h"
+#include "status.h"
+
+struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
+
+namespace paxect::core {
+
+// The largest payload that a frame of `ulen` bytes can have.
+std::uint64_t payload_bound(std::uint64_t ulen);
+
+class FrameCompressor {
+ public:
+  // Writes frame header and payload into `out`; `size` is the length of both. Errors: MEMORY, INTERNAL.
+  Status compress(std::span<const std::uint8_t> data, std::uint16_t channel, int level, Buffer& out,
+                  std::size_t& size);
+
+ private:
+  struct Free {
+    void operator()(ZSTD_CCtx_s* context) const;
+  };
+  std::unique_ptr<ZSTD_CCtx_s, Free> context_;
+};
+
+class FrameDecompressor {
+ public:
+  // Checks the payload, whose length is header.clen, and decompresses it into `out`, which has room for
+  // header.ulen bytes. The header was checked before.
+  Status decompress(const FrameHeader& header, const std::uint8_t* payload, std::uint8_t* out);
+
+ private:
+  struct Free {
+    void operator()(ZSTD_DCtx_s* context) const;
+  };
+  std::unique_ptr<ZSTD_DCtx_s, Free> context_;
+};
+
+// That the payload is one whole zstd frame and nothing else, whose content size is present and equals ulen.
+// Decompresses nothing.
+Status check_payload(const FrameHeader& header, const std::uint8_t* payload);
+
+// The most that the context of one thread takes for frames of this size, in bytes.
+std::uint64_t compressor_memory(int level, std::uint64_t frame_size);
+std::uint64_t decompressor_memory();
+
+}  // namespace paxect::core

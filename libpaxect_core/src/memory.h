@@ -1,0 +1,50 @@
+// Memory through the caller's allocator. An Allocator is a value and may be used by several threads when the
+// caller's functions may; a Buffer belongs to one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "paxect/core.h"
+
+namespace paxect::core {
+
+class Allocator {
+ public:
+  Allocator() = default;  // malloc and free
+  explicit Allocator(const paxect_allocator& functions) : functions_(functions) {}
+
+  void* allocate(std::size_t size) const;
+  void release(void* memory) const;
+
+ private:
+  paxect_allocator functions_{};
+};
+
+// Bytes that grow on demand and are never given back before the end.
+class Buffer {
+ public:
+  explicit Buffer(const Allocator& allocator) : allocator_(allocator) {}
+  ~Buffer() { allocator_.release(data_); }
+  Buffer(Buffer&& other) noexcept;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  std::uint8_t* data() { return data_; }
+  const std::uint8_t* data() const { return data_; }
+  std::size_t capacity() const { return capacity_; }
+
+  // Makes room for `size` bytes in all and keeps the first `keep` of them; false when there is no memory.
+  bool reserve(std::size_t size, std::size_t keep = 0);
+
+ private:
+  Allocator allocator_;
+  std::uint8_t* data_ = nullptr;
+  std::size_t capacity_ = 0;
+};
+
+// The next capacity for data that arrives bit by bit and will be `total` bytes in all, so that a length that
+// was only declared is not allocated before about half of it has arrived.
+std::size_t grown_capacity(std::size_t needed, std::size_t total);
+
+}  // namespace paxect::core

@@ -1,0 +1,147 @@
+// Work done by several threads, taken back in the order in which it was given.
+//
+// A ring of slots, each with a Job that keeps its buffers for ever. One thread, the owner, fills slots
+// (acquire, submit) and takes them back oldest first (finished, release); `threads` - 1 workers and, when it
+// has to wait, the owner itself do the work in between. So never more than `threads` threads are busy, one
+// thread means no synchronisation partner at all, and workers are started only once two jobs are waiting:
+// small inputs never pay for them.
+//
+// Invariants, under mutex_ where other threads can see them:
+//   1. tail_ <= next_ <= head_ <= tail_ + slots: released | taken | waiting | free. Slot of job n is n %
+//   slots.
+//   2. Only the owner moves tail_ and head_; whoever takes a job moves next_.
+//   3. A job belongs to the owner before submit and after it is done, to whoever took it in between.
+//   4. A job is done when its `done` is set; tail_'s being done wakes the owner.
+//
+// Worker: default constructible, `void operator()(Job&) noexcept`.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace paxect::core {
+
+template <class Job, class Worker>
+class OrderedPipeline {
+ public:
+  enum class Wait { kNo, kYes };
+
+  template <class MakeJob>
+  OrderedPipeline(unsigned threads, std::size_t slots, MakeJob make_job) : workers_(threads) {
+    slots_.reserve(slots);
+    for (std::size_t i = 0; i < slots; ++i) slots_.push_back({make_job(), false});
+  }
+
+  ~OrderedPipeline() {
+    abandon();
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  OrderedPipeline(const OrderedPipeline&) = delete;
+  OrderedPipeline& operator=(const OrderedPipeline&) = delete;
+
+  unsigned threads() const { return static_cast<unsigned>(workers_.size()); }
+
+  // The slot to fill next, the same one until submit; nullptr when all are in use.
+  Job* acquire() { return head_ - tail_ == slots_.size() ? nullptr : &slot(head_).job; }
+
+  void submit() {
+    bool wake;
+    {
+      std::lock_guard lock(mutex_);
+      slot(head_).done = false;
+      ++head_;
+      wake = head_ - next_ > 1 || !threads_.empty();
+    }
+    if (!wake || workers_.size() == 1) return;
+    if (threads_.empty()) start_threads();
+    work_.notify_one();
+  }
+
+  // The oldest job that was submitted, when it is done; with kYes, after helping until it is. nullptr when it
+  // is not done, or there is none.
+  Job* finished(Wait wait) {
+    if (tail_ == head_) return nullptr;
+    Slot& oldest = slot(tail_);
+    std::unique_lock lock(mutex_);
+    while (!oldest.done) {
+      if (wait == Wait::kNo) return nullptr;
+      if (next_ < head_)
+        take_one(lock, workers_[0]);
+      else
+        done_.wait(lock);
+    }
+    return &oldest.job;
+  }
+
+  // Gives the slot of the job that finished() returned back to the ring.
+  void release() { ++tail_; }
+
+  // Forgets all jobs; those that have begun are waited for.
+  void abandon() {
+    std::unique_lock lock(mutex_);
+    std::uint64_t begun = next_;
+    next_ = head_;
+    for (; tail_ < begun; ++tail_) done_.wait(lock, [&] { return slot(tail_).done; });
+    tail_ = head_;
+  }
+
+ private:
+  struct Slot {
+    Job job;
+    bool done;
+  };
+
+  Slot& slot(std::uint64_t number) { return slots_[number % slots_.size()]; }
+
+  // Takes the oldest waiting job and does it; `lock` is held on entry and exit, not in between.
+  void take_one(std::unique_lock<std::mutex>& lock, Worker& worker) {
+    Slot& taken = slot(next_++);
+    lock.unlock();
+    worker(taken.job);
+    lock.lock();
+    taken.done = true;
+  }
+
+  void start_threads() {
+    try {
+      for (std::size_t i = 1; i < workers_.size(); ++i)
+        threads_.emplace_back([this, i] { serve(workers_[i]); });
+    } catch (const std::system_error&) {
+      // No more threads to be had: the owner does what the missing ones would have done.
+    }
+  }
+
+  void serve(Worker& worker) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      work_.wait(lock, [&] { return stopping_ || next_ < head_; });
+      if (stopping_) return;
+      take_one(lock, worker);
+      done_.notify_one();
+    }
+  }
+
+  std::vector<Worker> workers_;  // [0] is the owner's
+  std::vector<Slot> slots_;
+  std::vector<std::thread> threads_;
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable done_;
+  std::uint64_t tail_ = 0;
+  std::uint64_t next_ = 0;
+  std::uint64_t head_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace paxect::core

@@ -1,0 +1,50 @@
+// The options of encoders and decoders, with their bounds. Values; no thread rules.
+#pragma once
+
+#include <cstdint>
+
+#include "format.h"
+#include "status.h"
+
+namespace paxect::core {
+
+struct ParameterBounds {
+  std::int64_t minimum;
+  std::int64_t maximum;
+  std::int64_t standard;
+};
+
+// nullptr when there is no such parameter.
+const ParameterBounds* parameter_bounds(paxect_parameter parameter);
+
+enum class Role { kEncoder, kDecoder };
+
+class Parameters {
+ public:
+  explicit Parameters(Role role) : role_(role) {}
+
+  // Errors: PARAMETER, when the role has no such parameter or the value is out of its bounds.
+  Status set(paxect_parameter parameter, std::int64_t value);
+
+  Header header() const;  // what an encoder writes with them
+  std::uint64_t max_frame() const { return static_cast<std::uint64_t>(max_frame_); }
+  std::uint64_t container_size() const { return static_cast<std::uint64_t>(container_size_); }
+  bool sync() const { return sync_ != 0; }
+  unsigned threads() const;  // 0 resolved
+
+ private:
+  std::int64_t* find(paxect_parameter parameter);
+
+  Role role_;
+  std::int64_t level_ = 5;
+  std::int64_t frame_size_ = 1 << 20;
+  std::int64_t channels_ = 1;
+  std::int64_t mapping_ = PAXECT_MAPPING_VIRTUAL;
+  std::int64_t verify_ = 0;
+  std::int64_t max_frame_ = 1 << 30;
+  std::int64_t container_size_ = 0;
+  std::int64_t threads_ = 0;
+  std::int64_t sync_ = 0;
+};
+
+}  // namespace paxect::core

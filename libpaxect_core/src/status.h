@@ -1,0 +1,30 @@
+// What every internal function that can fail returns: a pinned code of core.h with the text, the byte offset
+// and the frame number that the C ABI hands out. A value; no thread rules.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "paxect/core.h"
+
+namespace paxect::core {
+
+struct [[nodiscard]] Status {
+  paxect_status code = PAXECT_OK;
+  std::uint64_t offset = 0;
+  std::uint64_t frame = 0;
+  std::string message;
+
+  bool ok() const { return code == PAXECT_OK; }
+};
+
+inline Status failure(paxect_status code, std::string message) { return {code, 0, 0, std::move(message)}; }
+
+// "NAME: MESSAGE: the system's words for error".
+Status system_failure(paxect_status code, const std::string& name, const char* message, int error);
+
+const char* status_name(paxect_status code);
+int status_exit_code(paxect_status code);
+
+}  // namespace paxect::core

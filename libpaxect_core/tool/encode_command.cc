@@ -1,0 +1,60 @@
+#include "command.h"
+
+namespace paxect::tool {
+namespace {
+
+void set(paxect_encoder* encoder, paxect_parameter parameter, std::int64_t value) {
+  if (paxect_encoder_set_parameter(encoder, parameter, value) != PAXECT_OK)
+    throw UsageError{paxect_encoder_error_message(encoder)};
+}
+
+void set_options(paxect_encoder* encoder, const po::variables_map& values) {
+  auto text = [&](const char* name) { return values[name].as<std::string>(); };
+  auto set_number = [&](const char* name, paxect_parameter parameter) {
+    if (values.count(name) != 0) set(encoder, parameter, number(name, text(name), parameter));
+  };
+  set_number("level", PAXECT_PARAM_LEVEL);
+  set_number("frame", PAXECT_PARAM_FRAME_SIZE);
+  set_number("threads", PAXECT_PARAM_THREADS);
+  std::string channels = text("channels");
+  std::int64_t count = PAXECT_CHANNELS_AUTO;
+  if (channels != "auto") {
+    count = number("channels", channels, PAXECT_PARAM_CHANNELS);
+    if (count == PAXECT_CHANNELS_AUTO) throw UsageError{"--channels cannot be '0': give 1 to 8, or auto"};
+  }
+  set(encoder, PAXECT_PARAM_CHANNELS, count);
+  std::string mapping = text("mapping");
+  if (mapping != "virtual" && mapping != "u16")
+    throw UsageError{"--mapping cannot be '" + mapping + "': give virtual or u16"};
+  set(encoder, PAXECT_PARAM_MAPPING, mapping == "u16" ? PAXECT_MAPPING_U16 : PAXECT_MAPPING_VIRTUAL);
+  set(encoder, PAXECT_PARAM_VERIFY, values.count("verify") != 0 ? 1 : 0);
+  set(encoder, PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
+}
+
+}  // namespace
+
+int run_encode(const Command& command, const std::vector<std::string>& arguments) {
+  po::options_description options("Options");
+  options.add_options()("input,i", po::value<std::string>()->default_value("-")->value_name("FILE"),
+                        "what to encode; - is standard input")(
+      "output,o", po::value<std::string>()->default_value("-")->value_name("FILE"),
+      "the container; - is standard output")(
+      "level", po::value<std::string>()->default_value("5")->value_name("N"), "zstd level, -7 to 22")(
+      "channels", po::value<std::string>()->default_value("1")->value_name("N"), "1 to 8, or auto (4)")(
+      "frame", po::value<std::string>()->default_value("1048576")->value_name("BYTES"), "data per frame")(
+      "mapping", po::value<std::string>()->default_value("virtual")->value_name("NAME"), "virtual or u16")(
+      "verify", "set the container's VERIFY flag")("threads", po::value<std::string>()->value_name("N"),
+                                                   "threads to work with; default: one per core")(
+      "sync", "make the output durable before returning");
+  po::variables_map values;
+  if (!parse(command, options, arguments, values)) return kExitOk;
+  Encoder encoder = make_encoder();
+  set_options(encoder.get(), values);
+  auto input = values["input"].as<std::string>();
+  paxect_status status =
+      paxect_encoder_encode_path(encoder.get(), input.c_str(), values["output"].as<std::string>().c_str());
+  return conclude(status, input, paxect_encoder_error_message(encoder.get()),
+                  paxect_encoder_error_offset(encoder.get()), paxect_encoder_error_frame(encoder.get()));
+}
+
+}  // namespace paxect::tool

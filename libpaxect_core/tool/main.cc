@@ -1,0 +1,72 @@
+// paxect-core: makes, checks and reads .freq containers. Here: which command it is, help, version, last
+// resort.
+#include <exception>
+#include <iomanip>
+#include <iostream>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "command.h"
+#include "signals.h"
+
+namespace paxect::tool {
+namespace {
+
+void print_help() {
+  std::cout << "usage: paxect-core COMMAND [options]\n\n";
+  for (const Command& command : commands())
+    std::cout << "  " << std::left << std::setw(10) << command.name << command.summary << '\n';
+  std::cout
+      << "\npaxect-core COMMAND -h shows a command's options; --version the versions.\n"
+         "exit status: 0 ok, 2 SHA-256 differs, 3 file or I/O error, 4 not a sound container, 64 usage\n";
+}
+
+void print_version() {
+  std::cout << "paxect-core " << paxect_core_version_string() << " (format 42, libzstd "
+            << paxect_core_zstd_version_string() << ")\n";
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  const std::string name = arguments.empty() ? "" : arguments.front();
+  if (name == "-h" || name == "--help") {
+    print_help();
+    return kExitOk;
+  }
+  if (name == "--version") {
+    print_version();
+    return kExitOk;
+  }
+  for (const Command& command : commands())
+    if (name == command.name) return command.run(command, {arguments.begin() + 1, arguments.end()});
+  throw UsageError{name.empty() ? "no command" : "no command '" + name + "'"};
+}
+
+int guarded(const std::vector<std::string>& arguments) {
+  try {
+    int code = dispatch(arguments);
+    std::cout.flush();
+    if (!std::cout.good() && code == kExitOk) {
+      complain("standard output: cannot write");
+      return kExitFile;
+    }
+    return code;
+  } catch (const UsageError& error) {
+    complain(error.message + " (paxect-core -h shows what there is)");
+    return kExitUsage;
+  } catch (const std::bad_alloc&) {
+    complain("out of memory");
+    return kExitFile;
+  } catch (const std::exception& error) {
+    complain(std::string("internal error: ") + error.what());
+    return kExitInternal;
+  }
+}
+
+}  // namespace
+}  // namespace paxect::tool
+
+int main(int argc, char** argv) {
+  paxect::tool::catch_signals();
+  return paxect::tool::guarded({argv + 1, argv + argc});
+}
