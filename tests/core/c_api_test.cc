@@ -1,0 +1,250 @@
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <cstring>
+
+#include "codec.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+TEST_CASE("versions are those of the header and of libzstd") {
+  CHECK(paxect_core_version_number() == PAXECT_CORE_VERSION_NUMBER);
+  CHECK(std::string(paxect_core_version_string()) == "1.0.0");
+  CHECK(paxect_core_zstd_version_number() >= 10500);
+  CHECK(std::string(paxect_core_zstd_version_string()).substr(0, 2) == "1.");
+}
+
+TEST_CASE("status values are pinned") {
+  CHECK(PAXECT_ERROR_CANCELLED == 15);
+  CHECK(PAXECT_ERROR_SINK == 35);
+  CHECK(PAXECT_ERROR_CRC == 57);
+  CHECK(PAXECT_ERROR_DIGEST == 70);
+  CHECK(std::string(paxect_status_name(PAXECT_ERROR_CRC)) == "PAXECT_ERROR_CRC");
+  CHECK(std::string(paxect_status_name(-1)) == "PAXECT_ERROR_UNKNOWN");
+  CHECK(paxect_status_exit_code(PAXECT_OK) == 0);
+  CHECK(paxect_status_exit_code(PAXECT_ERROR_DIGEST) == 2);
+  CHECK(paxect_status_exit_code(PAXECT_ERROR_WRITE) == 3);
+  CHECK(paxect_status_exit_code(PAXECT_ERROR_LIMIT) == 4);
+  CHECK(paxect_status_exit_code(PAXECT_ERROR_PARAMETER) == 64);
+}
+
+TEST_CASE("NULL handles are refused, and freeing NULL does nothing") {
+  paxect_encoder_free(nullptr);
+  paxect_decoder_free(nullptr);
+  CHECK(paxect_encoder_create(nullptr, nullptr) == PAXECT_ERROR_ARGUMENT);
+  CHECK(paxect_encoder_write(nullptr, "x", 1) == PAXECT_ERROR_ARGUMENT);
+  CHECK(paxect_encoder_finish(nullptr) == PAXECT_ERROR_ARGUMENT);
+  CHECK(paxect_decoder_write(nullptr, "x", 1) == PAXECT_ERROR_ARGUMENT);
+  CHECK(paxect_decoder_reset(nullptr) == PAXECT_ERROR_ARGUMENT);
+  CHECK(paxect_decoder_info(nullptr, nullptr) == PAXECT_ERROR_ARGUMENT);
+  CHECK(std::string(paxect_decoder_error_message(nullptr)).empty());
+}
+
+TEST_CASE("bounds can be asked for, and values outside them change nothing") {
+  std::int64_t minimum = 0, maximum = 0, standard = 0;
+  REQUIRE(paxect_parameter_bounds(PAXECT_PARAM_LEVEL, &minimum, &maximum, &standard) == PAXECT_OK);
+  CHECK(minimum == -7);
+  CHECK(maximum == 22);
+  CHECK(standard == 5);
+  CHECK(paxect_parameter_bounds(12345, nullptr, nullptr, nullptr) == PAXECT_ERROR_PARAMETER);
+
+  Encoder encoder = make_encoder({{PAXECT_PARAM_LEVEL, 1}});
+  CHECK(paxect_encoder_set_parameter(encoder.get(), PAXECT_PARAM_LEVEL, 23) == PAXECT_ERROR_PARAMETER);
+  CHECK(std::string(paxect_encoder_error_message(encoder.get())).find("-7 to 22") != std::string::npos);
+  CHECK(paxect_encoder_set_parameter(encoder.get(), PAXECT_PARAM_MAX_FRAME, 5) == PAXECT_ERROR_PARAMETER);
+  std::string container;
+  paxect_encoder_set_sink(encoder.get(), append, &container);
+  REQUIRE(paxect_encoder_finish(encoder.get()) == PAXECT_OK);
+  CHECK(container[11] == 1);
+}
+
+TEST_CASE("calls out of order are refused and leave the handle as it was") {
+  Encoder encoder = make_encoder();
+  CHECK(paxect_encoder_write(encoder.get(), "x", 1) == PAXECT_ERROR_SEQUENCE);  // no sink
+  std::string container;
+  paxect_encoder_set_sink(encoder.get(), append, &container);
+  REQUIRE(paxect_encoder_write(encoder.get(), "x", 1) == PAXECT_OK);
+  CHECK(paxect_encoder_set_parameter(encoder.get(), PAXECT_PARAM_LEVEL, 1) == PAXECT_ERROR_SEQUENCE);
+  CHECK(paxect_encoder_set_sink(encoder.get(), append, nullptr) == PAXECT_ERROR_SEQUENCE);
+  CHECK(paxect_encoder_write(encoder.get(), nullptr, 1) == PAXECT_ERROR_ARGUMENT);
+  REQUIRE(paxect_encoder_write(encoder.get(), "y", 1) == PAXECT_OK);
+  REQUIRE(paxect_encoder_finish(encoder.get()) == PAXECT_OK);
+  CHECK(paxect_encoder_write(encoder.get(), "x", 1) == PAXECT_ERROR_SEQUENCE);
+  CHECK(paxect_encoder_finish(encoder.get()) == PAXECT_ERROR_SEQUENCE);
+  CHECK(decode(container).data == "xy");
+}
+
+std::int32_t refuse(void*, const void*, std::size_t) { return 1; }
+
+TEST_CASE("a failed handle repeats its failure until it is reset") {
+  Encoder encoder = make_encoder({{PAXECT_PARAM_FRAME_SIZE, 10}});
+  paxect_encoder_set_sink(encoder.get(), refuse, nullptr);
+  CHECK(paxect_encoder_write(encoder.get(), "x", 1) == PAXECT_ERROR_SINK);
+  CHECK(paxect_encoder_write(encoder.get(), "x", 1) == PAXECT_ERROR_SINK);
+  CHECK(paxect_encoder_finish(encoder.get()) == PAXECT_ERROR_SINK);
+  CHECK_FALSE(std::string(paxect_encoder_error_message(encoder.get())).empty());
+  REQUIRE(paxect_encoder_reset(encoder.get()) == PAXECT_OK);
+  CHECK(std::string(paxect_encoder_error_message(encoder.get())).empty());
+  std::string container;
+  paxect_encoder_set_sink(encoder.get(), append, &container);
+  REQUIRE(paxect_encoder_finish(encoder.get()) == PAXECT_OK);
+  CHECK(container == encode("", {{PAXECT_PARAM_FRAME_SIZE, 10}}));
+}
+
+TEST_CASE("the progress callback can cancel, in any thread count, and the handle lives on") {
+  struct Cancel {
+    std::uint64_t at;
+    static std::int32_t look(void* opaque, std::uint64_t in, std::uint64_t) {
+      return in >= static_cast<Cancel*>(opaque)->at ? 1 : 0;
+    }
+  };
+  std::string data = text(1'000'000);
+  for (int threads : {1, 2, 8}) {
+    Cancel cancel{500'000};
+    Encoder encoder = make_encoder({{PAXECT_PARAM_FRAME_SIZE, 10'000}, {PAXECT_PARAM_THREADS, threads}});
+    std::string container;
+    paxect_encoder_set_sink(encoder.get(), append, &container);
+    paxect_encoder_set_progress(encoder.get(), Cancel::look, &cancel);
+    paxect_status status = PAXECT_OK;
+    for (std::size_t at = 0; at < data.size() && status == PAXECT_OK; at += 1000)
+      status = paxect_encoder_write(encoder.get(), data.data() + at, 1000);
+    CHECK(status == PAXECT_ERROR_CANCELLED);
+    CHECK(container.size() < data.size());
+
+    cancel.at = UINT64_MAX;
+    REQUIRE(paxect_encoder_reset(encoder.get()) == PAXECT_OK);
+    container.clear();
+    REQUIRE(paxect_encoder_write(encoder.get(), data.data(), data.size()) == PAXECT_OK);
+    REQUIRE(paxect_encoder_finish(encoder.get()) == PAXECT_OK);
+
+    cancel.at = 1;
+    Decoder decoder = make_decoder({{PAXECT_PARAM_THREADS, threads}});
+    std::string back;
+    paxect_decoder_set_sink(decoder.get(), append, &back);
+    paxect_decoder_set_progress(decoder.get(), Cancel::look, &cancel);
+    status = paxect_decoder_write(decoder.get(), container.data(), container.size());
+    CHECK(status == PAXECT_ERROR_CANCELLED);
+  }
+}
+
+struct Counter {
+  std::atomic<long> live{0};
+  std::atomic<long> allowed{-1};  // allocations until they fail; negative: never
+  static void* allocate(void* opaque, std::size_t size) {
+    auto& self = *static_cast<Counter*>(opaque);
+    if (self.allowed == 0) return nullptr;
+    if (self.allowed > 0) --self.allowed;
+    ++self.live;
+    return std::malloc(size);
+  }
+  static void release(void* opaque, void* memory) {
+    if (memory != nullptr) --static_cast<Counter*>(opaque)->live;
+    std::free(memory);
+  }
+  paxect_allocator functions() { return {sizeof(paxect_allocator), this, allocate, release}; }
+};
+
+TEST_CASE("the caller's allocator gets back all it gave, and its failure is a status") {
+  std::string data = text(100'000);
+  std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 10'000}});
+  bool succeeded = false;
+  for (long allowed = 0; !succeeded; ++allowed) {
+    REQUIRE(allowed < 1000);
+    Counter counter;
+    counter.allowed = allowed;
+    paxect_allocator functions = counter.functions();
+    paxect_encoder* encoder = nullptr;
+    paxect_decoder* decoder = nullptr;
+    std::string out, back;
+    paxect_status status = paxect_encoder_create(&functions, &encoder);
+    if (status == PAXECT_OK) {
+      paxect_encoder_set_sink(encoder, append, &out);
+      paxect_encoder_set_parameter(encoder, PAXECT_PARAM_THREADS, 2);
+      paxect_encoder_set_parameter(encoder, PAXECT_PARAM_FRAME_SIZE, 10'000);
+      status = paxect_encoder_write(encoder, data.data(), data.size());
+      if (status == PAXECT_OK) status = paxect_encoder_finish(encoder);
+    }
+    if (status == PAXECT_OK) status = paxect_decoder_create(&functions, &decoder);
+    if (status == PAXECT_OK) {
+      paxect_decoder_set_sink(decoder, append, &back);
+      status = paxect_decoder_write(decoder, container.data(), container.size());
+      if (status == PAXECT_OK) status = paxect_decoder_finish(decoder);
+    }
+    paxect_encoder_free(encoder);
+    paxect_decoder_free(decoder);
+    CHECK(counter.live == 0);
+    succeeded = status == PAXECT_OK;
+    if (!succeeded) CHECK(status == PAXECT_ERROR_MEMORY);
+    if (succeeded) CHECK(back == data);
+  }
+}
+
+TEST_CASE("an incomplete allocator is refused") {
+  paxect_encoder* encoder = nullptr;
+  paxect_allocator functions{sizeof(paxect_allocator), nullptr, nullptr, nullptr};
+  CHECK(paxect_encoder_create(&functions, &encoder) == PAXECT_ERROR_ARGUMENT);
+  CHECK(encoder == nullptr);
+}
+
+TEST_CASE("a buffer that is too small is an error, one of the bound's size never is") {
+  std::string data = noise(100'000);
+  for (std::int64_t frame : {1, 1000, 1 << 20}) {
+    Encoder encoder = make_encoder({{PAXECT_PARAM_FRAME_SIZE, frame}});
+    std::string out(paxect_encoder_bound(encoder.get(), data.size()), '\0');
+    std::size_t size = 0;
+    REQUIRE(paxect_encoder_encode_buffer(encoder.get(), data.data(), data.size(), out.data(), out.size(),
+                                         &size) == PAXECT_OK);
+    std::size_t ignored = 77;
+    CHECK(paxect_encoder_encode_buffer(encoder.get(), data.data(), data.size(), out.data(), size - 1,
+                                       &ignored) == PAXECT_ERROR_BUFFER_TOO_SMALL);
+    CHECK(ignored == 77);
+    REQUIRE(paxect_encoder_encode_buffer(encoder.get(), data.data(), data.size(), out.data(), size, &size) ==
+            PAXECT_OK);
+
+    Decoder decoder = make_decoder();
+    std::string back(data.size(), '\0');
+    CHECK(paxect_decoder_decode_buffer(decoder.get(), out.data(), size, back.data(), back.size() - 1,
+                                       &ignored) == PAXECT_ERROR_BUFFER_TOO_SMALL);
+    REQUIRE(paxect_decoder_decode_buffer(decoder.get(), out.data(), size, back.data(), back.size(),
+                                         &ignored) == PAXECT_OK);
+    CHECK(ignored == data.size());
+    CHECK(back == data);
+  }
+  Encoder encoder = make_encoder({{PAXECT_PARAM_FRAME_SIZE, 1}});
+  CHECK(paxect_encoder_bound(encoder.get(), UINT64_MAX) == UINT64_MAX);
+}
+
+TEST_CASE("info tells header, footer and sizes, and respects the caller's struct_size") {
+  std::string data = text(5000);
+  Parameters parameters{
+      {PAXECT_PARAM_FRAME_SIZE, 1000}, {PAXECT_PARAM_CHANNELS, 3}, {PAXECT_PARAM_VERIFY, 1}};
+  std::string container = encode(data, parameters);
+  Decoder decoder = make_decoder();
+  REQUIRE(decode_with(decoder.get(), container).status == PAXECT_OK);
+  paxect_container_info info{};
+  info.struct_size = sizeof info;
+  REQUIRE(paxect_decoder_info(decoder.get(), &info) == PAXECT_OK);
+  CHECK(info.version == 42);
+  CHECK(info.flags == (PAXECT_FLAG_VERIFY | PAXECT_FLAG_MULTICHANNEL));
+  CHECK(info.level == 5);
+  CHECK(info.frame_size == 1000);
+  CHECK(info.channels == 3);
+  CHECK(info.total_size == 5000);
+  CHECK(info.total_frames == 5);
+  CHECK(info.container_size == container.size());
+  CHECK(std::memcmp(info.sha256, container.data() + container.size() - 32, 32) == 0);
+
+  paxect_container_info part{};
+  part.struct_size = offsetof(paxect_container_info, level);
+  part.level = 99;
+  REQUIRE(paxect_decoder_info(decoder.get(), &part) == PAXECT_OK);
+  CHECK(part.version == 42);
+  CHECK(part.level == 99);
+  part.struct_size = 1;
+  CHECK(paxect_decoder_info(decoder.get(), &part) == PAXECT_ERROR_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace paxect::test
