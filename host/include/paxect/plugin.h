@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * paxect/plugin.h - what the paxect host and a plugin say to each other.  (life cycle and version rules:
- * ABI.md)
+ * paxect/plugin.h - what the paxect host and a plugin say to each other.
+ * ABI.md beside it in the sources has the life cycle as a table, the version and the loading rules.
  *
  * Plain C, header only. A plugin is a shared object NAME.so that exports one function, paxect_plugin_query.
  *
  * Conventions
- *  1. The host owns threads, signals, time and the process; a plugin starts none of its own that outlive
- * `stop`, installs no signal handler, and never calls exit or abort.
+ *  1. The host owns threads, signals, time and the process. A plugin starts no thread that outlives `stop`,
+ *     installs no signal handler, changes no environment variable, and never calls exit or abort.
  *  2. Each instance has one thread, the instance thread. The host makes all calls to an instance on it, from
  *     create to destroy, and never two at once. Tags: [instance] on the instance thread only; [any] on any
- * thread.
+ *     thread.
  *  3. Strings and arrays are borrowed: what a function returns stays valid until the next call on the same
  *     instance or service; what is passed in, during the call. No ownership crosses.
  *  4. Structures begin with `struct_size`: the size that the side which fills it knows. A reader never looks
- * past it. Fields are only ever added at the end.
+ *     past it. Fields are only ever added at the end.
  *  5. No exception crosses, either way: each side catches everything of its own.
  *  6. Functions that can fail return a paxect_plugin_status; its values are exit statuses of the host
- * command.
+ *     command.
+ *  7. SIGTERM and SIGINT are blocked in instance threads and SIGPIPE is ignored. A plugin that starts another
+ *     program resets these three for it.
  */
 #ifndef PAXECT_PLUGIN_H
 #define PAXECT_PLUGIN_H
@@ -35,6 +37,8 @@ extern "C" {
 /* Both in one number, as paxect_plugin_query receives it. */
 #define PAXECT_PLUGIN_ABI ((uint32_t)PAXECT_PLUGIN_ABI_MAJOR << 16 | (uint32_t)PAXECT_PLUGIN_ABI_MINOR)
 #define PAXECT_PLUGIN_MAGIC 0x4c505850u /* "PXPL" */
+/* A plugin watches at most this many descriptors at once. */
+#define PAXECT_PLUGIN_WATCHES_MAX 256
 
 #if defined(__GNUC__)
 #define PAXECT_PLUGIN_EXPORT __attribute__((visibility("default")))
@@ -87,8 +91,8 @@ typedef struct paxect_run_service {
   size_t struct_size;
   /* Not 0 once the host was asked to stop: long work in `step` looks at it and comes back soon. [any] */
   int32_t (*stop_requested)(const paxect_host* host);
-  /* Not 0 when the host runs with --once: `step` says PAXECT_STEP_DONE when nothing is ready any more. [any]
-   */
+  /* Not 0 when the host runs with --once: `step` says PAXECT_STEP_DONE when nothing is ready any more.
+   * [any] */
   int32_t (*once)(const paxect_host* host);
 } paxect_run_service;
 
@@ -101,13 +105,14 @@ enum {
 };
 typedef struct paxect_config_service {
   size_t struct_size;
-  /* The name of the instance, which is that of its section. [instance] */
+  /* The name of the instance, which is that of its section: [a-z][a-z0-9_-]{0,63}. [instance] */
   const char* (*instance_name)(const paxect_host* host);
   /* The value of a key, from the strongest origin that has it: command line, environment, file. NULL when
    * none has. `origin`, if not NULL, receives PAXECT_ORIGIN_*. [instance] */
   const char* (*get)(const paxect_host* host, const char* key, int32_t* origin);
   /* The index-th key that the file or the command line gives for this instance, or NULL past the last: for
-   * finding the ones that the plugin does not know. [instance] */
+   * finding the ones that the plugin does not know. The host's own key `plugin` is not among them.
+   * [instance] */
   const char* (*key_at)(const paxect_host* host, uint32_t index);
   /* Where a key's value comes from, in words: "paxect.conf:12", "PAXECT_LINK_MODE", "--set link.mode";
    * "default" when nothing gives it. [instance] */
@@ -124,6 +129,8 @@ enum {
   PAXECT_STEP_DONE = 2   /* nothing more to do: stop the instance; `outcome` becomes the exit status */
 };
 
+/* A descriptor to wait for. The host only polls it, and never says which was ready: the plugin reads without
+ * blocking. It must be open while the host waits; a negative one is skipped. */
 typedef struct paxect_watch {
   int32_t fd;
   int16_t events; /* as poll(2) takes them */
@@ -153,22 +160,25 @@ typedef struct paxect_plugin_descriptor {
   const char* version; /* the plugin's own, "1.0.0" */
   const char* summary; /* one line, for `paxect plugins` */
 
-  /* Life cycle. Each is called once and in this order for an instance, but for step; destroy also after a
-   * create that succeeded and any later failure, stop also after a start that failed. All [instance]. */
+  /* Life cycle. Each is called once and in this order for an instance, but for step, which is called as often
+   * as it asks to be; destroy also after a create that succeeded and any later failure, stop also after a
+   * start that failed. Of several instances, none starts before all are initialised. All [instance]. */
 
-  /* A new instance. Keeps `host`; reads nothing yet. */
+  /* A new instance. Keeps `host`; reads nothing yet. When it fails there is no instance to ask for the error:
+   * it says why through the log service, and leaves *out NULL. */
   paxect_plugin_status (*create)(const paxect_host* host, paxect_plugin_instance** out);
   /* Reads and checks every setting. Changes nothing outside the process: `paxect check` ends here. */
   paxect_plugin_status (*init)(paxect_plugin_instance* instance);
   /* Takes what it needs: directories, locks, descriptors. */
   paxect_plugin_status (*start)(paxect_plugin_instance* instance);
-  /* Does a bounded piece of work and says when it wants to be called next. A failure stops the instance. */
+  /* Does a bounded piece of work and says when it wants to be called next. A failure stops the instance, and
+   * with it the run. (PAXECT_PLUGIN_INCOMPLETE is an outcome, never a status that a function returns.) */
   paxect_plugin_status (*step)(paxect_plugin_instance* instance, paxect_step* result);
   /* Finishes or cleanly abandons what is in hand, and gives back what start took. */
   void (*stop)(paxect_plugin_instance* instance);
   /* Frees the instance. NULL does nothing. */
   void (*destroy)(paxect_plugin_instance* instance);
-  /* One line about the last failure, "" when there was none. */
+  /* One line about the last failure, "" when there was none: the host logs it behind the instance's name. */
   const char* (*error)(paxect_plugin_instance* instance);
 
   /* A further interface of the plugin by id, or NULL when it has none of that id. [any] */

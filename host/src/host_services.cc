@@ -1,0 +1,88 @@
+#include "host_services.h"
+
+#include <ctime>
+#include <string_view>
+#include <utility>
+
+namespace paxect::host {
+namespace {
+
+constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+std::int64_t now_ns(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * kNanosecondsPerSecond + now.tv_nsec;
+}
+
+}  // namespace
+
+// The functions behind the services. All are noexcept by what they catch: a plugin in C could not unwind.
+struct HostServices::Thunks {
+  static const HostServices& self(const paxect_host* host) {
+    return *static_cast<const HostServices*>(host->opaque);
+  }
+
+  static void write(const paxect_host* host, std::int32_t level, const char* message) {
+    if (message == nullptr) return;
+    try {
+      self(host).run_.log.write(self(host).settings_.name(), level, message);
+    } catch (...) {  // Out of memory: the line is lost, the instance goes on.
+    }
+  }
+
+  static std::uint64_t monotonic_ns(const paxect_host*) {
+    return static_cast<std::uint64_t>(now_ns(CLOCK_MONOTONIC));
+  }
+  static std::int64_t realtime_ns(const paxect_host*) { return now_ns(CLOCK_REALTIME); }
+
+  static std::int32_t stop_requested(const paxect_host* host) {
+    return self(host).run_.stop.requested() ? 1 : 0;
+  }
+  static std::int32_t once(const paxect_host* host) { return self(host).run_.once ? 1 : 0; }
+
+  static const char* instance_name(const paxect_host* host) { return self(host).settings_.name().c_str(); }
+
+  static const InstanceSettings::Value* find(const paxect_host* host, const char* key) {
+    if (key == nullptr) return nullptr;
+    try {
+      return self(host).settings_.find(key);
+    } catch (...) {
+      return nullptr;
+    }
+  }
+  static const char* get(const paxect_host* host, const char* key, std::int32_t* origin) {
+    const InstanceSettings::Value* value = find(host, key);
+    if (origin != nullptr) *origin = value == nullptr ? PAXECT_ORIGIN_NONE : value->origin;
+    return value == nullptr ? nullptr : value->text.c_str();
+  }
+  static const char* key_at(const paxect_host* host, std::uint32_t index) {
+    const std::vector<std::string>& keys = self(host).settings_.keys();
+    return index < keys.size() ? keys[index].c_str() : nullptr;
+  }
+  static const char* describe(const paxect_host* host, const char* key) {
+    const InstanceSettings::Value* value = find(host, key);
+    return value == nullptr ? "default" : value->place.c_str();
+  }
+
+  static const void* service(const paxect_host*, const char* id) {
+    static constexpr paxect_log_service kLog = {sizeof kLog, write};
+    static constexpr paxect_clock_service kClock = {sizeof kClock, monotonic_ns, realtime_ns};
+    static constexpr paxect_run_service kRun = {sizeof kRun, stop_requested, once};
+    static constexpr paxect_config_service kConfig = {sizeof kConfig, instance_name, get, key_at, describe};
+    if (id == nullptr) return nullptr;
+    std::string_view wanted = id;
+    if (wanted == PAXECT_SERVICE_LOG) return &kLog;
+    if (wanted == PAXECT_SERVICE_CLOCK) return &kClock;
+    if (wanted == PAXECT_SERVICE_RUN) return &kRun;
+    if (wanted == PAXECT_SERVICE_CONFIG) return &kConfig;
+    return nullptr;
+  }
+};
+
+HostServices::HostServices(const RunContext& run, InstanceSettings settings)
+    : host_{sizeof(paxect_host), PAXECT_PLUGIN_ABI, this, Thunks::service},
+      run_(run),
+      settings_(std::move(settings)) {}
+
+}  // namespace paxect::host

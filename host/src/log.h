@@ -1,0 +1,33 @@
+// Lines for the operator on standard error: "[LINK] message", one write(2) each, so that lines of several
+// threads and processes never mix. No time stamps: journald and its like add their own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace paxect::host {
+
+// Control characters and bytes that are no UTF-8 as \n, \t, \xHH; all else as it is. A file name cannot
+// forge a line or move the cursor.
+std::string escape(std::string_view text);
+
+// Any thread may write.
+class Log {
+ public:
+  // Levels below warn are shown with `verbose` only.
+  explicit Log(bool verbose, int fd = 2) : fd_(fd), verbose_(verbose) {}
+
+  // A line of an instance; `level` is PAXECT_LOG_*.
+  void write(std::string_view instance, std::int32_t level, std::string_view message) const;
+  // A line of the host itself: "paxect: message".
+  void write(std::string_view message) const;
+
+ private:
+  void put(std::string line) const;
+
+  int fd_;
+  bool verbose_;
+};
+
+}  // namespace paxect::host

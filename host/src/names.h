@@ -1,0 +1,19 @@
+// Which names the host accepts. All are ASCII, whatever the locale.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace paxect::host {
+
+// Sections, which are instances, and plugins: [a-z][a-z0-9_-]{0,63}. Never a path, never hidden.
+bool is_instance_name(std::string_view name);
+inline bool is_plugin_name(std::string_view name) { return is_instance_name(name); }
+// Keys: [a-z][a-z0-9_]{0,63}.
+bool is_key(std::string_view key);
+
+// As environment variables and log prefixes spell a name: upper case; '-' as '_' in a variable.
+std::string upper(std::string_view name);
+std::string variable_part(std::string_view name);
+
+}  // namespace paxect::host

@@ -1,0 +1,99 @@
+#include "plugin_instance.h"
+
+#include <optional>
+#include <utility>
+
+#include "guard.h"
+
+namespace paxect::host {
+namespace {
+
+bool is_failure_status(paxect_plugin_status status) {
+  return status == PAXECT_PLUGIN_USAGE || status == PAXECT_PLUGIN_INTERNAL || status == PAXECT_PLUGIN_BUSY ||
+         status == PAXECT_PLUGIN_CONFIG;
+}
+
+std::string fault_of(const paxect_step& step) {
+  if (step.state != PAXECT_STEP_AGAIN && step.state != PAXECT_STEP_WAIT && step.state != PAXECT_STEP_DONE)
+    return "step gave the unknown state " + std::to_string(step.state);
+  if (step.state == PAXECT_STEP_DONE && step.outcome != PAXECT_PLUGIN_OK &&
+      step.outcome != PAXECT_PLUGIN_INCOMPLETE)
+    return "step gave the unknown outcome " + std::to_string(step.outcome);
+  if (step.state == PAXECT_STEP_WAIT && step.watch_count > PAXECT_PLUGIN_WATCHES_MAX)
+    return "step gave " + std::to_string(step.watch_count) + " watches, more than " +
+           std::to_string(PAXECT_PLUGIN_WATCHES_MAX);
+  if (step.state == PAXECT_STEP_WAIT && step.watch_count > 0 && step.watches == nullptr)
+    return "step counted watches but gave none";
+  return {};
+}
+
+}  // namespace
+
+PluginInstance::PluginInstance(Plugin plugin, InstanceSettings settings, const RunContext& run)
+    : plugin_(std::move(plugin)), services_(run, std::move(settings)) {}
+
+template <typename Call>
+Status PluginInstance::call(const char* what, Call&& function) {
+  paxect_plugin_status status = PAXECT_PLUGIN_OK;
+  std::optional<std::string> exception = guarded([&] { status = function(); });
+  if (exception) return internal_error(std::string(what) + " " + *exception);
+  return status == PAXECT_PLUGIN_OK ? Status() : failure(what, status);
+}
+
+Status PluginInstance::failure(const char* what, paxect_plugin_status status) const {
+  std::string text;
+  std::optional<std::string> exception = guarded([&] {
+    const char* said = instance_ == nullptr ? nullptr : plugin_.descriptor->error(instance_);
+    if (said != nullptr) text = said;
+  });
+  if (exception) text = "error " + *exception;
+  if (text.empty()) text = std::string(what) + " failed without a reason";
+  if (is_failure_status(status)) return {status, text};
+  return internal_error(text + " (" + what + " gave the unknown status " + std::to_string(status) + ")");
+}
+
+Status PluginInstance::create() {
+  Status status = call("create", [&] { return plugin_.descriptor->create(services_.host(), &instance_); });
+  // What a failed create left behind is not ours to touch.
+  if (!status.ok()) instance_ = nullptr;
+  if (status.ok() && instance_ == nullptr) return internal_error("create gave no instance");
+  return status;
+}
+
+Status PluginInstance::init() {
+  return call("init", [&] { return plugin_.descriptor->init(instance_); });
+}
+
+Status PluginInstance::start() {
+  return call("start", [&] { return plugin_.descriptor->start(instance_); });
+}
+
+Status PluginInstance::step(paxect_step* result) {
+  *result = {};
+  result->struct_size = sizeof *result;
+  Status status = call("step", [&] { return plugin_.descriptor->step(instance_, result); });
+  if (!status.ok()) return status;
+  std::string fault = fault_of(*result);
+  return fault.empty() ? Status() : internal_error(fault);
+}
+
+Status PluginInstance::stop() {
+  return call("stop", [&] {
+    plugin_.descriptor->stop(instance_);
+    return PAXECT_PLUGIN_OK;
+  });
+}
+
+Status PluginInstance::destroy() {
+  if (instance_ == nullptr) return {};
+  return call("destroy", [&] {
+    plugin_.descriptor->destroy(std::exchange(instance_, nullptr));
+    return PAXECT_PLUGIN_OK;
+  });
+}
+
+void PluginInstance::report(const Status& failure) const {
+  services_.run().log.write(name(), PAXECT_LOG_ERROR, failure.message());
+}
+
+}  // namespace paxect::host

@@ -1,0 +1,50 @@
+// One instance of a plugin: its settings, its view of the host, and its life-cycle calls.
+//
+// Every call catches what the plugin throws and checks what it answers. All calls of one instance come from
+// one thread, in the order create, init, start, step..., stop, destroy; whoever drives it keeps to that.
+#pragma once
+
+#include <paxect/plugin.h>
+
+#include <string>
+
+#include "host_services.h"
+#include "plugin_loader.h"
+#include "status.h"
+
+namespace paxect::host {
+
+class PluginInstance {
+ public:
+  PluginInstance(Plugin plugin, InstanceSettings settings, const RunContext& run);
+  PluginInstance(const PluginInstance&) = delete;
+  PluginInstance& operator=(const PluginInstance&) = delete;
+
+  const std::string& name() const { return services_.settings().name(); }
+  const Plugin& plugin() const { return plugin_; }
+
+  // A failure carries the plugin's status (70 for one that the ABI does not know) and its error text.
+  Status create();
+  Status init();
+  Status start();
+  // On success *result is consistent: a known state, a known outcome, watches that are there.
+  Status step(paxect_step* result);
+  // The plugin cannot refuse these: a failure is an exception that it threw. Without an instance, destroy
+  // does nothing.
+  Status stop();
+  Status destroy();
+
+  // Logs a failure as the instance's own line.
+  void report(const Status& failure) const;
+
+ private:
+  template <typename Call>
+  Status call(const char* what, Call&& function);
+  Status failure(const char* what, paxect_plugin_status status) const;
+
+  Plugin plugin_;
+  HostServices services_;
+  paxect_plugin_instance* instance_ = nullptr;
+};
+
+}  // namespace paxect::host

@@ -1,0 +1,92 @@
+#include "plugin_loader.h"
+
+#include <dlfcn.h>
+
+#include <cstddef>
+#include <optional>
+
+#include "guard.h"
+
+namespace paxect::host {
+namespace {
+
+// What a descriptor of the first minor version has; later ones only add to it.
+constexpr std::size_t kSmallestDescriptor =
+    offsetof(paxect_plugin_descriptor, extension) + sizeof(paxect_plugin_descriptor::extension);
+
+std::string version_text(unsigned major, unsigned minor) {
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+std::string linker_error() {
+  const char* text = dlerror();
+  return text == nullptr ? "for an unknown reason" : text;
+}
+
+const char* missing_part(const paxect_plugin_descriptor& descriptor) {
+  if (descriptor.name == nullptr) return "name";
+  if (descriptor.version == nullptr) return "version";
+  if (descriptor.summary == nullptr) return "summary";
+  if (descriptor.create == nullptr) return "create";
+  if (descriptor.init == nullptr) return "init";
+  if (descriptor.start == nullptr) return "start";
+  if (descriptor.step == nullptr) return "step";
+  if (descriptor.stop == nullptr) return "stop";
+  if (descriptor.destroy == nullptr) return "destroy";
+  if (descriptor.error == nullptr) return "error";
+  if (descriptor.extension == nullptr) return "extension";
+  return nullptr;
+}
+
+}  // namespace
+
+Status check_descriptor(const Plugin& plugin) {
+  auto refuse = [&](const std::string& why) { return config_error(plugin.path + ": " + why); };
+  const std::string ours = version_text(PAXECT_PLUGIN_ABI_MAJOR, PAXECT_PLUGIN_ABI_MINOR);
+  if (plugin.descriptor == nullptr)
+    return refuse("says that it cannot run with plugin ABI " + ours + ", which this host has");
+  const paxect_plugin_descriptor& descriptor = *plugin.descriptor;
+  if (descriptor.magic != PAXECT_PLUGIN_MAGIC)
+    return refuse("not a PAXECT plugin: its descriptor has no magic");
+  const std::string its = version_text(descriptor.abi_major, descriptor.abi_minor);
+  if (descriptor.abi_major != PAXECT_PLUGIN_ABI_MAJOR)
+    return refuse("built for plugin ABI " + its + ", this host has " + ours + ": build it for this host");
+  if (descriptor.abi_minor > PAXECT_PLUGIN_ABI_MINOR)
+    return refuse("needs plugin ABI " + its + ", this host has " + ours + ": use a newer host");
+  if (descriptor.struct_size < kSmallestDescriptor)
+    return refuse("its descriptor has " + std::to_string(descriptor.struct_size) + " bytes, ABI " + its +
+                  " has at least " + std::to_string(kSmallestDescriptor));
+  if (const char* missing = missing_part(descriptor))
+    return refuse("its descriptor has no " + std::string(missing));
+  if (descriptor.name != plugin.name)
+    return refuse("calls itself '" + std::string(descriptor.name) + "', its file name says '" + plugin.name +
+                  "'");
+  return {};
+}
+
+Status load_plugin(const PluginDirectory& directory, const std::string& name, Plugin* out) {
+  *out = {name, {}, nullptr};
+  Status status = directory.check(name, &out->path);
+  if (!status.ok()) return status;
+  void* module = nullptr;
+  paxect_plugin_query_function query = nullptr;
+  std::optional<std::string> exception = guarded([&] {
+    module = dlopen(out->path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (module == nullptr) return;
+    query = reinterpret_cast<paxect_plugin_query_function>(dlsym(module, PAXECT_PLUGIN_QUERY_SYMBOL));
+    if (query != nullptr) out->descriptor = query(PAXECT_PLUGIN_ABI);
+  });
+  if (exception) return config_error(out->path + ": asked what it is, it " + *exception);
+  if (module == nullptr) {
+    // The linker names the file at fault, which need not be the plugin but may be a library it wants.
+    std::string error = linker_error();
+    std::string prefix = out->path + ": ";
+    return config_error(
+        prefix + "cannot be loaded: " + (error.starts_with(prefix) ? error.substr(prefix.size()) : error));
+  }
+  if (query == nullptr)
+    return config_error(out->path + ": not a PAXECT plugin: it does not export " PAXECT_PLUGIN_QUERY_SYMBOL);
+  return check_descriptor(*out);
+}
+
+}  // namespace paxect::host

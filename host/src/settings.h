@@ -1,0 +1,63 @@
+// Which value a key has, and where it comes from. First wins: command line, environment, file.
+//
+// All is gathered once, before any thread starts: a later setenv changes nothing. An environment variable set
+// to the empty string counts as not set, so that `VARIABLE= paxect run` takes a setting away; an empty value
+// in the file or after --set is a value.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "command_line.h"
+#include "config_file.h"
+#include "status.h"
+
+namespace paxect::host {
+
+// The variables named PAXECT_*, empty ones left out.
+using Environment = std::map<std::string, std::string>;
+Environment read_environment(const char* const* variables);
+
+// The settings of one instance. Not changed once made, so any thread may read.
+class InstanceSettings {
+ public:
+  struct Value {
+    std::string text;
+    std::int32_t origin;  // PAXECT_ORIGIN_*
+    std::string place;    // "paxect.conf:12", "PAXECT_LINK_MODE", "--set link.mode"
+  };
+
+  explicit InstanceSettings(std::string name) : name_(std::move(name)) {}
+
+  const std::string& name() const { return name_; }
+  // The strongest value, or null.
+  const Value* find(std::string_view key) const;
+  // The keys that the file or the command line gives, sorted, without the host's own `plugin`.
+  const std::vector<std::string>& keys() const { return keys_; }
+  // The name of the module: the key `plugin`, or the section's name.
+  std::string plugin() const;
+
+ private:
+  friend class ConfigurationBuilder;
+
+  std::string name_;
+  std::vector<std::string> keys_;
+  std::map<std::string, Value, std::less<>> values_;       // command line and file, by key
+  std::map<std::string, Value, std::less<>> environment_;  // by what follows PAXECT_SECTION_
+};
+
+struct Configuration {
+  std::string file;              // for messages; empty when there is none
+  std::string plugin_directory;  // absolute; empty: the one beside the binary
+  std::vector<InstanceSettings> instances;
+};
+
+// Brings the three together. Status 64 for --set of a section that is not there, 78 for what the file holds.
+// `out->instances` may be empty.
+Status configure(const CommandLine& command_line, const Environment& environment, const ConfigFile& file,
+                 Configuration* out);
+
+}  // namespace paxect::host

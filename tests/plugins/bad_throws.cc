@@ -1,0 +1,8 @@
+// A plugin that throws when it is asked what it is.
+#include <paxect/plugin.h>
+
+#include <stdexcept>
+
+const paxect_plugin_descriptor* paxect_plugin_query(uint32_t) {
+  throw std::runtime_error("query was told to throw");
+}
