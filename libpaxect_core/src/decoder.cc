@@ -164,29 +164,11 @@ Status Decoder::check_frame_header(const FrameHeader& header) const {
   if (whole != 0 && offset_ + header.clen + kFooterSize > whole)
     return failure(PAXECT_ERROR_TRUNCATED, "frame payload of " + std::to_string(header.clen) +
                                                " bytes runs past the end of the container");
-  if (header.channel >= header_.channels)
-    return failure(PAXECT_ERROR_FRAME_HEADER, "frame says channel " + std::to_string(header.channel) +
-                                                  " of " + std::to_string(header_.channels));
-  if (header.ulen == 0) {
-    if (header.channel == 0 && header.crc == 0 && header.clen >= kExtensionPrefixSize) return {};
-    return failure(PAXECT_ERROR_EXTENSION, "empty frame that is no well-formed extension frame");
-  }
-  if (header.ulen > header_.frame_size)
-    return failure(PAXECT_ERROR_FRAME_HEADER, "frame says " + std::to_string(header.ulen) +
-                                                  " bytes where the header allows " +
-                                                  std::to_string(header_.frame_size));
-  if (header.ulen > parameters_.max_frame())
-    return failure(PAXECT_ERROR_LIMIT, "frame of " + std::to_string(header.ulen) +
-                                           " bytes: the limit is set to " +
-                                           std::to_string(parameters_.max_frame()));
-  if (header.clen > payload_bound(header.ulen))
-    return failure(PAXECT_ERROR_FRAME_HEADER, "frame says " + std::to_string(header.clen) +
-                                                  " bytes of payload for " + std::to_string(header.ulen) +
-                                                  " bytes of data: more than can be");
-  if (in_memory_ && header.ulen > memory_.size() - data_size_)
+  Status status = core::check_frame_header(header, header_, parameters_.max_frame());
+  if (status.ok() && in_memory_ && header.ulen > memory_.size() - data_size_)
     return failure(PAXECT_ERROR_BUFFER_TOO_SMALL, "the data does not fit into the " +
                                                       std::to_string(memory_.size()) + " bytes given for it");
-  return {};
+  return status;
 }
 
 Status Decoder::take_frame_header() {

@@ -72,6 +72,19 @@ Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
   }
 }
 
+Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size) {
+  while (size != 0) {
+    ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
+    if (got == 0) return {PAXECT_ERROR_TRUNCATED, offset, 0, "ends too early: the file was cut short"};
+    out += got;
+    offset += static_cast<std::uint64_t>(got);
+    size -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
 Status OutputFile::failed(const char* message, int error) const {
   return system_failure(PAXECT_ERROR_OPEN, name_, message, error);
 }

@@ -58,6 +58,10 @@ class InputFile {
   std::uint64_t offset_ = 0;
 };
 
+// Reads exactly `size` bytes at `offset` of a seekable file, whose own offset does not move. Errors: READ,
+// TRUNCATED.
+Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size);
+
 class OutputFile {
  public:
   OutputFile() = default;

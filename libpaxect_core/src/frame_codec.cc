@@ -37,6 +37,27 @@ Status FrameCompressor::compress(std::span<const std::uint8_t> data, std::uint16
   return {};
 }
 
+Status check_frame_header(const FrameHeader& header, const Header& container, std::uint64_t max_frame) {
+  auto bad = [](std::string message) { return failure(PAXECT_ERROR_FRAME_HEADER, std::move(message)); };
+  if (header.channel >= container.channels)
+    return bad("frame says channel " + std::to_string(header.channel) + " of " +
+               std::to_string(container.channels));
+  if (header.ulen == 0) {
+    if (header.channel == 0 && header.crc == 0 && header.clen >= kExtensionPrefixSize) return {};
+    return failure(PAXECT_ERROR_EXTENSION, "empty frame that is no well-formed extension frame");
+  }
+  if (header.ulen > container.frame_size)
+    return bad("frame says " + std::to_string(header.ulen) + " bytes where the header allows " +
+               std::to_string(container.frame_size));
+  if (header.ulen > max_frame)
+    return failure(PAXECT_ERROR_LIMIT, "frame of " + std::to_string(header.ulen) +
+                                           " bytes: the limit is set to " + std::to_string(max_frame));
+  if (header.clen > payload_bound(header.ulen))
+    return bad("frame says " + std::to_string(header.clen) + " bytes of payload for " +
+               std::to_string(header.ulen) + " bytes of data: more than can be");
+  return {};
+}
+
 Status check_payload(const FrameHeader& header, const std::uint8_t* payload) {
   std::size_t whole = ZSTD_findFrameCompressedSize(payload, header.clen);
   if (ZSTD_isError(whole) != 0)

@@ -46,6 +46,11 @@ class FrameDecompressor {
   std::unique_ptr<ZSTD_DCtx_s, Free> context_;
 };
 
+// The checks of a frame header against the container's, in the order of the specification; nothing of the
+// frame is to be allocated before they pass. An extension frame passes when it can be one; see
+// check_extension.
+Status check_frame_header(const FrameHeader& header, const Header& container, std::uint64_t max_frame);
+
 // That the payload is one whole zstd frame and nothing else, whose content size is present and equals ulen.
 // Decompresses nothing.
 Status check_payload(const FrameHeader& header, const std::uint8_t* payload);

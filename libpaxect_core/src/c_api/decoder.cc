@@ -1,0 +1,89 @@
+// The C ABI of the decoder.
+#include "decoder.h"
+
+#include "c_api/handle.h"
+#include "file_jobs.h"
+
+struct paxect_decoder : paxect::core::Handle<paxect::core::Decoder, paxect::core::Role::kDecoder> {
+  using Handle::Handle;
+};
+
+namespace core = paxect::core;
+
+extern "C" {
+
+paxect_status paxect_decoder_create(const paxect_allocator* allocator, paxect_decoder** out) {
+  return core::create(allocator, out);
+}
+void paxect_decoder_free(paxect_decoder* decoder) { core::destroy(decoder); }
+paxect_status paxect_decoder_reset(paxect_decoder* decoder) { return core::reset(decoder); }
+paxect_status paxect_decoder_set_parameter(paxect_decoder* decoder, paxect_parameter parameter,
+                                           int64_t value) {
+  return core::set_parameter(decoder, parameter, value);
+}
+paxect_status paxect_decoder_set_sink(paxect_decoder* decoder, paxect_sink sink, void* opaque) {
+  return core::set_sink(decoder, sink, opaque);
+}
+paxect_status paxect_decoder_set_progress(paxect_decoder* decoder, paxect_progress progress, void* opaque) {
+  return core::set_progress(decoder, progress, opaque);
+}
+
+uint64_t paxect_decoder_memory(const paxect_decoder* decoder, uint32_t frame_size) {
+  return decoder == nullptr ? 0 : core::Decoder::memory(decoder->parameters, frame_size);
+}
+
+paxect_status paxect_decoder_write(paxect_decoder* decoder, const void* data, size_t size) {
+  return core::write(decoder, data, size);
+}
+paxect_status paxect_decoder_finish(paxect_decoder* decoder) { return core::finish(decoder); }
+paxect_status paxect_decoder_run(paxect_decoder* decoder, paxect_source source, void* opaque) {
+  return core::run(decoder, source, opaque);
+}
+
+paxect_status paxect_decoder_decode_buffer(paxect_decoder* decoder, const void* container,
+                                           size_t container_size, void* data, size_t capacity, size_t* size) {
+  if (decoder == nullptr) return PAXECT_ERROR_ARGUMENT;
+  if ((container == nullptr && container_size != 0) || (data == nullptr && capacity != 0) || size == nullptr)
+    return core::refused(*decoder, PAXECT_ERROR_ARGUMENT, "a pointer is NULL");
+  return core::guarded(*decoder, core::Stage::kFinished, [&] {
+    core::Parameters parameters = decoder->parameters;
+    core::Status status = parameters.set(PAXECT_PARAM_CONTAINER_SIZE, static_cast<int64_t>(container_size));
+    if (!status.ok()) return status;
+    decoder->codec.begin_in_memory(parameters, decoder->callbacks, {static_cast<uint8_t*>(data), capacity});
+    status = decoder->codec.write({static_cast<const uint8_t*>(container), container_size});
+    if (status.ok()) status = decoder->codec.finish();
+    if (status.ok()) *size = decoder->codec.bytes_out();
+    if (!status.ok()) decoder->codec.abandon();  // workers let go of the caller's memory
+    return status;
+  });
+}
+
+paxect_status paxect_decoder_decode_path(paxect_decoder* decoder, const char* input, const char* output) {
+  if (decoder == nullptr) return PAXECT_ERROR_ARGUMENT;
+  if (input == nullptr || output == nullptr)
+    return core::refused(*decoder, PAXECT_ERROR_ARGUMENT, "a path is NULL");
+  return core::guarded(*decoder, core::Stage::kFinished, [&] {
+    return core::decode_file(decoder->codec, decoder->parameters, decoder->callbacks, input, output);
+  });
+}
+
+paxect_status paxect_decoder_info(const paxect_decoder* decoder, paxect_container_info* info) {
+  if (decoder == nullptr) return PAXECT_ERROR_ARGUMENT;
+  core::Footer footer = decoder->codec.footer();
+  if (decoder->stage != core::Stage::kFinished) {
+    footer.total_size = decoder->codec.bytes_out();
+    footer.total_frames = static_cast<uint32_t>(decoder->codec.frames());
+  }
+  return core::give(core::describe(decoder->codec.header(), footer, decoder->codec.bytes_in()), info);
+}
+const char* paxect_decoder_error_message(const paxect_decoder* decoder) {
+  return decoder == nullptr ? "" : decoder->status.message.c_str();
+}
+uint64_t paxect_decoder_error_offset(const paxect_decoder* decoder) {
+  return decoder == nullptr ? 0 : decoder->status.offset;
+}
+uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder) {
+  return decoder == nullptr ? 0 : decoder->status.frame;
+}
+
+}  // extern "C"

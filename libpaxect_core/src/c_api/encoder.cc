@@ -1,0 +1,131 @@
+// The C ABI of the encoder.
+#include "encoder.h"
+
+#include <limits>
+
+#include "c_api/handle.h"
+#include "file_jobs.h"
+
+namespace paxect::core {
+namespace {
+
+// Where encode_buffer writes to.
+struct MemorySink {
+  std::uint8_t* data;
+  std::size_t capacity;
+  std::size_t size = 0;
+  bool full = false;
+
+  static std::int32_t write(void* opaque, const void* bytes, std::size_t count) {
+    auto& self = *static_cast<MemorySink*>(opaque);
+    self.full = self.full || count > self.capacity - self.size;
+    if (self.full) return 1;
+    std::memcpy(self.data + self.size, bytes, count);
+    self.size += count;
+    return 0;
+  }
+};
+
+std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t sum;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::uint64_t>::max() : sum;
+}
+
+}  // namespace
+}  // namespace paxect::core
+
+struct paxect_encoder : paxect::core::Handle<paxect::core::Encoder, paxect::core::Role::kEncoder> {
+  using Handle::Handle;
+};
+
+namespace core = paxect::core;
+
+extern "C" {
+
+paxect_status paxect_encoder_create(const paxect_allocator* allocator, paxect_encoder** out) {
+  return core::create(allocator, out);
+}
+void paxect_encoder_free(paxect_encoder* encoder) { core::destroy(encoder); }
+paxect_status paxect_encoder_reset(paxect_encoder* encoder) { return core::reset(encoder); }
+paxect_status paxect_encoder_set_parameter(paxect_encoder* encoder, paxect_parameter parameter,
+                                           int64_t value) {
+  return core::set_parameter(encoder, parameter, value);
+}
+paxect_status paxect_encoder_set_sink(paxect_encoder* encoder, paxect_sink sink, void* opaque) {
+  return core::set_sink(encoder, sink, opaque);
+}
+paxect_status paxect_encoder_set_progress(paxect_encoder* encoder, paxect_progress progress, void* opaque) {
+  return core::set_progress(encoder, progress, opaque);
+}
+
+uint64_t paxect_encoder_memory(const paxect_encoder* encoder, uint64_t input_size) {
+  return encoder == nullptr ? 0 : core::Encoder::memory(encoder->parameters, input_size);
+}
+
+paxect_status paxect_encoder_write(paxect_encoder* encoder, const void* data, size_t size) {
+  return core::write(encoder, data, size);
+}
+paxect_status paxect_encoder_finish(paxect_encoder* encoder) { return core::finish(encoder); }
+paxect_status paxect_encoder_run(paxect_encoder* encoder, paxect_source source, void* opaque) {
+  return core::run(encoder, source, opaque);
+}
+
+uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size) {
+  if (encoder == nullptr) return 0;
+  uint64_t frame_size = encoder->parameters.header().frame_size;
+  uint64_t per_frame = core::kFrameHeaderSize + core::payload_bound(frame_size);
+  uint64_t whole = 0;
+  if (__builtin_mul_overflow(size / frame_size, per_frame, &whole)) return UINT64_MAX;
+  uint64_t rest = size % frame_size;
+  if (rest != 0) whole = core::saturating_add(whole, core::kFrameHeaderSize + core::payload_bound(rest));
+  return core::saturating_add(whole, core::kHeaderSize + core::kFooterSize);
+}
+
+paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* data, size_t size,
+                                           void* container, size_t capacity, size_t* container_size) {
+  if (encoder == nullptr) return PAXECT_ERROR_ARGUMENT;
+  if ((data == nullptr && size != 0) || container == nullptr || container_size == nullptr)
+    return core::refused(*encoder, PAXECT_ERROR_ARGUMENT, "a pointer is NULL");
+  return core::guarded(*encoder, core::Stage::kFinished, [&] {
+    core::MemorySink memory{static_cast<uint8_t*>(container), capacity};
+    core::Callbacks callbacks = encoder->callbacks;
+    callbacks.sink = &core::MemorySink::write;
+    callbacks.sink_opaque = &memory;
+    encoder->codec.begin(encoder->parameters, callbacks);
+    core::Status status = encoder->codec.write_borrowed({static_cast<const uint8_t*>(data), size});
+    if (status.ok()) status = encoder->codec.finish();
+    if (status.ok()) *container_size = memory.size;
+    if (memory.full)
+      status =
+          core::failure(PAXECT_ERROR_BUFFER_TOO_SMALL, "the container does not fit into the " +
+                                                           std::to_string(capacity) + " bytes given for it");
+    if (!status.ok()) encoder->codec.abandon();  // workers let go of the caller's data
+    return status;
+  });
+}
+
+paxect_status paxect_encoder_encode_path(paxect_encoder* encoder, const char* input, const char* output) {
+  if (encoder == nullptr) return PAXECT_ERROR_ARGUMENT;
+  if (input == nullptr || output == nullptr)
+    return core::refused(*encoder, PAXECT_ERROR_ARGUMENT, "a path is NULL");
+  return core::guarded(*encoder, core::Stage::kFinished, [&] {
+    return core::encode_file(encoder->codec, encoder->parameters, encoder->callbacks, input, output);
+  });
+}
+
+paxect_status paxect_encoder_info(const paxect_encoder* encoder, paxect_container_info* info) {
+  if (encoder == nullptr) return PAXECT_ERROR_ARGUMENT;
+  return core::give(
+      core::describe(encoder->codec.header(), encoder->codec.footer(), encoder->codec.bytes_out()), info);
+}
+const char* paxect_encoder_error_message(const paxect_encoder* encoder) {
+  return encoder == nullptr ? "" : encoder->status.message.c_str();
+}
+uint64_t paxect_encoder_error_offset(const paxect_encoder* encoder) {
+  return encoder == nullptr ? 0 : encoder->status.offset;
+}
+uint64_t paxect_encoder_error_frame(const paxect_encoder* encoder) {
+  return encoder == nullptr ? 0 : encoder->status.frame;
+}
+
+}  // extern "C"

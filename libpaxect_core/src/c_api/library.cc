@@ -1,0 +1,54 @@
+// The C ABI's functions that need no handle: versions, status, bounds, info.
+#include <zstd.h>
+
+#include "c_api/handle.h"
+#include "file_jobs.h"
+
+namespace core = paxect::core;
+
+extern "C" {
+
+uint32_t paxect_core_version_number(void) { return PAXECT_CORE_VERSION_NUMBER; }
+const char* paxect_core_version_string(void) {
+#define PAXECT_TEXT_OF(x) #x
+#define PAXECT_TEXT(x) PAXECT_TEXT_OF(x)
+  return PAXECT_TEXT(PAXECT_CORE_VERSION_MAJOR) "." PAXECT_TEXT(PAXECT_CORE_VERSION_MINOR) "." PAXECT_TEXT(
+      PAXECT_CORE_VERSION_PATCH);
+}
+uint32_t paxect_core_zstd_version_number(void) { return ZSTD_versionNumber(); }
+const char* paxect_core_zstd_version_string(void) { return ZSTD_versionString(); }
+
+const char* paxect_status_name(paxect_status status) { return core::status_name(status); }
+int32_t paxect_status_exit_code(paxect_status status) { return core::status_exit_code(status); }
+
+paxect_status paxect_parameter_bounds(paxect_parameter parameter, int64_t* minimum, int64_t* maximum,
+                                      int64_t* standard) {
+  const core::ParameterBounds* bounds = core::parameter_bounds(parameter);
+  if (bounds == nullptr) return PAXECT_ERROR_PARAMETER;
+  if (minimum != nullptr) *minimum = bounds->minimum;
+  if (maximum != nullptr) *maximum = bounds->maximum;
+  if (standard != nullptr) *standard = bounds->standard;
+  return PAXECT_OK;
+}
+
+paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* message,
+                                  size_t message_capacity) {
+  if (info == nullptr) return PAXECT_ERROR_ARGUMENT;
+  core::Status status;
+  try {
+    core::ContainerEnds ends;
+    status = core::read_ends(fd, ends);
+    if (status.ok())
+      status.code = core::give(core::describe(ends.header, ends.footer, ends.container_size), info);
+  } catch (...) {
+    status.code = PAXECT_ERROR_MEMORY;
+  }
+  if (message != nullptr && message_capacity != 0) {
+    std::size_t size = std::min(status.message.size(), message_capacity - 1);
+    std::memcpy(message, status.message.data(), size);
+    message[size] = '\0';
+  }
+  return status.code;
+}
+
+}  // extern "C"
