@@ -3,10 +3,11 @@
 //   journal     file to append a line "INSTANCE CALL" to at each call
 //   at_CALL     what to do in create, init, start, stop, destroy; see act()
 //   script      what to do in step: actions separated by blanks, one a call; the last one stays
-//   watch       descriptor for the action `watch`: a FIFO to read
+//   watch       a FIFO, which the action `watch` reads, waiting until there is something
 //   report      keys, separated by blanks, whose value, origin and place init writes to the journal
 #include <fcntl.h>
 #include <paxect/plugin.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -118,18 +119,21 @@ struct paxect_plugin_instance {
     return act("step", action);
   }
 
+  // Stays in this action until there is something to read.
   void watch(paxect_step* result) {
     if (fifo < 0) fifo = open(get("watch").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
     char bytes[64];
     ssize_t got = read(fifo, bytes, sizeof bytes);
-    if (got > 0) journal("read " + std::string(bytes, static_cast<std::size_t>(got)));
-    watches[0] = {fifo, 1 /* POLLIN */, 0};
+    if (got > 0) return journal("read " + std::string(bytes, static_cast<std::size_t>(got)));
+    journal("nothing to read");
+    --steps;
+    watches[0] = {fifo, POLLIN, 0};
     result->state = PAXECT_STEP_WAIT;
     result->watch_count = 1;
   }
 
   void wait_on_closed(paxect_step* result) {
-    watches[0] = {1 << 20, 1, 0};
+    watches[0] = {1 << 20, POLLIN, 0};
     result->state = PAXECT_STEP_WAIT;
     result->watch_count = 1;
   }

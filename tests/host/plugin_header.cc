@@ -1,0 +1,2 @@
+// The same for C++.
+#include "plugin_header.c"

@@ -1,0 +1,104 @@
+#include "plugin_loader.h"
+
+#include <catch2/catch.hpp>
+
+#include "host/sandbox.h"
+
+using namespace paxect::host;
+using paxect::test::Sandbox;
+
+namespace {
+
+struct Fixture {
+  Fixture() { REQUIRE(PluginDirectory::open(sandbox.plugin_directory(), &directory).ok()); }
+
+  // Why a module of tests/plugins is refused, without the file name in front.
+  std::string refusal(const std::string& name, const std::string& as = {}) {
+    std::string path = sandbox.add_plugin(name, as);
+    return refusal_of(as.empty() ? name : as, path);
+  }
+  std::string refusal_of(const std::string& name, const std::string& path) {
+    Plugin plugin;
+    Status status = load_plugin(directory, name, &plugin);
+    INFO(status.message());
+    REQUIRE(status.code() == 78);
+    REQUIRE(status.message().find(path + ": ") == 0);
+    return status.message().substr(path.size() + 2);
+  }
+
+  Sandbox sandbox;
+  PluginDirectory directory;
+};
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "A good module is loaded and gives the same descriptor again") {
+  Plugin plugin;
+  Status status = load_plugin(directory, "recorder", &plugin);
+  INFO(status.message());
+  REQUIRE(status.ok());
+  CHECK(plugin.path == sandbox.plugin_directory() + "/recorder.so");
+  CHECK(std::string(plugin.descriptor->version) == "1.2.3");
+  Plugin again;
+  REQUIRE(load_plugin(directory, "recorder", &again).ok());
+  CHECK(again.descriptor == plugin.descriptor);
+}
+
+TEST_CASE_METHOD(Fixture, "Each fault of a module has its own message") {
+  CHECK(refusal("bad_no_symbol") == "not a PAXECT plugin: it does not export paxect_plugin_query");
+  CHECK(refusal("bad_null") == "says that it cannot run with plugin ABI 1.0, which this host has");
+  CHECK(refusal("bad_magic") == "not a PAXECT plugin: its descriptor has no magic");
+  CHECK(refusal("bad_major") == "built for plugin ABI 2.0, this host has 1.0: build it for this host");
+  CHECK(refusal("bad_minor") == "needs plugin ABI 1.1, this host has 1.0: use a newer host");
+  CHECK(has(refusal("bad_size"), "its descriptor has 96 bytes, ABI 1.0 has at least 104"));
+  CHECK(refusal("bad_name") == "calls itself 'somebody_else', its file name says 'bad_name'");
+  CHECK(refusal("recorder", "renamed") == "calls itself 'recorder', its file name says 'renamed'");
+  CHECK(refusal("bad_no_function") == "its descriptor has no create");
+  CHECK(refusal("throws") == "asked what it is, it threw an exception: query was told to throw");
+  CHECK(refusal("bad_undefined_symbol") ==
+        "cannot be loaded: undefined symbol: paxect_test_symbol_that_nobody_defines");
+}
+
+TEST_CASE_METHOD(Fixture, "A file that is no shared object is refused") {
+  std::string text = sandbox.plugin_directory() + "/text.so";
+  paxect::test::write_file(
+      text, "this is a text, and longer than the header of an ELF file: " + std::string(64, '.'));
+  CHECK(has(refusal_of("text", text), "cannot be loaded: invalid ELF header"));
+  std::string empty = sandbox.plugin_directory() + "/empty.so";
+  paxect::test::write_file(empty, "");
+  CHECK(has(refusal_of("empty", empty), "cannot be loaded: file too short"));
+}
+
+TEST_CASE_METHOD(Fixture, "Whatever a descriptor lacks is named") {
+  Plugin good;
+  REQUIRE(load_plugin(directory, "recorder", &good).ok());
+  auto without = [&](auto member) {
+    paxect_plugin_descriptor descriptor = *good.descriptor;
+    descriptor.*member = nullptr;
+    Status status = check_descriptor({"recorder", "/p.so", &descriptor});
+    CHECK(status.code() == 78);
+    return status.message();
+  };
+  using D = paxect_plugin_descriptor;
+  CHECK(without(&D::name) == "/p.so: its descriptor has no name");
+  CHECK(without(&D::version) == "/p.so: its descriptor has no version");
+  CHECK(without(&D::summary) == "/p.so: its descriptor has no summary");
+  CHECK(without(&D::create) == "/p.so: its descriptor has no create");
+  CHECK(without(&D::init) == "/p.so: its descriptor has no init");
+  CHECK(without(&D::start) == "/p.so: its descriptor has no start");
+  CHECK(without(&D::step) == "/p.so: its descriptor has no step");
+  CHECK(without(&D::stop) == "/p.so: its descriptor has no stop");
+  CHECK(without(&D::destroy) == "/p.so: its descriptor has no destroy");
+  CHECK(without(&D::error) == "/p.so: its descriptor has no error");
+  CHECK(without(&D::extension) == "/p.so: its descriptor has no extension");
+}
+
+TEST_CASE_METHOD(Fixture, "A descriptor that is longer than this host knows is accepted") {
+  Plugin good;
+  REQUIRE(load_plugin(directory, "recorder", &good).ok());
+  paxect_plugin_descriptor descriptor = *good.descriptor;
+  descriptor.struct_size += 64;
+  CHECK(check_descriptor({"recorder", "/p.so", &descriptor}).ok());
+}

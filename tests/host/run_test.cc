@@ -1,0 +1,218 @@
+// `paxect run`, by running it: life cycle, signals, failures and exit statuses.
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <fstream>
+
+#include "host/sandbox.h"
+
+using namespace paxect::test;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::size_t position(const Lines& lines, const std::string& line) {
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    if (lines[i] == line) return i;
+  FAIL("no line '" << line << "'");
+  return 0;
+}
+
+Lines of(const Lines& lines, const std::string& instance) {
+  Lines result;
+  for (const std::string& line : lines)
+    if (line.rfind(instance + " ", 0) == 0) result.push_back(line.substr(instance.size() + 1));
+  return result;
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// Runs [one] and [two] until each is in its first step.
+struct Running {
+  explicit Running(const std::string& keys = {}, const std::vector<std::string>& options = {})
+      : paxect((sandbox.write_config(sandbox.recorder("one", keys) + sandbox.recorder("two")),
+                sandbox.command(arguments(options)))) {
+    REQUIRE(eventually([&] { return sandbox.journal_has("two step wait") && of_one_steps(); }));
+  }
+  static std::vector<std::string> arguments(const std::vector<std::string>& options) {
+    std::vector<std::string> result{"run"};
+    result.insert(result.end(), options.begin(), options.end());
+    return result;
+  }
+  bool of_one_steps() const {
+    for (const std::string& line : sandbox.journal_lines())
+      if (line.rfind("one step", 0) == 0) return true;
+    return false;
+  }
+
+  Sandbox sandbox;
+  Background paxect;
+};
+
+}  // namespace
+
+TEST_CASE("Each instance goes through its whole life and none starts before all are initialised") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "script = again wait:5 done") +
+                       sandbox.recorder("two", "script = done"));
+  Result result = sandbox.paxect({"run"});
+  CHECK(result.status == 0);
+  CHECK(result.output.empty());
+  CHECK(result.error.empty());
+  Lines lines = sandbox.journal_lines();
+  CHECK(of(lines, "one") ==
+        Lines{"create", "init", "start", "step again", "step wait:5", "step done", "stop", "destroy"});
+  CHECK(of(lines, "two") == Lines{"create", "init", "start", "step done", "stop", "destroy"});
+  for (const char* first : {"one start", "two start"}) {
+    CHECK(position(lines, "one init") < position(lines, first));
+    CHECK(position(lines, "two init") < position(lines, first));
+  }
+}
+
+TEST_CASE("SIGTERM and SIGINT stop every instance cleanly") {
+  int number = GENERATE(SIGTERM, SIGINT);
+  Running running;
+  running.paxect.signal(number);
+  Result result = running.paxect.wait();
+  CHECK(result.status == 0);
+  CHECK(result.error.empty());
+  Lines lines = running.sandbox.journal_lines();
+  CHECK(of(lines, "one") == Lines{"create", "init", "start", "step wait", "stop", "destroy"});
+  CHECK(of(lines, "two") == Lines{"create", "init", "start", "step wait", "stop", "destroy"});
+}
+
+TEST_CASE("An instance that is busy sees the stop request and is not called again") {
+  Running running("script = spin");
+  running.paxect.signal(SIGTERM);
+  CHECK(running.paxect.wait().status == 0);
+  Lines lines = of(running.sandbox.journal_lines(), "one");
+  CHECK(lines.back() == "destroy");
+  CHECK(lines[lines.size() - 2] == "stop");
+}
+
+TEST_CASE("A second signal ends a stop that hangs") {
+  Running running("at_stop = hang");
+  running.paxect.signal(SIGTERM);
+  REQUIRE(eventually([&] { return running.sandbox.journal_has("one stop"); }));
+  running.paxect.signal(SIGINT);
+  Result result = running.paxect.wait();
+  CHECK(result.status == 128 + SIGINT);
+  CHECK(has(result.error, "second signal"));
+}
+
+TEST_CASE("A step that waits is called again when its descriptor becomes readable") {
+  Sandbox sandbox;
+  std::string fifo = sandbox / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  sandbox.write_config(sandbox.recorder("one", "watch = " + fifo + "\nscript = watch done"));
+  Background paxect(sandbox.command({"run"}));
+  REQUIRE(eventually([&] { return sandbox.journal_has("one nothing to read"); }));
+  std::ofstream(fifo) << "hello";
+  Result result = paxect.wait();
+  CHECK(result.status == 0);
+  CHECK(sandbox.journal_has("one read hello"));
+}
+
+TEST_CASE("A failing step stops the others cleanly and its status becomes the exit status") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "script = wait:1 fail:75") + sandbox.recorder("two"));
+  Result result = sandbox.paxect({"run"});
+  CHECK(result.status == 75);
+  CHECK(result.error == "[ONE] step was told to fail\n");
+  Lines lines = sandbox.journal_lines();
+  CHECK(of(lines, "one") ==
+        Lines{"create", "init", "start", "step wait:1", "step fail:75", "stop", "destroy"});
+  Lines two = of(lines, "two");
+  CHECK(two.back() == "destroy");
+  CHECK(position(two, "stop") == two.size() - 2);
+}
+
+TEST_CASE("When one instance cannot be initialised none starts") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one") + sandbox.recorder("two", "at_init = fail:78"));
+  Result result = sandbox.paxect({"run"});
+  CHECK(result.status == 78);
+  CHECK(result.error == "[TWO] init was told to fail\n");
+  CHECK(of(sandbox.journal_lines(), "one") == Lines{"create", "init", "destroy"});
+  CHECK(of(sandbox.journal_lines(), "two") == Lines{"create", "init", "destroy"});
+}
+
+TEST_CASE("Of several that cannot be initialised all are told and the first in the file decides") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "at_init = fail:75") +
+                       sandbox.recorder("two", "at_init = fail:78") +
+                       sandbox.recorder("three", "at_create = fail:64"));
+  Result result = sandbox.paxect({"run"});
+  CHECK(result.status == 75);
+  CHECK(has(result.error, "[ONE] init was told to fail\n"));
+  CHECK(has(result.error, "[TWO] init was told to fail\n"));
+  CHECK(has(result.error, "[THREE] create failed without a reason\n"));
+}
+
+TEST_CASE("A start that fails is followed by stop and destroy") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "at_start = fail:75"));
+  Result result = sandbox.paxect({"run"});
+  CHECK(result.status == 75);
+  CHECK(of(sandbox.journal_lines(), "one") == Lines{"create", "init", "start", "stop", "destroy"});
+}
+
+TEST_CASE("An exception out of any call ends the run with status 70 and a line") {
+  auto [keys, call] = GENERATE(table<std::string, std::string>({{"at_create = throw", "create"},
+                                                                {"at_init = throw", "init"},
+                                                                {"at_start = throw", "start"},
+                                                                {"script = throw", "step"},
+                                                                {"at_stop = throw", "stop"},
+                                                                {"at_destroy = throw", "destroy"}}));
+  Sandbox sandbox;
+  bool steps = call == "stop" || call == "destroy";
+  sandbox.write_config(sandbox.recorder("one", keys + (steps ? "\nscript = done" : "")) +
+                       sandbox.recorder("two"));
+  Result result = sandbox.paxect({"run"});
+  CHECK(result.status == 70);
+  CHECK(result.error == "[ONE] " + call + " threw an exception: " + call + " was told to throw\n");
+  CHECK(of(sandbox.journal_lines(), "two").back() == "destroy");
+}
+
+TEST_CASE("A watch that is not open is an error and no busy loop") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "script = closed"));
+  Result result = sandbox.paxect({"run"});
+  CHECK(result.status == 70);
+  CHECK(has(result.error, "[ONE] step watches descriptor 1048576, which is not open"));
+}
+
+TEST_CASE("--once is passed on and the worst outcome becomes the exit status") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "script = once?") + sandbox.recorder("two", "script = done"));
+  CHECK(sandbox.paxect({"run", "--once"}).status == 0);
+  sandbox.write_config(sandbox.recorder("one", "script = incomplete") +
+                       sandbox.recorder("two", "script = done"));
+  CHECK(sandbox.paxect({"run", "--once"}).status == 1);
+  sandbox.write_config(sandbox.recorder("one", "script = incomplete") +
+                       sandbox.recorder("two", "script = wait:20 fail:75"));
+  CHECK(sandbox.paxect({"run", "--once"}).status == 75);
+}
+
+TEST_CASE("--once that is stopped before all is done is incomplete") {
+  Running running({}, {"--once"});
+  running.paxect.signal(SIGTERM);
+  CHECK(running.paxect.wait().status == 1);
+}
+
+TEST_CASE("A log line that the plugin writes is escaped and carries its instance") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("node-a", "at_start = log:caf\xc3\xa9\x1b[2J\nscript = done"));
+  CHECK(sandbox.paxect({"run"}).error == "[NODE-A] caf\xc3\xa9\\x1b[2J\n");
+}
+
+TEST_CASE("Closed standard descriptors do not end up as somebody's files") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "at_start = log:lost\nscript = done"));
+  Command command = sandbox.command({"run"});
+  command.argv.insert(command.argv.begin(), {"sh", "-c", "exec \"$@\" 0<&- 1>&- 2>&-", "sh"});
+  CHECK(run(command).status == 0);
+  CHECK_FALSE(has(read_file(sandbox.journal()), "lost"));
+}
