@@ -184,7 +184,7 @@ TEST_CASE("A watch that is not open is an error and no busy loop") {
   CHECK(has(result.error, "[ONE] step watches descriptor 1048576, which is not open"));
 }
 
-TEST_CASE("--once is passed on and the worst outcome becomes the exit status") {
+TEST_CASE("Once is passed on and the worst outcome becomes the exit status") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "script = once?") + sandbox.recorder("two", "script = done"));
   CHECK(sandbox.paxect({"run", "--once"}).status == 0);
@@ -196,7 +196,7 @@ TEST_CASE("--once is passed on and the worst outcome becomes the exit status") {
   CHECK(sandbox.paxect({"run", "--once"}).status == 75);
 }
 
-TEST_CASE("--once that is stopped before all is done is incomplete") {
+TEST_CASE("A run with once that is stopped before all is done is incomplete") {
   Running running({}, {"--once"});
   running.paxect.signal(SIGTERM);
   CHECK(running.paxect.wait().status == 1);

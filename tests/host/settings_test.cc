@@ -105,7 +105,7 @@ TEST_CASE("The listed keys are those of file and command line without the host's
   CHECK(out.instances[0].keys() == std::vector<std::string>{"mode", "outbox"});
 }
 
-TEST_CASE("--set of a section that is not there is wrong usage") {
+TEST_CASE("A setting on the command line for a section that is not there is wrong usage") {
   Configuration out;
   Status status = configure(with_set("node", "k", "v"), {}, file_of("[link]\n"), &out);
   CHECK(status.code() == 64);
