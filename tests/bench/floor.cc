@@ -1,0 +1,179 @@
+// What bare libzstd takes, in one process, without files, checksums or containers: the floor under
+// paxect-core.
+//   bench_floor encode|decode LEVEL THREADS FILE   the file as frames of 1 MiB, read beforehand
+//   bench_floor small BYTES COUNT FILE             COUNT pieces one after another, by libzstd and by our
+//   library
+// Prints one line a measurement: NAME WALL-SECONDS CPU-SECONDS.
+#include <paxect/core.h>
+#include <sys/resource.h>
+#include <zstd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Bytes = std::vector<char>;
+constexpr std::size_t kFrame = std::size_t{1} << 20;
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+void measure(const char* name, const std::function<void()>& work) {
+  double cpu = cpu_seconds();
+  auto start = std::chrono::steady_clock::now();
+  work();
+  std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+  std::printf("%s %.6f %.6f\n", name, wall.count(), cpu_seconds() - cpu);
+}
+
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "bench_floor: %s\n", what);
+  std::exit(70);
+}
+
+std::size_t check(std::size_t result) {
+  if (ZSTD_isError(result) != 0) fail(ZSTD_getErrorName(result));
+  return result;
+}
+
+Bytes load(const char* path) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  Bytes data(in ? static_cast<std::size_t>(in.tellg()) : 0);
+  in.seekg(0);
+  if (!in.read(data.data(), static_cast<std::streamsize>(data.size()))) fail("cannot read the file");
+  return data;
+}
+
+std::vector<std::span<const char>> split(const Bytes& data, std::size_t size) {
+  std::vector<std::span<const char>> pieces;
+  for (std::size_t at = 0; at < data.size(); at += size)
+    pieces.emplace_back(data.data() + at, std::min(size, data.size() - at));
+  return pieces;
+}
+
+// Runs work(index, worker state) for all indexes on `threads` threads.
+template <class MakeState, class Work>
+void on_threads(unsigned threads, std::size_t count, MakeState make_state, Work work) {
+  std::atomic<std::size_t> next{0};
+  std::vector<std::jthread> pool;
+  for (unsigned i = 0; i < threads; ++i)
+    pool.emplace_back([&] {
+      auto state = make_state();
+      for (std::size_t index; (index = next++) < count;) work(index, state);
+    });
+}
+
+using Compressor = std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)>;
+using Decompressor = std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)>;
+
+void whole_file(bool encode, int level, unsigned threads, const char* path) {
+  Bytes data = load(path);
+  auto frames = split(data, kFrame);
+  std::vector<Bytes> payloads(frames.size());
+  auto compress = [&] {
+    on_threads(
+        threads, frames.size(),
+        [] {
+          return std::pair(Compressor(ZSTD_createCCtx(), &ZSTD_freeCCtx), Bytes(ZSTD_compressBound(kFrame)));
+        },
+        [&](std::size_t i, auto& state) {
+          std::size_t size =
+              check(ZSTD_compressCCtx(state.first.get(), state.second.data(), state.second.size(),
+                                      frames[i].data(), frames[i].size(), level));
+          if (!encode)
+            payloads[i].assign(state.second.begin(), state.second.begin() + static_cast<long>(size));
+        });
+  };
+  if (encode) {
+    measure("floor-encode", compress);
+    return;
+  }
+  compress();
+  measure("floor-decode", [&] {
+    on_threads(
+        threads, payloads.size(),
+        [] { return std::pair(Decompressor(ZSTD_createDCtx(), &ZSTD_freeDCtx), Bytes(kFrame)); },
+        [&](std::size_t i, auto& state) {
+          check(ZSTD_decompressDCtx(state.first.get(), state.second.data(), kFrame, payloads[i].data(),
+                                    payloads[i].size()));
+        });
+  });
+}
+
+void small_pieces(std::size_t size, std::size_t count, const char* path) {
+  Bytes data = load(path);
+  auto pieces = split(data, size);
+  if (pieces.size() > count) pieces.resize(count);
+  Bytes out(ZSTD_compressBound(size) + 1024), back(size);
+  std::vector<Bytes> made(pieces.size());
+
+  Compressor compressor(ZSTD_createCCtx(), &ZSTD_freeCCtx);
+  measure("small-floor-encode", [&] {
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      std::size_t n = check(
+          ZSTD_compressCCtx(compressor.get(), out.data(), out.size(), pieces[i].data(), pieces[i].size(), 5));
+      made[i].assign(out.data(), out.data() + n);
+    }
+  });
+  Decompressor decompressor(ZSTD_createDCtx(), &ZSTD_freeDCtx);
+  measure("small-floor-decode", [&] {
+    for (const Bytes& piece : made)
+      check(ZSTD_decompressDCtx(decompressor.get(), back.data(), back.size(), piece.data(), piece.size()));
+  });
+
+  paxect_encoder* encoder = nullptr;
+  paxect_decoder* decoder = nullptr;
+  if (paxect_encoder_create(nullptr, &encoder) != PAXECT_OK ||
+      paxect_decoder_create(nullptr, &decoder) != PAXECT_OK)
+    fail("out of memory");
+  std::size_t n = 0;
+  measure("small-encode", [&] {
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      if (paxect_encoder_encode_buffer(encoder, pieces[i].data(), pieces[i].size(), out.data(), out.size(),
+                                       &n) != PAXECT_OK)
+        fail(paxect_encoder_error_message(encoder));
+      made[i].assign(out.data(), out.data() + n);
+    }
+  });
+  measure("small-decode", [&] {
+    for (const Bytes& piece : made)
+      if (paxect_decoder_decode_buffer(decoder, piece.data(), piece.size(), back.data(), back.size(), &n) !=
+          PAXECT_OK)
+        fail(paxect_decoder_error_message(decoder));
+  });
+  paxect_encoder_free(encoder);
+  paxect_decoder_free(decoder);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
+  if (argc == 5 && (what == "encode" || what == "decode")) {
+    whole_file(what == "encode", std::atoi(argv[2]), static_cast<unsigned>(std::atoi(argv[3])), argv[4]);
+  } else if (argc == 5 && what == "small") {
+    small_pieces(std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10), argv[4]);
+  } else {
+    std::fputs("usage: bench_floor encode|decode LEVEL THREADS FILE | small BYTES COUNT FILE\n", stderr);
+    return 64;
+  }
+  return 0;
+}
