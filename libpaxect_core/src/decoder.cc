@@ -9,8 +9,12 @@ namespace paxect::core {
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{1} << 20;
+// With payloads read into place, what is left to read otherwise: a frame header and the beginning of its
+// payload.
+constexpr std::size_t kHeadSize = std::size_t{32} << 10;
 
-std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads} + 2; }
+// Enough to keep every thread busy; few, so that the frames in flight stay in the processor's caches.
+std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads}; }
 
 // What a frame that does not hold water is called when its header reads like a footer: the container ended
 // there.
@@ -82,8 +86,15 @@ std::uint64_t Decoder::memory(const Parameters& parameters, std::uint64_t frame_
   return slots_for(threads) * (frame + payload_bound(frame)) + threads * decompressor_memory() + kReadSize;
 }
 
+// Keeps bytes for the footer.
+void Decoder::hold(std::span<const std::uint8_t> data) {
+  std::copy(data.begin(), data.end(), held_.begin() + static_cast<std::ptrdiff_t>(held_size_));
+  held_size_ += data.size();
+}
+
 Status Decoder::write(std::span<const std::uint8_t> data) {
   bytes_in_ += data.size();
+  if (parameters_.container_size() != 0) return write_before_known_footer(data);
   std::size_t total = held_size_ + data.size();
   if (total > kFooterSize) {
     std::size_t from_held = std::min(total - kFooterSize, held_size_);
@@ -96,8 +107,26 @@ Status Decoder::write(std::span<const std::uint8_t> data) {
     if (!status.ok()) return status;
     data = data.subspan(from_data);
   }
-  std::copy(data.begin(), data.end(), held_.begin() + static_cast<std::ptrdiff_t>(held_size_));
-  held_size_ += data.size();
+  hold(data);
+  return {};
+}
+
+// How much of the container lies between here and its footer, whose place is known.
+std::uint64_t Decoder::left_before_footer() const {
+  std::uint64_t footer = std::max<std::uint64_t>(parameters_.container_size(), kFooterSize) - kFooterSize;
+  return footer - std::min(footer, offset_);
+}
+
+Status Decoder::write_before_known_footer(std::span<const std::uint8_t> data) {
+  auto frames = static_cast<std::size_t>(std::min<std::uint64_t>(left_before_footer(), data.size()));
+  Status status = consume(data.first(frames));
+  if (!status.ok()) return status;
+  data = data.subspan(frames);
+  if (data.size() > kFooterSize - held_size_)
+    return {PAXECT_ERROR_TRAILING, parameters_.container_size(), frames_,
+            "goes on after the " + std::to_string(parameters_.container_size()) +
+                " bytes that it was said to have: it grew while it was read"};
+  hold(data);
   return {};
 }
 
@@ -105,10 +134,22 @@ Status Decoder::read_from(paxect_source source, void* opaque) {
   if (!reading_.reserve(kReadSize)) return failure(PAXECT_ERROR_MEMORY, "out of memory to read with");
   for (;;) {
     std::size_t size = 0;
-    if (source(opaque, reading_.data(), kReadSize, &size) != 0 || size > kReadSize)
+    // With the footer's place known, most of a large payload needs no copy: it is read to where it is wanted.
+    std::span<std::uint8_t> place{reading_.data(), kReadSize};
+    bool known = parameters_.container_size() != 0;
+    if (known) place = place.first(kHeadSize);
+    bool direct = known && state_ == State::kPayload && frame_.clen - taken_ >= kHeadSize;
+    if (direct) {
+      std::size_t room = std::min<std::size_t>(frame_.clen - taken_, kReadSize);
+      Status status = payload_room(taken_ + room);
+      if (!status.ok()) return status;
+      place = {pipeline_->acquire()->payload.data() + taken_, room};
+    }
+    if (source(opaque, place.data(), place.size(), &size) != 0 || size > place.size())
       return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
     if (size == 0) return {};
-    Status status = write({reading_.data(), size});
+    if (direct) bytes_in_ += size;
+    Status status = direct ? payload_grew(size) : write(place.first(size));
     if (!status.ok()) return status;
   }
 }
@@ -210,15 +251,25 @@ Status Decoder::start_frame(const FrameHeader& header, bool maybe_footer) {
   return {};
 }
 
+// Makes room in the slot at hand for `size` bytes of payload in all.
+Status Decoder::payload_room(std::size_t size) {
+  Buffer& payload = pipeline_->acquire()->payload;
+  if (size <= payload.capacity() || payload.reserve(grown_capacity(size, frame_.clen), taken_)) return {};
+  return {PAXECT_ERROR_MEMORY, frame_offset_, frames_,
+          "out of memory for a payload of " + std::to_string(frame_.clen) + " bytes"};
+}
+
 Status Decoder::take_payload(std::span<const std::uint8_t>& data) {
-  Job* job = pipeline_->acquire();
   std::size_t size = std::min<std::size_t>(data.size(), frame_.clen - taken_);
-  std::size_t needed = taken_ + size;
-  if (needed > job->payload.capacity() && !job->payload.reserve(grown_capacity(needed, frame_.clen), taken_))
-    return {PAXECT_ERROR_MEMORY, frame_offset_, frames_,
-            "out of memory for a payload of " + std::to_string(frame_.clen) + " bytes"};
-  std::copy_n(data.begin(), size, job->payload.data() + taken_);
+  Status status = payload_room(taken_ + size);
+  if (!status.ok()) return status;
+  std::copy_n(data.begin(), size, pipeline_->acquire()->payload.data() + taken_);
   data = data.subspan(size);
+  return payload_grew(size);
+}
+
+// The slot at hand has received `size` more bytes of payload; a whole frame becomes work.
+Status Decoder::payload_grew(std::size_t size) {
   offset_ += size;
   taken_ += size;
   if (taken_ < frame_.clen) return {};
@@ -303,6 +354,10 @@ Status Decoder::truncated() const {
 }
 
 Status Decoder::finish() {
+  if (held_size_ < kFooterSize && state_ != State::kHeader) {  // only when its size was known, and is less
+    Status status = commit_all();
+    return status.ok() ? truncated() : status;
+  }
   if (state_ == State::kHeader) {  // too short for header and footer: the header may still be what is wrong
     std::array<std::uint8_t, kHeaderSize + kFooterSize> bytes;
     auto end = std::copy_n(gathered_.begin(), gathered_size_, bytes.begin());

@@ -66,6 +66,11 @@ class Decoder {
   using Pipeline = OrderedPipeline<Job, Worker>;
   enum class State { kHeader, kFrameHeader, kPayload, kExtension };
 
+  void hold(std::span<const std::uint8_t> data);
+  std::uint64_t left_before_footer() const;
+  Status write_before_known_footer(std::span<const std::uint8_t> data);
+  Status payload_room(std::size_t size);
+  Status payload_grew(std::size_t size);
   Status consume(std::span<const std::uint8_t> data);  // bytes that stand before the footer
   Status take_header();
   Status take_frame_header();

@@ -19,7 +19,8 @@ TEST_CASE("every truncation of a small container is refused") {
     INFO("cut to " << size << " of " << container.size());
     Decoded result = decode_with(decoder.get(), container.substr(0, size), 100);
     int code = paxect_status_exit_code(result.status);
-    // Cut at a frame's end, the last bytes of a frame stand where the footer is looked for: its digest is wrong.
+    // Cut at a frame's end, the last bytes of a frame stand where the footer is looked for: its digest is
+    // wrong.
     CHECK((code == 4 || code == 2));
   }
 }
@@ -98,6 +99,16 @@ TEST_CASE("a length that the container cannot hold is refused where it is declar
   longer.resize(container.size());
   auto size = static_cast<std::int64_t>(longer.size());
   CHECK(decode(longer, {{PAXECT_PARAM_CONTAINER_SIZE, size}}).status == PAXECT_ERROR_TRUNCATED);
+}
+
+TEST_CASE("a container that is shorter or longer than it was said to be is refused") {
+  std::string container = small_container();
+  auto size = static_cast<std::int64_t>(container.size());
+  CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, size}}, 7).status == PAXECT_OK);
+  CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, size + 1}}).status == PAXECT_ERROR_TRUNCATED);
+  CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, size + 100}}).status == PAXECT_ERROR_TRAILING);
+  CHECK(decode(container + "x", {{PAXECT_PARAM_CONTAINER_SIZE, size}}).status == PAXECT_ERROR_TRAILING);
+  CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, 1}}).status != PAXECT_OK);
 }
 
 }  // namespace
