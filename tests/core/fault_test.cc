@@ -1,0 +1,252 @@
+// paxect-core while the system fails it. strace lets one call of a kind fail, the first, the second and so on
+// until there are no more: each time the command must end with status 3 and one line, and leave what stood
+// there.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "codec.h"
+#include "support/files.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+namespace paxect::test {
+namespace {
+
+const std::string kTool = PAXECT_TEST_BIN "/paxect-core";
+
+bool one_line(const std::string& text) { return !text.empty() && text.find('\n') == text.size() - 1; }
+
+// What strace wrote down, one line a call, from the one that opens the input: before it, programs start up.
+std::vector<std::string> calls_from(const std::string& input, const std::string& log) {
+  std::vector<std::string> calls;
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    if (!calls.empty() || line.find('"' + input + '"') != std::string::npos) calls.push_back(line);
+  }
+  return calls;
+}
+
+bool is_call(const std::string& line, const std::string& name) {
+  return line.find(' ' + name + '(') != std::string::npos;
+}
+
+// A command under strace. Leaks are not looked for there: LeakSanitizer wants to trace the process itself.
+struct Traced {
+  std::string input;
+  std::string log;
+  std::vector<std::string> argv;
+
+  Result with(const std::vector<std::string>& expressions, std::vector<std::string>* calls) const {
+    std::vector<std::string> command{"strace", "-f", "-qq", "-s", "0", "-o", log};
+    for (const std::string& expression : expressions) command.insert(command.end(), {"-e", expression});
+    command.insert(command.end(), argv.begin(), argv.end());
+    Result result = run({.argv = command, .environment = {"ASAN_OPTIONS=detect_leaks=0"}});
+    if (calls != nullptr) *calls = calls_from(input, read_file(log));
+    return result;
+  }
+};
+
+bool can_trace() {
+  TempDir dir;
+  Result result = run({.argv = {"strace", "-o", dir / "log", "-e", "inject=getppid:error=EIO", "true"}});
+  if (result.status == 0) return true;
+  WARN("skipped: strace does not work here: " << result.error);
+  return false;
+}
+
+// One command with a directory in which only its input and, if wished for, an older output stand.
+class Job {
+ public:
+  Job(const std::string& command, bool replace) : replace_(replace) {
+    std::string data = text(9000) + std::string(9000, '\0') + text(2000);
+    std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 4096}});
+    write_file(dir_ / "in", command == "encode" ? data : container);
+    expected_ = command == "encode" ? container : data;
+    traced_ = {dir_ / "in",
+               log_dir_ / "log",
+               {kTool, command, "-i", dir_ / "in", "-o", dir_ / "out", "--sync", "--threads", "1"}};
+    if (command == "encode") traced_.argv.insert(traced_.argv.end(), {"--frame", "4096"});
+    restore();
+  }
+
+  // Which call of this name, counted from 1, is the first that strace shows with `part` in it.
+  int number_of(const std::string& name, const std::string& part) {
+    traced_.with({"trace=" + name + ",openat"}, nullptr);
+    restore();
+    std::istringstream lines(read_file(traced_.log));
+    int count = 1;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find(part) != std::string::npos) return count;
+      count += is_call(line, name) ? 1 : 0;
+    }
+    FAIL("no call with " << part);
+    return 0;
+  }
+  // The first call of this name that is not the start of the program.
+  int first(const std::string& name) { return number_of(name, '"' + traced_.input + '"'); }
+
+  struct Outcome {
+    std::size_t injected = 0;  // calls that failed
+    Result result;
+  };
+  // Each failure is strace's CALL:error=E:when=N. Checks what holds whatever fails.
+  Outcome run_with(const std::vector<std::string>& failures) {
+    std::vector<std::string> expressions{"trace=all"};
+    for (const std::string& failure : failures) expressions.push_back("inject=" + failure);
+    std::vector<std::string> calls;
+    Outcome outcome;
+    outcome.result = traced_.with(expressions, &calls);
+    std::string injected;
+    bool renamed = false;
+    for (const std::string& line : calls) {
+      bool failed = line.find("(INJECTED)") != std::string::npos;
+      if (failed) injected += line + "\n";
+      outcome.injected += failed ? 1 : 0;
+      renamed = renamed || (is_call(line, "rename") && line.find(" = 0") != std::string::npos);
+    }
+    INFO(injected << "stderr: " << outcome.result.error);
+    if (outcome.injected != 0) check(outcome.result, renamed);
+    restore();
+    return outcome;
+  }
+
+ private:
+  void check(const Result& result, bool renamed) {
+    bool there = replace_ || result.status == 0 || renamed;
+    CHECK(list(dir_.path()) ==
+          (there ? std::vector<std::string>{"in", "out"} : std::vector<std::string>{"in"}));
+    if (result.status == 0) {
+      CHECK(result.error.empty());
+      CHECK(read_file(dir_ / "out") == expected_);
+      return;
+    }
+    CHECK(result.status == 3);
+    CHECK(one_line(result.error));
+    // Once it has its name, only its directory entry can still fail to become durable: then it is whole.
+    if (renamed)
+      CHECK(read_file(dir_ / "out") == expected_);
+    else if (replace_)
+      CHECK(read_file(dir_ / "out") == "what stood there");
+  }
+  void restore() {
+    run({.argv = {"rm", "-f", dir_ / "out"}});
+    if (replace_) write_file(dir_ / "out", "what stood there");
+  }
+
+  TempDir dir_;
+  TempDir log_dir_;
+  bool replace_;
+  std::string expected_;
+  Traced traced_;
+};
+
+struct Fault {
+  const char* call;
+  const char* error;
+  bool may_succeed;  // retried, or done another way, or of no matter
+};
+
+constexpr Fault kFaults[] = {
+    {"openat", "EIO", true},     {"openat", "EMFILE", true}, {"read", "EIO", false},
+    {"read", "EINTR", true},     {"write", "ENOSPC", false}, {"write", "EIO", false},
+    {"write", "EINTR", true},    {"close", "EIO", true},     {"close", "EINTR", true},
+    {"fsync", "EIO", false},     {"fsync", "ENOSPC", false}, {"fchmod", "EPERM", false},
+    {"linkat", "ENOSPC", false}, {"rename", "EIO", false},   {"newfstatat", "EIO", true},
+    {"lseek", "EIO", true},      {"mmap", "ENOMEM", true},   {"getrandom", "ENOSYS", true},
+    {"fadvise64", "EIO", true}};
+
+bool is(const char* a, const std::string& b) { return a == b; }
+
+// Every single failure of one kind, beside others that are always there; how often there was one.
+int each_failure(Job& job, const Fault& fault, const std::vector<std::string>& besides = {}) {
+  int first = job.first(fault.call);
+  for (int n = first;; ++n) {
+    INFO(fault.call << " number " << n << " fails with " << fault.error);
+    std::vector<std::string> failures = besides;
+    failures.push_back(std::string(fault.call) + ":error=" + fault.error + ":when=" + std::to_string(n));
+    Job::Outcome outcome = job.run_with(failures);
+    if (outcome.injected < failures.size()) return n - first;
+    if (!fault.may_succeed) CHECK(outcome.result.status == 3);
+    if (is(fault.error, "EINTR") && (is(fault.call, "read") || is(fault.call, "write")))
+      CHECK(outcome.result.status == 0);
+  }
+}
+
+TEST_CASE("any one system call that fails ends the command with status 3 and leaves what stood there") {
+  if (!can_trace()) return;
+  for (const char* command : {"encode", "decode"}) {
+    Job job(command, true);
+    for (const Fault& fault : kFaults) {
+      INFO(command << ", " << fault.call << ": " << fault.error);
+      int failures = each_failure(job, fault);
+      if (!fault.may_succeed) CHECK(failures > 0);
+    }
+  }
+}
+
+TEST_CASE("the same holds on a file system that has no files without names") {
+  if (!can_trace()) return;
+  for (const char* command : {"encode", "decode"}) {
+    Job job(command, false);
+    std::string number = std::to_string(job.number_of("openat", "O_TMPFILE"));
+    std::string unnamed = "openat:error=EOPNOTSUPP:when=" + number;
+    INFO(command);
+    CHECK(job.run_with({unnamed}).result.status == 0);
+    CHECK(job.run_with({unnamed + "+"}).result.status == 3);
+    for (const Fault& fault : kFaults)
+      if (!is(fault.call, "openat") && !is(fault.call, "linkat") && !is(fault.call, "fchmod")) {
+        INFO(fault.call << ": " << fault.error);
+        int failures = each_failure(job, fault, {unnamed});
+        if (!fault.may_succeed) CHECK(failures > 0);
+      }
+  }
+}
+
+TEST_CASE("threads that cannot be had are done without") {
+  if (!can_trace()) return;
+  TempDir dir;
+  std::string data = text(300'000);
+  write_file(dir / "in", data);
+  for (const char* command : {"encode", "decode"}) {
+    INFO(command);
+    bool encoding = is(command, "encode");
+    Traced traced{dir / (encoding ? "in" : "container"), dir / "log", {kTool, command}};
+    std::string output = dir / (encoding ? "container" : "out");
+    traced.argv.insert(traced.argv.end(), {"-i", traced.input, "-o", output, "--threads", "4"});
+    if (encoding) traced.argv.insert(traced.argv.end(), {"--frame", "4096"});
+    std::vector<std::string> calls;
+    Result result = traced.with({"trace=openat,clone,clone3", "inject=clone,clone3:error=EAGAIN"}, &calls);
+    INFO(result.error);
+    CHECK(std::any_of(calls.begin(), calls.end(),
+                      [](const std::string& line) { return line.find("(INJECTED)") != std::string::npos; }));
+    CHECK(result.status == 0);
+    CHECK(read_file(output) == (encoding ? encode(data, {{PAXECT_PARAM_FRAME_SIZE, 4096}}) : data));
+  }
+}
+
+TEST_CASE("an input that cannot be read and an output that is full or gone are status 3") {
+  TempDir dir;
+  write_file(dir / "data", noise(300'000));  // more than a pipe holds, as container too
+  write_file(dir / "container", encode(noise(300'000)));
+  for (const std::string command : {"encode", "decode"}) {
+    INFO(command);
+    std::string input = dir / (command == "encode" ? "data" : "container");
+    // Page 0 of a process is never mapped: reading there is an I/O error, on any machine.
+    Result unreadable = run({.argv = {kTool, command, "-i", "/proc/self/mem", "-o", dir / "out"}});
+    CHECK(unreadable.status == 3);
+    CHECK(unreadable.error.find("/proc/self/mem: cannot read: Input/output error") != std::string::npos);
+    Result full = run({.argv = {kTool, command, "-i", input, "-o", "/dev/full"}});
+    CHECK(full.status == 3);
+    CHECK(full.error.find("/dev/full: cannot write: No space left on device") != std::string::npos);
+    Result gone = run(
+        {.argv = {"sh", "-c", "{ \"$0\" \"$1\" -i \"$2\"; echo $? >&2; } | true", kTool, command, input}});
+    CHECK(gone.error.find("standard output: cannot write: Broken pipe") != std::string::npos);
+    CHECK(gone.error.find("\n3\n") != std::string::npos);
+    CHECK((one_line(unreadable.error) && one_line(full.error)));
+  }
+  CHECK(list(dir.path()) == std::vector<std::string>{"container", "data"});
+}
+
+}  // namespace
+}  // namespace paxect::test

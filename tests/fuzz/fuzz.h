@@ -1,0 +1,77 @@
+// What the fuzz targets share. A target is one source with LLVMFuzzerTestOneInput; it is linked to libFuzzer,
+// to AFL++'s driver, or to replay.cc, which runs files through it once. A broken rule aborts, which all three
+// notice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "paxect/core.h"
+
+#define FUZZ_REQUIRE(condition)                                                    \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                \
+    }                                                                              \
+  } while (0)
+
+namespace paxect::fuzz {
+
+// No container of a fuzzer's needs larger frames, and an honest bomb of this size costs little.
+constexpr std::int64_t kMaxFrame = std::int64_t{1} << 20;
+
+struct FreeHandle {
+  void operator()(paxect_encoder* handle) const { paxect_encoder_free(handle); }
+  void operator()(paxect_decoder* handle) const { paxect_decoder_free(handle); }
+};
+using Encoder = std::unique_ptr<paxect_encoder, FreeHandle>;
+using Decoder = std::unique_ptr<paxect_decoder, FreeHandle>;
+
+inline Encoder make_encoder() {
+  paxect_encoder* handle = nullptr;
+  FUZZ_REQUIRE(paxect_encoder_create(nullptr, &handle) == PAXECT_OK);
+  return Encoder(handle);
+}
+
+inline Decoder make_decoder(std::int64_t threads) {
+  paxect_decoder* handle = nullptr;
+  FUZZ_REQUIRE(paxect_decoder_create(nullptr, &handle) == PAXECT_OK);
+  Decoder decoder(handle);
+  FUZZ_REQUIRE(paxect_decoder_set_parameter(handle, PAXECT_PARAM_THREADS, threads) == PAXECT_OK);
+  FUZZ_REQUIRE(paxect_decoder_set_parameter(handle, PAXECT_PARAM_MAX_FRAME, kMaxFrame) == PAXECT_OK);
+  return decoder;
+}
+
+// A sink that appends to a std::string.
+inline std::int32_t append(void* string, const void* data, std::size_t size) {
+  FUZZ_REQUIRE(size != 0);
+  static_cast<std::string*>(string)->append(static_cast<const char*>(data), size);
+  return 0;
+}
+
+// Chunk sizes that the input itself determines, so that a finding comes back when the file is run again.
+class Chunks {
+ public:
+  Chunks(const std::uint8_t* data, std::size_t size) : state_(2166136261u) {
+    for (std::size_t i = 0; i < size; ++i) state_ = (state_ ^ data[i]) * 16777619u;
+  }
+  // 1 to `most`, small ones as often as large ones.
+  std::size_t next(std::size_t most) {
+    state_ = state_ * 1664525u + 1013904223u;
+    std::size_t limit = (state_ >> 28) < 8 ? 64 : 65536;
+    std::size_t size = 1 + (state_ >> 8) % limit;
+    return size < most ? size : most;
+  }
+
+ private:
+  std::uint32_t state_;
+};
+
+}  // namespace paxect::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
