@@ -1,0 +1,156 @@
+#include "audit_log.h"
+
+#include <fcntl.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cctype>
+#include <cerrno>
+
+#include "clock.h"
+#include "digest.h"
+#include "relay_paths.h"
+#include "version.h"
+
+namespace paxect::link {
+namespace {
+
+// The length of the UTF-8 sequence that `bytes` begins with, 0 when it begins with none (RFC 3629: no
+// overlong forms, no surrogates, nothing beyond U+10FFFF).
+std::size_t sequence_length(std::string_view bytes) {
+  auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  unsigned char first = at(0);
+  if (first < 0x80) return 1;
+  std::size_t length = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : 4;
+  if (first < 0xc2 || first > 0xf4 || bytes.size() < length) return 0;
+  unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  if (at(1) < low || at(1) > high) return 0;
+  for (std::size_t i = 2; i < length; ++i)
+    if (at(i) < 0x80 || at(i) > 0xbf) return 0;
+  return length;
+}
+
+bool reads_like_escape(std::string_view text) {
+  return text.size() >= 4 && text[0] == '\\' && text[1] == 'x' &&
+         std::isxdigit(static_cast<unsigned char>(text[2])) != 0 &&
+         std::isxdigit(static_cast<unsigned char>(text[3])) != 0;
+}
+
+}  // namespace
+
+std::string_view name_of(Level level) {
+  static constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warn", "error"};
+  return kNames[static_cast<std::size_t>(level)];
+}
+
+std::string printable(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size());
+  while (!bytes.empty()) {
+    std::size_t length = sequence_length(bytes);
+    if (length == 0 || reads_like_escape(bytes)) {
+      auto byte = static_cast<std::uint8_t>(bytes.front());
+      text += "\\x" + hex(&byte, 1);
+      length = 1;
+    } else {
+      text += bytes.substr(0, length);
+    }
+    bytes.remove_prefix(length);
+  }
+  return text;
+}
+
+std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::string_view version) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  auto text = [&](std::string_view key, std::string_view value) {
+    std::string safe = printable(value);
+    writer.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+    writer.String(safe.data(), static_cast<rapidjson::SizeType>(safe.size()));
+  };
+  writer.StartObject();
+  text("datetime_utc", utc_text(realtime_ns));
+  text("level", name_of(event.level));
+  text("event", event.name);
+  text("src", event.source);
+  text("dst", event.target);
+  text("status", event.status);
+  text("message", event.message);
+  text("version", version);
+  for (const auto& [key, value] : event.numbers) {
+    writer.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+    writer.Uint64(value);
+  }
+  for (const auto& [key, value] : event.texts) text(key, value);
+  writer.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+Status AuditLog::open(const std::string& path, std::uint64_t limit) {
+  path_ = path;
+  limit_ = limit;
+  return open_file();
+}
+
+Status AuditLog::open_file() {
+  fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666));
+  if (!fd_) return io_failure("open log", path_, errno);
+  FileLook look = look_at(fd_.get());
+  if (look.kind != FileKind::kRegular) return io_failure("use as log", path_, EINVAL);
+  size_ = look.identity.size;
+  char last = '\n';
+  if (size_ > 0 && pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
+    return io_failure("read log", path_, errno);
+  if (last != '\n') {
+    if (Status status = write_all(fd_.get(), "\n", 1, path_); !status.ok()) return status;
+    ++size_;
+  }
+  Directory directory;
+  if (Status status = Directory::open(directory_name(path_), &directory); !status.ok()) return status;
+  return directory.sync();
+}
+
+void AuditLog::append(const Event& event, std::int64_t realtime_ns) {
+  buffer_ += to_json_line(event, realtime_ns, kVersion);
+}
+
+Status AuditLog::flush(std::int64_t realtime_ns) {
+  if (buffer_.empty()) return Status::success();
+  // Somebody else's rotation: the path leads to another file now, or to none.
+  FileIdentity here;
+  FileIdentity ours = look_at(fd_.get()).identity;
+  if (!identity_of(path_, &here) || here.inode != ours.inode || here.device != ours.device)
+    if (Status status = open_file(); !status.ok()) return status;
+  if (size_ > 0 && size_ + buffer_.size() > limit_)
+    if (Status status = rotate(realtime_ns); !status.ok()) return status;
+  Status status = write_all(fd_.get(), buffer_.data(), buffer_.size(), path_);
+  if (status.ok()) status = sync_file(fd_.get(), path_);
+  if (!status.ok()) {
+    // No half lines: cut back to where the file was. Where even that fails the next open closes it off.
+    if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) fd_.reset();
+    if (!fd_) std::ignore = open_file();
+    return status;
+  }
+  size_ += buffer_.size();
+  buffer_.clear();
+  return Status::success();
+}
+
+Status AuditLog::rotate(std::int64_t realtime_ns) {
+  Directory directory;
+  if (Status status = Directory::open(directory_name(path_), &directory); !status.ok()) return status;
+  std::string stamp = utc_stamp(realtime_ns);
+  std::string name(base_name(path_));
+  for (unsigned number = 0;; ++number) {
+    bool taken = false;
+    Status status = directory.rename_new(name, rotated_log_of(name, stamp, number), &taken);
+    if (taken) continue;
+    if (!status.ok()) return status;
+    return open_file();
+  }
+}
+
+}  // namespace paxect::link

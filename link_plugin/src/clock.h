@@ -1,0 +1,17 @@
+// How times are written: UTC, whatever the machine's time zone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace paxect::link {
+
+inline constexpr std::uint64_t kSecond = 1'000'000'000;
+inline constexpr std::uint64_t kMillisecond = 1'000'000;
+
+// Nanoseconds since 1970 as "2026-11-22 14:00:00 UTC".
+std::string utc_text(std::int64_t realtime_ns);
+// The same as "20261122T140000Z", for file names.
+std::string utc_stamp(std::int64_t realtime_ns);
+
+}  // namespace paxect::link

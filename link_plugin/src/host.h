@@ -1,0 +1,53 @@
+// The host's services as link uses them: typed, checked once, never NULL. All functions are noexcept borders
+// to plain C. Threads: log, the clock and stop_requested may be called from any thread; configuration from
+// the instance thread only.
+#pragma once
+
+#include <paxect/plugin.h>
+
+#include <cstdint>
+#include <string>
+
+namespace paxect::link {
+
+class Host {
+ public:
+  // Keeps `host`. Missing services are found by complete().
+  explicit Host(const paxect_host* host)
+      : host_(host),
+        log_(service<paxect_log_service>(PAXECT_SERVICE_LOG)),
+        clock_(service<paxect_clock_service>(PAXECT_SERVICE_CLOCK)),
+        run_(service<paxect_run_service>(PAXECT_SERVICE_RUN)),
+        config_(service<paxect_config_service>(PAXECT_SERVICE_CONFIG)) {}
+
+  bool complete() const {
+    return log_ != nullptr && clock_ != nullptr && run_ != nullptr && config_ != nullptr;
+  }
+
+  void log(int32_t level, const std::string& message) const { log_->write(host_, level, message.c_str()); }
+  std::uint64_t monotonic_ns() const { return clock_->monotonic_ns(host_); }
+  std::int64_t realtime_ns() const { return clock_->realtime_ns(host_); }
+  bool stop_requested() const { return run_->stop_requested(host_) != 0; }
+  bool once() const { return run_->once(host_) != 0; }
+
+  std::string instance_name() const { return text(config_->instance_name(host_)); }
+  // The strongest value of a key, or NULL.
+  const char* get(const char* key, int32_t* origin) const { return config_->get(host_, key, origin); }
+  const char* key_at(std::uint32_t index) const { return config_->key_at(host_, index); }
+  std::string describe(const char* key) const { return text(config_->describe(host_, key)); }
+
+ private:
+  template <class Service>
+  const Service* service(const char* id) const {
+    return static_cast<const Service*>(host_->service(host_, id));
+  }
+  static std::string text(const char* string) { return string == nullptr ? "" : string; }
+
+  const paxect_host* host_;
+  const paxect_log_service* log_;
+  const paxect_clock_service* clock_;
+  const paxect_run_service* run_;
+  const paxect_config_service* config_;
+};
+
+}  // namespace paxect::link

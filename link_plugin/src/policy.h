@@ -1,0 +1,38 @@
+// The policy file: what it says, and the gate that every file passes.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paxect::link {
+
+struct Policy {
+  std::string version = "1.0";
+  std::set<std::string> trusted_nodes;
+  std::set<std::string> allowed_suffixes;  // with the dot, ASCII letters in lower case
+  std::uint64_t max_file_bytes = std::uint64_t{256} << 20;
+  bool require_sig = false;
+  bool auto_delete = true;
+  int log_level = 1;  // 0 debug, 1 info, 2 warn, 3 error
+  bool quarantine_on_policy_block = false;
+
+  // The gate, in this order. Each gives the reason of the block, or "" when there is none.
+  std::string node_block(std::string_view node) const;
+  std::string suffix_block(std::string_view suffix) const;
+  std::string size_block(std::uint64_t size) const;
+  // A container may be larger than what it holds: by its frame headers and what does not compress.
+  std::string container_size_block(std::uint64_t size) const;
+};
+
+// The policy of a text; `path` is for messages. False with "PATH:LINE:COLUMN: REASON" in `*error`. Unknown
+// keys are no error: one line each in `*warnings`.
+bool parse_policy(std::string_view text, const std::string& path, Policy* policy,
+                  std::vector<std::string>* warnings, std::string* error);
+
+// What is written on the first start: this host may send, and the usual suffixes pass.
+std::string default_policy_text(std::string_view node);
+
+}  // namespace paxect::link

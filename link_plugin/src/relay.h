@@ -1,0 +1,112 @@
+// The relay: puts the stages in order and decides what becomes of each file.
+//
+//   intake -> policy -> codec -> delivery -> audit
+//
+// step() does one bounded batch: it takes the oldest complete files, gates them, works on them side by side,
+// and commits them together, so that they share the flushes of journal, directories and log. Everything but
+// the work itself happens on the calling thread. One thread at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "audit_log.h"
+#include "host.h"
+#include "intake.h"
+#include "journal.h"
+#include "link_config.h"
+#include "policy.h"
+#include "relay_lock.h"
+#include "retry.h"
+#include "transfer.h"
+
+namespace paxect::link {
+
+class Relay {
+ public:
+  explicit Relay(const Host& host);
+  ~Relay();
+
+  // As in the plugin's life cycle; the text of a failure is in error().
+  paxect_plugin_status init();
+  paxect_plugin_status start();
+  paxect_plugin_status step(paxect_step* result);
+  void stop();
+  const std::string& error() const { return error_; }
+
+ private:
+  // A transfer whose product has its name; what is left to do is to say so durably and remove the source.
+  struct Delivered {
+    Transfer transfer;
+    bool logged = false;  // the line is in the audit log's memory
+  };
+
+  // relay_start.cc
+  paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
+  Status read_policy(const std::string& text, Policy* policy, std::vector<std::string>* warnings) const;
+  Status prepare_start(paxect_plugin_status* failure);
+  Status load_or_write_policy();
+  Status recover_journal();
+  void finish_recovered(const Intent& intent);
+  bool is_in_log(const Intent& intent) const;
+
+  // relay.cc: the flow
+  void flow(paxect_step* result);
+  void scan();
+  bool is_wanted(const Candidate& candidate);
+  std::vector<Transfer> next_batch();
+  bool admit(Candidate candidate, Transfer* transfer);
+  Status gate(const Transfer& transfer) const;
+  void lay_out(Transfer* transfer);
+  bool has_trouble() const;
+  void work(std::vector<Transfer>& batch);
+  void rest(paxect_step* result);
+
+  // relay_commit.cc: the end of the way
+  void commit(std::vector<Transfer>& batch);
+  void publish_all(std::vector<Transfer>& batch);
+  bool settle_delivered();
+  bool settle_aborted();
+  void log_delivery(const Transfer& transfer);
+  void remove_source(const Candidate& source);
+  void checkpoint();
+  void give_up(Transfer& transfer);
+  void note_failure(const Candidate& source, const Status& status);
+
+  // Writes to the audit log, and a short form of warnings and errors to the operator.
+  void log(const Event& event);
+  Status open_folder(bool in_inbox, const std::string& folder, std::shared_ptr<const Directory>* out);
+
+  Host host_;
+  std::string error_;
+  std::string node_;
+  LinkConfig config_;
+  Policy policy_;
+  std::vector<std::string> policy_warnings_;
+  bool policy_missing_ = false;
+
+  RelayLock lock_;
+  AuditLog audit_;
+  Journal journal_;
+  std::shared_ptr<const Directory> inbox_;
+  std::shared_ptr<const Directory> outbox_;
+  std::optional<Intake> intake_;
+  std::optional<RetryTable> retry_;
+  std::vector<std::unique_ptr<Codec>> codecs_;
+  std::mt19937_64 random_;
+  bool started_ = false;
+
+  std::vector<Delivered> delivered_;  // with a step still missing
+  std::vector<Transfer> aborted_;     // prepared, and not to be delivered after all
+  std::unordered_map<std::string, std::weak_ptr<const Directory>> folders_;  // open ones below the inbox
+  std::uint64_t next_scan_ns_ = 0;
+  bool worked_since_scan_ = false;
+  unsigned stalled_ = 0;  // steps in a row that could not settle
+};
+
+}  // namespace paxect::link

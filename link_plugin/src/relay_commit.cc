@@ -1,0 +1,204 @@
+// The end of the way, for a whole batch at once:
+//
+//   journal durable -> renames -> directories durable -> audit lines durable -> sources removed
+//
+// Where a step fails, what comes after it waits: products that have their names are carried on by the next
+// step (settle_delivered), those that will not get theirs are taken back once the journal says so durably
+// (settle_aborted).
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "clock.h"
+#include "relay.h"
+#include "relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kJournalLimit = std::uint64_t{8} << 20;
+
+}  // namespace
+
+void Relay::commit(std::vector<Transfer>& batch) {
+  std::vector<Intent> prepared;
+  for (Transfer& transfer : batch) {
+    if (!transfer.status.ok()) {
+      give_up(transfer);
+      continue;
+    }
+    transfer.intent.digest =
+        transfer.product.digest + (transfer.makes_container() ? transfer.result.data_digest : "");
+    prepared.push_back(transfer.intent);
+  }
+  if (!prepared.empty()) {
+    Status status = journal_.prepare(prepared);
+    for (Transfer& transfer : batch)
+      if (transfer.status.ok()) transfer.status = status;
+    if (!status.ok()) {
+      // It may or may not have reached the disk: only an abort makes it safe to take the products back.
+      for (Transfer& transfer : batch)
+        if (transfer.product.fd) aborted_.push_back(std::move(transfer));
+      settle_aborted();
+      return;
+    }
+  }
+  publish_all(batch);
+  if (settle_delivered() && settle_aborted() && journal_.size() > kJournalLimit) checkpoint();
+}
+
+void Relay::publish_all(std::vector<Transfer>& batch) {
+  for (Transfer& transfer : batch) {
+    if (!transfer.status.ok()) continue;
+    transfer.status = check_unchanged(transfer);
+    if (transfer.status.ok()) transfer.status = publish(&transfer);
+    if (transfer.status.ok())
+      delivered_.push_back({std::move(transfer)});
+    else
+      aborted_.push_back(std::move(transfer));
+  }
+}
+
+// Directories, audit lines, sources. False when something of that has to be tried again.
+bool Relay::settle_delivered() {
+  if (delivered_.empty()) return true;
+  Status status;
+  std::set<const Directory*> directories;
+  for (const Delivered& item : delivered_) directories.insert(item.transfer.product.directory);
+  for (const Directory* directory : directories)
+    if (status.ok()) status = directory->sync();
+  if (status.ok()) {
+    for (Delivered& item : delivered_) {
+      if (!item.logged) log_delivery(item.transfer);
+      item.logged = true;
+    }
+    status = audit_.flush(host_.realtime_ns());
+  }
+  if (!status.ok()) {
+    host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
+    return false;
+  }
+  std::vector<std::uint64_t> ids;
+  for (Delivered& item : delivered_) {
+    Transfer& transfer = item.transfer;
+    ids.push_back(transfer.intent.id);
+    transfer.product.fd.reset();
+    transfer.sidecar.fd.reset();
+    if (policy_.auto_delete)
+      remove_source(transfer.source);
+    else
+      journal_.remember(transfer.intent.source, transfer.source.identity);
+    // What was encoded in place is decoded next.
+    if (transfer.intent.into_inbox) {
+      FileLook look = transfer.target_directory->look(transfer.product.name);
+      if (look.kind == FileKind::kRegular && transfer.published != Published::kDuplicate) {
+        intake_->add({transfer.source.folder, transfer.product.name, look.identity});
+        FileLook side = transfer.target_directory->look(transfer.sidecar.name);
+        intake_->arrived(join(transfer.source.folder, transfer.sidecar.name), side.identity);
+      }
+    }
+  }
+  journal_.finish(ids);
+  delivered_.clear();
+  return true;
+}
+
+void Relay::log_delivery(const Transfer& transfer) {
+  static constexpr const char* kNames[] = {"encode", "decode", "forward"};
+  Event event{.name = kNames[static_cast<std::size_t>(transfer.route)],
+              .source = transfer.source_path(),
+              .target = transfer.product.path(),
+              .status = "ok",
+              .message = "sha256=" + transfer.product.digest,
+              .numbers = {{"bytes", transfer.result.data_size},
+                          {"container_bytes", transfer.result.container_size},
+                          {"id", transfer.intent.id}}};
+  if (transfer.published == Published::kDuplicate) event.name = "duplicate";
+  if (transfer.published == Published::kConflict) {
+    Event conflict = event;
+    conflict.level = Level::kWarn;
+    conflict.name = "name_conflict";
+    conflict.message = transfer.intent.name + " is taken: delivered as " + transfer.product.name;
+    log(conflict);
+  }
+  log(event);
+}
+
+// The source of what was delivered. Where it cannot be removed it is remembered, so that it is not delivered
+// again, and the next scans try again.
+void Relay::remove_source(const Candidate& source) {
+  std::shared_ptr<const Directory> folder;
+  Status status = open_folder(true, source.folder, &folder);
+  if (status.ok()) {
+    FileLook look = folder->look(source.name);
+    // A file that came under the name meanwhile is another one.
+    if (look.kind != FileKind::kRegular || look.identity != source.identity)
+      return journal_.forget(source.path());
+    if (is_container(source.name)) status = folder->remove(sidecar_of(source.name));
+    if (status.ok()) status = folder->remove(source.name);
+  }
+  if (status.ok()) return journal_.forget(source.path());
+  journal_.remember(source.path(), source.identity);
+  note_failure(source, status);
+}
+
+// Forgets what is over, once the removal of its sources is durable.
+void Relay::checkpoint() {
+  if (!delivered_.empty() || !aborted_.empty()) return;
+  if (!inbox_ || !inbox_->sync().ok()) return;
+  for (const auto& [name, known] : folders_)
+    if (auto folder = known.lock(); folder && !folder->sync().ok()) return;
+  Status status = journal_.clear([this](const std::string& path, const FileIdentity& identity) {
+    Directory folder;
+    std::string parent = directory_name(path);
+    if (!inbox_->open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
+    return folder.look(std::string(base_name(path))).identity.same_but_device(identity);
+  });
+  if (!status.ok()) host_.log(PAXECT_LOG_WARN, "deferred " + status.message);
+}
+
+// Products that will not get their names, taken back: first durably in the journal, then on disk.
+bool Relay::settle_aborted() {
+  if (aborted_.empty()) return true;
+  std::vector<std::uint64_t> ids;
+  for (const Transfer& transfer : aborted_) ids.push_back(transfer.intent.id);
+  Status status = journal_.abort(ids);
+  // A journal that cannot be appended to is written anew, which forgets all that is under way.
+  if (!status.ok() && delivered_.empty())
+    status = journal_.clear([](const std::string&, const FileIdentity&) { return true; });
+  if (!status.ok()) {
+    host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
+    return false;
+  }
+  for (Transfer& transfer : aborted_) give_up(transfer);
+  aborted_.clear();
+  return true;
+}
+
+void Relay::give_up(Transfer& transfer) {
+  abandon(&transfer);
+  note_failure(transfer.source, transfer.status);
+}
+
+// What becomes of a file that could not go its way.
+void Relay::note_failure(const Candidate& source, const Status& status) {
+  if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
+  bool blocked = status.fault == Fault::kBlocked;
+  bool counts = status.fault == Fault::kRefused || status.fault == Fault::kIntegrity;
+  bool news =
+      retry_->note(source.path(), source.identity, blocked ? FileState::kBlocked : FileState::kPending,
+                   counts, status.event, status.message, host_.monotonic_ns(), host_.realtime_ns());
+  if (!news) return;
+  Level level = status.fault == Fault::kChanged   ? Level::kDebug
+                : status.fault == Fault::kBlocked ? Level::kWarn
+                                                  : Level::kError;
+  log({.level = level,
+       .name = status.event,
+       .source = inbox_->path_of(source.path()),
+       .status = blocked  ? "blocked"
+                 : counts ? "error"
+                          : "pending",
+       .message = status.message});
+}
+
+}  // namespace paxect::link

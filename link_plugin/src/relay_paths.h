@@ -1,0 +1,60 @@
+// Every file name that link makes is made here, and every name that means something to it is recognised here.
+// Names are bytes; nothing here touches the disk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace paxect::link {
+
+enum class Naming {
+  kStem,  // a.txt -> a.freq -> a
+  kFull   // a.txt -> a.txt.freq -> a.txt
+};
+
+// The longest file name that the file systems we know take, in bytes.
+inline constexpr std::size_t kNameMax = 255;
+
+// Dot files, *.part, *.tmp: never looked at.
+bool is_never_taken(std::string_view name);
+// NAME.freq, and NAME.freq.sha256.
+bool is_container(std::string_view name);
+bool is_sidecar(std::string_view name);
+
+// From the last dot on, ".txt"; "" when there is none, or only at the end.
+std::string_view suffix_of(std::string_view name);
+
+std::string container_of(std::string_view plain, Naming naming);
+std::string data_of(std::string_view container);
+std::string sidecar_of(std::string_view container);
+std::string container_of_sidecar(std::string_view sidecar);
+
+// The name of a file while it is written, beside its final place: .NAME.part; for a name too long for that,
+// one made from its digest.
+std::string temporary_of(std::string_view name);
+
+// The name to take when `name` is taken by other content: NAME.HHHHHHHH, before the suffix of a container.
+// `digits` of the digest's 64 hexadecimal digits, which are those of the data, not of the container.
+std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits);
+
+// NAME and NAME.reason.json in the quarantine; `number` counts up from 0 while the name is taken.
+std::string quarantined_of(std::string_view name, unsigned number);
+std::string reason_of(std::string_view quarantined);
+
+// The journal and the status file beside the lock.
+std::string journal_of(std::string_view lock_path);
+std::string journal_rewrite_of(std::string_view journal_path);
+std::string status_of(std::string_view lock_path);
+// log.jsonl -> log.20261122T140000Z.jsonl; with a number when two rotations fall into one second.
+std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number);
+// The quarantine when none is configured.
+std::string default_quarantine_of(std::string_view inbox);
+
+// "folder/name"; just the name when the folder is "".
+std::string join(std::string_view folder, std::string_view name);
+// The last component of a path, and all before it ("." for none).
+std::string_view base_name(std::string_view path);
+std::string directory_name(std::string_view path);
+
+}  // namespace paxect::link

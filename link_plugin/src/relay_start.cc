@@ -1,0 +1,158 @@
+// How a relay starts: settings, policy, lock, log, and what a crash left.
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "clock.h"
+#include "recovery.h"
+#include "relay.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kPolicyLimit = std::size_t{1} << 20;
+constexpr std::size_t kLogTail = std::size_t{64} << 20;
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name[0] == '\0' ? "localhost" : name.data();
+}
+
+}  // namespace
+
+Relay::Relay(const Host& host) : host_(host), node_(host_name()), random_(std::random_device{}()) {}
+
+Relay::~Relay() = default;
+
+paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string& message) {
+  error_ = message;
+  return status;
+}
+
+paxect_plugin_status Relay::init() {
+  std::string problem;
+  if (!read_config(host_, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
+  for (const char* key : {"hmac_key", "core", "quarantine", "manifest", "max_attempts"})
+    if (host_.get(key, nullptr) != nullptr)
+      return fail(PAXECT_PLUGIN_CONFIG, std::string("this version has no '") + key + "' (" +
+                                            host_.describe(key) + "): leave it out");
+  std::string text;
+  Status status = read_file(config_.policy, kPolicyLimit, &text);
+  policy_missing_ = status.fault == Fault::kGone;
+  if (policy_missing_)
+    text = default_policy_text(node_);
+  else if (!status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  if (!parse_policy(text, config_.policy, &policy_, &policy_warnings_, &problem))
+    return fail(PAXECT_PLUGIN_CONFIG, problem);
+  return PAXECT_PLUGIN_OK;
+}
+
+Status Relay::load_or_write_policy() {
+  if (!policy_missing_) return Status::success();
+  return replace_file(config_.policy, default_policy_text(node_));
+}
+
+Status Relay::prepare_start(paxect_plugin_status* failure) {
+  *failure = PAXECT_PLUGIN_CONFIG;
+  for (const std::string& directory : {config_.inbox, config_.outbox, directory_name(config_.lock),
+                                       directory_name(config_.log), directory_name(config_.policy)})
+    if (Status status = make_directories(directory); !status.ok()) return status;
+  Directory inbox;
+  Directory outbox;
+  if (Status status = Directory::open(config_.inbox, &inbox); !status.ok()) return status;
+  if (Status status = Directory::open(config_.outbox, &outbox); !status.ok()) return status;
+  inbox_ = std::make_shared<Directory>(std::move(inbox));
+  outbox_ = std::make_shared<Directory>(std::move(outbox));
+  std::string stale;
+  Status status = lock_.acquire(config_.lock, &stale);
+  if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;
+  if (!status.ok()) return status;
+  if (status = load_or_write_policy(); !status.ok()) return status;
+  if (status = audit_.open(config_.log, config_.log_max); !status.ok()) return status;
+  if (!stale.empty())
+    log({.level = Level::kWarn,
+         .name = "stale_lock",
+         .source = config_.lock,
+         .status = "ok",
+         .message = stale});
+  return recover_journal();
+}
+
+paxect_plugin_status Relay::start() {
+  paxect_plugin_status failure = PAXECT_PLUGIN_OK;
+  Status status = prepare_start(&failure);
+  if (!status.ok()) return fail(failure, status.message);
+  intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
+  retry_.emplace(config_.backoff_ns, [this] { return random_(); });
+  log({.name = "startup",
+       .source = config_.inbox,
+       .target = config_.outbox,
+       .status = "ok",
+       .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + node_ +
+                  " pid=" + std::to_string(getpid())});
+  for (const std::string& warning : policy_warnings_)
+    log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
+  status = audit_.flush(host_.realtime_ns());
+  if (!status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  started_ = true;
+  return PAXECT_PLUGIN_OK;
+}
+
+void Relay::stop() {
+  if (started_) {
+    log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
+    if (Status status = audit_.flush(host_.realtime_ns()); !status.ok())
+      host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
+    checkpoint();
+  }
+  started_ = false;
+  lock_.release();
+}
+
+Status Relay::recover_journal() {
+  std::vector<Intent> left;
+  if (Status status = journal_.open(journal_of(config_.lock), &left); !status.ok()) return status;
+  RecoveryPlaces places{inbox_.get(), outbox_.get()};
+  Status status =
+      recover(left, places, &journal_, [this](const Intent& intent) { finish_recovered(intent); });
+  if (!status.ok()) return status;
+  if (status = audit_.flush(host_.realtime_ns()); !status.ok()) return status;
+  checkpoint();
+  return Status::success();
+}
+
+// The product has its name: no second delivery. Its line may be missing, its source may be there still.
+void Relay::finish_recovered(const Intent& intent) {
+  const Directory& base = intent.into_inbox ? *inbox_ : *outbox_;
+  Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
+  if (source.folder == ".") source.folder.clear();
+  if (!intent.finished && !is_in_log(intent))
+    log({.name = intent.container ? "encode" : "decode",
+         .source = inbox_->path_of(intent.source),
+         .target = base.path_of(join(intent.folder, intent.name)),
+         .status = "ok",
+         .message = "sha256=" + intent.digest.substr(0, 64),
+         .numbers = {{"id", intent.id}},
+         .texts = {{"note", "finished after a restart"}}});
+  Directory folder;
+  if (!inbox_->open_below(source.folder, false, &folder).ok()) return;
+  FileLook look = folder.look(source.name);
+  if (look.kind != FileKind::kRegular || !look.identity.same_but_device(intent.identity)) return;
+  source.identity = look.identity;
+  // Removed by the first scan, or kept, as the policy has it.
+  journal_.remember(intent.source, look.identity);
+}
+
+bool Relay::is_in_log(const Intent& intent) const {
+  std::string text;
+  if (!read_file(config_.log, kLogTail, &text).ok() || text.size() <= intent.log_offset) return false;
+  std::string wanted = "\"id\":" + std::to_string(intent.id);
+  for (std::size_t at = intent.log_offset; (at = text.find(wanted, at)) != std::string::npos; ++at)
+    if (char after = text[at + wanted.size()]; after == ',' || after == '}') return true;
+  return false;
+}
+
+}  // namespace paxect::link

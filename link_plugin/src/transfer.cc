@@ -1,0 +1,142 @@
+#include "transfer.h"
+
+#include <cctype>
+#include <cerrno>
+#include <vector>
+
+#include "digest.h"
+#include "relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kSidecarLimit = 65536;
+constexpr std::size_t kDigestDigits = 64;
+
+Status changed(const Transfer& transfer) {
+  return Status::failure(Fault::kChanged, "changed", transfer.source_path() + " changed while it was read");
+}
+
+Status mismatch() {
+  return Status::failure(Fault::kIntegrity, "checksum_mismatch", "sidecar sha256 mismatch");
+}
+
+// The digest that a sidecar gives: 64 hexadecimal digits alone or followed by a name as sha256sum writes it;
+// "" when it gives none.
+std::string digest_in(const std::string& text) {
+  // sha256sum begins a line with a backslash when it escapes the name.
+  std::size_t begin = text.starts_with('\\') ? 1 : 0;
+  std::string digits = text.substr(begin, kDigestDigits);
+  if (digits.size() != kDigestDigits) return "";
+  for (char& c : digits) {
+    if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return "";
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  std::size_t end = begin + kDigestDigits;
+  bool closed = end == text.size() || text[end] == '\n' || text[end] == '\r' || text[end] == ' ';
+  return closed ? digits : "";
+}
+
+// Success too when there is no sidecar.
+Status check_sidecar(const Transfer& transfer) {
+  if (!transfer.had_sidecar) return Status::success();
+  std::string text;
+  const std::string name = sidecar_of(transfer.source.name);
+  Status status = transfer.source_directory->read_small(name, kSidecarLimit, &text);
+  if (status.fault == Fault::kGone) return changed(transfer);
+  if (status.fault == Fault::kEnvironment) return status;
+  return status.ok() && digest_in(text) == transfer.result.container_digest ? Status::success() : mismatch();
+}
+
+Codec::Write into(Product* product) {
+  return [product](const void* data, std::size_t size) { return write_product(product, data, size); };
+}
+
+Status copy(int source, const Transfer& transfer, Product* product) {
+  std::vector<char> buffer(std::size_t{1} << 18);
+  for (std::uint64_t offset = 0;;) {
+    ssize_t got = pread(source, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read", transfer.source_path(), errno);
+    if (got == 0) return Status::success();
+    offset += static_cast<std::uint64_t>(got);
+    Status status = write_product(product, buffer.data(), static_cast<std::size_t>(got));
+    if (!status.ok()) return status;
+  }
+}
+
+Status run_codec(int source, Transfer* transfer, Codec* codec) {
+  const std::string path = transfer->source_path();
+  std::uint64_t size = transfer->source.identity.size;
+  Codec::Result* result = &transfer->result;
+  switch (transfer->route) {
+    case Route::kEncode:
+      return codec->encode(source, path, size, into(&transfer->product), result);
+    case Route::kDecode:
+      return codec->decode(source, path, size, transfer->most, into(&transfer->product), result);
+    case Route::kForward:
+      break;
+  }
+  Codec::Write nowhere = [](const void*, std::size_t) { return Status::success(); };
+  Status status = codec->decode(source, path, size, transfer->most, nowhere, result);
+  return status.ok() ? copy(source, *transfer, &transfer->product) : status;
+}
+
+Status write_sidecar(Transfer* transfer) {
+  const std::string text = transfer->result.container_digest + "\n";
+  transfer->sidecar.digest = sha256_hex(text);
+  Status status = begin_product(&transfer->sidecar);
+  if (status.ok()) status = write_product(&transfer->sidecar, text.data(), text.size());
+  return status.ok() ? flush_product(&transfer->sidecar) : status;
+}
+
+Status work(Transfer* transfer, Codec* codec) {
+  UniqueFd source;
+  FileIdentity identity;
+  Status status = transfer->source_directory->open_source(transfer->source.name, &source, &identity);
+  if (!status.ok()) return status;
+  if (identity != transfer->source.identity) return changed(*transfer);
+  transfer->had_sidecar =
+      transfer->route != Route::kEncode &&
+      transfer->source_directory->look(sidecar_of(transfer->source.name)).kind != FileKind::kMissing;
+
+  if (status = begin_product(&transfer->product); !status.ok()) return status;
+  status = run_codec(source.get(), transfer, codec);
+  // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
+  if (status.ok() || status.fault == Fault::kIntegrity)
+    if (Status same = check_unchanged(*transfer); !same.ok()) return same;
+  if (transfer->route != Route::kEncode && (status.ok() || status.fault == Fault::kIntegrity))
+    if (Status sidecar = check_sidecar(*transfer); !sidecar.ok()) return sidecar;
+  if (!status.ok()) return status;
+
+  transfer->product.digest =
+      transfer->makes_container() ? transfer->result.container_digest : transfer->result.data_digest;
+  if (transfer->makes_container())
+    if (status = write_sidecar(transfer); !status.ok()) return status;
+  return flush_product(&transfer->product);
+}
+
+}  // namespace
+
+void work_on(Transfer* transfer, Codec* codec) { transfer->status = work(transfer, codec); }
+
+Status check_unchanged(const Transfer& transfer) {
+  FileLook look = transfer.source_directory->look(transfer.source.name);
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", transfer.source_path(), look.error);
+  return look.kind == FileKind::kRegular && look.identity == transfer.source.identity ? Status::success()
+                                                                                      : changed(transfer);
+}
+
+Status publish(Transfer* transfer) {
+  if (!transfer->makes_container())
+    return publish_product(&transfer->product, transfer->result.data_digest, &transfer->published);
+  return publish_container(&transfer->product, &transfer->sidecar, transfer->result.data_digest,
+                           &transfer->published);
+}
+
+void abandon(Transfer* transfer) {
+  abandon_product(&transfer->product);
+  abandon_product(&transfer->sidecar);
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,52 @@
+// One file on its way: what is known of it from the gate to the audit log, and the part of the way that does
+// not touch shared state, so that several transfers can take it side by side.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "codec.h"
+#include "delivery.h"
+#include "intake.h"
+#include "journal.h"
+
+namespace paxect::link {
+
+enum class Route {
+  kEncode,  // plain file -> container with sidecar
+  kDecode,  // container -> data
+  kForward  // container, checked -> the same container with sidecar
+};
+
+struct Transfer {
+  Candidate source;
+  Route route = Route::kEncode;
+  std::shared_ptr<const Directory> source_directory;
+  std::shared_ptr<const Directory> target_directory;
+  std::uint64_t most = UINT64_MAX;  // bytes that a container may let out
+
+  Intent intent;
+  Product product;
+  Product sidecar;  // of a product that is a container
+
+  Codec::Result result;
+  bool had_sidecar = false;  // the source has one
+  Status status;
+  Published published = Published::kDelivered;
+
+  std::string source_path() const { return source_directory->path_of(source.name); }
+  bool makes_container() const { return route != Route::kDecode; }
+};
+
+// Reads the source, writes and flushes the product; the outcome is in transfer->status. After a failure
+// temporary files may remain, for abandon(). Touches nothing but the transfer and the codec.
+void work_on(Transfer* transfer, Codec* codec);
+
+// Whether the source is still the file that was read.
+Status check_unchanged(const Transfer& transfer);
+
+// Gives the product its name.
+Status publish(Transfer* transfer);
+void abandon(Transfer* transfer);
+
+}  // namespace paxect::link
