@@ -1,0 +1,107 @@
+#include "filesystem.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "support/files.h"
+#include "support/temp_dir.h"
+
+namespace paxect::link {
+namespace {
+
+using test::TempDir;
+using test::write_file;
+
+Directory open(const std::string& path) {
+  Directory directory;
+  REQUIRE(Directory::open(path, &directory).ok());
+  return directory;
+}
+
+TEST_CASE("A rename never replaces") {
+  TempDir temp;
+  write_file(temp / "from", "new");
+  write_file(temp / "to", "old");
+  Directory directory = open(temp.path());
+  bool taken = false;
+  CHECK_FALSE(directory.rename_new("from", "to", &taken).ok());
+  CHECK(taken);
+  CHECK(test::read_file(temp / "to") == "old");
+  CHECK(directory.rename_new("from", "elsewhere", &taken).ok());
+  CHECK_FALSE(taken);
+  CHECK(test::list(temp.path()) == std::vector<std::string>{"elsewhere", "to"});
+}
+
+TEST_CASE("A source is a regular file, opened without following or waiting") {
+  TempDir temp;
+  write_file(temp / "file", "data");
+  REQUIRE(symlink("file", (temp / "link").c_str()) == 0);
+  REQUIRE(mkfifo((temp / "fifo").c_str(), 0600) == 0);
+  Directory directory = open(temp.path());
+  UniqueFd fd;
+  FileIdentity identity;
+  CHECK(directory.open_source("file", &fd, &identity).ok());
+  CHECK(identity.size == 4);
+  CHECK(directory.open_source("link", &fd, &identity).fault == Fault::kChanged);
+  CHECK(directory.open_source("fifo", &fd, &identity).fault == Fault::kChanged);
+  CHECK(directory.open_source("nothing", &fd, &identity).fault == Fault::kGone);
+}
+
+TEST_CASE("A temporary file of a dead writer is replaced, one of a live writer is not") {
+  TempDir temp;
+  Directory directory = open(temp.path());
+  write_file(temp / ".a.part", "left by a crash");
+  UniqueFd first;
+  REQUIRE(directory.create_temporary(".a.part", &first).ok());
+  CHECK(test::read_file(temp / ".a.part").empty());
+  UniqueFd second;
+  CHECK(directory.create_temporary(".a.part", &second).fault == Fault::kWait);
+  first.reset();
+  CHECK(directory.create_temporary(".a.part", &second).ok());
+}
+
+TEST_CASE("Folders below are reached without symbolic links") {
+  TempDir temp;
+  Directory directory = open(temp.path());
+  Directory below;
+  REQUIRE(directory.open_below("a/b", true, &below).ok());
+  CHECK(below.path() == temp / "a/b");
+  REQUIRE(symlink("a", (temp / "trap").c_str()) == 0);
+  CHECK_FALSE(directory.open_below("trap/b", true, &below).ok());
+  CHECK(directory.open_below("missing", false, &below).fault == Fault::kGone);
+}
+
+TEST_CASE("A directory that was moved away is not in place") {
+  TempDir temp;
+  REQUIRE(make_directories(temp / "x/y").ok());
+  Directory directory = open(temp / "x/y");
+  CHECK(directory.is_in_place());
+  CHECK_FALSE(directory.is_mount_point());
+  REQUIRE(rename((temp / "x/y").c_str(), (temp / "x/z").c_str()) == 0);
+  CHECK_FALSE(directory.is_in_place());
+  REQUIRE(make_directories(temp / "x/y").ok());
+  CHECK_FALSE(directory.is_in_place());
+}
+
+TEST_CASE("Replacing a file leaves the new contents and nothing else") {
+  TempDir temp;
+  CHECK(replace_file(temp / "f", "one").ok());
+  CHECK(replace_file(temp / "f", "two").ok());
+  CHECK(test::read_file(temp / "f") == "two");
+  CHECK(test::list(temp.path()).size() == 1);
+}
+
+TEST_CASE("Reading refuses what is too large, or no file") {
+  TempDir temp;
+  write_file(temp / "f", std::string(100, 'x'));
+  std::string text;
+  CHECK(read_file(temp / "f", 100, &text).ok());
+  CHECK(read_file(temp / "f", 99, &text).fault == Fault::kRefused);
+  CHECK(read_file(temp.path(), 99, &text).fault == Fault::kRefused);
+  CHECK(read_file(temp / "g", 99, &text).fault == Fault::kGone);
+}
+
+}  // namespace
+}  // namespace paxect::link

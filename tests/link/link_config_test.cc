@@ -1,0 +1,109 @@
+#include "link_config.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "support/fake_host.h"
+#include "support/files.h"
+#include "support/temp_dir.h"
+
+namespace paxect::link {
+namespace {
+
+using test::FakeHost;
+
+struct Read {
+  LinkConfig config;
+  std::string error;
+  bool good;
+  explicit Read(const FakeHost& host) { good = read_config(Host(host.get()), &config, &error); }
+};
+
+TEST_CASE("Nothing set gives the defaults of the table") {
+  FakeHost host;
+  Read read(host);
+  REQUIRE(read.good);
+  CHECK(read.config.mode == Mode::kRelay);
+  CHECK(read.config.inbox.ends_with("/inbox"));
+  CHECK(read.config.quarantine == read.config.inbox + "/.quarantine");
+  CHECK(read.config.log_max == 5242880);
+  CHECK(read.config.poll_ns == 2'000'000'000);
+  CHECK(read.config.backoff_ns == 5'000'000'000);
+  CHECK(read.config.settle_ns == 500'000'000);
+  CHECK(read.config.max_attempts == 5);
+  CHECK_FALSE(read.config.hmac_key.has_value());
+  CHECK(read.config.core_command.empty());
+}
+
+TEST_CASE("A value that makes no sense is refused with the key and where it is set") {
+  for (auto [key, value] : {std::pair{"mode", "both"},
+                            {"poll_sec", "soon"},
+                            {"poll_sec", "0"},
+                            {"log_max", "-1"},
+                            {"settle_ms", "1.5"},
+                            {"recursive", "maybe"},
+                            {"names", "steam"},
+                            {"max_attempts", "0"},
+                            {"inbox", ""},
+                            {"outbox", "inbox"},
+                            {"hmac_key", "hex:abc"},
+                            {"hmac_key", "file:/does/not/exist"},
+                            {"core", "python 'open"}}) {
+    FakeHost host;
+    host.set(key, value);
+    Read read(host);
+    INFO(key << " = " << value << " -> " << read.error);
+    CHECK_FALSE(read.good);
+    CHECK(read.error.find(key) != std::string::npos);
+  }
+}
+
+TEST_CASE("The key of the host is allowed") {
+  FakeHost host;
+  host.set("plugin", "link");
+  CHECK(Read(host).good);
+}
+
+TEST_CASE("An HMAC key is text, hexadecimal, or in a file without its newline") {
+  test::TempDir temp;
+  test::write_file(temp / "key", "from file\n");
+  for (auto [value, bytes] : {std::pair<std::string, std::string>{"s\xc3\xa9", "s\xc3\xa9"},
+                              {"hex:00fF", std::string("\x00\xff", 2)},
+                              {"file:" + (temp / "key"), "from file"}}) {
+    FakeHost host;
+    host.set("hmac_key", value);
+    Read read(host);
+    REQUIRE(read.good);
+    CHECK(read.config.hmac_key == bytes);
+  }
+}
+
+TEST_CASE("PAXECT_CORE stands above the config file and below PAXECT_LINK_CORE") {
+  using Words = std::vector<std::string>;
+  FakeHost host;
+  host.set("core", "from file", PAXECT_ORIGIN_FILE);
+  REQUIRE(setenv("PAXECT_CORE", "python3 core.py", 1) == 0);
+  CHECK(Read(host).config.core_command == Words{"python3", "core.py"});
+  host.set("core", "mine", PAXECT_ORIGIN_ENVIRONMENT);
+  CHECK(Read(host).config.core_command == Words{"mine"});
+  host.set("core", "builtin", PAXECT_ORIGIN_COMMAND_LINE);
+  CHECK(Read(host).config.core_command.empty());
+  unsetenv("PAXECT_CORE");
+  host.set("core", "from file", PAXECT_ORIGIN_FILE);
+  CHECK(Read(host).config.core_command == Words{"from", "file"});
+}
+
+TEST_CASE("A command line is split without a shell") {
+  std::vector<std::string> words;
+  CHECK(split_command("a 'b c' \"d \\\" e\" f\\ g ''  $HOME", &words));
+  CHECK(words == std::vector<std::string>{"a", "b c", "d \" e", "f g", "", "$HOME"});
+  CHECK_FALSE(split_command("a \"b", &words));
+}
+
+TEST_CASE("The nearest word is found, a far one is not") {
+  CHECK(nearest("inbx", {"outbox", "inbox"}) == "inbox");
+  CHECK(nearest("completely_else", {"outbox", "inbox"}).empty());
+}
+
+}  // namespace
+}  // namespace paxect::link

@@ -1,0 +1,56 @@
+// A relay in a directory of its own, driven by hand through a fake host.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/fake_host.h"
+#include "support/files.h"
+#include "support/temp_dir.h"
+
+namespace paxect::test {
+
+// One line of the audit log.
+struct LogEntry {
+  std::string line;  // as it stands
+  std::string event, source, target, status, message, level;
+};
+
+// The lines of a log; fails the test at one that is not a JSON object with all the fields.
+std::vector<LogEntry> read_log(const std::string& path);
+
+class LinkRig {
+ public:
+  LinkRig();
+
+  TempDir directory;
+  FakeHost host;
+  std::unique_ptr<PluginDriver> link;
+
+  std::string inbox(const std::string& name = "") const { return directory / ("inbox/" + name); }
+  std::string outbox(const std::string& name = "") const { return directory / ("outbox/" + name); }
+  std::string policy() const { return directory / "policy.json"; }
+  std::string log_path() const { return directory / "log.jsonl"; }
+  std::string lock() const { return directory / "lock"; }
+
+  void put(const std::string& name, const std::string& contents) { write_file(inbox(name), contents); }
+  // Writes a policy with these further keys, such as "\"auto_delete\": false".
+  void write_policy(const std::string& keys);
+
+  // A fresh instance, initialised and started; both must succeed.
+  void start();
+  void stop() { link.reset(); }
+  // Steps until nothing is ready any more, moving the clock on over waits of less than `patience_ns`.
+  void settle(std::uint64_t patience_ns = 1'000'000'000);
+  // One whole run with --once; what it ended with.
+  int run_once();
+
+  std::vector<LogEntry> log() const { return read_log(log_path()); }
+  std::vector<LogEntry> events(const std::string& event) const;
+  // Names in the inbox without the hidden ones.
+  std::vector<std::string> waiting() const;
+  std::vector<std::string> delivered() const { return list(outbox()); }
+};
+
+}  // namespace paxect::test

@@ -1,0 +1,66 @@
+#include "relay_paths.h"
+
+#include <catch2/catch.hpp>
+
+namespace paxect::link {
+namespace {
+
+TEST_CASE("Containers are named after the stem, or the whole name") {
+  CHECK(container_of("a.txt", Naming::kStem) == "a.freq");
+  CHECK(container_of("a.tar.gz", Naming::kStem) == "a.tar.freq");
+  CHECK(container_of("Makefile", Naming::kStem) == "Makefile.freq");
+  CHECK(container_of("ends.", Naming::kStem) == "ends..freq");
+  CHECK(container_of("a.txt", Naming::kFull) == "a.txt.freq");
+  CHECK(data_of("a.txt.freq") == "a.txt");
+}
+
+TEST_CASE("Sidecars belong to containers only") {
+  CHECK(is_container("a.freq"));
+  CHECK_FALSE(is_container(".freq"));
+  CHECK_FALSE(is_container("a.FREQ"));
+  CHECK(is_sidecar("a.freq.sha256"));
+  CHECK_FALSE(is_sidecar("a.sha256"));
+  CHECK_FALSE(is_sidecar(".freq.sha256"));
+  CHECK(container_of_sidecar("a.freq.sha256") == "a.freq");
+}
+
+TEST_CASE("Hidden and unfinished files are never taken") {
+  CHECK(is_never_taken(".a"));
+  CHECK(is_never_taken("a.part"));
+  CHECK(is_never_taken("a.tmp"));
+  CHECK_FALSE(is_never_taken("a.partial"));
+}
+
+TEST_CASE("A temporary name is hidden, unfinished, and never too long") {
+  CHECK(temporary_of("a.freq") == ".a.freq.part");
+  std::string longest(kNameMax, 'x');
+  CHECK(temporary_of(longest).size() <= kNameMax);
+  CHECK(temporary_of(longest) != temporary_of(longest.substr(1)));
+  CHECK(is_never_taken(temporary_of(longest)));
+}
+
+TEST_CASE("A conflict name carries the digits, before the suffix of a container") {
+  std::string digest = "0123456789abcdef";
+  CHECK(conflict_of("a", digest, 8) == "a.01234567");
+  CHECK(conflict_of("a.txt", digest, 8) == "a.txt.01234567");
+  CHECK(conflict_of("a.freq", digest, 8) == "a.01234567.freq");
+  std::string longest(kNameMax, 'x');
+  CHECK(conflict_of(longest, digest, 8).size() == kNameMax);
+}
+
+TEST_CASE("A rotated log keeps its suffix") {
+  CHECK(rotated_log_of("dir/log.jsonl", "20260102T030405Z", 0) == "dir/log.20260102T030405Z.jsonl");
+  CHECK(rotated_log_of("log", "S", 2) == "log.S.2.jsonl");
+}
+
+TEST_CASE("Paths are taken apart") {
+  CHECK(base_name("/a/b") == "b");
+  CHECK(directory_name("/a/b") == "/a");
+  CHECK(directory_name("/a") == "/");
+  CHECK(directory_name("a") == ".");
+  CHECK(join("", "a") == "a");
+  CHECK(join("x", "a") == "x/a");
+}
+
+}  // namespace
+}  // namespace paxect::link
