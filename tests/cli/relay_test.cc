@@ -1,0 +1,111 @@
+// `paxect run --once` by the installed binaries.
+#include <csignal>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "support/files.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+namespace paxect::test {
+namespace {
+
+// A place to run the installed host in, whatever this test's own environment sets.
+struct Station {
+  TempDir directory;
+
+  Result run_once(const std::vector<std::string>& settings) const {
+    Command command{.argv = {PAXECT_TEST_INSTALLED "/bin/paxect", "run", "--once"},
+                    .directory = directory.path()};
+    command.environment = {"PAXECT_CORE"};
+    for (const std::string& setting : settings) command.environment.push_back("PAXECT_LINK_" + setting);
+    return test::run(command);
+  }
+};
+
+struct Sample {
+  std::string name;  // without its suffix
+  std::string contents;
+};
+
+std::vector<Sample> samples() {
+  return {{"empty", ""},
+          {"large", noise(20 << 20) + text(20 << 20)},
+          {"with space", "spaced"},
+          {"new\nline", "two lines"},
+          {"snow \xe2\x98\x83 \xe9\x9b\xaa", text(70'000)}};
+}
+
+TEST_CASE("Environment variables alone relay example.txt to outbox/example") {
+  Station station;
+  std::filesystem::create_directories(station.directory / "in");
+  write_file(station.directory / "in/example.txt", "hello\n");
+  Result result = station.run_once({"INBOX=in", "OUTBOX=out"});
+  INFO(result.error);
+  CHECK(result.status == 0);
+  CHECK(read_file(station.directory / "out/example") == "hello\n");
+  CHECK(list(station.directory / "in").empty());
+}
+
+TEST_CASE("Relay mode brings every kind of file through identical") {
+  Station station;
+  std::filesystem::create_directories(station.directory / "inbox");
+  for (const Sample& sample : samples())
+    write_file(station.directory / ("inbox/" + sample.name + ".txt"), sample.contents);
+  Result result = station.run_once({});
+  INFO(result.error);
+  CHECK(result.status == 0);
+  for (const Sample& sample : samples())
+    CHECK((read_file(station.directory / ("outbox/" + sample.name)) == sample.contents));
+  CHECK(list(station.directory / "outbox").size() == samples().size());
+  CHECK(list(station.directory / "inbox").empty());
+}
+
+TEST_CASE("Send and receive together bring every kind of file through identical") {
+  Station station;
+  std::filesystem::create_directories(station.directory / "from");
+  for (const Sample& sample : samples())
+    write_file(station.directory / ("from/" + sample.name + ".bin"), sample.contents);
+  Result sent = station.run_once({"MODE=send", "INBOX=from", "OUTBOX=share"});
+  INFO(sent.error);
+  CHECK(sent.status == 0);
+  CHECK(list(station.directory / "from").empty());
+  CHECK(list(station.directory / "share").size() == 2 * samples().size());
+  Result received = station.run_once({"MODE=receive", "INBOX=share", "OUTBOX=to"});
+  INFO(received.error);
+  CHECK(received.status == 0);
+  for (const Sample& sample : samples())
+    CHECK((read_file(station.directory / ("to/" + sample.name)) == sample.contents));
+  CHECK(list(station.directory / "share").empty());
+}
+
+TEST_CASE("A second relay on the same lock ends with status 75") {
+  Station station;
+  Background first(
+      {.argv = {PAXECT_TEST_INSTALLED "/bin/paxect", "run"}, .directory = station.directory.path()});
+  REQUIRE(eventually([&] {
+    return exists(station.directory / "paxect_link_log.jsonl") &&
+           read_file(station.directory / "paxect_link_log.jsonl").find("startup") != std::string::npos;
+  }));
+  Result second = station.run_once({});
+  CHECK(second.status == 75);
+  CHECK(second.error.find("held by process " + std::to_string(first.pid())) != std::string::npos);
+  first.signal(SIGTERM);
+  Result result = first.wait();
+  CHECK(result.status == 0);
+  CHECK_FALSE(exists(station.directory / ".paxect_link.lock"));
+}
+
+TEST_CASE("Statuses of --once and of settings: 1 when something is blocked, 78 when they cannot be used") {
+  Station station;
+  std::filesystem::create_directories(station.directory / "inbox");
+  write_file(station.directory / "inbox/blocked.exe", "MZ");
+  Result blocked = station.run_once({});
+  CHECK(blocked.status == 1);
+  CHECK(blocked.error.find("[LINK] policy_block blocked.exe disallowed_suffix:.exe") != std::string::npos);
+  CHECK(station.run_once({"MODE=sideways"}).status == 78);
+}
+
+}  // namespace
+}  // namespace paxect::test
