@@ -1,0 +1,90 @@
+#!/bin/sh
+# Dependencies run one way: core needs nothing of ours, a plugin the C ABIs core.h and plugin.h, the host
+# plugin.h alone. Shown for the includes of the sources and for the binaries.
+# usage: dependency_direction.sh SOURCE_DIR BUILD_DIR
+set -eu
+source=$1
+build=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Whether "$3", included by the file $2, is a file of the component in folder $1.
+is_own() {
+  for candidate in "$(dirname "$2")/$3" "$1/src/$3" "$1/include/$3" "$1/$3"; do
+    [ -e "$candidate" ] || continue
+    case $(realpath "$candidate") in "$1"/*) return 0 ;; esac
+  done
+  return 1
+}
+
+# Prints each include in the component in folder $1 that is not allowed: of <paxect/...>, all but those in $2;
+# of "...", all that are not files of its own.
+wrong_includes() {
+  component=$(realpath "$1")
+  find "$component" \( -name '*.h' -o -name '*.cc' -o -name '*.c' \) -print | while read -r file; do
+    sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*\([<"][^>"]*\).*/\1/p' "$file" | while read -r include; do
+      name=${include#?}
+      case $include in
+        '<paxect/'*) case " $2 " in *" $name "*) continue ;; esac ;;
+        '<'*) continue ;;
+        *) ! is_own "$component" "$file" "$name" || continue ;;
+      esac
+      echo "$file includes $name"
+    done
+  done
+}
+
+# Prints each dependency of the binary $1 on something of ours that is not in $2, and each namespace of ours
+# in $3 that has code in it.
+wrong_links() {
+  [ -e "$1" ] || { echo "$1 is missing"; return; }
+  for needed in $(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+    case " $2 " in *" $needed "*) continue ;; esac
+    case $needed in libpaxect* | paxect*) echo "$1 needs $needed" ;; esac
+    [ ! -e "$build/lib/paxect/plugins/$needed" ] || echo "$1 needs the plugin $needed"
+  done
+  nm -C --defined-only "$1" >"$work/symbols"
+  for name in $3; do
+    ! grep -q " paxect::$name::" "$work/symbols" || echo "$1 contains code of paxect::$name"
+  done
+}
+
+check_includes() {
+  wrong_includes "$1/libpaxect_core" "paxect/core.h"
+  wrong_includes "$1/host" "paxect/plugin.h"
+  for plugin in "$1"/*_plugin; do
+    wrong_includes "$plugin" "paxect/core.h paxect/plugin.h"
+  done
+}
+
+# A check that cannot fail shows nothing: what is planted here has to be found.
+mkdir -p "$work/tree/host/src" "$work/tree/libpaxect_core/src" "$work/tree/link_plugin/src"
+echo '#include <paxect/core.h>' >"$work/tree/host/src/a.cc"
+echo '#include "../../link_plugin/src/d.h"' >"$work/tree/host/src/b.cc"
+echo '#include <paxect/plugin.h>' >"$work/tree/libpaxect_core/src/c.cc"
+echo '#include "a.h"' >"$work/tree/link_plugin/src/d.h"
+: >"$work/tree/host/src/a.h"
+[ "$(check_includes "$work/tree" | wc -l)" -eq 4 ] || {
+  echo "dependency_direction.sh: wrong includes go unseen; found only:" >&2
+  check_includes "$work/tree" >&2
+  exit 1
+}
+
+{
+  check_includes "$source"
+  wrong_links "$build/lib/libpaxect_core.so" "" "host link"
+  wrong_links "$build/bin/paxect-core" "libpaxect_core.so.1" "host link"
+  wrong_links "$build/bin/paxect" "" "core link"
+  for plugin in "$source"/*_plugin; do
+    name=$(basename "$plugin" _plugin)
+    [ -d "$plugin/src" ] || continue
+    module=$build/lib/paxect/plugins/$name.so
+    wrong_links "$module" "libpaxect_core.so.1" "core host"
+    exported=$(nm -D --defined-only "$module" | awk '$3 ~ /paxect/ { print $3 }')
+    [ "$exported" = paxect_plugin_query ] || echo "$module exports more than paxect_plugin_query: $exported"
+  done
+} >"$work/faults"
+if [ -s "$work/faults" ]; then
+  cat "$work/faults" >&2
+  exit 1
+fi
