@@ -47,18 +47,19 @@ TEST_CASE_METHOD(Fixture, "A good module is loaded and gives the same descriptor
 }
 
 TEST_CASE_METHOD(Fixture, "Each fault of a module has its own message") {
-  CHECK(refusal("bad_no_symbol") == "not a PAXECT plugin: it does not export paxect_plugin_query");
-  CHECK(refusal("bad_null") == "says that it cannot run with plugin ABI 1.0, which this host has");
-  CHECK(refusal("bad_magic") == "not a PAXECT plugin: its descriptor has no magic");
-  CHECK(refusal("bad_major") == "built for plugin ABI 2.0, this host has 1.0: build it for this host");
-  CHECK(refusal("bad_minor") == "needs plugin ABI 1.1, this host has 1.0: use a newer host");
-  CHECK(has(refusal("bad_size"), "its descriptor has 96 bytes, ABI 1.0 has at least 104"));
-  CHECK(refusal("bad_name") == "calls itself 'somebody_else', its file name says 'bad_name'");
+  static const std::vector<std::pair<std::string, std::string>> kFaults = {
+      {"bad_no_symbol", "not a PAXECT plugin: it does not export paxect_plugin_query"},
+      {"bad_null", "says that it cannot run with plugin ABI 1.0, which this host has"},
+      {"bad_magic", "not a PAXECT plugin: its descriptor has no magic"},
+      {"bad_major", "built for plugin ABI 2.0, this host has 1.0: build it for this host"},
+      {"bad_minor", "needs plugin ABI 1.1, this host has 1.0: use a newer host"},
+      {"bad_size", "its descriptor has 96 bytes, ABI 1.0 has at least 104"},
+      {"bad_name", "calls itself 'somebody_else', its file name says 'bad_name'"},
+      {"bad_no_function", "its descriptor has no create"},
+      {"throws", "asked what it is, it threw an exception: query was told to throw"},
+      {"bad_undefined_symbol", "cannot be loaded: undefined symbol: paxect_test_symbol_that_nobody_defines"}};
+  for (const auto& [module, message] : kFaults) CHECK(refusal(module) == message);
   CHECK(refusal("recorder", "renamed") == "calls itself 'recorder', its file name says 'renamed'");
-  CHECK(refusal("bad_no_function") == "its descriptor has no create");
-  CHECK(refusal("throws") == "asked what it is, it threw an exception: query was told to throw");
-  CHECK(refusal("bad_undefined_symbol") ==
-        "cannot be loaded: undefined symbol: paxect_test_symbol_that_nobody_defines");
 }
 
 TEST_CASE_METHOD(Fixture, "A file that is no shared object is refused") {
@@ -74,25 +75,26 @@ TEST_CASE_METHOD(Fixture, "A file that is no shared object is refused") {
 TEST_CASE_METHOD(Fixture, "Whatever a descriptor lacks is named") {
   Plugin good;
   REQUIRE(load_plugin(directory, "recorder", &good).ok());
-  auto without = [&](auto member) {
-    paxect_plugin_descriptor descriptor = *good.descriptor;
-    descriptor.*member = nullptr;
+  using Descriptor = paxect_plugin_descriptor;
+  static const std::vector<std::pair<std::string, void (*)(Descriptor&)>> kParts = {
+      {"name", [](Descriptor& d) { d.name = nullptr; }},
+      {"version", [](Descriptor& d) { d.version = nullptr; }},
+      {"summary", [](Descriptor& d) { d.summary = nullptr; }},
+      {"create", [](Descriptor& d) { d.create = nullptr; }},
+      {"init", [](Descriptor& d) { d.init = nullptr; }},
+      {"start", [](Descriptor& d) { d.start = nullptr; }},
+      {"step", [](Descriptor& d) { d.step = nullptr; }},
+      {"stop", [](Descriptor& d) { d.stop = nullptr; }},
+      {"destroy", [](Descriptor& d) { d.destroy = nullptr; }},
+      {"error", [](Descriptor& d) { d.error = nullptr; }},
+      {"extension", [](Descriptor& d) { d.extension = nullptr; }}};
+  for (const auto& [part, take_away] : kParts) {
+    Descriptor descriptor = *good.descriptor;
+    take_away(descriptor);
     Status status = check_descriptor({"recorder", "/p.so", &descriptor});
     CHECK(status.code() == 78);
-    return status.message();
-  };
-  using D = paxect_plugin_descriptor;
-  CHECK(without(&D::name) == "/p.so: its descriptor has no name");
-  CHECK(without(&D::version) == "/p.so: its descriptor has no version");
-  CHECK(without(&D::summary) == "/p.so: its descriptor has no summary");
-  CHECK(without(&D::create) == "/p.so: its descriptor has no create");
-  CHECK(without(&D::init) == "/p.so: its descriptor has no init");
-  CHECK(without(&D::start) == "/p.so: its descriptor has no start");
-  CHECK(without(&D::step) == "/p.so: its descriptor has no step");
-  CHECK(without(&D::stop) == "/p.so: its descriptor has no stop");
-  CHECK(without(&D::destroy) == "/p.so: its descriptor has no destroy");
-  CHECK(without(&D::error) == "/p.so: its descriptor has no error");
-  CHECK(without(&D::extension) == "/p.so: its descriptor has no extension");
+    CHECK(status.message() == "/p.so: its descriptor has no " + part);
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "A descriptor that is longer than this host knows is accepted") {
