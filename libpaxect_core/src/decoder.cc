@@ -16,14 +16,6 @@ constexpr std::size_t kHeadSize = std::size_t{32} << 10;
 // Enough to keep every thread busy; few, so that the frames in flight stay in the processor's caches.
 std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads}; }
 
-// What a frame that does not hold water is called when its header reads like a footer: the container ended
-// there.
-Status trailing(std::uint64_t footer_offset, std::uint64_t frames) {
-  return {PAXECT_ERROR_TRAILING, footer_offset + kFooterSize, frames,
-          "data after the footer, which ends at byte " + std::to_string(footer_offset + kFooterSize) +
-              ": a second container or something else was appended; one file holds one container"};
-}
-
 }  // namespace
 
 void Decoder::Worker::operator()(Job& job) noexcept {
@@ -192,14 +184,6 @@ Status Decoder::take_header() {
   return read_header(gathered_, header_);
 }
 
-// Whether these bytes, at least 12, could begin the footer of everything read so far.
-bool Decoder::reads_like_footer(std::span<const std::uint8_t> bytes) const {
-  std::array<std::uint8_t, kFooterSize> footer{};
-  std::copy_n(bytes.begin(), std::min(bytes.size(), kFooterSize), footer.begin());
-  Footer read = read_footer(footer);
-  return read.total_size == data_size_ && read.total_frames == frames_;
-}
-
 Status Decoder::check_frame_header(const FrameHeader& header) const {
   std::uint64_t whole = parameters_.container_size();
   if (whole != 0 && offset_ + header.clen + kFooterSize > whole)
@@ -216,14 +200,14 @@ Status Decoder::take_frame_header() {
   gathered_size_ = 0;
   std::span<const std::uint8_t, kFrameHeaderSize> bytes(gathered_.data(), kFrameHeaderSize);
   FrameHeader header = read_frame_header(bytes);
-  bool maybe_footer = reads_like_footer(bytes);
+  bool maybe_footer = reads_like_footer(bytes, data_size_, frames_);
   Status status = check_frame_header(header);
   if (!status.ok()) {
     status.offset = frame_offset_;
     status.frame = frames_;
     Status earlier = commit_all();  // what is wrong before this frame comes first
     if (!earlier.ok()) return earlier;
-    return maybe_footer ? trailing(frame_offset_, frames_) : status;
+    return maybe_footer ? trailing_data(frame_offset_, frames_) : status;
   }
   return start_frame(header, maybe_footer);
 }
@@ -297,7 +281,7 @@ Status Decoder::take_extension(std::span<const std::uint8_t>& data) {
       status.frame = frames_;
       Status earlier = commit_all();
       if (!earlier.ok()) return earlier;
-      return maybe_footer_ ? trailing(frame_offset_, frames_) : status;
+      return maybe_footer_ ? trailing_data(frame_offset_, frames_) : status;
     }
   }
   std::size_t size = std::min<std::size_t>(data.size(), frame_.clen - taken_);
@@ -319,7 +303,7 @@ Status Decoder::commit(Pipeline::Wait wait, bool& committed) {
     bool payload = status.code == PAXECT_ERROR_PAYLOAD || status.code == PAXECT_ERROR_DECOMPRESS;
     status.offset = job->offset + (payload ? kFrameHeaderSize : 0);
     status.frame = job->number;
-    if (job->maybe_footer) status = trailing(job->offset, job->number);
+    if (job->maybe_footer) status = trailing_data(job->offset, job->number);
     return status;
   }
   digest_.update(job->data, job->header.ulen);
@@ -372,9 +356,11 @@ Status Decoder::finish() {
     std::array<std::uint8_t, kFrameHeaderSize + kFooterSize> bytes;
     auto end = std::copy_n(gathered_.begin(), gathered_size_, bytes.begin());
     std::copy_n(held_.begin(), held_size_, end);
-    return reads_like_footer(bytes) ? trailing(frame_offset_, frames_) : truncated();
+    return reads_like_footer(bytes, data_size_, frames_) ? trailing_data(frame_offset_, frames_)
+                                                         : truncated();
   }
-  if (state_ != State::kFrameHeader) return maybe_footer_ ? trailing(frame_offset_, frames_) : truncated();
+  if (state_ != State::kFrameHeader)
+    return maybe_footer_ ? trailing_data(frame_offset_, frames_) : truncated();
   return check_footer();
 }
 

@@ -83,7 +83,6 @@ class Decoder {
   Status commit_all();
   Status truncated() const;
   Status check_footer();
-  bool reads_like_footer(std::span<const std::uint8_t> bytes) const;
 
   Allocator allocator_;
   Parameters parameters_{Role::kDecoder};

@@ -29,6 +29,8 @@ Digest Sha256::finish() {
   return digest;
 }
 
-std::uint32_t crc32(const void* data, std::size_t size) { return libdeflate_crc32(0, data, size); }
+std::uint32_t crc32(const void* data, std::size_t size, std::uint32_t before) {
+  return libdeflate_crc32(before, data, size);
+}
 
 }  // namespace paxect::core

@@ -30,6 +30,7 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-std::uint32_t crc32(const void* data, std::size_t size);
+// `before` is the CRC-32 of what comes before the data.
+std::uint32_t crc32(const void* data, std::size_t size, std::uint32_t before = 0);
 
 }  // namespace paxect::core

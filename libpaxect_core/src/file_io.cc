@@ -72,11 +72,11 @@ Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
   }
 }
 
-Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size) {
+Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size, const std::string& name) {
   while (size != 0) {
     ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
+    if (got < 0) return system_failure(PAXECT_ERROR_READ, name, "cannot read", errno);
     if (got == 0) return {PAXECT_ERROR_TRUNCATED, offset, 0, "ends too early: the file was cut short"};
     out += got;
     offset += static_cast<std::uint64_t>(got);
@@ -89,13 +89,13 @@ Status OutputFile::failed(const char* message, int error) const {
   return system_failure(PAXECT_ERROR_OPEN, name_, message, error);
 }
 
-Status OutputFile::open(const std::string& path, const InputFile& input) {
+Status OutputFile::open(const std::string& path, const struct stat& input) {
   bool standard = path == "-";
   name_ = standard ? "standard output" : path;
   struct stat there {};
   exists_ = (standard ? fstat(STDOUT_FILENO, &there) : stat(path.c_str(), &there)) == 0;
   if (!exists_ && (standard || (errno != ENOENT && errno != ENOTDIR))) return failed("cannot open", errno);
-  if (exists_ && same_file(there, input.identity()))
+  if (exists_ && same_file(there, input))
     return failure(PAXECT_ERROR_SAME_FILE, name_ + ": is the input file: give the output another name");
   if (standard) {
     fd_ = STDOUT_FILENO;

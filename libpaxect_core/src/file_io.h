@@ -58,9 +58,10 @@ class InputFile {
   std::uint64_t offset_ = 0;
 };
 
-// Reads exactly `size` bytes at `offset` of a seekable file, whose own offset does not move. Errors: READ,
-// TRUNCATED.
-Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size);
+// Reads exactly `size` bytes at `offset` of a seekable file, whose own offset does not move. Any thread.
+// Errors: READ, TRUNCATED.
+Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size,
+               const std::string& name = "container");
 
 class OutputFile {
  public:
@@ -70,7 +71,7 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   // "-" is standard output. Nothing is to be seen under the path yet. Errors: OPEN, SAME_FILE.
-  Status open(const std::string& path, const InputFile& input);
+  Status open(const std::string& path, const struct stat& input);
   // Errors: WRITE; CANCELLED when interrupted.
   Status write(const void* data, std::size_t size, const Interrupted& interrupted);
   // Puts the file under its name, in one step, replacing what stood there; with `sync` it is durable

@@ -1,8 +1,7 @@
 #include "file_jobs.h"
 
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "file_io.h"
@@ -19,10 +18,12 @@ class Files {
   }
 
   Status open(const std::string& input, const std::string& output) {
-    Status status = input_.open(input);
-    if (status.ok()) status = output_.open(output, input_);
+    Status status = open_input(input);
+    if (status.ok()) status = open_output(output, input_.identity());
     return status;
   }
+  Status open_input(const std::string& path) { return input_.open(path); }
+  Status open_output(const std::string& path, const struct stat& input) { return output_.open(path, input); }
   std::uint64_t input_size() const { return input_.size(); }
 
   Callbacks callbacks() {
@@ -37,12 +38,15 @@ class Files {
     return static_cast<Files*>(self)->read(buffer, capacity, *size);
   }
 
-  // The job's own status, or what lies behind it; on success puts the output in place.
+  // The job's own status, or what lies behind it.
+  Status settle(Status status) {
+    if (trouble_.ok()) return status;
+    trouble_.frame = status.frame;
+    return std::move(trouble_);
+  }
+  // The same; on success puts the output in place.
   Status finish(Status status, bool sync) {
-    if (!trouble_.ok()) {
-      trouble_.frame = status.frame;
-      return std::move(trouble_);
-    }
+    status = settle(std::move(status));
     return status.ok() ? output_.commit(sync) : status;
   }
 
@@ -96,23 +100,21 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
   return run(decoder, files, parameters);
 }
 
-Status read_ends(int fd, ContainerEnds& ends) {
-  struct stat file {};
-  if (fstat(fd, &file) != 0) return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
-  if (!S_ISREG(file.st_mode))
-    return failure(PAXECT_ERROR_READ, "container: is no regular file: its footer cannot be read on its own");
-  ends.container_size = static_cast<std::uint64_t>(file.st_size);
-  std::array<std::uint8_t, kHeaderSize> header;
-  std::size_t there = std::min<std::uint64_t>(kHeaderSize, ends.container_size);
-  Status status = read_at(fd, 0, header.data(), there);
-  if (status.ok()) status = read_header(std::span(header).first(there), ends.header);
-  if (!status.ok()) return status;
-  if (ends.container_size < kHeaderSize + kFooterSize)
-    return {PAXECT_ERROR_TRUNCATED, ends.container_size, 0, "ends before its footer: the file was cut short"};
-  std::array<std::uint8_t, kFooterSize> footer;
-  status = read_at(fd, ends.container_size - kFooterSize, footer.data(), footer.size());
-  if (status.ok()) ends.footer = read_footer(footer);
-  return status;
+Status read_file(const std::string& path, const Callbacks& callbacks,
+                 const std::function<Status(paxect_source source, void* opaque)>& work) {
+  Files files(callbacks);
+  Status status = files.open_input(path);
+  return status.ok() ? files.settle(work(&Files::read, &files)) : status;
+}
+
+Status write_file(int input, const std::string& output, const Parameters& parameters,
+                  const Callbacks& callbacks, const std::function<Status(const Callbacks& callbacks)>& work) {
+  struct stat identity {};
+  if (fstat(input, &identity) != 0)
+    return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
+  Files files(callbacks);
+  Status status = files.open_output(output, identity);
+  return status.ok() ? files.finish(work(files.callbacks()), parameters.sync()) : status;
 }
 
 }  // namespace paxect::core

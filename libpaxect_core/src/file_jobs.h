@@ -1,7 +1,8 @@
-// A whole file encoded or decoded: encoder and decoder put between an InputFile and an OutputFile. One thread
-// at a time; the encoder or decoder stays usable afterwards for its results.
+// Work between files: encoder, decoder and reader with an InputFile before or an OutputFile behind them. One
+// thread at a time; the encoder or decoder stays usable afterwards for its results.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "callbacks.h"
@@ -16,12 +17,12 @@ Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbac
 Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& callbacks,
                    const std::string& input, const std::string& output);
 
-// Header and footer of the container behind a seekable descriptor.
-struct ContainerEnds {
-  Header header;
-  Footer footer;
-  std::uint64_t container_size = 0;
-};
-Status read_ends(int fd, ContainerEnds& ends);
+// Runs work that reads the file at `path` to its end through the source it is given.
+Status read_file(const std::string& path, const Callbacks& callbacks,
+                 const std::function<Status(paxect_source source, void* opaque)>& work);
+// Runs work that writes to `output` through the sink of the callbacks it is given; `input` is the descriptor
+// of a file that must not be the output.
+Status write_file(int input, const std::string& output, const Parameters& parameters,
+                  const Callbacks& callbacks, const std::function<Status(const Callbacks& callbacks)>& work);
 
 }  // namespace paxect::core

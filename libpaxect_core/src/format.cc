@@ -105,6 +105,20 @@ Footer read_footer(std::span<const std::uint8_t, kFooterSize> bytes) {
   return footer;
 }
 
+bool reads_like_footer(std::span<const std::uint8_t> bytes, std::uint64_t total_size,
+                       std::uint64_t total_frames) {
+  std::array<std::uint8_t, kFooterSize> footer{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), kFooterSize), footer.begin());
+  Footer read = read_footer(footer);
+  return read.total_size == total_size && read.total_frames == total_frames;
+}
+
+Status trailing_data(std::uint64_t footer_offset, std::uint64_t frames) {
+  return {PAXECT_ERROR_TRAILING, footer_offset + kFooterSize, frames,
+          "data after the footer, which ends at byte " + std::to_string(footer_offset + kFooterSize) +
+              ": a second container or something else was appended; one file holds one container"};
+}
+
 Status check_extension(const FrameHeader& header,
                        std::span<const std::uint8_t, kExtensionPrefixSize> prefix) {
   const std::uint8_t* skippable = &prefix[kEmptyZstdFrame.size()];

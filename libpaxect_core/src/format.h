@@ -62,6 +62,12 @@ Status read_header(std::span<const std::uint8_t> bytes, Header& out);
 FrameHeader read_frame_header(std::span<const std::uint8_t, kFrameHeaderSize> bytes);
 Footer read_footer(std::span<const std::uint8_t, kFooterSize> bytes);
 
+// Whether these bytes, at least 12, could begin the footer of so many bytes of data in so many frames.
+bool reads_like_footer(std::span<const std::uint8_t> bytes, std::uint64_t total_size,
+                       std::uint64_t total_frames);
+// What a frame that does not hold is called when its header reads like a footer: the container ended there.
+Status trailing_data(std::uint64_t footer_offset, std::uint64_t frames);
+
 // Checks the first bytes of an extension frame's payload of `clen` bytes.
 Status check_extension(const FrameHeader& header, std::span<const std::uint8_t, kExtensionPrefixSize> prefix);
 

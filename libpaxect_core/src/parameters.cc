@@ -67,7 +67,7 @@ std::int64_t* Parameters::find(paxect_parameter parameter) {
     case PAXECT_PARAM_MAX_FRAME:
       return encoder ? nullptr : &max_frame_;
     case PAXECT_PARAM_CONTAINER_SIZE:
-      return encoder ? nullptr : &container_size_;
+      return role_ == Role::kDecoder ? &container_size_ : nullptr;
     case PAXECT_PARAM_THREADS:
       return &threads_;
     case PAXECT_PARAM_SYNC:

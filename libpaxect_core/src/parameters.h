@@ -17,7 +17,7 @@ struct ParameterBounds {
 // nullptr when there is no such parameter.
 const ParameterBounds* parameter_bounds(paxect_parameter parameter);
 
-enum class Role { kEncoder, kDecoder };
+enum class Role { kEncoder, kDecoder, kReader };
 
 class Parameters {
  public:

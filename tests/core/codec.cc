@@ -23,6 +23,15 @@ Decoder make_decoder(const Parameters& parameters) {
   return decoder;
 }
 
+Reader make_reader(const Parameters& parameters) {
+  paxect_reader* handle = nullptr;
+  REQUIRE(paxect_reader_create(nullptr, &handle) == PAXECT_OK);
+  Reader reader(handle);
+  for (auto [parameter, value] : parameters)
+    REQUIRE(paxect_reader_set_parameter(handle, parameter, value) == PAXECT_OK);
+  return reader;
+}
+
 std::int32_t append(void* string, const void* data, std::size_t size) {
   static_cast<std::string*>(string)->append(static_cast<const char*>(data), size);
   return 0;

@@ -96,13 +96,14 @@ enum {
   PAXECT_ERROR_LIMIT = 61,        /* a frame larger than PAXECT_PARAM_MAX_FRAME allows */
 
   /* the whole */
-  PAXECT_ERROR_DIGEST = 70 /* the SHA-256 of the data differs from the footer's */
+  PAXECT_ERROR_DIGEST = 70,   /* the SHA-256 of the data differs from the footer's */
+  PAXECT_ERROR_DIFFERENT = 71 /* a file is not the original of the container it was compared with */
 };
 
 /* "PAXECT_ERROR_CRC" for PAXECT_ERROR_CRC; "PAXECT_ERROR_UNKNOWN" for a value not listed. Static. Any thread.
  */
 PAXECT_CORE_API const char* paxect_status_name(paxect_status status);
-/* The exit status that the paxect-core command gives for it: 0, 2 (digest), 3 (files, callbacks, memory,
+/* The exit status that the paxect-core command gives for it: 0, 2 (the whole), 3 (files, callbacks, memory,
  * cancel), 4 (structure), 64 (argument, parameter) or 70 (internal). Any thread. */
 PAXECT_CORE_API int32_t paxect_status_exit_code(paxect_status status);
 
@@ -141,12 +142,12 @@ enum {
   PAXECT_PARAM_MAPPING = 103,    /* PAXECT_MAPPING_*, metadata only; 0 */
   PAXECT_PARAM_VERIFY = 104,     /* 0 or 1: sets the VERIFY flag, metadata only; 0 */
 
-  /* decoder */
+  /* decoder; the first for readers too */
   PAXECT_PARAM_MAX_FRAME = 200,      /* largest frame to accept, in uncompressed bytes; 1073741824 */
   PAXECT_PARAM_CONTAINER_SIZE = 201, /* size of the whole container when known, so that a length that runs out
                                         of it is refused where it is declared; 0: not known; 0 */
 
-  /* both */
+  /* all */
   PAXECT_PARAM_THREADS =
       300,                /* threads to work with, the caller's own included, 1 to 256; 0: one per core; 0 */
   PAXECT_PARAM_SYNC = 301 /* 0 or 1: *_path makes its output durable (fsync of file and directory) before it
@@ -293,6 +294,111 @@ PAXECT_CORE_API paxect_status paxect_decoder_info(const paxect_decoder* decoder,
 PAXECT_CORE_API const char* paxect_decoder_error_message(const paxect_decoder* decoder);
 PAXECT_CORE_API uint64_t paxect_decoder_error_offset(const paxect_decoder* decoder);
 PAXECT_CORE_API uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder);
+
+/* ---- Reader -------------------------------------------------------------------------------------------- */
+
+/* Looks into a container in a regular file: what it says of itself, where its frames stand, any range of its
+ * data, and whether a file is its original. Nothing is read or decompressed but what that needs. Frame
+ * headers are checked as a decoder checks them, and so is every frame that is decompressed; only a decoder
+ * can say that the whole is right, since the SHA-256 needs all of the data.
+ *
+ * Instead of convention 3's second sentence: a failure of open leaves nothing open; one of another function
+ * ends that call alone, so that what is sound in a damaged container can still be read. Text, offset and
+ * frame stay until the next call. Every function but create, free, set and error gives SEQUENCE while nothing
+ * is open. */
+typedef struct paxect_reader paxect_reader;
+
+/* A frame as its header describes it. */
+typedef struct paxect_frame_info {
+  size_t struct_size;
+  uint64_t number;
+  uint64_t offset;      /* of the frame header in the container; the payload follows it after 14 bytes */
+  uint64_t data_offset; /* of the frame's data in the original */
+  uint32_t clen;        /* bytes of payload */
+  uint32_t ulen;        /* bytes of data */
+  uint32_t crc;         /* CRC-32 of the data */
+  uint32_t channel;
+  uint32_t extension; /* 1: an extension frame, which holds no data */
+  uint32_t reserved;
+} paxect_frame_info;
+/* Called for each frame in order; `frame` is valid during the call only. 0: go on; anything else: stop with
+ * PAXECT_ERROR_SINK. */
+typedef int32_t (*paxect_frame_callback)(void* opaque, const paxect_frame_info* frame);
+
+enum {
+  PAXECT_DIFFERENCE_DATA = 1,    /* the frame's CRC-32 is not that of the original's bytes there */
+  PAXECT_DIFFERENCE_MISSING = 2, /* the original ends here; these bytes of the container are not in it */
+  PAXECT_DIFFERENCE_EXTRA = 3 /* the container's data ends here; these bytes of the original are not in it */
+};
+/* Where a container and its supposed original differ. */
+typedef struct paxect_difference {
+  size_t struct_size;
+  uint32_t kind; /* PAXECT_DIFFERENCE_* */
+  uint32_t reserved;
+  uint64_t
+      frame; /* the frame; for MISSING the one in which the original ends, for EXTRA the number of frames */
+  uint64_t offset; /* in the original; for DATA that of the frame */
+  uint64_t length; /* bytes; for DATA those of the frame */
+} paxect_difference;
+/* As paxect_frame_callback. */
+typedef int32_t (*paxect_difference_callback)(void* opaque, const paxect_difference* difference);
+
+/* As for the encoder. Parameters: MAX_FRAME, for frames that are decompressed; THREADS, SYNC, SPARSE for
+ * read_path. */
+PAXECT_CORE_API paxect_status paxect_reader_create(const paxect_allocator* allocator, paxect_reader** out);
+PAXECT_CORE_API void paxect_reader_free(paxect_reader* reader);
+PAXECT_CORE_API paxect_status paxect_reader_set_parameter(paxect_reader* reader, paxect_parameter parameter,
+                                                          int64_t value);
+/* Called with the bytes of the container that are done with and the bytes of data given out or compared. */
+PAXECT_CORE_API paxect_status paxect_reader_set_progress(paxect_reader* reader, paxect_progress progress,
+                                                         void* opaque);
+/* The most memory in bytes that the handle will use for containers of this frame size, as
+ * paxect_decoder_memory. */
+PAXECT_CORE_API uint64_t paxect_reader_memory(const paxect_reader* reader, uint32_t frame_size);
+
+/* Opens the container behind a descriptor and checks its header; what was open before is closed. `fd` stays
+ * the caller's and must stay open and unchanged as long as the reader uses it; its file offset is neither
+ * used nor moved. Errors: ARGUMENT and those of paxect_read_info_fd. */
+PAXECT_CORE_API paxect_status paxect_reader_open_fd(paxect_reader* reader, int fd);
+/* The same for a path; "-" is standard input, which must be a regular file. Errors: also OPEN. */
+PAXECT_CORE_API paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path);
+/* What header and footer say; whether the footer tells the truth is not known. Errors: ARGUMENT, SEQUENCE. */
+PAXECT_CORE_API paxect_status paxect_reader_info(const paxect_reader* reader, paxect_container_info* info);
+
+/* Goes through all frames by their headers, decompressing nothing, and compares the footer's totals with what
+ * was found at the end. Errors: READ, TRUNCATED, FRAME_HEADER, EXTENSION, COUNTS, TRAILING, SINK, CANCELLED,
+ * MEMORY. */
+PAXECT_CORE_API paxect_status paxect_reader_frames(paxect_reader* reader, paxect_frame_callback callback,
+                                                   void* opaque);
+
+/* Gives `length` bytes of the data from `offset` on to the sink, UINT64_MAX: all from there; in order, each
+ * frame after its CRC-32 was checked. Headers are read up to the last frame needed, payloads of the frames
+ * needed alone. A range that does not lie in the data, as large as the footer says it is, is refused with
+ * PARAMETER before anything is read. The SHA-256 is not checked. Errors: those of paxect_decoder_write, READ.
+ */
+PAXECT_CORE_API paxect_status paxect_reader_read(paxect_reader* reader, uint64_t offset, uint64_t length,
+                                                 paxect_sink sink, void* opaque);
+/* The same into a file, as paxect_encoder_encode_path writes it. Errors: also OPEN, WRITE, SAME_FILE. */
+PAXECT_CORE_API paxect_status paxect_reader_read_path(paxect_reader* reader, uint64_t offset, uint64_t length,
+                                                      const char* output);
+
+/* Reads a file to its end and says where it differs from the container's data, frame by frame, without
+ * decompressing: by length and CRC-32 of each frame, and by the SHA-256 when those agree. DIFFERENT when it
+ * does, after every difference was given to the callback, which may be NULL; the failure's offset and frame
+ * are those of the first. DIGEST when only the SHA-256 tells. What the payloads hold is not looked at: that
+ * is a decoder's work. Errors: also SOURCE, and those of paxect_reader_frames. */
+PAXECT_CORE_API paxect_status paxect_reader_compare(paxect_reader* reader, paxect_source source,
+                                                    void* source_opaque, paxect_difference_callback callback,
+                                                    void* opaque);
+/* The same for a path; "-" is standard input. Errors: also OPEN. */
+PAXECT_CORE_API paxect_status paxect_reader_compare_path(paxect_reader* reader, const char* original,
+                                                         paxect_difference_callback callback, void* opaque);
+
+/* The failure of the last call; "", 0, 0 when there was none. The offset is in the container, but for
+ * DIFFERENT, where it is in the original. */
+PAXECT_CORE_API const char* paxect_reader_error_message(const paxect_reader* reader);
+PAXECT_CORE_API uint64_t paxect_reader_error_offset(const paxect_reader* reader);
+PAXECT_CORE_API uint64_t paxect_reader_error_frame(const paxect_reader* reader);
 
 #ifdef __cplusplus
 }

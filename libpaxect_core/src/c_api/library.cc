@@ -2,7 +2,7 @@
 #include <zstd.h>
 
 #include "c_api/handle.h"
-#include "file_jobs.h"
+#include "frame_walker.h"
 
 namespace core = paxect::core;
 

@@ -1,0 +1,52 @@
+// A container compared with what is said to be its original, by the CRC-32 of each frame and the SHA-256 of
+// all: nothing is decompressed. Belongs to one thread at a time.
+#pragma once
+
+#include <cstdint>
+
+#include "callbacks.h"
+#include "digest.h"
+#include "frame_walker.h"
+#include "memory.h"
+#include "status.h"
+
+namespace paxect::core {
+
+class Comparison {
+ public:
+  explicit Comparison(const Allocator& allocator) : buffer_(allocator) {}
+
+  // `walker` stands before the first frame. DIFFERENT when the original differs, after each difference was
+  // given to `callback`, which may be nullptr.
+  Status run(FrameWalker& walker, const ContainerEnds& ends, const Callbacks& callbacks, paxect_source source,
+             void* source_opaque, paxect_difference_callback callback, void* opaque);
+
+  static std::uint64_t memory();
+
+ private:
+  void begin(const Callbacks& callbacks, paxect_source source, void* source_opaque,
+             paxect_difference_callback callback, void* opaque);
+  Status refill();
+  Status compare_frame(const FrameRecord& frame);
+  Status compare_rest(const Footer& footer);
+  Status report(const paxect_difference& difference);
+  Status verdict(const ContainerEnds& ends);
+
+  Callbacks callbacks_;
+  paxect_source source_ = nullptr;
+  void* source_opaque_ = nullptr;
+  paxect_difference_callback callback_ = nullptr;
+  void* opaque_ = nullptr;
+
+  Buffer buffer_;
+  std::size_t at_ = 0;    // in buffer_, of the next byte to compare
+  std::size_t size_ = 0;  // of what is in buffer_
+  bool ended_ = false;    // the original
+  Sha256 digest_;
+  std::uint64_t original_size_ = 0;  // as far as it was read
+  std::uint64_t last_frame_ = 0;     // in which the original ended
+  std::uint64_t different_ = 0;      // frames
+  paxect_difference first_{};
+};
+
+}  // namespace paxect::core

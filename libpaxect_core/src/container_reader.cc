@@ -1,0 +1,110 @@
+#include "container_reader.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "file_jobs.h"
+
+namespace paxect::core {
+
+void ContainerReader::close() {
+  owned_.close();
+  container_ = {};
+  mark_ = {};
+}
+
+Status ContainerReader::open(int fd) {
+  close();
+  return open(fd, "container");
+}
+
+Status ContainerReader::open(const std::string& path) {
+  close();
+  if (path == "-") return open(STDIN_FILENO, "standard input");
+  owned_ =
+      Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));  // not wait at a FIFO
+  if (!owned_.valid()) return system_failure(PAXECT_ERROR_OPEN, path, "cannot open", errno);
+  return open(owned_.get(), path);
+}
+
+Status ContainerReader::open(int fd, const std::string& name) {
+  container_.name = name;
+  Status status = read_ends(fd, container_.ends, container_.name);
+  if (status.ok())
+    container_.fd = fd;
+  else
+    owned_.close();
+  return status;
+}
+
+Status ContainerReader::frames(const Callbacks& callbacks, paxect_frame_callback callback, void* opaque) {
+  walker_.begin(container_.fd, container_.name, container_.ends);
+  for (;;) {
+    FrameRecord frame;
+    bool more;
+    Status status = walker_.next(frame, more);
+    if (!status.ok() || !more) return status;
+    paxect_frame_info info{};
+    info.struct_size = sizeof info;
+    info.number = frame.number;
+    info.offset = frame.offset;
+    info.data_offset = frame.data_offset;
+    info.clen = frame.header.clen;
+    info.ulen = frame.header.ulen;
+    info.crc = frame.header.crc;
+    info.channel = frame.header.channel;
+    info.extension = frame.extension() ? 1 : 0;
+    if (callback(opaque, &info) != 0) return failure(PAXECT_ERROR_SINK, "the callback stopped the work");
+    status = callbacks.report(frame.end(), frame.data_end());
+    if (!status.ok()) return status;
+  }
+}
+
+Status ContainerReader::check_range(std::uint64_t offset, std::uint64_t& length) const {
+  std::uint64_t size = container_.ends.footer.total_size;
+  if (offset <= size && length == UINT64_MAX) length = size - offset;
+  if (offset <= size && length <= size - offset) return {};
+  return failure(PAXECT_ERROR_PARAMETER, container_.name + ": the range does not lie in the " +
+                                             std::to_string(size) + " bytes of data");
+}
+
+Status ContainerReader::read(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
+                             std::uint64_t length) {
+  Status status = check_range(offset, length);
+  if (!status.ok()) return status;
+  walker_.begin(container_.fd, container_.name, container_.ends);
+  if (mark_.offset != 0 && mark_.data_offset <= offset) walker_.return_to(mark_);
+  FrameRecord last = mark_;
+  status = ranges_.read(container_, walker_, parameters, callbacks, offset, length, last);
+  if (status.ok()) mark_ = last;
+  return status;
+}
+
+Status ContainerReader::read_to(const Parameters& parameters, const Callbacks& callbacks,
+                                std::uint64_t offset, std::uint64_t length, const std::string& output) {
+  Status status = check_range(offset, length);
+  if (!status.ok()) return status;
+  return write_file(container_.fd, output, parameters, callbacks,
+                    [&](const Callbacks& to_file) { return read(parameters, to_file, offset, length); });
+}
+
+Status ContainerReader::compare(const Callbacks& callbacks, paxect_source source, void* source_opaque,
+                                paxect_difference_callback callback, void* opaque) {
+  walker_.begin(container_.fd, container_.name, container_.ends);
+  return comparison_.run(walker_, container_.ends, callbacks, source, source_opaque, callback, opaque);
+}
+
+Status ContainerReader::compare(const Callbacks& callbacks, const std::string& original,
+                                paxect_difference_callback callback, void* opaque) {
+  return read_file(original, callbacks, [&](paxect_source source, void* source_opaque) {
+    return compare(callbacks, source, source_opaque, callback, opaque);
+  });
+}
+
+std::uint64_t ContainerReader::memory(const Parameters& parameters, std::uint64_t frame_size) {
+  return RangeReader::memory(parameters, frame_size) + FrameWalker::memory() + Comparison::memory();
+}
+
+}  // namespace paxect::core

@@ -1,0 +1,54 @@
+// What lies behind a paxect_reader: one container after another, looked into by a walker, a range reader and
+// a comparison. Belongs to one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "callbacks.h"
+#include "comparison.h"
+#include "file_io.h"
+#include "frame_walker.h"
+#include "memory.h"
+#include "parameters.h"
+#include "range_reader.h"
+#include "status.h"
+
+namespace paxect::core {
+
+class ContainerReader {
+ public:
+  explicit ContainerReader(const Allocator& allocator)
+      : walker_(allocator), ranges_(allocator), comparison_(allocator) {}
+
+  Status open(int fd);
+  Status open(const std::string& path);
+  bool is_open() const { return container_.fd >= 0; }
+  const ContainerEnds& ends() const { return container_.ends; }
+
+  Status frames(const Callbacks& callbacks, paxect_frame_callback callback, void* opaque);
+  Status read(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
+              std::uint64_t length);
+  Status read_to(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
+                 std::uint64_t length, const std::string& output);
+  Status compare(const Callbacks& callbacks, paxect_source source, void* source_opaque,
+                 paxect_difference_callback callback, void* opaque);
+  Status compare(const Callbacks& callbacks, const std::string& original, paxect_difference_callback callback,
+                 void* opaque);
+
+  static std::uint64_t memory(const Parameters& parameters, std::uint64_t frame_size);
+
+ private:
+  void close();
+  Status open(int fd, const std::string& name);
+  Status check_range(std::uint64_t offset, std::uint64_t& length) const;
+
+  Descriptor owned_;
+  OpenContainer container_;
+  FrameWalker walker_;
+  RangeReader ranges_;
+  Comparison comparison_;
+  FrameRecord mark_;  // the last frame of the latest range, to go on from; offset 0: none
+};
+
+}  // namespace paxect::core
