@@ -10,8 +10,9 @@ using paxect::test::Sandbox;
 namespace {
 
 struct Fixture {
-  // A recorder with these keys in its section [one].
+  // A recorder with these keys in its section [one], in place of the one before.
   PluginInstance& make(const std::string& keys) {
+    if (instance) CHECK(instance->destroy().ok());
     PluginDirectory directory;
     Plugin plugin;
     ConfigFile file;
