@@ -8,6 +8,7 @@
 #include <string>
 
 #include "digest.h"
+#include "zstd_blocks.h"
 
 namespace paxect::core {
 
@@ -73,6 +74,12 @@ Status check_payload(const FrameHeader& header, const std::uint8_t* payload) {
     return failure(PAXECT_ERROR_PAYLOAD, "payload holds " + std::to_string(content) +
                                              " bytes where the frame header says " +
                                              std::to_string(header.ulen));
+  // The content size is a claim, on the strength of which memory is about to be taken: let the blocks bear it
+  // out.
+  std::uint64_t most = most_content({payload, header.clen});
+  if (content > most)
+    return failure(PAXECT_ERROR_PAYLOAD, "payload says it holds " + std::to_string(content) +
+                                             " bytes where its blocks hold at most " + std::to_string(most));
   return {};
 }
 

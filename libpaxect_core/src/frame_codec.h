@@ -51,8 +51,8 @@ class FrameDecompressor {
 // check_extension.
 Status check_frame_header(const FrameHeader& header, const Header& container, std::uint64_t max_frame);
 
-// That the payload is one whole zstd frame and nothing else, whose content size is present and equals ulen.
-// Decompresses nothing.
+// That the payload is one whole zstd frame and nothing else, whose content size is present, equals ulen and
+// is no more than its blocks can hold: memory for ulen bytes may be taken then. Decompresses nothing.
 Status check_payload(const FrameHeader& header, const std::uint8_t* payload);
 
 // The most that the context of one thread takes for frames of this size, in bytes.
