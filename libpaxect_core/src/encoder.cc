@@ -19,10 +19,17 @@ std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::siz
 
 void Encoder::Worker::operator()(Job& job) noexcept {
   try {
-    job.status = compressor.compress(job.data, job.channel, job.level, job.output, job.output_size);
+    job.status = work(job);
   } catch (...) {
     job.status = Status{PAXECT_ERROR_MEMORY, 0, 0, {}};
   }
+}
+
+Status Encoder::Worker::work(Job& job) {
+  Status status = compressor.compress(job.data, job.channel, job.level, job.output, job.output_size);
+  if (!job.paranoid || !status.ok()) return status;
+  if (!prover.has_value()) prover.emplace(job.allocator);
+  return prover->prove({job.output.data(), job.output_size}, job.data);
 }
 
 void Encoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
@@ -51,8 +58,9 @@ std::uint64_t Encoder::memory(const Parameters& parameters, std::uint64_t input_
   std::uint64_t frame = std::min<std::uint64_t>(parameters.header().frame_size, input_size);
   unsigned threads = parameters.threads();
   std::uint64_t per_slot = frame + kFrameHeaderSize + payload_bound(frame);
-  return slots_for(threads) * per_slot + threads * compressor_memory(parameters.header().level, frame) +
-         kReadSize;
+  std::uint64_t per_thread = compressor_memory(parameters.header().level, frame) +
+                             (parameters.paranoid() ? frame + decompressor_memory() : 0);
+  return slots_for(threads) * per_slot + threads * per_thread + kReadSize;
 }
 
 Status Encoder::emit(const void* data, std::size_t size) {
@@ -73,6 +81,10 @@ Status Encoder::commit(Pipeline::Wait wait, bool& committed) {
   committed = job != nullptr;
   if (job == nullptr) return {};
   Status status = std::move(job->status);
+  if (!status.ok()) {
+    status.offset = job->number * header_.frame_size;
+    status.frame = job->number;
+  }
   if (status.ok()) status = emit(job->output.data(), job->output_size);
   pipeline_->release();
   if (status.ok()) status = callbacks_.report(bytes_in_, bytes_out_);
@@ -96,6 +108,8 @@ Status Encoder::submit(std::span<const std::uint8_t> data) {
   job->data = data;
   job->channel = static_cast<std::uint16_t>(footer_.total_frames % header_.channels);
   job->level = header_.level;
+  job->number = footer_.total_frames;
+  job->paranoid = parameters_.paranoid();
   pipeline_->submit();
   filled_ = 0;
   footer_.total_frames += 1;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "callbacks.h"
@@ -44,9 +45,12 @@ class Encoder {
 
  private:
   struct Job {
-    explicit Job(const Allocator& allocator) : input(allocator), output(allocator) {}
+    explicit Job(const Allocator& memory) : allocator(memory), input(memory), output(memory) {}
+    Allocator allocator;
     Buffer input;
     std::span<const std::uint8_t> data;  // in `input`, or borrowed
+    std::uint64_t number = 0;            // of the frame
+    bool paranoid = false;
     std::uint16_t channel = 0;
     int level = 0;
     Buffer output;
@@ -55,7 +59,9 @@ class Encoder {
   };
   struct Worker {
     void operator()(Job& job) noexcept;
+    Status work(Job& job);
     FrameCompressor compressor;
+    std::optional<FrameProver> prover;
   };
   using Pipeline = OrderedPipeline<Job, Worker>;
 

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "zero_run.h"
+
 namespace paxect::core {
 namespace {
 
@@ -146,11 +148,15 @@ Status OutputFile::open_temporary() {
 }
 
 Status OutputFile::write(const void* data, std::size_t size, const Interrupted& interrupted) {
-  const char* at = static_cast<const char*>(data);
+  const auto* bytes = static_cast<const std::uint8_t*>(data);
+  return sparse_ ? put_sparse(bytes, size, interrupted) : put(bytes, size, interrupted);
+}
+
+Status OutputFile::put(const std::uint8_t* data, std::size_t size, const Interrupted& interrupted) {
   while (size != 0) {
-    ssize_t put = ::write(fd_, at, size);
+    ssize_t put = ::write(fd_, data, size);
     if (put >= 0) {
-      at += put;
+      data += put;
       size -= static_cast<std::size_t>(put);
     } else if (errno != EINTR) {
       return system_failure(PAXECT_ERROR_WRITE, name_, "cannot write", errno);
@@ -159,6 +165,38 @@ Status OutputFile::write(const void* data, std::size_t size, const Interrupted& 
     }
   }
   return {};
+}
+
+Status OutputFile::put_sparse(const std::uint8_t* data, std::size_t size, const Interrupted& interrupted) {
+  while (size != 0) {
+    ZeroRun zeros;
+    if (hole_ != 0) zeros = find_zero_run(data, size, offset_, kHoleBlock);  // a hole goes on with any zeros
+    if (zeros.size == 0 || zeros.begin != 0) {
+      zeros = find_zero_run(data, size, offset_, kSmallestHole);
+      Status status = leave_hole(interrupted);
+      if (status.ok()) status = put(data, zeros.begin, interrupted);
+      if (!status.ok()) return status;
+    }
+    hole_ += zeros.size;
+    offset_ += zeros.begin + zeros.size;
+    data += zeros.begin + zeros.size;
+    size -= zeros.begin + zeros.size;
+  }
+  return {};
+}
+
+// What follows is no zero: the zeros before it become a hole, or are written if they are too few.
+Status OutputFile::leave_hole(const Interrupted& interrupted) {
+  static constexpr std::array<std::uint8_t, kSmallestHole> kZeros{};
+  std::uint64_t size = std::exchange(hole_, 0);
+  if (size < kSmallestHole) return put(kZeros.data(), size, interrupted);
+  if (lseek(fd_, static_cast<off_t>(size), SEEK_CUR) >= 0) return {};
+  return system_failure(PAXECT_ERROR_WRITE, name_, "cannot write", errno);
+}
+
+Status OutputFile::end_hole() {
+  if (hole_ == 0 || ftruncate(fd_, static_cast<off_t>(offset_)) == 0) return {};
+  return system_failure(PAXECT_ERROR_WRITE, name_, "cannot write", errno);
 }
 
 Status OutputFile::name_temporary() {
@@ -185,10 +223,12 @@ Status OutputFile::commit(bool sync) {
     int error = owned_.close();
     return error == 0 ? Status{} : write_failure("cannot write", error);
   }
+  Status status = end_hole();
+  if (!status.ok()) return status;
   if (exists_ && fchmod(fd_, mode_) != 0) return write_failure("cannot set its permissions", errno);
   if (sync && fsync(fd_) != 0) return write_failure("cannot flush", errno);
   if (temporary_.empty()) {
-    Status status = name_temporary();
+    status = name_temporary();
     if (!status.ok()) return status;
   }
   int error = owned_.close();  // where a network file system reports what it could not write

@@ -72,6 +72,9 @@ class OutputFile {
 
   // "-" is standard output. Nothing is to be seen under the path yet. Errors: OPEN, SAME_FILE.
   Status open(const std::string& path, const struct stat& input);
+  // Whether to leave holes for runs of zeros where the output is a fresh regular file. Before the first
+  // write.
+  void set_sparse(bool sparse) { sparse_ = sparse && !target_.empty(); }
   // Errors: WRITE; CANCELLED when interrupted.
   Status write(const void* data, std::size_t size, const Interrupted& interrupted);
   // Puts the file under its name, in one step, replacing what stood there; with `sync` it is durable
@@ -81,6 +84,10 @@ class OutputFile {
  private:
   Status open_in_place(int flags);
   Status open_temporary();
+  Status put(const std::uint8_t* data, std::size_t size, const Interrupted& interrupted);
+  Status put_sparse(const std::uint8_t* data, std::size_t size, const Interrupted& interrupted);
+  Status leave_hole(const Interrupted& interrupted);
+  Status end_hole();
   Status name_temporary();
   void discard();
   Status failed(const char* message, int error) const;
@@ -93,6 +100,9 @@ class OutputFile {
   int fd_ = -1;
   bool exists_ = false;
   mode_t mode_ = 0;
+  bool sparse_ = false;
+  std::uint64_t offset_ = 0;  // in a sparse file, of the next byte to write
+  std::uint64_t hole_ = 0;    // bytes of zeros before it that are not written yet
 };
 
 }  // namespace paxect::core

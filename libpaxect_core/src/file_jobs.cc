@@ -24,6 +24,7 @@ class Files {
   }
   Status open_input(const std::string& path) { return input_.open(path); }
   Status open_output(const std::string& path, const struct stat& input) { return output_.open(path, input); }
+  void set_sparse(bool sparse) { output_.set_sparse(sparse); }
   std::uint64_t input_size() const { return input_.size(); }
 
   Callbacks callbacks() {
@@ -93,6 +94,7 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
   Files files(callbacks);
   Status status = files.open(input, output);
   if (!status.ok()) return status;
+  files.set_sparse(parameters.sparse());
   if (files.input_size() != 0) {
     status = parameters.set(PAXECT_PARAM_CONTAINER_SIZE, static_cast<std::int64_t>(files.input_size()));
     if (!status.ok()) return status;
@@ -114,6 +116,7 @@ Status write_file(int input, const std::string& output, const Parameters& parame
     return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
   Files files(callbacks);
   Status status = files.open_output(output, identity);
+  files.set_sparse(parameters.sparse());
   return status.ok() ? files.finish(work(files.callbacks()), parameters.sync()) : status;
 }
 

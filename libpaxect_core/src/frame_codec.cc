@@ -99,6 +99,26 @@ Status FrameDecompressor::decompress(const FrameHeader& header, const std::uint8
   return {};
 }
 
+Status FrameProver::prove(std::span<const std::uint8_t> frame, std::span<const std::uint8_t> data) {
+  auto not_proven = [](const std::string& why) {
+    return failure(PAXECT_ERROR_INTERNAL,
+                   "frame does not give its data back (" + why + "): test this machine's memory");
+  };
+  if (!scratch_.reserve(data.size()))
+    return failure(PAXECT_ERROR_MEMORY,
+                   "out of memory for a frame of " + std::to_string(data.size()) + " bytes");
+  FrameHeader header = read_frame_header(frame.first<kFrameHeaderSize>());
+  if (header.ulen != data.size() || header.clen != frame.size() - kFrameHeaderSize)
+    return not_proven("its header says other lengths");
+  const std::uint8_t* payload = frame.data() + kFrameHeaderSize;
+  Status status = check_payload(header, payload);
+  if (status.ok()) status = decompressor_.decompress(header, payload, scratch_.data());
+  if (status.code == PAXECT_ERROR_MEMORY) return status;
+  if (!status.ok()) return not_proven(status.message);
+  if (!std::equal(data.begin(), data.end(), scratch_.data())) return not_proven("other bytes came back");
+  return {};
+}
+
 // An upper bound, checked against real contexts by a test: all of libzstd's tables for a source of known size
 // are bounded by its window, which is bounded by the source.
 std::uint64_t compressor_memory(int level, std::uint64_t frame_size) {

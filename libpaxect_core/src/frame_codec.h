@@ -46,6 +46,19 @@ class FrameDecompressor {
   std::unique_ptr<ZSTD_DCtx_s, Free> context_;
 };
 
+// The proof that a frame which was just made gives its data back.
+class FrameProver {
+ public:
+  explicit FrameProver(const Allocator& allocator) : scratch_(allocator) {}
+
+  // `frame` is frame header and payload. Errors: INTERNAL when it does not, MEMORY.
+  Status prove(std::span<const std::uint8_t> frame, std::span<const std::uint8_t> data);
+
+ private:
+  FrameDecompressor decompressor_;
+  Buffer scratch_;
+};
+
 // The checks of a frame header against the container's, in the order of the specification; nothing of the
 // frame is to be allocated before they pass. An extension frame passes when it can be one; see
 // check_extension.

@@ -25,6 +25,7 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
   static constexpr ParameterBounds kChannels{0, kMaxChannels, 1};
   static constexpr ParameterBounds kMapping{0, kMaxMapping, PAXECT_MAPPING_VIRTUAL};
   static constexpr ParameterBounds kSwitch{0, 1, 0};
+  static constexpr ParameterBounds kSwitchOn{0, 1, 1};
   static constexpr ParameterBounds kMaxFrame{1, std::numeric_limits<std::uint32_t>::max(), 1 << 30};
   static constexpr ParameterBounds kContainerSize{0, std::numeric_limits<std::int64_t>::max(), 0};
   static constexpr ParameterBounds kThreads{0, 256, 0};
@@ -38,8 +39,11 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
     case PAXECT_PARAM_MAPPING:
       return &kMapping;
     case PAXECT_PARAM_VERIFY:
+    case PAXECT_PARAM_PARANOID:
     case PAXECT_PARAM_SYNC:
       return &kSwitch;
+    case PAXECT_PARAM_SPARSE:
+      return &kSwitchOn;
     case PAXECT_PARAM_MAX_FRAME:
       return &kMaxFrame;
     case PAXECT_PARAM_CONTAINER_SIZE:
@@ -64,6 +68,10 @@ std::int64_t* Parameters::find(paxect_parameter parameter) {
       return encoder ? &mapping_ : nullptr;
     case PAXECT_PARAM_VERIFY:
       return encoder ? &verify_ : nullptr;
+    case PAXECT_PARAM_PARANOID:
+      return encoder ? &paranoid_ : nullptr;
+    case PAXECT_PARAM_SPARSE:
+      return encoder ? nullptr : &sparse_;
     case PAXECT_PARAM_MAX_FRAME:
       return encoder ? nullptr : &max_frame_;
     case PAXECT_PARAM_CONTAINER_SIZE:

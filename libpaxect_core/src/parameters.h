@@ -30,6 +30,8 @@ class Parameters {
   std::uint64_t max_frame() const { return static_cast<std::uint64_t>(max_frame_); }
   std::uint64_t container_size() const { return static_cast<std::uint64_t>(container_size_); }
   bool sync() const { return sync_ != 0; }
+  bool paranoid() const { return paranoid_ != 0; }
+  bool sparse() const { return sparse_ != 0; }
   unsigned threads() const;  // 0 resolved
 
  private:
@@ -41,10 +43,12 @@ class Parameters {
   std::int64_t channels_ = 1;
   std::int64_t mapping_ = PAXECT_MAPPING_VIRTUAL;
   std::int64_t verify_ = 0;
+  std::int64_t paranoid_ = 0;
   std::int64_t max_frame_ = 1 << 30;
   std::int64_t container_size_ = 0;
   std::int64_t threads_ = 0;
   std::int64_t sync_ = 0;
+  std::int64_t sparse_ = 1;
 };
 
 }  // namespace paxect::core

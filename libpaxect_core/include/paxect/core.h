@@ -142,10 +142,16 @@ enum {
   PAXECT_PARAM_MAPPING = 103,    /* PAXECT_MAPPING_*, metadata only; 0 */
   PAXECT_PARAM_VERIFY = 104,     /* 0 or 1: sets the VERIFY flag, metadata only; 0 */
 
-  /* decoder; the first for readers too */
+  /* encoder */
+  PAXECT_PARAM_PARANOID = 110, /* 0 or 1: decompress each frame and compare it with its data before it is
+                                  written; INTERNAL with frame and offset when it differs; 0 */
+
+  /* decoder and reader; CONTAINER_SIZE: decoder */
   PAXECT_PARAM_MAX_FRAME = 200,      /* largest frame to accept, in uncompressed bytes; 1073741824 */
   PAXECT_PARAM_CONTAINER_SIZE = 201, /* size of the whole container when known, so that a length that runs out
                                         of it is refused where it is declared; 0: not known; 0 */
+  PAXECT_PARAM_SPARSE = 202, /* 0 or 1: *_path leaves holes for runs of at least 64 KiB of zeros when it
+                                writes a regular file; 1 */
 
   /* all */
   PAXECT_PARAM_THREADS =
