@@ -1,41 +1,58 @@
 #include "command.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <new>
-#include <sstream>
 
 #include "signals.h"
 
 namespace paxect::tool {
+namespace {
+
+constexpr const char* kFiles = "FILE";  // the name under which arguments without an option are kept
+
+}  // namespace
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"encode", "[-i FILE] [-o FILE] [options]", "make a .freq container of a file", run_encode},
       {"decode", "[-i FILE] [-o FILE] [options]", "get the file back, fully verified", run_decode},
+      {"test", "FILE... [options]", "verify containers as decode does, and write nothing", run_test},
+      {"info", "FILE [options]", "show what a container says of itself, without decoding it", run_info},
+      {"check", "FILE ORIGINAL [options]", "compare a container with its original, frame by frame",
+       run_check},
   };
   return kCommands;
 }
 
+std::string printable(std::string text) {
+  for (char& byte : text)
+    if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) byte = '?';
+  return text;
+}
+
 void complain(const std::string& message) {
-  std::string line = "paxect-core: " + message;
-  for (char& byte : line)
-    if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) byte = '?';  // names may hold anything
-  line += '\n';
+  std::string line = printable("paxect-core: " + message) + '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 bool parse(const Command& command, po::options_description options, const std::vector<std::string>& arguments,
-           po::variables_map& values) {
+           po::variables_map& values, std::vector<std::string>* files) {
   options.add_options()("help,h", "show this help");
+  po::options_description all;
+  all.add(options);
+  po::positional_options_description positional;
+  if (files != nullptr) {
+    all.add_options()(kFiles, po::value<std::vector<std::string>>());
+    positional.add(kFiles, -1);
+  }
   try {
     int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(arguments)
-                  .options(options)
-                  .positional(po::positional_options_description{})
-                  .style(style)
-                  .run(),
+    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(style).run(),
               values);
     po::notify(values);
   } catch (const po::too_many_positional_options_error&) {
@@ -43,11 +60,33 @@ bool parse(const Command& command, po::options_description options, const std::v
   } catch (const po::error& error) {
     throw UsageError{error.what()};
   }
-  if (values.count("help") == 0) return true;
+  if (values.count("help") == 0) {
+    if (values.count(kFiles) != 0) *files = values[kFiles].as<std::vector<std::string>>();
+    return true;
+  }
   std::cout << "usage: paxect-core " << command.name << ' ' << command.synopsis << "\n"
             << command.summary << "\n\n"
             << options;
   return false;
+}
+
+void add_talk_options(po::options_description& options, const char* json_help) {
+  options.add_options()("json", json_help)("quiet,q", "say nothing but errors")(
+      "progress", "show progress from the start, also where stderr is no terminal")(
+      "no-progress", "never show progress; default: on a terminal, after half a second");
+}
+
+Talk read_talk(const po::variables_map& values) {
+  bool always = values.count("progress") != 0;
+  bool never = values.count("no-progress") != 0;
+  Talk talk;
+  talk.quiet = values.count("quiet") != 0;
+  talk.json = values.count("json") != 0;
+  if (always && (never || talk.quiet))
+    throw UsageError{std::string("--progress contradicts ") + (never ? "--no-progress" : "--quiet")};
+  if (always) talk.progress = ProgressWhen::kAlways;
+  if (never || talk.quiet) talk.progress = ProgressWhen::kNever;
+  return talk;
 }
 
 std::int64_t number(const std::string& option, const std::string& text, paxect_parameter parameter) {
@@ -66,29 +105,52 @@ std::int64_t number(const std::string& option, const std::string& text, paxect_p
 Encoder make_encoder() {
   paxect_encoder* encoder = nullptr;
   if (paxect_encoder_create(nullptr, &encoder) != PAXECT_OK) throw std::bad_alloc();
-  paxect_encoder_set_progress(encoder, stop_on_signal, nullptr);
   return Encoder(encoder);
 }
 
 Decoder make_decoder() {
   paxect_decoder* decoder = nullptr;
   if (paxect_decoder_create(nullptr, &decoder) != PAXECT_OK) throw std::bad_alloc();
-  paxect_decoder_set_progress(decoder, stop_on_signal, nullptr);
   return Decoder(decoder);
 }
 
-int conclude(paxect_status status, const std::string& input, const char* message, std::uint64_t offset,
-             std::uint64_t frame) {
-  if (status == PAXECT_OK) return kExitOk;
-  if (status == PAXECT_ERROR_CANCELLED && stop_requested() != 0) die_of_signal();
-  int code = paxect_status_exit_code(status);
-  if (status < PAXECT_ERROR_MAGIC) {  // about the call or a file, which the message names
-    complain(message);
+Reader make_reader() {
+  paxect_reader* reader = nullptr;
+  if (paxect_reader_create(nullptr, &reader) != PAXECT_OK) throw std::bad_alloc();
+  return Reader(reader);
+}
+
+Outcome outcome(paxect_status status, const paxect_encoder* encoder) {
+  return {status, paxect_encoder_error_message(encoder), paxect_encoder_error_offset(encoder),
+          paxect_encoder_error_frame(encoder)};
+}
+Outcome outcome(paxect_status status, const paxect_decoder* decoder) {
+  return {status, paxect_decoder_error_message(decoder), paxect_decoder_error_offset(decoder),
+          paxect_decoder_error_frame(decoder)};
+}
+Outcome outcome(paxect_status status, const paxect_reader* reader) {
+  return {status, paxect_reader_error_message(reader), paxect_reader_error_offset(reader),
+          paxect_reader_error_frame(reader)};
+}
+
+std::string shown_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+std::uint64_t file_size(const std::string& path) {
+  struct stat file {};
+  bool there = (path == "-" ? fstat(STDIN_FILENO, &file) : stat(path.c_str(), &file)) == 0;
+  return there && S_ISREG(file.st_mode) ? static_cast<std::uint64_t>(file.st_size) : 0;
+}
+
+int conclude(const Outcome& outcome, const std::string& input) {
+  if (outcome.status == PAXECT_OK) return kExitOk;
+  if (outcome.status == PAXECT_ERROR_CANCELLED && stop_requested() != 0) die_of_signal();
+  if (outcome.status < PAXECT_ERROR_MAGIC) {  // about the call or a file, which the message names
+    complain(outcome.message);
   } else {
-    complain((input == "-" ? "standard input" : input) + ": " + message + " (byte " + std::to_string(offset) +
-             ", frame " + std::to_string(frame) + ")");
+    complain(shown_name(input) + ": " + outcome.message + " (byte " + std::to_string(outcome.offset) +
+             ", frame " + std::to_string(outcome.frame) + ")");
   }
-  return code;
+  return paxect_status_exit_code(outcome.status);
 }
 
 }  // namespace paxect::tool

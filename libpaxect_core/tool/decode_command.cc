@@ -1,34 +1,116 @@
+#include <algorithm>
+#include <charconv>
+
 #include "command.h"
+#include "summary.h"
 
 namespace paxect::tool {
+namespace {
 
-int run_decode(const Command& command, const std::vector<std::string>& arguments) {
+struct Range {
+  std::uint64_t offset = 0;
+  std::uint64_t length = UINT64_MAX;  // all from there on
+};
+
+Range parse_range(const std::string& text) {
+  Range range;
+  const char* end = text.data() + text.size();
+  auto [colon, error] = std::from_chars(text.data(), end, range.offset);
+  bool good = error == std::errc{} && colon != end && *colon == ':';
+  if (good && colon + 1 != end) {
+    auto [stop, length_error] = std::from_chars(colon + 1, end, range.length);
+    good = length_error == std::errc{} && stop == end;
+  }
+  if (!good)
+    throw UsageError{"--range cannot be '" + text +
+                     "': give OFFSET:LENGTH in bytes, or OFFSET: for all from there on"};
+  return range;
+}
+
+po::options_description make_options() {
   po::options_description options("Options");
   options.add_options()("input,i", po::value<std::string>()->default_value("-")->value_name("FILE"),
                         "the container; - is standard input")(
       "output,o", po::value<std::string>()->default_value("-")->value_name("FILE"),
       "the file; - is standard output")("verify",
                                         "accepted for compatibility: everything is always verified")(
+      "range", po::value<std::string>()->value_name("OFFSET:LENGTH"),
+      "only this part of the data, in bytes; reads the frames it needs alone, which are verified, while the "
+      "SHA-256 of the whole is not; the input must be a regular file")(
       "max-frame", po::value<std::string>()->value_name("BYTES"),
-      "refuse frames of more data; default: 1 GiB")("threads", po::value<std::string>()->value_name("N"),
-                                                    "threads to work with; default: one per core")(
+      "refuse frames of more data; default: 1 GiB")("no-sparse",
+                                                    "write zeros as zeros rather than as holes in the file")(
+      "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core")(
       "sync", "make the output durable before returning");
-  po::variables_map values;
-  if (!parse(command, options, arguments, values)) return kExitOk;
-  Decoder decoder = make_decoder();
+  add_talk_options(options, "print a summary as one line of JSON; to stderr when the data goes to stdout");
+  return options;
+}
+
+// The options that a decoder and a reader have in common.
+template <class Handle>
+void set_options(Handle* handle, paxect_status (*set)(Handle*, paxect_parameter, std::int64_t),
+                 const po::variables_map& values) {
   auto set_number = [&](const char* name, paxect_parameter parameter) {
     if (values.count(name) == 0) return;
-    std::int64_t value = number(name, values[name].as<std::string>(), parameter);
-    paxect_decoder_set_parameter(decoder.get(), parameter, value);
+    set(handle, parameter, number(name, values[name].as<std::string>(), parameter));
   };
   set_number("max-frame", PAXECT_PARAM_MAX_FRAME);
   set_number("threads", PAXECT_PARAM_THREADS);
-  paxect_decoder_set_parameter(decoder.get(), PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
-  auto input = values["input"].as<std::string>();
-  paxect_status status =
-      paxect_decoder_decode_path(decoder.get(), input.c_str(), values["output"].as<std::string>().c_str());
-  return conclude(status, input, paxect_decoder_error_message(decoder.get()),
-                  paxect_decoder_error_offset(decoder.get()), paxect_decoder_error_frame(decoder.get()));
+  set(handle, PAXECT_PARAM_SPARSE, values.count("no-sparse") != 0 ? 0 : 1);
+  set(handle, PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
+}
+
+int decode_whole(const Job& job, const Talk& talk, const po::variables_map& values) {
+  Decoder decoder = make_decoder();
+  set_options(decoder.get(), paxect_decoder_set_parameter, values);
+  Progress progress(talk.progress, shown_name(job.input), file_size(job.input));
+  paxect_decoder_set_progress(decoder.get(), Progress::callback, &progress);
+  paxect_status status = paxect_decoder_decode_path(decoder.get(), job.input.c_str(), job.output.c_str());
+  progress.erase();
+  Outcome ended = outcome(status, decoder.get());
+  int code = conclude(ended, job.input);
+  if (talk.json) {
+    paxect_container_info info = new_info();
+    paxect_decoder_info(decoder.get(), &info);
+    print_summary(job, progress.seconds(), ended, info);
+  }
+  return code;
+}
+
+int decode_range(const Job& job, const Talk& talk, const po::variables_map& values, const Range& range) {
+  Reader reader = make_reader();
+  set_options(reader.get(), paxect_reader_set_parameter, values);
+  paxect_status status = paxect_reader_open_path(reader.get(), job.input.c_str());
+  paxect_container_info info = new_info();
+  if (status == PAXECT_OK) paxect_reader_info(reader.get(), &info);
+  std::uint64_t there = info.total_size - std::min(range.offset, info.total_size);
+  std::uint64_t length = range.length == UINT64_MAX ? there : range.length;
+  Progress progress(talk.progress, shown_name(job.input), length, Progress::Measure::kOutput);
+  if (status == PAXECT_OK) {
+    paxect_reader_set_progress(reader.get(), Progress::callback, &progress);
+    status = paxect_reader_read_path(reader.get(), range.offset, range.length, job.output.c_str());
+  }
+  progress.erase();
+  Outcome ended = outcome(status, reader.get());
+  int code = conclude(ended, job.input);
+  if (talk.json) {
+    JsonLine line(summary_stream(job));
+    begin_summary(line, job, progress.seconds(), ended);
+    line.add("offset", range.offset);
+    line.add("length", length);
+  }
+  return code;
+}
+
+}  // namespace
+
+int run_decode(const Command& command, const std::vector<std::string>& arguments) {
+  po::variables_map values;
+  if (!parse(command, make_options(), arguments, values)) return kExitOk;
+  Talk talk = read_talk(values);
+  Job job{"decode", values["input"].as<std::string>(), values["output"].as<std::string>()};
+  if (values.count("range") == 0) return decode_whole(job, talk, values);
+  return decode_range(job, talk, values, parse_range(values["range"].as<std::string>()));
 }
 
 }  // namespace paxect::tool

@@ -1,4 +1,5 @@
 #include "command.h"
+#include "summary.h"
 
 namespace paxect::tool {
 namespace {
@@ -8,10 +9,32 @@ void set(paxect_encoder* encoder, paxect_parameter parameter, std::int64_t value
     throw UsageError{paxect_encoder_error_message(encoder)};
 }
 
+po::options_description make_options() {
+  po::options_description options("Options");
+  options.add_options()("input,i", po::value<std::string>()->default_value("-")->value_name("FILE"),
+                        "what to encode; - is standard input")(
+      "output,o", po::value<std::string>()->default_value("-")->value_name("FILE"),
+      "the container; - is standard output")(
+      "level", po::value<std::string>()->default_value("5")->value_name("N"), "zstd level, -7 to 22")(
+      "channels", po::value<std::string>()->default_value("1")->value_name("N"), "1 to 8, or auto (4)")(
+      "frame", po::value<std::string>()->default_value("1048576")->value_name("BYTES"), "data per frame")(
+      "mapping", po::value<std::string>()->default_value("virtual")->value_name("NAME"), "virtual or u16")(
+      "verify", "set the container's VERIFY flag")(
+      "paranoid", "decompress each frame and compare it with its data before it is written")(
+      "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core")(
+      "sync", "make the output durable before returning");
+  add_talk_options(options,
+                   "print a summary as one line of JSON; to stderr when the container goes to stdout");
+  return options;
+}
+
 void set_options(paxect_encoder* encoder, const po::variables_map& values) {
   auto text = [&](const char* name) { return values[name].as<std::string>(); };
   auto set_number = [&](const char* name, paxect_parameter parameter) {
     if (values.count(name) != 0) set(encoder, parameter, number(name, text(name), parameter));
+  };
+  auto set_switch = [&](const char* name, paxect_parameter parameter) {
+    set(encoder, parameter, values.count(name) != 0 ? 1 : 0);
   };
   set_number("level", PAXECT_PARAM_LEVEL);
   set_number("frame", PAXECT_PARAM_FRAME_SIZE);
@@ -27,34 +50,32 @@ void set_options(paxect_encoder* encoder, const po::variables_map& values) {
   if (mapping != "virtual" && mapping != "u16")
     throw UsageError{"--mapping cannot be '" + mapping + "': give virtual or u16"};
   set(encoder, PAXECT_PARAM_MAPPING, mapping == "u16" ? PAXECT_MAPPING_U16 : PAXECT_MAPPING_VIRTUAL);
-  set(encoder, PAXECT_PARAM_VERIFY, values.count("verify") != 0 ? 1 : 0);
-  set(encoder, PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
+  set_switch("verify", PAXECT_PARAM_VERIFY);
+  set_switch("paranoid", PAXECT_PARAM_PARANOID);
+  set_switch("sync", PAXECT_PARAM_SYNC);
 }
 
 }  // namespace
 
 int run_encode(const Command& command, const std::vector<std::string>& arguments) {
-  po::options_description options("Options");
-  options.add_options()("input,i", po::value<std::string>()->default_value("-")->value_name("FILE"),
-                        "what to encode; - is standard input")(
-      "output,o", po::value<std::string>()->default_value("-")->value_name("FILE"),
-      "the container; - is standard output")(
-      "level", po::value<std::string>()->default_value("5")->value_name("N"), "zstd level, -7 to 22")(
-      "channels", po::value<std::string>()->default_value("1")->value_name("N"), "1 to 8, or auto (4)")(
-      "frame", po::value<std::string>()->default_value("1048576")->value_name("BYTES"), "data per frame")(
-      "mapping", po::value<std::string>()->default_value("virtual")->value_name("NAME"), "virtual or u16")(
-      "verify", "set the container's VERIFY flag")("threads", po::value<std::string>()->value_name("N"),
-                                                   "threads to work with; default: one per core")(
-      "sync", "make the output durable before returning");
   po::variables_map values;
-  if (!parse(command, options, arguments, values)) return kExitOk;
+  if (!parse(command, make_options(), arguments, values)) return kExitOk;
+  Talk talk = read_talk(values);
   Encoder encoder = make_encoder();
   set_options(encoder.get(), values);
-  auto input = values["input"].as<std::string>();
-  paxect_status status =
-      paxect_encoder_encode_path(encoder.get(), input.c_str(), values["output"].as<std::string>().c_str());
-  return conclude(status, input, paxect_encoder_error_message(encoder.get()),
-                  paxect_encoder_error_offset(encoder.get()), paxect_encoder_error_frame(encoder.get()));
+  Job job{"encode", values["input"].as<std::string>(), values["output"].as<std::string>()};
+  Progress progress(talk.progress, shown_name(job.input), file_size(job.input));
+  paxect_encoder_set_progress(encoder.get(), Progress::callback, &progress);
+  paxect_status status = paxect_encoder_encode_path(encoder.get(), job.input.c_str(), job.output.c_str());
+  progress.erase();
+  Outcome ended = outcome(status, encoder.get());
+  int code = conclude(ended, job.input);
+  if (talk.json) {
+    paxect_container_info info = new_info();
+    paxect_encoder_info(encoder.get(), &info);
+    print_summary(job, progress.seconds(), ended, info);
+  }
+  return code;
 }
 
 }  // namespace paxect::tool

@@ -1,0 +1,128 @@
+#include <array>
+#include <cinttypes>
+#include <cstdio>
+#include <iostream>
+
+#include "command.h"
+#include "signals.h"
+#include "summary.h"
+
+namespace paxect::tool {
+namespace {
+
+constexpr const char* kMappings[] = {"virtual", "u16"};
+
+std::string flags_text(std::uint32_t flags) {
+  std::string text;
+  if ((flags & PAXECT_FLAG_VERIFY) != 0) text += " verify";
+  if ((flags & PAXECT_FLAG_MULTICHANNEL) != 0) text += " multichannel";
+  std::uint32_t others = flags & ~std::uint32_t{PAXECT_FLAG_VERIFY | PAXECT_FLAG_MULTICHANNEL};
+  if (others != 0) text += " 0x" + hex(others);
+  return text.empty() ? "none" : text.substr(1);
+}
+
+void print_text(const std::string& file, const paxect_container_info& info) {
+  std::array<char, 40> part;
+  std::snprintf(part.data(), part.size(), "%.3f", ratio(info));
+  std::cout << "file            " << printable(file) << "\ncontainer size  " << info.container_size
+            << "\ndata size       " << info.total_size << "\nratio           "
+            << (info.total_size == 0 ? "-" : part.data()) << "\nframes          " << info.total_frames
+            << "\nframe size      " << info.frame_size << "\nlevel           " << info.level
+            << "\nchannels        " << info.channels << "\nmapping         " << kMappings[info.mapping]
+            << "\nflags           " << flags_text(info.flags) << "\nsha256          "
+            << hex(info.sha256, sizeof info.sha256) << '\n';
+}
+
+std::int32_t print_frame(void* /*opaque*/, const paxect_frame_info* frame) {
+  std::array<char, 160> row;
+  std::snprintf(row.data(), row.size(), "%10" PRIu64 " %16" PRIu64 " %10u %16" PRIu64 " %10u %7u  %s%s\n",
+                frame->number, frame->offset, frame->clen, frame->data_offset, frame->ulen, frame->channel,
+                hex(frame->crc).c_str(), frame->extension != 0 ? "  extension" : "");
+  std::cout << row.data();
+  return 0;
+}
+
+void print_table_head() {
+  std::array<char, 160> row;
+  std::snprintf(row.data(), row.size(), "\n%10s %16s %10s %16s %10s %7s  %s\n", "frame", "offset", "clen",
+                "data offset", "ulen", "channel", "crc32");
+  std::cout << row.data();
+}
+
+std::int32_t add_frame(void* line, const paxect_frame_info* frame) {
+  JsonLine& json = *static_cast<JsonLine*>(line);
+  json.begin_object();
+  json.add("number", frame->number);
+  json.add("offset", frame->offset);
+  json.add("clen", std::uint64_t{frame->clen});
+  json.add("data_offset", frame->data_offset);
+  json.add("ulen", std::uint64_t{frame->ulen});
+  json.add("channel", std::uint64_t{frame->channel});
+  json.add("crc32", hex(frame->crc));
+  json.add("extension", frame->extension != 0);
+  json.end_object();
+  return 0;
+}
+
+void add_header(JsonLine& json, const paxect_container_info& info) {
+  json.add("version", std::uint64_t{info.version});
+  json.add("level", static_cast<int>(info.level));
+  json.add("frame_size", std::uint64_t{info.frame_size});
+  json.add("channels", std::uint64_t{info.channels});
+  json.add("mapping", kMappings[info.mapping]);
+  json.add("verify", (info.flags & PAXECT_FLAG_VERIFY) != 0);
+  json.add("multichannel", (info.flags & PAXECT_FLAG_MULTICHANNEL) != 0);
+  json.add("flags", std::uint64_t{info.flags});
+}
+
+Outcome show_text(paxect_reader* reader, Outcome opened, const std::string& file, bool frames) {
+  if (opened.status != PAXECT_OK) return opened;
+  paxect_container_info info = new_info();
+  paxect_reader_info(reader, &info);
+  print_text(file, info);
+  if (!frames) return opened;
+  print_table_head();
+  return outcome(paxect_reader_frames(reader, print_frame, nullptr), reader);
+}
+
+Outcome show_json(paxect_reader* reader, Outcome opened, const std::string& file, bool frames) {
+  JsonLine json(std::cout);
+  json.add("command", "info");
+  json.add("input", file);
+  if (opened.status == PAXECT_OK) {
+    paxect_container_info info = new_info();
+    paxect_reader_info(reader, &info);
+    add_header(json, info);
+    json.add_container(info);
+    if (frames) {
+      json.begin_array("frames");
+      opened = outcome(paxect_reader_frames(reader, add_frame, &json), reader);
+      json.end_array();
+    }
+  }
+  json.add_outcome(opened);
+  return opened;
+}
+
+}  // namespace
+
+int run_info(const Command& command, const std::vector<std::string>& arguments) {
+  po::options_description options("Options");
+  options.add_options()("frames",
+                        "list the frames with their offsets, by reading their headers alone; checks that the "
+                        "footer's totals are right")("json", "as one line of JSON");
+  po::variables_map values;
+  std::vector<std::string> files;
+  if (!parse(command, options, arguments, values, &files)) return kExitOk;
+  if (files.size() != 1) throw UsageError{"info: give one container"};
+  Reader reader = make_reader();
+  paxect_reader_set_progress(reader.get(), stop_on_signal, nullptr);
+  Outcome opened = outcome(paxect_reader_open_path(reader.get(), files[0].c_str()), reader.get());
+  bool frames = values.count("frames") != 0;
+  auto show = values.count("json") != 0 ? show_json : show_text;
+  Outcome ended = show(reader.get(), std::move(opened), files[0], frames);
+  std::cout.flush();  // before an error line, when both go to one place
+  return conclude(ended, files[0]);
+}
+
+}  // namespace paxect::tool

@@ -1,0 +1,145 @@
+#include "summary.h"
+
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
+
+#include <array>
+#include <cstdio>
+#include <iostream>
+
+namespace paxect::tool {
+namespace {
+
+constexpr std::size_t kLarge = std::size_t{64} << 10;
+
+std::string as_utf8(const std::string& text) {
+  std::string result;
+  rapidjson::MemoryStream in(text.data(), text.size());
+  while (in.Tell() < text.size()) {
+    std::size_t begin = in.Tell();
+    rapidjson::StringBuffer ignored;
+    if (rapidjson::UTF8<>::Validate(in, ignored)) {
+      result.append(text, begin, in.Tell() - begin);
+    } else {
+      result += "\xef\xbf\xbd";
+      in.src_ = in.begin_ + begin + 1;
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+JsonLine::JsonLine(std::ostream& out) : out_(out), writer_(buffer_) { writer_.StartObject(); }
+
+JsonLine::~JsonLine() {
+  writer_.EndObject();
+  out_.write(buffer_.GetString(), static_cast<std::streamsize>(buffer_.GetSize()));
+  out_ << std::endl;
+}
+
+void JsonLine::flush_if_large() {
+  if (buffer_.GetSize() < kLarge) return;
+  out_.write(buffer_.GetString(), static_cast<std::streamsize>(buffer_.GetSize()));
+  buffer_.Clear();
+}
+
+void JsonLine::add(const char* key, const std::string& value) {
+  std::string text = as_utf8(value);
+  writer_.Key(key);
+  writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+void JsonLine::add(const char* key, std::uint64_t value) {
+  writer_.Key(key);
+  writer_.Uint64(value);
+}
+void JsonLine::add(const char* key, int value) {
+  writer_.Key(key);
+  writer_.Int(value);
+}
+void JsonLine::add(const char* key, bool value) {
+  writer_.Key(key);
+  writer_.Bool(value);
+}
+void JsonLine::add(const char* key, double value) {
+  writer_.Key(key);
+  writer_.Double(value);
+}
+
+void JsonLine::begin_object(const char* key) {
+  if (key != nullptr) writer_.Key(key);
+  writer_.StartObject();
+}
+void JsonLine::end_object() {
+  writer_.EndObject();
+  flush_if_large();
+}
+void JsonLine::begin_array(const char* key) {
+  writer_.Key(key);
+  writer_.StartArray();
+}
+void JsonLine::end_array() { writer_.EndArray(); }
+
+void JsonLine::add_container(const paxect_container_info& info) {
+  add("container_size", info.container_size);
+  add("total_size", info.total_size);
+  add("total_frames", info.total_frames);
+  add("ratio", ratio(info));
+  add("sha256", hex(info.sha256, sizeof info.sha256));
+}
+
+void JsonLine::add_outcome(const Outcome& outcome) {
+  add("exit_status", paxect_status_exit_code(outcome.status));
+  if (outcome.status == PAXECT_OK) return;
+  begin_object("error");
+  add("name", paxect_status_name(outcome.status));
+  add("message", outcome.message);
+  add("byte", outcome.offset);
+  add("frame", outcome.frame);
+  end_object();
+}
+
+std::ostream& summary_stream(const Job& job) { return job.output == "-" ? std::cerr : std::cout; }
+
+void begin_summary(JsonLine& line, const Job& job, double seconds, const Outcome& outcome) {
+  line.add("command", job.command);
+  line.add("input", job.input);
+  if (!job.output.empty()) line.add("output", job.output);
+  line.add("seconds", seconds);
+  line.add_outcome(outcome);
+}
+
+void print_summary(const Job& job, double seconds, const Outcome& outcome,
+                   const paxect_container_info& info) {
+  JsonLine line(summary_stream(job));
+  begin_summary(line, job, seconds, outcome);
+  if (outcome.status == PAXECT_OK) line.add_container(info);
+}
+
+paxect_container_info new_info() {
+  paxect_container_info info{};
+  info.struct_size = sizeof info;
+  return info;
+}
+
+double ratio(const paxect_container_info& info) {
+  if (info.total_size == 0) return 0;
+  return static_cast<double>(info.container_size) / static_cast<double>(info.total_size);
+}
+
+std::string hex(const std::uint8_t* bytes, std::size_t size) {
+  std::string text;
+  for (std::size_t i = 0; i < size; ++i) {
+    text += "0123456789abcdef"[bytes[i] >> 4];
+    text += "0123456789abcdef"[bytes[i] & 15];
+  }
+  return text;
+}
+
+std::string hex(std::uint32_t value) {
+  std::array<char, 9> text;
+  std::snprintf(text.data(), text.size(), "%08x", value);
+  return text.data();
+}
+
+}  // namespace paxect::tool

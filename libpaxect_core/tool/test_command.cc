@@ -1,0 +1,52 @@
+#include <algorithm>
+
+#include "command.h"
+#include "summary.h"
+
+namespace paxect::tool {
+namespace {
+
+int test_file(paxect_decoder* decoder, const std::string& file, const Talk& talk) {
+  Progress progress(talk.progress, shown_name(file), file_size(file));
+  paxect_decoder_set_progress(decoder, Progress::callback, &progress);
+  paxect_status status = paxect_decoder_decode_path(decoder, file.c_str(), "/dev/null");
+  progress.erase();
+  Outcome ended = outcome(status, decoder);
+  int code = conclude(ended, file);
+  if (talk.json) {
+    paxect_container_info info = new_info();
+    paxect_decoder_info(decoder, &info);
+    print_summary({"test", file, ""}, progress.seconds(), ended, info);
+  }
+  paxect_decoder_reset(decoder);
+  paxect_decoder_set_progress(decoder, nullptr, nullptr);
+  return code;
+}
+
+}  // namespace
+
+int run_test(const Command& command, const std::vector<std::string>& arguments) {
+  po::options_description options("Options");
+  options.add_options()("max-frame", po::value<std::string>()->value_name("BYTES"),
+                        "refuse frames of more data; default: 1 GiB")(
+      "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core");
+  add_talk_options(options, "print a summary for each file as one line of JSON");
+  po::variables_map values;
+  std::vector<std::string> files;
+  if (!parse(command, options, arguments, values, &files)) return kExitOk;
+  if (files.empty()) throw UsageError{"test: give the containers to test; - is standard input"};
+  Talk talk = read_talk(values);
+  Decoder decoder = make_decoder();
+  auto set_number = [&](const char* name, paxect_parameter parameter) {
+    if (values.count(name) == 0) return;
+    std::int64_t value = number(name, values[name].as<std::string>(), parameter);
+    paxect_decoder_set_parameter(decoder.get(), parameter, value);
+  };
+  set_number("max-frame", PAXECT_PARAM_MAX_FRAME);
+  set_number("threads", PAXECT_PARAM_THREADS);
+  int worst = kExitOk;
+  for (const std::string& file : files) worst = std::max(worst, test_file(decoder.get(), file, talk));
+  return worst;
+}
+
+}  // namespace paxect::tool
