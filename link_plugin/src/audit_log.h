@@ -32,10 +32,8 @@ struct Event {
   std::vector<std::pair<std::string, std::string>> texts = {};      // further fields
 };
 
-// The line for an event, newline included. Bytes that are not UTF-8 are written as \xHH, and a backslash that
-// would read like that as \x5c, so that the original bytes can be had back.
+// The line for an event, newline included; names as printable() has them.
 std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::string_view version);
-std::string printable(std::string_view bytes);
 
 class AuditLog {
  public:

@@ -161,14 +161,14 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
   return Status::success();
 }
 
-Status Codec::promised_size(int container, const std::string& path, std::uint64_t* size) {
+Status Codec::read_promise(int container, const std::string& path, Promise* promise) {
   paxect_container_info info{};
   info.struct_size = sizeof info;
   std::array<char, 256> message{};
   paxect_status status = paxect_read_info_fd(container, &info, message.data(), message.size());
   if (status == PAXECT_ERROR_READ) return Status::environment("cannot read " + path + ": " + message.data());
   if (status != PAXECT_OK) return Status::failure(Fault::kIntegrity, "decode_error", message.data());
-  *size = info.total_size;
+  *promise = {info.total_size, hex(info.sha256, sizeof info.sha256)};
   return Status::success();
 }
 

@@ -41,8 +41,14 @@ class Codec {
   Status decode(int container, const std::string& path, std::uint64_t size, std::uint64_t most,
                 const Write& write, Result* result);
 
+  const Stop& stop() const { return stop_; }
+
   // What the footer promises, unverified. kIntegrity when it is no container.
-  static Status promised_size(int container, const std::string& path, std::uint64_t* size);
+  struct Promise {
+    std::uint64_t size = 0;
+    std::string digest;  // hexadecimal SHA-256 of the data
+  };
+  static Status read_promise(int container, const std::string& path, Promise* promise);
 
  private:
   template <auto Release>

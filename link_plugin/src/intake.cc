@@ -135,6 +135,14 @@ void Intake::add(Candidate candidate) {
   window_.push_back(std::move(candidate));
 }
 
+void Intake::add_youngest(Candidate candidate) {
+  auto same = [&](const Candidate& other) {
+    return other.name == candidate.name && other.folder == candidate.folder;
+  };
+  std::erase_if(window_, same);
+  window_.insert(window_.begin(), std::move(candidate));
+}
+
 bool Intake::knows(const std::string& path, const FileIdentity& identity) const {
   auto found = looks_.find(path);
   return found != looks_.end() && found->second.identity == identity;

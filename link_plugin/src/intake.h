@@ -54,6 +54,9 @@ class Intake {
   Candidate take();
   // Puts back what was taken last.
   void put_back(Candidate candidate) { window_.push_back(std::move(candidate)); }
+  // Puts one that just came below all others.
+  void add_youngest(Candidate candidate);
+  void clear_window() { window_.clear(); }
   // Puts one that was made right now on top of the window, complete.
   void add(Candidate candidate);
 

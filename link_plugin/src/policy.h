@@ -9,6 +9,9 @@
 
 namespace paxect::link {
 
+// The largest policy file that is read.
+inline constexpr std::size_t kPolicyLimit = std::size_t{1} << 20;
+
 struct Policy {
   std::string version = "1.0";
   std::set<std::string> trusted_nodes;

@@ -1,6 +1,6 @@
 #include "relay.h"
 
-#include <sys/resource.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <atomic>
@@ -29,10 +29,12 @@ paxect_plugin_status Relay::step(paxect_step* result) {
 }
 
 void Relay::flow(paxect_step* result) {
+  hear();
   // First what an earlier batch could not bring to its end: nothing new is begun on top of that.
-  if (!settle_delivered() || !settle_aborted()) {
+  if (!settle_delivered() || !settle_aborted() || !check_places()) {
     ++stalled_;
     result->wake_at_ns = host_.monotonic_ns() + RetryTable::delay_ns(config_.backoff_ns, stalled_, random_());
+    tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
     if (host_.once()) {
       result->state = PAXECT_STEP_DONE;
       result->outcome = PAXECT_PLUGIN_INCOMPLETE;
@@ -40,15 +42,17 @@ void Relay::flow(paxect_step* result) {
     return;
   }
   stalled_ = 0;
-  if (intake_->empty() && host_.monotonic_ns() >= next_scan_ns_) scan();
+  if (intake_->empty() && host_.monotonic_ns() >= next_scan_ns_) {
+    upkeep();
+    scan();
+  }
   std::vector<Transfer> batch = next_batch();
   if (!batch.empty()) {
     worked_since_scan_ = true;
     work(batch);
     commit(batch);
   }
-  if (Status status = audit_.flush(host_.realtime_ns()); !status.ok())
-    host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
+  tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
   if (!batch.empty() || !intake_->empty())
     result->state = PAXECT_STEP_AGAIN;
   else
@@ -69,7 +73,7 @@ void Relay::scan() {
              .status = "skipped",
              .message = why});
       });
-  if (!status.ok()) note_failure({"", "", {}}, status);
+  tell_trouble("scan", status.message);
   if (status.ok())
     retry_->keep_only([this](const std::string& path, const FileRecord& record) {
       return intake_->knows(path, record.identity);
@@ -167,14 +171,14 @@ Status Relay::gate(const Transfer& transfer) const {
   if (reason = policy_.container_size_block(source.identity.size); !reason.empty()) return blocked(reason);
   UniqueFd fd;
   FileIdentity identity;
-  std::uint64_t promised = 0;
+  Codec::Promise promise;
   Status status = transfer.source_directory->open_source(source.name, &fd, &identity);
   if (!status.ok()) return status;
-  status = Codec::promised_size(fd.get(), transfer.source_path(), &promised);
+  status = Codec::read_promise(fd.get(), transfer.source_path(), &promise);
   // What is no container is told so by decoding it, beside its sidecar.
   if (status.fault == Fault::kIntegrity) return Status::success();
   if (!status.ok()) return status;
-  reason = policy_.size_block(promised);
+  reason = policy_.size_block(promise.size);
   return reason.empty() ? Status::success() : blocked(reason);
 }
 
@@ -225,7 +229,7 @@ void Relay::work(std::vector<Transfer>& batch) {
       if (host_.stop_requested())
         batch[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
       else
-        work_on(&batch[i], codecs_[worker].get());
+        work_on(&batch[i], codecs_[worker].get(), config_.core_command);
     }
   };
   std::vector<std::jthread> threads;
@@ -236,7 +240,8 @@ void Relay::work(std::vector<Transfer>& batch) {
 // ---- rest ----------------------------------------------------------------------------------------------
 
 bool Relay::has_trouble() const {
-  return !retry_->records().empty() || intake_->unsettled() > 0 || !delivered_.empty() || !aborted_.empty();
+  return quarantined_ || !trouble_.empty() || !retry_->records().empty() || intake_->unsettled() > 0 ||
+         !delivered_.empty() || !aborted_.empty();
 }
 
 void Relay::rest(paxect_step* result) {
@@ -255,6 +260,10 @@ void Relay::rest(paxect_step* result) {
   next_scan_ns_ = std::min(next_scan_ns_, look);
   if (!once) next_scan_ns_ = std::min(next_scan_ns_, retry_->next_try_ns());
   result->wake_at_ns = next_scan_ns_;
+  if (watcher_.fd() < 0) return;
+  watch_ = {watcher_.fd(), POLLIN, 0};
+  result->watches = &watch_;
+  result->watch_count = 1;
 }
 
 Status Relay::open_folder(bool in_inbox, const std::string& folder, std::shared_ptr<const Directory>* out) {
@@ -268,6 +277,7 @@ Status Relay::open_folder(bool in_inbox, const std::string& folder, std::shared_
   auto opened = std::make_shared<Directory>();
   Status status = base->open_below(folder, !in_inbox, opened.get());
   if (status.ok()) known = *out = std::move(opened);
+  if (status.ok() && in_inbox) watcher_.watch(**out, folder);
   return status;
 }
 

@@ -7,6 +7,7 @@
 // the work itself happens on the calling thread. One thread at a time.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -20,10 +21,14 @@
 #include "intake.h"
 #include "journal.h"
 #include "link_config.h"
+#include "place.h"
 #include "policy.h"
+#include "quarantine.h"
 #include "relay_lock.h"
 #include "retry.h"
 #include "transfer.h"
+#include "trust.h"
+#include "watcher.h"
 
 namespace paxect::link {
 
@@ -55,6 +60,17 @@ class Relay {
   void finish_recovered(const Intent& intent);
   bool is_in_log(const Intent& intent) const;
 
+  // relay_upkeep.cc: what is looked after between batches
+  void upkeep();
+  bool check_places();
+  void reload_policy();
+  void refresh_peers();
+  void write_manifest();
+  void hear();
+  void notice(const std::string& folder, const std::string& name);
+  // Tells the operator about trouble of our own, once as long as it stays the same; "" when it is over.
+  void tell_trouble(const std::string& about, const std::string& message);
+
   // relay.cc: the flow
   void flow(paxect_step* result);
   void scan();
@@ -77,6 +93,8 @@ class Relay {
   void checkpoint();
   void give_up(Transfer& transfer);
   void note_failure(const Candidate& source, const Status& status);
+  void tell_failure(const Candidate& source, const Status& status);
+  void quarantine(const Candidate& source, const FileRecord& record);
 
   // Writes to the audit log, and a short form of warnings and errors to the operator.
   void log(const Event& event);
@@ -89,12 +107,19 @@ class Relay {
   Policy policy_;
   std::vector<std::string> policy_warnings_;
   bool policy_missing_ = false;
+  std::optional<FileIdentity> policy_identity_;
 
   RelayLock lock_;
   AuditLog audit_;
   Journal journal_;
+  Place inbox_place_;
+  Place outbox_place_;
   std::shared_ptr<const Directory> inbox_;
   std::shared_ptr<const Directory> outbox_;
+  std::optional<Quarantine> quarantine_;
+  PeerTable peers_;
+  Watcher watcher_;
+  paxect_watch watch_{};
   std::optional<Intake> intake_;
   std::optional<RetryTable> retry_;
   std::vector<std::unique_ptr<Codec>> codecs_;
@@ -106,7 +131,10 @@ class Relay {
   std::unordered_map<std::string, std::weak_ptr<const Directory>> folders_;  // open ones below the inbox
   std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;
-  unsigned stalled_ = 0;  // steps in a row that could not settle
+  std::uint64_t manifest_due_ns_ = 0;
+  unsigned stalled_ = 0;                        // steps in a row that could not go on
+  bool quarantined_ = false;                    // something, since the start
+  std::map<std::string, std::string> trouble_;  // told last, by what it is about
 };
 
 }  // namespace paxect::link

@@ -74,10 +74,8 @@ bool Relay::settle_delivered() {
     }
     status = audit_.flush(host_.realtime_ns());
   }
-  if (!status.ok()) {
-    host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
-    return false;
-  }
+  tell_trouble("delivery", status.message);
+  if (!status.ok()) return false;
   std::vector<std::uint64_t> ids;
   for (Delivered& item : delivered_) {
     Transfer& transfer = item.transfer;
@@ -154,7 +152,7 @@ void Relay::checkpoint() {
     if (!inbox_->open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
     return folder.look(std::string(base_name(path))).identity.same_but_device(identity);
   });
-  if (!status.ok()) host_.log(PAXECT_LOG_WARN, "deferred " + status.message);
+  tell_trouble("journal", status.message);
 }
 
 // Products that will not get their names, taken back: first durably in the journal, then on disk.
@@ -166,10 +164,8 @@ bool Relay::settle_aborted() {
   // A journal that cannot be appended to is written anew, which forgets all that is under way.
   if (!status.ok() && delivered_.empty())
     status = journal_.clear([](const std::string&, const FileIdentity&) { return true; });
-  if (!status.ok()) {
-    host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
-    return false;
-  }
+  tell_trouble("journal", status.message);
+  if (!status.ok()) return false;
   for (Transfer& transfer : aborted_) give_up(transfer);
   aborted_.clear();
   return true;
@@ -188,17 +184,61 @@ void Relay::note_failure(const Candidate& source, const Status& status) {
   bool news =
       retry_->note(source.path(), source.identity, blocked ? FileState::kBlocked : FileState::kPending,
                    counts, status.event, status.message, host_.monotonic_ns(), host_.realtime_ns());
-  if (!news) return;
+  if (news) tell_failure(source, status);
+  const FileRecord& record = *retry_->find(source.path(), source.identity);
+  bool hopeless = status.fault == Fault::kIntegrity || (counts && record.attempts >= config_.max_attempts) ||
+                  (blocked && policy_.quarantine_on_policy_block);
+  if (hopeless) quarantine(source, record);
+}
+
+void Relay::tell_failure(const Candidate& source, const Status& status) {
   Level level = status.fault == Fault::kChanged   ? Level::kDebug
                 : status.fault == Fault::kBlocked ? Level::kWarn
                                                   : Level::kError;
   log({.level = level,
        .name = status.event,
        .source = inbox_->path_of(source.path()),
-       .status = blocked  ? "blocked"
-                 : counts ? "error"
-                          : "pending",
+       .status = status.fault == Fault::kBlocked       ? "blocked"
+                 : status.fault == Fault::kEnvironment ? "pending"
+                                                       : "error",
        .message = status.message});
+}
+
+// Out of the way, with the reason beside it; a sidecar goes with its container.
+void Relay::quarantine(const Candidate& source, const FileRecord& record) {
+  const QuarantineReason reason{
+      .source = inbox_->path_of(source.path()),
+      .event = record.event,
+      .reason = record.reason,
+      .detail = "node " + node_ + ", " + std::to_string(source.identity.size) + " bytes",
+      .attempts = std::max(record.attempts, 1u),
+      .first_utc_ns = record.first_utc_ns,
+      .last_utc_ns = record.last_utc_ns};
+  std::shared_ptr<const Directory> folder;
+  Status status = open_folder(true, source.folder, &folder);
+  // A file that came under the name meanwhile is another one.
+  if (!status.ok() || folder->look(source.name).identity != source.identity) return;
+  bool sidecar =
+      is_container(source.name) && folder->look(sidecar_of(source.name)).kind == FileKind::kRegular;
+  std::string moved_to;
+  status = quarantine_->put(*folder, source.name, reason, &moved_to);
+  tell_trouble("quarantine", status.message);
+  if (!status.ok()) return;
+  quarantined_ = true;
+  if (sidecar)
+    log({.level = Level::kWarn,
+         .name = "policy_block",
+         .source = folder->path_of(sidecar_of(source.name)),
+         .target = join(quarantine_->path(), sidecar_of(moved_to)),
+         .status = "blocked",
+         .message = "disallowed_suffix:.sha256"});
+  log({.level = Level::kWarn,
+       .name = "quarantine",
+       .source = reason.source,
+       .target = join(quarantine_->path(), moved_to),
+       .status = "ok",
+       .message = reason.event + ": " + reason.reason});
+  retry_->forget(source.path());
 }
 
 }  // namespace paxect::link

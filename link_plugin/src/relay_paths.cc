@@ -31,6 +31,10 @@ bool is_sidecar(std::string_view name) {
   return ends_with(name, kSidecar) && is_container(name.substr(0, name.size() - kSidecar.size()));
 }
 
+bool is_manifest(std::string_view name) {
+  return name.starts_with("link_manifest") && name.ends_with(".json");
+}
+
 std::string_view suffix_of(std::string_view name) {
   auto dot = name.rfind('.');
   if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size()) return {};

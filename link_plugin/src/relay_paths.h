@@ -22,6 +22,9 @@ bool is_never_taken(std::string_view name);
 bool is_container(std::string_view name);
 bool is_sidecar(std::string_view name);
 
+// link_manifest*.json: a peer's manifest, or our own.
+bool is_manifest(std::string_view name);
+
 // From the last dot on, ".txt"; "" when there is none, or only at the end.
 std::string_view suffix_of(std::string_view name);
 

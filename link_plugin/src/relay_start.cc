@@ -11,7 +11,6 @@
 namespace paxect::link {
 namespace {
 
-constexpr std::size_t kPolicyLimit = std::size_t{1} << 20;
 constexpr std::size_t kLogTail = std::size_t{64} << 20;
 
 std::string host_name() {
@@ -34,12 +33,10 @@ paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string&
 paxect_plugin_status Relay::init() {
   std::string problem;
   if (!read_config(host_, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
-  for (const char* key : {"hmac_key", "core", "quarantine", "manifest", "max_attempts"})
-    if (host_.get(key, nullptr) != nullptr)
-      return fail(PAXECT_PLUGIN_CONFIG, std::string("this version has no '") + key + "' (" +
-                                            host_.describe(key) + "): leave it out");
   std::string text;
-  Status status = read_file(config_.policy, kPolicyLimit, &text);
+  FileIdentity identity;
+  Status status = read_file(config_.policy, kPolicyLimit, &text, &identity);
+  if (status.ok()) policy_identity_ = identity;
   policy_missing_ = status.fault == Fault::kGone;
   if (policy_missing_)
     text = default_policy_text(node_);
@@ -52,20 +49,22 @@ paxect_plugin_status Relay::init() {
 
 Status Relay::load_or_write_policy() {
   if (!policy_missing_) return Status::success();
-  return replace_file(config_.policy, default_policy_text(node_));
+  Status status = replace_file(config_.policy, default_policy_text(node_));
+  FileIdentity identity;
+  if (identity_of(config_.policy, &identity)) policy_identity_ = identity;
+  return status;
 }
 
 Status Relay::prepare_start(paxect_plugin_status* failure) {
   *failure = PAXECT_PLUGIN_CONFIG;
-  for (const std::string& directory : {config_.inbox, config_.outbox, directory_name(config_.lock),
-                                       directory_name(config_.log), directory_name(config_.policy)})
+  for (const std::string& directory :
+       {config_.inbox, config_.outbox, directory_name(config_.lock), directory_name(config_.log),
+        directory_name(config_.policy), directory_name(config_.manifest)})
     if (Status status = make_directories(directory); !status.ok()) return status;
-  Directory inbox;
-  Directory outbox;
-  if (Status status = Directory::open(config_.inbox, &inbox); !status.ok()) return status;
-  if (Status status = Directory::open(config_.outbox, &outbox); !status.ok()) return status;
-  inbox_ = std::make_shared<Directory>(std::move(inbox));
-  outbox_ = std::make_shared<Directory>(std::move(outbox));
+  if (Status status = inbox_place_.open(config_.inbox); !status.ok()) return status;
+  if (Status status = outbox_place_.open(config_.outbox); !status.ok()) return status;
+  inbox_ = inbox_place_.directory();
+  outbox_ = outbox_place_.directory();
   std::string stale;
   Status status = lock_.acquire(config_.lock, &stale);
   if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;
@@ -87,6 +86,8 @@ paxect_plugin_status Relay::start() {
   if (!status.ok()) return fail(failure, status.message);
   intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
+  quarantine_.emplace(config_.quarantine);
+  if (!host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
   log({.name = "startup",
        .source = config_.inbox,
        .target = config_.outbox,
@@ -95,6 +96,11 @@ paxect_plugin_status Relay::start() {
                   " pid=" + std::to_string(getpid())});
   for (const std::string& warning : policy_warnings_)
     log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
+  if (policy_.require_sig && !config_.hmac_key)
+    log({.level = Level::kWarn,
+         .name = "policy_warning",
+         .source = config_.policy,
+         .message = "require_sig is true but there is no hmac_key: every peer is rejected"});
   status = audit_.flush(host_.realtime_ns());
   if (!status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
   started_ = true;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "digest.h"
+#include "external_core.h"
 #include "relay_paths.h"
 
 namespace paxect::link {
@@ -82,6 +83,56 @@ Status run_codec(int source, Transfer* transfer, Codec* codec) {
   return status.ok() ? copy(source, *transfer, &transfer->product) : status;
 }
 
+// Size and hexadecimal SHA-256 of all that a descriptor holds.
+Status measure(int fd, const std::string& path, std::uint64_t* size, std::string* digest) {
+  Sha256 sha;
+  std::vector<char> buffer(std::size_t{1} << 18);
+  for (*size = 0;;) {
+    ssize_t got = pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(*size));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read", path, errno);
+    if (got == 0) break;
+    *size += static_cast<std::uint64_t>(got);
+    sha.update(buffer.data(), static_cast<std::size_t>(got));
+  }
+  *digest = hex(sha.finish());
+  return Status::success();
+}
+
+// By another program, which writes to the name of our temporary file and may well put a new file there. What
+// it made is measured here, and held against the footer.
+Status run_external(int source, Transfer* transfer, const Codec::Stop& stop,
+                    const std::vector<std::string>& core_command) {
+  Product& product = transfer->product;
+  Codec::Result& result = transfer->result;
+  bool encode = transfer->route == Route::kEncode;
+  const char* event = encode ? "encode_error" : "decode_error";
+  const std::string temporary = product.directory->path_of(product.temporary);
+  Status status =
+      measure(source, transfer->source_path(), encode ? &result.data_size : &result.container_size,
+              encode ? &result.data_digest : &result.container_digest);
+  if (!status.ok()) return status;
+  status = run_external_core(core_command, encode ? "encode" : "decode", transfer->source_path(), temporary,
+                             event, stop);
+  if (!status.ok()) return status;
+  FileIdentity identity;
+  if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
+    return Status::failure(Fault::kRefused, event, "core '" + core_command[0] + "' left no output");
+  status = measure(product.fd.get(), temporary, encode ? &result.container_size : &result.data_size,
+                   encode ? &result.container_digest : &result.data_digest);
+  if (!status.ok()) return status;
+  product.size = identity.size;
+  if (!encode && product.size > transfer->most)
+    return Status::failure(Fault::kBlocked, "policy_block",
+                           "file_too_large:" + std::to_string(product.size) + "B");
+  Codec::Promise promise;
+  status = Codec::read_promise(encode ? product.fd.get() : source, temporary, &promise);
+  if (status.ok() && (promise.digest != result.data_digest || promise.size != result.data_size))
+    status = Status::failure(Fault::kRefused, event,
+                             "core '" + core_command[0] + "' made other data than the footer says");
+  return status;
+}
+
 Status write_sidecar(Transfer* transfer) {
   const std::string text = transfer->result.container_digest + "\n";
   transfer->sidecar.digest = sha256_hex(text);
@@ -90,7 +141,7 @@ Status write_sidecar(Transfer* transfer) {
   return status.ok() ? flush_product(&transfer->sidecar) : status;
 }
 
-Status work(Transfer* transfer, Codec* codec) {
+Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
   UniqueFd source;
   FileIdentity identity;
   Status status = transfer->source_directory->open_source(transfer->source.name, &source, &identity);
@@ -101,7 +152,9 @@ Status work(Transfer* transfer, Codec* codec) {
       transfer->source_directory->look(sidecar_of(transfer->source.name)).kind != FileKind::kMissing;
 
   if (status = begin_product(&transfer->product); !status.ok()) return status;
-  status = run_codec(source.get(), transfer, codec);
+  bool builtin = core_command.empty() || transfer->route == Route::kForward;
+  status = builtin ? run_codec(source.get(), transfer, codec)
+                   : run_external(source.get(), transfer, codec->stop(), core_command);
   // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
   if (status.ok() || status.fault == Fault::kIntegrity)
     if (Status same = check_unchanged(*transfer); !same.ok()) return same;
@@ -118,7 +171,9 @@ Status work(Transfer* transfer, Codec* codec) {
 
 }  // namespace
 
-void work_on(Transfer* transfer, Codec* codec) { transfer->status = work(transfer, codec); }
+void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
+  transfer->status = work(transfer, codec, core_command);
+}
 
 Status check_unchanged(const Transfer& transfer) {
   FileLook look = transfer.source_directory->look(transfer.source.name);

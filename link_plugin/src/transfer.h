@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "codec.h"
 #include "delivery.h"
@@ -38,9 +39,10 @@ struct Transfer {
   bool makes_container() const { return route != Route::kDecode; }
 };
 
-// Reads the source, writes and flushes the product; the outcome is in transfer->status. After a failure
-// temporary files may remain, for abandon(). Touches nothing but the transfer and the codec.
-void work_on(Transfer* transfer, Codec* codec);
+// Reads the source with this core command (the built-in core when it is empty), writes and flushes the
+// product; the outcome is in transfer->status. After a failure temporary files may remain, for abandon().
+// Touches nothing but the transfer and the codec.
+void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command);
 
 // Whether the source is still the file that was read.
 Status check_unchanged(const Transfer& transfer);

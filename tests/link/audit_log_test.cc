@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "printable.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

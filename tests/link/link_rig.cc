@@ -51,6 +51,12 @@ LinkRig::LinkRig() {
   std::filesystem::create_directories(inbox());
 }
 
+void LinkRig::put_unclosed(const std::string& name, const std::string& contents) {
+  writers_.emplace_back(inbox(name), std::ios::binary | std::ios::trunc);
+  writers_.back() << contents << std::flush;
+  REQUIRE(writers_.back().good());
+}
+
 void LinkRig::write_policy(const std::string& keys) {
   write_file(policy(), "{\"trusted_nodes\": [\"" + node() +
                            "\"], \"allowed_suffixes\": [\".txt\", \".csv\", \".bin\", \".freq\"]" +
@@ -69,12 +75,13 @@ void LinkRig::start() {
 }
 
 void LinkRig::settle(std::uint64_t patience_ns) {
+  std::uint64_t end = host.monotonic_ns() + patience_ns;
   for (int i = 0; i < 10000; ++i) {
     REQUIRE(link->step() == PAXECT_PLUGIN_OK);
     if (link->last().state == PAXECT_STEP_DONE) return;
     if (link->last().state == PAXECT_STEP_AGAIN) continue;
     std::uint64_t wake = link->last().wake_at_ns;
-    if (wake == UINT64_MAX || wake > host.monotonic_ns() + patience_ns) return;
+    if (wake > end) return;
     if (wake > host.monotonic_ns()) host.advance_ns(wake - host.monotonic_ns());
   }
   FAIL("the relay never came to rest");

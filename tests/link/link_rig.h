@@ -1,6 +1,7 @@
 // A relay in a directory of its own, driven by hand through a fake host.
 #pragma once
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,13 +36,15 @@ class LinkRig {
   std::string lock() const { return directory / "lock"; }
 
   void put(const std::string& name, const std::string& contents) { write_file(inbox(name), contents); }
+  // The same by a writer that does not close the file: nothing says that it is complete.
+  void put_unclosed(const std::string& name, const std::string& contents);
   // Writes a policy with these further keys, such as "\"auto_delete\": false".
   void write_policy(const std::string& keys);
 
   // A fresh instance, initialised and started; both must succeed.
   void start();
   void stop() { link.reset(); }
-  // Steps until nothing is ready any more, moving the clock on over waits of less than `patience_ns`.
+  // Steps until nothing is ready any more, moving the clock on over waits, in all by at most `patience_ns`.
   void settle(std::uint64_t patience_ns = 1'000'000'000);
   // One whole run with --once; what it ended with.
   int run_once();
@@ -51,6 +54,9 @@ class LinkRig {
   // Names in the inbox without the hidden ones.
   std::vector<std::string> waiting() const;
   std::vector<std::string> delivered() const { return list(outbox()); }
+
+ private:
+  std::vector<std::ofstream> writers_;
 };
 
 }  // namespace paxect::test

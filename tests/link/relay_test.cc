@@ -114,7 +114,7 @@ TEST_CASE("A file is taken only after two equal looks the settle time apart") {
   rig.host.advance_ns(499'000'000);
   REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
   CHECK(rig.delivered().empty());
-  rig.put("slow.txt", "first and second");
+  rig.put_unclosed("slow.txt", "first and second");
   rig.host.advance_ns(1'000'000);
   REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
   CHECK(rig.delivered().empty());

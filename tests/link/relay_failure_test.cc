@@ -1,0 +1,226 @@
+// What the relay does when something is wrong: quarantine, retries, policy changes, peers, directories.
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "digest.h"
+#include "link/link_rig.h"
+#include "support/process.h"
+
+namespace paxect::test {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string container_of(const std::string& data) {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  rig.put("x.txt", data);
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  return read_file(rig.outbox("x.freq"));
+}
+
+TEST_CASE("A damaged container goes to quarantine at once, with its reason") {
+  LinkRig rig;
+  std::string container = container_of(text(20'000));
+  container[200] = static_cast<char>(container[200] ^ 1);
+  rig.put("bad.freq", container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting().empty());
+  CHECK(list(rig.inbox(".quarantine")) == Names{"bad.freq", "bad.freq.reason.json"});
+  CHECK(read_file(rig.inbox(".quarantine/bad.freq")) == container);
+  std::string reason = read_file(rig.inbox(".quarantine/bad.freq.reason.json"));
+  for (const char* part : {"\"event\": \"decode_error\"", "\"reason\"", "\"detail\"", "\"attempts\": 1",
+                           "\"first_utc\"", "\"last_utc\""})
+    CHECK(reason.find(part) != std::string::npos);
+  // Another one of the same name does not replace it.
+  rig.put("bad.freq", "not even a container");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(list(rig.inbox(".quarantine")).size() == 4);
+  CHECK(rig.events("quarantine").size() == 2);
+}
+
+TEST_CASE("A mismatch takes container and sidecar to quarantine with one event each") {
+  LinkRig rig;
+  rig.put("ok.txt", "fine");
+  rig.put("bad.freq", "junk");
+  rig.put("bad.freq.sha256", std::string(64, '0'));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.delivered() == Names{"ok"});
+  CHECK(rig.events("checksum_mismatch").size() == 1);
+  auto blocks = rig.events("policy_block");
+  REQUIRE(blocks.size() == 1);
+  CHECK(blocks[0].message == "disallowed_suffix:.sha256");
+  CHECK(rig.host.logged("checksum_mismatch bad.freq sidecar sha256 mismatch"));
+  CHECK(rig.host.logged("policy_block bad.freq.sha256 disallowed_suffix:.sha256"));
+  CHECK(rig.waiting().empty());
+  CHECK(list(rig.inbox(".quarantine")) == Names{"bad.freq", "bad.freq.reason.json", "bad.freq.sha256"});
+}
+
+TEST_CASE("A sidecar without a container waits a while, then is blocked where it is") {
+  LinkRig rig;
+  std::string container = container_of("late");
+  rig.put("a.freq.sha256", link::sha256_hex(container) + "\n");
+  rig.start();
+  rig.settle();
+  CHECK(rig.events("policy_block").empty());
+  rig.settle(20'000'000'000);
+  CHECK(rig.events("policy_block").size() == 1);
+  rig.put("a.freq", container);
+  rig.settle(20'000'000'000);
+  CHECK(read_file(rig.outbox("a")) == "late");
+  CHECK(rig.waiting().empty());
+}
+
+TEST_CASE("A container waits for its sidecar to be complete") {
+  LinkRig rig;
+  std::string container = container_of("slow sidecar");
+  rig.put("a.freq", container);
+  rig.start();
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  rig.host.advance_ns(400'000'000);
+  rig.put_unclosed("a.freq.sha256", "0123");
+  rig.host.advance_ns(100'000'000);
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  CHECK(rig.delivered().empty());
+  rig.put("a.freq.sha256", link::sha256_hex(container) + "\n");
+  rig.settle();
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.events("checksum_mismatch").empty());
+}
+
+TEST_CASE("A core that fails is tried again and again, then the file goes to quarantine") {
+  LinkRig rig;
+  rig.host.set("core", "sh -c 'echo no way >&2; exit 3' core");
+  rig.host.set("max_attempts", "3");
+  rig.put("a.txt", "a");
+  rig.start();
+  rig.settle();
+  CHECK(rig.events("encode_error").size() == 1);
+  CHECK(rig.events("encode_error")[0].message.find("no way") != std::string::npos);
+  CHECK(rig.waiting() == Names{"a.txt"});
+  rig.settle(20'000'000'000);
+  CHECK(rig.waiting().empty());
+  CHECK(rig.events("quarantine").size() == 1);
+  CHECK(read_file(rig.inbox(".quarantine/a.txt.reason.json")).find("\"attempts\": 3") != std::string::npos);
+}
+
+TEST_CASE("An external core makes what the built-in one makes") {
+  LinkRig builtin;
+  LinkRig external;
+  external.host.set("core", PAXECT_TEST_BIN "/paxect-core");
+  std::string data = text(2'000'000);
+  for (LinkRig* rig : {&builtin, &external}) {
+    rig->host.set("mode", "send");
+    rig->put("a.txt", data);
+    CHECK(rig->run_once() == PAXECT_PLUGIN_OK);
+  }
+  CHECK(read_file(builtin.outbox("a.freq")) == read_file(external.outbox("a.freq")));
+  LinkRig relay;
+  relay.host.set("core", PAXECT_TEST_BIN "/paxect-core");
+  relay.put("b c.txt", data);
+  CHECK(relay.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(relay.outbox("b c")) == data);
+}
+
+TEST_CASE("A core that cannot be run is our trouble, not the file's") {
+  LinkRig rig;
+  rig.host.set("core", "/does/not/exist");
+  rig.put("a.txt", "a");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.events("deferred").size() == 1);
+  CHECK(rig.waiting() == Names{"a.txt"});
+}
+
+TEST_CASE("quarantine_on_policy_block moves what is blocked") {
+  LinkRig rig;
+  rig.write_policy("\"quarantine_on_policy_block\": true");
+  rig.put("a.exe", "MZ");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting().empty());
+  CHECK(list(rig.inbox(".quarantine")) == Names{"a.exe", "a.exe.reason.json"});
+}
+
+TEST_CASE("A policy is read again when it changes, and a broken one changes nothing") {
+  LinkRig rig;
+  rig.write_policy("");
+  rig.put("a.exe", "MZ");
+  rig.start();
+  rig.settle();
+  CHECK(rig.events("policy_block").size() == 1);
+  write_file(rig.policy(), "{ broken");
+  rig.settle(3'000'000'000);
+  CHECK(rig.events("policy_error").size() == 1);
+  CHECK(rig.delivered().empty());
+  std::string policy = "{\"allowed_suffixes\": [\"exe\", \"freq\"], \"trusted_nodes\": [\"";
+  std::array<char, 256> node{};
+  gethostname(node.data(), node.size() - 1);
+  write_file(rig.policy(), policy + node.data() + "\"]}");
+  rig.settle(3'000'000'000);
+  CHECK(rig.events("policy_reload").size() == 1);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("Peers shake hands or are rejected") {
+  LinkRig rig;
+  rig.write_policy("\"require_sig\": true");
+  rig.host.set("hmac_key", "supersecret-demo-hmac-key");
+  rig.host.set("manifest", rig.directory / "link_manifest.json");
+  const std::string vectors = PAXECT_TEST_VECTORS "/manifests/link_manifest_";
+  for (const char* peer : {"plain", "tampered", "not_json"})
+    write_file(rig.directory / ("link_manifest_" + std::string(peer) + ".json"),
+               read_file(vectors + peer + ".json"));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  REQUIRE(rig.events("handshake").size() == 1);
+  CHECK(rig.events("handshake")[0].message == "peer=node2");
+  REQUIRE(rig.events("handshake_reject").size() == 1);
+  CHECK(rig.events("handshake_reject")[0].message == "bad_sig");
+  CHECK(rig.events("handshake_parse_error").size() == 1);
+  CHECK(read_file(rig.directory / "link_manifest.json").find("\"hmac_sha256\": \"") != std::string::npos);
+}
+
+TEST_CASE("An outbox that goes away is waited for") {
+  LinkRig rig;
+  rig.start();
+  rig.settle();
+  std::filesystem::rename(rig.outbox(), rig.directory / "elsewhere");
+  rig.put("a.txt", "a");
+  rig.settle(20'000'000'000);
+  CHECK(rig.waiting() == Names{"a.txt"});
+  CHECK_FALSE(rig.events("deferred").empty());
+  std::filesystem::create_directory(rig.outbox());
+  rig.settle(20'000'000'000);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(list(rig.directory / "elsewhere").empty());
+}
+
+TEST_CASE("An outbox swapped for a symbolic link gets nothing") {
+  LinkRig rig;
+  rig.start();
+  rig.settle();
+  std::filesystem::rename(rig.outbox(), rig.directory / "elsewhere");
+  std::filesystem::create_directory(rig.directory / "trap");
+  std::filesystem::create_directory_symlink("trap", rig.directory / "outbox");
+  rig.put("a.txt", "a");
+  rig.settle(20'000'000'000);
+  CHECK(list(rig.directory / "trap").empty());
+  CHECK(rig.waiting() == Names{"a.txt"});
+}
+
+TEST_CASE("A file renamed into the inbox is relayed without waiting for it to settle") {
+  LinkRig rig;
+  rig.start();
+  rig.settle();
+  REQUIRE(rig.link->last().watch_count == 1);
+  std::uint64_t before = rig.host.monotonic_ns();
+  write_file(rig.directory / "made.txt", "whole");
+  std::filesystem::rename(rig.directory / "made.txt", rig.inbox("made.txt"));
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  CHECK(rig.host.monotonic_ns() == before);
+  CHECK(rig.delivered() == Names{"made"});
+}
+
+}  // namespace
+}  // namespace paxect::test
