@@ -21,12 +21,13 @@ void RangeReader::Worker::operator()(Job& job) noexcept {
 
 Status RangeReader::Worker::work(Job& job) {
   const FrameRecord& frame = job.frame;
-  if (!job.payload.reserve(frame.header.clen) || !job.output.reserve(frame.header.ulen))
-    return {PAXECT_ERROR_MEMORY, frame.offset, frame.number,
-            "out of memory for a frame of " + std::to_string(frame.header.ulen) + " bytes"};
+  Status memory{PAXECT_ERROR_MEMORY, frame.offset, frame.number,
+                "out of memory for a frame of " + std::to_string(frame.header.ulen) + " bytes"};
+  if (!job.payload.reserve(frame.header.clen)) return memory;
   Status status = read_at(job.container->fd, frame.payload_offset(), job.payload.data(), frame.header.clen,
                           job.container->name);
   if (status.ok()) status = check_payload(frame.header, job.payload.data());
+  if (status.ok() && !job.output.reserve(frame.header.ulen)) return memory;  // which the payload backs now
   if (status.ok()) status = decompressor.decompress(frame.header, job.payload.data(), job.output.data());
   bool payload = status.code == PAXECT_ERROR_PAYLOAD || status.code == PAXECT_ERROR_DECOMPRESS;
   status.offset = payload ? frame.payload_offset() : frame.offset;

@@ -45,6 +45,31 @@ TEST_CASE("a reused context gives the bytes of a fresh one") {
   CHECK(again == std::string(reinterpret_cast<char*>(out.data()), size));
 }
 
+TEST_CASE("a frame that does not give its data back is not proven, whatever is wrong with it") {
+  std::string data = test::text(1000);
+  Allocator allocator;
+  FrameCompressor compressor;
+  Buffer out(allocator);
+  std::size_t size = 0;
+  REQUIRE(compressor.compress(view(data), 0, 5, out, size).ok());
+  const std::string frame(reinterpret_cast<char*>(out.data()), size);
+  FrameProver prover(allocator);
+  CHECK(prover.prove(view(frame), view(data)).ok());
+  for (std::size_t at = 2; at < frame.size(); at += 3) {  // the channel is none of its business
+    std::string damaged = frame;
+    damaged[at] ^= 0x10;
+    Status status = prover.prove(view(damaged), view(data));
+    INFO("byte " << at << ": " << status.message);
+    CHECK(status.code == PAXECT_ERROR_INTERNAL);
+    CHECK(status.message.find("frame does not give its data back (") == 0);
+  }
+  std::string other = data;
+  other[500] ^= 1;
+  CHECK(prover.prove(view(frame), view(other)).message.find("other bytes came back") != std::string::npos);
+  CHECK(prover.prove(view(frame), view(data.substr(1))).code == PAXECT_ERROR_INTERNAL);
+  CHECK(prover.prove(view(frame), view(data)).ok());
+}
+
 TEST_CASE("a payload of two zstd frames, of none, or of an unknown size is refused") {
   std::string data = test::text(1000);
   std::string frame(ZSTD_compressBound(data.size()), '\0');

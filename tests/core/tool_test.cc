@@ -5,21 +5,12 @@
 
 #include "codec.h"
 #include "support/files.h"
-#include "support/process.h"
 #include "support/temp_dir.h"
+#include "tool.h"
 #include "vectors.h"
 
 namespace paxect::test {
 namespace {
-
-const std::string kTool = PAXECT_TEST_BIN "/paxect-core";
-
-Result tool(std::vector<std::string> arguments, const std::string& input = {}) {
-  arguments.insert(arguments.begin(), kTool);
-  return run({.argv = arguments, .input = input});
-}
-
-bool one_line(const std::string& text) { return !text.empty() && text.find('\n') == text.size() - 1; }
 
 TEST_CASE("every form of the flags works, and standard input and output too") {
   TempDir dir;
@@ -147,18 +138,31 @@ TEST_CASE("a reader that goes away is a write error, not a death by SIGPIPE") {
 }
 
 TEST_CASE("SIGINT in the middle leaves no output and ends by the signal") {
+  bool no_tmpfile = GENERATE(false, true);
   TempDir dir;
   REQUIRE(run({.argv = {"mkfifo", dir / "in"}}).status == 0);
-  Background encoder({.argv = {kTool, "encode", "-i", dir / "in", "-o", dir / "out"}});
+  Background encoder(
+      {.argv = {kTool, "encode", "-i", dir / "in", "-o", dir / "out"}, .no_tmpfile = no_tmpfile});
   Background feeder({.argv = {"sh", "-c", "exec cat /dev/zero > \"$0\"", dir / "in"}});
   std::string io = "/proc/" + std::to_string(encoder.pid()) + "/io";
   REQUIRE(eventually([&] {  // it has written: it is in the middle
     std::string counters = read_file(io);
     return std::stoll(counters.substr(counters.find("wchar: ") + 7)) > 1000;
   }));
+  CHECK(list(dir.path()).size() == (no_tmpfile ? 2 : 1));  // a hidden file beside the target, or none at all
   encoder.signal(SIGINT);
   CHECK(encoder.wait().status == 128 + SIGINT);
   CHECK(list(dir.path()) == std::vector<std::string>{"in"});
+}
+
+TEST_CASE("a file system without O_TMPFILE gets the same file") {
+  TempDir dir;
+  std::string data = text(50'000);
+  write_file(dir / "in", data);
+  Result result = run({.argv = {kTool, "encode", "-i", dir / "in", "-o", dir / "out"}, .no_tmpfile = true});
+  CHECK(result.status == 0);
+  CHECK(read_file(dir / "out") == encode(data));
+  CHECK(list(dir.path()) == std::vector<std::string>{"in", "out"});
 }
 
 }  // namespace

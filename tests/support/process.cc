@@ -1,7 +1,11 @@
 #include "support/process.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +13,8 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <string_view>
 #include <thread>
@@ -46,6 +52,24 @@ std::array<int, 2> make_pipe() {
   return ends;
 }
 
+// Makes open with O_TMPFILE fail from now on, here and in all descendants.
+void forbid_tmpfile() {
+  constexpr unsigned kTmpfileBit = O_TMPFILE & ~O_DIRECTORY;
+  constexpr unsigned kFlags = offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t);  // low half
+  std::array<sock_filter, 6> rules{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_openat, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kFlags),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kTmpfileBit, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  sock_fprog program{rules.size(), rules.data()};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    _exit(125);
+}
+
 pid_t start(const Command& command, int in, int out, int err) {
   std::vector<std::string> arguments = command.argv;
   std::vector<std::string> variables = merged_environment(command.environment);
@@ -56,11 +80,12 @@ pid_t start(const Command& command, int in, int out, int err) {
   if (pid != 0) return pid;
   dup2(in, 0);
   dup2(out, 1);
-  dup2(err, 2);
+  dup2(command.error_fd >= 0 ? command.error_fd : err, 2);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
+  if (command.no_tmpfile) forbid_tmpfile();
   if (!command.directory.empty() && chdir(command.directory.c_str()) != 0) _exit(126);
   environ = envp.data();
   execvp(argv[0], argv.data());

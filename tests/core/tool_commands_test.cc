@@ -1,0 +1,345 @@
+// The commands that look into containers: test, info, check, decode --range; and summaries as JSON.
+#include <rapidjson/document.h>
+
+#include <catch2/catch.hpp>
+
+#include "codec.h"
+#include "support/files.h"
+#include "support/temp_dir.h"
+#include "tool.h"
+#include "vectors.h"
+
+namespace paxect::test {
+namespace {
+
+rapidjson::Document json(const std::string& text) {
+  INFO(text);
+  CHECK(one_line(text));
+  rapidjson::Document document;
+  document.Parse(text.c_str());
+  REQUIRE_FALSE(document.HasParseError());
+  REQUIRE(document.IsObject());
+  return document;
+}
+
+std::string vector_path(const std::string& name) { return PAXECT_TEST_VECTORS "/" + name + ".freq"; }
+
+// "0123456789" in frames of 4 bytes; incompressible, so the sizes below do not depend on libzstd's taste.
+std::string small_container() { return encode("0123456789", {{PAXECT_PARAM_FRAME_SIZE, 4}}); }
+
+TEST_CASE("test gives every vector its exit status, one line on failure and none on success") {
+  for (const Vector& vector : load_vectors()) {
+    INFO(vector.name);
+    Result result = tool({"test", vector_path(vector.name)});
+    CHECK(result.status == vector.exit);
+    CHECK(result.output.empty());
+    CHECK(result.error.empty() == (vector.exit == 0));
+    if (vector.exit != 0) CHECK(one_line(result.error));
+  }
+}
+
+TEST_CASE("test goes on after a bad file, and its exit status is the worst") {
+  TempDir dir;
+  write_file(dir / "good", small_container());
+  write_file(dir / "bad", "no container");
+  std::string wrong = small_container();
+  wrong.back() ^= 1;
+  write_file(dir / "wrong", wrong);
+  CHECK(tool({"test", dir / "good", dir / "good"}).status == 0);
+  CHECK(tool({"test", dir / "good", dir / "wrong"}).status == 2);
+  CHECK(tool({"test", dir / "wrong", dir / "none", dir / "good"}).status == 3);
+  Result result = tool({"test", dir / "bad", dir / "none", dir / "good", dir / "wrong"});
+  CHECK(result.status == 4);
+  CHECK(result.error.find("bad: not a .freq container") != std::string::npos);
+  CHECK(result.error.find("none: cannot open") != std::string::npos);
+  CHECK(result.error.find("wrong: SHA-256") != std::string::npos);
+  CHECK(std::count(result.error.begin(), result.error.end(), '\n') == 3);
+  CHECK(tool({"test", "-"}, small_container()).status == 0);
+  CHECK(tool({"test", "-"}, wrong).error.find("standard input: SHA-256") != std::string::npos);
+}
+
+TEST_CASE("info shows header, footer and ratio") {
+  TempDir dir;
+  std::string container = encode("0123456789", {{PAXECT_PARAM_FRAME_SIZE, 4},
+                                                {PAXECT_PARAM_LEVEL, -3},
+                                                {PAXECT_PARAM_CHANNELS, 2},
+                                                {PAXECT_PARAM_MAPPING, 1},
+                                                {PAXECT_PARAM_VERIFY, 1}});
+  write_file(dir / "a.freq", container);
+  Result result = run({.argv = {kTool, "info", "a.freq"}, .directory = dir.path()});
+  CHECK(result.status == 0);
+  CHECK(result.error.empty());
+  CHECK(result.output ==
+        "file            a.freq\n"
+        "container size  147\n"
+        "data size       10\n"
+        "ratio           14.700\n"
+        "frames          3\n"
+        "frame size      4\n"
+        "level           -3\n"
+        "channels        2\n"
+        "mapping         u16\n"
+        "flags           verify multichannel\n"
+        "sha256          84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882\n");
+  CHECK(tool({"info", vector_path("empty")}).output.find("ratio           -\n") != std::string::npos);
+}
+
+TEST_CASE("info lists the frames where they stand") {
+  TempDir dir;
+  write_file(dir / "a.freq", small_container());
+  std::string output = tool({"info", dir / "a.freq", "--frames"}).output;
+  CHECK(output.substr(output.find("\n\n") + 2) ==
+        "     frame           offset       clen      data offset       ulen channel  crc32\n"
+        "         0               24         13                0          4       0  a6669d7d\n"
+        "         1               51         13                4          4       0  4d0ca3eb\n"
+        "         2               78         11                8          2       0  0943260c\n");
+  std::string extended = tool({"info", vector_path("extension-frames"), "--frames"}).output;
+  CHECK(extended.find("  extension\n") != std::string::npos);
+}
+
+TEST_CASE("info as JSON holds all that there is") {
+  TempDir dir;
+  write_file(dir / "a.freq", small_container());
+  Result result = tool({"info", "--json", "--frames", dir / "a.freq"});
+  CHECK(result.status == 0);
+  rapidjson::Document info = json(result.output);
+  CHECK(info["command"].GetString() == std::string("info"));
+  CHECK(info["input"].GetString() == dir / "a.freq");
+  CHECK(info["version"].GetInt() == 42);
+  CHECK(info["level"].GetInt() == 5);
+  CHECK(info["frame_size"].GetInt() == 4);
+  CHECK(info["channels"].GetInt() == 1);
+  CHECK(info["mapping"].GetString() == std::string("virtual"));
+  CHECK_FALSE(info["verify"].GetBool());
+  CHECK_FALSE(info["multichannel"].GetBool());
+  CHECK(info["flags"].GetInt() == 0);
+  CHECK(info["container_size"].GetInt() == 147);
+  CHECK(info["total_size"].GetInt() == 10);
+  CHECK(info["total_frames"].GetInt() == 3);
+  CHECK(info["ratio"].GetDouble() == 14.7);
+  CHECK(info["sha256"].GetString() ==
+        std::string("84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"));
+  CHECK(info["exit_status"].GetInt() == 0);
+  CHECK_FALSE(info.HasMember("error"));
+  REQUIRE(info["frames"].Size() == 3);
+  const auto& frame = info["frames"][2];
+  CHECK(frame["number"].GetInt() == 2);
+  CHECK(frame["offset"].GetInt() == 78);
+  CHECK(frame["clen"].GetInt() == 11);
+  CHECK(frame["data_offset"].GetInt() == 8);
+  CHECK(frame["ulen"].GetInt() == 2);
+  CHECK(frame["channel"].GetInt() == 0);
+  CHECK(frame["crc32"].GetString() == std::string("0943260c"));
+  CHECK_FALSE(frame["extension"].GetBool());
+}
+
+TEST_CASE("info as JSON stays JSON when the walk fails half-way, for many frames too") {
+  TempDir dir;
+  std::string container = encode(text(40'000), {{PAXECT_PARAM_FRAME_SIZE, 10}});
+  container[container.size() - 44] ^= 1;
+  write_file(dir / "a.freq", container);
+  Result result = tool({"info", "--json", "--frames", dir / "a.freq"});
+  CHECK(result.status == 4);
+  CHECK(one_line(result.error));
+  rapidjson::Document info = json(result.output);
+  CHECK(info["frames"].Size() == 4000);
+  CHECK(info["exit_status"].GetInt() == 4);
+  CHECK(info["error"]["name"].GetString() == std::string("PAXECT_ERROR_COUNTS"));
+  CHECK(info["error"]["byte"].GetUint64() == container.size() - 44);
+  CHECK(info["error"]["frame"].GetInt() == 4000);
+}
+
+TEST_CASE("info of what is no container is its error") {
+  TempDir dir;
+  Result result = tool({"info", vector_path("bad-magic")});
+  CHECK(result.status == 4);
+  CHECK(result.output.empty());
+  CHECK(one_line(result.error));
+  CHECK(tool({"info", dir / "none"}).status == 3);
+  CHECK(tool({"info", "-"}, "a pipe").error ==
+        "paxect-core: standard input: is no regular file: its footer cannot be read on its own\n");
+  rapidjson::Document info = json(tool({"info", "--json", dir / "none"}).output);
+  CHECK(info["error"]["name"].GetString() == std::string("PAXECT_ERROR_OPEN"));
+}
+
+TEST_CASE("check says where a container and its original differ") {
+  TempDir dir;
+  write_file(dir / "a.freq", small_container());
+  auto check = [&](const std::string& original) {
+    write_file(dir / "original", original);
+    return run({.argv = {kTool, "check", "a.freq", "original"}, .directory = dir.path()});
+  };
+  Result same = check("0123456789");
+  CHECK(same.status == 0);
+  CHECK(same.output.empty());
+  CHECK(same.error.empty());
+
+  Result inside = check("0123x567y9");
+  CHECK(inside.status == 2);
+  CHECK(inside.output == "frame 1 differs: bytes 4 to 7\nframe 2 differs: bytes 8 to 9\n");
+  CHECK(inside.error == "paxect-core: a.freq: 2 of 3 frames differ from the original (byte 4, frame 1)\n");
+
+  Result shorter = check("0123");
+  CHECK(shorter.status == 2);
+  CHECK(shorter.output == "the original ends at byte 4, in frame 1: 6 bytes are missing\n");
+  CHECK(
+      shorter.error ==
+      "paxect-core: a.freq: 0 of 3 frames differ from the original, which lacks 6 bytes (byte 4, frame 1)\n");
+
+  Result longer = check("0123456789ab");
+  CHECK(longer.status == 2);
+  CHECK(longer.output == "the original goes on at byte 10, after the last frame: 2 bytes more\n");
+}
+
+TEST_CASE("check reads the original from a pipe too, and tells its other errors apart") {
+  TempDir dir;
+  write_file(dir / "a.freq", small_container());
+  CHECK(tool({"check", dir / "a.freq", "-"}, "0123456789").status == 0);
+  CHECK(tool({"check", dir / "a.freq", "-"}, "012345678x").status == 2);
+  Result quiet = tool({"check", "--quiet", dir / "a.freq", "-"}, "012345678x");
+  CHECK(quiet.status == 2);
+  CHECK(quiet.output.empty());
+  CHECK(one_line(quiet.error));
+  CHECK(tool({"check", dir / "a.freq", dir / "none"}).status == 3);
+  CHECK(tool({"check", dir / "none", dir / "a.freq"}).status == 3);
+  CHECK(tool({"check", vector_path("footer-cut"), dir / "a.freq"}).status == 4);
+}
+
+TEST_CASE("check as JSON") {
+  TempDir dir;
+  write_file(dir / "a.freq", small_container());
+  Result result = tool({"check", "--json", dir / "a.freq", "-"}, "0x23456789ab");
+  CHECK(result.status == 2);
+  rapidjson::Document check = json(result.output);
+  CHECK(check["exit_status"].GetInt() == 2);
+  CHECK(check["error"]["name"].GetString() == std::string("PAXECT_ERROR_DIFFERENT"));
+  REQUIRE(check["differences"].Size() == 2);
+  CHECK(check["differences"][0]["kind"].GetString() == std::string("data"));
+  CHECK(check["differences"][0]["frame"].GetInt() == 0);
+  CHECK(check["differences"][0]["offset"].GetInt() == 0);
+  CHECK(check["differences"][0]["length"].GetInt() == 4);
+  CHECK(check["differences"][1]["kind"].GetString() == std::string("extra"));
+  CHECK(json(tool({"check", "--json", dir / "a.freq", "-"}, "0123456789").output)["differences"].Empty());
+}
+
+TEST_CASE("a range of the data, to a file and to standard output") {
+  TempDir dir;
+  std::string data = text(50'000);
+  std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+  write_file(dir / "a.freq", container);
+  auto range = [&](const std::string& text) {
+    return tool({"decode", "-i", dir / "a.freq", "--range", text}).output;
+  };
+  CHECK(range("0:1") == data.substr(0, 1));
+  CHECK(range("12345:6789") == data.substr(12'345, 6789));
+  CHECK(range("49999:1") == data.substr(49'999));
+  CHECK(range("40000:") == data.substr(40'000));
+  CHECK(range("50000:").empty());
+  CHECK(tool({"decode", "-i", dir / "a.freq", "-o", dir / "out", "--range", "999:2"}).status == 0);
+  CHECK(read_file(dir / "out") == data.substr(999, 2));
+  Result redirected =
+      run({.argv = {"sh", "-c", "exec \"$0\" decode --range 10:20 < \"$1\"", kTool, dir / "a.freq"}});
+  CHECK(redirected.output == data.substr(10, 20));
+
+  CHECK(tool({"decode", "-i", dir / "a.freq", "--range", "40000:10001"}).status == 64);
+  CHECK(tool({"decode", "--range", "0:1"}, container).status == 3);  // a pipe
+  for (const char* wrong : {"", ":", "5", "-1:5", "1:-5", "1:2:3", "a:b", "1 :2", ":5"}) {
+    INFO(wrong);
+    Result result = tool({"decode", "-i", dir / "a.freq", "--range", wrong});
+    CHECK(result.status == 64);
+    CHECK(one_line(result.error));
+  }
+}
+
+TEST_CASE("paranoid encoding gives the same container") {
+  std::string data = text(300'000);
+  Result result = tool({"encode", "--paranoid", "--frame", "10000"}, data);
+  CHECK(result.status == 0);
+  CHECK(result.output == encode(data, {{PAXECT_PARAM_FRAME_SIZE, 10'000}}));
+}
+
+TEST_CASE("summaries go where the data does not") {
+  TempDir dir;
+  write_file(dir / "in", "0123456789");
+  Result to_file = tool({"encode", "--json", "--frame", "4", "-i", dir / "in", "-o", dir / "out"});
+  CHECK(to_file.error.empty());
+  rapidjson::Document encoded = json(to_file.output);
+  CHECK(encoded["command"].GetString() == std::string("encode"));
+  CHECK(encoded["input"].GetString() == dir / "in");
+  CHECK(encoded["output"].GetString() == dir / "out");
+  CHECK(encoded["exit_status"].GetInt() == 0);
+  CHECK(encoded["container_size"].GetInt() == 147);
+  CHECK(encoded["total_size"].GetInt() == 10);
+  CHECK(encoded["total_frames"].GetInt() == 3);
+  CHECK(encoded["seconds"].GetDouble() >= 0);
+
+  Result to_pipe = tool({"decode", "--json", "-i", dir / "out"});
+  CHECK(to_pipe.output == "0123456789");
+  rapidjson::Document decoded = json(to_pipe.error);
+  CHECK(decoded["sha256"] == encoded["sha256"]);
+  CHECK(decoded["total_size"].GetInt() == 10);
+
+  Result range = tool({"decode", "--json", "-i", dir / "out", "-o", dir / "part", "--range", "3:"});
+  CHECK(json(range.output)["offset"].GetInt() == 3);
+  CHECK(json(range.output)["length"].GetInt() == 7);
+}
+
+TEST_CASE("a failure has a summary too, for each file that is tested") {
+  TempDir dir;
+  write_file(dir / "good", small_container());
+  Result result = tool({"test", "--json", vector_path("crc-flip"), dir / "good"});
+  CHECK(result.status == 4);
+  CHECK(one_line(result.error));
+  std::size_t line = result.output.find('\n') + 1;
+  rapidjson::Document bad = json(result.output.substr(0, line));
+  CHECK(bad["exit_status"].GetInt() == 4);
+  CHECK(bad["error"]["name"].GetString() == std::string("PAXECT_ERROR_CRC"));
+  CHECK(bad["error"]["message"].GetString() ==
+        std::string("CRC-32 of the frame differs: its data is damaged"));
+  CHECK_FALSE(bad.HasMember("total_size"));
+  CHECK(json(result.output.substr(line))["total_size"].GetInt() == 10);
+}
+
+TEST_CASE("a name that is no UTF-8 makes JSON all the same") {
+  TempDir dir;
+  std::string name = dir / "caf\xe9-\xc3\xa9\xf0\x9f";
+  rapidjson::Document info = json(tool({"info", "--json", name}).output);
+  CHECK(info["input"].GetString() == dir / "caf\xef\xbf\xbd-\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+TEST_CASE("wrong use of the commands is status 64 and one line") {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"test"},
+                                                    {"info"},
+                                                    {"info", "a", "b"},
+                                                    {"check", "a"},
+                                                    {"check", "a", "b", "c"},
+                                                    {"test", "--progress", "--quiet", "a"},
+                                                    {"decode", "--progress", "--no-progress"},
+                                                    {"test", "--level", "3", "a"},
+                                                    {"test", "--max-frame", "0", "a"}}) {
+    Result result = tool(arguments);
+    CHECK(result.status == 64);
+    CHECK(one_line(result.error));
+    CHECK(result.output.empty());
+  }
+}
+
+TEST_CASE("every command has a help of its own, and every option is in it") {
+  auto help_has = [](const std::string& command, const std::vector<std::string>& options) {
+    Result result = tool({command, "-h"});
+    CHECK(result.status == 0);
+    CHECK(result.output.find("usage: paxect-core " + command) == 0);
+    for (const std::string& option : options) {
+      INFO(command << ' ' << option);
+      CHECK(result.output.find(option) != std::string::npos);
+    }
+  };
+  help_has("encode", {"--paranoid", "--json", "--quiet", "--progress", "--no-progress"});
+  help_has("decode", {"--range", "--no-sparse", "--max-frame", "--json"});
+  help_has("test", {"--json", "--threads"});
+  help_has("info", {"--frames", "--json"});
+  help_has("check", {"--json", "--quiet"});
+}
+
+}  // namespace
+}  // namespace paxect::test
