@@ -1,6 +1,9 @@
 #include "command_line.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <iterator>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -16,7 +19,7 @@ constexpr unsigned kLineLength = 100;
 constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 
 po::options_description common_options() {
-  po::options_description options("Options of run, check and plugins", kLineLength);
+  po::options_description options("Options of all commands", kLineLength);
   options.add_options()("config,c", po::value<std::string>()->value_name("FILE"),
                         "configuration; default: paxect.conf here, or one section [link] if there is none")(
       "plugin-dir", po::value<std::string>()->value_name("DIR"),
@@ -26,7 +29,7 @@ po::options_description common_options() {
 }
 
 po::options_description instance_options() {
-  po::options_description options("Options of run and check", kLineLength);
+  po::options_description options("Options of run, check and SECTION", kLineLength);
   options.add_options()("set",
                         po::value<std::vector<std::string>>()->value_name("SECTION.KEY=VALUE")->composing(),
                         "a setting, before environment and file; may be repeated")(
@@ -65,7 +68,10 @@ Status parse_options(const std::vector<std::string>& arguments, CommandLine* out
                 .style(kStyle)
                 .run(),
             values);
-  if (values.count("help") != 0) out->command = Command::kHelp;
+  if (values.count("help") != 0 && out->command == Command::kSection)
+    out->words.clear();
+  else if (values.count("help") != 0)
+    out->command = Command::kHelp;
   if (values.count("config") != 0) out->config_path = values["config"].as<std::string>();
   if (values.count("plugin-dir") != 0) out->plugin_directory = values["plugin-dir"].as<std::string>();
   out->once = values.count("once") != 0;
@@ -81,6 +87,30 @@ Status parse_options(const std::vector<std::string>& arguments, CommandLine* out
   return {};
 }
 
+// Tells our options from the plugin's command. They may stand on either side of it, but not behind a "--";
+// before it, everything that looks like an option is ours.
+void split_section_arguments(const std::vector<std::string>& arguments, std::vector<std::string>* ours,
+                             std::vector<std::string>* words) {
+  static const std::set<std::string> kWithValue{"-c", "--config", "--plugin-dir", "--set"};
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (word == "--") {
+      words->insert(words->end(), arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
+      return;
+    }
+    bool is_option = word.size() > 1 && word.front() == '-';
+    bool has_value = kWithValue.count(word) != 0;
+    bool is_known = has_value || word == "--verbose" ||
+                    (word.find('=') != std::string::npos && kWithValue.count(word.substr(0, word.find('='))));
+    if (!is_known && !(is_option && words->empty())) {
+      words->push_back(word);
+      continue;
+    }
+    ours->push_back(word);
+    if (has_value && i + 1 < arguments.size()) ours->push_back(arguments[++i]);
+  }
+}
+
 }  // namespace
 
 Status parse_command_line(const std::vector<std::string>& arguments, CommandLine* out) {
@@ -89,26 +119,39 @@ Status parse_command_line(const std::vector<std::string>& arguments, CommandLine
       {"-h", Command::kHelp}, {"--help", Command::kHelp}, {"--version", Command::kVersion},
   };
   if (arguments.empty()) return usage_error("no command: use run, check or plugins, or see paxect --help");
-  for (const auto& [word, command] : kCommands) {
-    if (arguments.front() != word) continue;
-    out->command = command;
-    if (command == Command::kHelp || command == Command::kVersion) return {};
-    try {
-      return parse_options({arguments.begin() + 1, arguments.end()}, out);
-    } catch (const po::error& error) {
-      return usage_error(std::string(error.what()) + ": see paxect --help");
-    }
+  const std::string& first = arguments.front();
+  std::vector<std::string> options(arguments.begin() + 1, arguments.end());
+  auto known = std::find_if(std::begin(kCommands), std::end(kCommands),
+                            [&](const auto& each) { return first == each.first; });
+  if (known != std::end(kCommands)) {
+    out->command = known->second;
+  } else if (is_instance_name(first)) {
+    out->command = Command::kSection;
+    out->section = first;
+    std::vector<std::string> ours;
+    split_section_arguments(options, &ours, &out->words);
+    options = ours;
+  } else {
+    return usage_error("unknown command '" + first +
+                       "': use run, check, plugins or a section, or see paxect --help");
   }
-  return usage_error("unknown command '" + arguments.front() +
-                     "': use run, check or plugins, or see paxect --help");
+  if (out->command == Command::kHelp || out->command == Command::kVersion) return {};
+  try {
+    return parse_options(options, out);
+  } catch (const po::error& error) {
+    return usage_error(std::string(error.what()) + ": see paxect --help");
+  }
 }
 
 std::string help_text() {
   std::ostringstream text;
   text << "paxect COMMAND [OPTION]...: runs PAXECT plugins by a configuration file.\n\n"
-          "  run       run every section of the configuration; SIGTERM and SIGINT stop it cleanly\n"
+          "  run       run every section of the configuration; SIGTERM and SIGINT stop it cleanly,\n"
+          "            SIGHUP lets it reload\n"
           "  check     read the configuration and let every plugin check its settings; start nothing\n"
-          "  plugins   list the plugins found, with version and ABI, or why one is refused\n\n"
+          "  plugins   list the plugins found, with version and ABI, or why one is refused\n"
+          "  SECTION   list the commands of the plugin that a section uses\n"
+          "  SECTION COMMAND [ARGUMENT]...   run one of them\n\n"
        << common_options() << "\n"
        << instance_options() << "\n"
        << run_options()
@@ -117,7 +160,8 @@ std::string help_text() {
           "  paxect --help, paxect --version\n\n"
           "A setting comes from the first of: --set SECTION.KEY=VALUE, the environment variable\n"
           "PAXECT_SECTION_KEY (upper case, '-' as '_'; empty: not set), the section of the file.\n\n"
-          "Exit status: 0 done or stopped; 1 with --once: something is blocked or pending; 64 wrong usage;\n"
+          "Exit status: 0 done or stopped; 1 with --once: something is blocked or pending, of a SECTION's\n"
+          "command: not all is as it should be; 64 wrong usage;\n"
           "70 internal error; 75 held by another process; 78 unusable configuration or plugin.\n";
   return text.str();
 }

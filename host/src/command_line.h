@@ -9,7 +9,7 @@
 
 namespace paxect::host {
 
-enum class Command { kHelp, kVersion, kRun, kCheck, kPlugins };
+enum class Command { kHelp, kVersion, kRun, kCheck, kPlugins, kSection };
 
 // --set SECTION.KEY=VALUE
 struct Override {
@@ -25,6 +25,9 @@ struct CommandLine {
   std::vector<Override> overrides;              // in the order given; the last for a key wins
   bool once = false;
   bool verbose = false;
+  // With kSection: whose plugin is asked, and its command with arguments; nothing for a list of commands.
+  std::string section;
+  std::vector<std::string> words;
 };
 
 // `arguments` without the program's name. A failure has status 64.

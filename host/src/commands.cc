@@ -17,13 +17,6 @@ namespace {
 
 using Instances = std::vector<std::unique_ptr<PluginInstance>>;
 
-Status read_configuration(const CommandLine& command_line, const Environment& environment,
-                          Configuration* out) {
-  ConfigFile file;
-  Status status = read_config(command_line.config_path, &file);
-  return status.ok() ? configure(command_line, environment, file, out) : status;
-}
-
 // Loads the plugin of every section. All failures are told; the result is the first.
 Status load_instances(const Configuration& configuration, const RunContext& run, Instances* out) {
   if (configuration.instances.empty())

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <ctime>
 #include <limits>
 #include <string>
@@ -31,9 +32,15 @@ timespec time_until(std::uint64_t wake_at_ns) {
   return {static_cast<time_t>(left / kNanosecondsPerSecond), static_cast<long>(left % kNanosecondsPerSecond)};
 }
 
-// Sleeps until the step's time has come, one of its watches is ready, or a stop is requested.
-Status wait(const paxect_step& step, const StopRequest& stop) {
-  std::vector<pollfd> polled{{stop.fd(), POLLIN, 0}};
+UniqueFd new_event() {
+  UniqueFd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
+  return event;
+}
+
+// Sleeps until the step's time has come, one of its watches is ready, or a stop or a reload is requested.
+Status wait(const paxect_step& step, const StopRequest& stop, const UniqueFd& reload) {
+  std::vector<pollfd> polled{{stop.fd(), POLLIN, 0}, {reload.get(), POLLIN, 0}};
   for (std::uint32_t i = 0; i < step.watch_count; ++i)
     polled.push_back({step.watches[i].fd, step.watches[i].events, 0});
   for (;;) {
@@ -56,13 +63,13 @@ ControlLoop::ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances,
     : instances_(std::move(instances)),
       stop_(stop),
       run_(run),
-      finished_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      finished_event_(new_event()),
       initialised_(static_cast<std::ptrdiff_t>(instances_.size())) {
-  if (!finished_event_.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
+  for (std::size_t i = 0; i < instances_.size(); ++i) reload_requests_.push_back(new_event());
 }
 
 int ControlLoop::run() {
-  StopSignals signals;
+  Signals signals;
   std::vector<std::jthread> threads;
   threads.reserve(instances_.size());
   for (std::size_t i = 0; i < instances_.size(); ++i) {
@@ -84,12 +91,15 @@ int ControlLoop::run() {
   return incomplete_ ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
 }
 
-void ControlLoop::watch_signals(const StopSignals& signals) {
+void ControlLoop::watch_signals(const Signals& signals) {
   bool told = false;
   std::array<pollfd, 2> polled{{{signals.fd(), POLLIN, 0}, {finished_event_.get(), POLLIN, 0}}};
   for (std::size_t finished = 0; finished < instances_.size();) {
     poll(polled.data(), polled.size(), -1);
-    if (int number = signals.take(); number != 0) {
+    int number = signals.take();
+    if (number == SIGHUP) {
+      for (const UniqueFd& request : reload_requests_) eventfd_write(request.get(), 1);
+    } else if (number != 0) {
       if (told) {
         run_.log.write("second signal: leaving without waiting for what is still running");
         _exit(128 + number);
@@ -110,7 +120,7 @@ void ControlLoop::live(std::size_t index) {
   if (!status.ok()) record(index, status);
   initialised_.arrive_and_wait();
   if (!stop_.requested()) {
-    status = work(instance);
+    status = work(index);
     // Before stop, so that the others hear of it without waiting for this one's tidying up.
     if (!status.ok()) record(index, status);
     Status stopped = instance.stop();
@@ -123,7 +133,9 @@ void ControlLoop::live(std::size_t index) {
   eventfd_write(finished_event_.get(), 1);
 }
 
-Status ControlLoop::work(PluginInstance& instance) {
+Status ControlLoop::work(std::size_t index) {
+  PluginInstance& instance = *instances_[index];
+  const UniqueFd& reload_request = reload_requests_[index];
   Status status = instance.start();
   paxect_step step{};
   while (status.ok()) {
@@ -131,15 +143,29 @@ Status ControlLoop::work(PluginInstance& instance) {
       if (run_.once) incomplete_ = true;
       break;
     }
-    status = instance.step(&step);
+    eventfd_t signals = 0;
+    if (eventfd_read(reload_request.get(), &signals) == 0) status = reload(instance);
+    if (status.ok()) status = instance.step(&step);
     if (!status.ok()) break;
-    if (step.state == PAXECT_STEP_WAIT) status = wait(step, stop_);
+    if (step.state == PAXECT_STEP_WAIT) status = wait(step, stop_, reload_request);
     if (step.state == PAXECT_STEP_DONE) {
       if (step.outcome == PAXECT_PLUGIN_INCOMPLETE) incomplete_ = true;
       break;
     }
   }
   return status;
+}
+
+// A failure is one that ends the run.
+Status ControlLoop::reload(PluginInstance& instance) {
+  bool offered = false;
+  Status status = instance.reload(&offered);
+  if (status.code() == PAXECT_PLUGIN_INTERNAL) return status;
+  if (!status.ok()) instance.report(status);
+  if (!offered)
+    run_.log.write(instance.name(), PAXECT_LOG_WARN,
+                   "SIGHUP ignored: plugin " + instance.plugin().name + " has nothing to reload");
+  return {};
 }
 
 void ControlLoop::record(std::size_t index, const Status& failure) {

@@ -5,7 +5,8 @@
 //
 // The first failure stops the other instances cleanly and becomes the exit status; of those that fail before
 // the start, the first in the order given. The first SIGTERM or SIGINT asks all to stop, a second one leaves
-// at once with 128 + its number, without waiting for a plugin that hangs.
+// at once with 128 + its number, without waiting for a plugin that hangs. SIGHUP asks every instance to
+// reload before its next step.
 #pragma once
 
 #include <atomic>
@@ -16,8 +17,8 @@
 #include <vector>
 
 #include "plugin_instance.h"
+#include "signals.h"
 #include "stop_request.h"
-#include "stop_signals.h"
 #include "unique_fd.h"
 
 namespace paxect::host {
@@ -35,14 +36,16 @@ class ControlLoop {
 
  private:
   void live(std::size_t index);
-  Status work(PluginInstance& instance);
+  Status work(std::size_t index);
   void record(std::size_t index, const Status& failure);
-  void watch_signals(const StopSignals& signals);
+  Status reload(PluginInstance& instance);
+  void watch_signals(const Signals& signals);
 
   std::vector<std::unique_ptr<PluginInstance>> instances_;
   StopRequest& stop_;
   RunContext run_;
-  UniqueFd finished_event_;  // counts instances that are destroyed
+  UniqueFd finished_event_;                // counts instances that are destroyed
+  std::vector<UniqueFd> reload_requests_;  // by instance: readable until it has heard of a SIGHUP
   std::latch initialised_;
   std::atomic<bool> incomplete_{false};
 

@@ -65,7 +65,16 @@ struct HostServices::Thunks {
     return value == nullptr ? "default" : value->place.c_str();
   }
 
-  static const void* service(const paxect_host*, const char* id) {
+  static std::int32_t put(const paxect_host* host, const char* data, std::size_t size) {
+    try {
+      std::ostream& output = *self(host).run_.output;
+      return output.write(data, static_cast<std::streamsize>(size)) ? 0 : 1;
+    } catch (...) {
+      return 1;
+    }
+  }
+
+  static const void* service(const paxect_host* host, const char* id) {
     static constexpr paxect_log_service kLog = {sizeof kLog, write};
     static constexpr paxect_clock_service kClock = {sizeof kClock, monotonic_ns, realtime_ns};
     static constexpr paxect_run_service kRun = {sizeof kRun, stop_requested, once};
@@ -76,6 +85,8 @@ struct HostServices::Thunks {
     if (wanted == PAXECT_SERVICE_CLOCK) return &kClock;
     if (wanted == PAXECT_SERVICE_RUN) return &kRun;
     if (wanted == PAXECT_SERVICE_CONFIG) return &kConfig;
+    static constexpr paxect_output_service kOutput = {sizeof kOutput, put};
+    if (wanted == PAXECT_SERVICE_OUTPUT && self(host).run_.output != nullptr) return &kOutput;
     return nullptr;
   }
 };

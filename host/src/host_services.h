@@ -1,11 +1,13 @@
-// What one instance sees of the host: a paxect_host with the services log, clock, run and config.
+// What one instance sees of the host: a paxect_host with the services log, clock, run, config
+// and, for a command, output.
 //
-// Made before create, kept until after destroy. Log, clock and run may be called from any thread, config on
-// the instance thread only. No exception leaves a service: a failure inside reads as "nothing".
+// Made before create, kept until after destroy. Log, clock and run may be called from any thread, config and
+// output on the instance thread only. No exception leaves a service: a failure inside reads as "nothing".
 #pragma once
 
 #include <paxect/plugin.h>
 
+#include <ostream>
 #include <string>
 
 #include "log.h"
@@ -19,6 +21,7 @@ struct RunContext {
   const Log& log;
   const StopRequest& stop;
   bool once = false;
+  std::ostream* output = nullptr;  // of a command
 };
 
 class HostServices {

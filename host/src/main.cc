@@ -11,6 +11,7 @@
 #include "command_line.h"
 #include "commands.h"
 #include "log.h"
+#include "section_command.h"
 #include "settings.h"
 
 namespace paxect::host {
@@ -41,6 +42,8 @@ int dispatch(const CommandLine& command_line) {
       return check_command(command_line, read_environment(environ));
     case Command::kPlugins:
       return plugins_command(command_line, read_environment(environ));
+    case Command::kSection:
+      return section_command(command_line, read_environment(environ));
   }
   return PAXECT_PLUGIN_OK;
 }

@@ -4,14 +4,10 @@
 #include <utility>
 
 #include "guard.h"
+#include "plugin_extension.h"
 
 namespace paxect::host {
 namespace {
-
-bool is_failure_status(paxect_plugin_status status) {
-  return status == PAXECT_PLUGIN_USAGE || status == PAXECT_PLUGIN_INTERNAL || status == PAXECT_PLUGIN_BUSY ||
-         status == PAXECT_PLUGIN_CONFIG;
-}
 
 std::string fault_of(const paxect_step& step) {
   if (step.state != PAXECT_STEP_AGAIN && step.state != PAXECT_STEP_WAIT && step.state != PAXECT_STEP_DONE)
@@ -75,6 +71,17 @@ Status PluginInstance::step(paxect_step* result) {
   if (!status.ok()) return status;
   std::string fault = fault_of(*result);
   return fault.empty() ? Status() : internal_error(fault);
+}
+
+Status PluginInstance::reload(bool* offered) {
+  const paxect_reload_extension* extension = nullptr;
+  Status status = find_extension(plugin_, PAXECT_EXTENSION_RELOAD, &extension);
+  *offered = extension != nullptr;
+  if (!status.ok() || !*offered) return status;
+  if (extension->reload == nullptr)
+    return internal_error("plugin " + plugin_.name +
+                          ": extension " PAXECT_EXTENSION_RELOAD " lacks a function");
+  return call("reload", [&] { return extension->reload(instance_); });
 }
 
 Status PluginInstance::stop() {

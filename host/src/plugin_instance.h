@@ -29,6 +29,8 @@ class PluginInstance {
   Status start();
   // On success *result is consistent: a known state, a known outcome, watches that are there.
   Status step(paxect_step* result);
+  // Without the extension it does nothing, and *offered is false.
+  Status reload(bool* offered);
   // The plugin cannot refuse these: a failure is an exception that it threw. Without an instance, destroy
   // does nothing.
   Status stop();

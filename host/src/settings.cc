@@ -144,4 +144,11 @@ Status configure(const CommandLine& command_line, const Environment& environment
   return status;
 }
 
+Status read_configuration(const CommandLine& command_line, const Environment& environment,
+                          Configuration* out) {
+  ConfigFile file;
+  Status status = read_config(command_line.config_path, &file);
+  return status.ok() ? configure(command_line, environment, file, out) : status;
+}
+
 }  // namespace paxect::host

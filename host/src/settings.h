@@ -59,5 +59,8 @@ struct Configuration {
 // `out->instances` may be empty.
 Status configure(const CommandLine& command_line, const Environment& environment, const ConfigFile& file,
                  Configuration* out);
+// The same with the file that the command line names, or the one in the working directory.
+Status read_configuration(const CommandLine& command_line, const Environment& environment,
+                          Configuration* out);
 
 }  // namespace paxect::host

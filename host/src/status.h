@@ -23,6 +23,12 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
+// Whether a plugin may fail with it.
+inline bool is_failure_status(paxect_plugin_status status) {
+  return status == PAXECT_PLUGIN_USAGE || status == PAXECT_PLUGIN_INTERNAL || status == PAXECT_PLUGIN_BUSY ||
+         status == PAXECT_PLUGIN_CONFIG;
+}
+
 inline Status usage_error(std::string message) { return {PAXECT_PLUGIN_USAGE, std::move(message)}; }
 inline Status config_error(std::string message) { return {PAXECT_PLUGIN_CONFIG, std::move(message)}; }
 inline Status internal_error(std::string message) { return {PAXECT_PLUGIN_INTERNAL, std::move(message)}; }

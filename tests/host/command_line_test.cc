@@ -70,7 +70,8 @@ TEST_CASE("A value of --set may be empty and may hold dots and equals signs") {
 
 TEST_CASE("What makes no sense is refused with status 64") {
   CHECK(refusal({}).find("no command") == 0);
-  CHECK(refusal({"walk"}).find("unknown command 'walk'") == 0);
+  CHECK(refusal({"Walk"}).find("unknown command 'Walk'") == 0);
+  CHECK(refusal({"--walk"}).find("unknown command '--walk'") == 0);
   CHECK(refusal({"run", "--nonsense"}).find("--nonsense") != std::string::npos);
   CHECK(refusal({"run", "stray"}).find("positional") != std::string::npos);
   CHECK(refusal({"run", "-c"}).find("--config") != std::string::npos);
@@ -93,4 +94,52 @@ TEST_CASE("A malformed --set is refused and its value is not repeated") {
     CAPTURE(text);
     CHECK(refusal({"run", "--set", text}).find("secret") == std::string::npos);
   }
+}
+
+TEST_CASE("A word that is no command of ours is a section and what follows is its plugin's") {
+  CommandLine out;
+  REQUIRE(parse({"link", "explain", "a file", "--json", "-x"}, &out).ok());
+  CHECK(out.command == Command::kSection);
+  CHECK(out.section == "link");
+  CHECK(out.words == std::vector<std::string>{"explain", "a file", "--json", "-x"});
+}
+
+TEST_CASE("Our options stand on either side of a section's command") {
+  CommandLine out;
+  REQUIRE(parse({"link", "-c", "a.conf", "--verbose", "stats", "--json", "--set", "link.inbox=/in",
+                 "--set=link.outbox=/out", "log", "--plugin-dir", "/plugins"},
+                &out)
+              .ok());
+  CHECK(out.config_path == "a.conf");
+  CHECK(out.verbose);
+  CHECK(out.plugin_directory == "/plugins");
+  REQUIRE(out.overrides.size() == 2);
+  CHECK(out.overrides[0].value == "/in");
+  CHECK(out.words == std::vector<std::string>{"stats", "--json", "log"});
+}
+
+TEST_CASE("Nothing behind two dashes is ours") {
+  CommandLine out;
+  REQUIRE(parse({"link", "explain", "--", "-c", "--set"}, &out).ok());
+  CHECK(out.words == std::vector<std::string>{"explain", "--", "-c", "--set"});
+  CHECK_FALSE(out.config_path);
+}
+
+TEST_CASE("A section without a command or with help before it asks for the list") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"link"}, {"link", "-h"}, {"link", "--help", "stats"}, {"link", "-c", "a.conf"}}) {
+    CommandLine out;
+    REQUIRE(parse(arguments, &out).ok());
+    CHECK(out.command == Command::kSection);
+    CHECK(out.words.empty());
+  }
+  CommandLine out;
+  REQUIRE(parse({"link", "stats", "-h"}, &out).ok());
+  CHECK(out.words == std::vector<std::string>{"stats", "-h"});
+}
+
+TEST_CASE("An unknown option before a section's command and one without its value are refused") {
+  CHECK(refusal({"link", "--json", "stats"}).find("--json") != std::string::npos);
+  CHECK(refusal({"link", "--once", "stats"}).find("--once") != std::string::npos);
+  CHECK(refusal({"link", "stats", "-c"}).find("--config") != std::string::npos);
 }

@@ -145,7 +145,7 @@ TEST_CASE("Plugins are found beside the binary wherever the tree is put") {
 TEST_CASE("Wrong usage ends with status 64 and one line") {
   Sandbox sandbox;
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {"walk"}, {"run", "--onc"}, {"run", "stray"}, {"run", "--set", "nonsense"}}) {
+           {}, {"walk"}, {"Walk"}, {"run", "--onc"}, {"run", "stray"}, {"run", "--set", "nonsense"}}) {
     Result result = sandbox.paxect(arguments);
     CHECK(result.status == 64);
     CHECK(result.output.empty());

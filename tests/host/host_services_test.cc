@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 
 using namespace paxect::host;
 
@@ -40,6 +41,7 @@ TEST_CASE_METHOD(Fixture, "The host says which ABI it has and knows four service
   CHECK(host->service(host, "paxect.unheard_of/1") == nullptr);
   CHECK(host->service(host, "paxect.log/2") == nullptr);
   CHECK(host->service(host, nullptr) == nullptr);
+  CHECK(host->service(host, PAXECT_SERVICE_OUTPUT) == nullptr);
 }
 
 TEST_CASE_METHOD(Fixture, "The config service tells value and origin and place") {
@@ -91,4 +93,17 @@ TEST_CASE_METHOD(Fixture, "The log service takes any level and a missing message
   auto* service = get<paxect_log_service>(PAXECT_SERVICE_LOG);
   service->write(host, 99, "odd level");
   service->write(host, PAXECT_LOG_ERROR, nullptr);
+}
+
+TEST_CASE_METHOD(Fixture, "A command has an output service which says when nothing can be written") {
+  std::ostringstream output;
+  HostServices command(RunContext{log, stop, false, &output}, services->settings());
+  auto* service = static_cast<const paxect_output_service*>(
+      command.host()->service(command.host(), PAXECT_SERVICE_OUTPUT));
+  REQUIRE(service != nullptr);
+  CHECK(service->struct_size == sizeof *service);
+  CHECK(service->write(command.host(), "a\0b", 3) == 0);
+  CHECK(output.str() == std::string("a\0b", 3));
+  output.setstate(std::ios::badbit);
+  CHECK(service->write(command.host(), "c", 1) != 0);
 }

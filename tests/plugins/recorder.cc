@@ -1,16 +1,20 @@
 // A plugin that writes down which calls it gets, and in each of them does what its settings say.
 //
 //   journal     file to append a line "INSTANCE CALL" to at each call
-//   at_CALL     what to do in create, init, start, stop, destroy; see act()
+//   at_CALL     what to do in create, init, start, reload, stop, destroy; see act()
 //   script      what to do in step: actions separated by blanks, one a call; the last one stays
 //   watch       a FIFO, which the action `watch` reads, waiting until there is something
 //   report      keys, separated by blanks, whose value, origin and place init writes to the journal
+//
+// It offers commands (see command()) and reload, but for the module `plain`, which has no extensions, and
+// `bad_extension`, whose structures are too small.
 #include <fcntl.h>
 #include <paxect/plugin.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -191,7 +195,47 @@ const char* error(paxect_plugin_instance* instance) {
   return instance->get("at_error") == "null" ? nullptr : instance->error_text.c_str();
 }
 
+#if !defined(WITHOUT_EXTENSIONS)
+paxect_plugin_status reload(paxect_plugin_instance* instance) { return instance->called("reload"); }
+
+const paxect_command* command_at(std::uint32_t index) {
+  static constexpr paxect_command kCommands[] = {
+      {sizeof(paxect_command), "say", "[WORD]...", "print each word"},
+      {sizeof(paxect_command), "get", "KEY", "print a setting"},
+      {sizeof(paxect_command), "end", "STATUS|throw", "end like this"},
+  };
+  return index < std::size(kCommands) ? &kCommands[index] : nullptr;
+}
+
+paxect_plugin_status command(const paxect_host* host, std::int32_t argc, const char* const* argv) {
+  std::string name = argv[0];
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (argv[argc] != nullptr) return PAXECT_PLUGIN_INTERNAL;
+  auto* output = service<paxect_output_service>(host, PAXECT_SERVICE_OUTPUT);
+  auto* config = service<paxect_config_service>(host, PAXECT_SERVICE_CONFIG);
+  std::string text;
+  for (const std::string& word : arguments) text += "<" + word + ">\n";
+  if (name == "get") text = config->get(host, arguments.at(0).c_str(), nullptr);
+  if (name == "end" && arguments.at(0) == "throw") throw std::runtime_error("told to throw");
+  if (name == "end") return std::stoi(arguments.at(0));
+  return output->write(host, text.data(), text.size()) == 0 ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INTERNAL;
+}
+
+const void* extension(const char* id) {
+#if defined(BAD_EXTENSION)
+  constexpr std::size_t kMissing = 1;
+#else
+  constexpr std::size_t kMissing = 0;
+#endif
+  static constexpr paxect_commands_extension kCommands = {sizeof kCommands - kMissing, command_at, command};
+  static constexpr paxect_reload_extension kReload = {sizeof kReload - kMissing, reload};
+  if (std::string(id) == PAXECT_EXTENSION_COMMANDS) return &kCommands;
+  if (std::string(id) == PAXECT_EXTENSION_RELOAD) return &kReload;
+  return nullptr;
+}
+#else
 const void* extension(const char*) { return nullptr; }
+#endif
 
 constexpr paxect_plugin_descriptor kDescriptor = {
     PAXECT_PLUGIN_MAGIC,
@@ -199,7 +243,7 @@ constexpr paxect_plugin_descriptor kDescriptor = {
     PAXECT_PLUGIN_ABI_MINOR,
     sizeof(paxect_plugin_descriptor),
     0,
-    "recorder",
+    NAME,
     "1.2.3",
     "writes down which calls it gets",
     create,

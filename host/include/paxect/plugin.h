@@ -18,8 +18,8 @@
  *  5. No exception crosses, either way: each side catches everything of its own.
  *  6. Functions that can fail return a paxect_plugin_status; its values are exit statuses of the host
  *     command.
- *  7. SIGTERM and SIGINT are blocked in instance threads and SIGPIPE is ignored. A plugin that starts another
- *     program resets these three for it.
+ *  7. SIGTERM, SIGINT and SIGHUP are blocked in instance threads and SIGPIPE is ignored. A plugin that starts
+ *     another program resets these four for it.
  */
 #ifndef PAXECT_PLUGIN_H
 #define PAXECT_PLUGIN_H
@@ -119,6 +119,14 @@ typedef struct paxect_config_service {
   const char* (*describe)(const paxect_host* host, const char* key);
 } paxect_config_service;
 
+#define PAXECT_SERVICE_OUTPUT "paxect.output/1" /* paxect_output_service; only while a command runs */
+typedef struct paxect_output_service {
+  size_t struct_size;
+  /* Bytes for standard output, as they are. Not 0 when they cannot be written: the command may as well end.
+   * [instance] */
+  int32_t (*write)(const paxect_host* host, const char* data, size_t size);
+} paxect_output_service;
+
 /* ---- What a plugin offers ------------------------------------------------------------------------------ */
 
 typedef struct paxect_plugin_instance paxect_plugin_instance; /* the plugin's own */
@@ -184,6 +192,40 @@ typedef struct paxect_plugin_descriptor {
   /* A further interface of the plugin by id, or NULL when it has none of that id. [any] */
   const void* (*extension)(const char* id);
 } paxect_plugin_descriptor;
+
+/* ---- Extensions of a plugin, each optional ------------------------------------------------------------- */
+
+#define PAXECT_EXTENSION_COMMANDS "paxect.commands/1" /* paxect_commands_extension */
+typedef struct paxect_command {
+  size_t struct_size;
+  const char* name;      /* [a-z][a-z0-9_-]{0,63} */
+  const char* arguments; /* what may follow the name, for the list: "[LOG]... [--json]"; "" for nothing */
+  const char* summary;   /* one line */
+} paxect_command;
+/* Commands for the operator: `paxect SECTION NAME [ARGUMENT]...`. They may run beside a host that runs an
+ * instance of the same section. */
+typedef struct paxect_commands_extension {
+  size_t struct_size;
+  /* The index-th command, static, or NULL past the last. [any] */
+  const paxect_command* (*command_at)(uint32_t index);
+  /* Runs one for a section, without an instance of it: `host` has the services with the section's settings,
+   * and paxect.output/1. argv[0] is the name, argv[argc] NULL. Returns PAXECT_PLUGIN_OK, INCOMPLETE when not
+   * all is as it should be, or a failure, which it has told through the log service. On one thread, which
+   * counts as the instance thread. */
+  paxect_plugin_status (*run)(const paxect_host* host, int32_t argc, const char* const* argv);
+} paxect_commands_extension;
+
+#define PAXECT_EXTENSION_RELOAD "paxect.reload/1" /* paxect_reload_extension */
+typedef struct paxect_reload_extension {
+  size_t struct_size;
+  /* SIGHUP has come: looks again at what the instance had read in start. Called between start and stop,
+   * never during a step; several signals may become one call. A failure leaves the instance as it was, and
+   * is logged with the text of `error`; only PAXECT_PLUGIN_INTERNAL ends the run, like a step that fails.
+   * [instance] */
+  paxect_plugin_status (*reload)(paxect_plugin_instance* instance);
+} paxect_reload_extension;
+
+/* ---- The export ---------------------------------------------------------------------------------------- */
 
 /* The one function a plugin exports. Returns its descriptor, static and the same at every call, or NULL if it
  * cannot run with `host_abi` and rather says nothing. No side effects. [any] */

@@ -1,0 +1,23 @@
+// The optional interfaces of a plugin, by id.
+#pragma once
+
+#include <cstddef>
+
+#include "plugin_loader.h"
+#include "status.h"
+
+namespace paxect::host {
+
+// *out is null when the plugin has no extension of this id. A failure (70) is one that throws or that is
+// smaller than `size`.
+Status find_extension(const Plugin& plugin, const char* id, std::size_t size, const void** out);
+
+template <typename Extension>
+Status find_extension(const Plugin& plugin, const char* id, const Extension** out) {
+  const void* found = nullptr;
+  Status status = find_extension(plugin, id, sizeof(Extension), &found);
+  *out = static_cast<const Extension*>(found);
+  return status;
+}
+
+}  // namespace paxect::host
