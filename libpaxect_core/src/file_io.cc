@@ -91,13 +91,14 @@ Status OutputFile::failed(const char* message, int error) const {
   return system_failure(PAXECT_ERROR_OPEN, name_, message, error);
 }
 
-Status OutputFile::open(const std::string& path, const struct stat& input) {
+Status OutputFile::open(const std::string& path, std::span<const struct stat> inputs) {
   bool standard = path == "-";
   name_ = standard ? "standard output" : path;
   struct stat there {};
   exists_ = (standard ? fstat(STDOUT_FILENO, &there) : stat(path.c_str(), &there)) == 0;
   if (!exists_ && (standard || (errno != ENOENT && errno != ENOTDIR))) return failed("cannot open", errno);
-  if (exists_ && same_file(there, input))
+  auto is_output = [&](const struct stat& input) { return same_file(there, input); };
+  if (exists_ && std::any_of(inputs.begin(), inputs.end(), is_output))
     return failure(PAXECT_ERROR_SAME_FILE, name_ + ": is the input file: give the output another name");
   if (standard) {
     fd_ = STDOUT_FILENO;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -71,7 +72,8 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   // "-" is standard output. Nothing is to be seen under the path yet. Errors: OPEN, SAME_FILE.
-  Status open(const std::string& path, const struct stat& input);
+  Status open(const std::string& path, const struct stat& input) { return open(path, std::span(&input, 1)); }
+  Status open(const std::string& path, std::span<const struct stat> inputs);
   // Whether to leave holes for runs of zeros where the output is a fresh regular file. Before the first
   // write.
   void set_sparse(bool sparse) { sparse_ = sparse && !target_.empty(); }

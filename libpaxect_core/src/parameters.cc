@@ -41,6 +41,7 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
     case PAXECT_PARAM_VERIFY:
     case PAXECT_PARAM_PARANOID:
     case PAXECT_PARAM_SYNC:
+    case PAXECT_PARAM_FILL:
       return &kSwitch;
     case PAXECT_PARAM_SPARSE:
       return &kSwitchOn;
@@ -57,6 +58,7 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
 
 std::int64_t* Parameters::find(paxect_parameter parameter) {
   bool encoder = role_ == Role::kEncoder;
+  bool salvager = role_ == Role::kSalvager;
   switch (parameter) {
     case PAXECT_PARAM_LEVEL:
       return encoder ? &level_ : nullptr;
@@ -76,8 +78,10 @@ std::int64_t* Parameters::find(paxect_parameter parameter) {
       return encoder ? nullptr : &max_frame_;
     case PAXECT_PARAM_CONTAINER_SIZE:
       return role_ == Role::kDecoder ? &container_size_ : nullptr;
+    case PAXECT_PARAM_FILL:
+      return salvager ? &fill_ : nullptr;
     case PAXECT_PARAM_THREADS:
-      return &threads_;
+      return salvager ? nullptr : &threads_;
     case PAXECT_PARAM_SYNC:
       return &sync_;
     default:

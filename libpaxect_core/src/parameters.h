@@ -17,7 +17,7 @@ struct ParameterBounds {
 // nullptr when there is no such parameter.
 const ParameterBounds* parameter_bounds(paxect_parameter parameter);
 
-enum class Role { kEncoder, kDecoder, kReader };
+enum class Role { kEncoder, kDecoder, kReader, kSalvager };
 
 class Parameters {
  public:
@@ -29,6 +29,7 @@ class Parameters {
   Header header() const;  // what an encoder writes with them
   std::uint64_t max_frame() const { return static_cast<std::uint64_t>(max_frame_); }
   std::uint64_t container_size() const { return static_cast<std::uint64_t>(container_size_); }
+  std::int64_t fill() const { return fill_; }  // PAXECT_FILL_*
   bool sync() const { return sync_ != 0; }
   bool paranoid() const { return paranoid_ != 0; }
   bool sparse() const { return sparse_ != 0; }
@@ -46,6 +47,7 @@ class Parameters {
   std::int64_t paranoid_ = 0;
   std::int64_t max_frame_ = 1 << 30;
   std::int64_t container_size_ = 0;
+  std::int64_t fill_ = PAXECT_FILL_ZERO;
   std::int64_t threads_ = 0;
   std::int64_t sync_ = 0;
   std::int64_t sparse_ = 1;

@@ -39,8 +39,10 @@ const char* status_name(paxect_status code) {
     PAXECT_NAME(PAXECT_ERROR_TRAILING);
     PAXECT_NAME(PAXECT_ERROR_EXTENSION);
     PAXECT_NAME(PAXECT_ERROR_LIMIT);
+    PAXECT_NAME(PAXECT_ERROR_NOTHING);
     PAXECT_NAME(PAXECT_ERROR_DIGEST);
     PAXECT_NAME(PAXECT_ERROR_DIFFERENT);
+    PAXECT_NAME(PAXECT_ERROR_PARTIAL);
 #undef PAXECT_NAME
     default:
       return "PAXECT_ERROR_UNKNOWN";
@@ -49,7 +51,7 @@ const char* status_name(paxect_status code) {
 
 int status_exit_code(paxect_status code) {
   if (code == PAXECT_OK) return 0;
-  if (code == PAXECT_ERROR_DIGEST || code == PAXECT_ERROR_DIFFERENT) return 2;
+  if (code >= PAXECT_ERROR_DIGEST && code <= PAXECT_ERROR_PARTIAL) return 2;
   if (code >= PAXECT_ERROR_MAGIC && code < PAXECT_ERROR_DIGEST) return 4;
   if (code == PAXECT_ERROR_ARGUMENT || code == PAXECT_ERROR_PARAMETER) return 64;
   if (code == PAXECT_ERROR_INTERNAL || code == PAXECT_ERROR_SEQUENCE) return 70;

@@ -25,6 +25,7 @@ const std::vector<Command>& commands() {
       {"info", "FILE [options]", "show what a container says of itself, without decoding it", run_info},
       {"check", "FILE ORIGINAL [options]", "compare a container with its original, frame by frame",
        run_check},
+      {"salvage", "DAMAGED... -o FILE [options]", "get what there is out of damaged copies", run_salvage},
   };
   return kCommands;
 }

@@ -39,6 +39,7 @@ int run_decode(const Command& command, const std::vector<std::string>& arguments
 int run_test(const Command& command, const std::vector<std::string>& arguments);
 int run_info(const Command& command, const std::vector<std::string>& arguments);
 int run_check(const Command& command, const std::vector<std::string>& arguments);
+int run_salvage(const Command& command, const std::vector<std::string>& arguments);
 
 // The user asked for something that makes no sense; caught in main, exit status 64.
 struct UsageError {

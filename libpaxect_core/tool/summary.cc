@@ -66,6 +66,11 @@ void JsonLine::add(const char* key, double value) {
   writer_.Double(value);
 }
 
+void JsonLine::add_null(const char* key) {
+  writer_.Key(key);
+  writer_.Null();
+}
+
 void JsonLine::begin_object(const char* key) {
   if (key != nullptr) writer_.Key(key);
   writer_.StartObject();

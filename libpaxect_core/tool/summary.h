@@ -28,6 +28,7 @@ class JsonLine {
   void add(const char* key, int value);
   void add(const char* key, bool value);
   void add(const char* key, double value);
+  void add_null(const char* key);
 
   void begin_object(const char* key = nullptr);
   void end_object();

@@ -94,10 +94,12 @@ enum {
   PAXECT_ERROR_TRAILING = 59,     /* data after the footer, such as a second container */
   PAXECT_ERROR_EXTENSION = 60,    /* an empty frame that is no well-formed extension frame */
   PAXECT_ERROR_LIMIT = 61,        /* a frame larger than PAXECT_PARAM_MAX_FRAME allows */
+  PAXECT_ERROR_NOTHING = 68,      /* salvage found no frame of a container */
 
   /* the whole */
-  PAXECT_ERROR_DIGEST = 70,   /* the SHA-256 of the data differs from the footer's */
-  PAXECT_ERROR_DIFFERENT = 71 /* a file is not the original of the container it was compared with */
+  PAXECT_ERROR_DIGEST = 70,    /* the SHA-256 of the data differs from the footer's */
+  PAXECT_ERROR_DIFFERENT = 71, /* a file is not the original of the container it was compared with */
+  PAXECT_ERROR_PARTIAL = 72    /* salvage wrote what there is, which is not whole, or not proven to be */
 };
 
 /* "PAXECT_ERROR_CRC" for PAXECT_ERROR_CRC; "PAXECT_ERROR_UNKNOWN" for a value not listed. Static. Any thread.
@@ -153,6 +155,9 @@ enum {
   PAXECT_PARAM_SPARSE = 202, /* 0 or 1: *_path leaves holes for runs of at least 64 KiB of zeros when it
                                 writes a regular file; 1 */
 
+  /* salvager, beside MAX_FRAME, SYNC and SPARSE */
+  PAXECT_PARAM_FILL = 400, /* PAXECT_FILL_*: what stands where data is lost; 0 */
+
   /* all */
   PAXECT_PARAM_THREADS =
       300,                /* threads to work with, the caller's own included, 1 to 256; 0: one per core; 0 */
@@ -162,6 +167,10 @@ enum {
 
 enum { PAXECT_MAPPING_VIRTUAL = 0, PAXECT_MAPPING_U16 = 1 };
 enum { PAXECT_CHANNELS_AUTO = 0 };
+enum {
+  PAXECT_FILL_ZERO = 0, /* zeros, so that all that is there stands at its own offset */
+  PAXECT_FILL_SKIP = 1  /* nothing */
+};
 enum { PAXECT_FLAG_VERIFY = 1, PAXECT_FLAG_MULTICHANNEL = 2 };
 
 /* Bounds and default of a parameter, inclusive. PAXECT_ERROR_PARAMETER when there is no such parameter. Any
@@ -405,6 +414,104 @@ PAXECT_CORE_API paxect_status paxect_reader_compare_path(paxect_reader* reader, 
 PAXECT_CORE_API const char* paxect_reader_error_message(const paxect_reader* reader);
 PAXECT_CORE_API uint64_t paxect_reader_error_offset(const paxect_reader* reader);
 PAXECT_CORE_API uint64_t paxect_reader_error_frame(const paxect_reader* reader);
+
+/* ---- Salvage ------------------------------------------------------------------------------------------- */
+
+/* Gets out of damaged copies of a container what is in them. Every frame is looked for, in every copy, and
+ * taken where its CRC-32 agrees, or else where it decompresses; FORMAT.md tells what is rebuilt from what.
+ * The order of calls: add the copies, run, ask for the report. Memory grows by some 60 bytes for each frame
+ * of each copy; data is held one frame at a time. */
+typedef struct paxect_salvager paxect_salvager;
+
+/* As for the encoder; reset forgets the copies too. Parameters: MAX_FRAME, FILL, SYNC, SPARSE. Progress
+ * counts the bytes of all copies, each once for the search, and once more the part that is used. */
+PAXECT_CORE_API paxect_status paxect_salvager_create(const paxect_allocator* allocator,
+                                                     paxect_salvager** out);
+PAXECT_CORE_API void paxect_salvager_free(paxect_salvager* salvager);
+PAXECT_CORE_API paxect_status paxect_salvager_reset(paxect_salvager* salvager);
+PAXECT_CORE_API paxect_status paxect_salvager_set_parameter(paxect_salvager* salvager,
+                                                            paxect_parameter parameter, int64_t value);
+PAXECT_CORE_API paxect_status paxect_salvager_set_sink(paxect_salvager* salvager, paxect_sink sink,
+                                                       void* opaque);
+PAXECT_CORE_API paxect_status paxect_salvager_set_progress(paxect_salvager* salvager,
+                                                           paxect_progress progress, void* opaque);
+
+/* One more damaged copy, up to 64: a regular file or a block device, read by pread alone, which stays the
+ * caller's and must stay open until the handle is reset or freed. `name` is for messages. Where the medium
+ * cannot be read (EIO), the copy counts as damaged, not as failed. Copies of different containers are told
+ * apart: the odd ones are left out, and the report says so. Errors: ARGUMENT, READ, SEQUENCE after run. */
+PAXECT_CORE_API paxect_status paxect_salvager_add_fd(paxect_salvager* salvager, int fd, const char* name);
+
+/* Writes the data to the sink. PAXECT_OK: it is whole, which the SHA-256 proves. PAXECT_ERROR_PARTIAL: all
+ * that was found is written, the report says what is missing; the handle is not in a failure that keeps it
+ * from being asked. Errors: PARTIAL, NOTHING (the sink saw nothing), SEQUENCE (no sink, no copy, or run
+ * before), READ, SINK, CANCELLED, MEMORY. */
+PAXECT_CORE_API paxect_status paxect_salvager_run(paxect_salvager* salvager);
+/* The same into a file, "-" being standard output: it appears under its name only when all was written, after
+ * PAXECT_ERROR_PARTIAL too. Errors: those of run, OPEN, WRITE, SAME_FILE. */
+PAXECT_CORE_API paxect_status paxect_salvager_run_path(paxect_salvager* salvager, const char* output);
+
+/* The result of a run that ended with OK or PARTIAL. */
+typedef struct paxect_salvage_report {
+  size_t struct_size;
+  uint32_t proven;      /* 1: whole, by the SHA-256 */
+  uint32_t frame_size;  /* by the header, or by the frames where no header is right */
+  uint32_t channels;    /* likewise */
+  int32_t header_input; /* number of the first copy whose header is right, or -1 */
+  int32_t footer_input; /* number of the first copy whose footer was used, or -1 */
+  uint32_t size_known;  /* 1: `size` and `frames` are the footer's; 0: as far as was found */
+  uint64_t size;        /* bytes of data in all */
+  uint64_t frames;      /* of data, in all */
+  uint64_t confirmed;   /* frames whose CRC-32 or whole SHA-256 agrees */
+  uint64_t unconfirmed; /* frames that decompress, but whose CRC-32 differs or is disputed */
+  uint64_t lost;        /* frames */
+  uint64_t lost_size;   /* bytes of data */
+  uint64_t written;     /* bytes */
+  uint64_t over_limit;  /* frames passed over because they are larger than PAXECT_PARAM_MAX_FRAME */
+  uint64_t ranges;      /* for paxect_salvager_each_range */
+  uint32_t inputs;      /* copies added */
+  uint32_t limited;     /* 1: so many false traces that frames may have been passed over */
+  uint8_t sha256[32];   /* of what was written */
+} paxect_salvage_report;
+PAXECT_CORE_API paxect_status paxect_salvager_report(const paxect_salvager* salvager,
+                                                     paxect_salvage_report* report);
+
+/* Data [start, end) that is lost or not confirmed, in order. */
+typedef struct paxect_salvage_range {
+  size_t struct_size;
+  uint64_t start;  /* in the original data */
+  uint64_t end;    /* UINT64_MAX: not known */
+  uint64_t frames; /* 0: not known */
+  uint32_t kind;   /* PAXECT_RANGE_* */
+  uint32_t exact;  /* 0: how many frames are missing where is an estimate */
+} paxect_salvage_range;
+enum {
+  PAXECT_RANGE_LOST = 0,
+  PAXECT_RANGE_UNCONFIRMED = 1 /* the data is there, and may be damaged */
+};
+/* 0: go on; anything else: stop, which is no failure. */
+typedef int32_t (*paxect_salvage_range_callback)(void* opaque, const paxect_salvage_range* range);
+PAXECT_CORE_API paxect_status paxect_salvager_each_range(const paxect_salvager* salvager,
+                                                         paxect_salvage_range_callback callback,
+                                                         void* opaque);
+
+/* What became of a copy. */
+typedef struct paxect_salvage_input {
+  size_t struct_size;
+  uint64_t size;      /* bytes of the file */
+  uint64_t confirmed; /* frames found in it */
+  uint64_t unconfirmed;
+  uint64_t ruined;     /* frames of which only the place was found */
+  uint64_t unreadable; /* bytes that the medium did not deliver */
+  uint32_t used;       /* 0: it contradicts the other copies and was left out */
+  uint32_t header;     /* 1: it has a header that reads like one */
+} paxect_salvage_input;
+/* Copies count from 0 in the order in which they were added. Errors: ARGUMENT. */
+PAXECT_CORE_API paxect_status paxect_salvager_input(const paxect_salvager* salvager, uint32_t number,
+                                                    paxect_salvage_input* input);
+
+PAXECT_CORE_API const char* paxect_salvager_error_message(const paxect_salvager* salvager);
+PAXECT_CORE_API uint64_t paxect_salvager_error_offset(const paxect_salvager* salvager);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,39 @@
+// What a container must look like, from what was found of it: header fields are believed only as far as the
+// frames bear them out. Functions of values; no thread rules.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "salvage/sighting.h"
+
+namespace paxect::core {
+
+// SHA-256 of nothing.
+inline constexpr Digest kEmptyDigest = {0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4,
+                                        0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
+                                        0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
+
+struct Layout {
+  std::uint32_t frame_size = 0;  // 0: not known, since there is neither frame nor header
+  std::uint32_t channels = 1;
+  bool header_agrees = false;  // a header was found, and says the same
+  bool footer_known = false;
+  Footer footer;
+
+  // Number of data frames, when the footer is known.
+  std::uint64_t frames() const {
+    return frame_size == 0 ? 0 : footer.total_size / frame_size + (footer.total_size % frame_size != 0);
+  }
+  // Bytes of data in a frame; `slot` < frames().
+  std::uint64_t length(std::uint64_t slot) const {
+    return slot + 1 < frames() ? frame_size : footer.total_size - slot * frame_size;
+  }
+};
+
+// Of one copy. Its last plausible footer is taken.
+Layout derive_layout(const CopyIndex& copy);
+// Of several copies that belong together: each field as most of them have it.
+Layout agree(const std::vector<Layout>& layouts);
+
+}  // namespace paxect::core

@@ -1,0 +1,314 @@
+#include "salvage/placement.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "salvage/zstd_extent.h"
+
+namespace paxect::core {
+namespace {
+
+constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max() / 4;
+
+// Sightings first to last-1 of those that take a slot, in a row.
+struct Run {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  std::uint64_t begin = 0;  // in the copy
+  std::uint64_t end = 0;
+  bool end_known = true;
+  bool cut = false;           // its first frame lacks a part of its header: bytes were removed before it
+  std::uint32_t channel = 0;  // of its first frame
+  std::uint64_t slot = 0;
+  bool placed = false;
+
+  std::uint64_t count() const { return last - first; }
+};
+
+// Before the run of the same number; the last one is after all runs.
+struct Gap {
+  bool open = true;  // frames may be missing here
+  bool cut = false;  // bytes were removed here
+  std::uint64_t bytes = 0;
+  std::uint64_t remainder = 0;  // of the number of missing frames, by the channels
+  std::uint64_t least = 0;
+  std::uint64_t most = 0;
+  std::uint64_t missing = 0;
+  bool known = true;
+
+  // Frames are missing without a trace: they may as well be missing in any other place.
+  bool hidden() const { return missing != 0 && bytes == 0 && !cut && remainder == 0; }
+};
+
+class Placer {
+ public:
+  Placer(const Layout& layout, CopyIndex& copy) : layout_(layout), copy_(copy) {}
+
+  Placement run() {
+    mark_foreign();
+    find_runs();
+    find_gaps();
+    if (layout_.footer_known)
+      solve();
+    else
+      estimate();
+    return number();
+  }
+
+ private:
+  void mark_foreign();
+  void find_runs();
+  void find_channel(Run& run) const;
+  bool shifts(std::size_t at, const Run& run) const;
+  void find_gaps();
+  void bound(Gap& gap) const;
+  void solve();
+  bool narrow(std::uint64_t missing);
+  void share(std::uint64_t missing);
+  void estimate();
+  std::uint64_t guess(const Gap& gap) const;
+  Placement number();
+  std::uint64_t least_frame() const { return kFrameHeaderSize + least_payload(layout_.frame_size); }
+  std::uint64_t align(std::uint64_t number, const Gap& gap) const;
+  const Sighting& at(std::size_t i) const { return copy_.sightings[taken_[i]]; }
+
+  const Layout& layout_;
+  CopyIndex& copy_;
+  std::vector<std::size_t> taken_;  // the sightings that take a slot
+  std::vector<Run> runs_;
+  std::vector<Gap> gaps_;
+  std::uint64_t usual_ = 1;  // bytes that a frame takes in the copy, on average
+};
+
+// What cannot be of this container: frames of another size, and all that follows another header.
+void Placer::mark_foreign() {
+  auto& all = copy_.sightings;
+  std::size_t last = all.size();
+  while (last != 0 && all[last - 1].finding == Finding::kExtension) --last;
+  bool other = false;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Sighting& sighting = all[i];
+    if (!sighting.joined) other = sighting.after_header && i != 0;
+    bool size_fits = sighting.ulen == layout_.frame_size;
+    if (!size_fits && sighting.ulen < layout_.frame_size && i + 1 == last)
+      size_fits = !layout_.footer_known ||
+                  (layout_.frames() != 0 && sighting.ulen == layout_.length(layout_.frames() - 1));
+    sighting.foreign = other || (sighting.finding != Finding::kExtension && !size_fits);
+    if (sighting.takes_slot()) taken_.push_back(i);
+  }
+}
+
+// Whether the round of channels goes on at another place from here on, so that frames are missing here.
+bool Placer::shifts(std::size_t i, const Run& run) const {
+  auto phase = [&](std::size_t j) {
+    return (at(j).channel + layout_.channels - j % layout_.channels) % layout_.channels;
+  };
+  if (layout_.channels == 1 || i == run.first || phase(i) == phase(i - 1)) return false;
+  if (at(i).channel >= layout_.channels || !at(i).has_header) return false;
+  bool alone = i + 1 < taken_.size() && at(i + 1).joined && phase(i + 1) == phase(i - 1);
+  bool before_alone = i >= run.first + 2 && phase(i - 2) == phase(i);
+  return !alone && !before_alone;
+}
+
+void Placer::find_runs() {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    const Sighting& sighting = at(i);
+    bytes += sighting.clen + kFrameHeaderSize;
+    bool joined = i != 0;
+    for (std::size_t j = i == 0 ? 0 : taken_[i - 1] + 1; joined && j <= taken_[i]; ++j)
+      joined = copy_.sightings[j].joined && !copy_.sightings[j].foreign && copy_.sightings[j - 1].end_known;
+    // A short frame is the last one: when frames are missing without a trace, then at least before it.
+    bool early = layout_.footer_known && sighting.ulen < layout_.frame_size && i + 1 < layout_.frames();
+    if (!joined || early || shifts(i, runs_.back())) {
+      Run run;
+      run.first = i;
+      run.begin = sighting.start;
+      run.cut = !sighting.has_header;
+      runs_.push_back(run);
+    }
+    runs_.back().last = i + 1;
+    runs_.back().end = sighting.end();
+    runs_.back().end_known = sighting.end_known;
+  }
+  if (!taken_.empty()) usual_ = std::max(least_frame(), bytes / taken_.size());
+  for (Run& run : runs_) find_channel(run);
+}
+
+// The channel of a run's first frame, as most of its frames have it.
+void Placer::find_channel(Run& run) const {
+  std::array<std::uint64_t, kMaxChannels> votes{};
+  for (std::size_t i = run.first; i < run.last; ++i) {
+    if (!at(i).has_header || at(i).channel >= layout_.channels) continue;
+    ++votes[(at(i).channel + layout_.channels - (i - run.first) % layout_.channels) % layout_.channels];
+  }
+  run.channel = static_cast<std::uint32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin());
+}
+
+void Placer::find_gaps() {
+  gaps_.resize(runs_.size() + 1);
+  std::uint64_t channels = layout_.channels;
+  std::uint64_t channel = 0;  // of the frame that comes next
+  std::uint64_t end = kHeaderSize;
+  if (copy_.header_found) end = copy_.header_offset + kHeaderSize;
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    Gap& gap = gaps_[i];
+    const Run& run = runs_[i];
+    gap.remainder = (run.channel + channels - channel) % channels;
+    gap.bytes = run.begin > end ? run.begin - end : 0;
+    gap.open = run.begin != end || i != 0;
+    gap.cut = run.cut || run.begin < end;
+    bound(gap);
+    channel = (run.channel + run.count()) % channels;
+    end = run.end;
+  }
+  Gap& last = gaps_.back();
+  bool at_footer = std::any_of(copy_.footers.begin(), copy_.footers.end(),
+                               [&](const FooterSighting& footer) { return footer.offset == end; });
+  std::uint64_t stop = copy_.size;
+  for (const FooterSighting& footer : copy_.footers)
+    if (footer.offset >= end) stop = footer.offset;
+  if (runs_.empty() && copy_.size < end) end = copy_.size;
+  last.bytes = stop > end ? stop - end : 0;
+  last.open = !at_footer;
+  if (layout_.footer_known) last.remainder = (layout_.frames() + channels - channel) % channels;
+  bound(last);
+}
+
+void Placer::bound(Gap& gap) const {
+  if (!gap.open) return;
+  std::uint64_t fit = gap.bytes / least_frame();
+  gap.least = align(fit != 0 ? 1 : 0, gap);
+  gap.most = gap.cut ? kUnlimited : std::max(fit, gap.least);
+}
+
+// The next number from here on that has the gap's remainder.
+std::uint64_t Placer::align(std::uint64_t number, const Gap& gap) const {
+  std::uint64_t channels = layout_.channels;
+  return number + (gap.remainder + channels - number % channels) % channels;
+}
+
+void Placer::solve() {
+  std::uint64_t missing = layout_.frames() > taken_.size() ? layout_.frames() - taken_.size() : 0;
+  if (narrow(missing)) return;
+  for (Gap& gap : gaps_)
+    if (gap.open) gap.most = kUnlimited;  // more is missing than there is room for: bytes were removed
+  if (narrow(missing)) return;
+  bool open = std::any_of(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.open; });
+  gaps_.back().open = gaps_.back().open || !open;  // whole frames are missing, and there is no trace of where
+  for (Gap& gap : gaps_) {
+    gap.least = gap.remainder = 0;  // less is missing than it seems: bytes were inserted
+    gap.most = gap.open ? kUnlimited : 0;
+  }
+  narrow(missing);
+}
+
+// Finds what follows from the sum; false when nothing fits it.
+bool Placer::narrow(std::uint64_t missing) {
+  std::uint64_t least = 0;
+  std::uint64_t most = 0;       // of the gaps that have a limit
+  std::uint64_t unlimited = 0;  // gaps that have none
+  for (const Gap& gap : gaps_) {
+    least = std::min(kUnlimited, least + gap.least);
+    if (gap.most == kUnlimited)
+      ++unlimited;
+    else
+      most = std::min(kUnlimited, most + gap.most);
+  }
+  if (missing < least || (missing > most && unlimited == 0)) return false;
+  for (Gap& gap : gaps_) {
+    bool bounded = gap.most != kUnlimited;
+    std::uint64_t others_most = unlimited > (bounded ? 0 : 1) ? kUnlimited : bounded ? most - gap.most : most;
+    std::uint64_t low = std::max(gap.least, missing > others_most ? missing - others_most : 0);
+    std::uint64_t high = std::min(gap.most, missing - (least - gap.least));
+    if (gap.open) low = align(low, gap);
+    gap.missing = low;
+    gap.known = high < low + (gap.open ? layout_.channels : 1);
+  }
+  share(missing);
+  return true;
+}
+
+// Gives the gaps that are not certain what is left, by their size.
+void Placer::share(std::uint64_t missing) {
+  std::uint64_t given = 0;
+  std::uint64_t weight = 0;
+  for (const Gap& gap : gaps_) {
+    given = std::min(kUnlimited, given + gap.missing);
+    if (!gap.known) weight += gap.bytes + 1;
+  }
+  std::uint64_t rest = missing > given ? missing - given : 0;
+  std::uint64_t left = rest;
+  std::vector<Gap*> order;
+  for (Gap& gap : gaps_)
+    if (!gap.known) order.push_back(&gap);
+  std::sort(order.begin(), order.end(), [](const Gap* a, const Gap* b) { return a->bytes > b->bytes; });
+  auto give = [&](Gap& gap, std::uint64_t count) {
+    count = std::min({count, left, gap.most > gap.missing ? gap.most - gap.missing : 0});
+    count -= count % layout_.channels;
+    gap.missing += count;
+    left -= count;
+  };
+  for (Gap* gap : order) {
+    auto part = static_cast<std::uint64_t>(static_cast<double>(rest) * static_cast<double>(gap->bytes + 1) /
+                                           static_cast<double>(weight));
+    give(*gap, part);
+  }
+  for (Gap* gap : order) give(*gap, left);
+}
+
+void Placer::estimate() {
+  for (Gap& gap : gaps_) {
+    if (!gap.open) continue;
+    gap.missing = std::clamp(align(guess(gap), gap), gap.least, std::max(gap.least, gap.most));
+    gap.known = gap.most == 0;
+  }
+  gaps_.back().missing = 0;  // nobody knows; said by tail_lost
+}
+
+std::uint64_t Placer::guess(const Gap& gap) const { return (gap.bytes + usual_ / 2) / usual_; }
+
+Placement Placer::number() {
+  Placement placement;
+  std::uint64_t slot = 0;
+  bool known = std::none_of(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.hidden(); });
+  bool traced = known;
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    slot += gaps_[i].missing;
+    known = known && gaps_[i].known;
+    runs_[i].slot = slot;
+    runs_[i].placed = known;
+    slot += runs_[i].count();
+  }
+  const Gap& last = gaps_.back();
+  placement.tail_lost =
+      !layout_.footer_known && (last.bytes != 0 || (!runs_.empty() && !runs_.back().end_known));
+  placement.frames = layout_.footer_known ? layout_.frames() : slot;
+  placement.frames_known = layout_.footer_known;
+  if (layout_.footer_known) {
+    bool adds_up = slot + last.missing == layout_.frames();
+    known = adds_up && last.known && traced;
+    for (std::size_t i = runs_.size(); i-- != 0 && known; known = gaps_[i].known) runs_[i].placed = true;
+    if (!adds_up && taken_.size() > layout_.frames())
+      for (Run& run : runs_) run.placed = false;
+  }
+  placement.end_placed = runs_.empty() || runs_.back().placed;
+  for (const Run& run : runs_)
+    for (std::size_t i = run.first; i < run.last; ++i) {
+      Sighting& sighting = copy_.sightings[taken_[i]];
+      sighting.slot = run.slot + (i - run.first);
+      sighting.placed = run.placed;
+      if (layout_.footer_known && sighting.slot >= layout_.frames()) sighting.foreign = true;
+    }
+  return placement;
+}
+
+}  // namespace
+
+Placement place(const Layout& layout, CopyIndex& copy) {
+  if (layout.frame_size == 0) return {};
+  return Placer(layout, copy).run();
+}
+
+}  // namespace paxect::core

@@ -1,0 +1,54 @@
+// Where a zstd frame ends, found from the frame alone (RFC 8878): its header says how much data it holds, and
+// each block's header where the next one begins. So a payload's length is known without the frame header that
+// says it too, without decompressing and without having the payload in memory.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace paxect::core {
+
+inline constexpr std::array<std::uint8_t, 4> kZstdMagic = {0x28, 0xb5, 0x2f, 0xfd};
+// The longest header of a zstd frame that names no dictionary.
+inline constexpr std::size_t kZstdStartSize = 14;
+inline constexpr std::size_t kZstdBlockHeaderSize = 3;
+inline constexpr std::uint32_t kZstdBlockMax = 128 << 10;  // bytes of data in a block, at most
+
+// What a zstd frame says at its beginning.
+struct ZstdStart {
+  std::uint64_t content = 0;  // bytes of data
+  std::size_t size = 0;       // bytes of this header
+  bool checksum = false;
+};
+
+// Reads it; false when this is no zstd frame, or none that a container holds: no content size, a dictionary,
+// a reserved bit. `bytes` may be shorter than kZstdStartSize when the file ends.
+bool read_zstd_start(std::span<const std::uint8_t> bytes, ZstdStart& out);
+
+// Follows the blocks from header to header.
+class ZstdBlocks {
+ public:
+  explicit ZstdBlocks(const ZstdStart& start) : start_(start), at_(start.size) {}
+
+  // Where the next block's header is, from the start of the frame.
+  std::uint64_t at() const { return at_; }
+  // Takes it. False when no frame with this content size goes on like that.
+  bool next(std::span<const std::uint8_t, kZstdBlockHeaderSize> header);
+  bool ended() const { return ended_; }
+  // Of the whole frame, once it has ended.
+  std::uint64_t size() const { return at_; }
+
+ private:
+  ZstdStart start_;
+  std::uint64_t at_;
+  std::uint64_t least_ = 0;  // bytes of data in the blocks so far
+  std::uint64_t most_ = 0;
+  bool ended_ = false;
+};
+
+// The smallest payload that can hold `content` bytes of data.
+std::uint64_t least_payload(std::uint64_t content);
+
+}  // namespace paxect::core

@@ -1,0 +1,121 @@
+// paxect-core salvage as a user runs it.
+#include <rapidjson/document.h>
+
+#include <catch2/catch.hpp>
+
+#include "salvaging.h"
+#include "support/files.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr std::size_t kFrame = 4096;
+
+Result salvage_tool(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {PAXECT_TEST_BIN "/paxect-core", "salvage"});
+  return run({.argv = arguments});
+}
+
+std::string sample_data() { return motley(20 * kFrame + 5, kFrame); }
+std::string sample() { return encode(sample_data(), {{PAXECT_PARAM_FRAME_SIZE, kFrame}}); }
+
+rapidjson::Document parse(const std::string& json) {
+  rapidjson::Document document;
+  document.Parse(json.c_str());
+  REQUIRE(!document.HasParseError());
+  return document;
+}
+
+TEST_CASE("salvage of a whole container is status 0 and says nothing") {
+  TempDir dir;
+  write_file(dir / "in", sample());
+  Result result = salvage_tool({dir / "in", "-o", dir / "out"});
+  CHECK(result.status == 0);
+  CHECK(result.output.empty());
+  CHECK(result.error.empty());
+  CHECK(read_file(dir / "out") == sample_data());
+  CHECK(salvage_tool({dir / "in", "-o", "-"}).output == sample_data());
+}
+
+TEST_CASE("salvage of a damaged container writes what there is, with status 2 and a report") {
+  TempDir dir;
+  std::string container = sample();
+  Frame hit = frames_of(container)[6];
+  container.replace(hit.start, 40, std::string(40, '\0'));
+  write_file(dir / "in", container);
+  Result result = salvage_tool({dir / "in", "-o", dir / "out", "--report", dir / "report.json"});
+  CHECK(result.status == 2);
+  CHECK(result.error ==
+        "paxect-core: " + (dir / "out") + ": the data is not whole: 1 of 21 frames are lost (4096 bytes)\n");
+  std::string expected = sample_data();
+  expected.replace(6 * kFrame, kFrame, std::string(kFrame, '\0'));
+  CHECK(read_file(dir / "out") == expected);
+
+  rapidjson::Document report = parse(read_file(dir / "report.json"));
+  CHECK(report["exit_status"].GetInt() == 2);
+  CHECK(!report["proven"].GetBool());
+  CHECK(report["size"].GetUint64() == sample_data().size());
+  CHECK(report["size_known"].GetBool());
+  CHECK(report["frames"].GetUint64() == 21);
+  CHECK(report["frames_confirmed"].GetUint64() == 20);
+  REQUIRE(report["lost"].Size() == 1);
+  CHECK(report["lost"][0]["start"].GetUint64() == 6 * kFrame);
+  CHECK(report["lost"][0]["end"].GetUint64() == 7 * kFrame);
+  CHECK(report["lost"][0]["exact"].GetBool());
+  CHECK(report["unconfirmed"].Size() == 0);
+  CHECK(report["header"]["state"] == "found");
+  CHECK(report["footer"]["input"].GetInt() == 0);
+  CHECK(report["inputs"][0]["name"].GetString() == dir / "in");
+
+  Result quiet = salvage_tool({dir / "in", "-o", dir / "out", "--fill", "skip", "--quiet", "--json"});
+  CHECK(quiet.status == 2);
+  CHECK(quiet.error.empty());
+  CHECK(parse(quiet.output)["fill"] == "skip");
+  CHECK(read_file(dir / "out") == sample_data().erase(6 * kFrame, kFrame));
+}
+
+TEST_CASE("salvage of nothing is status 4, leaves no output, and keeps what stood there") {
+  TempDir dir;
+  write_file(dir / "in", noise(10'000));
+  Result result = salvage_tool({dir / "in", "-o", dir / "out"});
+  CHECK(result.status == 4);
+  CHECK(result.error == "paxect-core: " + (dir / "in") + ": holds no frame of a container\n");
+  CHECK(!exists(dir / "out"));
+  write_file(dir / "out", "before");
+  CHECK(salvage_tool({dir / "in", "-o", dir / "out"}).status == 4);
+  CHECK(read_file(dir / "out") == "before");
+  CHECK(list(dir.path()).size() == 2);
+}
+
+TEST_CASE("salvage never writes over a damaged copy") {
+  TempDir dir;
+  write_file(dir / "a", sample());
+  write_file(dir / "b", sample());
+  CHECK(salvage_tool({dir / "a", dir / "b", "-o", dir / "b"}).status == 3);
+  CHECK(salvage_tool({dir / "a", dir / "b", "-o", dir / "out", "--report", dir / "b"}).status == 64);
+  CHECK(read_file(dir / "b") == sample());
+}
+
+TEST_CASE("salvage refuses what makes no sense, and files that are not there") {
+  TempDir dir;
+  write_file(dir / "in", sample());
+  CHECK(salvage_tool({}).status == 64);
+  CHECK(salvage_tool({dir / "in"}).status == 64);
+  CHECK(salvage_tool({dir / "in", "-o", dir / "out", "--fill", "ones"}).status == 64);
+  CHECK(salvage_tool({dir / "in", "-o", dir / "out", "--report", dir / "out"}).status == 64);
+  CHECK(salvage_tool({dir / "missing", "-o", dir / "out"}).status == 3);
+  CHECK(salvage_tool({dir.path(), "-o", dir / "out"}).status == 3);
+  CHECK(salvage_tool({dir / "in", "-o", "/dev/full"}).status == 3);
+  CHECK(salvage_tool({dir / "in", "-o", (dir / "missing") + "/out"}).status == 3);
+  Result pipe =
+      run({.argv = {"sh", "-c",
+                    "cat " + (dir / "in") + " | " PAXECT_TEST_BIN "/paxect-core salvage /dev/stdin -o " +
+                        (dir / "out")}});
+  CHECK(pipe.status == 3);
+  CHECK(list(dir.path()).size() == 1);
+}
+
+}  // namespace
+}  // namespace paxect::test

@@ -1,0 +1,47 @@
+// Salvage as tests like to use it: damaged containers as strings in, data and report out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codec.h"
+#include "paxect/core.h"
+
+namespace paxect::test {
+
+struct Range {
+  std::uint64_t start;
+  std::uint64_t end;
+  std::uint64_t frames;
+  bool exact;
+  bool operator==(const Range&) const = default;
+};
+std::ostream& operator<<(std::ostream& out, const Range& range);
+
+struct Salvaged {
+  paxect_status status = PAXECT_OK;
+  std::string data;
+  std::string message;
+  paxect_salvage_report report{};
+  std::vector<paxect_salvage_input> inputs;
+  std::vector<Range> lost;
+  std::vector<Range> unconfirmed;
+};
+Salvaged salvage(const std::vector<std::string>& copies, const Parameters& parameters = {});
+
+// Where everything stands in a container.
+struct Frame {
+  std::size_t start;  // of its header
+  std::size_t payload;
+  std::size_t end;
+  std::size_t offset;  // in the data
+  std::size_t size;    // of the data; 0: extension frame
+};
+std::vector<Frame> frames_of(const std::string& container);
+
+// Data of every kind in pieces of `piece` bytes: text, noise, zeros, a pattern; reproducible.
+std::string motley(std::size_t size, std::size_t piece, std::uint32_t seed = 1);
+
+}  // namespace paxect::test
