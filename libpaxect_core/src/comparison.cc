@@ -29,6 +29,7 @@ void Comparison::begin(const Callbacks& callbacks, paxect_source source, void* s
   ended_ = false;
   digest_.reset();
   original_size_ = 0;
+  container_offset_ = kHeaderSize;
   last_frame_ = 0;
   different_ = 0;
   first_ = {};
@@ -45,9 +46,12 @@ Status Comparison::run(FrameWalker& walker, const ContainerEnds& ends, const Cal
     Status status = walker.next(frame, more);
     if (status.ok() && !more) break;
     if (status.ok() && !ended_) status = compare_frame(frame);
-    if (status.ok()) status = callbacks_.report(frame.end(), original_size_);
+    if (!status.ok()) return status;
+    container_offset_ = frame.end();
+    if (ended_) status = callbacks_.report(container_offset_, original_size_);
     if (!status.ok()) return status;
   }
+  container_offset_ = ends.container_size;
   Status status = compare_rest(ends.footer);
   return status.ok() ? verdict(ends) : status;
 }
@@ -59,8 +63,8 @@ Status Comparison::refill() {
     return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
   ended_ = size_ == 0;
   original_size_ += size_;
-  if (different_ == 0) digest_.update(buffer_.data(), size_);
-  return {};
+  if (first_.kind == 0) digest_.update(buffer_.data(), size_);
+  return callbacks_.report(container_offset_, original_size_);
 }
 
 Status Comparison::compare_frame(const FrameRecord& frame) {
@@ -87,7 +91,6 @@ Status Comparison::compare_frame(const FrameRecord& frame) {
 Status Comparison::compare_rest(const Footer& footer) {
   while (!ended_) {
     Status status = refill();
-    if (status.ok()) status = callbacks_.report(0, original_size_);
     if (!status.ok()) return status;
   }
   if (original_size_ < footer.total_size)

@@ -43,9 +43,10 @@ class Comparison {
   std::size_t size_ = 0;  // of what is in buffer_
   bool ended_ = false;    // the original
   Sha256 digest_;
-  std::uint64_t original_size_ = 0;  // as far as it was read
-  std::uint64_t last_frame_ = 0;     // in which the original ended
-  std::uint64_t different_ = 0;      // frames
+  std::uint64_t original_size_ = 0;     // as far as it was read
+  std::uint64_t container_offset_ = 0;  // behind the last frame that was compared
+  std::uint64_t last_frame_ = 0;        // in which the original ended
+  std::uint64_t different_ = 0;         // frames
   paxect_difference first_{};
 };
 

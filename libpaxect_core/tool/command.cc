@@ -67,7 +67,8 @@ bool parse(const Command& command, po::options_description options, const std::v
   }
   std::cout << "usage: paxect-core " << command.name << ' ' << command.synopsis << "\n"
             << command.summary << "\n\n"
-            << options;
+            << options << '\n'
+            << kStatuses;
   return false;
 }
 

@@ -24,6 +24,11 @@ inline constexpr int kExitFile = 3;
 inline constexpr int kExitUsage = 64;
 inline constexpr int kExitInternal = 70;
 
+// The same for the user.
+inline constexpr const char* kStatuses =
+    "exit status: 0 ok, 2 the data differs (from its SHA-256, or from the original), 3 file or I/O error,\n"
+    "4 not a sound container, 64 usage, 70 internal error; of several the highest\n";
+
 struct Command {
   const char* name;
   const char* synopsis;  // what follows the name

@@ -17,9 +17,7 @@ void print_help() {
   std::cout << "usage: paxect-core COMMAND [options]\n\n";
   for (const Command& command : commands())
     std::cout << "  " << std::left << std::setw(10) << command.name << command.summary << '\n';
-  std::cout
-      << "\npaxect-core COMMAND -h shows a command's options; --version the versions.\n"
-         "exit status: 0 ok, 2 SHA-256 differs, 3 file or I/O error, 4 not a sound container, 64 usage\n";
+  std::cout << "\npaxect-core COMMAND -h shows a command's options; --version the versions.\n" << kStatuses;
 }
 
 void print_version() {

@@ -1,4 +1,5 @@
-/* The library as a C program uses it: push, pull, memory, failure. Exit status 0 when all of it holds. */
+/* The library as a C program uses it: push, pull, memory, failure, reader. Exit status 0 when all of it holds. */
+#define _POSIX_C_SOURCE 200809L
 #include <paxect/core.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,4 +86,40 @@ static int memory_and_failure(void) {
   return 0;
 }
 
-int main(void) { return push_and_pull() || memory_and_failure(); }
+static int32_t count(void* opaque, const paxect_frame_info* frame) {
+  uint64_t* next = opaque;
+  if (frame->number != *next) return 1;
+  *next += 1;
+  return 0;
+}
+
+static int look_inside(void) {
+  static const char text[] = "0123456789";
+  unsigned char container[256];
+  size_t size = 0;
+  struct bytes part = {{0}, 0};
+  uint64_t frames = 0;
+  paxect_encoder* encoder = NULL;
+  paxect_reader* reader = NULL;
+  FILE* file = tmpfile();
+
+  EXPECT(file != NULL);
+  EXPECT(paxect_encoder_create(NULL, &encoder) == PAXECT_OK);
+  EXPECT(paxect_encoder_set_parameter(encoder, PAXECT_PARAM_FRAME_SIZE, 4) == PAXECT_OK);
+  EXPECT(paxect_encoder_encode_buffer(encoder, text, 10, container, sizeof container, &size) == PAXECT_OK);
+  paxect_encoder_free(encoder);
+  EXPECT(fwrite(container, 1, size, file) == size && fflush(file) == 0);
+
+  EXPECT(paxect_reader_create(NULL, &reader) == PAXECT_OK);
+  EXPECT(paxect_reader_open_fd(reader, fileno(file)) == PAXECT_OK);
+  EXPECT(paxect_reader_frames(reader, count, &frames) == PAXECT_OK && frames == 3);
+  EXPECT(paxect_reader_read(reader, 3, 6, collect, &part) == PAXECT_OK);
+  EXPECT(part.size == 6 && memcmp(part.data, text + 3, 6) == 0);
+  EXPECT(paxect_reader_read(reader, 3, 8, collect, &part) == PAXECT_ERROR_PARAMETER);
+  EXPECT(strstr(paxect_reader_error_message(reader), "10 bytes") != NULL);
+  paxect_reader_free(reader);
+  fclose(file);
+  return 0;
+}
+
+int main(void) { return push_and_pull() || memory_and_failure() || look_inside(); }
