@@ -39,6 +39,8 @@ struct Decoded {
   std::string message;
   std::uint64_t offset = 0;
   std::uint64_t frame = 0;
+
+  bool operator==(const Decoded&) const = default;
 };
 Decoded decode(const std::string& container, const Parameters& parameters = {}, std::size_t chunk = SIZE_MAX);
 Decoded decode_with(paxect_decoder* decoder, const std::string& container, std::size_t chunk = SIZE_MAX);

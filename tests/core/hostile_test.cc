@@ -133,6 +133,25 @@ TEST_CASE("no single allocation is larger than the input justifies") {
   }
 }
 
+TEST_CASE("a reader allocates no more than the frames it reads justify") {
+  TempDir dir;
+  for (const Hostile& hostile : hostile_containers()) {
+    INFO(hostile.what);
+    // The footer says that there is data to be read.
+    std::string container = hostile.container.substr(0, hostile.container.size() - kFooter.size());
+    write_file(dir / "container", container + little_endian(std::uint64_t{kGiB}) + std::string(36, '\0'));
+    Meter meter;
+    paxect_allocator functions = meter.functions();
+    paxect_reader* handle = nullptr;
+    REQUIRE(paxect_reader_create(&functions, &handle) == PAXECT_OK);
+    std::unique_ptr<paxect_reader, decltype(&paxect_reader_free)> reader(handle, &paxect_reader_free);
+    REQUIRE(paxect_reader_open_path(handle, (dir / "container").c_str()) == PAXECT_OK);
+    std::string out;
+    CHECK(paxect_status_exit_code(paxect_reader_read(handle, 0, 1, append, &out)) == 4);
+    CHECK(meter.largest < 2 * kMiB);
+  }
+}
+
 TEST_CASE("what is allocated for a long payload grows with what has come of it") {
   Meter meter;
   Decoder decoder = make_metered_decoder(meter, 1);

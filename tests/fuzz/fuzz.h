@@ -28,9 +28,11 @@ constexpr std::int64_t kMaxFrame = std::int64_t{1} << 20;
 struct FreeHandle {
   void operator()(paxect_encoder* handle) const { paxect_encoder_free(handle); }
   void operator()(paxect_decoder* handle) const { paxect_decoder_free(handle); }
+  void operator()(paxect_reader* handle) const { paxect_reader_free(handle); }
 };
 using Encoder = std::unique_ptr<paxect_encoder, FreeHandle>;
 using Decoder = std::unique_ptr<paxect_decoder, FreeHandle>;
+using Reader = std::unique_ptr<paxect_reader, FreeHandle>;
 
 inline Encoder make_encoder() {
   paxect_encoder* handle = nullptr;
