@@ -12,6 +12,7 @@ constexpr std::size_t kReadSize = std::size_t{1} << 20;
 // With payloads read into place, what is left to read otherwise: a frame header and the beginning of its
 // payload.
 constexpr std::size_t kHeadSize = std::size_t{32} << 10;
+constexpr std::size_t kLargeFrame = std::size_t{256} << 10;  // smaller ones are read many at a time
 
 // Enough to keep every thread busy; few, so that the frames in flight stay in the processor's caches.
 std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads}; }
@@ -128,9 +129,9 @@ Status Decoder::read_from(paxect_source source, void* opaque) {
     std::size_t size = 0;
     // With the footer's place known, most of a large payload needs no copy: it is read to where it is wanted.
     std::span<std::uint8_t> place{reading_.data(), kReadSize};
-    bool known = parameters_.container_size() != 0;
-    if (known) place = place.first(kHeadSize);
-    bool direct = known && state_ == State::kPayload && frame_.clen - taken_ >= kHeadSize;
+    bool in_place = parameters_.container_size() != 0 && header_.frame_size >= kLargeFrame;
+    if (in_place) place = place.first(kHeadSize);
+    bool direct = in_place && state_ == State::kPayload && frame_.clen - taken_ >= kHeadSize;
     if (direct) {
       std::size_t room = std::min<std::size_t>(frame_.clen - taken_, kReadSize);
       Status status = payload_room(taken_ + room);
