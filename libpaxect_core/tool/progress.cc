@@ -39,6 +39,16 @@ std::string rate_text(double bytes_per_second) {
   return text.data();
 }
 
+// The end of a name that is too long, since that is what tells files apart; cut between characters.
+std::string shortened(const std::string& name, std::size_t room) {
+  static constexpr const char* kDots = "...";
+  if (name.size() <= room) return name;
+  if (room < 4) return {};
+  std::size_t from = name.size() - (room - 3);
+  while (from < name.size() && (static_cast<unsigned char>(name[from]) & 0xc0) == 0x80) ++from;
+  return kDots + name.substr(from);
+}
+
 std::string time_text(double seconds) {
   auto whole = static_cast<std::uint64_t>(std::min(seconds + 0.5, 1e9));
   std::array<char, 40> text;
@@ -55,16 +65,18 @@ std::string time_text(double seconds) {
 std::string progress_line(const std::string& label, std::uint64_t done, std::uint64_t total, double seconds,
                           std::size_t columns) {
   double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-  std::string line = label;
+  std::string line;
   if (total != 0) {
     double part = std::min(static_cast<double>(done) / static_cast<double>(total), 1.0);
     auto filled = static_cast<std::size_t>(part * kBarWidth);
-    line += " [" + std::string(filled, '#') + std::string(kBarWidth - filled, '-') + "] " +
-            std::to_string(static_cast<int>(part * 100)) + " %";
+    line = " [" + std::string(filled, '#') + std::string(kBarWidth - filled, '-') + "] " +
+           std::to_string(static_cast<int>(part * 100)) + " %";
   }
   line += "  " + rate_text(rate);
   if (total != 0 && rate > 0)
     line += "  " + time_text(static_cast<double>(total - std::min(done, total)) / rate) + " left";
+  std::size_t room = columns - std::min(line.size(), columns);
+  line.insert(0, shortened(label, room));
   if (line.size() > columns) line.resize(columns);
   return line;
 }

@@ -103,7 +103,10 @@ TEST_CASE("the line has a bar, a rate and the time left, and fits the terminal")
         std::string::npos);
   CHECK(progress_line("a", 1000, 3'600'000, 1, 80).find("  59:59 left") != std::string::npos);
   CHECK(progress_line("a", 1000, 36'000'000, 1, 80).find("  9:59:59 left") != std::string::npos);
-  CHECK(progress_line("a long name", 50, 100, 1, 10) == "a long nam");
+  CHECK(progress_line("a long name", 1000, 0, 1, 20) == "...g name  1.0 KiB/s");
+  CHECK(progress_line("\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 1000, 0, 1, 17) == "...\xc3\xa9  1.0 KiB/s");
+  CHECK(progress_line("a long name", 1000, 0, 1, 13) == "  1.0 KiB/s");
+  CHECK(progress_line("a long name", 1000, 0, 1, 5) == "  1.0");
 }
 
 TEST_CASE("progress is shown on a terminal after half a second, nowhere else, and erased at the end") {
