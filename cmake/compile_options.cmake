@@ -27,7 +27,7 @@ if(PAXECT_SANITIZE)
   add_compile_options(-fsanitize=${PAXECT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${PAXECT_SANITIZE})
   # GCC 12 sees it in std::regex and its like, but only through the sanitizers' own code.
-  target_compile_options(paxect_compile_options INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(paxect_compile_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 else()
   target_compile_options(paxect_compile_options INTERFACE
     $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
