@@ -1,5 +1,8 @@
 // Containers that lie about lengths: memory is taken for what has arrived and was checked, never for what was
 // said.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -149,6 +152,27 @@ TEST_CASE("a reader allocates no more than the frames it reads justify") {
     std::string out;
     CHECK(paxect_status_exit_code(paxect_reader_read(handle, 0, 1, append, &out)) == 4);
     CHECK(meter.largest < 2 * kMiB);
+  }
+}
+
+TEST_CASE("salvage allocates no more than the frames it finds justify") {
+  TempDir dir;
+  for (const Hostile& hostile : hostile_containers()) {
+    INFO(hostile.what);
+    write_file(dir / "copy", hostile.container);
+    Meter meter;
+    paxect_allocator functions = meter.functions();
+    paxect_salvager* handle = nullptr;
+    REQUIRE(paxect_salvager_create(&functions, &handle) == PAXECT_OK);
+    std::unique_ptr<paxect_salvager, decltype(&paxect_salvager_free)> salvager(handle, &paxect_salvager_free);
+    int fd = open((dir / "copy").c_str(), O_RDONLY | O_CLOEXEC);
+    REQUIRE(paxect_salvager_add_fd(handle, fd, "copy") == PAXECT_OK);
+    std::string out;
+    paxect_salvager_set_sink(handle, append, &out);
+    CHECK(paxect_salvager_run(handle) != PAXECT_OK);
+    close(fd);
+    CHECK(out.size() < 2 * kMiB);
+    CHECK(meter.largest < 8 * kMiB);
   }
 }
 
