@@ -4,24 +4,33 @@
  *
  * Conventions
  *  1. Handles are opaque. Whoever creates one frees it; freeing NULL does nothing.
- *  2. Every function that can fail returns a paxect_status: 0 is success. Their values never change.
+ *  2. Every function that can fail returns a paxect_status: 0 is success. Their values never change. A NULL
+ *     handle, or NULL where a pointer is needed, gives PAXECT_ERROR_ARGUMENT, 0 or "", and an exception
+ *     inside the library PAXECT_ERROR_INTERNAL or PAXECT_ERROR_MEMORY: "Errors:" below leaves these out.
  *  3. The text, byte offset and frame number of a failure are kept in the handle it happened on, never
- *     globally. A handle that has failed gives the same failure again until it is reset.
+ *     globally. The text is one line without its end, in English, and not to be parsed. When the work itself
+ *     fails, the handle gives the same failure again until it is reset; a call that is refused (ARGUMENT,
+ *     PARAMETER, SEQUENCE) changes nothing but the text.
  *  4. Threads: different handles may be used by different threads at once. One handle must not be used by
  *     two threads at a time; it may move from one thread to another between calls. A handle may run worker
  *     threads of its own (PAXECT_PARAM_THREADS); callbacks are only ever called on the thread that is inside
- *     a function of the handle.
+ *     a function of the handle. They must not call a function of that handle, nor leave by an exception or
+ *     longjmp. After fork, the child may use only handles that it creates. "Any thread" marks functions that
+ *     need no handle.
  *  5. Ownership: pointers passed in are read during the call only, except for callbacks with their `opaque`
  *     and the allocator, which must stay valid as long as the handle has them. Strings returned by a handle
- *     stay valid until the next call on it; other strings are static.
+ *     stay valid until the next call on it; other strings are static. Descriptors passed in stay the
+ *     caller's and are never closed. Paths are bytes as the system takes them, ended by 0.
  *  6. Sizes and offsets are in bytes, counted from 0. Frame numbers count from 0 in the order in which frames
  *     stand in the container, extension frames included.
  *  7. Structures begin with `struct_size`, which the caller sets to sizeof the structure it knows; the
  *     library never writes past it. Reserved fields are 0.
  *  8. Options are set one by one with *_set_parameter and are checked at once against bounds that can be
- * asked for. They last across reset.
+ *     asked for. They last across reset.
  *  9. Nothing C++ crosses this border, no exception leaves it, and no function of it calls exit or abort.
- * 10. Signals: the library installs no handler and writes to no descriptor that it was not given.
+ * 10. Signals: the library installs no handler and writes to no descriptor that it was not given. Where a
+ *     signal interrupts reading or writing of a *_path function, the progress callback is asked at once
+ *     whether to go on. A pipe without a reader raises SIGPIPE as ever: ignore it to get WRITE instead.
  */
 #ifndef PAXECT_CORE_H
 #define PAXECT_CORE_H
@@ -112,7 +121,10 @@ PAXECT_CORE_API int32_t paxect_status_exit_code(paxect_status status);
 /* ---- Memory -------------------------------------------------------------------------------------------- */
 
 /* Where a handle takes its own state and its data buffers from. `allocate` returns memory aligned for any
- * object, or NULL; `release` takes NULL. Both are called from the handle's worker threads too. What libzstd
+ * object, or NULL, which becomes PAXECT_ERROR_MEMORY; `size` is at least 1. `release` is given what
+ * `allocate` returned, and may be given NULL. Both are called from the handle's worker threads too, at the
+ * same time. However a container lies, no request is larger than what of it has arrived and was checked can
+ * need. What libzstd
  * and libcrypto keep for themselves comes from malloc: their stable interfaces offer nothing else. */
 typedef struct paxect_allocator {
   size_t struct_size;
@@ -123,14 +135,15 @@ typedef struct paxect_allocator {
 
 /* ---- Callbacks ----------------------------------------------------------------------------------------- */
 
-/* Takes `size` bytes, at least 1. 0: go on; anything else: stop with PAXECT_ERROR_SINK. `data` is valid
- * during the call only. */
+/* Takes all `size` bytes, at least 1; how the data is cut into calls means nothing. 0: go on; anything else:
+ * stop with PAXECT_ERROR_SINK, and the sink is not called again. `data` is valid during the call only. */
 typedef int32_t (*paxect_sink)(void* opaque, const void* data, size_t size);
-/* Puts up to `capacity` bytes into `buffer` and their number into `*size`; 0 bytes is the end of the data.
- * 0: go on; anything else: stop with PAXECT_ERROR_SOURCE. */
+/* Puts up to `capacity` bytes into `buffer` and their number into `*size`, as few as it likes; 0 bytes is the
+ * end of the data. It may wait for data. 0: go on; anything else, or a size above the capacity: stop with
+ * PAXECT_ERROR_SOURCE. */
 typedef int32_t (*paxect_source)(void* opaque, void* buffer, size_t capacity, size_t* size);
-/* Called after about every frame with the bytes read and written so far. 0: go on; anything else: stop with
- * PAXECT_ERROR_CANCELLED. */
+/* Called after about every frame and at the end with the bytes read and written so far; neither ever goes
+ * back. 0: go on; anything else: stop with PAXECT_ERROR_CANCELLED. */
 typedef int32_t (*paxect_progress)(void* opaque, uint64_t bytes_in, uint64_t bytes_out);
 
 /* ---- Parameters ---------------------------------------------------------------------------------------- */
@@ -198,7 +211,7 @@ typedef struct paxect_container_info {
   uint64_t container_size;
 } paxect_container_info;
 
-/* Reads header and footer of a container in a seekable file without reading its frames. The header is checked
+/* Reads header and footer of a container in a regular file without reading its frames. The header is checked
  * as a decoder does; whether the footer tells the truth is not known before decoding. The file offset does
  * not move. `fd` stays the caller's. `message`, if not NULL, receives up to `message_capacity` bytes of error
  * text, terminated. Any thread. Errors: ARGUMENT, READ, MAGIC, VERSION, HEADER, TRUNCATED. */
@@ -212,64 +225,75 @@ typedef struct paxect_encoder paxect_encoder;
 /* A new encoder with the default parameters and no callbacks. `allocator` may be NULL for malloc and free;
  * its fields are copied. Errors: ARGUMENT, MEMORY. */
 PAXECT_CORE_API paxect_status paxect_encoder_create(const paxect_allocator* allocator, paxect_encoder** out);
-/* Frees it with all it holds; work in progress is abandoned. */
+/* Frees it with all it holds; work in progress is abandoned, its worker threads end before the return. */
 PAXECT_CORE_API void paxect_encoder_free(paxect_encoder* encoder);
-/* Makes the encoder ready for a new container, whatever state it is in. Parameters, callbacks and buffers
- * stay. */
+/* Makes the encoder ready for a new container, whatever state it is in. Parameters, callbacks, threads and
+ * buffers stay: for many small inputs, one handle that is used again is the fast way. Errors: MEMORY. */
 PAXECT_CORE_API paxect_status paxect_encoder_reset(paxect_encoder* encoder);
-/* Errors: PARAMETER, which leaves everything as it was and the handle usable; SEQUENCE after the first write.
- */
+/* Takes effect with the next container. Errors: PARAMETER (unknown, not for this kind of handle, or out of
+ * bounds), which leaves everything as it was and the handle usable; SEQUENCE between write and finish. */
 PAXECT_CORE_API paxect_status paxect_encoder_set_parameter(paxect_encoder* encoder,
                                                            paxect_parameter parameter, int64_t value);
-/* Where the container goes when data is pushed. */
+/* Where the container goes that write, finish and run make; what reached the sink before a failure is to be
+ * thrown away. Errors: SEQUENCE between write and finish. */
 PAXECT_CORE_API paxect_status paxect_encoder_set_sink(paxect_encoder* encoder, paxect_sink sink,
                                                       void* opaque);
-/* NULL: none. */
+/* Asked while any function of the handle works; NULL: none. Errors: SEQUENCE between write and finish. */
 PAXECT_CORE_API paxect_status paxect_encoder_set_progress(paxect_encoder* encoder, paxect_progress progress,
                                                           void* opaque);
 /* The most memory in bytes that the handle will use with its parameters for an input of `input_size` bytes
  * (UINT64_MAX: not known), what libzstd keeps for it included. */
 PAXECT_CORE_API uint64_t paxect_encoder_memory(const paxect_encoder* encoder, uint64_t input_size);
 
-/* Push: any number of writes of any size, then finish. The data is copied, and written to the sink in order
- * as frames are done. Nothing is written to the sink before the first call. Errors: SEQUENCE (no sink, or
- * after finish), SINK, CANCELLED, MEMORY. */
+/* Push: any number of writes of any size, 0 included, then finish. The data is copied, and written to the
+ * sink in order as frames are done; a write may wait for that. Nothing is written to the sink before the
+ * first call; finish alone makes a container of no data. PARAMETER: more than 4294967295 frames. Errors:
+ * SEQUENCE (no sink, or after finish), SINK, CANCELLED, MEMORY, PARAMETER. */
 PAXECT_CORE_API paxect_status paxect_encoder_write(paxect_encoder* encoder, const void* data, size_t size);
 PAXECT_CORE_API paxect_status paxect_encoder_finish(paxect_encoder* encoder);
-/* Pull: reads the source to its end and finishes. No write may have come before. Errors: those of write,
- * SOURCE. */
+/* Pull: reads the source to its end and finishes. `source` is not kept. No write may have come before.
+ * Errors: those of write, SOURCE. */
 PAXECT_CORE_API paxect_status paxect_encoder_run(paxect_encoder* encoder, paxect_source source, void* opaque);
 
 /* The size of the largest container that encode_buffer can make of `size` bytes with the encoder's
  * parameters; UINT64_MAX if that is more than 64 bits hold. */
 PAXECT_CORE_API uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size);
-/* Whole container in memory; resets the encoder first and leaves its sink as it was. Errors:
- * BUFFER_TOO_SMALL, CANCELLED, MEMORY. `*container_size` is set on success only. */
+/* Whole container in memory; resets the encoder first and leaves its sink as it was; afterwards the handle is
+ * as after finish. A `capacity` of paxect_encoder_bound is always enough. `*container_size` is set on success
+ * only; on failure the contents of `container` are unspecified. Errors: BUFFER_TOO_SMALL, CANCELLED, MEMORY,
+ * PARAMETER. */
 PAXECT_CORE_API paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* data,
                                                            size_t size, void* container, size_t capacity,
                                                            size_t* container_size);
-/* Whole file; resets the encoder first and leaves its sink as it was. "-" is standard input or output. The
- * output is atomic: it appears under its name complete or not at all, what stood there before stays untouched
- * on any failure, and no temporary file remains. An output that exists and is no regular file (a device, a
- * FIFO) is written to directly. Errors: OPEN, READ, WRITE, SAME_FILE, CANCELLED, MEMORY. */
+/* Whole file; resets the encoder first and leaves its sink as it was; afterwards the handle is as after
+ * finish. "-" is standard input or output. The output is atomic: it appears under its name complete or not at
+ * all, what stood there before stays untouched on any failure, and no temporary file remains. It has the
+ * permissions of the file that it replaces, a new one those of the umask; through symbolic links it is the
+ * file at their end that is replaced. An output that exists and is no regular file (a device, a FIFO) is
+ * written to directly. One failure comes later than that: with PAXECT_PARAM_SYNC, WRITE is also the answer
+ * when the new file stands complete under its name, but its directory could not be flushed. Errors: OPEN,
+ * READ, WRITE, SAME_FILE, CANCELLED, MEMORY, PARAMETER. */
 PAXECT_CORE_API paxect_status paxect_encoder_encode_path(paxect_encoder* encoder, const char* input,
                                                          const char* output);
 
-/* What was made: complete after finish, else what stands so far. Errors: ARGUMENT. */
+/* What was made: complete after finish, else what stands so far (sha256 then is zeros). */
 PAXECT_CORE_API paxect_status paxect_encoder_info(const paxect_encoder* encoder, paxect_container_info* info);
-/* The failure that the encoder is in; "", 0, 0 when there is none. The offset is in the input. */
+/* The failure that the encoder is in, or the refusal of its last call; "", 0, 0 when there is none. The
+ * offset is in the input. */
 PAXECT_CORE_API const char* paxect_encoder_error_message(const paxect_encoder* encoder);
 PAXECT_CORE_API uint64_t paxect_encoder_error_offset(const paxect_encoder* encoder);
 PAXECT_CORE_API uint64_t paxect_encoder_error_frame(const paxect_encoder* encoder);
 
 /* ---- Decoder ------------------------------------------------------------------------------------------- */
 
-/* Every check of FORMAT.md is made, always: the VERIFY flag changes nothing. Frames reach the sink in order,
- * each one after its own CRC-32 was checked; that the data as a whole is right is known only when finish (or
- * run, or a one-call function) returns PAXECT_OK, and until then the output must not be trusted. */
+/* Every check of FORMAT.md is made, always: the VERIFY flag changes nothing. The failure reported is the
+ * first in the container, for any number of threads and however the data is cut into writes. Frames reach the
+ * sink in order, each one after its own CRC-32 was checked; that the data as a whole is right is known only
+ * when finish (or run, or a one-call function) returns PAXECT_OK, and until then the output must not be
+ * trusted. */
 typedef struct paxect_decoder paxect_decoder;
 
-/* As for the encoder. */
+/* As for the encoder, each of them. */
 PAXECT_CORE_API paxect_status paxect_decoder_create(const paxect_allocator* allocator, paxect_decoder** out);
 PAXECT_CORE_API void paxect_decoder_free(paxect_decoder* decoder);
 PAXECT_CORE_API paxect_status paxect_decoder_reset(paxect_decoder* decoder);
@@ -280,32 +304,36 @@ PAXECT_CORE_API paxect_status paxect_decoder_set_sink(paxect_decoder* decoder, p
 PAXECT_CORE_API paxect_status paxect_decoder_set_progress(paxect_decoder* decoder, paxect_progress progress,
                                                           void* opaque);
 /* The most memory in bytes that the handle will use for containers of this frame size (header field; see
- * paxect_read_info_fd), what libzstd keeps for it included. */
+ * paxect_read_info_fd), what libzstd keeps for it included. PAXECT_PARAM_MAX_FRAME bounds it for containers
+ * that nobody has looked at. */
 PAXECT_CORE_API uint64_t paxect_decoder_memory(const paxect_decoder* decoder, uint32_t frame_size);
 
-/* Push: any number of writes of any size, then finish, which checks the footer. Errors: SEQUENCE, SINK,
- * CANCELLED, MEMORY, LIMIT, and all of the structure and of the whole. */
+/* Push: any number of writes of any size, 0 included, then finish, which checks the footer: the last 44 bytes
+ * are not looked at before. Errors: SEQUENCE (no sink, or after finish), SINK, CANCELLED, MEMORY, and MAGIC
+ * to LIMIT and DIGEST, the structure and the whole. */
 PAXECT_CORE_API paxect_status paxect_decoder_write(paxect_decoder* decoder, const void* data, size_t size);
 PAXECT_CORE_API paxect_status paxect_decoder_finish(paxect_decoder* decoder);
-/* Pull: reads the source to its end and finishes. No write may have come before. Errors: those of write,
- * SOURCE. */
+/* Pull: reads the source to its end and finishes. `source` is not kept. No write may have come before.
+ * Errors: those of write, SOURCE. */
 PAXECT_CORE_API paxect_status paxect_decoder_run(paxect_decoder* decoder, paxect_source source, void* opaque);
 
-/* Whole container in memory to whole data in memory; resets first. On failure the contents of `data` are
- * unspecified and must not be used. `*size` is set on success only. Errors: BUFFER_TOO_SMALL and those of
- * write. */
+/* Whole container in memory to whole data in memory; resets first; afterwards the handle is as after finish.
+ * How much room the data needs is the footer's first 8 bytes. On failure the contents of `data` are
+ * unspecified and must not be used. `*size` is set on success only. Errors: BUFFER_TOO_SMALL, as soon as a
+ * frame does not fit, and those of write. */
 PAXECT_CORE_API paxect_status paxect_decoder_decode_buffer(paxect_decoder* decoder, const void* container,
                                                            size_t container_size, void* data, size_t capacity,
                                                            size_t* size);
 /* Whole file; resets first; "-" and the output as for paxect_encoder_encode_path, so that nothing stands
- * under the output's name before everything was checked. Standard output receives frames as they are checked.
- */
+ * under the output's name before everything was checked. Standard output, a device and a FIFO receive frames
+ * as they are checked. Errors: those of write, OPEN, READ, WRITE, SAME_FILE. */
 PAXECT_CORE_API paxect_status paxect_decoder_decode_path(paxect_decoder* decoder, const char* input,
                                                          const char* output);
 
-/* Header and, after finish, footer of the container; totals so far before that. Errors: ARGUMENT. */
+/* Header and, after finish, footer of the container; totals so far before that. */
 PAXECT_CORE_API paxect_status paxect_decoder_info(const paxect_decoder* decoder, paxect_container_info* info);
-/* The failure that the decoder is in; "", 0, 0 when there is none. The offset is in the container. */
+/* The failure that the decoder is in, or the refusal of its last call; "", 0, 0 when there is none. The
+ * offset is in the container, of the field, payload or frame that is wrong. */
 PAXECT_CORE_API const char* paxect_decoder_error_message(const paxect_decoder* decoder);
 PAXECT_CORE_API uint64_t paxect_decoder_error_offset(const paxect_decoder* decoder);
 PAXECT_CORE_API uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder);

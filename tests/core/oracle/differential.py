@@ -62,13 +62,40 @@ def damage(rng, blob):
     elif kind == 7:
         blob += bytes(blob) if rng.random() < 0.5 else rng.randbytes(rng.randrange(1, 60))
     else:
-        extension = freq_oracle.EMPTY_ZSTD_FRAME + b"\x50\x2a\x4d\x18" + rng.choice([0, 4, 5]).to_bytes(4, "little") + b"note"
-        channel = rng.choice([0, 0, 0, 1])
-        blob[24:24] = channel.to_bytes(2, "little") + len(extension).to_bytes(4, "little") + bytes(8) + extension
+        blob[24:24] = make_extension(rng.choice([0, 0, 0, 1]), b"note", rng.choice([0, 4, 4, 5]))
         if rng.random() < 0.7:
             count = int.from_bytes(blob[-36:-32], "little") + 1
             blob[-36:-32] = count.to_bytes(4, "little")
     return bytes(blob)
+
+
+def make_liberal(rng, data, options):
+    """A container that no encoder writes and every decoder takes: frames of any size on any channel, zstd checksums,
+    unknown flags, reserved bytes, extension frames."""
+    header = bytearray(freq_oracle.encode(b"", **options)[:freq_oracle.HEADER_SIZE])
+    header[6:10] = rng.randbytes(4)
+    header[18:24] = rng.randbytes(6)
+    out, frames, at = bytes(header), 0, 0
+    while at < len(data):
+        size = rng.randrange(1, min(options["frame"], len(data) - at) + 1) if frames < 50 else options["frame"]
+        raw = data[at:at + size]
+        compress = rng.choice([freq_oracle._compress, freq_oracle.compress_with_checksum])
+        framed = freq_oracle.frame_bytes(raw, rng.randrange(options["channels"]), options["level"], compress)
+        clen = len(framed) - freq_oracle.FRAME_SIZE
+        if clen <= freq_oracle._Z.ZSTD_compressBound(len(raw)):  # a checksum may not fit
+            out += framed
+        else:
+            out += freq_oracle.frame_bytes(raw, 0, options["level"])
+        at, frames = at + len(raw), frames + 1
+        if rng.randrange(8) == 0:
+            out, frames = out + make_extension(0, b"note" * rng.randrange(4)), frames + 1
+    return out + freq_oracle.struct.pack(freq_oracle.FOOTER, len(data), frames, freq_oracle.hashlib.sha256(data).digest())
+
+
+def make_extension(channel, note, length=None):
+    length = len(note) if length is None else length
+    payload = freq_oracle.EMPTY_ZSTD_FRAME + b"\x50\x2a\x4d\x18" + length.to_bytes(4, "little") + note
+    return channel.to_bytes(2, "little") + len(payload).to_bytes(4, "little") + bytes(8) + payload
 
 
 def run(tool, *arguments):
@@ -116,7 +143,9 @@ def main():
             try:
                 blob = check_encode(tool, folder, data, options)
                 encoded += 1
-                for one in [blob] + [damage(rng, blob) for _ in range(6)]:
+                liberal = make_liberal(rng, data, options)
+                assert check_decode(tool, folder, liberal) == 0, "a container that decoders take was refused"
+                for one in [blob, damage(rng, liberal)] + [damage(rng, blob) for _ in range(6)]:
                     decoded[check_decode(tool, folder, one)] += 1
             except AssertionError as why:
                 print(f"differential.py: seed {seed}: {options}, {len(data)} bytes: {why}", file=sys.stderr)

@@ -30,9 +30,16 @@ _Z.ZSTD_getFrameContentSize.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 _Z.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t
 _Z.ZSTD_findFrameCompressedSize.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 _Z.ZSTD_versionNumber.restype = ctypes.c_uint
+_Z.ZSTD_createCCtx.restype = ctypes.c_void_p
+_Z.ZSTD_freeCCtx.argtypes = [ctypes.c_void_p]
+_Z.ZSTD_CCtx_setParameter.restype = ctypes.c_size_t
+_Z.ZSTD_CCtx_setParameter.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+_Z.ZSTD_compress2.restype = ctypes.c_size_t
+_Z.ZSTD_compress2.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
 
 HEADER, FRAME, FOOTER = "<4sHIBbIH6x", "<HIII", "<QI32s"
 HEADER_SIZE, FRAME_SIZE, FOOTER_SIZE = (struct.calcsize(f) for f in (HEADER, FRAME, FOOTER))
+ZSTD_MAGIC = bytes.fromhex("28b52ffd")
 MAGIC, VERSION, FLAG_VERIFY, FLAG_MULTICHANNEL = b"PXC1", 42, 1, 2
 
 
@@ -56,8 +63,21 @@ def _compress(raw, level):
     return out.raw[:n]
 
 
-def frame_bytes(raw, channel, level):
-    payload = _compress(raw, level)
+def compress_with_checksum(raw, level):
+    """A payload that a decoder takes and no encoder writes."""
+    context = _Z.ZSTD_createCCtx()
+    _Z.ZSTD_CCtx_setParameter(context, 100, level)  # ZSTD_c_compressionLevel
+    _Z.ZSTD_CCtx_setParameter(context, 201, 1)  # ZSTD_c_checksumFlag
+    bound = _Z.ZSTD_compressBound(len(raw))
+    out = ctypes.create_string_buffer(bound)
+    n = _Z.ZSTD_compress2(context, out, bound, raw, len(raw))
+    _Z.ZSTD_freeCCtx(context)
+    assert not _Z.ZSTD_isError(n)
+    return out.raw[:n]
+
+
+def frame_bytes(raw, channel, level, compress=_compress):
+    payload = compress(raw, level)
     return struct.pack(FRAME, channel, len(payload), len(raw), zlib.crc32(raw)) + payload
 
 
@@ -119,6 +139,8 @@ def decode(blob):
             raise Broken(4, "frame larger than the header allows")
         if clen > _Z.ZSTD_compressBound(ulen):
             raise Broken(4, "payload longer than its data can give")
+        if payload[:4] != ZSTD_MAGIC:
+            raise Broken(4, "payload is no zstd frame")
         whole = _Z.ZSTD_findFrameCompressedSize(payload, clen)
         if _Z.ZSTD_isError(whole) or whole != clen:
             raise Broken(4, "payload is not exactly one zstd frame")
