@@ -41,7 +41,14 @@ void check_whole(const Salvaged& result) {
   CHECK(result.report.confirmed == kFrames);
 }
 
+bool all_zero(const Range& range) {
+  return sample_data().compare(range.start, range.end - range.start,
+                               std::string(range.end - range.start, '\0')) == 0;
+}
+
+// Where zeros stand for what is lost, and zeros it was, the SHA-256 says so.
 void check_lost(const Salvaged& result, const std::vector<Range>& lost) {
+  if (std::all_of(lost.begin(), lost.end(), all_zero)) return check_whole(result);
   CHECK(result.status == PAXECT_ERROR_PARTIAL);
   CHECK(result.report.proven == 0);
   CHECK(result.lost == lost);

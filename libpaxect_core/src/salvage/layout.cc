@@ -51,7 +51,7 @@ std::uint32_t derive_channels(const CopyIndex& copy) {
   for (const Sighting& sighting : copy.sightings) {
     joined = joined && sighting.joined;
     if (sighting.finding == Finding::kExtension) continue;
-    bool sound = sighting.has_header && sighting.channel < kMaxChannels;
+    bool sound = sighting.sound && sighting.channel < kMaxChannels;
     if (sound && sighting.finding == Finding::kConfirmed)
       highest = std::max<std::uint32_t>(highest, sighting.channel);
     if (sound && joined && before != nullptr && sighting.channel == 0) ++votes[before->channel + 1u];
@@ -66,12 +66,33 @@ std::uint32_t derive_channels(const CopyIndex& copy) {
 
 bool plausible(const Footer& footer, const Layout& layout, const CopyIndex& copy) {
   constexpr std::uint64_t kLeastExtension = kFrameHeaderSize + kExtensionPrefixSize;
-  if (layout.frame_size == 0) return footer.total_size == 0;
+  if (layout.frame_size == 0) return footer.total_size == 0 && footer.digest == kEmptyDigest;
   Layout with = layout;
   with.footer = footer;
   std::uint64_t extensions = copy.size / kLeastExtension;
-  if (footer.total_size == 0) return copy.sightings.empty() && footer.total_frames <= extensions;
+  if (footer.total_size == 0)
+    return copy.sightings.empty() && footer.total_frames <= extensions && footer.digest == kEmptyDigest;
+  if (footer.total_frames > copy.size / kFrameHeaderSize) return false;  // more than there is room for
   return footer.total_frames >= with.frames() && footer.total_frames - with.frames() <= extensions;
+}
+
+// The footer with its total size set right by its number of frames, when the last frame, which is right
+// before it, has another length than the total size says.
+Footer corrected(const FooterSighting& sighting, const Layout& layout, const CopyIndex& copy) {
+  Footer footer = sighting.footer;
+  if (copy.sightings.empty() || copy.sightings.back().end() != sighting.offset) return footer;
+  auto last = std::find_if(copy.sightings.rbegin(), copy.sightings.rend(),
+                           [](const Sighting& s) { return s.finding != Finding::kExtension; });
+  if (last == copy.sightings.rend() || !(last->finding == Finding::kConfirmed || last->sound)) return footer;
+  auto extensions = static_cast<std::uint64_t>(
+      std::count_if(copy.sightings.begin(), copy.sightings.end(),
+                    [](const Sighting& s) { return s.finding == Finding::kExtension; }));
+  Layout with = layout;
+  with.footer = footer;
+  if (with.frames() != 0 && with.length(with.frames() - 1) == last->ulen) return footer;
+  if (footer.total_frames <= extensions) return footer;
+  footer.total_size = (footer.total_frames - extensions - 1) * layout.frame_size + last->ulen;
+  return footer;
 }
 
 template <class Value, class Get>
@@ -96,9 +117,10 @@ Layout derive_layout(const CopyIndex& copy) {
   layout.header_agrees = copy.header_found && copy.header.frame_size == layout.frame_size &&
                          copy.header.channels == layout.channels;
   for (const FooterSighting& sighting : copy.footers) {
-    if (!plausible(sighting.footer, layout, copy)) continue;
+    Footer footer = corrected(sighting, layout, copy);
+    if (!plausible(footer, layout, copy)) continue;
     layout.footer_known = true;
-    layout.footer = sighting.footer;
+    layout.footer = footer;
   }
   return layout;
 }

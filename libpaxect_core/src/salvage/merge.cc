@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "salvage/alignment.h"
+#include "salvage/fuse.h"
 
 namespace paxect::core {
 namespace {
@@ -147,14 +148,22 @@ Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layout
     if (belongs[i]) agreeing.push_back(layouts[i]);
   plan.layout = agree(agreeing);
   std::vector<CopyIndex*> members;
-  for (std::size_t i = 0; i < copies.size(); ++i) {
-    if (!belongs[i]) continue;
-    members.push_back(&copies[i]);
-    Placement placement = place(plan.layout, copies[i]);
-    bool first = members.size() == 1;
+  for (std::size_t i = 0; i < copies.size(); ++i)
+    if (belongs[i]) members.push_back(&copies[i]);
+  bool first = true;
+  for (const std::vector<CopyIndex*>& group : groups_to_fuse(members)) {
+    Placement placement;
+    if (group.size() == 1) {
+      placement = place(plan.layout, *group.front());
+    } else {
+      CopyIndex fused = fuse(group);
+      placement = place(plan.layout, fused);
+      for (CopyIndex* copy : group) take_places(fused, *copy);
+    }
     bool tail_lost = placement.tail_lost && (first || plan.placement.tail_lost);
     if (first || placement.frames > plan.placement.frames) plan.placement = placement;
     plan.placement.tail_lost = tail_lost;
+    first = false;
   }
   if (members.size() > 1) align_copies(members);
   Candidates candidates = collect(copies, belongs, plan);

@@ -11,13 +11,18 @@ namespace {
 
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max() / 4;
 
+constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+
 // Sightings first to last-1 of those that take a slot, in a row.
 struct Run {
   std::size_t first = 0;
   std::size_t last = 0;
-  std::uint64_t begin = 0;  // in the copy
+  std::size_t landmark = kNone;  // a frame whose channel is to be trusted
+  std::size_t support = 0;       // how many agree with it
+  std::uint64_t begin = 0;       // in the copy
   std::uint64_t end = 0;
   bool end_known = true;
+  bool end_likely = true;
   bool cut = false;           // its first frame lacks a part of its header: bytes were removed before it
   std::uint32_t channel = 0;  // of its first frame
   std::uint64_t slot = 0;
@@ -28,8 +33,9 @@ struct Run {
 
 // Before the run of the same number; the last one is after all runs.
 struct Gap {
-  bool open = true;  // frames may be missing here
-  bool cut = false;  // bytes were removed here
+  bool open = true;    // frames may be missing here
+  bool cut = false;    // bytes were removed here
+  bool vague = false;  // where it begins is uncertain: its bytes may be of the frame before
   std::uint64_t bytes = 0;
   std::uint64_t remainder = 0;  // of the number of missing frames, by the channels
   std::uint64_t least = 0;
@@ -60,7 +66,9 @@ class Placer {
   void mark_foreign();
   void find_runs();
   void find_channel(Run& run) const;
-  bool shifts(std::size_t at, const Run& run) const;
+  bool sound(std::size_t i) const { return at(i).sound && at(i).channel < layout_.channels; }
+  std::uint64_t phase(std::size_t i) const;
+  bool shifts(std::size_t i, Run& run) const;
   void find_gaps();
   void bound(Gap& gap) const;
   void solve();
@@ -94,21 +102,31 @@ void Placer::mark_foreign() {
     if (!size_fits && sighting.ulen < layout_.frame_size && i + 1 == last)
       size_fits = !layout_.footer_known ||
                   (layout_.frames() != 0 && sighting.ulen == layout_.length(layout_.frames() - 1));
+    // Its header says another size, but it leads from one frame to the next: the size is what is damaged.
+    if (sighting.finding == Finding::kRuined && sighting.joined && sighting.end_known) size_fits = true;
     sighting.foreign = other || (sighting.finding != Finding::kExtension && !size_fits);
     if (sighting.takes_slot()) taken_.push_back(i);
   }
 }
 
-// Whether the round of channels goes on at another place from here on, so that frames are missing here.
-bool Placer::shifts(std::size_t i, const Run& run) const {
-  auto phase = [&](std::size_t j) {
-    return (at(j).channel + layout_.channels - j % layout_.channels) % layout_.channels;
-  };
-  if (layout_.channels == 1 || i == run.first || phase(i) == phase(i - 1)) return false;
-  if (at(i).channel >= layout_.channels || !at(i).has_header) return false;
-  bool alone = i + 1 < taken_.size() && at(i + 1).joined && phase(i + 1) == phase(i - 1);
-  bool before_alone = i >= run.first + 2 && phase(i - 2) == phase(i);
-  return !alone && !before_alone;
+std::uint64_t Placer::phase(std::size_t i) const {
+  return (at(i).channel + layout_.channels - i % layout_.channels) % layout_.channels;
+}
+
+// Whether the round of channels goes on at another place from here on, so that frames are missing here: two
+// frames on either side must say so, for one alone may have a damaged channel field.
+bool Placer::shifts(std::size_t i, Run& run) const {
+  if (layout_.channels == 1 || !sound(i)) return false;
+  if (run.landmark == kNone || phase(run.landmark) == phase(i)) {
+    if (run.landmark == kNone) run.landmark = i;
+    ++run.support;
+    return false;
+  }
+  if (i + 1 == taken_.size() || !at(i + 1).joined || !sound(i + 1) || phase(i + 1) != phase(i)) return false;
+  if (run.support > 1 || (run.first == 0 && at(0).channel == 0)) return true;
+  run.landmark = i;
+  run.support = 1;
+  return false;
 }
 
 void Placer::find_runs() {
@@ -126,11 +144,13 @@ void Placer::find_runs() {
       run.first = i;
       run.begin = sighting.start;
       run.cut = !sighting.has_header;
+      shifts(i, run);  // its first frame is the first landmark
       runs_.push_back(run);
     }
     runs_.back().last = i + 1;
     runs_.back().end = sighting.end();
     runs_.back().end_known = sighting.end_known;
+    runs_.back().end_likely = sighting.end_known || sighting.end_likely;
   }
   if (!taken_.empty()) usual_ = std::max(least_frame(), bytes / taken_.size());
   for (Run& run : runs_) find_channel(run);
@@ -140,7 +160,7 @@ void Placer::find_runs() {
 void Placer::find_channel(Run& run) const {
   std::array<std::uint64_t, kMaxChannels> votes{};
   for (std::size_t i = run.first; i < run.last; ++i) {
-    if (!at(i).has_header || at(i).channel >= layout_.channels) continue;
+    if (!sound(i)) continue;
     ++votes[(at(i).channel + layout_.channels - (i - run.first) % layout_.channels) % layout_.channels];
   }
   run.channel = static_cast<std::uint32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin());
@@ -159,6 +179,7 @@ void Placer::find_gaps() {
     gap.bytes = run.begin > end ? run.begin - end : 0;
     gap.open = run.begin != end || i != 0;
     gap.cut = run.cut || run.begin < end;
+    gap.vague = i != 0 && !runs_[i - 1].end_likely;
     bound(gap);
     channel = (run.channel + run.count()) % channels;
     end = run.end;
@@ -172,6 +193,7 @@ void Placer::find_gaps() {
   if (runs_.empty() && copy_.size < end) end = copy_.size;
   last.bytes = stop > end ? stop - end : 0;
   last.open = !at_footer;
+  last.vague = !runs_.empty() && !runs_.back().end_likely;
   if (layout_.footer_known) last.remainder = (layout_.frames() + channels - channel) % channels;
   bound(last);
 }
@@ -179,7 +201,7 @@ void Placer::find_gaps() {
 void Placer::bound(Gap& gap) const {
   if (!gap.open) return;
   std::uint64_t fit = gap.bytes / least_frame();
-  gap.least = align(fit != 0 ? 1 : 0, gap);
+  gap.least = align(fit != 0 && !gap.vague ? 1 : 0, gap);
   gap.most = gap.cut ? kUnlimited : std::max(fit, gap.least);
 }
 

@@ -204,18 +204,18 @@ void Salvager::note(SalvageRange range) {
 
 Status Salvager::conclude() {
   report_.digest = digest_.finish();
-  const Layout& layout = plan_.layout;
-  bool complete = layout.footer_known && report_.lost == 0 && report_.bytes_out == layout.footer.total_size;
-  for (std::size_t i = 0; complete && i < copies_.size(); ++i)
+  for (std::size_t i = 0; i < copies_.size(); ++i)
     for (const FooterSighting& sighting : copies_[i].footers)
-      if (sighting.footer.total_size == report_.bytes_out && sighting.footer.digest == report_.digest)
-        report_.proven = true;
-  if (report_.proven) {  // then so is every frame
+      if (inputs_[i].used && sighting.footer.digest == report_.digest) report_.proven = true;
+  if (report_.proven) {  // then so is every frame, those included that were filled in
     report_.ranges.clear();
-    report_.confirmed += report_.unconfirmed;
-    report_.unconfirmed = 0;
+    report_.confirmed += report_.unconfirmed + report_.lost;
+    report_.unconfirmed = report_.lost = report_.lost_bytes = 0;
+    report_.size = report_.bytes_out;
+    report_.size_known = true;
     return {};
   }
+  const Layout& layout = plan_.layout;
   std::string message = "the data is ";
   if (report_.lost != 0 || plan_.placement.tail_lost)
     message += "not whole: " + std::to_string(report_.lost) + " of " + std::to_string(report_.frames) +

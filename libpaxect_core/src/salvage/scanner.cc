@@ -124,24 +124,27 @@ bool Scanner::examine_data(const ZstdStart& start, Sighting& found) {
     header = read_frame_header(fixed<kFrameHeaderSize>(bytes));
   }
   bool plain = found.has_header && header.ulen == start.content && sane(header);
-  if (start.content > max_frame_) {
-    if (!plain) return false;
-    ++index_->over_limit;
-  } else {
-    found.channel = header.channel;
-    found.crc_field = header.crc;
-    found.ulen = static_cast<std::uint32_t>(start.content);
-    found.clen = header.clen;
-    if (plain && decode(found)) return true;
-    std::uint64_t size = index_->search_limited ? 0 : measure(found.payload, start);
+  bool allowed = start.content <= max_frame_;
+  if (!allowed && !plain) return false;
+  if (!allowed) ++index_->over_limit;
+  found.channel = header.channel;
+  found.crc_field = header.crc;
+  found.ulen = static_cast<std::uint32_t>(start.content);
+  found.clen = header.clen;
+  found.sound = plain;
+  if (allowed && plain && decode(found)) return true;
+  std::uint64_t size = index_->search_limited ? 0 : measure(found.payload, start);
+  bool agrees = plain && size == header.clen;
+  if (allowed && size != 0 && !agrees) {
     found.clen = static_cast<std::uint32_t>(size);
-    if (size != 0 && !(plain && size == header.clen) && decode(found)) return true;
+    found.sound = false;
+    if (decode(found)) return true;
   }
   if (!plain) return false;
   found.finding = Finding::kRuined;
-  found.channel = header.channel;
-  found.clen = header.clen;
-  found.ulen = header.ulen;
+  found.sound = true;
+  found.end_likely = agrees;
+  if (agrees || size == 0 || !something_begins(found.payload + size)) found.clen = header.clen;
   return true;
 }
 
@@ -246,6 +249,7 @@ bool Scanner::read_header_only(std::uint64_t start, Sighting& found) {
   found.start = start;
   found.payload = start + kFrameHeaderSize;
   found.has_header = true;
+  found.sound = true;
   found.channel = header.channel;
   found.clen = header.clen;
   found.ulen = header.ulen;
@@ -297,9 +301,13 @@ bool Scanner::maybe_footer(std::uint64_t offset, Footer& footer) {
 // Notes what may be a footer; true when it is certainly the end.
 bool Scanner::take_footer(std::uint64_t offset) {
   Footer footer;
+  if (offset + kFooterSize ==
+      index_->size) {  // its counts may be damaged, and its digest still prove something
+    index_->footers.push_back({offset, read_footer(fixed<kFooterSize>(reader_->look(offset, kFooterSize)))});
+    return true;
+  }
   if (!maybe_footer(offset, footer)) return false;
   index_->footers.push_back({offset, footer});
-  if (offset + kFooterSize == index_->size) return true;
   return unbroken_ && footer.total_frames == index_->sightings.size() && footer.total_size == data_size_;
 }
 
@@ -311,12 +319,9 @@ void Scanner::find_last_footer() {
   std::uint64_t begin = index_->sightings.empty() ? 0 : index_->sightings.back().payload;
   if (last < begin) return;
   Footer footer;
-  if (maybe_footer(last, footer)) {
-    index_->footers.push_back({last, footer});
-    return;
-  }
+  take_footer(last);
   std::uint64_t usual = index_->header_found ? index_->header.frame_size : 0;
-  if (usual == 0 || data_size_ == 0) return;
+  if (maybe_footer(last, footer) || usual == 0 || data_size_ == 0) return;
   std::uint64_t least = last - std::min(last - begin, kFooterSearch);
   for (std::uint64_t at = last; at > least;) {
     --at;

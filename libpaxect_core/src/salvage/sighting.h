@@ -26,9 +26,11 @@ struct Sighting {
   std::uint32_t crc_data = 0;   // of the data; 0 when ruined
   std::uint16_t channel = 0;    // as the frame header says
   Finding finding = Finding::kRuined;
-  bool end_known : 1 = true;      // else the end is what the frame header claims, unproven
-  bool joined : 1 = false;        // begins exactly where the one before ends
-  bool has_header : 1 = false;    // all 14 bytes lie behind the frame before
+  bool end_known : 1 = true;    // else the end is what the frame header claims, unproven
+  bool end_likely : 1 = false;  // unproven, but the blocks of the payload claim the same end
+  bool joined : 1 = false;      // begins exactly where the one before ends
+  bool has_header : 1 = false;  // all 14 bytes lie behind the frame before
+  bool sound : 1 = false;  // the lengths in the header agree with the payload: so does the channel, likely
   bool after_header : 1 = false;  // a container header stands right before it
   bool placed : 1 = false;        // slot is certain, not estimated
   bool foreign : 1 = false;       // cannot belong to this container

@@ -1,0 +1,124 @@
+#include "salvage/fuse.h"
+
+#include <algorithm>
+
+namespace paxect::core {
+namespace {
+
+bool whole(const Sighting& sighting) { return sighting.finding == Finding::kConfirmed; }
+
+// Whether frames of both stand at the same places.
+bool in_step(const CopyIndex& a, const CopyIndex& b) {
+  std::size_t same = 0;
+  auto i = a.sightings.begin();
+  auto j = b.sightings.begin();
+  for (;;) {
+    while (i != a.sightings.end() && !whole(*i)) ++i;
+    while (j != b.sightings.end() && !whole(*j)) ++j;
+    if (i == a.sightings.end() || j == b.sightings.end()) break;
+    if (i->payload == j->payload) {
+      if (i->crc_data != j->crc_data || i->clen != j->clen) return false;
+      ++same;
+      ++i;
+      ++j;
+    } else {
+      bool first = i->payload < j->payload;
+      const Sighting& before = first ? *i : *j;
+      const Sighting& after = first ? *j : *i;
+      if (before.end() > after.payload) return false;
+      ++(first ? i : j);
+    }
+  }
+  return same != 0 || a.size == b.size;
+}
+
+int worth(const Sighting& sighting) {
+  switch (sighting.finding) {
+    case Finding::kConfirmed:
+    case Finding::kExtension:
+      return 4;
+    case Finding::kUnconfirmed:
+      return 3;
+    case Finding::kRuined:
+      return sighting.end_known ? 2 : 1;
+  }
+  return 0;
+}
+
+// The next best sighting of those that begin at the same place.
+Sighting best_of(const std::vector<Sighting>& all, std::size_t& at) {
+  Sighting best = all[at];
+  Sighting sound = best;
+  for (std::size_t first = at; at < all.size() && all[at].payload == all[first].payload; ++at) {
+    if (worth(all[at]) > worth(best)) best = all[at];
+    if (all[at].sound) sound = all[at];
+  }
+  if (!best.sound && sound.sound) {  // the header of another copy is better
+    best.channel = sound.channel;
+    best.sound = true;
+  }
+  return best;
+}
+
+}  // namespace
+
+std::vector<std::vector<CopyIndex*>> groups_to_fuse(const std::vector<CopyIndex*>& copies) {
+  std::vector<std::vector<CopyIndex*>> groups;
+  for (CopyIndex* copy : copies) {
+    auto fits = [&](const std::vector<CopyIndex*>& group) {
+      return std::all_of(group.begin(), group.end(),
+                         [&](const CopyIndex* member) { return in_step(*member, *copy); });
+    };
+    auto group = std::find_if(groups.begin(), groups.end(), fits);
+    if (group == groups.end())
+      groups.push_back({copy});
+    else
+      group->push_back(copy);
+  }
+  return groups;
+}
+
+CopyIndex fuse(const std::vector<CopyIndex*>& group) {
+  CopyIndex fused;
+  std::vector<Sighting> all;
+  for (const CopyIndex* copy : group) {
+    fused.size = std::max(fused.size, copy->size);
+    if (copy->header_found && (!fused.header_found || copy->header_offset < fused.header_offset)) {
+      fused.header_found = true;
+      fused.header_offset = copy->header_offset;
+      fused.header = copy->header;
+    }
+    all.insert(all.end(), copy->sightings.begin(), copy->sightings.end());
+    fused.footers.insert(fused.footers.end(), copy->footers.begin(), copy->footers.end());
+  }
+  std::sort(fused.footers.begin(), fused.footers.end(),
+            [](const FooterSighting& a, const FooterSighting& b) { return a.offset < b.offset; });
+  std::sort(all.begin(), all.end(),
+            [](const Sighting& a, const Sighting& b) { return a.payload < b.payload; });
+  for (std::size_t at = 0; at < all.size();) {
+    Sighting next = best_of(all, at);
+    auto& taken = fused.sightings;
+    while (!taken.empty() && taken.back().end() > next.payload && worth(taken.back()) < 3 &&
+           worth(next) >= 3 && !taken.back().end_known)
+      taken.back().clen = static_cast<std::uint32_t>(next.start - std::min(next.start, taken.back().payload));
+    if (!taken.empty() && taken.back().end() > next.payload) continue;
+    std::uint64_t end = taken.empty() ? kHeaderSize : taken.back().end();
+    if (next.payload >= end + kFrameHeaderSize) next.start = next.payload - kFrameHeaderSize;
+    next.joined = next.start == end;
+    taken.push_back(next);
+  }
+  return fused;
+}
+
+void take_places(const CopyIndex& fused, CopyIndex& copy) {
+  auto at = fused.sightings.begin();
+  for (Sighting& sighting : copy.sightings) {
+    while (at != fused.sightings.end() && at->payload < sighting.payload) ++at;
+    bool found = at != fused.sightings.end() && at->payload == sighting.payload;
+    sighting.foreign = !found || at->foreign;
+    sighting.placed = found && at->placed;
+    sighting.slot = found ? at->slot : 0;
+  }
+}
+
+}  // namespace paxect::core

@@ -1,0 +1,155 @@
+// Several damaged copies, merged frame by frame.
+#include <catch2/catch.hpp>
+
+#include "salvaging.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr std::size_t kFrame = 8192;
+constexpr std::size_t kFrames = 20;
+constexpr std::size_t kSize = (kFrames - 1) * kFrame + 1000;
+
+std::string sample_data(std::uint32_t seed = 1) { return motley(kSize, kFrame, seed); }
+std::string sample(std::uint32_t seed = 1, int channels = 1) {
+  return encode(sample_data(seed), {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_CHANNELS, channels}});
+}
+
+std::string zeroed(std::string bytes, std::size_t at, std::size_t count) {
+  for (std::size_t i = at; i < std::min(at + count, bytes.size()); ++i) bytes[i] = '\0';
+  return bytes;
+}
+
+// Copy with frames first to last-1 zeroed, their headers included.
+std::string without(const std::string& container, std::size_t first, std::size_t last) {
+  std::vector<Frame> frames = frames_of(container);
+  return zeroed(container, frames[first].start, frames[last - 1].end - frames[first].start);
+}
+
+void check_whole(const Salvaged& result, const std::string& data = sample_data()) {
+  CHECK(result.status == PAXECT_OK);
+  CHECK((result.data == data));
+  CHECK(result.lost.empty());
+  for (const paxect_salvage_input& input : result.inputs) CHECK(input.used == 1);
+}
+
+TEST_CASE("copies damaged in different places make a whole") {
+  std::string container = sample();
+  check_whole(salvage({without(container, 3, 6), without(container, 10, 14)}));
+  check_whole(salvage({without(container, 0, 7), without(container, 6, 13), without(container, 12, 20)}));
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < kFrames; ++i)  // each has but one frame
+    many.push_back(i == 0 ? without(container, 1, kFrames)
+                          : without(i + 1 == kFrames ? container : without(container, i + 1, kFrames), 0, i));
+  check_whole(salvage(many));
+}
+
+TEST_CASE("what all copies lack is lost, and nothing else") {
+  std::string container = sample();
+  Salvaged result = salvage({without(container, 3, 8), without(container, 6, 14)});
+  CHECK(result.status == PAXECT_ERROR_PARTIAL);
+  CHECK(result.lost == std::vector<Range>{{6 * kFrame, 8 * kFrame, 2, true}});
+  CHECK(result.data == zeroed(sample_data(), 6 * kFrame, 2 * kFrame));
+}
+
+TEST_CASE("the two halves of a container are a container") {
+  std::string container = sample();
+  std::size_t middle = frames_of(container)[9].start;
+  check_whole(salvage({container.substr(0, middle), container.substr(middle)}));
+  check_whole(salvage({container.substr(middle), container.substr(0, middle)}));
+  std::size_t cut = frames_of(container)[10].payload + 5;
+  check_whole(salvage({container.substr(0, cut), container.substr(middle)}));
+}
+
+TEST_CASE("a footer of one copy proves the data of another") {
+  std::string container = sample();
+  std::string no_footer = container.substr(0, container.size() - 44);
+  Salvaged result = salvage({no_footer, without(container, 2, 9)});
+  check_whole(result);
+  CHECK(result.report.footer_input == 1);
+  std::string bad_digest = zeroed(container, container.size() - 4, 4);
+  check_whole(salvage({bad_digest, without(container, 2, 9)}));
+  check_whole(salvage({without(container, 2, 9), bad_digest}));
+}
+
+TEST_CASE("a CRC-32 field of one copy confirms the data of another") {
+  std::string container = sample();
+  std::vector<Frame> frames = frames_of(container);
+  Frame frame = frames[3];
+  std::string bad_field = zeroed(without(container, 10, 12), frame.start + 10, 4);
+  std::string bad_data = zeroed(without(container, 10, 12), frame.payload, frame.end - frame.payload);
+  CHECK(salvage({bad_field}).report.unconfirmed == 1);
+  Salvaged result = salvage({bad_field, bad_data});
+  CHECK(result.report.unconfirmed == 0);
+  CHECK(result.report.lost == 2);
+  CHECK(result.report.confirmed == kFrames - 2);
+}
+
+TEST_CASE("copies in which bytes were inserted and removed line up by their frames") {
+  std::string container = sample();
+  std::vector<Frame> frames = frames_of(container);
+  std::string shifted = container;
+  shifted.erase(frames[4].payload + 3, frames[8].payload - frames[4].payload);  // 4 to 8 are gone
+  shifted.insert(frames[2].payload + 20, noise(5000));                          // and 2
+  std::string other = without(container, 12, 14);
+  other.insert(0, noise(100));
+  check_whole(salvage({shifted, other}));
+  check_whole(salvage({other, shifted}));
+}
+
+TEST_CASE("frames that vanished without a trace in one copy are found by the other") {
+  std::string container = sample();
+  std::vector<Frame> frames = frames_of(container);
+  std::string vanished = container;
+  vanished.erase(frames[7].start, frames[9].start - frames[7].start);
+  check_whole(salvage({vanished, without(container, 15, 18)}));
+  check_whole(salvage({without(container, 15, 18), vanished}));
+}
+
+TEST_CASE("frames with the same contents in many places do not mislead") {
+  std::string data = std::string(6 * kFrame, '\0') + text(2 * kFrame) + std::string(5 * kFrame, '\0') +
+                     text(kFrame, 2) + std::string(5 * kFrame, '\0') + text(100, 3);
+  for (int channels : {1, 4}) {
+    std::string container =
+        encode(data, {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_CHANNELS, channels}});
+    std::size_t count = frames_of(container).size();
+    for (std::size_t i = 0; i + 3 < count; ++i)
+      for (std::size_t j = i + 2; j + 1 < count; ++j) {
+        INFO("frames " << i << " and " << j << ", " << channels << " channels");
+        check_whole(salvage({without(container, i, i + 2), without(container, j, j + 1)}), data);
+      }
+  }
+}
+
+TEST_CASE("a copy of another container is left out, and said to be") {
+  std::string container = sample();
+  std::string odd = sample(2);
+  for (const std::string& other : {odd, without(odd, 3, 5), odd.substr(0, odd.size() - 50), sample(1, 4)}) {
+    bool same_data = other == sample(1, 4);
+    Salvaged result = salvage({without(container, 3, 6), other, without(container, 10, 14)});
+    CHECK(result.status == PAXECT_OK);
+    CHECK(result.data == sample_data());
+    if (same_data) continue;  // the same frames in other channels contradict nothing
+    CHECK(result.inputs[0].used == 1);
+    CHECK(result.inputs[1].used == 0);
+    CHECK(result.inputs[2].used == 1);
+  }
+  Salvaged noise_too = salvage({noise(100'000), container});
+  CHECK(noise_too.status == PAXECT_OK);
+  CHECK(noise_too.data == sample_data());
+}
+
+TEST_CASE("the same copy twice is as good as once") {
+  std::string container = sample();
+  std::string damaged = without(container, 3, 6);
+  Salvaged once = salvage({damaged});
+  Salvaged twice = salvage({damaged, damaged});
+  CHECK(twice.status == PAXECT_ERROR_PARTIAL);
+  CHECK(twice.data == once.data);
+  CHECK(twice.lost == once.lost);
+  CHECK(salvage({container, container, container}).data == sample_data());
+}
+
+}  // namespace
+}  // namespace paxect::test

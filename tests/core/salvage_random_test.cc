@@ -1,0 +1,175 @@
+// The property that salvage stands for: whatever the damage, a frame that it did not touch comes back, at its
+// place; and what comes back wrong is reported.
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "salvaging.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr std::size_t kFrame = 2048;
+constexpr std::size_t kSize = 60 * kFrame + 77;
+constexpr int kSeeds = 300;
+
+class Damage {
+ public:
+  Damage(std::string container, std::uint32_t seed)
+      : container_(std::move(container)), touched_(container_.size(), false), random_(seed) {}
+
+  std::size_t below(std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_);
+  }
+
+  void zero(std::size_t sector) {
+    std::size_t at = below(container_.size()) / sector * sector;
+    for (std::size_t i = at; i < std::min(at + sector, container_.size()); ++i) set(i, '\0');
+  }
+  void flip() {
+    std::size_t at = below(container_.size());
+    set(at, static_cast<char>(container_[at] ^ static_cast<char>(1 + below(255))));
+  }
+  void garble(std::size_t count) {
+    std::size_t at = below(container_.size());
+    for (std::size_t i = at; i < std::min(at + count, container_.size()); ++i)
+      set(i, static_cast<char>(below(256)));
+  }
+
+  const std::string& bytes() const { return container_; }
+  bool touched(std::size_t begin, std::size_t end) const {
+    return std::find(touched_.begin() + static_cast<std::ptrdiff_t>(begin),
+                     touched_.begin() + static_cast<std::ptrdiff_t>(end),
+                     true) != touched_.begin() + static_cast<std::ptrdiff_t>(end);
+  }
+
+ private:
+  void set(std::size_t at, char byte) {
+    if (container_[at] == byte) return;
+    container_[at] = byte;
+    touched_[at] = true;
+  }
+
+  std::string container_;
+  std::vector<bool> touched_;
+  std::mt19937 random_;
+};
+
+bool reported(const Salvaged& result, std::size_t begin, std::size_t end) {
+  auto covers = [&](const Range& range) { return range.start <= begin && end <= range.end; };
+  return std::any_of(result.lost.begin(), result.lost.end(), covers) ||
+         std::any_of(result.unconfirmed.begin(), result.unconfirmed.end(), covers);
+}
+
+bool all_exact(const Salvaged& result) {
+  return std::all_of(result.lost.begin(), result.lost.end(), [](const Range& range) { return range.exact; });
+}
+
+struct Tally {
+  int estimated =
+      0;  // times that it was not certain how many frames are lost where, for all that the footer said
+  int whole = 0;
+};
+
+// Salvages and checks every frame.
+void check(const Damage& damage, const std::vector<Frame>& frames, const std::string& data, Tally& tally) {
+  Salvaged result = salvage({damage.bytes()});
+  if (result.status == PAXECT_OK) {
+    ++tally.whole;
+    CHECK((result.data == data));
+    return;
+  }
+  bool certain = all_exact(result);
+  bool footer = damage.touched(frames.back().end, damage.bytes().size());
+  if (!certain && !footer) ++tally.estimated;
+  std::size_t intact = 0;
+  for (const Frame& frame : frames) {
+    bool same = result.data.size() >= frame.offset + frame.size &&
+                result.data.compare(frame.offset, frame.size, data, frame.offset, frame.size) == 0;
+    bool untouched = !damage.touched(frame.start, frame.end);
+    if (untouched) ++intact;
+    INFO("frame at " << frame.start << " of " << frame.size << " bytes");
+    if (certain && untouched) CHECK(same);
+    if (certain && untouched) CHECK(!reported(result, frame.offset, frame.offset + frame.size));
+    if (certain && !same) CHECK(reported(result, frame.offset, frame.offset + frame.size));
+  }
+  CHECK(result.report.confirmed >= intact);  // none was overlooked, wherever it was put
+}
+
+template <class Hurt>
+Tally run_seeds(int channels, Hurt hurt) {
+  Tally tally;
+  for (std::uint32_t seed = 0; seed < kSeeds; ++seed) {
+    INFO("seed " << seed << ", " << channels << " channels");
+    std::string data = motley(kSize, kFrame, seed % 7);
+    std::string container = encode(
+        data,
+        {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_CHANNELS, channels}, {PAXECT_PARAM_THREADS, 1}});
+    std::vector<Frame> frames = frames_of(container);
+    Damage damage(container, seed);
+    hurt(damage);
+    check(damage, frames, data, tally);
+  }
+  return tally;
+}
+
+constexpr int kMostEstimated = kSeeds / 10;
+
+TEST_CASE("a sector zeroed at random costs the frames it touches alone") {
+  for (std::size_t sector : {std::size_t{512}, std::size_t{4096}}) {
+    Tally tally = run_seeds(1, [&](Damage& damage) { damage.zero(sector); });
+    CHECK(tally.estimated < kMostEstimated);
+  }
+}
+
+TEST_CASE("several sectors zeroed at random cost the frames they touch alone") {
+  for (int channels : {1, 4}) {
+    Tally tally = run_seeds(channels, [](Damage& damage) {
+      for (int i = 0; i < 4; ++i) damage.zero(512);
+    });
+    CHECK(tally.estimated < kSeeds / 3);
+  }
+}
+
+TEST_CASE("bytes changed at random cost the frames they are in alone") {
+  Tally tally = run_seeds(2, [](Damage& damage) {
+    for (int i = 0; i < 10; ++i) damage.flip();
+  });
+  CHECK(tally.estimated < kMostEstimated);
+}
+
+TEST_CASE("one byte in a hundred changed at random") {
+  run_seeds(1, [](Damage& damage) {
+    for (std::size_t i = 0; i < damage.bytes().size() / 100; ++i) damage.flip();
+  });
+}
+
+TEST_CASE("noise over a part of the container costs the frames it touches alone") {
+  Tally tally = run_seeds(1, [](Damage& damage) { damage.garble(1 + damage.below(20'000)); });
+  CHECK(tally.estimated < kMostEstimated);
+}
+
+TEST_CASE("two copies with random damage give every frame that either has") {
+  for (std::uint32_t seed = 0; seed < kSeeds; ++seed) {
+    INFO("seed " << seed);
+    std::string data = motley(kSize, kFrame, seed % 7);
+    std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_THREADS, 1}});
+    Damage a(container, 2 * seed);
+    Damage b(container, 2 * seed + 1);
+    for (int i = 0; i < 4; ++i) {
+      a.zero(512);
+      b.garble(700);
+    }
+    Salvaged result = salvage({a.bytes(), b.bytes()});
+    for (const paxect_salvage_input& input : result.inputs) CHECK(input.used == 1);
+    if (!all_exact(result)) continue;
+    for (const Frame& frame : frames_of(container)) {
+      bool there = !a.touched(frame.start, frame.end) || !b.touched(frame.start, frame.end);
+      INFO("frame at " << frame.start);
+      if (there) CHECK(result.data.compare(frame.offset, frame.size, data, frame.offset, frame.size) == 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace paxect::test
