@@ -42,7 +42,7 @@ TEST_CASE("salvage of a whole container is status 0 and says nothing") {
 TEST_CASE("salvage of a damaged container writes what there is, with status 2 and a report") {
   TempDir dir;
   std::string container = sample();
-  Frame hit = frames_of(container)[6];
+  Frame hit = frames_of(container)[5];
   container.replace(hit.start, 40, std::string(40, '\0'));
   write_file(dir / "in", container);
   Result result = salvage_tool({dir / "in", "-o", dir / "out", "--report", dir / "report.json"});
@@ -50,7 +50,7 @@ TEST_CASE("salvage of a damaged container writes what there is, with status 2 an
   CHECK(result.error ==
         "paxect-core: " + (dir / "out") + ": the data is not whole: 1 of 21 frames are lost (4096 bytes)\n");
   std::string expected = sample_data();
-  expected.replace(6 * kFrame, kFrame, std::string(kFrame, '\0'));
+  expected.replace(5 * kFrame, kFrame, std::string(kFrame, '\0'));
   CHECK(read_file(dir / "out") == expected);
 
   rapidjson::Document report = parse(read_file(dir / "report.json"));
@@ -61,8 +61,8 @@ TEST_CASE("salvage of a damaged container writes what there is, with status 2 an
   CHECK(report["frames"].GetUint64() == 21);
   CHECK(report["frames_confirmed"].GetUint64() == 20);
   REQUIRE(report["lost"].Size() == 1);
-  CHECK(report["lost"][0]["start"].GetUint64() == 6 * kFrame);
-  CHECK(report["lost"][0]["end"].GetUint64() == 7 * kFrame);
+  CHECK(report["lost"][0]["start"].GetUint64() == 5 * kFrame);
+  CHECK(report["lost"][0]["end"].GetUint64() == 6 * kFrame);
   CHECK(report["lost"][0]["exact"].GetBool());
   CHECK(report["unconfirmed"].Size() == 0);
   CHECK(report["header"]["state"] == "found");
@@ -73,7 +73,7 @@ TEST_CASE("salvage of a damaged container writes what there is, with status 2 an
   CHECK(quiet.status == 2);
   CHECK(quiet.error.empty());
   CHECK(parse(quiet.output)["fill"] == "skip");
-  CHECK(read_file(dir / "out") == sample_data().erase(6 * kFrame, kFrame));
+  CHECK(read_file(dir / "out") == sample_data().erase(5 * kFrame, kFrame));
 }
 
 TEST_CASE("salvage of nothing is status 4, leaves no output, and keeps what stood there") {
