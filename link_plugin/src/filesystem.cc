@@ -233,6 +233,11 @@ Status Directory::sync() const {
   return io_failure("flush directory", path_, errno);
 }
 
+Status Directory::sync_file_system() const {
+  if (syncfs(fd()) == 0) return Status::success();
+  return io_failure("flush the file system of", path_, errno);
+}
+
 // ---- paths ---------------------------------------------------------------------------------------------
 
 Status make_directories(const std::string& path) {

@@ -91,6 +91,10 @@ class Directory {
   Status remove(const std::string& name) const;
   // Makes every name given and removed so far durable.
   Status sync() const;
+  // Makes everything on its file system durable. A failure to write anything since this directory was opened,
+  // or since the last call, is a failure.
+  Status sync_file_system() const;
+  std::uint64_t device() const { return device_; }
 
  private:
   UniqueFd fd_;

@@ -3,19 +3,17 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <atomic>
 #include <set>
-#include <thread>
 
 #include "clock.h"
 #include "relay_paths.h"
+#include "side_by_side.h"
 
 namespace paxect::link {
 namespace {
 
 constexpr std::size_t kBatchFiles = 256;
 constexpr std::uint64_t kBatchBytes = std::uint64_t{64} << 20;
-constexpr std::size_t kWorkers = 8;
 constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of the time
 
 }  // namespace
@@ -220,21 +218,15 @@ void Relay::work(std::vector<Transfer>& batch) {
     for (Transfer& transfer : batch) transfer.status = status;
     return;
   }
-  std::size_t workers = std::min(kWorkers, batch.size());
-  while (codecs_.size() < workers)
+  while (codecs_.size() < std::min(kWorkers, batch.size()))
     codecs_.push_back(std::make_unique<Codec>([this] { return host_.stop_requested(); }));
-  std::atomic<std::size_t> next{0};
-  auto run = [&](std::size_t worker) {
-    for (std::size_t i = next++; i < batch.size(); i = next++) {
-      if (host_.stop_requested())
-        batch[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
-      else
-        work_on(&batch[i], codecs_[worker].get(), config_.core_command);
-    }
-  };
-  std::vector<std::jthread> threads;
-  for (std::size_t worker = 1; worker < workers; ++worker) threads.emplace_back(run, worker);
-  run(0);
+  side_by_side(batch.size(), [&](std::size_t worker, std::size_t i) {
+    if (host_.stop_requested())
+      batch[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
+    else
+      work_on(&batch[i], codecs_[worker].get(), config_.core_command);
+  });
+  flush_all(batch);
 }
 
 // ---- rest ----------------------------------------------------------------------------------------------

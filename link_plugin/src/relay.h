@@ -88,8 +88,11 @@ class Relay {
   void publish_all(std::vector<Transfer>& batch);
   bool settle_delivered();
   bool settle_aborted();
+  void hand_on(const Transfer& transfer);
   void log_delivery(const Transfer& transfer);
+  void remove_sources();
   void remove_source(const Candidate& source);
+  void note_removal(const Candidate& source, const Status& status);
   void checkpoint();
   void give_up(Transfer& transfer);
   void note_failure(const Candidate& source, const Status& status);

@@ -12,11 +12,22 @@
 #include "clock.h"
 #include "relay.h"
 #include "relay_paths.h"
+#include "side_by_side.h"
 
 namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kJournalLimit = std::uint64_t{8} << 20;
+
+// A source and, after its sidecar, a container. A file that came under the name meanwhile is another one and
+// stays.
+Status remove_files(const Directory& folder, const Candidate& source) {
+  FileLook look = folder.look(source.name);
+  if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
+  if (is_container(source.name))
+    if (Status status = folder.remove(sidecar_of(source.name)); !status.ok()) return status;
+  return folder.remove(source.name);
+}
 
 }  // namespace
 
@@ -76,29 +87,30 @@ bool Relay::settle_delivered() {
   }
   tell_trouble("delivery", status.message);
   if (!status.ok()) return false;
-  std::vector<std::uint64_t> ids;
   for (Delivered& item : delivered_) {
-    Transfer& transfer = item.transfer;
-    ids.push_back(transfer.intent.id);
-    transfer.product.fd.reset();
-    transfer.sidecar.fd.reset();
-    if (policy_.auto_delete)
-      remove_source(transfer.source);
-    else
-      journal_.remember(transfer.intent.source, transfer.source.identity);
-    // What was encoded in place is decoded next.
-    if (transfer.intent.into_inbox) {
-      FileLook look = transfer.target_directory->look(transfer.product.name);
-      if (look.kind == FileKind::kRegular && transfer.published != Published::kDuplicate) {
-        intake_->add({transfer.source.folder, transfer.product.name, look.identity});
-        FileLook side = transfer.target_directory->look(transfer.sidecar.name);
-        intake_->arrived(join(transfer.source.folder, transfer.sidecar.name), side.identity);
-      }
-    }
+    item.transfer.product.fd.reset();
+    item.transfer.sidecar.fd.reset();
+  }
+  remove_sources();
+  std::vector<std::uint64_t> ids;
+  for (const Delivered& item : delivered_) {
+    ids.push_back(item.transfer.intent.id);
+    hand_on(item.transfer);
   }
   journal_.finish(ids);
   delivered_.clear();
   return true;
+}
+
+// What was encoded in place is decoded next.
+void Relay::hand_on(const Transfer& transfer) {
+  if (!transfer.intent.into_inbox || transfer.published == Published::kDuplicate) return;
+  const std::string& folder = transfer.source.folder;
+  FileLook look = transfer.target_directory->look(transfer.product.name);
+  if (look.kind != FileKind::kRegular) return;
+  intake_->add({folder, transfer.product.name, look.identity});
+  FileLook sidecar = transfer.target_directory->look(transfer.sidecar.name);
+  intake_->arrived(join(folder, transfer.sidecar.name), sidecar.identity);
 }
 
 void Relay::log_delivery(const Transfer& transfer) {
@@ -122,19 +134,31 @@ void Relay::log_delivery(const Transfer& transfer) {
   log(event);
 }
 
-// The source of what was delivered. Where it cannot be removed it is remembered, so that it is not delivered
-// again, and the next scans try again.
+// The sources of what was delivered. Removing waits for the disk more than one would think, so many wait at
+// once.
+void Relay::remove_sources() {
+  if (!policy_.auto_delete) {
+    for (const Delivered& item : delivered_)
+      journal_.remember(item.transfer.intent.source, item.transfer.source.identity);
+    return;
+  }
+  std::vector<Status> results(delivered_.size());
+  side_by_side(delivered_.size(), [&](std::size_t, std::size_t i) {
+    const Transfer& transfer = delivered_[i].transfer;
+    results[i] = remove_files(*transfer.source_directory, transfer.source);
+  });
+  for (std::size_t i = 0; i < results.size(); ++i) note_removal(delivered_[i].transfer.source, results[i]);
+}
+
 void Relay::remove_source(const Candidate& source) {
   std::shared_ptr<const Directory> folder;
   Status status = open_folder(true, source.folder, &folder);
-  if (status.ok()) {
-    FileLook look = folder->look(source.name);
-    // A file that came under the name meanwhile is another one.
-    if (look.kind != FileKind::kRegular || look.identity != source.identity)
-      return journal_.forget(source.path());
-    if (is_container(source.name)) status = folder->remove(sidecar_of(source.name));
-    if (status.ok()) status = folder->remove(source.name);
-  }
+  note_removal(source, status.ok() ? remove_files(*folder, source) : status);
+}
+
+// Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
+// try again.
+void Relay::note_removal(const Candidate& source, const Status& status) {
   if (status.ok()) return journal_.forget(source.path());
   journal_.remember(source.path(), source.identity);
   note_failure(source, status);

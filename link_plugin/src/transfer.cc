@@ -2,17 +2,20 @@
 
 #include <cctype>
 #include <cerrno>
+#include <map>
 #include <vector>
 
 #include "digest.h"
 #include "external_core.h"
 #include "relay_paths.h"
+#include "side_by_side.h"
 
 namespace paxect::link {
 namespace {
 
 constexpr std::size_t kSidecarLimit = 65536;
 constexpr std::size_t kDigestDigits = 64;
+constexpr std::size_t kFewFiles = 16;  // flushed one by one
 
 Status changed(const Transfer& transfer) {
   return Status::failure(Fault::kChanged, "changed", transfer.source_path() + " changed while it was read");
@@ -138,7 +141,20 @@ Status write_sidecar(Transfer* transfer) {
   transfer->sidecar.digest = sha256_hex(text);
   Status status = begin_product(&transfer->sidecar);
   if (status.ok()) status = write_product(&transfer->sidecar, text.data(), text.size());
-  return status.ok() ? flush_product(&transfer->sidecar) : status;
+  return status;
+}
+
+// One flush of each file system instead of one for each file: it writes the same blocks, but closes the
+// journal of the file system once. What others have written there is flushed along, which is why it takes
+// many files to be worth it. A failure may be anybody's, so it counts for all.
+void flush_file_systems(const std::vector<Product*>& products, std::vector<Status>& results) {
+  std::map<std::uint64_t, Status> by_device;
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    const Directory& directory = *products[i]->directory;
+    auto [entry, fresh] = by_device.try_emplace(directory.device());
+    if (fresh) entry->second = directory.sync_file_system();
+    results[i] = entry->second;
+  }
 }
 
 Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
@@ -164,15 +180,42 @@ Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& co
 
   transfer->product.digest =
       transfer->makes_container() ? transfer->result.container_digest : transfer->result.data_digest;
-  if (transfer->makes_container())
-    if (status = write_sidecar(transfer); !status.ok()) return status;
-  return flush_product(&transfer->product);
+  return transfer->makes_container() ? write_sidecar(transfer) : status;
 }
 
 }  // namespace
 
 void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
   transfer->status = work(transfer, codec, core_command);
+}
+
+void flush_all(std::vector<Transfer>& batch) {
+  std::vector<Product*> products;
+  std::vector<Transfer*> owners;
+  for (Transfer& transfer : batch) {
+    if (!transfer.status.ok()) continue;
+    for (Product* product : {&transfer.product, &transfer.sidecar}) {
+      if (!product->fd) continue;
+      products.push_back(product);
+      owners.push_back(&transfer);
+    }
+  }
+  std::vector<Status> results(products.size());
+  if (products.size() > kFewFiles)
+    flush_file_systems(products, results);
+  else
+    side_by_side(products.size(),
+                 [&](std::size_t, std::size_t i) { results[i] = flush_product(products[i]); });
+  // That a file's flush covers its name too is so on the usual file systems, but promised by none.
+  std::map<const Directory*, Status> names;
+  for (const Product* product : products) {
+    auto [entry, fresh] = names.try_emplace(product->directory);
+    if (fresh) entry->second = product->directory->sync();
+  }
+  for (std::size_t i = 0; i < products.size(); ++i)
+    if (results[i].ok()) results[i] = names[products[i]->directory];
+  for (std::size_t i = 0; i < products.size(); ++i)
+    if (!results[i].ok() && owners[i]->status.ok()) owners[i]->status = results[i];
 }
 
 Status check_unchanged(const Transfer& transfer) {

@@ -39,10 +39,13 @@ struct Transfer {
   bool makes_container() const { return route != Route::kDecode; }
 };
 
-// Reads the source with this core command (the built-in core when it is empty), writes and flushes the
+// Reads the source with this core command (the built-in core when it is empty) and writes the
 // product; the outcome is in transfer->status. After a failure temporary files may remain, for abandon().
 // Touches nothing but the transfer and the codec.
 void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command);
+
+// Makes what was written durable, contents and temporary names: all products of a batch.
+void flush_all(std::vector<Transfer>& batch);
 
 // Whether the source is still the file that was read.
 Status check_unchanged(const Transfer& transfer);

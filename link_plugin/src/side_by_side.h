@@ -1,0 +1,29 @@
+// Runs independent pieces of work on a few threads at once. Mostly they wait for the disk, which serves many
+// at a time, so more threads than processors pay.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <thread>
+#include <vector>
+
+namespace paxect::link {
+
+inline constexpr std::size_t kWorkers = 8;
+
+// Calls piece(worker, i) for every i below `count`, worker below kWorkers; returns when all are done. The
+// pieces must not throw.
+template <class Piece>
+void side_by_side(std::size_t count, const Piece& piece) {
+  std::atomic<std::size_t> next{0};
+  auto run = [&](std::size_t worker) {
+    for (std::size_t i = next++; i < count; i = next++) piece(worker, i);
+  };
+  std::vector<std::jthread> threads;
+  for (std::size_t worker = 1; worker < std::min(kWorkers, count); ++worker)
+    threads.emplace_back(run, worker);
+  run(0);
+}
+
+}  // namespace paxect::link
