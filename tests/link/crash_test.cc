@@ -1,0 +1,134 @@
+// The relay dies, or its system calls fail, at every point that matters, and is started again. What must hold
+// after that is in RelaySite::converges().
+//
+// The points are counted by strace, for each thread by itself. PAXECT_TEST_LONG=1 takes every one of them;
+// otherwise the frequent calls are sampled.
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <random>
+
+#include "link/relay_site.h"
+#include "support/files.h"
+#include "support/process.h"
+
+namespace paxect::test {
+namespace {
+
+void fill(RelaySite& site) {
+  site.put("small", "just a few bytes");
+  site.put("empty", "");
+  site.put("larger", text(300'000));
+}
+
+bool has_strace() {
+  static const bool kWorks =
+      run({.argv = {"sh", "-c", "strace -f -o /dev/null -e trace=none true"}}).status == 0;
+  if (!kWorks) WARN("skipped: strace cannot trace here");
+  return kWorks;
+}
+
+struct Point {
+  const char* calls;
+  int step;  // between the points that the short run takes
+};
+
+// Everything that changes something on disk, and what leads there.
+constexpr Point kPoints[] = {
+    {"renameat2,renameat", 1}, {"unlinkat,unlink", 1},     {"fsync,fdatasync,syncfs", 1},
+    {"ftruncate", 1},          {"mkdir,mkdirat,flock", 5}, {"write,pwrite64", 6},
+    {"openat,open", 12}};
+
+// Runs the relay with this fault at the n-th call, with "+" also at all later ones; false when there is no
+// n-th call.
+bool run_with_fault(const RelaySite& site, const std::string& calls, const std::string& fault, int when,
+                    const std::string& and_later) {
+  std::vector<std::string> argv = {
+      "strace",
+      "-f",
+      "-q",
+      "-o",
+      site.path("trace"),
+      "-e",
+      "trace=" + calls,
+      "-e",
+      "inject=" + calls + ":" + fault + ":when=" + std::to_string(when) + and_later};
+  // The host's own wake-up is a write of eight bytes to an eventfd, which cannot fail like this: a relay that
+  // was left sleeping by that is ended, any other must end by itself.
+  argv.insert(argv.end(), {"timeout", "-s", "KILL", "20"});
+  std::vector<std::string> relay = site.relay({"--once"});
+  argv.insert(argv.end(), relay.begin(), relay.end());
+  Result result = run({.argv = argv, .directory = site.directory()});
+  std::string trace = read_file(site.path("trace"));
+  bool wake_up = trace.find("\"\\1\\0\\0\\0\\0\\0\\0\\0\", 8) = -1 ENOSPC") != std::string::npos ||
+                 trace.find("\"\\1\\0\\0\\0\\0\\0\\0\\0\", 8) = -1 EIO") != std::string::npos;
+  INFO(trace);
+  if (fault.starts_with("error")) REQUIRE((result.status < 128 || wake_up));
+  return trace.find("SIGKILL") != std::string::npos || trace.find("(INJECTED)") != std::string::npos;
+}
+
+TEST_CASE("Killed at any call, the relay delivers everything once after a restart") {
+  if (!has_strace()) return;
+  for (const Point& point : kPoints) {
+    int points = 0;
+    for (int when = 1; when < 2000; when += is_long() ? 1 : point.step) {
+      INFO("killed at call " << when << " of " << point.calls);
+      RelaySite site;
+      fill(site);
+      bool killed = run_with_fault(site, point.calls, "signal=KILL", when, "");
+      site.converges();
+      if (!killed) break;
+      ++points;
+    }
+    INFO(point.calls);
+    CHECK(points > 0);
+  }
+}
+
+TEST_CASE("Any call failing for want of space or by an I/O error costs nothing but time") {
+  if (!has_strace()) return;
+  for (const std::string error : {"EIO", "ENOSPC", "ENOSPC for good"}) {
+    for (const Point& point : kPoints) {
+      for (int when = 1; when < 2000; when += is_long() ? 1 : 3 * point.step) {
+        INFO(error << " from call " << when << " of " << point.calls);
+        RelaySite site;
+        fill(site);
+        bool failed = run_with_fault(site, point.calls, "error=" + error.substr(0, error.find(' ')), when,
+                                     error.ends_with("good") ? "+" : "");
+        site.converges();
+        if (!failed) break;
+      }
+    }
+  }
+}
+
+TEST_CASE("Killed at random while files stream in, the relay delivers each once") {
+  const int kills = is_long() ? 100 : 8;
+  const int files = is_long() ? 5000 : 250;
+  RelaySite site;
+  std::minstd_rand random(7);
+  int made = 0;
+  for (int kill = 0; kill < kills; ++kill) {
+    Background relay({.argv = site.relay(), .directory = site.directory()});
+    auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(20 + random() % 400);
+    while (std::chrono::steady_clock::now() < end) {
+      if (made < files * (kill + 1) / kills) {
+        site.put("f" + std::to_string(made), text(random() % 20'000, static_cast<std::uint32_t>(made)));
+        ++made;
+      }
+    }
+    relay.signal(SIGKILL);
+    relay.wait();
+    site.receive(true);
+  }
+  while (made < files) {
+    site.put("f" + std::to_string(made), text(random() % 20'000, static_cast<std::uint32_t>(made)));
+    ++made;
+  }
+  site.converges();
+}
+
+}  // namespace
+}  // namespace paxect::test
