@@ -23,13 +23,20 @@ def half_text(size, seed):
     rng = random.Random(seed)
     turn = min(4096, max(1, size // 2))
     pieces = []
-    for start in range(0, size, 2 * turn):
+    for _ in range(0, size, 2 * turn):
         words = b"".join(rng.choices(WORDS, k=turn // 4))[:turn]
         pieces.append(words + rng.randbytes(turn))
-        if start >= 8 << 20:  # large files repeat 8 MiB: far enough apart for level 5 not to notice
-            break
-    block = b"".join(pieces)
-    return (block * (size // len(block) + 1))[:size]
+    return b"".join(pieces)[:size]
+
+
+def make_sample(size):
+    """A file of that size; a large one repeats 8 MiB, far enough apart for level 5 not to notice."""
+    path = f"{WORK}/sample"
+    block = half_text(min(size, 8 << 20), 1)
+    with open(path, "wb") as file:
+        for _ in range(size // len(block)):
+            file.write(block)
+    return path
 
 
 def settle_disk():
@@ -69,13 +76,9 @@ class Relay:
         shutil.rmtree(self.place)
 
 
-def container_size(data):
-    path = f"{WORK}/sample"
-    with open(path, "wb") as file:
-        file.write(data)
+def container_size(path):
     subprocess.run([CORE, "encode", "-i", path, "-o", path + ".freq"], check=True)
     size = os.path.getsize(path + ".freq")
-    os.remove(path)
     os.remove(path + ".freq")
     return size
 
@@ -91,14 +94,19 @@ def floor(count, container, data, strategy):
 
 
 def throughput(label, count, size):
-    data = half_text(size, 1)
-    container = container_size(data)
+    sample = make_sample(size)
+    container = container_size(sample)
+    empty = Relay("empty")
+    start = min(empty.run_once()[0] for _ in range(3))  # what a run takes that relays nothing
+    empty.remove()
     floors, relays = [], []
     for turn in range(3):
         relay = Relay(f"relay{turn}")
         for i in range(count):
-            with open(f"{relay.place}/inbox/f{i}.bin", "wb") as file:
-                file.write(data[:-8] + i.to_bytes(8, "little"))
+            path = f"{relay.place}/inbox/f{i}.bin"
+            shutil.copyfile(sample, path)
+            with open(path, "r+b") as file:
+                file.write(i.to_bytes(8, "little"))
         settle_disk()
         relays.append(relay.run_once())
         left = os.listdir(f"{relay.place}/inbox")
@@ -107,7 +115,9 @@ def throughput(label, count, size):
             sys.exit(f"relay.py: {len(left)} files left, {made} of {count} delivered")
         relay.remove()
         floors += [floor(count, container, size, strategy) for strategy in ("fsync", "syncfs")]
+    os.remove(sample)
     wall, cpu, memory = min(relays)
+    wall -= start
     floor_wall, floor_cpu = min(floors)
     print(f"{label:>14} | {count / wall:8.1f} files/s {count * size / wall / 1e6:8.1f} MB/s  cpu {cpu:6.2f} s"
           f"  {memory:4.0f} MiB | floor {count / floor_wall:8.1f} files/s {count * size / floor_wall / 1e6:8.1f} MB/s"

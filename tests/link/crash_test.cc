@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <random>
+#include <regex>
 
 #include "link/relay_site.h"
 #include "support/files.h"
@@ -62,8 +63,8 @@ bool run_with_fault(const RelaySite& site, const std::string& calls, const std::
   argv.insert(argv.end(), relay.begin(), relay.end());
   Result result = run({.argv = argv, .directory = site.directory()});
   std::string trace = read_file(site.path("trace"));
-  bool wake_up = trace.find("\"\\1\\0\\0\\0\\0\\0\\0\\0\", 8) = -1 ENOSPC") != std::string::npos ||
-                 trace.find("\"\\1\\0\\0\\0\\0\\0\\0\\0\", 8) = -1 EIO") != std::string::npos;
+  static const std::regex kWakeUp(R"re("\\1(\\0){7}", 8\) += -1 E)re");
+  bool wake_up = std::regex_search(trace, kWakeUp);
   INFO(trace);
   if (fault.starts_with("error")) REQUIRE((result.status < 128 || wake_up));
   return trace.find("SIGKILL") != std::string::npos || trace.find("(INJECTED)") != std::string::npos;
