@@ -447,8 +447,8 @@ PAXECT_CORE_API uint64_t paxect_reader_error_frame(const paxect_reader* reader);
 
 /* Gets out of damaged copies of a container what is in them. Every frame is looked for, in every copy, and
  * taken where its CRC-32 agrees, or else where it decompresses; FORMAT.md tells what is rebuilt from what.
- * The order of calls: add the copies, run, ask for the report. Memory grows by some 60 bytes for each frame
- * of each copy; data is held one frame at a time. */
+ * The order of calls: add the copies, run, ask for the report. Memory grows by at most some 250 bytes for
+ * each frame of each copy; data is held one frame at a time. */
 typedef struct paxect_salvager paxect_salvager;
 
 /* As for the encoder; reset forgets the copies too. Parameters: MAX_FRAME, FILL, SYNC, SPARSE. Progress

@@ -170,8 +170,9 @@ Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layout
   for (auto at = candidates.begin(); at != candidates.end();) {
     auto next = std::find_if(at, candidates.end(),
                              [&](const Candidate& other) { return other.choice.slot != at->choice.slot; });
+    constexpr std::ptrdiff_t kMostCandidates = 256;  // more than there are copies only in made-up damage
     Choice choice;
-    if (choose(at, next, choice)) plan.choices.push_back(choice);
+    if (choose(at, at + std::min(next - at, kMostCandidates), choice)) plan.choices.push_back(choice);
     at = next;
   }
   return plan;

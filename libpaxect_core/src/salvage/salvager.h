@@ -1,5 +1,5 @@
 // The whole of a salvage: scans the copies, plans, writes what there is and says what is missing. One thread
-// at a time. Memory: a record of some 60 bytes for each frame of each copy, two windows for each copy, and
+// at a time. Memory: at most some 250 bytes for each frame of each copy, two windows for each copy, and
 // one frame at a time.
 #pragma once
 
