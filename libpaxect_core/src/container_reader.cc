@@ -12,7 +12,7 @@ namespace paxect::core {
 void ContainerReader::close() {
   owned_.close();
   container_ = {};
-  mark_ = {};
+  marks_.clear();
 }
 
 Status ContainerReader::open(int fd) {
@@ -75,11 +75,9 @@ Status ContainerReader::read(const Parameters& parameters, const Callbacks& call
   Status status = check_range(offset, length);
   if (!status.ok()) return status;
   walker_.begin(container_.fd, container_.name, container_.ends);
-  if (mark_.offset != 0 && mark_.data_offset <= offset) walker_.return_to(mark_);
-  FrameRecord last = mark_;
-  status = ranges_.read(container_, walker_, parameters, callbacks, offset, length, last);
-  if (status.ok()) mark_ = last;
-  return status;
+  const FrameRecord* mark = marks_.before(offset);
+  if (mark != nullptr) walker_.return_to(*mark);
+  return ranges_.read(container_, walker_, parameters, callbacks, offset, length, marks_);
 }
 
 Status ContainerReader::read_to(const Parameters& parameters, const Callbacks& callbacks,
@@ -104,7 +102,8 @@ Status ContainerReader::compare(const Callbacks& callbacks, const std::string& o
 }
 
 std::uint64_t ContainerReader::memory(const Parameters& parameters, std::uint64_t frame_size) {
-  return RangeReader::memory(parameters, frame_size) + FrameWalker::memory() + Comparison::memory();
+  return RangeReader::memory(parameters, frame_size) + FrameWalker::memory() + FrameMarks::memory() +
+         Comparison::memory();
 }
 
 }  // namespace paxect::core

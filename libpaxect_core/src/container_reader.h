@@ -8,6 +8,7 @@
 #include "callbacks.h"
 #include "comparison.h"
 #include "file_io.h"
+#include "frame_marks.h"
 #include "frame_walker.h"
 #include "memory.h"
 #include "parameters.h"
@@ -48,7 +49,7 @@ class ContainerReader {
   FrameWalker walker_;
   RangeReader ranges_;
   Comparison comparison_;
-  FrameRecord mark_;  // the last frame of the latest range, to go on from; offset 0: none
+  FrameMarks marks_;  // from earlier ranges
 };
 
 }  // namespace paxect::core

@@ -58,15 +58,15 @@ void RangeReader::prepare(const Parameters& parameters, const Callbacks& callbac
 
 Status RangeReader::read(const OpenContainer& container, FrameWalker& walker, const Parameters& parameters,
                          const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length,
-                         FrameRecord& last) {
+                         FrameMarks& marks) {
   prepare(parameters, callbacks, offset, length);
-  Status status = read_frames(container, walker, parameters.max_frame(), last);
+  Status status = read_frames(container, walker, parameters.max_frame(), marks);
   pipeline_->abandon();
   return status;
 }
 
 Status RangeReader::read_frames(const OpenContainer& container, FrameWalker& walker, std::uint64_t max_frame,
-                                FrameRecord& last) {
+                                FrameMarks& marks) {
   for (bool more = begin_ < end_; more;) {
     FrameRecord frame;
     Status status = walker.next(frame, more);
@@ -81,7 +81,7 @@ Status RangeReader::read_frames(const OpenContainer& container, FrameWalker& wal
       return earlier.ok() ? status : earlier;
     }
     if (!more) break;
-    last = frame;
+    marks.note(frame);
     more = frame.data_end() < end_;
     if (needed) status = submit(container, frame);
     if (!status.ok()) return status;

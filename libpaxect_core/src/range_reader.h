@@ -9,6 +9,7 @@
 
 #include "callbacks.h"
 #include "frame_codec.h"
+#include "frame_marks.h"
 #include "frame_walker.h"
 #include "memory.h"
 #include "ordered_pipeline.h"
@@ -28,10 +29,10 @@ class RangeReader {
  public:
   explicit RangeReader(const Allocator& allocator) : allocator_(allocator) {}
 
-  // `walker` stands at the frame to begin with, at or before the range, which lies in the data. Afterwards
-  // `last` is the last frame that was needed.
+  // `walker` stands at the frame to begin with, at or before the range, which lies in the data. The frames on
+  // the way are noted in `marks`.
   Status read(const OpenContainer& container, FrameWalker& walker, const Parameters& parameters,
-              const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length, FrameRecord& last);
+              const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length, FrameMarks& marks);
 
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t frame_size);
 
@@ -54,7 +55,7 @@ class RangeReader {
   void prepare(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
                std::uint64_t length);
   Status read_frames(const OpenContainer& container, FrameWalker& walker, std::uint64_t max_frame,
-                     FrameRecord& last);
+                     FrameMarks& marks);
   Status submit(const OpenContainer& container, const FrameRecord& frame);
   Status commit(Pipeline::Wait wait, bool& committed);
   Status commit_all();

@@ -125,6 +125,21 @@ TEST_CASE("every range of every good vector is that part of its data, for any nu
   }
 }
 
+TEST_CASE("ranges in any order, in more frames than are kept in mind, are right") {
+  TempDir dir;
+  std::string data = text(60'000);
+  write_file(dir / "a.freq", encode(data, {{PAXECT_PARAM_FRAME_SIZE, 10}, {PAXECT_PARAM_LEVEL, 1}}));
+  Reader reader = open_reader(dir / "a.freq", {{PAXECT_PARAM_THREADS, 1}});
+  CHECK(read(reader.get(), 59'000, 1000) == data.substr(59'000));
+  for (std::uint64_t at = 58'995; at > 4000; at -= 3989)
+    CHECK(read(reader.get(), at, 25) == data.substr(at, 25));
+  for (std::uint64_t at = 1; at < 59'000; at += 3989)
+    CHECK(read(reader.get(), at, 25) == data.substr(at, 25));
+  write_file(dir / "b.freq", encode("another one"));
+  REQUIRE(paxect_reader_open_path(reader.get(), (dir / "b.freq").c_str()) == PAXECT_OK);
+  CHECK(read(reader.get(), 8, 3) == "one");
+}
+
 TEST_CASE("a range beyond the data is refused, and the reader goes on") {
   TempDir dir;
   write_file(dir / "a.freq", encode("0123456789", {{PAXECT_PARAM_FRAME_SIZE, 4}}));

@@ -415,9 +415,10 @@ PAXECT_CORE_API paxect_status paxect_reader_frames(paxect_reader* reader, paxect
                                                    void* opaque);
 
 /* Gives `length` bytes of the data from `offset` on to the sink, UINT64_MAX: all from there; in order, each
- * frame after its CRC-32 was checked. Headers are read up to the last frame needed, payloads of the frames
- * needed alone. A range that does not lie in the data, as large as the footer says it is, is refused with
- * PARAMETER before anything is read. The SHA-256 is not checked. Errors: those of paxect_decoder_write, READ.
+ * frame after its CRC-32 was checked. Headers are read up to the last frame needed, from a place
+ * that an earlier call came by where there is one; payloads of the frames needed alone. A range that does not
+ * lie in the data, as large as the footer says it is, is refused with PARAMETER before anything is read. The
+ * SHA-256 is not checked. Errors: those of paxect_decoder_write, READ.
  */
 PAXECT_CORE_API paxect_status paxect_reader_read(paxect_reader* reader, uint64_t offset, uint64_t length,
                                                  paxect_sink sink, void* opaque);
