@@ -125,6 +125,25 @@ TEST_CASE("An external core makes what the built-in one makes") {
   CHECK(read_file(relay.outbox("b c")) == data);
 }
 
+TEST_CASE("A file that changes while it is read is not delivered as it was, but as it is in the end") {
+  LinkRig rig;
+  // This core writes to its input once, before it encodes it.
+  rig.host.set("core",
+               "sh -c 'test -e changed || { echo more >> \"$3\"; touch changed; }; exec " PAXECT_TEST_BIN
+               "/paxect-core \"$@\"' core");
+  auto before = std::filesystem::current_path();
+  std::filesystem::current_path(rig.directory.path());
+  rig.put("a.txt", "some\n");
+  rig.start();
+  rig.settle();
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(read_file(rig.outbox("a")) == "some\nmore\n");
+  CHECK(exists(rig.directory / "changed"));
+  CHECK(rig.events("encode").size() == 1);
+  rig.stop();
+  std::filesystem::current_path(before);
+}
+
 TEST_CASE("A core that cannot be run is our trouble, not the file's") {
   LinkRig rig;
   rig.host.set("core", "/does/not/exist");
