@@ -42,8 +42,6 @@ class Relay {
   paxect_plugin_status start();
   paxect_plugin_status step(paxect_step* result);
   void stop();
-  // Looks at policy and peers again at the next step, changed or not.
-  void reload();
   const std::string& error() const { return error_; }
 
  private:

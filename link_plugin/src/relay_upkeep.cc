@@ -28,13 +28,6 @@ void Relay::upkeep() {
   write_manifest();
 }
 
-void Relay::reload() {
-  policy_identity_.reset();
-  peers_.forget();
-  manifest_due_ns_ = 0;
-  upkeep();
-}
-
 void Relay::tell_trouble(const std::string& about, const std::string& message) {
   std::string& told = trouble_[about];
   if (message.empty()) {
