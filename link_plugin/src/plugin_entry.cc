@@ -5,7 +5,9 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 
+#include "commands/command.h"
 #include "host.h"
 #include "relay.h"
 #include "version.h"
@@ -69,7 +71,10 @@ const char* error(paxect_plugin_instance* instance) noexcept {
   return instance->caught.empty() ? instance->relay.error().c_str() : instance->caught.c_str();
 }
 
-const void* extension(const char*) noexcept { return nullptr; }
+const void* extension(const char* id) noexcept {
+  if (std::string_view(id) == PAXECT_EXTENSION_COMMANDS) return paxect::link::commands_extension();
+  return nullptr;
+}
 
 constexpr paxect_plugin_descriptor kDescriptor = {
     .magic = PAXECT_PLUGIN_MAGIC,

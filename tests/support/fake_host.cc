@@ -46,6 +46,11 @@ struct FakeHost::Services {
     return fake.description_.c_str();
   }
 
+  static std::int32_t put(const paxect_host* host, const char* data, std::size_t size) {
+    self(host).output_.append(data, size);
+    return 0;
+  }
+
   static const void* service(const paxect_host*, const char* id) {
     static constexpr paxect_log_service kLog = {sizeof kLog, write};
     static constexpr paxect_clock_service kClock = {sizeof kClock, monotonic_ns, realtime_ns};
@@ -56,6 +61,8 @@ struct FakeHost::Services {
     if (wanted == PAXECT_SERVICE_CLOCK) return &kClock;
     if (wanted == PAXECT_SERVICE_RUN) return &kRun;
     if (wanted == PAXECT_SERVICE_CONFIG) return &kConfig;
+    static constexpr paxect_output_service kOutput = {sizeof kOutput, put};
+    if (wanted == PAXECT_SERVICE_OUTPUT) return &kOutput;
     return nullptr;
   }
 };

@@ -1,6 +1,6 @@
 // A host made of plain values, to drive a plugin without threads, signals or a process of its own.
 //
-// FakeHost fills paxect_host with all four services. Settings, clock and stop request are what the test says;
+// FakeHost fills paxect_host with all services. Settings, clock and stop request are what the test says;
 // log lines are collected. The services may be called from any thread; the test changes settings only between
 // calls of the plugin. It must outlive every instance that was created with it.
 #pragma once
@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace paxect::test {
@@ -45,6 +46,9 @@ class FakeHost {
   void request_stop(bool on = true) { stop_requested_ = on; }
   void set_once(bool on = true) { once_ = on; }
 
+  // What was written to standard output since the last call.
+  std::string take_output() { return std::exchange(output_, {}); }
+
   std::vector<LogLine> log() const;
   // Whether some line of at least this level contains the text.
   bool logged(const std::string& text, std::int32_t level = PAXECT_LOG_DEBUG) const;
@@ -66,6 +70,7 @@ class FakeHost {
   std::atomic<std::int64_t> realtime_ns_{1'767'323'045'000'000'000};
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> once_{false};
+  std::string output_;
   mutable std::mutex log_mutex_;
   std::vector<LogLine> log_;
 };

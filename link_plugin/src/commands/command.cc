@@ -1,0 +1,111 @@
+#include "commands/command.h"
+
+#include <boost/program_options.hpp>
+#include <exception>
+#include <iterator>
+#include <string_view>
+
+namespace paxect::link {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::size_t kAnyNumber = 1'000'000;
+constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+
+constexpr Command kCommands[] = {
+    {{sizeof(paxect_command), "stats", "[LOG]... [--json]", "count what the audit log tells of"},
+     "Counts events, and the files and bytes of each direction with their throughput from the first to the\n"
+     "last of them. Reads the configured log, or each LOG, with the rotated ones beside it\n"
+     "(STEM.TIME.jsonl). Lines that are torn or not the relay's are counted and passed over.\n",
+     true,
+     0,
+     kAnyNumber,
+     run_stats},
+    {{sizeof(paxect_command), "doctor", "DIR [--json]", "try what the relay needs of a directory's disk"},
+     "Tries, in a hidden directory made in DIR and removed again, what the relay's promises rest on, and\n"
+     "says which of them hold there. Exit status 0: all do; 1: some do not.\n",
+     true,
+     1,
+     1,
+     run_doctor},
+};
+
+const paxect_command* command_at(std::uint32_t index) noexcept {
+  return index < std::size(kCommands) ? &kCommands[index].listing : nullptr;
+}
+
+std::string synopsis(const Command& command) {
+  return std::string(command.listing.name) + " " + command.listing.arguments;
+}
+
+paxect_plugin_status run_one(const Command& command, const paxect_host* plain, const Host& host,
+                             const std::vector<std::string>& given) {
+  Console console(plain);
+  Arguments arguments;
+  bool help = false;
+  std::string error;
+  if (!console.complete()) return PAXECT_PLUGIN_INTERNAL;
+  if (!parse_arguments(command, given, &arguments, &help, &error)) {
+    host.log(PAXECT_LOG_ERROR, error);
+    return PAXECT_PLUGIN_USAGE;
+  }
+  if (help) {
+    console.print(synopsis(command) + ": " + command.listing.summary + "\n\n" + command.help);
+    return PAXECT_PLUGIN_OK;
+  }
+  return command.run(Call(host, &console, arguments));
+}
+
+paxect_plugin_status run(const paxect_host* plain, std::int32_t argc, const char* const* argv) noexcept {
+  try {
+    Host host(plain);
+    if (!host.complete() || argc < 1) return PAXECT_PLUGIN_INTERNAL;
+    for (const Command& command : kCommands) {
+      if (std::string_view(command.listing.name) != argv[0]) continue;
+      try {
+        return run_one(command, plain, host, {argv + 1, argv + argc});
+      } catch (const std::exception& error) {
+        host.log(PAXECT_LOG_ERROR, std::string("internal error: ") + error.what());
+        return PAXECT_PLUGIN_INTERNAL;
+      }
+    }
+    host.log(PAXECT_LOG_ERROR, std::string("unknown command '") + argv[0] + "'");
+    return PAXECT_PLUGIN_USAGE;
+  } catch (...) {
+    return PAXECT_PLUGIN_INTERNAL;
+  }
+}
+
+}  // namespace
+
+bool parse_arguments(const Command& command, const std::vector<std::string>& given, Arguments* out,
+                     bool* help, std::string* error) {
+  po::options_description options;
+  options.add_options()("help,h", "")("word", po::value<std::vector<std::string>>());
+  if (command.takes_json) options.add_options()("json", "");
+  po::positional_options_description words;
+  words.add("word", -1);
+  po::variables_map values;
+  std::string usage = ": use " + synopsis(command);
+  try {
+    po::store(po::command_line_parser(given).options(options).positional(words).style(kStyle).run(), values);
+  } catch (const po::error& problem) {
+    *error = problem.what() + usage;
+    return false;
+  }
+  *help = values.count("help") != 0;
+  if (*help) return true;
+  out->json = values.count("json") != 0;
+  if (values.count("word") != 0) out->words = values["word"].as<std::vector<std::string>>();
+  if (out->words.size() < command.least_words) *error = "too few words" + usage;
+  if (out->words.size() > command.most_words) *error = "too many words" + usage;
+  return error->empty();
+}
+
+const paxect_commands_extension* commands_extension() {
+  static constexpr paxect_commands_extension kExtension = {sizeof kExtension, command_at, run};
+  return &kExtension;
+}
+
+}  // namespace paxect::link

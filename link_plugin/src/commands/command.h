@@ -1,0 +1,64 @@
+// The commands for the operator: `paxect link NAME`. Each is a function in a file of its own.
+//
+// A command only looks: it takes no lock of the relay and writes nothing, but for `quarantine retry` and
+// `drop`, which move and remove what the relay has let go of, and `doctor`, in a directory of its own.
+#pragma once
+
+#include <paxect/plugin.h>
+
+#include <string>
+#include <vector>
+
+#include "commands/console.h"
+#include "host.h"
+
+namespace paxect::link {
+
+struct Arguments {
+  std::vector<std::string> words;  // without options
+  bool json = false;
+};
+
+// One call of a command. Failures are told through the host's log.
+class Call {
+ public:
+  Call(const Host& host, Console* console, Arguments arguments)
+      : host_(host), console_(*console), arguments_(std::move(arguments)) {}
+
+  const Host& host() const { return host_; }
+  Console& console() const { return console_; }
+  const Arguments& arguments() const { return arguments_; }
+
+  // Tells a failure and gives its status back.
+  paxect_plugin_status fail(paxect_plugin_status status, const std::string& message) const {
+    host_.log(PAXECT_LOG_ERROR, message);
+    return status;
+  }
+
+ private:
+  const Host& host_;
+  Console& console_;
+  Arguments arguments_;
+};
+
+struct Command {
+  paxect_command listing;
+  const char* help;  // paragraphs for -h
+  bool takes_json;
+  std::size_t least_words;
+  std::size_t most_words;
+  paxect_plugin_status (*run)(const Call& call);
+};
+
+paxect_plugin_status run_stats(const Call& call);
+paxect_plugin_status run_doctor(const Call& call);
+
+// What a command line after the command's name says. False with a line in `*error`; `*help` is true for -h,
+// and then nothing else counts.
+bool parse_arguments(const Command& command, const std::vector<std::string>& given, Arguments* out,
+                     bool* help, std::string* error);
+
+// The extension PAXECT_EXTENSION_COMMANDS; catches everything.
+const paxect_commands_extension* commands_extension();
+
+}  // namespace paxect::link

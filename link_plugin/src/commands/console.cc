@@ -1,0 +1,127 @@
+#include "commands/console.h"
+
+#include <array>
+#include <cstdio>
+
+#include "digest.h"
+#include "printable.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kNameWidth = 16;
+
+std::string with_one_decimal(double value, std::string_view unit) {
+  std::array<char, 64> buffer{};
+  int size = std::snprintf(buffer.data(), buffer.size(), "%.1f", value);
+  return std::string(buffer.data(), static_cast<std::size_t>(size)) + " " + std::string(unit);
+}
+
+}  // namespace
+
+Console::Console(const paxect_host* host)
+    : host_(host),
+      service_(static_cast<const paxect_output_service*>(host->service(host, PAXECT_SERVICE_OUTPUT))) {}
+
+void Console::print(std::string_view text) {
+  if (!failed_) failed_ = service_->write(host_, text.data(), text.size()) != 0;
+}
+
+void Console::row(std::string_view name, std::string_view value) {
+  std::string padding(name.size() < kNameWidth ? kNameWidth - name.size() : 1, ' ');
+  line(std::string(name) + padding + std::string(value));
+}
+
+std::string shown(std::string_view bytes) {
+  std::string text;
+  for (char c : printable(bytes)) {
+    auto byte = static_cast<std::uint8_t>(c);
+    if (byte < 0x20 || byte == 0x7f)
+      text += "\\x" + hex(&byte, 1);
+    else
+      text += c;
+  }
+  return text;
+}
+
+std::string size_text(std::uint64_t bytes) {
+  static constexpr std::array<const char*, 6> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  auto value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  return with_one_decimal(value, kUnits[unit]);
+}
+
+std::string rate_text(double per_second, std::string_view what) {
+  return with_one_decimal(per_second, std::string(what) + "/s");
+}
+
+std::string duration_text(std::uint64_t seconds) {
+  auto number = [](std::uint64_t value, const char* unit) { return std::to_string(value) + " " + unit; };
+  if (seconds < 60) return number(seconds, "s");
+  if (seconds < 3600) return number(seconds / 60, "min ") + number(seconds % 60, "s");
+  if (seconds < 86400) return number(seconds / 3600, "h ") + number(seconds / 60 % 60, "min");
+  return number(seconds / 86400, "d ") + number(seconds / 3600 % 24, "h");
+}
+
+std::string count_text(std::uint64_t count, std::string_view what) {
+  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
+}
+
+void JsonLine::key(std::string_view key) {
+  writer_.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+}
+
+void JsonLine::add(std::string_view name, std::string_view value) {
+  key(name);
+  add_element(value);
+}
+
+void JsonLine::add(std::string_view name, std::uint64_t value) {
+  key(name);
+  writer_.Uint64(value);
+}
+
+void JsonLine::add(std::string_view name, std::int64_t value) {
+  key(name);
+  writer_.Int64(value);
+}
+
+void JsonLine::add(std::string_view name, bool value) {
+  key(name);
+  writer_.Bool(value);
+}
+
+void JsonLine::add(std::string_view name, double value) {
+  key(name);
+  writer_.Double(value);
+}
+
+void JsonLine::add_null(std::string_view name) {
+  key(name);
+  writer_.Null();
+}
+
+void JsonLine::begin_object(std::string_view name) {
+  key(name);
+  writer_.StartObject();
+}
+
+void JsonLine::begin_array(std::string_view name) {
+  key(name);
+  writer_.StartArray();
+}
+
+void JsonLine::add_element(std::string_view value) {
+  std::string safe = printable(value);
+  writer_.String(safe.data(), static_cast<rapidjson::SizeType>(safe.size()));
+}
+
+void JsonLine::finish(Console* console) {
+  writer_.EndObject();
+  console->print({buffer_.GetString(), buffer_.GetSize()});
+  console->print("\n");
+}
+
+}  // namespace paxect::link

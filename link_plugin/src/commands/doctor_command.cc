@@ -1,0 +1,76 @@
+// `doctor DIR`: which promises hold on the disk of a directory.
+#include "commands/command.h"
+#include "commands/mount_probe.h"
+#include "link_config.h"
+#include "policy.h"
+
+namespace paxect::link {
+namespace {
+
+const char* text_of(Finding::Verdict verdict) {
+  return verdict == Finding::Verdict::kHolds   ? "holds"
+         : verdict == Finding::Verdict::kFails ? "fails"
+                                               : "note";
+}
+
+// What the relay asks of a disk. The policy need not be there yet, nor be right: the usual one counts then.
+ProbeNeeds needs_of(const LinkConfig& config) {
+  Policy policy;
+  std::string text;
+  std::vector<std::string> warnings;
+  std::string problem;
+  Policy read;
+  if (read_file(config.policy, kPolicyLimit, &text).ok() &&
+      parse_policy(text, config.policy, &read, &warnings, &problem))
+    policy = read;
+  return {.settle_ns = config.settle_ns, .largest_bytes = policy.max_file_bytes};
+}
+
+void print_json(const std::string& directory, const std::vector<Finding>& findings, bool all,
+                Console* console) {
+  JsonLine json;
+  json.add("directory", directory);
+  json.add("all_hold", all);
+  json.begin_array("findings");
+  for (const Finding& finding : findings) {
+    json.begin_element();
+    json.add("what", finding.what);
+    json.add("verdict", text_of(finding.verdict));
+    json.add("found", finding.found);
+    json.add("effect", finding.effect);
+    json.end_object();
+  }
+  json.end_array();
+  json.finish(console);
+}
+
+void print_text(const std::vector<Finding>& findings, std::size_t failed, Console* console) {
+  for (const Finding& finding : findings) {
+    console->line(std::string(text_of(finding.verdict)) + "  " + finding.what + ": " + finding.found);
+    console->line("       " + finding.effect);
+  }
+  console->line(failed == 0
+                    ? "all promises hold here"
+                    : count_text(failed, "promise") + (failed == 1 ? " does" : " do") + " not hold here");
+}
+
+}  // namespace
+
+paxect_plugin_status run_doctor(const Call& call) {
+  LinkConfig config;
+  std::string error;
+  if (!read_config(call.host(), &config, &error)) return call.fail(PAXECT_PLUGIN_CONFIG, error);
+  const std::string& directory = call.arguments().words.front();
+  std::vector<Finding> findings;
+  if (Status status = probe_mount(directory, needs_of(config), &findings); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  std::size_t failed = 0;
+  for (const Finding& finding : findings) failed += finding.verdict == Finding::Verdict::kFails ? 1 : 0;
+  if (call.arguments().json)
+    print_json(directory, findings, failed == 0, &call.console());
+  else
+    print_text(findings, failed, &call.console());
+  return failed == 0 ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::link

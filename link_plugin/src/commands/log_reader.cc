@@ -1,0 +1,183 @@
+#include "commands/log_reader.h"
+
+#include <fcntl.h>
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <set>
+#include <utility>
+
+#include "filesystem.h"
+#include "json_text.h"
+#include "relay_paths.h"
+#include "unique_fd.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kBlock = std::size_t{1} << 18;
+constexpr std::size_t kLongestLine = std::size_t{1} << 20;
+constexpr std::size_t kShortestEnd = std::string_view(".YYYYMMDDTHHMMSSZ.jsonl").size();
+constexpr std::string_view kTimeFormat = "YYYY-MM-DD HH:MM:SS UTC";
+
+std::string text_member(const rapidjson::Document& line, const char* name) {
+  auto member = line.FindMember(name);
+  return member != line.MemberEnd() && member->value.IsString() ? text_of(member->value) : "";
+}
+
+std::uint64_t number_member(const rapidjson::Document& line, const char* name) {
+  auto member = line.FindMember(name);
+  return member != line.MemberEnd() && member->value.IsUint64() ? member->value.GetUint64() : 0;
+}
+
+bool parse_time(const std::string& text, std::int64_t* utc) {
+  std::tm parts{};
+  if (text.size() != kTimeFormat.size()) return false;
+  const char* end = strptime(text.c_str(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+  if (end == nullptr || *end != '\0') return false;
+  *utc = timegm(&parts);
+  return true;
+}
+
+// Whether `name` is STEM.YYYYMMDDTHHMMSSZ[.N].jsonl for the log `base`.
+bool is_rotated_from(std::string_view name, std::string_view base) {
+  std::string_view stem = base.ends_with(".jsonl") ? base.substr(0, base.size() - 6) : base;
+  if (!name.starts_with(stem) || !name.ends_with(".jsonl")) return false;
+  std::string_view middle = name.substr(stem.size());
+  if (middle.size() < kShortestEnd || middle[0] != '.' || middle[9] != 'T' || middle[16] != 'Z') return false;
+  for (std::size_t i = 1; i < 16; ++i)
+    if (i != 9 && (middle[i] < '0' || middle[i] > '9')) return false;
+  return true;
+}
+
+// Cuts a stream of bytes into lines; one that is too long counts as unreadable.
+class LineCutter {
+ public:
+  LineCutter(const std::function<bool(const LogLine&)>& each, LogCount* count)
+      : each_(each), count_(*count) {}
+
+  // False when the reader wants no more.
+  bool feed(std::string_view bytes) {
+    while (!bytes.empty()) {
+      std::size_t end = bytes.find('\n');
+      std::string_view part = bytes.substr(0, end);
+      if (line_.size() + part.size() <= kLongestLine)
+        line_ += part;
+      else
+        too_long_ = true;
+      if (end == std::string_view::npos) return true;
+      bytes.remove_prefix(end + 1);
+      if (!finish()) return false;
+    }
+    return true;
+  }
+
+  bool finish() {
+    bool go_on = true;
+    std::optional<LogLine> line = too_long_ ? std::nullopt : parse_log_line(line_);
+    if (line) {
+      ++count_.lines;
+      go_on = each_(*line);
+    } else if (too_long_ || !line_.empty()) {
+      ++count_.unreadable;
+    }
+    line_.clear();
+    too_long_ = false;
+    return go_on;
+  }
+
+ private:
+  const std::function<bool(const LogLine&)>& each_;
+  LogCount& count_;
+  std::string line_;
+  bool too_long_ = false;
+};
+
+Status open_log(const std::string& path, UniqueFd* out) {
+  out->reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!*out) return io_failure("open log", path, errno, errno == ENOENT ? Fault::kGone : Fault::kEnvironment);
+  if (look_at(out->get()).kind != FileKind::kRegular) return io_failure("read as log", path, EINVAL);
+  return Status::success();
+}
+
+Status read_from(int fd, const std::string& path, std::uint64_t offset, LineCutter* cutter) {
+  std::string block(kBlock, '\0');
+  for (;;) {
+    ssize_t got = pread(fd, block.data(), block.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read log", path, errno);
+    if (got == 0) break;
+    offset += static_cast<std::uint64_t>(got);
+    if (!cutter->feed({block.data(), static_cast<std::size_t>(got)})) return Status::success();
+  }
+  cutter->finish();
+  return Status::success();
+}
+
+}  // namespace
+
+std::optional<LogLine> parse_log_line(std::string_view line) {
+  rapidjson::Document document;
+  document.Parse<kStrictJson>(line.data(), line.size());
+  if (document.HasParseError() || !document.IsObject()) return std::nullopt;
+  LogLine result;
+  result.datetime_utc = text_member(document, "datetime_utc");
+  result.event = text_member(document, "event");
+  if (result.event.empty() || !parse_time(result.datetime_utc, &result.utc)) return std::nullopt;
+  result.level = text_member(document, "level");
+  result.source = text_member(document, "src");
+  result.target = text_member(document, "dst");
+  result.status = text_member(document, "status");
+  result.message = text_member(document, "message");
+  result.bytes = number_member(document, "bytes");
+  result.container_bytes = number_member(document, "container_bytes");
+  return result;
+}
+
+Status read_log(const std::string& path, std::uint64_t offset,
+                const std::function<bool(const LogLine&)>& each, LogCount* count) {
+  UniqueFd fd;
+  if (Status status = open_log(path, &fd); !status.ok()) return status;
+  LineCutter cutter(each, count);
+  return read_from(fd.get(), path, offset, &cutter);
+}
+
+Status read_log_tail(const std::string& path, std::uint64_t most,
+                     const std::function<bool(const LogLine&)>& each, LogCount* count) {
+  UniqueFd fd;
+  if (Status status = open_log(path, &fd); !status.ok()) return status;
+  std::uint64_t size = look_at(fd.get()).identity.size;
+  LineCutter cutter(each, count);
+  if (size <= most) return read_from(fd.get(), path, 0, &cutter);
+  // From the first line that begins in the tail.
+  std::uint64_t offset = size - most;
+  for (char byte = '\0'; byte != '\n'; ++offset)
+    if (pread(fd.get(), &byte, 1, static_cast<off_t>(offset - 1)) != 1) break;
+  return read_from(fd.get(), path, offset - 1, &cutter);
+}
+
+std::vector<std::string> logs_with_rotated(const std::vector<std::string>& logs) {
+  std::vector<std::string> paths;
+  for (const std::string& log : logs) {
+    std::vector<std::string> rotated;
+    Directory directory;
+    if (Directory::open(directory_name(log), &directory).ok())
+      std::ignore = directory.list([&](const char* name) {
+        if (is_rotated_from(name, base_name(log))) rotated.push_back(directory.path_of(name));
+        return true;
+      });
+    std::sort(rotated.begin(), rotated.end());
+    paths.insert(paths.end(), rotated.begin(), rotated.end());
+    paths.push_back(log);
+  }
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
+  std::erase_if(paths, [&](const std::string& path) {
+    FileIdentity identity;
+    return !identity_of(path, &identity) || !seen.emplace(identity.device, identity.inode).second;
+  });
+  return paths;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,44 @@
+// Reads audit logs back: our own, and whatever else may stand between the lines.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "status.h"
+
+namespace paxect::link {
+
+struct LogLine {
+  std::int64_t utc = 0;  // seconds since 1970
+  std::string datetime_utc, level, event, source, target, status, message;
+  std::uint64_t bytes = 0;            // of the data, 0 when not told
+  std::uint64_t container_bytes = 0;  // likewise
+
+  // A file that went its way: encode, decode, forward.
+  bool is_transfer() const { return event == "encode" || event == "decode" || event == "forward"; }
+};
+
+// The line, or nothing when it is torn or not the relay's.
+std::optional<LogLine> parse_log_line(std::string_view line);
+
+struct LogCount {
+  std::uint64_t lines = 0;       // that were told
+  std::uint64_t unreadable = 0;  // torn or foreign
+};
+
+// Calls back with each line of a file from `offset` on, in their order. `each` may stop by returning false.
+Status read_log(const std::string& path, std::uint64_t offset,
+                const std::function<bool(const LogLine&)>& each, LogCount* count);
+// The same with the last `most` bytes: whole lines only.
+Status read_log_tail(const std::string& path, std::uint64_t most,
+                     const std::function<bool(const LogLine&)>& each, LogCount* count);
+
+// A log and the ones rotated from it, oldest first, the log itself last. Those that are not there are left
+// out, and so are other names of the same file.
+std::vector<std::string> logs_with_rotated(const std::vector<std::string>& logs);
+
+}  // namespace paxect::link

@@ -1,0 +1,255 @@
+#include "commands/mount_probe.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/filesystem/operations.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <system_error>
+#include <thread>
+
+#include "commands/console.h"
+#include "relay_paths.h"
+#include "unique_fd.h"
+
+namespace paxect::link {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Verdict = Finding::Verdict;
+
+constexpr int kEventPatienceMs = 2000;
+constexpr auto kClockPatience = std::chrono::milliseconds(4500);  // two ticks of the coarsest, FAT with 2 s
+constexpr auto kClockPause = std::chrono::microseconds(200);
+constexpr int kTicks = 3;
+constexpr std::uint64_t kFewInodes = 1000;
+constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
+
+// Where the probes work; gone at the end, whatever happened.
+class Workshop {
+ public:
+  ~Workshop() {
+    boost::system::error_code ignored;
+    if (!path_.empty()) boost::filesystem::remove_all(path_, ignored);
+  }
+  Status open(const std::string& parent) {
+    std::string pattern = parent + "/.paxect_doctor.XXXXXX";
+    if (mkdtemp(pattern.data()) == nullptr) return io_failure("create a directory in", parent, errno);
+    path_ = pattern;
+    return Directory::open(path_, &directory_);
+  }
+  const Directory& directory() const { return directory_; }
+  int fd() const { return directory_.fd(); }
+
+  // A new or emptied file; negative with errno when it cannot be had.
+  UniqueFd file(const std::string& name, int flags = 0) const {
+    return UniqueFd(openat(fd(), name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0600));
+  }
+  bool has(const std::string& name) const { return directory_.look(name).kind != FileKind::kMissing; }
+
+ private:
+  std::string path_;
+  Directory directory_;
+};
+
+std::string words_of(int error) { return std::generic_category().message(error); }
+
+Finding verdict(const std::string& what, bool holds, const std::string& found, const std::string& good,
+                const std::string& bad) {
+  return {what, holds ? Verdict::kHolds : Verdict::kFails, found, holds ? good : bad};
+}
+
+Finding probe_file_system(const Workshop& shop) {
+  struct statfs system {};
+  if (fstatfs(shop.fd(), &system) != 0)
+    return {"file system", Verdict::kNote, "unknown: " + words_of(errno), "nothing follows from it"};
+  auto magic = static_cast<std::uint64_t>(static_cast<std::uint32_t>(system.f_type));
+  std::string name = file_system_name(magic);
+  if (name == "tmpfs" || name == "ramfs")
+    return {"file system", Verdict::kFails, name,
+            "what is delivered does not outlive a power cut: it is in memory only"};
+  if (name.empty()) name = "magic number " + std::to_string(magic);
+  bool shared = name == "nfs" || name == "smb" || name == "9p" || name == "fuse" || name == "ceph";
+  return {"file system", Verdict::kNote, name,
+          shared ? "files that another machine puts here are noticed by the scan, every poll_sec"
+                 : "nothing more follows from it"};
+}
+
+Finding probe_inotify(const Workshop& shop) {
+  const std::string good = "a new file is noticed at once";
+  const std::string bad = "a new file is noticed by the scan only, every poll_sec";
+  UniqueFd events(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!events) return verdict("inotify", false, words_of(errno), good, bad);
+  std::string watched = "/proc/self/fd/" + std::to_string(shop.fd());
+  if (inotify_add_watch(events.get(), watched.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
+    return verdict("inotify", false, words_of(errno), good, bad);
+  if (!shop.file("watched")) return verdict("inotify", false, words_of(errno), good, bad);
+  pollfd polled{events.get(), POLLIN, 0};
+  bool told = poll(&polled, 1, kEventPatienceMs) > 0;
+  return verdict("inotify", told, told ? "tells of a file that is closed" : "says nothing", good, bad);
+}
+
+Finding probe_rename(const Workshop& shop) {
+  const std::string what = "rename without replace";
+  const std::string good = "no file is ever overwritten";
+  const std::string bad = "nothing can be delivered here: it could overwrite a file";
+  if (!shop.file("from") || !shop.file("taken")) return verdict(what, false, words_of(errno), good, bad);
+  FileIdentity before = shop.directory().look("taken").identity;
+  bool taken = false;
+  Status onto = shop.directory().rename_new("from", "taken", &taken);
+  bool kept = shop.directory().look("taken").identity.inode == before.inode && shop.has("from");
+  if (onto.ok() || !kept) return verdict(what, false, "an existing file was replaced", good, bad);
+  if (!taken) return verdict(what, false, onto.message, good, bad);
+  Status status = shop.directory().rename_new("from", "to", &taken);
+  if (!status.ok()) return verdict(what, false, status.message, good, bad);
+  bool direct = renameat2(shop.fd(), "to", shop.fd(), "again", RENAME_NOREPLACE) == 0;
+  return verdict(what, true, direct ? "works" : "works by a hard link: " + words_of(errno), good, bad);
+}
+
+Finding probe_fsync_file(const Workshop& shop) {
+  UniqueFd file = shop.file("flushed");
+  bool works = file && write(file.get(), "x", 1) == 1 && fsync(file.get()) == 0;
+  return verdict("fsync of a file", works, works ? "works" : words_of(errno),
+                 "a delivered file has its content after a power cut",
+                 "a delivered file may be empty or torn after a power cut");
+}
+
+Finding probe_fsync_directory(const Workshop& shop) {
+  bool works = fsync(shop.fd()) == 0;
+  return verdict("fsync of a directory", works, works ? "works" : words_of(errno),
+                 "a delivered file has its name after a power cut",
+                 "nothing is delivered here: a name could be lost in a power cut");
+}
+
+Finding probe_unnamed(const Workshop& shop) {
+  UniqueFd file(openat(shop.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  return {"O_TMPFILE", Verdict::kNote, file ? "works" : words_of(errno),
+          "not needed: temporary files have names of their own"};
+}
+
+Finding probe_hard_link(const Workshop& shop) {
+  UniqueFd file = shop.file("one");
+  bool works = file && linkat(shop.fd(), "one", shop.fd(), "two", 0) == 0;
+  return {"hard links", Verdict::kNote, works ? "work" : words_of(errno),
+          "needed only where rename without replace is missing"};
+}
+
+// The smallest step that the modification time of a file was seen to take, 0 when it took none.
+std::uint64_t smallest_tick_ns(int fd) {
+  std::int64_t last = look_at(fd).identity.mtime_ns;
+  std::uint64_t smallest = 0;
+  int ticks = -1;  // the first step began before we looked
+  for (auto end = Clock::now() + kClockPatience; ticks < kTicks && Clock::now() < end;) {
+    std::this_thread::sleep_for(kClockPause);
+    if (pwrite(fd, "x", 1, 0) != 1) return 0;
+    std::int64_t now = look_at(fd).identity.mtime_ns;
+    if (now <= last) continue;
+    auto tick = static_cast<std::uint64_t>(now - last);
+    if (++ticks > 0) smallest = smallest == 0 ? tick : std::min(smallest, tick);
+    last = now;
+  }
+  return smallest;
+}
+
+Finding probe_clock(const Workshop& shop, std::uint64_t settle_ns) {
+  UniqueFd file = shop.file("clock");
+  std::uint64_t tick = file ? smallest_tick_ns(file.get()) : 0;
+  std::uint64_t microseconds = tick / 1000;
+  std::string found = tick == 0 ? "stands still"
+                                : "steps of at most " + std::to_string(microseconds / 1000) + "." +
+                                      std::to_string(microseconds % 1000 / 100) + " ms";
+  return verdict("times of files", tick != 0 && tick <= std::max(settle_ns, kNanosecondsPerMillisecond),
+                 found, "a file that is still written to shows it within settle_ms",
+                 "a file rewritten with the same size can look unchanged: set settle_ms higher than this");
+}
+
+Finding probe_case(const Workshop& shop) {
+  UniqueFd file = shop.file("case");
+  bool sensitive = file && !shop.has("CASE");
+  return verdict("case of names", sensitive, sensitive ? "tells A from a" : "takes A for a",
+                 "names that differ in case only both keep theirs",
+                 "of names that differ in case only, the second arrives as NAME.HHHHHHHH");
+}
+
+Finding probe_names(const Workshop& shop) {
+  std::string refused;
+  for (const std::string& name :
+       {std::string("a\xff\x80z"), std::string("new\nline \"quoted\" ?:*"), std::string(kNameMax, 'n')})
+    if (!shop.file(name) || !shop.has(name))
+      refused += (refused.empty() ? "" : ", ") + shown(name.size() < kNameMax ? name : "255 bytes");
+  return verdict("bytes in names", refused.empty(),
+                 refused.empty() ? "any, up to " + std::to_string(kNameMax) : "refused: " + refused,
+                 "every name comes through as it is", "files with such names stay waiting");
+}
+
+Finding probe_lock(const Workshop& shop) {
+  shop.file("lock");
+  auto open_lock = [&] { return UniqueFd(openat(shop.fd(), "lock", O_RDWR | O_CLOEXEC)); };
+  UniqueFd one = open_lock();
+  UniqueFd two = open_lock();
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  bool first = one && two && fcntl(one.get(), F_OFD_SETLK, &whole) == 0;
+  bool exclusive = first && fcntl(two.get(), F_OFD_SETLK, &whole) != 0;
+  return verdict("file locks", exclusive, exclusive ? "work" : "do not exclude",
+                 "two relays with their lock file here never run at once",
+                 "put the lock file elsewhere: here it does not keep a second relay out");
+}
+
+Finding probe_room(const Workshop& shop, std::uint64_t largest) {
+  struct statvfs room {};
+  if (fstatvfs(shop.fd(), &room) != 0)
+    return {"room", Verdict::kNote, "unknown: " + words_of(errno), "nothing follows from it"};
+  std::uint64_t bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
+  // Some file systems make inodes as they go, and count none.
+  bool counts_inodes = room.f_files > 0;
+  std::string found = size_text(bytes) + " free";
+  if (counts_inodes) found += ", " + std::to_string(room.f_favail) + " inodes";
+  bool holds = bytes / 2 >= largest && (!counts_inodes || room.f_favail >= kFewInodes);
+  return verdict("room", holds, found,
+                 "there is room for a file of max_file_mb (" + size_text(largest) + ") and its container",
+                 "too little for a file of max_file_mb (" + size_text(largest) +
+                     ") and its container, or for a thousand files: they would wait, deferred");
+}
+
+}  // namespace
+
+Status probe_mount(const std::string& path, const ProbeNeeds& needs, std::vector<Finding>* findings) {
+  Workshop shop;
+  if (Status status = shop.open(path); !status.ok()) return status;
+  *findings = {probe_file_system(shop), probe_inotify(shop),         probe_rename(shop),
+               probe_fsync_file(shop),  probe_fsync_directory(shop), probe_clock(shop, needs.settle_ns),
+               probe_case(shop),        probe_names(shop),           probe_lock(shop),
+               probe_hard_link(shop),   probe_unnamed(shop),         probe_room(shop, needs.largest_bytes)};
+  return Status::success();
+}
+
+std::string file_system_name(std::uint64_t magic) {
+  // The values of linux/magic.h and of file systems that are kept outside the kernel; statfs(2) lists them.
+  struct Known {
+    std::uint64_t magic;
+    const char* name;
+  };
+  static constexpr std::array<Known, 21> kKnown = {
+      {{0xef53, "ext4"},        {0x58465342, "xfs"},      {0x9123683e, "btrfs"}, {0x2fc12fc1, "zfs"},
+       {0xf2f52010, "f2fs"},    {0xca451a4e, "bcachefs"}, {0x01021994, "tmpfs"}, {0x858458f6, "ramfs"},
+       {0x794c7630, "overlay"}, {0x6969, "nfs"},          {0xff534d42, "smb"},   {0xfe534d42, "smb"},
+       {0x517b, "smb"},         {0x01021997, "9p"},       {0x65735546, "fuse"},  {0x00c36400, "ceph"},
+       {0x4d44, "fat"},         {0x2011bab0, "exfat"},    {0x7366746e, "ntfs"},  {0x5346544e, "ntfs"},
+       {0x3153464a, "jfs"}}};
+  for (const Known& known : kKnown)
+    if (known.magic == magic) return known.name;
+  return "";
+}
+
+}  // namespace paxect::link

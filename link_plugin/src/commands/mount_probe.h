@@ -1,0 +1,38 @@
+// Tries on a real directory what the relay's promises rest on. Nothing is concluded from the type of the file
+// system: each thing is done and looked at.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "filesystem.h"
+#include "status.h"
+
+namespace paxect::link {
+
+struct Finding {
+  enum class Verdict {
+    kHolds,
+    kFails,
+    kNote  // worth knowing, no promise hangs on it
+  };
+  std::string what;  // "rename without replace"
+  Verdict verdict = Verdict::kNote;
+  std::string found;   // what was measured
+  std::string effect;  // which promise holds, or what happens instead
+};
+
+struct ProbeNeeds {
+  std::uint64_t settle_ns = 0;      // how far apart two looks at a file are
+  std::uint64_t largest_bytes = 0;  // of one file
+};
+
+// Works in a new hidden directory in `path` and removes it. A failure is that the directory cannot be used at
+// all.
+Status probe_mount(const std::string& path, const ProbeNeeds& needs, std::vector<Finding>* findings);
+
+// The name of a file system by the magic number that statfs(2) gives, "" for an unknown one.
+std::string file_system_name(std::uint64_t magic);
+
+}  // namespace paxect::link
