@@ -157,27 +157,35 @@ void read_record(std::string_view line, std::map<std::uint64_t, Intent>* intents
 
 }  // namespace
 
-Status Journal::open(const std::string& path, std::vector<Intent>* left) {
-  path_ = path;
+Status read_journal(const std::string& path, JournalContents* out) {
+  *out = {};
   std::string text;
   Status status = read_file(path, kLargest, &text);
   if (!status.ok() && status.fault != Fault::kGone) return status;
   std::map<std::uint64_t, Intent> intents;
-  std::size_t valid = 0;
+  std::size_t& valid = out->valid;
   for (std::size_t end = 0; (end = text.find('\n', valid)) != std::string::npos; valid = end + 1) {
     std::string_view line = checked(std::string_view(text).substr(valid, end - valid));
     if (line.empty()) break;
-    read_record(line, &intents, &remembered_);
+    read_record(line, &intents, &out->remembered);
   }
-  left->clear();
-  for (auto& [id, intent] : intents) {
-    last_id_ = id;
-    left->push_back(std::move(intent));
-  }
+  for (auto& [id, intent] : intents) out->intents.push_back(std::move(intent));
+  return Status::success();
+}
+
+Status Journal::open(const std::string& path, std::vector<Intent>* left) {
+  path_ = path;
+  JournalContents contents;
+  Status status = read_journal(path, &contents);
+  if (!status.ok()) return status;
+  remembered_ = std::move(contents.remembered);
+  *left = std::move(contents.intents);
+  if (!left->empty()) last_id_ = left->back().id;
   fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!fd_) return io_failure("open journal", path, errno);
-  if (ftruncate(fd_.get(), static_cast<off_t>(valid)) != 0) return io_failure("write journal", path, errno);
-  size_ = valid;
+  if (ftruncate(fd_.get(), static_cast<off_t>(contents.valid)) != 0)
+    return io_failure("write journal", path, errno);
+  size_ = contents.valid;
   Directory directory;
   status = Directory::open(directory_name(path), &directory);
   return status.ok() ? directory.sync() : status;

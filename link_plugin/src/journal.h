@@ -46,6 +46,15 @@ struct Intent {
   bool finished = false;
 };
 
+// A journal as it lies on disk; `valid` bytes of it check out.
+struct JournalContents {
+  std::vector<Intent> intents;  // in order of their ids
+  std::unordered_map<std::string, FileIdentity> remembered;
+  std::size_t valid = 0;
+};
+// Only looks: a relay may be appending to it. No file is an empty journal.
+Status read_journal(const std::string& path, JournalContents* out);
+
 class Journal {
  public:
   // Reads what an earlier process left, in order of their ids, and goes on behind it. The old contents stay

@@ -63,6 +63,13 @@ void stop(paxect_plugin_instance* instance) noexcept {
   });
 }
 
+paxect_plugin_status reload(paxect_plugin_instance* instance) noexcept {
+  return guarded(instance, [&] {
+    instance->relay.reload();
+    return PAXECT_PLUGIN_OK;
+  });
+}
+
 void destroy(paxect_plugin_instance* instance) noexcept {
   std::unique_ptr<paxect_plugin_instance> owned(instance);
 }
@@ -72,7 +79,9 @@ const char* error(paxect_plugin_instance* instance) noexcept {
 }
 
 const void* extension(const char* id) noexcept {
+  static constexpr paxect_reload_extension kReload = {sizeof kReload, reload};
   if (std::string_view(id) == PAXECT_EXTENSION_COMMANDS) return paxect::link::commands_extension();
+  if (std::string_view(id) == PAXECT_EXTENSION_RELOAD) return &kReload;
   return nullptr;
 }
 

@@ -1,6 +1,7 @@
 #include "printable.h"
 
 #include <cctype>
+#include <charconv>
 #include <cstdint>
 
 #include "digest.h"
@@ -47,6 +48,18 @@ std::string printable(std::string_view bytes) {
     bytes.remove_prefix(length);
   }
   return text;
+}
+
+std::string bytes_of_printable(std::string_view text) {
+  std::string bytes;
+  while (!text.empty()) {
+    std::size_t length = reads_like_escape(text) ? 4 : 1;
+    unsigned byte = static_cast<unsigned char>(text.front());
+    if (length == 4) std::from_chars(text.data() + 2, text.data() + 4, byte, 16);
+    bytes += static_cast<char>(byte);
+    text.remove_prefix(length);
+  }
+  return bytes;
 }
 
 }  // namespace paxect::link

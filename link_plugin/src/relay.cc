@@ -6,6 +6,7 @@
 #include <set>
 
 #include "clock.h"
+#include "gate.h"
 #include "relay_paths.h"
 #include "side_by_side.h"
 
@@ -23,6 +24,7 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   result->wake_at_ns = UINT64_MAX;
   if (host_.stop_requested()) return PAXECT_PLUGIN_OK;
   flow(result);
+  if (state_file_->due(host_.monotonic_ns())) write_state();
   return PAXECT_PLUGIN_OK;
 }
 
@@ -155,18 +157,9 @@ Status Relay::gate(const Transfer& transfer) const {
     return Status::failure(Fault::kBlocked, "policy_block", reason);
   };
   const Candidate& source = transfer.source;
-  bool container = is_container(source.name);
-  if (std::string reason = policy_.node_block(node_); !reason.empty()) return blocked(reason);
-  std::string_view suffix = suffix_of(source.name);
-  std::string reason = policy_.suffix_block(suffix);
-  if (is_sidecar(source.name) || (config_.mode == Mode::kReceive && !container))
-    reason = "disallowed_suffix:" + std::string(suffix);
+  std::string reason = block_reason(policy_, config_.mode, node_, source.name, source.identity.size);
   if (!reason.empty()) return blocked(reason);
-  if (!container) {
-    reason = policy_.size_block(source.identity.size);
-    return reason.empty() ? Status::success() : blocked(reason);
-  }
-  if (reason = policy_.container_size_block(source.identity.size); !reason.empty()) return blocked(reason);
+  if (!is_container(source.name)) return Status::success();
   UniqueFd fd;
   FileIdentity identity;
   Codec::Promise promise;

@@ -26,6 +26,7 @@
 #include "quarantine.h"
 #include "relay_lock.h"
 #include "retry.h"
+#include "state_file.h"
 #include "transfer.h"
 #include "trust.h"
 #include "watcher.h"
@@ -42,6 +43,8 @@ class Relay {
   paxect_plugin_status start();
   paxect_plugin_status step(paxect_step* result);
   void stop();
+  // Reads policy and peers again at the next step, changed or not.
+  void reload();
   const std::string& error() const { return error_; }
 
  private:
@@ -82,6 +85,9 @@ class Relay {
   bool has_trouble() const;
   void work(std::vector<Transfer>& batch);
   void rest(paxect_step* result);
+
+  // relay_state.cc
+  void write_state();
 
   // relay_commit.cc: the end of the way
   void commit(std::vector<Transfer>& batch);
@@ -125,6 +131,7 @@ class Relay {
   paxect_watch watch_{};
   std::optional<Intake> intake_;
   std::optional<RetryTable> retry_;
+  std::optional<StateFile> state_file_;
   std::vector<std::unique_ptr<Codec>> codecs_;
   std::mt19937_64 random_;
   bool started_ = false;

@@ -1,10 +1,8 @@
 // How a relay starts: settings, policy, lock, log, and what a crash left.
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#include <array>
-
 #include "clock.h"
+#include "gate.h"
 #include "recovery.h"
 #include "relay.h"
 
@@ -13,15 +11,9 @@ namespace {
 
 constexpr std::size_t kLogTail = std::size_t{64} << 20;
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name[0] == '\0' ? "localhost" : name.data();
-}
-
 }  // namespace
 
-Relay::Relay(const Host& host) : host_(host), node_(host_name()), random_(std::random_device{}()) {}
+Relay::Relay(const Host& host) : host_(host), node_(own_node()), random_(std::random_device{}()) {}
 
 Relay::~Relay() = default;
 
@@ -87,6 +79,7 @@ paxect_plugin_status Relay::start() {
   intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
   quarantine_.emplace(config_.quarantine);
+  state_file_.emplace(config_.lock);
   if (!host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
   log({.name = "startup",
        .source = config_.inbox,
@@ -113,6 +106,7 @@ void Relay::stop() {
     if (Status status = audit_.flush(host_.realtime_ns()); !status.ok())
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
     checkpoint();
+    write_state();
   }
   started_ = false;
   lock_.release();

@@ -28,6 +28,13 @@ void Relay::upkeep() {
   write_manifest();
 }
 
+void Relay::reload() {
+  policy_identity_ = FileIdentity{};  // nothing on disk is like it
+  peers_.forget();
+  manifest_due_ns_ = 0;
+  next_scan_ns_ = 0;
+}
+
 void Relay::tell_trouble(const std::string& about, const std::string& message) {
   std::string& told = trouble_[about];
   if (message.empty()) {

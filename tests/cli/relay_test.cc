@@ -97,6 +97,36 @@ TEST_CASE("A second relay on the same lock ends with status 75") {
   CHECK_FALSE(exists(station.directory / ".paxect_link.lock"));
 }
 
+TEST_CASE("An operator asks a relay that runs, reloads it, and asks again when it is gone") {
+  Station station;
+  const std::string log = station.directory / "paxect_link_log.jsonl";
+  auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {PAXECT_TEST_INSTALLED "/bin/paxect", "link"});
+    return test::run({.argv = words, .directory = station.directory.path()});
+  };
+  auto logged = [&](const std::string& text) { return read_file(log).find(text) != std::string::npos; };
+  Background relay(
+      {.argv = {PAXECT_TEST_INSTALLED "/bin/paxect", "run"}, .directory = station.directory.path()});
+  REQUIRE(eventually([&] { return exists(log) && logged("startup"); }));
+  write_file(station.directory / "inbox/blocked.exe", "MZ");
+  write_file(station.directory / "inbox/a.txt", "a");
+  REQUIRE(eventually([&] { return exists(station.directory / "outbox/a") && logged("policy_block"); }));
+  Result status = ask({"status", "--json"});
+  CHECK(status.status == 0);
+  CHECK(status.output.find("\"pid\":" + std::to_string(relay.pid())) != std::string::npos);
+  CHECK(ask({"explain", "a.txt"}).output.find("state           delivered") != std::string::npos);
+  CHECK(ask({"explain", "blocked.exe"}).output.find("disallowed_suffix:.exe") != std::string::npos);
+  CHECK(ask({"doctor", "inbox", "--json"}).output.find("rename without replace") != std::string::npos);
+  relay.signal(SIGHUP);
+  CHECK(eventually([&] { return logged("policy_reload"); }));
+  relay.signal(SIGTERM);
+  CHECK(relay.wait().status == 0);
+  CHECK(ask({"status"}).status == 1);
+  CHECK(ask({"stats"}).output.find("decode          1 file,") != std::string::npos);
+  CHECK(ask({"explain", "never.txt"}).status == 1);
+  CHECK(ask({"sing"}).status == 64);
+}
+
 TEST_CASE("Statuses of --once and of settings: 1 when something is blocked, 78 when they cannot be used") {
   Station station;
   std::filesystem::create_directories(station.directory / "inbox");

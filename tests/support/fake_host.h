@@ -98,6 +98,7 @@ class PluginDriver {
   void destroy();
 
   const paxect_step& last() const { return last_; }
+  paxect_plugin_instance* instance() const { return instance_; }
   std::string error() const;
 
  private:

@@ -14,6 +14,41 @@ constexpr std::size_t kAnyNumber = 1'000'000;
 constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 
 constexpr Command kCommands[] = {
+    {{sizeof(paxect_command), "status", "[--json]", "is it running, what waits, what was delivered"},
+     "Tells whether a relay holds the lock, what waits in the inbox by the rules of the relay, what is in\n"
+     "flight, the last delivery and the rates by the end of the log, the quarantine and the peers.\n"
+     "Exit status 0: a relay is running; 1: none is.\n",
+     true,
+     0,
+     0,
+     run_status},
+    {{sizeof(paxect_command), "explain", "FILE [--json]", "what is, or has become, of a file"},
+     "Tells the state of a file of the inbox or the quarantine, why, how often it was tried and when it is\n"
+     "tried next, or what the log has of one that is gone. FILE is a path, or a name in the inbox.\n"
+     "Exit status 1: nothing is known of it.\n",
+     true,
+     1,
+     1,
+     run_explain},
+    {{sizeof(paxect_command), "quarantine", "list|show|retry|drop [NAME]... [--json]",
+      "what was given up, and what to do with it"},
+     "  list           all there is, with the reason of each\n"
+     "  show NAME...   everything known of these\n"
+     "  retry NAME...  back to where in the inbox they came from; nothing is overwritten\n"
+     "  drop NAME...   remove these for good\n\n"
+     "A sidecar and the reason file go with their file. Names are those that list shows.\n"
+     "Exit status 1: some of the names could not be worked on.\n",
+     true,
+     1,
+     kAnyNumber,
+     run_quarantine},
+    {{sizeof(paxect_command), "peers", "[--json]", "the manifests beside our own, and what they are worth"},
+     "Judges each link_manifest*.json beside our own by the key and the policy as they are now: signed,\n"
+     "unsigned, unverified (signed, but we have no key), rejected or unreadable.\n",
+     true,
+     0,
+     0,
+     run_peers},
     {{sizeof(paxect_command), "stats", "[LOG]... [--json]", "count what the audit log tells of"},
      "Counts events, and the files and bytes of each direction with their throughput from the first to the\n"
      "last of them. Reads the configured log, or each LOG, with the rotated ones beside it\n"

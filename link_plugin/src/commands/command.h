@@ -52,6 +52,10 @@ struct Command {
 
 paxect_plugin_status run_stats(const Call& call);
 paxect_plugin_status run_doctor(const Call& call);
+paxect_plugin_status run_status(const Call& call);
+paxect_plugin_status run_explain(const Call& call);
+paxect_plugin_status run_quarantine(const Call& call);
+paxect_plugin_status run_peers(const Call& call);
 
 // What a command line after the command's name says. False with a line in `*error`; `*help` is true for -h,
 // and then nothing else counts.

@@ -1,0 +1,91 @@
+#include "commands/backlog.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+
+#include "gate.h"
+#include "intake.h"
+#include "relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+// Sorts each file that the intake finds.
+class Counter {
+ public:
+  Counter(const Station& station, const Directory& inbox, const JournalContents& journal,
+          const std::optional<RelayState>& state, Backlog* out)
+      : station_(station), inbox_(inbox), journal_(journal), out_(*out) {
+    if (state)
+      for (const WaitingFile& file : state->waiting) waiting_[file.path] = &file;
+  }
+
+  void count(const Candidate& candidate) {
+    const std::string path = candidate.path();
+    auto done = journal_.remembered.find(path);
+    if (done != journal_.remembered.end() && done->second.same_but_device(candidate.identity)) {
+      ++out_.kept;
+      return;
+    }
+    // A sidecar is no file of its own beside its container.
+    if (is_sidecar(candidate.name) && exists(container_of_sidecar(path))) return;
+    auto known = waiting_.find(path);
+    bool is_known = known != waiting_.end() && known->second->identity.same_but_device(candidate.identity);
+    if ((is_known && known->second->blocked) ||
+        !block_reason(station_.policy, station_.config.mode, station_.node, candidate.name,
+                      candidate.identity.size)
+             .empty()) {
+      ++out_.blocked;
+      return;
+    }
+    if (is_known) ++out_.pending;
+    out_.oldest_mtime_ns = out_.files == 0 ? candidate.identity.mtime_ns
+                                           : std::min(out_.oldest_mtime_ns, candidate.identity.mtime_ns);
+    ++out_.files;
+    out_.bytes += candidate.identity.size;
+  }
+
+ private:
+  bool exists(const std::string& path) const {
+    FileIdentity ignored;
+    return identity_of(inbox_.path_of(path), &ignored);
+  }
+
+  const Station& station_;
+  const Directory& inbox_;
+  const JournalContents& journal_;
+  Backlog& out_;
+  std::unordered_map<std::string_view, const WaitingFile*> waiting_;
+};
+
+}  // namespace
+
+Status measure_backlog(const Station& station, const JournalContents& journal,
+                       const std::optional<RelayState>& state, Backlog* out) {
+  *out = {};
+  for (const Intent& intent : journal.intents)
+    if (is_in_flight(station, intent)) ++out->in_flight;
+  if (FileIdentity ignored; !identity_of(station.config.inbox, &ignored)) return Status::success();
+  Directory inbox;
+  if (Status status = Directory::open(station.config.inbox, &inbox); !status.ok()) return status;
+  Counter counter(station, inbox, journal, state, out);
+  // The intake hands a file out at the second look; here the two follow each other at once.
+  Intake intake({.settle_ns = 0, .recursive = station.config.recursive});
+  auto wanted = [&](const Candidate& candidate) {
+    counter.count(candidate);
+    return false;
+  };
+  auto odd = [&](const std::string&, const std::string&, const std::string&) { ++out->ignored; };
+  Status status = intake.scan(inbox, 1, wanted, odd);
+  return status.ok() ? intake.scan(inbox, 2, wanted, odd) : status;
+}
+
+bool is_in_flight(const Station& station, const Intent& intent) {
+  if (intent.finished) return false;
+  const std::string& base = intent.into_inbox ? station.config.inbox : station.config.outbox;
+  FileIdentity ignored;
+  return identity_of(join(base, join(intent.folder, intent.temporary)), &ignored);
+}
+
+}  // namespace paxect::link

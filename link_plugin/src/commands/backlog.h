@@ -1,0 +1,29 @@
+// What is in the inbox, by the rules of the relay, and what it has in hand.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "commands/station.h"
+
+namespace paxect::link {
+
+struct Backlog {
+  std::uint64_t files = 0;  // that are to go their way, now or when they are tried again
+  std::uint64_t bytes = 0;
+  std::int64_t oldest_mtime_ns = 0;  // of them; nothing when there are none
+  std::uint64_t pending = 0;         // of them, those that failed and are tried again
+  std::uint64_t blocked = 0;         // by the policy
+  std::uint64_t kept = 0;            // delivered, and left where they are
+  std::uint64_t ignored = 0;         // links, FIFOs and the like
+  std::uint64_t in_flight = 0;       // deliveries begun: of a relay that does not run, left by a crash
+};
+
+// An inbox that is not there is empty.
+Status measure_backlog(const Station& station, const JournalContents& journal,
+                       const std::optional<RelayState>& state, Backlog* out);
+
+// Whether a delivery in the journal is under way: not finished, and its temporary file there.
+bool is_in_flight(const Station& station, const Intent& intent);
+
+}  // namespace paxect::link

@@ -1,0 +1,234 @@
+// `explain FILE`: what is, or has become, of one file.
+#include <sys/stat.h>
+
+#include <boost/filesystem/operations.hpp>
+#include <deque>
+#include <set>
+#include <tuple>
+
+#include "clock.h"
+#include "commands/backlog.h"
+#include "commands/command.h"
+#include "commands/log_reader.h"
+#include "commands/quarantine_items.h"
+#include "commands/station.h"
+#include "gate.h"
+#include "printable.h"
+#include "relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kHistory = 10;  // lines of the log
+
+struct Explanation {
+  std::string path;
+  std::string state = "unknown";
+  std::string reason;
+  std::uint64_t attempts = 0;
+  std::string next_try;  // when, in words
+  std::deque<LogLine> history;
+};
+
+bool is_below(const std::string& path, const std::string& directory) {
+  return path.size() > directory.size() + 1 && path.starts_with(directory + "/");
+}
+
+bool exists(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) == 0;
+}
+
+// A path that leads into one of our directories, or a name in the inbox.
+std::string find_path(const LinkConfig& config, const std::string& word) {
+  boost::system::error_code ignored;
+  boost::filesystem::path here = boost::filesystem::current_path(ignored);
+  std::string path = boost::filesystem::absolute(word, here).lexically_normal().string();
+  for (const std::string& directory : {config.quarantine, config.inbox, config.outbox})
+    if (is_below(path, directory)) return path;
+  for (const std::string& directory : {config.inbox, config.quarantine})
+    if (exists(join(directory, word))) return join(directory, word);
+  return word.front() == '/' ? path : join(config.inbox, word);
+}
+
+// What the logs have of the file, and of the container in the inbox that it became.
+Status read_history(const LinkConfig& config, Explanation* out) {
+  std::set<std::string> followed{printable(out->path)};
+  const std::string inbox = printable(config.inbox);
+  LogCount count;
+  for (const std::string& log : logs_with_rotated({config.log})) {
+    Status status = read_log(
+        log, 0,
+        [&](const LogLine& line) {
+          bool ours = followed.count(line.source) != 0;
+          if (!ours && (line.target.empty() || followed.count(line.target) == 0)) return true;
+          if (ours && line.is_transfer() && is_below(line.target, inbox)) followed.insert(line.target);
+          out->history.push_back(line);
+          if (out->history.size() > kHistory) out->history.pop_front();
+          return true;
+        },
+        &count);
+    if (!status.ok() && status.fault != Fault::kGone) return status;
+  }
+  return Status::success();
+}
+
+std::string next_look(const Station& station) {
+  return station.runs() ? "at one of the next scans" : "when a relay runs: none does";
+}
+
+// Why the relay never takes it, "" when it does.
+std::string ignored_reason(const LinkConfig& config, const std::string& relative, const FileLook& look) {
+  std::string_view name = base_name(relative);
+  if (is_never_taken(name)) return "names like " + std::string(name) + " are never taken";
+  if (relative.find('/') != std::string::npos && !config.recursive)
+    return "in a folder of the inbox, and recursive is off";
+  if (look.kind == FileKind::kSymlink) return "a symbolic link is never followed";
+  if (look.kind == FileKind::kDirectory) return "a directory";
+  if (look.kind != FileKind::kRegular) return "not a regular file";
+  return "";
+}
+
+void explain_waiting(const WaitingFile& file, const Station& station, Explanation* out) {
+  out->state = file.blocked ? "blocked" : "pending";
+  out->reason = file.event + ": " + file.reason;
+  out->attempts = file.attempts;
+  if (file.blocked)
+    out->next_try = "when the file or the policy changes";
+  else
+    out->next_try = station.runs() ? utc_text(file.next_try_utc_ns) : next_look(station);
+}
+
+void explain_in_inbox(const Station& station, const std::string& relative, const FileLook& look,
+                      Explanation* out) {
+  const LinkConfig& config = station.config;
+  if (out->reason = ignored_reason(config, relative, look); !out->reason.empty()) {
+    out->state = "ignored";
+    return;
+  }
+  JournalContents journal;
+  std::ignore = read_journal(journal_of(config.lock), &journal);
+  auto done = journal.remembered.find(relative);
+  if (done != journal.remembered.end() && done->second.same_but_device(look.identity)) {
+    out->state = "delivered";
+    out->reason = "delivered and left where it is";
+    return;
+  }
+  for (const Intent& intent : journal.intents) {
+    if (intent.source != relative || !is_in_flight(station, intent)) continue;
+    out->state = "in flight";
+    out->reason = station.runs() ? "being delivered as " + intent.name : "for the next start to recover";
+    return;
+  }
+  std::optional<RelayState> state = state_of(station);
+  if (const WaitingFile* file = find_waiting(state, relative, look.identity))
+    return explain_waiting(*file, station, out);
+  std::string name(base_name(relative));
+  out->next_try = next_look(station);
+  out->state = "waiting";
+  if (is_sidecar(name) && exists(container_of_sidecar(out->path))) {
+    out->reason = "goes with its container";
+    return;
+  }
+  out->reason = block_reason(station.policy, config.mode, station.node, name, look.identity.size);
+  if (out->reason.empty()) return;
+  out->state = "blocked";
+  out->next_try = "when the file or the policy changes";
+}
+
+void explain_quarantined(const QuarantineItem& item, Explanation* out) {
+  out->state = "quarantined";
+  out->reason = item.has_reason ? item.event + ": " + item.reason : "no reason file that can be read";
+  out->attempts = item.attempts;
+  out->next_try = "never: see quarantine retry " + item.name;
+}
+
+// Of a file that is not where it was, by where it went.
+void explain_gone(const Station& station, Explanation* out) {
+  std::vector<QuarantineItem> items;
+  std::ignore = list_quarantine(station.config.quarantine, &items);
+  for (const QuarantineItem& item : items)
+    if (item.source == out->path) return explain_quarantined(item, out);
+  for (auto line = out->history.rbegin(); line != out->history.rend(); ++line) {
+    if (!line->is_transfer() && line->event != "duplicate" && line->event != "quarantine") continue;
+    out->state = line->event == "quarantine" ? "gone" : "delivered";
+    out->reason = line->event == "quarantine" ? "was in quarantine: " + line->message
+                                              : "as " + line->target + " at " + line->datetime_utc;
+    return;
+  }
+  if (!out->history.empty()) out->state = "gone";
+}
+
+void explain(const Station& station, Explanation* out) {
+  const LinkConfig& config = station.config;
+  if (is_below(out->path, config.quarantine)) {
+    std::vector<QuarantineItem> items;
+    std::ignore = list_quarantine(config.quarantine, &items);
+    for (const QuarantineItem& item : items)
+      if (join(config.quarantine, item.name) == out->path) return explain_quarantined(item, out);
+  } else if (is_below(out->path, config.inbox)) {
+    const std::string relative = out->path.substr(config.inbox.size() + 1);
+    Directory inbox;
+    Directory folder;
+    std::string parent = directory_name(relative);
+    bool open = Directory::open(config.inbox, &inbox).ok() &&
+                inbox.open_below(parent == "." ? "" : parent, false, &folder).ok();
+    FileLook look{.kind = FileKind::kMissing};
+    if (open) look = folder.look(std::string(base_name(relative)));
+    if (look.kind != FileKind::kMissing) return explain_in_inbox(station, relative, look, out);
+  }
+  explain_gone(station, out);
+}
+
+void print_json(const Explanation& told, Console* console) {
+  JsonLine json;
+  json.add("file", told.path);
+  json.add("state", told.state);
+  json.add("reason", told.reason);
+  json.add("attempts", told.attempts);
+  json.add("next_try", told.next_try);
+  json.begin_array("history");
+  for (const LogLine& line : told.history) {
+    json.begin_element();
+    json.add("datetime_utc", line.datetime_utc);
+    json.add("event", line.event);
+    json.add("status", line.status);
+    json.add("dst", line.target);
+    json.add("message", line.message);
+    json.end_object();
+  }
+  json.end_array();
+  json.finish(console);
+}
+
+void print_text(const Explanation& told, Console* console) {
+  console->row("file", shown(told.path));
+  console->row("state", told.state);
+  if (!told.reason.empty()) console->row("reason", shown(told.reason));
+  if (told.attempts > 0) console->row("attempts", std::to_string(told.attempts));
+  if (!told.next_try.empty()) console->row("next try", shown(told.next_try));
+  for (const LogLine& line : told.history)
+    console->row("log", line.datetime_utc + "  " + shown(line.event) + "  " +
+                            shown(line.target.empty() ? line.message : line.target + "  " + line.message));
+}
+
+}  // namespace
+
+paxect_plugin_status run_explain(const Call& call) {
+  Station station;
+  if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
+  const std::string& word = call.arguments().words.front();
+  if (word.empty()) return call.fail(PAXECT_PLUGIN_USAGE, "explain: an empty name");
+  Explanation told;
+  told.path = find_path(station.config, word);
+  if (Status status = read_history(station.config, &told); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  explain(station, &told);
+  if (call.arguments().json)
+    print_json(told, &call.console());
+  else
+    print_text(told, &call.console());
+  return told.state == "unknown" ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,44 @@
+// `peers`: the manifests beside our own.
+#include <algorithm>
+
+#include "commands/command.h"
+#include "commands/station.h"
+
+namespace paxect::link {
+
+paxect_plugin_status run_peers(const Call& call) {
+  Station station;
+  if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
+  std::string problem = station.policy_problem;
+  if (!problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, problem);
+  std::vector<PeerEntry> peers = peers_of(station, &problem);
+  if (!problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, problem);
+  std::sort(peers.begin(), peers.end(),
+            [](const PeerEntry& a, const PeerEntry& b) { return a.path < b.path; });
+  Console& console = call.console();
+  if (call.arguments().json) {
+    JsonLine json;
+    json.add("node", station.node);
+    json.begin_array("peers");
+    for (const PeerEntry& entry : peers) {
+      json.begin_element();
+      json.add("node", entry.peer.node);
+      json.add("state", name_of(entry.peer.state));
+      json.add("reason", entry.peer.reason);
+      json.add("manifest", entry.path);
+      json.end_object();
+    }
+    json.end_array();
+    json.finish(&console);
+    return PAXECT_PLUGIN_OK;
+  }
+  if (peers.empty()) console.line("no manifest of a peer beside " + shown(station.config.manifest));
+  for (const PeerEntry& entry : peers) {
+    std::string name = entry.peer.node.empty() ? "?" : shown(entry.peer.node);
+    std::string reason = entry.peer.reason.empty() ? "" : " (" + shown(entry.peer.reason) + ")";
+    console.row(name, std::string(name_of(entry.peer.state)) + reason + "  " + shown(entry.path));
+  }
+  return PAXECT_PLUGIN_OK;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,188 @@
+// `quarantine`: what was given up, and what the operator does with it.
+//
+// The relay may be running. It only ever adds to the quarantine, and takes a file that comes back as it takes
+// any other that is renamed into its inbox.
+#include <algorithm>
+
+#include "commands/command.h"
+#include "commands/quarantine_items.h"
+#include "commands/station.h"
+#include "move_file.h"
+#include "printable.h"
+#include "relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+void add_json(const QuarantineItem& item, JsonLine* json) {
+  json->begin_element();
+  json->add("name", item.name);
+  json->add("bytes", item.size);
+  json->add("sidecar", item.has_sidecar);
+  json->add("event", item.event);
+  json->add("reason", item.reason);
+  json->add("detail", item.detail);
+  json->add("attempts", item.attempts);
+  json->add("first_utc", item.first_utc);
+  json->add("last_utc", item.last_utc);
+  json->add("source", item.source);
+  json->end_object();
+}
+
+void print_item(const QuarantineItem& item, Console* console) {
+  console->line(shown(item.name));
+  console->row("  size", size_text(item.size) + (item.has_sidecar ? ", with a sidecar" : ""));
+  if (!item.has_reason) return console->row("  reason", "unknown: no reason file that can be read");
+  console->row("  reason", shown(item.event + ": " + item.reason));
+  console->row("  detail", shown(item.detail));
+  console->row("  attempts", std::to_string(item.attempts));
+  console->row("  first", shown(item.first_utc));
+  console->row("  last", shown(item.last_utc));
+  console->row("  source", shown(item.source));
+}
+
+void list(const std::vector<QuarantineItem>& items, const std::string& path, Console* console) {
+  if (items.empty()) console->line("nothing in " + shown(path));
+  for (const QuarantineItem& item : items) {
+    std::string reason = item.has_reason ? item.event + ": " + item.reason : "no reason file";
+    console->line(shown(item.name) + "  " + size_text(item.size) + "  " + shown(item.last_utc) + "  " +
+                  shown(reason));
+  }
+}
+
+// The folder and the name in the inbox that an item came from; its own name in the inbox itself when nothing
+// tells.
+void find_home(const Station& station, const QuarantineItem& item, std::string* folder, std::string* name) {
+  *folder = "";
+  *name = item.name;
+  const std::string inbox = station.config.inbox + "/";
+  if (!item.source.starts_with(inbox) || item.source.size() == inbox.size()) return;
+  std::string relative = item.source.substr(inbox.size());
+  *name = base_name(relative);
+  *folder = relative.size() > name->size() ? directory_name(relative) : "";
+}
+
+// The sidecar first: the container alone would be checked against nothing.
+Status move_back(const Directory& quarantine, const QuarantineItem& item, const Directory& home,
+                 const std::string& name) {
+  auto taken_by = [&](const std::string& taken) {
+    return Status::failure(Fault::kRefused, "", home.path_of(taken) + " is there: move it away first");
+  };
+  bool taken = false;
+  Status status;
+  if (item.has_sidecar) {
+    if (home.look(name).kind != FileKind::kMissing) return taken_by(name);
+    status = move_file(quarantine, sidecar_of(item.name), home, sidecar_of(name), &taken);
+    if (taken) return taken_by(sidecar_of(name));
+    if (!status.ok()) return status;
+  }
+  status = move_file(quarantine, item.name, home, name, &taken);
+  if (!status.ok() && item.has_sidecar) {
+    bool ignored = false;
+    Status back = move_file(home, sidecar_of(name), quarantine, sidecar_of(item.name), &ignored);
+    if (!back.ok()) return back;
+  }
+  if (taken) return taken_by(name);
+  return status;
+}
+
+Status retry(const Station& station, const Directory& quarantine, const QuarantineItem& item,
+             Console* console) {
+  std::string folder;
+  std::string name;
+  find_home(station, item, &folder, &name);
+  Directory inbox;
+  Directory home;
+  Status status = Directory::open(station.config.inbox, &inbox);
+  if (status.ok()) status = inbox.open_below(folder, true, &home);
+  if (status.ok()) status = move_back(quarantine, item, home, name);
+  if (status.ok()) status = home.sync();
+  if (status.ok()) status = quarantine.remove(reason_of(item.name));
+  if (status.ok()) status = quarantine.sync();
+  if (status.ok()) console->line(shown(item.name) + ": back in " + shown(home.path_of(name)));
+  return status;
+}
+
+// The reason last: what is left of a drop that was broken off is still explained.
+Status drop(const Directory& quarantine, const QuarantineItem& item, Console* console) {
+  Status status = quarantine.remove(item.name);
+  if (status.ok() && item.has_sidecar) status = quarantine.remove(sidecar_of(item.name));
+  if (status.ok()) status = quarantine.remove(reason_of(item.name));
+  if (status.ok()) status = quarantine.sync();
+  if (status.ok()) console->line(shown(item.name) + ": removed");
+  return status;
+}
+
+// The items of these names; a name is as it stands on disk or as it is shown.
+bool choose(const Call& call, const std::vector<QuarantineItem>& items, const std::string& path,
+            std::vector<QuarantineItem>* chosen) {
+  bool complete = true;
+  const auto& words = call.arguments().words;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    auto found = std::find_if(items.begin(), items.end(), [&](const QuarantineItem& item) {
+      return item.name == words[i] || shown(item.name) == words[i];
+    });
+    if (found != items.end()) {
+      chosen->push_back(*found);
+      continue;
+    }
+    call.fail(PAXECT_PLUGIN_USAGE, "no " + words[i] + " in " + path);
+    complete = false;
+  }
+  return complete;
+}
+
+paxect_plugin_status change(const Call& call, const Station& station,
+                            const std::vector<QuarantineItem>& chosen) {
+  paxect_plugin_status result = PAXECT_PLUGIN_OK;
+  Directory quarantine;
+  Status status = Directory::open(station.config.quarantine, &quarantine);
+  if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  for (const QuarantineItem& item : chosen) {
+    bool back = call.arguments().words.front() == "retry";
+    status =
+        back ? retry(station, quarantine, item, &call.console()) : drop(quarantine, item, &call.console());
+    if (!status.ok()) result = call.fail(PAXECT_PLUGIN_INCOMPLETE, item.name + ": " + status.message);
+  }
+  return result;
+}
+
+}  // namespace
+
+paxect_plugin_status run_quarantine(const Call& call) {
+  const auto& words = call.arguments().words;
+  const std::string& verb = words.front();
+  bool changes = verb == "retry" || verb == "drop";
+  if (verb != "list" && verb != "show" && !changes)
+    return call.fail(PAXECT_PLUGIN_USAGE, "quarantine " + verb + ": use list, show, retry or drop");
+  if ((verb == "list") != (words.size() == 1))
+    return call.fail(PAXECT_PLUGIN_USAGE,
+                     "quarantine " + verb + (verb == "list" ? " takes no names" : ": give names"));
+  if (changes && call.arguments().json)
+    return call.fail(PAXECT_PLUGIN_USAGE, "quarantine " + verb + " has no --json");
+  Station station;
+  if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
+  std::vector<QuarantineItem> items;
+  if (Status status = list_quarantine(station.config.quarantine, &items); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  std::vector<QuarantineItem> chosen;
+  bool complete = choose(call, items, station.config.quarantine, &chosen);
+  if (verb == "list") chosen = items;
+  paxect_plugin_status result = PAXECT_PLUGIN_OK;
+  if (changes) {
+    result = chosen.empty() ? PAXECT_PLUGIN_OK : change(call, station, chosen);
+  } else if (call.arguments().json) {
+    JsonLine json;
+    json.begin_array("items");
+    for (const QuarantineItem& item : chosen) add_json(item, &json);
+    json.end_array();
+    json.finish(&call.console());
+  } else if (verb == "list") {
+    list(chosen, station.config.quarantine, &call.console());
+  } else {
+    for (const QuarantineItem& item : chosen) print_item(item, &call.console());
+  }
+  return complete ? result : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,72 @@
+#include "commands/quarantine_items.h"
+
+#include <rapidjson/document.h>
+
+#include <set>
+
+#include "json_text.h"
+#include "printable.h"
+#include "relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kReasonLimit = std::size_t{1} << 20;
+
+void read_reason(const Directory& directory, QuarantineItem* item) {
+  std::string text;
+  if (!directory.read_small(reason_of(item->name), kReasonLimit, &text).ok()) return;
+  rapidjson::Document document;
+  document.Parse<kStrictJson>(text.data(), text.size());
+  if (document.HasParseError() || !document.IsObject()) return;
+  auto read = [&](const char* name, std::string* out) {
+    auto member = document.FindMember(name);
+    if (member != document.MemberEnd() && member->value.IsString())
+      *out = bytes_of_printable(text_of(member->value));
+  };
+  item->has_reason = true;
+  read("event", &item->event);
+  read("reason", &item->reason);
+  read("detail", &item->detail);
+  read("first_utc", &item->first_utc);
+  read("last_utc", &item->last_utc);
+  read("source", &item->source);
+  auto attempts = document.FindMember("attempts");
+  if (attempts != document.MemberEnd() && attempts->value.IsUint64())
+    item->attempts = attempts->value.GetUint64();
+}
+
+}  // namespace
+
+Status list_quarantine(const std::string& path, std::vector<QuarantineItem>* items) {
+  items->clear();
+  if (FileIdentity ignored; !identity_of(path, &ignored)) return Status::success();
+  Directory directory;
+  if (Status status = Directory::open(path, &directory); !status.ok()) return status;
+  std::set<std::string> names;
+  Status status = directory.list([&](const char* name) {
+    if (!is_never_taken(name)) names.insert(name);
+    return true;
+  });
+  if (!status.ok()) return status;
+  // What goes with another file has no reason of its own.
+  auto is_companion = [&](const std::string& name) {
+    return names.count(name) != 0 && names.count(reason_of(name)) == 0;
+  };
+  std::set<std::string> companions;
+  for (const std::string& name : names)
+    for (const std::string& other : {reason_of(name), sidecar_of(name)})
+      if (is_companion(other)) companions.insert(other);
+  for (const std::string& name : names) {
+    FileLook look = directory.look(name);
+    if (companions.count(name) != 0 || look.kind != FileKind::kRegular) continue;
+    QuarantineItem& item = items->emplace_back();
+    item.name = name;
+    item.size = look.identity.size;
+    item.has_sidecar = companions.count(sidecar_of(name)) != 0;
+    read_reason(directory, &item);
+  }
+  return Status::success();
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,69 @@
+#include "commands/station.h"
+
+#include "gate.h"
+#include "relay_lock.h"
+
+namespace paxect::link {
+namespace {
+
+void read_policy(Station* station) {
+  std::string text;
+  std::vector<std::string> warnings;
+  const std::string& path = station->config.policy;
+  Status status = read_file(path, kPolicyLimit, &text);
+  // Before its first start a relay has none.
+  if (status.fault == Fault::kGone) text = default_policy_text(station->node);
+  Policy policy;
+  if (!status.ok() && status.fault != Fault::kGone)
+    station->policy_problem = status.message;
+  else if (parse_policy(text, path, &policy, &warnings, &station->policy_problem))
+    station->policy = policy;
+}
+
+}  // namespace
+
+paxect_plugin_status open_station(const Call& call, Station* out) {
+  std::string error;
+  if (!read_config(call.host(), &out->config, &error)) return call.fail(PAXECT_PLUGIN_CONFIG, error);
+  out->node = own_node();
+  read_policy(out);
+  out->holder = RelayLock::holder(out->config.lock);
+  return PAXECT_PLUGIN_OK;
+}
+
+const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,
+                                const FileIdentity& identity) {
+  if (!state) return nullptr;
+  for (const WaitingFile& file : state->waiting)
+    if (file.path == path && file.identity.same_but_device(identity)) return &file;
+  return nullptr;
+}
+
+std::vector<PeerEntry> peers_of(const Station& station, std::string* problem) {
+  std::vector<PeerEntry> peers;
+  PeerTable table;
+  Status status = table.refresh(station.config.manifest, station.config.hmac_key, station.policy.require_sig,
+                                [&](const std::string& path, const Peer& peer) {
+                                  peers.push_back({path, peer});
+                                });
+  *problem = status.message;
+  return peers;
+}
+
+std::string_view name_of(PeerState state) {
+  switch (state) {
+    case PeerState::kSigned:
+      return "signed";
+    case PeerState::kUnsigned:
+      return "unsigned";
+    case PeerState::kUnverified:
+      return "unverified";
+    case PeerState::kRejected:
+      return "rejected";
+    case PeerState::kUnreadable:
+      break;
+  }
+  return "unreadable";
+}
+
+}  // namespace paxect::link

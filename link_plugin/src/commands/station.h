@@ -1,0 +1,42 @@
+// What a command knows of the relay of its section: its settings, its policy, and whether it runs.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "commands/command.h"
+#include "journal.h"
+#include "link_config.h"
+#include "policy.h"
+#include "state_file.h"
+#include "trust.h"
+
+namespace paxect::link {
+
+struct Station {
+  LinkConfig config;
+  std::string node;
+  Policy policy;               // the usual one where there is none, or none that can be read
+  std::string policy_problem;  // why it cannot be read
+  long holder = 0;             // the relay's process, 0: none runs, -1: one that is not named
+
+  bool runs() const { return holder != 0; }
+};
+
+// PAXECT_PLUGIN_OK, or a failure that was told.
+paxect_plugin_status open_station(const Call& call, Station* out);
+
+// The last state that the relay told, running or not.
+inline std::optional<RelayState> state_of(const Station& station) { return read_state(station.config.lock); }
+// The record of this state of this file, NULL when it has none.
+const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,
+                                const FileIdentity& identity);
+
+struct PeerEntry {
+  std::string path;
+  Peer peer;
+};
+std::vector<PeerEntry> peers_of(const Station& station, std::string* problem);
+std::string_view name_of(PeerState state);
+
+}  // namespace paxect::link

@@ -1,0 +1,198 @@
+// `status`: is it running, what waits, what was delivered.
+#include <algorithm>
+#include <map>
+
+#include "clock.h"
+#include "commands/backlog.h"
+#include "commands/command.h"
+#include "commands/log_reader.h"
+#include "commands/quarantine_items.h"
+#include "commands/station.h"
+#include "relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kLogTail = std::uint64_t{8} << 20;
+constexpr std::int64_t kRateWindow = 60;  // seconds
+
+// What the end of the log has of deliveries into the outbox.
+struct Deliveries {
+  std::optional<LogLine> last;
+  std::uint64_t files = 0;  // of the last minute
+  std::uint64_t bytes = 0;
+  std::int64_t seconds = kRateWindow;  // that the log covers of it
+
+  double files_per_second() const { return static_cast<double>(files) / static_cast<double>(seconds); }
+  double bytes_per_second() const { return static_cast<double>(bytes) / static_cast<double>(seconds); }
+};
+
+struct Report {
+  Station station;
+  Backlog backlog;
+  std::optional<RelayState> state;  // of a relay that runs
+  Deliveries deliveries;
+  std::size_t quarantined = 0;
+  std::map<std::string_view, std::uint64_t> peers;  // by their state
+  std::map<std::string, std::string> trouble;
+  std::int64_t now_ns = 0;
+
+  std::uint64_t oldest_seconds() const {
+    std::int64_t age = backlog.files == 0 ? 0 : now_ns - backlog.oldest_mtime_ns;
+    return age > 0 ? static_cast<std::uint64_t>(age) / kSecond : 0;
+  }
+};
+
+Status read_deliveries(const Report& report, Deliveries* out) {
+  const std::int64_t now = report.now_ns / static_cast<std::int64_t>(kSecond);
+  const std::string outbox = report.station.config.outbox + "/";
+  std::optional<std::int64_t> first;
+  LogCount count;
+  Status status = read_log_tail(
+      report.station.config.log, kLogTail,
+      [&](const LogLine& line) {
+        if (!first) first = line.utc;
+        if (!line.is_transfer() || !line.target.starts_with(outbox)) return true;
+        out->last = line;
+        if (now - line.utc >= kRateWindow) return true;
+        ++out->files;
+        out->bytes += line.bytes;
+        return true;
+      },
+      &count);
+  if (first) out->seconds = std::clamp<std::int64_t>(now - *first, 1, kRateWindow);
+  return status.fault == Fault::kGone ? Status::success() : status;
+}
+
+// What cannot be read is trouble to be told, not an end of the report.
+void gather(Report* report) {
+  auto note = [&](const char* about, const std::string& message) {
+    if (!message.empty()) report->trouble[about] = message;
+  };
+  Station& station = report->station;
+  std::optional<RelayState> state = state_of(station);
+  if (station.runs() && state && state->pid == station.holder) {
+    report->state = state;
+    report->trouble = state->trouble;
+  }
+  note("policy", station.policy_problem);
+  JournalContents journal;
+  note("journal", read_journal(journal_of(station.config.lock), &journal).message);
+  note("inbox", measure_backlog(station, journal, report->state, &report->backlog).message);
+  note("log", read_deliveries(*report, &report->deliveries).message);
+  std::vector<QuarantineItem> items;
+  note("quarantine", list_quarantine(station.config.quarantine, &items).message);
+  report->quarantined = items.size();
+  std::string problem;
+  for (const PeerEntry& entry : peers_of(station, &problem)) ++report->peers[name_of(entry.peer.state)];
+  note("peers", problem);
+}
+
+void print_json(const Report& report, Console* console) {
+  const Station& station = report.station;
+  JsonLine json;
+  json.add("running", station.runs());
+  if (station.holder > 0)
+    json.add("pid", std::int64_t{station.holder});
+  else
+    json.add_null("pid");
+  json.add("node", station.node);
+  json.add("mode", name_of(station.config.mode));
+  json.add("inbox", station.config.inbox);
+  json.add("outbox", station.config.outbox);
+  json.begin_object("backlog");
+  json.add("files", report.backlog.files);
+  json.add("bytes", report.backlog.bytes);
+  json.add("oldest_seconds", report.oldest_seconds());
+  json.add("pending", report.backlog.pending);
+  json.add("blocked", report.backlog.blocked);
+  json.add("kept", report.backlog.kept);
+  json.add("ignored", report.backlog.ignored);
+  json.end_object();
+  json.add("in_flight", report.backlog.in_flight);
+  json.begin_object("last_minute");
+  json.add("files", report.deliveries.files);
+  json.add("bytes", report.deliveries.bytes);
+  json.add("files_per_second", report.deliveries.files_per_second());
+  json.add("bytes_per_second", report.deliveries.bytes_per_second());
+  json.end_object();
+  if (const auto& last = report.deliveries.last) {
+    json.begin_object("last_delivery");
+    json.add("datetime_utc", last->datetime_utc);
+    json.add("src", last->source);
+    json.add("dst", last->target);
+    json.end_object();
+  } else {
+    json.add_null("last_delivery");
+  }
+  json.add("quarantine", std::uint64_t{report.quarantined});
+  json.begin_object("peers");
+  for (const auto& [state, count] : report.peers) json.add(state, count);
+  json.end_object();
+  json.begin_object("trouble");
+  for (const auto& [about, message] : report.trouble) json.add(about, message);
+  json.end_object();
+  json.finish(console);
+}
+
+std::string relay_text(const Station& station) {
+  std::string text = "not running";
+  if (station.runs()) text = "running";
+  if (station.holder > 0) text += ", process " + std::to_string(station.holder);
+  return text + ", mode " + std::string(name_of(station.config.mode)) + ", node " + shown(station.node);
+}
+
+std::string backlog_text(const Report& report) {
+  const Backlog& backlog = report.backlog;
+  std::string text = count_text(backlog.files, "file") + " waiting";
+  if (backlog.files > 0)
+    text +=
+        ", " + size_text(backlog.bytes) + ", the oldest " + duration_text(report.oldest_seconds()) + " old";
+  auto add = [&](std::uint64_t count, const char* what) {
+    if (count > 0) text += ", " + std::to_string(count) + " " + what;
+  };
+  add(backlog.pending, "to be tried again");
+  add(backlog.blocked, "blocked");
+  add(backlog.kept, "delivered and kept");
+  add(backlog.ignored, "ignored");
+  return text;
+}
+
+void print_text(const Report& report, Console* console) {
+  const Deliveries& deliveries = report.deliveries;
+  bool runs = report.station.runs();
+  console->row("relay", relay_text(report.station));
+  console->row("inbox", backlog_text(report));
+  console->row("in flight",
+               std::to_string(report.backlog.in_flight) +
+                   (runs || report.backlog.in_flight == 0 ? "" : ", for the next start to recover"));
+  console->row("last delivery", deliveries.last
+                                    ? deliveries.last->datetime_utc + "  " + shown(deliveries.last->target)
+                                    : "none in the log");
+  console->row("last minute", count_text(deliveries.files, "file") + ", " + size_text(deliveries.bytes) +
+                                  ", " + rate_text(deliveries.files_per_second(), "files"));
+  console->row("quarantine", count_text(report.quarantined, "file"));
+  std::string peers;
+  for (const auto& [state, count] : report.peers)
+    peers += (peers.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(state);
+  console->row("peers", peers.empty() ? "none" : peers);
+  for (const auto& [about, message] : report.trouble)
+    console->row("trouble", shown(about) + ": " + shown(message));
+}
+
+}  // namespace
+
+paxect_plugin_status run_status(const Call& call) {
+  Report report;
+  if (paxect_plugin_status status = open_station(call, &report.station); status != PAXECT_PLUGIN_OK)
+    return status;
+  report.now_ns = call.host().realtime_ns();
+  gather(&report);
+  if (call.arguments().json)
+    print_json(report, &call.console());
+  else
+    print_text(report, &call.console());
+  return report.station.runs() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,20 @@
+// What the policy says to a file before anything is read of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "link_config.h"
+#include "policy.h"
+
+namespace paxect::link {
+
+// The name that this host has in manifests and in trusted_nodes.
+std::string own_node();
+
+// Why a file of the inbox may not pass, "" when it may. Of a container only its own size is looked at.
+std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
+                         std::uint64_t size);
+
+}  // namespace paxect::link

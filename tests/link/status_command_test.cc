@@ -1,0 +1,254 @@
+// `status`, `explain` and `peers`, beside a relay that runs and without one.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "link/command_rig.h"
+#include "state_file.h"
+#include "trust.h"
+
+namespace paxect::test {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string state_of(LinkRig& rig, const std::string& file) {
+  auto report = command_json(rig.host, {"explain", file});
+  return report["state"].GetString();
+}
+
+TEST_CASE("status before the first start finds nothing and makes nothing") {
+  LinkRig rig;
+  auto status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK_FALSE(status["running"].GetBool());
+  CHECK(status["pid"].IsNull());
+  CHECK(status["backlog"]["files"].GetUint64() == 0);
+  CHECK(status["last_delivery"].IsNull());
+  CHECK(list(rig.directory.path()) == Names{"inbox"});
+}
+
+TEST_CASE("status counts the inbox by the rules of the relay") {
+  LinkRig rig;
+  rig.write_policy("\"max_file_mb\": 1");
+  rig.put("one.txt", std::string(1000, 'x'));
+  rig.put("two.csv", std::string(500, 'x'));
+  rig.put("bad.exe", "MZ");
+  rig.put("large.txt", std::string(2 << 20, 'x'));
+  rig.put(".hidden", "");
+  rig.put("half.part", "");
+  rig.put("c.freq", "container");
+  rig.put("c.freq.sha256", "sidecar");
+  std::filesystem::create_symlink("one.txt", rig.inbox("link"));
+  std::filesystem::create_directories(rig.inbox("folder"));
+  rig.put("folder/three.txt", "3");
+  rig.host.use_system_clock();
+  auto status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+  const auto& backlog = status["backlog"];
+  CHECK(backlog["files"].GetUint64() == 3);
+  CHECK(backlog["bytes"].GetUint64() == 1509);
+  CHECK(backlog["blocked"].GetUint64() == 2);
+  CHECK(backlog["ignored"].GetUint64() == 1);
+  CHECK(backlog["oldest_seconds"].GetUint64() < 300);
+  rig.host.set("recursive", "true");
+  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["backlog"]["files"].GetUint64() == 4);
+}
+
+TEST_CASE("status of a running relay has its process, its last delivery and what it has trouble with") {
+  LinkRig rig;
+  rig.put("good.txt", text(1000));
+  rig.put("bad.exe", "MZ");
+  rig.put("bad.freq", "junk");
+  rig.start();
+  rig.settle(10'000'000'000);
+  auto status = command_json(rig.host, {"status"});
+  CHECK(status["running"].GetBool());
+  CHECK(status["pid"].GetInt64() == getpid());
+  CHECK(std::string(status["last_delivery"]["dst"].GetString()) == rig.outbox("good"));
+  CHECK(status["last_minute"]["files"].GetUint64() == 1);
+  CHECK(status["last_minute"]["bytes"].GetUint64() == 1000);
+  CHECK(status["last_minute"]["files_per_second"].GetDouble() > 0);
+  CHECK(status["backlog"]["blocked"].GetUint64() == 1);
+  CHECK(status["quarantine"].GetUint64() == 1);
+  CHECK(status["in_flight"].GetUint64() == 0);
+  std::filesystem::rename(rig.outbox(), rig.directory / "away");
+  rig.host.advance_ns(10'000'000'000);
+  rig.link->step();
+  rig.host.advance_ns(10'000'000'000);
+  rig.link->step();
+  status = command_json(rig.host, {"status"});
+  CHECK(status["trouble"].HasMember("outbox"));
+  CHECK(command(rig.host, {"status"}).output.find("trouble         outbox: ") != std::string::npos);
+}
+
+TEST_CASE("Commands do not disturb a relay and take no lock of it") {
+  LinkRig rig;
+  rig.start();
+  for (const Names& words :
+       std::vector<Names>{{"status"}, {"explain", "a.txt"}, {"peers"}, {"quarantine", "list"}, {"stats"}})
+    command(rig.host, words);
+  rig.put("a.txt", "a");
+  rig.settle(10'000'000'000);
+  CHECK(rig.delivered() == Names{"a"});
+  rig.stop();
+  CHECK(rig.events("stale_lock").empty());
+  for (const Names& words : std::vector<Names>{{"status"}, {"explain", "a.txt"}, {"peers"}})
+    command(rig.host, words);
+  CHECK_FALSE(exists(rig.lock()));
+  rig.start();
+}
+
+TEST_CASE("explain follows a file from the inbox to the outbox") {
+  LinkRig rig;
+  rig.put("a.txt", text(100));
+  CHECK(state_of(rig, "a.txt") == "waiting");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  auto report = command_json(rig.host, {"explain", "a.txt"});
+  CHECK(std::string(report["state"].GetString()) == "delivered");
+  CHECK(std::string(report["reason"].GetString()).find(rig.outbox("a")) != std::string::npos);
+  REQUIRE(report["history"].Size() == 2);
+  CHECK(std::string(report["history"][0]["event"].GetString()) == "encode");
+  CHECK(std::string(report["history"][1]["event"].GetString()) == "decode");
+  CHECK(state_of(rig, rig.inbox("a.txt")) == "delivered");
+  CHECK(state_of(rig, rig.outbox("a")) == "delivered");
+  CHECK(std::string(command_json(rig.host, {"explain", "never.txt"}, PAXECT_PLUGIN_INCOMPLETE)["state"]
+                        .GetString()) == "unknown");
+}
+
+TEST_CASE("explain says why a file is not taken") {
+  LinkRig rig;
+  rig.put("a.exe", "MZ");
+  rig.put("half.part", "");
+  std::filesystem::create_symlink("a.exe", rig.inbox("link.txt"));
+  std::filesystem::create_directories(rig.inbox("folder"));
+  rig.put("folder/b.txt", "b");
+  auto report = command_json(rig.host, {"explain", "a.exe"});
+  CHECK(std::string(report["state"].GetString()) == "blocked");
+  CHECK(std::string(report["reason"].GetString()) == "disallowed_suffix:.exe");
+  for (const char* name : {"half.part", "link.txt", "folder", "folder/b.txt"})
+    CHECK(state_of(rig, name) == "ignored");
+  rig.put("c.freq", "container");
+  rig.put("c.freq.sha256", "sidecar");
+  report = command_json(rig.host, {"explain", "c.freq.sha256"});
+  CHECK(std::string(report["reason"].GetString()) == "goes with its container");
+}
+
+TEST_CASE("explain of a file that failed has its attempts and the time of the next") {
+  LinkRig rig;
+  rig.host.set("core", "/bin/false");
+  rig.host.set("max_attempts", "5");
+  rig.host.set("backoff_sec", "100");
+  rig.put("a.txt", "a");
+  rig.start();
+  rig.settle(10'000'000'000);
+  rig.host.advance_ns(5'000'000'000);
+  rig.link->step();
+  auto report = command_json(rig.host, {"explain", "a.txt"});
+  CHECK(std::string(report["state"].GetString()) == "pending");
+  CHECK(report["attempts"].GetUint64() == 1);
+  CHECK(std::string(report["next_try"].GetString()).find("2026-01-02 03:0") == 0);
+  CHECK(command_json(rig.host, {"status"})["backlog"]["pending"].GetUint64() == 1);
+  rig.settle(3'000'000'000'000);
+  report = command_json(rig.host, {"explain", "a.txt"});
+  CHECK(std::string(report["state"].GetString()) == "quarantined");
+  CHECK(report["attempts"].GetUint64() == 5);
+}
+
+TEST_CASE("explain knows what was delivered and left where it is") {
+  LinkRig rig;
+  rig.write_policy("\"auto_delete\": false");
+  rig.put("a.txt", "a");
+  rig.run_once();
+  CHECK(state_of(rig, "a.txt") == "delivered");
+  auto status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(status["backlog"]["files"].GetUint64() == 0);
+  CHECK(status["backlog"]["kept"].GetUint64() == 2);
+}
+
+TEST_CASE("peers judges the manifests beside our own") {
+  LinkRig rig;
+  rig.host.set("manifest", rig.directory / "link_manifest.json");
+  rig.host.set("hmac_key", "key");
+  CHECK(command_json(rig.host, {"peers"})["peers"].Size() == 0);
+  write_file(rig.directory / "link_manifest_a.json",
+             link::manifest_text({{"node", "alpha"}}, std::string("key")));
+  write_file(rig.directory / "link_manifest_b.json",
+             link::manifest_text({{"node", "beta"}}, std::string("other")));
+  write_file(rig.directory / "link_manifest_c.json", link::manifest_text({{"node", "gamma"}}, std::nullopt));
+  write_file(rig.directory / "link_manifest_d.json", "no manifest");
+  auto report = command_json(rig.host, {"peers"});
+  const auto& peers = report["peers"];
+  REQUIRE(peers.Size() == 4);
+  std::string states;
+  for (const auto& peer : peers.GetArray())
+    states += std::string(peer["node"].GetString()) + "=" + peer["state"].GetString() + " ";
+  CHECK(states == "alpha=signed beta=rejected gamma=unsigned =unreadable ");
+  auto status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(status["peers"]["rejected"].GetUint64() == 1);
+  write_file(rig.policy(), "{broken");
+  CHECK(command(rig.host, {"peers"}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["trouble"].HasMember("policy"));
+}
+
+TEST_CASE("A state comes back as it was written and a damaged one is none") {
+  link::RelayState state;
+  state.pid = 7;
+  state.written_utc_ns = 42;
+  state.waiting_count = 1;
+  state.trouble["log"] = "disk is \"full\"\n";
+  state.waiting.push_back({.path = "odd \xff\\x41",
+                           .identity = {0, 1, 2, -3, 4},
+                           .blocked = true,
+                           .attempts = 3,
+                           .next_try_utc_ns = 4,
+                           .first_utc_ns = 5,
+                           .last_utc_ns = 6,
+                           .event = "policy_block",
+                           .reason = "why"});
+  std::string written = link::to_json(state);
+  auto read = link::parse_state(written);
+  REQUIRE(read);
+  CHECK(link::to_json(*read) == written);
+  CHECK(read->waiting.at(0).path == "odd \xff\\x41");
+  CHECK(read->waiting.at(0).identity == state.waiting[0].identity);
+  for (std::size_t size = 0; size + 1 < written.size(); ++size)
+    CHECK_FALSE(link::parse_state(written.substr(0, size)));
+  CHECK_FALSE(link::parse_state("{\"pid\": 1}"));
+}
+
+TEST_CASE("The state file is written at most once a second and only when something changed") {
+  TempDir directory;
+  const std::string lock = directory / "lock";
+  link::StateFile file(lock);
+  link::RelayState state;
+  CHECK(file.due(0));
+  file.write(state, 10);
+  CHECK_FALSE(file.due(1'000'000'009));
+  CHECK(file.due(1'000'000'010));
+  REQUIRE(link::read_state(lock));
+  std::filesystem::remove(directory / "lock.status.json");
+  state.written_utc_ns = 99;
+  file.write(state, 2'000'000'000);
+  CHECK_FALSE(link::read_state(lock));
+  state.waiting_count = 1;
+  file.write(state, 4'000'000'000);
+  REQUIRE(link::read_state(lock));
+  CHECK(link::read_state(lock)->written_utc_ns == 99);
+}
+
+TEST_CASE("A reload reads a policy again that did not change") {
+  LinkRig rig;
+  rig.write_policy("");
+  rig.start();
+  rig.settle();
+  CHECK(rig.events("policy_reload").empty());
+  auto* extension = static_cast<const paxect_reload_extension*>(
+      load_plugin(PAXECT_TEST_PLUGINS "/link.so")->extension(PAXECT_EXTENSION_RELOAD));
+  REQUIRE(extension != nullptr);
+  CHECK(extension->reload(rig.link->instance()) == PAXECT_PLUGIN_OK);
+  rig.settle();
+  CHECK(rig.events("policy_reload").size() == 1);
+}
+
+}  // namespace
+}  // namespace paxect::test
