@@ -46,6 +46,7 @@ LinkRig::LinkRig() {
   host.set("inbox", directory / "inbox");
   host.set("outbox", directory / "outbox");
   host.set("policy", policy());
+  host.set("manifest", directory / "link_manifest.json");
   host.set("log", log_path());
   host.set("lock", lock());
   std::filesystem::create_directories(inbox());
