@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 
-ROUNDS = 7
+ROUNDS = 5
 MIB = 1 << 20
 
 
