@@ -1,4 +1,5 @@
-/* The library as a C program uses it: push, pull, memory, failure, reader. Exit status 0 when all of it holds. */
+/* The library as a C program uses it: push, pull, memory, failure, reader. Exit status 0 when all of it
+ * holds. */
 #define _POSIX_C_SOURCE 200809L
 #include <paxect/core.h>
 #include <stdio.h>

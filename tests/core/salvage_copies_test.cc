@@ -91,7 +91,7 @@ TEST_CASE("copies in which bytes were inserted and removed line up by their fram
   std::vector<Frame> frames = frames_of(container);
   std::string shifted = container;
   shifted.erase(frames[4].payload + 30, frames[8].payload - frames[4].payload);  // 4 to 8 are gone
-  shifted.insert(frames[2].payload + 20, noise(5000));                          // and 2
+  shifted.insert(frames[2].payload + 20, noise(5000));                           // and 2
   std::string other = without(container, 12, 14);
   other.insert(0, noise(100));
   check_whole(salvage({shifted, other}));
