@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <new>
+#include <set>
+#include <utility>
 
 #include "signals.h"
 
@@ -14,6 +17,17 @@ namespace paxect::tool {
 namespace {
 
 constexpr const char* kFiles = "FILE";  // the name under which arguments without an option are kept
+
+// An option that is given again replaces what was given before, so that a script can add to a command line.
+void keep_last(po::parsed_options& parsed) {
+  std::set<std::string> later;
+  std::vector<po::option> kept;
+  for (auto option = parsed.options.rbegin(); option != parsed.options.rend(); ++option)
+    if (option->string_key == kFiles || later.insert(option->string_key).second)
+      kept.push_back(*option);
+  std::reverse(kept.begin(), kept.end());
+  parsed.options = std::move(kept);
+}
 
 }  // namespace
 
@@ -28,6 +42,21 @@ const std::vector<Command>& commands() {
       {"salvage", "DAMAGED... -o FILE [options]", "get what there is out of damaged copies", run_salvage},
   };
   return kCommands;
+}
+
+std::vector<std::string> spelled_out(std::vector<std::string> arguments,
+                                     const std::vector<std::string>& names) {
+  for (std::string& word : arguments) {
+    if (word == "--") break;
+    if ((word.starts_with("-i=") || word.starts_with("-o=")) && word.size() > 3) word.erase(2, 1);
+    if (!word.starts_with("--")) continue;
+    std::string given = word.substr(2, word.find('=') - 2);
+    auto is_meant = [&](const std::string& name) { return name.starts_with(given); };
+    auto name = std::find_if(names.begin(), names.end(), is_meant);
+    if (name != names.end() && std::count_if(names.begin(), names.end(), is_meant) == 1)
+      word.replace(2, given.size(), *name);
+  }
+  return arguments;
 }
 
 std::string printable(std::string text) {
@@ -53,8 +82,10 @@ bool parse(const Command& command, po::options_description options, const std::v
   }
   try {
     int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(style).run(),
-              values);
+    po::parsed_options parsed =
+        po::command_line_parser(arguments).options(all).positional(positional).style(style).run();
+    keep_last(parsed);
+    po::store(parsed, values);
     po::notify(values);
   } catch (const po::too_many_positional_options_error&) {
     throw UsageError{"unexpected argument: files are given with -i and -o"};

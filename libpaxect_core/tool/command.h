@@ -55,10 +55,17 @@ void complain(const std::string& message);
 // The text with its control characters as question marks, since names may hold anything.
 std::string printable(std::string text);
 
-// Parses a command's arguments. Adds -h, which prints the help and gives false. Arguments without an option
+// Parses a command's arguments; of an option given twice the last counts. Adds -h, which prints the help and
+// gives false. Arguments without an option
 // go to `files`; UsageError when it is nullptr.
 bool parse(const Command& command, po::options_description options, const std::vector<std::string>& arguments,
            po::variables_map& values, std::vector<std::string>* files = nullptr);
+
+// The arguments with `--level` for `--lev`, for each abbreviation that fits one of `names` alone, and
+// `-iFILE` for `-i=FILE`: forms that the Python tool has always taken, for its options only, so that an
+// option added later never changes what a script means.
+std::vector<std::string> spelled_out(std::vector<std::string> arguments,
+                                     const std::vector<std::string>& names);
 
 // What a command says besides its errors, and how: options that the commands share.
 struct Talk {

@@ -7,6 +7,9 @@
 namespace paxect::tool {
 namespace {
 
+// Those of the Python tool, which may be abbreviated as there.
+const std::vector<std::string> kCompatibleNames = {"help", "input", "output", "verify"};
+
 struct Range {
   std::uint64_t offset = 0;
   std::uint64_t length = UINT64_MAX;  // all from there on
@@ -106,7 +109,7 @@ int decode_range(const Job& job, const Talk& talk, const po::variables_map& valu
 
 int run_decode(const Command& command, const std::vector<std::string>& arguments) {
   po::variables_map values;
-  if (!parse(command, make_options(), arguments, values)) return kExitOk;
+  if (!parse(command, make_options(), spelled_out(arguments, kCompatibleNames), values)) return kExitOk;
   Talk talk = read_talk(values);
   Job job{"decode", values["input"].as<std::string>(), values["output"].as<std::string>()};
   if (values.count("range") == 0) return decode_whole(job, talk, values);

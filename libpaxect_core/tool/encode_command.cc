@@ -4,6 +4,10 @@
 namespace paxect::tool {
 namespace {
 
+// Those of the Python tool, which may be abbreviated as there.
+const std::vector<std::string> kCompatibleNames = {"help",     "input", "output",  "level",
+                                                   "channels", "frame", "mapping", "verify"};
+
 void set(paxect_encoder* encoder, paxect_parameter parameter, std::int64_t value) {
   if (paxect_encoder_set_parameter(encoder, parameter, value) != PAXECT_OK)
     throw UsageError{paxect_encoder_error_message(encoder)};
@@ -59,7 +63,7 @@ void set_options(paxect_encoder* encoder, const po::variables_map& values) {
 
 int run_encode(const Command& command, const std::vector<std::string>& arguments) {
   po::variables_map values;
-  if (!parse(command, make_options(), arguments, values)) return kExitOk;
+  if (!parse(command, make_options(), spelled_out(arguments, kCompatibleNames), values)) return kExitOk;
   Talk talk = read_talk(values);
   Encoder encoder = make_encoder();
   set_options(encoder.get(), values);

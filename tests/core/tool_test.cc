@@ -17,10 +17,14 @@ TEST_CASE("every form of the flags works, and standard input and output too") {
   std::string data = text(50'000);
   write_file(dir / "in", data);
   std::string expected = encode(data);
-  for (const std::vector<std::string>& form : {std::vector<std::string>{"-i", dir / "in", "-o", dir / "out"},
-                                               {"-i" + (dir / "in"), "-o" + (dir / "out")},
-                                               {"--input", dir / "in", "--output", dir / "out"},
-                                               {"--input=" + (dir / "in"), "--output=" + (dir / "out")}}) {
+  for (const std::vector<std::string>& form :
+       {std::vector<std::string>{"-i", dir / "in", "-o", dir / "out"},
+        {"-i" + (dir / "in"), "-o" + (dir / "out")},
+        {"--input", dir / "in", "--output", dir / "out"},
+        {"--input=" + (dir / "in"), "--output=" + (dir / "out")},
+        {"-i=" + (dir / "in"), "-o=" + (dir / "out")},
+        {"--in", dir / "in", "--o=" + (dir / "out"), "--lev", "5"},
+        {"--level", "9", "-i", "none", "-o", dir / "out", "-i", dir / "in", "--level=5"}}) {
     std::filesystem::remove(dir / "out");
     std::vector<std::string> arguments = form;
     arguments.insert(arguments.begin(), "encode");
@@ -46,6 +50,18 @@ TEST_CASE("options reach the container") {
                                        {PAXECT_PARAM_FRAME_SIZE, 4096},
                                        {PAXECT_PARAM_MAPPING, 1},
                                        {PAXECT_PARAM_VERIFY, 1}}));
+}
+
+TEST_CASE("an abbreviation means one of the Python tool's options, or nothing") {
+  std::string data = text(50'000);
+  CHECK(tool({"encode", "--l", "9", "--c=2", "--fr", "4096", "--m=u16", "--ver"}, data).output ==
+        encode(data, {{PAXECT_PARAM_LEVEL, 9},
+                      {PAXECT_PARAM_CHANNELS, 2},
+                      {PAXECT_PARAM_FRAME_SIZE, 4096},
+                      {PAXECT_PARAM_MAPPING, 1},
+                      {PAXECT_PARAM_VERIFY, 1}}));
+  CHECK(tool({"decode", "--v"}, encode(data)).output == data);
+  CHECK(tool({"decode", "--max", "100"}, encode(data)).status == 64);
 }
 
 TEST_CASE("every vector gives its exit status by file and by pipe, and no output on failure") {
@@ -78,7 +94,8 @@ TEST_CASE("wrong usage is status 64 and one line") {
                                                     {"encode", "--mapping", "u8"},
                                                     {"encode", "--frame", "0"},
                                                     {"encode", "--frame", "4294967296"},
-                                                    {"encode", "--lev", "3"},
+                                                    {"encode", "--thr", "3"},
+                                                    {"encode", "--", "--lev"},
                                                     {"encode", "stray"},
                                                     {"encode", "-i"},
                                                     {"decode", "--level", "3"},
