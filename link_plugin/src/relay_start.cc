@@ -149,7 +149,7 @@ void Relay::finish_recovered(const Intent& intent) {
 bool Relay::is_in_log(const Intent& intent) const {
   std::string text;
   if (!read_file(config_.log, kLogTail, &text).ok() || text.size() <= intent.log_offset) return false;
-  std::string wanted = "\"id\":" + std::to_string(intent.id);
+  std::string wanted = "\"id\": " + std::to_string(intent.id);
   for (std::size_t at = intent.log_offset; (at = text.find(wanted, at)) != std::string::npos; ++at)
     if (char after = text[at + wanted.size()]; after == ',' || after == '}') return true;
   return false;

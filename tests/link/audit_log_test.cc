@@ -15,7 +15,7 @@ using test::TempDir;
 
 constexpr std::int64_t kTime = 1'767'323'045'000'000'000;  // 2026-01-02 03:04:05
 
-TEST_CASE("A line has the fields in their order") {
+TEST_CASE("A line has the fields in their order, with the blanks that its readers grep for") {
   Event event{.name = "decode",
               .source = "/in/a",
               .target = "/out/a",
@@ -23,9 +23,9 @@ TEST_CASE("A line has the fields in their order") {
               .message = "m",
               .numbers = {{"bytes", 5}}};
   CHECK(to_json_line(event, kTime, "1.0.0") ==
-        "{\"datetime_utc\":\"2026-01-02 03:04:05 "
-        "UTC\",\"level\":\"info\",\"event\":\"decode\",\"src\":\"/in/a\","
-        "\"dst\":\"/out/a\",\"status\":\"ok\",\"message\":\"m\",\"version\":\"1.0.0\",\"bytes\":5}\n");
+        "{\"datetime_utc\": \"2026-01-02 03:04:05 UTC\", \"level\": \"info\", \"event\": \"decode\", "
+        "\"src\": \"/in/a\", \"dst\": \"/out/a\", \"status\": \"ok\", \"message\": \"m\", "
+        "\"version\": \"1.0.0\", \"bytes\": 5}\n");
 }
 
 TEST_CASE("Bytes that are no UTF-8 are written so that they can be had back") {

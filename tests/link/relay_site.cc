@@ -81,7 +81,7 @@ void RelaySite::converges(bool take, const std::vector<std::string>& wrap) {
     INFO(name);
     CHECK(taken_[name] == (take ? 1 : 0));
     std::string line =
-        "outbox/" + name + "\",\"status\":\"ok\",\"message\":\"sha256=" + link::sha256_hex(contents);
+        "outbox/" + name + "\", \"status\": \"ok\", \"message\": \"sha256=" + link::sha256_hex(contents);
     CHECK(log.find(line) != std::string::npos);
   }
 }
