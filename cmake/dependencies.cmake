@@ -5,5 +5,6 @@ pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
 pkg_check_modules(LIBCRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(RAPIDJSON REQUIRED IMPORTED_TARGET RapidJSON)
+find_path(VALIJSON_INCLUDE_DIR valijson/validator.hpp REQUIRED)  # header only, on the compiler's own path
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options filesystem)
 find_package(Threads REQUIRED)

@@ -8,16 +8,16 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
+#include "json_schema.h"
 #include "json_text.h"
 
 namespace paxect::link {
 namespace {
 
 using rapidjson::Value;
-
-constexpr double kMaxFileMb = 1e12;
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -26,29 +26,60 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// Takes one key after another out of the document; remembers the first thing that is wrong.
+std::set<std::string> texts(const Value& list) {
+  std::set<std::string> result;
+  for (const Value& item : list.GetArray()) result.insert(text_of(item));
+  return result;
+}
+
+std::set<std::string> suffixes(const Value& list) {
+  std::set<std::string> result;
+  for (const std::string& suffix : texts(list))
+    result.insert(lower(suffix.starts_with('.') ? suffix : "." + suffix));
+  return result;
+}
+
+int level_of(const Value& value) {
+  static constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
+  return static_cast<int>(std::find(kLevels.begin(), kLevels.end(), lower(text_of(value))) - kLevels.begin());
+}
+
+// What the schema has found right.
+void take(const std::string& key, const Value& value, Policy* policy) {
+  if (key == "version") policy->version = text_of(value);
+  if (key == "trusted_nodes") policy->trusted_nodes = texts(value);
+  if (key == "allowed_suffixes") policy->allowed_suffixes = suffixes(value);
+  if (key == "max_file_mb")
+    policy->max_file_bytes = static_cast<std::uint64_t>(value.GetDouble() * 1048576.0);
+  if (key == "require_sig") policy->require_sig = value.GetBool();
+  if (key == "auto_delete") policy->auto_delete = value.GetBool();
+  if (key == "log_level") policy->log_level = level_of(value);
+  if (key == "quarantine_on_policy_block") policy->quarantine_on_policy_block = value.GetBool();
+}
+
+// The checks in their order: is it JSON, has it each key once, is it as the schema says.
 class PolicyReader {
  public:
-  PolicyReader(std::string_view text, const std::string& path) : text_(text), path_(path) {}
+  PolicyReader(std::string_view text, const std::string& path, std::vector<std::string>* faults)
+      : text_(text), path_(path), faults_(*faults) {}
 
-  bool read(Policy* policy, std::vector<std::string>* warnings) {
+  void read(Policy* policy, std::vector<std::string>* warnings) {
     rapidjson::Document document;
     document.Parse<kStrictJson>(text_.data(), text_.size());
-    if (document.HasParseError()) {
-      fail_at(document.GetErrorOffset(), rapidjson::GetParseError_En(document.GetParseError()));
-      return false;
-    }
-    if (!document.IsObject()) {
-      fail_at(0, "a policy is one JSON object");
-      return false;
-    }
+    if (document.HasParseError())
+      return fail_at(document.GetErrorOffset(), rapidjson::GetParseError_En(document.GetParseError()));
     find_keys();
-    for (const auto& member : document.GetObject())
-      if (error_.empty()) read_member(text_of(member.name), member.value, policy, warnings);
-    return error_.empty();
+    for (const SchemaFault& fault : check_schema(document, kPolicySchema))
+      fail_at(fault.key.empty() ? 0 : offsets_[fault.key], fault.place + " must be " + fault.expected);
+    if (!faults_.empty()) return;
+    const std::set<std::string> known = keys_of_schema(kPolicySchema);
+    for (const auto& member : document.GetObject()) {
+      const std::string key = text_of(member.name);
+      take(key, member.value, policy);
+      if (!known.contains(key))
+        warnings->push_back(place_of(offsets_[key]) + ": unknown key '" + key + "' is ignored");
+    }
   }
-
-  const std::string& error() const { return error_; }
 
  private:
   // Where each key of the outermost object stands, for messages.
@@ -78,81 +109,15 @@ class PolicyReader {
     reader.Parse<kStrictJson>(stream, finder);
   }
 
+  std::string place_of(std::size_t offset) const { return path_ + ":" + line_and_column(text_, offset); }
   void fail_at(std::size_t offset, const std::string& reason) {
-    if (error_.empty()) error_ = path_ + ":" + line_and_column(text_, offset) + ": " + reason;
-  }
-  void fail(const std::string& key, const std::string& reason) {
-    fail_at(offsets_[key], "'" + key + "' " + reason);
-  }
-
-  void read_member(const std::string& key, const Value& value, Policy* policy,
-                   std::vector<std::string>* warnings) {
-    if (key == "version")
-      policy->version = value.IsString() ? text_of(value) : policy->version;
-    else if (key == "trusted_nodes")
-      policy->trusted_nodes = texts(key, value);
-    else if (key == "allowed_suffixes")
-      policy->allowed_suffixes = suffixes(texts(key, value));
-    else if (key == "max_file_mb")
-      read_size(key, value, &policy->max_file_bytes);
-    else if (key == "require_sig")
-      read_bool(key, value, &policy->require_sig);
-    else if (key == "auto_delete")
-      read_bool(key, value, &policy->auto_delete);
-    else if (key == "quarantine_on_policy_block")
-      read_bool(key, value, &policy->quarantine_on_policy_block);
-    else if (key == "log_level")
-      read_level(key, value, &policy->log_level);
-    else
-      warnings->push_back(path_ + ":" + line_and_column(text_, offsets_[key]) + ": unknown key '" + key +
-                          "' is ignored");
-  }
-
-  std::set<std::string> texts(const std::string& key, const Value& value) {
-    std::set<std::string> result;
-    if (!value.IsArray()) {
-      fail(key, "must be a list of strings");
-      return result;
-    }
-    for (const Value& item : value.GetArray()) {
-      if (!item.IsString()) fail(key, "must be a list of strings");
-      if (item.IsString()) result.insert(text_of(item));
-    }
-    return result;
-  }
-
-  static std::set<std::string> suffixes(const std::set<std::string>& given) {
-    std::set<std::string> result;
-    for (const std::string& suffix : given)
-      result.insert(lower(suffix.starts_with('.') ? suffix : "." + suffix));
-    return result;
-  }
-
-  void read_bool(const std::string& key, const Value& value, bool* out) {
-    if (!value.IsBool()) return fail(key, "must be true or false");
-    *out = value.GetBool();
-  }
-
-  void read_size(const std::string& key, const Value& value, std::uint64_t* out) {
-    if (!value.IsNumber() || value.GetDouble() < 0 || value.GetDouble() > kMaxFileMb)
-      return fail(key, "must be a number of MiB, 0 or more");
-    *out = static_cast<std::uint64_t>(value.GetDouble() * 1048576.0);
-  }
-
-  void read_level(const std::string& key, const Value& value, int* out) {
-    static constexpr const char* kLevels[] = {"debug", "info", "warn", "error"};
-    for (int i = 0; i < 4; ++i) {
-      if (!value.IsString() || lower(text_of(value)) != kLevels[i]) continue;
-      *out = i;
-      return;
-    }
-    fail(key, "must be debug, info, warn or error");
+    faults_.push_back(place_of(offset) + ": " + reason);
   }
 
   std::string_view text_;
   const std::string& path_;
+  std::vector<std::string>& faults_;
   std::map<std::string, std::size_t> offsets_;
-  std::string error_;
 };
 
 }  // namespace
@@ -175,13 +140,18 @@ std::string Policy::container_size_block(std::uint64_t size) const {
 }
 
 bool parse_policy(std::string_view text, const std::string& path, Policy* policy,
-                  std::vector<std::string>* warnings, std::string* error) {
+                  std::vector<std::string>* warnings, std::vector<std::string>* faults) {
   Policy result;
-  PolicyReader reader(text, path);
-  bool good = reader.read(&result, warnings);
-  *error = reader.error();
-  if (good) *policy = result;
-  return good;
+  faults->clear();
+  PolicyReader(text, path, faults).read(&result, warnings);
+  if (faults->empty()) *policy = result;
+  return faults->empty();
+}
+
+std::string in_one_line(const std::vector<std::string>& faults) {
+  if (faults.empty()) return "";
+  std::size_t more = faults.size() - 1;
+  return faults[0] + (more == 0 ? "" : " (and " + std::to_string(more) + " more: see paxect check)");
 }
 
 std::string default_policy_text(std::string_view node) {

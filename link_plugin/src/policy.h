@@ -12,6 +12,9 @@ namespace paxect::link {
 // The largest policy file that is read.
 inline constexpr std::size_t kPolicyLimit = std::size_t{1} << 20;
 
+// schemas/policy.schema.json, compiled in.
+extern const std::string_view kPolicySchema;
+
 struct Policy {
   std::string version = "1.0";
   std::set<std::string> trusted_nodes;
@@ -30,10 +33,14 @@ struct Policy {
   std::string container_size_block(std::uint64_t size) const;
 };
 
-// The policy of a text; `path` is for messages. False with "PATH:LINE:COLUMN: REASON" in `*error`. Unknown
-// keys are no error: one line each in `*warnings`.
+// The policy of a text, held against schemas/policy.schema.json; `path` is for messages. False with all that
+// is wrong in `*faults`, "PATH:LINE:COLUMN: REASON" each. Unknown keys are no fault: one line each in
+// `*warnings`.
 bool parse_policy(std::string_view text, const std::string& path, Policy* policy,
-                  std::vector<std::string>* warnings, std::string* error);
+                  std::vector<std::string>* warnings, std::vector<std::string>* faults);
+
+// The first fault, and how many there are besides; "" for none.
+std::string in_one_line(const std::vector<std::string>& faults);
 
 // What is written on the first start: this host may send, and the usual suffixes pass.
 std::string default_policy_text(std::string_view node);

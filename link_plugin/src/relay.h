@@ -56,7 +56,6 @@ class Relay {
 
   // relay_start.cc
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
-  Status read_policy(const std::string& text, Policy* policy, std::vector<std::string>* warnings) const;
   Status prepare_start(paxect_plugin_status* failure);
   Status load_or_write_policy();
   Status recover_journal();

@@ -34,9 +34,11 @@ paxect_plugin_status Relay::init() {
     text = default_policy_text(node_);
   else if (!status.ok())
     return fail(PAXECT_PLUGIN_CONFIG, status.message);
-  if (!parse_policy(text, config_.policy, &policy_, &policy_warnings_, &problem))
-    return fail(PAXECT_PLUGIN_CONFIG, problem);
-  return PAXECT_PLUGIN_OK;
+  std::vector<std::string> faults;
+  if (parse_policy(text, config_.policy, &policy_, &policy_warnings_, &faults)) return PAXECT_PLUGIN_OK;
+  // The last one is the host's to tell.
+  for (std::size_t i = 0; i + 1 < faults.size(); ++i) host_.log(PAXECT_LOG_ERROR, faults[i]);
+  return fail(PAXECT_PLUGIN_CONFIG, faults.back());
 }
 
 Status Relay::load_or_write_policy() {

@@ -101,17 +101,18 @@ void Relay::reload_policy() {
   if (now == policy_identity_) return;
   policy_identity_ = now;
   std::string text;
-  std::string problem;
   Policy policy;
   std::vector<std::string> warnings;
+  std::vector<std::string> faults;
   Status status = read_file(config_.policy, kPolicyLimit, &text);
-  if (!status.ok()) problem = status.message;
-  if (!status.ok() || !parse_policy(text, config_.policy, &policy, &warnings, &problem)) {
-    log({.level = Level::kError,
-         .name = "policy_error",
-         .source = config_.policy,
-         .status = "error",
-         .message = problem + ": the policy before stays in force"});
+  if (!status.ok()) faults = {status.message};
+  if (!status.ok() || !parse_policy(text, config_.policy, &policy, &warnings, &faults)) {
+    for (const std::string& fault : faults)
+      log({.level = Level::kError,
+           .name = "policy_error",
+           .source = config_.policy,
+           .status = "error",
+           .message = fault + ": the policy before stays in force"});
     return;
   }
   policy_ = policy;

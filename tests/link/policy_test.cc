@@ -8,10 +8,10 @@ namespace {
 struct Parsed {
   Policy policy;
   std::vector<std::string> warnings;
-  std::string error;
+  std::vector<std::string> faults;
   bool good;
   explicit Parsed(const std::string& text) {
-    good = parse_policy(text, "p.json", &policy, &warnings, &error);
+    good = parse_policy(text, "p.json", &policy, &warnings, &faults);
   }
 };
 
@@ -49,10 +49,57 @@ TEST_CASE("A broken policy is refused with line, column and reason") {
                              {"{\"version\": \"\xff\"}", "p.json:1:"},
                              {"{} x", "p.json:1:"}}) {
     Parsed parsed(text);
-    INFO(text << " -> " << parsed.error);
+    INFO(text << " -> " << in_one_line(parsed.faults));
     CHECK_FALSE(parsed.good);
-    CHECK(parsed.error.find(where) != std::string::npos);
+    REQUIRE(parsed.faults.size() == 1);
+    CHECK(parsed.faults[0].find(where) != std::string::npos);
   }
+}
+
+TEST_CASE("Every fault of a policy is told, with its key and what was expected") {
+  Parsed parsed(R"({
+ "auto_delete": "yes",
+ "trusted_nodes": ["a", 1, "b", null],
+ "log_level": "loud",
+ "max_file_mb": -1,
+ "allowed_suffixes": ".txt",
+ "version": 2,
+ "require_sig": true
+})");
+  CHECK_FALSE(parsed.good);
+  std::set<std::string> faults(parsed.faults.begin(), parsed.faults.end());
+  CHECK(faults ==
+        std::set<std::string>{"p.json:2:14: 'auto_delete' must be true or false",
+                              "p.json:3:16: 'trusted_nodes'[1] must be a string, the name of a host",
+                              "p.json:3:16: 'trusted_nodes'[3] must be a string, the name of a host",
+                              "p.json:4:12: 'log_level' must be debug, info, warn or error",
+                              "p.json:5:14: 'max_file_mb' must be a number of MiB, from 0 to 1000000000000",
+                              "p.json:6:19: 'allowed_suffixes' must be a list of strings",
+                              "p.json:7:10: 'version' must be a string"});
+  CHECK_FALSE(parsed.policy.require_sig);
+  CHECK(in_one_line(parsed.faults).ends_with("(and 6 more: see paxect check)"));
+}
+
+TEST_CASE("What is no object is told as the whole document") {
+  Parsed parsed("[]");
+  CHECK(parsed.faults ==
+        std::vector<std::string>{"p.json:1:1: the document must be a policy: one JSON object"});
+}
+
+TEST_CASE("Every key of the policy's schema takes effect, and upper case in a level too") {
+  Parsed parsed(R"({"$schema": "policy.schema.json", "version": "7", "trusted_nodes": ["n"],
+    "allowed_suffixes": ["x"], "max_file_mb": 0.5, "require_sig": true, "auto_delete": false,
+    "log_level": "WARN", "quarantine_on_policy_block": true})");
+  REQUIRE(parsed.good);
+  CHECK(parsed.warnings.empty());
+  CHECK(parsed.policy.version == "7");
+  CHECK(parsed.policy.trusted_nodes == std::set<std::string>{"n"});
+  CHECK(parsed.policy.allowed_suffixes == std::set<std::string>{".x"});
+  CHECK(parsed.policy.max_file_bytes == 524288);
+  CHECK(parsed.policy.require_sig);
+  CHECK_FALSE(parsed.policy.auto_delete);
+  CHECK(parsed.policy.log_level == 2);
+  CHECK(parsed.policy.quarantine_on_policy_block);
 }
 
 TEST_CASE("An unknown key is a warning, one each") {

@@ -18,10 +18,10 @@ ProbeNeeds needs_of(const LinkConfig& config) {
   Policy policy;
   std::string text;
   std::vector<std::string> warnings;
-  std::string problem;
+  std::vector<std::string> faults;
   Policy read;
   if (read_file(config.policy, kPolicyLimit, &text).ok() &&
-      parse_policy(text, config.policy, &read, &warnings, &problem))
+      parse_policy(text, config.policy, &read, &warnings, &faults))
     policy = read;
   return {.settle_ns = config.settle_ns, .largest_bytes = policy.max_file_bytes};
 }

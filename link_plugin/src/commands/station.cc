@@ -16,8 +16,10 @@ void read_policy(Station* station) {
   Policy policy;
   if (!status.ok() && status.fault != Fault::kGone)
     station->policy_problem = status.message;
-  else if (parse_policy(text, path, &policy, &warnings, &station->policy_problem))
+  else if (std::vector<std::string> faults; parse_policy(text, path, &policy, &warnings, &faults))
     station->policy = policy;
+  else
+    station->policy_problem = in_one_line(faults);
 }
 
 }  // namespace
