@@ -17,3 +17,7 @@ set(PAXECT_PLUGIN_RPATH "$ORIGIN/../..")
 # Whatever the umask: the host loads no plugin from a directory that a group can write.
 set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+
+# What is installed belongs to one of three components, each a Debian package: `library`, `development` and, for all
+# that names none, `programs`.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME programs)

@@ -1,0 +1,46 @@
+# Man pages from their scdoc sources, and completions for shells. Without scdoc there are no man pages.
+find_program(SCDOC scdoc)
+if(NOT SCDOC)
+  message(STATUS "no scdoc: man pages are not built")
+endif()
+
+set(PAXECT_ZSH_COMPLETION_DIR "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" CACHE PATH
+  "Directory of zsh completions below the prefix")
+
+# The date of the newest entry of the changelog, so that a build today and one tomorrow give the same pages.
+if(DEFINED ENV{SOURCE_DATE_EPOCH})
+  set(PAXECT_DATE_EPOCH "$ENV{SOURCE_DATE_EPOCH}")
+else()
+  file(STRINGS "${PROJECT_SOURCE_DIR}/cmake/packaging/changelog" signature REGEX "^ -- " LIMIT_COUNT 1)
+  string(REGEX REPLACE "^ -- .*>  " "" signature "${signature}")
+  execute_process(COMMAND date -d "${signature}" +%s OUTPUT_VARIABLE PAXECT_DATE_EPOCH
+    OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+endif()
+
+# paxect_install_manual(COMPONENT PAGES...): man/PAGE.scd of this folder, built into man/ of the build tree.
+function(paxect_install_manual component)
+  if(NOT SCDOC)
+    return()
+  endif()
+  set(built "")
+  file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/man")
+  foreach(page ${ARGN})
+    set(source "${CMAKE_CURRENT_SOURCE_DIR}/man/${page}.scd")
+    set(target "${PROJECT_BINARY_DIR}/man/${page}")
+    add_custom_command(OUTPUT "${target}" DEPENDS "${source}" VERBATIM
+      COMMAND ${CMAKE_COMMAND} -E env SOURCE_DATE_EPOCH=${PAXECT_DATE_EPOCH}
+        sh -c "\"$1\" <\"$2\" >\"$3\"" sh "${SCDOC}" "${source}" "${target}")
+    list(APPEND built "${target}")
+    string(REGEX REPLACE ".*\\." "" section "${page}")
+    install(FILES "${target}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}" COMPONENT ${component})
+  endforeach()
+  string(MAKE_C_IDENTIFIER "manual_${CMAKE_CURRENT_SOURCE_DIR}_${component}" name)
+  add_custom_target(${name} ALL DEPENDS ${built})
+endfunction()
+
+# paxect_install_completion(COMMAND): completion/COMMAND.bash and completion/_COMMAND of this folder.
+function(paxect_install_completion command)
+  install(FILES "completion/${command}.bash" RENAME "${command}"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+  install(FILES "completion/_${command}" DESTINATION "${PAXECT_ZSH_COMPLETION_DIR}")
+endfunction()
