@@ -11,6 +11,7 @@ namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kWritebackChunk = std::uint64_t{8} << 20;
+constexpr std::uint64_t kFewBytes = std::uint64_t{64} << 10;  // better written together with others
 
 // The digits that a conflict name takes: 8, and more only where even those are taken.
 constexpr std::size_t kDigits[] = {8, 16, 32, 64};
@@ -68,6 +69,12 @@ Status write_product(Product* product, const void* data, std::size_t size) {
   std::uint64_t after = product->size / kWritebackChunk * kWritebackChunk;
   if (after > before) start_writeback(product->fd.get(), before, after - before);
   return status;
+}
+
+void finish_writing(const Product& product) {
+  if (product.size < kFewBytes) return;
+  std::uint64_t begun = product.size / kWritebackChunk * kWritebackChunk;
+  if (product.size > begun) start_writeback(product.fd.get(), begun, product.size - begun);
 }
 
 Status flush_product(Product* product) { return sync_file(product->fd.get(), product->path()); }

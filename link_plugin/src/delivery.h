@@ -35,6 +35,8 @@ enum class Published {
 Status begin_product(Product* product);
 // Appends; starts writing back along the way, so that the flush at the end has little left to do.
 Status write_product(Product* product, const void* data, std::size_t size);
+// All is written: starts writing back the rest, so that the disk has work while the processors have theirs.
+void finish_writing(const Product& product);
 // Makes contents and temporary name durable.
 Status flush_product(Product* product);
 // Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of

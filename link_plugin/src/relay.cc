@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t kBatchFiles = 256;
 constexpr std::uint64_t kBatchBytes = std::uint64_t{64} << 20;
+// However large they are: while one waits for the disk or its own hashes, the other keeps the processors
+// busy.
+constexpr std::size_t kLeastFiles = 2;
 constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of the time
 
 }  // namespace
@@ -112,7 +115,8 @@ std::vector<Transfer> Relay::next_batch() {
   std::vector<Transfer> batch;
   std::set<std::string> temporaries;
   std::uint64_t bytes = 0;
-  while (!intake_->empty() && batch.size() < kBatchFiles && bytes < kBatchBytes) {
+  while (!intake_->empty() && batch.size() < kBatchFiles &&
+         (bytes < kBatchBytes || batch.size() < kLeastFiles)) {
     Candidate candidate = intake_->take();
     Transfer transfer;
     if (!admit(candidate, &transfer)) continue;

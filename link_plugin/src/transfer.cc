@@ -171,6 +171,7 @@ Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& co
   bool builtin = core_command.empty() || transfer->route == Route::kForward;
   status = builtin ? run_codec(source.get(), transfer, codec)
                    : run_external(source.get(), transfer, codec->stop(), core_command);
+  if (status.ok()) finish_writing(transfer->product);
   // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
   if (status.ok() || status.fault == Fault::kIntegrity)
     if (Status same = check_unchanged(*transfer); !same.ok()) return same;

@@ -14,6 +14,7 @@ BUILD, WORK = sys.argv[1], sys.argv[2]
 PAXECT = os.path.abspath(f"{BUILD}/bin/paxect")
 CORE = os.path.abspath(f"{BUILD}/bin/paxect-core")
 FLOOR = os.path.abspath(f"{BUILD}/tests/bench/bench_relay_floor")
+CODEC = os.path.abspath(f"{BUILD}/tests/bench/bench_floor")
 QUICK = 10 if os.environ.get("QUICK") else 1
 WORDS = [b"file ", b"frame ", b"inbox ", b"outbox ", b"relay ", b"policy ", b"durable ", b"whole, once.\n"]
 
@@ -83,7 +84,18 @@ def container_size(path):
     return size
 
 
-def floor(count, container, data, strategy):
+def codec_floor(size):
+    """Seconds that bare libzstd takes for a byte there and back, on all cores, in memory."""
+    sample = make_sample(max(size, 64 << 20))
+    seconds = 0
+    for way in ("encode", "decode"):
+        argv = [CODEC, way, "5", str(len(os.sched_getaffinity(0))), sample]
+        seconds += min(float(subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()[1])
+                       for _ in range(3))
+    return seconds / os.path.getsize(sample)
+
+
+def disk_floor(count, container, data, strategy):
     place = f"{WORK}/floor"
     os.makedirs(place)
     settle_disk()
@@ -94,6 +106,8 @@ def floor(count, container, data, strategy):
 
 
 def throughput(label, count, size):
+    """Small files cost system calls, so their floor is the disk's; large ones cost libzstd's time too."""
+    codec = codec_floor(size) * count * size if size >= 1 << 20 else 0
     sample = make_sample(size)
     container = container_size(sample)
     empty = Relay("empty")
@@ -114,14 +128,17 @@ def throughput(label, count, size):
         if left or made != count:
             sys.exit(f"relay.py: {len(left)} files left, {made} of {count} delivered")
         relay.remove()
-        floors += [floor(count, container, size, strategy) for strategy in ("fsync", "syncfs")]
+        floors += [disk_floor(count, container, size, strategy) for strategy in ("fsync", "syncfs")]
     os.remove(sample)
     wall, cpu, memory = min(relays)
     wall -= start
     floor_wall, floor_cpu = min(floors)
-    print(f"{label:>14} | {count / wall:8.1f} files/s {count * size / wall / 1e6:8.1f} MB/s  cpu {cpu:6.2f} s"
-          f"  {memory:4.0f} MiB | floor {count / floor_wall:8.1f} files/s {count * size / floor_wall / 1e6:8.1f} MB/s"
-          f"  cpu {floor_cpu:5.2f} s | {floor_wall / wall:.2f} of the floor", flush=True)
+    print(f"{label:>8} | {count / wall:7.1f} files/s {count * size / wall / 1e6:6.1f} MB/s  cpu {cpu:5.2f} s"
+          f"  {memory:3.0f} MiB | disk floor {count / floor_wall:7.1f} files/s {count * size / floor_wall / 1e6:6.1f} MB/s"
+          f"  cpu {floor_cpu:5.2f} s: {floor_wall / wall:.2f}", end="")
+    if codec:
+        print(f" | bare libzstd {count * size / codec / 1e6:6.1f} MB/s: {codec / wall:.2f}", end="")
+    print(flush=True)
 
 
 def wait_for(path, limit=30):
@@ -179,7 +196,9 @@ def backlog(count):
     relay.remove()
 
 
-print("             relay: inbox -> container + sidecar -> outbox, sources removed, all durable")
+print("relay: inbox -> container + sidecar -> outbox, sources removed, all durable; last in a column: the floor's time\n"
+      "as a part of the relay's. Disk floor: the same bytes written durably, nothing else. Bare libzstd: there and back,\n"
+      "all cores, in memory.")
 throughput("4 KiB", 5000 // QUICK, 4096)
 throughput("1 MiB", 200 // QUICK, 1 << 20)
 throughput("256 MiB", max(1, 4 // QUICK), 256 << 20)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Benchmarks the relay beside the bare durable writes of the same bytes: tests/bench/relay.sh [DIRECTORY]
+# Benchmarks the relay beside the bare durable writes of the same bytes and beside bare libzstd:
+# tests/bench/relay.sh [DIRECTORY]
 # The files are relayed in DIRECTORY (default: below build/), which decides the disk. Takes some minutes and
 # 6 GiB. With QUICK=1 a tenth of it.
 set -eu
@@ -9,7 +10,7 @@ place=$(realpath "$place")
 cd "$root"
 ./cmake/setup.sh test
 cmake --preset release >/dev/null
-cmake --build --preset release --target paxect paxect-core paxect_link bench_relay_floor >/dev/null
+cmake --build --preset release --target paxect paxect-core paxect_link bench_relay_floor bench_floor >/dev/null
 work=$(mktemp -d "$place/relay-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT INT TERM
 python3 tests/bench/relay.py build/release "$work"
