@@ -1,18 +1,8 @@
 #include "gate.h"
 
-#include <unistd.h>
-
-#include <array>
-
 #include "relay_paths.h"
 
 namespace paxect::link {
-
-std::string own_node() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name[0] == '\0' ? "localhost" : name.data();
-}
 
 std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
                          std::uint64_t size) {

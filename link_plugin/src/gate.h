@@ -10,9 +10,6 @@
 
 namespace paxect::link {
 
-// The name that this host has in manifests and in trusted_nodes.
-std::string own_node();
-
 // Why a file of the inbox may not pass, "" when it may. Of a container only its own size is looked at.
 std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
                          std::uint64_t size);

@@ -1,6 +1,9 @@
 #include "link_config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <boost/filesystem/operations.hpp>
 #include <boost/filesystem/path.hpp>
 #include <charconv>
@@ -16,9 +19,9 @@ namespace {
 
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> kKeys = {
-      "mode",       "inbox", "outbox",    "policy",      "manifest",    "log",
-      "log_max",    "lock",  "poll_sec",  "backoff_sec", "hmac_key",    "core",
-      "quarantine", "names", "recursive", "settle_ms",   "max_attempts"};
+      "mode",       "inbox", "outbox",    "policy",      "manifest",     "log",
+      "log_max",    "lock",  "poll_sec",  "backoff_sec", "hmac_key",     "core",
+      "quarantine", "names", "recursive", "settle_ms",   "max_attempts", "node"};
   return kKeys;
 }
 
@@ -147,6 +150,23 @@ void read_hmac_key(Reader& reader, LinkConfig* config) {
   }
 }
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name[0] == '\0' ? "localhost" : name.data();
+}
+
+// Peers compare it with what they trust, and people read it in logs: nothing that one could mistake.
+void read_node(const Host& host, Reader& reader, LinkConfig* config) {
+  constexpr std::size_t kLongest = 255;
+  config->node = reader.text("node", host_name());
+  if (host.get("node", nullptr) == nullptr) return;
+  bool plain =
+      std::all_of(config->node.begin(), config->node.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (config->node.empty() || config->node.size() > kLongest || !plain)
+    reader.fail("node", config->node, "not 1 to 255 visible ASCII characters");
+}
+
 // PAXECT_CORE stands just below PAXECT_LINK_CORE and above the config file.
 void read_core(const Host& host, Reader& reader, LinkConfig* config) {
   int32_t origin = PAXECT_ORIGIN_NONE;
@@ -169,6 +189,7 @@ std::string_view name_of(Mode mode) {
 bool read_config(const Host& host, LinkConfig* config, std::string* error) {
   if (!refuse_unknown_keys(host, error)) return false;
   Reader reader(host);
+  read_node(host, reader, config);
   config->mode = static_cast<Mode>(reader.choice("mode", {"relay", "send", "receive"}));
   config->inbox = reader.path("inbox", "inbox");
   config->outbox = reader.path("outbox", "outbox");

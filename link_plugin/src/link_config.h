@@ -14,6 +14,7 @@ namespace paxect::link {
 enum class Mode { kRelay, kSend, kReceive };
 
 struct LinkConfig {
+  std::string node;  // what this relay is called in manifests and in trusted_nodes
   Mode mode = Mode::kRelay;
   std::string inbox;
   std::string outbox;

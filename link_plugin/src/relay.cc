@@ -161,7 +161,7 @@ Status Relay::gate(const Transfer& transfer) const {
     return Status::failure(Fault::kBlocked, "policy_block", reason);
   };
   const Candidate& source = transfer.source;
-  std::string reason = block_reason(policy_, config_.mode, node_, source.name, source.identity.size);
+  std::string reason = block_reason(policy_, config_.mode, config_.node, source.name, source.identity.size);
   if (!reason.empty()) return blocked(reason);
   if (!is_container(source.name)) return Status::success();
   UniqueFd fd;

@@ -110,7 +110,6 @@ class Relay {
 
   Host host_;
   std::string error_;
-  std::string node_;
   LinkConfig config_;
   Policy policy_;
   std::vector<std::string> policy_warnings_;

@@ -234,7 +234,7 @@ void Relay::quarantine(const Candidate& source, const FileRecord& record) {
       .source = inbox_->path_of(source.path()),
       .event = record.event,
       .reason = record.reason,
-      .detail = "node " + node_ + ", " + std::to_string(source.identity.size) + " bytes",
+      .detail = "node " + config_.node + ", " + std::to_string(source.identity.size) + " bytes",
       .attempts = std::max(record.attempts, 1u),
       .first_utc_ns = record.first_utc_ns,
       .last_utc_ns = record.last_utc_ns};

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "gate.h"
 #include "recovery.h"
 #include "relay.h"
 
@@ -13,7 +12,7 @@ constexpr std::size_t kLogTail = std::size_t{64} << 20;
 
 }  // namespace
 
-Relay::Relay(const Host& host) : host_(host), node_(own_node()), random_(std::random_device{}()) {}
+Relay::Relay(const Host& host) : host_(host), random_(std::random_device{}()) {}
 
 Relay::~Relay() = default;
 
@@ -31,7 +30,7 @@ paxect_plugin_status Relay::init() {
   if (status.ok()) policy_identity_ = identity;
   policy_missing_ = status.fault == Fault::kGone;
   if (policy_missing_)
-    text = default_policy_text(node_);
+    text = default_policy_text(config_.node);
   else if (!status.ok())
     return fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::vector<std::string> faults;
@@ -43,7 +42,7 @@ paxect_plugin_status Relay::init() {
 
 Status Relay::load_or_write_policy() {
   if (!policy_missing_) return Status::success();
-  Status status = replace_file(config_.policy, default_policy_text(node_));
+  Status status = replace_file(config_.policy, default_policy_text(config_.node));
   FileIdentity identity;
   if (identity_of(config_.policy, &identity)) policy_identity_ = identity;
   return status;
@@ -87,7 +86,7 @@ paxect_plugin_status Relay::start() {
        .source = config_.inbox,
        .target = config_.outbox,
        .status = "ok",
-       .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + node_ +
+       .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
                   " pid=" + std::to_string(getpid())});
   for (const std::string& warning : policy_warnings_)
     log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});

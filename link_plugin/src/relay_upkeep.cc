@@ -150,7 +150,7 @@ void Relay::write_manifest() {
   if (now < manifest_due_ns_) return;
   Status status =
       replace_file(config_.manifest, manifest_text({{"datetime_utc", utc_text(host_.realtime_ns())},
-                                                    {"node", node_},
+                                                    {"node", config_.node},
                                                     {"platform", platform()},
                                                     {"policy", config_.policy},
                                                     {"inbox", config_.inbox},

@@ -33,6 +33,7 @@ TEST_CASE("Nothing set gives the defaults of the table") {
   CHECK(read.config.max_attempts == 5);
   CHECK_FALSE(read.config.hmac_key.has_value());
   CHECK(read.config.core_command.empty());
+  CHECK_FALSE(read.config.node.empty());
 }
 
 TEST_CASE("A value that makes no sense is refused with the key and where it is set") {
@@ -48,7 +49,10 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
                             {"outbox", "inbox"},
                             {"hmac_key", "hex:abc"},
                             {"hmac_key", "file:/does/not/exist"},
-                            {"core", "python 'open"}}) {
+                            {"core", "python 'open"},
+                            {"node", ""},
+                            {"node", "two words"},
+                            {"node", "n\xc3\xb6"}}) {
     FakeHost host;
     host.set(key, value);
     Read read(host);

@@ -170,6 +170,15 @@ TEST_CASE("Files too large are blocked, containers also by what they promise") {
   CHECK(rig.delivered().empty());
 }
 
+TEST_CASE("A node has the name that its settings give it, in the policy's eyes and in its manifest") {
+  LinkRig rig;
+  write_file(rig.policy(), "{\"trusted_nodes\": [\"north\"], \"allowed_suffixes\": [\"txt\", \"freq\"]}");
+  rig.put("a.txt", "a");
+  rig.host.set("node", "north");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.directory / "link_manifest.json").find("\"node\": \"north\"") != std::string::npos);
+}
+
 TEST_CASE("A node that is not trusted relays nothing") {
   LinkRig rig;
   write_file(rig.policy(), "{\"trusted_nodes\": [\"somebody-else\"], \"allowed_suffixes\": [\"txt\"]}");

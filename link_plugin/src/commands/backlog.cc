@@ -33,7 +33,7 @@ class Counter {
     auto known = waiting_.find(path);
     bool is_known = known != waiting_.end() && known->second->identity.same_but_device(candidate.identity);
     if ((is_known && known->second->blocked) ||
-        !block_reason(station_.policy, station_.config.mode, station_.node, candidate.name,
+        !block_reason(station_.policy, station_.config.mode, station_.config.node, candidate.name,
                       candidate.identity.size)
              .empty()) {
       ++out_.blocked;

@@ -130,7 +130,7 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
     out->reason = "goes with its container";
     return;
   }
-  out->reason = block_reason(station.policy, config.mode, station.node, name, look.identity.size);
+  out->reason = block_reason(station.policy, config.mode, station.config.node, name, look.identity.size);
   if (out->reason.empty()) return;
   out->state = "blocked";
   out->next_try = "when the file or the policy changes";

@@ -18,7 +18,7 @@ paxect_plugin_status run_peers(const Call& call) {
   Console& console = call.console();
   if (call.arguments().json) {
     JsonLine json;
-    json.add("node", station.node);
+    json.add("node", station.config.node);
     json.begin_array("peers");
     for (const PeerEntry& entry : peers) {
       json.begin_element();

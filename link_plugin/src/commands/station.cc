@@ -1,6 +1,5 @@
 #include "commands/station.h"
 
-#include "gate.h"
 #include "relay_lock.h"
 
 namespace paxect::link {
@@ -12,7 +11,7 @@ void read_policy(Station* station) {
   const std::string& path = station->config.policy;
   Status status = read_file(path, kPolicyLimit, &text);
   // Before its first start a relay has none.
-  if (status.fault == Fault::kGone) text = default_policy_text(station->node);
+  if (status.fault == Fault::kGone) text = default_policy_text(station->config.node);
   Policy policy;
   if (!status.ok() && status.fault != Fault::kGone)
     station->policy_problem = status.message;
@@ -27,7 +26,6 @@ void read_policy(Station* station) {
 paxect_plugin_status open_station(const Call& call, Station* out) {
   std::string error;
   if (!read_config(call.host(), &out->config, &error)) return call.fail(PAXECT_PLUGIN_CONFIG, error);
-  out->node = own_node();
   read_policy(out);
   out->holder = RelayLock::holder(out->config.lock);
   return PAXECT_PLUGIN_OK;

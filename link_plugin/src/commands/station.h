@@ -15,7 +15,6 @@ namespace paxect::link {
 
 struct Station {
   LinkConfig config;
-  std::string node;
   Policy policy;               // the usual one where there is none, or none that can be read
   std::string policy_problem;  // why it cannot be read
   long holder = 0;             // the relay's process, 0: none runs, -1: one that is not named

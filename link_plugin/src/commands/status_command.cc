@@ -96,7 +96,7 @@ void print_json(const Report& report, Console* console) {
     json.add("pid", std::int64_t{station.holder});
   else
     json.add_null("pid");
-  json.add("node", station.node);
+  json.add("node", station.config.node);
   json.add("mode", name_of(station.config.mode));
   json.add("inbox", station.config.inbox);
   json.add("outbox", station.config.outbox);
@@ -139,7 +139,8 @@ std::string relay_text(const Station& station) {
   std::string text = "not running";
   if (station.runs()) text = "running";
   if (station.holder > 0) text += ", process " + std::to_string(station.holder);
-  return text + ", mode " + std::string(name_of(station.config.mode)) + ", node " + shown(station.node);
+  return text + ", mode " + std::string(name_of(station.config.mode)) + ", node " +
+         shown(station.config.node);
 }
 
 std::string backlog_text(const Report& report) {
