@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
      "flight, the last delivery and the rates by the end of the log, the quarantine and the peers.\n"
      "Exit status 0: a relay is running; 1: none is.\n",
      true,
+     false,
      0,
      0,
      run_status},
@@ -27,6 +28,7 @@ constexpr Command kCommands[] = {
      "tried next, or what the log has of one that is gone. FILE is a path, or a name in the inbox.\n"
      "Exit status 1: nothing is known of it.\n",
      true,
+     false,
      1,
      1,
      run_explain},
@@ -39,6 +41,7 @@ constexpr Command kCommands[] = {
      "A sidecar and the reason file go with their file. Names are those that list shows.\n"
      "Exit status 1: some of the names could not be worked on.\n",
      true,
+     false,
      1,
      kAnyNumber,
      run_quarantine},
@@ -46,6 +49,7 @@ constexpr Command kCommands[] = {
      "Judges each link_manifest*.json beside our own by the key and the policy as they are now: signed,\n"
      "unsigned, unverified (signed, but we have no key), rejected or unreadable.\n",
      true,
+     false,
      0,
      0,
      run_peers},
@@ -54,6 +58,7 @@ constexpr Command kCommands[] = {
      "last of them. Reads the configured log, or each LOG, with the rotated ones beside it\n"
      "(STEM.TIME.jsonl). Lines that are torn or not the relay's are counted and passed over.\n",
      true,
+     false,
      0,
      kAnyNumber,
      run_stats},
@@ -61,9 +66,20 @@ constexpr Command kCommands[] = {
      "Tries, in a hidden directory made in DIR and removed again, what the relay's promises rest on, and\n"
      "says which of them hold there. Exit status 0: all do; 1: some do not.\n",
      true,
+     false,
      1,
      1,
      run_doctor},
+    {{sizeof(paxect_command), "smoke", "[DIR] [--junit FILE] [--json]", "a trial run of core and relay"},
+     "Encodes and decodes files of its own with the core of the settings, then relays them by a whole\n"
+     "`paxect run` of its own, in a hidden directory made in DIR ($TMPDIR, or /tmp) and removed again. The\n"
+     "relay of the settings is left alone. --junit FILE is a report for CI systems.\n"
+     "Exit status 0: all passed; 1: something failed; the report is written in both cases.\n",
+     true,
+     true,
+     0,
+     1,
+     run_smoke_command},
 };
 
 const paxect_command* command_at(std::uint32_t index) noexcept {
@@ -119,6 +135,7 @@ bool parse_arguments(const Command& command, const std::vector<std::string>& giv
   po::options_description options;
   options.add_options()("help,h", "")("word", po::value<std::vector<std::string>>());
   if (command.takes_json) options.add_options()("json", "");
+  if (command.takes_junit) options.add_options()("junit", po::value<std::string>());
   po::positional_options_description words;
   words.add("word", -1);
   po::variables_map values;
@@ -132,6 +149,7 @@ bool parse_arguments(const Command& command, const std::vector<std::string>& giv
   *help = values.count("help") != 0;
   if (*help) return true;
   out->json = values.count("json") != 0;
+  if (values.count("junit") != 0) out->junit = values["junit"].as<std::string>();
   if (values.count("word") != 0) out->words = values["word"].as<std::vector<std::string>>();
   if (out->words.size() < command.least_words) *error = "too few words" + usage;
   if (out->words.size() > command.most_words) *error = "too many words" + usage;

@@ -1,11 +1,13 @@
 // The commands for the operator: `paxect link NAME`. Each is a function in a file of its own.
 //
 // A command only looks: it takes no lock of the relay and writes nothing, but for `quarantine retry` and
-// `drop`, which move and remove what the relay has let go of, and `doctor`, in a directory of its own.
+// `drop`, which move and remove what the relay has let go of, `doctor` and `smoke`, in a directory of
+// their own, and the report that `smoke` is asked for.
 #pragma once
 
 #include <paxect/plugin.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ namespace paxect::link {
 struct Arguments {
   std::vector<std::string> words;  // without options
   bool json = false;
+  std::optional<std::string> junit{};  // --junit FILE
 };
 
 // One call of a command. Failures are told through the host's log.
@@ -45,6 +48,7 @@ struct Command {
   paxect_command listing;
   const char* help;  // paragraphs for -h
   bool takes_json;
+  bool takes_junit;
   std::size_t least_words;
   std::size_t most_words;
   paxect_plugin_status (*run)(const Call& call);
@@ -56,6 +60,7 @@ paxect_plugin_status run_status(const Call& call);
 paxect_plugin_status run_explain(const Call& call);
 paxect_plugin_status run_quarantine(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
+paxect_plugin_status run_smoke_command(const Call& call);
 
 // What a command line after the command's name says. False with a line in `*error`; `*help` is true for -h,
 // and then nothing else counts.

@@ -10,14 +10,13 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/filesystem/operations.hpp>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <system_error>
 #include <thread>
 
 #include "commands/console.h"
+#include "commands/scratch.h"
 #include "relay_paths.h"
 #include "unique_fd.h"
 
@@ -34,31 +33,21 @@ constexpr int kTicks = 3;
 constexpr std::uint64_t kFewInodes = 1000;
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
 
-// Where the probes work; gone at the end, whatever happened.
+// Where the probes work.
 class Workshop {
  public:
-  ~Workshop() {
-    boost::system::error_code ignored;
-    if (!path_.empty()) boost::filesystem::remove_all(path_, ignored);
-  }
-  Status open(const std::string& parent) {
-    std::string pattern = parent + "/.paxect_doctor.XXXXXX";
-    if (mkdtemp(pattern.data()) == nullptr) return io_failure("create a directory in", parent, errno);
-    path_ = pattern;
-    return Directory::open(path_, &directory_);
-  }
-  const Directory& directory() const { return directory_; }
-  int fd() const { return directory_.fd(); }
+  Status open(const std::string& parent) { return scratch_.open(parent, "doctor"); }
+  const Directory& directory() const { return scratch_.directory(); }
+  int fd() const { return directory().fd(); }
 
   // A new or emptied file; negative with errno when it cannot be had.
   UniqueFd file(const std::string& name, int flags = 0) const {
     return UniqueFd(openat(fd(), name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0600));
   }
-  bool has(const std::string& name) const { return directory_.look(name).kind != FileKind::kMissing; }
+  bool has(const std::string& name) const { return directory().look(name).kind != FileKind::kMissing; }
 
  private:
-  std::string path_;
-  Directory directory_;
+  ScratchDirectory scratch_;
 };
 
 std::string words_of(int error) { return std::generic_category().message(error); }

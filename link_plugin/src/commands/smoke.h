@@ -1,0 +1,31 @@
+// A trial run of all that a relay is made of, on files of its own in a directory of its own.
+//
+// Nothing is played through: the core is the one of the settings, and the relay is a whole `paxect run` in a
+// process of its own, which loads this plugin as any other would. It is what shows most: module, settings,
+// disk, core and exit status in one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "commands/junit.h"
+#include "host.h"
+
+namespace paxect::link {
+
+struct SmokePlan {
+  std::string parent;                     // the directory to work in; nothing stays in it
+  std::string node;                       // the relay's
+  std::vector<std::string> core_command;  // empty: the built-in core
+  std::string host_program;               // the binary of the host, and where it finds this plugin
+  std::string plugin_directory;
+  std::uint64_t patience_ns = 0;  // for each program that is started; then it is ended
+};
+
+inline constexpr const char* kSmokeCases[] = {"core_encode_decode", "link_relay_decoded"};
+
+// One outcome for each of kSmokeCases. Time is the host's.
+std::vector<TestCase> run_smoke(const SmokePlan& plan, const Host& host);
+
+}  // namespace paxect::link
