@@ -262,8 +262,11 @@ Status Decoder::payload_grew(std::size_t size) {
   state_ = State::kFrameHeader;
   frames_ += 1;
   data_size_ += frame_.ulen;
+  // Hashing and writing take this thread as long as decompressing takes a worker: it looks after the workers'
+  // next frames first, or both would wait for each other in turns.
   Status status;
-  for (bool committed = true; status.ok() && committed;) status = commit(Pipeline::Wait::kNo, committed);
+  for (bool committed = true; status.ok() && committed && pipeline_->waiting() != 0;)
+    status = commit(Pipeline::Wait::kNo, committed);
   return status;
 }
 

@@ -68,6 +68,12 @@ class OrderedPipeline {
     work_.notify_one();
   }
 
+  // How many submitted jobs nobody has begun.
+  std::size_t waiting() {
+    std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(head_ - next_);
+  }
+
   // The oldest job that was submitted, when it is done; with kYes, after helping until it is. nullptr when it
   // is not done, or there is none.
   Job* finished(Wait wait) {
