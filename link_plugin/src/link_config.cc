@@ -17,6 +17,9 @@
 namespace paxect::link {
 namespace {
 
+// What poll_sec = 0, as often as possible, comes to.
+constexpr std::uint64_t kShortestPoll = 10 * kMillisecond;
+
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> kKeys = {
       "mode",       "inbox", "outbox",    "policy",      "manifest",     "log",
@@ -73,7 +76,7 @@ class Reader {
     auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
     bool whole = status == std::errc() && end == value.data() + value.size();
     if (!whole || !std::isfinite(result) || result < minimum || result > kMaximum) {
-      fail(key, value, "not a number of seconds, such as 2.0");
+      fail(key, value, "not a number of seconds, 0 or more, such as 2.0");
       return kSecond;
     }
     return static_cast<std::uint64_t>(result * static_cast<double>(kSecond));
@@ -198,7 +201,7 @@ bool read_config(const Host& host, LinkConfig* config, std::string* error) {
   config->log = reader.path("log", "paxect_link_log.jsonl");
   config->log_max = reader.number("log_max", 5242880, 1024, std::uint64_t{1} << 50);
   config->lock = reader.path("lock", ".paxect_link.lock");
-  config->poll_ns = reader.seconds("poll_sec", "2.0", 0.01);
+  config->poll_ns = std::max(reader.seconds("poll_sec", "2.0", 0), kShortestPoll);
   config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
   read_hmac_key(reader, config);
   read_core(host, reader, config);

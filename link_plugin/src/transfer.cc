@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "core_probe.h"
 #include "digest.h"
 #include "external_core.h"
 #include "relay_paths.h"
@@ -104,7 +105,7 @@ Status measure(int fd, const std::string& path, std::uint64_t* size, std::string
 
 // By another program, which writes to the name of our temporary file and may well put a new file there. What
 // it made is measured here, and held against the footer.
-Status run_external(int source, Transfer* transfer, const Codec::Stop& stop,
+Status try_external(int source, Transfer* transfer, const Codec::Stop& stop,
                     const std::vector<std::string>& core_command) {
   Product& product = transfer->product;
   Codec::Result& result = transfer->result;
@@ -133,6 +134,23 @@ Status run_external(int source, Transfer* transfer, const Codec::Stop& stop,
   if (status.ok() && (promise.digest != result.data_digest || promise.size != result.data_size))
     status = Status::failure(Fault::kRefused, event,
                              "core '" + core_command[0] + "' made other data than the footer says");
+  return status;
+}
+
+// The same; what fails is the file's fault only where the core does better on a sample.
+Status run_external(int source, Transfer* transfer, const Codec::Stop& stop,
+                    const std::vector<std::string>& core_command) {
+  Status status = try_external(source, transfer, stop, core_command);
+  if (status.fault != Fault::kRefused && status.fault != Fault::kIntegrity) return status;
+  bool encode = transfer->route == Route::kEncode;
+  status.event = encode ? "encode_error" : "decode_error";
+  Status core = probe_core(core_command, encode ? "encode" : "decode", status.event, stop);
+  if (core.fault == Fault::kStopped) return core;
+  if (!core.ok())
+    return Status::failure(
+        Fault::kEnvironment, status.event,
+        status.message + "; it fails on a sample too: check the setting core and PAXECT_CORE");
+  if (encode) status.fault = Fault::kRefused;  // no data is damaged data
   return status;
 }
 

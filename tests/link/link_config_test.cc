@@ -39,7 +39,7 @@ TEST_CASE("Nothing set gives the defaults of the table") {
 TEST_CASE("A value that makes no sense is refused with the key and where it is set") {
   for (auto [key, value] : {std::pair{"mode", "both"},
                             {"poll_sec", "soon"},
-                            {"poll_sec", "0"},
+                            {"poll_sec", "-1"},
                             {"log_max", "-1"},
                             {"settle_ms", "1.5"},
                             {"recursive", "maybe"},
@@ -59,6 +59,17 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
     INFO(key << " = " << value << " -> " << read.error);
     CHECK_FALSE(read.good);
     CHECK(read.error.find(key) != std::string::npos);
+  }
+}
+
+TEST_CASE("Seconds are given in the forms that scripts use, and no pause at all is a short one") {
+  for (auto [value, nanoseconds] :
+       {std::pair{"2.0", 2'000'000'000u}, {"2", 2'000'000'000u}, {".5", 500'000'000u}, {"0", 10'000'000u}}) {
+    FakeHost host;
+    host.set("poll_sec", value);
+    Read read(host);
+    INFO(value << " -> " << read.error);
+    CHECK(read.config.poll_ns == nanoseconds);
   }
 }
 

@@ -91,9 +91,14 @@ TEST_CASE("A container waits for its sidecar to be complete") {
   CHECK(rig.events("checksum_mismatch").empty());
 }
 
+// A core that will not touch files of ours, and does all else.
+constexpr const char* kPicky =
+    "sh -c 'case $3 in */inbox/*) echo no way >&2; exit 2;; esac; exec " PAXECT_TEST_BIN
+    "/paxect-core \"$@\"' core";
+
 TEST_CASE("A core that fails is tried again and again, then the file goes to quarantine") {
   LinkRig rig;
-  rig.host.set("core", "sh -c 'echo no way >&2; exit 3' core");
+  rig.host.set("core", kPicky);
   rig.host.set("max_attempts", "3");
   rig.put("a.txt", "a");
   rig.start();
@@ -105,6 +110,41 @@ TEST_CASE("A core that fails is tried again and again, then the file goes to qua
   CHECK(rig.waiting().empty());
   CHECK(rig.events("quarantine").size() == 1);
   CHECK(read_file(rig.inbox(".quarantine/a.txt.reason.json")).find("\"attempts\": 3") != std::string::npos);
+}
+
+TEST_CASE("A container that a core finds damaged goes to quarantine at once") {
+  LinkRig rig;
+  rig.host.set("core", kPicky);
+  rig.put("a.freq", container_of("a"));
+  rig.start();
+  rig.settle();
+  CHECK(rig.waiting().empty());
+  CHECK(rig.events("decode_error").size() == 1);
+  CHECK(rig.events("quarantine").size() == 1);
+}
+
+TEST_CASE("A core that fails on everything is our trouble, not the file's") {
+  const char* core =
+      GENERATE("python3 no_such_core.py", "sh -c 'exit 4' core", "sh -c 'echo x > \"$5\"' core", "true");
+  INFO(core);
+  LinkRig rig;
+  rig.host.set("core", core);
+  rig.host.set("max_attempts", "1");
+  rig.put("a.txt", "a");
+  rig.put("b.freq", container_of("b"));
+  rig.start();
+  rig.settle(60'000'000'000);
+  CHECK(rig.waiting() == Names{"a.txt", "b.freq"});
+  CHECK(rig.delivered().empty());
+  for (const char* event : {"encode_error", "decode_error"}) {
+    REQUIRE(rig.events(event).size() == 1);
+    CHECK(rig.events(event)[0].status == "pending");
+    CHECK(rig.events(event)[0].message.find("check the setting core and PAXECT_CORE") != std::string::npos);
+  }
+  rig.stop();
+  rig.host.set("core", "builtin");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.delivered() == Names{"a", "b"});
 }
 
 TEST_CASE("An external core makes what the built-in one makes") {

@@ -135,7 +135,8 @@ TEST_CASE("explain says why a file is not taken") {
 
 TEST_CASE("explain of a file that failed has its attempts and the time of the next") {
   LinkRig rig;
-  rig.host.set("core", "/bin/false");
+  rig.host.set("core",
+               "sh -c 'case $3 in *a.txt) exit 1;; esac; exec " PAXECT_TEST_BIN "/paxect-core \"$@\"' core");
   rig.host.set("max_attempts", "5");
   rig.host.set("backoff_sec", "100");
   rig.put("a.txt", "a");
