@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Scripts written for the Python tools, unchanged, with ours in their place: drop_in_test.py SOURCES PREFIX
+
+They run in a folder that has the shims as paxect_core.py and paxect_link_plugin.py. What they expect of a core is held
+against a core in Python too, so that they cannot ask for what only ours does. PREFIX is where ours are installed."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCES, PREFIX = Path(sys.argv[1]), Path(sys.argv[2])
+HERE = SOURCES / "tests/dropin"
+SCRIPTS = HERE / "scripts"
+PYTHON_CORE = HERE / "python_core/paxect_core.py"
+
+
+class DropIn(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="paxect_test.")
+        self.addCleanup(self.folder.cleanup)
+        self.path = Path(self.folder.name)
+        # Debian has no `python`, which the scripts call; a virtual environment has.
+        self.bin = self.path / "venv/bin"
+        self.bin.mkdir(parents=True)
+        (self.bin / "python").symlink_to(sys.executable)
+        self.work = self.path / "work"
+        self.work.mkdir()
+        self.environment = {"PATH": f"{self.bin}:{PREFIX}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8",
+                            "PAXECT_ORACLE": str(SOURCES / "tests/core/oracle"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def use_shims(self):
+        for name in ("paxect_core.py", "paxect_link_plugin.py"):
+            shutil.copy(SOURCES / "examples/drop_in" / name, self.work / name)
+
+    def run_here(self, *command, status=0, **environment):
+        result = subprocess.run(command, cwd=self.work, env={**self.environment, **environment}, timeout=120,
+                                capture_output=True, text=True, check=False)
+        said = f"{command} ended with {result.returncode}\n{result.stdout}{result.stderr}"
+        self.assertEqual(result.returncode, status, said)
+        return result
+
+    def test_archive_by_the_python_core(self):
+        shutil.copy(PYTHON_CORE, self.work / "paxect_core.py")
+        self.run_here(SCRIPTS / "archive.sh")
+
+    def test_archive_by_the_shim(self):
+        self.use_shims()
+        self.run_here(SCRIPTS / "archive.sh")
+
+    def test_archive_by_the_command(self):
+        self.run_here(SCRIPTS / "archive.sh", CORE="paxect-core")
+
+    def test_a_relay_in_the_way_of_the_python_link_takes_any_core(self):
+        shutil.copytree(PYTHON_CORE.parent, self.work / "python")
+        self.use_shims()
+        for core in ("python3 python/paxect_core.py", "python paxect_core.py", "paxect-core"):
+            with self.subTest(core=core):
+                (self.work / "inbox").mkdir(exist_ok=True)
+                (self.work / "inbox/example.txt").write_text("hello\n")
+                (self.work / "inbox/empty.txt").write_text("")
+                self.run_here(SCRIPTS / "mini_link.py", PAXECT_CORE=core)
+                self.assertEqual((self.work / "outbox/example").read_text(), "hello\n")
+                self.assertEqual((self.work / "outbox/empty").read_text(), "")
+                self.assertEqual(list((self.work / "inbox").iterdir()), [])
+
+    def test_each_relay_reads_what_the_other_wrote(self):
+        inbox = self.work / "inbox"
+        inbox.mkdir()
+        (inbox / "to_ours.txt").write_text("to ours\n")
+        self.run_here(SCRIPTS / "mini_link.py", "encode", PAXECT_CORE="paxect-core")
+        self.assertEqual(sorted(p.name for p in inbox.iterdir()), ["to_ours.freq", "to_ours.freq.sha256"])
+        self.run_here("paxect", "run", "--once")
+        self.assertEqual((self.work / "outbox/to_ours").read_text(), "to ours\n")
+        (inbox / "to_theirs.txt").write_text("to theirs\n")
+        self.run_here("paxect", "run", "--once", PAXECT_LINK_MODE="send", PAXECT_LINK_OUTBOX="share")
+        self.run_here(SCRIPTS / "mini_link.py", "decode", PAXECT_CORE="paxect-core", PAXECT_LINK_INBOX="share")
+        self.assertEqual((self.work / "outbox/to_theirs").read_text(), "to theirs\n")
+
+    def check_relay(self, *command, **environment):
+        self.use_shims()
+        self.run_here(SCRIPTS / "relay_and_count.py", *command, **environment)
+
+    def test_relay_by_the_shim(self):
+        self.check_relay()
+
+    def test_relay_by_the_command(self):
+        self.check_relay("paxect", "run")
+
+    def test_relay_with_our_core_as_a_command(self):
+        self.check_relay(PAXECT_CORE="paxect-core")
+
+    def test_relay_with_the_shim_as_core(self):
+        self.check_relay(PAXECT_CORE="python paxect_core.py")
+
+    def test_relay_with_a_core_in_python(self):
+        shutil.copytree(PYTHON_CORE.parent, self.work / "python")
+        self.check_relay(PAXECT_CORE="python3 python/paxect_core.py")
+
+    def test_a_link_beside_the_shim_does_without_path(self):
+        self.use_shims()
+        for tool in ("paxect", "paxect-core"):
+            (self.work / tool).symlink_to(PREFIX / "bin" / tool)
+        self.environment.pop("PATH")
+        self.run_here(sys.executable, "paxect_core.py", "-h")
+        (self.work / "inbox").mkdir()
+        (self.work / "inbox/a.txt").write_text("a")
+        self.run_here(sys.executable, "paxect_link_plugin.py", "--once",
+                      PAXECT_CORE=f"{sys.executable} paxect_core.py")
+        self.assertEqual((self.work / "outbox/a").read_text(), "a")
+
+    def test_a_shim_without_its_tool_says_so(self):
+        self.use_shims()
+        for script, tool in (("paxect_core.py", "paxect-core"), ("paxect_link_plugin.py", "paxect")):
+            result = self.run_here(sys.executable, script, "-h", status=1, PATH=str(self.bin))
+            self.assertIn(f"{script}: cannot find {tool}: install it", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
