@@ -5,6 +5,7 @@ pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
 pkg_check_modules(LIBCRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(RAPIDJSON REQUIRED IMPORTED_TARGET RapidJSON)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 find_path(VALIJSON_INCLUDE_DIR valijson/validator.hpp REQUIRED)  # header only, on the compiler's own path
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options filesystem)
 find_package(Threads REQUIRED)

@@ -286,7 +286,7 @@ Status read_file(const std::string& path, std::size_t limit, std::string* out, F
   return read_all(fd.get(), limit, path, out);
 }
 
-Status replace_file(const std::string& path, std::string_view contents, bool durable) {
+Status replace_file(const std::string& path, std::string_view contents, bool durable, unsigned mode) {
   Directory directory;
   if (Status status = Directory::open(directory_name(path), &directory); !status.ok()) return status;
   std::string name(base_name(path));
@@ -295,6 +295,8 @@ Status replace_file(const std::string& path, std::string_view contents, bool dur
   Status status = directory.create_temporary(temporary, &fd);
   if (!status.ok()) return status;
   status = write_all(fd.get(), contents.data(), contents.size(), path);
+  if (status.ok() && mode != 0 && fchmod(fd.get(), mode) != 0)
+    status = io_failure("set the mode of", path, errno);
   if (status.ok() && durable) status = sync_file(fd.get(), path);
   if (status.ok() && renameat(directory.fd(), temporary.c_str(), directory.fd(), name.c_str()) != 0)
     status = io_failure("replace", path, errno);

@@ -113,10 +113,11 @@ Status sync_file(int fd, const std::string& path);
 void start_writeback(int fd, std::uint64_t offset, std::uint64_t size);
 
 // Whole small files by path. Reading: kGone when there is none. Writing replaces atomically, and durably
-// unless told that the file may as well be lost.
+// unless told that the file may as well be lost. `mode`, unless 0, holds whatever the umask.
 Status read_file(const std::string& path, std::size_t limit, std::string* out,
                  FileIdentity* identity = nullptr);
-Status replace_file(const std::string& path, std::string_view contents, bool durable = true);
+Status replace_file(const std::string& path, std::string_view contents, bool durable = true,
+                    unsigned mode = 0);
 // The identity of what stands under a path, symbolic links followed; false when nothing does.
 bool identity_of(const std::string& path, FileIdentity* out);
 

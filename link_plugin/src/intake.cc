@@ -25,6 +25,7 @@ Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& 
   odd_ = &odd;
   window_.clear();
   has_more_ = false;
+  beyond_window_ = 0;
   unsettled_ = 0;
   next_look_ns_ = UINT64_MAX;
   next_new_look_ns_ = UINT64_MAX;
@@ -112,6 +113,7 @@ void Intake::offer(Candidate candidate) {
   std::pop_heap(window_.begin(), window_.end(), is_older);
   window_.pop_back();
   has_more_ = true;
+  ++beyond_window_;
 }
 
 void Intake::tell_odd(const std::string& path, const std::string& event, const std::string& why) {

@@ -50,6 +50,9 @@ class Intake {
 
   bool empty() const { return window_.empty(); }
   std::size_t size() const { return window_.size(); }
+  const std::vector<Candidate>& window() const { return window_; }
+  // Files that the last scan found wanted and the window did not hold.
+  std::uint64_t beyond_window() const { return beyond_window_; }
   // The oldest of the window. Not empty().
   Candidate take();
   // Puts back what was taken last.
@@ -95,6 +98,7 @@ class Intake {
   std::vector<Candidate> window_;  // oldest last
   std::uint32_t generation_ = 0;
   bool has_more_ = false;
+  std::uint64_t beyond_window_ = 0;
   std::size_t unsettled_ = 0;
   std::uint64_t next_look_ns_ = UINT64_MAX;
   std::uint64_t next_new_look_ns_ = UINT64_MAX;

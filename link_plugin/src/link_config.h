@@ -28,6 +28,7 @@ struct LinkConfig {
   std::optional<std::string> hmac_key;    // its bytes
   std::vector<std::string> core_command;  // empty: the built-in core
   std::string quarantine;
+  std::string metrics_file;  // "": none
   Naming naming = Naming::kStem;
   bool recursive = false;
   std::uint64_t settle_ns = 0;

@@ -3,6 +3,8 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
+#include <set>
+
 #include "clock.h"
 #include "move_file.h"
 #include "printable.h"
@@ -35,6 +37,19 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Qua
   }
   if (Status status = to.sync(); !status.ok()) return status;
   return from.sync();
+}
+
+std::uint64_t Quarantine::count() {
+  FileIdentity now;
+  Directory directory;
+  if (!identity_of(path_, &now) || !Directory::open(path_, &directory).ok()) return 0;
+  if (now == counted_at_) return count_;
+  std::set<std::string> names;
+  Status status = directory.list([&](const char* name) { return names.insert(name).second; });
+  count_ = 0;
+  for (const std::string& name : names) count_ += names.contains(reason_of(name)) ? 1u : 0u;
+  if (status.ok()) counted_at_ = now;
+  return count_;
 }
 
 std::string to_json(const QuarantineReason& reason) {

@@ -29,8 +29,13 @@ class Quarantine {
   Status put(const Directory& from, const std::string& name, const QuarantineReason& reason,
              std::string* moved_to) const;
 
+  // Files that have a reason beside them. Looks only when something changed since the last time.
+  std::uint64_t count();
+
  private:
   std::string path_;
+  FileIdentity counted_at_;
+  std::uint64_t count_ = 0;
 };
 
 std::string to_json(const QuarantineReason& reason);

@@ -28,6 +28,9 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   if (host_.stop_requested()) return PAXECT_PLUGIN_OK;
   flow(result);
   if (state_file_->due(host_.monotonic_ns())) write_state();
+  if (!metrics_) return PAXECT_PLUGIN_OK;
+  if (metrics_->due(host_.monotonic_ns())) write_metrics(true);
+  result->wake_at_ns = std::min(result->wake_at_ns, metrics_->due_ns());
   return PAXECT_PLUGIN_OK;
 }
 
@@ -183,9 +186,7 @@ void Relay::lay_out(Transfer* transfer) {
   Intent& intent = transfer->intent;
   bool container = is_container(source.name);
   transfer->most = policy_.max_file_bytes;
-  transfer->route = !container                    ? Route::kEncode
-                    : config_.mode == Mode::kSend ? Route::kForward
-                                                  : Route::kDecode;
+  transfer->route = route_of(source.name);
   intent.source = source.path();
   intent.identity = source.identity;
   intent.into_inbox = config_.mode == Mode::kRelay && !container;

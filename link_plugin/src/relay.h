@@ -21,6 +21,7 @@
 #include "intake.h"
 #include "journal.h"
 #include "link_config.h"
+#include "metrics.h"
 #include "place.h"
 #include "policy.h"
 #include "quarantine.h"
@@ -88,6 +89,12 @@ class Relay {
   // relay_state.cc
   void write_state();
 
+  // relay_metrics.cc
+  Route route_of(const std::string& name) const;
+  MetricsSnapshot measure(bool running);
+  void count_delivery(const Transfer& transfer);
+  void write_metrics(bool running);
+
   // relay_commit.cc: the end of the way
   void commit(std::vector<Transfer>& batch);
   void publish_all(std::vector<Transfer>& batch);
@@ -130,6 +137,8 @@ class Relay {
   std::optional<Intake> intake_;
   std::optional<RetryTable> retry_;
   std::optional<StateFile> state_file_;
+  std::optional<Metrics> metrics_;  // when asked for
+  std::string metrics_problem_;     // told last
   std::vector<std::unique_ptr<Codec>> codecs_;
   std::mt19937_64 random_;
   bool started_ = false;

@@ -95,6 +95,7 @@ bool Relay::settle_delivered() {
   std::vector<std::uint64_t> ids;
   for (const Delivered& item : delivered_) {
     ids.push_back(item.transfer.intent.id);
+    count_delivery(item.transfer);
     hand_on(item.transfer);
   }
   journal_.finish(ids);
@@ -203,6 +204,7 @@ void Relay::give_up(Transfer& transfer) {
 // What becomes of a file that could not go its way.
 void Relay::note_failure(const Candidate& source, const Status& status) {
   if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
+  if (metrics_) metrics_->failed(route_of(source.name), status);
   bool blocked = status.fault == Fault::kBlocked;
   bool counts = status.fault == Fault::kRefused || status.fault == Fault::kIntegrity;
   bool news =
@@ -249,6 +251,7 @@ void Relay::quarantine(const Candidate& source, const FileRecord& record) {
   tell_trouble("quarantine", status.message);
   if (!status.ok()) return;
   quarantined_ = true;
+  if (metrics_) metrics_->quarantined();
   if (sidecar)
     log({.level = Level::kWarn,
          .name = "policy_block",

@@ -81,6 +81,7 @@ paxect_plugin_status Relay::start() {
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
   quarantine_.emplace(config_.quarantine);
   state_file_.emplace(config_.lock);
+  if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
   if (!host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
   log({.name = "startup",
        .source = config_.inbox,
@@ -108,6 +109,7 @@ void Relay::stop() {
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
     checkpoint();
     write_state();
+    if (metrics_) write_metrics(false);
   }
   started_ = false;
   lock_.release();

@@ -26,6 +26,22 @@ bool is_missing(const JsonNode* signature) {
 
 }  // namespace
 
+std::string_view name_of(PeerState state) {
+  switch (state) {
+    case PeerState::kSigned:
+      return "signed";
+    case PeerState::kUnsigned:
+      return "unsigned";
+    case PeerState::kUnverified:
+      return "unverified";
+    case PeerState::kRejected:
+      return "rejected";
+    case PeerState::kUnreadable:
+      break;
+  }
+  return "unreadable";
+}
+
 std::string hmac_sha256_hex(std::string_view text, std::string_view key) {
   crypto_auth_hmacsha256_state state;
   crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()), key.size());
@@ -118,6 +134,15 @@ Status PeerTable::refresh(const std::string& own, const std::optional<std::strin
   });
   if (status.ok()) known_ = std::move(now);
   return status;
+}
+
+std::map<std::string_view, std::uint64_t> PeerTable::counts() const {
+  std::map<std::string_view, std::uint64_t> counts;
+  for (PeerState state : {PeerState::kSigned, PeerState::kUnsigned, PeerState::kUnverified,
+                          PeerState::kRejected, PeerState::kUnreadable})
+    counts[name_of(state)] = 0;
+  for (const auto& [file, known] : known_) ++counts[name_of(known.peer.state)];
+  return counts;
 }
 
 }  // namespace paxect::link

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "filesystem.h"
 
@@ -19,6 +20,8 @@ enum class PeerState {
   kRejected,    // a bad signature, or none where one is required
   kUnreadable   // no manifest at all
 };
+
+std::string_view name_of(PeerState state);
 
 struct Peer {
   std::string node;  // "" when unreadable
@@ -45,6 +48,8 @@ class PeerTable {
   // manifest.
   Status refresh(const std::string& own, const std::optional<std::string>& key, bool require_sig,
                  const Changed& changed);
+  // How many there are of each state; all states are there.
+  std::map<std::string_view, std::uint64_t> counts() const;
   // Judges all anew at the next refresh.
   void forget() { known_.clear(); }
 

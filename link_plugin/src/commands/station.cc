@@ -50,20 +50,4 @@ std::vector<PeerEntry> peers_of(const Station& station, std::string* problem) {
   return peers;
 }
 
-std::string_view name_of(PeerState state) {
-  switch (state) {
-    case PeerState::kSigned:
-      return "signed";
-    case PeerState::kUnsigned:
-      return "unsigned";
-    case PeerState::kUnverified:
-      return "unverified";
-    case PeerState::kRejected:
-      return "rejected";
-    case PeerState::kUnreadable:
-      break;
-  }
-  return "unreadable";
-}
-
 }  // namespace paxect::link

@@ -36,6 +36,5 @@ struct PeerEntry {
   Peer peer;
 };
 std::vector<PeerEntry> peers_of(const Station& station, std::string* problem);
-std::string_view name_of(PeerState state);
 
 }  // namespace paxect::link
