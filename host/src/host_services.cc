@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
-std::int64_t now_ns(clockid_t clock) {
+std::int64_t realtime_now_ns() {
   timespec now{};
-  clock_gettime(clock, &now);
+  clock_gettime(CLOCK_REALTIME, &now);
   return static_cast<std::int64_t>(now.tv_sec) * kNanosecondsPerSecond + now.tv_nsec;
 }
 
@@ -31,12 +31,11 @@ struct HostServices::Thunks {
     }
   }
 
-  static std::uint64_t monotonic_ns(const paxect_host*) {
-    return static_cast<std::uint64_t>(now_ns(CLOCK_MONOTONIC));
-  }
-  static std::int64_t realtime_ns(const paxect_host*) { return now_ns(CLOCK_REALTIME); }
+  static std::uint64_t monotonic_ns(const paxect_host*) { return monotonic_now_ns(); }
+  static std::int64_t realtime_ns(const paxect_host*) { return realtime_now_ns(); }
 
   static std::int32_t stop_requested(const paxect_host* host) {
+    self(host).heartbeat_.sign();
     return self(host).run_.stop.requested() ? 1 : 0;
   }
   static std::int32_t once(const paxect_host* host) { return self(host).run_.once ? 1 : 0; }

@@ -10,6 +10,7 @@
 #include <ostream>
 #include <string>
 
+#include "heartbeat.h"
 #include "log.h"
 #include "settings.h"
 #include "stop_request.h"
@@ -33,6 +34,8 @@ class HostServices {
   const paxect_host* host() const { return &host_; }
   const InstanceSettings& settings() const { return settings_; }
   const RunContext& run() const { return run_; }
+  // The instance's; a plugin that asks whether to stop gives a sign of life.
+  Heartbeat& heartbeat() const { return heartbeat_; }
 
  private:
   struct Thunks;
@@ -40,6 +43,7 @@ class HostServices {
   paxect_host host_;
   RunContext run_;
   InstanceSettings settings_;
+  mutable Heartbeat heartbeat_;
 };
 
 }  // namespace paxect::host

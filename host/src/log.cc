@@ -1,10 +1,13 @@
 #include "log.h"
 
 #include <paxect/plugin.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "names.h"
@@ -48,6 +51,28 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+// What systemd.exec(5) says of JOURNAL_STREAM: the device and inode of the journal's socket.
+bool is_journal(int fd) {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  if (stream == nullptr || fstat(fd, &info) != 0) return false;
+  return stream == std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
+// As in sd-daemon(3).
+const char* priority_of(std::int32_t level) {
+  switch (level) {
+    case PAXECT_LOG_DEBUG:
+      return SD_DEBUG;
+    case PAXECT_LOG_INFO:
+      return SD_INFO;
+    case PAXECT_LOG_WARN:
+      return SD_WARNING;
+    default:
+      return SD_ERR;
+  }
+}
+
 bool is_control(std::string_view character) {
   auto first = static_cast<unsigned char>(character[0]);
   if (character.size() == 1) return first < 0x20 || first == 0x7f;
@@ -75,14 +100,17 @@ std::string escape(std::string_view text) {
   return result;
 }
 
+Log::Log(bool verbose, int fd) : fd_(fd), verbose_(verbose), journal_(is_journal(fd)) {}
+
 void Log::write(std::string_view instance, std::int32_t level, std::string_view message) const {
   if (level < PAXECT_LOG_WARN && !verbose_) return;
-  put("[" + upper(instance) + "] " + escape(message) + "\n");
+  put(level, "[" + upper(instance) + "] " + escape(message));
 }
 
-void Log::write(std::string_view message) const { put("paxect: " + escape(message) + "\n"); }
+void Log::write(std::string_view message) const { put(PAXECT_LOG_ERROR, "paxect: " + escape(message)); }
 
-void Log::put(std::string line) const {
+void Log::put(std::int32_t level, const std::string& text) const {
+  const std::string line = (journal_ ? priority_of(level) : "") + text + "\n";
   std::string_view left = line;
   while (!left.empty()) {
     ssize_t written = ::write(fd_, left.data(), left.size());

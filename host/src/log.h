@@ -1,5 +1,7 @@
 // Lines for the operator on standard error: "[LINK] message", one write(2) each, so that lines of several
-// threads and processes never mix. No time stamps: journald and its like add their own.
+// threads and processes never mix. No time stamps: journald and its like add their own. Where it is the
+// journal that reads (JOURNAL_STREAM names our descriptor), a line begins with its priority: "<3>" is an
+// error.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +18,7 @@ std::string escape(std::string_view text);
 class Log {
  public:
   // Levels below warn are shown with `verbose` only.
-  explicit Log(bool verbose, int fd = 2) : fd_(fd), verbose_(verbose) {}
+  explicit Log(bool verbose, int fd = 2);
 
   // A line of an instance; `level` is PAXECT_LOG_*.
   void write(std::string_view instance, std::int32_t level, std::string_view message) const;
@@ -24,10 +26,11 @@ class Log {
   void write(std::string_view message) const;
 
  private:
-  void put(std::string line) const;
+  void put(std::int32_t level, const std::string& text) const;
 
   int fd_;
   bool verbose_;
+  bool journal_;
 };
 
 }  // namespace paxect::host

@@ -22,6 +22,7 @@ class PluginInstance {
 
   const std::string& name() const { return services_.settings().name(); }
   const Plugin& plugin() const { return plugin_; }
+  Heartbeat& heartbeat() const { return services_.heartbeat(); }
 
   // A failure carries the plugin's status (70 for one that the ABI does not know) and its error text.
   Status create();

@@ -108,6 +108,7 @@ struct paxect_plugin_instance {
     }
     if (action == "watch") watch(result);
     if (action == "spin" && run->stop_requested(host) == 0) usleep(1000);
+    if (action.starts_with("long:")) work_for(std::stoull(action.substr(5)));
     if (action == "closed") wait_on_closed(result);
     if (action == "many" || action == "null_watches") {
       result->state = PAXECT_STEP_WAIT;
@@ -134,6 +135,12 @@ struct paxect_plugin_instance {
     watches[0] = {fifo, POLLIN, 0};
     result->state = PAXECT_STEP_WAIT;
     result->watch_count = 1;
+  }
+
+  // One long step that asks now and then whether to come back, as it should.
+  void work_for(unsigned long long milliseconds) const {
+    std::uint64_t end = clock->monotonic_ns(host) + milliseconds * 1'000'000;
+    while (clock->monotonic_ns(host) < end && run->stop_requested(host) == 0) usleep(1000);
   }
 
   void wait_on_closed(paxect_step* result) {
