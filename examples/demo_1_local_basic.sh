@@ -1,0 +1,19 @@
+#!/bin/sh
+# Demo 1: a file in the inbox becomes a container, and the container a file in the outbox.
+. "$(dirname "$0")/demo_common.sh"
+
+echo "=== Demo 1 — Local Basic Relay ==="
+mkdir inbox
+printf 'This file was sent on %s.\n' "$(date)" >sent
+cp sent inbox/example.txt
+
+export PAXECT_LINK_INBOX=inbox PAXECT_LINK_OUTBOX=outbox PAXECT_LINK_LOG=log.jsonl
+"$paxect" run --once || fail "the relay ended with status $?"
+
+logged log.jsonl encode example.freq || fail "no container was made"
+logged log.jsonl decode example.freq || fail "the container was not decoded"
+cmp sent outbox/example || fail "what came out is not what was sent"
+decoded=$(names_in outbox)
+[ "$decoded" = "['example']" ] || fail "the outbox has $decoded"
+echo "decoded: $decoded"
+echo "✅ Demo 1 complete"

@@ -1,0 +1,101 @@
+#!/bin/sh
+# A demo shows what it says, wherever it is run and however it finds the binaries, leaves nothing behind, and fails
+# when the binaries do not do their work.
+# usage: demo.sh SOURCE_DIR BUILD_DIR INSTALLED_DIR DEMO
+set -eu
+source=$1
+build=$2
+installed=$3
+demo=$4
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() {
+  for file in output error; do
+    [ ! -s "$work/$file" ] || { echo "--- $file" && cat "$work/$file"; } >&2
+  done
+  echo "$demo: $*" >&2
+  exit 1
+}
+
+# Where the demo is run: a folder with things in it that are not for the demo.
+folder="$work/a folder"
+mkdir -p "$folder" "$work/the tmp"
+printf '[link]\nmode = sideways\n' >"$folder/paxect.conf"
+export TMPDIR="$work/the tmp" PAXECT_LINK_MODE=sideways PAXECT_LINK_INBOX=/nowhere PAXECT_CORE=false
+unset PAXECT_BIN PAXECT_PLUGIN_DIR PAXECT_LINK_HMAC_KEY
+report=$work/report
+tools=/usr/bin:/bin # without a paxect, unless the system has one
+
+# run_demo EXAMPLES DIRECTORY VARIABLE=VALUE...: the demo of this folder, run in this directory.
+run_demo() {
+  script=$1/$demo.sh directory=$2 status=0
+  shift 2
+  set -- "$@" "$script"
+  case $demo in demo_5_*) set -- "$@" "$report" ;; esac
+  (cd "$directory" && exec env "$@") >"$work/output" 2>"$work/error" || status=$?
+  left=$(find "$work/the tmp" -mindepth 1)
+  [ -z "$left" ] || fail "left behind: $left"
+  left=$(find "$folder" -mindepth 1 ! -name paxect.conf)
+  [ -z "$left" ] || fail "left where it was run: $left"
+}
+
+# Whether the output has the lines of FILE in their order, others between them. In a line `...` stands for anything.
+has_lines() {
+  awk '
+    function matches(line, pattern,   parts, count, i, at) {
+      count = split(pattern, parts, "[.][.][.]")
+      if (count == 1) return line == pattern
+      if (index(line, parts[1]) != 1) return 0
+      line = substr(line, length(parts[1]) + 1)
+      for (i = 2; i < count; ++i) {
+        if (!(at = index(line, parts[i]))) return 0
+        line = substr(line, at + length(parts[i]))
+      }
+      at = length(line) - length(parts[count]) + 1
+      return at >= 1 && substr(line, at) == parts[count]
+    }
+    NR == FNR { expected[++wanted] = $0; next }
+    found < wanted && matches($0, expected[found + 1]) { ++found }
+    END { if (found < wanted) { print "missing: " expected[found + 1]; exit 1 } }
+  ' "$1" "$work/output"
+}
+
+expect_success() {
+  [ "$status" -eq 0 ] || fail "$1: status $status"
+  missing=$(has_lines "$here/$demo.expected") || fail "$1: $missing"
+  ! grep -v '^\[LINK\] ' "$work/error" || fail "$1: more on stderr than the relay says"
+  case $demo in demo_5_*)
+    [ "$(ls "$report")" = junit_smoke.xml ] || fail "$1: the report is not where it should be"
+    rm -r "$report"
+    ;;
+  esac
+}
+
+run_demo "$source/examples" / PAXECT_BIN="$build/bin"
+expect_success "by PAXECT_BIN"
+run_demo "$source/examples" "$folder" PAXECT_BIN="$build/bin"
+expect_success "a second time, from another folder"
+# The same in a tree that is not built, and in one that is.
+mkdir -p "$work/tree/build/release"
+cp -R "$source/examples" "$work/tree/"
+run_demo "$work/tree/examples" "$folder" PATH="$installed/bin:$tools"
+expect_success "by PATH, installed"
+ln -s "$build/bin" "$work/tree/build/release/bin"
+run_demo "$work/tree/examples" "$folder" PATH="$tools"
+expect_success "from the build tree"
+echo "never said" >"$work/never"
+! has_lines "$work/never" >"$work/missing" || fail "a line that is not there was found"
+
+# Binaries that claim success and do nothing.
+mkdir "$work/bin"
+for name in paxect paxect-core; do
+  printf '#!/bin/sh\nexit 0\n' >"$work/bin/$name"
+  chmod +x "$work/bin/$name"
+done
+run_demo "$source/examples" "$folder" PAXECT_BIN="$work/bin" PAXECT_DEMO_LIMIT=1
+[ "$status" -ne 0 ] || fail "success though the binaries do nothing"
+grep -q "^$demo.sh: " "$work/error" || fail "no message though the binaries do nothing"
+run_demo "$source/examples" "$folder" PAXECT_BIN="$work/none"
+[ "$status" -ne 0 ] || fail "success without binaries"
+grep -q "^$demo.sh: there is no paxect in PAXECT_BIN" "$work/error" || fail "no message without binaries"
