@@ -124,8 +124,8 @@ PAXECT_CORE_API int32_t paxect_status_exit_code(paxect_status status);
  * object, or NULL, which becomes PAXECT_ERROR_MEMORY; `size` is at least 1. `release` is given what
  * `allocate` returned, and may be given NULL. Both are called from the handle's worker threads too, at the
  * same time. However a container lies, no request is larger than what of it has arrived and was checked can
- * need. What libzstd
- * and libcrypto keep for themselves comes from malloc: their stable interfaces offer nothing else. */
+ * need. What libzstd and libcrypto keep for themselves comes from malloc: their stable interfaces offer
+ * nothing else. */
 typedef struct paxect_allocator {
   size_t struct_size;
   void* opaque;
@@ -448,8 +448,10 @@ PAXECT_CORE_API uint64_t paxect_reader_error_frame(const paxect_reader* reader);
 
 /* Gets out of damaged copies of a container what is in them. Every frame is looked for, in every copy, and
  * taken where its CRC-32 agrees, or else where it decompresses; FORMAT.md tells what is rebuilt from what.
- * The order of calls: add the copies, run, ask for the report. Memory grows by at most some 250 bytes for
- * each frame of each copy; data is held one frame at a time. */
+ * The order of calls: add the copies, run, ask for the report. Data is held one frame at a time, in memory of
+ * the allocator. The list of what was found takes at most some 250 bytes for each frame of each copy, and
+ * these come from the C++ heap; when there is no more, that is PAXECT_ERROR_MEMORY. It works on the calling
+ * thread alone. */
 typedef struct paxect_salvager paxect_salvager;
 
 /* As for the encoder; reset forgets the copies too. Parameters: MAX_FRAME, FILL, SYNC, SPARSE. Progress
