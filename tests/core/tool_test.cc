@@ -162,11 +162,13 @@ TEST_CASE("SIGINT in the middle leaves no output and ends by the signal") {
       {.argv = {kTool, "encode", "-i", dir / "in", "-o", dir / "out"}, .no_tmpfile = no_tmpfile});
   Background feeder({.argv = {"sh", "-c", "exec cat /dev/zero > \"$0\"", dir / "in"}});
   std::string io = "/proc/" + std::to_string(encoder.pid()) + "/io";
-  REQUIRE(eventually([&] {  // it has written: it is in the middle
+  std::size_t files = no_tmpfile ? 2 : 1;  // a hidden file beside the target, or none at all
+  REQUIRE(eventually([&] {                 // it has written: it is in the middle
     std::string counters = read_file(io);
-    return std::stoll(counters.substr(counters.find("wchar: ") + 7)) > 1000;
+    return std::stoll(counters.substr(counters.find("wchar: ") + 7)) > 1000 &&
+           list(dir.path()).size() >= files;
   }));
-  CHECK(list(dir.path()).size() == (no_tmpfile ? 2 : 1));  // a hidden file beside the target, or none at all
+  CHECK(list(dir.path()).size() == files);
   encoder.signal(SIGINT);
   CHECK(encoder.wait().status == 128 + SIGINT);
   CHECK(list(dir.path()) == std::vector<std::string>{"in"});
