@@ -101,7 +101,9 @@ Status PluginDirectory::check(const std::string& name, std::string* path) const 
   // O_NONBLOCK: a FIFO would hold us up otherwise.
   UniqueFd fd(openat(fd_.get(), file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!fd.valid()) {
-    if (errno == ENOENT) return config_error("no plugin '" + name + "': there is no " + *path);
+    if (errno == ENOENT)
+      return config_error("no plugin '" + name + "': there is no " + *path +
+                          ": see paxect plugins; a section named otherwise says plugin = NAME");
     if (errno == ELOOP) return config_error(*path + ": a symbolic link; a plugin must be a file of its own");
     if (errno != ENXIO) return config_error(*path + ": " + reason(errno));
   }

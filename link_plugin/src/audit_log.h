@@ -30,6 +30,7 @@ struct Event {
   std::string message = {};
   std::vector<std::pair<std::string, std::uint64_t>> numbers = {};  // further fields
   std::vector<std::pair<std::string, std::string>> texts = {};      // further fields
+  std::string advice = {};  // what to do about it: for the operator's screen, and not in the line
 };
 
 // The line for an event, newline included; names as printable() has them.

@@ -16,4 +16,22 @@ std::string block_reason(const Policy& policy, Mode mode, std::string_view node,
   return container ? policy.container_size_block(size) : policy.size_block(size);
 }
 
+std::string way_out(std::string_view reason, Mode mode, const std::string& policy) {
+  std::size_t colon = reason.find(':');
+  std::string_view what = reason.substr(0, colon);
+  std::string_view about = colon == std::string_view::npos ? "" : reason.substr(colon + 1);
+  auto to_list = [&](const char* key) {
+    return "add \"" + std::string(about) + "\" to " + key + " in " + policy;
+  };
+  if (what == "untrusted_node") return to_list("trusted_nodes");
+  if (what == "file_too_large") return "raise max_file_mb in " + policy;
+  if (what == "name_too_long") return "give it a shorter name";
+  if (what != "disallowed_suffix") return "";
+  if (about == ".sha256") return "a sidecar passes with its container alone: bring that, or remove this";
+  if (mode == Mode::kReceive && about != ".freq")
+    return "mode receive takes containers alone: send it from a relay with mode send, or set mode relay";
+  if (about.empty()) return "give it a suffix that is in allowed_suffixes in " + policy;
+  return to_list("allowed_suffixes");
+}
+
 }  // namespace paxect::link

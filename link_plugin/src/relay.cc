@@ -274,9 +274,10 @@ Status Relay::open_folder(bool in_inbox, const std::string& folder, std::shared_
 void Relay::log(const Event& event) {
   if (static_cast<int>(event.level) < std::min(policy_.log_level, static_cast<int>(Level::kInfo))) return;
   audit_.append(event, host_.realtime_ns());
-  if (event.level < Level::kWarn || static_cast<int>(event.level) < policy_.log_level) return;
-  std::string name(base_name(event.source));
-  host_.log(static_cast<int32_t>(event.level), event.name + " " + name + " " + event.message);
+  if (static_cast<int>(event.level) < policy_.log_level) return;
+  std::string text = event.name + " " + std::string(base_name(event.source)) + " " + event.message;
+  if (!event.advice.empty()) text += ": " + event.advice;
+  host_.log(static_cast<int32_t>(event.level), text);
 }
 
 }  // namespace paxect::link

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "clock.h"
+#include "gate.h"
 #include "relay.h"
 #include "relay_paths.h"
 #include "side_by_side.h"
@@ -227,7 +228,9 @@ void Relay::tell_failure(const Candidate& source, const Status& status) {
        .status = status.fault == Fault::kBlocked       ? "blocked"
                  : status.fault == Fault::kEnvironment ? "pending"
                                                        : "error",
-       .message = status.message});
+       .message = status.message,
+       .advice =
+           status.fault == Fault::kBlocked ? way_out(status.message, config_.mode, config_.policy) : ""});
 }
 
 // Out of the way, with the reason beside it; a sidecar goes with its container.

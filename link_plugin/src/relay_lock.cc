@@ -42,7 +42,9 @@ bool is_alive(long pid) { return pid > 0 && (kill(static_cast<pid_t>(pid), 0) ==
 
 Status held(const std::string& path, long pid) {
   std::string by = pid > 0 ? " by process " + std::to_string(pid) : "";
-  return Status::failure(Fault::kWait, "lock_held", "lock " + path + " is held" + by);
+  return Status::failure(
+      Fault::kWait, "lock_held",
+      "lock " + path + " is held" + by + ": stop that one, or give this one a lock of its own (key lock)");
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ paxect_plugin_status Relay::init() {
   if (parse_policy(text, config_.policy, &policy_, &policy_warnings_, &faults)) return PAXECT_PLUGIN_OK;
   // The last one is the host's to tell.
   for (std::size_t i = 0; i + 1 < faults.size(); ++i) host_.log(PAXECT_LOG_ERROR, faults[i]);
-  return fail(PAXECT_PLUGIN_CONFIG, faults.back());
+  return fail(PAXECT_PLUGIN_CONFIG, faults.back() + ": correct it, or move it away to get the default");
 }
 
 Status Relay::load_or_write_policy() {

@@ -139,6 +139,7 @@ void Relay::refresh_peers() {
           event.status = "rejected";
           event.message = peer.reason;
           if (rejected) event.texts.emplace_back("peer", peer.node);
+          if (rejected) event.advice = "give " + peer.node + " and this relay the same hmac_key";
         }
         log(event);
       });

@@ -31,7 +31,8 @@ TEST_CASE("check tells all that is wrong and ends with the first status") {
   Result result = sandbox.paxect({"check"});
   CHECK(result.status == 78);
   CHECK(result.error == "[MISSING] no plugin 'missing': there is no " + sandbox.plugin_directory() +
-                            "/missing.so\n[TWO] init was told to fail\n");
+                            "/missing.so: see paxect plugins; a section named otherwise says plugin = NAME\n"
+                            "[TWO] init was told to fail\n");
   CHECK(result.output == "three: ok (plugin recorder 1.2.3)\n");
 }
 

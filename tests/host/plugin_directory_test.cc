@@ -71,7 +71,8 @@ TEST_CASE_METHOD(Fixture, "A name that is a path or not a name is refused before
 }
 
 TEST_CASE_METHOD(Fixture, "A module that is missing is named") {
-  CHECK(refusal("none") == "no plugin 'none': there is no " + (root / "d/none.so"));
+  CHECK(refusal("none") == "no plugin 'none': there is no " + (root / "d/none.so") +
+                               ": see paxect plugins; a section named otherwise says plugin = NAME");
 }
 
 TEST_CASE_METHOD(Fixture, "A module that others can write is refused") {

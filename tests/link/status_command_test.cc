@@ -133,6 +133,36 @@ TEST_CASE("explain says why a file is not taken") {
   CHECK(std::string(report["reason"].GetString()) == "goes with its container");
 }
 
+TEST_CASE("explain says which key of which file lets a blocked file pass, and so does the screen") {
+  struct Block {
+    const char* policy;
+    const char* name;
+    std::string advice;
+  };
+  for (const Block& block : {Block{"", "a.exe", "add \".exe\" to allowed_suffixes in "},
+                             Block{"", "a", "give it a suffix that is in allowed_suffixes in "},
+                             Block{"\"max_file_mb\": 0", "a.txt", "raise max_file_mb in "},
+                             Block{nullptr, "a.txt", "add \"other\" to trusted_nodes in "}}) {
+    LinkRig rig;
+    rig.write_policy(block.policy == nullptr ? "" : block.policy);
+    if (block.policy == nullptr) rig.host.set("node", "other");
+    rig.put(block.name, "a");
+    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    auto report = command_json(rig.host, {"explain", block.name});
+    CHECK(report["advice"].GetString() == block.advice + rig.policy());
+    CHECK(rig.host.logged(": " + block.advice + rig.policy()));
+    CHECK(read_file(rig.log_path()).find(block.advice) == std::string::npos);
+  }
+  LinkRig rig;
+  rig.host.set("mode", "receive");
+  rig.put("a.txt", "a");
+  rig.put("bad.freq", "bad");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.host.logged("mode receive takes containers alone"));
+  CHECK(std::string(command_json(rig.host, {"explain", "bad.freq"})["advice"].GetString()) ==
+        "quarantine retry bad.freq gives it back to the inbox");
+}
+
 TEST_CASE("explain of a file that failed has its attempts and the time of the next") {
   LinkRig rig;
   rig.host.set("core",

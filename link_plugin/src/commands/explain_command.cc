@@ -27,6 +27,7 @@ struct Explanation {
   std::string reason;
   std::uint64_t attempts = 0;
   std::string next_try;  // when, in words
+  std::string advice;    // what to do about it
   std::deque<LogLine> history;
 };
 
@@ -89,12 +90,17 @@ std::string ignored_reason(const LinkConfig& config, const std::string& relative
   return "";
 }
 
+void explain_block(const Station& station, const std::string& reason, Explanation* out) {
+  out->next_try = "when the file or the policy changes";
+  out->advice = way_out(reason, station.config.mode, station.config.policy);
+}
+
 void explain_waiting(const WaitingFile& file, const Station& station, Explanation* out) {
   out->state = file.blocked ? "blocked" : "pending";
   out->reason = file.event + ": " + file.reason;
   out->attempts = file.attempts;
   if (file.blocked)
-    out->next_try = "when the file or the policy changes";
+    explain_block(station, file.reason, out);
   else
     out->next_try = station.runs() ? utc_text(file.next_try_utc_ns) : next_look(station);
 }
@@ -133,14 +139,15 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
   out->reason = block_reason(station.policy, config.mode, station.config.node, name, look.identity.size);
   if (out->reason.empty()) return;
   out->state = "blocked";
-  out->next_try = "when the file or the policy changes";
+  explain_block(station, out->reason, out);
 }
 
 void explain_quarantined(const QuarantineItem& item, Explanation* out) {
   out->state = "quarantined";
   out->reason = item.has_reason ? item.event + ": " + item.reason : "no reason file that can be read";
   out->attempts = item.attempts;
-  out->next_try = "never: see quarantine retry " + item.name;
+  out->next_try = "never";
+  out->advice = "quarantine retry " + item.name + " gives it back to the inbox";
 }
 
 // Of a file that is not where it was, by where it went.
@@ -157,6 +164,7 @@ void explain_gone(const Station& station, Explanation* out) {
     return;
   }
   if (!out->history.empty()) out->state = "gone";
+  if (out->history.empty()) out->reason = "not in the inbox, in quarantine or in " + station.config.log;
 }
 
 void explain(const Station& station, Explanation* out) {
@@ -187,6 +195,7 @@ void print_json(const Explanation& told, Console* console) {
   json.add("reason", told.reason);
   json.add("attempts", told.attempts);
   json.add("next_try", told.next_try);
+  json.add("advice", told.advice);
   json.begin_array("history");
   for (const LogLine& line : told.history) {
     json.begin_element();
@@ -207,6 +216,7 @@ void print_text(const Explanation& told, Console* console) {
   if (!told.reason.empty()) console->row("reason", shown(told.reason));
   if (told.attempts > 0) console->row("attempts", std::to_string(told.attempts));
   if (!told.next_try.empty()) console->row("next try", shown(told.next_try));
+  if (!told.advice.empty()) console->row("what to do", shown(told.advice));
   for (const LogLine& line : told.history)
     console->row("log", line.datetime_utc + "  " + shown(line.event) + "  " +
                             shown(line.target.empty() ? line.message : line.target + "  " + line.message));
