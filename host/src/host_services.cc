@@ -1,5 +1,7 @@
 #include "host_services.h"
 
+#include <sys/prctl.h>
+
 #include <ctime>
 #include <string_view>
 #include <utility>
@@ -73,17 +75,21 @@ struct HostServices::Thunks {
     }
   }
 
+  static void hold_secrets(const paxect_host*) { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
   static const void* service(const paxect_host* host, const char* id) {
     static constexpr paxect_log_service kLog = {sizeof kLog, write};
     static constexpr paxect_clock_service kClock = {sizeof kClock, monotonic_ns, realtime_ns};
     static constexpr paxect_run_service kRun = {sizeof kRun, stop_requested, once};
     static constexpr paxect_config_service kConfig = {sizeof kConfig, instance_name, get, key_at, describe};
+    static constexpr paxect_secrets_service kSecrets = {sizeof kSecrets, hold_secrets};
     if (id == nullptr) return nullptr;
     std::string_view wanted = id;
     if (wanted == PAXECT_SERVICE_LOG) return &kLog;
     if (wanted == PAXECT_SERVICE_CLOCK) return &kClock;
     if (wanted == PAXECT_SERVICE_RUN) return &kRun;
     if (wanted == PAXECT_SERVICE_CONFIG) return &kConfig;
+    if (wanted == PAXECT_SERVICE_SECRETS) return &kSecrets;
     static constexpr paxect_output_service kOutput = {sizeof kOutput, put};
     if (wanted == PAXECT_SERVICE_OUTPUT && self(host).run_.output != nullptr) return &kOutput;
     return nullptr;

@@ -80,7 +80,8 @@ Status AuditLog::open(const std::string& path, std::uint64_t limit) {
 }
 
 Status AuditLog::open_file() {
-  fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666));
+  fd_.reset(
+      ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kOwnFileMode));
   if (!fd_) return io_failure("open log", path_, errno);
   FileLook look = look_at(fd_.get());
   if (look.kind != FileKind::kRegular) return io_failure("use as log", path_, EINVAL);

@@ -40,6 +40,8 @@ class AuditLog {
  public:
   // Opens or creates it, and closes off a torn last line. `limit` in bytes.
   Status open(const std::string& path, std::uint64_t limit);
+  // The same path again: after somebody else's rotation, or a new file system under it.
+  Status reopen() { return open_file(); }
   // Keeps the line in memory until the next flush.
   void append(const Event& event, std::int64_t realtime_ns);
   // Writes and flushes what was appended. After a failure the lines are kept for the next try, and no part

@@ -19,8 +19,7 @@
 namespace paxect::link {
 namespace {
 
-constexpr mode_t kFileMode = 0666;       // the umask takes its share
-constexpr mode_t kDirectoryMode = 0777;  // likewise
+constexpr mode_t kDirectoryMode = 0777;  // the umask takes its share
 constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 
 std::int64_t nanoseconds(const timespec& time) {
@@ -192,14 +191,14 @@ Status Directory::read_small(const std::string& name, std::size_t limit, std::st
   return read_all(fd.get(), limit, path_of(name), out);
 }
 
-Status Directory::create_temporary(const std::string& name, UniqueFd* out) const {
+Status Directory::create_temporary(const std::string& name, UniqueFd* out, unsigned mode) const {
   constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  UniqueFd fd(openat(this->fd(), name.c_str(), kFlags, kFileMode));
+  UniqueFd fd(openat(this->fd(), name.c_str(), kFlags, mode));
   if (!fd && errno == EEXIST) {
     if (!is_abandoned(this->fd(), name.c_str()))
       return Status::failure(Fault::kWait, "deferred", path_of(name) + " is being written");
     if (Status removed = remove(name); !removed.ok()) return removed;
-    fd.reset(openat(this->fd(), name.c_str(), kFlags, kFileMode));
+    fd.reset(openat(this->fd(), name.c_str(), kFlags, mode));
   }
   if (!fd) return io_failure("create", path_of(name), errno);
   // Where there are no such locks (some network file systems) a leftover just counts as abandoned.
@@ -292,7 +291,7 @@ Status replace_file(const std::string& path, std::string_view contents, bool dur
   std::string name(base_name(path));
   std::string temporary = temporary_of(name);
   UniqueFd fd;
-  Status status = directory.create_temporary(temporary, &fd);
+  Status status = directory.create_temporary(temporary, &fd, kOwnFileMode);
   if (!status.ok()) return status;
   status = write_all(fd.get(), contents.data(), contents.size(), path);
   if (status.ok() && mode != 0 && fchmod(fd.get(), mode) != 0)

@@ -34,6 +34,11 @@ struct FileIdentity {
   }
 };
 
+// Modes of new files, before the umask takes its share: of those that are delivered, and of our own, which
+// nobody else is to write, whatever the umask.
+inline constexpr unsigned kFileMode = 0666;
+inline constexpr unsigned kOwnFileMode = 0644;
+
 enum class FileKind { kRegular, kDirectory, kSymlink, kOther, kMissing, kUnknown };
 
 struct FileLook {
@@ -81,7 +86,7 @@ class Directory {
 
   // A new file for writing under a name that only we use. One that a dead process of ours left is replaced;
   // one that a live process is writing gives kWait. The lock that tells them apart ends with the descriptor.
-  Status create_temporary(const std::string& name, UniqueFd* out) const;
+  Status create_temporary(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;
   // Gives `from` the name `to`. When that exists `*taken` is true and nothing has changed: nothing is ever
   // replaced. Not durable before sync().
   Status rename_new(const std::string& from, const std::string& to, bool* taken) const;

@@ -18,7 +18,8 @@ class Host {
         log_(service<paxect_log_service>(PAXECT_SERVICE_LOG)),
         clock_(service<paxect_clock_service>(PAXECT_SERVICE_CLOCK)),
         run_(service<paxect_run_service>(PAXECT_SERVICE_RUN)),
-        config_(service<paxect_config_service>(PAXECT_SERVICE_CONFIG)) {}
+        config_(service<paxect_config_service>(PAXECT_SERVICE_CONFIG)),
+        secrets_(service<paxect_secrets_service>(PAXECT_SERVICE_SECRETS)) {}
 
   bool complete() const {
     return log_ != nullptr && clock_ != nullptr && run_ != nullptr && config_ != nullptr;
@@ -29,6 +30,11 @@ class Host {
   std::int64_t realtime_ns() const { return clock_->realtime_ns(host_); }
   bool stop_requested() const { return run_->stop_requested(host_) != 0; }
   bool once() const { return run_->once(host_) != 0; }
+
+  // This process has a key in its memory now. A host that cannot hide it is none to fail for.
+  void hold_secrets() const {
+    if (secrets_ != nullptr) secrets_->hold(host_);
+  }
 
   std::string instance_name() const { return text(config_->instance_name(host_)); }
   // The strongest value of a key, or NULL.
@@ -48,6 +54,7 @@ class Host {
   const paxect_clock_service* clock_;
   const paxect_run_service* run_;
   const paxect_config_service* config_;
+  const paxect_secrets_service* secrets_;  // NULL where there is none
 };
 
 }  // namespace paxect::link

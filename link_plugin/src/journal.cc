@@ -181,7 +181,7 @@ Status Journal::open(const std::string& path, std::vector<Intent>* left) {
   remembered_ = std::move(contents.remembered);
   *left = std::move(contents.intents);
   if (!left->empty()) last_id_ = left->back().id;
-  fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
+  fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, kOwnFileMode));
   if (!fd_) return io_failure("open journal", path, errno);
   if (ftruncate(fd_.get(), static_cast<off_t>(contents.valid)) != 0)
     return io_failure("write journal", path, errno);

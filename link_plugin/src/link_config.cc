@@ -124,33 +124,21 @@ bool refuse_unknown_keys(const Host& host, std::string* error) {
   }
 }
 
-void read_hmac_key(Reader& reader, LinkConfig* config) {
-  std::string value = reader.text("hmac_key", "");
-  if (value.empty()) return;
-  // A key is never repeated in a message.
-  if (value.starts_with("hex:")) {
-    std::string digits = value.substr(4);
-    std::string bytes;
-    for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
-      unsigned byte = 0;
-      auto [end, status] = std::from_chars(digits.data() + i, digits.data() + i + 2, byte, 16);
-      if (status != std::errc() || end != digits.data() + i + 2) break;
-      bytes += static_cast<char>(byte);
-    }
-    if (digits.empty() || bytes.size() * 2 != digits.size())
-      return reader.fail("hmac_key", "hex:...", "not pairs of hexadecimal digits after 'hex:'");
-    config->hmac_key = bytes;
-  } else if (value.starts_with("file:")) {
-    std::string key;
-    Status status = read_file(value.substr(5), 65536, &key);
-    if (!status.ok()) return reader.fail("hmac_key", value, status.message);
-    if (key.ends_with('\n')) key.pop_back();
-    if (key.ends_with('\r')) key.pop_back();
-    if (key.empty()) return reader.fail("hmac_key", value, "the key file is empty");
-    config->hmac_key = key;
-  } else {
-    config->hmac_key = value;
-  }
+// A key is never repeated in a message.
+void read_hmac_key(const Host& host, Reader& reader, LinkConfig* config) {
+  int32_t origin = PAXECT_ORIGIN_NONE;
+  const char* value = host.get("hmac_key", &origin);
+  const std::string setting = value == nullptr ? "" : value;
+  bool plain = HmacKey::is_plain(setting);
+  const std::string shown = plain ? "..." : setting;
+  if (plain && origin == PAXECT_ORIGIN_COMMAND_LINE)
+    return reader.fail(
+        "hmac_key", shown,
+        "a key on the command line can be seen by every user: give file:PATH or credential:NAME");
+  std::string problem;
+  if (!config->hmac_key.set(setting, &problem)) return reader.fail("hmac_key", shown, problem);
+  if (config->hmac_key.is_open_to_all())
+    config->warnings.push_back(config->hmac_key.path() + ": every user can read this key: chmod o= it");
 }
 
 std::string host_name() {
@@ -203,7 +191,7 @@ bool read_config(const Host& host, LinkConfig* config, std::string* error) {
   config->lock = reader.path("lock", ".paxect_link.lock");
   config->poll_ns = std::max(reader.seconds("poll_sec", "2.0", 0), kShortestPoll);
   config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
-  read_hmac_key(reader, config);
+  read_hmac_key(host, reader, config);
   read_core(host, reader, config);
   config->quarantine = reader.path("quarantine", default_quarantine_of(config->inbox));
   if (host.get("metrics_file", nullptr) != nullptr) config->metrics_file = reader.path("metrics_file", "");

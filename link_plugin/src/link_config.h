@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "hmac_key.h"
 #include "host.h"
 #include "relay_paths.h"
 
@@ -25,7 +25,7 @@ struct LinkConfig {
   std::string lock;
   std::uint64_t poll_ns = 0;
   std::uint64_t backoff_ns = 0;
-  std::optional<std::string> hmac_key;    // its bytes
+  HmacKey hmac_key;
   std::vector<std::string> core_command;  // empty: the built-in core
   std::string quarantine;
   std::string metrics_file;  // "": none
@@ -33,6 +33,7 @@ struct LinkConfig {
   bool recursive = false;
   std::uint64_t settle_ns = 0;
   unsigned max_attempts = 0;
+  std::vector<std::string> warnings;  // what works, but had better be otherwise
 };
 
 std::string_view name_of(Mode mode);

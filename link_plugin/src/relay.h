@@ -44,7 +44,7 @@ class Relay {
   paxect_plugin_status start();
   paxect_plugin_status step(paxect_step* result);
   void stop();
-  // Reads policy and peers again at the next step, changed or not.
+  // Reads policy, key and peers again, changed or not, and opens the log anew.
   void reload();
   const std::string& error() const { return error_; }
 
@@ -67,6 +67,7 @@ class Relay {
   void upkeep();
   bool check_places();
   void reload_policy();
+  void reload_key();
   void refresh_peers();
   void write_manifest();
   void hear();

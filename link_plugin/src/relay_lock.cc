@@ -52,7 +52,7 @@ Status held(const std::string& path, long pid) {
 Status RelayLock::acquire(const std::string& path, std::string* stale) {
   stale->clear();
   for (;;) {
-    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnFileMode));
     if (!fd) return io_failure("open lock", path, errno);
     Owner owner = read_owner(fd.get());
     if (!lock_both_ways(fd.get())) return held(path, owner.pid);

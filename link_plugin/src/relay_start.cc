@@ -24,6 +24,8 @@ paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string&
 paxect_plugin_status Relay::init() {
   std::string problem;
   if (!read_config(host_, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
+  for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
+  if (config_.hmac_key.has_value()) host_.hold_secrets();
   std::string text;
   FileIdentity identity;
   Status status = read_file(config_.policy, kPolicyLimit, &text, &identity);
@@ -91,7 +93,7 @@ paxect_plugin_status Relay::start() {
                   " pid=" + std::to_string(getpid())});
   for (const std::string& warning : policy_warnings_)
     log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
-  if (policy_.require_sig && !config_.hmac_key)
+  if (policy_.require_sig && !config_.hmac_key.has_value())
     log({.level = Level::kWarn,
          .name = "policy_warning",
          .source = config_.policy,

@@ -28,11 +28,27 @@ void Relay::upkeep() {
   write_manifest();
 }
 
+// All of it now: when this returns, the host says that the reload is over.
 void Relay::reload() {
+  tell_trouble("log", audit_.reopen().message);
+  reload_key();
   policy_identity_ = FileIdentity{};  // nothing on disk is like it
   peers_.forget();
   manifest_due_ns_ = 0;
   next_scan_ns_ = 0;
+  upkeep();
+  tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
+}
+
+void Relay::reload_key() {
+  bool changed = false;
+  Status status = config_.hmac_key.reload(&changed);
+  if (status.ok() && !changed) return;
+  log({.level = status.ok() ? Level::kInfo : Level::kError,
+       .name = status.ok() ? "key_reload" : "key_error",
+       .source = config_.hmac_key.path(),
+       .status = status.ok() ? "ok" : "error",
+       .message = status.ok() ? "" : status.message + ": the key before stays in force"});
 }
 
 void Relay::tell_trouble(const std::string& about, const std::string& message) {
@@ -127,7 +143,7 @@ void Relay::reload_policy() {
 
 void Relay::refresh_peers() {
   Status status = peers_.refresh(
-      config_.manifest, config_.hmac_key, policy_.require_sig,
+      config_.manifest, config_.hmac_key.bytes(), policy_.require_sig,
       [this](const std::string& path, const Peer& peer) {
         Event event{.name = "handshake", .source = path, .status = "ok", .message = "peer=" + peer.node};
         if (peer.state == PeerState::kUnsigned) event.message += " unsigned";
@@ -157,7 +173,7 @@ void Relay::write_manifest() {
                                                     {"inbox", config_.inbox},
                                                     {"outbox", config_.outbox},
                                                     {"version", kVersion}},
-                                                   config_.hmac_key));
+                                                   config_.hmac_key.bytes()));
   tell_trouble("manifest", status.message);
   if (status.ok()) manifest_due_ns_ = now + kManifestInterval;
 }

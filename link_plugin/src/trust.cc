@@ -48,10 +48,11 @@ std::string hmac_sha256_hex(std::string_view text, std::string_view key) {
   crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(text.data()), text.size());
   Digest mac{};
   crypto_auth_hmacsha256_final(&state, mac.data());
+  sodium_memzero(&state, sizeof state);
   return hex(mac);
 }
 
-Peer judge_manifest(std::string_view text, const std::optional<std::string>& key, bool require_sig) {
+Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, bool require_sig) {
   JsonNode root;
   Peer peer;
   if (!parse_json(text, &root, &peer.reason)) return peer;
@@ -83,7 +84,7 @@ Peer judge_manifest(std::string_view text, const std::optional<std::string>& key
 }
 
 std::string manifest_text(const std::map<std::string, std::string>& payload,
-                          const std::optional<std::string>& key) {
+                          std::optional<std::string_view> key) {
   JsonNode node{JsonNode::Type::kObject, "", {}};
   rapidjson::StringBuffer buffer;
   rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
@@ -107,7 +108,7 @@ std::string manifest_text(const std::map<std::string, std::string>& payload,
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
-Status PeerTable::refresh(const std::string& own, const std::optional<std::string>& key, bool require_sig,
+Status PeerTable::refresh(const std::string& own, std::optional<std::string_view> key, bool require_sig,
                           const Changed& changed) {
   Directory directory;
   if (Status status = Directory::open(directory_name(own), &directory); !status.ok()) return status;

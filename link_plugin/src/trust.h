@@ -30,11 +30,11 @@ struct Peer {
 };
 
 // What a manifest's text is worth.
-Peer judge_manifest(std::string_view text, const std::optional<std::string>& key, bool require_sig);
+Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, bool require_sig);
 
 // The text of a manifest with these payload entries; signed when there is a key.
 std::string manifest_text(const std::map<std::string, std::string>& payload,
-                          const std::optional<std::string>& key);
+                          std::optional<std::string_view> key);
 
 // The lower-case hexadecimal HMAC-SHA256.
 std::string hmac_sha256_hex(std::string_view text, std::string_view key);
@@ -46,7 +46,7 @@ class PeerTable {
 
   // Looks at all of them; tells the ones that are new or other than before. `own` is the path of our
   // manifest.
-  Status refresh(const std::string& own, const std::optional<std::string>& key, bool require_sig,
+  Status refresh(const std::string& own, std::optional<std::string_view> key, bool require_sig,
                  const Changed& changed);
   // How many there are of each state; all states are there.
   std::map<std::string_view, std::uint64_t> counts() const;

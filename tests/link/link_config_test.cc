@@ -1,5 +1,7 @@
 #include "link_config.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
@@ -89,8 +91,44 @@ TEST_CASE("An HMAC key is text, hexadecimal, or in a file without its newline") 
     host.set("hmac_key", value);
     Read read(host);
     REQUIRE(read.good);
-    CHECK(read.config.hmac_key == bytes);
+    CHECK(read.config.hmac_key.bytes() == bytes);
+    CHECK(read.config.warnings.size() == (value.starts_with("file:") ? 1 : 0));
   }
+}
+
+TEST_CASE("An HMAC key may be a credential of systemd, or in a file that only we can read") {
+  test::TempDir temp;
+  test::write_file(temp / "hmac_key", "from systemd\n");
+  REQUIRE(chmod((temp / "hmac_key").c_str(), 0400) == 0);
+  FakeHost host;
+  host.set("hmac_key", "credential:hmac_key");
+  unsetenv("CREDENTIALS_DIRECTORY");
+  CHECK(Read(host).error.find("CREDENTIALS_DIRECTORY") != std::string::npos);
+  REQUIRE(setenv("CREDENTIALS_DIRECTORY", temp.path().c_str(), 1) == 0);
+  Read read(host);
+  REQUIRE(read.good);
+  CHECK(read.config.hmac_key.bytes() == "from systemd");
+  CHECK(read.config.warnings.empty());
+  for (const char* name : {"credential:../hmac_key", "credential:", "credential:other"}) {
+    host.set("hmac_key", name);
+    CHECK_FALSE(Read(host).good);
+  }
+  unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+TEST_CASE("A key is not taken from the command line, where every user sees it, and is in no message") {
+  FakeHost host;
+  for (const char* key : {"open secret", "hex:0123"}) {
+    host.set("hmac_key", key, PAXECT_ORIGIN_COMMAND_LINE);
+    Read read(host);
+    CHECK_FALSE(read.good);
+    CHECK(read.error.find("every user") != std::string::npos);
+    CHECK(read.error.find(key) == std::string::npos);
+  }
+  host.set("hmac_key", "hex:0g", PAXECT_ORIGIN_ENVIRONMENT);
+  CHECK(Read(host).error.find("0g") == std::string::npos);
+  host.set("hmac_key", "open secret", PAXECT_ORIGIN_ENVIRONMENT);
+  CHECK(Read(host).good);
 }
 
 TEST_CASE("PAXECT_CORE stands above the config file and below PAXECT_LINK_CORE") {

@@ -119,6 +119,14 @@ typedef struct paxect_config_service {
   const char* (*describe)(const paxect_host* host, const char* key);
 } paxect_config_service;
 
+#define PAXECT_SERVICE_SECRETS "paxect.secrets/1" /* paxect_secrets_service */
+typedef struct paxect_secrets_service {
+  size_t struct_size;
+  /* This process has secrets in its memory from now on: no core dump is made of it, and no other process of
+   * its user may look into it. Not to be taken back. [any] */
+  void (*hold)(const paxect_host* host);
+} paxect_secrets_service;
+
 #define PAXECT_SERVICE_OUTPUT "paxect.output/1" /* paxect_output_service; only while a command runs */
 typedef struct paxect_output_service {
   size_t struct_size;

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Every binary that is installed is built with what the compiler and linker have against exploits: position
+# independent, read-only relocations bound at start, no executable stack, stack protector, fortified calls, and on
+# x86 the marks of control-flow enforcement.
+# usage: hardening.sh SOURCE_DIR BUILD_DIR
+set -eu
+build=$2
+installed=$build/installed
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if grep -q '^PAXECT_SANITIZE:STRING=..*' "$build/CMakeCache.txt" ||
+  grep -q '^CMAKE_BUILD_TYPE:STRING=Debug' "$build/CMakeCache.txt"; then
+  echo "hardening.sh: skipped: a build with sanitizers or without optimisation is none to install" >&2
+  exit 77
+fi
+
+# Prints what the binary $1 lacks.
+lacks() {
+  readelf -hW "$1" | grep -q 'Type: *DYN' || echo "$1: not position independent"
+  readelf -lW "$1" >"$work/segments"
+  readelf -dW "$1" >"$work/dynamic"
+  readelf --dyn-syms -W "$1" >"$work/symbols"
+  grep -q GNU_RELRO "$work/segments" || echo "$1: no RELRO"
+  grep -q 'BIND_NOW\|FLAGS_1.*NOW' "$work/dynamic" || echo "$1: not bound at start"
+  grep 'GNU_STACK' "$work/segments" | grep -q 'RWE' && echo "$1: executable stack"
+  grep -q TEXTREL "$work/dynamic" && echo "$1: relocations in its code"
+  grep -q __stack_chk_fail "$work/symbols" || echo "$1: no stack protector"
+  grep -q '_chk@' "$work/symbols" || echo "$1: no fortified call"
+  case $(uname -m) in
+    x86_64)
+      readelf -nW "$1" | grep -q 'x86 feature:.*IBT.*SHSTK' || echo "$1: no CET (IBT and SHSTK)" ;;
+    aarch64)
+      readelf -nW "$1" | grep -q 'AArch64 feature:.*BTI' || echo "$1: no BTI" ;;
+  esac
+  grep -q 'RPATH\|RUNPATH' "$work/dynamic" &&
+    ! grep 'RPATH\|RUNPATH' "$work/dynamic" | grep -q '\[\$ORIGIN/[./a-z]*\]' && echo "$1: a search path that is not its own"
+  return 0
+}
+
+# A check that cannot fail shows nothing.
+printf 'int main(void) { char b[64]; return __builtin_sprintf(b, "x") - 1; }\n' >"$work/plain.c"
+cc -O0 -no-pie -fno-stack-protector -fcf-protection=none -Wl,-z,norelro,-z,lazy -o "$work/plain" "$work/plain.c" 2>/dev/null ||
+  cc -O0 -no-pie -fno-stack-protector -Wl,-z,norelro,-z,lazy -o "$work/plain" "$work/plain.c"
+[ "$(lacks "$work/plain" | wc -l)" -ge 5 ] || {
+  echo "hardening.sh: a binary without any of it goes unseen; found only:" >&2
+  lacks "$work/plain" >&2
+  exit 1
+}
+
+count=0
+: >"$work/faults"
+for file in $(find "$installed" -type f); do
+  [ "$(head -c 4 "$file" | od -An -tx1 | tr -d ' \n')" = 7f454c46 ] || continue
+  count=$((count + 1))
+  lacks "$file" >>"$work/faults"
+done
+[ "$count" -ge 4 ] || { echo "hardening.sh: only $count binaries in $installed" >&2; exit 1; }
+[ ! -s "$work/faults" ] || { cat "$work/faults" >&2; exit 1; }
+echo "$count binaries"
