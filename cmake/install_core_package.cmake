@@ -11,6 +11,7 @@ install(FILES "${PROJECT_BINARY_DIR}/paxect_core-config.cmake"
   "${PROJECT_BINARY_DIR}/paxect_core-config-version.cmake" DESTINATION "${package_dir}"
   COMPONENT development)
 
+string(REGEX REPLACE "[^/]+" ".." PAXECT_PREFIX_FROM_PC "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/paxect_core.pc.in" "${PROJECT_BINARY_DIR}/paxect_core.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/paxect_core.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
   COMPONENT development)

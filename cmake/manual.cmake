@@ -4,8 +4,10 @@ if(NOT SCDOC)
   message(STATUS "no scdoc: man pages are not built")
 endif()
 
-set(PAXECT_ZSH_COMPLETION_DIR "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" CACHE PATH
-  "Directory of zsh completions below the prefix")
+set(PAXECT_ZSH_COMPLETION_DIR "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+if(PAXECT_DEBIAN)
+  set(PAXECT_ZSH_COMPLETION_DIR "${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions")
+endif()
 
 # The date of the newest entry of the changelog, so that a build today and one tomorrow give the same pages.
 if(DEFINED ENV{SOURCE_DATE_EPOCH})

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Makes the Debian packages: build.sh [OUTPUT_DIR]
+# Into build/package/packages, or OUTPUT_DIR. The same source gives the same bytes, whatever the folder, time and user.
+set -eu
+umask 022
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$root/build/package
+export LC_ALL=C.UTF-8 TZ=UTC
+: "${SOURCE_DATE_EPOCH:=$(date -d "$(sed -n 's/^ -- .*>  //p' "$root/cmake/packaging/changelog" | head -n 1)" +%s)}"
+export SOURCE_DATE_EPOCH
+cd "$root"
+cmake --preset package
+cmake --build --preset package --parallel "$(nproc)"
+rm -rf "$build/packages" "$build/_CPack_Packages"
+cd "$build"
+cpack -G DEB
+# What CPack cannot say: Multi-Arch; and what it says too much: scripts that call ldconfig, which the trigger does already.
+for package in packages/libpaxect-core*.deb; do
+  rm -rf unpacked
+  dpkg-deb -R "$package" unpacked
+  sed -i '/^Architecture:/a Multi-Arch: same' unpacked/DEBIAN/control
+  rm -f unpacked/DEBIAN/postinst unpacked/DEBIAN/postrm
+  dpkg-deb --root-owner-group -Zxz --build unpacked "$package" >/dev/null
+done
+[ $# -eq 0 ] || { mkdir -p "$1" && cp "$build"/packages/*.deb "$1"; }

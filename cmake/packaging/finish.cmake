@@ -1,0 +1,13 @@
+# Run by cpack between install and packing: lets finish.sh make what is not installed but packed, and tells CPack of the
+# control files that depend on what was installed.
+foreach(component IN LISTS CPACK_COMPONENTS_ALL)
+  string(TOUPPER "${component}" upper)
+  set(name "${CPACK_DEBIAN_${upper}_PACKAGE_NAME}")
+  set(staged "${CPACK_TEMPORARY_DIRECTORY}/${component}")
+  set(control "${CPACK_PAXECT_BINARY_DIR}/control/${component}")
+  execute_process(COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/finish.sh" "${name}" "${staged}" "${control}"
+      "${CPACK_PAXECT_SOURCE_DIR}"
+    COMMAND_ERROR_IS_FATAL ANY)
+  file(GLOB made "${control}/*")
+  list(APPEND CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA ${made})
+endforeach()

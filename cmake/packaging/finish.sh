@@ -1,0 +1,49 @@
+#!/bin/sh
+# Makes of an installed component what Debian's policy asks of a package: finish.sh NAME STAGED CONTROL SOURCE_DIR
+# STAGED holds its files below the root; CONTROL receives conffiles and maintainer scripts, where it needs any.
+set -eu
+name=$1 staged=$2 control=$3 source=$4
+here=$source/cmake/packaging
+rm -rf "$control"
+mkdir -p "$control"
+
+# Documentation: changelog and copyright, man pages compressed, all without the time of day.
+doc=$staged/usr/share/doc/$name
+mkdir -p "$doc"
+gzip -9n <"$here/changelog" >"$doc/changelog.Debian.gz"
+cp "$here/copyright" "$doc/copyright"
+if [ -d "$staged/usr/share/man" ]; then find "$staged/usr/share/man" -type f ! -name '*.gz' -exec gzip -9n {} +; fi
+if [ -f "$here/$name.lintian-overrides" ]; then
+  mkdir -p "$staged/usr/share/lintian/overrides"
+  cp "$here/$name.lintian-overrides" "$staged/usr/share/lintian/overrides/$name"
+fi
+
+# As dh_strip does, beyond what strip leaves by itself.
+find "$staged" -type f \( -path '*/bin/*' -o -name '*.so*' \) -exec \
+  strip --remove-section=.comment --remove-section=.note {} +
+
+# Each exported symbol has the version that brought it in the symbols file, by which other packages depend on us.
+for library in "$staged"/usr/lib/*/libpaxect_core.so.*; do
+  [ -f "$library" ] && [ ! -L "$library" ] || continue
+  nm -D --defined-only --with-symbol-versions "$library" | awk '{ print $NF }' | sed 's/@@*.*//' | sort >"$control.exported"
+  sed -n 's/^ \([^@]*\)@.*/\1/p' "$here/library/symbols" | sort >"$control.listed"
+  diff "$control.listed" "$control.exported" >&2 || {
+    echo "finish.sh: cmake/packaging/library/symbols does not list what the library exports" >&2
+    exit 1
+  }
+done
+
+# What is linked into the programs and the library, for all packages in one place.
+if [ "$name" = paxect ]; then
+  python3 "$here/sbom.py" "$(dirname "$staged")" "$here/changelog" >"$doc/paxect.cdx.json"
+fi
+
+# Files below /etc belong to the administrator.
+if [ -d "$staged/etc" ]; then (cd "$staged" && find etc -type f | sed 's|^|/|' | LC_ALL=C sort) >"$control/conffiles"; fi
+# Maintainer scripts where there is a service.
+if [ -d "$staged/usr/lib/systemd/system" ] || [ -d "$staged/lib/systemd/system" ]; then
+  cp "$here/service/postinst" "$here/service/prerm" "$here/service/postrm" "$control"
+fi
+
+find "$staged" -type d -exec chmod 755 {} +
+find "$staged" "$control" -exec touch -h -d "@${SOURCE_DATE_EPOCH:?is not set: use build.sh}" {} +

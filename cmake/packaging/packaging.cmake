@@ -1,0 +1,62 @@
+# Debian packages by CPack: libpaxect-core1, libpaxect-core-dev and paxect, of the components library, development and
+# programs. build.sh makes them; README.md says why they are as they are.
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/changelog" newest LIMIT_COUNT 1)
+if(NOT newest MATCHES "^paxect \\(([0-9.]+)-([^)]+)\\)" OR NOT CMAKE_MATCH_1 STREQUAL PROJECT_VERSION)
+  message(FATAL_ERROR "cmake/packaging/changelog begins with '${newest}', but this is version ${PROJECT_VERSION}")
+endif()
+set(CPACK_DEBIAN_PACKAGE_RELEASE "${CMAKE_MATCH_2}")
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/changelog" maintainer REGEX "^ -- " LIMIT_COUNT 1)
+string(REGEX REPLACE "^ -- (.*>)  .*" "\\1" CPACK_DEBIAN_PACKAGE_MAINTAINER "${maintainer}")
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME paxect)
+set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
+set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}/packages")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # each package has its own, in the first line of its description
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_COMPONENTS_ALL library development programs)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_SET_DESTDIR ON) # /etc is outside of the prefix
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_CURRENT_LIST_DIR}/finish.cmake")
+# For finish.cmake.
+set(CPACK_PAXECT_SOURCE_DIR "${PROJECT_SOURCE_DIR}")
+set(CPACK_PAXECT_BINARY_DIR "${PROJECT_BINARY_DIR}")
+
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_SOURCE paxect)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}")
+
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME "libpaxect-core${PROJECT_VERSION_MAJOR}")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA
+  "${CMAKE_CURRENT_LIST_DIR}/library/shlibs" "${CMAKE_CURRENT_LIST_DIR}/library/symbols"
+  "${CMAKE_CURRENT_LIST_DIR}/library/triggers")
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "containers of verified, compressed data (library)
+libpaxect_core makes, checks and reads .freq containers: zstd frames with a
+CRC-32 for each and a SHA-256 over all, which can be read in parts, compared
+without decoding and salvaged when they are damaged.")
+
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libpaxect-core-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
+  "libpaxect-core${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "containers of verified, compressed data (development files)
+Header, CMake package, pkg-config file and manual of libpaxect_core, and the
+header for plugins of paxect.")
+
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME paxect)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS "libpaxect-core${PROJECT_VERSION_MAJOR} (>= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION "verified, durable, offline file exchange
+paxect relays files between machines by shared folders, USB sticks and one-way
+links: each arrives whole, verified and once, or there is a reason on record
+why not. paxect-core makes and reads the containers they travel in.")
+
+include(CPack)
