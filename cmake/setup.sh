@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs the Debian packages of cmake/packages.txt that are missing: setup.sh build|test
-# "test" is everything, "build" what building and running need. Root, or sudo, only when one is missing.
+# Installs the Debian packages of cmake/packages.txt that are missing: setup.sh build|test|ci
+# "ci" is everything, "test" what ./tests/run.sh needs, "build" what building and running need. Root, or sudo, only when one is missing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 want=${1:-build}
 case $want in
   build) pick='$2 == "build"' ;;
   test) pick='$2 == "build" || $2 == "test"' ;;
-  *) echo "setup.sh: unknown set '$want': use build or test" >&2; exit 64 ;;
+  ci) pick=1 ;;
+  *) echo "setup.sh: unknown set '$want': use build, test or ci" >&2; exit 64 ;;
 esac
 
 command -v dpkg-query >/dev/null 2>&1 || {
