@@ -123,6 +123,7 @@ Status publish_container(Product* container, Product* sidecar, const std::string
       return directory.remove(container->temporary);
     }
     Status status = directory.rename_new(sidecar->temporary, sidecar->name, taken);
+    bool placed = status.ok();
     if (*taken) {
       // Ours from before a crash, or from one that waits for its container: as good, when it says the same.
       status = has_content(directory, sidecar->name, sidecar->size, sidecar->digest, &same);
@@ -133,10 +134,12 @@ Status publish_container(Product* container, Product* sidecar, const std::string
       return status;
     }
     status = directory.rename_new(container->temporary, name, taken);
-    if (!*taken) return status;
-    // Somebody took the name just now: the sidecar must not stand beside a container that is not ours.
+    if (status.ok() || (!placed && !*taken)) return status;
+    // Somebody took the name just now, or it cannot be had: the sidecar must not stand beside a container
+    // that is not ours, nor alone, since the next try may get another name.
     bool impossible = false;
-    return directory.rename_new(sidecar->name, sidecar->temporary, &impossible);
+    Status undone = directory.rename_new(sidecar->name, sidecar->temporary, &impossible);
+    return *taken ? undone : status;
   });
 }
 

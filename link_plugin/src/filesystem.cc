@@ -59,11 +59,25 @@ bool is_abandoned(int directory, const char* name) {
   return look_at(fd.get()).kind == FileKind::kRegular && flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
+// Whether both names are of one file.
+bool is_same_file(int directory, const char* name, int other_directory, const char* other) {
+  struct stat one {};
+  struct stat two {};
+  return fstatat(directory, name, &one, AT_SYMLINK_NOFOLLOW) == 0 &&
+         fstatat(other_directory, other, &two, AT_SYMLINK_NOFOLLOW) == 0 && one.st_dev == two.st_dev &&
+         one.st_ino == two.st_ino;
+}
+
 // rename without replacing where the file system has no such thing (NFS): a hard link is as exclusive. A
 // crash between the two steps leaves both names on one file; recovery knows that by its link count.
 int rename_by_link(int from_directory, const char* from, int to_directory, const char* to) {
   if (linkat(from_directory, from, to_directory, to, 0) != 0) return errno;
-  return unlinkat(from_directory, from, 0) == 0 ? 0 : errno;
+  if (unlinkat(from_directory, from, 0) == 0) return 0;
+  // The old name stays: the new one is taken back. Where that is too late, because somebody has taken the
+  // file, or where it cannot be done, the file has its new name and the old one is a leftover.
+  int error = errno;
+  bool undone = is_same_file(from_directory, from, to_directory, to) && unlinkat(to_directory, to, 0) == 0;
+  return undone ? error : 0;
 }
 
 }  // namespace

@@ -116,9 +116,16 @@ Status try_external(int source, Transfer* transfer, const Codec::Stop& stop,
       measure(source, transfer->source_path(), encode ? &result.data_size : &result.container_size,
               encode ? &result.data_digest : &result.container_digest);
   if (!status.ok()) return status;
+  // It opens the source by its path, where by now something may stand that it waits for without end, such as
+  // a FIFO: it is ended when that is not the file any more.
+  bool replaced = false;
+  auto stop_or_replaced = [&] {
+    replaced = replaced || check_unchanged(*transfer).fault == Fault::kChanged;
+    return replaced || stop();
+  };
   status = run_external_core(core_command, encode ? "encode" : "decode", transfer->source_path(), temporary,
-                             event, stop);
-  if (!status.ok()) return status;
+                             event, stop_or_replaced);
+  if (!status.ok()) return replaced ? changed(*transfer) : status;
   FileIdentity identity;
   if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
     return Status::failure(Fault::kRefused, event, "core '" + core_command[0] + "' left no output");

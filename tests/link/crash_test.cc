@@ -4,7 +4,10 @@
 // The points are counted by strace, for each thread by itself. PAXECT_TEST_LONG=1 takes every one of them;
 // otherwise the frequent calls are sampled.
 
+#include <sys/syscall.h>
+
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -22,6 +25,8 @@ void fill(RelaySite& site) {
   site.put("small", "just a few bytes");
   site.put("empty", "");
   site.put("larger", text(300'000));
+  site.put("pair", "one of two that want the same name");
+  site.put_as("pair", ".csv", "the other of them");
 }
 
 bool has_strace() {
@@ -46,22 +51,23 @@ constexpr Point kPoints[] = {
 // n-th call.
 bool run_with_fault(const RelaySite& site, const std::string& calls, const std::string& fault, int when,
                     const std::string& and_later) {
-  std::vector<std::string> argv = {
-      "strace",
-      "-f",
-      "-q",
-      "-o",
-      site.path("trace"),
-      "-e",
-      "trace=" + calls,
-      "-e",
-      "inject=" + calls + ":" + fault + ":when=" + std::to_string(when) + and_later};
+  const std::string when_text = ":when=" + std::to_string(when) + and_later;
   // The host's own wake-up is a write of eight bytes to an eventfd, which cannot fail like this: a relay that
   // was left sleeping by that is ended, any other must end by itself.
-  argv.insert(argv.end(), {"timeout", "-s", "KILL", "20"});
-  std::vector<std::string> relay = site.relay({"--once"});
-  argv.insert(argv.end(), relay.begin(), relay.end());
-  Result result = run({.argv = argv, .directory = site.directory()});
+  const std::vector<std::string> wrap = {"strace",
+                                         "-f",
+                                         "-q",
+                                         "-o",
+                                         site.path("trace"),
+                                         "-e",
+                                         "trace=" + calls,
+                                         "-e",
+                                         "inject=" + calls + ":" + fault + when_text,
+                                         "timeout",
+                                         "-s",
+                                         "KILL",
+                                         "20"};
+  Result result = run(site.command({"--once"}, wrap));
   std::string trace = read_file(site.path("trace"));
   static const std::regex kWakeUp(R"re("\\1(\\0){7}", 8\) += -1 E)re");
   bool wake_up = std::regex_search(trace, kWakeUp);
@@ -105,6 +111,48 @@ TEST_CASE("Any call failing for want of space or by an I/O error costs nothing b
   }
 }
 
+// Where there is no rename without replacing: NFS, and what FUSE makes of many things.
+constexpr FailingCall kNoReplace = {SYS_renameat2, EINVAL};
+constexpr Point kLinkPoints[] = {{"linkat,link", 1}, {"unlinkat,unlink", 1}};
+
+// The receiver takes nothing before the restart: a hard link and the removal of the old name are two steps,
+// and between them only the output itself tells that it was delivered.
+TEST_CASE("Killed while a hard link stands in for the rename, the relay delivers everything once") {
+  if (!has_strace()) return;
+  for (const Point& point : kLinkPoints) {
+    int points = 0;
+    for (int when = 1; when < 2000; when += point.step) {
+      INFO("killed at call " << when << " of " << point.calls);
+      RelaySite site;
+      site.failing = {kNoReplace};
+      fill(site);
+      bool killed = run_with_fault(site, point.calls, "signal=KILL", when, "");
+      site.converges(false);
+      if (!killed) break;
+      ++points;
+    }
+    INFO(point.calls);
+    CHECK(points > 4);
+  }
+}
+
+TEST_CASE("Hard links that fail, or old names that cannot be removed, cost nothing but time") {
+  if (!has_strace()) return;
+  for (const std::string error : {"EIO", "ENOSPC"}) {
+    for (const Point& point : kLinkPoints) {
+      for (int when = 1; when < 2000; when += is_long() ? 1 : 2) {
+        INFO(error << " from call " << when << " of " << point.calls);
+        RelaySite site;
+        site.failing = {kNoReplace};
+        fill(site);
+        bool failed = run_with_fault(site, point.calls, "error=" + error, when, "");
+        site.converges();
+        if (!failed) break;
+      }
+    }
+  }
+}
+
 TEST_CASE("Killed at random while files stream in, the relay delivers each once") {
   const int kills = is_long() ? 100 : 8;
   const int files = is_long() ? 5000 : 250;
@@ -112,7 +160,7 @@ TEST_CASE("Killed at random while files stream in, the relay delivers each once"
   std::minstd_rand random(7);
   int made = 0;
   for (int kill = 0; kill < kills; ++kill) {
-    Background relay({.argv = site.relay(), .directory = site.directory()});
+    Background relay(site.command());
     auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(20 + random() % 400);
     while (std::chrono::steady_clock::now() < end) {
       if (made < files * (kill + 1) / kills) {

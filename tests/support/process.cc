@@ -52,6 +52,13 @@ std::array<int, 2> make_pipe() {
   return ends;
 }
 
+void filter_calls(sock_filter* rules, std::size_t count) {
+  sock_fprog program{static_cast<unsigned short>(count), rules};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    _exit(125);
+}
+
 // Makes open with O_TMPFILE fail from now on, here and in all descendants.
 void forbid_tmpfile() {
   constexpr unsigned kTmpfileBit = O_TMPFILE & ~O_DIRECTORY;
@@ -64,10 +71,17 @@ void forbid_tmpfile() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   }};
-  sock_fprog program{rules.size(), rules.data()};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    _exit(125);
+  filter_calls(rules.data(), rules.size());
+}
+
+void forbid(const std::vector<FailingCall>& calls) {
+  std::vector<sock_filter> rules = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const FailingCall& call : calls) {
+    rules.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call.number), 0, 1));
+    rules.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(call.error)));
+  }
+  rules.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  filter_calls(rules.data(), rules.size());
 }
 
 pid_t start(const Command& command, int in, int out, int err) {
@@ -86,6 +100,7 @@ pid_t start(const Command& command, int in, int out, int err) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   if (command.no_tmpfile) forbid_tmpfile();
+  if (!command.failing.empty()) forbid(command.failing);
   if (!command.directory.empty() && chdir(command.directory.c_str()) != 0) _exit(126);
   environ = envp.data();
   execvp(argv[0], argv.data());

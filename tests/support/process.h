@@ -10,6 +10,12 @@
 
 namespace paxect::test {
 
+// A system call that fails whenever it is made.
+struct FailingCall {
+  long number;  // SYS_...
+  int error;
+};
+
 struct Command {
   std::vector<std::string> argv;              // argv[0] is a path, or looked up in PATH
   std::vector<std::string> environment = {};  // NAME=VALUE, over the test's own; NAME alone removes it
@@ -18,6 +24,7 @@ struct Command {
   std::chrono::seconds timeout{120};          // then it is killed, and the test fails
   int error_fd = -1;        // what it gets as stderr, such as a terminal; -1: a pipe that is collected
   bool no_tmpfile = false;  // as on a file system without O_TMPFILE
+  std::vector<FailingCall> failing = {};  // for it and all its descendants
 };
 
 struct Result {
