@@ -59,6 +59,9 @@ bool is_abandoned(int directory, const char* name) {
   return look_at(fd.get()).kind == FileKind::kRegular && flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
+// No file has a name that is too long to be one.
+bool is_missing(int error) { return error == ENOENT || error == ENAMETOOLONG; }
+
 // Whether both names are of one file.
 bool is_same_file(int directory, const char* name, int other_directory, const char* other) {
   struct stat one {};
@@ -159,7 +162,7 @@ FileLook Directory::look(const std::string& name) const {
   if (fstatat(fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return look_from(info);
   FileLook look;
   look.error = errno;
-  if (errno == ENOENT) look.kind = FileKind::kMissing;
+  if (is_missing(errno)) look.kind = FileKind::kMissing;
   return look;
 }
 
@@ -185,7 +188,7 @@ Status Directory::list(const std::function<bool(const char* name)>& each) const 
 Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const {
   UniqueFd fd(openat(this->fd(), name.c_str(), kReadFlags));
   if (!fd) {
-    Fault fault = errno == ENOENT                    ? Fault::kGone
+    Fault fault = is_missing(errno)                  ? Fault::kGone
                   : errno == ELOOP || errno == ENXIO ? Fault::kChanged
                                                      : Fault::kEnvironment;
     return io_failure("open", path_of(name), errno, fault);
@@ -237,7 +240,7 @@ Status Directory::move_new(const std::string& from, const Directory& target, con
 }
 
 Status Directory::remove(const std::string& name) const {
-  if (unlinkat(fd(), name.c_str(), 0) == 0 || errno == ENOENT) return Status::success();
+  if (unlinkat(fd(), name.c_str(), 0) == 0 || is_missing(errno)) return Status::success();
   return io_failure("remove", path_of(name), errno);
 }
 
