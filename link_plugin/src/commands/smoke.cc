@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::size_t kSampleSize = std::size_t{1} << 20;
 constexpr std::size_t kReadLimit = 4 * kSampleSize;
+// The lock of a relay that died: no process has a number above PID_MAX_LIMIT (linux/threads.h).
+constexpr const char* kStaleLock = "4194305\n";
 
 struct Sample {
   std::string name;
@@ -170,6 +172,8 @@ std::vector<std::string> environment_without_ours() {
   return variables;
 }
 
+// The relay finds files that wait and the lock of a relay that died; it must take them, deliver, and leave
+// no lock.
 class RelayTrial {
  public:
   RelayTrial(const SmokePlan& plan, const ScratchDirectory& scratch) : plan_(plan), scratch_(scratch) {}
@@ -177,6 +181,7 @@ class RelayTrial {
   Status lay_out() {
     Status status = make_directories(scratch_ / "inbox");
     if (status.ok()) status = write_new(scratch_ / "paxect.conf", "[link]\n");
+    if (status.ok()) status = write_new(scratch_ / "lock", kStaleLock);
     for (const Sample& sample : samples_)
       if (status.ok()) status = write_new(scratch_ / ("inbox/" + sample.name), sample.contents);
     return status;
