@@ -1,5 +1,6 @@
 #!/bin/sh
 # Demo 1: a file in the inbox becomes a container, and the container a file in the outbox.
+# shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
 echo "=== Demo 1 — Local Basic Relay ==="

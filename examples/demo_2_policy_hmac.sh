@@ -3,6 +3,7 @@
 # The manifests are those that real nodes write: three of them, with the folder `peers` between them.
 # The key is PAXECT_LINK_HMAC_KEY, if that is set.
 key=${PAXECT_LINK_HMAC_KEY:-supersecret-demo-hmac-key}
+# shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
 # run_node NODE KEY: one run in a folder of its own.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Demo 3: two nodes with a lock each and signed manifests do not get into each other's way: one after the other, at the
 # same time as two hosts, and at the same time as two sections of one host.
+# shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
 # Each round is in a folder of its own: nodeA/ nodeB/ peers/.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Demo 4: the audit log in figures. Two files may pass and one may not; `paxect link stats` tells.
+# shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
 # figure PATTERN: the number behind it in the JSON of stats, 0 when there is none.

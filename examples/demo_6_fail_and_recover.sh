@@ -1,5 +1,6 @@
 #!/bin/sh
 # Demo 6: a damaged file is found out and set aside, and the relay goes on with the next one.
+# shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
 export PAXECT_LINK_INBOX=inbox PAXECT_LINK_OUTBOX=outbox PAXECT_LINK_LOG=log.jsonl
