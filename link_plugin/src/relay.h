@@ -89,6 +89,7 @@ class Relay {
 
   // relay_state.cc
   void write_state();
+  void recall_attempts();
 
   // relay_metrics.cc
   Route route_of(const std::string& name) const;

@@ -81,6 +81,7 @@ paxect_plugin_status Relay::start() {
   if (!status.ok()) return fail(failure, status.message);
   intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
+  recall_attempts();
   quarantine_.emplace(config_.quarantine);
   state_file_.emplace(config_.lock);
   if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
@@ -153,9 +154,11 @@ void Relay::finish_recovered(const Intent& intent) {
 
 bool Relay::is_in_log(const Intent& intent) const {
   std::string text;
-  if (!read_file(config_.log, kLogTail, &text).ok() || text.size() <= intent.log_offset) return false;
+  if (!read_file(config_.log, kLogTail, &text).ok()) return false;
   std::string wanted = "\"id\": " + std::to_string(intent.id);
-  for (std::size_t at = intent.log_offset; (at = text.find(wanted, at)) != std::string::npos; ++at)
+  // A log that is shorter than it was has been rotated since.
+  std::size_t begin = text.size() < intent.log_offset ? 0 : intent.log_offset;
+  for (std::size_t at = begin; (at = text.find(wanted, at)) != std::string::npos; ++at)
     if (char after = text[at + wanted.size()]; after == ',' || after == '}') return true;
   return false;
 }

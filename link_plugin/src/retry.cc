@@ -37,6 +37,15 @@ bool RetryTable::note(const std::string& path, const FileIdentity& identity, Fil
   return news;
 }
 
+void RetryTable::recall(const std::string& path, const FileIdentity& identity, unsigned attempts,
+                        std::int64_t first_utc_ns) {
+  FileRecord& record = records_[path];
+  record = {};
+  record.identity = identity;
+  record.attempts = record.delays = attempts;
+  record.first_utc_ns = record.last_utc_ns = first_utc_ns;
+}
+
 void RetryTable::forget_blocks() {
   std::erase_if(records_, [](const auto& entry) { return entry.second.state == FileState::kBlocked; });
 }

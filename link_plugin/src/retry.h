@@ -41,6 +41,9 @@ class RetryTable {
   // event or reason than the one noted for this state of the file.
   bool note(const std::string& path, const FileIdentity& identity, FileState state, bool counts,
             const std::string& event, const std::string& reason, std::uint64_t now_ns, std::int64_t utc_ns);
+  // Takes up the attempts that a relay before this one counted. Due at once, and news when it fails again.
+  void recall(const std::string& path, const FileIdentity& identity, unsigned attempts,
+              std::int64_t first_utc_ns);
   void forget(const std::string& path) { records_.erase(path); }
   // What the policy blocked may pass now.
   void forget_blocks();

@@ -23,6 +23,8 @@ namespace {
 constexpr unsigned long kShutdown = _IOR('X', 125, std::uint32_t);
 constexpr std::uint32_t kNoLogFlush = 2;
 
+using Words = std::vector<std::string>;
+
 bool ran(const std::vector<std::string>& argv) { return run({.argv = argv}).status == 0; }
 
 // A mounted file system, gone at the end of the scope.
@@ -42,8 +44,8 @@ class Mount {
     mounted_ = ran(argv);
     return mounted_;
   }
-  void unmount() {
-    if (mounted_) ran({"umount", path_});
+  void unmount(bool lazily = false) {
+    if (mounted_) ran(lazily ? Words{"umount", "-l", path_} : Words{"umount", path_});
     mounted_ = false;
   }
   void pull_the_plug() const {
@@ -125,25 +127,150 @@ TEST_CASE("A file system out of inodes is waited for") {
   site.converges();
 }
 
-TEST_CASE("An outbox that may not be written to is waited for") {
-  std::vector<std::string> as_nobody = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
-  if (geteuid() != 0 || !ran({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                              PAXECT_TEST_BIN "/paxect", "--version"})) {
-    WARN("skipped: needs root, to be somebody else for a while");
+bool logged(const RelaySite& site, const std::string& text) {
+  return exists(site.path("paxect_link_log.jsonl")) && site.log().find(text) != std::string::npos;
+}
+
+void end(Background& relay) {
+  relay.signal(SIGTERM);
+  CHECK(relay.wait().status == 0);
+}
+
+// A stick that is pulled while the relay runs: nothing goes to the empty mount point, and everything when the
+// stick, or another one, is back.
+TEST_CASE("An outbox unmounted under the relay gets nothing until it is mounted again") {
+  RelaySite site;
+  TempDir other;
+  for (bool same_again : {true, false}) {
+    const std::string image = other / (same_again ? "same" : "other");
+    Mount stick({"-o", "loop", image});
+    if (!ran({"truncate", "-s", "16M", image}) || !ran({"mkfs.ext4", "-q", "-F", image}) ||
+        !stick.mount(site.path("outbox"))) {
+      WARN("skipped: no loop mounts of ext4 here");
+      return;
+    }
+    std::filesystem::remove(site.path("outbox/lost+found"));
+    const std::string number = same_again ? "1" : "2";
+    Background relay(site.command());
+    site.put("before" + number, "delivered before " + number);
+    REQUIRE(eventually([&] { return exists(site.path("outbox/before" + number)); }));
+    site.receive(true);
+    stick.unmount(true);
+    site.put("while" + number, "delivered later " + number);
+    REQUIRE(eventually([&] { return logged(site, "was a mounted file system and is not mounted now"); }));
+    CHECK(list(site.path("outbox")).empty());
+    CHECK(exists(site.path("inbox/while" + number + ".txt")));
+    if (!same_again) {
+      REQUIRE(ran({"truncate", "-s", "16M", image + "2"}));
+      REQUIRE(ran({"mkfs.ext4", "-q", "-F", image + "2"}));
+    }
+    Mount again({"-o", "loop", same_again ? image : image + "2"});
+    REQUIRE(again.mount(site.path("outbox")));
+    REQUIRE(eventually([&] { return exists(site.path("outbox/while" + number)); }));
+    end(relay);
+    if (!same_again) std::filesystem::remove(site.path("outbox/lost+found"));
+    site.converges();
+  }
+}
+
+TEST_CASE("An outbox on a tmpfs that is unmounted and mounted again between two runs loses nothing") {
+  RelaySite site;
+  Mount disk({"-t", "tmpfs", "none"});
+  if (!disk.mount(site.path("outbox"))) {
+    WARN("skipped: no tmpfs mounts here");
     return;
   }
+  Background relay(site.command());
+  site.put("a", "one");
+  REQUIRE(eventually([&] { return exists(site.path("outbox/a")); }));
+  site.receive(true);
+  disk.unmount(true);
+  site.put("b", "two");
+  REQUIRE(eventually([&] { return logged(site, "is not mounted now"); }));
+  relay.signal(SIGKILL);
+  relay.wait();
+  REQUIRE(disk.mount(site.path("outbox")));
+  site.converges();
+}
+
+const Words kAsNobody = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+
+bool can_be_nobody() {
+  Words version = kAsNobody;
+  version.insert(version.end(), {PAXECT_TEST_BIN "/paxect", "--version"});
+  bool can = geteuid() == 0 && ran(version);
+  if (!can) WARN("skipped: needs root, to be somebody else for a while");
+  return can;
+}
+
+void give_to_nobody(const RelaySite& site) {
+  for (const char* name : {"", "inbox", "outbox"}) {
+    std::filesystem::create_directories(site.path(name));
+    REQUIRE(chown(site.path(name).c_str(), 65534, 65534) == 0);
+  }
+}
+
+TEST_CASE("Permissions taken from a running relay are waited for, whichever they are") {
+  if (!can_be_nobody()) return;
+  RelaySite site;
+  give_to_nobody(site);
+  Background relay(site.command({}, kAsNobody));
+  struct Denial {
+    const char* name;
+    mode_t mode;
+  };
+  int number = 0;
+  for (const Denial& denial : {Denial{"outbox", 0555}, Denial{"inbox", 0555}, Denial{"outbox", 0},
+                               Denial{"inbox", 0}, Denial{"inbox", 0333}}) {
+    INFO(denial.name << " with mode " << std::oct << denial.mode);
+    const std::string stem = "f" + std::to_string(++number);
+    std::size_t known = exists(site.path("paxect_link_log.jsonl")) ? site.log().size() : 0;
+    REQUIRE(chmod(site.path(denial.name).c_str(), denial.mode) == 0);
+    site.put(stem, "contents " + stem);
+    REQUIRE(eventually([&] {
+      return logged(site, "startup") && site.log().find("Permission denied", known) != std::string::npos;
+    }));
+    // An inbox that cannot be listed tells of new files all the same, by inotify.
+    if (denial.mode != 0333) CHECK_FALSE(exists(site.path("outbox/" + stem)));
+    REQUIRE(chmod(site.path(denial.name).c_str(), 0755) == 0);
+    REQUIRE(eventually([&] { return exists(site.path("outbox/" + stem)); }));
+    REQUIRE(eventually([&] { return list(site.path("inbox")).empty(); }));
+  }
+  end(relay);
+  CHECK_FALSE(logged(site, "\"event\": \"quarantine\""));
+  site.converges(true, kAsNobody);
+}
+
+TEST_CASE("A file that may not be read waits until it may") {
+  if (!can_be_nobody()) return;
+  RelaySite site;
+  give_to_nobody(site);
+  Background relay(site.command({}, kAsNobody));
+  write_file(site.path("made"), "private");
+  REQUIRE(chmod(site.path("made").c_str(), 0) == 0);
+  std::filesystem::rename(site.path("made"), site.path("inbox/a.txt"));
+  site.expect("a", "private");
+  site.put("b", "public");
+  REQUIRE(eventually([&] { return logged(site, "Permission denied"); }));
+  REQUIRE(eventually([&] { return exists(site.path("outbox/b")); }));
+  CHECK(exists(site.path("inbox/a.txt")));
+  REQUIRE(chmod(site.path("inbox/a.txt").c_str(), 0644) == 0);
+  REQUIRE(eventually([&] { return exists(site.path("outbox/a")); }));
+  end(relay);
+  site.converges(true, kAsNobody);
+}
+
+TEST_CASE("An outbox that may not be written to is waited for") {
+  if (!can_be_nobody()) return;
   RelaySite site;
   site.put("a", "contents");
-  std::filesystem::create_directories(site.path("outbox"));
-  for (const char* name : {"", "inbox", "outbox"}) REQUIRE(chown(site.path(name).c_str(), 65534, 65534) == 0);
+  give_to_nobody(site);
   REQUIRE(chmod(site.path("outbox").c_str(), 0555) == 0);
-  std::vector<std::string> argv = as_nobody;
-  for (const std::string& word : site.relay({"--once"})) argv.push_back(word);
-  Result denied = run({.argv = argv, .directory = site.directory()});
+  Result denied = run(site.command({"--once"}, kAsNobody));
   CHECK(denied.status == 1);
   CHECK(denied.error.find("Permission denied") != std::string::npos);
   REQUIRE(chmod(site.path("outbox").c_str(), 0755) == 0);
-  site.converges(true, as_nobody);
+  site.converges(true, kAsNobody);
 }
 
 }  // namespace

@@ -112,6 +112,25 @@ TEST_CASE("A core that fails is tried again and again, then the file goes to qua
   CHECK(read_file(rig.inbox(".quarantine/a.txt.reason.json")).find("\"attempts\": 3") != std::string::npos);
 }
 
+TEST_CASE("Attempts count together over restarts, until the file changes") {
+  LinkRig rig;
+  rig.host.set("core", kPicky);
+  rig.host.set("max_attempts", "3");
+  rig.put("a.txt", "a");
+  for (int attempt = 1; attempt < 3; ++attempt) {
+    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(rig.waiting() == Names{"a.txt"});
+    CHECK(rig.events("encode_error").size() == static_cast<std::size_t>(attempt));
+  }
+  rig.put("a.txt", "another");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting() == Names{"a.txt"});
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting().empty());
+  CHECK(read_file(rig.inbox(".quarantine/a.txt.reason.json")).find("\"attempts\": 3") != std::string::npos);
+}
+
 TEST_CASE("A container that a core finds damaged goes to quarantine at once") {
   LinkRig rig;
   rig.host.set("core", kPicky);

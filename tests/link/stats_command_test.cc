@@ -1,7 +1,10 @@
 // `stats` and what all commands have in common.
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <thread>
 
+#include "audit_log.h"
 #include "commands/log_reader.h"
 #include "link/command_rig.h"
 
@@ -52,6 +55,49 @@ TEST_CASE("stats reads the rotated logs too and no file twice") {
   CHECK(stats["logs"].Size() == 3);
 }
 
+TEST_CASE("stats misses no line of a log that rotates while it reads") {
+  FakeHost host;
+  TempDir directory;
+  host.set("log", directory / "log.jsonl");
+  std::atomic<std::uint64_t> written{0};
+  std::atomic<bool> done{false};
+  link::AuditLog log;
+  REQUIRE(log.open(directory / "log.jsonl", 600).ok());
+  std::thread relay([&] {
+    for (std::int64_t i = 0; i < 150 && !done; ++i) {
+      const std::int64_t time = 1'767'323'045'000'000'000 + i * 1'000'000'000;
+      for (int line = 0; line < 3; ++line) log.append({.name = "decode"}, time);
+      if (!log.flush(time).ok()) break;
+      written += 3;
+    }
+    done = true;
+  });
+  while (!done) {
+    std::uint64_t before = written;
+    auto stats = command_json(host, {"stats"});
+    CHECK(stats["lines"].GetUint64() >= before);
+  }
+  relay.join();
+  CHECK(written == 450);
+  auto stats = command_json(host, {"stats"});
+  CHECK(stats["lines"].GetUint64() == 450);
+  CHECK(stats["logs"].Size() > 100);
+}
+
+TEST_CASE("status finds the last delivery when the log was just rotated") {
+  FakeHost host;
+  TempDir directory;
+  host.set("inbox", directory / "in");
+  host.set("outbox", "/out");
+  host.set("lock", directory / "lock");
+  host.set("log", directory / "log.jsonl");
+  std::filesystem::create_directory(directory / "in");
+  write_file(directory / "log.20260102T030000Z.jsonl", line("2026-01-02 03:00:00", "decode", 1));
+  write_file(directory / "log.jsonl", line("2026-01-02 03:00:01", "startup", 0));
+  auto status = command_json(host, {"status"}, 1);
+  CHECK(std::string(status["last_delivery"]["datetime_utc"].GetString()) == "2026-01-02 03:00:00 UTC");
+}
+
 TEST_CASE("Torn and foreign lines are counted and the rest is read") {
   FakeHost host;
   TempDir directory;
@@ -81,6 +127,8 @@ TEST_CASE("The tail of a log begins with a whole line") {
   const std::string first = line("2026-01-02 03:00:00", "encode", 1);
   const std::string last = line("2026-01-02 03:00:01", "decode", 2);
   write_file(log, first + last);
+  link::OpenLog opened;
+  REQUIRE(link::open_log(log, &opened).ok());
   for (std::size_t most : {last.size(), last.size() + 1, first.size() + last.size() - 1}) {
     std::vector<std::string> events;
     link::LogCount count;
@@ -88,11 +136,11 @@ TEST_CASE("The tail of a log begins with a whole line") {
       events.push_back(read.event);
       return true;
     };
-    REQUIRE(link::read_log_tail(log, most, each, &count).ok());
+    REQUIRE(link::read_log_tail(opened, most, each, &count).ok());
     CHECK(events == std::vector<std::string>{"decode"});
     CHECK(count.unreadable == 0);
     events.clear();
-    REQUIRE(link::read_log_tail(log, first.size() + last.size(), each, &count).ok());
+    REQUIRE(link::read_log_tail(opened, first.size() + last.size(), each, &count).ok());
     CHECK(events.size() == 2);
   }
 }

@@ -57,7 +57,7 @@ Status read_history(const LinkConfig& config, Explanation* out) {
   std::set<std::string> followed{printable(out->path)};
   const std::string inbox = printable(config.inbox);
   LogCount count;
-  for (const std::string& log : logs_with_rotated({config.log})) {
+  for (const OpenLog& log : open_with_rotated({config.log})) {
     Status status = read_log(
         log, 0,
         [&](const LogLine& line) {
@@ -69,7 +69,7 @@ Status read_history(const LinkConfig& config, Explanation* out) {
           return true;
         },
         &count);
-    if (!status.ok() && status.fault != Fault::kGone) return status;
+    if (!status.ok()) return status;
   }
   return Status::success();
 }

@@ -95,13 +95,6 @@ class LineCutter {
   bool too_long_ = false;
 };
 
-Status open_log(const std::string& path, UniqueFd* out) {
-  out->reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!*out) return io_failure("open log", path, errno, errno == ENOENT ? Fault::kGone : Fault::kEnvironment);
-  if (look_at(out->get()).kind != FileKind::kRegular) return io_failure("read as log", path, EINVAL);
-  return Status::success();
-}
-
 Status read_from(int fd, const std::string& path, std::uint64_t offset, LineCutter* cutter) {
   std::string block(kBlock, '\0');
   for (;;) {
@@ -136,31 +129,28 @@ std::optional<LogLine> parse_log_line(std::string_view line) {
   return result;
 }
 
-Status read_log(const std::string& path, std::uint64_t offset,
-                const std::function<bool(const LogLine&)>& each, LogCount* count) {
-  UniqueFd fd;
-  if (Status status = open_log(path, &fd); !status.ok()) return status;
-  LineCutter cutter(each, count);
-  return read_from(fd.get(), path, offset, &cutter);
+Status open_log(const std::string& path, OpenLog* out) {
+  out->path = path;
+  out->fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!out->fd)
+    return io_failure("open log", path, errno, errno == ENOENT ? Fault::kGone : Fault::kEnvironment);
+  if (look_at(out->fd.get()).kind != FileKind::kRegular) return io_failure("read as log", path, EINVAL);
+  return Status::success();
 }
 
-Status read_log_tail(const std::string& path, std::uint64_t most,
-                     const std::function<bool(const LogLine&)>& each, LogCount* count) {
-  UniqueFd fd;
-  if (Status status = open_log(path, &fd); !status.ok()) return status;
-  std::uint64_t size = look_at(fd.get()).identity.size;
-  LineCutter cutter(each, count);
-  if (size <= most) return read_from(fd.get(), path, 0, &cutter);
-  // From the first line that begins in the tail.
-  std::uint64_t offset = size - most;
-  for (char byte = '\0'; byte != '\n'; ++offset)
-    if (pread(fd.get(), &byte, 1, static_cast<off_t>(offset - 1)) != 1) break;
-  return read_from(fd.get(), path, offset - 1, &cutter);
-}
-
-std::vector<std::string> logs_with_rotated(const std::vector<std::string>& logs) {
-  std::vector<std::string> paths;
+std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs) {
+  std::vector<OpenLog> opened;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
+  auto add = [&](const std::string& path, std::vector<OpenLog>* to) {
+    OpenLog log;
+    if (!open_log(path, &log).ok()) return;
+    FileIdentity identity = look_at(log.fd.get()).identity;
+    if (seen.emplace(identity.device, identity.inode).second) to->push_back(std::move(log));
+  };
   for (const std::string& log : logs) {
+    // The log before its rotated parts: one that is rotated in between is met twice, and not missed.
+    std::vector<OpenLog> itself;
+    add(log, &itself);
     std::vector<std::string> rotated;
     Directory directory;
     if (Directory::open(directory_name(log), &directory).ok())
@@ -169,15 +159,34 @@ std::vector<std::string> logs_with_rotated(const std::vector<std::string>& logs)
         return true;
       });
     std::sort(rotated.begin(), rotated.end());
-    paths.insert(paths.end(), rotated.begin(), rotated.end());
-    paths.push_back(log);
+    for (const std::string& path : rotated) add(path, &opened);
+    for (OpenLog& last : itself) opened.push_back(std::move(last));
   }
-  std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
-  std::erase_if(paths, [&](const std::string& path) {
-    FileIdentity identity;
-    return !identity_of(path, &identity) || !seen.emplace(identity.device, identity.inode).second;
-  });
-  return paths;
+  return opened;
+}
+
+Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bool(const LogLine&)>& each,
+                LogCount* count) {
+  LineCutter cutter(each, count);
+  return read_from(log.fd.get(), log.path, offset, &cutter);
+}
+
+Status read_log(const std::string& path, std::uint64_t offset,
+                const std::function<bool(const LogLine&)>& each, LogCount* count) {
+  OpenLog log;
+  Status status = open_log(path, &log);
+  return status.ok() ? read_log(log, offset, each, count) : status;
+}
+
+Status read_log_tail(const OpenLog& log, std::uint64_t most, const std::function<bool(const LogLine&)>& each,
+                     LogCount* count) {
+  std::uint64_t size = look_at(log.fd.get()).identity.size;
+  if (size <= most) return read_log(log, 0, each, count);
+  // From the first line that begins in the tail.
+  std::uint64_t offset = size - most;
+  for (char byte = '\0'; byte != '\n'; ++offset)
+    if (pread(log.fd.get(), &byte, 1, static_cast<off_t>(offset - 1)) != 1) break;
+  return read_log(log, offset - 1, each, count);
 }
 
 }  // namespace paxect::link

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "status.h"
+#include "unique_fd.h"
 
 namespace paxect::link {
 
@@ -30,15 +31,25 @@ struct LogCount {
   std::uint64_t unreadable = 0;  // torn or foreign
 };
 
-// Calls back with each line of a file from `offset` on, in their order. `each` may stop by returning false.
+// A log open for reading: a rotation gives it another name and nothing else.
+struct OpenLog {
+  std::string path;  // under which it was opened
+  UniqueFd fd;
+};
+
+Status open_log(const std::string& path, OpenLog* out);
+// These logs and the ones rotated from them, oldest first, each log after its own. All that was in them when
+// this was called can be read, whatever is rotated meanwhile. Those that are not there are left out, and so
+// are other names of the same file.
+std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs);
+
+// Calls back with each line from `offset` on, in their order. `each` may stop by returning false.
+Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bool(const LogLine&)>& each,
+                LogCount* count);
 Status read_log(const std::string& path, std::uint64_t offset,
                 const std::function<bool(const LogLine&)>& each, LogCount* count);
 // The same with the last `most` bytes: whole lines only.
-Status read_log_tail(const std::string& path, std::uint64_t most,
-                     const std::function<bool(const LogLine&)>& each, LogCount* count);
-
-// A log and the ones rotated from it, oldest first, the log itself last. Those that are not there are left
-// out, and so are other names of the same file.
-std::vector<std::string> logs_with_rotated(const std::vector<std::string>& logs);
+Status read_log_tail(const OpenLog& log, std::uint64_t most, const std::function<bool(const LogLine&)>& each,
+                     LogCount* count);
 
 }  // namespace paxect::link

@@ -100,17 +100,16 @@ paxect_plugin_status run_stats(const Call& call) {
     logs = {config.log};
   }
   Stats stats;
-  stats.logs = logs_with_rotated(logs);
-  for (const std::string& path : stats.logs) {
+  for (const OpenLog& log : open_with_rotated(logs)) {
+    stats.logs.push_back(log.path);
     Status status = read_log(
-        path, 0,
+        log, 0,
         [&](const LogLine& line) {
           stats.add(line);
           return true;
         },
         &stats.count);
-    // A rotation may have renamed it since it was listed.
-    if (!status.ok() && status.fault != Fault::kGone) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+    if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   }
   if (call.arguments().json)
     print_json(stats, &call.console());

@@ -48,20 +48,22 @@ Status read_deliveries(const Report& report, Deliveries* out) {
   const std::string outbox = report.station.config.outbox + "/";
   std::optional<std::int64_t> first;
   LogCount count;
-  Status status = read_log_tail(
-      report.station.config.log, kLogTail,
-      [&](const LogLine& line) {
-        if (!first) first = line.utc;
-        if (!line.is_transfer() || !line.target.starts_with(outbox)) return true;
-        out->last = line;
-        if (now - line.utc >= kRateWindow) return true;
-        ++out->files;
-        out->bytes += line.bytes;
-        return true;
-      },
-      &count);
+  auto take = [&](const LogLine& line) {
+    if (!first) first = line.utc;
+    if (!line.is_transfer() || !line.target.starts_with(outbox)) return true;
+    out->last = line;
+    if (now - line.utc >= kRateWindow) return true;
+    ++out->files;
+    out->bytes += line.bytes;
+    return true;
+  };
+  // With the part that was rotated last: the log itself may just have been begun.
+  std::vector<OpenLog> logs = open_with_rotated({report.station.config.log});
+  if (logs.size() > 2) logs.erase(logs.begin(), logs.end() - 2);
+  for (const OpenLog& log : logs)
+    if (Status status = read_log_tail(log, kLogTail, take, &count); !status.ok()) return status;
   if (first) out->seconds = std::clamp<std::int64_t>(now - *first, 1, kRateWindow);
-  return status.fault == Fault::kGone ? Status::success() : status;
+  return Status::success();
 }
 
 // What cannot be read is trouble to be told, not an end of the report.
