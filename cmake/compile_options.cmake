@@ -13,6 +13,22 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C CXX)
 
+# Marks where jumps may land, for processors and kernels that enforce it. For what is installed: its directories add
+# this themselves.
+include(CheckCXXCompilerFlag)
+set(PAXECT_CONTROL_FLOW_OPTIONS)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i.86")
+  check_cxx_compiler_flag(-fcf-protection=full PAXECT_HAS_CF_PROTECTION)
+  if(PAXECT_HAS_CF_PROTECTION)
+    set(PAXECT_CONTROL_FLOW_OPTIONS -fcf-protection=full)
+  endif()
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  check_cxx_compiler_flag(-mbranch-protection=standard PAXECT_HAS_BRANCH_PROTECTION)
+  if(PAXECT_HAS_BRANCH_PROTECTION)
+    set(PAXECT_CONTROL_FLOW_OPTIONS -mbranch-protection=standard)
+  endif()
+endif()
+
 add_library(paxect_compile_options INTERFACE)
 target_compile_definitions(paxect_compile_options INTERFACE _FILE_OFFSET_BITS=64)
 target_compile_options(paxect_compile_options INTERFACE

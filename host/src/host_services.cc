@@ -2,9 +2,13 @@
 
 #include <sys/prctl.h>
 
+#include <cerrno>
 #include <ctime>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "confinement.h"
 
 namespace paxect::host {
 namespace {
@@ -77,12 +81,26 @@ struct HostServices::Thunks {
 
   static void hold_secrets(const paxect_host*) { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
+  static std::int32_t confine(const paxect_host*, const paxect_access* paths, std::uint32_t count) {
+    try {
+      std::vector<AllowedPath> allowed;
+      for (std::uint32_t i = 0; i < count; ++i)
+        allowed.push_back({paths[i].path, (paths[i].rights & PAXECT_ACCESS_READ) != 0,
+                           (paths[i].rights & PAXECT_ACCESS_WRITE) != 0,
+                           (paths[i].rights & PAXECT_ACCESS_EXECUTE) != 0});
+      return confine_thread(allowed);
+    } catch (...) {
+      return ENOMEM;
+    }
+  }
+
   static const void* service(const paxect_host* host, const char* id) {
     static constexpr paxect_log_service kLog = {sizeof kLog, write};
     static constexpr paxect_clock_service kClock = {sizeof kClock, monotonic_ns, realtime_ns};
     static constexpr paxect_run_service kRun = {sizeof kRun, stop_requested, once};
     static constexpr paxect_config_service kConfig = {sizeof kConfig, instance_name, get, key_at, describe};
     static constexpr paxect_secrets_service kSecrets = {sizeof kSecrets, hold_secrets};
+    static constexpr paxect_sandbox_service kSandbox = {sizeof kSandbox, confine};
     if (id == nullptr) return nullptr;
     std::string_view wanted = id;
     if (wanted == PAXECT_SERVICE_LOG) return &kLog;
@@ -90,6 +108,7 @@ struct HostServices::Thunks {
     if (wanted == PAXECT_SERVICE_RUN) return &kRun;
     if (wanted == PAXECT_SERVICE_CONFIG) return &kConfig;
     if (wanted == PAXECT_SERVICE_SECRETS) return &kSecrets;
+    if (wanted == PAXECT_SERVICE_SANDBOX) return &kSandbox;
     static constexpr paxect_output_service kOutput = {sizeof kOutput, put};
     if (wanted == PAXECT_SERVICE_OUTPUT && self(host).run_.output != nullptr) return &kOutput;
     return nullptr;

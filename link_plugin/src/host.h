@@ -5,8 +5,10 @@
 
 #include <paxect/plugin.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace paxect::link {
 
@@ -19,7 +21,8 @@ class Host {
         clock_(service<paxect_clock_service>(PAXECT_SERVICE_CLOCK)),
         run_(service<paxect_run_service>(PAXECT_SERVICE_RUN)),
         config_(service<paxect_config_service>(PAXECT_SERVICE_CONFIG)),
-        secrets_(service<paxect_secrets_service>(PAXECT_SERVICE_SECRETS)) {}
+        secrets_(service<paxect_secrets_service>(PAXECT_SERVICE_SECRETS)),
+        sandbox_(service<paxect_sandbox_service>(PAXECT_SERVICE_SANDBOX)) {}
 
   bool complete() const {
     return log_ != nullptr && clock_ != nullptr && run_ != nullptr && config_ != nullptr;
@@ -34,6 +37,12 @@ class Host {
   // This process has a key in its memory now. A host that cannot hide it is none to fail for.
   void hold_secrets() const {
     if (secrets_ != nullptr) secrets_->hold(host_);
+  }
+
+  // 0, or an errno: ENOSYS for a host or a system without a sandbox.
+  int confine(const std::vector<paxect_access>& paths) const {
+    if (sandbox_ == nullptr) return ENOSYS;
+    return sandbox_->confine(host_, paths.data(), static_cast<std::uint32_t>(paths.size()));
   }
 
   std::string instance_name() const { return text(config_->instance_name(host_)); }
@@ -55,6 +64,7 @@ class Host {
   const paxect_run_service* run_;
   const paxect_config_service* config_;
   const paxect_secrets_service* secrets_;  // NULL where there is none
+  const paxect_sandbox_service* sandbox_;  // likewise
 };
 
 }  // namespace paxect::link

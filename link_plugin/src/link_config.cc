@@ -22,9 +22,9 @@ constexpr std::uint64_t kShortestPoll = 10 * kMillisecond;
 
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> kKeys = {
-      "mode",      "inbox",     "outbox",       "policy",   "manifest",    "log",        "log_max",
-      "lock",      "poll_sec",  "backoff_sec",  "hmac_key", "core",        "quarantine", "names",
-      "recursive", "settle_ms", "max_attempts", "node",     "metrics_file"};
+      "mode",      "inbox",     "outbox",       "policy",   "manifest",     "log",        "log_max",
+      "lock",      "poll_sec",  "backoff_sec",  "hmac_key", "core",         "quarantine", "names",
+      "recursive", "settle_ms", "max_attempts", "node",     "metrics_file", "sandbox"};
   return kKeys;
 }
 
@@ -195,6 +195,7 @@ bool read_config(const Host& host, LinkConfig* config, std::string* error) {
   read_core(host, reader, config);
   config->quarantine = reader.path("quarantine", default_quarantine_of(config->inbox));
   if (host.get("metrics_file", nullptr) != nullptr) config->metrics_file = reader.path("metrics_file", "");
+  config->sandbox = static_cast<SandboxMode>(reader.choice("sandbox", {"auto", "off", "require"}));
   config->naming = static_cast<Naming>(reader.choice("names", {"stem", "full"}));
   config->recursive = reader.boolean("recursive", false);
   config->settle_ns = reader.number("settle_ms", 500, 0, 86400000) * kMillisecond;

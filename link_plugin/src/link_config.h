@@ -13,6 +13,8 @@ namespace paxect::link {
 
 enum class Mode { kRelay, kSend, kReceive };
 
+enum class SandboxMode { kAuto, kOff, kRequire };
+
 struct LinkConfig {
   std::string node;  // what this relay is called in manifests and in trusted_nodes
   Mode mode = Mode::kRelay;
@@ -29,6 +31,7 @@ struct LinkConfig {
   std::vector<std::string> core_command;  // empty: the built-in core
   std::string quarantine;
   std::string metrics_file;  // "": none
+  SandboxMode sandbox = SandboxMode::kAuto;
   Naming naming = Naming::kStem;
   bool recursive = false;
   std::uint64_t settle_ns = 0;

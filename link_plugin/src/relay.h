@@ -91,6 +91,9 @@ class Relay {
   void write_state();
   void recall_attempts();
 
+  // relay_sandbox.cc
+  Status enter_sandbox();
+
   // relay_metrics.cc
   Route route_of(const std::string& name) const;
   MetricsSnapshot measure(bool running);

@@ -99,6 +99,7 @@ paxect_plugin_status Relay::start() {
          .name = "policy_warning",
          .source = config_.policy,
          .message = "require_sig is true but there is no hmac_key: every peer is rejected"});
+  if (status = enter_sandbox(); !status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
   status = audit_.flush(host_.realtime_ns());
   if (!status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
   started_ = true;

@@ -20,7 +20,6 @@ is_marked() { readelf -nW "$1" | grep -q 'feature:.*\(IBT.*SHSTK\|BTI\)'; }
 printf 'int main(void) { return 0; }\n' >"$work/empty.c"
 control_flow=no
 for flag in -fcf-protection=full -mbranch-protection=standard; do
-  grep -q -- "$flag" "$build/compile_commands.json" || continue
   cc "$flag" -o "$work/marked" "$work/empty.c" 2>/dev/null || continue
   control_flow=code
   ! is_marked "$work/marked" || control_flow=marked

@@ -132,5 +132,73 @@ TEST_CASE("A relay with a key leaves no core dump, where one without leaves one"
   CHECK(core_files("file:key") == 0);
 }
 
+// A core that does its work, and something that no core should: it writes beside the directories it was
+// given. What came of that is in ran.txt of the working directory.
+struct Intruder {
+  Intruder() {
+    fs::create_directories(outside.path());
+    write_file(site.directory / "core.sh", "#!/bin/sh\nif echo broken >" + (outside / "planted") +
+                                               " 2>/dev/null; then said=planted; else said=refused; fi\n"
+                                               "echo $said >" +
+                                               (site.directory / "ran.txt") +
+                                               "\nexec " PAXECT_TEST_INSTALLED "/bin/paxect-core \"$@\"\n");
+    fs::permissions(site.directory / "core.sh", fs::perms::owner_all);
+  }
+  Result run(const std::string& sandbox) const {
+    Command command = site.command("exec \"$1\" run --once --set link.sandbox=" + sandbox +
+                                   " --set 'link.core=" + (site.directory / "core.sh") + "'");
+    // The temporary directory is one of those that a core may write to.
+    command.environment.push_back("TMPDIR=" + site.directory.path());
+    return test::run(command);
+  }
+  std::string came_of_it() const { return read_file(site.directory / "ran.txt"); }
+
+  Site site;
+  TempDir outside;
+};
+
+bool is_confined(const Site& site) {
+  return read_file(site.directory / "paxect_link_log.jsonl").find("confined to its own directories") !=
+         std::string::npos;
+}
+
+TEST_CASE(
+    "What a relay starts cannot write outside of the relay's directories, and does its work all the same") {
+  Intruder free;
+  CHECK(free.run("off").status == 1);
+  CHECK(free.came_of_it() == "planted\n");
+  CHECK(read_file(free.site.directory / "outbox/good") == "good");
+
+  Intruder confined;
+  Result result = confined.run("auto");
+  INFO(result.error);
+  CHECK(result.status == 1);
+  CHECK(read_file(confined.site.directory / "outbox/good") == "good");
+  if (!is_confined(confined.site)) {
+    WARN("not shown: this system has no Landlock");
+    return;
+  }
+  CHECK(confined.came_of_it() == "refused\n");
+  CHECK_FALSE(exists(confined.outside / "planted"));
+  Intruder required;
+  CHECK(required.run("require").status == 1);
+  CHECK(required.came_of_it() == "refused\n");
+}
+
+TEST_CASE("A confined relay goes on in an inbox and an outbox that are replaced while it runs") {
+  Site site;
+  Background relay(site.command("exec \"$1\" run --set link.poll_sec=0.05 --set link.backoff_sec=0.1"));
+  REQUIRE(eventually([&] { return exists(site.directory / "outbox/good"); }));
+  for (const char* name : {"inbox", "outbox"}) {
+    fs::rename(site.directory / name, site.directory / (std::string(name) + ".old"));
+    fs::create_directory(site.directory / name);
+  }
+  write_file(site.directory / "inbox/.new", "later");
+  fs::rename(site.directory / "inbox/.new", site.directory / "inbox/later.txt");
+  CHECK(eventually([&] { return exists(site.directory / "outbox/later"); }));
+  relay.signal(SIGTERM);
+  CHECK(relay.wait().status == 0);
+}
+
 }  // namespace
 }  // namespace paxect::test

@@ -131,6 +131,15 @@ TEST_CASE("A key is not taken from the command line, where every user sees it, a
   CHECK(Read(host).good);
 }
 
+TEST_CASE("The sandbox is asked for, insisted on or left out") {
+  FakeHost host;
+  CHECK(Read(host).config.sandbox == SandboxMode::kAuto);
+  host.set("sandbox", "require");
+  CHECK(Read(host).config.sandbox == SandboxMode::kRequire);
+  host.set("sandbox", "yes");
+  CHECK_FALSE(Read(host).good);
+}
+
 TEST_CASE("PAXECT_CORE stands above the config file and below PAXECT_LINK_CORE") {
   using Words = std::vector<std::string>;
   FakeHost host;

@@ -127,6 +127,27 @@ typedef struct paxect_secrets_service {
   void (*hold)(const paxect_host* host);
 } paxect_secrets_service;
 
+#define PAXECT_SERVICE_SANDBOX "paxect.sandbox/1" /* paxect_sandbox_service */
+enum {
+  PAXECT_ACCESS_READ = 1,
+  PAXECT_ACCESS_WRITE = 2, /* contents, and names: new, removed and renamed files and directories */
+  PAXECT_ACCESS_EXECUTE = 4
+};
+typedef struct paxect_access {
+  const char* path; /* a directory with all below it, or a file; one that is not there is passed over */
+  uint32_t rights;  /* PAXECT_ACCESS_* */
+  uint32_t reserved;
+} paxect_access;
+typedef struct paxect_sandbox_service {
+  size_t struct_size;
+  /* Takes all files but those below these paths from the instance thread, and from the threads and programs
+   * that it starts from then on; not to be undone. What is open already stays open. Rules belong to the
+   * directories that stand there now: one that takes the place of another is reached by a rule for a
+   * directory above it. Returns 0, or an errno, and then nothing has changed: ENOSYS or EOPNOTSUPP where the
+   * system cannot do it. [instance] */
+  int32_t (*confine)(const paxect_host* host, const paxect_access* paths, uint32_t count);
+} paxect_sandbox_service;
+
 #define PAXECT_SERVICE_OUTPUT "paxect.output/1" /* paxect_output_service; only while a command runs */
 typedef struct paxect_output_service {
   size_t struct_size;
