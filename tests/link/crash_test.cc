@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <random>
 #include <regex>
+#include <thread>
 
 #include "link/relay_site.h"
 #include "support/files.h"
@@ -67,7 +68,8 @@ bool run_with_fault(const RelaySite& site, const std::string& calls, const std::
                                          "-s",
                                          "KILL",
                                          "20"};
-  Result result = run(site.command({"--once"}, wrap));
+  // The log is rotated again and again, so that this too is among the points.
+  Result result = run(site.command({"--once", "--set", "link.log_max=1500"}, wrap));
   std::string trace = read_file(site.path("trace"));
   static const std::regex kWakeUp(R"re("\\1(\\0){7}", 8\) += -1 E)re");
   bool wake_up = std::regex_search(trace, kWakeUp);
@@ -166,6 +168,8 @@ TEST_CASE("Killed at random while files stream in, the relay delivers each once"
       if (made < files * (kill + 1) / kills) {
         site.put("f" + std::to_string(made), text(random() % 20'000, static_cast<std::uint32_t>(made)));
         ++made;
+      } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
     }
     relay.signal(SIGKILL);
@@ -177,6 +181,36 @@ TEST_CASE("Killed at random while files stream in, the relay delivers each once"
     ++made;
   }
   site.converges();
+  // Otherwise the kills fell beside what they were meant for.
+  if (is_long()) CHECK(site.log().find("finished after a restart") != std::string::npos);
+}
+
+TEST_CASE("Killed at any call of a quarantine, nothing of what is quarantined is lost or lies about twice") {
+  if (!has_strace()) return;
+  for (const Point& point : {Point{"renameat2,renameat", 1}, Point{"fsync,fdatasync,syncfs", 1},
+                             Point{"unlinkat,unlink", 1}, Point{"mkdir,mkdirat", 1}}) {
+    for (int when = 1; when < 2000; when += point.step) {
+      INFO("killed at call " << when << " of " << point.calls);
+      RelaySite site;
+      const std::string sidecar = std::string(64, '0') + "\n";
+      write_file(site.path("inbox/bad.freq.sha256"), sidecar);
+      write_file(site.path("inbox/bad.freq"), "no container");
+      bool killed = run_with_fault(site, point.calls, "signal=KILL", when, "");
+      CHECK(run(site.command({"--once"})).status < 2);
+      CHECK(list(site.path("outbox")).empty());
+      const std::string quarantine = site.path("inbox/.quarantine/");
+      CHECK(read_file(quarantine + "bad.freq") == "no container");
+      CHECK(exists(quarantine + "bad.freq.reason.json"));
+      CHECK_FALSE(exists(site.path("inbox/bad.freq")));
+      // Alone in the inbox a sidecar is blocked.
+      bool beside = exists(quarantine + "bad.freq.sha256");
+      CHECK(read_file(beside ? quarantine + "bad.freq.sha256" : site.path("inbox/bad.freq.sha256")) ==
+            sidecar);
+      CHECK(list(quarantine).size() == (beside ? 3 : 2));
+      if (!beside) CHECK(site.log().find("disallowed_suffix:.sha256") != std::string::npos);
+      if (!killed) break;
+    }
+  }
 }
 
 }  // namespace

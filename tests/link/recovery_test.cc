@@ -1,0 +1,165 @@
+// Journals as a crash leaves them at each point, with the directories beside them, and what a start makes of
+// it. crash_test gets there by killing; here each state is laid out by hand.
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "digest.h"
+#include "filesystem.h"
+#include "journal.h"
+#include "link/link_rig.h"
+#include "relay_paths.h"
+
+namespace paxect::test {
+namespace {
+
+using Names = std::vector<std::string>;
+
+// A container a.freq in the inbox on its way to the output a.
+struct Scene {
+  LinkRig rig;
+  link::Journal journal;
+  link::Intent intent;
+
+  Scene() {
+    LinkRig sender;
+    sender.host.set("mode", "send");
+    sender.put("a.txt", "data");
+    REQUIRE(sender.run_once() == PAXECT_PLUGIN_OK);
+    rig.put("a.freq", read_file(sender.outbox("a.freq")));
+    std::filesystem::create_directories(rig.outbox());
+    std::vector<link::Intent> left;
+    REQUIRE(journal.open(link::journal_of(rig.lock()), &left).ok());
+    intent.id = journal.next_id();
+    intent.source = "a.freq";
+    REQUIRE(link::identity_of(rig.inbox("a.freq"), &intent.identity));
+    intent.temporary = ".a.part";
+    intent.name = "a";
+    intent.digest = link::sha256_hex("data");
+  }
+  void begin() { REQUIRE(journal.begin(std::span(&intent, 1)).ok()); }
+  void prepare() {
+    begin();
+    REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
+  }
+  void abort() { REQUIRE(journal.abort(std::span(&intent.id, 1)).ok()); }
+  void finish() { journal.finish(std::span(&intent.id, 1)); }
+  void temporary(const std::string& contents) { write_file(rig.outbox(".a.part"), contents); }
+  // What the next start makes of it: what is in the outbox then; the inbox must be empty.
+  Names restart() {
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(list(rig.inbox()).empty());
+    CHECK(rig.events("decode").size() == 1);
+    return rig.delivered();
+  }
+};
+
+TEST_CASE("Begun and not prepared: whatever the temporary holds goes, and the source is taken again") {
+  for (const char* contents : {"", "da", "data"}) {
+    Scene scene;
+    scene.begin();
+    scene.temporary(contents);
+    CHECK(scene.restart() == Names{"a"});
+    CHECK(read_file(scene.rig.outbox("a")) == "data");
+  }
+}
+
+TEST_CASE("Begun, and the temporary was lost with the power: the source is taken again") {
+  Scene scene;
+  scene.begin();
+  CHECK(scene.restart() == Names{"a"});
+}
+
+TEST_CASE("Prepared with its temporary: not delivered, so it is delivered now") {
+  Scene scene;
+  scene.prepare();
+  scene.temporary("data");
+  CHECK(scene.restart() == Names{"a"});
+}
+
+TEST_CASE("Prepared without its temporary: delivered, though the receiver has taken it by now") {
+  for (bool taken : {false, true}) {
+    Scene scene;
+    scene.prepare();
+    if (!taken) write_file(scene.rig.outbox("a"), "data");
+    CHECK(scene.restart() == (taken ? Names{} : Names{"a"}));
+    CHECK(scene.rig.events("decode")[0].line.find("finished after a restart") != std::string::npos);
+  }
+}
+
+TEST_CASE("Prepared, and its temporary has two names: delivered by a hard link, the old name goes") {
+  Scene scene;
+  scene.prepare();
+  scene.temporary("data");
+  std::filesystem::create_hard_link(scene.rig.outbox(".a.part"), scene.rig.outbox("a"));
+  CHECK(scene.restart() == Names{"a"});
+  CHECK(scene.rig.events("duplicate").empty());
+}
+
+TEST_CASE("Aborted: not delivered, with the temporary there or gone") {
+  for (bool there : {true, false}) {
+    Scene scene;
+    scene.prepare();
+    scene.abort();
+    if (there) scene.temporary("data");
+    CHECK(scene.restart() == Names{"a"});
+    CHECK(read_file(scene.rig.outbox("a")) == "data");
+  }
+}
+
+TEST_CASE("Finished, and the removal of the source was lost with the power: it is not delivered again") {
+  Scene scene;
+  scene.prepare();
+  scene.finish();
+  // The line of the delivery was durable before the source was removed.
+  write_file(
+      scene.rig.log_path(),
+      "{\"datetime_utc\": \"2026-01-02 03:04:05 UTC\", \"level\": \"info\", \"event\": \"decode\", \"src\": "
+      "\"\", \"dst\": \"\", \"status\": \"ok\", \"message\": \"\", \"version\": \"1\", \"id\": 1}\n");
+  CHECK(scene.restart().empty());
+}
+
+TEST_CASE("Delivered, and its line is in the log: the line is not written again, rotated or not") {
+  for (bool rotated : {false, true}) {
+    Scene scene;
+    const std::string before(2000, '\n');
+    scene.intent.log_offset = before.size();
+    scene.prepare();
+    std::string line =
+        "{\"datetime_utc\": \"2026-01-02 03:04:05 UTC\", \"level\": \"info\", \"event\": \"decode\", "
+        "\"src\": \"\", "
+        "\"dst\": \"\", \"status\": \"ok\", \"message\": \"\", \"version\": \"1\", \"id\": " +
+        std::to_string(scene.intent.id) + "}\n";
+    write_file(scene.rig.log_path(), (rotated ? "" : before) + line);
+    CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
+    std::string log = read_file(scene.rig.log_path());
+    CHECK(log.find("finished after a restart") == std::string::npos);
+    CHECK(scene.rig.delivered().empty());
+    CHECK(list(scene.rig.inbox()).empty());
+  }
+}
+
+TEST_CASE("Delivered, and another file has the name of its source now: that one is delivered too") {
+  Scene scene;
+  scene.prepare();
+  write_file(scene.rig.outbox("a"), "data");
+  std::filesystem::remove(scene.rig.inbox("a.freq"));
+  scene.rig.put("a.txt", "another");
+  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(scene.rig.delivered().size() == 2);
+  CHECK(list(scene.rig.inbox()).empty());
+}
+
+TEST_CASE("Half a line at the end of the journal is as if it had not been written") {
+  Scene scene;
+  scene.begin();
+  const std::string path = link::journal_of(scene.rig.lock());
+  const std::string begun = read_file(path);
+  REQUIRE(scene.journal.prepare(std::span(&scene.intent, 1)).ok());
+  const std::string prepared = read_file(path);
+  // Had prepare counted, the missing temporary would mean that it was delivered.
+  write_file(path, prepared.substr(0, begun.size() + (prepared.size() - begun.size()) / 2));
+  CHECK(scene.restart() == Names{"a"});
+}
+
+}  // namespace
+}  // namespace paxect::test
