@@ -1,8 +1,9 @@
 // What a relay is waiting for, for the operator's commands: a file beside its lock, replaced now and then
 // while the relay runs and left behind when it ends.
 //
-// Nothing depends on it. It is not flushed, it may be late by a second and the next step, and a reader takes
-// an unreadable one for none. Whether the relay runs is told by the lock alone.
+// Nothing but the count of attempts over restarts depends on it. It is not flushed, it may be late by a
+// second and the next step, and a reader takes an unreadable one for none. Whether the relay runs is told by
+// the lock alone.
 #pragma once
 
 #include <cstdint>

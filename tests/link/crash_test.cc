@@ -96,21 +96,28 @@ TEST_CASE("Killed at any call, the relay delivers everything once after a restar
   }
 }
 
-TEST_CASE("Any call failing for want of space or by an I/O error costs nothing but time") {
+// `error`, at one call or at all from there on.
+void fail_at_any_call(const std::string& error, bool for_good) {
   if (!has_strace()) return;
-  for (const std::string error : {"EIO", "ENOSPC", "ENOSPC for good"}) {
-    for (const Point& point : kPoints) {
-      for (int when = 1; when < 2000; when += is_long() ? 1 : 3 * point.step) {
-        INFO(error << " from call " << when << " of " << point.calls);
-        RelaySite site;
-        fill(site);
-        bool failed = run_with_fault(site, point.calls, "error=" + error.substr(0, error.find(' ')), when,
-                                     error.ends_with("good") ? "+" : "");
-        site.converges();
-        if (!failed) break;
-      }
+  for (const Point& point : kPoints) {
+    for (int when = 1; when < 2000; when += is_long() ? 1 : 3 * point.step) {
+      INFO(error << " from call " << when << " of " << point.calls);
+      RelaySite site;
+      fill(site);
+      bool failed = run_with_fault(site, point.calls, "error=" + error, when, for_good ? "+" : "");
+      site.converges();
+      if (!failed) break;
     }
   }
+}
+
+TEST_CASE("Any call failing by an I/O error costs nothing but time") { fail_at_any_call("EIO", false); }
+
+TEST_CASE("Any call failing for want of space costs nothing but time") { fail_at_any_call("ENOSPC", false); }
+
+TEST_CASE(
+    "Space that runs out at any call, and does not come back before a restart, costs nothing but time") {
+  fail_at_any_call("ENOSPC", true);
 }
 
 // Where there is no rename without replacing: NFS, and what FUSE makes of many things.
@@ -183,6 +190,23 @@ TEST_CASE("Killed at random while files stream in, the relay delivers each once"
   site.converges();
   // Otherwise the kills fell beside what they were meant for.
   if (is_long()) CHECK(site.log().find("finished after a restart") != std::string::npos);
+}
+
+TEST_CASE("Asked to stop in the middle of a large file, the relay leaves it for the next start") {
+  RelaySite site;
+  const std::string contents = noise(std::size_t{96} << 20);
+  Background relay(site.command());
+  site.put("large", contents);
+  REQUIRE(eventually([&] { return exists(site.path("inbox/.large.freq.part")); }));
+  auto asked = std::chrono::steady_clock::now();
+  relay.signal(SIGTERM);
+  CHECK(relay.wait().status == 0);
+  CHECK(std::chrono::steady_clock::now() - asked < std::chrono::seconds(10));
+  CHECK(site.log().find("\"event\": \"shutdown\"") != std::string::npos);
+  CHECK_FALSE(exists(site.path(".paxect_link.lock")));
+  CHECK(list(site.path("outbox")).empty());
+  CHECK(list(site.path("inbox")) == std::vector<std::string>{"large.txt"});
+  site.converges();
 }
 
 TEST_CASE("Killed at any call of a quarantine, nothing of what is quarantined is lost or lies about twice") {
