@@ -54,6 +54,7 @@ set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME paxect)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS "libpaxect-core${PROJECT_VERSION_MAJOR} (>= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS systemd) # makes the service's user; paxect alone runs without
 set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION "verified, durable, offline file exchange
 paxect relays files between machines by shared folders, USB sticks and one-way
 links: each arrives whole, verified and once, or there is a reason on record

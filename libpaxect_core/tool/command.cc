@@ -23,8 +23,7 @@ void keep_last(po::parsed_options& parsed) {
   std::set<std::string> later;
   std::vector<po::option> kept;
   for (auto option = parsed.options.rbegin(); option != parsed.options.rend(); ++option)
-    if (option->string_key == kFiles || later.insert(option->string_key).second)
-      kept.push_back(*option);
+    if (option->string_key == kFiles || later.insert(option->string_key).second) kept.push_back(*option);
   std::reverse(kept.begin(), kept.end());
   parsed.options = std::move(kept);
 }

@@ -28,6 +28,8 @@ quietly dpkg -i /debs/*.deb
 quietly dpkg --verify paxect libpaxect-core1 libpaxect-core-dev
 [ ! -s /tmp/log ] || { cat /tmp/log; fail "installed files are not those of the packages"; }
 ldconfig -p | grep -q libpaxect_core.so.1 || fail "the dynamic linker does not know the library"
+[ "$(stat -c '%U %a' /var/lib/paxect)" = 'paxect 750' ] || fail "/var/lib/paxect: $(stat -c '%U %a' /var/lib/paxect)"
+[ "$(stat -c '%U %a' /etc/paxect)" = 'root 755' ] || fail "/etc/paxect: $(stat -c '%U %a' /etc/paxect)"
 paxect plugins | grep -q '^  link ' || fail "no plugin link: $(paxect plugins)"
 relay
 # What the administrator changes in /etc is the administrator's.
@@ -36,6 +38,8 @@ for file in $(cat /var/lib/dpkg/info/paxect.conffiles 2>/dev/null); do
   changed=$file
   echo "# ours" >>"$changed"
 done
+
+echo '[link]' >/etc/paxect/ours.conf
 
 echo "== upgrade"
 before=$(dpkg-query -W -f '${Version}' paxect)
@@ -50,8 +54,13 @@ quietly dpkg -r paxect libpaxect-core-dev libpaxect-core1
 [ -z "$changed" ] || [ -f "$changed" ] || fail "removal took $changed, which only a purge may"
 ldconfig -p | grep libpaxect && fail "the dynamic linker still knows the library"
 
+[ -f /etc/paxect/ours.conf ] || fail "removal took /etc/paxect/ours.conf"
+rm /etc/paxect/ours.conf
+
 echo "== purge"
 quietly dpkg -P paxect libpaxect-core-dev libpaxect-core1
 files >/tmp/after
-diff /tmp/before /tmp/after || fail "not all is as it was before the installation"
+# The user stays, since files may belong to it; the tools keep a copy of the lists from before.
+diff /tmp/before /tmp/after | grep '^[<>]' | grep -vE '^> /etc/(passwd|group|shadow|gshadow)-$' &&
+  fail "not all is as it was before the installation"
 echo "install.sh: installed, used, upgraded, removed and purged"

@@ -13,10 +13,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
-# The clean root: what the packages depend on is in it, so that dpkg alone can install them.
+# The clean root: what the packages depend on is in it, so that dpkg alone can install them, and the two tools of systemd
+# that their scripts call.
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 depends=$(for package in "$debs"/*.deb; do dpkg-deb -f "$package" Depends; done | tr ',' '\n' |
   sed 's/^ *//; s/[ (|].*//; /^libpaxect/d; /^$/d' | sort -u | paste -sd,)
+depends=$depends,systemd-standalone-sysusers,systemd-standalone-tmpfiles
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/paxect
 archive=$cache/$suite-$(printf '%s' "$depends" | cksum | cut -d' ' -f1).tar
 if [ ! -f "$archive" ]; then

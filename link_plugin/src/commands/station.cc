@@ -42,8 +42,8 @@ const WaitingFile* find_waiting(const std::optional<RelayState>& state, const st
 std::vector<PeerEntry> peers_of(const Station& station, std::string* problem) {
   std::vector<PeerEntry> peers;
   PeerTable table;
-  Status status = table.refresh(station.config.manifest, station.config.hmac_key.bytes(), station.policy.require_sig,
-                                [&](const std::string& path, const Peer& peer) {
+  Status status = table.refresh(station.config.manifest, station.config.hmac_key.bytes(),
+                                station.policy.require_sig, [&](const std::string& path, const Peer& peer) {
                                   peers.push_back({path, peer});
                                 });
   *problem = status.message;

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Every C and C++ file is as .clang-format has it: format.sh [--fix]
+set -eu
+cd "$(dirname "$0")/../.."
+how=--dry-run
+[ "${1:-}" != --fix ] || how=-i
+find libpaxect_core link_plugin host tests examples \( -name '*.cc' -o -name '*.h' -o -name '*.hpp' -o -name '*.c' \) \
+  -exec clang-format $how --Werror {} + || {
+  echo "format.sh: run tests/ci/format.sh --fix" >&2
+  exit 1
+}
