@@ -8,7 +8,8 @@ checks=-clang-analyzer-*
 if [ "${1:-}" = --deep ]; then checks=; shift; fi
 mkdir -p build
 cmake --preset release >build/tidy.log 2>&1 || { cat build/tidy.log; exit 1; }
-run-clang-tidy -quiet -p build/release -j "$(nproc)" -checks="$checks" \
+# The warnings are those of the compiler that builds it, which are errors there; clang has others.
+run-clang-tidy -quiet -p build/release -extra-arg=-w -j "$(nproc)" -checks="$checks" \
   "$PWD/(libpaxect_core|host|link_plugin)/.*${1:-}" >build/tidy.log 2>&1 || {
   grep -E 'error:|warning:' build/tidy.log | sort -u
   exit 1
