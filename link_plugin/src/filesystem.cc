@@ -147,7 +147,15 @@ std::string Directory::path_of(std::string_view name) const { return join(path_,
 
 bool Directory::is_in_place() const {
   struct stat info {};
-  return stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_;
+  if (stat(path_.c_str(), &info) != 0 || info.st_dev != device_ || info.st_ino != inode_) return false;
+  // The same file system may have been unmounted and mounted again: a sandbox knows ours no more.
+  struct statx there {};
+  struct statx here {};
+  if (statx(AT_FDCWD, path_.c_str(), 0, STATX_MNT_ID, &there) != 0 ||
+      statx(fd(), "", AT_EMPTY_PATH, STATX_MNT_ID, &here) != 0)
+    return true;
+  bool known = (there.stx_mask & here.stx_mask & STATX_MNT_ID) != 0;
+  return !known || there.stx_mnt_id == here.stx_mnt_id;
 }
 
 bool Directory::is_mount_point() const {
