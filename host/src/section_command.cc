@@ -99,6 +99,7 @@ Status check_known(const CommandLine& command_line, const CommandSet& set) {
 Status call(const CommandSet& set, const HostServices& services, const std::vector<std::string>& words,
             int* code) {
   std::vector<const char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(word.c_str());
   arguments.push_back(nullptr);
   paxect_plugin_status status = PAXECT_PLUGIN_INTERNAL;

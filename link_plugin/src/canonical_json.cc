@@ -53,8 +53,8 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
       return root_;
     }
     auto& siblings = path_.back()->children;
-    siblings.emplace_back(path_.back()->type == JsonNode::Type::kObject ? key_ : "", std::move(node));
-    return &siblings.back().second;
+    siblings.push_back({path_.back()->type == JsonNode::Type::kObject ? key_ : "", std::move(node)});
+    return &siblings.back().value;
   }
   bool open(JsonNode::Type type) {
     if (path_.size() >= kDeepest) {
@@ -156,19 +156,18 @@ void append(std::string* out, const JsonNode& node) {
       break;
   }
   bool object = node.type == JsonNode::Type::kObject;
-  std::vector<const std::pair<std::string, JsonNode>*> children;
+  std::vector<const JsonMember*> children;
   for (const auto& child : node.children) children.push_back(&child);
   // Bytes of UTF-8 sort as their code points do.
-  if (object)
-    std::sort(children.begin(), children.end(), [](auto* a, auto* b) { return a->first < b->first; });
+  if (object) std::sort(children.begin(), children.end(), [](auto* a, auto* b) { return a->name < b->name; });
   *out += object ? '{' : '[';
   for (std::size_t i = 0; i < children.size(); ++i) {
     if (i > 0) *out += ',';
     if (object) {
-      append_string(out, children[i]->first);
+      append_string(out, children[i]->name);
       *out += ':';
     }
-    append(out, children[i]->second);
+    append(out, children[i]->value);
   }
   *out += object ? '}' : ']';
 }

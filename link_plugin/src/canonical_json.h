@@ -12,14 +12,21 @@
 
 namespace paxect::link {
 
+struct JsonMember;
+
 struct JsonNode {
   enum class Type { kNull, kTrue, kFalse, kNumber, kString, kArray, kObject };
   Type type = Type::kNull;
-  std::string text;                                        // of a string, or a number as written
-  std::vector<std::pair<std::string, JsonNode>> children;  // names are "" in an array
+  std::string text;                  // of a string, or a number as written
+  std::vector<JsonMember> children;  // names are "" in an array
 
   // The member of an object, NULL when there is none.
   const JsonNode* find(std::string_view name) const;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonNode value;
 };
 
 // Strict JSON in UTF-8, at most 64 levels deep, no key twice in one object. False with a reason.

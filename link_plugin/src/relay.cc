@@ -136,7 +136,7 @@ std::vector<Transfer> Relay::next_batch() {
 
 // ---- policy --------------------------------------------------------------------------------------------
 
-bool Relay::admit(Candidate candidate, Transfer* transfer) {
+bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   transfer->source = candidate;
   Status status = open_folder(true, candidate.folder, &transfer->source_directory);
   if (status.ok()) status = gate(*transfer);

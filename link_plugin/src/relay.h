@@ -80,7 +80,7 @@ class Relay {
   void scan();
   bool is_wanted(const Candidate& candidate);
   std::vector<Transfer> next_batch();
-  bool admit(Candidate candidate, Transfer* transfer);
+  bool admit(const Candidate& candidate, Transfer* transfer);
   Status gate(const Transfer& transfer) const;
   void lay_out(Transfer* transfer);
   bool has_trouble() const;
