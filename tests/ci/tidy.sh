@@ -11,6 +11,6 @@ cmake --preset release >build/tidy.log 2>&1 || { cat build/tidy.log; exit 1; }
 # The warnings are those of the compiler that builds it, which are errors there; clang has others.
 run-clang-tidy -quiet -p build/release -extra-arg=-w -j "$(nproc)" -checks="$checks" \
   "$PWD/(libpaxect_core|host|link_plugin)/.*${1:-}" >build/tidy.log 2>&1 || {
-  grep -E 'error:|warning:' build/tidy.log | sort -u
+  sed 's/\x1b\[[0-9;]*m//g' build/tidy.log | grep -E 'error:|warning:' | sort -u
   exit 1
 }
