@@ -5,6 +5,8 @@ set -eu
 umask 022
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/package
+output=
+[ $# -eq 0 ] || { mkdir -p "$1" && output=$(cd "$1" && pwd); }
 export LC_ALL=C.UTF-8 TZ=UTC
 : "${SOURCE_DATE_EPOCH:=$(date -d "$(sed -n 's/^ -- .*>  //p' "$root/cmake/packaging/changelog" | head -n 1)" +%s)}"
 export SOURCE_DATE_EPOCH
@@ -22,4 +24,4 @@ for package in packages/libpaxect-core*.deb; do
   rm -f unpacked/DEBIAN/postinst unpacked/DEBIAN/postrm
   dpkg-deb --root-owner-group -Zxz --build unpacked "$package" >/dev/null
 done
-[ $# -eq 0 ] || { mkdir -p "$1" && cp "$build"/packages/*.deb "$1"; }
+[ -z "$output" ] || cp "$build"/packages/*.deb "$output"
