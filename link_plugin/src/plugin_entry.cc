@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/host.h"
+#include "base/version.h"
 #include "commands/command.h"
-#include "host.h"
-#include "relay.h"
-#include "version.h"
+#include "relay/relay.h"
 
 struct paxect_plugin_instance {
   explicit paxect_plugin_instance(const paxect_host* host) : relay(paxect::link::Host(host)) {}

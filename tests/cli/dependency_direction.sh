@@ -1,6 +1,7 @@
 #!/bin/sh
 # Dependencies run one way: core needs nothing of ours, a plugin the C ABIs core.h and plugin.h, the host
-# plugin.h alone. Shown for the includes of the sources and for the binaries.
+# plugin.h alone. Inside link a layer includes what is below it, and no stage another. Shown for the includes of the
+# sources and for the binaries.
 # usage: dependency_direction.sh SOURCE_DIR BUILD_DIR
 set -eu
 source=$1
@@ -34,6 +35,22 @@ wrong_includes() {
   done
 }
 
+# Prints each include in the link sources $1 of a layer above, or of another stage.
+wrong_layers() {
+  below=
+  for layer in base settings stages relay commands; do
+    for file in "$1/$layer"/*; do
+      own=$layer/$(basename "${file%.*}").h
+      sed -n 's/^#include "\(.*\)"/\1/p' "$file" | while read -r name; do
+        case " $below " in *" ${name%/*} "*) continue ;; esac
+        [ "$layer" = stages ] || [ "${name%/*}" != "$layer" ] || continue
+        [ "$name" = "$own" ] || echo "$file includes $name"
+      done
+    done
+    below="$below $layer"
+  done
+}
+
 # Prints each dependency of the binary $1 on something of ours that is not in $2, and each namespace of ours
 # in $3 that has code in it.
 wrong_links() {
@@ -55,16 +72,25 @@ check_includes() {
   for plugin in "$1"/*_plugin; do
     wrong_includes "$plugin" "paxect/core.h paxect/plugin.h"
   done
+  wrong_layers "$1/link_plugin/src"
 }
 
 # A check that cannot fail shows nothing: what is planted here has to be found.
-mkdir -p "$work/tree/host/src" "$work/tree/libpaxect_core/src" "$work/tree/link_plugin/src"
+link=$work/tree/link_plugin/src
+mkdir -p "$work/tree/host/src" "$work/tree/libpaxect_core/src"
+for layer in base settings stages relay commands; do
+  mkdir -p "$link/$layer"
+  : >"$link/$layer/a.h"
+done
 echo '#include <paxect/core.h>' >"$work/tree/host/src/a.cc"
 echo '#include "../../link_plugin/src/d.h"' >"$work/tree/host/src/b.cc"
 echo '#include <paxect/plugin.h>' >"$work/tree/libpaxect_core/src/c.cc"
-echo '#include "a.h"' >"$work/tree/link_plugin/src/d.h"
+echo '#include "a.h"' >"$link/d.h"
+echo '#include "relay/a.h"' >"$link/base/e.cc"
+echo '#include "stages/a.h"' >"$link/stages/f.cc"
+echo '#include "stages/a.h"' >"$link/relay/g.cc" # as it should be
 : >"$work/tree/host/src/a.h"
-[ "$(check_includes "$work/tree" | wc -l)" -eq 4 ] || {
+[ "$(check_includes "$work/tree" | wc -l)" -eq 6 ] || {
   echo "dependency_direction.sh: wrong includes go unseen; found only:" >&2
   check_includes "$work/tree" >&2
   exit 1

@@ -104,7 +104,7 @@ def check_tool():
 
 def check_link():
     sources = {path: path.read_text() for path in (source / "link_plugin/src").rglob("*.cc")}
-    table = re.search(r"kKeys = \{(.*?)\}", sources[source / "link_plugin/src/link_config.cc"], re.S)
+    table = re.search(r"kKeys = \{(.*?)\}", sources[source / "link_plugin/src/settings/link_config.cc"], re.S)
     expect_same("setting of link", re.findall(r'"(\w+)"', table.group(1)), heads("paxect-link.7", "SETTINGS"))
     with tempfile.TemporaryDirectory() as place:
         assert run(build / "bin/paxect", "run", "--once", cwd=place).returncode == 0

@@ -1,10 +1,10 @@
-#include "audit_log.h"
+#include "stages/audit_log.h"
 
 #include <rapidjson/document.h>
 
 #include <catch2/catch.hpp>
 
-#include "printable.h"
+#include "base/printable.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

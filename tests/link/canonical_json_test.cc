@@ -1,4 +1,4 @@
-#include "canonical_json.h"
+#include "base/canonical_json.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "filesystem.h"
+#include "base/filesystem.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

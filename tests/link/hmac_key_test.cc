@@ -1,4 +1,4 @@
-#include "hmac_key.h"
+#include "settings/hmac_key.h"
 
 #include <sys/stat.h>
 

@@ -3,9 +3,9 @@
 #include <map>
 #include <set>
 
-#include "digest.h"
+#include "base/digest.h"
+#include "base/printable.h"
 #include "link/link_rig.h"
-#include "printable.h"
 
 namespace paxect::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "intake.h"
+#include "stages/intake.h"
 
 #include <catch2/catch.hpp>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "journal.h"
+#include "relay/journal.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "link_config.h"
+#include "settings/link_config.h"
 
 #include <sys/stat.h>
 

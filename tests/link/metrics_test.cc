@@ -1,4 +1,4 @@
-#include "metrics.h"
+#include "relay/metrics.h"
 
 #include <sys/stat.h>
 

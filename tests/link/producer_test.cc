@@ -13,7 +13,7 @@
 #include <set>
 #include <thread>
 
-#include "digest.h"
+#include "base/digest.h"
 #include "link/link_rig.h"
 #include "link/relay_site.h"
 #include "support/process.h"

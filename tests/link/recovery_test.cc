@@ -3,11 +3,11 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "digest.h"
-#include "filesystem.h"
-#include "journal.h"
+#include "base/digest.h"
+#include "base/filesystem.h"
+#include "base/relay_paths.h"
 #include "link/link_rig.h"
-#include "relay_paths.h"
+#include "relay/journal.h"
 
 namespace paxect::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "relay_lock.h"
+#include "relay/relay_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "relay_paths.h"
+#include "base/relay_paths.h"
 
 #include <catch2/catch.hpp>
 

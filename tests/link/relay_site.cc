@@ -9,7 +9,7 @@
 #include <regex>
 #include <set>
 
-#include "digest.h"
+#include "base/digest.h"
 #include "support/files.h"
 #include "support/process.h"
 

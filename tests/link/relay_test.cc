@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "digest.h"
+#include "base/digest.h"
 #include "link/link_rig.h"
 
 namespace paxect::test {

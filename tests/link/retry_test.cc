@@ -1,8 +1,8 @@
-#include "retry.h"
+#include "stages/retry.h"
 
 #include <catch2/catch.hpp>
 
-#include "clock.h"
+#include "base/clock.h"
 
 namespace paxect::link {
 namespace {

@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <map>
 
-#include "host.h"
+#include "base/host.h"
 #include "link/link_rig.h"
 
 namespace paxect::test {

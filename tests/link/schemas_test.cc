@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <set>
 
-#include "json_schema.h"
 #include "link/command_rig.h"
 #include "link/link_rig.h"
+#include "settings/json_schema.h"
 
 namespace paxect::test {
 namespace {

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <thread>
 
-#include "audit_log.h"
 #include "commands/log_reader.h"
 #include "link/command_rig.h"
+#include "stages/audit_log.h"
 
 namespace paxect::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "link/command_rig.h"
-#include "state_file.h"
-#include "trust.h"
+#include "relay/state_file.h"
+#include "stages/trust.h"
 
 namespace paxect::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "trust.h"
+#include "stages/trust.h"
 
 #include <rapidjson/document.h>
 

@@ -4,9 +4,9 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "gate.h"
-#include "intake.h"
-#include "relay_paths.h"
+#include "base/relay_paths.h"
+#include "stages/gate.h"
+#include "stages/intake.h"
 
 namespace paxect::link {
 namespace {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/host.h"
 #include "commands/console.h"
-#include "host.h"
 
 namespace paxect::link {
 

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstdio>
 
-#include "digest.h"
-#include "printable.h"
+#include "base/digest.h"
+#include "base/printable.h"
 
 namespace paxect::link {
 namespace {

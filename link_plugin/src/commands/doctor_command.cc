@@ -1,8 +1,8 @@
 // `doctor DIR`: which promises hold on the disk of a directory.
 #include "commands/command.h"
 #include "commands/mount_probe.h"
-#include "link_config.h"
-#include "policy.h"
+#include "settings/link_config.h"
+#include "settings/policy.h"
 
 namespace paxect::link {
 namespace {

@@ -6,15 +6,15 @@
 #include <set>
 #include <tuple>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/printable.h"
+#include "base/relay_paths.h"
 #include "commands/backlog.h"
 #include "commands/command.h"
 #include "commands/log_reader.h"
 #include "commands/quarantine_items.h"
 #include "commands/station.h"
-#include "gate.h"
-#include "printable.h"
-#include "relay_paths.h"
+#include "stages/gate.h"
 
 namespace paxect::link {
 namespace {

@@ -1,8 +1,8 @@
 #include "commands/junit.h"
 
-#include "clock.h"
-#include "digest.h"
-#include "printable.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/printable.h"
 
 namespace paxect::link {
 namespace {

@@ -9,10 +9,10 @@
 #include <set>
 #include <utility>
 
-#include "filesystem.h"
-#include "json_text.h"
-#include "relay_paths.h"
-#include "unique_fd.h"
+#include "base/filesystem.h"
+#include "base/json_text.h"
+#include "base/relay_paths.h"
+#include "base/unique_fd.h"
 
 namespace paxect::link {
 namespace {

@@ -15,10 +15,10 @@
 #include <system_error>
 #include <thread>
 
+#include "base/relay_paths.h"
+#include "base/unique_fd.h"
 #include "commands/console.h"
 #include "commands/scratch.h"
-#include "relay_paths.h"
-#include "unique_fd.h"
 
 namespace paxect::link {
 namespace {

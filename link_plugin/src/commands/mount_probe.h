@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "filesystem.h"
-#include "status.h"
+#include "base/filesystem.h"
+#include "base/status.h"
 
 namespace paxect::link {
 

@@ -4,12 +4,12 @@
 // any other that is renamed into its inbox.
 #include <algorithm>
 
+#include "base/move_file.h"
+#include "base/printable.h"
+#include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/quarantine_items.h"
 #include "commands/station.h"
-#include "move_file.h"
-#include "printable.h"
-#include "relay_paths.h"
 
 namespace paxect::link {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <set>
 
-#include "json_text.h"
-#include "printable.h"
-#include "relay_paths.h"
+#include "base/json_text.h"
+#include "base/printable.h"
+#include "base/relay_paths.h"
 
 namespace paxect::link {
 namespace {

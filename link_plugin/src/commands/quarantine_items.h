@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "filesystem.h"
+#include "base/filesystem.h"
 
 namespace paxect::link {
 

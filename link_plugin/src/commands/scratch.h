@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "filesystem.h"
+#include "base/filesystem.h"
 
 namespace paxect::link {
 

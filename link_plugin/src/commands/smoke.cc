@@ -9,15 +9,15 @@
 #include <iterator>
 #include <string_view>
 
-#include "child_process.h"
-#include "clock.h"
-#include "codec.h"
+#include "base/child_process.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/filesystem.h"
 #include "commands/console.h"
 #include "commands/log_reader.h"
 #include "commands/scratch.h"
-#include "digest.h"
-#include "external_core.h"
-#include "filesystem.h"
+#include "stages/codec.h"
+#include "stages/external_core.h"
 
 namespace paxect::link {
 namespace {

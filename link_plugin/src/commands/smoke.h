@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/host.h"
 #include "commands/junit.h"
-#include "host.h"
 
 namespace paxect::link {
 

@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/filesystem.h"
+#include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/smoke.h"
-#include "filesystem.h"
-#include "link_config.h"
-#include "relay_paths.h"
+#include "settings/link_config.h"
 
 namespace paxect::link {
 namespace {

@@ -5,11 +5,11 @@
 #include <string>
 
 #include "commands/command.h"
-#include "journal.h"
-#include "link_config.h"
-#include "policy.h"
-#include "state_file.h"
-#include "trust.h"
+#include "relay/journal.h"
+#include "relay/state_file.h"
+#include "settings/link_config.h"
+#include "settings/policy.h"
+#include "stages/trust.h"
 
 namespace paxect::link {
 

@@ -1,10 +1,10 @@
 // `stats`: what the audit log tells, in numbers.
 #include <map>
 
+#include "base/filesystem.h"
 #include "commands/command.h"
 #include "commands/log_reader.h"
-#include "filesystem.h"
-#include "link_config.h"
+#include "settings/link_config.h"
 
 namespace paxect::link {
 namespace {

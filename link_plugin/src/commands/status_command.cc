@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <map>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/relay_paths.h"
 #include "commands/backlog.h"
 #include "commands/command.h"
 #include "commands/log_reader.h"
 #include "commands/quarantine_items.h"
 #include "commands/station.h"
-#include "relay_paths.h"
 
 namespace paxect::link {
 namespace {

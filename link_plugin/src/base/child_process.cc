@@ -1,0 +1,116 @@
+#include "base/child_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "base/unique_fd.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kSaidLimit = 4096;
+constexpr int kStopInterval = 100;  // milliseconds between two looks at `stop`
+constexpr int kGrace = 50;          // such looks between stop_signal and SIGKILL
+
+// posix_spawn(3)'s settings: no input, no output, errors into our pipe, default signals.
+class SpawnSettings {
+ public:
+  explicit SpawnSettings(int errors) {
+    posix_spawn_file_actions_init(&actions_);
+    posix_spawnattr_init(&attributes_);
+    posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions_, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions_, errors, 2);
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes_, &none);
+    posix_spawnattr_setsigdefault(&attributes_, &all);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  }
+  ~SpawnSettings() {
+    posix_spawn_file_actions_destroy(&actions_);
+    posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+  const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+// The strings as execve(2) takes them; they must outlive it.
+std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (std::string& text : strings) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Collects what it says until the pipe is closed.
+void listen(int errors, pid_t pid, const Child& child, ChildEnd* end) {
+  for (int looks = 0;;) {
+    pollfd watched{errors, POLLIN, 0};
+    int ready = poll(&watched, 1, kStopInterval);
+    if (!end->stopped && child.stop()) {
+      kill(pid, child.stop_signal);
+      end->stopped = true;
+    }
+    if (ready <= 0) {
+      if (end->stopped && ++looks == kGrace) kill(pid, SIGKILL);
+      continue;
+    }
+    std::array<char, 4096> buffer;
+    ssize_t got = read(errors, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return;
+    end->said.append(buffer.data(), static_cast<std::size_t>(got));
+    if (end->said.size() > kSaidLimit) end->said.erase(0, end->said.size() - kSaidLimit);
+  }
+}
+
+}  // namespace
+
+Status run_child(const Child& child, ChildEnd* end) {
+  *end = {};
+  std::vector<std::string> words = child.words;
+  std::vector<std::string> variables = child.environment.value_or(std::vector<std::string>());
+  std::vector<char*> arguments = pointers_to(words);
+  std::vector<char*> own_environment = pointers_to(variables);
+
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    return Status::environment("cannot make a pipe for '" + words[0] + "'");
+  UniqueFd errors(ends[0]);
+  UniqueFd writer(ends[1]);
+  SpawnSettings settings(writer.get());
+  pid_t pid = 0;
+  int error = posix_spawnp(&pid, arguments[0], settings.actions(), settings.attributes(), arguments.data(),
+                           child.environment ? own_environment.data() : environ);
+  writer.reset();
+  if (error != 0)
+    return Status::environment("cannot run '" + words[0] + "': " + std::generic_category().message(error));
+
+  listen(errors.get(), pid, child, end);
+  int raw = 0;
+  while (waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
+  }
+  while (end->said.ends_with('\n')) end->said.pop_back();
+  end->status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+  return Status::success();
+}
+
+}  // namespace paxect::link

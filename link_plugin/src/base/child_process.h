@@ -1,0 +1,31 @@
+// Another program, run to its end without a shell.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace paxect::link {
+
+struct Child {
+  std::vector<std::string> words;                         // words[0] is a path, or looked up in PATH
+  std::function<bool()> stop{};                           // whether to end it before its time
+  int stop_signal = SIGKILL;                              // what ends it then; one that stays on is killed
+  std::optional<std::vector<std::string>> environment{};  // NAME=VALUE; none: ours
+};
+
+struct ChildEnd {
+  bool stopped = false;  // by us
+  int status = 0;        // exit status, or 128 + signal
+  std::string said;      // the end of what it wrote to standard error
+};
+
+// Its standard input and output are /dev/null, its signals the default ones. Comes back when it has ended and
+// nobody holds its standard error any more; fails when it could not be started.
+Status run_child(const Child& child, ChildEnd* end);
+
+}  // namespace paxect::link

@@ -1,0 +1,34 @@
+#include "base/clock.h"
+
+#include <array>
+#include <ctime>
+
+namespace paxect::link {
+namespace {
+
+std::tm utc(std::int64_t realtime_ns) {
+  std::int64_t seconds = realtime_ns / static_cast<std::int64_t>(kSecond);
+  if (realtime_ns % static_cast<std::int64_t>(kSecond) < 0) --seconds;
+  auto time = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  return parts;
+}
+
+}  // namespace
+
+std::string utc_text(std::int64_t realtime_ns) {
+  std::tm parts = utc(realtime_ns);
+  std::array<char, 64> buffer{};
+  std::size_t size = std::strftime(buffer.data(), buffer.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return {buffer.data(), size};
+}
+
+std::string utc_stamp(std::int64_t realtime_ns) {
+  std::tm parts = utc(realtime_ns);
+  std::array<char, 64> buffer{};
+  std::size_t size = std::strftime(buffer.data(), buffer.size(), "%Y%m%dT%H%M%SZ", &parts);
+  return {buffer.data(), size};
+}
+
+}  // namespace paxect::link

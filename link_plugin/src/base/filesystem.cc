@@ -1,0 +1,341 @@
+#include "base/filesystem.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <boost/filesystem/operations.hpp>
+#include <boost/filesystem/path.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+#include <tuple>
+
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0777;  // the umask takes its share
+constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+
+std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+FileLook look_from(const struct stat& info) {
+  FileLook look;
+  look.identity = {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
+                   nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
+  look.links = info.st_nlink;
+  look.kind = S_ISREG(info.st_mode)   ? FileKind::kRegular
+              : S_ISDIR(info.st_mode) ? FileKind::kDirectory
+              : S_ISLNK(info.st_mode) ? FileKind::kSymlink
+                                      : FileKind::kOther;
+  return look;
+}
+
+Status read_all(int fd, std::size_t limit, const std::string& path, std::string* out) {
+  out->clear();
+  std::string buffer(65536, '\0');
+  for (;;) {
+    ssize_t got = read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read", path, errno);
+    if (got == 0) return Status::success();
+    if (out->size() + static_cast<std::size_t>(got) > limit)
+      return Status::failure(Fault::kRefused, "read_error", path + " is too large for what it should be");
+    out->append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+// A file of ours that nobody holds open any more, or that is gone already.
+bool is_abandoned(int directory, const char* name) {
+  UniqueFd fd(openat(directory, name, kReadFlags));
+  if (!fd) return errno == ENOENT;
+  return look_at(fd.get()).kind == FileKind::kRegular && flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+// No file has a name that is too long to be one.
+bool is_missing(int error) { return error == ENOENT || error == ENAMETOOLONG; }
+
+// Whether both names are of one file.
+bool is_same_file(int directory, const char* name, int other_directory, const char* other) {
+  struct stat one {};
+  struct stat two {};
+  return fstatat(directory, name, &one, AT_SYMLINK_NOFOLLOW) == 0 &&
+         fstatat(other_directory, other, &two, AT_SYMLINK_NOFOLLOW) == 0 && one.st_dev == two.st_dev &&
+         one.st_ino == two.st_ino;
+}
+
+// rename without replacing where the file system has no such thing (NFS): a hard link is as exclusive. A
+// crash between the two steps leaves both names on one file; recovery knows that by its link count.
+int rename_by_link(int from_directory, const char* from, int to_directory, const char* to) {
+  if (linkat(from_directory, from, to_directory, to, 0) != 0) return errno;
+  if (unlinkat(from_directory, from, 0) == 0) return 0;
+  // The old name stays: the new one is taken back. Where that is too late, because somebody has taken the
+  // file, or where it cannot be done, the file has its new name and the old one is a leftover.
+  int error = errno;
+  bool undone = is_same_file(from_directory, from, to_directory, to) && unlinkat(to_directory, to, 0) == 0;
+  return undone ? error : 0;
+}
+
+}  // namespace
+
+FileLook look_at(int fd) {
+  struct stat info {};
+  if (fstat(fd, &info) == 0) return look_from(info);
+  FileLook look;
+  look.error = errno;
+  return look;
+}
+
+Status io_failure(std::string_view what, std::string_view path, int error, Fault fault) {
+  std::string message =
+      "cannot " + std::string(what) + " " + std::string(path) + ": " + std::generic_category().message(error);
+  return Status::failure(fault, fault == Fault::kEnvironment ? "deferred" : "read_error", std::move(message));
+}
+
+// ---- Directory -----------------------------------------------------------------------------------------
+
+Status Directory::open(const std::string& path, Directory* out) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return io_failure("open directory", path, errno);
+  FileLook look = look_at(fd.get());
+  if (look.kind != FileKind::kDirectory) return io_failure("look at", path, look.error);
+  out->fd_ = std::move(fd);
+  out->path_ = path;
+  out->device_ = look.identity.device;
+  out->inode_ = look.identity.inode;
+  return Status::success();
+}
+
+Status Directory::open_below(const std::string& folder, bool create, Directory* out) const {
+  Directory current;
+  current.fd_.reset(openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!current.fd_) return io_failure("open directory", path_, errno);
+  current.path_ = path_;
+  for (std::size_t begin = 0; begin < folder.size();) {
+    std::size_t end = std::min(folder.find('/', begin), folder.size());
+    std::string component = folder.substr(begin, end - begin);
+    begin = end + 1;
+    if (create && mkdirat(current.fd(), component.c_str(), kDirectoryMode) == 0) {
+      if (Status synced = current.sync(); !synced.ok()) return synced;
+    } else if (create && errno != EEXIST) {
+      return io_failure("create directory", current.path_of(component), errno);
+    }
+    UniqueFd next(openat(current.fd(), component.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!next) {
+      bool gone = errno == ENOENT && !create;
+      return io_failure("open directory", current.path_of(component), errno,
+                        gone ? Fault::kGone : Fault::kEnvironment);
+    }
+    current.path_ = current.path_of(component);
+    current.fd_ = std::move(next);
+  }
+  FileLook look = look_at(current.fd());
+  current.device_ = look.identity.device;
+  current.inode_ = look.identity.inode;
+  *out = std::move(current);
+  return Status::success();
+}
+
+std::string Directory::path_of(std::string_view name) const { return join(path_, name); }
+
+bool Directory::is_in_place() const {
+  struct stat info {};
+  if (stat(path_.c_str(), &info) != 0 || info.st_dev != device_ || info.st_ino != inode_) return false;
+  // The same file system may have been unmounted and mounted again: a sandbox knows ours no more.
+  struct statx there {};
+  struct statx here {};
+  if (statx(AT_FDCWD, path_.c_str(), 0, STATX_MNT_ID, &there) != 0 ||
+      statx(fd(), "", AT_EMPTY_PATH, STATX_MNT_ID, &here) != 0)
+    return true;
+  bool known = (there.stx_mask & here.stx_mask & STATX_MNT_ID) != 0;
+  return !known || there.stx_mnt_id == here.stx_mnt_id;
+}
+
+bool Directory::is_mount_point() const {
+  struct stat here {};
+  struct stat above {};
+  return fstat(fd(), &here) == 0 && fstatat(fd(), "..", &above, 0) == 0 &&
+         (here.st_dev != above.st_dev || here.st_ino == above.st_ino);
+}
+
+FileLook Directory::look(const std::string& name) const {
+  struct stat info {};
+  if (fstatat(fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return look_from(info);
+  FileLook look;
+  look.error = errno;
+  if (is_missing(errno)) look.kind = FileKind::kMissing;
+  return look;
+}
+
+Status Directory::list(const std::function<bool(const char* name)>& each) const {
+  UniqueFd copy(openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!copy) return io_failure("open directory", path_, errno);
+  struct Close {
+    void operator()(DIR* stream) const { closedir(stream); }
+  };
+  std::unique_ptr<DIR, Close> stream(fdopendir(copy.get()));
+  if (stream == nullptr) return io_failure("list directory", path_, errno);
+  copy.release();  // the stream owns it now
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(stream.get());
+    if (entry == nullptr) break;
+    std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && !each(entry->d_name)) return Status::success();
+  }
+  return errno == 0 ? Status::success() : io_failure("list directory", path_, errno);
+}
+
+Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const {
+  UniqueFd fd(openat(this->fd(), name.c_str(), kReadFlags));
+  if (!fd) {
+    Fault fault = is_missing(errno)                  ? Fault::kGone
+                  : errno == ELOOP || errno == ENXIO ? Fault::kChanged
+                                                     : Fault::kEnvironment;
+    return io_failure("open", path_of(name), errno, fault);
+  }
+  FileLook look = look_at(fd.get());
+  if (look.kind != FileKind::kRegular)
+    return Status::failure(Fault::kChanged, "skipped", path_of(name) + " is not a regular file any more");
+  *identity = look.identity;
+  *out = std::move(fd);
+  return Status::success();
+}
+
+Status Directory::read_small(const std::string& name, std::size_t limit, std::string* out) const {
+  UniqueFd fd;
+  FileIdentity identity;
+  if (Status status = open_source(name, &fd, &identity); !status.ok()) return status;
+  return read_all(fd.get(), limit, path_of(name), out);
+}
+
+Status Directory::create_temporary(const std::string& name, UniqueFd* out, unsigned mode) const {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd fd(openat(this->fd(), name.c_str(), kFlags, mode));
+  if (!fd && errno == EEXIST) {
+    if (!is_abandoned(this->fd(), name.c_str()))
+      return Status::failure(Fault::kWait, "deferred", path_of(name) + " is being written");
+    if (Status removed = remove(name); !removed.ok()) return removed;
+    fd.reset(openat(this->fd(), name.c_str(), kFlags, mode));
+  }
+  if (!fd) return io_failure("create", path_of(name), errno);
+  // Where there are no such locks (some network file systems) a leftover just counts as abandoned.
+  flock(fd.get(), LOCK_EX | LOCK_NB);
+  *out = std::move(fd);
+  return Status::success();
+}
+
+Status Directory::rename_new(const std::string& from, const std::string& to, bool* taken) const {
+  return move_new(from, *this, to, taken);
+}
+
+Status Directory::move_new(const std::string& from, const Directory& target, const std::string& to,
+                           bool* taken) const {
+  *taken = false;
+  int error = 0;
+  if (renameat2(fd(), from.c_str(), target.fd(), to.c_str(), RENAME_NOREPLACE) != 0) error = errno;
+  if (error == EINVAL || error == ENOSYS) error = rename_by_link(fd(), from.c_str(), target.fd(), to.c_str());
+  if (error == 0) return Status::success();
+  *taken = error == EEXIST;
+  return io_failure("rename to", target.path_of(to), error);
+}
+
+Status Directory::remove(const std::string& name) const {
+  if (unlinkat(fd(), name.c_str(), 0) == 0 || is_missing(errno)) return Status::success();
+  return io_failure("remove", path_of(name), errno);
+}
+
+Status Directory::sync() const {
+  if (fsync(fd()) == 0) return Status::success();
+  return io_failure("flush directory", path_, errno);
+}
+
+Status Directory::sync_file_system() const {
+  if (syncfs(fd()) == 0) return Status::success();
+  return io_failure("flush the file system of", path_, errno);
+}
+
+// ---- paths ---------------------------------------------------------------------------------------------
+
+Status make_directories(const std::string& path) {
+  boost::system::error_code error;
+  boost::filesystem::path missing(path);
+  if (boost::filesystem::is_directory(missing, error)) return Status::success();
+  std::string parent = directory_name(path);
+  if (parent != path && !boost::filesystem::is_directory(parent, error))
+    if (Status status = make_directories(parent); !status.ok()) return status;
+  if (mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST)
+    return io_failure("create directory", path, errno);
+  if (!boost::filesystem::is_directory(missing, error)) return io_failure("use as directory", path, ENOTDIR);
+  Directory above;
+  if (Status status = Directory::open(parent, &above); !status.ok()) return status;
+  return above.sync();
+}
+
+Status write_all(int fd, const void* data, std::size_t size, const std::string& path) {
+  auto next = static_cast<const char*>(data);
+  while (size > 0) {
+    ssize_t put = write(fd, next, size);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return io_failure("write", path, errno);
+    next += put;
+    size -= static_cast<std::size_t>(put);
+  }
+  return Status::success();
+}
+
+Status sync_file(int fd, const std::string& path) {
+  if (fdatasync(fd) == 0) return Status::success();
+  return io_failure("flush", path, errno);
+}
+
+void start_writeback(int fd, std::uint64_t offset, std::uint64_t size) {
+  sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
+}
+
+Status read_file(const std::string& path, std::size_t limit, std::string* out, FileIdentity* identity) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return io_failure("open", path, errno, errno == ENOENT ? Fault::kGone : Fault::kEnvironment);
+  FileLook look = look_at(fd.get());
+  if (look.kind != FileKind::kRegular)
+    return Status::failure(Fault::kRefused, "read_error", path + " is not a regular file");
+  if (identity != nullptr) *identity = look.identity;
+  return read_all(fd.get(), limit, path, out);
+}
+
+Status replace_file(const std::string& path, std::string_view contents, bool durable, unsigned mode) {
+  Directory directory;
+  if (Status status = Directory::open(directory_name(path), &directory); !status.ok()) return status;
+  std::string name(base_name(path));
+  std::string temporary = temporary_of(name);
+  UniqueFd fd;
+  Status status = directory.create_temporary(temporary, &fd, kOwnFileMode);
+  if (!status.ok()) return status;
+  status = write_all(fd.get(), contents.data(), contents.size(), path);
+  if (status.ok() && mode != 0 && fchmod(fd.get(), mode) != 0)
+    status = io_failure("set the mode of", path, errno);
+  if (status.ok() && durable) status = sync_file(fd.get(), path);
+  if (status.ok() && renameat(directory.fd(), temporary.c_str(), directory.fd(), name.c_str()) != 0)
+    status = io_failure("replace", path, errno);
+  if (!status.ok()) {
+    std::ignore = directory.remove(temporary);
+    return status;
+  }
+  return durable ? directory.sync() : Status::success();
+}
+
+bool identity_of(const std::string& path, FileIdentity* out) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return false;
+  *out = look_from(info).identity;
+  return true;
+}
+
+}  // namespace paxect::link

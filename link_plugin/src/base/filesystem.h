@@ -1,0 +1,129 @@
+// The disk as link uses it, and all that durability takes: files made under a name of their own, flushed,
+// renamed without replacing, their directory flushed. Nothing else in link calls fsync or rename.
+//
+// Directories are held as descriptors, so that a path swapped underneath cannot lead elsewhere, and nothing
+// here follows a symbolic link below them. Safe for several threads as long as each has its own descriptors;
+// a Directory may be shared, its functions are const.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace paxect::link {
+
+// What tells one state of a file from another. Two looks that give equal identities saw the same bytes, as
+// far as a file system's clock can tell: all five are compared because a change within one tick of it shows
+// in none of the times, but mostly in the size or the inode.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+  // The number of a device can differ after a restart.
+  bool same_but_device(const FileIdentity& other) const {
+    return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns &&
+           ctime_ns == other.ctime_ns;
+  }
+};
+
+// Modes of new files, before the umask takes its share: of those that are delivered, and of our own, which
+// nobody else is to write, whatever the umask.
+inline constexpr unsigned kFileMode = 0666;
+inline constexpr unsigned kOwnFileMode = 0644;
+
+enum class FileKind { kRegular, kDirectory, kSymlink, kOther, kMissing, kUnknown };
+
+struct FileLook {
+  FileKind kind = FileKind::kUnknown;
+  FileIdentity identity = {};
+  std::uint64_t links = 0;
+  int error = 0;  // errno, with kUnknown
+};
+
+// fstat(2) of a descriptor.
+FileLook look_at(int fd);
+
+// "cannot WHAT PATH: TEXT OF ERRNO", a fault of the environment unless told otherwise.
+Status io_failure(std::string_view what, std::string_view path, int error, Fault fault = Fault::kEnvironment);
+
+class Directory {
+ public:
+  Directory() = default;
+
+  // Opens an existing directory. The path is kept for messages and for is_in_place().
+  static Status open(const std::string& path, Directory* out);
+  // "a/b" below this one, each component a real directory, made where missing if `create` (and flushed into
+  // its parent). "" is this directory again.
+  Status open_below(const std::string& folder, bool create, Directory* out) const;
+
+  const std::string& path() const { return path_; }
+  int fd() const { return fd_.get(); }
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+  std::string path_of(std::string_view name) const;
+
+  // Whether the path still leads to this directory: it was not moved away, unmounted or replaced.
+  bool is_in_place() const;
+  // Whether another file system begins here.
+  bool is_mount_point() const;
+
+  FileLook look(const std::string& name) const;
+  // Calls back with each name but "." and ".."; false stops. In the order of the file system.
+  Status list(const std::function<bool(const char* name)>& each) const;
+
+  // An existing regular file for reading, whatever else may stand under the name. kGone when there is none,
+  // kChanged when it is no regular file (any more).
+  Status open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const;
+  // The contents of an existing regular file of at most `limit` bytes.
+  Status read_small(const std::string& name, std::size_t limit, std::string* out) const;
+
+  // A new file for writing under a name that only we use. One that a dead process of ours left is replaced;
+  // one that a live process is writing gives kWait. The lock that tells them apart ends with the descriptor.
+  Status create_temporary(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;
+  // Gives `from` the name `to`. When that exists `*taken` is true and nothing has changed: nothing is ever
+  // replaced. Not durable before sync().
+  Status rename_new(const std::string& from, const std::string& to, bool* taken) const;
+  // The same into another directory of the same file system.
+  Status move_new(const std::string& from, const Directory& target, const std::string& to, bool* taken) const;
+  // Success also when there is none.
+  Status remove(const std::string& name) const;
+  // Makes every name given and removed so far durable.
+  Status sync() const;
+  // Makes everything on its file system durable. A failure to write anything since this directory was opened,
+  // or since the last call, is a failure.
+  Status sync_file_system() const;
+  std::uint64_t device() const { return device_; }
+
+ private:
+  UniqueFd fd_;
+  std::string path_;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
+};
+
+// Makes a directory with all its parents, durably. An existing one is fine.
+Status make_directories(const std::string& path);
+
+// The first and last steps of a durable delivery. write_all at the descriptor's position.
+Status write_all(int fd, const void* data, std::size_t size, const std::string& path);
+Status sync_file(int fd, const std::string& path);
+// Starts writing dirty pages to disk without waiting, so that a later sync_file has less to do.
+void start_writeback(int fd, std::uint64_t offset, std::uint64_t size);
+
+// Whole small files by path. Reading: kGone when there is none. Writing replaces atomically, and durably
+// unless told that the file may as well be lost. `mode`, unless 0, holds whatever the umask.
+Status read_file(const std::string& path, std::size_t limit, std::string* out,
+                 FileIdentity* identity = nullptr);
+Status replace_file(const std::string& path, std::string_view contents, bool durable = true,
+                    unsigned mode = 0);
+// The identity of what stands under a path, symbolic links followed; false when nothing does.
+bool identity_of(const std::string& path, FileIdentity* out);
+
+}  // namespace paxect::link

@@ -1,0 +1,41 @@
+#include "base/place.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace paxect::link {
+namespace {
+
+bool is_link(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+}  // namespace
+
+Status Place::open(const std::string& path) {
+  Directory directory;
+  if (Status status = Directory::open(path, &directory); !status.ok()) return status;
+  path_ = path;
+  was_link_ = is_link(path);
+  was_mount_ = directory.is_mount_point();
+  directory_ = std::make_shared<const Directory>(std::move(directory));
+  return Status::success();
+}
+
+Status Place::check(bool* replaced) {
+  *replaced = false;
+  if (directory_->is_in_place()) return Status::success();
+  if (is_link(path_) && !was_link_)
+    return Status::environment(path_ + " was a directory and is a symbolic link now");
+  Directory directory;
+  if (Status status = Directory::open(path_, &directory); !status.ok()) return status;
+  if (was_mount_ && !directory.is_mount_point())
+    return Status::environment(path_ + " was a mounted file system and is not mounted now");
+  directory_ = std::make_shared<const Directory>(std::move(directory));
+  *replaced = true;
+  return Status::success();
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,112 @@
+#include "base/relay_paths.h"
+
+#include "base/digest.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::string_view kContainer = ".freq";
+constexpr std::string_view kSidecar = ".sha256";
+constexpr std::string_view kPart = ".part";
+
+// Ends with it and has something before it.
+bool ends_with(std::string_view name, std::string_view end) {
+  return name.size() > end.size() && name.ends_with(end);
+}
+
+std::string operator+(std::string text, std::string_view more) {
+  text += more;
+  return text;
+}
+
+}  // namespace
+
+bool is_never_taken(std::string_view name) {
+  return name.empty() || name.front() == '.' || name.ends_with(kPart) || name.ends_with(".tmp");
+}
+
+bool is_container(std::string_view name) { return ends_with(name, kContainer); }
+
+bool is_sidecar(std::string_view name) {
+  return ends_with(name, kSidecar) && is_container(name.substr(0, name.size() - kSidecar.size()));
+}
+
+bool is_manifest(std::string_view name) {
+  return name.starts_with("link_manifest") && name.ends_with(".json");
+}
+
+std::string_view suffix_of(std::string_view name) {
+  auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size()) return {};
+  return name.substr(dot);
+}
+
+std::string container_of(std::string_view plain, Naming naming) {
+  if (naming == Naming::kStem) plain.remove_suffix(suffix_of(plain).size());
+  return std::string(plain) + kContainer;
+}
+
+std::string data_of(std::string_view container) {
+  return std::string(container.substr(0, container.size() - kContainer.size()));
+}
+
+std::string sidecar_of(std::string_view container) { return std::string(container) + kSidecar; }
+
+std::string container_of_sidecar(std::string_view sidecar) {
+  return std::string(sidecar.substr(0, sidecar.size() - kSidecar.size()));
+}
+
+std::string temporary_of(std::string_view name) {
+  if (name.size() + 1 + kPart.size() <= kNameMax) return std::string(".") + name + kPart;
+  return "." + sha256_hex(name).substr(0, 32) + std::string(kPart);
+}
+
+std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits) {
+  std::string_view end = is_container(name) ? kContainer : std::string_view{};
+  std::string_view stem = name.substr(0, name.size() - end.size());
+  // A name that leaves no room for the digits is cut: the digits tell it apart.
+  std::size_t room = kNameMax - end.size() - digits - 1 - (end.empty() ? 0 : kSidecar.size());
+  return std::string(stem.substr(0, room)) + "." + digest_hex.substr(0, digits) + end;
+}
+
+std::string quarantined_of(std::string_view name, unsigned number) {
+  if (number == 0) return std::string(name);
+  return std::string(name.substr(0, kNameMax - 24)) + "." + std::to_string(number);
+}
+
+std::string reason_of(std::string_view quarantined) {
+  return std::string(quarantined.substr(0, kNameMax - 12)) + ".reason.json";
+}
+
+std::string journal_of(std::string_view lock_path) { return std::string(lock_path) + ".journal"; }
+
+std::string journal_rewrite_of(std::string_view journal_path) { return std::string(journal_path) + kPart; }
+
+std::string status_of(std::string_view lock_path) { return std::string(lock_path) + ".status.json"; }
+
+std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number) {
+  constexpr std::string_view kEnd = ".jsonl";
+  std::string_view stem = log_path;
+  if (stem.ends_with(kEnd)) stem.remove_suffix(kEnd.size());
+  std::string middle = number == 0 ? "" : "." + std::to_string(number);
+  return std::string(stem) + "." + stamp + middle + kEnd;
+}
+
+std::string default_quarantine_of(std::string_view inbox) { return std::string(inbox) + "/.quarantine"; }
+
+std::string join(std::string_view folder, std::string_view name) {
+  return folder.empty() ? std::string(name) : std::string(folder) + "/" + name;
+}
+
+std::string_view base_name(std::string_view path) {
+  auto slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string directory_name(std::string_view path) {
+  auto slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return std::string(slash == 0 ? path.substr(0, 1) : path.substr(0, slash));
+}
+
+}  // namespace paxect::link

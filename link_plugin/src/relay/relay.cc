@@ -1,0 +1,283 @@
+#include "relay/relay.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/clock.h"
+#include "base/relay_paths.h"
+#include "base/side_by_side.h"
+#include "stages/gate.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kBatchFiles = 256;
+constexpr std::uint64_t kBatchBytes = std::uint64_t{64} << 20;
+// However large they are: while one waits for the disk or its own hashes, the other keeps the processors
+// busy.
+constexpr std::size_t kLeastFiles = 2;
+constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of the time
+
+}  // namespace
+
+paxect_plugin_status Relay::step(paxect_step* result) {
+  result->state = PAXECT_STEP_WAIT;
+  result->wake_at_ns = UINT64_MAX;
+  if (host_.stop_requested()) return PAXECT_PLUGIN_OK;
+  flow(result);
+  if (state_file_->due(host_.monotonic_ns())) write_state();
+  if (!metrics_) return PAXECT_PLUGIN_OK;
+  if (metrics_->due(host_.monotonic_ns())) write_metrics(true);
+  result->wake_at_ns = std::min(result->wake_at_ns, metrics_->due_ns());
+  return PAXECT_PLUGIN_OK;
+}
+
+void Relay::flow(paxect_step* result) {
+  hear();
+  // First what an earlier batch could not bring to its end: nothing new is begun on top of that.
+  if (!settle_delivered() || !settle_aborted() || !check_places()) {
+    ++stalled_;
+    result->wake_at_ns = host_.monotonic_ns() + RetryTable::delay_ns(config_.backoff_ns, stalled_, random_());
+    tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
+    if (host_.once()) {
+      result->state = PAXECT_STEP_DONE;
+      result->outcome = PAXECT_PLUGIN_INCOMPLETE;
+    }
+    return;
+  }
+  stalled_ = 0;
+  if (intake_->empty() && host_.monotonic_ns() >= next_scan_ns_) {
+    upkeep();
+    scan();
+  }
+  std::vector<Transfer> batch = next_batch();
+  if (!batch.empty()) {
+    worked_since_scan_ = true;
+    work(batch);
+    commit(batch);
+  }
+  tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
+  if (!batch.empty() || !intake_->empty())
+    result->state = PAXECT_STEP_AGAIN;
+  else
+    rest(result);
+}
+
+// ---- intake --------------------------------------------------------------------------------------------
+
+void Relay::scan() {
+  std::uint64_t begin = host_.monotonic_ns();
+  worked_since_scan_ = false;
+  Status status = intake_->scan(
+      *inbox_, begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
+      [this](const std::string& path, const std::string& event, const std::string& why) {
+        log({.level = Level::kWarn,
+             .name = event,
+             .source = inbox_->path_of(path),
+             .status = "skipped",
+             .message = why});
+      });
+  tell_trouble("scan", status.message);
+  if (status.ok())
+    retry_->keep_only([this](const std::string& path, const FileRecord& record) {
+      return intake_->knows(path, record.identity);
+    });
+  std::uint64_t end = host_.monotonic_ns();
+  next_scan_ns_ = end + std::max(config_.poll_ns, (end - begin) * kScanShare);
+}
+
+// Whether a complete file is to be handed out now.
+bool Relay::is_wanted(const Candidate& candidate) {
+  const std::string path = candidate.path();
+  std::uint64_t now = host_.monotonic_ns();
+  if (const FileRecord* record = retry_->find(path, candidate.identity))
+    if (record->next_try_ns > now) return false;
+  if (journal_.is_done(path, candidate.identity)) {
+    if (policy_.auto_delete) remove_source(candidate);
+    return false;
+  }
+  std::shared_ptr<const Directory> folder;
+  if (!open_folder(true, candidate.folder, &folder).ok()) return false;
+  if (is_sidecar(candidate.name)) {
+    // It goes the way of its container. One without gets some time for its container to come.
+    if (folder->look(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) return false;
+    if (retry_->find(path, candidate.identity) != nullptr || host_.once()) return true;
+    retry_->note(path, candidate.identity, FileState::kPending, false, "waiting", "no container yet", now,
+                 host_.realtime_ns());
+    return false;
+  }
+  if (!is_container(candidate.name)) return true;
+  FileLook sidecar = folder->look(sidecar_of(candidate.name));
+  return sidecar.kind != FileKind::kRegular || intake_->is_settled(sidecar_of(path), sidecar.identity, now);
+}
+
+// The oldest complete files that may pass, as many as share one commit.
+std::vector<Transfer> Relay::next_batch() {
+  std::vector<Transfer> batch;
+  std::set<std::string> temporaries;
+  std::uint64_t bytes = 0;
+  while (!intake_->empty() && batch.size() < kBatchFiles &&
+         (bytes < kBatchBytes || batch.size() < kLeastFiles)) {
+    Candidate candidate = intake_->take();
+    Transfer transfer;
+    if (!admit(candidate, &transfer)) continue;
+    // Two of one name cannot be written side by side.
+    if (!temporaries.insert(transfer.product.directory->path_of(transfer.product.temporary)).second) {
+      intake_->put_back(std::move(candidate));
+      break;
+    }
+    bytes += transfer.source.identity.size;
+    batch.push_back(std::move(transfer));
+  }
+  return batch;
+}
+
+// ---- policy --------------------------------------------------------------------------------------------
+
+bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
+  transfer->source = candidate;
+  Status status = open_folder(true, candidate.folder, &transfer->source_directory);
+  if (status.ok()) status = gate(*transfer);
+  if (status.ok()) {
+    lay_out(transfer);
+    bool into_inbox = transfer->intent.into_inbox;
+    status = open_folder(into_inbox, candidate.folder, &transfer->target_directory);
+  }
+  const Intent& intent = transfer->intent;
+  std::size_t longest = intent.container ? sidecar_of(intent.name).size() : intent.name.size();
+  if (status.ok() && longest > kNameMax)
+    status =
+        Status::failure(Fault::kBlocked, "policy_block", "name_too_long:" + std::to_string(longest) + "B");
+  if (!status.ok()) {
+    note_failure(candidate, status);
+    return false;
+  }
+  transfer->product.directory = transfer->target_directory.get();
+  transfer->sidecar.directory = transfer->target_directory.get();
+  return true;
+}
+
+Status Relay::gate(const Transfer& transfer) const {
+  auto blocked = [](const std::string& reason) {
+    return Status::failure(Fault::kBlocked, "policy_block", reason);
+  };
+  const Candidate& source = transfer.source;
+  std::string reason = block_reason(policy_, config_.mode, config_.node, source.name, source.identity.size);
+  if (!reason.empty()) return blocked(reason);
+  if (!is_container(source.name)) return Status::success();
+  UniqueFd fd;
+  FileIdentity identity;
+  Codec::Promise promise;
+  Status status = transfer.source_directory->open_source(source.name, &fd, &identity);
+  if (!status.ok()) return status;
+  status = Codec::read_promise(fd.get(), transfer.source_path(), &promise);
+  // What is no container is told so by decoding it, beside its sidecar.
+  if (status.fault == Fault::kIntegrity) return Status::success();
+  if (!status.ok()) return status;
+  reason = policy_.size_block(promise.size);
+  return reason.empty() ? Status::success() : blocked(reason);
+}
+
+// Which way the file goes, and under which names.
+void Relay::lay_out(Transfer* transfer) {
+  const Candidate& source = transfer->source;
+  Intent& intent = transfer->intent;
+  bool container = is_container(source.name);
+  transfer->most = policy_.max_file_bytes;
+  transfer->route = route_of(source.name);
+  intent.source = source.path();
+  intent.identity = source.identity;
+  intent.into_inbox = config_.mode == Mode::kRelay && !container;
+  intent.container = transfer->makes_container();
+  intent.folder = source.folder;
+  intent.name = transfer->route == Route::kEncode    ? container_of(source.name, config_.naming)
+                : transfer->route == Route::kForward ? source.name
+                                                     : data_of(source.name);
+  intent.temporary = temporary_of(intent.name);
+  transfer->product.name = intent.name;
+  transfer->product.temporary = intent.temporary;
+  if (!intent.container) return;
+  transfer->sidecar.name = sidecar_of(intent.name);
+  intent.side_temporary = transfer->sidecar.temporary = temporary_of(transfer->sidecar.name);
+}
+
+// ---- codec ---------------------------------------------------------------------------------------------
+
+void Relay::work(std::vector<Transfer>& batch) {
+  std::vector<Intent> intents;
+  for (Transfer& transfer : batch) {
+    transfer.intent.id = journal_.next_id();
+    transfer.intent.log_offset = audit_.size();
+    intents.push_back(transfer.intent);
+  }
+  if (Status status = journal_.begin(intents); !status.ok()) {
+    for (Transfer& transfer : batch) transfer.status = status;
+    return;
+  }
+  while (codecs_.size() < std::min(kWorkers, batch.size()))
+    codecs_.push_back(std::make_unique<Codec>([this] { return host_.stop_requested(); }));
+  side_by_side(batch.size(), [&](std::size_t worker, std::size_t i) {
+    if (host_.stop_requested())
+      batch[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
+    else
+      work_on(&batch[i], codecs_[worker].get(), config_.core_command);
+  });
+  flush_all(batch);
+}
+
+// ---- rest ----------------------------------------------------------------------------------------------
+
+bool Relay::has_trouble() const {
+  return quarantined_ || !trouble_.empty() || !retry_->records().empty() || intake_->unsettled() > 0 ||
+         !delivered_.empty() || !aborted_.empty();
+}
+
+void Relay::rest(paxect_step* result) {
+  bool once = host_.once();
+  std::uint64_t look = intake_->next_look_ns(!once);
+  if (intake_->has_more() || (once && worked_since_scan_)) {
+    next_scan_ns_ = 0;
+    result->state = PAXECT_STEP_AGAIN;
+    return;
+  }
+  if (once && look == UINT64_MAX) {
+    result->state = PAXECT_STEP_DONE;
+    result->outcome = has_trouble() ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
+    return;
+  }
+  next_scan_ns_ = std::min(next_scan_ns_, look);
+  if (!once) next_scan_ns_ = std::min(next_scan_ns_, retry_->next_try_ns());
+  result->wake_at_ns = next_scan_ns_;
+  if (watcher_.fd() < 0) return;
+  watch_ = {watcher_.fd(), POLLIN, 0};
+  result->watches = &watch_;
+  result->watch_count = 1;
+}
+
+Status Relay::open_folder(bool in_inbox, const std::string& folder, std::shared_ptr<const Directory>* out) {
+  const auto& base = in_inbox ? inbox_ : outbox_;
+  if (folder.empty()) {
+    *out = base;
+    return Status::success();
+  }
+  std::weak_ptr<const Directory>& known = folders_[(in_inbox ? "i" : "o") + folder];
+  if (*out = known.lock(); *out) return Status::success();
+  auto opened = std::make_shared<Directory>();
+  Status status = base->open_below(folder, !in_inbox, opened.get());
+  if (status.ok()) known = *out = std::move(opened);
+  if (status.ok() && in_inbox) watcher_.watch(**out, folder);
+  return status;
+}
+
+void Relay::log(const Event& event) {
+  if (static_cast<int>(event.level) < std::min(policy_.log_level, static_cast<int>(Level::kInfo))) return;
+  audit_.append(event, host_.realtime_ns());
+  if (static_cast<int>(event.level) < policy_.log_level) return;
+  std::string text = event.name + " " + std::string(base_name(event.source)) + " " + event.message;
+  if (!event.advice.empty()) text += ": " + event.advice;
+  host_.log(static_cast<int32_t>(event.level), text);
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,162 @@
+// The relay: puts the stages in order and decides what becomes of each file.
+//
+//   intake -> policy -> codec -> delivery -> audit
+//
+// step() does one bounded batch: it takes the oldest complete files, gates them, works on them side by side,
+// and commits them together, so that they share the flushes of journal, directories and log. Everything but
+// the work itself happens on the calling thread. One thread at a time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/host.h"
+#include "base/place.h"
+#include "relay/journal.h"
+#include "relay/metrics.h"
+#include "relay/relay_lock.h"
+#include "relay/state_file.h"
+#include "relay/transfer.h"
+#include "settings/link_config.h"
+#include "settings/policy.h"
+#include "stages/audit_log.h"
+#include "stages/intake.h"
+#include "stages/quarantine.h"
+#include "stages/retry.h"
+#include "stages/trust.h"
+#include "stages/watcher.h"
+
+namespace paxect::link {
+
+class Relay {
+ public:
+  explicit Relay(const Host& host);
+  ~Relay();
+
+  // As in the plugin's life cycle; the text of a failure is in error().
+  paxect_plugin_status init();
+  paxect_plugin_status start();
+  paxect_plugin_status step(paxect_step* result);
+  void stop();
+  // Reads policy, key and peers again, changed or not, and opens the log anew.
+  void reload();
+  const std::string& error() const { return error_; }
+
+ private:
+  // A transfer whose product has its name; what is left to do is to say so durably and remove the source.
+  struct Delivered {
+    Transfer transfer;
+    bool logged = false;  // the line is in the audit log's memory
+  };
+
+  // relay_start.cc
+  paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
+  Status prepare_start(paxect_plugin_status* failure);
+  Status load_or_write_policy();
+  Status recover_journal();
+  void finish_recovered(const Intent& intent);
+  bool is_in_log(const Intent& intent) const;
+
+  // relay_upkeep.cc: what is looked after between batches
+  void upkeep();
+  bool check_places();
+  void reload_policy();
+  void reload_key();
+  void refresh_peers();
+  void write_manifest();
+  void hear();
+  void notice(const std::string& folder, const std::string& name);
+  // Tells the operator about trouble of our own, once as long as it stays the same; "" when it is over.
+  void tell_trouble(const std::string& about, const std::string& message);
+
+  // relay.cc: the flow
+  void flow(paxect_step* result);
+  void scan();
+  bool is_wanted(const Candidate& candidate);
+  std::vector<Transfer> next_batch();
+  bool admit(const Candidate& candidate, Transfer* transfer);
+  Status gate(const Transfer& transfer) const;
+  void lay_out(Transfer* transfer);
+  bool has_trouble() const;
+  void work(std::vector<Transfer>& batch);
+  void rest(paxect_step* result);
+
+  // relay_state.cc
+  void write_state();
+  void recall_attempts();
+
+  // relay_sandbox.cc
+  Status enter_sandbox();
+
+  // relay_metrics.cc
+  Route route_of(const std::string& name) const;
+  MetricsSnapshot measure(bool running);
+  void count_delivery(const Transfer& transfer);
+  void write_metrics(bool running);
+
+  // relay_commit.cc: the end of the way
+  void commit(std::vector<Transfer>& batch);
+  void publish_all(std::vector<Transfer>& batch);
+  bool settle_delivered();
+  bool settle_aborted();
+  void hand_on(const Transfer& transfer);
+  void log_delivery(const Transfer& transfer);
+  void remove_sources();
+  void remove_source(const Candidate& source);
+  void note_removal(const Candidate& source, const Status& status);
+  void checkpoint();
+  void give_up(Transfer& transfer);
+  void note_failure(const Candidate& source, const Status& status);
+  void tell_failure(const Candidate& source, const Status& status);
+  void quarantine(const Candidate& source, const FileRecord& record);
+
+  // Writes to the audit log, and a short form of warnings and errors to the operator.
+  void log(const Event& event);
+  Status open_folder(bool in_inbox, const std::string& folder, std::shared_ptr<const Directory>* out);
+
+  Host host_;
+  std::string error_;
+  LinkConfig config_;
+  Policy policy_;
+  std::vector<std::string> policy_warnings_;
+  bool policy_missing_ = false;
+  std::optional<FileIdentity> policy_identity_;
+
+  RelayLock lock_;
+  AuditLog audit_;
+  Journal journal_;
+  Place inbox_place_;
+  Place outbox_place_;
+  std::shared_ptr<const Directory> inbox_;
+  std::shared_ptr<const Directory> outbox_;
+  std::optional<Quarantine> quarantine_;
+  PeerTable peers_;
+  Watcher watcher_;
+  paxect_watch watch_{};
+  std::optional<Intake> intake_;
+  std::optional<RetryTable> retry_;
+  std::optional<StateFile> state_file_;
+  std::optional<Metrics> metrics_;  // when asked for
+  std::string metrics_problem_;     // told last
+  std::vector<std::unique_ptr<Codec>> codecs_;
+  std::mt19937_64 random_;
+  bool started_ = false;
+
+  std::vector<Delivered> delivered_;  // with a step still missing
+  std::vector<Transfer> aborted_;     // prepared, and not to be delivered after all
+  std::unordered_map<std::string, std::weak_ptr<const Directory>> folders_;  // open ones below the inbox
+  std::uint64_t next_scan_ns_ = 0;
+  bool worked_since_scan_ = false;
+  std::uint64_t manifest_due_ns_ = 0;
+  unsigned stalled_ = 0;                        // steps in a row that could not go on
+  bool quarantined_ = false;                    // something, since the start
+  std::map<std::string, std::string> trouble_;  // told last, by what it is about
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,274 @@
+// The end of the way, for a whole batch at once:
+//
+//   journal durable -> renames -> directories durable -> audit lines durable -> sources removed
+//
+// Where a step fails, what comes after it waits: products that have their names are carried on by the next
+// step (settle_delivered), those that will not get theirs are taken back once the journal says so durably
+// (settle_aborted).
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/relay_paths.h"
+#include "base/side_by_side.h"
+#include "relay/relay.h"
+#include "stages/gate.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kJournalLimit = std::uint64_t{8} << 20;
+
+// A source and, after its sidecar, a container. A file that came under the name meanwhile is another one and
+// stays.
+Status remove_files(const Directory& folder, const Candidate& source) {
+  FileLook look = folder.look(source.name);
+  if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
+  if (is_container(source.name))
+    if (Status status = folder.remove(sidecar_of(source.name)); !status.ok()) return status;
+  return folder.remove(source.name);
+}
+
+}  // namespace
+
+void Relay::commit(std::vector<Transfer>& batch) {
+  std::vector<Intent> prepared;
+  for (Transfer& transfer : batch) {
+    if (!transfer.status.ok()) {
+      give_up(transfer);
+      continue;
+    }
+    transfer.intent.digest =
+        transfer.product.digest + (transfer.makes_container() ? transfer.result.data_digest : "");
+    prepared.push_back(transfer.intent);
+  }
+  if (!prepared.empty()) {
+    Status status = journal_.prepare(prepared);
+    for (Transfer& transfer : batch)
+      if (transfer.status.ok()) transfer.status = status;
+    if (!status.ok()) {
+      // It may or may not have reached the disk: only an abort makes it safe to take the products back.
+      for (Transfer& transfer : batch)
+        if (transfer.product.fd) aborted_.push_back(std::move(transfer));
+      settle_aborted();
+      return;
+    }
+  }
+  publish_all(batch);
+  if (settle_delivered() && settle_aborted() && journal_.size() > kJournalLimit) checkpoint();
+}
+
+void Relay::publish_all(std::vector<Transfer>& batch) {
+  for (Transfer& transfer : batch) {
+    if (!transfer.status.ok()) continue;
+    transfer.status = check_unchanged(transfer);
+    if (transfer.status.ok()) transfer.status = publish(&transfer);
+    if (transfer.status.ok())
+      delivered_.push_back({std::move(transfer)});
+    else
+      aborted_.push_back(std::move(transfer));
+  }
+}
+
+// Directories, audit lines, sources. False when something of that has to be tried again.
+bool Relay::settle_delivered() {
+  if (delivered_.empty()) return true;
+  Status status;
+  std::set<const Directory*> directories;
+  for (const Delivered& item : delivered_) directories.insert(item.transfer.product.directory);
+  for (const Directory* directory : directories)
+    if (status.ok()) status = directory->sync();
+  if (status.ok()) {
+    for (Delivered& item : delivered_) {
+      if (!item.logged) log_delivery(item.transfer);
+      item.logged = true;
+    }
+    status = audit_.flush(host_.realtime_ns());
+  }
+  tell_trouble("delivery", status.message);
+  if (!status.ok()) return false;
+  for (Delivered& item : delivered_) {
+    item.transfer.product.fd.reset();
+    item.transfer.sidecar.fd.reset();
+  }
+  remove_sources();
+  std::vector<std::uint64_t> ids;
+  for (const Delivered& item : delivered_) {
+    ids.push_back(item.transfer.intent.id);
+    count_delivery(item.transfer);
+    hand_on(item.transfer);
+  }
+  journal_.finish(ids);
+  delivered_.clear();
+  return true;
+}
+
+// What was encoded in place is decoded next.
+void Relay::hand_on(const Transfer& transfer) {
+  if (!transfer.intent.into_inbox || transfer.published == Published::kDuplicate) return;
+  const std::string& folder = transfer.source.folder;
+  FileLook look = transfer.target_directory->look(transfer.product.name);
+  if (look.kind != FileKind::kRegular) return;
+  intake_->add({folder, transfer.product.name, look.identity});
+  FileLook sidecar = transfer.target_directory->look(transfer.sidecar.name);
+  intake_->arrived(join(folder, transfer.sidecar.name), sidecar.identity);
+}
+
+void Relay::log_delivery(const Transfer& transfer) {
+  static constexpr const char* kNames[] = {"encode", "decode", "forward"};
+  Event event{.name = kNames[static_cast<std::size_t>(transfer.route)],
+              .source = transfer.source_path(),
+              .target = transfer.product.path(),
+              .status = "ok",
+              .message = "sha256=" + transfer.product.digest,
+              .numbers = {{"bytes", transfer.result.data_size},
+                          {"container_bytes", transfer.result.container_size},
+                          {"id", transfer.intent.id}}};
+  if (transfer.published == Published::kDuplicate) event.name = "duplicate";
+  if (transfer.published == Published::kConflict) {
+    Event conflict = event;
+    conflict.level = Level::kWarn;
+    conflict.name = "name_conflict";
+    conflict.message = transfer.intent.name + " is taken: delivered as " + transfer.product.name;
+    log(conflict);
+  }
+  log(event);
+}
+
+// The sources of what was delivered. Removing waits for the disk more than one would think, so many wait at
+// once.
+void Relay::remove_sources() {
+  if (!policy_.auto_delete) {
+    for (const Delivered& item : delivered_)
+      journal_.remember(item.transfer.intent.source, item.transfer.source.identity);
+    return;
+  }
+  std::vector<Status> results(delivered_.size());
+  side_by_side(delivered_.size(), [&](std::size_t, std::size_t i) {
+    const Transfer& transfer = delivered_[i].transfer;
+    results[i] = remove_files(*transfer.source_directory, transfer.source);
+  });
+  for (std::size_t i = 0; i < results.size(); ++i) note_removal(delivered_[i].transfer.source, results[i]);
+}
+
+void Relay::remove_source(const Candidate& source) {
+  std::shared_ptr<const Directory> folder;
+  Status status = open_folder(true, source.folder, &folder);
+  note_removal(source, status.ok() ? remove_files(*folder, source) : status);
+}
+
+// Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
+// try again.
+void Relay::note_removal(const Candidate& source, const Status& status) {
+  if (status.ok()) return journal_.forget(source.path());
+  journal_.remember(source.path(), source.identity);
+  note_failure(source, status);
+}
+
+// Forgets what is over, once the removal of its sources is durable.
+void Relay::checkpoint() {
+  if (!delivered_.empty() || !aborted_.empty()) return;
+  if (!inbox_ || !inbox_->sync().ok()) return;
+  for (const auto& [name, known] : folders_)
+    if (auto folder = known.lock(); folder && !folder->sync().ok()) return;
+  Status status = journal_.clear([this](const std::string& path, const FileIdentity& identity) {
+    Directory folder;
+    std::string parent = directory_name(path);
+    if (!inbox_->open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
+    return folder.look(std::string(base_name(path))).identity.same_but_device(identity);
+  });
+  tell_trouble("journal", status.message);
+}
+
+// Products that will not get their names, taken back: first durably in the journal, then on disk.
+bool Relay::settle_aborted() {
+  if (aborted_.empty()) return true;
+  std::vector<std::uint64_t> ids;
+  for (const Transfer& transfer : aborted_) ids.push_back(transfer.intent.id);
+  Status status = journal_.abort(ids);
+  // A journal that cannot be appended to is written anew, which forgets all that is under way.
+  if (!status.ok() && delivered_.empty())
+    status = journal_.clear([](const std::string&, const FileIdentity&) { return true; });
+  tell_trouble("journal", status.message);
+  if (!status.ok()) return false;
+  for (Transfer& transfer : aborted_) give_up(transfer);
+  aborted_.clear();
+  return true;
+}
+
+void Relay::give_up(Transfer& transfer) {
+  abandon(&transfer);
+  note_failure(transfer.source, transfer.status);
+}
+
+// What becomes of a file that could not go its way.
+void Relay::note_failure(const Candidate& source, const Status& status) {
+  if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
+  if (metrics_) metrics_->failed(route_of(source.name), status);
+  bool blocked = status.fault == Fault::kBlocked;
+  bool counts = status.fault == Fault::kRefused || status.fault == Fault::kIntegrity;
+  bool news =
+      retry_->note(source.path(), source.identity, blocked ? FileState::kBlocked : FileState::kPending,
+                   counts, status.event, status.message, host_.monotonic_ns(), host_.realtime_ns());
+  if (news) tell_failure(source, status);
+  const FileRecord& record = *retry_->find(source.path(), source.identity);
+  bool hopeless = status.fault == Fault::kIntegrity || (counts && record.attempts >= config_.max_attempts) ||
+                  (blocked && policy_.quarantine_on_policy_block);
+  if (hopeless) quarantine(source, record);
+}
+
+void Relay::tell_failure(const Candidate& source, const Status& status) {
+  Level level = status.fault == Fault::kChanged   ? Level::kDebug
+                : status.fault == Fault::kBlocked ? Level::kWarn
+                                                  : Level::kError;
+  log({.level = level,
+       .name = status.event,
+       .source = inbox_->path_of(source.path()),
+       .status = status.fault == Fault::kBlocked       ? "blocked"
+                 : status.fault == Fault::kEnvironment ? "pending"
+                                                       : "error",
+       .message = status.message,
+       .advice =
+           status.fault == Fault::kBlocked ? way_out(status.message, config_.mode, config_.policy) : ""});
+}
+
+// Out of the way, with the reason beside it; a sidecar goes with its container.
+void Relay::quarantine(const Candidate& source, const FileRecord& record) {
+  const QuarantineReason reason{
+      .source = inbox_->path_of(source.path()),
+      .event = record.event,
+      .reason = record.reason,
+      .detail = "node " + config_.node + ", " + std::to_string(source.identity.size) + " bytes",
+      .attempts = std::max(record.attempts, 1u),
+      .first_utc_ns = record.first_utc_ns,
+      .last_utc_ns = record.last_utc_ns};
+  std::shared_ptr<const Directory> folder;
+  Status status = open_folder(true, source.folder, &folder);
+  // A file that came under the name meanwhile is another one.
+  if (!status.ok() || folder->look(source.name).identity != source.identity) return;
+  bool sidecar =
+      is_container(source.name) && folder->look(sidecar_of(source.name)).kind == FileKind::kRegular;
+  std::string moved_to;
+  status = quarantine_->put(*folder, source.name, reason, &moved_to);
+  tell_trouble("quarantine", status.message);
+  if (!status.ok()) return;
+  quarantined_ = true;
+  if (metrics_) metrics_->quarantined();
+  if (sidecar)
+    log({.level = Level::kWarn,
+         .name = "policy_block",
+         .source = folder->path_of(sidecar_of(source.name)),
+         .target = join(quarantine_->path(), sidecar_of(moved_to)),
+         .status = "blocked",
+         .message = "disallowed_suffix:.sha256"});
+  log({.level = Level::kWarn,
+       .name = "quarantine",
+       .source = reason.source,
+       .target = join(quarantine_->path(), moved_to),
+       .status = "ok",
+       .message = reason.event + ": " + reason.reason});
+  retry_->forget(source.path());
+}
+
+}  // namespace paxect::link

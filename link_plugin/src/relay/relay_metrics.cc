@@ -1,0 +1,50 @@
+// What the relay tells its metrics.
+#include <algorithm>
+
+#include "base/relay_paths.h"
+#include "relay/relay.h"
+
+namespace paxect::link {
+
+Route Relay::route_of(const std::string& name) const {
+  if (!is_container(name)) return Route::kEncode;
+  return config_.mode == Mode::kSend ? Route::kForward : Route::kDecode;
+}
+
+MetricsSnapshot Relay::measure(bool running) {
+  MetricsSnapshot now;
+  now.running = running;
+  now.utc_ns = host_.realtime_ns();
+  auto seen = [&](const FileIdentity& identity) {
+    std::int64_t& oldest = now.oldest_mtime_ns;
+    oldest = oldest == 0 ? identity.mtime_ns : std::min(oldest, identity.mtime_ns);
+  };
+  now.ready = intake_->window().size() + intake_->beyond_window();
+  now.settling = intake_->unsettled();
+  for (const Candidate& candidate : intake_->window()) seen(candidate.identity);
+  for (const auto& [path, record] : retry_->records()) {
+    bool blocked = record.state == FileState::kBlocked;
+    ++(blocked ? now.blocked : now.pending);
+    if (!blocked) seen(record.identity);
+  }
+  now.in_quarantine = quarantine_->count();
+  now.peers = peers_.counts();
+  now.troubles = trouble_.size();
+  return now;
+}
+
+void Relay::count_delivery(const Transfer& transfer) {
+  // A rename into the inbox leaves mtime alone, but not ctime.
+  if (metrics_)
+    metrics_->delivered(transfer.route, transfer.published, transfer.result,
+                        transfer.source.identity.ctime_ns, host_.realtime_ns());
+}
+
+void Relay::write_metrics(bool running) {
+  Status status = metrics_->write(measure(running), host_.monotonic_ns());
+  if (!status.ok() && status.message != metrics_problem_)
+    host_.log(PAXECT_LOG_WARN, "no metrics: " + status.message);
+  metrics_problem_ = status.message;
+}
+
+}  // namespace paxect::link

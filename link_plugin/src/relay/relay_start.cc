@@ -1,0 +1,167 @@
+// How a relay starts: settings, policy, lock, log, and what a crash left.
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "relay/recovery.h"
+#include "relay/relay.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kLogTail = std::size_t{64} << 20;
+
+}  // namespace
+
+Relay::Relay(const Host& host) : host_(host), random_(std::random_device{}()) {}
+
+Relay::~Relay() = default;
+
+paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string& message) {
+  error_ = message;
+  return status;
+}
+
+paxect_plugin_status Relay::init() {
+  std::string problem;
+  if (!read_config(host_, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
+  for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
+  if (config_.hmac_key.has_value()) host_.hold_secrets();
+  std::string text;
+  FileIdentity identity;
+  Status status = read_file(config_.policy, kPolicyLimit, &text, &identity);
+  if (status.ok()) policy_identity_ = identity;
+  policy_missing_ = status.fault == Fault::kGone;
+  if (policy_missing_)
+    text = default_policy_text(config_.node);
+  else if (!status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  std::vector<std::string> faults;
+  if (parse_policy(text, config_.policy, &policy_, &policy_warnings_, &faults)) return PAXECT_PLUGIN_OK;
+  // The last one is the host's to tell.
+  for (std::size_t i = 0; i + 1 < faults.size(); ++i) host_.log(PAXECT_LOG_ERROR, faults[i]);
+  return fail(PAXECT_PLUGIN_CONFIG, faults.back() + ": correct it, or move it away to get the default");
+}
+
+Status Relay::load_or_write_policy() {
+  if (!policy_missing_) return Status::success();
+  Status status = replace_file(config_.policy, default_policy_text(config_.node));
+  FileIdentity identity;
+  if (identity_of(config_.policy, &identity)) policy_identity_ = identity;
+  return status;
+}
+
+Status Relay::prepare_start(paxect_plugin_status* failure) {
+  *failure = PAXECT_PLUGIN_CONFIG;
+  for (const std::string& directory :
+       {config_.inbox, config_.outbox, directory_name(config_.lock), directory_name(config_.log),
+        directory_name(config_.policy), directory_name(config_.manifest)})
+    if (Status status = make_directories(directory); !status.ok()) return status;
+  if (Status status = inbox_place_.open(config_.inbox); !status.ok()) return status;
+  if (Status status = outbox_place_.open(config_.outbox); !status.ok()) return status;
+  inbox_ = inbox_place_.directory();
+  outbox_ = outbox_place_.directory();
+  std::string stale;
+  Status status = lock_.acquire(config_.lock, &stale);
+  if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;
+  if (!status.ok()) return status;
+  if (status = load_or_write_policy(); !status.ok()) return status;
+  if (status = audit_.open(config_.log, config_.log_max); !status.ok()) return status;
+  if (!stale.empty())
+    log({.level = Level::kWarn,
+         .name = "stale_lock",
+         .source = config_.lock,
+         .status = "ok",
+         .message = stale});
+  return recover_journal();
+}
+
+paxect_plugin_status Relay::start() {
+  paxect_plugin_status failure = PAXECT_PLUGIN_OK;
+  Status status = prepare_start(&failure);
+  if (!status.ok()) return fail(failure, status.message);
+  intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
+  retry_.emplace(config_.backoff_ns, [this] { return random_(); });
+  recall_attempts();
+  quarantine_.emplace(config_.quarantine);
+  state_file_.emplace(config_.lock);
+  if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
+  if (!host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
+  log({.name = "startup",
+       .source = config_.inbox,
+       .target = config_.outbox,
+       .status = "ok",
+       .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
+                  " pid=" + std::to_string(getpid())});
+  for (const std::string& warning : policy_warnings_)
+    log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
+  if (policy_.require_sig && !config_.hmac_key.has_value())
+    log({.level = Level::kWarn,
+         .name = "policy_warning",
+         .source = config_.policy,
+         .message = "require_sig is true but there is no hmac_key: every peer is rejected"});
+  if (status = enter_sandbox(); !status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  status = audit_.flush(host_.realtime_ns());
+  if (!status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  started_ = true;
+  return PAXECT_PLUGIN_OK;
+}
+
+void Relay::stop() {
+  if (started_) {
+    log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
+    if (Status status = audit_.flush(host_.realtime_ns()); !status.ok())
+      host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
+    checkpoint();
+    write_state();
+    if (metrics_) write_metrics(false);
+  }
+  started_ = false;
+  lock_.release();
+}
+
+Status Relay::recover_journal() {
+  std::vector<Intent> left;
+  if (Status status = journal_.open(journal_of(config_.lock), &left); !status.ok()) return status;
+  RecoveryPlaces places{inbox_.get(), outbox_.get()};
+  Status status =
+      recover(left, places, &journal_, [this](const Intent& intent) { finish_recovered(intent); });
+  if (!status.ok()) return status;
+  if (status = audit_.flush(host_.realtime_ns()); !status.ok()) return status;
+  checkpoint();
+  return Status::success();
+}
+
+// The product has its name: no second delivery. Its line may be missing, its source may be there still.
+void Relay::finish_recovered(const Intent& intent) {
+  const Directory& base = intent.into_inbox ? *inbox_ : *outbox_;
+  Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
+  if (source.folder == ".") source.folder.clear();
+  if (!intent.finished && !is_in_log(intent))
+    log({.name = intent.container ? "encode" : "decode",
+         .source = inbox_->path_of(intent.source),
+         .target = base.path_of(join(intent.folder, intent.name)),
+         .status = "ok",
+         .message = "sha256=" + intent.digest.substr(0, 64),
+         .numbers = {{"id", intent.id}},
+         .texts = {{"note", "finished after a restart"}}});
+  Directory folder;
+  if (!inbox_->open_below(source.folder, false, &folder).ok()) return;
+  FileLook look = folder.look(source.name);
+  if (look.kind != FileKind::kRegular || !look.identity.same_but_device(intent.identity)) return;
+  source.identity = look.identity;
+  // Removed by the first scan, or kept, as the policy has it.
+  journal_.remember(intent.source, look.identity);
+}
+
+bool Relay::is_in_log(const Intent& intent) const {
+  std::string text;
+  if (!read_file(config_.log, kLogTail, &text).ok()) return false;
+  std::string wanted = "\"id\": " + std::to_string(intent.id);
+  // A log that is shorter than it was has been rotated since.
+  std::size_t begin = text.size() < intent.log_offset ? 0 : intent.log_offset;
+  for (std::size_t at = begin; (at = text.find(wanted, at)) != std::string::npos; ++at)
+    if (char after = text[at + wanted.size()]; after == ',' || after == '}') return true;
+  return false;
+}
+
+}  // namespace paxect::link

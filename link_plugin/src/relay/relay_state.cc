@@ -1,0 +1,63 @@
+// What the relay tells the operator's commands about itself, and the one thing that it takes from there.
+#include <unistd.h>
+
+#include "base/relay_paths.h"
+#include "relay/relay.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+
+WaitingFile waiting_file(const std::string& path, const FileRecord& record, std::uint64_t now,
+                         std::int64_t utc) {
+  bool blocked = record.state == FileState::kBlocked;
+  // On the wall's clock, in whole seconds: finer, it would come out anew at every look.
+  auto until = static_cast<std::int64_t>(record.next_try_ns > now ? record.next_try_ns - now : 0);
+  std::int64_t next = (utc + until) / kSecondNs * kSecondNs;
+  return {.path = path,
+          .identity = record.identity,
+          .blocked = blocked,
+          .attempts = record.attempts,
+          .next_try_utc_ns = blocked ? 0 : next,
+          .first_utc_ns = record.first_utc_ns,
+          .last_utc_ns = record.last_utc_ns,
+          .event = record.event,
+          .reason = record.reason};
+}
+
+}  // namespace
+
+void Relay::write_state() {
+  std::uint64_t now = host_.monotonic_ns();
+  std::int64_t utc = host_.realtime_ns();
+  RelayState state;
+  state.pid = getpid();
+  state.written_utc_ns = utc;
+  state.trouble = trouble_;
+  state.waiting_count = retry_->records().size();
+  // Those with attempts first: a restart counts on from there.
+  for (bool counted : {true, false})
+    for (const auto& [path, record] : retry_->records())
+      if ((record.attempts > 0) == counted && state.waiting.size() < RelayState::kMostListed)
+        state.waiting.push_back(waiting_file(path, record, now, utc));
+  state_file_->write(state, now);
+}
+
+// Failures of the same state of a file count together, over restarts. What the file says of trouble and
+// blocks is found out anew.
+void Relay::recall_attempts() {
+  std::optional<RelayState> state = read_state(config_.lock);
+  if (!state) return;
+  for (const WaitingFile& file : state->waiting) {
+    if (file.blocked || file.attempts == 0) continue;
+    std::string parent = directory_name(file.path);
+    Directory folder;
+    if (!inbox_->open_below(parent == "." ? "" : parent, false, &folder).ok()) continue;
+    FileLook look = folder.look(std::string(base_name(file.path)));
+    if (look.kind == FileKind::kRegular && look.identity.same_but_device(file.identity))
+      retry_->recall(file.path, look.identity, file.attempts, file.first_utc_ns);
+  }
+}
+
+}  // namespace paxect::link

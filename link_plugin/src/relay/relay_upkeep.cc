@@ -1,0 +1,181 @@
+// What is looked after between batches: hints of new files, the directories, the policy, the peers.
+#include <sys/utsname.h>
+
+#include <tuple>
+
+#include "base/clock.h"
+#include "base/relay_paths.h"
+#include "base/version.h"
+#include "relay/relay.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kManifestInterval = 60 * kSecond;
+// A hint is followed at once only while little is waiting; otherwise the scans get there in their order.
+constexpr std::size_t kFewWaiting = 1024;
+
+std::string platform() {
+  utsname system{};
+  return uname(&system) == 0 ? system.sysname : "";
+}
+
+}  // namespace
+
+void Relay::upkeep() {
+  reload_policy();
+  refresh_peers();
+  write_manifest();
+}
+
+// All of it now: when this returns, the host says that the reload is over.
+void Relay::reload() {
+  tell_trouble("log", audit_.reopen().message);
+  reload_key();
+  policy_identity_ = FileIdentity{};  // nothing on disk is like it
+  peers_.forget();
+  manifest_due_ns_ = 0;
+  next_scan_ns_ = 0;
+  upkeep();
+  tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
+}
+
+void Relay::reload_key() {
+  bool changed = false;
+  Status status = config_.hmac_key.reload(&changed);
+  if (status.ok() && !changed) return;
+  log({.level = status.ok() ? Level::kInfo : Level::kError,
+       .name = status.ok() ? "key_reload" : "key_error",
+       .source = config_.hmac_key.path(),
+       .status = status.ok() ? "ok" : "error",
+       .message = status.ok() ? "" : status.message + ": the key before stays in force"});
+}
+
+void Relay::tell_trouble(const std::string& about, const std::string& message) {
+  std::string& told = trouble_[about];
+  if (message.empty()) {
+    trouble_.erase(about);
+  } else if (told != message) {
+    told = message;
+    host_.log(PAXECT_LOG_ERROR, "deferred " + message);
+    // The log itself may be what is in trouble; then the line waits in memory.
+    audit_.append({.level = Level::kError, .name = "deferred", .status = "pending", .message = message},
+                  host_.realtime_ns());
+  }
+}
+
+// ---- hints ---------------------------------------------------------------------------------------------
+
+void Relay::hear() {
+  bool complete =
+      watcher_.read([this](const std::string& folder, const std::string& name) { notice(folder, name); });
+  if (!complete) next_scan_ns_ = 0;
+}
+
+void Relay::notice(const std::string& folder, const std::string& name) {
+  if (is_never_taken(name)) return;
+  std::shared_ptr<const Directory> directory;
+  if (!open_folder(true, folder, &directory).ok()) return;
+  FileLook look = directory->look(name);
+  if (look.kind != FileKind::kRegular) return;
+  Candidate candidate{folder, name, look.identity};
+  intake_->arrived(candidate.path(), look.identity);
+  // A sidecar lets its container go.
+  if (is_sidecar(name)) {
+    candidate.name = container_of_sidecar(name);
+    candidate.identity = directory->look(candidate.name).identity;
+    if (!intake_->is_settled(candidate.path(), candidate.identity, host_.monotonic_ns())) return;
+  }
+  if (intake_->size() < kFewWaiting && is_wanted(candidate)) intake_->add_youngest(std::move(candidate));
+}
+
+// ---- directories ---------------------------------------------------------------------------------------
+
+bool Relay::check_places() {
+  for (auto [place, directory, name] :
+       {std::tuple{&inbox_place_, &inbox_, "inbox"}, std::tuple{&outbox_place_, &outbox_, "outbox"}}) {
+    bool replaced = false;
+    Status status = place->check(&replaced);
+    tell_trouble(name, status.message);
+    if (!status.ok()) return false;
+    if (!replaced) continue;
+    *directory = place->directory();
+    folders_.clear();
+    intake_->clear_window();
+    next_scan_ns_ = 0;
+    if (directory == &inbox_ && !host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
+  }
+  return true;
+}
+
+// ---- policy --------------------------------------------------------------------------------------------
+
+void Relay::reload_policy() {
+  FileIdentity identity;
+  std::optional<FileIdentity> now;
+  if (identity_of(config_.policy, &identity)) now = identity;
+  if (now == policy_identity_) return;
+  policy_identity_ = now;
+  std::string text;
+  Policy policy;
+  std::vector<std::string> warnings;
+  std::vector<std::string> faults;
+  Status status = read_file(config_.policy, kPolicyLimit, &text);
+  if (!status.ok()) faults = {status.message};
+  if (!status.ok() || !parse_policy(text, config_.policy, &policy, &warnings, &faults)) {
+    for (const std::string& fault : faults)
+      log({.level = Level::kError,
+           .name = "policy_error",
+           .source = config_.policy,
+           .status = "error",
+           .message = fault + ": the policy before stays in force"});
+    return;
+  }
+  policy_ = policy;
+  retry_->forget_blocks();
+  peers_.forget();
+  log({.name = "policy_reload", .source = config_.policy, .status = "ok"});
+  for (const std::string& warning : warnings)
+    log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
+}
+
+// ---- peers ---------------------------------------------------------------------------------------------
+
+void Relay::refresh_peers() {
+  Status status = peers_.refresh(
+      config_.manifest, config_.hmac_key.bytes(), policy_.require_sig,
+      [this](const std::string& path, const Peer& peer) {
+        Event event{.name = "handshake", .source = path, .status = "ok", .message = "peer=" + peer.node};
+        if (peer.state == PeerState::kUnsigned) event.message += " unsigned";
+        if (peer.state == PeerState::kUnverified) event.message += " unverified: no hmac_key";
+        if (peer.state == PeerState::kRejected || peer.state == PeerState::kUnreadable) {
+          bool rejected = peer.state == PeerState::kRejected;
+          event.level = Level::kWarn;
+          event.name = rejected ? "handshake_reject" : "handshake_parse_error";
+          event.status = "rejected";
+          event.message = peer.reason;
+          if (rejected) event.texts.emplace_back("peer", peer.node);
+          if (rejected) event.advice = "give " + peer.node + " and this relay the same hmac_key";
+        }
+        log(event);
+      });
+  tell_trouble("peers", status.message);
+}
+
+void Relay::write_manifest() {
+  std::uint64_t now = host_.monotonic_ns();
+  if (now < manifest_due_ns_) return;
+  Status status =
+      replace_file(config_.manifest, manifest_text({{"datetime_utc", utc_text(host_.realtime_ns())},
+                                                    {"node", config_.node},
+                                                    {"platform", platform()},
+                                                    {"policy", config_.policy},
+                                                    {"inbox", config_.inbox},
+                                                    {"outbox", config_.outbox},
+                                                    {"version", kVersion}},
+                                                   config_.hmac_key.bytes()));
+  tell_trouble("manifest", status.message);
+  if (status.ok()) manifest_due_ns_ = now + kManifestInterval;
+}
+
+}  // namespace paxect::link

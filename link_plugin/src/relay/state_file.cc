@@ -1,0 +1,169 @@
+#include "relay/state_file.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "base/clock.h"
+#include "base/json_text.h"
+#include "base/printable.h"
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kInterval = kSecond;
+constexpr std::size_t kLimit = std::size_t{16} << 20;
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void write_text(Writer& writer, const char* key, std::string_view value) {
+  std::string safe = printable(value);
+  writer.Key(key);
+  writer.String(safe.data(), static_cast<rapidjson::SizeType>(safe.size()));
+}
+
+void write_file(Writer& writer, const WaitingFile& file) {
+  writer.StartObject();
+  write_text(writer, "path", file.path);
+  writer.Key("inode");
+  writer.Uint64(file.identity.inode);
+  writer.Key("size");
+  writer.Uint64(file.identity.size);
+  writer.Key("mtime_ns");
+  writer.Int64(file.identity.mtime_ns);
+  writer.Key("ctime_ns");
+  writer.Int64(file.identity.ctime_ns);
+  writer.Key("blocked");
+  writer.Bool(file.blocked);
+  writer.Key("attempts");
+  writer.Uint(file.attempts);
+  writer.Key("next_try_utc_ns");
+  writer.Int64(file.next_try_utc_ns);
+  writer.Key("first_utc_ns");
+  writer.Int64(file.first_utc_ns);
+  writer.Key("last_utc_ns");
+  writer.Int64(file.last_utc_ns);
+  write_text(writer, "event", file.event);
+  write_text(writer, "reason", file.reason);
+  writer.EndObject();
+}
+
+// Reads members; remembers whether one was missing or of another type.
+class Members {
+ public:
+  explicit Members(const rapidjson::Value& object) : object_(object), ok_(object.IsObject()) {}
+  bool ok() const { return ok_; }
+
+  const rapidjson::Value* get(const char* key) {
+    if (!ok_) return nullptr;
+    auto member = object_.FindMember(key);
+    if (member != object_.MemberEnd()) return &member->value;
+    ok_ = false;
+    return nullptr;
+  }
+  void read(const char* key, std::int64_t* out) {
+    const auto* value = get(key);
+    if (ok_ &= value != nullptr && value->IsInt64()) *out = value->GetInt64();
+  }
+  void read(const char* key, std::uint64_t* out) {
+    const auto* value = get(key);
+    if (ok_ &= value != nullptr && value->IsUint64()) *out = value->GetUint64();
+  }
+  void read(const char* key, unsigned* out) {
+    const auto* value = get(key);
+    if (ok_ &= value != nullptr && value->IsUint()) *out = value->GetUint();
+  }
+  void read(const char* key, bool* out) {
+    const auto* value = get(key);
+    if (ok_ &= value != nullptr && value->IsBool()) *out = value->GetBool();
+  }
+  void read(const char* key, std::string* out) {
+    const auto* value = get(key);
+    if (ok_ &= value != nullptr && value->IsString()) *out = bytes_of_printable(text_of(*value));
+  }
+
+ private:
+  const rapidjson::Value& object_;
+  bool ok_;
+};
+
+bool read_file_entry(const rapidjson::Value& value, WaitingFile* file) {
+  Members members(value);
+  members.read("path", &file->path);
+  members.read("inode", &file->identity.inode);
+  members.read("size", &file->identity.size);
+  members.read("mtime_ns", &file->identity.mtime_ns);
+  members.read("ctime_ns", &file->identity.ctime_ns);
+  members.read("blocked", &file->blocked);
+  members.read("attempts", &file->attempts);
+  members.read("next_try_utc_ns", &file->next_try_utc_ns);
+  members.read("first_utc_ns", &file->first_utc_ns);
+  members.read("last_utc_ns", &file->last_utc_ns);
+  members.read("event", &file->event);
+  members.read("reason", &file->reason);
+  return members.ok();
+}
+
+}  // namespace
+
+std::string to_json(const RelayState& state) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  writer.Key("pid");
+  writer.Int64(state.pid);
+  writer.Key("written_utc_ns");
+  writer.Int64(state.written_utc_ns);
+  writer.Key("waiting_count");
+  writer.Uint64(state.waiting_count);
+  writer.Key("trouble");
+  writer.StartObject();
+  for (const auto& [about, message] : state.trouble) write_text(writer, about.c_str(), message);
+  writer.EndObject();
+  writer.Key("waiting");
+  writer.StartArray();
+  for (const WaitingFile& file : state.waiting) write_file(writer, file);
+  writer.EndArray();
+  writer.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+std::optional<RelayState> parse_state(std::string_view text) {
+  rapidjson::Document document;
+  document.Parse<kStrictJson>(text.data(), text.size());
+  if (document.HasParseError() || !document.IsObject()) return std::nullopt;
+  RelayState state;
+  Members members(document);
+  members.read("pid", &state.pid);
+  members.read("written_utc_ns", &state.written_utc_ns);
+  members.read("waiting_count", &state.waiting_count);
+  const auto* trouble = members.get("trouble");
+  const auto* waiting = members.get("waiting");
+  if (!members.ok() || !trouble->IsObject() || !waiting->IsArray()) return std::nullopt;
+  for (const auto& entry : trouble->GetObject()) {
+    if (!entry.value.IsString()) return std::nullopt;
+    state.trouble[text_of(entry.name)] = bytes_of_printable(text_of(entry.value));
+  }
+  for (const auto& entry : waiting->GetArray())
+    if (!read_file_entry(entry, &state.waiting.emplace_back())) return std::nullopt;
+  return state;
+}
+
+std::optional<RelayState> read_state(const std::string& lock_path) {
+  std::string text;
+  if (!read_file(status_of(lock_path), kLimit, &text).ok()) return std::nullopt;
+  return parse_state(text);
+}
+
+StateFile::StateFile(const std::string& lock_path) : path_(status_of(lock_path)) {}
+
+void StateFile::write(const RelayState& state, std::uint64_t monotonic_ns) {
+  due_ns_ = monotonic_ns + kInterval;
+  RelayState timeless = state;
+  timeless.written_utc_ns = 0;
+  std::string text = to_json(timeless);
+  if (text == last_) return;
+  last_ = replace_file(path_, to_json(state), false).ok() ? text : "";
+}
+
+}  // namespace paxect::link

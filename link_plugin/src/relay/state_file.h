@@ -1,0 +1,63 @@
+// What a relay is waiting for, for the operator's commands: a file beside its lock, replaced now and then
+// while the relay runs and left behind when it ends.
+//
+// Nothing but the count of attempts over restarts depends on it. It is not flushed, it may be late by a
+// second and the next step, and a reader takes an unreadable one for none. Whether the relay runs is told by
+// the lock alone.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/filesystem.h"
+
+namespace paxect::link {
+
+// A file of the inbox that could not go its way.
+struct WaitingFile {
+  std::string path;  // in the inbox
+  FileIdentity identity;
+  bool blocked = false;  // by the policy; otherwise it is tried again
+  unsigned attempts = 0;
+  std::int64_t next_try_utc_ns = 0;
+  std::int64_t first_utc_ns = 0;
+  std::int64_t last_utc_ns = 0;
+  std::string event;
+  std::string reason;
+};
+
+struct RelayState {
+  std::int64_t pid = 0;
+  std::uint64_t waiting_count = 0;             // all of them
+  std::vector<WaitingFile> waiting;            // at most kMostListed
+  std::map<std::string, std::string> trouble;  // of our own, by what it is about
+  std::int64_t written_utc_ns = 0;
+
+  static constexpr std::size_t kMostListed = 1000;
+};
+
+std::string to_json(const RelayState& state);
+std::optional<RelayState> parse_state(std::string_view text);
+// The last state of the relay with this lock, if it left one.
+std::optional<RelayState> read_state(const std::string& lock_path);
+
+// The writer. Not for two threads at a time.
+class StateFile {
+ public:
+  explicit StateFile(const std::string& lock_path);
+
+  bool due(std::uint64_t monotonic_ns) const { return monotonic_ns >= due_ns_; }
+  // Replaces the file unless only the time would change. A failure is passed over: the next one may work.
+  void write(const RelayState& state, std::uint64_t monotonic_ns);
+
+ private:
+  std::string path_;
+  std::string last_;  // as written, without the time
+  std::uint64_t due_ns_ = 0;
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,266 @@
+#include "relay/transfer.h"
+
+#include <cctype>
+#include <cerrno>
+#include <map>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/relay_paths.h"
+#include "base/side_by_side.h"
+#include "relay/core_probe.h"
+#include "stages/external_core.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kSidecarLimit = 65536;
+constexpr std::size_t kDigestDigits = 64;
+constexpr std::size_t kFewFiles = 16;  // flushed one by one
+
+Status changed(const Transfer& transfer) {
+  return Status::failure(Fault::kChanged, "changed", transfer.source_path() + " changed while it was read");
+}
+
+Status mismatch() {
+  return Status::failure(Fault::kIntegrity, "checksum_mismatch", "sidecar sha256 mismatch");
+}
+
+// The digest that a sidecar gives: 64 hexadecimal digits alone or followed by a name as sha256sum writes it;
+// "" when it gives none.
+std::string digest_in(const std::string& text) {
+  // sha256sum begins a line with a backslash when it escapes the name.
+  std::size_t begin = text.starts_with('\\') ? 1 : 0;
+  std::string digits = text.substr(begin, kDigestDigits);
+  if (digits.size() != kDigestDigits) return "";
+  for (char& c : digits) {
+    if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return "";
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  std::size_t end = begin + kDigestDigits;
+  bool closed = end == text.size() || text[end] == '\n' || text[end] == '\r' || text[end] == ' ';
+  return closed ? digits : "";
+}
+
+// Success too when there is no sidecar.
+Status check_sidecar(const Transfer& transfer) {
+  if (!transfer.had_sidecar) return Status::success();
+  std::string text;
+  const std::string name = sidecar_of(transfer.source.name);
+  Status status = transfer.source_directory->read_small(name, kSidecarLimit, &text);
+  if (status.fault == Fault::kGone) return changed(transfer);
+  if (status.fault == Fault::kEnvironment) return status;
+  return status.ok() && digest_in(text) == transfer.result.container_digest ? Status::success() : mismatch();
+}
+
+Codec::Write into(Product* product) {
+  return [product](const void* data, std::size_t size) { return write_product(product, data, size); };
+}
+
+Status copy(int source, const Transfer& transfer, Product* product) {
+  std::vector<char> buffer(std::size_t{1} << 18);
+  for (std::uint64_t offset = 0;;) {
+    ssize_t got = pread(source, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read", transfer.source_path(), errno);
+    if (got == 0) return Status::success();
+    offset += static_cast<std::uint64_t>(got);
+    Status status = write_product(product, buffer.data(), static_cast<std::size_t>(got));
+    if (!status.ok()) return status;
+  }
+}
+
+Status run_codec(int source, Transfer* transfer, Codec* codec) {
+  const std::string path = transfer->source_path();
+  std::uint64_t size = transfer->source.identity.size;
+  Codec::Result* result = &transfer->result;
+  switch (transfer->route) {
+    case Route::kEncode:
+      return codec->encode(source, path, size, into(&transfer->product), result);
+    case Route::kDecode:
+      return codec->decode(source, path, size, transfer->most, into(&transfer->product), result);
+    case Route::kForward:
+      break;
+  }
+  Codec::Write nowhere = [](const void*, std::size_t) { return Status::success(); };
+  Status status = codec->decode(source, path, size, transfer->most, nowhere, result);
+  return status.ok() ? copy(source, *transfer, &transfer->product) : status;
+}
+
+// Size and hexadecimal SHA-256 of all that a descriptor holds.
+Status measure(int fd, const std::string& path, std::uint64_t* size, std::string* digest) {
+  Sha256 sha;
+  std::vector<char> buffer(std::size_t{1} << 18);
+  for (*size = 0;;) {
+    ssize_t got = pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(*size));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read", path, errno);
+    if (got == 0) break;
+    *size += static_cast<std::uint64_t>(got);
+    sha.update(buffer.data(), static_cast<std::size_t>(got));
+  }
+  *digest = hex(sha.finish());
+  return Status::success();
+}
+
+// By another program, which writes to the name of our temporary file and may well put a new file there. What
+// it made is measured here, and held against the footer.
+Status try_external(int source, Transfer* transfer, const Codec::Stop& stop,
+                    const std::vector<std::string>& core_command) {
+  Product& product = transfer->product;
+  Codec::Result& result = transfer->result;
+  bool encode = transfer->route == Route::kEncode;
+  const char* event = encode ? "encode_error" : "decode_error";
+  const std::string temporary = product.directory->path_of(product.temporary);
+  Status status =
+      measure(source, transfer->source_path(), encode ? &result.data_size : &result.container_size,
+              encode ? &result.data_digest : &result.container_digest);
+  if (!status.ok()) return status;
+  // It opens the source by its path, where by now something may stand that it waits for without end, such as
+  // a FIFO: it is ended when that is not the file any more.
+  bool replaced = false;
+  auto stop_or_replaced = [&] {
+    replaced = replaced || check_unchanged(*transfer).fault == Fault::kChanged;
+    return replaced || stop();
+  };
+  status = run_external_core(core_command, encode ? "encode" : "decode", transfer->source_path(), temporary,
+                             event, stop_or_replaced);
+  if (!status.ok()) return replaced ? changed(*transfer) : status;
+  FileIdentity identity;
+  if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
+    return Status::failure(Fault::kRefused, event, "core '" + core_command[0] + "' left no output");
+  status = measure(product.fd.get(), temporary, encode ? &result.container_size : &result.data_size,
+                   encode ? &result.container_digest : &result.data_digest);
+  if (!status.ok()) return status;
+  product.size = identity.size;
+  if (!encode && product.size > transfer->most)
+    return Status::failure(Fault::kBlocked, "policy_block",
+                           "file_too_large:" + std::to_string(product.size) + "B");
+  Codec::Promise promise;
+  status = Codec::read_promise(encode ? product.fd.get() : source, temporary, &promise);
+  if (status.ok() && (promise.digest != result.data_digest || promise.size != result.data_size))
+    status = Status::failure(Fault::kRefused, event,
+                             "core '" + core_command[0] + "' made other data than the footer says");
+  return status;
+}
+
+// The same; what fails is the file's fault only where the core does better on a sample.
+Status run_external(int source, Transfer* transfer, const Codec::Stop& stop,
+                    const std::vector<std::string>& core_command) {
+  Status status = try_external(source, transfer, stop, core_command);
+  if (status.fault != Fault::kRefused && status.fault != Fault::kIntegrity) return status;
+  bool encode = transfer->route == Route::kEncode;
+  status.event = encode ? "encode_error" : "decode_error";
+  Status core = probe_core(core_command, encode ? "encode" : "decode", status.event, stop);
+  if (core.fault == Fault::kStopped) return core;
+  if (!core.ok())
+    return Status::failure(
+        Fault::kEnvironment, status.event,
+        status.message + "; it fails on a sample too: check the setting core and PAXECT_CORE");
+  if (encode) status.fault = Fault::kRefused;  // no data is damaged data
+  return status;
+}
+
+Status write_sidecar(Transfer* transfer) {
+  const std::string text = transfer->result.container_digest + "\n";
+  transfer->sidecar.digest = sha256_hex(text);
+  Status status = begin_product(&transfer->sidecar);
+  if (status.ok()) status = write_product(&transfer->sidecar, text.data(), text.size());
+  return status;
+}
+
+// One flush of each file system instead of one for each file: it writes the same blocks, but closes the
+// journal of the file system once. What others have written there is flushed along, which is why it takes
+// many files to be worth it. A failure may be anybody's, so it counts for all.
+void flush_file_systems(const std::vector<Product*>& products, std::vector<Status>& results) {
+  std::map<std::uint64_t, Status> by_device;
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    const Directory& directory = *products[i]->directory;
+    auto [entry, fresh] = by_device.try_emplace(directory.device());
+    if (fresh) entry->second = directory.sync_file_system();
+    results[i] = entry->second;
+  }
+}
+
+Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
+  UniqueFd source;
+  FileIdentity identity;
+  Status status = transfer->source_directory->open_source(transfer->source.name, &source, &identity);
+  if (!status.ok()) return status;
+  if (identity != transfer->source.identity) return changed(*transfer);
+  transfer->had_sidecar =
+      transfer->route != Route::kEncode &&
+      transfer->source_directory->look(sidecar_of(transfer->source.name)).kind != FileKind::kMissing;
+
+  if (status = begin_product(&transfer->product); !status.ok()) return status;
+  bool builtin = core_command.empty() || transfer->route == Route::kForward;
+  status = builtin ? run_codec(source.get(), transfer, codec)
+                   : run_external(source.get(), transfer, codec->stop(), core_command);
+  if (status.ok()) finish_writing(transfer->product);
+  // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
+  if (status.ok() || status.fault == Fault::kIntegrity)
+    if (Status same = check_unchanged(*transfer); !same.ok()) return same;
+  if (transfer->route != Route::kEncode && (status.ok() || status.fault == Fault::kIntegrity))
+    if (Status sidecar = check_sidecar(*transfer); !sidecar.ok()) return sidecar;
+  if (!status.ok()) return status;
+
+  transfer->product.digest =
+      transfer->makes_container() ? transfer->result.container_digest : transfer->result.data_digest;
+  return transfer->makes_container() ? write_sidecar(transfer) : status;
+}
+
+}  // namespace
+
+void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
+  transfer->status = work(transfer, codec, core_command);
+}
+
+void flush_all(std::vector<Transfer>& batch) {
+  std::vector<Product*> products;
+  std::vector<Transfer*> owners;
+  for (Transfer& transfer : batch) {
+    if (!transfer.status.ok()) continue;
+    for (Product* product : {&transfer.product, &transfer.sidecar}) {
+      if (!product->fd) continue;
+      products.push_back(product);
+      owners.push_back(&transfer);
+    }
+  }
+  std::vector<Status> results(products.size());
+  if (products.size() > kFewFiles)
+    flush_file_systems(products, results);
+  else
+    side_by_side(products.size(),
+                 [&](std::size_t, std::size_t i) { results[i] = flush_product(products[i]); });
+  // That a file's flush covers its name too is so on the usual file systems, but promised by none.
+  std::map<const Directory*, Status> names;
+  for (const Product* product : products) {
+    auto [entry, fresh] = names.try_emplace(product->directory);
+    if (fresh) entry->second = product->directory->sync();
+  }
+  for (std::size_t i = 0; i < products.size(); ++i)
+    if (results[i].ok()) results[i] = names[products[i]->directory];
+  for (std::size_t i = 0; i < products.size(); ++i)
+    if (!results[i].ok() && owners[i]->status.ok()) owners[i]->status = results[i];
+}
+
+Status check_unchanged(const Transfer& transfer) {
+  FileLook look = transfer.source_directory->look(transfer.source.name);
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", transfer.source_path(), look.error);
+  return look.kind == FileKind::kRegular && look.identity == transfer.source.identity ? Status::success()
+                                                                                      : changed(transfer);
+}
+
+Status publish(Transfer* transfer) {
+  if (!transfer->makes_container())
+    return publish_product(&transfer->product, transfer->result.data_digest, &transfer->published);
+  return publish_container(&transfer->product, &transfer->sidecar, transfer->result.data_digest,
+                           &transfer->published);
+}
+
+void abandon(Transfer* transfer) {
+  abandon_product(&transfer->product);
+  abandon_product(&transfer->sidecar);
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,57 @@
+// One file on its way: what is known of it from the gate to the audit log, and the part of the way that does
+// not touch shared state, so that several transfers can take it side by side.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "relay/journal.h"
+#include "stages/codec.h"
+#include "stages/delivery.h"
+#include "stages/intake.h"
+
+namespace paxect::link {
+
+enum class Route {
+  kEncode,  // plain file -> container with sidecar
+  kDecode,  // container -> data
+  kForward  // container, checked -> the same container with sidecar
+};
+
+struct Transfer {
+  Candidate source;
+  Route route = Route::kEncode;
+  std::shared_ptr<const Directory> source_directory;
+  std::shared_ptr<const Directory> target_directory;
+  std::uint64_t most = UINT64_MAX;  // bytes that a container may let out
+
+  Intent intent;
+  Product product;
+  Product sidecar;  // of a product that is a container
+
+  Codec::Result result;
+  bool had_sidecar = false;  // the source has one
+  Status status;
+  Published published = Published::kDelivered;
+
+  std::string source_path() const { return source_directory->path_of(source.name); }
+  bool makes_container() const { return route != Route::kDecode; }
+};
+
+// Reads the source with this core command (the built-in core when it is empty) and writes the
+// product; the outcome is in transfer->status. After a failure temporary files may remain, for abandon().
+// Touches nothing but the transfer and the codec.
+void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command);
+
+// Makes what was written durable, contents and temporary names: all products of a batch.
+void flush_all(std::vector<Transfer>& batch);
+
+// Whether the source is still the file that was read.
+Status check_unchanged(const Transfer& transfer);
+
+// Gives the product its name.
+Status publish(Transfer* transfer);
+void abandon(Transfer* transfer);
+
+}  // namespace paxect::link

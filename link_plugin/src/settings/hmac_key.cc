@@ -1,0 +1,114 @@
+#include "settings/hmac_key.h"
+
+#include <sodium.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/filesystem.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::string_view kHex = "hex:";
+constexpr std::string_view kFile = "file:";
+constexpr std::string_view kCredential = "credential:";
+constexpr std::size_t kKeyFileLimit = 65536;
+
+// A string that is wiped at the end.
+struct Wiped {
+  std::string text;
+  ~Wiped() { sodium_memzero(text.data(), text.size()); }
+};
+
+bool bytes_of_hex(std::string_view digits, std::string* out) {
+  std::size_t size = 0;
+  const char* end = nullptr;
+  out->resize(digits.size() / 2);
+  int failed = sodium_hex2bin(reinterpret_cast<unsigned char*>(out->data()), out->size(), digits.data(),
+                              digits.size(), nullptr, &size, &end);
+  return failed == 0 && end == digits.data() + digits.size() && size > 0;
+}
+
+Status read_key_file(const std::string& path, std::string* key) {
+  // With room from the start: a string that grows leaves copies behind.
+  key->reserve(kKeyFileLimit);
+  if (Status status = read_file(path, kKeyFileLimit, key); !status.ok()) return status;
+  if (key->ends_with('\n')) key->pop_back();
+  if (key->ends_with('\r')) key->pop_back();
+  if (key->empty()) return Status::failure(Fault::kRefused, "key_error", path + ": the key file is empty");
+  return Status::success();
+}
+
+bool find_credential(const std::string& name, std::string* path, std::string* error) {
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.'))
+    *error = "not the name of a credential after 'credential:'";
+  else if (directory == nullptr || *directory == '\0')
+    *error = "no CREDENTIALS_DIRECTORY: systemd sets it for a unit with LoadCredential=" + name + ":PATH";
+  else
+    *path = std::string(directory) + "/" + name;
+  return !path->empty();
+}
+
+}  // namespace
+
+Secret::Secret(std::string_view bytes) : size_(bytes.size()) {
+  if (sodium_init() < 0) throw std::bad_alloc();
+  auto* memory = static_cast<unsigned char*>(sodium_malloc(bytes.size()));
+  if (memory == nullptr) throw std::bad_alloc();
+  std::memcpy(memory, bytes.data(), bytes.size());
+  sodium_mprotect_readonly(memory);
+  bytes_ = std::shared_ptr<const unsigned char>(
+      memory, [](const unsigned char* given) { sodium_free(const_cast<unsigned char*>(given)); });
+}
+
+bool HmacKey::set(const std::string& setting, std::string* error) {
+  Wiped key;
+  path_.clear();
+  secret_.reset();
+  if (setting.empty()) return true;
+  if (setting.starts_with(kHex)) {
+    if (!bytes_of_hex(std::string_view(setting).substr(kHex.size()), &key.text)) {
+      *error = "not pairs of hexadecimal digits after 'hex:'";
+      return false;
+    }
+  } else if (setting.starts_with(kFile)) {
+    path_ = setting.substr(kFile.size());
+  } else if (setting.starts_with(kCredential)) {
+    if (!find_credential(setting.substr(kCredential.size()), &path_, error)) return false;
+  } else {
+    key.text = setting;
+  }
+  if (!path_.empty()) {
+    if (Status status = read_key_file(path_, &key.text); !status.ok()) {
+      *error = status.message;
+      return false;
+    }
+  }
+  secret_.emplace(key.text);
+  return true;
+}
+
+Status HmacKey::reload(bool* changed) {
+  *changed = false;
+  if (path_.empty()) return Status::success();
+  Wiped key;
+  if (Status status = read_key_file(path_, &key.text); !status.ok()) return status;
+  *changed = bytes() != key.text;
+  if (*changed) secret_.emplace(key.text);
+  return Status::success();
+}
+
+bool HmacKey::is_plain(std::string_view setting) {
+  return !setting.empty() && !setting.starts_with(kFile) && !setting.starts_with(kCredential);
+}
+
+bool HmacKey::is_open_to_all() const {
+  struct stat info {};
+  return !path_.empty() && stat(path_.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
+}
+
+}  // namespace paxect::link

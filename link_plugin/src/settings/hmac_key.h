@@ -1,0 +1,56 @@
+// The key that manifests are signed with, and where it comes from.
+//
+// Its bytes lie in memory that is locked, left out of core dumps, fenced by guard pages and wiped when given
+// up. What the configuration holds as plain text, the host holds too: that is what `file:` and `credential:`
+// are for.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace paxect::link {
+
+// Bytes that nobody else is to see. Copies share them.
+class Secret {
+ public:
+  explicit Secret(std::string_view bytes);
+  std::string_view view() const {
+    return {static_cast<const char*>(static_cast<const void*>(bytes_.get())), size_};
+  }
+
+ private:
+  std::shared_ptr<const unsigned char> bytes_;
+  std::size_t size_;
+};
+
+class HmacKey {
+ public:
+  // From a setting: the text itself, `hex:DIGITS`, `file:PATH`, or `credential:NAME`, a file of systemd's
+  // LoadCredential. False with what is wrong, without the key, in `*error`. "" is no key.
+  bool set(const std::string& setting, std::string* error);
+  // Reads a key that comes from a file again, and says whether it is another one. After a failure the key
+  // before stays.
+  Status reload(bool* changed);
+
+  // Whether this setting is the key itself rather than where it lies.
+  static bool is_plain(std::string_view setting);
+
+  bool has_value() const { return secret_.has_value(); }
+  std::optional<std::string_view> bytes() const {
+    return secret_ ? std::optional(secret_->view()) : std::nullopt;
+  }
+  // The file it comes from, "" for none.
+  const std::string& path() const { return path_; }
+  // Whether every user of this machine may read that file.
+  bool is_open_to_all() const;
+
+ private:
+  std::string path_;
+  std::optional<Secret> secret_;
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,265 @@
+#include "settings/link_config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/filesystem/operations.hpp>
+#include <boost/filesystem/path.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
+#include "base/clock.h"
+#include "base/filesystem.h"
+
+namespace paxect::link {
+namespace {
+
+// What poll_sec = 0, as often as possible, comes to.
+constexpr std::uint64_t kShortestPoll = 10 * kMillisecond;
+
+const std::vector<std::string>& known_keys() {
+  static const std::vector<std::string> kKeys = {
+      "mode",      "inbox",     "outbox",       "policy",   "manifest",     "log",        "log_max",
+      "lock",      "poll_sec",  "backoff_sec",  "hmac_key", "core",         "quarantine", "names",
+      "recursive", "settle_ms", "max_attempts", "node",     "metrics_file", "sandbox"};
+  return kKeys;
+}
+
+// Reads keys one after another; remembers the first one that is wrong.
+class Reader {
+ public:
+  explicit Reader(const Host& host) : host_(host) {}
+
+  const std::string& error() const { return error_; }
+  bool failed() const { return !error_.empty(); }
+
+  void fail(const char* key, const std::string& value, const std::string& expected) {
+    if (failed()) return;
+    error_ = std::string(key) + " = '" + value + "' (" + host_.describe(key) + "): " + expected;
+  }
+
+  std::string text(const char* key, const std::string& standard) {
+    const char* value = host_.get(key, nullptr);
+    return value == nullptr ? standard : value;
+  }
+
+  std::string path(const char* key, const std::string& standard) {
+    std::string value = text(key, standard);
+    if (value.empty()) fail(key, value, "an empty path: give one, or leave the key out");
+    boost::system::error_code ignored;
+    boost::filesystem::path here = boost::filesystem::current_path(ignored);
+    std::string result = boost::filesystem::absolute(value, here).lexically_normal().string();
+    while (result.size() > 1 && result.ends_with("/.")) result.resize(result.size() - 2);
+    while (result.size() > 1 && result.ends_with('/')) result.pop_back();
+    return result;
+  }
+
+  std::uint64_t number(const char* key, std::uint64_t standard, std::uint64_t minimum,
+                       std::uint64_t maximum) {
+    std::string value = text(key, std::to_string(standard));
+    std::uint64_t result = 0;
+    auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (status != std::errc() || end != value.data() + value.size() || result < minimum || result > maximum)
+      fail(key, value,
+           "not a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum));
+    return result;
+  }
+
+  // Seconds with a fraction, as nanoseconds.
+  std::uint64_t seconds(const char* key, const char* standard, double minimum) {
+    constexpr double kMaximum = 86400.0 * 365;
+    std::string value = text(key, standard);
+    double result = 0;
+    auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
+    bool whole = status == std::errc() && end == value.data() + value.size();
+    if (!whole || !std::isfinite(result) || result < minimum || result > kMaximum) {
+      fail(key, value, "not a number of seconds, 0 or more, such as 2.0");
+      return kSecond;
+    }
+    return static_cast<std::uint64_t>(result * static_cast<double>(kSecond));
+  }
+
+  bool boolean(const char* key, bool standard) {
+    std::string value = text(key, standard ? "true" : "false");
+    for (const char* yes : {"true", "yes", "on", "1"})
+      if (value == yes) return true;
+    for (const char* no : {"false", "no", "off", "0"})
+      if (value == no) return false;
+    fail(key, value, "not true or false");
+    return standard;
+  }
+
+  std::size_t choice(const char* key, const std::vector<std::string>& choices) {
+    std::string value = text(key, choices.front());
+    auto found = std::find(choices.begin(), choices.end(), value);
+    if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
+    std::string list;
+    for (const std::string& name : choices) list += (list.empty() ? "" : ", ") + name;
+    std::string near = nearest(value, choices);
+    fail(key, value, "not one of " + list + (near.empty() ? "" : ": did you mean '" + near + "'?"));
+    return 0;
+  }
+
+ private:
+  const Host& host_;
+  std::string error_;
+};
+
+bool refuse_unknown_keys(const Host& host, std::string* error) {
+  for (std::uint32_t i = 0;; ++i) {
+    const char* key = host.key_at(i);
+    if (key == nullptr) return true;
+    const auto& known = known_keys();
+    // `plugin` says which plugin an instance is; it is the host's.
+    if (std::string_view(key) == "plugin" || std::find(known.begin(), known.end(), key) != known.end())
+      continue;
+    std::string name = key;
+    std::string near = nearest(name, known);
+    *error = "unknown key '" + name + "' (" + host.describe(name.c_str()) + ")" +
+             (near.empty() ? "" : ": did you mean '" + near + "'?");
+    return false;
+  }
+}
+
+// A key is never repeated in a message.
+void read_hmac_key(const Host& host, Reader& reader, LinkConfig* config) {
+  int32_t origin = PAXECT_ORIGIN_NONE;
+  const char* value = host.get("hmac_key", &origin);
+  const std::string setting = value == nullptr ? "" : value;
+  bool plain = HmacKey::is_plain(setting);
+  const std::string shown = plain ? "..." : setting;
+  if (plain && origin == PAXECT_ORIGIN_COMMAND_LINE)
+    return reader.fail(
+        "hmac_key", shown,
+        "a key on the command line can be seen by every user: give file:PATH or credential:NAME");
+  std::string problem;
+  if (!config->hmac_key.set(setting, &problem)) return reader.fail("hmac_key", shown, problem);
+  if (config->hmac_key.is_open_to_all())
+    config->warnings.push_back(config->hmac_key.path() + ": every user can read this key: chmod o= it");
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name[0] == '\0' ? "localhost" : name.data();
+}
+
+// Peers compare it with what they trust, and people read it in logs: nothing that one could mistake.
+void read_node(const Host& host, Reader& reader, LinkConfig* config) {
+  constexpr std::size_t kLongest = 255;
+  config->node = reader.text("node", host_name());
+  if (host.get("node", nullptr) == nullptr) return;
+  bool plain =
+      std::all_of(config->node.begin(), config->node.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (config->node.empty() || config->node.size() > kLongest || !plain)
+    reader.fail("node", config->node, "not 1 to 255 visible ASCII characters");
+}
+
+// PAXECT_CORE stands just below PAXECT_LINK_CORE and above the config file.
+void read_core(const Host& host, Reader& reader, LinkConfig* config) {
+  int32_t origin = PAXECT_ORIGIN_NONE;
+  const char* own = host.get("core", &origin);
+  const char* common = std::getenv("PAXECT_CORE");
+  bool common_wins =
+      common != nullptr && *common != '\0' && (origin == PAXECT_ORIGIN_NONE || origin == PAXECT_ORIGIN_FILE);
+  std::string value = common_wins ? common : own == nullptr ? "builtin" : own;
+  if (value == "builtin") return;
+  if (!split_command(value, &config->core_command) || config->core_command.empty())
+    reader.fail("core", value, "not 'builtin' nor a command line (is a quote left open?)");
+}
+
+}  // namespace
+
+std::string_view name_of(Mode mode) {
+  return mode == Mode::kRelay ? "relay" : mode == Mode::kSend ? "send" : "receive";
+}
+
+bool read_config(const Host& host, LinkConfig* config, std::string* error) {
+  if (!refuse_unknown_keys(host, error)) return false;
+  Reader reader(host);
+  read_node(host, reader, config);
+  config->mode = static_cast<Mode>(reader.choice("mode", {"relay", "send", "receive"}));
+  config->inbox = reader.path("inbox", "inbox");
+  config->outbox = reader.path("outbox", "outbox");
+  config->policy = reader.path("policy", "link_policy.json");
+  config->manifest = reader.path("manifest", "link_manifest.json");
+  config->log = reader.path("log", "paxect_link_log.jsonl");
+  config->log_max = reader.number("log_max", 5242880, 1024, std::uint64_t{1} << 50);
+  config->lock = reader.path("lock", ".paxect_link.lock");
+  config->poll_ns = std::max(reader.seconds("poll_sec", "2.0", 0), kShortestPoll);
+  config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
+  read_hmac_key(host, reader, config);
+  read_core(host, reader, config);
+  config->quarantine = reader.path("quarantine", default_quarantine_of(config->inbox));
+  if (host.get("metrics_file", nullptr) != nullptr) config->metrics_file = reader.path("metrics_file", "");
+  config->sandbox = static_cast<SandboxMode>(reader.choice("sandbox", {"auto", "off", "require"}));
+  config->naming = static_cast<Naming>(reader.choice("names", {"stem", "full"}));
+  config->recursive = reader.boolean("recursive", false);
+  config->settle_ns = reader.number("settle_ms", 500, 0, 86400000) * kMillisecond;
+  config->max_attempts = static_cast<unsigned>(reader.number("max_attempts", 5, 1, 1000000));
+  if (config->inbox == config->outbox)
+    reader.fail("outbox", config->outbox, "the outbox must not be the inbox");
+  *error = reader.error();
+  return !reader.failed();
+}
+
+bool split_command(std::string_view line, std::vector<std::string>* words) {
+  words->clear();
+  std::string word;
+  bool in_word = false;
+  char quote = '\0';
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    char c = line[i];
+    if (c == '\\' && quote != '\'' && i + 1 < line.size()) {
+      word += line[++i];
+      in_word = true;
+    } else if (quote != '\0') {
+      if (c == quote)
+        quote = '\0';
+      else
+        word += c;
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      in_word = true;
+    } else if (c == ' ' || c == '\t') {
+      if (in_word) words->push_back(word);
+      word.clear();
+      in_word = false;
+    } else {
+      word += c;
+      in_word = true;
+    }
+  }
+  if (in_word) words->push_back(word);
+  return quote == '\0';
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = 4;  // further than this it is another word
+  for (const std::string& candidate : known) {
+    // Levenshtein's distance, one row at a time.
+    std::vector<std::size_t> row(candidate.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= candidate.size(); ++j) {
+        std::size_t above = row[j];
+        std::size_t change = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
+        row[j] = std::min({above + 1, row[j - 1] + 1, change});
+        diagonal = above;
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace paxect::link

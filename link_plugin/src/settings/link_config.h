@@ -1,0 +1,56 @@
+// The settings of one relay, read once through the host's config service. (table: DESIGN.md)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/host.h"
+#include "base/relay_paths.h"
+#include "settings/hmac_key.h"
+
+namespace paxect::link {
+
+enum class Mode { kRelay, kSend, kReceive };
+
+enum class SandboxMode { kAuto, kOff, kRequire };
+
+struct LinkConfig {
+  std::string node;  // what this relay is called in manifests and in trusted_nodes
+  Mode mode = Mode::kRelay;
+  std::string inbox;
+  std::string outbox;
+  std::string policy;
+  std::string manifest;
+  std::string log;
+  std::uint64_t log_max = 0;
+  std::string lock;
+  std::uint64_t poll_ns = 0;
+  std::uint64_t backoff_ns = 0;
+  HmacKey hmac_key;
+  std::vector<std::string> core_command;  // empty: the built-in core
+  std::string quarantine;
+  std::string metrics_file;  // "": none
+  SandboxMode sandbox = SandboxMode::kAuto;
+  Naming naming = Naming::kStem;
+  bool recursive = false;
+  std::uint64_t settle_ns = 0;
+  unsigned max_attempts = 0;
+  std::vector<std::string> warnings;  // what works, but had better be otherwise
+};
+
+std::string_view name_of(Mode mode);
+
+// Reads and checks every key; changes nothing outside. False with one line in `*error` that names the key,
+// where it is set, and what to do.
+bool read_config(const Host& host, LinkConfig* config, std::string* error);
+
+// A command line in words: blanks separate, '...' and "..." hold together, a backslash takes the next
+// character literally (not inside '...'). Nothing else is special: no shell ever sees it. False when a quote
+// stays open.
+bool split_command(std::string_view line, std::vector<std::string>* words);
+
+// The one of `known` that takes the fewest edits to reach, "" when none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace paxect::link

@@ -1,0 +1,141 @@
+#include "stages/audit_log.h"
+
+#include <fcntl.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "base/printable.h"
+#include "base/relay_paths.h"
+#include "base/version.h"
+
+namespace paxect::link {
+
+std::string_view name_of(Level level) {
+  static constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warn", "error"};
+  return kNames[static_cast<std::size_t>(level)];
+}
+
+namespace {
+
+// A JSON object in one line, with a blank after each colon and comma: what greps this log for
+// `"event": "decode"` was written for logs of that look, and goes on working. Keys are ours and need no
+// escapes.
+class LineWriter {
+ public:
+  void text(std::string_view key, std::string_view value) {
+    begin(key);
+    std::string safe = printable(value);
+    writer_.String(safe.data(), static_cast<rapidjson::SizeType>(safe.size()));
+  }
+  void number(std::string_view key, std::uint64_t value) {
+    begin(key);
+    writer_.Uint64(value);
+  }
+  std::string finish() {
+    put("}\n");
+    return {buffer_.GetString(), buffer_.GetSize()};
+  }
+
+ private:
+  void put(std::string_view bytes) {
+    for (char byte : bytes) buffer_.Put(byte);
+  }
+  void begin(std::string_view key) {
+    put(buffer_.GetSize() == 0 ? "{\"" : ", \"");
+    put(key);
+    put("\": ");
+    writer_.Reset(buffer_);
+  }
+
+  rapidjson::StringBuffer buffer_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
+};
+
+}  // namespace
+
+std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::string_view version) {
+  LineWriter line;
+  line.text("datetime_utc", utc_text(realtime_ns));
+  line.text("level", name_of(event.level));
+  line.text("event", event.name);
+  line.text("src", event.source);
+  line.text("dst", event.target);
+  line.text("status", event.status);
+  line.text("message", event.message);
+  line.text("version", version);
+  for (const auto& [key, value] : event.numbers) line.number(key, value);
+  for (const auto& [key, value] : event.texts) line.text(key, value);
+  return line.finish();
+}
+
+Status AuditLog::open(const std::string& path, std::uint64_t limit) {
+  path_ = path;
+  limit_ = limit;
+  return open_file();
+}
+
+Status AuditLog::open_file() {
+  fd_.reset(
+      ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kOwnFileMode));
+  if (!fd_) return io_failure("open log", path_, errno);
+  FileLook look = look_at(fd_.get());
+  if (look.kind != FileKind::kRegular) return io_failure("use as log", path_, EINVAL);
+  size_ = look.identity.size;
+  char last = '\n';
+  if (size_ > 0 && pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
+    return io_failure("read log", path_, errno);
+  if (last != '\n') {
+    if (Status status = write_all(fd_.get(), "\n", 1, path_); !status.ok()) return status;
+    ++size_;
+  }
+  Directory directory;
+  if (Status status = Directory::open(directory_name(path_), &directory); !status.ok()) return status;
+  return directory.sync();
+}
+
+void AuditLog::append(const Event& event, std::int64_t realtime_ns) {
+  buffer_ += to_json_line(event, realtime_ns, kVersion);
+}
+
+Status AuditLog::flush(std::int64_t realtime_ns) {
+  if (buffer_.empty()) return Status::success();
+  // Somebody else's rotation: the path leads to another file now, or to none.
+  FileIdentity here;
+  FileIdentity ours = look_at(fd_.get()).identity;
+  if (!identity_of(path_, &here) || here.inode != ours.inode || here.device != ours.device)
+    if (Status status = open_file(); !status.ok()) return status;
+  if (size_ > 0 && size_ + buffer_.size() > limit_)
+    if (Status status = rotate(realtime_ns); !status.ok()) return status;
+  Status status = write_all(fd_.get(), buffer_.data(), buffer_.size(), path_);
+  if (status.ok()) status = sync_file(fd_.get(), path_);
+  if (!status.ok()) {
+    // No half lines: cut back to where the file was. Where even that fails the next open closes it off.
+    if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) fd_.reset();
+    if (!fd_) std::ignore = open_file();
+    return status;
+  }
+  size_ += buffer_.size();
+  buffer_.clear();
+  return Status::success();
+}
+
+Status AuditLog::rotate(std::int64_t realtime_ns) {
+  Directory directory;
+  if (Status status = Directory::open(directory_name(path_), &directory); !status.ok()) return status;
+  std::string stamp = utc_stamp(realtime_ns);
+  std::string name(base_name(path_));
+  for (unsigned number = 0;; ++number) {
+    bool taken = false;
+    Status status = directory.rename_new(name, rotated_log_of(name, stamp, number), &taken);
+    if (taken) continue;
+    if (!status.ok()) return status;
+    return open_file();
+  }
+}
+
+}  // namespace paxect::link

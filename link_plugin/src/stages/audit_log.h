@@ -1,0 +1,68 @@
+// The audit log: one JSON object a line, appended; a line is durable when flush() has said so.
+//
+// A torn last line, left by a crash, is closed off at open so that nothing is glued to it. When the file
+// passes its limit it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one begun. Not for two
+// threads at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/filesystem.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace paxect::link {
+
+enum class Level { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };
+std::string_view name_of(Level level);
+
+// One line to be. `source` and `target` are paths, "" for none.
+struct Event {
+  Level level = Level::kInfo;
+  std::string name = {};
+  std::string source = {};
+  std::string target = {};
+  std::string status = {};
+  std::string message = {};
+  std::vector<std::pair<std::string, std::uint64_t>> numbers = {};  // further fields
+  std::vector<std::pair<std::string, std::string>> texts = {};      // further fields
+  std::string advice = {};  // what to do about it: for the operator's screen, and not in the line
+};
+
+// The line for an event, newline included; names as printable() has them.
+std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::string_view version);
+
+class AuditLog {
+ public:
+  // Opens or creates it, and closes off a torn last line. `limit` in bytes.
+  Status open(const std::string& path, std::uint64_t limit);
+  // The same path again: after somebody else's rotation, or a new file system under it.
+  Status reopen() { return open_file(); }
+  // Keeps the line in memory until the next flush.
+  void append(const Event& event, std::int64_t realtime_ns);
+  // Writes and flushes what was appended. After a failure the lines are kept for the next try, and no part
+  // of them stays in the file.
+  Status flush(std::int64_t realtime_ns);
+
+  const std::string& path() const { return path_; }
+  // Bytes in the file.
+  std::uint64_t size() const { return size_; }
+  // Bytes of lines waiting.
+  std::size_t waiting() const { return buffer_.size(); }
+
+ private:
+  Status open_file();
+  Status rotate(std::int64_t realtime_ns);
+
+  std::string path_;
+  std::uint64_t limit_ = 0;
+  UniqueFd fd_;
+  std::uint64_t size_ = 0;
+  std::string buffer_;
+};
+
+}  // namespace paxect::link

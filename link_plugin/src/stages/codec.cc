@@ -1,0 +1,175 @@
+#include "stages/codec.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/filesystem.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kSmall = std::uint64_t{4} << 20;
+
+// Reads a descriptor for the core, hashing what it reads if asked to.
+struct Source {
+  int fd = -1;
+  Sha256* sha = nullptr;
+  std::uint64_t offset = 0;
+  int error = 0;
+
+  ssize_t read_some(void* buffer, std::size_t capacity) {
+    for (;;) {
+      ssize_t got = pread(fd, buffer, capacity, static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) error = errno;
+      if (got > 0) {
+        offset += static_cast<std::uint64_t>(got);
+        if (sha != nullptr) sha->update(buffer, static_cast<std::size_t>(got));
+      }
+      return got;
+    }
+  }
+
+  static int32_t call(void* opaque, void* buffer, std::size_t capacity, std::size_t* size) noexcept {
+    ssize_t got = static_cast<Source*>(opaque)->read_some(buffer, capacity);
+    *size = got > 0 ? static_cast<std::size_t>(got) : 0;
+    return got < 0 ? 1 : 0;
+  }
+
+  // To the end, for the hash alone.
+  void drain() {
+    std::array<char, 65536> buffer;
+    while (read_some(buffer.data(), buffer.size()) > 0) {
+    }
+  }
+};
+
+struct Sink {
+  const Codec::Write& write;
+  Sha256* sha = nullptr;
+  std::uint64_t most = UINT64_MAX;
+  std::uint64_t size = 0;
+  Status status = {};
+
+  Status take(const void* data, std::size_t count) {
+    size += count;
+    if (size > most)
+      return Status::failure(Fault::kBlocked, "policy_block", "file_too_large:" + std::to_string(size) + "B");
+    if (sha != nullptr) sha->update(data, count);
+    return write(data, count);
+  }
+
+  static int32_t call(void* opaque, const void* data, std::size_t count) noexcept {
+    auto self = static_cast<Sink*>(opaque);
+    try {
+      self->status = self->take(data, count);
+    } catch (const std::exception& error) {
+      self->status = Status::environment(error.what());
+    }
+    return self->status.ok() ? 0 : 1;
+  }
+};
+
+int32_t progress(void* opaque, uint64_t, uint64_t) noexcept {
+  return (*static_cast<const Codec::Stop*>(opaque))() ? 1 : 0;
+}
+
+// What a failure of the core means for the file.
+Status failure(paxect_status status, const char* event, const std::string& path, const char* message,
+               const Source& source, const Sink& sink) {
+  switch (status) {
+    case PAXECT_ERROR_SOURCE:
+      return io_failure("read", path, source.error);
+    case PAXECT_ERROR_SINK:
+      return sink.status;
+    case PAXECT_ERROR_CANCELLED:
+      return Status::failure(Fault::kStopped, event, "stopped");
+    case PAXECT_ERROR_MEMORY:
+      return Status::environment(std::string("core: ") + message);
+    default:
+      break;
+  }
+  Fault fault = status >= PAXECT_ERROR_MAGIC ? Fault::kIntegrity : Fault::kRefused;
+  return Status::failure(fault, event, message);
+}
+
+}  // namespace
+
+Codec::Codec(Stop stop) : stop_(std::move(stop)) {
+  paxect_encoder* encoder = nullptr;
+  paxect_decoder* decoder = nullptr;
+  if (paxect_encoder_create(nullptr, &encoder) == PAXECT_OK) encoder_.reset(encoder);
+  if (paxect_decoder_create(nullptr, &decoder) == PAXECT_OK) decoder_.reset(decoder);
+  if (!encoder_ || !decoder_) return;
+  paxect_encoder_set_progress(encoder, progress, &stop_);
+  paxect_decoder_set_progress(decoder, progress, &stop_);
+}
+
+// Small files are worked on side by side, large ones with all of the machine.
+unsigned Codec::threads_for(std::uint64_t size) { return size <= kSmall ? 1 : 0; }
+
+Status Codec::ready() const {
+  return encoder_ && decoder_ ? Status::success() : Status::environment("core: out of memory");
+}
+
+Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const Write& write,
+                     Result* result) {
+  if (Status status = ready(); !status.ok()) return status;
+  Sha256 sha;
+  Source source{.fd = fd};
+  Sink sink{.write = write, .sha = &sha};
+  paxect_encoder* encoder = encoder_.get();
+  paxect_encoder_reset(encoder);
+  paxect_encoder_set_parameter(encoder, PAXECT_PARAM_THREADS, threads_for(size));
+  paxect_encoder_set_sink(encoder, Sink::call, &sink);
+  paxect_status status = paxect_encoder_run(encoder, Source::call, &source);
+  if (status != PAXECT_OK)
+    return failure(status, "encode_error", path, paxect_encoder_error_message(encoder), source, sink);
+  paxect_container_info info{};
+  info.struct_size = sizeof info;
+  paxect_encoder_info(encoder, &info);
+  *result = {hex(info.sha256, sizeof info.sha256), hex(sha.finish()), source.offset, sink.size};
+  return sha.ok() ? Status::success() : Status::environment("libcrypto: out of memory");
+}
+
+Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::uint64_t most,
+                     const Write& write, Result* result) {
+  if (Status status = ready(); !status.ok()) return status;
+  Sha256 sha;
+  Source source{.fd = fd, .sha = &sha};
+  Sink sink{.write = write, .most = most};
+  paxect_decoder* decoder = decoder_.get();
+  paxect_decoder_reset(decoder);
+  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_THREADS, threads_for(size));
+  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_CONTAINER_SIZE, static_cast<int64_t>(size));
+  paxect_decoder_set_sink(decoder, Sink::call, &sink);
+  paxect_status status = paxect_decoder_run(decoder, Source::call, &source);
+  bool whole = source.error == 0 && status != PAXECT_ERROR_CANCELLED;
+  if (whole) source.drain();
+  *result = {"", hex(sha.finish()), sink.size, source.offset};
+  if (status != PAXECT_OK)
+    return failure(status, "decode_error", path, paxect_decoder_error_message(decoder), source, sink);
+  if (!sha.ok()) return Status::environment("libcrypto: out of memory");
+  paxect_container_info info{};
+  info.struct_size = sizeof info;
+  paxect_decoder_info(decoder, &info);
+  result->data_digest = hex(info.sha256, sizeof info.sha256);
+  return Status::success();
+}
+
+Status Codec::read_promise(int container, const std::string& path, Promise* promise) {
+  paxect_container_info info{};
+  info.struct_size = sizeof info;
+  std::array<char, 256> message{};
+  paxect_status status = paxect_read_info_fd(container, &info, message.data(), message.size());
+  if (status == PAXECT_ERROR_READ) return Status::environment("cannot read " + path + ": " + message.data());
+  if (status != PAXECT_OK) return Status::failure(Fault::kIntegrity, "decode_error", message.data());
+  *promise = {info.total_size, hex(info.sha256, sizeof info.sha256)};
+  return Status::success();
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,70 @@
+// Turns file data into a container and back, through core's C ABI, hashing as the bytes go by.
+//
+// One Codec per thread; its handles are reused from file to file. Descriptors are read from their start and
+// stay the caller's.
+#pragma once
+
+#include <paxect/core.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+
+namespace paxect::link {
+
+class Codec {
+ public:
+  // Takes the next bytes of the output.
+  using Write = std::function<Status(const void* data, std::size_t size)>;
+  // Whether to give up; looked at about once a frame.
+  using Stop = std::function<bool()>;
+
+  struct Result {
+    std::string data_digest;       // hexadecimal SHA-256
+    std::string container_digest;  // likewise; complete also when decoding failed, unless reading did
+    std::uint64_t data_size = 0;
+    std::uint64_t container_size = 0;
+  };
+
+  // `stop` stays with the codec.
+  explicit Codec(Stop stop);
+
+  // Data -> container, the bytes that `paxect-core encode` makes by default. `path` is for messages,
+  // `size` what is expected.
+  Status encode(int source, const std::string& path, std::uint64_t size, const Write& write, Result* result);
+  // Container -> data, strictly checked. The data is to be trusted only after success. `size` is that of the
+  // container, `most` the most data to let out: beyond it the fault is kBlocked, with the size so far in
+  // `result`.
+  Status decode(int container, const std::string& path, std::uint64_t size, std::uint64_t most,
+                const Write& write, Result* result);
+
+  const Stop& stop() const { return stop_; }
+
+  // What the footer promises, unverified. kIntegrity when it is no container.
+  struct Promise {
+    std::uint64_t size = 0;
+    std::string digest;  // hexadecimal SHA-256 of the data
+  };
+  static Status read_promise(int container, const std::string& path, Promise* promise);
+
+ private:
+  template <auto Release>
+  struct Free {
+    template <class Handle>
+    void operator()(Handle* handle) const {
+      Release(handle);
+    }
+  };
+
+  Status ready() const;
+  static unsigned threads_for(std::uint64_t size);
+
+  Stop stop_;
+  std::unique_ptr<paxect_encoder, Free<paxect_encoder_free>> encoder_;
+  std::unique_ptr<paxect_decoder, Free<paxect_decoder_free>> decoder_;
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,152 @@
+#include "stages/delivery.h"
+
+#include <cerrno>
+#include <tuple>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kWritebackChunk = std::uint64_t{8} << 20;
+constexpr std::uint64_t kFewBytes = std::uint64_t{64} << 10;  // better written together with others
+
+// The digits that a conflict name takes: 8, and more only where even those are taken.
+constexpr std::size_t kDigits[] = {8, 16, 32, 64};
+
+Status digest_of(const Directory& directory, const std::string& name, std::string* digest) {
+  UniqueFd fd;
+  FileIdentity identity;
+  if (Status status = directory.open_source(name, &fd, &identity); !status.ok()) return status;
+  Sha256 sha;
+  std::vector<char> buffer(std::size_t{1} << 18);
+  for (;;) {
+    ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read", directory.path_of(name), errno);
+    if (got == 0) break;
+    sha.update(buffer.data(), static_cast<std::size_t>(got));
+  }
+  *digest = hex(sha.finish());
+  return Status::success();
+}
+
+Status no_name_left(const Product& product) {
+  return Status::failure(Fault::kWait, "deferred", "every name for " + product.path() + " is taken");
+}
+
+// Calls `attempt` with the wanted name and then with its conflict names until one does not say `taken`.
+template <class Attempt>
+Status with_free_name(Product* product, const std::string& data_digest, Published* published,
+                      const Attempt& attempt) {
+  const std::string wanted = product->name;
+  bool taken = false;
+  Status status = attempt(wanted, &taken);
+  if (!taken) return status;
+  for (std::size_t digits : kDigits) {
+    *published = Published::kConflict;
+    product->name = conflict_of(wanted, data_digest, digits);
+    status = attempt(product->name, &taken);
+    if (!taken) return status;
+  }
+  product->name = wanted;
+  return no_name_left(*product);
+}
+
+}  // namespace
+
+Status begin_product(Product* product) {
+  return product->directory->create_temporary(product->temporary, &product->fd);
+}
+
+Status write_product(Product* product, const void* data, std::size_t size) {
+  Status status = write_all(product->fd.get(), data, size, product->path());
+  if (!status.ok()) return status;
+  std::uint64_t before = product->size / kWritebackChunk * kWritebackChunk;
+  product->size += size;
+  std::uint64_t after = product->size / kWritebackChunk * kWritebackChunk;
+  if (after > before) start_writeback(product->fd.get(), before, after - before);
+  return status;
+}
+
+void finish_writing(const Product& product) {
+  if (product.size < kFewBytes) return;
+  std::uint64_t begun = product.size / kWritebackChunk * kWritebackChunk;
+  if (product.size > begun) start_writeback(product.fd.get(), begun, product.size - begun);
+}
+
+Status flush_product(Product* product) { return sync_file(product->fd.get(), product->path()); }
+
+Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
+                   const std::string& digest, bool* same) {
+  *same = false;
+  FileLook look = directory.look(name);
+  if (look.kind != FileKind::kRegular || look.identity.size != size) return Status::success();
+  std::string found;
+  Status status = digest_of(directory, name, &found);
+  *same = status.ok() && found == digest;
+  return status.fault == Fault::kGone || status.fault == Fault::kChanged ? Status::success() : status;
+}
+
+Status publish_product(Product* product, const std::string& data_digest, Published* published) {
+  *published = Published::kDelivered;
+  const Directory& directory = *product->directory;
+  return with_free_name(product, data_digest, published, [&](const std::string& name, bool* taken) {
+    Status status = directory.rename_new(product->temporary, name, taken);
+    if (!*taken) return status;
+    bool same = false;
+    status = has_content(directory, name, product->size, product->digest, &same);
+    if (!status.ok() || same) *taken = false;
+    if (!status.ok() || !same) return status;
+    *published = Published::kDuplicate;
+    return directory.remove(product->temporary);
+  });
+}
+
+Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
+                         Published* published) {
+  *published = Published::kDelivered;
+  const Directory& directory = *container->directory;
+  return with_free_name(container, data_digest, published, [&](const std::string& name, bool* taken) {
+    *taken = false;
+    sidecar->name = sidecar_of(name);
+    bool same = false;
+    FileLook look = directory.look(name);
+    if (look.kind != FileKind::kMissing) {
+      Status status = has_content(directory, name, container->size, container->digest, &same);
+      *taken = status.ok() && !same;
+      if (!status.ok() || !same) return status;
+      *published = Published::kDuplicate;
+      std::ignore = directory.remove(sidecar->temporary);
+      return directory.remove(container->temporary);
+    }
+    Status status = directory.rename_new(sidecar->temporary, sidecar->name, taken);
+    bool placed = status.ok();
+    if (*taken) {
+      // Ours from before a crash, or from one that waits for its container: as good, when it says the same.
+      status = has_content(directory, sidecar->name, sidecar->size, sidecar->digest, &same);
+      *taken = status.ok() && !same;
+      if (!status.ok() || !same) return status;
+      std::ignore = directory.remove(sidecar->temporary);
+    } else if (!status.ok()) {
+      return status;
+    }
+    status = directory.rename_new(container->temporary, name, taken);
+    if (status.ok() || (!placed && !*taken)) return status;
+    // Somebody took the name just now, or it cannot be had: the sidecar must not stand beside a container
+    // that is not ours, nor alone, since the next try may get another name.
+    bool impossible = false;
+    Status undone = directory.rename_new(sidecar->name, sidecar->temporary, &impossible);
+    return *taken ? undone : status;
+  });
+}
+
+void abandon_product(Product* product) {
+  if (!product->fd) return;
+  std::ignore = product->directory->remove(product->temporary);
+  product->fd.reset();
+}
+
+}  // namespace paxect::link

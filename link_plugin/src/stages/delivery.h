@@ -1,0 +1,55 @@
+// Puts finished files under their names, durably and without ever replacing anything.
+//
+// A product is written under a temporary name in its target directory, flushed, and only then published. What
+// to do in which order around that (journal, directories, audit) is the relay's business. Products are
+// independent of each other: different threads may work on different ones.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/filesystem.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace paxect::link {
+
+struct Product {
+  const Directory* directory = nullptr;
+  std::string temporary;  // its name while it is written
+  std::string name;       // the name it wants; after publish() the one it got
+  std::string digest;     // hexadecimal SHA-256 of its bytes, known when they are written
+  UniqueFd fd;
+  std::uint64_t size = 0;
+
+  std::string path() const { return directory->path_of(name); }
+};
+
+enum class Published {
+  kDelivered,
+  kDuplicate,  // the same bytes already stood under the name; `name` says which
+  kConflict    // other bytes stood there: delivered under a name of its own
+};
+
+// Creates the temporary file.
+Status begin_product(Product* product);
+// Appends; starts writing back along the way, so that the flush at the end has little left to do.
+Status write_product(Product* product, const void* data, std::size_t size);
+// All is written: starts writing back the rest, so that the disk has work while the processors have theirs.
+void finish_writing(const Product& product);
+// Makes contents and temporary name durable.
+Status flush_product(Product* product);
+// Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of
+// `data_digest`. Not durable before the directory is flushed.
+Status publish_product(Product* product, const std::string& data_digest, Published* published);
+// A container with its sidecar: the sidecar is in place before the container gets its name.
+Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
+                         Published* published);
+// Removes the temporary file, as far as it goes.
+void abandon_product(Product* product);
+
+// Whether the regular file `name` has these bytes; false also when there is none.
+Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
+                   const std::string& digest, bool* same);
+
+}  // namespace paxect::link

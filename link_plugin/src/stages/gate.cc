@@ -1,0 +1,37 @@
+#include "stages/gate.h"
+
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+
+std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
+                         std::uint64_t size) {
+  if (std::string reason = policy.node_block(node); !reason.empty()) return reason;
+  std::string_view suffix = suffix_of(name);
+  bool container = is_container(name);
+  std::string reason = policy.suffix_block(suffix);
+  if (is_sidecar(name) || (mode == Mode::kReceive && !container))
+    reason = "disallowed_suffix:" + std::string(suffix);
+  if (!reason.empty()) return reason;
+  return container ? policy.container_size_block(size) : policy.size_block(size);
+}
+
+std::string way_out(std::string_view reason, Mode mode, const std::string& policy) {
+  std::size_t colon = reason.find(':');
+  std::string_view what = reason.substr(0, colon);
+  std::string_view about = colon == std::string_view::npos ? "" : reason.substr(colon + 1);
+  auto to_list = [&](const char* key) {
+    return "add \"" + std::string(about) + "\" to " + key + " in " + policy;
+  };
+  if (what == "untrusted_node") return to_list("trusted_nodes");
+  if (what == "file_too_large") return "raise max_file_mb in " + policy;
+  if (what == "name_too_long") return "give it a shorter name";
+  if (what != "disallowed_suffix") return "";
+  if (about == ".sha256") return "a sidecar passes with its container alone: bring that, or remove this";
+  if (mode == Mode::kReceive && about != ".freq")
+    return "mode receive takes containers alone: send it from a relay with mode send, or set mode relay";
+  if (about.empty()) return "give it a suffix that is in allowed_suffixes in " + policy;
+  return to_list("allowed_suffixes");
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,160 @@
+#include "stages/intake.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr int kDeepest = 64;  // folders within folders
+
+bool is_older(const Candidate& a, const Candidate& b) {
+  if (a.identity.mtime_ns != b.identity.mtime_ns) return a.identity.mtime_ns < b.identity.mtime_ns;
+  if (a.name != b.name) return a.name < b.name;
+  return a.folder < b.folder;
+}
+
+}  // namespace
+
+Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& wanted, const Odd& odd) {
+  ++generation_;
+  now_ns_ = now_ns;
+  wanted_ = &wanted;
+  odd_ = &odd;
+  window_.clear();
+  has_more_ = false;
+  beyond_window_ = 0;
+  unsettled_ = 0;
+  next_look_ns_ = UINT64_MAX;
+  next_new_look_ns_ = UINT64_MAX;
+  Status status = scan_folder(inbox, "", 0);
+  // The window is a heap with the youngest on top while it fills; sorted, the oldest comes last.
+  std::sort(window_.begin(), window_.end(),
+            [](const Candidate& a, const Candidate& b) { return is_older(b, a); });
+  if (status.ok()) {
+    std::erase_if(looks_, [&](const auto& entry) { return entry.second.generation != generation_; });
+    std::erase_if(told_, [&](const auto& entry) { return entry.second != generation_; });
+  }
+  return status;
+}
+
+Status Intake::scan_folder(const Directory& folder, const std::string& relative, int depth) {
+  return folder.list([&](const char* name) {
+    visit(folder, relative, name, depth);
+    return true;
+  });
+}
+
+void Intake::visit(const Directory& folder, const std::string& relative, const std::string& name, int depth) {
+  if (is_never_taken(name)) return;
+  FileLook look = folder.look(name);
+  std::string path = join(relative, name);
+  switch (look.kind) {
+    case FileKind::kRegular:
+      visit_file({relative, name, look.identity});
+      break;
+    case FileKind::kDirectory: {
+      if (!settings_.recursive) break;
+      Directory below;
+      Status status = depth < kDeepest ? folder.open_below(name, false, &below)
+                                       : Status::environment(path + " lies too deep");
+      if (status.ok()) status = scan_folder(below, path, depth + 1);
+      if (!status.ok() && status.fault != Fault::kGone) tell_odd(path, "skipped", status.message);
+      break;
+    }
+    case FileKind::kSymlink:
+      tell_odd(path, "path_outside_inbox", "a symbolic link is never followed");
+      break;
+    case FileKind::kOther:
+      tell_odd(path, "skipped", "not a regular file");
+      break;
+    case FileKind::kMissing:
+      break;
+    case FileKind::kUnknown:
+      tell_odd(path, "skipped", io_failure("look at", path, look.error).message);
+      break;
+  }
+}
+
+void Intake::visit_file(Candidate candidate) {
+  std::string path = candidate.path();
+  auto found = looks_.find(path);
+  if (found == looks_.end()) {
+    if (looks_.size() >= settings_.most_looks) {
+      has_more_ = true;
+      return;
+    }
+    found = looks_.emplace(path, Look{candidate.identity, now_ns_, generation_, false, false}).first;
+  }
+  Look& look = found->second;
+  bool first_look = look.since_ns == now_ns_ && !look.complete;
+  look.generation = generation_;
+  if (look.identity != candidate.identity) {
+    look = Look{candidate.identity, now_ns_, generation_, false, true};
+    first_look = true;
+  }
+  if (!look.complete && !first_look && now_ns_ - look.since_ns >= settings_.settle_ns) look.complete = true;
+  if (look.complete) {
+    if ((*wanted_)(candidate)) offer(std::move(candidate));
+    return;
+  }
+  ++unsettled_;
+  std::uint64_t due = look.since_ns + settings_.settle_ns;
+  next_look_ns_ = std::min(next_look_ns_, due);
+  if (!look.restless) next_new_look_ns_ = std::min(next_new_look_ns_, due);
+}
+
+void Intake::offer(Candidate candidate) {
+  window_.push_back(std::move(candidate));
+  std::push_heap(window_.begin(), window_.end(), is_older);
+  if (window_.size() <= settings_.window) return;
+  std::pop_heap(window_.begin(), window_.end(), is_older);
+  window_.pop_back();
+  has_more_ = true;
+  ++beyond_window_;
+}
+
+void Intake::tell_odd(const std::string& path, const std::string& event, const std::string& why) {
+  auto [entry, fresh] = told_.emplace(path, generation_);
+  entry->second = generation_;
+  if (fresh) (*odd_)(path, event, why);
+}
+
+void Intake::arrived(const std::string& path, const FileIdentity& identity) {
+  looks_[path] = Look{identity, 0, generation_, true, false};
+}
+
+Candidate Intake::take() {
+  Candidate candidate = std::move(window_.back());
+  window_.pop_back();
+  return candidate;
+}
+
+void Intake::add(Candidate candidate) {
+  arrived(candidate.path(), candidate.identity);
+  window_.push_back(std::move(candidate));
+}
+
+void Intake::add_youngest(Candidate candidate) {
+  auto same = [&](const Candidate& other) {
+    return other.name == candidate.name && other.folder == candidate.folder;
+  };
+  std::erase_if(window_, same);
+  window_.insert(window_.begin(), std::move(candidate));
+}
+
+bool Intake::knows(const std::string& path, const FileIdentity& identity) const {
+  auto found = looks_.find(path);
+  return found != looks_.end() && found->second.identity == identity;
+}
+
+bool Intake::is_settled(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) const {
+  auto found = looks_.find(path);
+  if (found == looks_.end() || found->second.identity != identity) return false;
+  const Look& look = found->second;
+  return look.complete || (now_ns > look.since_ns && now_ns - look.since_ns >= settings_.settle_ns);
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,43 @@
+// Where files go that will never get through: each with NAME.reason.json beside it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/filesystem.h"
+
+namespace paxect::link {
+
+struct QuarantineReason {
+  std::string source;  // path it had in the inbox
+  std::string event;
+  std::string reason;
+  std::string detail;
+  unsigned attempts = 0;
+  std::int64_t first_utc_ns = 0;
+  std::int64_t last_utc_ns = 0;
+};
+
+class Quarantine {
+ public:
+  explicit Quarantine(std::string path) : path_(std::move(path)) {}
+  const std::string& path() const { return path_; }
+
+  // Moves a file, and its sidecar after it if it is a container that has one, durably; the reason is there
+  // before the file. `*moved_to` receives its new name.
+  Status put(const Directory& from, const std::string& name, const QuarantineReason& reason,
+             std::string* moved_to) const;
+
+  // Files that have a reason beside them. Looks only when something changed since the last time.
+  std::uint64_t count();
+
+ private:
+  std::string path_;
+  FileIdentity counted_at_;
+  std::uint64_t count_ = 0;
+};
+
+std::string to_json(const QuarantineReason& reason);
+
+}  // namespace paxect::link

@@ -1,0 +1,149 @@
+#include "stages/trust.h"
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+#include <sodium.h>
+
+#include "base/canonical_json.h"
+#include "base/digest.h"
+#include "base/printable.h"
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kManifestLimit = std::size_t{1} << 20;
+
+bool is_signature(const JsonNode* node, const std::string& expected) {
+  return node != nullptr && node->type == JsonNode::Type::kString && node->text.size() == expected.size() &&
+         sodium_memcmp(node->text.data(), expected.data(), expected.size()) == 0;
+}
+
+bool is_missing(const JsonNode* signature) {
+  return signature == nullptr || signature->type == JsonNode::Type::kNull ||
+         (signature->type == JsonNode::Type::kString && signature->text.empty());
+}
+
+}  // namespace
+
+std::string_view name_of(PeerState state) {
+  switch (state) {
+    case PeerState::kSigned:
+      return "signed";
+    case PeerState::kUnsigned:
+      return "unsigned";
+    case PeerState::kUnverified:
+      return "unverified";
+    case PeerState::kRejected:
+      return "rejected";
+    case PeerState::kUnreadable:
+      break;
+  }
+  return "unreadable";
+}
+
+std::string hmac_sha256_hex(std::string_view text, std::string_view key) {
+  crypto_auth_hmacsha256_state state;
+  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()), key.size());
+  crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  Digest mac{};
+  crypto_auth_hmacsha256_final(&state, mac.data());
+  sodium_memzero(&state, sizeof state);
+  return hex(mac);
+}
+
+Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, bool require_sig) {
+  JsonNode root;
+  Peer peer;
+  if (!parse_json(text, &root, &peer.reason)) return peer;
+  const JsonNode* payload = root.find("payload");
+  if (payload == nullptr || payload->type != JsonNode::Type::kObject) {
+    peer.reason = "no payload object";
+    return peer;
+  }
+  const JsonNode* node = payload->find("node");
+  if (node == nullptr || node->type != JsonNode::Type::kString) {
+    peer.reason = "no node name in the payload";
+    return peer;
+  }
+  peer.node = node->text;
+  const JsonNode* signature = root.find("hmac_sha256");
+  bool missing = is_missing(signature);
+  if (missing && !require_sig) {
+    peer.state = PeerState::kUnsigned;
+  } else if (!key) {
+    peer.state = require_sig ? PeerState::kRejected : PeerState::kUnverified;
+    if (require_sig) peer.reason = "bad_sig";
+  } else if (is_signature(signature, hmac_sha256_hex(canonical_json(*payload), *key))) {
+    peer.state = PeerState::kSigned;
+  } else {
+    peer.state = PeerState::kRejected;
+    peer.reason = "bad_sig";
+  }
+  return peer;
+}
+
+std::string manifest_text(const std::map<std::string, std::string>& payload,
+                          std::optional<std::string_view> key) {
+  JsonNode node{JsonNode::Type::kObject, "", {}};
+  rapidjson::StringBuffer buffer;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  writer.SetIndent(' ', 2);
+  auto write = [&](const std::string& text) {
+    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  };
+  writer.StartObject();
+  writer.Key("payload");
+  writer.StartObject();
+  for (const auto& [name, value] : payload) {
+    std::string safe = printable(value);
+    node.children.push_back({name, {JsonNode::Type::kString, safe, {}}});
+    write(name);
+    write(safe);
+  }
+  writer.EndObject();
+  writer.Key("hmac_sha256");
+  write(key ? hmac_sha256_hex(canonical_json(node), *key) : "");
+  writer.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+Status PeerTable::refresh(const std::string& own, std::optional<std::string_view> key, bool require_sig,
+                          const Changed& changed) {
+  Directory directory;
+  if (Status status = Directory::open(directory_name(own), &directory); !status.ok()) return status;
+  std::map<std::string, Known> now;
+  Status status = directory.list([&](const char* entry) {
+    std::string name = entry;
+    if (name == base_name(own) || !is_manifest(name)) return true;
+    FileLook look = directory.look(name);
+    if (look.kind != FileKind::kRegular) return true;
+    auto before = known_.find(name);
+    if (before != known_.end() && before->second.identity == look.identity) {
+      now[name] = before->second;
+      return true;
+    }
+    std::string text;
+    Status read = directory.read_small(name, kManifestLimit, &text);
+    if (read.fault == Fault::kGone) return true;
+    Peer peer;
+    peer.reason = read.message;
+    if (read.ok()) peer = judge_manifest(text, key, require_sig);
+    now[name] = {look.identity, peer};
+    changed(directory.path_of(name), peer);
+    return true;
+  });
+  if (status.ok()) known_ = std::move(now);
+  return status;
+}
+
+std::map<std::string_view, std::uint64_t> PeerTable::counts() const {
+  std::map<std::string_view, std::uint64_t> counts;
+  for (PeerState state : {PeerState::kSigned, PeerState::kUnsigned, PeerState::kUnverified,
+                          PeerState::kRejected, PeerState::kUnreadable})
+    counts[name_of(state)] = 0;
+  for (const auto& [file, known] : known_) ++counts[name_of(known.peer.state)];
+  return counts;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,64 @@
+// Who our peers are, and whether their manifests are theirs: {"payload": {...}, "hmac_sha256": "hex"}, the
+// HMAC over the payload in canonical form.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/filesystem.h"
+
+namespace paxect::link {
+
+enum class PeerState {
+  kSigned,      // by our key
+  kUnsigned,    // no signature, and none required
+  kUnverified,  // signed, but we have no key to tell
+  kRejected,    // a bad signature, or none where one is required
+  kUnreadable   // no manifest at all
+};
+
+std::string_view name_of(PeerState state);
+
+struct Peer {
+  std::string node;  // "" when unreadable
+  PeerState state = PeerState::kUnreadable;
+  std::string reason;
+};
+
+// What a manifest's text is worth.
+Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, bool require_sig);
+
+// The text of a manifest with these payload entries; signed when there is a key.
+std::string manifest_text(const std::map<std::string, std::string>& payload,
+                          std::optional<std::string_view> key);
+
+// The lower-case hexadecimal HMAC-SHA256.
+std::string hmac_sha256_hex(std::string_view text, std::string_view key);
+
+// The manifests beside our own, read again when one changes. Not for two threads at a time.
+class PeerTable {
+ public:
+  using Changed = std::function<void(const std::string& path, const Peer&)>;
+
+  // Looks at all of them; tells the ones that are new or other than before. `own` is the path of our
+  // manifest.
+  Status refresh(const std::string& own, std::optional<std::string_view> key, bool require_sig,
+                 const Changed& changed);
+  // How many there are of each state; all states are there.
+  std::map<std::string_view, std::uint64_t> counts() const;
+  // Judges all anew at the next refresh.
+  void forget() { known_.clear(); }
+
+ private:
+  struct Known {
+    FileIdentity identity;
+    Peer peer;
+  };
+  std::map<std::string, Known> known_;  // by file name
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,31 @@
+// inotify as a hint: which names of the inbox to look at before the next scan. The scan remains the truth, so
+// that nothing depends on this working: no events, lost events and an overflow only make things later.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+#include "base/filesystem.h"
+#include "base/unique_fd.h"
+
+namespace paxect::link {
+
+class Watcher {
+ public:
+  // False where there is no inotify to be had; then watch() and read() do nothing.
+  bool open();
+  int fd() const { return fd_.get(); }
+
+  // Watches a directory of the inbox; watching it again does nothing new.
+  void watch(const Directory& directory, const std::string& folder);
+  // Calls back for each file that was renamed in or closed after writing, with its folder and name. False
+  // when events were lost, or a directory appeared or went: a scan is due.
+  bool read(const std::function<void(const std::string& folder, const std::string& name)>& arrived);
+
+ private:
+  UniqueFd fd_;
+  std::unordered_map<int, std::string> folders_;  // by watch descriptor
+};
+
+}  // namespace paxect::link
