@@ -14,9 +14,6 @@ constexpr std::size_t kReadSize = std::size_t{1} << 20;
 constexpr std::size_t kHeadSize = std::size_t{32} << 10;
 constexpr std::size_t kLargeFrame = std::size_t{256} << 10;  // smaller ones are read many at a time
 
-// Enough to keep every thread busy; few, so that the frames in flight stay in the processor's caches.
-std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads}; }
-
 }  // namespace
 
 void Decoder::Worker::operator()(Job& job) noexcept {
@@ -41,10 +38,7 @@ void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
   parameters_ = parameters;
   callbacks_ = callbacks;
   unsigned threads = parameters.threads();
-  if (pipeline_ == nullptr || pipeline_->threads() != threads) {
-    pipeline_.reset();
-    pipeline_ = std::make_unique<Pipeline>(threads, slots_for(threads), [this] { return Job(allocator_); });
-  }
+  Pipeline::fit(pipeline_, threads, slots_for(threads), [this] { return Job(allocator_); });
   digest_.reset();
   header_ = {};
   footer_ = {};

@@ -12,8 +12,8 @@ namespace {
 // Below this, a source is read through a buffer of this size rather than frame by frame.
 constexpr std::size_t kReadSize = std::size_t{1} << 20;
 
-// Two frames per thread keep everybody busy while the owner reads, hashes and writes.
-std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads} + 1; }
+// The frame that the owner reads and hashes while the others wait or are compressed.
+constexpr std::size_t kAhead = 1;
 
 }  // namespace
 
@@ -37,10 +37,7 @@ void Encoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
   parameters_ = parameters;
   callbacks_ = callbacks;
   unsigned threads = parameters.threads();
-  if (pipeline_ == nullptr || pipeline_->threads() != threads) {
-    pipeline_.reset();
-    pipeline_ = std::make_unique<Pipeline>(threads, slots_for(threads), [this] { return Job(allocator_); });
-  }
+  Pipeline::fit(pipeline_, threads, slots_for(threads, kAhead), [this] { return Job(allocator_); });
   digest_.reset();
   header_ = parameters.header();
   footer_ = {};
@@ -60,7 +57,7 @@ std::uint64_t Encoder::memory(const Parameters& parameters, std::uint64_t input_
   std::uint64_t per_slot = frame + kFrameHeaderSize + payload_bound(frame);
   std::uint64_t per_thread = compressor_memory(parameters.header().level, frame) +
                              (parameters.paranoid() ? frame + decompressor_memory() : 0);
-  return slots_for(threads) * per_slot + threads * per_thread + kReadSize;
+  return slots_for(threads, kAhead) * per_slot + threads * per_thread + kReadSize;
 }
 
 Status Encoder::emit(const void* data, std::size_t size) {

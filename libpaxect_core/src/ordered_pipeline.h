@@ -19,12 +19,20 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 namespace paxect::core {
+
+// Slots for a pipeline: enough to keep every thread busy while the owner does its part, and no more, so that
+// what is in flight stays in the processor's caches. `ahead`: those that the owner fills or empties
+// meanwhile.
+inline std::size_t slots_for(unsigned threads, std::size_t ahead = 0) {
+  return threads == 1 ? 1 : 2 * std::size_t{threads} + ahead;
+}
 
 template <class Job, class Worker>
 class OrderedPipeline {
@@ -49,6 +57,15 @@ class OrderedPipeline {
 
   OrderedPipeline(const OrderedPipeline&) = delete;
   OrderedPipeline& operator=(const OrderedPipeline&) = delete;
+
+  // Makes `pipeline` one of these threads and slots, unless it is already.
+  template <class MakeJob>
+  static void fit(std::unique_ptr<OrderedPipeline>& pipeline, unsigned threads, std::size_t slots,
+                  MakeJob make_job) {
+    if (pipeline != nullptr && pipeline->threads() == threads && pipeline->slots_.size() == slots) return;
+    pipeline.reset();  // its memory first
+    pipeline = std::make_unique<OrderedPipeline>(threads, slots, make_job);
+  }
 
   unsigned threads() const { return static_cast<unsigned>(workers_.size()); }
 

@@ -5,12 +5,6 @@
 #include "file_io.h"
 
 namespace paxect::core {
-namespace {
-
-std::size_t slots_for(unsigned threads) { return threads == 1 ? 1 : 2 * std::size_t{threads}; }
-
-}  // namespace
-
 void RangeReader::Worker::operator()(Job& job) noexcept {
   try {
     job.status = work(job);
@@ -46,10 +40,7 @@ std::uint64_t RangeReader::memory(const Parameters& parameters, std::uint64_t fr
 void RangeReader::prepare(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
                           std::uint64_t length) {
   unsigned threads = parameters.threads();
-  if (pipeline_ == nullptr || pipeline_->threads() != threads) {
-    pipeline_.reset();
-    pipeline_ = std::make_unique<Pipeline>(threads, slots_for(threads), [this] { return Job(allocator_); });
-  }
+  Pipeline::fit(pipeline_, threads, slots_for(threads), [this] { return Job(allocator_); });
   callbacks_ = callbacks;
   begin_ = offset;
   end_ = offset + length;

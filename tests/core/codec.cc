@@ -5,36 +5,32 @@
 
 namespace paxect::test {
 
+namespace {
+
+template <class Handle>
+std::unique_ptr<Handle, FreeHandle> make(paxect_status (*create)(const paxect_allocator*, Handle**),
+                                         paxect_status (*set)(Handle*, paxect_parameter, std::int64_t),
+                                         const Parameters& parameters) {
+  Handle* handle = nullptr;
+  REQUIRE(create(nullptr, &handle) == PAXECT_OK);
+  std::unique_ptr<Handle, FreeHandle> owner(handle);
+  for (auto [parameter, value] : parameters) REQUIRE(set(handle, parameter, value) == PAXECT_OK);
+  return owner;
+}
+
+}  // namespace
+
 Encoder make_encoder(const Parameters& parameters) {
-  paxect_encoder* handle = nullptr;
-  REQUIRE(paxect_encoder_create(nullptr, &handle) == PAXECT_OK);
-  Encoder encoder(handle);
-  for (auto [parameter, value] : parameters)
-    REQUIRE(paxect_encoder_set_parameter(handle, parameter, value) == PAXECT_OK);
-  return encoder;
+  return make(paxect_encoder_create, paxect_encoder_set_parameter, parameters);
 }
-
 Decoder make_decoder(const Parameters& parameters) {
-  paxect_decoder* handle = nullptr;
-  REQUIRE(paxect_decoder_create(nullptr, &handle) == PAXECT_OK);
-  Decoder decoder(handle);
-  for (auto [parameter, value] : parameters)
-    REQUIRE(paxect_decoder_set_parameter(handle, parameter, value) == PAXECT_OK);
-  return decoder;
+  return make(paxect_decoder_create, paxect_decoder_set_parameter, parameters);
 }
-
 Reader make_reader(const Parameters& parameters) {
-  paxect_reader* handle = nullptr;
-  REQUIRE(paxect_reader_create(nullptr, &handle) == PAXECT_OK);
-  Reader reader(handle);
-  for (auto [parameter, value] : parameters)
-    REQUIRE(paxect_reader_set_parameter(handle, parameter, value) == PAXECT_OK);
-  return reader;
+  return make(paxect_reader_create, paxect_reader_set_parameter, parameters);
 }
-
-std::int32_t append(void* string, const void* data, std::size_t size) {
-  static_cast<std::string*>(string)->append(static_cast<const char*>(data), size);
-  return 0;
+Salvager make_salvager(const Parameters& parameters) {
+  return make(paxect_salvager_create, paxect_salvager_set_parameter, parameters);
 }
 
 std::string encode(const std::string& data, const Parameters& parameters, std::size_t chunk) {

@@ -3,32 +3,20 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "paxect/core.h"
+#include "support/core_handles.h"
 
 namespace paxect::test {
 
 using Parameters = std::vector<std::pair<paxect_parameter, std::int64_t>>;
 
-struct FreeHandle {
-  void operator()(paxect_encoder* handle) const { paxect_encoder_free(handle); }
-  void operator()(paxect_decoder* handle) const { paxect_decoder_free(handle); }
-  void operator()(paxect_reader* handle) const { paxect_reader_free(handle); }
-};
-using Encoder = std::unique_ptr<paxect_encoder, FreeHandle>;
-using Decoder = std::unique_ptr<paxect_decoder, FreeHandle>;
-using Reader = std::unique_ptr<paxect_reader, FreeHandle>;
-
 Encoder make_encoder(const Parameters& parameters = {});
 Decoder make_decoder(const Parameters& parameters = {});
 Reader make_reader(const Parameters& parameters = {});
-
-// A sink that appends to a std::string.
-std::int32_t append(void* string, const void* data, std::size_t size);
+Salvager make_salvager(const Parameters& parameters = {});
 
 // A container of the data, pushed in chunks of `chunk` bytes; fails the test on any error.
 std::string encode(const std::string& data, const Parameters& parameters = {}, std::size_t chunk = SIZE_MAX);

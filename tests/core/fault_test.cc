@@ -7,15 +7,11 @@
 
 #include "codec.h"
 #include "support/files.h"
-#include "support/process.h"
 #include "support/temp_dir.h"
+#include "tool.h"
 
 namespace paxect::test {
 namespace {
-
-const std::string kTool = PAXECT_TEST_BIN "/paxect-core";
-
-bool one_line(const std::string& text) { return !text.empty() && text.find('\n') == text.size() - 1; }
 
 // What strace wrote down, one line a call, from the one that opens the input: before it, programs start up.
 std::vector<std::string> calls_from(const std::string& input, const std::string& log) {

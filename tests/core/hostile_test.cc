@@ -87,18 +87,6 @@ Decoder make_metered_decoder(Meter& meter, int threads) {
   return decoder;
 }
 
-struct Source {
-  std::string data;
-  std::size_t at = 0;
-  static std::int32_t read(void* opaque, void* buffer, std::size_t capacity, std::size_t* size) {
-    auto& self = *static_cast<Source*>(opaque);
-    *size = std::min({capacity, self.data.size() - self.at, std::size_t{4096}});
-    std::memcpy(buffer, self.data.data() + self.at, *size);
-    self.at += *size;
-    return 0;
-  }
-};
-
 TEST_CASE("no single allocation is larger than the input justifies") {
   for (const Hostile& hostile : hostile_containers()) {
     for (int threads : {1, 4}) {
@@ -118,7 +106,7 @@ TEST_CASE("no single allocation is larger than the input justifies") {
       CHECK(pulled.largest < 2 * kMiB);
 
       decoder = make_metered_decoder(known, threads);
-      source.at = 0;
+      source = {hostile.container};
       paxect_decoder_set_parameter(decoder.get(), PAXECT_PARAM_CONTAINER_SIZE,
                                    static_cast<std::int64_t>(hostile.container.size()));
       paxect_decoder_set_sink(decoder.get(), append, &out);
@@ -147,7 +135,7 @@ TEST_CASE("a reader allocates no more than the frames it reads justify") {
     paxect_allocator functions = meter.functions();
     paxect_reader* handle = nullptr;
     REQUIRE(paxect_reader_create(&functions, &handle) == PAXECT_OK);
-    std::unique_ptr<paxect_reader, decltype(&paxect_reader_free)> reader(handle, &paxect_reader_free);
+    Reader reader(handle);
     REQUIRE(paxect_reader_open_path(handle, (dir / "container").c_str()) == PAXECT_OK);
     std::string out;
     CHECK(paxect_status_exit_code(paxect_reader_read(handle, 0, 1, append, &out)) == 4);
@@ -164,7 +152,7 @@ TEST_CASE("salvage allocates no more than the frames it finds justify") {
     paxect_allocator functions = meter.functions();
     paxect_salvager* handle = nullptr;
     REQUIRE(paxect_salvager_create(&functions, &handle) == PAXECT_OK);
-    std::unique_ptr<paxect_salvager, decltype(&paxect_salvager_free)> salvager(handle, &paxect_salvager_free);
+    Salvager salvager(handle);
     int fd = open((dir / "copy").c_str(), O_RDONLY | O_CLOEXEC);
     REQUIRE(paxect_salvager_add_fd(handle, fd, "copy") == PAXECT_OK);
     std::string out;

@@ -45,17 +45,6 @@ TEST_CASE("the bytes do not depend on threads, chunks or the way in") {
 }
 
 TEST_CASE("a pulled source gives the same bytes as pushed data") {
-  struct Source {
-    std::string data;
-    std::size_t at = 0;
-    std::size_t step;
-    static std::int32_t read(void* opaque, void* buffer, std::size_t capacity, std::size_t* size) {
-      auto& self = *static_cast<Source*>(opaque);
-      *size = self.data.copy(static_cast<char*>(buffer), std::min(capacity, self.step), self.at);
-      self.at += *size;
-      return 0;
-    }
-  };
   std::string data = text(5'000'000);
   for (std::int64_t frame : {1 << 20, 3 << 20, 10'000}) {
     for (std::size_t step : {std::size_t{1} << 20, std::size_t{99'999}}) {
@@ -64,14 +53,14 @@ TEST_CASE("a pulled source gives the same bytes as pushed data") {
       Encoder encoder = make_encoder(parameters);
       std::string pulled;
       paxect_encoder_set_sink(encoder.get(), append, &pulled);
-      Source source{data, 0, step};
+      Source source{data, step};
       REQUIRE(paxect_encoder_run(encoder.get(), Source::read, &source) == PAXECT_OK);
       CHECK(pulled == pushed);
 
       Decoder decoder = make_decoder();
       std::string back;
       paxect_decoder_set_sink(decoder.get(), append, &back);
-      Source container{pulled, 0, step};
+      Source container{pulled, step};
       REQUIRE(paxect_decoder_run(decoder.get(), Source::read, &container) == PAXECT_OK);
       CHECK(back == data);
     }

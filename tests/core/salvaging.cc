@@ -1,14 +1,12 @@
 #include "salvaging.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <ostream>
 
 #include "support/files.h"
+#include "support/memory_file.h"
 
 namespace paxect::test {
 namespace {
@@ -19,26 +17,6 @@ std::uint32_t load32(const std::string& bytes, std::size_t at) {
     value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes.at(at + i))) << 8 * i;
   return value;
 }
-
-// A file that is nowhere but in memory.
-class MemoryFile {
- public:
-  explicit MemoryFile(const std::string& contents) : fd_(memfd_create("copy", MFD_CLOEXEC)) {
-    REQUIRE(fd_ >= 0);
-    for (std::size_t at = 0; at < contents.size();) {
-      ssize_t put = write(fd_, contents.data() + at, contents.size() - at);
-      REQUIRE(put > 0);
-      at += static_cast<std::size_t>(put);
-    }
-  }
-  ~MemoryFile() { close(fd_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::int32_t collect(void* opaque, const paxect_salvage_range* range) {
   auto& result = *static_cast<Salvaged*>(opaque);
@@ -55,11 +33,8 @@ std::ostream& operator<<(std::ostream& out, const Range& range) {
 }
 
 Salvaged salvage(const std::vector<std::string>& copies, const Parameters& parameters) {
-  paxect_salvager* salvager = nullptr;
-  REQUIRE(paxect_salvager_create(nullptr, &salvager) == PAXECT_OK);
-  std::unique_ptr<paxect_salvager, void (*)(paxect_salvager*)> owner(salvager, paxect_salvager_free);
-  for (auto [parameter, value] : parameters)
-    REQUIRE(paxect_salvager_set_parameter(salvager, parameter, value) == PAXECT_OK);
+  Salvager owner = make_salvager(parameters);
+  paxect_salvager* salvager = owner.get();
   std::vector<std::unique_ptr<MemoryFile>> files;
   for (const std::string& copy : copies) {
     files.push_back(std::make_unique<MemoryFile>(copy));

@@ -8,25 +8,10 @@
 #include <string>
 
 #include "support/files.h"
+#include "support/memory_file.h"
 
 namespace paxect::core {
 namespace {
-
-// The bytes as a file that is nowhere but in memory.
-class MemoryFile {
- public:
-  explicit MemoryFile(const std::string& bytes) : fd_(memfd_create("copy", MFD_CLOEXEC)) {
-    REQUIRE(fd_ >= 0);
-    REQUIRE(write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  }
-  ~MemoryFile() { close(fd_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 struct Scanned {
   CopyIndex index;
@@ -35,7 +20,7 @@ struct Scanned {
 };
 
 Scanned scan(const std::string& bytes) {
-  MemoryFile file(bytes);
+  test::MemoryFile file(bytes);
   Allocator allocator;
   CopyReader reader(allocator, file.fd(), bytes.size());
   Scanner scanner(allocator, 1 << 30);
@@ -141,7 +126,7 @@ TEST_CASE("what the medium does not deliver reads as zeros and is counted") {
 }
 
 TEST_CASE("a copy that becomes shorter while it is read is an error, not damage") {
-  MemoryFile file("short");
+  test::MemoryFile file("short");
   CopyReader reader(Allocator(), file.fd(), 100);
   std::uint8_t out[50];
   CHECK(!reader.read(0, out, sizeof out));
@@ -155,7 +140,7 @@ TEST_CASE("a magic across the border of two windows is found") {
     std::size_t at = CopyReader::kSearchSize - back;
     std::string marked = bytes;
     marked.replace(at, 4, kMagicBytes);
-    MemoryFile file(marked);
+    test::MemoryFile file(marked);
     CopyReader reader(Allocator(), file.fd(), marked.size());
     CHECK(reader.find_zstd_magic(0) == at);
     CHECK(reader.find_zstd_magic(at) == at);

@@ -10,7 +10,8 @@
 #include <memory>
 #include <string>
 
-#include "paxect/core.h"
+#include "support/core_handles.h"
+#include "support/memory_file.h"
 
 #define FUZZ_REQUIRE(condition)                                                    \
   do {                                                                             \
@@ -25,14 +26,12 @@ namespace paxect::fuzz {
 // No container of a fuzzer's needs larger frames, and an honest bomb of this size costs little.
 constexpr std::int64_t kMaxFrame = std::int64_t{1} << 20;
 
-struct FreeHandle {
-  void operator()(paxect_encoder* handle) const { paxect_encoder_free(handle); }
-  void operator()(paxect_decoder* handle) const { paxect_decoder_free(handle); }
-  void operator()(paxect_reader* handle) const { paxect_reader_free(handle); }
-};
-using Encoder = std::unique_ptr<paxect_encoder, FreeHandle>;
-using Decoder = std::unique_ptr<paxect_decoder, FreeHandle>;
-using Reader = std::unique_ptr<paxect_reader, FreeHandle>;
+using test::Decoder;
+using test::Encoder;
+using test::MemoryFile;
+using test::Reader;
+using test::Salvager;
+using test::Source;
 
 inline Encoder make_encoder() {
   paxect_encoder* handle = nullptr;
@@ -49,11 +48,29 @@ inline Decoder make_decoder(std::int64_t threads) {
   return decoder;
 }
 
-// A sink that appends to a std::string.
+// A sink that appends to a std::string, and is never called for nothing.
 inline std::int32_t append(void* string, const void* data, std::size_t size) {
   FUZZ_REQUIRE(size != 0);
-  static_cast<std::string*>(string)->append(static_cast<const char*>(data), size);
-  return 0;
+  return test::append(string, data, size);
+}
+
+// The input as the bytes of a container or a file.
+inline std::string_view view(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// The input decoded in one go.
+struct Decoded {
+  paxect_status status;
+  std::string data;
+};
+inline Decoded decode(const std::uint8_t* data, std::size_t size) {
+  Decoder decoder = make_decoder(1);
+  Decoded decoded;
+  paxect_decoder_set_sink(decoder.get(), append, &decoded.data);
+  decoded.status = paxect_decoder_write(decoder.get(), data, size);
+  if (decoded.status == PAXECT_OK) decoded.status = paxect_decoder_finish(decoder.get());
+  return decoded;
 }
 
 // Chunk sizes that the input itself determines, so that a finding comes back when the file is run again.

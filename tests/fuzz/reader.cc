@@ -1,29 +1,12 @@
 // Any bytes as a container that a reader looks into. What a decoder finds sound, the reader agrees on: its
 // frames, any range of its data, and that the data is its original. Whatever the reader gives out of a
 // damaged one passed its CRC.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstring>
 
 #include "fuzz.h"
 
 namespace paxect::fuzz {
 namespace {
-
-struct Source {
-  const std::string& data;
-  std::size_t at = 0;
-  static std::int32_t read(void* opaque, void* buffer, std::size_t capacity, std::size_t* size) {
-    auto& self = *static_cast<Source*>(opaque);
-    *size = std::min({capacity, self.data.size() - self.at, std::size_t{1000}});
-    std::memcpy(buffer, self.data.data() + self.at, *size);
-    self.at += *size;
-    return 0;
-  }
-};
 
 struct Frames {
   std::uint64_t count = 0;
@@ -36,21 +19,6 @@ struct Frames {
     self.data += frame->ulen;
     return 0;
   }
-};
-
-class File {  // in memory
- public:
-  File(const std::uint8_t* data, std::size_t size) : fd_(memfd_create("container", MFD_CLOEXEC)) {
-    FUZZ_REQUIRE(fd_ >= 0);
-    FUZZ_REQUIRE(write(fd_, data, size) == static_cast<ssize_t>(size));
-  }
-  ~File() { close(fd_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
 };
 
 Reader make_reader() {
@@ -75,7 +43,7 @@ void agree(paxect_reader* reader, const std::string& data, Chunks& chunks) {
     FUZZ_REQUIRE(paxect_reader_read(reader, offset, length, append, &out) == PAXECT_OK);
     FUZZ_REQUIRE(out == data.substr(offset, length));
   }
-  Source original{data};
+  Source original{data, 1000};
   FUZZ_REQUIRE(paxect_reader_compare(reader, Source::read, &original, nullptr, nullptr) == PAXECT_OK);
 }
 
@@ -84,13 +52,9 @@ void agree(paxect_reader* reader, const std::string& data, Chunks& chunks) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace paxect::fuzz;
-  Decoder decoder = make_decoder(1);
-  std::string decoded;
-  paxect_decoder_set_sink(decoder.get(), append, &decoded);
-  paxect_status status = paxect_decoder_write(decoder.get(), data, size);
-  if (status == PAXECT_OK) status = paxect_decoder_finish(decoder.get());
+  auto [status, decoded] = decode(data, size);
 
-  File file(data, size);
+  MemoryFile file(view(data, size));
   Reader reader = make_reader();
   Chunks chunks(data, size);
   paxect_status opened = paxect_reader_open_fd(reader.get(), file.fd());
@@ -103,7 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string out;
     paxect_reader_read(reader.get(), 0, UINT64_MAX, append, &out);
     FUZZ_REQUIRE(out.compare(0, std::min(out.size(), decoded.size()), decoded, 0, out.size()) == 0);
-    Source original{decoded};
+    Source original{decoded, 1000};
     paxect_reader_compare(reader.get(), Source::read, &original, nullptr, nullptr);
   }
   return 0;

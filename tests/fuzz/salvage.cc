@@ -1,30 +1,11 @@
 // Any bytes as damaged copies of a container. What a decoder finds sound, salvage finds whole, also when the
 // only other copy is half of it; and what salvage calls proven is whole: encoded again, it decodes.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "fuzz.h"
 
 namespace paxect::fuzz {
 namespace {
-
-class File {  // in memory
- public:
-  File(const std::uint8_t* data, std::size_t size) : fd_(memfd_create("copy", MFD_CLOEXEC)) {
-    FUZZ_REQUIRE(fd_ >= 0);
-    FUZZ_REQUIRE(write(fd_, data, size) == static_cast<ssize_t>(size));
-  }
-  ~File() { close(fd_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 struct Ranges {
   std::uint64_t count = 0;
@@ -46,7 +27,7 @@ struct Salvaged {
 Salvaged salvage(std::initializer_list<int> copies, std::int64_t fill) {
   paxect_salvager* handle = nullptr;
   FUZZ_REQUIRE(paxect_salvager_create(nullptr, &handle) == PAXECT_OK);
-  std::unique_ptr<paxect_salvager, decltype(&paxect_salvager_free)> salvager(handle, &paxect_salvager_free);
+  Salvager salvager(handle);
   FUZZ_REQUIRE(paxect_salvager_set_parameter(handle, PAXECT_PARAM_MAX_FRAME, kMaxFrame) == PAXECT_OK);
   FUZZ_REQUIRE(paxect_salvager_set_parameter(handle, PAXECT_PARAM_FILL, fill) == PAXECT_OK);
   for (int fd : copies) FUZZ_REQUIRE(paxect_salvager_add_fd(handle, fd, "copy") == PAXECT_OK);
@@ -85,16 +66,12 @@ Salvaged salvage(std::initializer_list<int> copies, std::int64_t fill) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace paxect::fuzz;
-  Decoder decoder = make_decoder(1);
-  std::string decoded;
-  paxect_decoder_set_sink(decoder.get(), append, &decoded);
-  paxect_status status = paxect_decoder_write(decoder.get(), data, size);
-  if (status == PAXECT_OK) status = paxect_decoder_finish(decoder.get());
+  auto [status, decoded] = decode(data, size);
 
-  File whole(data, size);
+  MemoryFile whole(view(data, size));
   Salvaged alone = salvage({whole.fd()}, PAXECT_FILL_ZERO);
   salvage({whole.fd()}, PAXECT_FILL_SKIP);
-  File half(data, size / 2);
+  MemoryFile half(view(data, size / 2));
   Salvaged two = salvage({half.fd(), whole.fd()}, PAXECT_FILL_ZERO);
   if (status != PAXECT_OK) return 0;
   FUZZ_REQUIRE(alone.status == PAXECT_OK && alone.data == decoded);

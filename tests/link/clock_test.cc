@@ -9,8 +9,6 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
-
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSecond = 1000 * kMillisecond;
 constexpr std::int64_t kYear = std::int64_t{365} * 24 * 3600 * 1'000'000'000;

@@ -10,6 +10,7 @@
 namespace paxect::link {
 namespace {
 
+using test::Names;
 using test::TempDir;
 using test::write_file;
 
@@ -33,13 +34,11 @@ struct Rig {
                 inbox, now, [](const Candidate&) { return true; },
                 [&](const std::string& path, const std::string&, const std::string&) { odd.push_back(path); })
             .ok());
-    std::vector<std::string> names;
+    Names names;
     while (!intake.empty()) names.push_back(intake.take().path());
     return names;
   }
 };
-
-using Names = std::vector<std::string>;
 
 TEST_CASE("The oldest file comes first, then by name") {
   Rig rig;

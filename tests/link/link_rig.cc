@@ -112,4 +112,12 @@ std::vector<std::string> LinkRig::waiting() const {
   return names;
 }
 
+std::string container_of(const std::string& data) {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  rig.put("x.txt", data);
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  return read_file(rig.outbox("x.freq"));
+}
+
 }  // namespace paxect::test

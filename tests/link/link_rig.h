@@ -59,4 +59,7 @@ class LinkRig {
   std::vector<std::ofstream> writers_;
 };
 
+// The data as a container, made by a relay in send mode.
+std::string container_of(const std::string& data);
+
 }  // namespace paxect::test

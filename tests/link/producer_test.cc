@@ -21,19 +21,10 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
-
-std::string container_of(const std::string& data) {
-  LinkRig rig;
-  rig.host.set("mode", "send");
-  rig.put("x.txt", data);
-  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
-  return read_file(rig.outbox("x.freq"));
-}
 
 // ---- slow writers --------------------------------------------------------------------------------------
 

@@ -6,8 +6,6 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
-
 // A relay that has given up on bad.freq and its sidecar, and on junk.freq.
 struct Given {
   Given() {

@@ -12,8 +12,6 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
-
 // A container a.freq in the inbox on its way to the output a.
 struct Scene {
   LinkRig rig;

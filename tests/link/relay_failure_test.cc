@@ -12,16 +12,6 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
-
-std::string container_of(const std::string& data) {
-  LinkRig rig;
-  rig.host.set("mode", "send");
-  rig.put("x.txt", data);
-  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
-  return read_file(rig.outbox("x.freq"));
-}
-
 TEST_CASE("A damaged container goes to quarantine at once, with its reason") {
   LinkRig rig;
   std::string container = container_of(text(20'000));

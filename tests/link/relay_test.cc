@@ -11,17 +11,6 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
-
-// Some data as a container, made by a relay in send mode.
-std::string container_of(const std::string& data) {
-  LinkRig rig;
-  rig.host.set("mode", "send");
-  rig.put("x.txt", data);
-  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
-  return read_file(rig.outbox("x.freq"));
-}
-
 std::string sidecar_for(const std::string& container) { return link::sha256_hex(container) + "\n"; }
 
 TEST_CASE("A plain file in the inbox comes out identical and leaves the inbox empty") {

@@ -11,8 +11,6 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
-
 std::string state_of(LinkRig& rig, const std::string& file) {
   auto report = command_json(rig.host, {"explain", file});
   return report["state"].GetString();

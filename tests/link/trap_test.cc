@@ -21,8 +21,6 @@
 namespace paxect::test {
 namespace {
 
-using Names = std::vector<std::string>;
-
 // Swaps the two names, in one step each time, as fast as it can until the end of the scope. An odd count of
 // swaps is made even.
 class Swapper {

@@ -13,8 +13,9 @@ std::string read_file(const std::string& path);
 // Creates or replaces a file; fails the test when it cannot be written.
 void write_file(const std::string& path, const std::string& contents);
 bool exists(const std::string& path);
-// The names in a directory, hidden ones included, sorted.
-std::vector<std::string> list(const std::string& directory);
+using Names = std::vector<std::string>;
+// Those in a directory, hidden ones included, sorted.
+Names list(const std::string& directory);
 
 // Reproducible data: words that compress about threefold, and bytes that do not compress.
 std::string text(std::size_t size, std::uint32_t seed = 1);
