@@ -1,4 +1,4 @@
-#include "frame_marks.h"
+#include "reader/frame_marks.h"
 
 #include <catch2/catch.hpp>
 

@@ -22,7 +22,7 @@ namespace paxect::core {
 
 enum class Stage { kFresh, kWriting, kFinished, kFailed };
 
-// What both kinds of handle have around their codec.
+// `codec` does the work: an Encoder, a Decoder, a ContainerReader, a Salvager.
 template <class Codec, Role kRole>
 struct Handle {
   explicit Handle(const Allocator& memory) : allocator(memory), codec(memory) {}
@@ -195,13 +195,13 @@ paxect_status set_progress(H* handle, paxect_progress progress, void* opaque) no
   return PAXECT_OK;
 }
 
-// Fills what the caller's structure has room for.
-inline paxect_status give(const paxect_container_info& full, paxect_container_info* info) noexcept {
-  constexpr std::size_t kSmallest = sizeof(std::size_t) + sizeof(std::uint32_t);
-  if (info == nullptr || info->struct_size < kSmallest) return PAXECT_ERROR_ARGUMENT;
-  std::size_t size = std::min(info->struct_size, sizeof full);
-  std::memcpy(reinterpret_cast<char*>(info) + sizeof info->struct_size,
-              reinterpret_cast<const char*>(&full) + sizeof full.struct_size, size - sizeof full.struct_size);
+// Fills as much of the caller's structure as it says it has.
+template <class Structure>
+paxect_status give(const Structure& full, Structure* out) noexcept {
+  constexpr std::size_t kBegin = sizeof full.struct_size;
+  if (out == nullptr || out->struct_size < kBegin) return PAXECT_ERROR_ARGUMENT;
+  std::memcpy(reinterpret_cast<char*>(out) + kBegin, reinterpret_cast<const char*>(&full) + kBegin,
+              std::min(out->struct_size, sizeof full) - kBegin);
   return PAXECT_OK;
 }
 

@@ -2,7 +2,7 @@
 #include <zstd.h>
 
 #include "c_api/handle.h"
-#include "frame_walker.h"
+#include "reader/frame_walker.h"
 
 namespace core = paxect::core;
 

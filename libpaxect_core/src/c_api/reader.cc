@@ -1,6 +1,6 @@
 // The C ABI of the reader.
 #include "c_api/handle.h"
-#include "container_reader.h"
+#include "reader/container_reader.h"
 
 struct paxect_reader : paxect::core::Handle<paxect::core::ContainerReader, paxect::core::Role::kReader> {
   using Handle::Handle;

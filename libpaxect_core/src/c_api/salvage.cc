@@ -12,16 +12,6 @@ namespace core = paxect::core;
 namespace paxect::core {
 namespace {
 
-// Fills what the caller's structure has room for.
-template <class Structure>
-paxect_status hand_out(const Structure& full, Structure* out) {
-  if (out == nullptr || out->struct_size < sizeof out->struct_size) return PAXECT_ERROR_ARGUMENT;
-  std::size_t size = std::min(out->struct_size, sizeof full);
-  std::memcpy(reinterpret_cast<char*>(out) + sizeof out->struct_size,
-              reinterpret_cast<const char*>(&full) + sizeof full.struct_size, size - sizeof full.struct_size);
-  return PAXECT_OK;
-}
-
 paxect_salvage_report summary(const Salvager& salvager) {
   const SalvageReport& from = salvager.report();
   paxect_salvage_report report{};
@@ -129,7 +119,7 @@ paxect_status paxect_salvager_run_path(paxect_salvager* salvager, const char* ou
 
 paxect_status paxect_salvager_report(const paxect_salvager* salvager, paxect_salvage_report* report) {
   if (salvager == nullptr) return PAXECT_ERROR_ARGUMENT;
-  return core::hand_out(core::summary(salvager->codec), report);
+  return core::give(core::summary(salvager->codec), report);
 }
 
 paxect_status paxect_salvager_each_range(const paxect_salvager* salvager,
@@ -151,8 +141,7 @@ paxect_status paxect_salvager_each_range(const paxect_salvager* salvager,
 paxect_status paxect_salvager_input(const paxect_salvager* salvager, uint32_t number,
                                     paxect_salvage_input* input) {
   if (salvager == nullptr || number >= salvager->codec.copies().size()) return PAXECT_ERROR_ARGUMENT;
-  return core::hand_out(core::summary(salvager->codec.inputs()[number], salvager->codec.copies()[number]),
-                        input);
+  return core::give(core::summary(salvager->codec.inputs()[number], salvager->codec.copies()[number]), input);
 }
 
 const char* paxect_salvager_error_message(const paxect_salvager* salvager) {

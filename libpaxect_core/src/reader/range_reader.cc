@@ -1,4 +1,4 @@
-#include "range_reader.h"
+#include "reader/range_reader.h"
 
 #include <algorithm>
 

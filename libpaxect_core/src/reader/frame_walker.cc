@@ -1,4 +1,4 @@
-#include "frame_walker.h"
+#include "reader/frame_walker.h"
 
 #include <sys/stat.h>
 

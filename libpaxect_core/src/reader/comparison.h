@@ -6,8 +6,8 @@
 
 #include "callbacks.h"
 #include "digest.h"
-#include "frame_walker.h"
 #include "memory.h"
+#include "reader/frame_walker.h"
 #include "status.h"
 
 namespace paxect::core {

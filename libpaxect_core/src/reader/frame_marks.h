@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "frame_walker.h"
+#include "reader/frame_walker.h"
 
 namespace paxect::core {
 

@@ -6,13 +6,13 @@
 #include <string>
 
 #include "callbacks.h"
-#include "comparison.h"
 #include "file_io.h"
-#include "frame_marks.h"
-#include "frame_walker.h"
 #include "memory.h"
 #include "parameters.h"
-#include "range_reader.h"
+#include "reader/comparison.h"
+#include "reader/frame_marks.h"
+#include "reader/frame_walker.h"
+#include "reader/range_reader.h"
 #include "status.h"
 
 namespace paxect::core {

@@ -9,11 +9,11 @@
 
 #include "callbacks.h"
 #include "frame_codec.h"
-#include "frame_marks.h"
-#include "frame_walker.h"
 #include "memory.h"
 #include "ordered_pipeline.h"
 #include "parameters.h"
+#include "reader/frame_marks.h"
+#include "reader/frame_walker.h"
 #include "status.h"
 
 namespace paxect::core {

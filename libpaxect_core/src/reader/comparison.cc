@@ -1,4 +1,4 @@
-#include "comparison.h"
+#include "reader/comparison.h"
 
 #include <algorithm>
 #include <string>

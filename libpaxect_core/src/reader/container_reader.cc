@@ -1,4 +1,4 @@
-#include "container_reader.h"
+#include "reader/container_reader.h"
 
 #include <fcntl.h>
 #include <unistd.h>
