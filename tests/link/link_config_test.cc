@@ -34,7 +34,7 @@ TEST_CASE("Nothing set gives the defaults of the table") {
   CHECK(read.config.settle_ns == 500'000'000);
   CHECK(read.config.max_attempts == 5);
   CHECK_FALSE(read.config.hmac_key.has_value());
-  CHECK(read.config.core_command.empty());
+  CHECK(read.config.core.command.empty());
   CHECK_FALSE(read.config.node.empty());
 }
 
@@ -145,14 +145,14 @@ TEST_CASE("PAXECT_CORE stands above the config file and below PAXECT_LINK_CORE")
   FakeHost host;
   host.set("core", "from file", PAXECT_ORIGIN_FILE);
   REQUIRE(setenv("PAXECT_CORE", "python3 core.py", 1) == 0);
-  CHECK(Read(host).config.core_command == Words{"python3", "core.py"});
+  CHECK(Read(host).config.core.command == Words{"python3", "core.py"});
   host.set("core", "mine", PAXECT_ORIGIN_ENVIRONMENT);
-  CHECK(Read(host).config.core_command == Words{"mine"});
+  CHECK(Read(host).config.core.command == Words{"mine"});
   host.set("core", "builtin", PAXECT_ORIGIN_COMMAND_LINE);
-  CHECK(Read(host).config.core_command.empty());
+  CHECK(Read(host).config.core.command.empty());
   unsetenv("PAXECT_CORE");
   host.set("core", "from file", PAXECT_ORIGIN_FILE);
-  CHECK(Read(host).config.core_command == Words{"from", "file"});
+  CHECK(Read(host).config.core.command == Words{"from", "file"});
 }
 
 TEST_CASE("A command line is split without a shell") {

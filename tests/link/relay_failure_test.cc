@@ -102,6 +102,46 @@ TEST_CASE("A core that fails is tried again and again, then the file goes to qua
   CHECK(read_file(rig.inbox(".quarantine/a.txt.reason.json")).find("\"attempts\": 3") != std::string::npos);
 }
 
+TEST_CASE("A core that hangs on one file is ended with all it started, and holds up no other file for long") {
+  LinkRig rig;
+  rig.host.set("core", "sh -c 'case $3 in */bad.txt) sleep 1000 & wait;; esac; exec " PAXECT_TEST_BIN
+                       "/paxect-core \"$@\"' core");
+  rig.host.set("core_timeout_sec", "0.3");
+  rig.host.set("max_attempts", "1");
+  rig.put("bad.txt", "bad");
+  rig.put("good.txt", "good");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.delivered() == Names{"good"});
+  REQUIRE(rig.events("encode_error").size() == 1);
+  CHECK(rig.events("encode_error")[0].message.find("did not end within 0.300 s") != std::string::npos);
+  CHECK(list(rig.inbox(".quarantine")) == Names{"bad.txt", "bad.txt.reason.json"});
+}
+
+TEST_CASE("A core that hangs on everything is our trouble, not the file's") {
+  LinkRig rig;
+  rig.host.set("core", "sh -c 'sleep 1000' core");
+  rig.host.set("core_timeout_sec", "0.1");
+  rig.host.set("max_attempts", "1");
+  rig.put("a.txt", "a");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting() == Names{"a.txt"});
+  REQUIRE(rig.events("encode_error").size() == 1);
+  CHECK(rig.events("encode_error")[0].status == "pending");
+}
+
+TEST_CASE("A core that writes without end is ended when it has written more than the policy lets out") {
+  LinkRig rig;
+  rig.write_policy("\"max_file_mb\": 1");
+  rig.host.set("core", "sh -c 'test $1 = encode || exec yes >\"$5\"; exec " PAXECT_TEST_BIN
+                       "/paxect-core \"$@\"' core");
+  rig.put("a.freq", container_of("a"));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting() == Names{"a.freq"});
+  CHECK(list(rig.outbox()).empty());
+  REQUIRE(rig.events("policy_block").size() == 1);
+  CHECK(rig.events("policy_block")[0].message.starts_with("file_too_large:"));
+}
+
 TEST_CASE("Attempts count together over restarts, until the file changes") {
   LinkRig rig;
   rig.host.set("core", kPicky);

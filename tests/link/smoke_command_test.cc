@@ -20,7 +20,7 @@ struct Trial {
   TempDir directory;
   link::SmokePlan plan{.parent = directory.path(),
                        .node = "trial",
-                       .core_command = {},
+                       .core = {},
                        .host_program = PAXECT_TEST_BIN "/paxect",
                        .plugin_directory = PAXECT_TEST_PLUGINS,
                        .patience_ns = 60 * kSecond};
@@ -40,7 +40,7 @@ struct Trial {
     const std::string path = directory / "core";
     write_file(path, "#!/bin/sh\n" + script + "\n");
     REQUIRE(chmod(path.c_str(), 0755) == 0);
-    plan.core_command = {path};
+    plan.core.command = {path};
   }
 };
 

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 #include "base/unique_fd.h"
@@ -22,7 +23,7 @@ constexpr int kGrace = 50;          // such looks between stop_signal and SIGKIL
 // posix_spawn(3)'s settings: no input, no output, errors into our pipe, default signals.
 class SpawnSettings {
  public:
-  explicit SpawnSettings(int errors) {
+  SpawnSettings(int errors, bool own_group) {
     posix_spawn_file_actions_init(&actions_);
     posix_spawnattr_init(&attributes_);
     posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
@@ -34,7 +35,8 @@ class SpawnSettings {
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes_, &none);
     posix_spawnattr_setsigdefault(&attributes_, &all);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (own_group ? POSIX_SPAWN_SETPGROUP : 0);
+    posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
   }
   ~SpawnSettings() {
     posix_spawn_file_actions_destroy(&actions_);
@@ -62,15 +64,20 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
 
 // Collects what it says until the pipe is closed.
 void listen(int errors, pid_t pid, const Child& child, ChildEnd* end) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  const pid_t target = child.own_group ? -pid : pid;
   for (int looks = 0;;) {
     pollfd watched{errors, POLLIN, 0};
     int ready = poll(&watched, 1, kStopInterval);
-    if (!end->stopped && child.stop()) {
-      kill(pid, child.stop_signal);
-      end->stopped = true;
+    if (!end->stopped && !end->late) {
+      end->stopped = child.stop();
+      end->late = !end->stopped && child.limit_ns != 0 &&
+                  Clock::now() - begin > std::chrono::nanoseconds(child.limit_ns);
+      if (end->stopped || end->late) kill(target, child.stop_signal);
     }
     if (ready <= 0) {
-      if (end->stopped && ++looks == kGrace) kill(pid, SIGKILL);
+      if ((end->stopped || end->late) && ++looks == kGrace) kill(target, SIGKILL);
       continue;
     }
     std::array<char, 4096> buffer;
@@ -96,7 +103,7 @@ Status run_child(const Child& child, ChildEnd* end) {
     return Status::environment("cannot make a pipe for '" + words[0] + "'");
   UniqueFd errors(ends[0]);
   UniqueFd writer(ends[1]);
-  SpawnSettings settings(writer.get());
+  SpawnSettings settings(writer.get(), child.own_group);
   pid_t pid = 0;
   int error = posix_spawnp(&pid, arguments[0], settings.actions(), settings.attributes(), arguments.data(),
                            child.environment ? own_environment.data() : environ);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,12 +15,15 @@ namespace paxect::link {
 struct Child {
   std::vector<std::string> words;                         // words[0] is a path, or looked up in PATH
   std::function<bool()> stop{};                           // whether to end it before its time
+  std::uint64_t limit_ns = 0;                             // how long it may take; 0: without end
   int stop_signal = SIGKILL;                              // what ends it then; one that stays on is killed
+  bool own_group = false;                                 // ended with all that it started
   std::optional<std::vector<std::string>> environment{};  // NAME=VALUE; none: ours
 };
 
 struct ChildEnd {
-  bool stopped = false;  // by us
+  bool stopped = false;  // because `stop` said so
+  bool late = false;     // it took longer than it may
   int status = 0;        // exit status, or 128 + signal
   std::string said;      // the end of what it wrote to standard error
 };

@@ -31,4 +31,10 @@ std::string utc_stamp(std::int64_t realtime_ns) {
   return {buffer.data(), size};
 }
 
+std::string seconds_text(std::uint64_t nanoseconds) {
+  std::string milliseconds = std::to_string(nanoseconds % kSecond / kMillisecond);
+  return std::to_string(nanoseconds / kSecond) + "." + std::string(3 - milliseconds.size(), '0') +
+         milliseconds;
+}
+
 }  // namespace paxect::link

@@ -13,5 +13,7 @@ inline constexpr std::uint64_t kMillisecond = 1'000'000;
 std::string utc_text(std::int64_t realtime_ns);
 // The same as "20261122T140000Z", for file names.
 std::string utc_stamp(std::int64_t realtime_ns);
+// "0.042"
+std::string seconds_text(std::uint64_t nanoseconds);
 
 }  // namespace paxect::link

@@ -64,12 +64,6 @@ std::string xml_text(std::string_view bytes) {
   return text;
 }
 
-std::string seconds_text(std::uint64_t nanoseconds) {
-  std::string milliseconds = std::to_string(nanoseconds % kSecond / kMillisecond);
-  return std::to_string(nanoseconds / kSecond) + "." + std::string(3 - milliseconds.size(), '0') +
-         milliseconds;
-}
-
 std::string junit_text(const TestSuite& suite) {
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" + summary_of(suite) +
                      ">\n  <testsuite" + summary_of(suite) + attribute("skipped", "0") +

@@ -30,7 +30,4 @@ std::string junit_text(const TestSuite& suite);
 // reference, is written as \xHH.
 std::string xml_text(std::string_view bytes);
 
-// "0.042"
-std::string seconds_text(std::uint64_t nanoseconds);
-
 }  // namespace paxect::link

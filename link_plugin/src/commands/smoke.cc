@@ -88,9 +88,13 @@ class CoreTrial {
 
   Status convert(const std::string& verb, const std::string& from, const std::string& to) {
     deadline_ns_ = host_.monotonic_ns() + plan_.patience_ns;
-    Status status = plan_.core_command.empty()
-                        ? convert_inside(verb == "encode", from, to)
-                        : run_external_core(plan_.core_command, verb, from, to, "smoke", codec_.stop());
+    Status status = plan_.core.command.empty() ? convert_inside(verb == "encode", from, to)
+                                               : run_external_core({.core = plan_.core,
+                                                                    .verb = verb,
+                                                                    .input = from,
+                                                                    .output = to,
+                                                                    .event = "smoke",
+                                                                    .stop = codec_.stop()});
     if (status.fault != Fault::kStopped) return status;
     return Status::failure(Fault::kStopped, "smoke",
                            verb + " was not done after " + seconds_text(plan_.patience_ns) + " s");
@@ -199,7 +203,7 @@ class RelayTrial {
       set(path, scratch_ / path);
     set("node", plan_.node);
     set("settle_ms", "20");
-    set("core", plan_.core_command.empty() ? "builtin" : joined(plan_.core_command));
+    set("core", plan_.core.command.empty() ? "builtin" : joined(plan_.core.command));
     return child;
   }
 

@@ -11,14 +11,15 @@
 
 #include "base/host.h"
 #include "commands/junit.h"
+#include "settings/link_config.h"
 
 namespace paxect::link {
 
 struct SmokePlan {
-  std::string parent;                     // the directory to work in; nothing stays in it
-  std::string node;                       // the relay's
-  std::vector<std::string> core_command;  // empty: the built-in core
-  std::string host_program;               // the binary of the host, and where it finds this plugin
+  std::string parent;  // the directory to work in; nothing stays in it
+  std::string node;    // the relay's
+  ExternalCore core;
+  std::string host_program;  // the binary of the host, and where it finds this plugin
   std::string plugin_directory;
   std::uint64_t patience_ns = 0;  // for each program that is started; then it is ended
 };

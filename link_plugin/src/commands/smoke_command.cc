@@ -32,7 +32,7 @@ SmokePlan plan_of(const Call& call, const LinkConfig& config) {
                     : temporary != nullptr && *temporary != '\0' ? temporary
                                                                  : "/tmp",
           .node = config.node,
-          .core_command = config.core_command,
+          .core = config.core,
           .host_program = "/proc/self/exe",
           .plugin_directory = own_directory(),
           .patience_ns = kPatience};

@@ -60,7 +60,7 @@ Status convert(Codec* codec, bool encode, const std::string& path, std::string* 
 
 }  // namespace
 
-Status probe_core(const std::vector<std::string>& command, const std::string& verb, const std::string& event,
+Status probe_core(const ExternalCore& core, const std::string& verb, const std::string& event,
                   const std::function<bool()>& stop) {
   bool encode = verb == "encode";
   Workshop workshop;
@@ -74,12 +74,17 @@ Status probe_core(const std::vector<std::string>& command, const std::string& ve
   if (status.ok() && !encode) status = convert(&codec, true, sample, &bytes);
   if (status.ok() && !encode) status = write_file(container, bytes);
   if (status.ok())
-    status = run_external_core(command, verb, encode ? sample : container, output, event, stop);
+    status = run_external_core({.core = core,
+                                .verb = verb,
+                                .input = encode ? sample : container,
+                                .output = output,
+                                .event = event,
+                                .stop = stop});
   if (!status.ok()) return status;
   bytes.clear();
   status = encode ? convert(&codec, false, output, &bytes) : read_file(output, kLimit, &bytes);
   if (status.ok() && bytes == kSample) return status;
-  return Status::failure(Fault::kRefused, event, "core '" + command[0] + "' spoils a sample");
+  return Status::failure(Fault::kRefused, event, "core '" + core.command[0] + "' spoils a sample");
 }
 
 }  // namespace paxect::link

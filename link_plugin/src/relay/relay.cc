@@ -222,7 +222,7 @@ void Relay::work(std::vector<Transfer>& batch) {
     if (host_.stop_requested())
       batch[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
     else
-      work_on(&batch[i], codecs_[worker].get(), config_.core_command);
+      work_on(&batch[i], codecs_[worker].get(), config_.core);
   });
   flush_all(batch);
 }

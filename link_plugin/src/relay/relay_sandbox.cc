@@ -42,7 +42,7 @@ Paths paths_of(const LinkConfig& config) {
   if (!config.hmac_key.path().empty()) paths.add(directory_name(config.hmac_key.path()), kRead);
   // What libraries look up late, such as libcrypto its configuration.
   for (const char* system : {"/usr", "/lib", "/lib64", "/etc/ssl"}) paths.add(system, kRead);
-  if (config.core_command.empty()) return paths;
+  if (config.core.command.empty()) return paths;
   // A program of the operator's choice reads and runs what it likes, and writes where such programs do.
   paths.add("/", kRead | PAXECT_ACCESS_EXECUTE);
   const char* temporary = std::getenv("TMPDIR");

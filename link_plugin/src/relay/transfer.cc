@@ -105,8 +105,7 @@ Status measure(int fd, const std::string& path, std::uint64_t* size, std::string
 
 // By another program, which writes to the name of our temporary file and may well put a new file there. What
 // it made is measured here, and held against the footer.
-Status try_external(int source, Transfer* transfer, const Codec::Stop& stop,
-                    const std::vector<std::string>& core_command) {
+Status try_external(int source, Transfer* transfer, const Codec::Stop& stop, const ExternalCore& core) {
   Product& product = transfer->product;
   Codec::Result& result = transfer->result;
   bool encode = transfer->route == Route::kEncode;
@@ -117,43 +116,53 @@ Status try_external(int source, Transfer* transfer, const Codec::Stop& stop,
               encode ? &result.data_digest : &result.container_digest);
   if (!status.ok()) return status;
   // It opens the source by its path, where by now something may stand that it waits for without end, such as
-  // a FIFO: it is ended when that is not the file any more.
+  // a FIFO: it is ended when that is not the file any more, and when it writes more than it may.
   bool replaced = false;
-  auto stop_or_replaced = [&] {
-    replaced = replaced || check_unchanged(*transfer).fault == Fault::kChanged;
-    return replaced || stop();
+  std::uint64_t written = 0;
+  auto too_large = [&] {
+    written = product.directory->look(product.temporary).identity.size;
+    return !encode && written > transfer->most;
   };
-  status = run_external_core(core_command, encode ? "encode" : "decode", transfer->source_path(), temporary,
-                             event, stop_or_replaced);
-  if (!status.ok()) return replaced ? changed(*transfer) : status;
+  auto stop_early = [&] {
+    replaced = replaced || check_unchanged(*transfer).fault == Fault::kChanged;
+    return replaced || too_large() || stop();
+  };
+  status = run_external_core({.core = core,
+                              .verb = encode ? "encode" : "decode",
+                              .input = transfer->source_path(),
+                              .output = temporary,
+                              .input_size = transfer->source.identity.size,
+                              .event = event,
+                              .stop = stop_early});
+  if (replaced && !status.ok()) return changed(*transfer);
+  if (too_large())
+    return Status::failure(Fault::kBlocked, "policy_block",
+                           "file_too_large:" + std::to_string(written) + "B");
+  if (!status.ok()) return status;
   FileIdentity identity;
   if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
-    return Status::failure(Fault::kRefused, event, "core '" + core_command[0] + "' left no output");
+    return Status::failure(Fault::kRefused, event, "core '" + core.command[0] + "' left no output");
   status = measure(product.fd.get(), temporary, encode ? &result.container_size : &result.data_size,
                    encode ? &result.container_digest : &result.data_digest);
   if (!status.ok()) return status;
   product.size = identity.size;
-  if (!encode && product.size > transfer->most)
-    return Status::failure(Fault::kBlocked, "policy_block",
-                           "file_too_large:" + std::to_string(product.size) + "B");
   Codec::Promise promise;
   status = Codec::read_promise(encode ? product.fd.get() : source, temporary, &promise);
   if (status.ok() && (promise.digest != result.data_digest || promise.size != result.data_size))
     status = Status::failure(Fault::kRefused, event,
-                             "core '" + core_command[0] + "' made other data than the footer says");
+                             "core '" + core.command[0] + "' made other data than the footer says");
   return status;
 }
 
 // The same; what fails is the file's fault only where the core does better on a sample.
-Status run_external(int source, Transfer* transfer, const Codec::Stop& stop,
-                    const std::vector<std::string>& core_command) {
-  Status status = try_external(source, transfer, stop, core_command);
+Status run_external(int source, Transfer* transfer, const Codec::Stop& stop, const ExternalCore& core) {
+  Status status = try_external(source, transfer, stop, core);
   if (status.fault != Fault::kRefused && status.fault != Fault::kIntegrity) return status;
   bool encode = transfer->route == Route::kEncode;
   status.event = encode ? "encode_error" : "decode_error";
-  Status core = probe_core(core_command, encode ? "encode" : "decode", status.event, stop);
-  if (core.fault == Fault::kStopped) return core;
-  if (!core.ok())
+  Status sample = probe_core(core, encode ? "encode" : "decode", status.event, stop);
+  if (sample.fault == Fault::kStopped) return sample;
+  if (!sample.ok())
     return Status::failure(
         Fault::kEnvironment, status.event,
         status.message + "; it fails on a sample too: check the setting core and PAXECT_CORE");
@@ -182,7 +191,7 @@ void flush_file_systems(const std::vector<Product*>& products, std::vector<Statu
   }
 }
 
-Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
+Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   UniqueFd source;
   FileIdentity identity;
   Status status = transfer->source_directory->open_source(transfer->source.name, &source, &identity);
@@ -193,9 +202,9 @@ Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& co
       transfer->source_directory->look(sidecar_of(transfer->source.name)).kind != FileKind::kMissing;
 
   if (status = begin_product(&transfer->product); !status.ok()) return status;
-  bool builtin = core_command.empty() || transfer->route == Route::kForward;
+  bool builtin = core.command.empty() || transfer->route == Route::kForward;
   status = builtin ? run_codec(source.get(), transfer, codec)
-                   : run_external(source.get(), transfer, codec->stop(), core_command);
+                   : run_external(source.get(), transfer, codec->stop(), core);
   if (status.ok()) finish_writing(transfer->product);
   // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
   if (status.ok() || status.fault == Fault::kIntegrity)
@@ -211,8 +220,8 @@ Status work(Transfer* transfer, Codec* codec, const std::vector<std::string>& co
 
 }  // namespace
 
-void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command) {
-  transfer->status = work(transfer, codec, core_command);
+void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {
+  transfer->status = work(transfer, codec, core);
 }
 
 void flush_all(std::vector<Transfer>& batch) {

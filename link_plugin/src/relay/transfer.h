@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "relay/journal.h"
+#include "settings/link_config.h"
 #include "stages/codec.h"
 #include "stages/delivery.h"
 #include "stages/intake.h"
@@ -39,10 +40,10 @@ struct Transfer {
   bool makes_container() const { return route != Route::kDecode; }
 };
 
-// Reads the source with this core command (the built-in core when it is empty) and writes the
+// Reads the source with this core (the built-in one when its command is empty) and writes the
 // product; the outcome is in transfer->status. After a failure temporary files may remain, for abandon().
 // Touches nothing but the transfer and the codec.
-void work_on(Transfer* transfer, Codec* codec, const std::vector<std::string>& core_command);
+void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core);
 
 // Makes what was written durable, contents and temporary names: all products of a batch.
 void flush_all(std::vector<Transfer>& batch);

@@ -24,7 +24,7 @@ const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> kKeys = {
       "mode",      "inbox",     "outbox",       "policy",   "manifest",     "log",        "log_max",
       "lock",      "poll_sec",  "backoff_sec",  "hmac_key", "core",         "quarantine", "names",
-      "recursive", "settle_ms", "max_attempts", "node",     "metrics_file", "sandbox"};
+      "recursive", "settle_ms", "max_attempts", "node",     "metrics_file", "sandbox",    "core_timeout_sec"};
   return kKeys;
 }
 
@@ -167,7 +167,7 @@ void read_core(const Host& host, Reader& reader, LinkConfig* config) {
       common != nullptr && *common != '\0' && (origin == PAXECT_ORIGIN_NONE || origin == PAXECT_ORIGIN_FILE);
   std::string value = common_wins ? common : own == nullptr ? "builtin" : own;
   if (value == "builtin") return;
-  if (!split_command(value, &config->core_command) || config->core_command.empty())
+  if (!split_command(value, &config->core.command) || config->core.command.empty())
     reader.fail("core", value, "not 'builtin' nor a command line (is a quote left open?)");
 }
 
@@ -193,6 +193,7 @@ bool read_config(const Host& host, LinkConfig* config, std::string* error) {
   config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
   read_hmac_key(host, reader, config);
   read_core(host, reader, config);
+  config->core.timeout_ns = reader.seconds("core_timeout_sec", "60", 0);
   config->quarantine = reader.path("quarantine", default_quarantine_of(config->inbox));
   if (host.get("metrics_file", nullptr) != nullptr) config->metrics_file = reader.path("metrics_file", "");
   config->sandbox = static_cast<SandboxMode>(reader.choice("sandbox", {"auto", "off", "require"}));

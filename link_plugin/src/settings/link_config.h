@@ -15,6 +15,12 @@ enum class Mode { kRelay, kSend, kReceive };
 
 enum class SandboxMode { kAuto, kOff, kRequire };
 
+// A core that is another program.
+struct ExternalCore {
+  std::vector<std::string> command;  // empty: the built-in core
+  std::uint64_t timeout_ns = 0;      // for a file, and a second more for each MiB of it; 0: none
+};
+
 struct LinkConfig {
   std::string node;  // what this relay is called in manifests and in trusted_nodes
   Mode mode = Mode::kRelay;
@@ -28,7 +34,7 @@ struct LinkConfig {
   std::uint64_t poll_ns = 0;
   std::uint64_t backoff_ns = 0;
   HmacKey hmac_key;
-  std::vector<std::string> core_command;  // empty: the built-in core
+  ExternalCore core;
   std::string quarantine;
   std::string metrics_file;  // "": none
   SandboxMode sandbox = SandboxMode::kAuto;

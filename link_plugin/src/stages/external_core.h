@@ -3,17 +3,25 @@
 
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "base/status.h"
+#include "settings/link_config.h"
 
 namespace paxect::link {
 
-// Runs it to its end; kills it when `stop` says so. Its exit statuses 2 and 4 mean a damaged container
-// (kIntegrity), others that are not 0 that it could not do its work (kRefused); `event` is what those are
-// logged under. What it writes to standard error ends up in the message.
-Status run_external_core(const std::vector<std::string>& command, const std::string& verb,
-                         const std::string& input, const std::string& output, const std::string& event,
-                         const std::function<bool()>& stop);
+struct CoreRun {
+  const ExternalCore& core;
+  std::string verb;  // encode or decode
+  std::string input;
+  std::string output;
+  std::uint64_t input_size = 0;
+  std::string event;  // what its failures are logged under
+  std::function<bool()> stop;
+};
+
+// Runs it to its end; kills it, and what it started, when `stop` says so (kStopped) or its time is over
+// (kRefused). Its exit statuses 2 and 4 mean a damaged container (kIntegrity), others that are not 0 that it
+// could not do its work (kRefused). What it writes to standard error ends up in the message.
+Status run_external_core(const CoreRun& run);
 
 }  // namespace paxect::link
