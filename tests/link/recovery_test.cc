@@ -2,6 +2,7 @@
 // it. crash_test gets there by killing; here each state is laid out by hand.
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 
 #include "base/digest.h"
 #include "base/filesystem.h"
@@ -134,6 +135,20 @@ TEST_CASE("Delivered, and its line is in the log: the line is not written again,
     CHECK(scene.rig.delivered().empty());
     CHECK(list(scene.rig.inbox()).empty());
   }
+}
+
+TEST_CASE("Delivered, and its line is at the end of a large log: the line is not written again") {
+  Scene scene;
+  scene.rig.host.set("log_max", "1073741824");
+  scene.intent.log_offset = std::uint64_t{80} << 20;
+  scene.prepare();
+  write_file(scene.rig.log_path(), "");
+  std::filesystem::resize_file(scene.rig.log_path(), scene.intent.log_offset);
+  std::ofstream(scene.rig.log_path(), std::ios::app)
+      << std::string(65'530, '\n') << "{\"event\": \"decode\", \"id\": " << scene.intent.id << "}\n";
+  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(scene.rig.log_path()).find("finished after a restart") == std::string::npos);
+  CHECK(list(scene.rig.inbox()).empty());
 }
 
 TEST_CASE("Delivered, and another file has the name of its source now: that one is delivered too") {

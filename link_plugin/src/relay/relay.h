@@ -61,7 +61,6 @@ class Relay {
   Status load_or_write_policy();
   Status recover_journal();
   void finish_recovered(const Intent& intent);
-  bool is_in_log(const Intent& intent) const;
 
   // relay_upkeep.cc: what is looked after between batches
   void upkeep();

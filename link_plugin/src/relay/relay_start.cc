@@ -6,12 +6,6 @@
 #include "relay/relay.h"
 
 namespace paxect::link {
-namespace {
-
-constexpr std::size_t kLogTail = std::size_t{64} << 20;
-
-}  // namespace
-
 Relay::Relay(const Host& host) : host_(host), random_(std::random_device{}()) {}
 
 Relay::~Relay() = default;
@@ -136,7 +130,7 @@ void Relay::finish_recovered(const Intent& intent) {
   const Directory& base = intent.into_inbox ? *inbox_ : *outbox_;
   Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
   if (source.folder == ".") source.folder.clear();
-  if (!intent.finished && !is_in_log(intent))
+  if (!intent.finished && !audit_.has_id(intent.id, intent.log_offset))
     log({.name = intent.container ? "encode" : "decode",
          .source = inbox_->path_of(intent.source),
          .target = base.path_of(join(intent.folder, intent.name)),
@@ -151,17 +145,6 @@ void Relay::finish_recovered(const Intent& intent) {
   source.identity = look.identity;
   // Removed by the first scan, or kept, as the policy has it.
   journal_.remember(intent.source, look.identity);
-}
-
-bool Relay::is_in_log(const Intent& intent) const {
-  std::string text;
-  if (!read_file(config_.log, kLogTail, &text).ok()) return false;
-  std::string wanted = "\"id\": " + std::to_string(intent.id);
-  // A log that is shorter than it was has been rotated since.
-  std::size_t begin = text.size() < intent.log_offset ? 0 : intent.log_offset;
-  for (std::size_t at = begin; (at = text.find(wanted, at)) != std::string::npos; ++at)
-    if (char after = text[at + wanted.size()]; after == ',' || after == '}') return true;
-  return false;
 }
 
 }  // namespace paxect::link

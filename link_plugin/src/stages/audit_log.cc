@@ -5,6 +5,7 @@
 #include <rapidjson/writer.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -122,6 +123,22 @@ Status AuditLog::flush(std::int64_t realtime_ns) {
   size_ += buffer_.size();
   buffer_.clear();
   return Status::success();
+}
+
+bool AuditLog::has_id(std::uint64_t id, std::uint64_t from) const {
+  const std::string digits = "\"id\": " + std::to_string(id);
+  std::string window;
+  std::array<char, 65536> buffer;
+  for (std::uint64_t at = size_ < from ? 0 : from;;) {
+    ssize_t got = pread(fd_.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    at += static_cast<std::uint64_t>(got);
+    window.append(buffer.data(), static_cast<std::size_t>(got));
+    for (const char* end : {",", "}"})
+      if (window.find(digits + end) != std::string::npos) return true;
+    window.erase(0, window.size() - std::min(window.size(), digits.size()));
+  }
 }
 
 Status AuditLog::rotate(std::int64_t realtime_ns) {

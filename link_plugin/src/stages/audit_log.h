@@ -48,6 +48,10 @@ class AuditLog {
   // of them stays in the file.
   Status flush(std::int64_t realtime_ns);
 
+  // Whether a line with the field "id" of this value stands in the file at `from` or behind it; anywhere,
+  // when the file is shorter than that because it has been rotated since.
+  bool has_id(std::uint64_t id, std::uint64_t from) const;
+
   const std::string& path() const { return path_; }
   // Bytes in the file.
   std::uint64_t size() const { return size_; }
