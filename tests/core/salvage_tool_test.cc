@@ -1,11 +1,10 @@
 // paxect-core salvage as a user runs it.
-#include <rapidjson/document.h>
-
 #include <catch2/catch.hpp>
 
 #include "salvaging.h"
 #include "support/files.h"
 #include "support/process.h"
+#include "support/schemas.h"
 #include "support/temp_dir.h"
 
 namespace paxect::test {
@@ -22,10 +21,8 @@ std::string sample_data() { return motley(20 * kFrame + 5, kFrame); }
 std::string sample() { return encode(sample_data(), {{PAXECT_PARAM_FRAME_SIZE, kFrame}}); }
 
 rapidjson::Document parse(const std::string& json) {
-  rapidjson::Document document;
-  document.Parse(json.c_str());
-  REQUIRE(!document.HasParseError());
-  return document;
+  CHECK(fits_schema("libpaxect_core", "paxect-core", json));
+  return parsed_json(json);
 }
 
 TEST_CASE("salvage of a whole container is status 0 and says nothing") {

@@ -1,10 +1,9 @@
 // The commands that look into containers: test, info, check, decode --range; and summaries as JSON.
-#include <rapidjson/document.h>
-
 #include <catch2/catch.hpp>
 
 #include "codec.h"
 #include "support/files.h"
+#include "support/schemas.h"
 #include "support/temp_dir.h"
 #include "tool.h"
 #include "vectors.h"
@@ -15,9 +14,8 @@ namespace {
 rapidjson::Document json(const std::string& text) {
   INFO(text);
   CHECK(one_line(text));
-  rapidjson::Document document;
-  document.Parse(text.c_str());
-  REQUIRE_FALSE(document.HasParseError());
+  CHECK(fits_schema("libpaxect_core", "paxect-core", text));
+  rapidjson::Document document = parsed_json(text);
   REQUIRE(document.IsObject());
   return document;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "link/link_rig.h"
+#include "support/schemas.h"
 
 namespace paxect::test {
 
@@ -29,15 +30,15 @@ inline Outcome command(FakeHost& host, const std::vector<std::string>& words) {
   return {status, host.take_output()};
 }
 
-// The same with --json; its one line must be an object.
+// The same with --json; its one line must be an object, and as the command's schema says.
 inline rapidjson::Document command_json(FakeHost& host, std::vector<std::string> words, int expected = 0) {
   words.push_back("--json");
   Outcome outcome = command(host, words);
   INFO(outcome.output);
   CHECK(outcome.status == expected);
   REQUIRE(outcome.output.find('\n') == outcome.output.size() - 1);
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseValidateEncodingFlag>(outcome.output.c_str());
+  CHECK(fits_schema("link_plugin", words.front(), outcome.output));
+  rapidjson::Document document = parsed_json(outcome.output);
   REQUIRE(document.IsObject());
   return document;
 }

@@ -105,6 +105,18 @@ TEST_CASE("Settings in the environment are not those of the smoke test's relay, 
   CHECK(parsed(read_file(directory / "junit.xml")) == "2 0\n");
 }
 
+TEST_CASE("What smoke prints with --json is as its schema says, passed or failed") {
+  TempDir directory;
+  for (const char* core : {"builtin", "/no/such/core"}) {
+    Result result =
+        test::run({.argv = {PAXECT_TEST_BIN "/paxect", "link", "smoke", directory.path(), "--json"},
+                   .environment = {std::string("PAXECT_CORE=") + core},
+                   .directory = directory.path()});
+    CHECK(fits_schema("link_plugin", "smoke", result.output));
+    CHECK(parsed_json(result.output)["passed"].GetBool() == (result.status == 0));
+  }
+}
+
 TEST_CASE("A core that cannot be run fails both cases and the report says so") {
   TempDir directory;
   Result result = smoke(directory.path(), "", {"PAXECT_CORE=/no/such/<core>"});

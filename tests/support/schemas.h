@@ -1,0 +1,55 @@
+// What a program printed or wrote, held against its JSON Schema. For tests that are linked to
+// paxect_link_objects, which has the validator.
+#pragma once
+
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "settings/json_schema.h"
+#include "support/files.h"
+
+namespace paxect::test {
+
+// A schema lets further keys pass, since later versions may have some. What this version writes must all be
+// described: here, an object whose keys are listed has no others.
+inline void close_objects(rapidjson::Value& rule, rapidjson::Document::AllocatorType& allocator) {
+  if (rule.IsArray())
+    for (auto& each : rule.GetArray()) close_objects(each, allocator);
+  if (!rule.IsObject()) return;
+  for (auto& member : rule.GetObject()) close_objects(member.value, allocator);
+  auto type = rule.FindMember("type");
+  bool lists_keys = type != rule.MemberEnd() && type->value == "object" && rule.HasMember("properties");
+  if (lists_keys && !rule.HasMember("additionalProperties"))
+    rule.AddMember("additionalProperties", false, allocator);
+}
+
+inline rapidjson::Document parsed_json(const std::string& text) {
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseValidateEncodingFlag>(text.c_str());
+  INFO(text);
+  REQUIRE_FALSE(document.HasParseError());
+  return document;
+}
+
+inline std::string closed_schema(const std::string& path) {
+  rapidjson::Document schema = parsed_json(read_file(path));
+  close_objects(schema, schema.GetAllocator());
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  schema.Accept(writer);
+  return buffer.GetString();
+}
+
+// `component` is a folder of the sources. Tells what is wrong.
+inline bool fits_schema(const std::string& component, const std::string& name, const std::string& text) {
+  const std::string path = PAXECT_TEST_SOURCES "/" + component + "/schemas/" + name + ".schema.json";
+  auto faults = link::check_schema(parsed_json(text), closed_schema(path));
+  for (const auto& fault : faults) UNSCOPED_INFO(name << ": " << fault.place << " of " << text);
+  return faults.empty();
+}
+
+}  // namespace paxect::test
