@@ -4,10 +4,10 @@
 
 #include <csignal>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <map>
 
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 #include "support/temp_dir.h"

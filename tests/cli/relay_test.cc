@@ -1,9 +1,9 @@
 // `paxect run --once` by the installed binaries.
 #include <csignal>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 #include "support/temp_dir.h"

@@ -1,9 +1,9 @@
 #include <atomic>
-#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 
 namespace paxect::test {

@@ -1,7 +1,8 @@
 #include "codec.h"
 
 #include <algorithm>
-#include <catch2/catch.hpp>
+
+#include "support/catch.h"
 
 namespace paxect::test {
 

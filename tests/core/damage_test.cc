@@ -1,7 +1,7 @@
-#include <catch2/catch.hpp>
 #include <random>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "vectors.h"
 

@@ -1,8 +1,8 @@
 // The examples of embedding and the README's, built against the install prefix as a stranger would: with
 // find_package, and with pkg-config and one command line. Then run.
-#include <catch2/catch.hpp>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 #include "support/temp_dir.h"

@@ -2,10 +2,10 @@
 // until there are no more: each time the command must end with status 3 and one line, and leave what stood
 // there.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <sstream>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 #include "tool.h"

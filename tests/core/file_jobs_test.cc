@@ -2,10 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

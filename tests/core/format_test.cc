@@ -1,6 +1,6 @@
 #include "format.h"
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 namespace paxect::core {
 namespace {

@@ -2,8 +2,7 @@
 
 #include <zstd.h>
 
-#include <catch2/catch.hpp>
-
+#include "support/catch.h"
 #include "support/files.h"
 
 namespace paxect::core {

@@ -1,6 +1,6 @@
 #include "reader/frame_marks.h"
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 namespace paxect::core {
 namespace {

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 #include "support/temp_dir.h"

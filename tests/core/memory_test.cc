@@ -1,7 +1,8 @@
 #include "memory.h"
 
-#include <catch2/catch.hpp>
 #include <cstring>
+
+#include "support/catch.h"
 
 namespace paxect::core {
 namespace {

@@ -1,8 +1,9 @@
 #include "ordered_pipeline.h"
 
 #include <atomic>
-#include <catch2/catch.hpp>
 #include <chrono>
+
+#include "support/catch.h"
 
 namespace paxect::core {
 namespace {

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstring>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 #include "vectors.h"

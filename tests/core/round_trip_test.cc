@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 
 namespace paxect::test {

@@ -1,7 +1,7 @@
 // Several damaged copies, merged frame by frame.
-#include <catch2/catch.hpp>
 
 #include "salvaging.h"
+#include "support/catch.h"
 #include "support/files.h"
 
 namespace paxect::test {

@@ -1,9 +1,9 @@
 // The property that salvage stands for: whatever the damage, a frame that it did not touch comes back, at its
 // place; and what comes back wrong is reported.
-#include <catch2/catch.hpp>
 #include <random>
 
 #include "salvaging.h"
+#include "support/catch.h"
 #include "support/files.h"
 
 namespace paxect::test {

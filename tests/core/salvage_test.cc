@@ -1,7 +1,7 @@
 // Salvage through the C ABI: each kind of damage, with exactly what must be lost.
-#include <catch2/catch.hpp>
 
 #include "salvaging.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "vectors.h"
 

@@ -1,7 +1,7 @@
 // paxect-core salvage as a user runs it.
-#include <catch2/catch.hpp>
 
 #include "salvaging.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 #include "support/schemas.h"

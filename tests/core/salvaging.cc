@@ -1,10 +1,10 @@
 #include "salvaging.h"
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstring>
 #include <ostream>
 
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/memory_file.h"
 

@@ -4,9 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <string>
 
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/memory_file.h"
 

@@ -1,10 +1,10 @@
 // Holes for runs of zeros in decoded files, through the C ABI.
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <random>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

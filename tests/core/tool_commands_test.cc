@@ -1,7 +1,7 @@
 // The commands that look into containers: test, info, check, decode --range; and summaries as JSON.
-#include <catch2/catch.hpp>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/schemas.h"
 #include "support/temp_dir.h"

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
 
 #include "codec.h"
 #include "progress.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 #include "tool.h"

@@ -1,9 +1,9 @@
 // paxect-core as a user runs it.
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
 
 #include "codec.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 #include "tool.h"

@@ -2,8 +2,7 @@
 
 #include <rapidjson/document.h>
 
-#include <catch2/catch.hpp>
-
+#include "support/catch.h"
 #include "support/files.h"
 
 namespace paxect::test {

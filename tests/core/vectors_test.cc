@@ -1,8 +1,7 @@
 #include "vectors.h"
 
-#include <catch2/catch.hpp>
-
 #include "codec.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

@@ -1,8 +1,9 @@
 #include "zero_run.h"
 
-#include <catch2/catch.hpp>
 #include <string>
 #include <vector>
+
+#include "support/catch.h"
 
 namespace paxect::core {
 namespace {

@@ -1,6 +1,6 @@
 #include "command_line.h"
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 using namespace paxect::host;
 

@@ -2,9 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
-
 #include "host/sandbox.h"
+#include "support/catch.h"
 
 using namespace paxect::test;
 

@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <thread>
 
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

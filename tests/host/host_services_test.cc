@@ -1,9 +1,10 @@
 #include "host_services.h"
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <sstream>
+
+#include "support/catch.h"
 
 using namespace paxect::host;
 

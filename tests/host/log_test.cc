@@ -3,8 +3,7 @@
 #include <fcntl.h>
 #include <paxect/plugin.h>
 
-#include <catch2/catch.hpp>
-
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 #include "unique_fd.h"

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <ctime>
 #include <memory>
 
 #include "host/sandbox.h"
+#include "support/catch.h"
 
 using namespace paxect::test;
 

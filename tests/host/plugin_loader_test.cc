@@ -1,8 +1,7 @@
 #include "plugin_loader.h"
 
-#include <catch2/catch.hpp>
-
 #include "host/sandbox.h"
+#include "support/catch.h"
 
 using namespace paxect::host;
 using paxect::test::Sandbox;

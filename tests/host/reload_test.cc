@@ -1,10 +1,10 @@
 // SIGHUP in `paxect run`, by sending it.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <memory>
 
 #include "host/sandbox.h"
+#include "support/catch.h"
 
 using namespace paxect::test;
 

@@ -1,11 +1,11 @@
 // `paxect run`, by running it: life cycle, signals, failures and exit statuses.
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <fstream>
 
 #include "host/sandbox.h"
+#include "support/catch.h"
 
 using namespace paxect::test;
 

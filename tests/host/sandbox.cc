@@ -3,8 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <sstream>
+
+#include "support/catch.h"
 
 namespace paxect::test {
 

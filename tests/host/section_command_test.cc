@@ -1,5 +1,5 @@
 // `paxect SECTION COMMAND`, by running it with the commands of the recorder plugin.
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 #include "host/sandbox.h"
 

@@ -2,7 +2,7 @@
 
 #include <paxect/plugin.h>
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 using namespace paxect::host;
 

@@ -2,9 +2,8 @@
 
 #include <rapidjson/document.h>
 
-#include <catch2/catch.hpp>
-
 #include "base/printable.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

@@ -1,6 +1,6 @@
 #include "base/canonical_json.h"
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 namespace paxect::link {
 namespace {

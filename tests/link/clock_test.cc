@@ -1,10 +1,10 @@
 // Clocks that are set: nothing waits by the wall's clock, and nothing breaks when it goes back, while the
 // relay runs or between two runs.
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "commands/log_reader.h"
 #include "link/command_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

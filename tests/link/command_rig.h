@@ -3,11 +3,11 @@
 
 #include <rapidjson/document.h>
 
-#include <catch2/catch.hpp>
 #include <string>
 #include <vector>
 
 #include "link/link_rig.h"
+#include "support/catch.h"
 #include "support/schemas.h"
 
 namespace paxect::test {

@@ -6,7 +6,6 @@
 
 #include <sys/syscall.h>
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -16,6 +15,7 @@
 #include <thread>
 
 #include "link/relay_site.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 

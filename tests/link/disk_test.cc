@@ -6,13 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <random>
 
 #include "link/relay_site.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 

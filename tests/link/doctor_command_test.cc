@@ -1,9 +1,8 @@
 #include <sys/vfs.h>
 
-#include <catch2/catch.hpp>
-
 #include "commands/mount_probe.h"
 #include "link/command_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

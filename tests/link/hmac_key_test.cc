@@ -2,13 +2,13 @@
 
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "link/link_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

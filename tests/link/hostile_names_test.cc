@@ -1,11 +1,11 @@
 // More than 400 names that were made to be misread, in one inbox at one time.
-#include <catch2/catch.hpp>
 #include <map>
 #include <set>
 
 #include "base/digest.h"
 #include "base/printable.h"
 #include "link/link_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

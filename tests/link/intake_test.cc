@@ -1,9 +1,9 @@
 #include "stages/intake.h"
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
 
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

@@ -1,7 +1,6 @@
 #include "relay/journal.h"
 
-#include <catch2/catch.hpp>
-
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

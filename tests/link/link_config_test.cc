@@ -2,9 +2,9 @@
 
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <cstdlib>
 
+#include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/files.h"
 #include "support/temp_dir.h"

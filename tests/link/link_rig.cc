@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <filesystem>
+
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

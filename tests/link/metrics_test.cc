@@ -2,9 +2,8 @@
 
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
-
 #include "link/link_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

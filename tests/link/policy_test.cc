@@ -1,6 +1,6 @@
 #include "settings/policy.h"
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 namespace paxect::link {
 namespace {

@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -16,6 +15,7 @@
 #include "base/digest.h"
 #include "link/link_rig.h"
 #include "link/relay_site.h"
+#include "support/catch.h"
 #include "support/process.h"
 
 namespace paxect::test {

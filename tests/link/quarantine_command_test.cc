@@ -1,7 +1,7 @@
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "link/command_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

@@ -1,6 +1,5 @@
 // Journals as a crash leaves them at each point, with the directories beside them, and what a start makes of
 // it. crash_test gets there by killing; here each state is laid out by hand.
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
@@ -9,6 +8,7 @@
 #include "base/relay_paths.h"
 #include "link/link_rig.h"
 #include "relay/journal.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

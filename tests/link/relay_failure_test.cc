@@ -2,11 +2,11 @@
 #include <unistd.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "base/digest.h"
 #include "link/link_rig.h"
+#include "support/catch.h"
 #include "support/process.h"
 
 namespace paxect::test {

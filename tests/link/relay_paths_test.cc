@@ -1,6 +1,6 @@
 #include "base/relay_paths.h"
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 
 namespace paxect::link {
 namespace {

@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <regex>
 #include <set>
 
 #include "base/digest.h"
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 

@@ -2,11 +2,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "base/digest.h"
 #include "link/link_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

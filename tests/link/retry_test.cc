@@ -1,8 +1,7 @@
 #include "stages/retry.h"
 
-#include <catch2/catch.hpp>
-
 #include "base/clock.h"
+#include "support/catch.h"
 
 namespace paxect::link {
 namespace {

@@ -1,10 +1,10 @@
 // Whether a relay confines itself; what that does to it is shown by the installed one (cli/posture_test.cc).
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <map>
 
 #include "base/host.h"
 #include "link/link_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

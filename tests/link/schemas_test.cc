@@ -1,11 +1,11 @@
 // The installed JSON Schemas against what a relay really reads and writes.
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <regex>
 #include <set>
 
 #include "link/command_rig.h"
 #include "link/link_rig.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

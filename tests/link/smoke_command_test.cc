@@ -1,10 +1,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 
 #include "commands/smoke.h"
 #include "link/command_rig.h"
+#include "support/catch.h"
 #include "support/process.h"
 
 namespace paxect::test {

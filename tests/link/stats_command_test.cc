@@ -1,12 +1,12 @@
 // `stats` and what all commands have in common.
 #include <atomic>
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <thread>
 
 #include "commands/log_reader.h"
 #include "link/command_rig.h"
 #include "stages/audit_log.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

@@ -1,12 +1,12 @@
 // `status`, `explain` and `peers`, beside a relay that runs and without one.
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "link/command_rig.h"
 #include "relay/state_file.h"
 #include "stages/trust.h"
+#include "support/catch.h"
 
 namespace paxect::test {
 namespace {

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -16,6 +15,7 @@
 
 #include "link/link_rig.h"
 #include "link/relay_site.h"
+#include "support/catch.h"
 #include "support/process.h"
 
 namespace paxect::test {

@@ -2,9 +2,9 @@
 
 #include <rapidjson/document.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 

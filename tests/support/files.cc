@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
+
+#include "support/catch.h"
 
 namespace paxect::test {
 

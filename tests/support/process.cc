@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -18,6 +17,8 @@
 #include <cstdlib>
 #include <string_view>
 #include <thread>
+
+#include "support/catch.h"
 
 extern char** environ;
 

@@ -6,10 +6,10 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include <catch2/catch.hpp>
 #include <string>
 
 #include "settings/json_schema.h"
+#include "support/catch.h"
 #include "support/files.h"
 
 namespace paxect::test {
