@@ -55,12 +55,16 @@ promtool=${PAXECT_PROMTOOL:-$(command -v promtool || true)}
 if [ -z "$promtool" ]; then
   promtool=$build/promtool/usr/bin/promtool
   if [ ! -x "$promtool" ]; then
-    (cd "$work" && timeout 120 apt-get download -qq prometheus >"$work/download" 2>&1 && dpkg-deb -x prometheus_*.deb tree) || {
-      echo "monitoring.sh: skipped: no promtool, and Debian's package prometheus cannot be had here" >&2
+    mkdir -p "$build/promtool/usr/bin"
+    for package in promtool prometheus; do # newer releases have a package of its name
+      (cd "$work" && timeout 120 apt-get download -qq $package && dpkg-deb -x ${package}_*.deb tree) \
+        >"$work/download" 2>&1 && mv "$work/tree/usr/bin/promtool" "$promtool" 2>>"$work/download" && break
+    done
+    [ -x "$promtool" ] || {
+      cat "$work/download" >&2
+      echo "monitoring.sh: skipped: no promtool, and Debian's package with it cannot be had here" >&2
       exit 77
     }
-    mkdir -p "$build/promtool/usr/bin"
-    mv "$work/tree/usr/bin/promtool" "$promtool"
   fi
 fi
 "$promtool" check metrics <"$metrics" || fail "promtool finds fault with the metrics"
