@@ -26,7 +26,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Verdict = Finding::Verdict;
 
-constexpr int kEventPatienceMs = 2000;
+constexpr auto kEventPatience = std::chrono::milliseconds(2000);
+constexpr int kEventPauseMs = 100;                                // between two looks whether to go on
 constexpr auto kClockPatience = std::chrono::milliseconds(4500);  // two ticks of the coarsest, FAT with 2 s
 constexpr auto kClockPause = std::chrono::microseconds(200);
 constexpr int kTicks = 3;
@@ -39,6 +40,7 @@ class Workshop {
   Status open(const std::string& parent) { return scratch_.open(parent, "doctor"); }
   const Directory& directory() const { return scratch_.directory(); }
   int fd() const { return directory().fd(); }
+  bool interrupted() const { return scratch_.interrupted(); }
 
   // A new or emptied file; negative with errno when it cannot be had.
   UniqueFd file(const std::string& name, int flags = 0) const {
@@ -83,7 +85,9 @@ Finding probe_inotify(const Workshop& shop) {
     return verdict("inotify", false, words_of(errno), good, bad);
   if (!shop.file("watched")) return verdict("inotify", false, words_of(errno), good, bad);
   pollfd polled{events.get(), POLLIN, 0};
-  bool told = poll(&polled, 1, kEventPatienceMs) > 0;
+  bool told = false;
+  for (auto end = Clock::now() + kEventPatience; !told && !shop.interrupted() && Clock::now() < end;)
+    told = poll(&polled, 1, kEventPauseMs) > 0;
   return verdict("inotify", told, told ? "tells of a file that is closed" : "says nothing", good, bad);
 }
 
@@ -133,11 +137,12 @@ Finding probe_hard_link(const Workshop& shop) {
 }
 
 // The smallest step that the modification time of a file was seen to take, 0 when it took none.
-std::uint64_t smallest_tick_ns(int fd) {
+std::uint64_t smallest_tick_ns(const Workshop& shop, int fd) {
   std::int64_t last = look_at(fd).identity.mtime_ns;
   std::uint64_t smallest = 0;
   int ticks = -1;  // the first step began before we looked
-  for (auto end = Clock::now() + kClockPatience; ticks < kTicks && Clock::now() < end;) {
+  for (auto end = Clock::now() + kClockPatience;
+       ticks < kTicks && !shop.interrupted() && Clock::now() < end;) {
     std::this_thread::sleep_for(kClockPause);
     if (pwrite(fd, "x", 1, 0) != 1) return 0;
     std::int64_t now = look_at(fd).identity.mtime_ns;
@@ -151,7 +156,7 @@ std::uint64_t smallest_tick_ns(int fd) {
 
 Finding probe_clock(const Workshop& shop, std::uint64_t settle_ns) {
   UniqueFd file = shop.file("clock");
-  std::uint64_t tick = file ? smallest_tick_ns(file.get()) : 0;
+  std::uint64_t tick = file ? smallest_tick_ns(shop, file.get()) : 0;
   std::uint64_t microseconds = tick / 1000;
   std::string found = tick == 0 ? "stands still"
                                 : "steps of at most " + std::to_string(microseconds / 1000) + "." +

@@ -84,7 +84,7 @@ class CoreTrial {
   }
 
  private:
-  bool is_late() const { return host_.monotonic_ns() >= deadline_ns_; }
+  bool is_late() const { return scratch_.interrupted() || host_.monotonic_ns() >= deadline_ns_; }
 
   Status convert(const std::string& verb, const std::string& from, const std::string& to) {
     deadline_ns_ = host_.monotonic_ns() + plan_.patience_ns;
@@ -257,7 +257,7 @@ void try_relay(const SmokePlan& plan, const Host& host, const ScratchDirectory& 
   if (status.ok()) {
     Child child = trial.child();
     std::uint64_t deadline = host.monotonic_ns() + plan.patience_ns;
-    child.stop = [&] { return host.monotonic_ns() >= deadline; };
+    child.stop = [&] { return scratch.interrupted() || host.monotonic_ns() >= deadline; };
     status = run_child(child, &end);
   }
   std::vector<std::string> problems =
