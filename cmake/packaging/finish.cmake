@@ -6,7 +6,7 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   set(staged "${CPACK_TEMPORARY_DIRECTORY}/${component}")
   set(control "${CPACK_PAXECT_BINARY_DIR}/control/${component}")
   execute_process(COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/finish.sh" "${name}" "${staged}" "${control}"
-      "${CPACK_PAXECT_SOURCE_DIR}"
+      "${CPACK_PAXECT_SOURCE_DIR}" "${CPACK_PAXECT_BINARY_DIR}"
     COMMAND_ERROR_IS_FATAL ANY)
   file(GLOB made "${control}/*")
   list(APPEND CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA ${made})

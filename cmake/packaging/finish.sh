@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes of an installed component what Debian's policy asks of a package: finish.sh NAME STAGED CONTROL SOURCE_DIR
+# Makes of an installed component what Debian's policy asks of a package: finish.sh NAME STAGED CONTROL SOURCE_DIR BUILD_DIR
 # STAGED holds its files below the root; CONTROL receives conffiles and maintainer scripts, where it needs any.
 set -eu
-name=$1 staged=$2 control=$3 source=$4
+name=$1 staged=$2 control=$3 source=$4 build=$5
 here=$source/cmake/packaging
 rm -rf "$control"
 mkdir -p "$control"
@@ -35,7 +35,7 @@ done
 
 # What is linked into the programs and the library, for all packages in one place.
 if [ "$name" = paxect ]; then
-  python3 "$here/sbom.py" "$(dirname "$staged")" "$here/changelog" >"$doc/paxect.cdx.json"
+  python3 "$here/sbom.py" "$(dirname "$staged")" "$here/changelog" "$build" >"$doc/paxect.cdx.json"
 fi
 
 # Files below /etc belong to the administrator.

@@ -41,5 +41,5 @@ for binary in "$work"/root/usr/bin/* "$work"/root/usr/lib/paxect/plugins/*.so; d
   ! readelf -d "$binary" | grep -E 'RPATH|RUNPATH' || fail "$binary has a search path of its own"
 done
 [ -z "$(grep -rlF "$(cd "$here/../.." && pwd)" "$work/root")" ] || fail "the folder of the build is in a package"
-python3 "$here/bill_of_materials.py" "$work/root"
+/usr/bin/python3 "$here/bill_of_materials.py" "$work/root"
 echo "contents.sh: fine"
