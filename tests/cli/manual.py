@@ -2,8 +2,8 @@
 """The man pages tell all there is, and nothing that is not: options, settings, functions, statuses, events.
 
 usage: manual.py SOURCE_DIR BUILD_DIR
-What there is comes from the programs' own --help, the header, the default policy and the table of settings. The pages
-themselves must be sound for man and mandoc.
+What there is comes from the programs' own --help, the header, the policy's schema and the table of settings, and from
+these the defaults too. The pages themselves must be sound for man and mandoc.
 """
 import json
 import pathlib
@@ -64,7 +64,14 @@ def entries(page, title):
 
 
 def heads(page, title):
-    return [name for head, _ in entries(page, title) for name in re.findall(r"^\*([\w.]+)\*", head)]
+    return [name for head, _ in entries(page, title) for name in re.findall(r"^\*([\w.$]+)\*", head)]
+
+
+def expect_default(what, default, body, is_choice):
+    """The default stands in the entry; once more, where it is among the values that are listed there."""
+    named = re.findall(rf"(?<![\w.])[*_]*{re.escape(default)}[*_]*(?![\w.]*\w)", body)
+    if len(named) < (2 if is_choice else 1):
+        failures.append(f"{what}: the manual does not say that its default is '{default}'")
 
 
 def check_host():
@@ -104,12 +111,17 @@ def check_tool():
 
 def check_link():
     sources = {path: path.read_text() for path in (source / "link_plugin/src").rglob("*.cc")}
-    table = re.search(r"kKeys = \{(.*?)\}", sources[source / "link_plugin/src/settings/link_config.cc"], re.S)
+    settings = sources[source / "link_plugin/src/settings/link_config.cc"]
+    table = re.search(r"kKeys = \{(.*?)\}", settings, re.S)
     expect_same("setting of link", re.findall(r'"(\w+)"', table.group(1)), heads("paxect-link.7", "SETTINGS"))
+    bodies = {head.strip("*"): body for head, body in entries("paxect-link.7", "SETTINGS")}
+    defaults = re.findall(r'reader\.(choice|path|number|seconds|boolean)\("(\w+)", \{?"?([\w.]+)[",)}]', settings)
+    if len(defaults) < 15:
+        failures.append(f"only {len(defaults)} defaults of settings found: has this test lost its source?")
+    for kind, name, default in defaults:
+        expect_default(f"setting '{name}' of link", default, bodies.get(name, ""), kind in ("choice", "boolean"))
+    check_policy()
     with tempfile.TemporaryDirectory() as place:
-        assert run(build / "bin/paxect", "run", "--once", cwd=place).returncode == 0
-        policy = json.loads(pathlib.Path(place, "link_policy.json").read_text())
-        expect_same("key of the policy", policy.keys(), heads("paxect-link.7", "POLICY"))
         listing = help_of(build / "bin/paxect", "link", "-h", cwd=place)
     expect_same("command of link", re.findall(r"^  ([a-z]+) ", listing, re.M), heads("paxect-link.7", "COMMANDS"))
     expect_same("option of link's commands", options_in(listing), options_in(section("paxect-link.7", "COMMANDS")))
@@ -118,6 +130,20 @@ def check_link():
         for event in re.findall(r"\*([a-z_]+)\*(?=,|$)", head) if head.startswith("*") else []:
             if f'"{event}"' not in everything:
                 failures.append(f"event: the manual tells of '{event}', which link never logs")
+
+
+def check_policy():
+    schema = json.loads((source / "link_plugin/schemas/policy.schema.json").read_text())
+    expect_same("key of the policy", schema["properties"], heads("paxect-link.7", "POLICY"))
+    bodies = {head.strip("*"): body for head, body in entries("paxect-link.7", "POLICY") if head.startswith("*")}
+    for name, rule in schema["properties"].items():
+        body = bodies.get(name, "")
+        if "default" in rule:
+            default = rule["default"]
+            shown = "none" if default == [] else default if isinstance(default, str) else json.dumps(default)
+            expect_default(f"key '{name}' of the policy", shown, body, "pattern" in rule)
+        if body.startswith("Whether") != (rule["type"] == "boolean"):
+            failures.append(f"key '{name}' of the policy: the manual gives it another type than {rule['type']}")
 
 
 def check_library():

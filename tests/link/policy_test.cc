@@ -1,5 +1,9 @@
 #include "settings/policy.h"
 
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
 #include "support/catch.h"
 
 namespace paxect::link {
@@ -29,6 +33,23 @@ TEST_CASE("The default policy trusts this node and the usual suffixes") {
   CHECK(parsed.policy.size_block((256u << 20) + 1) == "file_too_large:268435457B");
   CHECK(parsed.policy.auto_delete);
   CHECK_FALSE(parsed.policy.require_sig);
+}
+
+TEST_CASE("A policy that says nothing is the one of its schema's defaults") {
+  rapidjson::Document schema;
+  schema.Parse(kPolicySchema.data(), kPolicySchema.size());
+  rapidjson::Document defaults(rapidjson::kObjectType);
+  for (auto& property : schema["properties"].GetObject())
+    if (property.value.HasMember("default"))
+      defaults.AddMember(property.name, property.value["default"], defaults.GetAllocator());
+  CHECK(defaults.MemberCount() == 8);
+  rapidjson::StringBuffer text;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+  defaults.Accept(writer);
+  Parsed parsed(text.GetString());
+  CHECK(parsed.good);
+  CHECK(parsed.policy == Policy());
+  CHECK_FALSE(Parsed(R"({"max_file_mb": 255})").policy == Policy());
 }
 
 TEST_CASE("Suffixes are taken with or without their dot") {

@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
+#include "support/catch.h"
 #include <csignal>
 #include <filesystem>
 

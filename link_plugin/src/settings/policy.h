@@ -25,6 +25,8 @@ struct Policy {
   int log_level = 1;  // 0 debug, 1 info, 2 warn, 3 error
   bool quarantine_on_policy_block = false;
 
+  bool operator==(const Policy&) const = default;
+
   // The gate, in this order. Each gives the reason of the block, or "" when there is none.
   std::string node_block(std::string_view node) const;
   std::string suffix_block(std::string_view suffix) const;
