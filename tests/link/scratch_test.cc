@@ -3,9 +3,9 @@
 
 #include <sys/stat.h>
 
-#include "support/catch.h"
 #include <csignal>
 #include <filesystem>
+#include "support/catch.h"
 
 #include "support/files.h"
 #include "support/process.h"
