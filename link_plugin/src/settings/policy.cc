@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 #include "base/json_text.h"
 #include "settings/json_schema.h"
@@ -73,7 +74,7 @@ class PolicyReader {
       fail_at(fault.key.empty() ? 0 : offsets_[fault.key], fault.place + " must be " + fault.expected);
     if (!faults_.empty()) return;
     const std::set<std::string> known = keys_of_schema(kPolicySchema);
-    for (const auto& member : document.GetObject()) {
+    for (const auto& member : std::as_const(document).GetObject()) {
       const std::string key = text_of(member.name);
       take(key, member.value, policy);
       if (!known.contains(key))
