@@ -125,7 +125,7 @@ void ControlLoop::hear_signal(int number) {
 
 void ControlLoop::tell_progress() {
   if (stop_.requested()) {
-    if (!std::exchange(stop_told_, true)) manager_.stopping();
+    if (!std::exchange(stop_told_, true)) manager_.stopping(stop_signal_ ? "stopping" : "");
     return;
   }
   std::uint64_t answered = reloads_asked_;

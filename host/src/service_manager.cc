@@ -29,7 +29,9 @@ void ServiceManager::reloading() const {
   notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now) + status_line("reloading"));
 }
 
-void ServiceManager::stopping() const { notify("STOPPING=1" + status_line("stopping")); }
+void ServiceManager::stopping(const std::string& status) const {
+  notify("STOPPING=1" + (status.empty() ? "" : status_line(status)));
+}
 
 void ServiceManager::failed(const std::string& status) const { notify(status_line(status).substr(1)); }
 

@@ -16,8 +16,8 @@ class ServiceManager {
 
   // Each with one line for `systemctl status`.
   void ready(const std::string& status) const;
-  void reloading() const;  // ended by ready()
-  void stopping() const;
+  void reloading() const;                          // ended by ready()
+  void stopping(const std::string& status) const;  // empty: what was said before stays
   void failed(const std::string& status) const;
 
   // How long the manager waits for a sign of life before it ends us; nothing: it does not wait for one.

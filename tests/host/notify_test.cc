@@ -94,6 +94,7 @@ TEST_CASE("READY is said once every instance has started, and STOPPING when it e
   CHECK_FALSE(service.socket.has("STOPPING=1"));
   CHECK(service.stop().status == 0);
   CHECK(service.socket.has("STOPPING=1"));
+  CHECK(service.socket.has("STATUS=stopping"));
   CHECK(service.socket.count("READY=1") == 1);
   CHECK(service.socket.count("WATCHDOG=1") == 0);
 }
@@ -112,6 +113,7 @@ TEST_CASE("READY waits for an instance that is slow to start, and never comes wh
     CHECK_FALSE(service.socket.has("READY=1"));
     CHECK(service.socket.has("STATUS=two: start was told to fail"));
     CHECK(service.socket.has("STOPPING=1"));
+    CHECK_FALSE(service.socket.has("STATUS=stopping"));  // the reason stays in `systemctl status`
   }
 }
 
