@@ -18,7 +18,9 @@ struct Read {
   LinkConfig config;
   std::string error;
   bool good;
-  explicit Read(const FakeHost& host) { good = read_config(Host(host.get()), &config, &error); }
+  explicit Read(const FakeHost& host) {
+    good = read_config(Host(host.get()), KeyUse::kRequired, &config, &error);
+  }
 };
 
 TEST_CASE("Nothing set gives the defaults of the table") {

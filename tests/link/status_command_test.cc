@@ -219,6 +219,27 @@ TEST_CASE("peers judges the manifests beside our own") {
   CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["trouble"].HasMember("policy"));
 }
 
+TEST_CASE("An operator who cannot read the key asks all the same, but for what peers are worth") {
+  LinkRig rig;
+  rig.host.set("manifest", rig.directory / "link_manifest.json");
+  for (const std::string& key : {std::string("credential:hmac_key"), "file:" + rig.inbox("no key")}) {
+    INFO(key);
+    rig.host.set("hmac_key", key);
+    CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["trouble"].MemberCount() == 0);
+    CHECK(command_json(rig.host, {"peers"})["peers"].Size() == 0);
+    CHECK(command(rig.host, {"quarantine", "list"}).status == PAXECT_PLUGIN_OK);
+    std::string manifest = rig.directory / "link_manifest_east.json";
+    write_file(manifest, link::manifest_text({{"node", "east"}}, std::nullopt));
+    auto status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(std::string(status["trouble"]["peers"].GetString()).find("hmac_key = '" + key) == 0);
+    CHECK(status["peers"].MemberCount() == 0);
+    CHECK(command(rig.host, {"peers"}).status == PAXECT_PLUGIN_CONFIG);
+    std::filesystem::remove(manifest);
+  }
+  rig.host.set("hmac_key", "hex:no digits");
+  CHECK(command(rig.host, {"status"}).status == PAXECT_PLUGIN_CONFIG);
+}
+
 TEST_CASE("A state comes back as it was written and a damaged one is none") {
   link::RelayState state;
   state.pid = 7;

@@ -78,7 +78,7 @@ paxect_plugin_status run_smoke_command(const Call& call) {
   LinkConfig config;
   std::string error;
   TestSuite suite{.name = "paxect.link.smoke", .realtime_ns = call.host().realtime_ns()};
-  bool usable = read_config(call.host(), &config, &error);
+  bool usable = read_config(call.host(), KeyUse::kIfReadable, &config, &error);
   suite.node = config.node;
   if (usable)
     suite.cases = run_smoke(plan_of(call, config), call.host());

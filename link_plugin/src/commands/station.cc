@@ -25,7 +25,8 @@ void read_policy(Station* station) {
 
 paxect_plugin_status open_station(const Call& call, Station* out) {
   std::string error;
-  if (!read_config(call.host(), &out->config, &error)) return call.fail(PAXECT_PLUGIN_CONFIG, error);
+  if (!read_config(call.host(), KeyUse::kIfReadable, &out->config, &error))
+    return call.fail(PAXECT_PLUGIN_CONFIG, error);
   read_policy(out);
   out->holder = RelayLock::holder(out->config.lock);
   return PAXECT_PLUGIN_OK;
@@ -47,6 +48,11 @@ std::vector<PeerEntry> peers_of(const Station& station, std::string* problem) {
                                   peers.push_back({path, peer});
                                 });
   *problem = status.message;
+  // What a signature is worth only the key can tell.
+  if (!peers.empty() && !station.config.key_problem.empty()) {
+    *problem = station.config.key_problem;
+    peers.clear();
+  }
   return peers;
 }
 

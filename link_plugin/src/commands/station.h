@@ -35,6 +35,7 @@ struct PeerEntry {
   std::string path;
   Peer peer;
 };
+// Nothing but a problem when there are some and the key to judge them by cannot be read here.
 std::vector<PeerEntry> peers_of(const Station& station, std::string* problem);
 
 }  // namespace paxect::link

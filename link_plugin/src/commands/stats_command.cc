@@ -96,7 +96,8 @@ paxect_plugin_status run_stats(const Call& call) {
   if (logs.empty()) {
     LinkConfig config;
     std::string error;
-    if (!read_config(call.host(), &config, &error)) return call.fail(PAXECT_PLUGIN_CONFIG, error);
+    if (!read_config(call.host(), KeyUse::kIfReadable, &config, &error))
+      return call.fail(PAXECT_PLUGIN_CONFIG, error);
     logs = {config.log};
   }
   Stats stats;

@@ -17,7 +17,7 @@ paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string&
 
 paxect_plugin_status Relay::init() {
   std::string problem;
-  if (!read_config(host_, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
+  if (!read_config(host_, KeyUse::kRequired, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
   for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
   if (config_.hmac_key.has_value()) host_.hold_secrets();
   std::string text;

@@ -37,8 +37,11 @@ class Reader {
   bool failed() const { return !error_.empty(); }
 
   void fail(const char* key, const std::string& value, const std::string& expected) {
-    if (failed()) return;
-    error_ = std::string(key) + " = '" + value + "' (" + host_.describe(key) + "): " + expected;
+    if (!failed()) error_ = message(key, value, expected);
+  }
+
+  std::string message(const char* key, const std::string& value, const std::string& expected) const {
+    return std::string(key) + " = '" + value + "' (" + host_.describe(key) + "): " + expected;
   }
 
   std::string text(const char* key, const std::string& standard) {
@@ -125,7 +128,7 @@ bool refuse_unknown_keys(const Host& host, std::string* error) {
 }
 
 // A key is never repeated in a message.
-void read_hmac_key(const Host& host, Reader& reader, LinkConfig* config) {
+void read_hmac_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* config) {
   int32_t origin = PAXECT_ORIGIN_NONE;
   const char* value = host.get("hmac_key", &origin);
   const std::string setting = value == nullptr ? "" : value;
@@ -136,7 +139,10 @@ void read_hmac_key(const Host& host, Reader& reader, LinkConfig* config) {
         "hmac_key", shown,
         "a key on the command line can be seen by every user: give file:PATH or credential:NAME");
   std::string problem;
-  if (!config->hmac_key.set(setting, &problem)) return reader.fail("hmac_key", shown, problem);
+  if (!config->hmac_key.set(setting, &problem)) {
+    if (plain || use == KeyUse::kRequired) return reader.fail("hmac_key", shown, problem);
+    config->key_problem = reader.message("hmac_key", shown, problem);
+  }
   if (config->hmac_key.is_open_to_all())
     config->warnings.push_back(config->hmac_key.path() + ": every user can read this key: chmod o= it");
 }
@@ -177,7 +183,7 @@ std::string_view name_of(Mode mode) {
   return mode == Mode::kRelay ? "relay" : mode == Mode::kSend ? "send" : "receive";
 }
 
-bool read_config(const Host& host, LinkConfig* config, std::string* error) {
+bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::string* error) {
   if (!refuse_unknown_keys(host, error)) return false;
   Reader reader(host);
   read_node(host, reader, config);
@@ -191,7 +197,7 @@ bool read_config(const Host& host, LinkConfig* config, std::string* error) {
   config->lock = reader.path("lock", ".paxect_link.lock");
   config->poll_ns = std::max(reader.seconds("poll_sec", "2.0", 0), kShortestPoll);
   config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
-  read_hmac_key(host, reader, config);
+  read_hmac_key(host, key_use, reader, config);
   read_core(host, reader, config);
   config->core.timeout_ns = reader.seconds("core_timeout_sec", "60", 0);
   config->quarantine = reader.path("quarantine", default_quarantine_of(config->inbox));

@@ -34,6 +34,7 @@ struct LinkConfig {
   std::uint64_t poll_ns = 0;
   std::uint64_t backoff_ns = 0;
   HmacKey hmac_key;
+  std::string key_problem;  // why there is no key although one is configured, with KeyUse::kIfReadable
   ExternalCore core;
   std::string quarantine;
   std::string metrics_file;  // "": none
@@ -47,9 +48,13 @@ struct LinkConfig {
 
 std::string_view name_of(Mode mode);
 
+// The relay cannot do without its hmac_key. Commands can: an operator has no credential of the service, and
+// need not be able to read a file that it is in.
+enum class KeyUse { kRequired, kIfReadable };
+
 // Reads and checks every key; changes nothing outside. False with one line in `*error` that names the key,
 // where it is set, and what to do.
-bool read_config(const Host& host, LinkConfig* config, std::string* error);
+bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::string* error);
 
 // A command line in words: blanks separate, '...' and "..." hold together, a backslash takes the next
 // character literally (not inside '...'). Nothing else is special: no shell ever sees it. False when a quote
