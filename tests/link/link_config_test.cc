@@ -157,6 +157,15 @@ TEST_CASE("PAXECT_CORE stands above the config file and below PAXECT_LINK_CORE")
   CHECK(Read(host).config.core.command == Words{"from", "file"});
 }
 
+TEST_CASE(
+    "Messages about a core have its command line as it was written, and no more of it than fits a line") {
+  FakeHost host;
+  host.set("core", "python3  'my core.py' --fast");
+  CHECK(Read(host).config.core.name() == "core 'python3  'my core.py' --fast'");
+  host.set("core", "core " + std::string(1000, 'x'));
+  CHECK(Read(host).config.core.name() == "core 'core " + std::string(195, 'x') + "...'");
+}
+
 TEST_CASE("A command line is split without a shell") {
   std::vector<std::string> words;
   CHECK(split_command("a 'b c' \"d \\\" e\" f\\ g ''  $HOME", &words));

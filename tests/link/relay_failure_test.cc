@@ -94,7 +94,8 @@ TEST_CASE("A core that fails is tried again and again, then the file goes to qua
   rig.start();
   rig.settle();
   CHECK(rig.events("encode_error").size() == 1);
-  CHECK(rig.events("encode_error")[0].message.find("no way") != std::string::npos);
+  CHECK(rig.events("encode_error")[0].message ==
+        std::string("core '") + kPicky + "' (encode) ended with status 2: no way");
   CHECK(rig.waiting() == Names{"a.txt"});
   rig.settle(20'000'000'000);
   CHECK(rig.waiting().empty());

@@ -40,6 +40,7 @@ struct Trial {
     const std::string path = directory / "core";
     write_file(path, "#!/bin/sh\n" + script + "\n");
     REQUIRE(chmod(path.c_str(), 0755) == 0);
+    plan.core.line = path;
     plan.core.command = {path};
   }
 };

@@ -154,20 +154,6 @@ void try_core(const SmokePlan& plan, const Host& host, const ScratchDirectory& s
 
 // ---- the relay -----------------------------------------------------------------------------------------
 
-// What split_command() takes apart again.
-std::string joined(const std::vector<std::string>& words) {
-  std::string line;
-  for (const std::string& word : words) {
-    if (!line.empty()) line += ' ';
-    if (word.empty()) line += "''";
-    for (char c : word) {
-      if (std::string_view(" \t\\'\"").find(c) != std::string_view::npos) line += '\\';
-      line += c;
-    }
-  }
-  return line;
-}
-
 // The settings reach the relay by --set alone.
 std::vector<std::string> environment_without_ours() {
   std::vector<std::string> variables;
@@ -203,7 +189,7 @@ class RelayTrial {
       set(path, scratch_ / path);
     set("node", plan_.node);
     set("settle_ms", "20");
-    set("core", plan_.core.command.empty() ? "builtin" : joined(plan_.core.command));
+    set("core", plan_.core.command.empty() ? "builtin" : plan_.core.line);
     return child;
   }
 

@@ -141,7 +141,7 @@ Status try_external(int source, Transfer* transfer, const Codec::Stop& stop, con
   if (!status.ok()) return status;
   FileIdentity identity;
   if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
-    return Status::failure(Fault::kRefused, event, "core '" + core.command[0] + "' left no output");
+    return Status::failure(Fault::kRefused, event, core.name() + " left no output");
   status = measure(product.fd.get(), temporary, encode ? &result.container_size : &result.data_size,
                    encode ? &result.container_digest : &result.data_digest);
   if (!status.ok()) return status;
@@ -149,8 +149,7 @@ Status try_external(int source, Transfer* transfer, const Codec::Stop& stop, con
   Codec::Promise promise;
   status = Codec::read_promise(encode ? product.fd.get() : source, temporary, &promise);
   if (status.ok() && (promise.digest != result.data_digest || promise.size != result.data_size))
-    status = Status::failure(Fault::kRefused, event,
-                             "core '" + core.command[0] + "' made other data than the footer says");
+    status = Status::failure(Fault::kRefused, event, core.name() + " made other data than the footer says");
   return status;
 }
 

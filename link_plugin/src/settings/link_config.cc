@@ -19,6 +19,7 @@ namespace {
 
 // What poll_sec = 0, as often as possible, comes to.
 constexpr std::uint64_t kShortestPoll = 10 * kMillisecond;
+constexpr std::size_t kMostOfCommand = 200;  // bytes of it in a message
 
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> kKeys = {
@@ -173,11 +174,17 @@ void read_core(const Host& host, Reader& reader, LinkConfig* config) {
       common != nullptr && *common != '\0' && (origin == PAXECT_ORIGIN_NONE || origin == PAXECT_ORIGIN_FILE);
   std::string value = common_wins ? common : own == nullptr ? "builtin" : own;
   if (value == "builtin") return;
+  config->core.line = value;
   if (!split_command(value, &config->core.command) || config->core.command.empty())
     reader.fail("core", value, "not 'builtin' nor a command line (is a quote left open?)");
 }
 
 }  // namespace
+
+std::string ExternalCore::name() const {
+  bool fits = line.size() <= kMostOfCommand;
+  return "core '" + (fits ? line : line.substr(0, kMostOfCommand) + "...") + "'";
+}
 
 std::string_view name_of(Mode mode) {
   return mode == Mode::kRelay ? "relay" : mode == Mode::kSend ? "send" : "receive";

@@ -17,8 +17,12 @@ enum class SandboxMode { kAuto, kOff, kRequire };
 
 // A core that is another program.
 struct ExternalCore {
-  std::vector<std::string> command;  // empty: the built-in core
+  std::string line;                  // as the administrator wrote it
+  std::vector<std::string> command;  // its words; empty: the built-in core
   std::uint64_t timeout_ns = 0;      // for a file, and a second more for each MiB of it; 0: none
+
+  // "core 'LINE'", for messages; a long line is cut.
+  std::string name() const;
 };
 
 struct LinkConfig {

@@ -11,7 +11,7 @@ constexpr std::size_t kMessageLimit = 400;
 }  // namespace
 
 Status run_external_core(const CoreRun& run) {
-  const std::string core = "core '" + run.core.command[0] + " " + run.verb + "'";
+  const std::string core = run.core.name() + " (" + run.verb + ")";
   Child child{.words = run.core.command, .stop = run.stop, .own_group = true};
   child.words.insert(child.words.end(), {run.verb, "-i", run.input, "-o", run.output});
   if (run.core.timeout_ns != 0) child.limit_ns = run.core.timeout_ns + (run.input_size >> 20) * kSecond;
