@@ -83,7 +83,7 @@ Status parse_options(const std::vector<std::string>& arguments, CommandLine* out
     }
   }
   if (out->plugin_directory && (out->plugin_directory->empty() || out->plugin_directory->front() != '/'))
-    return usage_error("--plugin-dir " + *out->plugin_directory + ": not absolute");
+    return usage_error("--plugin-dir " + *out->plugin_directory + ": not absolute: begin it with '/'");
   return {};
 }
 

@@ -126,7 +126,7 @@ class ConfigurationBuilder {
 
   Status set_plugin_directory(const std::string& path, const std::string& place) {
     if (path.empty() || path.front() != '/')
-      return config_error(place + ": the plugin directory '" + path + "' is not absolute");
+      return config_error(place + ": the plugin directory '" + path + "' is not absolute: begin it with '/'");
     out_.plugin_directory = path;
     return {};
   }

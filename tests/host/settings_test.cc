@@ -135,7 +135,7 @@ TEST_CASE("The host's own section takes an absolute plugin_dir and nothing else"
   Configuration out;
   Status status = configure({}, {}, file_of("[host]\nplugin_dir = plugins\n"), &out);
   CHECK(status.code() == 78);
-  CHECK(status.message() == "p.conf:2: the plugin directory 'plugins' is not absolute");
+  CHECK(status.message() == "p.conf:2: the plugin directory 'plugins' is not absolute: begin it with '/'");
   status = configure({}, {}, file_of("[host]\ncolour = red\n"), &out);
   CHECK(status.code() == 78);
   CHECK(status.message().find("p.conf:2: the host has no setting 'colour'") == 0);

@@ -86,6 +86,16 @@ constexpr const char* kPicky =
     "sh -c 'case $3 in */inbox/*) echo no way >&2; exit 2;; esac; exec " PAXECT_TEST_BIN
     "/paxect-core \"$@\"' core";
 
+TEST_CASE("The message about a damaged container says where it is damaged") {
+  LinkRig rig;
+  rig.put("damaged.freq", read_file(PAXECT_TEST_VECTORS "/crc-flip.freq"));
+  rig.start();
+  rig.settle();
+  REQUIRE(rig.events("decode_error").size() == 1);
+  CHECK(rig.events("decode_error")[0].message ==
+        "CRC-32 of the frame differs: its data is damaged (byte 24, frame 0)");
+}
+
 TEST_CASE("A core that fails is tried again and again, then the file goes to quarantine") {
   LinkRig rig;
   rig.host.set("core", kPicky);

@@ -100,7 +100,8 @@ Status run_child(const Child& child, ChildEnd* end) {
 
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0)
-    return Status::environment("cannot make a pipe for '" + words[0] + "'");
+    return Status::environment("cannot make a pipe for '" + words[0] +
+                               "': " + std::generic_category().message(errno));
   UniqueFd errors(ends[0]);
   UniqueFd writer(ends[1]);
   SpawnSettings settings(writer.get(), child.own_group);

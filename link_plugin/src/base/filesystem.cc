@@ -47,7 +47,9 @@ Status read_all(int fd, std::size_t limit, const std::string& path, std::string*
     if (got < 0) return io_failure("read", path, errno);
     if (got == 0) return Status::success();
     if (out->size() + static_cast<std::size_t>(got) > limit)
-      return Status::failure(Fault::kRefused, "read_error", path + " is too large for what it should be");
+      return Status::failure(
+          Fault::kRefused, "read_error",
+          path + " is larger than " + std::to_string(limit) + " bytes: too large for what it should be");
     out->append(buffer.data(), static_cast<std::size_t>(got));
   }
 }

@@ -28,11 +28,11 @@ Status Place::check(bool* replaced) {
   *replaced = false;
   if (directory_->is_in_place()) return Status::success();
   if (is_link(path_) && !was_link_)
-    return Status::environment(path_ + " was a directory and is a symbolic link now");
+    return Status::environment(path_ + " was a directory and is a symbolic link now: put a directory there");
   Directory directory;
   if (Status status = Directory::open(path_, &directory); !status.ok()) return status;
   if (was_mount_ && !directory.is_mount_point())
-    return Status::environment(path_ + " was a mounted file system and is not mounted now");
+    return Status::environment(path_ + " was a mounted file system and is not mounted now: mount it again");
   directory_ = std::make_shared<const Directory>(std::move(directory));
   *replaced = true;
   return Status::success();

@@ -228,7 +228,8 @@ paxect_plugin_status run_explain(const Call& call) {
   Station station;
   if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
   const std::string& word = call.arguments().words.front();
-  if (word.empty()) return call.fail(PAXECT_PLUGIN_USAGE, "explain: an empty name");
+  if (word.empty())
+    return call.fail(PAXECT_PLUGIN_USAGE, "explain: an empty name: give a path, or a name in the inbox");
   Explanation told;
   told.path = find_path(station.config, word);
   if (Status status = read_history(station.config, &told); !status.ok())

@@ -126,7 +126,7 @@ bool choose(const Call& call, const std::vector<QuarantineItem>& items, const st
       chosen->push_back(*found);
       continue;
     }
-    call.fail(PAXECT_PLUGIN_USAGE, "no " + words[i] + " in " + path);
+    call.fail(PAXECT_PLUGIN_USAGE, "no " + words[i] + " in " + path + ": see quarantine list");
     complete = false;
   }
   return complete;

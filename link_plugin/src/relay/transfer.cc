@@ -141,7 +141,7 @@ Status try_external(int source, Transfer* transfer, const Codec::Stop& stop, con
   if (!status.ok()) return status;
   FileIdentity identity;
   if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
-    return Status::failure(Fault::kRefused, event, core.name() + " left no output");
+    return Status::failure(Fault::kRefused, event, core.name() + " left no output in the file after -o");
   status = measure(product.fd.get(), temporary, encode ? &result.container_size : &result.data_size,
                    encode ? &result.container_digest : &result.data_digest);
   if (!status.ok()) return status;

@@ -38,7 +38,9 @@ Status read_key_file(const std::string& path, std::string* key) {
   if (Status status = read_file(path, kKeyFileLimit, key); !status.ok()) return status;
   if (key->ends_with('\n')) key->pop_back();
   if (key->ends_with('\r')) key->pop_back();
-  if (key->empty()) return Status::failure(Fault::kRefused, "key_error", path + ": the key file is empty");
+  if (key->empty())
+    return Status::failure(Fault::kRefused, "key_error",
+                           path + ": the key file is empty: write the key into it");
   return Status::success();
 }
 

@@ -78,8 +78,13 @@ int32_t progress(void* opaque, uint64_t, uint64_t) noexcept {
   return (*static_cast<const Codec::Stop*>(opaque))() ? 1 : 0;
 }
 
+// Where a container is wrong, as paxect-core says it.
+std::string place_of(std::uint64_t offset, std::uint64_t frame) {
+  return " (byte " + std::to_string(offset) + ", frame " + std::to_string(frame) + ")";
+}
+
 // What a failure of the core means for the file.
-Status failure(paxect_status status, const char* event, const std::string& path, const char* message,
+Status failure(paxect_status status, const char* event, const std::string& path, const std::string& message,
                const Source& source, const Sink& sink) {
   switch (status) {
     case PAXECT_ERROR_SOURCE:
@@ -89,7 +94,7 @@ Status failure(paxect_status status, const char* event, const std::string& path,
     case PAXECT_ERROR_CANCELLED:
       return Status::failure(Fault::kStopped, event, "stopped");
     case PAXECT_ERROR_MEMORY:
-      return Status::environment(std::string("core: ") + message);
+      return Status::environment("core: " + message);
     default:
       break;
   }
@@ -151,8 +156,12 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
   bool whole = source.error == 0 && status != PAXECT_ERROR_CANCELLED;
   if (whole) source.drain();
   *result = {"", hex(sha.finish()), sink.size, source.offset};
-  if (status != PAXECT_OK)
-    return failure(status, "decode_error", path, paxect_decoder_error_message(decoder), source, sink);
+  if (status != PAXECT_OK) {
+    std::string message = paxect_decoder_error_message(decoder);
+    if (status >= PAXECT_ERROR_MAGIC)
+      message += place_of(paxect_decoder_error_offset(decoder), paxect_decoder_error_frame(decoder));
+    return failure(status, "decode_error", path, message, source, sink);
+  }
   if (!sha.ok()) return Status::environment("libcrypto: out of memory");
   paxect_container_info info{};
   info.struct_size = sizeof info;

@@ -34,7 +34,8 @@ Status digest_of(const Directory& directory, const std::string& name, std::strin
 }
 
 Status no_name_left(const Product& product) {
-  return Status::failure(Fault::kWait, "deferred", "every name for " + product.path() + " is taken");
+  return Status::failure(Fault::kWait, "deferred",
+                         "every name for " + product.path() + " is taken: move some of them away");
 }
 
 // Calls `attempt` with the wanted name and then with its conflict names until one does not say `taken`.

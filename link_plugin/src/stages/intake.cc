@@ -59,7 +59,8 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
       if (!settings_.recursive) break;
       Directory below;
       Status status = depth < kDeepest ? folder.open_below(name, false, &below)
-                                       : Status::environment(path + " lies too deep");
+                                       : Status::environment("more than " + std::to_string(kDeepest) +
+                                                             " folders deep: never looked into");
       if (status.ok()) status = scan_folder(below, path, depth + 1);
       if (!status.ok() && status.fault != Fault::kGone) tell_odd(path, "skipped", status.message);
       break;
