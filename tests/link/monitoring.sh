@@ -43,6 +43,10 @@ missing=$(unknown "$monitoring"/*.json "$monitoring"/*.yml "$monitoring/MONITORI
 [ -z "$missing" ] || fail "named and not exported:" $missing
 unexplained=$(named "$monitoring/MONITORING.md" | comm -13 - "$work/exported")
 [ -z "$unexplained" ] || fail "exported and not in MONITORING.md:" $unexplained
+table() { python3 "$source/tests/link/metrics_table.py" "$1" "$metrics"; }
+table "$monitoring/MONITORING.md" || fail "the table of MONITORING.md is wrong, as it says above"
+sed 's/(ready, settling,/(ready,/' "$monitoring/MONITORING.md" >"$work/wrong.md"
+! table "$work/wrong.md" >/dev/null || fail "this test does not see a value that is missing in the table"
 sed -n 's/.*alert: //p' "$monitoring/paxect-alerts.yml" | while read -r alert; do
   grep -q "alertname: $alert\$" "$source/tests/link/alerts_test.yml" ||
     grep -q "alertname: $alert," "$source/tests/link/alerts_test.yml" || fail "alert $alert is tested nowhere"
