@@ -30,6 +30,7 @@ LICENCES = {
     "libgpg-error": "LGPL-2.1-or-later", "libsodium": "ISC", "libzstd": "BSD-3-Clause OR GPL-2.0-only",
     "lz4": "BSD-2-Clause", "openssl": "Apache-2.0", "prometheus-cpp": "MIT", "rapidjson": "MIT",
     "systemd": "LGPL-2.1-or-later", "valijson": "BSD-2-Clause", "xz-utils": None,  # liblzma: in the public domain
+    "zlib": "Zlib",
 }
 KERNEL = "linux"  # its headers are numbers and layouts, nothing of them ends up in a program
 
@@ -62,7 +63,8 @@ def owners_of(paths):
     names = {path: {path, os.path.realpath(path), os.path.realpath(path).removeprefix("/usr")} for path in paths}
     asked = sorted(set().union(*names.values()))
     found = subprocess.run(["dpkg-query", "-S", *asked], capture_output=True, text=True).stdout
-    owners = {path: packages.split(",")[0] for packages, path in re.findall(r"^(.+): (/.+)$", found, re.M)}
+    listed = re.findall(r"^(?!diversion by )(.+): (/.+)$", found, re.M)
+    owners = {path: packages.split(",")[0] for packages, path in listed}
     result = {path: next((owners[name] for name in sorted(names[path]) if name in owners), None) for path in paths}
     for path, owner in result.items():
         if owner is None:

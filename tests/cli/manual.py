@@ -152,7 +152,7 @@ def check_library():
     functions = re.findall(r"^PAXECT_CORE_API [^;(]*?\b(paxect_\w+)\(", header, re.M)
     expect_same("function", functions, re.findall(r"\*(paxect_\w+)\*\(\)", page))
     statuses = re.findall(r"^  (PAXECT_OK|PAXECT_ERROR_\w+) =", header, re.M)
-    expect_same("status", statuses, re.findall(r"^\|\[? +\*(PAXECT_\w+)\*", page, re.M))
+    expect_same("status", statuses, re.findall(r"^\*(PAXECT_OK|PAXECT_ERROR_\w+)\*$", page, re.M))
     parameters = re.findall(r"^  (PAXECT_PARAM_\w+) =", header, re.M)
     told = [name for head, _ in entries("paxect_core.3", "PARAMETERS")
             for name in re.findall(r"\*(PAXECT_PARAM_\w+)\*", head)]
