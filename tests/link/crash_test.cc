@@ -30,13 +30,6 @@ void fill(RelaySite& site) {
   site.put_as("pair", ".csv", "the other of them");
 }
 
-bool has_strace() {
-  static const bool kWorks =
-      run({.argv = {"sh", "-c", "strace -f -o /dev/null -e trace=none true"}}).status == 0;
-  if (!kWorks) WARN("skipped: strace cannot trace here");
-  return kWorks;
-}
-
 struct Point {
   const char* calls;
   int step;  // between the points that the short run takes
@@ -122,7 +115,7 @@ TEST_CASE(
 
 // Where there is no rename without replacing: NFS, and what FUSE makes of many things.
 constexpr FailingCall kNoReplace = {SYS_renameat2, EINVAL};
-constexpr Point kLinkPoints[] = {{"linkat,link", 1}, {"unlinkat,unlink", 1}};
+constexpr Point kLinkPoints[] = {{"linkat,link", 1}, {"unlinkat,unlink", 1}, {"renameat", 1}};
 
 // The receiver takes nothing before the restart: a hard link and the removal of the old name are two steps,
 // and between them only the output itself tells that it was delivered.

@@ -39,6 +39,29 @@ TEST_CASE("A temporary name is hidden, unfinished, and never too long") {
   CHECK(is_never_taken(temporary_of(longest)));
 }
 
+TEST_CASE("The name of a file that is removed is hidden, never too long, and tells its own") {
+  CHECK(leaving_of("a.txt") == ".a.txt.leaving");
+  CHECK(is_leaving(".a.txt.leaving"));
+  CHECK(name_of_leaving(".a.txt.leaving") == "a.txt");
+  for (const char* other : {"a.leaving", ".leaving", ".a.txt", "a.txt"}) CHECK_FALSE(is_leaving(other));
+  std::string longest = std::string(kNameMax - 4, 'x') + ".txt";
+  CHECK(leaving_of(longest).size() == kNameMax);
+  CHECK(leaving_of(longest) != leaving_of("y" + longest.substr(1)));
+  CHECK(is_leaving(leaving_of(longest)));
+  CHECK(is_never_taken(leaving_of(longest)));
+  CHECK(name_of_leaving(leaving_of(longest)).ends_with(".txt"));
+}
+
+TEST_CASE("A name apart from another one has its suffix, and leaves room for a sidecar") {
+  CHECK(apart_of("a.txt", "01234567") == "a.01234567.txt");
+  CHECK(apart_of("a.freq", "01234567") == "a.01234567.freq");
+  CHECK(apart_of("a", "01234567") == "a.01234567");
+  std::string longest(kNameMax, 'x');
+  CHECK(apart_of(longest, "01234567").size() == kNameMax);
+  CHECK(apart_of("a." + longest.substr(2), "01234567").size() == kNameMax);
+  CHECK(sidecar_of(apart_of(longest.substr(5) + ".freq", "01234567")).size() == kNameMax);
+}
+
 TEST_CASE("A conflict name carries the digits, before the suffix of a container") {
   std::string digest = "0123456789abcdef";
   CHECK(conflict_of("a", digest, 8) == "a.01234567");

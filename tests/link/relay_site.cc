@@ -27,6 +27,13 @@ void flush(const std::string& path) {
 
 bool is_long() { return std::getenv("PAXECT_TEST_LONG") != nullptr; }
 
+bool has_strace() {
+  static const bool kWorks =
+      run({.argv = {"sh", "-c", "strace -f -o /dev/null -e trace=none true"}}).status == 0;
+  if (!kWorks) WARN("skipped: strace cannot trace here");
+  return kWorks;
+}
+
 RelaySite::RelaySite() : directory_(own_.path()) { std::filesystem::create_directories(path("inbox")); }
 
 RelaySite::RelaySite(const std::string& directory) : directory_(directory) {

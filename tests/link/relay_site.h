@@ -14,6 +14,9 @@ namespace paxect::test {
 // Whether the long versions of the fault tests were asked for: PAXECT_TEST_LONG=1.
 bool is_long();
 
+// Whether strace can hold up programs and make their calls fail here; tells when it cannot.
+bool has_strace();
+
 class RelaySite {
  public:
   // In a directory of its own, or in an existing one.

@@ -211,6 +211,12 @@ Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdenti
   return Status::success();
 }
 
+Status Directory::hold(const std::string& name, UniqueFd* out) const {
+  out->reset(openat(this->fd(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (*out) return Status::success();
+  return io_failure("hold", path_of(name), errno, is_missing(errno) ? Fault::kGone : Fault::kEnvironment);
+}
+
 Status Directory::read_small(const std::string& name, std::size_t limit, std::string* out) const {
   UniqueFd fd;
   FileIdentity identity;
@@ -247,6 +253,19 @@ Status Directory::move_new(const std::string& from, const Directory& target, con
   if (error == 0) return Status::success();
   *taken = error == EEXIST;
   return io_failure("rename to", target.path_of(to), error);
+}
+
+Status Directory::rename_to_own(const std::string& from, const std::string& own) const {
+  int error = 0;
+  if (renameat2(fd(), from.c_str(), fd(), own.c_str(), RENAME_NOREPLACE) != 0) error = errno;
+  if (error == EINVAL || error == ENOSYS) {
+    // Nobody makes a file of that name after this look. A hard link would not do: what is removed by its old
+    // name afterwards may be another file again.
+    error = look(own).kind == FileKind::kMissing ? 0 : EEXIST;
+    if (error == 0 && renameat(fd(), from.c_str(), fd(), own.c_str()) != 0) error = errno;
+  }
+  if (error == 0) return Status::success();
+  return io_failure("rename to", path_of(own), error, error == ENOENT ? Fault::kGone : Fault::kEnvironment);
 }
 
 Status Directory::remove(const std::string& name) const {

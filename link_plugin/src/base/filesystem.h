@@ -27,6 +27,10 @@ struct FileIdentity {
   std::int64_t ctime_ns = 0;
 
   bool operator==(const FileIdentity&) const = default;
+  // Of one file before and after it was renamed, which its ctime shows.
+  bool same_but_name(const FileIdentity& other) const {
+    return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns;
+  }
   // The number of a device can differ after a restart.
   bool same_but_device(const FileIdentity& other) const {
     return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns &&
@@ -81,6 +85,9 @@ class Directory {
   // An existing regular file for reading, whatever else may stand under the name. kGone when there is none,
   // kChanged when it is no regular file (any more).
   Status open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const;
+  // Whatever stands under the name, held so that no other file can get its inode before `out` is closed; not
+  // for reading. kGone when there is nothing.
+  Status hold(const std::string& name, UniqueFd* out) const;
   // The contents of an existing regular file of at most `limit` bytes.
   Status read_small(const std::string& name, std::size_t limit, std::string* out) const;
 
@@ -92,6 +99,9 @@ class Directory {
   Status rename_new(const std::string& from, const std::string& to, bool* taken) const;
   // The same into another directory of the same file system.
   Status move_new(const std::string& from, const Directory& target, const std::string& to, bool* taken) const;
+  // Gives `from` a name that only we use, and one of us at a time. A failure when that exists; kGone when
+  // there is no `from`.
+  Status rename_to_own(const std::string& from, const std::string& own) const;
   // Success also when there is none.
   Status remove(const std::string& name) const;
   // Makes every name given and removed so far durable.

@@ -3,18 +3,25 @@
 #include <cerrno>
 
 #include "base/relay_paths.h"
+#include "base/removal.h"
 #include "base/unique_fd.h"
 
 namespace paxect::link {
 namespace {
 
+Status changed(const Directory& from, const std::string& name) {
+  return Status::failure(Fault::kChanged, "changed", from.path_of(name) + " is another file by now");
+}
+
 // Across file systems there is no rename: copy, flush, then remove.
-Status move_by_copy(const Directory& from, const std::string& name, const Directory& to,
-                    const std::string& new_name, bool* taken) {
+Status move_by_copy(const Directory& from, const std::string& name, const FileIdentity& identity,
+                    const Directory& to, const std::string& new_name, bool* taken,
+                    std::vector<std::string>* returned) {
   *taken = false;
   UniqueFd source;
-  FileIdentity identity;
-  if (Status status = from.open_source(name, &source, &identity); !status.ok()) return status;
+  FileIdentity found;
+  if (Status status = from.open_source(name, &source, &found); !status.ok()) return status;
+  if (found != identity) return changed(from, name);
   const std::string temporary = temporary_of(new_name);
   UniqueFd copy;
   Status status = to.create_temporary(temporary, &copy);
@@ -33,18 +40,23 @@ Status move_by_copy(const Directory& from, const std::string& name, const Direct
     return status;
   }
   if (status = to.sync(); !status.ok()) return status;
-  return from.remove(name);
+  return remove_same(from, name, identity, returned);
 }
 
 }  // namespace
 
-Status move_file(const Directory& from, const std::string& name, const Directory& to,
-                 const std::string& new_name, bool* taken) {
-  FileLook source = from.look(name);
-  if (source.kind == FileKind::kMissing) return Status::success();
-  if (source.identity.device != look_at(to.fd()).identity.device)
-    return move_by_copy(from, name, to, new_name, taken);
-  return from.move_new(name, to, new_name, taken);
+Status move_file(const Directory& from, const std::string& name, const FileIdentity& identity,
+                 const Directory& to, const std::string& new_name, bool* taken,
+                 std::vector<std::string>* returned) {
+  if (identity.device != look_at(to.fd()).identity.device)
+    return move_by_copy(from, name, identity, to, new_name, taken, returned);
+  Status status = from.move_new(name, to, new_name, taken);
+  if (!status.ok()) return status;
+  // What was moved is what had the name at that moment.
+  FileLook moved = to.look(new_name);
+  if (moved.kind == FileKind::kMissing || moved.identity.same_but_name(identity)) return Status::success();
+  Status back = put_back(to, new_name, from, name, returned);
+  return back.ok() ? changed(from, name) : back;
 }
 
 }  // namespace paxect::link

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/filesystem.h"
 
 namespace paxect::link {
 
-// When `new_name` exists in `to`, *taken is true and nothing has changed. No file of the name is a success.
+// Only the file of this identity: kChanged when another one has its name by now, which stays in `from`
+// (`returned` as in removal.h). When `new_name` exists in `to`, *taken is true and nothing has changed.
 // Durable after sync() of both directories.
-Status move_file(const Directory& from, const std::string& name, const Directory& to,
-                 const std::string& new_name, bool* taken);
+Status move_file(const Directory& from, const std::string& name, const FileIdentity& identity,
+                 const Directory& to, const std::string& new_name, bool* taken,
+                 std::vector<std::string>* returned);
 
 }  // namespace paxect::link

@@ -8,6 +8,8 @@ namespace {
 constexpr std::string_view kContainer = ".freq";
 constexpr std::string_view kSidecar = ".sha256";
 constexpr std::string_view kPart = ".part";
+constexpr std::string_view kLeaving = ".leaving";
+constexpr std::size_t kLongestSuffix = 32;  // a longer one is cut like the rest
 
 // Ends with it and has something before it.
 bool ends_with(std::string_view name, std::string_view end) {
@@ -59,6 +61,29 @@ std::string container_of_sidecar(std::string_view sidecar) {
 std::string temporary_of(std::string_view name) {
   if (name.size() + 1 + kPart.size() <= kNameMax) return std::string(".") + name + kPart;
   return "." + sha256_hex(name).substr(0, 32) + std::string(kPart);
+}
+
+std::string leaving_of(std::string_view name) {
+  constexpr std::size_t kRoom = kNameMax - 1 - kLeaving.size();
+  std::string left =
+      name.size() <= kRoom ? std::string(name) : apart_of(name, sha256_hex(name).substr(0, 32), kRoom);
+  return "." + left + kLeaving;
+}
+
+bool is_leaving(std::string_view name) {
+  return name.size() > 1 + kLeaving.size() && name.front() == '.' && name.ends_with(kLeaving);
+}
+
+std::string name_of_leaving(std::string_view leaving) {
+  return std::string(leaving.substr(1, leaving.size() - 1 - kLeaving.size()));
+}
+
+std::string apart_of(std::string_view name, std::string_view digits, std::size_t longest) {
+  if (is_container(name)) longest -= kSidecar.size();
+  std::string_view suffix = suffix_of(name);
+  if (suffix.size() > kLongestSuffix) suffix = {};
+  std::string_view stem = name.substr(0, name.size() - suffix.size());
+  return std::string(stem.substr(0, longest - suffix.size() - digits.size() - 1)) + "." + digits + suffix;
 }
 
 std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits) {

@@ -37,6 +37,16 @@ std::string container_of_sidecar(std::string_view sidecar);
 // one made from its digest.
 std::string temporary_of(std::string_view name);
 
+// The name of a file while it is removed, beside where it was: .NAME.leaving; a name too long for that is cut
+// as by apart_of(). name_of_leaving() gives what is left of it.
+std::string leaving_of(std::string_view name);
+bool is_leaving(std::string_view name);
+std::string name_of_leaving(std::string_view leaving);
+
+// A name that `digits` tell apart from `name`, of the same suffix: a.HHHHHHHH.txt. Of at most `longest`
+// bytes, with the sidecar of a container.
+std::string apart_of(std::string_view name, std::string_view digits, std::size_t longest = kNameMax);
+
 // The name to take when `name` is taken by other content: NAME.HHHHHHHH, before the suffix of a container.
 // `digits` of the digest's 64 hexadecimal digits, which are those of the data, not of the container.
 std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits);

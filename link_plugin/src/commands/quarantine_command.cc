@@ -69,17 +69,22 @@ Status move_back(const Directory& quarantine, const QuarantineItem& item, const 
     return Status::failure(Fault::kRefused, "", home.path_of(taken) + " is there: move it away first");
   };
   bool taken = false;
+  std::vector<std::string> returned;
+  auto move = [&returned](const Directory& from, const std::string& old_name, const Directory& to,
+                          const std::string& new_name, bool* exists) {
+    return move_file(from, old_name, from.look(old_name).identity, to, new_name, exists, &returned);
+  };
   Status status;
   if (item.has_sidecar) {
     if (home.look(name).kind != FileKind::kMissing) return taken_by(name);
-    status = move_file(quarantine, sidecar_of(item.name), home, sidecar_of(name), &taken);
+    status = move(quarantine, sidecar_of(item.name), home, sidecar_of(name), &taken);
     if (taken) return taken_by(sidecar_of(name));
     if (!status.ok()) return status;
   }
-  status = move_file(quarantine, item.name, home, name, &taken);
+  status = move(quarantine, item.name, home, name, &taken);
   if (!status.ok() && item.has_sidecar) {
     bool ignored = false;
-    Status back = move_file(home, sidecar_of(name), quarantine, sidecar_of(item.name), &ignored);
+    Status back = move(home, sidecar_of(name), quarantine, sidecar_of(item.name), &ignored);
     if (!back.ok()) return back;
   }
   if (taken) return taken_by(name);

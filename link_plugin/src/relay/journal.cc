@@ -173,6 +173,10 @@ Status read_journal(const std::string& path, JournalContents* out) {
   return Status::success();
 }
 
+bool is_same_source(const std::string& path, const FileIdentity& remembered, const FileIdentity& found) {
+  return is_leaving(base_name(path)) ? remembered.same_but_name(found) : remembered.same_but_device(found);
+}
+
 Status Journal::open(const std::string& path, std::vector<Intent>* left) {
   path_ = path;
   JournalContents contents;
@@ -237,7 +241,7 @@ void Journal::remember(const std::string& source, const FileIdentity& identity) 
 
 bool Journal::is_done(const std::string& source, const FileIdentity& identity) const {
   auto found = remembered_.find(source);
-  return found != remembered_.end() && found->second.same_but_device(identity);
+  return found != remembered_.end() && is_same_source(source, found->second, identity);
 }
 
 Status Journal::clear(

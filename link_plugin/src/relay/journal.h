@@ -55,6 +55,10 @@ struct JournalContents {
 // Only looks: a relay may be appending to it. No file is an empty journal.
 Status read_journal(const std::string& path, JournalContents* out);
 
+// Whether a source that is remembered is what stands under its path; one that is being removed has been
+// renamed since.
+bool is_same_source(const std::string& path, const FileIdentity& remembered, const FileIdentity& found);
+
 class Journal {
  public:
   // Reads what an earlier process left, in order of their ids, and goes on behind it. The old contents stay
@@ -69,9 +73,11 @@ class Journal {
   // Not durable, and no harm when it is lost: recovery comes to the same result.
   void finish(std::span<const std::uint64_t> ids);
 
-  // Sources that were delivered but are still there, by policy or because they cannot be removed.
+  // Sources that were delivered but are still there, by policy or because they cannot be removed; also under
+  // their hidden names.
   void remember(const std::string& source, const FileIdentity& identity);
   void forget(const std::string& source) { remembered_.erase(source); }
+  const std::unordered_map<std::string, FileIdentity>& remembered() const { return remembered_; }
   bool is_done(const std::string& source, const FileIdentity& identity) const;
 
   // Writes the journal anew with only what is remembered and still there. Only between deliveries, when the

@@ -70,6 +70,7 @@ void Relay::flow(paxect_step* result) {
 void Relay::scan() {
   std::uint64_t begin = host_.monotonic_ns();
   worked_since_scan_ = false;
+  Status removal;
   Status status = intake_->scan(
       *inbox_, begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
       [this](const std::string& path, const std::string& event, const std::string& why) {
@@ -78,8 +79,13 @@ void Relay::scan() {
              .source = inbox_->path_of(path),
              .status = "skipped",
              .message = why});
+      },
+      [&](const Directory& folder, const std::string& relative, const std::string& name) {
+        if (Status ended = end_removal(folder, relative, name, name_of_leaving(name)); !ended.ok())
+          removal = ended;
       });
   tell_trouble("scan", status.message);
+  tell_trouble("removal", removal.message);
   if (status.ok())
     retry_->keep_only([this](const std::string& path, const FileRecord& record) {
       return intake_->knows(path, record.identity);

@@ -106,14 +106,21 @@ class Relay {
   bool settle_aborted();
   void hand_on(const Transfer& transfer);
   void log_delivery(const Transfer& transfer);
-  void remove_sources();
-  void remove_source(const Candidate& source);
-  void note_removal(const Candidate& source, const Status& status);
   void checkpoint();
   void give_up(Transfer& transfer);
   void note_failure(const Candidate& source, const Status& status);
   void tell_failure(const Candidate& source, const Status& status);
   void quarantine(const Candidate& source, const FileRecord& record);
+
+  // relay_removal.cc
+  void remove_sources();
+  void remove_source(const Candidate& source);
+  void note_removal(const Directory& folder, const Candidate& source, const Status& status);
+  void remember_leaving(const Directory& folder, const std::string& path, const FileIdentity& identity);
+  void note_returned(const Directory& folder, const Candidate& source, const std::vector<std::string>& names);
+  void recover_removals(const std::vector<std::pair<std::string, FileIdentity>>& sources);
+  Status end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
+                     const std::string& name);
 
   // Writes to the audit log, and a short form of warnings and errors to the operator.
   void log(const Event& event);
@@ -147,8 +154,9 @@ class Relay {
   std::mt19937_64 random_;
   bool started_ = false;
 
-  std::vector<Delivered> delivered_;  // with a step still missing
-  std::vector<Transfer> aborted_;     // prepared, and not to be delivered after all
+  std::vector<Delivered> delivered_;                        // with a step still missing
+  std::vector<Transfer> aborted_;                           // prepared, and not to be delivered after all
+  std::unordered_map<std::string, FileIdentity> returned_;  // by path, until the hints of it were heard
   std::unordered_map<std::string, std::weak_ptr<const Directory>> folders_;  // open ones below the inbox
   std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;

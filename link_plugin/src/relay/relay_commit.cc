@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "base/relay_paths.h"
-#include "base/side_by_side.h"
 #include "relay/relay.h"
 #include "stages/gate.h"
 
@@ -19,16 +18,6 @@ namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kJournalLimit = std::uint64_t{8} << 20;
-
-// A source and, after its sidecar, a container. A file that came under the name meanwhile is another one and
-// stays.
-Status remove_files(const Directory& folder, const Candidate& source) {
-  FileLook look = folder.look(source.name);
-  if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
-  if (is_container(source.name))
-    if (Status status = folder.remove(sidecar_of(source.name)); !status.ok()) return status;
-  return folder.remove(source.name);
-}
 
 }  // namespace
 
@@ -136,36 +125,6 @@ void Relay::log_delivery(const Transfer& transfer) {
   log(event);
 }
 
-// The sources of what was delivered. Removing waits for the disk more than one would think, so many wait at
-// once.
-void Relay::remove_sources() {
-  if (!policy_.auto_delete) {
-    for (const Delivered& item : delivered_)
-      journal_.remember(item.transfer.intent.source, item.transfer.source.identity);
-    return;
-  }
-  std::vector<Status> results(delivered_.size());
-  side_by_side(delivered_.size(), [&](std::size_t, std::size_t i) {
-    const Transfer& transfer = delivered_[i].transfer;
-    results[i] = remove_files(*transfer.source_directory, transfer.source);
-  });
-  for (std::size_t i = 0; i < results.size(); ++i) note_removal(delivered_[i].transfer.source, results[i]);
-}
-
-void Relay::remove_source(const Candidate& source) {
-  std::shared_ptr<const Directory> folder;
-  Status status = open_folder(true, source.folder, &folder);
-  note_removal(source, status.ok() ? remove_files(*folder, source) : status);
-}
-
-// Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
-// try again.
-void Relay::note_removal(const Candidate& source, const Status& status) {
-  if (status.ok()) return journal_.forget(source.path());
-  journal_.remember(source.path(), source.identity);
-  note_failure(source, status);
-}
-
 // Forgets what is over, once the removal of its sources is durable.
 void Relay::checkpoint() {
   if (!delivered_.empty() || !aborted_.empty()) return;
@@ -176,7 +135,7 @@ void Relay::checkpoint() {
     Directory folder;
     std::string parent = directory_name(path);
     if (!inbox_->open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
-    return folder.look(std::string(base_name(path))).identity.same_but_device(identity);
+    return is_same_source(path, identity, folder.look(std::string(base_name(path))).identity);
   });
   tell_trouble("journal", status.message);
 }
@@ -250,7 +209,10 @@ void Relay::quarantine(const Candidate& source, const FileRecord& record) {
   bool sidecar =
       is_container(source.name) && folder->look(sidecar_of(source.name)).kind == FileKind::kRegular;
   std::string moved_to;
-  status = quarantine_->put(*folder, source.name, reason, &moved_to);
+  std::vector<std::string> returned;
+  status = quarantine_->put(*folder, source.name, source.identity, reason, &moved_to, &returned);
+  note_returned(*folder, source, returned);
+  if (status.fault == Fault::kChanged) return;
   tell_trouble("quarantine", status.message);
   if (!status.ok()) return;
   quarantined_ = true;

@@ -117,10 +117,15 @@ Status Relay::recover_journal() {
   std::vector<Intent> left;
   if (Status status = journal_.open(journal_of(config_.lock), &left); !status.ok()) return status;
   RecoveryPlaces places{inbox_.get(), outbox_.get()};
-  Status status =
-      recover(left, places, &journal_, [this](const Intent& intent) { finish_recovered(intent); });
+  std::vector<std::pair<std::string, FileIdentity>> delivered;
+  Status status = recover(left, places, &journal_, [&](const Intent& intent) {
+    finish_recovered(intent);
+    delivered.emplace_back(intent.source, intent.identity);
+  });
   if (!status.ok()) return status;
   if (status = audit_.flush(host_.realtime_ns()); !status.ok()) return status;
+  delivered.insert(delivered.end(), journal_.remembered().begin(), journal_.remembered().end());
+  recover_removals(delivered);
   checkpoint();
   return Status::success();
 }

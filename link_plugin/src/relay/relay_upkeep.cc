@@ -70,6 +70,7 @@ void Relay::hear() {
   bool complete =
       watcher_.read([this](const std::string& folder, const std::string& name) { notice(folder, name); });
   if (!complete) next_scan_ns_ = 0;
+  returned_.clear();
 }
 
 void Relay::notice(const std::string& folder, const std::string& name) {
@@ -79,6 +80,9 @@ void Relay::notice(const std::string& folder, const std::string& name) {
   FileLook look = directory->look(name);
   if (look.kind != FileKind::kRegular) return;
   Candidate candidate{folder, name, look.identity};
+  if (auto found = returned_.find(candidate.path());
+      found != returned_.end() && found->second == look.identity)
+    return;
   intake_->arrived(candidate.path(), look.identity);
   // A sidecar lets its container go.
   if (is_sidecar(name)) {

@@ -45,12 +45,12 @@ std::string digest_in(const std::string& text) {
 // Success too when there is no sidecar.
 Status check_sidecar(const Transfer& transfer) {
   if (!transfer.had_sidecar) return Status::success();
-  std::string text;
+  std::string digest;
   const std::string name = sidecar_of(transfer.source.name);
-  Status status = transfer.source_directory->read_small(name, kSidecarLimit, &text);
+  Status status = read_sidecar(*transfer.source_directory, name, &digest);
   if (status.fault == Fault::kGone) return changed(transfer);
   if (status.fault == Fault::kEnvironment) return status;
-  return status.ok() && digest_in(text) == transfer.result.container_digest ? Status::success() : mismatch();
+  return status.ok() && digest == transfer.result.container_digest ? Status::success() : mismatch();
 }
 
 Codec::Write into(Product* product) {
@@ -218,6 +218,13 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
 }
 
 }  // namespace
+
+Status read_sidecar(const Directory& folder, const std::string& name, std::string* digest) {
+  std::string text;
+  Status status = folder.read_small(name, kSidecarLimit, &text);
+  *digest = digest_in(text);
+  return status;
+}
 
 void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   transfer->status = work(transfer, codec, core);

@@ -48,6 +48,9 @@ void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core);
 // Makes what was written durable, contents and temporary names: all products of a batch.
 void flush_all(std::vector<Transfer>& batch);
 
+// The digest that a sidecar gives, in lower case; "" when it gives none.
+Status read_sidecar(const Directory& folder, const std::string& name, std::string* digest);
+
 // Whether the source is still the file that was read.
 Status check_unchanged(const Transfer& transfer);
 

@@ -16,23 +16,6 @@ constexpr std::uint64_t kFewBytes = std::uint64_t{64} << 10;  // better written 
 // The digits that a conflict name takes: 8, and more only where even those are taken.
 constexpr std::size_t kDigits[] = {8, 16, 32, 64};
 
-Status digest_of(const Directory& directory, const std::string& name, std::string* digest) {
-  UniqueFd fd;
-  FileIdentity identity;
-  if (Status status = directory.open_source(name, &fd, &identity); !status.ok()) return status;
-  Sha256 sha;
-  std::vector<char> buffer(std::size_t{1} << 18);
-  for (;;) {
-    ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_failure("read", directory.path_of(name), errno);
-    if (got == 0) break;
-    sha.update(buffer.data(), static_cast<std::size_t>(got));
-  }
-  *digest = hex(sha.finish());
-  return Status::success();
-}
-
 Status no_name_left(const Product& product) {
   return Status::failure(Fault::kWait, "deferred",
                          "every name for " + product.path() + " is taken: move some of them away");
@@ -57,6 +40,23 @@ Status with_free_name(Product* product, const std::string& data_digest, Publishe
 }
 
 }  // namespace
+
+Status digest_of(const Directory& directory, const std::string& name, std::string* digest) {
+  UniqueFd fd;
+  FileIdentity identity;
+  if (Status status = directory.open_source(name, &fd, &identity); !status.ok()) return status;
+  Sha256 sha;
+  std::vector<char> buffer(std::size_t{1} << 18);
+  for (;;) {
+    ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("read", directory.path_of(name), errno);
+    if (got == 0) break;
+    sha.update(buffer.data(), static_cast<std::size_t>(got));
+  }
+  *digest = hex(sha.finish());
+  return Status::success();
+}
 
 Status begin_product(Product* product) {
   return product->directory->create_temporary(product->temporary, &product->fd);

@@ -48,6 +48,9 @@ Status publish_container(Product* container, Product* sidecar, const std::string
 // Removes the temporary file, as far as it goes.
 void abandon_product(Product* product);
 
+// Hexadecimal SHA-256 of the regular file `name`.
+Status digest_of(const Directory& directory, const std::string& name, std::string* digest);
+
 // Whether the regular file `name` has these bytes; false also when there is none.
 Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
                    const std::string& digest, bool* same);

@@ -18,11 +18,13 @@ bool is_older(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
-Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& wanted, const Odd& odd) {
+Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& wanted, const Odd& odd,
+                    const Leaving& leaving) {
   ++generation_;
   now_ns_ = now_ns;
   wanted_ = &wanted;
   odd_ = &odd;
+  leaving_ = &leaving;
   window_.clear();
   has_more_ = false;
   beyond_window_ = 0;
@@ -48,6 +50,7 @@ Status Intake::scan_folder(const Directory& folder, const std::string& relative,
 }
 
 void Intake::visit(const Directory& folder, const std::string& relative, const std::string& name, int depth) {
+  if (is_leaving(name) && *leaving_) (*leaving_)(folder, relative, name);
   if (is_never_taken(name)) return;
   FileLook look = folder.look(name);
   std::string path = join(relative, name);

@@ -33,6 +33,9 @@ class Intake {
   // Something that is no file to relay, told once: its path in the inbox, an event, a reason.
   using Odd = std::function<void(const std::string& path, const std::string& event, const std::string& why)>;
 
+  // A hidden name at which a removal was broken off, in this folder.
+  using Leaving = std::function<void(const Directory&, const std::string& relative, const std::string& name)>;
+
   struct Settings {
     std::uint64_t settle_ns = 0;
     bool recursive = false;
@@ -44,7 +47,8 @@ class Intake {
 
   // Looks at everything once and fills the window anew. A folder that cannot be read is told as odd and
   // passed over; a failure is that of the inbox itself.
-  Status scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& wanted, const Odd& odd);
+  Status scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& wanted, const Odd& odd,
+              const Leaving& leaving = nullptr);
   // A file that is known to be complete as it stands.
   void arrived(const std::string& path, const FileIdentity& identity);
 
@@ -107,6 +111,7 @@ class Intake {
   std::uint64_t now_ns_ = 0;
   const Wanted* wanted_ = nullptr;
   const Odd* odd_ = nullptr;
+  const Leaving* leaving_ = nullptr;
 };
 
 }  // namespace paxect::link

@@ -4,6 +4,7 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <set>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/move_file.h"
@@ -11,8 +12,9 @@
 #include "base/relay_paths.h"
 
 namespace paxect::link {
-Status Quarantine::put(const Directory& from, const std::string& name, const QuarantineReason& reason,
-                       std::string* moved_to) const {
+Status Quarantine::put(const Directory& from, const std::string& name, const FileIdentity& identity,
+                       const QuarantineReason& reason, std::string* moved_to,
+                       std::vector<std::string>* returned) const {
   if (Status status = make_directories(path_); !status.ok()) return status;
   Directory to;
   if (Status status = Directory::open(path_, &to); !status.ok()) return status;
@@ -24,16 +26,19 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Qua
     if (to.look(reason_of(reason_of(*moved_to))).kind != FileKind::kMissing) continue;
     if (Status status = replace_file(to.path_of(reason_of(*moved_to)), text); !status.ok()) return status;
     bool taken = false;
-    Status status = move_file(from, name, to, *moved_to, &taken);
+    Status status = move_file(from, name, identity, to, *moved_to, &taken, returned);
     if (taken) continue;
+    if (status.fault == Fault::kChanged) std::ignore = to.remove(reason_of(*moved_to));
     if (!status.ok()) return status;
     break;
   }
   // The container first: alone in the inbox it would be checked against nothing.
-  if (is_container(name)) {
+  const std::string sidecar = sidecar_of(name);
+  FileLook beside = is_container(name) ? from.look(sidecar) : FileLook{.kind = FileKind::kMissing};
+  if (beside.kind != FileKind::kMissing) {
     bool taken = false;
-    Status status = move_file(from, sidecar_of(name), to, sidecar_of(*moved_to), &taken);
-    if (!status.ok() && !taken) return status;
+    Status status = move_file(from, sidecar, beside.identity, to, sidecar_of(*moved_to), &taken, returned);
+    if (!status.ok() && !taken && status.fault != Fault::kChanged) return status;
   }
   if (Status status = to.sync(); !status.ok()) return status;
   return from.sync();

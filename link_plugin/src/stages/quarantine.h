@@ -24,10 +24,11 @@ class Quarantine {
   explicit Quarantine(std::string path) : path_(std::move(path)) {}
   const std::string& path() const { return path_; }
 
-  // Moves a file, and its sidecar after it if it is a container that has one, durably; the reason is there
-  // before the file. `*moved_to` receives its new name.
-  Status put(const Directory& from, const std::string& name, const QuarantineReason& reason,
-             std::string* moved_to) const;
+  // Moves the file of this identity, and its sidecar after it if it is a container that has one, durably; the
+  // reason is there before the file. `*moved_to` receives its new name. kChanged when another file has its
+  // name by now (`returned` as in removal.h).
+  Status put(const Directory& from, const std::string& name, const FileIdentity& identity,
+             const QuarantineReason& reason, std::string* moved_to, std::vector<std::string>* returned) const;
 
   // Files that have a reason beside them. Looks only when something changed since the last time.
   std::uint64_t count();

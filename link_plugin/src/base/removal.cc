@@ -1,0 +1,74 @@
+#include "base/removal.h"
+
+#include "base/digest.h"
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+// The digits of a name that is like another one: 8, and more only where even those are taken.
+constexpr std::size_t kDigits[] = {8, 16, 32, 64};
+
+bool is_one_file(const FileLook& one, const FileLook& other) {
+  return one.kind == other.kind && one.identity.device == other.identity.device &&
+         one.identity.inode == other.identity.inode;
+}
+
+}  // namespace
+
+Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
+                 std::vector<std::string>* returned) {
+  const std::string leaving = leaving_of(name);
+  Status status = folder.rename_to_own(name, leaving);
+  // No file of the name: but an earlier try may have got this far.
+  if (!status.ok() && status.fault != Fault::kGone) return status;
+  FileLook look = folder.look(leaving);
+  if (look.kind == FileKind::kMissing) return Status::success();
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(leaving), look.error);
+  bool meant = false;
+  status = is_meant(leaving, look, &meant);
+  if (status.ok() && meant) return folder.remove(leaving);
+  Status back = put_back(folder, leaving, folder, name, returned);
+  return status.ok() ? back : status;
+}
+
+Status remove_same(const Directory& folder, const std::string& name, const FileIdentity& identity,
+                   std::vector<std::string>* returned) {
+  // Held, its inode cannot become that of a new file meanwhile.
+  UniqueFd held;
+  Status status = folder.hold(name, &held);
+  if (status.fault == Fault::kGone) return Status::success();
+  if (!status.ok()) return status;
+  FileLook now = look_at(held.get());
+  if (now.kind != FileKind::kRegular || now.identity != identity) return Status::success();
+  return remove_if(
+      folder, name,
+      [&](const std::string&, const FileLook& look, bool* meant) {
+        *meant = is_one_file(look, now) && look.identity.same_but_name(identity);
+        return Status::success();
+      },
+      returned);
+}
+
+Status put_back(const Directory& folder, const std::string& from, const Directory& home,
+                const std::string& name, std::vector<std::string>* returned) {
+  FileLook look = folder.look(from);
+  if (look.kind == FileKind::kMissing) return Status::success();
+  std::string as = name;
+  bool taken = false;
+  Status status = folder.move_new(from, home, as, &taken);
+  // A hard link that stood in for the rename, and a crash before the old name was removed.
+  if (taken && is_one_file(look, home.look(name))) return folder.remove(from);
+  const std::string digest =
+      sha256_hex(std::to_string(look.identity.inode) + " " + std::to_string(look.identity.mtime_ns) + " " +
+                 std::to_string(look.identity.ctime_ns));
+  for (std::size_t digits : kDigits) {
+    if (!taken) break;
+    as = apart_of(name, digest.substr(0, digits));
+    status = folder.move_new(from, home, as, &taken);
+  }
+  if (status.ok()) returned->push_back(as);
+  return status;
+}
+
+}  // namespace paxect::link

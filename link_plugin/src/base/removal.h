@@ -1,0 +1,36 @@
+// Removes a file only if it is still the one that is meant.
+//
+// No call of POSIX does that: between the last look at a name and the removal another file can be renamed
+// over it. So the file is renamed first, to a hidden name beside it (leaving_of) that nobody else uses,
+// looked at there, and removed there. Another file that was caught like this gets its name back.
+//
+// A crash can leave a file under its hidden name; whoever knows that it is done with removes it, anybody else
+// puts it back. Safe for several threads with names of their own.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/filesystem.h"
+#include "base/status.h"
+
+namespace paxect::link {
+
+// Whether the file under the hidden name is the one that is meant. A failure puts it back.
+using IsMeant = std::function<Status(const std::string& leaving, const FileLook& look, bool* meant)>;
+
+// Success also when there is no file of the name, or another one. `*returned` receives the names under which
+// other files stand again. After a failure the file may have its hidden name.
+Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
+                 std::vector<std::string>* returned);
+// The file of this identity.
+Status remove_same(const Directory& folder, const std::string& name, const FileIdentity& identity,
+                   std::vector<std::string>* returned);
+
+// Gives the file `from` in `folder` the name `name` in `home`, or when that is taken one like it, which is
+// added to `*returned`. Success also when there is no such file.
+Status put_back(const Directory& folder, const std::string& from, const Directory& home,
+                const std::string& name, std::vector<std::string>* returned);
+
+}  // namespace paxect::link

@@ -1,0 +1,163 @@
+// The removal of sources that were delivered, and what becomes of one that a crash or a failure broke off.
+#include <tuple>
+
+#include "base/relay_paths.h"
+#include "base/removal.h"
+#include "base/side_by_side.h"
+#include "relay/relay.h"
+#include "stages/delivery.h"
+
+namespace paxect::link {
+namespace {
+
+std::string folder_of(const std::string& path) {
+  std::string parent = directory_name(path);
+  return parent == "." ? "" : parent;
+}
+
+// Not with a sidecar that came for another container of the name.
+Status remove_sidecar(const Directory& folder, const std::string& name, const std::string& container_digest,
+                      std::vector<std::string>* returned) {
+  Status status = remove_if(
+      folder, name,
+      [&](const std::string& leaving, const FileLook&, bool* meant) {
+        std::string digest;
+        Status read = read_sidecar(folder, leaving, &digest);
+        *meant = read.ok() && digest == container_digest;
+        return read.fault == Fault::kEnvironment ? read : Status::success();
+      },
+      returned);
+  if (status.ok()) return status;
+  // Its container stays, so it is to stay beside it.
+  Status back = put_back(folder, leaving_of(name), folder, name, returned);
+  return back.ok() ? status : back;
+}
+
+// A source and, after its sidecar, a container; `digest` is that of a container, "" when it has to be found
+// out. A file that came under the name meanwhile is another one and stays.
+Status remove_files(const Directory& folder, const Candidate& source, std::string digest,
+                    std::vector<std::string>* returned) {
+  if (!is_container(source.name)) return remove_same(folder, source.name, source.identity, returned);
+  FileLook look = folder.look(source.name);
+  if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
+  const std::string sidecar = sidecar_of(source.name);
+  Status status;
+  if (digest.empty() && (folder.look(sidecar).kind != FileKind::kMissing ||
+                         folder.look(leaving_of(sidecar)).kind != FileKind::kMissing))
+    status = digest_of(folder, source.name, &digest);
+  if (status.ok() && !digest.empty()) status = remove_sidecar(folder, sidecar, digest, returned);
+  if (!status.ok()) return status;
+  return remove_same(folder, source.name, source.identity, returned);
+}
+
+}  // namespace
+
+// Removing waits for the disk more than one would think, so many wait at once.
+void Relay::remove_sources() {
+  if (!policy_.auto_delete) {
+    for (const Delivered& item : delivered_)
+      journal_.remember(item.transfer.intent.source, item.transfer.source.identity);
+    return;
+  }
+  struct Outcome {
+    Status status;
+    std::vector<std::string> returned;
+  };
+  std::vector<Outcome> outcomes(delivered_.size());
+  side_by_side(delivered_.size(), [&](std::size_t, std::size_t i) {
+    const Transfer& transfer = delivered_[i].transfer;
+    outcomes[i].status = remove_files(*transfer.source_directory, transfer.source,
+                                      transfer.result.container_digest, &outcomes[i].returned);
+  });
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const Transfer& transfer = delivered_[i].transfer;
+    note_returned(*transfer.source_directory, transfer.source, outcomes[i].returned);
+    note_removal(*transfer.source_directory, transfer.source, outcomes[i].status);
+  }
+}
+
+void Relay::remove_source(const Candidate& source) {
+  std::shared_ptr<const Directory> folder;
+  if (Status status = open_folder(true, source.folder, &folder); !status.ok())
+    return note_failure(source, status);
+  std::vector<std::string> returned;
+  Status status = remove_files(*folder, source, "", &returned);
+  note_returned(*folder, source, returned);
+  note_removal(*folder, source, status);
+}
+
+// Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
+// try again.
+void Relay::note_removal(const Directory& folder, const Candidate& source, const Status& status) {
+  if (status.ok()) return journal_.forget(source.path());
+  journal_.remember(source.path(), source.identity);
+  remember_leaving(folder, source.path(), source.identity);
+  note_failure(source, status);
+}
+
+// A source that was delivered, if it has its hidden name: what is there is not to come back then.
+void Relay::remember_leaving(const Directory& folder, const std::string& path, const FileIdentity& identity) {
+  const std::string leaving = leaving_of(base_name(path));
+  FileLook look = folder.look(leaving);
+  if (look.kind == FileKind::kMissing) return;
+  if (look.kind != FileKind::kUnknown && !look.identity.same_but_name(identity)) return;
+  journal_.remember(join(folder_of(path), leaving), identity);
+}
+
+// Other files that stood under a hidden name for a moment. That they came back by a rename, which is heard,
+// says nothing of whether they are complete: they wait as if they had just been found.
+void Relay::note_returned(const Directory& folder, const Candidate& source,
+                          const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    returned_[join(source.folder, name)] = folder.look(name).identity;
+    worked_since_scan_ = true;
+    if (name != source.name && name != sidecar_of(source.name))
+      log({.level = Level::kWarn,
+           .name = "name_conflict",
+           .source = folder.path_of(source.name),
+           .target = folder.path_of(name),
+           .status = "ok",
+           .message = source.name + " is taken: another file that had the name is " + name + " now"});
+  }
+}
+
+// Removals that a crash broke off, of sources that were delivered. What cannot be done now is left to the
+// scans.
+void Relay::recover_removals(const std::vector<std::pair<std::string, FileIdentity>>& sources) {
+  auto each = [&](const auto& action) {
+    for (const auto& [path, identity] : sources) {
+      Directory folder;
+      if (inbox_->open_below(folder_of(path), false, &folder).ok()) action(folder, path, identity);
+    }
+  };
+  each([&](const Directory& folder, const std::string& path, const FileIdentity& identity) {
+    remember_leaving(folder, path, identity);
+  });
+  each([&](const Directory& folder, const std::string& path, const FileIdentity&) {
+    std::string name(base_name(path));
+    std::ignore = end_removal(folder, folder_of(path), leaving_of(name), name);
+    if (!is_container(name)) return;
+    name = sidecar_of(name);
+    std::ignore = end_removal(folder, folder_of(path), leaving_of(name), name);
+  });
+}
+
+// What has a hidden name while no removal is under way: removed, or back under `name`.
+Status Relay::end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
+                          const std::string& name) {
+  FileLook look = folder.look(leaving);
+  if (look.kind == FileKind::kMissing) return Status::success();
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(leaving), look.error);
+  const std::string path = join(relative, leaving);
+  if (look.kind == FileKind::kRegular && journal_.is_done(path, look.identity)) {
+    Status status = folder.remove(leaving);
+    if (status.ok()) journal_.forget(path);
+    return status;
+  }
+  std::vector<std::string> returned;
+  Status status = put_back(folder, leaving, folder, name, &returned);
+  note_returned(folder, {relative, name, look.identity}, returned);
+  return status;
+}
+
+}  // namespace paxect::link
