@@ -15,6 +15,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+components=main
+case $(. /etc/os-release && echo "$ID") in ubuntu) components=main,universe ;; esac
 depends=$(for package in "$debs"/*.deb; do dpkg-deb -f "$package" Depends; done | tr ',' '\n' |
   sed 's/^ *//; s/[ (|].*//; /^libpaxect/d; /^$/d' | sort -u | paste -sd,),$2
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/paxect
@@ -22,7 +24,8 @@ archive=$cache/$suite-$(printf '%s' "$depends" | cksum | cut -d' ' -f1).tar
 if [ ! -f "$archive" ]; then
   mkdir -p "$cache"
   echo "clean_root.sh: making a clean $suite with $depends"
-  mmdebstrap --quiet --variant=minbase --include="$depends" "$suite" "$work/new.tar" >"$work/log" 2>&1 || {
+  mmdebstrap --quiet --variant=minbase --components="$components" --include="$depends" "$suite" "$work/new.tar" \
+    >"$work/log" 2>&1 || {
     tail -n 20 "$work/log"
     skip "mmdebstrap cannot make a root directory here, as it says above"
   }
