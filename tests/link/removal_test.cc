@@ -246,5 +246,32 @@ TEST_CASE("A file moves away by its identity alone, on one file system and acros
   }
 }
 
+TEST_CASE("A folder that a source has left is flushed before the journal forgets the source") {
+  if (!has_strace()) return;
+  RelaySite site;
+  std::filesystem::create_directories(site.path("inbox/sub"));
+  write_file(site.path("inbox/sub/a.txt"), "a");
+  bool restarted = GENERATE(false, true);
+  // The second time the removal is that of a relay that did not come to its end.
+  std::vector<std::string> strace = {
+      "strace", "-f", "-q", "-y", "-o", site.path("trace"), "-e", "trace=unlinkat,fsync"};
+  if (restarted) {
+    run(site.command({"--once", "--set", "link.recursive=true"},
+                     {"strace", "-f", "-q", "-o", site.path("first"), "-e", "trace=unlinkat", "-e",
+                      "inject=unlinkat:signal=KILL:when=3"}));
+  }
+  CHECK(run(site.command({"--once", "--set", "link.recursive=true"}, strace)).status == 0);
+  CHECK(read_file(site.path("outbox/sub/a")) == "a");
+  const std::string trace = read_file(site.path("trace"));
+  INFO(trace);
+  std::size_t left = 0;
+  std::size_t flushed = 0;
+  const std::regex call("(unlinkat|fsync)\\([0-9]+<[^>]*/inbox/sub>");
+  for (std::sregex_iterator it(trace.begin(), trace.end(), call), end; it != end; ++it)
+    ((*it)[1] == "fsync" ? flushed : left) = static_cast<std::size_t>(it->position());
+  CHECK((restarted || left > 0));
+  CHECK(flushed > left);
+}
+
 }  // namespace
 }  // namespace paxect::test

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -107,6 +108,7 @@ class Relay {
   void hand_on(const Transfer& transfer);
   void log_delivery(const Transfer& transfer);
   void checkpoint();
+  bool flush_left_folders();
   void give_up(Transfer& transfer);
   void note_failure(const Candidate& source, const Status& status);
   void tell_failure(const Candidate& source, const Status& status);
@@ -156,6 +158,7 @@ class Relay {
 
   std::vector<Delivered> delivered_;                        // with a step still missing
   std::vector<Transfer> aborted_;                           // prepared, and not to be delivered after all
+  std::set<std::string> left_folders_;                      // which sources left since the last checkpoint
   std::unordered_map<std::string, FileIdentity> returned_;  // by path, until the hints of it were heard
   std::unordered_map<std::string, std::weak_ptr<const Directory>> folders_;  // open ones below the inbox
   std::uint64_t next_scan_ns_ = 0;

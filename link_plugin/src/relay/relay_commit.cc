@@ -125,12 +125,22 @@ void Relay::log_delivery(const Transfer& transfer) {
   log(event);
 }
 
+bool Relay::flush_left_folders() {
+  if (!inbox_->sync().ok()) return false;
+  for (const std::string& name : left_folders_) {
+    Directory folder;
+    Status status = inbox_->open_below(name, false, &folder);
+    if (status.ok()) status = folder.sync();
+    if (!status.ok() && status.fault != Fault::kGone) return false;
+  }
+  left_folders_.clear();
+  return true;
+}
+
 // Forgets what is over, once the removal of its sources is durable.
 void Relay::checkpoint() {
   if (!delivered_.empty() || !aborted_.empty()) return;
-  if (!inbox_ || !inbox_->sync().ok()) return;
-  for (const auto& [name, known] : folders_)
-    if (auto folder = known.lock(); folder && !folder->sync().ok()) return;
+  if (!inbox_ || !flush_left_folders()) return;
   Status status = journal_.clear([this](const std::string& path, const FileIdentity& identity) {
     Directory folder;
     std::string parent = directory_name(path);

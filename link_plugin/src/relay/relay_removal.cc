@@ -89,6 +89,7 @@ void Relay::remove_source(const Candidate& source) {
 // Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
 // try again.
 void Relay::note_removal(const Directory& folder, const Candidate& source, const Status& status) {
+  left_folders_.insert(source.folder);
   if (status.ok()) return journal_.forget(source.path());
   journal_.remember(source.path(), source.identity);
   remember_leaving(folder, source.path(), source.identity);
@@ -148,6 +149,7 @@ Status Relay::end_removal(const Directory& folder, const std::string& relative, 
   FileLook look = folder.look(leaving);
   if (look.kind == FileKind::kMissing) return Status::success();
   if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(leaving), look.error);
+  left_folders_.insert(relative);
   const std::string path = join(relative, leaving);
   if (look.kind == FileKind::kRegular && journal_.is_done(path, look.identity)) {
     Status status = folder.remove(leaving);

@@ -135,6 +135,7 @@ void Relay::finish_recovered(const Intent& intent) {
   const Directory& base = intent.into_inbox ? *inbox_ : *outbox_;
   Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
   if (source.folder == ".") source.folder.clear();
+  left_folders_.insert(source.folder);
   if (!intent.finished && !audit_.has_id(intent.id, intent.log_offset))
     log({.name = intent.container ? "encode" : "decode",
          .source = inbox_->path_of(intent.source),
