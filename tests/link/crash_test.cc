@@ -185,6 +185,32 @@ TEST_CASE("Killed at random while files stream in, the relay delivers each once"
   if (is_long()) CHECK(site.log().find("finished after a restart") != std::string::npos);
 }
 
+TEST_CASE("After a failed flush a temporary file is written again, never flushed again") {
+  if (!has_strace()) return;
+  RelaySite site;
+  site.put("a", "contents");
+  const std::string temporary = site.path("outbox/.a.freq.part");
+  Background relay(
+      site.command({"--set", "link.mode=send"},
+                   {"strace", "-f", "-q", "-P", temporary, "-o", site.path("trace"), "-e",
+                    "trace=write,fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=1"}));
+  REQUIRE(
+      eventually([&] { return exists(site.path("outbox/a.freq")) && !exists(site.path("inbox/a.txt")); }));
+  kill(std::stoi(read_file(site.path(".paxect_link.lock"))), SIGTERM);
+  CHECK(relay.wait().status == 0);
+  const std::string trace = read_file(site.path("trace"));
+  INFO(trace);
+  std::string calls;
+  // Where another thread calls in between, strace tells the result on a line of its own.
+  const std::regex call("(write|fsync|fdatasync)(?:\\(| resumed).*= (-?[0-9]+)");
+  for (std::sregex_iterator it(trace.begin(), trace.end(), call), end; it != end; ++it) {
+    const char* name = (*it)[1] == "write" ? "write " : (*it)[2] == "0" ? "flushed " : "failed ";
+    if (!calls.ends_with(name)) calls += name;
+  }
+  // Once for each thread that had its turn at flushing: strace counts by thread.
+  CHECK(std::regex_match(calls, std::regex("(write failed )+write flushed ")));
+}
+
 TEST_CASE("Asked to stop in the middle of a large file, the relay leaves it for the next start") {
   RelaySite site;
   const std::string contents = noise(std::size_t{96} << 20);
