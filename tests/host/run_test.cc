@@ -117,16 +117,22 @@ TEST_CASE("A step that waits is called again when its descriptor becomes readabl
 
 TEST_CASE("A failing step stops the others cleanly and its status becomes the exit status") {
   Sandbox sandbox;
-  sandbox.write_config(sandbox.recorder("one", "script = wait:1 fail:75") + sandbox.recorder("two"));
-  Result result = sandbox.paxect({"run"});
+  std::string fifo = sandbox / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  sandbox.write_config(sandbox.recorder("one", "watch = " + fifo + "\nscript = watch fail:75") +
+                       sandbox.recorder("two"));
+  Background paxect(sandbox.command({"run"}));
+  // An instance that had not begun when the other failed would not be started, nor stopped.
+  REQUIRE(eventually(
+      [&] { return sandbox.journal_has("one nothing to read") && sandbox.journal_has("two step wait"); }));
+  std::ofstream(fifo) << "go";
+  Result result = paxect.wait();
   CHECK(result.status == 75);
   CHECK(result.error == "[ONE] step was told to fail\n");
   Lines lines = sandbox.journal_lines();
-  CHECK(of(lines, "one") ==
-        Lines{"create", "init", "start", "step wait:1", "step fail:75", "stop", "destroy"});
-  Lines two = of(lines, "two");
-  CHECK(two.back() == "destroy");
-  CHECK(position(two, "stop") == two.size() - 2);
+  CHECK(of(lines, "one") == Lines{"create", "init", "start", "step watch", "nothing to read", "step watch",
+                                  "read go", "step fail:75", "stop", "destroy"});
+  CHECK(of(lines, "two") == Lines{"create", "init", "start", "step wait", "stop", "destroy"});
 }
 
 TEST_CASE("When one instance cannot be initialised none starts") {
