@@ -2,7 +2,7 @@
 // paxect-core.
 //   bench_floor encode|decode LEVEL THREADS FILE   the file as frames of 1 MiB, read beforehand
 //   bench_floor small BYTES COUNT FILE             COUNT pieces one after another, by libzstd and by our
-//   library
+//   library, in turns
 // Prints one line a measurement: NAME WALL-SECONDS CPU-SECONDS.
 #include <paxect/core.h>
 #include <sys/resource.h>
@@ -36,12 +36,30 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// Adds up what several stretches of one kind of work take.
+class Meter {
+ public:
+  explicit Meter(const char* name) : name_(name) {}
+
+  void add(const std::function<void()>& work) {
+    double cpu = cpu_seconds();
+    auto start = std::chrono::steady_clock::now();
+    work();
+    wall_ += std::chrono::steady_clock::now() - start;
+    cpu_ += cpu_seconds() - cpu;
+  }
+  void print() const { std::printf("%s %.6f %.6f\n", name_, wall_.count(), cpu_); }
+
+ private:
+  const char* name_;
+  std::chrono::duration<double> wall_{};
+  double cpu_ = 0;
+};
+
 void measure(const char* name, const std::function<void()>& work) {
-  double cpu = cpu_seconds();
-  auto start = std::chrono::steady_clock::now();
-  work();
-  std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-  std::printf("%s %.6f %.6f\n", name, wall.count(), cpu_seconds() - cpu);
+  Meter meter(name);
+  meter.add(work);
+  meter.print();
 }
 
 [[noreturn]] void fail(const char* what) {
@@ -118,47 +136,62 @@ void whole_file(bool encode, int level, unsigned threads, const char* path) {
   });
 }
 
+// In turns of 100 pieces, so that a processor that becomes slower meanwhile is slower for all; one turn
+// before the first that counts.
 void small_pieces(std::size_t size, std::size_t count, const char* path) {
+  constexpr std::size_t kTurn = 100;
   Bytes data = load(path);
   auto pieces = split(data, size);
   if (pieces.size() > count) pieces.resize(count);
   Bytes out(ZSTD_compressBound(size) + 1024), back(size);
-  std::vector<Bytes> made(pieces.size());
+  std::vector<Bytes> payloads(pieces.size()), containers(pieces.size());
 
   Compressor compressor(ZSTD_createCCtx(), &ZSTD_freeCCtx);
-  measure("small-floor-encode", [&] {
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      std::size_t n = check(
-          ZSTD_compressCCtx(compressor.get(), out.data(), out.size(), pieces[i].data(), pieces[i].size(), 5));
-      made[i].assign(out.data(), out.data() + n);
-    }
-  });
   Decompressor decompressor(ZSTD_createDCtx(), &ZSTD_freeDCtx);
-  measure("small-floor-decode", [&] {
-    for (const Bytes& piece : made)
-      check(ZSTD_decompressDCtx(decompressor.get(), back.data(), back.size(), piece.data(), piece.size()));
-  });
-
   paxect_encoder* encoder = nullptr;
   paxect_decoder* decoder = nullptr;
   if (paxect_encoder_create(nullptr, &encoder) != PAXECT_OK ||
       paxect_decoder_create(nullptr, &decoder) != PAXECT_OK)
     fail("out of memory");
+
+  struct Work {
+    Meter meter;
+    std::function<void(std::size_t)> on_piece;
+  };
   std::size_t n = 0;
-  measure("small-encode", [&] {
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      if (paxect_encoder_encode_buffer(encoder, pieces[i].data(), pieces[i].size(), out.data(), out.size(),
-                                       &n) != PAXECT_OK)
-        fail(paxect_encoder_error_message(encoder));
-      made[i].assign(out.data(), out.data() + n);
-    }
-  });
-  measure("small-decode", [&] {
-    for (const Bytes& piece : made)
-      if (paxect_decoder_decode_buffer(decoder, piece.data(), piece.size(), back.data(), back.size(), &n) !=
-          PAXECT_OK)
-        fail(paxect_decoder_error_message(decoder));
-  });
+  Work works[] = {
+      {Meter("small-floor-encode"),
+       [&](std::size_t i) {
+         n = check(ZSTD_compressCCtx(compressor.get(), out.data(), out.size(), pieces[i].data(),
+                                     pieces[i].size(), 5));
+         payloads[i].assign(out.data(), out.data() + n);
+       }},
+      {Meter("small-floor-decode"),
+       [&](std::size_t i) {
+         check(ZSTD_decompressDCtx(decompressor.get(), back.data(), back.size(), payloads[i].data(),
+                                   payloads[i].size()));
+       }},
+      {Meter("small-encode"),
+       [&](std::size_t i) {
+         if (paxect_encoder_encode_buffer(encoder, pieces[i].data(), pieces[i].size(), out.data(), out.size(),
+                                          &n) != PAXECT_OK)
+           fail(paxect_encoder_error_message(encoder));
+         containers[i].assign(out.data(), out.data() + n);
+       }},
+      {Meter("small-decode"),
+       [&](std::size_t i) {
+         if (paxect_decoder_decode_buffer(decoder, containers[i].data(), containers[i].size(), back.data(),
+                                          back.size(), &n) != PAXECT_OK)
+           fail(paxect_decoder_error_message(decoder));
+       }},
+  };
+  auto turn = [&](Work& work, std::size_t from) {
+    for (std::size_t i = from; i < std::min(from + kTurn, pieces.size()); ++i) work.on_piece(i);
+  };
+  for (Work& work : works) turn(work, 0);
+  for (std::size_t from = 0; from < pieces.size(); from += kTurn)
+    for (Work& work : works) work.meter.add([&] { turn(work, from); });
+  for (const Work& work : works) work.meter.print();
   paxect_encoder_free(encoder);
   paxect_decoder_free(decoder);
 }
