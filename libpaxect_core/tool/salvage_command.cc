@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "salvage_report.h"
+#include "summary.h"
 
 namespace paxect::tool {
 namespace {
@@ -29,20 +30,16 @@ class Copies {
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
 
-  // False after a complaint.
-  bool add_to(paxect_salvager* salvager, const std::vector<std::string>& names) {
+  Outcome add_to(paxect_salvager* salvager, const std::vector<std::string>& names) {
     for (const std::string& name : names) {
       int fd = open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-      if (fd < 0) {
-        complain(name + ": cannot open: " + std::generic_category().message(errno));
-        return false;
-      }
+      if (fd < 0)
+        return {PAXECT_ERROR_OPEN, name + ": cannot open: " + std::generic_category().message(errno)};
       fds_.push_back(fd);
-      if (paxect_salvager_add_fd(salvager, fd, name.c_str()) == PAXECT_OK) continue;
-      complain(paxect_salvager_error_message(salvager));
-      return false;
+      paxect_status status = paxect_salvager_add_fd(salvager, fd, name.c_str());
+      if (status != PAXECT_OK) return {status, paxect_salvager_error_message(salvager)};
     }
-    return true;
+    return {};
   }
   bool contain(const std::string& path) const {
     struct stat there {};
@@ -110,11 +107,18 @@ void tell(const paxect_salvager* salvager, const SalvageJob& job) {
 
 // Errors have been complained about when it is false.
 bool give_report(const paxect_salvager* salvager, const SalvageJob& job, const std::string& path, bool json) {
-  if (json) write_salvage_report(job.output == "-" ? std::cerr : std::cout, salvager, job);
+  if (json) write_salvage_report(summary_stream({"salvage", "", job.output}), salvager, job);
   if (path.empty()) return true;
   std::ostringstream report;
   write_salvage_report(report, salvager, job);
   return write_report(path, report.str());
+}
+
+// There is nothing to report: a copy, or the output, failed.
+int give_up(const Outcome& ended, const SalvageJob& job, bool json) {
+  int code = conclude(ended, job.output);
+  if (json) write_salvage_failure(summary_stream({"salvage", "", job.output}), ended, job);
+  return code;
 }
 
 std::uint64_t total_size(const std::vector<std::string>& files) {
@@ -163,7 +167,8 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   auto report = values.count("report") != 0 ? values["report"].as<std::string>() : std::string();
   if (!report.empty() && report == job.output) throw UsageError{"--report and -o cannot be the same"};
   Copies copies;
-  if (!copies.add_to(salvager.get(), job.inputs)) return kExitFile;
+  if (Outcome added = copies.add_to(salvager.get(), job.inputs); added.status != PAXECT_OK)
+    return give_up(added, job, talk.json);
   if (copies.contain(report)) throw UsageError{"--report would replace a damaged copy"};
 
   Progress progress(talk.progress, shown_name(job.output), 2 * total_size(job.inputs));
@@ -174,7 +179,7 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   Outcome ended{job.status, paxect_salvager_error_message(salvager.get()), 0, 0};
   bool searched =
       job.status == PAXECT_OK || job.status == PAXECT_ERROR_PARTIAL || job.status == PAXECT_ERROR_NOTHING;
-  if (!searched) return conclude(ended, job.output);
+  if (!searched) return give_up(ended, job, talk.json);
   if (job.status == PAXECT_ERROR_NOTHING) complain(ended.message);
   if (!talk.quiet) tell(salvager.get(), job);
   if (!give_report(salvager.get(), job, report, talk.json)) return kExitFile;

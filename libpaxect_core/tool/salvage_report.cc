@@ -108,4 +108,12 @@ void write_salvage_report(std::ostream& out, const paxect_salvager* salvager, co
   add_inputs(line, salvager, job.inputs);
 }
 
+void write_salvage_failure(std::ostream& out, const Outcome& ended, const SalvageJob& job) {
+  JsonLine line(out);
+  line.add("command", "salvage");
+  line.add("output", job.output);
+  line.add("seconds", job.seconds);
+  line.add_outcome(ended);
+}
+
 }  // namespace paxect::tool

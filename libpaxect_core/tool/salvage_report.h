@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "command.h"
 #include "paxect/core.h"
 
 namespace paxect::tool {
@@ -19,6 +20,8 @@ struct SalvageJob {
 
 // One JSON object on one line.
 void write_salvage_report(std::ostream& out, const paxect_salvager* salvager, const SalvageJob& job);
+// In its place, where the salvage did not get so far as to have one.
+void write_salvage_failure(std::ostream& out, const Outcome& ended, const SalvageJob& job);
 
 paxect_salvage_report salvage_report(const paxect_salvager* salvager);
 paxect_salvage_input salvage_input(const paxect_salvager* salvager, std::size_t number);

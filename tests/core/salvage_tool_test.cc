@@ -114,5 +114,24 @@ TEST_CASE("salvage refuses what makes no sense, and files that are not there") {
   CHECK(list(dir.path()).size() == 1);
 }
 
+TEST_CASE("A salvage that cannot be done says so in JSON, too") {
+  TempDir dir;
+  write_file(dir / "in", sample());
+  auto error_of = [](const Result& result) {
+    CHECK(result.status == 3);
+    rapidjson::Document line = parse(result.output);
+    CHECK(line["exit_status"].GetInt() == 3);
+    CHECK(result.error == "paxect-core: " + std::string(line["error"]["message"].GetString()) + "\n");
+    return std::string(line["error"]["name"].GetString());
+  };
+  CHECK(error_of(salvage_tool({dir / "missing", "-o", dir / "out", "--json"})) == "PAXECT_ERROR_OPEN");
+  CHECK(error_of(salvage_tool({dir.path(), "-o", dir / "out", "--json"})) == "PAXECT_ERROR_READ");
+  CHECK(error_of(salvage_tool({dir / "in", "-o", dir / "none/out", "--json"})) == "PAXECT_ERROR_OPEN");
+  CHECK(error_of(salvage_tool({dir / "in", "-o", dir / "in", "--json"})) == "PAXECT_ERROR_SAME_FILE");
+  Result to_stdout = salvage_tool({dir / "missing", "-o", "-", "--json"});
+  CHECK(to_stdout.output.empty());
+  CHECK(to_stdout.error.find("\n{\"command\":\"salvage\"") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace paxect::test
