@@ -45,6 +45,21 @@ TEST_CASE("A key's memory is read-only and left out of core dumps") {
   CHECK(flags_of(common.get()).find(" dd ") == std::string::npos);
 }
 
+TEST_CASE(
+    "Outside of its service a credential is passed over by check, and a relay does not start without it") {
+  LinkRig rig;
+  rig.host.set("hmac_key", "credential:hmac_key");
+  unsetenv("CREDENTIALS_DIRECTORY");
+  PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+  REQUIRE(relay.init() == PAXECT_PLUGIN_OK);
+  CHECK(rig.host.logged("hmac_key is not looked at"));
+  auto before = list(rig.directory.path());
+  CHECK(relay.start() == PAXECT_PLUGIN_CONFIG);
+  CHECK(relay.error().find("hmac_key = 'credential:hmac_key'") == 0);
+  CHECK(relay.error().find("LoadCredential=hmac_key:PATH") != std::string::npos);
+  CHECK(list(rig.directory.path()) == before);
+}
+
 TEST_CASE("A reload reads the key's file again, and keeps the key when it cannot") {
   LinkRig rig;
   std::string key = rig.directory / "key";

@@ -105,7 +105,13 @@ TEST_CASE("An HMAC key may be a credential of systemd, or in a file that only we
   FakeHost host;
   host.set("hmac_key", "credential:hmac_key");
   unsetenv("CREDENTIALS_DIRECTORY");
-  CHECK(Read(host).error.find("CREDENTIALS_DIRECTORY") != std::string::npos);
+  Read outside(host);
+  CHECK(outside.good);
+  CHECK(outside.config.key_problem.find("CREDENTIALS_DIRECTORY") != std::string::npos);
+  CHECK_FALSE(outside.config.hmac_key.has_value());
+  host.set("hmac_key", "credential:../hmac_key");
+  CHECK_FALSE(Read(host).good);
+  host.set("hmac_key", "credential:hmac_key");
   REQUIRE(setenv("CREDENTIALS_DIRECTORY", temp.path().c_str(), 1) == 0);
   Read read(host);
   REQUIRE(read.good);

@@ -100,6 +100,8 @@ node = north
 hmac_key = credential:hmac_key
 metrics_file = /var/lib/paxect-metrics/north.prom
 CONF
+  paxect check -c /etc/paxect/north.conf >/tmp/log 2>&1 ||
+    { cat /tmp/log; fail "it cannot be checked before the start"; }
   systemctl start paxect@north || fail "paxect@north does not start"
   # Nothing is waited for: it is ready.
   expect north ActiveState active

@@ -19,6 +19,8 @@ paxect_plugin_status Relay::init() {
   std::string problem;
   if (!read_config(host_, KeyUse::kRequired, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
   for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
+  if (!config_.key_problem.empty())
+    host_.log(PAXECT_LOG_WARN, "hmac_key is not looked at: it is a credential, which its service alone has");
   if (config_.hmac_key.has_value()) host_.hold_secrets();
   std::string text;
   FileIdentity identity;
@@ -70,6 +72,7 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
 }
 
 paxect_plugin_status Relay::start() {
+  if (!config_.key_problem.empty()) return fail(PAXECT_PLUGIN_CONFIG, config_.key_problem);
   paxect_plugin_status failure = PAXECT_PLUGIN_OK;
   Status status = prepare_start(&failure);
   if (!status.ok()) return fail(failure, status.message);

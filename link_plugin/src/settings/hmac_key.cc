@@ -44,15 +44,8 @@ Status read_key_file(const std::string& path, std::string* key) {
   return Status::success();
 }
 
-bool find_credential(const std::string& name, std::string* path, std::string* error) {
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-  if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.'))
-    *error = "not the name of a credential after 'credential:'";
-  else if (directory == nullptr || *directory == '\0')
-    *error = "no CREDENTIALS_DIRECTORY: systemd sets it for a unit with LoadCredential=" + name + ":PATH";
-  else
-    *path = std::string(directory) + "/" + name;
-  return !path->empty();
+bool is_credential_name(const std::string& name) {
+  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with('.');
 }
 
 }  // namespace
@@ -70,6 +63,7 @@ Secret::Secret(std::string_view bytes) : size_(bytes.size()) {
 bool HmacKey::set(const std::string& setting, std::string* error) {
   Wiped key;
   path_.clear();
+  of_a_service_ = false;
   secret_.reset();
   if (setting.empty()) return true;
   if (setting.starts_with(kHex)) {
@@ -80,7 +74,18 @@ bool HmacKey::set(const std::string& setting, std::string* error) {
   } else if (setting.starts_with(kFile)) {
     path_ = setting.substr(kFile.size());
   } else if (setting.starts_with(kCredential)) {
-    if (!find_credential(setting.substr(kCredential.size()), &path_, error)) return false;
+    const std::string name = setting.substr(kCredential.size());
+    if (!is_credential_name(name)) {
+      *error = "not the name of a credential after 'credential:'";
+      return false;
+    }
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    of_a_service_ = directory == nullptr || *directory == '\0';
+    if (of_a_service_) {
+      *error = "no CREDENTIALS_DIRECTORY: systemd sets it for a unit with LoadCredential=" + name + ":PATH";
+      return false;
+    }
+    path_ = std::string(directory) + "/" + name;
   } else {
     key.text = setting;
   }

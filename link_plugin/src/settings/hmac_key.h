@@ -45,11 +45,14 @@ class HmacKey {
   }
   // The file it comes from, "" for none.
   const std::string& path() const { return path_; }
+  // Whether it is a credential, and this is no service of systemd's that could have it: there is no key then.
+  bool is_of_a_service() const { return of_a_service_; }
   // Whether every user of this machine may read that file.
   bool is_open_to_all() const;
 
  private:
   std::string path_;
+  bool of_a_service_ = false;
   std::optional<Secret> secret_;
 };
 

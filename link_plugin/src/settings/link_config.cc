@@ -141,7 +141,8 @@ void read_hmac_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* con
         "a key on the command line can be seen by every user: give file:PATH or credential:NAME");
   std::string problem;
   if (!config->hmac_key.set(setting, &problem)) {
-    if (plain || use == KeyUse::kRequired) return reader.fail("hmac_key", shown, problem);
+    bool needed = use == KeyUse::kRequired && !config->hmac_key.is_of_a_service();
+    if (plain || needed) return reader.fail("hmac_key", shown, problem);
     config->key_problem = reader.message("hmac_key", shown, problem);
   }
   if (config->hmac_key.is_open_to_all())

@@ -38,7 +38,7 @@ struct LinkConfig {
   std::uint64_t poll_ns = 0;
   std::uint64_t backoff_ns = 0;
   HmacKey hmac_key;
-  std::string key_problem;  // why there is no key although one is configured, with KeyUse::kIfReadable
+  std::string key_problem;  // why there is no key although one is configured; "" when there is, or none is
   ExternalCore core;
   std::string quarantine;
   std::string metrics_file;  // "": none
@@ -52,8 +52,9 @@ struct LinkConfig {
 
 std::string_view name_of(Mode mode);
 
-// The relay cannot do without its hmac_key. Commands can: an operator has no credential of the service, and
-// need not be able to read a file that it is in.
+// The relay cannot do without its hmac_key; but a credential exists in its service alone, so that a relay
+// which is only checked elsewhere has a `key_problem` instead. Commands can do without any: an operator need
+// not be able to read a file that it is in.
 enum class KeyUse { kRequired, kIfReadable };
 
 // Reads and checks every key; changes nothing outside. False with one line in `*error` that names the key,
