@@ -268,12 +268,9 @@ Status Relay::open_folder(bool in_inbox, const std::string& folder, std::shared_
     *out = base;
     return Status::success();
   }
-  std::weak_ptr<const Directory>& known = folders_[(in_inbox ? "i" : "o") + folder];
-  if (*out = known.lock(); *out) return Status::success();
-  auto opened = std::make_shared<Directory>();
-  Status status = base->open_below(folder, !in_inbox, opened.get());
-  if (status.ok()) known = *out = std::move(opened);
-  if (status.ok() && in_inbox) watcher_.watch(**out, folder);
+  bool fresh = false;
+  Status status = (in_inbox ? inbox_folders_ : outbox_folders_).open(*base, folder, !in_inbox, out, &fresh);
+  if (fresh && in_inbox) watcher_.watch(**out, folder);
   return status;
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/host.h"
+#include "base/open_folders.h"
 #include "base/place.h"
 #include "relay/journal.h"
 #include "relay/metrics.h"
@@ -143,6 +144,8 @@ class Relay {
   Place outbox_place_;
   std::shared_ptr<const Directory> inbox_;
   std::shared_ptr<const Directory> outbox_;
+  OpenFolders inbox_folders_;
+  OpenFolders outbox_folders_;
   std::optional<Quarantine> quarantine_;
   PeerTable peers_;
   Watcher watcher_;
@@ -160,7 +163,6 @@ class Relay {
   std::vector<Transfer> aborted_;                           // prepared, and not to be delivered after all
   std::set<std::string> left_folders_;                      // which sources left since the last checkpoint
   std::unordered_map<std::string, FileIdentity> returned_;  // by path, until the hints of it were heard
-  std::unordered_map<std::string, std::weak_ptr<const Directory>> folders_;  // open ones below the inbox
   std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;
   std::uint64_t manifest_due_ns_ = 0;

@@ -104,7 +104,7 @@ bool Relay::check_places() {
     if (!status.ok()) return false;
     if (!replaced) continue;
     *directory = place->directory();
-    folders_.clear();
+    (directory == &inbox_ ? inbox_folders_ : outbox_folders_).clear();
     intake_->clear_window();
     next_scan_ns_ = 0;
     if (directory == &inbox_ && !host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
