@@ -66,7 +66,7 @@ TEST_CASE("After a loss of power nothing is lost, partial, or delivered twice") 
   TempDir temp;
   std::string image = temp / "image";
   Mount disk({"-o", "loop", image});
-  if (!ran({"truncate", "-s", "64M", image}) || !ran({"mkfs.ext4", "-q", "-F", image}) ||
+  if (!ran({"truncate", "-s", "1G", image}) || !ran({"mkfs.ext4", "-q", "-F", image}) ||
       !disk.mount(temp / "disk")) {
     WARN("skipped: no loop mounts of ext4 here");
     return;
