@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "link/link_rig.h"
+#include "relay/state_file.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -62,6 +63,27 @@ TEST_CASE("A sidecar without a container waits a while, then is blocked where it
   rig.settle(20'000'000'000);
   CHECK(read_file(rig.outbox("a")) == "late");
   CHECK(rig.waiting().empty());
+}
+
+TEST_CASE("Nothing waits any more once it was delivered, though it stays in the inbox") {
+  LinkRig rig;
+  rig.write_policy("\"auto_delete\": false");
+  std::string container = container_of("kept");
+  rig.put("a.freq.sha256", link::sha256_hex(container) + "\n");
+  rig.start();
+  rig.settle();
+  // Where the temporary file is to be.
+  std::filesystem::create_directory(rig.outbox(".a.part"));
+  rig.put("a.freq", container);
+  rig.settle(2'000'000'000);
+  CHECK_FALSE(exists(rig.outbox("a")));
+  std::filesystem::remove(rig.outbox(".a.part"));
+  // Comes to rest: what was due long ago does not wake the relay again and again.
+  rig.settle(60'000'000'000);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.waiting() == Names{"a.freq", "a.freq.sha256"});
+  rig.stop();
+  CHECK(link::read_state(rig.lock())->waiting_count == 0);
 }
 
 TEST_CASE("A container waits for its sidecar to be complete") {

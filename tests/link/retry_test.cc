@@ -26,7 +26,8 @@ TEST_CASE("A failure is news once, and counts its attempts") {
   CHECK(record->attempts == 2);
   CHECK(record->first_utc_ns == 1);
   CHECK(record->last_utc_ns == 3);
-  CHECK(table.next_try_ns() == 300 + 16);
+  CHECK(table.next_try_ns(300) == 300 + 16);
+  CHECK(table.next_try_ns(300 + 16) == UINT64_MAX);
 }
 
 TEST_CASE("A file that changed starts afresh") {
@@ -40,7 +41,7 @@ TEST_CASE("A file that changed starts afresh") {
 TEST_CASE("A block waits for no time, and may pass under another policy") {
   RetryTable table(8, [] { return std::uint64_t{0}; });
   table.note("f", {.size = 1}, FileState::kBlocked, false, "policy_block", "r", 0, 0);
-  CHECK(table.next_try_ns() == UINT64_MAX);
+  CHECK(table.next_try_ns(0) == UINT64_MAX);
   table.forget_blocks();
   CHECK(table.records().empty());
 }

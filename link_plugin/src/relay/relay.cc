@@ -69,6 +69,7 @@ void Relay::flow(paxect_step* result) {
 
 void Relay::scan() {
   std::uint64_t begin = host_.monotonic_ns();
+  scanned_ns_ = begin;
   worked_since_scan_ = false;
   Status removal;
   Status status = intake_->scan(
@@ -98,17 +99,22 @@ void Relay::scan() {
 bool Relay::is_wanted(const Candidate& candidate) {
   const std::string path = candidate.path();
   std::uint64_t now = host_.monotonic_ns();
+  std::shared_ptr<const Directory> folder;
+  if (!open_folder(true, candidate.folder, &folder).ok()) return false;
+  // A sidecar goes the way of its container, and waits for nothing any more when that is there.
+  if (is_sidecar(candidate.name) &&
+      folder->look(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) {
+    retry_->forget(path);
+    return false;
+  }
   if (const FileRecord* record = retry_->find(path, candidate.identity))
     if (record->next_try_ns > now) return false;
   if (journal_.is_done(path, candidate.identity)) {
     if (policy_.auto_delete) remove_source(candidate);
     return false;
   }
-  std::shared_ptr<const Directory> folder;
-  if (!open_folder(true, candidate.folder, &folder).ok()) return false;
   if (is_sidecar(candidate.name)) {
-    // It goes the way of its container. One without gets some time for its container to come.
-    if (folder->look(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) return false;
+    // One without gets some time for its container to come.
     if (retry_->find(path, candidate.identity) != nullptr || host_.once()) return true;
     retry_->note(path, candidate.identity, FileState::kPending, false, "waiting", "no container yet", now,
                  host_.realtime_ns());
@@ -254,7 +260,7 @@ void Relay::rest(paxect_step* result) {
     return;
   }
   next_scan_ns_ = std::min(next_scan_ns_, look);
-  if (!once) next_scan_ns_ = std::min(next_scan_ns_, retry_->next_try_ns());
+  if (!once) next_scan_ns_ = std::min(next_scan_ns_, retry_->next_try_ns(scanned_ns_));
   result->wake_at_ns = next_scan_ns_;
   if (watcher_.fd() < 0) return;
   watch_ = {watcher_.fd(), POLLIN, 0};

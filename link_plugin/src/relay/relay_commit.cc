@@ -80,6 +80,7 @@ bool Relay::settle_delivered() {
   for (Delivered& item : delivered_) {
     item.transfer.product.fd.reset();
     item.transfer.sidecar.fd.reset();
+    retry_->forget(item.transfer.intent.source);
   }
   remove_sources();
   std::vector<std::uint64_t> ids;

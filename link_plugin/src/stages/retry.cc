@@ -55,9 +55,10 @@ void RetryTable::keep_only(
   std::erase_if(records_, [&](const auto& entry) { return !still_there(entry.first, entry.second); });
 }
 
-std::uint64_t RetryTable::next_try_ns() const {
+std::uint64_t RetryTable::next_try_ns(std::uint64_t seen_ns) const {
   std::uint64_t next = UINT64_MAX;
-  for (const auto& [path, record] : records_) next = std::min(next, record.next_try_ns);
+  for (const auto& [path, record] : records_)
+    if (record.next_try_ns > seen_ns) next = std::min(next, record.next_try_ns);
   return next;
 }
 

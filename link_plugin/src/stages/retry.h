@@ -50,8 +50,8 @@ class RetryTable {
   // Drops the records of files that are no more.
   void keep_only(const std::function<bool(const std::string& path, const FileRecord&)>& still_there);
 
-  // When the next of the pending ones is due; UINT64_MAX for none.
-  std::uint64_t next_try_ns() const;
+  // When the next of the pending ones that were not due yet at `seen_ns` is; UINT64_MAX for none.
+  std::uint64_t next_try_ns(std::uint64_t seen_ns) const;
   const std::unordered_map<std::string, FileRecord>& records() const { return records_; }
 
   // backoff * 2^(delays - 1), at most an hour, and of that a random share from a half to the whole.
