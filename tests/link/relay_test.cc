@@ -223,6 +223,15 @@ TEST_CASE("Names are bytes: spaces, quotes, newlines and invalid UTF-8 all arriv
   CHECK(read_file(rig.log_path()).find("\\\\xff\\\\xfe latin.txt") != std::string::npos);
 }
 
+TEST_CASE("A container whose name leaves no room for that of a sidecar is delivered like any other") {
+  LinkRig rig;
+  std::string stem(250, 'x');
+  rig.put(stem + ".freq", container_of("long"));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox(stem)) == "long");
+  CHECK(rig.waiting().empty());
+}
+
 TEST_CASE("Dot files, unfinished files, links, directories and FIFOs are never taken") {
   LinkRig rig;
   rig.put(".hidden.txt", "h");

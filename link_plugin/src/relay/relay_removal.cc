@@ -41,12 +41,12 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
   FileLook look = folder.look(source.name);
   if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
   const std::string sidecar = sidecar_of(source.name);
-  Status status;
-  if (digest.empty() && (folder.look(sidecar).kind != FileKind::kMissing ||
-                         folder.look(leaving_of(sidecar)).kind != FileKind::kMissing))
-    status = digest_of(folder, source.name, &digest);
-  if (status.ok() && !digest.empty()) status = remove_sidecar(folder, sidecar, digest, returned);
-  if (!status.ok()) return status;
+  if (folder.look(sidecar).kind != FileKind::kMissing ||
+      folder.look(leaving_of(sidecar)).kind != FileKind::kMissing) {
+    Status status = digest.empty() ? digest_of(folder, source.name, &digest) : Status::success();
+    if (status.ok()) status = remove_sidecar(folder, sidecar, digest, returned);
+    if (!status.ok()) return status;
+  }
   return remove_same(folder, source.name, source.identity, returned);
 }
 
