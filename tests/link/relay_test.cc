@@ -232,6 +232,18 @@ TEST_CASE("A container whose name leaves no room for that of a sidecar is delive
   CHECK(rig.waiting().empty());
 }
 
+TEST_CASE("A file with several names is delivered once under each") {
+  LinkRig rig;
+  rig.put("a.txt", "one file");
+  for (const char* name : {"b.txt", "c.txt"})
+    std::filesystem::create_hard_link(rig.inbox("a.txt"), rig.inbox(name));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.waiting().empty());
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+  CHECK(rig.events("encode").size() == 3);
+  CHECK(rig.events("duplicate").empty());
+}
+
 TEST_CASE("Dot files, unfinished files, links, directories and FIFOs are never taken") {
   LinkRig rig;
   rig.put(".hidden.txt", "h");

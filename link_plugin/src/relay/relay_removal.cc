@@ -50,6 +50,19 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
   return remove_same(folder, source.name, source.identity, returned);
 }
 
+// The digest of the source itself.
+const std::string& digest_of_source(const Transfer& transfer) {
+  return transfer.route == Route::kEncode ? transfer.result.data_digest : transfer.result.container_digest;
+}
+
+// Whether the source stands there yet, and only its ctime is another. `*now` receives what it is now.
+bool is_left(const Transfer& transfer, Candidate* now) {
+  FileLook look = transfer.source_directory->look(transfer.source.name);
+  *now = {transfer.source.folder, transfer.source.name, look.identity};
+  return look.kind == FileKind::kRegular && look.identity.device == transfer.source.identity.device &&
+         look.identity.same_but_name(transfer.source.identity);
+}
+
 }  // namespace
 
 // Removing waits for the disk more than one would think, so many wait at once.
@@ -61,6 +74,7 @@ void Relay::remove_sources() {
   }
   struct Outcome {
     Status status;
+    bool left = false;
     std::vector<std::string> returned;
   };
   std::vector<Outcome> outcomes(delivered_.size());
@@ -68,9 +82,19 @@ void Relay::remove_sources() {
     const Transfer& transfer = delivered_[i].transfer;
     outcomes[i].status = remove_files(*transfer.source_directory, transfer.source,
                                       transfer.result.container_digest, &outcomes[i].returned);
+    Candidate now;
+    outcomes[i].left = outcomes[i].status.ok() && is_left(transfer, &now);
   });
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const Transfer& transfer = delivered_[i].transfer;
+    // A file with several names has another ctime as soon as one of them is removed. One after the other, and
+    // only with the content that was delivered.
+    Candidate now;
+    std::string digest;
+    if (outcomes[i].left && is_left(transfer, &now) &&
+        digest_of(*transfer.source_directory, now.name, &digest).ok() && digest == digest_of_source(transfer))
+      outcomes[i].status = remove_files(*transfer.source_directory, now, transfer.result.container_digest,
+                                        &outcomes[i].returned);
     note_returned(*transfer.source_directory, transfer.source, outcomes[i].returned);
     note_removal(*transfer.source_directory, transfer.source, outcomes[i].status);
   }
