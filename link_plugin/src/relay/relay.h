@@ -163,7 +163,7 @@ class Relay {
   std::vector<Transfer> aborted_;                           // prepared, and not to be delivered after all
   std::set<std::string> left_folders_;                      // which sources left since the last checkpoint
   std::unordered_map<std::string, FileIdentity> returned_;  // by path, until the hints of it were heard
-  std::uint64_t scanned_ns_ = 0;  // when the last scan began
+  std::uint64_t scanned_ns_ = 0;                            // when the last scan began
   std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;
   std::uint64_t manifest_due_ns_ = 0;
