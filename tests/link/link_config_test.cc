@@ -66,6 +66,36 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
   }
 }
 
+TEST_CASE("What is ours may stand in the inbox only where it is not taken for a file to relay") {
+  struct Case {
+    const char* key;
+    const char* value;
+    const char* recursive;
+    bool good;
+  };
+  for (auto [key, value, recursive, good] : {Case{"outbox", "inbox/out", "true", false},
+                                             {"outbox", "inbox/out", "false", true},
+                                             {"outbox", "inbox/.out/a", "true", true},
+                                             {"outbox", "inbox2", "true", true},
+                                             {"quarantine", "inbox/q", "true", false},
+                                             {"quarantine", "inbox/q", "false", true},
+                                             {"policy", "inbox/policy.json", "false", false},
+                                             {"policy", "inbox/p/policy.json", "false", true},
+                                             {"policy", "inbox/p/policy.json", "true", false},
+                                             {"manifest", "inbox/m.json", "false", false},
+                                             {"log", "inbox/log.jsonl", "false", false},
+                                             {"lock", "inbox/lock", "false", false},
+                                             {"lock", "inbox/.lock", "true", true},
+                                             {"inbox", ".", "false", false}}) {
+    FakeHost host;
+    host.set(key, value);
+    host.set("recursive", recursive);
+    Read read(host);
+    INFO(key << " = " << value << ", recursive = " << recursive << ": " << read.error);
+    CHECK(read.good == good);
+  }
+}
+
 TEST_CASE("Seconds are given in the forms that scripts use, and no pause at all is a short one") {
   for (auto [value, nanoseconds] :
        {std::pair{"2.0", 2'000'000'000u}, {"2", 2'000'000'000u}, {".5", 500'000'000u}, {"0", 10'000'000u}}) {

@@ -56,6 +56,10 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
   if (Status status = outbox_place_.open(config_.outbox); !status.ok()) return status;
   inbox_ = inbox_place_.directory();
   outbox_ = outbox_place_.directory();
+  if (look_at(inbox_->fd()).identity.inode == look_at(outbox_->fd()).identity.inode &&
+      inbox_->device() == outbox_->device())
+    return Status::environment("inbox " + config_.inbox + " and outbox " + config_.outbox +
+                               " are one directory: give two");
   std::string stale;
   Status status = lock_.acquire(config_.lock, &stale);
   if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;

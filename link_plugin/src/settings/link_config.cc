@@ -180,6 +180,25 @@ void read_core(const Host& host, Reader& reader, LinkConfig* config) {
     reader.fail("core", value, "not 'builtin' nor a command line (is a quote left open?)");
 }
 
+// What would be taken for files to relay: folders of ours in the inbox, where those are looked into, and
+// files. Hidden ones are never taken.
+void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
+  auto refuse = [&](const char* key, const std::string& path, bool folder) {
+    const std::string inbox = config.inbox.ends_with('/') ? config.inbox : config.inbox + "/";
+    if (!path.starts_with(inbox)) return;
+    const std::string rest = path.substr(inbox.size() - 1);
+    if (rest.find("/.") != std::string::npos) return;
+    if (!config.recursive && (folder || rest.find('/', 1) != std::string::npos)) return;
+    reader.fail(key, path, "in the inbox it would be relayed like what comes there: give a path elsewhere");
+  };
+  refuse("outbox", config.outbox, true);
+  refuse("quarantine", config.quarantine, true);
+  refuse("policy", config.policy, false);
+  refuse("manifest", config.manifest, false);
+  refuse("log", config.log, false);
+  refuse("lock", config.lock, false);
+}
+
 }  // namespace
 
 std::string ExternalCore::name() const {
@@ -217,6 +236,7 @@ bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::stri
   config->max_attempts = static_cast<unsigned>(reader.number("max_attempts", 5, 1, 1000000));
   if (config->inbox == config->outbox)
     reader.fail("outbox", config->outbox, "the outbox must not be the inbox");
+  refuse_own_in_inbox(reader, *config);
   *error = reader.error();
   return !reader.failed();
 }
