@@ -260,6 +260,22 @@ TEST_CASE("A file that may not be read waits until it may") {
   site.converges(true, kAsNobody);
 }
 
+TEST_CASE("A quarantine that may not be looked into is waited for") {
+  if (!can_be_nobody()) return;
+  RelaySite site;
+  std::filesystem::create_directories(site.path("inbox/.quarantine"));
+  write_file(site.path("inbox/bad.freq"), "no container");
+  give_to_nobody(site);
+  REQUIRE(chown(site.path("inbox/.quarantine").c_str(), 65534, 65534) == 0);
+  REQUIRE(chmod(site.path("inbox/.quarantine").c_str(), 0644) == 0);
+  Background relay(site.command({}, kAsNobody));
+  REQUIRE(eventually([&] { return logged(site, "Permission denied"); }));
+  CHECK(exists(site.path("inbox/bad.freq")));
+  REQUIRE(chmod(site.path("inbox/.quarantine").c_str(), 0755) == 0);
+  REQUIRE(eventually([&] { return exists(site.path("inbox/.quarantine/bad.freq")); }));
+  end(relay);
+}
+
 TEST_CASE("An outbox that may not be written to is waited for") {
   if (!can_be_nobody()) return;
   RelaySite site;

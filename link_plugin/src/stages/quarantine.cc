@@ -21,7 +21,9 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
   std::string text = to_json(reason);
   for (unsigned number = 0;; ++number) {
     *moved_to = quarantined_of(name, number);
-    if (to.look(*moved_to).kind != FileKind::kMissing) continue;
+    FileLook there = to.look(*moved_to);
+    if (there.kind == FileKind::kUnknown) return io_failure("look at", to.path_of(*moved_to), there.error);
+    if (there.kind != FileKind::kMissing) continue;
     // A quarantined file can have the name of our reason file; it has a reason of its own then.
     if (to.look(reason_of(reason_of(*moved_to))).kind != FileKind::kMissing) continue;
     if (Status status = replace_file(to.path_of(reason_of(*moved_to)), text); !status.ok()) return status;
