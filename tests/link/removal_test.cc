@@ -239,6 +239,15 @@ TEST_CASE("A file moves away by its identity alone, on one file system and acros
     CHECK(status.fault == link::Fault::kChanged);
     CHECK(folder.read("a") == "two");
     CHECK(list(elsewhere).empty());
+    if (to.device() != folder.directory.device()) {
+      // A copy whose source cannot be removed does not stay: the next try would leave another one.
+      std::filesystem::create_directory(folder.temp / ".a.leaving");
+      status = link::move_file(folder.directory, "a", folder.identity("a"), to, "a", &taken, &returned);
+      CHECK(status.fault == link::Fault::kEnvironment);
+      CHECK(folder.read("a") == "two");
+      CHECK(list(elsewhere).empty());
+      std::filesystem::remove(folder.temp / ".a.leaving");
+    }
     CHECK(link::move_file(folder.directory, "a", folder.identity("a"), to, "a", &taken, &returned).ok());
     CHECK(list(folder.temp.path()).empty());
     CHECK(read_file(elsewhere + "/a") == "two");

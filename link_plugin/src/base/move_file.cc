@@ -1,6 +1,7 @@
 #include "base/move_file.h"
 
 #include <cerrno>
+#include <tuple>
 
 #include "base/relay_paths.h"
 #include "base/removal.h"
@@ -11,6 +12,11 @@ namespace {
 
 Status changed(const Directory& from, const std::string& name) {
   return Status::failure(Fault::kChanged, "changed", from.path_of(name) + " is another file by now");
+}
+
+bool is_there(const Directory& folder, const std::string& name, const FileIdentity& identity) {
+  FileLook look = folder.look(name);
+  return look.kind == FileKind::kRegular && look.identity.same_but_name(identity);
 }
 
 // Across file systems there is no rename: copy, flush, then remove.
@@ -33,14 +39,19 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
     if (got <= 0) break;
     status = write_all(copy.get(), buffer.data(), static_cast<std::size_t>(got), to.path_of(temporary));
   }
+  if (status.ok() && look_at(source.get()).identity != identity) status = changed(from, name);
   if (status.ok()) status = sync_file(copy.get(), to.path_of(temporary));
   if (status.ok()) status = to.rename_new(temporary, new_name, taken);
   if (!status.ok()) {
-    Status ignored = to.remove(temporary);
+    std::ignore = to.remove(temporary);
     return status;
   }
-  if (status = to.sync(); !status.ok()) return status;
-  return remove_same(from, name, identity, returned);
+  status = to.sync();
+  if (status.ok()) status = remove_same(from, name, identity, returned);
+  // Each try would leave one more copy.
+  if (!status.ok() && (is_there(from, name, identity) || is_there(from, leaving_of(name), identity)))
+    std::ignore = to.remove(new_name);
+  return status;
 }
 
 }  // namespace
