@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 
 #include "base/digest.h"
@@ -148,6 +149,22 @@ TEST_CASE("A core that hangs on one file is ended with all it started, and holds
   REQUIRE(rig.events("encode_error").size() == 1);
   CHECK(rig.events("encode_error")[0].message.find("did not end within 0.300 s") != std::string::npos);
   CHECK(list(rig.inbox(".quarantine")) == Names{"bad.txt", "bad.txt.reason.json"});
+}
+
+TEST_CASE("What a core started and put out of reach is not waited for when the core is ended") {
+  LinkRig rig;
+  std::string pid = rig.directory / "pid";
+  rig.host.set("core", "sh -c 'case $3 in */bad.txt) setsid sh -c \"echo \\$\\$ >" + pid +
+                           "; exec sleep 1000\" & wait;; esac; exec " PAXECT_TEST_BIN
+                           "/paxect-core \"$@\"' core");
+  rig.host.set("core_timeout_sec", "0.3");
+  rig.host.set("max_attempts", "1");
+  rig.put("bad.txt", "bad");
+  rig.put("good.txt", "good");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.delivered() == Names{"good"});
+  CHECK(rig.events("encode_error").size() == 1);
+  CHECK(kill(std::stoi(read_file(pid)), SIGKILL) == 0);
 }
 
 TEST_CASE("A core that hangs on everything is our trouble, not the file's") {

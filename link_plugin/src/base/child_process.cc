@@ -17,8 +17,9 @@ namespace paxect::link {
 namespace {
 
 constexpr std::size_t kSaidLimit = 4096;
-constexpr int kStopInterval = 100;  // milliseconds between two looks at `stop`
-constexpr int kGrace = 50;          // such looks between stop_signal and SIGKILL
+constexpr int kStopInterval = 100;          // milliseconds between two looks at `stop`
+constexpr std::chrono::seconds kGrace{5};   // between stop_signal and SIGKILL
+constexpr std::chrono::seconds kLinger{1};  // between SIGKILL and giving up on its standard error
 
 // posix_spawn(3)'s settings: no input, no output, errors into our pipe, default signals.
 class SpawnSettings {
@@ -62,24 +63,35 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   return pointers;
 }
 
-// Collects what it says until the pipe is closed.
+// Collects what it says until the pipe is closed, or until it was killed and something that it started, out
+// of our reach, holds the pipe on.
 void listen(int errors, pid_t pid, const Child& child, ChildEnd* end) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   const pid_t target = child.own_group ? -pid : pid;
-  for (int looks = 0;;) {
+  auto told = begin;  // to end, or killed
+  bool killed = false;
+  for (;;) {
     pollfd watched{errors, POLLIN, 0};
     int ready = poll(&watched, 1, kStopInterval);
+    const auto now = Clock::now();
     if (!end->stopped && !end->late) {
       end->stopped = child.stop();
-      end->late = !end->stopped && child.limit_ns != 0 &&
-                  Clock::now() - begin > std::chrono::nanoseconds(child.limit_ns);
-      if (end->stopped || end->late) kill(target, child.stop_signal);
+      end->late =
+          !end->stopped && child.limit_ns != 0 && now - begin > std::chrono::nanoseconds(child.limit_ns);
+      if (end->stopped || end->late) {
+        kill(target, child.stop_signal);
+        killed = child.stop_signal == SIGKILL;
+        told = now;
+      }
+    } else if (killed && now - told > kLinger) {
+      return;
+    } else if (!killed && now - told > kGrace) {
+      kill(target, SIGKILL);
+      killed = true;
+      told = now;
     }
-    if (ready <= 0) {
-      if ((end->stopped || end->late) && ++looks == kGrace) kill(target, SIGKILL);
-      continue;
-    }
+    if (ready <= 0) continue;
     std::array<char, 4096> buffer;
     ssize_t got = read(errors, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
