@@ -109,6 +109,28 @@ constexpr const char* kPicky =
     "sh -c 'case $3 in */inbox/*) echo no way >&2; exit 2;; esac; exec " PAXECT_TEST_BIN
     "/paxect-core \"$@\"' core";
 
+TEST_CASE("A sidecar that comes when its container is taken already has the time to be complete, too") {
+  constexpr int kBatch = 256;
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  std::string container = container_of("slower sidecar");
+  for (int i = 0; i < kBatch; ++i) rig.put(std::to_string(i) + ".txt", "older");
+  rig.put("z.freq", container);
+  rig.start();
+  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  rig.host.advance_ns(500'000'000);
+  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  REQUIRE(rig.waiting() == Names{"z.freq"});
+  rig.put_unclosed("z.freq.sha256", "0123");
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  CHECK(rig.waiting() == Names{"z.freq", "z.freq.sha256"});
+  rig.put("z.freq.sha256", link::sha256_hex(container) + "\n");
+  rig.settle(20'000'000'000);
+  CHECK(rig.waiting().empty());
+  CHECK(read_file(rig.outbox("z.freq")) == container);
+  CHECK(rig.events("checksum_mismatch").empty());
+}
+
 TEST_CASE("The message about a damaged container says where it is damaged") {
   LinkRig rig;
   rig.put("damaged.freq", read_file(PAXECT_TEST_VECTORS "/crc-flip.freq"));

@@ -166,6 +166,12 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
     note_failure(candidate, status);
     return false;
   }
+  if (is_container(candidate.name)) {
+    FileLook sidecar = transfer->source_directory->look(sidecar_of(candidate.name));
+    if (sidecar.kind != FileKind::kRegular ||
+        intake_->is_settled(sidecar_of(candidate.path()), sidecar.identity, host_.monotonic_ns()))
+      transfer->settled_sidecar = sidecar.identity;
+  }
   transfer->product.directory = transfer->target_directory.get();
   transfer->sidecar.directory = transfer->target_directory.get();
   return true;

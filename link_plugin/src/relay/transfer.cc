@@ -50,7 +50,11 @@ Status check_sidecar(const Transfer& transfer) {
   Status status = read_sidecar(*transfer.source_directory, name, &digest);
   if (status.fault == Fault::kGone) return changed(transfer);
   if (status.fault == Fault::kEnvironment) return status;
-  return status.ok() && digest == transfer.result.container_digest ? Status::success() : mismatch();
+  if (status.ok() && digest == transfer.result.container_digest) return Status::success();
+  // One that came or changed since the container was taken may be half written yet.
+  if (transfer.source_directory->look(name).identity == transfer.settled_sidecar) return mismatch();
+  return Status::failure(Fault::kChanged, "changed",
+                         transfer.source_directory->path_of(name) + " changed while its container was read");
 }
 
 Codec::Write into(Product* product) {

@@ -32,7 +32,8 @@ struct Transfer {
   Product sidecar;  // of a product that is a container
 
   Codec::Result result;
-  bool had_sidecar = false;  // the source has one
+  bool had_sidecar = false;      // the source has one
+  FileIdentity settled_sidecar;  // it, if it was complete when the source was taken
   Status status;
   Published published = Published::kDelivered;
 
