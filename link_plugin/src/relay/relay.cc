@@ -1,6 +1,7 @@
 #include "relay/relay.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <set>
@@ -18,7 +19,18 @@ constexpr std::uint64_t kBatchBytes = std::uint64_t{64} << 20;
 // However large they are: while one waits for the disk or its own hashes, the other keeps the processors
 // busy.
 constexpr std::size_t kLeastFiles = 2;
+// Descriptors that are not those of a batch: our own, and those that the workers need for a moment.
+constexpr std::size_t kOtherDescriptors = 64;
 constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of the time
+
+// As many files as can have their products open at the same time and, where they are in folders, those.
+std::size_t most_files(bool in_folders) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kBatchFiles;
+  auto most = static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
+  std::size_t room = most > kOtherDescriptors ? (most - kOtherDescriptors) / (in_folders ? 4 : 2) : 0;
+  return std::clamp(room, kLeastFiles, kBatchFiles);
+}
 
 }  // namespace
 
@@ -130,8 +142,8 @@ std::vector<Transfer> Relay::next_batch() {
   std::vector<Transfer> batch;
   std::set<std::string> temporaries;
   std::uint64_t bytes = 0;
-  while (!intake_->empty() && batch.size() < kBatchFiles &&
-         (bytes < kBatchBytes || batch.size() < kLeastFiles)) {
+  const std::size_t most = most_files(config_.recursive);
+  while (!intake_->empty() && batch.size() < most && (bytes < kBatchBytes || batch.size() < kLeastFiles)) {
     Candidate candidate = intake_->take();
     Transfer transfer;
     if (!admit(candidate, &transfer)) continue;
