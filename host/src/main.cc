@@ -70,6 +70,7 @@ int main_checked(int argc, char** argv) {
 int main(int argc, char** argv) {
   paxect::host::open_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not be that large is a failed write, not our end
   try {
     return paxect::host::main_checked(argc, argv);
   } catch (const std::exception& exception) {

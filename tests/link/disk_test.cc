@@ -193,6 +193,42 @@ TEST_CASE("An outbox on a tmpfs that is unmounted and mounted again between two 
   site.converges();
 }
 
+// The relay as a shell starts it that has this limit.
+Words limited(const std::string& limit) { return {"sh", "-c", "ulimit " + limit + "; exec \"$@\"", "sh"}; }
+
+TEST_CASE("A file that is larger than the process may write holds up no other one") {
+  RelaySite site;
+  site.put("large", noise(200'000));
+  site.put("small", "contents");
+  Result result = run(site.command({"--once"}, limited("-f 64")));
+  INFO(result.error);
+  CHECK(result.status == 1);
+  CHECK(exists(site.path("outbox/small")));
+  CHECK(exists(site.path("inbox/large.txt")));
+  site.converges();
+}
+
+TEST_CASE("With few descriptors fewer files go together, and all of them go") {
+  constexpr std::size_t kFiles = 100;
+  for (const char* recursive : {"false", "true"}) {
+    RelaySite site;
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      std::string folder = site.path("inbox/" + (recursive[0] == 't' ? std::to_string(i) : ""));
+      std::filesystem::create_directories(folder);
+      write_file(folder + "/f" + std::to_string(i) + ".txt", "contents");
+    }
+    Result result = run(site.command(
+        {"--once", "--set", "link.mode=send", "--set", std::string("link.recursive=") + recursive},
+        limited("-n 64")));
+    INFO(result.error);
+    CHECK(result.status == 0);
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      std::string folder = site.path("outbox/" + (recursive[0] == 't' ? std::to_string(i) + "/" : ""));
+      CHECK(exists(folder + "f" + std::to_string(i) + ".freq"));
+    }
+  }
+}
+
 const Words kAsNobody = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
 
 bool can_be_nobody() {
