@@ -2,6 +2,8 @@
 
 #include <rapidjson/document.h>
 
+#include <filesystem>
+
 #include "base/printable.h"
 #include "support/catch.h"
 #include "support/files.h"
@@ -57,6 +59,19 @@ TEST_CASE("The log rotates when it is full, without replacing an older part") {
   CHECK(names ==
         std::vector<std::string>{"log.20260102T030405Z.1.jsonl", "log.20260102T030405Z.jsonl", "log.jsonl"});
   CHECK(test::read_file(temp / "log.jsonl").find("event5") != std::string::npos);
+}
+
+TEST_CASE("A log that was cut by somebody else is as long as it is") {
+  TempDir temp;
+  AuditLog log;
+  REQUIRE(log.open(temp / "log.jsonl", 400).ok());
+  for (int i = 0; i < 4; ++i) {
+    log.append({.name = "event"}, kTime);
+    REQUIRE(log.flush(kTime).ok());
+    std::filesystem::resize_file(temp / "log.jsonl", 0);
+  }
+  CHECK(test::list(temp.path()) == std::vector<std::string>{"log.jsonl"});
+  CHECK(log.size() < 400);
 }
 
 TEST_CASE("A log that was moved away is begun anew") {

@@ -108,8 +108,11 @@ Status AuditLog::flush(std::int64_t realtime_ns) {
   // Somebody else's rotation: the path leads to another file now, or to none.
   FileIdentity here;
   FileIdentity ours = look_at(fd_.get()).identity;
-  if (!identity_of(path_, &here) || here.inode != ours.inode || here.device != ours.device)
+  if (!identity_of(path_, &here) || here.inode != ours.inode || here.device != ours.device) {
     if (Status status = open_file(); !status.ok()) return status;
+  } else {
+    size_ = ours.size;  // or it was copied and cut
+  }
   if (size_ > 0 && size_ + buffer_.size() > limit_)
     if (Status status = rotate(realtime_ns); !status.ok()) return status;
   Status status = write_all(fd_.get(), buffer_.data(), buffer_.size(), path_);
