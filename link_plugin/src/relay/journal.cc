@@ -253,7 +253,7 @@ Status Journal::clear(
   if (Status status = replace_file(path_, text); !status.ok()) return status;
   fd_.reset(::open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
   if (!fd_) return io_failure("open journal", path_, errno);
-  size_ = text.size();
+  size_ = kept_ = text.size();
   return Status::success();
 }
 

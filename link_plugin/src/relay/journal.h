@@ -83,7 +83,8 @@ class Journal {
   // Writes the journal anew with only what is remembered and still there. Only between deliveries, when the
   // removal of every delivered source is durable.
   Status clear(const std::function<bool(const std::string& source, const FileIdentity&)>& still_there);
-  std::uint64_t size() const { return size_; }
+  // Bytes written since then, or all when it was opened later.
+  std::uint64_t grown() const { return size_ - kept_; }
 
  private:
   Status append(const std::string& lines, bool durable);
@@ -91,6 +92,7 @@ class Journal {
   std::string path_;
   UniqueFd fd_;
   std::uint64_t size_ = 0;
+  std::uint64_t kept_ = 0;  // by the last clear()
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::string, FileIdentity> remembered_;
 };

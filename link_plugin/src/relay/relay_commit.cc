@@ -45,7 +45,7 @@ void Relay::commit(std::vector<Transfer>& batch) {
     }
   }
   publish_all(batch);
-  if (settle_delivered() && settle_aborted() && journal_.size() > kJournalLimit) checkpoint();
+  if (settle_delivered() && settle_aborted() && journal_.grown() > kJournalLimit) checkpoint();
 }
 
 void Relay::publish_all(std::vector<Transfer>& batch) {
