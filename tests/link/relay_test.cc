@@ -177,6 +177,16 @@ TEST_CASE("A node that is not trusted relays nothing") {
   CHECK(rig.events("policy_block")[0].message.starts_with("untrusted_node:"));
 }
 
+TEST_CASE("A policy that is a link to nothing is waited for, not replaced by the default") {
+  LinkRig rig;
+  std::filesystem::remove(rig.policy());
+  std::filesystem::create_symlink(rig.directory / "elsewhere.json", rig.policy());
+  PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+  CHECK(relay.init() == PAXECT_PLUGIN_CONFIG);
+  CHECK(relay.error().find(rig.policy() + " is a symbolic link to nothing") == 0);
+  CHECK(std::filesystem::is_symlink(rig.policy()));
+}
+
 TEST_CASE("A missing policy is written with defaults that let a first run work") {
   LinkRig rig;
   rig.put("a.txt", "a");

@@ -1,4 +1,5 @@
 // How a relay starts: settings, policy, lock, log, and what a crash left.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -27,6 +28,11 @@ paxect_plugin_status Relay::init() {
   Status status = read_file(config_.policy, kPolicyLimit, &text, &identity);
   if (status.ok()) policy_identity_ = identity;
   policy_missing_ = status.fault == Fault::kGone;
+  // Where it leads may be on a disk that is not there now, and a default is no substitute for that policy.
+  struct stat link {};
+  if (policy_missing_ && lstat(config_.policy.c_str(), &link) == 0)
+    return fail(PAXECT_PLUGIN_CONFIG,
+                config_.policy + " is a symbolic link to nothing: bring back the policy that it leads to");
   if (policy_missing_)
     text = default_policy_text(config_.node);
   else if (!status.ok())
