@@ -1,5 +1,6 @@
 #include "relay/transfer.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <map>
@@ -63,8 +64,10 @@ Codec::Write into(Product* product) {
 
 Status copy(int source, const Transfer& transfer, Product* product) {
   std::vector<char> buffer(std::size_t{1} << 18);
+  const std::uint64_t size = transfer.source.identity.size;
   for (std::uint64_t offset = 0;;) {
-    ssize_t got = pread(source, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - offset));
+    ssize_t got = pread(source, buffer.data(), capacity, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return io_failure("read", transfer.source_path(), errno);
     if (got == 0) return Status::success();
@@ -91,12 +94,14 @@ Status run_codec(int source, Transfer* transfer, Codec* codec) {
   return status.ok() ? copy(source, *transfer, &transfer->product) : status;
 }
 
-// Size and hexadecimal SHA-256 of all that a descriptor holds.
+// Size and hexadecimal SHA-256 of all that a descriptor holds now.
 Status measure(int fd, const std::string& path, std::uint64_t* size, std::string* digest) {
   Sha256 sha;
   std::vector<char> buffer(std::size_t{1} << 18);
+  const std::uint64_t end = look_at(fd).identity.size;
   for (*size = 0;;) {
-    ssize_t got = pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(*size));
+    auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - *size));
+    ssize_t got = pread(fd, buffer.data(), capacity, static_cast<off_t>(*size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return io_failure("read", path, errno);
     if (got == 0) break;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -14,14 +15,17 @@ namespace {
 
 constexpr std::uint64_t kSmall = std::uint64_t{4} << 20;
 
-// Reads a descriptor for the core, hashing what it reads if asked to.
+// Reads a descriptor for the core, hashing what it reads if asked to; no more than `size` bytes, since a file
+// that grows as fast as it is read has no end.
 struct Source {
   int fd = -1;
+  std::uint64_t size = 0;
   Sha256* sha = nullptr;
   std::uint64_t offset = 0;
   int error = 0;
 
   ssize_t read_some(void* buffer, std::size_t capacity) {
+    capacity = static_cast<std::size_t>(std::min<std::uint64_t>(capacity, size - offset));
     for (;;) {
       ssize_t got = pread(fd, buffer, capacity, static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
@@ -125,7 +129,7 @@ Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const 
                      Result* result) {
   if (Status status = ready(); !status.ok()) return status;
   Sha256 sha;
-  Source source{.fd = fd};
+  Source source{.fd = fd, .size = size};
   Sink sink{.write = write, .sha = &sha};
   paxect_encoder* encoder = encoder_.get();
   paxect_encoder_reset(encoder);
@@ -145,7 +149,7 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
                      const Write& write, Result* result) {
   if (Status status = ready(); !status.ok()) return status;
   Sha256 sha;
-  Source source{.fd = fd, .sha = &sha};
+  Source source{.fd = fd, .size = size, .sha = &sha};
   Sink sink{.write = write, .most = most};
   paxect_decoder* decoder = decoder_.get();
   paxect_decoder_reset(decoder);
