@@ -283,6 +283,18 @@ TEST_CASE("Dot files, unfinished files, links, directories and FIFOs are never t
   CHECK(rig.events("skipped").size() == 1);
 }
 
+TEST_CASE("A folder that is not looked into is told, and a run with --once is not complete") {
+  LinkRig rig;
+  rig.host.set("recursive", "true");
+  std::string folder;
+  for (int depth = 0; depth < 65; ++depth) folder += "d/";
+  std::filesystem::create_directories(rig.inbox(folder));
+  rig.put("d/a.txt", "a");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(read_file(rig.outbox("d/a")) == "a");
+  CHECK(rig.events("skipped").size() == 1);
+}
+
 TEST_CASE("recursive keeps relative folders") {
   LinkRig rig;
   rig.host.set("recursive", "true");

@@ -261,7 +261,7 @@ void Relay::work(std::vector<Transfer>& batch) {
 
 bool Relay::has_trouble() const {
   return quarantined_ || !trouble_.empty() || !retry_->records().empty() || intake_->unsettled() > 0 ||
-         !delivered_.empty() || !aborted_.empty();
+         intake_->unread() > 0 || !delivered_.empty() || !aborted_.empty();
 }
 
 void Relay::rest(paxect_step* result) {

@@ -29,6 +29,7 @@ Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& 
   has_more_ = false;
   beyond_window_ = 0;
   unsettled_ = 0;
+  unread_ = 0;
   next_look_ns_ = UINT64_MAX;
   next_new_look_ns_ = UINT64_MAX;
   Status status = scan_folder(inbox, "", 0);
@@ -65,7 +66,10 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
                                        : Status::environment("more than " + std::to_string(kDeepest) +
                                                              " folders deep: never looked into");
       if (status.ok()) status = scan_folder(below, path, depth + 1);
-      if (!status.ok() && status.fault != Fault::kGone) tell_odd(path, "skipped", status.message);
+      if (!status.ok() && status.fault != Fault::kGone) {
+        ++unread_;
+        tell_odd(path, "skipped", status.message);
+      }
       break;
     }
     case FileKind::kSymlink:
@@ -77,6 +81,7 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
     case FileKind::kMissing:
       break;
     case FileKind::kUnknown:
+      ++unread_;
       tell_odd(path, "skipped", io_failure("look at", path, look.error).message);
       break;
   }

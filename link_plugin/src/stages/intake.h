@@ -77,6 +77,8 @@ class Intake {
   // that changed between two looks count as restless, not as unsettled, if `patient` is false.
   std::uint64_t next_look_ns(bool patient) const { return patient ? next_look_ns_ : next_new_look_ns_; }
   std::size_t unsettled() const { return unsettled_; }
+  // Folders and files that the last scan could not look at: nobody knows what waits there.
+  std::size_t unread() const { return unread_; }
   // Files that the last scan saw, of any state.
   std::size_t seen() const { return looks_.size(); }
 
@@ -104,6 +106,7 @@ class Intake {
   bool has_more_ = false;
   std::uint64_t beyond_window_ = 0;
   std::size_t unsettled_ = 0;
+  std::size_t unread_ = 0;
   std::uint64_t next_look_ns_ = UINT64_MAX;
   std::uint64_t next_new_look_ns_ = UINT64_MAX;
 
