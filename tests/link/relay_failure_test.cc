@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "base/digest.h"
 #include "link/link_rig.h"
@@ -187,6 +188,24 @@ TEST_CASE("What a core started and put out of reach is not waited for when the c
   CHECK(rig.delivered() == Names{"good"});
   CHECK(rig.events("encode_error").size() == 1);
   CHECK(kill(std::stoi(read_file(pid)), SIGKILL) == 0);
+}
+
+TEST_CASE("What a core leaves behind when it has done its work is ended, not waited for") {
+  LinkRig rig;
+  std::string pid = rig.directory / "pid";
+  rig.host.set("core",
+               "sh -c '" PAXECT_TEST_BIN "/paxect-core \"$@\"; sleep 1000 & echo $! >" + pid + "' core");
+  rig.host.set("core_timeout_sec", "20");
+  rig.put("good.txt", "good");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.delivered() == Names{"good"});
+  std::string left = read_file(pid);
+  left.pop_back();
+  CHECK(eventually([&] {
+    std::ifstream stat("/proc/" + left + "/stat");
+    std::string line;
+    return !std::getline(stat, line) || line.find(") Z ") != std::string::npos;
+  }));
 }
 
 TEST_CASE("A core that hangs on everything is our trouble, not the file's") {

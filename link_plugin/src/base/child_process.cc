@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <system_error>
 
 #include "base/unique_fd.h"
@@ -19,7 +20,7 @@ namespace {
 constexpr std::size_t kSaidLimit = 4096;
 constexpr int kStopInterval = 100;          // milliseconds between two looks at `stop`
 constexpr std::chrono::seconds kGrace{5};   // between stop_signal and SIGKILL
-constexpr std::chrono::seconds kLinger{1};  // between SIGKILL and giving up on its standard error
+constexpr std::chrono::seconds kLinger{1};  // between its end and giving up on its standard error
 
 // posix_spawn(3)'s settings: no input, no output, errors into our pipe, default signals.
 class SpawnSettings {
@@ -63,33 +64,40 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   return pointers;
 }
 
-// Collects what it says until the pipe is closed, or until it was killed and something that it started, out
-// of our reach, holds the pipe on.
+// Its status is left to be asked for.
+bool has_ended(pid_t pid) {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+// Collects what it says until the pipe is closed. What it started may hold that on when it has ended, or was
+// killed: such a process is given a moment for its last words.
 void listen(int errors, pid_t pid, const Child& child, ChildEnd* end) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   const pid_t target = child.own_group ? -pid : pid;
-  auto told = begin;  // to end, or killed
-  bool killed = false;
+  auto told = begin;  // to end
+  std::optional<Clock::time_point> over;
   for (;;) {
     pollfd watched{errors, POLLIN, 0};
     int ready = poll(&watched, 1, kStopInterval);
     const auto now = Clock::now();
-    if (!end->stopped && !end->late) {
+    if (over) {
+      if (now - *over > kLinger) break;
+    } else if (has_ended(pid)) {
+      over = now;
+    } else if (!end->stopped && !end->late) {
       end->stopped = child.stop();
       end->late =
           !end->stopped && child.limit_ns != 0 && now - begin > std::chrono::nanoseconds(child.limit_ns);
       if (end->stopped || end->late) {
         kill(target, child.stop_signal);
-        killed = child.stop_signal == SIGKILL;
         told = now;
+        if (child.stop_signal == SIGKILL) over = now;
       }
-    } else if (killed && now - told > kLinger) {
-      return;
-    } else if (!killed && now - told > kGrace) {
+    } else if (now - told > kGrace) {
       kill(target, SIGKILL);
-      killed = true;
-      told = now;
+      over = now;
     }
     if (ready <= 0) continue;
     std::array<char, 4096> buffer;
@@ -99,6 +107,8 @@ void listen(int errors, pid_t pid, const Child& child, ChildEnd* end) {
     end->said.append(buffer.data(), static_cast<std::size_t>(got));
     if (end->said.size() > kSaidLimit) end->said.erase(0, end->said.size() - kSaidLimit);
   }
+  // The group keeps its number as long as its leader was not waited for.
+  if (child.own_group) kill(target, SIGKILL);
 }
 
 }  // namespace

@@ -29,8 +29,7 @@ struct ChildEnd {
 };
 
 // Its standard input and output are /dev/null, its signals the default ones. Comes back when it has ended and
-// nobody holds its standard error any more, or a second after it was killed; fails when it could not be
-// started.
+// nobody holds its standard error any more, or a second after its end; fails when it could not be started.
 Status run_child(const Child& child, ChildEnd* end);
 
 }  // namespace paxect::link
