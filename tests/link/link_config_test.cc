@@ -53,6 +53,7 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
                             {"outbox", "inbox"},
                             {"hmac_key", "hex:abc"},
                             {"hmac_key", "file:/does/not/exist"},
+                            {"hmac_key", "file:"},
                             {"core", "python 'open"},
                             {"node", ""},
                             {"node", "two words"},

@@ -73,6 +73,10 @@ bool HmacKey::set(const std::string& setting, std::string* error) {
     }
   } else if (setting.starts_with(kFile)) {
     path_ = setting.substr(kFile.size());
+    if (path_.empty()) {
+      *error = "no path after 'file:'";
+      return false;
+    }
   } else if (setting.starts_with(kCredential)) {
     const std::string name = setting.substr(kCredential.size());
     if (!is_credential_name(name)) {
