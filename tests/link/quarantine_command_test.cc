@@ -117,6 +117,15 @@ TEST_CASE("quarantine retry brings a file back to its folder and its name, whate
   CHECK(list(rig.directory / "aside").empty());
 }
 
+TEST_CASE_METHOD(Given, "quarantine retry leads out of the inbox by no reason file") {
+  std::filesystem::create_directories(rig.directory / "outside");
+  write_file(rig.inbox(".quarantine/junk.freq.reason.json"),
+             "{\"source\": \"" + rig.inbox("../outside/elsewhere") + "\"}");
+  CHECK(command(rig.host, {"quarantine", "retry", "junk.freq"}).status == 0);
+  CHECK(list(rig.directory / "outside").empty());
+  CHECK(rig.waiting() == Names{"junk.freq"});
+}
+
 TEST_CASE_METHOD(Given, "quarantine drop removes the file and all that goes with it") {
   Outcome outcome = command(rig.host, {"quarantine", "drop", "bad.freq"});
   CHECK(outcome.status == 0);

@@ -3,6 +3,7 @@
 // The relay may be running. It only ever adds to the quarantine, and takes a file that comes back as it takes
 // any other that is renamed into its inbox.
 #include <algorithm>
+#include <boost/filesystem/path.hpp>
 
 #include "base/move_file.h"
 #include "base/printable.h"
@@ -51,12 +52,13 @@ void list(const std::vector<QuarantineItem>& items, const std::string& path, Con
 }
 
 // The folder and the name in the inbox that an item came from; its own name in the inbox itself when nothing
-// tells.
+// tells. The relay writes plain paths: with a ".." in it the reason is not its own, and leads anywhere.
 void find_home(const Station& station, const QuarantineItem& item, std::string* folder, std::string* name) {
   *folder = "";
   *name = item.name;
   const std::string inbox = station.config.inbox + "/";
   if (!item.source.starts_with(inbox) || item.source.size() == inbox.size()) return;
+  if (boost::filesystem::path(item.source).lexically_normal() != item.source) return;
   std::string relative = item.source.substr(inbox.size());
   *name = base_name(relative);
   *folder = relative.size() > name->size() ? directory_name(relative) : "";
