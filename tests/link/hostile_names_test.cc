@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/printable.h"
+#include "base/relay_paths.h"
 #include "link/link_rig.h"
 #include "support/catch.h"
 
@@ -206,7 +207,7 @@ TEST_CASE("Every name in the world is delivered, blocked, or quarantined, as if 
     CHECK(quarantined.count(path) == (input.end == End::kQuarantined ? 1 : 0));
     CHECK(left.count(name) == (input.end == End::kBlocked || input.end == End::kIgnored ? 1 : 0));
     if (input.end == End::kQuarantined)
-      CHECK(read_file(rig.inbox(".quarantine/" + name)) == contents_of(name));
+      CHECK(read_file(rig.inbox(".quarantine/" + link::quarantined_of(name, 0))) == contents_of(name));
     if (!is_delivered) continue;
     const std::string& output = outputs[contents_of(name)];
     const std::string digits = "." + link::sha256_hex(contents_of(name)).substr(0, 8);

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "base/relay_paths.h"
 #include "link/command_rig.h"
 #include "support/catch.h"
 
@@ -62,6 +63,21 @@ TEST_CASE("A quarantined file that is called like a reason is neither taken for 
   REQUIRE(report["items"].Size() == 2);
   CHECK(std::string(report["items"][0]["name"].GetString()) == "a.exe.1");
   CHECK(std::string(report["items"][1]["name"].GetString()) == "a.exe.reason.json");
+}
+
+TEST_CASE("Of the longest names, too, a reason is none of the files in quarantine, and each has its own") {
+  LinkRig rig;
+  const std::string stem(link::kNameMax - 6, 'l');
+  const Names names{stem + "1.freq", stem + "2.freq"};
+  for (const std::string& name : names) rig.put(name, "junk " + name.substr(stem.size()));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  auto report = command_json(rig.host, {"quarantine", "list"});
+  REQUIRE(report["items"].Size() == 2);
+  for (const auto& item : report["items"].GetArray())
+    CHECK(command(rig.host, {"quarantine", "retry", item["name"].GetString()}).status == 0);
+  CHECK(rig.waiting() == names);
+  for (const std::string& name : names)
+    CHECK(read_file(rig.inbox(name)) == "junk " + name.substr(stem.size()));
 }
 
 TEST_CASE_METHOD(Given, "quarantine show tells all about the names given and says which is not there") {

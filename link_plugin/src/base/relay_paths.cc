@@ -95,8 +95,10 @@ std::string conflict_of(std::string_view name, std::string_view digest_hex, std:
 }
 
 std::string quarantined_of(std::string_view name, unsigned number) {
-  if (number == 0) return std::string(name);
-  return std::string(name.substr(0, kNameMax - 24)) + "." + std::to_string(number);
+  // Cut, a name leaves room for what goes with it: reasons of long names would be one file, or their own.
+  constexpr std::size_t kLongest = kNameMax - 24;
+  if (number == 0 && name.size() <= kLongest) return std::string(name);
+  return std::string(name.substr(0, kLongest)) + "." + std::to_string(number);
 }
 
 std::string reason_of(std::string_view quarantined) {

@@ -52,6 +52,7 @@ std::string apart_of(std::string_view name, std::string_view digits, std::size_t
 std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits);
 
 // NAME and NAME.reason.json in the quarantine; `number` counts up from 0 while the name is taken.
+// A long name is cut, and told by the reason.
 std::string quarantined_of(std::string_view name, unsigned number);
 std::string reason_of(std::string_view quarantined);
 
