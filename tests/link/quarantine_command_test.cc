@@ -142,6 +142,15 @@ TEST_CASE_METHOD(Given, "quarantine retry leads out of the inbox by no reason fi
   CHECK(rig.waiting() == Names{"junk.freq"});
 }
 
+TEST_CASE("A name is no command for the terminal, by none of the control characters, and is given as shown") {
+  LinkRig rig;
+  rig.put("a\x1b[K\xc2\x9bK\x7f\xc2\xa0\xc3\x9b.freq", "junk");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  const std::string name = "a\\x1b[K\\xc2\\x9bK\\x7f\xc2\xa0\xc3\x9b.freq";
+  CHECK(command(rig.host, {"quarantine", "list"}).output.find(name + "  4 B") == 0);
+  CHECK(command(rig.host, {"quarantine", "drop", name}).status == 0);
+}
+
 TEST_CASE_METHOD(Given, "quarantine drop removes the file and all that goes with it") {
   Outcome outcome = command(rig.host, {"quarantine", "drop", "bad.freq"});
   CHECK(outcome.status == 0);

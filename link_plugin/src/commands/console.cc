@@ -33,13 +33,18 @@ void Console::row(std::string_view name, std::string_view value) {
 }
 
 std::string shown(std::string_view bytes) {
+  const std::string safe = printable(bytes);
   std::string text;
-  for (char c : printable(bytes)) {
-    auto byte = static_cast<std::uint8_t>(c);
-    if (byte < 0x20 || byte == 0x7f)
+  bool in_control = false;  // U+0080 to U+009F: 0xc2 and a byte below 0xa0
+  for (std::size_t i = 0; i < safe.size(); ++i) {
+    auto byte = static_cast<std::uint8_t>(safe[i]);
+    auto next = static_cast<std::uint8_t>(i + 1 < safe.size() ? safe[i + 1] : 0);
+    bool begins_control = byte == 0xc2 && next < 0xa0;
+    if (byte < 0x20 || byte == 0x7f || begins_control || in_control)
       text += "\\x" + hex(&byte, 1);
     else
-      text += c;
+      text += safe[i];
+    in_control = begins_control;
   }
   return text;
 }
