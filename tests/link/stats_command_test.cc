@@ -98,6 +98,27 @@ TEST_CASE("status finds the last delivery when the log was just rotated") {
   CHECK(std::string(status["last_delivery"]["datetime_utc"].GetString()) == "2026-01-02 03:00:00 UTC");
 }
 
+TEST_CASE("Logs that were rotated in one second are read in the order of their numbers") {
+  FakeHost host;
+  TempDir directory;
+  host.set("inbox", directory / "in");
+  host.set("outbox", "/out");
+  host.set("lock", directory / "lock");
+  host.set("log", directory / "log.jsonl");
+  std::filesystem::create_directory(directory / "in");
+  for (int number = 0; number <= 10; ++number) {
+    const std::string digits = (number < 10 ? "0" : "") + std::to_string(number);
+    const std::string middle = number == 0 ? "" : "." + std::to_string(number);
+    write_file(directory / ("log.20260102T030059Z" + middle + ".jsonl"),
+               line("2026-01-02 03:00:" + digits, "decode", 1));
+  }
+  write_file(directory / "log.jsonl", line("2026-01-02 03:01:00", "startup", 0));
+  auto status = command_json(host, {"status"}, 1);
+  CHECK(std::string(status["last_delivery"]["datetime_utc"].GetString()) == "2026-01-02 03:00:10 UTC");
+  auto told = command_json(host, {"explain", "/in/a"});
+  CHECK(std::string(told["history"][0]["datetime_utc"].GetString()) == "2026-01-02 03:00:02 UTC");
+}
+
 TEST_CASE("Torn and foreign lines are counted and the rest is read") {
   FakeHost host;
   TempDir directory;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <ctime>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/filesystem.h"
@@ -50,6 +51,15 @@ bool is_rotated_from(std::string_view name, std::string_view base) {
   for (std::size_t i = 1; i < 16; ++i)
     if (i != 9 && (middle[i] < '0' || middle[i] > '9')) return false;
   return true;
+}
+
+// Of two logs rotated from one: by their time, and in one second by their number, which the first has not.
+bool is_older(const std::string& one, const std::string& other) {
+  auto age = [](const std::string& name) {
+    std::string_view time = std::string_view(name).substr(0, name.rfind('Z'));
+    return std::tuple(time, name.size(), std::string_view(name));
+  };
+  return age(one) < age(other);
 }
 
 // Cuts a stream of bytes into lines; one that is too long counts as unreadable.
@@ -155,11 +165,11 @@ std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs) {
     Directory directory;
     if (Directory::open(directory_name(log), &directory).ok())
       std::ignore = directory.list([&](const char* name) {
-        if (is_rotated_from(name, base_name(log))) rotated.push_back(directory.path_of(name));
+        if (is_rotated_from(name, base_name(log))) rotated.emplace_back(name);
         return true;
       });
-    std::sort(rotated.begin(), rotated.end());
-    for (const std::string& path : rotated) add(path, &opened);
+    std::sort(rotated.begin(), rotated.end(), is_older);
+    for (const std::string& name : rotated) add(directory.path_of(name), &opened);
     for (OpenLog& last : itself) opened.push_back(std::move(last));
   }
   return opened;
