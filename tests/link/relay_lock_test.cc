@@ -38,6 +38,20 @@ TEST_CASE("A lock is held once and gone after its release") {
   CHECK(second.acquire(temp / "lock", &stale).ok());
 }
 
+TEST_CASE("A relay whose lock file was removed leaves the one that another has made since") {
+  TempDir temp;
+  std::string stale;
+  RelayLock first;
+  REQUIRE(first.acquire(temp / "lock", &stale).ok());
+  unlink((temp / "lock").c_str());
+  RelayLock second;
+  REQUIRE(second.acquire(temp / "lock", &stale).ok());
+  first.release();
+  CHECK(RelayLock::holder(temp / "lock") == getpid());
+  RelayLock third;
+  CHECK(third.acquire(temp / "lock", &stale).fault == Fault::kWait);
+}
+
 TEST_CASE("A lock of another process is respected while it lives") {
   TempDir temp;
   test::Background holder({.argv = {"flock", temp / "lock", "sh", "-c", "echo 1 > held; exec sleep 100"},

@@ -40,6 +40,13 @@ Owner read_owner(int fd) {
 
 bool is_alive(long pid) { return pid > 0 && (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM); }
 
+// Whether the path leads to the file that is open here.
+bool has_name(int fd, const std::string& path) {
+  FileIdentity there;
+  FileIdentity here = look_at(fd).identity;
+  return identity_of(path, &there) && there.inode == here.inode && there.device == here.device;
+}
+
 Status held(const std::string& path, long pid) {
   std::string by = pid > 0 ? " by process " + std::to_string(pid) : "";
   return Status::failure(
@@ -57,9 +64,7 @@ Status RelayLock::acquire(const std::string& path, std::string* stale) {
     Owner owner = read_owner(fd.get());
     if (!lock_both_ways(fd.get())) return held(path, owner.pid);
     // The owner before us may have removed the file between our open and our lock.
-    FileIdentity there;
-    FileIdentity here = look_at(fd.get()).identity;
-    if (!identity_of(path, &there) || there.inode != here.inode || there.device != here.device) continue;
+    if (!has_name(fd.get(), path)) continue;
     if (!owner.ours && owner.pid != getpid() && is_alive(owner.pid)) return held(path, owner.pid);
     if (owner.pid > 0)
       *stale = "took over " + path + " from process " + std::to_string(owner.pid) + ", which is dead";
@@ -74,7 +79,8 @@ Status RelayLock::acquire(const std::string& path, std::string* stale) {
 
 void RelayLock::release() {
   if (!fd_) return;
-  unlink(path_.c_str());
+  // Somebody may have removed it, and another relay made its own.
+  if (has_name(fd_.get(), path_)) unlink(path_.c_str());
   fd_.reset();
 }
 
