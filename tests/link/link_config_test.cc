@@ -97,6 +97,18 @@ TEST_CASE("What is ours may stand in the inbox only where it is not taken for a 
   }
 }
 
+TEST_CASE("No file of ours is two things") {
+  for (const char* key : {"policy", "manifest", "lock", "metrics_file"}) {
+    FakeHost host;
+    host.set("log", "one");
+    host.set(key, "./one");
+    Read read(host);
+    INFO(key << ": " << read.error);
+    CHECK_FALSE(read.good);
+    CHECK(read.error.find("log") != std::string::npos);
+  }
+}
+
 TEST_CASE("Seconds are given in the forms that scripts use, and no pause at all is a short one") {
   for (auto [value, nanoseconds] :
        {std::pair{"2.0", 2'000'000'000u}, {"2", 2'000'000'000u}, {".5", 500'000'000u}, {"0", 10'000'000u}}) {

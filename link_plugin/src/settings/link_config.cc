@@ -9,7 +9,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/filesystem.h"
@@ -199,6 +201,19 @@ void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
   refuse("lock", config.lock, false);
 }
 
+// One would be written over the other, and a lock is removed at the end.
+void refuse_one_file_for_two(Reader& reader, const LinkConfig& config) {
+  std::map<std::string, const char*> owners;
+  for (auto [key, path] : {std::pair{"policy", &config.policy},
+                           {"manifest", &config.manifest},
+                           {"log", &config.log},
+                           {"lock", &config.lock},
+                           {"metrics_file", &config.metrics_file}}) {
+    auto [owner, first] = owners.emplace(*path, key);
+    if (!first) reader.fail(key, *path, std::string(owner->second) + " has this path: give each its own");
+  }
+}
+
 }  // namespace
 
 std::string ExternalCore::name() const {
@@ -237,6 +252,7 @@ bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::stri
   if (config->inbox == config->outbox)
     reader.fail("outbox", config->outbox, "the outbox must not be the inbox");
   refuse_own_in_inbox(reader, *config);
+  refuse_one_file_for_two(reader, *config);
   *error = reader.error();
   return !reader.failed();
 }
