@@ -151,6 +151,15 @@ TEST_CASE("A name is no command for the terminal, by none of the control charact
   CHECK(command(rig.host, {"quarantine", "drop", name}).status == 0);
 }
 
+TEST_CASE("A name as list shows it is of that file, even where another one is called so") {
+  LinkRig rig;
+  rig.put("\x80.freq", "junk");
+  rig.put("\\x80.freq", "more junk");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(command(rig.host, {"quarantine", "drop", "\\x80.freq"}).status == 0);
+  CHECK(list(rig.inbox(".quarantine")) == Names{"\\x80.freq", "\\x80.freq.reason.json"});
+}
+
 TEST_CASE_METHOD(Given, "quarantine drop removes the file and all that goes with it") {
   Outcome outcome = command(rig.host, {"quarantine", "drop", "bad.freq"});
   CHECK(outcome.status == 0);

@@ -120,15 +120,17 @@ Status drop(const Directory& quarantine, const QuarantineItem& item, Console* co
   return status;
 }
 
-// The items of these names; a name is as it stands on disk or as it is shown.
+// The items of these names; a name is as it is shown, or else as it stands on disk.
 bool choose(const Call& call, const std::vector<QuarantineItem>& items, const std::string& path,
             std::vector<QuarantineItem>* chosen) {
   bool complete = true;
   const auto& words = call.arguments().words;
   for (std::size_t i = 1; i < words.size(); ++i) {
-    auto found = std::find_if(items.begin(), items.end(), [&](const QuarantineItem& item) {
-      return item.name == words[i] || shown(item.name) == words[i];
-    });
+    auto found = std::find_if(items.begin(), items.end(),
+                              [&](const QuarantineItem& item) { return shown(item.name) == words[i]; });
+    if (found == items.end())
+      found = std::find_if(items.begin(), items.end(),
+                           [&](const QuarantineItem& item) { return item.name == words[i]; });
     if (found != items.end()) {
       chosen->push_back(*found);
       continue;
