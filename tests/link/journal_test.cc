@@ -1,4 +1,4 @@
-#include "relay/journal.h"
+#include "records/journal.h"
 
 #include "support/catch.h"
 #include "support/files.h"

@@ -7,7 +7,7 @@
 #include "base/filesystem.h"
 #include "base/relay_paths.h"
 #include "link/link_rig.h"
-#include "relay/journal.h"
+#include "records/journal.h"
 #include "support/catch.h"
 
 namespace paxect::test {

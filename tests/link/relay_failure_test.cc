@@ -8,7 +8,7 @@
 
 #include "base/digest.h"
 #include "link/link_rig.h"
-#include "relay/state_file.h"
+#include "records/state_file.h"
 #include "support/catch.h"
 #include "support/process.h"
 

@@ -1,4 +1,4 @@
-#include "relay/relay_lock.h"
+#include "records/relay_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "link/command_rig.h"
-#include "relay/state_file.h"
+#include "records/state_file.h"
 #include "stages/trust.h"
 #include "support/catch.h"
 

@@ -1,6 +1,6 @@
 #include "commands/station.h"
 
-#include "relay/relay_lock.h"
+#include "records/relay_lock.h"
 
 namespace paxect::link {
 namespace {

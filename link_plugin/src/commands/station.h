@@ -5,8 +5,8 @@
 #include <string>
 
 #include "commands/command.h"
-#include "relay/journal.h"
-#include "relay/state_file.h"
+#include "records/journal.h"
+#include "records/state_file.h"
 #include "settings/link_config.h"
 #include "settings/policy.h"
 #include "stages/trust.h"

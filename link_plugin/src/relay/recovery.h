@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "relay/journal.h"
+#include "records/journal.h"
 
 namespace paxect::link {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "relay/journal.h"
+#include "records/journal.h"
 #include "settings/link_config.h"
 #include "stages/codec.h"
 #include "stages/delivery.h"

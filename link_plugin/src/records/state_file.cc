@@ -1,4 +1,4 @@
-#include "relay/state_file.h"
+#include "records/state_file.h"
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>

@@ -1,4 +1,4 @@
-#include "relay/journal.h"
+#include "records/journal.h"
 
 #include <fcntl.h>
 
