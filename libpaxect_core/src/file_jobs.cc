@@ -1,10 +1,11 @@
 #include "file_jobs.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
+#include <optional>
+#include <span>
 
-#include "file_io.h"
+#include "input_file.h"
+#include "output_file.h"
 
 namespace paxect::core {
 namespace {
@@ -23,7 +24,9 @@ class Files {
     return status;
   }
   Status open_input(const std::string& path) { return input_.open(path); }
-  Status open_output(const std::string& path, const struct stat& input) { return output_.open(path, input); }
+  Status open_output(const std::string& path, const FileIdentity& input) {
+    return output_.open(path, std::span(&input, 1));
+  }
   void set_sparse(bool sparse) { output_.set_sparse(sparse); }
   std::uint64_t input_size() const { return input_.size(); }
 
@@ -111,11 +114,10 @@ Status read_file(const std::string& path, const Callbacks& callbacks,
 
 Status write_file(int input, const std::string& output, const Parameters& parameters,
                   const Callbacks& callbacks, const std::function<Status(const Callbacks& callbacks)>& work) {
-  struct stat identity {};
-  if (fstat(input, &identity) != 0)
-    return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
+  std::optional<FileIdentity> identity = FileIdentity::of(input);
+  if (!identity) return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
   Files files(callbacks);
-  Status status = files.open_output(output, identity);
+  Status status = files.open_output(output, *identity);
   files.set_sparse(parameters.sparse());
   return status.ok() ? files.finish(work(files.callbacks()), parameters.sync()) : status;
 }

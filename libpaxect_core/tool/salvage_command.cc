@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,7 +8,9 @@
 #include <system_error>
 
 #include "command.h"
+#include "output_file.h"
 #include "salvage_report.h"
+#include "signals.h"
 #include "summary.h"
 
 namespace paxect::tool {
@@ -41,53 +42,36 @@ class Copies {
     }
     return {};
   }
-  bool contain(const std::string& path) const {
-    struct stat there {};
-    if (stat(path.c_str(), &there) != 0) return false;
-    for (int fd : fds_) {
-      struct stat copy {};
-      if (fstat(fd, &copy) == 0 && copy.st_dev == there.st_dev && copy.st_ino == there.st_ino) return true;
-    }
-    return false;
+  std::vector<core::FileIdentity> identities() const {
+    std::vector<core::FileIdentity> found;
+    for (int fd : fds_)
+      if (auto identity = core::FileIdentity::of(fd)) found.push_back(*identity);
+    return found;
   }
 
  private:
   std::vector<int> fds_;
 };
 
-bool write_all(int fd, const std::string& text) {
-  for (std::size_t at = 0; at < text.size();) {
-    ssize_t put = write(fd, text.data() + at, text.size() - at);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return false;
-    at += static_cast<std::size_t>(put);
+// The report, which is opened before the work so that a name that cannot be written costs none.
+class ReportFile {
+ public:
+  Outcome open(const std::string& path, const Copies& copies) {
+    path_ = path;
+    return path.empty() ? Outcome{} : outcome_of(file_.open(path, copies.identities()));
   }
-  return true;
-}
+  Outcome write(const std::string& report) {
+    core::Status status = file_.write(report.data(), report.size(), [] { return stop_requested() != 0; });
+    return outcome_of(status.ok() ? file_.commit(false) : status);
+  }
+  bool wanted() const { return !path_.empty(); }
 
-// The report appears complete or not at all, as the data does.
-bool write_report(const std::string& path, const std::string& report) {
-  if (path == "-") return !!(std::cout << report << std::flush);
-  std::string part = path + ".XXXXXX";
-  int fd = mkstemp(part.data());
-  bool made = fd >= 0;
-  mode_t mask = umask(0);
-  umask(mask);
-  bool good = made && fchmod(fd, 0666 & ~mask) == 0 && write_all(fd, report);
-  int error = errno;
-  if (made && close(fd) != 0 && good) {
-    good = false;
-    error = errno;
-  }
-  if (good && rename(part.c_str(), path.c_str()) != 0) {
-    good = false;
-    error = errno;
-  }
-  if (good) return true;
-  if (made) unlink(part.c_str());
-  complain(path + ": cannot write: " + std::generic_category().message(error));
-  return false;
-}
+ private:
+  static Outcome outcome_of(const core::Status& status) { return {status.code, status.message}; }
+
+  std::string path_;
+  core::OutputFile file_;
+};
 
 // What the user should know besides the exit status.
 void tell(const paxect_salvager* salvager, const SalvageJob& job) {
@@ -105,13 +89,14 @@ void tell(const paxect_salvager* salvager, const SalvageJob& job) {
   complain(job.output + ": " + line);
 }
 
-// Errors have been complained about when it is false.
-bool give_report(const paxect_salvager* salvager, const SalvageJob& job, const std::string& path, bool json) {
+// The exit status for writing the report.
+int give_report(const paxect_salvager* salvager, const SalvageJob& job, ReportFile& file, bool json) {
   if (json) write_salvage_report(summary_stream({"salvage", "", job.output}), salvager, job);
-  if (path.empty()) return true;
+  if (!file.wanted()) return kExitOk;
   std::ostringstream report;
   write_salvage_report(report, salvager, job);
-  return write_report(path, report.str());
+  std::cout.flush();
+  return conclude(file.write(report.str()), job.output);
 }
 
 // There is nothing to report: a copy, or the output, failed.
@@ -169,7 +154,9 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   Copies copies;
   if (Outcome added = copies.add_to(salvager.get(), job.inputs); added.status != PAXECT_OK)
     return give_up(added, job, talk.json);
-  if (copies.contain(report)) throw UsageError{"--report would replace a damaged copy"};
+  ReportFile report_file;
+  if (Outcome opened = report_file.open(report, copies); opened.status != PAXECT_OK)
+    return give_up(opened, job, talk.json);
 
   Progress progress(talk.progress, shown_name(job.output), 2 * total_size(job.inputs));
   paxect_salvager_set_progress(salvager.get(), Progress::callback, &progress);
@@ -182,7 +169,7 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   if (!searched) return give_up(ended, job, talk.json);
   if (job.status == PAXECT_ERROR_NOTHING) complain(ended.message);
   if (!talk.quiet) tell(salvager.get(), job);
-  if (!give_report(salvager.get(), job, report, talk.json)) return kExitFile;
+  if (int failed = give_report(salvager.get(), job, report_file, talk.json)) return failed;
   return paxect_status_exit_code(job.status);
 }
 

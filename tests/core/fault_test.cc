@@ -154,9 +154,9 @@ constexpr Fault kFaults[] = {{"openat", "EIO", true},
                              {"openat", "EMFILE", true},
                              {"read", "EIO", false},
                              {"read", "EINTR", true},
-                             {"write", "ENOSPC", false},
-                             {"write", "EIO", false},
-                             {"write", "EINTR", true},
+                             {"pwrite64", "ENOSPC", false},
+                             {"pwrite64", "EIO", false},
+                             {"pwrite64", "EINTR", true},
                              {"close", "EIO", true},
                              {"close", "EINTR", true},
                              {"fsync", "EIO", false},
@@ -165,7 +165,7 @@ constexpr Fault kFaults[] = {{"openat", "EIO", true},
                              {"linkat", "ENOSPC", false},
                              {"rename", "EIO", false},
                              {"newfstatat", "EIO", true},
-                             {"lseek", "EIO", false, true},
+                             {"lseek", "EIO", true},
                              {"ftruncate", "EFBIG", false, true},
                              {"mmap", "ENOMEM", true},
                              {"getrandom", "ENOSYS", true},
@@ -183,7 +183,7 @@ int each_failure(Job& job, const Fault& fault, const std::vector<std::string>& b
     Job::Outcome outcome = job.run_with(failures);
     if (outcome.injected < failures.size()) return n - first;
     if (!fault.may_succeed) CHECK(outcome.result.status == 3);
-    if (is(fault.error, "EINTR") && (is(fault.call, "read") || is(fault.call, "write")))
+    if (is(fault.error, "EINTR") && (is(fault.call, "read") || is(fault.call, "pwrite64")))
       CHECK(outcome.result.status == 0);
   }
 }

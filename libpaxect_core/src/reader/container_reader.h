@@ -6,7 +6,7 @@
 #include <string>
 
 #include "callbacks.h"
-#include "file_io.h"
+#include "descriptor.h"
 #include "memory.h"
 #include "parameters.h"
 #include "reader/comparison.h"

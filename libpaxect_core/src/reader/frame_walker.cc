@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <limits>
 
-#include "file_io.h"
 #include "frame_codec.h"
+#include "input_file.h"
 
 namespace paxect::core {
 namespace {

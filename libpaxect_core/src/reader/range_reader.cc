@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "file_io.h"
+#include "input_file.h"
 
 namespace paxect::core {
 void RangeReader::Worker::operator()(Job& job) noexcept {

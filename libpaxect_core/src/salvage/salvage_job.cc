@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "file_io.h"
+#include "output_file.h"
 
 namespace paxect::core {
 namespace {
@@ -26,8 +26,8 @@ Status salvage_to_file(Salvager& salvager, const Parameters& parameters, const C
                        const std::string& output) {
   FileSink sink;
   sink.interrupted = [&] { return !callbacks.report(0, salvager.report().bytes_out).ok(); };
-  std::vector<struct stat> inputs;
-  for (const SalvageInput& input : salvager.inputs()) inputs.push_back(input.identity);
+  std::vector<FileIdentity> inputs;
+  for (const SalvageInput& input : salvager.inputs()) inputs.emplace_back(input.identity);
   Status status = sink.file.open(output, inputs);
   if (status.ok()) status = salvager.find(parameters, callbacks);
   if (!status.ok()) return status;

@@ -1,0 +1,56 @@
+#include "input_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace paxect::core {
+
+Status InputFile::open(const std::string& path) {
+  bool standard = path == "-";
+  name_ = standard ? "standard input" : path;
+  if (!standard) owned_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  fd_ = standard ? STDIN_FILENO : owned_.get();
+  if (fd_ < 0) return system_failure(PAXECT_ERROR_OPEN, name_, "cannot open", errno);
+  if (fstat(fd_, &file_) != 0) return system_failure(PAXECT_ERROR_OPEN, name_, "cannot open", errno);
+  if (S_ISDIR(file_.st_mode)) return failure(PAXECT_ERROR_OPEN, name_ + ": is a directory");
+  if (!S_ISREG(file_.st_mode)) return {};
+  off_t at = standard ? lseek(fd_, 0, SEEK_CUR) : 0;
+  if (at >= 0 && file_.st_size > at) size_ = static_cast<std::uint64_t>(file_.st_size - at);
+  posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
+  return {};
+}
+
+Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
+                       const Interrupted& interrupted) {
+  for (;;) {
+    ssize_t got = ::read(fd_, buffer, capacity);
+    if (got >= 0) {
+      size = static_cast<std::size_t>(got);
+      offset_ += size;
+      return {};
+    }
+    if (errno != EINTR) {
+      Status status = system_failure(PAXECT_ERROR_READ, name_, "cannot read", errno);
+      status.offset = offset_;
+      return status;
+    }
+    if (interrupted()) return failure(PAXECT_ERROR_CANCELLED, "cancelled");
+  }
+}
+
+Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size, const std::string& name) {
+  while (size != 0) {
+    ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure(PAXECT_ERROR_READ, name, "cannot read", errno);
+    if (got == 0) return {PAXECT_ERROR_TRUNCATED, offset, 0, "ends too early: the file was cut short"};
+    out += got;
+    offset += static_cast<std::uint64_t>(got);
+    size -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+}  // namespace paxect::core
