@@ -1,170 +1,293 @@
 #!/usr/bin/env python3
-"""Measures paxect-core against zstd and against bare libzstd, side by side, and prints one table of ratios.
+"""Measures paxect-core beside zstd and beside the libraries it is made of, and prints tables of medians and ratios.
 
-usage: bench.py BUILD-DIRECTORY WORK-DIRECTORY [FILE]
+usage: bench.py BUILD-DIRECTORY WORK-DIRECTORY [PART | FILE]...
 
-Every command of a group is run in turn, round after round, so that what the machine does besides hits all of them;
-the first round only warms up. A row gives medians over the rounds: wall time, CPU time (user and system), peak memory
-of the process, and the median of the per-round ratios to the group's base. Outputs are removed before each run:
-nobody pays for giving back an old file's pages.
+Parts, all of them by default: generated, real, noise, processes, small, growth. With a FILE: the same tables for it as
+for generated data.
+
+The commands of one table run in turn, round after round, so that other load on the machine affects all of them; the
+first round only warms up. Before each command, its output is removed (or made and flushed, where the command
+overwrites it) and as much memory as it may fill is touched: the first use of a page that a virtual machine gave back
+to its host takes several times as long. A row has medians over the rounds: wall time, CPU time (user and system), peak
+memory of the process, and the ratios to the table's base in the same round.
 """
+import mmap
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import time
+
+from corpus import make_corpus
 
 ROUNDS = 5
+PROCESSES = 100  # a round of the table of small processes runs each command so many times
 MIB = 1 << 20
+SIZE = 256 * MIB
+PARTS = ("generated", "real", "noise", "processes", "small", "growth")
 
 
 class Run:
-    """One measured run: seconds of wall and CPU time, bytes of peak memory."""
+    """One measured run: seconds of wall and CPU time, bytes of peak memory (None: not measured)."""
 
-    def __init__(self, wall, cpu, memory):
+    def __init__(self, wall, cpu, memory=None):
         self.wall, self.cpu, self.memory = wall, cpu, memory
 
 
 def timed(argv):
-    start = os.times().elapsed
+    start = time.monotonic()
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    wall = os.times().elapsed - start
+    wall = time.monotonic() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"bench.py: {' '.join(argv)} ended with status {process.returncode}")
     return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def program(argv, output=None):
+def warm(size):
+    """Has the host back that much of this machine's free memory."""
+    mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE).close()
+
+
+def remove(path):
+    if os.path.exists(path):
+        os.remove(path)
+
+
+def flush(path):
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def creating(argv, output, size):
+    """Runs a command that makes `output`, of about `size` bytes."""
     def run():
-        if output and os.path.exists(output):
-            os.remove(output)
+        remove(output)
+        warm(2 * size)
+        return {None: timed(argv)}
+    return run
+
+
+def overwriting(argv, output, size):
+    """Runs a command that replaces `output`, which an earlier run made and which is on the disk."""
+    def run():
+        if not os.path.exists(output):
+            timed(argv)
+        flush(output)
+        warm(2 * size)
         return {None: timed(argv)}
     return run
 
 
 def inner(argv):
-    """A program that measures itself and prints NAME WALL CPU lines."""
+    """Runs a program that measures itself and prints NAME WALL CPU lines."""
     def run():
         lines = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
-        return {name: Run(float(wall), float(cpu), None) for name, wall, cpu in map(str.split, lines)}
+        return {name: Run(float(wall), float(cpu)) for name, wall, cpu in map(str.split, lines)}
     return run
 
 
-def measure(entries, base):
-    """entries: {label: run}. Prints a row for each, with ratios to the row `base`."""
+def median_ratio(runs, bases, value=lambda run: run.wall):
+    return statistics.median(value(run) / max(value(base), 1e-9) for run, base in zip(runs, bases))
+
+
+def heading(text):
+    print(f"\n### {text}\n")
+    print(f"| {'':<34} | wall, ms | CPU, ms  | MiB      | × wall | × CPU  |")
+    print(f"| {'-' * 34} | -------: | -------: | -------: | -----: | -----: |", flush=True)
+
+
+def measure(title, entries, base):
+    """Prints a table with a row for each of entries, {label: run}, and ratios to the row `base`; returns its runs."""
+    heading(f"{title} (base: {base})")
     results = {}
     for turn in range(ROUNDS + 1):
         for label, run in entries.items():
             for name, result in run().items():
                 if turn:
                     results.setdefault(name or label, []).append(result)
-    medians = {}
     for label, runs in results.items():
-        wall = statistics.median(r.wall for r in runs)
-        cpu = statistics.median(r.cpu for r in runs)
-        ratio = statistics.median(r.wall / b.wall for r, b in zip(runs, results[base]))
-        cpu_ratio = statistics.median(r.cpu / max(b.cpu, 1e-9) for r, b in zip(runs, results[base]))
-        memory = statistics.median(r.memory for r in runs) if runs[0].memory else None
-        medians[label] = (wall, cpu)
-        shown = f"{memory / MIB:8.1f}" if memory else "       -"
-        print(f"| {label:<34} | {wall:8.3f} | {cpu:8.3f} | {shown} | {ratio:6.2f} | {cpu_ratio:6.2f} |", flush=True)
-    return medians
-
-
-def heading(text):
-    print(f"\n### {text}\n")
-    print(f"| {'':<34} | wall, s  | CPU, s   | MiB      | × wall | × CPU  |")
-    print(f"| {'-' * 34} | -------: | -------: | -------: | -----: | -----: |", flush=True)
+        wall = statistics.median(r.wall for r in runs) * 1000
+        cpu = statistics.median(r.cpu for r in runs) * 1000
+        ratio = median_ratio(runs, results[base])
+        cpu_ratio = median_ratio(runs, results[base], lambda run: run.cpu)
+        shown = f"{statistics.median(r.memory for r in runs) / MIB:8.1f}" if runs[0].memory else "       -"
+        print(f"| {label:<34} | {wall:8.2f} | {cpu:8.2f} | {shown} | {ratio:6.2f} | {cpu_ratio:6.2f} |", flush=True)
+    return results
 
 
 class Bench:
     def __init__(self, build, work):
+        self.build, self.work = build, work
         self.tool = os.path.join(build, "bin/paxect-core")
-        self.data = os.path.join(build, "tests/bench/bench_data")
-        self.floor = os.path.join(build, "tests/bench/bench_floor")
-        self.work = work
         self.cores = len(os.sched_getaffinity(0))
+        self.targets = []  # rows of the last table: what, ratio, target (None: none is set)
 
     def path(self, name):
         return os.path.join(self.work, name)
 
+    def program(self, name):
+        return os.path.join(self.build, "tests/bench", name)
+
+    def floor(self, *argv):
+        return inner([self.program("bench_floor"), *argv])
+
+    def aim(self, what, ratio, target=None):
+        self.targets.append((what, ratio, target))
+
     def make(self, kind, size):
         path = self.path(f"{kind}.{size}")
         with open(path, "wb") as out:
-            subprocess.run([self.data, kind, str(size)], stdout=out, check=True)
+            subprocess.run([self.program("bench_data"), kind, str(size)], stdout=out, check=True)
         return path
 
-    def encode(self, source, *more):
-        return program([self.tool, "encode", "-i", source, "-o", self.path("freq"), *more], self.path("freq"))
-
-    def decode(self, source, *more):
-        return program([self.tool, "decode", "-i", source, "-o", self.path("out"), *more], self.path("out"))
-
-    def pair(self, title, source):
-        """Encode and decode of one file beside zstd and the floor."""
+    def files(self, title, source, noise=False):
+        """Encodes and decodes one file, beside zstd and the libraries."""
+        self.encode_file(title, source, noise)
+        self.decode_file(title, source, noise)
+        self.overwrite_file(title, source)
         size = os.path.getsize(source)
-        cores = str(self.cores)
-        heading(f"{title}: encode {size // MIB} MiB (base: zstd -5 -T{cores})")
-        zst, zst1 = self.path("zst"), self.path("zst1")
-        measure({
-            f"zstd -5 -T{cores}": program(["zstd", "-5", "-T" + cores, "-q", source, "-o", zst], zst),
-            f"zstd -1 -T{cores}": program(["zstd", "-1", "-T" + cores, "-q", source, "-o", zst1], zst1),
-            "paxect-core encode": self.encode(source),
-            "paxect-core encode --threads 1": self.encode(source, "--threads", "1"),
-            "floor: bare libzstd, all cores": inner([self.floor, "encode", "5", cores, source]),
-        }, f"zstd -5 -T{cores}")
-        heading(f"{title}: decode to {size // MIB} MiB, everything verified (base: zstd -d)")
-        shutil.copy(self.path("freq"), self.path("in.freq"))
-        plain = self.path("plain")
-        measure({
-            "zstd -d": program(["zstd", "-d", "-q", zst, "-o", plain], plain),
-            "zstd -d of zstd -1": program(["zstd", "-d", "-q", zst1, "-o", plain], plain),
-            "paxect-core decode": self.decode(self.path("in.freq")),
-            "paxect-core decode --threads 1": self.decode(self.path("in.freq"), "--threads", "1"),
-            "floor: bare libzstd, all cores": inner([self.floor, "decode", "5", cores, source]),
-        }, "zstd -d")
-        ratio = os.path.getsize(self.path("in.freq")) / size
-        print(f"\ncontainer {ratio:.3f} of the data, zstd -5 {os.path.getsize(zst) / size:.3f}")
+        container, zst = os.path.getsize(self.path("in.freq")), os.path.getsize(self.path("in.zst"))
+        print(f"\n{title}: container {container / size:.3f} of the data, zstd -5 {zst / size:.3f}")
 
-    def small(self, source):
-        heading("1,000 pieces of 16 KiB through the library in one process (base: libzstd alone)")
-        measure({"small": inner([self.floor, "small", "16384", "1000", source])}, "small-floor-encode")
+    def encode_file(self, title, source, noise):
+        size, cores = os.path.getsize(source), str(self.cores)
+        zst, freq = self.path("in.zst"), self.path("in.freq")
+        zstd, encode, floor = f"zstd -5 -T{cores}", "paxect-core encode", "floor-encode"
+        results = measure(f"{title}: encode {size // MIB} MiB", {
+            zstd: creating(["zstd", "-5", "-T" + cores, "-q", source, "-o", zst], zst, size),
+            encode: creating([self.tool, "encode", "-i", source, "-o", freq], freq, size),
+            encode + " --threads 1": creating([self.tool, "encode", "--threads", "1", "-i", source, "-o", freq], freq, size),
+            floor: self.floor("encode", "5", cores, source),
+        }, floor)
+        self.aim(f"{title}: encode, × libzstd on the same frames", median_ratio(results[encode], results[floor]),
+                 None if noise else 1.18)
+
+    def decode_file(self, title, source, noise):
+        size, cores = os.path.getsize(source), self.cores
+        zst, freq, out = self.path("in.zst"), self.path("in.freq"), self.path("out")
+        zstd, decode, sha = "zstd -d", "paxect-core decode", "floor-sha256"
+        results = measure(f"{title}: decode to {size // MIB} MiB, a new file", {
+            zstd: creating(["zstd", "-d", "-q", zst, "-o", out], out, size),
+            decode: creating([self.tool, "decode", "-i", freq, "-o", out], out, size),
+            decode + " --threads 1": creating([self.tool, "decode", "--threads", "1", "-i", freq, "-o", out], out, size),
+            "floor-decode": self.floor("decode", "5", str(cores), source),
+            sha: self.floor("sha256", source),
+        }, zstd)
+        ratio = statistics.median(run.wall / max(floor.wall, run.cpu / cores)
+                                  for run, floor in zip(results[decode], results[sha]))
+        to_zstd = median_ratio(results[decode], results[zstd])
+        self.aim(f"{title}: decode, × max(SHA-256, CPU time / cores)", ratio, None if noise else 1.10)
+        self.aim(f"{title}: decode, × zstd -d", to_zstd, 1.20 if noise else None)
+
+    def overwrite_file(self, title, source):
+        size = os.path.getsize(source)
+        zst, freq = self.path("in.zst"), self.path("in.freq")
+        zstd, decode = "zstd -d -f", "paxect-core decode"
+        zstd_out, freq_out = self.path("out.zstd"), self.path("out.freq")
+        results = measure(f"{title}: decode to {size // MIB} MiB, over a file that exists", {
+            zstd: overwriting(["zstd", "-d", "-f", "-q", zst, "-o", zstd_out], zstd_out, size),
+            decode: overwriting([self.tool, "decode", "-i", freq, "-o", freq_out], freq_out, size),
+        }, zstd)
+        self.aim(f"{title}: decode over a file, × zstd -d -f", median_ratio(results[decode], results[zstd]), 1.10)
+        remove(zstd_out)
+        remove(freq_out)
+
+    def processes(self):
+        source = self.make("mixed", 16384)
+        zst, freq, out = self.path("small.zst"), self.path("small.freq"), self.path("small.out")
+        subprocess.run(["zstd", "-q", "-f", source, "-o", zst], check=True)
+        subprocess.run([self.tool, "encode", "-i", source, "-o", freq], check=True)
+        commands = {
+            "encode": (["zstd", "-q", source, "-o", out], [self.tool, "encode", "-i", source, "-o", out]),
+            "decode": (["zstd", "-q", "-d", zst, "-o", out], [self.tool, "decode", "-i", freq, "-o", out]),
+        }
+
+        def run(argv):
+            argv = [self.program("bench_processes"), str(PROCESSES), out, *argv]
+            wall, cpu = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+            return {None: Run(float(wall), float(cpu))}
+
+        for name, (zstd, core) in commands.items():
+            base, label = " ".join(zstd[:2 + (name == "decode")]), f"paxect-core {name}"
+            results = measure(f"{name} 16 KiB, a process for each file",
+                              {base: lambda argv=zstd: run(argv), label: lambda argv=core: run(argv)}, base)
+            self.aim(f"16 KiB: {name} in a process of its own, × zstd", median_ratio(results[label], results[base]), 2.0)
+
+    def small(self):
+        source = self.make("mixed", 16 * MIB)
+        results = measure("1,000 pieces of 16 KiB, one process",
+                          {"small": self.floor("small", "16384", "1000", source)}, "small-floor-encode")
+        for name in ("encode", "decode"):
+            self.aim(f"1,000 x 16 KiB: {name} in one process, × libzstd",
+                     median_ratio(results[f"small-{name}"], results[f"small-floor-{name}"]))
 
     def growth(self):
-        heading("as the data grows (base: 64 MiB; wall should grow with the size, memory not at all)")
-        entries, sources = {}, {}
-        for size in (64, 256, 1024):
-            sources[size] = self.make("mixed", size * MIB)
-            container = self.path(f"{size}.freq")
-            subprocess.run([self.tool, "encode", "-i", sources[size], "-o", container], check=True)
-            entries[f"encode {size} MiB"] = self.encode(sources[size])
-            entries[f"decode {size} MiB"] = self.decode(container)
-        measure(entries, "encode 64 MiB")
+        entries = {}
+        for mib in (64, 256, 1024):
+            source, container = self.make("mixed", mib * MIB), self.path(f"{mib}.freq")
+            subprocess.run([self.tool, "encode", "-i", source, "-o", container], check=True)
+            made = self.path("made")
+            entries[f"encode {mib} MiB"] = creating([self.tool, "encode", "-i", source, "-o", made], made, mib * MIB)
+            entries[f"decode {mib} MiB"] = creating([self.tool, "decode", "-i", container, "-o", made], made, mib * MIB)
+        measure("wall time grows with the data, memory does not", entries, "encode 64 MiB")
+
+    def real(self):
+        source = self.path("real.tar")
+        make_corpus(source, SIZE, self.program("bench_data"))
+        return source
+
+    def run(self, part):
+        if part == "generated":
+            self.files("generated", self.make("mixed", SIZE))
+        elif part == "real":
+            self.files("real files", self.real())
+        elif part == "noise":
+            self.files("noise", self.make("noise", SIZE), noise=True)
+        elif part in PARTS:
+            getattr(self, part)()
+        else:
+            self.files(os.path.basename(part), part)
+        for name in os.listdir(self.work):
+            os.remove(self.path(name))
+
+    def print_targets(self):
+        print(f"\n### Ratios and their targets\n\n| {'':<55} | ratio | at most |\n| {'-' * 55} | ----: | ------: |")
+        for what, ratio, target in self.targets:
+            verdict = f"{target:7.2f}" if target else "      -"
+            print(f"| {what:<55} | {ratio:5.2f} | {verdict} |{' above' if target and ratio > target else ''}")
 
 
-def machine():
+def processor():
     with open("/proc/cpuinfo", encoding="utf-8") as info:
-        model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "unknown")
+        names = [line.split(":", 1)[1].strip() for line in info if line.startswith(("model name", "CPU part"))]
+    return names[0] if names else os.uname().machine
+
+
+def machine(bench):
+    """What a reader needs to know to compare the figures with others."""
     zstd = subprocess.run(["zstd", "--version"], capture_output=True, text=True, check=True).stdout
-    return f"{model}, {len(os.sched_getaffinity(0))} cores; {zstd.strip(' *').strip()}; {ROUNDS} rounds after one to warm up"
+    source = bench.make("noise", SIZE)
+    speeds = [SIZE / bench.floor("sha256", source)()["floor-sha256"].wall for _ in range(ROUNDS)]
+    os.remove(source)
+    with open("/proc/loadavg", encoding="utf-8") as load:
+        average = load.read().split()[0]
+    zstd = zstd.strip("* \n")
+    print(f"{processor()}, {bench.cores} cores, load {average}; {zstd}; "
+          f"SHA-256 {statistics.median(speeds) / 1e9:.2f} GB/s; {ROUNDS} rounds after one to warm up")
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
     bench = Bench(sys.argv[1], sys.argv[2])
-    print(machine())
-    if len(sys.argv) == 4:
-        bench.pair(os.path.basename(sys.argv[3]), sys.argv[3])
-        return
-    source = bench.make("mixed", 512 * MIB)
-    bench.pair("compressible", source)
-    bench.small(source)
-    os.remove(source)
-    bench.pair("incompressible", bench.make("noise", 512 * MIB))
-    bench.growth()
+    machine(bench)
+    for part in sys.argv[3:] or PARTS:
+        bench.run(part)
+    bench.print_targets()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // Writes reproducible data to standard output: bench_data KIND BYTES
-//   mixed  what people exchange: sensor tables, event logs, prose, binary records, in turns of 256 KiB; about
-//   3:1 noise  bytes that do not compress
+//   mixed  sensor tables, event logs, prose and binary records, in turns of 256 KiB; compresses about 3:1
+//   logs   event logs alone
+//   noise  bytes that do not compress
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -38,12 +39,14 @@ class Mixed {
     }
   }
 
-  void fill(std::string& out, std::size_t size) {
+  static constexpr std::uint32_t kKinds = 4;
+  static constexpr std::uint32_t kLogs = 1;
+
+  void fill(std::string& out, std::size_t size, std::uint32_t kind) {
     out.clear();
-    std::uint32_t kind = turn_++ % 4;
     while (out.size() < size) {
       if (kind == 0) table_row(out);
-      if (kind == 1) log_line(out);
+      if (kind == kLogs) log_line(out);
       if (kind == 2) sentence(out);
       if (kind == 3) record(out);
     }
@@ -92,7 +95,6 @@ class Mixed {
 
   Random random_;
   std::array<std::string, 8000> words_;
-  std::uint32_t turn_ = 0;
   std::uint64_t time_ = 1'700'000'000;
   std::uint32_t sequence_ = 0;
   int level_ = 500;
@@ -104,11 +106,13 @@ bool put(const char* data, std::size_t size) { return std::fwrite(data, 1, size,
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fputs("usage: bench_data mixed|noise BYTES\n", stderr);
+    std::fputs("usage: bench_data mixed|logs|noise BYTES\n", stderr);
     return 64;
   }
   std::uint64_t left = std::strtoull(argv[2], nullptr, 10);
   bool noise = std::strcmp(argv[1], "noise") == 0;
+  bool logs = std::strcmp(argv[1], "logs") == 0;
+  std::uint32_t turn = 0;
   Mixed mixed;
   Random random;
   std::string block(std::size_t{256} << 10, '\0');
@@ -119,7 +123,7 @@ int main(int argc, char** argv) {
         std::memcpy(&block[i], &value, sizeof value);
       }
     } else {
-      mixed.fill(block, block.size());
+      mixed.fill(block, block.size(), logs ? Mixed::kLogs : turn++ % Mixed::kKinds);
     }
     std::size_t size = left < block.size() ? left : block.size();
     if (!put(block.data(), size)) return 3;

@@ -1,9 +1,10 @@
-// What bare libzstd takes, in one process, without files, checksums or containers: the floor under
-// paxect-core.
-//   bench_floor encode|decode LEVEL THREADS FILE   the file as frames of 1 MiB, read beforehand
-//   bench_floor small BYTES COUNT FILE             COUNT pieces one after another, by libzstd and by our
-//   library, in turns
-// Prints one line a measurement: NAME WALL-SECONDS CPU-SECONDS.
+// The time that the libraries below paxect-core take in one process, without files or containers: its floors.
+//   bench_floor encode|decode LEVEL THREADS FILE   libzstd on frames of 1 MiB
+//   bench_floor sha256 FILE                        libcrypto on the whole file
+//   bench_floor small BYTES COUNT FILE             COUNT pieces in turn, by libzstd and by libpaxect_core
+// FILE is read into memory before the measurement. Prints one line per measurement: NAME WALL-SECONDS
+// CPU-SECONDS.
+#include <openssl/evp.h>
 #include <paxect/core.h>
 #include <sys/resource.h>
 #include <zstd.h>
@@ -136,6 +137,15 @@ void whole_file(bool encode, int level, unsigned threads, const char* path) {
   });
 }
 
+void sha256(const char* path) {
+  Bytes data = load(path);
+  measure("floor-sha256", [&] {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (EVP_Digest(data.data(), data.size(), digest, nullptr, EVP_sha256(), nullptr) != 1)
+      fail("libcrypto cannot hash");
+  });
+}
+
 // In turns of 100 pieces, so that a processor that becomes slower meanwhile is slower for all; one turn
 // before the first that counts.
 void small_pieces(std::size_t size, std::size_t count, const char* path) {
@@ -202,10 +212,13 @@ int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   if (argc == 5 && (what == "encode" || what == "decode")) {
     whole_file(what == "encode", std::atoi(argv[2]), static_cast<unsigned>(std::atoi(argv[3])), argv[4]);
+  } else if (argc == 3 && what == "sha256") {
+    sha256(argv[2]);
   } else if (argc == 5 && what == "small") {
     small_pieces(std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10), argv[4]);
   } else {
-    std::fputs("usage: bench_floor encode|decode LEVEL THREADS FILE | small BYTES COUNT FILE\n", stderr);
+    std::fputs("usage: bench_floor encode|decode LEVEL THREADS FILE | sha256 FILE | small BYTES COUNT FILE\n",
+               stderr);
     return 64;
   }
   return 0;

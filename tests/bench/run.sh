@@ -1,15 +1,20 @@
 #!/bin/sh
-# Benchmarks paxect-core beside zstd and bare libzstd: tests/bench/run.sh [FILE]
-# Without FILE: generated data, 512 MiB compressible and not, 1,000 small pieces, growth from 64 MiB to 1 GiB; takes
-# some minutes and 5 GiB below build/. With FILE: that file alone.
+# Benchmarks paxect-core beside zstd and the libraries it is made of: tests/bench/run.sh [PART | FILE]...
+# Parts: generated, real, noise, processes, small, growth; without one all of them, which takes some minutes and 5 GiB
+# below build/. A FILE is measured like generated data.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-file=
-[ $# -eq 0 ] || file=$(realpath "$1")
+work=
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+for argument; do
+  shift
+  [ ! -f "$argument" ] || argument=$(realpath "$argument")
+  set -- "$@" "$argument"
+done
 cd "$root"
 ./cmake/setup.sh test
 cmake --preset release >/dev/null
-cmake --build --preset release --target paxect-core bench_data bench_floor >/dev/null
+cmake --build --preset release --target paxect-core bench_data bench_floor bench_processes >/dev/null
 work=$(mktemp -d "$root/build/bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT INT TERM
-python3 tests/bench/bench.py build/release "$work" ${file:+"$file"}
+python3 tests/bench/bench.py build/release "$work" "$@"
