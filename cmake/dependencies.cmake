@@ -6,7 +6,6 @@ pkg_check_modules(LIBCRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(RAPIDJSON REQUIRED IMPORTED_TARGET RapidJSON)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
-find_path(VALIJSON_INCLUDE_DIR valijson/validator.hpp REQUIRED)  # header only, on the compiler's own path
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=246)
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options filesystem)
 find_package(Threads REQUIRED)

@@ -29,7 +29,7 @@ LICENCES = {
     "libcap2": "BSD-3-Clause OR GPL-2.0-only", "libdeflate": "MIT", "libgcrypt20": "LGPL-2.1-or-later",
     "libgpg-error": "LGPL-2.1-or-later", "libsodium": "ISC", "libzstd": "BSD-3-Clause OR GPL-2.0-only",
     "lz4": "BSD-2-Clause", "openssl": "Apache-2.0", "prometheus-cpp": "MIT", "rapidjson": "MIT",
-    "systemd": "LGPL-2.1-or-later", "valijson": "BSD-2-Clause", "xz-utils": None,  # liblzma: in the public domain
+    "systemd": "LGPL-2.1-or-later", "xz-utils": None,  # liblzma: in the public domain
     "zlib": "Zlib",
 }
 KERNEL = "linux"  # its headers are numbers and layouts, nothing of them ends up in a program

@@ -77,7 +77,7 @@ TEST_CASE("A broken policy is refused with line, column and reason") {
   }
 }
 
-TEST_CASE("Every fault of a policy is told, with its key and what was expected") {
+TEST_CASE("Every fault of a policy is reported, with its place, what is allowed and what was found") {
   Parsed parsed(R"({
  "auto_delete": "yes",
  "trusted_nodes": ["a", 1, "b", null],
@@ -89,22 +89,28 @@ TEST_CASE("Every fault of a policy is told, with its key and what was expected")
 })");
   CHECK_FALSE(parsed.good);
   std::set<std::string> faults(parsed.faults.begin(), parsed.faults.end());
-  CHECK(faults ==
-        std::set<std::string>{"p.json:2:14: 'auto_delete' must be true or false",
-                              "p.json:3:16: 'trusted_nodes'[1] must be a string, the name of a host",
-                              "p.json:3:16: 'trusted_nodes'[3] must be a string, the name of a host",
-                              "p.json:4:12: 'log_level' must be debug, info, warn or error",
-                              "p.json:5:14: 'max_file_mb' must be a number of MiB, from 0 to 1000000000000",
-                              "p.json:6:19: 'allowed_suffixes' must be a list of strings",
-                              "p.json:7:10: 'version' must be a string"});
+  CHECK(faults == std::set<std::string>{
+                      "p.json:2:14: 'auto_delete' must be true or false, not \"yes\"",
+                      "p.json:3:16: 'trusted_nodes'[1] must be a string, the name of a host, not 1",
+                      "p.json:3:16: 'trusted_nodes'[3] must be a string, the name of a host, not null",
+                      "p.json:4:12: 'log_level' must be debug, info, warn or error, not \"loud\"",
+                      "p.json:5:14: 'max_file_mb' must be a number of MiB, from 0 to 1000000000000, not -1",
+                      "p.json:6:19: 'allowed_suffixes' must be a list of strings, not \".txt\"",
+                      "p.json:7:10: 'version' must be a string, not 2"});
   CHECK_FALSE(parsed.policy.require_sig);
   CHECK(in_one_line(parsed.faults).ends_with("(and 6 more: see paxect check)"));
 }
 
-TEST_CASE("What is no object is told as the whole document") {
+TEST_CASE("A policy that is not an object is one fault, of the whole document") {
   Parsed parsed("[]");
   CHECK(parsed.faults ==
-        std::vector<std::string>{"p.json:1:1: the document must be a policy: one JSON object"});
+        std::vector<std::string>{"p.json:1:1: the document must be a policy: one JSON object, not a list"});
+}
+
+TEST_CASE("Deep nesting is a fault, and no reason to run out of stack") {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  CHECK(Parsed("{\"unknown\": " + deep + "}").faults ==
+        std::vector<std::string>{"p.json:1:1: the document must be nested at most 64 levels deep"});
 }
 
 TEST_CASE("Every key of the policy's schema takes effect, and upper case in a level too") {

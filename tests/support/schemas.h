@@ -1,4 +1,4 @@
-// What a program printed or wrote, held against its JSON Schema. For tests that are linked to
+// Validates what a program printed or wrote against its JSON Schema. For tests that are linked to
 // paxect_link_objects, which has the validator.
 #pragma once
 
@@ -14,8 +14,8 @@
 
 namespace paxect::test {
 
-// A schema lets further keys pass, since later versions may have some. What this version writes must all be
-// described: here, an object whose keys are listed has no others.
+// A schema accepts unknown keys, because later versions may write more. In tests an object whose keys are
+// listed has no others, so that everything this version writes is described.
 inline void close_objects(rapidjson::Value& rule, rapidjson::Document::AllocatorType& allocator) {
   if (rule.IsArray())
     for (auto& each : rule.GetArray()) close_objects(each, allocator);
@@ -44,11 +44,13 @@ inline std::string closed_schema(const std::string& path) {
   return buffer.GetString();
 }
 
-// `component` is a folder of the sources. Tells what is wrong.
+// `component` is a folder of the sources. Reports each fault.
 inline bool fits_schema(const std::string& component, const std::string& name, const std::string& text) {
   const std::string path = PAXECT_TEST_SOURCES "/" + component + "/schemas/" + name + ".schema.json";
   auto faults = link::check_schema(parsed_json(text), closed_schema(path));
-  for (const auto& fault : faults) UNSCOPED_INFO(name << ": " << fault.place << " of " << text);
+  for (const auto& fault : faults)
+    UNSCOPED_INFO(name << ": " << fault.place << " breaks '" << fault.keyword << "': " << fault.found << "\n"
+                       << text);
   return faults.empty();
 }
 

@@ -16,8 +16,6 @@
 namespace paxect::link {
 namespace {
 
-constexpr std::size_t kDeepest = 64;
-
 // Builds the tree. A false return ends the parse; `problem` says why.
 class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
  public:
@@ -57,7 +55,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
     return &siblings.back().value;
   }
   bool open(JsonNode::Type type) {
-    if (path_.size() >= kDeepest) {
+    if (path_.size() >= kMaxJsonDepth) {
       problem_ = "nested too deeply";
       return false;
     }

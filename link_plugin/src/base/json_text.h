@@ -12,6 +12,9 @@ namespace paxect::link {
 inline constexpr unsigned kStrictJson =
     rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag;
 
+// Documents that are walked recursively must not be nested deeper.
+inline constexpr std::size_t kMaxJsonDepth = 64;
+
 inline std::string text_of(const rapidjson::Value& value) {
   return {value.GetString(), value.GetStringLength()};
 }

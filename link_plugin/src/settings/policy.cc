@@ -58,6 +58,12 @@ void take(const std::string& key, const Value& value, Policy* policy) {
   if (key == "quarantine_on_policy_block") policy->quarantine_on_policy_block = value.GetBool();
 }
 
+std::string message_of(const SchemaFault& fault) {
+  std::string message = fault.place + " must be " + fault.expected;
+  if (!fault.found.empty()) message += ", not " + fault.found;
+  return message;
+}
+
 // The checks in their order: is it JSON, has it each key once, is it as the schema says.
 class PolicyReader {
  public:
@@ -71,7 +77,7 @@ class PolicyReader {
       return fail_at(document.GetErrorOffset(), rapidjson::GetParseError_En(document.GetParseError()));
     find_keys();
     for (const SchemaFault& fault : check_schema(document, kPolicySchema))
-      fail_at(fault.key.empty() ? 0 : offsets_[fault.key], fault.place + " must be " + fault.expected);
+      fail_at(fault.key.empty() ? 0 : offsets_[fault.key], message_of(fault));
     if (!faults_.empty()) return;
     const std::set<std::string> known = keys_of_schema(kPolicySchema);
     for (const auto& member : std::as_const(document).GetObject()) {
