@@ -1,5 +1,5 @@
-// The examples of embedding and the README's, built against the install prefix as a stranger would: with
-// find_package, and with pkg-config and one command line. Then run.
+// Builds examples/embed_* against the install prefix as a user of the library would, with find_package and
+// with pkg-config, and runs them. tests/docs/run_blocks.py builds the program of examples/EMBEDDING.md.
 
 #include "codec.h"
 #include "support/catch.h"
@@ -29,7 +29,7 @@ void build_with_cmake(const std::string& example, const std::string& build) {
   must({.argv = {"cmake", "--build", build}});
 }
 
-// One command line, as it stands in the README.
+// The command line of examples/EMBEDDING.md.
 void build_with_pkg_config(const std::string& compiler, const std::string& source,
                            const std::string& program) {
   std::string line = compiler + " " PAXECT_TEST_FLAGS " -Wall -Wextra -Werror '" + source +
@@ -106,25 +106,6 @@ TEST_CASE("the examples build with pkg-config and one command line, and run") {
   build_with_pkg_config(PAXECT_TEST_CXX " -std=c++17", kSources + "/examples/embed_cpp/stream.cc",
                         dir / "stream");
   check_stream(dir / "stream");
-}
-
-TEST_CASE("the README's example of embedding compiles as it stands, and runs") {
-  TempDir dir;
-  std::string readme = read_file(kSources + "/README.md");
-  std::size_t begin = readme.find("```c\n");
-  REQUIRE(begin != std::string::npos);
-  begin += 5;
-  std::string program = readme.substr(begin, readme.find("```", begin) - begin);
-  write_file(dir / "main.c", program);
-  build_with_pkg_config(PAXECT_TEST_CC, dir / "main.c", dir / "main");
-  write_file(dir / "in.freq", encode(text(5000)));
-  std::vector<std::string> in_dir = {"sh", "-c", "cd \"$0\" && exec ./main", dir.path()};
-  CHECK(run_with_library(in_dir).status == 0);
-  CHECK(read_file(dir / "out") == text(5000));
-  write_file(dir / "in.freq", "no container");
-  Result bad = run_with_library(in_dir);
-  CHECK(bad.status == 4);
-  CHECK(bad.error == "in.freq: not a .freq container: it does not begin with PXC1\n");
 }
 
 }  // namespace

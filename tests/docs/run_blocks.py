@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Runs every command block of a document as its reader would: run_blocks.py SOURCES BUILD DOCUMENT...
 
-  ```sh    runs, in one session from top to bottom, in a home and a checkout of its own; must end with status 0
-  ```text  is what the block of commands before it prints; "..." in it stands for anything
-  ```c     becomes main.c, which a later block must build
-  ```ini   becomes a configuration that `paxect check` must accept
-  ```      without a word is a drawing
+  ```sh     runs and must exit with 0. All blocks of a document share one session, with its own home and checkout.
+  ```text   is the output of the sh block before it; "..." matches anything
+  ```c      is stored as main.c, which a later sh block must name
+  ```cmake  is stored as CMakeLists.txt, which a later sh block must build
+  ```ini    is a configuration that `paxect check` must accept
+  ```       without a word is a drawing
 
-All else is a failure: a block that nobody runs is one that goes wrong. A comment that readers do not see can stand
-before a block:
-  <!-- test: skip: WHY, and what runs it instead -->     leaves the block out
-  <!-- test: before: COMMANDS -->                        prepares what the block expects"""
+Any other block is a failure, because a block that no test runs becomes wrong. A comment before a block, which readers
+do not see, can
+  <!-- test: skip: REASON, and what runs it instead -->  leave the block out
+  <!-- test: before: COMMANDS -->                        prepare what the block expects"""
 import os
 import re
 import subprocess
@@ -22,12 +23,15 @@ BLOCK = re.compile(r"^(?:<!-- test: (skip|before):\s(.+?)\s-->\n+)?```(\S*)\n(.*
 SECONDS = 120
 
 
+SOURCES = {"c": ("main.c", "main.c"), "cmake": ("CMakeLists.txt", "cmake --build")}  # language: file, how a block uses it
+
+
 class Wrong(Exception):
-    """What is wrong with a document."""
+    """A fault of a document."""
 
 
 class Session:
-    """One shell after another, each with the directory and the variables of the one before."""
+    """A sequence of shells; each starts with the directory and the variables of the one before it."""
 
     def __init__(self, folder, sources, build):
         self.home = Path(folder) / "home"
@@ -49,13 +53,14 @@ class Session:
             result = subprocess.run(["sh", "-c", script], env=self.environment, stdin=subprocess.DEVNULL, text=True,
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
         except subprocess.TimeoutExpired as late:
-            raise Wrong(f"not done after {SECONDS} seconds:\n{late.stdout}") from late
+            raise Wrong(f"still running after {SECONDS} seconds:\n{late.stdout}") from late
         if result.returncode != 0:
             raise Wrong(f"status {result.returncode}:\n{commands}{result.stdout}")
         return result.stdout
 
     def write(self, name, text):
-        self.run(f"cat >{name} <<'END_OF_BLOCK'\n{text}END_OF_BLOCK")
+        # The name may be a link into the sources, which must not be written through.
+        self.run(f"rm -f {name}; cat >{name} <<'END_OF_BLOCK'\n{text}END_OF_BLOCK")
 
 
 def is_output(expected, got):
@@ -67,8 +72,8 @@ def is_output(expected, got):
 class Document:
     def __init__(self, session):
         self.session = session
-        self.output = None  # of the block of commands before
-        self.program = False  # main.c waits for a block that builds it
+        self.output = None  # of the last sh block
+        self.unused = {}  # the line with which a block uses a stored file: the file
         self.ran = 0
 
     def block(self, directive, argument, language, text):
@@ -78,34 +83,35 @@ class Document:
             self.session.run(argument)
         if language == "sh":
             self.output = self.session.run(text)
-            self.program = self.program and "main.c" not in text
+            self.unused = {use: name for use, name in self.unused.items() if use not in text}
         elif language == "text":
             if self.output is None or not is_output(text, self.output):
                 raise Wrong(f"the document shows\n{text}where the commands print\n{self.output}")
             self.output = None
-        elif language == "c":
-            self.session.write("main.c", text)
-            self.program = True
+        elif language in SOURCES:
+            name, use = SOURCES[language]
+            self.session.write(name, text)
+            self.unused[use] = name
         elif language == "ini":
             self.session.write("block.conf", text)
             self.session.run("paxect check -c block.conf")
         elif language:
-            raise Wrong(f"nothing runs blocks of '{language}': use one of those that {Path(__file__).name} knows")
+            raise Wrong(f"nothing runs blocks of '{language}': use a language that {Path(__file__).name} lists")
         self.ran += 1
 
     def check(self, text):
         found = list(BLOCK.finditer(text))
         if len(found) * 2 != len(re.findall("^```", text, re.MULTILINE)):
-            raise Wrong("a block that does not end, or a comment before one that is not understood")
+            raise Wrong("a block has no end, or a comment before a block is neither skip nor before")
         for match in found:
             try:
                 self.block(*match.groups())
             except Wrong as why:
                 raise Wrong(f"line {text.count(chr(10), 0, match.start(3)) + 1}: {why}") from why
-        if self.program:
-            raise Wrong("main.c, a block of C, is built by no block after it")
+        for name in self.unused.values():
+            raise Wrong(f"no later block uses {name}")
         if self.ran == 0:
-            raise Wrong("nothing was run")
+            raise Wrong("there is no block to run")
 
 
 def check(text, sources, build):
@@ -117,13 +123,13 @@ def check(text, sources, build):
 
 def check_that_it_can_fail(sources, build):
     for text in ("```sh\nfalse\ntrue\n```\n", "```sh\necho a\n```\n```text\nb\n```\n", "```console\n$ true\n```\n", "",
-                 "```c\nint main(void) { return 0; }\n```\n", "```text\nfrom nothing\n```\n", "```sh\ntrue\n",
+                 "```c\nint main(void) { return 0; }\n```\n", "```cmake\nproject(none)\n```\n```sh\ntrue\n```\n", "```text\nfrom nothing\n```\n", "```sh\ntrue\n",
                  "<!-- test: before: false -->\n```sh\ntrue\n```\n", "```sh\ncd /none\n```\n"):
         try:
             check(text, sources, build)
         except Wrong:
             continue
-        raise Wrong(f"this went unseen: {text!r}")
+        raise Wrong(f"this fault was not found: {text!r}")
     check("```sh\ncd /\nexport A=b\n```\n```sh\npwd; echo is $A; echo c; echo d\n```\n"
           "```text\n/\nis ...\n...\nd\n```\n", sources, build)
 
@@ -135,7 +141,7 @@ def main():
         check_that_it_can_fail(sources, build)
         for name in sys.argv[3:]:
             ran = check((sources / name).read_text(encoding="utf-8"), sources, build)
-            print(f"{name}: {ran} blocks are as they say")
+            print(f"{name}: {ran} blocks pass")
     except Wrong as why:
         print(f"{name}: {why}", file=sys.stderr)
         return 1
