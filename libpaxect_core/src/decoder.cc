@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "zero_run.h"
+
 namespace paxect::core {
 namespace {
 
@@ -18,19 +20,24 @@ constexpr std::size_t kLargeFrame = std::size_t{256} << 10;  // smaller ones are
 
 void Decoder::Worker::operator()(Job& job) noexcept {
   try {
-    job.status = check_payload(job.header, job.payload.data());
-    if (job.status.ok() && job.data == nullptr) {
-      if (!job.output.reserve(job.header.ulen)) {
-        job.status = failure(PAXECT_ERROR_MEMORY,
-                             "out of memory for a frame of " + std::to_string(job.header.ulen) + " bytes");
-        return;
-      }
-      job.data = job.output.data();
-    }
-    if (job.status.ok()) job.status = decompressor.decompress(job.header, job.payload.data(), job.data);
+    job.status = work(job);
   } catch (...) {
     job.status = Status{PAXECT_ERROR_MEMORY, 0, 0, {}};
   }
+}
+
+Status Decoder::Worker::work(Job& job) {
+  Status status = check_payload(job.header, job.payload.data());
+  if (!status.ok()) return status;
+  if (job.data == nullptr) {
+    if (!job.output.reserve(job.header.ulen))
+      return failure(PAXECT_ERROR_MEMORY,
+                     "out of memory for a frame of " + std::to_string(job.header.ulen) + " bytes");
+    job.data = job.output.data();
+  }
+  status = decompressor.decompress(job.header, job.payload.data(), job.data);
+  if (!status.ok() || job.write_at == nullptr) return status;
+  return (*job.write_at)(job.data_offset, {job.data, job.header.ulen});
 }
 
 void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
@@ -52,6 +59,7 @@ void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
   taken_ = 0;
   memory_ = {};
   in_memory_ = false;
+  write_at_ = nullptr;
   bytes_in_ = 0;
   bytes_out_ = 0;
 }
@@ -61,6 +69,12 @@ void Decoder::begin_in_memory(const Parameters& parameters, const Callbacks& cal
   begin(parameters, callbacks);
   memory_ = out;
   in_memory_ = true;
+}
+
+void Decoder::begin_at_offsets(const Parameters& parameters, const Callbacks& callbacks,
+                               const WriteAt& write_at) {
+  begin(parameters, callbacks);
+  write_at_ = &write_at;
 }
 
 void Decoder::abandon() {
@@ -227,7 +241,15 @@ Status Decoder::start_frame(const FrameHeader& header, bool maybe_footer) {
   job->offset = frame_offset_;
   job->maybe_footer = maybe_footer;
   job->data = in_memory_ ? memory_.data() + data_size_ : nullptr;
+  job->data_offset = data_size_;
+  job->write_at = writes_at_offsets() ? write_at_ : nullptr;
   return {};
+}
+
+// Holes in the output begin and end at blocks, and so must frames, or a hole that spans two of them would be
+// lost.
+bool Decoder::writes_at_offsets() const {
+  return write_at_ != nullptr && header_.frame_size >= kLargeFrame && header_.frame_size % kHoleBlock == 0;
 }
 
 // Makes room in the slot at hand for `size` bytes of payload in all.
@@ -297,6 +319,7 @@ Status Decoder::commit(Pipeline::Wait wait, bool& committed) {
   committed = job != nullptr;
   if (job == nullptr) return {};
   Status status = std::move(job->status);
+  if (status.code == PAXECT_ERROR_WRITE) return status;  // the frame itself is sound
   if (!status.ok()) {
     bool payload = status.code == PAXECT_ERROR_PAYLOAD || status.code == PAXECT_ERROR_DECOMPRESS;
     status.offset = job->offset + (payload ? kFrameHeaderSize : 0);
@@ -305,7 +328,7 @@ Status Decoder::commit(Pipeline::Wait wait, bool& committed) {
     return status;
   }
   digest_.update(job->data, job->header.ulen);
-  if (!in_memory_) status = callbacks_.write(job->data, job->header.ulen);
+  if (!in_memory_ && job->write_at == nullptr) status = callbacks_.write(job->data, job->header.ulen);
   bytes_out_ += job->header.ulen;
   pipeline_->release();
   if (status.ok()) status = callbacks_.report(bytes_in_, bytes_out_);

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -23,6 +24,9 @@
 
 namespace paxect::core {
 
+// Puts data where it belongs in the output. Called by several threads at once, in any order of offsets.
+using WriteAt = std::function<Status(std::uint64_t offset, std::span<const std::uint8_t> data)>;
+
 class Decoder {
  public:
   explicit Decoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
@@ -31,6 +35,10 @@ class Decoder {
   void begin(const Parameters& parameters, const Callbacks& callbacks);
   // As begin, with the data going straight into memory; the sink is not used.
   void begin_in_memory(const Parameters& parameters, const Callbacks& callbacks, std::span<std::uint8_t> out);
+  // As begin, for an output with random access: the threads that decompress frames write them as well, so
+  // that the owner has time to hash. Small frames, and those of an odd size, go to the sink. `write_at` must
+  // stay valid until the work is done or abandoned.
+  void begin_at_offsets(const Parameters& parameters, const Callbacks& callbacks, const WriteAt& write_at);
   Status write(std::span<const std::uint8_t> data);
   Status read_from(paxect_source source, void* opaque);
   // Takes what is held back for the footer and checks it.
@@ -56,11 +64,14 @@ class Decoder {
     bool maybe_footer = false;  // the frame header reads like the footer of all that came before
     Buffer payload;
     Buffer output;
-    std::uint8_t* data = nullptr;  // in `output`, or in the caller's memory
+    std::uint8_t* data = nullptr;       // in `output`, or in the caller's memory
+    std::uint64_t data_offset = 0;      // of the frame's data in all data
+    const WriteAt* write_at = nullptr;  // nullptr: the owner writes
     Status status;
   };
   struct Worker {
     void operator()(Job& job) noexcept;
+    Status work(Job& job);
     FrameDecompressor decompressor;
   };
   using Pipeline = OrderedPipeline<Job, Worker>;
@@ -78,6 +89,7 @@ class Decoder {
   Status take_extension(std::span<const std::uint8_t>& data);
   bool gather(std::span<const std::uint8_t>& data, std::size_t size);
   Status check_frame_header(const FrameHeader& header) const;
+  bool writes_at_offsets() const;
   Status start_frame(const FrameHeader& header, bool maybe_footer);
   Status commit(Pipeline::Wait wait, bool& committed);
   Status commit_all();
@@ -109,6 +121,7 @@ class Decoder {
 
   std::span<std::uint8_t> memory_;
   bool in_memory_ = false;
+  const WriteAt* write_at_ = nullptr;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
 };

@@ -28,6 +28,12 @@ class Files {
     return output_.open(path, std::span(&input, 1));
   }
   void set_sparse(bool sparse) { output_.set_sparse(sparse); }
+  // Whether the output is durable after finish.
+  void set_sync(bool sync) {
+    sync_ = sync;
+    if (sync) output_.set_write_back_early();
+  }
+  OutputFile& output() { return output_; }
   std::uint64_t input_size() const { return input_.size(); }
 
   Callbacks callbacks() {
@@ -49,9 +55,9 @@ class Files {
     return std::move(trouble_);
   }
   // The same; on success puts the output in place.
-  Status finish(Status status, bool sync) {
+  Status finish(Status status) {
     status = settle(std::move(status));
-    return status.ok() ? output_.commit(sync) : status;
+    return status.ok() ? output_.commit(sync_) : status;
   }
 
  private:
@@ -69,18 +75,39 @@ class Files {
   Callbacks callbacks_;
   InputFile input_;
   OutputFile output_;
+  bool sync_ = false;
   Interrupted interrupted_;
   Status trouble_;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
 };
 
+// Reads the input to its end. Whatever happens, the codec, which was begun, lets go of the files.
 template <class Codec>
-Status run(Codec& codec, Files& files, const Parameters& parameters) {
-  codec.begin(parameters, files.callbacks());
+Status run(Codec& codec, Files& files) {
+  struct Abandon {
+    Codec& codec;
+    ~Abandon() { codec.abandon(); }
+  } abandon{codec};
   Status status = codec.read_from(&Files::read, &files);
-  if (status.ok()) status = codec.finish();
-  return files.finish(std::move(status), parameters.sync());
+  return status.ok() ? codec.finish() : status;
+}
+
+// The decoder's threads write the frames themselves.
+Status decode_at_offsets(Decoder& decoder, const Parameters& parameters, Files& files) {
+  OutputFile& output = files.output();
+  WriteAt write_at = [&](std::uint64_t offset, std::span<const std::uint8_t> data) {
+    return output.write_at(offset, data.data(), data.size());
+  };
+  decoder.begin_at_offsets(parameters, files.callbacks(), write_at);
+  Status status = run(decoder, files);
+  output.set_size(decoder.bytes_out());
+  return status;
+}
+
+Status decode_in_order(Decoder& decoder, const Parameters& parameters, Files& files) {
+  decoder.begin(parameters, files.callbacks());
+  return run(decoder, files);
 }
 
 }  // namespace
@@ -89,7 +116,10 @@ Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbac
                    const std::string& input, const std::string& output) {
   Files files(callbacks);
   Status status = files.open(input, output);
-  return status.ok() ? run(encoder, files, parameters) : status;
+  if (!status.ok()) return status;
+  files.set_sync(parameters.sync());
+  encoder.begin(parameters, files.callbacks());
+  return files.finish(run(encoder, files));
 }
 
 Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& callbacks,
@@ -98,11 +128,13 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
   Status status = files.open(input, output);
   if (!status.ok()) return status;
   files.set_sparse(parameters.sparse());
+  files.set_sync(parameters.sync());
   if (files.input_size() != 0) {
     status = parameters.set(PAXECT_PARAM_CONTAINER_SIZE, static_cast<std::int64_t>(files.input_size()));
     if (!status.ok()) return status;
   }
-  return run(decoder, files, parameters);
+  auto decode = files.output().is_new_file() ? decode_at_offsets : decode_in_order;
+  return files.finish(decode(decoder, parameters, files));
 }
 
 Status read_file(const std::string& path, const Callbacks& callbacks,
@@ -119,7 +151,8 @@ Status write_file(int input, const std::string& output, const Parameters& parame
   Files files(callbacks);
   Status status = files.open_output(output, *identity);
   files.set_sparse(parameters.sparse());
-  return status.ok() ? files.finish(work(files.callbacks()), parameters.sync()) : status;
+  files.set_sync(parameters.sync());
+  return status.ok() ? files.finish(work(files.callbacks())) : status;
 }
 
 }  // namespace paxect::core

@@ -18,6 +18,8 @@ namespace paxect::core {
 namespace {
 
 constexpr int kNameAttempts = 100;
+// Enough for the disk to work at full speed, and little enough to be written soon when it is waited for.
+constexpr std::size_t kWriteBackSize = std::size_t{8} << 20;
 
 std::string random_name() {
   std::array<unsigned char, 8> random{};
@@ -63,6 +65,7 @@ Status OutputFile::open(const std::string& path, std::span<const FileIdentity> o
     if (access(real.get(), W_OK) != 0) return open_failure("cannot write", errno);
     target_ = real.get();
     mode_ = there.st_mode & 07777;
+    write_back_early_ = true;
   } else {
     struct stat link {};
     if (lstat(path.c_str(), &link) == 0)
@@ -122,24 +125,36 @@ Status OutputFile::append(const std::uint8_t* data, std::size_t size, const Inte
   return {};
 }
 
-Status OutputFile::put(std::uint64_t offset, const std::uint8_t* data, std::size_t size) const {
-  while (size != 0) {
-    ssize_t written = pwrite(fd_, data, size, static_cast<off_t>(offset));
+Status OutputFile::put(std::uint64_t offset, const std::uint8_t* data, std::size_t size) {
+  std::size_t left = size;
+  while (left != 0) {
+    ssize_t written = pwrite(fd_, data, left, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return write_failure("cannot write", errno);
     data += written;
     offset += static_cast<std::uint64_t>(written);
-    size -= static_cast<std::size_t>(written);
+    left -= static_cast<std::size_t>(written);
   }
+  if (write_back_early_) begin_write_back(offset, size);
   return {};
 }
 
-Status OutputFile::write_at(std::uint64_t offset, const void* data, std::size_t size) const {
+// A file that replaces another is flushed at the rename, so that after a loss of power there is the old file
+// or the new one. Without this the disk would be idle until then. Errors do not matter: the flush has them
+// too.
+void OutputFile::begin_write_back(std::uint64_t end, std::size_t written) {
+  std::size_t before = dirty_.fetch_add(written, std::memory_order_relaxed);
+  if (before + written < kWriteBackSize) return;
+  dirty_.fetch_sub(before + written, std::memory_order_relaxed);
+  static_cast<void>(sync_file_range(fd_, 0, static_cast<off_t>(end), SYNC_FILE_RANGE_WRITE));
+}
+
+Status OutputFile::write_at(std::uint64_t offset, const void* data, std::size_t size) {
   const auto* bytes = static_cast<const std::uint8_t*>(data);
-  while (size != 0) {
+  for (bool first = true; size != 0; first = false) {
     ZeroRun zeros{size, 0};
-    if (sparse_) zeros = find_zero_run(bytes, size, offset, kSmallestHole);
-    if (zeros.size < kSmallestHole) zeros = {size, 0};  // too short for a hole, at the end of the data
+    if (sparse_ && first) zeros = find_zero_run(bytes, size, offset, kHoleBlock);
+    if (sparse_ && zeros.begin >= kHoleBlock) zeros = find_zero_run(bytes, size, offset, kSmallestHole);
     Status status = put(offset, bytes, zeros.begin);
     if (!status.ok()) return status;
     bytes += zeros.begin + zeros.size;

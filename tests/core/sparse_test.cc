@@ -63,6 +63,15 @@ TEST_CASE("runs of zeros take no space, unless that is asked for") {
   }
 }
 
+TEST_CASE("a run of zeros that two frames share is a hole, short as its parts may be") {
+  TempDir dir;
+  constexpr std::size_t kPart = 40 * 1024;
+  constexpr std::size_t kFrame = std::size_t{1} << 20;
+  std::string data = noise(kFrame - kPart) + std::string(2 * kPart, '\0') + noise(kFrame - kPart);
+  CHECK(decode_to(dir / "out", encode(data), 1) == data);
+  CHECK(allocated(dir / "out") <= static_cast<std::int64_t>(data.size() - 2 * kPart));
+}
+
 TEST_CASE("a range read to a file has holes too") {
   TempDir dir;
   std::string data = "x" + std::string(std::size_t{4} << 20, '\0');
