@@ -1,12 +1,12 @@
 #!/bin/sh
-# Demo 2: a node that asks for signed manifests takes the peer that has its key, and rejects the one that has not.
-# The manifests are those that real nodes write: three of them, with the folder `peers` between them.
-# The key is PAXECT_LINK_HMAC_KEY, if that is set.
+# Demo 2: a node that requires signed manifests accepts the peer with its key and rejects the peer with another key.
+# Three real nodes write their manifests into the shared folder `peers`.
+# The key is PAXECT_LINK_HMAC_KEY if that is set.
 key=${PAXECT_LINK_HMAC_KEY:-supersecret-demo-hmac-key}
 # shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
-# run_node NODE KEY: one run in a folder of its own.
+# run_node NODE KEY: runs the node once, in a folder of its own.
 run_node() (
   mkdir -p "$1/inbox"
   cd "$1"
@@ -18,7 +18,7 @@ run_node() (
 echo "=== Demo 2 — Policy + HMAC Enforcement ==="
 mkdir peers
 run_node node2 "$key"
-run_node evil "not the key that the others have"
+run_node evil "another key than the other nodes have"
 
 mkdir -p node1/inbox
 cat >node1/link_policy.json <<'END'
@@ -28,7 +28,7 @@ echo "Both parties agree." >node1/inbox/contract.txt
 run_node node1 "$key"
 
 decoded=$(names_in node1/outbox)
-[ "$decoded" = "['contract']" ] || fail "the outbox has $decoded"
+[ "$decoded" = "['contract']" ] || fail "the outbox contains $decoded"
 logged node1/log.jsonl handshake peer=node2 || fail "node2 was not accepted"
 logged node1/log.jsonl handshake_reject link_manifest_evil.json || fail "evil was not rejected"
 ! logged node1/log.jsonl handshake link_manifest_evil.json || fail "evil was accepted"

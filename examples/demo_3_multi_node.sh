@@ -1,17 +1,17 @@
 #!/bin/sh
-# Demo 3: two nodes with a lock each and signed manifests do not get into each other's way: one after the other, at the
-# same time as two hosts, and at the same time as two sections of one host.
+# Demo 3: two nodes, each with its own lock and a signed manifest, work without disturbing each other: in sequence, as
+# two hosts at the same time, and as two sections of one host.
 # shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
-# Each round is in a folder of its own: nodeA/ nodeB/ peers/.
+# begin_round TITLE FOLDER: each round has its own folder with nodeA/, nodeB/ and peers/.
 begin_round() {
   echo "$1:"
   mkdir -p "$work/$2/nodeA/inbox" "$work/$2/nodeB/inbox" "$work/$2/peers"
   cd "$work/$2"
 }
 
-# In a subshell: what follows is this node.
+# be_node NODE: the rest of the subshell runs as this node.
 be_node() {
   cd "$1"
   export PAXECT_LINK_NODE="$1" PAXECT_LINK_LOCK=lock PAXECT_LINK_LOG=log.jsonl PAXECT_LINK_POLL_SEC=0.1
@@ -21,16 +21,16 @@ be_node() {
 
 is_running() { (be_node "$1" && "$paxect" link status >/dev/null); }
 
-# send NODE LETTER: as a file of that name.
+# send NODE LETTER: puts the file LETTER.txt into the node's inbox.
 send() {
   echo "the file of $1" >"$1/inbox/$2.txt"
 }
 
-# tell NODE LETTER: its outbox has its own file, and nothing else.
-tell() {
+# check_outbox NODE LETTER: the node's outbox contains its own file and nothing else.
+check_outbox() {
   decoded=$(names_in "$1/outbox")
-  [ "$decoded" = "['$2']" ] || fail "the outbox of $1 has $decoded"
-  [ "$(cat "$1/outbox/$2")" = "the file of $1" ] || fail "$1/outbox/$2 is not what was sent"
+  [ "$decoded" = "['$2']" ] || fail "the outbox of $1 contains $decoded"
+  [ "$(cat "$1/outbox/$2")" = "the file of $1" ] || fail "$1/outbox/$2 differs from the sent file"
   echo "[+] $1 decoded: $decoded"
 }
 
@@ -42,19 +42,19 @@ await_exchange() {
 }
 
 in_sequence() {
-  begin_round "One after the other" sequence
+  begin_round "In sequence" sequence
   send nodeA A
   send nodeB B
   for node in nodeA nodeB; do
     (be_node "$node" && "$paxect" run --once) || fail "$node ended with status $?"
   done
   logged nodeB/log.jsonl handshake peer=nodeA || fail "nodeB did not accept nodeA"
-  tell nodeA A
-  tell nodeB B
+  check_outbox nodeA A
+  check_outbox nodeB B
 }
 
 as_two_hosts() {
-  begin_round "At the same time, as two hosts" hosts
+  begin_round "Two hosts at the same time" hosts
   (be_node nodeA && exec "$paxect" run) 2>nodeA.err &
   node_a=$!
   relays="$relays $node_a"
@@ -67,18 +67,18 @@ as_two_hosts() {
   send nodeB B
   await_exchange
   for node in nodeA nodeB; do
-    is_running "$node" || fail "$node did not run beside the other"
+    is_running "$node" || fail "$node did not run at the same time as the other node"
   done
   status=0
   (be_node nodeA && "$paxect" run --once 2>/dev/null) || status=$?
   [ "$status" -eq 75 ] || fail "a second host on the lock of nodeA got status $status, not 75"
   stop_relay "$node_a"
   stop_relay "$node_b"
-  tell nodeA A
-  tell nodeB B
+  check_outbox nodeA A
+  check_outbox nodeB B
 }
 
-# section NAME NODE: its part of the configuration.
+# section NAME NODE: prints the node's section of the configuration.
 section() {
   cat <<END
 [$1]
@@ -96,7 +96,7 @@ END
 }
 
 as_two_sections() {
-  begin_round "At the same time, as two sections of one host" sections
+  begin_round "Two sections of one host" sections
   { section node_a nodeA && section node_b nodeB; } >paxect.conf
   "$paxect" run -c paxect.conf 2>host.err &
   host=$!
@@ -107,8 +107,8 @@ as_two_sections() {
   send nodeB B
   await_exchange
   stop_relay "$host"
-  tell nodeA A
-  tell nodeB B
+  check_outbox nodeA A
+  check_outbox nodeB B
 }
 
 echo "=== Demo 3 — Multi-Node (Two Link Instances) ==="

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Demo 5: what a CI pipeline runs after an installation: `paxect link smoke`, with a report for its dashboard.
-# usage: demo_5_ci_cd_pipeline.sh [DIRECTORY]    where the report stays; default: /tmp/paxect_demo5
+# Demo 5: a CI pipeline checks an installation with `paxect link smoke`, which writes a JUnit report.
+# usage: demo_5_ci_cd_pipeline.sh [DIRECTORY]    DIRECTORY keeps the report; default: /tmp/paxect_demo5
 case ${1:-} in /*) directory=$1 ;; '') directory=/tmp/paxect_demo5 ;; *) directory=$PWD/$1 ;; esac
 # shellcheck source=demo_common.sh source-path=SCRIPTDIR
 . "$(dirname "$0")/demo_common.sh"
 
-# /tmp is everybody's: a directory of this name may be somebody else's trap.
-(umask 077 && mkdir -p "$directory") || fail "cannot make $directory: give another directory as the argument"
+# Everyone can write to /tmp: another user may have prepared a directory of this name as a trap.
+(umask 077 && mkdir -p "$directory") || fail "cannot create $directory: give another directory as the argument"
 [ -n "$(find "$directory" -prune -type d -user "$(id -u)")" ] ||
-  fail "$directory is not a directory of yours: give another one as the argument"
+  fail "$directory is not a directory that you own: give another one as the argument"
 
 echo "=== Demo 5 — CI/CD Smoke Suite (Enterprise Hardened) ==="
 report=$directory/junit_smoke.xml
@@ -17,5 +17,5 @@ status=0
 "$paxect" link smoke "$work" --junit "$report" || status=$?
 echo "exit=$status"
 [ "$status" -eq 0 ] || exit "$status"
-grep -q '<testsuite .*tests="2" failures="0"' "$report" || fail "$report does not tell of two tests that passed"
+grep -q '<testsuite .*tests="2" failures="0"' "$report" || fail "$report does not report two passed tests"
 echo "✅ Demo 5 complete"

@@ -1,16 +1,15 @@
 # shellcheck shell=sh
-# What the demos share: where the binaries are, a directory to work in, relays beside the script, and waiting for an
-# event. To be sourced: `. "$(dirname "$0")/demo_common.sh"`. Leaves the script in an empty directory that is gone
-# when it ends, as are the relays it started.
+# Common parts of the demos, to be sourced: `. "$(dirname "$0")/demo_common.sh"`. Finds the binaries, changes to an empty
+# working directory, and at exit stops the relays in $relays and removes the directory.
 #
-# The binaries are those of the directory PAXECT_BIN, else of PATH, else of this tree's build.
+# The binaries come from the directory PAXECT_BIN, or else from PATH, or else from the build of this tree.
 set -eu
 demo=$(basename "$0")
-limit=${PAXECT_DEMO_LIMIT:-30} # seconds that an event may take
+limit=${PAXECT_DEMO_LIMIT:-30} # seconds to wait for an event
 relays=
 work=
 
-# Gives up: what the relays said goes first, then the reason.
+# fail REASON: prints the messages of the relays, then the reason, and exits.
 fail() {
   [ -z "$work" ] || find "$work" -name '*.err' -type f -exec cat {} + >&2
   echo "$demo: $*" >&2
@@ -20,7 +19,7 @@ fail() {
 find_binaries() {
   if [ -n "${PAXECT_BIN:-}" ]; then
     bin=$PAXECT_BIN
-    [ -x "$bin/paxect" ] || fail "there is no paxect in PAXECT_BIN, which is $PAXECT_BIN"
+    [ -x "$bin/paxect" ] || fail "there is no paxect in PAXECT_BIN ($PAXECT_BIN)"
   elif paxect=$(command -v paxect); then
     bin=$(dirname "$paxect")
   else
@@ -28,11 +27,11 @@ find_binaries() {
       bin=$(dirname "$0")/../build/$build/bin
       [ ! -x "$bin/paxect" ] || break
     done
-    [ -x "$bin/paxect" ] || fail "paxect is neither in PATH nor built: see Build and install in README.md"
+    [ -x "$bin/paxect" ] || fail "paxect is neither in PATH nor built: build it as README.md describes"
   fi
   bin=$(cd "$bin" && pwd)
   paxect=$bin/paxect
-  # shellcheck disable=SC2034 # for the demos
+  # shellcheck disable=SC2034 # used by the demos
   paxect_core=$bin/paxect-core
 }
 
@@ -43,26 +42,26 @@ clean_up() {
   [ -z "$work" ] || rm -rf "$work"
 }
 
-# wait_until WHAT COMMAND...: until the command succeeds, or there is nothing to wait for.
+# wait_until WHAT COMMAND...: repeats COMMAND until it succeeds; fails after $limit seconds or when a relay has ended.
 wait_until() {
   what=$1
   shift
   end=$(($(date +%s) + limit))
   until "$@"; do
     for relay in $relays; do
-      kill -0 "$relay" 2>/dev/null || fail "waited for $what, but the relay is gone"
+      kill -0 "$relay" 2>/dev/null || fail "a relay ended while this demo waited for $what"
     done
-    [ "$(date +%s)" -lt "$end" ] || fail "waited $limit s in vain for $what"
+    [ "$(date +%s)" -lt "$end" ] || fail "$what: not seen within $limit s"
     sleep 0.05
   done
 }
 
-# logged LOG EVENT [TEXT]: whether the audit log has a line of this event, with this text in it.
+# logged LOG EVENT [TEXT]: succeeds if the audit log has a line of this event that contains TEXT.
 logged() {
   [ -e "$1" ] && grep -F "\"event\": \"$2\"" "$1" | grep -Fq -- "${3:-}"
 }
 
-# stop_relay PID: as an operator would; it has to end cleanly.
+# stop_relay PID: stops the relay with SIGTERM; it must exit with 0.
 stop_relay() {
   status=0
   kill "$1"
@@ -73,7 +72,7 @@ stop_relay() {
   relays=$remaining
 }
 
-# names_in DIRECTORY: ['a', 'b']
+# names_in DIRECTORY: prints the names as ['a', 'b'].
 names_in() {
   names=
   for path in "$1"/*; do
@@ -82,7 +81,7 @@ names_in() {
   echo "[$names]"
 }
 
-# The settings are the demo's, whatever this shell has.
+# Settings in the environment of the caller must not change the demo.
 for name in $(env | sed -n 's/^\(PAXECT_LINK_[A-Z0-9_]*\)=.*/\1/p') PAXECT_CORE; do unset "$name"; done
 trap clean_up EXIT
 trap 'exit 129' HUP

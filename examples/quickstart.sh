@@ -1,6 +1,6 @@
 #!/bin/sh
-# From a fresh checkout to a relayed file: installs what is missing, builds, installs into build/quickstart, and sends
-# one real file through the relay. Touches nothing outside build/ but for Debian packages.
+# Installs missing Debian packages, builds, installs into build/quickstart, and relays one file. Except for Debian
+# packages it changes nothing outside build/.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build/quickstart
@@ -11,7 +11,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "Packages"
 "$root/cmake/setup.sh" build
-echo "all there"
+echo "all installed"
 
 mkdir -p "$root/build"
 say "Build and install into build/quickstart/prefix"
@@ -20,12 +20,12 @@ cmake --preset release -B "$build" -DPAXECT_BUILD_TESTS=OFF >"$root/build/quicks
   cmake --build "$build" --parallel "$(nproc)" >>"$root/build/quickstart.log" 2>&1 &&
   cmake --install "$build" --prefix "$prefix" >>"$root/build/quickstart.log" 2>&1 || {
     tail -n 30 "$root/build/quickstart.log" >&2
-    echo "quickstart.sh: the build failed: its last lines are above, the rest is in build/quickstart.log" >&2
+    echo "quickstart.sh: the build failed: see the lines above and build/quickstart.log" >&2
     exit 70
   }
 "$prefix/bin/paxect" plugins
 
-say "Drop a file into the inbox"
+say "Put a file into the inbox"
 rm -rf "$demo"
 mkdir -p "$demo/inbox" "$demo/outbox"
 cp "$root/README.md" "$demo/inbox/example.txt"
@@ -45,4 +45,4 @@ cmp "$root/README.md" outbox/example || {
   exit 70
 }
 sha256sum "$root/README.md" outbox/example
-echo "bit-identical: relayed whole, once, verified on the way"
+echo "identical: the file was relayed completely and verified"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# For scripts that run `python paxect_link_plugin.py`: paxect instead, from beside this file or PATH.
+# For scripts that run `python paxect_link_plugin.py`: runs paxect from the folder of this file or from PATH.
 import os, shutil, sys
 
 if __name__ == "__main__":

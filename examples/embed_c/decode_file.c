@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     for (size_t i = 0; i < sizeof info.sha256; ++i) printf("%02x", info.sha256[i]);
     printf("\n");
   } else {
-    /* Nothing stands under the output's name, or what stood there before. */
+    /* The output does not exist, or has the content that it had before. */
     fprintf(stderr, "%s: %s (byte %" PRIu64 ", frame %" PRIu64 ")\n", argv[1],
             paxect_decoder_error_message(decoder), paxect_decoder_error_offset(decoder),
             paxect_decoder_error_frame(decoder));

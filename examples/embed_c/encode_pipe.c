@@ -1,5 +1,5 @@
-/* Encodes standard input to standard output, says how far it is, and can be stopped: encode_pipe [MOST_BYTES]
- * Ctrl-C, or more than MOST_BYTES of input, cancels it. */
+/* Encodes standard input to standard output and shows progress: encode_pipe [MAX_BYTES]
+ * Ctrl-C, or more than MAX_BYTES of input, cancels it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <paxect/core.h>
@@ -14,7 +14,7 @@ static void on_signal(int number) {
   interrupted = 1;
 }
 
-/* Takes what there is, and does not wait for a whole buffer. */
+/* Returns the bytes that are available and does not wait for a full buffer. */
 static int32_t read_stdin(void* opaque, void* buffer, size_t capacity, size_t* size) {
   ssize_t got;
   (void)opaque;
@@ -31,20 +31,20 @@ static int32_t write_stdout(void* opaque, const void* data, size_t size) {
 }
 
 struct limit {
-  uint64_t most;
+  uint64_t max_bytes;
 };
 
-/* Called about once a frame; anything but 0 cancels. */
+/* Called about once for each frame; a result other than 0 cancels. */
 static int32_t show_progress(void* opaque, uint64_t bytes_in, uint64_t bytes_out) {
   const struct limit* limit = opaque;
   fprintf(stderr, "\r%" PRIu64 " bytes in, %" PRIu64 " out", bytes_in, bytes_out);
-  return interrupted || bytes_in > limit->most;
+  return interrupted || bytes_in > limit->max_bytes;
 }
 
 int main(int argc, char** argv) {
   struct limit limit = {argc > 1 ? strtoull(argv[1], NULL, 10) : UINT64_MAX};
   struct sigaction action = {0};
-  action.sa_handler = on_signal; /* without SA_RESTART, so that a read ends, too */
+  action.sa_handler = on_signal; /* without SA_RESTART, so that a blocked read returns */
   sigaction(SIGINT, &action, NULL);
 
   paxect_encoder* encoder = NULL;

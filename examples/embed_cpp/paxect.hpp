@@ -1,8 +1,7 @@
-// A small C++ wrapper of paxect/core.h, to be copied and grown as needed: handles that free themselves,
-// failures as exceptions, callbacks as anything that can be called. C++17.
+// A small C++17 wrapper of paxect/core.h, to copy and extend: handles that free themselves, exceptions for
+// failures, any callable as a callback.
 //
-// An exception that a callback throws ends the work and comes out of run() unchanged: it never crosses the C
-// ABI.
+// An exception from a callback cancels the work, and run() throws it again. It never crosses the C ABI.
 #pragma once
 
 #include <paxect/core.h>
@@ -31,13 +30,13 @@ class Error : public std::runtime_error {
   std::uint64_t frame;
 };
 
-// Fills the buffer with up to `capacity` bytes and returns their number; 0 is the end.
+// Fills the buffer with up to `capacity` bytes and returns their number; 0 at the end of the data.
 using Source = std::function<std::size_t(void* buffer, std::size_t capacity)>;
 using Sink = std::function<void(const void* data, std::size_t size)>;
-// Returns whether to go on.
+// Returns whether to continue.
 using Progress = std::function<bool(std::uint64_t bytes_in, std::uint64_t bytes_out)>;
 
-// What an encoder and a decoder are called in C.
+// The C functions of an encoder and of a decoder.
 struct EncoderFunctions {
   using Handle = paxect_encoder;
   static constexpr auto create = paxect_encoder_create;
@@ -67,7 +66,7 @@ struct DecoderFunctions {
   static constexpr auto error_frame = paxect_decoder_error_frame;
 };
 
-// Used by one thread at a time; can be moved, and used again after a failure.
+// One thread at a time may use it. It can be moved, and used again after a failure.
 template <class Functions>
 class Codec {
  public:
@@ -82,7 +81,7 @@ class Codec {
     check(Functions::set_parameter(handle_.get(), parameter, value));
   }
 
-  // Reads the source to its end. What has reached the sink before a failure is not to be trusted.
+  // Reads the source to its end. After a failure, the data that the sink has received is not verified.
   paxect_container_info run(const Source& source, const Sink& sink, const Progress& progress = {}) {
     Callbacks callbacks{source, sink, progress, {}};
     Functions::reset(handle_.get());

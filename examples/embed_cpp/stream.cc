@@ -1,6 +1,6 @@
-// Standard input to standard output through the wrapper in paxect.hpp: stream encode|decode [MOST_BYTES]
-// More than MOST_BYTES of input cancels it.
-// c++ -std=c++17 stream.cc $(pkg-config --cflags --libs paxect_core)
+// Encodes or decodes standard input to standard output, with the wrapper paxect.hpp: stream encode|decode
+// [MAX_BYTES] More than MAX_BYTES of input cancels it. c++ -std=c++17 stream.cc $(pkg-config --cflags --libs
+// paxect_core)
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,11 +25,11 @@ void write_stdout(const void* data, std::size_t size) {
     throw std::system_error(errno, std::generic_category(), "standard output");
 }
 
-int stream(bool encode, std::uint64_t most) {
+int stream(bool encode, std::uint64_t max_bytes) {
   auto progress = [&](std::uint64_t bytes_in, std::uint64_t bytes_out) {
     std::fprintf(stderr, "\r%llu bytes in, %llu out", static_cast<unsigned long long>(bytes_in),
                  static_cast<unsigned long long>(bytes_out));
-    return bytes_in <= most;
+    return bytes_in <= max_bytes;
   };
   paxect_container_info info;
   if (encode) {
@@ -50,7 +50,7 @@ int stream(bool encode, std::uint64_t most) {
 int main(int argc, char** argv) {
   std::string command = argc > 1 ? argv[1] : "";
   if (command != "encode" && command != "decode") {
-    std::fprintf(stderr, "usage: stream encode|decode [MOST_BYTES]\n");
+    std::fprintf(stderr, "usage: stream encode|decode [MAX_BYTES]\n");
     return 64;
   }
   try {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The smallest useful plugin: every interval_sec seconds it writes the time, in seconds since 1970, to a file
- * that a monitor can look at. It shows all that a plugin has to do: say what it is, read its settings, wait
- * without a thread of its own, and fail with a reason.
+ * that a monitor can read. It shows everything that a plugin must do: describe itself, read its settings,
+ * wait without a thread of its own, and fail with a reason.
  *
  *   [heartbeat]
  *   file = /run/paxect/heartbeat
@@ -21,7 +21,7 @@ struct paxect_plugin_instance {
   const paxect_clock_service* clock;
   const paxect_run_service* run;
   char file[1024];
-  char part[1032]; /* what is written first, and then renamed: no reader sees half a line */
+  char part[1032]; /* written first and then renamed, so that no reader sees half a line */
   unsigned interval_sec;
   char error[256];
 };
@@ -47,7 +47,7 @@ static paxect_plugin_status init(paxect_plugin_instance* self) {
   const char* key;
   for (uint32_t i = 0; (key = self->config->key_at(self->host, i)) != NULL; ++i)
     if (strcmp(key, "file") != 0 && strcmp(key, "interval_sec") != 0)
-      return bad_setting(self, key, "left out: there are file and interval_sec only");
+      return bad_setting(self, key, "left out: the settings are file and interval_sec");
 
   const char* file = self->config->get(self->host, "file", NULL);
   if (file == NULL) file = "heartbeat";
@@ -103,7 +103,7 @@ static const paxect_plugin_descriptor descriptor = {
     .struct_size = sizeof(paxect_plugin_descriptor),
     .name = "heartbeat",
     .version = "1.0.0",
-    .summary = "writes the time to a file again and again",
+    .summary = "writes the time to a file periodically",
     .create = create,
     .init = init,
     .start = start,

@@ -1,7 +1,7 @@
 """The table "Files" of each DESIGN.md names every source file of its component, and no other.
 
 usage: design_maps.py SOURCE_DIR
-A row is `| name, other_name | what they do |`; rows in bold are headings. NAME_command stands for all of that form.
+A row is `| name, other_name | purpose |`; rows in bold are headings. NAME_command stands for every name of that form.
 """
 import pathlib
 import re
@@ -28,13 +28,13 @@ def faults(component):
     for name in sorted(there - named):
         yield f"{design}: {name} has no row"
     for name in sorted(named - there):
-        yield f"{design}: {name} is no file"
+        yield f"{design}: {name} does not exist"
 
 
 def main():
     components = sorted(path.parent for path in pathlib.Path(sys.argv[1]).glob("*/DESIGN.md"))
     found = [fault for component in components for fault in faults(component)]
-    print("\n".join(found) if found else f"{len(components)} maps are complete")
+    print("\n".join(found) if found else f"{len(components)} tables are complete")
     sys.exit(1 if found or not components else 0)
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Scripts written for the Python tools, unchanged, with ours in their place: drop_in_test.py SOURCES PREFIX
+"""Runs unchanged scripts for the Python tools with our programs in their place: drop_in_test.py SOURCES PREFIX
 
-They run in a folder that has the shims as paxect_core.py and paxect_link_plugin.py. What they expect of a core is held
-against a core in Python too, so that they cannot ask for what only ours does. PREFIX is where ours are installed."""
+The scripts run in a folder with the shims paxect_core.py and paxect_link_plugin.py. They also run with a core in Python,
+which shows that they expect nothing that only our core does. PREFIX has the installed programs."""
 import os
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ class DropIn(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory(prefix="paxect_test.")
         self.addCleanup(self.folder.cleanup)
         self.path = Path(self.folder.name)
-        # Debian has no `python`, which the scripts call; a virtual environment has.
+        # The scripts call `python`, which Debian does not have. A virtual environment has it.
         self.bin = self.path / "venv/bin"
         self.bin.mkdir(parents=True)
         (self.bin / "python").symlink_to(sys.executable)
@@ -38,8 +38,8 @@ class DropIn(unittest.TestCase):
     def run_here(self, *command, status=0, **environment):
         result = subprocess.run(command, cwd=self.work, env={**self.environment, **environment}, timeout=120,
                                 capture_output=True, text=True, check=False)
-        said = f"{command} ended with {result.returncode}\n{result.stdout}{result.stderr}"
-        self.assertEqual(result.returncode, status, said)
+        details = f"{command} ended with {result.returncode}\n{result.stdout}{result.stderr}"
+        self.assertEqual(result.returncode, status, details)
         return result
 
     def test_archive_by_the_python_core(self):
@@ -53,7 +53,7 @@ class DropIn(unittest.TestCase):
     def test_archive_by_the_command(self):
         self.run_here(SCRIPTS / "archive.sh", CORE="paxect-core")
 
-    def test_a_relay_in_the_way_of_the_python_link_takes_any_core(self):
+    def test_a_relay_that_calls_cores_like_the_python_link_accepts_each_core(self):
         shutil.copytree(PYTHON_CORE.parent, self.work / "python")
         self.use_shims()
         for core in ("python3 python/paxect_core.py", "python paxect_core.py", "paxect-core"):
@@ -99,7 +99,7 @@ class DropIn(unittest.TestCase):
         shutil.copytree(PYTHON_CORE.parent, self.work / "python")
         self.check_relay(PAXECT_CORE="python3 python/paxect_core.py")
 
-    def test_a_link_beside_the_shim_does_without_path(self):
+    def test_a_link_to_the_tool_beside_the_shim_needs_no_path(self):
         self.use_shims()
         for tool in ("paxect", "paxect-core"):
             (self.work / tool).symlink_to(PREFIX / "bin" / tool)
@@ -112,7 +112,7 @@ class DropIn(unittest.TestCase):
         self.assertEqual((self.work / "outbox/a").read_text(), "a")
 
     @unittest.skipIf(shutil.which("paxect", path="/usr/local/bin"), "paxect is installed in /usr/local/bin")
-    def test_a_shim_without_its_tool_says_so(self):
+    def test_a_shim_without_its_tool_reports_it(self):
         self.use_shims()
         for script, tool in (("paxect_core.py", "paxect-core"), ("paxect_link_plugin.py", "paxect")):
             result = self.run_here(sys.executable, script, "-h", status=1, PATH=str(self.bin))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A demo shows what it says, wherever it is run and however it finds the binaries, leaves nothing behind, and fails
-# when the binaries do not do their work.
+# A demo prints its expected lines from any directory and with every way to find the binaries, leaves no files behind,
+# and fails if the binaries do not work.
 # usage: demo.sh SOURCE_DIR BUILD_DIR INSTALLED_DIR DEMO
 set -eu
 source=$1
@@ -18,16 +18,16 @@ fail() {
   exit 1
 }
 
-# Where the demo is run: a folder with things in it that are not for the demo.
+# The demo runs in a folder whose configuration, like the environment, must not affect it.
 folder="$work/a folder"
 mkdir -p "$folder" "$work/the tmp"
 printf '[link]\nmode = sideways\n' >"$folder/paxect.conf"
 export TMPDIR="$work/the tmp" PAXECT_LINK_MODE=sideways PAXECT_LINK_INBOX=/nowhere PAXECT_CORE=false
 unset PAXECT_BIN PAXECT_PLUGIN_DIR PAXECT_LINK_HMAC_KEY
 report=$work/report
-tools=/usr/bin:/bin # without a paxect, unless the system has one
+tools=/usr/bin:/bin # has no paxect, unless the system has one
 
-# run_demo EXAMPLES DIRECTORY VARIABLE=VALUE...: the demo of this folder, run in this directory.
+# run_demo EXAMPLES DIRECTORY VARIABLE=VALUE...: runs the demo of EXAMPLES in DIRECTORY.
 run_demo() {
   script=$1/$demo.sh directory=$2 status=0
   shift 2
@@ -40,7 +40,7 @@ run_demo() {
   [ -z "$left" ] || fail "left where it was run: $left"
 }
 
-# Whether the output has the lines of FILE in their order, others between them. In a line `...` stands for anything.
+# has_lines FILE: succeeds if the output contains the lines of FILE in this order. In a line, `...` matches anything.
 has_lines() {
   awk '
     function matches(line, pattern,   parts, count, i, at) {
@@ -64,9 +64,9 @@ has_lines() {
 expect_success() {
   [ "$status" -eq 0 ] || fail "$1: status $status"
   missing=$(has_lines "$here/$demo.expected") || fail "$1: $missing"
-  ! grep -v '^\[LINK\] ' "$work/error" || fail "$1: more on stderr than the relay says"
+  ! grep -v '^\[LINK\] ' "$work/error" || fail "$1: unexpected lines on stderr"
   case $demo in demo_5_*)
-    [ "$(ls "$report")" = junit_smoke.xml ] || fail "$1: the report is not where it should be"
+    [ "$(ls "$report")" = junit_smoke.xml ] || fail "$1: the report is missing"
     rm -r "$report"
     ;;
   esac
@@ -76,7 +76,7 @@ run_demo "$source/examples" / PAXECT_BIN="$build/bin"
 expect_success "by PAXECT_BIN"
 run_demo "$source/examples" "$folder" PAXECT_BIN="$build/bin"
 expect_success "a second time, from another folder"
-# The same in a tree that is not built, and in one that is.
+# Again in a tree without a build, and in one with a build.
 mkdir -p "$work/tree/build/release"
 cp -R "$source/examples" "$work/tree/"
 run_demo "$work/tree/examples" "$folder" PATH="$installed/bin:$tools"
@@ -84,18 +84,18 @@ expect_success "by PATH, installed"
 ln -s "$build/bin" "$work/tree/build/release/bin"
 run_demo "$work/tree/examples" "$folder" PATH="$tools"
 expect_success "from the build tree"
-echo "never said" >"$work/never"
-! has_lines "$work/never" >"$work/missing" || fail "a line that is not there was found"
+echo "not in the output" >"$work/never"
+! has_lines "$work/never" >"$work/missing" || fail "has_lines found a line that is not in the output"
 
-# Binaries that claim success and do nothing.
+# Binaries that exit with 0 and do nothing.
 mkdir "$work/bin"
 for name in paxect paxect-core; do
   printf '#!/bin/sh\nexit 0\n' >"$work/bin/$name"
   chmod +x "$work/bin/$name"
 done
 run_demo "$source/examples" "$folder" PAXECT_BIN="$work/bin" PAXECT_DEMO_LIMIT=1
-[ "$status" -ne 0 ] || fail "success though the binaries do nothing"
-grep -q "^$demo.sh: " "$work/error" || fail "no message though the binaries do nothing"
+[ "$status" -ne 0 ] || fail "the demo succeeded although the binaries do nothing"
+grep -q "^$demo.sh: " "$work/error" || fail "no message although the binaries do nothing"
 run_demo "$source/examples" "$folder" PAXECT_BIN="$work/none"
-[ "$status" -ne 0 ] || fail "success without binaries"
+[ "$status" -ne 0 ] || fail "the demo succeeded without binaries"
 grep -q "^$demo.sh: there is no paxect in PAXECT_BIN" "$work/error" || fail "no message without binaries"

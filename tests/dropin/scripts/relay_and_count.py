@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""As somebody wrote it for the Python Link: starts it with no arguments and its environment variables, relative to the
-working directory, with a strict policy and two peers; waits for the files, stops it, reads and greps its log."""
+"""A script for the Python Link: starts it without arguments, with environment variables and relative paths, a strict
+policy and two peers; waits for the files, stops it, and evaluates its log."""
 import hashlib
 import hmac
 import json
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-KEY = "a key that both know"
+KEY = "the key of both nodes"
 LINK = sys.argv[1:] or ["python", "paxect_link_plugin.py"]
 
 
@@ -29,7 +29,7 @@ def wait_for(what, condition):
     end = time.monotonic() + 60
     while not condition():
         if time.monotonic() > end:
-            sys.exit(f"relay_and_count.py: {what}: not within a minute")
+            sys.exit(f"relay_and_count.py: {what}: not seen within a minute")
         time.sleep(0.02)
 
 
@@ -69,7 +69,7 @@ def main():
     wait_for("log", lambda: len(named("decode")) == 2 and len(named("policy_block")) == 3)
     assert Path("link.lock").read_text().split()[0] == str(link.pid)
     Path("in/three.txt").write_text("three\n")
-    wait_for("a file that came later", lambda: (out / "three").exists() and len(named("decode")) == 3)
+    wait_for("a later file", lambda: (out / "three").exists() and len(named("decode")) == 3)
     link.send_signal(signal.SIGINT)
     assert link.wait(timeout=30) == 0
     assert not Path("link.lock").exists()
