@@ -1,4 +1,4 @@
-# How every target of ours is compiled: link to paxect_compile_options (PRIVATE).
+# Compile and link options of every target: link to paxect_compile_options (PRIVATE).
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -13,8 +13,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C CXX)
 
-# Marks where jumps may land, for processors and kernels that enforce it. For what is installed: its directories add
-# this themselves.
+# Marks the valid targets of indirect jumps, for processors and kernels that enforce them. Only installed targets need
+# this; their directories add these options themselves.
 include(CheckCXXCompilerFlag)
 set(PAXECT_CONTROL_FLOW_OPTIONS)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i.86")
@@ -39,10 +39,10 @@ target_compile_options(paxect_compile_options INTERFACE
 target_link_options(paxect_compile_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 
 if(PAXECT_SANITIZE)
-  # Global, so that every module of one process agrees, the deliberately bad test plugins included.
+  # Global, because all modules of a process must agree, including the deliberately bad test plugins.
   add_compile_options(-fsanitize=${PAXECT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${PAXECT_SANITIZE})
-  # GCC 12 sees it in std::regex and its like, but only through the sanitizers' own code.
+  # With sanitizers, GCC 12 reports this for code of std::regex that is correct.
   target_compile_options(paxect_compile_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 else()
   target_compile_options(paxect_compile_options INTERFACE

@@ -1,4 +1,4 @@
-# The libraries that we build on; the README says why each. All come from the distribution.
+# The libraries that PAXECT uses, all from the distribution. CONTRIBUTING.md gives the reason for each.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd>=1.5)
 pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)

@@ -1,5 +1,5 @@
 # paxect_embed_text(TARGET FILE NAMESPACE NAME): compiles the contents of FILE into TARGET, as
-# `extern const std::string_view NAMESPACE::NAME`. Made anew when FILE changes.
+# `extern const std::string_view NAMESPACE::NAME`. CMake runs again when FILE changes.
 function(paxect_embed_text target file namespace name)
   file(READ "${file}" content)
   set(source "${CMAKE_CURRENT_BINARY_DIR}/${name}.cc")

@@ -1,4 +1,4 @@
-# What lets others find an installed libpaxect_core: a CMake package and a pkg-config file, both relocatable.
+# Installs a CMake package and a pkg-config file for libpaxect_core, both relocatable.
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/paxect_core")
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/paxect_core-config.cmake.in"

@@ -1,7 +1,7 @@
-# Man pages from their scdoc sources, and completions for shells. Without scdoc there are no man pages.
+# Builds man pages from scdoc sources and installs shell completions. Without scdoc it builds no man pages.
 find_program(SCDOC scdoc)
 if(NOT SCDOC)
-  message(STATUS "no scdoc: man pages are not built")
+  message(STATUS "scdoc not found: the man pages are not built")
 endif()
 
 set(PAXECT_ZSH_COMPLETION_DIR "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
@@ -9,7 +9,7 @@ if(PAXECT_DEBIAN)
   set(PAXECT_ZSH_COMPLETION_DIR "${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions")
 endif()
 
-# The date of the newest entry of the changelog, so that a build today and one tomorrow give the same pages.
+# The pages carry the date of the newest changelog entry, so that builds on different days produce the same pages.
 if(DEFINED ENV{SOURCE_DATE_EPOCH})
   set(PAXECT_DATE_EPOCH "$ENV{SOURCE_DATE_EPOCH}")
 else()
@@ -19,7 +19,8 @@ else()
     OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 endif()
 
-# paxect_install_manual(COMPONENT PAGES...): man/PAGE.scd of this folder, built into man/ of the build tree.
+# paxect_install_manual(COMPONENT PAGES...): builds man/PAGE.scd of this folder into man/ of the build tree and
+# installs it.
 function(paxect_install_manual component)
   if(NOT SCDOC)
     return()
@@ -40,7 +41,7 @@ function(paxect_install_manual component)
   add_custom_target(${name} ALL DEPENDS ${built})
 endfunction()
 
-# paxect_install_completion(COMMAND): completion/COMMAND.bash and completion/_COMMAND of this folder.
+# paxect_install_completion(COMMAND): installs completion/COMMAND.bash and completion/_COMMAND of this folder.
 function(paxect_install_completion command)
   install(FILES "completion/${command}.bash" RENAME "${command}"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")

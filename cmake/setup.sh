@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages of cmake/packages.txt that are missing: setup.sh build|test|ci
-# "ci" is everything, "test" what ./tests/run.sh needs, "build" what building and running need. Root, or sudo, only when one is missing.
+# Installs the missing Debian packages of cmake/packages.txt: setup.sh [build|test|ci]
+# build (the default): to build and run. test: also for ./tests/run.sh. ci: all. Needs root or sudo only if a package is
+# missing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 want=${1:-build}
@@ -12,7 +13,7 @@ case $want in
 esac
 
 command -v dpkg-query >/dev/null 2>&1 || {
-  echo "setup.sh: this is not Debian: install the packages of $here/packages.txt by hand" >&2
+  echo "setup.sh: this system has no dpkg: install the packages of $here/packages.txt by hand" >&2
   exit 69
 }
 missing=
@@ -31,7 +32,7 @@ if [ "$(id -u)" -ne 0 ]; then
   root=sudo
 fi
 echo "setup.sh: installing$missing" >&2
-$root apt-get update -qq >&2 || echo "setup.sh: apt-get update failed: going on with the lists at hand" >&2
+$root apt-get update -qq >&2 || echo "setup.sh: apt-get update failed: continuing with the present package lists" >&2
 for package in $missing; do
   [ -n "$(apt-cache show --no-all-versions "$package" 2>/dev/null)" ] || {
     echo "setup.sh: Debian has no package '$package' for this system: check /etc/apt/sources.list*" >&2

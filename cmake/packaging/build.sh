@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the Debian packages: build.sh [OUTPUT_DIR]
-# Into build/package/packages, or OUTPUT_DIR. The same source gives the same bytes, whatever the folder, time and user.
+# Builds the Debian packages in build/package/packages: build.sh [OUTPUT_DIR]
+# Copies them to OUTPUT_DIR if it is given. The same source gives the same bytes in any folder, at any time, for any user.
 set -eu
 umask 022
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,7 +16,7 @@ cmake --build --preset package --parallel "$(nproc)"
 rm -rf "$build/packages" "$build/_CPack_Packages"
 cd "$build"
 cpack -G DEB
-# What CPack cannot say: Multi-Arch; and what it says too much: scripts that call ldconfig, which the trigger does already.
+# CPack cannot write the field Multi-Arch, and adds scripts that call ldconfig, which the trigger does already.
 for package in packages/libpaxect-core*.deb; do
   rm -rf unpacked
   dpkg-deb -R "$package" unpacked

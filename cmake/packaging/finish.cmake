@@ -1,5 +1,5 @@
-# Run by cpack between install and packing: lets finish.sh make what is not installed but packed, and tells CPack of the
-# control files that depend on what was installed.
+# CPack runs this between installing and packing. finish.sh adds the files that a package has in addition to the
+# installed ones; its control files are registered with CPack.
 foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   string(TOUPPER "${component}" upper)
   set(name "${CPACK_DEBIAN_${upper}_PACKAGE_NAME}")

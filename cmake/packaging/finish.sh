@@ -1,13 +1,14 @@
 #!/bin/sh
-# Makes of an installed component what Debian's policy asks of a package: finish.sh NAME STAGED CONTROL SOURCE_DIR BUILD_DIR
-# STAGED holds its files below the root; CONTROL receives conffiles and maintainer scripts, where it needs any.
+# Adds to an installed component what Debian's policy requires of a package:
+# finish.sh NAME STAGED CONTROL SOURCE_DIR BUILD_DIR
+# STAGED has the component's files below /. CONTROL receives conffiles and maintainer scripts if the component needs them.
 set -eu
 name=$1 staged=$2 control=$3 source=$4 build=$5
 here=$source/cmake/packaging
 rm -rf "$control"
 mkdir -p "$control"
 
-# Documentation: changelog and copyright, man pages compressed, all without the time of day.
+# Documentation: changelog, copyright and compressed man pages, all without time stamps.
 doc=$staged/usr/share/doc/$name
 mkdir -p "$doc"
 gzip -9n <"$here/changelog" >"$doc/changelog.Debian.gz"
@@ -18,29 +19,30 @@ if [ -f "$here/$name.lintian-overrides" ]; then
   cp "$here/$name.lintian-overrides" "$staged/usr/share/lintian/overrides/$name"
 fi
 
-# As dh_strip does, beyond what strip leaves by itself.
+# dh_strip removes these sections; strip alone does not.
 find "$staged" -type f \( -path '*/bin/*' -o -name '*.so*' \) -exec \
   strip --remove-section=.comment --remove-section=.note {} +
 
-# Each exported symbol has the version that brought it in the symbols file, by which other packages depend on us.
+# The symbols file lists for each exported symbol the version that introduced it. Other packages get their dependency on
+# the library from it.
 for library in "$staged"/usr/lib/*/libpaxect_core.so.*; do
   [ -f "$library" ] && [ ! -L "$library" ] || continue
   nm -D --defined-only --with-symbol-versions "$library" | awk '{ print $NF }' | sed 's/@@*.*//' | sort >"$control.exported"
   sed -n 's/^ \([^@]*\)@.*/\1/p' "$here/library/symbols" | sort >"$control.listed"
   diff "$control.listed" "$control.exported" >&2 || {
-    echo "finish.sh: cmake/packaging/library/symbols does not list what the library exports" >&2
+    echo "finish.sh: cmake/packaging/library/symbols differs from the symbols that the library exports, as shown above" >&2
     exit 1
   }
 done
 
-# What is linked into the programs and the library, for all packages in one place.
+# The bill of materials of all packages is in this one.
 if [ "$name" = paxect ]; then
   python3 "$here/sbom.py" "$(dirname "$staged")" "$here/changelog" "$build" >"$doc/paxect.cdx.json"
 fi
 
 # Files below /etc belong to the administrator.
 if [ -d "$staged/etc" ]; then (cd "$staged" && find etc -type f | sed 's|^|/|' | LC_ALL=C sort) >"$control/conffiles"; fi
-# Maintainer scripts where there is a service.
+# Only a package with a service needs maintainer scripts.
 if [ -d "$staged/usr/lib/systemd/system" ] || [ -d "$staged/lib/systemd/system" ]; then
   cp "$here/service/postinst" "$here/service/prerm" "$here/service/postrm" "$control"
 fi

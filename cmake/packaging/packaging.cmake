@@ -1,5 +1,5 @@
-# Debian packages by CPack: libpaxect-core1, libpaxect-core-dev and paxect, of the components library, development and
-# programs. build.sh makes them; README.md says why they are as they are.
+# Builds Debian packages with CPack: libpaxect-core1, libpaxect-core-dev and paxect from the components library,
+# development and programs. build.sh runs it; README.md gives the rationale.
 file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/changelog" newest LIMIT_COUNT 1)
 if(NOT newest MATCHES "^paxect \\(([0-9.]+)-([^)]+)\\)" OR NOT CMAKE_MATCH_1 STREQUAL PROJECT_VERSION)
   message(FATAL_ERROR "cmake/packaging/changelog begins with '${newest}', but this is version ${PROJECT_VERSION}")
@@ -12,11 +12,11 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME paxect)
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
 set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}/packages")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # each package has its own, in the first line of its description
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # the first line of each package's description
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_COMPONENTS_ALL library development programs)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_SET_DESTDIR ON) # /etc is outside of the prefix
+set(CPACK_SET_DESTDIR ON) # because /etc is outside the prefix
 set(CPACK_STRIP_FILES ON)
 set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_CURRENT_LIST_DIR}/finish.cmake")
 # For finish.cmake.
@@ -38,9 +38,9 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA
   "${CMAKE_CURRENT_LIST_DIR}/library/shlibs" "${CMAKE_CURRENT_LIST_DIR}/library/symbols"
   "${CMAKE_CURRENT_LIST_DIR}/library/triggers")
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "containers of verified, compressed data (library)
-libpaxect_core makes, checks and reads .freq containers: zstd frames with a
-CRC-32 for each and a SHA-256 over all, which can be read in parts, compared
-without decoding and salvaged when they are damaged.")
+libpaxect_core makes, checks and reads .freq containers: zstd frames, each
+with a CRC-32, and a SHA-256 of all the data. Programs can read parts of a
+container, compare it without decoding, and salvage a damaged one.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libpaxect-core-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -54,10 +54,10 @@ set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME paxect)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS "libpaxect-core${PROJECT_VERSION_MAJOR} (>= ${PROJECT_VERSION})")
-set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS systemd) # makes the service's user; paxect alone runs without
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS systemd) # creates the user of the service; paxect itself does not need it
 set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION "verified, durable, offline file exchange
-paxect relays files between machines by shared folders, USB sticks and one-way
-links: each arrives whole, verified and once, or there is a reason on record
-why not. paxect-core makes and reads the containers they travel in.")
+paxect relays files between machines over shared folders, USB sticks and
+one-way links. It delivers each file completely, verified and once, or records
+the reason why not. paxect-core makes and reads the containers.")
 
 include(CPack)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Lists what the packaged programs are made of and linked to, as CycloneDX 1.4 JSON on stdout.
+"""Prints the bill of materials of the packaged programs as CycloneDX 1.4 JSON.
 
 usage: sbom.py STAGED CHANGELOG BUILD
-STAGED holds the components' files: our binaries, with their digests. The libraries that they load, and those that
-these load, are found by readelf and ldd; what is compiled into them from headers alone, by the dependencies that ninja
-noted in BUILD. The Debian packages behind both are found by dpkg. The same packages give the same bytes: the time is
-SOURCE_DATE_EPOCH, the serial number is made from the content.
+STAGED contains the files of the components, among them our binaries. readelf and ldd find the libraries that a binary
+loads, directly or not; the dependencies that ninja recorded in BUILD show which headers are compiled in. dpkg names the
+Debian packages of both. The same packages give the same bytes: the time is SOURCE_DATE_EPOCH, and the serial number is
+a hash of the content.
 """
 import datetime
 import hashlib
@@ -19,11 +19,11 @@ import sys
 import urllib.parse
 import uuid
 
-# What is built where: objects below the first match belong to the binary.
+# Objects below a folder belong to its binary. The first match counts.
 BINARIES = [("libpaxect_core/tool/", "paxect-core"), ("libpaxect_core/", "libpaxect_core.so.1"), ("host/", "paxect"),
             ("link_plugin/", "link.so")]
-# Of the libraries themselves, by source package; Debian's copyright files cover the whole source, and not in a form
-# that a program could read it from. One that is missing here ends the build: it has to be looked at.
+# The licences of the libraries, by source package. Debian's copyright files cover the whole source and have no form that
+# a program can read. A package that is missing here fails the build, so that somebody checks its licence.
 LICENCES = {
     r"boost[\d.]+": "BSL-1.0", r"gcc-\d+": "GPL-3.0-or-later WITH GCC-exception-3.1", "glibc": "LGPL-2.1-or-later",
     "libcap2": "BSD-3-Clause OR GPL-2.0-only", "libdeflate": "MIT", "libgcrypt20": "LGPL-2.1-or-later",
@@ -32,7 +32,7 @@ LICENCES = {
     "systemd": "LGPL-2.1-or-later", "xz-utils": None,  # liblzma: in the public domain
     "zlib": "Zlib",
 }
-KERNEL = "linux"  # its headers are numbers and layouts, nothing of them ends up in a program
+KERNEL = "linux"  # its headers define numbers and layouts; no code of them is compiled in
 
 
 def output(*command):
@@ -44,7 +44,7 @@ def is_elf(path):
 
 
 def own_name(path):
-    """The name that others know a binary of ours by: that of a library without the minor version."""
+    """The name that other binaries use: for a library, the name without the minor version."""
     return re.sub(r"(\.so\.\d+)\..*", r"\1", path.name)
 
 
@@ -53,13 +53,13 @@ def needed_by(path):
 
 
 def loaded_by(path):
-    """{name: path} of each library that the dynamic linker loads for it."""
+    """{name: path} of each library that the dynamic linker loads for this file."""
     found = re.findall(r"^\s*(?:(\S+) => )?(/\S+) \(0x", output("ldd", path), re.M)
     return {name or os.path.basename(path): path for name, path in found}
 
 
 def owners_of(paths):
-    """{path: package}; a file may be listed below / or /usr, which are the same where the two are merged."""
+    """{path: package}. On a merged system dpkg may list a file below / or below /usr."""
     names = {path: {path, os.path.realpath(path), os.path.realpath(path).removeprefix("/usr")} for path in paths}
     asked = sorted(set().union(*names.values()))
     found = subprocess.run(["dpkg-query", "-S", *asked], capture_output=True, text=True).stdout
@@ -73,7 +73,7 @@ def owners_of(paths):
 
 
 def headers_by_binary(build):
-    """{binary: paths of the headers outside of this source} by the depfiles of its objects."""
+    """{binary: paths of the system headers that its objects include}."""
     found = {name: set() for _, name in BINARIES}
     for entry in output("ninja", "-C", build, "-t", "deps").split("\n\n"):
         target, _, rest = entry.lstrip().partition(": #deps")
@@ -125,7 +125,7 @@ def own_ref(path):
 
 
 class Graph:
-    """Who depends on whom, by reference; and the packages that were met."""
+    """The packages, and the dependencies between components by reference."""
 
     def __init__(self, binaries):
         self.vendor = platform.freedesktop_os_release()
@@ -140,7 +140,7 @@ class Graph:
         return self.packages[name]
 
     def add_links(self, ref, path, loaded, owners):
-        """The libraries that the file needs, and what those need in turn."""
+        """Adds the libraries that the file needs, directly or not."""
         known = self.edges.setdefault(ref, set())
         for name in needed_by(path):
             if name in self.own:
@@ -154,7 +154,7 @@ class Graph:
         known.discard(ref)  # the libraries of one package may need each other
 
     def add_headers(self, ref, headers, owners):
-        """The packages that headers come from of which no library is linked."""
+        """Adds the packages whose headers are included and whose libraries are not linked."""
         linked = {package.source for package in self.packages.values() if package.linked} | {KERNEL}
         for name in sorted({owners[header] for header in headers}):
             package = Package(name, self.vendor)
