@@ -85,11 +85,11 @@ void Relay::scan() {
   worked_since_scan_ = false;
   Status removal;
   Status status = intake_->scan(
-      *inbox_, begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
+      inbox_.root(), begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
       [this](const std::string& path, const std::string& event, const std::string& why) {
         log({.level = Level::kWarn,
              .name = event,
-             .source = inbox_->path_of(path),
+             .source = inbox_.root().path_of(path),
              .status = "skipped",
              .message = why});
       },
@@ -112,7 +112,7 @@ bool Relay::is_wanted(const Candidate& candidate) {
   const std::string path = candidate.path();
   std::uint64_t now = host_.monotonic_ns();
   std::shared_ptr<const Directory> folder;
-  if (!open_folder(true, candidate.folder, &folder).ok()) return false;
+  if (!open_inbox_folder(candidate.folder, &folder).ok()) return false;
   // A sidecar goes the way of its container, and waits for nothing any more when that is there.
   if (is_sidecar(candidate.name) &&
       folder->look(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) {
@@ -162,12 +162,11 @@ std::vector<Transfer> Relay::next_batch() {
 
 bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   transfer->source = candidate;
-  Status status = open_folder(true, candidate.folder, &transfer->source_directory);
+  Status status = open_inbox_folder(candidate.folder, &transfer->source_directory);
   if (status.ok()) status = gate(*transfer);
   if (status.ok()) {
     lay_out(transfer);
-    bool into_inbox = transfer->intent.into_inbox;
-    status = open_folder(into_inbox, candidate.folder, &transfer->target_directory);
+    status = open_target_folder(transfer->intent, &transfer->target_directory);
   }
   const Intent& intent = transfer->intent;
   std::size_t longest = intent.container ? sidecar_of(intent.name).size() : intent.name.size();
@@ -286,16 +285,17 @@ void Relay::rest(paxect_step* result) {
   result->watch_count = 1;
 }
 
-Status Relay::open_folder(bool in_inbox, const std::string& folder, std::shared_ptr<const Directory>* out) {
-  const auto& base = in_inbox ? inbox_ : outbox_;
-  if (folder.empty()) {
-    *out = base;
-    return Status::success();
-  }
+Status Relay::open_inbox_folder(const std::string& folder, std::shared_ptr<const Directory>* out) {
   bool fresh = false;
-  Status status = (in_inbox ? inbox_folders_ : outbox_folders_).open(*base, folder, !in_inbox, out, &fresh);
-  if (fresh && in_inbox) watcher_.watch(**out, folder);
+  Status status = inbox_.folder(folder, IfMissing::kFail, out, &fresh);
+  if (fresh) watcher_.watch(**out, folder);
   return status;
+}
+
+Status Relay::open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out) {
+  bool fresh = false;
+  return intent.into_inbox ? open_inbox_folder(intent.folder, out)
+                           : outbox_.folder(intent.folder, IfMissing::kCreate, out, &fresh);
 }
 
 void Relay::log(const Event& event) {

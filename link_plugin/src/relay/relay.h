@@ -18,8 +18,7 @@
 #include <vector>
 
 #include "base/host.h"
-#include "base/open_folders.h"
-#include "base/place.h"
+#include "base/tree.h"
 #include "records/journal.h"
 #include "records/relay_lock.h"
 #include "records/state_file.h"
@@ -127,7 +126,10 @@ class Relay {
 
   // Writes to the audit log, and a short form of warnings and errors to the operator.
   void log(const Event& event);
-  Status open_folder(bool in_inbox, const std::string& folder, std::shared_ptr<const Directory>* out);
+  // A folder of the inbox, which is watched from now on.
+  Status open_inbox_folder(const std::string& folder, std::shared_ptr<const Directory>* out);
+  // The folder that the product of an intent goes to; created when missing in the outbox.
+  Status open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out);
 
   Host host_;
   std::string error_;
@@ -140,12 +142,8 @@ class Relay {
   RelayLock lock_;
   AuditLog audit_;
   Journal journal_;
-  Place inbox_place_;
-  Place outbox_place_;
-  std::shared_ptr<const Directory> inbox_;
-  std::shared_ptr<const Directory> outbox_;
-  OpenFolders inbox_folders_;
-  OpenFolders outbox_folders_;
+  Tree inbox_;
+  Tree outbox_;
   std::optional<Quarantine> quarantine_;
   PeerTable peers_;
   Watcher watcher_;

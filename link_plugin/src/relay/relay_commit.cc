@@ -127,10 +127,10 @@ void Relay::log_delivery(const Transfer& transfer) {
 }
 
 bool Relay::flush_left_folders() {
-  if (!inbox_->sync().ok()) return false;
+  if (!inbox_.root().sync().ok()) return false;
   for (const std::string& name : left_folders_) {
     Directory folder;
-    Status status = inbox_->open_below(name, false, &folder);
+    Status status = inbox_.root().open_below(name, false, &folder);
     if (status.ok()) status = folder.sync();
     if (!status.ok() && status.fault != Fault::kGone) return false;
   }
@@ -141,11 +141,11 @@ bool Relay::flush_left_folders() {
 // Forgets what is over, once the removal of its sources is durable.
 void Relay::checkpoint() {
   if (!delivered_.empty() || !aborted_.empty()) return;
-  if (!inbox_ || !flush_left_folders()) return;
+  if (!inbox_.is_open() || !flush_left_folders()) return;
   Status status = journal_.clear([this](const std::string& path, const FileIdentity& identity) {
     Directory folder;
     std::string parent = directory_name(path);
-    if (!inbox_->open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
+    if (!inbox_.root().open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
     return is_same_source(path, identity, folder.look(std::string(base_name(path))).identity);
   });
   tell_trouble("journal", status.message);
@@ -194,7 +194,7 @@ void Relay::tell_failure(const Candidate& source, const Status& status) {
                                                   : Level::kError;
   log({.level = level,
        .name = status.event,
-       .source = inbox_->path_of(source.path()),
+       .source = inbox_.root().path_of(source.path()),
        .status = status.fault == Fault::kBlocked       ? "blocked"
                  : status.fault == Fault::kEnvironment ? "pending"
                                                        : "error",
@@ -206,7 +206,7 @@ void Relay::tell_failure(const Candidate& source, const Status& status) {
 // Out of the way, with the reason beside it; a sidecar goes with its container.
 void Relay::quarantine(const Candidate& source, const FileRecord& record) {
   const QuarantineReason reason{
-      .source = inbox_->path_of(source.path()),
+      .source = inbox_.root().path_of(source.path()),
       .event = record.event,
       .reason = record.reason,
       .detail = "node " + config_.node + ", " + std::to_string(source.identity.size) + " bytes",
@@ -214,7 +214,7 @@ void Relay::quarantine(const Candidate& source, const FileRecord& record) {
       .first_utc_ns = record.first_utc_ns,
       .last_utc_ns = record.last_utc_ns};
   std::shared_ptr<const Directory> folder;
-  Status status = open_folder(true, source.folder, &folder);
+  Status status = open_inbox_folder(source.folder, &folder);
   // A file that came under the name meanwhile is another one.
   if (!status.ok() || folder->look(source.name).identity != source.identity) return;
   bool sidecar =

@@ -102,7 +102,7 @@ void Relay::remove_sources() {
 
 void Relay::remove_source(const Candidate& source) {
   std::shared_ptr<const Directory> folder;
-  if (Status status = open_folder(true, source.folder, &folder); !status.ok())
+  if (Status status = open_inbox_folder(source.folder, &folder); !status.ok())
     return note_failure(source, status);
   std::vector<std::string> returned;
   Status status = remove_files(*folder, source, "", &returned);
@@ -152,7 +152,7 @@ void Relay::recover_removals(const std::vector<std::pair<std::string, FileIdenti
   auto each = [&](const auto& action) {
     for (const auto& [path, identity] : sources) {
       Directory folder;
-      if (inbox_->open_below(folder_of(path), false, &folder).ok()) action(folder, path, identity);
+      if (inbox_.root().open_below(folder_of(path), false, &folder).ok()) action(folder, path, identity);
     }
   };
   each([&](const Directory& folder, const std::string& path, const FileIdentity& identity) {

@@ -58,12 +58,10 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
        {config_.inbox, config_.outbox, directory_name(config_.lock), directory_name(config_.log),
         directory_name(config_.policy), directory_name(config_.manifest)})
     if (Status status = make_directories(directory); !status.ok()) return status;
-  if (Status status = inbox_place_.open(config_.inbox); !status.ok()) return status;
-  if (Status status = outbox_place_.open(config_.outbox); !status.ok()) return status;
-  inbox_ = inbox_place_.directory();
-  outbox_ = outbox_place_.directory();
-  if (look_at(inbox_->fd()).identity.inode == look_at(outbox_->fd()).identity.inode &&
-      inbox_->device() == outbox_->device())
+  if (Status status = inbox_.open(config_.inbox); !status.ok()) return status;
+  if (Status status = outbox_.open(config_.outbox); !status.ok()) return status;
+  if (look_at(inbox_.root().fd()).identity.inode == look_at(outbox_.root().fd()).identity.inode &&
+      inbox_.root().device() == outbox_.root().device())
     return Status::environment("inbox " + config_.inbox + " and outbox " + config_.outbox +
                                " are one directory: give two");
   std::string stale;
@@ -92,7 +90,7 @@ paxect_plugin_status Relay::start() {
   quarantine_.emplace(config_.quarantine);
   state_file_.emplace(config_.lock);
   if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
-  if (!host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
+  if (!host_.once() && watcher_.open()) watcher_.watch(inbox_.root(), "");
   log({.name = "startup",
        .source = config_.inbox,
        .target = config_.outbox,
@@ -129,7 +127,7 @@ void Relay::stop() {
 Status Relay::recover_journal() {
   std::vector<Intent> left;
   if (Status status = journal_.open(journal_of(config_.lock), &left); !status.ok()) return status;
-  RecoveryPlaces places{inbox_.get(), outbox_.get()};
+  RecoveryPlaces places{&inbox_.root(), &outbox_.root()};
   std::vector<std::pair<std::string, FileIdentity>> delivered;
   Status status = recover(left, places, &journal_, [&](const Intent& intent) {
     finish_recovered(intent);
@@ -145,20 +143,20 @@ Status Relay::recover_journal() {
 
 // The product has its name: no second delivery. Its line may be missing, its source may be there still.
 void Relay::finish_recovered(const Intent& intent) {
-  const Directory& base = intent.into_inbox ? *inbox_ : *outbox_;
+  const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
   Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
   if (source.folder == ".") source.folder.clear();
   left_folders_.insert(source.folder);
   if (!intent.finished && !audit_.has_id(intent.id, intent.log_offset))
     log({.name = intent.container ? "encode" : "decode",
-         .source = inbox_->path_of(intent.source),
+         .source = inbox_.root().path_of(intent.source),
          .target = base.path_of(join(intent.folder, intent.name)),
          .status = "ok",
          .message = "sha256=" + intent.digest.substr(0, 64),
          .numbers = {{"id", intent.id}},
          .texts = {{"note", "finished after a restart"}}});
   Directory folder;
-  if (!inbox_->open_below(source.folder, false, &folder).ok()) return;
+  if (!inbox_.root().open_below(source.folder, false, &folder).ok()) return;
   FileLook look = folder.look(source.name);
   if (look.kind != FileKind::kRegular || !look.identity.same_but_device(intent.identity)) return;
   source.identity = look.identity;

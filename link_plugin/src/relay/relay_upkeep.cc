@@ -76,7 +76,7 @@ void Relay::hear() {
 void Relay::notice(const std::string& folder, const std::string& name) {
   if (is_never_taken(name)) return;
   std::shared_ptr<const Directory> directory;
-  if (!open_folder(true, folder, &directory).ok()) return;
+  if (!open_inbox_folder(folder, &directory).ok()) return;
   FileLook look = directory->look(name);
   if (look.kind != FileKind::kRegular) return;
   Candidate candidate{folder, name, look.identity};
@@ -96,18 +96,15 @@ void Relay::notice(const std::string& folder, const std::string& name) {
 // ---- directories ---------------------------------------------------------------------------------------
 
 bool Relay::check_places() {
-  for (auto [place, directory, name] :
-       {std::tuple{&inbox_place_, &inbox_, "inbox"}, std::tuple{&outbox_place_, &outbox_, "outbox"}}) {
+  for (auto [tree, name] : {std::pair{&inbox_, "inbox"}, std::pair{&outbox_, "outbox"}}) {
     bool replaced = false;
-    Status status = place->check(&replaced);
+    Status status = tree->check(&replaced);
     tell_trouble(name, status.message);
     if (!status.ok()) return false;
     if (!replaced) continue;
-    *directory = place->directory();
-    (directory == &inbox_ ? inbox_folders_ : outbox_folders_).clear();
     intake_->clear_window();
     next_scan_ns_ = 0;
-    if (directory == &inbox_ && !host_.once() && watcher_.open()) watcher_.watch(*inbox_, "");
+    if (tree == &inbox_ && !host_.once() && watcher_.open()) watcher_.watch(inbox_.root(), "");
   }
   return true;
 }
