@@ -52,7 +52,7 @@ void Relay::flow(paxect_step* result) {
   if (!settle_delivered() || !settle_aborted() || !check_places()) {
     ++stalled_;
     result->wake_at_ns = host_.monotonic_ns() + RetryTable::delay_ns(config_.backoff_ns, stalled_, random_());
-    tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
+    reporter_.report_problem("log", reporter_.flush().message);
     if (host_.once()) {
       result->state = PAXECT_STEP_DONE;
       result->outcome = PAXECT_PLUGIN_INCOMPLETE;
@@ -70,7 +70,7 @@ void Relay::flow(paxect_step* result) {
     work(batch);
     commit(batch);
   }
-  tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
+  reporter_.report_problem("log", reporter_.flush().message);
   if (!batch.empty() || !intake_->empty())
     result->state = PAXECT_STEP_AGAIN;
   else
@@ -87,18 +87,18 @@ void Relay::scan() {
   Status status = intake_->scan(
       inbox_.root(), begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
       [this](const std::string& path, const std::string& event, const std::string& why) {
-        log({.level = Level::kWarn,
-             .name = event,
-             .source = inbox_.root().path_of(path),
-             .status = "skipped",
-             .message = why});
+        reporter_.log({.level = Level::kWarn,
+                       .name = event,
+                       .source = inbox_.root().path_of(path),
+                       .status = "skipped",
+                       .message = why});
       },
       [&](const Directory& folder, const std::string& relative, const std::string& name) {
         if (Status ended = end_removal(folder, relative, name, name_of_leaving(name)); !ended.ok())
           removal = ended;
       });
-  tell_trouble("scan", status.message);
-  tell_trouble("removal", removal.message);
+  reporter_.report_problem("scan", status.message);
+  reporter_.report_problem("removal", removal.message);
   if (status.ok())
     retry_->keep_only([this](const std::string& path, const FileRecord& record) {
       return intake_->knows(path, record.identity);
@@ -238,7 +238,7 @@ void Relay::work(std::vector<Transfer>& batch) {
   std::vector<Intent> intents;
   for (Transfer& transfer : batch) {
     transfer.intent.id = journal_.next_id();
-    transfer.intent.log_offset = audit_.size();
+    transfer.intent.log_offset = reporter_.audit().size();
     intents.push_back(transfer.intent);
   }
   if (Status status = journal_.begin(intents); !status.ok()) {
@@ -259,8 +259,8 @@ void Relay::work(std::vector<Transfer>& batch) {
 // ---- rest ----------------------------------------------------------------------------------------------
 
 bool Relay::has_trouble() const {
-  return quarantined_ || !trouble_.empty() || !retry_->records().empty() || intake_->unsettled() > 0 ||
-         intake_->unread() > 0 || !delivered_.empty() || !aborted_.empty();
+  return quarantined_ || !reporter_.problems().empty() || !retry_->records().empty() ||
+         intake_->unsettled() > 0 || intake_->unread() > 0 || !delivered_.empty() || !aborted_.empty();
 }
 
 void Relay::rest(paxect_step* result) {
@@ -296,15 +296,6 @@ Status Relay::open_target_folder(const Intent& intent, std::shared_ptr<const Dir
   bool fresh = false;
   return intent.into_inbox ? open_inbox_folder(intent.folder, out)
                            : outbox_.folder(intent.folder, IfMissing::kCreate, out, &fresh);
-}
-
-void Relay::log(const Event& event) {
-  if (static_cast<int>(event.level) < std::min(policy_.log_level, static_cast<int>(Level::kInfo))) return;
-  audit_.append(event, host_.realtime_ns());
-  if (static_cast<int>(event.level) < policy_.log_level) return;
-  std::string text = event.name + " " + std::string(base_name(event.source)) + " " + event.message;
-  if (!event.advice.empty()) text += ": " + event.advice;
-  host_.log(static_cast<int32_t>(event.level), text);
 }
 
 }  // namespace paxect::link

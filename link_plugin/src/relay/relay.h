@@ -23,10 +23,10 @@
 #include "records/relay_lock.h"
 #include "records/state_file.h"
 #include "relay/metrics.h"
+#include "relay/reporter.h"
 #include "relay/transfer.h"
 #include "settings/link_config.h"
 #include "settings/policy.h"
-#include "stages/audit_log.h"
 #include "stages/intake.h"
 #include "stages/quarantine.h"
 #include "stages/retry.h"
@@ -72,8 +72,6 @@ class Relay {
   void write_manifest();
   void hear();
   void notice(const std::string& folder, const std::string& name);
-  // Tells the operator about trouble of our own, once as long as it stays the same; "" when it is over.
-  void tell_trouble(const std::string& about, const std::string& message);
 
   // relay.cc: the flow
   void flow(paxect_step* result);
@@ -124,14 +122,13 @@ class Relay {
   Status end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
                      const std::string& name);
 
-  // Writes to the audit log, and a short form of warnings and errors to the operator.
-  void log(const Event& event);
   // A folder of the inbox, which is watched from now on.
   Status open_inbox_folder(const std::string& folder, std::shared_ptr<const Directory>* out);
   // The folder that the product of an intent goes to; created when missing in the outbox.
   Status open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out);
 
   Host host_;
+  Reporter reporter_;
   std::string error_;
   LinkConfig config_;
   Policy policy_;
@@ -140,7 +137,6 @@ class Relay {
   std::optional<FileIdentity> policy_identity_;
 
   RelayLock lock_;
-  AuditLog audit_;
   Journal journal_;
   Tree inbox_;
   Tree outbox_;
@@ -165,9 +161,8 @@ class Relay {
   std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;
   std::uint64_t manifest_due_ns_ = 0;
-  unsigned stalled_ = 0;                        // steps in a row that could not go on
-  bool quarantined_ = false;                    // something, since the start
-  std::map<std::string, std::string> trouble_;  // told last, by what it is about
+  unsigned stalled_ = 0;      // steps in a row that could not go on
+  bool quarantined_ = false;  // something, since the start
 };
 
 }  // namespace paxect::link

@@ -73,9 +73,9 @@ bool Relay::settle_delivered() {
       if (!item.logged) log_delivery(item.transfer);
       item.logged = true;
     }
-    status = audit_.flush(host_.realtime_ns());
+    status = reporter_.flush();
   }
-  tell_trouble("delivery", status.message);
+  reporter_.report_problem("delivery", status.message);
   if (!status.ok()) return false;
   for (Delivered& item : delivered_) {
     item.transfer.product.fd.reset();
@@ -121,9 +121,9 @@ void Relay::log_delivery(const Transfer& transfer) {
     conflict.level = Level::kWarn;
     conflict.name = "name_conflict";
     conflict.message = transfer.intent.name + " is taken: delivered as " + transfer.product.name;
-    log(conflict);
+    reporter_.log(conflict);
   }
-  log(event);
+  reporter_.log(event);
 }
 
 bool Relay::flush_left_folders() {
@@ -148,7 +148,7 @@ void Relay::checkpoint() {
     if (!inbox_.root().open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
     return is_same_source(path, identity, folder.look(std::string(base_name(path))).identity);
   });
-  tell_trouble("journal", status.message);
+  reporter_.report_problem("journal", status.message);
 }
 
 // Products that will not get their names, taken back: first durably in the journal, then on disk.
@@ -160,7 +160,7 @@ bool Relay::settle_aborted() {
   // A journal that cannot be appended to is written anew, which forgets all that is under way.
   if (!status.ok() && delivered_.empty())
     status = journal_.clear([](const std::string&, const FileIdentity&) { return true; });
-  tell_trouble("journal", status.message);
+  reporter_.report_problem("journal", status.message);
   if (!status.ok()) return false;
   for (Transfer& transfer : aborted_) give_up(transfer);
   aborted_.clear();
@@ -192,15 +192,16 @@ void Relay::tell_failure(const Candidate& source, const Status& status) {
   Level level = status.fault == Fault::kChanged   ? Level::kDebug
                 : status.fault == Fault::kBlocked ? Level::kWarn
                                                   : Level::kError;
-  log({.level = level,
-       .name = status.event,
-       .source = inbox_.root().path_of(source.path()),
-       .status = status.fault == Fault::kBlocked       ? "blocked"
-                 : status.fault == Fault::kEnvironment ? "pending"
-                                                       : "error",
-       .message = status.message,
-       .advice =
-           status.fault == Fault::kBlocked ? way_out(status.message, config_.mode, config_.policy) : ""});
+  reporter_.log({.level = level,
+                 .name = status.event,
+                 .source = inbox_.root().path_of(source.path()),
+                 .status = status.fault == Fault::kBlocked       ? "blocked"
+                           : status.fault == Fault::kEnvironment ? "pending"
+                                                                 : "error",
+                 .message = status.message,
+                 .advice = status.fault == Fault::kBlocked
+                               ? way_out(status.message, config_.mode, config_.policy)
+                               : ""});
 }
 
 // Out of the way, with the reason beside it; a sidecar goes with its container.
@@ -224,23 +225,23 @@ void Relay::quarantine(const Candidate& source, const FileRecord& record) {
   status = quarantine_->put(*folder, source.name, source.identity, reason, &moved_to, &returned);
   note_returned(*folder, source, returned);
   if (status.fault == Fault::kChanged) return;
-  tell_trouble("quarantine", status.message);
+  reporter_.report_problem("quarantine", status.message);
   if (!status.ok()) return;
   quarantined_ = true;
   if (metrics_) metrics_->quarantined();
   if (sidecar)
-    log({.level = Level::kWarn,
-         .name = "policy_block",
-         .source = folder->path_of(sidecar_of(source.name)),
-         .target = join(quarantine_->path(), sidecar_of(moved_to)),
-         .status = "blocked",
-         .message = "disallowed_suffix:.sha256"});
-  log({.level = Level::kWarn,
-       .name = "quarantine",
-       .source = reason.source,
-       .target = join(quarantine_->path(), moved_to),
-       .status = "ok",
-       .message = reason.event + ": " + reason.reason});
+    reporter_.log({.level = Level::kWarn,
+                   .name = "policy_block",
+                   .source = folder->path_of(sidecar_of(source.name)),
+                   .target = join(quarantine_->path(), sidecar_of(moved_to)),
+                   .status = "blocked",
+                   .message = "disallowed_suffix:.sha256"});
+  reporter_.log({.level = Level::kWarn,
+                 .name = "quarantine",
+                 .source = reason.source,
+                 .target = join(quarantine_->path(), moved_to),
+                 .status = "ok",
+                 .message = reason.event + ": " + reason.reason});
   retry_->forget(source.path());
 }
 

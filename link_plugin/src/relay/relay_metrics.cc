@@ -29,7 +29,7 @@ MetricsSnapshot Relay::measure(bool running) {
   }
   now.in_quarantine = quarantine_->count();
   now.peers = peers_.counts();
-  now.troubles = trouble_.size();
+  now.troubles = reporter_.problems().size();
   return now;
 }
 

@@ -137,7 +137,8 @@ void Relay::note_returned(const Directory& folder, const Candidate& source,
     returned_[join(source.folder, name)] = folder.look(name).identity;
     worked_since_scan_ = true;
     if (name != source.name && name != sidecar_of(source.name))
-      log({.level = Level::kWarn,
+      reporter_.log(
+          {.level = Level::kWarn,
            .name = "name_conflict",
            .source = folder.path_of(source.name),
            .target = folder.path_of(name),

@@ -58,7 +58,7 @@ Status Relay::enter_sandbox() {
   const Paths paths = paths_of(config_);
   int error = host_.confine(paths.list());
   if (error == 0) {
-    log({.name = "sandbox", .status = "ok", .message = "confined to its own directories"});
+    reporter_.log({.name = "sandbox", .status = "ok", .message = "confined to its own directories"});
     return Status::success();
   }
   std::string why = error == ENOSYS || error == EOPNOTSUPP ? "this system has no Landlock"
@@ -66,7 +66,7 @@ Status Relay::enter_sandbox() {
   if (config_.sandbox == SandboxMode::kRequire)
     return Status::failure(Fault::kRefused, "sandbox",
                            "sandbox = require, but " + why + ": use a kernel that has it, or sandbox = auto");
-  log({.name = "sandbox", .status = "skipped", .message = "not confined: " + why});
+  reporter_.log({.name = "sandbox", .status = "skipped", .message = "not confined: " + why});
   return Status::success();
 }
 

@@ -7,7 +7,7 @@
 #include "relay/relay.h"
 
 namespace paxect::link {
-Relay::Relay(const Host& host) : host_(host), random_(std::random_device{}()) {}
+Relay::Relay(const Host& host) : host_(host), reporter_(host), random_(std::random_device{}()) {}
 
 Relay::~Relay() = default;
 
@@ -38,7 +38,10 @@ paxect_plugin_status Relay::init() {
   else if (!status.ok())
     return fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::vector<std::string> faults;
-  if (parse_policy(text, config_.policy, &policy_, &policy_warnings_, &faults)) return PAXECT_PLUGIN_OK;
+  if (parse_policy(text, config_.policy, &policy_, &policy_warnings_, &faults)) {
+    reporter_.set_level(policy_.log_level);
+    return PAXECT_PLUGIN_OK;
+  }
   // The last one is the host's to tell.
   for (std::size_t i = 0; i + 1 < faults.size(); ++i) host_.log(PAXECT_LOG_ERROR, faults[i]);
   return fail(PAXECT_PLUGIN_CONFIG, faults.back() + ": correct it, or move it away to get the default");
@@ -69,13 +72,13 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
   if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;
   if (!status.ok()) return status;
   if (status = load_or_write_policy(); !status.ok()) return status;
-  if (status = audit_.open(config_.log, config_.log_max); !status.ok()) return status;
+  if (status = reporter_.audit().open(config_.log, config_.log_max); !status.ok()) return status;
   if (!stale.empty())
-    log({.level = Level::kWarn,
-         .name = "stale_lock",
-         .source = config_.lock,
-         .status = "ok",
-         .message = stale});
+    reporter_.log({.level = Level::kWarn,
+                   .name = "stale_lock",
+                   .source = config_.lock,
+                   .status = "ok",
+                   .message = stale});
   return recover_journal();
 }
 
@@ -91,21 +94,22 @@ paxect_plugin_status Relay::start() {
   state_file_.emplace(config_.lock);
   if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
   if (!host_.once() && watcher_.open()) watcher_.watch(inbox_.root(), "");
-  log({.name = "startup",
-       .source = config_.inbox,
-       .target = config_.outbox,
-       .status = "ok",
-       .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
-                  " pid=" + std::to_string(getpid())});
+  reporter_.log({.name = "startup",
+                 .source = config_.inbox,
+                 .target = config_.outbox,
+                 .status = "ok",
+                 .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
+                            " pid=" + std::to_string(getpid())});
   for (const std::string& warning : policy_warnings_)
-    log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
+    reporter_.log(
+        {.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
   if (policy_.require_sig && !config_.hmac_key.has_value())
-    log({.level = Level::kWarn,
-         .name = "policy_warning",
-         .source = config_.policy,
-         .message = "require_sig is true but there is no hmac_key: every peer is rejected"});
+    reporter_.log({.level = Level::kWarn,
+                   .name = "policy_warning",
+                   .source = config_.policy,
+                   .message = "require_sig is true but there is no hmac_key: every peer is rejected"});
   if (status = enter_sandbox(); !status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
-  status = audit_.flush(host_.realtime_ns());
+  status = reporter_.flush();
   if (!status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
   started_ = true;
   return PAXECT_PLUGIN_OK;
@@ -113,8 +117,8 @@ paxect_plugin_status Relay::start() {
 
 void Relay::stop() {
   if (started_) {
-    log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
-    if (Status status = audit_.flush(host_.realtime_ns()); !status.ok())
+    reporter_.log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
+    if (Status status = reporter_.flush(); !status.ok())
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
     checkpoint();
     write_state();
@@ -134,7 +138,7 @@ Status Relay::recover_journal() {
     delivered.emplace_back(intent.source, intent.identity);
   });
   if (!status.ok()) return status;
-  if (status = audit_.flush(host_.realtime_ns()); !status.ok()) return status;
+  if (status = reporter_.flush(); !status.ok()) return status;
   delivered.insert(delivered.end(), journal_.remembered().begin(), journal_.remembered().end());
   recover_removals(delivered);
   checkpoint();
@@ -147,14 +151,14 @@ void Relay::finish_recovered(const Intent& intent) {
   Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
   if (source.folder == ".") source.folder.clear();
   left_folders_.insert(source.folder);
-  if (!intent.finished && !audit_.has_id(intent.id, intent.log_offset))
-    log({.name = intent.container ? "encode" : "decode",
-         .source = inbox_.root().path_of(intent.source),
-         .target = base.path_of(join(intent.folder, intent.name)),
-         .status = "ok",
-         .message = "sha256=" + intent.digest.substr(0, 64),
-         .numbers = {{"id", intent.id}},
-         .texts = {{"note", "finished after a restart"}}});
+  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset))
+    reporter_.log({.name = intent.container ? "encode" : "decode",
+                   .source = inbox_.root().path_of(intent.source),
+                   .target = base.path_of(join(intent.folder, intent.name)),
+                   .status = "ok",
+                   .message = "sha256=" + intent.digest.substr(0, 64),
+                   .numbers = {{"id", intent.id}},
+                   .texts = {{"note", "finished after a restart"}}});
   Directory folder;
   if (!inbox_.root().open_below(source.folder, false, &folder).ok()) return;
   FileLook look = folder.look(source.name);

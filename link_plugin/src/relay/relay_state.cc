@@ -34,7 +34,7 @@ void Relay::write_state() {
   RelayState state;
   state.pid = getpid();
   state.written_utc_ns = utc;
-  state.trouble = trouble_;
+  state.trouble = reporter_.problems();
   state.waiting_count = retry_->records().size();
   // Those with attempts first: a restart counts on from there.
   for (bool counted : {true, false})

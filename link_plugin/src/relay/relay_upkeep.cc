@@ -30,38 +30,25 @@ void Relay::upkeep() {
 
 // All of it now: when this returns, the host says that the reload is over.
 void Relay::reload() {
-  tell_trouble("log", audit_.reopen().message);
+  reporter_.report_problem("log", reporter_.audit().reopen().message);
   reload_key();
   policy_identity_ = FileIdentity{};  // nothing on disk is like it
   peers_.forget();
   manifest_due_ns_ = 0;
   next_scan_ns_ = 0;
   upkeep();
-  tell_trouble("log", audit_.flush(host_.realtime_ns()).message);
+  reporter_.report_problem("log", reporter_.flush().message);
 }
 
 void Relay::reload_key() {
   bool changed = false;
   Status status = config_.hmac_key.reload(&changed);
   if (status.ok() && !changed) return;
-  log({.level = status.ok() ? Level::kInfo : Level::kError,
-       .name = status.ok() ? "key_reload" : "key_error",
-       .source = config_.hmac_key.path(),
-       .status = status.ok() ? "ok" : "error",
-       .message = status.ok() ? "" : status.message + ": the key before stays in force"});
-}
-
-void Relay::tell_trouble(const std::string& about, const std::string& message) {
-  std::string& told = trouble_[about];
-  if (message.empty()) {
-    trouble_.erase(about);
-  } else if (told != message) {
-    told = message;
-    host_.log(PAXECT_LOG_ERROR, "deferred " + message);
-    // The log itself may be what is in trouble; then the line waits in memory.
-    audit_.append({.level = Level::kError, .name = "deferred", .status = "pending", .message = message},
-                  host_.realtime_ns());
-  }
+  reporter_.log({.level = status.ok() ? Level::kInfo : Level::kError,
+                 .name = status.ok() ? "key_reload" : "key_error",
+                 .source = config_.hmac_key.path(),
+                 .status = status.ok() ? "ok" : "error",
+                 .message = status.ok() ? "" : status.message + ": the key before stays in force"});
 }
 
 // ---- hints ---------------------------------------------------------------------------------------------
@@ -99,7 +86,7 @@ bool Relay::check_places() {
   for (auto [tree, name] : {std::pair{&inbox_, "inbox"}, std::pair{&outbox_, "outbox"}}) {
     bool replaced = false;
     Status status = tree->check(&replaced);
-    tell_trouble(name, status.message);
+    reporter_.report_problem(name, status.message);
     if (!status.ok()) return false;
     if (!replaced) continue;
     intake_->clear_window();
@@ -125,19 +112,21 @@ void Relay::reload_policy() {
   if (!status.ok()) faults = {status.message};
   if (!status.ok() || !parse_policy(text, config_.policy, &policy, &warnings, &faults)) {
     for (const std::string& fault : faults)
-      log({.level = Level::kError,
-           .name = "policy_error",
-           .source = config_.policy,
-           .status = "error",
-           .message = fault + ": the policy before stays in force"});
+      reporter_.log({.level = Level::kError,
+                     .name = "policy_error",
+                     .source = config_.policy,
+                     .status = "error",
+                     .message = fault + ": the policy before stays in force"});
     return;
   }
   policy_ = policy;
+  reporter_.set_level(policy_.log_level);
   retry_->forget_blocks();
   peers_.forget();
-  log({.name = "policy_reload", .source = config_.policy, .status = "ok"});
+  reporter_.log({.name = "policy_reload", .source = config_.policy, .status = "ok"});
   for (const std::string& warning : warnings)
-    log({.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
+    reporter_.log(
+        {.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
 }
 
 // ---- peers ---------------------------------------------------------------------------------------------
@@ -158,9 +147,9 @@ void Relay::refresh_peers() {
           if (rejected) event.texts.emplace_back("peer", peer.node);
           if (rejected) event.advice = "give " + peer.node + " and this relay the same hmac_key";
         }
-        log(event);
+        reporter_.log(event);
       });
-  tell_trouble("peers", status.message);
+  reporter_.report_problem("peers", status.message);
 }
 
 void Relay::write_manifest() {
@@ -175,7 +164,7 @@ void Relay::write_manifest() {
                                                     {"outbox", config_.outbox},
                                                     {"version", kVersion}},
                                                    config_.hmac_key.bytes()));
-  tell_trouble("manifest", status.message);
+  reporter_.report_problem("manifest", status.message);
   if (status.ok()) manifest_due_ns_ = now + kManifestInterval;
 }
 
