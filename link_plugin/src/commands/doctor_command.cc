@@ -2,7 +2,7 @@
 #include "commands/command.h"
 #include "commands/mount_probe.h"
 #include "settings/link_config.h"
-#include "settings/policy.h"
+#include "settings/policy_file.h"
 
 namespace paxect::link {
 namespace {
@@ -13,16 +13,10 @@ const char* text_of(Finding::Verdict verdict) {
                                                : "note";
 }
 
-// What the relay asks of a disk. The policy need not be there yet, nor be right: the usual one counts then.
+// What the relay asks of a disk. Where the policy is missing or broken, the default one counts.
 ProbeNeeds needs_of(const LinkConfig& config) {
-  Policy policy;
-  std::string text;
-  std::vector<std::string> warnings;
-  std::vector<std::string> faults;
-  Policy read;
-  if (read_file(config.policy, kPolicyLimit, &text).ok() &&
-      parse_policy(text, config.policy, &read, &warnings, &faults))
-    policy = read;
+  PolicyReading reading = PolicyFile(config.policy, config.node).read();
+  const Policy policy = reading.ok() ? reading.policy : Policy{};
   return {.settle_ns = config.settle_ns, .largest_bytes = policy.max_file_bytes};
 }
 

@@ -1,24 +1,17 @@
 #include "commands/station.h"
 
 #include "records/relay_lock.h"
+#include "settings/policy_file.h"
 
 namespace paxect::link {
 namespace {
 
 void read_policy(Station* station) {
-  std::string text;
-  std::vector<std::string> warnings;
-  const std::string& path = station->config.policy;
-  Status status = read_file(path, kPolicyLimit, &text);
-  // Before its first start a relay has none.
-  if (status.fault == Fault::kGone) text = default_policy_text(station->config.node);
-  Policy policy;
-  if (!status.ok() && status.fault != Fault::kGone)
-    station->policy_problem = status.message;
-  else if (std::vector<std::string> faults; parse_policy(text, path, &policy, &warnings, &faults))
-    station->policy = policy;
+  PolicyReading reading = PolicyFile(station->config.policy, station->config.node).read();
+  if (reading.ok())
+    station->policy = reading.policy;
   else
-    station->policy_problem = in_one_line(faults);
+    station->policy_problem = reading.unreadable.empty() ? in_one_line(reading.faults) : reading.unreadable;
 }
 
 }  // namespace

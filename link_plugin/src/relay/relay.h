@@ -26,7 +26,7 @@
 #include "relay/reporter.h"
 #include "relay/transfer.h"
 #include "settings/link_config.h"
-#include "settings/policy.h"
+#include "settings/policy_file.h"
 #include "stages/intake.h"
 #include "stages/quarantine.h"
 #include "stages/retry.h"
@@ -59,7 +59,6 @@ class Relay {
   // relay_start.cc
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
   Status prepare_start(paxect_plugin_status* failure);
-  Status load_or_write_policy();
   Status recover_journal();
   void finish_recovered(const Intent& intent);
 
@@ -131,10 +130,10 @@ class Relay {
   Reporter reporter_;
   std::string error_;
   LinkConfig config_;
+  std::optional<PolicyFile> policy_file_;  // since init()
   Policy policy_;
   std::vector<std::string> policy_warnings_;
   bool policy_missing_ = false;
-  std::optional<FileIdentity> policy_identity_;
 
   RelayLock lock_;
   Journal journal_;

@@ -1,5 +1,4 @@
 // How a relay starts: settings, policy, lock, log, and what a crash left.
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,36 +22,21 @@ paxect_plugin_status Relay::init() {
   if (!config_.key_problem.empty())
     host_.log(PAXECT_LOG_WARN, "hmac_key is not looked at: it is a credential, which its service alone has");
   if (config_.hmac_key.has_value()) host_.hold_secrets();
-  std::string text;
-  FileIdentity identity;
-  Status status = read_file(config_.policy, kPolicyLimit, &text, &identity);
-  if (status.ok()) policy_identity_ = identity;
-  policy_missing_ = status.fault == Fault::kGone;
-  // Where it leads may be on a disk that is not there now, and a default is no substitute for that policy.
-  struct stat link {};
-  if (policy_missing_ && lstat(config_.policy.c_str(), &link) == 0)
+  policy_file_.emplace(config_.policy, config_.node);
+  PolicyReading reading = policy_file_->read();
+  if (!reading.unreadable.empty()) return fail(PAXECT_PLUGIN_CONFIG, reading.unreadable);
+  if (!reading.ok()) {
+    // The host reports the last one.
+    for (std::size_t i = 0; i + 1 < reading.faults.size(); ++i)
+      host_.log(PAXECT_LOG_ERROR, reading.faults[i]);
     return fail(PAXECT_PLUGIN_CONFIG,
-                config_.policy + " is a symbolic link to nothing: bring back the policy that it leads to");
-  if (policy_missing_)
-    text = default_policy_text(config_.node);
-  else if (!status.ok())
-    return fail(PAXECT_PLUGIN_CONFIG, status.message);
-  std::vector<std::string> faults;
-  if (parse_policy(text, config_.policy, &policy_, &policy_warnings_, &faults)) {
-    reporter_.set_level(policy_.log_level);
-    return PAXECT_PLUGIN_OK;
+                reading.faults.back() + ": correct it, or move it away to get the default");
   }
-  // The last one is the host's to tell.
-  for (std::size_t i = 0; i + 1 < faults.size(); ++i) host_.log(PAXECT_LOG_ERROR, faults[i]);
-  return fail(PAXECT_PLUGIN_CONFIG, faults.back() + ": correct it, or move it away to get the default");
-}
-
-Status Relay::load_or_write_policy() {
-  if (!policy_missing_) return Status::success();
-  Status status = replace_file(config_.policy, default_policy_text(config_.node));
-  FileIdentity identity;
-  if (identity_of(config_.policy, &identity)) policy_identity_ = identity;
-  return status;
+  policy_ = reading.policy;
+  policy_warnings_ = reading.warnings;
+  policy_missing_ = !reading.missing.empty();
+  reporter_.set_level(policy_.log_level);
+  return PAXECT_PLUGIN_OK;
 }
 
 Status Relay::prepare_start(paxect_plugin_status* failure) {
@@ -71,7 +55,8 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
   Status status = lock_.acquire(config_.lock, &stale);
   if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;
   if (!status.ok()) return status;
-  if (status = load_or_write_policy(); !status.ok()) return status;
+  if (policy_missing_)
+    if (status = policy_file_->write_default(); !status.ok()) return status;
   if (status = reporter_.audit().open(config_.log, config_.log_max); !status.ok()) return status;
   if (!stale.empty())
     reporter_.log({.level = Level::kWarn,

@@ -32,7 +32,7 @@ void Relay::upkeep() {
 void Relay::reload() {
   reporter_.report_problem("log", reporter_.audit().reopen().message);
   reload_key();
-  policy_identity_ = FileIdentity{};  // nothing on disk is like it
+  policy_file_->forget();
   peers_.forget();
   manifest_due_ns_ = 0;
   next_scan_ns_ = 0;
@@ -99,32 +99,24 @@ bool Relay::check_places() {
 // ---- policy --------------------------------------------------------------------------------------------
 
 void Relay::reload_policy() {
-  FileIdentity identity;
-  std::optional<FileIdentity> now;
-  if (identity_of(config_.policy, &identity)) now = identity;
-  if (now == policy_identity_) return;
-  policy_identity_ = now;
-  std::string text;
-  Policy policy;
-  std::vector<std::string> warnings;
-  std::vector<std::string> faults;
-  Status status = read_file(config_.policy, kPolicyLimit, &text);
-  if (!status.ok()) faults = {status.message};
-  if (!status.ok() || !parse_policy(text, config_.policy, &policy, &warnings, &faults)) {
-    for (const std::string& fault : faults)
-      reporter_.log({.level = Level::kError,
-                     .name = "policy_error",
-                     .source = config_.policy,
-                     .status = "error",
-                     .message = fault + ": the policy before stays in force"});
-    return;
-  }
-  policy_ = policy;
+  if (!policy_file_->has_changed()) return;
+  PolicyReading reading = policy_file_->read();
+  std::vector<std::string> faults = reading.faults;
+  for (const std::string& problem : {reading.missing, reading.unreadable})
+    if (!problem.empty()) faults = {problem};
+  for (const std::string& fault : faults)
+    reporter_.log({.level = Level::kError,
+                   .name = "policy_error",
+                   .source = config_.policy,
+                   .status = "error",
+                   .message = fault + ": the policy before stays in force"});
+  if (!faults.empty()) return;
+  policy_ = reading.policy;
   reporter_.set_level(policy_.log_level);
   retry_->forget_blocks();
   peers_.forget();
   reporter_.log({.name = "policy_reload", .source = config_.policy, .status = "ok"});
-  for (const std::string& warning : warnings)
+  for (const std::string& warning : reading.warnings)
     reporter_.log(
         {.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
 }
