@@ -10,14 +10,16 @@ Status Tree::check(bool* replaced) {
   return status;
 }
 
-Status Tree::folder(const std::string& relative, IfMissing if_missing, std::shared_ptr<const Directory>* out,
-                    bool* fresh) {
-  *fresh = false;
+Status Tree::folder(const std::string& relative, IfMissing if_missing,
+                    std::shared_ptr<const Directory>* out) {
   if (relative.empty()) {
     *out = place_.directory();
     return Status::success();
   }
-  return folders_.open(root(), relative, if_missing == IfMissing::kCreate, out, fresh);
+  bool fresh = false;
+  Status status = folders_.open(root(), relative, if_missing == IfMissing::kCreate, out, &fresh);
+  if (fresh && opened_) opened_(**out, relative);
+  return status;
 }
 
 }  // namespace paxect::link

@@ -4,6 +4,7 @@
 // replaced. Not for two threads at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,11 +29,19 @@ class Tree {
   const Directory& root() const { return *place_.directory(); }
   bool is_open() const { return place_.directory() != nullptr; }
 
-  // "a/b" below the root, "" for the root itself. `*fresh` reports whether nobody had the folder open.
-  Status folder(const std::string& relative, IfMissing if_missing, std::shared_ptr<const Directory>* out,
-                bool* fresh);
+  // Called for each folder below the root that is opened, until nobody keeps it open any more.
+  using Opened = std::function<void(const Directory& folder, const std::string& relative)>;
+  void on_open(Opened opened) { opened_ = std::move(opened); }
+
+  // "a/b" below the root, "" for the root itself.
+  Status folder(const std::string& relative, IfMissing if_missing, std::shared_ptr<const Directory>* out);
+  // The same, of a folder that has to exist.
+  Status folder(const std::string& relative, std::shared_ptr<const Directory>* out) {
+    return folder(relative, IfMissing::kFail, out);
+  }
 
  private:
+  Opened opened_;
   Place place_;
   OpenFolders folders_;
 };

@@ -83,6 +83,7 @@ void Relay::scan() {
   std::uint64_t begin = host_.monotonic_ns();
   scanned_ns_ = begin;
   worked_since_scan_ = false;
+  returned_at_scan_ = returned_.count();
   Status removal;
   Status status = intake_->scan(
       inbox_.root(), begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
@@ -94,7 +95,7 @@ void Relay::scan() {
                        .message = why});
       },
       [&](const Directory& folder, const std::string& relative, const std::string& name) {
-        if (Status ended = end_removal(folder, relative, name, name_of_leaving(name)); !ended.ok())
+        if (Status ended = removal_->end_removal(folder, relative, name, name_of_leaving(name)); !ended.ok())
           removal = ended;
       });
   reporter_.report_problem("scan", status.message);
@@ -112,7 +113,7 @@ bool Relay::is_wanted(const Candidate& candidate) {
   const std::string path = candidate.path();
   std::uint64_t now = host_.monotonic_ns();
   std::shared_ptr<const Directory> folder;
-  if (!open_inbox_folder(candidate.folder, &folder).ok()) return false;
+  if (!inbox_.folder(candidate.folder, &folder).ok()) return false;
   // A sidecar goes the way of its container, and waits for nothing any more when that is there.
   if (is_sidecar(candidate.name) &&
       folder->look(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) {
@@ -122,7 +123,7 @@ bool Relay::is_wanted(const Candidate& candidate) {
   if (const FileRecord* record = retry_->find(path, candidate.identity))
     if (record->next_try_ns > now) return false;
   if (journal_.is_done(path, candidate.identity)) {
-    if (policy_.auto_delete) remove_source(candidate);
+    if (policy_.auto_delete) removal_->remove_done(candidate);
     return false;
   }
   if (is_sidecar(candidate.name)) {
@@ -162,7 +163,7 @@ std::vector<Transfer> Relay::next_batch() {
 
 bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   transfer->source = candidate;
-  Status status = open_inbox_folder(candidate.folder, &transfer->source_directory);
+  Status status = inbox_.folder(candidate.folder, &transfer->source_directory);
   if (status.ok()) status = gate(*transfer);
   if (status.ok()) {
     lay_out(transfer);
@@ -174,7 +175,7 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
     status =
         Status::failure(Fault::kBlocked, "policy_block", "name_too_long:" + std::to_string(longest) + "B");
   if (!status.ok()) {
-    note_failure(candidate, status);
+    failures_->note(candidate, status);
     return false;
   }
   if (is_container(candidate.name)) {
@@ -215,7 +216,7 @@ void Relay::lay_out(Transfer* transfer) {
   Intent& intent = transfer->intent;
   bool container = is_container(source.name);
   transfer->most = policy_.max_file_bytes;
-  transfer->route = route_of(source.name);
+  transfer->route = route_of(source.name, config_.mode);
   intent.source = source.path();
   intent.identity = source.identity;
   intent.into_inbox = config_.mode == Mode::kRelay && !container;
@@ -259,14 +260,14 @@ void Relay::work(std::vector<Transfer>& batch) {
 // ---- rest ----------------------------------------------------------------------------------------------
 
 bool Relay::has_trouble() const {
-  return quarantined_ || !reporter_.problems().empty() || !retry_->records().empty() ||
+  return failures_->has_quarantined() || !reporter_.problems().empty() || !retry_->records().empty() ||
          intake_->unsettled() > 0 || intake_->unread() > 0 || !delivered_.empty() || !aborted_.empty();
 }
 
 void Relay::rest(paxect_step* result) {
   bool once = host_.once();
   std::uint64_t look = intake_->next_look_ns(!once);
-  if (intake_->has_more() || (once && worked_since_scan_)) {
+  if (intake_->has_more() || (once && (worked_since_scan_ || returned_.count() != returned_at_scan_))) {
     next_scan_ns_ = 0;
     result->state = PAXECT_STEP_AGAIN;
     return;
@@ -285,17 +286,9 @@ void Relay::rest(paxect_step* result) {
   result->watch_count = 1;
 }
 
-Status Relay::open_inbox_folder(const std::string& folder, std::shared_ptr<const Directory>* out) {
-  bool fresh = false;
-  Status status = inbox_.folder(folder, IfMissing::kFail, out, &fresh);
-  if (fresh) watcher_.watch(**out, folder);
-  return status;
-}
-
 Status Relay::open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out) {
-  bool fresh = false;
-  return intent.into_inbox ? open_inbox_folder(intent.folder, out)
-                           : outbox_.folder(intent.folder, IfMissing::kCreate, out, &fresh);
+  return intent.into_inbox ? inbox_.folder(intent.folder, out)
+                           : outbox_.folder(intent.folder, IfMissing::kCreate, out);
 }
 
 }  // namespace paxect::link

@@ -22,8 +22,11 @@
 #include "records/journal.h"
 #include "records/relay_lock.h"
 #include "records/state_file.h"
+#include "relay/failures.h"
 #include "relay/metrics.h"
 #include "relay/reporter.h"
+#include "relay/returned_files.h"
+#include "relay/source_removal.h"
 #include "relay/transfer.h"
 #include "settings/link_config.h"
 #include "settings/policy_file.h"
@@ -58,6 +61,7 @@ class Relay {
 
   // relay_start.cc
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
+  void make_parts();
   Status prepare_start(paxect_plugin_status* failure);
   Status recover_journal();
   void finish_recovered(const Intent& intent);
@@ -92,7 +96,6 @@ class Relay {
   Status enter_sandbox();
 
   // relay_metrics.cc
-  Route route_of(const std::string& name) const;
   MetricsSnapshot measure(bool running);
   void count_delivery(const Transfer& transfer);
   void write_metrics(bool running);
@@ -105,29 +108,14 @@ class Relay {
   void hand_on(const Transfer& transfer);
   void log_delivery(const Transfer& transfer);
   void checkpoint();
-  bool flush_left_folders();
   void give_up(Transfer& transfer);
-  void note_failure(const Candidate& source, const Status& status);
-  void tell_failure(const Candidate& source, const Status& status);
-  void quarantine(const Candidate& source, const FileRecord& record);
 
-  // relay_removal.cc
-  void remove_sources();
-  void remove_source(const Candidate& source);
-  void note_removal(const Directory& folder, const Candidate& source, const Status& status);
-  void remember_leaving(const Directory& folder, const std::string& path, const FileIdentity& identity);
-  void note_returned(const Directory& folder, const Candidate& source, const std::vector<std::string>& names);
-  void recover_removals(const std::vector<std::pair<std::string, FileIdentity>>& sources);
-  Status end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
-                     const std::string& name);
-
-  // A folder of the inbox, which is watched from now on.
-  Status open_inbox_folder(const std::string& folder, std::shared_ptr<const Directory>* out);
   // The folder that the product of an intent goes to; created when missing in the outbox.
   Status open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out);
 
   Host host_;
   Reporter reporter_;
+  ReturnedFiles returned_;
   std::string error_;
   LinkConfig config_;
   std::optional<PolicyFile> policy_file_;  // since init()
@@ -145,6 +133,8 @@ class Relay {
   paxect_watch watch_{};
   std::optional<Intake> intake_;
   std::optional<RetryTable> retry_;
+  std::optional<SourceRemoval> removal_;
+  std::optional<Failures> failures_;
   std::optional<StateFile> state_file_;
   std::optional<Metrics> metrics_;  // when asked for
   std::string metrics_problem_;     // told last
@@ -152,16 +142,14 @@ class Relay {
   std::mt19937_64 random_;
   bool started_ = false;
 
-  std::vector<Delivered> delivered_;                        // with a step still missing
-  std::vector<Transfer> aborted_;                           // prepared, and not to be delivered after all
-  std::set<std::string> left_folders_;                      // which sources left since the last checkpoint
-  std::unordered_map<std::string, FileIdentity> returned_;  // by path, until the hints of it were heard
-  std::uint64_t scanned_ns_ = 0;                            // when the last scan began
+  std::vector<Delivered> delivered_;  // with a step still missing
+  std::vector<Transfer> aborted_;     // prepared, and not to be delivered after all
+  std::uint64_t scanned_ns_ = 0;      // when the last scan began
   std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;
+  unsigned long returned_at_scan_ = 0;
   std::uint64_t manifest_due_ns_ = 0;
-  unsigned stalled_ = 0;      // steps in a row that could not go on
-  bool quarantined_ = false;  // something, since the start
+  unsigned stalled_ = 0;  // steps in a row that could not go on
 };
 
 }  // namespace paxect::link

@@ -82,7 +82,12 @@ bool Relay::settle_delivered() {
     item.transfer.sidecar.fd.reset();
     retry_->forget(item.transfer.intent.source);
   }
-  remove_sources();
+  std::vector<const Transfer*> transfers;
+  for (const Delivered& item : delivered_) transfers.push_back(&item.transfer);
+  if (policy_.auto_delete)
+    removal_->remove(transfers);
+  else
+    removal_->keep(transfers);
   std::vector<std::uint64_t> ids;
   for (const Delivered& item : delivered_) {
     ids.push_back(item.transfer.intent.id);
@@ -126,22 +131,10 @@ void Relay::log_delivery(const Transfer& transfer) {
   reporter_.log(event);
 }
 
-bool Relay::flush_left_folders() {
-  if (!inbox_.root().sync().ok()) return false;
-  for (const std::string& name : left_folders_) {
-    Directory folder;
-    Status status = inbox_.root().open_below(name, false, &folder);
-    if (status.ok()) status = folder.sync();
-    if (!status.ok() && status.fault != Fault::kGone) return false;
-  }
-  left_folders_.clear();
-  return true;
-}
-
 // Forgets what is over, once the removal of its sources is durable.
 void Relay::checkpoint() {
   if (!delivered_.empty() || !aborted_.empty()) return;
-  if (!inbox_.is_open() || !flush_left_folders()) return;
+  if (!inbox_.is_open() || !removal_->flush().ok()) return;
   Status status = journal_.clear([this](const std::string& path, const FileIdentity& identity) {
     Directory folder;
     std::string parent = directory_name(path);
@@ -169,80 +162,7 @@ bool Relay::settle_aborted() {
 
 void Relay::give_up(Transfer& transfer) {
   abandon(&transfer);
-  note_failure(transfer.source, transfer.status);
-}
-
-// What becomes of a file that could not go its way.
-void Relay::note_failure(const Candidate& source, const Status& status) {
-  if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
-  if (metrics_) metrics_->failed(route_of(source.name), status);
-  bool blocked = status.fault == Fault::kBlocked;
-  bool counts = status.fault == Fault::kRefused || status.fault == Fault::kIntegrity;
-  bool news =
-      retry_->note(source.path(), source.identity, blocked ? FileState::kBlocked : FileState::kPending,
-                   counts, status.event, status.message, host_.monotonic_ns(), host_.realtime_ns());
-  if (news) tell_failure(source, status);
-  const FileRecord& record = *retry_->find(source.path(), source.identity);
-  bool hopeless = status.fault == Fault::kIntegrity || (counts && record.attempts >= config_.max_attempts) ||
-                  (blocked && policy_.quarantine_on_policy_block);
-  if (hopeless) quarantine(source, record);
-}
-
-void Relay::tell_failure(const Candidate& source, const Status& status) {
-  Level level = status.fault == Fault::kChanged   ? Level::kDebug
-                : status.fault == Fault::kBlocked ? Level::kWarn
-                                                  : Level::kError;
-  reporter_.log({.level = level,
-                 .name = status.event,
-                 .source = inbox_.root().path_of(source.path()),
-                 .status = status.fault == Fault::kBlocked       ? "blocked"
-                           : status.fault == Fault::kEnvironment ? "pending"
-                                                                 : "error",
-                 .message = status.message,
-                 .advice = status.fault == Fault::kBlocked
-                               ? way_out(status.message, config_.mode, config_.policy)
-                               : ""});
-}
-
-// Out of the way, with the reason beside it; a sidecar goes with its container.
-void Relay::quarantine(const Candidate& source, const FileRecord& record) {
-  const QuarantineReason reason{
-      .source = inbox_.root().path_of(source.path()),
-      .event = record.event,
-      .reason = record.reason,
-      .detail = "node " + config_.node + ", " + std::to_string(source.identity.size) + " bytes",
-      .attempts = std::max(record.attempts, 1u),
-      .first_utc_ns = record.first_utc_ns,
-      .last_utc_ns = record.last_utc_ns};
-  std::shared_ptr<const Directory> folder;
-  Status status = open_inbox_folder(source.folder, &folder);
-  // A file that came under the name meanwhile is another one.
-  if (!status.ok() || folder->look(source.name).identity != source.identity) return;
-  bool sidecar =
-      is_container(source.name) && folder->look(sidecar_of(source.name)).kind == FileKind::kRegular;
-  std::string moved_to;
-  std::vector<std::string> returned;
-  status = quarantine_->put(*folder, source.name, source.identity, reason, &moved_to, &returned);
-  note_returned(*folder, source, returned);
-  if (status.fault == Fault::kChanged) return;
-  reporter_.report_problem("quarantine", status.message);
-  if (!status.ok()) return;
-  quarantined_ = true;
-  if (metrics_) metrics_->quarantined();
-  if (sidecar)
-    reporter_.log({.level = Level::kWarn,
-                   .name = "policy_block",
-                   .source = folder->path_of(sidecar_of(source.name)),
-                   .target = join(quarantine_->path(), sidecar_of(moved_to)),
-                   .status = "blocked",
-                   .message = "disallowed_suffix:.sha256"});
-  reporter_.log({.level = Level::kWarn,
-                 .name = "quarantine",
-                 .source = reason.source,
-                 .target = join(quarantine_->path(), moved_to),
-                 .status = "ok",
-                 .message = reason.event + ": " + reason.reason});
-  retry_->forget(source.path());
+  failures_->note(transfer.source, transfer.status);
 }
 
 }  // namespace paxect::link

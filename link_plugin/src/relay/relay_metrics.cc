@@ -6,11 +6,6 @@
 
 namespace paxect::link {
 
-Route Relay::route_of(const std::string& name) const {
-  if (!is_container(name)) return Route::kEncode;
-  return config_.mode == Mode::kSend ? Route::kForward : Route::kDecode;
-}
-
 MetricsSnapshot Relay::measure(bool running) {
   MetricsSnapshot now;
   now.running = running;

@@ -6,7 +6,8 @@
 #include "relay/relay.h"
 
 namespace paxect::link {
-Relay::Relay(const Host& host) : host_(host), reporter_(host), random_(std::random_device{}()) {}
+Relay::Relay(const Host& host)
+    : host_(host), reporter_(host), returned_(&reporter_), random_(std::random_device{}()) {}
 
 Relay::~Relay() = default;
 
@@ -51,6 +52,8 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
       inbox_.root().device() == outbox_.root().device())
     return Status::environment("inbox " + config_.inbox + " and outbox " + config_.outbox +
                                " are one directory: give two");
+  inbox_.on_open(
+      [this](const Directory& folder, const std::string& relative) { watcher_.watch(folder, relative); });
   std::string stale;
   Status status = lock_.acquire(config_.lock, &stale);
   if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;
@@ -67,17 +70,33 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
   return recover_journal();
 }
 
-paxect_plugin_status Relay::start() {
-  if (!config_.key_problem.empty()) return fail(PAXECT_PLUGIN_CONFIG, config_.key_problem);
-  paxect_plugin_status failure = PAXECT_PLUGIN_OK;
-  Status status = prepare_start(&failure);
-  if (!status.ok()) return fail(failure, status.message);
+void Relay::make_parts() {
   intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
-  recall_attempts();
   quarantine_.emplace(config_.quarantine);
   state_file_.emplace(config_.lock);
   if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
+  failures_.emplace(Failures::Parts{.host = host_,
+                                    .config = config_,
+                                    .policy = policy_,
+                                    .inbox = inbox_,
+                                    .reporter = reporter_,
+                                    .returned = returned_,
+                                    .retry = *retry_,
+                                    .quarantine = *quarantine_,
+                                    .metrics = metrics_ ? &*metrics_ : nullptr});
+  removal_.emplace(&inbox_, &journal_, &returned_, [this](const Candidate& source, const Status& status) {
+    failures_->note(source, status);
+  });
+}
+
+paxect_plugin_status Relay::start() {
+  if (!config_.key_problem.empty()) return fail(PAXECT_PLUGIN_CONFIG, config_.key_problem);
+  make_parts();
+  paxect_plugin_status failure = PAXECT_PLUGIN_OK;
+  Status status = prepare_start(&failure);
+  if (!status.ok()) return fail(failure, status.message);
+  recall_attempts();
   if (!host_.once() && watcher_.open()) watcher_.watch(inbox_.root(), "");
   reporter_.log({.name = "startup",
                  .source = config_.inbox,
@@ -125,7 +144,7 @@ Status Relay::recover_journal() {
   if (!status.ok()) return status;
   if (status = reporter_.flush(); !status.ok()) return status;
   delivered.insert(delivered.end(), journal_.remembered().begin(), journal_.remembered().end());
-  recover_removals(delivered);
+  removal_->recover(delivered);
   checkpoint();
   return Status::success();
 }
@@ -135,7 +154,7 @@ void Relay::finish_recovered(const Intent& intent) {
   const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
   Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
   if (source.folder == ".") source.folder.clear();
-  left_folders_.insert(source.folder);
+  removal_->note_folder(source.folder);
   if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset))
     reporter_.log({.name = intent.container ? "encode" : "decode",
                    .source = inbox_.root().path_of(intent.source),

@@ -57,19 +57,17 @@ void Relay::hear() {
   bool complete =
       watcher_.read([this](const std::string& folder, const std::string& name) { notice(folder, name); });
   if (!complete) next_scan_ns_ = 0;
-  returned_.clear();
+  returned_.forget();
 }
 
 void Relay::notice(const std::string& folder, const std::string& name) {
   if (is_never_taken(name)) return;
   std::shared_ptr<const Directory> directory;
-  if (!open_inbox_folder(folder, &directory).ok()) return;
+  if (!inbox_.folder(folder, &directory).ok()) return;
   FileLook look = directory->look(name);
   if (look.kind != FileKind::kRegular) return;
   Candidate candidate{folder, name, look.identity};
-  if (auto found = returned_.find(candidate.path());
-      found != returned_.end() && found->second == look.identity)
-    return;
+  if (returned_.contains(candidate)) return;
   intake_->arrived(candidate.path(), look.identity);
   // A sidecar lets its container go.
   if (is_sidecar(name)) {

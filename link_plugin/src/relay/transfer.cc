@@ -235,6 +235,11 @@ Status read_sidecar(const Directory& folder, const std::string& name, std::strin
   return status;
 }
 
+Route route_of(std::string_view name, Mode mode) {
+  if (!is_container(name)) return Route::kEncode;
+  return mode == Mode::kSend ? Route::kForward : Route::kDecode;
+}
+
 void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   transfer->status = work(transfer, codec, core);
 }

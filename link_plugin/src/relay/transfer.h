@@ -20,6 +20,9 @@ enum class Route {
   kForward  // container, checked -> the same container with sidecar
 };
 
+// Which way a file of this name goes.
+Route route_of(std::string_view name, Mode mode);
+
 struct Transfer {
   Candidate source;
   Route route = Route::kEncode;

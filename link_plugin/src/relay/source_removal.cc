@@ -1,10 +1,10 @@
-// The removal of sources that were delivered, and what becomes of one that a crash or a failure broke off.
+#include "relay/source_removal.h"
+
 #include <tuple>
 
 #include "base/relay_paths.h"
 #include "base/removal.h"
 #include "base/side_by_side.h"
-#include "relay/relay.h"
 #include "stages/delivery.h"
 
 namespace paxect::link {
@@ -65,28 +65,28 @@ bool is_left(const Transfer& transfer, Candidate* now) {
 
 }  // namespace
 
-// Removing waits for the disk more than one would think, so many wait at once.
-void Relay::remove_sources() {
-  if (!policy_.auto_delete) {
-    for (const Delivered& item : delivered_)
-      journal_.remember(item.transfer.intent.source, item.transfer.source.identity);
-    return;
-  }
+void SourceRemoval::keep(std::span<const Transfer* const> delivered) {
+  for (const Transfer* transfer : delivered)
+    journal_.remember(transfer->intent.source, transfer->source.identity);
+}
+
+// Each removal waits for the disk, so many wait at once.
+void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
   struct Outcome {
     Status status;
     bool left = false;
     std::vector<std::string> returned;
   };
-  std::vector<Outcome> outcomes(delivered_.size());
-  side_by_side(delivered_.size(), [&](std::size_t, std::size_t i) {
-    const Transfer& transfer = delivered_[i].transfer;
+  std::vector<Outcome> outcomes(delivered.size());
+  side_by_side(delivered.size(), [&](std::size_t, std::size_t i) {
+    const Transfer& transfer = *delivered[i];
     outcomes[i].status = remove_files(*transfer.source_directory, transfer.source,
                                       transfer.result.container_digest, &outcomes[i].returned);
     Candidate now;
     outcomes[i].left = outcomes[i].status.ok() && is_left(transfer, &now);
   });
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    const Transfer& transfer = delivered_[i].transfer;
+    const Transfer& transfer = *delivered[i];
     // A file with several names has another ctime as soon as one of them is removed. One after the other, and
     // only with the content that was delivered.
     Candidate now;
@@ -95,33 +95,33 @@ void Relay::remove_sources() {
         digest_of(*transfer.source_directory, now.name, &digest).ok() && digest == digest_of_source(transfer))
       outcomes[i].status = remove_files(*transfer.source_directory, now, transfer.result.container_digest,
                                         &outcomes[i].returned);
-    note_returned(*transfer.source_directory, transfer.source, outcomes[i].returned);
+    returned_.note(*transfer.source_directory, transfer.source, outcomes[i].returned);
     note_removal(*transfer.source_directory, transfer.source, outcomes[i].status);
   }
 }
 
-void Relay::remove_source(const Candidate& source) {
+void SourceRemoval::remove_done(const Candidate& source) {
   std::shared_ptr<const Directory> folder;
-  if (Status status = open_inbox_folder(source.folder, &folder); !status.ok())
-    return note_failure(source, status);
+  if (Status status = inbox_.folder(source.folder, &folder); !status.ok()) return failed_(source, status);
   std::vector<std::string> returned;
   Status status = remove_files(*folder, source, "", &returned);
-  note_returned(*folder, source, returned);
+  returned_.note(*folder, source, returned);
   note_removal(*folder, source, status);
 }
 
 // Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
 // try again.
-void Relay::note_removal(const Directory& folder, const Candidate& source, const Status& status) {
-  left_folders_.insert(source.folder);
+void SourceRemoval::note_removal(const Directory& folder, const Candidate& source, const Status& status) {
+  note_folder(source.folder);
   if (status.ok()) return journal_.forget(source.path());
   journal_.remember(source.path(), source.identity);
   remember_leaving(folder, source.path(), source.identity);
-  note_failure(source, status);
+  failed_(source, status);
 }
 
-// A source that was delivered, if it has its hidden name: what is there is not to come back then.
-void Relay::remember_leaving(const Directory& folder, const std::string& path, const FileIdentity& identity) {
+// A source that was delivered, if it has its hidden name: it must not get its name back.
+void SourceRemoval::remember_leaving(const Directory& folder, const std::string& path,
+                                     const FileIdentity& identity) {
   const std::string leaving = leaving_of(base_name(path));
   FileLook look = folder.look(leaving);
   if (look.kind == FileKind::kMissing) return;
@@ -129,27 +129,7 @@ void Relay::remember_leaving(const Directory& folder, const std::string& path, c
   journal_.remember(join(folder_of(path), leaving), identity);
 }
 
-// Other files that stood under a hidden name for a moment. That they came back by a rename, which is heard,
-// says nothing of whether they are complete: they wait as if they had just been found.
-void Relay::note_returned(const Directory& folder, const Candidate& source,
-                          const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    returned_[join(source.folder, name)] = folder.look(name).identity;
-    worked_since_scan_ = true;
-    if (name != source.name && name != sidecar_of(source.name))
-      reporter_.log(
-          {.level = Level::kWarn,
-           .name = "name_conflict",
-           .source = folder.path_of(source.name),
-           .target = folder.path_of(name),
-           .status = "ok",
-           .message = source.name + " is taken: another file that had the name is " + name + " now"});
-  }
-}
-
-// Removals that a crash broke off, of sources that were delivered. What cannot be done now is left to the
-// scans.
-void Relay::recover_removals(const std::vector<std::pair<std::string, FileIdentity>>& sources) {
+void SourceRemoval::recover(std::span<const std::pair<std::string, FileIdentity>> sources) {
   auto each = [&](const auto& action) {
     for (const auto& [path, identity] : sources) {
       Directory folder;
@@ -168,13 +148,12 @@ void Relay::recover_removals(const std::vector<std::pair<std::string, FileIdenti
   });
 }
 
-// What has a hidden name while no removal is under way: removed, or back under `name`.
-Status Relay::end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
-                          const std::string& name) {
+Status SourceRemoval::end_removal(const Directory& folder, const std::string& relative,
+                                  const std::string& leaving, const std::string& name) {
   FileLook look = folder.look(leaving);
   if (look.kind == FileKind::kMissing) return Status::success();
   if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(leaving), look.error);
-  left_folders_.insert(relative);
+  note_folder(relative);
   const std::string path = join(relative, leaving);
   if (look.kind == FileKind::kRegular && journal_.is_done(path, look.identity)) {
     Status status = folder.remove(leaving);
@@ -183,8 +162,20 @@ Status Relay::end_removal(const Directory& folder, const std::string& relative, 
   }
   std::vector<std::string> returned;
   Status status = put_back(folder, leaving, folder, name, &returned);
-  note_returned(folder, {relative, name, look.identity}, returned);
+  returned_.note(folder, {relative, name, look.identity}, returned);
   return status;
+}
+
+Status SourceRemoval::flush() {
+  if (Status status = inbox_.root().sync(); !status.ok()) return status;
+  for (const std::string& name : folders_) {
+    Directory folder;
+    Status status = inbox_.root().open_below(name, false, &folder);
+    if (status.ok()) status = folder.sync();
+    if (!status.ok() && status.fault != Fault::kGone) return status;
+  }
+  folders_.clear();
+  return Status::success();
 }
 
 }  // namespace paxect::link

@@ -1,0 +1,83 @@
+#include "relay/failures.h"
+
+#include <algorithm>
+
+#include "base/relay_paths.h"
+#include "stages/gate.h"
+
+namespace paxect::link {
+
+void Failures::note(const Candidate& source, const Status& status) {
+  if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
+  if (parts_.metrics != nullptr) parts_.metrics->failed(route_of(source.name, parts_.config.mode), status);
+  bool blocked = status.fault == Fault::kBlocked;
+  bool counts = status.fault == Fault::kRefused || status.fault == Fault::kIntegrity;
+  bool news = parts_.retry.note(source.path(), source.identity,
+                                blocked ? FileState::kBlocked : FileState::kPending, counts, status.event,
+                                status.message, parts_.host.monotonic_ns(), parts_.host.realtime_ns());
+  if (news) report(source, status);
+  const FileRecord& record = *parts_.retry.find(source.path(), source.identity);
+  bool hopeless = status.fault == Fault::kIntegrity ||
+                  (counts && record.attempts >= parts_.config.max_attempts) ||
+                  (blocked && parts_.policy.quarantine_on_policy_block);
+  if (hopeless) quarantine(source, record);
+}
+
+void Failures::report(const Candidate& source, const Status& status) {
+  Level level = status.fault == Fault::kChanged   ? Level::kDebug
+                : status.fault == Fault::kBlocked ? Level::kWarn
+                                                  : Level::kError;
+  parts_.reporter.log({.level = level,
+                       .name = status.event,
+                       .source = parts_.inbox.root().path_of(source.path()),
+                       .status = status.fault == Fault::kBlocked       ? "blocked"
+                                 : status.fault == Fault::kEnvironment ? "pending"
+                                                                       : "error",
+                       .message = status.message,
+                       .advice = status.fault == Fault::kBlocked
+                                     ? way_out(status.message, parts_.config.mode, parts_.config.policy)
+                                     : ""});
+}
+
+// Out of the way, with the reason beside it; a sidecar goes with its container.
+void Failures::quarantine(const Candidate& source, const FileRecord& record) {
+  const QuarantineReason reason{
+      .source = parts_.inbox.root().path_of(source.path()),
+      .event = record.event,
+      .reason = record.reason,
+      .detail = "node " + parts_.config.node + ", " + std::to_string(source.identity.size) + " bytes",
+      .attempts = std::max(record.attempts, 1u),
+      .first_utc_ns = record.first_utc_ns,
+      .last_utc_ns = record.last_utc_ns};
+  std::shared_ptr<const Directory> folder;
+  Status status = parts_.inbox.folder(source.folder, &folder);
+  // A file that came under the name meanwhile is another one.
+  if (!status.ok() || folder->look(source.name).identity != source.identity) return;
+  bool sidecar =
+      is_container(source.name) && folder->look(sidecar_of(source.name)).kind == FileKind::kRegular;
+  std::string moved_to;
+  std::vector<std::string> returned;
+  status = parts_.quarantine.put(*folder, source.name, source.identity, reason, &moved_to, &returned);
+  parts_.returned.note(*folder, source, returned);
+  if (status.fault == Fault::kChanged) return;
+  parts_.reporter.report_problem("quarantine", status.message);
+  if (!status.ok()) return;
+  has_quarantined_ = true;
+  if (parts_.metrics != nullptr) parts_.metrics->quarantined();
+  if (sidecar)
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "policy_block",
+                         .source = folder->path_of(sidecar_of(source.name)),
+                         .target = join(parts_.quarantine.path(), sidecar_of(moved_to)),
+                         .status = "blocked",
+                         .message = "disallowed_suffix:.sha256"});
+  parts_.reporter.log({.level = Level::kWarn,
+                       .name = "quarantine",
+                       .source = reason.source,
+                       .target = join(parts_.quarantine.path(), moved_to),
+                       .status = "ok",
+                       .message = reason.event + ": " + reason.reason});
+  parts_.retry.forget(source.path());
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,49 @@
+// What becomes of a file that could not be delivered: it waits, stays blocked, or goes to the quarantine, and
+// the audit log says why.
+//
+// Not for two threads at a time.
+#pragma once
+
+#include "base/tree.h"
+#include "relay/metrics.h"
+#include "relay/reporter.h"
+#include "relay/returned_files.h"
+#include "settings/link_config.h"
+#include "settings/policy.h"
+#include "stages/intake.h"
+#include "stages/quarantine.h"
+#include "stages/retry.h"
+
+namespace paxect::link {
+
+class Failures {
+ public:
+  // What a relay has, and Failures uses. `metrics` is NULL when nobody asked for them.
+  struct Parts {
+    const Host& host;
+    const LinkConfig& config;
+    const Policy& policy;
+    Tree& inbox;
+    Reporter& reporter;
+    ReturnedFiles& returned;
+    RetryTable& retry;
+    Quarantine& quarantine;
+    Metrics* metrics;
+  };
+
+  explicit Failures(const Parts& parts) : parts_(parts) {}
+
+  // One try of a file came to nothing.
+  void note(const Candidate& source, const Status& status);
+  // Whether a file went to the quarantine since the start.
+  bool has_quarantined() const { return has_quarantined_; }
+
+ private:
+  void report(const Candidate& source, const Status& status);
+  void quarantine(const Candidate& source, const FileRecord& record);
+
+  Parts parts_;
+  bool has_quarantined_ = false;
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,60 @@
+// Removes the sources of what was delivered, or remembers them where they stay; ends removals that a crash or
+// a failure broke off; and remembers which folders have to be flushed before the journal may forget.
+//
+// Not for two threads at a time.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/tree.h"
+#include "records/journal.h"
+#include "relay/returned_files.h"
+#include "relay/transfer.h"
+
+namespace paxect::link {
+
+class SourceRemoval {
+ public:
+  // Receives each source that could not be removed.
+  using Failed = std::function<void(const Candidate& source, const Status& status)>;
+
+  SourceRemoval(Tree* inbox, Journal* journal, ReturnedFiles* returned, Failed failed)
+      : inbox_(*inbox), journal_(*journal), returned_(*returned), failed_(std::move(failed)) {}
+
+  // The sources of transfers whose products are durable under their names.
+  void remove(std::span<const Transfer* const> delivered);
+  // The same sources where the policy keeps them: they are not to be delivered again.
+  void keep(std::span<const Transfer* const> delivered);
+  // A source that the journal knows as done.
+  void remove_done(const Candidate& source);
+
+  // After a restart: sources that were delivered and whose removal may have been broken off. What cannot be
+  // done now is left to the scans.
+  void recover(std::span<const std::pair<std::string, FileIdentity>> sources);
+  // A file with a hidden name while no removal is under way: removed if the journal knows it as done, else
+  // given its name back.
+  Status end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
+                     const std::string& name);
+
+  // A source may have gone from this folder.
+  void note_folder(const std::string& relative) { folders_.insert(relative); }
+  // Makes every removal so far durable.
+  Status flush();
+
+ private:
+  void note_removal(const Directory& folder, const Candidate& source, const Status& status);
+  void remember_leaving(const Directory& folder, const std::string& path, const FileIdentity& identity);
+
+  Tree& inbox_;
+  Journal& journal_;
+  ReturnedFiles& returned_;
+  Failed failed_;
+  std::set<std::string> folders_;  // that sources went from since the last flush()
+};
+
+}  // namespace paxect::link
