@@ -35,6 +35,8 @@ class Failures {
 
   // One try of a file came to nothing.
   void note(const Candidate& source, const Status& status);
+  // The file is on its way or gone.
+  void forget(const std::string& path) { parts_.retry.forget(path); }
   // Whether a file went to the quarantine since the start.
   bool has_quarantined() const { return has_quarantined_; }
 

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/relay_paths.h"
-#include "base/side_by_side.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
@@ -21,6 +20,7 @@ constexpr std::uint64_t kBatchBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kLeastFiles = 2;
 // Descriptors that are not those of a batch: our own, and those that the workers need for a moment.
 constexpr std::size_t kOtherDescriptors = 64;
+constexpr std::uint64_t kJournalLimit = std::uint64_t{8} << 20;
 constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of the time
 
 // As many files as can have their products open at the same time and, where they are in folders, those.
@@ -49,7 +49,7 @@ paxect_plugin_status Relay::step(paxect_step* result) {
 void Relay::flow(paxect_step* result) {
   hear();
   // First what an earlier batch could not bring to its end: nothing new is begun on top of that.
-  if (!settle_delivered() || !settle_aborted() || !check_places()) {
+  if (!advance_batch() || !check_places()) {
     ++stalled_;
     result->wake_at_ns = host_.monotonic_ns() + RetryTable::delay_ns(config_.backoff_ns, stalled_, random_());
     reporter_.report_problem("log", reporter_.flush().message);
@@ -64,14 +64,16 @@ void Relay::flow(paxect_step* result) {
     upkeep();
     scan();
   }
-  std::vector<Transfer> batch = next_batch();
-  if (!batch.empty()) {
+  std::vector<Transfer> transfers = next_batch();
+  const bool worked = !transfers.empty();
+  if (worked) {
     worked_since_scan_ = true;
-    work(batch);
-    commit(batch);
+    batch_.emplace(*batch_parts_, std::move(transfers));
+    batch_->work(&*workers_);
+    advance_batch();
   }
   reporter_.report_problem("log", reporter_.flush().message);
-  if (!batch.empty() || !intake_->empty())
+  if (worked || !intake_->empty())
     result->state = PAXECT_STEP_AGAIN;
   else
     rest(result);
@@ -233,35 +235,44 @@ void Relay::lay_out(Transfer* transfer) {
   intent.side_temporary = transfer->sidecar.temporary = temporary_of(transfer->sidecar.name);
 }
 
-// ---- codec ---------------------------------------------------------------------------------------------
+// ---- batch ---------------------------------------------------------------------------------------------
 
-void Relay::work(std::vector<Transfer>& batch) {
-  std::vector<Intent> intents;
-  for (Transfer& transfer : batch) {
-    transfer.intent.id = journal_.next_id();
-    transfer.intent.log_offset = reporter_.audit().size();
-    intents.push_back(transfer.intent);
-  }
-  if (Status status = journal_.begin(intents); !status.ok()) {
-    for (Transfer& transfer : batch) transfer.status = status;
-    return;
-  }
-  while (codecs_.size() < std::min(kWorkers, batch.size()))
-    codecs_.push_back(std::make_unique<Codec>([this] { return host_.stop_requested(); }));
-  side_by_side(batch.size(), [&](std::size_t worker, std::size_t i) {
-    if (host_.stop_requested())
-      batch[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
-    else
-      work_on(&batch[i], codecs_[worker].get(), config_.core);
+bool Relay::advance_batch() {
+  if (!batch_) return true;
+  if (!batch_->advance()) return false;
+  batch_.reset();
+  if (journal_.grown() > kJournalLimit) checkpoint();
+  return true;
+}
+
+void Relay::note_delivered(const Transfer& transfer) {
+  count_delivery(transfer);
+  if (!transfer.intent.into_inbox || transfer.published == Published::kDuplicate) return;
+  // What was encoded in place is decoded next.
+  const std::string& folder = transfer.source.folder;
+  FileLook look = transfer.target_directory->look(transfer.product.name);
+  if (look.kind != FileKind::kRegular) return;
+  intake_->add({folder, transfer.product.name, look.identity});
+  FileLook sidecar = transfer.target_directory->look(transfer.sidecar.name);
+  intake_->arrived(join(folder, transfer.sidecar.name), sidecar.identity);
+}
+
+void Relay::checkpoint() {
+  if (batch_ || !inbox_.is_open() || !removal_->flush().ok()) return;
+  Status status = journal_.clear([this](const std::string& path, const FileIdentity& identity) {
+    Directory folder;
+    std::string parent = directory_name(path);
+    if (!inbox_.root().open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
+    return is_same_source(path, identity, folder.look(std::string(base_name(path))).identity);
   });
-  flush_all(batch);
+  reporter_.report_problem("journal", status.message);
 }
 
 // ---- rest ----------------------------------------------------------------------------------------------
 
 bool Relay::has_trouble() const {
   return failures_->has_quarantined() || !reporter_.problems().empty() || !retry_->records().empty() ||
-         intake_->unsettled() > 0 || intake_->unread() > 0 || !delivered_.empty() || !aborted_.empty();
+         intake_->unsettled() > 0 || intake_->unread() > 0 || batch_.has_value();
 }
 
 void Relay::rest(paxect_step* result) {

@@ -22,6 +22,7 @@
 #include "records/journal.h"
 #include "records/relay_lock.h"
 #include "records/state_file.h"
+#include "relay/batch.h"
 #include "relay/failures.h"
 #include "relay/metrics.h"
 #include "relay/reporter.h"
@@ -53,18 +54,11 @@ class Relay {
   const std::string& error() const { return error_; }
 
  private:
-  // A transfer whose product has its name; what is left to do is to say so durably and remove the source.
-  struct Delivered {
-    Transfer transfer;
-    bool logged = false;  // the line is in the audit log's memory
-  };
-
   // relay_start.cc
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
   void make_parts();
   Status prepare_start(paxect_plugin_status* failure);
   Status recover_journal();
-  void finish_recovered(const Intent& intent);
 
   // relay_upkeep.cc: what is looked after between batches
   void upkeep();
@@ -85,7 +79,6 @@ class Relay {
   Status gate(const Transfer& transfer) const;
   void lay_out(Transfer* transfer);
   bool has_trouble() const;
-  void work(std::vector<Transfer>& batch);
   void rest(paxect_step* result);
 
   // relay_state.cc
@@ -100,16 +93,11 @@ class Relay {
   void count_delivery(const Transfer& transfer);
   void write_metrics(bool running);
 
-  // relay_commit.cc: the end of the way
-  void commit(std::vector<Transfer>& batch);
-  void publish_all(std::vector<Transfer>& batch);
-  bool settle_delivered();
-  bool settle_aborted();
-  void hand_on(const Transfer& transfer);
-  void log_delivery(const Transfer& transfer);
+  // Lets the open batch go as far as it can; true when there is none left.
+  bool advance_batch();
+  void note_delivered(const Transfer& transfer);
+  // Forgets what is over, once the removal of its sources is durable.
   void checkpoint();
-  void give_up(Transfer& transfer);
-
   // The folder that the product of an intent goes to; created when missing in the outbox.
   Status open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out);
 
@@ -135,16 +123,16 @@ class Relay {
   std::optional<RetryTable> retry_;
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
+  std::optional<Workers> workers_;
+  std::optional<Batch::Parts> batch_parts_;
+  std::optional<Batch> batch_;  // with a step still missing
   std::optional<StateFile> state_file_;
   std::optional<Metrics> metrics_;  // when asked for
   std::string metrics_problem_;     // told last
-  std::vector<std::unique_ptr<Codec>> codecs_;
   std::mt19937_64 random_;
   bool started_ = false;
 
-  std::vector<Delivered> delivered_;  // with a step still missing
-  std::vector<Transfer> aborted_;     // prepared, and not to be delivered after all
-  std::uint64_t scanned_ns_ = 0;      // when the last scan began
+  std::uint64_t scanned_ns_ = 0;  // when the last scan began
   std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;
   unsigned long returned_at_scan_ = 0;

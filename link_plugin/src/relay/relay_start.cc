@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "relay/recovery.h"
 #include "relay/relay.h"
 
 namespace paxect::link {
@@ -88,6 +87,16 @@ void Relay::make_parts() {
   removal_.emplace(&inbox_, &journal_, &returned_, [this](const Candidate& source, const Status& status) {
     failures_->note(source, status);
   });
+  workers_.emplace(config_.core, [this] { return host_.stop_requested(); });
+  batch_parts_.emplace(
+      Batch::Parts{.inbox = inbox_,
+                   .outbox = outbox_,
+                   .journal = journal_,
+                   .reporter = reporter_,
+                   .removal = *removal_,
+                   .failures = *failures_,
+                   .policy = policy_,
+                   .delivered = [this](const Transfer& transfer) { note_delivered(transfer); }});
 }
 
 paxect_plugin_status Relay::start() {
@@ -132,44 +141,15 @@ void Relay::stop() {
   lock_.release();
 }
 
+// Goes on with what a crash left; what cannot be finished now is tried again by the steps.
 Status Relay::recover_journal() {
   std::vector<Intent> left;
   if (Status status = journal_.open(journal_of(config_.lock), &left); !status.ok()) return status;
-  RecoveryPlaces places{&inbox_.root(), &outbox_.root()};
-  std::vector<std::pair<std::string, FileIdentity>> delivered;
-  Status status = recover(left, places, &journal_, [&](const Intent& intent) {
-    finish_recovered(intent);
-    delivered.emplace_back(intent.source, intent.identity);
-  });
-  if (!status.ok()) return status;
-  if (status = reporter_.flush(); !status.ok()) return status;
-  delivered.insert(delivered.end(), journal_.remembered().begin(), journal_.remembered().end());
-  removal_->recover(delivered);
-  checkpoint();
+  const auto& remembered = journal_.remembered();
+  removal_->recover(std::vector<std::pair<std::string, FileIdentity>>(remembered.begin(), remembered.end()));
+  if (!left.empty()) batch_.emplace(*batch_parts_, left);
+  if (advance_batch()) checkpoint();
   return Status::success();
-}
-
-// The product has its name: no second delivery. Its line may be missing, its source may be there still.
-void Relay::finish_recovered(const Intent& intent) {
-  const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
-  Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
-  if (source.folder == ".") source.folder.clear();
-  removal_->note_folder(source.folder);
-  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset))
-    reporter_.log({.name = intent.container ? "encode" : "decode",
-                   .source = inbox_.root().path_of(intent.source),
-                   .target = base.path_of(join(intent.folder, intent.name)),
-                   .status = "ok",
-                   .message = "sha256=" + intent.digest.substr(0, 64),
-                   .numbers = {{"id", intent.id}},
-                   .texts = {{"note", "finished after a restart"}}});
-  Directory folder;
-  if (!inbox_.root().open_below(source.folder, false, &folder).ok()) return;
-  FileLook look = folder.look(source.name);
-  if (look.kind != FileKind::kRegular || !look.identity.same_but_device(intent.identity)) return;
-  source.identity = look.identity;
-  // Removed by the first scan, or kept, as the policy has it.
-  journal_.remember(intent.source, look.identity);
 }
 
 }  // namespace paxect::link

@@ -244,7 +244,7 @@ void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   transfer->status = work(transfer, codec, core);
 }
 
-void flush_all(std::vector<Transfer>& batch) {
+void flush_all(std::span<Transfer> batch) {
   std::vector<Product*> products;
   std::vector<Transfer*> owners;
   for (Transfer& transfer : batch) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,7 @@ struct Transfer {
 void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core);
 
 // Makes what was written durable, contents and temporary names: all products of a batch.
-void flush_all(std::vector<Transfer>& batch);
+void flush_all(std::span<Transfer> batch);
 
 // The digest that a sidecar gives, in lower case; "" when it gives none.
 Status read_sidecar(const Directory& folder, const std::string& name, std::string* digest);

@@ -1,0 +1,275 @@
+#include "relay/batch.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/relay_paths.h"
+#include "base/side_by_side.h"
+#include "relay/recovery.h"
+
+namespace paxect::link {
+namespace {
+
+std::string_view event_of(Route route) {
+  switch (route) {
+    case Route::kEncode:
+      return "encode";
+    case Route::kDecode:
+      return "decode";
+    case Route::kForward:
+      break;
+  }
+  return "forward";
+}
+
+}  // namespace
+
+void Workers::run(std::span<Transfer> transfers) {
+  while (codecs_.size() < std::min(kWorkers, transfers.size()))
+    codecs_.push_back(std::make_unique<Codec>(stop_));
+  side_by_side(transfers.size(), [&](std::size_t worker, std::size_t i) {
+    if (stop_())
+      transfers[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
+    else
+      work_on(&transfers[i], codecs_[worker].get(), core_);
+  });
+  flush_all(transfers);
+}
+
+Batch::Batch(const Parts& parts, std::vector<Transfer> transfers)
+    : parts_(parts), transfers_(std::move(transfers)), states_(transfers_.size()) {}
+
+Batch::Batch(const Parts& parts, const std::vector<Intent>& left) : parts_(parts) {
+  for (const Intent& intent : left) {
+    transfers_.push_back(transfer_of(intent));
+    states_.push_back({.phase = Phase::kLeft, .is_recovered = true, .is_logged = intent.finished});
+  }
+}
+
+std::vector<std::size_t> Batch::in_phase(Phase phase) const {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    if (states_[i].phase == phase) found.push_back(i);
+  return found;
+}
+
+std::vector<std::uint64_t> Batch::ids_of(std::span<const std::size_t> items) const {
+  std::vector<std::uint64_t> ids;
+  for (std::size_t i : items) ids.push_back(transfers_[i].intent.id);
+  return ids;
+}
+
+void Batch::work(Workers* workers) {
+  std::vector<Intent> intents;
+  for (Transfer& transfer : transfers_) {
+    transfer.intent.id = parts_.journal.next_id();
+    transfer.intent.log_offset = parts_.reporter.audit().size();
+    intents.push_back(transfer.intent);
+  }
+  Status status = parts_.journal.begin(intents);
+  if (status.ok()) return workers->run(transfers_);
+  for (Transfer& transfer : transfers_) transfer.status = status;
+}
+
+bool Batch::advance() {
+  if (!examine()) return false;
+  prepare();
+  publish();
+  // Both are tried: what is delivered must not wait for what is taken back.
+  bool published = finish_published();
+  return finish_aborting() && published;
+}
+
+// ---- after a crash -------------------------------------------------------------------------------------
+
+bool Batch::examine() {
+  Status status;
+  for (std::size_t i : in_phase(Phase::kLeft))
+    if (status.ok()) status = examine(i);
+  parts_.reporter.report_problem("recovery", status.message);
+  return status.ok();
+}
+
+Status Batch::examine(std::size_t i) {
+  Transfer& transfer = transfers_[i];
+  const Intent& intent = transfer.intent;
+  parts_.removal.note_folder(transfer.source.folder);
+  Status status = parts_.inbox.folder(transfer.source.folder, &transfer.source_directory);
+  if (!status.ok() && status.fault != Fault::kGone) return status;
+  Tree& target = intent.into_inbox ? parts_.inbox : parts_.outbox;
+  status = target.folder(intent.folder, &transfer.target_directory);
+  if (!status.ok() && status.fault != Fault::kGone) return status;
+  transfer.product.directory = transfer.sidecar.directory = transfer.target_directory.get();
+  bool delivered = intent.finished;
+  if (!delivered) status = is_delivered(intent, transfer.target_directory.get(), &delivered);
+  if (status.ok() || status.fault == Fault::kGone)
+    states_[i].phase = delivered ? Phase::kPublished : intent.prepared ? Phase::kAborting : Phase::kUnwanted;
+  return status.fault == Fault::kGone ? Status::success() : status;
+}
+
+// ---- products ------------------------------------------------------------------------------------------
+
+void Batch::prepare() {
+  std::vector<std::size_t> written;
+  std::vector<Intent> intents;
+  for (std::size_t i : in_phase(Phase::kWritten)) {
+    Transfer& transfer = transfers_[i];
+    if (!transfer.status.ok()) {
+      states_[i].phase = Phase::kUnwanted;
+      continue;
+    }
+    transfer.intent.digest =
+        transfer.product.digest + (transfer.makes_container() ? transfer.result.data_digest : "");
+    intents.push_back(transfer.intent);
+    written.push_back(i);
+  }
+  if (written.empty()) return;
+  Status status = parts_.journal.prepare(intents);
+  for (std::size_t i : written) {
+    transfers_[i].status = status;
+    // A record that failed may have reached the disk: only an abort makes it safe to remove the products.
+    states_[i].phase = status.ok() ? Phase::kPrepared : Phase::kAborting;
+  }
+}
+
+void Batch::publish() {
+  for (std::size_t i : in_phase(Phase::kPrepared)) {
+    Transfer& transfer = transfers_[i];
+    transfer.status = check_unchanged(transfer);
+    if (transfer.status.ok()) transfer.status = link::publish(&transfer);
+    states_[i].phase = transfer.status.ok() ? Phase::kPublished : Phase::kAborting;
+  }
+}
+
+// ---- delivered -----------------------------------------------------------------------------------------
+
+bool Batch::finish_published() {
+  std::vector<std::size_t> items = in_phase(Phase::kPublished);
+  if (items.empty()) return true;
+  Status status;
+  std::set<const Directory*> directories;
+  for (std::size_t i : items)
+    if (transfers_[i].product.directory != nullptr) directories.insert(transfers_[i].product.directory);
+  for (const Directory* directory : directories)
+    if (status.ok()) status = directory->sync();
+  if (status.ok()) {
+    for (std::size_t i : items) {
+      if (!std::exchange(states_[i].is_logged, true)) log_delivery(i);
+    }
+    status = parts_.reporter.flush();
+  }
+  if (status.ok()) status = remove_leftovers(items);
+  parts_.reporter.report_problem("delivery", status.message);
+  if (!status.ok()) return false;
+  for (std::size_t i : items) {
+    transfers_[i].product.fd.reset();
+    transfers_[i].sidecar.fd.reset();
+    parts_.failures.forget(transfers_[i].intent.source);
+  }
+  remove_sources(items);
+  for (std::size_t i : items) {
+    if (!states_[i].is_recovered) parts_.delivered(transfers_[i]);
+    states_[i].phase = Phase::kOver;
+  }
+  parts_.journal.finish(ids_of(items));
+  return true;
+}
+
+// A crash between a hard link, where that stands in for the rename, and the removal of the old name leaves
+// both.
+Status Batch::remove_leftovers(std::span<const std::size_t> items) {
+  for (std::size_t i : items) {
+    const Transfer& transfer = transfers_[i];
+    if (!states_[i].is_recovered || transfer.target_directory == nullptr) continue;
+    if (Status status = remove_temporaries(transfer.intent, *transfer.target_directory); !status.ok())
+      return status;
+  }
+  return Status::success();
+}
+
+void Batch::log_delivery(std::size_t i) {
+  const Transfer& transfer = transfers_[i];
+  const Intent& intent = transfer.intent;
+  if (states_[i].is_recovered && parts_.reporter.audit().has_id(intent.id, intent.log_offset)) return;
+  const bool restarted = states_[i].is_recovered;
+  Event event{.name = std::string(event_of(transfer.route)),
+              .source = parts_.inbox.root().path_of(intent.source),
+              .target = transfer.product.path(),
+              .status = "ok",
+              .message = "sha256=" + transfer.product.digest};
+  if (restarted)
+    event.texts = {{"note", "finished after a restart"}};
+  else
+    event.numbers = {{"bytes", transfer.result.data_size},
+                     {"container_bytes", transfer.result.container_size}};
+  event.numbers.emplace_back("id", intent.id);
+  if (transfer.published == Published::kDuplicate) event.name = "duplicate";
+  if (transfer.published == Published::kConflict) {
+    Event conflict = event;
+    conflict.level = Level::kWarn;
+    conflict.name = "name_conflict";
+    conflict.message = intent.name + " is taken: delivered as " + transfer.product.name;
+    parts_.reporter.log(conflict);
+  }
+  parts_.reporter.log(event);
+}
+
+void Batch::remove_sources(std::span<const std::size_t> items) {
+  std::vector<const Transfer*> present;
+  std::vector<std::pair<std::string, FileIdentity>> broken_off;
+  for (std::size_t i : items) {
+    Transfer& transfer = transfers_[i];
+    if (!states_[i].is_recovered) {
+      present.push_back(&transfer);
+      continue;
+    }
+    broken_off.emplace_back(transfer.intent.source, transfer.intent.identity);
+    if (transfer.source_directory == nullptr) continue;
+    FileLook look = transfer.source_directory->look(transfer.source.name);
+    if (look.kind != FileKind::kRegular || !look.identity.same_but_device(transfer.intent.identity)) continue;
+    transfer.source.identity = look.identity;
+    present.push_back(&transfer);
+  }
+  parts_.removal.recover(broken_off);
+  if (parts_.policy.auto_delete)
+    parts_.removal.remove(present);
+  else
+    parts_.removal.keep(present);
+}
+
+// ---- taken back ----------------------------------------------------------------------------------------
+
+bool Batch::finish_aborting() {
+  std::vector<std::size_t> items = in_phase(Phase::kAborting);
+  Status status;
+  if (!items.empty()) {
+    status = parts_.journal.abort(ids_of(items));
+    // Rewriting a journal that cannot be appended to forgets everything that is under way.
+    if (!status.ok() && in_phase(Phase::kPublished).empty())
+      status = parts_.journal.clear([](const std::string&, const FileIdentity&) { return true; });
+    parts_.reporter.report_problem("journal", status.message);
+    if (!status.ok()) return false;
+  }
+  for (std::size_t i : items) states_[i].phase = Phase::kUnwanted;
+  for (std::size_t i : in_phase(Phase::kUnwanted))
+    if (Status dropped = drop(i); !dropped.ok()) status = dropped;
+  parts_.reporter.report_problem("recovery", status.message);
+  return status.ok();
+}
+
+Status Batch::drop(std::size_t i) {
+  Transfer& transfer = transfers_[i];
+  if (!states_[i].is_recovered) {
+    abandon(&transfer);
+    parts_.failures.note(transfer.source, transfer.status);
+  } else if (transfer.target_directory != nullptr) {
+    Status status = remove_own_sidecar(transfer.intent, *transfer.target_directory);
+    if (status.ok()) status = remove_temporaries(transfer.intent, *transfer.target_directory);
+    if (!status.ok()) return status;
+  }
+  states_[i].phase = Phase::kOver;
+  return Status::success();
+}
+
+}  // namespace paxect::link

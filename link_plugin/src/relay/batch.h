@@ -1,0 +1,106 @@
+// A unit of work: files that share their flushes, from their intents in the journal to the removal of their
+// sources.
+//
+//   intents -> products written and flushed -> journal: prepare -> names -> directories durable
+//           -> audit lines durable -> sources removed -> journal: finish
+//
+// Where a step fails, a batch keeps what comes after it for the next advance(). What a crash left in the
+// journal becomes a batch too, which goes the same way from wherever each of its files was. (crash points:
+// DESIGN.md)
+//
+// Not for two threads at a time; work() runs threads of its own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/tree.h"
+#include "records/journal.h"
+#include "relay/failures.h"
+#include "relay/reporter.h"
+#include "relay/source_removal.h"
+#include "relay/transfer.h"
+#include "settings/policy.h"
+
+namespace paxect::link {
+
+// The codecs of the threads that work on a batch, kept from batch to batch.
+class Workers {
+ public:
+  Workers(const ExternalCore& core, Codec::Stop stop) : core_(core), stop_(std::move(stop)) {}
+
+  // Reads each source and writes its product; the outcome is in each transfer's status.
+  void run(std::span<Transfer> transfers);
+
+ private:
+  const ExternalCore& core_;
+  Codec::Stop stop_;
+  std::vector<std::unique_ptr<Codec>> codecs_;
+};
+
+class Batch {
+ public:
+  // What a relay has, and a batch uses.
+  struct Parts {
+    Tree& inbox;
+    Tree& outbox;
+    Journal& journal;
+    Reporter& reporter;
+    SourceRemoval& removal;
+    Failures& failures;
+    const Policy& policy;
+    std::function<void(const Transfer&)> delivered;  // called once for each file that this process delivered
+  };
+
+  // Files whose sources and targets are known and that nobody has read yet.
+  Batch(const Parts& parts, std::vector<Transfer> transfers);
+  // What a crash left.
+  Batch(const Parts& parts, const std::vector<Intent>& left);
+
+  // Writes the intents, then the products, and makes them durable.
+  void work(Workers* workers);
+  // Goes as far as it can; true when nothing is left to do. What holds it up is reported as a problem.
+  bool advance();
+
+ private:
+  // How far a file is.
+  enum class Phase {
+    kLeft,       // by a crash, and nobody has looked yet
+    kWritten,    // or failed to be, as its status says
+    kPrepared,   // its intent is durable
+    kPublished,  // its product has its name
+    kAborting,   // the journal may know it as prepared, and it will not be delivered
+    kUnwanted,   // the journal does not know it as prepared, and its temporaries may exist
+    kOver
+  };
+  struct State {
+    Phase phase = Phase::kWritten;
+    bool is_recovered = false;  // left by a crash
+    bool is_logged = false;     // its line is in the audit log or in its memory
+  };
+
+  // Files are named by their place in transfers_ and states_.
+  std::vector<std::size_t> in_phase(Phase phase) const;
+  std::vector<std::uint64_t> ids_of(std::span<const std::size_t> items) const;
+  bool examine();
+  Status examine(std::size_t i);
+  void prepare();
+  void publish();
+  bool finish_published();
+  Status remove_leftovers(std::span<const std::size_t> items);
+  void log_delivery(std::size_t i);
+  void remove_sources(std::span<const std::size_t> items);
+  bool finish_aborting();
+  Status drop(std::size_t i);
+
+  Parts parts_;
+  std::vector<Transfer> transfers_;
+  std::vector<State> states_;
+};
+
+}  // namespace paxect::link
