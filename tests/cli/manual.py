@@ -165,6 +165,9 @@ def check_sound():
         return
     for page in PAGES:
         path = build / "man" / page
+        # scdoc prints an underscore that follows a bold word instead of underlining what is after it.
+        if marks := re.findall(r"\S*\\fR_\S*", path.read_text()):
+            failures.append(f"{page}: shown with a literal underscore: {' '.join(marks)}")
         if shutil.which("mandoc"):
             lint = run("mandoc", "-T", "lint", "-W", "error", path)  # scdoc's own empty paragraphs are warnings
             if lint.returncode != 0:

@@ -75,8 +75,6 @@ void FakeHost::set(const std::string& key, const std::string& value, std::int32_
   settings_[key] = {value, origin};
 }
 
-void FakeHost::unset(const std::string& key) { settings_.erase(key); }
-
 void FakeHost::advance_ns(std::uint64_t by) {
   monotonic_ns_ += by;
   realtime_ns_ += static_cast<std::int64_t>(by);

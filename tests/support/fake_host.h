@@ -32,7 +32,6 @@ class FakeHost {
 
   // The value of a key, and where it claims to come from.
   void set(const std::string& key, const std::string& value, std::int32_t origin = PAXECT_ORIGIN_FILE);
-  void unset(const std::string& key);
 
   // The clock stands still (monotonic 1000 s, realtime 2026-01-02 03:04:05 UTC) until the test moves it, or
   // says that the system's is to be used.

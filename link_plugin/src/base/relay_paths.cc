@@ -107,8 +107,6 @@ std::string reason_of(std::string_view quarantined) {
 
 std::string journal_of(std::string_view lock_path) { return std::string(lock_path) + ".journal"; }
 
-std::string journal_rewrite_of(std::string_view journal_path) { return std::string(journal_path) + kPart; }
-
 std::string status_of(std::string_view lock_path) { return std::string(lock_path) + ".status.json"; }
 
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number) {
