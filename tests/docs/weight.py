@@ -46,6 +46,7 @@ def fetched(packages):
     with tempfile.NamedTemporaryFile() as status:
         uris = output("apt-get", "install", "--print-uris", "--yes", "--no-install-recommends",
                       "-o", f"Dir::State::status={status.name}", "-o", "Dir::Cache::archives=/nonexistent",
+                      "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",  # apt's own stay as they are
                       "-o", "Debug::NoLocking=true", *packages)
     return {name: int(size) for name, size in re.findall(r"^'[^']+' (\S+) (\d+)", uris, re.MULTILINE)}
 
