@@ -22,7 +22,7 @@ void Decoder::Worker::operator()(Job& job) noexcept {
   try {
     job.status = work(job);
   } catch (...) {
-    job.status = Status{PAXECT_ERROR_MEMORY, 0, 0, {}};
+    job.status = caught();
   }
 }
 
@@ -40,13 +40,12 @@ Status Decoder::Worker::work(Job& job) {
   return (*job.write_at)(job.data_offset, {job.data, job.header.ulen});
 }
 
-void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
+void Decoder::abandon() noexcept {
+  if (pipeline_ != nullptr) pipeline_->abandon();
+}
+
+void Decoder::clear() noexcept {
   abandon();
-  parameters_ = parameters;
-  callbacks_ = callbacks;
-  unsigned threads = parameters.threads();
-  Pipeline::fit(pipeline_, threads, slots_for(threads), [this] { return Job(allocator_); });
-  digest_.reset();
   header_ = {};
   footer_ = {};
   held_size_ = 0;
@@ -64,6 +63,15 @@ void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
   bytes_out_ = 0;
 }
 
+void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
+  clear();
+  parameters_ = parameters;
+  callbacks_ = callbacks;
+  unsigned threads = parameters.threads();
+  Pipeline::fit(pipeline_, threads, slots_for(threads), [this] { return Job(allocator_); });
+  digest_.reset();
+}
+
 void Decoder::begin_in_memory(const Parameters& parameters, const Callbacks& callbacks,
                               std::span<std::uint8_t> out) {
   begin(parameters, callbacks);
@@ -75,10 +83,6 @@ void Decoder::begin_at_offsets(const Parameters& parameters, const Callbacks& ca
                                const WriteAt& write_at) {
   begin(parameters, callbacks);
   write_at_ = &write_at;
-}
-
-void Decoder::abandon() {
-  if (pipeline_ != nullptr) pipeline_->abandon();
 }
 
 std::uint64_t Decoder::memory(const Parameters& parameters, std::uint64_t frame_size) {
@@ -193,12 +197,16 @@ Status Decoder::take_header() {
   return read_header(gathered_, header_);
 }
 
-Status Decoder::check_frame_header(const FrameHeader& header) const {
+// With its size known, whether the container ends before the payload at hand does.
+bool Decoder::payload_is_cut(const FrameHeader& header) const {
   std::uint64_t whole = parameters_.container_size();
-  if (whole != 0 && offset_ + header.clen + kFooterSize > whole)
-    return failure(PAXECT_ERROR_TRUNCATED, "frame payload of " + std::to_string(header.clen) +
-                                               " bytes runs past the end of the container");
+  return whole != 0 && frame_offset_ + kFrameHeaderSize + header.clen + kFooterSize > whole;
+}
+
+// An extension frame that is cut is found so after its prefix, as it is where the size is not known.
+Status Decoder::check_frame_header(const FrameHeader& header) const {
   Status status = core::check_frame_header(header, header_, parameters_.max_frame());
+  if (status.ok() && header.ulen != 0 && payload_is_cut(header)) status = cut_in("payload");
   if (status.ok() && in_memory_ && header.ulen > memory_.size() - data_size_)
     return failure(PAXECT_ERROR_BUFFER_TOO_SMALL, "the data does not fit into the " +
                                                       std::to_string(memory_.size()) + " bytes given for it");
@@ -296,9 +304,10 @@ Status Decoder::take_extension(std::span<const std::uint8_t>& data) {
     gathered_size_ = 0;
     Status status = check_extension(
         frame_, std::span<const std::uint8_t, kExtensionPrefixSize>(gathered_.data(), kExtensionPrefixSize));
+    status.offset = frame_offset_ + kFrameHeaderSize;
+    status.frame = frames_;
+    if (status.ok() && payload_is_cut(frame_)) status = cut_in("payload");
     if (!status.ok()) {
-      status.offset = frame_offset_ + kFrameHeaderSize;
-      status.frame = frames_;
       Status earlier = commit_all();
       if (!earlier.ok()) return earlier;
       return maybe_footer_ ? trailing_data(frame_offset_, frames_) : status;
@@ -341,21 +350,17 @@ Status Decoder::commit_all() {
   return status;
 }
 
+Status Decoder::cut_in(const char* part) const {
+  return {PAXECT_ERROR_TRUNCATED, frame_offset_, frames_,
+          std::string("ends inside the ") + part + " of frame " + std::to_string(frames_) +
+              ": the file was cut short"};
+}
+
 // The container ends although the parser wants more.
 Status Decoder::truncated() const {
-  std::string where;
-  switch (state_) {
-    case State::kHeader:
-      return {PAXECT_ERROR_TRUNCATED, bytes_in_, 0, "ends before its footer: the file was cut short"};
-    case State::kFrameHeader:
-      where = "the header of frame ";
-      break;
-    default:
-      where = "the payload of frame ";
-      break;
-  }
-  return {PAXECT_ERROR_TRUNCATED, frame_offset_, frames_,
-          "ends inside " + where + std::to_string(frames_) + ": the file was cut short"};
+  if (state_ == State::kHeader)
+    return {PAXECT_ERROR_TRUNCATED, bytes_in_, 0, "ends before its footer: the file was cut short"};
+  return cut_in(state_ == State::kFrameHeader ? "header" : "payload");
 }
 
 Status Decoder::finish() {

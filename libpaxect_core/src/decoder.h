@@ -31,7 +31,12 @@ class Decoder {
  public:
   explicit Decoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
 
-  // Starts a new container: nothing of an earlier one is left. Buffers, contexts and threads are kept.
+  // Abandons all work in progress: afterwards no worker uses borrowed or given memory.
+  void abandon() noexcept;
+  // Abandons, and clears the results of earlier containers. Buffers, contexts and threads are kept.
+  void clear() noexcept;
+  void reset() noexcept { clear(); }
+  // Begins a new container: clear() comes first.
   void begin(const Parameters& parameters, const Callbacks& callbacks);
   // As begin, with the data going straight into memory; the sink is not used.
   void begin_in_memory(const Parameters& parameters, const Callbacks& callbacks, std::span<std::uint8_t> out);
@@ -44,8 +49,6 @@ class Decoder {
   // Takes what is held back for the footer and checks it.
   Status finish();
 
-  // Drops all work in progress: afterwards nothing looks at borrowed or given memory any more.
-  void abandon();
   // The most memory a job takes, in bytes.
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t frame_size);
 
@@ -88,11 +91,13 @@ class Decoder {
   Status take_payload(std::span<const std::uint8_t>& data);
   Status take_extension(std::span<const std::uint8_t>& data);
   bool gather(std::span<const std::uint8_t>& data, std::size_t size);
+  bool payload_is_cut(const FrameHeader& header) const;
   Status check_frame_header(const FrameHeader& header) const;
   bool writes_at_offsets() const;
   Status start_frame(const FrameHeader& header, bool maybe_footer);
   Status commit(Pipeline::Wait wait, bool& committed);
   Status commit_all();
+  Status cut_in(const char* part) const;
   Status truncated() const;
   Status check_footer();
 

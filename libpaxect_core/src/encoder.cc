@@ -21,7 +21,7 @@ void Encoder::Worker::operator()(Job& job) noexcept {
   try {
     job.status = work(job);
   } catch (...) {
-    job.status = Status{PAXECT_ERROR_MEMORY, 0, 0, {}};
+    job.status = caught();
   }
 }
 
@@ -32,14 +32,13 @@ Status Encoder::Worker::work(Job& job) {
   return prover->prove({job.output.data(), job.output_size}, job.data);
 }
 
-void Encoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
+void Encoder::abandon() noexcept {
+  if (pipeline_ != nullptr) pipeline_->abandon();
+}
+
+void Encoder::clear() noexcept {
   abandon();
-  parameters_ = parameters;
-  callbacks_ = callbacks;
-  unsigned threads = parameters.threads();
-  Pipeline::fit(pipeline_, threads, slots_for(threads, kAhead), [this] { return Job(allocator_); });
-  digest_.reset();
-  header_ = parameters.header();
+  header_ = {};
   footer_ = {};
   filled_ = 0;
   bytes_in_ = 0;
@@ -47,8 +46,14 @@ void Encoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
   opened_ = false;
 }
 
-void Encoder::abandon() {
-  if (pipeline_ != nullptr) pipeline_->abandon();
+void Encoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
+  clear();
+  parameters_ = parameters;
+  callbacks_ = callbacks;
+  header_ = parameters.header();
+  unsigned threads = parameters.threads();
+  Pipeline::fit(pipeline_, threads, slots_for(threads, kAhead), [this] { return Job(allocator_); });
+  digest_.reset();
 }
 
 std::uint64_t Encoder::memory(const Parameters& parameters, std::uint64_t input_size) {

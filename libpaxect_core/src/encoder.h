@@ -23,7 +23,12 @@ class Encoder {
  public:
   explicit Encoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
 
-  // Starts a new container: nothing of an earlier one is left. Buffers, contexts and threads are kept.
+  // Abandons all work in progress: afterwards no worker uses borrowed or given memory.
+  void abandon() noexcept;
+  // Abandons, and clears the results of earlier containers. Buffers, contexts and threads are kept.
+  void clear() noexcept;
+  void reset() noexcept { clear(); }
+  // Begins a new container: clear() comes first.
   void begin(const Parameters& parameters, const Callbacks& callbacks);
   // Copies the data; frames go to the sink in order as they are done.
   Status write(std::span<const std::uint8_t> data);
@@ -33,8 +38,6 @@ class Encoder {
   Status read_from(paxect_source source, void* opaque);
   Status finish();
 
-  // Drops all work in progress: afterwards nothing looks at borrowed or given memory any more.
-  void abandon();
   // The most memory a job takes, in bytes.
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t input_size);
 

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "input_file.h"
+#include "ordered_pipeline.h"
 #include "output_file.h"
 
 namespace paxect::core {
@@ -85,10 +86,7 @@ class Files {
 // Reads the input to its end. Whatever happens, the codec, which was begun, lets go of the files.
 template <class Codec>
 Status run(Codec& codec, Files& files) {
-  struct Abandon {
-    Codec& codec;
-    ~Abandon() { codec.abandon(); }
-  } abandon{codec};
+  AbandonAtEnd scope(codec);
   Status status = codec.read_from(&Files::read, &files);
   return status.ok() ? codec.finish() : status;
 }

@@ -21,7 +21,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,6 +40,7 @@ class OrderedPipeline {
 
   template <class MakeJob>
   OrderedPipeline(unsigned threads, std::size_t slots, MakeJob make_job) : workers_(threads) {
+    threads_.reserve(threads - 1);
     slots_.reserve(slots);
     for (std::size_t i = 0; i < slots; ++i) slots_.push_back({make_job(), false});
   }
@@ -73,16 +73,15 @@ class OrderedPipeline {
   Job* acquire() { return head_ - tail_ == slots_.size() ? nullptr : &slot(head_).job; }
 
   void submit() {
-    bool wake;
+    bool several_waiting;
     {
       std::lock_guard lock(mutex_);
       slot(head_).done = false;
       ++head_;
-      wake = head_ - next_ > 1 || !threads_.empty();
+      several_waiting = head_ - next_ > 1;
     }
-    if (!wake || workers_.size() == 1) return;
-    if (threads_.empty()) start_threads();
-    work_.notify_one();
+    if (several_waiting) start_threads();
+    if (!threads_.empty()) work_.notify_one();
   }
 
   // How many submitted jobs nobody has begun.
@@ -110,8 +109,10 @@ class OrderedPipeline {
   // Gives the slot of the job that finished() returned back to the ring.
   void release() { ++tail_; }
 
-  // Forgets all jobs; those that have begun are waited for.
-  void abandon() {
+  // Forgets all jobs and blocks on those that have begun: afterwards no worker uses a job or what it refers
+  // to.
+  void abandon() noexcept {
+    refused_ = false;
     std::unique_lock lock(mutex_);
     std::uint64_t begun = next_;
     next_ = head_;
@@ -136,12 +137,14 @@ class OrderedPipeline {
     taken.done = true;
   }
 
-  void start_threads() {
+  // Where the system refuses a thread, for want of memory or by a limit, the owner does that thread's work. A
+  // job that is already submitted must not fail because of it.
+  void start_threads() noexcept {
     try {
-      for (std::size_t i = 1; i < workers_.size(); ++i)
-        threads_.emplace_back([this, i] { serve(workers_[i]); });
-    } catch (const std::system_error&) {
-      // No more threads to be had: the owner does what the missing ones would have done.
+      while (!refused_ && threads_.size() + 1 < workers_.size())
+        threads_.emplace_back([this, i = threads_.size() + 1] { serve(workers_[i]); });
+    } catch (...) {
+      refused_ = true;
     }
   }
 
@@ -158,6 +161,7 @@ class OrderedPipeline {
   std::vector<Worker> workers_;  // [0] is the owner's
   std::vector<Slot> slots_;
   std::vector<std::thread> threads_;
+  bool refused_ = false;  // a thread, since the last abandon
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable done_;
@@ -165,6 +169,19 @@ class OrderedPipeline {
   std::uint64_t next_ = 0;
   std::uint64_t head_ = 0;
   bool stopping_ = false;
+};
+
+// Abandons work at the end of a scope that owns something the work's jobs use.
+template <class Work>
+class AbandonAtEnd {
+ public:
+  explicit AbandonAtEnd(Work& work) : work_(work) {}
+  ~AbandonAtEnd() { work_.abandon(); }
+  AbandonAtEnd(const AbandonAtEnd&) = delete;
+  AbandonAtEnd& operator=(const AbandonAtEnd&) = delete;
+
+ private:
+  Work& work_;
 };
 
 }  // namespace paxect::core

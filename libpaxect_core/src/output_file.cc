@@ -203,7 +203,7 @@ Status OutputFile::name_temporary() {
   for (int i = 0; i < kNameAttempts; ++i) {
     std::string name = directory_ + "/" + random_name();
     if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) {
-      temporary_ = name;
+      temporary_ = std::move(name);  // which cannot fail: the name exists and must be removed on failure
       return {};
     }
     if (errno != EEXIST) break;

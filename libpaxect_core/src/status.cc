@@ -1,11 +1,37 @@
 #include "status.h"
 
+#include <cerrno>
+#include <new>
 #include <system_error>
 
 namespace paxect::core {
 
 Status system_failure(paxect_status code, const std::string& name, const char* message, int error) {
+  if (error == ENOMEM) code = PAXECT_ERROR_MEMORY;
   return failure(code, name + ": " + message + ": " + std::generic_category().message(error));
+}
+
+Status caught() noexcept {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return {PAXECT_ERROR_MEMORY, 0, 0, {}};
+  } catch (const std::exception& error) {
+    try {
+      return failure(PAXECT_ERROR_INTERNAL, std::string("internal error: ") + error.what());
+    } catch (...) {
+      return {PAXECT_ERROR_INTERNAL, 0, 0, {}};
+    }
+  } catch (...) {
+    return {PAXECT_ERROR_INTERNAL, 0, 0, {}};
+  }
+}
+
+const char* text_of(const Status& status) noexcept {
+  if (status.ok() || !status.message.empty()) return status.message.c_str();
+  if (status.code == PAXECT_ERROR_MEMORY) return "out of memory";
+  if (status.code == PAXECT_ERROR_INTERNAL) return "internal error";
+  return status_name(status.code);
 }
 
 const char* status_name(paxect_status code) {

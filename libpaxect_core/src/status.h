@@ -21,8 +21,14 @@ struct [[nodiscard]] Status {
 
 inline Status failure(paxect_status code, std::string message) { return {code, 0, 0, std::move(message)}; }
 
-// "NAME: MESSAGE: the system's words for error".
+// "NAME: MESSAGE: the system's words for error". The code becomes MEMORY for ENOMEM.
 Status system_failure(paxect_status code, const std::string& name, const char* message, int error);
+
+// The failure that the exception being handled stands for. Requires: inside a catch block.
+Status caught() noexcept;
+
+// The message; where there was no memory for one, a text by the code. "" for OK.
+const char* text_of(const Status& status) noexcept;
 
 const char* status_name(paxect_status code);
 int status_exit_code(paxect_status code);

@@ -149,7 +149,7 @@ def check_policy():
 def check_library():
     header = (source / "libpaxect_core/include/paxect/core.h").read_text()
     page = re.sub(r"\\(.)", r"\1", (source / "libpaxect_core/man/paxect_core.3.scd").read_text())
-    functions = re.findall(r"^PAXECT_CORE_API [^;(]*?\b(paxect_\w+)\(", header, re.M)
+    functions = re.findall(r"^(?!typedef)\w[^;(#]*?\b(paxect_\w+)\(", header, re.M)
     expect_same("function", functions, re.findall(r"\*(paxect_\w+)\*\(\)", page))
     statuses = re.findall(r"^  (PAXECT_OK|PAXECT_ERROR_\w+) =", header, re.M)
     expect_same("status", statuses, re.findall(r"^\*(PAXECT_OK|PAXECT_ERROR_\w+)\*$", page, re.M))

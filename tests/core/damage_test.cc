@@ -1,3 +1,4 @@
+#include <cstring>
 #include <random>
 
 #include "codec.h"
@@ -108,6 +109,69 @@ TEST_CASE("random damage has one outcome, whatever the chunks and the threads, a
   CHECK(whole_frames > 100);
 }
 
+// The ways of passing a container to a decoder; their outcomes are compared, texts included.
+Decoded run_on(const std::string& container, std::int64_t threads) {
+  Decoder decoder = make_decoder({{PAXECT_PARAM_THREADS, threads}});
+  Decoded result;
+  Source source{container};
+  paxect_decoder_set_sink(decoder.get(), append, &result.data);
+  result.status = paxect_decoder_run(decoder.get(), Source::read, &source);
+  result.message = paxect_decoder_error_message(decoder.get());
+  result.offset = paxect_decoder_error_offset(decoder.get());
+  result.frame = paxect_decoder_error_frame(decoder.get());
+  return result;
+}
+Decoded with_known_size(const std::string& container, std::int64_t threads, std::size_t chunk) {
+  auto size = static_cast<std::int64_t>(container.size());
+  return decode(container, {{PAXECT_PARAM_THREADS, threads}, {PAXECT_PARAM_CONTAINER_SIZE, size}}, chunk);
+}
+
+// Lengths and totals as damage would have them that one changed byte does not reach.
+std::vector<std::string> rewritten_lengths(const std::string& container, std::size_t frame_at) {
+  std::vector<std::string> all;
+  for (std::uint32_t clen : {0u, 16u, 17u, 18u, 40u, 1000u, 0x7fffffffu, 0xffffffffu})
+    for (std::uint32_t ulen : {0u, 1u, 100u, 0xffffffffu})
+      for (std::uint32_t channel : {0u, 1u, 9u}) {
+        std::string changed = container;
+        std::memcpy(&changed[frame_at], &channel, 2);
+        std::memcpy(&changed[frame_at + 2], &clen, 4);
+        std::memcpy(&changed[frame_at + 6], &ulen, 4);
+        all.push_back(changed);
+        if (ulen != 0) continue;
+        std::memset(&changed[frame_at + 10], 0, 4);
+        all.push_back(changed);
+      }
+  return all;
+}
+
+TEST_CASE("the failure is the same for every way of passing a container, its text included") {
+  std::vector<std::string> damaged;
+  for (const std::string& container : containers()) {
+    for (std::size_t size = 0; size < container.size(); ++size) damaged.push_back(container.substr(0, size));
+    for (std::size_t at = 0; at < container.size(); ++at)
+      for (int change : {1, 16, 128, 255}) {
+        damaged.push_back(container);
+        damaged.back()[at] = static_cast<char>(damaged.back()[at] ^ change);
+      }
+    if (container.size() < 200) continue;
+    for (const std::string& changed : rewritten_lengths(container, 24)) damaged.push_back(changed);
+    damaged.push_back(container + container);
+    damaged.push_back(container + "x");
+    damaged.push_back(container.substr(0, container.size() - 44) + container);
+  }
+  for (const std::string& container : damaged) {
+    Decoded expected = decode(container, {{PAXECT_PARAM_THREADS, 1}});
+    INFO(expected.message << " (byte " << expected.offset << ", frame " << expected.frame << ")");
+    REQUIRE(decode(container, {{PAXECT_PARAM_THREADS, 1}}, 7) == expected);
+    REQUIRE(run_on(container, 1) == expected);
+    REQUIRE(with_known_size(container, 1, 13) == expected);
+    REQUIRE(with_known_size(container, 3, SIZE_MAX) == expected);
+    if (container.empty()) continue;
+    Decoded at_once = decode_at_once(make_decoder({{PAXECT_PARAM_THREADS, 2}}).get(), container, 1 << 20);
+    REQUIRE(at_once.status == expected.status);
+  }
+}
+
 TEST_CASE("the first failure in the container is the one reported, for any number of threads") {
   std::string data = text(200'000);
   std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 10'000}});
@@ -152,13 +216,15 @@ TEST_CASE("a frame above the caller's limit is refused before it is read") {
 }
 
 TEST_CASE("a length that the container cannot hold is refused where it is declared when its size is known") {
-  std::string container = small_container();
-  std::string longer = container;
-  longer[24 + 2 + 1] = 2;  // clen of frame 0 grows by 512: still possible for its data, but not in this file
-  container.resize(24 + 14 + 100 + 44);
-  longer.resize(container.size());
+  std::string longer = small_container();
+  longer[24 + 2] = 44;  // clen of frame 0 is 300: possible for its 256 bytes of data, but not in this file
+  longer[24 + 2 + 1] = 1;
+  longer.resize(24 + 14 + 100 + 44);
   auto size = static_cast<std::int64_t>(longer.size());
-  CHECK(decode(longer, {{PAXECT_PARAM_CONTAINER_SIZE, size}}).status == PAXECT_ERROR_TRUNCATED);
+  Decoder decoder = make_decoder({{PAXECT_PARAM_CONTAINER_SIZE, size}});
+  std::string data;
+  paxect_decoder_set_sink(decoder.get(), append, &data);
+  CHECK(paxect_decoder_write(decoder.get(), longer.data(), 24 + 14) == PAXECT_ERROR_TRUNCATED);
 }
 
 TEST_CASE("a container that is shorter or longer than it was said to be is refused") {

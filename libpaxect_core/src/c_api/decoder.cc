@@ -1,7 +1,7 @@
 // The C ABI of the decoder.
 #include "decoder.h"
 
-#include "c_api/handle.h"
+#include "c_api/stream.h"
 #include "file_jobs.h"
 
 struct paxect_decoder : paxect::core::Handle<paxect::core::Decoder, paxect::core::Role::kDecoder> {
@@ -42,10 +42,9 @@ paxect_status paxect_decoder_run(paxect_decoder* decoder, paxect_source source, 
 
 paxect_status paxect_decoder_decode_buffer(paxect_decoder* decoder, const void* container,
                                            size_t container_size, void* data, size_t capacity, size_t* size) {
-  if (decoder == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if ((container == nullptr && container_size != 0) || (data == nullptr && capacity != 0) || size == nullptr)
-    return core::refused(*decoder, PAXECT_ERROR_ARGUMENT, "a pointer is NULL");
-  return core::guarded(*decoder, core::Stage::kFinished, [&] {
+  bool pointers_given =
+      (container != nullptr || container_size == 0) && (data != nullptr || capacity == 0) && size != nullptr;
+  return core::one_call_job(decoder, pointers_given, [&] {
     core::Parameters parameters = decoder->parameters;
     core::Status status = parameters.set(PAXECT_PARAM_CONTAINER_SIZE, static_cast<int64_t>(container_size));
     if (!status.ok()) return status;
@@ -53,37 +52,32 @@ paxect_status paxect_decoder_decode_buffer(paxect_decoder* decoder, const void* 
     status = decoder->codec.write({static_cast<const uint8_t*>(container), container_size});
     if (status.ok()) status = decoder->codec.finish();
     if (status.ok()) *size = decoder->codec.bytes_out();
-    if (!status.ok()) decoder->codec.abandon();  // workers let go of the caller's memory
     return status;
   });
 }
 
 paxect_status paxect_decoder_decode_path(paxect_decoder* decoder, const char* input, const char* output) {
-  if (decoder == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (input == nullptr || output == nullptr)
-    return core::refused(*decoder, PAXECT_ERROR_ARGUMENT, "a path is NULL");
-  return core::guarded(*decoder, core::Stage::kFinished, [&] {
+  return core::one_call_job(decoder, input != nullptr && output != nullptr, [&] {
     return core::decode_file(decoder->codec, decoder->parameters, decoder->callbacks, input, output);
   });
 }
 
 paxect_status paxect_decoder_info(const paxect_decoder* decoder, paxect_container_info* info) {
-  if (decoder == nullptr) return PAXECT_ERROR_ARGUMENT;
+  paxect_status status = core::admit(decoder);
+  if (status != PAXECT_OK) return status;
   core::Footer footer = decoder->codec.footer();
-  if (decoder->stage != core::Stage::kFinished) {
+  if (!decoder->complete()) {
     footer.total_size = decoder->codec.bytes_out();
     footer.total_frames = static_cast<uint32_t>(decoder->codec.frames());
+    footer.digest = {};
   }
-  return core::give(core::describe(decoder->codec.header(), footer, decoder->codec.bytes_in()), info);
+  return core::give_structure(core::describe(decoder->codec.header(), footer, decoder->codec.bytes_in()),
+                              info);
 }
 const char* paxect_decoder_error_message(const paxect_decoder* decoder) {
-  return decoder == nullptr ? "" : decoder->status.message.c_str();
+  return core::error_message(decoder);
 }
-uint64_t paxect_decoder_error_offset(const paxect_decoder* decoder) {
-  return decoder == nullptr ? 0 : decoder->status.offset;
-}
-uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder) {
-  return decoder == nullptr ? 0 : decoder->status.frame;
-}
+uint64_t paxect_decoder_error_offset(const paxect_decoder* decoder) { return core::error_offset(decoder); }
+uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder) { return core::error_frame(decoder); }
 
 }  // extern "C"

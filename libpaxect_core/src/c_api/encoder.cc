@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "c_api/handle.h"
+#include "c_api/stream.h"
 #include "file_jobs.h"
 
 namespace paxect::core {
@@ -83,10 +83,8 @@ uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size) {
 
 paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* data, size_t size,
                                            void* container, size_t capacity, size_t* container_size) {
-  if (encoder == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if ((data == nullptr && size != 0) || container == nullptr || container_size == nullptr)
-    return core::refused(*encoder, PAXECT_ERROR_ARGUMENT, "a pointer is NULL");
-  return core::guarded(*encoder, core::Stage::kFinished, [&] {
+  bool pointers_given = (data != nullptr || size == 0) && container != nullptr && container_size != nullptr;
+  return core::one_call_job(encoder, pointers_given, [&] {
     core::MemorySink memory{static_cast<uint8_t*>(container), capacity};
     core::Callbacks callbacks = encoder->callbacks;
     callbacks.sink = &core::MemorySink::write;
@@ -99,33 +97,28 @@ paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* 
       status =
           core::failure(PAXECT_ERROR_BUFFER_TOO_SMALL, "the container does not fit into the " +
                                                            std::to_string(capacity) + " bytes given for it");
-    if (!status.ok()) encoder->codec.abandon();  // workers let go of the caller's data
     return status;
   });
 }
 
 paxect_status paxect_encoder_encode_path(paxect_encoder* encoder, const char* input, const char* output) {
-  if (encoder == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (input == nullptr || output == nullptr)
-    return core::refused(*encoder, PAXECT_ERROR_ARGUMENT, "a path is NULL");
-  return core::guarded(*encoder, core::Stage::kFinished, [&] {
+  return core::one_call_job(encoder, input != nullptr && output != nullptr, [&] {
     return core::encode_file(encoder->codec, encoder->parameters, encoder->callbacks, input, output);
   });
 }
 
 paxect_status paxect_encoder_info(const paxect_encoder* encoder, paxect_container_info* info) {
-  if (encoder == nullptr) return PAXECT_ERROR_ARGUMENT;
-  return core::give(
-      core::describe(encoder->codec.header(), encoder->codec.footer(), encoder->codec.bytes_out()), info);
+  paxect_status status = core::admit(encoder);
+  if (status != PAXECT_OK) return status;
+  core::Footer footer = encoder->codec.footer();
+  if (!encoder->complete()) footer.digest = {};
+  return core::give_structure(core::describe(encoder->codec.header(), footer, encoder->codec.bytes_out()),
+                              info);
 }
 const char* paxect_encoder_error_message(const paxect_encoder* encoder) {
-  return encoder == nullptr ? "" : encoder->status.message.c_str();
+  return core::error_message(encoder);
 }
-uint64_t paxect_encoder_error_offset(const paxect_encoder* encoder) {
-  return encoder == nullptr ? 0 : encoder->status.offset;
-}
-uint64_t paxect_encoder_error_frame(const paxect_encoder* encoder) {
-  return encoder == nullptr ? 0 : encoder->status.frame;
-}
+uint64_t paxect_encoder_error_offset(const paxect_encoder* encoder) { return core::error_offset(encoder); }
+uint64_t paxect_encoder_error_frame(const paxect_encoder* encoder) { return core::error_frame(encoder); }
 
 }  // extern "C"

@@ -1,18 +1,13 @@
-// What every handle of the C ABI has around the object that does its work: its stage, its options, its
-// failure; and the border that lets no exception out. The files of this folder are the only ones that export
-// anything.
-//
-// A call that the stage does not allow, or an argument that is wrong, is refused and changes nothing but the
-// error text; a failure of the work itself stays until reset.
+// What every handle of the C ABI has around the object that does its work: its state, its parameters, its
+// last error; and the scope of a job, which lets no exception out. The files of this folder are the only ones
+// that export anything.
 #pragma once
 
-#include <algorithm>
-#include <cstring>
+#include <cstddef>
 #include <new>
-#include <string>
 
+#include "c_api/structures.h"
 #include "callbacks.h"
-#include "format.h"
 #include "memory.h"
 #include "parameters.h"
 #include "paxect/core.h"
@@ -20,7 +15,8 @@
 
 namespace paxect::core {
 
-enum class Stage { kFresh, kWriting, kFinished, kFailed };
+// The states of core.h. Readers and salvagers are never kStreaming or kStreamFailed.
+enum class State { kReady, kStreaming, kStreamFailed, kDone };
 
 // `codec` does the work: an Encoder, a Decoder, a ContainerReader, a Salvager.
 template <class Codec, Role kRole>
@@ -31,46 +27,97 @@ struct Handle {
   Codec codec;
   Parameters parameters{kRole};
   Callbacks callbacks;
-  Stage stage = Stage::kFresh;
-  Status status;
+  State state = State::kReady;
+  mutable bool busy = false;           // inside a call that may invoke a callback
+  Status failure;                      // of the last job or stream; OK when it succeeded
+  Status refusal;                      // of the last call that was refused
+  const Status* last_error = nullptr;  // the one of both that the latest call returned; nullptr: it succeeded
+
+  // The last job succeeded: its results are complete.
+  bool complete() const { return state == State::kDone && failure.ok(); }
 };
 
-inline Status caught() {
-  try {
-    throw;
-  } catch (const std::bad_alloc&) {
-    return {PAXECT_ERROR_MEMORY, 0, 0, "out of memory"};
-  } catch (const std::exception& error) {
-    return {PAXECT_ERROR_INTERNAL, 0, 0, std::string("internal error: ") + error.what()};
-  } catch (...) {
-    return {PAXECT_ERROR_INTERNAL, 0, 0, "internal error"};
-  }
-}
-
-// Runs a step of a handle's work and remembers its failure.
-template <class H, class Work>
-paxect_status guarded(H& handle, Stage success, Work work) noexcept {
-  try {
-    handle.status = work();
-  } catch (...) {
-    try {
-      handle.status = caught();
-    } catch (...) {
-      handle.status.code = PAXECT_ERROR_MEMORY;
-    }
-  }
-  handle.stage = handle.status.ok() ? success : Stage::kFailed;
-  return handle.status.code;
-}
-
+// Whether a function may use the handle at all. Errors: ARGUMENT; SEQUENCE inside a callback.
 template <class H>
-paxect_status refused(H& handle, paxect_status code, const char* message) noexcept {
+paxect_status admit(const H* handle) noexcept {
+  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
+  return handle->busy ? PAXECT_ERROR_SEQUENCE : PAXECT_OK;
+}
+
+// Refuses a call: nothing changes but the error text. Requires: the handle is not busy.
+template <class H>
+paxect_status refuse(H& handle, Status refusal) noexcept {
+  handle.refusal = std::move(refusal);
+  handle.last_error = &handle.refusal;
+  return handle.refusal.code;
+}
+template <class H>
+paxect_status refuse(H& handle, paxect_status code, const char* message) noexcept {
   try {
-    if (handle.stage != Stage::kFailed) handle.status = failure(code, message);
+    return refuse(handle, failure(code, message));
   } catch (...) {
-    handle.status.code = code;
+    return refuse(handle, Status{code, 0, 0, {}});
   }
-  return code;
+}
+
+// admit(), and ARGUMENT when a pointer that the function needs is NULL.
+template <class H>
+paxect_status admit(H* handle, bool pointers_given) noexcept {
+  paxect_status status = admit(handle);
+  if (status != PAXECT_OK || pointers_given) return status;
+  return refuse(*handle, PAXECT_ERROR_ARGUMENT, "a required pointer is NULL");
+}
+
+// One call of a handle that does work. While the scope exists the handle is busy, so that functions called
+// from a callback are refused. At its end, whether the work returned, failed or threw, the worker threads
+// have let go of everything that belongs to the caller.
+template <class H>
+class JobScope {
+ public:
+  // Requires: the handle is not busy.
+  explicit JobScope(H& handle) noexcept : handle_(handle) {
+    handle_.busy = true;
+    handle_.last_error = nullptr;
+  }
+  ~JobScope() {
+    if constexpr (requires { handle_.codec.abandon(); })
+      if (!keep_workers_) handle_.codec.abandon();
+    handle_.busy = false;
+  }
+  JobScope(const JobScope&) = delete;
+  JobScope& operator=(const JobScope&) = delete;
+
+  // For a stream that continues: workers go on with data that was copied.
+  void keep_workers() noexcept { keep_workers_ = true; }
+
+  // Does the work, a function that returns a Status, and records its failure.
+  template <class Work>
+  paxect_status run(Work work) noexcept {
+    try {
+      handle_.failure = work();
+    } catch (...) {
+      handle_.failure = caught();
+    }
+    if (!handle_.failure.ok()) handle_.last_error = &handle_.failure;
+    return handle_.failure.code;
+  }
+
+ private:
+  H& handle_;
+  bool keep_workers_ = false;
+};
+
+// A job that one call begins and ends. Results of earlier jobs are cleared before the work begins.
+template <class H, class Work>
+paxect_status one_call_job(H* handle, bool pointers_given, Work work) noexcept {
+  paxect_status status = admit(handle, pointers_given);
+  if (status != PAXECT_OK) return status;
+  if (handle->state == State::kStreaming)
+    return refuse(*handle, PAXECT_ERROR_SEQUENCE, "a stream is open: finish or reset it first");
+  JobScope scope(*handle);
+  handle->codec.clear();
+  handle->state = State::kDone;
+  return scope.run(work);
 }
 
 template <class H>
@@ -79,10 +126,11 @@ paxect_status create(const paxect_allocator* functions, H** out) noexcept {
   *out = nullptr;
   Allocator allocator;
   if (functions != nullptr) {
-    if (functions->struct_size < sizeof *functions || functions->allocate == nullptr ||
-        functions->release == nullptr)
+    paxect_allocator known{};
+    if (!take_structure(*functions, kAllocatorRequired, known) || known.allocate == nullptr ||
+        known.release == nullptr)
       return PAXECT_ERROR_ARGUMENT;
-    allocator = Allocator(*functions);
+    allocator = Allocator(known);
   }
   void* memory = allocator.allocate(sizeof(H));
   if (memory == nullptr) return PAXECT_ERROR_MEMORY;
@@ -91,13 +139,13 @@ paxect_status create(const paxect_allocator* functions, H** out) noexcept {
     return PAXECT_OK;
   } catch (...) {
     allocator.release(memory);
-    return PAXECT_ERROR_MEMORY;
+    return caught().code;
   }
 }
 
 template <class H>
 void destroy(H* handle) noexcept {
-  if (handle == nullptr) return;
+  if (handle == nullptr || handle->busy) return;
   Allocator allocator = handle->allocator;
   handle->~H();
   allocator.release(handle);
@@ -105,120 +153,66 @@ void destroy(H* handle) noexcept {
 
 template <class H>
 paxect_status reset(H* handle) noexcept {
-  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
-  handle->status = {};
-  handle->stage = Stage::kFresh;
-  return guarded(*handle, Stage::kFresh, [&]() -> Status {
-    handle->codec.begin(handle->parameters, handle->callbacks);
-    return {};
-  });
+  paxect_status status = admit(handle);
+  if (status != PAXECT_OK) return status;
+  handle->codec.reset();
+  handle->state = State::kReady;
+  handle->failure = {};
+  handle->last_error = nullptr;
+  return PAXECT_OK;
 }
 
-template <class H>
-paxect_status set_parameter(H* handle, paxect_parameter parameter, int64_t value) noexcept {
-  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (handle->stage == Stage::kWriting)
-    return refused(*handle, PAXECT_ERROR_SEQUENCE, "parameters cannot change inside a container");
+// Changes what jobs begin with. Refused while a stream is open.
+template <class H, class Change>
+paxect_status set(H* handle, Change change) noexcept {
+  paxect_status status = admit(handle);
+  if (status != PAXECT_OK) return status;
+  if (handle->state == State::kStreaming)
+    return refuse(*handle, PAXECT_ERROR_SEQUENCE, "a stream is open: finish or reset it first");
   try {
-    Status status = handle->parameters.set(parameter, value);
-    if (!status.ok() && handle->stage != Stage::kFailed) handle->status = status;
-    return status.code;
+    Status changed = change(*handle);
+    if (!changed.ok()) return refuse(*handle, std::move(changed));
   } catch (...) {
-    return PAXECT_ERROR_MEMORY;
+    return refuse(*handle, caught());
   }
-}
-
-// Begins the container at the first call that needs one.
-template <class H>
-paxect_status begin(H& handle) noexcept {
-  if (handle.stage == Stage::kFailed) return handle.status.code;
-  if (handle.stage == Stage::kFinished)
-    return refused(handle, PAXECT_ERROR_SEQUENCE, "the container is finished: reset first");
-  if (handle.callbacks.sink == nullptr) return refused(handle, PAXECT_ERROR_SEQUENCE, "set a sink first");
-  if (handle.stage == Stage::kWriting) return PAXECT_OK;
-  return guarded(handle, Stage::kWriting, [&]() -> Status {
-    handle.codec.begin(handle.parameters, handle.callbacks);
-    return {};
-  });
+  handle->last_error = nullptr;
+  return PAXECT_OK;
 }
 
 template <class H>
-paxect_status write(H* handle, const void* data, size_t size) noexcept {
-  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (data == nullptr && size != 0) return refused(*handle, PAXECT_ERROR_ARGUMENT, "data is NULL");
-  paxect_status code = begin(*handle);
-  if (code != PAXECT_OK) return code;
-  return guarded(*handle, Stage::kWriting, [&] {
-    return handle->codec.write({static_cast<const std::uint8_t*>(data), size});
-  });
-}
-
-template <class H>
-paxect_status finish(H* handle) noexcept {
-  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
-  paxect_status code = begin(*handle);
-  if (code != PAXECT_OK) return code;
-  return guarded(*handle, Stage::kFinished, [&] { return handle->codec.finish(); });
-}
-
-template <class H>
-paxect_status run(H* handle, paxect_source source, void* opaque) noexcept {
-  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (source == nullptr) return refused(*handle, PAXECT_ERROR_ARGUMENT, "source is NULL");
-  if (handle->stage == Stage::kWriting)
-    return refused(*handle, PAXECT_ERROR_SEQUENCE, "run after write: use one or the other");
-  paxect_status code = begin(*handle);
-  if (code != PAXECT_OK) return code;
-  return guarded(*handle, Stage::kFinished, [&] {
-    Status status = handle->codec.read_from(source, opaque);
-    return status.ok() ? handle->codec.finish() : status;
-  });
+paxect_status set_parameter(H* handle, paxect_parameter parameter, std::int64_t value) noexcept {
+  return set(handle, [&](H& to) { return to.parameters.set(parameter, value); });
 }
 
 template <class H>
 paxect_status set_sink(H* handle, paxect_sink sink, void* opaque) noexcept {
-  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (handle->stage == Stage::kWriting)
-    return refused(*handle, PAXECT_ERROR_SEQUENCE, "the sink cannot change inside a container");
-  handle->callbacks.sink = sink;
-  handle->callbacks.sink_opaque = opaque;
-  return PAXECT_OK;
+  return set(handle, [&](H& to) -> Status {
+    to.callbacks.sink = sink;
+    to.callbacks.sink_opaque = opaque;
+    return {};
+  });
 }
 
 template <class H>
 paxect_status set_progress(H* handle, paxect_progress progress, void* opaque) noexcept {
-  if (handle == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (handle->stage == Stage::kWriting)
-    return refused(*handle, PAXECT_ERROR_SEQUENCE, "callbacks cannot change inside a container");
-  handle->callbacks.progress = progress;
-  handle->callbacks.progress_opaque = opaque;
-  return PAXECT_OK;
+  return set(handle, [&](H& to) -> Status {
+    to.callbacks.progress = progress;
+    to.callbacks.progress_opaque = opaque;
+    return {};
+  });
 }
 
-// Fills as much of the caller's structure as it says it has.
-template <class Structure>
-paxect_status give(const Structure& full, Structure* out) noexcept {
-  constexpr std::size_t kBegin = sizeof full.struct_size;
-  if (out == nullptr || out->struct_size < kBegin) return PAXECT_ERROR_ARGUMENT;
-  std::memcpy(reinterpret_cast<char*>(out) + kBegin, reinterpret_cast<const char*>(&full) + kBegin,
-              std::min(out->struct_size, sizeof full) - kBegin);
-  return PAXECT_OK;
+template <class H>
+const char* error_message(const H* handle) noexcept {
+  return handle == nullptr || handle->last_error == nullptr ? "" : text_of(*handle->last_error);
 }
-
-inline paxect_container_info describe(const Header& header, const Footer& footer,
-                                      std::uint64_t container_size) {
-  paxect_container_info info{};
-  info.version = kVersion;
-  info.flags = header.flags;
-  info.mapping = header.mapping;
-  info.level = header.level;
-  info.frame_size = header.frame_size;
-  info.channels = header.channels;
-  info.total_size = footer.total_size;
-  info.total_frames = footer.total_frames;
-  std::copy(footer.digest.begin(), footer.digest.end(), info.sha256);
-  info.container_size = container_size;
-  return info;
+template <class H>
+std::uint64_t error_offset(const H* handle) noexcept {
+  return handle == nullptr || handle->last_error == nullptr ? 0 : handle->last_error->offset;
+}
+template <class H>
+std::uint64_t error_frame(const H* handle) noexcept {
+  return handle == nullptr || handle->last_error == nullptr ? 0 : handle->last_error->frame;
 }
 
 }  // namespace paxect::core

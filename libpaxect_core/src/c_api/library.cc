@@ -1,7 +1,10 @@
 // The C ABI's functions that need no handle: versions, status, bounds, info.
 #include <zstd.h>
 
-#include "c_api/handle.h"
+#include <string_view>
+
+#include "c_api/structures.h"
+#include "parameters.h"
 #include "reader/frame_walker.h"
 
 namespace core = paxect::core;
@@ -22,12 +25,12 @@ const char* paxect_status_name(paxect_status status) { return core::status_name(
 int32_t paxect_status_exit_code(paxect_status status) { return core::status_exit_code(status); }
 
 paxect_status paxect_parameter_bounds(paxect_parameter parameter, int64_t* minimum, int64_t* maximum,
-                                      int64_t* standard) {
+                                      int64_t* default_value) {
   const core::ParameterBounds* bounds = core::parameter_bounds(parameter);
   if (bounds == nullptr) return PAXECT_ERROR_PARAMETER;
   if (minimum != nullptr) *minimum = bounds->minimum;
   if (maximum != nullptr) *maximum = bounds->maximum;
-  if (standard != nullptr) *standard = bounds->standard;
+  if (default_value != nullptr) *default_value = bounds->standard;
   return PAXECT_OK;
 }
 
@@ -39,13 +42,14 @@ paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* mes
     core::ContainerEnds ends;
     status = core::read_ends(fd, ends);
     if (status.ok())
-      status.code = core::give(core::describe(ends.header, ends.footer, ends.container_size), info);
+      status.code = core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info);
   } catch (...) {
-    status.code = PAXECT_ERROR_MEMORY;
+    status = core::caught();
   }
   if (message != nullptr && message_capacity != 0) {
-    std::size_t size = std::min(status.message.size(), message_capacity - 1);
-    std::memcpy(message, status.message.data(), size);
+    std::string_view text = core::text_of(status);
+    std::size_t size = std::min(text.size(), message_capacity - 1);
+    std::memcpy(message, text.data(), size);
     message[size] = '\0';
   }
   return status.code;

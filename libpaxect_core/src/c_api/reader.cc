@@ -11,24 +11,13 @@ namespace core = paxect::core;
 namespace paxect::core {
 namespace {
 
-// One call of a reader: nothing of an earlier one's failure is left.
+// A job on the container that is open.
 template <class Work>
-paxect_status call(paxect_reader& reader, Work work) noexcept {
-  reader.stage = Stage::kFresh;
-  reader.status = {};
-  return guarded(reader, Stage::kFresh, work);
-}
-
-// The same on the container that is open.
-template <class Work>
-paxect_status call_open(paxect_reader& reader, Work work) noexcept {
-  return call(reader, [&] {
-    return reader.codec.is_open() ? work() : failure(PAXECT_ERROR_SEQUENCE, "open a container first");
-  });
-}
-
-paxect_status null_argument(paxect_reader& reader) noexcept {
-  return call(reader, [] { return failure(PAXECT_ERROR_ARGUMENT, "a pointer is NULL"); });
+paxect_status open_job(paxect_reader* reader, bool pointers_given, Work work) noexcept {
+  paxect_status status = admit(reader, pointers_given);
+  if (status != PAXECT_OK) return status;
+  if (!reader->codec.is_open()) return refuse(*reader, PAXECT_ERROR_SEQUENCE, "open a container first");
+  return one_call_job(reader, true, work);
 }
 
 }  // namespace
@@ -51,33 +40,28 @@ uint64_t paxect_reader_memory(const paxect_reader* reader, uint32_t frame_size) 
 }
 
 paxect_status paxect_reader_open_fd(paxect_reader* reader, int fd) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
-  return core::call(*reader, [&] { return reader->codec.open(fd); });
+  return core::one_call_job(reader, true, [&] { return reader->codec.open(fd); });
 }
 paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (path == nullptr) return core::null_argument(*reader);
-  return core::call(*reader, [&] { return reader->codec.open(std::string(path)); });
+  return core::one_call_job(reader, path != nullptr, [&] { return reader->codec.open(std::string(path)); });
 }
 
 paxect_status paxect_reader_info(const paxect_reader* reader, paxect_container_info* info) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
+  paxect_status status = core::admit(reader);
+  if (status != PAXECT_OK) return status;
   if (!reader->codec.is_open()) return PAXECT_ERROR_SEQUENCE;
   const core::ContainerEnds& ends = reader->codec.ends();
-  return core::give(core::describe(ends.header, ends.footer, ends.container_size), info);
+  return core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info);
 }
 
 paxect_status paxect_reader_frames(paxect_reader* reader, paxect_frame_callback callback, void* opaque) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (callback == nullptr) return core::null_argument(*reader);
-  return core::call_open(*reader, [&] { return reader->codec.frames(reader->callbacks, callback, opaque); });
+  return core::open_job(reader, callback != nullptr,
+                        [&] { return reader->codec.frames(reader->callbacks, callback, opaque); });
 }
 
 paxect_status paxect_reader_read(paxect_reader* reader, uint64_t offset, uint64_t length, paxect_sink sink,
                                  void* opaque) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (sink == nullptr) return core::null_argument(*reader);
-  return core::call_open(*reader, [&] {
+  return core::open_job(reader, sink != nullptr, [&] {
     core::Callbacks callbacks = reader->callbacks;
     callbacks.sink = sink;
     callbacks.sink_opaque = opaque;
@@ -86,38 +70,26 @@ paxect_status paxect_reader_read(paxect_reader* reader, uint64_t offset, uint64_
 }
 paxect_status paxect_reader_read_path(paxect_reader* reader, uint64_t offset, uint64_t length,
                                       const char* output) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (output == nullptr) return core::null_argument(*reader);
-  return core::call_open(*reader, [&] {
+  return core::open_job(reader, output != nullptr, [&] {
     return reader->codec.read_to(reader->parameters, reader->callbacks, offset, length, output);
   });
 }
 
 paxect_status paxect_reader_compare(paxect_reader* reader, paxect_source source, void* source_opaque,
                                     paxect_difference_callback callback, void* opaque) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (source == nullptr) return core::null_argument(*reader);
-  return core::call_open(*reader, [&] {
+  return core::open_job(reader, source != nullptr, [&] {
     return reader->codec.compare(reader->callbacks, source, source_opaque, callback, opaque);
   });
 }
 paxect_status paxect_reader_compare_path(paxect_reader* reader, const char* original,
                                          paxect_difference_callback callback, void* opaque) {
-  if (reader == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (original == nullptr) return core::null_argument(*reader);
-  return core::call_open(*reader, [&] {
+  return core::open_job(reader, original != nullptr, [&] {
     return reader->codec.compare(reader->callbacks, std::string(original), callback, opaque);
   });
 }
 
-const char* paxect_reader_error_message(const paxect_reader* reader) {
-  return reader == nullptr ? "" : reader->status.message.c_str();
-}
-uint64_t paxect_reader_error_offset(const paxect_reader* reader) {
-  return reader == nullptr ? 0 : reader->status.offset;
-}
-uint64_t paxect_reader_error_frame(const paxect_reader* reader) {
-  return reader == nullptr ? 0 : reader->status.frame;
-}
+const char* paxect_reader_error_message(const paxect_reader* reader) { return core::error_message(reader); }
+uint64_t paxect_reader_error_offset(const paxect_reader* reader) { return core::error_offset(reader); }
+uint64_t paxect_reader_error_frame(const paxect_reader* reader) { return core::error_frame(reader); }
 
 }  // extern "C"

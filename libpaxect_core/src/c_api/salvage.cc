@@ -51,15 +51,15 @@ paxect_salvage_input summary(const SalvageInput& input, const CopyIndex& copy) {
   return out;
 }
 
-// A salvage is one step: before it the handle is fresh, after it finished, with a partial result too.
-template <class Work>
-paxect_status salvage(paxect_salvager& salvager, Work work) {
-  if (salvager.stage == Stage::kFailed) return salvager.status.code;
-  if (salvager.stage == Stage::kFinished)
-    return refused(salvager, PAXECT_ERROR_SEQUENCE, "the salvage is done: reset first");
-  paxect_status code = guarded(salvager, Stage::kFinished, work);
-  if (code == PAXECT_ERROR_PARTIAL) salvager.stage = Stage::kFinished;
-  return code;
+paxect_salvage_range summary(const SalvageRange& range) {
+  paxect_salvage_range out{};
+  out.struct_size = sizeof out;
+  out.start = range.start;
+  out.end = range.end;
+  out.frames = range.frames;
+  out.kind = range.lost ? PAXECT_RANGE_LOST : PAXECT_RANGE_UNCONFIRMED;
+  out.exact = range.exact ? 1 : 0;
+  return out;
 }
 
 }  // namespace
@@ -85,70 +85,65 @@ paxect_status paxect_salvager_set_progress(paxect_salvager* salvager, paxect_pro
 }
 
 paxect_status paxect_salvager_add_fd(paxect_salvager* salvager, int fd, const char* name) {
-  if (salvager == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (name == nullptr || fd < 0)
-    return core::refused(*salvager, PAXECT_ERROR_ARGUMENT, "no name, or no file");
-  if (salvager->stage != core::Stage::kFresh)
-    return core::refused(*salvager, PAXECT_ERROR_SEQUENCE,
-                         "copies cannot be added after the salvage: reset first");
-  try {
-    salvager->status = salvager->codec.add(fd, name);
-    return salvager->status.code;
-  } catch (...) {
-    return core::refused(*salvager, PAXECT_ERROR_MEMORY, "out of memory");
-  }
+  paxect_status status = core::admit(salvager, name != nullptr);
+  if (status != PAXECT_OK) return status;
+  return core::set(salvager, [&](paxect_salvager& to) { return to.codec.add(fd, name); });
 }
 
 paxect_status paxect_salvager_run(paxect_salvager* salvager) {
-  if (salvager == nullptr) return PAXECT_ERROR_ARGUMENT;
+  paxect_status status = core::admit(salvager);
+  if (status != PAXECT_OK) return status;
   if (salvager->callbacks.sink == nullptr)
-    return core::refused(*salvager, PAXECT_ERROR_SEQUENCE, "set a sink first");
-  return core::salvage(*salvager, [&] {
-    core::Status status = salvager->codec.find(salvager->parameters, salvager->callbacks);
-    return status.ok() ? salvager->codec.write(salvager->callbacks) : status;
+    return core::refuse(*salvager, PAXECT_ERROR_SEQUENCE, "set a sink first");
+  return core::one_call_job(salvager, true, [&] {
+    core::Status found = salvager->codec.find(salvager->parameters, salvager->callbacks);
+    return found.ok() ? salvager->codec.write(salvager->callbacks) : found;
   });
 }
 
 paxect_status paxect_salvager_run_path(paxect_salvager* salvager, const char* output) {
-  if (salvager == nullptr) return PAXECT_ERROR_ARGUMENT;
-  if (output == nullptr) return core::refused(*salvager, PAXECT_ERROR_ARGUMENT, "the path is NULL");
-  return core::salvage(*salvager, [&] {
+  return core::one_call_job(salvager, output != nullptr, [&] {
     return core::salvage_to_file(salvager->codec, salvager->parameters, salvager->callbacks, output);
   });
 }
 
 paxect_status paxect_salvager_report(const paxect_salvager* salvager, paxect_salvage_report* report) {
-  if (salvager == nullptr) return PAXECT_ERROR_ARGUMENT;
-  return core::give(core::summary(salvager->codec), report);
+  paxect_status status = core::admit(salvager);
+  return status == PAXECT_OK ? core::give_structure(core::summary(salvager->codec), report) : status;
 }
 
 paxect_status paxect_salvager_each_range(const paxect_salvager* salvager,
                                          paxect_salvage_range_callback callback, void* opaque) {
-  if (salvager == nullptr || callback == nullptr) return PAXECT_ERROR_ARGUMENT;
-  for (const core::SalvageRange& from : salvager->codec.report().ranges) {
-    paxect_salvage_range range{};
-    range.struct_size = sizeof range;
-    range.start = from.start;
-    range.end = from.end;
-    range.frames = from.frames;
-    range.kind = from.lost ? PAXECT_RANGE_LOST : PAXECT_RANGE_UNCONFIRMED;
-    range.exact = from.exact ? 1 : 0;
-    if (callback(opaque, &range) != 0) break;
+  paxect_status status = core::admit(salvager);
+  if (status != PAXECT_OK) return status;
+  if (callback == nullptr) return PAXECT_ERROR_ARGUMENT;
+  salvager->busy = true;
+  try {
+    for (const core::SalvageRange& from : salvager->codec.report().ranges) {
+      paxect_salvage_range range = core::summary(from);
+      if (callback(opaque, &range) != 0) break;
+    }
+  } catch (...) {
+    status = core::caught().code;
   }
-  return PAXECT_OK;
+  salvager->busy = false;
+  return status;
 }
 
 paxect_status paxect_salvager_input(const paxect_salvager* salvager, uint32_t number,
                                     paxect_salvage_input* input) {
-  if (salvager == nullptr || number >= salvager->codec.copies().size()) return PAXECT_ERROR_ARGUMENT;
-  return core::give(core::summary(salvager->codec.inputs()[number], salvager->codec.copies()[number]), input);
+  paxect_status status = core::admit(salvager);
+  if (status != PAXECT_OK) return status;
+  if (number >= salvager->codec.copies().size()) return PAXECT_ERROR_ARGUMENT;
+  return core::give_structure(
+      core::summary(salvager->codec.inputs()[number], salvager->codec.copies()[number]), input);
 }
 
 const char* paxect_salvager_error_message(const paxect_salvager* salvager) {
-  return salvager == nullptr ? "" : salvager->status.message.c_str();
+  return core::error_message(salvager);
 }
 uint64_t paxect_salvager_error_offset(const paxect_salvager* salvager) {
-  return salvager == nullptr ? 0 : salvager->status.offset;
+  return core::error_offset(salvager);
 }
 
 }  // extern "C"

@@ -22,6 +22,8 @@ class ContainerReader {
   explicit ContainerReader(const Allocator& allocator)
       : walker_(allocator), ranges_(allocator), comparison_(allocator) {}
 
+  // A reader keeps no results of a job but the open container.
+  void clear() noexcept {}
   Status open(int fd);
   Status open(const std::string& path);
   bool is_open() const { return container_.fd >= 0; }

@@ -83,22 +83,25 @@ Status FrameWalker::fail(Status status) const {
   return status;
 }
 
+// In the decoder's order: what the header says, the beginning of an extension frame, the payload's end.
 Status FrameWalker::check(FrameRecord& frame) {
-  if (frame.end() > footer_offset_)
-    return fail(failure(PAXECT_ERROR_TRUNCATED, "frame payload of " + std::to_string(frame.header.clen) +
-                                                    " bytes runs past the end of the container"));
   constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint32_t>::max();
   Status status = check_frame_header(frame.header, ends_->header, kNoLimit);
   if (!status.ok()) return fail(status);
-  if (!frame.extension()) return {};
-  std::span<const std::uint8_t> prefix;
-  status = look(frame.payload_offset(), kExtensionPrefixSize, prefix);
-  if (!status.ok()) return fail(status);
-  status = check_extension(frame.header, prefix.first<kExtensionPrefixSize>());
-  if (status.ok()) return {};
-  status = fail(status);
-  status.offset += kFrameHeaderSize;
-  return status;
+  if (frame.extension() && frame.payload_offset() + kExtensionPrefixSize <= footer_offset_) {
+    std::span<const std::uint8_t> prefix;
+    status = look(frame.payload_offset(), kExtensionPrefixSize, prefix);
+    if (!status.ok()) return fail(status);
+    status = check_extension(frame.header, prefix.first<kExtensionPrefixSize>());
+    if (!status.ok()) {
+      status = fail(status);
+      status.offset += kFrameHeaderSize;
+      return status;
+    }
+  }
+  if (frame.end() <= footer_offset_) return {};
+  return fail(failure(PAXECT_ERROR_TRUNCATED, "ends inside the payload of frame " + std::to_string(frames_) +
+                                                  ": the file was cut short"));
 }
 
 Status FrameWalker::next(FrameRecord& frame, bool& more) {

@@ -9,7 +9,7 @@ void RangeReader::Worker::operator()(Job& job) noexcept {
   try {
     job.status = work(job);
   } catch (...) {
-    job.status = Status{PAXECT_ERROR_MEMORY, 0, 0, {}};
+    job.status = caught();
   }
 }
 
@@ -51,9 +51,8 @@ Status RangeReader::read(const OpenContainer& container, FrameWalker& walker, co
                          const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length,
                          FrameMarks& marks) {
   prepare(parameters, callbacks, offset, length);
-  Status status = read_frames(container, walker, parameters.max_frame(), marks);
-  pipeline_->abandon();
-  return status;
+  AbandonAtEnd scope(*pipeline_);
+  return read_frames(container, walker, parameters.max_frame(), marks);
 }
 
 Status RangeReader::read_frames(const OpenContainer& container, FrameWalker& walker, std::uint64_t max_frame,

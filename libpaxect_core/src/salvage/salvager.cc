@@ -25,8 +25,12 @@ Status size_of(int fd, const struct stat& identity, std::uint64_t& size) {
 
 }  // namespace
 
-void Salvager::begin(const Parameters& /*parameters*/, const Callbacks& /*callbacks*/) {
+void Salvager::reset() noexcept {
+  clear();
   inputs_.clear();
+}
+
+void Salvager::clear() noexcept {
   readers_.clear();
   copies_.clear();
   scanner_.reset();

@@ -62,8 +62,10 @@ class Salvager {
  public:
   explicit Salvager(const Allocator& allocator) : allocator_(allocator) {}
 
-  // Starts anew: forgets inputs and results.
-  void begin(const Parameters& parameters, const Callbacks& callbacks);
+  // Clears the results of earlier runs.
+  void clear() noexcept;
+  // Forgets the inputs too.
+  void reset() noexcept;
   // A copy; the descriptor stays the caller's. Errors: READ when it is no file to read back and forth in,
   // ARGUMENT when there are too many.
   Status add(int fd, const std::string& name);
