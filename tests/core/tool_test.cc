@@ -39,6 +39,17 @@ TEST_CASE("every form of the flags works, and standard input and output too") {
   CHECK(tool({"decode", "-i", dir / "out", "-o", "-"}).output == data);
 }
 
+TEST_CASE("the command works whatever libcrypto's configuration says: it does not read it") {
+  TempDir dir;
+  write_file(dir / "openssl.cnf",  // leaves out the provider of SHA-256
+             "openssl_conf = init\n[init]\nproviders = list\n[list]\nbase = base\n[base]\nactivate = 1\n");
+  Result result = run({.argv = {kTool, "encode"},
+                       .environment = {"OPENSSL_CONF=" + (dir / "openssl.cnf")},
+                       .input = "0123456789"});
+  CHECK(result.status == 0);
+  CHECK(result.output == encode("0123456789"));
+}
+
 TEST_CASE("options reach the container") {
   std::string data = text(50'000);
   Result result = tool({"encode", "--level", "-5", "--channels=auto", "--frame", "4096", "--mapping", "u16",
