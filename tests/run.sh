@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up, builds and runs every test: tests/run.sh [PRESET] [arguments for ctest]
+# Installs missing packages, builds, and runs every test: tests/run.sh [PRESET] [ARGUMENTS FOR CTEST]
 # PRESET is dev, release (the default), asan or tsan.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
