@@ -161,8 +161,13 @@ class FaultFinder {
       own.CopyFrom(rule, own.GetAllocator());
       for (const char* keyword : {"items", "additionalProperties"})
         if (own.HasMember(keyword) && own[keyword].IsObject()) own[keyword].SetObject();
-      if (own.HasMember("properties"))
-        for (auto& property : own["properties"].GetObject()) property.value.SetObject();
+      if (const Value* properties = member(&rule, "properties")) {
+        Value names(rapidjson::kObjectType);
+        for (const auto& property : properties->GetObject())
+          names.AddMember(Value(property.name, own.GetAllocator()), Value(rapidjson::kObjectType),
+                          own.GetAllocator());
+        own["properties"] = names;
+      }
       compiled = std::make_unique<rapidjson::SchemaDocument>(own);
     }
     return *compiled;
