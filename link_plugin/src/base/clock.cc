@@ -17,6 +17,12 @@ std::tm utc(std::int64_t realtime_ns) {
 
 }  // namespace
 
+std::uint64_t thread_cpu_ns() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<std::uint64_t>(used.tv_sec) * kSecond + static_cast<std::uint64_t>(used.tv_nsec);
+}
+
 std::string utc_text(std::int64_t realtime_ns) {
   std::tm parts = utc(realtime_ns);
   std::array<char, 64> buffer{};

@@ -9,6 +9,9 @@ namespace paxect::link {
 inline constexpr std::uint64_t kSecond = 1'000'000'000;
 inline constexpr std::uint64_t kMillisecond = 1'000'000;
 
+// Processor time that the calling thread has used.
+std::uint64_t thread_cpu_ns();
+
 // Nanoseconds since 1970 as "2026-11-22 14:00:00 UTC".
 std::string utc_text(std::int64_t realtime_ns);
 // The same as "20261122T140000Z", for file names.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -21,8 +22,12 @@ void side_by_side(std::size_t count, const Piece& piece) {
     for (std::size_t i = next++; i < count; i = next++) piece(worker, i);
   };
   std::vector<std::jthread> threads;
-  for (std::size_t worker = 1; worker < std::min(kWorkers, count); ++worker)
-    threads.emplace_back(run, worker);
+  try {
+    for (std::size_t worker = 1; worker < std::min(kWorkers, count); ++worker)
+      threads.emplace_back(run, worker);
+  } catch (const std::exception&) {
+    // No more threads or memory: those that there are do the work of the others.
+  }
   run(0);
 }
 

@@ -50,7 +50,8 @@ class StateFile {
  public:
   explicit StateFile(const std::string& lock_path);
 
-  bool due(std::uint64_t monotonic_ns) const { return monotonic_ns >= due_ns_; }
+  // When the next write may be.
+  std::uint64_t due_ns() const { return due_ns_; }
   // Replaces the file unless only the time would change. A failure is passed over: the next one may work.
   void write(const RelayState& state, std::uint64_t monotonic_ns);
 

@@ -21,7 +21,13 @@ constexpr std::size_t kLeastFiles = 2;
 // Descriptors that are not those of a batch: our own, and those that the workers need for a moment.
 constexpr std::size_t kOtherDescriptors = 64;
 constexpr std::uint64_t kJournalLimit = std::uint64_t{8} << 20;
-constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of the time
+constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of a processor's time
+constexpr std::uint64_t kMaxScanPause = 30 * kSecond;
+// Between two tries of what a problem of our own holds up.
+constexpr std::uint64_t kMinStallDelay = kSecond / 4;
+constexpr std::uint64_t kMaxStallDelay = 5 * kSecond;
+// Between two looks for an inbox or outbox that is not there, which cost a system call each.
+constexpr std::uint64_t kPlaceInterval = kSecond;
 
 // As many files as can have their products open at the same time and, where they are in folders, those.
 std::size_t most_files(bool in_folders) {
@@ -36,34 +42,31 @@ std::size_t most_files(bool in_folders) {
 
 paxect_plugin_status Relay::step(paxect_step* result) {
   result->state = PAXECT_STEP_WAIT;
-  result->wake_at_ns = UINT64_MAX;
+  result->wake_at_ns = Schedule::kNever;
   if (host_.stop_requested()) return PAXECT_PLUGIN_OK;
-  flow(result);
-  if (state_file_->due(host_.monotonic_ns())) write_state();
-  if (!metrics_) return PAXECT_PLUGIN_OK;
-  if (metrics_->due(host_.monotonic_ns())) write_metrics(true);
-  result->wake_at_ns = std::min(result->wake_at_ns, metrics_->due_ns());
+  drain_events();
+  // First what an earlier batch could not finish: nothing new is begun on top of that.
+  const bool is_free = advance_batch();
+  if (is_free && check_places()) {
+    stalls_ = 0;
+    schedule_.set(Task::kStalled, Schedule::kNever);
+    work(result);
+  } else {
+    ++stalls_;
+    const std::uint64_t delay = RetryTable::delay_ns(config_.backoff_ns, stalls_, random_());
+    stall(is_free ? kPlaceInterval : std::clamp(delay, kMinStallDelay, kMaxStallDelay), result);
+  }
+  reporter_.report_problem("log", reporter_.flush().message);
+  serve_reports();
+  if (result->state == PAXECT_STEP_WAIT) result->wake_at_ns = schedule_.next_ns();
   return PAXECT_PLUGIN_OK;
 }
 
-void Relay::flow(paxect_step* result) {
-  hear();
-  // First what an earlier batch could not bring to its end: nothing new is begun on top of that.
-  if (!advance_batch() || !check_places()) {
-    ++stalled_;
-    result->wake_at_ns = host_.monotonic_ns() + RetryTable::delay_ns(config_.backoff_ns, stalled_, random_());
-    reporter_.report_problem("log", reporter_.flush().message);
-    if (host_.once()) {
-      result->state = PAXECT_STEP_DONE;
-      result->outcome = PAXECT_PLUGIN_INCOMPLETE;
-    }
-    return;
-  }
-  stalled_ = 0;
-  if (intake_->empty() && host_.monotonic_ns() >= next_scan_ns_) {
-    upkeep();
-    scan();
-  }
+// What is due, and one batch.
+void Relay::work(paxect_step* result) {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (schedule_.is_due(Task::kUpkeep, now)) upkeep(now);
+  if (schedule_.is_due(Task::kScan, now)) scan(now);
   std::vector<Transfer> transfers = next_batch();
   const bool worked = !transfers.empty();
   if (worked) {
@@ -72,17 +75,38 @@ void Relay::flow(paxect_step* result) {
     batch_->work(&*workers_);
     advance_batch();
   }
-  reporter_.report_problem("log", reporter_.flush().message);
   if (worked || !intake_->empty())
     result->state = PAXECT_STEP_AGAIN;
   else
-    rest(result);
+    schedule_wakeup(result);
+}
+
+// A problem of our own holds everything up, for `delay_ns` at least.
+void Relay::stall(std::uint64_t delay_ns, paxect_step* result) {
+  schedule_.set(Task::kStalled, host_.monotonic_ns() + delay_ns);
+  // What is due in the meantime needs what is missing.
+  schedule_.set(Task::kScan, schedule_.due_ns(Task::kStalled));
+  schedule_.set(Task::kUpkeep, schedule_.due_ns(Task::kStalled));
+  if (!host_.once()) return;
+  result->state = PAXECT_STEP_DONE;
+  result->outcome = PAXECT_PLUGIN_INCOMPLETE;
+}
+
+void Relay::serve_reports() {
+  const std::uint64_t now = host_.monotonic_ns();
+  schedule_.set_no_later(Task::kState, state_file_->due_ns());
+  if (schedule_.is_due(Task::kState, now)) {
+    write_state();
+    schedule_.set(Task::kState, Schedule::kNever);
+  }
+  if (metrics_ && metrics_->due(now)) write_metrics(true);
+  if (metrics_) schedule_.set(Task::kMetrics, metrics_->due_ns());
 }
 
 // ---- intake --------------------------------------------------------------------------------------------
 
-void Relay::scan() {
-  std::uint64_t begin = host_.monotonic_ns();
+void Relay::scan(std::uint64_t begin) {
+  const std::uint64_t cpu_begin = thread_cpu_ns();
   scanned_ns_ = begin;
   worked_since_scan_ = false;
   returned_at_scan_ = returned_.count();
@@ -106,8 +130,10 @@ void Relay::scan() {
     retry_->keep_only([this](const std::string& path, const FileRecord& record) {
       return intake_->knows(path, record.identity);
     });
-  std::uint64_t end = host_.monotonic_ns();
-  next_scan_ns_ = end + std::max(config_.poll_ns, (end - begin) * kScanShare);
+  // A scan takes a small part of the processor, and at most half of the time where the file system is slow.
+  const std::uint64_t end = host_.monotonic_ns();
+  const std::uint64_t pause = std::max(end - begin, (thread_cpu_ns() - cpu_begin) * kScanShare);
+  schedule_.set(Task::kScan, std::max(begin + config_.poll_ns, end + std::min(pause, kMaxScanPause)));
 }
 
 // Whether a complete file is to be handed out now.
@@ -268,29 +294,30 @@ void Relay::checkpoint() {
   reporter_.report_problem("journal", status.message);
 }
 
-// ---- rest ----------------------------------------------------------------------------------------------
+// ---- waiting ----------------------------------------------------------------------------------------------
 
 bool Relay::has_trouble() const {
   return failures_->has_quarantined() || !reporter_.problems().empty() || !retry_->records().empty() ||
          intake_->unsettled() > 0 || intake_->unread() > 0 || batch_.has_value();
 }
 
-void Relay::rest(paxect_step* result) {
-  bool once = host_.once();
-  std::uint64_t look = intake_->next_look_ns(!once);
-  if (intake_->has_more() || (once && (worked_since_scan_ || returned_.count() != returned_at_scan_))) {
-    next_scan_ns_ = 0;
+// Nothing is ready now.
+void Relay::schedule_wakeup(paxect_step* result) {
+  const bool once = host_.once();
+  const std::uint64_t settled = intake_->next_look_ns(!once);
+  const bool changed = worked_since_scan_ || returned_.count() != returned_at_scan_;
+  if (intake_->has_more() || (once && changed)) {
+    schedule_.set_now(Task::kScan);
     result->state = PAXECT_STEP_AGAIN;
     return;
   }
-  if (once && look == UINT64_MAX) {
+  if (once && settled == Schedule::kNever) {
     result->state = PAXECT_STEP_DONE;
     result->outcome = has_trouble() ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
     return;
   }
-  next_scan_ns_ = std::min(next_scan_ns_, look);
-  if (!once) next_scan_ns_ = std::min(next_scan_ns_, retry_->next_try_ns(scanned_ns_));
-  result->wake_at_ns = next_scan_ns_;
+  schedule_.set_no_later(Task::kScan, settled);
+  if (!once) schedule_.set_no_later(Task::kScan, retry_->next_try_ns(scanned_ns_));
   if (watcher_.fd() < 0) return;
   watch_ = {watcher_.fd(), POLLIN, 0};
   result->watches = &watch_;

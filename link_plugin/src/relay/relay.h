@@ -27,6 +27,7 @@
 #include "relay/metrics.h"
 #include "relay/reporter.h"
 #include "relay/returned_files.h"
+#include "relay/schedule.h"
 #include "relay/source_removal.h"
 #include "relay/transfer.h"
 #include "settings/link_config.h"
@@ -61,25 +62,27 @@ class Relay {
   Status recover_journal();
 
   // relay_upkeep.cc: what is looked after between batches
-  void upkeep();
+  void upkeep(std::uint64_t now_ns);
   bool check_places();
   void reload_policy();
   void reload_key();
   void refresh_peers();
   void write_manifest();
-  void hear();
+  void drain_events();
   void notice(const std::string& folder, const std::string& name);
 
   // relay.cc: the flow
-  void flow(paxect_step* result);
-  void scan();
+  void work(paxect_step* result);
+  void stall(std::uint64_t delay_ns, paxect_step* result);
+  void serve_reports();
+  void scan(std::uint64_t begin_ns);
   bool is_wanted(const Candidate& candidate);
   std::vector<Transfer> next_batch();
   bool admit(const Candidate& candidate, Transfer* transfer);
   Status gate(const Transfer& transfer) const;
   void lay_out(Transfer* transfer);
   bool has_trouble() const;
-  void rest(paxect_step* result);
+  void schedule_wakeup(paxect_step* result);
 
   // relay_state.cc
   void write_state();
@@ -120,6 +123,7 @@ class Relay {
   Watcher watcher_;
   paxect_watch watch_{};
   std::optional<Intake> intake_;
+  Schedule schedule_;
   std::optional<RetryTable> retry_;
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
@@ -133,11 +137,10 @@ class Relay {
   bool started_ = false;
 
   std::uint64_t scanned_ns_ = 0;  // when the last scan began
-  std::uint64_t next_scan_ns_ = 0;
   bool worked_since_scan_ = false;
   unsigned long returned_at_scan_ = 0;
   std::uint64_t manifest_due_ns_ = 0;
-  unsigned stalled_ = 0;  // steps in a row that could not go on
+  unsigned stalls_ = 0;  // steps in a row that could not go on
 };
 
 }  // namespace paxect::link

@@ -106,7 +106,7 @@ paxect_plugin_status Relay::start() {
   Status status = prepare_start(&failure);
   if (!status.ok()) return fail(failure, status.message);
   recall_attempts();
-  if (!host_.once() && watcher_.open()) watcher_.watch(inbox_.root(), "");
+  if (!host_.once() && watcher_.open(config_.recursive)) watcher_.watch(inbox_.root(), "");
   reporter_.log({.name = "startup",
                  .source = config_.inbox,
                  .target = config_.outbox,

@@ -22,10 +22,11 @@ std::string platform() {
 
 }  // namespace
 
-void Relay::upkeep() {
+void Relay::upkeep(std::uint64_t now_ns) {
   reload_policy();
   refresh_peers();
   write_manifest();
+  schedule_.set(Task::kUpkeep, now_ns + config_.poll_ns);
 }
 
 // All of it now: when this returns, the host says that the reload is over.
@@ -35,8 +36,8 @@ void Relay::reload() {
   policy_file_->forget();
   peers_.forget();
   manifest_due_ns_ = 0;
-  next_scan_ns_ = 0;
-  upkeep();
+  schedule_.set_now(Task::kScan);
+  upkeep(host_.monotonic_ns());
   reporter_.report_problem("log", reporter_.flush().message);
 }
 
@@ -53,10 +54,10 @@ void Relay::reload_key() {
 
 // ---- hints ---------------------------------------------------------------------------------------------
 
-void Relay::hear() {
+void Relay::drain_events() {
   bool complete =
       watcher_.read([this](const std::string& folder, const std::string& name) { notice(folder, name); });
-  if (!complete) next_scan_ns_ = 0;
+  if (!complete) schedule_.set_now(Task::kScan);
   returned_.forget();
 }
 
@@ -88,8 +89,9 @@ bool Relay::check_places() {
     if (!status.ok()) return false;
     if (!replaced) continue;
     intake_->clear_window();
-    next_scan_ns_ = 0;
-    if (tree == &inbox_ && !host_.once() && watcher_.open()) watcher_.watch(inbox_.root(), "");
+    schedule_.set_now(Task::kScan);
+    if (tree == &inbox_ && !host_.once() && watcher_.open(config_.recursive))
+      watcher_.watch(inbox_.root(), "");
   }
   return true;
 }

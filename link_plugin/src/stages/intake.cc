@@ -147,11 +147,13 @@ void Intake::add(Candidate candidate) {
 }
 
 void Intake::add_youngest(Candidate candidate) {
-  auto same = [&](const Candidate& other) {
+  auto known = std::find_if(window_.begin(), window_.end(), [&](const Candidate& other) {
     return other.name == candidate.name && other.folder == candidate.folder;
-  };
-  std::erase_if(window_, same);
-  window_.insert(window_.begin(), std::move(candidate));
+  });
+  if (known != window_.end())
+    known->identity = candidate.identity;
+  else
+    window_.insert(window_.begin(), std::move(candidate));
 }
 
 bool Intake::knows(const std::string& path, const FileIdentity& identity) const {

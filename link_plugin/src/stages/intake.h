@@ -61,7 +61,7 @@ class Intake {
   Candidate take();
   // Puts back what was taken last.
   void put_back(Candidate candidate) { window_.push_back(std::move(candidate)); }
-  // Puts one that just came below all others.
+  // Puts one that just came below all others; one that waits already keeps its turn.
   void add_youngest(Candidate candidate);
   void clear_window() { window_.clear(); }
   // Puts one that was made right now on top of the window, complete.

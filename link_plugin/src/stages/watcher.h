@@ -13,18 +13,21 @@ namespace paxect::link {
 
 class Watcher {
  public:
-  // False where there is no inotify to be had; then watch() and read() do nothing.
-  bool open();
+  // False where there is no inotify to be had; then watch() and read() do nothing. `folders`: whether a
+  // folder that appears in a watched directory matters.
+  bool open(bool folders);
   int fd() const { return fd_.get(); }
 
   // Watches a directory of the inbox; watching it again does nothing new.
   void watch(const Directory& directory, const std::string& folder);
   // Calls back for each file that was renamed in or closed after writing, with its folder and name. False
-  // when events were lost, or a directory appeared or went: a scan is due.
+  // when events were lost, or a folder that matters appeared or went: a scan is due. Takes a bounded number
+  // of events; the descriptor stays ready while there are more.
   bool read(const std::function<void(const std::string& folder, const std::string& name)>& arrived);
 
  private:
   UniqueFd fd_;
+  bool folders_matter_ = false;
   std::unordered_map<int, std::string> folders_;  // by watch descriptor
 };
 
