@@ -1,7 +1,15 @@
 #include "commands.h"
 
-#include <iostream>
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <functional>
 #include <memory>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -10,6 +18,7 @@
 #include "plugin_directory.h"
 #include "plugin_instance.h"
 #include "plugin_loader.h"
+#include "signals.h"
 #include "stop_request.h"
 
 namespace paxect::host {
@@ -17,7 +26,8 @@ namespace {
 
 using Instances = std::vector<std::unique_ptr<PluginInstance>>;
 
-// Loads the plugin of every section. All failures are told; the result is the first.
+// Loads the plugin of every section, up to a request to stop. All failures are reported, the result is the
+// first.
 Status load_instances(const Configuration& configuration, const RunContext& run, Instances* out) {
   if (configuration.instances.empty())
     return config_error(configuration.file + ": no section to run: write [link], for instance");
@@ -26,6 +36,7 @@ Status load_instances(const Configuration& configuration, const RunContext& run,
   if (!status.ok()) return status;
   Status first_failure;
   for (const InstanceSettings& settings : configuration.instances) {
+    if (run.stop.requested()) break;
     Plugin plugin;
     status = load_plugin(directory, settings.plugin(), &plugin);
     if (status.ok()) {
@@ -38,19 +49,52 @@ Status load_instances(const Configuration& configuration, const RunContext& run,
   return first_failure;
 }
 
-// Everything up to instances that are ready to create. A failure is told already.
-Status prepare(const CommandLine& command_line, const Environment& environment, const RunContext& run,
-               Instances* out) {
+// Everything up to instances that are ready to create. A failure is already reported.
+Status load(const CommandLine& command_line, const Environment& environment, const RunContext& run,
+            Instances* out) {
   Configuration configuration;
-  Status status = read_configuration(command_line, environment, &configuration);
+  Status status = read_configuration(command_line, environment, &run.stop, &configuration);
   if (status.ok()) status = load_instances(configuration, run, out);
-  if (!status.ok() && !status.message().empty()) run.log.write(status.message());
+  if (!status.ok() && !status.message().empty() && !run.stop.requested()) run.log.write(status.message());
+  return status;
+}
+
+// Does `work` on a thread of its own while this one reads signals, so that a second signal ends the process
+// even if a pipe without a writer or a module's constructor blocks the work.
+Status do_while_reading_signals(Signals& signals, const Log& log, const std::function<Status()>& work) {
+  UniqueFd finished(eventfd(0, EFD_CLOEXEC));
+  if (!finished.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
+  Status status;
+  std::exception_ptr exception;
+  std::jthread thread;
+  try {
+    thread = std::jthread([&] {
+      try {
+        status = work();
+      } catch (...) {
+        exception = std::current_exception();
+      }
+      eventfd_write(finished.get(), 1);
+    });
+  } catch (const std::system_error& error) {
+    status = thread_error(error);
+    log.write(status.message());
+    return status;
+  }
+  std::array<pollfd, 2> polled{{{signals.fd(), POLLIN, 0}, {finished.get(), POLLIN, 0}}};
+  while (polled[1].revents == 0) {
+    poll(polled.data(), polled.size(), -1);
+    signals.read_pending();
+  }
+  thread.join();
+  if (exception) std::rethrow_exception(exception);
   return status;
 }
 
 Status check_instance(PluginInstance& instance) {
   Status status = instance.create();
   if (status.ok()) status = instance.init();
+  if (status.ok()) instance.report_unread_variables();
   Status destroyed = instance.destroy();
   return status.ok() ? destroyed : status;
 }
@@ -60,24 +104,27 @@ Status check_instance(PluginInstance& instance) {
 int run_command(const CommandLine& command_line, const Environment& environment) {
   Log log(command_line.verbose);
   StopRequest stop;
+  Signals signals(stop, log);
   RunContext run{log, stop, command_line.once};
   Instances instances;
-  Status status = prepare(command_line, environment, run, &instances);
+  Status status = do_while_reading_signals(signals, log,
+                                           [&] { return load(command_line, environment, run, &instances); });
+  if (stop.requested()) return command_line.once ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
   if (!status.ok()) return status.code();
-  return ControlLoop(std::move(instances), stop, run).run();
+  return ControlLoop(std::move(instances), signals, stop, run).run();
 }
 
-int check_command(const CommandLine& command_line, const Environment& environment) {
+int check_command(const CommandLine& command_line, const Environment& environment, std::ostream& output) {
   Log log(command_line.verbose);
   StopRequest stop;
   RunContext run{log, stop, false};
   Instances instances;
-  Status first_failure = prepare(command_line, environment, run, &instances);
+  Status first_failure = load(command_line, environment, run, &instances);
   for (const std::unique_ptr<PluginInstance>& instance : instances) {
     Status status = check_instance(*instance);
     if (status.ok()) {
-      std::cout << instance->name() << ": ok (plugin " << instance->plugin().name << " "
-                << escape(instance->plugin().descriptor->version) << ")\n";
+      output << instance->name() << ": ok (plugin " << instance->plugin().name << " "
+             << escape(instance->plugin().descriptor->version) << ")\n";
       continue;
     }
     instance->report(status);
@@ -86,29 +133,29 @@ int check_command(const CommandLine& command_line, const Environment& environmen
   return first_failure.code();
 }
 
-int plugins_command(const CommandLine& command_line, const Environment& environment) {
+int plugins_command(const CommandLine& command_line, const Environment& environment, std::ostream& output) {
   Log log(command_line.verbose);
   Configuration configuration;
   PluginDirectory directory;
   std::vector<std::string> names;
-  Status status = read_configuration(command_line, environment, &configuration);
+  Status status = read_configuration(command_line, environment, nullptr, &configuration);
   if (status.ok()) status = PluginDirectory::open(configuration.plugin_directory, &directory);
   if (status.ok()) status = directory.list(&names);
   if (!status.ok()) {
     log.write(status.message());
     return status.code();
   }
-  std::cout << "plugins in " << escape(directory.path()) << (names.empty() ? ": none" : ":") << "\n";
+  output << "plugins in " << escape(directory.path()) << (names.empty() ? ": none" : ":") << "\n";
   for (const std::string& name : names) {
     Plugin plugin;
     status = load_plugin(directory, name, &plugin);
-    std::cout << "  " << escape(name) << "  ";
+    output << "  " << escape(name) << "  ";
     if (status.ok()) {
       const paxect_plugin_descriptor& descriptor = *plugin.descriptor;
-      std::cout << escape(descriptor.version) << "  ABI " << descriptor.abi_major << "."
-                << descriptor.abi_minor << "  " << escape(descriptor.summary) << "\n";
+      output << escape(descriptor.version) << "  ABI " << descriptor.abi_major << "." << descriptor.abi_minor
+             << "  " << escape(descriptor.summary) << "\n";
     } else {
-      std::cout << "refused: " << escape(status.message()) << "\n";
+      output << "refused: " << escape(status.message()) << "\n";
     }
   }
   return PAXECT_PLUGIN_OK;

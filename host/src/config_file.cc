@@ -1,41 +1,89 @@
 #include "config_file.h"
 
-#include <boost/program_options.hpp>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 
+#include "file_trust.h"
 #include "names.h"
+#include "unique_fd.h"
 
 namespace paxect::host {
 namespace {
 
-namespace po = boost::program_options;
-
 constexpr const char* kDefaultPath = "paxect.conf";
-constexpr std::size_t kLargestFile = 1 << 20;
+constexpr std::size_t kMaxFileSize = 1 << 20;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool begins_comment(char c) { return c == '#' || c == ';'; }
+bool is_control(char c) {
+  auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7f;
 }
 
-// Looks at the lines before Program_options does, because that neither reports sections without keys nor
-// counts lines, and reads a line it should refuse. Fills in all but the values.
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+bool has_comment(std::string_view value) {
+  for (std::size_t i = 0; i < value.size(); ++i)
+    if (begins_comment(value[i]) && (i == 0 || is_blank(value[i - 1]))) return true;
+  return false;
+}
+
+// $NAME, ${NAME} or $(COMMAND).
+bool has_expansion(std::string_view value) {
+  for (std::size_t at = value.find('$'); at != std::string_view::npos; at = value.find('$', at + 1)) {
+    char next = at + 1 < value.size() ? value[at + 1] : ' ';
+    if (next == '{' || next == '(' || next == '_' || is_ascii_letter(next)) return true;
+  }
+  return false;
+}
+
+bool is_quoted(std::string_view value) {
+  return value.size() > 1 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
+}
+
+// Why a value is refused, and the remedy; empty when it is taken. The text never repeats the value, which may
+// be a key.
+std::string fault_of(std::string_view value) {
+  if (is_quoted(value)) return "quotes would become part of the value: leave them out";
+  if (value.starts_with('~')) return "'~' is not replaced by a home directory: write the whole path";
+  if (has_expansion(value)) return "variables and commands ('$') are not replaced: write the value itself";
+  if (has_comment(value))
+    return "a comment behind a value would become part of it: give the comment a line of its own";
+  return {};
+}
+
+// A name for a message; what is no name may have any length.
+std::string shown(std::string_view name) {
+  constexpr std::size_t kMaxShown = 80;
+  return "'" + std::string(name.substr(0, kMaxShown)) + (name.size() > kMaxShown ? "...'" : "'");
+}
+
 class Scanner {
  public:
   Scanner(const std::string& path, std::vector<ConfigSection>* sections) : path_(path), sections_(sections) {}
 
-  Status scan(const std::string& text) {
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) {
+  Status scan(std::string_view text) {
+    if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+      return config_error(path_ + ": text in UTF-16: save the file as UTF-8");
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    while (!text.empty()) {
       ++line_;
-      Status status = scan_line(line);
+      std::size_t end = std::min(text.find('\n'), text.size());
+      Status status = scan_line(text.substr(0, end));
       if (!status.ok()) return status;
+      text.remove_prefix(std::min(end + 1, text.size()));
     }
     return {};
   }
@@ -46,49 +94,53 @@ class Scanner {
   }
 
   Status scan_line(std::string_view line) {
-    if (line.find('\0') != std::string_view::npos) return error("a NUL byte: this is not a text file");
-    std::size_t comment = line.find('#');
-    std::string_view content = trim(line.substr(0, comment));
-    if (content.empty()) return {};
-    if (content.front() == '[' && content.back() == ']')
-      return add_section(std::string(content.substr(1, content.size() - 2)));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.find('\0') != std::string_view::npos)
+      return error("a NUL byte: this is not a text file, or not one in UTF-8");
+    if (line.find('\r') != std::string_view::npos)
+      return error("a carriage return inside a line: end lines with LF or CRLF");
+    if (std::any_of(line.begin(), line.end(), is_control)) return error("a control character: remove it");
+    std::string_view content = trim(line);
+    if (content.empty() || begins_comment(content.front())) return {};
+    if (content.front() == '[') return scan_section(content);
     std::size_t equals = content.find('=');
     if (equals == std::string_view::npos) return error("neither [SECTION] nor KEY = VALUE");
-    Status status = add_key(std::string(trim(content.substr(0, equals))));
-    if (!status.ok() || comment == std::string_view::npos) return status;
-    // What follows the '#' is dropped. That must not happen unseen to a value which has one in it, a key for
-    // instance.
-    bool nothing_left = trim(content.substr(equals + 1)).empty();
-    bool blank_before = trim(line.substr(comment - 1, 1)).empty();
-    if (nothing_left || !blank_before)
-      return error(
-          "'#' begins a comment and cuts off the value: give this value by --set or in the "
-          "environment, or put a blank before the comment");
-    return {};
+    return add_entry(trim(content.substr(0, equals)), trim(content.substr(equals + 1)));
   }
 
-  Status add_section(const std::string& name) {
-    if (!is_instance_name(name)) return error("'" + name + "' is no section name: [a-z][a-z0-9_-]{0,63}");
+  Status scan_section(std::string_view content) {
+    if (content.back() == ']') return add_section(content.substr(1, content.size() - 2));
+    if (content.find(']') != std::string_view::npos)
+      return error("text behind [SECTION]: give it, or the comment, a line of its own");
+    return error("'[' without ']': write [SECTION]");
+  }
+
+  Status add_section(std::string_view name) {
+    if (!is_instance_name(name)) return error(shown(name) + " is no section name: [a-z][a-z0-9_-]{0,63}");
     for (const ConfigSection& other : *sections_) {
-      std::string first = "first in line " + std::to_string(other.line);
-      if (other.name == name) return error("section [" + name + "] is given twice, " + first);
+      const std::string first = "first in line " + std::to_string(other.line);
+      if (other.name == name) return error("section [" + other.name + "] is given twice, " + first);
       if (variable_part(other.name) == variable_part(name))
-        return error("section [" + name + "] would share its environment variables with [" + other.name +
-                     "], " + first);
+        return error("section [" + std::string(name) + "] would share its environment variables with [" +
+                     other.name + "], " + first);
     }
-    sections_->push_back({name, line_, {}});
+    sections_->push_back({std::string(name), line_, {}});
     return {};
   }
 
-  Status add_key(const std::string& key) {
-    if (!is_key(key)) return error("'" + key + "' is no key: [a-z][a-z0-9_]{0,63}");
-    if (sections_->empty()) return error("key '" + key + "' stands outside a section");
+  Status add_entry(std::string_view key, std::string_view value) {
+    if (!is_key(key)) return error(shown(key) + " is no key: [a-z][a-z0-9_]{0,63}");
+    if (sections_->empty())
+      return error("key " + shown(key) + " is outside a section: write [link], for instance, above it");
     ConfigSection& section = sections_->back();
     for (const ConfigEntry& other : section.entries)
       if (other.key == key)
-        return error("key '" + key + "' is given twice in [" + section.name + "], first in line " +
+        return error("key '" + other.key + "' is given twice in [" + section.name + "], first in line " +
                      std::to_string(other.line));
-    section.entries.push_back({key, {}, line_});
+    if (std::string fault = fault_of(value); !fault.empty())
+      return error("value of '" + std::string(key) + "': " + fault +
+                   ", or set it by --set or in the environment, which are taken literally");
+    section.entries.push_back({std::string(key), std::string(value), line_});
     return {};
   }
 
@@ -97,22 +149,62 @@ class Scanner {
   unsigned line_ = 0;
 };
 
-// The values, in the order in which the scanner met the keys.
-Status read_values(const std::string& text, ConfigFile* file) {
-  std::istringstream in(text);
-  po::parsed_options parsed = po::parse_config_file(in, po::options_description(), true);
-  auto option = parsed.options.begin();
-  for (ConfigSection& section : file->sections) {
-    for (ConfigEntry& entry : section.entries) {
-      bool matches = option != parsed.options.end() && option->string_key == section.name + "." + entry.key &&
-                     option->value.size() == 1;
-      if (!matches)
-        return internal_error(file->path + ":" + std::to_string(entry.line) + ": was read in two ways");
-      entry.value = (option++)->value.front();
-    }
+std::string reason(int error) { return std::generic_category().message(error); }
+
+// Why a file that nobody named may not be read; empty when it may.
+std::string trust_fault(const char* path, const struct stat& file) {
+  struct stat link {};
+  if (!S_ISREG(file.st_mode)) return "not a regular file";
+  if (lstat(path, &link) != 0) return reason(errno);
+  if (S_ISLNK(link.st_mode)) {
+    std::string fault = owner_fault(link);
+    if (!fault.empty()) return "a symbolic link " + fault;
   }
-  if (option != parsed.options.end())
-    return internal_error(file->path + ": '" + option->string_key + "' was read in two ways");
+  return write_fault(file);
+}
+
+Status open_default(UniqueFd* out) {
+  const std::string name = kDefaultPath;
+  // O_NONBLOCK: opening a FIFO would block otherwise.
+  *out = UniqueFd(open(kDefaultPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat file {};
+  if (!out->valid() && errno == ENOENT && lstat(kDefaultPath, &file) == 0)
+    return config_error(name + ": a symbolic link to a file that does not exist");
+  if (!out->valid()) return errno == ENOENT ? Status() : config_error(name + ": " + reason(errno));
+  if (fstat(out->get(), &file) != 0) return config_error(name + ": " + reason(errno));
+  std::string fault = trust_fault(kDefaultPath, file);
+  if (fault.empty()) return {};
+  return config_error(name + " is " + fault +
+                      ": it names programs to run, so it is read only when you name it: -c ./" + name);
+}
+
+Status open_named(const std::string& path, UniqueFd* out) {
+  // O_NONBLOCK: a FIFO is opened at once, and wait_for_data() blocks for its writer.
+  *out = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  return out->valid() ? Status() : config_error(path + ": " + reason(errno));
+}
+
+// False when a stop was requested first.
+bool wait_for_data(int fd, const StopRequest* stop) {
+  std::array<pollfd, 2> polled{{{fd, POLLIN, 0}, {stop == nullptr ? -1 : stop->fd(), POLLIN, 0}}};
+  while (poll(polled.data(), polled.size(), -1) < 0 && errno == EINTR) {
+  }
+  return polled[1].revents == 0;
+}
+
+Status read_text(int fd, const std::string& path, const StopRequest* stop, std::string* text) {
+  text->resize(kMaxFileSize + 1);
+  std::size_t size = 0;
+  while (size < text->size()) {
+    if (!wait_for_data(fd, stop)) return config_error(path + ": stopped while reading it");
+    ssize_t got = read(fd, text->data() + size, text->size() - size);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return config_error(path + ": cannot be read: " + reason(errno));
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  text->resize(size);
+  if (size > kMaxFileSize) return config_error(path + ": larger than 1 MiB: not a configuration");
   return {};
 }
 
@@ -120,32 +212,21 @@ Status read_values(const std::string& text, ConfigFile* file) {
 
 Status parse_config(const std::string& text, const std::string& path, ConfigFile* out) {
   *out = {path, {}};
-  Status status = Scanner(out->path, &out->sections).scan(text);
-  if (!status.ok()) return status;
-  try {
-    return read_values(text, out);
-  } catch (const po::error& error) {
-    return config_error(path + ": " + error.what());
-  }
+  return Scanner(out->path, &out->sections).scan(text);
 }
 
-Status read_config(const std::optional<std::string>& path, ConfigFile* out) {
-  const std::string name = path.value_or(kDefaultPath);
-  std::ifstream in(name, std::ios::binary);
-  if (!in) {
-    int reason = errno;
-    if (!path && reason == ENOENT) {
-      *out = {{}, {{"link", 0, {}}}};
-      return {};
-    }
-    return config_error(name + ": " + std::generic_category().message(reason));
+Status read_config(const std::optional<std::string>& path, const StopRequest* stop, ConfigFile* out) {
+  UniqueFd fd;
+  Status status = path ? open_named(*path, &fd) : open_default(&fd);
+  if (!status.ok()) return status;
+  if (!fd.valid()) {
+    *out = {{}, {{"link", 0, {}}}};
+    return {};
   }
-  std::string text(kLargestFile + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return config_error(name + ": cannot be read: " + std::generic_category().message(errno));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kLargestFile) return config_error(name + ": larger than 1 MiB: not a configuration");
-  return parse_config(text, name, out);
+  const std::string name = path.value_or(kDefaultPath);
+  std::string text;
+  status = read_text(fd.get(), name, stop, &text);
+  return status.ok() ? parse_config(text, name, out) : status;
 }
 
 }  // namespace paxect::host

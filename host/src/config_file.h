@@ -1,11 +1,15 @@
-// The configuration file: INI, as Boost.Program_options reads it, with stricter rules and line numbers.
+// The configuration file: sections of KEY = VALUE lines, in UTF-8.
 //
-//   # a comment, to the end of the line
-//   [link]                 a section is an instance; the name says which plugin, or a key `plugin` does
-//   inbox = /srv/in        blanks around key and value do not count
+//   # a comment, which is a line of its own and begins with '#' or ';'
+//   [link]                       a section is an instance; its name, or its key `plugin`, names the plugin
+//   inbox = /srv/in box          blanks around key and value are ignored, blanks inside a value belong to it
 //
-// Refused, with file and line: anything else, a section or a key given twice, a key outside a section, a name
-// that is not one, a value that a '#' would cut off.
+// A value is taken literally. Text to which shells and other configuration formats give a meaning is refused,
+// so that it never becomes part of a file name: surrounding quotes, a leading '~', $NAME, a comment behind a
+// value. `--set` and the environment accept such values.
+//
+// Also refused, each with file and line: any other line, a section or a key given twice, a key outside a
+// section, a malformed name, control characters. A byte order mark of UTF-8 is skipped, UTF-16 is refused.
 #pragma once
 
 #include <optional>
@@ -13,6 +17,7 @@
 #include <vector>
 
 #include "status.h"
+#include "stop_request.h"
 
 namespace paxect::host {
 
@@ -29,15 +34,21 @@ struct ConfigSection {
 };
 
 struct ConfigFile {
-  std::string path;  // as named to us, for messages; empty when there is no file
+  std::string path;  // as the user gave it, for messages; empty when there is no file
   std::vector<ConfigSection> sections;
 };
 
 // Parses `text`. A failure has status 78 and names `path`, and the line where there is one.
 Status parse_config(const std::string& text, const std::string& path, ConfigFile* out);
 
-// Reads and parses the file at `path`; without a path, ./paxect.conf if it is there, and otherwise no file,
-// which is one empty section [link].
-Status read_config(const std::optional<std::string>& path, ConfigFile* out);
+// Reads and parses the file at `path`, which may be a pipe. Without a path it reads ./paxect.conf, and
+// without that file the result is one empty section [link].
+//
+// ./paxect.conf names programs to run, and nobody named the file: it has to be a regular file (or a symbolic
+// link to one) that root or the effective user owns and no other user can write. Its directory is not
+// validated: whoever can put another file there cannot make it ours.
+//
+// Blocks on a pipe until there is data. A request to stop ends that wait with a failure; `stop` may be null.
+Status read_config(const std::optional<std::string>& path, const StopRequest* stop, ConfigFile* out);
 
 }  // namespace paxect::host

@@ -10,19 +10,21 @@
 #include <csignal>
 #include <ctime>
 #include <limits>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
-
-#include "guard.h"
 
 namespace paxect::host {
 namespace {
 
 constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t kLongestThreadName = 15;
+constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
+// How long an instance may go without a heartbeat where no watchdog sets the time.
+constexpr std::uint64_t kDefaultLivenessLimit = 30 * kNanosecondsPerSecond;
+constexpr std::size_t kMaxThreadName = 15;
 
 timespec time_until(std::uint64_t wake_at_ns) {
   std::uint64_t now_ns = monotonic_now_ns();
@@ -36,7 +38,7 @@ UniqueFd new_event() {
   return event;
 }
 
-// Sleeps until the step's time has come, one of its watches is ready, or a stop or a reload is requested.
+// Blocks until the step's time has come, one of its watches is ready, or a stop or a reload is requested.
 Status wait(const paxect_step& step, const StopRequest& stop, const UniqueFd& reload) {
   std::vector<pollfd> polled{{stop.fd(), POLLIN, 0}, {reload.get(), POLLIN, 0}};
   for (std::uint32_t i = 0; i < step.watch_count; ++i)
@@ -47,7 +49,7 @@ Status wait(const paxect_step& step, const StopRequest& stop, const UniqueFd& re
     if (ready >= 0) break;
     if (errno != EINTR) return internal_error("poll: " + std::generic_category().message(errno));
   }
-  // Waiting on a closed descriptor returns at once, again and again: better an error than a busy loop.
+  // poll() returns at once for a closed descriptor: an error instead of a busy loop.
   for (const pollfd& each : polled)
     if ((each.revents & POLLNVAL) != 0)
       return internal_error("step watches descriptor " + std::to_string(each.fd) + ", which is not open");
@@ -56,9 +58,15 @@ Status wait(const paxect_step& step, const StopRequest& stop, const UniqueFd& re
 
 }  // namespace
 
-ControlLoop::ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances, StopRequest& stop,
-                         const RunContext& run)
+Status thread_error(const std::system_error& error) {
+  return internal_error(std::string("cannot start a thread: ") + error.what() +
+                        ": raise the limit of processes (ulimit -u, TasksMax=)");
+}
+
+ControlLoop::ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances, Signals& signals,
+                         StopRequest& stop, const RunContext& run)
     : instances_(std::move(instances)),
+      signals_(signals),
       stop_(stop),
       run_(run),
       progress_(std::make_unique<Progress[]>(instances_.size())),
@@ -68,21 +76,20 @@ ControlLoop::ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances,
 }
 
 int ControlLoop::run() {
-  Signals signals;
   std::vector<std::jthread> threads;
   threads.reserve(instances_.size());
   for (std::size_t i = 0; i < instances_.size(); ++i) {
     try {
-      threads.emplace_back([this, i] { live(i); });
+      threads.emplace_back([this, i] { run_instance(i); });
     } catch (const std::system_error& error) {
-      record(i, internal_error(std::string("cannot start a thread: ") + error.what()));
-      // For those that will never arrive: the others must not wait for them.
+      record(i, thread_error(error));
+      // Those that have a thread must not wait for the ones that will never arrive.
       initialised_.count_down(static_cast<std::ptrdiff_t>(instances_.size() - i));
       for (std::size_t missing = i; missing < instances_.size(); ++missing) finish(missing);
       break;
     }
   }
-  supervise(signals);
+  supervise();
   threads.clear();
   std::lock_guard lock(failure_mutex_);
   if (failure_) return failure_->code;
@@ -91,151 +98,161 @@ int ControlLoop::run() {
 
 // ---- the main thread -----------------------------------------------------------------------------------
 
-void ControlLoop::supervise(const Signals& signals) {
-  std::array<pollfd, 2> polled{{{signals.fd(), POLLIN, 0}, {progress_event_.get(), POLLIN, 0}}};
-  auto is_finished = [&](std::size_t i) { return progress_[i].finished.load(); };
+void ControlLoop::supervise() {
+  std::array<pollfd, 2> polled{{{signals_.fd(), POLLIN, 0}, {progress_event_.get(), POLLIN, 0}}};
   for (;;) {
+    report_state();
+    report_liveness();
+    if (std::all_of(progress_.get(), progress_.get() + instances_.size(),
+                    [](const Progress& each) { return each.finished.load(); }))
+      return;
     poll(polled.data(), polled.size(), poll_timeout());
-    hear_signal(signals.take());
-    eventfd_t news = 0;
-    eventfd_read(progress_event_.get(), &news);
-    tell_progress();
-    tell_life();
-    std::size_t finished = 0;
-    while (finished < instances_.size() && is_finished(finished)) ++finished;
-    if (finished == instances_.size()) return;
+    if (signals_.read_pending()) request_reload();
+    eventfd_t events = 0;
+    eventfd_read(progress_event_.get(), &events);
   }
 }
 
-void ControlLoop::hear_signal(int number) {
-  if (number == SIGHUP) {
-    // A reload before all have started is answered by READY as well.
-    if (ready_told_) manager_.reloading();
-    ++reloads_asked_;
-    for (const UniqueFd& request : reload_requests_) eventfd_write(request.get(), 1);
-  } else if (number != 0) {
-    if (stop_signal_) {
-      run_.log.write("second signal: leaving without waiting for what is still running");
-      _exit(128 + number);
-    }
-    stop_signal_ = true;
-    stop_.request();
-  }
+void ControlLoop::request_reload() {
+  if (stop_.requested()) return;
+  // A reload before all have started is answered by READY as well.
+  if (ready_reported_) manager_.reloading(last_state_ = "reloading");
+  ++reloads_requested_;
+  for (const UniqueFd& request : reload_requests_) eventfd_write(request.get(), 1);
 }
 
-void ControlLoop::tell_progress() {
-  if (stop_.requested()) {
-    if (!std::exchange(stop_told_, true)) manager_.stopping(stop_signal_ ? "stopping" : "");
-    return;
-  }
-  std::uint64_t answered = reloads_asked_;
+ControlLoop::Phase ControlLoop::phase() const {
+  if (stop_.requested()) return Phase::kStopping;
+  bool answered = true;
   for (std::size_t i = 0; i < instances_.size(); ++i) {
     if (progress_[i].finished) continue;
-    if (!progress_[i].started) return;
-    answered = std::min<std::uint64_t>(answered, progress_[i].reloads);
+    if (!progress_[i].started) return Phase::kStarting;
+    if (progress_[i].reloads < reloads_requested_) answered = false;
   }
-  bool all = answered == reloads_asked_;
-  if (!all || (ready_told_ && answered == reloads_told_)) return;
-  ready_told_ = true;
-  reloads_told_ = answered;
-  manager_.ready("running: " + names());
+  return answered ? Phase::kRunning : Phase::kReloading;
 }
 
-// Only while every instance goes round, or the kernel holds it.
-void ControlLoop::tell_life() {
-  if (!manager_.watchdog_ns()) return;
-  std::uint64_t now = monotonic_now_ns();
-  bool alive = std::all_of(instances_.begin(), instances_.end(), [&](const auto& instance) {
-    return instance->heartbeat().is_alive(now, *manager_.watchdog_ns());
-  });
-  if (alive || waits_for_device()) manager_.alive();
+// One line for `systemctl status`: the first failure, or the phase and the instances that it is about.
+std::string ControlLoop::state_text(Phase phase) const {
+  {
+    std::lock_guard lock(failure_mutex_);
+    if (failure_) return instances_[failure_->index]->name() + ": " + failure_->text;
+  }
+  std::string names;
+  for (std::size_t i = 0; i < instances_.size(); ++i) {
+    const Progress& progress = progress_[i];
+    bool is_meant = !progress.finished;
+    if (phase == Phase::kStarting) is_meant = is_meant && !progress.started;
+    if (phase == Phase::kReloading) is_meant = is_meant && progress.reloads < reloads_requested_;
+    if (is_meant) names += (names.empty() ? "" : ", ") + instances_[i]->name();
+  }
+  if (names.empty()) return phase == Phase::kStopping ? "stopped" : "done";
+  static constexpr std::array<const char*, 4> kPhases{"starting: ", "running: ", "reloading: ", "stopping: "};
+  return kPhases.at(static_cast<std::size_t>(phase)) + names;
 }
 
-// In milliseconds, for poll; a third of the watchdog's time, so that one late wake-up does no harm.
-int ControlLoop::poll_timeout() const {
-  if (!manager_.watchdog_ns()) return -1;
-  constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
-  return static_cast<int>(std::min<std::uint64_t>(
-      *manager_.watchdog_ns() / 3 / kNanosecondsPerMillisecond + 1, std::numeric_limits<int>::max()));
+void ControlLoop::report_state() {
+  const Phase now = phase();
+  const std::string text = state_text(now);
+  if (now == Phase::kStopping && !std::exchange(stopping_reported_, true)) {
+    manager_.stopping(text);
+  } else if (now == Phase::kRunning && (!ready_reported_ || reloads_reported_ != reloads_requested_)) {
+    ready_reported_ = true;
+    reloads_reported_ = reloads_requested_;
+    manager_.ready(text);
+  } else if (text != last_state_) {
+    manager_.status(text);
+  }
+  last_state_ = text;
 }
 
-std::string ControlLoop::names() const {
-  std::string list;
-  for (std::size_t i = 0; i < instances_.size(); ++i)
-    if (!progress_[i].finished) list += (list.empty() ? "" : ", ") + instances_[i]->name();
-  return list;
+// The watchdog is fed while every instance makes progress or the kernel holds one. The timeout of a start, a
+// reload or a stop is extended while every instance makes progress: what the kernel holds may never return.
+void ControlLoop::report_liveness() {
+  if (!manager_.is_present()) return;
+  const std::uint64_t now = monotonic_now_ns();
+  const std::uint64_t limit = manager_.watchdog_ns().value_or(kDefaultLivenessLimit);
+  bool alive = std::all_of(instances_.begin(), instances_.end(),
+                           [&](const auto& instance) { return instance->heartbeat().is_alive(now, limit); });
+  if (manager_.watchdog_ns() && (alive || waits_for_device())) manager_.alive();
+  if (alive && phase() != Phase::kRunning) manager_.extend_timeout(limit);
+}
+
+// In milliseconds, for poll: a third of the time that a sign of life is good for, so that one late wake-up
+// does no harm; soon, when the manager is too busy to take a message.
+int ControlLoop::poll_timeout() {
+  constexpr int kRetryMilliseconds = 50;
+  if (manager_.send_pending()) return kRetryMilliseconds;
+  if (!manager_.is_present() || (!manager_.watchdog_ns() && phase() == Phase::kRunning)) return -1;
+  std::uint64_t limit = manager_.watchdog_ns().value_or(kDefaultLivenessLimit);
+  return static_cast<int>(
+      std::min<std::uint64_t>(limit / 3 / kNanosecondsPerMillisecond + 1, std::numeric_limits<int>::max()));
 }
 
 // ---- an instance's thread ------------------------------------------------------------------------------
 
-void ControlLoop::announce(std::size_t index) {
-  progress_[index].started = true;
-  eventfd_write(progress_event_.get(), 1);
-}
-
-void ControlLoop::finish(std::size_t index) {
-  instances_[index]->heartbeat().rest();
-  progress_[index].finished = true;
-  eventfd_write(progress_event_.get(), 1);
-}
-
-void ControlLoop::live(std::size_t index) {
+void ControlLoop::run_instance(std::size_t index) {
   PluginInstance& instance = *instances_[index];
-  pthread_setname_np(pthread_self(), instance.name().substr(0, kLongestThreadName).c_str());
-  Status status = instance.create();
-  if (status.ok()) status = instance.init();
-  if (!status.ok()) record(index, status);
+  pthread_setname_np(pthread_self(), instance.name().substr(0, kMaxThreadName).c_str());
+  attempt(index, [&] { return initialise(index); });
+  instance.heartbeat().pause();
   initialised_.arrive_and_wait();
   if (!stop_.requested()) {
-    status = work(index);
-    // Before stop, so that the others hear of it without waiting for this one's tidying up.
-    if (!status.ok()) record(index, status);
-    Status stopped = instance.stop();
-    if (!stopped.ok()) record(index, stopped);
+    // A failure is recorded before stop, so that the others are stopped without waiting for this one.
+    attempt(index, [&] { return work(index); });
+    attempt(index, [&] { return instance.stop(); });
   } else if (run_.once) {
     incomplete_ = true;
   }
-  Status destroyed = instance.destroy();
-  if (!destroyed.ok()) record(index, destroyed);
+  attempt(index, [&] { return instance.destroy(); });
   finish(index);
+}
+
+Status ControlLoop::initialise(std::size_t index) {
+  PluginInstance& instance = *instances_[index];
+  Status status = instance.create();
+  if (status.ok()) status = instance.init();
+  if (status.ok()) instance.report_unread_variables();
+  return status;
 }
 
 Status ControlLoop::work(std::size_t index) {
   PluginInstance& instance = *instances_[index];
   const UniqueFd& reload_request = reload_requests_[index];
-  instance.heartbeat().sign();
   Status status = instance.start();
-  if (status.ok()) announce(index);
+  if (!status.ok()) return status;
+  progress_[index].started = true;
+  wake_main();
   paxect_step step{};
-  while (status.ok()) {
+  for (;;) {
     if (stop_.requested()) {
       if (run_.once) incomplete_ = true;
-      break;
+      return {};
     }
-    eventfd_t signals = 0;
-    instance.heartbeat().sign();
-    if (eventfd_read(reload_request.get(), &signals) == 0) {
-      std::uint64_t asked = reloads_asked_;
-      status = reload(instance);
-      progress_[index].reloads = asked;
-      eventfd_write(progress_event_.get(), 1);
+    eventfd_t requests = 0;
+    if (eventfd_read(reload_request.get(), &requests) == 0) {
+      status = reload(index);
+      if (!status.ok()) return status;
     }
-    if (status.ok()) status = instance.step(&step);
-    if (!status.ok()) break;
-    if (step.state == PAXECT_STEP_WAIT) {
-      instance.heartbeat().rest();
-      status = wait(step, stop_, reload_request);
-    }
+    status = instance.step(&step);
+    if (!status.ok()) return status;
     if (step.state == PAXECT_STEP_DONE) {
       if (step.outcome == PAXECT_PLUGIN_INCOMPLETE) incomplete_ = true;
-      break;
+      return {};
+    }
+    if (step.state == PAXECT_STEP_WAIT) {
+      instance.heartbeat().pause();
+      status = wait(step, stop_, reload_request);
+      if (!status.ok()) return status;
     }
   }
-  return status;
 }
 
-// A failure is one that ends the run.
-Status ControlLoop::reload(PluginInstance& instance) {
+// Only a defect of the plugin is returned, which ends the run.
+Status ControlLoop::reload(std::size_t index) {
+  PluginInstance& instance = *instances_[index];
+  // Read before the call: a SIGHUP during it takes another reload.
+  const std::uint64_t requested = reloads_requested_;
   bool offered = false;
   Status status = instance.reload(&offered);
   if (status.code() == PAXECT_PLUGIN_INTERNAL) return status;
@@ -243,18 +260,48 @@ Status ControlLoop::reload(PluginInstance& instance) {
   if (!offered)
     run_.log.write(instance.name(), PAXECT_LOG_WARN,
                    "SIGHUP ignored: plugin " + instance.plugin().name + " has nothing to reload");
+  progress_[index].reloads = requested;
+  wake_main();
   return {};
 }
 
+// Records a failure of the call, and an exception of the host itself.
+void ControlLoop::attempt(std::size_t index, const std::function<Status()>& call) {
+  Status status;
+  try {
+    status = call();
+  } catch (const std::bad_alloc&) {
+    status = internal_error("out of memory");
+  } catch (const std::exception& error) {
+    status = internal_error(error.what());
+  }
+  if (!status.ok()) record(index, status);
+}
+
+void ControlLoop::finish(std::size_t index) {
+  instances_[index]->heartbeat().pause();
+  progress_[index].finished = true;
+  wake_main();
+}
+
+// ---- both ----------------------------------------------------------------------------------------------
+
 void ControlLoop::record(std::size_t index, const Status& failure) {
-  instances_[index]->report(failure);
-  manager_.failed(instances_[index]->name() + ": " + failure.message());
+  Failure entry{index, failure.code(), {}};
+  try {
+    entry.text = failure.message();
+    instances_[index]->report(failure);
+  } catch (const std::bad_alloc&) {  // The exit status alone reports it.
+  }
   {
     std::lock_guard lock(failure_mutex_);
     bool before_start = !initialised_.try_wait();
-    if (!failure_ || (before_start && index < failure_->index)) failure_ = {index, failure.code()};
+    if (!failure_ || (before_start && index < failure_->index)) failure_ = std::move(entry);
   }
   stop_.request();
+  wake_main();
 }
+
+void ControlLoop::wake_main() const { eventfd_write(progress_event_.get(), 1); }
 
 }  // namespace paxect::host

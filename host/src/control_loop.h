@@ -1,22 +1,25 @@
-// Runs instances, one thread each, until all are done, one fails, or a signal asks to stop.
+// Runs instances, one thread each, until all are done, one fails, or a signal requests a stop.
 //
 //   instance thread:  create  init  |  start  step...  stop  destroy
 //                                   ^ all wait here until the last is initialised; none starts if one failed
 //
 // The first failure stops the other instances cleanly and becomes the exit status; of those that fail before
-// the start, the first in the order given. The first SIGTERM or SIGINT asks all to stop, a second one leaves
-// at once with 128 + its number, without waiting for a plugin that hangs. SIGHUP asks every instance to
-// reload before its next step.
+// the start, the first in the order given. The first SIGTERM or SIGINT requests all to stop, a second one
+// ends the process at once (signals.h). SIGHUP requests every instance to reload before its next step; during
+// a stop it is ignored.
 //
-// The service manager, where there is one, hears when all have started, of each reload and its end, of the
-// stop, and, while every instance goes round, that we live.
+// The main thread reports to the service manager, where there is one: when all have started, each reload and
+// its end, the stop, at each of these which instances are still to come, and that all make progress.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <vector>
 
 #include "plugin_instance.h"
@@ -27,62 +30,74 @@
 
 namespace paxect::host {
 
+// What the operator reads when a thread cannot be started.
+Status thread_error(const std::system_error& error);
+
 class ControlLoop {
  public:
-  // `stop` is the one in `run`. Throws std::system_error when the system lacks descriptors.
-  ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances, StopRequest& stop,
+  // `stop` is the one in `run`, and the one that `signals` requests. Throws std::system_error when the system
+  // lacks descriptors.
+  ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances, Signals& signals, StopRequest& stop,
               const RunContext& run);
 
-  // Called once, on the main thread; returns the exit status when every instance is destroyed:
-  // that of the first failure, or 1 if an instance said INCOMPLETE or, with once, was stopped before it was
-  // done, or 0.
+  // Called once, on the main thread; returns the exit status when every instance is destroyed: that of the
+  // first failure, or 1 if an instance said INCOMPLETE or, with once, was stopped before it was done, or 0.
   int run();
 
  private:
-  void live(std::size_t index);
-  Status work(std::size_t index);
-  void record(std::size_t index, const Status& failure);
-  Status reload(PluginInstance& instance);
-  void announce(std::size_t index);
-  void finish(std::size_t index);
-
-  // The main thread's part.
-  void supervise(const Signals& signals);
-  void hear_signal(int number);
-  void tell_progress();
-  void tell_life();
-  int poll_timeout() const;
-  std::string names() const;
-
-  std::vector<std::unique_ptr<PluginInstance>> instances_;
-  StopRequest& stop_;
-  RunContext run_;
-  std::vector<UniqueFd> reload_requests_;  // by instance: readable until it has heard of a SIGHUP
-
-  // How far an instance is: written on its thread, read on the main one after the event.
+  // How far an instance is: written on its thread, read on the main one after progress_event_.
   struct Progress {
     std::atomic<bool> started{false};
     std::atomic<bool> finished{false};
-    std::atomic<std::uint64_t> reloads{0};  // how many of reloads_asked_ it has answered
+    std::atomic<std::uint64_t> reloads{0};  // how many of reloads_requested_ it has answered
   };
-  std::unique_ptr<Progress[]> progress_;
-  UniqueFd progress_event_;  // readable when some of it is new
-  std::atomic<std::uint64_t> reloads_asked_{0};
-
-  // Of the main thread.
-  ServiceManager manager_;
-  bool stop_signal_ = false;  // one came, and the next one means at once
-  bool stop_told_ = false;
-  bool ready_told_ = false;
-  std::uint64_t reloads_told_ = 0;
-  std::latch initialised_;
-  std::atomic<bool> incomplete_{false};
-
   struct Failure {
     std::size_t index;
     int code;
+    std::string text;
   };
-  std::mutex failure_mutex_;  // guards what follows
+  enum class Phase { kStarting, kRunning, kReloading, kStopping };
+
+  // The main thread's part.
+  void supervise();
+  void request_reload();
+  Phase phase() const;
+  void report_state();
+  std::string state_text(Phase phase) const;
+  void report_liveness();
+  int poll_timeout();
+
+  // An instance thread's part.
+  void run_instance(std::size_t index);
+  Status initialise(std::size_t index);
+  Status work(std::size_t index);
+  Status reload(std::size_t index);
+  void attempt(std::size_t index, const std::function<Status()>& call);
+  void finish(std::size_t index);
+
+  // Both.
+  void record(std::size_t index, const Status& failure);
+  void wake_main() const;
+
+  std::vector<std::unique_ptr<PluginInstance>> instances_;
+  Signals& signals_;
+  StopRequest& stop_;
+  RunContext run_;
+  std::vector<UniqueFd> reload_requests_;  // by instance: readable until it has answered a SIGHUP
+  std::unique_ptr<Progress[]> progress_;
+  UniqueFd progress_event_;  // readable when progress_ or failure_ has changed
+  std::atomic<std::uint64_t> reloads_requested_{0};
+  std::latch initialised_;
+  std::atomic<bool> incomplete_{false};
+
+  // Of the main thread.
+  ServiceManager manager_;
+  bool ready_reported_ = false;
+  bool stopping_reported_ = false;
+  std::uint64_t reloads_reported_ = 0;
+  std::string last_state_;
+
+  mutable std::mutex failure_mutex_;  // guards what follows
   std::optional<Failure> failure_;
 };
 

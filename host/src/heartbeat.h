@@ -1,12 +1,12 @@
-// Whether an instance still goes round, for the watchdog.
+// Whether an instance makes progress, for the watchdog and the timeouts of the service manager.
 //
-// An instance that waits is alive. One that works gives a sign at the beginning of each call, and whenever it
-// asks whether it is to stop, which work of any length does all the time. So a file of any size may take as
-// long as it takes; what shows is a thread that does neither: a loop without end, a deadlock.
+// An instance that waits for its next step is alive. One that works beats at the beginning of each call and
+// whenever it asks whether to stop, which long work does all the time, so a file of any size may take as long
+// as it takes. A thread that does neither is in an endless loop or a deadlock.
 //
-// What it cannot see is a thread that the kernel holds in a system call: a flush to a slow stick, a server
-// that does not answer. Ending the process would not end that, and the next start would hang in the same
-// place. waits_for_device() tells it, and the watchdog counts it as alive.
+// The heartbeat cannot see a thread that the kernel holds in a system call: a flush to a slow stick, a server
+// that does not answer. Ending the process would not end the call, and the next start would block in the same
+// place. waits_for_device() finds such a thread, and the watchdog counts it as alive.
 #pragma once
 
 #include <atomic>
@@ -20,20 +20,20 @@ std::uint64_t monotonic_now_ns();
 // Any thread.
 class Heartbeat {
  public:
-  void sign() { last_ns_.store(monotonic_now_ns(), std::memory_order_relaxed); }
-  // Nothing is expected until the next sign.
-  void rest() { last_ns_.store(kResting, std::memory_order_relaxed); }
+  void beat() { last_ns_.store(monotonic_now_ns(), std::memory_order_relaxed); }
+  // No beat is expected until the next one.
+  void pause() { last_ns_.store(kPaused, std::memory_order_relaxed); }
   bool is_alive(std::uint64_t now_ns, std::uint64_t limit_ns) const {
     std::uint64_t last = last_ns_.load(std::memory_order_relaxed);
-    return last == kResting || now_ns < last || now_ns - last < limit_ns;
+    return last == kPaused || now_ns < last || now_ns - last < limit_ns;
   }
 
  private:
-  static constexpr std::uint64_t kResting = std::numeric_limits<std::uint64_t>::max();
-  std::atomic<std::uint64_t> last_ns_{kResting};
+  static constexpr std::uint64_t kPaused = std::numeric_limits<std::uint64_t>::max();
+  std::atomic<std::uint64_t> last_ns_{kPaused};
 };
 
-// Whether some thread of this process is in uninterruptible sleep.
+// Whether some thread of this process is in uninterruptible sleep. Without /proc the answer is no.
 bool waits_for_device();
 
 }  // namespace paxect::host

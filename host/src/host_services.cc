@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "confinement.h"
+#include "names.h"
 
 namespace paxect::host {
 namespace {
@@ -41,7 +42,7 @@ struct HostServices::Thunks {
   static std::int64_t realtime_ns(const paxect_host*) { return realtime_now_ns(); }
 
   static std::int32_t stop_requested(const paxect_host* host) {
-    self(host).heartbeat_.sign();
+    self(host).heartbeat_.beat();
     return self(host).run_.stop.requested() ? 1 : 0;
   }
   static std::int32_t once(const paxect_host* host) { return self(host).run_.once ? 1 : 0; }
@@ -51,6 +52,7 @@ struct HostServices::Thunks {
   static const InstanceSettings::Value* find(const paxect_host* host, const char* key) {
     if (key == nullptr) return nullptr;
     try {
+      if (is_key(key)) self(host).keys_read_.insert(key);
       return self(host).settings_.find(key);
     } catch (...) {
       return nullptr;

@@ -8,6 +8,7 @@
 #include <paxect/plugin.h>
 
 #include <ostream>
+#include <set>
 #include <string>
 
 #include "heartbeat.h"
@@ -34,8 +35,10 @@ class HostServices {
   const paxect_host* host() const { return &host_; }
   const InstanceSettings& settings() const { return settings_; }
   const RunContext& run() const { return run_; }
-  // The instance's; a plugin that asks whether to stop gives a sign of life.
+  // The instance's; it beats when the plugin asks whether to stop.
   Heartbeat& heartbeat() const { return heartbeat_; }
+  // The keys that the plugin has asked the config service for. On the instance thread.
+  const std::set<std::string>& keys_read() const { return keys_read_; }
 
  private:
   struct Thunks;
@@ -44,6 +47,7 @@ class HostServices {
   RunContext run_;
   InstanceSettings settings_;
   mutable Heartbeat heartbeat_;
+  mutable std::set<std::string> keys_read_;
 };
 
 }  // namespace paxect::host

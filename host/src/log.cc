@@ -1,15 +1,15 @@
 #include "log.h"
 
 #include <paxect/plugin.h>
+#include <poll.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
-#include <utility>
 
+#include "fd_output.h"
 #include "names.h"
 
 namespace paxect::host {
@@ -20,8 +20,8 @@ std::string hex(unsigned char byte) {
   return {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
 }
 
-// The length of the well-formed UTF-8 sequence at the front (RFC 3629, table of section 4), or 0. What it
-// says of C1 control characters is not asked here.
+// The length of the well-formed UTF-8 sequence at the front, or 0 (RFC 3629, table of section 4). Control
+// characters are well-formed.
 std::size_t utf8_length(std::string_view text) {
   struct Form {
     unsigned char first_low, first_high, second_low, second_high;
@@ -59,24 +59,49 @@ bool is_journal(int fd) {
   return stream == std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
 }
 
-// As in sd-daemon(3).
+// The prefixes of sd-daemon(3), which are the levels of syslog(3).
 const char* priority_of(std::int32_t level) {
   switch (level) {
     case PAXECT_LOG_DEBUG:
-      return SD_DEBUG;
+      return "<7>";
     case PAXECT_LOG_INFO:
-      return SD_INFO;
+      return "<6>";
     case PAXECT_LOG_WARN:
-      return SD_WARNING;
+      return "<4>";
     default:
-      return SD_ERR;
+      return "<3>";
   }
 }
 
-bool is_control(std::string_view character) {
+// The code point of one well-formed sequence.
+char32_t code_point(std::string_view character) {
   auto first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return first < 0x20 || first == 0x7f;
-  return character.size() == 2 && first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
+  if (character.size() == 1) return first;
+  char32_t value = first & (0x7f >> character.size());
+  for (char byte : character.substr(1)) value = value << 6 | (static_cast<unsigned char>(byte) & 0x3f);
+  return value;
+}
+
+// What a terminal does not show as a character of its own. (Unicode 15: general categories Cc, Zl and Zp, and
+// those of Cf that hide or reorder the text around them)
+bool is_control(std::string_view character) {
+  struct Range {
+    char32_t first, last;
+  };
+  static constexpr std::array<Range, 10> kRanges = {
+      {{0x00, 0x1f},          // C0
+       {0x7f, 0x9f},          // DEL, C1
+       {0xad, 0xad},          // soft hyphen
+       {0x061c, 0x061c},      // Arabic letter mark
+       {0x180e, 0x180e},      // Mongolian vowel separator
+       {0x200b, 0x200f},      // zero width, direction marks
+       {0x2028, 0x202e},      // line separators, embeddings, overrides
+       {0x2060, 0x206f},      // word joiner, isolates
+       {0xfeff, 0xfeff},      // byte order mark
+       {0xe0000, 0xe007f}}};  // tags
+  char32_t value = code_point(character);
+  return std::any_of(kRanges.begin(), kRanges.end(),
+                     [&](const Range& range) { return value >= range.first && value <= range.last; });
 }
 
 }  // namespace
@@ -104,20 +129,27 @@ Log::Log(bool verbose, int fd) : fd_(fd), verbose_(verbose), journal_(is_journal
 
 void Log::write(std::string_view instance, std::int32_t level, std::string_view message) const {
   if (level < PAXECT_LOG_WARN && !verbose_) return;
-  put(level, "[" + upper(instance) + "] " + escape(message));
+  put(line(level, "[" + upper(instance) + "] " + escape(message)));
 }
 
-void Log::write(std::string_view message) const { put(PAXECT_LOG_ERROR, "paxect: " + escape(message)); }
+void Log::write(std::string_view message) const { put(line(PAXECT_LOG_ERROR, "paxect: " + escape(message))); }
 
-void Log::put(std::int32_t level, const std::string& text) const {
-  const std::string line = (journal_ ? priority_of(level) : "") + text + "\n";
-  std::string_view left = line;
-  while (!left.empty()) {
-    ssize_t written = ::write(fd_, left.data(), left.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // There is nobody to tell it to.
-    left.remove_prefix(static_cast<std::size_t>(written));
-  }
+void Log::write_if_ready(std::string_view message) const {
+  const std::string text = line(PAXECT_LOG_ERROR, "paxect: " + escape(message));
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  pollfd writable{fd_, POLLOUT, 0};
+  if (!lock || poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0) return;
+  [[maybe_unused]] ssize_t written = ::write(fd_, text.data(), text.size());
+}
+
+std::string Log::line(std::int32_t level, std::string_view text) const {
+  std::string result = journal_ ? priority_of(level) : "";
+  return result.append(text).append("\n");
+}
+
+void Log::put(const std::string& line) const {
+  std::lock_guard lock(mutex_);
+  write_all(fd_, line);  // A failure cannot be reported to anybody.
 }
 
 }  // namespace paxect::host

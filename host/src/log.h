@@ -1,17 +1,20 @@
-// Lines for the operator on standard error: "[LINK] message", one write(2) each, so that lines of several
-// threads and processes never mix. No time stamps: journald and its like add their own. Where it is the
-// journal that reads (JOURNAL_STREAM names our descriptor), a line begins with its priority: "<3>" is an
-// error.
+// Lines for the operator on standard error: "[LINK] message". Lines of several threads never mix, and neither
+// do those of several processes up to the size that a pipe takes in one write(2). A line blocks until it is
+// written, also on a non-blocking descriptor; one that cannot be written is lost. No time stamps: journald
+// and its like add their own. Where the journal reads (JOURNAL_STREAM names our descriptor), a line begins
+// with its priority: "<3>" is an error.
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 namespace paxect::host {
 
-// Control characters and bytes that are no UTF-8 as \n, \t, \xHH; all else as it is. A file name cannot
-// forge a line or move the cursor.
+// Writes control characters (C0, DEL, C1), invisible and bidirectional formatting characters, line separators
+// and bytes that are not UTF-8 as \n, \t or \xHH, and everything else as it is. A file name cannot forge a
+// line, move the cursor or show itself as another name.
 std::string escape(std::string_view text);
 
 // Any thread may write.
@@ -24,10 +27,15 @@ class Log {
   void write(std::string_view instance, std::int32_t level, std::string_view message) const;
   // A line of the host itself: "paxect: message".
   void write(std::string_view message) const;
+  // The same, but the line is dropped when it cannot be written at once, because the reader of standard error
+  // has stopped, for instance.
+  void write_if_ready(std::string_view message) const;
 
  private:
-  void put(std::int32_t level, const std::string& text) const;
+  std::string line(std::int32_t level, std::string_view text) const;
+  void put(const std::string& line) const;
 
+  mutable std::mutex mutex_;  // a line may take several writes
   int fd_;
   bool verbose_;
   bool journal_;

@@ -1,80 +1,76 @@
-// The entry point of `paxect`: a sane process, then the command.
-#include <fcntl.h>
+// The entry point of `paxect`: sets up the process, then runs the command.
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <exception>
-#include <iostream>
 #include <string>
-#include <vector>
+#include <system_error>
 
 #include "command_line.h"
 #include "commands.h"
+#include "fd_output.h"
 #include "log.h"
 #include "section_command.h"
 #include "settings.h"
+#include "signals.h"
+#include "standard_descriptors.h"
 
 namespace paxect::host {
 namespace {
 
-// A program started without standard descriptors would give their numbers to the first files that it opens,
-// and write its messages into them.
-void open_standard_descriptors() {
-  int fd = 0;
-  do {
-    fd = open("/dev/null", O_RDWR);
-  } while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO) close(fd);
-}
-
-int dispatch(const CommandLine& command_line) {
+int dispatch(const CommandLine& command_line, std::ostream& output) {
+  const Environment environment = read_environment(environ);
   switch (command_line.command) {
     case Command::kHelp:
-      std::cout << help_text();
+      output << help_text();
       break;
     case Command::kVersion:
-      std::cout << "paxect " PAXECT_VERSION " (plugin ABI " << PAXECT_PLUGIN_ABI_MAJOR << "."
-                << PAXECT_PLUGIN_ABI_MINOR << ")\n";
+      output << "paxect " PAXECT_VERSION " (plugin ABI " << PAXECT_PLUGIN_ABI_MAJOR << "."
+             << PAXECT_PLUGIN_ABI_MINOR << ")\n";
       break;
     case Command::kRun:
-      return run_command(command_line, read_environment(environ));
+      return run_command(command_line, environment);
     case Command::kCheck:
-      return check_command(command_line, read_environment(environ));
+      return check_command(command_line, environment, output);
     case Command::kPlugins:
-      return plugins_command(command_line, read_environment(environ));
+      return plugins_command(command_line, environment, output);
     case Command::kSection:
-      return section_command(command_line, read_environment(environ));
+      return section_command(command_line, environment, output);
   }
   return PAXECT_PLUGIN_OK;
 }
 
-int main_checked(int argc, char** argv) {
+int main_checked(int argc, char** argv, const BlockedSignals& signals) {
   CommandLine command_line;
   Status status = parse_command_line({argv + (argc > 0 ? 1 : 0), argv + argc}, &command_line);
   if (!status.ok()) {
     Log(false).write(status.message());
     return status.code();
   }
-  int code = dispatch(command_line);
-  std::cout.flush();
-  if (!std::cout && code == PAXECT_PLUGIN_OK) {
-    Log(false).write("standard output cannot be written");
-    return PAXECT_PLUGIN_INTERNAL;
-  }
-  return code;
+  // Only `run` reads signals; they end the other commands, as they do any program.
+  if (command_line.command != Command::kRun) signals.restore();
+  FdOutput output(STDOUT_FILENO);
+  int code = dispatch(command_line, output);
+  output.flush();
+  if (output.error() == 0) return code;
+  Log(false).write("standard output: " + std::generic_category().message(output.error()));
+  return code == PAXECT_PLUGIN_OK ? PAXECT_PLUGIN_INTERNAL : code;
 }
 
 }  // namespace
 }  // namespace paxect::host
 
 int main(int argc, char** argv) {
-  paxect::host::open_standard_descriptors();
+  using namespace paxect::host;
+  BlockedSignals signals;
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not be that large is a failed write, not our end
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the size limit then fails instead of ending the process
+  if (!open_standard_descriptors()) return PAXECT_PLUGIN_INTERNAL;
   try {
-    return paxect::host::main_checked(argc, argv);
+    return main_checked(argc, argv, signals);
   } catch (const std::exception& exception) {
-    paxect::host::Log(false).write(std::string("internal error: ") + exception.what());
+    Log(false).write(std::string("internal error: ") + exception.what());
   }
   return PAXECT_PLUGIN_INTERNAL;
 }

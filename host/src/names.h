@@ -1,8 +1,10 @@
 // Which names the host accepts. All are ASCII, whatever the locale.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace paxect::host {
 
@@ -12,8 +14,14 @@ inline bool is_plugin_name(std::string_view name) { return is_instance_name(name
 // Keys: [a-z][a-z0-9_]{0,63}.
 bool is_key(std::string_view key);
 
+bool is_ascii_letter(char c);
+
 // As environment variables and log prefixes spell a name: upper case; '-' as '_' in a variable.
 std::string upper(std::string_view name);
 std::string variable_part(std::string_view name);
+
+// The candidate that takes the fewest edits (a byte inserted, removed or replaced), at most `limit`; empty
+// when there is none. Of several equally near ones, the first.
+std::string nearest(std::string_view name, const std::vector<std::string>& candidates, std::size_t limit);
 
 }  // namespace paxect::host

@@ -1,6 +1,7 @@
 #include "plugin_directory.h"
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "file_trust.h"
 #include "names.h"
 
 namespace paxect::host {
@@ -20,22 +22,6 @@ namespace fs = boost::filesystem;
 constexpr std::string_view kExtension = ".so";
 
 std::string reason(int error) { return std::generic_category().message(error); }
-
-std::string owner_fault(const struct stat& file) {
-  if (file.st_uid == 0 || file.st_uid == geteuid()) return {};
-  return "owned by user " + std::to_string(file.st_uid) + ", neither root nor the user who runs this";
-}
-
-std::string mode_fault(const struct stat& file) {
-  if ((file.st_mode & S_IWOTH) != 0) return "writable by everyone: chmod go-w";
-  if ((file.st_mode & S_IWGRP) != 0) return "writable by its group: chmod g-w";
-  return {};
-}
-
-std::string fault_of(const struct stat& file) {
-  std::string fault = owner_fault(file);
-  return fault.empty() ? mode_fault(file) : fault;
-}
 
 // In a sticky directory only the owner of an entry, or of the directory, can rename or remove it.
 bool is_shared_safely(const struct stat& directory) {
@@ -55,7 +41,7 @@ Status open_trusted(const fs::path& directory, UniqueFd* out) {
     struct stat status {};
     if (!fd.valid() || fstat(fd.get(), &status) != 0)
       return config_error("plugin directory " + at.string() + ": " + reason(errno));
-    std::string fault = !is_last && is_shared_safely(status) ? std::string() : fault_of(status);
+    std::string fault = !is_last && is_shared_safely(status) ? std::string() : write_fault(status);
     if (fault.empty()) continue;
     std::string what = is_last ? "plugin directory " + at.string()
                                : "plugin directory " + directory.string() + ": " + at.string();
@@ -65,17 +51,33 @@ Status open_trusted(const fs::path& directory, UniqueFd* out) {
   return {};
 }
 
+// ../lib/paxect/plugins from this binary.
+Status find_installed_directory(fs::path* out) {
+  boost::system::error_code error;
+  fs::path binary = fs::read_symlink("/proc/self/exe", error);
+  if (error) {
+    // No /proc: the path that execve(2) was given, which may be relative or a symbolic link.
+    const auto* name = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+    if (name != nullptr) binary = fs::canonical(name, error);
+  }
+  if (error)
+    return config_error("plugin directory: " + error.message() +
+                        ": without /proc name it by --plugin-dir or PAXECT_PLUGIN_DIR");
+  *out = binary.parent_path().parent_path() / "lib" / "paxect" / "plugins";
+  return {};
+}
+
 }  // namespace
 
 Status PluginDirectory::open(const std::string& path, PluginDirectory* out) {
   boost::system::error_code error;
   fs::path wanted = path;
   if (path.empty()) {
-    fs::path binary = fs::read_symlink("/proc/self/exe", error);
-    if (error) return internal_error("/proc/self/exe: " + error.message());
-    wanted = binary.parent_path().parent_path() / "lib" / "paxect" / "plugins";
+    Status status = find_installed_directory(&wanted);
+    if (!status.ok()) return status;
   }
-  fs::path directory = fs::canonical(wanted, error);
+  // With the root as base, which an absolute path does not use: the working directory may be removed.
+  fs::path directory = fs::canonical(wanted, "/", error);
   if (error) return config_error("plugin directory " + wanted.string() + ": " + error.message());
   out->path_ = directory.string();
   return open_trusted(directory, &out->fd_);
@@ -110,7 +112,7 @@ Status PluginDirectory::check(const std::string& name, std::string* path) const 
   struct stat status {};
   if (!fd.valid() || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
     return config_error(*path + ": not a regular file");
-  std::string fault = fault_of(status);
+  std::string fault = write_fault(status);
   return fault.empty() ? Status() : config_error(*path + ": " + fault);
 }
 

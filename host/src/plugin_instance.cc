@@ -5,6 +5,7 @@
 
 #include "guard.h"
 #include "plugin_extension.h"
+#include "unread_variables.h"
 
 namespace paxect::host {
 namespace {
@@ -31,6 +32,7 @@ PluginInstance::PluginInstance(Plugin plugin, InstanceSettings settings, const R
 template <typename Call>
 Status PluginInstance::call(const char* what, Call&& function) {
   paxect_plugin_status status = PAXECT_PLUGIN_OK;
+  heartbeat().beat();
   std::optional<std::string> exception = guarded([&] { status = function(); });
   if (exception) return internal_error(std::string(what) + " " + *exception);
   return status == PAXECT_PLUGIN_OK ? Status() : failure(what, status);
@@ -101,6 +103,13 @@ Status PluginInstance::destroy() {
 
 void PluginInstance::report(const Status& failure) const {
   services_.run().log.write(name(), PAXECT_LOG_ERROR, failure.message());
+}
+
+void PluginInstance::report_unread_variables() const {
+  std::set<std::string> keys = services_.keys_read();
+  keys.insert("plugin");  // the host's own key
+  for (const std::string& warning : unread_variable_warnings(services_.settings(), keys))
+    services_.run().log.write(name(), PAXECT_LOG_WARN, warning);
 }
 
 }  // namespace paxect::host

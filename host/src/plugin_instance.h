@@ -39,6 +39,9 @@ class PluginInstance {
 
   // Logs a failure as the instance's own line.
   void report(const Status& failure) const;
+  // Warns of environment variables that look like settings of this instance but that its plugin has not read.
+  // Requires: init has succeeded, in which a plugin reads all of its settings.
+  void report_unread_variables() const;
 
  private:
   template <typename Call>

@@ -1,7 +1,6 @@
 #include "section_command.h"
 
 #include <algorithm>
-#include <iostream>
 #include <optional>
 #include <vector>
 
@@ -73,15 +72,15 @@ Status load_commands(const Configuration& configuration, const InstanceSettings&
   return exception ? defect(out->plugin, *exception) : status;
 }
 
-void print_commands(const std::string& section, const CommandSet& set) {
+void print_commands(const std::string& section, const CommandSet& set, std::ostream& output) {
   std::size_t width = 0;
   for (const CommandEntry& entry : set.entries) width = std::max(width, entry.synopsis().size());
-  std::cout << "paxect " << section << " COMMAND [ARGUMENT]...: commands of plugin " << set.plugin.name
-            << "\n\n";
+  output << "paxect " << section << " COMMAND [ARGUMENT]...: commands of plugin " << set.plugin.name
+         << "\n\n";
   for (const CommandEntry& entry : set.entries) {
     std::string synopsis = entry.synopsis();
-    std::cout << "  " << synopsis << std::string(width - synopsis.size() + 2, ' ') << escape(entry.summary)
-              << "\n";
+    output << "  " << synopsis << std::string(width - synopsis.size() + 2, ' ') << escape(entry.summary)
+           << "\n";
   }
 }
 
@@ -115,16 +114,16 @@ Status call(const CommandSet& set, const HostServices& services, const std::vect
 
 }  // namespace
 
-int section_command(const CommandLine& command_line, const Environment& environment) {
+int section_command(const CommandLine& command_line, const Environment& environment, std::ostream& output) {
   Log log(command_line.verbose);
   Configuration configuration;
   const InstanceSettings* settings = nullptr;
   CommandSet set;
-  Status status = read_configuration(command_line, environment, &configuration);
+  Status status = read_configuration(command_line, environment, nullptr, &configuration);
   if (status.ok()) status = find_section(configuration, command_line.section, &settings);
   if (status.ok()) status = load_commands(configuration, *settings, &set);
   if (status.ok() && command_line.words.empty()) {
-    print_commands(command_line.section, set);
+    print_commands(command_line.section, set, output);
     return PAXECT_PLUGIN_OK;
   }
   if (status.ok()) status = check_known(command_line, set);
@@ -133,7 +132,7 @@ int section_command(const CommandLine& command_line, const Environment& environm
     return status.code();
   }
   StopRequest stop;
-  HostServices services(RunContext{log, stop, false, &std::cout}, *settings);
+  HostServices services(RunContext{log, stop, false, &output}, *settings);
   int code = PAXECT_PLUGIN_OK;
   status = call(set, services, command_line.words, &code);
   if (status.ok()) return code;

@@ -47,6 +47,16 @@ std::string InstanceSettings::plugin() const {
   return value == nullptr ? name_ : value->text;
 }
 
+std::string InstanceSettings::variable_of(std::string_view key) const {
+  return prefix_of(name_) + variable_part(key);
+}
+
+std::vector<std::string> InstanceSettings::variables() const {
+  std::vector<std::string> names;
+  for (const auto& [suffix, value] : environment_) names.push_back(value.place);
+  return names;
+}
+
 // Fills a Configuration from one source after the other, the weaker first.
 class ConfigurationBuilder {
  public:
@@ -79,6 +89,8 @@ class ConfigurationBuilder {
       if (owner != nullptr)
         owner->environment_[variable.substr(prefix_of(owner->name_).size())] = {
             text, PAXECT_ORIGIN_ENVIRONMENT, variable};
+      else
+        for (InstanceSettings& instance : out_.instances) instance.foreign_variables_.push_back(variable);
     }
     auto directory = environment.find(kPluginDirectoryVariable);
     if (directory == environment.end()) return {};
@@ -145,9 +157,9 @@ Status configure(const CommandLine& command_line, const Environment& environment
 }
 
 Status read_configuration(const CommandLine& command_line, const Environment& environment,
-                          Configuration* out) {
+                          const StopRequest* stop, Configuration* out) {
   ConfigFile file;
-  Status status = read_config(command_line.config_path, &file);
+  Status status = read_config(command_line.config_path, stop, &file);
   return status.ok() ? configure(command_line, environment, file, out) : status;
 }
 

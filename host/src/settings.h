@@ -40,6 +40,12 @@ class InstanceSettings {
   // The name of the module: the key `plugin`, or the section's name.
   std::string plugin() const;
 
+  // The environment variable of a key.
+  std::string variable_of(std::string_view key) const;
+  // The variables that belong to this section, and those named PAXECT_* that belong to none. Sorted.
+  std::vector<std::string> variables() const;
+  const std::vector<std::string>& foreign_variables() const { return foreign_variables_; }
+
  private:
   friend class ConfigurationBuilder;
 
@@ -47,6 +53,7 @@ class InstanceSettings {
   std::vector<std::string> keys_;
   std::map<std::string, Value, std::less<>> values_;       // command line and file, by key
   std::map<std::string, Value, std::less<>> environment_;  // by what follows PAXECT_SECTION_
+  std::vector<std::string> foreign_variables_;
 };
 
 struct Configuration {
@@ -59,8 +66,9 @@ struct Configuration {
 // `out->instances` may be empty.
 Status configure(const CommandLine& command_line, const Environment& environment, const ConfigFile& file,
                  Configuration* out);
-// The same with the file that the command line names, or the one in the working directory.
+// The same with the file that the command line names, or the one in the working directory; `stop` as in
+// read_config().
 Status read_configuration(const CommandLine& command_line, const Environment& environment,
-                          Configuration* out);
+                          const StopRequest* stop, Configuration* out);
 
 }  // namespace paxect::host

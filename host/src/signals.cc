@@ -4,28 +4,50 @@
 #include <sys/signalfd.h>
 
 #include <cerrno>
+#include <initializer_list>
 #include <system_error>
 
 namespace paxect::host {
+namespace {
 
-Signals::Signals() {
+sigset_t handled_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGHUP);
-  fd_ = UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd_.valid()) throw std::system_error(errno, std::generic_category(), "signalfd");
-  int error = pthread_sigmask(SIG_BLOCK, &signals, &former_);
-  if (error != 0) throw std::system_error(error, std::generic_category(), "pthread_sigmask");
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  return signals;
 }
 
-Signals::~Signals() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+}  // namespace
 
-int Signals::take() const {
+BlockedSignals::BlockedSignals() {
+  const sigset_t signals = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, &former_);  // fails for an unknown first argument only
+}
+
+void BlockedSignals::restore() const { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+
+Signals::Signals(StopRequest& stop, const Log& log) : stop_(stop), log_(log) {
+  const sigset_t signals = handled_signals();
+  fd_ = UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd_.valid()) throw std::system_error(errno, std::generic_category(), "signalfd");
+}
+
+bool Signals::read_pending() {
+  bool reload = false;
   signalfd_siginfo signal{};
-  ssize_t got = read(fd_.get(), &signal, sizeof signal);
-  return got == sizeof signal ? static_cast<int>(signal.ssi_signo) : 0;
+  while (read(fd_.get(), &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo == SIGHUP) {
+      reload = true;
+      continue;
+    }
+    if (stop_received_) {
+      log_.write_if_ready("second signal: exiting without waiting for running plugins");
+      _exit(128 + static_cast<int>(signal.ssi_signo));
+    }
+    stop_received_ = true;
+    stop_.request();
+  }
+  return reload;
 }
 
 }  // namespace paxect::host

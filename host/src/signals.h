@@ -1,27 +1,49 @@
-// SIGTERM, SIGINT and SIGHUP as something to read rather than as interruptions. Threads started in its scope
-// inherit the blocked signals, so that only the reader ever sees them; it must be made before them.
+// SIGTERM, SIGINT and SIGHUP as events to read rather than as interruptions.
 #pragma once
 
 #include <csignal>
 
+#include "log.h"
+#include "stop_request.h"
 #include "unique_fd.h"
 
 namespace paxect::host {
 
-class Signals {
+// Blocks the three signals in the calling thread and in the threads that it starts from then on. `main` makes
+// one before anything else, so that a signal which arrives while plugins are being loaded stays pending
+// instead of ending the process.
+class BlockedSignals {
  public:
-  // Throws std::system_error when the system has no descriptor for it.
-  Signals();
-  ~Signals();  // gives the thread its former mask back
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
+  BlockedSignals();
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
 
-  int fd() const { return fd_.get(); }  // readable when a signal has arrived
-  int take() const;                     // its number, or 0 when none has
+  // Gives the thread its former mask back, for commands that a signal may end at any point. There is no
+  // destructor that does so: a signal pending at the end of a run would replace its exit status.
+  void restore() const;
 
  private:
   sigset_t former_{};
+};
+
+// Reads blocked signals. Used by the main thread alone, from before the plugins are loaded to the end.
+class Signals {
+ public:
+  // Requires: the signals are blocked. Throws std::system_error when there is no descriptor left.
+  Signals(StopRequest& stop, const Log& log);
+
+  int fd() const { return fd_.get(); }  // readable when a signal is pending
+  // Reads all pending signals. The first SIGTERM or SIGINT requests the stop; a second one ends the process
+  // with 128 + its number, without waiting for a plugin that hangs. Returns whether there was a SIGHUP.
+  bool read_pending();
+  // Whether a signal, and not a failure, requested the stop.
+  bool stop_received() const { return stop_received_; }
+
+ private:
+  StopRequest& stop_;
+  const Log& log_;
   UniqueFd fd_;
+  bool stop_received_ = false;
 };
 
 }  // namespace paxect::host

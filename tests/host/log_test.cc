@@ -46,6 +46,17 @@ TEST_CASE("A message cannot forge a line or drive the terminal") {
   CHECK(escape(std::string("a\0b", 3)) == "a\\x00b");
 }
 
+TEST_CASE("Characters that hide or reorder text are escaped") {
+  CHECK(escape("a\xe2\x80\xae"
+               "b") == "a\\xe2\\x80\\xaeb");                    // U+202E, right-to-left override
+  CHECK(escape("\xe2\x81\xa6") == "\\xe2\\x81\\xa6");           // U+2066, left-to-right isolate
+  CHECK(escape("\xe2\x80\x8b") == "\\xe2\\x80\\x8b");           // U+200B, zero-width space
+  CHECK(escape("\xe2\x80\xa8") == "\\xe2\\x80\\xa8");           // U+2028, line separator
+  CHECK(escape("\xef\xbb\xbf") == "\\xef\\xbb\\xbf");           // U+FEFF, byte order mark
+  CHECK(escape("\xf3\xa0\x80\xa1") == "\\xf3\\xa0\\x80\\xa1");  // U+E0021, a tag
+  CHECK(escape("\xd7\xa9\xd9\x84") == "\xd7\xa9\xd9\x84");      // letters of both directions stay
+}
+
 TEST_CASE("UTF-8 stays and bytes that are none are escaped") {
   std::string good =
       "\xc2\xa0 \xc3\xa9 \xe2\x82\xac \xed\x9f\xbf \xee\x80\x80 \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf";

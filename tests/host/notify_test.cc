@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <ctime>
+#include <fstream>
 #include <memory>
 
 #include "host/sandbox.h"
@@ -94,7 +95,7 @@ TEST_CASE("READY is said once every instance has started, and STOPPING when it e
   CHECK_FALSE(service.socket.has("STOPPING=1"));
   CHECK(service.stop().status == 0);
   CHECK(service.socket.has("STOPPING=1"));
-  CHECK(service.socket.has("STATUS=stopping"));
+  CHECK(service.socket.count("STATUS=running: one, two") == 1);
   CHECK(service.socket.count("READY=1") == 1);
   CHECK(service.socket.count("WATCHDOG=1") == 0);
 }
@@ -104,6 +105,7 @@ TEST_CASE("READY waits for an instance that is slow to start, and never comes wh
   SECTION("slow") {
     service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", "at_start = hang\n"));
     REQUIRE(eventually([&] { return service.sandbox.journal_has("one step wait"); }));
+    CHECK(service.hears("STATUS=starting: two"));
     CHECK_FALSE(service.socket.has("READY=1"));
     service.paxect->signal(SIGKILL);
   }
@@ -113,7 +115,11 @@ TEST_CASE("READY waits for an instance that is slow to start, and never comes wh
     CHECK_FALSE(service.socket.has("READY=1"));
     CHECK(service.socket.has("STATUS=two: start was told to fail"));
     CHECK(service.socket.has("STOPPING=1"));
-    CHECK_FALSE(service.socket.has("STATUS=stopping"));  // the reason stays in `systemctl status`
+    // The reason stays in `systemctl status`.
+    for (const std::string& message : service.socket.messages()) {
+      CHECK(message.find("STATUS=stop") == std::string::npos);
+      CHECK(message.find("STATUS=running") == std::string::npos);
+    }
   }
 }
 
@@ -136,7 +142,8 @@ TEST_CASE("A reload is RELOADING with the time, and READY when every instance ha
   std::uint64_t when = std::stoull(reloading->substr(at + 16));
   CHECK(when >= before);
   CHECK(when <= now_usec());
-  CHECK((reloading + 1)->starts_with("READY=1\n"));
+  CHECK(std::any_of(reloading, messages.end(),
+                    [](const std::string& message) { return message.starts_with("READY=1\n"); }));
 
   service.paxect->signal(SIGHUP);
   CHECK(eventually([&] { return service.socket.count("READY=1") == 3; }));
@@ -159,25 +166,110 @@ TEST_CASE("The watchdog is fed while instances wait, and while one works and ask
   Service service;
   service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", "script = long:1500 wait\n"),
               {"WATCHDOG_USEC=300000", "WATCHDOG_PID"});
-  REQUIRE(eventually([&] { return service.sandbox.journal_has("two step wait"); }));
+  // Read all the time: signs of life are dropped when the queue is full.
+  REQUIRE(eventually(
+      [&] { return !service.socket.messages().empty() && service.sandbox.journal_has("two step wait"); }));
   CHECK(service.socket.count("WATCHDOG=1") >= 8);  // every 100 ms for 1.5 s, on a busy machine
   long before = service.socket.count("WATCHDOG=1");
   CHECK(eventually([&] { return service.socket.count("WATCHDOG=1") >= before + 3; }));
   CHECK(service.stop().status == 0);
 }
 
-TEST_CASE("The watchdog is no longer fed when an instance hangs") {
+TEST_CASE("The watchdog is no longer fed and no timeout extended when an instance hangs") {
+  auto [keys, call] = GENERATE(table<std::string, std::string>({{"script = wait:500 hang", "two step hang"},
+                                                                {"at_reload = hang", "two reload"},
+                                                                {"at_stop = hang", "two stop"}}));
   Service service;
-  service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", "script = wait:500 hang\n"),
+  service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", keys),
               {"WATCHDOG_USEC=300000", "WATCHDOG_PID"});
-  REQUIRE(eventually([&] { return service.sandbox.journal_has("two step hang"); }));
+  REQUIRE(service.hears("READY=1"));
+  REQUIRE(service.hears("WATCHDOG=1"));
+  if (call == "two reload") service.paxect->signal(SIGHUP);
+  if (call == "two stop") service.paxect->signal(SIGTERM);
+  REQUIRE(eventually([&] { return service.sandbox.journal_has(call); }));
   // The last sign counts for the watchdog's time; then there are no more, for many times that.
   REQUIRE(eventually([&] {
-    long before = service.socket.count("WATCHDOG=1");
+    auto signs = [&] {
+      return service.socket.count("WATCHDOG=1") + service.socket.count("EXTEND_TIMEOUT_USEC=");
+    };
+    long before = signs();
     usleep(1'000'000);
-    return before > 0 && service.socket.count("WATCHDOG=1") == before;
+    return signs() == before;
   }));
   service.paxect->signal(SIGKILL);
+}
+
+TEST_CASE(
+    "Each of start and reload and stop that makes progress feeds the watchdog and extends its timeout") {
+  auto [key, call, status] = GENERATE(
+      table<std::string, std::string, std::string>({{"at_start", "two start", "STATUS=starting: two"},
+                                                    {"at_reload", "two reload", "STATUS=reloading: two"},
+                                                    {"at_stop", "two stop", "STATUS=stopping: two"}}));
+  Service service;
+  service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", key + " = long:2000"),
+              {"WATCHDOG_USEC=300000", "WATCHDOG_PID"});
+  if (key != "at_start") REQUIRE(service.hears("READY=1"));
+  if (key == "at_reload") service.paxect->signal(SIGHUP);
+  if (key == "at_stop") service.paxect->signal(SIGTERM);
+  REQUIRE(eventually([&] { return service.sandbox.journal_has(call); }));
+  CHECK(service.hears(status));
+  long fed = service.socket.count("WATCHDOG=1");
+  long extended = service.socket.count("EXTEND_TIMEOUT_USEC=");
+  // Every 100 ms for 2 s, on a busy machine.
+  CHECK(eventually([&] {
+    return service.socket.count("WATCHDOG=1") >= fed + 5 &&
+           service.socket.count("EXTEND_TIMEOUT_USEC=300000") >= extended + 5;
+  }));
+  if (key != "at_stop") service.paxect->signal(SIGTERM);
+  CHECK(service.paxect->wait().status == 0);
+  CHECK(service.socket.count("STOPPING=1") == 1);
+}
+
+TEST_CASE("Without a watchdog a timeout is extended too, and no sign of life is sent") {
+  Service service;
+  service.run(service.sandbox.recorder("one"));
+  REQUIRE(service.hears("READY=1"));
+  CHECK(service.stop().status == 0);
+  CHECK(service.socket.has("EXTEND_TIMEOUT_USEC=30000000"));
+  CHECK_FALSE(service.socket.has("WATCHDOG=1"));
+}
+
+TEST_CASE("The status names the instances that still run") {
+  Service service;
+  REQUIRE(mkfifo((service.sandbox / "fifo").c_str(), 0600) == 0);
+  service.run(
+      service.sandbox.recorder("one", "watch = " + (service.sandbox / "fifo") + "\nscript = watch done") +
+      service.sandbox.recorder("two"));
+  REQUIRE(service.hears("STATUS=running: one, two"));
+  std::ofstream(service.sandbox / "fifo") << "go";
+  CHECK(service.hears("STATUS=running: two"));
+  CHECK(service.stop().status == 0);
+}
+
+TEST_CASE(
+    "A manager that does not read holds up neither signals nor the run, and gets the changes of state "
+    "later") {
+  Service service;
+  // Nothing is read here for 2 s of a start, in which the queue fills with signs of life.
+  service.run(service.sandbox.recorder("one", "at_start = long:2000"),
+              {"WATCHDOG_USEC=6000", "WATCHDOG_PID"});
+  REQUIRE(eventually([&] { return service.sandbox.journal_has("one step wait"); }));
+  CHECK(service.socket.messages().size() < 600);
+  CHECK(service.hears("READY=1"));
+  usleep(1'000'000);
+  service.paxect->signal(SIGTERM);
+  CHECK(service.paxect->wait().status == 0);
+}
+
+TEST_CASE("SIGHUP during a stop is not reported as a reload") {
+  Service service;
+  service.run(service.sandbox.recorder("one", "at_stop = long:300"));
+  REQUIRE(service.hears("READY=1"));
+  service.paxect->signal(SIGTERM);
+  REQUIRE(service.hears("STOPPING=1"));
+  service.paxect->signal(SIGHUP);
+  CHECK(service.paxect->wait().status == 0);
+  CHECK_FALSE(service.socket.has("RELOADING=1"));
 }
 
 TEST_CASE("Without a service manager nothing is missed, and a socket that is gone does no harm") {

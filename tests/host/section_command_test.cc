@@ -82,11 +82,3 @@ TEST_CASE("A plugin without commands says so and one with a malformed extension 
         "paxect: plugin bad_extension: extension paxect.commands/1 has 23 bytes, fewer than 24\n");
   CHECK(sandbox.paxect({"missing"}).status == 78);
 }
-
-TEST_CASE("Output that cannot be written is an error") {
-  Sandbox sandbox;
-  sandbox.write_config(sandbox.recorder("one"));
-  Command full = sandbox.command({"one", "say", "word"});
-  full.argv.insert(full.argv.begin(), {"sh", "-c", "exec \"$@\" >/dev/full", "sh"});
-  CHECK(run(full).status == 70);
-}

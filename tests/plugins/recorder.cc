@@ -6,8 +6,9 @@
 //   watch       a FIFO, which the action `watch` reads, waiting until there is something
 //   report      keys, separated by blanks, whose value, origin and place init writes to the journal
 //
-// It offers commands (see command()) and reload, but for the module `plain`, which has no extensions, and
-// `bad_extension`, whose structures are too small.
+// It offers commands (see command()) and reload, except for the module `plain`, which has no extensions, and
+// `bad_extension`, whose structures are too small. The module `gated` opens the FIFO named by the variable
+// TEST_GATE while it is loaded, and blocks until the writer closes it.
 #include <fcntl.h>
 #include <paxect/plugin.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
@@ -22,6 +24,17 @@
 #include <vector>
 
 namespace {
+
+#if defined(WITH_GATE)
+[[gnu::constructor]] void wait_at_gate() {
+  const char* path = getenv("TEST_GATE");
+  int fd = path == nullptr ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+  char byte;
+  while (fd >= 0 && read(fd, &byte, 1) > 0) {
+  }
+  close(fd);
+}
+#endif
 
 // Wide enough to be one too many.
 constexpr std::size_t kTooManyWatches = PAXECT_PLUGIN_WATCHES_MAX + 1;
@@ -63,7 +76,7 @@ struct paxect_plugin_instance {
     close(fd);
   }
 
-  // "fail:STATUS", "throw", "throw_int", "hang", "log:TEXT"; anything else does nothing.
+  // "fail:STATUS", "throw", "throw_int", "hang", "long:MS", "log:TEXT"; anything else does nothing.
   paxect_plugin_status act(const std::string& call, const std::string& action) {
     if (action.starts_with("fail:")) {
       error_text = call + " was told to fail";
@@ -72,6 +85,7 @@ struct paxect_plugin_instance {
     if (action.starts_with("log:")) log->write(host, PAXECT_LOG_WARN, action.substr(4).c_str());
     if (action == "throw") throw std::runtime_error(call + " was told to throw");
     if (action == "throw_int") throw 7;
+    if (action.starts_with("long:")) work_for(std::stoull(action.substr(5)));
     while (action == "hang") pause();
     return PAXECT_PLUGIN_OK;
   }
@@ -109,7 +123,6 @@ struct paxect_plugin_instance {
     }
     if (action == "watch") watch(result);
     if (action == "spin" && run->stop_requested(host) == 0) usleep(1000);
-    if (action.starts_with("long:")) work_for(std::stoull(action.substr(5)));
     if (action == "closed") wait_on_closed(result);
     if (action == "many" || action == "null_watches") {
       result->state = PAXECT_STEP_WAIT;
@@ -138,10 +151,10 @@ struct paxect_plugin_instance {
     result->watch_count = 1;
   }
 
-  // One long step that asks now and then whether to come back, as it should.
+  // One long call that asks now and then whether a stop is requested, as it should, and does not heed it.
   void work_for(unsigned long long milliseconds) const {
     std::uint64_t end = clock->monotonic_ns(host) + milliseconds * 1'000'000;
-    while (clock->monotonic_ns(host) < end && run->stop_requested(host) == 0) usleep(1000);
+    while (clock->monotonic_ns(host) < end && run->stop_requested(host) >= 0) usleep(1000);
   }
 
   void wait_on_closed(paxect_step* result) {

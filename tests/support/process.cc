@@ -100,6 +100,10 @@ pid_t start(const Command& command, int in, int out, int err) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
+  for (int fd : {1, 2})
+    if (command.nonblocking_output &&
+        (fcntl(fd, F_SETPIPE_SZ, 4096) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0))
+      _exit(125);
   if (command.no_tmpfile) forbid_tmpfile();
   if (!command.failing.empty()) forbid(command.failing);
   if (!command.directory.empty() && chdir(command.directory.c_str()) != 0) _exit(126);

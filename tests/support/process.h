@@ -22,8 +22,9 @@ struct Command {
   std::string input = {};                     // standard input
   std::string directory = {};                 // working directory; empty: the test's
   std::chrono::seconds timeout{120};          // then it is killed, and the test fails
-  int error_fd = -1;        // what it gets as stderr, such as a terminal; -1: a pipe that is collected
-  bool no_tmpfile = false;  // as on a file system without O_TMPFILE
+  int error_fd = -1;  // what it gets as stderr, such as a terminal; -1: a pipe that is collected
+  bool nonblocking_output = false;        // stdout and stderr are non-blocking pipes that hold 4 KiB
+  bool no_tmpfile = false;                // as on a file system without O_TMPFILE
   std::vector<FailingCall> failing = {};  // for it and all its descendants
 };
 

@@ -1,0 +1,18 @@
+// Environment variables that look like settings of an instance but that its plugin has not read: most are
+// misspelt.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "settings.h"
+
+namespace paxect::host {
+
+// One warning for each variable of the section whose key is not among `keys_read`, and for each variable of
+// no section that is nearly a variable of one of these keys. Names the nearest variable where there is one.
+std::vector<std::string> unread_variable_warnings(const InstanceSettings& settings,
+                                                  const std::set<std::string>& keys_read);
+
+}  // namespace paxect::host
