@@ -1,7 +1,7 @@
 # bash completion for paxect
 
-# The word behind -c or --config on the line, else what paxect reads without it.
-_paxect_config() {
+# The word behind -c or --config on the line; nothing without one.
+_paxect_named_config() {
   local i
   for ((i = 1; i < cword; i++)); do
     case ${words[i]} in
@@ -15,13 +15,13 @@ _paxect_config() {
         ;;
     esac
   done
-  echo paxect.conf
 }
 
 _paxect_sections() {
   local file
-  file=$(_paxect_config)
-  if [[ -r $file ]]; then
+  file=$(_paxect_named_config)
+  file=${file:-paxect.conf}
+  if [[ -f $file && -r $file ]]; then
     sed -n 's/^[[:blank:]]*\[\([a-z][a-z0-9_-]*\)\].*/\1/p' "$file" | grep -vx host
   else
     echo link
@@ -31,8 +31,9 @@ _paxect_sections() {
 # What the plugin of a section offers: only it knows.
 _paxect_section_commands() {
   local file
-  file=$(_paxect_config)
-  [[ -r $file ]] && set -- "$1" -c "$file"
+  file=$(_paxect_named_config)
+  # paxect decides itself whether to read a ./paxect.conf that nobody named.
+  [[ -f $file && -r $file ]] && set -- "$1" -c "$file"
   "${words[0]}" "$@" -h 2>/dev/null | awk '/^  [a-z]/ { print $1 }'
 }
 

@@ -113,7 +113,7 @@ def check(offers, shell, exactly):
 
 
 with tempfile.TemporaryDirectory() as place:
-    pathlib.Path(place, "paxect.conf").write_text("[host]\n[link]\n[spare] # another\nplugin = link\n")
+    pathlib.Path(place, "paxect.conf").write_text("[host]\n[link]\n[spare]\n# another\nplugin = link\n")
     environment = {"PATH": f"{build / 'bin'}:{os.environ['PATH']}", "HOME": place, "LC_ALL": "C.UTF-8"}
     if BASH_COMPLETION.exists():
         check(in_bash, "bash", exactly=True)

@@ -18,8 +18,8 @@
  *  5. No exception crosses, either way: each side catches everything of its own.
  *  6. Functions that can fail return a paxect_plugin_status; its values are exit statuses of the host
  *     command.
- *  7. SIGTERM, SIGINT and SIGHUP are blocked in instance threads and SIGPIPE is ignored. A plugin that starts
- *     another program resets these four for it.
+ *  7. SIGTERM, SIGINT and SIGHUP are blocked in instance threads, SIGPIPE and SIGXFSZ are ignored. A plugin
+ * that starts another program resets these five for it.
  */
 #ifndef PAXECT_PLUGIN_H
 #define PAXECT_PLUGIN_H
@@ -204,7 +204,8 @@ typedef struct paxect_plugin_descriptor {
   /* A new instance. Keeps `host`; reads nothing yet. When it fails there is no instance to ask for the error:
    * it says why through the log service, and leaves *out NULL. */
   paxect_plugin_status (*create)(const paxect_host* host, paxect_plugin_instance** out);
-  /* Reads and checks every setting. Changes nothing outside the process: `paxect check` ends here. */
+  /* Reads and validates every setting: the host warns of a variable that looks like a setting but was not
+   * read. Changes nothing outside the process: `paxect check` ends here. */
   paxect_plugin_status (*init)(paxect_plugin_instance* instance);
   /* Takes what it needs: directories, locks, descriptors. */
   paxect_plugin_status (*start)(paxect_plugin_instance* instance);
