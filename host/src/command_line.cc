@@ -14,32 +14,32 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr unsigned kLineLength = 100;
-// Abbreviations are refused: a script that uses one would change its meaning with every new option.
+constexpr unsigned kHelpWidth = 100;
+// Abbreviations are refused: a new option could change the meaning of a script that uses one.
 constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 
 po::options_description common_options() {
-  po::options_description options("Options of all commands", kLineLength);
+  po::options_description options("Options of all commands", kHelpWidth);
   options.add_options()("config,c", po::value<std::string>()->value_name("FILE"),
-                        "configuration; default: paxect.conf here, or one section [link] if there is none")(
+                        "configuration; default: ./paxect.conf, or one section [link] if it does not exist")(
       "plugin-dir", po::value<std::string>()->value_name("DIR"),
-      "where plugins are, absolute; default: PAXECT_PLUGIN_DIR, plugin_dir of [host], lib/paxect/plugins")(
+      "absolute path of the plugins; default: PAXECT_PLUGIN_DIR, plugin_dir of [host], lib/paxect/plugins")(
       "help,h", "this text");
   return options;
 }
 
 po::options_description instance_options() {
-  po::options_description options("Options of run, check and SECTION", kLineLength);
+  po::options_description options("Options of run, check and SECTION", kHelpWidth);
   options.add_options()("set",
                         po::value<std::vector<std::string>>()->value_name("SECTION.KEY=VALUE")->composing(),
-                        "a setting, before environment and file; may be repeated")(
+                        "a setting, which precedes environment and file; may be repeated")(
       "verbose", "show messages of the levels debug and info too");
   return options;
 }
 
 po::options_description run_options() {
-  po::options_description options("Options of run", kLineLength);
-  options.add_options()("once", "work until nothing is ready, then leave");
+  po::options_description options("Options of run", kHelpWidth);
+  options.add_options()("once", "work until nothing is ready, then exit");
   return options;
 }
 
@@ -49,7 +49,7 @@ Status parse_override(const std::string& text, Override* out) {
   if (equals == std::string::npos || dot == std::string::npos)
     return usage_error("--set " + text.substr(0, equals) + ": use SECTION.KEY=VALUE");
   *out = {text.substr(0, dot), text.substr(dot + 1, equals - dot - 1), text.substr(equals + 1)};
-  // The value stays out of all messages: it may be a key.
+  // No message contains the value, which may be a key.
   if (!is_instance_name(out->section))
     return usage_error("--set: '" + out->section + "' is no section name: [a-z][a-z0-9_-]{0,63}");
   if (!is_key(out->key)) return usage_error("--set: '" + out->key + "' is no key: [a-z][a-z0-9_]{0,63}");
@@ -87,10 +87,10 @@ Status parse_options(const std::vector<std::string>& arguments, CommandLine* out
   return {};
 }
 
-// Tells our options from the plugin's command. They may stand on either side of it, but not behind a "--";
-// before it, everything that looks like an option is ours.
-void split_section_arguments(const std::vector<std::string>& arguments, std::vector<std::string>* ours,
-                             std::vector<std::string>* words) {
+// Separates the host's options from the plugin's command. They may be on either side of it, but not behind a
+// "--"; before it, everything that begins with '-' is the host's.
+void split_section_arguments(const std::vector<std::string>& arguments,
+                             std::vector<std::string>* host_options, std::vector<std::string>* words) {
   static const std::set<std::string> kWithValue{"-c", "--config", "--plugin-dir", "--set"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
@@ -106,8 +106,8 @@ void split_section_arguments(const std::vector<std::string>& arguments, std::vec
       words->push_back(word);
       continue;
     }
-    ours->push_back(word);
-    if (has_value && i + 1 < arguments.size()) ours->push_back(arguments[++i]);
+    host_options->push_back(word);
+    if (has_value && i + 1 < arguments.size()) host_options->push_back(arguments[++i]);
   }
 }
 
@@ -128,9 +128,9 @@ Status parse_command_line(const std::vector<std::string>& arguments, CommandLine
   } else if (is_instance_name(first)) {
     out->command = Command::kSection;
     out->section = first;
-    std::vector<std::string> ours;
-    split_section_arguments(options, &ours, &out->words);
-    options = ours;
+    std::vector<std::string> host_options;
+    split_section_arguments(options, &host_options, &out->words);
+    options = host_options;
   } else {
     return usage_error("unknown command '" + first +
                        "': use run, check, plugins or a section, or see paxect --help");
@@ -161,8 +161,8 @@ std::string help_text() {
           "A setting comes from the first of: --set SECTION.KEY=VALUE, the environment variable\n"
           "PAXECT_SECTION_KEY (upper case, '-' as '_'; empty: not set), the section of the file.\n\n"
           "Exit status: 0 done or stopped; 1 with --once: something is blocked or pending, of a SECTION's\n"
-          "command: not all is as it should be; 64 wrong usage;\n"
-          "70 internal error; 75 held by another process; 78 unusable configuration or plugin.\n";
+          "command: not all is as it should be; 64 wrong usage; 70 internal error;\n"
+          "75 held by another process; 78 unusable configuration or plugin.\n";
   return text.str();
 }
 

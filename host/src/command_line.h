@@ -1,4 +1,4 @@
-// The command line of `paxect`, as the user typed it; nothing is looked up or opened here.
+// The command line of `paxect` as the user typed it. Parsing opens no file and reads no environment variable.
 #pragma once
 
 #include <optional>
@@ -25,15 +25,16 @@ struct CommandLine {
   std::vector<Override> overrides;              // in the order given; the last for a key wins
   bool once = false;
   bool verbose = false;
-  // With kSection: whose plugin is asked, and its command with arguments; nothing for a list of commands.
+  // With kSection: the section whose plugin runs the command, and the command with its arguments. Without
+  // words the commands are listed.
   std::string section;
   std::vector<std::string> words;
 };
 
-// `arguments` without the program's name. A failure has status 64.
+// Requires: `arguments` does not contain the program's name. A failure has status 64.
 Status parse_command_line(const std::vector<std::string>& arguments, CommandLine* out);
 
-// What --help prints.
+// The text of --help.
 std::string help_text();
 
 }  // namespace paxect::host

@@ -14,7 +14,7 @@
 namespace paxect::host {
 namespace {
 
-// glibc has no functions for these, and older headers not all of the rights. (linux/landlock.h, landlock(7))
+// glibc has no functions for Landlock, and older headers lack some of the rights. (landlock(7))
 constexpr std::uint64_t kRefer = std::uint64_t{1} << 13;     // version 2: renames between directories
 constexpr std::uint64_t kTruncate = std::uint64_t{1} << 14;  // version 3
 
@@ -57,7 +57,7 @@ int landlock_version() {
 int confine_thread(const std::vector<AllowedPath>& paths) {
   int version = landlock_version();
   if (version == 0) return ENOSYS;
-  // Version 1 refuses every rename between directories, which quarantine is; then rather none.
+  // Version 1 refuses every rename between directories, which a plugin needs to move a file: no sandbox then.
   if (version == 1) return ENOSYS;
   std::uint64_t known = kOfFiles | LANDLOCK_ACCESS_FS_READ_DIR | kNames | kNever;
   if (version < 3) known &= ~kTruncate;

@@ -1,9 +1,8 @@
-// Landlock: a thread gives up all files but those below some paths, for itself and all that it starts from
-// then on.
+// Landlock: restricts a thread, and all threads and programs that it starts from then on, to the files below
+// some paths.
 //
-// Rules belong to the directories that stand under the paths at the time: one that takes their place later is
-// reached only through a rule for a directory above it. What is open already stays open. Linux 5.13 and
-// later.
+// A rule belongs to the directory that exists at the path at that time. A directory that replaces it later is
+// reached only through a rule for a directory above. Open descriptors stay usable. Linux 5.13 and later.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +18,11 @@ struct AllowedPath {
   bool execute = false;
 };
 
-// The version of Landlock in this kernel, 0 when it has none or has it switched off.
+// The version of Landlock in this kernel; 0 when the kernel has none or has disabled it.
 int landlock_version();
 
-// Confines the calling thread for good. 0, or an errno: then nothing has changed. A path that is not there is
-// passed over.
+// Restricts the calling thread; this cannot be undone. Returns 0, or an errno, and then nothing has changed.
+// A path that does not exist is skipped.
 int confine_thread(const std::vector<AllowedPath>& paths);
 
 }  // namespace paxect::host

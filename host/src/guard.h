@@ -1,4 +1,4 @@
-// The border to code of others: nothing that a plugin throws gets past it.
+// The border to code of plugins: no exception passes it.
 #pragma once
 
 #include <exception>
@@ -7,7 +7,7 @@
 
 namespace paxect::host {
 
-// Calls `work`. An exception becomes a text in the result, for a message; without one it is empty.
+// Calls `work`. Returns a description of the exception that it threw, or nothing.
 template <typename Work>
 std::optional<std::string> guarded(Work&& work) {
   try {

@@ -24,7 +24,7 @@ std::int64_t realtime_now_ns() {
 
 }  // namespace
 
-// The functions behind the services. All are noexcept by what they catch: a plugin in C could not unwind.
+// The functions behind the services. Each catches every exception: a plugin in C cannot unwind.
 struct HostServices::Thunks {
   static const HostServices& self(const paxect_host* host) {
     return *static_cast<const HostServices*>(host->opaque);
@@ -34,7 +34,7 @@ struct HostServices::Thunks {
     if (message == nullptr) return;
     try {
       self(host).run_.log.write(self(host).settings_.name(), level, message);
-    } catch (...) {  // Out of memory: the line is lost, the instance goes on.
+    } catch (...) {  // Out of memory: the line is lost, the instance continues.
     }
   }
 
@@ -82,7 +82,7 @@ struct HostServices::Thunks {
   }
 
   static void hold_secrets(const paxect_host*) {
-#if !defined(__SANITIZE_ADDRESS__)  // whose search for leaks traces the process
+#if !defined(__SANITIZE_ADDRESS__)  // its leak check traces the process
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
   }

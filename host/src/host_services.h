@@ -1,8 +1,9 @@
-// What one instance sees of the host: a paxect_host with the services log, clock, run, config
-// and, for a command, output.
+// What one instance sees of the host: a paxect_host with its services. A command has the output service as
+// well.
 //
-// Made before create, kept until after destroy. Log, clock and run may be called from any thread, config and
-// output on the instance thread only. No exception leaves a service: a failure inside reads as "nothing".
+// Exists from before create until after destroy. Log, clock, run and secrets may be called on any thread, the
+// others on the instance thread only. No exception leaves a service: a lookup that fails for lack of memory
+// returns NULL.
 #pragma once
 
 #include <paxect/plugin.h>
@@ -23,7 +24,7 @@ struct RunContext {
   const Log& log;
   const StopRequest& stop;
   bool once = false;
-  std::ostream* output = nullptr;  // of a command
+  std::ostream* output = nullptr;  // standard output, for a command; null otherwise
 };
 
 class HostServices {

@@ -1,4 +1,4 @@
-// Which names the host accepts. All are ASCII, whatever the locale.
+// The names that the host accepts. All are ASCII, whatever the locale.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace paxect::host {
 
-// Sections, which are instances, and plugins: [a-z][a-z0-9_-]{0,63}. Never a path, never hidden.
+// Names of sections, which are instances, and of plugins: [a-z][a-z0-9_-]{0,63}. Never a path, never hidden.
 bool is_instance_name(std::string_view name);
 inline bool is_plugin_name(std::string_view name) { return is_instance_name(name); }
 // Keys: [a-z][a-z0-9_]{0,63}.
@@ -16,7 +16,7 @@ bool is_key(std::string_view key);
 
 bool is_ascii_letter(char c);
 
-// As environment variables and log prefixes spell a name: upper case; '-' as '_' in a variable.
+// A name as log prefixes and environment variables spell it: upper case; '-' as '_' in a variable.
 std::string upper(std::string_view name);
 std::string variable_part(std::string_view name);
 

@@ -28,7 +28,7 @@ bool is_shared_safely(const struct stat& directory) {
   return directory.st_uid == 0 && (directory.st_mode & S_ISVTX) != 0;
 }
 
-// Goes down from the root, one component after the other, and hands back the last directory.
+// Opens one component after the other from the root on, and returns the last directory.
 Status open_trusted(const fs::path& directory, UniqueFd* out) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   fs::path at;
@@ -100,13 +100,13 @@ Status PluginDirectory::check(const std::string& name, std::string* path) const 
     return config_error("'" + name + "' is no plugin name: [a-z][a-z0-9_-]{0,63}, never a path");
   std::string file = name + std::string(kExtension);
   *path = path_ + "/" + file;
-  // O_NONBLOCK: a FIFO would hold us up otherwise.
+  // O_NONBLOCK: opening a FIFO would block otherwise.
   UniqueFd fd(openat(fd_.get(), file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!fd.valid()) {
     if (errno == ENOENT)
-      return config_error("no plugin '" + name + "': there is no " + *path +
-                          ": see paxect plugins; a section named otherwise says plugin = NAME");
-    if (errno == ELOOP) return config_error(*path + ": a symbolic link; a plugin must be a file of its own");
+      return config_error("no plugin '" + name + "': " + *path +
+                          " does not exist: see paxect plugins, or set plugin = NAME in the section");
+    if (errno == ELOOP) return config_error(*path + ": a symbolic link: a plugin must be a regular file");
     if (errno != ENXIO) return config_error(*path + ": " + reason(errno));
   }
   struct stat status {};

@@ -8,8 +8,8 @@
 
 namespace paxect::host {
 
-// *out is null when the plugin has no extension of this id. A failure (70) is one that throws or that is
-// smaller than `size`.
+// *out is null when the plugin has no extension of this id. Fails with status 70 when the plugin throws or
+// its structure is smaller than `size`.
 Status find_extension(const Plugin& plugin, const char* id, std::size_t size, const void** out);
 
 template <typename Extension>

@@ -12,15 +12,15 @@ namespace {
 
 std::string fault_of(const paxect_step& step) {
   if (step.state != PAXECT_STEP_AGAIN && step.state != PAXECT_STEP_WAIT && step.state != PAXECT_STEP_DONE)
-    return "step gave the unknown state " + std::to_string(step.state);
+    return "step returned the unknown state " + std::to_string(step.state);
   if (step.state == PAXECT_STEP_DONE && step.outcome != PAXECT_PLUGIN_OK &&
       step.outcome != PAXECT_PLUGIN_INCOMPLETE)
-    return "step gave the unknown outcome " + std::to_string(step.outcome);
+    return "step returned the unknown outcome " + std::to_string(step.outcome);
   if (step.state == PAXECT_STEP_WAIT && step.watch_count > PAXECT_PLUGIN_WATCHES_MAX)
-    return "step gave " + std::to_string(step.watch_count) + " watches, more than " +
+    return "step returned " + std::to_string(step.watch_count) + " watches, more than " +
            std::to_string(PAXECT_PLUGIN_WATCHES_MAX);
   if (step.state == PAXECT_STEP_WAIT && step.watch_count > 0 && step.watches == nullptr)
-    return "step counted watches but gave none";
+    return "step counted watches but returned none";
   return {};
 }
 
@@ -41,20 +41,20 @@ Status PluginInstance::call(const char* what, Call&& function) {
 Status PluginInstance::failure(const char* what, paxect_plugin_status status) const {
   std::string text;
   std::optional<std::string> exception = guarded([&] {
-    const char* said = instance_ == nullptr ? nullptr : plugin_.descriptor->error(instance_);
-    if (said != nullptr) text = said;
+    const char* error = instance_ == nullptr ? nullptr : plugin_.descriptor->error(instance_);
+    if (error != nullptr) text = error;
   });
   if (exception) text = "error " + *exception;
   if (text.empty()) text = std::string(what) + " failed without a reason";
   if (is_failure_status(status)) return {status, text};
-  return internal_error(text + " (" + what + " gave the unknown status " + std::to_string(status) + ")");
+  return internal_error(text + " (" + what + " returned the unknown status " + std::to_string(status) + ")");
 }
 
 Status PluginInstance::create() {
   Status status = call("create", [&] { return plugin_.descriptor->create(services_.host(), &instance_); });
-  // What a failed create left behind is not ours to touch.
+  // A failed create has no instance, whatever it stored.
   if (!status.ok()) instance_ = nullptr;
-  if (status.ok() && instance_ == nullptr) return internal_error("create gave no instance");
+  if (status.ok() && instance_ == nullptr) return internal_error("create returned no instance");
   return status;
 }
 

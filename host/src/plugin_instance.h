@@ -1,7 +1,7 @@
 // One instance of a plugin: its settings, its view of the host, and its life-cycle calls.
 //
-// Every call catches what the plugin throws and checks what it answers. All calls of one instance come from
-// one thread, in the order create, init, start, step..., stop, destroy; whoever drives it keeps to that.
+// Every call catches what the plugin throws and validates what it returns. Requires: the caller makes all
+// calls on one thread, in the order create, init, start, step..., stop, destroy.
 #pragma once
 
 #include <paxect/plugin.h>
@@ -28,7 +28,7 @@ class PluginInstance {
   Status create();
   Status init();
   Status start();
-  // On success *result is consistent: a known state, a known outcome, watches that are there.
+  // On success *result is consistent: a known state, a known outcome, as many watches as it counts.
   Status step(paxect_step* result);
   // Without the extension it does nothing, and *offered is false.
   Status reload(bool* offered);

@@ -10,8 +10,8 @@
 namespace paxect::host {
 namespace {
 
-// What a descriptor of the first minor version has; later ones only add to it.
-constexpr std::size_t kSmallestDescriptor =
+// The size of a descriptor of version 1.0; later versions only add fields.
+constexpr std::size_t kMinDescriptorSize =
     offsetof(paxect_plugin_descriptor, extension) + sizeof(paxect_plugin_descriptor::extension);
 
 std::string version_text(unsigned major, unsigned minor) {
@@ -20,7 +20,7 @@ std::string version_text(unsigned major, unsigned minor) {
 
 std::string linker_error() {
   const char* text = dlerror();
-  return text == nullptr ? "for an unknown reason" : text;
+  return text == nullptr ? "unknown reason" : text;
 }
 
 const char* missing_part(const paxect_plugin_descriptor& descriptor) {
@@ -42,25 +42,27 @@ const char* missing_part(const paxect_plugin_descriptor& descriptor) {
 
 Status check_descriptor(const Plugin& plugin) {
   auto refuse = [&](const std::string& why) { return config_error(plugin.path + ": " + why); };
-  const std::string ours = version_text(PAXECT_PLUGIN_ABI_MAJOR, PAXECT_PLUGIN_ABI_MINOR);
+  const std::string host_version = version_text(PAXECT_PLUGIN_ABI_MAJOR, PAXECT_PLUGIN_ABI_MINOR);
   if (plugin.descriptor == nullptr)
-    return refuse("says that it cannot run with plugin ABI " + ours + ", which this host has");
+    return refuse("reports that it cannot run with plugin ABI " + host_version + ", which this host has");
   const paxect_plugin_descriptor& descriptor = *plugin.descriptor;
   if (descriptor.magic != PAXECT_PLUGIN_MAGIC)
     return refuse("not a PAXECT plugin: its descriptor has no magic");
-  const std::string its = version_text(descriptor.abi_major, descriptor.abi_minor);
+  const std::string plugin_version = version_text(descriptor.abi_major, descriptor.abi_minor);
   if (descriptor.abi_major != PAXECT_PLUGIN_ABI_MAJOR)
-    return refuse("built for plugin ABI " + its + ", this host has " + ours + ": build it for this host");
+    return refuse("built for plugin ABI " + plugin_version + ", this host has " + host_version +
+                  ": build it for this host");
   if (descriptor.abi_minor > PAXECT_PLUGIN_ABI_MINOR)
-    return refuse("needs plugin ABI " + its + ", this host has " + ours + ": use a newer host");
-  if (descriptor.struct_size < kSmallestDescriptor)
-    return refuse("its descriptor has " + std::to_string(descriptor.struct_size) + " bytes, ABI " + its +
-                  " has at least " + std::to_string(kSmallestDescriptor));
+    return refuse("needs plugin ABI " + plugin_version + ", this host has " + host_version +
+                  ": use a newer host");
+  if (descriptor.struct_size < kMinDescriptorSize)
+    return refuse("its descriptor has " + std::to_string(descriptor.struct_size) + " bytes, ABI " +
+                  plugin_version + " has at least " + std::to_string(kMinDescriptorSize));
   if (const char* missing = missing_part(descriptor))
     return refuse("its descriptor has no " + std::string(missing));
   if (descriptor.name != plugin.name)
-    return refuse("calls itself '" + std::string(descriptor.name) + "', its file name says '" + plugin.name +
-                  "'");
+    return refuse("its descriptor has the name '" + std::string(descriptor.name) + "', its file the name '" +
+                  plugin.name + "'");
   return {};
 }
 
@@ -76,9 +78,9 @@ Status load_plugin(const PluginDirectory& directory, const std::string& name, Pl
     query = reinterpret_cast<paxect_plugin_query_function>(dlsym(module, PAXECT_PLUGIN_QUERY_SYMBOL));
     if (query != nullptr) out->descriptor = query(PAXECT_PLUGIN_ABI);
   });
-  if (exception) return config_error(out->path + ": asked what it is, it " + *exception);
+  if (exception) return config_error(out->path + ": " PAXECT_PLUGIN_QUERY_SYMBOL " " + *exception);
   if (module == nullptr) {
-    // The linker names the file at fault, which need not be the plugin but may be a library it wants.
+    // The linker names the file at fault, which may be a library that the plugin needs.
     std::string error = linker_error();
     std::string prefix = out->path + ": ";
     return config_error(

@@ -1,5 +1,5 @@
-// Turns the name of a plugin into its descriptor, or says why not. Modules are never unloaded: threads,
-// destructors and strings of theirs may be in use until the process ends.
+// From the name of a plugin to its descriptor. Modules are never unloaded: their threads, destructors and
+// strings may be in use until the process ends.
 #pragma once
 
 #include <paxect/plugin.h>
@@ -18,7 +18,7 @@ struct Plugin {
 };
 
 // Checks the file, loads the module and checks its descriptor. Any failure has status 78 and names the file.
-// Loading a plugin again gives the same descriptor.
+// Loading a plugin again returns the same descriptor.
 Status load_plugin(const PluginDirectory& directory, const std::string& name, Plugin* out);
 
 // Whether this host can use a descriptor; `plugin.descriptor` may be null. Reads only what the ABI allows.

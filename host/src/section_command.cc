@@ -41,14 +41,14 @@ Status find_section(const Configuration& configuration, const std::string& name,
     names += (names.empty() ? "" : ", ") + settings.name();
   }
   return usage_error("unknown command '" + name + "': use run, check, plugins or a section (" +
-                     (names.empty() ? "there is none" : names) + "), or see paxect --help");
+                     (names.empty() ? "none exists" : names) + "), or see paxect --help");
 }
 
 Status defect(const Plugin& plugin, const std::string& what) {
   return internal_error("plugin " + plugin.name + ": " PAXECT_EXTENSION_COMMANDS ": " + what);
 }
 
-// A failure to list them is told in `status`, which may be called from within a guard.
+// Collects the commands that the plugin offers.
 Status list_commands(CommandSet* set) {
   for (std::uint32_t index = 0; const paxect_command* command = set->extension->command_at(index); ++index) {
     if (command->struct_size < sizeof *command || command->name == nullptr || command->arguments == nullptr ||
@@ -94,7 +94,8 @@ Status check_known(const CommandLine& command_line, const CommandSet& set) {
                      ": use " + names + ", or see paxect " + command_line.section + " -h");
 }
 
-// Gives the status that the command ended with; a failure is one that it has not told itself.
+// Returns in *code the status of the command, which has reported its own failures. A failed Status is a
+// defect.
 Status call(const CommandSet& set, const HostServices& services, const std::vector<std::string>& words,
             int* code) {
   std::vector<const char*> arguments;
@@ -107,7 +108,7 @@ Status call(const CommandSet& set, const HostServices& services, const std::vect
   });
   if (exception) return internal_error(words.front() + " " + *exception);
   if (status != PAXECT_PLUGIN_OK && status != PAXECT_PLUGIN_INCOMPLETE && !is_failure_status(status))
-    return internal_error(words.front() + " gave the unknown status " + std::to_string(status));
+    return internal_error(words.front() + " returned the unknown status " + std::to_string(status));
   *code = status;
   return {};
 }

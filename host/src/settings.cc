@@ -57,7 +57,7 @@ std::vector<std::string> InstanceSettings::variables() const {
   return names;
 }
 
-// Fills a Configuration from one source after the other, the weaker first.
+// Fills a Configuration from one source after the other, that of the lowest precedence first.
 class ConfigurationBuilder {
  public:
   explicit ConfigurationBuilder(Configuration* out) : out_(*out) { out_ = {}; }
@@ -77,8 +77,8 @@ class ConfigurationBuilder {
     return {};
   }
 
-  // A variable belongs to the section with the longest name that fits, so that [link] never takes what is
-  // meant for [link_b].
+  // A variable belongs to the section with the longest name that fits, so that [link] never takes a variable
+  // of [link_b].
   Status add_environment(const Environment& environment) {
     for (const auto& [variable, text] : environment) {
       InstanceSettings* owner = nullptr;

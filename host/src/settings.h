@@ -1,8 +1,8 @@
-// Which value a key has, and where it comes from. First wins: command line, environment, file.
+// The value of each key and where it comes from, by precedence: command line, environment, file.
 //
-// All is gathered once, before any thread starts: a later setenv changes nothing. An environment variable set
-// to the empty string counts as not set, so that `VARIABLE= paxect run` takes a setting away; an empty value
-// in the file or after --set is a value.
+// The environment is read once, at the start: a later setenv changes nothing. An environment variable set to
+// the empty string counts as not set, so that `VARIABLE= paxect run` removes a setting; an empty value in the
+// file or after --set is a value.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace paxect::host {
 using Environment = std::map<std::string, std::string>;
 Environment read_environment(const char* const* variables);
 
-// The settings of one instance. Not changed once made, so any thread may read.
+// The settings of one instance. Constant once built, so any thread may read them.
 class InstanceSettings {
  public:
   struct Value {
@@ -33,9 +33,9 @@ class InstanceSettings {
   explicit InstanceSettings(std::string name) : name_(std::move(name)) {}
 
   const std::string& name() const { return name_; }
-  // The strongest value, or null.
+  // The value that takes precedence, or null.
   const Value* find(std::string_view key) const;
-  // The keys that the file or the command line gives, sorted, without the host's own `plugin`.
+  // The keys in the file or on the command line, sorted, without the host's own `plugin`.
   const std::vector<std::string>& keys() const { return keys_; }
   // The name of the module: the key `plugin`, or the section's name.
   std::string plugin() const;
@@ -62,8 +62,8 @@ struct Configuration {
   std::vector<InstanceSettings> instances;
 };
 
-// Brings the three together. Status 64 for --set of a section that is not there, 78 for what the file holds.
-// `out->instances` may be empty.
+// Combines the three sources. Fails with status 64 for --set of a section that does not exist, with 78 for a
+// fault of the file. `out->instances` may be empty.
 Status configure(const CommandLine& command_line, const Environment& environment, const ConfigFile& file,
                  Configuration* out);
 // The same with the file that the command line names, or the one in the working directory; `stop` as in

@@ -1,4 +1,4 @@
-// What a part of the host says about a piece of work: fine, or an exit status and one line for the operator.
+// The result of an operation of the host: success, or an exit status and one line for the operator.
 #pragma once
 
 #include <paxect/plugin.h>
@@ -23,7 +23,7 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-// Whether a plugin may fail with it.
+// Whether a plugin may fail with this status.
 inline bool is_failure_status(paxect_plugin_status status) {
   return status == PAXECT_PLUGIN_USAGE || status == PAXECT_PLUGIN_INTERNAL || status == PAXECT_PLUGIN_BUSY ||
          status == PAXECT_PLUGIN_CONFIG;

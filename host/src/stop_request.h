@@ -1,4 +1,4 @@
-// The one wish that all instances share: to stop. Made once, never taken back.
+// The request to stop that all instances share. Once made it stays.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@ class StopRequest {
   // Any thread.
   void request();
   bool requested() const { return requested_.load(std::memory_order_acquire); }
-  // Readable, and for good, once a stop was requested: for poll.
+  // For poll: readable from the request on.
   int fd() const { return event_.get(); }
 
  private:

@@ -68,7 +68,7 @@ TEST_CASE("A value of --set may be empty and may hold dots and equals signs") {
   CHECK(out.overrides[1].value == "z.q=1");
 }
 
-TEST_CASE("What makes no sense is refused with status 64") {
+TEST_CASE("Wrong arguments are refused with status 64") {
   CHECK(refusal({}).find("no command") == 0);
   CHECK(refusal({"Walk"}).find("unknown command 'Walk'") == 0);
   CHECK(refusal({"--walk"}).find("unknown command '--walk'") == 0);
@@ -82,13 +82,13 @@ TEST_CASE("What makes no sense is refused with status 64") {
   CHECK(refusal({"run", "--plugin-dir", "relative"}).find("not absolute") != std::string::npos);
 }
 
-TEST_CASE("Options are not guessed from their beginnings") {
+TEST_CASE("Options are not abbreviated") {
   refusal({"run", "--onc"});
   refusal({"run", "--verb"});
   refusal({"run", "--conf", "a"});
 }
 
-TEST_CASE("A malformed --set is refused and its value is not repeated") {
+TEST_CASE("A malformed --set is refused by a message without its value") {
   for (const char* text : {"link", "link.key", "key=secret", "Link.key=secret", "link.=secret", ".key=secret",
                            "link.Key=secret", "link.a.b=secret", "../x.key=secret"}) {
     CAPTURE(text);
@@ -96,7 +96,7 @@ TEST_CASE("A malformed --set is refused and its value is not repeated") {
   }
 }
 
-TEST_CASE("A word that is no command of ours is a section and what follows is its plugin's") {
+TEST_CASE("A word that is no command of the host is a section and the words behind it are its plugin's") {
   CommandLine out;
   REQUIRE(parse({"link", "explain", "a file", "--json", "-x"}, &out).ok());
   CHECK(out.command == Command::kSection);
@@ -104,7 +104,7 @@ TEST_CASE("A word that is no command of ours is a section and what follows is it
   CHECK(out.words == std::vector<std::string>{"explain", "a file", "--json", "-x"});
 }
 
-TEST_CASE("Our options stand on either side of a section's command") {
+TEST_CASE("The host's options may be on either side of a section's command") {
   CommandLine out;
   REQUIRE(parse({"link", "-c", "a.conf", "--verbose", "stats", "--json", "--set", "link.inbox=/in",
                  "--set=link.outbox=/out", "log", "--plugin-dir", "/plugins"},
@@ -118,7 +118,7 @@ TEST_CASE("Our options stand on either side of a section's command") {
   CHECK(out.words == std::vector<std::string>{"stats", "--json", "log"});
 }
 
-TEST_CASE("Nothing behind two dashes is ours") {
+TEST_CASE("Nothing behind two dashes is an option of the host") {
   CommandLine out;
   REQUIRE(parse({"link", "explain", "--", "-c", "--set"}, &out).ok());
   CHECK(out.words == std::vector<std::string>{"explain", "--", "-c", "--set"});

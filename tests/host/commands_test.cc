@@ -1,4 +1,4 @@
-// The commands of `paxect` beside the running of instances, by running it.
+// The commands of `paxect` other than `run`, by running it.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,19 +23,19 @@ TEST_CASE("check creates and initialises every instance but starts none") {
                                                             "two create", "two init", "two destroy"});
 }
 
-TEST_CASE("check tells all that is wrong and ends with the first status") {
+TEST_CASE("check reports every failure and exits with the first status") {
   Sandbox sandbox;
   sandbox.write_config("[missing]\n" + sandbox.recorder("two", "at_init = fail:64") +
                        sandbox.recorder("three"));
   Result result = sandbox.paxect({"check"});
   CHECK(result.status == 78);
-  CHECK(result.error == "[MISSING] no plugin 'missing': there is no " + sandbox.plugin_directory() +
-                            "/missing.so: see paxect plugins; a section named otherwise says plugin = NAME\n"
+  CHECK(result.error == "[MISSING] no plugin 'missing': " + sandbox.plugin_directory() +
+                            "/missing.so does not exist: see paxect plugins, or set plugin = NAME in the section\n"
                             "[TWO] init was told to fail\n");
   CHECK(result.output == "three: ok (plugin recorder 1.2.3)\n");
 }
 
-TEST_CASE("run tells all plugins that it cannot load and runs nothing") {
+TEST_CASE("run reports every plugin that it cannot load and runs nothing") {
   Sandbox sandbox;
   sandbox.add_plugin("bad_major");
   sandbox.write_config("[missing]\n[bad_major]\n" + sandbox.recorder("three"));
@@ -80,7 +80,7 @@ TEST_CASE("Without a configuration file there is one section link") {
         "only [link]\n");
 }
 
-TEST_CASE("A configuration that cannot be used ends with status 78 and says where") {
+TEST_CASE("A configuration that cannot be used is status 78 and a message with file and line") {
   Sandbox sandbox;
   Result result = sandbox.paxect({"run", "-c", "none.conf"});
   CHECK(result.status == 78);
@@ -95,7 +95,7 @@ TEST_CASE("A configuration that cannot be used ends with status 78 and says wher
   CHECK(has(result.error, "paxect: paxect.conf: no section to run"));
 }
 
-TEST_CASE("plugins lists the good with version and ABI and the refused with the reason") {
+TEST_CASE("plugins lists loadable ones with version and ABI and refused ones with the reason") {
   Sandbox sandbox;
   sandbox.add_plugin("bad_minor");
   sandbox.add_plugin("recorder", "Odd");
@@ -142,7 +142,7 @@ TEST_CASE("Plugins are found beside the binary wherever the tree is put") {
   CHECK(has(result.output, "plugins in " + (sandbox / "lib/paxect/plugins") + ":\n  recorder  1.2.3"));
 }
 
-TEST_CASE("Wrong usage ends with status 64 and one line") {
+TEST_CASE("Wrong usage is status 64 and one line") {
   Sandbox sandbox;
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {}, {"walk"}, {"Walk"}, {"run", "--onc"}, {"run", "stray"}, {"run", "--set", "nonsense"}}) {

@@ -43,7 +43,7 @@ TEST_CASE("Sections keep their order and their keys have values and lines") {
   CHECK(file.sections[1].entries[1].line == 7);
 }
 
-TEST_CASE("A section without keys counts") {
+TEST_CASE("A section without keys is kept") {
   ConfigFile file = parse("[link]\n[second]");
   REQUIRE(file.sections.size() == 2);
   CHECK(file.sections[0].entries.empty());
@@ -122,11 +122,11 @@ TEST_CASE("A line of any length is one line and its message is short") {
     CHECK(refusal(text).size() < 200);
 }
 
-TEST_CASE("Values are bytes") {
+TEST_CASE("A value may hold any bytes but control characters") {
   CHECK(parse("[a]\nk = \xff\xc3\xa9 \t x").sections[0].entries[0].value == "\xff\xc3\xa9 \t x");
 }
 
-TEST_CASE("Each fault of a configuration is named with file and line") {
+TEST_CASE("Each fault of a configuration is reported with file and line") {
   CHECK(begins(refusal("[a]\nnonsense\n"), "p.conf:2: neither"));
   CHECK(begins(refusal("[a]\nk = 1\n\nk = 2"), "p.conf:4: key 'k' is given twice in [a], first in line 2"));
   CHECK(begins(refusal("[a]\n[b]\n[a]\n"), "p.conf:3: section [a] is given twice, first in line 1"));
@@ -153,14 +153,14 @@ TEST_CASE("A bad section name is refused") {
   parse("[node-a_1]");
 }
 
-TEST_CASE("No message repeats a value") {
+TEST_CASE("No message contains a value") {
   for (const char* text :
        {"[a]\nk secret\n", "[a]\nk = secret #x", "[a]\nK = secret", "k = secret", "[a]\nk = $secret",
         "[a]\nk = 'secret'", "[a]\nk = ~secret", "[a]\nk = secret\x01"})
     CHECK(refusal(text).find("secret") == std::string::npos);
 }
 
-TEST_CASE("A file that is named must be there and be a text of reasonable size") {
+TEST_CASE("A named file must exist and have at most 1 MiB") {
   paxect::test::TempDir directory;
   ConfigFile file;
   auto read = [&](const std::string& path) { return read_config(path, nullptr, &file); };

@@ -44,7 +44,7 @@ bool is_missing() {
 
 }  // namespace
 
-TEST_CASE("A confined thread keeps the paths that it was given, with their rights, and no others") {
+TEST_CASE("A confined thread keeps the allowed paths with their rights and no others") {
   if (is_missing()) return;
   TempDir temp;
   for (const char* name : {"own", "own/below", "read", "outside"}) fs::create_directory(temp / name);
@@ -67,10 +67,10 @@ TEST_CASE("A confined thread keeps the paths that it was given, with their right
              CHECK(symlink("a", (temp / "own/link").c_str()) == -1);
              std::thread([&] { CHECK(try_open(temp / "outside/a", O_RDONLY) == EACCES); }).join();
            });
-  CHECK(try_open(temp / "outside/a", O_RDWR) == 0);  // of this thread nothing was taken
+  CHECK(try_open(temp / "outside/a", O_RDWR) == 0);  // this thread is not restricted
 }
 
-TEST_CASE("A directory that replaces one is reached by the rule for what is above, what is open stays open") {
+TEST_CASE("A directory that replaces one is reached by a rule for a directory above, and open files stay open") {
   if (is_missing()) return;
   TempDir temp;
   fs::create_directories(temp / "above/inbox");

@@ -1,4 +1,4 @@
-// ./paxect.conf, which nobody named: whose it has to be, by running `paxect` beside it.
+// Who must own ./paxect.conf when nobody named it, by running `paxect` beside it.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,9 +43,9 @@ bool can_give_away() {
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "A configuration in the working directory is read when only we can write it") {
+TEST_CASE_METHOD(Fixture, "A configuration in the working directory is read when only the user can write it") {
   CHECK(check().status == 0);
-  // Whoever replaces the file in a shared directory cannot make it ours.
+  // Whoever replaces the file in a shared directory cannot make it owned by the user.
   const std::string shared = sandbox / "shared";
   REQUIRE(mkdir(shared.c_str(), 0777) == 0);
   REQUIRE(chmod(shared.c_str(), 0777) == 0);
@@ -72,7 +72,7 @@ TEST_CASE_METHOD(Fixture, "A configuration that others can write is read only wh
   CHECK(refusal() == "paxect: paxect.conf is writable by everyone: chmod go-w");
 }
 
-TEST_CASE_METHOD(Fixture, "A symbolic link counts as the file that it leads to, and must be ours too") {
+TEST_CASE_METHOD(Fixture, "A symbolic link is validated as well as its target") {
   REQUIRE(rename(sandbox.config().c_str(), (sandbox / "real.conf").c_str()) == 0);
   REQUIRE(symlink("real.conf", sandbox.config().c_str()) == 0);
   CHECK(check().status == 0);

@@ -36,7 +36,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "The host says which ABI it has and knows four services") {
+TEST_CASE_METHOD(Fixture, "The host states its ABI and returns NULL for an unknown service") {
   CHECK(host->struct_size == sizeof(paxect_host));
   CHECK(host->abi == PAXECT_PLUGIN_ABI);
   CHECK(host->service(host, "paxect.unheard_of/1") == nullptr);
@@ -45,7 +45,7 @@ TEST_CASE_METHOD(Fixture, "The host says which ABI it has and knows four service
   CHECK(host->service(host, PAXECT_SERVICE_OUTPUT) == nullptr);
 }
 
-TEST_CASE_METHOD(Fixture, "The config service tells value and origin and place") {
+TEST_CASE_METHOD(Fixture, "The config service returns value and origin and place") {
   auto* config = get<paxect_config_service>(PAXECT_SERVICE_CONFIG);
   std::int32_t origin = -1;
   CHECK(std::string(config->instance_name(host)) == "one");
@@ -96,7 +96,7 @@ TEST_CASE_METHOD(Fixture, "The log service takes any level and a missing message
   service->write(host, PAXECT_LOG_ERROR, nullptr);
 }
 
-TEST_CASE_METHOD(Fixture, "A command has an output service which says when nothing can be written") {
+TEST_CASE_METHOD(Fixture, "A command has an output service which reports a failed write") {
   std::ostringstream output;
   HostServices command(RunContext{log, stop, false, &output}, services->settings());
   auto* service = static_cast<const paxect_output_service*>(

@@ -1,4 +1,4 @@
-// What `paxect run` tells a service manager: read from a real NOTIFY_SOCKET.
+// What `paxect run` reports to a service manager: read from a real NOTIFY_SOCKET.
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -64,7 +64,7 @@ struct Service {
     environment.push_back(socket.variable());
     paxect = std::make_unique<Background>(sandbox.command({"run"}, environment));
   }
-  bool hears(const std::string& line) {
+  bool receives(const std::string& line) {
     return eventually([&] { return socket.has(line); }, std::chrono::seconds(20));
   }
   Result stop() const {
@@ -85,10 +85,10 @@ std::uint64_t now_usec() {
 
 }  // namespace
 
-TEST_CASE("READY is said once every instance has started, and STOPPING when it ends") {
+TEST_CASE("READY is sent once every instance has started, and STOPPING when the run ends") {
   Service service;
   service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two"));
-  REQUIRE(service.hears("READY=1"));
+  REQUIRE(service.receives("READY=1"));
   CHECK(service.sandbox.journal_has("one start"));
   CHECK(service.sandbox.journal_has("two start"));
   CHECK(service.socket.has("STATUS=running: one, two"));
@@ -105,7 +105,7 @@ TEST_CASE("READY waits for an instance that is slow to start, and never comes wh
   SECTION("slow") {
     service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", "at_start = hang\n"));
     REQUIRE(eventually([&] { return service.sandbox.journal_has("one step wait"); }));
-    CHECK(service.hears("STATUS=starting: two"));
+    CHECK(service.receives("STATUS=starting: two"));
     CHECK_FALSE(service.socket.has("READY=1"));
     service.paxect->signal(SIGKILL);
   }
@@ -126,7 +126,7 @@ TEST_CASE("READY waits for an instance that is slow to start, and never comes wh
 TEST_CASE("A reload is RELOADING with the time, and READY when every instance has done it") {
   Service service;
   service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two"));
-  REQUIRE(service.hears("READY=1"));
+  REQUIRE(service.receives("READY=1"));
   std::uint64_t before = now_usec();
   service.paxect->signal(SIGHUP);
   REQUIRE(eventually([&] { return service.socket.count("READY=1") == 2; }));
@@ -150,12 +150,12 @@ TEST_CASE("A reload is RELOADING with the time, and READY when every instance ha
   CHECK(service.stop().status == 0);
 }
 
-TEST_CASE("A reload that fails, and one after an instance has ended, are answered too") {
+TEST_CASE("A reload that fails, and one after an instance is done, end with READY too") {
   Service service;
   service.run(service.sandbox.recorder("one", "at_reload = fail:78\n") +
               service.sandbox.recorder("two", "script = done\n"));
   REQUIRE(eventually([&] { return service.sandbox.journal_has("two destroy"); }));
-  REQUIRE(service.hears("READY=1"));
+  REQUIRE(service.receives("READY=1"));
   service.paxect->signal(SIGHUP);
   CHECK(eventually([&] { return service.socket.count("READY=1") == 2; }));
   CHECK(service.socket.has("STATUS=running: one"));
@@ -182,8 +182,8 @@ TEST_CASE("The watchdog is no longer fed and no timeout extended when an instanc
   Service service;
   service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", keys),
               {"WATCHDOG_USEC=300000", "WATCHDOG_PID"});
-  REQUIRE(service.hears("READY=1"));
-  REQUIRE(service.hears("WATCHDOG=1"));
+  REQUIRE(service.receives("READY=1"));
+  REQUIRE(service.receives("WATCHDOG=1"));
   if (call == "two reload") service.paxect->signal(SIGHUP);
   if (call == "two stop") service.paxect->signal(SIGTERM);
   REQUIRE(eventually([&] { return service.sandbox.journal_has(call); }));
@@ -208,11 +208,11 @@ TEST_CASE(
   Service service;
   service.run(service.sandbox.recorder("one") + service.sandbox.recorder("two", key + " = long:2000"),
               {"WATCHDOG_USEC=300000", "WATCHDOG_PID"});
-  if (key != "at_start") REQUIRE(service.hears("READY=1"));
+  if (key != "at_start") REQUIRE(service.receives("READY=1"));
   if (key == "at_reload") service.paxect->signal(SIGHUP);
   if (key == "at_stop") service.paxect->signal(SIGTERM);
   REQUIRE(eventually([&] { return service.sandbox.journal_has(call); }));
-  CHECK(service.hears(status));
+  CHECK(service.receives(status));
   long fed = service.socket.count("WATCHDOG=1");
   long extended = service.socket.count("EXTEND_TIMEOUT_USEC=");
   // Every 100 ms for 2 s, on a busy machine.
@@ -228,7 +228,7 @@ TEST_CASE(
 TEST_CASE("Without a watchdog a timeout is extended too, and no sign of life is sent") {
   Service service;
   service.run(service.sandbox.recorder("one"));
-  REQUIRE(service.hears("READY=1"));
+  REQUIRE(service.receives("READY=1"));
   CHECK(service.stop().status == 0);
   CHECK(service.socket.has("EXTEND_TIMEOUT_USEC=30000000"));
   CHECK_FALSE(service.socket.has("WATCHDOG=1"));
@@ -240,9 +240,9 @@ TEST_CASE("The status names the instances that still run") {
   service.run(
       service.sandbox.recorder("one", "watch = " + (service.sandbox / "fifo") + "\nscript = watch done") +
       service.sandbox.recorder("two"));
-  REQUIRE(service.hears("STATUS=running: one, two"));
+  REQUIRE(service.receives("STATUS=running: one, two"));
   std::ofstream(service.sandbox / "fifo") << "go";
-  CHECK(service.hears("STATUS=running: two"));
+  CHECK(service.receives("STATUS=running: two"));
   CHECK(service.stop().status == 0);
 }
 
@@ -255,7 +255,7 @@ TEST_CASE(
               {"WATCHDOG_USEC=6000", "WATCHDOG_PID"});
   REQUIRE(eventually([&] { return service.sandbox.journal_has("one step wait"); }));
   CHECK(service.socket.messages().size() < 600);
-  CHECK(service.hears("READY=1"));
+  CHECK(service.receives("READY=1"));
   usleep(1'000'000);
   service.paxect->signal(SIGTERM);
   CHECK(service.paxect->wait().status == 0);
@@ -264,15 +264,15 @@ TEST_CASE(
 TEST_CASE("SIGHUP during a stop is not reported as a reload") {
   Service service;
   service.run(service.sandbox.recorder("one", "at_stop = long:300"));
-  REQUIRE(service.hears("READY=1"));
+  REQUIRE(service.receives("READY=1"));
   service.paxect->signal(SIGTERM);
-  REQUIRE(service.hears("STOPPING=1"));
+  REQUIRE(service.receives("STOPPING=1"));
   service.paxect->signal(SIGHUP);
   CHECK(service.paxect->wait().status == 0);
   CHECK_FALSE(service.socket.has("RELOADING=1"));
 }
 
-TEST_CASE("Without a service manager nothing is missed, and a socket that is gone does no harm") {
+TEST_CASE("Without a service manager, or with a socket that does not exist, a run works as usual") {
   Service service;
   service.sandbox.write_config(service.sandbox.recorder("one", "script = done\n"));
   CHECK(service.sandbox.paxect({"run"}).status == 0);

@@ -33,7 +33,7 @@ struct Fixture {
     REQUIRE(status.code() == 78);
     return status.message();
   }
-  // Why d/NAME.so may not be loaded.
+  // The reason why d/NAME.so may not be loaded.
   std::string refusal(const std::string& name) {
     REQUIRE(open("d").ok());
     std::string path;
@@ -50,7 +50,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "A file of ours that no one else can write is accepted") {
+TEST_CASE_METHOD(Fixture, "A file that only the user can write is accepted") {
   module("good.so");
   REQUIRE(open("d").ok());
   CHECK(directory.path() == root / "d");
@@ -61,7 +61,7 @@ TEST_CASE_METHOD(Fixture, "A file of ours that no one else can write is accepted
   CHECK(path == root / "d/good.so");
 }
 
-TEST_CASE_METHOD(Fixture, "A name that is a path or not a name is refused before any file is looked at") {
+TEST_CASE_METHOD(Fixture, "A name that is a path or malformed is refused before any file is opened") {
   write_file(root / "outside.so", "content");
   for (const char* name : {"../outside", "/bin/sh", "", ".", "..", "a/b", "Good", "a.b", "-a", "1a"}) {
     CAPTURE(name);
@@ -70,8 +70,8 @@ TEST_CASE_METHOD(Fixture, "A name that is a path or not a name is refused before
 }
 
 TEST_CASE_METHOD(Fixture, "A module that is missing is named") {
-  CHECK(refusal("none") == "no plugin 'none': there is no " + (root / "d/none.so") +
-                               ": see paxect plugins; a section named otherwise says plugin = NAME");
+  CHECK(refusal("none") == "no plugin 'none': " + (root / "d/none.so") +
+                               " does not exist: see paxect plugins, or set plugin = NAME in the section");
 }
 
 TEST_CASE_METHOD(Fixture, "A module that others can write is refused") {
@@ -112,7 +112,7 @@ TEST_CASE_METHOD(Fixture, "A plugin directory that others can write is refused")
   CHECK(has(refusal_to_open("sticky"), "is writable by everyone"));
 }
 
-TEST_CASE_METHOD(Fixture, "Every directory on the way counts but a sticky one of root's") {
+TEST_CASE_METHOD(Fixture, "Every directory above it is validated, and only a sticky one of root's may be writable by all") {
   make("loose", 0777);
   make("loose/d");
   CHECK(refusal_to_open("loose/d") == "plugin directory " + (root / "loose/d") + ": " + (root / "loose") +
@@ -126,7 +126,7 @@ TEST_CASE_METHOD(Fixture, "Every directory on the way counts but a sticky one of
   }
 }
 
-TEST_CASE_METHOD(Fixture, "A plugin directory is opened through links at the place they lead to") {
+TEST_CASE_METHOD(Fixture, "A plugin directory named by links is validated at their target") {
   REQUIRE(symlink("d", (root / "alias").c_str()) == 0);
   REQUIRE(open("alias").ok());
   CHECK(directory.path() == root / "d");
@@ -135,7 +135,7 @@ TEST_CASE_METHOD(Fixture, "A plugin directory is opened through links at the pla
   CHECK(has(refusal_to_open("trap"), root / "loose"));
 }
 
-TEST_CASE_METHOD(Fixture, "A plugin directory that is none is refused") {
+TEST_CASE_METHOD(Fixture, "A plugin directory that is missing or no directory is refused") {
   write_file(root / "file", "");
   CHECK(has(refusal_to_open("none"), "No such file or directory"));
   CHECK(has(refusal_to_open("file"), "Not a directory"));

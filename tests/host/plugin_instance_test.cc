@@ -74,7 +74,7 @@ TEST_CASE_METHOD(Fixture, "A status that the ABI does not know is an internal er
     Status status = created("at_init = fail:" + std::string(number)).init();
     CHECK(status.code() == 70);
     CHECK(status.message() ==
-          "init was told to fail (init gave the unknown status " + std::string(number) + ")");
+          "init was told to fail (init returned the unknown status " + std::string(number) + ")");
   }
 }
 
@@ -96,7 +96,7 @@ TEST_CASE_METHOD(Fixture, "An exception out of any call is caught at the border"
 TEST_CASE_METHOD(Fixture, "A create that gives no instance is an internal error") {
   Status status = make("at_create = nothing").create();
   CHECK(status.code() == 70);
-  CHECK(status.message() == "create gave no instance");
+  CHECK(status.message() == "create returned no instance");
 }
 
 TEST_CASE_METHOD(Fixture, "A step that contradicts itself is an internal error") {
@@ -105,8 +105,8 @@ TEST_CASE_METHOD(Fixture, "A step that contradicts itself is an internal error")
     CHECK(status.code() == 70);
     return status.message();
   };
-  CHECK(refusal("odd_state") == "step gave the unknown state 9");
-  CHECK(refusal("odd_outcome") == "step gave the unknown outcome 75");
-  CHECK(refusal("many") == "step gave 257 watches, more than 256");
-  CHECK(refusal("null_watches") == "step counted watches but gave none");
+  CHECK(refusal("odd_state") == "step returned the unknown state 9");
+  CHECK(refusal("odd_outcome") == "step returned the unknown outcome 75");
+  CHECK(refusal("many") == "step returned 257 watches, more than 256");
+  CHECK(refusal("null_watches") == "step counted watches but returned none");
 }

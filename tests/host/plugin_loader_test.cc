@@ -48,17 +48,17 @@ TEST_CASE_METHOD(Fixture, "A good module is loaded and gives the same descriptor
 TEST_CASE_METHOD(Fixture, "Each fault of a module has its own message") {
   static const std::vector<std::pair<std::string, std::string>> kFaults = {
       {"bad_no_symbol", "not a PAXECT plugin: it does not export paxect_plugin_query"},
-      {"bad_null", "says that it cannot run with plugin ABI 1.0, which this host has"},
+      {"bad_null", "reports that it cannot run with plugin ABI 1.0, which this host has"},
       {"bad_magic", "not a PAXECT plugin: its descriptor has no magic"},
       {"bad_major", "built for plugin ABI 2.0, this host has 1.0: build it for this host"},
       {"bad_minor", "needs plugin ABI 1.1, this host has 1.0: use a newer host"},
       {"bad_size", "its descriptor has 96 bytes, ABI 1.0 has at least 104"},
-      {"bad_name", "calls itself 'somebody_else', its file name says 'bad_name'"},
+      {"bad_name", "its descriptor has the name 'somebody_else', its file the name 'bad_name'"},
       {"bad_no_function", "its descriptor has no create"},
-      {"throws", "asked what it is, it threw an exception: query was told to throw"},
+      {"throws", "paxect_plugin_query threw an exception: query was told to throw"},
       {"bad_undefined_symbol", "cannot be loaded: undefined symbol: paxect_test_symbol_that_nobody_defines"}};
   for (const auto& [module, message] : kFaults) CHECK(refusal(module) == message);
-  CHECK(refusal("recorder", "renamed") == "calls itself 'recorder', its file name says 'renamed'");
+  CHECK(refusal("recorder", "renamed") == "its descriptor has the name 'recorder', its file the name 'renamed'");
 }
 
 TEST_CASE_METHOD(Fixture, "A file that is no shared object is refused") {

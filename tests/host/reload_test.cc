@@ -49,7 +49,7 @@ TEST_CASE("SIGHUP reloads every instance that waits and then steps it again") {
   CHECK(result.error.empty());
 }
 
-TEST_CASE("An instance whose plugin cannot reload ignores SIGHUP and says so") {
+TEST_CASE("An instance whose plugin cannot reload ignores SIGHUP with a warning") {
   Running running({}, "plain");
   running.paxect->signal(SIGHUP);
   REQUIRE(eventually([&] { return running.steps("two") == 2 && running.count("one reload") == 1; }));
@@ -59,7 +59,7 @@ TEST_CASE("An instance whose plugin cannot reload ignores SIGHUP and says so") {
   CHECK(result.error == "[TWO] SIGHUP ignored: plugin plain has nothing to reload\n");
 }
 
-TEST_CASE("A reload that fails is told and the instance goes on") {
+TEST_CASE("A reload that fails is reported and the instance continues") {
   Running running("at_reload = fail:78");
   running.paxect->signal(SIGHUP);
   REQUIRE(eventually([&] { return running.steps("one") == 2; }));

@@ -53,7 +53,7 @@ struct Running {
 
 }  // namespace
 
-TEST_CASE("Each instance goes through its whole life and none starts before all are initialised") {
+TEST_CASE("Each instance gets every life-cycle call and none starts before all are initialised") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "script = again wait:5 done") +
                        sandbox.recorder("two", "script = done"));
@@ -145,7 +145,7 @@ TEST_CASE("When one instance cannot be initialised none starts") {
   CHECK(of(sandbox.journal_lines(), "two") == Lines{"create", "init", "destroy"});
 }
 
-TEST_CASE("Of several that cannot be initialised all are told and the first in the file decides") {
+TEST_CASE("Of several that cannot be initialised all are reported and the first in the file decides") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "at_init = fail:75") +
                        sandbox.recorder("two", "at_init = fail:78") +
@@ -165,7 +165,7 @@ TEST_CASE("A start that fails is followed by stop and destroy") {
   CHECK(of(sandbox.journal_lines(), "one") == Lines{"create", "init", "start", "stop", "destroy"});
 }
 
-TEST_CASE("An exception out of any call ends the run with status 70 and a line") {
+TEST_CASE("An exception out of any call ends the run with status 70 and a message") {
   auto [keys, call] = GENERATE(table<std::string, std::string>({{"at_create = throw", "create"},
                                                                 {"at_init = throw", "init"},
                                                                 {"at_start = throw", "start"},
@@ -190,7 +190,7 @@ TEST_CASE("A watch that is not open is an error and no busy loop") {
   CHECK(has(result.error, "[ONE] step watches descriptor 1048576, which is not open"));
 }
 
-TEST_CASE("Once is passed on and the worst outcome becomes the exit status") {
+TEST_CASE("--once reaches the plugin and the worst outcome becomes the exit status") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "script = once?") + sandbox.recorder("two", "script = done"));
   CHECK(sandbox.paxect({"run", "--once"}).status == 0);

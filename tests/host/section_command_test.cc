@@ -48,13 +48,13 @@ TEST_CASE("A command's outcome is the exit status and a defect is 70") {
   }
   Result result = sandbox.paxect({"one", "end", "3"});
   CHECK(result.status == 70);
-  CHECK(result.error == "[ONE] end gave the unknown status 3\n");
+  CHECK(result.error == "[ONE] end returned the unknown status 3\n");
   result = sandbox.paxect({"one", "end", "throw"});
   CHECK(result.status == 70);
   CHECK(result.error == "[ONE] end threw an exception: told to throw\n");
 }
 
-TEST_CASE("An unknown command or section is refused with those that there are") {
+TEST_CASE("An unknown command or section is refused with a list of those that exist") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one") + sandbox.recorder("two"));
   Result result = sandbox.paxect({"one", "sing"});
@@ -68,7 +68,7 @@ TEST_CASE("An unknown command or section is refused with those that there are") 
         "--help\n");
 }
 
-TEST_CASE("A plugin without commands says so and one with a malformed extension is a defect") {
+TEST_CASE("A plugin without commands is wrong usage and a malformed extension is a defect") {
   Sandbox sandbox;
   sandbox.add_plugin("plain");
   sandbox.add_plugin("bad_extension");

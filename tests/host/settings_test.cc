@@ -60,7 +60,7 @@ TEST_CASE("The command line beats the environment which beats the file") {
   CHECK(value->place == "--set link.mode");
 }
 
-TEST_CASE("A key that nothing gives has no value") { CHECK(make("[a]\n").instances[0].find("k") == nullptr); }
+TEST_CASE("A key that no source has has no value") { CHECK(make("[a]\n").instances[0].find("k") == nullptr); }
 
 TEST_CASE("The last --set of a key wins") {
   CommandLine command_line = with_set("a", "k", "first");
@@ -105,7 +105,7 @@ TEST_CASE("The listed keys are those of file and command line without the host's
   CHECK(out.instances[0].keys() == std::vector<std::string>{"mode", "outbox"});
 }
 
-TEST_CASE("A setting on the command line for a section that is not there is wrong usage") {
+TEST_CASE("A setting on the command line for a section that does not exist is wrong usage") {
   Configuration out;
   Status status = configure(with_set("node", "k", "v"), {}, file_of("[link]\n"), &out);
   CHECK(status.code() == 64);

@@ -35,7 +35,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("A command whose output is closed or full fails and says why") {
+TEST_CASE("A command whose output is closed or full fails with the reason") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one"));
   for (const std::vector<std::string>& arguments : printing_commands()) {
@@ -49,7 +49,7 @@ TEST_CASE("A command whose output is closed or full fails and says why") {
   }
 }
 
-TEST_CASE("Closed standard descriptors do not end up as somebody's files") {
+TEST_CASE("A closed standard descriptor does not become another file of the process") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "at_start = log:lost\nscript = done"));
   for (const char* closed : {"0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"}) {

@@ -34,7 +34,7 @@ std::string installed_binary(const Sandbox& sandbox) {
 
 }  // namespace
 
-TEST_CASE("A working directory that was removed keeps no command from working") {
+TEST_CASE("Every command works in a removed working directory") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "script = done"));
   const std::string setup = "mkdir gone && cd gone && rmdir ../gone || exit 99";
@@ -95,7 +95,7 @@ TEST_CASE("Without a thread the run fails with a reason and nothing is left runn
   CHECK(sandbox.journal_lines().empty());
 }
 
-TEST_CASE("When the n-th thread is not to be had the instances before it are destroyed") {
+TEST_CASE("When the n-th thread cannot be started the instances before it are destroyed") {
   if (geteuid() != 0) {
     WARN("not shown: the limit counts all of a user's threads, so it takes a user of its own");
     return;
@@ -122,7 +122,7 @@ TEST_CASE("When the n-th thread is not to be had the instances before it are des
   CHECK(count(" start") == 0);
 }
 
-TEST_CASE("However few descriptors there are the run works or fails with one line") {
+TEST_CASE("With few descriptors the run works or fails with one line") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "script = done"));
   bool failed = false;
@@ -143,7 +143,7 @@ TEST_CASE("However few descriptors there are the run works or fails with one lin
   CHECK(worked);
 }
 
-TEST_CASE("However little memory there is the run works or fails with a status of its own") {
+TEST_CASE("With little memory the run works or fails with a status of its own") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   WARN("not shown: a sanitizer reserves its memory at the start");
 #else

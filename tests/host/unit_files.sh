@@ -1,6 +1,6 @@
 #!/bin/sh
-# The files for systemd: the unit is in order, exposed by no more than 1.0, and says why for each directive that it
-# leaves out; user and directories are made as it needs them. No systemd has to be running.
+# The files for systemd: the unit is valid, its exposure is at most 1.0, and it has a reason for each directive that it
+# leaves out; the user and the directories that it needs are created. systemd need not be running.
 # usage: unit_files.sh SOURCE_DIR BUILD_DIR
 set -eu
 systemd=$1/host/systemd
@@ -19,15 +19,15 @@ grep -q "^ExecStart=$build" "$work/paxect@.service" || fail "the unit starts som
 grep -q 'run --config' "$work/paxect@.service" && "$build/bin/paxect" --help | grep -q -- '--config' ||
   fail "the unit's command line is not one of paxect"
 systemd-analyze verify --man=no "$work/paxect@.service" >"$work/verify" 2>&1 || { cat "$work/verify"; fail "verify"; }
-[ ! -s "$work/verify" ] || { cat "$work/verify"; fail "systemd-analyze verify has something to say"; }
+[ ! -s "$work/verify" ] || { cat "$work/verify"; fail "systemd-analyze verify reports something"; }
 
 security() { systemd-analyze security --no-pager --offline=yes --threshold="$1" "$2" 2>/dev/null; }
 security 10 "$work/paxect@.service" >"$work/report" || { cat "$work/report"; fail "exposed by more than 1.0"; }
 grep 'Overall exposure' "$work/report"
 sed '/^Protect/d; /^SystemCallFilter/d; /^Restrict/d' "$work/paxect@.service" >"$work/open@.service"
-! security 10 "$work/open@.service" >/dev/null || fail "an open unit goes unseen"
+! security 10 "$work/open@.service" >/dev/null || fail "an open unit is not detected"
 
-sed -n '/what is left out/,/^\[Install\]/p' "$unit" >"$work/reasons"
+sed -n '/restrictions that are left out/,/^\[Install\]/p' "$unit" >"$work/reasons"
 sed -n 's/^✗ \([A-Za-z]*\)=.*/\1/p' "$work/report" | sort -u >"$work/missing"
 while read -r directive; do
   grep -q "$directive=" "$work/reasons" || fail "no reason why $directive= is left out"

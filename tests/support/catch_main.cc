@@ -1,4 +1,4 @@
-// main() of every test program. Our own rather than Catch2's, which the two versions bring in different ways.
+// main() of every test program. That of Catch2 is included differently in its two versions.
 #define CATCH_CONFIG_RUNNER
 #include "support/catch.h"
 #if __has_include(<catch2/catch_session.hpp>)

@@ -1,4 +1,4 @@
-// The C ABI's handles and callbacks as tests and fuzz targets hold them.
+// Owners of the C ABI's handles, and callbacks, for tests and fuzz targets.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ inline std::int32_t append(void* string, const void* data, std::size_t size) {
   return 0;
 }
 
-// A source that gives at most `piece` bytes of `data` at a time.
+// A source that returns at most `piece` bytes of `data` at a time.
 struct Source {
   std::string_view data;
   std::size_t piece = 4096;

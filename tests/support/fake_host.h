@@ -33,7 +33,7 @@ class FakeHost {
   // The value of a key, and where it claims to come from.
   void set(const std::string& key, const std::string& value, std::int32_t origin = PAXECT_ORIGIN_FILE);
 
-  // The clock stands still (monotonic 1000 s, realtime 2026-01-02 03:04:05 UTC) until the test moves it, or
+  // The clock does not run (monotonic 1000 s, realtime 2026-01-02 03:04:05 UTC) until the test moves it, or
   // says that the system's is to be used.
   void use_system_clock() { system_clock_ = true; }
   void advance_ns(std::uint64_t by);

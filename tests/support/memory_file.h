@@ -1,4 +1,4 @@
-// A file that is nowhere but in memory.
+// A file in memory, without a name.
 #pragma once
 
 #include <sys/mman.h>

@@ -24,7 +24,7 @@ struct Command {
   std::chrono::seconds timeout{120};          // then it is killed, and the test fails
   int error_fd = -1;  // what it gets as stderr, such as a terminal; -1: a pipe that is collected
   bool nonblocking_output = false;        // stdout and stderr are non-blocking pipes that hold 4 KiB
-  bool no_tmpfile = false;                // as on a file system without O_TMPFILE
+  bool no_tmpfile = false;                // like a file system without O_TMPFILE
   std::vector<FailingCall> failing = {};  // for it and all its descendants
 };
 
@@ -36,7 +36,7 @@ struct Result {
 
 Result run(const Command& command);
 
-// A program that runs beside the test; killed at the end of the scope if it still runs.
+// A program that runs in the background; killed at the end of the scope if it still runs.
 class Background {
  public:
   explicit Background(const Command& command);  // input is ignored: standard input is /dev/null
@@ -46,7 +46,7 @@ class Background {
 
   void signal(int number) const;
   pid_t pid() const { return pid_; }
-  // Waits for its end; fails the test after the command's timeout.
+  // Waits until it exits; fails the test after the command's timeout.
   Result wait();
 
  private:
@@ -56,7 +56,7 @@ class Background {
   std::chrono::seconds timeout_;
 };
 
-// Looks at a condition again and again until it holds; false when it did not within the time.
+// Evaluates a condition repeatedly until it holds; false when it did not within the time.
 bool eventually(const std::function<bool()>& condition,
                 std::chrono::milliseconds limit = std::chrono::seconds(60));
 

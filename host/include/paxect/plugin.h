@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * paxect/plugin.h - what the paxect host and a plugin say to each other.
+ * paxect/plugin.h - the interface between the paxect host and a plugin.
  * ABI.md beside it in the sources has the life cycle as a table, the version and the loading rules.
  *
  * Plain C, header only. A plugin is a shared object NAME.so that exports one function, paxect_plugin_query.
@@ -11,10 +11,10 @@
  *  2. Each instance has one thread, the instance thread. The host makes all calls to an instance on it, from
  *     create to destroy, and never two at once. Tags: [instance] on the instance thread only; [any] on any
  *     thread.
- *  3. Strings and arrays are borrowed: what a function returns stays valid until the next call on the same
- *     instance or service; what is passed in, during the call. No ownership crosses.
- *  4. Structures begin with `struct_size`: the size that the side which fills it knows. A reader never looks
- *     past it. Fields are only ever added at the end.
+ *  3. Strings and arrays are borrowed: a returned one stays valid until the next call on the same instance or
+ *     service, an argument for the duration of the call. No ownership crosses.
+ *  4. Structures begin with `struct_size`: the size that the side which fills it knows. A reader reads no
+ * field beyond it. Fields are only ever added at the end.
  *  5. No exception crosses, either way: each side catches everything of its own.
  *  6. Functions that can fail return a paxect_plugin_status; its values are exit statuses of the host
  *     command.
@@ -50,7 +50,7 @@ typedef int32_t paxect_plugin_status;
 enum {
   PAXECT_PLUGIN_OK = 0,
   PAXECT_PLUGIN_INCOMPLETE = 1, /* an outcome, not a failure: something was blocked or is still pending */
-  PAXECT_PLUGIN_USAGE = 64,     /* arguments that make no sense */
+  PAXECT_PLUGIN_USAGE = 64,     /* wrong arguments */
   PAXECT_PLUGIN_INTERNAL = 70,  /* a defect, or an exception caught at the border */
   PAXECT_PLUGIN_BUSY = 75,      /* held by another process: try again later */
   PAXECT_PLUGIN_CONFIG = 78     /* settings or a policy that cannot be used */
@@ -72,8 +72,8 @@ typedef struct paxect_host {
 enum { PAXECT_LOG_DEBUG = 0, PAXECT_LOG_INFO = 1, PAXECT_LOG_WARN = 2, PAXECT_LOG_ERROR = 3 };
 typedef struct paxect_log_service {
   size_t struct_size;
-  /* One line for the operator, without the newline; control characters are escaped by the host, which puts
-   * the instance's name before it. [any] */
+  /* Writes one line for the operator, without the newline. The host escapes control characters and puts the
+   * instance's name before it. [any] */
   void (*write)(const paxect_host* host, int32_t level, const char* message);
 } paxect_log_service;
 
@@ -89,10 +89,11 @@ typedef struct paxect_clock_service {
 #define PAXECT_SERVICE_RUN "paxect.run/1" /* paxect_run_service */
 typedef struct paxect_run_service {
   size_t struct_size;
-  /* Not 0 once the host was asked to stop: long work in `step` looks at it and comes back soon. [any] */
+  /* Not 0 once a stop was requested: long work in `step` asks regularly and then returns soon. Each call also
+   * counts as a sign of life of the instance, in every function of the life cycle. [any] */
   int32_t (*stop_requested)(const paxect_host* host);
-  /* Not 0 when the host runs with --once: `step` says PAXECT_STEP_DONE when nothing is ready any more.
-   * [any] */
+  /* Not 0 when the host runs with --once: `step` then returns PAXECT_STEP_DONE when nothing is ready. [any]
+   */
   int32_t (*once)(const paxect_host* host);
 } paxect_run_service;
 
@@ -107,23 +108,23 @@ typedef struct paxect_config_service {
   size_t struct_size;
   /* The name of the instance, which is that of its section: [a-z][a-z0-9_-]{0,63}. [instance] */
   const char* (*instance_name)(const paxect_host* host);
-  /* The value of a key, from the strongest origin that has it: command line, environment, file. NULL when
-   * none has. `origin`, if not NULL, receives PAXECT_ORIGIN_*. [instance] */
+  /* The value of a key from the first origin that has it: command line, environment, file. NULL when none
+   * has. `origin`, if not NULL, receives PAXECT_ORIGIN_*. [instance] */
   const char* (*get)(const paxect_host* host, const char* key, int32_t* origin);
-  /* The index-th key that the file or the command line gives for this instance, or NULL past the last: for
-   * finding the ones that the plugin does not know. The host's own key `plugin` is not among them.
+  /* The index-th key that the file or the command line has for this instance, or NULL past the last: for a
+   * plugin to refuse the keys that it does not know. The host's own key `plugin` is not among them.
    * [instance] */
   const char* (*key_at)(const paxect_host* host, uint32_t index);
-  /* Where a key's value comes from, in words: "paxect.conf:12", "PAXECT_LINK_MODE", "--set link.mode";
-   * "default" when nothing gives it. [instance] */
+  /* Where a key's value comes from, for messages: "paxect.conf:12", "PAXECT_LINK_MODE", "--set link.mode";
+   * "default" when no origin has it. [instance] */
   const char* (*describe)(const paxect_host* host, const char* key);
 } paxect_config_service;
 
 #define PAXECT_SERVICE_SECRETS "paxect.secrets/1" /* paxect_secrets_service */
 typedef struct paxect_secrets_service {
   size_t struct_size;
-  /* This process has secrets in its memory from now on: no core dump is made of it, and no other process of
-   * its user may look into it. Not to be taken back. [any] */
+  /* This process has secrets in its memory from now on: the kernel writes no core dump of it, and no other
+   * process of its user may trace it. Cannot be undone. [any] */
   void (*hold)(const paxect_host* host);
 } paxect_secrets_service;
 
@@ -134,24 +135,24 @@ enum {
   PAXECT_ACCESS_EXECUTE = 4
 };
 typedef struct paxect_access {
-  const char* path; /* a directory with all below it, or a file; one that is not there is passed over */
+  const char* path; /* a directory with all below it, or a file; one that does not exist is skipped */
   uint32_t rights;  /* PAXECT_ACCESS_* */
   uint32_t reserved;
 } paxect_access;
 typedef struct paxect_sandbox_service {
   size_t struct_size;
-  /* Takes all files but those below these paths from the instance thread, and from the threads and programs
-   * that it starts from then on; not to be undone. What is open already stays open. Rules belong to the
-   * directories that stand there now: one that takes the place of another is reached by a rule for a
-   * directory above it. Returns 0, or an errno, and then nothing has changed: ENOSYS or EOPNOTSUPP where the
-   * system cannot do it. [instance] */
+  /* Restricts the instance thread, and the threads and programs that it starts from then on, to the files
+   * below these paths. Cannot be undone. Open descriptors stay usable. A rule belongs to the directory that
+   * exists at the path now: one that replaces it is reached only through a rule for a directory above.
+   * Returns 0, or an errno, and then nothing has changed: ENOSYS or EOPNOTSUPP where the system cannot do it.
+   * [instance] */
   int32_t (*confine)(const paxect_host* host, const paxect_access* paths, uint32_t count);
 } paxect_sandbox_service;
 
 #define PAXECT_SERVICE_OUTPUT "paxect.output/1" /* paxect_output_service; only while a command runs */
 typedef struct paxect_output_service {
   size_t struct_size;
-  /* Bytes for standard output, as they are. Not 0 when they cannot be written: the command may as well end.
+  /* Writes bytes to standard output, unchanged. Not 0 when they cannot be written; the command may then end.
    * [instance] */
   int32_t (*write)(const paxect_host* host, const char* data, size_t size);
 } paxect_output_service;
@@ -162,11 +163,11 @@ typedef struct paxect_plugin_instance paxect_plugin_instance; /* the plugin's ow
 
 enum {
   PAXECT_STEP_AGAIN = 0, /* more work is ready: call again at once */
-  PAXECT_STEP_WAIT = 1,  /* call again at wake_at_ns, or when a watch is readable */
+  PAXECT_STEP_WAIT = 1,  /* call again at wake_at_ns, or when a watch is ready */
   PAXECT_STEP_DONE = 2   /* nothing more to do: stop the instance; `outcome` becomes the exit status */
 };
 
-/* A descriptor to wait for. The host only polls it, and never says which was ready: the plugin reads without
+/* A descriptor to wait for. The host polls it and does not report which was ready: the plugin reads without
  * blocking. It must be open while the host waits; a negative one is skipped. */
 typedef struct paxect_watch {
   int32_t fd;
@@ -179,14 +180,14 @@ typedef struct paxect_step {
   size_t struct_size;
   int32_t state;               /* PAXECT_STEP_* */
   int32_t outcome;             /* with DONE: PAXECT_PLUGIN_OK or PAXECT_PLUGIN_INCOMPLETE */
-  uint64_t wake_at_ns;         /* with WAIT: on the monotonic clock; UINT64_MAX: no time */
+  uint64_t wake_at_ns;         /* with WAIT: on the monotonic clock; UINT64_MAX: never */
   const paxect_watch* watches; /* with WAIT: descriptors of the plugin's; borrowed until the next call */
   uint32_t watch_count;
   uint32_t reserved;
 } paxect_step;
 
 typedef struct paxect_plugin_descriptor {
-  /* Frozen for all versions: what a host needs to refuse a plugin it cannot run. */
+  /* Frozen for all versions: what a host needs to refuse a plugin that it cannot run. */
   uint32_t magic;       /* PAXECT_PLUGIN_MAGIC */
   uint16_t abi_major;   /* PAXECT_PLUGIN_ABI_MAJOR */
   uint16_t abi_minor;   /* PAXECT_PLUGIN_ABI_MINOR */
@@ -197,29 +198,29 @@ typedef struct paxect_plugin_descriptor {
   const char* version; /* the plugin's own, "1.0.0" */
   const char* summary; /* one line, for `paxect plugins` */
 
-  /* Life cycle. Each is called once and in this order for an instance, but for step, which is called as often
-   * as it asks to be; destroy also after a create that succeeded and any later failure, stop also after a
-   * start that failed. Of several instances, none starts before all are initialised. All [instance]. */
+  /* Life cycle. Each is called once and in this order for an instance, except step, which is called as often
+   * as it requests; destroy also after a create that succeeded and any later failure, stop also after a start
+   * that failed. Of several instances, none starts before all are initialised. All [instance]. */
 
-  /* A new instance. Keeps `host`; reads nothing yet. When it fails there is no instance to ask for the error:
-   * it says why through the log service, and leaves *out NULL. */
+  /* Makes an instance, which keeps `host`. Reads no settings yet. When it fails there is no instance to ask
+   * for the error: it reports the reason through the log service and leaves *out NULL. */
   paxect_plugin_status (*create)(const paxect_host* host, paxect_plugin_instance** out);
   /* Reads and validates every setting: the host warns of a variable that looks like a setting but was not
    * read. Changes nothing outside the process: `paxect check` ends here. */
   paxect_plugin_status (*init)(paxect_plugin_instance* instance);
-  /* Takes what it needs: directories, locks, descriptors. */
+  /* Acquires what it needs: directories, locks, descriptors. */
   paxect_plugin_status (*start)(paxect_plugin_instance* instance);
-  /* Does a bounded piece of work and says when it wants to be called next. A failure stops the instance, and
-   * with it the run. (PAXECT_PLUGIN_INCOMPLETE is an outcome, never a status that a function returns.) */
+  /* Does a bounded piece of work and stores in *result when to call it next. A failure stops the instance,
+   * and with it the run. (PAXECT_PLUGIN_INCOMPLETE is an outcome, never a status that a function returns.) */
   paxect_plugin_status (*step)(paxect_plugin_instance* instance, paxect_step* result);
-  /* Finishes or cleanly abandons what is in hand, and gives back what start took. */
+  /* Finishes or cleanly abandons work in progress, and releases what start acquired. */
   void (*stop)(paxect_plugin_instance* instance);
   /* Frees the instance. NULL does nothing. */
   void (*destroy)(paxect_plugin_instance* instance);
-  /* One line about the last failure, "" when there was none: the host logs it behind the instance's name. */
+  /* One line about the last failure, "" when there was none. The host logs it behind the instance's name. */
   const char* (*error)(paxect_plugin_instance* instance);
 
-  /* A further interface of the plugin by id, or NULL when it has none of that id. [any] */
+  /* The optional interface with this id, or NULL when the plugin does not have it. [any] */
   const void* (*extension)(const char* id);
 } paxect_plugin_descriptor;
 
@@ -232,7 +233,7 @@ typedef struct paxect_command {
   const char* arguments; /* what may follow the name, for the list: "[LOG]... [--json]"; "" for nothing */
   const char* summary;   /* one line */
 } paxect_command;
-/* Commands for the operator: `paxect SECTION NAME [ARGUMENT]...`. They may run beside a host that runs an
+/* Commands for the operator: `paxect SECTION NAME [ARGUMENT]...`. They may run while another process runs an
  * instance of the same section. */
 typedef struct paxect_commands_extension {
   size_t struct_size;
@@ -240,25 +241,24 @@ typedef struct paxect_commands_extension {
   const paxect_command* (*command_at)(uint32_t index);
   /* Runs one for a section, without an instance of it: `host` has the services with the section's settings,
    * and paxect.output/1. argv[0] is the name, argv[argc] NULL. Returns PAXECT_PLUGIN_OK, INCOMPLETE when not
-   * all is as it should be, or a failure, which it has told through the log service. On one thread, which
-   * counts as the instance thread. */
+   * all is as it should be, or a failure, which it has reported through the log service. Called on one
+   * thread, which counts as the instance thread. */
   paxect_plugin_status (*run)(const paxect_host* host, int32_t argc, const char* const* argv);
 } paxect_commands_extension;
 
 #define PAXECT_EXTENSION_RELOAD "paxect.reload/1" /* paxect_reload_extension */
 typedef struct paxect_reload_extension {
   size_t struct_size;
-  /* SIGHUP has come: looks again at what the instance had read in start. Called between start and stop,
-   * never during a step; several signals may become one call. A failure leaves the instance as it was, and
-   * is logged with the text of `error`; only PAXECT_PLUGIN_INTERNAL ends the run, like a step that fails.
-   * [instance] */
+  /* Called after SIGHUP: reads again what the instance read in start. Called between start and stop, never
+   * during a step; several signals may become one call. A failure leaves the instance as it was and is logged
+   * with the text of `error`; only PAXECT_PLUGIN_INTERNAL ends the run, like a step that fails. [instance] */
   paxect_plugin_status (*reload)(paxect_plugin_instance* instance);
 } paxect_reload_extension;
 
 /* ---- The export ---------------------------------------------------------------------------------------- */
 
-/* The one function a plugin exports. Returns its descriptor, static and the same at every call, or NULL if it
- * cannot run with `host_abi` and rather says nothing. No side effects. [any] */
+/* The one function that a plugin exports. Returns its descriptor, static and the same at every call, or NULL
+ * if it cannot run with `host_abi`. No side effects. [any] */
 typedef const paxect_plugin_descriptor* (*paxect_plugin_query_function)(uint32_t host_abi);
 PAXECT_PLUGIN_EXPORT const paxect_plugin_descriptor* paxect_plugin_query(uint32_t host_abi);
 #define PAXECT_PLUGIN_QUERY_SYMBOL "paxect_plugin_query"
