@@ -1,15 +1,16 @@
 #!/bin/sh
-# Installs the missing Debian packages of cmake/packages.txt: setup.sh [build|test|ci]
-# build (the default): to build and run. test: also for ./tests/run.sh. ci: all. Needs root or sudo only if a package is
-# missing.
+# Installs the missing Debian packages of cmake/packages.txt: setup.sh [build|test|ci|foreign]
+# build (the default): to build and run. test: also for ./tests/run.sh. ci: also for ./.ci/run except its step foreign.
+# foreign: all. Needs root or sudo only if a package is missing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 want=${1:-build}
 case $want in
   build) pick='$2 == "build"' ;;
   test) pick='$2 == "build" || $2 == "test"' ;;
-  ci) pick=1 ;;
-  *) echo "setup.sh: unknown set '$want': use build, test or ci" >&2; exit 64 ;;
+  ci) pick='$2 != "foreign"' ;;
+  foreign) pick=1 ;;
+  *) echo "setup.sh: unknown set '$want': use build, test, ci or foreign" >&2; exit 64 ;;
 esac
 
 command -v dpkg-query >/dev/null 2>&1 || {

@@ -11,6 +11,14 @@
 
 namespace paxect::test {
 
+// The bytes of an unsigned integer as a container has them, whatever the machine's order.
+template <class Integer>
+std::string little_endian(Integer value) {
+  std::string bytes;
+  for (std::size_t i = 0; i < sizeof value; ++i) bytes += static_cast<char>(value >> 8 * i & 0xff);
+  return bytes;
+}
+
 using Parameters = std::vector<std::pair<paxect_parameter, std::int64_t>>;
 
 Encoder make_encoder(const Parameters& parameters = {});

@@ -6,6 +6,7 @@
 
 #include "codec.h"
 #include "support/catch.h"
+#include "support/emulation.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 #include "tool.h"
@@ -48,6 +49,7 @@ bool can_trace() {
   WARN("skipped: a sanitizer makes system calls of its own and dies when they fail");
   return false;
 #endif
+  if (skip_when_emulated("strace shows the emulator's own system calls")) return false;
   TempDir dir;
   Result result = run({.argv = {"strace", "-o", dir / "log", "-e", "inject=getppid:error=EIO", "true"}});
   if (result.status == 0) return true;

@@ -32,13 +32,6 @@ struct Meter {
   paxect_allocator functions() { return {sizeof(paxect_allocator), this, allocate, release}; }
 };
 
-template <class Integer>
-std::string little_endian(Integer value) {
-  std::string bytes;
-  for (std::size_t i = 0; i < sizeof value; ++i) bytes += static_cast<char>(value >> 8 * i & 0xff);
-  return bytes;
-}
-
 std::string header(std::uint32_t frame_size) {
   return std::string("PXC1\x2a\0\0\0\0\0\0\5", 12) + little_endian(frame_size) +
          std::string("\1\0\0\0\0\0\0\0", 8);

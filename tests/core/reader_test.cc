@@ -77,7 +77,7 @@ TEST_CASE("walking finds every frame where it stands, small ones and large ones"
       REQUIRE(frame.data_offset == data_offset);
       REQUIRE(frame.channel == i % 3);
       REQUIRE(frame.extension == 0);
-      REQUIRE(std::memcmp(container.data() + offset + 2, &frame.clen, 4) == 0);
+      REQUIRE(container.substr(offset + 2, 4) == little_endian(frame.clen));
       offset += 14 + frame.clen;
       data_offset += frame.ulen;
     }

@@ -1,5 +1,7 @@
 #include "vectors.h"
 
+#include <bit>
+
 #include "codec.h"
 #include "support/catch.h"
 
@@ -35,8 +37,12 @@ TEST_CASE("every vector in memory gives the same, and the same failure as by pus
 }
 
 TEST_CASE("encoding a vector's data gives the vector's bytes, for any chunks and threads") {
-  if (paxect_core_zstd_version_number() != 10504)
-    WARN("the vectors' bytes are those of libzstd 1.5.4, not of " << paxect_core_zstd_version_string());
+  // On a big-endian machine libzstd finds other matches for some levels and sizes.
+  const bool same_bytes =
+      paxect_core_zstd_version_number() == 10504 && std::endian::native == std::endian::little;
+  if (!same_bytes)
+    WARN("the vectors' bytes are those of libzstd 1.5.4 on a little-endian machine, not of "
+         << paxect_core_zstd_version_string() << " here");
   for (const Vector& vector : load_vectors()) {
     if (vector.exit != 0 || vector.decode_only) continue;
     for (int threads : {1, 2, 8}) {
@@ -50,7 +56,7 @@ TEST_CASE("encoding a vector's data gives the vector's bytes, for any chunks and
                                         {PAXECT_PARAM_VERIFY, vector.verify ? 1 : 0},
                                         {PAXECT_PARAM_THREADS, threads}},
                                        chunk);
-        if (paxect_core_zstd_version_number() == 10504)
+        if (same_bytes)
           CHECK(container == vector.container);
         else
           CHECK(decode(container).data == vector.data);

@@ -4,5 +4,9 @@
 #if __has_include(<catch2/catch_session.hpp>)
 #include <catch2/catch_session.hpp>
 #endif
+#include "support/emulation.h"
 
-int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }
+int main(int argc, char** argv) {
+  int status = Catch::Session().run(argc, argv);
+  return status == 0 && paxect::test::was_skipped() ? paxect::test::kSkippedStatus : status;
+}
