@@ -39,9 +39,11 @@ TEST_CASE("A policy that says nothing is the one of its schema's defaults") {
   rapidjson::Document schema;
   schema.Parse(kPolicySchema.data(), kPolicySchema.size());
   rapidjson::Document defaults(rapidjson::kObjectType);
-  for (auto& property : schema["properties"].GetObject())
-    if (property.value.HasMember("default"))
-      defaults.AddMember(property.name, property.value["default"], defaults.GetAllocator());
+  for (rapidjson::SizeType i = 0; i < schema["properties"].MemberCount(); ++i) {
+    auto property = schema["properties"].MemberBegin() + i;
+    if (property->value.HasMember("default"))
+      defaults.AddMember(property->name, property->value["default"], defaults.GetAllocator());
+  }
   CHECK(defaults.MemberCount() == 8);
   rapidjson::StringBuffer text;
   rapidjson::Writer<rapidjson::StringBuffer> writer(text);

@@ -169,8 +169,8 @@ TEST_CASE("Where a third file has the name by then, the one that comes back gets
     Folder folder;
     Names returned;
     folder.put(name, "two");
-    auto replaced = [&](const std::string&, const link::FileLook&, bool* meant) {
-      folder.put(name, "three");
+    auto replaced = [&folder, &taken = name](const std::string&, const link::FileLook&, bool* meant) {
+      folder.put(taken, "three");
       *meant = false;
       return link::Status::success();
     };

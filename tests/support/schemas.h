@@ -20,9 +20,10 @@ inline void close_objects(rapidjson::Value& rule, rapidjson::Document::Allocator
   if (rule.IsArray())
     for (auto& each : rule.GetArray()) close_objects(each, allocator);
   if (!rule.IsObject()) return;
-  for (auto& member : rule.GetObject()) close_objects(member.value, allocator);
-  auto type = rule.FindMember("type");
-  bool lists_keys = type != rule.MemberEnd() && type->value == "object" && rule.HasMember("properties");
+  // By number: RapidJSON 1.1's iterators compare ambiguously in C++20, as clang says.
+  for (rapidjson::SizeType i = 0; i < rule.MemberCount(); ++i)
+    close_objects((rule.MemberBegin() + i)->value, allocator);
+  bool lists_keys = rule.HasMember("type") && rule["type"] == "object" && rule.HasMember("properties");
   if (lists_keys && !rule.HasMember("additionalProperties"))
     rule.AddMember("additionalProperties", false, allocator);
 }
