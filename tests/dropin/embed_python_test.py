@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+"""The Python module of examples/embed_python with the installed library: embed_python_test.py SOURCES PREFIX
+
+It runs as a copy in a folder of its own and finds the library by the paxect-core command in PATH."""
+import fcntl
+import importlib.util
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+import types
+import unittest
+from pathlib import Path
+
+SOURCES, PREFIX = Path(sys.argv[1]), Path(sys.argv[2])
+VECTORS = SOURCES / "tests/vectors"
+MODULE = SOURCES / "examples/embed_python/paxect_core.py"
+TOOL = PREFIX / "bin/paxect-core"
+DATA = b"a line of text\n" * 100_000
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location("paxect_core", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the condition did not hold within a minute")
+        time.sleep(0.002)
+
+
+def unread(pipe):
+    """Bytes in a pipe."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
+def state_of(pid):
+    """S when the main thread of the process waits."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+
+
+def job(source, target, **options):
+    return types.SimpleNamespace(input=source, output=target, **options)
+
+
+class Module(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="paxect_test.")
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name)
+        self.script = Path(shutil.copy(MODULE, self.path / "paxect_core.py"))
+        os.environ["PATH"] = f"{PREFIX}/bin:{os.defpath}"
+        os.environ.pop("PAXECT_CORE_LIBRARY", None)
+        self.core = load(self.script)
+
+    def encoded(self, data, **options):
+        out = io.BytesIO()
+        self.assertEqual(self.core.encode(job(io.BytesIO(data), out, **options)), 0)
+        return out.getvalue()
+
+    def program(self, *arguments, **options):
+        return subprocess.run([sys.executable, self.script, *arguments], capture_output=True, timeout=120, check=False,
+                              cwd=self.path, **options)
+
+
+class Bytes(Module):
+    def test_options_give_the_same_bytes_as_those_of_the_command(self):
+        (self.path / "data").write_bytes(DATA)
+        for options in ({}, {"level": -3}, {"frame": 4096, "channels": 8}, {"channels": "auto", "mapping": "u16"},
+                        {"verify": True}):
+            with self.subTest(options=options):
+                flags = [part for name, value in options.items()
+                         for part in ([f"--{name}"] if value is True else [f"--{name}", str(value)])]
+                expected = subprocess.run([TOOL, "encode", "-i", self.path / "data", *flags], capture_output=True,
+                                          check=True).stdout
+                self.core.encode(job(self.path / "data", self.path / "out", **options))
+                self.assertEqual((self.path / "out").read_bytes(), expected)
+                self.assertEqual(self.encoded(DATA, **options), expected)
+
+    def test_every_vector_has_its_exit_status_and_its_data(self):
+        for vector in json.loads((VECTORS / "index.json").read_text())["vectors"]:
+            name = vector["name"]
+            with self.subTest(name=name):
+                container, out = VECTORS / f"{name}.freq", self.path / "out"
+                self.assertEqual(self.core.main(["decode", "-i", str(container), "-o", str(out)]), vector["exit"])
+                self.assertEqual(out.exists(), vector["exit"] == 0)
+                if vector["exit"] == 0:
+                    self.assertEqual(out.read_bytes(), (VECTORS / f"{name}.bin").read_bytes())
+                    out.unlink()
+
+    def test_no_data_and_several_threads_at_once(self):
+        self.assertEqual(self.core.decode(job(io.BytesIO(self.encoded(b"")), io.BytesIO())), 0)
+        results = {}
+        threads = [threading.Thread(target=lambda n=n: results.update({n: self.encoded(DATA * n)})) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(results, {n: self.encoded(DATA * n) for n in range(4)})
+
+
+class Streams(Module):
+    def test_a_socket_carries_a_container(self):
+        near, far = socket.socketpair()
+        received = io.BytesIO()
+
+        def receive():
+            with far, far.makefile("rb") as stream:
+                self.core.decode(job(stream, received))
+        thread = threading.Thread(target=receive)
+        thread.start()
+        with near, near.makefile("wb") as stream:
+            self.core.encode(job(io.BytesIO(DATA), stream))
+        thread.join()
+        self.assertEqual(received.getvalue(), DATA)
+
+    def test_a_raw_stream_that_takes_and_gives_a_part_at_a_time_is_served(self):
+        class Slow(io.RawIOBase):
+            def __init__(self, data=b""):
+                self.data = bytearray(data)
+
+            def read(self, size=-1):
+                part, self.data = bytes(self.data[:min(size, 1000)]), self.data[min(size, 1000):]
+                return part
+
+            def write(self, data):
+                self.data += data[:1000]
+                return min(len(data), 1000)
+
+        out = Slow()
+        self.core.encode(job(Slow(DATA), out))
+        self.assertEqual(bytes(out.data), self.encoded(DATA))
+
+    def test_a_stream_and_a_path_in_either_order(self):
+        (self.path / "data").write_bytes(DATA)
+        out = io.BytesIO()
+        self.core.encode(job(self.path / "data", out))
+        os.umask(0o027)
+        self.addCleanup(os.umask, 0o022)
+        self.core.decode(job(io.BytesIO(out.getvalue()), self.path / "new"))
+        self.assertEqual((self.path / "new").read_bytes(), DATA)
+        self.assertEqual(stat.S_IMODE((self.path / "new").stat().st_mode), 0o640)
+        (self.path / "new").chmod(0o600)
+        (self.path / "link").symlink_to("new")
+        self.core.encode(job(io.BytesIO(DATA), self.path / "link"))
+        self.assertTrue((self.path / "link").is_symlink())
+        self.assertEqual((self.path / "new").read_bytes(), out.getvalue())
+        self.assertEqual(stat.S_IMODE((self.path / "new").stat().st_mode), 0o600)
+        self.core.encode(job(io.BytesIO(DATA), "/dev/null"))
+
+    def test_a_failure_leaves_the_output_as_it_was(self):
+        (self.path / "old").write_bytes(b"old")
+        before = sorted(self.path.iterdir())
+        for container in (b"no container", self.encoded(DATA)[:-10]):
+            (self.path / "old.freq").write_bytes(container)
+            for source in (io.BytesIO(container), self.path / "old.freq"):
+                for target in ("old", "new"):
+                    with self.assertRaises(ValueError):
+                        self.core.decode(job(source, self.path / target))
+            (self.path / "old.freq").unlink()
+        self.assertEqual(sorted(self.path.iterdir()), before)
+        self.assertEqual((self.path / "old").read_bytes(), b"old")
+
+
+class Failures(Module):
+    def test_an_exception_of_a_stream_arrives_as_itself(self):
+        class Broken(Exception):
+            pass
+
+        failure = Broken("of the stream")
+
+        def fail(*_):
+            raise failure
+        container = self.encoded(DATA)
+        for call, good in ((self.core.encode, DATA), (self.core.decode, container)):
+            for ends in ((types.SimpleNamespace(read=fail), io.BytesIO()),
+                         (io.BytesIO(good), types.SimpleNamespace(write=fail))):
+                with self.assertRaises(Broken) as caught:
+                    call(job(*ends))
+                self.assertIs(caught.exception, failure)
+
+    def test_wrong_streams_are_refused(self):
+        for source, expected in ((io.StringIO("text"), TypeError), (types.SimpleNamespace(read=lambda _: None), BlockingIOError),
+                                 (types.SimpleNamespace(read=lambda n: bytes(n + 1)), ValueError)):
+            with self.assertRaises(expected):
+                self.core.encode(job(source, io.BytesIO()))
+        with self.assertRaises(TypeError):
+            self.core.encode(job(io.BytesIO(DATA), io.StringIO()))
+
+    def test_an_error_tells_status_offset_frame_and_exit_status(self):
+        container = bytearray(self.encoded(DATA, frame=65536))
+        container[24 + 10] ^= 1  # the CRC-32 of frame 0
+        with self.assertRaises(self.core.ContainerError) as caught:
+            self.core.decode(job(io.BytesIO(container), io.BytesIO()))
+        error = caught.exception
+        self.assertEqual((error.status, error.offset, error.frame, error.exit_status), (57, 24, 0, 4))
+        with self.assertRaises(EOFError) as caught:
+            self.core.decode(job(io.BytesIO(container[:20]), io.BytesIO()))
+        self.assertEqual((caught.exception.status, caught.exception.offset), (53, 20))
+        with self.assertRaises(self.core.ParameterError) as caught:
+            self.encoded(DATA, level=23)
+        self.assertEqual((caught.exception.status, caught.exception.exit_status), (11, 64))
+        with self.assertRaises(self.core.FileError) as caught:
+            self.core.encode(job(str(self.script), str(self.script)))
+        self.assertEqual((caught.exception.status, caught.exception.exit_status), (33, 3))
+
+    def test_digest_and_counts_are_returned(self):
+        for name, status in (("digest-flip", 2), ("count-wrong", 4), ("total-wrong", 4)):
+            self.assertEqual(self.core.decode(job(VECTORS / f"{name}.freq", io.BytesIO())), status, name)
+
+    def test_one_line_names_the_file(self):
+        result = self.program("decode", "-i", VECTORS / "crc-flip.freq", "-o", "x")
+        self.assertEqual(result.returncode, 4)
+        self.assertEqual(result.stderr.count(b"\n"), 1)
+        self.assertIn(b"crc-flip.freq: ", result.stderr)
+
+    def test_a_missing_library_is_reported_with_the_remedy(self):
+        result = self.program("encode", "-i", self.script, env={"PATH": "/nowhere", "LD_LIBRARY_PATH": ""})
+        if result.returncode == 0:
+            self.skipTest("the library is installed where the dynamic linker finds it")
+        self.assertEqual(result.returncode, 3)
+        self.assertEqual(result.stderr.count(b"\n"), 1)
+        self.assertIn(b"install PAXECT, or set PAXECT_CORE_LIBRARY", result.stderr)
+
+    def test_the_library_is_the_named_one(self):
+        named = PREFIX / "lib/libpaxect_core.so.1"
+        for library, status in ((named, 0), ("/nowhere/library.so", 3)):
+            result = self.program("encode", "-i", self.script, env={"PATH": "/nowhere", "PAXECT_CORE_LIBRARY": str(library)})
+            self.assertEqual(result.returncode, status, result.stderr)
+        shutil.copy(named, self.path / "libpaxect_core.so.1")
+        self.assertEqual(self.program("encode", "-i", self.script, env={"PATH": "/nowhere"}).returncode, 0)
+
+
+INTERRUPTED = """
+import sys, types
+import paxect_core
+try:
+    source = open(sys.argv[2], "rb", buffering=0) if sys.argv[1] == "stream" else sys.argv[2]
+    paxect_core.encode(types.SimpleNamespace(input=source, output="out"))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+class Interrupts(Module):
+    def check(self, how):
+        """SIGINT while the library, or the stream, waits for data of a FIFO."""
+        os.mkfifo(self.path / "fifo")
+        with subprocess.Popen([sys.executable, "-c", INTERRUPTED, how, "fifo"], cwd=self.path, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as child:
+            with open(self.path / "fifo", "wb", buffering=0) as fifo:  # waits until the child opens it
+                fifo.write(DATA[:1000])
+                wait_for(lambda: unread(fifo) == 0 and state_of(child.pid) == "S")
+                child.send_signal(signal.SIGINT)
+                out, err = child.communicate(timeout=60)
+        self.assertEqual((out, err, child.returncode), (b"interrupted\n", b"", 0))
+        self.assertFalse((self.path / "out").exists())
+
+    def test_an_interrupt_of_a_file_job_arrives_as_itself(self):
+        self.check("path")
+
+    def test_an_interrupt_of_a_stream_arrives_as_itself(self):
+        self.check("stream")
+
+
+class Scripts(Module):
+    def test_archive_by_the_module_as_a_program(self):
+        result = subprocess.run(SOURCES / "tests/dropin/scripts/archive.sh", cwd=self.path, capture_output=True, text=True,
+                                check=False, env={**os.environ, "CORE": f"{sys.executable} paxect_core.py"})
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_a_relay_calls_it_as_its_core(self):
+        (self.path / "inbox").mkdir()
+        (self.path / "inbox/example.txt").write_bytes(DATA)
+        os.environ["PAXECT_CORE"] = f"{sys.executable} paxect_core.py"
+        self.addCleanup(os.environ.pop, "PAXECT_CORE")
+        subprocess.run([PREFIX / "bin/paxect", "run", "--once"], cwd=self.path, check=True, capture_output=True, timeout=120)
+        self.assertEqual((self.path / "outbox/example").read_bytes(), DATA)
+
+    def test_a_script_that_imports_the_python_core_runs_unchanged(self):
+        script = shutil.copy(SOURCES / "tests/dropin/scripts/import_core.py", self.path)
+        for core in (SOURCES / "tests/dropin/python_core/paxect_core.py", MODULE):
+            shutil.copy(core, self.script)
+            result = subprocess.run([sys.executable, script], cwd=self.path, capture_output=True, text=True, check=False,
+                                    env={**os.environ, "PAXECT_ORACLE": str(SOURCES / "tests/core/oracle")})
+            self.assertEqual(result.returncode, 0, f"{core}: {result.stderr}")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
