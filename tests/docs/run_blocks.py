@@ -5,6 +5,7 @@
   ```text   is the output of the sh block before it; "..." matches anything
   ```c      is stored as main.c, which a later sh block must name
   ```cmake  is stored as CMakeLists.txt, which a later sh block must build
+  ```python is stored as main.py, which a later sh block must name
   ```ini    is a configuration that `paxect check` must accept
   ```       without a word is a drawing
 
@@ -23,7 +24,8 @@ BLOCK = re.compile(r"^(?:<!-- test: (skip|before):\s(.+?)\s-->\n+)?```(\S*)\n(.*
 SECONDS = 120
 
 
-SOURCES = {"c": ("main.c", "main.c"), "cmake": ("CMakeLists.txt", "cmake --build")}  # language: file, how a block uses it
+# Language: file, and how a later block uses it.
+SOURCES = {"c": ("main.c", "main.c"), "cmake": ("CMakeLists.txt", "cmake --build"), "python": ("main.py", "main.py")}
 
 
 class Wrong(Exception):

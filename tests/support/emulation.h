@@ -14,7 +14,4 @@ bool was_skipped();
 // The exit status that tests/CMakeLists.txt passes to ctest as SKIP_RETURN_CODE.
 inline constexpr int kSkippedStatus = 77;
 
-// How often a test of random inputs repeats: an emulated one, which is some ten times slower, a tenth as often.
-inline int repetitions(int native) { return emulated() ? (native + 9) / 10 : native; }
-
 }  // namespace paxect::test
