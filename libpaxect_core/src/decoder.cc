@@ -392,10 +392,7 @@ Status Decoder::finish() {
 
 Status Decoder::check_footer() {
   footer_ = read_footer(held_);
-  if (digest_.finish() != footer_.digest)
-    return {
-        PAXECT_ERROR_DIGEST, offset_ + 12, frames_,
-        "SHA-256 of the data differs from the footer's: frames are missing, swapped or not from one file"};
+  if (digest_.finish() != footer_.digest) return wrong_digest(offset_ + 12, frames_);
   if (footer_.total_size != bytes_out_)
     return {PAXECT_ERROR_COUNTS, offset_, frames_,
             "footer says " + std::to_string(footer_.total_size) + " bytes of data where the frames hold " +

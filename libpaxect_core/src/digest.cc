@@ -1,6 +1,7 @@
 #include "digest.h"
 
 #include <libdeflate.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <new>
@@ -10,22 +11,54 @@ namespace paxect::core {
 void Sha256::Free::operator()(evp_md_st* md) const { EVP_MD_free(md); }
 void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
-Sha256::Sha256() : md_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {
-  if (md_ == nullptr || context_ == nullptr) throw std::bad_alloc();
-  reset();
+namespace {
+
+// Whether EVP_MD_fetch failed for lack of memory. Its reasons are in the thread's error queue, which takes
+// memory itself.
+bool fetch_ran_out_of_memory() {
+  bool none = ERR_peek_error() == 0;
+  bool found = false;
+  while (unsigned long error = ERR_get_error())
+    found = found || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+  return none || found;
+}
+
+// `done`: what a function that fails for lack of memory alone returned, 1 for success.
+void require(int done) {
+  if (done != 1) throw std::bad_alloc();
+}
+
+}  // namespace
+
+// This is where libcrypto reads its configuration, if nobody used it before: rather than in the middle of a
+// job.
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  if (context_ == nullptr) throw std::bad_alloc();
+  fetch();
+}
+
+// Leaves md_ nullptr when there is no SHA-256.
+void Sha256::fetch() {
+  md_.reset(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  if (md_ == nullptr && fetch_ran_out_of_memory()) throw std::bad_alloc();
 }
 
 void Sha256::reset() {
-  if (EVP_DigestInit_ex2(context_.get(), md_.get(), nullptr) != 1) throw std::bad_alloc();
+  if (md_ == nullptr) fetch();
+  if (md_ == nullptr)
+    throw DigestUnavailable(
+        "libcrypto offers no SHA-256: check the providers in its openssl.cnf, OPENSSL_CONF and "
+        "OPENSSL_MODULES");
+  require(EVP_DigestInit_ex2(context_.get(), md_.get(), nullptr));
 }
 
 void Sha256::update(const void* data, std::size_t size) {
-  if (EVP_DigestUpdate(context_.get(), data, size) != 1) throw std::bad_alloc();
+  require(EVP_DigestUpdate(context_.get(), data, size));
 }
 
 Digest Sha256::finish() {
   Digest digest;
-  if (EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) throw std::bad_alloc();
+  require(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr));
   return digest;
 }
 

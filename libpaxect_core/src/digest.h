@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 
 #include "format.h"
 
@@ -13,15 +14,25 @@ struct evp_md_ctx_st;
 
 namespace paxect::core {
 
-// One digest after another; one thread at a time. Throws std::bad_alloc when libcrypto has no memory.
+// libcrypto gives no SHA-256, as when its configuration file activates no provider that has it.
+struct DigestUnavailable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// One digest after another; one thread at a time. Throws DigestUnavailable; std::bad_alloc when libcrypto has
+// no memory.
 class Sha256 {
  public:
+  // Throws std::bad_alloc alone: that there is no SHA-256 is the failure of reset.
   Sha256();
+  // Requires: called before the first update, and again after each finish.
   void reset();
   void update(const void* data, std::size_t size);
-  Digest finish();  // then reset before the next update
+  Digest finish();
 
  private:
+  void fetch();
+
   struct Free {
     void operator()(evp_md_st* md) const;
     void operator()(evp_md_ctx_st* context) const;

@@ -65,6 +65,14 @@ std::uint64_t Encoder::memory(const Parameters& parameters, std::uint64_t input_
   return slots_for(threads, kAhead) * per_slot + threads * per_thread + kReadSize;
 }
 
+Status Encoder::check_frame_size(const Parameters& parameters, std::uint64_t input_size) {
+  std::uint64_t frame = std::min<std::uint64_t>(parameters.header().frame_size, input_size);
+  if (frame <= kDefaultMaxFrame) return {};
+  return failure(PAXECT_ERROR_PARAMETER, "frame of more than " + std::to_string(kDefaultMaxFrame) +
+                                             " bytes of data, which a decoder refuses by default: use a "
+                                             "smaller frame size");
+}
+
 Status Encoder::emit(const void* data, std::size_t size) {
   bytes_out_ += size;
   return callbacks_.write(data, size);
@@ -106,6 +114,8 @@ Status Encoder::current(Job*& job) {
 Status Encoder::submit(std::span<const std::uint8_t> data) {
   if (footer_.total_frames == std::numeric_limits<std::uint32_t>::max())
     return failure(PAXECT_ERROR_PARAMETER, "more than 4294967295 frames: use a larger frame size");
+  Status allowed = check_frame_size(parameters_, data.size());
+  if (!allowed.ok()) return allowed;
   Job* job = pipeline_->acquire();
   job->data = data;
   job->channel = static_cast<std::uint16_t>(footer_.total_frames % header_.channels);
@@ -124,8 +134,12 @@ Status Encoder::submit(std::span<const std::uint8_t> data) {
   return {};
 }
 
+// Whether the slot being filled is a whole frame, or already more than a frame may be, which submit refuses.
+bool Encoder::is_full() const { return filled_ == header_.frame_size || filled_ > kDefaultMaxFrame; }
+
 Status Encoder::make_room(Job& job) {
-  std::size_t wanted = grown_capacity(filled_ + 1, header_.frame_size);
+  auto most = static_cast<std::size_t>(std::min(header_.frame_size, kDefaultMaxFrame + 1));
+  std::size_t wanted = grown_capacity(filled_ + 1, most);
   if (filled_ < job.input.capacity() || job.input.reserve(wanted, filled_)) return {};
   return failure(PAXECT_ERROR_MEMORY, "out of memory for a frame of " + std::to_string(header_.frame_size) +
                                           " bytes: use a smaller frame size");
@@ -144,7 +158,7 @@ Status Encoder::write(std::span<const std::uint8_t> data) {
     data = data.subspan(size);
     filled_ += size;
     bytes_in_ += size;
-    if (filled_ == header_.frame_size) status = submit({job->input.data(), filled_});
+    if (is_full()) status = submit({job->input.data(), filled_});
   }
   return status;
 }
@@ -189,7 +203,7 @@ Status Encoder::read_from(paxect_source source, void* opaque) {
     }
     filled_ += size;
     bytes_in_ += size;
-    if (filled_ == header_.frame_size) status = submit({job->input.data(), filled_});
+    if (is_full()) status = submit({job->input.data(), filled_});
   }
   return status;
 }

@@ -40,6 +40,8 @@ class Encoder {
 
   // The most memory a job takes, in bytes.
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t input_size);
+  // That an input of `input_size` bytes, or more, needs no frame above kDefaultMaxFrame. Errors: PARAMETER.
+  static Status check_frame_size(const Parameters& parameters, std::uint64_t input_size);
 
   std::uint64_t bytes_in() const { return bytes_in_; }
   std::uint64_t bytes_out() const { return bytes_out_; }
@@ -73,6 +75,7 @@ class Encoder {
   Status submit(std::span<const std::uint8_t> data);  // the slot being filled becomes a frame
   Status commit(Pipeline::Wait wait, bool& committed);
   Status emit(const void* data, std::size_t size);
+  bool is_full() const;
   Status make_room(Job& job);
 
   Allocator allocator_;

@@ -114,6 +114,7 @@ Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbac
                    const std::string& input, const std::string& output) {
   Files files(callbacks);
   Status status = files.open(input, output);
+  if (status.ok()) status = Encoder::check_frame_size(parameters, files.input_size());
   if (!status.ok()) return status;
   files.set_sync(parameters.sync());
   encoder.begin(parameters, files.callbacks());

@@ -119,6 +119,11 @@ Status trailing_data(std::uint64_t footer_offset, std::uint64_t frames) {
               ": a second container or something else was appended; one file holds one container"};
 }
 
+Status wrong_digest(std::uint64_t digest_offset, std::uint64_t frames) {
+  return {PAXECT_ERROR_DIGEST, digest_offset, frames,
+          "SHA-256 of the data differs from the footer's: frames are missing, swapped or not from one file"};
+}
+
 Status check_extension(const FrameHeader& header,
                        std::span<const std::uint8_t, kExtensionPrefixSize> prefix) {
   const std::uint8_t* skippable = &prefix[kEmptyZstdFrame.size()];

@@ -67,6 +67,8 @@ bool reads_like_footer(std::span<const std::uint8_t> bytes, std::uint64_t total_
                        std::uint64_t total_frames);
 // What a frame that does not hold is called when its header reads like a footer: the container ended there.
 Status trailing_data(std::uint64_t footer_offset, std::uint64_t frames);
+// What data whose SHA-256 is not the footer's is called.
+Status wrong_digest(std::uint64_t digest_offset, std::uint64_t frames);
 
 // Checks the first bytes of an extension frame's payload of `clen` bytes.
 Status check_extension(const FrameHeader& header, std::span<const std::uint8_t, kExtensionPrefixSize> prefix);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <string>
 
 #include "digest.h"
@@ -13,6 +14,17 @@
 namespace paxect::core {
 
 std::uint64_t payload_bound(std::uint64_t ulen) { return ZSTD_COMPRESSBOUND(ulen); }
+
+Status make_frame_header(std::uint16_t channel, std::uint64_t clen, std::uint64_t ulen, std::uint32_t crc,
+                         FrameHeader& header) {
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max();
+  if (clen > kMax || ulen > kMax)
+    return failure(PAXECT_ERROR_PARAMETER,
+                   "frame of " + std::to_string(ulen) + " bytes has a payload of " + std::to_string(clen) +
+                       " bytes: the format allows 4294967295 for each; use a smaller frame size");
+  header = {channel, static_cast<std::uint32_t>(clen), static_cast<std::uint32_t>(ulen), crc};
+  return {};
+}
 
 void FrameCompressor::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
 void FrameDecompressor::Free::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx(context); }
@@ -31,8 +43,9 @@ Status FrameCompressor::compress(std::span<const std::uint8_t> data, std::uint16
         ZSTD_getErrorCode(clen) == ZSTD_error_memory_allocation ? PAXECT_ERROR_MEMORY : PAXECT_ERROR_INTERNAL;
     return failure(code, std::string("libzstd cannot compress: ") + ZSTD_getErrorName(clen));
   }
-  FrameHeader header{channel, static_cast<std::uint32_t>(clen), static_cast<std::uint32_t>(data.size()),
-                     crc32(data.data(), data.size())};
+  FrameHeader header;
+  Status status = make_frame_header(channel, clen, data.size(), crc32(data.data(), data.size()), header);
+  if (!status.ok()) return status;
   write_frame_header(header, std::span<std::uint8_t, kFrameHeaderSize>(out.data(), kFrameHeaderSize));
   size = kFrameHeaderSize + clen;
   return {};
@@ -59,6 +72,18 @@ Status check_frame_header(const FrameHeader& header, const Header& container, st
   return {};
 }
 
+Status check_content_size(const FrameHeader& header, std::span<const std::uint8_t> start) {
+  unsigned long long content = ZSTD_getFrameContentSize(start.data(), start.size());
+  if (content == ZSTD_CONTENTSIZE_ERROR)
+    return failure(PAXECT_ERROR_PAYLOAD, "payload does not begin as a zstd frame does");
+  if (content == ZSTD_CONTENTSIZE_UNKNOWN)
+    return failure(PAXECT_ERROR_PAYLOAD, "payload does not say its content size");
+  if (content == header.ulen) return {};
+  return failure(PAXECT_ERROR_PAYLOAD, "payload holds " + std::to_string(content) +
+                                           " bytes where the frame header says " +
+                                           std::to_string(header.ulen));
+}
+
 Status check_payload(const FrameHeader& header, const std::uint8_t* payload) {
   std::size_t whole = ZSTD_findFrameCompressedSize(payload, header.clen);
   if (ZSTD_isError(whole) != 0)
@@ -67,18 +92,13 @@ Status check_payload(const FrameHeader& header, const std::uint8_t* payload) {
   if (whole != header.clen)
     return failure(PAXECT_ERROR_PAYLOAD,
                    "payload goes on after its zstd frame, which ends at byte " + std::to_string(whole));
-  unsigned long long content = ZSTD_getFrameContentSize(payload, header.clen);
-  if (content == ZSTD_CONTENTSIZE_UNKNOWN || content == ZSTD_CONTENTSIZE_ERROR)
-    return failure(PAXECT_ERROR_PAYLOAD, "payload does not say its content size");
-  if (content != header.ulen)
-    return failure(PAXECT_ERROR_PAYLOAD, "payload holds " + std::to_string(content) +
-                                             " bytes where the frame header says " +
-                                             std::to_string(header.ulen));
+  Status status = check_content_size(header, {payload, std::min<std::size_t>(header.clen, kContentSizeEnd)});
+  if (!status.ok()) return status;
   // The content size is a claim, on the strength of which memory is about to be taken: let the blocks bear it
   // out.
   std::uint64_t most = most_content({payload, header.clen});
-  if (content > most)
-    return failure(PAXECT_ERROR_PAYLOAD, "payload says it holds " + std::to_string(content) +
+  if (header.ulen > most)
+    return failure(PAXECT_ERROR_PAYLOAD, "payload says it holds " + std::to_string(header.ulen) +
                                              " bytes where its blocks hold at most " + std::to_string(most));
   return {};
 }

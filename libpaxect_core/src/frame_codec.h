@@ -20,9 +20,15 @@ namespace paxect::core {
 // The largest payload that a frame of `ulen` bytes can have.
 std::uint64_t payload_bound(std::uint64_t ulen);
 
+// The header of a frame with these lengths, as an encoder makes it. Errors: PARAMETER when a length does not
+// fit into its 32 bits.
+Status make_frame_header(std::uint16_t channel, std::uint64_t clen, std::uint64_t ulen, std::uint32_t crc,
+                         FrameHeader& header);
+
 class FrameCompressor {
  public:
-  // Writes frame header and payload into `out`; `size` is the length of both. Errors: MEMORY, INTERNAL.
+  // Writes frame header and payload into `out`; `size` is the length of both. Errors: MEMORY, PARAMETER,
+  // INTERNAL.
   Status compress(std::span<const std::uint8_t> data, std::uint16_t channel, int level, Buffer& out,
                   std::size_t& size);
 
@@ -63,6 +69,13 @@ class FrameProver {
 // frame is to be allocated before they pass. An extension frame passes when it can be one; see
 // check_extension.
 Status check_frame_header(const FrameHeader& header, const Header& container, std::uint64_t max_frame);
+
+// At most this many bytes of a payload say how much data it holds: a zstd frame header (RFC 8878, 3.1.1.1).
+inline constexpr std::size_t kContentSizeEnd = 18;
+
+// That the payload begins with a zstd frame header whose content size is present and equals ulen. `start` is
+// the payload's first kContentSizeEnd bytes, or all of it when it is shorter.
+Status check_content_size(const FrameHeader& header, std::span<const std::uint8_t> start);
 
 // That the payload is one whole zstd frame and nothing else, whose content size is present, equals ulen and
 // is no more than its blocks can hold: memory for ulen bytes may be taken then. Decompresses nothing.

@@ -26,7 +26,7 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
   static constexpr ParameterBounds kMapping{0, kMaxMapping, PAXECT_MAPPING_VIRTUAL};
   static constexpr ParameterBounds kSwitch{0, 1, 0};
   static constexpr ParameterBounds kSwitchOn{0, 1, 1};
-  static constexpr ParameterBounds kMaxFrame{1, std::numeric_limits<std::uint32_t>::max(), 1 << 30};
+  static constexpr ParameterBounds kMaxFrame{1, std::numeric_limits<std::uint32_t>::max(), kDefaultMaxFrame};
   static constexpr ParameterBounds kContainerSize{0, std::numeric_limits<std::int64_t>::max(), 0};
   static constexpr ParameterBounds kThreads{0, 256, 0};
   switch (parameter) {

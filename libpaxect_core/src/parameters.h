@@ -14,6 +14,10 @@ struct ParameterBounds {
   std::int64_t standard;
 };
 
+// The default of PAXECT_PARAM_MAX_FRAME. An encoder makes no frame with more data, so that every decoder
+// takes what it makes without being asked to.
+inline constexpr std::uint32_t kDefaultMaxFrame = std::uint32_t{1} << 30;
+
 // nullptr when there is no such parameter.
 const ParameterBounds* parameter_bounds(paxect_parameter parameter);
 
@@ -45,7 +49,7 @@ class Parameters {
   std::int64_t mapping_ = PAXECT_MAPPING_VIRTUAL;
   std::int64_t verify_ = 0;
   std::int64_t paranoid_ = 0;
-  std::int64_t max_frame_ = 1 << 30;
+  std::int64_t max_frame_ = kDefaultMaxFrame;
   std::int64_t container_size_ = 0;
   std::int64_t fill_ = PAXECT_FILL_ZERO;
   std::int64_t threads_ = 0;

@@ -4,6 +4,8 @@
 #include <new>
 #include <system_error>
 
+#include "digest.h"
+
 namespace paxect::core {
 
 Status system_failure(paxect_status code, const std::string& name, const char* message, int error) {
@@ -18,6 +20,8 @@ Status caught() noexcept {
     return {PAXECT_ERROR_MEMORY, 0, 0, {}};
   } catch (const std::exception& error) {
     try {
+      if (dynamic_cast<const DigestUnavailable*>(&error) != nullptr)
+        return failure(PAXECT_ERROR_CRYPTO, error.what());
       return failure(PAXECT_ERROR_INTERNAL, std::string("internal error: ") + error.what());
     } catch (...) {
       return {PAXECT_ERROR_INTERNAL, 0, 0, {}};
@@ -46,6 +50,7 @@ const char* status_name(paxect_status code) {
     PAXECT_NAME(PAXECT_ERROR_BUFFER_TOO_SMALL);
     PAXECT_NAME(PAXECT_ERROR_MEMORY);
     PAXECT_NAME(PAXECT_ERROR_CANCELLED);
+    PAXECT_NAME(PAXECT_ERROR_CRYPTO);
     PAXECT_NAME(PAXECT_ERROR_INTERNAL);
     PAXECT_NAME(PAXECT_ERROR_OPEN);
     PAXECT_NAME(PAXECT_ERROR_READ);

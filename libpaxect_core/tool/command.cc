@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "printable.h"
 #include "signals.h"
 
 namespace paxect::tool {
@@ -56,12 +57,6 @@ std::vector<std::string> spelled_out(std::vector<std::string> arguments,
       word.replace(2, given.size(), *name);
   }
   return arguments;
-}
-
-std::string printable(std::string text) {
-  for (char& byte : text)
-    if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) byte = '?';
-  return text;
 }
 
 void complain(const std::string& message) {

@@ -52,8 +52,6 @@ struct UsageError {
 };
 
 void complain(const std::string& message);
-// The text with its control characters as question marks, since names may hold anything.
-std::string printable(std::string text);
 
 // Parses a command's arguments; of an option given twice the last counts. Adds -h, which prints the help and
 // gives false. Arguments without an option

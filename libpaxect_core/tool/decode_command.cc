@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "command.h"
+#include "signals.h"
 #include "summary.h"
 
 namespace paxect::tool {
@@ -38,11 +39,12 @@ po::options_description make_options() {
       "the file; - is standard output")("verify",
                                         "accepted for compatibility: everything is always verified")(
       "range", po::value<std::string>()->value_name("OFFSET:LENGTH"),
-      "only this part of the data, in bytes; reads the frames it needs alone, which are verified, while the "
-      "SHA-256 of the whole is not; the input must be a regular file")(
-      "max-frame", po::value<std::string>()->value_name("BYTES"),
-      "refuse frames of more data; default: 1 GiB")("no-sparse",
-                                                    "write zeros as zeros rather than as holes in the file")(
+      "only this part of the data, in bytes; decompresses and verifies the frames that hold it, and of the "
+      "others "
+      "checks the headers; the input must be a regular file")("max-frame",
+                                                              po::value<std::string>()->value_name("BYTES"),
+                                                              "refuse frames of more data; default: 1 GiB")(
+      "no-sparse", "write zeros as zeros rather than as holes in the file")(
       "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core")(
       "sync", "make the output durable before returning");
   add_talk_options(options, "print a summary as one line of JSON; to stderr when the data goes to stdout");
@@ -84,8 +86,9 @@ int decode_range(const Job& job, const Talk& talk, const po::variables_map& valu
   Reader reader = make_reader();
   set_options(reader.get(), paxect_reader_set_parameter, values);
   paxect_status status = paxect_reader_open_path(reader.get(), job.input.c_str());
+  if (status == PAXECT_OK) status = paxect_reader_set_progress(reader.get(), stop_on_signal, nullptr);
   paxect_container_info info = new_info();
-  if (status == PAXECT_OK) paxect_reader_info(reader.get(), &info);
+  if (status == PAXECT_OK) status = paxect_reader_info(reader.get(), &info);
   std::uint64_t there = info.total_size - std::min(range.offset, info.total_size);
   std::uint64_t length = range.length == UINT64_MAX ? there : range.length;
   Progress progress(talk.progress, shown_name(job.input), length, Progress::Measure::kOutput);

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "command.h"
+#include "printable.h"
 #include "signals.h"
 
 namespace paxect::tool {
@@ -82,7 +83,7 @@ std::string progress_line(const std::string& label, std::uint64_t done, std::uin
 }
 
 Progress::Progress(ProgressWhen when, std::string label, std::uint64_t total, Measure measure)
-    : label_(printable(std::move(label))),
+    : label_(printable(label)),
       total_(total),
       measure_(measure),
       terminal_(isatty(STDERR_FILENO) == 1),

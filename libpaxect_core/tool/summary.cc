@@ -1,32 +1,15 @@
 #include "summary.h"
 
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
-
 #include <array>
 #include <cstdio>
 #include <iostream>
+
+#include "printable.h"
 
 namespace paxect::tool {
 namespace {
 
 constexpr std::size_t kLarge = std::size_t{64} << 10;
-
-std::string as_utf8(const std::string& text) {
-  std::string result;
-  rapidjson::MemoryStream in(text.data(), text.size());
-  while (in.Tell() < text.size()) {
-    std::size_t begin = in.Tell();
-    rapidjson::StringBuffer ignored;
-    if (rapidjson::UTF8<>::Validate(in, ignored)) {
-      result.append(text, begin, in.Tell() - begin);
-    } else {
-      result += "\xef\xbf\xbd";
-      in.src_ = in.begin_ + begin + 1;
-    }
-  }
-  return result;
-}
 
 }  // namespace
 
@@ -45,9 +28,9 @@ void JsonLine::flush_if_large() {
 }
 
 void JsonLine::add(const char* key, const std::string& value) {
-  std::string text = as_utf8(value);
+  std::string text = json_string(value);
   writer_.Key(key);
-  writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  writer_.RawValue(text.data(), text.size(), rapidjson::kStringType);
 }
 void JsonLine::add(const char* key, std::uint64_t value) {
   writer_.Key(key);

@@ -21,7 +21,7 @@ class JsonLine {
   JsonLine(const JsonLine&) = delete;
   JsonLine& operator=(const JsonLine&) = delete;
 
-  // Bytes that are no UTF-8, as file names may hold, become U+FFFD.
+  // Written as json_string gives it, since file names may hold any bytes.
   void add(const char* key, const std::string& value);
   void add(const char* key, const char* value) { add(key, std::string(value)); }
   void add(const char* key, std::uint64_t value);

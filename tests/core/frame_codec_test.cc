@@ -30,6 +30,37 @@ TEST_CASE("the memory bound holds for real libzstd contexts at every level") {
   CHECK(ZSTD_sizeof_DCtx(context.get()) <= decompressor_memory());
 }
 
+TEST_CASE("a frame whose lengths do not fit into 32 bits gets no header") {
+  constexpr std::uint64_t kMax = 0xffffffff;
+  FrameHeader header;
+  REQUIRE(make_frame_header(3, kMax, kMax, 7, header).ok());
+  CHECK(header.channel == 3);
+  CHECK(header.clen == kMax);
+  CHECK(header.ulen == kMax);
+  CHECK(header.crc == 7);
+  // What 4294967295 random bytes compress to is longer than they are.
+  CHECK(make_frame_header(0, kMax + 98'319, kMax, 0, header).code == PAXECT_ERROR_PARAMETER);
+  CHECK(make_frame_header(0, 1, kMax + 1, 0, header).code == PAXECT_ERROR_PARAMETER);
+  CHECK(header.clen == kMax);
+}
+
+TEST_CASE("a payload has to state the content size of the frame header") {
+  std::string data = test::text(1000);
+  std::string payload(ZSTD_compressBound(data.size()), '\0');
+  payload.resize(ZSTD_compress(payload.data(), payload.size(), data.data(), data.size(), 3));
+  std::string start = payload.substr(0, kContentSizeEnd);
+  FrameHeader header{0, static_cast<std::uint32_t>(payload.size()), 1000, 0};
+  CHECK(check_content_size(header, view(start)).ok());
+  header.ulen = 1001;
+  Status status = check_content_size(header, view(start));
+  CHECK(status.code == PAXECT_ERROR_PAYLOAD);
+  CHECK(status.message == "payload holds 1000 bytes where the frame header says 1001");
+  CHECK(check_content_size(header, view(start.substr(0, 5))).code == PAXECT_ERROR_PAYLOAD);
+  CHECK(check_content_size(header, view(test::noise(18))).code == PAXECT_ERROR_PAYLOAD);
+  std::string unknown("\x28\xb5\x2f\xfd\x00\x58\x01\x00\x00", 9);  // no content size, an empty last block
+  CHECK(check_content_size(header, view(unknown)).message == "payload does not say its content size");
+}
+
 TEST_CASE("a reused context gives the bytes of a fresh one") {
   std::string small = test::text(1000), large = test::text(200'000);
   Allocator allocator;

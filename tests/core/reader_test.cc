@@ -390,19 +390,124 @@ TEST_CASE("NULL arguments are refused") {
   paxect_reader_free(nullptr);
 }
 
-TEST_CASE("every byte changed never gives other data with status 0") {
+TEST_CASE("a length that is wrong in a frame that a range does not need is an error, not a shift") {
   TempDir dir;
-  std::string data = text(600);
-  std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 100}});
-  Reader reader = make_reader({{PAXECT_PARAM_THREADS, 1}});
-  for (std::size_t at = 0; at < container.size(); ++at) {
-    std::string damaged = container;
-    damaged[at] ^= static_cast<char>(0x80 >> at % 8);
-    write_file(dir / "a.freq", damaged);
-    if (paxect_reader_open_path(reader.get(), (dir / "a.freq").c_str()) != PAXECT_OK) continue;
+  std::string container = encode(text(10'000), {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+  container[24 + 6] ^= 8;  // ulen of frame 0: 992
+  write_file(dir / "a.freq", container);
+  Reader reader = open_reader(dir / "a.freq");
+  std::string out;
+  CHECK(paxect_reader_read(reader.get(), 5000, 10, append, &out) == PAXECT_ERROR_PAYLOAD);
+  CHECK(out.empty());
+  CHECK(paxect_reader_error_message(reader.get()) ==
+        std::string("payload holds 1000 bytes where the frame header says 992"));
+  CHECK(paxect_reader_error_offset(reader.get()) == 24 + 14);
+  CHECK(paxect_reader_error_frame(reader.get()) == 0);
+}
+
+TEST_CASE("a footer that claims less or more data than there is, is an error for every range and for info") {
+  TempDir dir;
+  for (int bit : {1, 4}) {  // 5000 is 0x1388: 5004, 4984 bytes
+    std::string container = encode(text(5000), {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+    container[container.size() - 44] ^= static_cast<char>(bit << 2);
+    write_file(dir / "a.freq", container);
+    Reader reader = open_reader(dir / "a.freq");
     std::string out;
-    if (paxect_reader_read(reader.get(), 250, 200, append, &out) == PAXECT_OK)
-      CHECK(out == data.substr(250, 200));
+    CHECK(paxect_reader_read(reader.get(), 0, UINT64_MAX, append, &out) == PAXECT_ERROR_COUNTS);
+    CHECK(paxect_reader_read(reader.get(), 10, 20, append, &out) == PAXECT_ERROR_COUNTS);
+    CHECK(out.empty());
+    paxect_container_info info{};
+    info.struct_size = sizeof info;
+    CHECK(paxect_reader_info(reader.get(), &info) == PAXECT_ERROR_COUNTS);
+    CHECK(info.total_size != 0);  // the claim
+    CHECK(info.frame_size == 1000);
+  }
+}
+
+TEST_CASE("a frame that is missing from a container does not shift a range") {
+  TempDir dir;
+  std::string container = encode(text(5000), {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+  write_file(dir / "a.freq", container);
+  std::vector<paxect_frame_info> frames;
+  REQUIRE(walk(open_reader(dir / "a.freq").get(), frames) == PAXECT_OK);
+  container.erase(frames[1].offset, frames[2].offset - frames[1].offset);
+  write_file(dir / "a.freq", container);
+  std::string out;
+  CHECK(paxect_reader_read(open_reader(dir / "a.freq").get(), 3000, 10, append, &out) == PAXECT_ERROR_COUNTS);
+}
+
+TEST_CASE("the SHA-256 is compared when a range is all of the data") {
+  TempDir dir;
+  std::string data = text(5000);
+  std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+  container.back() ^= 1;
+  write_file(dir / "a.freq", container);
+  for (int threads : {1, 3}) {
+    Reader reader = open_reader(dir / "a.freq", {{PAXECT_PARAM_THREADS, threads}});
+    std::string out;
+    CHECK(paxect_reader_read(reader.get(), 0, UINT64_MAX, append, &out) == PAXECT_ERROR_DIGEST);
+    CHECK(paxect_reader_error_offset(reader.get()) == container.size() - 32);
+    CHECK(paxect_reader_read(reader.get(), 0, 5000, append, &out) == PAXECT_ERROR_DIGEST);
+    CHECK(paxect_reader_read_path(reader.get(), 0, UINT64_MAX, (dir / "out").c_str()) == PAXECT_ERROR_DIGEST);
+    CHECK(read(reader.get(), 1, 4999) == data.substr(1));
+  }
+  write_file(dir / "empty.freq", [] {
+    std::string empty = encode("");
+    empty.back() ^= 1;
+    return empty;
+  }());
+  std::string out;
+  CHECK(paxect_reader_read(open_reader(dir / "empty.freq").get(), 0, 0, append, &out) == PAXECT_ERROR_DIGEST);
+  CHECK(list(dir.path()) == std::vector<std::string>{"a.freq", "empty.freq"});
+}
+
+TEST_CASE("a CRC-32 field that is damaged is the container's fault when the original has the SHA-256") {
+  TempDir dir;
+  std::string data = text(5000);
+  std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+  container[24 + 10] ^= 1;
+  write_file(dir / "a.freq", container);
+  Reader reader = open_reader(dir / "a.freq");
+  Compared same = compare(dir, reader.get(), data);
+  CHECK(same.status == PAXECT_ERROR_CRC);
+  CHECK(paxect_reader_error_offset(reader.get()) == 24);
+  data.back() ^= 1;
+  CHECK(compare(dir, reader.get(), data).status == PAXECT_ERROR_DIFFERENT);
+}
+
+TEST_CASE("a container that grows or shrinks while it is open is an error") {
+  TempDir dir;
+  std::string container = encode(text(5000), {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+  for (std::size_t size : {container.size() + 1, container.size() - 1, std::size_t{100}}) {
+    write_file(dir / "a.freq", container);
+    Reader fresh = open_reader(dir / "a.freq");
+    Reader used = open_reader(dir / "a.freq");
+    CHECK(read(used.get(), 4000, 10) == text(5000).substr(4000, 10));
+    REQUIRE(truncate((dir / "a.freq").c_str(), static_cast<off_t>(size)) == 0);
+    for (paxect_reader* reader : {fresh.get(), used.get()}) {
+      std::string out;
+      std::vector<paxect_frame_info> frames;
+      CHECK(paxect_reader_read(reader, 0, 10, append, &out) != PAXECT_OK);
+      CHECK(walk(reader, frames) != PAXECT_OK);
+      CHECK(compare(dir, reader, text(5000)).status != PAXECT_OK);
+    }
+    if (size > container.size())
+      CHECK(compare(dir, fresh.get(), text(5000)).message ==
+            (dir / "a.freq") + ": grew while it was read: wait until it is complete");
+  }
+}
+
+TEST_CASE("a container that shrinks while a range is given out is an error") {
+  TempDir dir;
+  write_file(dir / "a.freq", encode(noise(100'000), {{PAXECT_PARAM_FRAME_SIZE, 1000}}));
+  std::string path = dir / "a.freq";
+  auto shrink = [](void* name, const void*, std::size_t) {
+    return truncate(static_cast<std::string*>(name)->c_str(), 50'000) == 0 ? 0 : 1;
+  };
+  for (int threads : {1, 3}) {
+    write_file(path, encode(noise(100'000), {{PAXECT_PARAM_FRAME_SIZE, 1000}}));
+    Reader reader = open_reader(path, {{PAXECT_PARAM_THREADS, threads}});
+    CHECK(paxect_reader_read(reader.get(), 0, UINT64_MAX, shrink, &path) != PAXECT_OK);
   }
 }
 

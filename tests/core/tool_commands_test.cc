@@ -1,4 +1,7 @@
 // The commands that look into containers: test, info, check, decode --range; and summaries as JSON.
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "codec.h"
 #include "support/catch.h"
@@ -78,7 +81,8 @@ TEST_CASE("info shows header, footer and ratio") {
         "channels        2\n"
         "mapping         u16\n"
         "flags           verify multichannel\n"
-        "sha256          84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882\n");
+        "sha256          84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882\n"
+        "verified        sizes and frames; the test command verifies the data too\n");
   CHECK(tool({"info", vector_path("empty")}).output.find("ratio           -\n") != std::string::npos);
 }
 
@@ -147,6 +151,25 @@ TEST_CASE("info as JSON stays JSON when the walk fails half-way, for many frames
   CHECK(info["error"]["frame"].GetInt() == 4000);
 }
 
+TEST_CASE("info shows totals that the frames do not have as claims, with status 4") {
+  TempDir dir;
+  std::string container = small_container();
+  container[container.size() - 44] ^= 1;  // 10 bytes of data become 11
+  write_file(dir / "a.freq", container);
+  Result result = tool({"info", dir / "a.freq"});
+  CHECK(result.status == 4);
+  CHECK(result.error.find("footer says 11 bytes of data where the frames hold 10") != std::string::npos);
+  CHECK(result.output.find("data size       11 (the footer's claim)\n") != std::string::npos);
+  CHECK(result.output.find("frames          3 (the footer's claim)\n") != std::string::npos);
+  CHECK(result.output.find("ratio           -\n") != std::string::npos);
+  CHECK(result.output.find("verified") == std::string::npos);
+  result = tool({"info", "--json", dir / "a.freq"});
+  CHECK(result.status == 4);
+  rapidjson::Document info = json(result.output);
+  CHECK_FALSE(info.HasMember("total_size"));
+  CHECK(info["frame_size"].GetInt() == 4);
+}
+
 TEST_CASE("info of what is no container is its error") {
   TempDir dir;
   Result result = tool({"info", vector_path("bad-magic")});
@@ -154,8 +177,6 @@ TEST_CASE("info of what is no container is its error") {
   CHECK(result.output.empty());
   CHECK(one_line(result.error));
   CHECK(tool({"info", dir / "none"}).status == 3);
-  CHECK(tool({"info", "-"}, "a pipe").error ==
-        "paxect-core: standard input: is no regular file: its footer cannot be read on its own\n");
   rapidjson::Document info = json(tool({"info", "--json", dir / "none"}).output);
   CHECK(info["error"]["name"].GetString() == std::string("PAXECT_ERROR_OPEN"));
 }
@@ -247,6 +268,100 @@ TEST_CASE("a range of the data, to a file and to standard output") {
     CHECK(result.status == 64);
     CHECK(one_line(result.error));
   }
+}
+
+TEST_CASE("what looks into a container says what to do where its footer cannot be found") {
+  TempDir dir;
+  write_file(dir / "original", "0123456789");
+  write_file(dir / "a.freq", small_container());
+  REQUIRE(run({.argv = {"mkfifo", dir / "fifo"}}).status == 0);
+  std::vector<std::vector<std::string>> commands = {{"info"},
+                                                    {"info", "--json"},
+                                                    {"check", dir / "original"},
+                                                    {"decode", "--range", "0:1", "-o", dir / "out", "-i"}};
+  for (const std::vector<std::string>& command : commands) {
+    for (const std::string& container : {std::string("-"), std::string("/dev/stdin"), dir / "fifo"}) {
+      std::vector<std::string> arguments = command;
+      arguments.insert(command[0] == "check" ? arguments.begin() + 1 : arguments.end(), container);
+      INFO(command[0] << ' ' << container);
+      Result result = tool(arguments, small_container());
+      CHECK(result.status == 3);
+      CHECK(one_line(result.error));
+      CHECK(result.error.find(
+                "is not a regular file, so its footer cannot be found: copy it into a file first") !=
+            std::string::npos);
+    }
+  }
+  for (const char* name : {"-", "/dev/stdin"}) {
+    Result file =
+        run({.argv = {"sh", "-c", "exec \"$0\" info \"$2\" < \"$1\"", kTool, dir / "a.freq", name}});
+    CHECK(file.status == 0);
+    CHECK(file.output.find("data size       10\n") != std::string::npos);
+  }
+  CHECK(tool({"info", dir.path()}).error == "paxect-core: " + dir.path() + ": is a directory\n");
+  CHECK(list(dir.path()) == std::vector<std::string>{"a.freq", "fifo", "original"});
+}
+
+TEST_CASE("a container with a wrong length or total gives no range") {
+  TempDir dir;
+  std::string sound = encode(text(5000), {{PAXECT_PARAM_FRAME_SIZE, 1000}});
+  for (std::size_t at : {std::size_t{24 + 6}, sound.size() - 44, sound.size() - 36}) {
+    std::string container = sound;
+    container[at] ^= 4;
+    write_file(dir / "a.freq", container);
+    for (const char* range : {"0:", "2000:10", "4999:1"}) {
+      Result result = tool({"decode", "-i", dir / "a.freq", "--range", range});
+      CHECK(result.status == 4);
+      CHECK(one_line(result.error));
+      CHECK(result.output.empty());
+    }
+  }
+}
+
+TEST_CASE("a libcrypto without SHA-256 is reported as such by every command that needs it") {
+  TempDir dir;
+  write_file(dir / "data", "0123456789");
+  write_file(dir / "a.freq", small_container());
+  write_file(dir / "openssl.cnf",
+             "openssl_conf = init\n[init]\nproviders = list\n[list]\nbase = base\n[base]\nactivate = 1\n");
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"encode", "-i", dir / "data", "-o", dir / "out"},
+        {"decode", "-i", dir / "a.freq", "-o", dir / "out"},
+        {"decode", "-i", dir / "a.freq", "-o", dir / "out", "--range", "0:"},
+        {"test", dir / "a.freq"},
+        {"check", dir / "a.freq", dir / "data"},
+        {"salvage", dir / "a.freq", "-o", dir / "out"}}) {
+    std::vector<std::string> argv = arguments;
+    argv.insert(argv.begin(), kTool);
+    Result result = run({.argv = argv, .environment = {"OPENSSL_CONF=" + (dir / "openssl.cnf")}});
+    INFO(arguments[0] << ": " << result.error);
+    CHECK(result.status == 3);
+    CHECK(one_line(result.error));
+    CHECK(result.error.find("libcrypto offers no SHA-256") != std::string::npos);
+    CHECK(list(dir.path()) == std::vector<std::string>{"a.freq", "data", "openssl.cnf"});
+  }
+}
+
+TEST_CASE("a frame of more data than a decoder takes by default is refused before anything is written") {
+  TempDir dir;
+  write_file(dir / "large", "");
+  REQUIRE(truncate((dir / "large").c_str(), off_t{4'294'967'295}) == 0);
+  Result result =
+      tool({"encode", "-i", dir / "large", "-o", dir / "out", "--frame", "4294967295", "--level", "1"});
+  CHECK(result.status == 64);
+  CHECK(one_line(result.error));
+  CHECK(result.error.find("frame of more than 1073741824 bytes of data") != std::string::npos);
+  CHECK(result.error.find("use a smaller frame size") != std::string::npos);
+  CHECK(list(dir.path()) == std::vector<std::string>{"large"});
+  // The frame size alone is no fault.
+  CHECK(tool({"decode"}, tool({"encode", "--frame", "4294967295"}, "0123456789").output).output ==
+        "0123456789");
+  if (std::getenv("PAXECT_TEST_LONG") == nullptr) return;
+  std::string pipe = "head -c \"$1\" /dev/zero | \"$0\" encode --frame 4294967295 --level 1 -o \"$2\"";
+  CHECK(run({.argv = {"sh", "-c", pipe, kTool, "1073741825", dir / "out"}}).status == 64);
+  CHECK(list(dir.path()) == std::vector<std::string>{"large"});
+  CHECK(run({.argv = {"sh", "-c", pipe, kTool, "1073741824", dir / "out"}}).status == 0);
+  CHECK(tool({"test", dir / "out"}).status == 0);
 }
 
 TEST_CASE("paranoid encoding gives the same container") {

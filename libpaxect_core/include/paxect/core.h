@@ -12,8 +12,8 @@
  * or a one-call job. *_error_message, _offset and _frame describe the latest call on the handle that
  * returned a status, except queries (*_info, *_report, *_each_range, *_input): "", 0 and 0 after success.
  * The text is one line of English, not to be parsed. Every function returns ARGUMENT, 0 or "" when the
- * handle or a required pointer is NULL, MEMORY when memory runs out, and INTERNAL for a defect of the
- * library; "Errors:" lists its other values.
+ * handle or a required pointer is NULL, MEMORY when memory runs out, CRYPTO when libcrypto has no SHA-256 for
+ * a job that needs it, and INTERNAL for a defect of the library; "Errors:" lists its other values.
  *
  * States. An encoder or decoder is in one of four states; a new one is ready. run, *_buffer and *_path are
  * one-call jobs.
@@ -93,6 +93,7 @@ enum {
   PAXECT_ERROR_BUFFER_TOO_SMALL = 13, /* the result does not fit into the destination */
   PAXECT_ERROR_MEMORY = 14,           /* out of memory */
   PAXECT_ERROR_CANCELLED = 15,        /* the progress callback stopped the job */
+  PAXECT_ERROR_CRYPTO = 16,           /* libcrypto offers no SHA-256; check its configuration */
   PAXECT_ERROR_INTERNAL = 19,         /* a defect of this library */
 
   /* files, descriptors and callbacks */
@@ -126,8 +127,8 @@ enum {
 
 /* "PAXECT_ERROR_CRC" for PAXECT_ERROR_CRC; "PAXECT_ERROR_UNKNOWN" for a value not listed. */
 const char* paxect_status_name(paxect_status status);
-/* The exit status of the paxect-core command for it: 0, 2 (the whole), 3 (files, callbacks, memory, cancel),
- * 4 (structure), 64 (argument, parameter) or 70 (internal). */
+/* The exit status of the paxect-core command for it: 0, 2 (the whole), 3 (files, callbacks, memory, cancel,
+ * libcrypto), 4 (structure), 64 (argument, parameter) or 70 (internal). */
 int32_t paxect_status_exit_code(paxect_status status);
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
@@ -166,7 +167,8 @@ typedef int32_t paxect_parameter;
 enum {
   /* Encoder. The first five and the libzstd version determine the bytes of a container. */
   PAXECT_PARAM_LEVEL = 100,      /* zstd compression level, -7 to 22. Default: 5. */
-  PAXECT_PARAM_FRAME_SIZE = 101, /* data bytes per frame, 1 to 4294967295. Default: 1048576. */
+  PAXECT_PARAM_FRAME_SIZE = 101, /* data bytes per frame, 1 to 4294967295. Default: 1048576. Data
+                                    for a frame above 1 GiB, which decoders refuse by default, is refused. */
   PAXECT_PARAM_CHANNELS = 102,   /* 1 to 8, or PAXECT_CHANNELS_AUTO, which means 4. Default: 1. */
   PAXECT_PARAM_MAPPING = 103,    /* PAXECT_MAPPING_*, metadata only. Default: PAXECT_MAPPING_VIRTUAL. */
   PAXECT_PARAM_VERIFY = 104,     /* 1: set PAXECT_FLAG_VERIFY, metadata only. Default: 0. */
@@ -324,8 +326,11 @@ uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder);
 /* ---- Reader -------------------------------------------------------------------------------------------- */
 
 /* Random access to a container in a regular file: its header and footer, its frames, a range of its data, and
- * whether a file is its original. Reads and decompresses only what that needs. Frame headers and the frames
- * that are decompressed are validated as a decoder does. */
+ * whether a file is its original. Frame headers and the frames that are decompressed are validated as a
+ * decoder does. The first of info, read and compare reads the headers of all frames, compares each length
+ * with the content size in the payload and the sums with the footer; without that, a damaged length would
+ * move data. What is read is therefore at its offset; only the SHA-256 proves the order of the frames. A file
+ * that changes its size while it is open gives READ or TRUNCATED. */
 typedef struct paxect_reader paxect_reader;
 
 typedef struct paxect_frame_info {
@@ -374,17 +379,18 @@ uint64_t paxect_reader_memory(const paxect_reader* reader, uint32_t frame_size);
 paxect_status paxect_reader_open_fd(paxect_reader* reader, int fd);
 /* The same for a path; "-" is standard input, which must be a regular file. Errors: also OPEN. */
 paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path);
-/* Header and footer; the footer's values are what the container claims. Errors: SEQUENCE. */
-paxect_status paxect_reader_info(const paxect_reader* reader, paxect_container_info* info);
+/* Header and footer; the totals were compared with the frames, the SHA-256 is what the container claims. When
+ * the comparison fails, `info` receives the claims. Errors: those of paxect_reader_frames except SINK. */
+paxect_status paxect_reader_info(paxect_reader* reader, paxect_container_info* info);
 
 /* Visits the frames by their headers, without decompressing, and compares their totals with the footer's.
- * Errors: SEQUENCE, READ, TRUNCATED, FRAME_HEADER, EXTENSION, COUNTS, TRAILING, SINK, CANCELLED. */
+ * Errors: SEQUENCE, READ, TRUNCATED, FRAME_HEADER, PAYLOAD, EXTENSION, COUNTS, TRAILING, SINK, CANCELLED. */
 paxect_status paxect_reader_frames(paxect_reader* reader, paxect_frame_callback callback, void* opaque);
 
 /* Writes `length` bytes of the data from `offset` to the sink in order, each frame after its CRC-32 was
- * verified; a length of UINT64_MAX means to the end. Reads the frame headers before the range, as far as
- * earlier calls did not, and the payloads in it. Does not verify the SHA-256. Errors: PARAMETER (the range
- * exceeds the data; refused), those of paxect_decoder_write, READ. */
+ * verified; a length of UINT64_MAX means to the end. Reads the payloads of the range only. Verifies the
+ * SHA-256 when the range is all of the data. Errors: PARAMETER (the range exceeds the data), those of
+ * paxect_decoder_write and paxect_reader_frames. */
 paxect_status paxect_reader_read(paxect_reader* reader, uint64_t offset, uint64_t length, paxect_sink sink,
                                  void* opaque);
 /* The same to a file, named and written as by paxect_encoder_encode_path. Errors: also OPEN, WRITE,
@@ -393,10 +399,10 @@ paxect_status paxect_reader_read_path(paxect_reader* reader, uint64_t offset, ui
                                       const char* output);
 
 /* Reads a file to its end and compares it with the container's data without decompressing: by the length and
- * CRC-32 of each frame, and by the SHA-256 when those agree. Reports each difference to the callback, which
- * may be NULL, then returns DIFFERENT with the offset in the original and the frame of the first. Returns
- * DIGEST when only the SHA-256 differs. Does not read the payloads. Errors: those of paxect_reader_frames,
- * SOURCE. */
+ * CRC-32 of each frame, and by the SHA-256. Reports each difference to the callback, which may be NULL, then
+ * returns DIFFERENT with the offset in the original and the frame of the first. Returns DIGEST when only the
+ * SHA-256 differs, CRC when only CRC-32 fields of the container differ. Does not read the payloads. Errors:
+ * those of paxect_reader_frames, SOURCE. */
 paxect_status paxect_reader_compare(paxect_reader* reader, paxect_source source, void* source_opaque,
                                     paxect_difference_callback callback, void* opaque);
 /* The same for a path; "-" is standard input. Errors: also OPEN. */

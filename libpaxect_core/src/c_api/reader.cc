@@ -46,12 +46,14 @@ paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path) {
   return core::one_call_job(reader, path != nullptr, [&] { return reader->codec.open(std::string(path)); });
 }
 
-paxect_status paxect_reader_info(const paxect_reader* reader, paxect_container_info* info) {
-  paxect_status status = core::admit(reader);
-  if (status != PAXECT_OK) return status;
-  if (!reader->codec.is_open()) return PAXECT_ERROR_SEQUENCE;
-  const core::ContainerEnds& ends = reader->codec.ends();
-  return core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info);
+paxect_status paxect_reader_info(paxect_reader* reader, paxect_container_info* info) {
+  return core::open_job(reader, info != nullptr, [&] {
+    const core::ContainerEnds& ends = reader->codec.ends();
+    if (core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info) !=
+        PAXECT_OK)
+      return core::failure(PAXECT_ERROR_ARGUMENT, "struct_size is smaller than the structure's first field");
+    return reader->codec.verify(reader->callbacks);
+  });
 }
 
 paxect_status paxect_reader_frames(paxect_reader* reader, paxect_frame_callback callback, void* opaque) {

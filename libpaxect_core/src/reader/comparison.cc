@@ -33,6 +33,7 @@ void Comparison::begin(const Callbacks& callbacks, paxect_source source, void* s
   last_frame_ = 0;
   different_ = 0;
   first_ = {};
+  first_frame_offset_ = 0;
 }
 
 Status Comparison::run(FrameWalker& walker, const ContainerEnds& ends, const Callbacks& callbacks,
@@ -63,7 +64,7 @@ Status Comparison::refill() {
     return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
   ended_ = size_ == 0;
   original_size_ += size_;
-  if (first_.kind == 0) digest_.update(buffer_.data(), size_);
+  digest_.update(buffer_.data(), size_);
   return callbacks_.report(container_offset_, original_size_);
 }
 
@@ -84,10 +85,11 @@ Status Comparison::compare_frame(const FrameRecord& frame) {
   bool touched = left < frame.header.ulen;
   bool same = left == 0 && crc == frame.header.crc;
   if (same || !touched) return {};
+  if (first_.kind == 0) first_frame_offset_ = frame.offset;
   return report(difference(PAXECT_DIFFERENCE_DATA, frame.number, frame.data_offset, frame.header.ulen));
 }
 
-// The frames are through, and the footer's totals are theirs.
+// After the last frame: the footer's totals agree with the frames.
 Status Comparison::compare_rest(const Footer& footer) {
   while (!ended_) {
     Status status = refill();
@@ -112,6 +114,10 @@ Status Comparison::report(const paxect_difference& found) {
 
 Status Comparison::verdict(const ContainerEnds& ends) {
   std::uint64_t size = ends.footer.total_size;
+  bool same_digest = digest_.finish() == ends.footer.digest;
+  if (first_.kind == PAXECT_DIFFERENCE_DATA && original_size_ == size && same_digest)
+    return {PAXECT_ERROR_CRC, first_frame_offset_, first_.frame,
+            "CRC-32 in the header of the frame is damaged: the original has the SHA-256 of the footer"};
   if (first_.kind != 0) {
     std::string message = std::to_string(different_) + " of " + std::to_string(ends.footer.total_frames) +
                           " frames differ from the original";
@@ -120,7 +126,7 @@ Status Comparison::verdict(const ContainerEnds& ends) {
       message += ", which has " + std::to_string(original_size_ - size) + " bytes more";
     return {PAXECT_ERROR_DIFFERENT, first_.offset, first_.frame, message};
   }
-  if (digest_.finish() == ends.footer.digest) return {};
+  if (same_digest) return {};
   return {PAXECT_ERROR_DIGEST, ends.container_size - kDigestSize, ends.footer.total_frames,
           "SHA-256 of the original differs from the footer's although every frame's CRC-32 agrees"};
 }

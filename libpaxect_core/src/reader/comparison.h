@@ -16,8 +16,9 @@ class Comparison {
  public:
   explicit Comparison(const Allocator& allocator) : buffer_(allocator) {}
 
-  // `walker` stands before the first frame. DIFFERENT when the original differs, after each difference was
-  // given to `callback`, which may be nullptr.
+  // Requires: an earlier walk confirmed the footer's totals, and `walker` is at the first frame. DIFFERENT
+  // when the original differs, after each difference was given to `callback`, which may be nullptr. CRC when
+  // it is the original by its SHA-256, so that what differs is the CRC-32 field of a frame header.
   Status run(FrameWalker& walker, const ContainerEnds& ends, const Callbacks& callbacks, paxect_source source,
              void* source_opaque, paxect_difference_callback callback, void* opaque);
 
@@ -48,6 +49,7 @@ class Comparison {
   std::uint64_t last_frame_ = 0;        // in which the original ended
   std::uint64_t different_ = 0;         // frames
   paxect_difference first_{};
+  std::uint64_t first_frame_offset_ = 0;  // in the container, of the frame that first_ names
 };
 
 }  // namespace paxect::core

@@ -12,6 +12,7 @@ namespace paxect::core {
 void ContainerReader::close() {
   owned_.close();
   container_ = {};
+  verified_ = false;
   marks_.clear();
 }
 
@@ -39,13 +40,32 @@ Status ContainerReader::open(int fd, const std::string& name) {
   return status;
 }
 
+Status ContainerReader::verify(const Callbacks& callbacks) {
+  if (verified_) return check_size_unchanged(container_.fd, container_.ends, container_.name);
+  marks_.clear();
+  walker_.begin(container_.fd, container_.name, container_.ends);
+  for (;;) {
+    FrameRecord frame;
+    bool more;
+    Status status = walker_.next(frame, more);
+    if (status.ok() && !more) break;
+    if (status.ok()) status = callbacks.report(0, 0);  // the work itself begins afterwards
+    if (!status.ok()) return status;
+    marks_.note(frame);
+  }
+  Status status = check_size_unchanged(container_.fd, container_.ends, container_.name);
+  verified_ = status.ok();
+  return status;
+}
+
 Status ContainerReader::frames(const Callbacks& callbacks, paxect_frame_callback callback, void* opaque) {
   walker_.begin(container_.fd, container_.name, container_.ends);
   for (;;) {
     FrameRecord frame;
     bool more;
     Status status = walker_.next(frame, more);
-    if (!status.ok() || !more) return status;
+    if (status.ok() && !more) return check_size_unchanged(container_.fd, container_.ends, container_.name);
+    if (!status.ok()) return status;
     paxect_frame_info info{};
     info.struct_size = sizeof info;
     info.number = frame.number;
@@ -72,17 +92,19 @@ Status ContainerReader::check_range(std::uint64_t offset, std::uint64_t& length)
 
 Status ContainerReader::read(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
                              std::uint64_t length) {
-  Status status = check_range(offset, length);
+  Status status = verify(callbacks);
+  if (status.ok()) status = check_range(offset, length);
   if (!status.ok()) return status;
   walker_.begin(container_.fd, container_.name, container_.ends);
   const FrameRecord* mark = marks_.before(offset);
   if (mark != nullptr) walker_.return_to(*mark);
-  return ranges_.read(container_, walker_, parameters, callbacks, offset, length, marks_);
+  return ranges_.read(container_, walker_, parameters, callbacks, offset, length);
 }
 
 Status ContainerReader::read_to(const Parameters& parameters, const Callbacks& callbacks,
                                 std::uint64_t offset, std::uint64_t length, const std::string& output) {
-  Status status = check_range(offset, length);
+  Status status = verify(callbacks);
+  if (status.ok()) status = check_range(offset, length);
   if (!status.ok()) return status;
   return write_file(container_.fd, output, parameters, callbacks,
                     [&](const Callbacks& to_file) { return read(parameters, to_file, offset, length); });
@@ -90,8 +112,11 @@ Status ContainerReader::read_to(const Parameters& parameters, const Callbacks& c
 
 Status ContainerReader::compare(const Callbacks& callbacks, paxect_source source, void* source_opaque,
                                 paxect_difference_callback callback, void* opaque) {
+  Status status = verify(callbacks);
+  if (!status.ok()) return status;
   walker_.begin(container_.fd, container_.name, container_.ends);
-  return comparison_.run(walker_, container_.ends, callbacks, source, source_opaque, callback, opaque);
+  status = comparison_.run(walker_, container_.ends, callbacks, source, source_opaque, callback, opaque);
+  return status.ok() ? check_size_unchanged(container_.fd, container_.ends, container_.name) : status;
 }
 
 Status ContainerReader::compare(const Callbacks& callbacks, const std::string& original,

@@ -27,7 +27,11 @@ class ContainerReader {
   Status open(int fd);
   Status open(const std::string& path);
   bool is_open() const { return container_.fd >= 0; }
+  // What header and footer say. The footer's totals are claims until verify() returned success.
   const ContainerEnds& ends() const { return container_.ends; }
+  // Goes through the headers of all frames, once for each container that is opened, and compares the footer's
+  // totals with what was found. Errors: those of paxect_reader_frames, without SINK.
+  Status verify(const Callbacks& callbacks);
 
   Status frames(const Callbacks& callbacks, paxect_frame_callback callback, void* opaque);
   Status read(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
@@ -51,7 +55,8 @@ class ContainerReader {
   FrameWalker walker_;
   RangeReader ranges_;
   Comparison comparison_;
-  FrameMarks marks_;  // from earlier ranges
+  bool verified_ = false;
+  FrameMarks marks_;  // of all frames, when verified_
 };
 
 }  // namespace paxect::core

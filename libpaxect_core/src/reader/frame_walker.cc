@@ -23,8 +23,11 @@ constexpr std::size_t kLargestStep = std::size_t{256} << 10;
 Status read_ends(int fd, ContainerEnds& ends, const std::string& name) {
   struct stat file {};
   if (fstat(fd, &file) != 0) return system_failure(PAXECT_ERROR_READ, name, "cannot read", errno);
+  if (S_ISDIR(file.st_mode)) return failure(PAXECT_ERROR_READ, name + ": is a directory");
   if (!S_ISREG(file.st_mode))
-    return failure(PAXECT_ERROR_READ, name + ": is no regular file: its footer cannot be read on its own");
+    return failure(PAXECT_ERROR_READ, name +
+                                          ": is not a regular file, so its footer cannot be found: copy it "
+                                          "into a file first, or decode it as a whole");
   ends.container_size = static_cast<std::uint64_t>(file.st_size);
   std::array<std::uint8_t, kHeaderSize> header;
   std::size_t there = std::min<std::uint64_t>(kHeaderSize, ends.container_size);
@@ -37,6 +40,15 @@ Status read_ends(int fd, ContainerEnds& ends, const std::string& name) {
   status = read_at(fd, ends.container_size - kFooterSize, footer.data(), footer.size(), name);
   if (status.ok()) ends.footer = read_footer(footer);
   return status;
+}
+
+Status check_size_unchanged(int fd, const ContainerEnds& ends, const std::string& name) {
+  struct stat file {};
+  if (fstat(fd, &file) != 0) return system_failure(PAXECT_ERROR_READ, name, "cannot read", errno);
+  auto size = static_cast<std::uint64_t>(file.st_size);
+  if (size == ends.container_size) return {};
+  return failure(PAXECT_ERROR_READ, name + (size > ends.container_size ? ": grew" : ": shrank") +
+                                        " while it was read: wait until it is complete");
 }
 
 void FrameWalker::begin(int fd, const std::string& name, const ContainerEnds& ends) {
@@ -83,25 +95,34 @@ Status FrameWalker::fail(Status status) const {
   return status;
 }
 
-// In the decoder's order: what the header says, the beginning of an extension frame, the payload's end.
-Status FrameWalker::check(FrameRecord& frame) {
+// In the decoder's order: what the header says, the beginning of an extension frame, the payload's end, the
+// payload.
+Status FrameWalker::check(const FrameRecord& frame) {
   constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint32_t>::max();
   Status status = check_frame_header(frame.header, ends_->header, kNoLimit);
   if (!status.ok()) return fail(status);
   if (frame.extension() && frame.payload_offset() + kExtensionPrefixSize <= footer_offset_) {
-    std::span<const std::uint8_t> prefix;
-    status = look(frame.payload_offset(), kExtensionPrefixSize, prefix);
-    if (!status.ok()) return fail(status);
-    status = check_extension(frame.header, prefix.first<kExtensionPrefixSize>());
-    if (!status.ok()) {
-      status = fail(status);
-      status.offset += kFrameHeaderSize;
-      return status;
-    }
+    status = check_payload_start(frame);
+    if (!status.ok()) return status;
   }
-  if (frame.end() <= footer_offset_) return {};
-  return fail(failure(PAXECT_ERROR_TRUNCATED, "ends inside the payload of frame " + std::to_string(frames_) +
-                                                  ": the file was cut short"));
+  if (frame.end() > footer_offset_)
+    return fail(failure(PAXECT_ERROR_TRUNCATED, "ends inside the payload of frame " +
+                                                    std::to_string(frames_) + ": the file was cut short"));
+  return frame.extension() ? Status{} : check_payload_start(frame);
+}
+
+Status FrameWalker::check_payload_start(const FrameRecord& frame) {
+  std::size_t size =
+      frame.extension() ? kExtensionPrefixSize : std::min<std::size_t>(frame.header.clen, kContentSizeEnd);
+  std::span<const std::uint8_t> start;
+  Status status = look(frame.payload_offset(), size, start);
+  if (!status.ok()) return fail(status);
+  status = frame.extension() ? check_extension(frame.header, start.first<kExtensionPrefixSize>())
+                             : check_content_size(frame.header, start);
+  if (status.ok()) return {};
+  status = fail(status);
+  status.offset = frame.payload_offset();
+  return status;
 }
 
 Status FrameWalker::next(FrameRecord& frame, bool& more) {

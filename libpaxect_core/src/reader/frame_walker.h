@@ -1,6 +1,8 @@
-// The frames of a container in a regular file, found by hopping from one frame header to the next: nothing is
-// decompressed, and of payloads only the first bytes of extension frames are read. The checks are the
-// decoder's, in its order. Belongs to one thread at a time; the file must not change meanwhile.
+// The frames of a container in a regular file, found by going from one frame header to the next: nothing is
+// decompressed, and only the first bytes of each payload are read. The checks are the decoder's, in its
+// order. The length of each frame's data is stated twice, in the frame header and in the payload's zstd
+// frame, and the two are compared: otherwise a damaged length would shift all data behind it. Belongs to one
+// thread at a time; the file must not change in the meantime.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +16,8 @@
 
 namespace paxect::core {
 
-// Header and footer of the container behind a descriptor of a regular file. Errors: those of
+// Header and footer of the container behind a descriptor of a regular file. The header was checked; the
+// footer's fields are claims until a walk through all frames has confirmed its totals. Errors: those of
 // paxect_read_info_fd.
 struct ContainerEnds {
   Header header;
@@ -22,6 +25,8 @@ struct ContainerEnds {
   std::uint64_t container_size = 0;
 };
 Status read_ends(int fd, ContainerEnds& ends, const std::string& name = "container");
+// That the file still has the size that read_ends found. Errors: READ.
+Status check_size_unchanged(int fd, const ContainerEnds& ends, const std::string& name);
 
 struct FrameRecord {
   FrameHeader header;
@@ -40,18 +45,19 @@ class FrameWalker {
  public:
   explicit FrameWalker(const Allocator& allocator) : window_(allocator) {}
 
-  // Stands before the first frame then. `name` is for messages; both descriptor and name stay the caller's.
+  // Moves to the first frame. `name` is for messages; both descriptor and name stay the caller's.
   void begin(int fd, const std::string& name, const ContainerEnds& ends);
   // The next frame. `more` is false when there is none, and the footer's totals were found to be right.
   Status next(FrameRecord& frame, bool& more);
-  // Goes on from a frame that next() gave since begin().
+  // Continues from a frame that next() gave for this container.
   void return_to(const FrameRecord& frame);
 
   static std::uint64_t memory();
 
  private:
   Status look(std::uint64_t offset, std::size_t size, std::span<const std::uint8_t>& bytes);
-  Status check(FrameRecord& frame);
+  Status check(const FrameRecord& frame);
+  Status check_payload_start(const FrameRecord& frame);
   Status check_totals() const;
   Status fail(Status status) const;
 

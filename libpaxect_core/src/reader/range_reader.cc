@@ -37,26 +37,28 @@ std::uint64_t RangeReader::memory(const Parameters& parameters, std::uint64_t fr
   return slots_for(threads) * (frame + payload_bound(frame)) + threads * decompressor_memory();
 }
 
-void RangeReader::prepare(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
-                          std::uint64_t length) {
+void RangeReader::prepare(const OpenContainer& container, const Parameters& parameters,
+                          const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length) {
   unsigned threads = parameters.threads();
   Pipeline::fit(pipeline_, threads, slots_for(threads), [this] { return Job(allocator_); });
   callbacks_ = callbacks;
   begin_ = offset;
   end_ = offset + length;
   bytes_out_ = 0;
+  whole_ = offset == 0 && length == container.ends.footer.total_size;
+  if (whole_) digest_.reset();
 }
 
 Status RangeReader::read(const OpenContainer& container, FrameWalker& walker, const Parameters& parameters,
-                         const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length,
-                         FrameMarks& marks) {
-  prepare(parameters, callbacks, offset, length);
+                         const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length) {
+  prepare(container, parameters, callbacks, offset, length);
   AbandonAtEnd scope(*pipeline_);
-  return read_frames(container, walker, parameters.max_frame(), marks);
+  Status status = read_frames(container, walker, parameters.max_frame());
+  return status.ok() ? check_complete(container) : status;
 }
 
-Status RangeReader::read_frames(const OpenContainer& container, FrameWalker& walker, std::uint64_t max_frame,
-                                FrameMarks& marks) {
+Status RangeReader::read_frames(const OpenContainer& container, FrameWalker& walker,
+                                std::uint64_t max_frame) {
   for (bool more = begin_ < end_; more;) {
     FrameRecord frame;
     Status status = walker.next(frame, more);
@@ -71,7 +73,6 @@ Status RangeReader::read_frames(const OpenContainer& container, FrameWalker& wal
       return earlier.ok() ? status : earlier;
     }
     if (!more) break;
-    marks.note(frame);
     more = frame.data_end() < end_;
     if (needed) status = submit(container, frame);
     if (!status.ok()) return status;
@@ -102,7 +103,9 @@ Status RangeReader::commit(Pipeline::Wait wait, bool& committed) {
   const FrameRecord& frame = job->frame;
   std::uint64_t from = std::max(begin_, frame.data_offset);
   std::uint64_t to = std::min(end_, frame.data_end());
-  Status status = callbacks_.write(job->output.data() + (from - frame.data_offset), to - from);
+  const std::uint8_t* data = job->output.data() + (from - frame.data_offset);
+  if (whole_) digest_.update(data, to - from);
+  Status status = callbacks_.write(data, to - from);
   bytes_out_ += to - from;
   std::uint64_t bytes_in = frame.end();
   pipeline_->release();
@@ -114,6 +117,17 @@ Status RangeReader::commit_all() {
   Status status;
   for (bool committed = true; status.ok() && committed;) status = commit(Pipeline::Wait::kYes, committed);
   return status;
+}
+
+// That the file did not change since its frames were counted, and the SHA-256 where it can be known.
+Status RangeReader::check_complete(const OpenContainer& container) {
+  const ContainerEnds& ends = container.ends;
+  Status status = check_size_unchanged(container.fd, ends, container.name);
+  if (!status.ok()) return status;
+  if (bytes_out_ != end_ - begin_)
+    return failure(PAXECT_ERROR_READ, container.name + ": changed while it was read");
+  if (!whole_ || digest_.finish() == ends.footer.digest) return {};
+  return wrong_digest(ends.container_size - kDigestSize, ends.footer.total_frames);
 }
 
 }  // namespace paxect::core

@@ -1,6 +1,7 @@
 // A range of a container's data: the frames that hold it are read, decompressed and checked by several
-// threads, and given to the sink in order. Belongs to one thread at a time. Whatever the number of threads,
-// the failure reported is the first in the container.
+// threads, and given to the sink in order. When the range is all of the data, its SHA-256 is compared with
+// the footer's. Belongs to one thread at a time. Whatever the number of threads, the failure reported is the
+// first in the container.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +9,11 @@
 #include <string>
 
 #include "callbacks.h"
+#include "digest.h"
 #include "frame_codec.h"
 #include "memory.h"
 #include "ordered_pipeline.h"
 #include "parameters.h"
-#include "reader/frame_marks.h"
 #include "reader/frame_walker.h"
 #include "status.h"
 
@@ -29,10 +30,10 @@ class RangeReader {
  public:
   explicit RangeReader(const Allocator& allocator) : allocator_(allocator) {}
 
-  // `walker` stands at the frame to begin with, at or before the range, which lies in the data. The frames on
-  // the way are noted in `marks`.
+  // Requires: an earlier walk confirmed the footer's totals, the range is inside the data, and `walker` is at
+  // a frame that begins at or before it.
   Status read(const OpenContainer& container, FrameWalker& walker, const Parameters& parameters,
-              const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length, FrameMarks& marks);
+              const Callbacks& callbacks, std::uint64_t offset, std::uint64_t length);
 
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t frame_size);
 
@@ -52,13 +53,13 @@ class RangeReader {
   };
   using Pipeline = OrderedPipeline<Job, Worker>;
 
-  void prepare(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
-               std::uint64_t length);
-  Status read_frames(const OpenContainer& container, FrameWalker& walker, std::uint64_t max_frame,
-                     FrameMarks& marks);
+  void prepare(const OpenContainer& container, const Parameters& parameters, const Callbacks& callbacks,
+               std::uint64_t offset, std::uint64_t length);
+  Status read_frames(const OpenContainer& container, FrameWalker& walker, std::uint64_t max_frame);
   Status submit(const OpenContainer& container, const FrameRecord& frame);
   Status commit(Pipeline::Wait wait, bool& committed);
   Status commit_all();
+  Status check_complete(const OpenContainer& container);
 
   Allocator allocator_;
   std::unique_ptr<Pipeline> pipeline_;
@@ -66,6 +67,8 @@ class RangeReader {
   std::uint64_t begin_ = 0;  // of the range, in the data
   std::uint64_t end_ = 0;
   std::uint64_t bytes_out_ = 0;
+  bool whole_ = false;  // the range is all of the data
+  Sha256 digest_;       // of what was given out, when whole_
 };
 
 }  // namespace paxect::core

@@ -98,6 +98,7 @@ Status failure(paxect_status status, const char* event, const std::string& path,
     case PAXECT_ERROR_CANCELLED:
       return Status::failure(Fault::kStopped, event, "stopped");
     case PAXECT_ERROR_MEMORY:
+    case PAXECT_ERROR_CRYPTO:
       return Status::environment("core: " + message);
     default:
       break;

@@ -1,0 +1,89 @@
+#include "printable.h"
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+
+namespace paxect::tool {
+namespace {
+
+// The first character of a text.
+struct Character {
+  std::string_view bytes;
+  std::uint32_t code = 0;
+  bool valid = false;  // false: `bytes` is one byte that begins no UTF-8 sequence
+
+  // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+  static Character first_of(std::string_view text) {
+    auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    unsigned char lead = byte(0);
+    if (lead < 0x80) return {text.substr(0, 1), lead, true};
+    std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    Character invalid{text.substr(0, 1), 0, false};
+    if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return invalid;
+    std::uint32_t code = lead & (0xffu >> (size + 1));
+    for (std::size_t i = 1; i < size; ++i) {
+      if ((byte(i) & 0xc0) != 0x80) return invalid;
+      code = code << 6 | (byte(i) & 0x3fu);
+    }
+    bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
+    bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    if (overlong || surrogate || code > 0x10ffff) return invalid;
+    return {text.substr(0, size), code, true};
+  }
+};
+
+struct Interval {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+constexpr std::array<Interval, 7> kControls = {{{0x00, 0x1f},
+                                                {0x7f, 0x9f},
+                                                {0x61c, 0x61c},      // Arabic letter mark
+                                                {0x200e, 0x200f},    // left-to-right, right-to-left mark
+                                                {0x2028, 0x202e},    // separators, embeddings, overrides
+                                                {0x2066, 0x2069},    // isolates
+                                                {0xfeff, 0xfeff}}};  // byte order mark
+
+bool is_control(std::uint32_t code) {
+  for (const Interval& interval : kControls)
+    if (code >= interval.first && code <= interval.last) return true;
+  return false;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    Character character = Character::first_of(text);
+    if (character.valid && !is_control(character.code))
+      result += character.bytes;
+    else
+      result += '?';
+    text.remove_prefix(character.bytes.size());
+  }
+  return result;
+}
+
+std::string json_string(std::string_view text) {
+  std::string result = "\"";
+  while (!text.empty()) {
+    Character character = Character::first_of(text);
+    if (!character.valid) {
+      result += "\xef\xbf\xbd";
+    } else if (is_control(character.code)) {
+      std::array<char, 7> escape;
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", character.code);
+      result += escape.data();
+    } else {
+      if (character.code == '"' || character.code == '\\') result += '\\';
+      result += character.bytes;
+    }
+    text.remove_prefix(character.bytes.size());
+  }
+  return result + '"';
+}
+
+}  // namespace paxect::tool

@@ -1,0 +1,18 @@
+// Text from elsewhere, such as file names, made safe to print.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace paxect::tool {
+
+// The text as UTF-8 in which a question mark replaces each byte that is not UTF-8 and each character that
+// controls a terminal or the order of the text: C0, DEL and C1 controls, line and paragraph separators,
+// bidirectional marks, embeddings, overrides and isolates, the byte order mark.
+std::string printable(std::string_view text);
+
+// The text as a JSON string, quotes included, with the same characters as \uXXXX, and U+FFFD for each byte
+// that is not UTF-8.
+std::string json_string(std::string_view text);
+
+}  // namespace paxect::tool

@@ -1,0 +1,54 @@
+#include "printable.h"
+
+#include <rapidjson/document.h>
+
+#include "support/catch.h"
+
+namespace paxect::tool {
+namespace {
+
+TEST_CASE("what is readable is printed as it is") {
+  for (const char* text : {"", "report.pdf", "caf\xc3\xa9", "\xe6\x97\xa5\xe6\x9c\xac", "\xf0\x9f\x93\xa6",
+                           "~", "\xc2\xa0", "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"})
+    CHECK(printable(text) == text);
+}
+
+TEST_CASE("no control character of any kind is printed") {
+  for (int byte = 0; byte < 0x20; ++byte)
+    CHECK(printable(std::string("a") + static_cast<char>(byte) + "b") == "a?b");
+  CHECK(printable("\x7f") == "?");
+  for (int byte = 0x80; byte <= 0x9f; ++byte)  // C1, as UTF-8
+    CHECK(printable(std::string("a\xc2") + static_cast<char>(byte) + "b") == "a?b");
+  for (const char* mark : {"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
+                           "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae",
+                           "\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xef\xbb\xbf"})
+    CHECK(printable(std::string("a") + mark + "b") == "a?b");
+}
+
+TEST_CASE("bytes that are not UTF-8 are printed as question marks, one for each") {
+  CHECK(printable("caf\xe9!") == "caf?!");
+  CHECK(printable("\x9b"
+                  "31m") == "?31m");               // a C1 control as terminals without UTF-8 know it
+  CHECK(printable("\xc0\x8a") == "??");            // overlong
+  CHECK(printable("\xe0\x80\x8a") == "???");       // overlong
+  CHECK(printable("\xf0\x80\x80\x8a") == "????");  // overlong
+  CHECK(printable("\xed\xa0\x80") == "???");       // a surrogate
+  CHECK(printable("\xf4\x90\x80\x80") == "????");  // above U+10FFFF
+  CHECK(printable("\xf5\x80\x80\x80") == "????");
+  CHECK(printable("a\xf0\x9f") == "a??");  // cut short
+  CHECK(printable("\xc2") == "?");
+}
+
+TEST_CASE("JSON keeps every character, and escapes those that are not printed") {
+  CHECK(json_string("a\"b\\c") == R"("a\"b\\c")");
+  CHECK(json_string("a\n\x1b\x7f\xc2\x9b\xe2\x80\xae") == R"("a\u000a\u001b\u007f\u009b\u202e")");
+  CHECK(json_string("\xe9\xc3\xa9") == "\"\xef\xbf\xbd\xc3\xa9\"");
+  std::string text = "tab\there \xe2\x80\xae\xc3\xa9 \"quoted\"";
+  rapidjson::Document document;
+  document.Parse(json_string(text).c_str());
+  REQUIRE(document.IsString());
+  CHECK(document.GetString() == text);
+}
+
+}  // namespace
+}  // namespace paxect::tool
