@@ -6,8 +6,8 @@ _paxect_core() {
   local talk='--json --quiet --progress --no-progress --help'
   local options
   case ${words[1]} in
-    encode) options="--input --output --level --channels --frame --mapping --verify --paranoid --threads --sync $talk" ;;
-    decode) options="--input --output --verify --range --max-frame --no-sparse --threads --sync $talk" ;;
+    encode) options="--input --output --level --channels --frame --mapping --verify --paranoid --threads --no-attributes --sync $talk" ;;
+    decode) options="--input --output --verify --range --max-frame --no-sparse --threads --no-attributes --sync $talk" ;;
     test) options="--max-frame --threads $talk" ;;
     info) options='--frames --json --help' ;;
     check) options="$talk" ;;

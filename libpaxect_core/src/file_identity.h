@@ -6,22 +6,35 @@
 
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "storage.h"
 
 namespace paxect::core {
 
 class FileIdentity {
  public:
-  explicit FileIdentity(const struct stat& file) : file_(file) {}
-  // The file that a name leads to, "-" being standard output; none where nothing exists there.
-  static std::optional<FileIdentity> of_output(const std::string& path);
+  // An existing file; `fd` is a descriptor of it, or -1.
+  FileIdentity(const struct stat& file, int fd);
+  // A file that does not exist yet, by its directory and its name there.
+  FileIdentity(const struct stat& directory, std::string name);
   // The file behind a descriptor; none where it is not open.
   static std::optional<FileIdentity> of(int fd);
 
-  // Whether writing to one changes what is read from the other.
-  bool same_as(const FileIdentity& other) const;
+  // Whether writing to one changes what is read from the other: the same file; the same block device, or one
+  // and a part of it; a block device and a file that lies on it or is behind it.
+  bool overlaps(const FileIdentity& other) const;
+  // Whether what is written to both would be mixed up: they overlap, or are one pipe or socket.
+  bool mixes_with(const FileIdentity& other) const;
 
  private:
+  bool is_block() const { return S_ISBLK(file_.st_mode); }
+  Storage storage() const;
+  std::vector<Storage> storage_below() const;
+
   struct stat file_ {};
+  std::optional<std::string> name_;  // of a file that does not exist; file_ is then its directory
+  Storage backing_;                  // of a loop device
 };
 
 }  // namespace paxect::core

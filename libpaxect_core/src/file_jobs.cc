@@ -1,8 +1,6 @@
 #include "file_jobs.h"
 
-#include <cerrno>
-#include <optional>
-#include <span>
+#include <utility>
 
 #include "input_file.h"
 #include "ordered_pipeline.h"
@@ -19,14 +17,17 @@ class Files {
     interrupted_ = [this] { return !callbacks_.report(bytes_in_, bytes_out_).ok(); };
   }
 
-  Status open(const std::string& input, const std::string& output) {
+  Status open(const std::string& input, const std::string& output, const Parameters& parameters) {
     Status status = open_input(input);
-    if (status.ok()) status = open_output(output, input_.identity());
-    return status;
+    if (!status.ok()) return status;
+    FileIdentity identity = input_.identity();
+    OutputFile::Context context{.inputs = std::span(&identity, 1)};
+    if (parameters.keep_attributes()) context.attributes_of = input_.attributes();
+    return output_.open(output, context, interrupted_);
   }
-  Status open_input(const std::string& path) { return input_.open(path); }
-  Status open_output(const std::string& path, const FileIdentity& input) {
-    return output_.open(path, std::span(&input, 1));
+  Status open_input(const std::string& path) { return input_.open(path, interrupted_); }
+  Status open_output(const std::string& path, std::span<const FileIdentity> inputs) {
+    return output_.open(path, {.inputs = inputs}, interrupted_);
   }
   void set_sparse(bool sparse) { output_.set_sparse(sparse); }
   // Whether the output is durable after finish.
@@ -55,10 +56,16 @@ class Files {
     trouble_.frame = status.frame;
     return std::move(trouble_);
   }
-  // The same; on success puts the output in place.
+  // The same; puts the output in place when the job is done, with a partial result too. The text of a success
+  // is a warning.
   Status finish(Status status) {
     status = settle(std::move(status));
-    return status.ok() ? output_.commit(sync_) : status;
+    if (!status.ok() && status.code != PAXECT_ERROR_PARTIAL) return status;
+    Status committed = output_.commit(sync_);
+    if (!committed.ok()) return committed;
+    std::string warning = output_.warning();
+    if (!warning.empty()) status.message += (status.message.empty() ? "" : "; ") + warning;
+    return status;
   }
 
  private:
@@ -113,7 +120,7 @@ Status decode_in_order(Decoder& decoder, const Parameters& parameters, Files& fi
 Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbacks& callbacks,
                    const std::string& input, const std::string& output) {
   Files files(callbacks);
-  Status status = files.open(input, output);
+  Status status = files.open(input, output, parameters);
   if (status.ok()) status = Encoder::check_frame_size(parameters, files.input_size());
   if (!status.ok()) return status;
   files.set_sync(parameters.sync());
@@ -124,7 +131,7 @@ Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbac
 Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& callbacks,
                    const std::string& input, const std::string& output) {
   Files files(callbacks);
-  Status status = files.open(input, output);
+  Status status = files.open(input, output, parameters);
   if (!status.ok()) return status;
   files.set_sparse(parameters.sparse());
   files.set_sync(parameters.sync());
@@ -143,12 +150,11 @@ Status read_file(const std::string& path, const Callbacks& callbacks,
   return status.ok() ? files.settle(work(&Files::read, &files)) : status;
 }
 
-Status write_file(int input, const std::string& output, const Parameters& parameters,
-                  const Callbacks& callbacks, const std::function<Status(const Callbacks& callbacks)>& work) {
-  std::optional<FileIdentity> identity = FileIdentity::of(input);
-  if (!identity) return system_failure(PAXECT_ERROR_READ, "container", "cannot read", errno);
+Status write_file(std::span<const FileIdentity> inputs, const std::string& output,
+                  const Parameters& parameters, const Callbacks& callbacks,
+                  const std::function<Status(const Callbacks& callbacks)>& work) {
   Files files(callbacks);
-  Status status = files.open_output(output, *identity);
+  Status status = files.open_output(output, inputs);
   files.set_sparse(parameters.sparse());
   files.set_sync(parameters.sync());
   return status.ok() ? files.finish(work(files.callbacks())) : status;

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 
 #include "callbacks.h"
 #include "decoder.h"
 #include "encoder.h"
+#include "file_identity.h"
 
 namespace paxect::core {
 
@@ -20,9 +22,10 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
 // Runs work that reads the file at `path` to its end through the source it is given.
 Status read_file(const std::string& path, const Callbacks& callbacks,
                  const std::function<Status(paxect_source source, void* opaque)>& work);
-// Runs work that writes to `output` through the sink of the callbacks it is given; `input` is the descriptor
-// of a file that must not be the output.
-Status write_file(int input, const std::string& output, const Parameters& parameters,
-                  const Callbacks& callbacks, const std::function<Status(const Callbacks& callbacks)>& work);
+// Runs work that writes to `output`, which must be none of `inputs`, through the sink of the callbacks it is
+// given. The output is kept when the work ends with OK or PARTIAL.
+Status write_file(std::span<const FileIdentity> inputs, const std::string& output,
+                  const Parameters& parameters, const Callbacks& callbacks,
+                  const std::function<Status(const Callbacks& callbacks)>& work);
 
 }  // namespace paxect::core

@@ -7,19 +7,25 @@
 
 namespace paxect::core {
 
-Status InputFile::open(const std::string& path) {
-  bool standard = path == "-";
-  name_ = standard ? "standard input" : path;
-  if (!standard) owned_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  fd_ = standard ? STDIN_FILENO : owned_.get();
-  if (fd_ < 0) return system_failure(PAXECT_ERROR_OPEN, name_, "cannot open", errno);
+Status InputFile::open(const std::string& path, const Interrupted& interrupted) {
+  name_ = path == "-" ? "standard input" : path;
+  std::optional<int> given = path == "-" ? STDIN_FILENO : descriptor_named(path);
+  Status status = given ? check_descriptor(*given, Direction::kReading, name_)
+                        : open_interruptibly(AT_FDCWD, path, O_RDONLY, name_, interrupted, owned_);
+  if (!status.ok()) return status;
+  fd_ = given.value_or(owned_.get());
   if (fstat(fd_, &file_) != 0) return system_failure(PAXECT_ERROR_OPEN, name_, "cannot open", errno);
   if (S_ISDIR(file_.st_mode)) return failure(PAXECT_ERROR_OPEN, name_ + ": is a directory");
   if (!S_ISREG(file_.st_mode)) return {};
-  off_t at = standard ? lseek(fd_, 0, SEEK_CUR) : 0;
+  off_t at = given ? lseek(fd_, 0, SEEK_CUR) : 0;
   if (at >= 0 && file_.st_size > at) size_ = static_cast<std::uint64_t>(file_.st_size - at);
   posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
   return {};
+}
+
+std::optional<FileAttributes> InputFile::attributes() const {
+  if (!owned_.valid() || !S_ISREG(file_.st_mode)) return std::nullopt;
+  return FileAttributes(file_, fd_);
 }
 
 Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
@@ -31,12 +37,9 @@ Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
       offset_ += size;
       return {};
     }
-    if (errno != EINTR) {
-      Status status = system_failure(PAXECT_ERROR_READ, name_, "cannot read", errno);
-      status.offset = offset_;
-      return status;
-    }
-    if (interrupted()) return failure(PAXECT_ERROR_CANCELLED, "cancelled");
+    Status status = retry(fd_, Direction::kReading, interrupted, PAXECT_ERROR_READ, name_, "cannot read");
+    status.offset = offset_;
+    if (!status.ok()) return status;
   }
 }
 

@@ -6,9 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "descriptor.h"
+#include "file_attributes.h"
 #include "file_identity.h"
 #include "status.h"
 
@@ -16,14 +18,17 @@ namespace paxect::core {
 
 class InputFile {
  public:
-  // "-" is standard input. Errors: OPEN.
-  Status open(const std::string& path);
+  // "-" is standard input; it and other names of open descriptors, such as /dev/stdin, are read from where
+  // they are. Errors: OPEN; CANCELLED when interrupted.
+  Status open(const std::string& path, const Interrupted& interrupted);
   // Errors: READ; CANCELLED when interrupted. 0 bytes is the end.
   Status read(void* buffer, std::size_t capacity, std::size_t& size, const Interrupted& interrupted);
 
-  // 0 when it has none, as a pipe has.
+  // 0 where it has none, as a pipe does.
   std::uint64_t size() const { return size_; }
-  FileIdentity identity() const { return FileIdentity(file_); }
+  FileIdentity identity() const { return FileIdentity(file_, fd_); }
+  // Of a regular file that was opened by its own name.
+  std::optional<FileAttributes> attributes() const;
 
  private:
   Descriptor owned_;

@@ -1,15 +1,13 @@
 #include "output_file.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <utility>
 
 #include "zero_run.h"
@@ -17,88 +15,77 @@
 namespace paxect::core {
 namespace {
 
-constexpr int kNameAttempts = 100;
 // Enough for the disk to work at full speed, and little enough to be written soon when it is waited for.
 constexpr std::size_t kWriteBackSize = std::size_t{8} << 20;
 
-std::string random_name() {
-  std::array<unsigned char, 8> random{};
-  if (getrandom(random.data(), random.size(), GRND_NONBLOCK) < 0) random.fill(0);
-  std::string name = ".paxect-";
-  for (unsigned char byte : random) {
-    name += "0123456789abcdef"[byte >> 4];
-    name += "0123456789abcdef"[byte & 15];
-  }
-  return name + ".part";
+// RLIMIT_FSIZE, which would otherwise end the process by SIGXFSZ.
+std::uint64_t file_size_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return limit.rlim_cur;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && (a.st_mode & S_IFMT) == (b.st_mode & S_IFMT);
 }
 
 }  // namespace
 
 Status OutputFile::open_failure(const char* message, int error) const {
-  return system_failure(PAXECT_ERROR_OPEN, name_, message, error);
+  return system_failure(PAXECT_ERROR_OPEN, target_.shown_name(), message, error);
 }
 Status OutputFile::write_failure(const char* message, int error) const {
-  return system_failure(PAXECT_ERROR_WRITE, name_, message, error);
+  return system_failure(PAXECT_ERROR_WRITE, target_.shown_name(), message, error);
 }
 
-Status OutputFile::open(const std::string& path, std::span<const FileIdentity> others) {
-  bool standard = path == "-";
-  name_ = standard ? "standard output" : path;
-  struct stat there {};
-  exists_ = (standard ? fstat(STDOUT_FILENO, &there) : stat(path.c_str(), &there)) == 0;
-  if (!exists_ && (standard || (errno != ENOENT && errno != ENOTDIR)))
-    return open_failure("cannot open", errno);
-  auto is_output = [&](const FileIdentity& other) { return FileIdentity(there).same_as(other); };
-  if (exists_ && std::any_of(others.begin(), others.end(), is_output))
-    return failure(PAXECT_ERROR_SAME_FILE, name_ + ": is the input file: give the output another name");
-  if (standard) {
-    fd_ = STDOUT_FILENO;
-    return {};
-  }
-  if (exists_ && S_ISDIR(there.st_mode)) return failure(PAXECT_ERROR_OPEN, name_ + ": is a directory");
-  if (exists_ && !S_ISREG(there.st_mode)) return open_in_place(O_WRONLY);
-
-  target_ = path;
-  if (exists_) {  // through symbolic links to the file that is meant
-    std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
-    if (real == nullptr) return open_failure("cannot open", errno);
-    if (access(real.get(), W_OK) != 0) return open_failure("cannot write", errno);
-    target_ = real.get();
-    mode_ = there.st_mode & 07777;
-    write_back_early_ = true;
-  } else {
-    struct stat link {};
-    if (lstat(path.c_str(), &link) == 0)
-      return failure(PAXECT_ERROR_OPEN, name_ + ": is a symbolic link to nothing: remove it first");
-    if (path.empty() || path.back() == '/')
-      return open_failure("cannot create", path.empty() ? ENOENT : EISDIR);
-  }
-  std::size_t slash = target_.rfind('/');
-  directory_ = slash == std::string::npos ? "." : slash == 0 ? "/" : target_.substr(0, slash);
-  return open_temporary();
+Status OutputFile::open(const std::string& path, const Context& context, const Interrupted& interrupted) {
+  Status status = target_.find(path);
+  if (status.ok() && target_.kind() == OutputTarget::Kind::kInPlace) status = open_in_place(interrupted);
+  if (status.ok()) status = check_identity(context);
+  if (!status.ok()) return status;
+  if (target_.kind() == OutputTarget::Kind::kDescriptor) fd_ = target_.descriptor();
+  sources_.input = context.attributes_of;
+  return is_new_file() ? open_temporary() : status;
 }
 
-Status OutputFile::open_in_place(int flags) {
-  owned_ = Descriptor(::open(name_.c_str(), flags | O_CLOEXEC | O_NOCTTY));
-  fd_ = owned_.get();
-  if (fd_ < 0) return open_failure("cannot open", errno);
+Status OutputFile::check_identity(const Context& context) const {
+  FileIdentity identity = opened_.valid() ? FileIdentity(target_.file(), fd_) : target_.identity();
+  auto refusal = [this](const char* reason) {
+    return failure(PAXECT_ERROR_SAME_FILE, target_.shown_name() + reason);
+  };
+  auto overlaps = [&](const FileIdentity& input) { return identity.overlaps(input); };
+  auto mixes = [&](const FileIdentity& output) { return identity.mixes_with(output); };
+  if (std::any_of(context.inputs.begin(), context.inputs.end(), overlaps))
+    return refusal(": is the input file, or on the same device: give the output another name");
+  if (std::any_of(context.outputs.begin(), context.outputs.end(), mixes))
+    return refusal(": is another output of this command: give it another name");
   return {};
 }
 
-// A file without a name disappears whatever happens to the process. Where the file system has none, a hidden
-// file beside the target takes its place.
+// A block device that is in use, by a mount for example, refuses O_EXCL.
+Status OutputFile::open_in_place(const Interrupted& interrupted) {
+  int flags = O_WRONLY | (S_ISBLK(target_.file().st_mode) ? O_EXCL : 0);
+  Status status = open_interruptibly(target_.directory(), target_.name(), flags, target_.shown_name(),
+                                     interrupted, opened_);
+  if (!status.ok()) return status;
+  fd_ = opened_.get();
+  struct stat file {};
+  if (fstat(fd_, &file) == 0 && same_file(file, target_.file())) return {};
+  return failure(PAXECT_ERROR_OPEN, target_.shown_name() + ": was replaced while it was opened");
+}
+
 Status OutputFile::open_temporary() {
-  owned_ = Descriptor(::open(directory_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
-  for (int i = 0; !owned_.valid() && i < kNameAttempts; ++i) {
-    temporary_ = directory_ + "/" + random_name();
-    owned_ =
-        Descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
-    if (!owned_.valid() && errno != EEXIST) break;
+  if (int error = temporary_.create(target_.directory()))
+    return open_failure("cannot create a file in its directory", error);
+  fd_ = temporary_.fd();
+  limit_ = file_size_limit();
+  if (target_.kind() == OutputTarget::Kind::kRegular) {
+    write_back_early_ = true;
+    return find_replaced();
   }
-  fd_ = owned_.get();
-  if (fd_ >= 0) return {};
-  temporary_.clear();
-  return open_failure("cannot create", errno);
+  if (sources_.input) return {};
+  int error = temporary_.find_usual_mode(usual_mode_);
+  return error == 0 ? Status{} : open_failure("cannot create a file in its directory", error);
 }
 
 Status OutputFile::write(const void* data, std::size_t size, const Interrupted& interrupted) {
@@ -116,16 +103,17 @@ Status OutputFile::append(const std::uint8_t* data, std::size_t size, const Inte
     if (written >= 0) {
       data += written;
       size -= static_cast<std::size_t>(written);
-    } else if (errno != EINTR) {
-      return write_failure("cannot write", errno);
-    } else if (interrupted()) {
-      return failure(PAXECT_ERROR_CANCELLED, "cancelled");
+      continue;
     }
+    Status status = retry(fd_, Direction::kWriting, interrupted, PAXECT_ERROR_WRITE, target_.shown_name(),
+                          "cannot write");
+    if (!status.ok()) return status;
   }
   return {};
 }
 
 Status OutputFile::put(std::uint64_t offset, const std::uint8_t* data, std::size_t size) {
+  if (offset > limit_ || size > limit_ - offset) return write_failure("cannot write", EFBIG);
   std::size_t left = size;
   while (left != 0) {
     ssize_t written = pwrite(fd_, data, left, static_cast<off_t>(offset));
@@ -195,52 +183,59 @@ Status OutputFile::set_final_size() {
   struct stat file {};
   if (fstat(fd_, &file) != 0) return write_failure("cannot write", errno);
   if (static_cast<std::uint64_t>(file.st_size) == offset_) return {};
+  if (offset_ > limit_) return write_failure("cannot write", EFBIG);
   return ftruncate(fd_, static_cast<off_t>(offset_)) == 0 ? Status{} : write_failure("cannot write", errno);
 }
 
-Status OutputFile::name_temporary() {
-  std::string self = "/proc/self/fd/" + std::to_string(fd_);
-  for (int i = 0; i < kNameAttempts; ++i) {
-    std::string name = directory_ + "/" + random_name();
-    if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) {
-      temporary_ = std::move(name);  // which cannot fail: the name exists and must be removed on failure
-      return {};
-    }
-    if (errno != EEXIST) break;
+// Opens what will be replaced, to keep its attributes: at first, so that this does not fail after the work;
+// and again in commit where another file has taken its place meanwhile.
+Status OutputFile::find_replaced() {
+  struct stat file {};
+  exists_ = fstatat(target_.directory(), target_.name().c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!exists_) return errno == ENOENT ? Status{} : write_failure("cannot replace", errno);
+  if (!S_ISREG(file.st_mode))
+    return failure(PAXECT_ERROR_WRITE, target_.shown_name() + ": is no regular file any more");
+  if (!sources_.replaced || !same_file(file, sources_.replaced->file())) {
+    replaced_ = open_at(target_.directory(), target_.name(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!replaced_.valid()) replaced_ = open_at(target_.directory(), target_.name(), O_PATH | O_NOFOLLOW);
+    if (!replaced_.valid()) return write_failure("cannot replace", errno);
   }
-  return write_failure("cannot create", errno);
-}
-
-Status OutputFile::commit(bool sync) {
-  if (!is_new_file()) {
-    struct stat there {};
-    bool file = fstat(fd_, &there) == 0 && S_ISREG(there.st_mode);
-    if (sync && file && fsync(fd_) != 0) return write_failure("cannot flush", errno);
-    int error = owned_.close();
-    return error == 0 ? Status{} : write_failure("cannot write", error);
-  }
-  Status status = set_final_size();
-  if (!status.ok()) return status;
-  if (exists_ && fchmod(fd_, mode_) != 0) return write_failure("cannot set its permissions", errno);
-  if (sync && fsync(fd_) != 0) return write_failure("cannot flush", errno);
-  if (temporary_.empty()) {
-    status = name_temporary();
-    if (!status.ok()) return status;
-  }
-  int error = owned_.close();  // where a network file system reports what it could not write
-  if (error != 0) return write_failure("cannot write", error);
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) return write_failure("cannot replace", errno);
-  temporary_.clear();
-  if (!sync) return {};
-  Descriptor directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid() || fsync(directory.get()) != 0)
-    return write_failure("cannot flush its directory", errno);
+  sources_.replaced.emplace(file, replaced_.get());
+  sources_.replaced_fd = replaced_.get();
   return {};
 }
 
-void OutputFile::discard() {
-  if (!temporary_.empty()) unlink(temporary_.c_str());
-  temporary_.clear();
+Status OutputFile::commit(bool sync) {
+  if (!is_new_file()) return commit_in_place(sync);
+  Status status = set_final_size();
+  if (status.ok()) status = find_replaced();
+  if (!status.ok()) return status;
+  set_attributes(fd_, target_.directory_file(), sources_, usual_mode_, lost_);
+  if (sync && fsync(fd_) != 0) return write_failure("cannot flush", errno);
+  if (int error = temporary_.move_to(target_.name(), exists_))
+    return write_failure(exists_ ? "cannot replace" : "cannot create", error);
+  return sync ? flush_directory() : status;
+}
+
+Status OutputFile::commit_in_place(bool sync) {
+  mode_t mode = target_.file().st_mode;
+  if (sync && (S_ISREG(mode) || S_ISBLK(mode)) && fsync(fd_) != 0)
+    return write_failure("cannot flush", errno);
+  int error = opened_.close();
+  return error == 0 ? Status{} : write_failure("cannot write", error);
+}
+
+// A directory that may not be read cannot be flushed by itself, but with its file system.
+Status OutputFile::flush_directory() const {
+  if (fsync(target_.directory()) == 0 || (errno == EBADF && syncfs(fd_) == 0)) return {};
+  return write_failure("cannot flush its directory", errno);
+}
+
+std::string OutputFile::warning() const {
+  if (lost_.empty()) return {};
+  std::string text = target_.shown_name() + ": could not keep its ";
+  for (const std::string& what : lost_) text += what + (&what == &lost_.back() ? "" : ", ");
+  return text;
 }
 
 }  // namespace paxect::core

@@ -1,36 +1,49 @@
 // Every file that this project writes: it appears under its name complete or not at all.
 //
-// A regular file is written under no name, or a hidden one, beside its target and takes the target's place
-// in commit(). Anything else (a device, a FIFO, standard output) is written to directly. Destroyed without
-// commit, it leaves no trace of a regular file.
+// A regular file is written beside its target and takes the target's place in commit(), with the target's
+// owner, permissions and extended attributes (see file_attributes.h). Until then nobody else can read it, and
+// destroyed without commit it leaves no trace. A device, a FIFO and an open descriptor are written to
+// directly; what they hold is never replaced or truncated.
 //
 // One thread at a time, but for write_at.
+//
+// Rejected: RENAME_EXCHANGE, and fallocate before writing. They avoid the flush that ext4 makes when a new
+// file replaces another, and with it the promise that after a loss of power one of both is there.
 #pragma once
-
-#include <sys/stat.h>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "descriptor.h"
+#include "file_attributes.h"
 #include "file_identity.h"
+#include "output_target.h"
 #include "status.h"
+#include "temporary_file.h"
 
 namespace paxect::core {
 
 class OutputFile {
  public:
   OutputFile() = default;
-  ~OutputFile() { discard(); }
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
-  // "-" is standard output. `others` are the files that it must not be: the inputs, and the other outputs of
-  // the same command. Nothing is visible under the path yet. Errors: OPEN, SAME_FILE.
-  Status open(const std::string& path, std::span<const FileIdentity> others);
+  // What else the job works with.
+  struct Context {
+    std::span<const FileIdentity> inputs = {};   // what the output must not be
+    std::span<const FileIdentity> outputs = {};  // likewise: the others of the same command
+    // The file gets the modification time of this input, and at most its permissions.
+    std::optional<FileAttributes> attributes_of = std::nullopt;
+  };
+  // "-" is standard output. Nothing is visible under the path yet. Errors: OPEN, SAME_FILE; CANCELLED when
+  // interrupted, as opening a FIFO can be.
+  Status open(const std::string& path, const Context& context, const Interrupted& interrupted);
   // Whether to leave holes for runs of zeros where the output is a new regular file. Before the first write.
   void set_sparse(bool sparse) { sparse_ = sparse && is_new_file(); }
   // Has the system begin to write a new regular file to the disk while the rest of it is made, for a file
@@ -42,7 +55,7 @@ class OutputFile {
   Status write(const void* data, std::size_t size, const Interrupted& interrupted);
 
   // Whether write_at can be used: the output is a new regular file, of zeros until something is written.
-  bool is_new_file() const { return !target_.empty(); }
+  bool is_new_file() const { return target_.is_new_file(); }
   // Writes at an offset, from any thread; not together with write, whose place it does not move. Leaves holes
   // as write does, and at the edges of `data` for fewer zeros, which others may continue. Requires:
   // is_new_file(). Errors: WRITE.
@@ -53,9 +66,12 @@ class OutputFile {
   // Puts the file under its name, in one step, replacing what was there; with `sync` it is durable
   // afterwards. Errors: WRITE.
   Status commit(bool sync);
+  // After commit: what of the replaced file could not be kept, as one line; "" when nothing was lost.
+  std::string warning() const;
 
  private:
-  Status open_in_place(int flags);
+  Status check_identity(const Context& context) const;
+  Status open_in_place(const Interrupted& interrupted);
   Status open_temporary();
   Status append(const std::uint8_t* data, std::size_t size, const Interrupted& interrupted);
   Status append_sparse(const std::uint8_t* data, std::size_t size);
@@ -63,22 +79,25 @@ class OutputFile {
   void begin_write_back(std::uint64_t end, std::size_t written);
   Status fill_small_hole();
   Status set_final_size();
-  Status name_temporary();
-  void discard();
+  Status find_replaced();
+  Status commit_in_place(bool sync);
+  Status flush_directory() const;
   Status open_failure(const char* message, int error) const;
   Status write_failure(const char* message, int error) const;
 
-  std::string name_;       // as the user gave it
-  std::string target_;     // what is replaced in the end; empty: written directly
-  std::string directory_;  // of target_
-  std::string temporary_;  // a name to remove on failure; empty: none
-  Descriptor owned_;
+  OutputTarget target_;
+  TemporaryFile temporary_;  // of a new file
+  Descriptor opened_;        // what is written in place
   int fd_ = -1;
-  bool exists_ = false;
-  mode_t mode_ = 0;
+  Descriptor replaced_;
+  AttributeSources sources_;
+  mode_t usual_mode_ = 0;  // of a new file without any source
+  bool exists_ = false;    // something that will be replaced
+  std::vector<std::string> lost_;
   bool sparse_ = false;
   bool write_back_early_ = false;
   std::atomic<std::size_t> dirty_{0};  // bytes written since write-back was last begun
+  std::uint64_t limit_ = UINT64_MAX;   // to the size of files
   std::uint64_t offset_ = 0;           // of the next byte to write, in a new file
   std::uint64_t hole_ = 0;             // bytes of zeros before it that are not written yet
 };

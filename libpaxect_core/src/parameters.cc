@@ -44,6 +44,7 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
     case PAXECT_PARAM_FILL:
       return &kSwitch;
     case PAXECT_PARAM_SPARSE:
+    case PAXECT_PARAM_KEEP_ATTRIBUTES:
       return &kSwitchOn;
     case PAXECT_PARAM_MAX_FRAME:
       return &kMaxFrame;
@@ -82,6 +83,8 @@ std::int64_t* Parameters::find(paxect_parameter parameter) {
       return salvager ? &fill_ : nullptr;
     case PAXECT_PARAM_THREADS:
       return salvager ? nullptr : &threads_;
+    case PAXECT_PARAM_KEEP_ATTRIBUTES:
+      return encoder || role_ == Role::kDecoder ? &keep_attributes_ : nullptr;
     case PAXECT_PARAM_SYNC:
       return &sync_;
     default:

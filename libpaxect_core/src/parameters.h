@@ -36,6 +36,7 @@ class Parameters {
   std::int64_t fill() const { return fill_; }  // PAXECT_FILL_*
   bool sync() const { return sync_ != 0; }
   bool paranoid() const { return paranoid_ != 0; }
+  bool keep_attributes() const { return keep_attributes_ != 0; }
   bool sparse() const { return sparse_ != 0; }
   unsigned threads() const;  // 0 resolved
 
@@ -55,6 +56,7 @@ class Parameters {
   std::int64_t threads_ = 0;
   std::int64_t sync_ = 0;
   std::int64_t sparse_ = 1;
+  std::int64_t keep_attributes_ = 1;
 };
 
 }  // namespace paxect::core

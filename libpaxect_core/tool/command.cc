@@ -13,6 +13,7 @@
 
 #include "printable.h"
 #include "signals.h"
+#include "standard_streams.h"
 
 namespace paxect::tool {
 namespace {
@@ -61,7 +62,7 @@ std::vector<std::string> spelled_out(std::vector<std::string> arguments,
 
 void complain(const std::string& message) {
   std::string line = printable("paxect-core: " + message) + '\n';
-  std::fwrite(line.data(), 1, line.size(), stderr);
+  write_fully(STDERR_FILENO, line.data(), line.size());
 }
 
 bool parse(const Command& command, po::options_description options, const std::vector<std::string>& arguments,
@@ -178,6 +179,10 @@ int conclude(const Outcome& outcome, const std::string& input) {
              ", frame " + std::to_string(outcome.frame) + ")");
   }
   return paxect_status_exit_code(outcome.status);
+}
+
+void warn(const Outcome& outcome, const Talk& talk) {
+  if (outcome.status == PAXECT_OK && !outcome.message.empty() && !talk.quiet) complain(outcome.message);
 }
 
 }  // namespace paxect::tool

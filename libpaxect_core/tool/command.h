@@ -110,5 +110,7 @@ std::uint64_t file_size(const std::string& path);
 // The exit status for work on `input`; complains when it failed, and ends the process by the signal that
 // ended it. The progress line must be gone.
 int conclude(const Outcome& outcome, const std::string& input);
+// Reports what a success could not do, such as keeping the owner of a file that it replaced.
+void warn(const Outcome& outcome, const Talk& talk);
 
 }  // namespace paxect::tool

@@ -46,6 +46,7 @@ po::options_description make_options() {
                                                               "refuse frames of more data; default: 1 GiB")(
       "no-sparse", "write zeros as zeros rather than as holes in the file")(
       "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core")(
+      "no-attributes", "do not give the output the modification time and permissions of the input")(
       "sync", "make the output durable before returning");
   add_talk_options(options, "print a summary as one line of JSON; to stderr when the data goes to stdout");
   return options;
@@ -69,11 +70,14 @@ int decode_whole(const Job& job, const Talk& talk, const po::variables_map& valu
   Decoder decoder = make_decoder();
   set_options(decoder.get(), paxect_decoder_set_parameter, values);
   Progress progress(talk.progress, shown_name(job.input), file_size(job.input));
+  paxect_decoder_set_parameter(decoder.get(), PAXECT_PARAM_KEEP_ATTRIBUTES,
+                               values.count("no-attributes") != 0 ? 0 : 1);
   paxect_decoder_set_progress(decoder.get(), Progress::callback, &progress);
   paxect_status status = paxect_decoder_decode_path(decoder.get(), job.input.c_str(), job.output.c_str());
   progress.erase();
   Outcome ended = outcome(status, decoder.get());
   int code = conclude(ended, job.input);
+  warn(ended, talk);
   if (talk.json) {
     paxect_container_info info = new_info();
     paxect_decoder_info(decoder.get(), &info);
@@ -99,6 +103,7 @@ int decode_range(const Job& job, const Talk& talk, const po::variables_map& valu
   progress.erase();
   Outcome ended = outcome(status, reader.get());
   int code = conclude(ended, job.input);
+  warn(ended, talk);
   if (talk.json) {
     JsonLine line(summary_stream(job));
     begin_summary(line, job, progress.seconds(), ended);

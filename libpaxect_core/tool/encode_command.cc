@@ -26,6 +26,7 @@ po::options_description make_options() {
       "verify", "set the container's VERIFY flag")(
       "paranoid", "decompress each frame and compare it with its data before it is written")(
       "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core")(
+      "no-attributes", "do not give the output the modification time and permissions of the input")(
       "sync", "make the output durable before returning");
   add_talk_options(options,
                    "print a summary as one line of JSON; to stderr when the container goes to stdout");
@@ -57,6 +58,7 @@ void set_options(paxect_encoder* encoder, const po::variables_map& values) {
   set_switch("verify", PAXECT_PARAM_VERIFY);
   set_switch("paranoid", PAXECT_PARAM_PARANOID);
   set_switch("sync", PAXECT_PARAM_SYNC);
+  set(encoder, PAXECT_PARAM_KEEP_ATTRIBUTES, values.count("no-attributes") != 0 ? 0 : 1);
 }
 
 }  // namespace
@@ -74,6 +76,7 @@ int run_encode(const Command& command, const std::vector<std::string>& arguments
   progress.erase();
   Outcome ended = outcome(status, encoder.get());
   int code = conclude(ended, job.input);
+  warn(ended, talk);
   if (talk.json) {
     paxect_container_info info = new_info();
     paxect_encoder_info(encoder.get(), &info);

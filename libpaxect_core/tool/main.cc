@@ -1,16 +1,19 @@
 // paxect-core: makes, checks and reads .freq containers. Here: which command it is, help, version, last
 // resort.
 #include <openssl/crypto.h>
+#include <unistd.h>
 
 #include <exception>
 #include <iomanip>
 #include <iostream>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "command.h"
 #include "signals.h"
+#include "standard_streams.h"
 
 namespace paxect::tool {
 namespace {
@@ -44,13 +47,14 @@ int dispatch(const std::vector<std::string>& arguments) {
 
 int guarded(const std::vector<std::string>& arguments) {
   try {
+    StandardStream output(std::cout, STDOUT_FILENO);
+    StandardStream errors(std::cerr, STDERR_FILENO);
     int code = dispatch(arguments);
     std::cout.flush();
-    if (!std::cout.good() && code == kExitOk) {
-      complain("standard output: cannot write");
-      return kExitFile;
-    }
-    return code;
+    if (output.error() == 0) return code;
+    if (stop_requested() != 0) die_of_signal();
+    complain("standard output: cannot write: " + std::generic_category().message(output.error()));
+    return code == kExitOk ? kExitFile : code;
   } catch (const UsageError& error) {
     complain(error.message + " (paxect-core -h shows what there is)");
     return kExitUsage;
@@ -77,6 +81,7 @@ void start_libcrypto() {
 }  // namespace paxect::tool
 
 int main(int argc, char** argv) {
+  paxect::tool::open_standard_descriptors();
   paxect::tool::catch_signals();
   paxect::tool::start_libcrypto();
   return paxect::tool::guarded({argv + 1, argv + argc});

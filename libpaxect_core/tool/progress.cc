@@ -29,7 +29,10 @@ std::size_t terminal_columns() {
   return size.ws_col;
 }
 
-void put(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+// Never waits: progress that a slow terminal does not take is dropped.
+void put(const std::string& text) {
+  [[maybe_unused]] ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
+}
 
 std::string rate_text(double bytes_per_second) {
   static constexpr std::array<const char*, 4> kUnits = {"B/s", "KiB/s", "MiB/s", "GiB/s"};

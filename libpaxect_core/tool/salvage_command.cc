@@ -56,17 +56,23 @@ class Copies {
 // The report, which is opened before the work so that a name that cannot be written costs none.
 class ReportFile {
  public:
-  Outcome open(const std::string& path, const Copies& copies) {
+  Outcome open(const std::string& path, const std::string& output, const Copies& copies) {
     path_ = path;
-    return path.empty() ? Outcome{} : outcome_of(file_.open(path, copies.identities()));
+    if (path.empty()) return {};
+    std::vector<core::FileIdentity> inputs = copies.identities();
+    std::vector<core::FileIdentity> outputs;
+    core::OutputTarget data;
+    if (data.find(output).ok()) outputs.push_back(data.identity());
+    return outcome_of(file_.open(path, {.inputs = inputs, .outputs = outputs}, &stopped));
   }
   Outcome write(const std::string& report) {
-    core::Status status = file_.write(report.data(), report.size(), [] { return stop_requested() != 0; });
+    core::Status status = file_.write(report.data(), report.size(), &stopped);
     return outcome_of(status.ok() ? file_.commit(false) : status);
   }
   bool wanted() const { return !path_.empty(); }
 
  private:
+  static bool stopped() { return stop_requested() != 0; }
   static Outcome outcome_of(const core::Status& status) { return {status.code, status.message}; }
 
   std::string path_;
@@ -150,12 +156,11 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   job.fill_zero = fill == "zero";
   job.output = values["output"].as<std::string>();
   auto report = values.count("report") != 0 ? values["report"].as<std::string>() : std::string();
-  if (!report.empty() && report == job.output) throw UsageError{"--report and -o cannot be the same"};
   Copies copies;
   if (Outcome added = copies.add_to(salvager.get(), job.inputs); added.status != PAXECT_OK)
     return give_up(added, job, talk.json);
   ReportFile report_file;
-  if (Outcome opened = report_file.open(report, copies); opened.status != PAXECT_OK)
+  if (Outcome opened = report_file.open(report, job.output, copies); opened.status != PAXECT_OK)
     return give_up(opened, job, talk.json);
 
   Progress progress(talk.progress, shown_name(job.output), 2 * total_size(job.inputs));
@@ -169,6 +174,7 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   if (!searched) return give_up(ended, job, talk.json);
   if (job.status == PAXECT_ERROR_NOTHING) complain(ended.message);
   if (!talk.quiet) tell(salvager.get(), job);
+  warn(ended, talk);
   if (int failed = give_report(salvager.get(), job, report_file, talk.json)) return failed;
   return paxect_status_exit_code(job.status);
 }

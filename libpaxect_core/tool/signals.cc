@@ -24,6 +24,7 @@ void catch_signals() {
     if (old.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);  // nohup stays in force
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 int stop_requested() { return g_signal; }

@@ -1,5 +1,5 @@
-// SIGINT, SIGTERM and SIGHUP ask the work to stop, so that it can clean up; SIGPIPE becomes a write error.
-// Main thread only, but for stop_requested.
+// SIGINT, SIGTERM and SIGHUP ask the work to stop, so that it can clean up; SIGPIPE and SIGXFSZ become write
+// errors. Main thread only, but for stop_requested.
 #pragma once
 
 #include <cstdint>

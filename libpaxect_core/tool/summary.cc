@@ -1,8 +1,13 @@
 #include "summary.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
 #include <iostream>
+#include <optional>
+
+#include "output_target.h"
 
 #include "printable.h"
 
@@ -87,7 +92,13 @@ void JsonLine::add_outcome(const Outcome& outcome) {
   end_object();
 }
 
-std::ostream& summary_stream(const Job& job) { return job.output == "-" ? std::cerr : std::cout; }
+std::ostream& summary_stream(const Job& job) {
+  core::OutputTarget target;
+  std::optional<core::FileIdentity> out = core::FileIdentity::of(STDOUT_FILENO);
+  bool shared = !job.output.empty() && target.find(job.output).ok() && out &&
+                (target.descriptor() == STDOUT_FILENO || target.identity().mixes_with(*out));
+  return shared ? std::cerr : std::cout;
+}
 
 void begin_summary(JsonLine& line, const Job& job, double seconds, const Outcome& outcome) {
   line.add("command", job.command);

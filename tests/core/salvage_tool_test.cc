@@ -101,7 +101,7 @@ TEST_CASE("salvage refuses what makes no sense, and files that are not there") {
   CHECK(salvage_tool({}).status == 64);
   CHECK(salvage_tool({dir / "in"}).status == 64);
   CHECK(salvage_tool({dir / "in", "-o", dir / "out", "--fill", "ones"}).status == 64);
-  CHECK(salvage_tool({dir / "in", "-o", dir / "out", "--report", dir / "out"}).status == 64);
+  CHECK(salvage_tool({dir / "in", "-o", dir / "out", "--report", dir / "out"}).status == 3);
   CHECK(salvage_tool({dir / "missing", "-o", dir / "out"}).status == 3);
   CHECK(salvage_tool({dir.path(), "-o", dir / "out"}).status == 3);
   CHECK(salvage_tool({dir / "in", "-o", "/dev/full"}).status == 3);

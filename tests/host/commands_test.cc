@@ -29,9 +29,10 @@ TEST_CASE("check reports every failure and exits with the first status") {
                        sandbox.recorder("three"));
   Result result = sandbox.paxect({"check"});
   CHECK(result.status == 78);
-  CHECK(result.error == "[MISSING] no plugin 'missing': " + sandbox.plugin_directory() +
-                            "/missing.so does not exist: see paxect plugins, or set plugin = NAME in the section\n"
-                            "[TWO] init was told to fail\n");
+  CHECK(result.error ==
+        "[MISSING] no plugin 'missing': " + sandbox.plugin_directory() +
+            "/missing.so does not exist: see paxect plugins, or set plugin = NAME in the section\n"
+            "[TWO] init was told to fail\n");
   CHECK(result.output == "three: ok (plugin recorder 1.2.3)\n");
 }
 

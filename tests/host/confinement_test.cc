@@ -70,7 +70,8 @@ TEST_CASE("A confined thread keeps the allowed paths with their rights and no ot
   CHECK(try_open(temp / "outside/a", O_RDWR) == 0);  // this thread is not restricted
 }
 
-TEST_CASE("A directory that replaces one is reached by a rule for a directory above, and open files stay open") {
+TEST_CASE(
+    "A directory that replaces one is reached by a rule for a directory above, and open files stay open") {
   if (is_missing()) return;
   TempDir temp;
   fs::create_directories(temp / "above/inbox");

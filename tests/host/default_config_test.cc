@@ -43,7 +43,8 @@ bool can_give_away() {
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "A configuration in the working directory is read when only the user can write it") {
+TEST_CASE_METHOD(Fixture,
+                 "A configuration in the working directory is read when only the user can write it") {
   CHECK(check().status == 0);
   // Whoever replaces the file in a shared directory cannot make it owned by the user.
   const std::string shared = sandbox / "shared";

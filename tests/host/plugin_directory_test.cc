@@ -112,7 +112,9 @@ TEST_CASE_METHOD(Fixture, "A plugin directory that others can write is refused")
   CHECK(has(refusal_to_open("sticky"), "is writable by everyone"));
 }
 
-TEST_CASE_METHOD(Fixture, "Every directory above it is validated, and only a sticky one of root's may be writable by all") {
+TEST_CASE_METHOD(
+    Fixture,
+    "Every directory above it is validated, and only a sticky one of root's may be writable by all") {
   make("loose", 0777);
   make("loose/d");
   CHECK(refusal_to_open("loose/d") == "plugin directory " + (root / "loose/d") + ": " + (root / "loose") +

@@ -58,7 +58,8 @@ TEST_CASE_METHOD(Fixture, "Each fault of a module has its own message") {
       {"throws", "paxect_plugin_query threw an exception: query was told to throw"},
       {"bad_undefined_symbol", "cannot be loaded: undefined symbol: paxect_test_symbol_that_nobody_defines"}};
   for (const auto& [module, message] : kFaults) CHECK(refusal(module) == message);
-  CHECK(refusal("recorder", "renamed") == "its descriptor has the name 'recorder', its file the name 'renamed'");
+  CHECK(refusal("recorder", "renamed") ==
+        "its descriptor has the name 'recorder', its file the name 'renamed'");
 }
 
 TEST_CASE_METHOD(Fixture, "A file that is no shared object is refused") {

@@ -1,5 +1,6 @@
-// Catch2 for every test, of either major version: 3 is a library with a header for each part, 2 a single header.
-// The tests use only what both versions spell alike; the differences are in this file. CMake prefers version 3, too.
+// Catch2 for every test, of either major version: 3 is a library with a header for each part, 2 a single
+// header. The tests use only what both versions spell alike; the differences are in this file. CMake prefers
+// version 3, too.
 #pragma once
 
 #if __has_include(<catch2/catch_test_macros.hpp>)

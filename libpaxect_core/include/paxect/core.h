@@ -10,7 +10,8 @@
  * returns, no worker thread uses the caller's memory or descriptors, no result of an earlier job remains,
  * and the handle accepts the next job. Only a failed stream (write, finish) repeats its failure until reset
  * or a one-call job. *_error_message, _offset and _frame describe the latest call on the handle that
- * returned a status, except queries (*_info, *_report, *_each_range, *_input): "", 0 and 0 after success.
+ * returned a status, except queries (*_info, *_report, *_each_range, *_input): "", 0 and 0 after success,
+ * but for the warning of a *_path function.
  * The text is one line of English, not to be parsed. Every function returns ARGUMENT, 0 or "" when the
  * handle or a required pointer is NULL, MEMORY when memory runs out, CRYPTO when libcrypto has no SHA-256 for
  * a job that needs it, and INTERNAL for a defect of the library; "Errors:" lists its other values.
@@ -181,9 +182,12 @@ enum {
   PAXECT_PARAM_CONTAINER_SIZE = 201, /* of the container, which saves copying. Default: 0, unknown. */
   PAXECT_PARAM_SPARSE = 202, /* 1: *_path leaves holes for runs of 64 KiB of zeros or more. Default: 1. */
 
-  /* Encoder, decoder and reader; SYNC: all handles. */
+  /* Encoder, decoder and reader; SYNC: all handles; KEEP_ATTRIBUTES: encoder and decoder. */
   PAXECT_PARAM_THREADS = 300, /* 1 to 256, the caller's included; 0: one per usable core. Default: 0. */
   PAXECT_PARAM_SYNC = 301, /* 1: *_path flushes file and directory to disk before it returns. Default: 0. */
+  PAXECT_PARAM_KEEP_ATTRIBUTES =
+      302, /* 1: an output that encode_path or decode_path makes of a regular file has
+              its modification time, and no permissions that it lacks. Default: 1. */
 
   /* Salvager. */
   PAXECT_PARAM_FILL = 400 /* PAXECT_FILL_*, what replaces lost data. Default: PAXECT_FILL_ZERO. */
@@ -265,9 +269,14 @@ paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* 
 /* Encodes a file to a file; "-" is standard input or output. A regular output file appears complete under its
  * name or not at all: on failure an existing file is unchanged and no temporary file remains. One exception:
  * with PAXECT_PARAM_SYNC, WRITE is also returned when the complete new file has its name but its directory
- * could not be flushed. The output has the mode of the file that it replaces, a new file that of the umask. A
- * symbolic link is followed. An output that exists and is not a regular file (a device, a FIFO) is written
- * directly. Errors: SEQUENCE, OPEN, READ, WRITE, SAME_FILE, CANCELLED, PARAMETER. */
+ * could not be flushed. A new file has the permissions of the input, or those that the umask leaves when
+ * PAXECT_PARAM_KEEP_ATTRIBUTES is 0 or the input has no name of its own. A file that replaces another keeps
+ * its owner, group, permissions (limited to those of the input), access control list and extended attributes,
+ * without set-ID and sticky bits. Where they cannot be kept the permissions are narrowed, and the call
+ * returns OK with an error text that says what was lost. A symbolic link is followed. A device, a FIFO and an
+ * open descriptor (/dev/stdout, /dev/fd/N) are written directly, from where they are. SAME_FILE: the output
+ * is the input, or one of them is a block device that the other lies on. Errors: SEQUENCE, OPEN, READ, WRITE,
+ * SAME_FILE, CANCELLED, PARAMETER. */
 paxect_status paxect_encoder_encode_path(paxect_encoder* encoder, const char* input, const char* output);
 
 /* The result of the last job. Before a stream is finished and after a failure: what was processed so far,

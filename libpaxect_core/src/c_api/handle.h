@@ -28,10 +28,11 @@ struct Handle {
   Parameters parameters{kRole};
   Callbacks callbacks;
   State state = State::kReady;
-  mutable bool busy = false;           // inside a call that may invoke a callback
-  Status failure;                      // of the last job or stream; OK when it succeeded
-  Status refusal;                      // of the last call that was refused
-  const Status* last_error = nullptr;  // the one of both that the latest call returned; nullptr: it succeeded
+  mutable bool busy = false;  // inside a call that may invoke a callback
+  Status failure;             // of the last job or stream; OK when it succeeded
+  Status refusal;             // of the last call that was refused
+  // The one of both that the latest call returned; nullptr: it succeeded. A success with a text is a warning.
+  const Status* last_error = nullptr;
 
   // The last job succeeded: its results are complete.
   bool complete() const { return state == State::kDone && failure.ok(); }
@@ -98,7 +99,8 @@ class JobScope {
     } catch (...) {
       handle_.failure = caught();
     }
-    if (!handle_.failure.ok()) handle_.last_error = &handle_.failure;
+    bool warning = handle_.failure.ok() && !handle_.failure.message.empty();
+    if (!handle_.failure.ok() || warning) handle_.last_error = &handle_.failure;
     return handle_.failure.code;
   }
 

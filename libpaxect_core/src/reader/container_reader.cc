@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
+#include <span>
 
 #include "file_jobs.h"
 
@@ -106,7 +108,9 @@ Status ContainerReader::read_to(const Parameters& parameters, const Callbacks& c
   Status status = verify(callbacks);
   if (status.ok()) status = check_range(offset, length);
   if (!status.ok()) return status;
-  return write_file(container_.fd, output, parameters, callbacks,
+  std::optional<FileIdentity> input = FileIdentity::of(container_.fd);
+  if (!input) return system_failure(PAXECT_ERROR_READ, container_.name, "cannot read", errno);
+  return write_file(std::span(&*input, 1), output, parameters, callbacks,
                     [&](const Callbacks& to_file) { return read(parameters, to_file, offset, length); });
 }
 

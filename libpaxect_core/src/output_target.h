@@ -1,0 +1,58 @@
+// What exists under the name that an output is to have, and so how it is to be written. One thread at a time.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+
+#include "descriptor.h"
+#include "file_identity.h"
+#include "status.h"
+
+namespace paxect::core {
+
+class OutputTarget {
+ public:
+  enum class Kind {
+    kDescriptor,  // an open descriptor of the process: written to from where it is
+    kInPlace,     // a device or FIFO: opened and written to
+    kNothing,     // no file: one will be created
+    kRegular      // a regular file: it will be replaced
+  };
+
+  // Follows symbolic links to what the name means. Errors: OPEN when an output cannot be written there.
+  Status find(const std::string& path);
+
+  Kind kind() const { return kind_; }
+  bool is_new_file() const { return kind_ == Kind::kNothing || kind_ == Kind::kRegular; }
+  // The name as the user gave it, for messages.
+  const std::string& shown_name() const { return shown_name_; }
+  FileIdentity identity() const;
+
+  // kDescriptor.
+  int descriptor() const { return descriptor_; }
+  // The others: the directory, open for good even when it is renamed, and the name of the file in it.
+  int directory() const { return directory_.get(); }
+  const struct stat& directory_file() const { return directory_file_; }
+  const std::string& name() const { return name_; }
+  // All but kNothing.
+  const struct stat& file() const { return file_; }
+
+ private:
+  Status find_descriptor(int fd);
+  Status follow(const std::string& path);
+  Status classify();
+  Status classify_link_of_proc();
+  Status check_replaceable() const;
+  Status refusal(const char* reason) const;
+
+  Kind kind_ = Kind::kNothing;
+  std::string shown_name_;
+  int descriptor_ = -1;
+  Descriptor directory_;
+  struct stat directory_file_ {};
+  std::string name_;
+  struct stat file_ {};
+};
+
+}  // namespace paxect::core

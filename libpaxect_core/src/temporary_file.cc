@@ -1,0 +1,122 @@
+#include "temporary_file.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+
+namespace paxect::core {
+namespace {
+
+constexpr int kNameAttempts = 100;
+
+std::string hidden_name(int attempt) {
+  std::uint64_t random = 0;
+  if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+    random = static_cast<std::uint64_t>(getpid()) << 32;
+  random += static_cast<std::uint64_t>(attempt);
+  std::array<char, 40> name;
+  std::snprintf(name.data(), name.size(), ".paxect-%016llx.part", static_cast<unsigned long long>(random));
+  return name.data();
+}
+
+// Calls `attempt` with one hidden name after the other until it does not report EEXIST. 0 and the name, or
+// the errno value.
+template <class Attempt>
+int with_hidden_name(std::string& name, Attempt attempt) {
+  for (int i = 0; i < kNameAttempts; ++i) {
+    name = hidden_name(i);
+    int error = attempt(name);
+    if (error == 0) return 0;
+    if (error != EEXIST || i + 1 == kNameAttempts) {
+      name.clear();
+      return error;
+    }
+  }
+  return EEXIST;
+}
+
+int create_exclusively(int directory, const std::string& name, mode_t mode, Descriptor& out) {
+  out = open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  return out.valid() ? 0 : errno;
+}
+
+}  // namespace
+
+int TemporaryFile::create(int directory) {
+  directory_ = directory;
+  file_ = open_at(directory_, ".", O_TMPFILE | O_WRONLY, 0600);
+  if (file_.valid() && can_be_named()) return 0;
+  return create_hidden();
+}
+
+int TemporaryFile::create_hidden() {
+  return with_hidden_name(hidden_name_, [this](const std::string& name) {
+    return create_exclusively(directory_, name, 0600, file_);
+  });
+}
+
+// A link from a file without a name goes by /proc, or needs a privilege. Its source is looked up before its
+// target, so the attempt to link to a name that always exists shows whether that works.
+bool TemporaryFile::can_be_named() const { return link_to(".") == EEXIST; }
+
+int TemporaryFile::link_to(const std::string& name) const {
+  std::string self = "/proc/self/fd/" + std::to_string(file_.get());
+  if (linkat(AT_FDCWD, self.c_str(), directory_, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return 0;
+  if (errno != ENOENT) return errno;
+  return linkat(file_.get(), "", directory_, name.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
+}
+
+int TemporaryFile::link_hidden() {
+  return with_hidden_name(hidden_name_, [this](const std::string& name) { return link_to(name); });
+}
+
+// What the umask, or the default access control list of the directory, leaves of 0666 can be seen at a file
+// only.
+int TemporaryFile::find_usual_mode(mode_t& mode) {
+  struct stat file {};
+  Descriptor sample;
+  std::string name;
+  if (hidden_name_.empty()) {
+    sample = open_at(directory_, ".", O_TMPFILE | O_WRONLY, 0666);
+    if (!sample.valid()) return errno;
+  } else {
+    int error = with_hidden_name(name, [&](const std::string& candidate) {
+      return create_exclusively(directory_, candidate, 0666, sample);
+    });
+    if (error != 0) return error;
+  }
+  int error = fstat(sample.get(), &file) == 0 ? 0 : errno;
+  if (!name.empty()) unlinkat(directory_, name.c_str(), 0);
+  mode = file.st_mode & 0777;
+  return error;
+}
+
+int TemporaryFile::flush() const {
+  Descriptor second(fcntl(file_.get(), F_DUPFD_CLOEXEC, file_.get()));
+  return second.close();
+}
+
+int TemporaryFile::move_to(const std::string& name, bool replace) {
+  if (int error = flush()) return error;
+  if (hidden_name_.empty()) {
+    int error = replace ? EEXIST : link_to(name);
+    if (error == EEXIST) error = link_hidden();
+    if (error != 0) return error;
+  }
+  if (hidden_name_.empty()) return 0;
+  if (renameat(directory_, hidden_name_.c_str(), directory_, name.c_str()) != 0) return errno;
+  hidden_name_.clear();
+  return 0;
+}
+
+void TemporaryFile::discard() {
+  if (!hidden_name_.empty()) unlinkat(directory_, hidden_name_.c_str(), 0);
+  hidden_name_.clear();
+}
+
+}  // namespace paxect::core

@@ -1,0 +1,271 @@
+// paxect-core with standard descriptors in every state, and with little of the system around it.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "codec.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/temp_dir.h"
+#include "tool.h"
+
+namespace paxect::test {
+namespace {
+
+// Where the library of the command is, which the loader finds by /proc otherwise.
+const std::string kLibraries = "LD_LIBRARY_PATH=" PAXECT_TEST_BIN "/../lib";
+
+// Runs a shell script in `dir` with the command as $T.
+Result script(const TempDir& dir, const std::string& text, const std::string& input = {}) {
+  return run({.argv = {"sh", "-c", text},
+              .environment = {std::string("T=") + kTool},
+              .input = input,
+              .directory = dir.path()});
+}
+
+bool is_root() {
+  if (geteuid() == 0) return true;
+  WARN("skipped: needs root");
+  return false;
+}
+
+TEST_CASE("with descriptors closed, no message or progress gets into a file") {
+  TempDir dir;
+  std::string data = text(100'000);
+  write_file(dir / "in", data);
+  write_file(dir / "container", encode(data));
+  for (const std::string closed : {"<&-", ">&-", "2>&-", "<&- >&- 2>&-"}) {
+    INFO(closed);
+    CHECK(script(dir, "$T encode --progress -i in -o out " + closed).status == 0);
+    CHECK(read_file(dir / "out") == encode(data));
+    CHECK(script(dir, "$T decode --progress -i container -o back " + closed).status == 0);
+    CHECK(read_file(dir / "back") == data);
+  }
+  CHECK(script(dir, "$T decode --progress <container 2>&-").output == data);
+}
+
+TEST_CASE("reading from closed standard input and writing to closed standard output are errors") {
+  TempDir dir;
+  write_file(dir / "in", text(1000));
+  write_file(dir / "container", encode(text(1000)));
+  Result input = script(dir, "$T encode -o out <&-");
+  CHECK(input.status == 3);
+  CHECK(input.error == "paxect-core: standard input: is not open for reading\n");
+  for (const std::string command : {"encode -i in", "decode -i container", "salvage container -o -"}) {
+    Result output = script(dir, "$T " + command + " >&-");
+    CHECK(output.status == 3);
+    CHECK(output.error == "paxect-core: standard output: is not open for writing\n");
+  }
+  Result info = script(dir, "$T info container >&-");
+  CHECK(info.status == 3);
+  CHECK(info.error == "paxect-core: standard output: cannot write: Bad file descriptor\n");
+  CHECK(script(dir, "$T info container >/dev/full").error ==
+        "paxect-core: standard output: cannot write: No space left on device\n");
+  CHECK(list(dir.path()) == std::vector<std::string>{"container", "in"});
+}
+
+TEST_CASE("standard output is appended to under each of its names, and never replaced") {
+  TempDir dir;
+  std::string data = text(100'000);
+  write_file(dir / "in", data);
+  for (const std::string name : {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+    INFO(name);
+    write_file(dir / "log", "first");
+    CHECK(script(dir, "$T encode -i in -o " + name + " >>log").status == 0);
+    CHECK(read_file(dir / "log") == "first" + encode(data));
+    write_file(dir / "log", "");
+    Result piped = script(dir, "$T encode -i in --json -o " + name);
+    CHECK(piped.output == encode(data));
+    CHECK(piped.error.find("\"command\":\"encode\"") != std::string::npos);
+  }
+}
+
+TEST_CASE("standard input is read from where it is under each of its names") {
+  TempDir dir;
+  write_file(dir / "in", "head\nbody\n");
+  for (const std::string name : {"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+    CHECK(script(dir, "{ read -r line; $T encode -i " + name + "; } <in").output == encode("body\n"));
+}
+
+TEST_CASE("descriptors that do not block are waited for") {
+  TempDir dir;
+  std::string data = noise(1'000'000);
+  write_file(dir / "in", data);
+  write_file(dir / "container", encode(data, {{PAXECT_PARAM_FRAME_SIZE, 1000}}));
+  // The flag belongs to the pipe, so that what the interpreter sets the command finds.
+  std::string nonblock = "python3 -c 'import os; os.set_blocking(FD, False)' && ";
+  auto with = [&](const std::string& fd) {
+    return std::string(nonblock).replace(nonblock.find("FD"), 2, fd);
+  };
+  CHECK(script(dir, "{ sleep 0.2; cat in; } | { " + with("0") + "exec $T encode; }").output == encode(data));
+  CHECK(script(dir, "{ " + with("1") + "exec $T encode -i in; } | { sleep 0.2; cat; }").output ==
+        encode(data));
+  Result frames =
+      script(dir, "{ " + with("1") + "exec $T info --frames container; } | { sleep 0.2; wc -l; }");
+  CHECK(frames.error.empty());
+  CHECK(std::stoi(frames.output) > 1000);
+}
+
+TEST_CASE("a signal ends the wait for a FIFO, at either end") {
+  TempDir dir;
+  write_file(dir / "in", "data");
+  REQUIRE(run({.argv = {"mkfifo", dir / "fifo"}}).status == 0);
+  for (const std::vector<std::string>& files :
+       {std::vector<std::string>{"-i", dir / "fifo", "-o", dir / "out"},
+        {"-i", dir / "in", "-o", dir / "fifo"}}) {
+    std::vector<std::string> argv = files;
+    argv.insert(argv.begin(), {kTool, "encode"});
+    Background encoder({.argv = argv});
+    std::string call = "/proc/" + std::to_string(encoder.pid()) + "/syscall";
+    REQUIRE(eventually([&] {  // it waits in openat
+      return read_file(call).starts_with(std::to_string(SYS_openat) + " ");
+    }));
+    encoder.signal(SIGTERM);
+    Result result = encoder.wait();
+    CHECK(result.status == 128 + SIGTERM);
+    CHECK(result.error.empty());
+  }
+  CHECK(list(dir.path()) == std::vector<std::string>{"fifo", "in"});
+}
+
+TEST_CASE("a limit to the size of files is status 3, and leaves what was there") {
+  TempDir dir;
+  write_file(dir / "in", noise(100'000));
+  write_file(dir / "zeros", encode(std::string(1'000'000, '\0')));
+  write_file(dir / "out", "old");
+  for (const std::string command : {"encode -i in -o out", "encode -i in >>out", "decode -i zeros -o out"}) {
+    Result result = script(dir, "ulimit -f 20; $T " + command);
+    CHECK(result.status == 3);
+    CHECK(result.error.find(": cannot write: File too large\n") != std::string::npos);
+    CHECK(read_file(dir / "out").substr(0, 3) == "old");
+  }
+  CHECK(list(dir.path()) == std::vector<std::string>{"in", "out", "zeros"});
+}
+
+TEST_CASE("work goes on without /proc") {
+  if (!is_root()) return;
+  TempDir dir;
+  std::string data = text(100'000);
+  write_file(dir / "in", data);
+  write_file(dir / "out", "old");
+  std::string commands =
+      "mount -t tmpfs none /proc && $T encode -i in -o out && $T decode -i out -o back && $T encode -i in -o "
+      "/dev/stdout >>log && $T encode -i /dev/stdin <in >piped";
+  for (bool no_tmpfile : {false, true}) {
+    Command command{.argv = {"unshare", "-m", "sh", "-c", commands},
+                    .environment = {std::string("T=") + kTool, kLibraries},
+                    .directory = dir.path()};
+    command.no_tmpfile = no_tmpfile;
+    Result result = run(command);
+    INFO(result.error);
+    CHECK(result.status == 0);
+    for (const char* name : {"out", "log", "piped"}) CHECK(read_file(dir / name) == encode(data));
+    CHECK(read_file(dir / "back") == data);
+    std::filesystem::remove(dir / "log");
+  }
+  CHECK(list(dir.path()) == std::vector<std::string>{"back", "in", "out", "piped"});
+}
+
+TEST_CASE("an ordinary user without /proc gets the same file") {
+  if (!is_root()) return;
+  TempDir dir;
+  write_file(dir / "in", "data");
+  REQUIRE(chown(dir.path().c_str(), 65534, 65534) == 0);
+  Result result = run({.argv = {"unshare", "-m", "sh", "-c",
+                                "mount -t tmpfs none /proc && exec setpriv --reuid 65534 --regid 65534 "
+                                "--clear-groups \"$T\" encode -i in -o out"},
+                       .environment = {std::string("T=") + kTool, kLibraries},
+                       .directory = dir.path()});
+  INFO(result.error);
+  CHECK(result.status == 0);
+  CHECK(read_file(dir / "out") == encode("data"));
+  CHECK(list(dir.path()) == std::vector<std::string>{"in", "out"});
+}
+
+TEST_CASE("work goes on in a working directory that was removed") {
+  TempDir dir;
+  write_file(dir / "in", "data");
+  CHECK(script(dir, "mkdir gone && cd gone && rmdir ../gone && $T encode -i " + (dir / "in") + " -o " +
+                        (dir / "out") + " && $T test " + (dir / "out"))
+            .status == 0);
+  CHECK(read_file(dir / "out") == encode("data"));
+  Result relative = script(dir, "mkdir gone && cd gone && rmdir ../gone && $T encode -i /dev/null -o out");
+  CHECK(relative.status == 3);
+  CHECK(one_line(relative.error));
+}
+
+TEST_CASE("an ordinary user who may have no further process gets the same file") {
+  if (!is_root()) return;
+  TempDir dir;
+  std::string data = text(3'000'000);
+  write_file(dir / "in", data);
+  REQUIRE(chown(dir.path().c_str(), 65534, 65534) == 0);
+  // The limit counts the threads of all processes of the user.
+  Result result =
+      script(dir,
+             "setpriv --reuid 65534 --regid 65534 --clear-groups prlimit --nproc=1 \"$T\" encode "
+             "--threads 8 -i in -o out && setpriv --reuid 65534 --regid 65534 --clear-groups prlimit "
+             "--nproc=1 \"$T\" decode --threads 8 -i out -o back");
+  INFO(result.error);
+  CHECK(result.status == 0);
+  CHECK(read_file(dir / "out") == encode(data));
+  CHECK(read_file(dir / "back") == data);
+}
+
+TEST_CASE("mode and time of the input are those of the output, unless that is turned off") {
+  TempDir dir;
+  write_file(dir / "in", "data");
+  chmod((dir / "in").c_str(), 0751);
+  CHECK(script(dir,
+               "umask 022; touch -d 2001-02-03 in; $T encode -i in -o c && $T decode -i c -o back; "
+               "$T encode --no-attributes -i in -o plain; $T encode <in >redirected; "
+               "$T decode -o unnamed <c; stat -c '%n %a' c back plain redirected unnamed; "
+               "find . -newermt 2001-02-04 | sort")
+            .output ==
+        "c 751\nback 751\nplain 644\nredirected 644\nunnamed 644\n.\n./plain\n./redirected\n./unnamed\n");
+}
+
+TEST_CASE("what could not be kept of a replaced file is reported, with status 0") {
+  if (!is_root()) return;
+  TempDir dir;
+  write_file(dir / "in", "data");
+  write_file(dir / "out", "old");
+  REQUIRE(chown((dir / "out").c_str(), 0, 65534) == 0);
+  chmod((dir / "out").c_str(), 0664);
+  chmod(dir.path().c_str(), 0777);
+  std::string command = "setpriv --reuid 65534 --regid 65534 --clear-groups \"$T\" encode -i in -o out";
+  Result result = script(dir, command);
+  CHECK(result.status == 0);
+  CHECK(result.error == "paxect-core: out: could not keep its owner\n");
+}
+
+TEST_CASE("salvage writes its report as it writes its output") {
+  TempDir dir;
+  write_file(dir / "in", encode("data"));
+  std::filesystem::create_symlink("real", dir / "link");
+  write_file(dir / "real", "old");
+  CHECK(script(dir, "$T salvage in -o out --report link").status == 0);
+  CHECK(std::filesystem::is_symlink(dir / "link"));
+  CHECK(read_file(dir / "real").starts_with("{\"command\":\"salvage\""));
+  CHECK(script(dir, "$T salvage in -o out --report /dev/null").status == 0);
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+  CHECK(script(dir, "$T salvage in -o out --report /dev/stdout")
+            .output.starts_with("{\"command\":\"salvage\""));
+  std::filesystem::remove(dir / "out");
+  for (const std::string files : {"-o out --report ./out", "-o - --report /dev/stdout", "-o - --report -",
+                                  "-o out --report in", "-o ./in", "-o out --report ."}) {
+    INFO(files);
+    Result refused = script(dir, "$T salvage in " + files + " | cat; exit $?");
+    CHECK(refused.output.empty());
+    CHECK(one_line(refused.error));
+  }
+  CHECK(read_file(dir / "in") == encode("data"));
+  CHECK(list(dir.path()) == std::vector<std::string>{"in", "link", "real"});
+}
+
+}  // namespace
+}  // namespace paxect::test
