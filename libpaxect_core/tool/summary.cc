@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "output_target.h"
-
 #include "printable.h"
 
 namespace paxect::tool {
