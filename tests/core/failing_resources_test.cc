@@ -266,6 +266,15 @@ struct DecodePath : DecodeJob {
   void recover() override { files.check_unchanged(); }
 };
 
+// Frames that are large enough for the decoder's threads to write them.
+struct DecodeLargeFrames : DecodePath {
+  explicit DecodeLargeFrames(std::int64_t threads) : DecodePath(threads) {
+    static const std::string kContainer =
+        encode(original(), {{PAXECT_PARAM_FRAME_SIZE, 262'144}, {PAXECT_PARAM_LEVEL, 1}});
+    write_file(files.freq, kContainer);
+  }
+};
+
 // Each reader job opens the container too, so that this fails as well.
 class ReaderJob : public Job {
  public:
@@ -389,6 +398,7 @@ const std::vector<Kind>& kinds() {
                                         kind<DecodeRun>("decoder run", true),
                                         kind<DecodeBuffer>("decode_buffer", true),
                                         kind<DecodePath>("decode_path", true),
+                                        kind<DecodeLargeFrames>("decode_path, large frames", true),
                                         kind<ReadFrames>("reader frames", false),
                                         kind<ReadRange>("reader read", true),
                                         kind<ReadRangeToPath>("reader read_path", true),
