@@ -1,4 +1,4 @@
-// The caller's callbacks with the bookkeeping around them. Called on the owner's thread only.
+// The caller's callbacks, with their failures as Status. The owner's thread alone invokes them.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Callbacks {
 
   Status write(const void* data, std::size_t size) const {
     if (size != 0 && sink(sink_opaque, data, size) != 0)
-      return failure(PAXECT_ERROR_SINK, "the sink stopped the work");
+      return failure(PAXECT_ERROR_SINK, "the sink callback failed");
     return {};
   }
   Status report(std::uint64_t bytes_in, std::uint64_t bytes_out) const {

@@ -11,8 +11,8 @@ namespace paxect::core {
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{1} << 20;
-// With payloads read into place, what is left to read otherwise: a frame header and the beginning of its
-// payload.
+// Where payloads are read into place: the size of the other reads, for a frame header and the beginning of
+// its payload.
 constexpr std::size_t kHeadSize = std::size_t{32} << 10;
 constexpr std::size_t kLargeFrame = std::size_t{256} << 10;  // smaller ones are read many at a time
 
@@ -91,7 +91,7 @@ std::uint64_t Decoder::memory(const Parameters& parameters, std::uint64_t frame_
   return slots_for(threads) * (frame + payload_bound(frame)) + threads * decompressor_memory() + kReadSize;
 }
 
-// Keeps bytes for the footer.
+// Holds bytes back that may be the footer.
 void Decoder::hold(std::span<const std::uint8_t> data) {
   std::copy(data.begin(), data.end(), held_.begin() + static_cast<std::ptrdiff_t>(held_size_));
   held_size_ += data.size();
@@ -116,7 +116,7 @@ Status Decoder::write(std::span<const std::uint8_t> data) {
   return {};
 }
 
-// How much of the container lies between here and its footer, whose place is known.
+// Bytes from the current offset to the footer, whose offset is known.
 std::uint64_t Decoder::left_before_footer() const {
   std::uint64_t footer = std::max<std::uint64_t>(parameters_.container_size(), kFooterSize) - kFooterSize;
   return footer - std::min(footer, offset_);
@@ -129,17 +129,17 @@ Status Decoder::write_before_known_footer(std::span<const std::uint8_t> data) {
   data = data.subspan(frames);
   if (data.size() > kFooterSize - held_size_)
     return {PAXECT_ERROR_TRAILING, parameters_.container_size(), frames_,
-            "goes on after the " + std::to_string(parameters_.container_size()) +
-                " bytes that it was said to have: it grew while it was read"};
+            "continues after its " + std::to_string(parameters_.container_size()) +
+                " bytes: it grew while it was read"};
   hold(data);
   return {};
 }
 
 Status Decoder::read_from(paxect_source source, void* opaque) {
-  if (!reading_.reserve(kReadSize)) return failure(PAXECT_ERROR_MEMORY, "out of memory to read with");
+  if (!reading_.reserve(kReadSize)) return failure(PAXECT_ERROR_MEMORY, "out of memory for a read buffer");
   for (;;) {
     std::size_t size = 0;
-    // With the footer's place known, most of a large payload needs no copy: it is read to where it is wanted.
+    // With the footer's offset known, most of a large payload is read into its slot without a copy.
     std::span<std::uint8_t> place{reading_.data(), kReadSize};
     bool in_place = parameters_.container_size() != 0 && header_.frame_size >= kLargeFrame;
     if (in_place) place = place.first(kHeadSize);
@@ -151,7 +151,7 @@ Status Decoder::read_from(paxect_source source, void* opaque) {
       place = {pipeline_->acquire()->payload.data() + taken_, room};
     }
     if (source(opaque, place.data(), place.size(), &size) != 0 || size > place.size())
-      return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
+      return failure(PAXECT_ERROR_SOURCE, "the source callback failed");
     if (size == 0) return {};
     if (direct) bytes_in_ += size;
     Status status = direct ? payload_grew(size) : write(place.first(size));
@@ -159,7 +159,7 @@ Status Decoder::read_from(paxect_source source, void* opaque) {
   }
 }
 
-// Adds to gathered_ until it holds `size` bytes; true when it does.
+// Appends to gathered_ until it holds `size` bytes; true when it does.
 bool Decoder::gather(std::span<const std::uint8_t>& data, std::size_t size) {
   std::size_t part = std::min(size - gathered_size_, data.size());
   std::copy_n(data.begin(), part, gathered_.begin() + static_cast<std::ptrdiff_t>(gathered_size_));
@@ -197,19 +197,21 @@ Status Decoder::take_header() {
   return read_header(gathered_, header_);
 }
 
-// With its size known, whether the container ends before the payload at hand does.
+// Whether the container, if its size is known, ends before the current payload does.
 bool Decoder::payload_is_cut(const FrameHeader& header) const {
   std::uint64_t whole = parameters_.container_size();
   return whole != 0 && frame_offset_ + kFrameHeaderSize + header.clen + kFooterSize > whole;
 }
 
-// An extension frame that is cut is found so after its prefix, as it is where the size is not known.
+// An extension frame is not checked here for its end: its prefix comes first, as it does where the size of
+// the container is not known.
 Status Decoder::check_frame_header(const FrameHeader& header) const {
   Status status = core::check_frame_header(header, header_, parameters_.max_frame());
   if (status.ok() && header.ulen != 0 && payload_is_cut(header)) status = cut_in("payload");
   if (status.ok() && in_memory_ && header.ulen > memory_.size() - data_size_)
-    return failure(PAXECT_ERROR_BUFFER_TOO_SMALL, "the data does not fit into the " +
-                                                      std::to_string(memory_.size()) + " bytes given for it");
+    return failure(
+        PAXECT_ERROR_BUFFER_TOO_SMALL,
+        "the data does not fit into the " + std::to_string(memory_.size()) + " bytes of the destination");
   return status;
 }
 
@@ -222,7 +224,7 @@ Status Decoder::take_frame_header() {
   if (!status.ok()) {
     status.offset = frame_offset_;
     status.frame = frames_;
-    Status earlier = commit_all();  // what is wrong before this frame comes first
+    Status earlier = commit_all();  // a failure before this frame is reported first
     if (!earlier.ok()) return earlier;
     return maybe_footer ? trailing_data(frame_offset_, frames_) : status;
   }
@@ -260,7 +262,7 @@ bool Decoder::writes_at_offsets() const {
   return write_at_ != nullptr && header_.frame_size >= kLargeFrame && header_.frame_size % kHoleBlock == 0;
 }
 
-// Makes room in the slot at hand for `size` bytes of payload in all.
+// Makes room for `size` bytes of payload in the current slot.
 Status Decoder::payload_room(std::size_t size) {
   Buffer& payload = pipeline_->acquire()->payload;
   if (size <= payload.capacity() || payload.reserve(grown_capacity(size, frame_.clen), taken_)) return {};
@@ -277,7 +279,7 @@ Status Decoder::take_payload(std::span<const std::uint8_t>& data) {
   return payload_grew(size);
 }
 
-// The slot at hand has received `size` more bytes of payload; a whole frame becomes work.
+// The current slot has received `size` more bytes of payload. A complete frame is submitted.
 Status Decoder::payload_grew(std::size_t size) {
   offset_ += size;
   taken_ += size;
@@ -286,15 +288,15 @@ Status Decoder::payload_grew(std::size_t size) {
   state_ = State::kFrameHeader;
   frames_ += 1;
   data_size_ += frame_.ulen;
-  // Hashing and writing take this thread as long as decompressing takes a worker: it looks after the workers'
-  // next frames first, or both would wait for each other in turns.
+  // Hashing and writing a frame take this thread as long as decompressing takes a worker. It submits the next
+  // frames first, or the workers and this thread would block on each other in turns.
   Status status;
   for (bool committed = true; status.ok() && committed && pipeline_->waiting() != 0;)
     status = commit(Pipeline::Wait::kNo, committed);
   return status;
 }
 
-// An extension frame holds no data: its beginning is checked, the rest is passed over.
+// An extension frame holds no data: its prefix is checked, the rest is skipped.
 Status Decoder::take_extension(std::span<const std::uint8_t>& data) {
   if (taken_ < kExtensionPrefixSize) {
     std::size_t before = gathered_size_;
@@ -356,7 +358,7 @@ Status Decoder::cut_in(const char* part) const {
               ": the file was cut short"};
 }
 
-// The container ends although the parser wants more.
+// The container ends before the parser expects it.
 Status Decoder::truncated() const {
   if (state_ == State::kHeader)
     return {PAXECT_ERROR_TRUNCATED, bytes_in_, 0, "ends before its footer: the file was cut short"};
@@ -364,11 +366,11 @@ Status Decoder::truncated() const {
 }
 
 Status Decoder::finish() {
-  if (held_size_ < kFooterSize && state_ != State::kHeader) {  // only when its size was known, and is less
+  if (held_size_ < kFooterSize && state_ != State::kHeader) {  // its size was known and it is shorter
     Status status = commit_all();
     return status.ok() ? truncated() : status;
   }
-  if (state_ == State::kHeader) {  // too short for header and footer: the header may still be what is wrong
+  if (state_ == State::kHeader) {  // too short for header and footer; a wrong header is reported first
     std::array<std::uint8_t, kHeaderSize + kFooterSize> bytes;
     auto end = std::copy_n(gathered_.begin(), gathered_size_, bytes.begin());
     end = std::copy_n(held_.begin(), held_size_, end);

@@ -1,9 +1,9 @@
-// Container in, checked data out, by the strict rules of FORMAT.md in their order. A Decoder is used by one
-// thread at a time; it decompresses on threads of its own. Whatever the number of threads, the failure
-// reported is the first in the container. After a failure, begin() makes it usable again.
+// Decodes a container into verified data, with the checks of FORMAT.md in their order. One thread at a time
+// uses a Decoder, which decompresses on worker threads. The failure reported is the first in the container,
+// for any number of threads. After a failure, begin() makes it usable again.
 //
-// Nobody says where the footer begins: it is the last 44 bytes, so the newest 44 bytes are always held back,
-// and what the parser gets to see is certain to stand before the footer.
+// The footer is the last 44 bytes. Where the size of the container is not known, the latest 44 bytes are held
+// back, so that the parser sees only bytes before the footer.
 #pragma once
 
 #include <array>
@@ -31,14 +31,14 @@ class Decoder {
  public:
   explicit Decoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
 
-  // Abandons all work in progress: afterwards no worker uses borrowed or given memory.
+  // Drops all work in progress. Afterwards no worker uses the caller's memory or output.
   void abandon() noexcept;
-  // Abandons, and clears the results of earlier containers. Buffers, contexts and threads are kept.
+  // Abandons, and clears the results of earlier jobs. Buffers, contexts and threads are kept.
   void clear() noexcept;
   void reset() noexcept { clear(); }
-  // Begins a new container: clear() comes first.
+  // Calls clear() and begins a new container.
   void begin(const Parameters& parameters, const Callbacks& callbacks);
-  // As begin, with the data going straight into memory; the sink is not used.
+  // As begin, but the data is written to `out` instead of the sink.
   void begin_in_memory(const Parameters& parameters, const Callbacks& callbacks, std::span<std::uint8_t> out);
   // As begin, for an output with random access: the threads that decompress frames write them as well, so
   // that the owner has time to hash. Small frames, and those of an odd size, go to the sink. `write_at` must
@@ -46,10 +46,10 @@ class Decoder {
   void begin_at_offsets(const Parameters& parameters, const Callbacks& callbacks, const WriteAt& write_at);
   Status write(std::span<const std::uint8_t> data);
   Status read_from(paxect_source source, void* opaque);
-  // Takes what is held back for the footer and checks it.
+  // Verifies the footer.
   Status finish();
 
-  // The most memory a job takes, in bytes.
+  // The maximum memory that a job uses, in bytes.
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t frame_size);
 
   std::uint64_t bytes_in() const { return bytes_in_; }
@@ -64,7 +64,7 @@ class Decoder {
     FrameHeader header;
     std::uint64_t number = 0;   // of the frame
     std::uint64_t offset = 0;   // of the frame header in the container
-    bool maybe_footer = false;  // the frame header reads like the footer of all that came before
+    bool maybe_footer = false;  // the frame header could be the footer of the frames before it
     Buffer payload;
     Buffer output;
     std::uint8_t* data = nullptr;       // in `output`, or in the caller's memory
@@ -85,7 +85,7 @@ class Decoder {
   Status write_before_known_footer(std::span<const std::uint8_t> data);
   Status payload_room(std::size_t size);
   Status payload_grew(std::size_t size);
-  Status consume(std::span<const std::uint8_t> data);  // bytes that stand before the footer
+  Status consume(std::span<const std::uint8_t> data);  // bytes before the footer
   Status take_header();
   Status take_frame_header();
   Status take_payload(std::span<const std::uint8_t>& data);
@@ -105,7 +105,7 @@ class Decoder {
   Parameters parameters_{Role::kDecoder};
   Callbacks callbacks_;
   std::unique_ptr<Pipeline> pipeline_;
-  Buffer reading_;  // what read_from reads into
+  Buffer reading_;  // for read_from
   Sha256 digest_;
   Header header_;
   Footer footer_;
@@ -117,12 +117,12 @@ class Decoder {
   std::array<std::uint8_t, kHeaderSize> gathered_{};  // header, frame header or extension prefix in parts
   std::size_t gathered_size_ = 0;
   std::uint64_t offset_ = 0;        // in the container, of the next byte to consume
-  std::uint64_t frame_offset_ = 0;  // of the frame at hand
-  FrameHeader frame_;               // the frame at hand
-  std::uint64_t frames_ = 0;        // whose headers were read, extension frames included
-  std::uint64_t data_size_ = 0;     // that those frames declare
-  std::uint64_t taken_ = 0;         // of the payload at hand
-  bool maybe_footer_ = false;       // the frame at hand reads like the footer
+  std::uint64_t frame_offset_ = 0;  // of the current frame
+  FrameHeader frame_;               // the current frame
+  std::uint64_t frames_ = 0;        // read completely, extension frames included
+  std::uint64_t data_size_ = 0;     // declared by those frames
+  std::uint64_t taken_ = 0;         // bytes of its payload
+  bool maybe_footer_ = false;       // it could be the footer
 
   std::span<std::uint8_t> memory_;
   bool in_memory_ = false;

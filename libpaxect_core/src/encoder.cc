@@ -9,10 +9,10 @@
 namespace paxect::core {
 namespace {
 
-// Below this, a source is read through a buffer of this size rather than frame by frame.
+// With frames below this size, a source is read into a buffer of this size instead of frame by frame.
 constexpr std::size_t kReadSize = std::size_t{1} << 20;
 
-// The frame that the owner reads and hashes while the others wait or are compressed.
+// The slot that the owner fills while the others wait or are compressed.
 constexpr std::size_t kAhead = 1;
 
 }  // namespace
@@ -181,7 +181,7 @@ Status Encoder::read_from(paxect_source source, void* opaque) {
   Status status = open();
   bool direct = header_.frame_size >= kReadSize;
   if (!direct && !reading_.reserve(kReadSize))
-    return failure(PAXECT_ERROR_MEMORY, "out of memory to read with");
+    return failure(PAXECT_ERROR_MEMORY, "out of memory for a read buffer");
   while (status.ok()) {
     std::uint8_t* place = reading_.data();
     std::size_t room = kReadSize;
@@ -195,7 +195,7 @@ Status Encoder::read_from(paxect_source source, void* opaque) {
     }
     std::size_t size = 0;
     if (source(opaque, place, room, &size) != 0 || size > room)
-      return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
+      return failure(PAXECT_ERROR_SOURCE, "the source callback failed");
     if (size == 0) break;
     if (!direct) {
       status = write({place, size});

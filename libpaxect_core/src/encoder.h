@@ -1,4 +1,4 @@
-// Data in, container out. An Encoder is used by one thread at a time; it compresses on threads of its own.
+// Encodes data into a container. One thread at a time uses an Encoder, which compresses on worker threads.
 // After a failure, begin() makes it usable again.
 #pragma once
 
@@ -23,22 +23,22 @@ class Encoder {
  public:
   explicit Encoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
 
-  // Abandons all work in progress: afterwards no worker uses borrowed or given memory.
+  // Drops all work in progress. Afterwards no worker uses the caller's memory.
   void abandon() noexcept;
-  // Abandons, and clears the results of earlier containers. Buffers, contexts and threads are kept.
+  // Abandons, and clears the results of earlier jobs. Buffers, contexts and threads are kept.
   void clear() noexcept;
   void reset() noexcept { clear(); }
-  // Begins a new container: clear() comes first.
+  // Calls clear() and begins a new container.
   void begin(const Parameters& parameters, const Callbacks& callbacks);
-  // Copies the data; frames go to the sink in order as they are done.
+  // Copies the data. Frames are written to the sink in order, as they are compressed.
   Status write(std::span<const std::uint8_t> data);
-  // As write, but without a copy: the data must stay until finish.
+  // As write, without a copy. Requires: the data stays valid until finish or abandon.
   Status write_borrowed(std::span<const std::uint8_t> data);
-  // Reads the source to its end; the caller calls finish.
+  // Reads the source to its end. The caller then calls finish.
   Status read_from(paxect_source source, void* opaque);
   Status finish();
 
-  // The most memory a job takes, in bytes.
+  // The maximum memory that a job uses, in bytes.
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t input_size);
   // That an input of `input_size` bytes, or more, needs no frame above kDefaultMaxFrame. Errors: PARAMETER.
   static Status check_frame_size(const Parameters& parameters, std::uint64_t input_size);
@@ -82,7 +82,7 @@ class Encoder {
   Parameters parameters_{Role::kEncoder};
   Callbacks callbacks_;
   std::unique_ptr<Pipeline> pipeline_;
-  Buffer reading_;  // what read_from reads small frames through
+  Buffer reading_;  // for read_from with small frames
   Sha256 digest_;
   Header header_;
   Footer footer_;

@@ -8,7 +8,7 @@
 namespace paxect::core {
 namespace {
 
-// Up to here a declared length is allocated at once: as much as a frame of the default size needs.
+// A declared length up to this is allocated at once. A frame of the default size needs as much.
 constexpr std::size_t kTrustedSize = (1u << 20) + (1u << 16);
 
 }  // namespace

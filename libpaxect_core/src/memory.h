@@ -1,5 +1,5 @@
-// Memory through the caller's allocator. An Allocator is a value and may be used by several threads when the
-// caller's functions may; a Buffer belongs to one thread at a time.
+// Memory from the caller's allocator. An Allocator is a value; several threads may use it. One thread at a
+// time uses a Buffer.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ class Allocator {
   paxect_allocator functions_{};
 };
 
-// Bytes that grow on demand and are never given back before the end.
+// Bytes that grow on demand and are released by the destructor.
 class Buffer {
  public:
   explicit Buffer(const Allocator& allocator) : allocator_(allocator) {}
@@ -34,7 +34,8 @@ class Buffer {
   const std::uint8_t* data() const { return data_; }
   std::size_t capacity() const { return capacity_; }
 
-  // Makes room for `size` bytes in all and keeps the first `keep` of them; false when there is no memory.
+  // Makes room for `size` bytes and keeps the first `keep` of them. False when memory runs out; the buffer is
+  // unchanged then, or empty if `keep` is 0.
   bool reserve(std::size_t size, std::size_t keep = 0);
 
  private:
@@ -43,8 +44,8 @@ class Buffer {
   std::size_t capacity_ = 0;
 };
 
-// The next capacity for data that arrives bit by bit and will be `total` bytes in all, so that a length that
-// was only declared is not allocated before about half of it has arrived.
+// The next capacity for data of which `needed` bytes have arrived and `total` bytes are declared: about
+// `total` is not allocated before half of it has arrived.
 std::size_t grown_capacity(std::size_t needed, std::size_t total);
 
 }  // namespace paxect::core

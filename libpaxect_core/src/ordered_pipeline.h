@@ -1,17 +1,17 @@
-// Work done by several threads, taken back in the order in which it was given.
+// Jobs that several threads work on and that come back in the order in which they were submitted.
 //
-// A ring of slots, each with a Job that keeps its buffers for ever. One thread, the owner, fills slots
-// (acquire, submit) and takes them back oldest first (finished, release); `threads` - 1 workers and, when it
-// has to wait, the owner itself do the work in between. So never more than `threads` threads are busy, one
-// thread means no synchronisation partner at all, and workers are started only once two jobs are waiting:
-// small inputs never pay for them.
+// A ring of slots, each with a Job that keeps its buffers. One thread, the owner, fills slots (acquire,
+// submit) and takes them back, oldest first (finished, release). `threads` - 1 workers do the jobs, and so
+// does the owner instead of blocking. At most `threads` threads are busy; one thread needs no
+// synchronization. Workers start when two jobs are waiting, so that small inputs need none.
 //
 // Invariants, under mutex_ where other threads can see them:
 //   1. tail_ <= next_ <= head_ <= tail_ + slots: released | taken | waiting | free. Slot of job n is n %
 //   slots.
 //   2. Only the owner moves tail_ and head_; whoever takes a job moves next_.
-//   3. A job belongs to the owner before submit and after it is done, to whoever took it in between.
-//   4. A job is done when its `done` is set; tail_'s being done wakes the owner.
+//   3. A job belongs to the owner before submit and after it is done, and to the thread that took it in
+//   between.
+//   4. A job is done when its `done` is set. The owner blocks on the job at tail_ only.
 //
 // Worker: default constructible, `void operator()(Job&) noexcept`.
 #pragma once
@@ -27,8 +27,8 @@
 namespace paxect::core {
 
 // Slots for a pipeline: enough to keep every thread busy while the owner does its part, and no more, so that
-// what is in flight stays in the processor's caches. `ahead`: those that the owner fills or empties
-// meanwhile.
+// the data in flight stays in the processor's caches. `ahead` are those that the owner fills or empties at
+// the same time.
 inline std::size_t slots_for(unsigned threads, std::size_t ahead = 0) {
   return threads == 1 ? 1 : 2 * std::size_t{threads} + ahead;
 }
@@ -58,7 +58,7 @@ class OrderedPipeline {
   OrderedPipeline(const OrderedPipeline&) = delete;
   OrderedPipeline& operator=(const OrderedPipeline&) = delete;
 
-  // Makes `pipeline` one of these threads and slots, unless it is already.
+  // Replaces `pipeline` unless it has this number of threads and slots.
   template <class MakeJob>
   static void fit(std::unique_ptr<OrderedPipeline>& pipeline, unsigned threads, std::size_t slots,
                   MakeJob make_job) {
@@ -84,14 +84,14 @@ class OrderedPipeline {
     if (!threads_.empty()) work_.notify_one();
   }
 
-  // How many submitted jobs nobody has begun.
+  // The number of submitted jobs that no thread has taken.
   std::size_t waiting() {
     std::lock_guard lock(mutex_);
     return static_cast<std::size_t>(head_ - next_);
   }
 
-  // The oldest job that was submitted, when it is done; with kYes, after helping until it is. nullptr when it
-  // is not done, or there is none.
+  // The oldest submitted job if it is done; with kYes, works on jobs or blocks until it is. nullptr if it is
+  // not done or no job was submitted.
   Job* finished(Wait wait) {
     if (tail_ == head_) return nullptr;
     Slot& oldest = slot(tail_);
@@ -106,11 +106,11 @@ class OrderedPipeline {
     return &oldest.job;
   }
 
-  // Gives the slot of the job that finished() returned back to the ring.
+  // Returns the slot of the job from finished() to the ring.
   void release() { ++tail_; }
 
-  // Forgets all jobs and blocks on those that have begun: afterwards no worker uses a job or what it refers
-  // to.
+  // Drops all jobs and blocks on those that a worker has taken. Afterwards no worker uses a job or what it
+  // refers to.
   void abandon() noexcept {
     refused_ = false;
     std::unique_lock lock(mutex_);
@@ -128,7 +128,7 @@ class OrderedPipeline {
 
   Slot& slot(std::uint64_t number) { return slots_[number % slots_.size()]; }
 
-  // Takes the oldest waiting job and does it; `lock` is held on entry and exit, not in between.
+  // Takes the oldest waiting job and does it. `lock` is held on entry and exit but not in between.
   void take_one(std::unique_lock<std::mutex>& lock, Worker& worker) {
     Slot& taken = slot(next_++);
     lock.unlock();
@@ -137,8 +137,8 @@ class OrderedPipeline {
     taken.done = true;
   }
 
-  // Where the system refuses a thread, for want of memory or by a limit, the owner does that thread's work. A
-  // job that is already submitted must not fail because of it.
+  // If the system refuses a thread, because of a limit or a lack of memory, the other threads do its work.
+  // The jobs that were submitted do not fail.
   void start_threads() noexcept {
     try {
       while (!refused_ && threads_.size() + 1 < workers_.size())
@@ -161,7 +161,7 @@ class OrderedPipeline {
   std::vector<Worker> workers_;  // [0] is the owner's
   std::vector<Slot> slots_;
   std::vector<std::thread> threads_;
-  bool refused_ = false;  // a thread, since the last abandon
+  bool refused_ = false;  // the system refused a thread since the last abandon
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable done_;

@@ -9,7 +9,7 @@
 namespace paxect::core {
 namespace {
 
-constexpr std::int64_t kAutoChannels = 4;  // never looks at the machine: the bytes must not depend on it
+constexpr std::int64_t kAutoChannels = 4;  // constant: the bytes must not depend on the machine
 
 unsigned usable_cores() {
   cpu_set_t set;
@@ -95,12 +95,13 @@ std::int64_t* Parameters::find(paxect_parameter parameter) {
 Status Parameters::set(paxect_parameter parameter, std::int64_t value) {
   std::int64_t* place = find(parameter);
   if (place == nullptr)
-    return failure(PAXECT_ERROR_PARAMETER, "no parameter " + std::to_string(parameter) + " here");
+    return failure(PAXECT_ERROR_PARAMETER, "this handle has no parameter " + std::to_string(parameter));
   const ParameterBounds& bounds = *parameter_bounds(parameter);
   if (value < bounds.minimum || value > bounds.maximum)
-    return failure(PAXECT_ERROR_PARAMETER, "parameter " + std::to_string(parameter) + " cannot be " +
-                                               std::to_string(value) + ": " + std::to_string(bounds.minimum) +
-                                               " to " + std::to_string(bounds.maximum) + " are possible");
+    return failure(PAXECT_ERROR_PARAMETER, "parameter " + std::to_string(parameter) +
+                                               " is out of bounds: " + std::to_string(value) + " is not in " +
+                                               std::to_string(bounds.minimum) + " to " +
+                                               std::to_string(bounds.maximum));
   *place = value;
   return {};
 }

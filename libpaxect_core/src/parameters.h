@@ -1,4 +1,4 @@
-// The options of encoders and decoders, with their bounds. Values; no thread rules.
+// The parameters of a handle, with their bounds. A value; no thread rules.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace paxect::core {
 struct ParameterBounds {
   std::int64_t minimum;
   std::int64_t maximum;
-  std::int64_t standard;
+  std::int64_t default_value;
 };
 
 // The default of PAXECT_PARAM_MAX_FRAME. An encoder makes no frame with more data, so that every decoder
@@ -27,10 +27,10 @@ class Parameters {
  public:
   explicit Parameters(Role role) : role_(role) {}
 
-  // Errors: PARAMETER, when the role has no such parameter or the value is out of its bounds.
+  // Errors: PARAMETER when the role has no such parameter or the value is out of bounds.
   Status set(paxect_parameter parameter, std::int64_t value);
 
-  Header header() const;  // what an encoder writes with them
+  Header header() const;  // that an encoder writes
   std::uint64_t max_frame() const { return static_cast<std::uint64_t>(max_frame_); }
   std::uint64_t container_size() const { return static_cast<std::uint64_t>(container_size_); }
   std::int64_t fill() const { return fill_; }  // PAXECT_FILL_*
@@ -38,7 +38,7 @@ class Parameters {
   bool paranoid() const { return paranoid_ != 0; }
   bool keep_attributes() const { return keep_attributes_ != 0; }
   bool sparse() const { return sparse_ != 0; }
-  unsigned threads() const;  // 0 resolved
+  unsigned threads() const;  // at least 1
 
  private:
   std::int64_t* find(paxect_parameter parameter);

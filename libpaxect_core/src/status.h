@@ -1,5 +1,5 @@
-// What every internal function that can fail returns: a pinned code of core.h with the text, the byte offset
-// and the frame number that the C ABI hands out. A value; no thread rules.
+// The result of an internal function that can fail: a code of core.h with the text, the byte offset and the
+// frame number that the C ABI reports. A value; no thread rules.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ Status system_failure(paxect_status code, const std::string& name, const char* m
 // The failure that the exception being handled stands for. Requires: inside a catch block.
 Status caught() noexcept;
 
-// The message; where there was no memory for one, a text by the code. "" for OK.
+// The message, or a text for the code if memory for a message ran out. "" for OK.
 const char* text_of(const Status& status) noexcept;
 
 const char* status_name(paxect_status code);

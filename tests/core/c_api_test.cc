@@ -14,7 +14,7 @@ TEST_CASE("versions are those of the header and of libzstd") {
   CHECK(std::string(paxect_core_zstd_version_string()).substr(0, 2) == "1.");
 }
 
-TEST_CASE("status values are pinned") {
+TEST_CASE("status values never change") {
   CHECK(PAXECT_ERROR_CANCELLED == 15);
   CHECK(PAXECT_ERROR_SINK == 35);
   CHECK(PAXECT_ERROR_CRC == 57);
@@ -40,12 +40,12 @@ TEST_CASE("NULL handles are refused, and freeing NULL does nothing") {
   CHECK(std::string(paxect_decoder_error_message(nullptr)).empty());
 }
 
-TEST_CASE("bounds can be asked for, and values outside them change nothing") {
-  std::int64_t minimum = 0, maximum = 0, standard = 0;
-  REQUIRE(paxect_parameter_bounds(PAXECT_PARAM_LEVEL, &minimum, &maximum, &standard) == PAXECT_OK);
+TEST_CASE("parameters have bounds, and values outside them change nothing") {
+  std::int64_t minimum = 0, maximum = 0, default_value = 0;
+  REQUIRE(paxect_parameter_bounds(PAXECT_PARAM_LEVEL, &minimum, &maximum, &default_value) == PAXECT_OK);
   CHECK(minimum == -7);
   CHECK(maximum == 22);
-  CHECK(standard == 5);
+  CHECK(default_value == 5);
   CHECK(paxect_parameter_bounds(12345, nullptr, nullptr, nullptr) == PAXECT_ERROR_PARAMETER);
 
   Encoder encoder = make_encoder({{PAXECT_PARAM_LEVEL, 1}});
@@ -58,7 +58,7 @@ TEST_CASE("bounds can be asked for, and values outside them change nothing") {
   CHECK(container[11] == 1);
 }
 
-TEST_CASE("the progress callback can cancel, in any thread count, and the handle lives on") {
+TEST_CASE("the progress callback can cancel with any number of threads, and the handle stays usable") {
   struct Cancel {
     std::uint64_t at;
     static std::int32_t look(void* opaque, std::uint64_t in, std::uint64_t) {
@@ -94,7 +94,7 @@ TEST_CASE("the progress callback can cancel, in any thread count, and the handle
   }
 }
 
-TEST_CASE("a buffer that is too small is an error, one of the bound's size never is") {
+TEST_CASE("a destination that is too small is an error, one of the bound's size never is") {
   std::string data = noise(100'000);
   for (std::int64_t frame : {1, 1000, 1 << 20}) {
     Encoder encoder = make_encoder({{PAXECT_PARAM_FRAME_SIZE, frame}});

@@ -1,4 +1,4 @@
-// The C ABI as tests like to use it: strings in, strings out.
+// The C API with strings as inputs and outputs.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ std::string encode(const std::string& data, const Parameters& parameters = {}, s
 
 struct Decoded {
   paxect_status status = PAXECT_OK;
-  std::string data;  // what came out, also before a failure
+  std::string data;  // received by the sink, also before a failure
   std::string message;
   std::uint64_t offset = 0;
   std::uint64_t frame = 0;

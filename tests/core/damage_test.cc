@@ -14,7 +14,7 @@ std::string small_container() {
                 {{PAXECT_PARAM_FRAME_SIZE, 256}, {PAXECT_PARAM_CHANNELS, 2}, {PAXECT_PARAM_THREADS, 1}});
 }
 
-// One of each kind, small enough to be damaged in every place.
+// One container of each kind, small enough to be damaged at every byte.
 std::vector<std::string> containers() {
   std::string extension = {"\x28\xb5\x2f\xfd\x20\0\1\0\0\x50\x2a\x4d\x18\4\0\0\0note", 21};
   std::string extended = encode(text(300), {{PAXECT_PARAM_FRAME_SIZE, 100}, {PAXECT_PARAM_CHANNELS, 2}});
@@ -48,8 +48,8 @@ TEST_CASE("every truncation is refused, pushed or in memory") {
     for (std::size_t size = 0; size < container.size(); ++size) {
       INFO("cut to " << size << " of " << container.size());
       int code = paxect_status_exit_code(decode_with(pushed.get(), container.substr(0, size), 100).status);
-      // Cut at a frame's end, the last bytes of a frame stand where the footer is looked for: its digest is
-      // wrong.
+      // Truncated at the end of a frame, the last bytes of that frame take the place of the footer: the
+      // SHA-256 differs.
       CHECK((code == 4 || code == 2));
       CHECK(decode_at_once(at_once.get(), container.substr(0, size), capacity).status != PAXECT_OK);
     }
@@ -81,7 +81,7 @@ TEST_CASE("no single-byte change ever yields other data with status 0") {
   }
 }
 
-TEST_CASE("random damage has one outcome, whatever the chunks and the threads, and never other data") {
+TEST_CASE("random damage has the same outcome for all chunk sizes and threads, and never gives other data") {
   std::string data = text(60'000) + noise(20'000) + std::string(20'000, '\0');
   std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 8192}, {PAXECT_PARAM_CHANNELS, 3}});
   Decoder one = make_decoder({{PAXECT_PARAM_THREADS, 1}});
@@ -109,7 +109,7 @@ TEST_CASE("random damage has one outcome, whatever the chunks and the threads, a
   CHECK(whole_frames > 100);
 }
 
-// The ways of passing a container to a decoder; their outcomes are compared, texts included.
+// Other ways of passing a container to a decoder.
 Decoded run_on(const std::string& container, std::int64_t threads) {
   Decoder decoder = make_decoder({{PAXECT_PARAM_THREADS, threads}});
   Decoded result;
@@ -126,7 +126,7 @@ Decoded with_known_size(const std::string& container, std::int64_t threads, std:
   return decode(container, {{PAXECT_PARAM_THREADS, threads}, {PAXECT_PARAM_CONTAINER_SIZE, size}}, chunk);
 }
 
-// Lengths and totals as damage would have them that one changed byte does not reach.
+// Frame headers that a single changed byte does not produce.
 std::vector<std::string> rewritten_lengths(const std::string& container, std::size_t frame_at) {
   std::vector<std::string> all;
   for (std::uint32_t clen : {0u, 16u, 17u, 18u, 40u, 1000u, 0x7fffffffu, 0xffffffffu})
@@ -189,7 +189,7 @@ TEST_CASE("the first failure in the container is the one reported, for any numbe
   }
 }
 
-TEST_CASE("two containers in one file are an error that says so") {
+TEST_CASE("a second container in a file is an error that names it") {
   std::string first = small_container();
   for (const std::string& container : {first + first, first + encode(""), encode("") + first, first + "x"}) {
     Decoded result = decode(container);
@@ -199,7 +199,7 @@ TEST_CASE("two containers in one file are an error that says so") {
   CHECK(decode(first + first).offset == first.size());
 }
 
-TEST_CASE("a failure names the offset and the frame") {
+TEST_CASE("a failure has the offset and the frame") {
   std::string container = small_container();
   container[24] = 7;  // channel of frame 0
   Decoded result = decode(container);
@@ -215,7 +215,7 @@ TEST_CASE("a frame above the caller's limit is refused before it is read") {
   CHECK(decode(container, {{PAXECT_PARAM_MAX_FRAME, 4096}}).status == PAXECT_OK);
 }
 
-TEST_CASE("a length that the container cannot hold is refused where it is declared when its size is known") {
+TEST_CASE("with a known size, a length beyond the end of the container is refused at its frame header") {
   std::string longer = small_container();
   longer[24 + 2] = 44;  // clen of frame 0 is 300: possible for its 256 bytes of data, but not in this file
   longer[24 + 2 + 1] = 1;
@@ -227,7 +227,7 @@ TEST_CASE("a length that the container cannot hold is refused where it is declar
   CHECK(paxect_decoder_write(decoder.get(), longer.data(), 24 + 14) == PAXECT_ERROR_TRUNCATED);
 }
 
-TEST_CASE("a container that is shorter or longer than it was said to be is refused") {
+TEST_CASE("a container that is shorter or longer than its declared size is refused") {
   std::string container = small_container();
   auto size = static_cast<std::int64_t>(container.size());
   CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, size}}, 7).status == PAXECT_OK);

@@ -1,5 +1,5 @@
-// Containers that lie about lengths: memory is taken for what has arrived and was checked, never for what was
-// said.
+// Containers with false lengths: memory is allocated for data that has arrived and was checked, never for a
+// declared length.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::uint32_t kGiB = std::uint32_t{1} << 30;
 
-// An allocator that notes what it is asked for.
+// An allocator that records the largest request.
 struct Meter {
   std::atomic<std::size_t> largest{0};
   static void* allocate(void* opaque, std::size_t size) {
@@ -39,7 +39,7 @@ std::string header(std::uint32_t frame_size) {
 std::string frame(std::uint32_t clen, std::uint32_t ulen, const std::string& payload) {
   return std::string(2, '\0') + little_endian(clen) + little_endian(ulen) + std::string(4, '\0') + payload;
 }
-// A zstd frame that says it holds `content` bytes, with one raw block of two.
+// A zstd frame with a content size of `content` bytes and one raw block of two bytes.
 std::string lying_zstd_frame(std::uint32_t content) {
   return std::string("\x28\xb5\x2f\xfd\xa0", 5) + little_endian(content) + std::string("\x11\0\0ab", 5);
 }
@@ -121,7 +121,7 @@ TEST_CASE("a reader allocates no more than the frames it reads justify") {
   TempDir dir;
   for (const Hostile& hostile : hostile_containers()) {
     INFO(hostile.what);
-    // The footer says that there is data to be read.
+    // A total size in the footer, so that there is data to read.
     std::string container = hostile.container.substr(0, hostile.container.size() - kFooter.size());
     write_file(dir / "container", container + little_endian(std::uint64_t{kGiB}) + std::string(36, '\0'));
     Meter meter;
@@ -157,7 +157,7 @@ TEST_CASE("salvage allocates no more than the frames it finds justify") {
   }
 }
 
-TEST_CASE("what is allocated for a long payload grows with what has come of it") {
+TEST_CASE("the allocation for a long payload grows with the bytes that have arrived") {
   Meter meter;
   Decoder decoder = make_metered_decoder(meter, 1);
   std::string out;
@@ -171,7 +171,7 @@ TEST_CASE("what is allocated for a long payload grows with what has come of it")
   }
 }
 
-TEST_CASE("an encoder with frames of 4 GiB takes memory for the data that it gets") {
+TEST_CASE("an encoder with frames of 4 GiB allocates memory for the data that it receives") {
   Meter meter;
   paxect_allocator functions = meter.functions();
   paxect_encoder* handle = nullptr;
@@ -187,7 +187,7 @@ TEST_CASE("an encoder with frames of 4 GiB takes memory for the data that it get
   CHECK(decode(out).data == data);
 }
 
-TEST_CASE("the command answers hostile lengths within a small address space") {
+TEST_CASE("the command refuses false lengths within a small address space") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   WARN("skipped: a sanitizer takes terabytes of address space for itself");
 #else

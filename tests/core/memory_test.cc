@@ -7,7 +7,7 @@
 namespace paxect::core {
 namespace {
 
-TEST_CASE("a buffer keeps what it is asked to keep when it grows") {
+TEST_CASE("a growing buffer keeps the bytes that are requested") {
   Buffer buffer{Allocator{}};
   REQUIRE(buffer.reserve(4));
   std::memcpy(buffer.data(), "abcd", 4);

@@ -22,7 +22,7 @@ struct Squarer {
     int most = g_most;
     while (busy > most && !g_most.compare_exchange_weak(most, busy)) {
     }
-    if (job.value % 7 == 0) std::this_thread::yield();  // finish out of order now and then
+    if (job.value % 7 == 0) std::this_thread::yield();  // some jobs finish out of order
     job.result = job.value * job.value;
     --g_busy;
   }
@@ -30,7 +30,7 @@ struct Squarer {
 
 using Pipeline = OrderedPipeline<SquareJob, Squarer>;
 
-TEST_CASE("jobs come back in order, and no more threads are busy than asked for") {
+TEST_CASE("jobs come back in order, and at most the given number of threads is busy") {
   for (unsigned threads : {1u, 2u, 3u, 8u}) {
     g_most = 0;
     Pipeline pipeline(threads, 2 * threads, [] { return SquareJob{}; });
@@ -58,7 +58,7 @@ TEST_CASE("jobs come back in order, and no more threads are busy than asked for"
   }
 }
 
-TEST_CASE("abandoned jobs are forgotten and the pipeline goes on") {
+TEST_CASE("abandoned jobs are dropped, and the pipeline accepts new ones") {
   Pipeline pipeline(3, 6, [] { return SquareJob{}; });
   for (int round = 0; round < 200; ++round) {
     for (int i = 0; i < 5; ++i) {

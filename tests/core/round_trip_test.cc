@@ -6,7 +6,7 @@
 namespace paxect::test {
 namespace {
 
-TEST_CASE("data of awkward sizes comes back bit-identical") {
+TEST_CASE("data of every size around frame boundaries decodes to itself") {
   for (std::int64_t frame : {1, 7, 4096, 65536}) {
     std::size_t unit = static_cast<std::size_t>(frame);
     for (std::size_t size :
@@ -24,7 +24,7 @@ TEST_CASE("data of awkward sizes comes back bit-identical") {
   }
 }
 
-TEST_CASE("the bytes do not depend on threads, chunks or the way in") {
+TEST_CASE("the bytes of a container do not depend on threads, chunks or the way of passing the data") {
   std::string data = text(3'000'000) + noise(500'000) + std::string(700'000, '\0');
   Parameters parameters{{PAXECT_PARAM_FRAME_SIZE, 100'000}, {PAXECT_PARAM_CHANNELS, PAXECT_CHANNELS_AUTO}};
   std::string expected = encode(
@@ -67,7 +67,7 @@ TEST_CASE("a pulled source gives the same bytes as pushed data") {
   }
 }
 
-TEST_CASE("a handle used again for another container remembers nothing of the last") {
+TEST_CASE("a handle that is reused for another container keeps nothing of the last one") {
   Encoder encoder = make_encoder();
   std::string first;
   for (std::size_t size : {100'000u, 5u, 3'000'000u, 0u}) {
@@ -81,7 +81,7 @@ TEST_CASE("a handle used again for another container remembers nothing of the la
   }
 }
 
-TEST_CASE("every level that can be set makes a container that decodes") {
+TEST_CASE("every level makes a container that decodes") {
   std::string data = text(40'000);
   for (int level = -7; level <= 22; ++level) {
     INFO("level " << level);

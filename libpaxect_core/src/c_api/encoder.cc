@@ -9,7 +9,7 @@
 namespace paxect::core {
 namespace {
 
-// Where encode_buffer writes to.
+// The destination of encode_buffer.
 struct MemorySink {
   std::uint8_t* data;
   std::size_t capacity;
@@ -94,9 +94,9 @@ paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* 
     if (status.ok()) status = encoder->codec.finish();
     if (status.ok()) *container_size = memory.size;
     if (memory.full)
-      status =
-          core::failure(PAXECT_ERROR_BUFFER_TOO_SMALL, "the container does not fit into the " +
-                                                           std::to_string(capacity) + " bytes given for it");
+      status = core::failure(
+          PAXECT_ERROR_BUFFER_TOO_SMALL,
+          "the container does not fit into the " + std::to_string(capacity) + " bytes of the destination");
     return status;
   });
 }

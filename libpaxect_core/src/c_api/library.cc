@@ -30,7 +30,7 @@ paxect_status paxect_parameter_bounds(paxect_parameter parameter, int64_t* minim
   if (bounds == nullptr) return PAXECT_ERROR_PARAMETER;
   if (minimum != nullptr) *minimum = bounds->minimum;
   if (maximum != nullptr) *maximum = bounds->maximum;
-  if (default_value != nullptr) *default_value = bounds->standard;
+  if (default_value != nullptr) *default_value = bounds->default_value;
   return PAXECT_OK;
 }
 
