@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every C and C++ file is as .clang-format has it: format.sh [--fix]
+# Checks that every C and C++ file is formatted by .clang-format; --fix formats them: format.sh [--fix]
 set -eu
 cd "$(dirname "$0")/../.."
 how=--dry-run

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Debian packages: built, looked at, used in a clean root and in one that is booted, built again elsewhere: packages.sh
+# Builds the Debian packages, checks them, uses them in a clean root and in a booted one, and rebuilds them: packages.sh
 set -eu
 cd "$(dirname "$0")/../.."
 cmake/packaging/build.sh build/debs

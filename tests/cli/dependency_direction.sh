@@ -1,7 +1,7 @@
 #!/bin/sh
-# Dependencies run one way: core needs nothing of ours, a plugin the C ABIs core.h and plugin.h, the host
-# plugin.h alone. Inside link a layer includes what is below it, and no stage another. Shown for the includes of the
-# sources and for the binaries.
+# Checks that dependencies run one way, in the includes of the sources and in the binaries. Core depends on nothing else
+# of ours, a plugin on the C ABIs core.h and plugin.h, the host on plugin.h only. Inside link a layer includes only layers
+# below it, and no stage includes another.
 # usage: dependency_direction.sh SOURCE_DIR BUILD_DIR
 set -eu
 source=$1
@@ -75,7 +75,7 @@ check_includes() {
   wrong_layers "$1/link_plugin/src"
 }
 
-# A check that cannot fail shows nothing: what is planted here has to be found.
+# The check itself must work: it has to find the wrong includes that are planted here.
 link=$work/tree/link_plugin/src
 mkdir -p "$work/tree/host/src" "$work/tree/libpaxect_core/src"
 for layer in base settings records stages relay commands; do

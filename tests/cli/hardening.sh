@@ -1,7 +1,7 @@
 #!/bin/sh
-# Every binary that is installed is built with what the compiler and linker have against exploits: position
-# independent, read-only relocations bound at start, no executable stack, stack protector, fortified calls, and landing
-# marks for indirect jumps where processor and compiler know them.
+# Checks the hardening of every installed binary: position independent, read-only relocations that are bound at start, no
+# executable stack, stack protector, fortified calls, and landing marks for indirect jumps where processor and compiler
+# support them.
 # usage: hardening.sh SOURCE_DIR BUILD_DIR
 set -eu
 build=$2
@@ -11,11 +11,11 @@ trap 'rm -rf "$work"' EXIT
 
 if grep -q '^PAXECT_SANITIZE:STRING=..*' "$build/CMakeCache.txt" ||
   grep -q '^CMAKE_BUILD_TYPE:STRING=Debug' "$build/CMakeCache.txt"; then
-  echo "hardening.sh: skipped: a build with sanitizers or without optimisation is none to install" >&2
+  echo "hardening.sh: skipped: a build with sanitizers or without optimisation is not hardened" >&2
   exit 77
 fi
 
-# Whether the whole binary is marked, which takes a start-up code that is: Debian 12's is not, Ubuntu's is.
+# Whether the complete binary is marked. That requires marked start-up code: Ubuntu has it, Debian 12 does not.
 is_marked() { readelf -nW "$1" | grep -q 'feature:.*\(IBT.*SHSTK\|BTI\)'; }
 printf 'int main(void) { return 0; }\n' >"$work/empty.c"
 control_flow=no
@@ -44,7 +44,7 @@ lacks() {
   return 0
 }
 
-# A check that cannot fail shows nothing.
+# The check itself must work: it has to reject a binary without any hardening.
 printf 'int main(void) { char b[64]; return __builtin_sprintf(b, "x") - 1; }\n' >"$work/plain.c"
 cc -O0 -no-pie -fno-stack-protector -fcf-protection=none -Wl,-z,norelro,-z,lazy -o "$work/plain" "$work/plain.c" 2>/dev/null ||
   cc -O0 -no-pie -fno-stack-protector -Wl,-z,norelro,-z,lazy -o "$work/plain" "$work/plain.c"
@@ -64,7 +64,7 @@ done
 [ "$count" -ge 4 ] || { echo "hardening.sh: only $count binaries in $installed" >&2; exit 1; }
 [ ! -s "$work/faults" ] || { cat "$work/faults" >&2; exit 1; }
 
-# What a fortified call leaves behind depends on which calls there are, so the flags are looked at instead.
+# The symbols of fortified calls depend on which functions are called, so this checks the compiler flags.
 python3 - "$1" "$build/compile_commands.json" <<'EOS'
 import json, sys
 source, commands = sys.argv[1], json.load(open(sys.argv[2]))

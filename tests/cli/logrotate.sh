@@ -1,6 +1,6 @@
 #!/bin/sh
-# logrotate with our file against the log of a relay that runs: no line is lost, and the relay's own commands still
-# know the lines that were moved away.
+# Rotates the log of a running relay with our logrotate file: no line is lost, and the relay's commands still read the
+# lines of the rotated log.
 # usage: logrotate.sh SOURCE_DIR BUILD_DIR
 set -eu
 source=$1
@@ -18,12 +18,12 @@ wait_for() {
   tries=0
   until "$@"; do
     tries=$((tries + 1))
-    [ "$tries" -lt 600 ] || fail "waited in vain for $what"
+    [ "$tries" -lt 600 ] || fail "$what: not within a minute"
     sleep 0.05
   done
 }
 
-# logrotate looks at no directory that a group can write.
+# logrotate refuses a directory that a group can write.
 chmod 755 "$work"
 mkdir -p "$work/north/inbox"
 chmod 755 "$work/north"

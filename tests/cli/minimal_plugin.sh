@@ -1,5 +1,5 @@
 #!/bin/sh
-# The example plugin is built against an installed prefix as its CMakeLists.txt says, found and run from there.
+# Builds the example plugin against an installed prefix with its own CMakeLists.txt; the host finds and runs it.
 # usage: minimal_plugin.sh SOURCE_DIR BUILD_DIR
 set -eu
 umask 002 # as on systems that give each user a group; what is installed must not take it over

@@ -1,5 +1,5 @@
 #!/bin/sh
-# cmake/setup.sh stops with a clear message where a package cannot be had, and needs nothing when all are there.
+# cmake/setup.sh reports a package that Debian does not have, and installs nothing when every package is installed.
 # usage: package_setup.sh SOURCE-DIRECTORY
 set -eu
 source=$1
@@ -10,7 +10,7 @@ cp "$source/cmake/setup.sh" "$work/cmake/"
 
 fail() { echo "package_setup: $*" >&2; exit 1; }
 
-# What the script asks of Debian, answered here: "present" is installed, "known" could be had, nothing else exists.
+# Substitutes for the commands that the script calls: "present" is installed, "known" is available, no other exists.
 cat >"$work/bin/dpkg-query" <<'EOF'
 #!/bin/sh
 for last; do :; done

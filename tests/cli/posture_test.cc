@@ -1,4 +1,4 @@
-// What an installed relay leaves behind for others to see: modes of files, keys, core dumps.
+// What other users can see of an installed relay: modes of files, keys, core dumps.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,7 +37,7 @@ struct Site {
             .environment = {"PAXECT_CORE"},
             .directory = directory.path()};
   }
-  // Modes by path, of what was not there before.
+  // The modes of new files, by path.
   std::map<std::string, unsigned> made() const {
     std::map<std::string, unsigned> modes;
     for (const auto& entry : fs::recursive_directory_iterator(directory.path())) {
@@ -132,8 +132,8 @@ TEST_CASE("A relay with a key leaves no core dump, where one without leaves one"
   CHECK(core_files("file:key") == 0);
 }
 
-// A core that does its work, and something that no core should: it writes beside the directories it was
-// given. What came of that is in ran.txt of the working directory.
+// A core that works, and also writes outside the directories that it was given. It records in ran.txt of the
+// working directory whether that succeeded.
 struct Intruder {
   Intruder() {
     fs::create_directories(outside.path());

@@ -1,5 +1,5 @@
-// Any bytes as a container, read in every way there is. All pushes agree to the last detail whatever the
-// chunks and threads; memory and pull agree with them on whether the container is sound and what it holds.
+// Decodes any bytes in every way that the library offers. Streams give identical results for every chunk size
+// and number of threads; memory and pull agree with them on validity and data.
 #include <algorithm>
 #include <cstring>
 #include <vector>

@@ -1,6 +1,6 @@
-// What the fuzz targets share. A target is one source with LLVMFuzzerTestOneInput; it is linked to libFuzzer,
-// to AFL++'s driver, or to replay.cc, which runs files through it once. A broken rule aborts, which all three
-// notice.
+// Shared by the fuzz targets. A target is one source file with LLVMFuzzerTestOneInput, linked to libFuzzer,
+// to AFL++'s driver, or to replay.cc, which runs it once on each file. A violated invariant aborts, which all
+// three report.
 #pragma once
 
 #include <cstddef>
@@ -13,17 +13,17 @@
 #include "support/core_handles.h"
 #include "support/memory_file.h"
 
-#define FUZZ_REQUIRE(condition)                                                    \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                \
-    }                                                                              \
+#define FUZZ_REQUIRE(condition)                                                      \
+  do {                                                                               \
+    if (!(condition)) {                                                              \
+      std::fprintf(stderr, "%s:%d: violated: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                  \
+    }                                                                                \
   } while (0)
 
 namespace paxect::fuzz {
 
-// No container of a fuzzer's needs larger frames, and an honest bomb of this size costs little.
+// A fuzzed container needs no larger frames, and a decompression bomb of this size is cheap.
 constexpr std::int64_t kMaxFrame = std::int64_t{1} << 20;
 
 using test::Decoder;

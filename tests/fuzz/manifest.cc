@@ -1,6 +1,6 @@
-// Any bytes as a peer's manifest. What can be read has one canonical form, which reads back as itself; the
-// verdict is one of those there are; and whatever the bytes are as a payload, our own manifest of them is
-// accepted with the key that signed it, and with no other.
+// Judges any bytes as a peer's manifest. Valid JSON has one canonical form, which parses to itself; the
+// verdict is a valid one; and a manifest that we sign around the bytes is accepted with its key and with no
+// other.
 #include "base/canonical_json.h"
 #include "fuzz.h"
 #include "stages/trust.h"

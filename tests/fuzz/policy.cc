@@ -1,4 +1,5 @@
-// Any bytes as a policy. It is taken, and means what it says, or every fault is told with its place.
+// Parses any bytes as a policy. It is accepted with its settings, or every fault is reported with its
+// position.
 #include "settings/policy.h"
 #include "fuzz.h"
 

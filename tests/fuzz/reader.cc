@@ -1,6 +1,6 @@
-// Any bytes as a container that a reader looks into. What a decoder finds sound, the reader agrees on: its
-// frames, any range of its data, and that the data is its original. Whatever the reader gives out of a
-// damaged one passed its CRC.
+// Opens any bytes with a reader. For a valid container the reader agrees with the decoder on the frames, on
+// any range of the data, and that the data is the original. Data that it returns from a damaged container
+// passed its CRC-32.
 #include <algorithm>
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
-// Runs files through a fuzz target once each: what the ordinary tests do with the corpus, and how a finding
-// is looked at again. Arguments are files, or directories of files.
+// Runs a fuzz target once on each file: for the corpus in the default tests, and to repeat a finding. The
+// arguments are files or directories of files.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -23,7 +23,7 @@ std::vector<fs::path> files_of(const fs::path& path) {
 
 void replay(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
-  // Exactly as large as the input, so that a sanitizer sees a read behind its end.
+  // Exactly as large as the input, so that a sanitizer detects a read past its end.
   std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
   bytes.shrink_to_fit();
   if (!in.good() && !in.eof()) throw fs::filesystem_error("cannot read", path, std::error_code());

@@ -1,5 +1,5 @@
-// Any data with any options: what is pushed in chunks and what is encoded at once are the same bytes, and
-// they decode to the data. The first six bytes of the input choose the options, the rest is the data.
+// Encodes any data with any options: a stream in chunks and a single call give the same bytes, which decode
+// to the data. The first six bytes of the input select the options, the rest is the data.
 #include <algorithm>
 #include <vector>
 
@@ -14,7 +14,7 @@ void set_options(paxect_encoder* encoder, const std::uint8_t* options, std::int6
   auto set = [&](paxect_parameter parameter, std::int64_t value) {
     FUZZ_REQUIRE(paxect_encoder_set_parameter(encoder, parameter, value) == PAXECT_OK);
   };
-  constexpr std::int64_t kLevels = 17;  // -7 to 9: the slower ones differ inside libzstd alone
+  constexpr std::int64_t kLevels = 17;  // -7 to 9: slower levels differ only inside libzstd
   set(PAXECT_PARAM_LEVEL, options[0] % kLevels - 7);
   set(PAXECT_PARAM_CHANNELS, options[1] % 9);
   set(PAXECT_PARAM_MAPPING, options[1] >> 7);
@@ -25,7 +25,8 @@ void set_options(paxect_encoder* encoder, const std::uint8_t* options, std::int6
 
 std::string push(const std::uint8_t* options, const std::uint8_t* data, std::size_t size) {
   Encoder encoder = make_encoder();
-  set_options(encoder.get(), options, 1 + options[4] % 16 / 15);  // threads are dear: seldom
+  set_options(encoder.get(), options,
+              1 + options[4] % 16 / 15);  // rarely with threads, which are slow to start
   std::string container;
   FUZZ_REQUIRE(paxect_encoder_set_sink(encoder.get(), append, &container) == PAXECT_OK);
   Chunks chunks(options, kOptionBytes);

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Fuzzes one target: tests/fuzz/run.sh [--afl] [--merge] TARGET [SECONDS]
-# Builds it with clang, AddressSanitizer and UndefinedBehaviorSanitizer under build/fuzz (build/afl), and runs libFuzzer
-# (AFL++) for so many seconds, 60 by default, with new inputs kept in build/fuzz/corpus/TARGET. A finding is a file there
-# named crash-*, and the exit status is not 0. --merge afterwards adds to tests/fuzz/corpus/TARGET what the corpus does
-# not cover yet, small files only.
+# Builds the target with clang, AddressSanitizer and UndefinedBehaviorSanitizer in build/fuzz (--afl: build/afl) and runs
+# libFuzzer (--afl: AFL++) for SECONDS, 60 by default. New inputs go to build/fuzz/corpus/TARGET. After a finding that
+# directory has a file crash-*, and the exit status is not 0. --merge then adds small inputs with new coverage to
+# tests/fuzz/corpus/TARGET.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 engine=libfuzzer merge=

@@ -1,5 +1,5 @@
-// Any bytes as damaged copies of a container. What a decoder finds sound, salvage finds whole, also when the
-// only other copy is half of it; and what salvage calls proven is whole: encoded again, it decodes.
+// Salvages any bytes as damaged copies of a container. Salvage recovers a valid container completely, also
+// with half of it as a second copy, and what it calls proven decodes after it is encoded again.
 #include <algorithm>
 
 #include "fuzz.h"
@@ -32,7 +32,7 @@ Salvaged salvage(std::initializer_list<int> copies, std::int64_t fill) {
   FUZZ_REQUIRE(paxect_salvager_set_parameter(handle, PAXECT_PARAM_FILL, fill) == PAXECT_OK);
   for (int fd : copies) FUZZ_REQUIRE(paxect_salvager_add_fd(handle, fd, "copy") == PAXECT_OK);
 
-  // Zeros for what is lost may be many: so much is kept, then the sink has had enough.
+  // Lost data may become many zeros: the sink stops the job above this size.
   struct Kept {
     std::string data;
     static std::int32_t take(void* opaque, const void* data, std::size_t size) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The bill of materials of unpacked packages is valid CycloneDX 1.4 and tells the truth about the binaries.
+"""The bill of materials of unpacked packages is valid CycloneDX 1.4 and matches the binaries.
 
 usage: bill_of_materials.py ROOT
 Valid is what the specification's own schema says, in cyclonedx/.
@@ -27,7 +27,7 @@ def expect(condition, message):
 
 
 def with_references(rule):
-    """The schema in one piece. We sign nothing, so that no signature may be there."""
+    """The schema in one document. We sign nothing, so a signature is not allowed."""
     if isinstance(rule, list):
         return [with_references(each) for each in rule]
     if not isinstance(rule, dict):
@@ -54,7 +54,7 @@ for key, value in {"name": None, "licenses": [{"license": {"id": "no-such-licenc
     expect(faults_of(wrong), f"the schema does not see a wrong '{key}'")
 expect(bom["specVersion"] == "1.4", "another version than that of the schema")
 
-# Everything that there is to say of a component is said.
+# Each component is described completely.
 components = [bom["metadata"]["component"], *bom["components"]]
 references = [component["bom-ref"] for component in components]
 expect(len(set(references)) == len(references), "a reference stands for two components")
@@ -77,7 +77,7 @@ for component in components:
     else:
         expect(component in own.values(), f"{name}: no purl")
 
-# Who needs whom.
+# The dependencies.
 edges = {each["ref"]: set(each["dependsOn"]) for each in bom["dependencies"]}
 expect(set(edges) == set(references), "a component without its dependencies, or the reverse")
 expect(set().union(*edges.values()) <= set(references), "a dependency on nothing listed")
@@ -89,7 +89,7 @@ while ahead:
         ahead.extend(edges.get(reference, ()))
 expect(reached == set(references), f"nothing depends on {sorted(set(references) - reached)}")
 
-# What it says is true of the binaries, all of them.
+# It matches every binary.
 binaries = {path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.open("rb").read(4) == b"\x7fELF"}
 expect({"/" + str(path.relative_to(root)) for path in binaries} == set(own), f"binaries listed: {sorted(own)}")
 names = {component["name"]: component["bom-ref"] for component in own.values()}

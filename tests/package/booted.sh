@@ -1,8 +1,7 @@
 #!/bin/sh
-# The service under a systemd that is process 1: booted.sh DIRECTORY_OF_DEBS
-# Boots a clean root directory twice with systemd-nspawn; what is done in there is told in booted_inside.sh. Takes root,
-# mounts and control groups: status 77 where there are none, and says why. Nothing of this machine is touched, whatever
-# its own process 1 is.
+# Tests the service under a systemd that is process 1: booted.sh DIRECTORY_OF_DEBS
+# Boots a clean root directory twice with systemd-nspawn and runs booted_inside.sh in it. Needs root, mounts and control
+# groups; status 77 and the reason without them. Changes nothing on this machine, whatever its process 1 is.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 debs=$(cd "$1" && pwd)
@@ -31,7 +30,7 @@ StandardOutput=append:/report
 StandardError=inherit
 UNIT
 ln -s ../check.service "$root/etc/systemd/system/multi-user.target.wants/"
-# Nothing that asks the network, or that takes time once a day.
+# No units that use the network or run daily jobs.
 for unit in apt-daily apt-daily-upgrade dpkg-db-backup e2scrub_all systemd-tmpfiles-clean fstrim; do
   ln -s /dev/null "$root/etc/systemd/system/$unit.timer"
 done

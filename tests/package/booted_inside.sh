@@ -1,6 +1,6 @@
 #!/bin/sh
-# What booted.sh does inside of the booted system. The first boot installs and uses the service; the second finds it
-# running again, and takes the packages away.
+# The part of booted.sh inside the booted system. The first boot installs and uses the service; the second one finds it
+# running and removes the packages.
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive SYSTEMD_PAGER= SYSTEMD_COLORS=0
@@ -48,7 +48,7 @@ arrives() { # INBOX SENT OUTBOX ARRIVED
 }
 
 installs() {
-  # What any unit of this kind takes; where a container cannot give it, nothing can be said of ours.
+  # What every such unit needs. Where a container does not offer it, ours cannot be tested.
   cat >/run/systemd/system/probe.service <<'UNIT'
 [Service]
 Type=oneshot
@@ -133,7 +133,7 @@ reloads() {
   mv "$state/north/.link_policy.new" "$state/north/link_policy.json"
   systemctl reload paxect@north || fail "no reload"
   eventually "delivery by the new policy" test -e "$state/north/outbox/program"
-  # Of a policy that is as it was the relay says nothing unless it is told to read it.
+  # The relay reports an unchanged policy only after a reload.
   before=$(events north policy_reload)
   systemctl reload paxect@north || fail "no second reload"
   eventually "a reload" more_events north policy_reload "$before"
@@ -217,7 +217,7 @@ goes() {
   done
   [ -f /etc/paxect/north.conf ] || fail "removal took a configuration"
   quietly dpkg -P paxect libpaxect-core-dev libpaxect-core1
-  # What the administrator made, and what was exchanged, belongs to nobody else.
+  # Neither removal nor purge may delete what the administrator made or what was exchanged.
   [ -f /etc/paxect/north.conf ] && [ -f "$state/north/outbox/six" ] || fail "the purge took what is not ours"
   left=$(find /etc /usr /run -xdev -name '*paxect*' ! -path '/etc/paxect*' ! -path '/etc/credstore/*' \
     ! -path '*/paxect@*.service.d*' ! -path '/run/systemd/*' ! -path '/run/log/*')

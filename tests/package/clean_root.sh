@@ -1,8 +1,8 @@
 #!/bin/sh
-# A clean Debian to use the packages in: clean_root.sh DIRECTORY_OF_DEBS PACKAGES ROOT
-# Makes the directory ROOT: this release with what our packages depend on and the PACKAGES (names with commas between),
-# nothing else, so that dpkg alone can install ours. They are in /debs, and in /newer the same under a higher version.
-# mmdebstrap makes it once; the archive is kept in ~/.cache/paxect. Status 77: it cannot be made here, and why.
+# Creates a clean root directory of this Debian release: clean_root.sh DIRECTORY_OF_DEBS PACKAGES ROOT
+# ROOT contains the dependencies of our packages and the PACKAGES (separated by commas) and nothing else, so that dpkg
+# can install ours. They are in /debs, and with a higher version in /newer. mmdebstrap creates the root once; the archive
+# is kept in ~/.cache/paxect. Status 77 with the reason where it cannot be created.
 set -eu
 debs=$(cd "$1" && pwd)
 skip() { echo "clean_root.sh: skipped: $*"; exit 77; }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The packages are as Debian wants them: contents.sh DIRECTORY_OF_DEBS
-# lintian finds nothing but what the overrides give a reason for; names, dependencies and places are those intended; the
-# bill of materials lists all that the binaries need.
+# Checks the contents of the packages: contents.sh DIRECTORY_OF_DEBS
+# lintian reports nothing except what the overrides explain; names, dependencies and paths are as intended; the bill of
+# materials lists everything that the binaries need.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 debs=$(cd "$1" && pwd)
@@ -42,4 +42,4 @@ for binary in "$work"/root/usr/bin/* "$work"/root/usr/lib/paxect/plugins/*.so; d
 done
 [ -z "$(grep -rlF "$(cd "$here/../.." && pwd)" "$work/root")" ] || fail "the folder of the build is in a package"
 /usr/bin/python3 "$here/bill_of_materials.py" "$work/root"
-echo "contents.sh: fine"
+echo "contents.sh: passed"

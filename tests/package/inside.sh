@@ -1,5 +1,5 @@
 #!/bin/sh
-# What install.sh does inside of the clean root.
+# The part of install.sh inside the clean root.
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
@@ -32,7 +32,7 @@ ldconfig -p | grep -q libpaxect_core.so.1 || fail "the dynamic linker does not k
 [ "$(stat -c '%U %a' /etc/paxect)" = 'root 755' ] || fail "/etc/paxect: $(stat -c '%U %a' /etc/paxect)"
 paxect plugins | grep -q '^  link ' || fail "no plugin link: $(paxect plugins)"
 relay
-# What the administrator changes in /etc is the administrator's.
+# An upgrade keeps what the administrator changed in /etc.
 changed=
 for file in $(cat /var/lib/dpkg/info/paxect.conffiles 2>/dev/null); do
   changed=$file
@@ -60,7 +60,7 @@ rm /etc/paxect/ours.conf
 echo "== purge"
 quietly dpkg -P paxect libpaxect-core-dev libpaxect-core1
 files >/tmp/after
-# The user stays, since files may belong to it; the tools keep a copy of the lists from before.
+# The user remains, because files may belong to it, and the tools keep a backup of the user lists.
 diff /tmp/before /tmp/after | grep '^[<>]' | grep -vE '^> /etc/(passwd|group|shadow|gshadow)-$' &&
   fail "not all is as it was before the installation"
 echo "install.sh: installed, used, upgraded, removed and purged"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What an administrator does with the packages, in a clean Debian: install.sh DIRECTORY_OF_DEBS
-# Installs, relays a file, upgrades, removes and purges in a root directory that has what the packages depend on and
-# nothing else. No systemd runs in it: that is booted.sh. Status 77: skipped, says why.
+# Installs and uses the packages in a clean Debian: install.sh DIRECTORY_OF_DEBS
+# Installs, relays a file, upgrades, removes and purges in a root directory that contains only the dependencies of the
+# packages. No systemd runs in it; booted.sh tests that. Status 77: skipped, with the reason.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 debs=$(cd "$1" && pwd)
@@ -11,12 +11,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
-# With the two tools of systemd that the packages' scripts call.
+# Includes the two tools of systemd that the scripts of the packages call.
 root=$work/root
 "$here/clean_root.sh" "$debs" systemd-standalone-sysusers,systemd-standalone-tmpfiles "$root" || exit $?
 cp "$here/inside.sh" "$root/inside.sh"
 
-# Mounts of a namespace of our own end with it. Where none may be made, the programs still find what they need.
+# The mounts end with their namespace. Where a mount is not permitted, the programs work without it.
 unshare --mount --fork sh -c '
   mkdir -p "$1/dev" "$1/proc"
   if mount -t tmpfs dev "$1/dev" 2>/dev/null; then

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Two folders, two times, one result: reproducible.sh DIRECTORY_OF_DEBS
-# Builds the packages once more, from a copy of the source in a folder of another name, without a compiler cache and with
-# another umask, and compares them byte for byte with those given.
+# Checks that the packages are reproducible: reproducible.sh DIRECTORY_OF_DEBS
+# Builds them again from a copy of the source in another directory, without a compiler cache and with another umask, and
+# compares them byte for byte.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 debs=$(cd "$1" && pwd)
@@ -20,4 +20,4 @@ for package in "$debs"/*.deb; do
 done
 [ "$status" -eq 0 ] || { echo "reproducible.sh: the packages depend on where or when they are built" >&2; exit 1; }
 (cd "$debs" && sha256sum ./*.deb)
-echo "reproducible.sh: byte for byte the same"
+echo "reproducible.sh: identical"

@@ -1,4 +1,4 @@
-/* A plugin with one thing wrong. Which one is a macro of the build: BAD_*; NAME is its file name. */
+/* A plugin with one fault, selected by a macro BAD_* of the build. NAME is the name of its file. */
 #include <paxect/plugin.h>
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-// A plugin that throws when it is asked what it is.
+// A plugin whose query function throws.
 #include <paxect/plugin.h>
 
 #include <stdexcept>

@@ -2,8 +2,8 @@
 //
 //   journal     file to append a line "INSTANCE CALL" to at each call
 //   at_CALL     what to do in create, init, start, reload, stop, destroy; see act()
-//   script      what to do in step: actions separated by blanks, one a call; the last one stays
-//   watch       a FIFO, which the action `watch` reads, waiting until there is something
+//   script      what to do in step: actions separated by blanks, one per call; the last one repeats
+//   watch       a FIFO, which the action `watch` waits for and reads
 //   report      keys, separated by blanks, whose value, origin and place init writes to the journal
 //
 // It offers commands (see command()) and reload, except for the module `plain`, which has no extensions, and
@@ -36,7 +36,7 @@ namespace {
 }
 #endif
 
-// Wide enough to be one too many.
+// One more than the host accepts.
 constexpr std::size_t kTooManyWatches = PAXECT_PLUGIN_WATCHES_MAX + 1;
 
 template <typename Service>
