@@ -318,30 +318,6 @@ TEST_CASE("a container with a wrong length or total gives no range") {
   }
 }
 
-TEST_CASE("a libcrypto without SHA-256 is reported as such by every command that needs it") {
-  TempDir dir;
-  write_file(dir / "data", "0123456789");
-  write_file(dir / "a.freq", small_container());
-  write_file(dir / "openssl.cnf",
-             "openssl_conf = init\n[init]\nproviders = list\n[list]\nbase = base\n[base]\nactivate = 1\n");
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"encode", "-i", dir / "data", "-o", dir / "out"},
-        {"decode", "-i", dir / "a.freq", "-o", dir / "out"},
-        {"decode", "-i", dir / "a.freq", "-o", dir / "out", "--range", "0:"},
-        {"test", dir / "a.freq"},
-        {"check", dir / "a.freq", dir / "data"},
-        {"salvage", dir / "a.freq", "-o", dir / "out"}}) {
-    std::vector<std::string> argv = arguments;
-    argv.insert(argv.begin(), kTool);
-    Result result = run({.argv = argv, .environment = {"OPENSSL_CONF=" + (dir / "openssl.cnf")}});
-    INFO(arguments[0] << ": " << result.error);
-    CHECK(result.status == 3);
-    CHECK(one_line(result.error));
-    CHECK(result.error.find("libcrypto offers no SHA-256") != std::string::npos);
-    CHECK(list(dir.path()) == std::vector<std::string>{"a.freq", "data", "openssl.cnf"});
-  }
-}
-
 TEST_CASE("a frame of more data than a decoder takes by default is refused before anything is written") {
   TempDir dir;
   write_file(dir / "large", "");
