@@ -23,7 +23,7 @@ class Random {
   std::uint32_t below(std::uint32_t limit) {
     return static_cast<std::uint32_t>((next() >> 32) * limit >> 32);
   }
-  // Small numbers far more often than large ones, as words and machines turn up in real data.
+  // Small numbers far more often than large ones: the distribution of words and machines in real data.
   std::uint32_t skewed(std::uint32_t limit) { return below(1 + below(1 + below(limit))); }
 
  private:

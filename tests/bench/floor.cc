@@ -37,7 +37,7 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// Adds up what several stretches of one kind of work take.
+// Sums the time of several pieces of one kind of work.
 class Meter {
  public:
   explicit Meter(const char* name) : name_(name) {}
@@ -146,8 +146,8 @@ void sha256(const char* path) {
   });
 }
 
-// In turns of 100 pieces, so that a processor that becomes slower meanwhile is slower for all; one turn
-// before the first that counts.
+// In turns of 100 pieces, so that a change of the processor's speed affects all kinds of work. The first turn
+// only warms up.
 void small_pieces(std::size_t size, std::size_t count, const char* path) {
   constexpr std::size_t kTurn = 100;
   Bytes data = load(path);

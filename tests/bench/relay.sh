@@ -1,10 +1,10 @@
 #!/bin/sh
-# Benchmarks the relay beside the bare durable writes of the same bytes and beside bare libzstd:
+# Measures the relay beside the durable writes of the same bytes and beside libzstd alone:
 # tests/bench/relay.sh [DIRECTORY]
-# The files are relayed in DIRECTORY, which decides the disk; without one, root has a new ext4 with a journal
-# made on a loop device, and everybody else works below build/. (An ext4 without a journal passes over the
-# inodes that were freed within the last minutes: how fast it is depends on what was removed before.)
-# Takes some minutes and 8 GiB. With QUICK=1 a tenth of the files.
+# The files are relayed in DIRECTORY, which selects the disk. Without it, root gets a new ext4 with a journal on a loop
+# device, and other users work below build/. (An ext4 without a journal skips inodes that were freed within the last
+# minutes, so that its speed depends on what was removed before.) Takes some minutes and 8 GiB; with QUICK=1 a tenth of
+# the files.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"

@@ -1,4 +1,4 @@
-// The floor under the relay: the durable writes that a relayed file takes and nothing else.
+// The floor of the relay: the durable writes that a relayed file needs, and nothing else.
 //   bench_relay_floor DIRECTORY COUNT CONTAINER-BYTES DATA-BYTES STRATEGY
 // For each file a container, a sidecar of 65 bytes and the data: written under a temporary name, flushed,
 // renamed, the directory flushed. STRATEGY is `fsync` (eight threads, each file flushed as it is written) or
