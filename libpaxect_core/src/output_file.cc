@@ -15,7 +15,7 @@
 namespace paxect::core {
 namespace {
 
-// Enough for the disk to work at full speed, and little enough to be written soon when it is waited for.
+// Large enough for the full speed of the disk, small enough that a flush that waits for it ends soon.
 constexpr std::size_t kWriteBackSize = std::size_t{8} << 20;
 
 // RLIMIT_FSIZE, which would otherwise end the process by SIGXFSZ.

@@ -18,9 +18,9 @@
 namespace paxect::tool {
 namespace {
 
-constexpr const char* kFiles = "FILE";  // the name under which arguments without an option are kept
+constexpr const char* kFiles = "FILE";  // the key of positional arguments
 
-// An option that is given again replaces what was given before, so that a script can add to a command line.
+// The last occurrence of an option applies, so that a script can append to a command line.
 void keep_last(po::parsed_options& parsed) {
   std::set<std::string> later;
   std::vector<po::option> kept;
@@ -34,13 +34,13 @@ void keep_last(po::parsed_options& parsed) {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
-      {"encode", "[-i FILE] [-o FILE] [options]", "make a .freq container of a file", run_encode},
-      {"decode", "[-i FILE] [-o FILE] [options]", "get the file back, fully verified", run_decode},
-      {"test", "FILE... [options]", "verify containers as decode does, and write nothing", run_test},
-      {"info", "FILE [options]", "show what a container says of itself, without decoding it", run_info},
+      {"encode", "[-i FILE] [-o FILE] [options]", "encode a file as a .freq container", run_encode},
+      {"decode", "[-i FILE] [-o FILE] [options]", "decode a container, verifying everything", run_decode},
+      {"test", "FILE... [options]", "verify containers as decode does, without writing", run_test},
+      {"info", "FILE [options]", "show the header and footer of a container", run_info},
       {"check", "FILE ORIGINAL [options]", "compare a container with its original, frame by frame",
        run_check},
-      {"salvage", "DAMAGED... -o FILE [options]", "get what there is out of damaged copies", run_salvage},
+      {"salvage", "DAMAGED... -o FILE [options]", "recover data from damaged copies", run_salvage},
   };
   return kCommands;
 }
@@ -99,8 +99,8 @@ bool parse(const Command& command, po::options_description options, const std::v
 }
 
 void add_talk_options(po::options_description& options, const char* json_help) {
-  options.add_options()("json", json_help)("quiet,q", "say nothing but errors")(
-      "progress", "show progress from the start, also where stderr is no terminal")(
+  options.add_options()("json", json_help)("quiet,q", "print errors only")(
+      "progress", "show progress from the start, even when stderr is not a terminal")(
       "no-progress", "never show progress; default: on a terminal, after half a second");
 }
 
@@ -172,7 +172,7 @@ std::uint64_t file_size(const std::string& path) {
 int conclude(const Outcome& outcome, const std::string& input) {
   if (outcome.status == PAXECT_OK) return kExitOk;
   if (outcome.status == PAXECT_ERROR_CANCELLED && stop_requested() != 0) die_of_signal();
-  if (outcome.status < PAXECT_ERROR_MAGIC) {  // about the call or a file, which the message names
+  if (outcome.status < PAXECT_ERROR_MAGIC) {  // the message names the file
     complain(outcome.message);
   } else {
     complain(shown_name(input) + ": " + outcome.message + " (byte " + std::to_string(outcome.offset) +

@@ -1,9 +1,8 @@
-// What every command of paxect-core is made of: its entry in the table, its options, its messages to the
-// user.
+// What the commands of paxect-core share: the table of commands, their options, and their messages.
 //
-// Rules for messages: one line on stderr, "paxect-core: FILE: what is wrong (byte N, frame M)", lower-case,
-// saying what to do where that is not plain. Nothing else goes to stderr but progress, and a JSON summary
-// that was asked for while the data goes to stdout; results go to stdout.
+// Rules for messages: one lower-case line on stderr, "paxect-core: FILE: fact: remedy (byte N, frame M)"; the
+// remedy may be omitted where it is obvious. Only progress, and a JSON summary while the data goes to stdout,
+// are written to stderr as well. Results are written to stdout.
 #pragma once
 
 #include <boost/program_options.hpp>
@@ -18,13 +17,13 @@ namespace paxect::tool {
 
 namespace po = boost::program_options;
 
-// Exit statuses; those of work come from paxect_status_exit_code.
+// Exit statuses of the command itself; those of a job come from paxect_status_exit_code.
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFile = 3;
 inline constexpr int kExitUsage = 64;
 inline constexpr int kExitInternal = 70;
 
-// The same for the user.
+// The exit statuses for the help text.
 inline constexpr const char* kStatuses =
     "exit status: 0 ok, 2 the data differs (from its SHA-256, or from the original), 3 file or I/O error,\n"
     "4 not a sound container, 64 usage, 70 internal error; of several the highest\n";
@@ -36,7 +35,7 @@ struct Command {
   int (*run)(const Command& command, const std::vector<std::string>& arguments);
 };
 
-// All commands, in the order of the help.
+// All commands, in the order of the help text.
 const std::vector<Command>& commands();
 
 int run_encode(const Command& command, const std::vector<std::string>& arguments);
@@ -46,35 +45,35 @@ int run_info(const Command& command, const std::vector<std::string>& arguments);
 int run_check(const Command& command, const std::vector<std::string>& arguments);
 int run_salvage(const Command& command, const std::vector<std::string>& arguments);
 
-// The user asked for something that makes no sense; caught in main, exit status 64.
+// Invalid arguments. Caught in main, exit status 64.
 struct UsageError {
   std::string message;
 };
 
+// Prints a message to stderr, with control characters replaced.
 void complain(const std::string& message);
 
-// Parses a command's arguments; of an option given twice the last counts. Adds -h, which prints the help and
-// gives false. Arguments without an option
-// go to `files`; UsageError when it is nullptr.
+// Parses the arguments of a command. The last occurrence of an option applies. Adds -h, which prints the help
+// and returns false. Positional arguments go to `files`; they are a UsageError when it is nullptr.
 bool parse(const Command& command, po::options_description options, const std::vector<std::string>& arguments,
            po::variables_map& values, std::vector<std::string>* files = nullptr);
 
-// The arguments with `--level` for `--lev`, for each abbreviation that fits one of `names` alone, and
-// `-iFILE` for `-i=FILE`: forms that the Python tool has always taken, for its options only, so that an
-// option added later never changes what a script means.
+// The arguments with each unambiguous abbreviation of one of `names` expanded (`--lev` to `--level`) and
+// `-i=FILE` changed to `-iFILE`. The Python tool accepts these forms. Options that it does not have cannot be
+// abbreviated, so that an option added later never changes the meaning of a script.
 std::vector<std::string> spelled_out(std::vector<std::string> arguments,
                                      const std::vector<std::string>& names);
 
-// What a command says besides its errors, and how: options that the commands share.
+// The shared options: what a command prints in addition to errors.
 struct Talk {
   ProgressWhen progress = ProgressWhen::kOnTerminal;
   bool quiet = false;
   bool json = false;
 };
 void add_talk_options(po::options_description& options, const char* json_help);
-Talk read_talk(const po::variables_map& values);  // UsageError for what contradicts itself
+Talk read_talk(const po::variables_map& values);  // UsageError for contradictory options
 
-// A whole number given for an option, in the bounds of a parameter; UsageError otherwise.
+// The value of an option as an integer; UsageError unless it is within the bounds of the parameter.
 std::int64_t number(const std::string& option, const std::string& text, paxect_parameter parameter);
 
 struct FreeHandle {
@@ -86,12 +85,12 @@ using Encoder = std::unique_ptr<paxect_encoder, FreeHandle>;
 using Decoder = std::unique_ptr<paxect_decoder, FreeHandle>;
 using Reader = std::unique_ptr<paxect_reader, FreeHandle>;
 
-// A handle, or std::bad_alloc.
+// Return a handle or throw std::bad_alloc.
 Encoder make_encoder();
 Decoder make_decoder();
 Reader make_reader();
 
-// How a piece of work ended, as its handle says.
+// The result of a job, as its handle reports it.
 struct Outcome {
   paxect_status status = PAXECT_OK;
   std::string message = {};
@@ -102,15 +101,15 @@ Outcome outcome(paxect_status status, const paxect_encoder* encoder);
 Outcome outcome(paxect_status status, const paxect_decoder* decoder);
 Outcome outcome(paxect_status status, const paxect_reader* reader);
 
-// The name of an input for messages.
+// The name of an input in messages.
 std::string shown_name(const std::string& path);
-// The size of a regular file, "-" being standard input; 0 when it is none.
+// The size of a regular file; 0 for any other. "-" is standard input.
 std::uint64_t file_size(const std::string& path);
 
-// The exit status for work on `input`; complains when it failed, and ends the process by the signal that
-// ended it. The progress line must be gone.
+// Returns the exit status of a job on `input`. Prints the error of a failed job; when a signal stopped the
+// job, ends the process by that signal. Requires: the progress line is erased.
 int conclude(const Outcome& outcome, const std::string& input);
-// Reports what a success could not do, such as keeping the owner of a file that it replaced.
+// Prints the warning of a successful job, such as an owner that could not be kept; not with --quiet.
 void warn(const Outcome& outcome, const Talk& talk);
 
 }  // namespace paxect::tool

@@ -8,12 +8,12 @@
 namespace paxect::tool {
 namespace {
 
-// Those of the Python tool, which may be abbreviated as there.
+// The options of the Python tool, which accepts abbreviations.
 const std::vector<std::string> kCompatibleNames = {"help", "input", "output", "verify"};
 
 struct Range {
   std::uint64_t offset = 0;
-  std::uint64_t length = UINT64_MAX;  // all from there on
+  std::uint64_t length = UINT64_MAX;  // to the end
 };
 
 Range parse_range(const std::string& text) {
@@ -45,14 +45,14 @@ po::options_description make_options() {
                                                               po::value<std::string>()->value_name("BYTES"),
                                                               "refuse frames of more data; default: 1 GiB")(
       "no-sparse", "write zeros as zeros rather than as holes in the file")(
-      "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core")(
+      "threads", po::value<std::string>()->value_name("N"), "number of threads; default: one per core")(
       "no-attributes", "do not give the output the modification time and permissions of the input")(
-      "sync", "make the output durable before returning");
+      "sync", "flush the output to disk before returning");
   add_talk_options(options, "print a summary as one line of JSON; to stderr when the data goes to stdout");
   return options;
 }
 
-// The options that a decoder and a reader have in common.
+// Options that decoders and readers share.
 template <class Handle>
 void set_options(Handle* handle, paxect_status (*set)(Handle*, paxect_parameter, std::int64_t),
                  const po::variables_map& values) {

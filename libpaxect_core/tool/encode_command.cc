@@ -4,7 +4,7 @@
 namespace paxect::tool {
 namespace {
 
-// Those of the Python tool, which may be abbreviated as there.
+// The options of the Python tool, which accepts abbreviations.
 const std::vector<std::string> kCompatibleNames = {"help",     "input", "output",  "level",
                                                    "channels", "frame", "mapping", "verify"};
 
@@ -16,7 +16,7 @@ void set(paxect_encoder* encoder, paxect_parameter parameter, std::int64_t value
 po::options_description make_options() {
   po::options_description options("Options");
   options.add_options()("input,i", po::value<std::string>()->default_value("-")->value_name("FILE"),
-                        "what to encode; - is standard input")(
+                        "the file to encode; - is standard input")(
       "output,o", po::value<std::string>()->default_value("-")->value_name("FILE"),
       "the container; - is standard output")(
       "level", po::value<std::string>()->default_value("5")->value_name("N"), "zstd level, -7 to 22")(
@@ -25,9 +25,9 @@ po::options_description make_options() {
       "mapping", po::value<std::string>()->default_value("virtual")->value_name("NAME"), "virtual or u16")(
       "verify", "set the container's VERIFY flag")(
       "paranoid", "decompress each frame and compare it with its data before it is written")(
-      "threads", po::value<std::string>()->value_name("N"), "threads to work with; default: one per core")(
+      "threads", po::value<std::string>()->value_name("N"), "number of threads; default: one per core")(
       "no-attributes", "do not give the output the modification time and permissions of the input")(
-      "sync", "make the output durable before returning");
+      "sync", "flush the output to disk before returning");
   add_talk_options(options,
                    "print a summary as one line of JSON; to stderr when the container goes to stdout");
   return options;

@@ -1,5 +1,5 @@
-// paxect-core: makes, checks and reads .freq containers. Here: which command it is, help, version, last
-// resort.
+// paxect-core: creates, verifies, reads and salvages .freq containers. This file: command dispatch, help,
+// version, and the handlers of last resort.
 #include <openssl/crypto.h>
 #include <unistd.h>
 
@@ -56,7 +56,7 @@ int guarded(const std::vector<std::string>& arguments) {
     complain("standard output: cannot write: " + std::generic_category().message(output.error()));
     return code == kExitOk ? kExitFile : code;
   } catch (const UsageError& error) {
-    complain(error.message + " (paxect-core -h shows what there is)");
+    complain(error.message + " (see paxect-core -h)");
     return kExitUsage;
   } catch (const std::bad_alloc&) {
     complain("out of memory");

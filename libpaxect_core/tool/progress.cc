@@ -29,7 +29,7 @@ std::size_t terminal_columns() {
   return size.ws_col;
 }
 
-// Never waits: progress that a slow terminal does not take is dropped.
+// Does not wait for a slow terminal: that progress line is lost.
 void put(const std::string& text) {
   [[maybe_unused]] ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
 }
@@ -43,7 +43,7 @@ std::string rate_text(double bytes_per_second) {
   return text.data();
 }
 
-// The end of a name that is too long, since that is what tells files apart; cut between characters.
+// The end of a long name, which usually distinguishes files. UTF-8 characters are not split.
 std::string shortened(const std::string& name, std::size_t room) {
   static constexpr const char* kDots = "...";
   if (name.size() <= room) return name;
@@ -106,7 +106,8 @@ void Progress::update(std::uint64_t done) {
   Clock::time_point now = Clock::now();
   if (now < next_) return;
   next_ = now + (terminal_ ? kRedraw : kLogged);
-  std::size_t columns = terminal_ ? terminal_columns() - 1 : kUsualColumns;  // the last column may wrap
+  std::size_t columns =
+      terminal_ ? terminal_columns() - 1 : kUsualColumns;  // writing to the last column may wrap
   std::string line = progress_line(label_, done, total_, seconds(), columns);
   if (!terminal_) return put(line + '\n');
   std::size_t width = line.size();

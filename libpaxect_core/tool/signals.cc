@@ -7,7 +7,7 @@
 namespace paxect::tool {
 namespace {
 
-// Global because a signal handler can reach nothing else.
+// Global because a signal handler has no arguments of its own.
 volatile std::sig_atomic_t g_signal = 0;
 
 }  // namespace
@@ -16,12 +16,12 @@ void catch_signals() {
   struct sigaction action {};
   action.sa_handler = [](int number) {
     g_signal = number;
-  };  // no SA_RESTART: waiting reads and writes must end
+  };  // no SA_RESTART: blocked reads and writes must return
   sigemptyset(&action.sa_mask);
   for (int number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction old {};
     sigaction(number, nullptr, &old);
-    if (old.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);  // nohup stays in force
+    if (old.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);  // nohup stays effective
   }
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);

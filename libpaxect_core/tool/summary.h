@@ -1,4 +1,4 @@
-// Results as JSON: one object on one line, for programs to read.
+// Results as JSON for other programs: one object on one line.
 #pragma once
 
 #include <rapidjson/stringbuffer.h>
@@ -13,7 +13,7 @@
 
 namespace paxect::tool {
 
-// An object that is written to a stream as it grows; complete, with its line end, at the end of the scope.
+// An object that is streamed as it grows. The destructor completes it and ends the line.
 class JsonLine {
  public:
   explicit JsonLine(std::ostream& out);
@@ -35,9 +35,9 @@ class JsonLine {
   void begin_array(const char* key);
   void end_array();
 
-  // The members that all commands have in common.
+  // Members that all commands share.
   void add_container(const paxect_container_info& info);
-  void add_outcome(const Outcome& outcome);  // "exit_status", and "error" when it is one
+  void add_outcome(const Outcome& outcome);  // "exit_status", and "error" on failure
 
  private:
   void flush_if_large();
@@ -47,20 +47,20 @@ class JsonLine {
   rapidjson::Writer<rapidjson::StringBuffer> writer_;
 };
 
-// What a summary is about.
+// The job that a summary describes.
 struct Job {
   const char* command;
   std::string input;
   std::string output;  // "": none
 };
-// stdout, or stderr when the job's data goes to stdout.
+// stdout; stderr when the data of the job goes to the same place as stdout.
 std::ostream& summary_stream(const Job& job);
 void begin_summary(JsonLine& line, const Job& job, double seconds, const Outcome& outcome);
-// The summary of a whole container; `info` counts when there was no error.
+// The summary of a whole container. `info` is used after success only.
 void print_summary(const Job& job, double seconds, const Outcome& outcome, const paxect_container_info& info);
 
 paxect_container_info new_info();
-// The container's size in parts of its data's; 0 for no data.
+// The size of the container divided by that of its data; 0 without data.
 double ratio(const paxect_container_info& info);
 std::string hex(const std::uint8_t* bytes, std::size_t size);
 std::string hex(std::uint32_t value);
