@@ -6,15 +6,15 @@
  * freeing NULL does nothing.
  *
  * Errors. A function that can fail returns a paxect_status, and PAXECT_OK is 0. A refused call (ARGUMENT,
- * PARAMETER, SEQUENCE) changes nothing but the error text. A failed job ends that call only: when it
- * returns, no worker thread uses the caller's memory or descriptors, no result of an earlier job remains,
- * and the handle accepts the next job. Only a failed stream (write, finish) repeats its failure until reset
- * or a one-call job. *_error_message, _offset and _frame describe the latest call on the handle that
- * returned a status, except queries (*_info, *_report, *_each_range, *_input): "", 0 and 0 after success,
- * but for the warning of a *_path function.
- * The text is one line of English, not to be parsed. Every function returns ARGUMENT, 0 or "" when the
- * handle or a required pointer is NULL, MEMORY when memory runs out, CRYPTO when libcrypto has no SHA-256 for
- * a job that needs it, and INTERNAL for a defect of the library; "Errors:" lists its other values.
+ * PARAMETER, SEQUENCE) changes nothing but the error text. A failed job ends that call only: when it returns,
+ * no worker thread uses the caller's memory or descriptors, no result of an earlier job remains, and the
+ * handle accepts the next job. Only a failed stream (write, finish) repeats its failure until reset or a
+ * one-call job. *_error_message, _offset and _frame describe the latest call on the handle that returned a
+ * status, except the queries info (of encoders and decoders), report, each_range and input: "", 0 and 0 after
+ * success, or the warning of a *_path function. The text is one line of English, not to be parsed. Every
+ * function returns ARGUMENT, 0 or "" when the handle or a required pointer is NULL, MEMORY when memory runs
+ * out, CRYPTO when libcrypto has no SHA-256 for a job that needs it, and INTERNAL for a defect of the
+ * library; "Errors:" lists its other values.
  *
  * States. An encoder or decoder is in one of four states; a new one is ready. run, *_buffer and *_path are
  * one-call jobs.
