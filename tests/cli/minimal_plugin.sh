@@ -22,16 +22,17 @@ cmake --install "$work/build" >"$work/log" || fail "cannot install the plugin: $
 cd "$work"
 "$prefix/bin/paxect" plugins | grep -q '^  heartbeat  1\.0\.0  ABI 1\.0  writes the time' ||
   fail "not listed: $("$prefix/bin/paxect" plugins)"
+# The umask makes the file writable by its group, so that it must be named to be read.
 printf '[heartbeat]\nfile = beat\n' >paxect.conf
 before=$(date +%s)
-"$prefix/bin/paxect" run --once || fail "run ended with status $?"
+"$prefix/bin/paxect" run -c paxect.conf --once || fail "run ended with status $?"
 [ "$(cat beat)" -ge "$before" ] || fail "the beat is '$(cat beat)', before it was $before"
 
 status=0
-"$prefix/bin/paxect" check --set heartbeat.interval_sec=often 2>error || status=$?
+"$prefix/bin/paxect" check -c paxect.conf --set heartbeat.interval_sec=often 2>error || status=$?
 [ "$status" -eq 78 ] || fail "a bad interval gave status $status"
 grep -q '^\[HEARTBEAT\] --set heartbeat.interval_sec: interval_sec must be a number' error || fail "$(cat error)"
 status=0
-"$prefix/bin/paxect" run --set heartbeat.file=missing/beat 2>error || status=$?
+"$prefix/bin/paxect" run -c paxect.conf --set heartbeat.file=missing/beat 2>error || status=$?
 [ "$status" -eq 78 ] || fail "an impossible file gave status $status"
 grep -q '^\[HEARTBEAT\] cannot write missing/beat: No such file' error || fail "$(cat error)"
