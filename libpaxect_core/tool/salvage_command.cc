@@ -80,13 +80,17 @@ class ReportFile {
 };
 
 // What the user should know besides the exit status.
-void tell(const paxect_salvager* salvager, const SalvageJob& job) {
+void report_findings(const paxect_salvager* salvager, const SalvageJob& job) {
   paxect_salvage_report report = salvage_report(salvager);
   for (std::size_t i = 0; i < job.inputs.size(); ++i)
     if (salvage_input(salvager, i).used == 0)
       complain(job.inputs[i] + ": left out: it is no copy of the same container as the others");
   if (report.over_limit != 0)
     complain(std::to_string(report.over_limit) + " frames are above the limit: --max-frame lifts it");
+  if (report.foreign_input >= 0)
+    complain(job.inputs[static_cast<std::size_t>(report.foreign_input)] +
+             ": another container or a part of one is at offset " + std::to_string(report.foreign_offset) +
+             ": its data is not in the output");
   if (job.status != PAXECT_ERROR_PARTIAL) return;
   std::string line = paxect_salvager_error_message(salvager);
   if (report.lost != 0) line += " (" + std::to_string(report.lost_size) + " bytes)";
@@ -173,7 +177,7 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
       job.status == PAXECT_OK || job.status == PAXECT_ERROR_PARTIAL || job.status == PAXECT_ERROR_NOTHING;
   if (!searched) return give_up(ended, job, talk.json);
   if (job.status == PAXECT_ERROR_NOTHING) complain(ended.message);
-  if (!talk.quiet) tell(salvager.get(), job);
+  if (!talk.quiet) report_findings(salvager.get(), job);
   warn(ended, talk);
   if (int failed = give_report(salvager.get(), job, report_file, talk.json)) return failed;
   return paxect_status_exit_code(job.status);

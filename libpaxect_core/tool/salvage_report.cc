@@ -104,6 +104,15 @@ void write_salvage_report(std::ostream& out, const paxect_salvager* salvager, co
   line.add("state", report.footer_input >= 0 ? "found" : "lost");
   add_input_number(line, "input", report.footer_input);
   line.end_object();
+  line.begin_object("foreign");
+  line.add("frames", report.foreign);
+  add_input_number(line, "input", report.foreign_input);
+  if (report.foreign_input < 0)
+    line.add_null("offset");
+  else
+    line.add("offset", report.foreign_offset);
+  line.end_object();
+  line.add("contested", report.contested != 0);
   line.add("search_limited", report.limited != 0);
   add_inputs(line, salvager, job.inputs);
 }

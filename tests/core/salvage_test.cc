@@ -105,6 +105,21 @@ TEST_CASE("a destroyed frame header costs nothing: the payload tells its length 
   }
 }
 
+TEST_CASE("a destroyed frame header costs nothing when the first bytes of the payload are destroyed too") {
+  for (int channels : {1, 4}) {
+    std::string container = sample(channels);
+    for (const Frame& frame : frames_of(container)) {
+      INFO("frame " << frame.offset / kFrame);
+      check_whole(salvage({zeroed(container, frame.start, 14 + 7)}));  // up to the first block's header
+      for (std::size_t at = 0; at < 7; ++at) {
+        std::string damaged = container;
+        damaged[frame.payload + at] = static_cast<char>(damaged[frame.payload + at] ^ 0x40);
+        check_whole(salvage({damaged}));
+      }
+    }
+  }
+}
+
 TEST_CASE("data that decompresses against its CRC-32 is used and reported") {
   std::string container = sample();
   Frame frame = frames_of(container)[0];

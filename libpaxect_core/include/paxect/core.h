@@ -476,6 +476,10 @@ typedef struct paxect_salvage_report {
   uint32_t inputs;      /* copies */
   uint32_t limited;     /* 1: the search was limited because of many false matches; frames may be missing */
   uint8_t sha256[32];   /* of the written bytes */
+  uint64_t foreign;     /* frames of other containers in the copies, such as a container in the data */
+  uint64_t foreign_offset; /* of the first of these containers, in the copy foreign_input */
+  int32_t foreign_input;   /* number of the first copy that has some, or -1 */
+  uint32_t contested;      /* 1: another container has the same claim to be the original: nothing is proven */
 } paxect_salvage_report;
 paxect_status paxect_salvager_report(const paxect_salvager* salvager, paxect_salvage_report* report);
 

@@ -31,6 +31,10 @@ paxect_salvage_report summary(const Salvager& salvager) {
   report.over_limit = from.over_limit;
   report.ranges = from.ranges.size();
   report.inputs = static_cast<std::uint32_t>(salvager.inputs().size());
+  report.foreign = from.foreign;
+  report.foreign_offset = from.foreign_offset;
+  report.foreign_input = from.foreign_input;
+  report.contested = from.contested ? 1 : 0;
   report.limited = from.search_limited ? 1 : 0;
   std::copy(from.digest.begin(), from.digest.end(), report.sha256);
   return report;
@@ -40,7 +44,7 @@ paxect_salvage_input summary(const SalvageInput& input, const CopyIndex& copy) {
   paxect_salvage_input out{};
   out.size = input.size;
   for (const Sighting& sighting : copy.sightings) {
-    if (sighting.foreign) continue;
+    if (sighting.foreign || sighting.misfit) continue;
     if (sighting.finding == Finding::kConfirmed) ++out.confirmed;
     if (sighting.finding == Finding::kUnconfirmed) ++out.unconfirmed;
     if (sighting.finding == Finding::kRuined) ++out.ruined;

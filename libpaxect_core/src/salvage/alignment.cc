@@ -8,6 +8,8 @@
 namespace paxect::core {
 namespace {
 
+constexpr std::ptrdiff_t kLikesToSearch = 256;  // limits the work when all frames are alike
+
 // A frame of certain contents, in some copy.
 struct Landmark {
   std::uint32_t crc = 0;
@@ -34,7 +36,7 @@ Landmarks find_landmarks(const std::vector<CopyIndex*>& copies) {
   Landmarks all;
   for (std::size_t copy = 0; copy < copies.size(); ++copy)
     for (const Sighting& sighting : copies[copy]->sightings)
-      if (!sighting.foreign && sighting.finding == Finding::kConfirmed)
+      if (sighting.takes_slot() && sighting.finding == Finding::kConfirmed)
         all.push_back(landmark(sighting, copy));
   std::sort(all.begin(), all.end(), [](const Landmark& a, const Landmark& b) {
     return std::tuple(a.contents(), a.copy, a.start) < std::tuple(b.contents(), b.copy, b.start);
@@ -54,7 +56,6 @@ bool find_slot(const Landmarks& landmarks, const Sighting& sighting, std::uint64
   if (sighting.finding != Finding::kConfirmed) return false;
   auto [begin, end] =
       std::equal_range(landmarks.begin(), landmarks.end(), landmark(sighting, 0), by_contents);
-  constexpr std::ptrdiff_t kLikesToSearch = 4096;  // keeps the work in bounds when all frames are alike
   if (end - begin > kLikesToSearch) return false;
   bool once = !is_plain(sighting);
   const Landmark* found = nullptr;
@@ -72,7 +73,7 @@ bool find_slot(const Landmarks& landmarks, const Sighting& sighting, std::uint64
 bool stands_at(const Landmarks& landmarks, const Sighting& sighting, std::uint64_t slot) {
   auto [begin, end] =
       std::equal_range(landmarks.begin(), landmarks.end(), landmark(sighting, 0), by_contents);
-  return end - begin < 4096 &&
+  return end - begin <= kLikesToSearch &&
          std::any_of(begin, end, [&](const Landmark& mark) { return mark.placed && mark.slot == slot; });
 }
 
@@ -119,9 +120,10 @@ bool align(const Landmarks& landmarks, CopyIndex& copy) {
 
 }  // namespace
 
-void align_copies(const std::vector<CopyIndex*>& copies) {
+void align_copies(const std::vector<CopyIndex*>& copies, WorkMeter& meter) {
   for (std::size_t round = 0; round < copies.size(); ++round) {
     Landmarks landmarks = find_landmarks(copies);
+    if (!meter.charge(WorkMeter::kStep * landmarks.size())) return;
     bool any = false;
     for (CopyIndex* copy : copies) any = align(landmarks, *copy) || any;
     if (!any) return;

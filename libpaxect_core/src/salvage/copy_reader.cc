@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -15,50 +16,55 @@ constexpr std::size_t kSector = 4096;  // what is given up at once when it canno
 
 }  // namespace
 
-// `bad` when the medium fails; false on any other error.
-bool CopyReader::read_piece(std::uint64_t offset, std::uint8_t* out, std::size_t size, bool& bad) {
-  while (size != 0) {
-    ssize_t got = pread(fd_, out, size, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EIO) {
-      bad = true;
-      return true;
+// Reads as much of it as the medium delivers and returns the number of bytes.
+std::size_t CopyReader::read_piece(std::uint64_t offset, std::uint8_t* out, std::size_t size) {
+  std::size_t done = 0;
+  while (done != size) {
+    ssize_t got = pread(fd_, out + done, size - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR && meter_->ask()) continue;
+    if (got < 0) break;
+    if (got == 0) {  // the file is shorter than it was
+      readable_end_ = std::min(readable_end_, offset + done);
+      break;
     }
-    if (got <= 0) {
-      trouble_ = got < 0 ? system_failure(PAXECT_ERROR_READ, "copy", "cannot read", errno)
-                         : failure(PAXECT_ERROR_READ, "copy: became shorter while it was read");
-      trouble_.offset = offset;
-      return false;
-    }
-    bytes_read_ += static_cast<std::uint64_t>(got);
-    out += got;
-    offset += static_cast<std::uint64_t>(got);
-    size -= static_cast<std::size_t>(got);
+    done += static_cast<std::size_t>(got);
   }
-  return true;
+  meter_->charge(done);
+  return done;
 }
 
-bool CopyReader::read(std::uint64_t offset, std::uint8_t* out, std::size_t size) {
-  if (!trouble_.ok()) return false;
-  bool bad = false;
-  if (!read_piece(offset, out, size, bad)) return false;
-  if (!bad) return true;
+// The same sector by sector, with zeros for each that is not delivered whole.
+void CopyReader::read_sectors(std::uint64_t offset, std::uint8_t* out, std::size_t size) {
   for (std::size_t step; size != 0; offset += step, out += step, size -= step) {
     step = std::min(size, kSector - static_cast<std::size_t>(offset % kSector));
-    bad = false;
-    if (!read_piece(offset, out, step, bad)) return false;
-    if (!bad) continue;
-    std::memset(out, 0, step);
+    bool wanted = offset < readable_end_ && meter_->status().ok();
+    std::size_t got = wanted ? read_piece(offset, out, step) : 0;
+    if (got == step) continue;
+    std::memset(out + got, 0, step - got);
+    if (offset + got >= readable_end_) continue;  // counted by where the file ends
+    meter_->ask();                                // a failing medium may take seconds for each sector
     if (offset >= unreadable_end_) unreadable_ += step;
     unreadable_end_ = std::max(unreadable_end_, offset + step);
   }
-  return true;
+}
+
+bool CopyReader::read(std::uint64_t offset, std::uint8_t* out, std::size_t size) {
+  if (failure_.ok()) {
+    std::size_t got = offset < readable_end_ ? read_piece(offset, out, size) : 0;
+    if (got != size) {
+      std::size_t whole = got - std::min<std::size_t>(got, (offset + got) % kSector);
+      read_sectors(offset + whole, out + whole, size - whole);
+    }
+    failure_ = meter_->status();
+  }
+  if (!failure_.ok()) std::memset(out, 0, size);
+  return failure_.ok();
 }
 
 bool CopyReader::fill(Window& window, std::uint64_t offset, std::size_t capacity) {
   window.size = 0;
   if (!window.bytes.reserve(capacity)) {
-    trouble_ = failure(PAXECT_ERROR_MEMORY, "out of memory for reading a copy");
+    failure_ = core::failure(PAXECT_ERROR_MEMORY, "out of memory for reading a copy");
     return false;
   }
   auto size = static_cast<std::size_t>(std::min<std::uint64_t>(capacity, size_ - offset));
@@ -68,21 +74,45 @@ bool CopyReader::fill(Window& window, std::uint64_t offset, std::size_t capacity
   return true;
 }
 
+void CopyReader::prefetch(std::uint64_t offset) {
+  if (failure_.ok() && offset < size_) fill(search_, offset, kSearchSize);
+}
+
 std::span<const std::uint8_t> CopyReader::look(std::uint64_t offset, std::size_t size) {
-  if (offset >= size_ || !trouble_.ok()) return {};
+  static constexpr std::array<std::uint8_t, kLookSize> kZeros{};
+  if (offset >= size_) return {};
   size = static_cast<std::size_t>(std::min<std::uint64_t>({size, kLookSize, size_ - offset}));
+  if (!failure_.ok()) return {kZeros.data(), size};
   Window* window = search_.holds(offset, size) ? &search_ : &look_;
-  if (!window->holds(offset, size) && !fill(*window, offset, kLookSize)) return {};
+  if (!window->holds(offset, size) && !fill(*window, offset, kLookSize)) return {kZeros.data(), size};
   return {window->bytes.data() + (offset - window->offset), size};
 }
 
+// Where the data goes on when `from` lies in a hole of the file; kNowhere when it does not go on.
+std::uint64_t CopyReader::skip_hole(std::uint64_t from) {
+  if (!may_have_holes_) return from;
+  off_t here = lseek(fd_, 0, SEEK_CUR);
+  off_t data = here < 0 ? -1 : lseek(fd_, static_cast<off_t>(from), SEEK_DATA);
+  int error = errno;
+  if (here >= 0) lseek(fd_, here, SEEK_SET);
+  if (data < 0 && here >= 0 && error == ENXIO) return kNowhere;
+  if (data < 0) may_have_holes_ = false;
+  return data < 0 ? from : static_cast<std::uint64_t>(data);
+}
+
 std::uint64_t CopyReader::find_zstd_magic(std::uint64_t from) {
-  while (from < size_ && size_ - from >= kZstdMagic.size()) {
-    if (!search_.holds(from, kZstdMagic.size()) && !fill(search_, from, kSearchSize)) return kNowhere;
+  std::uint64_t end = size_;
+  while (from < end && end - from >= kZstdMagic.size()) {
+    if (!search_.holds(from, kZstdMagic.size())) {
+      from = skip_hole(from);
+      end = readable_end_;
+      if (from >= end || end - from < kZstdMagic.size() || !fill(search_, from, kSearchSize)) break;
+      meter_->reached(from);
+    }
     const std::uint8_t* begin = search_.bytes.data() + (from - search_.offset);
-    const std::uint8_t* end = search_.bytes.data() + search_.size;
+    const std::uint8_t* stop = search_.bytes.data() + search_.size;
     const void* found =
-        memmem(begin, static_cast<std::size_t>(end - begin), kZstdMagic.data(), kZstdMagic.size());
+        memmem(begin, static_cast<std::size_t>(stop - begin), kZstdMagic.data(), kZstdMagic.size());
     if (found != nullptr)
       return search_.offset +
              static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(found) - search_.bytes.data());

@@ -1,7 +1,8 @@
-// Reads one damaged copy at any offset through two windows of fixed size: a big one for searching, a small
-// one for looking at single places. What the medium cannot deliver (EIO) counts as damage, not as a failure:
-// it reads as zeros. Any other error sticks: from then on everything reads as empty, and trouble() says why.
-// One thread at a time; the file offset of the descriptor does not move.
+// Reads one damaged copy at any offset through two windows of fixed size: a large one for searching, a small
+// one for single places. Bytes that the medium does not deliver (EIO and its like), and bytes that are gone
+// because the file became shorter, are damage and not a failure: they read as zeros. Only a lack of memory
+// and a caller who cancels end the work: from then on everything reads as zeros, and failure() says why. One
+// thread at a time. Reads by pread; the search for holes moves the file offset and puts it back.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <span>
 
 #include "memory.h"
+#include "salvage/work_meter.h"
 #include "status.h"
 
 namespace paxect::core {
@@ -17,21 +19,29 @@ class CopyReader {
  public:
   static constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
 
-  CopyReader(const Allocator& allocator, int fd, std::uint64_t size)
-      : fd_(fd), size_(size), search_{Buffer(allocator)}, look_{Buffer(allocator)} {}
+  // `meter` must live as long as the reader.
+  CopyReader(const Allocator& allocator, int fd, std::uint64_t size, WorkMeter& meter)
+      : fd_(fd),
+        size_(size),
+        readable_end_(size),
+        meter_(&meter),
+        search_{Buffer(allocator)},
+        look_{Buffer(allocator)} {}
 
   std::uint64_t size() const { return size_; }
-  const Status& trouble() const { return trouble_; }
+  const Status& failure() const { return failure_; }
 
-  // Up to `size` bytes at `offset`, at most kLookSize; fewer where the file ends. Valid until the next call.
+  // `size` bytes at `offset`, at most kLookSize; fewer only where the copy ends. Valid until the next call.
   std::span<const std::uint8_t> look(std::uint64_t offset, std::size_t size);
-  // All of them, which lie inside the file; false when there is trouble.
+  // All of these bytes, which lie inside the copy; false after a failure.
   bool read(std::uint64_t offset, std::uint8_t* out, std::size_t size);
   // The first place at or after `from` where a zstd frame may begin; kNowhere when there is none.
   std::uint64_t find_zstd_magic(std::uint64_t from);
+  // Reads ahead, so that look() at the kSearchSize bytes from `offset` on reads nothing.
+  void prefetch(std::uint64_t offset);
 
-  std::uint64_t bytes_read() const { return bytes_read_; }
-  std::uint64_t unreadable() const { return unreadable_; }  // bytes, as far as they were met
+  // Bytes that were not delivered, as far as they were asked for.
+  std::uint64_t unreadable() const { return unreadable_ + (size_ - readable_end_); }
 
   static constexpr std::size_t kLookSize = 4096;
   static constexpr std::size_t kSearchSize = 1 << 20;
@@ -48,14 +58,18 @@ class CopyReader {
   };
 
   bool fill(Window& window, std::uint64_t offset, std::size_t capacity);
-  bool read_piece(std::uint64_t offset, std::uint8_t* out, std::size_t size, bool& bad);
+  std::size_t read_piece(std::uint64_t offset, std::uint8_t* out, std::size_t size);
+  void read_sectors(std::uint64_t offset, std::uint8_t* out, std::size_t size);
+  std::uint64_t skip_hole(std::uint64_t from);
 
   int fd_;
   std::uint64_t size_;
+  std::uint64_t readable_end_;  // the file ended here when it was read last
+  WorkMeter* meter_;
   Window search_;
   Window look_;
-  Status trouble_;
-  std::uint64_t bytes_read_ = 0;
+  Status failure_;
+  bool may_have_holes_ = true;
   std::uint64_t unreadable_ = 0;
   std::uint64_t unreadable_end_ = 0;  // what lies before it was counted
 };

@@ -1,11 +1,12 @@
 #include "salvage/fuse.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace paxect::core {
 namespace {
 
-bool whole(const Sighting& sighting) { return sighting.finding == Finding::kConfirmed; }
+bool whole(const Sighting& sighting) { return sighting.finding == Finding::kConfirmed && !sighting.foreign; }
 
 // Whether frames of both stand at the same places.
 bool in_step(const CopyIndex& a, const CopyIndex& b) {
@@ -88,11 +89,14 @@ CopyIndex fuse(const std::vector<CopyIndex*>& group) {
       fused.header_offset = copy->header_offset;
       fused.header = copy->header;
     }
-    all.insert(all.end(), copy->sightings.begin(), copy->sightings.end());
-    fused.footers.insert(fused.footers.end(), copy->footers.begin(), copy->footers.end());
+    std::copy_if(copy->sightings.begin(), copy->sightings.end(), std::back_inserter(all),
+                 [](const Sighting& sighting) { return !sighting.foreign; });
+    const FooterSighting* footer = copy->footer();
+    if (footer == nullptr || (fused.footer() != nullptr && fused.footer()->likely >= footer->likely))
+      continue;
+    fused.footers.assign(1, *footer);
+    fused.own_footer = 0;
   }
-  std::sort(fused.footers.begin(), fused.footers.end(),
-            [](const FooterSighting& a, const FooterSighting& b) { return a.offset < b.offset; });
   std::sort(all.begin(), all.end(),
             [](const Sighting& a, const Sighting& b) { return a.payload < b.payload; });
   for (std::size_t at = 0; at < all.size();) {
@@ -115,7 +119,7 @@ void take_places(const CopyIndex& fused, CopyIndex& copy) {
   for (Sighting& sighting : copy.sightings) {
     while (at != fused.sightings.end() && at->payload < sighting.payload) ++at;
     bool found = at != fused.sightings.end() && at->payload == sighting.payload;
-    sighting.foreign = !found || at->foreign;
+    sighting.misfit = !found || at->misfit;
     sighting.placed = found && at->placed;
     sighting.slot = found ? at->slot : 0;
   }

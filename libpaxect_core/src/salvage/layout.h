@@ -18,8 +18,9 @@ struct Layout {
   std::uint32_t frame_size = 0;  // 0: not known, since there is neither frame nor header
   std::uint32_t channels = 1;
   bool header_agrees = false;  // a header was found, and says the same
-  bool footer_known = false;
+  bool footer_known = false;   // its counts are plausible
   Footer footer;
+  std::uint64_t capacity = 0;  // bytes of data that the copies can have held, at most
 
   // Number of data frames, when the footer is known.
   std::uint64_t frames() const {
@@ -31,8 +32,16 @@ struct Layout {
   }
 };
 
-// Of one copy. Its last plausible footer is taken.
-Layout derive_layout(const CopyIndex& copy);
+// The most data that a file of so many bytes can hold: 128 KiB in a zstd block of 4 bytes.
+std::uint64_t max_data(std::uint64_t file_size);
+
+// Of one copy, from what is not foreign in it, and its own footer. `capacity` is that of all copies together.
+Layout derive_layout(const CopyIndex& copy, std::uint64_t capacity);
+// Whether a footer's counts can be those of a container with this layout; `footer` is corrected where the
+// frames show how.
+bool fits(const FooterSighting& sighting, const Layout& layout, const CopyIndex& copy, Footer& footer);
+// Whether the number of frames is that of the total size, extension frames aside.
+bool counts_agree(const Footer& footer, std::uint32_t frame_size, std::uint64_t file_size);
 // Of several copies that belong together: each field as most of them have it.
 Layout agree(const std::vector<Layout>& layouts);
 

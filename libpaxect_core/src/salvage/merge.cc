@@ -1,6 +1,7 @@
 #include "salvage/merge.h"
 
 #include <algorithm>
+#include <compare>
 #include <numeric>
 #include <tuple>
 
@@ -16,7 +17,7 @@ struct Likeness {
 };
 
 bool comparable(const Sighting& sighting) {
-  return sighting.finding == Finding::kConfirmed && sighting.placed && !sighting.foreign;
+  return sighting.finding == Finding::kConfirmed && sighting.placed && sighting.takes_slot();
 }
 
 // Frames that are certain in both, compared. Slots rise in both.
@@ -53,6 +54,7 @@ struct Candidate {
   Choice choice;
   std::uint32_t crc_data = 0;
   std::uint32_t crc_field = 0;
+  std::uint32_t ulen = 0;
   bool has_data = false;
   bool has_header = false;
   std::uint32_t votes = 0;
@@ -62,21 +64,71 @@ struct Candidate {
 
 using Candidates = std::vector<Candidate>;
 
-Candidates collect(const std::vector<CopyIndex>& copies, const std::vector<bool>& belongs, const Plan& plan) {
+// Where the data of each sighting of a copy belongs: by its slot, or, in a complete copy, by the frames
+// before it.
+class Offsets {
+ public:
+  Offsets(const Plan& plan, const CopyIndex* sequence) : layout_(plan.layout) {
+    if (sequence == nullptr) return;
+    std::uint64_t offset = 0;
+    for (const Sighting& sighting : sequence->sightings) {
+      if (sighting.finding == Finding::kExtension || sighting.foreign) continue;
+      entries_.push_back({sighting.payload, offset, sighting.ulen});
+      offset += sighting.ulen;
+    }
+  }
+
+  std::uint64_t count() const { return entries_.size(); }
+  bool find(const Sighting& sighting, Choice& choice) const {
+    if (entries_.empty()) return by_slot(sighting, choice);
+    auto entry = std::lower_bound(entries_.begin(), entries_.end(), sighting.payload,
+                                  [](const Entry& e, std::uint64_t payload) { return e.payload < payload; });
+    if (entry == entries_.end() || entry->payload != sighting.payload || entry->ulen != sighting.ulen)
+      return false;
+    choice.slot = static_cast<std::uint64_t>(entry - entries_.begin());
+    choice.offset = entry->offset;
+    choice.placed = true;
+    return !sighting.foreign && sighting.finding != Finding::kExtension;
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t payload = 0;
+    std::uint64_t offset = 0;
+    std::uint32_t ulen = 0;
+  };
+
+  bool by_slot(const Sighting& sighting, Choice& choice) const {
+    if (!sighting.takes_slot()) return false;
+    if (layout_.footer_known &&
+        (sighting.slot >= layout_.frames() || sighting.ulen != layout_.length(sighting.slot)))
+      return false;
+    choice.slot = sighting.slot;
+    choice.offset = sighting.slot * layout_.frame_size;
+    choice.placed = sighting.placed;
+    return true;
+  }
+
+  const Layout& layout_;
+  std::vector<Entry> entries_;  // empty: by slot
+};
+
+Candidates collect(const std::vector<CopyIndex>& copies, const std::vector<bool>& used,
+                   const Offsets& offsets) {
   Candidates all;
   for (std::size_t c = 0; c < copies.size(); ++c) {
-    if (!belongs[c]) continue;
+    if (!used[c]) continue;
     const auto& sightings = copies[c].sightings;
     for (std::size_t i = 0; i < sightings.size(); ++i) {
       const Sighting& sighting = sightings[i];
-      if (!sighting.takes_slot() || (plan.layout.footer_known && sighting.slot >= plan.layout.frames()))
-        continue;
-      if (plan.layout.footer_known && sighting.ulen != plan.layout.length(sighting.slot)) continue;
       Candidate candidate;
-      candidate.choice = {sighting.slot, static_cast<std::uint32_t>(c), static_cast<std::uint32_t>(i),
-                          sighting.finding == Finding::kConfirmed, sighting.placed};
+      if (!offsets.find(sighting, candidate.choice)) continue;
+      candidate.choice.copy = static_cast<std::uint32_t>(c);
+      candidate.choice.sighting = static_cast<std::uint32_t>(i);
+      candidate.choice.confirmed = sighting.finding == Finding::kConfirmed;
       candidate.crc_data = sighting.crc_data;
       candidate.crc_field = sighting.crc_field;
+      candidate.ulen = sighting.ulen;
       candidate.has_data = sighting.has_data();
       candidate.has_header = sighting.has_header;
       all.push_back(candidate);
@@ -89,10 +141,9 @@ Candidates collect(const std::vector<CopyIndex>& copies, const std::vector<bool>
   return all;
 }
 
-// The best of those for one slot; false when none has data. The CRC field of one copy can confirm the data of
+// Adds those for one slot that have data, best first. The CRC field of one copy can confirm the data of
 // another, and contents in dispute confirm none.
-bool choose(Candidates::iterator begin, Candidates::iterator end, Choice& best) {
-  bool dispute = false;
+void choose(Candidates::iterator begin, Candidates::iterator end, std::vector<Choice>& choices) {
   for (auto one = begin; one != end; ++one) {
     for (auto other = begin; other != end; ++other) {
       if (one->has_data && other->has_data && one->crc_data == other->crc_data) ++one->votes;
@@ -100,59 +151,88 @@ bool choose(Candidates::iterator begin, Candidates::iterator end, Choice& best) 
       if (one->has_data && witness && other->crc_field == one->crc_data) one->choice.confirmed = true;
     }
   }
-  auto found = end;
-  for (auto one = begin; one != end; ++one)
-    if (one->has_data && (found == end || one->rank() < found->rank())) found = one;
-  if (found == end) return false;
-  best = found->choice;
-  for (auto one = begin; one != end; ++one)
-    dispute = dispute || (one->choice.confirmed && one->choice.placed && one->has_data && best.placed &&
-                          one->crc_data != found->crc_data);
-  best.confirmed = best.confirmed && !dispute;
-  return true;
-}
-
-}  // namespace
-
-std::vector<bool> belonging(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts) {
-  std::size_t count = copies.size();
-  std::vector<std::vector<bool>> apart(count, std::vector<bool>(count, false));
-  std::vector<std::size_t> friends(count, 0);
-  for (std::size_t i = 0; i < count; ++i)
-    for (std::size_t j = i + 1; j < count; ++j) {
-      apart[i][j] = apart[j][i] = contradict(copies[i], layouts[i], copies[j], layouts[j]);
-      if (apart[i][j]) continue;
-      ++friends[i];
-      ++friends[j];
-    }
-  std::vector<std::size_t> order(count);
-  std::iota(order.begin(), order.end(), 0);
-  auto found = [&](std::size_t i) { return !copies[i].sightings.empty(); };
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::tuple(!found(a), ~friends[a]) < std::tuple(!found(b), ~friends[b]);
+  end = std::remove_if(begin, end, [](const Candidate& candidate) { return !candidate.has_data; });
+  if (begin == end) return;
+  std::sort(begin, end, [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
+  bool dispute = std::any_of(begin, end, [&](const Candidate& one) {
+    return one.choice.confirmed && one.choice.placed && begin->choice.placed &&
+           one.crc_data != begin->crc_data;
   });
-  std::vector<bool> belongs(count, false);
-  for (std::size_t i : order) {
-    bool fits = true;
-    for (std::size_t j = 0; j < count; ++j) fits = fits && !(belongs[j] && apart[i][j]);
-    belongs[i] = fits;
+  for (auto one = begin; one != end; ++one) {
+    if (one->ulen != begin->ulen) continue;
+    choices.push_back(one->choice);
+    choices.back().confirmed = one->choice.confirmed && !dispute;
   }
-  return belongs;
 }
 
-Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts,
-               const std::vector<bool>& belongs) {
-  Plan plan;
-  std::vector<Layout> agreeing;
-  for (std::size_t i = 0; i < copies.size(); ++i)
-    if (belongs[i]) agreeing.push_back(layouts[i]);
-  plan.layout = agree(agreeing);
-  std::vector<CopyIndex*> members;
-  for (std::size_t i = 0; i < copies.size(); ++i)
-    if (belongs[i]) members.push_back(&copies[i]);
+// The frames of a complete copy that do not all have the length of their slot: decoders take those too.
+const CopyIndex* find_sequence(const std::vector<CopyIndex>& copies, const std::vector<bool>& used) {
+  for (std::size_t c = 0; c < copies.size(); ++c) {
+    if (!used[c] || !copies[c].complete) continue;
+    std::uint64_t slot = 0;
+    bool regular = true;
+    for (const Sighting& sighting : copies[c].sightings) {
+      if (sighting.finding == Finding::kExtension || sighting.foreign) continue;
+      regular = regular && sighting.takes_slot() && sighting.slot == slot;
+      ++slot;
+    }
+    if (!regular) return &copies[c];
+  }
+  return nullptr;
+}
+
+// Without a footer, the last frame says where the data ends, as far as it was found; no other can be shorter.
+void find_end(const std::vector<CopyIndex>& copies, Plan& plan) {
+  const Layout& layout = plan.layout;
+  if (layout.footer_known) {
+    plan.size = layout.footer.total_size;
+    return;
+  }
+  if (!plan.choices.empty())
+    plan.placement.frames = std::max(plan.placement.frames, plan.choices.back().slot + 1);
+  auto length = [&](const Choice& choice) { return copies[choice.copy].sightings[choice.sighting].ulen; };
+  std::erase_if(plan.choices, [&](const Choice& choice) {
+    return length(choice) != layout.frame_size && choice.slot + 1 != plan.placement.frames;
+  });
+  plan.size = plan.placement.frames * layout.frame_size;
+  if (!plan.choices.empty() && plan.choices.back().slot + 1 == plan.placement.frames)
+    plan.size -= layout.frame_size - length(plan.choices.back());
+}
+
+struct Strength {
+  std::size_t copies = 0;
+  std::size_t intact = 0;
+  auto operator<=>(const Strength&) const = default;
+};
+
+using Contradictions = std::vector<std::vector<bool>>;
+
+bool found_frames(const CopyIndex& copy) {
+  return std::any_of(copy.sightings.begin(), copy.sightings.end(),
+                     [](const Sighting& sighting) { return sighting.takes_slot(); });
+}
+
+// Adds copies in this order, each that contradicts none before it and is not excluded.
+std::vector<bool> make_group(const std::vector<CopyIndex>& copies, const std::vector<std::size_t>& order,
+                             const Contradictions& apart, const std::vector<bool>& excluded,
+                             Strength& strength) {
+  std::vector<bool> group(copies.size(), false);
+  for (std::size_t i : order) {
+    bool fits = !excluded[i];
+    for (std::size_t j = 0; j < copies.size(); ++j) fits = fits && !(group[j] && apart[i][j]);
+    group[i] = fits;
+    if (fits && found_frames(copies[i])) ++strength.copies;
+    if (fits && copies[i].intact) ++strength.intact;
+  }
+  return group;
+}
+
+// Gives every sighting its slot, by what the copies know together.
+void place_copies(const std::vector<CopyIndex*>& members, Plan& plan, WorkMeter& meter) {
   bool first = true;
   for (const std::vector<CopyIndex*>& group : groups_to_fuse(members)) {
     Placement placement;
+    for (const CopyIndex* copy : group) meter.charge(WorkMeter::kStep * copy->sightings.size());
     if (group.size() == 1) {
       placement = place(plan.layout, *group.front());
     } else {
@@ -165,16 +245,68 @@ Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layout
     plan.placement.tail_lost = tail_lost;
     first = false;
   }
-  if (members.size() > 1) align_copies(members);
-  Candidates candidates = collect(copies, belongs, plan);
-  for (auto at = candidates.begin(); at != candidates.end();) {
+  if (members.size() > 1) align_copies(members, meter);
+}
+
+}  // namespace
+
+Belonging find_belonging(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts) {
+  std::size_t count = copies.size();
+  Contradictions apart(count, std::vector<bool>(count, false));
+  std::vector<std::size_t> friends(count, 0);
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t j = i + 1; j < count; ++j) {
+      apart[i][j] = apart[j][i] = contradict(copies[i], layouts[i], copies[j], layouts[j]);
+      if (apart[i][j]) continue;
+      ++friends[i];
+      ++friends[j];
+    }
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  auto rank = [&](std::size_t i) {
+    return std::tuple(!found_frames(copies[i]), ~friends[i], !copies[i].intact);
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+  Belonging belonging;
+  Strength strength;
+  belonging.used = make_group(copies, order, apart, std::vector<bool>(count, false), strength);
+  Strength others;
+  make_group(copies, order, apart, belonging.used, others);
+  belonging.contested = others.copies != 0 && others >= strength;
+  return belonging;
+}
+
+Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts,
+               const std::vector<bool>& used, WorkMeter& meter) {
+  Plan plan;
+  std::vector<Layout> agreeing;
+  std::vector<CopyIndex*> members;
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    if (!used[i]) continue;
+    agreeing.push_back(layouts[i]);
+    members.push_back(&copies[i]);
+  }
+  plan.layout = agree(agreeing);
+  place_copies(members, plan, meter);
+  const CopyIndex* sequence = find_sequence(copies, used);
+  if (sequence != nullptr) {
+    plan.layout.footer_known = true;
+    plan.layout.footer = sequence->footer()->footer;
+    plan.placement = {};
+    plan.placement.frames_known = plan.placement.end_placed = true;
+  }
+  Offsets offsets(plan, sequence);
+  if (sequence != nullptr) plan.placement.frames = offsets.count();
+  Candidates candidates = collect(copies, used, offsets);
+  for (auto at = candidates.begin(); at != candidates.end() && meter.charge(WorkMeter::kStep);) {
     auto next = std::find_if(at, candidates.end(),
                              [&](const Candidate& other) { return other.choice.slot != at->choice.slot; });
     constexpr std::ptrdiff_t kMostCandidates = 256;  // more than there are copies only in made-up damage
-    Choice choice;
-    if (choose(at, at + std::min(next - at, kMostCandidates), choice)) plan.choices.push_back(choice);
+    choose(at, at + std::min(next - at, kMostCandidates), plan.choices);
     at = next;
   }
+  find_end(copies, plan);
   return plan;
 }
 

@@ -8,17 +8,24 @@
 #include "salvage/layout.h"
 #include "salvage/placement.h"
 #include "salvage/sighting.h"
+#include "salvage/work_meter.h"
 
 namespace paxect::core {
 
-// The copies that belong together: the largest group without contradictions. Two copies contradict each other
-// when more of the frames that are certain in both differ than agree; when no frame can be compared, their
-// footers decide, then their headers.
-std::vector<bool> belonging(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts);
+struct Belonging {
+  std::vector<bool> used;  // for each copy; the others are of another container
+  bool contested = false;  // those that are left out have as good a claim as those that are used
+};
+
+// The copies that belong together: the largest group without contradictions, and of equal ones that with the
+// most intact copies. Two copies contradict each other when more of the frames that are certain in both
+// differ than agree; when no frame can be compared, their footers decide, then their headers.
+Belonging find_belonging(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts);
 
 // Where a frame's data is to be had.
 struct Choice {
   std::uint64_t slot = 0;
+  std::uint64_t offset = 0;  // in the data
   std::uint32_t copy = 0;
   std::uint32_t sighting = 0;
   bool confirmed = false;
@@ -28,13 +35,15 @@ struct Choice {
 struct Plan {
   Layout layout;
   Placement placement;
-  std::vector<Choice> choices;  // in the order of slots, one for each
+  std::uint64_t size = 0;       // of the data; without a footer, as far as frames were found
+  std::vector<Choice> choices;  // by slot; for one slot the best first, then what can take its place
 };
 
 // Places the copies by what they know together (setting slots) and chooses. Frames with the same contents in
 // different places do not mislead: a frame is only taken as a landmark when its contents occur once, or stand
-// at the same offset in another copy.
+// at the same offset in another copy. The frames of a complete copy are taken as they follow each other,
+// whatever their lengths. Work is charged to `meter`, whose status ends it early.
 Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts,
-               const std::vector<bool>& belongs);
+               const std::vector<bool>& used, WorkMeter& meter);
 
 }  // namespace paxect::core

@@ -52,7 +52,7 @@ class Placer {
   Placer(const Layout& layout, CopyIndex& copy) : layout_(layout), copy_(copy) {}
 
   Placement run() {
-    mark_foreign();
+    mark_misfits();
     find_runs();
     find_gaps();
     if (layout_.footer_known)
@@ -63,7 +63,7 @@ class Placer {
   }
 
  private:
-  void mark_foreign();
+  void mark_misfits();
   void find_runs();
   void find_channel(Run& run) const;
   bool sound(std::size_t i) const { return at(i).sound && at(i).channel < layout_.channels; }
@@ -89,22 +89,21 @@ class Placer {
   std::uint64_t usual_ = 1;  // bytes that a frame takes in the copy, on average
 };
 
-// What cannot be of this container: frames of another size, and all that follows another header.
-void Placer::mark_foreign() {
+// Frames of another size than the layout's are no frames of this container, but for a shorter one at the end.
+void Placer::mark_misfits() {
   auto& all = copy_.sightings;
+  auto counts = [](const Sighting& s) { return s.finding != Finding::kExtension && !s.foreign; };
   std::size_t last = all.size();
-  while (last != 0 && all[last - 1].finding == Finding::kExtension) --last;
-  bool other = false;
+  while (last != 0 && !counts(all[last - 1])) --last;
   for (std::size_t i = 0; i < all.size(); ++i) {
     Sighting& sighting = all[i];
-    if (!sighting.joined) other = sighting.after_header && i != 0;
     bool size_fits = sighting.ulen == layout_.frame_size;
     if (!size_fits && sighting.ulen < layout_.frame_size && i + 1 == last)
       size_fits = !layout_.footer_known ||
                   (layout_.frames() != 0 && sighting.ulen == layout_.length(layout_.frames() - 1));
     // Its header says another size, but it leads from one frame to the next: the size is what is damaged.
     if (sighting.finding == Finding::kRuined && sighting.joined && sighting.end_known) size_fits = true;
-    sighting.foreign = other || (sighting.finding != Finding::kExtension && !size_fits);
+    sighting.misfit = counts(sighting) && !size_fits;
     if (sighting.takes_slot()) taken_.push_back(i);
   }
 }
@@ -136,7 +135,8 @@ void Placer::find_runs() {
     bytes += sighting.clen + kFrameHeaderSize;
     bool joined = i != 0;
     for (std::size_t j = i == 0 ? 0 : taken_[i - 1] + 1; joined && j <= taken_[i]; ++j)
-      joined = copy_.sightings[j].joined && !copy_.sightings[j].foreign && copy_.sightings[j - 1].end_known;
+      joined = copy_.sightings[j].joined && !copy_.sightings[j].foreign && !copy_.sightings[j].misfit &&
+               copy_.sightings[j - 1].end_known;
     // A short frame is the last one: when frames are missing without a trace, then at least before it.
     bool early = layout_.footer_known && sighting.ulen < layout_.frame_size && i + 1 < layout_.frames();
     if (!joined || early || shifts(i, runs_.back())) {
@@ -185,11 +185,9 @@ void Placer::find_gaps() {
     end = run.end;
   }
   Gap& last = gaps_.back();
-  bool at_footer = std::any_of(copy_.footers.begin(), copy_.footers.end(),
-                               [&](const FooterSighting& footer) { return footer.offset == end; });
-  std::uint64_t stop = copy_.size;
-  for (const FooterSighting& footer : copy_.footers)
-    if (footer.offset >= end) stop = footer.offset;
+  const FooterSighting* footer = copy_.footer();
+  bool at_footer = footer != nullptr && footer->offset == end;
+  std::uint64_t stop = footer != nullptr && footer->offset >= end ? footer->offset : copy_.size;
   if (runs_.empty() && copy_.size < end) end = copy_.size;
   last.bytes = stop > end ? stop - end : 0;
   last.open = !at_footer;
@@ -281,9 +279,13 @@ void Placer::share(std::uint64_t missing) {
 }
 
 void Placer::estimate() {
+  std::uint64_t room = layout_.capacity / layout_.frame_size;  // frames that the copies can have held
+  room -= std::min<std::uint64_t>(room, taken_.size());
   for (Gap& gap : gaps_) {
     if (!gap.open) continue;
     gap.missing = std::clamp(align(guess(gap), gap), gap.least, std::max(gap.least, gap.most));
+    if (gap.missing > room) gap.missing = 0;
+    room -= gap.missing;
     gap.known = gap.most == 0;
   }
   gaps_.back().missing = 0;  // nobody knows; said by tail_lost
@@ -321,7 +323,7 @@ Placement Placer::number() {
       Sighting& sighting = copy_.sightings[taken_[i]];
       sighting.slot = run.slot + (i - run.first);
       sighting.placed = run.placed;
-      if (layout_.footer_known && sighting.slot >= layout_.frames()) sighting.foreign = true;
+      if (layout_.footer_known && sighting.slot >= layout_.frames()) sighting.misfit = true;
     }
   return placement;
 }

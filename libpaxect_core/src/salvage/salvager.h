@@ -17,6 +17,7 @@
 #include "parameters.h"
 #include "salvage/merge.h"
 #include "salvage/scanner.h"
+#include "salvage/work_meter.h"
 #include "status.h"
 
 namespace paxect::core {
@@ -53,8 +54,13 @@ struct SalvageReport {
   std::uint64_t bytes_out = 0;
   std::uint64_t over_limit = 0;  // frames not read because they are larger than the caller allows
   bool search_limited = false;
-  bool proven = false;  // by the SHA-256
-  Digest digest{};      // of what was written
+  bool contested = false;            // several containers have the same claim to be the one
+  std::uint64_t foreign = 0;         // frames set aside, in the copies used
+  std::uint64_t foreign_offset = 0;  // of the first of them
+  std::int32_t foreign_input = -1;   // the copy that it is in
+  bool agrees = false;               // the SHA-256 is that of a footer
+  bool proven = false;               // and that footer is the one of the container that was looked for
+  Digest digest{};                   // of what was written
   std::vector<SalvageRange> ranges;
 };
 
@@ -78,17 +84,20 @@ class Salvager {
   const std::vector<SalvageInput>& inputs() const { return inputs_; }
   const std::vector<CopyIndex>& copies() const { return copies_; }
   const SalvageReport& report() const { return report_; }
-  const ScanWork& work() const { return scanner_->work(); }
+  // Bytes read, decompressed and hashed, and what other steps cost in terms of these.
+  std::uint64_t work() const { return meter_.total(); }
 
  private:
-  Status scan();
+  Status scan(std::vector<Layout>& layouts);
   void summarize();
-  Status write_frame(const Choice& choice);
-  Status write_gap(std::uint64_t from, std::uint64_t to, bool exact);
+  Status write_slot(std::size_t& choice, bool placed, bool& written);
+  Status write_frame(const Choice& choice, std::span<const std::uint8_t> data);
+  Status write_gap(std::uint64_t offset, std::uint64_t slot, bool exact);
   Status emit(const std::uint8_t* data, std::uint64_t size);
   Status conclude();
   void note(SalvageRange range);
-  std::uint64_t offset_of(std::uint64_t slot) const;
+  std::string partial_message() const;
+  std::string nothing_message() const;
   Status named(Status status, std::size_t input) const;
 
   Allocator allocator_;
@@ -101,7 +110,9 @@ class Salvager {
   Plan plan_;
   SalvageReport report_;
   Sha256 digest_;
-  std::uint64_t bytes_in_ = 0;
+  WorkMeter meter_;
+  std::uint64_t position_ = 0;  // in the data: what lies before was written, or noted as lost
+  std::uint64_t slot_ = 0;      // that the data at position_ has
 };
 
 }  // namespace paxect::core

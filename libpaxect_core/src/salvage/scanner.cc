@@ -1,6 +1,11 @@
 #include "salvage/scanner.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "digest.h"
 #include "salvage/layout.h"
@@ -8,12 +13,8 @@
 namespace paxect::core {
 namespace {
 
-// What examining traces that overlap may cost, as a multiple of the copy's size and as a sum always allowed.
-constexpr std::uint64_t kOverlapFactor = 16;
-constexpr std::uint64_t kOverlapAlways = 64 << 20;
-
 // How far from the end a footer is looked for byte by byte when the frames do not lead to it.
-constexpr std::uint64_t kFooterSearch = 1 << 20;
+constexpr std::uint64_t kFooterSearch = CopyReader::kSearchSize - kFooterSize;
 
 constexpr std::uint64_t kLeastFrame = kFrameHeaderSize + 10;  // a byte of data as zstd puts it
 
@@ -24,20 +25,25 @@ std::span<const std::uint8_t, kSize> fixed(std::span<const std::uint8_t> bytes) 
 
 }  // namespace
 
-Status Scanner::scan(CopyReader& reader, const Progress& progress, CopyIndex& out) {
+Status Scanner::result() const {
+  if (!failure_.ok()) return failure_;
+  return reader_->failure().ok() ? meter_->status() : reader_->failure();
+}
+
+Status Scanner::scan(CopyReader& reader, CopyIndex& out) {
   reader_ = &reader;
   index_ = &out;
-  examined_ = overlapping_ = refused_ = data_size_ = 0;
+  refused_ = data_size_ = 0;
   unbroken_ = true;
-  trouble_ = {};
+  failure_ = {};
   out = {};
   out.size = reader.size();
-  out.header_found = header_before(kHeaderSize, out.header);
+  meter_->begin_copy(out.size);
+  if (Header header; header_before(kHeaderSize, header)) out.headers.push_back({0, header});
   std::uint64_t at = out.size > kHeaderSize ? kHeaderSize : 0;
   bool ended = false;
-  while (!ended && at < out.size && reader.trouble().ok() && trouble_.ok()) {
-    trouble_ = progress(at);
-    if (!trouble_.ok()) break;
+  while (!ended && at < out.size && going() && meter_->ask()) {
+    meter_->reached(at);
     Step step = follow(at);
     if (step == Step::kTaken) continue;
     Sighting ruined;
@@ -53,12 +59,15 @@ Status Scanner::scan(CopyReader& reader, const Progress& progress, CopyIndex& ou
       at = search(floor, floor);
     }
   }
-  if (!reader.trouble().ok()) return reader.trouble();
-  if (!trouble_.ok()) return trouble_;
-  if (!ended) find_last_footer();
-  find_header();
+  if (!ended && going()) find_last_footer();
+  // What follows the end of the container is not searched, but another container is not passed over in
+  // silence.
+  if (ended && out.footers.back().end() < out.size)
+    if (Header header; header_before(out.footers.back().end() + kHeaderSize, header))
+      out.headers.push_back({out.footers.back().end(), header});
+  meter_->reached(out.size);
   out.unreadable = reader.unreadable();
-  return reader.trouble();
+  return result();
 }
 
 // Takes the frame that begins right here, if one does, and goes on to its end; notes the ruins of one that
@@ -82,7 +91,7 @@ Scanner::Step Scanner::follow(std::uint64_t& at) {
 // Takes the next frame whose payload begins at or after `from`, and says where it ends; what is certainly a
 // frame but leads nowhere is noted on the way. Nothing begins before `floor`.
 std::uint64_t Scanner::search(std::uint64_t floor, std::uint64_t from) {
-  while (reader_->trouble().ok() && trouble_.ok()) {
+  while (going()) {
     std::uint64_t payload = reader_->find_zstd_magic(from);
     if (payload == CopyReader::kNowhere) break;
     from = resume_ = payload + kZstdMagic.size();
@@ -105,7 +114,7 @@ std::uint64_t Scanner::search(std::uint64_t floor, std::uint64_t from) {
 // Looks whether a payload begins here; `floor` is where the frame before ends. True for a frame, or the ruins
 // of one.
 bool Scanner::examine(std::uint64_t payload, std::uint64_t floor, Sighting& found) {
-  ++work_.traces;
+  meter_->charge(WorkMeter::kStep);
   ZstdStart start;
   if (!read_zstd_start(reader_->look(payload, kZstdStartSize), start)) return false;
   found = {};
@@ -132,13 +141,13 @@ bool Scanner::examine_data(const ZstdStart& start, Sighting& found) {
   found.ulen = static_cast<std::uint32_t>(start.content);
   found.clen = header.clen;
   found.sound = plain;
-  if (allowed && plain && decode(found)) return true;
-  std::uint64_t size = index_->search_limited ? 0 : measure(found.payload, start);
+  if (allowed && plain && worth_decoding(found, start, true) && decode(found)) return true;
+  std::uint64_t size = meter_->strained() ? 0 : measure(found.payload, start);
   bool agrees = plain && size == header.clen;
   if (allowed && size != 0 && !agrees) {
     found.clen = static_cast<std::uint32_t>(size);
     found.sound = false;
-    if (decode(found)) return true;
+    if (worth_decoding(found, start, false) && decode(found)) return true;
   }
   if (!plain) return false;
   found.finding = Finding::kRuined;
@@ -170,29 +179,43 @@ bool Scanner::examine_extension(Sighting& found) {
   return something_begins(found.end());
 }
 
+// Whether decompressing this is in proportion to the copy. One frame may exceed the limit when its header,
+// its payload and its blocks agree: a whole container may be a frame of a gigabyte of zeros.
+bool Scanner::worth_decoding(const Sighting& found, const ZstdStart& start, bool plain) {
+  if (meter_->affords(std::uint64_t{found.clen} + 2 * std::uint64_t{found.ulen})) return true;
+  bool worth = plain && (meter_->strained() ? found.ulen <= WorkMeter::kStrainedRatio * found.clen
+                                            : measure(found.payload, start) == found.clen);
+  if (worth) return true;
+  index_->search_limited = true;
+  pass_over(found.payload, found.clen);
+  return false;
+}
+
+bool Scanner::room(Buffer& buffer, std::size_t size, const char* what) {
+  if (buffer.capacity() >= size || buffer.reserve(size + size / 8)) return true;
+  failure_ = failure(PAXECT_ERROR_MEMORY,
+                     std::string("out of memory for ") + what + " of " + std::to_string(size) + " bytes");
+  return false;
+}
+
 // Whether payload and data are a whole frame; sets what is known of it then.
 bool Scanner::decode(Sighting& found) {
   if (found.clen > index_->size - found.payload || found.clen < least_payload(found.ulen)) return false;
-  auto room = [](Buffer& buffer, std::size_t size) {
-    return buffer.capacity() >= size || buffer.reserve(size + size / 8);
-  };
-  if (!room(payload_, found.clen)) {
-    trouble_ = failure(PAXECT_ERROR_MEMORY,
-                       "out of memory for a payload of " + std::to_string(found.clen) + " bytes");
-    return false;
-  }
+  if (!room(payload_, found.clen, "a payload")) return false;
   if (!reader_->read(found.payload, payload_.data(), found.clen)) return false;
+  if (found.start_form != ZstdStartForm::kStored) {
+    std::array<std::uint8_t, kZstdStartSize> bytes{};
+    ZstdStart start = write_zstd_start(found.start_form, found.ulen, bytes);
+    if (start.size == 0 || start.size > found.clen) return false;
+    std::copy_n(bytes.begin(), start.size, payload_.data());
+  }
   FrameHeader header{found.channel, found.clen, found.ulen, found.crc_field};
   if (!check_payload(header, payload_.data()).ok()) {
-    charge(found.payload, found.clen, found.clen);
+    pass_over(found.payload, found.clen);
     return false;
   }
-  if (!room(data_, found.ulen)) {
-    trouble_ =
-        failure(PAXECT_ERROR_MEMORY, "out of memory for a frame of " + std::to_string(found.ulen) + " bytes");
-    return false;
-  }
-  work_.data += found.ulen;
+  if (!room(data_, found.ulen, "a frame")) return false;
+  meter_->charge(2 * std::uint64_t{found.ulen});  // decompressed, and its CRC-32
   Status status = decompressor_.decompress(header, payload_.data(), data_.data());
   if (status.ok()) {
     found.finding = Finding::kConfirmed;
@@ -201,13 +224,12 @@ bool Scanner::decode(Sighting& found) {
     found.finding = Finding::kUnconfirmed;
     found.crc_data = crc32(data_.data(), found.ulen);
   } else if (status.code == PAXECT_ERROR_MEMORY) {
-    trouble_ = status;
+    failure_ = status;
     return false;
   } else {
-    charge(found.payload, found.clen, std::uint64_t{found.clen} + found.ulen);
+    pass_over(found.payload, found.clen);
     return false;
   }
-  examined_ = std::max(examined_, found.end());
   return true;
 }
 
@@ -215,28 +237,112 @@ bool Scanner::decode(Sighting& found) {
 std::uint64_t Scanner::measure(std::uint64_t payload, const ZstdStart& start) {
   ZstdBlocks blocks(start);
   while (!blocks.ended()) {
-    ++work_.blocks;
+    if (!meter_->charge(WorkMeter::kStep)) return 0;
     auto header = reader_->look(payload + blocks.at(), kZstdBlockHeaderSize);
     if (header.size() == kZstdBlockHeaderSize && blocks.next(fixed<kZstdBlockHeaderSize>(header)) &&
-        blocks.at() <= index_->size - payload)
+        blocks.at() <= index_->size - payload && !meter_->strained())
       continue;
-    charge(payload, blocks.at(), blocks.at());
+    pass_over(payload, blocks.at());
     return 0;
   }
   return blocks.size();
 }
 
-// A trace that spans so much came to nothing. What only one trace claims is in proportion to the copy.
-void Scanner::charge(std::uint64_t payload, std::uint64_t span, std::uint64_t cost) {
-  if (payload < examined_) overlapping_ += cost;
-  examined_ = std::max(examined_, payload + span);
-  if (index_->search_limited) resume_ = std::max(resume_, payload + span);
-  if (overlapping_ > kOverlapAlways + kOverlapFactor * index_->size) index_->search_limited = true;
+// A trace that spans so much came to nothing: beyond the limit of work, nothing inside it is examined.
+void Scanner::pass_over(std::uint64_t payload, std::uint64_t span) {
+  if (!meter_->strained()) return;
+  index_->search_limited = true;
+  resume_ = std::max(resume_, payload + span);
 }
 
 bool Scanner::sane(const FrameHeader& header) const {
   return header.channel < kMaxChannels && header.ulen != 0 && header.clen >= least_payload(header.ulen) &&
          header.clen <= payload_bound(header.ulen);
+}
+
+// The frame between these two places, if blocks of zstd lead from behind the beginning of its payload exactly
+// to its end.
+bool Scanner::restore_at(std::uint64_t start, std::uint64_t end, std::uint64_t content, Sighting& found) {
+  std::uint64_t payload = start + kFrameHeaderSize;
+  if (content == 0 || content > max_frame_ || end <= payload || end - payload < least_payload(content) ||
+      end - payload > payload_bound(content))
+    return false;
+  for (ZstdStartForm form : {ZstdStartForm::kSingleSegment, ZstdStartForm::kWithWindow}) {
+    std::array<std::uint8_t, kZstdStartSize> bytes{};
+    ZstdStart zstd = write_zstd_start(form, content, bytes);
+    if (zstd.size == 0 || !meter_->affords(end - payload + 2 * content)) continue;
+    if (measure(payload, zstd) != end - payload) continue;
+    FrameHeader header = read_frame_header(fixed<kFrameHeaderSize>(reader_->look(start, kFrameHeaderSize)));
+    found = {};
+    found.start = start;
+    found.payload = payload;
+    found.clen = static_cast<std::uint32_t>(end - payload);
+    found.ulen = static_cast<std::uint32_t>(content);
+    found.channel = header.channel;
+    found.crc_field = header.crc;
+    found.start_form = form;
+    found.has_header = found.joined = true;
+    found.sound = header.clen == found.clen && header.ulen == found.ulen;
+    if (decode(found)) return true;
+  }
+  return false;
+}
+
+Status Scanner::restore(CopyReader& reader, const Layout& layout, CopyIndex& index, bool& restored) {
+  reader_ = &reader;
+  index_ = &index;
+  restored = false;
+  if (layout.frame_size == 0) return {};
+  std::uint64_t last = layout.footer_known && layout.frames() != 0 ? layout.length(layout.frames() - 1) : 0;
+  std::vector<Sighting> all;
+  std::uint64_t begin = index.header_found ? index.header_offset + kHeaderSize : kHeaderSize;
+  std::uint64_t end = begin;  // of the frame before
+  bool end_known = true;
+  auto try_between = [&](std::uint64_t stop) {
+    Sighting found;
+    if (!end_known || stop <= end || !going()) return;
+    if (!restore_at(end, stop, layout.frame_size, found) && !restore_at(end, stop, last, found)) return;
+    std::erase_if(all, [&](const Sighting& s) { return s.start >= found.start; });  // they are in its payload
+    all.push_back(found);
+    meter_->found(found.ulen);
+    restored = true;
+  };
+  for (const Sighting& sighting : index.sightings) {
+    if (!sighting.foreign && sighting.finding == Finding::kRuined && sighting.end_known) {
+      Sighting found;
+      bool ended = sighting.joined || sighting.start == end;
+      if (!ended) try_between(sighting.start);
+      if (restore_at(sighting.start, sighting.end(), sighting.ulen, found) ||
+          restore_at(sighting.start, sighting.end(), layout.frame_size, found)) {
+        found.joined = sighting.joined;
+        all.push_back(found);
+        meter_->found(found.ulen);
+        restored = true;
+      } else {
+        all.push_back(sighting);
+      }
+    } else {
+      if (!sighting.foreign) try_between(sighting.start);
+      all.push_back(sighting);
+    }
+    if (sighting.foreign) continue;
+    end = all.back().end();
+    end_known = sighting.end_known;
+  }
+  if (index.footer() != nullptr) try_between(index.footer()->offset);
+  if (!restored) return result();
+  for (std::size_t i = 1; i < all.size(); ++i)
+    all[i].joined = all[i].joined || all[i].start == all[i - 1].end();
+  index.sightings = std::move(all);
+  auto inside = [&](std::uint64_t offset) {
+    auto after = std::upper_bound(index.sightings.begin(), index.sightings.end(), offset,
+                                  [](std::uint64_t at, const Sighting& s) { return at < s.payload; });
+    return after != index.sightings.begin() && std::prev(after)->start_form != ZstdStartForm::kStored &&
+           offset < std::prev(after)->end();
+  };
+  std::erase_if(index.headers, [&](const HeaderSighting& header) { return inside(header.offset); });
+  std::erase_if(index.footers, [&](const FooterSighting& footer) { return inside(footer.offset); });
+  return result();
 }
 
 // The ruins of a frame whose payload does not even begin like one, when its header leads to something.
@@ -261,7 +367,7 @@ bool Scanner::read_header_only(std::uint64_t start, Sighting& found) {
 bool Scanner::something_begins(std::uint64_t offset) {
   if (offset >= index_->size) return offset == index_->size;
   Footer footer;
-  if (maybe_footer(offset, footer)) return true;
+  if (likely_footer(offset, footer)) return true;
   auto bytes = reader_->look(offset, kFrameHeaderSize + kZstdStartSize);
   ZstdStart start;
   if (bytes.size() <= kFrameHeaderSize || !read_zstd_start(bytes.subspan(kFrameHeaderSize), start))
@@ -289,7 +395,7 @@ bool Scanner::header_before(std::uint64_t offset, Header& header) {
 }
 
 // Whether these bytes can be a footer by their size alone: random ones hardly ever are.
-bool Scanner::maybe_footer(std::uint64_t offset, Footer& footer) {
+bool Scanner::likely_footer(std::uint64_t offset, Footer& footer) {
   auto bytes = reader_->look(offset, kFooterSize);
   if (bytes.size() < kFooterSize) return false;
   footer = read_footer(fixed<kFooterSize>(bytes));
@@ -298,17 +404,21 @@ bool Scanner::maybe_footer(std::uint64_t offset, Footer& footer) {
   return frames != 0 && frames <= index_->size / kLeastFrame + 1 && footer.total_size / frames <= UINT32_MAX;
 }
 
+bool Scanner::has_footer(std::uint64_t offset) const {
+  return index_->footer_at(offset) != CopyIndex::kNoFooter;
+}
+
 // Notes what may be a footer; true when it is certainly the end.
 bool Scanner::take_footer(std::uint64_t offset) {
+  if (has_footer(offset)) return false;
   Footer footer;
-  if (offset + kFooterSize ==
-      index_->size) {  // its counts may be damaged, and its digest still prove something
-    index_->footers.push_back({offset, read_footer(fixed<kFooterSize>(reader_->look(offset, kFooterSize)))});
-    return true;
-  }
-  if (!maybe_footer(offset, footer)) return false;
-  index_->footers.push_back({offset, footer});
-  return unbroken_ && footer.total_frames == index_->sightings.size() && footer.total_size == data_size_;
+  bool likely = likely_footer(offset, footer);
+  bool at_end = offset + kFooterSize ==
+                index_->size;  // its counts may be damaged, and its digest still prove something
+  if (!likely && !at_end) return false;
+  index_->footers.push_back({offset, footer, likely});  // offsets only rise
+  return at_end ||
+         (unbroken_ && footer.total_frames == index_->sightings.size() && footer.total_size == data_size_);
 }
 
 // When the last frame does not lead to it: at the very end, or, if the file goes on behind it, wherever the
@@ -318,33 +428,28 @@ void Scanner::find_last_footer() {
   std::uint64_t last = index_->size - kFooterSize;
   std::uint64_t begin = index_->sightings.empty() ? 0 : index_->sightings.back().payload;
   if (last < begin) return;
-  Footer footer;
   take_footer(last);
-  std::uint64_t usual = index_->header_found ? index_->header.frame_size : 0;
-  if (maybe_footer(last, footer) || usual == 0 || data_size_ == 0) return;
+  std::uint64_t usual = index_->headers.empty() ? 0 : index_->headers.front().header.frame_size;
+  if (index_->footers.empty() || index_->footers.back().likely || usual == 0 || data_size_ == 0) return;
   std::uint64_t least = last - std::min(last - begin, kFooterSearch);
+  reader_->prefetch(least);
+  meter_->charge(last - least);
   for (std::uint64_t at = last; at > least;) {
     --at;
-    if (!maybe_footer(at, footer) || footer.total_size < data_size_) continue;
+    Footer footer;
+    if (!likely_footer(at, footer) || footer.total_size < data_size_ || has_footer(at)) continue;
     if ((footer.total_size + usual - 1) / usual != footer.total_frames) continue;
-    index_->footers.push_back({at, footer});
+    index_->footers.insert(index_->footers.end() - 1, {at, footer, true});  // before the one at the end
     return;
   }
 }
 
-// When it is not at the beginning: right before the first frame.
-void Scanner::find_header() {
-  if (index_->header_found || index_->sightings.empty()) return;
-  std::uint64_t first = index_->sightings.front().start;
-  index_->header_found = header_before(first, index_->header);
-  if (index_->header_found) index_->header_offset = first - kHeaderSize;
-}
-
 void Scanner::append(Sighting found, bool joined) {
-  Header header;
   found.joined = joined;
-  found.after_header = !joined && header_before(found.start, header);
+  if (Header header; !joined && found.start > kHeaderSize && header_before(found.start, header))
+    index_->headers.push_back({found.start - kHeaderSize, header});
   if (found.finding != Finding::kExtension) data_size_ += found.ulen;
+  if (found.has_data()) meter_->found(found.ulen);
   unbroken_ = unbroken_ && joined && found.end_known;
   index_->sightings.push_back(found);
 }
@@ -354,11 +459,10 @@ Status Scanner::load(CopyReader& reader, const Sighting& sighting, std::span<con
   CopyIndex scratch;
   scratch.size = reader.size();
   index_ = &scratch;
-  trouble_ = {};
+  failure_ = {};
   Sighting found = sighting;
   bool good = decode(found) && found.crc_data == sighting.crc_data;
-  if (!reader.trouble().ok()) return reader.trouble();
-  if (!trouble_.ok()) return trouble_;
+  if (Status status = result(); !status.ok()) return status;
   if (!good)
     return {PAXECT_ERROR_READ, sighting.start, 0,
             "copy: changed while it was read, or its medium is failing"};

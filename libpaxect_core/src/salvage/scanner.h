@@ -5,45 +5,39 @@
 // ruined but its place is sure, and nothing inside it is mistaken for a frame; else the next zstd magic that
 // turns out to be a frame is searched for.
 //
-// Time is linear in the size of the copy, whatever it holds: examining a trace that comes to nothing costs
-// what it claims to span, and what overlapping spans may cost together has a limit. Beyond that limit, traces
-// must be plain, and the search goes on behind them.
+// Time is in proportion to the size of the copy and the data in it, whatever the copy holds: all work is
+// charged to a WorkMeter. Where examining false traces exceeds its limit, only traces with a frame header
+// that agrees with the payload are examined, and the search continues behind what they claim to span.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 #include "frame_codec.h"
 #include "memory.h"
 #include "salvage/copy_reader.h"
+#include "salvage/layout.h"
 #include "salvage/sighting.h"
+#include "salvage/work_meter.h"
 #include "salvage/zstd_extent.h"
 #include "status.h"
 
 namespace paxect::core {
 
-// Work done, to show that it stays in proportion.
-struct ScanWork {
-  std::uint64_t traces = 0;  // places examined
-  std::uint64_t blocks = 0;  // zstd blocks passed over
-  std::uint64_t data = 0;    // bytes decompressed, or that were to be
-};
-
 class Scanner {
  public:
-  // `progress` is asked now and then with the offset reached; it may stop the scan.
-  using Progress = std::function<Status(std::uint64_t offset)>;
+  // `meter` must live as long as the scanner, and is the one of the readers.
+  Scanner(const Allocator& allocator, std::uint64_t max_frame, WorkMeter& meter)
+      : max_frame_(max_frame), meter_(&meter), payload_(allocator), data_(allocator) {}
 
-  Scanner(const Allocator& allocator, std::uint64_t max_frame)
-      : max_frame_(max_frame), payload_(allocator), data_(allocator) {}
-
-  // Errors: READ, MEMORY, and what `progress` says.
-  Status scan(CopyReader& reader, const Progress& progress, CopyIndex& out);
-  // Decompresses a frame that a scan found; `data` is valid until the next call. Errors: READ, MEMORY, and
-  // those of the frame, when the copy is not what it was.
+  // Errors: MEMORY, CANCELLED.
+  Status scan(CopyReader& reader, CopyIndex& out);
+  // After a scan: tries frames of which only the first bytes are damaged, where the layout and the frames
+  // around one say where it begins and ends and how much data it holds; `restored` when there was one.
+  // Errors: as scan.
+  Status restore(CopyReader& reader, const Layout& layout, CopyIndex& index, bool& restored);
+  // Decompresses a frame that a scan found; `data` is valid until the next call. READ when the copy is no
+  // longer what it was, or its medium no longer delivers the frame. Errors: READ, MEMORY, CANCELLED.
   Status load(CopyReader& reader, const Sighting& sighting, std::span<const std::uint8_t>& data);
-
-  const ScanWork& work() const { return work_; }
 
  private:
   bool examine(std::uint64_t payload, std::uint64_t floor, Sighting& found);
@@ -51,37 +45,41 @@ class Scanner {
   bool examine_extension(Sighting& found);
   bool decode(Sighting& found);
   std::uint64_t measure(std::uint64_t payload, const ZstdStart& start);
-  void charge(std::uint64_t payload, std::uint64_t span, std::uint64_t cost);
+  void pass_over(std::uint64_t payload, std::uint64_t span);
+  bool worth_decoding(const Sighting& found, const ZstdStart& start, bool plain);
+  bool room(Buffer& buffer, std::size_t size, const char* what);
+  bool restore_at(std::uint64_t start, std::uint64_t end, std::uint64_t content, Sighting& found);
   bool read_header_only(std::uint64_t start, Sighting& found);
   bool sane(const FrameHeader& header) const;
   bool something_begins(std::uint64_t offset);
   bool supported(const Sighting& found);
   bool header_before(std::uint64_t offset, Header& header);
-  bool maybe_footer(std::uint64_t offset, Footer& footer);
+  bool likely_footer(std::uint64_t offset, Footer& footer);
+  bool has_footer(std::uint64_t offset) const;
   bool take_footer(std::uint64_t offset);
   void find_last_footer();
-  void find_header();
   void append(Sighting found, bool joined);
   enum class Step { kTaken, kRuins, kNothing };
   Step follow(std::uint64_t& at);
   std::uint64_t search(std::uint64_t floor, std::uint64_t from);
 
+  bool going() const { return failure_.ok() && reader_->failure().ok() && meter_->status().ok(); }
+  Status result() const;
+
   std::uint64_t max_frame_;
+  WorkMeter* meter_;
   FrameDecompressor decompressor_;
   Buffer payload_;
   Buffer data_;
-  ScanWork work_;
 
   // During a scan:
   CopyReader* reader_ = nullptr;
   CopyIndex* index_ = nullptr;
-  std::uint64_t examined_ = 0;     // end of what any trace claimed so far
-  std::uint64_t overlapping_ = 0;  // cost of traces that lie in what was examined before
-  std::uint64_t resume_ = 0;       // where to go on when a trace came to nothing
-  std::uint64_t refused_ = 0;      // the payload that was examined last and came to nothing
-  std::uint64_t data_size_ = 0;    // that the sightings declare
-  bool unbroken_ = true;           // each sighting begins where the one before ends, from the header on
-  Status trouble_;
+  std::uint64_t resume_ = 0;     // where to go on when a trace came to nothing
+  std::uint64_t refused_ = 0;    // the payload that was examined last and came to nothing
+  std::uint64_t data_size_ = 0;  // that the sightings declare
+  bool unbroken_ = true;         // each sighting begins where the one before ends, from the header on
+  Status failure_;
 };
 
 }  // namespace paxect::core

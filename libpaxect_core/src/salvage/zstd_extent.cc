@@ -34,6 +34,24 @@ bool read_zstd_start(std::span<const std::uint8_t> bytes, ZstdStart& out) {
   return true;
 }
 
+ZstdStart write_zstd_start(ZstdStartForm form, std::uint64_t content,
+                           std::span<std::uint8_t, kZstdStartSize> out) {
+  constexpr unsigned kWindowBits = 27 - 10;  // 128 MiB, what every decoder allows
+  constexpr std::uint64_t kTwoBytes = 256;   // the smallest content size that takes two bytes, and four
+  constexpr std::uint64_t kFourBytes = 65536 + kTwoBytes;
+  bool single = form == ZstdStartForm::kSingleSegment;
+  if (form == ZstdStartForm::kStored || content > UINT32_MAX || (!single && content < kTwoBytes)) return {};
+  unsigned width_code = content < kTwoBytes ? 0 : content < kFourBytes ? 1 : 2;
+  std::copy(kZstdMagic.begin(), kZstdMagic.end(), out.begin());
+  std::size_t at = kZstdMagic.size();
+  out[at++] = static_cast<std::uint8_t>(width_code << kContentSizeShift | (single ? kSingleSegmentBit : 0));
+  if (!single) out[at++] = static_cast<std::uint8_t>(kWindowBits << 3);
+  std::uint64_t stored = width_code == 1 ? content - kTwoBytes : content;
+  for (std::size_t i = 0; i < std::size_t{1} << width_code; ++i)
+    out[at++] = static_cast<std::uint8_t>(stored >> 8 * i);
+  return {content, at, false};
+}
+
 bool ZstdBlocks::next(std::span<const std::uint8_t, kZstdBlockHeaderSize> header) {
   std::uint32_t value =
       header[0] | static_cast<std::uint32_t>(header[1]) << 8 | static_cast<std::uint32_t>(header[2]) << 16;

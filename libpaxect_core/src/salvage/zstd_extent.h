@@ -23,6 +23,15 @@ struct ZstdStart {
   bool checksum = false;
 };
 
+// The forms in which an encoder writes it.
+enum class ZstdStartForm : std::uint8_t { kStored, kSingleSegment, kWithWindow };
+
+// Writes the beginning of a zstd frame of `content` bytes in this form, for one whose own is damaged; a
+// window, which decoders do not need to know exactly, is the largest. Empty when a container has no such
+// frame.
+ZstdStart write_zstd_start(ZstdStartForm form, std::uint64_t content,
+                           std::span<std::uint8_t, kZstdStartSize> out);
+
 // Reads it; false when this is no zstd frame, or none that a container holds: no content size, a dictionary,
 // a reserved bit. `bytes` may be shorter than kZstdStartSize when the file ends.
 bool read_zstd_start(std::span<const std::uint8_t> bytes, ZstdStart& out);

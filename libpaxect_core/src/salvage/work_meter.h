@@ -1,0 +1,82 @@
+// The one place that all work of a salvage is charged to: bytes read, decompressed and hashed, traces
+// examined, records compared. It asks the caller's progress function at short intervals whether to go on, and
+// says when the work on one copy exceeds what is in proportion to that copy. One thread at a time.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "callbacks.h"
+#include "status.h"
+
+namespace paxect::core {
+
+class WorkMeter {
+ public:
+  // The work that a scan of one copy may take: so much always, so much for each byte of the copy, and so much
+  // for each byte of data in the frames found. FORMAT.md, Salvage, states the bound that results.
+  static constexpr std::uint64_t kAlways = std::uint64_t{64} << 20;
+  static constexpr std::uint64_t kPerByte = 32;
+  static constexpr std::uint64_t kPerDataByte = 4;
+  // Beyond that limit, a frame is decompressed only if its data is at most so many times its payload.
+  static constexpr std::uint64_t kStrainedRatio = 64;
+  // What a step costs that reads next to nothing: examining a trace, a block header, comparing two records.
+  static constexpr std::uint64_t kStep = 64;
+
+  void begin(const Callbacks& callbacks) {
+    *this = {};
+    callbacks_ = callbacks;
+  }
+  // For the phase that writes: the sink may be another one than in the search.
+  void set_callbacks(const Callbacks& callbacks) { callbacks_ = callbacks; }
+
+  // A copy of `size` bytes is scanned from here on.
+  void begin_copy(std::uint64_t size) {
+    copy_base_ = bytes_in_;
+    copy_work_ = total_;
+    allowance_ = kAlways + kPerByte * size;
+  }
+  // A frame with so many bytes of data was found.
+  void found(std::uint64_t data) { allowance_ += kPerDataByte * data; }
+  // Whether the work on this copy has reached its limit, or would exceed it with `cost` more.
+  bool strained() const { return total_ - copy_work_ >= allowance_; }
+  bool affords(std::uint64_t cost) const {
+    return cost <= allowance_ && total_ - copy_work_ <= allowance_ - cost;
+  }
+
+  // Charges work. False when it is to stop; status() says why.
+  bool charge(std::uint64_t work) {
+    total_ += work;
+    since_asked_ += work;
+    return since_asked_ < kAskInterval ? status_.ok() : ask();
+  }
+  // Asks the progress function at once.
+  bool ask() {
+    since_asked_ = 0;
+    if (status_.ok()) status_ = callbacks_.report(bytes_in_, bytes_out_);
+    return status_.ok();
+  }
+
+  // Where the work has got to, for the progress function; never goes back.
+  void reached(std::uint64_t offset_in_copy) { bytes_in_ = std::max(bytes_in_, copy_base_ + offset_in_copy); }
+  void used(std::uint64_t bytes) { bytes_in_ += bytes; }
+  void written(std::uint64_t bytes) { bytes_out_ += bytes; }
+
+  std::uint64_t total() const { return total_; }
+  const Status& status() const { return status_; }
+
+ private:
+  static constexpr std::uint64_t kAskInterval = std::uint64_t{1} << 20;
+
+  Callbacks callbacks_;
+  Status status_;
+  std::uint64_t total_ = 0;
+  std::uint64_t since_asked_ = 0;
+  std::uint64_t copy_work_ = 0;  // total_ when this copy began
+  std::uint64_t copy_base_ = 0;  // bytes_in_ when this copy began
+  std::uint64_t allowance_ = kAlways;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+};
+
+}  // namespace paxect::core
