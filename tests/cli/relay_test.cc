@@ -48,6 +48,32 @@ TEST_CASE("Environment variables alone relay example.txt to outbox/example") {
   CHECK(list(station.directory / "in").empty());
 }
 
+TEST_CASE("A removed working directory keeps only a relay with relative paths from starting") {
+  Station station;
+  const std::string at = station.directory.path();
+  std::filesystem::create_directories(at + "/inbox");
+  write_file(at + "/inbox/a.txt", "hello\n");
+  std::string config = "[link]\n";
+  for (const char* key : {"inbox", "outbox", "policy", "manifest", "log", "lock"})
+    config += std::string(key) + " = " + at + "/" + key + "\n";
+  write_file(at + "/absolute.conf", config);
+  write_file(at + "/relative.conf", "[link]\ninbox = " + at + "/inbox\n");
+  auto run_with = [&](const std::string& file) {
+    const std::string script = "mkdir gone && cd gone && rmdir ../gone && exec \"$1\" run --once -c \"$2\"";
+    return test::run({.argv = {"sh", "-c", script, "sh", PAXECT_TEST_INSTALLED "/bin/paxect", at + file},
+                      .environment = {"PAXECT_CORE"},
+                      .directory = at});
+  };
+  Result refused = run_with("/relative.conf");
+  CHECK(refused.status == 78);
+  CHECK(refused.error ==
+        "[LINK] outbox = 'outbox' (default): the working directory does not exist: give an absolute path\n");
+  Result result = run_with("/absolute.conf");
+  INFO(result.error);
+  CHECK(result.status == 0);
+  CHECK(read_file(at + "/outbox/a") == "hello\n");
+}
+
 TEST_CASE("Relay mode brings every kind of file through identical") {
   Station station;
   std::filesystem::create_directories(station.directory / "inbox");

@@ -43,8 +43,9 @@ bool exists(const std::string& path) {
 // A path that leads into one of our directories, or a name in the inbox.
 std::string find_path(const LinkConfig& config, const std::string& word) {
   boost::system::error_code ignored;
-  boost::filesystem::path here = boost::filesystem::current_path(ignored);
-  std::string path = boost::filesystem::absolute(word, here).lexically_normal().string();
+  boost::filesystem::path given = word;
+  if (given.is_relative()) given = boost::filesystem::current_path(ignored) / given;
+  std::string path = given.lexically_normal().string();
   for (const std::string& directory : {config.quarantine, config.inbox, config.outbox})
     if (is_below(path, directory)) return path;
   for (const std::string& directory : {config.inbox, config.quarantine})

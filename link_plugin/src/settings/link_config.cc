@@ -55,9 +55,13 @@ class Reader {
   std::string path(const char* key, const std::string& standard) {
     std::string value = text(key, standard);
     if (value.empty()) fail(key, value, "an empty path: give one, or leave the key out");
-    boost::system::error_code ignored;
-    boost::filesystem::path here = boost::filesystem::current_path(ignored);
-    std::string result = boost::filesystem::absolute(value, here).lexically_normal().string();
+    boost::filesystem::path path = value;
+    if (path.is_relative()) {
+      boost::system::error_code error;
+      path = boost::filesystem::current_path(error) / path;
+      if (error) fail(key, value, "the working directory does not exist: give an absolute path");
+    }
+    std::string result = path.lexically_normal().string();
     while (result.size() > 1 && result.ends_with("/.")) result.resize(result.size() - 2);
     while (result.size() > 1 && result.ends_with('/')) result.pop_back();
     return result;
