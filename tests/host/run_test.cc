@@ -190,7 +190,7 @@ TEST_CASE("A watch that is not open is an error and no busy loop") {
   CHECK(has(result.error, "[ONE] step watches descriptor 1048576, which is not open"));
 }
 
-TEST_CASE("--once reaches the plugin and the worst outcome becomes the exit status") {
+TEST_CASE("The option --once reaches the plugin and the worst outcome becomes the exit status") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "script = once?") + sandbox.recorder("two", "script = done"));
   CHECK(sandbox.paxect({"run", "--once"}).status == 0);
