@@ -79,14 +79,15 @@ class ReportFile {
   core::OutputFile file_;
 };
 
-// What the user should know besides the exit status.
+// Prints what the exit status alone does not say.
 void report_findings(const paxect_salvager* salvager, const SalvageJob& job) {
   paxect_salvage_report report = salvage_report(salvager);
   for (std::size_t i = 0; i < job.inputs.size(); ++i)
     if (salvage_input(salvager, i).used == 0)
-      complain(job.inputs[i] + ": left out: it is no copy of the same container as the others");
+      complain(job.inputs[i] + ": left out: it is not a copy of the same container as the others");
   if (report.over_limit != 0)
-    complain(std::to_string(report.over_limit) + " frames are above the limit: --max-frame lifts it");
+    complain(std::to_string(report.over_limit) +
+             " frames are larger than the limit: raise it with --max-frame");
   if (report.foreign_input >= 0)
     complain(job.inputs[static_cast<std::size_t>(report.foreign_input)] +
              ": another container or a part of one is at offset " + std::to_string(report.foreign_offset) +
@@ -109,8 +110,8 @@ int give_report(const paxect_salvager* salvager, const SalvageJob& job, ReportFi
   return conclude(file.write(report.str()), job.output);
 }
 
-// There is nothing to report: a copy, or the output, failed.
-int give_up(const Outcome& ended, const SalvageJob& job, bool json) {
+// For a failure of a copy or of the output, after which there is nothing to report.
+int fail_salvage(const Outcome& ended, const SalvageJob& job, bool json) {
   int code = conclude(ended, job.output);
   if (json) write_salvage_failure(summary_stream({"salvage", "", job.output}), ended, job);
   return code;
@@ -143,10 +144,10 @@ Salvager make_salvager(const po::variables_map& values, const std::string& fill)
 int run_salvage(const Command& command, const std::vector<std::string>& arguments) {
   po::options_description options("Options");
   auto text = [] { return po::value<std::string>(); };
-  options.add_options()("output,o", text()->value_name("FILE"), "where the data goes; - is standard output")(
+  options.add_options()("output,o", text()->value_name("FILE"), "the output file; - is standard output")(
       "report", text()->value_name("FILE"), "write a report as JSON; - is standard output")(
-      "fill", text()->default_value("zero")->value_name("zero|skip"), "what stands where data is lost")(
-      "max-frame", text()->value_name("BYTES"), "pass over frames of more data; default: 1 GiB")(
+      "fill", text()->default_value("zero")->value_name("zero|skip"), "what replaces lost data")(
+      "max-frame", text()->value_name("BYTES"), "skip frames with more data; default: 1 GiB")(
       "sync", "make the output durable before returning");
   add_talk_options(options, "print the report");
   po::variables_map values;
@@ -162,10 +163,10 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   auto report = values.count("report") != 0 ? values["report"].as<std::string>() : std::string();
   Copies copies;
   if (Outcome added = copies.add_to(salvager.get(), job.inputs); added.status != PAXECT_OK)
-    return give_up(added, job, talk.json);
+    return fail_salvage(added, job, talk.json);
   ReportFile report_file;
   if (Outcome opened = report_file.open(report, job.output, copies); opened.status != PAXECT_OK)
-    return give_up(opened, job, talk.json);
+    return fail_salvage(opened, job, talk.json);
 
   Progress progress(talk.progress, shown_name(job.output), 2 * total_size(job.inputs));
   paxect_salvager_set_progress(salvager.get(), Progress::callback, &progress);
@@ -175,7 +176,7 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   Outcome ended{job.status, paxect_salvager_error_message(salvager.get()), 0, 0};
   bool searched =
       job.status == PAXECT_OK || job.status == PAXECT_ERROR_PARTIAL || job.status == PAXECT_ERROR_NOTHING;
-  if (!searched) return give_up(ended, job, talk.json);
+  if (!searched) return fail_salvage(ended, job, talk.json);
   if (job.status == PAXECT_ERROR_NOTHING) complain(ended.message);
   if (!talk.quiet) report_findings(salvager.get(), job);
   warn(ended, talk);

@@ -20,7 +20,7 @@ struct SalvageJob {
 
 // One JSON object on one line.
 void write_salvage_report(std::ostream& out, const paxect_salvager* salvager, const SalvageJob& job);
-// In its place, where the salvage did not get so far as to have one.
+// Written instead of it when the salvage failed before there was one.
 void write_salvage_failure(std::ostream& out, const Outcome& ended, const SalvageJob& job);
 
 paxect_salvage_report salvage_report(const paxect_salvager* salvager);

@@ -47,7 +47,7 @@ Landmarks find_landmarks(const std::vector<CopyIndex*>& copies) {
 // Data that is the same byte over and over may stand in many places, of which all but one are lost.
 bool is_plain(const Sighting& sighting) {
   constexpr std::uint64_t kPlain = 32;
-  return sighting.clen <= least_payload(sighting.ulen) + kPlain;
+  return sighting.clen <= min_payload(sighting.ulen) + kPlain;
 }
 
 // The slot of a sighting by its likes in other copies: that of the only one there is in each, or of one at

@@ -1,4 +1,4 @@
-// Frames whose place is certain in one copy tell where the same frames belong in another. Functions of
+// Frames whose place is certain in one copy determine the place of equal frames in another. Functions of
 // values; no thread rules.
 #pragma once
 
@@ -9,7 +9,8 @@
 
 namespace paxect::core {
 
-// Gives sightings that are not placed the slot of their likes in other copies, and marks them as placed.
+// Assigns sightings without a certain place the slot of equal frames in other copies, and marks them as
+// placed.
 void align_copies(const std::vector<CopyIndex*>& copies, WorkMeter& meter);
 
 }  // namespace paxect::core

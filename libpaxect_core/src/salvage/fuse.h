@@ -1,5 +1,5 @@
-// Copies that were damaged in place still have their frames at the same offsets. Seen as one, they have far
-// fewer gaps than each by itself, so that more frames are certain. Functions of values; no thread rules.
+// Copies that were damaged in place still have their frames at the same offsets. Merged into one index, they
+// have fewer gaps than each alone, so more frames are certain. Functions of values; no thread rules.
 #pragma once
 
 #include <vector>
@@ -8,14 +8,13 @@
 
 namespace paxect::core {
 
-// Groups of copies, each of which can be fused: where two of them have whole frames at the same places, these
-// are the same, and nowhere do they overlap.
+// Groups of copies that can be fused: whole frames at the same offsets are equal, and none overlap.
 std::vector<std::vector<CopyIndex*>> groups_to_fuse(const std::vector<CopyIndex*>& copies);
 
-// One index of what any copy of a group has; the best sighting where several have one.
+// One index of all sightings of a group; the best one where several copies have one.
 CopyIndex fuse(const std::vector<CopyIndex*>& group);
 
-// Gives the sightings of a copy the places that they were given in the fused index.
+// Copies the places in the fused index to the sightings of a copy.
 void take_places(const CopyIndex& fused, CopyIndex& copy);
 
 }  // namespace paxect::core

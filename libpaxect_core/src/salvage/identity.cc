@@ -184,7 +184,7 @@ void Identifier::set_aside_ends() {
 // Whether there are more frames than the footer leaves room for. A gap lacks at least one frame, unless it
 // may be the rest of the frame before it.
 bool Identifier::surplus(const Layout& layout) const {
-  std::uint64_t least_frame = kFrameHeaderSize + least_payload(layout.frame_size);
+  std::uint64_t min_frame = kFrameHeaderSize + min_payload(layout.frame_size);
   std::uint64_t count = 0;
   std::uint64_t gaps = 0;
   std::uint64_t end = copy_.header_found ? copy_.header_offset + kHeaderSize : kHeaderSize;
@@ -192,13 +192,13 @@ bool Identifier::surplus(const Layout& layout) const {
   for (const Part& part : parts_) {
     if (part.foreign) continue;
     count += fitting(part, layout);
-    if (!vague && part.begin > end && part.begin - end >= least_frame) ++gaps;
+    if (!vague && part.begin > end && part.begin - end >= min_frame) ++gaps;
     end = part.end;
     const Sighting& last = copy_.sightings[part.last - 1];
     vague = !last.end_known && !last.end_likely;
   }
   std::uint64_t footer = copy_.footer()->offset;
-  if (!vague && footer > end && footer - end >= least_frame) ++gaps;
+  if (!vague && footer > end && footer - end >= min_frame) ++gaps;
   return count > layout.frames() || (count != layout.frames() && count + gaps > layout.frames());
 }
 

@@ -8,7 +8,7 @@
 namespace paxect::core {
 namespace {
 
-constexpr std::uint64_t kLeastExtension = kFrameHeaderSize + kExtensionPrefixSize;
+constexpr std::uint64_t kMinExtension = kFrameHeaderSize + kExtensionPrefixSize;
 
 // The size that most frames have, and how many do (Boyer and Moore's vote, then a count). All frames of a
 // container but the last have the same size, so a majority there is, unless hardly anything was found.
@@ -153,7 +153,7 @@ bool plausible(const Footer& footer, const Layout& layout, const CopyIndex& copy
   if (layout.frame_size == 0) return footer.total_size == 0 && footer.digest == kEmptyDigest;
   Layout with = layout;
   with.footer = footer;
-  std::uint64_t extensions = copy.size / kLeastExtension;
+  std::uint64_t extensions = copy.size / kMinExtension;
   if (footer.total_size == 0)
     return copy.sightings.empty() && footer.total_frames <= extensions && footer.digest == kEmptyDigest;
   if (footer.total_size > layout.capacity) return false;  // more than the copies can have held
@@ -212,14 +212,14 @@ Value most_common(const std::vector<Layout>& layouts, Get get) {
 }  // namespace
 
 std::uint64_t max_data(std::uint64_t file_size) {
-  constexpr std::uint64_t kLeastBlock = kZstdBlockHeaderSize + 1;
-  return file_size > UINT64_MAX / kZstdBlockMax ? UINT64_MAX : file_size * (kZstdBlockMax / kLeastBlock);
+  constexpr std::uint64_t kMinBlock = kZstdBlockHeaderSize + 1;
+  return file_size > UINT64_MAX / kZstdBlockMax ? UINT64_MAX : file_size * (kZstdBlockMax / kMinBlock);
 }
 
 bool counts_agree(const Footer& footer, std::uint32_t frame_size, std::uint64_t file_size) {
   if (frame_size == 0) return false;
   std::uint64_t frames = footer.total_size / frame_size + (footer.total_size % frame_size != 0);
-  return footer.total_frames >= frames && footer.total_frames - frames <= file_size / kLeastExtension;
+  return footer.total_frames >= frames && footer.total_frames - frames <= file_size / kMinExtension;
 }
 
 bool fits(const FooterSighting& sighting, const Layout& layout, const CopyIndex& copy, Footer& footer) {

@@ -1,5 +1,5 @@
-// What a container must look like, from what was found of it: header fields are believed only as far as the
-// frames bear them out. Functions of values; no thread rules.
+// The layout of a container, derived from what was found of it: header fields count only as far as the frames
+// confirm them. Functions of values; no thread rules.
 #pragma once
 
 #include <cstdint>
@@ -9,18 +9,18 @@
 
 namespace paxect::core {
 
-// SHA-256 of nothing.
+// SHA-256 of the empty string.
 inline constexpr Digest kEmptyDigest = {0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4,
                                         0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
                                         0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
 
 struct Layout {
-  std::uint32_t frame_size = 0;  // 0: not known, since there is neither frame nor header
+  std::uint32_t frame_size = 0;  // 0: unknown, since neither a frame nor a header was found
   std::uint32_t channels = 1;
-  bool header_agrees = false;  // a header was found, and says the same
+  bool header_agrees = false;  // a header was found and agrees
   bool footer_known = false;   // its counts are plausible
   Footer footer;
-  std::uint64_t capacity = 0;  // bytes of data that the copies can have held, at most
+  std::uint64_t capacity = 0;  // max bytes of data that the copies can have held
 
   // Number of data frames, when the footer is known.
   std::uint64_t frames() const {
@@ -35,14 +35,14 @@ struct Layout {
 // The most data that a file of so many bytes can hold: 128 KiB in a zstd block of 4 bytes.
 std::uint64_t max_data(std::uint64_t file_size);
 
-// Of one copy, from what is not foreign in it, and its own footer. `capacity` is that of all copies together.
+// The layout of one copy, from its own frames and footer. `capacity` is that of all copies together.
 Layout derive_layout(const CopyIndex& copy, std::uint64_t capacity);
 // Whether a footer's counts can be those of a container with this layout; `footer` is corrected where the
 // frames show how.
 bool fits(const FooterSighting& sighting, const Layout& layout, const CopyIndex& copy, Footer& footer);
 // Whether the number of frames is that of the total size, extension frames aside.
 bool counts_agree(const Footer& footer, std::uint32_t frame_size, std::uint64_t file_size);
-// Of several copies that belong together: each field as most of them have it.
+// The layout of several copies that belong together: each field by majority.
 Layout agree(const std::vector<Layout>& layouts);
 
 }  // namespace paxect::core

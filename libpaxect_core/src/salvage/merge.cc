@@ -302,8 +302,8 @@ Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layout
   for (auto at = candidates.begin(); at != candidates.end() && meter.charge(WorkMeter::kStep);) {
     auto next = std::find_if(at, candidates.end(),
                              [&](const Candidate& other) { return other.choice.slot != at->choice.slot; });
-    constexpr std::ptrdiff_t kMostCandidates = 256;  // more than there are copies only in made-up damage
-    choose(at, at + std::min(next - at, kMostCandidates), plan.choices);
+    constexpr std::ptrdiff_t kMaxCandidates = 256;  // more than the max number of copies
+    choose(at, at + std::min(next - at, kMaxCandidates), plan.choices);
     at = next;
   }
   find_end(copies, plan);

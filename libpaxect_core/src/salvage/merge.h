@@ -1,5 +1,5 @@
-// Several damaged copies made into one plan: which copies belong together, which frame is which in each, and
-// which copy every frame is best taken from. Functions of values; no thread rules.
+// Makes one plan from several damaged copies: which copies belong together, how their frames are numbered,
+// and which copy each frame is taken from. Functions of values; no thread rules.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace paxect::core {
 
 struct Belonging {
   std::vector<bool> used;  // for each copy; the others are of another container
-  bool contested = false;  // those that are left out have as good a claim as those that are used
+  bool contested = false;  // the copies left out are as many and as good as those used
 };
 
 // The copies that belong together: the largest group without contradictions, and of equal ones that with the
@@ -22,7 +22,7 @@ struct Belonging {
 // differ than agree; when no frame can be compared, their footers decide, then their headers.
 Belonging find_belonging(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts);
 
-// Where a frame's data is to be had.
+// A copy of a frame that has its data.
 struct Choice {
   std::uint64_t slot = 0;
   std::uint64_t offset = 0;  // in the data

@@ -13,17 +13,17 @@ constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max() /
 
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
-// Sightings first to last-1 of those that take a slot, in a row.
+// Consecutive sightings that take a slot: first to last-1.
 struct Run {
   std::size_t first = 0;
   std::size_t last = 0;
-  std::size_t landmark = kNone;  // a frame whose channel is to be trusted
-  std::size_t support = 0;       // how many agree with it
+  std::size_t landmark = kNone;  // a frame whose channel field is trusted
+  std::size_t support = 0;       // frames that agree with it
   std::uint64_t begin = 0;       // in the copy
   std::uint64_t end = 0;
   bool end_known = true;
   bool end_likely = true;
-  bool cut = false;           // its first frame lacks a part of its header: bytes were removed before it
+  bool cut = false;           // part of its first frame header is missing: bytes were removed before it
   std::uint32_t channel = 0;  // of its first frame
   std::uint64_t slot = 0;
   bool placed = false;
@@ -35,15 +35,15 @@ struct Run {
 struct Gap {
   bool open = true;    // frames may be missing here
   bool cut = false;    // bytes were removed here
-  bool vague = false;  // where it begins is uncertain: its bytes may be of the frame before
+  bool vague = false;  // its start is uncertain: its bytes may belong to the frame before
   std::uint64_t bytes = 0;
-  std::uint64_t remainder = 0;  // of the number of missing frames, by the channels
-  std::uint64_t least = 0;
-  std::uint64_t most = 0;
+  std::uint64_t remainder = 0;  // of the number of missing frames modulo the channels
+  std::uint64_t min = 0;
+  std::uint64_t max = 0;
   std::uint64_t missing = 0;
   bool known = true;
 
-  // Frames are missing without a trace: they may as well be missing in any other place.
+  // Frames are missing without a trace, so they may be missing in any other place as well.
   bool hidden() const { return missing != 0 && bytes == 0 && !cut && remainder == 0; }
 };
 
@@ -77,7 +77,7 @@ class Placer {
   void estimate();
   std::uint64_t guess(const Gap& gap) const;
   Placement number();
-  std::uint64_t least_frame() const { return kFrameHeaderSize + least_payload(layout_.frame_size); }
+  std::uint64_t min_frame() const { return kFrameHeaderSize + min_payload(layout_.frame_size); }
   std::uint64_t align(std::uint64_t number, const Gap& gap) const;
   const Sighting& at(std::size_t i) const { return copy_.sightings[taken_[i]]; }
 
@@ -89,7 +89,8 @@ class Placer {
   std::uint64_t usual_ = 1;  // bytes that a frame takes in the copy, on average
 };
 
-// Frames of another size than the layout's are no frames of this container, but for a shorter one at the end.
+// Frames of another size than the layout's do not belong to this container, except for a shorter one at the
+// end.
 void Placer::mark_misfits() {
   auto& all = copy_.sightings;
   auto counts = [](const Sighting& s) { return s.finding != Finding::kExtension && !s.foreign; };
@@ -101,7 +102,7 @@ void Placer::mark_misfits() {
     if (!size_fits && sighting.ulen < layout_.frame_size && i + 1 == last)
       size_fits = !layout_.footer_known ||
                   (layout_.frames() != 0 && sighting.ulen == layout_.length(layout_.frames() - 1));
-    // Its header says another size, but it leads from one frame to the next: the size is what is damaged.
+    // Its header has another size, but it leads from one frame to the next: the size field is damaged.
     if (sighting.finding == Finding::kRuined && sighting.joined && sighting.end_known) size_fits = true;
     sighting.misfit = counts(sighting) && !size_fits;
     if (sighting.takes_slot()) taken_.push_back(i);
@@ -112,8 +113,8 @@ std::uint64_t Placer::phase(std::size_t i) const {
   return (at(i).channel + layout_.channels - i % layout_.channels) % layout_.channels;
 }
 
-// Whether the round of channels goes on at another place from here on, so that frames are missing here: two
-// frames on either side must say so, for one alone may have a damaged channel field.
+// Whether the round of channels continues at another channel from here on, so that frames are missing here.
+// Two frames on either side must agree, since one alone may have a damaged channel field.
 bool Placer::shifts(std::size_t i, Run& run) const {
   if (layout_.channels == 1 || !sound(i)) return false;
   if (run.landmark == kNone || phase(run.landmark) == phase(i)) {
@@ -137,7 +138,7 @@ void Placer::find_runs() {
     for (std::size_t j = i == 0 ? 0 : taken_[i - 1] + 1; joined && j <= taken_[i]; ++j)
       joined = copy_.sightings[j].joined && !copy_.sightings[j].foreign && !copy_.sightings[j].misfit &&
                copy_.sightings[j - 1].end_known;
-    // A short frame is the last one: when frames are missing without a trace, then at least before it.
+    // A short frame is the last one. Frames that are missing without a trace are missing before it.
     bool early = layout_.footer_known && sighting.ulen < layout_.frame_size && i + 1 < layout_.frames();
     if (!joined || early || shifts(i, runs_.back())) {
       Run run;
@@ -152,11 +153,11 @@ void Placer::find_runs() {
     runs_.back().end_known = sighting.end_known;
     runs_.back().end_likely = sighting.end_known || sighting.end_likely;
   }
-  if (!taken_.empty()) usual_ = std::max(least_frame(), bytes / taken_.size());
+  if (!taken_.empty()) usual_ = std::max(min_frame(), bytes / taken_.size());
   for (Run& run : runs_) find_channel(run);
 }
 
-// The channel of a run's first frame, as most of its frames have it.
+// The channel of a run's first frame, by a majority of its frames.
 void Placer::find_channel(Run& run) const {
   std::array<std::uint64_t, kMaxChannels> votes{};
   for (std::size_t i = run.first; i < run.last; ++i) {
@@ -169,7 +170,7 @@ void Placer::find_channel(Run& run) const {
 void Placer::find_gaps() {
   gaps_.resize(runs_.size() + 1);
   std::uint64_t channels = layout_.channels;
-  std::uint64_t channel = 0;  // of the frame that comes next
+  std::uint64_t channel = 0;  // of the next frame
   std::uint64_t end = kHeaderSize;
   if (copy_.header_found) end = copy_.header_offset + kHeaderSize;
   for (std::size_t i = 0; i < runs_.size(); ++i) {
@@ -198,12 +199,12 @@ void Placer::find_gaps() {
 
 void Placer::bound(Gap& gap) const {
   if (!gap.open) return;
-  std::uint64_t fit = gap.bytes / least_frame();
-  gap.least = align(fit != 0 && !gap.vague ? 1 : 0, gap);
-  gap.most = gap.cut ? kUnlimited : std::max(fit, gap.least);
+  std::uint64_t fit = gap.bytes / min_frame();
+  gap.min = align(fit != 0 && !gap.vague ? 1 : 0, gap);
+  gap.max = gap.cut ? kUnlimited : std::max(fit, gap.min);
 }
 
-// The next number from here on that has the gap's remainder.
+// The smallest number from here on that has the gap's remainder.
 std::uint64_t Placer::align(std::uint64_t number, const Gap& gap) const {
   std::uint64_t channels = layout_.channels;
   return number + (gap.remainder + channels - number % channels) % channels;
@@ -213,35 +214,37 @@ void Placer::solve() {
   std::uint64_t missing = layout_.frames() > taken_.size() ? layout_.frames() - taken_.size() : 0;
   if (narrow(missing)) return;
   for (Gap& gap : gaps_)
-    if (gap.open) gap.most = kUnlimited;  // more is missing than there is room for: bytes were removed
+    if (gap.open) gap.max = kUnlimited;  // more is missing than fits into the gaps: bytes were removed
   if (narrow(missing)) return;
   bool open = std::any_of(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.open; });
-  gaps_.back().open = gaps_.back().open || !open;  // whole frames are missing, and there is no trace of where
+  gaps_.back().open = gaps_.back().open || !open;  // whole frames are missing without a trace
   for (Gap& gap : gaps_) {
-    gap.least = gap.remainder = 0;  // less is missing than it seems: bytes were inserted
-    gap.most = gap.open ? kUnlimited : 0;
+    gap.min = gap.remainder = 0;  // less is missing than the gaps suggest: bytes were inserted
+    gap.max = gap.open ? kUnlimited : 0;
   }
   narrow(missing);
 }
 
-// Finds what follows from the sum; false when nothing fits it.
+// Narrows each gap by the sum of all; false when no numbers satisfy it.
 bool Placer::narrow(std::uint64_t missing) {
-  std::uint64_t least = 0;
-  std::uint64_t most = 0;       // of the gaps that have a limit
+  std::uint64_t min_sum = 0;
+  std::uint64_t max_sum = 0;    // of the gaps that have a limit
   std::uint64_t unlimited = 0;  // gaps that have none
   for (const Gap& gap : gaps_) {
-    least = std::min(kUnlimited, least + gap.least);
-    if (gap.most == kUnlimited)
+    min_sum = std::min(kUnlimited, min_sum + gap.min);
+    if (gap.max == kUnlimited)
       ++unlimited;
     else
-      most = std::min(kUnlimited, most + gap.most);
+      max_sum = std::min(kUnlimited, max_sum + gap.max);
   }
-  if (missing < least || (missing > most && unlimited == 0)) return false;
+  if (missing < min_sum || (missing > max_sum && unlimited == 0)) return false;
   for (Gap& gap : gaps_) {
-    bool bounded = gap.most != kUnlimited;
-    std::uint64_t others_most = unlimited > (bounded ? 0 : 1) ? kUnlimited : bounded ? most - gap.most : most;
-    std::uint64_t low = std::max(gap.least, missing > others_most ? missing - others_most : 0);
-    std::uint64_t high = std::min(gap.most, missing - (least - gap.least));
+    bool bounded = gap.max != kUnlimited;
+    std::uint64_t others_max = unlimited > (bounded ? 0 : 1) ? kUnlimited
+                               : bounded                     ? max_sum - gap.max
+                                                             : max_sum;
+    std::uint64_t low = std::max(gap.min, missing > others_max ? missing - others_max : 0);
+    std::uint64_t high = std::min(gap.max, missing - (min_sum - gap.min));
     if (gap.open) low = align(low, gap);
     gap.missing = low;
     gap.known = high < low + (gap.open ? layout_.channels : 1);
@@ -250,7 +253,7 @@ bool Placer::narrow(std::uint64_t missing) {
   return true;
 }
 
-// Gives the gaps that are not certain what is left, by their size.
+// Distributes the remaining frames among the uncertain gaps by their size.
 void Placer::share(std::uint64_t missing) {
   std::uint64_t given = 0;
   std::uint64_t weight = 0;
@@ -265,7 +268,7 @@ void Placer::share(std::uint64_t missing) {
     if (!gap.known) order.push_back(&gap);
   std::sort(order.begin(), order.end(), [](const Gap* a, const Gap* b) { return a->bytes > b->bytes; });
   auto give = [&](Gap& gap, std::uint64_t count) {
-    count = std::min({count, left, gap.most > gap.missing ? gap.most - gap.missing : 0});
+    count = std::min({count, left, gap.max > gap.missing ? gap.max - gap.missing : 0});
     count -= count % layout_.channels;
     gap.missing += count;
     left -= count;
@@ -283,12 +286,12 @@ void Placer::estimate() {
   room -= std::min<std::uint64_t>(room, taken_.size());
   for (Gap& gap : gaps_) {
     if (!gap.open) continue;
-    gap.missing = std::clamp(align(guess(gap), gap), gap.least, std::max(gap.least, gap.most));
+    gap.missing = std::clamp(align(guess(gap), gap), gap.min, std::max(gap.min, gap.max));
     if (gap.missing > room) gap.missing = 0;
     room -= gap.missing;
-    gap.known = gap.most == 0;
+    gap.known = gap.max == 0;
   }
-  gaps_.back().missing = 0;  // nobody knows; said by tail_lost
+  gaps_.back().missing = 0;  // unknown; tail_lost reports it
 }
 
 std::uint64_t Placer::guess(const Gap& gap) const { return (gap.bytes + usual_ / 2) / usual_; }

@@ -1,4 +1,4 @@
-// A salvage into a file, which appears under its name only once all that there is was written.
+// A salvage into a file, which appears under its name only after all data was written.
 #pragma once
 
 #include <string>

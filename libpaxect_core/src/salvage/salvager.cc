@@ -10,7 +10,7 @@
 namespace paxect::core {
 namespace {
 
-constexpr std::size_t kMostInputs = 64;
+constexpr std::size_t kMaxInputs = 64;
 
 Status size_of(int fd, const struct stat& identity, std::uint64_t& size) {
   if (S_ISREG(identity.st_mode)) {
@@ -20,7 +20,7 @@ Status size_of(int fd, const struct stat& identity, std::uint64_t& size) {
   off_t here = lseek(fd, 0, SEEK_CUR);
   off_t end = here < 0 ? -1 : lseek(fd, 0, SEEK_END);
   if (end < 0 || lseek(fd, here, SEEK_SET) < 0)
-    return failure(PAXECT_ERROR_READ, "is no file to read back and forth in: copy it to one first");
+    return failure(PAXECT_ERROR_READ, "is not a file that can be read at any offset: copy it to one first");
   size = static_cast<std::uint64_t>(end);
   return {};
 }
@@ -46,8 +46,8 @@ Status Salvager::named(Status status, std::size_t input) const {
 }
 
 Status Salvager::add(int fd, const std::string& name) {
-  if (inputs_.size() == kMostInputs)
-    return failure(PAXECT_ERROR_ARGUMENT, "more than " + std::to_string(kMostInputs) + " copies");
+  if (inputs_.size() == kMaxInputs)
+    return failure(PAXECT_ERROR_ARGUMENT, "more than " + std::to_string(kMaxInputs) + " copies");
   SalvageInput input;
   input.fd = fd;
   input.name = name;
@@ -99,7 +99,7 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
   return {};
 }
 
-// What is known before anything is written.
+// Reports what is known before anything is written.
 void Salvager::summarize() {
   report_ = {};
   report_.layout = plan_.layout;
@@ -205,7 +205,7 @@ Status Salvager::emit(const std::uint8_t* data, std::uint64_t size) {
   return status;
 }
 
-// Adds a range, to the one before when it goes on.
+// Adds a range, or extends the previous one when it continues it.
 void Salvager::note(SalvageRange range) {
   if (!report_.ranges.empty()) {
     SalvageRange& last = report_.ranges.back();

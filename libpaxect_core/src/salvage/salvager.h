@@ -1,6 +1,6 @@
-// The whole of a salvage: scans the copies, plans, writes what there is and says what is missing. One thread
-// at a time. Memory: at most some 250 bytes for each frame of each copy, two windows for each copy, and
-// one frame at a time.
+// A salvage from beginning to end: scans the copies, makes a plan, writes the data that was found and reports
+// what is missing. One thread at a time. Memory: at most some 250 bytes for each frame of each copy, two
+// windows for each copy, and one frame at a time.
 #pragma once
 
 #include <sys/stat.h>
@@ -22,11 +22,11 @@
 
 namespace paxect::core {
 
-// Data that is missing, or that is there but not confirmed. Offsets in the data.
+// Data that is lost, or that was written but is not confirmed. Offsets in the data.
 struct SalvageRange {
   static constexpr std::uint64_t kOpen = UINT64_MAX;
   std::uint64_t start = 0;
-  std::uint64_t end = 0;  // kOpen: not known
+  std::uint64_t end = 0;  // kOpen: unknown
   std::uint64_t frames = 0;
   bool lost = true;   // else unconfirmed
   bool exact = true;  // else start and end are estimates
@@ -72,13 +72,13 @@ class Salvager {
   void clear() noexcept;
   // Forgets the inputs too.
   void reset() noexcept;
-  // A copy; the descriptor stays the caller's. Errors: READ when it is no file to read back and forth in,
-  // ARGUMENT when there are too many.
+  // Adds a copy; the descriptor stays the caller's. Errors: READ when it is not a file that can be read at
+  // any offset, ARGUMENT when there are too many.
   Status add(int fd, const std::string& name);
-  // Finds out what there is. Errors: SEQUENCE (no inputs), NOTHING, READ, MEMORY, CANCELLED.
+  // Searches the copies and makes the plan. Errors: SEQUENCE (no inputs), NOTHING, READ, MEMORY, CANCELLED.
   Status find(const Parameters& parameters, const Callbacks& callbacks);
-  // After find: writes it to the sink of `callbacks`. OK when the data is whole and proven; PARTIAL when not,
-  // with all there is written; else READ, SINK, MEMORY, CANCELLED.
+  // Requires: find returned OK. Writes the data to the sink of `callbacks`. OK when it is complete and
+  // proven; PARTIAL when it is not, with all data found written; else READ, SINK, MEMORY, CANCELLED.
   Status write(const Callbacks& callbacks);
 
   const std::vector<SalvageInput>& inputs() const { return inputs_; }

@@ -13,10 +13,10 @@
 namespace paxect::core {
 namespace {
 
-// How far from the end a footer is looked for byte by byte when the frames do not lead to it.
+// How far from the end to search for a footer byte by byte when the frames do not lead to it.
 constexpr std::uint64_t kFooterSearch = CopyReader::kSearchSize - kFooterSize;
 
-constexpr std::uint64_t kLeastFrame = kFrameHeaderSize + 10;  // a byte of data as zstd puts it
+constexpr std::uint64_t kMinFrame = kFrameHeaderSize + 10;  // one byte of data
 
 template <std::size_t kSize>
 std::span<const std::uint8_t, kSize> fixed(std::span<const std::uint8_t> bytes) {
@@ -70,8 +70,8 @@ Status Scanner::scan(CopyReader& reader, CopyIndex& out) {
   return result();
 }
 
-// Takes the frame that begins right here, if one does, and goes on to its end; notes the ruins of one that
-// leads nowhere.
+// Takes the frame that begins at `at`, if there is one, and moves `at` to its end. Records a ruined frame
+// whose end is unknown.
 Scanner::Step Scanner::follow(std::uint64_t& at) {
   Sighting found;
   std::uint64_t payload = at + kFrameHeaderSize;
@@ -88,8 +88,8 @@ Scanner::Step Scanner::follow(std::uint64_t& at) {
   return Step::kTaken;
 }
 
-// Takes the next frame whose payload begins at or after `from`, and says where it ends; what is certainly a
-// frame but leads nowhere is noted on the way. Nothing begins before `floor`.
+// Takes the next frame whose payload begins at or after `from` and returns its end. Records ruined frames
+// with an unknown end on the way. No frame begins before `floor`.
 std::uint64_t Scanner::search(std::uint64_t floor, std::uint64_t from) {
   while (going()) {
     std::uint64_t payload = reader_->find_zstd_magic(from);
@@ -111,8 +111,8 @@ std::uint64_t Scanner::search(std::uint64_t floor, std::uint64_t from) {
   return index_->size;
 }
 
-// Looks whether a payload begins here; `floor` is where the frame before ends. True for a frame, or the ruins
-// of one.
+// Whether a payload begins here; `floor` is the end of the frame before. True for a frame and for a ruined
+// one.
 bool Scanner::examine(std::uint64_t payload, std::uint64_t floor, Sighting& found) {
   meter_->charge(WorkMeter::kStep);
   ZstdStart start;
@@ -198,9 +198,9 @@ bool Scanner::room(Buffer& buffer, std::size_t size, const char* what) {
   return false;
 }
 
-// Whether payload and data are a whole frame; sets what is known of it then.
+// Whether payload and data are a whole frame; then sets its finding and CRC-32.
 bool Scanner::decode(Sighting& found) {
-  if (found.clen > index_->size - found.payload || found.clen < least_payload(found.ulen)) return false;
+  if (found.clen > index_->size - found.payload || found.clen < min_payload(found.ulen)) return false;
   if (!room(payload_, found.clen, "a payload")) return false;
   if (!reader_->read(found.payload, payload_.data(), found.clen)) return false;
   if (found.start_form != ZstdStartForm::kStored) {
@@ -233,7 +233,7 @@ bool Scanner::decode(Sighting& found) {
   return true;
 }
 
-// The length of the zstd frame by its blocks; 0 when they do not hold together.
+// The length of the zstd frame by its block headers; 0 when they are inconsistent.
 std::uint64_t Scanner::measure(std::uint64_t payload, const ZstdStart& start) {
   ZstdBlocks blocks(start);
   while (!blocks.ended()) {
@@ -248,7 +248,7 @@ std::uint64_t Scanner::measure(std::uint64_t payload, const ZstdStart& start) {
   return blocks.size();
 }
 
-// A trace that spans so much came to nothing: beyond the limit of work, nothing inside it is examined.
+// Called for a false trace of this span: beyond the limit of work, nothing inside it is examined.
 void Scanner::pass_over(std::uint64_t payload, std::uint64_t span) {
   if (!meter_->strained()) return;
   index_->search_limited = true;
@@ -256,7 +256,7 @@ void Scanner::pass_over(std::uint64_t payload, std::uint64_t span) {
 }
 
 bool Scanner::sane(const FrameHeader& header) const {
-  return header.channel < kMaxChannels && header.ulen != 0 && header.clen >= least_payload(header.ulen) &&
+  return header.channel < kMaxChannels && header.ulen != 0 && header.clen >= min_payload(header.ulen) &&
          header.clen <= payload_bound(header.ulen);
 }
 
@@ -264,7 +264,7 @@ bool Scanner::sane(const FrameHeader& header) const {
 // to its end.
 bool Scanner::restore_at(std::uint64_t start, std::uint64_t end, std::uint64_t content, Sighting& found) {
   std::uint64_t payload = start + kFrameHeaderSize;
-  if (content == 0 || content > max_frame_ || end <= payload || end - payload < least_payload(content) ||
+  if (content == 0 || content > max_frame_ || end <= payload || end - payload < min_payload(content) ||
       end - payload > payload_bound(content))
     return false;
   for (ZstdStartForm form : {ZstdStartForm::kSingleSegment, ZstdStartForm::kWithWindow}) {
@@ -345,7 +345,7 @@ Status Scanner::restore(CopyReader& reader, const Layout& layout, CopyIndex& ind
   return result();
 }
 
-// The ruins of a frame whose payload does not even begin like one, when its header leads to something.
+// A ruined frame whose payload does not begin like one, when its header leads to something.
 bool Scanner::read_header_only(std::uint64_t start, Sighting& found) {
   auto bytes = reader_->look(start, kFrameHeaderSize);
   if (bytes.size() < kFrameHeaderSize) return false;
@@ -363,7 +363,7 @@ bool Scanner::read_header_only(std::uint64_t start, Sighting& found) {
   return something_begins(found.end());
 }
 
-// Whether a frame, the footer or the end of the file is at this place, by a look at it.
+// Whether a frame, the footer or the end of the file is at this offset, by its first bytes.
 bool Scanner::something_begins(std::uint64_t offset) {
   if (offset >= index_->size) return offset == index_->size;
   Footer footer;
@@ -376,8 +376,7 @@ bool Scanner::something_begins(std::uint64_t offset) {
   return header.ulen == start.content && header.channel < kMaxChannels;
 }
 
-// Whether a frame that was come across, not led to, is one of this container rather than one that happens to
-// lie in its data.
+// Whether a frame that the search came across belongs to this container rather than to its data.
 bool Scanner::supported(const Sighting& found) {
   if (found.finding != Finding::kUnconfirmed) return true;
   if (found.has_header) {
@@ -394,21 +393,21 @@ bool Scanner::header_before(std::uint64_t offset, Header& header) {
   return offset >= kHeaderSize && read_header(reader_->look(offset - kHeaderSize, kHeaderSize), header).ok();
 }
 
-// Whether these bytes can be a footer by their size alone: random ones hardly ever are.
+// Whether these bytes can be a footer by their counts: random bytes hardly ever can.
 bool Scanner::likely_footer(std::uint64_t offset, Footer& footer) {
   auto bytes = reader_->look(offset, kFooterSize);
   if (bytes.size() < kFooterSize) return false;
   footer = read_footer(fixed<kFooterSize>(bytes));
   if (footer.total_size == 0) return footer.digest == kEmptyDigest;
   std::uint64_t frames = footer.total_frames;
-  return frames != 0 && frames <= index_->size / kLeastFrame + 1 && footer.total_size / frames <= UINT32_MAX;
+  return frames != 0 && frames <= index_->size / kMinFrame + 1 && footer.total_size / frames <= UINT32_MAX;
 }
 
 bool Scanner::has_footer(std::uint64_t offset) const {
   return index_->footer_at(offset) != CopyIndex::kNoFooter;
 }
 
-// Notes what may be a footer; true when it is certainly the end.
+// Records a candidate for the footer; true when it certainly ends the container.
 bool Scanner::take_footer(std::uint64_t offset) {
   if (has_footer(offset)) return false;
   Footer footer;
@@ -421,8 +420,8 @@ bool Scanner::take_footer(std::uint64_t offset) {
          (unbroken_ && footer.total_frames == index_->sightings.size() && footer.total_size == data_size_);
 }
 
-// When the last frame does not lead to it: at the very end, or, if the file goes on behind it, wherever the
-// counts fit exactly.
+// For a footer that the last frame does not lead to: at the end of the file or, if bytes follow the footer,
+// wherever the counts agree exactly.
 void Scanner::find_last_footer() {
   if (index_->size < kFooterSize) return;
   std::uint64_t last = index_->size - kFooterSize;

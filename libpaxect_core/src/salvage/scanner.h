@@ -1,9 +1,9 @@
-// Finds all frames of one damaged copy, trusting nothing that it can check.
+// Finds all frames of one damaged copy. It trusts nothing that it can check.
 //
-// From frame to frame as long as each one begins where the one before ends. Where that breaks off: if what
-// stands there reads like a frame header whose length leads to the next frame or the footer, the frame is
-// ruined but its place is sure, and nothing inside it is mistaken for a frame; else the next zstd magic that
-// turns out to be a frame is searched for.
+// The scan goes from frame to frame as long as each begins where the one before ends. Where this ends, there
+// are two cases. If the bytes are a frame header whose length leads to the next frame or the footer, the
+// frame is ruined but its place is known, and nothing inside it is mistaken for a frame. Otherwise the scan
+// searches for the next zstd magic that begins a frame.
 //
 // Time is in proportion to the size of the copy and the data in it, whatever the copy holds: all work is
 // charged to a WorkMeter. Where examining false traces exceeds its limit, only traces with a frame header
@@ -75,9 +75,9 @@ class Scanner {
   // During a scan:
   CopyReader* reader_ = nullptr;
   CopyIndex* index_ = nullptr;
-  std::uint64_t resume_ = 0;     // where to go on when a trace came to nothing
-  std::uint64_t refused_ = 0;    // the payload that was examined last and came to nothing
-  std::uint64_t data_size_ = 0;  // that the sightings declare
+  std::uint64_t resume_ = 0;     // where to continue after a false trace
+  std::uint64_t refused_ = 0;    // the payload that was examined and rejected last
+  std::uint64_t data_size_ = 0;  // sum of the sizes that the sightings declare
   bool unbroken_ = true;         // each sighting begins where the one before ends, from the header on
   Status failure_;
 };

@@ -60,19 +60,19 @@ bool ZstdBlocks::next(std::span<const std::uint8_t, kZstdBlockHeaderSize> header
   std::uint32_t size = value >> 3;
   if (type == kReserved || size > kZstdBlockMax) return false;
   at_ += kZstdBlockHeaderSize + (type == kRun ? 1 : size);
-  least_ += type == kCompressed ? 0 : size;
-  most_ += type == kCompressed ? kZstdBlockMax : size;
-  if (least_ > start_.content || at_ > payload_bound(start_.content)) return false;
+  min_content_ += type == kCompressed ? 0 : size;
+  max_content_ += type == kCompressed ? kZstdBlockMax : size;
+  if (min_content_ > start_.content || at_ > payload_bound(start_.content)) return false;
   if (!last) return true;
   if (start_.checksum) at_ += 4;
   ended_ = true;
-  return most_ >= start_.content;
+  return max_content_ >= start_.content;
 }
 
-std::uint64_t least_payload(std::uint64_t content) {
-  constexpr std::uint64_t kLeastStart = 6;  // magic, descriptor, one byte of content size
+std::uint64_t min_payload(std::uint64_t content) {
+  constexpr std::uint64_t kMinStart = 6;  // magic, descriptor, one byte of content size
   std::uint64_t blocks = std::max<std::uint64_t>(1, (content + kZstdBlockMax - 1) / kZstdBlockMax);
-  return kLeastStart + blocks * (kZstdBlockHeaderSize + (content == 0 ? 0 : 1));
+  return kMinStart + blocks * (kZstdBlockHeaderSize + (content == 0 ? 0 : 1));
 }
 
 }  // namespace paxect::core

@@ -1,6 +1,6 @@
-// Where a zstd frame ends, found from the frame alone (RFC 8878): its header says how much data it holds, and
-// each block's header where the next one begins. So a payload's length is known without the frame header that
-// says it too, without decompressing and without having the payload in memory.
+// The extent of a zstd frame from the frame alone (RFC 8878): its header gives the size of the data, and each
+// block header the start of the next block. So the length of a payload is known without its frame header,
+// without decompressing and without reading the whole payload.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@ inline constexpr std::array<std::uint8_t, 4> kZstdMagic = {0x28, 0xb5, 0x2f, 0xf
 // The longest header of a zstd frame that names no dictionary.
 inline constexpr std::size_t kZstdStartSize = 14;
 inline constexpr std::size_t kZstdBlockHeaderSize = 3;
-inline constexpr std::uint32_t kZstdBlockMax = 128 << 10;  // bytes of data in a block, at most
+inline constexpr std::uint32_t kZstdBlockMax = 128 << 10;  // max bytes of data in a block
 
-// What a zstd frame says at its beginning.
+// The header of a zstd frame.
 struct ZstdStart {
   std::uint64_t content = 0;  // bytes of data
   std::size_t size = 0;       // bytes of this header
@@ -43,21 +43,21 @@ class ZstdBlocks {
 
   // Where the next block's header is, from the start of the frame.
   std::uint64_t at() const { return at_; }
-  // Takes it. False when no frame with this content size goes on like that.
+  // Takes it. False when a frame with this content size cannot continue with it.
   bool next(std::span<const std::uint8_t, kZstdBlockHeaderSize> header);
   bool ended() const { return ended_; }
-  // Of the whole frame, once it has ended.
+  // Of the whole frame. Requires: ended().
   std::uint64_t size() const { return at_; }
 
  private:
   ZstdStart start_;
   std::uint64_t at_;
-  std::uint64_t least_ = 0;  // bytes of data in the blocks so far
-  std::uint64_t most_ = 0;
+  std::uint64_t min_content_ = 0;  // min bytes of data in the blocks so far
+  std::uint64_t max_content_ = 0;
   bool ended_ = false;
 };
 
 // The smallest payload that can hold `content` bytes of data.
-std::uint64_t least_payload(std::uint64_t content);
+std::uint64_t min_payload(std::uint64_t content);
 
 }  // namespace paxect::core
