@@ -23,6 +23,7 @@ void repair(std::vector<std::uint8_t>& container) {
   std::vector<std::uint8_t> data(kMaxFrame);
   Footer footer{};
   Sha256 digest;
+  digest.reset();
   while (end - at > kFrameHeaderSize) {
     std::span<std::uint8_t, kFrameHeaderSize> bytes(&container[at], kFrameHeaderSize);
     FrameHeader header = read_frame_header(bytes);
