@@ -101,6 +101,33 @@ TEST_CASE("Aborted: not delivered, with the temporary there or gone") {
   }
 }
 
+TEST_CASE("Aborted after the sidecar got its name: the sidecar goes with the abort, and no other") {
+  const std::string digest = link::sha256_hex("container") + link::sha256_hex("data");
+  for (bool own : {true, false}) {
+    LinkRig rig;
+    rig.host.set("mode", "send");
+    std::filesystem::create_directories(rig.outbox());
+    link::Journal journal;
+    std::vector<link::Intent> left;
+    REQUIRE(journal.open(link::journal_of(rig.lock()), &left).ok());
+    // The source has gone since, so that nothing takes the name again.
+    link::Intent intent;
+    intent.id = journal.next_id();
+    intent.source = "a.txt";
+    intent.container = true;
+    intent.name = "a.freq";
+    intent.temporary = ".a.freq.part";
+    intent.side_temporary = ".a.freq.sha256.part";
+    intent.digest = digest;
+    REQUIRE(journal.begin(std::span(&intent, 1)).ok());
+    REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
+    REQUIRE(journal.abort(std::span(&intent.id, 1)).ok());
+    write_file(rig.outbox("a.freq.sha256"), link::sha256_hex(own ? "container" : "other") + "\n");
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(rig.delivered() == (own ? Names{} : Names{"a.freq.sha256"}));
+  }
+}
+
 TEST_CASE("Finished, and the removal of the source was lost with the power: it is not delivered again") {
   Scene scene;
   scene.prepare();

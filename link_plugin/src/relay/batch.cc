@@ -260,13 +260,17 @@ bool Batch::finish_aborting() {
 
 Status Batch::drop(std::size_t i) {
   Transfer& transfer = transfers_[i];
+  // The sidecar may have got its name before the container failed to; alone, it would be delivered as a file
+  // or blocked.
+  if (transfer.target_directory != nullptr) {
+    Status status = remove_own_sidecar(transfer.intent, *transfer.target_directory);
+    if (status.ok() && states_[i].is_recovered)
+      status = remove_temporaries(transfer.intent, *transfer.target_directory);
+    if (!status.ok()) return status;
+  }
   if (!states_[i].is_recovered) {
     abandon(&transfer);
     parts_.failures.note(transfer.source, transfer.status);
-  } else if (transfer.target_directory != nullptr) {
-    Status status = remove_own_sidecar(transfer.intent, *transfer.target_directory);
-    if (status.ok()) status = remove_temporaries(transfer.intent, *transfer.target_directory);
-    if (!status.ok()) return status;
   }
   states_[i].phase = Phase::kOver;
   return Status::success();

@@ -44,7 +44,8 @@ Status is_delivered(const Intent& intent, const Directory* target, bool* deliver
 }
 
 Status remove_own_sidecar(const Intent& intent, const Directory& target) {
-  if (!intent.container || !intent.prepared) return Status::success();
+  // Without a digest the intent was never prepared, and its sidecar got no name.
+  if (!intent.container || intent.digest.empty()) return Status::success();
   const std::string text = intent.digest.substr(0, kDigestDigits) + "\n";
   for (const std::string& container :
        {intent.name, conflict_of(intent.name, intent.digest.substr(kDigestDigits), 8)}) {
