@@ -1,11 +1,14 @@
 """Makes the corpus of real files for the benchmark: one tar of what this machine has installed.
 
+usage: corpus.py TAR BYTES BENCH-DATA-PROGRAM
+
 Half of it are programs and shared libraries, a quarter is text, a quarter is generated event logs. Two machines have
 different files installed, so their figures can be compared by ratio only.
 """
 import io
 import os
 import subprocess
+import sys
 import tarfile
 
 # Formats that are compressed already: the row of noise stands for them.
@@ -51,3 +54,9 @@ def make_corpus(path, size, data_program):
         member = tarfile.TarInfo("events.log")
         member.size = len(logs)
         tar.addfile(member, io.BytesIO(logs))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    make_corpus(sys.argv[1], int(sys.argv[2]), sys.argv[3])
