@@ -40,13 +40,6 @@ void Workers::run(std::span<Transfer> transfers) {
 Batch::Batch(const Parts& parts, std::vector<Transfer> transfers)
     : parts_(parts), transfers_(std::move(transfers)), states_(transfers_.size()) {}
 
-Batch::Batch(const Parts& parts, const std::vector<Intent>& left) : parts_(parts) {
-  for (const Intent& intent : left) {
-    transfers_.push_back(transfer_of(intent));
-    states_.push_back({.phase = Phase::kLeft, .is_recovered = true, .is_logged = intent.finished});
-  }
-}
-
 std::vector<std::size_t> Batch::in_phase(Phase phase) const {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < states_.size(); ++i)
@@ -73,39 +66,11 @@ void Batch::work(Workers* workers) {
 }
 
 bool Batch::advance() {
-  if (!examine()) return false;
   prepare();
   publish();
   // Both are tried: what is delivered must not wait for what is taken back.
   bool published = finish_published();
   return finish_aborting() && published;
-}
-
-// ---- after a crash -------------------------------------------------------------------------------------
-
-bool Batch::examine() {
-  Status status;
-  for (std::size_t i : in_phase(Phase::kLeft))
-    if (status.ok()) status = examine(i);
-  parts_.reporter.report_problem("recovery", status.message);
-  return status.ok();
-}
-
-Status Batch::examine(std::size_t i) {
-  Transfer& transfer = transfers_[i];
-  const Intent& intent = transfer.intent;
-  parts_.removal.note_folder(transfer.source.folder);
-  Status status = parts_.inbox.folder(transfer.source.folder, &transfer.source_directory);
-  if (!status.ok() && status.fault != Fault::kGone) return status;
-  Tree& target = intent.into_inbox ? parts_.inbox : parts_.outbox;
-  status = target.folder(intent.folder, &transfer.target_directory);
-  if (!status.ok() && status.fault != Fault::kGone) return status;
-  transfer.product.directory = transfer.sidecar.directory = transfer.target_directory.get();
-  bool delivered = intent.finished;
-  if (!delivered) status = is_delivered(intent, transfer.target_directory.get(), &delivered);
-  if (status.ok() || status.fault == Fault::kGone)
-    states_[i].phase = delivered ? Phase::kPublished : intent.prepared ? Phase::kAborting : Phase::kUnwanted;
-  return status.fault == Fault::kGone ? Status::success() : status;
 }
 
 // ---- products ------------------------------------------------------------------------------------------
@@ -159,7 +124,6 @@ bool Batch::finish_published() {
     }
     status = parts_.reporter.flush();
   }
-  if (status.ok()) status = remove_leftovers(items);
   parts_.reporter.report_problem("delivery", status.message);
   if (!status.ok()) return false;
   for (std::size_t i : items) {
@@ -169,73 +133,41 @@ bool Batch::finish_published() {
   }
   remove_sources(items);
   for (std::size_t i : items) {
-    if (!states_[i].is_recovered) parts_.delivered(transfers_[i]);
+    parts_.delivered(transfers_[i]);
     states_[i].phase = Phase::kOver;
   }
   parts_.journal.finish(ids_of(items));
   return true;
 }
 
-// A crash between a hard link, where that stands in for the rename, and the removal of the old name leaves
-// both.
-Status Batch::remove_leftovers(std::span<const std::size_t> items) {
-  for (std::size_t i : items) {
-    const Transfer& transfer = transfers_[i];
-    if (!states_[i].is_recovered || transfer.target_directory == nullptr) continue;
-    if (Status status = remove_temporaries(transfer.intent, *transfer.target_directory); !status.ok())
-      return status;
-  }
-  return Status::success();
-}
-
 void Batch::log_delivery(std::size_t i) {
   const Transfer& transfer = transfers_[i];
-  const Intent& intent = transfer.intent;
-  if (states_[i].is_recovered && parts_.reporter.audit().has_id(intent.id, intent.log_offset)) return;
-  const bool restarted = states_[i].is_recovered;
   Event event{.name = std::string(event_of(transfer.route)),
-              .source = parts_.inbox.root().path_of(intent.source),
+              .source = transfer.source_path(),
               .target = transfer.product.path(),
               .status = "ok",
-              .message = "sha256=" + transfer.product.digest};
-  if (restarted)
-    event.texts = {{"note", "finished after a restart"}};
-  else
-    event.numbers = {{"bytes", transfer.result.data_size},
-                     {"container_bytes", transfer.result.container_size}};
-  event.numbers.emplace_back("id", intent.id);
+              .message = "sha256=" + transfer.product.digest,
+              .numbers = {{"bytes", transfer.result.data_size},
+                          {"container_bytes", transfer.result.container_size},
+                          {"id", transfer.intent.id}}};
   if (transfer.published == Published::kDuplicate) event.name = "duplicate";
   if (transfer.published == Published::kConflict) {
     Event conflict = event;
     conflict.level = Level::kWarn;
     conflict.name = "name_conflict";
-    conflict.message = intent.name + " is taken: delivered as " + transfer.product.name;
+    conflict.message = transfer.intent.name + " is taken: delivered as " + transfer.product.name;
     parts_.reporter.log(conflict);
   }
   parts_.reporter.log(event);
 }
 
 void Batch::remove_sources(std::span<const std::size_t> items) {
-  std::vector<const Transfer*> present;
-  std::vector<std::pair<std::string, FileIdentity>> broken_off;
-  for (std::size_t i : items) {
-    Transfer& transfer = transfers_[i];
-    if (!states_[i].is_recovered) {
-      present.push_back(&transfer);
-      continue;
-    }
-    broken_off.emplace_back(transfer.intent.source, transfer.intent.identity);
-    if (transfer.source_directory == nullptr) continue;
-    FileLook look = transfer.source_directory->look(transfer.source.name);
-    if (look.kind != FileKind::kRegular || !look.identity.same_but_device(transfer.intent.identity)) continue;
-    transfer.source.identity = look.identity;
-    present.push_back(&transfer);
-  }
-  parts_.removal.recover(broken_off);
+  std::vector<const Transfer*> delivered;
+  for (std::size_t i : items) delivered.push_back(&transfers_[i]);
   if (parts_.policy.auto_delete)
-    parts_.removal.remove(present);
+    parts_.removal.remove(delivered);
   else
-    parts_.removal.keep(present);
+    parts_.removal.keep(delivered);
 }
 
 // ---- taken back ----------------------------------------------------------------------------------------
@@ -245,8 +177,9 @@ bool Batch::finish_aborting() {
   Status status;
   if (!items.empty()) {
     status = parts_.journal.abort(ids_of(items));
-    // Rewriting a journal that cannot be appended to forgets everything that is under way.
-    if (!status.ok() && in_phase(Phase::kPublished).empty())
+    // Rewriting a journal that cannot be appended to forgets everything that is under way, and what is over:
+    // its removals have to be durable first.
+    if (!status.ok() && in_phase(Phase::kPublished).empty() && parts_.removal.flush().ok())
       status = parts_.journal.clear([](const std::string&, const FileIdentity&) { return true; });
     parts_.reporter.report_problem("journal", status.message);
     if (!status.ok()) return false;
@@ -254,7 +187,7 @@ bool Batch::finish_aborting() {
   for (std::size_t i : items) states_[i].phase = Phase::kUnwanted;
   for (std::size_t i : in_phase(Phase::kUnwanted))
     if (Status dropped = drop(i); !dropped.ok()) status = dropped;
-  parts_.reporter.report_problem("recovery", status.message);
+  parts_.reporter.report_problem("abort", status.message);
   return status.ok();
 }
 
@@ -262,16 +195,10 @@ Status Batch::drop(std::size_t i) {
   Transfer& transfer = transfers_[i];
   // The sidecar may have got its name before the container failed to; alone, it would be delivered as a file
   // or blocked.
-  if (transfer.target_directory != nullptr) {
-    Status status = remove_own_sidecar(transfer.intent, *transfer.target_directory);
-    if (status.ok() && states_[i].is_recovered)
-      status = remove_temporaries(transfer.intent, *transfer.target_directory);
-    if (!status.ok()) return status;
-  }
-  if (!states_[i].is_recovered) {
-    abandon(&transfer);
-    parts_.failures.note(transfer.source, transfer.status);
-  }
+  if (Status status = remove_own_sidecar(transfer.intent, *transfer.target_directory); !status.ok())
+    return status;
+  abandon(&transfer);
+  parts_.failures.note(transfer.source, transfer.status);
   states_[i].phase = Phase::kOver;
   return Status::success();
 }

@@ -4,9 +4,7 @@
 //   intents -> products written and flushed -> journal: prepare -> names -> directories durable
 //           -> audit lines durable -> sources removed -> journal: finish
 //
-// Where a step fails, a batch keeps what comes after it for the next advance(). What a crash left in the
-// journal becomes a batch too, which goes the same way from wherever each of its files was. (crash points:
-// DESIGN.md)
+// Where a step fails, a batch keeps what comes after it for the next advance(). (crash points: DESIGN.md)
 //
 // Not for two threads at a time; work() runs threads of its own.
 #pragma once
@@ -48,19 +46,16 @@ class Batch {
   // What a relay has, and a batch uses.
   struct Parts {
     Tree& inbox;
-    Tree& outbox;
     Journal& journal;
     Reporter& reporter;
     SourceRemoval& removal;
     Failures& failures;
     const Policy& policy;
-    std::function<void(const Transfer&)> delivered;  // called once for each file that this process delivered
+    std::function<void(const Transfer&)> delivered;  // called once for each file
   };
 
   // Files whose sources and targets are known and that nobody has read yet.
   Batch(const Parts& parts, std::vector<Transfer> transfers);
-  // What a crash left.
-  Batch(const Parts& parts, const std::vector<Intent>& left);
 
   // Writes the intents, then the products, and makes them durable.
   void work(Workers* workers);
@@ -70,7 +65,6 @@ class Batch {
  private:
   // How far a file is.
   enum class Phase {
-    kLeft,       // by a crash, and nobody has looked yet
     kWritten,    // or failed to be, as its status says
     kPrepared,   // its intent is durable
     kPublished,  // its product has its name
@@ -80,19 +74,15 @@ class Batch {
   };
   struct State {
     Phase phase = Phase::kWritten;
-    bool is_recovered = false;  // left by a crash
-    bool is_logged = false;     // its line is in the audit log or in its memory
+    bool is_logged = false;  // its line is in the audit log or in its memory
   };
 
   // Files are named by their place in transfers_ and states_.
   std::vector<std::size_t> in_phase(Phase phase) const;
   std::vector<std::uint64_t> ids_of(std::span<const std::size_t> items) const;
-  bool examine();
-  Status examine(std::size_t i);
   void prepare();
   void publish();
   bool finish_published();
-  Status remove_leftovers(std::span<const std::size_t> items);
   void log_delivery(std::size_t i);
   void remove_sources(std::span<const std::size_t> items);
   bool finish_aborting();

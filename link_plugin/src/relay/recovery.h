@@ -1,25 +1,29 @@
-// What a restart finds out about an intent that a crash left in the journal, and how it takes back a product.
-// (crash points: DESIGN.md)
-//
-// Functions of the disk; several threads may use different intents.
+// What a restart does with the intents that a crash left in the journal. (crash points: DESIGN.md)
 #pragma once
 
-#include "base/filesystem.h"
-#include "base/status.h"
+#include <functional>
+#include <vector>
+
 #include "records/journal.h"
-#include "relay/transfer.h"
 
 namespace paxect::link {
 
-// The transfer of an intent, as far as the journal knows it: without directories, sizes and result.
-Transfer transfer_of(const Intent& intent);
+struct RecoveryPlaces {
+  const Directory* inbox;
+  const Directory* outbox;
+};
 
-// Whether the product has, or had, its final name. `target` is the folder of the product, NULL when that does
-// not exist any more.
-Status is_delivered(const Intent& intent, const Directory* target, bool* delivered);
+// An intent whose product had its final name when the crash came: the source must not be delivered again.
+using Recovered = std::function<void(const Intent&)>;
 
-// Removes the product's sidecar if it exists without its container and gives the digest of our product.
+// Brings every intent to an end: what was not delivered is undone, what was delivered is told to
+// `recovered`, in the order of the intents, for its audit line and its source. The journal itself is for the
+// caller to clear when that is durable.
+Status recover(const std::vector<Intent>& left, const RecoveryPlaces& places, Journal* journal,
+               const Recovered& recovered);
+
+// Removes the sidecar of a container that will not get its name, if it exists without that container and
+// gives the digest of ours.
 Status remove_own_sidecar(const Intent& intent, const Directory& target);
-Status remove_temporaries(const Intent& intent, const Directory& target);
 
 }  // namespace paxect::link

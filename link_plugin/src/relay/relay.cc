@@ -133,7 +133,8 @@ void Relay::scan(std::uint64_t begin) {
   // A scan takes a small part of the processor, and at most half of the time where the file system is slow.
   const std::uint64_t end = host_.monotonic_ns();
   const std::uint64_t pause = std::max(end - begin, (thread_cpu_ns() - cpu_begin) * kScanShare);
-  schedule_.set(Task::kScan, std::max(begin + config_.poll_ns, end + std::min(pause, kMaxScanPause)));
+  scan_pause_ends_ns_ = end + std::min(pause, kMaxScanPause);
+  schedule_.set(Task::kScan, std::max(begin + config_.poll_ns, scan_pause_ends_ns_));
 }
 
 // Whether a complete file is to be handed out now.

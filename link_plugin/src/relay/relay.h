@@ -60,6 +60,7 @@ class Relay {
   void make_parts();
   Status prepare_start(paxect_plugin_status* failure);
   Status recover_journal();
+  void finish_recovered(const Intent& intent);
 
   // relay_upkeep.cc: what is looked after between batches
   void upkeep(std::uint64_t now_ns);
@@ -140,7 +141,8 @@ class Relay {
   bool worked_since_scan_ = false;
   unsigned long returned_at_scan_ = 0;
   std::uint64_t manifest_due_ns_ = 0;
-  unsigned stalls_ = 0;  // steps in a row that could not go on
+  std::uint64_t scan_pause_ends_ns_ = 0;  // when the next scan may begin because of an event
+  unsigned stalls_ = 0;                   // steps in a row that could not go on
 };
 
 }  // namespace paxect::link

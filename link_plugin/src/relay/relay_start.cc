@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/relay_paths.h"
+#include "relay/recovery.h"
 #include "relay/relay.h"
 
 namespace paxect::link {
@@ -90,7 +92,6 @@ void Relay::make_parts() {
   workers_.emplace(config_.core, [this] { return host_.stop_requested(); });
   batch_parts_.emplace(
       Batch::Parts{.inbox = inbox_,
-                   .outbox = outbox_,
                    .journal = journal_,
                    .reporter = reporter_,
                    .removal = *removal_,
@@ -141,15 +142,44 @@ void Relay::stop() {
   lock_.release();
 }
 
-// Goes on with what a crash left; what cannot be finished now is tried again by the steps.
 Status Relay::recover_journal() {
   std::vector<Intent> left;
   if (Status status = journal_.open(journal_of(config_.lock), &left); !status.ok()) return status;
-  const auto& remembered = journal_.remembered();
-  removal_->recover(std::vector<std::pair<std::string, FileIdentity>>(remembered.begin(), remembered.end()));
-  if (!left.empty()) batch_.emplace(*batch_parts_, left);
-  if (advance_batch()) checkpoint();
+  RecoveryPlaces places{&inbox_.root(), &outbox_.root()};
+  std::vector<std::pair<std::string, FileIdentity>> delivered;
+  Status status = recover(left, places, &journal_, [&](const Intent& intent) {
+    finish_recovered(intent);
+    delivered.emplace_back(intent.source, intent.identity);
+  });
+  if (!status.ok()) return status;
+  if (status = reporter_.flush(); !status.ok()) return status;
+  // Together: what is delivered must be remembered before a removal of the same name is ended.
+  delivered.insert(delivered.end(), journal_.remembered().begin(), journal_.remembered().end());
+  removal_->recover(delivered);
+  checkpoint();
   return Status::success();
+}
+
+// The product has its name: no second delivery. Its line may be missing, its source may still exist.
+void Relay::finish_recovered(const Intent& intent) {
+  const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
+  Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
+  if (source.folder == ".") source.folder.clear();
+  removal_->note_folder(source.folder);
+  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset))
+    reporter_.log({.name = intent.container ? "encode" : "decode",
+                   .source = inbox_.root().path_of(intent.source),
+                   .target = base.path_of(join(intent.folder, intent.name)),
+                   .status = "ok",
+                   .message = "sha256=" + intent.digest.substr(0, 64),
+                   .numbers = {{"id", intent.id}},
+                   .texts = {{"note", "finished after a restart"}}});
+  Directory folder;
+  if (!inbox_.root().open_below(source.folder, false, &folder).ok()) return;
+  FileLook look = folder.look(source.name);
+  if (look.kind != FileKind::kRegular || !look.identity.same_but_device(intent.identity)) return;
+  // The first scan removes it, or keeps it, as the policy says.
+  journal_.remember(intent.source, look.identity);
 }
 
 }  // namespace paxect::link

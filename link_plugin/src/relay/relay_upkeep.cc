@@ -55,10 +55,12 @@ void Relay::reload_key() {
 // ---- hints ---------------------------------------------------------------------------------------------
 
 void Relay::drain_events() {
-  bool complete =
-      watcher_.read([this](const std::string& folder, const std::string& name) { notice(folder, name); });
-  if (!complete) schedule_.set_now(Task::kScan);
-  returned_.forget();
+  bool drained = false;
+  bool complete = watcher_.read(
+      [this](const std::string& folder, const std::string& name) { notice(folder, name); }, &drained);
+  // Soon, but not before the pause after the last scan: events may keep getting lost.
+  if (!complete) schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
+  if (drained) returned_.forget();
 }
 
 void Relay::notice(const std::string& folder, const std::string& name) {

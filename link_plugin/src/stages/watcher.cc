@@ -29,13 +29,18 @@ void Watcher::watch(const Directory& directory, const std::string& folder) {
   if (watch >= 0) folders_[watch] = folder;
 }
 
-bool Watcher::read(const std::function<void(const std::string& folder, const std::string& name)>& arrived) {
+bool Watcher::read(const std::function<void(const std::string& folder, const std::string& name)>& arrived,
+                   bool* drained) {
+  *drained = !fd_;
   bool complete = true;
   alignas(inotify_event) std::array<char, 65536> buffer;
   for (int reads = 0; fd_ && reads < kMaxReads; ++reads) {
     ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
+    if (got <= 0) {
+      *drained = true;
+      break;
+    }
     for (char* at = buffer.data(); at < buffer.data() + got;) {
       auto event = reinterpret_cast<const inotify_event*>(at);
       at += sizeof(inotify_event) + event->len;
