@@ -21,6 +21,7 @@ std::vector<std::string> unread_variable_warnings(const InstanceSettings& settin
                                                   const std::set<std::string>& keys_read) {
   std::vector<std::string> warnings;
   std::vector<std::string> known;
+  known.reserve(keys_read.size());
   for (const std::string& key : keys_read) known.push_back(settings.variable_of(key));
   for (const std::string& variable : settings.variables()) {
     if (std::find(known.begin(), known.end(), variable) != known.end()) continue;

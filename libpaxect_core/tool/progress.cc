@@ -85,7 +85,7 @@ std::string progress_line(const std::string& label, std::uint64_t done, std::uin
   return line;
 }
 
-Progress::Progress(ProgressWhen when, std::string label, std::uint64_t total, Measure measure)
+Progress::Progress(ProgressWhen when, const std::string& label, std::uint64_t total, Measure measure)
     : label_(printable(label)),
       total_(total),
       measure_(measure),

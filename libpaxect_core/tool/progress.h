@@ -20,7 +20,8 @@ class Progress {
   enum class Measure { kInput, kOutput };
 
   // `total` is the expected number of bytes; 0: unknown.
-  Progress(ProgressWhen when, std::string label, std::uint64_t total, Measure measure = Measure::kInput);
+  Progress(ProgressWhen when, const std::string& label, std::uint64_t total,
+           Measure measure = Measure::kInput);
   ~Progress() { erase(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -11,6 +11,7 @@
 #include "support/catch.h"
 #include "support/emulation.h"
 #include "support/files.h"
+#include "support/sanitizer.h"
 #include "support/temp_dir.h"
 #include "tool.h"
 
@@ -152,6 +153,7 @@ TEST_CASE("a limit to the size of files is status 3, and leaves what was there")
 
 TEST_CASE("work goes on without /proc") {
   if (skip_when_emulated("qemu-user needs /proc")) return;
+  if (skip_when_sanitized("its run-time reads /proc")) return;
   if (!is_root()) return;
   TempDir dir;
   std::string data = text(100'000);
@@ -177,6 +179,7 @@ TEST_CASE("work goes on without /proc") {
 
 TEST_CASE("an ordinary user without /proc gets the same file") {
   if (skip_when_emulated("qemu-user needs /proc")) return;
+  if (skip_when_sanitized("its run-time reads /proc")) return;
   if (!is_root()) return;
   TempDir dir;
   write_file(dir / "in", "data");
@@ -207,6 +210,7 @@ TEST_CASE("work goes on in a working directory that was removed") {
 
 TEST_CASE("an ordinary user who may have no further process gets the same file") {
   if (skip_when_emulated("qemu-user starts threads of its own")) return;
+  if (skip_when_sanitized("its run-time starts a thread")) return;
   if (!is_root()) return;
   TempDir dir;
   std::string data = text(3'000'000);

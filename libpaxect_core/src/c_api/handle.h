@@ -47,7 +47,7 @@ paxect_status admit(const H* handle) noexcept {
 
 // Refuses a call: nothing changes but the error text. Requires: the handle is not busy.
 template <class H>
-paxect_status refuse(H& handle, Status refusal) noexcept {
+paxect_status refuse(H& handle, Status&& refusal) noexcept {
   handle.refusal = std::move(refusal);
   handle.last_error = &handle.refusal;
   return handle.refusal.code;
