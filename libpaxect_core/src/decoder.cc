@@ -330,8 +330,9 @@ Status Decoder::commit(Pipeline::Wait wait, bool& committed) {
   committed = job != nullptr;
   if (job == nullptr) return {};
   Status status = std::move(job->status);
-  if (status.code == PAXECT_ERROR_WRITE) return status;  // the frame itself is sound
   if (!status.ok()) {
+    // Of the output or of memory: it says nothing about the frame.
+    if (status.code < PAXECT_ERROR_MAGIC) return status;
     bool payload = status.code == PAXECT_ERROR_PAYLOAD || status.code == PAXECT_ERROR_DECOMPRESS;
     status.offset = job->offset + (payload ? kFrameHeaderSize : 0);
     status.frame = job->number;

@@ -37,6 +37,7 @@ class Files {
   }
   OutputFile& output() { return output_; }
   std::uint64_t input_size() const { return input_.size(); }
+  Status check_whole_input() const { return input_.check_whole(); }
 
   Callbacks callbacks() {
     Callbacks mine = callbacks_;
@@ -125,7 +126,10 @@ Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbac
   if (!status.ok()) return status;
   files.set_sync(parameters.sync());
   encoder.begin(parameters, files.callbacks());
-  return files.finish(run(encoder, files));
+  status = run(encoder, files);
+  // A decoder notices a container that was cut; data has no end that could be missed.
+  if (status.ok()) status = files.check_whole_input();
+  return files.finish(std::move(status));
 }
 
 Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& callbacks,

@@ -43,6 +43,13 @@ Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
   }
 }
 
+Status InputFile::check_whole() const {
+  if (offset_ >= size_) return {};
+  return {PAXECT_ERROR_READ, offset_, 0,
+          name_ + ": became shorter while it was read: " + std::to_string(offset_) + " bytes where it had " +
+              std::to_string(size_)};
+}
+
 Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size, const std::string& name) {
   while (size != 0) {
     ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));

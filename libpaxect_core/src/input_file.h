@@ -24,6 +24,9 @@ class InputFile {
   // Errors: READ; CANCELLED when interrupted. 0 bytes is the end.
   Status read(void* buffer, std::size_t capacity, std::size_t& size, const Interrupted& interrupted);
 
+  // After the end was read: whether all bytes came that a regular file had when it was opened. Errors: READ.
+  Status check_whole() const;
+
   // 0 where it has none, as a pipe does.
   std::uint64_t size() const { return size_; }
   FileIdentity identity() const { return FileIdentity(file_, fd_); }

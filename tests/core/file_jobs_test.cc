@@ -44,6 +44,20 @@ TEST_CASE("a failure leaves what stood there before untouched, and nothing else"
   CHECK(list(dir.path()) == std::vector<std::string>{"bad.freq", "out"});
 }
 
+TEST_CASE("an input that becomes shorter while it is encoded is a failure, and leaves no container") {
+  TempDir dir;
+  const std::string input = dir / "in";
+  write_file(input, text(4'000'000));
+  auto encoder = make_encoder({{PAXECT_PARAM_FRAME_SIZE, 65536}, {PAXECT_PARAM_THREADS, 1}});
+  auto truncate_input = [](void* path, std::uint64_t, std::uint64_t) {
+    return truncate(static_cast<const std::string*>(path)->c_str(), 1000);
+  };
+  paxect_encoder_set_progress(encoder.get(), truncate_input, const_cast<std::string*>(&input));
+  CHECK(paxect_encoder_encode_path(encoder.get(), input.c_str(), (dir / "out").c_str()) == PAXECT_ERROR_READ);
+  CHECK(std::string(paxect_encoder_error_message(encoder.get())).find("became shorter") != std::string::npos);
+  CHECK(list(dir.path()) == std::vector<std::string>{"in"});
+}
+
 TEST_CASE("an output is replaced as a whole and keeps its permissions") {
   TempDir dir;
   write_file(dir / "in", "new");

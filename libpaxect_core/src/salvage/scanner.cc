@@ -302,7 +302,8 @@ Status Scanner::restore(CopyReader& reader, const Layout& layout, CopyIndex& ind
     Sighting found;
     if (!end_known || stop <= end || !going()) return;
     if (!restore_at(end, stop, layout.frame_size, found) && !restore_at(end, stop, last, found)) return;
-    std::erase_if(all, [&](const Sighting& s) { return s.start >= found.start; });  // they are in its payload
+    // Those behind its start are in its payload. They are in order, so that only these are looked at.
+    while (!all.empty() && all.back().start >= found.start) all.pop_back();
     all.push_back(found);
     meter_->found(found.ulen);
     restored = true;
