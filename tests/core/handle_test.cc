@@ -387,9 +387,8 @@ void check_calls_inside() {
     std::string out;
     Source source;
   };
-  Context context{intruder, {}, {F::input()}};
   std::string input = F::input();
-  context.source = Source{input};
+  Context context{intruder, {}, Source{input}};
   auto sink = [](void* opaque, const void* data, std::size_t size) {
     static_cast<Context*>(opaque)->intruder.enter();
     return append(&static_cast<Context*>(opaque)->out, data, size);
