@@ -276,9 +276,6 @@ class Interrupts(Module):
         self.assertEqual((out, err, child.returncode), (b"interrupted\n", b"", 0))
         self.assertFalse((self.path / "out").exists())
 
-    def test_an_interrupt_of_a_file_job_arrives_as_itself(self):
-        self.check("path")
-
     def test_an_interrupt_of_a_stream_arrives_as_itself(self):
         self.check("stream")
 
