@@ -92,7 +92,7 @@ INTERPOSED int close(int fd) {
   return fails("close") ? -1 : result;
 }
 
-// What a job is told when no provider has the algorithm.
+// The failure of a job when no provider has the algorithm.
 std::atomic<bool> no_digest{false};
 INTERPOSED void* EVP_MD_fetch(void* context, const char* algorithm, const char* properties) {
   static auto* function = real<void*(void*, const char*, const char*)>("EVP_MD_fetch");
