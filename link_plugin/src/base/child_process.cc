@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <optional>
 #include <system_error>
 
 #include "base/unique_fd.h"
@@ -18,8 +18,9 @@ namespace paxect::link {
 namespace {
 
 constexpr std::size_t kSaidLimit = 4096;
-constexpr int kStopInterval = 100;          // milliseconds between two looks at `stop`
-constexpr std::chrono::seconds kGrace{5};   // between stop_signal and SIGKILL
+constexpr int kStopIntervalMs = 100;       // between two looks at `stop`
+constexpr int kLookIntervalMs = 10;        // between two looks whether it has ended, where nothing reports it
+constexpr std::chrono::seconds kGrace{5};  // between stop_signal and SIGKILL
 constexpr std::chrono::seconds kLinger{1};  // between its end and giving up on its standard error
 
 // posix_spawn(3)'s settings: no input, no output, errors into our pipe, default signals.
@@ -70,46 +71,78 @@ bool has_ended(pid_t pid) {
   return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
-// Collects what it says until the pipe is closed. What it started may hold that on when it has ended, or was
-// killed: such a process is given a moment for its last words.
-void listen(int errors, pid_t pid, const Child& child, ChildEnd* end) {
-  using Clock = std::chrono::steady_clock;
-  const auto begin = Clock::now();
-  const pid_t target = child.own_group ? -pid : pid;
-  auto told = begin;  // to end
-  std::optional<Clock::time_point> over;
-  for (;;) {
-    pollfd watched{errors, POLLIN, 0};
-    int ready = poll(&watched, 1, kStopInterval);
-    const auto now = Clock::now();
-    if (over) {
-      if (now - *over > kLinger) break;
-    } else if (has_ended(pid)) {
-      over = now;
-    } else if (!end->stopped && !end->late) {
-      end->stopped = child.stop();
-      end->late =
-          !end->stopped && child.limit_ns != 0 && now - begin > std::chrono::nanoseconds(child.limit_ns);
-      if (end->stopped || end->late) {
-        kill(target, child.stop_signal);
-        told = now;
-        if (child.stop_signal == SIGKILL) over = now;
-      }
-    } else if (now - told > kGrace) {
-      kill(target, SIGKILL);
-      over = now;
+// Waits for the child's end and collects what it writes to standard error meanwhile. The end of the child
+// ends the wait, not the end of its standard error: a child may close that early, and what the child started
+// may keep it open.
+class Watch {
+ public:
+  Watch(int errors, pid_t pid, const Child& child, ChildEnd* end)
+      : pid_(pid),
+        target_(child.own_group ? -pid : pid),
+        child_(child),
+        end_(end),
+        errors_(errors),
+        ended_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {}
+
+  void run() {
+    while (!has_ended(pid_)) {
+      end_when_asked();
+      wait_and_read(end_ms());
     }
-    if (ready <= 0) continue;
-    std::array<char, 4096> buffer;
-    ssize_t got = read(errors, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return;
-    end->said.append(buffer.data(), static_cast<std::size_t>(got));
-    if (end->said.size() > kSaidLimit) end->said.erase(0, end->said.size() - kSaidLimit);
+    // What it wrote last may still be in the pipe, and what it started may have some last words.
+    const auto over = Clock::now();
+    while (errors_ >= 0 && Clock::now() - over < kLinger) wait_and_read(kStopIntervalMs);
+    // The group keeps its number as long as its leader was not waited for.
+    if (child_.own_group) kill(target_, SIGKILL);
   }
-  // The group keeps its number as long as its leader was not waited for.
-  if (child.own_group) kill(target, SIGKILL);
-}
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Without a descriptor of the process its end is noticed by looking.
+  int end_ms() const { return ended_ || errors_ >= 0 ? kStopIntervalMs : kLookIntervalMs; }
+
+  void end_when_asked() {
+    const auto now = Clock::now();
+    if (end_->stopped || end_->late) {
+      if (now - told_ > kGrace) kill(target_, SIGKILL);
+      return;
+    }
+    end_->stopped = child_.stop();
+    end_->late =
+        !end_->stopped && child_.limit_ns != 0 && now - begin_ > std::chrono::nanoseconds(child_.limit_ns);
+    if (!end_->stopped && !end_->late) return;
+    kill(target_, child_.stop_signal);
+    told_ = now;
+  }
+
+  void wait_and_read(int timeout_ms) {
+    std::array<pollfd, 2> watched{pollfd{errors_, POLLIN, 0},
+                                  pollfd{has_ended_ ? -1 : ended_.get(), POLLIN, 0}};
+    if (poll(watched.data(), watched.size(), timeout_ms) <= 0) return;
+    has_ended_ = has_ended_ || watched[1].revents != 0;
+    if (watched[0].revents == 0) return;
+    std::array<char, 4096> buffer;
+    ssize_t got = read(errors_, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) return;
+    if (got <= 0) {
+      errors_ = -1;
+      return;
+    }
+    end_->said.append(buffer.data(), static_cast<std::size_t>(got));
+    if (end_->said.size() > kSaidLimit) end_->said.erase(0, end_->said.size() - kSaidLimit);
+  }
+
+  pid_t pid_;
+  pid_t target_;
+  const Child& child_;
+  ChildEnd* end_;
+  int errors_;      // -1 once nobody has it open for writing
+  UniqueFd ended_;  // readable when the child has ended; none on a kernel before 5.3
+  bool has_ended_ = false;
+  Clock::time_point begin_ = Clock::now();
+  Clock::time_point told_;  // to end
+};
 
 }  // namespace
 
@@ -134,7 +167,7 @@ Status run_child(const Child& child, ChildEnd* end) {
   if (error != 0)
     return Status::environment("cannot run '" + words[0] + "': " + std::generic_category().message(error));
 
-  listen(errors.get(), pid, child, end);
+  Watch(errors.get(), pid, child, end).run();
   int raw = 0;
   while (waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
   }

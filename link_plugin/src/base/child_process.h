@@ -17,7 +17,7 @@ struct Child {
   std::function<bool()> stop{};                           // whether to end it before its time
   std::uint64_t limit_ns = 0;                             // how long it may take; 0: without end
   int stop_signal = SIGKILL;                              // what ends it then; one that stays on is killed
-  bool own_group = false;                                 // ended with all that it started
+  bool own_group = false;                                 // what it started and left running ends with it
   std::optional<std::vector<std::string>> environment{};  // NAME=VALUE; none: ours
 };
 
@@ -28,8 +28,8 @@ struct ChildEnd {
   std::string said;      // the end of what it wrote to standard error
 };
 
-// Its standard input and output are /dev/null, its signals the default ones. Comes back when it has ended and
-// nobody holds its standard error any more, or a second after its end; fails when it could not be started.
+// Its standard input and output are /dev/null, its signals the default ones. Returns when it has ended and
+// nobody has its standard error open any more, or a second after its end; fails when it could not be started.
 Status run_child(const Child& child, ChildEnd* end);
 
 }  // namespace paxect::link

@@ -9,8 +9,7 @@
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "base/side_by_side.h"
-#include "relay/core_probe.h"
-#include "stages/external_core.h"
+#include "relay/external_work.h"
 
 namespace paxect::link {
 namespace {
@@ -18,10 +17,6 @@ namespace {
 constexpr std::size_t kSidecarLimit = 65536;
 constexpr std::size_t kDigestDigits = 64;
 constexpr std::size_t kFewFiles = 16;  // flushed one by one
-
-Status changed(const Transfer& transfer) {
-  return Status::failure(Fault::kChanged, "changed", transfer.source_path() + " changed while it was read");
-}
 
 Status mismatch() {
   return Status::failure(Fault::kIntegrity, "checksum_mismatch", "sidecar sha256 mismatch");
@@ -94,90 +89,6 @@ Status run_codec(int source, Transfer* transfer, Codec* codec) {
   return status.ok() ? copy(source, *transfer, &transfer->product) : status;
 }
 
-// Size and hexadecimal SHA-256 of all that a descriptor holds now.
-Status measure(int fd, const std::string& path, std::uint64_t* size, std::string* digest) {
-  Sha256 sha;
-  std::vector<char> buffer(std::size_t{1} << 18);
-  const std::uint64_t end = look_at(fd).identity.size;
-  for (*size = 0;;) {
-    auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - *size));
-    ssize_t got = pread(fd, buffer.data(), capacity, static_cast<off_t>(*size));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_failure("read", path, errno);
-    if (got == 0) break;
-    *size += static_cast<std::uint64_t>(got);
-    sha.update(buffer.data(), static_cast<std::size_t>(got));
-  }
-  *digest = hex(sha.finish());
-  return Status::success();
-}
-
-// By another program, which writes to the name of our temporary file and may well put a new file there. What
-// it made is measured here, and held against the footer.
-Status try_external(int source, Transfer* transfer, const Codec::Stop& stop, const ExternalCore& core) {
-  Product& product = transfer->product;
-  Codec::Result& result = transfer->result;
-  bool encode = transfer->route == Route::kEncode;
-  const char* event = encode ? "encode_error" : "decode_error";
-  const std::string temporary = product.directory->path_of(product.temporary);
-  Status status =
-      measure(source, transfer->source_path(), encode ? &result.data_size : &result.container_size,
-              encode ? &result.data_digest : &result.container_digest);
-  if (!status.ok()) return status;
-  // It opens the source by its path, where by now something may stand that it waits for without end, such as
-  // a FIFO: it is ended when that is not the file any more, and when it writes more than it may.
-  bool replaced = false;
-  std::uint64_t written = 0;
-  auto too_large = [&] {
-    written = product.directory->look(product.temporary).identity.size;
-    return !encode && written > transfer->most;
-  };
-  auto stop_early = [&] {
-    replaced = replaced || check_unchanged(*transfer).fault == Fault::kChanged;
-    return replaced || too_large() || stop();
-  };
-  status = run_external_core({.core = core,
-                              .verb = encode ? "encode" : "decode",
-                              .input = transfer->source_path(),
-                              .output = temporary,
-                              .input_size = transfer->source.identity.size,
-                              .event = event,
-                              .stop = stop_early});
-  if (replaced && !status.ok()) return changed(*transfer);
-  if (too_large())
-    return Status::failure(Fault::kBlocked, "policy_block",
-                           "file_too_large:" + std::to_string(written) + "B");
-  if (!status.ok()) return status;
-  FileIdentity identity;
-  if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
-    return Status::failure(Fault::kRefused, event, core.name() + " left no output in the file after -o");
-  status = measure(product.fd.get(), temporary, encode ? &result.container_size : &result.data_size,
-                   encode ? &result.container_digest : &result.data_digest);
-  if (!status.ok()) return status;
-  product.size = identity.size;
-  Codec::Promise promise;
-  status = Codec::read_promise(encode ? product.fd.get() : source, temporary, &promise);
-  if (status.ok() && (promise.digest != result.data_digest || promise.size != result.data_size))
-    status = Status::failure(Fault::kRefused, event, core.name() + " made other data than the footer says");
-  return status;
-}
-
-// The same; what fails is the file's fault only where the core does better on a sample.
-Status run_external(int source, Transfer* transfer, const Codec::Stop& stop, const ExternalCore& core) {
-  Status status = try_external(source, transfer, stop, core);
-  if (status.fault != Fault::kRefused && status.fault != Fault::kIntegrity) return status;
-  bool encode = transfer->route == Route::kEncode;
-  status.event = encode ? "encode_error" : "decode_error";
-  Status sample = probe_core(core, encode ? "encode" : "decode", status.event, stop);
-  if (sample.fault == Fault::kStopped) return sample;
-  if (!sample.ok())
-    return Status::failure(
-        Fault::kEnvironment, status.event,
-        status.message + "; it fails on a sample too: check the setting core and PAXECT_CORE");
-  if (encode) status.fault = Fault::kRefused;  // no data is damaged data
-  return status;
-}
-
 Status write_sidecar(Transfer* transfer) {
   const std::string text = transfer->result.container_digest + "\n";
   transfer->sidecar.digest = sha256_hex(text);
@@ -211,8 +122,8 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
 
   if (status = begin_product(&transfer->product); !status.ok()) return status;
   bool builtin = core.command.empty() || transfer->route == Route::kForward;
-  status = builtin ? run_codec(source.get(), transfer, codec)
-                   : run_external(source.get(), transfer, codec->stop(), core);
+  status =
+      builtin ? run_codec(source.get(), transfer, codec) : run_external(source.get(), transfer, codec, core);
   if (status.ok()) finish_writing(transfer->product);
   // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
   if (status.ok() || status.fault == Fault::kIntegrity)
@@ -271,6 +182,10 @@ void flush_all(std::span<Transfer> batch) {
     if (results[i].ok()) results[i] = names[products[i]->directory];
   for (std::size_t i = 0; i < products.size(); ++i)
     if (!results[i].ok() && owners[i]->status.ok()) owners[i]->status = results[i];
+}
+
+Status changed(const Transfer& transfer) {
+  return Status::failure(Fault::kChanged, "changed", transfer.source_path() + " changed while it was read");
 }
 
 Status check_unchanged(const Transfer& transfer) {

@@ -56,6 +56,9 @@ void flush_all(std::span<Transfer> batch);
 // The digest that a sidecar gives, in lower case; "" when it gives none.
 Status read_sidecar(const Directory& folder, const std::string& name, std::string* digest);
 
+// The failure of a source that changed while it was read.
+Status changed(const Transfer& transfer);
+
 // Whether the source is still the file that was read.
 Status check_unchanged(const Transfer& transfer);
 

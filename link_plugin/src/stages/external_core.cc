@@ -1,5 +1,12 @@
 #include "stages/external_core.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
 #include "base/child_process.h"
 #include "base/clock.h"
 
@@ -8,11 +15,30 @@ namespace {
 
 constexpr std::size_t kMessageLimit = 400;
 
+// Variables that carry settings of the relay, its keys among them, and what a service manager gives to its
+// service alone: credentials, the notification socket, the watchdog, passed sockets.
+constexpr std::array<std::string_view, 8> kOwnVariables = {
+    "PAXECT_",     "CREDENTIALS_DIRECTORY=", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_FDS=",
+    "LISTEN_PID=", "LISTEN_FDNAMES=",        "INVOCATION_ID="};
+
+// Our environment without them.
+std::vector<std::string> environment_for_core() {
+  std::vector<std::string> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    if (std::none_of(kOwnVariables.begin(), kOwnVariables.end(),
+                     [&](std::string_view own) { return variable.starts_with(own); }))
+      kept.emplace_back(variable);
+  }
+  return kept;
+}
+
 }  // namespace
 
 Status run_external_core(const CoreRun& run) {
   const std::string core = run.core.name() + " (" + run.verb + ")";
-  Child child{.words = run.core.command, .stop = run.stop, .own_group = true};
+  Child child{
+      .words = run.core.command, .stop = run.stop, .own_group = true, .environment = environment_for_core()};
   child.words.insert(child.words.end(), {run.verb, "-i", run.input, "-o", run.output});
   if (run.core.timeout_ns != 0) child.limit_ns = run.core.timeout_ns + (run.input_size >> 20) * kSecond;
   ChildEnd end;

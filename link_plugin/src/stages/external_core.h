@@ -21,7 +21,8 @@ struct CoreRun {
 
 // Runs it to its end; kills it, and what it started, when `stop` says so (kStopped) or its time is over
 // (kRefused). Its exit statuses 2 and 4 mean a damaged container (kIntegrity), others that are not 0 that it
-// could not do its work (kRefused). What it writes to standard error ends up in the message.
+// could not do its work (kRefused). It gets our environment without the relay's settings, keys and
+// credentials, and not those of the service manager. What it writes to standard error ends up in the message.
 Status run_external_core(const CoreRun& run);
 
 }  // namespace paxect::link
