@@ -1,5 +1,4 @@
-#include <sys/vfs.h>
-
+#include "base/file_system_type.h"
 #include "commands/mount_probe.h"
 #include "link/command_rig.h"
 #include "support/catch.h"
@@ -23,10 +22,11 @@ std::vector<link::Finding> probe(const std::string& path, const link::ProbeNeeds
 }
 
 bool is_in_memory(const std::string& path) {
-  struct statfs system {};
-  REQUIRE(statfs(path.c_str(), &system) == 0);
-  std::string name =
-      link::file_system_name(static_cast<std::uint64_t>(static_cast<std::uint32_t>(system.f_type)));
+  link::Directory directory;
+  std::uint64_t magic = 0;
+  REQUIRE(link::Directory::open(path, &directory).ok());
+  REQUIRE(link::file_system_magic(directory.fd(), &magic));
+  const std::string name = link::file_system_name(magic);
   return name == "tmpfs" || name == "ramfs";
 }
 
@@ -35,8 +35,8 @@ bool is_in_memory(const std::string& path) {
 TEST_CASE("A directory that the relay can work in holds what is measured there") {
   TempDir directory;
   auto findings = probe(directory.path(), {.settle_ns = 500'000'000, .largest_bytes = 1});
-  for (const char* what :
-       {"rename without replace", "fsync of a file", "fsync of a directory", "file locks"}) {
+  for (const char* what : {"rename without replace", "fsync of a file", "fsync of a directory",
+                           "flush of many files", "file locks"}) {
     INFO(what << ": " << finding(findings, what).found);
     CHECK(finding(findings, what).verdict == Verdict::kHolds);
   }

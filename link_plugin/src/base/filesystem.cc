@@ -280,8 +280,10 @@ Status Directory::sync() const {
   return io_failure("flush directory", path_, errno);
 }
 
-Status Directory::sync_file_system() const {
+Status Directory::sync_file_system(bool* refused) const {
+  *refused = false;
   if (syncfs(fd()) == 0) return Status::success();
+  *refused = errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP;
   return io_failure("flush the file system of", path_, errno);
 }
 

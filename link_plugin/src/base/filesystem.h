@@ -107,8 +107,8 @@ class Directory {
   // Makes every name given and removed so far durable.
   Status sync() const;
   // Makes everything on its file system durable. A failure to write anything since this directory was opened,
-  // or since the last call, is a failure.
-  Status sync_file_system() const;
+  // or since the last call, is a failure. `*refused` receives whether the call itself is not to be had here.
+  Status sync_file_system(bool* refused) const;
   std::uint64_t device() const { return device_; }
 
  private:

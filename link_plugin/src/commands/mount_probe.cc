@@ -6,7 +6,6 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +14,8 @@
 #include <system_error>
 #include <thread>
 
+#include "base/file_system_type.h"
+#include "base/flush.h"
 #include "base/relay_paths.h"
 #include "base/unique_fd.h"
 #include "commands/console.h"
@@ -60,10 +61,9 @@ Finding verdict(const std::string& what, bool holds, const std::string& found, c
 }
 
 Finding probe_file_system(const Workshop& shop) {
-  struct statfs system {};
-  if (fstatfs(shop.fd(), &system) != 0)
+  std::uint64_t magic = 0;
+  if (!file_system_magic(shop.fd(), &magic))
     return {"file system", Verdict::kNote, "unknown: " + words_of(errno), "nothing follows from it"};
-  auto magic = static_cast<std::uint64_t>(static_cast<std::uint32_t>(system.f_type));
   std::string name = file_system_name(magic);
   if (name == "tmpfs" || name == "ramfs")
     return {"file system", Verdict::kFails, name,
@@ -110,17 +110,39 @@ Finding probe_rename(const Workshop& shop) {
 
 Finding probe_fsync_file(const Workshop& shop) {
   UniqueFd file = shop.file("flushed");
-  bool works = file && write(file.get(), "x", 1) == 1 && fsync(file.get()) == 0;
-  return verdict("fsync of a file", works, works ? "works" : words_of(errno),
+  const std::string path = shop.directory().path_of("flushed");
+  Status status = file ? write_all(file.get(), "x", 1, path) : io_failure("create", path, errno);
+  if (status.ok()) status = sync_file(file.get(), path);
+  return verdict("fsync of a file", status.ok(), status.ok() ? "works" : status.message,
                  "a delivered file has its content after a power cut",
                  "a delivered file may be empty or torn after a power cut");
 }
 
 Finding probe_fsync_directory(const Workshop& shop) {
-  bool works = fsync(shop.fd()) == 0;
-  return verdict("fsync of a directory", works, works ? "works" : words_of(errno),
+  Status status = shop.directory().sync();
+  return verdict("fsync of a directory", status.ok(), status.ok() ? "works" : status.message,
                  "a delivered file has its name after a power cut",
                  "nothing is delivered here: a name could be lost in a power cut");
+}
+
+Finding probe_flush_of_many(const Workshop& shop) {
+  std::vector<UniqueFd> files;
+  std::vector<Unflushed> unflushed;
+  for (std::size_t i = 0; i < kMaxSingleFlushes + 1; ++i) {
+    const std::string name = "many" + std::to_string(i);
+    files.push_back(shop.file(name));
+    unflushed.push_back({files.back().get(), &shop.directory(), shop.directory().path_of(name)});
+  }
+  FlushWay way = FlushWay::kEach;
+  std::vector<Status> results = flush_files(unflushed, &way);
+  auto failed =
+      std::find_if(results.begin(), results.end(), [](const Status& status) { return !status.ok(); });
+  const std::string found = way == FlushWay::kFileSystem ? "by one syncfs" : "one by one";
+  return verdict("flush of many files", failed == results.end(),
+                 failed == results.end() ? found : failed->message,
+                 way == FlushWay::kFileSystem ? "a batch of small files costs one flush"
+                                              : "a batch of small files costs a flush for each of them",
+                 "a delivered file may be empty or torn after a power cut");
 }
 
 Finding probe_unnamed(const Workshop& shop) {
@@ -221,29 +243,20 @@ Finding probe_room(const Workshop& shop, std::uint64_t largest) {
 Status probe_mount(const std::string& path, const ProbeNeeds& needs, std::vector<Finding>* findings) {
   Workshop shop;
   if (Status status = shop.open(path); !status.ok()) return status;
-  *findings = {probe_file_system(shop), probe_inotify(shop),         probe_rename(shop),
-               probe_fsync_file(shop),  probe_fsync_directory(shop), probe_clock(shop, needs.settle_ns),
-               probe_case(shop),        probe_names(shop),           probe_lock(shop),
-               probe_hard_link(shop),   probe_unnamed(shop),         probe_room(shop, needs.largest_bytes)};
+  *findings = {probe_file_system(shop),
+               probe_inotify(shop),
+               probe_rename(shop),
+               probe_fsync_file(shop),
+               probe_fsync_directory(shop),
+               probe_flush_of_many(shop),
+               probe_clock(shop, needs.settle_ns),
+               probe_case(shop),
+               probe_names(shop),
+               probe_lock(shop),
+               probe_hard_link(shop),
+               probe_unnamed(shop),
+               probe_room(shop, needs.largest_bytes)};
   return Status::success();
-}
-
-std::string file_system_name(std::uint64_t magic) {
-  // The values of linux/magic.h and of file systems that are kept outside the kernel; statfs(2) lists them.
-  struct Known {
-    std::uint64_t magic;
-    const char* name;
-  };
-  static constexpr std::array<Known, 21> kKnown = {
-      {{0xef53, "ext4"},        {0x58465342, "xfs"},      {0x9123683e, "btrfs"}, {0x2fc12fc1, "zfs"},
-       {0xf2f52010, "f2fs"},    {0xca451a4e, "bcachefs"}, {0x01021994, "tmpfs"}, {0x858458f6, "ramfs"},
-       {0x794c7630, "overlay"}, {0x6969, "nfs"},          {0xff534d42, "smb"},   {0xfe534d42, "smb"},
-       {0x517b, "smb"},         {0x01021997, "9p"},       {0x65735546, "fuse"},  {0x00c36400, "ceph"},
-       {0x4d44, "fat"},         {0x2011bab0, "exfat"},    {0x7366746e, "ntfs"},  {0x5346544e, "ntfs"},
-       {0x3153464a, "jfs"}}};
-  for (const Known& known : kKnown)
-    if (known.magic == magic) return known.name;
-  return "";
 }
 
 }  // namespace paxect::link

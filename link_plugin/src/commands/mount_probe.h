@@ -32,7 +32,4 @@ struct ProbeNeeds {
 // all.
 Status probe_mount(const std::string& path, const ProbeNeeds& needs, std::vector<Finding>* findings);
 
-// The name of a file system by the magic number that statfs(2) gives, "" for an unknown one.
-std::string file_system_name(std::uint64_t magic);
-
 }  // namespace paxect::link

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <map>
 #include <vector>
 
 #include "base/digest.h"
+#include "base/flush.h"
 #include "base/relay_paths.h"
-#include "base/side_by_side.h"
 #include "relay/external_work.h"
 
 namespace paxect::link {
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::size_t kSidecarLimit = 65536;
 constexpr std::size_t kDigestDigits = 64;
-constexpr std::size_t kFewFiles = 16;  // flushed one by one
 
 Status mismatch() {
   return Status::failure(Fault::kIntegrity, "checksum_mismatch", "sidecar sha256 mismatch");
@@ -97,19 +95,6 @@ Status write_sidecar(Transfer* transfer) {
   return status;
 }
 
-// One flush of each file system instead of one for each file: it writes the same blocks, but closes the
-// journal of the file system once. What others have written there is flushed along, which is why it takes
-// many files to be worth it. A failure may be anybody's, so it counts for all.
-void flush_file_systems(const std::vector<Product*>& products, std::vector<Status>& results) {
-  std::map<std::uint64_t, Status> by_device;
-  for (std::size_t i = 0; i < products.size(); ++i) {
-    const Directory& directory = *products[i]->directory;
-    auto [entry, fresh] = by_device.try_emplace(directory.device());
-    if (fresh) entry->second = directory.sync_file_system();
-    results[i] = entry->second;
-  }
-}
-
 Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   UniqueFd source;
   FileIdentity identity;
@@ -156,31 +141,18 @@ void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {
 }
 
 void flush_all(std::span<Transfer> batch) {
-  std::vector<Product*> products;
+  std::vector<Unflushed> files;
   std::vector<Transfer*> owners;
   for (Transfer& transfer : batch) {
     if (!transfer.status.ok()) continue;
-    for (Product* product : {&transfer.product, &transfer.sidecar}) {
+    for (const Product* product : {&transfer.product, &transfer.sidecar}) {
       if (!product->fd) continue;
-      products.push_back(product);
+      files.push_back({product->fd.get(), product->directory, product->path()});
       owners.push_back(&transfer);
     }
   }
-  std::vector<Status> results(products.size());
-  if (products.size() > kFewFiles)
-    flush_file_systems(products, results);
-  else
-    side_by_side(products.size(),
-                 [&](std::size_t, std::size_t i) { results[i] = flush_product(products[i]); });
-  // That a file's flush covers its name too is so on the usual file systems, but promised by none.
-  std::map<const Directory*, Status> names;
-  for (const Product* product : products) {
-    auto [entry, fresh] = names.try_emplace(product->directory);
-    if (fresh) entry->second = product->directory->sync();
-  }
-  for (std::size_t i = 0; i < products.size(); ++i)
-    if (results[i].ok()) results[i] = names[products[i]->directory];
-  for (std::size_t i = 0; i < products.size(); ++i)
+  const std::vector<Status> results = flush_files(files);
+  for (std::size_t i = 0; i < files.size(); ++i)
     if (!results[i].ok() && owners[i]->status.ok()) owners[i]->status = results[i];
 }
 

@@ -78,8 +78,6 @@ void finish_writing(const Product& product) {
   if (product.size > begun) start_writeback(product.fd.get(), begun, product.size - begun);
 }
 
-Status flush_product(Product* product) { return sync_file(product->fd.get(), product->path()); }
-
 Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
                    const std::string& digest, bool* same) {
   *same = false;

@@ -37,8 +37,6 @@ Status begin_product(Product* product);
 Status write_product(Product* product, const void* data, std::size_t size);
 // All is written: starts writing back the rest, so that the disk has work while the processors have theirs.
 void finish_writing(const Product& product);
-// Makes contents and temporary name durable.
-Status flush_product(Product* product);
 // Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of
 // `data_digest`. Not durable before the directory is flushed.
 Status publish_product(Product* product, const std::string& data_digest, Published* published);

@@ -1,0 +1,121 @@
+// Every delivered byte is flushed through to the disk before its audit line, whatever the file system does
+// with the calls that flush.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
+#include <set>
+
+#include "link/relay_site.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/process.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr int kFiles = 20;  // more than are flushed one by one
+
+const std::vector<std::string> kSend = {"--set", "link.mode=send", "--once"};
+
+void put_many(RelaySite& site) {
+  for (int i = 0; i < kFiles; ++i)
+    site.put("f" + std::to_string(i), text(3000, static_cast<std::uint32_t>(i)));
+}
+
+// A directory seen through a file system in user space, whose server is traced.
+class TracedMount {
+ public:
+  TracedMount(const std::string& disk, const std::string& at, const std::string& trace)
+      : at_(at),
+        server_({.argv = {"strace", "-f", "-ttt", "-y", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync",
+                          "bindfs", "-f", disk, at},
+                 .environment = {"ASAN_OPTIONS=detect_leaks=0"}}) {}
+  ~TracedMount() { run({.argv = {"fusermount", "-u", "-z", at_}}); }
+  TracedMount(const TracedMount&) = delete;
+  TracedMount& operator=(const TracedMount&) = delete;
+
+  // Once the server serves it; false when that never comes.
+  bool is_mounted() const {
+    return eventually(
+        [&] {
+          return run({.argv = {"mountpoint", "-q", at_}}).status == 0;
+        },
+        std::chrono::seconds(10));
+  }
+
+ private:
+  std::string at_;
+  Background server_;
+};
+
+bool has_bindfs() {
+  TempDir directory;
+  std::filesystem::create_directory(directory / "from");
+  std::filesystem::create_directory(directory / "to");
+  const bool works = run({.argv = {"bindfs", directory / "from", directory / "to"}}).status == 0;
+  if (works) run({.argv = {"fusermount", "-u", directory / "to"}});
+  if (!works) WARN("skipped: bindfs cannot mount here");
+  return works;
+}
+
+// The time of the first or the last line of a trace that matches.
+double time_of(const std::string& trace, const std::regex& wanted, bool last) {
+  double time = 0;
+  std::istringstream lines(trace);
+  for (std::string line; std::getline(lines, line);) {
+    if (!std::regex_search(line, wanted)) continue;
+    time = std::stod(line.substr(line.find(' ') + 1));
+    if (!last) break;
+  }
+  return time;
+}
+
+}  // namespace
+
+TEST_CASE("Where syncfs is refused, each file of a batch is flushed by itself") {
+  if (!has_strace()) return;
+  const char* error = GENERATE("EPERM", "ENOSYS");
+  RelaySite site;
+  put_many(site);
+  Result result =
+      run(site.command(kSend, {"strace", "-f", "-qq", "-o", site.path("trace"), "-e",
+                               "trace=syncfs,fdatasync", "-e", "inject=syncfs:error=" + std::string(error)}));
+  CHECK(result.status == 0);
+  CHECK(list(site.path("inbox")).empty());
+  CHECK(list(site.path("outbox")).size() == 2 * kFiles);
+  CHECK(site.log().find("deferred") == std::string::npos);
+  const std::string trace = read_file(site.path("trace"));
+  const std::regex flush("fdatasync");
+  CHECK(std::distance(std::sregex_iterator(trace.begin(), trace.end(), flush), {}) >= 2 * kFiles);
+}
+
+TEST_CASE("On a file system in user space each delivered file is flushed before its audit line") {
+  if (!has_strace() || !has_bindfs()) return;
+  RelaySite site;
+  std::filesystem::create_directory(site.path("disk"));
+  std::filesystem::create_directory(site.path("outbox"));
+  put_many(site);
+  {
+    TracedMount mount(site.path("disk"), site.path("outbox"), site.path("server"));
+    REQUIRE(mount.is_mounted());
+    Result result = run(site.command(kSend, {"strace", "-f", "-ttt", "-y", "-qq", "-s", "65536", "-o",
+                                             site.path("relay"), "-e", "trace=write"}));
+    CHECK(result.status == 0);
+  }
+  CHECK(list(site.path("disk")).size() == 2 * kFiles);
+  const std::string server = read_file(site.path("server"));
+  std::set<std::string> flushed;
+  const std::regex flush("f(?:data)?sync\\([0-9]+<[^>]*/([^/>]+\\.part)>");
+  for (std::sregex_iterator it(server.begin(), server.end(), flush), end; it != end; ++it)
+    flushed.insert((*it)[1]);
+  CHECK(flushed.size() == 2 * kFiles);
+  const double last_flush = time_of(server, flush, true);
+  const double first_line =
+      time_of(read_file(site.path("relay")), std::regex("_log.jsonl>, .*encode"), false);
+  INFO(last_flush << " " << first_line);
+  CHECK(last_flush > 0);
+  CHECK(last_flush < first_line);
+}
+
+}  // namespace paxect::test
