@@ -167,7 +167,7 @@ TEST_CASE("A core that gives back something else or differs from run to run fail
   trial.use_core(PAXECT_TEST_BIN "/paxect-core \"$@\" && case $1 in decode) echo more >>\"$5\" ;; esac");
   auto outcomes = trial.run();
   CHECK(contains(outcomes[0].failure, "decoded, it is not the same"));
-  CHECK(contains(outcomes[1].failure, "made other data than the footer says"));
+  CHECK(contains(outcomes[1].failure, "made other data than the container holds"));
   trial.use_core(PAXECT_TEST_BIN "/paxect-core \"$@\" && case $1 in encode) echo $$ >>\"$5\" ;; esac");
   CHECK(contains(trial.run()[0].failure, "encoded twice, the containers differ"));
 }
