@@ -1,7 +1,6 @@
 #include "descriptor.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,16 +33,6 @@ Descriptor open_at(int directory, const std::string& path, int flags, mode_t mod
   return Descriptor(fcntl(opened.get(), F_DUPFD_CLOEXEC, kFirstOwnDescriptor));
 }
 
-Status open_interruptibly(int directory, const std::string& path, int flags, const std::string& name,
-                          const Interrupted& interrupted, Descriptor& out) {
-  for (;;) {
-    out = open_at(directory, path, flags);
-    if (out.valid()) return {};
-    if (errno != EINTR) return system_failure(PAXECT_ERROR_OPEN, name, "cannot open", errno);
-    if (interrupted()) return failure(PAXECT_ERROR_CANCELLED, "cancelled");
-  }
-}
-
 std::optional<int> descriptor_named(const std::string& path) {
   static constexpr std::array<const char*, 3> kStandard = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
   for (std::size_t fd = 0; fd < kStandard.size(); ++fd)
@@ -61,17 +50,6 @@ Status check_descriptor(int fd, Direction direction, const std::string& name) {
   if ((flags & O_PATH) == 0 && (flags & O_ACCMODE) != wrong) return {};
   return failure(PAXECT_ERROR_OPEN, name + (direction == Direction::kReading ? ": is not open for reading"
                                                                              : ": is not open for writing"));
-}
-
-Status retry(int fd, Direction direction, const Interrupted& interrupted, paxect_status code,
-             const std::string& name, const char* message) {
-  if (errno == EAGAIN || errno == EWOULDBLOCK) {
-    pollfd waiting{fd, static_cast<short>(direction == Direction::kReading ? POLLIN : POLLOUT), 0};
-    if (poll(&waiting, 1, -1) >= 0) return {};  // an error of the descriptor is reported by the next call
-  }
-  if (errno != EINTR) return system_failure(code, name, message, errno);
-  if (interrupted()) return failure(PAXECT_ERROR_CANCELLED, "cancelled");
-  return {};
 }
 
 }  // namespace paxect::core

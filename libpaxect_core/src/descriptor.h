@@ -1,10 +1,9 @@
-// Owned file descriptors, and the system calls on descriptors that everything else is built on: they survive
-// signals and non-blocking descriptors. No thread rules beyond those of the system.
+// Owned file descriptors, and what a path or a descriptor refers to. No thread rules beyond those of the
+// system.
 #pragma once
 
 #include <sys/types.h>
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,16 +32,9 @@ class Descriptor {
   int fd_ = -1;
 };
 
-// Called when a signal interrupted a system call; true: stop with CANCELLED, false: repeat the call.
-using Interrupted = std::function<bool()>;
-
 // openat with O_CLOEXEC and O_NOCTTY. Never returns descriptor 0, 1 or 2, which a process may have closed:
 // what it prints would end up in the file. Invalid with errno set on failure.
 Descriptor open_at(int directory, const std::string& path, int flags, mode_t mode = 0);
-
-// The same, repeated after a signal, as opening a FIFO needs. Errors: OPEN with `name`; CANCELLED.
-Status open_interruptibly(int directory, const std::string& path, int flags, const std::string& name,
-                          const Interrupted& interrupted, Descriptor& out);
 
 // The descriptor that a path of the form /dev/stdin, /dev/stdout, /dev/stderr, /dev/fd/N, /proc/self/fd/N or
 // /proc/thread-self/fd/N names; none for any other path. By its text alone, so that it works without /proc.
@@ -52,10 +44,5 @@ std::optional<int> descriptor_named(const std::string& path);
 // direction.
 enum class Direction { kReading, kWriting };
 Status check_descriptor(int fd, Direction direction, const std::string& name);
-
-// After a read or write that returned -1: OK when the call is to be repeated, after waiting for a descriptor
-// that does not block. Errors: `code` with `name` and `message`; CANCELLED.
-Status retry(int fd, Direction direction, const Interrupted& interrupted, paxect_status code,
-             const std::string& name, const char* message);
 
 }  // namespace paxect::core

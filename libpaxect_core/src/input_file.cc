@@ -11,10 +11,11 @@ Status InputFile::open(const std::string& path, const Interrupted& interrupted) 
   name_ = path == "-" ? "standard input" : path;
   std::optional<int> given = path == "-" ? STDIN_FILENO : descriptor_named(path);
   Status status = given ? check_descriptor(*given, Direction::kReading, name_)
-                        : open_interruptibly(AT_FDCWD, path, O_RDONLY, name_, interrupted, owned_);
+                        : open_waiting(AT_FDCWD, path, O_RDONLY, name_, interrupted, owned_);
   if (!status.ok()) return status;
   fd_ = given.value_or(owned_.get());
   if (fstat(fd_, &file_) != 0) return system_failure(PAXECT_ERROR_OPEN, name_, "cannot open", errno);
+  io_ = BlockingIo(fd_, file_.st_mode, name_);
   if (S_ISDIR(file_.st_mode)) return failure(PAXECT_ERROR_OPEN, name_ + ": is a directory");
   if (!S_ISREG(file_.st_mode)) return {};
   off_t at = given ? lseek(fd_, 0, SEEK_CUR) : 0;
@@ -30,17 +31,10 @@ std::optional<FileAttributes> InputFile::attributes() const {
 
 Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
                        const Interrupted& interrupted) {
-  for (;;) {
-    ssize_t got = ::read(fd_, buffer, capacity);
-    if (got >= 0) {
-      size = static_cast<std::size_t>(got);
-      offset_ += size;
-      return {};
-    }
-    Status status = retry(fd_, Direction::kReading, interrupted, PAXECT_ERROR_READ, name_, "cannot read");
-    status.offset = offset_;
-    if (!status.ok()) return status;
-  }
+  Status status = io_.read(buffer, capacity, size, interrupted);
+  if (status.ok()) offset_ += size;
+  if (!status.ok()) status.offset = offset_;
+  return status;
 }
 
 Status InputFile::check_whole() const {

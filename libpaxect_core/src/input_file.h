@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "blocking_io.h"
 #include "descriptor.h"
 #include "file_attributes.h"
 #include "file_identity.h"
@@ -36,6 +37,7 @@ class InputFile {
  private:
   Descriptor owned_;
   int fd_ = -1;
+  BlockingIo io_;
   std::string name_;
   struct stat file_ {};
   std::uint64_t size_ = 0;

@@ -45,7 +45,9 @@ Status OutputFile::open(const std::string& path, const Context& context, const I
   if (!status.ok()) return status;
   if (target_.kind() == OutputTarget::Kind::kDescriptor) fd_ = target_.descriptor();
   sources_.input = context.attributes_of;
-  return is_new_file() ? open_temporary() : status;
+  if (is_new_file()) return open_temporary();
+  in_place_ = BlockingIo(fd_, target_.file().st_mode, target_.shown_name());
+  return status;
 }
 
 Status OutputFile::check_identity(const Context& context) const {
@@ -65,8 +67,8 @@ Status OutputFile::check_identity(const Context& context) const {
 // A block device that is in use, by a mount for example, refuses O_EXCL.
 Status OutputFile::open_in_place(const Interrupted& interrupted) {
   int flags = O_WRONLY | (S_ISBLK(target_.file().st_mode) ? O_EXCL : 0);
-  Status status = open_interruptibly(target_.directory(), target_.name(), flags, target_.shown_name(),
-                                     interrupted, opened_);
+  Status status =
+      open_waiting(target_.directory(), target_.name(), flags, target_.shown_name(), interrupted, opened_);
   if (!status.ok()) return status;
   fd_ = opened_.get();
   struct stat file {};
@@ -90,26 +92,11 @@ Status OutputFile::open_temporary() {
 
 Status OutputFile::write(const void* data, std::size_t size, const Interrupted& interrupted) {
   const auto* bytes = static_cast<const std::uint8_t*>(data);
-  if (!is_new_file()) return append(bytes, size, interrupted);
+  if (!is_new_file()) return in_place_.write(bytes, size, interrupted);
   if (sparse_) return append_sparse(bytes, size);
   Status status = put(offset_, bytes, size);
   offset_ += size;
   return status;
-}
-
-Status OutputFile::append(const std::uint8_t* data, std::size_t size, const Interrupted& interrupted) {
-  while (size != 0) {
-    ssize_t written = ::write(fd_, data, size);
-    if (written >= 0) {
-      data += written;
-      size -= static_cast<std::size_t>(written);
-      continue;
-    }
-    Status status = retry(fd_, Direction::kWriting, interrupted, PAXECT_ERROR_WRITE, target_.shown_name(),
-                          "cannot write");
-    if (!status.ok()) return status;
-  }
-  return {};
 }
 
 Status OutputFile::put(std::uint64_t offset, const std::uint8_t* data, std::size_t size) {

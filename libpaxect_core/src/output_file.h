@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "blocking_io.h"
 #include "descriptor.h"
 #include "file_attributes.h"
 #include "file_identity.h"
@@ -73,7 +74,6 @@ class OutputFile {
   Status check_identity(const Context& context) const;
   Status open_in_place(const Interrupted& interrupted);
   Status open_temporary();
-  Status append(const std::uint8_t* data, std::size_t size, const Interrupted& interrupted);
   Status append_sparse(const std::uint8_t* data, std::size_t size);
   Status put(std::uint64_t offset, const std::uint8_t* data, std::size_t size);
   void begin_write_back(std::uint64_t end, std::size_t written);
@@ -89,6 +89,7 @@ class OutputFile {
   TemporaryFile temporary_;  // of a new file
   Descriptor opened_;        // what is written in place
   int fd_ = -1;
+  BlockingIo in_place_;  // on fd_, where that is no new file
   Descriptor replaced_;
   AttributeSources sources_;
   mode_t usual_mode_ = 0;  // of a new file without any source

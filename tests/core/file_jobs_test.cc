@@ -44,6 +44,24 @@ TEST_CASE("a failure leaves what stood there before untouched, and nothing else"
   CHECK(list(dir.path()) == std::vector<std::string>{"bad.freq", "out"});
 }
 
+TEST_CASE("a job that waits for a pipe asks the progress callback without a signal, and can be cancelled") {
+  TempDir dir;
+  write_file(dir / "in", text(1000));
+  REQUIRE(mkfifo((dir / "fifo").c_str(), 0600) == 0);
+  auto encoder = make_encoder();
+  auto third = [](void* calls, std::uint64_t, std::uint64_t) {
+    return ++*static_cast<int*>(calls) < 3 ? 0 : 1;
+  };
+  for (bool reading : {true, false}) {
+    int calls = 0;
+    paxect_encoder_set_progress(encoder.get(), third, &calls);
+    CHECK(paxect_encoder_encode_path(encoder.get(), (dir / (reading ? "fifo" : "in")).c_str(),
+                                     (dir / (reading ? "out" : "fifo")).c_str()) == PAXECT_ERROR_CANCELLED);
+    CHECK(calls == 3);
+  }
+  CHECK(list(dir.path()) == std::vector<std::string>{"fifo", "in"});
+}
+
 TEST_CASE("an input that becomes shorter while it is encoded is a failure, and leaves no container") {
   TempDir dir;
   const std::string input = dir / "in";
