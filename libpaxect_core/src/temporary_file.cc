@@ -4,15 +4,22 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <climits>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
 
 namespace paxect::core {
 namespace {
 
 constexpr int kNameAttempts = 100;
+constexpr std::string_view kHiddenPrefix = ".paxect-";
+constexpr std::string_view kHiddenSuffix = ".part";
+constexpr int kMaxDescriptor = 1024;  // how far remove_own_hidden_files searches
 
 std::string hidden_name(int attempt) {
   std::uint64_t random = 0;
@@ -20,8 +27,14 @@ std::string hidden_name(int attempt) {
     random = static_cast<std::uint64_t>(getpid()) << 32;
   random += static_cast<std::uint64_t>(attempt);
   std::array<char, 40> name;
-  std::snprintf(name.data(), name.size(), ".paxect-%016llx.part", static_cast<unsigned long long>(random));
+  std::snprintf(name.data(), name.size(), "%s%016llx%s", kHiddenPrefix.data(),
+                static_cast<unsigned long long>(random), kHiddenSuffix.data());
   return name.data();
+}
+
+bool is_hidden_name(std::string_view name) {
+  return name.size() == kHiddenPrefix.size() + 16 + kHiddenSuffix.size() && name.starts_with(kHiddenPrefix) &&
+         name.ends_with(kHiddenSuffix);
 }
 
 // Calls `attempt` with one hidden name after the other until it does not report EEXIST. 0 and the name, or
@@ -117,6 +130,22 @@ int TemporaryFile::move_to(const std::string& name, bool replace) {
 void TemporaryFile::discard() {
   if (!hidden_name_.empty()) unlinkat(directory_, hidden_name_.c_str(), 0);
   hidden_name_.clear();
+}
+
+// Calls only what a signal handler may call: no snprintf, no std::string.
+void remove_own_hidden_files() noexcept {
+  static constexpr std::string_view kFolder = "/proc/self/fd/";
+  std::array<char, 32> link{};
+  std::copy(kFolder.begin(), kFolder.end(), link.begin());
+  for (int fd = 0; fd < kMaxDescriptor; ++fd) {
+    *std::to_chars(link.data() + kFolder.size(), link.data() + link.size() - 1, fd).ptr = '\0';
+    std::array<char, PATH_MAX> path;
+    ssize_t size = readlink(link.data(), path.data(), path.size() - 1);
+    if (size <= 0) continue;
+    path[static_cast<std::size_t>(size)] = '\0';
+    std::string_view text(path.data(), static_cast<std::size_t>(size));
+    if (is_hidden_name(text.substr(text.rfind('/') + 1))) unlink(path.data());
+  }
 }
 
 }  // namespace paxect::core

@@ -171,7 +171,7 @@ std::uint64_t file_size(const std::string& path) {
 
 int conclude(const Outcome& outcome, const std::string& input) {
   if (outcome.status == PAXECT_OK) return kExitOk;
-  if (outcome.status == PAXECT_ERROR_CANCELLED && stop_requested() != 0) die_of_signal();
+  if (outcome.status == PAXECT_ERROR_CANCELLED && stop_requested() != 0) throw StoppedBySignal{};
   if (outcome.status < PAXECT_ERROR_MAGIC) {  // the message names the file
     complain(outcome.message);
   } else {

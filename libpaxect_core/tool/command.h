@@ -107,7 +107,7 @@ std::string shown_name(const std::string& path);
 std::uint64_t file_size(const std::string& path);
 
 // Returns the exit status of a job on `input`. Prints the error of a failed job; when a signal stopped the
-// job, ends the process by that signal. Requires: the progress line is erased.
+// job, throws StoppedBySignal. Requires: the progress line is erased.
 int conclude(const Outcome& outcome, const std::string& input);
 // Prints the warning of a successful job, such as an owner that could not be kept; not with --quiet.
 void warn(const Outcome& outcome, const Talk& talk);

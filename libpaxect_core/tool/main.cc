@@ -55,6 +55,8 @@ int guarded(const std::vector<std::string>& arguments) {
     if (stop_requested() != 0) die_of_signal();
     complain("standard output: cannot write: " + std::generic_category().message(output.error()));
     return code == kExitOk ? kExitFile : code;
+  } catch (const StoppedBySignal&) {
+    die_of_signal();
   } catch (const UsageError& error) {
     complain(error.message + " (see paxect-core -h)");
     return kExitUsage;

@@ -1,13 +1,14 @@
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <iostream>
 #include <memory>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "command.h"
+#include "descriptor.h"
 #include "output_file.h"
 #include "salvage_report.h"
 #include "signals.h"
@@ -24,33 +25,26 @@ using Salvager = std::unique_ptr<paxect_salvager, FreeSalvager>;
 // The damaged copies, open as long as the salvage lasts.
 class Copies {
  public:
-  Copies() = default;
-  ~Copies() {
-    for (int fd : fds_) close(fd);
-  }
-  Copies(const Copies&) = delete;
-  Copies& operator=(const Copies&) = delete;
-
   Outcome add_to(paxect_salvager* salvager, const std::vector<std::string>& names) {
     for (const std::string& name : names) {
-      int fd = open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-      if (fd < 0)
+      core::Descriptor file = core::open_at(AT_FDCWD, name, O_RDONLY | O_NONBLOCK);  // not wait at a FIFO
+      if (!file.valid())
         return {PAXECT_ERROR_OPEN, name + ": cannot open: " + std::generic_category().message(errno)};
-      fds_.push_back(fd);
-      paxect_status status = paxect_salvager_add_fd(salvager, fd, name.c_str());
+      files_.push_back(std::move(file));
+      paxect_status status = paxect_salvager_add_fd(salvager, files_.back().get(), name.c_str());
       if (status != PAXECT_OK) return {status, paxect_salvager_error_message(salvager)};
     }
     return {};
   }
   std::vector<core::FileIdentity> identities() const {
     std::vector<core::FileIdentity> found;
-    for (int fd : fds_)
-      if (auto identity = core::FileIdentity::of(fd)) found.push_back(*identity);
+    for (const core::Descriptor& file : files_)
+      if (auto identity = core::FileIdentity::of(file.get())) found.push_back(*identity);
     return found;
   }
 
  private:
-  std::vector<int> fds_;
+  std::vector<core::Descriptor> files_;
 };
 
 // The report, which is opened before the work so that a name that cannot be written costs none.

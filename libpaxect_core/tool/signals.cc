@@ -1,23 +1,62 @@
 #include "signals.h"
 
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <initializer_list>
+
+#include "temporary_file.h"
 
 namespace paxect::tool {
 namespace {
 
-// Global because a signal handler has no arguments of its own.
+constexpr itimerspec kTick{.it_interval = {0, 50'000'000}, .it_value = {0, 50'000'000}};
+constexpr int kPatience = 20;  // ticks
+
+// Global because a signal handler has no arguments of its own. Handlers may run in any thread.
 volatile std::sig_atomic_t g_signal = 0;
+std::atomic<int> g_ticks{0};
+timer_t g_timer{};
+bool g_has_timer = false;
+
+// Not SIGALRM: an alarm that the parent set before it started this program must still end it.
+int tick_signal() { return SIGRTMIN; }
+
+void request_stop(int number) {
+  int error = errno;
+  g_signal = number;
+  if (g_has_timer) timer_settime(g_timer, 0, &kTick, nullptr);
+  errno = error;
+}
+
+// It interrupts a system call by being handled.
+void tick(int /*number*/) {
+  int error = errno;
+  if (++g_ticks == kPatience) {
+    core::remove_own_hidden_files();
+    die_of_signal();
+  }
+  errno = error;
+}
 
 }  // namespace
 
 void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int number) {
-    g_signal = number;
-  };  // no SA_RESTART: blocked reads and writes must return
+  struct sigaction action {};  // no SA_RESTART: blocked system calls must return
   sigemptyset(&action.sa_mask);
+  action.sa_handler = tick;
+  sigaction(tick_signal(), &action, nullptr);
+  sigset_t ticks;
+  sigemptyset(&ticks);
+  sigaddset(&ticks, tick_signal());
+  sigprocmask(SIG_UNBLOCK, &ticks, nullptr);
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = tick_signal();
+  g_has_timer = timer_create(CLOCK_MONOTONIC, &event, &g_timer) == 0;
+  action.sa_handler = request_stop;
   for (int number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction old {};
     sigaction(number, nullptr, &old);

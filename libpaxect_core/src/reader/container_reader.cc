@@ -26,8 +26,7 @@ Status ContainerReader::open(int fd) {
 Status ContainerReader::open(const std::string& path) {
   close();
   if (path == "-") return open(STDIN_FILENO, "standard input");
-  owned_ =
-      Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));  // not wait at a FIFO
+  owned_ = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);  // not wait at a FIFO
   if (!owned_.valid()) return system_failure(PAXECT_ERROR_OPEN, path, "cannot open", errno);
   return open(owned_.get(), path);
 }

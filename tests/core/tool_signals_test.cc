@@ -1,0 +1,157 @@
+// paxect-core and the signals that request a stop: it ends by the signal, soon, whatever it is doing, and
+// leaves nothing behind.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <thread>
+
+#include "codec.h"
+#include "signals.h"
+#include "support/catch.h"
+#include "support/emulation.h"
+#include "support/files.h"
+#include "support/sanitizer.h"
+#include "support/temp_dir.h"
+#include "tool.h"
+
+namespace paxect::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Runs in a process of its own; returns its exit status, or 128 + signal.
+template <class Work>
+int in_child(Work work) {
+  pid_t pid = fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) _exit(work());
+  int raw = 0;
+  REQUIRE(waitpid(pid, &raw, 0) == pid);
+  return WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) : WEXITSTATUS(raw);
+}
+
+TEST_CASE("a system call that blocks after the signal was handled is interrupted") {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
+  CHECK(in_child([&] {
+          tool::catch_signals();
+          std::raise(SIGTERM);  // handled before it returns
+          for (int i = 0; i < 2; ++i) {
+            char byte = 0;
+            if (read(ends[0], &byte, 1) >= 0 || errno != EINTR) return 1;
+          }
+          return tool::stop_requested() == SIGTERM ? 0 : 2;
+        }) == 0);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("work that does not react to the signal is ended by it within two seconds") {
+  auto begin = steady_clock::now();
+  CHECK(in_child([] {
+          tool::catch_signals();
+          std::raise(SIGINT);
+          for (;;) pause();
+          return 0;
+        }) == 128 + SIGINT);
+  CHECK(steady_clock::now() - begin < milliseconds(2000));
+}
+
+TEST_CASE("an alarm of the parent ends the command") {
+  CHECK(in_child([] {
+          tool::catch_signals();
+          std::raise(SIGALRM);
+          return 0;
+        }) == 128 + SIGALRM);
+}
+
+TEST_CASE("a signal at any moment ends a command that waits for a FIFO") {
+  TempDir dir;
+  write_file(dir / "in", "data");
+  REQUIRE(mkfifo((dir / "fifo").c_str(), 0600) == 0);
+  std::mt19937 random(1);
+  for (int i = 0; i < 300; ++i) {
+    std::vector<std::string> argv{kTool, "encode", "-i", dir / "fifo", "-o", dir / "out"};
+    if (i % 3 == 1) argv = {kTool, "encode", "-i", dir / "in", "-o", dir / "fifo"};
+    if (i % 3 == 2) argv = {kTool, "salvage", dir / "fifo", "-o", dir / "out"};
+    Background command({.argv = argv, .timeout = std::chrono::seconds(5)});
+    std::string name = "/proc/" + std::to_string(command.pid()) + "/comm";
+    REQUIRE(eventually([&] { return read_file(name) == "paxect-core\n"; }));  // no longer a copy of this test
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 4000));  // any moment, not a wait
+    command.signal(SIGTERM);
+    Result result = command.wait();
+    bool refused = i % 3 == 2 && result.status == 3;  // salvage reads no FIFO, and may have said so before
+    INFO("run " << i << ": " << result.error);
+    CHECK((result.status == 128 + SIGTERM || refused));
+  }
+  CHECK(list(dir.path()) == std::vector<std::string>{"fifo", "in"});
+}
+
+TEST_CASE("a command that compresses a large frame ends soon after the signal, and leaves no hidden file") {
+  if (skip_when_emulated("qemu-user has no seccomp filters")) return;
+  if (skip_when_sanitized("compressing takes too long to prepare")) return;
+  TempDir dir;
+  write_file(dir / "in", text(60'000'000));
+  for (bool no_tmpfile : {true, false}) {
+    Background encoder({.argv = {kTool, "encode", "--level", "22", "--frame", "1000000000", "-i", dir / "in",
+                                 "-o", dir / "out"},
+                        .no_tmpfile = no_tmpfile});
+    std::string io = "/proc/" + std::to_string(encoder.pid()) + "/io";
+    REQUIRE(eventually([&] {  // it has read everything: it compresses
+      std::string counters = read_file(io);
+      return std::stoll(counters.substr(counters.find("rchar: ") + 7)) > 60'000'000;
+    }));
+    auto begin = steady_clock::now();
+    encoder.signal(SIGTERM);
+    CHECK(encoder.wait().status == 128 + SIGTERM);
+    CHECK(steady_clock::now() - begin < milliseconds(2000));
+    CHECK(list(dir.path()) == std::vector<std::string>{"in"});
+  }
+}
+
+TEST_CASE("a salvage that is stopped leaves no hidden file of its output or its report") {
+  if (skip_when_emulated("qemu-user has no seccomp filters")) return;
+  TempDir dir;
+  write_file(dir / "copy", noise(20'000'000));
+  std::vector<std::string> argv{kTool, "salvage", "-o", dir / "out", "--report", dir / "report"};
+  argv.insert(argv.end(), 64, dir / "copy");  // a search of seconds
+  Background salvage({.argv = argv, .no_tmpfile = true});
+  REQUIRE(eventually([&] { return list(dir.path()).size() == 3; }));  // two hidden files
+  salvage.signal(SIGTERM);
+  CHECK(salvage.wait().status == 128 + SIGTERM);
+  CHECK(list(dir.path()) == std::vector<std::string>{"copy"});
+}
+
+TEST_CASE("a command whose output nobody takes ends by the signal") {
+  if (skip_when_emulated("/proc/PID/syscall shows the emulator's system calls")) return;
+  TempDir dir;
+  write_file(dir / "container", encode(noise(1'000'000), {{PAXECT_PARAM_FRAME_SIZE, 1000}}));
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"info", "--frames", dir / "container"},
+        {"decode", "-i", dir / "container"}}) {
+    std::vector<std::string> argv = arguments;
+    argv.insert(argv.begin(), kTool);
+    Background command({.argv = argv});  // its output is read in wait() only
+    std::string process = "/proc/" + std::to_string(command.pid());
+    auto is_in = [&](long call) {
+      return read_file(process + "/syscall").starts_with(std::to_string(call) + " ");
+    };
+    REQUIRE(eventually([&] { return is_in(SYS_write) || is_in(SYS_poll); }));
+    command.signal(SIGTERM);
+    CHECK(eventually([&] { return read_file(process + "/stat").find(") Z ") != std::string::npos; },
+                     milliseconds(2000)));
+    CHECK(command.wait().status == 128 + SIGTERM);
+  }
+}
+
+}  // namespace
+}  // namespace paxect::test
