@@ -400,5 +400,17 @@ TEST_CASE("A stop request ends the work and the lock is given back") {
   CHECK(rig.waiting() == Names{"a.txt"});
 }
 
+TEST_CASE("A large container that is forwarded gives a sign of life at each of its blocks") {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  const std::string container = container_of(noise(std::size_t{8} << 20));
+  rig.put("large.freq", container);
+  rig.start();
+  const std::uint64_t before = rig.host.looks_for_stop();
+  rig.settle();
+  CHECK(rig.delivered() == Names{"large.freq", "large.freq.sha256"});
+  CHECK(rig.host.looks_for_stop() - before > container.size() / (std::size_t{256} << 10));
+}
+
 }  // namespace
 }  // namespace paxect::test

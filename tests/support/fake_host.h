@@ -43,6 +43,8 @@ class FakeHost {
   std::int64_t realtime_ns() const;
 
   void request_stop(bool on = true) { stop_requested_ = on; }
+  // How often the plugin looked whether to stop; the same looks are its heartbeat.
+  std::uint64_t looks_for_stop() const { return looks_for_stop_; }
   void set_once(bool on = true) { once_ = on; }
 
   // What was written to standard output since the last call.
@@ -68,6 +70,7 @@ class FakeHost {
   std::atomic<std::uint64_t> monotonic_ns_{1'000'000'000'000};
   std::atomic<std::int64_t> realtime_ns_{1'767'323'045'000'000'000};
   std::atomic<bool> stop_requested_{false};
+  mutable std::atomic<std::uint64_t> looks_for_stop_{0};
   std::atomic<bool> once_{false};
   std::string output_;
   mutable std::mutex log_mutex_;

@@ -1,6 +1,5 @@
 #include "base/move_file.h"
 
-#include <cerrno>
 #include <tuple>
 
 #include "base/relay_paths.h"
@@ -21,7 +20,7 @@ bool is_there(const Directory& folder, const std::string& name, const FileIdenti
 
 // Across file systems there is no rename: copy, flush, then remove.
 Status move_by_copy(const Directory& from, const std::string& name, const FileIdentity& identity,
-                    const Directory& to, const std::string& new_name, bool* taken,
+                    const Directory& to, const std::string& new_name, const Stop& stop, bool* taken,
                     std::vector<std::string>* returned) {
   *taken = false;
   UniqueFd source;
@@ -31,14 +30,11 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
   const std::string temporary = temporary_of(new_name);
   UniqueFd copy;
   Status status = to.create_temporary(temporary, &copy);
-  std::string buffer(std::size_t{1} << 18, '\0');
-  while (status.ok()) {
-    ssize_t got = ::read(source.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) status = io_failure("read", from.path_of(name), errno);
-    if (got <= 0) break;
-    status = write_all(copy.get(), buffer.data(), static_cast<std::size_t>(got), to.path_of(temporary));
-  }
+  if (status.ok())
+    status = each_block(source.get(), from.path_of(name), identity.size, stop,
+                        [&](const void* data, std::size_t size) {
+                          return write_all(copy.get(), data, size, to.path_of(temporary));
+                        });
   if (status.ok() && look_at(source.get()).identity != identity) status = changed(from, name);
   if (status.ok()) status = sync_file(copy.get(), to.path_of(temporary));
   if (status.ok()) status = to.rename_new(temporary, new_name, taken);
@@ -57,10 +53,10 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
 }  // namespace
 
 Status move_file(const Directory& from, const std::string& name, const FileIdentity& identity,
-                 const Directory& to, const std::string& new_name, bool* taken,
+                 const Directory& to, const std::string& new_name, const Stop& stop, bool* taken,
                  std::vector<std::string>* returned) {
   if (identity.device != look_at(to.fd()).identity.device)
-    return move_by_copy(from, name, identity, to, new_name, taken, returned);
+    return move_by_copy(from, name, identity, to, new_name, stop, taken, returned);
   Status status = from.move_new(name, to, new_name, taken);
   if (!status.ok()) return status;
   // What was moved is what had the name at that moment.

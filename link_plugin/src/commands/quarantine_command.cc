@@ -72,9 +72,10 @@ Status move_back(const Directory& quarantine, const QuarantineItem& item, const 
   };
   bool taken = false;
   std::vector<std::string> returned;
-  auto move = [&returned](const Directory& from, const std::string& old_name, const Directory& to,
-                          const std::string& new_name, bool* exists) {
-    return move_file(from, old_name, from.look(old_name).identity, to, new_name, exists, &returned);
+  const Stop never = [] { return false; };
+  auto move = [&](const Directory& from, const std::string& old_name, const Directory& to,
+                  const std::string& new_name, bool* exists) {
+    return move_file(from, old_name, from.look(old_name).identity, to, new_name, never, exists, &returned);
   };
   Status status;
   if (item.has_sidecar) {

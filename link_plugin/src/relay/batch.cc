@@ -102,7 +102,7 @@ void Batch::publish() {
   for (std::size_t i : in_phase(Phase::kPrepared)) {
     Transfer& transfer = transfers_[i];
     transfer.status = check_unchanged(transfer);
-    if (transfer.status.ok()) transfer.status = link::publish(&transfer);
+    if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop);
     states_[i].phase = transfer.status.ok() ? Phase::kPublished : Phase::kAborting;
   }
 }

@@ -51,6 +51,7 @@ class Batch {
     SourceRemoval& removal;
     Failures& failures;
     const Policy& policy;
+    Stop stop;
     std::function<void(const Transfer&)> delivered;  // called once for each file
   };
 

@@ -1,35 +1,11 @@
 #include "relay/external_work.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <vector>
-
-#include "base/digest.h"
+#include "base/blocks.h"
 #include "relay/core_probe.h"
 #include "stages/external_core.h"
 
 namespace paxect::link {
 namespace {
-
-// Size and hexadecimal SHA-256 of all that a descriptor holds now.
-Status measure(int fd, const std::string& path, std::uint64_t* size, std::string* digest) {
-  Sha256 sha;
-  std::vector<char> buffer(std::size_t{1} << 18);
-  const std::uint64_t end = look_at(fd).identity.size;
-  for (*size = 0;;) {
-    auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - *size));
-    ssize_t got = pread(fd, buffer.data(), capacity, static_cast<off_t>(*size));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_failure("read", path, errno);
-    if (got == 0) break;
-    *size += static_cast<std::uint64_t>(got);
-    sha.update(buffer.data(), static_cast<std::size_t>(got));
-  }
-  *digest = hex(sha.finish());
-  return Status::success();
-}
 
 // Decodes the container by the built-in core and compares the data with what the external core read or made:
 // its exit status alone proves nothing, and neither does the footer of a container that it wrote.
@@ -63,7 +39,7 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
   const char* event = encode ? "encode_error" : "decode_error";
   const std::string temporary = product.directory->path_of(product.temporary);
   Status status =
-      measure(source, transfer->source_path(), encode ? &result.data_size : &result.container_size,
+      measure(source, transfer->source_path(), stop, encode ? &result.data_size : &result.container_size,
               encode ? &result.data_digest : &result.container_digest);
   if (!status.ok()) return status;
   // It opens the source by its path, where by now something may stand that it waits for without end, such as
@@ -93,7 +69,7 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
   FileIdentity identity;
   if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
     return Status::failure(Fault::kRefused, event, core.name() + " left no output in the file after -o");
-  status = measure(product.fd.get(), temporary, encode ? &result.container_size : &result.data_size,
+  status = measure(product.fd.get(), temporary, stop, encode ? &result.container_size : &result.data_size,
                    encode ? &result.container_digest : &result.data_digest);
   if (!status.ok()) return status;
   product.size = identity.size;

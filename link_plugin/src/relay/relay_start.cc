@@ -72,9 +72,10 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
 }
 
 void Relay::make_parts() {
+  const Stop stop = [this] { return host_.stop_requested(); };
   intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
-  quarantine_.emplace(config_.quarantine);
+  quarantine_.emplace(config_.quarantine, stop);
   state_file_.emplace(config_.lock);
   if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
   failures_.emplace(Failures::Parts{.host = host_,
@@ -86,10 +87,10 @@ void Relay::make_parts() {
                                     .retry = *retry_,
                                     .quarantine = *quarantine_,
                                     .metrics = metrics_ ? &*metrics_ : nullptr});
-  removal_.emplace(&inbox_, &journal_, &returned_, [this](const Candidate& source, const Status& status) {
-    failures_->note(source, status);
-  });
-  workers_.emplace(config_.core, [this] { return host_.stop_requested(); });
+  removal_.emplace(
+      &inbox_, &journal_, &returned_, stop,
+      [this](const Candidate& source, const Status& status) { failures_->note(source, status); });
+  workers_.emplace(config_.core, stop);
   batch_parts_.emplace(
       Batch::Parts{.inbox = inbox_,
                    .journal = journal_,
@@ -97,6 +98,7 @@ void Relay::make_parts() {
                    .removal = *removal_,
                    .failures = *failures_,
                    .policy = policy_,
+                   .stop = stop,
                    .delivered = [this](const Transfer& transfer) { note_delivered(transfer); }});
 }
 

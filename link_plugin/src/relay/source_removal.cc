@@ -35,7 +35,7 @@ Status remove_sidecar(const Directory& folder, const std::string& name, const st
 
 // A source and, after its sidecar, a container; `digest` is that of a container, "" when it has to be found
 // out. A file that came under the name meanwhile is another one and stays.
-Status remove_files(const Directory& folder, const Candidate& source, std::string digest,
+Status remove_files(const Directory& folder, const Candidate& source, std::string digest, const Stop& stop,
                     std::vector<std::string>* returned) {
   if (!is_container(source.name)) return remove_same(folder, source.name, source.identity, returned);
   FileLook look = folder.look(source.name);
@@ -43,7 +43,7 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
   const std::string sidecar = sidecar_of(source.name);
   if (folder.look(sidecar).kind != FileKind::kMissing ||
       folder.look(leaving_of(sidecar)).kind != FileKind::kMissing) {
-    Status status = digest.empty() ? digest_of(folder, source.name, &digest) : Status::success();
+    Status status = digest.empty() ? digest_of(folder, source.name, stop, &digest) : Status::success();
     if (status.ok()) status = remove_sidecar(folder, sidecar, digest, returned);
     if (!status.ok()) return status;
   }
@@ -81,7 +81,7 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
   side_by_side(delivered.size(), [&](std::size_t, std::size_t i) {
     const Transfer& transfer = *delivered[i];
     outcomes[i].status = remove_files(*transfer.source_directory, transfer.source,
-                                      transfer.result.container_digest, &outcomes[i].returned);
+                                      transfer.result.container_digest, stop_, &outcomes[i].returned);
     Candidate now;
     outcomes[i].left = outcomes[i].status.ok() && is_left(transfer, &now);
   });
@@ -92,9 +92,10 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
     Candidate now;
     std::string digest;
     if (outcomes[i].left && is_left(transfer, &now) &&
-        digest_of(*transfer.source_directory, now.name, &digest).ok() && digest == digest_of_source(transfer))
+        digest_of(*transfer.source_directory, now.name, stop_, &digest).ok() &&
+        digest == digest_of_source(transfer))
       outcomes[i].status = remove_files(*transfer.source_directory, now, transfer.result.container_digest,
-                                        &outcomes[i].returned);
+                                        stop_, &outcomes[i].returned);
     returned_.note(*transfer.source_directory, transfer.source, outcomes[i].returned);
     note_removal(*transfer.source_directory, transfer.source, outcomes[i].status);
   }
@@ -104,7 +105,7 @@ void SourceRemoval::remove_done(const Candidate& source) {
   std::shared_ptr<const Directory> folder;
   if (Status status = inbox_.folder(source.folder, &folder); !status.ok()) return failed_(source, status);
   std::vector<std::string> returned;
-  Status status = remove_files(*folder, source, "", &returned);
+  Status status = remove_files(*folder, source, "", stop_, &returned);
   returned_.note(*folder, source, returned);
   note_removal(*folder, source, status);
 }

@@ -23,8 +23,13 @@ class SourceRemoval {
   // Receives each source that could not be removed.
   using Failed = std::function<void(const Candidate& source, const Status& status)>;
 
-  SourceRemoval(Tree* inbox, Journal* journal, ReturnedFiles* returned, Failed failed)
-      : inbox_(*inbox), journal_(*journal), returned_(*returned), failed_(std::move(failed)) {}
+  // `stop` ends the reading of a source whose content has to be compared.
+  SourceRemoval(Tree* inbox, Journal* journal, ReturnedFiles* returned, Stop stop, Failed failed)
+      : inbox_(*inbox),
+        journal_(*journal),
+        returned_(*returned),
+        stop_(std::move(stop)),
+        failed_(std::move(failed)) {}
 
   // The sources of transfers whose products are durable under their names.
   void remove(std::span<const Transfer* const> delivered);
@@ -53,6 +58,7 @@ class SourceRemoval {
   Tree& inbox_;
   Journal& journal_;
   ReturnedFiles& returned_;
+  Stop stop_;
   Failed failed_;
   std::set<std::string> folders_;  // that sources went from since the last flush()
 };

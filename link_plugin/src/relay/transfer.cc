@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <vector>
 
+#include "base/blocks.h"
 #include "base/digest.h"
 #include "base/flush.h"
 #include "base/relay_paths.h"
@@ -55,21 +55,6 @@ Codec::Write into(Product* product) {
   return [product](const void* data, std::size_t size) { return write_product(product, data, size); };
 }
 
-Status copy(int source, const Transfer& transfer, Product* product) {
-  std::vector<char> buffer(std::size_t{1} << 18);
-  const std::uint64_t size = transfer.source.identity.size;
-  for (std::uint64_t offset = 0;;) {
-    auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - offset));
-    ssize_t got = pread(source, buffer.data(), capacity, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_failure("read", transfer.source_path(), errno);
-    if (got == 0) return Status::success();
-    offset += static_cast<std::uint64_t>(got);
-    Status status = write_product(product, buffer.data(), static_cast<std::size_t>(got));
-    if (!status.ok()) return status;
-  }
-}
-
 Status run_codec(int source, Transfer* transfer, Codec* codec) {
   const std::string path = transfer->source_path();
   std::uint64_t size = transfer->source.identity.size;
@@ -84,7 +69,7 @@ Status run_codec(int source, Transfer* transfer, Codec* codec) {
   }
   Codec::Write nowhere = [](const void*, std::size_t) { return Status::success(); };
   Status status = codec->decode(source, path, size, transfer->most, nowhere, result);
-  return status.ok() ? copy(source, *transfer, &transfer->product) : status;
+  return status.ok() ? each_block(source, path, size, codec->stop(), into(&transfer->product)) : status;
 }
 
 Status write_sidecar(Transfer* transfer) {
@@ -167,10 +152,10 @@ Status check_unchanged(const Transfer& transfer) {
                                                                                       : changed(transfer);
 }
 
-Status publish(Transfer* transfer) {
+Status publish(Transfer* transfer, const Stop& stop) {
   if (!transfer->makes_container())
-    return publish_product(&transfer->product, transfer->result.data_digest, &transfer->published);
-  return publish_container(&transfer->product, &transfer->sidecar, transfer->result.data_digest,
+    return publish_product(&transfer->product, transfer->result.data_digest, stop, &transfer->published);
+  return publish_container(&transfer->product, &transfer->sidecar, transfer->result.data_digest, stop,
                            &transfer->published);
 }
 

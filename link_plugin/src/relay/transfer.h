@@ -63,7 +63,7 @@ Status changed(const Transfer& transfer);
 Status check_unchanged(const Transfer& transfer);
 
 // Gives the product its name.
-Status publish(Transfer* transfer);
+Status publish(Transfer* transfer, const Stop& stop);
 void abandon(Transfer* transfer);
 
 }  // namespace paxect::link

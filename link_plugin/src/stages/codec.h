@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/blocks.h"
 #include "base/status.h"
 
 namespace paxect::link {
@@ -19,8 +20,8 @@ class Codec {
  public:
   // Takes the next bytes of the output.
   using Write = std::function<Status(const void* data, std::size_t size)>;
-  // Whether to give up; looked at about once a frame.
-  using Stop = std::function<bool()>;
+  // Looked at about once a frame.
+  using Stop = link::Stop;
 
   struct Result {
     std::string data_digest;       // hexadecimal SHA-256

@@ -1,10 +1,7 @@
 #include "stages/delivery.h"
 
-#include <cerrno>
 #include <tuple>
-#include <vector>
 
-#include "base/digest.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
@@ -41,21 +38,12 @@ Status with_free_name(Product* product, const std::string& data_digest, Publishe
 
 }  // namespace
 
-Status digest_of(const Directory& directory, const std::string& name, std::string* digest) {
+Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest) {
   UniqueFd fd;
   FileIdentity identity;
+  std::uint64_t size = 0;
   if (Status status = directory.open_source(name, &fd, &identity); !status.ok()) return status;
-  Sha256 sha;
-  std::vector<char> buffer(std::size_t{1} << 18);
-  for (;;) {
-    ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_failure("read", directory.path_of(name), errno);
-    if (got == 0) break;
-    sha.update(buffer.data(), static_cast<std::size_t>(got));
-  }
-  *digest = hex(sha.finish());
-  return Status::success();
+  return measure(fd.get(), directory.path_of(name), stop, &size, digest);
 }
 
 Status begin_product(Product* product) {
@@ -79,24 +67,25 @@ void finish_writing(const Product& product) {
 }
 
 Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
-                   const std::string& digest, bool* same) {
+                   const std::string& digest, const Stop& stop, bool* same) {
   *same = false;
   FileLook look = directory.look(name);
   if (look.kind != FileKind::kRegular || look.identity.size != size) return Status::success();
   std::string found;
-  Status status = digest_of(directory, name, &found);
+  Status status = digest_of(directory, name, stop, &found);
   *same = status.ok() && found == digest;
   return status.fault == Fault::kGone || status.fault == Fault::kChanged ? Status::success() : status;
 }
 
-Status publish_product(Product* product, const std::string& data_digest, Published* published) {
+Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
+                       Published* published) {
   *published = Published::kDelivered;
   const Directory& directory = *product->directory;
   return with_free_name(product, data_digest, published, [&](const std::string& name, bool* taken) {
     Status status = directory.rename_new(product->temporary, name, taken);
     if (!*taken) return status;
     bool same = false;
-    status = has_content(directory, name, product->size, product->digest, &same);
+    status = has_content(directory, name, product->size, product->digest, stop, &same);
     if (!status.ok() || same) *taken = false;
     if (!status.ok() || !same) return status;
     *published = Published::kDuplicate;
@@ -105,7 +94,7 @@ Status publish_product(Product* product, const std::string& data_digest, Publish
 }
 
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         Published* published) {
+                         const Stop& stop, Published* published) {
   *published = Published::kDelivered;
   const Directory& directory = *container->directory;
   return with_free_name(container, data_digest, published, [&](const std::string& name, bool* taken) {
@@ -114,7 +103,7 @@ Status publish_container(Product* container, Product* sidecar, const std::string
     bool same = false;
     FileLook look = directory.look(name);
     if (look.kind != FileKind::kMissing) {
-      Status status = has_content(directory, name, container->size, container->digest, &same);
+      Status status = has_content(directory, name, container->size, container->digest, stop, &same);
       *taken = status.ok() && !same;
       if (!status.ok() || !same) return status;
       *published = Published::kDuplicate;
@@ -125,7 +114,7 @@ Status publish_container(Product* container, Product* sidecar, const std::string
     bool placed = status.ok();
     if (*taken) {
       // Ours from before a crash, or from one that waits for its container: as good, when it says the same.
-      status = has_content(directory, sidecar->name, sidecar->size, sidecar->digest, &same);
+      status = has_content(directory, sidecar->name, sidecar->size, sidecar->digest, stop, &same);
       *taken = status.ok() && !same;
       if (!status.ok() || !same) return status;
       std::ignore = directory.remove(sidecar->temporary);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/blocks.h"
 #include "base/filesystem.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -39,18 +40,19 @@ Status write_product(Product* product, const void* data, std::size_t size);
 void finish_writing(const Product& product);
 // Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of
 // `data_digest`. Not durable before the directory is flushed.
-Status publish_product(Product* product, const std::string& data_digest, Published* published);
+Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
+                       Published* published);
 // A container with its sidecar: the sidecar is in place before the container gets its name.
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         Published* published);
+                         const Stop& stop, Published* published);
 // Removes the temporary file, as far as it goes.
 void abandon_product(Product* product);
 
 // Hexadecimal SHA-256 of the regular file `name`.
-Status digest_of(const Directory& directory, const std::string& name, std::string* digest);
+Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest);
 
 // Whether the regular file `name` has these bytes; false also when there is none.
 Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
-                   const std::string& digest, bool* same);
+                   const std::string& digest, const Stop& stop, bool* same);
 
 }  // namespace paxect::link

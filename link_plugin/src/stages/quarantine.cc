@@ -28,7 +28,7 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
     if (to.look(reason_of(reason_of(*moved_to))).kind != FileKind::kMissing) continue;
     if (Status status = replace_file(to.path_of(reason_of(*moved_to)), text); !status.ok()) return status;
     bool taken = false;
-    Status status = move_file(from, name, identity, to, *moved_to, &taken, returned);
+    Status status = move_file(from, name, identity, to, *moved_to, stop_, &taken, returned);
     if (taken) continue;
     if (status.fault == Fault::kChanged) std::ignore = to.remove(reason_of(*moved_to));
     if (!status.ok()) return status;
@@ -39,7 +39,8 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
   FileLook beside = is_container(name) ? from.look(sidecar) : FileLook{.kind = FileKind::kMissing};
   if (beside.kind != FileKind::kMissing) {
     bool taken = false;
-    Status status = move_file(from, sidecar, beside.identity, to, sidecar_of(*moved_to), &taken, returned);
+    Status status =
+        move_file(from, sidecar, beside.identity, to, sidecar_of(*moved_to), stop_, &taken, returned);
     if (!status.ok() && !taken && status.fault != Fault::kChanged) return status;
   }
   if (Status status = to.sync(); !status.ok()) return status;

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/blocks.h"
 #include "base/filesystem.h"
 
 namespace paxect::link {
@@ -21,7 +23,8 @@ struct QuarantineReason {
 
 class Quarantine {
  public:
-  explicit Quarantine(std::string path) : path_(std::move(path)) {}
+  // `stop` ends a copy to another file system.
+  Quarantine(std::string path, Stop stop) : path_(std::move(path)), stop_(std::move(stop)) {}
   const std::string& path() const { return path_; }
 
   // Moves the file of this identity, and its sidecar after it if it is a container that has one, durably; the
@@ -35,6 +38,7 @@ class Quarantine {
 
  private:
   std::string path_;
+  Stop stop_;
   FileIdentity counted_at_;
   std::uint64_t count_ = 0;
 };
