@@ -68,7 +68,7 @@ TEST_CASE("Everything a relay writes follows the umask, and nobody else may writ
     INFO(result.error);
     REQUIRE(result.status == 1);
     auto modes = site.made();
-    CHECK(modes.size() == 10);
+    CHECK(modes.size() == 12);
     for (const auto& [path, mode] : modes) {
       INFO(path);
       if (path == "north.prom")

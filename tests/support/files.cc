@@ -33,7 +33,7 @@ bool exists(const std::string& path) {
 std::vector<std::string> list(const std::string& directory) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(directory))
-    names.push_back(entry.path().filename().string());
+    if (entry.path().filename() != ".paxect-place") names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -14,7 +14,7 @@ std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& contents);
 bool exists(const std::string& path);
 using Names = std::vector<std::string>;
-// Those in a directory, hidden ones included, sorted.
+// Those in a directory, hidden ones included but for the marker of a place, sorted.
 Names list(const std::string& directory);
 
 // Reproducible data: words that compress about threefold, and bytes that do not compress.

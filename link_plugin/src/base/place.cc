@@ -4,6 +4,9 @@
 
 #include <cerrno>
 
+#include "base/place_marker.h"
+#include "base/token.h"
+
 namespace paxect::link {
 namespace {
 
@@ -12,11 +15,22 @@ bool is_link(const std::string& path) {
   return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
 }
 
+// Shares the marker that is there, or makes one where that is possible.
+Status identify(const Directory& directory, std::string* token) {
+  Status status = read_marker(directory, token);
+  if (!status.ok() || !token->empty()) return status;
+  *token = make_token();
+  if (make_marker(directory, token).ok()) return Status::success();
+  *token = derived_token(directory);
+  return Status::success();
+}
+
 }  // namespace
 
 Status Place::open(const std::string& path) {
   Directory directory;
   if (Status status = Directory::open(path, &directory); !status.ok()) return status;
+  if (Status status = identify(directory, &token_); !status.ok()) return status;
   path_ = path;
   was_link_ = is_link(path);
   was_mount_ = directory.is_mount_point();
@@ -33,6 +47,7 @@ Status Place::check(bool* replaced) {
   if (Status status = Directory::open(path_, &directory); !status.ok()) return status;
   if (was_mount_ && !directory.is_mount_point())
     return Status::environment(path_ + " was a mounted file system and is not mounted now: mount it again");
+  if (Status status = identify(directory, &token_); !status.ok()) return status;
   directory_ = std::make_shared<const Directory>(std::move(directory));
   *replaced = true;
   return Status::success();

@@ -19,12 +19,15 @@ class Place {
   Status check(bool* replaced);
 
   const std::shared_ptr<const Directory>& directory() const { return directory_; }
+  // That of its marker, or in its place one derived from the directory itself; "" before it is open.
+  const std::string& token() const { return token_; }
 
  private:
   std::string path_;
   bool was_link_ = false;
   bool was_mount_ = false;
   std::shared_ptr<const Directory> directory_;
+  std::string token_;
 };
 
 }  // namespace paxect::link

@@ -25,6 +25,9 @@ bool is_sidecar(std::string_view name);
 // link_manifest*.json: a peer's manifest, or our own.
 bool is_manifest(std::string_view name);
 
+// The marker of an inbox, an outbox or a quarantine.
+inline constexpr char kPlaceMarker[] = ".paxect-place";
+
 // From the last dot on, ".txt"; "" when there is none, or only at the end.
 std::string_view suffix_of(std::string_view name);
 

@@ -27,6 +27,8 @@ class Tree {
 
   // Requires: open() succeeded.
   const Directory& root() const { return *place_.directory(); }
+  // See Place::token().
+  const std::string& token() const { return place_.token(); }
   bool is_open() const { return place_.directory() != nullptr; }
 
   // Called for each folder below the root that is opened, until nobody keeps it open any more.

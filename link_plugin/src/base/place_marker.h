@@ -1,0 +1,26 @@
+// What tells one directory from another under the same path.
+//
+// A marker, `.paxect-place`, holds a random token. Whoever comes first makes it, whoever comes later shares
+// it. Where none can be made, the directory itself is evidence, as far as its file system describes it: see
+// directory_fingerprint().
+#pragma once
+
+#include <string>
+
+#include "base/filesystem.h"
+
+namespace paxect::link {
+
+// `*token` receives that of the marker, "" when there is none. A marker without a token is a failure.
+Status read_marker(const Directory& directory, std::string* token);
+// Makes a marker with this token, durably, unless there is one; `*token` receives that of the one there is.
+Status make_marker(const Directory& directory, std::string* token);
+
+// File system, inode and time of birth of a directory, in one word; "" where the file system does not record
+// when a directory was made: inode numbers alone are the same on any two disks.
+std::string directory_fingerprint(const Directory& directory);
+// A token for a directory in which no marker can be made: made from what is known of it, however little that
+// is. The same directory always has the same one.
+std::string derived_token(const Directory& directory);
+
+}  // namespace paxect::link

@@ -1,0 +1,70 @@
+#include "base/place_marker.h"
+
+#include <filesystem>
+
+#include "base/relay_paths.h"
+#include "base/token.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/temp_dir.h"
+
+using namespace paxect;
+using namespace paxect::test;
+
+namespace {
+
+struct Scene {
+  Scene() { REQUIRE(link::Directory::open(directory.path(), &opened).ok()); }
+
+  TempDir directory;
+  link::Directory opened;
+  std::string marker = directory / link::kPlaceMarker;
+};
+
+}  // namespace
+
+TEST_CASE("The first relay makes the marker of a place, and later ones share it") {
+  Scene scene;
+  std::string token = "?";
+  REQUIRE(link::read_marker(scene.opened, &token).ok());
+  CHECK(token.empty());
+  const std::string first = token = link::make_token();
+  REQUIRE(link::make_marker(scene.opened, &token).ok());
+  CHECK(token == first);
+  CHECK(read_file(scene.marker) == "paxect-place 1 " + first + "\n");
+  token = link::make_token();
+  REQUIRE(link::make_marker(scene.opened, &token).ok());
+  CHECK(token == first);
+  REQUIRE(link::read_marker(scene.opened, &token).ok());
+  CHECK(token == first);
+  CHECK(list(scene.directory.path()).empty());
+}
+
+TEST_CASE("A marker that holds no token is reported, and never replaced") {
+  Scene scene;
+  std::string token;
+  SECTION("empty") { write_file(scene.marker, ""); }
+  SECTION("something else") { write_file(scene.marker, "paxect-place 1 abc\n"); }
+  SECTION("of a later format") { write_file(scene.marker, "paxect-place 2 " + link::make_token() + "\n"); }
+  SECTION("a link") { std::filesystem::create_symlink("/etc/hostname", scene.marker); }
+  SECTION("a directory") { std::filesystem::create_directory(scene.marker); }
+  link::Status status = link::read_marker(scene.opened, &token);
+  CHECK(status.fault == link::Fault::kEnvironment);
+  CHECK(status.message.find(scene.marker) != std::string::npos);
+  token = link::make_token();
+  CHECK_FALSE(link::make_marker(scene.opened, &token).ok());
+  CHECK(list(scene.directory.path()).empty());
+}
+
+TEST_CASE("A directory has the same fingerprint and derived token as long as it exists, and no other has") {
+  Scene scene;
+  const std::string print = link::directory_fingerprint(scene.opened);
+  const std::string token = link::derived_token(scene.opened);
+  CHECK(link::is_token(token));
+  write_file(scene.directory / "file", "a");
+  CHECK(link::directory_fingerprint(scene.opened) == print);
+  CHECK(link::derived_token(scene.opened) == token);
+  Scene other;
+  CHECK(link::derived_token(other.opened) != token);
+  CHECK((print.empty() || link::directory_fingerprint(other.opened) != print));
+}
