@@ -1,8 +1,14 @@
 #include "stages/audit_log.h"
 
 #include <rapidjson/document.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <iterator>
 
 #include "base/printable.h"
 #include "support/catch.h"
@@ -84,6 +90,36 @@ TEST_CASE("A log that was moved away is begun anew") {
   log.append({.name = "two"}, kTime);
   REQUIRE(log.flush(kTime).ok());
   CHECK(test::read_file(temp / "log").find("two") != std::string::npos);
+}
+
+TEST_CASE("A new log has mode, group and ACL of the one that was rotated") {
+  TempDir directory;
+  const std::string path = directory / "log.jsonl";
+  AuditLog log;
+  REQUIRE(log.open(path, 1).ok());
+  log.append({.name = "first"}, kTime);
+  REQUIRE(log.flush(kTime).ok());
+  const std::uint32_t mode = GENERATE(0640U, 0600U, 0664U);
+  REQUIRE(chmod(path.c_str(), mode) == 0);
+  const bool is_root = geteuid() == 0;
+  if (is_root) REQUIRE(chown(path.c_str(), 0, 4) == 0);
+  // user::rw-,user:1:r--,group::r--,mask::r--,other::---, as acl(5) has it on disk.
+  const unsigned char acl[] = {2, 0, 0,    0,    1,    0,    6,    0, 0xff, 0xff, 0xff, 0xff, 2,    0,    4,
+                               0, 1, 0,    0,    0,    4,    0,    4, 0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,
+                               4, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 0, 0,    0,    0xff, 0xff, 0xff, 0xff};
+  const char* name = "system.posix_acl_access";
+  const bool has_acl = mode == 0640 && setxattr(path.c_str(), name, acl, sizeof acl, 0) == 0;
+  log.append({.name = "second"}, kTime);
+  REQUIRE(log.flush(kTime).ok());
+  REQUIRE(test::list(directory.path()).size() == 2);
+  struct stat info {};
+  REQUIRE(stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777U) == mode);
+  CHECK(info.st_gid == (is_root ? 4 : getegid()));
+  std::array<unsigned char, 256> found{};
+  ssize_t size = getxattr(path.c_str(), name, found.data(), found.size());
+  CHECK(size == (has_acl ? static_cast<ssize_t>(sizeof acl) : -1));
+  if (has_acl) CHECK(std::equal(std::begin(acl), std::end(acl), found.begin()));
 }
 
 }  // namespace

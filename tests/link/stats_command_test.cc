@@ -55,6 +55,30 @@ TEST_CASE("stats reads the rotated logs too and no file twice") {
   CHECK(stats["logs"].Size() == 3);
 }
 
+TEST_CASE("stats reads what logrotate rotated, oldest first, and names what is compressed") {
+  FakeHost host;
+  TempDir directory;
+  const std::string log = directory / "log.jsonl";
+  write_file(log, line("2026-01-05 03:00:00", "decode", 1));
+  write_file(log + ".1", line("2026-01-04 03:00:00", "decode", 1));
+  write_file(log + ".2", line("2026-01-03 03:00:00", "decode", 1));
+  write_file(log + "-20260102", line("2026-01-02 03:00:00", "decode", 1));
+  write_file(directory / "log.20260101T030000Z.jsonl", line("2026-01-01 03:00:00", "decode", 1));
+  for (const char* other : {"log.jsonl.bak", "log.jsonl-old", "other.jsonl.1"})
+    write_file(directory / other, line("2026-01-01 03:00:00", "decode", 1));
+  write_file(log + ".3.gz", "compressed");
+  write_file(directory / "log.20251231T030000Z.jsonl.zst", "compressed");
+  auto stats = command_json(host, {"stats", log});
+  CHECK(stats["lines"].GetInt() == 5);
+  std::vector<std::string> read;
+  for (const auto& path : stats["logs"].GetArray()) read.emplace_back(path.GetString());
+  CHECK(read == std::vector<std::string>{directory / "log.20260101T030000Z.jsonl", log + "-20260102",
+                                         log + ".2", log + ".1", log});
+  REQUIRE(stats["passed_over"].Size() == 2);
+  CHECK(command(host, {"stats", log}).output.find("2 rotated logs were passed over, such as ") !=
+        std::string::npos);
+}
+
 TEST_CASE("stats misses no line of a log that rotates while it reads") {
   FakeHost host;
   TempDir directory;

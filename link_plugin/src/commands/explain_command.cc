@@ -4,7 +4,9 @@
 #include <boost/filesystem/operations.hpp>
 #include <deque>
 #include <set>
+#include <string>
 #include <tuple>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/printable.h"
@@ -29,6 +31,7 @@ struct Explanation {
   std::string next_try;  // when, in words
   std::string advice;    // what to do about it
   std::deque<LogLine> history;
+  std::vector<std::string> passed_over;  // compressed logs
 };
 
 bool is_below(const std::string& path, const std::string& directory) {
@@ -58,7 +61,7 @@ Status read_history(const LinkConfig& config, Explanation* out) {
   std::set<std::string> followed{printable(out->path)};
   const std::string inbox = printable(config.inbox);
   LogCount count;
-  for (const OpenLog& log : open_with_rotated({config.log})) {
+  for (const OpenLog& log : open_with_rotated({config.log}, &out->passed_over)) {
     Status status = read_log(
         log, 0,
         [&](const LogLine& line) {
@@ -197,6 +200,9 @@ void print_json(const Explanation& told, Console* console) {
   json.add("attempts", told.attempts);
   json.add("next_try", told.next_try);
   json.add("advice", told.advice);
+  json.begin_array("passed_over");
+  for (const std::string& path : told.passed_over) json.add_element(path);
+  json.end_array();
   json.begin_array("history");
   for (const LogLine& line : told.history) {
     json.begin_element();
@@ -221,6 +227,7 @@ void print_text(const Explanation& told, Console* console) {
   for (const LogLine& line : told.history)
     console->row("log", line.datetime_utc + "  " + shown(line.event) + "  " +
                             shown(line.target.empty() ? line.message : line.target + "  " + line.message));
+  if (!told.passed_over.empty()) console->row("log", shown(passed_over_text(told.passed_over)));
 }
 
 }  // namespace

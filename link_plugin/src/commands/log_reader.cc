@@ -4,6 +4,7 @@
 #include <rapidjson/document.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 #include <set>
@@ -21,6 +22,7 @@ namespace {
 constexpr std::size_t kBlock = std::size_t{1} << 18;
 constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 constexpr std::size_t kShortestEnd = std::string_view(".YYYYMMDDTHHMMSSZ.jsonl").size();
+constexpr std::size_t kDateDigits = std::string_view("YYYYMMDD").size();
 constexpr std::string_view kTimeFormat = "YYYY-MM-DD HH:MM:SS UTC";
 
 std::string text_member(const rapidjson::Document& line, const char* name) {
@@ -42,8 +44,24 @@ bool parse_time(const std::string& text, std::int64_t* utc) {
   return true;
 }
 
-// Whether `name` is STEM.YYYYMMDDTHHMMSSZ[.N].jsonl for the log `base`.
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::array<std::string_view, 6> kCompressed = {".gz", ".xz", ".zst", ".bz2", ".lz4", ".Z"};
+
+bool is_compressed(std::string_view name) {
+  return std::any_of(kCompressed.begin(), kCompressed.end(),
+                     [&](std::string_view suffix) { return name.ends_with(suffix); });
+}
+
+// Whether `name` is a rotated part of the log `base`: STEM.YYYYMMDDTHHMMSSZ[.N].jsonl by the relay, or BASE.N
+// and BASE-YYYYMMDD[...] by logrotate; compressed or not.
 bool is_rotated_from(std::string_view name, std::string_view base) {
+  if (is_compressed(name)) name.remove_suffix(name.size() - name.rfind('.'));
+  if (name.starts_with(base) && name.size() > base.size() + 1) {
+    const std::string_view rest = name.substr(base.size() + 1);
+    const std::size_t digits = std::min(rest.find_first_not_of(kDigits), rest.size());
+    return name[base.size()] == '-' ? digits >= kDateDigits
+                                    : name[base.size()] == '.' && digits == rest.size();
+  }
   std::string_view stem = base.ends_with(".jsonl") ? base.substr(0, base.size() - 6) : base;
   if (!name.starts_with(stem) || !name.ends_with(".jsonl")) return false;
   std::string_view middle = name.substr(stem.size());
@@ -51,6 +69,21 @@ bool is_rotated_from(std::string_view name, std::string_view base) {
   for (std::size_t i = 1; i < 16; ++i)
     if (i != 9 && (middle[i] < '0' || middle[i] > '9')) return false;
   return true;
+}
+
+// The time of the first line that can be read, 0 without one. Names do not order logs that two programs
+// rotated.
+std::int64_t first_time(const OpenLog& log) {
+  std::int64_t utc = 0;
+  LogCount ignored;
+  std::ignore = read_log(
+      log, 0,
+      [&](const LogLine& line) {
+        utc = line.utc;
+        return false;
+      },
+      &ignored);
+  return utc;
 }
 
 // Of two logs rotated from one: by their time, and in one second by their number, which the first has not.
@@ -148,31 +181,47 @@ Status open_log(const std::string& path, OpenLog* out) {
   return Status::success();
 }
 
-std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs) {
+std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
+                                       std::vector<std::string>* passed_over) {
   std::vector<OpenLog> opened;
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
   auto add = [&](const std::string& path, std::vector<OpenLog>* to) {
     OpenLog log;
-    if (!open_log(path, &log).ok()) return;
+    if (!open_log(path, &log).ok()) return false;
     FileIdentity identity = look_at(log.fd.get()).identity;
     if (seen.emplace(identity.device, identity.inode).second) to->push_back(std::move(log));
+    return true;
   };
   for (const std::string& log : logs) {
     // The log before its rotated parts: one that is rotated in between is met twice, and not missed.
     std::vector<OpenLog> itself;
     add(log, &itself);
-    std::vector<std::string> rotated;
+    std::vector<std::string> names;
     Directory directory;
     if (Directory::open(directory_name(log), &directory).ok())
       std::ignore = directory.list([&](const char* name) {
-        if (is_rotated_from(name, base_name(log))) rotated.emplace_back(name);
+        if (is_rotated_from(name, base_name(log))) names.emplace_back(name);
         return true;
       });
-    std::sort(rotated.begin(), rotated.end(), is_older);
-    for (const std::string& name : rotated) add(directory.path_of(name), &opened);
+    std::sort(names.begin(), names.end(), is_older);
+    std::vector<OpenLog> rotated;
+    for (const std::string& name : names)
+      if ((is_compressed(name) || !add(directory.path_of(name), &rotated)) && passed_over != nullptr)
+        passed_over->push_back(directory.path_of(name));
+    std::vector<std::pair<std::int64_t, std::size_t>> order;
+    for (std::size_t i = 0; i < rotated.size(); ++i) order.emplace_back(first_time(rotated[i]), i);
+    std::sort(order.begin(), order.end());
+    for (const auto& [time, i] : order) opened.push_back(std::move(rotated[i]));
     for (OpenLog& last : itself) opened.push_back(std::move(last));
   }
   return opened;
+}
+
+std::string passed_over_text(const std::vector<std::string>& passed_over) {
+  if (passed_over.empty()) return "";
+  const bool one = passed_over.size() == 1;
+  return std::to_string(passed_over.size()) + (one ? " rotated log was" : " rotated logs were") +
+         " passed over, such as " + passed_over.front() + ": decompress " + (one ? "it" : "them") + " first";
 }
 
 Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bool(const LogLine&)>& each,

@@ -38,10 +38,14 @@ struct OpenLog {
 };
 
 Status open_log(const std::string& path, OpenLog* out);
-// These logs and the ones rotated from them, oldest first, each log after its own. All that was in them when
-// this was called can be read, whatever is rotated meanwhile. Those that are not there are left out, and so
-// are other names of the same file.
-std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs);
+// These logs and the ones rotated from them, by the relay or by logrotate (LOG.1, LOG-20260102), oldest
+// first, each log after its own. All that was in them when this was called can be read, whatever is rotated
+// meanwhile. Those that are not there are left out, and so are other names of the same file. `*passed_over`,
+// when asked for, receives the paths of rotated logs that were compressed since or cannot be opened.
+std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
+                                       std::vector<std::string>* passed_over = nullptr);
+// "3 rotated logs were passed over, such as PATH: decompress them first"; "" for none.
+std::string passed_over_text(const std::vector<std::string>& passed_over);
 
 // Calls back with each line from `offset` on, in their order. `each` may stop by returning false.
 Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bool(const LogLine&)>& each,

@@ -31,6 +31,7 @@ struct Direction {
 
 struct Stats {
   std::vector<std::string> logs;
+  std::vector<std::string> passed_over;  // compressed logs
   LogCount count;
   std::string first, last;
   std::map<std::string, std::uint64_t> events;
@@ -49,6 +50,9 @@ void print_json(const Stats& stats, Console* console) {
   JsonLine json;
   json.begin_array("logs");
   for (const std::string& path : stats.logs) json.add_element(path);
+  json.end_array();
+  json.begin_array("passed_over");
+  for (const std::string& path : stats.passed_over) json.add_element(path);
   json.end_array();
   json.add("lines", stats.count.lines);
   json.add("unreadable", stats.count.unreadable);
@@ -76,6 +80,7 @@ void print_text(const Stats& stats, Console* console) {
       "logs",
       count_text(stats.logs.size(), "file") + ", " + count_text(stats.count.lines, "line") +
           (stats.count.unreadable == 0 ? "" : ", " + std::to_string(stats.count.unreadable) + " unreadable"));
+  if (!stats.passed_over.empty()) console->row("", passed_over_text(stats.passed_over));
   if (stats.count.lines > 0) console->row("time", stats.first + " to " + stats.last);
   for (const auto& [name, direction] : stats.directions)
     console->row(name, count_text(direction.files, "file") + ", " + size_text(direction.bytes) +
@@ -101,7 +106,7 @@ paxect_plugin_status run_stats(const Call& call) {
     logs = {config.log};
   }
   Stats stats;
-  for (const OpenLog& log : open_with_rotated(logs)) {
+  for (const OpenLog& log : open_with_rotated(logs, &stats.passed_over)) {
     stats.logs.push_back(log.path);
     Status status = read_log(
         log, 0,

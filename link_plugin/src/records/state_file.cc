@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/printable.h"
+#include "base/published_file.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
@@ -163,7 +164,7 @@ void StateFile::write(const RelayState& state, std::uint64_t monotonic_ns) {
   timeless.written_utc_ns = 0;
   std::string text = to_json(timeless);
   if (text == last_) return;
-  last_ = replace_file(path_, to_json(state), false).ok() ? text : "";
+  last_ = publish_file(path_, to_json(state), false).ok() ? text : "";
 }
 
 }  // namespace paxect::link

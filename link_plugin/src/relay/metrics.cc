@@ -11,7 +11,7 @@
 #include <array>
 #include <sstream>
 
-#include "base/filesystem.h"
+#include "base/published_file.h"
 #include "base/relay_paths.h"
 #include "base/version.h"
 #include "stages/trust.h"
@@ -170,7 +170,7 @@ std::string Metrics::text(const MetricsSnapshot& snapshot) {
 
 Status Metrics::write(const MetricsSnapshot& snapshot, std::uint64_t monotonic_ns) {
   due_ns_ = monotonic_ns + kInterval;
-  return replace_file(path_, text(snapshot), false, 0644);
+  return publish_file(path_, text(snapshot), false, 0644);
 }
 
 std::string_view reason_label(const Status& status) {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "base/published_file.h"
 #include "base/relay_paths.h"
 #include "relay/relay.h"
 
@@ -38,6 +39,12 @@ Paths paths_of(const LinkConfig& config) {
     paths.add_replaceable(directory);
   for (const std::string& file : {config.lock, config.log, config.manifest, config.metrics_file})
     if (!file.empty()) paths.add(directory_name(file), kOwn);
+  // Where a link under one of them leads.
+  for (const std::string& file : {status_of(config.lock), config.manifest, config.metrics_file}) {
+    std::string end;
+    if (!file.empty() && find_published_file(file, &end).ok() && end != file)
+      paths.add(directory_name(end), kOwn);
+  }
   paths.add(directory_name(config.policy), kRead);
   if (!config.hmac_key.path().empty()) paths.add(directory_name(config.hmac_key.path()), kRead);
   // What libraries look up late, such as libcrypto its configuration.

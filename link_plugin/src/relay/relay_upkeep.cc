@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/published_file.h"
 #include "base/relay_paths.h"
 #include "base/version.h"
 #include "relay/relay.h"
@@ -149,15 +150,16 @@ void Relay::refresh_peers() {
 void Relay::write_manifest() {
   std::uint64_t now = host_.monotonic_ns();
   if (now < manifest_due_ns_) return;
-  Status status =
-      replace_file(config_.manifest, manifest_text({{"datetime_utc", utc_text(host_.realtime_ns())},
-                                                    {"node", config_.node},
-                                                    {"platform", platform()},
-                                                    {"policy", config_.policy},
-                                                    {"inbox", config_.inbox},
-                                                    {"outbox", config_.outbox},
-                                                    {"version", kVersion}},
-                                                   config_.hmac_key.bytes()));
+  Status status = publish_file(config_.manifest,
+                               manifest_text({{"datetime_utc", utc_text(host_.realtime_ns())},
+                                              {"node", config_.node},
+                                              {"platform", platform()},
+                                              {"policy", config_.policy},
+                                              {"inbox", config_.inbox},
+                                              {"outbox", config_.outbox},
+                                              {"version", kVersion}},
+                                             config_.hmac_key.bytes()),
+                               true);
   reporter_.report_problem("manifest", status.message);
   if (status.ok()) manifest_due_ns_ = now + kManifestInterval;
 }

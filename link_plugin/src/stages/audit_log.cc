@@ -4,10 +4,13 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <tuple>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/printable.h"
@@ -22,6 +25,10 @@ std::string_view name_of(Level level) {
 }
 
 namespace {
+
+constexpr const char* kAcl = "system.posix_acl_access";
+constexpr std::size_t kAclLimit = 65536;
+constexpr unsigned kPrivateMode = 0600;  // until it has the attributes of the log before it
 
 // A JSON object in one line, with a blank after each colon and comma: what greps this log for
 // `"event": "decode"` was written for logs of that look, and goes on working. Keys are ours and need no
@@ -57,6 +64,25 @@ class LineWriter {
   rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
 };
 
+// Gives the new log mode, owner, group and ACL of the one before it: who reads the log goes on reading it.
+// What cannot be given is left out so that nobody gains access.
+void take_attributes(int from, int to) {
+  struct stat info {};
+  if (fstat(from, &info) != 0) return;
+  mode_t mode = info.st_mode & 0777U;
+  const bool is_owned =
+      fchown(to, info.st_uid, info.st_gid) == 0 || fchown(to, static_cast<uid_t>(-1), info.st_gid) == 0;
+  std::array<char, kAclLimit> acl;
+  ssize_t size = fgetxattr(from, kAcl, acl.data(), acl.size());
+  // One that the directory gave it.
+  if (size <= 0) std::ignore = fremovexattr(to, kAcl);
+  if (!is_owned) mode &= ~static_cast<mode_t>(S_IRWXG);
+  if (size > 0 && (!is_owned || fsetxattr(to, kAcl, acl.data(), static_cast<std::size_t>(size), 0) != 0))
+    // With an ACL the bits of the group are the most that any named user or group may do.
+    mode &= ~static_cast<mode_t>(S_IRWXG);
+  std::ignore = fchmod(to, mode);
+}
+
 }  // namespace
 
 std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::string_view version) {
@@ -80,9 +106,8 @@ Status AuditLog::open(const std::string& path, std::uint64_t limit) {
   return open_file();
 }
 
-Status AuditLog::open_file() {
-  fd_.reset(
-      ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kOwnFileMode));
+Status AuditLog::open_file(unsigned mode) {
+  fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode));
   if (!fd_) return io_failure("open log", path_, errno);
   FileLook look = look_at(fd_.get());
   if (look.kind != FileKind::kRegular) return io_failure("use as log", path_, EINVAL);
@@ -154,7 +179,10 @@ Status AuditLog::rotate(std::int64_t realtime_ns) {
     Status status = directory.rename_new(name, rotated_log_of(name, stamp, number), &taken);
     if (taken) continue;
     if (!status.ok()) return status;
-    return open_file();
+    const UniqueFd before = std::move(fd_);
+    status = open_file(kPrivateMode);
+    if (status.ok()) take_attributes(before.get(), fd_.get());
+    return status;
   }
 }
 

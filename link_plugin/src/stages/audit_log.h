@@ -1,8 +1,8 @@
 // The audit log: one JSON object a line, appended; a line is durable when flush() has said so.
 //
 // A torn last line, left by a crash, is closed off at open so that nothing is glued to it. When the file
-// passes its limit it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one begun. Not for two
-// threads at a time.
+// passes its limit it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one of the same mode,
+// owner, group and ACL begun. Not for two threads at a time.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,8 @@ class AuditLog {
   std::size_t waiting() const { return buffer_.size(); }
 
  private:
-  Status open_file();
+  // `mode` is that of a new file.
+  Status open_file(unsigned mode = kOwnFileMode);
   Status rotate(std::int64_t realtime_ns);
 
   std::string path_;
