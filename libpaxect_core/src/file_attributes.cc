@@ -36,13 +36,23 @@ struct AclPermissions {
   mode_t mask = 7;
 };
 
-AclPermissions parse_acl(const std::string& acl) {
-  AclPermissions permissions;
+// Calls visit(tag, permissions) for each entry; it may change the permissions.
+template <class Visit>
+void for_each_entry(std::string& acl, Visit visit) {
   for (std::size_t at = kAclHeaderSize; at + kAclEntrySize <= acl.size(); at += kAclEntrySize) {
     std::array<std::uint16_t, 2> entry{};
     std::memcpy(entry.data(), acl.data() + at, sizeof entry);
-    mode_t granted = le16toh(entry[1]) & 7u;
-    switch (le16toh(entry[0])) {
+    mode_t permissions = le16toh(entry[1]) & 7u;
+    visit(le16toh(entry[0]), permissions);
+    entry[1] = htole16(static_cast<std::uint16_t>(permissions));
+    std::memcpy(acl.data() + at, entry.data(), sizeof entry);
+  }
+}
+
+AclPermissions parse_acl(std::string acl) {
+  AclPermissions permissions;
+  for_each_entry(acl, [&](std::uint16_t tag, mode_t& granted) {
+    switch (tag) {
       case kAclGroupOwner:
         permissions.group_owner = granted;
         break;
@@ -56,8 +66,21 @@ AclPermissions parse_acl(const std::string& acl) {
       default:
         break;
     }
-  }
+  });
   return permissions;
+}
+
+// The list for a file with the permission bits `mode`, in which the named users and groups have at most
+// `named_limit`. Setting a list also sets the permission bits; with their final values in it, the file is at
+// no time open to more users than in the end.
+std::string narrowed_acl(std::string acl, mode_t mode, mode_t named_limit) {
+  for_each_entry(acl, [&](std::uint16_t tag, mode_t& granted) {
+    if (tag == kAclUserOwner) granted = mode >> 6 & 7;
+    if (tag == kAclMask) granted = mode >> 3 & 7;
+    if (tag == kAclOther) granted = mode & 7;
+    if (tag == kAclUser || tag == kAclGroup) granted &= named_limit;
+  });
+  return acl;
 }
 
 // Extended attributes by a descriptor; one that was opened with O_PATH has them by its name in /proc only.
@@ -88,12 +111,16 @@ std::optional<std::string> read_xattr(int fd, const char* name) {
   return value;
 }
 
-std::vector<std::string> xattr_names(int fd) {
-  if (list_xattr(fd, nullptr, 0) <= 0) return {};
-  std::string list(kMaxXattr, '\0');
-  ssize_t got = list_xattr(fd, list.data(), list.size());
+// nullopt with errno set when they cannot be listed.
+std::optional<std::vector<std::string>> xattr_names(int fd) {
   std::vector<std::string> names;
-  for (std::size_t at = 0; got > 0 && at < static_cast<std::size_t>(got); at += names.back().size() + 1)
+  ssize_t got = list_xattr(fd, nullptr, 0);
+  if (got == 0) return names;
+  if (got < 0) return std::nullopt;
+  std::string list(kMaxXattr, '\0');
+  got = list_xattr(fd, list.data(), list.size());
+  if (got < 0) return std::nullopt;
+  for (std::size_t at = 0; at < static_cast<std::size_t>(got); at += names.back().size() + 1)
     names.emplace_back(list.c_str() + at);
   return names;
 }
@@ -107,7 +134,9 @@ bool is_copied(std::string_view name) {
 }
 
 void copy_xattrs(int from, int to, std::vector<std::string>& lost) {
-  for (const std::string& name : xattr_names(from)) {
+  std::optional<std::vector<std::string>> names = xattr_names(from);
+  if (!names && !has_no_xattr(errno)) lost.emplace_back("extended attributes");
+  for (const std::string& name : names.value_or(std::vector<std::string>{})) {
     if (!is_copied(name)) continue;
     std::optional<std::string> value = read_xattr(from, name.c_str());
     if (value && read_xattr(to, name.c_str()) == value)
@@ -162,6 +191,41 @@ mode_t FileAttributes::mode_for(uid_t owner, gid_t group) const {
   return user_bits << 6 | group_bits << 3 | other_bits;
 }
 
+mode_t FileAttributes::mode_with_acl_for(uid_t owner) const {
+  mode_t user_bits = (mode() >> 6) & 7;
+  return owner == file_.st_uid ? mode() : mode() & (0700 | user_bits << 3 | user_bits);
+}
+
+mode_t FileAttributes::common_access() const {
+  return mode_for(static_cast<uid_t>(-1), static_cast<gid_t>(-1)) & 7;  // with no owner or group as before
+}
+
+namespace {
+
+struct Permissions {
+  mode_t mode = 0;
+  std::string acl;  // empty: none
+};
+
+// Of the new file, whose owner and group are those of `now`; with the list of the file that it takes its
+// permissions from, or without.
+Permissions permissions_of(const struct stat& now, const AttributeSources& sources, bool with_acl) {
+  const std::optional<FileAttributes>& input = sources.input;
+  const FileAttributes& from = sources.replaced ? *sources.replaced : *input;
+  mode_t mode = with_acl ? from.mode_with_acl_for(now.st_uid) : from.mode_for(now.st_uid, now.st_gid);
+  mode_t named_limit = 7;
+  if (sources.replaced && input) {
+    bool alike = with_acl && input->acl() == from.acl() && input->file().st_gid == now.st_gid &&
+                 input->file().st_uid == now.st_uid;
+    mode &= alike ? input->mode() : input->mode_for(now.st_uid, now.st_gid);
+    // Whom the list names may have been anybody to the input.
+    if (!alike) named_limit = input->common_access();
+  }
+  return {mode, with_acl ? narrowed_acl(from.acl(), mode, named_limit) : ""};
+}
+
+}  // namespace
+
 void set_attributes(int fd, const struct stat& directory, const AttributeSources& sources, mode_t usual,
                     std::vector<std::string>& lost) {
   const std::optional<FileAttributes>& input = sources.input;
@@ -189,14 +253,14 @@ void set_attributes(int fd, const struct stat& directory, const AttributeSources
   }
 
   bool same_owners = now.st_gid == from->file().st_gid && (!sources.replaced || now.st_uid == wanted.st_uid);
-  bool acl_kept = set_acl(fd, same_owners ? from->acl() : "") && same_owners;
-  if (!acl_kept && !from->acl().empty() && sources.replaced) lost.emplace_back("access control list");
-  mode_t mode = acl_kept && !from->acl().empty() ? from->mode() : from->mode_for(now.st_uid, now.st_gid);
-  if (sources.replaced && input) {
-    bool alike = acl_kept && input->acl() == from->acl() && input->file().st_gid == now.st_gid;
-    mode &= alike ? input->mode() : input->mode_for(now.st_uid, now.st_gid);
+  Permissions permissions = permissions_of(now, sources, same_owners && !from->acl().empty());
+  if (!set_acl(fd, permissions.acl)) {
+    permissions = permissions_of(now, sources, false);
+    static_cast<void>(set_acl(fd, ""));
   }
-  set_mode(fd, mode, lost);
+  if (permissions.acl.empty() && !from->acl().empty() && sources.replaced)
+    lost.emplace_back("access control list");
+  set_mode(fd, permissions.mode, lost);
 }
 
 }  // namespace paxect::core

@@ -28,6 +28,10 @@ class FileAttributes {
   // The permission bits for a file without access control list that belongs to others, so that nobody gains
   // access by the change.
   mode_t mode_for(uid_t owner, gid_t group) const;
+  // The same for a file that has the access control list too, in the group's bits of which is its mask.
+  mode_t mode_with_acl_for(uid_t owner) const;
+  // What everybody may do with the file (bits 0007), its owner and those in its list included.
+  mode_t common_access() const;
 
  private:
   struct stat file_ {};

@@ -16,6 +16,10 @@ bool contains(const std::vector<Storage>& all, const Storage& one) {
 
 }  // namespace
 
+bool same_file(const struct stat& a, const struct stat& b) {
+  return same_inode(a, b) && (a.st_mode & S_IFMT) == (b.st_mode & S_IFMT);
+}
+
 FileIdentity::FileIdentity(const struct stat& file, int fd) : file_(file) {
   if (is_block() && fd >= 0) backing_ = loop_backing(fd);
 }

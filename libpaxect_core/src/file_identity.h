@@ -12,6 +12,9 @@
 
 namespace paxect::core {
 
+// Whether two results of stat are of one file, which did not become another kind of file in between.
+bool same_file(const struct stat& a, const struct stat& b);
+
 class FileIdentity {
  public:
   // An existing file; `fd` is a descriptor of it, or -1.

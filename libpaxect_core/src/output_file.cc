@@ -18,15 +18,14 @@ namespace {
 // Large enough for the full speed of the disk, small enough that a flush that waits for it ends soon.
 constexpr std::size_t kWriteBackSize = std::size_t{8} << 20;
 
+// How often a file that other processes create and remove under the output's name is tried to be replaced.
+constexpr int kCommitAttempts = 100;
+
 // RLIMIT_FSIZE, which would otherwise end the process by SIGXFSZ.
 std::uint64_t file_size_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
   return limit.rlim_cur;
-}
-
-bool same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && (a.st_mode & S_IFMT) == (b.st_mode & S_IFMT);
 }
 
 }  // namespace
@@ -41,7 +40,9 @@ Status OutputFile::write_failure(const char* message, int error) const {
 Status OutputFile::open(const std::string& path, const Context& context, const Interrupted& interrupted) {
   Status status = target_.find(path);
   if (status.ok() && target_.kind() == OutputTarget::Kind::kInPlace) status = open_in_place(interrupted);
-  if (status.ok()) status = check_identity(context);
+  inputs_.assign(context.inputs.begin(), context.inputs.end());
+  outputs_.assign(context.outputs.begin(), context.outputs.end());
+  if (status.ok()) status = check_identity();
   if (!status.ok()) return status;
   if (target_.kind() == OutputTarget::Kind::kDescriptor) fd_ = target_.descriptor();
   sources_.input = context.attributes_of;
@@ -50,16 +51,16 @@ Status OutputFile::open(const std::string& path, const Context& context, const I
   return status;
 }
 
-Status OutputFile::check_identity(const Context& context) const {
+Status OutputFile::check_identity() const {
   FileIdentity identity = opened_.valid() ? FileIdentity(target_.file(), fd_) : target_.identity();
   auto refusal = [this](const char* reason) {
     return failure(PAXECT_ERROR_SAME_FILE, target_.shown_name() + reason);
   };
   auto overlaps = [&](const FileIdentity& input) { return identity.overlaps(input); };
   auto mixes = [&](const FileIdentity& output) { return identity.mixes_with(output); };
-  if (std::any_of(context.inputs.begin(), context.inputs.end(), overlaps))
+  if (std::any_of(inputs_.begin(), inputs_.end(), overlaps))
     return refusal(": is the input file, or on the same device: give the output another name");
-  if (std::any_of(context.outputs.begin(), context.outputs.end(), mixes))
+  if (std::any_of(outputs_.begin(), outputs_.end(), mixes))
     return refusal(": is another output of this command: give it another name");
   return {};
 }
@@ -81,13 +82,8 @@ Status OutputFile::open_temporary() {
     return open_failure("cannot create a file in its directory", error);
   fd_ = temporary_.fd();
   limit_ = file_size_limit();
-  if (target_.kind() == OutputTarget::Kind::kRegular) {
-    write_back_early_ = true;
-    return find_replaced();
-  }
-  if (sources_.input) return {};
-  int error = temporary_.find_usual_mode(usual_mode_);
-  return error == 0 ? Status{} : open_failure("cannot create a file in its directory", error);
+  write_back_early_ = target_.kind() == OutputTarget::Kind::kRegular;
+  return find_replaced();
 }
 
 Status OutputFile::write(const void* data, std::size_t size, const Interrupted& interrupted) {
@@ -175,33 +171,56 @@ Status OutputFile::set_final_size() {
 }
 
 // Opens what will be replaced, to keep its attributes: at first, so that this does not fail after the work;
-// and again in commit where another file has taken its place meanwhile.
+// and again in commit, since files may have been created, replaced and removed in the meantime.
 Status OutputFile::find_replaced() {
-  struct stat file {};
-  exists_ = fstatat(target_.directory(), target_.name().c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0;
-  if (!exists_) return errno == ENOENT ? Status{} : write_failure("cannot replace", errno);
-  if (!S_ISREG(file.st_mode))
-    return failure(PAXECT_ERROR_WRITE, target_.shown_name() + ": is no regular file any more");
-  if (!sources_.replaced || !same_file(file, sources_.replaced->file())) {
+  bool changed = false;
+  Status status = target_.find_again(changed);
+  if (status.ok() && changed) status = check_identity();
+  if (!status.ok()) return status;
+  if (target_.kind() == OutputTarget::Kind::kNothing) {
+    sources_.replaced.reset();
+    return find_usual_mode();
+  }
+  if (!sources_.replaced || changed) {
     replaced_ = open_at(target_.directory(), target_.name(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!replaced_.valid()) replaced_ = open_at(target_.directory(), target_.name(), O_PATH | O_NOFOLLOW);
     if (!replaced_.valid()) return write_failure("cannot replace", errno);
   }
-  sources_.replaced.emplace(file, replaced_.get());
+  sources_.replaced.emplace(target_.file(), replaced_.get());
   sources_.replaced_fd = replaced_.get();
+  return {};
+}
+
+Status OutputFile::find_usual_mode() {
+  if (sources_.input || usual_mode_) return {};
+  mode_t mode = 0;
+  if (int error = temporary_.find_usual_mode(mode))
+    return open_failure("cannot create a file in its directory", error);
+  usual_mode_ = mode;
   return {};
 }
 
 Status OutputFile::commit(bool sync) {
   if (!is_new_file()) return commit_in_place(sync);
   Status status = set_final_size();
-  if (status.ok()) status = find_replaced();
+  int error = EEXIST;
+  for (int i = 0; status.ok() && error == EEXIST && i < kCommitAttempts; ++i)
+    status = try_commit(sync, error);
   if (!status.ok()) return status;
-  set_attributes(fd_, target_.directory_file(), sources_, usual_mode_, lost_);
-  if (sync && fsync(fd_) != 0) return write_failure("cannot flush", errno);
-  if (int error = temporary_.move_to(target_.name(), exists_))
-    return write_failure(exists_ ? "cannot replace" : "cannot create", error);
+  bool exists = target_.kind() == OutputTarget::Kind::kRegular;
+  if (error != 0) return write_failure(exists ? "cannot replace" : "cannot create", error);
   return sync ? flush_directory() : status;
+}
+
+// `error` becomes EEXIST when a file was created where none had been.
+Status OutputFile::try_commit(bool sync, int& error) {
+  Status status = find_replaced();
+  if (!status.ok()) return status;
+  lost_.clear();
+  set_attributes(fd_, target_.directory_file(), sources_, usual_mode_.value_or(0), lost_);
+  if (sync && fsync(fd_) != 0) return write_failure("cannot flush", errno);
+  error = temporary_.move_to(target_.name(), target_.kind() == OutputTarget::Kind::kRegular);
+  return {};
 }
 
 Status OutputFile::commit_in_place(bool sync) {

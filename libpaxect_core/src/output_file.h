@@ -65,13 +65,14 @@ class OutputFile {
   void set_size(std::uint64_t size) { offset_ = size; }
 
   // Puts the file under its name, in one step, replacing what was there; with `sync` it is durable
-  // afterwards. Errors: WRITE.
+  // afterwards. What was created there since open is subject to the checks of open. Errors: WRITE, OPEN,
+  // SAME_FILE.
   Status commit(bool sync);
   // After commit: what of the replaced file could not be kept, as one line; "" when nothing was lost.
   std::string warning() const;
 
  private:
-  Status check_identity(const Context& context) const;
+  Status check_identity() const;
   Status open_in_place(const Interrupted& interrupted);
   Status open_temporary();
   Status append_sparse(const std::uint8_t* data, std::size_t size);
@@ -80,6 +81,8 @@ class OutputFile {
   Status fill_small_hole();
   Status set_final_size();
   Status find_replaced();
+  Status find_usual_mode();
+  Status try_commit(bool sync, int& error);
   Status commit_in_place(bool sync);
   Status flush_directory() const;
   Status open_failure(const char* message, int error) const;
@@ -92,8 +95,9 @@ class OutputFile {
   BlockingIo in_place_;  // on fd_, where that is no new file
   Descriptor replaced_;
   AttributeSources sources_;
-  mode_t usual_mode_ = 0;  // of a new file without any source
-  bool exists_ = false;    // something that will be replaced
+  std::optional<mode_t> usual_mode_;  // of a new file without any source
+  std::vector<FileIdentity> inputs_;
+  std::vector<FileIdentity> outputs_;
   std::vector<std::string> lost_;
   bool sparse_ = false;
   bool write_back_early_ = false;

@@ -126,6 +126,24 @@ Status OutputTarget::follow(const std::string& path) {
   }
 }
 
+Status OutputTarget::find_again(bool& changed) {
+  struct stat now {};
+  changed = false;
+  if (fstatat(directory_.get(), name_.c_str(), &now, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno != ENOENT) return system_failure(PAXECT_ERROR_WRITE, shown_name_, "cannot replace", errno);
+    kind_ = Kind::kNothing;
+    return {};
+  }
+  if (!S_ISREG(now.st_mode))
+    return failure(PAXECT_ERROR_WRITE, shown_name_ +
+                                           ": became something other than a regular file during the work: "
+                                           "give the output another name");
+  changed = kind_ != Kind::kRegular || !same_file(now, file_);
+  kind_ = Kind::kRegular;
+  file_ = now;
+  return changed ? check_replaceable() : Status{};
+}
+
 Status OutputTarget::classify() {
   switch (file_.st_mode & S_IFMT) {
     case S_IFREG:

@@ -22,6 +22,10 @@ class OutputTarget {
 
   // Follows symbolic links to what the name means. Errors: OPEN when an output cannot be written there.
   Status find(const std::string& path);
+  // Finds out again what exists under the name, after the work and just before the new file gets it.
+  // `changed`: a file exists there that find did not see. Requires: is_new_file(). Errors: WRITE, OPEN when
+  // it must not be replaced.
+  Status find_again(bool& changed);
 
   Kind kind() const { return kind_; }
   bool is_new_file() const { return kind_ == Kind::kNothing || kind_ == Kind::kRegular; }

@@ -117,14 +117,32 @@ int TemporaryFile::flush() const {
 int TemporaryFile::move_to(const std::string& name, bool replace) {
   if (int error = flush()) return error;
   if (hidden_name_.empty()) {
-    int error = replace ? EEXIST : link_to(name);
-    if (error == EEXIST) error = link_hidden();
-    if (error != 0) return error;
+    int error = replace ? link_hidden() : link_to(name);
+    if (error != 0 || !replace) return error;
   }
-  if (hidden_name_.empty()) return 0;
+  if (!replace) return rename_to_free(name);
   if (renameat(directory_, hidden_name_.c_str(), directory_, name.c_str()) != 0) return errno;
   hidden_name_.clear();
   return 0;
+}
+
+// File systems without RENAME_NOREPLACE, such as NFS, have hard links, which do not replace anything either.
+// Where neither exists, as in some FUSE file systems, another process has a moment to create the name.
+int TemporaryFile::rename_to_free(const std::string& name) {
+  int error = renameat2(directory_, hidden_name_.c_str(), directory_, name.c_str(), RENAME_NOREPLACE) == 0
+                  ? 0
+                  : errno;
+  if (error == EINVAL || error == ENOSYS) {
+    if (linkat(directory_, hidden_name_.c_str(), directory_, name.c_str(), 0) == 0) {
+      discard();
+      return 0;
+    }
+    struct stat file {};
+    if (errno == EEXIST || fstatat(directory_, name.c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
+    error = renameat(directory_, hidden_name_.c_str(), directory_, name.c_str()) == 0 ? 0 : errno;
+  }
+  if (error == 0) hidden_name_.clear();
+  return error;
 }
 
 void TemporaryFile::discard() {

@@ -25,7 +25,8 @@ class TemporaryFile {
   // The permission bits that a file has that a program creates here in the usual way. 0, or the errno value.
   int find_usual_mode(mode_t& mode);
 
-  // Puts the file under `name`; `replace`: something is known to exist there. 0, or the errno value.
+  // Puts the file under `name`. What exists there is replaced if `replace`; otherwise that is EEXIST, and may
+  // be tried again. 0, or the errno value.
   int move_to(const std::string& name, bool replace);
 
  private:
@@ -34,6 +35,7 @@ class TemporaryFile {
   int flush() const;  // a network file system reports on closing what it could not write
   int link_to(const std::string& name) const;
   int link_hidden();
+  int rename_to_free(const std::string& name);
   void discard();
 
   int directory_ = -1;

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -29,6 +30,11 @@ struct Faults {
   std::atomic<std::size_t> piece{0};         // bytes that a read or write takes at most; 0: all
 };
 Faults faults;
+
+// Called after each call that changes the permissions of a file, and before each that gives it a name.
+std::function<void(int fd)> after_change;
+std::function<void(const std::string& name)> before_naming;
+std::atomic<bool> no_tmpfile{false};  // as on a file system without O_TMPFILE
 
 bool fails(const char* name) {
   if (!faults.armed || ++faults.calls != faults.fail_at) return false;
@@ -69,21 +75,59 @@ FAILING(int, fallocate64, (int fd, int mode, off64_t at, off64_t size), (fd, mod
 FAILING(int, fstat64, (int fd, struct stat64* out), (fd, out))
 FAILING(int, stat64, (const char* path, struct stat64* out), (path, out))
 FAILING(int, lstat64, (const char* path, struct stat64* out), (path, out))
-FAILING(int, fchmod, (int fd, mode_t mode), (fd, mode))
-FAILING(int, fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
 FAILING(int, futimens, (int fd, const struct timespec* times), (fd, times))
 FAILING(int, rename, (const char* from, const char* to), (from, to))
-FAILING(int, linkat, (int from_fd, const char* from, int to_fd, const char* to, int flags),
-        (from_fd, from, to_fd, to, flags))
 FAILING(int, access, (const char* path, int mode), (path, mode))
 
+// The same, which after_change sees.
+#define CHANGING(name, parameters, arguments)            \
+  INTERPOSED int name parameters {                       \
+    static auto* function = real<int parameters>(#name); \
+    int result = fails(#name) ? -1 : function arguments; \
+    if (after_change) after_change(fd);                  \
+    return result;                                       \
+  }
+CHANGING(fchmod, (int fd, mode_t mode), (fd, mode))
+CHANGING(fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
+CHANGING(fsetxattr, (int fd, const char* name, const void* value, size_t size, int flags),
+         (fd, name, value, size, flags))
+CHANGING(fremovexattr, (int fd, const char* name), (fd, name))
+
+// The same, which before_naming sees.
+#define NAMING(name, parameters, arguments)              \
+  INTERPOSED int name parameters {                       \
+    static auto* function = real<int parameters>(#name); \
+    if (before_naming) before_naming(to);                \
+    return fails(#name) ? -1 : function arguments;       \
+  }
+NAMING(linkat, (int from_fd, const char* from, int to_fd, const char* to, int flags),
+       (from_fd, from, to_fd, to, flags))
+NAMING(renameat2, (int from_fd, const char* from, int to_fd, const char* to, unsigned flags),
+       (from_fd, from, to_fd, to, flags))
+
+// The optional argument of open.
+mode_t mode_argument(int flags, va_list rest) {
+  return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(rest, mode_t) : 0;
+}
 INTERPOSED int open64(const char* path, int flags, ...) {
   static auto* function = real<int(const char*, int, ...)>("open64");
   va_list rest;
   va_start(rest, flags);
-  mode_t mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(rest, mode_t) : 0;
+  mode_t mode = mode_argument(flags, rest);
   va_end(rest);
   return fails("open64") ? -1 : function(path, flags, mode);
+}
+INTERPOSED int openat64(int directory, const char* path, int flags, ...) {
+  static auto* function = real<int(int, const char*, int, ...)>("openat64");
+  va_list rest;
+  va_start(rest, flags);
+  mode_t mode = mode_argument(flags, rest);
+  va_end(rest);
+  if (no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  return fails("openat64") ? -1 : function(directory, path, flags, mode);
 }
 // As Linux does it, the descriptor is gone in any case.
 INTERPOSED int close(int fd) {
@@ -314,6 +358,73 @@ TEST_CASE("a libcrypto without SHA-256 is a status of its own, and no digest is 
   CHECK(paxect_status_exit_code(PAXECT_ERROR_CRYPTO) == 3);
   no_digest = false;
   for (const Job& job : fixture.jobs()) CHECK(fixture.run(job, 0).status == PAXECT_OK);
+}
+
+TEST_CASE("at no step of its completion has an output more permissions than in the end") {
+  TempDir dir;
+  // A named user and the group may read and write.
+  const std::string acl(
+      "\2\0\0\0\1\0\6\0\377\377\377\377\2\0\6\0\322\4\0\0\4\0\6\0\377\377\377\377"
+      "\20\0\6\0\377\377\377\377\40\0\6\0\377\377\377\377",
+      44);
+  for (mode_t mode : {0600u, 0640u, 0644u, 0666u}) {
+    write_file(dir / "in", "data");
+    write_file(dir / "out", "old");
+    REQUIRE(chmod((dir / "in").c_str(), mode) == 0);
+    if (setxattr((dir / "out").c_str(), "system.posix_acl_access", acl.data(), acl.size(), 0) != 0) {
+      WARN("skipped: no access control lists here");
+      return;
+    }
+    std::vector<mode_t> seen;
+    after_change = [&](int fd) {
+      struct stat file {};
+      if (fstat(fd, &file) == 0) seen.push_back(file.st_mode & 0777);
+    };
+    auto encoder = make_encoder();
+    paxect_status status =
+        paxect_encoder_encode_path(encoder.get(), (dir / "in").c_str(), (dir / "out").c_str());
+    after_change = nullptr;
+    CHECK(status == PAXECT_OK);
+    struct stat file {};
+    REQUIRE(stat((dir / "out").c_str(), &file) == 0);
+    CHECK(!seen.empty());
+    for (mode_t step : seen) CHECK((step & ~file.st_mode) == 0);
+  }
+}
+
+TEST_CASE("what is created under the output's name at the last moment is not replaced unseen") {
+  TempDir dir;
+  write_file(dir / "in", "data");
+  auto encoder = make_encoder();
+  auto encode_while = [&](const std::function<void()>& create) {
+    unlink((dir / "out").c_str());
+    bool created = false;
+    before_naming = [&](const std::string& name) {
+      if (!created && name == "out") create();
+      created = created || name == "out";
+    };
+    paxect_status status =
+        paxect_encoder_encode_path(encoder.get(), (dir / "in").c_str(), (dir / "out").c_str());
+    before_naming = nullptr;
+    CHECK(created);
+    return status;
+  };
+  for (bool hidden : {false, true}) {
+    no_tmpfile = hidden;
+    struct stat file {};
+    CHECK(encode_while([&] { REQUIRE(mkfifo((dir / "out").c_str(), 0600) == 0); }) == PAXECT_ERROR_WRITE);
+    REQUIRE(stat((dir / "out").c_str(), &file) == 0);
+    CHECK(S_ISFIFO(file.st_mode));
+    CHECK(encode_while([&] {
+            write_file(dir / "out", "private");
+            REQUIRE(chmod((dir / "out").c_str(), 0600) == 0);
+          }) == PAXECT_OK);
+    CHECK(read_file(dir / "out") == encode("data"));
+    REQUIRE(stat((dir / "out").c_str(), &file) == 0);
+    CHECK((file.st_mode & 0777) == 0600);
+  }
+  no_tmpfile = false;
+  CHECK(list(dir.path()) == std::vector<std::string>{"in", "out"});
 }
 
 }  // namespace

@@ -29,6 +29,7 @@
 #include "support/files.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
+#include "written_files.h"
 
 namespace paxect::core {
 namespace {
@@ -38,88 +39,12 @@ using test::read_file;
 using test::TempDir;
 using test::write_file;
 
-constexpr uid_t kNobody = 65534;
-constexpr gid_t kNogroup = 65534;
-
-bool never() { return false; }
-
-struct Written {
-  Status status;
-  std::string warning;
-};
-
-Written write_output(const std::string& path, const std::string& data,
-                     const OutputFile::Context& context = {}) {
-  OutputFile file;
-  Status status = file.open(path, context, &never);
-  if (status.ok()) status = file.write(data.data(), data.size(), &never);
-  if (status.ok()) status = file.commit(false);
-  return {status, file.warning()};
-}
-paxect_status code_of(const std::string& path, const OutputFile::Context& context = {}) {
-  return write_output(path, "new", context).status.code;
-}
-std::string message_of(const std::string& path) {
-  Status status = write_output(path, "new").status;
-  return status.ok() ? "" : status.message.substr(path.size() + 2);
-}
-
 FileIdentity identity_of(const std::string& path) {
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   auto identity = FileIdentity::of(file.get());
   REQUIRE(identity);
   return *identity;
 }
-FileAttributes attributes_of(const std::string& path) {
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat there {};
-  REQUIRE(fstat(file.get(), &there) == 0);
-  return {there, file.get()};
-}
-
-struct stat stat_of(const std::string& path) {
-  struct stat file {};
-  INFO(path);
-  REQUIRE(stat(path.c_str(), &file) == 0);
-  return file;
-}
-mode_t mode_of(const std::string& path) { return stat_of(path).st_mode & 07777; }
-
-void make(const std::string& path, mode_t mode, uid_t user = geteuid(), gid_t group = getegid()) {
-  write_file(path, "old");
-  REQUIRE(chown(path.c_str(), user, group) == 0);
-  REQUIRE(chmod(path.c_str(), mode) == 0);
-}
-
-// Runs in a process of another user; what it returns comes back.
-std::string as_nobody(const std::function<std::string()>& work) {
-  std::array<int, 2> ends{};
-  REQUIRE(pipe(ends.data()) == 0);
-  pid_t pid = fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0) {
-    std::string result = "cannot change the user";
-    if (setgroups(0, nullptr) == 0 && setresgid(kNogroup, kNogroup, kNogroup) == 0 &&
-        setresuid(kNobody, kNobody, kNobody) == 0)
-      result = work();
-    [[maybe_unused]] ssize_t ignored = write(ends[1], result.data(), result.size());
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string result(4096, '\0');
-  ssize_t got = read(ends[0], result.data(), result.size());
-  close(ends[0]);
-  waitpid(pid, nullptr, 0);
-  result.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  return result;
-}
-
-bool is_root() {
-  if (geteuid() == 0) return true;
-  WARN("skipped: needs root");
-  return false;
-}
-
 // ---- What exists under the name
 
 TEST_CASE("an open descriptor is written to from where it is, under each of its names") {
@@ -223,14 +148,77 @@ TEST_CASE("directories and sockets are refused, devices and FIFOs written to and
   CHECK(list(dir.path()) == std::vector<std::string>{"fifo", "socket"});
 }
 
+// An output that was opened while `before` existed under its name (or nothing), and is committed while
+// `after` does.
+Status commit_between(const std::string& path, const std::function<void()>& before,
+                      const std::function<void()>& after, const OutputFile::Context& context = {}) {
+  std::filesystem::remove(path);
+  before();
+  OutputFile file;
+  Status status = file.open(path, context, &never);
+  if (status.ok()) status = file.write("new", 3, &never);
+  REQUIRE(status.ok());
+  after();
+  return file.commit(false);
+}
+
 TEST_CASE("a name that becomes something else while the output is written is not replaced") {
   TempDir dir;
-  OutputFile file;
-  REQUIRE(file.open(dir / "out", {}, &never).ok());
-  REQUIRE(file.write("new", 3, &never).ok());
-  REQUIRE(mkfifo((dir / "out").c_str(), 0600) == 0);
-  CHECK(file.commit(false).message == (dir / "out") + ": is no regular file any more");
-  CHECK(S_ISFIFO(stat_of(dir / "out").st_mode));
+  std::string out = dir / "out";
+  auto nothing = [] {};
+  auto old = [&] { make(out, 0600); };
+  for (const auto& before : std::vector<std::function<void()>>{nothing, old}) {
+    auto after = [&](const std::function<void()>& create) {
+      return commit_between(out, before, [&] {
+        std::filesystem::remove(out);
+        create();
+      });
+    };
+    std::string refused = out +
+                          ": became something other than a regular file during the work: give the output "
+                          "another name";
+    CHECK(after([&] { REQUIRE(mkfifo(out.c_str(), 0600) == 0); }).message == refused);
+    CHECK(S_ISFIFO(stat_of(out).st_mode));
+    CHECK(after([&] { std::filesystem::create_symlink("victim", out); }).message == refused);
+    CHECK(std::filesystem::is_symlink(out));
+    CHECK(after([&] { std::filesystem::create_directory(out); }).message == refused);
+    CHECK(std::filesystem::is_directory(out));
+  }
+  CHECK(list(dir.path()) == std::vector<std::string>{"out"});
+}
+
+TEST_CASE("a regular file that appears while the output is written is replaced as one that existed before") {
+  TempDir dir;
+  std::string out = dir / "out";
+  CHECK(commit_between(
+            out, [] {}, [&] { make(out, 0640); })
+            .ok());
+  CHECK(read_file(out) == "new");
+  CHECK(mode_of(out) == 0640);
+
+  // The input under the output's name.
+  write_file(dir / "in", "input");
+  std::vector<FileIdentity> inputs{identity_of(dir / "in")};
+  auto rename_input = [&] { std::filesystem::rename(dir / "in", out); };
+  CHECK(commit_between(out, [] {}, rename_input, {.inputs = inputs}).code == PAXECT_ERROR_SAME_FILE);
+  CHECK(read_file(out) == "input");
+  std::filesystem::rename(out, dir / "in");
+  CHECK(commit_between(out, [&] { make(out, 0640); }, rename_input, {.inputs = inputs}).code ==
+        PAXECT_ERROR_SAME_FILE);
+  CHECK(read_file(out) == "input");
+}
+
+TEST_CASE("a file that is gone when the output is complete gives it nothing") {
+  TempDir dir;
+  std::string out = dir / "out";
+  mode_t old = umask(022);
+  uid_t owner = geteuid() == 0 ? kNobody : geteuid();
+  CHECK(commit_between(
+            out, [&] { make(out, 0600, owner); }, [&] { std::filesystem::remove(out); })
+            .ok());
+  umask(old);
+  CHECK(stat_of(out).st_uid == geteuid());
+  CHECK(mode_of(out) == 0644);
 }
 
 TEST_CASE("an output that cannot take its name is refused before the work") {
@@ -335,162 +323,6 @@ TEST_CASE("a block device overlaps itself, the file behind it, and what lies on 
       {.argv = {"unshare", "-m", "sh", "-c", script, device, dir / "mount", PAXECT_TEST_BIN "/paxect-core"}});
   CHECK(on_it.status == 3);
   test::run({.argv = {"losetup", "--detach", device}});
-}
-
-// ---- What is kept
-
-TEST_CASE("a replaced file keeps its permissions, without set-id and sticky bits") {
-  TempDir dir;
-  for (mode_t mode : {0600u, 0640u, 0664u, 0755u}) {
-    make(dir / "out", mode | 07000);
-    CHECK(write_output(dir / "out", "new").warning.empty());
-    CHECK(mode_of(dir / "out") == mode);
-  }
-}
-
-TEST_CASE("a new file has the permissions that any program gives it") {
-  TempDir dir;
-  mode_t old = umask(027);
-  CHECK(code_of(dir / "a") == PAXECT_OK);
-  CHECK(mode_of(dir / "a") == 0640);
-  umask(0);
-  CHECK(code_of(dir / "b") == PAXECT_OK);
-  CHECK(mode_of(dir / "b") == 0666);
-  umask(old);
-}
-
-TEST_CASE("owner and group of a replaced file are kept where that is possible") {
-  if (!is_root()) return;
-  TempDir dir;
-  make(dir / "out", 04660, kNobody, kNogroup);
-  CHECK(write_output(dir / "out", "new").warning.empty());
-  CHECK(stat_of(dir / "out").st_uid == kNobody);
-  CHECK(stat_of(dir / "out").st_gid == kNogroup);
-  CHECK(mode_of(dir / "out") == 0660);
-}
-
-TEST_CASE("where owner or group cannot be kept, nobody gains access and the loss is reported") {
-  if (!is_root()) return;
-  TempDir dir;
-  chmod(dir.path().c_str(), 0777);
-  struct Case {
-    mode_t before;
-    gid_t group;
-    mode_t after;
-    const char* lost;
-  };
-  for (const Case& one : {Case{0664, kNogroup, 0664, "owner"}, Case{0066, kNogroup, 0000, "owner"},
-                          Case{0666, 0, 0666, "owner, group"}, Case{0626, 0, 0622, "owner, group"},
-                          Case{0662, 0, 0622, "owner, group"}}) {
-    make(dir / "out", one.before, 0, one.group);
-    std::string warning = as_nobody([&] {
-      Written written = write_output(dir / "out", "new");
-      return written.status.message + written.warning;
-    });
-    CHECK(warning == (dir / "out") + ": could not keep its " + one.lost);
-    CHECK(mode_of(dir / "out") == one.after);
-    CHECK(read_file(dir / "out") == "new");
-  }
-}
-
-// An access control list as the kernel takes it: its version, and entries of tag, permissions and id.
-std::string acl_value(std::initializer_list<std::array<unsigned, 3>> entries) {
-  std::string value("\2\0\0\0", 4);
-  for (const auto& [tag, permissions, id] : entries) {
-    value += {static_cast<char>(tag), '\0', static_cast<char>(permissions), '\0'};
-    for (int shift : {0, 8, 16, 24}) value += static_cast<char>(id >> shift & 255);
-  }
-  return value;
-}
-constexpr unsigned kNoId = ~0u;
-// A named user may read and write, the group only read.
-const std::string kAcl =
-    acl_value({{1, 6, kNoId}, {2, 6, 1234}, {4, 4, kNoId}, {16, 6, kNoId}, {32, 0, kNoId}});
-
-std::string xattr_of(const std::string& path, const char* name) {
-  std::string value(1000, '\0');
-  ssize_t size = getxattr(path.c_str(), name, value.data(), value.size());
-  value.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  return value;
-}
-bool set_xattr(const std::string& path, const char* name, const std::string& value) {
-  if (setxattr(path.c_str(), name, value.data(), value.size(), 0) == 0) return true;
-  WARN("skipped: no " << name << " here");
-  return false;
-}
-
-TEST_CASE("access control list and extended attributes of a replaced file are kept, capabilities are not") {
-  TempDir dir;
-  make(dir / "out", 0640);
-  if (!set_xattr(dir / "out", "system.posix_acl_access", kAcl)) return;
-  if (!set_xattr(dir / "out", "user.origin", "here")) return;
-  std::string capability("\1\0\0\2\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
-  if (geteuid() == 0) REQUIRE(set_xattr(dir / "out", "security.capability", capability));
-  CHECK(write_output(dir / "out", "new").warning.empty());
-  CHECK(read_file(dir / "out") == "new");
-  CHECK(xattr_of(dir / "out", "system.posix_acl_access") == kAcl);
-  CHECK(xattr_of(dir / "out", "user.origin") == "here");
-  CHECK(xattr_of(dir / "out", "security.capability").empty());
-  CHECK(mode_of(dir / "out") == 0660);
-}
-
-TEST_CASE("where an access control list cannot be kept, nobody gains access and the loss is reported") {
-  if (!is_root()) return;
-  TempDir dir;
-  chmod(dir.path().c_str(), 0777);
-  make(dir / "out", 0666, 0, kNogroup);
-  std::string acl = acl_value(
-      {{1, 6, kNoId}, {2, 0, 1234}, {2, 6, kNobody}, {4, 4, kNoId}, {16, 6, kNoId}, {32, 4, kNoId}});
-  if (!set_xattr(dir / "out", "system.posix_acl_access", acl)) return;
-  CHECK(as_nobody([&] { return write_output(dir / "out", "new").warning; }) ==
-        (dir / "out") + ": could not keep its owner, access control list");
-  CHECK(xattr_of(dir / "out", "system.posix_acl_access").empty());
-  CHECK(mode_of(dir / "out") == 0600);  // user 1234, who could not read it, is one of the others now
-}
-
-TEST_CASE("the default access control list of a directory gives nobody access to a replaced file") {
-  TempDir dir;
-  make(dir / "out", 0640);
-  std::string inherited =
-      acl_value({{1, 7, kNoId}, {2, 7, 1234}, {4, 7, kNoId}, {16, 7, kNoId}, {32, 0, kNoId}});
-  if (!set_xattr(dir.path(), "system.posix_acl_default", inherited)) return;
-  CHECK(code_of(dir / "out") == PAXECT_OK);
-  CHECK(xattr_of(dir / "out", "system.posix_acl_access").empty());
-  CHECK(mode_of(dir / "out") == 0640);
-  CHECK(code_of(dir / "new") == PAXECT_OK);
-  CHECK(xattr_of(dir / "new", "system.posix_acl_access") ==
-        acl_value({{1, 6, kNoId}, {2, 7, 1234}, {4, 7, kNoId}, {16, 6, kNoId}, {32, 0, kNoId}}));
-}
-
-TEST_CASE("the input gives its time, and its permissions limit those of the output") {
-  TempDir dir;
-  make(dir / "in", 04750);
-  std::array<timespec, 2> times{{{1, 0}, {1234567890, 123456789}}};
-  REQUIRE(utimensat(AT_FDCWD, (dir / "in").c_str(), times.data(), 0) == 0);
-  CHECK(write_output(dir / "out", "new", {.attributes_of = attributes_of(dir / "in")}).warning.empty());
-  CHECK(mode_of(dir / "out") == 0750);
-  CHECK(stat_of(dir / "out").st_mtim.tv_sec == 1234567890);
-  CHECK(stat_of(dir / "out").st_mtim.tv_nsec == 123456789);
-  for (mode_t mode : {0600u, 0644u, 0777u}) {
-    make(dir / "out", mode);
-    CHECK(code_of(dir / "out", {.attributes_of = attributes_of(dir / "in")}) == PAXECT_OK);
-    CHECK(mode_of(dir / "out") == (mode & 0750));
-  }
-}
-
-TEST_CASE("an input whose group cannot be taken over gives its group's access to no other group") {
-  if (!is_root()) return;
-  TempDir dir;
-  chmod(dir.path().c_str(), 0777);
-  make(dir / "in", 0664, kNobody, 4);
-  FileAttributes input = attributes_of(dir / "in");
-  CHECK(
-      as_nobody([&] { return write_output(dir / "out", "new", {.attributes_of = input}).warning; }).empty());
-  CHECK(mode_of(dir / "out") == 0644);
-  CHECK(code_of(dir / "root", {.attributes_of = input}) == PAXECT_OK);
-  CHECK(mode_of(dir / "root") == 0664);
-  CHECK(stat_of(dir / "root").st_gid == 4);
-  CHECK(stat_of(dir / "root").st_uid == 0);
 }
 
 // ---- Writing
