@@ -5,13 +5,24 @@
 
 #include "base/digest.h"
 #include "base/filesystem.h"
+#include "base/place_marker.h"
 #include "base/relay_paths.h"
+#include "base/token.h"
 #include "link/link_rig.h"
 #include "records/journal.h"
 #include "support/catch.h"
 
 namespace paxect::test {
 namespace {
+
+// The token of a place, which gets a marker.
+std::string token_of(const std::string& path) {
+  link::Directory directory;
+  REQUIRE(link::Directory::open(path, &directory).ok());
+  std::string token = link::make_token();
+  REQUIRE(link::make_marker(directory, &token).ok());
+  return token;
+}
 
 // A container a.freq in the inbox on its way to the output a.
 struct Scene {
@@ -22,14 +33,18 @@ struct Scene {
   Scene() {
     rig.put("a.freq", container_of("data"));
     std::filesystem::create_directories(rig.outbox());
-    std::vector<link::Intent> left;
-    REQUIRE(journal.open(link::journal_of(rig.lock()), &left).ok());
+    std::string damage;
+    REQUIRE(journal.open(link::journal_of(rig.lock()), &damage).ok());
     intent.id = journal.next_id();
+    intent.source_place = token_of(rig.inbox());
+    intent.target_place = token_of(rig.outbox());
     intent.source = "a.freq";
     REQUIRE(link::identity_of(rig.inbox("a.freq"), &intent.identity));
     intent.temporary = ".a.part";
     intent.name = "a";
-    intent.digest = link::sha256_hex("data");
+    intent.source_digest = link::sha256_hex(read_file(rig.inbox("a.freq")));
+    intent.digest = intent.data_digest = link::sha256_hex("data");
+    intent.size = 4;
   }
   void begin() { REQUIRE(journal.begin(std::span(&intent, 1)).ok()); }
   void prepare() {
@@ -38,6 +53,10 @@ struct Scene {
   }
   void abort() { REQUIRE(journal.abort(std::span(&intent.id, 1)).ok()); }
   void finish() { journal.finish(std::span(&intent.id, 1)); }
+  void remember() {
+    journal.remember(intent.source_place, "a.freq",
+                     {.identity = intent.identity, .digest = intent.source_digest});
+  }
   void temporary(const std::string& contents) { write_file(rig.outbox(".a.part"), contents); }
   // What the next start makes of it: what is in the outbox then; the inbox must be empty.
   Names restart() {
@@ -102,23 +121,25 @@ TEST_CASE("Aborted: not delivered, with the temporary there or gone") {
 }
 
 TEST_CASE("Aborted after the sidecar got its name: the sidecar goes with the abort, and no other") {
-  const std::string digest = link::sha256_hex("container") + link::sha256_hex("data");
   for (bool own : {true, false}) {
     LinkRig rig;
     rig.host.set("mode", "send");
     std::filesystem::create_directories(rig.outbox());
     link::Journal journal;
-    std::vector<link::Intent> left;
-    REQUIRE(journal.open(link::journal_of(rig.lock()), &left).ok());
+    std::string damage;
+    REQUIRE(journal.open(link::journal_of(rig.lock()), &damage).ok());
     // The source has gone since, so that nothing takes the name again.
     link::Intent intent;
     intent.id = journal.next_id();
+    intent.source_place = token_of(rig.inbox());
+    intent.target_place = token_of(rig.outbox());
     intent.source = "a.txt";
     intent.container = true;
     intent.name = "a.freq";
     intent.temporary = ".a.freq.part";
     intent.side_temporary = ".a.freq.sha256.part";
-    intent.digest = digest;
+    intent.digest = link::sha256_hex("container");
+    intent.data_digest = link::sha256_hex("data");
     REQUIRE(journal.begin(std::span(&intent, 1)).ok());
     REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
     REQUIRE(journal.abort(std::span(&intent.id, 1)).ok());
@@ -264,7 +285,7 @@ TEST_CASE("A hidden name that the journal does not know gives its file back, in 
 
 TEST_CASE("Kept by policy once, and its removal was broken off: it is not delivered again") {
   Scene scene;
-  scene.journal.remember("a.freq", scene.intent.identity);
+  scene.remember();
   std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.leaving"));
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
   CHECK(list(scene.rig.inbox()).empty());
@@ -274,7 +295,7 @@ TEST_CASE("Kept by policy once, and its removal was broken off: it is not delive
 TEST_CASE("Kept by policy, and removed when that changes: with its own sidecar, not with another's") {
   for (bool own : {true, false}) {
     Scene scene;
-    scene.journal.remember("a.freq", scene.intent.identity);
+    scene.remember();
     const std::string text =
         own ? link::sha256_hex(read_file(scene.rig.inbox("a.freq"))) : std::string(64, '0');
     scene.rig.put("a.freq.sha256", text + "\n");

@@ -107,6 +107,10 @@ std::string reason_of(std::string_view quarantined) {
 
 std::string journal_of(std::string_view lock_path) { return std::string(lock_path) + ".journal"; }
 
+std::string damaged_journal_of(std::string_view journal_path, std::string_view stamp) {
+  return std::string(journal_path) + ".damaged-" + std::string(stamp);
+}
+
 std::string status_of(std::string_view lock_path) { return std::string(lock_path) + ".status.json"; }
 
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number) {

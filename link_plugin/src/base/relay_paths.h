@@ -61,6 +61,8 @@ std::string reason_of(std::string_view quarantined);
 
 // The journal and the status file beside the lock.
 std::string journal_of(std::string_view lock_path);
+// A journal that was damaged, kept for whoever wants to look into it.
+std::string damaged_journal_of(std::string_view journal_path, std::string_view stamp);
 std::string status_of(std::string_view lock_path);
 // log.jsonl -> log.20261122T140000Z.jsonl; with a number when two rotations fall into one second.
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number);

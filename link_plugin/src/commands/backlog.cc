@@ -16,15 +16,19 @@ class Counter {
  public:
   Counter(const Station& station, const Directory& inbox, const JournalContents& journal,
           const std::optional<RelayState>& state, Backlog* out)
-      : station_(station), inbox_(inbox), journal_(journal), out_(*out) {
+      : station_(station),
+        inbox_(inbox),
+        journal_(journal),
+        place_(inbox_place(station, journal)),
+        out_(*out) {
     if (state)
       for (const WaitingFile& file : state->waiting) waiting_[file.path] = &file;
   }
 
   void count(const Candidate& candidate) {
     const std::string path = candidate.path();
-    auto done = journal_.remembered.find(path);
-    if (done != journal_.remembered.end() && done->second.same_but_device(candidate.identity)) {
+    const SourceRecord* done = journal_.done.find(place_, path);
+    if (done != nullptr && match_source(done->identity, candidate.identity) != SourceMatch::kOther) {
       ++out_.kept;
       return;
     }
@@ -55,6 +59,7 @@ class Counter {
   const Station& station_;
   const Directory& inbox_;
   const JournalContents& journal_;
+  const std::string place_;
   Backlog& out_;
   std::unordered_map<std::string_view, const WaitingFile*> waiting_;
 };
@@ -79,6 +84,11 @@ Status measure_backlog(const Station& station, const JournalContents& journal,
   auto odd = [&](const std::string&, const std::string&, const std::string&) { ++out->ignored; };
   Status status = intake.scan(inbox, 1, wanted, odd);
   return status.ok() ? intake.scan(inbox, 2, wanted, odd) : status;
+}
+
+std::string inbox_place(const Station& station, const JournalContents& journal) {
+  const KnownPlace* place = current_place(journal.places, "inbox", station.config.inbox);
+  return place == nullptr ? "" : place->token;
 }
 
 bool is_in_flight(const Station& station, const Intent& intent) {

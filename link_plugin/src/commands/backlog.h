@@ -23,6 +23,9 @@ struct Backlog {
 Status measure_backlog(const Station& station, const JournalContents& journal,
                        const std::optional<RelayState>& state, Backlog* out);
 
+// The token of the inbox that the relay worked in last, "" when it knows none.
+std::string inbox_place(const Station& station, const JournalContents& journal);
+
 // Whether a delivery in the journal is under way: not finished, and its temporary file there.
 bool is_in_flight(const Station& station, const Intent& intent);
 

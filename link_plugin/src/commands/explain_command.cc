@@ -118,8 +118,8 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
   }
   JournalContents journal;
   std::ignore = read_journal(journal_of(config.lock), &journal);
-  auto done = journal.remembered.find(relative);
-  if (done != journal.remembered.end() && done->second.same_but_device(look.identity)) {
+  const SourceRecord* done = journal.done.find(inbox_place(station, journal), relative);
+  if (done != nullptr && match_source(done->identity, look.identity) != SourceMatch::kOther) {
     out->state = "delivered";
     out->reason = "delivered and left where it is";
     return;

@@ -2,158 +2,18 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <map>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/relay_paths.h"
+#include "base/token.h"
 
 namespace paxect::link {
 namespace {
 
 constexpr std::size_t kLargest = std::size_t{1} << 30;
-constexpr std::size_t kCheckDigits = 8;
-
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-         c == '-' || c == '/';
-}
-
-// A name as one word: other bytes as %HH; "" as "%".
-std::string word(std::string_view bytes) {
-  if (bytes.empty()) return "%";
-  std::string text;
-  for (char c : bytes) {
-    auto byte = static_cast<std::uint8_t>(c);
-    if (is_plain(c))
-      text += c;
-    else
-      text += "%" + hex(&byte, 1);
-  }
-  return text;
-}
-
-std::string unword(std::string_view text) {
-  std::string bytes;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = static_cast<unsigned char>(text[i]);
-    if (text[i] == '%' && text.size() - i > 2) {
-      std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16);
-      i += 2;
-    } else if (text[i] == '%') {
-      continue;
-    }
-    bytes += static_cast<char>(byte);
-  }
-  return bytes;
-}
-
-template <class Number>
-std::string number(Number value) {
-  return " " + std::to_string(value);
-}
-
-std::string identity_words(const FileIdentity& identity) {
-  return number(identity.inode) + number(identity.size) + number(identity.mtime_ns) +
-         number(identity.ctime_ns);
-}
-
-std::string record(const std::string& text) {
-  return text + " " + sha256_hex(text).substr(0, kCheckDigits) + "\n";
-}
-
-// Takes the words of a line one by one.
-class Words {
- public:
-  explicit Words(std::string_view line) : rest_(line) {}
-  std::string_view next() {
-    std::size_t end = std::min(rest_.find(' '), rest_.size());
-    std::string_view result = rest_.substr(0, end);
-    rest_.remove_prefix(std::min(end + 1, rest_.size()));
-    return result;
-  }
-  template <class Number>
-  void next(Number* value) {
-    std::string_view text = next();
-    std::from_chars(text.data(), text.data() + text.size(), *value);
-  }
-  bool empty() const { return rest_.empty(); }
-
- private:
-  std::string_view rest_;
-};
-
-FileIdentity read_identity(Words& words) {
-  FileIdentity identity;
-  words.next(&identity.inode);
-  words.next(&identity.size);
-  words.next(&identity.mtime_ns);
-  words.next(&identity.ctime_ns);
-  return identity;
-}
-
-std::string begin_record(const Intent& intent) {
-  std::string text = "begin" + number(intent.id) + identity_words(intent.identity);
-  text += intent.into_inbox ? " inbox" : " outbox";
-  text += intent.container ? " container" : " data";
-  for (const std::string* name :
-       {&intent.source, &intent.folder, &intent.temporary, &intent.name, &intent.side_temporary})
-    text += " " + word(*name);
-  return record(text + number(intent.log_offset));
-}
-
-Intent read_begin(Words& words) {
-  Intent intent;
-  words.next(&intent.id);
-  intent.identity = read_identity(words);
-  intent.into_inbox = words.next() == "inbox";
-  intent.container = words.next() == "container";
-  for (std::string* name :
-       {&intent.source, &intent.folder, &intent.temporary, &intent.name, &intent.side_temporary})
-    *name = unword(words.next());
-  words.next(&intent.log_offset);
-  return intent;
-}
-
-std::string done_record(const std::string& source, const FileIdentity& identity) {
-  return record("done" + identity_words(identity) + " " + word(source));
-}
-
-// The line without its check, or "" when it does not check out.
-std::string_view checked(std::string_view line) {
-  if (line.size() < kCheckDigits + 2) return {};
-  std::string_view text = line.substr(0, line.size() - kCheckDigits - 1);
-  std::string_view check = line.substr(line.size() - kCheckDigits);
-  return sha256_hex(text).substr(0, kCheckDigits) == check ? text : std::string_view{};
-}
-
-void read_record(std::string_view line, std::map<std::uint64_t, Intent>* intents,
-                 std::unordered_map<std::string, FileIdentity>* remembered) {
-  Words words(line);
-  std::string_view kind = words.next();
-  if (kind == "begin") {
-    Intent intent = read_begin(words);
-    (*intents)[intent.id] = intent;
-  } else if (kind == "done") {
-    FileIdentity identity = read_identity(words);
-    (*remembered)[unword(words.next())] = identity;
-  }
-  if (kind != "prepare" && kind != "abort" && kind != "finish") return;
-  while (!words.empty()) {
-    std::uint64_t id = 0;
-    words.next(&id);
-    std::string digest = kind == "prepare" ? unword(words.next()) : "";
-    auto found = intents->find(id);
-    if (found == intents->end()) continue;
-    Intent& intent = found->second;
-    if (kind == "prepare") intent.digest = digest;
-    if (kind == "finish")
-      intent.finished = true;
-    else
-      intent.prepared = kind == "prepare";
-  }
-}
 
 }  // namespace
 
@@ -161,99 +21,189 @@ Status read_journal(const std::string& path, JournalContents* out) {
   *out = {};
   std::string text;
   Status status = read_file(path, kLargest, &text);
-  if (!status.ok() && status.fault != Fault::kGone) return status;
-  std::map<std::uint64_t, Intent> intents;
-  std::size_t& valid = out->valid;
-  for (std::size_t end = 0; (end = text.find('\n', valid)) != std::string::npos; valid = end + 1) {
-    std::string_view line = checked(std::string_view(text).substr(valid, end - valid));
-    if (line.empty()) break;
-    read_record(line, &intents, &out->remembered);
-  }
-  for (auto& [id, intent] : intents) out->intents.push_back(std::move(intent));
+  if (status.fault == Fault::kGone) return Status::success();
+  if (!status.ok()) return status;
+  if (is_later_journal(text))
+    return Status::failure(Fault::kRefused, "read_error",
+                           path +
+                               " was written by a later version: use that one, or finish its deliveries "
+                               "there and move the file away");
+  *out = parse_journal(text);
   return Status::success();
 }
 
-bool is_same_source(const std::string& path, const FileIdentity& remembered, const FileIdentity& found) {
-  return is_leaving(base_name(path)) ? remembered.same_but_name(found) : remembered.same_but_device(found);
+const KnownPlace* current_place(const std::vector<KnownPlace>& places, const std::string& role,
+                                const std::string& path) {
+  auto found = std::find_if(places.rbegin(), places.rend(), [&](const KnownPlace& place) {
+    return place.role == role && place.path == path;
+  });
+  return found == places.rend() ? nullptr : &*found;
 }
 
-Status Journal::open(const std::string& path, std::vector<Intent>* left) {
+SourceMatch match_source_at(const std::string& path, const FileIdentity& remembered,
+                            const FileIdentity& found) {
+  if (is_leaving(base_name(path)) && remembered.same_but_name(found)) return SourceMatch::kSame;
+  return match_source(remembered, found);
+}
+
+Status Journal::open(const std::string& path, std::string* damage) {
   path_ = path;
-  JournalContents contents;
-  Status status = read_journal(path, &contents);
+  in_flight_.clear();
+  written_.clear();
+  broken_ = false;
+  Status status = read_journal(path, &contents_);
   if (!status.ok()) return status;
-  remembered_ = std::move(contents.remembered);
-  *left = std::move(contents.intents);
-  if (!left->empty()) last_id_ = left->back().id;
-  fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, kOwnFileMode));
+  *damage = contents_.damage;
+  last_old_id_ = contents_.last_id;
+  size_ = contents_.valid;
+  FileIdentity found;
+  is_new_ = !identity_of(path, &found);
+  if (is_new_) {
+    contents_.relay_token = make_token();
+    return rewrite(journal_text(contents_));
+  }
+  if (contents_.relay_token.empty()) contents_.relay_token = make_token();
+  fd_.reset(::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
   if (!fd_) return io_failure("open journal", path, errno);
-  if (ftruncate(fd_.get(), static_cast<off_t>(contents.valid)) != 0)
-    return io_failure("write journal", path, errno);
-  size_ = contents.valid;
+  if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) return io_failure("write journal", path, errno);
   Directory directory;
   status = Directory::open(directory_name(path), &directory);
   return status.ok() ? directory.sync() : status;
 }
 
+// ---- writing -------------------------------------------------------------------------------------------
+
 Status Journal::append(const std::string& lines, bool durable) {
-  if (!fd_) return Status::environment("journal " + path_ + " is out of use after a failed write");
+  if (broken_)
+    if (Status status = repair(); !status.ok()) return status;
+  written_.clear();
   Status status = write_all(fd_.get(), lines.data(), lines.size(), path_);
-  if (status.ok() && durable) status = sync_file(fd_.get(), path_);
   if (status.ok()) {
-    size_ += lines.size();
-  } else if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) {
-    // A torn line would hide all that follows it: no more deliveries before clear() has worked.
-    fd_.reset();
+    // After a failed flush the kernel may count pages as written that are not on disk.
+    if (durable) status = sync_file(fd_.get(), path_);
+    broken_ = !status.ok();
+  } else {
+    // An incomplete line would be joined with the next one.
+    broken_ = ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0;
   }
+  if (status.ok()) size_ += lines.size();
   return status;
+}
+
+// The bytes that are known to be good, in a new file.
+Status Journal::repair() {
+  std::string text(size_, '\0');
+  for (std::size_t at = 0; at < text.size();) {
+    ssize_t got = pread(fd_.get(), text.data() + at, text.size() - at, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return io_failure("read journal", path_, got < 0 ? errno : EIO);
+    at += static_cast<std::size_t>(got);
+  }
+  return rewrite(text);
+}
+
+Status Journal::rewrite(const std::string& text) {
+  broken_ = true;  // until the new file is durable under the name
+  if (Status status = replace_file(path_, text); !status.ok()) return status;
+  UniqueFd fd(::open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return io_failure("open journal", path_, errno);
+  fd_ = std::move(fd);
+  size_ = text.size();
+  written_ = sha256_hex(text);
+  broken_ = false;
+  return Status::success();
+}
+
+// ---- intents -------------------------------------------------------------------------------------------
+
+void Journal::resolve(const std::function<bool(const Intent&)>& is_over) {
+  std::erase_if(contents_.intents, is_over);
+}
+
+std::size_t Journal::open_towards(const std::string& place_token) const {
+  auto left = std::count_if(contents_.intents.begin(), contents_.intents.end(), [&](const Intent& intent) {
+    return !intent.finished && intent.target_place == place_token;
+  });
+  auto ours = std::count_if(in_flight_.begin(), in_flight_.end(),
+                            [&](const auto& entry) { return entry.second == place_token; });
+  return static_cast<std::size_t>(left + ours);
 }
 
 Status Journal::begin(std::span<const Intent> intents) {
   std::string lines;
-  for (const Intent& intent : intents) lines += begin_record(intent);
+  for (const Intent& intent : intents) {
+    lines += begin_record(intent);
+    in_flight_[intent.id] = intent.target_place;
+  }
   return append(lines, false);
 }
 
-Status Journal::prepare(std::span<const Intent> intents) {
-  std::string text = "prepare";
-  for (const Intent& intent : intents) text += number(intent.id) + " " + word(intent.digest);
-  return append(record(text), true);
-}
+Status Journal::prepare(std::span<const Intent> intents) { return append(prepare_record(intents), true); }
 
 Status Journal::abort(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return Status::success();
-  std::string text = "abort";
-  for (std::uint64_t id : ids) text += number(id);
-  return append(record(text), true);
+  Status status = append(ids_record("abort", ids), true);
+  if (!status.ok()) return status;
+  for (std::uint64_t id : ids) in_flight_.erase(id);
+  for (Intent& intent : contents_.intents)
+    if (std::find(ids.begin(), ids.end(), intent.id) != ids.end()) intent.prepared = false;
+  return status;
 }
 
 void Journal::finish(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return;
-  std::string text = "finish";
-  for (std::uint64_t id : ids) text += number(id);
-  Status ignored = append(record(text), false);
+  for (std::uint64_t id : ids) in_flight_.erase(id);
+  Status ignored = append(ids_record("finish", ids), false);
 }
 
-void Journal::remember(const std::string& source, const FileIdentity& identity) {
-  remembered_[source] = identity;
-  Status ignored = append(done_record(source, identity), false);
+// ---- sources -------------------------------------------------------------------------------------------
+
+Status Journal::note_place(const KnownPlace& place) {
+  if (Status status = append(place_record(place), true); !status.ok()) return status;
+  std::erase_if(contents_.places, [&](const KnownPlace& known) {
+    return known.role == place.role && known.token == place.token && known.path == place.path;
+  });
+  contents_.places.push_back(place);
+  return Status::success();
 }
 
-bool Journal::is_done(const std::string& source, const FileIdentity& identity) const {
-  auto found = remembered_.find(source);
-  return found != remembered_.end() && is_same_source(source, found->second, identity);
+void Journal::remember(const std::string& place, const std::string& path, const SourceRecord& record) {
+  contents_.done.set(place, path, record);
+  contents_.held.erase(place, path);
+  Status ignored = append(done_record(place, path, record), false);
 }
 
-Status Journal::clear(
-    const std::function<bool(const std::string& source, const FileIdentity&)>& still_there) {
-  std::erase_if(remembered_, [&](const auto& entry) { return !still_there(entry.first, entry.second); });
-  std::string text;
-  for (const auto& [source, identity] : remembered_) text += done_record(source, identity);
-  if (text.empty() && size_ == 0) return Status::success();
-  if (Status status = replace_file(path_, text); !status.ok()) return status;
-  fd_.reset(::open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd_) return io_failure("open journal", path_, errno);
-  size_ = kept_ = text.size();
+SourceMatch Journal::match_done(const std::string& place, const std::string& path,
+                                const FileIdentity& found) const {
+  const SourceRecord* record = contents_.done.find(place, path);
+  return record == nullptr ? SourceMatch::kOther : match_source_at(path, record->identity, found);
+}
+
+// ---- the whole -----------------------------------------------------------------------------------------
+
+Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t last_id,
+                         std::int64_t realtime_ns, std::string* kept) {
+  contents_.last_id = last_old_id_ = std::max(contents_.last_id, last_id);
+  for (Intent& intent : contents_.intents) intent.doubtful = true;
+  for (const std::string& inbox : inboxes) contents_.unseen.emplace(inbox, "");
+  for (const KnownPlace& place : contents_.places)
+    if (place.role == "inbox") contents_.unseen.emplace(place.token, "");
+  std::string old;
+  Status status = read_file(path_, kLargest, &old);
+  if (!status.ok()) return status;
+  *kept = damaged_journal_of(path_, utc_stamp(realtime_ns));
+  if (status = replace_file(*kept, old); !status.ok()) return status;
+  return rewrite(journal_text(contents_));
+}
+
+Status Journal::clear(const std::string& place,
+                      const std::function<bool(const std::string& path, const SourceRecord&)>& is_gone) {
+  contents_.done.erase_if(place, is_gone);
+  contents_.held.erase_if(place, is_gone);
+  std::string text = journal_text(contents_);
+  if (broken_ || written_ != sha256_hex(text))
+    if (Status status = rewrite(text); !status.ok()) return status;
+  kept_ = size_;
   return Status::success();
 }
 

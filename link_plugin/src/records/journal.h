@@ -1,24 +1,16 @@
-// What is under way, so that a restart knows which half-done deliveries happened.
+// What is under way and what is done, so that a restart knows which half-done deliveries happened.
 //
 // A delivery has two effects, a new name in the outbox and a source that goes away, and a crash can fall
-// between them; the receiver may even have taken the output by then, so the directories alone cannot tell.
-// The journal can:
-//   begin    which source becomes which temporary file; written before the temporary exists
-//   prepare  the temporary is complete and durable; durable itself before anything is renamed
-//   abort    it will not be delivered after all; durable before the temporary is removed
-//   finish   the source is gone, or remembered
-// A temporary file goes away in one step with the appearance of its final name. So after a crash: not
-// prepared, or the temporary still there: not delivered, the temporary is removed and the source is done
-// again. Prepared and no temporary: delivered; the source is removed, or remembered, without a second
-// delivery.
+// between them; the receiver may even have taken the output before the restart, so the directories alone
+// cannot tell. The journal can (what a restart concludes from it: RECOVERY.md; the records: journal_format).
 //
-// The file is text, one record a line, each closed by the first 8 hexadecimal digits of its SHA-256; reading
-// ends at the first line that does not check out, which can only be torn by a crash. Not for two threads at a
-// time.
+// A journal of which a part was damaged or lost is still used, but nothing is concluded from what it does not
+// say: see distrust(). Not for two threads at a time.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -27,74 +19,106 @@
 #include "base/filesystem.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "records/journal_format.h"
 
 namespace paxect::link {
 
-struct Intent {
-  std::uint64_t id = 0;
-  std::string source;     // path in the inbox
-  FileIdentity identity;  // of the source; its device is not kept, it may differ after a restart
-  bool into_inbox = false;
-  bool container = false;  // makes a container with a sidecar
-  std::string folder;      // below the inbox or outbox
-  std::string temporary;
-  std::string name;
-  std::string side_temporary;  // of the sidecar; "" for none
-  std::string digest;          // of the product, once prepared
-  std::uint64_t log_offset = 0;
-  bool prepared = false;  // and not aborted
-  bool finished = false;
-};
-
-// A journal as it lies on disk; `valid` bytes of it check out.
-struct JournalContents {
-  std::vector<Intent> intents;  // in order of their ids
-  std::unordered_map<std::string, FileIdentity> remembered;
-  std::size_t valid = 0;
-};
-// Only looks: a relay may be appending to it. No file is an empty journal.
+// Only looks: a relay may be appending to it. No file is an empty journal. A journal of a later format is a
+// failure.
 Status read_journal(const std::string& path, JournalContents* out);
-
-// Whether a source that is remembered is what stands under its path; one that is being removed has been
-// renamed since.
-bool is_same_source(const std::string& path, const FileIdentity& remembered, const FileIdentity& found);
+// The last place with this role and path, NULL when none is known.
+const KnownPlace* current_place(const std::vector<KnownPlace>& places, const std::string& role,
+                                const std::string& path);
+// How the file that was found under a path relates to the source remembered under it: one that is being
+// removed was renamed to its hidden name, which changed its ctime.
+SourceMatch match_source_at(const std::string& path, const FileIdentity& remembered,
+                            const FileIdentity& found);
 
 class Journal {
  public:
-  // Reads what an earlier process left, in order of their ids, and goes on behind it. The old contents stay
-  // until clear().
-  Status open(const std::string& path, std::vector<Intent>* left);
+  // Reads what an earlier process left and goes on behind it; without a file, writes one with a new token.
+  // The old contents stay until clear(). `*damage` is what is wrong with them, "" for nothing.
+  Status open(const std::string& path, std::string* damage);
 
-  // The ids are given by next_id().
-  std::uint64_t next_id() { return ++last_id_; }
+  // Whether open() found no file.
+  bool is_new() const { return is_new_; }
+  // 32 hexadecimal digits, the same for as long as the journal exists.
+  const std::string& relay_token() const { return contents_.relay_token; }
+  // The intents that an earlier process left and nobody has resolved yet, in the order of their ids.
+  const std::vector<Intent>& left() const { return contents_.intents; }
+  // Those are over: the next clear() drops them.
+  void resolve(const std::function<bool(const Intent&)>& is_over);
+
+  // Places, in the order in which they were noted. Noted again, a place is the last one. Durable.
+  const std::vector<KnownPlace>& places() const { return contents_.places; }
+  Status note_place(const KnownPlace& place);
+  // Intents, left or of this process, whose products go to this place and that are not over.
+  std::size_t open_towards(const std::string& place_token) const;
+
+  // The ids are given by next_id() and never used again.
+  std::uint64_t next_id() { return ++contents_.last_id; }
+  // The last id that an earlier process may have used.
+  std::uint64_t last_old_id() const { return last_old_id_; }
   Status begin(std::span<const Intent> intents);
   Status prepare(std::span<const Intent> intents);
   Status abort(std::span<const std::uint64_t> ids);
   // Not durable, and no harm when it is lost: recovery comes to the same result.
   void finish(std::span<const std::uint64_t> ids);
+  // Begun and never prepared, and its temporaries are gone: nothing to record.
+  void drop(std::uint64_t id) { in_flight_.erase(id); }
 
   // Sources that were delivered but are still there, by policy or because they cannot be removed; also under
   // their hidden names.
-  void remember(const std::string& source, const FileIdentity& identity);
-  void forget(const std::string& source) { remembered_.erase(source); }
-  const std::unordered_map<std::string, FileIdentity>& remembered() const { return remembered_; }
-  bool is_done(const std::string& source, const FileIdentity& identity) const;
+  void remember(const std::string& place, const std::string& path, const SourceRecord& record);
+  void forget(const std::string& place, const std::string& path) { contents_.done.erase(place, path); }
+  const SourceTable& done() const { return contents_.done; }
+  // Whether the file found under a path is one that was delivered.
+  SourceMatch match_done(const std::string& place, const std::string& path, const FileIdentity& found) const;
 
-  // Writes the journal anew with only what is remembered and still there. Only between deliveries, when the
-  // removal of every delivered source is durable.
-  Status clear(const std::function<bool(const std::string& source, const FileIdentity&)>& still_there);
+  // Files that may have been delivered. Both last until the next clear() has worked, which makes them
+  // durable.
+  void hold(const std::string& place, const std::string& path, const SourceRecord& record) {
+    contents_.held.set(place, path, record);
+  }
+  void release(const std::string& place, const std::string& path) { contents_.held.erase(place, path); }
+  const SourceTable& held() const { return contents_.held; }
+  // Folders of which every file is to be held that is there and not done; the caller does so, then calls
+  // see().
+  const std::set<std::pair<std::string, std::string>>& unseen() const { return contents_.unseen; }
+  void add_unseen(const std::string& place, const std::string& folder) {
+    contents_.unseen.emplace(place, folder);
+  }
+  void see(const std::string& place, const std::string& folder) { contents_.unseen.erase({place, folder}); }
+
+  // After damage, or when what is recorded elsewhere shows that records are missing: keeps the file aside as
+  // PATH.damaged-STAMP, counts every intent that was left as doubtful and these inboxes as unseen, and writes
+  // the journal again, all durable in one step. `*kept` receives the name of the old file.
+  Status distrust(std::span<const std::string> inboxes, std::uint64_t last_id, std::int64_t realtime_ns,
+                  std::string* kept);
+
+  // Writes the journal again with only what is not over. `is_gone` says of which sources of `place` it is
+  // proven that they are not there any more. Only between deliveries, when the removal of every delivered
+  // source is durable.
+  Status clear(const std::string& place,
+               const std::function<bool(const std::string& path, const SourceRecord&)>& is_gone);
   // Bytes written since then, or all when it was opened later.
   std::uint64_t grown() const { return size_ - kept_; }
 
  private:
   Status append(const std::string& lines, bool durable);
+  Status rewrite(const std::string& text);
+  Status repair();
 
   std::string path_;
   UniqueFd fd_;
   std::uint64_t size_ = 0;
   std::uint64_t kept_ = 0;  // by the last clear()
-  std::uint64_t last_id_ = 0;
-  std::unordered_map<std::string, FileIdentity> remembered_;
+  bool broken_ = false;     // bytes beyond size_ may be on disk, or some before it may not
+  bool is_new_ = false;
+  std::uint64_t last_old_id_ = 0;
+  std::string written_;  // digest of what the file holds; "" when lines were appended since
+  JournalContents contents_;
+  std::unordered_map<std::uint64_t, std::string> in_flight_;  // intents of this process, with their places
 };
 
 }  // namespace paxect::link

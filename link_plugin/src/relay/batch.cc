@@ -84,8 +84,7 @@ void Batch::prepare() {
       states_[i].phase = Phase::kUnwanted;
       continue;
     }
-    transfer.intent.digest =
-        transfer.product.digest + (transfer.makes_container() ? transfer.result.data_digest : "");
+    note_products(&transfer);
     intents.push_back(transfer.intent);
     written.push_back(i);
   }
@@ -177,10 +176,6 @@ bool Batch::finish_aborting() {
   Status status;
   if (!items.empty()) {
     status = parts_.journal.abort(ids_of(items));
-    // Rewriting a journal that cannot be appended to forgets everything that is under way, and what is over:
-    // its removals have to be durable first.
-    if (!status.ok() && in_phase(Phase::kPublished).empty() && parts_.removal.flush().ok())
-      status = parts_.journal.clear([](const std::string&, const FileIdentity&) { return true; });
     parts_.reporter.report_problem("journal", status.message);
     if (!status.ok()) return false;
   }
@@ -198,6 +193,7 @@ Status Batch::drop(std::size_t i) {
   if (Status status = remove_own_sidecar(transfer.intent, *transfer.target_directory); !status.ok())
     return status;
   abandon(&transfer);
+  parts_.journal.drop(transfer.intent.id);
   parts_.failures.note(transfer.source, transfer.status);
   states_[i].phase = Phase::kOver;
   return Status::success();

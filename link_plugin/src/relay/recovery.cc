@@ -8,8 +8,6 @@
 namespace paxect::link {
 namespace {
 
-constexpr std::size_t kDigestDigits = 64;
-
 enum class Found { kDelivered, kUndelivered };
 
 // Opens the directory of the product; kGone when it is not there, and so neither is anything in it.
@@ -58,9 +56,8 @@ Status tidy(const Intent& intent, const RecoveryPlaces& places) {
 Status remove_own_sidecar(const Intent& intent, const Directory& target) {
   // Without a digest the intent was never prepared, and its sidecar got no name.
   if (!intent.container || intent.digest.empty()) return Status::success();
-  const std::string text = intent.digest.substr(0, kDigestDigits) + "\n";
-  for (const std::string& container :
-       {intent.name, conflict_of(intent.name, intent.digest.substr(kDigestDigits), 8)}) {
+  const std::string text = intent.digest + "\n";
+  for (const std::string& container : {intent.name, conflict_of(intent.name, intent.data_digest, 8)}) {
     std::string sidecar = sidecar_of(container);
     std::string found;
     if (target.look(container).kind != FileKind::kMissing) continue;

@@ -151,7 +151,7 @@ bool Relay::is_wanted(const Candidate& candidate) {
   }
   if (const FileRecord* record = retry_->find(path, candidate.identity))
     if (record->next_try_ns > now) return false;
-  if (journal_.is_done(path, candidate.identity)) {
+  if (journal_.match_done(inbox_.token(), path, candidate.identity) == SourceMatch::kSame) {
     if (policy_.auto_delete) removal_->remove_done(candidate);
     return false;
   }
@@ -251,6 +251,8 @@ void Relay::lay_out(Transfer* transfer) {
   intent.into_inbox = config_.mode == Mode::kRelay && !container;
   intent.container = transfer->makes_container();
   intent.folder = source.folder;
+  intent.source_place = inbox_.token();
+  intent.target_place = intent.into_inbox ? inbox_.token() : outbox_.token();
   intent.name = transfer->route == Route::kEncode    ? container_of(source.name, config_.naming)
                 : transfer->route == Route::kForward ? source.name
                                                      : data_of(source.name);
@@ -286,11 +288,14 @@ void Relay::note_delivered(const Transfer& transfer) {
 
 void Relay::checkpoint() {
   if (batch_ || !inbox_.is_open() || !removal_->flush().ok()) return;
-  Status status = journal_.clear([this](const std::string& path, const FileIdentity& identity) {
+  Status status = journal_.clear(inbox_.token(), [this](const std::string& path, const SourceRecord& record) {
     Directory folder;
     std::string parent = directory_name(path);
-    if (!inbox_.root().open_below(parent == "." ? "" : parent, false, &folder).ok()) return false;
-    return is_same_source(path, identity, folder.look(std::string(base_name(path))).identity);
+    Status opened = inbox_.root().open_below(parent == "." ? "" : parent, false, &folder);
+    // Only a folder that can be read shows that a name is not there.
+    if (!opened.ok()) return opened.fault == Fault::kGone && !record.nested;
+    if ((folder.device() != inbox_.root().device()) != record.nested) return false;
+    return folder.look(std::string(base_name(path))).kind == FileKind::kMissing;
   });
   reporter_.report_problem("journal", status.message);
 }

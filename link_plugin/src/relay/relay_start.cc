@@ -1,6 +1,8 @@
 // How a relay starts: settings, policy, lock, log, and what a crash left.
 #include <unistd.h>
 
+#include <tuple>
+
 #include "base/clock.h"
 #include "base/relay_paths.h"
 #include "relay/recovery.h"
@@ -145,19 +147,28 @@ void Relay::stop() {
 }
 
 Status Relay::recover_journal() {
-  std::vector<Intent> left;
-  if (Status status = journal_.open(journal_of(config_.lock), &left); !status.ok()) return status;
+  std::string damage;
+  if (Status status = journal_.open(journal_of(config_.lock), &damage); !status.ok()) return status;
+  for (const auto& [tree, role, path] :
+       {std::tuple{&inbox_, "inbox", &config_.inbox}, std::tuple{&outbox_, "outbox", &config_.outbox}}) {
+    const KnownPlace* known = current_place(journal_.places(), role, *path);
+    if (known != nullptr && known->token == tree->token()) continue;
+    if (Status status = journal_.note_place({role, tree->token(), "-", *path}); !status.ok()) return status;
+  }
   RecoveryPlaces places{&inbox_.root(), &outbox_.root()};
-  std::vector<std::pair<std::string, FileIdentity>> delivered;
-  Status status = recover(left, places, &journal_, [&](const Intent& intent) {
+  std::vector<std::pair<std::string, SourceRecord>> delivered;
+  Status status = recover(journal_.left(), places, &journal_, [&](const Intent& intent) {
     finish_recovered(intent);
-    delivered.emplace_back(intent.source, intent.identity);
+    delivered.emplace_back(intent.source,
+                           SourceRecord{.identity = intent.identity, .digest = intent.source_digest});
   });
   if (!status.ok()) return status;
   if (status = reporter_.flush(); !status.ok()) return status;
   // Together: what is delivered must be remembered before a removal of the same name is ended.
-  delivered.insert(delivered.end(), journal_.remembered().begin(), journal_.remembered().end());
+  const SourceTable::Records& done = journal_.done().of(inbox_.token());
+  delivered.insert(delivered.end(), done.begin(), done.end());
   removal_->recover(delivered);
+  journal_.resolve([](const Intent&) { return true; });
   checkpoint();
   return Status::success();
 }
@@ -173,7 +184,7 @@ void Relay::finish_recovered(const Intent& intent) {
                    .source = inbox_.root().path_of(intent.source),
                    .target = base.path_of(join(intent.folder, intent.name)),
                    .status = "ok",
-                   .message = "sha256=" + intent.digest.substr(0, 64),
+                   .message = "sha256=" + intent.digest,
                    .numbers = {{"id", intent.id}},
                    .texts = {{"note", "finished after a restart"}}});
   Directory folder;
@@ -181,7 +192,10 @@ void Relay::finish_recovered(const Intent& intent) {
   FileLook look = folder.look(source.name);
   if (look.kind != FileKind::kRegular || !look.identity.same_but_device(intent.identity)) return;
   // The first scan removes it, or keeps it, as the policy says.
-  journal_.remember(intent.source, look.identity);
+  journal_.remember(inbox_.token(), intent.source,
+                    {.identity = look.identity,
+                     .digest = intent.source_digest,
+                     .nested = folder.device() != inbox_.root().device()});
 }
 
 }  // namespace paxect::link

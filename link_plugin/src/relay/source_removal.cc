@@ -50,11 +50,6 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
   return remove_same(folder, source.name, source.identity, returned);
 }
 
-// The digest of the source itself.
-const std::string& digest_of_source(const Transfer& transfer) {
-  return transfer.route == Route::kEncode ? transfer.result.data_digest : transfer.result.container_digest;
-}
-
 // Whether the source stands there yet, and only its ctime is another. `*now` receives what it is now.
 bool is_left(const Transfer& transfer, Candidate* now) {
   FileLook look = transfer.source_directory->look(transfer.source.name);
@@ -67,7 +62,9 @@ bool is_left(const Transfer& transfer, Candidate* now) {
 
 void SourceRemoval::keep(std::span<const Transfer* const> delivered) {
   for (const Transfer* transfer : delivered)
-    journal_.remember(transfer->intent.source, transfer->source.identity);
+    journal_.remember(
+        inbox_.token(), transfer->intent.source,
+        record_of(*transfer->source_directory, transfer->source.identity, digest_of_source(*transfer)));
 }
 
 // Each removal waits for the disk, so many wait at once.
@@ -97,50 +94,59 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
       outcomes[i].status = remove_files(*transfer.source_directory, now, transfer.result.container_digest,
                                         stop_, &outcomes[i].returned);
     returned_.note(*transfer.source_directory, transfer.source, outcomes[i].returned);
-    note_removal(*transfer.source_directory, transfer.source, outcomes[i].status);
+    note_removal(*transfer.source_directory, transfer.source, digest_of_source(transfer), outcomes[i].status);
   }
 }
 
 void SourceRemoval::remove_done(const Candidate& source) {
   std::shared_ptr<const Directory> folder;
   if (Status status = inbox_.folder(source.folder, &folder); !status.ok()) return failed_(source, status);
+  const SourceRecord* known = journal_.done().find(inbox_.token(), source.path());
+  const std::string digest = known == nullptr ? "" : known->digest;
   std::vector<std::string> returned;
-  Status status = remove_files(*folder, source, "", stop_, &returned);
+  Status status = remove_files(*folder, source, is_container(source.name) ? digest : "", stop_, &returned);
   returned_.note(*folder, source, returned);
-  note_removal(*folder, source, status);
+  note_removal(*folder, source, digest, status);
+}
+
+SourceRecord SourceRemoval::record_of(const Directory& folder, const FileIdentity& identity,
+                                      const std::string& digest) const {
+  return {.identity = identity, .digest = digest, .nested = folder.device() != inbox_.root().device()};
 }
 
 // Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
 // try again.
-void SourceRemoval::note_removal(const Directory& folder, const Candidate& source, const Status& status) {
+void SourceRemoval::note_removal(const Directory& folder, const Candidate& source, const std::string& digest,
+                                 const Status& status) {
   note_folder(source.folder);
-  if (status.ok()) return journal_.forget(source.path());
-  journal_.remember(source.path(), source.identity);
-  remember_leaving(folder, source.path(), source.identity);
+  if (status.ok()) return journal_.forget(inbox_.token(), source.path());
+  const SourceRecord record = record_of(folder, source.identity, digest);
+  journal_.remember(inbox_.token(), source.path(), record);
+  remember_leaving(folder, source.path(), record);
   failed_(source, status);
 }
 
 // A source that was delivered, if it has its hidden name: it must not get its name back.
 void SourceRemoval::remember_leaving(const Directory& folder, const std::string& path,
-                                     const FileIdentity& identity) {
+                                     const SourceRecord& record) {
   const std::string leaving = leaving_of(base_name(path));
   FileLook look = folder.look(leaving);
   if (look.kind == FileKind::kMissing) return;
-  if (look.kind != FileKind::kUnknown && !look.identity.same_but_name(identity)) return;
-  journal_.remember(join(folder_of(path), leaving), identity);
+  if (look.kind != FileKind::kUnknown && !look.identity.same_but_name(record.identity)) return;
+  journal_.remember(inbox_.token(), join(folder_of(path), leaving), record);
 }
 
-void SourceRemoval::recover(std::span<const std::pair<std::string, FileIdentity>> sources) {
+void SourceRemoval::recover(std::span<const std::pair<std::string, SourceRecord>> sources) {
   auto each = [&](const auto& action) {
-    for (const auto& [path, identity] : sources) {
+    for (const auto& [path, record] : sources) {
       Directory folder;
-      if (inbox_.root().open_below(folder_of(path), false, &folder).ok()) action(folder, path, identity);
+      if (inbox_.root().open_below(folder_of(path), false, &folder).ok()) action(folder, path, record);
     }
   };
-  each([&](const Directory& folder, const std::string& path, const FileIdentity& identity) {
-    remember_leaving(folder, path, identity);
+  each([&](const Directory& folder, const std::string& path, const SourceRecord& record) {
+    remember_leaving(folder, path, record);
   });
-  each([&](const Directory& folder, const std::string& path, const FileIdentity&) {
+  each([&](const Directory& folder, const std::string& path, const SourceRecord&) {
     std::string name(base_name(path));
     std::ignore = end_removal(folder, folder_of(path), leaving_of(name), name);
     if (!is_container(name)) return;
@@ -156,9 +162,10 @@ Status SourceRemoval::end_removal(const Directory& folder, const std::string& re
   if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(leaving), look.error);
   note_folder(relative);
   const std::string path = join(relative, leaving);
-  if (look.kind == FileKind::kRegular && journal_.is_done(path, look.identity)) {
+  if (look.kind == FileKind::kRegular &&
+      journal_.match_done(inbox_.token(), path, look.identity) == SourceMatch::kSame) {
     Status status = folder.remove(leaving);
-    if (status.ok()) journal_.forget(path);
+    if (status.ok()) journal_.forget(inbox_.token(), path);
     return status;
   }
   std::vector<std::string> returned;

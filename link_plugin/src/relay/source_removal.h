@@ -40,7 +40,7 @@ class SourceRemoval {
 
   // After a restart: sources that were delivered and whose removal may have been broken off. What cannot be
   // done now is left to the scans.
-  void recover(std::span<const std::pair<std::string, FileIdentity>> sources);
+  void recover(std::span<const std::pair<std::string, SourceRecord>> sources);
   // A file with a hidden name while no removal is under way: removed if the journal knows it as done, else
   // given its name back.
   Status end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
@@ -52,8 +52,11 @@ class SourceRemoval {
   Status flush();
 
  private:
-  void note_removal(const Directory& folder, const Candidate& source, const Status& status);
-  void remember_leaving(const Directory& folder, const std::string& path, const FileIdentity& identity);
+  SourceRecord record_of(const Directory& folder, const FileIdentity& identity,
+                         const std::string& digest) const;
+  void note_removal(const Directory& folder, const Candidate& source, const std::string& digest,
+                    const Status& status);
+  void remember_leaving(const Directory& folder, const std::string& path, const SourceRecord& record);
 
   Tree& inbox_;
   Journal& journal_;

@@ -159,6 +159,20 @@ Status publish(Transfer* transfer, const Stop& stop) {
                            &transfer->published);
 }
 
+void note_products(Transfer* transfer) {
+  Intent& intent = transfer->intent;
+  intent.source_digest = digest_of_source(*transfer);
+  intent.digest = transfer->product.digest;
+  intent.data_digest = transfer->result.data_digest;
+  intent.size = transfer->product.size;
+  intent.inode = look_at(transfer->product.fd.get()).identity.inode;
+  if (transfer->sidecar.fd) intent.side_inode = look_at(transfer->sidecar.fd.get()).identity.inode;
+}
+
+const std::string& digest_of_source(const Transfer& transfer) {
+  return transfer.route == Route::kEncode ? transfer.result.data_digest : transfer.result.container_digest;
+}
+
 void abandon(Transfer* transfer) {
   abandon_product(&transfer->product);
   abandon_product(&transfer->sidecar);

@@ -62,6 +62,11 @@ Status changed(const Transfer& transfer);
 // Whether the source is still the file that was read.
 Status check_unchanged(const Transfer& transfer);
 
+// Records in the intent what the products are, once they are durable.
+void note_products(Transfer* transfer);
+// The digest of the source, once it was read.
+const std::string& digest_of_source(const Transfer& transfer);
+
 // Gives the product its name.
 Status publish(Transfer* transfer, const Stop& stop);
 void abandon(Transfer* transfer);

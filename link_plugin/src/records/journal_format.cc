@@ -1,0 +1,366 @@
+#include "records/journal_format.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "base/digest.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kCheckDigits = 8;
+constexpr unsigned kFormat = 2;
+
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+         c == '-' || c == '/';
+}
+
+// A name as one word: other bytes as %HH; "" as "%".
+std::string word(std::string_view bytes) {
+  if (bytes.empty()) return "%";
+  std::string text;
+  for (char c : bytes) {
+    auto byte = static_cast<std::uint8_t>(c);
+    if (is_plain(c))
+      text += c;
+    else
+      text += "%" + hex(&byte, 1);
+  }
+  return text;
+}
+
+std::string unword(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = static_cast<unsigned char>(text[i]);
+    if (text[i] == '%' && text.size() - i > 2) {
+      std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16);
+      i += 2;
+    } else if (text[i] == '%') {
+      continue;
+    }
+    bytes += static_cast<char>(byte);
+  }
+  return bytes;
+}
+
+// Builds a line word by word.
+class Line {
+ public:
+  explicit Line(std::string_view kind) : text_(kind) {}
+  Line& text(std::string_view bytes) {
+    text_ += " " + word(bytes);
+    return *this;
+  }
+  template <class Number>
+  Line& number(Number value) {
+    text_ += " " + std::to_string(value);
+    return *this;
+  }
+  Line& identity(const FileIdentity& identity) {
+    return number(identity.size).number(identity.mtime_ns).number(identity.inode).number(identity.ctime_ns);
+  }
+  Line& flag(bool on) { return number(on ? 1 : 0); }
+  std::string finish() const { return text_ + " " + sha256_hex(text_).substr(0, kCheckDigits) + "\n"; }
+
+ private:
+  std::string text_;
+};
+
+// Takes the words of a line one by one.
+class Words {
+ public:
+  explicit Words(std::string_view line) : rest_(line) {}
+  std::string_view next() {
+    std::size_t end = std::min(rest_.find(' '), rest_.size());
+    std::string_view result = rest_.substr(0, end);
+    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    return result;
+  }
+  std::string text() { return unword(next()); }
+  template <class Number>
+  void number(Number* value) {
+    std::string_view text = next();
+    std::from_chars(text.data(), text.data() + text.size(), *value);
+  }
+  FileIdentity identity() {
+    FileIdentity identity;
+    number(&identity.size);
+    number(&identity.mtime_ns);
+    number(&identity.inode);
+    number(&identity.ctime_ns);
+    return identity;
+  }
+  bool flag() { return next() == "1"; }
+  bool empty() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+};
+
+// ---- records -------------------------------------------------------------------------------------------
+
+Intent read_begin(Words& words) {
+  Intent intent;
+  words.number(&intent.id);
+  intent.identity = words.identity();
+  intent.source_place = words.text();
+  intent.target_place = words.text();
+  for (bool* flag : {&intent.into_inbox, &intent.container, &intent.source_nested, &intent.target_nested})
+    *flag = words.flag();
+  for (std::string* name :
+       {&intent.source, &intent.folder, &intent.temporary, &intent.name, &intent.side_temporary})
+    *name = words.text();
+  words.number(&intent.log_offset);
+  return intent;
+}
+
+// ---- reading -------------------------------------------------------------------------------------------
+
+// The line without its check, or "" when it does not check out.
+std::string_view checked(std::string_view line) {
+  if (line.size() < kCheckDigits + 2) return {};
+  std::string_view text = line.substr(0, line.size() - kCheckDigits - 1);
+  std::string_view check = line.substr(line.size() - kCheckDigits);
+  return sha256_hex(text).substr(0, kCheckDigits) == check ? text : std::string_view{};
+}
+
+class Parser {
+ public:
+  // A line that checks out.
+  void take(std::string_view line);
+  // One that does not, counted from 1.
+  void note_damage(std::size_t number);
+  // All complete lines were given; they are the first `valid` bytes.
+  JournalContents finish(std::size_t valid);
+
+ private:
+  void take_place(Words& words);
+  void take_prepare(Words& words);
+  template <class Change>
+  void each_intent(Words& words, const Change& change) {
+    while (!words.empty()) {
+      std::uint64_t id = 0;
+      words.number(&id);
+      contents_.last_id = std::max(contents_.last_id, id);
+      if (auto found = intents_.find(id); found != intents_.end()) change(found->second);
+    }
+  }
+
+  JournalContents contents_;
+  std::map<std::uint64_t, Intent> intents_;
+  std::size_t expected_ = 0;  // lines that were written together with the header
+  std::size_t lines_ = 0;     // that check out, after the header
+  std::size_t damaged_ = 0;   // lines
+  std::size_t first_damaged_ = 0;
+};
+
+void Parser::take(std::string_view line) {
+  ++lines_;
+  Words words(line);
+  std::string_view kind = words.next();
+  if (kind == "journal") {
+    words.next();
+    contents_.relay_token = words.text();
+    std::uint64_t last_id = 0;
+    words.number(&last_id);
+    contents_.last_id = std::max(contents_.last_id, last_id);
+    words.number(&expected_);
+    lines_ = 0;
+  } else if (kind == "place") {
+    take_place(words);
+  } else if (kind == "begin") {
+    Intent intent = read_begin(words);
+    contents_.last_id = std::max(contents_.last_id, intent.id);
+    intents_[intent.id] = intent;
+  } else if (kind == "prepare") {
+    take_prepare(words);
+  } else if (kind == "abort") {
+    each_intent(words, [](Intent& intent) { intent.prepared = false; });
+  } else if (kind == "finish") {
+    each_intent(words, [](Intent& intent) { intent.finished = true; });
+  } else if (kind == "doubt") {
+    each_intent(words, [](Intent& intent) { intent.doubtful = true; });
+  } else if (kind == "done") {
+    std::string place = words.text();
+    SourceRecord record{.identity = words.identity()};
+    record.nested = words.flag();
+    record.digest = words.text();
+    std::string path = words.text();
+    contents_.held.erase(place, path);
+    contents_.done.set(place, path, std::move(record));
+  } else if (kind == "held") {
+    std::string place = words.text();
+    SourceRecord record{.identity = words.identity()};
+    record.nested = words.flag();
+    contents_.held.set(place, words.text(), std::move(record));
+  } else if (kind == "unseen") {
+    std::string place = words.text();
+    contents_.unseen.emplace(std::move(place), words.text());
+  }
+}
+
+void Parser::take_place(Words& words) {
+  KnownPlace place;
+  for (std::string* field : {&place.role, &place.token, &place.mount, &place.path}) *field = words.text();
+  std::erase_if(contents_.places, [&](const KnownPlace& known) {
+    return known.role == place.role && known.token == place.token && known.path == place.path;
+  });
+  contents_.places.push_back(std::move(place));
+}
+
+void Parser::take_prepare(Words& words) {
+  while (!words.empty()) {
+    Intent read;
+    words.number(&read.id);
+    read.source_digest = words.text();
+    read.digest = words.text();
+    read.data_digest = words.text();
+    words.number(&read.size);
+    words.number(&read.inode);
+    words.number(&read.side_inode);
+    contents_.last_id = std::max(contents_.last_id, read.id);
+    auto found = intents_.find(read.id);
+    if (found == intents_.end()) continue;
+    Intent& intent = found->second;
+    intent.source_digest = read.source_digest;
+    intent.digest = read.digest;
+    intent.data_digest = read.data_digest;
+    intent.size = read.size;
+    intent.inode = read.inode;
+    intent.side_inode = read.side_inode;
+    intent.prepared = true;
+  }
+}
+
+void Parser::note_damage(std::size_t number) {
+  if (damaged_++ == 0) first_damaged_ = number;
+}
+
+JournalContents Parser::finish(std::size_t valid) {
+  for (auto& [id, intent] : intents_) contents_.intents.push_back(std::move(intent));
+  contents_.valid = valid;
+  if (contents_.relay_token.empty())
+    contents_.damage = "it has no header that can be read";
+  else if (damaged_ > 0)
+    contents_.damage = "line " + std::to_string(first_damaged_) + " is damaged" +
+                       (damaged_ > 1 ? ", and " + std::to_string(damaged_ - 1) + " more" : "");
+  else if (lines_ < expected_)
+    contents_.damage = std::to_string(expected_ - lines_) + " of its lines are missing";
+  return std::move(contents_);
+}
+
+}  // namespace
+
+// ---- writing -------------------------------------------------------------------------------------------
+
+std::string place_record(const KnownPlace& place) {
+  return Line("place").text(place.role).text(place.token).text(place.mount).text(place.path).finish();
+}
+
+std::string begin_record(const Intent& intent) {
+  return Line("begin")
+      .number(intent.id)
+      .identity(intent.identity)
+      .text(intent.source_place)
+      .text(intent.target_place)
+      .flag(intent.into_inbox)
+      .flag(intent.container)
+      .flag(intent.source_nested)
+      .flag(intent.target_nested)
+      .text(intent.source)
+      .text(intent.folder)
+      .text(intent.temporary)
+      .text(intent.name)
+      .text(intent.side_temporary)
+      .number(intent.log_offset)
+      .finish();
+}
+
+std::string prepare_record(std::span<const Intent> intents) {
+  Line line("prepare");
+  for (const Intent& intent : intents)
+    line.number(intent.id)
+        .text(intent.source_digest)
+        .text(intent.digest)
+        .text(intent.data_digest)
+        .number(intent.size)
+        .number(intent.inode)
+        .number(intent.side_inode);
+  return line.finish();
+}
+
+std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids) {
+  Line line(kind);
+  for (std::uint64_t id : ids) line.number(id);
+  return line.finish();
+}
+
+std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record) {
+  return Line("done")
+      .text(place)
+      .identity(record.identity)
+      .flag(record.nested)
+      .text(record.digest)
+      .text(path)
+      .finish();
+}
+
+std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record) {
+  return Line("held").text(place).identity(record.identity).flag(record.nested).text(path).finish();
+}
+
+std::string journal_text(const JournalContents& contents) {
+  std::vector<std::string> lines;
+  for (const KnownPlace& place : contents.places) lines.push_back(place_record(place));
+  for (const auto& [place, records] : contents.done.places())
+    for (const auto& [path, record] : records) lines.push_back(done_record(place, path, record));
+  for (const auto& [place, records] : contents.held.places())
+    for (const auto& [path, record] : records) lines.push_back(held_record(place, path, record));
+  for (const auto& [place, folder] : contents.unseen)
+    lines.push_back(Line("unseen").text(place).text(folder).finish());
+  for (const Intent& intent : contents.intents) {
+    lines.push_back(begin_record(intent));
+    if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
+    const std::span<const std::uint64_t> id(&intent.id, 1);
+    if (!intent.digest.empty() && !intent.prepared) lines.push_back(ids_record("abort", id));
+    if (intent.doubtful) lines.push_back(ids_record("doubt", id));
+    if (intent.finished) lines.push_back(ids_record("finish", id));
+  }
+  std::string text = Line("journal")
+                         .number(kFormat)
+                         .text(contents.relay_token)
+                         .number(contents.last_id)
+                         .number(lines.size())
+                         .finish();
+  for (const std::string& line : lines) text += line;
+  return text;
+}
+
+// ---- reading -------------------------------------------------------------------------------------------
+
+JournalContents parse_journal(std::string_view text) {
+  Parser parser;
+  std::size_t number = 0;
+  std::size_t begin = 0;
+  for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string_view::npos; begin = end + 1) {
+    ++number;
+    std::string_view line = checked(text.substr(begin, end - begin));
+    if (line.empty())
+      parser.note_damage(number);
+    else
+      parser.take(line);
+  }
+  return parser.finish(begin);
+}
+
+bool is_later_journal(std::string_view text) {
+  Words words(checked(text.substr(0, text.find('\n'))));
+  unsigned format = 0;
+  if (words.next() == "journal") words.number(&format);
+  return format > kFormat;
+}
+
+}  // namespace paxect::link

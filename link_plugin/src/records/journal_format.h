@@ -1,0 +1,104 @@
+// The text of the journal, format 2: one record a line, words separated by blanks, names with other bytes as
+// %HH, each line closed by the first 8 hexadecimal digits of its SHA-256.
+//
+//   journal 2 RELAY LAST_ID COUNT       the first line; COUNT more lines were written together with it
+//   place ROLE TOKEN MOUNT PATH         a directory that the relay has worked in
+//   begin ID ...                        which source becomes which temporary file
+//   prepare (ID digests inodes)...      the temporaries are complete and durable
+//   abort ID...                         they will not be delivered after all
+//   finish ID...                        the sources are gone, or remembered
+//   doubt ID...                         later records of these intents may be missing
+//   done PLACE ... PATH                 a source that was delivered and is still there
+//   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
+//   unseen PLACE FOLDER                 every file below is to be held that is there and not done
+//
+// Each line is checked by itself, so that a damaged one costs what it says and no more. What a damaged line
+// said may have ended an intent or remembered a source, so the contents as a whole count as incomplete then.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/filesystem.h"
+#include "records/source_table.h"
+
+namespace paxect::link {
+
+// A directory that a relay has worked in: its role (inbox, outbox, quarantine), the token of its marker, what
+// was mounted there ("-" for nothing) and its path.
+struct KnownPlace {
+  std::string role;
+  std::string token;
+  std::string mount;
+  std::string path;
+
+  bool operator==(const KnownPlace&) const = default;
+};
+
+struct Intent {
+  std::uint64_t id = 0;
+  std::string source;        // path in the inbox
+  FileIdentity identity;     // of the source; its device is not kept, it may differ after a restart
+  std::string source_place;  // token of the inbox
+  std::string target_place;  // token of the inbox or outbox that the product goes to
+  bool into_inbox = false;
+  bool container = false;      // makes a container with a sidecar
+  bool source_nested = false;  // the folder of the source is on another file system than the inbox
+  bool target_nested = false;  // likewise that of the product, and its place
+  std::string folder;          // below the inbox or outbox
+  std::string temporary;
+  std::string name;
+  std::string side_temporary;  // of the sidecar; "" for none
+  std::uint64_t log_offset = 0;
+
+  // Once prepared: hexadecimal digests, and the inodes of the temporaries as hints.
+  std::string source_digest;
+  std::string digest;       // of the product
+  std::string data_digest;  // of the data in or out of the container
+  std::uint64_t size = 0;   // of the product
+  std::uint64_t inode = 0;
+  std::uint64_t side_inode = 0;
+
+  bool prepared = false;  // and not aborted
+  bool finished = false;
+  bool doubtful = false;  // later records of it may be missing
+};
+
+// A journal as it is stored on disk.
+struct JournalContents {
+  std::string relay_token;  // "" without a header
+  std::uint64_t last_id = 0;
+  std::vector<KnownPlace> places;  // the last one of a role and path is the current one
+  std::vector<Intent> intents;     // in order of their ids
+  SourceTable done;
+  SourceTable held;
+  std::set<std::pair<std::string, std::string>> unseen;  // place, folder
+
+  std::size_t valid = 0;  // bytes up to the end of the last line that checks out
+  // What is wrong with it, "" for nothing: a line that was damaged or lost, or the header. An incomplete last
+  // line is what a crash leaves, and no damage.
+  std::string damage;
+};
+
+JournalContents parse_journal(std::string_view text);
+// Whether the text begins with the header of a later format than this one.
+bool is_later_journal(std::string_view text);
+
+// All contents as text, with a header.
+std::string journal_text(const JournalContents& contents);
+
+// Single records, each a line.
+std::string place_record(const KnownPlace& place);
+std::string begin_record(const Intent& intent);
+std::string prepare_record(std::span<const Intent> intents);
+// abort, finish, doubt
+std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
+std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
+std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record);
+
+}  // namespace paxect::link
