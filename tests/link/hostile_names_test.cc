@@ -129,7 +129,7 @@ void add_others(Inputs* inputs) {
   for (const char* name : {"junk.freq", "junk.freq.freq", "junk.sha256.freq", "-junk.freq", "\xff.freq",
                            "j\nk.freq", "junk.reason.json.freq"})
     (*inputs)[name] = {End::kQuarantined, ""};
-  inputs->insert({"capital.FREQ", {End::kDelivered, "capital"}});  // no container
+  inputs->insert({"capital.FREQ", {End::kQuarantined, ""}});
   // 255 bytes are the longest name there is; ".freq.sha256" has to find room.
   (*inputs)[std::string(251, 'l') + ".txt"] = {End::kBlocked, ""};
   (*inputs)[std::string(244, 'm') + ".txt"] = {End::kBlocked, ""};

@@ -19,6 +19,17 @@ struct Parsed {
   }
 };
 
+TEST_CASE("Names without a suffix, or with any, can be allowed") {
+  Parsed none(R"({"allowed_suffixes": ["", "txt"]})");
+  CHECK(none.policy.suffix_block("").empty());
+  CHECK(none.policy.suffix_block(".txt").empty());
+  CHECK(none.policy.suffix_block(".exe") == "disallowed_suffix:.exe");
+  Parsed any(R"({"allowed_suffixes": ["*"]})");
+  for (const char* suffix : {"", ".txt", ".freq", ".*"}) CHECK(any.policy.suffix_block(suffix).empty());
+  Parsed dot(R"({"allowed_suffixes": ["."]})");
+  CHECK(dot.policy.suffix_block("") == "disallowed_suffix:");
+}
+
 TEST_CASE("The default policy trusts this node and the usual suffixes") {
   Parsed parsed(default_policy_text("here"));
   REQUIRE(parsed.good);

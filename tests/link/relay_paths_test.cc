@@ -1,5 +1,8 @@
 #include "base/relay_paths.h"
 
+#include <algorithm>
+#include <set>
+
 #include "support/catch.h"
 
 namespace paxect::link {
@@ -17,17 +20,30 @@ TEST_CASE("Containers are named after the stem, or the whole name") {
 TEST_CASE("Sidecars belong to containers only") {
   CHECK(is_container("a.freq"));
   CHECK_FALSE(is_container(".freq"));
-  CHECK_FALSE(is_container("a.FREQ"));
+  for (const char* name : {"a.FREQ", "A.Freq", "a.b.fReq"}) CHECK(is_container(name));
   CHECK(is_sidecar("a.freq.sha256"));
+  CHECK(is_sidecar("A.FREQ.SHA256"));
+  CHECK(container_of_sidecar("A.FREQ.SHA256") == "A.FREQ");
+  CHECK(data_of("REPORT.FREQ") == "REPORT");
+  CHECK(conflict_of("a.FREQ", std::string(64, 'c'), 8) == "a.cccccccc.FREQ");
   CHECK_FALSE(is_sidecar("a.sha256"));
   CHECK_FALSE(is_sidecar(".freq.sha256"));
   CHECK(container_of_sidecar("a.freq.sha256") == "a.freq");
+}
+
+TEST_CASE("A sidecar can have its suffix in any case, and the usual one comes first") {
+  std::vector<std::string> names = sidecar_spellings("a.freq");
+  CHECK(names.front() == sidecar_of("a.freq"));
+  CHECK(std::set<std::string>(names.begin(), names.end()).size() == 8);
+  for (const std::string& name : names) CHECK(is_sidecar(name));
+  CHECK(std::count(names.begin(), names.end(), "a.freq.SHA256") == 1);
 }
 
 TEST_CASE("Hidden and unfinished files are never taken") {
   CHECK(is_never_taken(".a"));
   CHECK(is_never_taken("a.part"));
   CHECK(is_never_taken("a.tmp"));
+  CHECK(is_never_taken("a.PART"));
   CHECK_FALSE(is_never_taken("a.partial"));
 }
 

@@ -330,6 +330,58 @@ TEST_CASE("A container whose sidecar does not match is a checksum mismatch, even
   CHECK(rig.host.logged("checksum_mismatch a.freq sidecar sha256 mismatch"));
 }
 
+TEST_CASE("A container and its sidecar can have their suffixes in any case") {
+  const std::string container = container_of("in capitals");
+  const std::string digest = link::sha256_hex(container);
+  for (const char* mode : {"relay", "receive"}) {
+    LinkRig rig;
+    rig.host.set("mode", mode);
+    rig.put("REPORT.FREQ", container);
+    rig.put("REPORT.FREQ.SHA256", digest + " *REPORT.FREQ\r\n");
+    rig.put("b.Freq", container);
+    rig.put("b.Freq.sha256", digest + "\n");
+    rig.put("bad.FREQ", container);
+    rig.put("bad.FREQ.Sha256", std::string(64, '0') + "\n");
+    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(rig.delivered() == Names{"REPORT", "b"});
+    CHECK(read_file(rig.outbox("REPORT")) == "in capitals");
+    CHECK(rig.events("encode").empty());
+    CHECK(rig.events("checksum_mismatch").size() == 1);
+    CHECK(rig.waiting().empty());
+    CHECK(list(rig.inbox(".quarantine")) == Names{"bad.FREQ", "bad.FREQ.reason.json", "bad.FREQ.sha256"});
+  }
+}
+
+TEST_CASE("A sidecar that cannot be read is reported as unreadable, not as a mismatch") {
+  LinkRig rig;
+  const std::string container = container_of("fine");
+  rig.put("a.freq", container);
+  rig.put("a.freq.sha256", "MD5 (a.freq) = 900150983cd24fb0d6963f7d28e17f72\n");
+  rig.put("b.freq", container);
+  rig.put("b.freq.sha256", "");
+  std::filesystem::create_directory(rig.inbox("c.freq.sha256"));
+  rig.put("c.freq", container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.events("checksum_mismatch").empty());
+  CHECK(rig.events("sidecar_unreadable").size() == 3);
+  CHECK(rig.host.logged("sidecar_unreadable a.freq sidecar has no SHA-256 that can be read: write it with"));
+  CHECK(rig.host.logged("sidecar_unreadable c.freq sidecar is not a regular file"));
+}
+
+TEST_CASE("Where the policy allows no containers, mode relay leaves plain files as they are") {
+  LinkRig rig;
+  rig.host.set("node", "n1");
+  write_file(rig.policy(), R"({"trusted_nodes": ["n1"], "allowed_suffixes": [".txt"]})");
+  rig.put("a.txt", "not swallowed");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting() == Names{"a.txt"});
+  CHECK(read_file(rig.inbox("a.txt")) == "not swallowed");
+  REQUIRE(rig.events("policy_block").size() == 1);
+  CHECK(rig.events("policy_block")[0].message == "disallowed_suffix:.freq");
+  CHECK(rig.host.logged("mode relay delivers nothing without containers: add \".freq\" to allowed_suffixes"));
+}
+
 TEST_CASE("A name that is taken is never overwritten") {
   LinkRig rig;
   std::filesystem::create_directories(rig.outbox());

@@ -138,7 +138,7 @@ TEST_CASE("explain says which key of which file lets a blocked file pass, and so
     std::string advice;
   };
   for (const Block& block : {Block{"", "a.exe", "add \".exe\" to allowed_suffixes in "},
-                             Block{"", "a", "give it a suffix that is in allowed_suffixes in "},
+                             Block{"", "a", "give it an allowed suffix, or add \"\" to allowed_suffixes in "},
                              Block{"\"max_file_mb\": 0", "a.txt", "raise max_file_mb in "},
                              Block{nullptr, "a.txt", "add \"other\" to trusted_nodes in "}}) {
     LinkRig rig;

@@ -1,5 +1,7 @@
 #include "base/relay_paths.h"
 
+#include <algorithm>
+
 #include "base/digest.h"
 
 namespace paxect::link {
@@ -11,9 +13,18 @@ constexpr std::string_view kPart = ".part";
 constexpr std::string_view kLeaving = ".leaving";
 constexpr std::size_t kLongestSuffix = 32;  // a longer one is cut like the rest
 
-// Ends with it and has something before it.
+// Whether the name ends with `end`, which is in lower case, in any ASCII case.
+bool has_end(std::string_view name, std::string_view end) {
+  if (name.size() < end.size()) return false;
+  name.remove_prefix(name.size() - end.size());
+  return std::equal(name.begin(), name.end(), end.begin(), [](char c, char lower) {
+    return (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) == lower;
+  });
+}
+
+// The same, and has something before it.
 bool ends_with(std::string_view name, std::string_view end) {
-  return name.size() > end.size() && name.ends_with(end);
+  return name.size() > end.size() && has_end(name, end);
 }
 
 std::string operator+(std::string text, std::string_view more) {
@@ -24,7 +35,7 @@ std::string operator+(std::string text, std::string_view more) {
 }  // namespace
 
 bool is_never_taken(std::string_view name) {
-  return name.empty() || name.front() == '.' || name.ends_with(kPart) || name.ends_with(".tmp");
+  return name.empty() || name.front() == '.' || has_end(name, kPart) || has_end(name, ".tmp");
 }
 
 bool is_container(std::string_view name) { return ends_with(name, kContainer); }
@@ -53,6 +64,18 @@ std::string data_of(std::string_view container) {
 }
 
 std::string sidecar_of(std::string_view container) { return std::string(container) + kSidecar; }
+
+std::vector<std::string> sidecar_spellings(std::string_view container) {
+  std::vector<std::string> names;
+  for (unsigned upper = 0; upper < 8; ++upper) {
+    // The letters of ".sha256" stand at 1, 2 and 3.
+    std::string end(kSidecar);
+    for (unsigned letter = 0; letter < 3; ++letter)
+      if ((upper >> letter & 1) != 0) end[letter + 1] = static_cast<char>(end[letter + 1] - 'a' + 'A');
+    names.push_back(std::string(container) + end);
+  }
+  return names;
+}
 
 std::string container_of_sidecar(std::string_view sidecar) {
   return std::string(sidecar.substr(0, sidecar.size() - kSidecar.size()));
@@ -87,7 +110,7 @@ std::string apart_of(std::string_view name, std::string_view digits, std::size_t
 }
 
 std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits) {
-  std::string_view end = is_container(name) ? kContainer : std::string_view{};
+  std::string_view end = is_container(name) ? name.substr(name.size() - kContainer.size()) : "";
   std::string_view stem = name.substr(0, name.size() - end.size());
   // A name that leaves no room for the digits is cut: the digits tell it apart.
   std::size_t room = kNameMax - end.size() - digits - 1 - (end.empty() ? 0 : kSidecar.size());

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace paxect::link {
 
@@ -16,9 +17,9 @@ enum class Naming {
 // The longest file name that the file systems we know take, in bytes.
 inline constexpr std::size_t kNameMax = 255;
 
-// Dot files, *.part, *.tmp: never looked at.
+// Dot files, *.part, *.tmp: never taken, whatever the settings say.
 bool is_never_taken(std::string_view name);
-// NAME.freq, and NAME.freq.sha256.
+// NAME.freq, and NAME.freq.sha256, in any ASCII case.
 bool is_container(std::string_view name);
 bool is_sidecar(std::string_view name);
 
@@ -34,6 +35,8 @@ std::string_view suffix_of(std::string_view name);
 std::string container_of(std::string_view plain, Naming naming);
 std::string data_of(std::string_view container);
 std::string sidecar_of(std::string_view container);
+// The names that the sidecar of a container can have: sidecar_of() first, then ".SHA256" in every other case.
+std::vector<std::string> sidecar_spellings(std::string_view container);
 std::string container_of_sidecar(std::string_view sidecar);
 
 // The name of a file while it is written, beside its final place: .NAME.part; for a name too long for that,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/relay_paths.h"
+#include "base/sidecar.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
@@ -53,8 +54,8 @@ void Failures::quarantine(const Candidate& source, const FileRecord& record) {
   Status status = parts_.inbox.folder(source.folder, &folder);
   // A file that came under the name meanwhile is another one.
   if (!status.ok() || folder->look(source.name).identity != source.identity) return;
-  bool sidecar =
-      is_container(source.name) && folder->look(sidecar_of(source.name)).kind == FileKind::kRegular;
+  const std::string beside = is_container(source.name) ? find_sidecar(*folder, source.name) : "";
+  bool sidecar = is_container(source.name) && folder->look(beside).kind == FileKind::kRegular;
   std::string moved_to;
   std::vector<std::string> returned;
   status = parts_.quarantine.put(*folder, source.name, source.identity, reason, &moved_to, &returned);
@@ -67,7 +68,7 @@ void Failures::quarantine(const Candidate& source, const FileRecord& record) {
   if (sidecar)
     parts_.reporter.log({.level = Level::kWarn,
                          .name = "policy_block",
-                         .source = folder->path_of(sidecar_of(source.name)),
+                         .source = folder->path_of(beside),
                          .target = join(parts_.quarantine.path(), sidecar_of(moved_to)),
                          .status = "blocked",
                          .message = "disallowed_suffix:.sha256"});

@@ -27,9 +27,10 @@ using prometheus::Histogram;
 
 constexpr std::array<const char*, 3> kDirections = {"encode", "decode", "forward"};     // by Route
 constexpr std::array<const char*, 3> kResults = {"delivered", "duplicate", "renamed"};  // by Published
-constexpr std::array<std::string_view, 10> kReasons = {
-    "untrusted_node", "disallowed_suffix", "file_too_large", "name_too_long", "checksum_mismatch",
-    "encode_error",   "decode_error",      "read_error",     "deferred",      "other"};
+constexpr std::array<std::string_view, 11> kReasons = {
+    "untrusted_node",    "disallowed_suffix",  "file_too_large", "name_too_long",
+    "checksum_mismatch", "sidecar_unreadable", "encode_error",   "decode_error",
+    "read_error",        "deferred",           "other"};
 
 double seconds(std::int64_t ns) { return static_cast<double>(ns) / static_cast<double>(kSecond); }
 

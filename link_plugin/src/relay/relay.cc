@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/relay_paths.h"
+#include "base/sidecar.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
@@ -163,8 +164,10 @@ bool Relay::is_wanted(const Candidate& candidate) {
     return false;
   }
   if (!is_container(candidate.name)) return true;
-  FileLook sidecar = folder->look(sidecar_of(candidate.name));
-  return sidecar.kind != FileKind::kRegular || intake_->is_settled(sidecar_of(path), sidecar.identity, now);
+  const std::string beside = find_sidecar(*folder, candidate.name);
+  FileLook sidecar = folder->look(beside);
+  return sidecar.kind != FileKind::kRegular ||
+         intake_->is_settled(join(candidate.folder, beside), sidecar.identity, now);
 }
 
 // The oldest complete files that may pass, as many as share one commit.
@@ -208,9 +211,10 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
     return false;
   }
   if (is_container(candidate.name)) {
-    FileLook sidecar = transfer->source_directory->look(sidecar_of(candidate.name));
+    const std::string beside = find_sidecar(*transfer->source_directory, candidate.name);
+    FileLook sidecar = transfer->source_directory->look(beside);
     if (sidecar.kind != FileKind::kRegular ||
-        intake_->is_settled(sidecar_of(candidate.path()), sidecar.identity, host_.monotonic_ns()))
+        intake_->is_settled(join(candidate.folder, beside), sidecar.identity, host_.monotonic_ns()))
       transfer->settled_sidecar = sidecar.identity;
   }
   transfer->product.directory = transfer->target_directory.get();

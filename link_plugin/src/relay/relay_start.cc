@@ -7,6 +7,7 @@
 #include "base/relay_paths.h"
 #include "relay/recovery.h"
 #include "relay/relay.h"
+#include "stages/gate.h"
 
 namespace paxect::link {
 Relay::Relay(const Host& host)
@@ -37,6 +38,8 @@ paxect_plugin_status Relay::init() {
                 reading.faults.back() + ": correct it, or move it away to get the default");
   }
   policy_ = reading.policy;
+  if (std::string conflict = policy_conflict(policy_, config_.mode); !conflict.empty())
+    host_.log(PAXECT_LOG_WARN, config_.policy + ": " + conflict);
   policy_warnings_ = reading.warnings;
   policy_missing_ = !reading.missing.empty();
   reporter_.set_level(policy_.log_level);

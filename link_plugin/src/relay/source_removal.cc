@@ -5,6 +5,7 @@
 #include "base/relay_paths.h"
 #include "base/removal.h"
 #include "base/side_by_side.h"
+#include "base/sidecar.h"
 #include "stages/delivery.h"
 
 namespace paxect::link {
@@ -16,13 +17,13 @@ std::string folder_of(const std::string& path) {
 }
 
 // Not with a sidecar that came for another container of the name.
-Status remove_sidecar(const Directory& folder, const std::string& name, const std::string& container_digest,
-                      std::vector<std::string>* returned) {
+Status remove_sidecar(const Directory& folder, const std::string& name, const std::string& container,
+                      const std::string& container_digest, std::vector<std::string>* returned) {
   Status status = remove_if(
       folder, name,
       [&](const std::string& leaving, const FileLook&, bool* meant) {
         std::string digest;
-        Status read = read_sidecar(folder, leaving, &digest);
+        Status read = read_sidecar(folder, leaving, container, &digest);
         *meant = read.ok() && digest == container_digest;
         return read.fault == Fault::kEnvironment ? read : Status::success();
       },
@@ -40,11 +41,11 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
   if (!is_container(source.name)) return remove_same(folder, source.name, source.identity, returned);
   FileLook look = folder.look(source.name);
   if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
-  const std::string sidecar = sidecar_of(source.name);
+  const std::string sidecar = find_sidecar(folder, source.name);
   if (folder.look(sidecar).kind != FileKind::kMissing ||
       folder.look(leaving_of(sidecar)).kind != FileKind::kMissing) {
     Status status = digest.empty() ? digest_of(folder, source.name, stop, &digest) : Status::success();
-    if (status.ok()) status = remove_sidecar(folder, sidecar, digest, returned);
+    if (status.ok()) status = remove_sidecar(folder, sidecar, source.name, digest, returned);
     if (!status.ok()) return status;
   }
   return remove_same(folder, source.name, source.identity, returned);
@@ -150,8 +151,8 @@ void SourceRemoval::recover(std::span<const std::pair<std::string, SourceRecord>
     std::string name(base_name(path));
     std::ignore = end_removal(folder, folder_of(path), leaving_of(name), name);
     if (!is_container(name)) return;
-    name = sidecar_of(name);
-    std::ignore = end_removal(folder, folder_of(path), leaving_of(name), name);
+    for (const std::string& sidecar : sidecar_spellings(name))
+      std::ignore = end_removal(folder, folder_of(path), leaving_of(sidecar), sidecar);
   });
 }
 

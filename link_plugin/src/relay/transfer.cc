@@ -1,52 +1,40 @@
 #include "relay/transfer.h"
 
 #include <algorithm>
-#include <cctype>
+#include <utility>
 #include <vector>
 
 #include "base/blocks.h"
 #include "base/digest.h"
 #include "base/flush.h"
 #include "base/relay_paths.h"
+#include "base/sidecar.h"
 #include "relay/external_work.h"
 
 namespace paxect::link {
 namespace {
 
-constexpr std::size_t kSidecarLimit = 65536;
-constexpr std::size_t kDigestDigits = 64;
-
 Status mismatch() {
   return Status::failure(Fault::kIntegrity, "checksum_mismatch", "sidecar sha256 mismatch");
 }
 
-// The digest that a sidecar gives: 64 hexadecimal digits alone or followed by a name as sha256sum writes it;
-// "" when it gives none.
-std::string digest_in(const std::string& text) {
-  // sha256sum begins a line with a backslash when it escapes the name.
-  std::size_t begin = text.starts_with('\\') ? 1 : 0;
-  std::string digits = text.substr(begin, kDigestDigits);
-  if (digits.size() != kDigestDigits) return "";
-  for (char& c : digits) {
-    if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return "";
-    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  std::size_t end = begin + kDigestDigits;
-  bool closed = end == text.size() || text[end] == '\n' || text[end] == '\r' || text[end] == ' ';
-  return closed ? digits : "";
+Status unreadable(const Status& status) {
+  if (status.fault == Fault::kIntegrity) return status;
+  return Status::failure(Fault::kIntegrity, "sidecar_unreadable", "sidecar is not a regular file");
 }
 
 // Success too when there is no sidecar.
 Status check_sidecar(const Transfer& transfer) {
-  if (!transfer.had_sidecar) return Status::success();
+  if (transfer.source_sidecar.empty()) return Status::success();
   std::string digest;
-  const std::string name = sidecar_of(transfer.source.name);
-  Status status = read_sidecar(*transfer.source_directory, name, &digest);
+  const std::string& name = transfer.source_sidecar;
+  Status status = read_sidecar(*transfer.source_directory, name, transfer.source.name, &digest);
   if (status.fault == Fault::kGone) return changed(transfer);
   if (status.fault == Fault::kEnvironment) return status;
   if (status.ok() && digest == transfer.result.container_digest) return Status::success();
   // One that came or changed since the container was taken may be half written yet.
-  if (transfer.source_directory->look(name).identity == transfer.settled_sidecar) return mismatch();
+  if (transfer.source_directory->look(name).identity == transfer.settled_sidecar)
+    return status.ok() ? mismatch() : unreadable(status);
   return Status::failure(Fault::kChanged, "changed",
                          transfer.source_directory->path_of(name) + " changed while its container was read");
 }
@@ -86,9 +74,11 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   Status status = transfer->source_directory->open_source(transfer->source.name, &source, &identity);
   if (!status.ok()) return status;
   if (identity != transfer->source.identity) return changed(*transfer);
-  transfer->had_sidecar =
-      transfer->route != Route::kEncode &&
-      transfer->source_directory->look(sidecar_of(transfer->source.name)).kind != FileKind::kMissing;
+  if (transfer->route != Route::kEncode) {
+    const Directory& folder = *transfer->source_directory;
+    std::string sidecar = find_sidecar(folder, transfer->source.name);
+    if (folder.look(sidecar).kind != FileKind::kMissing) transfer->source_sidecar = std::move(sidecar);
+  }
 
   if (status = begin_product(&transfer->product); !status.ok()) return status;
   bool builtin = core.command.empty() || transfer->route == Route::kForward;
@@ -108,13 +98,6 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
 }
 
 }  // namespace
-
-Status read_sidecar(const Directory& folder, const std::string& name, std::string* digest) {
-  std::string text;
-  Status status = folder.read_small(name, kSidecarLimit, &text);
-  *digest = digest_in(text);
-  return status;
-}
 
 Route route_of(std::string_view name, Mode mode) {
   if (!is_container(name)) return Route::kEncode;

@@ -36,7 +36,7 @@ struct Transfer {
   Product sidecar;  // of a product that is a container
 
   Codec::Result result;
-  bool had_sidecar = false;      // the source has one
+  std::string source_sidecar;    // the name of the source's, "" when it has none
   FileIdentity settled_sidecar;  // it, if it was complete when the source was taken
   Status status;
   Published published = Published::kDelivered;
@@ -52,9 +52,6 @@ void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core);
 
 // Makes what was written durable, contents and temporary names: all products of a batch.
 void flush_all(std::span<Transfer> batch);
-
-// The digest that a sidecar gives, in lower case; "" when it gives none.
-Status read_sidecar(const Directory& folder, const std::string& name, std::string* digest);
 
 // The failure of a source that changed while it was read.
 Status changed(const Transfer& transfer);

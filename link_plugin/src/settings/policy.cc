@@ -27,6 +27,8 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+constexpr std::string_view kAnySuffix = "*";
+
 std::set<std::string> texts(const Value& list) {
   std::set<std::string> result;
   for (const Value& item : list.GetArray()) result.insert(text_of(item));
@@ -36,7 +38,8 @@ std::set<std::string> texts(const Value& list) {
 std::set<std::string> suffixes(const Value& list) {
   std::set<std::string> result;
   for (const std::string& suffix : texts(list))
-    result.insert(lower(suffix.starts_with('.') ? suffix : "." + suffix));
+    result.insert(suffix.empty() || suffix == kAnySuffix || suffix.starts_with('.') ? lower(suffix)
+                                                                                    : lower("." + suffix));
   return result;
 }
 
@@ -134,7 +137,9 @@ std::string Policy::node_block(std::string_view node) const {
 }
 
 std::string Policy::suffix_block(std::string_view suffix) const {
-  return allowed_suffixes.contains(lower(suffix)) ? "" : "disallowed_suffix:" + std::string(suffix);
+  bool allowed =
+      allowed_suffixes.contains(lower(suffix)) || allowed_suffixes.contains(std::string(kAnySuffix));
+  return allowed ? "" : "disallowed_suffix:" + std::string(suffix);
 }
 
 std::string Policy::size_block(std::uint64_t size) const {

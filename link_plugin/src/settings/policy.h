@@ -18,7 +18,8 @@ extern const std::string_view kPolicySchema;
 struct Policy {
   std::string version = "1.0";
   std::set<std::string> trusted_nodes;
-  std::set<std::string> allowed_suffixes;  // with the dot, ASCII letters in lower case
+  // With the dot, ASCII letters in lower case; "" allows names without a suffix, "*" every name.
+  std::set<std::string> allowed_suffixes;
   std::uint64_t max_file_bytes = std::uint64_t{256} << 20;
   bool require_sig = false;
   bool auto_delete = true;

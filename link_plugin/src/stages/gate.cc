@@ -3,6 +3,11 @@
 #include "base/relay_paths.h"
 
 namespace paxect::link {
+namespace {
+
+constexpr std::string_view kContainerSuffix = ".freq";
+
+}  // namespace
 
 std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
                          std::uint64_t size) {
@@ -12,8 +17,16 @@ std::string block_reason(const Policy& policy, Mode mode, std::string_view node,
   std::string reason = policy.suffix_block(suffix);
   if (is_sidecar(name) || (mode == Mode::kReceive && !container))
     reason = "disallowed_suffix:" + std::string(suffix);
+  // It would stay in the inbox as a container that may not pass.
+  if (reason.empty() && mode == Mode::kRelay && !container) reason = policy.suffix_block(kContainerSuffix);
   if (!reason.empty()) return reason;
   return container ? policy.container_size_block(size) : policy.size_block(size);
+}
+
+std::string policy_conflict(const Policy& policy, Mode mode) {
+  if (mode == Mode::kSend || policy.suffix_block(kContainerSuffix).empty()) return "";
+  return "mode " + std::string(name_of(mode)) + " delivers nothing without containers: add \"" +
+         std::string(kContainerSuffix) + "\" to allowed_suffixes";
 }
 
 std::string way_out(std::string_view reason, Mode mode, const std::string& policy) {
@@ -27,10 +40,11 @@ std::string way_out(std::string_view reason, Mode mode, const std::string& polic
   if (what == "file_too_large") return "raise max_file_mb in " + policy;
   if (what == "name_too_long") return "give it a shorter name";
   if (what != "disallowed_suffix") return "";
-  if (about == ".sha256") return "a sidecar passes with its container alone: bring that, or remove this";
-  if (mode == Mode::kReceive && about != ".freq")
+  if (is_sidecar("x.freq" + std::string(about)))
+    return "a sidecar passes with its container alone: bring that, or remove this";
+  if (mode == Mode::kReceive && !is_container("x" + std::string(about)))
     return "mode receive takes containers alone: send it from a relay with mode send, or set mode relay";
-  if (about.empty()) return "give it a suffix that is in allowed_suffixes in " + policy;
+  if (about.empty()) return "give it an allowed suffix, or add \"\" to allowed_suffixes in " + policy;
   return to_list("allowed_suffixes");
 }
 

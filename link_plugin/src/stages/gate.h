@@ -14,6 +14,9 @@ namespace paxect::link {
 std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
                          std::uint64_t size);
 
+// Why nothing passes in this mode under this policy, and what to do; "" when something does.
+std::string policy_conflict(const Policy& policy, Mode mode);
+
 // What lets a file pass that is blocked for this reason, in words that follow it; "" when nothing should.
 // `policy` is the policy's path.
 std::string way_out(std::string_view reason, Mode mode, const std::string& policy);

@@ -10,6 +10,7 @@
 #include "base/move_file.h"
 #include "base/printable.h"
 #include "base/relay_paths.h"
+#include "base/sidecar.h"
 
 namespace paxect::link {
 Status Quarantine::put(const Directory& from, const std::string& name, const FileIdentity& identity,
@@ -35,7 +36,7 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
     break;
   }
   // The container first: alone in the inbox it would be checked against nothing.
-  const std::string sidecar = sidecar_of(name);
+  const std::string sidecar = is_container(name) ? find_sidecar(from, name) : "";
   FileLook beside = is_container(name) ? from.look(sidecar) : FileLook{.kind = FileKind::kMissing};
   if (beside.kind != FileKind::kMissing) {
     bool taken = false;
