@@ -79,6 +79,24 @@ TEST_CASE("status of a running relay has its process, its last delivery and what
   CHECK(command(rig.host, {"status"}).output.find("trouble         outbox: ") != std::string::npos);
 }
 
+TEST_CASE("status says how old its knowledge of a relay is, and that a silent one is in trouble") {
+  LinkRig rig;
+  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["report_age_seconds"].IsNull());
+  rig.start();
+  for (int minute = 0; minute < 3; ++minute) rig.settle(60'000'000'000);
+  auto status = command_json(rig.host, {"status"});
+  CHECK(status["report_age_seconds"].GetInt() <= 5);
+  CHECK_FALSE(status["trouble"].HasMember("relay"));
+  // Stopped: the clock goes on, and it does not step.
+  rig.host.advance_ns(12'000'000'000);
+  status = command_json(rig.host, {"status"});
+  CHECK(status["report_age_seconds"].GetInt() >= 12);
+  CHECK(status["trouble"].HasMember("relay"));
+  CHECK(command(rig.host, {"status"}).output.find("has given no sign of life for ") != std::string::npos);
+  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  CHECK_FALSE(command_json(rig.host, {"status"})["trouble"].HasMember("relay"));
+}
+
 TEST_CASE("Commands do not disturb a relay and take no lock of it") {
   LinkRig rig;
   rig.start();

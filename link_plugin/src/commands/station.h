@@ -25,8 +25,10 @@ struct Station {
 // PAXECT_PLUGIN_OK, or a failure that was told.
 paxect_plugin_status open_station(const Call& call, Station* out);
 
-// The last state that the relay told, running or not.
-inline std::optional<RelayState> state_of(const Station& station) { return read_state(station.config.lock); }
+// The last state that the relay reported, running or not; `*alive_utc_ns` as in read_state().
+inline std::optional<RelayState> state_of(const Station& station, std::int64_t* alive_utc_ns = nullptr) {
+  return read_state(station.config.lock, alive_utc_ns);
+}
 // The record of this state of this file, NULL when it has none.
 const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,
                                 const FileIdentity& identity);

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint64_t kLogTail = std::uint64_t{8} << 20;
 constexpr std::int64_t kRateWindow = 60;  // seconds
+// From how many seconds on silence is trouble: a sign of life was missed, and there was time for another.
+constexpr std::uint64_t kSilence = 2 * StateFile::kAliveInterval / kSecond;
 
 // What the end of the log has of deliveries into the outbox.
 struct Deliveries {
@@ -31,11 +33,18 @@ struct Report {
   Station station;
   Backlog backlog;
   std::optional<RelayState> state;  // of a relay that runs
+  std::int64_t alive_utc_ns = 0;    // its last sign of life
   Deliveries deliveries;
   std::size_t quarantined = 0;
   std::map<std::string_view, std::uint64_t> peers;  // by their state
   std::map<std::string, std::string> trouble;
   std::int64_t now_ns = 0;
+
+  // How old what it reported is.
+  std::uint64_t report_seconds() const {
+    const std::int64_t age = now_ns - alive_utc_ns;
+    return age > 0 ? static_cast<std::uint64_t>(age) / kSecond : 0;
+  }
 
   std::uint64_t oldest_seconds() const {
     std::int64_t age = backlog.files == 0 ? 0 : now_ns - backlog.oldest_mtime_ns;
@@ -72,10 +81,14 @@ void gather(Report* report) {
     if (!message.empty()) report->trouble[about] = message;
   };
   Station& station = report->station;
-  std::optional<RelayState> state = state_of(station);
+  std::optional<RelayState> state = state_of(station, &report->alive_utc_ns);
   if (station.runs() && state && state->pid == station.holder) {
     report->state = state;
     report->trouble = state->trouble;
+    if (report->report_seconds() >= kSilence)
+      note("relay", "process " + std::to_string(station.holder) + " has given no sign of life for " +
+                        duration_text(report->report_seconds()) +
+                        ": it is stopped, hangs, or waits for a disk; what follows is as old");
   }
   note("policy", station.policy_problem);
   JournalContents journal;
@@ -98,6 +111,10 @@ void print_json(const Report& report, Console* console) {
     json.add("pid", std::int64_t{station.holder});
   else
     json.add_null("pid");
+  if (report.state)
+    json.add("report_age_seconds", report.report_seconds());
+  else
+    json.add_null("report_age_seconds");
   json.add("node", station.config.node);
   json.add("mode", name_of(station.config.mode));
   json.add("inbox", station.config.inbox);
@@ -137,10 +154,12 @@ void print_json(const Report& report, Console* console) {
   json.finish(console);
 }
 
-std::string relay_text(const Station& station) {
+std::string relay_text(const Report& report) {
+  const Station& station = report.station;
   std::string text = "not running";
   if (station.runs()) text = "running";
   if (station.holder > 0) text += ", process " + std::to_string(station.holder);
+  if (report.state) text += ", heard of " + duration_text(report.report_seconds()) + " ago";
   return text + ", mode " + std::string(name_of(station.config.mode)) + ", node " +
          shown(station.config.node);
 }
@@ -164,7 +183,7 @@ std::string backlog_text(const Report& report) {
 void print_text(const Report& report, Console* console) {
   const Deliveries& deliveries = report.deliveries;
   bool runs = report.station.runs();
-  console->row("relay", relay_text(report.station));
+  console->row("relay", relay_text(report));
   console->row("inbox", backlog_text(report));
   console->row("in flight",
                std::to_string(report.backlog.in_flight) +

@@ -1,7 +1,11 @@
 #include "records/state_file.h"
 
+#include <fcntl.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <sys/stat.h>
+
+#include <array>
 
 #include "base/clock.h"
 #include "base/json_text.h"
@@ -13,6 +17,7 @@ namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kInterval = kSecond;
+constexpr std::int64_t kNanoseconds = 1'000'000'000;  // in a second
 constexpr std::size_t kLimit = std::size_t{16} << 20;
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
@@ -150,13 +155,29 @@ std::optional<RelayState> parse_state(std::string_view text) {
   return state;
 }
 
-std::optional<RelayState> read_state(const std::string& lock_path) {
+std::optional<RelayState> read_state(const std::string& lock_path, std::int64_t* alive_utc_ns) {
   std::string text;
-  if (!read_file(status_of(lock_path), kLimit, &text).ok()) return std::nullopt;
+  FileIdentity identity;
+  if (!read_file(status_of(lock_path), kLimit, &text, &identity).ok()) return std::nullopt;
+  if (alive_utc_ns != nullptr) *alive_utc_ns = identity.mtime_ns;
   return parse_state(text);
 }
 
 StateFile::StateFile(const std::string& lock_path) : path_(status_of(lock_path)) {}
+
+void StateFile::keep_alive(std::uint64_t monotonic_ns, std::int64_t realtime_ns) {
+  std::uint64_t last = alive_ns_;
+  // Half of the interval, since the next occasion may come late.
+  if (monotonic_ns - last < kAliveInterval / 2 || !alive_ns_.compare_exchange_strong(last, monotonic_ns))
+    return;
+  set_time(realtime_ns);
+}
+
+void StateFile::set_time(std::int64_t realtime_ns) const {
+  const timespec time = {.tv_sec = realtime_ns / kNanoseconds, .tv_nsec = realtime_ns % kNanoseconds};
+  const std::array<timespec, 2> times = {time, time};
+  utimensat(AT_FDCWD, path_.c_str(), times.data(), 0);
+}
 
 void StateFile::write(const RelayState& state, std::uint64_t monotonic_ns) {
   due_ns_ = monotonic_ns + kInterval;
@@ -165,6 +186,8 @@ void StateFile::write(const RelayState& state, std::uint64_t monotonic_ns) {
   std::string text = to_json(timeless);
   if (text == last_) return;
   last_ = publish_file(path_, to_json(state), false).ok() ? text : "";
+  alive_ns_ = monotonic_ns;
+  set_time(state.written_utc_ns);
 }
 
 }  // namespace paxect::link

@@ -1,11 +1,15 @@
 // What a relay is waiting for, for the operator's commands: a file beside its lock, replaced now and then
 // while the relay runs and left behind when it ends.
 //
+// Its modification time is the relay's sign of life: set every few seconds, by whatever thread works, also
+// when the contents stay the same. A relay that is stopped or hangs leaves it behind.
+//
 // Nothing but the count of attempts over restarts depends on it. It is not flushed, it may be late by a
 // second and the next step, and a reader takes an unreadable one for none. Whether the relay runs is told by
 // the lock alone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/filesystem.h"
 
 namespace paxect::link {
@@ -42,23 +47,33 @@ struct RelayState {
 
 std::string to_json(const RelayState& state);
 std::optional<RelayState> parse_state(std::string_view text);
-// The last state of the relay with this lock, if it left one.
-std::optional<RelayState> read_state(const std::string& lock_path);
+// The last state of the relay with this lock, if it left one. `*alive_utc_ns`, when asked for, receives its
+// last sign of life.
+std::optional<RelayState> read_state(const std::string& lock_path, std::int64_t* alive_utc_ns = nullptr);
 
-// The writer. Not for two threads at a time.
+// The writer. Not for two threads at a time, but for keep_alive().
 class StateFile {
  public:
   explicit StateFile(const std::string& lock_path);
 
+  // The longest time between two signs of life, unless the disk holds one up.
+  static constexpr std::uint64_t kAliveInterval = 5 * kSecond;
+
   // When the next write may be.
   std::uint64_t due_ns() const { return due_ns_; }
+  // Gives a sign of life when the last one is some time ago. Safe for several threads, also beside write().
+  void keep_alive(std::uint64_t monotonic_ns, std::int64_t realtime_ns);
   // Replaces the file unless only the time would change. A failure is passed over: the next one may work.
   void write(const RelayState& state, std::uint64_t monotonic_ns);
 
  private:
+  // By our clock, which is not that of every file system.
+  void set_time(std::int64_t realtime_ns) const;
+
   std::string path_;
   std::string last_;  // as written, without the time
   std::uint64_t due_ns_ = 0;
+  std::atomic<std::uint64_t> alive_ns_{0};  // last sign of life
 };
 
 }  // namespace paxect::link

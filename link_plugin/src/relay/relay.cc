@@ -98,8 +98,9 @@ void Relay::serve_reports() {
   schedule_.set_no_later(Task::kState, state_file_->due_ns());
   if (schedule_.is_due(Task::kState, now)) {
     write_state();
-    schedule_.set(Task::kState, Schedule::kNever);
+    schedule_.set(Task::kState, now + StateFile::kAliveInterval);
   }
+  state_file_->keep_alive(now, host_.realtime_ns());
   if (metrics_ && metrics_->due(now)) write_metrics(true);
   if (metrics_) schedule_.set(Task::kMetrics, metrics_->due_ns());
 }

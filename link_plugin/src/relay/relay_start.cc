@@ -77,7 +77,10 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
 }
 
 void Relay::make_parts() {
-  const Stop stop = [this] { return host_.stop_requested(); };
+  const Stop stop = [this] {
+    state_file_->keep_alive(host_.monotonic_ns(), host_.realtime_ns());
+    return host_.stop_requested();
+  };
   intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
   quarantine_.emplace(config_.quarantine, stop);
