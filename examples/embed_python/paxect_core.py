@@ -17,7 +17,10 @@ A failure raises Error, with `status` (PAXECT_ERROR_*), `offset`, `frame` and `e
 or the exception that a stream raised. Its subclasses are also those that the Python core raises: ValueError for a damaged
 container, EOFError for one that ends too early, OSError for a file. As there, `decode` returns 2 when the SHA-256 of the
 data differs and 4 when the footer's totals do. A regular output file appears complete or not at all; what a stream
-received before a failure is to be discarded.
+received before a failure is to be discarded. A non-blocking stream that is not ready raises BlockingIOError.
+
+The library works on a thread of its own; the streams are used by the calling thread. An exception of a signal handler,
+such as KeyboardInterrupt, stops the job, and arrives when the job has ended. Signal handlers are not changed.
 
 The library is the one named by PAXECT_CORE_LIBRARY, or else libpaxect_core.so.1 beside this file, in a lib folder above
 it, beside the paxect-core command of PATH, or where the dynamic linker finds it.
@@ -25,13 +28,17 @@ it, beside the paxect-core command of PATH, or where the dynamic linker finds it
 import argparse
 import contextlib
 import ctypes
+import errno
 import functools
+import io
 import os
+import queue
+import re
 import shutil
 import stat
 import sys
 import tempfile
-import threading
+import _thread
 from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 
 __all__ = ["Error", "FileError", "ContainerError", "TruncatedError", "DigestError", "ParameterError", "OutOfMemoryError",
@@ -42,6 +49,7 @@ SONAME = "libpaxect_core.so.1"
 # The values of paxect/core.h that are used here.
 _REFUSED = range(10, 13)  # ARGUMENT, PARAMETER, SEQUENCE
 _MEMORY = 14
+_INTERNAL = 19
 _FILES = range(30, 34)  # OPEN, READ, WRITE, SAME_FILE
 _STRUCTURE = range(50, 70)
 _TRUNCATED, _COUNTS, _DIGEST = 53, 58, 70
@@ -50,7 +58,14 @@ _MAPPINGS = {"virtual": 0, "u16": 1}
 _CHANNELS_AUTO = 0
 _SINK_TYPE = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)
 _SOURCE_TYPE = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t, POINTER(c_size_t))
-_PROGRESS_TYPE = ctypes.CFUNCTYPE(c_int32)  # without its arguments, which are not used: see _Job._watch
+_PROGRESS_TYPE = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
+
+
+class _ContainerInfo(ctypes.Structure):
+    """paxect_container_info."""
+    _fields_ = [("struct_size", c_size_t), ("version", c_uint32), ("flags", c_uint32), ("mapping", c_uint32),
+                ("level", c_int32), ("frame_size", c_uint32), ("channels", c_uint32), ("total_size", c_uint64),
+                ("total_frames", c_uint64), ("sha256", c_uint8 * 32), ("container_size", c_uint64)]
 
 
 class Error(Exception):
@@ -131,6 +146,7 @@ def _declare(library):
         "set_progress": (c_int32, [c_void_p, _PROGRESS_TYPE, c_void_p]),
         "run": (c_int32, [c_void_p, _SOURCE_TYPE, c_void_p]),
         "{}_path": (c_int32, [c_void_p, c_char_p, c_char_p]),
+        "info": (c_int32, [c_void_p, POINTER(_ContainerInfo)]),
         "error_message": (c_char_p, [c_void_p]),
         "error_offset": (c_uint64, [c_void_p]),
         "error_frame": (c_uint64, [c_void_p]),
@@ -170,53 +186,143 @@ def version():
 
 # ---- Jobs ----------------------------------------------------------------------------------------------------------
 
+class _Worker:
+    """A thread that runs one function, and the calling thread, which meanwhile does what the function asks for.
+
+    Python runs signal handlers between any two instructions of the main thread, at the start of a callback too, where no
+    `try` catches what they raise: ctypes then ignores the exception and returns 0 to the library. No other thread runs
+    them, so the callbacks of the library are called on this one."""
+
+    def __init__(self, function):
+        self._function = function
+        self._requests = queue.SimpleQueue()  # functions for the calling thread; None at the end
+        self._answers = queue.SimpleQueue()  # what they returned; None to stop
+        self._claim = _thread.allocate_lock()  # whoever acquires it decides whether the function runs at all
+        self._failure = None  # of the function
+        self._ended = False
+        self.stopped = False
+
+    def ask(self, request):
+        """On the thread: what `request` returns on the calling thread, or None when the job is to stop."""
+        if self.stopped:
+            return None
+        self._requests.put(request)
+        return self._answers.get()
+
+    def run(self):
+        """Returns when the function has ended, and raises its exception, or one of the calling thread, which stops it."""
+        failure = None
+        while True:
+            try:
+                if failure is None:
+                    self._start()
+                elif self._stop():
+                    break
+                self._serve(answering=failure is None)
+                break
+            except BaseException as error:  # pylint: disable=broad-except
+                failure = failure or error
+        try:
+            if failure or self._failure:
+                raise failure or self._failure
+        finally:
+            failure = self._failure = None  # an exception refers to this frame
+
+    def _start(self):
+        try:
+            _thread.start_new_thread(self._work, ())  # threading.Thread.start does not survive an interrupt
+        except RuntimeError as error:
+            raise OSError(f"cannot start a thread: {error}") from error
+
+    def _stop(self):
+        """Whether the thread has not begun and never will."""
+        self.stopped = True
+        self._answers.put(None)
+        return self._claim.acquire(blocking=False)
+
+    def _serve(self, answering):
+        while not self._ended:
+            request = self._requests.get()
+            if request and answering:
+                self._answers.put(request())
+
+    def _work(self):
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self._function()
+        except BaseException as failure:  # pylint: disable=broad-except
+            self._failure = failure
+        finally:
+            self._ended = True
+            self._requests.put(None)
+
+
 class _Job:
-    """One encoder or decoder with its callbacks, which keep an exception until the library has returned."""
+    """One encoder or decoder with its callbacks, all on a thread of its own."""
 
     def __init__(self, kind, parameters):
         self._kind = kind
-        self._failure = None
-        self._source = self._sink = None
-        self._callbacks = (_SINK_TYPE(self._put), _PROGRESS_TYPE(self._watch().__next__), _SOURCE_TYPE(self._get))
+        self._parameters = parameters
         self._handle = c_void_p()
-        self._call("create", None, byref(self._handle))
-        try:
-            for name, value in parameters.items():
-                self._call("set_parameter", self._handle, _PARAMETERS[name], value)
-            self._call("set_sink", self._handle, self._callbacks[0], None)
-            self._call("set_progress", self._handle, self._callbacks[1], None)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self):
-        self._function("free")(self._handle)
-        self._handle = c_void_p()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        self._worker = None
+        self._failure = None  # of a callback
+        self._source = self._write = None  # `_write` returns true, or None to stop
+        self._bytes_in = self._bytes_out = 0
 
     def run(self, source, sink):
-        self._source, self._sink = source, sink
-        self._call("run", self._handle, self._callbacks[2], None)
+        self._source = source
+        self._write = lambda data: self._worker.ask(lambda: _write_all(sink, data) or True)
+        self._perform(self._run_streams)
         flush = getattr(sink, "flush", None)
         if flush:
             flush()
 
+    def run_to_file(self, source, target):
+        """To a regular file, which the thread writes: an exception that arrives at any moment leaves nothing behind."""
+        def replace():
+            with _replaced_file(target) as file:
+                self._write = lambda data: file.write(data) or True
+                self._run_streams()
+        self._source = source
+        self._perform(replace)
+
     def run_path(self, source, target):
-        os.stat(source)  # raises FileNotFoundError, as the Python core does
+        """Requires: both are regular files, or the target does not exist: nothing that the library could wait for."""
         verb = "encode" if self._kind == "encoder" else "decode"
-        self._call(f"{verb}_path", self._handle, os.fsencode(source), os.fsencode(target))
+        self._perform(lambda: self._call(f"{verb}_path", self._handle, os.fsencode(source), os.fsencode(target)))
+
+    def _perform(self, work):
+        self._worker = _Worker(lambda: self._with_handle(work))
+        self._worker.run()
+
+    def _with_handle(self, work):
+        progress = _PROGRESS_TYPE(lambda *_: int(self._worker.stopped))
+        self._call("create", None, byref(self._handle))
+        try:
+            for name, value in self._parameters.items():
+                self._call("set_parameter", self._handle, _PARAMETERS[name], value)
+            self._call("set_progress", self._handle, progress, None)
+            work()
+        finally:
+            self._function("free")(self._handle)
+
+    def _run_streams(self):
+        sink, source = _SINK_TYPE(self._put), _SOURCE_TYPE(self._get)
+        self._call("set_sink", self._handle, sink, None)
+        self._call("run", self._handle, source, None)
+        info = _ContainerInfo(struct_size=ctypes.sizeof(_ContainerInfo))
+        self._call("info", self._handle, byref(info))
+        sizes = (info.total_size, info.container_size)
+        if (self._bytes_in, self._bytes_out) != (sizes if self._kind == "encoder" else sizes[::-1]):
+            raise Error("a callback failed without notice: discard the output", _INTERNAL,
+                        _library().paxect_status_exit_code(_INTERNAL))
 
     def _function(self, name):
         return getattr(_library(), f"paxect_{self._kind}_{name}")
 
     def _call(self, name, *arguments):
-        with self._collecting():
-            status = self._function(name)(*arguments)
+        status = self._function(name)(*arguments)
         if self._failure is not None:
             raise self._failure
         if status == 0:
@@ -226,73 +332,56 @@ class _Job:
             message or f"{self._kind}: status {status}", status, _library().paxect_status_exit_code(status),
             self._function("error_offset")(self._handle), self._function("error_frame")(self._handle))
 
-    @contextlib.contextmanager
-    def _collecting(self):
-        """Python may raise KeyboardInterrupt at the start of a callback, before its `try`. ctypes then returns 0 to the
-        library and passes the exception to sys.unraisablehook. Only the main thread runs signal handlers."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = sys.unraisablehook
-
-        def collect(unraisable):
-            if "ctypes callback" in (unraisable.err_msg or ""):
-                self._failure = self._failure or unraisable.exc_value
-            else:
-                previous(unraisable)
-
-        sys.unraisablehook = collect
-        try:
-            yield
-        finally:
-            sys.unraisablehook = previous
-
     def _guarded(self, action):
         """0 when the action succeeds. After a failure, the library is asked to stop."""
-        if self._failure is not None:
-            return 1
         try:
-            action()
+            return int(not action())
         except BaseException as failure:  # pylint: disable=broad-except
             self._failure = failure
-        return int(self._failure is not None)
+            return 1
 
     def _put(self, _, data, size):
-        return self._guarded(lambda: _write_all(self._sink, ctypes.string_at(data, size)))
+        self._bytes_out += size
+        return self._guarded(lambda: self._write(ctypes.string_at(data, size)))
 
     def _get(self, _, buffer, capacity, size):
         def fill():
-            data = self._source.read(capacity)
+            data = self._worker.ask(lambda: _read_some(self._source, capacity))
             if data is None:
-                raise BlockingIOError("input is a non-blocking stream without data")
-            if len(data) > capacity:
-                raise ValueError(f"input: read({capacity}) returned {len(data)} bytes")
-            ctypes.memmove(buffer, bytes(data), len(data))
+                return False
+            ctypes.memmove(buffer, data, len(data))
             size[0] = len(data)
+            self._bytes_in += len(data)
+            return True
         return self._guarded(fill)
 
-    def _watch(self):
-        """The progress callback, which lets Python run its signal handlers. A generator resumes inside its `try`, so that
-        the library stops at once when one raises."""
-        while True:
-            try:
-                while self._failure is None:
-                    yield 0
-                yield 1
-            except GeneratorExit:
-                return
-            except BaseException as failure:  # pylint: disable=broad-except
-                self._failure = self._failure or failure
+
+def _read_some(source, capacity):
+    data = source.read(capacity)
+    if data is None:
+        raise BlockingIOError("input is a non-blocking stream without data")
+    if len(data) > capacity:
+        raise ValueError(f"input: read({capacity}) returned {len(data)} bytes")
+    return bytes(data)
 
 
 def _write_all(sink, data):
-    """Raw streams may take a part."""
+    """A raw stream may take a part, or nothing and return None. Other streams that return None take everything."""
     rest = memoryview(data)
     while rest:
         taken = sink.write(rest)
-        if taken is None and not hasattr(sink, "raw"):
-            return  # a stream that does not count takes everything
-        rest = rest[len(rest) if taken is None else taken:]
+        if taken is None and not _is_raw(sink):
+            return
+        if not taken:
+            raise BlockingIOError("output is a non-blocking stream that takes no data at the moment")
+        if not 0 < taken <= len(rest):
+            raise ValueError(f"output: write returned {taken} for {len(rest)} bytes")
+        rest = rest[taken:]
+
+
+def _is_raw(sink):
+    """tempfile wraps its streams: these have `file`."""
+    return isinstance(getattr(sink, "file", sink), io.RawIOBase) or isinstance(sink, io.RawIOBase)
 
 
 # ---- Files and streams ---------------------------------------------------------------------------------------------
@@ -301,10 +390,46 @@ def _is_path(end):
     return isinstance(end, (str, bytes, os.PathLike)) and end not in ("-", b"-")
 
 
+def _may_wait(path):
+    """Whether the file can make its reader or writer wait: then Python opens it, which a signal can interrupt."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def _descriptor_of(path):
+    """The descriptor of this process that a path such as /dev/stdout names, also by symbolic links, or None."""
+    path = os.fsdecode(path)
+    for _ in range(40):  # as many links as the kernel follows
+        folder, name = os.path.split(path)
+        folder = os.path.realpath(folder)
+        if name.isdecimal() and re.fullmatch(rf"/proc/({os.getpid()}|self)(/task/\d+)?/fd", folder):
+            return int(name)
+        try:
+            path = os.path.join(folder, os.readlink(path))
+        except OSError:
+            return None
+    return None
+
+
+def _open_as_it_is(path, mode):
+    """Without truncation. A descriptor keeps its file offset and its flags, such as O_APPEND."""
+    descriptor = _descriptor_of(path)
+    if descriptor is not None:
+        return open(os.dup(descriptor), mode)
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags & ~(os.O_CREAT | os.O_TRUNC) | os.O_NOCTTY))
+
+
+def _is_replaced(end):
+    return _is_path(end) and _descriptor_of(end) is None and (not os.path.exists(end) or os.path.isfile(end))
+
+
 @contextlib.contextmanager
 def _opened_input(end):
     if _is_path(end):
-        with open(end, "rb") as file:
+        with _open_as_it_is(end, "rb") as file:
             yield file
     elif hasattr(end, "read"):
         yield end
@@ -317,7 +442,7 @@ def _opened_input(end):
 @contextlib.contextmanager
 def _opened_output(end):
     if _is_path(end):
-        with _replaced_file(end) as file:
+        with _open_as_it_is(end, "wb") as file:
             yield file
     elif hasattr(end, "write"):
         yield end
@@ -329,36 +454,79 @@ def _opened_output(end):
 
 @contextlib.contextmanager
 def _replaced_file(path):
-    """A file that gets its name at the end; what exists and is not a regular file is written as it is."""
+    """A regular file that gets its name at the end. Nobody else can read it before. Requires: not the main thread, where an
+    interrupt could leave the temporary file behind."""
     path = os.path.realpath(os.fsdecode(path))
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        umask = os.umask(0o077)
-        os.umask(umask)
-        mode = stat.S_IFREG | (0o666 & ~umask)
-    if not stat.S_ISREG(mode):
-        with open(path, "wb") as file:
-            yield file
-        return
+    old = os.stat(path) if os.path.exists(path) else None
+    if old and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     with tempfile.NamedTemporaryFile(dir=os.path.dirname(path), prefix=".paxect-", delete=False) as file:
         try:
             yield file
             file.flush()
-            os.fchmod(file.fileno(), stat.S_IMODE(mode) & 0o777)
+            _set_permissions(file.fileno(), path, old)
             os.replace(file.name, path)
         except BaseException:
-            os.unlink(file.name)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file.name)
             raise
+
+
+def _set_permissions(file, path, old):
+    """Those that the umask leaves, or those of the file to replace with its owner, group and access control list. What
+    cannot be kept narrows the permissions, so that nobody gains access."""
+    if not old:
+        umask = os.umask(0o077)
+        os.umask(umask)
+        os.fchmod(file, 0o666 & ~umask)
+        return
+    for owner in (old.st_uid, -1):
+        with contextlib.suppress(OSError):
+            os.fchown(file, owner, old.st_gid)
+            break
+    new = os.fstat(file)
+    user, group, other = (old.st_mode >> 6 & 7, old.st_mode >> 3 & 7, old.st_mode & 7)
+    if new.st_uid != old.st_uid:  # the old owner is in the group, or another user, now
+        group, other = group & user, other & user
+    if new.st_gid != old.st_gid:
+        group = other = group & other
+    same = (new.st_uid, new.st_gid) == (old.st_uid, old.st_gid)
+    os.fchmod(file, (user << 6 | group << 3 | other) if _copy_access_list(path, file, same) else user << 6)
+
+
+def _copy_access_list(path, file, same_owners):
+    """Whether permission bits alone say who has access, or the list of `path` says it for `file` too."""
+    name = "system.posix_acl_access"
+    none = (errno.ENODATA, errno.EOPNOTSUPP)
+    try:
+        access_list = os.getxattr(path, name)
+    except OSError as error:
+        if error.errno not in none:
+            return False
+        access_list = None
+    try:
+        if access_list is None:
+            os.removexattr(file, name)  # a folder can give a list to its new files
+        elif same_owners:
+            os.setxattr(file, name, access_list)
+        return access_list is None or same_owners
+    except OSError as error:
+        return access_list is None and error.errno in none
 
 
 def _run(kind, args, parameters):
     source, target = getattr(args, "input", None), getattr(args, "output", None)
-    with _Job(kind, parameters) as job:
-        if _is_path(source) and _is_path(target):
+    job = _Job(kind, parameters)
+    if _is_path(source) and _is_path(target):
+        os.stat(source)  # raises FileNotFoundError, as the Python core does
+        if not _may_wait(source) and not _may_wait(target):
             job.run_path(source, target)
             return
-        with _opened_input(source) as reading, _opened_output(target) as writing:
+    with _opened_input(source) as reading:
+        if _is_replaced(target):
+            job.run_to_file(reading, target)
+            return
+        with _opened_output(target) as writing:
             job.run(reading, writing)
 
 

@@ -177,6 +177,92 @@ class Streams(Module):
         self.assertEqual((self.path / "old").read_bytes(), b"old")
 
 
+class Outputs(Module):
+    """Of a stream, where Python writes the file."""
+
+    def test_a_non_blocking_raw_stream_that_takes_nothing_is_an_error(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with open(writer, "wb", buffering=0) as sink, self.assertRaises(BlockingIOError):
+            self.core.encode(job(io.BytesIO(os.urandom(1 << 20)), sink))
+
+    def test_a_stream_that_does_not_count_takes_everything(self):
+        parts = []
+        self.core.encode(job(io.BytesIO(DATA), types.SimpleNamespace(write=lambda data: parts.append(bytes(data)))))
+        self.assertEqual(b"".join(parts), self.encoded(DATA))
+
+    def test_a_wrong_count_of_a_stream_is_refused(self):
+        for count in (0, -1, 1 << 30):
+            with self.assertRaises((BlockingIOError, ValueError)):
+                self.core.encode(job(io.BytesIO(DATA), types.SimpleNamespace(write=lambda _, count=count: count)))
+
+    def test_standard_output_is_written_as_it_is(self):
+        (self.path / "data").write_bytes(DATA)
+        (self.path / "link").symlink_to("/dev/stdout")
+        expected = self.encoded(DATA)
+        for source in ("-", "data"):
+            for target in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link"):
+                with self.subTest(source=source, target=target):
+                    arguments = ("encode", "-i", source, "-o", target)
+                    result = self.program(*arguments, input=DATA)
+                    self.assertEqual((result.returncode, result.stdout, result.stderr), (0, expected, b""))
+                    with open(self.path / "log", "wb") as log:
+                        log.write(b"before\n")
+                        log.flush()
+                        subprocess.run([sys.executable, self.script, *arguments], cwd=self.path, input=DATA, check=True,
+                                       stdout=log)
+                        self.assertEqual((self.path / "log").read_bytes(), b"before\n" + expected)
+
+    def replace(self, mode):
+        """The permissions of a file with this mode after it was replaced."""
+        (self.path / "out").write_bytes(b"old")
+        (self.path / "out").chmod(mode)
+        self.core.encode(job(io.BytesIO(DATA), self.path / "out"))
+        return stat.S_IMODE((self.path / "out").stat().st_mode)
+
+    def test_a_replaced_file_gives_its_permissions_but_no_set_id_bits(self):
+        self.assertEqual(self.replace(0o640), 0o640)
+        self.assertEqual(self.replace(0o6755), 0o755)
+
+    def test_a_replaced_file_gives_its_access_control_list(self):
+        (self.path / "out").write_bytes(b"old")
+        # user::rw- user:12345:rw- group::--- mask::rw- other::---
+        entries = ((1, 6, 0xFFFFFFFF), (2, 6, 12345), (4, 0, 0xFFFFFFFF), (16, 6, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF))
+        access_list = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+        try:
+            os.setxattr(self.path / "out", "system.posix_acl_access", access_list)
+        except OSError as error:
+            self.skipTest(f"the file system has no access control lists: {error}")
+        self.core.encode(job(io.BytesIO(DATA), self.path / "out"))
+        self.assertEqual(os.getxattr(self.path / "out", "system.posix_acl_access"), access_list)
+
+    def test_a_new_owner_gives_nobody_access(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can run a program as another user")
+        nobody = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": self.path, "env": {"PATH": f"{TOOL.parent}"}}
+        self.path.chmod(0o777)
+        command = ["/usr/bin/python3", self.script]
+        if subprocess.run([*command, "encode"], capture_output=True, stdin=subprocess.DEVNULL, check=False,
+                          **nobody).returncode != 0:
+            self.skipTest("another user cannot run Python with the installed library")
+        (self.path / "out").write_bytes(b"old")
+        (self.path / "out").chmod(0o662)  # the group of the new file belonged to "others", who could not read
+        result = subprocess.run([*command, "encode", "-o", "out"], input=DATA, capture_output=True, check=False, **nobody)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        new = (self.path / "out").stat()
+        self.assertEqual((new.st_uid, new.st_gid, stat.S_IMODE(new.st_mode)), (65534, 65534, 0o622))
+
+    def test_a_read_only_file_is_not_replaced(self):
+        (self.path / "out").write_bytes(b"old")
+        (self.path / "out").chmod(0o444)
+        if os.access(self.path / "out", os.W_OK):
+            self.skipTest("this user may write everywhere")
+        with self.assertRaises(PermissionError):
+            self.core.encode(job(io.BytesIO(DATA), self.path / "out"))
+        self.assertEqual((self.path / "out").read_bytes(), b"old")
+
+
 class Failures(Module):
     def test_an_exception_of_a_stream_arrives_as_itself(self):
         class Broken(Exception):
@@ -247,25 +333,31 @@ class Failures(Module):
 
 
 INTERRUPTED = """
-import sys, types
+import signal, sys, types
 import paxect_core
+handlers = [signal.getsignal(number) for number in signal.valid_signals()]
 try:
+    print("started", flush=True)
     source = open(sys.argv[2], "rb", buffering=0) if sys.argv[1] == "stream" else sys.argv[2]
-    paxect_core.encode(types.SimpleNamespace(input=source, output="out"))
+    paxect_core.encode(types.SimpleNamespace(input=source, output=sys.argv[3]))
 except KeyboardInterrupt:
     print("interrupted")
+assert handlers == [signal.getsignal(number) for number in signal.valid_signals()]
 """
 
 
+class Alarm(Exception):
+    pass
+
+
 class Interrupts(Module):
-    def check(self, how):
-        """SIGINT while the library, or the stream, waits for data of a FIFO."""
-        os.mkfifo(self.path / "fifo")
-        with subprocess.Popen([sys.executable, "-c", INTERRUPTED, how, "fifo"], cwd=self.path, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE) as child:
-            with open(self.path / "fifo", "wb", buffering=0) as fifo:  # waits until the child opens it
-                fifo.write(DATA[:1000])
-                wait_for(lambda: unread(fifo) == 0 and state_of(child.pid) == "S")
+    def interrupt(self, how, source, target, until):
+        """SIGINT to a job that waits, when the condition holds."""
+        with subprocess.Popen([sys.executable, "-c", INTERRUPTED, how, source, target], cwd=self.path,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            self.assertEqual(child.stdout.readline(), b"started\n")
+            with until(child) or io.BytesIO():
+                wait_for(lambda: state_of(child.pid) == "S")
                 for _ in range(60):  # one that arrives just before a blocking call is noticed with the next one
                     child.send_signal(signal.SIGINT)
                     try:
@@ -274,10 +366,90 @@ class Interrupts(Module):
                     except subprocess.TimeoutExpired:
                         continue
         self.assertEqual((out, err, child.returncode), (b"interrupted\n", b"", 0))
+
+    def feed(self, _):
+        """Data that is less than a frame. The caller closes the FIFO."""
+        fifo = open(self.path / "fifo", "wb", buffering=0)  # waits until the child opens it
+        fifo.write(DATA[:1000])
+        wait_for(lambda: unread(fifo) == 0)
+        return fifo
+
+    def test_an_interrupt_of_a_file_job_arrives_as_itself(self):
+        os.mkfifo(self.path / "fifo")
+        self.interrupt("path", "fifo", "out", self.feed)
         self.assertFalse((self.path / "out").exists())
 
     def test_an_interrupt_of_a_stream_arrives_as_itself(self):
-        self.check("stream")
+        os.mkfifo(self.path / "fifo")
+        self.interrupt("stream", "fifo", "out", self.feed)
+        self.assertFalse((self.path / "out").exists())
+
+    def test_an_interrupt_of_the_opening_of_a_fifo_arrives_as_itself(self):
+        os.mkfifo(self.path / "fifo")
+        (self.path / "data").write_bytes(DATA)
+        for source, target in (("fifo", "out"), ("data", "fifo")):
+            with self.subTest(source=source):
+                self.interrupt("path", source, target, lambda _: None)
+        self.assertFalse((self.path / "out").exists())
+
+    def test_an_exception_of_a_signal_handler_at_any_moment_ends_the_job_or_finds_it_complete(self):
+        def ring(*_):
+            raise Alarm
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, ring))
+        expected = self.encoded(DATA, frame=4096)
+        (self.path / "data").write_bytes(DATA)
+        (self.path / "expected").write_bytes(expected)
+        out, ends = self.path / "out", {"data": 0, "alarm": 0}
+        for number in range(200):
+            for source in (self.path / "data", io.BytesIO(DATA)):
+                try:
+                    try:
+                        signal.setitimer(signal.ITIMER_REAL, 0.0001 + number % 100 * 0.0002)
+                        self.core.encode(job(source, out, frame=4096))
+                    finally:
+                        signal.setitimer(signal.ITIMER_REAL, 0)
+                    ends["data"] += 1
+                    self.assertEqual(out.read_bytes(), expected)
+                except Alarm:
+                    ends["alarm"] += 1
+                wait_for(lambda: len(os.listdir("/proc/self/task")) == 1)
+                if out.exists():
+                    self.assertEqual(out.read_bytes(), expected)
+                    out.unlink()
+                self.assertEqual({path.name for path in self.path.iterdir()}, {"data", "expected", "paxect_core.py"})
+        self.assertTrue(all(ends.values()), ends)
+
+    def test_a_job_of_another_thread_goes_on_when_the_main_thread_is_interrupted(self):
+        os.mkfifo(self.path / "fifo")
+        thread = threading.Thread(target=self.core.encode, args=[job(self.path / "fifo", self.path / "out")])
+        thread.start()
+        with self.feed(None) as fifo:
+            with self.assertRaises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            fifo.write(DATA[1000:])
+        thread.join()
+        self.assertEqual((self.path / "out").read_bytes(), self.encoded(DATA))
+
+    def test_an_exception_at_the_start_of_a_callback_is_not_a_success(self):
+        ignored = []
+        self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
+        sys.unraisablehook = ignored.append
+        begin = self.core._Worker._work
+        for name in ("_put", "_get"):
+            def fail(frame, event, _, name=name):
+                if event == "call" and frame.f_code.co_name == name:
+                    raise MemoryError
+            self.core._Worker._work = lambda worker, fail=fail: sys.setprofile(fail) or begin(worker)
+            with self.assertRaises(self.core.Error):
+                self.encoded(DATA)
+        self.assertTrue(ignored)
+
+    def test_a_thread_that_cannot_be_started_is_reported(self):
+        def refuse(*_):
+            raise RuntimeError("can't start new thread")
+        self.core._thread = types.SimpleNamespace(allocate_lock=threading.Lock, start_new_thread=refuse)
+        with self.assertRaisesRegex(OSError, "cannot start a thread"):
+            self.encoded(DATA)
 
 
 class Scripts(Module):
@@ -304,4 +476,4 @@ class Scripts(Module):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)
