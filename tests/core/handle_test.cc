@@ -29,8 +29,6 @@ struct EncoderFunctions {
   static constexpr auto path = paxect_encoder_encode_path;
   static constexpr auto info = paxect_encoder_info;
   static constexpr auto message = paxect_encoder_error_message;
-  static constexpr auto offset = paxect_encoder_error_offset;
-  static constexpr auto frame = paxect_encoder_error_frame;
   static constexpr auto destroy = paxect_encoder_free;
   static Encoder make() { return make_encoder({{PAXECT_PARAM_FRAME_SIZE, 1000}}); }
   static std::string input() { return text(5000); }
@@ -49,8 +47,6 @@ struct DecoderFunctions {
   static constexpr auto path = paxect_decoder_decode_path;
   static constexpr auto info = paxect_decoder_info;
   static constexpr auto message = paxect_decoder_error_message;
-  static constexpr auto offset = paxect_decoder_error_offset;
-  static constexpr auto frame = paxect_decoder_error_frame;
   static constexpr auto destroy = paxect_decoder_free;
   static Decoder make() { return make_decoder(); }
   static std::string input() { return EncoderFunctions::output(); }
