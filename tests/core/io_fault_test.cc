@@ -216,7 +216,7 @@ class IoFault {
            if (status != PAXECT_OK) return status;
            return paxect_reader_compare_path(reader_.get(), path("data").c_str(), nullptr, nullptr);
          }},
-        {"read_info_fd", [=, this] { return read_info(path("container")); }},
+        {"read_info_fd", [=] { return read_info(path("container")); }},
         {"salvager run",
          [=, this] {
            return salvage(path("container"), [this] {
