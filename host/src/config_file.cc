@@ -7,11 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
+#include <cstdio>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 
 #include "file_trust.h"
 #include "names.h"
+#include "unicode.h"
 #include "unique_fd.h"
 
 namespace paxect::host {
@@ -23,9 +27,10 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool begins_comment(char c) { return c == '#' || c == ';'; }
-bool is_control(char c) {
-  auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\t') || byte == 0x7f;
+// Unicode's blanks that are not ASCII (category Zs), as editors and web pages leave them behind.
+bool is_wide_blank(char32_t code) {
+  return code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x202f ||
+         code == 0x205f || code == 0x3000;
 }
 
 std::string_view trim(std::string_view text) {
@@ -53,6 +58,41 @@ bool is_quoted(std::string_view value) {
   return value.size() > 1 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
 }
 
+std::string number_of(char32_t code) {
+  std::array<char, 16> text;
+  std::snprintf(text.data(), text.size(), "U+%04X", static_cast<unsigned>(code));
+  return text.data();
+}
+
+// The fault of the first character that a line may not hold, and the remedy; empty when there is none.
+std::string character_fault(std::string_view line) {
+  while (!line.empty()) {
+    Character character = first_character(line);
+    line.remove_prefix(character.bytes.size());
+    if (!character.valid)
+      return "text that is not UTF-8: save the file as UTF-8; --set and the environment take a name in "
+             "another "
+             "encoding";
+    if (character.code == '\t' || !is_control(character.code)) continue;
+    if (character.code < 0xa0) return "a control character (" + number_of(character.code) + "): remove it";
+    return "an invisible character (" + number_of(character.code) + "): remove it";
+  }
+  return {};
+}
+
+// A wide blank at the beginning or end of a value would be a part of it; 0 when there is none.
+char32_t edge_blank(std::string_view value) {
+  char32_t first = 0;
+  char32_t last = 0;
+  for (bool at_start = true; !value.empty(); at_start = false) {
+    Character character = first_character(value);
+    value.remove_prefix(character.bytes.size());
+    last = character.code;
+    if (at_start) first = last;
+  }
+  return is_wide_blank(first) ? first : is_wide_blank(last) ? last : 0;
+}
+
 // Why a value is refused, and the remedy; empty when it is taken. The text never repeats the value, which may
 // be a key.
 std::string fault_of(std::string_view value) {
@@ -61,6 +101,9 @@ std::string fault_of(std::string_view value) {
   if (has_expansion(value)) return "variables and commands ('$') are not replaced: write the value itself";
   if (has_comment(value))
     return "a comment behind a value would become part of it: give the comment a line of its own";
+  if (char32_t blank = edge_blank(value); blank != 0)
+    return "a blank at its edge that is no space or tab (" + number_of(blank) +
+           ") would become part of it: remove it";
   return {};
 }
 
@@ -99,7 +142,7 @@ class Scanner {
       return error("a NUL byte: this is not a text file, or not one in UTF-8");
     if (line.find('\r') != std::string_view::npos)
       return error("a carriage return inside a line: end lines with LF or CRLF");
-    if (std::any_of(line.begin(), line.end(), is_control)) return error("a control character: remove it");
+    if (std::string fault = character_fault(line); !fault.empty()) return error(fault);
     std::string_view content = trim(line);
     if (content.empty() || begins_comment(content.front())) return {};
     if (content.front() == '[') return scan_section(content);
@@ -117,13 +160,15 @@ class Scanner {
 
   Status add_section(std::string_view name) {
     if (!is_instance_name(name)) return error(shown(name) + " is no section name: [a-z][a-z0-9_-]{0,63}");
-    for (const ConfigSection& other : *sections_) {
+    auto [found, is_new] = sections_by_variable_.try_emplace(variable_part(name), sections_->size());
+    if (!is_new) {
+      const ConfigSection& other = (*sections_)[found->second];
       const std::string first = "first in line " + std::to_string(other.line);
       if (other.name == name) return error("section [" + other.name + "] is given twice, " + first);
-      if (variable_part(other.name) == variable_part(name))
-        return error("section [" + std::string(name) + "] would share its environment variables with [" +
-                     other.name + "], " + first);
+      return error("section [" + std::string(name) + "] would share its environment variables with [" +
+                   other.name + "], " + first);
     }
+    key_lines_.clear();
     sections_->push_back({std::string(name), line_, {}});
     return {};
   }
@@ -133,10 +178,10 @@ class Scanner {
     if (sections_->empty())
       return error("key " + shown(key) + " is outside a section: write [link], for instance, above it");
     ConfigSection& section = sections_->back();
-    for (const ConfigEntry& other : section.entries)
-      if (other.key == key)
-        return error("key '" + other.key + "' is given twice in [" + section.name + "], first in line " +
-                     std::to_string(other.line));
+    auto [found, is_new] = key_lines_.try_emplace(std::string(key), line_);
+    if (!is_new)
+      return error("key '" + found->first + "' is given twice in [" + section.name + "], first in line " +
+                   std::to_string(found->second));
     if (std::string fault = fault_of(value); !fault.empty())
       return error("value of '" + std::string(key) + "': " + fault +
                    ", or set it by --set or in the environment, which are taken literally");
@@ -146,41 +191,60 @@ class Scanner {
 
   const std::string& path_;
   std::vector<ConfigSection>* sections_;
+  std::unordered_map<std::string, std::size_t> sections_by_variable_;
+  std::unordered_map<std::string, unsigned> key_lines_;  // of the last section
   unsigned line_ = 0;
 };
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
-// Why a file that nobody named may not be read; empty when it may.
-std::string trust_fault(const char* path, const struct stat& file) {
-  struct stat link {};
-  if (!S_ISREG(file.st_mode)) return "not a regular file";
-  if (lstat(path, &link) != 0) return reason(errno);
-  if (S_ISLNK(link.st_mode)) {
-    std::string fault = owner_fault(link);
-    if (!fault.empty()) return "a symbolic link " + fault;
-  }
-  return write_fault(file);
-}
+// O_NONBLOCK: opening a FIFO would block otherwise.
+constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
-Status open_default(UniqueFd* out) {
+Status default_error(int error) { return config_error(kDefaultPath + (": " + reason(error))); }
+
+Status distrust(const std::string& fault) {
   const std::string name = kDefaultPath;
-  // O_NONBLOCK: opening a FIFO would block otherwise.
-  *out = UniqueFd(open(kDefaultPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat file {};
-  if (!out->valid() && errno == ENOENT && lstat(kDefaultPath, &file) == 0)
-    return config_error(name + ": a symbolic link to a file that does not exist");
-  if (!out->valid()) return errno == ENOENT ? Status() : config_error(name + ": " + reason(errno));
-  if (fstat(out->get(), &file) != 0) return config_error(name + ": " + reason(errno));
-  std::string fault = trust_fault(kDefaultPath, file);
-  if (fault.empty()) return {};
   return config_error(name + " is " + fault +
                       ": it names programs to run, so it is read only when you name it: -c ./" + name);
 }
 
+// Opens what ./paxect.conf, a symbolic link, leads to. Reads the link by its descriptor: it cannot be
+// replaced between the check of its owner and its use.
+Status open_behind_link(UniqueFd* out) {
+  UniqueFd link(open(kDefaultPath, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat file {};
+  if (!link.valid() || fstat(link.get(), &file) != 0) return default_error(errno);
+  std::array<char, PATH_MAX> target{};
+  ssize_t size = readlinkat(link.get(), "", target.data(), target.size() - 1);
+  if (size < 0) return default_error(errno);
+  *out = UniqueFd(open(target.data(), kOpenFlags));
+  if (!out->valid())
+    return errno == ENOENT
+               ? config_error(kDefaultPath + std::string(": a symbolic link to a file that does not exist"))
+               : default_error(errno);
+  std::string fault = owner_fault(file);
+  return fault.empty() ? Status() : distrust("a symbolic link " + fault);
+}
+
+// Every check is of a descriptor, so that it is about the file that is read.
+Status open_default(UniqueFd* out) {
+  *out = UniqueFd(open(kDefaultPath, kOpenFlags | O_NOFOLLOW));
+  if (!out->valid()) {
+    if (errno == ENOENT) return {};
+    if (errno != ELOOP) return default_error(errno);
+    Status status = open_behind_link(out);
+    if (!status.ok()) return status;
+  }
+  struct stat file {};
+  if (fstat(out->get(), &file) != 0) return default_error(errno);
+  std::string fault = S_ISREG(file.st_mode) ? write_fault(file) : "not a regular file";
+  return fault.empty() ? Status() : distrust(fault);
+}
+
 Status open_named(const std::string& path, UniqueFd* out) {
-  // O_NONBLOCK: a FIFO is opened at once, and wait_for_data() blocks for its writer.
-  *out = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  // A FIFO is opened at once, and wait_for_data() blocks for its writer.
+  *out = UniqueFd(open(path.c_str(), kOpenFlags));
   return out->valid() ? Status() : config_error(path + ": " + reason(errno));
 }
 

@@ -9,7 +9,8 @@
 // value. `--set` and the environment accept such values.
 //
 // Also refused, each with file and line: any other line, a section or a key given twice, a key outside a
-// section, a malformed name, control characters. A byte order mark of UTF-8 is skipped, UTF-16 is refused.
+// section, a malformed name, text that is not UTF-8, control and invisible characters, and a blank at the
+// edge of a value that is no space or tab, such as U+00A0. A byte order mark of UTF-8 is skipped.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,13 @@
 #include "config_file.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
@@ -100,9 +108,8 @@ TEST_CASE("Text that would become part of a file name by mistake is refused with
 }
 
 TEST_CASE("The same characters elsewhere in a value are taken literally") {
-  for (const char* value :
-       {"a#b", "a;b", "a~", "/~b", "$", "a$", "$1", "a $ b", "\"a", "a\"", "\"a b\" --fast", "'a\"", "100%",
-        "%h", "a\\", "\\\\server\\share", "\xc2\xa0", "=", "[x]"}) {
+  for (const char* value : {"a#b", "a;b", "a~", "/~b", "$", "a$", "$1", "a $ b", "\"a", "a\"",
+                            "\"a b\" --fast", "'a\"", "100%", "%h", "a\\", "\\\\server\\share", "=", "[x]"}) {
     CAPTURE(value);
     CHECK(parse("[a]\nk = " + std::string(value) + "\n").sections.at(0).entries.at(0).value == value);
   }
@@ -122,8 +129,54 @@ TEST_CASE("A line of any length is one line and its message is short") {
     CHECK(refusal(text).size() < 200);
 }
 
-TEST_CASE("A value may hold any bytes but control characters") {
-  CHECK(parse("[a]\nk = \xff\xc3\xa9 \t x").sections[0].entries[0].value == "\xff\xc3\xa9 \t x");
+TEST_CASE("A value may hold every character that is shown") {
+  const std::string value = "\xc3\xa9\xe3\x83\x95 \t a\xc2\xa0x \xf0\x9f\x93\x81";
+  CHECK(parse("[a]\nk = " + value).sections[0].entries[0].value == value);
+}
+
+TEST_CASE("Text that is not UTF-8 is refused with its line and the remedy") {
+  for (const char* line :
+       {"k = Ger\xe4t", "# Ger\xe4t", "k = \xc3", "k = \xc0\xaf", "k = \xed\xa0\x80", "\x80 = 1"}) {
+    CAPTURE(line);
+    CHECK(
+        refusal("[a]\n" + std::string(line)) ==
+        "p.conf:2: text that is not UTF-8: save the file as UTF-8; --set and the environment take a name in "
+        "another encoding");
+  }
+}
+
+TEST_CASE("Characters that are not shown are refused in every part of a line") {
+  CHECK(refusal("[a]\nk = /srv/in\xe2\x80\x8b") == "p.conf:2: an invisible character (U+200B): remove it");
+  CHECK(refusal("[a]\nk = \xc2\x9b"
+                "1m") == "p.conf:2: a control character (U+009B): remove it");
+  for (const char* line : {"k\xe2\x80\x8b = 1",
+                           "[\xef\xbb\xbf"
+                           "b]",
+                           "# \xe2\x80\xae",
+                           "k = a\xc2\xad"
+                           "b"}) {
+    CAPTURE(line);
+    CHECK(begins(refusal("[a]\n" + std::string(line)), "p.conf:2: an invisible character (U+"));
+  }
+}
+
+TEST_CASE("A blank at the edge of a value that is no space or tab is refused") {
+  for (const char* value : {"\xc2\xa0/srv/in", "/srv/in\xe3\x80\x80", "\xc2\xa0"}) {
+    CAPTURE(value);
+    CHECK(begins(refusal("[a]\nk = " + std::string(value)),
+                 "p.conf:2: value of 'k': a blank at its edge that is no space or tab (U+"));
+  }
+}
+
+TEST_CASE("The largest file is parsed in linear time") {
+  std::string sections;
+  for (unsigned i = 0; sections.size() < 1'000'000; ++i) sections += "[s" + std::to_string(i) + "]\n";
+  std::string keys = "[a]\n";
+  for (unsigned i = 0; keys.size() < 1'000'000; ++i) keys += "k" + std::to_string(i) + "=\n";
+  auto begin = std::chrono::steady_clock::now();
+  CHECK(parse(sections).sections.size() > 100'000);
+  CHECK(parse(keys).sections[0].entries.size() > 100'000);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
 }
 
 TEST_CASE("Each fault of a configuration is reported with file and line") {
@@ -171,4 +224,37 @@ TEST_CASE("A named file must exist and have at most 1 MiB") {
   CHECK(read(directory / "big").message() == directory / "big" + ": larger than 1 MiB: not a configuration");
   paxect::test::write_file(directory / "fits", std::string(1 << 20, '\n'));
   CHECK(read(directory / "fits").ok());
+}
+
+TEST_CASE("The file whose owner was checked is the one that is read, while another user replaces it") {
+  if (geteuid() != 0) {
+    WARN("not shown: only root can give a link to another user");
+    return;
+  }
+  paxect::test::TempDir directory;
+  paxect::test::write_file(directory / "private", "[private]\n");
+  paxect::test::write_file(directory / "other", "[named]\n");
+  REQUIRE(symlink("private", (directory / "paxect.conf").c_str()) == 0);
+  REQUIRE(lchown((directory / "paxect.conf").c_str(), 12345, 12345) == 0);
+  pid_t swapper = fork();
+  if (swapper == 0)
+    for (;;)
+      renameat2(AT_FDCWD, (directory / "paxect.conf").c_str(), AT_FDCWD, (directory / "other").c_str(),
+                RENAME_EXCHANGE);
+  REQUIRE(swapper > 0);
+  int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  REQUIRE(chdir(directory.path().c_str()) == 0);
+  int named = 0;
+  int private_ones = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    ConfigFile file;
+    if (!read_config(std::nullopt, nullptr, &file).ok()) continue;
+    ++(file.sections.at(0).name == "named" ? named : private_ones);
+  }
+  REQUIRE(fchdir(here) == 0);
+  close(here);
+  kill(swapper, SIGKILL);
+  waitpid(swapper, nullptr, 0);
+  CHECK(private_ones == 0);
+  CHECK(named > 0);
 }
