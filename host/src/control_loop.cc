@@ -24,7 +24,6 @@ constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
 // How long an instance may go without a heartbeat where no watchdog sets the time.
 constexpr std::uint64_t kDefaultLivenessLimit = 30 * kNanosecondsPerSecond;
-constexpr std::size_t kMaxThreadName = 15;
 
 timespec time_until(std::uint64_t wake_at_ns) {
   std::uint64_t now_ns = monotonic_now_ns();
@@ -56,6 +55,13 @@ Status wait(const paxect_step& step, const StopRequest& stop, const UniqueFd& re
   return {};
 }
 
+std::vector<std::string> names_of(const std::vector<std::unique_ptr<PluginInstance>>& instances) {
+  std::vector<std::string> names;
+  names.reserve(instances.size());
+  for (const auto& instance : instances) names.push_back(instance->name());
+  return names;
+}
+
 }  // namespace
 
 Status thread_error(const std::system_error& error) {
@@ -66,6 +72,7 @@ Status thread_error(const std::system_error& error) {
 ControlLoop::ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances, Signals& signals,
                          StopRequest& stop, const RunContext& run)
     : instances_(std::move(instances)),
+      device_wait_(names_of(instances_)),
       signals_(signals),
       stop_(stop),
       run_(run),
@@ -166,15 +173,24 @@ void ControlLoop::report_state() {
   last_state_ = text;
 }
 
-// The watchdog is fed while every instance makes progress or the kernel holds one. The timeout of a start, a
+bool ControlLoop::is_alive(std::size_t index, std::uint64_t now_ns, std::uint64_t limit_ns) const {
+  return instances_[index]->heartbeat().is_alive(now_ns, limit_ns);
+}
+
+// The watchdog is fed while every instance makes progress or is held by the kernel. The timeout of a start, a
 // reload or a stop is extended while every instance makes progress: what the kernel holds may never return.
 void ControlLoop::report_liveness() {
   if (!manager_.is_present()) return;
   const std::uint64_t now = monotonic_now_ns();
   const std::uint64_t limit = manager_.watchdog_ns().value_or(kDefaultLivenessLimit);
-  bool alive = std::all_of(instances_.begin(), instances_.end(),
-                           [&](const auto& instance) { return instance->heartbeat().is_alive(now, limit); });
-  if (manager_.watchdog_ns() && (alive || waits_for_device())) manager_.alive();
+  bool alive = true;
+  bool hung = false;
+  for (std::size_t i = 0; i < instances_.size() && !hung; ++i) {
+    if (is_alive(i, now, limit)) continue;
+    alive = false;
+    hung = !device_wait_.holds(i);
+  }
+  if (manager_.watchdog_ns() && !hung) manager_.alive();
   if (alive && phase() != Phase::kRunning) manager_.extend_timeout(limit);
 }
 
@@ -193,7 +209,7 @@ int ControlLoop::poll_timeout() {
 
 void ControlLoop::run_instance(std::size_t index) {
   PluginInstance& instance = *instances_[index];
-  pthread_setname_np(pthread_self(), instance.name().substr(0, kMaxThreadName).c_str());
+  pthread_setname_np(pthread_self(), device_wait_.thread_name(index).c_str());
   attempt(index, [&] { return initialise(index); });
   instance.heartbeat().pause();
   initialised_.arrive_and_wait();

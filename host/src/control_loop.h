@@ -22,6 +22,7 @@
 #include <system_error>
 #include <vector>
 
+#include "device_wait.h"
 #include "plugin_instance.h"
 #include "service_manager.h"
 #include "signals.h"
@@ -65,6 +66,7 @@ class ControlLoop {
   void report_state();
   std::string state_text(Phase phase) const;
   void report_liveness();
+  bool is_alive(std::size_t index, std::uint64_t now_ns, std::uint64_t limit_ns) const;
   int poll_timeout();
 
   // An instance thread's part.
@@ -80,6 +82,7 @@ class ControlLoop {
   void wake_main() const;
 
   std::vector<std::unique_ptr<PluginInstance>> instances_;
+  DeviceWait device_wait_;
   Signals& signals_;
   StopRequest& stop_;
   RunContext run_;

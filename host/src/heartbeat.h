@@ -6,7 +6,7 @@
 //
 // The heartbeat cannot see a thread that the kernel holds in a system call: a flush to a slow stick, a server
 // that does not answer. Ending the process would not end the call, and the next start would block in the same
-// place. waits_for_device() finds such a thread, and the watchdog counts it as alive.
+// place. DeviceWait finds such a thread, and the watchdog counts its instance as alive.
 #pragma once
 
 #include <atomic>
@@ -32,8 +32,5 @@ class Heartbeat {
   static constexpr std::uint64_t kPaused = std::numeric_limits<std::uint64_t>::max();
   std::atomic<std::uint64_t> last_ns_{kPaused};
 };
-
-// Whether some thread of this process is in uninterruptible sleep. Without /proc the answer is no.
-bool waits_for_device();
 
 }  // namespace paxect::host

@@ -12,15 +12,18 @@
 #include <fcntl.h>
 #include <paxect/plugin.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -76,7 +79,8 @@ struct paxect_plugin_instance {
     close(fd);
   }
 
-  // "fail:STATUS", "throw", "throw_int", "hang", "long:MS", "log:TEXT"; anything else does nothing.
+  // "fail:STATUS", "throw", "throw_int", "hang", "long:MS", "log:TEXT", "device", "device_thread"; anything
+  // else does nothing.
   paxect_plugin_status act(const std::string& call, const std::string& action) {
     if (action.starts_with("fail:")) {
       error_text = call + " was told to fail";
@@ -87,6 +91,8 @@ struct paxect_plugin_instance {
     if (action == "throw_int") throw 7;
     if (action.starts_with("long:")) work_for(std::stoull(action.substr(5)));
     while (action == "hang") pause();
+    if (action == "device") sleep_uninterruptibly();
+    if (action == "device_thread") std::thread(sleep_uninterruptibly).join();
     return PAXECT_PLUGIN_OK;
   }
 
@@ -155,6 +161,13 @@ struct paxect_plugin_instance {
   void work_for(unsigned long long milliseconds) const {
     std::uint64_t end = clock->monotonic_ns(host) + milliseconds * 1'000'000;
     while (clock->monotonic_ns(host) < end && run->stop_requested(host) >= 0) usleep(1000);
+  }
+
+  // The kernel holds the thread that calls vfork until the child ends, here with this process.
+  static void sleep_uninterruptibly() {
+    if (vfork() != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) pause();
   }
 
   void wait_on_closed(paxect_step* result) {
