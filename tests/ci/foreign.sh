@@ -10,7 +10,7 @@ cmake/setup.sh foreign
 libraries=libc6-dev,libzstd-dev,libssl-dev,libdeflate-dev,libboost-program-options-dev,rapidjson-dev,catch2
 # Half of the time under emulation, and nothing in them depends on the processor.
 slow='at random|random damage|no single-byte change|the memory bound holds|a copy full of traces|one flipped bit'
-slow="$slow|: each failing|any one system call|for every way of passing a container|a file that becomes shorter"
+slow="$slow|:each failing|any one system call|for every way of passing a container|a file that becomes shorter"
 
 make_sysroot() { # PRESET PROCESSOR
   root=build/sysroot/$2
