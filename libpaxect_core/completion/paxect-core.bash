@@ -11,7 +11,7 @@ _paxect_core() {
     test) options="--max-frame --threads $talk" ;;
     info) options='--frames --json --help' ;;
     check) options="$talk" ;;
-    salvage) options="--output --report --fill --max-frame --sync $talk" ;;
+    salvage) options="--output --report --fill --max-frame --no-attributes --sync $talk" ;;
   esac
   if ((cword == 1)); then
     mapfile -t COMPREPLY < <(compgen -W 'encode decode test info check salvage --help --version' -- "$cur")

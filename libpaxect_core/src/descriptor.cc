@@ -20,6 +20,11 @@ std::optional<int> number(std::string_view text) {
   return value;
 }
 
+std::string shown_path(const std::string& path, const char* stream) {
+  if (path.empty()) return "''";
+  return path == "-" ? stream : path;
+}
+
 }  // namespace
 
 int Descriptor::close() {
@@ -42,6 +47,9 @@ std::optional<int> descriptor_named(const std::string& path) {
       return number(std::string_view(path).substr(std::string_view(prefix).size()));
   return std::nullopt;
 }
+
+std::string shown_input(const std::string& path) { return shown_path(path, "standard input"); }
+std::string shown_output(const std::string& path) { return shown_path(path, "standard output"); }
 
 Status check_descriptor(int fd, Direction direction, const std::string& name) {
   int flags = fcntl(fd, F_GETFL);

@@ -40,6 +40,10 @@ Descriptor open_at(int directory, const std::string& path, int flags, mode_t mod
 // /proc/thread-self/fd/N names; none for any other path. By its text alone, so that it works without /proc.
 std::optional<int> descriptor_named(const std::string& path);
 
+// How a path is named in messages: "-" as the stream that it means, the empty path as ''.
+std::string shown_input(const std::string& path);
+std::string shown_output(const std::string& path);
+
 // Whether a descriptor of the caller's can be used. Errors: OPEN when it is not open, or only for the other
 // direction.
 enum class Direction { kReading, kWriting };

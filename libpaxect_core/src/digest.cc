@@ -13,15 +13,29 @@ void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(co
 
 namespace {
 
-// Whether EVP_MD_fetch failed for lack of memory. Its reasons are in the thread's error queue, which takes
-// memory itself.
-bool fetch_ran_out_of_memory() {
-  bool none = ERR_peek_error() == 0;
-  bool found = false;
-  while (unsigned long error = ERR_get_error())
-    found = found || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
-  return none || found;
-}
+// Keeps the errors that the caller's program has in libcrypto's queue for this thread, and removes those that
+// are added while it lives.
+class ErrorScope {
+ public:
+  ErrorScope() : empty_(ERR_peek_error() == 0) { ERR_set_mark(); }
+  ~ErrorScope() { ERR_pop_to_mark(); }
+  ErrorScope(const ErrorScope&) = delete;
+  ErrorScope& operator=(const ErrorScope&) = delete;
+
+  // Whether what failed since then failed for lack of memory. An error takes memory itself: none at all says
+  // so too. Behind errors of the caller only the latest can be seen.
+  bool ran_out_of_memory() const {
+    if (!empty_) return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+    bool none = ERR_peek_error() == 0;
+    bool found = false;
+    while (unsigned long error = ERR_get_error())
+      found = found || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    return none || found;
+  }
+
+ private:
+  bool empty_;
+};
 
 // `done`: what a function that fails for lack of memory alone returned, 1 for success.
 void require(int done) {
@@ -39,8 +53,9 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
 
 // Leaves md_ nullptr when there is no SHA-256.
 void Sha256::fetch() {
+  ErrorScope errors;
   md_.reset(EVP_MD_fetch(nullptr, "SHA256", nullptr));
-  if (md_ == nullptr && fetch_ran_out_of_memory()) throw std::bad_alloc();
+  if (md_ == nullptr && errors.ran_out_of_memory()) throw std::bad_alloc();
 }
 
 void Sha256::reset() {

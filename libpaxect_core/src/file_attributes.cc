@@ -210,16 +210,16 @@ struct Permissions {
 // Of the new file, whose owner and group are those of `now`; with the list of the file that it takes its
 // permissions from, or without.
 Permissions permissions_of(const struct stat& now, const AttributeSources& sources, bool with_acl) {
-  const std::optional<FileAttributes>& input = sources.input;
-  const FileAttributes& from = sources.replaced ? *sources.replaced : *input;
+  const FileAttributes& from = sources.replaced ? *sources.replaced : sources.inputs.front();
   mode_t mode = with_acl ? from.mode_with_acl_for(now.st_uid) : from.mode_for(now.st_uid, now.st_gid);
   mode_t named_limit = 7;
-  if (sources.replaced && input) {
-    bool alike = with_acl && input->acl() == from.acl() && input->file().st_gid == now.st_gid &&
-                 input->file().st_uid == now.st_uid;
-    mode &= alike ? input->mode() : input->mode_for(now.st_uid, now.st_gid);
+  for (const FileAttributes& input : sources.inputs) {
+    if (&input == &from) continue;
+    bool alike = with_acl && input.acl() == from.acl() && input.file().st_gid == now.st_gid &&
+                 input.file().st_uid == now.st_uid;
+    mode &= alike ? input.mode() : input.mode_for(now.st_uid, now.st_gid);
     // Whom the list names may have been anybody to the input.
-    if (!alike) named_limit = input->common_access();
+    if (!alike) named_limit &= input.common_access();
   }
   return {mode, with_acl ? narrowed_acl(from.acl(), mode, named_limit) : ""};
 }
@@ -228,14 +228,14 @@ Permissions permissions_of(const struct stat& now, const AttributeSources& sourc
 
 void set_attributes(int fd, const struct stat& directory, const AttributeSources& sources, mode_t usual,
                     std::vector<std::string>& lost) {
-  const std::optional<FileAttributes>& input = sources.input;
-  if (input) {
+  const FileAttributes* input = sources.inputs.empty() ? nullptr : &sources.inputs.front();
+  if (input != nullptr) {
     std::array<timespec, 2> times{{{0, UTIME_OMIT}, input->file().st_mtim}};
     if (futimens(fd, times.data()) != 0) lost.emplace_back("modification time");
   }
   // The file that permissions, group and access control list come from.
-  const std::optional<FileAttributes>& from = sources.replaced ? sources.replaced : input;
-  if (!from) return set_mode(fd, usual, lost);
+  const FileAttributes* from = sources.replaced ? &*sources.replaced : input;
+  if (from == nullptr) return set_mode(fd, usual, lost);
 
   struct stat now {};
   if (fstat(fd, &now) != 0) now = directory;

@@ -3,9 +3,9 @@
 //
 // The rules, in this order: a file that is replaced gives the new file its owner, group, permissions, access
 // control list and extended attributes; the input gives it its modification time, and its permissions limit
-// those of the new file. Nobody gets access to the new file who could not have accessed both: where owner,
-// group or access control list cannot be kept, the permission bits are narrowed to make up for it.
-// Set-user-ID, set-group-ID, sticky bits and file capabilities are never taken over.
+// those of the new file, as do those of further inputs. Nobody gets access to the new file who could not have
+// accessed both: where owner, group or access control list cannot be kept, the permission bits are narrowed
+// to make up for it. Set-user-ID, set-group-ID, sticky bits and file capabilities are never taken over.
 #pragma once
 
 #include <sys/stat.h>
@@ -42,8 +42,9 @@ class FileAttributes {
 // What a new file takes over.
 struct AttributeSources {
   std::optional<FileAttributes> replaced;
-  int replaced_fd = -1;                 // open as long as `replaced` counts
-  std::optional<FileAttributes> input;  // none: it is not to be taken into account
+  int replaced_fd = -1;  // open as long as `replaced` counts
+  // The first gives its time and, where nothing is replaced, its permissions; each limits them.
+  std::vector<FileAttributes> inputs;
 };
 
 // Gives the new file `fd`, which lies in `directory`, its attributes. Without any source it gets the

@@ -1,6 +1,10 @@
 #include "file_jobs.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "input_file.h"
 #include "ordered_pipeline.h"
@@ -22,12 +26,25 @@ class Files {
     if (!status.ok()) return status;
     FileIdentity identity = input_.identity();
     OutputFile::Context context{.inputs = std::span(&identity, 1)};
-    if (parameters.keep_attributes()) context.attributes_of = input_.attributes();
+    if (parameters.keep_attributes())
+      if (auto attributes = input_.attributes()) context.attributes_of.push_back(*attributes);
     return output_.open(output, context, interrupted_);
   }
   Status open_input(const std::string& path) { return input_.open(path, interrupted_); }
-  Status open_output(const std::string& path, std::span<const FileIdentity> inputs) {
-    return output_.open(path, {.inputs = inputs}, interrupted_);
+  Status open_output(const std::string& path, std::span<const NamedDescriptor> inputs,
+                     const Parameters& parameters) {
+    std::vector<FileIdentity> identities;
+    OutputFile::Context context;
+    for (const NamedDescriptor& input : inputs) {
+      struct stat file {};
+      if (fstat(input.fd, &file) != 0)
+        return system_failure(PAXECT_ERROR_READ, input.name, "cannot read", errno);
+      identities.emplace_back(file, input.fd);
+      if (parameters.keep_attributes() && input.gives_attributes && S_ISREG(file.st_mode))
+        context.attributes_of.emplace_back(file, input.fd);
+    }
+    context.inputs = identities;
+    return output_.open(path, context, interrupted_);
   }
   void set_sparse(bool sparse) { output_.set_sparse(sparse); }
   // Whether the output is durable after finish.
@@ -148,17 +165,17 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
 }
 
 Status read_file(const std::string& path, const Callbacks& callbacks,
-                 const std::function<Status(paxect_source source, void* opaque)>& work) {
+                 const std::function<Status(paxect_source source, void* opaque, std::uint64_t size)>& work) {
   Files files(callbacks);
   Status status = files.open_input(path);
-  return status.ok() ? files.settle(work(&Files::read, &files)) : status;
+  return status.ok() ? files.settle(work(&Files::read, &files, files.input_size())) : status;
 }
 
-Status write_file(std::span<const FileIdentity> inputs, const std::string& output,
+Status write_file(std::span<const NamedDescriptor> inputs, const std::string& output,
                   const Parameters& parameters, const Callbacks& callbacks,
                   const std::function<Status(const Callbacks& callbacks)>& work) {
   Files files(callbacks);
-  Status status = files.open_output(output, inputs);
+  Status status = files.open_output(output, inputs, parameters);
   files.set_sparse(parameters.sparse());
   files.set_sync(parameters.sync());
   return status.ok() ? files.finish(work(files.callbacks())) : status;

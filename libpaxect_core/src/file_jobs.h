@@ -9,9 +9,15 @@
 #include "callbacks.h"
 #include "decoder.h"
 #include "encoder.h"
-#include "file_identity.h"
 
 namespace paxect::core {
+
+// An input that the caller opened.
+struct NamedDescriptor {
+  int fd = -1;
+  std::string name;              // for messages
+  bool gives_attributes = true;  // as a file that was opened by its own name does
+};
 
 // `callbacks.sink` is not used.
 Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbacks& callbacks,
@@ -19,12 +25,13 @@ Status encode_file(Encoder& encoder, const Parameters& parameters, const Callbac
 Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& callbacks,
                    const std::string& input, const std::string& output);
 
-// Runs work that reads the file at `path` to its end through the source it is given.
+// Runs work that reads the file at `path` to its end through the source it is given. `size` is that of the
+// file, or 0 where it is not known.
 Status read_file(const std::string& path, const Callbacks& callbacks,
-                 const std::function<Status(paxect_source source, void* opaque)>& work);
-// Runs work that writes to `output`, which must be none of `inputs`, through the sink of the callbacks it is
-// given. The output is kept when the work ends with OK or PARTIAL.
-Status write_file(std::span<const FileIdentity> inputs, const std::string& output,
+                 const std::function<Status(paxect_source source, void* opaque, std::uint64_t size)>& work);
+// Runs work that writes to `output`, which must be none of the inputs, through the sink of the callbacks it
+// is given. The output is kept when the work ends with OK or PARTIAL. Requires: the inputs are open.
+Status write_file(std::span<const NamedDescriptor> inputs, const std::string& output,
                   const Parameters& parameters, const Callbacks& callbacks,
                   const std::function<Status(const Callbacks& callbacks)>& work);
 

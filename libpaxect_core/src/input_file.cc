@@ -8,7 +8,7 @@
 namespace paxect::core {
 
 Status InputFile::open(const std::string& path, const Interrupted& interrupted) {
-  name_ = path == "-" ? "standard input" : path;
+  name_ = shown_input(path);
   std::optional<int> given = path == "-" ? STDIN_FILENO : descriptor_named(path);
   Status status = given ? check_descriptor(*given, Direction::kReading, name_)
                         : open_waiting(AT_FDCWD, path, O_RDONLY, name_, interrupted, owned_);

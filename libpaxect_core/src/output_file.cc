@@ -45,7 +45,7 @@ Status OutputFile::open(const std::string& path, const Context& context, const I
   if (status.ok()) status = check_identity();
   if (!status.ok()) return status;
   if (target_.kind() == OutputTarget::Kind::kDescriptor) fd_ = target_.descriptor();
-  sources_.input = context.attributes_of;
+  sources_.inputs = context.attributes_of;
   if (is_new_file()) return open_temporary();
   in_place_ = BlockingIo(fd_, target_.file().st_mode, target_.shown_name());
   return status;
@@ -192,7 +192,7 @@ Status OutputFile::find_replaced() {
 }
 
 Status OutputFile::find_usual_mode() {
-  if (sources_.input || usual_mode_) return {};
+  if (!sources_.inputs.empty() || usual_mode_) return {};
   mode_t mode = 0;
   if (int error = temporary_.find_usual_mode(mode))
     return open_failure("cannot create a file in its directory", error);

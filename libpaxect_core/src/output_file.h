@@ -39,8 +39,8 @@ class OutputFile {
   struct Context {
     std::span<const FileIdentity> inputs = {};   // what the output must not be
     std::span<const FileIdentity> outputs = {};  // likewise: the others of the same command
-    // The file gets the modification time of this input, and at most its permissions.
-    std::optional<FileAttributes> attributes_of = std::nullopt;
+    // The file gets the modification time of the first of these inputs, and at most the permissions of each.
+    std::vector<FileAttributes> attributes_of = {};
   };
   // "-" is standard output. Nothing is visible under the path yet. Errors: OPEN, SAME_FILE; CANCELLED when
   // interrupted, as opening a FIFO can be.

@@ -80,7 +80,7 @@ Status OutputTarget::refusal(const char* reason) const {
 }
 
 Status OutputTarget::find(const std::string& path) {
-  shown_name_ = path == "-" ? "standard output" : path;
+  shown_name_ = shown_output(path);
   if (path == "-") return find_descriptor(STDOUT_FILENO);
   Status status = follow(path);
   return status.ok() && kind_ == Kind::kRegular ? check_replaceable() : status;

@@ -84,7 +84,7 @@ std::int64_t* Parameters::find(paxect_parameter parameter) {
     case PAXECT_PARAM_THREADS:
       return salvager ? nullptr : &threads_;
     case PAXECT_PARAM_KEEP_ATTRIBUTES:
-      return encoder || role_ == Role::kDecoder ? &keep_attributes_ : nullptr;
+      return &keep_attributes_;
     case PAXECT_PARAM_SYNC:
       return &sync_;
     default:

@@ -13,17 +13,19 @@ struct Listing {
   Progress& progress;
   JsonLine* json;  // nullptr: as text
   bool quiet;
+  bool size_known;  // of the original
 };
 
-void print_text(const paxect_difference& found) {
+void print_text(const paxect_difference& found, bool size_known) {
   switch (found.kind) {
     case PAXECT_DIFFERENCE_MISSING:
       std::cout << "the original ends at byte " << found.offset << ", in frame " << found.frame << ": "
                 << found.length << " bytes are missing\n";
       break;
     case PAXECT_DIFFERENCE_EXTRA:
-      std::cout << "the original goes on at byte " << found.offset
-                << ", after the last frame: " << found.length << " bytes more\n";
+      std::cout << "the original continues at byte " << found.offset
+                << ", after the last frame: " << (size_known ? "" : "at least ") << found.length
+                << " bytes more\n";
       break;
     default:
       std::cout << "frame " << found.frame << " differs: bytes " << found.offset << " to "
@@ -43,7 +45,7 @@ std::int32_t list_difference(void* opaque, const paxect_difference* found) {
     listing.json->end_object();
   } else if (!listing.quiet) {
     listing.progress.erase();
-    print_text(*found);
+    print_text(*found, listing.size_known);
   }
   return 0;
 }
@@ -70,7 +72,8 @@ int run_check(const Command& command, const std::vector<std::string>& arguments)
   if (files.size() != 2) throw UsageError{"check: give a container and its original"};
   Talk talk = read_talk(values);
   Reader reader = make_reader();
-  Progress progress(talk.progress, shown_name(files[1]), file_size(files[1]), Progress::Measure::kOutput);
+  std::uint64_t size = file_size(files[1]);
+  Progress progress(talk.progress, shown_name(files[1]), size, Progress::Measure::kOutput);
   Outcome ended;
   if (talk.json) {
     JsonLine json(std::cout);
@@ -78,12 +81,12 @@ int run_check(const Command& command, const std::vector<std::string>& arguments)
     json.add("input", files[0]);
     json.add("original", files[1]);
     json.begin_array("differences");
-    ended = compare(reader.get(), files[0], files[1], {progress, &json, talk.quiet});
+    ended = compare(reader.get(), files[0], files[1], {progress, &json, talk.quiet, size != 0});
     json.end_array();
     json.add("seconds", progress.seconds());
     json.add_outcome(ended);
   } else {
-    ended = compare(reader.get(), files[0], files[1], {progress, nullptr, talk.quiet});
+    ended = compare(reader.get(), files[0], files[1], {progress, nullptr, talk.quiet, size != 0});
   }
   std::cout.flush();  // before an error line, when both go to one place
   return conclude(ended, files[0]);

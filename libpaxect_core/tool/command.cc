@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "descriptor.h"
 #include "printable.h"
 #include "signals.h"
 #include "standard_streams.h"
@@ -117,17 +118,24 @@ Talk read_talk(const po::variables_map& values) {
   return talk;
 }
 
-std::int64_t number(const std::string& option, const std::string& text, paxect_parameter parameter) {
+std::optional<std::int64_t> parse_number(const std::string& text, paxect_parameter parameter) {
   std::int64_t minimum = 0;
   std::int64_t maximum = 0;
   paxect_parameter_bounds(parameter, &minimum, &maximum, nullptr);
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || value < minimum || value > maximum)
-    throw UsageError{"--" + option + " cannot be '" + text + "': give a whole number from " +
-                     std::to_string(minimum) + " to " + std::to_string(maximum)};
+  if (error != std::errc{} || stop != end || value < minimum || value > maximum) return std::nullopt;
   return value;
+}
+
+std::int64_t number(const std::string& option, const std::string& text, paxect_parameter parameter) {
+  if (std::optional<std::int64_t> value = parse_number(text, parameter)) return *value;
+  std::int64_t minimum = 0;
+  std::int64_t maximum = 0;
+  paxect_parameter_bounds(parameter, &minimum, &maximum, nullptr);
+  throw UsageError{"--" + option + " cannot be '" + text + "': give a whole number from " +
+                   std::to_string(minimum) + " to " + std::to_string(maximum)};
 }
 
 Encoder make_encoder() {
@@ -161,7 +169,7 @@ Outcome outcome(paxect_status status, const paxect_reader* reader) {
           paxect_reader_error_frame(reader)};
 }
 
-std::string shown_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+std::string shown_name(const std::string& path) { return core::shown_input(path); }
 
 std::uint64_t file_size(const std::string& path) {
   struct stat file {};

@@ -7,6 +7,7 @@
 
 #include <boost/program_options.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,8 @@ struct Talk {
 void add_talk_options(po::options_description& options, const char* json_help);
 Talk read_talk(const po::variables_map& values);  // UsageError for contradictory options
 
+// nullopt unless the text is a whole number within the bounds of the parameter.
+std::optional<std::int64_t> parse_number(const std::string& text, paxect_parameter parameter);
 // The value of an option as an integer; UsageError unless it is within the bounds of the parameter.
 std::int64_t number(const std::string& option, const std::string& text, paxect_parameter parameter);
 

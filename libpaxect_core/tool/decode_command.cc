@@ -64,14 +64,13 @@ void set_options(Handle* handle, paxect_status (*set)(Handle*, paxect_parameter,
   set_number("threads", PAXECT_PARAM_THREADS);
   set(handle, PAXECT_PARAM_SPARSE, values.count("no-sparse") != 0 ? 0 : 1);
   set(handle, PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
+  set(handle, PAXECT_PARAM_KEEP_ATTRIBUTES, values.count("no-attributes") != 0 ? 0 : 1);
 }
 
 int decode_whole(const Job& job, const Talk& talk, const po::variables_map& values) {
   Decoder decoder = make_decoder();
   set_options(decoder.get(), paxect_decoder_set_parameter, values);
   Progress progress(talk.progress, shown_name(job.input), file_size(job.input));
-  paxect_decoder_set_parameter(decoder.get(), PAXECT_PARAM_KEEP_ATTRIBUTES,
-                               values.count("no-attributes") != 0 ? 0 : 1);
   paxect_decoder_set_progress(decoder.get(), Progress::callback, &progress);
   paxect_status status = paxect_decoder_decode_path(decoder.get(), job.input.c_str(), job.output.c_str());
   progress.erase();

@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "command.h"
 #include "summary.h"
 
@@ -33,6 +35,13 @@ po::options_description make_options() {
   return options;
 }
 
+std::int64_t channel_count(const std::string& text) {
+  if (text == "auto") return PAXECT_CHANNELS_AUTO;
+  std::optional<std::int64_t> count = parse_number(text, PAXECT_PARAM_CHANNELS);
+  if (count && *count != PAXECT_CHANNELS_AUTO) return *count;
+  throw UsageError{"--channels cannot be '" + text + "': give a whole number from 1 to 8, or auto"};
+}
+
 void set_options(paxect_encoder* encoder, const po::variables_map& values) {
   auto text = [&](const char* name) { return values[name].as<std::string>(); };
   auto set_number = [&](const char* name, paxect_parameter parameter) {
@@ -44,13 +53,7 @@ void set_options(paxect_encoder* encoder, const po::variables_map& values) {
   set_number("level", PAXECT_PARAM_LEVEL);
   set_number("frame", PAXECT_PARAM_FRAME_SIZE);
   set_number("threads", PAXECT_PARAM_THREADS);
-  std::string channels = text("channels");
-  std::int64_t count = PAXECT_CHANNELS_AUTO;
-  if (channels != "auto") {
-    count = number("channels", channels, PAXECT_PARAM_CHANNELS);
-    if (count == PAXECT_CHANNELS_AUTO) throw UsageError{"--channels cannot be '0': give 1 to 8, or auto"};
-  }
-  set(encoder, PAXECT_PARAM_CHANNELS, count);
+  set(encoder, PAXECT_PARAM_CHANNELS, channel_count(text("channels")));
   std::string mapping = text("mapping");
   if (mapping != "virtual" && mapping != "u16")
     throw UsageError{"--mapping cannot be '" + mapping + "': give virtual or u16"};

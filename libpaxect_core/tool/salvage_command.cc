@@ -29,7 +29,8 @@ class Copies {
     for (const std::string& name : names) {
       core::Descriptor file = core::open_at(AT_FDCWD, name, O_RDONLY | O_NONBLOCK);  // not wait at a FIFO
       if (!file.valid())
-        return {PAXECT_ERROR_OPEN, name + ": cannot open: " + std::generic_category().message(errno)};
+        return {PAXECT_ERROR_OPEN,
+                shown_name(name) + ": cannot open: " + std::generic_category().message(errno)};
       files_.push_back(std::move(file));
       paxect_status status = paxect_salvager_add_fd(salvager, files_.back().get(), name.c_str());
       if (status != PAXECT_OK) return {status, paxect_salvager_error_message(salvager)};
@@ -126,6 +127,8 @@ Salvager make_salvager(const po::variables_map& values, const std::string& fill)
   paxect_salvager_set_parameter(made, PAXECT_PARAM_FILL,
                                 fill == "zero" ? PAXECT_FILL_ZERO : PAXECT_FILL_SKIP);
   paxect_salvager_set_parameter(made, PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
+  paxect_salvager_set_parameter(made, PAXECT_PARAM_KEEP_ATTRIBUTES,
+                                values.count("no-attributes") != 0 ? 0 : 1);
   if (values.count("max-frame") != 0) {
     auto limit = number("max-frame", values["max-frame"].as<std::string>(), PAXECT_PARAM_MAX_FRAME);
     paxect_salvager_set_parameter(made, PAXECT_PARAM_MAX_FRAME, limit);
@@ -142,7 +145,8 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
       "report", text()->value_name("FILE"), "write a report as JSON; - is standard output")(
       "fill", text()->default_value("zero")->value_name("zero|skip"), "what replaces lost data")(
       "max-frame", text()->value_name("BYTES"), "skip frames with more data; default: 1 GiB")(
-      "sync", "make the output durable before returning");
+      "no-attributes", "do not give the output the modification time and permissions of the damaged files")(
+      "sync", "flush the output to disk before returning");
   add_talk_options(options, "print the report");
   po::variables_map values;
   SalvageJob job;

@@ -149,13 +149,13 @@ TEST_CASE("the input gives its time, and its permissions limit those of the outp
   make(dir / "in", 04750);
   std::array<timespec, 2> times{{{1, 0}, {1234567890, 123456789}}};
   REQUIRE(utimensat(AT_FDCWD, (dir / "in").c_str(), times.data(), 0) == 0);
-  CHECK(write_output(dir / "out", "new", {.attributes_of = attributes_of(dir / "in")}).warning.empty());
+  CHECK(write_output(dir / "out", "new", {.attributes_of = {attributes_of(dir / "in")}}).warning.empty());
   CHECK(mode_of(dir / "out") == 0750);
   CHECK(stat_of(dir / "out").st_mtim.tv_sec == 1234567890);
   CHECK(stat_of(dir / "out").st_mtim.tv_nsec == 123456789);
   for (mode_t mode : {0600u, 0644u, 0777u}) {
     make(dir / "out", mode);
-    CHECK(code_of(dir / "out", {.attributes_of = attributes_of(dir / "in")}) == PAXECT_OK);
+    CHECK(code_of(dir / "out", {.attributes_of = {attributes_of(dir / "in")}}) == PAXECT_OK);
     CHECK(mode_of(dir / "out") == (mode & 0750));
   }
 }
@@ -166,10 +166,11 @@ TEST_CASE("an input whose group cannot be taken over gives its group's access to
   chmod(dir.path().c_str(), 0777);
   make(dir / "in", 0664, kNobody, 4);
   FileAttributes input = attributes_of(dir / "in");
-  CHECK(
-      as_nobody([&] { return write_output(dir / "out", "new", {.attributes_of = input}).warning; }).empty());
+  CHECK(as_nobody([&] {
+          return write_output(dir / "out", "new", {.attributes_of = {input}}).warning;
+        }).empty());
   CHECK(mode_of(dir / "out") == 0644);
-  CHECK(code_of(dir / "root", {.attributes_of = input}) == PAXECT_OK);
+  CHECK(code_of(dir / "root", {.attributes_of = {input}}) == PAXECT_OK);
   CHECK(mode_of(dir / "root") == 0664);
   CHECK(stat_of(dir / "root").st_gid == 4);
   CHECK(stat_of(dir / "root").st_uid == 0);
@@ -202,7 +203,7 @@ TEST_CASE("a kept access control list gives nobody more than the input gives him
     make(dir / "out", 0640);
     if (!set_xattr(dir / "out", "system.posix_acl_access", kAcl)) return;
     make(dir / "in", one.input);
-    CHECK(write_output(dir / "out", "new", {.attributes_of = attributes_of(dir / "in")}).warning.empty());
+    CHECK(write_output(dir / "out", "new", {.attributes_of = {attributes_of(dir / "in")}}).warning.empty());
     CHECK(access_of(dir / "out", 1234) == one.named);
     CHECK(mode_of(dir / "out") == one.mode);
   }
@@ -214,9 +215,9 @@ TEST_CASE("an input with the same access control list leaves it as it is") {
     make(dir / name, 0640);
     if (!set_xattr(dir / name, "system.posix_acl_access", kAcl)) return;
   }
-  CHECK(write_output(dir / "out", "new", {.attributes_of = attributes_of(dir / "in")}).warning.empty());
+  CHECK(write_output(dir / "out", "new", {.attributes_of = {attributes_of(dir / "in")}}).warning.empty());
   CHECK(xattr_of(dir / "out", "system.posix_acl_access") == kAcl);
-  CHECK(code_of(dir / "copy", {.attributes_of = attributes_of(dir / "in")}) == PAXECT_OK);
+  CHECK(code_of(dir / "copy", {.attributes_of = {attributes_of(dir / "in")}}) == PAXECT_OK);
   CHECK(xattr_of(dir / "copy", "system.posix_acl_access") == kAcl);
 }
 
@@ -227,7 +228,7 @@ TEST_CASE("the owner of an input has no more access to the output of another use
   if (!set_xattr(dir / "in", "system.posix_acl_access",
                  acl_value({{1, 0, kNoId}, {2, 6, 1234}, {4, 6, kNoId}, {16, 6, kNoId}, {32, 6, kNoId}})))
     return;
-  CHECK(code_of(dir / "out", {.attributes_of = attributes_of(dir / "in")}) == PAXECT_OK);
+  CHECK(code_of(dir / "out", {.attributes_of = {attributes_of(dir / "in")}}) == PAXECT_OK);
   CHECK(stat_of(dir / "out").st_uid == 0);
   CHECK(mode_of(dir / "out") == 0);
 }

@@ -1,6 +1,7 @@
 // The commands that look into containers: test, info, check, decode --range; and summaries as JSON.
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 
 #include "codec.h"
@@ -207,7 +208,7 @@ TEST_CASE("check says where a container and its original differ") {
 
   Result longer = check("0123456789ab");
   CHECK(longer.status == 2);
-  CHECK(longer.output == "the original goes on at byte 10, after the last frame: 2 bytes more\n");
+  CHECK(longer.output == "the original continues at byte 10, after the last frame: 2 bytes more\n");
 }
 
 TEST_CASE("check reads the original from a pipe too, and tells its other errors apart") {
@@ -428,6 +429,43 @@ TEST_CASE("every command has a help of its own, and every option is in it") {
   help_has("test", {"--json", "--threads"});
   help_has("info", {"--frames", "--json"});
   help_has("check", {"--json", "--quiet"});
+}
+
+TEST_CASE("an original without end differs, and is not read for ever") {
+  TempDir dir;
+  write_file(dir / "container", encode(std::string(3'000'000, '\0')));
+  Result result =
+      run({.argv = {kTool, "check", dir / "container", "/dev/zero"}, .timeout = std::chrono::seconds(20)});
+  CHECK(result.status == 2);
+  CHECK(result.output.find("the original continues at byte 3000000, after the last frame: at least ") == 0);
+  CHECK(result.error.find("which has at least ") != std::string::npos);
+  // The size of a file is known.
+  write_file(dir / "longer", std::string(9'000'000, '\0'));
+  CHECK(tool({"check", dir / "container", dir / "longer"}).output ==
+        "the original continues at byte 3000000, after the last frame: 6000000 bytes more\n");
+}
+
+TEST_CASE("a name that is empty is shown as such") {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"encode", "-i", ""},
+                                                    {"encode", "-o", ""},
+                                                    {"decode", "-i", ""},
+                                                    {"decode", "--range", "0:", "-i", ""},
+                                                    {"test", ""},
+                                                    {"info", ""},
+                                                    {"check", "", "/dev/null"},
+                                                    {"salvage", "", "-o", "/dev/null"}}) {
+    Result result = tool(arguments, "data");
+    CHECK(result.status == 3);
+    CHECK(one_line(result.error));
+    CHECK(result.error.starts_with("paxect-core: '': cannot "));
+  }
+}
+
+TEST_CASE("a number of channels that cannot be is refused with the bounds") {
+  for (const std::string number : {"0", "9", "x"})
+    CHECK(tool({"encode", "--channels=" + number, "-o", "/dev/null"})
+              .error.find("--channels cannot be '" + number +
+                          "': give a whole number from 1 to 8, or auto") != std::string::npos);
 }
 
 }  // namespace

@@ -223,6 +223,23 @@ TEST_CASE("mode and time of the input are those of the output, unless that is tu
         "c 751\nback 751\nplain 644\nredirected 644\nunnamed 644\n.\n./plain\n./redirected\n./unnamed\n");
 }
 
+TEST_CASE("a range and a salvage are no more open than each container they come from") {
+  TempDir dir;
+  write_file(dir / "in", "data");
+  CHECK(script(dir,
+               "umask 022; $T encode -i in -o a; cp a b; chmod 640 a; chmod 604 b; touch -d 2001-02-03 a; "
+               "$T decode --range 0:2 -i a -o range; $T salvage a -o one; $T salvage a b -o both; "
+               "$T decode --range 0:2 -o redirected <a; "
+               "$T decode --no-attributes --range 0:2 -i a -o plain_range; "
+               "$T salvage --no-attributes a -o plain; "
+               "echo old >replaced; chmod 664 replaced; $T salvage a -o replaced; "
+               "stat -c '%n %a' range one both redirected plain_range plain replaced; "
+               "find . -type f ! -newermt 2001-02-04 | sort")
+            .output ==
+        "range 640\none 640\nboth 600\nredirected 644\nplain_range 644\nplain 644\nreplaced 640\n"
+        "./a\n./both\n./one\n./range\n./replaced\n");
+}
+
 TEST_CASE("what could not be kept of a replaced file is reported, with status 0") {
   if (!is_root()) return;
   TempDir dir;

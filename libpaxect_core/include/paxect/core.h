@@ -47,9 +47,10 @@
  * Numbers. Sizes and offsets are in bytes, from 0. Frames are numbered from 0 in container order, extension
  * frames included.
  *
- * Signals. The library installs no handler and writes to no descriptor but those it was given. When a
- * signal interrupts a read or write of a *_path function, it invokes the progress callback at once. A pipe
- * without a reader raises SIGPIPE; a program that ignores SIGPIPE gets WRITE.
+ * Signals. The library installs no handler and writes to no descriptor but those it was given. While a
+ * *_path function waits for a FIFO, a pipe, a socket or a terminal, it invokes the progress callback several
+ * times a second, and at once when a signal interrupts it: a handler that sets a flag for the callback is
+ * enough to end the wait. A pipe without a reader raises SIGPIPE; a program that ignores SIGPIPE gets WRITE.
  */
 #ifndef PAXECT_CORE_H
 #define PAXECT_CORE_H
@@ -128,8 +129,8 @@ enum {
 
 /* "PAXECT_ERROR_CRC" for PAXECT_ERROR_CRC; "PAXECT_ERROR_UNKNOWN" for a value not listed. */
 const char* paxect_status_name(paxect_status status);
-/* The exit status of the paxect-core command for it: 0, 2 (the whole), 3 (files, callbacks, memory, cancel,
- * libcrypto), 4 (structure), 64 (argument, parameter) or 70 (internal). */
+/* The exit status of the paxect-core command for it: 0, 2 (the whole), 3 (files, callbacks, BUFFER_TOO_SMALL,
+ * memory, cancel, libcrypto), 4 (structure), 64 (argument, parameter) or 70 (SEQUENCE, internal). */
 int32_t paxect_status_exit_code(paxect_status status);
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
@@ -158,8 +159,9 @@ typedef int32_t (*paxect_sink)(void* opaque, const void* data, size_t size);
  * data. It may block. Returns 0 to continue; any other value, or a size above `capacity`, fails the job with
  * SOURCE. */
 typedef int32_t (*paxect_source)(void* opaque, void* buffer, size_t capacity, size_t* size);
-/* Called about once a frame and at the end with the bytes read and written so far; neither number decreases.
- * Returns 0 to continue; any other value fails the job with CANCELLED. */
+/* Called about once a frame, while a *_path function waits, and at the end, with the bytes that were read and
+ * written so far; neither number decreases. Returns 0 to continue; any other value fails the job with
+ * CANCELLED. */
 typedef int32_t (*paxect_progress)(void* opaque, uint64_t bytes_in, uint64_t bytes_out);
 
 /* ---- Parameters ---------------------------------------------------------------------------------------- */
@@ -182,12 +184,12 @@ enum {
   PAXECT_PARAM_CONTAINER_SIZE = 201, /* of the container, which saves copying. Default: 0, unknown. */
   PAXECT_PARAM_SPARSE = 202, /* 1: *_path leaves holes for runs of 64 KiB of zeros or more. Default: 1. */
 
-  /* Encoder, decoder and reader; SYNC: all handles; KEEP_ATTRIBUTES: encoder and decoder. */
+  /* Encoder, decoder and reader; SYNC and KEEP_ATTRIBUTES: all handles. */
   PAXECT_PARAM_THREADS = 300, /* 1 to 256, the caller's included; 0: one per usable core. Default: 0. */
   PAXECT_PARAM_SYNC = 301, /* 1: *_path flushes file and directory to disk before it returns. Default: 0. */
   PAXECT_PARAM_KEEP_ATTRIBUTES =
-      302, /* 1: an output that encode_path or decode_path makes of a regular file has
-              its modification time, and no permissions that it lacks. Default: 1. */
+      302, /* 1: an output that *_path makes of regular files has the modification time
+              of the first, and no permission that one of them lacks. Default: 1. */
 
   /* Salvager. */
   PAXECT_PARAM_FILL = 400 /* PAXECT_FILL_*, what replaces lost data. Default: PAXECT_FILL_ZERO. */
@@ -368,7 +370,7 @@ typedef struct paxect_difference {
   uint32_t reserved;
   uint64_t frame;  /* MISSING: the frame in which the original ends; EXTRA: the number of frames */
   uint64_t offset; /* in the original; DATA: of the frame */
-  uint64_t length; /* in bytes; DATA: of the frame */
+  uint64_t length; /* in bytes; DATA: of the frame; EXTRA: at least, unless the original is a regular file */
 } paxect_difference;
 /* As paxect_frame_callback. */
 typedef int32_t (*paxect_difference_callback)(void* opaque, const paxect_difference* difference);
@@ -407,11 +409,11 @@ paxect_status paxect_reader_read(paxect_reader* reader, uint64_t offset, uint64_
 paxect_status paxect_reader_read_path(paxect_reader* reader, uint64_t offset, uint64_t length,
                                       const char* output);
 
-/* Reads a file to its end and compares it with the container's data without decompressing: by the length and
- * CRC-32 of each frame, and by the SHA-256. Reports each difference to the callback, which may be NULL, then
- * returns DIFFERENT with the offset in the original and the frame of the first. Returns DIGEST when only the
- * SHA-256 differs, CRC when only CRC-32 fields of the container differ. Does not read the payloads. Errors:
- * those of paxect_reader_frames, SOURCE. */
+/* Reads a file, up to where it exceeds the container's data, and compares it with that data without
+ * decompressing: by the length and CRC-32 of each frame, and by the SHA-256. Reports each difference to the
+ * callback, which may be NULL, then returns DIFFERENT with the offset in the original and the frame of the
+ * first. Returns DIGEST when only the SHA-256 differs, CRC when only CRC-32 fields of the container differ.
+ * Does not read the payloads. Errors: those of paxect_reader_frames, SOURCE. */
 paxect_status paxect_reader_compare(paxect_reader* reader, paxect_source source, void* source_opaque,
                                     paxect_difference_callback callback, void* opaque);
 /* The same for a path; "-" is standard input. Errors: also OPEN. */

@@ -65,14 +65,13 @@ paxect_status paxect_decoder_decode_path(paxect_decoder* decoder, const char* in
 paxect_status paxect_decoder_info(const paxect_decoder* decoder, paxect_container_info* info) {
   paxect_status status = core::admit(decoder);
   if (status != PAXECT_OK) return status;
-  core::Footer footer = decoder->codec.footer();
-  if (!decoder->complete()) {
-    footer.total_size = decoder->codec.bytes_out();
-    footer.total_frames = static_cast<uint32_t>(decoder->codec.frames());
-    footer.digest = {};
-  }
-  return core::give_structure(core::describe(decoder->codec.header(), footer, decoder->codec.bytes_in()),
-                              info);
+  const core::Decoder& codec = decoder->codec;
+  bool complete = decoder->complete();
+  paxect_container_info found =
+      core::describe(codec.header(), complete ? codec.footer() : core::Footer{}, codec.bytes_in());
+  found.total_size = codec.bytes_out();
+  found.total_frames = codec.frames();  // more than a footer can count, in a container that is invalid
+  return core::give_structure(found, info);
 }
 const char* paxect_decoder_error_message(const paxect_decoder* decoder) {
   return core::error_message(decoder);

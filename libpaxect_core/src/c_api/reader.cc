@@ -80,7 +80,7 @@ paxect_status paxect_reader_read_path(paxect_reader* reader, uint64_t offset, ui
 paxect_status paxect_reader_compare(paxect_reader* reader, paxect_source source, void* source_opaque,
                                     paxect_difference_callback callback, void* opaque) {
   return core::open_job(reader, source != nullptr, [&] {
-    return reader->codec.compare(reader->callbacks, source, source_opaque, callback, opaque);
+    return reader->codec.compare(reader->callbacks, core::Original{source, source_opaque}, callback, opaque);
   });
 }
 paxect_status paxect_reader_compare_path(paxect_reader* reader, const char* original,

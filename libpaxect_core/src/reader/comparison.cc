@@ -17,11 +17,10 @@ paxect_difference difference(std::uint32_t kind, std::uint64_t frame, std::uint6
 
 std::uint64_t Comparison::memory() { return kReadSize; }
 
-void Comparison::begin(const Callbacks& callbacks, paxect_source source, void* source_opaque,
+void Comparison::begin(const Callbacks& callbacks, const Original& original,
                        paxect_difference_callback callback, void* opaque) {
   callbacks_ = callbacks;
-  source_ = source;
-  source_opaque_ = source_opaque;
+  original_ = original;
   callback_ = callback;
   opaque_ = opaque;
   at_ = 0;
@@ -37,9 +36,8 @@ void Comparison::begin(const Callbacks& callbacks, paxect_source source, void* s
 }
 
 Status Comparison::run(FrameWalker& walker, const ContainerEnds& ends, const Callbacks& callbacks,
-                       paxect_source source, void* source_opaque, paxect_difference_callback callback,
-                       void* opaque) {
-  begin(callbacks, source, source_opaque, callback, opaque);
+                       const Original& original, paxect_difference_callback callback, void* opaque) {
+  begin(callbacks, original, callback, opaque);
   if (!buffer_.reserve(kReadSize)) return failure(PAXECT_ERROR_MEMORY, "out of memory to read with");
   for (;;) {
     FrameRecord frame;
@@ -60,7 +58,7 @@ Status Comparison::run(FrameWalker& walker, const ContainerEnds& ends, const Cal
 Status Comparison::refill() {
   at_ = 0;
   size_ = 0;
-  if (source_(source_opaque_, buffer_.data(), kReadSize, &size_) != 0 || size_ > kReadSize)
+  if (original_.source(original_.opaque, buffer_.data(), kReadSize, &size_) != 0 || size_ > kReadSize)
     return failure(PAXECT_ERROR_SOURCE, "the source stopped the work");
   ended_ = size_ == 0;
   original_size_ += size_;
@@ -91,10 +89,11 @@ Status Comparison::compare_frame(const FrameRecord& frame) {
 
 // After the last frame: the footer's totals agree with the frames.
 Status Comparison::compare_rest(const Footer& footer) {
-  while (!ended_) {
+  while (!ended_ && original_size_ <= footer.total_size) {
     Status status = refill();
     if (!status.ok()) return status;
   }
+  if (!ended_) original_size_ = std::max(original_size_, original_.size);
   if (original_size_ < footer.total_size)
     return report(difference(PAXECT_DIFFERENCE_MISSING, last_frame_, original_size_,
                              footer.total_size - original_size_));
@@ -123,7 +122,8 @@ Status Comparison::verdict(const ContainerEnds& ends) {
                           " frames differ from the original";
     if (original_size_ < size) message += ", which lacks " + std::to_string(size - original_size_) + " bytes";
     if (original_size_ > size)
-      message += ", which has " + std::to_string(original_size_ - size) + " bytes more";
+      message += std::string(", which has ") + (ended_ || original_.size != 0 ? "" : "at least ") +
+                 std::to_string(original_size_ - size) + " bytes more";
     return {PAXECT_ERROR_DIFFERENT, first_.offset, first_.frame, message};
   }
   if (same_digest) return {};

@@ -14,6 +14,7 @@ namespace paxect::core {
 void ContainerReader::close() {
   owned_.close();
   container_ = {};
+  from_standard_stream_ = false;
   verified_ = false;
   marks_.clear();
 }
@@ -25,10 +26,12 @@ Status ContainerReader::open(int fd) {
 
 Status ContainerReader::open(const std::string& path) {
   close();
-  if (path == "-") return open(STDIN_FILENO, "standard input");
+  std::optional<int> given = path == "-" ? STDIN_FILENO : descriptor_named(path);
+  from_standard_stream_ = given.has_value();
+  if (given) return open(*given, shown_input(path));
   owned_ = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);  // not wait at a FIFO
-  if (!owned_.valid()) return system_failure(PAXECT_ERROR_OPEN, path, "cannot open", errno);
-  return open(owned_.get(), path);
+  if (!owned_.valid()) return system_failure(PAXECT_ERROR_OPEN, shown_input(path), "cannot open", errno);
+  return open(owned_.get(), shown_input(path));
 }
 
 Status ContainerReader::open(int fd, const std::string& name) {
@@ -107,25 +110,24 @@ Status ContainerReader::read_to(const Parameters& parameters, const Callbacks& c
   Status status = verify(callbacks);
   if (status.ok()) status = check_range(offset, length);
   if (!status.ok()) return status;
-  std::optional<FileIdentity> input = FileIdentity::of(container_.fd);
-  if (!input) return system_failure(PAXECT_ERROR_READ, container_.name, "cannot read", errno);
-  return write_file(std::span(&*input, 1), output, parameters, callbacks,
+  NamedDescriptor input{container_.fd, container_.name, !from_standard_stream_};
+  return write_file(std::span(&input, 1), output, parameters, callbacks,
                     [&](const Callbacks& to_file) { return read(parameters, to_file, offset, length); });
 }
 
-Status ContainerReader::compare(const Callbacks& callbacks, paxect_source source, void* source_opaque,
+Status ContainerReader::compare(const Callbacks& callbacks, const Original& original,
                                 paxect_difference_callback callback, void* opaque) {
   Status status = verify(callbacks);
   if (!status.ok()) return status;
   walker_.begin(container_.fd, container_.name, container_.ends);
-  status = comparison_.run(walker_, container_.ends, callbacks, source, source_opaque, callback, opaque);
+  status = comparison_.run(walker_, container_.ends, callbacks, original, callback, opaque);
   return status.ok() ? check_size_unchanged(container_.fd, container_.ends, container_.name) : status;
 }
 
 Status ContainerReader::compare(const Callbacks& callbacks, const std::string& original,
                                 paxect_difference_callback callback, void* opaque) {
-  return read_file(original, callbacks, [&](paxect_source source, void* source_opaque) {
-    return compare(callbacks, source, source_opaque, callback, opaque);
+  return read_file(original, callbacks, [&](paxect_source source, void* source_opaque, std::uint64_t size) {
+    return compare(callbacks, Original{source, source_opaque, size}, callback, opaque);
   });
 }
 

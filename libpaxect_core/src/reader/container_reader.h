@@ -38,8 +38,8 @@ class ContainerReader {
               std::uint64_t length);
   Status read_to(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
                  std::uint64_t length, const std::string& output);
-  Status compare(const Callbacks& callbacks, paxect_source source, void* source_opaque,
-                 paxect_difference_callback callback, void* opaque);
+  Status compare(const Callbacks& callbacks, const Original& original, paxect_difference_callback callback,
+                 void* opaque);
   Status compare(const Callbacks& callbacks, const std::string& original, paxect_difference_callback callback,
                  void* opaque);
 
@@ -55,6 +55,7 @@ class ContainerReader {
   FrameWalker walker_;
   RangeReader ranges_;
   Comparison comparison_;
+  bool from_standard_stream_ = false;  // or another descriptor that the path names
   bool verified_ = false;
   FrameMarks marks_;  // of all frames, when verified_
 };

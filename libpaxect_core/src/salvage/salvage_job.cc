@@ -8,8 +8,8 @@ namespace paxect::core {
 
 Status salvage_to_file(Salvager& salvager, const Parameters& parameters, const Callbacks& callbacks,
                        const std::string& output) {
-  std::vector<FileIdentity> inputs;
-  for (const SalvageInput& input : salvager.inputs()) inputs.emplace_back(input.identity, input.fd);
+  std::vector<NamedDescriptor> inputs;
+  for (const SalvageInput& input : salvager.inputs()) inputs.push_back({input.fd, input.name});
   return write_file(inputs, output, parameters, callbacks, [&](const Callbacks& to_file) {
     Status status = salvager.find(parameters, callbacks);
     return status.ok() ? salvager.write(to_file) : status;
