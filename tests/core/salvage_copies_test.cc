@@ -3,6 +3,7 @@
 #include "salvaging.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/memory_file.h"
 
 namespace paxect::test {
 namespace {
@@ -14,11 +15,6 @@ constexpr std::size_t kSize = (kFrames - 1) * kFrame + 1000;
 std::string sample_data(std::uint32_t seed = 1) { return motley(kSize, kFrame, seed); }
 std::string sample(std::uint32_t seed = 1, int channels = 1) {
   return encode(sample_data(seed), {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_CHANNELS, channels}});
-}
-
-std::string zeroed(std::string bytes, std::size_t at, std::size_t count) {
-  for (std::size_t i = at; i < std::min(at + count, bytes.size()); ++i) bytes[i] = '\0';
-  return bytes;
 }
 
 // Copy with frames first to last-1 zeroed, their headers included.
@@ -149,6 +145,24 @@ TEST_CASE("the same copy twice is as good as once") {
   CHECK(twice.data == once.data);
   CHECK(twice.lost == once.lost);
   CHECK(salvage({container, container, container}).data == sample_data());
+}
+
+TEST_CASE("a report is about the copies of its run, not about those added since") {
+  MemoryFile file(sample());
+  Salvager owner = make_salvager();
+  std::string data;
+  REQUIRE(paxect_salvager_set_sink(owner.get(), append, &data) == PAXECT_OK);
+  REQUIRE(paxect_salvager_add_fd(owner.get(), file.fd(), "one") == PAXECT_OK);
+  REQUIRE(paxect_salvager_run(owner.get()) == PAXECT_OK);
+  REQUIRE(paxect_salvager_add_fd(owner.get(), file.fd(), "two") == PAXECT_OK);
+  paxect_salvage_report report{};
+  report.struct_size = sizeof report;
+  REQUIRE(paxect_salvager_report(owner.get(), &report) == PAXECT_OK);
+  CHECK(report.inputs == 1);
+  paxect_salvage_input input{};
+  input.struct_size = sizeof input;
+  CHECK(paxect_salvager_input(owner.get(), 0, &input) == PAXECT_OK);
+  CHECK(paxect_salvager_input(owner.get(), 1, &input) == PAXECT_ERROR_ARGUMENT);
 }
 
 }  // namespace

@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::size_t kFrame = 8192;
 
-std::string zeroed(std::string bytes, std::size_t at, std::size_t count) {
-  for (std::size_t i = at; i < std::min(at + count, bytes.size()); ++i) bytes[i] = '\0';
-  return bytes;
-}
-
 std::string container_of(const std::string& data, std::int64_t frame, std::int64_t channels = 1) {
   return encode(data, {{PAXECT_PARAM_FRAME_SIZE, frame},
                        {PAXECT_PARAM_LEVEL, 1},
@@ -122,7 +117,14 @@ TEST_CASE("the frames of a nested container do not take the places of the outer 
   }
 }
 
-TEST_CASE("of two concatenated containers the first is salvaged, and the other is reported") {
+void check_contested(const Salvaged& result) {
+  CHECK(result.status == PAXECT_ERROR_PARTIAL);
+  CHECK(result.report.proven == 0);
+  CHECK(result.report.contested == 1);
+}
+
+TEST_CASE(
+    "of two concatenated containers the first is salvaged, the other is reported, and nothing is proven") {
   std::string first_data = text(50'000, 1);
   std::string second_data = text(70'000, 2);
   for (std::int64_t second_frame : {std::int64_t{kFrame}, std::int64_t{4096}}) {
@@ -131,7 +133,18 @@ TEST_CASE("of two concatenated containers the first is salvaged, and the other i
     std::vector<Frame> frames = frames_of(first);
     Salvaged result = salvage({first + second});
     CHECK((result.data == first_data));
-    CHECK(result.status == PAXECT_OK);
+    check_contested(result);
+    CHECK(result.report.foreign_offset == first.size());
+    CHECK(result.message.find("offset " + std::to_string(first.size()) + " of copy 1") != std::string::npos);
+    // A copy that is nothing but the first shows that it is meant; one of the second does not agree.
+    CHECK(salvage({first + second, first}).status == PAXECT_OK);
+    CHECK(salvage({first, first + second}).status == PAXECT_OK);
+    check_contested(salvage({first + second, second}));
+    // With bytes between them, and where frames were mended.
+    check_contested(salvage({first + noise(3'000'000) + second}));
+    check_contested(salvage({zeroed(first + second, frames[2].start, 14)}));
+    check_contested(salvage({first + encode("")}));
+    check_contested(salvage({encode("") + first}));
 
     Salvaged no_header = salvage({zeroed(first + second, 0, 24)});
     CHECK((no_header.data == first_data));
@@ -171,12 +184,51 @@ TEST_CASE("remains of an older container behind the end of a newer one do not ma
 TEST_CASE("a container in the midst of other bytes gives its data, but proves nothing") {
   std::string data = text(50'000, 1);
   std::string container = container_of(data, kFrame);
-  CHECK(salvage({noise(1000) + container}).status == PAXECT_OK);
   CHECK(salvage({container + noise(1000)}).status == PAXECT_OK);
-  Salvaged result = salvage({noise(1000) + container + noise(2000, 2)});
-  CHECK(result.status == PAXECT_ERROR_PARTIAL);
-  CHECK((result.data == data));
-  CHECK(result.message.find("inside of something else") != std::string::npos);
+  for (const std::string& file : {noise(1000) + container, noise(1000) + container + noise(2000, 2),
+                                  zeroed(container + noise(1000), 0, 24)}) {
+    Salvaged result = salvage({file});
+    check_contested(result);
+    CHECK((result.data == data));
+    CHECK(result.message.find("other bytes before or behind it") != std::string::npos);
+    CHECK(salvage({file, container}).status == PAXECT_OK);
+  }
+}
+
+TEST_CASE("a container at the end of one whose front and footer are lost is not proven") {
+  for (std::size_t frame : {std::size_t{4096}, kFrame, std::size_t{1} << 20}) {
+    Nested nested(kFrame, static_cast<std::int64_t>(frame), 100'000, noise(20'000, 3));
+    std::string cut = nested.container.substr(0, nested.inner_at + nested.inner.size());
+    if (frame != 1 << 20) cut = noise(5000, 9) + nested.inner;  // its headers are in between else
+    for (std::size_t gone :
+         {std::size_t{100}, cut.size() - nested.inner.size(), cut.size() - nested.inner.size() + 24}) {
+      INFO("outer frames of " << frame << ", " << gone << " bytes gone");
+      Salvaged result = salvage({zeroed(cut, 0, gone)});
+      check_never(result, nested.inner_data, nested.data);
+      CHECK(result.status != PAXECT_OK);
+    }
+    // The outer header is there, and everything up to the first frame of the inner one is gone.
+    Salvaged header = salvage({zeroed(cut, 24, cut.size() - nested.inner.size())});
+    CHECK(header.status != PAXECT_OK);
+  }
+  // The file begins in the header of the inner one, and the outer footer is behind it.
+  Nested nested(kFrame, 1 << 20, 100'000);
+  check_never(salvage({nested.container.substr(nested.inner_at + 10)}), nested.inner_data, nested.data);
+}
+
+TEST_CASE("an empty container is proven when its footer follows its header, and only then") {
+  std::string empty = encode("");
+  std::string footer = empty.substr(24);
+  CHECK(salvage({empty}).status == PAXECT_OK);
+  CHECK(salvage({empty + noise(500)}).status == PAXECT_OK);
+  for (const std::string& file :
+       {noise(5000) + footer, std::string(5000, '\0') + footer, footer, zeroed(empty, 0, 24),
+        empty.substr(0, 24) + noise(300) + footer, noise(300) + empty}) {
+    Salvaged result = salvage({file});
+    CHECK(result.status != PAXECT_OK);
+    CHECK(result.report.proven == 0);
+    CHECK(result.data.empty());
+  }
 }
 
 TEST_CASE("a footer of another container at the end proves nothing and claims nothing") {
@@ -207,6 +259,41 @@ TEST_CASE("copies of two containers, as many of one as of the other, are never p
   CHECK(salvage({container, other, container}).status == PAXECT_OK);
   std::string damaged = zeroed(other, frames_of(other)[2].start, 200);
   CHECK((salvage({damaged, container}).data == data));
+  CHECK(salvage({damaged, container}).status == PAXECT_OK);
+}
+
+// Both orders of two whole copies of different containers.
+void check_rivals(const std::string& one, const std::string& other) {
+  REQUIRE(decode(one).status == PAXECT_OK);
+  REQUIRE(decode(other).status == PAXECT_OK);
+  check_contested(salvage({one, other}));
+  check_contested(salvage({other, one}));
+  // Two of three are a majority, and bytes behind the footer do not make a copy less of one.
+  CHECK(salvage({other, one, one}).status == PAXECT_OK);
+  check_contested(salvage({one + noise(100), other}));
+  check_contested(salvage({other, one + noise(100)}));
+}
+
+TEST_CASE("two whole copies whose footers have different digests prove nothing, whatever their order") {
+  std::string data = noise(50'000);
+  std::string container = container_of(data, kFrame);
+  std::string changed = data;
+  changed[20'000] = static_cast<char>(changed[20'000] ^ 1);
+  check_rivals(container, container_of(changed, kFrame));
+  check_rivals(container, container_of(data + noise(1000, 2), kFrame));
+  check_rivals(container_of(data.substr(0, 2 * kFrame), kFrame),
+               container_of(data.substr(0, 3 * kFrame), kFrame));
+  // This pattern is a multiple of the polynomial: the CRC-32 of every frame stays the same.
+  std::string same_crc = data;
+  for (std::size_t i = 0; i < 5; ++i)
+    same_crc[20'000 + i] = static_cast<char>(same_crc[20'000 + i] ^ "\x41\x06\x71\xdb\x01"[i]);
+  std::string forged = container_of(same_crc, kFrame);
+  REQUIRE(forged.substr(0, frames_of(forged)[2].payload) ==
+          container.substr(0, frames_of(container)[2].payload));
+  check_rivals(container, forged);
+  // A digest that is merely damaged claims nothing.
+  std::string damaged = zeroed(container, container.size() - 8, 8);
+  CHECK(salvage({container, damaged}).status == PAXECT_OK);
   CHECK(salvage({damaged, container}).status == PAXECT_OK);
 }
 

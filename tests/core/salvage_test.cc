@@ -21,11 +21,6 @@ Range frames_lost(std::size_t first, std::size_t count, bool exact = true) {
   return {first * kFrame, std::min((first + count) * kFrame, kSize), count, exact};
 }
 
-std::string zeroed(std::string bytes, std::size_t at, std::size_t count) {
-  for (std::size_t i = at; i < std::min(at + count, bytes.size()); ++i) bytes[i] = '\0';
-  return bytes;
-}
-
 // The data with lost ranges as zeros.
 std::string with_holes(std::string data, const std::vector<Range>& holes) {
   for (const Range& hole : holes) data = zeroed(std::move(data), hole.start, hole.end - hole.start);
@@ -198,10 +193,18 @@ TEST_CASE("inserted bytes cost at most the frame they are in") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   std::string junk = noise(777);
-  for (std::size_t at : {std::size_t{0}, std::size_t{24}, frames[7].start, frames[7].payload, frames[19].end,
-                         container.size()}) {
+  for (std::size_t at : {frames[7].start, frames[7].payload, frames[19].end, container.size()}) {
     INFO("at " << at);
     check_whole(salvage({std::string(container).insert(at, junk)}));
+  }
+  // Before the first frame they may be what is left of a container that this one is the data of.
+  for (std::size_t at : {std::size_t{0}, std::size_t{24}}) {
+    INFO("at " << at);
+    Salvaged result = salvage({std::string(container).insert(at, junk)});
+    CHECK(result.status == PAXECT_ERROR_PARTIAL);
+    CHECK(result.report.contested == 1);
+    CHECK((result.data == sample_data()));
+    check_whole(salvage({std::string(container).insert(at, junk), container}));
   }
   std::string inside = container;
   inside.insert(frames[7].payload + 50, junk);

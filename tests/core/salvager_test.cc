@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <random>
 #include <string>
@@ -180,6 +181,61 @@ void check(const Case& given, std::int64_t fill) {
   std::uint64_t copies = given.copies.size();
   CHECK(salvager.work() <=
         copies * ((std::uint64_t{64} << 20) + (2 << 20)) + 256 * size + 8 * (found + data.size()));
+}
+
+struct Asked {
+  std::uint64_t size = 0;  // of all copies
+  int after_scan = 0;      // calls when all of it was read
+  int cancel_at = -1;
+  static std::int32_t progress(void* opaque, std::uint64_t in, std::uint64_t) {
+    auto& self = *static_cast<Asked*>(opaque);
+    return in >= self.size && ++self.after_scan == self.cancel_at ? 1 : 0;
+  }
+};
+
+Status find(const std::vector<std::string>& copies, Asked& asked) {
+  std::vector<std::unique_ptr<test::MemoryFile>> files;
+  Salvager salvager{Allocator()};
+  for (const std::string& copy : copies) {
+    files.push_back(std::make_unique<test::MemoryFile>(copy));
+    REQUIRE(salvager.add(files.back()->fd(), "copy").ok());
+    asked.size += copy.size();
+  }
+  Callbacks callbacks;
+  callbacks.progress = &Asked::progress;
+  callbacks.progress_opaque = &asked;
+  return salvager.find(Parameters(Role::kSalvager), callbacks);
+}
+
+TEST_CASE("thousands of footers among thousands of frames are compared in proportion to the file") {
+  std::string data = noise(100);
+  std::string container = encode(data, 100, 1, 1);
+  std::string frame = container.substr(24, container.size() - 68);
+  std::string footer = container.substr(container.size() - 44);
+  footer[0] = '\xf4';  // counts that a footer can have, and this container cannot: 500 bytes in two frames
+  footer[1] = 1;
+  footer[8] = 2;
+  std::string bytes = container.substr(0, 24);
+  while (bytes.size() < std::size_t{8} << 20) bytes += frame + footer;
+  Asked asked;
+  std::clock_t begin = std::clock();
+  CHECK(find({bytes}, asked).ok());
+  CHECK((std::clock() - begin) / CLOCKS_PER_SEC < 3);
+}
+
+TEST_CASE("numbering, comparing and merging ask for cancel") {
+  std::string container = encode(noise(400'000), 10, 1, 1);
+  std::vector<std::string> copies(3, container);
+  copies[0].replace(copies[0].size() / 2, 1000, 1000, '\0');
+  copies[1].erase(copies[1].size() / 3, 1000);
+  Asked asked;
+  REQUIRE(find(copies, asked).ok());
+  CHECK(asked.after_scan > 20);
+  for (int at = 1; at <= asked.after_scan; ++at) {
+    Asked cancelled;
+    cancelled.cancel_at = at;
+    CHECK(find(copies, cancelled).code == PAXECT_ERROR_CANCELLED);
+  }
 }
 
 std::uint32_t seeds(std::uint32_t usual) {

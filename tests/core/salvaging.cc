@@ -69,6 +69,11 @@ std::vector<Frame> frames_of(const std::string& container) {
   return frames;
 }
 
+std::string zeroed(std::string bytes, std::size_t at, std::size_t count) {
+  for (std::size_t i = at; i < std::min(at + count, bytes.size()); ++i) bytes[i] = '\0';
+  return bytes;
+}
+
 std::string motley(std::size_t size, std::size_t piece, std::uint32_t seed) {
   std::string data;
   for (std::uint32_t i = 0; data.size() < size; ++i) {

@@ -41,6 +41,9 @@ struct Frame {
 };
 std::vector<Frame> frames_of(const std::string& container);
 
+// The same with these bytes zero, as far as it has them.
+std::string zeroed(std::string bytes, std::size_t at, std::size_t count);
+
 // Data of every kind in pieces of `piece` bytes: text, noise, zeros, a pattern; reproducible.
 std::string motley(std::size_t size, std::size_t piece, std::uint32_t seed = 1);
 

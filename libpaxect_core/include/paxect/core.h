@@ -481,11 +481,15 @@ typedef struct paxect_salvage_report {
   uint64_t foreign;     /* frames of other containers in the copies, such as a container in the data */
   uint64_t foreign_offset; /* of the first of these containers, in the copy foreign_input */
   int32_t foreign_input;   /* number of the first copy that has some, or -1 */
-  uint32_t contested;      /* 1: another container has the same claim to be the original: nothing is proven */
+  uint32_t contested;      /* 1: another container in the copies, or unexplained bytes around the one that was
+                              found, have the same claim to be the original: nothing is proven */
 } paxect_salvage_report;
 paxect_status paxect_salvager_report(const paxect_salvager* salvager, paxect_salvage_report* report);
 
-/* Data [start, end) that is lost or unconfirmed, in order. */
+/* Data [start, end) that is lost or unconfirmed, in order. The data before and behind a lost range that is
+ * exact is at its place. The data between two lost ranges that are not exact may be at another place than in
+ * the original. start == end: nothing is missing here, but it is not certain that the data is at its place.
+ */
 typedef struct paxect_salvage_range {
   size_t struct_size;
   uint64_t start;  /* in the original data */

@@ -30,7 +30,7 @@ paxect_salvage_report summary(const Salvager& salvager) {
   report.written = from.bytes_out;
   report.over_limit = from.over_limit;
   report.ranges = from.ranges.size();
-  report.inputs = static_cast<std::uint32_t>(salvager.inputs().size());
+  report.inputs = static_cast<std::uint32_t>(salvager.copies().size());  // of the run
   report.foreign = from.foreign;
   report.foreign_offset = from.foreign_offset;
   report.foreign_input = from.foreign_input;

@@ -32,15 +32,16 @@ Landmark landmark(const Sighting& sighting, std::size_t copy) {
           sighting.start,    sighting.slot, sighting.placed};
 }
 
-Landmarks find_landmarks(const std::vector<CopyIndex*>& copies) {
+Landmarks find_landmarks(const std::vector<CopyIndex*>& copies, WorkMeter& meter) {
   Landmarks all;
   for (std::size_t copy = 0; copy < copies.size(); ++copy)
     for (const Sighting& sighting : copies[copy]->sightings)
-      if (sighting.takes_slot() && sighting.finding == Finding::kConfirmed)
+      if (meter.pass() && sighting.takes_slot() && sighting.finding == Finding::kConfirmed)
         all.push_back(landmark(sighting, copy));
-  std::sort(all.begin(), all.end(), [](const Landmark& a, const Landmark& b) {
+  auto before = [](const Landmark& a, const Landmark& b) {
     return std::tuple(a.contents(), a.copy, a.start) < std::tuple(b.contents(), b.copy, b.start);
-  });
+  };
+  if (!sort(all, before, meter)) all.clear();
   return all;
 }
 
@@ -77,44 +78,68 @@ bool stands_at(const Landmarks& landmarks, const Sighting& sighting, std::uint64
          std::any_of(begin, end, [&](const Landmark& mark) { return mark.placed && mark.slot == slot; });
 }
 
-using Taken = std::vector<Sighting*>;
+// The data frames of a copy, and whether each follows the one before: without a break, and a frame that the
+// CRC-32 confirms, since inside of another one whole frames may be missing.
+struct Taken {
+  std::vector<Sighting*> frames;
+  std::vector<bool> joined;
+  std::vector<bool> marked;  // its place was found by its contents
+};
+
+Taken take(CopyIndex& copy, WorkMeter& meter) {
+  Taken taken;
+  bool joined = false;
+  const Sighting* before = nullptr;
+  for (Sighting& sighting : copy.sightings) {
+    if (!meter.pass()) break;
+    bool whole = before != nullptr && !before->foreign && !before->misfit &&
+                 (before->finding == Finding::kConfirmed || before->finding == Finding::kExtension);
+    joined = (before == nullptr || before->takes_slot() || joined) && whole && sighting.joined;
+    before = &sighting;
+    if (!sighting.takes_slot()) continue;
+    taken.frames.push_back(&sighting);
+    taken.joined.push_back(joined);
+  }
+  taken.marked.assign(taken.frames.size(), false);
+  return taken;
+}
 
 // Carries a known place on to neighbours, as long as frames follow each other without a break.
-void spread(const Landmarks& landmarks, Taken& taken, const std::vector<bool>& marked) {
-  auto joined = [&](std::size_t i) { return taken[i]->joined && taken[i - 1]->end_known; };
+void spread(const Landmarks& landmarks, Taken& taken, WorkMeter& meter) {
   constexpr std::size_t kNone = 0;
-  std::vector<std::size_t> next(taken.size() + 1, kNone);  // the next mark in the same run
-  for (std::size_t i = taken.size(); i-- > 1;) next[i] = !joined(i) ? kNone : marked[i] ? i : next[i + 1];
-  for (std::size_t i = 1; i < taken.size(); ++i) {
-    if (taken[i]->placed || !taken[i - 1]->placed || !joined(i)) continue;
-    std::uint64_t slot = taken[i - 1]->slot + 1;
+  std::vector<Sighting*>& frames = taken.frames;
+  std::vector<std::size_t> next(frames.size() + 1, kNone);  // the next mark in the same run
+  for (std::size_t i = frames.size(); i-- > 1 && meter.pass();)
+    next[i] = !taken.joined[i] ? kNone : taken.marked[i] ? i : next[i + 1];
+  for (std::size_t i = 1; i < frames.size() && meter.pass(); ++i) {
+    if (frames[i]->placed || !frames[i - 1]->placed || !taken.joined[i]) continue;
+    std::uint64_t slot = frames[i - 1]->slot + 1;
     std::size_t mark = next[i];
-    if (mark != kNone && taken[mark]->slot != slot + (mark - i) && !stands_at(landmarks, *taken[i], slot))
+    if (mark != kNone && frames[mark]->slot != slot + (mark - i) && meter.charge(WorkMeter::kStep) &&
+        !stands_at(landmarks, *frames[i], slot))
       continue;
-    taken[i]->slot = slot;
-    taken[i]->placed = true;
+    frames[i]->slot = slot;
+    frames[i]->placed = true;
   }
-  for (std::size_t i = taken.size(); i-- > 1;) {
-    if (taken[i - 1]->placed || !taken[i]->placed || !joined(i) || taken[i]->slot == 0) continue;
-    taken[i - 1]->slot = taken[i]->slot - 1;
-    taken[i - 1]->placed = true;
+  for (std::size_t i = frames.size(); i-- > 1 && meter.pass();) {
+    if (frames[i - 1]->placed || !frames[i]->placed || !taken.joined[i] || frames[i]->slot == 0) continue;
+    frames[i - 1]->slot = frames[i]->slot - 1;
+    frames[i - 1]->placed = true;
   }
 }
 
-bool align(const Landmarks& landmarks, CopyIndex& copy) {
-  Taken taken;
-  for (Sighting& sighting : copy.sightings)
-    if (sighting.takes_slot()) taken.push_back(&sighting);
-  std::vector<bool> marked(taken.size(), false);
+bool align(const Landmarks& landmarks, CopyIndex& copy, WorkMeter& meter) {
+  Taken taken = take(copy, meter);
   bool any = false;
-  for (std::size_t i = 0; i < taken.size(); ++i) {
+  for (std::size_t i = 0; i < taken.frames.size() && meter.pass(); ++i) {
+    Sighting& frame = *taken.frames[i];
     std::uint64_t slot = 0;
-    if (taken[i]->placed || !find_slot(landmarks, *taken[i], slot)) continue;
-    taken[i]->slot = slot;
-    taken[i]->placed = true;
-    marked[i] = any = true;
+    if (frame.placed || !meter.charge(WorkMeter::kStep) || !find_slot(landmarks, frame, slot)) continue;
+    frame.slot = slot;
+    frame.placed = true;
+    taken.marked[i] = any = true;
   }
-  if (any) spread(landmarks, taken, marked);
+  if (any) spread(landmarks, taken, meter);
   return any;
 }
 
@@ -122,11 +147,10 @@ bool align(const Landmarks& landmarks, CopyIndex& copy) {
 
 void align_copies(const std::vector<CopyIndex*>& copies, WorkMeter& meter) {
   for (std::size_t round = 0; round < copies.size(); ++round) {
-    Landmarks landmarks = find_landmarks(copies);
-    if (!meter.charge(WorkMeter::kStep * landmarks.size())) return;
+    Landmarks landmarks = find_landmarks(copies, meter);
     bool any = false;
-    for (CopyIndex* copy : copies) any = align(landmarks, *copy) || any;
-    if (!any) return;
+    for (CopyIndex* copy : copies) any = align(landmarks, *copy, meter) || any;
+    if (!any || !meter.status().ok()) return;
   }
 }
 

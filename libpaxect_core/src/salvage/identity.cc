@@ -25,7 +25,8 @@ struct Part {
 
 class Identifier {
  public:
-  Identifier(CopyIndex& copy, std::uint64_t capacity) : copy_(copy), capacity_(capacity) {}
+  Identifier(CopyIndex& copy, std::uint64_t capacity, WorkMeter& meter)
+      : copy_(copy), capacity_(capacity), meter_(meter) {}
 
   Layout run() {
     reset();
@@ -35,15 +36,15 @@ class Identifier {
     for (int round = 0; round < 2;
          ++round) {  // the footer depends on the layout, and the layout on the footer
       mark();
-      layout = derive_layout(copy_, capacity_);
+      layout = derive_layout(copy_, capacity_, meter_);
       choose_footer(layout);
       set_aside_ends();
       mark();
-      layout = derive_layout(copy_, capacity_);
+      layout = derive_layout(copy_, capacity_, meter_);
     }
     drop_surplus(layout);
     mark();
-    layout = derive_layout(copy_, capacity_);
+    layout = derive_layout(copy_, capacity_, meter_);
     conclude();
     return layout;
   }
@@ -55,17 +56,19 @@ class Identifier {
   bool contradicts_end(const Part& part) const;
   void choose_header();
   void choose_footer(const Layout& layout);
-  bool own_footer_at(std::size_t footer, const Layout& layout);
+  bool own_footer_at(std::size_t footer, const FooterCheck& check);
   void set_aside_ends();
   bool surplus(const Layout& layout) const;
   std::uint64_t fitting(const Part& part, const Layout& layout) const;
   void drop_surplus(const Layout& layout);
   void mark();
   void conclude();
+  void contest(const HeaderSighting& header);
   void adopt(const HeaderSighting& header);
 
   CopyIndex& copy_;
   std::uint64_t capacity_;
+  WorkMeter& meter_;
   std::vector<Part> parts_;
   std::vector<bool> foreign_footers_;
   std::size_t end_footer_ = kNone;  // the last 44 bytes of the copy
@@ -74,13 +77,15 @@ class Identifier {
 
 // What an earlier call found out.
 void Identifier::reset() {
-  copy_.header_found = copy_.complete = copy_.intact = copy_.anchored = copy_.contested = false;
+  copy_.header_found = copy_.complete = copy_.intact = false;
+  copy_.front = copy_.ended = copy_.contested = false;
   copy_.header_offset = copy_.foreign = copy_.foreign_offset = 0;
   copy_.own_footer = CopyIndex::kNoFooter;
+  copy_.rival_offset = CopyIndex::kNoRival;
 }
 
 void Identifier::find_parts() {
-  for (std::size_t i = 0; i < copy_.sightings.size(); ++i) {
+  for (std::size_t i = 0; i < copy_.sightings.size() && meter_.pass(); ++i) {
     const Sighting& sighting = copy_.sightings[i];
     if (i == 0 || !sighting.joined || !copy_.sightings[i - 1].end_known) {
       parts_.emplace_back();
@@ -96,7 +101,9 @@ void Identifier::find_parts() {
     end_footer_ = copy_.footers.size() - 1;
   std::size_t header = 0;
   for (Part& part : parts_) {
-    while (header != copy_.headers.size() && copy_.headers[header].end() < part.begin) ++header;
+    while (header != copy_.headers.size() && copy_.headers[header].end() < part.begin && meter_.pass())
+      ++header;
+    if (!meter_.pass()) break;
     if (header != copy_.headers.size() && copy_.headers[header].end() == part.begin) part.header = header;
     std::size_t footer = copy_.footer_at(part.end);
     if (footer != kNone && copy_.footers[footer].likely) part.footer = footer;
@@ -128,7 +135,7 @@ void Identifier::choose_header() {
   bool at_start = !copy_.headers.empty() && copy_.headers.front().offset == 0;
   if (at_start) adopt(copy_.headers.front());
   for (Part& part : parts_) {
-    if (part.header == kNone || copy_.headers[part.header].offset == 0) continue;
+    if (!meter_.pass() || part.header == kNone || copy_.headers[part.header].offset == 0) continue;
     bool first = &part == &parts_.front() && !at_start && !front_;
     if (first && !contradicts_end(part))
       adopt(copy_.headers[part.header]);
@@ -144,10 +151,11 @@ void Identifier::choose_header() {
   copy_.contested = true;
 }
 
-bool Identifier::own_footer_at(std::size_t footer, const Layout& layout) {
+bool Identifier::own_footer_at(std::size_t footer, const FooterCheck& check) {
   Footer corrected;
+  if (!meter_.charge(WorkMeter::kStep)) return false;
   if (footer == kNone || !copy_.footers[footer].likely) return false;
-  if (foreign_footers_[footer] || !fits(copy_.footers[footer], layout, copy_, corrected)) return false;
+  if (foreign_footers_[footer] || !check.fits(copy_.footers[footer], corrected)) return false;
   copy_.own_footer = footer;
   return true;
 }
@@ -156,16 +164,17 @@ void Identifier::choose_footer(const Layout& layout) {
   copy_.own_footer = CopyIndex::kNoFooter;
   foreign_footers_.assign(copy_.footers.size(), false);
   for (const Part& part : parts_)
-    if (part.foreign && part.footer != kNone) foreign_footers_[part.footer] = true;
+    if (meter_.pass() && part.foreign && part.footer != kNone) foreign_footers_[part.footer] = true;
   if (front_ && complete(parts_.front())) {
     copy_.own_footer = parts_.front().footer;
     return;
   }
-  if (own_footer_at(end_footer_, layout)) return;
+  FooterCheck check(layout, copy_, meter_);
+  if (own_footer_at(end_footer_, check)) return;
   for (auto part = parts_.rbegin(); part != parts_.rend(); ++part)
-    if (!part->foreign && own_footer_at(part->footer, layout)) return;
-  for (std::size_t i = copy_.footers.size(); i-- != 0;)
-    if (own_footer_at(i, layout)) return;
+    if (!part->foreign && own_footer_at(part->footer, check)) return;
+  for (std::size_t i = copy_.footers.size(); i-- != 0 && meter_.status().ok();)
+    if (own_footer_at(i, check)) return;
   // Counts that cannot be: its digest may still prove the data.
   if (end_footer_ != kNone && !foreign_footers_[end_footer_]) copy_.own_footer = end_footer_;
 }
@@ -174,6 +183,7 @@ void Identifier::choose_footer(const Layout& layout) {
 void Identifier::set_aside_ends() {
   const FooterSighting* footer = copy_.footer();
   for (Part& part : parts_) {
+    if (!meter_.pass()) return;
     bool first = front_ && &part == &parts_.front();
     if (copy_.header_found && part.begin < copy_.header_offset) part.foreign = true;
     if (footer != nullptr && part.begin > footer->offset) part.foreign = true;
@@ -190,7 +200,7 @@ bool Identifier::surplus(const Layout& layout) const {
   std::uint64_t end = copy_.header_found ? copy_.header_offset + kHeaderSize : kHeaderSize;
   bool vague = false;
   for (const Part& part : parts_) {
-    if (part.foreign) continue;
+    if (!meter_.pass() || part.foreign) continue;
     count += fitting(part, layout);
     if (!vague && part.begin > end && part.begin - end >= min_frame) ++gaps;
     end = part.end;
@@ -204,9 +214,11 @@ bool Identifier::surplus(const Layout& layout) const {
 
 std::uint64_t Identifier::fitting(const Part& part, const Layout& layout) const {
   auto begin = copy_.sightings.begin();
-  return static_cast<std::uint64_t>(std::count_if(
-      begin + static_cast<std::ptrdiff_t>(part.first), begin + static_cast<std::ptrdiff_t>(part.last),
-      [&](const Sighting& s) { return s.finding != Finding::kExtension && s.ulen <= layout.frame_size; }));
+  return static_cast<std::uint64_t>(
+      std::count_if(begin + static_cast<std::ptrdiff_t>(part.first),
+                    begin + static_cast<std::ptrdiff_t>(part.last), [&](const Sighting& s) {
+                      return meter_.pass() && s.finding != Finding::kExtension && s.ulen <= layout.frame_size;
+                    }));
 }
 
 // Parts that no end of the container leads to may be frames of a container inside of a lost one. When there
@@ -217,12 +229,12 @@ void Identifier::drop_surplus(const Layout& layout) {
   for (Part& part : parts_) {
     bool first = front_ && &part == &parts_.front();
     bool ours = first || part.footer == copy_.own_footer || part.header != kNone;
-    if (!part.foreign && !ours && fitting(part, layout) != 0) loose.push_back(&part);
+    if (meter_.pass() && !part.foreign && !ours && fitting(part, layout) != 0) loose.push_back(&part);
   }
-  std::stable_sort(loose.begin(), loose.end(),
-                   [](const Part* a, const Part* b) { return a->end - a->begin < b->end - b->begin; });
+  auto shorter = [](const Part* a, const Part* b) { return a->end - a->begin < b->end - b->begin; };
+  if (!sort(loose, shorter, meter_)) return;
   auto drop = [&](std::size_t count) {
-    for (std::size_t i = 0; i < loose.size(); ++i) loose[i]->foreign = i < count;
+    for (std::size_t i = 0; i < loose.size() && meter_.pass(); ++i) loose[i]->foreign = i < count;
   };
   std::size_t enough = loose.size();
   for (std::size_t low = 0; low < enough;) {
@@ -238,7 +250,8 @@ void Identifier::drop_surplus(const Layout& layout) {
 
 void Identifier::mark() {
   for (const Part& part : parts_)
-    for (std::size_t i = part.first; i < part.last; ++i) copy_.sightings[i].foreign = part.foreign;
+    for (std::size_t i = part.first; i < part.last && meter_.pass(); ++i)
+      copy_.sightings[i].foreign = part.foreign;
 }
 
 void Identifier::conclude() {
@@ -247,24 +260,40 @@ void Identifier::conclude() {
   bool at_start = copy_.header_found && copy_.header_offset == 0;
   bool empty = parts_.empty() && at_start && footer != nullptr && footer->offset == kHeaderSize;
   bool to_end = footer != nullptr && footer->end() == copy_.size;
-  copy_.anchored = front || empty || to_end;
+  copy_.front = front || empty;
+  copy_.ended = to_end || (copy_.front && at_start && footer != nullptr);
   copy_.complete = front && complete(parts_.front()) && parts_.front().footer == copy_.own_footer;
   copy_.intact = to_end && at_start && (copy_.complete || empty);
   auto note = [&](std::uint64_t offset, std::uint64_t count) {
     if (copy_.foreign == 0 || offset < copy_.foreign_offset) copy_.foreign_offset = offset;
     copy_.foreign += count;
   };
-  for (const Part& part : parts_)
-    if (part.foreign)
-      note(part.header == kNone ? part.begin : copy_.headers[part.header].offset, part.frames());
+  std::uint64_t begin = copy_.header_found ? copy_.header_offset : 0;
+  std::uint64_t end = footer != nullptr ? footer->end() : copy_.size;
+  for (const Part& part : parts_) {
+    if (!meter_.pass() || !part.foreign) continue;
+    note(part.header == kNone ? part.begin : copy_.headers[part.header].offset, part.frames());
+    // Inside of this container it may be a part of the data.
+    bool outside = part.header != kNone && (part.end <= begin || part.begin >= end);
+    if (outside) contest(copy_.headers[part.header]);
+  }
   // A container that begins behind this one, where the search ended.
-  if (footer != nullptr && !copy_.headers.empty() && copy_.headers.back().offset == footer->end() &&
-      (parts_.empty() || parts_.back().begin < footer->end()))
-    note(copy_.headers.back().offset, 1);
+  bool behind = footer != nullptr && !copy_.headers.empty() && copy_.headers.back().offset >= end &&
+                (parts_.empty() || parts_.back().begin < end);
+  if (!behind) return;
+  note(copy_.headers.back().offset, 1);
+  contest(copy_.headers.back());
+}
+
+void Identifier::contest(const HeaderSighting& header) {
+  copy_.contested = true;
+  copy_.rival_offset = std::min(copy_.rival_offset, header.offset);
 }
 
 }  // namespace
 
-Layout identify(CopyIndex& copy, std::uint64_t capacity) { return Identifier(copy, capacity).run(); }
+Layout identify(CopyIndex& copy, std::uint64_t capacity, WorkMeter& meter) {
+  return Identifier(copy, capacity, meter).run();
+}
 
 }  // namespace paxect::core

@@ -21,7 +21,7 @@ struct Usual {
 
 using Sightings = std::vector<const Sighting*>;
 
-Usual usual_size(const Sightings& sightings) {
+Usual usual_size(const Sightings& sightings, WorkMeter& meter) {
   Usual usual;
   std::uint64_t lead = 0;
   for (const Sighting* sighting : sightings) {
@@ -29,24 +29,25 @@ Usual usual_size(const Sightings& sightings) {
     usual.largest = std::max(usual.largest, sighting->ulen);
     if (lead == 0) usual.size = sighting->ulen;
     lead = sighting->ulen == usual.size ? lead + 1 : lead - 1;
+    if (!meter.pass()) return usual;
   }
   for (const Sighting* sighting : sightings)
-    if (sighting->ulen == usual.size) ++usual.count;
+    if (meter.pass() && sighting->ulen == usual.size) ++usual.count;
   return usual;
 }
 
 template <class Predicate>
-Sightings select(const std::vector<Sighting>& all, Predicate counts) {
+Sightings select(const std::vector<Sighting>& all, WorkMeter& meter, Predicate counts) {
   Sightings selected;
   for (const Sighting& sighting : all)
-    if (sighting.finding != Finding::kExtension && !sighting.foreign && counts(sighting))
+    if (meter.pass() && sighting.finding != Finding::kExtension && !sighting.foreign && counts(sighting))
       selected.push_back(&sighting);
   return selected;
 }
 
 // Confirmed frames that the beginning or the end of the container leads to without a break, without the very
 // last one, which may be shorter.
-Sightings anchored_frames(const CopyIndex& copy) {
+Sightings anchored_frames(const CopyIndex& copy, WorkMeter& meter) {
   const auto& all = copy.sightings;
   Sightings found;
   auto add = [&](const Sighting& sighting) {
@@ -54,25 +55,26 @@ Sightings anchored_frames(const CopyIndex& copy) {
   };
   std::uint64_t begin = copy.header_found ? copy.header_offset + kHeaderSize : kHeaderSize;
   std::size_t front = 0;
-  while (front < all.size() && all[front].foreign) ++front;
+  while (front < all.size() && all[front].foreign && meter.pass()) ++front;
   if (front < all.size() && all[front].start > begin) front = all.size();
   std::size_t i = front;
-  for (; i < all.size() && (i == front || (all[i].joined && all[i - 1].end_known)); ++i) add(all[i]);
+  for (; i < all.size() && (i == front || (all[i].joined && all[i - 1].end_known)) && meter.pass(); ++i)
+    add(all[i]);
   if (i >= all.size() && !found.empty()) {
     if (found.size() > 1) found.pop_back();
     return found;
   }
   std::size_t last = all.size();
-  while (last != 0 && all[last - 1].foreign) --last;
+  while (last != 0 && all[last - 1].foreign && meter.pass()) --last;
   if (last == 0 || copy.footer() == nullptr || all[last - 1].end() != copy.footer()->offset) return found;
-  while (last > 1 && all[last - 1].joined && all[last - 2].end_known) add(all[--last - 1]);
+  while (last > 1 && all[last - 1].joined && all[last - 2].end_known && meter.pass()) add(all[--last - 1]);
   return found;
 }
 
 // Whether the first frame stands right behind the header, so that they are of one container.
-bool header_adjacent(const CopyIndex& copy) {
+bool header_adjacent(const CopyIndex& copy, WorkMeter& meter) {
   auto first = std::find_if(copy.sightings.begin(), copy.sightings.end(),
-                            [](const Sighting& sighting) { return !sighting.foreign; });
+                            [&](const Sighting& sighting) { return !meter.pass() || !sighting.foreign; });
   return first != copy.sightings.end() && first->start == copy.header_offset + kHeaderSize;
 }
 
@@ -95,16 +97,19 @@ std::uint32_t size_by_footer(const CopyIndex& copy) {
 
 // Frames outweigh the header that they follow, since most of them would have to be damaged. A header that a
 // frame or the footer bears out outweighs frames that are found elsewhere: they may be of a container inside.
-std::uint32_t derive_frame_size(const CopyIndex& copy) {
-  auto confirmed = select(copy.sightings, [](const Sighting& s) { return s.finding == Finding::kConfirmed; });
-  Usual usual = usual_size(anchored_frames(copy));
-  auto alike_count = std::count_if(confirmed.begin(), confirmed.end(),
-                                   [&](const Sighting* s) { return s->ulen == usual.largest; });
+std::uint32_t derive_frame_size(const CopyIndex& copy, WorkMeter& meter) {
+  auto confirmed =
+      select(copy.sightings, meter, [](const Sighting& s) { return s.finding == Finding::kConfirmed; });
+  Usual usual = usual_size(anchored_frames(copy, meter), meter);
+  auto alike_count = std::count_if(confirmed.begin(), confirmed.end(), [&](const Sighting* s) {
+    return meter.pass() && s->ulen == usual.largest;
+  });
   if (usual.count == 1 && alike_count > 1)
     usual.count = static_cast<std::uint64_t>(alike_count);
   else if (usual.count < 2)
-    usual = usual_size(confirmed);
-  if (usual.seen == 0) usual = usual_size(select(copy.sightings, [](const Sighting&) { return true; }));
+    usual = usual_size(confirmed, meter);
+  if (usual.seen == 0)
+    usual = usual_size(select(copy.sightings, meter, [](const Sighting&) { return true; }), meter);
   std::uint32_t said = copy.header_found ? copy.header.frame_size : 0;
   const FooterSighting* footer = copy.footer();
   auto agrees = [&](std::uint32_t size) {
@@ -115,85 +120,75 @@ std::uint32_t derive_frame_size(const CopyIndex& copy) {
                             : usual.seen == 1 && said >= usual.largest ? said
                                                                        : usual.largest;
   if (said != 0 && said != by_frames) {
-    auto alike = select(copy.sightings, [&](const Sighting& s) {
+    auto alike = select(copy.sightings, meter, [&](const Sighting& s) {
       return s.finding == Finding::kConfirmed && s.ulen == said;
     });
-    bool borne_out = !alike.empty() || (!header_adjacent(copy) && agrees(said) && !agrees(by_frames));
+    bool borne_out = !alike.empty() || (!header_adjacent(copy, meter) && agrees(said) && !agrees(by_frames));
     if (borne_out) return said;
   }
   // More frames of this size than the footer counts are of a container inside.
   bool too_many = footer != nullptr && footer->likely && usual.count > footer->footer.total_frames;
-  std::uint32_t by_footer = too_many ? size_by_footer(copy) : 0;
+  // A single frame may be the shorter one at the end.
+  bool alone = usual.count < 2 && said == 0 && footer != nullptr && footer->footer.total_frames > 1;
+  std::uint32_t by_footer = too_many || alone ? size_by_footer(copy) : 0;
   return by_footer != 0 && agrees(by_footer) ? by_footer : by_frames;
 }
 
-// By where the round of channels begins again.
-std::uint32_t derive_channels(const CopyIndex& copy) {
+// The number of channels by where their round begins again.
+class Rounds {
+ public:
+  // Channel 0 follows another one.
   std::array<std::uint64_t, kMaxChannels + 1> votes{};
-  const Sighting* before = nullptr;
-  std::uint32_t highest = 0;
-  bool joined = true;
-  for (const Sighting& sighting : copy.sightings) {
-    joined = joined && sighting.joined;
-    if (sighting.finding == Finding::kExtension || sighting.foreign) continue;
+  // And so does the next frame: without a break, and all three may be trusted.
+  std::array<std::uint64_t, kMaxChannels + 1> strong{};
+  std::uint32_t highest = 0;  // channel of a confirmed frame
+
+  Rounds(const CopyIndex& copy, WorkMeter& meter) {
+    for (const Sighting& sighting : copy.sightings) {
+      if (!meter.pass()) return;
+      joined_ = joined_ && sighting.joined;
+      if (sighting.finding == Finding::kExtension || sighting.foreign) continue;
+      add(sighting);
+      joined_ = true;
+    }
+  }
+
+ private:
+  void add(const Sighting& sighting) {
     bool sound = sighting.sound && sighting.channel < kMaxChannels;
-    if (sound && sighting.finding == Finding::kConfirmed)
-      highest = std::max<std::uint32_t>(highest, sighting.channel);
-    if (sound && joined && before != nullptr && sighting.channel == 0) ++votes[before->channel + 1u];
-    before = sound ? &sighting : nullptr;
-    joined = true;
+    if (!sound || !joined_ || (one_ != nullptr && one_->finding != Finding::kConfirmed)) two_ = nullptr;
+    if (!sound || !joined_) one_ = nullptr;
+    if (!sound) return;
+    bool confirmed = sighting.finding == Finding::kConfirmed;
+    if (confirmed) highest = std::max<std::uint32_t>(highest, sighting.channel);
+    if (one_ != nullptr && sighting.channel == 0) ++votes[one_->channel + 1u];
+    if (two_ != nullptr && one_->channel == 0 && sighting.channel == 1 % (two_->channel + 1u))
+      ++strong[two_->channel + 1u];
+    two_ = one_ != nullptr && one_->finding == Finding::kConfirmed ? one_ : nullptr;
+    one_ = &sighting;
   }
-  auto most = std::max_element(votes.begin(), votes.end());
-  if (*most != 0) return static_cast<std::uint32_t>(most - votes.begin());
+
+  bool joined_ = true;
+  const Sighting* one_ = nullptr;  // the frame before, and the one before that, if they are joined and sound
+  const Sighting* two_ = nullptr;
+};
+
+void derive_channels(const CopyIndex& copy, Layout& layout, WorkMeter& meter) {
+  Rounds rounds(copy, meter);
+  auto best = [](const auto& votes) {
+    return static_cast<std::uint32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin());
+  };
   std::uint32_t said = copy.header_found ? copy.header.channels : 0;
-  return std::max(said, highest + 1);
-}
-
-bool plausible(const Footer& footer, const Layout& layout, const CopyIndex& copy) {
-  if (layout.frame_size == 0) return footer.total_size == 0 && footer.digest == kEmptyDigest;
-  Layout with = layout;
-  with.footer = footer;
-  std::uint64_t extensions = copy.size / kMinExtension;
-  if (footer.total_size == 0)
-    return copy.sightings.empty() && footer.total_frames <= extensions && footer.digest == kEmptyDigest;
-  if (footer.total_size > layout.capacity) return false;  // more than the copies can have held
-  if (footer.total_frames > copy.size / kFrameHeaderSize) return false;
-  return counts_agree(footer, layout.frame_size, copy.size);
-}
-
-// The footer with its total size set right by its number of frames, when the last frame, which is right
-// before it, has another length than the total size says.
-Footer corrected(const FooterSighting& sighting, const Layout& layout, const CopyIndex& copy) {
-  Footer footer = sighting.footer;
-  auto last = std::find_if(copy.sightings.rbegin(), copy.sightings.rend(),
-                           [&](const Sighting& s) { return s.end() <= sighting.offset; });
-  if (last == copy.sightings.rend() || last->end() != sighting.offset) return footer;
-  last = std::find_if(last, copy.sightings.rend(),
-                      [](const Sighting& s) { return s.finding != Finding::kExtension; });
-  if (last == copy.sightings.rend() || !(last->finding == Finding::kConfirmed || last->sound)) return footer;
-  // No frame is missing: then the total size is that of the frames.
-  bool joined = std::all_of(copy.sightings.begin(), copy.sightings.end(), [&](const Sighting& s) {
-    return s.foreign || (s.end_known && (s.joined || &s == &copy.sightings.front()));
-  });
-  std::uint64_t count = 0;
-  std::uint64_t data = 0;
-  for (const Sighting& s : copy.sightings) {
-    count += s.foreign ? 0 : 1;
-    data += s.foreign ? 0 : s.ulen;
+  auto voted =
+      std::count_if(rounds.strong.begin(), rounds.strong.end(), [](auto count) { return count != 0; });
+  if (voted != 0) {
+    layout.channels = best(rounds.strong);
+    layout.channels_certain = voted == 1;
+    return;
   }
-  if (joined && count == footer.total_frames) {
-    footer.total_size = data;
-    return footer;
-  }
-  auto extensions = static_cast<std::uint64_t>(
-      std::count_if(copy.sightings.begin(), copy.sightings.end(),
-                    [](const Sighting& s) { return s.finding == Finding::kExtension && !s.foreign; }));
-  Layout with = layout;
-  with.footer = footer;
-  if (with.frames() != 0 && with.length(with.frames() - 1) == last->ulen) return footer;
-  if (footer.total_frames <= extensions) return footer;
-  footer.total_size = (footer.total_frames - extensions - 1) * layout.frame_size + last->ulen;
-  return footer;
+  std::uint32_t weak = best(rounds.votes);
+  layout.channels = weak != 0 ? weak : std::max(said, rounds.highest + 1);
+  layout.channels_certain = layout.channels == said && rounds.highest < said;
 }
 
 template <class Value, class Get>
@@ -222,19 +217,78 @@ bool counts_agree(const Footer& footer, std::uint32_t frame_size, std::uint64_t 
   return footer.total_frames >= frames && footer.total_frames - frames <= file_size / kMinExtension;
 }
 
-bool fits(const FooterSighting& sighting, const Layout& layout, const CopyIndex& copy, Footer& footer) {
-  footer = corrected(sighting, layout, copy);
-  return plausible(footer, layout, copy);
+FooterCheck::FooterCheck(const Layout& layout, const CopyIndex& copy, WorkMeter& meter)
+    : layout_(layout), copy_(copy) {
+  std::size_t data = kNoData;
+  for (std::size_t i = 0; i < copy.sightings.size() && meter.pass(); ++i) {
+    const Sighting& sighting = copy.sightings[i];
+    bool extension = sighting.finding == Finding::kExtension;
+    if (!extension) data = i;
+    // Only a frame whose end is not known ends behind a later one.
+    while (!ends_.empty() && ends_.back().offset >= sighting.end() && meter.pass()) ends_.pop_back();
+    ends_.push_back({sighting.end(), data});
+    if (sighting.foreign) continue;
+    joined_ = joined_ && sighting.end_known && (sighting.joined || i == 0);
+    ++frames_;
+    data_ += sighting.ulen;
+    extensions_ += extension ? 1 : 0;
+  }
 }
 
-Layout derive_layout(const CopyIndex& copy, std::uint64_t capacity) {
+// The footer with its total size set right by its number of frames, when the last frame, which is right
+// before it, has another length than the total size says.
+Footer FooterCheck::corrected(const FooterSighting& sighting) const {
+  Footer footer = sighting.footer;
+  auto end = std::lower_bound(ends_.begin(), ends_.end(), sighting.offset,
+                              [](const End& one, std::uint64_t offset) { return one.offset < offset; });
+  if (end == ends_.end() || end->offset != sighting.offset || end->data == kNoData) return footer;
+  const Sighting& last = copy_.sightings[end->data];
+  if (last.finding != Finding::kConfirmed && !last.sound) return footer;
+  // No frame is missing: then the total size is that of the frames.
+  if (joined_ && frames_ == footer.total_frames) {
+    footer.total_size = data_;
+    return footer;
+  }
+  Layout with = layout_;
+  with.footer = footer;
+  if (with.frames() != 0 && with.length(with.frames() - 1) == last.ulen) return footer;
+  if (footer.total_frames <= extensions_) return footer;
+  if (footer.total_frames != extensions_ + 1 && !layout_.frame_size_certain) return footer;
+  footer.total_size = (footer.total_frames - extensions_ - 1) * layout_.frame_size + last.ulen;
+  return footer;
+}
+
+bool FooterCheck::plausible(const Footer& footer) const {
+  if (layout_.frame_size == 0) return footer.total_size == 0 && footer.digest == kEmptyDigest;
+  if (footer.total_size == 0)
+    return copy_.sightings.empty() && footer.total_frames <= copy_.size / kMinExtension &&
+           footer.digest == kEmptyDigest;
+  if (footer.total_size > layout_.capacity) return false;  // more than the copies can have held
+  if (footer.total_frames > copy_.size / kFrameHeaderSize) return false;
+  return counts_agree(footer, layout_.frame_size, copy_.size);
+}
+
+bool FooterCheck::fits(const FooterSighting& sighting, Footer& footer) const {
+  footer = corrected(sighting);
+  return plausible(footer);
+}
+
+Layout derive_layout(const CopyIndex& copy, std::uint64_t capacity, WorkMeter& meter) {
   Layout layout;
   layout.capacity = capacity;
-  layout.frame_size = derive_frame_size(copy);
-  layout.channels = derive_channels(copy);
+  layout.frame_size = derive_frame_size(copy, meter);
+  auto has_size = [&](const Sighting& sighting) {
+    return meter.pass() && !sighting.foreign && sighting.finding == Finding::kConfirmed &&
+           sighting.ulen == layout.frame_size;
+  };
+  layout.frame_size_certain = (copy.header_found && copy.header.frame_size == layout.frame_size) ||
+                              std::count_if(copy.sightings.begin(), copy.sightings.end(), has_size) > 1;
+  derive_channels(copy, layout, meter);
   layout.header_agrees = copy.header_found && copy.header.frame_size == layout.frame_size &&
                          copy.header.channels == layout.channels;
-  if (Footer footer; copy.footer() != nullptr && fits(*copy.footer(), layout, copy, footer)) {
+  if (copy.footer() == nullptr) return layout;
+  Footer footer;
+  if (FooterCheck(layout, copy, meter).fits(*copy.footer(), footer)) {
     layout.footer_known = true;
     layout.footer = footer;
   }
@@ -248,8 +302,16 @@ Layout agree(const std::vector<Layout>& layouts) {
   std::copy_if(layouts.begin(), layouts.end(), std::back_inserter(with_frames),
                [](const Layout& layout) { return layout.frame_size != 0; });
   all.frame_size = most_common<std::uint32_t>(with_frames, [](const Layout& l) { return l.frame_size; });
+  std::vector<Layout> with_channels;
+  std::copy_if(with_frames.begin(), with_frames.end(), std::back_inserter(with_channels),
+               [](const Layout& layout) { return layout.channels_certain; });
+  all.channels_certain = !with_channels.empty() &&
+                         std::all_of(with_channels.begin(), with_channels.end(), [&](const Layout& layout) {
+                           return layout.channels == with_channels.front().channels;
+                         });
+  if (with_channels.empty()) with_channels = with_frames;
   all.channels =
-      std::max(1u, most_common<std::uint32_t>(with_frames, [](const Layout& l) { return l.channels; }));
+      std::max(1u, most_common<std::uint32_t>(with_channels, [](const Layout& l) { return l.channels; }));
   all.header_agrees = std::any_of(layouts.begin(), layouts.end(), [&](const Layout& layout) {
     return layout.header_agrees && layout.frame_size == all.frame_size && layout.channels == all.channels;
   });

@@ -11,24 +11,18 @@
 namespace paxect::core {
 namespace {
 
-struct Likeness {
-  std::uint64_t same = 0;
-  std::uint64_t different = 0;
-};
-
 bool comparable(const Sighting& sighting) {
   return sighting.finding == Finding::kConfirmed && sighting.placed && sighting.takes_slot();
 }
 
-// Frames that are certain in both, compared. Slots rise in both.
-Likeness compare(const CopyIndex& a, const CopyIndex& b) {
-  Likeness likeness;
+// Counts the frames that are certain in both. Slots rise in both.
+void count_equal(const CopyIndex& a, const CopyIndex& b, Likeness& likeness, WorkMeter& meter) {
   auto i = a.sightings.begin();
   auto j = b.sightings.begin();
   for (;;) {
-    while (i != a.sightings.end() && !comparable(*i)) ++i;
-    while (j != b.sightings.end() && !comparable(*j)) ++j;
-    if (i == a.sightings.end() || j == b.sightings.end()) return likeness;
+    while (i != a.sightings.end() && !comparable(*i) && meter.pass()) ++i;
+    while (j != b.sightings.end() && !comparable(*j) && meter.pass()) ++j;
+    if (i == a.sightings.end() || j == b.sightings.end() || !meter.charge(WorkMeter::kStep)) return;
     if (i->slot == j->slot) {
       bool same = i->crc_data == j->crc_data && i->ulen == j->ulen;
       ++(same ? likeness.same : likeness.different);
@@ -38,15 +32,6 @@ Likeness compare(const CopyIndex& a, const CopyIndex& b) {
       ++(i->slot < j->slot ? i : j);
     }
   }
-}
-
-bool contradict(const CopyIndex& a, const Layout& of_a, const CopyIndex& b, const Layout& of_b) {
-  Likeness likeness = compare(a, b);
-  if (likeness.same + likeness.different != 0) return likeness.different > likeness.same;
-  if (of_a.footer_known && of_b.footer_known)
-    return of_a.footer.total_size != of_b.footer.total_size || of_a.footer.digest != of_b.footer.digest;
-  return of_a.header_agrees && of_b.header_agrees &&
-         (of_a.frame_size != of_b.frame_size || of_a.channels != of_b.channels);
 }
 
 // Best first: certain contents, certain place, contents that more copies have.
@@ -68,11 +53,11 @@ using Candidates = std::vector<Candidate>;
 // before it.
 class Offsets {
  public:
-  Offsets(const Plan& plan, const CopyIndex* sequence) : layout_(plan.layout) {
+  Offsets(const Plan& plan, const CopyIndex* sequence, WorkMeter& meter) : layout_(plan.layout) {
     if (sequence == nullptr) return;
     std::uint64_t offset = 0;
     for (const Sighting& sighting : sequence->sightings) {
-      if (sighting.finding == Finding::kExtension || sighting.foreign) continue;
+      if (!meter.pass() || sighting.finding == Finding::kExtension || sighting.foreign) continue;
       entries_.push_back({sighting.payload, offset, sighting.ulen});
       offset += sighting.ulen;
     }
@@ -114,12 +99,12 @@ class Offsets {
 };
 
 Candidates collect(const std::vector<CopyIndex>& copies, const std::vector<bool>& used,
-                   const Offsets& offsets) {
+                   const Offsets& offsets, WorkMeter& meter) {
   Candidates all;
   for (std::size_t c = 0; c < copies.size(); ++c) {
     if (!used[c]) continue;
     const auto& sightings = copies[c].sightings;
-    for (std::size_t i = 0; i < sightings.size(); ++i) {
+    for (std::size_t i = 0; i < sightings.size() && meter.charge(WorkMeter::kStep); ++i) {
       const Sighting& sighting = sightings[i];
       Candidate candidate;
       if (!offsets.find(sighting, candidate.choice)) continue;
@@ -134,17 +119,20 @@ Candidates collect(const std::vector<CopyIndex>& copies, const std::vector<bool>
       all.push_back(candidate);
     }
   }
-  std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
+  auto before = [](const Candidate& a, const Candidate& b) {
     return std::tie(a.choice.slot, a.choice.copy, a.choice.sighting) <
            std::tie(b.choice.slot, b.choice.copy, b.choice.sighting);
-  });
+  };
+  if (!sort(all, before, meter)) all.clear();
   return all;
 }
 
 // Adds those for one slot that have data, best first. The CRC field of one copy can confirm the data of
 // another, and contents in dispute confirm none.
-void choose(Candidates::iterator begin, Candidates::iterator end, std::vector<Choice>& choices) {
-  for (auto one = begin; one != end; ++one) {
+void choose(Candidates::iterator begin, Candidates::iterator end, std::vector<Choice>& choices,
+            WorkMeter& meter) {
+  for (auto one = begin;
+       one != end && meter.charge(WorkMeter::kRecord * static_cast<std::uint64_t>(end - begin)); ++one) {
     for (auto other = begin; other != end; ++other) {
       if (one->has_data && other->has_data && one->crc_data == other->crc_data) ++one->votes;
       bool witness = other->has_header && other->choice.copy != one->choice.copy && other->choice.placed;
@@ -166,13 +154,14 @@ void choose(Candidates::iterator begin, Candidates::iterator end, std::vector<Ch
 }
 
 // The frames of a complete copy that do not all have the length of their slot: decoders take those too.
-const CopyIndex* find_sequence(const std::vector<CopyIndex>& copies, const std::vector<bool>& used) {
+const CopyIndex* find_sequence(const std::vector<CopyIndex>& copies, const std::vector<bool>& used,
+                               WorkMeter& meter) {
   for (std::size_t c = 0; c < copies.size(); ++c) {
     if (!used[c] || !copies[c].complete) continue;
     std::uint64_t slot = 0;
     bool regular = true;
     for (const Sighting& sighting : copies[c].sightings) {
-      if (sighting.finding == Finding::kExtension || sighting.foreign) continue;
+      if (!meter.pass() || sighting.finding == Finding::kExtension || sighting.foreign) continue;
       regular = regular && sighting.takes_slot() && sighting.slot == slot;
       ++slot;
     }
@@ -181,8 +170,22 @@ const CopyIndex* find_sequence(const std::vector<CopyIndex>& copies, const std::
   return nullptr;
 }
 
+// Bytes of data in a frame by what is left of it, when its data is not.
+std::uint32_t remembered_length(const std::vector<CopyIndex>& copies, const std::vector<bool>& used,
+                                const Plan& plan, std::uint64_t slot, WorkMeter& meter) {
+  for (std::size_t c = 0; c < copies.size(); ++c) {
+    if (!used[c]) continue;
+    for (const Sighting& sighting : copies[c].sightings) {
+      bool there = meter.pass() && sighting.takes_slot() && sighting.slot == slot && sighting.sound;
+      if (there && sighting.ulen < plan.layout.frame_size) return sighting.ulen;
+    }
+  }
+  return plan.layout.frame_size;
+}
+
 // Without a footer, the last frame says where the data ends, as far as it was found; no other can be shorter.
-void find_end(const std::vector<CopyIndex>& copies, Plan& plan) {
+void find_end(const std::vector<CopyIndex>& copies, const std::vector<bool>& used, Plan& plan,
+              WorkMeter& meter) {
   const Layout& layout = plan.layout;
   if (layout.footer_known) {
     plan.size = layout.footer.total_size;
@@ -192,53 +195,66 @@ void find_end(const std::vector<CopyIndex>& copies, Plan& plan) {
     plan.placement.frames = std::max(plan.placement.frames, plan.choices.back().slot + 1);
   auto length = [&](const Choice& choice) { return copies[choice.copy].sightings[choice.sighting].ulen; };
   std::erase_if(plan.choices, [&](const Choice& choice) {
-    return length(choice) != layout.frame_size && choice.slot + 1 != plan.placement.frames;
+    return meter.pass() && length(choice) != layout.frame_size && choice.slot + 1 != plan.placement.frames;
   });
-  plan.size = plan.placement.frames * layout.frame_size;
-  if (!plan.choices.empty() && plan.choices.back().slot + 1 == plan.placement.frames)
-    plan.size -= layout.frame_size - length(plan.choices.back());
+  std::uint64_t frames = plan.placement.frames;
+  if (frames == 0) return;
+  bool last_found = !plan.choices.empty() && plan.choices.back().slot + 1 == frames;
+  plan.size =
+      (frames - 1) * layout.frame_size +
+      (last_found ? length(plan.choices.back()) : remembered_length(copies, used, plan, frames - 1, meter));
 }
 
 struct Strength {
   std::size_t copies = 0;
-  std::size_t intact = 0;
+  std::size_t complete = 0;
   auto operator<=>(const Strength&) const = default;
 };
 
-using Contradictions = std::vector<std::vector<bool>>;
-
-bool found_frames(const CopyIndex& copy) {
+bool found_frames(const CopyIndex& copy, WorkMeter& meter) {
   return std::any_of(copy.sightings.begin(), copy.sightings.end(),
-                     [](const Sighting& sighting) { return sighting.takes_slot(); });
+                     [&](const Sighting& sighting) { return meter.pass() && sighting.takes_slot(); });
 }
 
 // Adds copies in this order, each that contradicts none before it and is not excluded.
 std::vector<bool> make_group(const std::vector<CopyIndex>& copies, const std::vector<std::size_t>& order,
-                             const Contradictions& apart, const std::vector<bool>& excluded,
-                             Strength& strength) {
+                             const Likenesses& likenesses, const std::vector<bool>& excluded,
+                             const std::vector<bool>& with_frames, Strength& strength) {
   std::vector<bool> group(copies.size(), false);
   for (std::size_t i : order) {
     bool fits = !excluded[i];
-    for (std::size_t j = 0; j < copies.size(); ++j) fits = fits && !(group[j] && apart[i][j]);
+    for (std::size_t j = 0; j < copies.size(); ++j) fits = fits && !(group[j] && likenesses[i][j].apart);
     group[i] = fits;
-    if (fits && found_frames(copies[i])) ++strength.copies;
-    if (fits && copies[i].intact) ++strength.intact;
+    if (fits && with_frames[i]) ++strength.copies;
+    if (fits && copies[i].complete) ++strength.complete;
   }
   return group;
+}
+
+// Data between two lost ranges is at its place for certain, or it is not: the report can say it for all of it
+// alone. So frames that follow each other in the output are certain when all of them are.
+void level(std::vector<Choice>& choices, WorkMeter& meter) {
+  for (std::size_t begin = 0; begin < choices.size();) {
+    bool placed = choices[begin].placed;
+    std::size_t end = begin + 1;
+    for (; end < choices.size() && choices[end].slot - choices[end - 1].slot <= 1 && meter.pass(); ++end)
+      placed = placed && (choices[end].placed || choices[end].slot == choices[end - 1].slot);
+    for (; begin < end && meter.pass(); ++begin) choices[begin].placed = choices[begin].placed && placed;
+    begin = end;
+  }
 }
 
 // Gives every sighting its slot, by what the copies know together.
 void place_copies(const std::vector<CopyIndex*>& members, Plan& plan, WorkMeter& meter) {
   bool first = true;
-  for (const std::vector<CopyIndex*>& group : groups_to_fuse(members)) {
+  for (const std::vector<CopyIndex*>& group : groups_to_fuse(members, meter)) {
     Placement placement;
-    for (const CopyIndex* copy : group) meter.charge(WorkMeter::kStep * copy->sightings.size());
     if (group.size() == 1) {
-      placement = place(plan.layout, *group.front());
+      placement = place(plan.layout, *group.front(), meter);
     } else {
-      CopyIndex fused = fuse(group);
-      placement = place(plan.layout, fused);
-      for (CopyIndex* copy : group) take_places(fused, *copy);
+      CopyIndex fused = fuse(group, meter);
+      placement = place(plan.layout, fused, meter);
+      for (CopyIndex* copy : group) take_places(fused, *copy, meter);
     }
     bool tail_lost = placement.tail_lost && (first || plan.placement.tail_lost);
     if (first || placement.frames > plan.placement.frames) plan.placement = placement;
@@ -250,29 +266,57 @@ void place_copies(const std::vector<CopyIndex*>& members, Plan& plan, WorkMeter&
 
 }  // namespace
 
-Belonging find_belonging(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts) {
+Likeness compare(const CopyIndex& a, const Layout& of_a, const CopyIndex& b, const Layout& of_b,
+                 WorkMeter& meter) {
+  Likeness likeness;
+  count_equal(a, b, likeness, meter);
+  bool footers = of_a.footer_known && of_b.footer_known;
+  bool sizes_differ = footers && of_a.footer.total_size != of_b.footer.total_size;
+  bool digests_differ = footers && of_a.footer.digest != of_b.footer.digest;
+  bool both_complete = a.complete && b.complete;
+  if (both_complete && sizes_differ)
+    likeness.apart = true;
+  else if (likeness.same + likeness.different != 0)
+    likeness.apart = likeness.different > (sizes_differ || digests_differ ? 0 : likeness.same);
+  else if (footers)
+    likeness.apart = sizes_differ || digests_differ;
+  else
+    likeness.apart = of_a.header_agrees && of_b.header_agrees &&
+                     (of_a.frame_size != of_b.frame_size || of_a.channels != of_b.channels);
+  likeness.disputed = both_complete && digests_differ && !likeness.apart;
+  return likeness;
+}
+
+Likenesses compare_all(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts,
+                       WorkMeter& meter) {
+  Likenesses all(copies.size(), std::vector<Likeness>(copies.size()));
+  for (std::size_t i = 0; i < copies.size(); ++i)
+    for (std::size_t j = i + 1; j < copies.size(); ++j)
+      all[i][j] = all[j][i] = compare(copies[i], layouts[i], copies[j], layouts[j], meter);
+  return all;
+}
+
+Belonging find_belonging(const std::vector<CopyIndex>& copies, const Likenesses& likenesses,
+                         WorkMeter& meter) {
   std::size_t count = copies.size();
-  Contradictions apart(count, std::vector<bool>(count, false));
   std::vector<std::size_t> friends(count, 0);
-  for (std::size_t i = 0; i < count; ++i)
-    for (std::size_t j = i + 1; j < count; ++j) {
-      apart[i][j] = apart[j][i] = contradict(copies[i], layouts[i], copies[j], layouts[j]);
-      if (apart[i][j]) continue;
-      ++friends[i];
-      ++friends[j];
-    }
+  std::vector<bool> with_frames(count, false);
+  for (std::size_t i = 0; i < count; ++i) {
+    with_frames[i] = found_frames(copies[i], meter);
+    for (std::size_t j = 0; j < count; ++j)
+      if (j != i && !likenesses[i][j].apart) ++friends[i];
+  }
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), 0);
-  auto rank = [&](std::size_t i) {
-    return std::tuple(!found_frames(copies[i]), ~friends[i], !copies[i].intact);
-  };
+  auto rank = [&](std::size_t i) { return std::tuple(!with_frames[i], ~friends[i], !copies[i].complete); };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
   Belonging belonging;
   Strength strength;
-  belonging.used = make_group(copies, order, apart, std::vector<bool>(count, false), strength);
+  belonging.used =
+      make_group(copies, order, likenesses, std::vector<bool>(count, false), with_frames, strength);
   Strength others;
-  make_group(copies, order, apart, belonging.used, others);
+  make_group(copies, order, likenesses, belonging.used, with_frames, others);
   belonging.contested = others.copies != 0 && others >= strength;
   return belonging;
 }
@@ -289,24 +333,26 @@ Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layout
   }
   plan.layout = agree(agreeing);
   place_copies(members, plan, meter);
-  const CopyIndex* sequence = find_sequence(copies, used);
+  const CopyIndex* sequence = find_sequence(copies, used, meter);
   if (sequence != nullptr) {
     plan.layout.footer_known = true;
     plan.layout.footer = sequence->footer()->footer;
     plan.placement = {};
     plan.placement.frames_known = plan.placement.end_placed = true;
   }
-  Offsets offsets(plan, sequence);
+  Offsets offsets(plan, sequence, meter);
   if (sequence != nullptr) plan.placement.frames = offsets.count();
-  Candidates candidates = collect(copies, used, offsets);
+  Candidates candidates = collect(copies, used, offsets, meter);
   for (auto at = candidates.begin(); at != candidates.end() && meter.charge(WorkMeter::kStep);) {
-    auto next = std::find_if(at, candidates.end(),
-                             [&](const Candidate& other) { return other.choice.slot != at->choice.slot; });
+    auto next = std::find_if(at, candidates.end(), [&](const Candidate& other) {
+      return !meter.pass() || other.choice.slot != at->choice.slot;
+    });
     constexpr std::ptrdiff_t kMaxCandidates = 256;  // more than the max number of copies
-    choose(at, at + std::min(next - at, kMaxCandidates), plan.choices);
+    choose(at, at + std::min(next - at, kMaxCandidates), plan.choices, meter);
     at = next;
   }
-  find_end(copies, plan);
+  find_end(copies, used, plan, meter);
+  level(plan.choices, meter);
   return plan;
 }
 

@@ -14,13 +14,33 @@ namespace paxect::core {
 
 struct Belonging {
   std::vector<bool> used;  // for each copy; the others are of another container
-  bool contested = false;  // the copies left out are as many and as good as those used
+  bool contested = false;  // copies left out are as many and as good as those used
 };
 
-// The copies that belong together: the largest group without contradictions, and of equal ones that with the
-// most intact copies. Two copies contradict each other when more of the frames that are certain in both
-// differ than agree; when no frame can be compared, their footers decide, then their headers.
-Belonging find_belonging(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts);
+// How two copies compare.
+struct Likeness {
+  std::uint64_t same = 0;       // frames that are certain in both, and equal
+  std::uint64_t different = 0;  // and not equal
+  bool apart = false;           // they contradict each other
+  // Both are complete, their frames are equal as far as the CRC-32 shows, and their footers have different
+  // digests: one footer is damaged, or they are of different containers after all.
+  bool disputed = false;
+};
+
+Likeness compare(const CopyIndex& a, const Layout& of_a, const CopyIndex& b, const Layout& of_b,
+                 WorkMeter& meter);
+
+// For each pair of copies.
+using Likenesses = std::vector<std::vector<Likeness>>;
+Likenesses compare_all(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts,
+                       WorkMeter& meter);
+
+// The copies that belong together: the largest group in which none contradicts another, and of equal ones
+// that with the most complete copies. Two copies contradict each other when both are complete and have
+// different sizes, or when frames that are certain in both differ: one of them if their footers differ, else
+// more than agree. When no frame can be compared, their footers decide, then their headers.
+Belonging find_belonging(const std::vector<CopyIndex>& copies, const Likenesses& likenesses,
+                         WorkMeter& meter);
 
 // A copy of a frame that has its data.
 struct Choice {

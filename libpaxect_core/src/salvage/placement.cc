@@ -1,9 +1,9 @@
 #include "salvage/placement.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
+#include "salvage/runs.h"
 #include "salvage/zstd_extent.h"
 
 namespace paxect::core {
@@ -11,82 +11,74 @@ namespace {
 
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max() / 4;
 
-constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
-
-// Consecutive sightings that take a slot: first to last-1.
-struct Run {
-  std::size_t first = 0;
-  std::size_t last = 0;
-  std::size_t landmark = kNone;  // a frame whose channel field is trusted
-  std::size_t support = 0;       // frames that agree with it
-  std::uint64_t begin = 0;       // in the copy
-  std::uint64_t end = 0;
-  bool end_known = true;
-  bool end_likely = true;
-  bool cut = false;           // part of its first frame header is missing: bytes were removed before it
-  std::uint32_t channel = 0;  // of its first frame
-  std::uint64_t slot = 0;
-  bool placed = false;
-
-  std::uint64_t count() const { return last - first; }
-};
-
 // Before the run of the same number; the last one is after all runs.
 struct Gap {
-  bool open = true;    // frames may be missing here
-  bool cut = false;    // bytes were removed here
-  bool vague = false;  // its start is uncertain: its bytes may belong to the frame before
+  bool open = true;   // frames may be missing here
+  bool shown = true;  // and something shows it: bytes, a missing piece of a frame header, the channels
+  bool cut = false;   // bytes were removed here
   std::uint64_t bytes = 0;
-  std::uint64_t remainder = 0;  // of the number of missing frames modulo the channels
-  std::uint64_t min = 0;
-  std::uint64_t max = 0;
-  std::uint64_t missing = 0;
-  bool known = true;
+  std::uint64_t min = 0;  // frames that are missing at least
+};
 
-  // Frames are missing without a trace, so they may be missing in any other place as well.
-  bool hidden() const { return missing != 0 && bytes == 0 && !cut && remainder == 0; }
+// Where a run may be, as the number of frames that were lost before it. The last one is the end of the data.
+struct Bounds {
+  std::uint64_t low = 0;
+  std::uint64_t high = kUnlimited;
+  std::uint64_t remainder = 0;  // of the number, modulo the step
+  std::uint64_t step = 1;
+  std::uint64_t guess = 0;
+
+  std::uint64_t up(std::uint64_t number) const { return number + (step + remainder - number % step) % step; }
+  // Requires: up(0) <= number.
+  std::uint64_t down(std::uint64_t number) const {
+    return number - (step + number % step - remainder) % step;
+  }
+  bool certain() const { return low == high; }
 };
 
 class Placer {
  public:
-  Placer(const Layout& layout, CopyIndex& copy) : layout_(layout), copy_(copy) {}
+  Placer(const Layout& layout, CopyIndex& copy, WorkMeter& meter)
+      : layout_(layout), copy_(copy), meter_(meter) {}
 
   Placement run() {
     mark_misfits();
-    find_runs();
+    found_ = find_runs(layout_, copy_, meter_);
+    if (!meter_.status().ok()) return {};
     find_gaps();
-    if (layout_.footer_known)
-      solve();
-    else
-      estimate();
+    solve();
+    guess();
     return number();
   }
 
  private:
   void mark_misfits();
-  void find_runs();
-  void find_channel(Run& run) const;
-  bool sound(std::size_t i) const { return at(i).sound && at(i).channel < layout_.channels; }
-  std::uint64_t phase(std::size_t i) const;
-  bool shifts(std::size_t i, Run& run) const;
   void find_gaps();
-  void bound(Gap& gap) const;
+  bool ends_early() const;
+  void bound_gap(Gap& gap, bool vague) const;
+  void find_remainders(std::uint64_t step);
   void solve();
-  bool narrow(std::uint64_t missing);
-  void share(std::uint64_t missing);
-  void estimate();
-  std::uint64_t guess(const Gap& gap) const;
+  bool narrow();
+  bool raise(std::size_t i, std::uint64_t low);
+  bool lower(std::size_t i, std::uint64_t high);
+  void split_traceless();
+  void guess();
+  std::uint64_t estimate(const Gap& gap) const;
+  std::uint64_t settle(std::size_t i, std::uint64_t at, std::uint64_t give) const;
   Placement number();
-  std::uint64_t min_frame() const { return kFrameHeaderSize + min_payload(layout_.frame_size); }
-  std::uint64_t align(std::uint64_t number, const Gap& gap) const;
-  const Sighting& at(std::size_t i) const { return copy_.sightings[taken_[i]]; }
+  std::uint64_t fit(const Gap& gap) const { return gap.bytes / min_frame_; }
 
   const Layout& layout_;
   CopyIndex& copy_;
-  std::vector<std::size_t> taken_;  // the sightings that take a slot
-  std::vector<Run> runs_;
+  WorkMeter& meter_;
+  FrameRuns found_;
   std::vector<Gap> gaps_;
-  std::uint64_t usual_ = 1;  // bytes that a frame takes in the copy, on average
+  std::vector<Bounds> bounds_;
+  std::uint64_t min_frame_ = kFrameHeaderSize + min_payload(layout_.frame_size);
+  std::uint64_t room_ = 0;              // frames that the copies can have held beside those found
+  std::uint64_t missing_ = kUnlimited;  // in all gaps together; kUnlimited: not known
+  bool counted_ = false;                // missing_ is certain
+  bool traceless_ = false;              // frames are missing where nothing shows it
 };
 
 // Frames of another size than the layout's do not belong to this container, except for a shorter one at the
@@ -95,8 +87,8 @@ void Placer::mark_misfits() {
   auto& all = copy_.sightings;
   auto counts = [](const Sighting& s) { return s.finding != Finding::kExtension && !s.foreign; };
   std::size_t last = all.size();
-  while (last != 0 && !counts(all[last - 1])) --last;
-  for (std::size_t i = 0; i < all.size(); ++i) {
+  while (last != 0 && !counts(all[last - 1]) && meter_.pass()) --last;
+  for (std::size_t i = 0; i < all.size() && meter_.pass(); ++i) {
     Sighting& sighting = all[i];
     bool size_fits = sighting.ulen == layout_.frame_size;
     if (!size_fits && sighting.ulen < layout_.frame_size && i + 1 == last)
@@ -105,237 +97,210 @@ void Placer::mark_misfits() {
     // Its header has another size, but it leads from one frame to the next: the size field is damaged.
     if (sighting.finding == Finding::kRuined && sighting.joined && sighting.end_known) size_fits = true;
     sighting.misfit = counts(sighting) && !size_fits;
-    if (sighting.takes_slot()) taken_.push_back(i);
   }
-}
-
-std::uint64_t Placer::phase(std::size_t i) const {
-  return (at(i).channel + layout_.channels - i % layout_.channels) % layout_.channels;
-}
-
-// Whether the round of channels continues at another channel from here on, so that frames are missing here.
-// Two frames on either side must agree, since one alone may have a damaged channel field.
-bool Placer::shifts(std::size_t i, Run& run) const {
-  if (layout_.channels == 1 || !sound(i)) return false;
-  if (run.landmark == kNone || phase(run.landmark) == phase(i)) {
-    if (run.landmark == kNone) run.landmark = i;
-    ++run.support;
-    return false;
-  }
-  if (i + 1 == taken_.size() || !at(i + 1).joined || !sound(i + 1) || phase(i + 1) != phase(i)) return false;
-  if (run.support > 1 || (run.first == 0 && at(0).channel == 0)) return true;
-  run.landmark = i;
-  run.support = 1;
-  return false;
-}
-
-void Placer::find_runs() {
-  std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < taken_.size(); ++i) {
-    const Sighting& sighting = at(i);
-    bytes += sighting.clen + kFrameHeaderSize;
-    bool joined = i != 0;
-    for (std::size_t j = i == 0 ? 0 : taken_[i - 1] + 1; joined && j <= taken_[i]; ++j)
-      joined = copy_.sightings[j].joined && !copy_.sightings[j].foreign && !copy_.sightings[j].misfit &&
-               copy_.sightings[j - 1].end_known;
-    // A short frame is the last one. Frames that are missing without a trace are missing before it.
-    bool early = layout_.footer_known && sighting.ulen < layout_.frame_size && i + 1 < layout_.frames();
-    if (!joined || early || shifts(i, runs_.back())) {
-      Run run;
-      run.first = i;
-      run.begin = sighting.start;
-      run.cut = !sighting.has_header;
-      shifts(i, run);  // its first frame is the first landmark
-      runs_.push_back(run);
-    }
-    runs_.back().last = i + 1;
-    runs_.back().end = sighting.end();
-    runs_.back().end_known = sighting.end_known;
-    runs_.back().end_likely = sighting.end_known || sighting.end_likely;
-  }
-  if (!taken_.empty()) usual_ = std::max(min_frame(), bytes / taken_.size());
-  for (Run& run : runs_) find_channel(run);
-}
-
-// The channel of a run's first frame, by a majority of its frames.
-void Placer::find_channel(Run& run) const {
-  std::array<std::uint64_t, kMaxChannels> votes{};
-  for (std::size_t i = run.first; i < run.last; ++i) {
-    if (!sound(i)) continue;
-    ++votes[(at(i).channel + layout_.channels - (i - run.first) % layout_.channels) % layout_.channels];
-  }
-  run.channel = static_cast<std::uint32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin());
 }
 
 void Placer::find_gaps() {
-  gaps_.resize(runs_.size() + 1);
-  std::uint64_t channels = layout_.channels;
-  std::uint64_t channel = 0;  // of the next frame
-  std::uint64_t end = kHeaderSize;
-  if (copy_.header_found) end = copy_.header_offset + kHeaderSize;
-  for (std::size_t i = 0; i < runs_.size(); ++i) {
+  const std::vector<Run>& runs = found_.runs;
+  gaps_.resize(runs.size() + 1);
+  std::uint64_t end = copy_.header_found ? copy_.header_offset + kHeaderSize : kHeaderSize;
+  for (std::size_t i = 0; i < runs.size() && meter_.pass(); ++i) {
     Gap& gap = gaps_[i];
-    const Run& run = runs_[i];
-    gap.remainder = (run.channel + channels - channel) % channels;
-    gap.bytes = run.begin > end ? run.begin - end : 0;
-    gap.open = run.begin != end || i != 0;
+    const Run& run = runs[i];
     gap.cut = run.cut || run.begin < end;
-    gap.vague = i != 0 && !runs_[i - 1].end_likely;
-    bound(gap);
-    channel = (run.channel + run.count()) % channels;
+    gap.bytes = run.begin > end ? run.begin - end : 0;
+    bool shifted = i == 0 && run.anchored && layout_.channels_certain && run.channel != 0;
+    // Without its header, the copy may begin anywhere in the container.
+    gap.open = i != 0 || gap.bytes != 0 || gap.cut || shifted || !copy_.header_found;
+    gap.shown = gap.bytes != 0 || gap.cut || shifted || run.before == Break::kChannel;
+    bound_gap(gap, i != 0 && !runs[i - 1].end_likely);
     end = run.end;
   }
   Gap& last = gaps_.back();
   const FooterSighting* footer = copy_.footer();
-  bool at_footer = footer != nullptr && footer->offset == end;
-  std::uint64_t stop = footer != nullptr && footer->offset >= end ? footer->offset : copy_.size;
-  if (runs_.empty() && copy_.size < end) end = copy_.size;
+  std::uint64_t stop = footer != nullptr ? footer->offset : copy_.size;
   last.bytes = stop > end ? stop - end : 0;
-  last.open = !at_footer;
-  last.vague = !runs_.empty() && !runs_.back().end_likely;
-  if (layout_.footer_known) last.remainder = (layout_.frames() + channels - channel) % channels;
-  bound(last);
+  last.cut = stop < end;
+  last.shown = footer == nullptr || footer->offset != end || ends_early();
+  const Sighting* frame = runs.empty() ? nullptr : &copy_.sightings[found_.taken.back()];
+  last.open = last.shown || (frame != nullptr && frame->finding != Finding::kConfirmed);
+  // A shorter frame can only be the last one.
+  if (layout_.footer_known && frame != nullptr && frame->ulen < layout_.frame_size) last.open = false;
+  bound_gap(last, !runs.empty() && !runs.back().end_likely);
 }
 
-void Placer::bound(Gap& gap) const {
-  if (!gap.open) return;
-  std::uint64_t fit = gap.bytes / min_frame();
-  gap.min = align(fit != 0 && !gap.vague ? 1 : 0, gap);
-  gap.max = gap.cut ? kUnlimited : std::max(fit, gap.min);
+// Whether the last frame found has another channel than the last one of the data.
+bool Placer::ends_early() const {
+  if (!layout_.footer_known || !layout_.channels_certain || found_.runs.empty()) return false;
+  const Run& run = found_.runs.back();
+  return run.anchored &&
+         (run.channel + run.count()) % layout_.channels != layout_.frames() % layout_.channels;
 }
 
-// The smallest number from here on that has the gap's remainder.
-std::uint64_t Placer::align(std::uint64_t number, const Gap& gap) const {
-  std::uint64_t channels = layout_.channels;
-  return number + (gap.remainder + channels - number % channels) % channels;
-}
+// `vague`: where it begins is uncertain, and its bytes may belong to the frame before.
+void Placer::bound_gap(Gap& gap, bool vague) const { gap.min = fit(gap) != 0 && !vague ? 1 : 0; }
 
-void Placer::solve() {
-  std::uint64_t missing = layout_.frames() > taken_.size() ? layout_.frames() - taken_.size() : 0;
-  if (narrow(missing)) return;
-  for (Gap& gap : gaps_)
-    if (gap.open) gap.max = kUnlimited;  // more is missing than fits into the gaps: bytes were removed
-  if (narrow(missing)) return;
-  bool open = std::any_of(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.open; });
-  gaps_.back().open = gaps_.back().open || !open;  // whole frames are missing without a trace
-  for (Gap& gap : gaps_) {
-    gap.min = gap.remainder = 0;  // less is missing than the gaps suggest: bytes were inserted
-    gap.max = gap.open ? kUnlimited : 0;
+// What the channels of each run say about the number of frames that are missing before it.
+void Placer::find_remainders(std::uint64_t step) {
+  bounds_.assign(gaps_.size(), {});
+  for (std::size_t i = 0; i < found_.runs.size() && meter_.pass(); ++i) {
+    const Run& run = found_.runs[i];
+    if (!run.anchored || step == 1) continue;
+    bounds_[i].step = step;
+    bounds_[i].remainder = (run.channel + step - run.first % step) % step;
   }
-  narrow(missing);
 }
 
-// Narrows each gap by the sum of all; false when no numbers satisfy it.
-bool Placer::narrow(std::uint64_t missing) {
-  std::uint64_t min_sum = 0;
-  std::uint64_t max_sum = 0;    // of the gaps that have a limit
-  std::uint64_t unlimited = 0;  // gaps that have none
-  for (const Gap& gap : gaps_) {
-    min_sum = std::min(kUnlimited, min_sum + gap.min);
-    if (gap.max == kUnlimited)
-      ++unlimited;
-    else
-      max_sum = std::min(kUnlimited, max_sum + gap.max);
+bool Placer::raise(std::size_t i, std::uint64_t low) {
+  bounds_[i].low = std::max(bounds_[i].low, bounds_[i].up(std::min(low, kUnlimited)));
+  return bounds_[i].low <= bounds_[i].high;
+}
+
+bool Placer::lower(std::size_t i, std::uint64_t high) {
+  Bounds& bounds = bounds_[i];
+  if (bounds.high == kUnlimited && high >= kUnlimited) return true;
+  if (high < bounds.up(0)) return false;
+  bounds.high = std::min(bounds.high, bounds.down(high));
+  return bounds.low <= bounds.high;
+}
+
+// Narrows the bounds of each run by those of its neighbours; false when no numbers satisfy them.
+bool Placer::narrow() {
+  std::size_t end = gaps_.size() - 1;
+  if (missing_ != kUnlimited && !(raise(end, missing_) && lower(end, missing_))) return false;
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t i = 0; i <= end && meter_.pass(); ++i) {
+      std::uint64_t low = i == 0 ? 0 : bounds_[i - 1].low;
+      std::uint64_t high = i == 0 ? 0 : bounds_[i - 1].high;
+      if (!raise(i, low + gaps_[i].min) || !lower(i, gaps_[i].open ? kUnlimited : high)) return false;
+    }
+    for (std::size_t i = end; i-- != 0 && meter_.pass();) {
+      const Gap& gap = gaps_[i + 1];
+      const Bounds& after = bounds_[i + 1];
+      if (after.high < gap.min || !lower(i, after.high == kUnlimited ? kUnlimited : after.high - gap.min) ||
+          !raise(i, gap.open ? 0 : after.low))
+        return false;
+    }
   }
-  if (missing < min_sum || (missing > max_sum && unlimited == 0)) return false;
-  for (Gap& gap : gaps_) {
-    bool bounded = gap.max != kUnlimited;
-    std::uint64_t others_max = unlimited > (bounded ? 0 : 1) ? kUnlimited
-                               : bounded                     ? max_sum - gap.max
-                                                             : max_sum;
-    std::uint64_t low = std::max(gap.min, missing > others_max ? missing - others_max : 0);
-    std::uint64_t high = std::min(gap.max, missing - (min_sum - gap.min));
-    if (gap.open) low = align(low, gap);
-    gap.missing = low;
-    gap.known = high < low + (gap.open ? layout_.channels : 1);
-  }
-  share(missing);
   return true;
 }
 
-// Distributes the remaining frames among the uncertain gaps by their size.
-void Placer::share(std::uint64_t missing) {
-  std::uint64_t given = 0;
-  std::uint64_t weight = 0;
-  for (const Gap& gap : gaps_) {
-    given = std::min(kUnlimited, given + gap.missing);
-    if (!gap.known) weight += gap.bytes + 1;
+void Placer::solve() {
+  std::uint64_t taken = found_.taken.size();
+  room_ = layout_.capacity / layout_.frame_size;
+  room_ -= std::min(room_, taken);
+  if (layout_.footer_known) {
+    missing_ = layout_.frames() > taken ? layout_.frames() - taken : 0;
+    // Else there are extension frames that were lost, or one of the counts is damaged.
+    counted_ =
+        layout_.frames() >= taken && layout_.footer.total_frames == layout_.frames() + found_.extensions;
   }
-  std::uint64_t rest = missing > given ? missing - given : 0;
-  std::uint64_t left = rest;
-  std::vector<Gap*> order;
-  for (Gap& gap : gaps_)
-    if (!gap.known) order.push_back(&gap);
-  std::sort(order.begin(), order.end(), [](const Gap* a, const Gap* b) { return a->bytes > b->bytes; });
-  auto give = [&](Gap& gap, std::uint64_t count) {
-    count = std::min({count, left, gap.max > gap.missing ? gap.max - gap.missing : 0});
-    count -= count % layout_.channels;
-    gap.missing += count;
-    left -= count;
-  };
-  for (Gap* gap : order) {
-    auto part = static_cast<std::uint64_t>(static_cast<double>(rest) * static_cast<double>(gap->bytes + 1) /
-                                           static_cast<double>(weight));
-    give(*gap, part);
-  }
-  for (Gap* gap : order) give(*gap, left);
+  bool shown = std::any_of(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.open && gap.shown; });
+  traceless_ = layout_.footer_known && missing_ != 0 && !shown;
+  if (traceless_) split_traceless();
+  find_remainders(layout_.channels_certain ? layout_.channels : 1);
+  if (narrow()) return;
+  for (Gap& gap : gaps_) gap.min = 0;  // fewer are missing than the gaps suggest: bytes were inserted
+  find_remainders(layout_.channels_certain ? layout_.channels : 1);
+  if (narrow()) return;
+  // The channels contradict the sum: frames were moved or repeated, or are of another container.
+  counted_ = false;
+  find_remainders(1);
+  gaps_.back().open = true;
+  narrow();
 }
 
-void Placer::estimate() {
-  std::uint64_t room = layout_.capacity / layout_.frame_size;  // frames that the copies can have held
-  room -= std::min<std::uint64_t>(room, taken_.size());
-  for (Gap& gap : gaps_) {
-    if (!gap.open) continue;
-    gap.missing = std::clamp(align(guess(gap), gap), gap.min, std::max(gap.min, gap.max));
-    if (gap.missing > room) gap.missing = 0;
-    room -= gap.missing;
-    gap.known = gap.max == 0;
+// Frames are missing where nothing shows it. A shorter frame can only be the last one: they are put before
+// it, else at the end.
+void Placer::split_traceless() {
+  std::vector<Run>& runs = found_.runs;
+  bool shorter = !runs.empty() && copy_.sightings[found_.taken.back()].ulen < layout_.frame_size;
+  if (shorter && runs.back().count() > 1) {
+    Run last = runs.back();
+    last.first = --runs.back().last;
+    last.anchored = last.anchored && layout_.channels == 1;
+    runs.push_back(last);
+    gaps_.insert(gaps_.end() - 1, Gap());
   }
-  gaps_.back().missing = 0;  // unknown; tail_lost reports it
+  Gap& gap = shorter ? gaps_[gaps_.size() - 2] : gaps_.back();
+  gap.open = gap.shown = gap.cut = true;
 }
 
-std::uint64_t Placer::guess(const Gap& gap) const { return (gap.bytes + usual_ / 2) / usual_; }
+// The number of frames lost before each run: where it is not certain, by the bytes in the gaps.
+void Placer::guess() {
+  std::vector<std::uint64_t> weights(gaps_.size() + 1, 0);  // sums up to each gap
+  std::vector<std::uint64_t> mins(gaps_.size() + 1, 0);
+  for (std::size_t i = 0; i < gaps_.size() && meter_.pass(); ++i) {
+    weights[i + 1] = weights[i] + (gaps_[i].open && gaps_[i].shown ? gaps_[i].bytes + 1 : 0);
+    mins[i + 1] = mins[i] + gaps_[i].min;
+  }
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i < gaps_.size();) {
+    std::size_t next = i;
+    while (next + 1 < gaps_.size() && !bounds_[next].certain() && meter_.pass()) ++next;
+    std::uint64_t target = bounds_[next].high;
+    for (; i <= next && meter_.pass(); ++i) {
+      std::uint64_t give = estimate(gaps_[i]);
+      if (target != kUnlimited) {
+        std::uint64_t rest = target - std::min(target, at + mins[next + 1] - mins[i]);
+        double part = static_cast<double>(gaps_[i].open && gaps_[i].shown ? gaps_[i].bytes + 1 : 0) /
+                      static_cast<double>(std::max<std::uint64_t>(1, weights[next + 1] - weights[i]));
+        give = gaps_[i].min + static_cast<std::uint64_t>(static_cast<double>(rest) * part);
+        if (!gaps_[i].cut) give = std::min(give, std::max(gaps_[i].min, fit(gaps_[i])));
+      }
+      std::uint64_t number = settle(i, at, give);
+      if (missing_ == kUnlimited && number - at > room_) number = at;
+      if (missing_ == kUnlimited) room_ -= number - at;
+      at = bounds_[i].guess = number;
+    }
+  }
+}
+
+// Without a footer: as many as the bytes suggest.
+std::uint64_t Placer::estimate(const Gap& gap) const {
+  if (!gap.open || missing_ != kUnlimited) return 0;
+  std::uint64_t usual = std::max(min_frame_, found_.taken.empty() ? 0 : found_.bytes / found_.taken.size());
+  return std::max(gap.min, std::min((gap.bytes + usual / 2) / usual, fit(gap)));
+}
+
+// The number at this place that is nearest to `at` + `give` within its bounds.
+std::uint64_t Placer::settle(std::size_t i, std::uint64_t at, std::uint64_t give) const {
+  const Bounds& bounds = bounds_[i];
+  if (!gaps_[i].open) return at;
+  std::uint64_t number = bounds.up(std::max(at + give, bounds.low));
+  return bounds.high == kUnlimited ? number : std::max(at, std::min(number, bounds.high));
+}
 
 Placement Placer::number() {
+  std::vector<Run>& runs = found_.runs;
   Placement placement;
-  std::uint64_t slot = 0;
-  bool known = std::none_of(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.hidden(); });
-  bool traced = known;
-  for (std::size_t i = 0; i < runs_.size(); ++i) {
-    slot += gaps_[i].missing;
-    known = known && gaps_[i].known;
-    runs_[i].slot = slot;
-    runs_[i].placed = known;
-    slot += runs_[i].count();
-  }
-  const Gap& last = gaps_.back();
-  placement.tail_lost =
-      !layout_.footer_known && (last.bytes != 0 || (!runs_.empty() && !runs_.back().end_known));
-  placement.frames = layout_.footer_known ? layout_.frames() : slot;
-  placement.frames_known = layout_.footer_known;
-  if (layout_.footer_known) {
-    bool adds_up = slot + last.missing == layout_.frames();
-    known = adds_up && last.known && traced;
-    for (std::size_t i = runs_.size(); i-- != 0 && known; known = gaps_[i].known) runs_[i].placed = true;
-    if (!adds_up && taken_.size() > layout_.frames())
-      for (Run& run : runs_) run.placed = false;
-  }
-  placement.end_placed = runs_.empty() || runs_.back().placed;
-  for (const Run& run : runs_)
-    for (std::size_t i = run.first; i < run.last; ++i) {
-      Sighting& sighting = copy_.sightings[taken_[i]];
-      sighting.slot = run.slot + (i - run.first);
-      sighting.placed = run.placed;
+  bool prefix = true;  // no gap so far
+  bool end_placed = true;
+  bool end_known = runs.empty() || copy_.sightings[found_.taken.back()].end_known;
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    prefix = prefix && !gaps_[r].open;
+    // Frames that are missing without a trace may be missing in any place.
+    end_placed = !traceless_ && (prefix || (counted_ && bounds_[r].certain()));
+    for (std::size_t i = runs[r].first; i < runs[r].last && meter_.pass(); ++i) {
+      Sighting& sighting = copy_.sightings[found_.taken[i]];
+      sighting.slot = bounds_[r].guess + i;
+      sighting.placed = end_placed;
       if (layout_.footer_known && sighting.slot >= layout_.frames()) sighting.misfit = true;
     }
+  }
+  std::uint64_t found = runs.empty() ? 0 : bounds_[runs.size() - 1].guess + found_.taken.size();
+  placement.frames = layout_.footer_known ? layout_.frames() : found;
+  placement.frames_known = layout_.footer_known;
+  placement.end_placed = end_placed && (counted_ || !layout_.footer_known);
+  placement.tail_lost = !layout_.footer_known && (gaps_.back().bytes != 0 || !end_known);
   return placement;
 }
 
 }  // namespace
 
-Placement place(const Layout& layout, CopyIndex& copy) {
+Placement place(const Layout& layout, CopyIndex& copy, WorkMeter& meter) {
   if (layout.frame_size == 0) return {};
-  return Placer(layout, copy).run();
+  return Placer(layout, copy, meter).run();
 }
 
 }  // namespace paxect::core

@@ -1,18 +1,22 @@
 // Numbers the data frames: assigns every sighting of a copy its number in the data (`slot`) and whether that
 // is certain (`placed`).
 //
-// Frames that follow each other without a break are a run. Before, between and after runs are gaps, in each
-// of which an unknown number of frames was lost. The constraints on these numbers: the footer gives their
-// sum; the round of channels gives their remainder modulo the number of channels; a gap with enough bytes for
-// a frame lacks at least one, and at most as many as its bytes can hold. A gap whose number follows from this
-// is certain; the others share the rest by their size. Inserted or removed bytes break the assumptions about
-// sizes, which are dropped when the sum contradicts them.
+// Between runs of frames (runs.h) are gaps, in each of which an unknown number of frames was lost. What is
+// known about these numbers: the footer gives their sum; the channels of a run give the remainder of the
+// number of frames before it; a gap with enough bytes for a frame lacks at least one. From this follows, for
+// every run, the least and the greatest number of frames that were lost before it. Where both are equal, the
+// place of the run is certain. How many frames the bytes of a gap can hold limits nothing, since bytes may
+// have been removed: it only guides the estimates for the other runs.
+//
+// Inserted bytes break the assumption that a gap lacks a frame. It is dropped when the sum contradicts it,
+// and then the remainders, when these do too.
 //
 // Functions of values; no thread rules.
 #pragma once
 
 #include "salvage/layout.h"
 #include "salvage/sighting.h"
+#include "salvage/work_meter.h"
 
 namespace paxect::core {
 
@@ -23,6 +27,7 @@ struct Placement {
   bool tail_lost = false;     // bytes follow the last frame, and no footer gives the number of frames
 };
 
-Placement place(const Layout& layout, CopyIndex& copy);
+// Ends early when `meter` stops.
+Placement place(const Layout& layout, CopyIndex& copy, WorkMeter& meter);
 
 }  // namespace paxect::core

@@ -67,13 +67,17 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   std::vector<Layout> layouts;
   Status status = scan(layouts);
   if (!status.ok()) return status;
-  for (std::size_t i = 0; i < copies_.size(); ++i) place(layouts[i], copies_[i]);
-  Belonging belonging = find_belonging(copies_, layouts);
+  for (std::size_t i = 0; i < copies_.size(); ++i) place(layouts[i], copies_[i], meter_);
+  Likenesses likenesses = compare_all(copies_, layouts, meter_);
+  status = settle_disputes(likenesses);
+  if (!status.ok()) return status;
+  Belonging belonging = find_belonging(copies_, likenesses, meter_);
   plan_ = make_plan(copies_, layouts, belonging.used, meter_);
   if (!meter_.status().ok()) return meter_.status();
   for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].used = belonging.used[i];
   summarize();
-  report_.contested = report_.contested || belonging.contested;
+  copies_differ_ = belonging.contested;
+  report_.contested = report_.contested || copies_differ_;
   bool empty = plan_.layout.footer_known && plan_.layout.footer.total_size == 0;
   if (!plan_.choices.empty() || empty) return {};
   return failure(PAXECT_ERROR_NOTHING, nothing_message());
@@ -90,12 +94,50 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
     Status status = scanner_->scan(readers_[i], copies_[i]);
     bool restored = false;
     if (status.ok()) {
-      layouts.push_back(identify(copies_[i], capacity));
+      layouts.push_back(identify(copies_[i], capacity, meter_));
       status = scanner_->restore(readers_[i], layouts[i], copies_[i], restored);
     }
     if (!status.ok()) return status.code == PAXECT_ERROR_CANCELLED ? status : named(status, i);
-    if (restored) layouts[i] = identify(copies_[i], capacity);
+    if (restored) layouts[i] = identify(copies_[i], capacity, meter_);
   }
+  return {};
+}
+
+// Of two complete copies whose frames are equal by their CRC-32, and whose footers have different digests,
+// one has a damaged footer, unless both footers are right: then the copies are of different containers.
+Status Salvager::settle_disputes(Likenesses& likenesses) {
+  std::vector<std::optional<bool>> proven(copies_.size());
+  for (std::size_t i = 0; i < copies_.size(); ++i)
+    for (std::size_t j = i + 1; j < copies_.size(); ++j) {
+      if (!likenesses[i][j].disputed) continue;
+      for (std::size_t copy : {i, j}) {
+        if (proven[copy]) continue;
+        bool is_proven = false;
+        Status status = prove_alone(copy, is_proven);
+        if (!status.ok()) return status;
+        proven[copy] = is_proven;
+      }
+      likenesses[i][j].apart = likenesses[j][i].apart = *proven[i] && *proven[j];
+    }
+  return meter_.status();
+}
+
+// Whether the data of a complete copy has the digest of its own footer.
+Status Salvager::prove_alone(std::size_t copy, bool& proven) {
+  Sha256 digest;
+  digest.reset();
+  proven = false;
+  for (const Sighting& sighting : copies_[copy].sightings) {
+    if (sighting.foreign || sighting.finding == Finding::kExtension) continue;
+    if (!sighting.has_data()) return {};
+    std::span<const std::uint8_t> data;
+    Status status = scanner_->load(readers_[copy], sighting, data);
+    if (status.code == PAXECT_ERROR_READ) return {};
+    if (!status.ok()) return status.code == PAXECT_ERROR_CANCELLED ? status : named(status, copy);
+    digest.update(data.data(), data.size());
+    if (!meter_.charge(data.size())) return meter_.status();
+  }
+  proven = digest.finish() == copies_[copy].footer()->footer.digest;
   return {};
 }
 
@@ -103,6 +145,7 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
 void Salvager::summarize() {
   report_ = {};
   report_.layout = plan_.layout;
+  bool sound_copy = false;
   for (std::size_t i = copies_.size(); i-- != 0;) {
     const CopyIndex& copy = copies_[i];
     if (!inputs_[i].used) continue;
@@ -116,11 +159,14 @@ void Salvager::summarize() {
     report_.over_limit += copy.over_limit;
     report_.search_limited = report_.search_limited || copy.search_limited;
     report_.contested = report_.contested || copy.contested;
+    sound_copy = sound_copy || (copy.intact && !copy.contested);
     report_.foreign += copy.foreign;
     if (copy.foreign == 0) continue;
     report_.foreign_input = number;
     report_.foreign_offset = copy.foreign_offset;
   }
+  // A copy that is nothing but this container shows which one is meant.
+  report_.contested = report_.contested && !sound_copy;
   report_.frames = plan_.placement.frames;
   report_.size_known = plan_.placement.frames_known || plan_.layout.footer_known;
   report_.size = plan_.size;
@@ -131,6 +177,7 @@ Status Salvager::write(const Callbacks& callbacks) {
   callbacks_ = callbacks;
   digest_.reset();
   position_ = slot_ = 0;
+  all_placed_ = true;
   bool placed = true;  // the frame before
   for (std::size_t i = 0; i < plan_.choices.size();) {
     const Choice& first = plan_.choices[i];
@@ -138,10 +185,17 @@ Status Salvager::write(const Callbacks& callbacks) {
     Status status = write_slot(i, placed, written);
     if (!status.ok()) return status;
     if (written) placed = first.placed;
+    all_placed_ = all_placed_ && first.placed;
   }
   Status status = write_gap(plan_.size, report_.frames, placed && plan_.placement.end_placed);
   if (!status.ok()) return status;
-  if (plan_.placement.tail_lost) note({report_.size, SalvageRange::kOpen, 0, true, false});
+  bool any_lost = std::any_of(report_.ranges.begin(), report_.ranges.end(),
+                              [](const SalvageRange& range) { return range.lost; });
+  bool unplaced = !plan_.placement.frames_known && !(placed && plan_.placement.end_placed);
+  if (plan_.placement.tail_lost || (unplaced && !any_lost))
+    note({report_.size, SalvageRange::kOpen, 0, true, false});
+  else if (!all_placed_ && !any_lost)  // nothing is lost, but it may be in a wrong order
+    report_.ranges.insert(report_.ranges.begin(), {0, 0, 0, true, false});
   return conclude();
 }
 
@@ -219,16 +273,31 @@ void Salvager::note(SalvageRange range) {
   report_.ranges.push_back(range);
 }
 
-// A footer proves the data only when it belongs to a container that has an end of its copy to itself: one
-// that lies in the midst of other bytes may be data of a container that is gone.
+// Whether the first frame of the data is where the first frame of a container is, in this copy.
+bool Salvager::begins(std::size_t copy) const {
+  const CopyIndex& index = copies_[copy];
+  if (!inputs_[copy].used || !index.front) return false;
+  if (index.complete) return true;
+  auto first = std::find_if(index.sightings.begin(), index.sightings.end(),
+                            [&](const Sighting& sighting) { return sighting.takes_slot(); });
+  return first == index.sightings.end() || first->slot == 0;
+}
+
+// A footer proves the data only when there is nothing unexplained before the first frame or behind the
+// footer, in one of the copies each: a container in the midst of other bytes may be data of one that is gone.
 Status Salvager::conclude() {
   report_.digest = digest_.finish();
+  bool begun = false;
+  bool ended = false;
   for (std::size_t i = 0; i < copies_.size(); ++i) {
+    begun = begun || begins(i);
     const FooterSighting* footer = inputs_[i].used ? copies_[i].footer() : nullptr;
     if (footer == nullptr || footer->footer.digest != report_.digest) continue;
     report_.agrees = true;
-    report_.proven = report_.proven || (copies_[i].anchored && !report_.contested);
+    ended = ended || copies_[i].ended;
   }
+  report_.proven = report_.agrees && ended && begun && !report_.contested;
+  report_.contested = report_.contested || (report_.agrees && !report_.proven);
   if (!report_.proven) return failure(PAXECT_ERROR_PARTIAL, partial_message());
   report_.ranges.clear();  // then every frame is right, those included that were filled in
   report_.confirmed += report_.unconfirmed + report_.lost;
@@ -239,17 +308,30 @@ Status Salvager::conclude() {
 }
 
 std::string Salvager::partial_message() const {
-  if (report_.contested && inputs_.size() > 1)
+  if (copies_differ_)
     return "the copies are of different containers, and none has more of them: salvage those of one alone";
   if (report_.lost != 0 || plan_.placement.tail_lost)
     return "the data is not whole: " + std::to_string(report_.lost) + " of " +
            std::to_string(report_.frames) + " frames are lost";
-  if (report_.agrees)
-    return "the data is that of a container inside of something else: whether this is the one that is wanted "
-           "is "
-           "not proven; cut it out and decode it";
+  if (report_.agrees) return contested_message();
   if (!plan_.layout.footer_known) return "the data is not proven: the footer with its SHA-256 is lost";
+  if (!all_placed_) return "the data is not proven: the places of some frames are not certain";
   return "the data is not proven: its SHA-256 differs from the footer's";
+}
+
+// The data has the digest of a footer, and something in the copies has the same claim.
+std::string Salvager::contested_message() const {
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    const CopyIndex& copy = copies_[i];
+    if (!inputs_[i].used || copy.rival_offset == CopyIndex::kNoRival) continue;
+    return "another container begins at offset " + std::to_string(copy.rival_offset) + " of " +
+           inputs_[i].name +
+           ", and it is not certain which one is wanted: the other one was not written; to have it, copy it "
+           "to a file of its own (tail -c +" +
+           std::to_string(copy.rival_offset + 1) + ") and decode that";
+  }
+  return "the data is that of a whole container with other bytes before or behind it, which may be a part of "
+         "another one that is lost: if it is what is wanted, copy it to a file of its own and decode that";
 }
 
 std::string Salvager::nothing_message() const {

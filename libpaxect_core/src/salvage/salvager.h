@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,8 +55,8 @@ struct SalvageReport {
   std::uint64_t bytes_out = 0;
   std::uint64_t over_limit = 0;  // frames not read because they are larger than the caller allows
   bool search_limited = false;
-  bool contested = false;            // several containers have the same claim to be the one
-  std::uint64_t foreign = 0;         // frames set aside, in the copies used
+  bool contested = false;     // something else has the same claim to be the container: nothing is proven
+  std::uint64_t foreign = 0;  // frames set aside, in the copies used
   std::uint64_t foreign_offset = 0;  // of the first of them
   std::int32_t foreign_input = -1;   // the copy that it is in
   bool agrees = false;               // the SHA-256 is that of a footer
@@ -94,15 +95,21 @@ class Salvager {
   Status write_frame(const Choice& choice, std::span<const std::uint8_t> data);
   Status write_gap(std::uint64_t offset, std::uint64_t slot, bool exact);
   Status emit(const std::uint8_t* data, std::uint64_t size);
+  Status settle_disputes(Likenesses& likenesses);
+  Status prove_alone(std::size_t copy, bool& proven);
+  bool begins(std::size_t copy) const;
   Status conclude();
   void note(SalvageRange range);
   std::string partial_message() const;
+  std::string contested_message() const;
   std::string nothing_message() const;
   Status named(Status status, std::size_t input) const;
 
   Allocator allocator_;
   Callbacks callbacks_;
   bool skip_lost_ = false;
+  bool all_placed_ = true;      // of the frames written, the place is certain
+  bool copies_differ_ = false;  // the copies are of different containers, as many of one as of another
   std::vector<SalvageInput> inputs_;
   std::vector<CopyReader> readers_;
   std::vector<CopyIndex> copies_;

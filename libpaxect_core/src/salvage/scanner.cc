@@ -60,14 +60,38 @@ Status Scanner::scan(CopyReader& reader, CopyIndex& out) {
     }
   }
   if (!ended && going()) find_last_footer();
-  // What follows the end of the container is not searched, but another container is not passed over in
-  // silence.
-  if (ended && out.footers.back().end() < out.size)
-    if (Header header; header_before(out.footers.back().end() + kHeaderSize, header))
-      out.headers.push_back({out.footers.back().end(), header});
+  if (ended && going()) find_rival(out.footers.back().end());
   meter_->reached(out.size);
   out.unreadable = reader.unreadable();
   return result();
+}
+
+// What follows the end of the container is not its own, but another whole container is not passed over in
+// silence: one that begins at `end`, or further on, where its first frame or the footer of an empty one shows
+// that it is one. A device may be far longer than the container on it: all of it is searched only when it
+// ends with what may be a footer.
+void Scanner::find_rival(std::uint64_t end) {
+  Header header;
+  if (header_before(end + kHeaderSize, header)) {
+    index_->headers.push_back({end, header});
+    return;
+  }
+  Footer footer;
+  bool footer_follows =
+      index_->size - end >= kFooterSize && likely_footer(index_->size - kFooterSize, footer);
+  std::uint64_t stop = footer_follows ? index_->size : std::min(index_->size, end + CopyReader::kSearchSize);
+  for (std::uint64_t at = end; going() && !meter_->strained() && meter_->charge(WorkMeter::kStep); ++at) {
+    at = reader_->find(kMagic, at);
+    if (at >= stop) return;
+    std::uint64_t begin = at + kHeaderSize;
+    if (!header_before(begin, header)) continue;
+    Sighting found;
+    bool frame = examine(begin + kFrameHeaderSize, begin, found) && found.finding == Finding::kConfirmed;
+    if (!frame && !(likely_footer(begin, footer) && footer.total_size == 0)) continue;
+    index_->headers.push_back({at, header});
+    return;
+  }
+  index_->search_limited = index_->search_limited || meter_->strained();
 }
 
 // Takes the frame that begins at `at`, if there is one, and moves `at` to its end. Records a ruined frame
@@ -133,7 +157,7 @@ bool Scanner::examine_data(const ZstdStart& start, Sighting& found) {
     header = read_frame_header(fixed<kFrameHeaderSize>(bytes));
   }
   bool plain = found.has_header && header.ulen == start.content && sane(header);
-  bool allowed = start.content <= max_frame_;
+  bool allowed = start.content <= std::min<std::uint64_t>(max_frame_, UINT32_MAX);
   if (!allowed && !plain) return false;
   if (!allowed) ++index_->over_limit;
   found.channel = header.channel;
@@ -144,7 +168,7 @@ bool Scanner::examine_data(const ZstdStart& start, Sighting& found) {
   if (allowed && plain && worth_decoding(found, start, true) && decode(found)) return true;
   std::uint64_t size = meter_->strained() ? 0 : measure(found.payload, start);
   bool agrees = plain && size == header.clen;
-  if (allowed && size != 0 && !agrees) {
+  if (allowed && size != 0 && size <= UINT32_MAX && !agrees) {
     found.clen = static_cast<std::uint32_t>(size);
     found.sound = false;
     if (worth_decoding(found, start, false) && decode(found)) return true;
@@ -265,7 +289,7 @@ bool Scanner::sane(const FrameHeader& header) const {
 bool Scanner::restore_at(std::uint64_t start, std::uint64_t end, std::uint64_t content, Sighting& found) {
   std::uint64_t payload = start + kFrameHeaderSize;
   if (content == 0 || content > max_frame_ || end <= payload || end - payload < min_payload(content) ||
-      end - payload > payload_bound(content))
+      end - payload > std::min<std::uint64_t>(payload_bound(content), UINT32_MAX))
     return false;
   for (ZstdStartForm form : {ZstdStartForm::kSingleSegment, ZstdStartForm::kWithWindow}) {
     std::array<std::uint8_t, kZstdStartSize> bytes{};
@@ -309,6 +333,7 @@ Status Scanner::restore(CopyReader& reader, const Layout& layout, CopyIndex& ind
     restored = true;
   };
   for (const Sighting& sighting : index.sightings) {
+    if (!meter_->charge(WorkMeter::kStep)) return result();
     if (!sighting.foreign && sighting.finding == Finding::kRuined && sighting.end_known) {
       Sighting found;
       bool ended = sighting.joined || sighting.start == end;
@@ -332,10 +357,11 @@ Status Scanner::restore(CopyReader& reader, const Layout& layout, CopyIndex& ind
   }
   if (index.footer() != nullptr) try_between(index.footer()->offset);
   if (!restored) return result();
-  for (std::size_t i = 1; i < all.size(); ++i)
+  for (std::size_t i = 1; i < all.size() && meter_->pass(); ++i)
     all[i].joined = all[i].joined || all[i].start == all[i - 1].end();
   index.sightings = std::move(all);
   auto inside = [&](std::uint64_t offset) {
+    if (!meter_->charge(WorkMeter::kStep)) return false;
     auto after = std::upper_bound(index.sightings.begin(), index.sightings.end(), offset,
                                   [](std::uint64_t at, const Sighting& s) { return at < s.payload; });
     return after != index.sightings.begin() && std::prev(after)->start_form != ZstdStartForm::kStored &&

@@ -58,6 +58,7 @@ class Scanner {
   bool has_footer(std::uint64_t offset) const;
   bool take_footer(std::uint64_t offset);
   void find_last_footer();
+  void find_rival(std::uint64_t end);
   void append(Sighting found, bool joined);
   enum class Step { kTaken, kRuins, kNothing };
   Step follow(std::uint64_t& at);

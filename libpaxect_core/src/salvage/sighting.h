@@ -76,10 +76,13 @@ struct CopyIndex {
   std::size_t own_footer = kNoFooter;  // in `footers`
   bool complete = false;   // frames without a break from the first to the own footer, with exactly its counts
   bool intact = false;     // complete, from a header at the first byte to the last byte of the copy
-  bool anchored = false;   // it begins where the copy begins, or ends where the copy ends
+  bool front = false;      // its first frame, or its footer if it is empty, is where those of a container are
+  bool ended = false;      // nothing but the copy's end follows its footer, or its header is the copy's
   bool contested = false;  // another container in the copy has as good a claim to be the one
-  std::uint64_t foreign = 0;         // frames and footers set aside
-  std::uint64_t foreign_offset = 0;  // of the first of them
+  static constexpr std::uint64_t kNoRival = UINT64_MAX;
+  std::uint64_t rival_offset = kNoRival;  // of the header of one that is outside of this container
+  std::uint64_t foreign = 0;              // frames and footers set aside
+  std::uint64_t foreign_offset = 0;       // of the first of them
 
   static constexpr std::size_t kNoFooter = SIZE_MAX;
   // The footer at this offset; kNoFooter when there is none.

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "callbacks.h"
 #include "status.h"
@@ -22,6 +24,8 @@ class WorkMeter {
   static constexpr std::uint64_t kStrainedRatio = 64;
   // What a step costs that reads next to nothing: examining a trace, a block header, comparing two records.
   static constexpr std::uint64_t kStep = 64;
+  // What one record costs in a loop over records in memory.
+  static constexpr std::uint64_t kRecord = 4;
 
   void begin(const Callbacks& callbacks) {
     *this = {};
@@ -50,6 +54,9 @@ class WorkMeter {
     since_asked_ += work;
     return since_asked_ < kAskInterval ? status_.ok() : ask();
   }
+  // Charges one record of such a loop. Each loop whose length depends on the copies calls this or charge() in
+  // every step, and ends when it returns false: what the loop was to find is incomplete then, and is dropped.
+  bool pass() { return charge(kRecord); }
   // Asks the progress function at once.
   bool ask() {
     since_asked_ = 0;
@@ -78,5 +85,33 @@ class WorkMeter {
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
 };
+
+// A stable sort that charges its work; false, with the order undefined, when `meter` stops.
+template <class T, class Less>
+bool sort(std::vector<T>& all, Less less, WorkMeter& meter) {
+  constexpr std::size_t kBlock = 4096;
+  for (std::size_t at = 0; at < all.size(); at += kBlock) {
+    std::size_t count = std::min(kBlock, all.size() - at);
+    auto begin = all.begin() + static_cast<std::ptrdiff_t>(at);
+    if (!meter.charge(12 * WorkMeter::kRecord * count)) return false;
+    std::stable_sort(begin, begin + static_cast<std::ptrdiff_t>(count), less);
+  }
+  std::vector<T> merged;
+  for (std::size_t width = kBlock; width < all.size(); width *= 2) {
+    merged.clear();
+    merged.reserve(all.size());
+    for (std::size_t at = 0; at < all.size(); at += 2 * width) {
+      std::size_t middle = std::min(at + width, all.size());
+      std::size_t end = std::min(middle + width, all.size());
+      for (std::size_t i = at, j = middle; i != middle || j != end;) {
+        if (!meter.pass()) return false;
+        bool second = i == middle || (j != end && less(all[j], all[i]));
+        merged.push_back(all[second ? j++ : i++]);
+      }
+    }
+    all.swap(merged);
+  }
+  return true;
+}
 
 }  // namespace paxect::core

@@ -1,0 +1,134 @@
+// What a report calls exact is compared with the original: containers from which random stretches were
+// removed, or overwritten, for every number of channels. PAXECT_TEST_LONG=1 tries many more seeds.
+#include <cstdlib>
+#include <random>
+
+#include "salvaging.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+std::uint32_t seeds(std::uint32_t usual) {
+  return std::getenv("PAXECT_TEST_LONG") != nullptr ? 20 * usual : usual;
+}
+
+class Damage {
+ public:
+  Damage(std::string container, std::size_t frame, std::uint32_t seed)
+      : bytes_(std::move(container)), frame_(frame), random_(seed) {}
+
+  std::size_t below(std::size_t limit) {
+    return limit < 2 ? 0 : std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_);
+  }
+  // `removing`: bytes are removed as well as overwritten.
+  void hurt(bool removing) {
+    if (bytes_.empty()) return;
+    const std::size_t sizes[] = {40, frame_ / 2, frame_, 4 * frame_, 8 * frame_};
+    std::size_t at = below(bytes_.size());
+    std::size_t count = std::min(1 + below(sizes[below(std::size(sizes))]), bytes_.size() - at);
+    std::size_t kind = below(removing ? 12 : 6);
+    if (kind < 3)
+      bytes_.replace(at, count, count, '\0');
+    else if (kind < 6)
+      bytes_.replace(at, count, noise(count, static_cast<std::uint32_t>(at)));
+    else if (kind < 10)
+      bytes_.erase(at, count);
+    else if (kind == 10)
+      bytes_.erase(0, count);
+    else
+      bytes_.erase(bytes_.size() - count);
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  std::size_t frame_;
+  std::mt19937 random_;
+};
+
+// Whether these bytes are where they belong, as far as they are called confirmed.
+bool right(const Salvaged& result, const std::string& data, std::size_t begin, std::size_t end) {
+  for (const Range& range : result.unconfirmed) {
+    if (range.end <= begin || range.start >= end) continue;
+    if (!right(result, data, begin, std::max(begin, range.start))) return false;
+    begin = std::min(range.end, end);
+  }
+  return begin >= end ||
+         (end <= data.size() && result.data.compare(begin, end - begin, data, begin, end - begin) == 0);
+}
+
+// A lost range that is exact has the data on both sides at its place. Without lost ranges, all data is.
+void check_exact(const Salvaged& result, const std::string& data) {
+  std::size_t begin = 0;
+  bool exact = false;  // the range before
+  for (const Range& range : result.lost) {
+    INFO("data [" << begin << ", " << range.start << "), then lost " << range);
+    if (exact || range.exact) CHECK(right(result, data, begin, range.start));
+    if (range.exact) CHECK(range.end <= data.size());
+    exact = range.exact;
+    begin = range.end;
+  }
+  if (begin >= result.data.size()) return;
+  INFO("data from " << begin);
+  if (exact || result.lost.empty()) CHECK(right(result, data, begin, result.data.size()));
+}
+
+struct Tally {
+  std::uint32_t partial = 0;
+  std::uint32_t exact = 0;  // all ranges are
+};
+
+// Data without equal frames, whose payloads are long and short.
+std::string sample(std::size_t size, std::size_t frame, std::uint32_t seed) {
+  std::string data;
+  for (std::uint32_t i = 0; data.size() < size; ++i) {
+    std::size_t noisy = (i * 7 + seed) % 4 * frame / 3;
+    data += noise(noisy, seed * 1000 + i) + text(frame - noisy, seed * 1000 + i);
+  }
+  data.resize(size);
+  return data;
+}
+
+Tally run(std::uint32_t count, int copies, bool removing) {
+  Tally tally;
+  for (std::uint32_t seed = 0; seed < count; ++seed) {
+    std::int64_t channels = 1 + seed % 8;
+    std::size_t frame = std::size_t{512} << seed / 8 % 4;
+    std::string data = sample((8 + seed % 50) * frame + seed % 3 * 100, frame, seed);
+    std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, static_cast<std::int64_t>(frame)},
+                                          {PAXECT_PARAM_CHANNELS, channels},
+                                          {PAXECT_PARAM_LEVEL, 1},
+                                          {PAXECT_PARAM_THREADS, 1}});
+    std::vector<std::string> damaged;
+    for (int copy = 0; copy < copies; ++copy) {
+      Damage damage(container, frame, seed * 7 + static_cast<std::uint32_t>(copy));
+      for (std::size_t hits = 1 + damage.below(5); hits != 0; --hits) damage.hurt(removing);
+      damaged.push_back(damage.bytes());
+    }
+    INFO("seed " << seed << ", " << channels << " channels, " << copies << " copies, removing " << removing);
+    Salvaged result = salvage(damaged);
+    if (result.status == PAXECT_OK) CHECK((result.data == data));
+    if (result.status != PAXECT_ERROR_PARTIAL) continue;
+    check_exact(result, data);
+    ++tally.partial;
+    if (std::all_of(result.lost.begin(), result.lost.end(), [](const Range& range) { return range.exact; }))
+      ++tally.exact;
+  }
+  UNSCOPED_INFO(tally.exact << " of " << tally.partial << " all exact");
+  return tally;
+}
+
+TEST_CASE("a range called exact is at its place when stretches were removed") {
+  run(seeds(400), 1, true);
+  run(seeds(150), 2, true);
+}
+
+TEST_CASE("a range called exact is at its place when stretches were overwritten, and many are exact") {
+  Tally tally = run(seeds(300), 1, false);
+  CHECK(tally.exact * 10 > tally.partial * 3);
+}
+
+}  // namespace
+}  // namespace paxect::test
