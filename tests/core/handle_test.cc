@@ -118,6 +118,14 @@ class Subject {
   TempDir dir_;
 };
 
+// A stream from its beginning to its end.
+template <class F>
+void check_stream(Subject<F>& subject) {
+  CHECK(subject.write() == PAXECT_OK);
+  CHECK(subject.finish() == PAXECT_OK);
+  CHECK(subject.out == F::output());
+}
+
 template <class F>
 void check_ready() {
   using S = Subject<F>;
@@ -130,9 +138,7 @@ void check_ready() {
     CHECK((subject.*setter)() == PAXECT_OK);
     CHECK(subject.reset() == PAXECT_OK);
     CHECK(subject.info() == PAXECT_OK);
-    CHECK(subject.write() == PAXECT_OK);
-    CHECK(subject.finish() == PAXECT_OK);
-    CHECK(subject.out == F::output());
+    check_stream<F>(subject);
   }
 }
 
@@ -193,9 +199,7 @@ void check_failed_stream() {
   REQUIRE(subject.reset() == PAXECT_OK);
   CHECK(subject.message().empty());
   CHECK(subject.set_sink() == PAXECT_OK);
-  CHECK(subject.write() == PAXECT_OK);
-  CHECK(subject.finish() == PAXECT_OK);
-  CHECK(subject.out == F::output());
+  check_stream<F>(subject);
 }
 
 template <class F>

@@ -28,6 +28,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+// The command ends a second after the signal at the latest; the rest is for a machine that is busy.
+constexpr milliseconds kSoon{5000};
+
 // Runs in a process of its own; returns its exit status, or 128 + signal.
 template <class Work>
 int in_child(Work work) {
@@ -55,7 +58,7 @@ TEST_CASE("a system call that blocks after the signal was handled is interrupted
   close(ends[1]);
 }
 
-TEST_CASE("work that does not react to the signal is ended by it within two seconds") {
+TEST_CASE("work that does not react to the signal is ended by it soon") {
   auto begin = steady_clock::now();
   CHECK(in_child([] {
           tool::catch_signals();
@@ -63,7 +66,7 @@ TEST_CASE("work that does not react to the signal is ended by it within two seco
           for (;;) pause();
           return 0;
         }) == 128 + SIGINT);
-  CHECK(steady_clock::now() - begin < milliseconds(2000));
+  CHECK(steady_clock::now() - begin < kSoon);
 }
 
 TEST_CASE("an alarm of the parent ends the command") {
@@ -113,7 +116,7 @@ TEST_CASE("a command that compresses a large frame ends soon after the signal, a
     auto begin = steady_clock::now();
     encoder.signal(SIGTERM);
     CHECK(encoder.wait().status == 128 + SIGTERM);
-    CHECK(steady_clock::now() - begin < milliseconds(2000));
+    CHECK(steady_clock::now() - begin < kSoon);
     CHECK(list(dir.path()) == std::vector<std::string>{"in"});
   }
 }
@@ -147,8 +150,7 @@ TEST_CASE("a command whose output nobody takes ends by the signal") {
     };
     REQUIRE(eventually([&] { return is_in(SYS_write) || is_in(SYS_poll); }));
     command.signal(SIGTERM);
-    CHECK(eventually([&] { return read_file(process + "/stat").find(") Z ") != std::string::npos; },
-                     milliseconds(2000)));
+    CHECK(eventually([&] { return read_file(process + "/stat").find(") Z ") != std::string::npos; }, kSoon));
     CHECK(command.wait().status == 128 + SIGTERM);
   }
 }
