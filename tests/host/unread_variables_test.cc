@@ -31,6 +31,22 @@ TEST_CASE("A variable of a section whose plugin does not read it is pointed out 
         "[LINK] PAXECT_LINK_SOMETHING_ELSE is set, but plugin recorder reads no such setting\n");
 }
 
+TEST_CASE("A suggestion shares most of the key, or is the only key that begins with it") {
+  CHECK(reported({"PAXECT_LINK_POLL=2"}) ==
+        "[LINK] PAXECT_LINK_POLL is set, but plugin recorder reads no such setting: did you mean "
+        "PAXECT_LINK_POLL_SEC?\n");
+  CHECK(reported({"PAXECT_LINK_CODE=x"}).ends_with(": did you mean PAXECT_LINK_CORE?\n"));
+  CHECK(reported({"PAXECT_LINK_MODE=x"}).ends_with(" reads no such setting\n"));
+}
+
+TEST_CASE("A setting's variable without its section is pointed out") {
+  CHECK(reported({"PAXECT_INBOX=in"}) ==
+        "[LINK] PAXECT_INBOX is set, but belongs to no section: did you mean PAXECT_LINK_INBOX?\n");
+  CHECK(reported({"PAXECT_POLL_SEC=2"}, "a") ==
+        "[A] PAXECT_POLL_SEC is set, but belongs to no section: did you mean PAXECT_A_POLL_SEC?\n");
+  CHECK(reported({"PAXECT_NO_INBOX=in"}, "in").empty());
+}
+
 TEST_CASE("A variable of no section is pointed out when it is nearly one of a section") {
   CHECK(reported({"PAXECT_LNIK_INBOX=in"}) ==
         "[LINK] PAXECT_LNIK_INBOX is set, but belongs to no section: did you mean PAXECT_LINK_INBOX?\n");
