@@ -58,7 +58,7 @@ def main():
     Path("in/.hidden.txt").write_text("hidden")
     Path("in/half.txt.part").write_text("half")
     Path("in/bad.freq").write_bytes(b"no container")
-    Path("in/bad.freq.sha256").write_text("deadbeef")
+    Path("in/bad.freq.sha256").write_text("deadbeef" * 8)
     environment = dict(os.environ, PAXECT_LINK_INBOX="in", PAXECT_LINK_OUTBOX="out", PAXECT_LINK_POLICY="rules.json",
                        PAXECT_LINK_LOG="logs/link.jsonl", PAXECT_LINK_MANIFEST="link_manifest.json",
                        PAXECT_LINK_HMAC_KEY=KEY, PAXECT_LINK_LOCK="link.lock", PAXECT_LINK_POLL_SEC="0.1",
@@ -74,7 +74,7 @@ def main():
     assert link.wait(timeout=30) == 0
     assert not Path("link.lock").exists()
 
-    assert sorted(p.name for p in out.iterdir()) == ["one", "three", "two"]
+    assert sorted(p.name for p in out.iterdir() if not p.name.startswith(".")) == ["one", "three", "two"]
     assert (out / "two").read_text() == "x,y\n1,2\n"
     assert Path("in/blocked.exe").exists() and Path("in/.hidden.txt").exists() and Path("in/half.txt.part").exists()
     assert not Path("in/one.txt").exists() and not list(Path("in").glob("one*"))
