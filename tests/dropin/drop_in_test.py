@@ -97,7 +97,9 @@ class DropIn(unittest.TestCase):
 
     def test_relay_with_a_core_in_python(self):
         shutil.copytree(PYTHON_CORE.parent, self.work / "python")
-        self.check_relay(PAXECT_CORE="python3 python/paxect_core.py")
+        # A core does not get the variables of the relay, PAXECT_*.
+        oracle = self.environment["PAXECT_ORACLE"]
+        self.check_relay(PAXECT_CORE=f"env 'PAXECT_ORACLE={oracle}' python3 python/paxect_core.py")
 
     def test_a_link_to_the_tool_beside_the_shim_needs_no_path(self):
         self.use_shims()
