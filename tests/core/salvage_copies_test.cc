@@ -8,13 +8,10 @@
 namespace paxect::test {
 namespace {
 
-constexpr std::size_t kFrame = 8192;
-constexpr std::size_t kFrames = 20;
-constexpr std::size_t kSize = (kFrames - 1) * kFrame + 1000;
+using namespace twenty_frames;
 
-std::string sample_data(std::uint32_t seed = 1) { return motley(kSize, kFrame, seed); }
 std::string sample(std::uint32_t seed = 1, int channels = 1) {
-  return encode(sample_data(seed), {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_CHANNELS, channels}});
+  return twenty_frames::sample({{PAXECT_PARAM_CHANNELS, channels}}, seed);
 }
 
 // Copy with frames first to last-1 zeroed, their headers included.

@@ -42,14 +42,9 @@ ssize_t replaced_pread(int fd, void* data, size_t size, off_t offset) {
 namespace paxect::test {
 namespace {
 
-constexpr std::size_t kFrame = 8192;
-constexpr std::size_t kFrames = 20;
-constexpr std::size_t kSize = (kFrames - 1) * kFrame + 1000;
+using namespace twenty_frames;
 
-std::string sample_data() { return motley(kSize, kFrame); }
-std::string sample() {
-  return encode(sample_data(), {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_LEVEL, 1}});
-}
+std::string sample() { return twenty_frames::sample({{PAXECT_PARAM_LEVEL, 1}}); }
 
 // Copies in memory under a salvager, with the means to make them fail.
 class Rig {

@@ -8,14 +8,9 @@
 namespace paxect::test {
 namespace {
 
-constexpr std::size_t kFrame = 8192;
-constexpr std::size_t kFrames = 20;
-constexpr std::size_t kSize = (kFrames - 1) * kFrame + 1000;
+using namespace twenty_frames;
 
-std::string sample_data() { return motley(kSize, kFrame); }
-std::string sample(int channels = 1) {
-  return encode(sample_data(), {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_CHANNELS, channels}});
-}
+std::string sample(int channels = 1) { return twenty_frames::sample({{PAXECT_PARAM_CHANNELS, channels}}); }
 
 Range frames_lost(std::size_t first, std::size_t count, bool exact = true) {
   return {first * kFrame, std::min((first + count) * kFrame, kSize), count, exact};

@@ -96,4 +96,12 @@ std::string motley(std::size_t size, std::size_t piece, std::uint32_t seed) {
   return data;
 }
 
+std::string twenty_frames::sample_data(std::uint32_t seed) { return motley(kSize, kFrame, seed); }
+
+std::string twenty_frames::sample(const Parameters& parameters, std::uint32_t seed) {
+  Parameters all = parameters;
+  all.emplace_back(PAXECT_PARAM_FRAME_SIZE, kFrame);
+  return encode(sample_data(seed), all);
+}
+
 }  // namespace paxect::test

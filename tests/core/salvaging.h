@@ -31,6 +31,16 @@ struct Salvaged {
 };
 Salvaged salvage(const std::vector<std::string>& copies, const Parameters& parameters = {});
 
+// What most tests damage: 20 frames of data of every kind, the last one shorter.
+namespace twenty_frames {
+inline constexpr std::size_t kFrame = 8192;
+inline constexpr std::size_t kFrames = 20;
+inline constexpr std::size_t kSize = (kFrames - 1) * kFrame + 1000;
+
+std::string sample_data(std::uint32_t seed = 1);
+std::string sample(const Parameters& parameters = {}, std::uint32_t seed = 1);
+}  // namespace twenty_frames
+
 // Where everything stands in a container.
 struct Frame {
   std::size_t start;  // of its header

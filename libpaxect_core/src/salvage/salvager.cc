@@ -189,12 +189,10 @@ Status Salvager::write(const Callbacks& callbacks) {
   }
   Status status = write_gap(plan_.size, report_.frames, placed && plan_.placement.end_placed);
   if (!status.ok()) return status;
-  bool any_lost = std::any_of(report_.ranges.begin(), report_.ranges.end(),
-                              [](const SalvageRange& range) { return range.lost; });
   bool unplaced = !plan_.placement.frames_known && !(placed && plan_.placement.end_placed);
-  if (plan_.placement.tail_lost || (unplaced && !any_lost))
+  if (plan_.placement.tail_lost || (unplaced && report_.lost == 0))
     note({report_.size, SalvageRange::kOpen, 0, true, false});
-  else if (!all_placed_ && !any_lost)  // nothing is lost, but it may be in a wrong order
+  else if (!all_placed_ && report_.lost == 0)  // nothing is lost, but it may be in a wrong order
     report_.ranges.insert(report_.ranges.begin(), {0, 0, 0, true, false});
   return conclude();
 }
@@ -274,12 +272,13 @@ void Salvager::note(SalvageRange range) {
 }
 
 // Whether the first frame of the data is where the first frame of a container is, in this copy.
-bool Salvager::begins(std::size_t copy) const {
+bool Salvager::begins(std::size_t copy) {
   const CopyIndex& index = copies_[copy];
   if (!inputs_[copy].used || !index.front) return false;
   if (index.complete) return true;
-  auto first = std::find_if(index.sightings.begin(), index.sightings.end(),
-                            [&](const Sighting& sighting) { return sighting.takes_slot(); });
+  auto first = std::find_if(index.sightings.begin(), index.sightings.end(), [&](const Sighting& sighting) {
+    return !meter_.pass() || sighting.takes_slot();
+  });
   return first == index.sightings.end() || first->slot == 0;
 }
 

@@ -97,7 +97,7 @@ class Salvager {
   Status emit(const std::uint8_t* data, std::uint64_t size);
   Status settle_disputes(Likenesses& likenesses);
   Status prove_alone(std::size_t copy, bool& proven);
-  bool begins(std::size_t copy) const;
+  bool begins(std::size_t copy);
   Status conclude();
   void note(SalvageRange range);
   std::string partial_message() const;
