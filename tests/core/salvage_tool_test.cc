@@ -133,5 +133,26 @@ TEST_CASE("A salvage that cannot be done says so in JSON, too") {
   CHECK(to_stdout.error.find("\n{\"command\":\"salvage\"") != std::string::npos);
 }
 
+TEST_CASE("salvage of two containers in one file says where the other one begins, with status 2") {
+  TempDir dir;
+  std::string other_data = text(30'000, 5);
+  std::string other = encode(other_data);
+  write_file(dir / "in", sample() + other);
+  Result result = salvage_tool({dir / "in", "-o", dir / "out", "--report", dir / "report.json"});
+  CHECK(result.status == 2);
+  CHECK(read_file(dir / "out") == sample_data());
+  std::string offset = std::to_string(sample().size());
+  CHECK(result.error.find("another container begins at offset " + offset + " of " + (dir / "in")) !=
+        std::string::npos);
+  CHECK(parse(read_file(dir / "report.json"))["contested"].GetBool());
+  // The command that the message names gives the other one.
+  std::string tail = "tail -c +" + std::to_string(sample().size() + 1);
+  REQUIRE(result.error.find(tail) != std::string::npos);
+  CHECK(
+      run({.argv = {"/bin/sh", "-c", tail + " '" + (dir / "in") + "' > '" + (dir / "other") + "'"}}).status ==
+      0);
+  CHECK(salvage_tool({dir / "other", "-o", "-"}).output == other_data);
+}
+
 }  // namespace
 }  // namespace paxect::test
