@@ -216,15 +216,6 @@ TEST_CASE("a container at the end of one whose front and footer are lost is not 
   check_never(salvage({nested.container.substr(nested.inner_at + 10)}), nested.inner_data, nested.data);
 }
 
-TEST_CASE("a container inside of a damaged frame is not proven, though the outer header has its frame size") {
-  std::string bytes = read_file(PAXECT_TEST_VECTORS "/../fuzz/corpus/salvage/nested-front-ruined");
-  for (const auto& copies : {std::vector<std::string>{bytes}, {bytes, bytes}}) {
-    Salvaged result = salvage(copies);
-    check_contested(result);
-    CHECK(result.data.size() == 3764);
-  }
-}
-
 TEST_CASE("an empty container is proven when its footer follows its header, and only then") {
   std::string empty = encode("");
   std::string footer = empty.substr(24);

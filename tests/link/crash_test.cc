@@ -6,6 +6,7 @@
 
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -14,7 +15,9 @@
 #include <regex>
 #include <thread>
 
+#include "base/relay_paths.h"
 #include "link/relay_site.h"
+#include "records/journal.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
@@ -189,11 +192,23 @@ TEST_CASE("After a failed flush a temporary file is written again, never flushed
   if (!has_strace()) return;
   RelaySite site;
   site.put("a", "contents");
-  const std::string temporary = site.path("outbox/.a.freq.part");
-  Background relay(
-      site.command({"--set", "link.mode=send"},
-                   {"strace", "-f", "-q", "-P", temporary, "-o", site.path("trace"), "-e",
-                    "trace=write,fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=1"}));
+  // Each try has a temporary file of its own. Their names are known once the relay has a token.
+  REQUIRE(run(site.command({"--once", "--set", "link.mode=send", "--set", "link.inbox=empty"})).status == 0);
+  link::JournalContents journal;
+  REQUIRE(link::read_journal(site.path(".paxect_link.lock.journal"), &journal).ok());
+  std::vector<std::string> wrap = {"strace",
+                                   "-f",
+                                   "-q",
+                                   "-o",
+                                   site.path("trace"),
+                                   "-e",
+                                   "trace=write,fsync,fdatasync",
+                                   "-e",
+                                   "inject=fsync,fdatasync:error=EIO:when=1"};
+  for (std::uint64_t id = 1; id <= 20; ++id)
+    wrap.insert(wrap.end(),
+                {"-P", site.path("outbox/" + link::product_temporary_of(journal.relay_token, id))});
+  Background relay(site.command({"--set", "link.mode=send"}, wrap));
   REQUIRE(
       eventually([&] { return exists(site.path("outbox/a.freq")) && !exists(site.path("inbox/a.txt")); }));
   kill(std::stoi(read_file(site.path(".paxect_link.lock"))), SIGTERM);
@@ -216,7 +231,11 @@ TEST_CASE("Asked to stop in the middle of a large file, the relay leaves it for 
   const std::string contents = noise(std::size_t{96} << 20);
   Background relay(site.command());
   site.put("large", contents);
-  REQUIRE(eventually([&] { return exists(site.path("inbox/.large.freq.part")); }));
+  REQUIRE(eventually([&] {
+    Names names = list(site.path("inbox"));
+    return std::any_of(names.begin(), names.end(),
+                       [](const std::string& name) { return name.ends_with(".part"); });
+  }));
   auto asked = std::chrono::steady_clock::now();
   relay.signal(SIGTERM);
   CHECK(relay.wait().status == 0);

@@ -106,7 +106,7 @@ TEST_CASE("On a file system in user space each delivered file is flushed before 
   CHECK(list(site.path("disk")).size() == 2 * kFiles);
   const std::string server = read_file(site.path("server"));
   std::set<std::string> flushed;
-  const std::regex flush("f(?:data)?sync\\([0-9]+<[^>]*/([^/>]+\\.part)>");
+  const std::regex flush("f(?:data)?sync\\([0-9]+<[^>]*/(\\.paxect-[0-9a-f]{16}-[^/>]+\\.part)>");
   for (std::sregex_iterator it(server.begin(), server.end(), flush), end; it != end; ++it)
     flushed.insert((*it)[1]);
   CHECK(flushed.size() == 2 * kFiles);

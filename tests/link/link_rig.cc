@@ -6,6 +6,8 @@
 #include <array>
 #include <filesystem>
 
+#include "base/relay_paths.h"
+#include "records/journal.h"
 #include "support/catch.h"
 
 namespace paxect::test {
@@ -98,6 +100,13 @@ int LinkRig::run_once() {
   stop();
   host.set_once(false);
   return outcome;
+}
+
+std::string LinkRig::temporary(const std::string& folder, std::uint64_t id) const {
+  link::JournalContents journal;
+  REQUIRE(link::read_journal(link::journal_of(lock()), &journal).ok());
+  REQUIRE_FALSE(journal.relay_token.empty());
+  return folder + "/" + link::product_temporary_of(journal.relay_token, id);
 }
 
 std::vector<LogEntry> LinkRig::events(const std::string& event) const {

@@ -48,6 +48,8 @@ class LinkRig {
   void settle(std::uint64_t patience_ns = 1'000'000'000);
   // One whole run with --once; what it ended with.
   int run_once();
+  // Path of the temporary file of a delivery: the relay has started at least once.
+  std::string temporary(const std::string& folder, std::uint64_t id) const;
 
   std::vector<LogEntry> log() const { return read_log(log_path()); }
   std::vector<LogEntry> events(const std::string& event) const;

@@ -206,6 +206,116 @@ TEST_CASE("Delivered, and another file has the name of its source now: that one 
   CHECK(list(scene.rig.inbox()).empty());
 }
 
+// ---- a world that changed ------------------------------------------------------------------------------
+
+TEST_CASE("Prepared, and another place is at the path: nothing is concluded until the place is back") {
+  for (bool renamed : {false, true}) {
+    INFO(renamed);
+    Scene scene;
+    scene.prepare();
+    if (!renamed) scene.temporary("data");
+    const std::string away = scene.rig.directory / "away";
+    std::filesystem::rename(scene.rig.outbox(), away);
+    std::filesystem::create_directories(scene.rig.outbox());
+    token_of(scene.rig.outbox());
+    CHECK(scene.rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(scene.rig.waiting() == Names{"a.freq"});
+    CHECK(scene.rig.delivered().empty());
+    std::filesystem::remove_all(scene.rig.outbox());
+    std::filesystem::rename(away, scene.rig.outbox());
+    CHECK(scene.restart() == (renamed ? Names{} : Names{"a"}));
+  }
+}
+
+TEST_CASE("Prepared, and its folder is on another file system now: nothing is concluded") {
+  Scene scene;
+  scene.intent.target_nested = true;
+  scene.prepare();
+  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(scene.rig.waiting() == Names{"a.freq"});
+  CHECK(scene.rig.delivered().empty());
+  CHECK(scene.rig.events("held").size() == 1);
+}
+
+TEST_CASE("Prepared, and its temporary has another inode: the content says that it is ours") {
+  Scene scene;
+  scene.intent.inode = 1;
+  scene.prepare();
+  scene.temporary("data");
+  CHECK(scene.restart() == Names{"a"});
+}
+
+TEST_CASE("Prepared, and its temporary is another file: that one stays, and the source is held") {
+  for (bool published : {false, true}) {
+    Scene scene;
+    scene.prepare();
+    scene.temporary("somebody else's");
+    if (published) write_file(scene.rig.outbox("a"), "data");
+    CHECK(scene.rig.run_once() == (published ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE));
+    CHECK(read_file(scene.rig.outbox(".a.part")) == "somebody else's");
+    CHECK(scene.rig.waiting() == (published ? Names{} : Names{"a.freq"}));
+    if (published) continue;
+    CHECK_FALSE(scene.rig.events("held").empty());
+    CHECK(scene.rig.delivered() == Names{".a.part"});
+    // Touched, it is a file that nobody knows.
+    std::filesystem::last_write_time(scene.rig.inbox("a.freq"),
+                                     std::filesystem::file_time_type::clock::now());
+    CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(read_file(scene.rig.outbox("a")) == "data");
+  }
+}
+
+TEST_CASE("Prepared, and its temporary has a second name elsewhere: not delivered, so it is delivered now") {
+  Scene scene;
+  scene.prepare();
+  scene.temporary("data");
+  std::filesystem::create_hard_link(scene.rig.outbox(".a.part"), scene.rig.outbox("snapshot"));
+  CHECK(scene.restart() == Names{"a", "snapshot"});
+}
+
+TEST_CASE("Prepared, and its folder is gone or a file: its source is held, and other intents go on") {
+  for (bool gone : {true, false}) {
+    INFO(gone);
+    Scene scene;
+    scene.rig.host.set("recursive", "true");
+    link::Intent other = scene.intent;
+    std::filesystem::create_directories(scene.rig.inbox("sub"));
+    scene.rig.put("sub/b.freq", container_of("other"));
+    other.id = scene.journal.next_id();
+    other.source = "sub/b.freq";
+    REQUIRE(link::identity_of(scene.rig.inbox("sub/b.freq"), &other.identity));
+    other.folder = "sub";
+    other.name = "b";
+    other.temporary = ".b.part";
+    REQUIRE(scene.journal.begin(std::span(&other, 1)).ok());
+    REQUIRE(scene.journal.prepare(std::span(&other, 1)).ok());
+    scene.prepare();
+    scene.temporary("data");
+    if (!gone) write_file(scene.rig.outbox("sub"), "a file");
+    CHECK(scene.rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(read_file(scene.rig.outbox("a")) == "data");
+    CHECK(exists(scene.rig.inbox("sub/b.freq")));
+    CHECK_FALSE(exists(scene.rig.inbox("a.freq")));
+    CHECK_FALSE(scene.rig.events("held").empty());
+  }
+}
+
+TEST_CASE("An old temporary of this relay that the journal does not know goes, and any other one stays") {
+  Scene scene;
+  scene.prepare();
+  scene.finish();
+  const std::string own = scene.rig.temporary(scene.rig.outbox(), scene.intent.id + 1);
+  const std::string later = scene.rig.temporary(scene.rig.outbox(), scene.intent.id + 50);
+  const std::string other = scene.rig.outbox(".paxect-0123456789abcdef-1.part");
+  scene.journal.next_id();
+  REQUIRE(scene.journal.clear("", [](const auto&, const auto&) { return false; }).ok());
+  for (const std::string& path : {own, later, other}) write_file(path, "left behind");
+  scene.rig.run_once();
+  CHECK_FALSE(exists(own));
+  CHECK(exists(later));
+  CHECK(exists(other));
+}
+
 // ---- a source under its hidden name --------------------------------------------------------------------
 
 TEST_CASE("Delivered, and its removal was broken off: it is not delivered again, finished or not") {

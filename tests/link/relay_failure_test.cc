@@ -71,12 +71,13 @@ TEST_CASE("Nothing waits any more once it was delivered, though it stays in the 
   rig.put("a.freq.sha256", link::sha256_hex(container) + "\n");
   rig.start();
   rig.settle();
-  // Where the temporary file is to be.
-  std::filesystem::create_directory(rig.outbox(".a.part"));
+  // Where the temporary files of the first tries are to be.
+  for (std::uint64_t id = 1; id <= 3; ++id)
+    std::filesystem::create_directory(rig.temporary(rig.outbox(), id));
   rig.put("a.freq", container);
   rig.settle(2'000'000'000);
   CHECK_FALSE(exists(rig.outbox("a")));
-  std::filesystem::remove(rig.outbox(".a.part"));
+  for (std::uint64_t id = 1; id <= 3; ++id) std::filesystem::remove(rig.temporary(rig.outbox(), id));
   // Comes to rest: what was due long ago does not wake the relay again and again.
   rig.settle(60'000'000'000);
   CHECK(rig.delivered() == Names{"a"});

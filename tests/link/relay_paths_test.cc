@@ -47,6 +47,22 @@ TEST_CASE("Hidden and unfinished files are never taken") {
   CHECK_FALSE(is_never_taken("a.partial"));
 }
 
+TEST_CASE("The temporary names of two deliveries differ, and each is known by relay and intent") {
+  const std::string relay = "0123456789abcdef0123456789abcdef";
+  const std::string other = "0123456789abcdee0123456789abcdef";
+  CHECK(product_temporary_of(relay, 7) == ".paxect-0123456789abcdef-7.part");
+  CHECK(sidecar_temporary_of(relay, 7) == ".paxect-0123456789abcdef-7-s.part");
+  CHECK(is_never_taken(product_temporary_of(relay, 7)));
+  std::uint64_t id = 0;
+  CHECK((is_product_temporary(product_temporary_of(relay, 17), relay, &id) && id == 17));
+  CHECK((is_product_temporary(sidecar_temporary_of(relay, 18), relay, &id) && id == 18));
+  CHECK_FALSE(is_product_temporary(product_temporary_of(other, 7), relay, &id));
+  for (const char* name : {".paxect-place", ".paxect-0123456789abcdef-7.part.part", ".paxect-x-7.part",
+                           ".paxect-0123456789abcdef-07.part", ".paxect-0123456789abcdef-.part",
+                           ".paxect-0123456789abcdef-99999999999999999999999.part", "a.part"})
+    CHECK_FALSE(is_product_temporary(name, relay, &id));
+}
+
 TEST_CASE("A temporary name is hidden, unfinished, and never too long") {
   CHECK(temporary_of("a.freq") == ".a.freq.part");
   std::string longest(kNameMax, 'x');

@@ -130,6 +130,8 @@ TEST_CASE("A file begun under the name of a source that is removed right then is
   site.converges(false);
 }
 
+const link::Stop kNeverStop = [] { return false; };
+
 // ---- one step of it at a time --------------------------------------------------------------------------
 
 struct Folder {
@@ -235,20 +237,23 @@ TEST_CASE("A file moves away by its identity alone, on one file system and acros
     link::FileIdentity identity = folder.identity("a");
     folder.put("b", "two");
     std::filesystem::rename(folder.temp / "b", folder.temp / "a");
-    link::Status status = link::move_file(folder.directory, "a", identity, to, "a", &taken, &returned);
+    link::Status status =
+        link::move_file(folder.directory, "a", identity, to, "a", kNeverStop, &taken, &returned);
     CHECK(status.fault == link::Fault::kChanged);
     CHECK(folder.read("a") == "two");
     CHECK(list(elsewhere).empty());
     if (to.device() != folder.directory.device()) {
       // A copy whose source cannot be removed does not stay: the next try would leave another one.
       std::filesystem::create_directory(folder.temp / ".a.leaving");
-      status = link::move_file(folder.directory, "a", folder.identity("a"), to, "a", &taken, &returned);
+      status = link::move_file(folder.directory, "a", folder.identity("a"), to, "a", kNeverStop, &taken,
+                               &returned);
       CHECK(status.fault == link::Fault::kEnvironment);
       CHECK(folder.read("a") == "two");
       CHECK(list(elsewhere).empty());
       std::filesystem::remove(folder.temp / ".a.leaving");
     }
-    CHECK(link::move_file(folder.directory, "a", folder.identity("a"), to, "a", &taken, &returned).ok());
+    CHECK(link::move_file(folder.directory, "a", folder.identity("a"), to, "a", kNeverStop, &taken, &returned)
+              .ok());
     CHECK(list(folder.temp.path()).empty());
     CHECK(read_file(elsewhere + "/a") == "two");
     std::filesystem::remove_all(elsewhere);

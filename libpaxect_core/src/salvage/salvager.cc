@@ -271,16 +271,15 @@ void Salvager::note(SalvageRange range) {
   report_.ranges.push_back(range);
 }
 
-// Whether the first frame of the data is where the first frame of a container is, in this copy. What is left
-// of a frame of another length there shows that the data is of a container inside.
+// Whether the first frame of the data is where the first frame of a container is, in this copy.
 bool Salvager::begins(std::size_t copy) {
   const CopyIndex& index = copies_[copy];
   if (!inputs_[copy].used || !index.front) return false;
   if (index.complete) return true;
   auto first = std::find_if(index.sightings.begin(), index.sightings.end(), [&](const Sighting& sighting) {
-    return !meter_.pass() || (!sighting.foreign && sighting.finding != Finding::kExtension);
+    return !meter_.pass() || sighting.takes_slot();
   });
-  return first == index.sightings.end() || (first->takes_slot() && first->slot == 0);
+  return first == index.sightings.end() || first->slot == 0;
 }
 
 // A footer proves the data only when there is nothing unexplained before the first frame or behind the

@@ -226,6 +226,12 @@ Status Directory::read_small(const std::string& name, std::size_t limit, std::st
   return read_all(fd.get(), limit, path_of(name), out);
 }
 
+Status Directory::create_new(const std::string& name, UniqueFd* out, unsigned mode) const {
+  out->reset(
+      openat(this->fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode));
+  return *out ? Status::success() : io_failure("create", path_of(name), errno);
+}
+
 Status Directory::create_temporary(const std::string& name, UniqueFd* out, unsigned mode) const {
   constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd fd(openat(this->fd(), name.c_str(), kFlags, mode));

@@ -91,6 +91,8 @@ class Directory {
   // The contents of an existing regular file of at most `limit` bytes.
   Status read_small(const std::string& name, std::size_t limit, std::string* out) const;
 
+  // A new file. kEnvironment when anything has the name already; whatever that is stays as it is.
+  Status create_new(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;
   // A new file for writing under a name that only we use. One that a dead process of ours left is replaced;
   // one that a live process is writing gives kWait. The lock that tells them apart ends with the descriptor.
   Status create_temporary(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;

@@ -1,6 +1,8 @@
 #include "base/place.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -20,7 +22,9 @@ Status identify(const Directory& directory, std::string* token) {
   Status status = read_marker(directory, token);
   if (!status.ok() || !token->empty()) return status;
   *token = make_token();
-  if (make_marker(directory, token).ok()) return Status::success();
+  status = make_marker(directory, token);
+  // A failure that passes must not give the place another identity than the one that it has tomorrow.
+  if (status.ok() || faccessat(directory.fd(), ".", W_OK, AT_EACCESS) == 0) return status;
   *token = derived_token(directory);
   return Status::success();
 }

@@ -1,6 +1,8 @@
 #include "base/relay_paths.h"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include "base/digest.h"
 
@@ -10,6 +12,8 @@ namespace {
 constexpr std::string_view kContainer = ".freq";
 constexpr std::string_view kSidecar = ".sha256";
 constexpr std::string_view kPart = ".part";
+constexpr std::string_view kProduct = ".paxect-";
+constexpr std::size_t kShortToken = 16;
 constexpr std::string_view kLeaving = ".leaving";
 constexpr std::size_t kLongestSuffix = 32;  // a longer one is cut like the rest
 
@@ -84,6 +88,26 @@ std::string container_of_sidecar(std::string_view sidecar) {
 std::string temporary_of(std::string_view name) {
   if (name.size() + 1 + kPart.size() <= kNameMax) return std::string(".") + name + kPart;
   return "." + sha256_hex(name).substr(0, 32) + std::string(kPart);
+}
+
+std::string_view short_token_of(std::string_view relay_token) { return relay_token.substr(0, kShortToken); }
+
+std::string product_temporary_of(std::string_view relay_token, std::uint64_t id) {
+  return std::string(kProduct) + short_token_of(relay_token) + "-" + std::to_string(id) + std::string(kPart);
+}
+
+std::string sidecar_temporary_of(std::string_view relay_token, std::uint64_t id) {
+  return std::string(kProduct) + short_token_of(relay_token) + "-" + std::to_string(id) + "-s" +
+         std::string(kPart);
+}
+
+bool is_product_temporary(std::string_view name, std::string_view relay_token, std::uint64_t* id) {
+  if (!name.starts_with(kProduct)) return false;
+  auto dash = name.find('-', kProduct.size());
+  if (dash == std::string_view::npos) return false;
+  std::string_view digits = name.substr(dash + 1);
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), *id).ec != std::errc()) return false;
+  return name == product_temporary_of(relay_token, *id) || name == sidecar_temporary_of(relay_token, *id);
 }
 
 std::string leaving_of(std::string_view name) {

@@ -39,9 +39,18 @@ std::string sidecar_of(std::string_view container);
 std::vector<std::string> sidecar_spellings(std::string_view container);
 std::string container_of_sidecar(std::string_view sidecar);
 
-// The name of a file while it is written, beside its final place: .NAME.part; for a name too long for that,
-// one made from its digest.
+// The name of a file of our own while it is written, beside its final place: .NAME.part; for a name too long
+// for that, one made from its digest.
 std::string temporary_of(std::string_view name);
+// The name of a product while it is written: .paxect-RELAY-ID.part, with "-s" before the suffix for a
+// sidecar. RELAY is the first half of the relay's token, ID that of the intent: no two deliveries, of any two
+// relays, have the same one.
+std::string product_temporary_of(std::string_view relay_token, std::uint64_t id);
+std::string sidecar_temporary_of(std::string_view relay_token, std::uint64_t id);
+// Whether the name is such a one of this relay; `*id` receives the intent's.
+bool is_product_temporary(std::string_view name, std::string_view relay_token, std::uint64_t* id);
+// The half of the relay's token that its temporaries and its lines in the log have.
+std::string_view short_token_of(std::string_view relay_token);
 
 // The name of a file while it is removed, beside where it was: .NAME.leaving; a name too long for that is cut
 // as by apart_of(). name_of_leaving() gives what is left of it.

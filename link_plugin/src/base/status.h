@@ -12,6 +12,7 @@ enum class Fault {
   kChanged,      // the source changed while it was read: thrown away, waits for the next quiet look
   kGone,         // the source is not there any more
   kWait,         // not now: something it needs is busy or has not settled
+  kDelivered,    // the content shows that it was delivered already
   kBlocked,      // the policy says no
   kRefused,      // the content cannot be processed; tried again a few times
   kIntegrity,    // the content is provably damaged

@@ -57,6 +57,7 @@ void Batch::work(Workers* workers) {
   std::vector<Intent> intents;
   for (Transfer& transfer : transfers_) {
     transfer.intent.id = parts_.journal.next_id();
+    name_temporaries(&transfer, parts_.journal.relay_token());
     transfer.intent.log_offset = parts_.reporter.audit().size();
     intents.push_back(transfer.intent);
   }
@@ -148,7 +149,8 @@ void Batch::log_delivery(std::size_t i) {
               .message = "sha256=" + transfer.product.digest,
               .numbers = {{"bytes", transfer.result.data_size},
                           {"container_bytes", transfer.result.container_size},
-                          {"id", transfer.intent.id}}};
+                          {"id", transfer.intent.id}},
+              .texts = {{"relay", std::string(short_token_of(parts_.journal.relay_token()))}}};
   if (transfer.published == Published::kDuplicate) event.name = "duplicate";
   if (transfer.published == Published::kConflict) {
     Event conflict = event;
@@ -194,8 +196,14 @@ Status Batch::drop(std::size_t i) {
     return status;
   abandon(&transfer);
   parts_.journal.drop(transfer.intent.id);
-  parts_.failures.note(transfer.source, transfer.status);
   states_[i].phase = Phase::kOver;
+  if (transfer.status.fault == Fault::kDelivered) {
+    parts_.failures.forget(transfer.intent.source);
+    const std::size_t items[] = {i};
+    remove_sources(items);
+    return Status::success();
+  }
+  parts_.failures.note(transfer.source, transfer.status);
   return Status::success();
 }
 

@@ -61,13 +61,15 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
                               .input_size = transfer->source.identity.size,
                               .event = event,
                               .stop = stop_early});
+  // What it put under the name is ours to publish, or to remove.
+  FileIdentity identity;
+  const bool has_output = product.directory->open_source(product.temporary, &product.fd, &identity).ok();
   if (replaced && !status.ok()) return changed(*transfer);
   if (too_large())
     return Status::failure(Fault::kBlocked, "policy_block",
                            "file_too_large:" + std::to_string(written) + "B");
   if (!status.ok()) return status;
-  FileIdentity identity;
-  if (!product.directory->open_source(product.temporary, &product.fd, &identity).ok())
+  if (!has_output)
     return Status::failure(Fault::kRefused, event, core.name() + " left no output in the file after -o");
   status = measure(product.fd.get(), temporary, stop, encode ? &result.container_size : &result.data_size,
                    encode ? &result.container_digest : &result.data_digest);

@@ -1,5 +1,6 @@
 #include "relay/recovery.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "base/relay_paths.h"
@@ -8,56 +9,175 @@
 namespace paxect::link {
 namespace {
 
-enum class Found { kDelivered, kUndelivered };
-
-// Opens the directory of the product; kGone when it is not there, and so neither is anything in it.
-Status target_of(const Intent& intent, const RecoveryPlaces& places, Directory* target) {
-  const Directory& base = intent.into_inbox ? *places.inbox : *places.outbox;
-  return base.open_below(intent.folder, false, target);
+const Tree& tree_of(const Intent& intent, const Evidence& evidence) {
+  return intent.into_inbox ? evidence.inbox : evidence.outbox;
 }
 
-Status find_out(const Intent& intent, const RecoveryPlaces& places, Found* found) {
-  *found = Found::kUndelivered;
-  if (!intent.prepared) return Status::success();
-  Directory target;
-  Status status = target_of(intent, places, &target);
-  // Somebody removed the whole folder: rather twice than never.
-  if (status.fault == Fault::kGone) return Status::success();
+// Opens the directory of the product. kGone when its folder does not exist, kWait when its place is away.
+Status open_target(const Intent& intent, const Evidence& evidence, Directory* target) {
+  const Tree& tree = tree_of(intent, evidence);
+  auto away = [&](const std::string& what) { return Status::failure(Fault::kWait, "deferred", what); };
+  if (!tree.is_open() || tree.token() != intent.target_place)
+    return away("the " + std::string(intent.into_inbox ? "inbox" : "outbox") +
+                " that it went to is not the one that is here now");
+  Status status = tree.root().open_below(intent.folder, false, target);
+  const std::string path = tree.root().path_of(intent.folder);
+  if (status.fault == Fault::kGone && intent.target_nested)
+    return away(path + " was on another file system, which is not mounted now");
   if (!status.ok()) return status;
-  FileLook temporary = target.look(intent.temporary);
-  if (temporary.kind == FileKind::kUnknown)
-    return io_failure("look at", target.path_of(intent.temporary), temporary.error);
-  // Two links: it was renamed by way of a hard link, and the crash fell before the old name was removed.
-  if (temporary.kind == FileKind::kMissing || temporary.links > 1) *found = Found::kDelivered;
+  if ((target->device() != tree.root().device()) != intent.target_nested)
+    return away(path + " is on another file system than when the file was delivered");
+  return status;
+}
+
+// The names that the product may have got.
+std::vector<std::string> final_names(const Intent& intent) {
+  std::vector<std::string> names = {intent.name};
+  if (!intent.data_digest.empty())
+    for (std::size_t digits : kConflictDigits)
+      names.push_back(conflict_of(intent.name, intent.data_digest, digits));
+  return names;
+}
+
+bool is_one_file(const FileLook& one, const FileLook& other) {
+  return one.kind == FileKind::kRegular && other.kind == FileKind::kRegular &&
+         one.identity.device == other.identity.device && one.identity.inode == other.identity.inode;
+}
+
+// A final name that is another name of the temporary: a hard link that stood in for the rename.
+bool find_link(const Intent& intent, const Directory& target, const FileLook& temporary, std::string* name) {
+  if (temporary.links < 2) return false;
+  for (const std::string& each : final_names(intent))
+    if (is_one_file(temporary, target.look(each))) {
+      *name = each;
+      return true;
+    }
+  return false;
+}
+
+// A final name with the product's content.
+Status find_product(const Intent& intent, const Directory& target, const Stop& stop, bool* found,
+                    std::string* name) {
+  *found = false;
+  for (const std::string& each : final_names(intent)) {
+    if (Status status = has_content(target, each, intent.size, intent.digest, stop, found); !status.ok())
+      return status;
+    if (*found) *name = each;
+    if (*found) break;
+  }
   return Status::success();
 }
 
-Status undo(const Intent& intent, const RecoveryPlaces& places) {
-  Directory target;
-  Status status = target_of(intent, places, &target);
-  if (status.fault == Fault::kGone) return Status::success();
-  if (status.ok()) status = remove_own_sidecar(intent, target);
-  if (status.ok()) status = target.remove(intent.temporary);
-  if (status.ok() && !intent.side_temporary.empty()) status = target.remove(intent.side_temporary);
-  return status;
+// Whether the file under the temporary name is ours. An inode that agrees is enough, since nobody else makes
+// files of this name; another one may come from a remount, and then the content decides.
+Status is_ours(const Intent& intent, const Directory& target, const FileLook& temporary, const Stop& stop,
+               bool* ours) {
+  *ours = temporary.kind == FileKind::kRegular && temporary.identity.inode == intent.inode &&
+          temporary.identity.size == intent.size;
+  if (*ours || temporary.kind != FileKind::kRegular) return Status::success();
+  return has_content(target, intent.temporary, intent.size, intent.digest, stop, ours);
 }
 
-// Only leftovers beside a product that has its name.
-Status tidy(const Intent& intent, const RecoveryPlaces& places) {
-  Directory target;
-  Status status = target_of(intent, places, &target);
-  if (status.ok()) status = target.remove(intent.temporary);
-  if (status.ok() && !intent.side_temporary.empty()) status = target.remove(intent.side_temporary);
-  return status;
+Verdict undecided(const Intent& intent, std::string why) {
+  return {.outcome = Outcome::kUndecided, .name = intent.name, .why = std::move(why)};
+}
+
+Status judge_prepared(const Intent& intent, const Directory& target, const Stop& stop, Verdict* verdict) {
+  FileLook temporary = target.look(intent.temporary);
+  const std::string path = target.path_of(intent.temporary);
+  if (temporary.kind == FileKind::kUnknown) return io_failure("look at", path, temporary.error);
+  bool ours = false;
+  if (temporary.kind != FileKind::kMissing)
+    if (Status status = is_ours(intent, target, temporary, stop, &ours); !status.ok()) return status;
+  if (ours) {
+    verdict->outcome =
+        find_link(intent, target, temporary, &verdict->name) ? Outcome::kDelivered : Outcome::kUndelivered;
+    return Status::success();
+  }
+  bool found = false;
+  if (Status status = find_product(intent, target, stop, &found, &verdict->name); !status.ok()) return status;
+  // Our temporary goes away in one step with the appearance of its final name, which a receiver may have
+  // taken since; unless a record is missing that ended the intent in another way.
+  if (found || (temporary.kind == FileKind::kMissing && !intent.doubtful))
+    verdict->outcome = Outcome::kDelivered;
+  else if (temporary.kind == FileKind::kMissing)
+    *verdict = undecided(intent, path + " is gone, and the journal is incomplete");
+  else
+    *verdict = undecided(intent, path + " is another file than the one that was written");
+  return Status::success();
+}
+
+// Whether the sidecar's temporary is ours, or nothing.
+bool is_own_side(const Intent& intent, const Directory& target) {
+  FileLook look = target.look(intent.side_temporary);
+  if (look.kind != FileKind::kRegular) return false;
+  if (intent.digest.empty() || look.identity.inode == intent.side_inode) return true;
+  std::string text;
+  return target.read_small(intent.side_temporary, intent.digest.size() + 1, &text).ok() &&
+         text == intent.digest + "\n";
+}
+
+Status remove_side(const Intent& intent, const Directory& target) {
+  if (intent.side_temporary.empty() || !is_own_side(intent, target)) return Status::success();
+  return target.remove(intent.side_temporary);
 }
 
 }  // namespace
+
+Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
+  *verdict = {.outcome = Outcome::kDelivered, .name = intent.name};
+  if (intent.finished || evidence.is_logged(intent)) return Status::success();
+  Directory target;
+  Status status = open_target(intent, evidence, &target);
+  if (status.ok() && intent.prepared) {
+    status = judge_prepared(intent, target, evidence.stop, verdict);
+  } else if (status.ok()) {
+    // Without the record that would say so it may have been prepared, and the rename may have followed.
+    const bool there = target.look(intent.temporary).kind != FileKind::kMissing;
+    *verdict = intent.doubtful && !there && intent.digest.empty()
+                   ? undecided(intent, "the journal is incomplete")
+                   : Verdict{.outcome = Outcome::kUndelivered, .name = intent.name};
+  } else if (!intent.prepared && !intent.doubtful && status.fault != Fault::kWait) {
+    // Whatever became of the folder, nothing in it had its final name.
+    verdict->outcome = Outcome::kUndelivered;
+    return Status::success();
+  } else if (status.fault == Fault::kGone) {
+    *verdict = undecided(intent, tree_of(intent, evidence).root().path_of(intent.folder) +
+                                     " is gone, and with it what would show whether it was delivered");
+    return Status::success();
+  }
+  if (status.ok() || status.fault == Fault::kStopped) return status;
+  *verdict = {.outcome = Outcome::kOpen, .name = intent.name, .why = status.message};
+  return Status::success();
+}
+
+Status undo(const Intent& intent, const Evidence& evidence) {
+  Directory target;
+  // A folder that cannot be opened has nothing that could get a name; it is swept when it is opened again.
+  if (!open_target(intent, evidence, &target).ok()) return Status::success();
+  Status status = remove_own_sidecar(intent, target);
+  bool ours = intent.digest.empty();
+  FileLook temporary = target.look(intent.temporary);
+  if (status.ok() && !ours && temporary.kind == FileKind::kRegular)
+    status = is_ours(intent, target, temporary, evidence.stop, &ours);
+  if (status.ok() && ours && temporary.kind == FileKind::kRegular) status = target.remove(intent.temporary);
+  return status.ok() ? remove_side(intent, target) : status;
+}
+
+Status tidy(const Intent& intent, const Verdict& verdict, const Evidence& evidence) {
+  Directory target;
+  if (!open_target(intent, evidence, &target).ok()) return Status::success();
+  Status status;
+  if (is_one_file(target.look(intent.temporary), target.look(verdict.name)))
+    status = target.remove(intent.temporary);
+  return status.ok() ? remove_side(intent, target) : status;
+}
 
 Status remove_own_sidecar(const Intent& intent, const Directory& target) {
   // Without a digest the intent was never prepared, and its sidecar got no name.
   if (!intent.container || intent.digest.empty()) return Status::success();
   const std::string text = intent.digest + "\n";
-  for (const std::string& container : {intent.name, conflict_of(intent.name, intent.data_digest, 8)}) {
+  for (const std::string& container : final_names(intent)) {
     std::string sidecar = sidecar_of(container);
     std::string found;
     if (target.look(container).kind != FileKind::kMissing) continue;
@@ -67,28 +187,23 @@ Status remove_own_sidecar(const Intent& intent, const Directory& target) {
   return Status::success();
 }
 
-Status recover(const std::vector<Intent>& left, const RecoveryPlaces& places, Journal* journal,
-               const Recovered& recovered) {
-  std::vector<const Intent*> delivered;
-  std::vector<const Intent*> undelivered;
-  std::vector<std::uint64_t> aborted;
-  for (const Intent& intent : left) {
-    Found found = Found::kDelivered;
-    if (!intent.finished)
-      if (Status status = find_out(intent, places, &found); !status.ok()) return status;
-    (found == Found::kDelivered ? delivered : undelivered).push_back(&intent);
-    if (found == Found::kUndelivered && intent.prepared) aborted.push_back(intent.id);
-  }
-  // Before a temporary goes away the journal must not read any more as if that meant delivery.
-  if (Status status = journal->abort(aborted); !status.ok()) return status;
-  for (const Intent* intent : undelivered)
-    if (Status status = undo(*intent, places); !status.ok()) return status;
-  for (const Intent* intent : delivered) {
-    if (!intent->finished)
-      if (Status status = tidy(*intent, places); !status.ok()) return status;
-    recovered(*intent);
-  }
-  return Status::success();
+void sweep_temporaries(const Directory& folder, const Journal& journal) {
+  const std::string marker_temporary = std::string(kPlaceMarker) + ".part";
+  std::vector<std::string> names;
+  std::ignore = folder.list([&](const char* text) {
+    const std::string name = text;
+    std::uint64_t id = 0;
+    // A hard link that stood in for the rename of the marker.
+    if ((name == marker_temporary || name == temporary_of(kPlaceMarker)) &&
+        is_one_file(folder.look(name), folder.look(std::string(kPlaceMarker))))
+      names.emplace_back(name);
+    if (!is_product_temporary(name, journal.relay_token(), &id) || id > journal.last_old_id()) return true;
+    const bool known = std::any_of(journal.left().begin(), journal.left().end(),
+                                   [&](const Intent& intent) { return intent.id == id; });
+    if (!known && folder.look(name).kind == FileKind::kRegular) names.emplace_back(name);
+    return true;
+  });
+  for (const std::string& name : names) std::ignore = folder.remove(name);
 }
 
 }  // namespace paxect::link

@@ -157,6 +157,7 @@ bool Relay::is_wanted(const Candidate& candidate) {
     if (policy_.auto_delete) removal_->remove_done(candidate);
     return false;
   }
+  if (is_held(candidate)) return false;
   if (is_sidecar(candidate.name)) {
     // One without gets some time for its container to come.
     if (retry_->find(path, candidate.identity) != nullptr || host_.once()) return true;
@@ -174,18 +175,12 @@ bool Relay::is_wanted(const Candidate& candidate) {
 // The oldest complete files that may pass, as many as share one commit.
 std::vector<Transfer> Relay::next_batch() {
   std::vector<Transfer> batch;
-  std::set<std::string> temporaries;
   std::uint64_t bytes = 0;
   const std::size_t most = most_files(config_.recursive);
   while (!intake_->empty() && batch.size() < most && (bytes < kBatchBytes || batch.size() < kLeastFiles)) {
     Candidate candidate = intake_->take();
     Transfer transfer;
     if (!admit(candidate, &transfer)) continue;
-    // Two of one name cannot be written side by side.
-    if (!temporaries.insert(transfer.product.directory->path_of(transfer.product.temporary)).second) {
-      intake_->put_back(std::move(candidate));
-      break;
-    }
     bytes += transfer.source.identity.size;
     batch.push_back(std::move(transfer));
   }
@@ -218,6 +213,11 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
         intake_->is_settled(join(candidate.folder, beside), sidecar.identity, host_.monotonic_ns()))
       transfer->settled_sidecar = sidecar.identity;
   }
+  if (journal_.match_done(inbox_.token(), candidate.path(), candidate.identity) == SourceMatch::kPerhaps)
+    transfer->known_digest = journal_.done().find(inbox_.token(), candidate.path())->digest;
+  transfer->intent.source_nested = transfer->source_directory->device() != inbox_.root().device();
+  const Directory& target_root = transfer->intent.into_inbox ? inbox_.root() : outbox_.root();
+  transfer->intent.target_nested = transfer->target_directory->device() != target_root.device();
   transfer->product.directory = transfer->target_directory.get();
   transfer->sidecar.directory = transfer->target_directory.get();
   return true;
@@ -261,12 +261,8 @@ void Relay::lay_out(Transfer* transfer) {
   intent.name = transfer->route == Route::kEncode    ? container_of(source.name, config_.naming)
                 : transfer->route == Route::kForward ? source.name
                                                      : data_of(source.name);
-  intent.temporary = temporary_of(intent.name);
   transfer->product.name = intent.name;
-  transfer->product.temporary = intent.temporary;
-  if (!intent.container) return;
-  transfer->sidecar.name = sidecar_of(intent.name);
-  intent.side_temporary = transfer->sidecar.temporary = temporary_of(transfer->sidecar.name);
+  if (intent.container) transfer->sidecar.name = sidecar_of(intent.name);
 }
 
 // ---- batch ---------------------------------------------------------------------------------------------
@@ -336,8 +332,12 @@ void Relay::schedule_wakeup(paxect_step* result) {
 }
 
 Status Relay::open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out) {
-  return intent.into_inbox ? inbox_.folder(intent.folder, out)
-                           : outbox_.folder(intent.folder, IfMissing::kCreate, out);
+  Status status = intent.into_inbox ? inbox_.folder(intent.folder, out)
+                                    : outbox_.folder(intent.folder, IfMissing::kCreate, out);
+  // Once for each folder: what an earlier process left there and the journal does not know.
+  if (status.ok() && swept_.insert(intent.target_place + "/" + intent.folder).second)
+    sweep_temporaries(**out, journal_);
+  return status;
 }
 
 }  // namespace paxect::link

@@ -25,6 +25,7 @@
 #include "relay/batch.h"
 #include "relay/failures.h"
 #include "relay/metrics.h"
+#include "relay/recovery.h"
 #include "relay/reporter.h"
 #include "relay/returned_files.h"
 #include "relay/schedule.h"
@@ -59,8 +60,15 @@ class Relay {
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
   void make_parts();
   Status prepare_start(paxect_plugin_status* failure);
-  Status recover_journal();
-  void finish_recovered(const Intent& intent);
+
+  // relay_recovery.cc: what an earlier process left
+  Status open_journal();
+  Status recover_intents();
+  void finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered);
+  void hold(const Intent& intent, const std::string& why);
+  void hold_unseen();
+  void hold_folder(const Directory& folder, const std::string& relative);
+  bool is_held(const Candidate& candidate);
 
   // relay_upkeep.cc: what is looked after between batches
   void upkeep(std::uint64_t now_ns);
@@ -135,6 +143,7 @@ class Relay {
   std::optional<Metrics> metrics_;  // when asked for
   std::string metrics_problem_;     // told last
   std::mt19937_64 random_;
+  std::set<std::string> swept_;  // target folders, by the token of their place
   bool started_ = false;
 
   std::uint64_t scanned_ns_ = 0;  // when the last scan began

@@ -1,11 +1,8 @@
 // How a relay starts: settings, policy, lock, log, and what a crash left.
 #include <unistd.h>
 
-#include <tuple>
-
 #include "base/clock.h"
 #include "base/relay_paths.h"
-#include "relay/recovery.h"
 #include "relay/relay.h"
 #include "stages/gate.h"
 
@@ -73,7 +70,8 @@ Status Relay::prepare_start(paxect_plugin_status* failure) {
                    .source = config_.lock,
                    .status = "ok",
                    .message = stale});
-  return recover_journal();
+  if (status = open_journal(); !status.ok()) return status;
+  return recover_intents();
 }
 
 void Relay::make_parts() {
@@ -150,58 +148,6 @@ void Relay::stop() {
   }
   started_ = false;
   lock_.release();
-}
-
-Status Relay::recover_journal() {
-  std::string damage;
-  if (Status status = journal_.open(journal_of(config_.lock), &damage); !status.ok()) return status;
-  for (const auto& [tree, role, path] :
-       {std::tuple{&inbox_, "inbox", &config_.inbox}, std::tuple{&outbox_, "outbox", &config_.outbox}}) {
-    const KnownPlace* known = current_place(journal_.places(), role, *path);
-    if (known != nullptr && known->token == tree->token()) continue;
-    if (Status status = journal_.note_place({role, tree->token(), "-", *path}); !status.ok()) return status;
-  }
-  RecoveryPlaces places{&inbox_.root(), &outbox_.root()};
-  std::vector<std::pair<std::string, SourceRecord>> delivered;
-  Status status = recover(journal_.left(), places, &journal_, [&](const Intent& intent) {
-    finish_recovered(intent);
-    delivered.emplace_back(intent.source,
-                           SourceRecord{.identity = intent.identity, .digest = intent.source_digest});
-  });
-  if (!status.ok()) return status;
-  if (status = reporter_.flush(); !status.ok()) return status;
-  // Together: what is delivered must be remembered before a removal of the same name is ended.
-  const SourceTable::Records& done = journal_.done().of(inbox_.token());
-  delivered.insert(delivered.end(), done.begin(), done.end());
-  removal_->recover(delivered);
-  journal_.resolve([](const Intent&) { return true; });
-  checkpoint();
-  return Status::success();
-}
-
-// The product has its name: no second delivery. Its line may be missing, its source may still exist.
-void Relay::finish_recovered(const Intent& intent) {
-  const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
-  Candidate source{directory_name(intent.source), std::string(base_name(intent.source)), intent.identity};
-  if (source.folder == ".") source.folder.clear();
-  removal_->note_folder(source.folder);
-  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset))
-    reporter_.log({.name = intent.container ? "encode" : "decode",
-                   .source = inbox_.root().path_of(intent.source),
-                   .target = base.path_of(join(intent.folder, intent.name)),
-                   .status = "ok",
-                   .message = "sha256=" + intent.digest,
-                   .numbers = {{"id", intent.id}},
-                   .texts = {{"note", "finished after a restart"}}});
-  Directory folder;
-  if (!inbox_.root().open_below(source.folder, false, &folder).ok()) return;
-  FileLook look = folder.look(source.name);
-  if (look.kind != FileKind::kRegular || !look.identity.same_but_device(intent.identity)) return;
-  // The first scan removes it, or keeps it, as the policy says.
-  journal_.remember(inbox_.token(), intent.source,
-                    {.identity = look.identity,
-                     .digest = intent.source_digest,
-                     .nested = folder.device() != inbox_.root().device()});
 }
 
 }  // namespace paxect::link

@@ -133,8 +133,18 @@ void SourceRemoval::remember_leaving(const Directory& folder, const std::string&
   const std::string leaving = leaving_of(base_name(path));
   FileLook look = folder.look(leaving);
   if (look.kind == FileKind::kMissing) return;
-  if (look.kind != FileKind::kUnknown && !look.identity.same_but_name(record.identity)) return;
-  journal_.remember(inbox_.token(), join(folder_of(path), leaving), record);
+  SourceRecord caught = record;
+  if (look.kind == FileKind::kRegular && !look.identity.same_but_name(record.identity)) {
+    // Mounted again, perhaps: then its content decides.
+    std::string digest;
+    if (match_source(record.identity, look.identity) == SourceMatch::kOther || record.digest.empty() ||
+        !digest_of(folder, leaving, stop_, &digest).ok() || digest != record.digest)
+      return;
+    caught.identity = look.identity;
+  } else if (look.kind != FileKind::kRegular && look.kind != FileKind::kUnknown) {
+    return;
+  }
+  journal_.remember(inbox_.token(), join(folder_of(path), leaving), caught);
 }
 
 void SourceRemoval::recover(std::span<const std::pair<std::string, SourceRecord>> sources) {

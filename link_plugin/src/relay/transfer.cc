@@ -68,6 +68,19 @@ Status write_sidecar(Transfer* transfer) {
   return status;
 }
 
+// kDelivered when the content is that of the source that was delivered: mounted again, copied to another disk
+// or given another mode.
+Status compare_with_known(int source, Transfer* transfer, const Stop& stop) {
+  std::uint64_t size = 0;
+  std::string digest;
+  Status status = measure(source, transfer->source_path(), stop, &size, &digest);
+  if (status.ok()) status = check_unchanged(*transfer);
+  if (!status.ok() || digest != transfer->known_digest) return status;
+  (transfer->route == Route::kEncode ? transfer->result.data_digest : transfer->result.container_digest) =
+      digest;
+  return Status::failure(Fault::kDelivered, "", "");
+}
+
 Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   UniqueFd source;
   FileIdentity identity;
@@ -80,6 +93,8 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
     if (folder.look(sidecar).kind != FileKind::kMissing) transfer->source_sidecar = std::move(sidecar);
   }
 
+  if (!transfer->known_digest.empty())
+    if (status = compare_with_known(source.get(), transfer, codec->stop()); !status.ok()) return status;
   if (status = begin_product(&transfer->product); !status.ok()) return status;
   bool builtin = core.command.empty() || transfer->route == Route::kForward;
   status =
@@ -102,6 +117,13 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
 Route route_of(std::string_view name, Mode mode) {
   if (!is_container(name)) return Route::kEncode;
   return mode == Mode::kSend ? Route::kForward : Route::kDecode;
+}
+
+void name_temporaries(Transfer* transfer, const std::string& relay_token) {
+  Intent& intent = transfer->intent;
+  intent.temporary = transfer->product.temporary = product_temporary_of(relay_token, intent.id);
+  if (transfer->makes_container())
+    intent.side_temporary = transfer->sidecar.temporary = sidecar_temporary_of(relay_token, intent.id);
 }
 
 void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {

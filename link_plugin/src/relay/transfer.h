@@ -31,6 +31,8 @@ struct Transfer {
   std::shared_ptr<const Directory> target_directory;
   std::uint64_t most = UINT64_MAX;  // bytes that a container may let out
 
+  std::string known_digest;  // of a source that was delivered, if this looks like it; "" for none
+
   Intent intent;
   Product product;
   Product sidecar;  // of a product that is a container
@@ -44,6 +46,9 @@ struct Transfer {
   std::string source_path() const { return source_directory->path_of(source.name); }
   bool makes_container() const { return route != Route::kDecode; }
 };
+
+// Names the temporary files after the relay and the intent's id.
+void name_temporaries(Transfer* transfer, const std::string& relay_token);
 
 // Reads the source with this core (the built-in one when its command is empty) and writes the
 // product; the outcome is in transfer->status. After a failure temporary files may remain, for abandon().

@@ -1,6 +1,7 @@
 #include "stages/audit_log.h"
 
 #include <fcntl.h>
+#include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <sys/stat.h>
@@ -167,6 +168,73 @@ bool AuditLog::has_id(std::uint64_t id, std::uint64_t from) const {
       if (window.find(digits + end) != std::string::npos) return true;
     window.erase(0, window.size() - std::min(window.size(), digits.size()));
   }
+}
+
+namespace {
+
+// Of one log, read from its end.
+LoggedDelivery last_delivery_in(int fd, const std::string& inbox) {
+  constexpr std::uint64_t kPiece = std::uint64_t{1} << 18;
+  constexpr int kBatchLines = 512;  // in which ids are not in order
+  LoggedDelivery last;
+  int lines = 0;
+  std::string text;
+  for (std::uint64_t end = look_at(fd).identity.size; end > 0 && lines < kBatchLines;) {
+    const std::uint64_t begin = end > kPiece ? end - kPiece : 0;
+    std::string piece(end - begin, '\0');
+    if (pread(fd, piece.data(), piece.size(), static_cast<off_t>(begin)) !=
+        static_cast<ssize_t>(piece.size()))
+      return last;
+    text.insert(0, piece);
+    end = begin;
+    for (std::size_t at; lines < kBatchLines && !text.empty();) {
+      if (text.back() == '\n') text.pop_back();
+      at = text.rfind('\n');
+      if (at == std::string::npos && begin > 0) break;
+      const std::string line = text.substr(at == std::string::npos ? 0 : at + 1);
+      text.resize(at == std::string::npos ? 0 : at + 1);
+      if (!last.relay.empty()) ++lines;
+      if (line.find("\"relay\"") == std::string::npos) continue;
+      rapidjson::Document document;
+      document.Parse(line.data(), line.size());
+      if (document.HasParseError() || !document.IsObject()) continue;
+      auto relay = document.FindMember("relay");
+      auto id = document.FindMember("id");
+      if (id == document.MemberEnd()) id = document.FindMember("last_id");
+      auto source = document.FindMember("src");
+      if (relay == document.MemberEnd() || id == document.MemberEnd() || source == document.MemberEnd() ||
+          !relay->value.IsString() || !id->value.IsUint64() || !source->value.IsString())
+        continue;
+      const std::string path = source->value.GetString();
+      if (path != inbox && !path.starts_with(inbox + "/")) continue;
+      if (last.relay.empty()) last.relay = relay->value.GetString();
+      if (last.relay == relay->value.GetString()) last.id = std::max(last.id, id->value.GetUint64());
+    }
+  }
+  return last;
+}
+
+}  // namespace
+
+LoggedDelivery AuditLog::last_delivery(const std::string& inbox) const {
+  const std::string shown = printable(inbox);
+  LoggedDelivery last = last_delivery_in(fd_.get(), shown);
+  if (!last.relay.empty()) return last;
+  Directory directory;
+  if (!Directory::open(directory_name(path_), &directory).ok()) return last;
+  const std::string begin = rotated_log_of(base_name(path_), "", 0);
+  const std::string stem = begin.substr(0, begin.size() - std::string_view(".jsonl").size());
+  std::string newest;
+  std::ignore = directory.list([&](const char* name) {
+    std::string_view each = name;
+    if (each.starts_with(stem) && each.ends_with(".jsonl") && each != base_name(path_) && each > newest)
+      newest = each;
+    return true;
+  });
+  UniqueFd fd;
+  FileIdentity identity;
+  if (newest.empty() || !directory.open_source(newest, &fd, &identity).ok()) return last;
+  return last_delivery_in(fd.get(), shown);
 }
 
 Status AuditLog::rotate(std::int64_t realtime_ns) {

@@ -36,6 +36,12 @@ struct Event {
 // The line for an event, newline included; names as printable() has them.
 std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::string_view version);
 
+// What a line says about the journal behind it.
+struct LoggedDelivery {
+  std::string relay;     // the first half of the relay's token; "" for no line at all
+  std::uint64_t id = 0;  // of the delivery
+};
+
 class AuditLog {
  public:
   // Opens or creates it, and closes off a torn last line. `limit` in bytes.
@@ -51,6 +57,10 @@ class AuditLog {
   // Whether a line with the field "id" of this value stands in the file at `from` or behind it; anywhere,
   // when the file is shorter than that because it has been rotated since.
   bool has_id(std::uint64_t id, std::uint64_t from) const;
+
+  // The last delivery from this inbox, or report about its journal, with the highest id near it; of the part
+  // that was rotated last when the log has none.
+  LoggedDelivery last_delivery(const std::string& inbox) const;
 
   const std::string& path() const { return path_; }
   // Bytes in the file.

@@ -10,9 +10,6 @@ namespace {
 constexpr std::uint64_t kWritebackChunk = std::uint64_t{8} << 20;
 constexpr std::uint64_t kFewBytes = std::uint64_t{64} << 10;  // better written together with others
 
-// The digits that a conflict name takes: 8, and more only where even those are taken.
-constexpr std::size_t kDigits[] = {8, 16, 32, 64};
-
 Status no_name_left(const Product& product) {
   return Status::failure(Fault::kWait, "deferred",
                          "every name for " + product.path() + " is taken: move some of them away");
@@ -26,7 +23,7 @@ Status with_free_name(Product* product, const std::string& data_digest, Publishe
   bool taken = false;
   Status status = attempt(wanted, &taken);
   if (!taken) return status;
-  for (std::size_t digits : kDigits) {
+  for (std::size_t digits : kConflictDigits) {
     *published = Published::kConflict;
     product->name = conflict_of(wanted, data_digest, digits);
     status = attempt(product->name, &taken);
@@ -47,7 +44,7 @@ Status digest_of(const Directory& directory, const std::string& name, const Stop
 }
 
 Status begin_product(Product* product) {
-  return product->directory->create_temporary(product->temporary, &product->fd);
+  return product->directory->create_new(product->temporary, &product->fd);
 }
 
 Status write_product(Product* product, const void* data, std::size_t size) {
@@ -77,8 +74,24 @@ Status has_content(const Directory& directory, const std::string& name, std::uin
   return status.fault == Fault::kGone || status.fault == Fault::kChanged ? Status::success() : status;
 }
 
+Status check_own(const Product& product) {
+  FileLook ours = look_at(product.fd.get());
+  FileLook there = product.directory->look(product.temporary);
+  const std::string path = product.directory->path_of(product.temporary);
+  if (there.kind == FileKind::kUnknown) return io_failure("look at", path, there.error);
+  if (there.kind == FileKind::kRegular && there.identity.device == ours.identity.device &&
+      there.identity.inode == ours.identity.inode)
+    return Status::success();
+  return Status::environment(path +
+                             (there.kind == FileKind::kMissing
+                                  ? " is gone: nobody but this relay may remove it"
+                                  : " is another file now: it stays as it is") +
+                             ", and the source is delivered under another temporary name");
+}
+
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
                        Published* published) {
+  if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
   const Directory& directory = *product->directory;
   return with_free_name(product, data_digest, published, [&](const std::string& name, bool* taken) {
@@ -95,6 +108,8 @@ Status publish_product(Product* product, const std::string& data_digest, const S
 
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
                          const Stop& stop, Published* published) {
+  for (const Product* product : {container, sidecar})
+    if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
   const Directory& directory = *container->directory;
   return with_free_name(container, data_digest, published, [&](const std::string& name, bool* taken) {
@@ -133,7 +148,7 @@ Status publish_container(Product* container, Product* sidecar, const std::string
 
 void abandon_product(Product* product) {
   if (!product->fd) return;
-  std::ignore = product->directory->remove(product->temporary);
+  if (check_own(*product).ok()) std::ignore = product->directory->remove(product->temporary);
   product->fd.reset();
 }
 

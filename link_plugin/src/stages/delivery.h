@@ -15,6 +15,9 @@
 
 namespace paxect::link {
 
+// The digits that a conflict name takes: 8, and more only where even those are taken.
+inline constexpr std::size_t kConflictDigits[] = {8, 16, 32, 64};
+
 struct Product {
   const Directory* directory = nullptr;
   std::string temporary;  // its name while it is written
@@ -32,12 +35,15 @@ enum class Published {
   kConflict    // other bytes stood there: delivered under a name of its own
 };
 
-// Creates the temporary file.
+// Creates the temporary file. A failure when anything has its name.
 Status begin_product(Product* product);
 // Appends; starts writing back along the way, so that the flush at the end has little left to do.
 Status write_product(Product* product, const void* data, std::size_t size);
 // All is written: starts writing back the rest, so that the disk has work while the processors have theirs.
 void finish_writing(const Product& product);
+// Whether the temporary name still has the file that was written: anybody may have put another one there,
+// which must be neither published nor removed.
+Status check_own(const Product& product);
 // Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of
 // `data_digest`. Not durable before the directory is flushed.
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
@@ -45,7 +51,7 @@ Status publish_product(Product* product, const std::string& data_digest, const S
 // A container with its sidecar: the sidecar is in place before the container gets its name.
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
                          const Stop& stop, Published* published);
-// Removes the temporary file, as far as it goes.
+// Removes the temporary file if it is the one that was written, as far as it goes.
 void abandon_product(Product* product);
 
 // Hexadecimal SHA-256 of the regular file `name`.

@@ -1,0 +1,240 @@
+// What a relay makes of what an earlier process left: the journal, its intents, and the files of the inbox
+// that nobody can decide about. (the rules: RECOVERY.md)
+#include <algorithm>
+#include <tuple>
+
+#include "base/relay_paths.h"
+#include "relay/recovery.h"
+#include "relay/relay.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr const char* kRemedy = ": touch it to deliver it (again), or remove it when its receiver has it";
+
+Candidate candidate_of(const std::string& path, const FileIdentity& identity) {
+  std::string folder = directory_name(path);
+  return {folder == "." ? "" : folder, std::string(base_name(path)), identity};
+}
+
+bool is_below(const std::string& folder, const std::string& path) {
+  return folder.empty() || path == folder || path.starts_with(folder + "/");
+}
+
+}  // namespace
+
+// A journal that was damaged, cut or replaced by an older one says less than what happened. What it does not
+// say is then no evidence.
+Status Relay::open_journal() {
+  std::string damage;
+  const std::string path = journal_of(config_.lock);
+  if (Status status = journal_.open(path, &damage); !status.ok()) return status;
+  const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox);
+  const bool is_ours = last.relay == short_token_of(journal_.relay_token());
+  auto is_prepared = [&](const Intent& intent) { return intent.prepared || intent.finished; };
+  if (damage.empty() && last.id > 0) {
+    const bool is_behind =
+        is_ours && (last.id > journal_.last_old_id() ||
+                    std::any_of(journal_.left().begin(), journal_.left().end(), [&](const Intent& intent) {
+                      return !is_prepared(intent) && reporter_.audit().has_id(intent.id, intent.log_offset);
+                    }));
+    if (journal_.is_new())
+      damage = "it was missing, and the log " + config_.log + " has deliveries from this inbox";
+    else if (!is_ours || is_behind)
+      damage = "it is older than the log " + config_.log;
+  }
+  if (damage.empty()) return Status::success();
+  std::string kept;
+  const std::string inbox[] = {inbox_.token()};
+  Status status = journal_.distrust(inbox, is_ours ? last.id : 0, host_.realtime_ns(), &kept);
+  if (!status.ok()) return status;
+  reporter_.log(
+      {.level = Level::kError,
+       .name = "journal_damaged",
+       .source = config_.inbox,
+       .target = kept,
+       .status = "error",
+       .message = "the journal " + path + " cannot be trusted: " + damage +
+                  ": files in the inbox that may have been delivered are held; the old journal is " + kept,
+       .numbers = {{"last_id", journal_.last_old_id()}},
+       .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))}}});
+  return reporter_.flush();
+}
+
+Status Relay::recover_intents() {
+  for (const auto& [tree, role, path] :
+       {std::tuple{&inbox_, "inbox", &config_.inbox}, std::tuple{&outbox_, "outbox", &config_.outbox}}) {
+    const KnownPlace* known = current_place(journal_.places(), role, *path);
+    if (known != nullptr && known->token == tree->token()) continue;
+    if (Status status = journal_.note_place({role, tree->token(), "-", *path}); !status.ok()) return status;
+  }
+  const Evidence evidence{
+      .inbox = inbox_,
+      .outbox = outbox_,
+      .is_logged =
+          [this](const Intent& intent) { return reporter_.audit().has_id(intent.id, intent.log_offset); },
+      .stop = [this] { return host_.stop_requested(); }};
+  std::vector<std::pair<const Intent*, Verdict>> verdicts;
+  std::vector<std::uint64_t> aborted;
+  for (const Intent& intent : journal_.left()) {
+    Verdict verdict;
+    if (Status status = judge(intent, evidence, &verdict); !status.ok()) return status;
+    if (verdict.outcome == Outcome::kUndelivered && intent.prepared) aborted.push_back(intent.id);
+    verdicts.emplace_back(&intent, std::move(verdict));
+  }
+  // Before a temporary goes away the journal must not read any more as if that meant delivery.
+  if (Status status = journal_.abort(aborted); !status.ok()) return status;
+  Delivered delivered;
+  std::set<std::uint64_t> over;
+  std::string problem;
+  for (const auto& [intent, verdict] : verdicts) {
+    Status status;
+    if (verdict.outcome == Outcome::kUndelivered) status = undo(*intent, evidence);
+    if (verdict.outcome == Outcome::kDelivered) status = tidy(*intent, verdict, evidence);
+    if (verdict.outcome == Outcome::kDelivered) finish_recovered(*intent, verdict, &delivered);
+    if (verdict.outcome == Outcome::kUndecided) hold(*intent, verdict.why);
+    if (verdict.outcome == Outcome::kOpen) problem = intent->source + ": " + verdict.why;
+    if (!status.ok()) problem = status.message;
+    if (status.ok() && verdict.outcome != Outcome::kOpen) over.insert(intent->id);
+  }
+  reporter_.report_problem("recovery", problem);
+  if (Status status = reporter_.flush(); !status.ok()) return status;
+  // Together: what is delivered must be remembered before a removal of the same name is ended.
+  const SourceTable::Records& done = journal_.done().of(inbox_.token());
+  delivered.insert(delivered.end(), done.begin(), done.end());
+  removal_->recover(delivered);
+  hold_unseen();
+  for (const Tree* tree : {&inbox_, &outbox_}) sweep_temporaries(tree->root(), journal_);
+  journal_.resolve([&](const Intent& intent) { return over.contains(intent.id); });
+  checkpoint();
+  return Status::success();
+}
+
+// No second delivery. Its line may be missing, its source may still exist.
+void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered) {
+  const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
+  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset))
+    reporter_.log({.name = intent.container ? "encode" : "decode",
+                   .source = inbox_.root().path_of(intent.source),
+                   .target = base.path_of(join(intent.folder, verdict.name)),
+                   .status = "ok",
+                   .message = "sha256=" + intent.digest,
+                   .numbers = {{"id", intent.id}},
+                   .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))},
+                             {"note", "finished after a restart"}}});
+  const SourceRecord record{
+      .identity = intent.identity, .digest = intent.source_digest, .nested = intent.source_nested};
+  // Another inbox is here now: that one's sources are recognized when it is back.
+  if (intent.source_place != inbox_.token())
+    return journal_.remember(intent.source_place, intent.source, record);
+  const Candidate source = candidate_of(intent.source, intent.identity);
+  removal_->note_folder(source.folder);
+  delivered->emplace_back(intent.source, record);
+  Directory folder;
+  Status status = inbox_.root().open_below(source.folder, false, &folder);
+  const FileLook look = status.ok() ? folder.look(source.name) : FileLook{};
+  if (status.fault == Fault::kGone && !intent.source_nested) return;
+  if (status.ok() && look.kind != FileKind::kUnknown &&
+      (look.kind != FileKind::kRegular ||
+       match_source(intent.identity, look.identity) == SourceMatch::kOther))
+    return;
+  // The first scan removes it, or keeps it, as the policy says.
+  journal_.remember(intent.source_place, intent.source, record);
+}
+
+// ---- held files ------------------------------------------------------------------------------------------
+
+// The source of a delivery that can be neither proven nor ruled out.
+void Relay::hold(const Intent& intent, const std::string& why) {
+  journal_.hold(intent.source_place, intent.source,
+                {.identity = intent.identity, .nested = intent.source_nested});
+  reporter_.log({.level = Level::kError,
+                 .name = "held",
+                 .source = inbox_.root().path_of(intent.source),
+                 .status = "blocked",
+                 .message = "it may have been delivered as " + intent.name + ": " + why,
+                 .advice = std::string(kRemedy).substr(2)});
+}
+
+// Files that were in the inbox when the journal lost what it may have said about them.
+void Relay::hold_unseen() {
+  std::vector<std::string> folders;
+  for (const auto& [place, folder] : journal_.unseen())
+    if (place == inbox_.token()) folders.push_back(folder);
+  for (const std::string& relative : folders) {
+    Directory folder;
+    Status status = inbox_.root().open_below(relative, false, &folder);
+    if (!status.ok() && status.fault != Fault::kGone) continue;
+    journal_.see(inbox_.token(), relative);
+    if (status.ok()) hold_folder(folder, relative);
+  }
+}
+
+void Relay::hold_folder(const Directory& folder, const std::string& relative) {
+  std::vector<std::string> names;
+  auto list = [&] {
+    names.clear();
+    Status status = folder.list([&](const char* name) {
+      names.emplace_back(name);
+      return true;
+    });
+    if (!status.ok()) journal_.add_unseen(inbox_.token(), relative);
+  };
+  list();
+  // A removal that was broken off: unless it is known as delivered, the file gets its name back first.
+  const auto leaving =
+      std::partition(names.begin(), names.end(), [](const std::string& name) { return !is_leaving(name); });
+  if (leaving != names.end()) {
+    for (auto name = leaving; name != names.end(); ++name)
+      std::ignore = removal_->end_removal(folder, relative, *name, name_of_leaving(*name));
+    list();
+  }
+  for (const std::string& name : names) {
+    if (is_never_taken(name)) continue;
+    const FileLook look = folder.look(name);
+    const std::string path = join(relative, name);
+    if (look.kind == FileKind::kDirectory && config_.recursive) {
+      Directory below;
+      if (folder.open_below(name, false, &below).ok())
+        hold_folder(below, path);
+      else
+        journal_.add_unseen(inbox_.token(), path);
+    }
+    if (look.kind == FileKind::kUnknown) journal_.add_unseen(inbox_.token(), relative);
+    if (look.kind != FileKind::kRegular) continue;
+    if (journal_.match_done(inbox_.token(), path, look.identity) != SourceMatch::kOther) continue;
+    journal_.hold(inbox_.token(), path,
+                  {.identity = look.identity, .nested = folder.device() != inbox_.root().device()});
+  }
+}
+
+bool Relay::is_held(const Candidate& candidate) {
+  const std::string path = candidate.path();
+  std::string why;
+  for (const auto& [place, folder] : journal_.unseen())
+    if (place == inbox_.token() && is_below(folder, path)) why = "its folder could not be read";
+  if (const SourceRecord* held = journal_.held().find(inbox_.token(), path)) {
+    if (match_source(held->identity, candidate.identity) != SourceMatch::kOther)
+      why = "it may have been delivered, and the journal cannot say";
+    else
+      journal_.release(inbox_.token(), path);
+  }
+  for (const Intent& intent : journal_.left())
+    if (!intent.finished && (intent.prepared || intent.doubtful) && intent.source == path &&
+        intent.source_place == inbox_.token() &&
+        match_source(intent.identity, candidate.identity) != SourceMatch::kOther)
+      why = "its delivery as " + intent.name + " was broken off, and where it went is not here now";
+  if (why.empty()) return false;
+  const std::uint64_t now = host_.monotonic_ns();
+  if (retry_->find(path, candidate.identity) == nullptr &&
+      retry_->note(path, candidate.identity, FileState::kBlocked, false, "held", why + kRemedy, now,
+                   host_.realtime_ns()))
+    reporter_.log({.level = Level::kWarn,
+                   .name = "held",
+                   .source = inbox_.root().path_of(path),
+                   .status = "blocked",
+                   .message = why + kRemedy});
+  return true;
+}
+
+}  // namespace paxect::link
