@@ -262,14 +262,17 @@ TEST_CASE("A core gets no setting, key or credential of the relay in its environ
                        "WATCHDOG_USEC",         "LISTEN_FDS"};
   for (const char* name : own) setenv(name, "topsecret", 1);
   setenv("CORE_NEEDS_THIS", "kept", 1);
+  setenv("PAXECT_CORE_LIBRARY", "kept", 1);
   rig.host.set("core", "sh -c 'env >\"" + seen + "\"; exec " PAXECT_TEST_BIN "/paxect-core \"$@\"' core");
   rig.put("a.txt", "a");
   CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
   for (const char* name : own) unsetenv(name);
   unsetenv("CORE_NEEDS_THIS");
+  unsetenv("PAXECT_CORE_LIBRARY");
   const std::string variables = read_file(seen);
   CHECK(variables.find("topsecret") == std::string::npos);
   CHECK(variables.find("CORE_NEEDS_THIS=kept\n") != std::string::npos);
+  CHECK(variables.find("PAXECT_CORE_LIBRARY=kept\n") != std::string::npos);
   CHECK(variables.find("PATH=") != std::string::npos);
 }
 

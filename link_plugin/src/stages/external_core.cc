@@ -15,18 +15,21 @@ namespace {
 
 constexpr std::size_t kMessageLimit = 400;
 
-// Variables that carry settings of the relay, its keys among them, and what a service manager gives to its
-// service alone: credentials, the notification socket, the watchdog, passed sockets.
+// Variables that carry settings of the relay and of other plugins, keys among them, and what a service
+// manager gives to its service alone: credentials, the notification socket, the watchdog, passed sockets.
 constexpr std::array<std::string_view, 8> kOwnVariables = {
     "PAXECT_",     "CREDENTIALS_DIRECTORY=", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_FDS=",
     "LISTEN_PID=", "LISTEN_FDNAMES=",        "INVOCATION_ID="};
+// Not ours: settings of a core, such as the PAXECT_CORE_LIBRARY of the Python module.
+constexpr std::string_view kVariablesOfCore = "PAXECT_CORE";
 
 // Our environment without them.
 std::vector<std::string> environment_for_core() {
   std::vector<std::string> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable = *entry;
-    if (std::none_of(kOwnVariables.begin(), kOwnVariables.end(),
+    if (variable.starts_with(kVariablesOfCore) ||
+        std::none_of(kOwnVariables.begin(), kOwnVariables.end(),
                      [&](std::string_view own) { return variable.starts_with(own); }))
       kept.emplace_back(variable);
   }
