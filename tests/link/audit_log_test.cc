@@ -122,5 +122,44 @@ TEST_CASE("A new log has mode, group and ACL of the one that was rotated") {
   if (has_acl) CHECK(std::equal(std::begin(acl), std::end(acl), found.begin()));
 }
 
+TEST_CASE(
+    "The last delivery from an inbox is found behind other lines, and in the part that was rotated last") {
+  TempDir temp;
+  AuditLog log;
+  REQUIRE(log.open(temp / "log.jsonl", 1'000'000).ok());
+  CHECK(log.last_delivery("/in").relay.empty());
+  auto deliver = [&](const std::string& inbox, const std::string& relay, std::uint64_t id) {
+    log.append({.name = "encode",
+                .source = inbox + "/a \"b\xff",
+                .numbers = {{"id", id}},
+                .texts = {{"relay", relay}}},
+               kTime);
+  };
+  deliver("/in", "one", 7);
+  deliver("/in", "one", 9);
+  deliver("/in", "one", 8);  // finished after a restart
+  deliver("/inbox", "two", 30);
+  for (int i = 0; i < 2000; ++i)
+    log.append({.name = "policy_block", .source = "/in/" + std::to_string(i)}, kTime);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK(log.last_delivery("/in").relay == "one");
+  CHECK(log.last_delivery("/in").id == 9);
+  CHECK(log.last_delivery("/inbox").id == 30);
+  REQUIRE(log.open(temp / "log.jsonl", 1).ok());
+  log.append({.name = "policy_block", .source = "/in/x"}, kTime);
+  REQUIRE(log.flush(kTime).ok());
+  REQUIRE(test::list(temp.path()).size() == 2);
+  CHECK(log.last_delivery("/in").id == 9);
+  deliver("/in", "three", 2);
+  log.append({.name = "journal_damaged",
+              .source = "/in",
+              .numbers = {{"last_id", 5}},
+              .texts = {{"relay", "three"}}},
+             kTime);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK(log.last_delivery("/in").relay == "three");
+  CHECK(log.last_delivery("/in").id == 5);
+}
+
 }  // namespace
 }  // namespace paxect::link

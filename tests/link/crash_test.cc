@@ -226,6 +226,29 @@ TEST_CASE("After a failed flush a temporary file is written again, never flushed
   CHECK(std::regex_match(calls, std::regex("(write failed )+write flushed ")));
 }
 
+TEST_CASE("A journal whose write failed and could not be taken back works again without a restart") {
+  if (!has_strace()) return;
+  for (const char* calls : {"write", "fsync,fdatasync"}) {
+    INFO(calls);
+    RelaySite site;
+    REQUIRE(run(site.command({"--once"})).status == 0);
+    const std::string fault = std::string("inject=") + calls + ":error=EIO:when=1";
+    Background relay(site.command(
+        {},
+        {"strace", "-f", "-q", "-P", site.path(".paxect_link.lock.journal"), "-o", site.path("trace"), "-e",
+         "trace=write,fsync,fdatasync,ftruncate", "-e", fault, "-e", "inject=ftruncate:error=EIO:when=2+"}));
+    site.put("one", "the first");
+    REQUIRE(eventually([&] { return exists(site.path("outbox/one")); }));
+    site.put("two", "the second");
+    REQUIRE(eventually([&] { return exists(site.path("outbox/two")); }));
+    REQUIRE(eventually([&] { return list(site.path("inbox")).empty(); }));
+    kill(std::stoi(read_file(site.path(".paxect_link.lock"))), SIGTERM);
+    CHECK(relay.wait().status == 0);
+    CHECK(read_file(site.path("trace")).find("(INJECTED)") != std::string::npos);
+    site.converges(false);
+  }
+}
+
 TEST_CASE("Asked to stop in the middle of a large file, the relay leaves it for the next start") {
   RelaySite site;
   const std::string contents = noise(std::size_t{96} << 20);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "base/relay_paths.h"
 #include "link/command_rig.h"
 #include "records/state_file.h"
 #include "stages/trust.h"
@@ -210,6 +211,27 @@ TEST_CASE("explain knows what was delivered and left where it is") {
   auto status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
   CHECK(status["backlog"]["files"].GetUint64() == 0);
   CHECK(status["backlog"]["kept"].GetUint64() == 2);
+}
+
+TEST_CASE("status and explain report a file that is held, with or without a relay that runs") {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  rig.write_policy("\"auto_delete\": false");
+  rig.put("a.txt", "a");
+  rig.run_once();
+  std::filesystem::remove(link::journal_of(rig.lock()));
+  rig.start();
+  rig.settle();
+  for (bool runs : {true, false}) {
+    if (!runs) rig.stop();
+    auto explained = command_json(rig.host, {"explain", "a.txt"});
+    CHECK(std::string(explained["state"].GetString()) == "held");
+    CHECK(std::string(explained["advice"].GetString()).find("touch") == 0);
+    auto status = command_json(rig.host, {"status"}, runs ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(status["backlog"]["held"].GetUint64() == 1);
+    CHECK(status["backlog"]["files"].GetUint64() == 0);
+    CHECK(status["backlog"]["blocked"].GetUint64() == 0);
+  }
 }
 
 TEST_CASE("peers judges the manifests beside our own") {

@@ -32,10 +32,19 @@ class Counter {
       ++out_.kept;
       return;
     }
+    const SourceRecord* held = journal_.held.find(place_, path);
+    if (held != nullptr && match_source(held->identity, candidate.identity) != SourceMatch::kOther) {
+      ++out_.held;
+      return;
+    }
     // A sidecar is no file of its own beside its container.
     if (is_sidecar(candidate.name) && exists(container_of_sidecar(path))) return;
     auto known = waiting_.find(path);
     bool is_known = known != waiting_.end() && known->second->identity.same_but_device(candidate.identity);
+    if (is_known && known->second->event == "held") {
+      ++out_.held;
+      return;
+    }
     if ((is_known && known->second->blocked) ||
         !block_reason(station_.policy, station_.config.mode, station_.config.node, candidate.name,
                       candidate.identity.size)

@@ -14,6 +14,7 @@ struct Backlog {
   std::int64_t oldest_mtime_ns = 0;  // of them; nothing when there are none
   std::uint64_t pending = 0;         // of them, those that failed and are tried again
   std::uint64_t blocked = 0;         // by the policy
+  std::uint64_t held = 0;            // may have been delivered, and nobody can tell
   std::uint64_t kept = 0;            // delivered, and left where they are
   std::uint64_t ignored = 0;         // links, FIFOs and the like
   std::uint64_t in_flight = 0;       // deliveries begun: of a relay that does not run, left by a crash

@@ -99,7 +99,15 @@ void explain_block(const Station& station, const std::string& reason, Explanatio
   out->advice = way_out(reason, station.config.mode, station.config.policy);
 }
 
+void explain_held(const std::string& reason, Explanation* out) {
+  out->state = "held";
+  out->reason = reason;
+  out->next_try = "when its size or mtime changes";
+  out->advice = "touch the file to deliver it (again), or remove it when its receiver has it";
+}
+
 void explain_waiting(const WaitingFile& file, const Station& station, Explanation* out) {
+  if (file.event == "held") return explain_held(file.reason, out);
   out->state = file.blocked ? "blocked" : "pending";
   out->reason = file.event + ": " + file.reason;
   out->attempts = file.attempts;
@@ -124,6 +132,9 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
     out->reason = "delivered and left where it is";
     return;
   }
+  const SourceRecord* held = journal.held.find(inbox_place(station, journal), relative);
+  if (held != nullptr && match_source(held->identity, look.identity) != SourceMatch::kOther)
+    return explain_held("it may have been delivered, and the journal cannot say", out);
   for (const Intent& intent : journal.intents) {
     if (intent.source != relative || !is_in_flight(station, intent)) continue;
     out->state = "in flight";

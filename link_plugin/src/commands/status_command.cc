@@ -125,6 +125,7 @@ void print_json(const Report& report, Console* console) {
   json.add("oldest_seconds", report.oldest_seconds());
   json.add("pending", report.backlog.pending);
   json.add("blocked", report.backlog.blocked);
+  json.add("held", report.backlog.held);
   json.add("kept", report.backlog.kept);
   json.add("ignored", report.backlog.ignored);
   json.end_object();
@@ -175,6 +176,7 @@ std::string backlog_text(const Report& report) {
   };
   add(backlog.pending, "to be tried again");
   add(backlog.blocked, "blocked");
+  add(backlog.held, "held");
   add(backlog.kept, "delivered and kept");
   add(backlog.ignored, "ignored");
   return text;

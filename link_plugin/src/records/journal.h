@@ -57,6 +57,7 @@ class Journal {
 
   // The ids are given by next_id() and never used again.
   std::uint64_t next_id() { return ++contents_.last_id; }
+  std::uint64_t last_id() const { return contents_.last_id; }
   // The last id that an earlier process may have used.
   std::uint64_t last_old_id() const { return last_old_id_; }
   Status begin(std::span<const Intent> intents);

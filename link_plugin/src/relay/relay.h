@@ -63,6 +63,7 @@ class Relay {
 
   // relay_recovery.cc: what an earlier process left
   Status open_journal();
+  Status check_journal();
   Status recover_intents();
   void finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered);
   void hold(const Intent& intent, const std::string& why);
@@ -143,6 +144,7 @@ class Relay {
   std::optional<Metrics> metrics_;  // when asked for
   std::string metrics_problem_;     // told last
   std::mt19937_64 random_;
+  std::string journal_damage_;   // found when it was opened, and not dealt with yet
   std::set<std::string> swept_;  // target folders, by the token of their place
   bool started_ = false;
 

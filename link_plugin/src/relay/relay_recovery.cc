@@ -23,22 +23,24 @@ bool is_below(const std::string& folder, const std::string& path) {
 
 }  // namespace
 
+// Needs no place. What is wrong with the journal is for recover_intents().
+Status Relay::open_journal() { return journal_.open(journal_of(config_.lock), &journal_damage_); }
+
 // A journal that was damaged, cut or replaced by an older one says less than what happened. What it does not
 // say is then no evidence.
-Status Relay::open_journal() {
-  std::string damage;
+Status Relay::check_journal() {
+  std::string damage = journal_damage_;
   const std::string path = journal_of(config_.lock);
-  if (Status status = journal_.open(path, &damage); !status.ok()) return status;
   const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox);
   const bool is_ours = last.relay == short_token_of(journal_.relay_token());
   auto is_prepared = [&](const Intent& intent) { return intent.prepared || intent.finished; };
   if (damage.empty() && last.id > 0) {
     const bool is_behind =
-        is_ours && (last.id > journal_.last_old_id() ||
+        is_ours && (last.id > journal_.last_id() ||
                     std::any_of(journal_.left().begin(), journal_.left().end(), [&](const Intent& intent) {
                       return !is_prepared(intent) && reporter_.audit().has_id(intent.id, intent.log_offset);
                     }));
-    if (journal_.is_new())
+    if (journal_.is_new() && !is_ours)
       damage = "it was missing, and the log " + config_.log + " has deliveries from this inbox";
     else if (!is_ours || is_behind)
       damage = "it is older than the log " + config_.log;
@@ -48,6 +50,7 @@ Status Relay::open_journal() {
   const std::string inbox[] = {inbox_.token()};
   Status status = journal_.distrust(inbox, is_ours ? last.id : 0, host_.realtime_ns(), &kept);
   if (!status.ok()) return status;
+  journal_damage_.clear();
   reporter_.log(
       {.level = Level::kError,
        .name = "journal_damaged",
@@ -61,7 +64,10 @@ Status Relay::open_journal() {
   return reporter_.flush();
 }
 
+// Once the places are open, and again when a place is back; with the journal opened again before that, also
+// for the intents of a batch that was given up in between.
 Status Relay::recover_intents() {
+  if (Status status = check_journal(); !status.ok()) return status;
   for (const auto& [tree, role, path] :
        {std::tuple{&inbox_, "inbox", &config_.inbox}, std::tuple{&outbox_, "outbox", &config_.outbox}}) {
     const KnownPlace* known = current_place(journal_.places(), role, *path);

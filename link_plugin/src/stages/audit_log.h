@@ -58,8 +58,8 @@ class AuditLog {
   // when the file is shorter than that because it has been rotated since.
   bool has_id(std::uint64_t id, std::uint64_t from) const;
 
-  // The last delivery from this inbox, or report about its journal, with the highest id near it; of the part
-  // that was rotated last when the log has none.
+  // From the last 8 MiB: the last delivery from this inbox, or report about its journal, with the highest id
+  // near it; of the part that was rotated last when the log has none.
   LoggedDelivery last_delivery(const std::string& inbox) const;
 
   const std::string& path() const { return path_; }
