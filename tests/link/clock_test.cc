@@ -5,6 +5,7 @@
 #include "commands/log_reader.h"
 #include "link/command_rig.h"
 #include "support/catch.h"
+#include "support/no_leases.h"
 
 namespace paxect::test {
 namespace {
@@ -16,9 +17,14 @@ constexpr std::int64_t kYear = std::int64_t{365} * 24 * 3600 * 1'000'000'000;
 void turn_clock(LinkRig& rig, std::int64_t by) { rig.host.set_realtime_ns(rig.host.realtime_ns() + by); }
 
 TEST_CASE("Settling goes by the monotonic clock, wherever the wall's clock goes") {
+  NoLeases no_leases;
   for (std::int64_t jump : {-kYear, kYear}) {
     LinkRig rig;
-    rig.put_unclosed("a.txt", "a");
+    rig.put("a.txt", "a");
+    if (!no_leases.works() || !NoLeases::give_away(rig.inbox("a.txt"))) {
+      WARN("skipped: cannot give up leases here");
+      return;
+    }
     rig.start();
     REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
     turn_clock(rig, jump);

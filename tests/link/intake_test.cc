@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "support/catch.h"
 #include "support/files.h"
@@ -75,8 +77,85 @@ TEST_CASE("A file seen to arrive whole is taken at the first look") {
   Rig rig;
   rig.file("f", 5);
   Intake intake({.settle_ns = 10});
-  intake.arrived("f", rig.inbox.look("f").identity);
+  intake.arrived("f", rig.inbox.look("f").identity, rig.now);
   CHECK(rig.scan(intake) == Names{"f"});
+}
+
+TEST_CASE("What is proved to be complete is taken at the first observation, what is written to at none") {
+  Rig rig;
+  for (const char* name : {"complete", "unknown", "written"}) rig.file(name, 5);
+  std::map<std::string, Progress> progress = {
+      {"complete", Progress::kComplete}, {"unknown", Progress::kUnknown}, {"written", Progress::kWritten}};
+  std::set<std::string> were_written;
+  Intake intake({.settle_ns = 10, .judge = [&](const Directory&, const Candidate& candidate, bool written) {
+                   if (written) were_written.insert(candidate.name);
+                   return Judgement{progress[candidate.name]};
+                 }});
+  CHECK(rig.scan(intake) == Names{"complete"});
+  CHECK(intake.unsettled() == 2);
+  CHECK(intake.next_look_ns(true) == rig.now + 10);
+  rig.now += 10;
+  CHECK(rig.scan(intake) == Names{"complete", "unknown"});
+  CHECK(were_written == std::set<std::string>{"written"});
+  // Nothing is to be expected of time alone while somebody has the file open.
+  CHECK(intake.next_look_ns(true) == UINT64_MAX);
+  progress["written"] = Progress::kUnknown;
+  rig.now += 5;
+  rig.scan(intake);
+  rig.now += 5;
+  CHECK(rig.scan(intake) == Names{"complete", "unknown", "written"});
+}
+
+TEST_CASE("A file is ready when the minimum age has passed since its last sign of life") {
+  Rig rig;
+  rig.file("f", 5);
+  Progress progress = Progress::kComplete;
+  Intake intake({.settle_ns = 10, .min_age_ns = 100, .judge = [&](const Directory&, const Candidate&, bool) {
+                   return Judgement{progress, 30};
+                 }});
+  CHECK(rig.scan(intake).empty());
+  CHECK(intake.next_look_ns(true) == rig.now + 70);
+  CHECK(intake.next_look_ns(false) == rig.now + 70);
+  rig.now += 69;
+  CHECK(rig.scan(intake).empty());
+  // Closing counts, even where it changes nothing.
+  intake.arrived("f", rig.inbox.look("f").identity, rig.now);
+  rig.now += 99;
+  CHECK(rig.scan(intake).empty());
+  rig.now += 1;
+  CHECK(rig.scan(intake) == Names{"f"});
+  write_file(rig.temp / "f", "changed");
+  CHECK(rig.scan(intake).empty());
+  progress = Progress::kWritten;
+  intake.still_written("f", rig.inbox.look("f").identity, rig.now);
+  rig.now += 1000;
+  CHECK(rig.scan(intake).empty());
+  progress = Progress::kComplete;
+  CHECK(rig.scan(intake).empty());
+  rig.now += 100;
+  CHECK(rig.scan(intake) == Names{"f"});
+}
+
+TEST_CASE("What we have made is ready at once") {
+  Rig rig;
+  rig.file("f", 5);
+  Intake intake({.settle_ns = 10, .min_age_ns = 100});
+  intake.made("f", rig.inbox.look("f").identity);
+  CHECK(rig.scan(intake) == Names{"f"});
+}
+
+TEST_CASE("Ignored files and folders are not looked at") {
+  Rig rig;
+  std::filesystem::create_directories(rig.temp / "lost+found");
+  std::filesystem::create_directories(rig.temp / "sub");
+  for (const char* name : {"lost+found/a", "sub/a", "sub/x.filepart", "x.filepart", "a"}) rig.file(name, 5);
+  Intake intake({.recursive = true, .ignored = [](std::string_view name) {
+                   return name == "lost+found" || name.ends_with(".filepart");
+                 }});
+  rig.scan(intake);
+  CHECK(intake.seen() == 2);
+  rig.now += 1;
+  CHECK(rig.scan(intake).size() == 2);
 }
 
 TEST_CASE("The window holds the oldest and says that there is more") {

@@ -34,6 +34,11 @@ TEST_CASE("Nothing set gives the defaults of the table") {
   CHECK(read.config.poll_ns == 2'000'000'000);
   CHECK(read.config.backoff_ns == 5'000'000'000);
   CHECK(read.config.settle_ns == 500'000'000);
+  CHECK(read.config.min_age_ns == 0);
+  CHECK(read.config.ignore.matches("x.filepart"));
+  CHECK(read.config.encoding.level == 5);
+  CHECK(read.config.encoding.frame_size == 1048576);
+  CHECK(read.config.encoding.channels == 1);
   CHECK(read.config.max_attempts == 5);
   CHECK_FALSE(read.config.hmac_key.has_value());
   CHECK(read.config.core.command.empty());
@@ -46,6 +51,16 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
                             {"poll_sec", "-1"},
                             {"log_max", "-1"},
                             {"settle_ms", "1.5"},
+                            {"min_age_ms", "-1"},
+                            {"ignore", "*.log [a"},
+                            {"level", "23"},
+                            {"level", "-8"},
+                            {"level", "fast"},
+                            {"frame", "4095"},
+                            {"frame", "268435457"},
+                            {"channels", "0"},
+                            {"channels", "9"},
+                            {"channels", "many"},
                             {"recursive", "maybe"},
                             {"names", "steam"},
                             {"max_attempts", "0"},
@@ -65,6 +80,25 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
     CHECK_FALSE(read.good);
     CHECK(read.error.find(key) != std::string::npos);
   }
+}
+
+TEST_CASE("How link encodes can be set within the bounds of the encoder") {
+  FakeHost host;
+  host.set("level", "-7");
+  host.set("frame", "4096");
+  host.set("channels", "auto");
+  Read read(host);
+  REQUIRE(read.good);
+  CHECK(read.config.encoding.level == -7);
+  CHECK(read.config.encoding.frame_size == 4096);
+  CHECK(read.config.encoding.channels == 0);
+  CHECK(read.config.warnings.empty());
+  host.set("core", "other-core");
+  Read other(host);
+  REQUIRE(other.good);
+  REQUIRE(other.config.warnings.size() == 3);
+  CHECK(other.config.warnings[0].starts_with("level ("));
+  CHECK(other.config.warnings[0].find("has no effect: core 'other-core' encodes") != std::string::npos);
 }
 
 TEST_CASE("What is ours may stand in the inbox only where it is not taken for a file to relay") {

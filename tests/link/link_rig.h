@@ -38,6 +38,7 @@ class LinkRig {
   void put(const std::string& name, const std::string& contents) { write_file(inbox(name), contents); }
   // The same by a writer that does not close the file: nothing says that it is complete.
   void put_unclosed(const std::string& name, const std::string& contents);
+  void close_writers() { writers_.clear(); }
   // Writes a policy with these further keys, such as "\"auto_delete\": false".
   void write_policy(const std::string& keys);
 

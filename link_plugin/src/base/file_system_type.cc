@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace paxect::link {
 namespace {
@@ -43,6 +44,12 @@ bool file_system_magic(int fd, std::uint64_t* magic) {
 std::string file_system_name(std::uint64_t magic) {
   const Known* known = find(magic);
   return known == nullptr ? "" : known->name;
+}
+
+bool is_local(std::uint64_t magic) {
+  constexpr std::array<std::string_view, 5> kServed = {"nfs", "smb", "9p", "fuse", "ceph"};
+  const Known* known = find(magic);
+  return known != nullptr && std::find(kServed.begin(), kServed.end(), known->name) == kServed.end();
 }
 
 bool is_synced_by_kernel(std::uint64_t magic) {

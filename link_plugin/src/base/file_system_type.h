@@ -13,6 +13,10 @@ bool file_system_magic(int fd, std::uint64_t* magic);
 // "ext4", "nfs", ...; "" for an unknown one.
 std::string file_system_name(std::uint64_t magic);
 
+// Whether everybody who uses files of this file system does so through this kernel, which then knows who has
+// one open, and whose attributes of a file are always those of now. False for an unknown one.
+bool is_local(std::uint64_t magic);
+
 // Whether the kernel itself writes this file system to its device, so that syncfs(2) writes all of it. A file
 // system in user space, or a server, may take that call without doing anything.
 bool is_synced_by_kernel(std::uint64_t magic);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <boost/filesystem/operations.hpp>
@@ -14,6 +15,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "base/file_system_type.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
@@ -28,16 +30,38 @@ std::int64_t nanoseconds(const timespec& time) {
                                    static_cast<std::uint64_t>(time.tv_nsec));
 }
 
+FileKind kind_of(mode_t mode) {
+  return S_ISREG(mode)   ? FileKind::kRegular
+         : S_ISDIR(mode) ? FileKind::kDirectory
+         : S_ISLNK(mode) ? FileKind::kSymlink
+                         : FileKind::kOther;
+}
+
 FileLook look_from(const struct stat& info) {
   FileLook look;
   look.identity = {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
                    nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
   look.links = info.st_nlink;
-  look.kind = S_ISREG(info.st_mode)   ? FileKind::kRegular
-              : S_ISDIR(info.st_mode) ? FileKind::kDirectory
-              : S_ISLNK(info.st_mode) ? FileKind::kSymlink
-                                      : FileKind::kOther;
+  look.kind = kind_of(info.st_mode);
   return look;
+}
+
+std::int64_t nanoseconds(const statx_timestamp& time) {
+  return nanoseconds(timespec{static_cast<time_t>(time.tv_sec), static_cast<long>(time.tv_nsec)});
+}
+
+FileLook look_from(const struct statx& info) {
+  FileLook look;
+  look.identity = {makedev(info.stx_dev_major, info.stx_dev_minor), info.stx_ino, info.stx_size,
+                   nanoseconds(info.stx_mtime), nanoseconds(info.stx_ctime)};
+  look.links = info.stx_nlink;
+  look.kind = kind_of(info.stx_mode);
+  return look;
+}
+
+bool is_local_directory(int fd) {
+  std::uint64_t magic = 0;
+  return file_system_magic(fd, &magic) && is_local(magic);
 }
 
 Status read_all(int fd, std::size_t limit, const std::string& path, std::string* out) {
@@ -114,6 +138,7 @@ Status Directory::open(const std::string& path, Directory* out) {
   out->path_ = path;
   out->device_ = look.identity.device;
   out->inode_ = look.identity.inode;
+  out->local_ = is_local_directory(out->fd());
   return Status::success();
 }
 
@@ -143,6 +168,7 @@ Status Directory::open_below(const std::string& folder, bool create, Directory* 
   FileLook look = look_at(current.fd());
   current.device_ = look.identity.device;
   current.inode_ = look.identity.inode;
+  current.local_ = is_local_directory(current.fd());
   *out = std::move(current);
   return Status::success();
 }
@@ -170,6 +196,12 @@ bool Directory::is_mount_point() const {
 }
 
 FileLook Directory::look(const std::string& name) const {
+  if (!local_) {
+    // NFS and SMB keep attributes for seconds: two looks would be one.
+    struct statx now {};
+    constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC;
+    if (statx(fd(), name.c_str(), kFlags, STATX_BASIC_STATS, &now) == 0) return look_from(now);
+  }
   struct stat info {};
   if (fstatat(fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return look_from(info);
   FileLook look;

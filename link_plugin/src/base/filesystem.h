@@ -75,9 +75,12 @@ class Directory {
 
   // Whether the path still leads to this directory: it was not moved away, unmounted or replaced.
   bool is_in_place() const;
+  // Whether this kernel alone serves its file system; see file_system_type.h.
+  bool is_local() const { return local_; }
   // Whether another file system begins here.
   bool is_mount_point() const;
 
+  // Where a server has the file, it is asked for the attributes of now.
   FileLook look(const std::string& name) const;
   // Calls back with each name but "." and ".."; false stops. In the order of the file system.
   Status list(const std::function<bool(const char* name)>& each) const;
@@ -118,6 +121,7 @@ class Directory {
   std::string path_;
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;
+  bool local_ = false;
 };
 
 // Makes a directory with all its parents, durably. An existing one is fine.

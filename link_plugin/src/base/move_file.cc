@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "base/read_lease.h"
 #include "base/relay_paths.h"
 #include "base/removal.h"
 #include "base/unique_fd.h"
@@ -27,14 +28,19 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
   FileIdentity found;
   if (Status status = from.open_source(name, &source, &found); !status.ok()) return status;
   if (found != identity) return changed(from, name);
+  const Lease lease = take_lease(from, source.get());
+  if (lease == Lease::kOpenForWriting) return open_for_writing(from.path_of(name));
+  auto is_broken = [&] { return lease == Lease::kGranted && is_lease_broken(source.get()); };
   const std::string temporary = temporary_of(new_name);
   UniqueFd copy;
   Status status = to.create_temporary(temporary, &copy);
   if (status.ok())
-    status = each_block(source.get(), from.path_of(name), identity.size, stop,
-                        [&](const void* data, std::size_t size) {
-                          return write_all(copy.get(), data, size, to.path_of(temporary));
-                        });
+    status = each_block(
+        source.get(), from.path_of(name), identity.size, [&] { return is_broken() || stop(); },
+        [&](const void* data, std::size_t size) {
+          return write_all(copy.get(), data, size, to.path_of(temporary));
+        });
+  if (is_broken()) status = open_for_writing(from.path_of(name));
   if (status.ok() && look_at(source.get()).identity != identity) status = changed(from, name);
   if (status.ok()) status = sync_file(copy.get(), to.path_of(temporary));
   if (status.ok()) status = to.rename_new(temporary, new_name, taken);
@@ -57,6 +63,7 @@ Status move_file(const Directory& from, const std::string& name, const FileIdent
                  std::vector<std::string>* returned) {
   if (identity.device != look_at(to.fd()).identity.device)
     return move_by_copy(from, name, identity, to, new_name, stop, taken, returned);
+  if (is_open_for_writing(from, name)) return open_for_writing(from.path_of(name));
   Status status = from.move_new(name, to, new_name, taken);
   if (!status.ok()) return status;
   // What was moved is what had the name at that moment.

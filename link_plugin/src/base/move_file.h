@@ -9,7 +9,8 @@
 
 namespace paxect::link {
 
-// Only the file of this identity: kChanged when another one has its name by now, which stays in `from`
+// kOpenForWriting where somebody writes to the file. Only the file of this identity: kChanged when another
+// one has its name by now, which stays in `from`
 // (`returned` as in removal.h). When `new_name` exists in `to`, *taken is true and nothing has changed.
 // Durable after sync() of both directories. kStopped, with nothing changed, when `stop` says so during a
 // copy.

@@ -1,6 +1,7 @@
 #include "base/removal.h"
 
 #include "base/digest.h"
+#include "base/read_lease.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
@@ -41,10 +42,19 @@ Status remove_same(const Directory& folder, const std::string& name, const FileI
   if (!status.ok()) return status;
   FileLook now = look_at(held.get());
   if (now.kind != FileKind::kRegular || now.identity != identity) return Status::success();
+  // Who has it open for writing writes to a file without a name, once it is removed.
+  UniqueFd leased;
+  FileIdentity found;
+  Lease lease = Lease::kUnavailable;
+  if (folder.is_local() && folder.open_source(name, &leased, &found).ok() && found == identity)
+    lease = take_lease(folder, leased.get());
+  if (lease == Lease::kOpenForWriting) return open_for_writing(folder.path_of(name));
   return remove_if(
       folder, name,
       [&](const std::string&, const FileLook& look, bool* meant) {
-        *meant = is_one_file(look, now) && look.identity.same_but_name(identity);
+        // Under its hidden name nobody finds it any more: who opened it before that has broken the lease.
+        *meant = is_one_file(look, now) && look.identity.same_but_name(identity) &&
+                 (lease != Lease::kGranted || !is_lease_broken(leased.get()));
         return Status::success();
       },
       returned);

@@ -24,7 +24,7 @@ using IsMeant = std::function<Status(const std::string& leaving, const FileLook&
 // other files stand again. After a failure the file may have its hidden name.
 Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
                  std::vector<std::string>* returned);
-// The file of this identity.
+// The file of this identity; kOpenForWriting where somebody writes to it.
 Status remove_same(const Directory& folder, const std::string& name, const FileIdentity& identity,
                    std::vector<std::string>* returned);
 

@@ -9,15 +9,16 @@ namespace paxect::link {
 
 enum class Fault {
   kNone,
-  kChanged,      // the source changed while it was read: thrown away, waits for the next quiet look
-  kGone,         // the source is not there any more
-  kWait,         // not now: something it needs is busy or has not settled
-  kDelivered,    // the content shows that it was delivered already
-  kBlocked,      // the policy says no
-  kRefused,      // the content cannot be processed; tried again a few times
-  kIntegrity,    // the content is provably damaged
-  kEnvironment,  // our own disk, directories or descriptors: never the file's fault
-  kStopped       // the host wants to stop
+  kChanged,         // the source changed while it was read: thrown away, waits for the next quiet look
+  kOpenForWriting,  // somebody has the source open for writing: waits until it is closed
+  kGone,            // the source is not there any more
+  kWait,            // not now: something it needs is busy or has not settled
+  kDelivered,       // the content shows that it was delivered already
+  kBlocked,         // the policy says no
+  kRefused,         // the content cannot be processed; tried again a few times
+  kIntegrity,       // the content is provably damaged
+  kEnvironment,     // our own disk, directories or descriptors: never the file's fault
+  kStopped          // the host wants to stop
 };
 
 // Success, or a fault with the event to log it under and one line for the operator.

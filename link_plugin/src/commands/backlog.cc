@@ -85,7 +85,9 @@ Status measure_backlog(const Station& station, const JournalContents& journal,
   if (Status status = Directory::open(station.config.inbox, &inbox); !status.ok()) return status;
   Counter counter(station, inbox, journal, state, out);
   // The intake hands a file out at the second look; here the two follow each other at once.
-  Intake intake({.settle_ns = 0, .recursive = station.config.recursive});
+  Intake intake({.settle_ns = 0,
+                 .recursive = station.config.recursive,
+                 .ignored = [&](std::string_view name) { return station.config.ignore.matches(name); }});
   auto wanted = [&](const Candidate& candidate) {
     counter.count(candidate);
     return false;

@@ -86,6 +86,11 @@ std::string next_look(const Station& station) {
 std::string ignored_reason(const LinkConfig& config, const std::string& relative, const FileLook& look) {
   std::string_view name = base_name(relative);
   if (is_never_taken(name)) return "names like " + std::string(name) + " are never taken";
+  for (std::string_view rest = relative; !rest.empty();) {
+    std::string_view part = rest.substr(0, rest.find('/'));
+    if (config.ignore.matches(part)) return std::string(part) + " matches a pattern of the setting ignore";
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  }
   if (relative.find('/') != std::string::npos && !config.recursive)
     return "in a folder of the inbox, and recursive is off";
   if (look.kind == FileKind::kSymlink) return "a symbolic link is never followed";

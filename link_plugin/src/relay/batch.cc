@@ -27,7 +27,7 @@ std::string_view event_of(Route route) {
 
 void Workers::run(std::span<Transfer> transfers) {
   while (codecs_.size() < std::min(kWorkers, transfers.size()))
-    codecs_.push_back(std::make_unique<Codec>(stop_));
+    codecs_.push_back(std::make_unique<Codec>(stop_, encoding_));
   side_by_side(transfers.size(), [&](std::size_t worker, std::size_t i) {
     if (stop_())
       transfers[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");

@@ -30,13 +30,15 @@ namespace paxect::link {
 // The codecs of the threads that work on a batch, kept from batch to batch.
 class Workers {
  public:
-  Workers(const ExternalCore& core, Codec::Stop stop) : core_(core), stop_(std::move(stop)) {}
+  Workers(const ExternalCore& core, const Encoding& encoding, Codec::Stop stop)
+      : core_(core), encoding_(encoding), stop_(std::move(stop)) {}
 
   // Reads each source and writes its product; the outcome is in each transfer's status.
   void run(std::span<Transfer> transfers);
 
  private:
   const ExternalCore& core_;
+  const Encoding& encoding_;
   Codec::Stop stop_;
   std::vector<std::unique_ptr<Codec>> codecs_;
 };

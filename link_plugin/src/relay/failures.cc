@@ -10,6 +10,7 @@ namespace paxect::link {
 
 void Failures::note(const Candidate& source, const Status& status) {
   if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
+  if (status.fault == Fault::kOpenForWriting) return parts_.open_for_writing(source);
   if (parts_.metrics != nullptr) parts_.metrics->failed(route_of(source.name, parts_.config.mode), status);
   bool blocked = status.fault == Fault::kBlocked;
   bool counts = status.fault == Fault::kRefused || status.fault == Fault::kIntegrity;
@@ -61,6 +62,10 @@ void Failures::quarantine(const Candidate& source, const FileRecord& record) {
   status = parts_.quarantine.put(*folder, source.name, source.identity, reason, &moved_to, &returned);
   parts_.returned.note(*folder, source, returned);
   if (status.fault == Fault::kChanged) return;
+  if (status.fault == Fault::kOpenForWriting) {
+    parts_.retry.forget(source.path());
+    return parts_.open_for_writing(source);
+  }
   parts_.reporter.report_problem("quarantine", status.message);
   if (!status.ok()) return;
   has_quarantined_ = true;

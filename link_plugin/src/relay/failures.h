@@ -4,6 +4,8 @@
 // Not for two threads at a time.
 #pragma once
 
+#include <functional>
+
 #include "base/tree.h"
 #include "relay/metrics.h"
 #include "relay/reporter.h"
@@ -29,6 +31,9 @@ class Failures {
     RetryTable& retry;
     Quarantine& quarantine;
     Metrics* metrics;
+    // Receives each file that somebody has open for writing: nothing is said of it, and it is looked at
+    // again.
+    std::function<void(const Candidate&)> open_for_writing;
   };
 
   explicit Failures(const Parts& parts) : parts_(parts) {}

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "base/read_lease.h"
 #include "base/relay_paths.h"
 #include "base/sidecar.h"
 #include "stages/gate.h"
@@ -112,6 +113,7 @@ void Relay::scan(std::uint64_t begin) {
   scanned_ns_ = begin;
   worked_since_scan_ = false;
   returned_at_scan_ = returned_.count();
+  completeness_->begin_scan();
   Status removal;
   Status status = intake_->scan(
       inbox_.root(), begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
@@ -169,7 +171,7 @@ bool Relay::is_wanted(const Candidate& candidate) {
   const std::string beside = find_sidecar(*folder, candidate.name);
   FileLook sidecar = folder->look(beside);
   return sidecar.kind != FileKind::kRegular ||
-         intake_->is_settled(join(candidate.folder, beside), sidecar.identity, now);
+         intake_->is_ready(*folder, {candidate.folder, beside, sidecar.identity}, now);
 }
 
 // The oldest complete files that may pass, as many as share one commit.
@@ -202,6 +204,13 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   if (status.ok() && longest > kNameMax)
     status =
         Status::failure(Fault::kBlocked, "policy_block", "name_too_long:" + std::to_string(longest) + "B");
+  if (status.ok() && intent.into_inbox && config_.ignore.matches(intent.name))
+    status = Status::failure(Fault::kBlocked, "policy_block", "ignored_container:" + intent.name);
+  // What is still written to is neither judged nor moved.
+  const std::string path = candidate.path();
+  if (watcher_.is_written(path) ||
+      (status.fault == Fault::kBlocked && is_open_for_writing(*transfer->source_directory, candidate.name)))
+    status = open_for_writing(path);
   if (!status.ok()) {
     failures_->note(candidate, status);
     return false;
@@ -210,7 +219,8 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
     const std::string beside = find_sidecar(*transfer->source_directory, candidate.name);
     FileLook sidecar = transfer->source_directory->look(beside);
     if (sidecar.kind != FileKind::kRegular ||
-        intake_->is_settled(join(candidate.folder, beside), sidecar.identity, host_.monotonic_ns()))
+        intake_->is_ready(*transfer->source_directory, {candidate.folder, beside, sidecar.identity},
+                          host_.monotonic_ns()))
       transfer->settled_sidecar = sidecar.identity;
   }
   if (journal_.match_done(inbox_.token(), candidate.path(), candidate.identity) == SourceMatch::kPerhaps)
@@ -284,7 +294,7 @@ void Relay::note_delivered(const Transfer& transfer) {
   if (look.kind != FileKind::kRegular) return;
   intake_->add({folder, transfer.product.name, look.identity});
   FileLook sidecar = transfer.target_directory->look(transfer.sidecar.name);
-  intake_->arrived(join(folder, transfer.sidecar.name), sidecar.identity);
+  intake_->made(join(folder, transfer.sidecar.name), sidecar.identity);
 }
 
 void Relay::checkpoint() {

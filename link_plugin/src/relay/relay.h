@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/completeness.h"
 #include "base/host.h"
 #include "base/tree.h"
 #include "records/journal.h"
@@ -132,6 +133,7 @@ class Relay {
   PeerTable peers_;
   Watcher watcher_;
   paxect_watch watch_{};
+  std::optional<Completeness> completeness_;
   std::optional<Intake> intake_;
   Schedule schedule_;
   std::optional<RetryTable> retry_;

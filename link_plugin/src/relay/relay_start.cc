@@ -79,7 +79,18 @@ void Relay::make_parts() {
     state_file_->keep_alive(host_.monotonic_ns(), host_.realtime_ns());
     return host_.stop_requested();
   };
-  intake_.emplace(Intake::Settings{.settle_ns = config_.settle_ns, .recursive = config_.recursive});
+  completeness_.emplace(config_.settle_ns,
+                        [this](const std::string& path) { return watcher_.is_written(path); });
+  intake_.emplace(
+      Intake::Settings{.settle_ns = config_.settle_ns,
+                       .min_age_ns = config_.min_age_ns,
+                       .recursive = config_.recursive,
+                       .judge =
+                           [this](const Directory& folder, const Candidate& candidate, bool written) {
+                             return completeness_->judge(folder, candidate.name, candidate.path(),
+                                                         candidate.identity, written);
+                           },
+                       .ignored = [this](std::string_view name) { return config_.ignore.matches(name); }});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
   quarantine_.emplace(config_.quarantine, stop);
   state_file_.emplace(config_.lock);
@@ -92,11 +103,15 @@ void Relay::make_parts() {
                                     .returned = returned_,
                                     .retry = *retry_,
                                     .quarantine = *quarantine_,
-                                    .metrics = metrics_ ? &*metrics_ : nullptr});
+                                    .metrics = metrics_ ? &*metrics_ : nullptr,
+                                    .open_for_writing = [this](const Candidate& source) {
+                                      intake_->still_written(source.path(), source.identity,
+                                                             host_.monotonic_ns());
+                                    }});
   removal_.emplace(
       &inbox_, &journal_, &returned_, stop,
       [this](const Candidate& source, const Status& status) { failures_->note(source, status); });
-  workers_.emplace(config_.core, stop);
+  workers_.emplace(config_.core, config_.encoding, stop);
   batch_parts_.emplace(
       Batch::Parts{.inbox = inbox_,
                    .journal = journal_,

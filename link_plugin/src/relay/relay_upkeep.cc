@@ -65,20 +65,23 @@ void Relay::drain_events() {
 }
 
 void Relay::notice(const std::string& folder, const std::string& name) {
-  if (is_never_taken(name)) return;
+  if (is_never_taken(name) || config_.ignore.matches(name)) return;
   std::shared_ptr<const Directory> directory;
   if (!inbox_.folder(folder, &directory).ok()) return;
   FileLook look = directory->look(name);
   if (look.kind != FileKind::kRegular) return;
   Candidate candidate{folder, name, look.identity};
   if (returned_.contains(candidate)) return;
-  intake_->arrived(candidate.path(), look.identity);
+  const std::uint64_t now = host_.monotonic_ns();
+  intake_->arrived(candidate.path(), look.identity, now);
   // A sidecar lets its container go.
   if (is_sidecar(name)) {
     candidate.name = container_of_sidecar(name);
-    candidate.identity = directory->look(candidate.name).identity;
-    if (!intake_->is_settled(candidate.path(), candidate.identity, host_.monotonic_ns())) return;
+    look = directory->look(candidate.name);
+    if (look.kind != FileKind::kRegular) return;
+    candidate.identity = look.identity;
   }
+  if (!intake_->is_ready(*directory, candidate, now)) return;
   if (intake_->size() < kFewWaiting && is_wanted(candidate)) intake_->add_youngest(std::move(candidate));
 }
 

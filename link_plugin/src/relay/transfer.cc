@@ -7,6 +7,7 @@
 #include "base/blocks.h"
 #include "base/digest.h"
 #include "base/flush.h"
+#include "base/read_lease.h"
 #include "base/relay_paths.h"
 #include "base/sidecar.h"
 #include "relay/external_work.h"
@@ -32,8 +33,9 @@ Status check_sidecar(const Transfer& transfer) {
   if (status.fault == Fault::kGone) return changed(transfer);
   if (status.fault == Fault::kEnvironment) return status;
   if (status.ok() && digest == transfer.result.container_digest) return Status::success();
-  // One that came or changed since the container was taken may be half written yet.
-  if (transfer.source_directory->look(name).identity == transfer.settled_sidecar)
+  // One that came or changed since the container was taken, or is open yet, may be half written.
+  if (transfer.source_directory->look(name).identity == transfer.settled_sidecar &&
+      !is_open_for_writing(*transfer.source_directory, name))
     return status.ok() ? mismatch() : unreadable(status);
   return Status::failure(Fault::kChanged, "changed",
                          transfer.source_directory->path_of(name) + " changed while its container was read");
@@ -81,12 +83,39 @@ Status compare_with_known(int source, Transfer* transfer, const Stop& stop) {
   return Status::failure(Fault::kDelivered, "", "");
 }
 
+// The lease on a source while it is read, where we may have one. Work ends early when somebody waits to
+// write.
+class SourceLease {
+ public:
+  SourceLease(const Transfer& transfer, int source, Codec* codec)
+      : source_(source), codec_(*codec), lease_(take_lease(*transfer.source_directory, source)) {
+    if (lease_ == Lease::kGranted) codec_.stop_also([this] { return is_broken(); });
+  }
+  ~SourceLease() { codec_.stop_also({}); }
+  SourceLease(const SourceLease&) = delete;
+  SourceLease& operator=(const SourceLease&) = delete;
+
+  bool is_refused() const { return lease_ == Lease::kOpenForWriting; }
+  bool is_broken() const { return lease_ == Lease::kGranted && is_lease_broken(source_); }
+  void give_back() {
+    if (lease_ == Lease::kGranted) give_back_lease(source_);
+    lease_ = Lease::kUnavailable;
+  }
+
+ private:
+  int source_;
+  Codec& codec_;
+  Lease lease_;
+};
+
 Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   UniqueFd source;
   FileIdentity identity;
   Status status = transfer->source_directory->open_source(transfer->source.name, &source, &identity);
   if (!status.ok()) return status;
   if (identity != transfer->source.identity) return changed(*transfer);
+  SourceLease lease(*transfer, source.get(), codec);
+  if (lease.is_refused()) return open_for_writing(transfer->source_path());
   if (transfer->route != Route::kEncode) {
     const Directory& folder = *transfer->source_directory;
     std::string sidecar = find_sidecar(folder, transfer->source.name);
@@ -97,8 +126,13 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
     if (status = compare_with_known(source.get(), transfer, codec->stop()); !status.ok()) return status;
   if (status = begin_product(&transfer->product); !status.ok()) return status;
   bool builtin = core.command.empty() || transfer->route == Route::kForward;
+  // Another program may open its input as it likes, and must not wait for us.
+  if (!builtin) lease.give_back();
   status =
       builtin ? run_codec(source.get(), transfer, codec) : run_external(source.get(), transfer, codec, core);
+  if (lease.is_broken() ||
+      (!builtin && is_open_for_writing(*transfer->source_directory, transfer->source.name)))
+    return open_for_writing(transfer->source_path());
   if (status.ok()) finish_writing(transfer->product);
   // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
   if (status.ok() || status.fault == Fault::kIntegrity)

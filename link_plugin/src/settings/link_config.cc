@@ -1,5 +1,6 @@
 #include "settings/link_config.h"
 
+#include <paxect/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,13 +22,18 @@ namespace {
 
 // What poll_sec = 0, as often as possible, comes to.
 constexpr std::uint64_t kShortestPoll = 10 * kMillisecond;
+// Of a frame. Below, headers make a container larger than the policy allows for; above, each thread would
+// need gigabytes of memory, at the receiver too.
+constexpr std::int64_t kSmallestFrame = 4096;
+constexpr std::int64_t kLargestFrame = 268435456;
 constexpr std::size_t kMostOfCommand = 200;  // bytes of it in a message
 
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> kKeys = {
-      "mode",      "inbox",     "outbox",       "policy",   "manifest",     "log",        "log_max",
-      "lock",      "poll_sec",  "backoff_sec",  "hmac_key", "core",         "quarantine", "names",
-      "recursive", "settle_ms", "max_attempts", "node",     "metrics_file", "sandbox",    "core_timeout_sec"};
+      "mode",       "inbox",     "outbox",       "policy",   "manifest",     "log",        "log_max",
+      "lock",       "poll_sec",  "backoff_sec",  "hmac_key", "core",         "quarantine", "names",
+      "recursive",  "settle_ms", "max_attempts", "node",     "metrics_file", "sandbox",    "core_timeout_sec",
+      "min_age_ms", "ignore",    "level",        "frame",    "channels"};
   return kKeys;
 }
 
@@ -71,6 +77,23 @@ class Reader {
                        std::uint64_t maximum) {
     std::string value = text(key, std::to_string(standard));
     std::uint64_t result = 0;
+    auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (status != std::errc() || end != value.data() + value.size() || result < minimum || result > maximum)
+      fail(key, value,
+           "not a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum));
+    return result;
+  }
+
+  // A parameter of the encoder, of which only some values may be allowed here.
+  std::int64_t parameter(const char* key, paxect_parameter parameter, std::int64_t minimum,
+                         std::int64_t maximum) {
+    std::int64_t lowest = 0;
+    std::int64_t highest = 0;
+    std::int64_t result = 0;
+    paxect_parameter_bounds(parameter, &lowest, &highest, &result);
+    minimum = std::max(minimum, lowest);
+    maximum = std::min(maximum, highest);
+    std::string value = text(key, std::to_string(result));
     auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
     if (status != std::errc() || end != value.data() + value.size() || result < minimum || result > maximum)
       fail(key, value,
@@ -186,6 +209,20 @@ void read_core(const Host& host, Reader& reader, LinkConfig* config) {
     reader.fail("core", value, "not 'builtin' nor a command line (is a quote left open?)");
 }
 
+void read_encoding(const Host& host, Reader& reader, LinkConfig* config) {
+  config->encoding.level = reader.parameter("level", PAXECT_PARAM_LEVEL, INT64_MIN, INT64_MAX);
+  config->encoding.frame_size =
+      reader.parameter("frame", PAXECT_PARAM_FRAME_SIZE, kSmallestFrame, kLargestFrame);
+  const bool automatic = reader.text("channels", "1") == "auto";
+  config->encoding.channels = automatic ? std::int64_t{PAXECT_CHANNELS_AUTO}
+                                        : reader.parameter("channels", PAXECT_PARAM_CHANNELS, 1, 8);
+  if (config->core.command.empty()) return;
+  for (const char* key : {"level", "frame", "channels"})
+    if (host.get(key, nullptr) != nullptr)
+      config->warnings.push_back(std::string(key) + " (" + host.describe(key) + ") has no effect: " +
+                                 config->core.name() + " encodes: give it the option in the setting core");
+}
+
 // What would be taken for files to relay: folders of ours in the inbox, where those are looked into, and
 // files. Hidden ones are never taken.
 void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
@@ -252,6 +289,11 @@ bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::stri
   config->naming = static_cast<Naming>(reader.choice("names", {"stem", "full"}));
   config->recursive = reader.boolean("recursive", false);
   config->settle_ns = reader.number("settle_ms", 500, 0, 86400000) * kMillisecond;
+  config->min_age_ns = reader.number("min_age_ms", 0, 0, 86400000) * kMillisecond;
+  read_encoding(host, reader, config);
+  if (std::string line = reader.text("ignore", std::string(kDefaultIgnore)), fault;
+      !config->ignore.parse(line, &fault))
+    reader.fail("ignore", line, fault);
   config->max_attempts = static_cast<unsigned>(reader.number("max_attempts", 5, 1, 1000000));
   if (config->inbox == config->outbox)
     reader.fail("outbox", config->outbox, "the outbox must not be the inbox");

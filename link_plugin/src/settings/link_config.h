@@ -8,6 +8,7 @@
 #include "base/host.h"
 #include "base/relay_paths.h"
 #include "settings/hmac_key.h"
+#include "settings/ignore_list.h"
 
 namespace paxect::link {
 
@@ -23,6 +24,13 @@ struct ExternalCore {
 
   // "core 'LINE'", for messages; a long line is cut.
   std::string name() const;
+};
+
+// How the built-in core encodes.
+struct Encoding {
+  std::int64_t level = 5;
+  std::int64_t frame_size = 1048576;
+  std::int64_t channels = 1;  // or PAXECT_CHANNELS_AUTO
 };
 
 struct LinkConfig {
@@ -46,6 +54,9 @@ struct LinkConfig {
   Naming naming = Naming::kStem;
   bool recursive = false;
   std::uint64_t settle_ns = 0;
+  std::uint64_t min_age_ns = 0;
+  IgnoreList ignore;
+  Encoding encoding;
   unsigned max_attempts = 0;
   std::vector<std::string> warnings;  // what works, but had better be otherwise
 };

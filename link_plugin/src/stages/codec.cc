@@ -109,13 +109,17 @@ Status failure(paxect_status status, const char* event, const std::string& path,
 
 }  // namespace
 
-Codec::Codec(Stop stop) : stop_(std::move(stop)) {
+Codec::Codec(Stop stop, const Encoding& encoding)
+    : stop_([this, given = std::move(stop)] { return given() || (also_ && also_()); }) {
   paxect_encoder* encoder = nullptr;
   paxect_decoder* decoder = nullptr;
   if (paxect_encoder_create(nullptr, &encoder) == PAXECT_OK) encoder_.reset(encoder);
   if (paxect_decoder_create(nullptr, &decoder) == PAXECT_OK) decoder_.reset(decoder);
   if (!encoder_ || !decoder_) return;
   paxect_encoder_set_progress(encoder, progress, &stop_);
+  paxect_encoder_set_parameter(encoder, PAXECT_PARAM_LEVEL, encoding.level);
+  paxect_encoder_set_parameter(encoder, PAXECT_PARAM_FRAME_SIZE, encoding.frame_size);
+  paxect_encoder_set_parameter(encoder, PAXECT_PARAM_CHANNELS, encoding.channels);
   paxect_decoder_set_progress(decoder, progress, &stop_);
 }
 

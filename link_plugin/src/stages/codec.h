@@ -13,6 +13,7 @@
 
 #include "base/blocks.h"
 #include "base/status.h"
+#include "settings/link_config.h"
 
 namespace paxect::link {
 
@@ -31,10 +32,15 @@ class Codec {
   };
 
   // `stop` stays with the codec.
-  explicit Codec(Stop stop);
+  explicit Codec(Stop stop, const Encoding& encoding = {});
+  Codec(const Codec&) = delete;
+  Codec& operator=(const Codec&) = delete;
 
-  // Data -> container, the bytes that `paxect-core encode` makes by default. `path` is for messages,
-  // `size` what is expected.
+  // A further reason to stop, of the file in hand; {} for none.
+  void stop_also(Stop stop) { also_ = std::move(stop); }
+
+  // Data -> container, the bytes that `paxect-core encode` makes with the same options. `path` is for
+  // messages, `size` what is expected.
   Status encode(int source, const std::string& path, std::uint64_t size, const Write& write, Result* result);
   // Container -> data, strictly checked. The data is to be trusted only after success. `size` is that of the
   // container, `most` the most data to let out: beyond it the fault is kBlocked, with the size so far in
@@ -63,6 +69,7 @@ class Codec {
   Status ready() const;
   static unsigned threads_for(std::uint64_t size);
 
+  Stop also_;
   Stop stop_;
   std::unique_ptr<paxect_encoder, Free<paxect_encoder_free>> encoder_;
   std::unique_ptr<paxect_decoder, Free<paxect_decoder_free>> decoder_;

@@ -38,6 +38,7 @@ std::string way_out(std::string_view reason, Mode mode, const std::string& polic
   };
   if (what == "untrusted_node") return to_list("trusted_nodes");
   if (what == "file_too_large") return "raise max_file_mb in " + policy;
+  if (what == "ignored_container") return "change the setting ignore, which matches the container";
   if (what == "name_too_long") return "give it a shorter name";
   if (what != "disallowed_suffix") return "";
   if (is_sidecar("x.freq" + std::string(about)))

@@ -52,12 +52,12 @@ Status Intake::scan_folder(const Directory& folder, const std::string& relative,
 
 void Intake::visit(const Directory& folder, const std::string& relative, const std::string& name, int depth) {
   if (is_leaving(name) && *leaving_) (*leaving_)(folder, relative, name);
-  if (is_never_taken(name)) return;
+  if (is_never_taken(name) || (settings_.ignored && settings_.ignored(name))) return;
   FileLook look = folder.look(name);
   std::string path = join(relative, name);
   switch (look.kind) {
     case FileKind::kRegular:
-      visit_file({relative, name, look.identity});
+      visit_file(folder, {relative, name, look.identity});
       break;
     case FileKind::kDirectory: {
       if (!settings_.recursive) break;
@@ -87,32 +87,63 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
   }
 }
 
-void Intake::visit_file(Candidate candidate) {
-  std::string path = candidate.path();
-  auto found = looks_.find(path);
-  if (found == looks_.end()) {
-    if (looks_.size() >= settings_.most_looks) {
-      has_more_ = true;
-      return;
-    }
-    found = looks_.emplace(path, Look{candidate.identity, now_ns_, generation_, false, false}).first;
+void Intake::visit_file(const Directory& folder, Candidate candidate) {
+  const Look* look = observe(folder, candidate, now_ns_);
+  if (look == nullptr) {
+    has_more_ = true;
+    return;
   }
-  Look& look = found->second;
-  bool first_look = look.since_ns == now_ns_ && !look.complete;
-  look.generation = generation_;
-  if (look.identity != candidate.identity) {
-    look = Look{candidate.identity, now_ns_, generation_, false, true};
-    first_look = true;
-  }
-  if (!look.complete && !first_look && now_ns_ - look.since_ns >= settings_.settle_ns) look.complete = true;
-  if (look.complete) {
+  if (is_ready(*look, now_ns_)) {
     if ((*wanted_)(candidate)) offer(std::move(candidate));
     return;
   }
   ++unsettled_;
-  std::uint64_t due = look.since_ns + settings_.settle_ns;
+  // The end of writing shows in an event or at one of the next scans.
+  if (look->written) return;
+  std::uint64_t due =
+      look->complete ? look->quiet_ns + settings_.min_age_ns : look->since_ns + settings_.settle_ns;
   next_look_ns_ = std::min(next_look_ns_, due);
-  if (!look.restless) next_new_look_ns_ = std::min(next_new_look_ns_, due);
+  if (!look->restless) next_new_look_ns_ = std::min(next_new_look_ns_, due);
+}
+
+Intake::Look* Intake::observe(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns) {
+  const std::string path = candidate.path();
+  auto found = looks_.find(path);
+  const bool is_new = found == looks_.end();
+  if (is_new) {
+    if (looks_.size() >= settings_.most_looks) return nullptr;
+    found = looks_.emplace(path, Look{.identity = candidate.identity, .since_ns = now_ns, .quiet_ns = now_ns})
+                .first;
+  }
+  Look& look = found->second;
+  look.generation = generation_;
+  if (look.identity != candidate.identity)
+    look = Look{.identity = candidate.identity,
+                .since_ns = now_ns,
+                .quiet_ns = now_ns,
+                .generation = generation_,
+                .restless = true};
+  if (look.complete) return &look;
+  const Judgement judgement =
+      settings_.judge ? settings_.judge(folder, candidate, look.written) : Judgement{};
+  if (judgement.progress == Progress::kWritten) {
+    mark_written(path, candidate.identity, now_ns);
+    return &look;
+  }
+  if (is_new) look.quiet_ns = now_ns - std::min(now_ns, judgement.quiet_ns);
+  look.written = false;
+  look.complete = judgement.progress == Progress::kComplete ||
+                  (now_ns > look.since_ns && now_ns - look.since_ns >= settings_.settle_ns);
+  return &look;
+}
+
+bool Intake::is_ready(const Look& look, std::uint64_t now_ns) const {
+  return look.complete && (now_ns < look.quiet_ns || now_ns - look.quiet_ns >= settings_.min_age_ns);
+}
+
+bool Intake::is_ready(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns) {
+  const Look* look = observe(folder, candidate, now_ns);
+  return look != nullptr && is_ready(*look, now_ns);
 }
 
 void Intake::offer(Candidate candidate) {
@@ -131,8 +162,29 @@ void Intake::tell_odd(const std::string& path, const std::string& event, const s
   if (fresh) (*odd_)(path, event, why);
 }
 
-void Intake::arrived(const std::string& path, const FileIdentity& identity) {
-  looks_[path] = Look{identity, 0, generation_, true, false};
+void Intake::arrived(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
+  looks_[path] = Look{.identity = identity,
+                      .since_ns = now_ns,
+                      .quiet_ns = now_ns,
+                      .generation = generation_,
+                      .complete = true};
+  if (settings_.min_age_ns == 0) return;
+  next_look_ns_ = std::min(next_look_ns_, now_ns + settings_.min_age_ns);
+  next_new_look_ns_ = std::min(next_new_look_ns_, next_look_ns_);
+}
+
+void Intake::still_written(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
+  mark_written(path, identity, now_ns);
+  ++unsettled_;
+}
+
+void Intake::mark_written(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
+  looks_[path] = Look{.identity = identity,
+                      .since_ns = now_ns,
+                      .quiet_ns = now_ns,
+                      .generation = generation_,
+                      .restless = true,
+                      .written = true};
 }
 
 Candidate Intake::take() {
@@ -141,8 +193,12 @@ Candidate Intake::take() {
   return candidate;
 }
 
+void Intake::made(const std::string& path, const FileIdentity& identity) {
+  looks_[path] = Look{.identity = identity, .generation = generation_, .complete = true};
+}
+
 void Intake::add(Candidate candidate) {
-  arrived(candidate.path(), candidate.identity);
+  made(candidate.path(), candidate.identity);
   window_.push_back(std::move(candidate));
 }
 
@@ -159,13 +215,6 @@ void Intake::add_youngest(Candidate candidate) {
 bool Intake::knows(const std::string& path, const FileIdentity& identity) const {
   auto found = looks_.find(path);
   return found != looks_.end() && found->second.identity == identity;
-}
-
-bool Intake::is_settled(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) const {
-  auto found = looks_.find(path);
-  if (found == looks_.end() || found->second.identity != identity) return false;
-  const Look& look = found->second;
-  return look.complete || (now_ns > look.since_ns && now_ns - look.since_ns >= settings_.settle_ns);
 }
 
 }  // namespace paxect::link

@@ -31,7 +31,8 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
     bool taken = false;
     Status status = move_file(from, name, identity, to, *moved_to, stop_, &taken, returned);
     if (taken) continue;
-    if (status.fault == Fault::kChanged) std::ignore = to.remove(reason_of(*moved_to));
+    if (status.fault == Fault::kChanged || status.fault == Fault::kOpenForWriting)
+      std::ignore = to.remove(reason_of(*moved_to));
     if (!status.ok()) return status;
     break;
   }

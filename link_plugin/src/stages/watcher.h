@@ -1,7 +1,12 @@
 // inotify as a hint: which names of the inbox to look at before the next scan. The scan remains the truth, so
 // that nothing depends on this working: no events, lost events and an overflow only make things later.
+//
+// Where a lease cannot prove that a file is complete (read_lease.h), events also show which files are open
+// for writing. That is evidence for waiting, never for taking a file: equal events in a row are merged into
+// one, so that opening and closing cannot be counted exactly.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <unordered_map>
@@ -18,6 +23,9 @@ class Watcher {
   bool open(bool folders);
   int fd() const { return fd_.get(); }
 
+  // Whether a file, by its path in the inbox, was opened and written to since we watch, and is not closed.
+  bool is_written(const std::string& path) const;
+
   // Watches a directory of the inbox; watching it again does nothing new.
   void watch(const Directory& directory, const std::string& folder);
   // Calls back for each file that was renamed in or closed after writing, with its folder and name. False
@@ -27,7 +35,20 @@ class Watcher {
             bool* drained);
 
  private:
+  // What events have shown of one file; kept while it is open.
+  struct Activity {
+    unsigned opens = 0;       // those that were not closed, of readers too
+    bool is_created = false;  // whoever opens it now has made it, to write to it
+    bool is_written = false;
+  };
+  bool is_open(const std::string& path) const;
+  void note(std::uint32_t mask, std::uint32_t cookie, const std::string& path);
+
   UniqueFd fd_;
+  bool leases_prove_all_ = false;
+  std::unordered_map<std::string, Activity> activities_;  // by path in the inbox
+  Activity moved_;                                        // of the file that is being renamed
+  std::uint32_t moved_cookie_ = 0;
   bool folders_matter_ = false;
   std::unordered_map<int, std::string> folders_;  // by watch descriptor
 };

@@ -1,0 +1,75 @@
+#include "base/completeness.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <limits>
+#include <tuple>
+
+#include "base/clock.h"
+#include "base/read_lease.h"
+#include "base/relay_paths.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
+// Two times of one file system are this far apart at least before the later one is certain to be later: the
+// tick of the kernel's clock, and the steps of FAT.
+constexpr std::uint64_t kTick = 10 * kMillisecond;
+constexpr std::uint64_t kCoarseTick = 2 * kSecond;
+
+}  // namespace
+
+Judgement Completeness::judge(const Directory& folder, const std::string& name, const std::string& path,
+                              const FileIdentity& identity, bool written) {
+  if (is_written_(path)) return {Progress::kWritten};
+  const std::uint64_t age = age_ns(folder, identity);
+  // Who takes the file asks for a lease; here it is needed only for a file that is new.
+  if (!written && age > 0 && age >= settle_ns_) return {Progress::kComplete, age};
+  UniqueFd fd;
+  FileIdentity found;
+  if (!folder.is_local() || !folder.open_source(name, &fd, &found).ok()) return {Progress::kUnknown, age};
+  switch (take_lease(folder, fd.get())) {
+    case Lease::kGranted:
+      // Between the look and the lease somebody may have written: the next look sees it.
+      if (look_at(fd.get()).identity == identity) return {Progress::kComplete, age};
+      break;
+    case Lease::kOpenForWriting:
+      return {Progress::kWritten};
+    case Lease::kUnavailable:
+      break;
+  }
+  return {Progress::kUnknown, age};
+}
+
+// How long ago the file was changed, renamed or touched at the latest, 0 when nobody knows. The ctime of a
+// file cannot be set.
+std::uint64_t Completeness::age_ns(const Directory& folder, const FileIdentity& identity) {
+  if (!now_ns_) now_ns_ = file_system_now(folder);
+  if (*now_ns_ == kNoTime || *now_ns_ <= identity.ctime_ns) return 0;
+  const auto age = static_cast<std::uint64_t>(*now_ns_) - static_cast<std::uint64_t>(identity.ctime_ns);
+  const bool is_coarse = identity.ctime_ns % static_cast<std::int64_t>(kTick) == 0;
+  const std::uint64_t tick = is_coarse ? kCoarseTick : kTick;
+  return age > tick ? age - tick : 0;
+}
+
+std::int64_t file_system_now(const Directory& folder) {
+  if (folder.is_local()) {
+    // The kernel's own clock, from which its file systems take their times.
+    timespec now{};
+    if (clock_gettime(CLOCK_REALTIME_COARSE, &now) != 0) return kNoTime;
+    return now.tv_sec * static_cast<std::int64_t>(kSecond) + now.tv_nsec;
+  }
+  UniqueFd fd(openat(folder.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  const std::string name = temporary_of("clock." + std::to_string(getpid()));
+  const bool is_named = !fd;
+  if (is_named) fd.reset(openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return kNoTime;
+  const FileLook look = look_at(fd.get());
+  if (is_named) std::ignore = folder.remove(name);
+  return look.kind == FileKind::kRegular ? look.identity.ctime_ns : kNoTime;
+}
+
+}  // namespace paxect::link

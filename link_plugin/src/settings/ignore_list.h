@@ -1,0 +1,25 @@
+// The setting `ignore`: names of files and folders that the relay never takes, moves or counts.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paxect::link {
+
+// Partial names of common programs, and what systems leave in shared folders.
+extern const std::string_view kDefaultIgnore;
+
+class IgnoreList {
+ public:
+  // Patterns of fnmatch(3), separated by blanks and quoted as a command line is. False with one line in
+  // `*problem` for a pattern that cannot be meant.
+  bool parse(std::string_view line, std::string* problem);
+  // Whether the name of a file or folder, without its path, matches one; in any ASCII case.
+  bool matches(std::string_view name) const;
+
+ private:
+  std::vector<std::string> patterns_;
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,157 @@
+// When a file is complete: nobody can still be writing it. Real writers, in processes of their own where time
+// matters.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "base/digest.h"
+#include "base/filesystem.h"
+#include "base/read_lease.h"
+#include "link/link_rig.h"
+#include "link/relay_site.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+namespace paxect::test {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+
+bool has_leases(const std::string& directory) {
+  link::Directory folder;
+  REQUIRE(link::Directory::open(directory, &folder).ok());
+  write_file(directory + "/probe.part", "");
+  std::ofstream writer(directory + "/probe.part");
+  const bool works = link::is_open_for_writing(folder, "probe.part");
+  std::filesystem::remove(directory + "/probe.part");
+  if (!works) WARN("skipped: no leases in " << directory);
+  return works;
+}
+
+TEST_CASE("A writer that keeps its file open and pauses for longer than the settle time loses nothing") {
+  RelaySite site;
+  if (!has_leases(site.path("inbox"))) return;
+  Background relay(site.command({"--set", "link.settle_ms=10"}));
+  site.put("first", "it runs");
+  REQUIRE(eventually([&] { return exists(site.path("outbox/first")); }));
+  Background writer({.argv = {"sh", "-c", "(sleep 1; echo data) >" + site.path("inbox/report.txt")}});
+  CHECK(writer.wait().status == 0);
+  REQUIRE(eventually([&] { return exists(site.path("outbox/report")); }));
+  CHECK(read_file(site.path("outbox/report")) == "data\n");
+  CHECK(list(site.path("outbox")) == Names{"first", "report"});
+  relay.signal(SIGTERM);
+  CHECK(relay.wait().status == 0);
+}
+
+TEST_CASE("Where there are no leases, events show who keeps a file open") {
+  // Without the capability there are leases on our own files alone.
+  const std::vector<std::string> without = {"setpriv", "--bounding-set", "-lease"};
+  if (geteuid() != 0 || run({.argv = {"setpriv", "--bounding-set", "-lease", "true"}}).status != 0) {
+    WARN("skipped: cannot give up CAP_LEASE here");
+    return;
+  }
+  RelaySite site;
+  Background relay(site.command({"--set", "link.settle_ms=10", "--set", "link.poll_sec=0.05"}, without));
+  site.put("first", "it runs");
+  REQUIRE(eventually([&] { return exists(site.path("outbox/first")); }));
+  const std::string file = site.path("inbox/report.txt");
+  Background writer(
+      {.argv = {"sh", "-c", "exec >" + file + "; chown 65534 " + file + "; sleep 1; echo data"}});
+  CHECK(writer.wait().status == 0);
+  REQUIRE(eventually([&] { return exists(site.path("outbox/report")); }));
+  CHECK(read_file(site.path("outbox/report")) == "data\n");
+  CHECK(list(site.path("outbox")) == Names{"first", "report"});
+  relay.signal(SIGTERM);
+  CHECK(relay.wait().status == 0);
+}
+
+TEST_CASE("A file that is written to is neither delivered nor blocked nor moved, in one run as in many") {
+  LinkRig rig;
+  if (!has_leases(rig.inbox())) return;
+  rig.write_policy("\"quarantine_on_policy_block\": true");
+  rig.put_unclosed("a.txt", "half");
+  rig.put_unclosed("b.exe", "half");
+  rig.put_unclosed("c.freq", "half a container");
+  // Old enough for every timer.
+  for (const char* name : {"a.txt", "b.exe", "c.freq"})
+    std::filesystem::last_write_time(rig.inbox(name), std::filesystem::file_time_type{});
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  rig.start();
+  rig.settle(60'000 * kMillisecond);
+  rig.stop();
+  CHECK(rig.waiting() == Names{"a.txt", "b.exe", "c.freq"});
+  CHECK(rig.delivered().empty());
+  for (const char* event : {"policy_block", "quarantine", "decode_error", "changed", "encode"})
+    CHECK(rig.events(event).empty());
+  rig.close_writers();
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting().empty());
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.events("quarantine").size() == 2);
+}
+
+TEST_CASE("A partial name that grows is not quarantined") {
+  LinkRig rig;
+  rig.write_policy("\"quarantine_on_policy_block\": true");
+  for (const char* name : {"x.bin.filepart", "x.bin.crdownload", "~$x.txt"}) rig.put(name, "part");
+  rig.put("y.exe", "whole");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting() == Names{"x.bin.crdownload", "x.bin.filepart", "~$x.txt"});
+  CHECK(list(rig.inbox(".quarantine")) == Names{"y.exe", "y.exe.reason.json"});
+}
+
+TEST_CASE("With a minimum age a file that is closed and opened again arrives once, whole") {
+  LinkRig rig;
+  rig.host.set("min_age_ms", "2000");
+  rig.host.set("poll_sec", "0.5");
+  rig.start();
+  rig.settle(100 * kMillisecond);
+  rig.put("s.txt", "1\n");
+  rig.settle(1000 * kMillisecond);
+  CHECK(rig.delivered().empty());
+  std::ofstream(rig.inbox("s.txt"), std::ios::app) << "2\n";
+  rig.settle(1500 * kMillisecond);
+  CHECK(rig.delivered().empty());
+  rig.settle(1000 * kMillisecond);
+  CHECK(read_file(rig.outbox("s")) == "1\n2\n");
+  CHECK(rig.delivered() == Names{"s"});
+}
+
+TEST_CASE("A rename is a sign of life") {
+  LinkRig rig;
+  rig.host.set("min_age_ms", "2000");
+  rig.start();
+  rig.put("a.txt", "a");
+  rig.settle(1500 * kMillisecond);
+  std::filesystem::rename(rig.inbox("a.txt"), rig.inbox("b.txt"));
+  rig.settle(1500 * kMillisecond);
+  CHECK(rig.delivered().empty());
+  rig.settle(3000 * kMillisecond);
+  CHECK(rig.delivered() == Names{"b"});
+}
+
+TEST_CASE("One small file takes at most 40 ms in a run of its own") {
+  RelaySite site;
+  if (!has_leases(site.path("inbox"))) return;
+  std::filesystem::create_directories(site.path("outbox"));
+  auto fastest = milliseconds(60'000);
+  for (int i = 0; i < 10; ++i) {
+    site.put("f" + std::to_string(i), std::string(4096, 'x') + std::to_string(i));
+    const auto begin = Clock::now();
+    CHECK(run(site.command({"--once", "--set", "link.settle_ms=500"})).status == 0);
+    fastest = std::min(fastest, std::chrono::duration_cast<milliseconds>(Clock::now() - begin));
+    REQUIRE(exists(site.path("outbox/f" + std::to_string(i))));
+  }
+  // Far from the settle time; how near to 40 ms is a matter of the machine.
+  CHECK(fastest < milliseconds(250));
+}
+
+}  // namespace
+}  // namespace paxect::test
