@@ -4,7 +4,7 @@
 //   intents -> products written and flushed -> journal: prepare -> names -> directories durable
 //           -> audit lines durable -> sources removed -> journal: finish
 //
-// Where a step fails, a batch keeps what comes after it for the next advance(). (crash points: DESIGN.md)
+// Where a step fails, a batch keeps what comes after it for the next advance(). (crash points: RECOVERY.md)
 //
 // Not for two threads at a time; work() runs threads of its own.
 #pragma once
