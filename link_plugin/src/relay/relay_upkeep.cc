@@ -117,10 +117,12 @@ void Relay::reload_policy() {
                    .status = "error",
                    .message = fault + ": the policy before stays in force"});
   if (!faults.empty()) return;
+  const bool is_new = !(policy_ == reading.policy);
   policy_ = reading.policy;
   reporter_.set_level(policy_.log_level);
-  retry_->forget_blocks();
-  peers_.forget();
+  // What was blocked by the same policy stays blocked, and its line is in the log.
+  if (is_new) retry_->forget_blocks();
+  if (is_new) peers_.forget();
   reporter_.log({.name = "policy_reload", .source = config_.policy, .status = "ok"});
   for (const std::string& warning : reading.warnings)
     reporter_.log(
