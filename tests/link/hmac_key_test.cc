@@ -90,6 +90,22 @@ TEST_CASE("A reload reads the key's file again, and keeps the key when it cannot
   CHECK(signature() == second);
 }
 
+TEST_CASE("A reload of the same policy reports no block again, one of another policy judges anew") {
+  LinkRig rig;
+  rig.write_policy("");
+  rig.put("a.exe", "MZ");
+  rig.start();
+  rig.settle();
+  REQUIRE(rig.events("policy_block").size() == 1);
+  reload(rig);
+  rig.settle();
+  CHECK(rig.events("policy_block").size() == 1);
+  rig.write_policy("\"max_file_mb\": 1");
+  reload(rig);
+  rig.settle();
+  CHECK(rig.events("policy_block").size() == 2);
+}
+
 TEST_CASE("A reload opens the log anew where somebody has moved it away, and is over when it returns") {
   LinkRig rig;
   rig.write_policy("");
