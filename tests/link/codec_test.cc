@@ -42,5 +42,31 @@ TEST_CASE("A file that grows as fast as it is read is read to where it ended") {
   CHECK(result.container_size == container.size());
 }
 
+TEST_CASE("A container that was cut off anywhere promises nothing") {
+  test::TempDir temp;
+  const std::string path = temp / "file";
+  const std::string data = test::noise(20'000, 3);
+  Codec codec([] { return false; }, {.level = 1, .frame_size = 4096, .channels = 1});
+  test::write_file(path, data);
+  UniqueFd source(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string container;
+  Codec::Result result;
+  Codec::Write keep = [&](const void* bytes, std::size_t size) {
+    container.append(static_cast<const char*>(bytes), size);
+    return Status::success();
+  };
+  REQUIRE(codec.encode(source.get(), path, data.size(), keep, &result).ok());
+  test::write_file(path, container);
+  source.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Codec::Promise promise;
+  REQUIRE(Codec::read_promise(source.get(), path, &promise).ok());
+  CHECK(promise.size == data.size());
+  for (std::size_t size = container.size(); size-- > 0;) {
+    std::filesystem::resize_file(path, size);
+    if (Status status = Codec::read_promise(source.get(), path, &promise); status.fault != Fault::kIntegrity)
+      FAIL("cut off at byte " << size << ": " << status.message);
+  }
+}
+
 }  // namespace
 }  // namespace paxect::link
