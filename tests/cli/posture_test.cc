@@ -193,6 +193,9 @@ TEST_CASE("A confined relay goes on in an inbox and an outbox that are replaced 
     fs::rename(site.directory / name, site.directory / (std::string(name) + ".old"));
     fs::create_directory(site.directory / name);
   }
+  // The operator says that they are the ones from now on.
+  for (const std::string role : {"inbox", "outbox"})
+    CHECK(run(site.command("exec \"$1\" link place adopt " + role)).status == 0);
   write_file(site.directory / "inbox/.new", "later");
   fs::rename(site.directory / "inbox/.new", site.directory / "inbox/later.txt");
   CHECK(eventually([&] { return exists(site.directory / "outbox/later"); }));

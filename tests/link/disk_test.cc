@@ -157,7 +157,7 @@ TEST_CASE("An outbox unmounted under the relay gets nothing until it is mounted 
     site.receive(true);
     stick.unmount(true);
     site.put("while" + number, "delivered later " + number);
-    REQUIRE(eventually([&] { return logged(site, "was a mounted file system and is not mounted now"); }));
+    REQUIRE(eventually([&] { return logged(site, "is not mounted"); }));
     CHECK(list(site.path("outbox")).empty());
     CHECK(exists(site.path("inbox/while" + number + ".txt")));
     if (!same_again) {
@@ -186,7 +186,7 @@ TEST_CASE("An outbox on a tmpfs that is unmounted and mounted again between two 
   site.receive(true);
   disk.unmount(true);
   site.put("b", "two");
-  REQUIRE(eventually([&] { return logged(site, "is not mounted now"); }));
+  REQUIRE(eventually([&] { return logged(site, "is not mounted"); }));
   relay.signal(SIGKILL);
   relay.wait();
   REQUIRE(disk.mount(site.path("outbox")));

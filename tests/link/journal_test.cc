@@ -156,7 +156,7 @@ TEST_CASE(
   journal.remember("there", "gone", record(3));
   journal.hold("here", "held", record(4));
   journal.add_unseen("there", "folder");
-  REQUIRE(journal.note_place({"inbox", "here", "-", "/in box"}).ok());
+  REQUIRE(journal.note_place({"inbox", "here", "-", "/in box", "8/2/1"}).ok());
   CHECK(journal.grown() > 0);
   REQUIRE(journal.clear("here", [](const std::string& path, const SourceRecord&) { return path == "gone"; })
               .ok());
@@ -171,7 +171,7 @@ TEST_CASE(
   CHECK(again.match_done("there", "gone", {7, 3, 3, 1, 1}) == SourceMatch::kSame);
   CHECK(again.held().find("here", "held") != nullptr);
   CHECK(again.unseen().contains({"there", "folder"}));
-  CHECK(again.places() == std::vector<KnownPlace>{{"inbox", "here", "-", "/in box"}});
+  CHECK(again.places() == std::vector<KnownPlace>{{"inbox", "here", "-", "/in box", "8/2/1"}});
 }
 
 TEST_CASE("Other hints leave it to the content, another size or mtime is another file") {

@@ -26,14 +26,15 @@ struct Scene {
 TEST_CASE("The first relay makes the marker of a place, and later ones share it") {
   Scene scene;
   std::string token = "?";
+  bool is_refused = true;
   REQUIRE(link::read_marker(scene.opened, &token).ok());
   CHECK(token.empty());
   const std::string first = token = link::make_token();
-  REQUIRE(link::make_marker(scene.opened, &token).ok());
+  REQUIRE(link::make_marker(scene.opened, &token, &is_refused).ok());
   CHECK(token == first);
   CHECK(read_file(scene.marker) == "paxect-place 1 " + first + "\n");
   token = link::make_token();
-  REQUIRE(link::make_marker(scene.opened, &token).ok());
+  REQUIRE(link::make_marker(scene.opened, &token, &is_refused).ok());
   CHECK(token == first);
   REQUIRE(link::read_marker(scene.opened, &token).ok());
   CHECK(token == first);
@@ -43,6 +44,7 @@ TEST_CASE("The first relay makes the marker of a place, and later ones share it"
 TEST_CASE("A marker that holds no token is reported, and never replaced") {
   Scene scene;
   std::string token;
+  bool is_refused = true;
   SECTION("empty") { write_file(scene.marker, ""); }
   SECTION("something else") { write_file(scene.marker, "paxect-place 1 abc\n"); }
   SECTION("of a later format") { write_file(scene.marker, "paxect-place 2 " + link::make_token() + "\n"); }
@@ -52,7 +54,7 @@ TEST_CASE("A marker that holds no token is reported, and never replaced") {
   CHECK(status.fault == link::Fault::kEnvironment);
   CHECK(status.message.find(scene.marker) != std::string::npos);
   token = link::make_token();
-  CHECK_FALSE(link::make_marker(scene.opened, &token).ok());
+  CHECK_FALSE(link::make_marker(scene.opened, &token, &is_refused).ok());
   CHECK(list(scene.directory.path()).empty());
 }
 

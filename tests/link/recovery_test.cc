@@ -17,10 +17,11 @@ namespace {
 
 // The token of a place, which gets a marker.
 std::string token_of(const std::string& path) {
+  bool is_refused = true;
   link::Directory directory;
   REQUIRE(link::Directory::open(path, &directory).ok());
   std::string token = link::make_token();
-  REQUIRE(link::make_marker(directory, &token).ok());
+  REQUIRE(link::make_marker(directory, &token, &is_refused).ok());
   return token;
 }
 

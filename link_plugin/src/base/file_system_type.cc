@@ -1,10 +1,14 @@
 #include "base/file_system_type.h"
 
+#include <fcntl.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
 #include <array>
 #include <string_view>
+
+#include "base/relay_paths.h"
+#include "base/unique_fd.h"
 
 namespace paxect::link {
 namespace {
@@ -39,6 +43,17 @@ bool file_system_magic(int fd, std::uint64_t* magic) {
   if (fstatfs(fd, &system) != 0) return false;
   *magic = static_cast<std::uint32_t>(system.f_type);
   return true;
+}
+
+bool is_in_memory(const std::string& path) {
+  for (std::string existing = path;; existing = directory_name(existing)) {
+    UniqueFd fd(open(existing.c_str(), O_PATH | O_CLOEXEC));
+    if (!fd && existing != directory_name(existing)) continue;
+    std::uint64_t magic = 0;
+    if (!fd || !file_system_magic(fd.get(), &magic)) return false;
+    const std::string name = file_system_name(magic);
+    return name == "tmpfs" || name == "ramfs";
+  }
 }
 
 std::string file_system_name(std::uint64_t magic) {

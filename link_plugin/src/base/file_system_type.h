@@ -17,6 +17,9 @@ std::string file_system_name(std::uint64_t magic);
 // one open, and whose attributes of a file are always those of now. False for an unknown one.
 bool is_local(std::uint64_t magic);
 
+// Whether a file under this path is, or would be, in memory alone, so that a reboot takes it away.
+bool is_in_memory(const std::string& path);
+
 // Whether the kernel itself writes this file system to its device, so that syncfs(2) writes all of it. A file
 // system in user space, or a server, may take that call without doing anything.
 bool is_synced_by_kernel(std::uint64_t magic);

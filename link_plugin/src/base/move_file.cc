@@ -1,5 +1,8 @@
 #include "base/move_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <tuple>
 
 #include "base/read_lease.h"
@@ -12,6 +15,17 @@ namespace {
 
 Status changed(const Directory& from, const std::string& name) {
   return Status::failure(Fault::kChanged, "changed", from.path_of(name) + " is another file by now");
+}
+
+// Between two mounts of one file system there is no rename, either.
+bool is_one_mount(const Directory& from, const Directory& to) {
+  struct statx one {};
+  struct statx two {};
+  if (statx(from.fd(), "", AT_EMPTY_PATH, STATX_MNT_ID, &one) != 0 ||
+      statx(to.fd(), "", AT_EMPTY_PATH, STATX_MNT_ID, &two) != 0)
+    return true;
+  const bool is_known = (one.stx_mask & two.stx_mask & STATX_MNT_ID) != 0;
+  return !is_known || one.stx_mnt_id == two.stx_mnt_id;
 }
 
 bool is_there(const Directory& folder, const std::string& name, const FileIdentity& identity) {
@@ -61,7 +75,7 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
 Status move_file(const Directory& from, const std::string& name, const FileIdentity& identity,
                  const Directory& to, const std::string& new_name, const Stop& stop, bool* taken,
                  std::vector<std::string>* returned) {
-  if (identity.device != look_at(to.fd()).identity.device)
+  if (identity.device != look_at(to.fd()).identity.device || !is_one_mount(from, to))
     return move_by_copy(from, name, identity, to, new_name, stop, taken, returned);
   if (is_open_for_writing(from, name)) return open_for_writing(from.path_of(name));
   Status status = from.move_new(name, to, new_name, taken);

@@ -4,57 +4,71 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 #include "base/place_marker.h"
-#include "base/token.h"
+#include "base/relay_paths.h"
 
 namespace paxect::link {
 namespace {
 
-bool is_link(const std::string& path) {
-  struct stat info {};
-  return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+constexpr std::string_view kLitter[] = {
+    "lost+found", "System Volume Information", "$RECYCLE.BIN", ".Spotlight-V100", ".fseventsd",
+    ".DS_Store",  ".TemporaryItems",           "autorun.inf",  "desktop.ini"};
+
+bool is_litter(std::string_view name) {
+  return name.starts_with(".Trash") || name.starts_with(kPlaceMarker) ||
+         std::find(std::begin(kLitter), std::end(kLitter), name) != std::end(kLitter);
 }
 
-// Shares the marker that is there, or makes one where that is possible.
-Status identify(const Directory& directory, std::string* token) {
-  Status status = read_marker(directory, token);
-  if (!status.ok() || !token->empty()) return status;
-  *token = make_token();
-  status = make_marker(directory, token);
-  // A failure that passes must not give the place another identity than the one that it has tomorrow.
-  if (status.ok() || faccessat(directory.fd(), ".", W_OK, AT_EACCESS) == 0) return status;
-  *token = derived_token(directory);
-  return Status::success();
+bool is_nothing(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) != 0 && errno == ENOENT;
 }
+
+int open_path(const std::string& path) { return open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }
 
 }  // namespace
 
-Status Place::open(const std::string& path) {
-  Directory directory;
-  if (Status status = Directory::open(path, &directory); !status.ok()) return status;
-  if (Status status = identify(directory, &token_); !status.ok()) return status;
-  path_ = path;
-  was_link_ = is_link(path);
-  was_mount_ = directory.is_mount_point();
-  directory_ = std::make_shared<const Directory>(std::move(directory));
+PlaceFinder::PlaceFinder(std::string home) : home_(std::move(home)), root_(open_path("/")) {}
+
+Status PlaceFinder::look(const std::string& path, PlaceLook* out) const {
+  *out = {};
+  auto directory = std::make_shared<Directory>();
+  Status status = Directory::open(path, directory.get());
+  if (!status.ok()) return is_nothing(path) ? Status::success() : status;
+  if (status = read_marker(*directory, &out->token); !status.ok()) return status;
+  out->fingerprint = directory_fingerprint(*directory);
+  out->mount = mount_of(directory->fd());
+  out->directory = std::move(directory);
   return Status::success();
 }
 
-Status Place::check(bool* replaced) {
-  *replaced = false;
-  if (directory_->is_in_place()) return Status::success();
-  if (is_link(path_) && !was_link_)
-    return Status::environment(path_ + " was a directory and is a symbolic link now: put a directory there");
-  Directory directory;
-  if (Status status = Directory::open(path_, &directory); !status.ok()) return status;
-  if (was_mount_ && !directory.is_mount_point())
-    return Status::environment(path_ + " was a mounted file system and is not mounted now: mount it again");
-  if (Status status = identify(directory, &token_); !status.ok()) return status;
-  directory_ = std::make_shared<const Directory>(std::move(directory));
-  *replaced = true;
-  return Status::success();
+std::string PlaceFinder::mount_at(const std::string& path) const {
+  for (std::string above = path;; above = directory_name(above))
+    if (UniqueFd fd(open_path(above)); fd || above == directory_name(above))
+      return fd ? mount_of(fd.get()) : "-";
+}
+
+std::string PlaceFinder::mount_of(int directory) const {
+  UniqueFd home(open_path(home_));
+  const Mount mount = mounts_.of(directory);
+  if (mount.known()) {
+    bool is_own = mount.id != mounts_.of(root_.get()).id && (!home || mount.id != mounts_.of(home.get()).id);
+    return is_own ? mount.text : "-";
+  }
+  // Without the kernel's list, another file system is another mount.
+  const std::uint64_t device = look_at(directory).identity.device;
+  bool is_own = device != look_at(root_.get()).identity.device &&
+                (!home || device != look_at(home.get()).identity.device);
+  return is_own ? "a file system of its own" : "-";
+}
+
+Status is_unused(const Directory& directory, bool* unused) {
+  *unused = true;
+  return directory.list([&](const char* name) { return *unused = is_litter(name); });
 }
 
 }  // namespace paxect::link

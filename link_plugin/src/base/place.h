@@ -1,33 +1,45 @@
-// The inbox or the outbox while the relay runs: the directory that stood under the path at the start, or one
-// that took its place honestly. A symbolic link or, where a file system was mounted, its bare mount point do
-// not: files would go where nobody looks for them.
+// What stands under the path of a place now, as evidence of which place it is. What follows from it is
+// decided by whoever knows what was there before.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "base/filesystem.h"
+#include "base/mounts.h"
+#include "base/status.h"
 
 namespace paxect::link {
 
-class Place {
- public:
-  // At the start: whatever is there is what is meant.
-  Status open(const std::string& path);
-  // Whether it is still there. `*replaced` is set when another directory stands there now and is in use from
-  // here on.
-  Status check(bool* replaced);
+struct PlaceLook {
+  std::shared_ptr<const Directory> directory;  // NULL when there is none
+  std::string token = {};                      // of its marker, "" without one
+  std::string fingerprint = {};                // see directory_fingerprint()
+  std::string mount = "-";                     // what is mounted there, "-" when it is on no mount of its own
+};
 
-  const std::shared_ptr<const Directory>& directory() const { return directory_; }
-  // That of its marker, or in its place one derived from the directory itself; "" before it is open.
-  const std::string& token() const { return token_; }
+// Looks at places, and at what they are mounted on. Not for two threads at a time.
+class PlaceFinder {
+ public:
+  // `home` is the directory of the relay's own records: what is on the same mount as that, or as "/", is on
+  // no mount of its own.
+  explicit PlaceFinder(std::string home);
+
+  // Success also when there is nothing under the path; a failure when that cannot be found out.
+  Status look(const std::string& path, PlaceLook* out) const;
+  // What the directory is mounted on, or would be that is yet to be made there; "-" for no mount of its own.
+  std::string mount_at(const std::string& path) const;
 
  private:
-  std::string path_;
-  bool was_link_ = false;
-  bool was_mount_ = false;
-  std::shared_ptr<const Directory> directory_;
-  std::string token_;
+  std::string mount_of(int directory) const;
+
+  std::string home_;
+  UniqueFd root_;
+  Mounts mounts_;
 };
+
+// Whether nothing is in it but what systems leave on every disk, and hidden files of ours.
+Status is_unused(const Directory& directory, bool* unused);
 
 }  // namespace paxect::link

@@ -5,6 +5,7 @@
 #include <sys/statfs.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <tuple>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kTitle = "paxect-place 1 ";
 constexpr std::size_t kTokenDigits = 32;
+constexpr char kTemporary[] = ".paxect-place.part";
 constexpr std::size_t kLargestMarker = 4096;
 
 struct About {
@@ -60,14 +62,18 @@ Status read_marker(const Directory& directory, std::string* token) {
   return Status::environment(directory.path_of(kPlaceMarker) + " is not the marker of a place: move it away");
 }
 
-Status make_marker(const Directory& directory, std::string* token) {
+Status make_marker(const Directory& directory, std::string* token, bool* is_refused) {
+  *is_refused = false;
   const std::string text = std::string(kTitle) + *token + "\n";
-  const std::string temporary = temporary_of(kPlaceMarker);
-  UniqueFd fd;
-  Status status = directory.create_temporary(temporary, &fd, kOwnFileMode);
-  if (!status.ok()) return status;
+  const std::string temporary = kTemporary;
+  // One that a dead relay left. Of two relays that do this at the same time, one fails and tries again.
+  tidy_marker(directory);
+  UniqueFd fd(openat(directory.fd(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                     kOwnFileMode));
+  *is_refused = !fd && (errno == EROFS || errno == EACCES || errno == EPERM);
+  if (!fd) return io_failure("create", directory.path_of(temporary), errno);
   bool taken = false;
-  status = write_all(fd.get(), text.data(), text.size(), directory.path_of(temporary));
+  Status status = write_all(fd.get(), text.data(), text.size(), directory.path_of(temporary));
   if (status.ok()) status = sync_file(fd.get(), directory.path_of(temporary));
   if (status.ok()) status = directory.rename_new(temporary, kPlaceMarker, &taken);
   if (status.ok()) return directory.sync();
@@ -78,6 +84,8 @@ Status make_marker(const Directory& directory, std::string* token) {
     return Status::environment(directory.path_of(kPlaceMarker) + " came and went");
   return status;
 }
+
+void tidy_marker(const Directory& directory) { std::ignore = directory.remove(kTemporary); }
 
 std::string directory_fingerprint(const Directory& directory) {
   About about = look_closely(directory);

@@ -14,7 +14,11 @@ namespace paxect::link {
 // `*token` receives that of the marker, "" when there is none. A marker without a token is a failure.
 Status read_marker(const Directory& directory, std::string* token);
 // Makes a marker with this token, durably, unless there is one; `*token` receives that of the one there is.
-Status make_marker(const Directory& directory, std::string* token);
+// `*is_refused`: nobody with our rights makes files in this directory.
+Status make_marker(const Directory& directory, std::string* token, bool* is_refused);
+
+// Removes what a relay that died while it made a marker has left.
+void tidy_marker(const Directory& directory);
 
 // File system, inode and time of birth of a directory, in one word; "" where the file system does not record
 // when a directory was made: inode numbers alone are the same on any two disks.

@@ -152,13 +152,15 @@ std::string reason_of(std::string_view quarantined) {
   return std::string(quarantined.substr(0, kNameMax - 12)) + ".reason.json";
 }
 
-std::string journal_of(std::string_view lock_path) { return std::string(lock_path) + ".journal"; }
+std::string journal_of(std::string_view state) { return std::string(state) + ".journal"; }
+
+std::string adopt_of(std::string_view state) { return std::string(state) + ".adopt"; }
 
 std::string damaged_journal_of(std::string_view journal_path, std::string_view stamp) {
   return std::string(journal_path) + ".damaged-" + std::string(stamp);
 }
 
-std::string status_of(std::string_view lock_path) { return std::string(lock_path) + ".status.json"; }
+std::string status_of(std::string_view state) { return std::string(state) + ".status.json"; }
 
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number) {
   constexpr std::string_view kEnd = ".jsonl";

@@ -71,11 +71,13 @@ std::string conflict_of(std::string_view name, std::string_view digest_hex, std:
 std::string quarantined_of(std::string_view name, unsigned number);
 std::string reason_of(std::string_view quarantined);
 
-// The journal and the status file beside the lock.
-std::string journal_of(std::string_view lock_path);
+// The journal, what the operator adopted, and the status file. `state` is the path of the lock, or one with
+// its name in another directory.
+std::string journal_of(std::string_view state);
+std::string adopt_of(std::string_view state);
 // A journal that was damaged, kept for whoever wants to look into it.
 std::string damaged_journal_of(std::string_view journal_path, std::string_view stamp);
-std::string status_of(std::string_view lock_path);
+std::string status_of(std::string_view state);
 // log.jsonl -> log.20261122T140000Z.jsonl; with a number when two rotations fall into one second.
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number);
 // The quarantine when none is configured.

@@ -1,19 +1,19 @@
 #include "base/tree.h"
 
+#include <utility>
+
 namespace paxect::link {
 
-Status Tree::open(const std::string& path) { return place_.open(path); }
-
-Status Tree::check(bool* replaced) {
-  Status status = place_.check(replaced);
-  if (*replaced) folders_.clear();
-  return status;
+void Tree::use(std::shared_ptr<const Directory> root, std::string token) {
+  folders_.clear();
+  root_ = std::move(root);
+  token_ = std::move(token);
 }
 
 Status Tree::folder(const std::string& relative, IfMissing if_missing,
                     std::shared_ptr<const Directory>* out) {
   if (relative.empty()) {
-    *out = place_.directory();
+    *out = root_;
     return Status::success();
   }
   bool fresh = false;

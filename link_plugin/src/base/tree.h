@@ -10,7 +10,6 @@
 
 #include "base/filesystem.h"
 #include "base/open_folders.h"
-#include "base/place.h"
 #include "base/status.h"
 
 namespace paxect::link {
@@ -20,16 +19,17 @@ enum class IfMissing { kFail, kCreate };
 
 class Tree {
  public:
-  // At the start: the directory under the path is the one that is meant.
-  Status open(const std::string& path);
-  // Whether it is still there; see Place::check. After a replacement the folders are those of the new place.
-  Status check(bool* replaced);
+  // This directory is the place from now on, and `token` its identity. The folders are those below it.
+  void use(std::shared_ptr<const Directory> root, std::string token);
+  // Whether the path still leads to it: it was not moved away, unmounted or replaced.
+  bool is_in_place() const { return is_open() && root_->is_in_place(); }
 
-  // Requires: open() succeeded.
-  const Directory& root() const { return *place_.directory(); }
-  // See Place::token().
-  const std::string& token() const { return place_.token(); }
-  bool is_open() const { return place_.directory() != nullptr; }
+  bool is_open() const { return root_ != nullptr; }
+  // Requires: is_open().
+  const Directory& root() const { return *root_; }
+  const std::shared_ptr<const Directory>& shared_root() const { return root_; }
+  // The identity of the place, "" before it is open.
+  const std::string& token() const { return token_; }
 
   // Called for each folder below the root that is opened, until nobody keeps it open any more.
   using Opened = std::function<void(const Directory& folder, const std::string& relative)>;
@@ -44,7 +44,8 @@ class Tree {
 
  private:
   Opened opened_;
-  Place place_;
+  std::shared_ptr<const Directory> root_;
+  std::string token_;
   OpenFolders folders_;
 };
 

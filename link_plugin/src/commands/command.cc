@@ -53,6 +53,16 @@ constexpr Command kCommands[] = {
      0,
      0,
      run_peers},
+    {{sizeof(paxect_command), "place", "[adopt ROLE] [--json]", "is the right disk under inbox and outbox"},
+     "Lists inbox, outbox and quarantine: what is under the path of each (here: the directory from before),\n"
+     "what is mounted there, and the deliveries that are unfinished. `adopt` says that the directory there\n"
+     "now is the inbox, outbox or quarantine from now on.\n"
+     "Exit status 1: the relay waits for one of them.\n",
+     true,
+     false,
+     0,
+     2,
+     run_place},
     {{sizeof(paxect_command), "stats", "[LOG]... [--json]", "count what the audit log tells of"},
      "Counts events, and the files and bytes of each direction with their throughput from the first to the\n"
      "last of them. Reads the configured log, or each LOG, with the rotated ones beside it\n"

@@ -59,6 +59,7 @@ paxect_plugin_status run_doctor(const Call& call);
 paxect_plugin_status run_status(const Call& call);
 paxect_plugin_status run_explain(const Call& call);
 paxect_plugin_status run_quarantine(const Call& call);
+paxect_plugin_status run_place(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
 paxect_plugin_status run_smoke_command(const Call& call);
 

@@ -130,7 +130,7 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
     return;
   }
   JournalContents journal;
-  std::ignore = read_journal(journal_of(config.lock), &journal);
+  std::ignore = read_journal(journal_of(config.state), &journal);
   const SourceRecord* done = journal.done.find(inbox_place(station, journal), relative);
   if (done != nullptr && match_source(done->identity, look.identity) != SourceMatch::kOther) {
     out->state = "delivered";

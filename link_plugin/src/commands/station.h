@@ -27,7 +27,7 @@ paxect_plugin_status open_station(const Call& call, Station* out);
 
 // The last state that the relay reported, running or not; `*alive_utc_ns` as in read_state().
 inline std::optional<RelayState> state_of(const Station& station, std::int64_t* alive_utc_ns = nullptr) {
-  return read_state(station.config.lock, alive_utc_ns);
+  return read_state(station.config.state, alive_utc_ns);
 }
 // The record of this state of this file, NULL when it has none.
 const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,

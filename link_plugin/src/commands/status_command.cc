@@ -92,7 +92,7 @@ void gather(Report* report) {
   }
   note("policy", station.policy_problem);
   JournalContents journal;
-  note("journal", read_journal(journal_of(station.config.lock), &journal).message);
+  note("journal", read_journal(journal_of(station.config.state), &journal).message);
   note("inbox", measure_backlog(station, journal, report->state, &report->backlog).message);
   note("log", read_deliveries(*report, &report->deliveries).message);
   std::vector<QuarantineItem> items;

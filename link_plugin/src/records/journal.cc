@@ -158,6 +158,16 @@ void Journal::finish(std::span<const std::uint64_t> ids) {
 
 // ---- sources -------------------------------------------------------------------------------------------
 
+Status Journal::leave_in_flight() {
+  if (in_flight_.empty()) return Status::success();
+  JournalContents found;
+  if (Status status = read_journal(path_, &found); !status.ok()) return status;
+  for (Intent& intent : found.intents)
+    if (!intent.finished && in_flight_.contains(intent.id)) contents_.intents.push_back(std::move(intent));
+  in_flight_.clear();
+  return Status::success();
+}
+
 Status Journal::note_place(const KnownPlace& place) {
   if (Status status = append(place_record(place), true); !status.ok()) return status;
   std::erase_if(contents_.places, [&](const KnownPlace& known) {

@@ -65,6 +65,9 @@ class Journal {
   Status abort(std::span<const std::uint64_t> ids);
   // Not durable, and no harm when it is lost: recovery comes to the same result.
   void finish(std::span<const std::uint64_t> ids);
+  // The intents of this process that are not over count as left by an earlier one: who worked on them has
+  // given them up.
+  Status leave_in_flight();
   // Begun and never prepared, and its temporaries are gone: nothing to record.
   void drop(std::uint64_t id) { in_flight_.erase(id); }
 

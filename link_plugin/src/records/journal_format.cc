@@ -204,7 +204,8 @@ void Parser::take(std::string_view line) {
 
 void Parser::take_place(Words& words) {
   KnownPlace place;
-  for (std::string* field : {&place.role, &place.token, &place.mount, &place.path}) *field = words.text();
+  for (std::string* field : {&place.role, &place.token, &place.mount, &place.path, &place.fingerprint})
+    *field = words.text();
   std::erase_if(contents_.places, [&](const KnownPlace& known) {
     return known.role == place.role && known.token == place.token && known.path == place.path;
   });
@@ -257,7 +258,13 @@ JournalContents Parser::finish(std::size_t valid) {
 // ---- writing -------------------------------------------------------------------------------------------
 
 std::string place_record(const KnownPlace& place) {
-  return Line("place").text(place.role).text(place.token).text(place.mount).text(place.path).finish();
+  return Line("place")
+      .text(place.role)
+      .text(place.token)
+      .text(place.mount)
+      .text(place.path)
+      .text(place.fingerprint)
+      .finish();
 }
 
 std::string begin_record(const Intent& intent) {

@@ -2,7 +2,7 @@
 // %HH, each line closed by the first 8 hexadecimal digits of its SHA-256.
 //
 //   journal 2 RELAY LAST_ID COUNT       the first line; COUNT more lines were written together with it
-//   place ROLE TOKEN MOUNT PATH         a directory that the relay has worked in
+//   place ROLE TOKEN MOUNT PATH FINGERPRINT   a directory that the relay has worked in
 //   begin ID ...                        which source becomes which temporary file
 //   prepare (ID digests inodes)...      the temporaries are complete and durable
 //   abort ID...                         they will not be delivered after all
@@ -30,12 +30,14 @@
 namespace paxect::link {
 
 // A directory that a relay has worked in: its role (inbox, outbox, quarantine), the token of its marker, what
-// was mounted there ("-" for nothing) and its path.
+// was mounted there ("-" for nothing), what its path is, and what tells the directory from others ("" for
+// nothing).
 struct KnownPlace {
   std::string role;
   std::string token;
   std::string mount;
   std::string path;
+  std::string fingerprint = {};
 
   bool operator==(const KnownPlace&) const = default;
 };

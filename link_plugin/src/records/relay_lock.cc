@@ -14,12 +14,28 @@ namespace {
 
 constexpr std::string_view kMark = "paxect link";
 
-bool lock_both_ways(int fd) {
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+enum class Locked { kYes, kByAnother, kImpossible };
+
+Locked lock_by_flock(int fd) {
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return Locked::kYes;
+  return errno == EWOULDBLOCK ? Locked::kByAnother : Locked::kImpossible;
+}
+
+// With `errno` of the second way, where neither works.
+Locked lock_both_ways(int fd) {
+  const Locked first = lock_by_flock(fd);
+  if (first == Locked::kByAnother) return first;
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
-  return fcntl(fd, F_OFD_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES);
+  if (fcntl(fd, F_OFD_SETLK, &whole) == 0) return Locked::kYes;
+  return errno == EAGAIN || errno == EACCES ? Locked::kByAnother : first;
+}
+
+Status no_locks(const std::string& path, int error) {
+  return Status::environment(io_failure("lock", path, error).message +
+                             ": two relays on one inbox would not see each other; put the lock on a local "
+                             "disk, or set locks = off where only one can run");
 }
 
 struct Owner {
@@ -62,7 +78,9 @@ Status RelayLock::acquire(const std::string& path, std::string* stale) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnFileMode));
     if (!fd) return io_failure("open lock", path, errno);
     Owner owner = read_owner(fd.get());
-    if (!lock_both_ways(fd.get())) return held(path, owner.pid);
+    const Locked locked = lock_both_ways(fd.get());
+    if (locked == Locked::kByAnother) return held(path, owner.pid);
+    if (locked == Locked::kImpossible && if_none_ == IfNone::kFail) return no_locks(path, errno);
     // The owner before us may have removed the file between our open and our lock.
     if (!has_name(fd.get(), path)) continue;
     if (!owner.ours && owner.pid != getpid() && is_alive(owner.pid)) return held(path, owner.pid);
@@ -77,7 +95,34 @@ Status RelayLock::acquire(const std::string& path, std::string* stale) {
   }
 }
 
+Status RelayLock::acquire_directory(const Directory& directory) {
+  UniqueFd fd(openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return io_failure("open directory", directory.path(), errno);
+  FileIdentity now = look_at(fd.get()).identity;
+  FileIdentity before = directory_ ? look_at(directory_.get()).identity : FileIdentity{};
+  if (directory_ && now.inode == before.inode && now.device == before.device) return Status::success();
+  const Locked locked = lock_by_flock(fd.get());
+  if (locked == Locked::kByAnother)
+    return Status::failure(Fault::kWait, "lock_held",
+                           "another relay works in the inbox " + directory.path() +
+                               ": stop that one, or give this one an inbox of its own");
+  if (locked == Locked::kImpossible && if_none_ == IfNone::kFail) return no_locks(directory.path(), errno);
+  directory_ = std::move(fd);
+  return Status::success();
+}
+
+Status RelayLock::keep() {
+  if (!fd_ || has_name(fd_.get(), path_)) return Status::success();
+  std::string stale;
+  RelayLock again;
+  again.set_if_none(if_none_);
+  if (Status status = again.acquire(path_, &stale); !status.ok()) return status;
+  fd_ = std::move(again.fd_);
+  return Status::success();
+}
+
 void RelayLock::release() {
+  directory_.reset();
   if (!fd_) return;
   // Somebody may have removed it, and another relay made its own.
   if (has_name(fd_.get(), path_)) unlink(path_.c_str());

@@ -7,6 +7,13 @@
 #include "stages/gate.h"
 
 namespace paxect::link {
+namespace {
+
+Status is_another(const Candidate& source) {
+  return Status::failure(Fault::kChanged, "changed", source.path() + " is another file by now");
+}
+
+}  // namespace
 
 void Failures::note(const Candidate& source, const Status& status) {
   if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
@@ -41,8 +48,36 @@ void Failures::report(const Candidate& source, const Status& status) {
                                      : ""});
 }
 
-// Out of the way, with the reason beside it; a sidecar goes with its container.
+// Out of the way, with the reason beside it; a sidecar goes with its container. What cannot be moved now is
+// tried again.
 void Failures::quarantine(const Candidate& source, const FileRecord& record) {
+  const std::string path = source.path();
+  const Status status = move_to_quarantine(source, record);
+  if (status.ok() || status.fault == Fault::kChanged) {
+    owed_.erase(path);
+    return report_owed();
+  }
+  owed_[path] = source;
+  // One problem for all of them, with the words of the first.
+  if (path == owed_.begin()->first) parts_.reporter.report_problem("quarantine", status.message);
+}
+
+void Failures::report_owed() {
+  if (owed_.empty()) parts_.reporter.report_problem("quarantine", "");
+}
+
+void Failures::retry_quarantine() {
+  for (const auto& [path, source] : std::map<std::string, Candidate>(owed_)) {
+    if (const FileRecord* record = parts_.retry.find(path, source.identity))
+      quarantine(source, FileRecord(*record));
+    else
+      owed_.erase(path);
+  }
+  report_owed();
+}
+
+// kChanged when the file is another one, or gone.
+Status Failures::move_to_quarantine(const Candidate& source, const FileRecord& record) {
   const QuarantineReason reason{
       .source = parts_.inbox.root().path_of(source.path()),
       .event = record.event,
@@ -54,20 +89,20 @@ void Failures::quarantine(const Candidate& source, const FileRecord& record) {
   std::shared_ptr<const Directory> folder;
   Status status = parts_.inbox.folder(source.folder, &folder);
   // A file that came under the name meanwhile is another one.
-  if (!status.ok() || folder->look(source.name).identity != source.identity) return;
+  if (!status.ok()) return status.fault == Fault::kGone ? is_another(source) : status;
+  if (folder->look(source.name).identity != source.identity) return is_another(source);
   const std::string beside = is_container(source.name) ? find_sidecar(*folder, source.name) : "";
   bool sidecar = is_container(source.name) && folder->look(beside).kind == FileKind::kRegular;
   std::string moved_to;
   std::vector<std::string> returned;
   status = parts_.quarantine.put(*folder, source.name, source.identity, reason, &moved_to, &returned);
   parts_.returned.note(*folder, source, returned);
-  if (status.fault == Fault::kChanged) return;
   if (status.fault == Fault::kOpenForWriting) {
     parts_.retry.forget(source.path());
-    return parts_.open_for_writing(source);
+    parts_.open_for_writing(source);
+    return is_another(source);
   }
-  parts_.reporter.report_problem("quarantine", status.message);
-  if (!status.ok()) return;
+  if (!status.ok()) return status;
   has_quarantined_ = true;
   if (parts_.metrics != nullptr) parts_.metrics->quarantined();
   if (sidecar)
@@ -84,6 +119,7 @@ void Failures::quarantine(const Candidate& source, const FileRecord& record) {
                        .status = "ok",
                        .message = reason.event + ": " + reason.reason});
   parts_.retry.forget(source.path());
+  return Status::success();
 }
 
 }  // namespace paxect::link

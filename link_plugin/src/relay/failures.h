@@ -5,6 +5,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 
 #include "base/tree.h"
 #include "relay/metrics.h"
@@ -42,14 +44,20 @@ class Failures {
   void note(const Candidate& source, const Status& status);
   // The file is on its way or gone.
   void forget(const std::string& path) { parts_.retry.forget(path); }
+  // Tries again to move what could not be moved to the quarantine.
+  void retry_quarantine();
+  bool owes_quarantine() const { return !owed_.empty(); }
   // Whether a file went to the quarantine since the start.
   bool has_quarantined() const { return has_quarantined_; }
 
  private:
   void report(const Candidate& source, const Status& status);
   void quarantine(const Candidate& source, const FileRecord& record);
+  void report_owed();
+  Status move_to_quarantine(const Candidate& source, const FileRecord& record);
 
   Parts parts_;
+  std::map<std::string, Candidate> owed_;  // that could not be moved to the quarantine, by path
   bool has_quarantined_ = false;
 };
 

@@ -46,10 +46,13 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   result->state = PAXECT_STEP_WAIT;
   result->wake_at_ns = Schedule::kNever;
   if (host_.stop_requested()) return PAXECT_PLUGIN_OK;
+  if (!started_) return step_start(result);
   drain_events();
   // First what an earlier batch could not finish: nothing new is begun on top of that.
-  const bool is_free = advance_batch();
-  if (is_free && check_places()) {
+  advance_batch();
+  const bool is_there = check_places();
+  const bool is_free = !batch_.has_value();
+  if (is_free && is_there) {
     stalls_ = 0;
     schedule_.set(Task::kStalled, Schedule::kNever);
     work(result);

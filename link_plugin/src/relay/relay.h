@@ -26,6 +26,7 @@
 #include "relay/batch.h"
 #include "relay/failures.h"
 #include "relay/metrics.h"
+#include "relay/places.h"
 #include "relay/recovery.h"
 #include "relay/reporter.h"
 #include "relay/returned_files.h"
@@ -60,7 +61,14 @@ class Relay {
   // relay_start.cc
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
   void make_parts();
-  Status prepare_start(paxect_plugin_status* failure);
+  paxect_plugin_status begin();
+  paxect_plugin_status step_start(paxect_step* result);
+  void wait_or_flush();
+  Status take_lock();
+  Status write_policy();
+  Status open_log();
+  Status open_places();
+  Status announce();
 
   // relay_recovery.cc: what an earlier process left
   Status open_journal();
@@ -75,6 +83,7 @@ class Relay {
   // relay_upkeep.cc: what is looked after between batches
   void upkeep(std::uint64_t now_ns);
   bool check_places();
+  bool resume();
   void reload_policy();
   void reload_key();
   void refresh_peers();
@@ -126,9 +135,12 @@ class Relay {
   bool policy_missing_ = false;
 
   RelayLock lock_;
+  RelayLock state_lock_;  // of the relay's records, where those are not beside the lock
+  std::string stale_lock_;
   Journal journal_;
   Tree inbox_;
   Tree outbox_;
+  std::optional<Places> places_;
   std::optional<Quarantine> quarantine_;
   PeerTable peers_;
   Watcher watcher_;
@@ -148,7 +160,9 @@ class Relay {
   std::mt19937_64 random_;
   std::string journal_damage_;   // found when it was opened, and not dealt with yet
   std::set<std::string> swept_;  // target folders, by the token of their place
+  std::size_t steps_done_ = 0;   // of a start
   bool started_ = false;
+  bool must_recover_ = false;  // a place was opened again, and what is left of deliveries is to be resolved
 
   std::uint64_t scanned_ns_ = 0;  // when the last scan began
   bool worked_since_scan_ = false;

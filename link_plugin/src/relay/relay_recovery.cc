@@ -24,13 +24,13 @@ bool is_below(const std::string& folder, const std::string& path) {
 }  // namespace
 
 // Needs no place. What is wrong with the journal is for recover_intents().
-Status Relay::open_journal() { return journal_.open(journal_of(config_.lock), &journal_damage_); }
+Status Relay::open_journal() { return journal_.open(journal_of(config_.state), &journal_damage_); }
 
 // A journal that was damaged, cut or replaced by an older one says less than what happened. What it does not
 // say is then no evidence.
 Status Relay::check_journal() {
   std::string damage = journal_damage_;
-  const std::string path = journal_of(config_.lock);
+  const std::string path = journal_of(config_.state);
   const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox);
   const bool is_ours = last.relay == short_token_of(journal_.relay_token());
   auto is_prepared = [&](const Intent& intent) { return intent.prepared || intent.finished; };
@@ -68,12 +68,6 @@ Status Relay::check_journal() {
 // for the intents of a batch that was given up in between.
 Status Relay::recover_intents() {
   if (Status status = check_journal(); !status.ok()) return status;
-  for (const auto& [tree, role, path] :
-       {std::tuple{&inbox_, "inbox", &config_.inbox}, std::tuple{&outbox_, "outbox", &config_.outbox}}) {
-    const KnownPlace* known = current_place(journal_.places(), role, *path);
-    if (known != nullptr && known->token == tree->token()) continue;
-    if (Status status = journal_.note_place({role, tree->token(), "-", *path}); !status.ok()) return status;
-  }
   const Evidence evidence{
       .inbox = inbox_,
       .outbox = outbox_,

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "base/published_file.h"
 #include "base/relay_paths.h"
@@ -37,10 +38,11 @@ Paths paths_of(const LinkConfig& config) {
   Paths paths;
   for (const std::string& directory : {config.inbox, config.outbox, config.quarantine})
     paths.add_replaceable(directory);
-  for (const std::string& file : {config.lock, config.log, config.manifest, config.metrics_file})
+  for (const std::string& file :
+       {config.lock, config.state, config.log, config.manifest, config.metrics_file})
     if (!file.empty()) paths.add(directory_name(file), kOwn);
   // Where a link under one of them leads.
-  for (const std::string& file : {status_of(config.lock), config.manifest, config.metrics_file}) {
+  for (const std::string& file : {status_of(config.state), config.manifest, config.metrics_file}) {
     std::string end;
     if (!file.empty() && find_published_file(file, &end).ok() && end != file)
       paths.add(directory_name(end), kOwn);
@@ -62,7 +64,16 @@ Paths paths_of(const LinkConfig& config) {
 
 Status Relay::enter_sandbox() {
   if (config_.sandbox == SandboxMode::kOff) return Status::success();
-  const Paths paths = paths_of(config_);
+  Paths paths = paths_of(config_);
+  // A file system that is mounted above a place may be mounted again.
+  const Mounts mounts;
+  for (const auto& [tree, place] : {std::pair{&inbox_, &config_.inbox}, {&outbox_, &config_.outbox}}) {
+    const std::string point = mounts.of(tree->root().fd()).point;
+    const bool is_above = place->starts_with(point + "/");
+    if (is_above && directory_name(point) != "/" &&
+        PlaceFinder(directory_name(config_.state)).mount_at(point) != "-")
+      paths.add_replaceable(point);
+  }
   int error = host_.confine(paths.list());
   if (error == 0) {
     reporter_.log({.name = "sandbox", .status = "ok", .message = "confined to its own directories"});

@@ -1,6 +1,8 @@
 // How a relay starts: settings, policy, lock, log, and what a crash left.
 #include <unistd.h>
 
+#include <iterator>
+
 #include "base/clock.h"
 #include "base/relay_paths.h"
 #include "relay/relay.h"
@@ -43,35 +45,97 @@ paxect_plugin_status Relay::init() {
   return PAXECT_PLUGIN_OK;
 }
 
-Status Relay::prepare_start(paxect_plugin_status* failure) {
-  *failure = PAXECT_PLUGIN_CONFIG;
+// What a start does, in order. Each step is done once; one that fails because of something that may pass is
+// tried again, by step().
+paxect_plugin_status Relay::begin() {
+  static constexpr Status (Relay::*kSteps[])() = {
+      &Relay::take_lock,   &Relay::write_policy,    &Relay::open_log, &Relay::open_journal,
+      &Relay::open_places, &Relay::recover_intents, &Relay::announce, &Relay::enter_sandbox};
+  while (steps_done_ < std::size(kSteps)) {
+    Status status = (this->*kSteps[steps_done_])();
+    if (status.fault == Fault::kWait) return fail(PAXECT_PLUGIN_BUSY, status.message);
+    if (!status.ok() && status.fault != Fault::kEnvironment && status.fault != Fault::kGone)
+      return fail(PAXECT_PLUGIN_CONFIG, status.message);
+    reporter_.report_problem("start", status.message);
+    if (!status.ok()) return PAXECT_PLUGIN_OK;
+    ++steps_done_;
+  }
+  started_ = true;
+  return PAXECT_PLUGIN_OK;
+}
+
+Status Relay::take_lock() {
   for (const std::string& directory :
-       {config_.inbox, config_.outbox, directory_name(config_.lock), directory_name(config_.log),
+       {directory_name(config_.lock), directory_name(config_.state), directory_name(config_.log),
         directory_name(config_.policy), directory_name(config_.manifest)})
     if (Status status = make_directories(directory); !status.ok()) return status;
-  if (Status status = inbox_.open(config_.inbox); !status.ok()) return status;
-  if (Status status = outbox_.open(config_.outbox); !status.ok()) return status;
-  if (look_at(inbox_.root().fd()).identity.inode == look_at(outbox_.root().fd()).identity.inode &&
-      inbox_.root().device() == outbox_.root().device())
-    return Status::environment("inbox " + config_.inbox + " and outbox " + config_.outbox +
-                               " are one directory: give two");
-  inbox_.on_open(
-      [this](const Directory& folder, const std::string& relative) { watcher_.watch(folder, relative); });
-  std::string stale;
-  Status status = lock_.acquire(config_.lock, &stale);
-  if (status.fault == Fault::kWait) *failure = PAXECT_PLUGIN_BUSY;
-  if (!status.ok()) return status;
-  if (policy_missing_)
-    if (status = policy_file_->write_default(); !status.ok()) return status;
-  if (status = reporter_.audit().open(config_.log, config_.log_max); !status.ok()) return status;
-  if (!stale.empty())
+  const auto if_none = config_.locks_needed ? RelayLock::IfNone::kFail : RelayLock::IfNone::kGoOn;
+  for (RelayLock* lock : {&lock_, &state_lock_}) {
+    if (lock->is_held() || (lock == &state_lock_ && config_.state == config_.lock)) continue;
+    lock->set_if_none(if_none);
+    std::string stale;
+    if (Status status = lock->acquire(lock == &lock_ ? config_.lock : config_.state, &stale); !status.ok())
+      return status;
+    if (!stale.empty()) stale_lock_ = stale;
+  }
+  // Before anything is written: the journal may be that of a relay whose lock file is gone.
+  Directory inbox;
+  if (!Directory::open(config_.inbox, &inbox).ok()) return Status::success();
+  return lock_.acquire_directory(inbox);
+}
+
+Status Relay::write_policy() {
+  if (!policy_missing_) return Status::success();
+  // Another section may have written it meanwhile.
+  PolicyReading reading = policy_file_->read();
+  if (reading.missing.empty()) {
+    if (reading.ok()) policy_ = reading.policy;
+    return Status::success();
+  }
+  return policy_file_->write_default();
+}
+
+Status Relay::open_log() {
+  if (Status status = reporter_.audit().open(config_.log, config_.log_max); !status.ok()) return status;
+  if (!stale_lock_.empty())
     reporter_.log({.level = Level::kWarn,
                    .name = "stale_lock",
                    .source = config_.lock,
                    .status = "ok",
-                   .message = stale});
-  if (status = open_journal(); !status.ok()) return status;
-  return recover_intents();
+                   .message = stale_lock_});
+  return Status::success();
+}
+
+Status Relay::open_places() {
+  Places::Change change;
+  Status status = places_->check(&change);
+  if (status.ok()) {
+    inbox_.on_open(
+        [this](const Directory& folder, const std::string& relative) { watcher_.watch(folder, relative); });
+  } else if (status.fault == Fault::kEnvironment) {
+    status.message.clear();  // it is reported as a problem of the place
+  }
+  return status;
+}
+
+Status Relay::announce() {
+  recall_attempts();
+  if (!host_.once() && watcher_.open(config_.recursive)) watcher_.watch(inbox_.root(), "");
+  reporter_.log({.name = "startup",
+                 .source = config_.inbox,
+                 .target = config_.outbox,
+                 .status = "ok",
+                 .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
+                            " pid=" + std::to_string(getpid())});
+  for (const std::string& warning : policy_warnings_)
+    reporter_.log(
+        {.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
+  if (policy_.require_sig && !config_.hmac_key.has_value())
+    reporter_.log({.level = Level::kWarn,
+                   .name = "policy_warning",
+                   .source = config_.policy,
+                   .message = "require_sig is true but there is no hmac_key: every peer is rejected"});
+  return Status::success();
 }
 
 void Relay::make_parts() {
@@ -92,8 +156,16 @@ void Relay::make_parts() {
                            },
                        .ignored = [this](std::string_view name) { return config_.ignore.matches(name); }});
   retry_.emplace(config_.backoff_ns, [this] { return random_(); });
-  quarantine_.emplace(config_.quarantine, stop);
-  state_file_.emplace(config_.lock);
+  places_.emplace(Places::Parts{.config = config_,
+                                .journal = journal_,
+                                .reporter = reporter_,
+                                .lock = lock_,
+                                .inbox = inbox_,
+                                .outbox = outbox_});
+  quarantine_.emplace(
+      config_.quarantine,
+      [this](std::shared_ptr<const Directory>* out) { return places_->open_quarantine(out); }, stop);
+  state_file_.emplace(config_.state);
   if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
   failures_.emplace(Failures::Parts{.host = host_,
                                     .config = config_,
@@ -126,30 +198,31 @@ void Relay::make_parts() {
 paxect_plugin_status Relay::start() {
   if (!config_.key_problem.empty()) return fail(PAXECT_PLUGIN_CONFIG, config_.key_problem);
   make_parts();
-  paxect_plugin_status failure = PAXECT_PLUGIN_OK;
-  Status status = prepare_start(&failure);
-  if (!status.ok()) return fail(failure, status.message);
-  recall_attempts();
-  if (!host_.once() && watcher_.open(config_.recursive)) watcher_.watch(inbox_.root(), "");
-  reporter_.log({.name = "startup",
-                 .source = config_.inbox,
-                 .target = config_.outbox,
-                 .status = "ok",
-                 .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
-                            " pid=" + std::to_string(getpid())});
-  for (const std::string& warning : policy_warnings_)
-    reporter_.log(
-        {.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});
-  if (policy_.require_sig && !config_.hmac_key.has_value())
-    reporter_.log({.level = Level::kWarn,
-                   .name = "policy_warning",
-                   .source = config_.policy,
-                   .message = "require_sig is true but there is no hmac_key: every peer is rejected"});
-  if (status = enter_sandbox(); !status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
-  status = reporter_.flush();
-  if (!status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
-  started_ = true;
+  const paxect_plugin_status status = begin();
+  if (status == PAXECT_PLUGIN_OK) wait_or_flush();
+  return status;
+}
+
+// A start that has to wait for something goes on here.
+paxect_plugin_status Relay::step_start(paxect_step* result) {
+  if (host_.once()) {
+    result->state = PAXECT_STEP_DONE;
+    result->outcome = PAXECT_PLUGIN_INCOMPLETE;
+    return PAXECT_PLUGIN_OK;
+  }
+  if (schedule_.is_due(Task::kStalled, host_.monotonic_ns()))
+    if (const paxect_plugin_status status = begin(); status != PAXECT_PLUGIN_OK) return status;
+  wait_or_flush();
+  if (started_) result->state = PAXECT_STEP_AGAIN;
+  result->wake_at_ns = schedule_.due_ns(Task::kStalled);
   return PAXECT_PLUGIN_OK;
+}
+
+// After a try to start.
+void Relay::wait_or_flush() {
+  schedule_.set(Task::kStalled, started_ ? Schedule::kNever : host_.monotonic_ns() + kSecond);
+  if (reporter_.audit().is_open()) reporter_.report_problem("log", reporter_.flush().message);
+  if (!started_ && lock_.is_held()) serve_reports();
 }
 
 void Relay::stop() {
@@ -162,6 +235,7 @@ void Relay::stop() {
     if (metrics_) write_metrics(false);
   }
   started_ = false;
+  state_lock_.release();
   lock_.release();
 }
 

@@ -47,7 +47,7 @@ void Relay::write_state() {
 // Failures of the same state of a file count together, over restarts. What the file says of trouble and
 // blocks is found out anew.
 void Relay::recall_attempts() {
-  std::optional<RelayState> state = read_state(config_.lock);
+  std::optional<RelayState> state = read_state(config_.state);
   if (!state) return;
   for (const WaitingFile& file : state->waiting) {
     if (file.blocked || file.attempts == 0) continue;

@@ -1,6 +1,7 @@
 // What is looked after between batches: hints of new files, the directories, the policy, the peers.
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "base/clock.h"
@@ -13,6 +14,8 @@ namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kManifestInterval = 60 * kSecond;
+// Between two tries to move files to the quarantine.
+constexpr std::uint64_t kMaxRetryPause = 30 * kSecond;
 // A hint is followed at once only while little is waiting; otherwise the scans get there in their order.
 constexpr std::size_t kFewWaiting = 1024;
 
@@ -27,11 +30,17 @@ void Relay::upkeep(std::uint64_t now_ns) {
   reload_policy();
   refresh_peers();
   write_manifest();
-  schedule_.set(Task::kUpkeep, now_ns + config_.poll_ns);
+  places_->keep_markers();
+  reporter_.report_problem("lock", lock_.keep().message);
+  failures_->retry_quarantine();
+  const bool is_soon = failures_->owes_quarantine();
+  schedule_.set(Task::kUpkeep,
+                now_ns + (is_soon ? std::min(config_.poll_ns, kMaxRetryPause) : config_.poll_ns));
 }
 
 // All of it now: when this returns, the host says that the reload is over.
 void Relay::reload() {
+  if (!started_) return;
   reporter_.report_problem("log", reporter_.audit().reopen().message);
   reload_key();
   policy_file_->forget();
@@ -88,18 +97,25 @@ void Relay::notice(const std::string& folder, const std::string& name) {
 // ---- directories ---------------------------------------------------------------------------------------
 
 bool Relay::check_places() {
-  for (auto [tree, name] : {std::pair{&inbox_, "inbox"}, std::pair{&outbox_, "outbox"}}) {
-    bool replaced = false;
-    Status status = tree->check(&replaced);
-    reporter_.report_problem(name, status.message);
-    if (!status.ok()) return false;
-    if (!replaced) continue;
+  Places::Change change;
+  const bool is_there = places_->check(&change).ok();
+  if (change.any()) {
+    must_recover_ = true;
     intake_->clear_window();
     schedule_.set_now(Task::kScan);
-    if (tree == &inbox_ && !host_.once() && watcher_.open(config_.recursive))
-      watcher_.watch(inbox_.root(), "");
   }
-  return true;
+  if (change.inbox && !host_.once() && watcher_.open(config_.recursive)) watcher_.watch(inbox_.root(), "");
+  return is_there && (!must_recover_ || resume());
+}
+
+// A place was opened again: what a batch has open may be dead, and is known from the journal as well.
+bool Relay::resume() {
+  batch_.reset();
+  Status status = journal_.leave_in_flight();
+  if (status.ok()) status = recover_intents();
+  must_recover_ = !status.ok();
+  if (must_recover_) reporter_.report_problem("recovery", status.message);
+  return !must_recover_;
 }
 
 // ---- policy --------------------------------------------------------------------------------------------

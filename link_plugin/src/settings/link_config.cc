@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file_system_type.h"
 #include "base/filesystem.h"
 
 namespace paxect::link {
@@ -29,11 +30,16 @@ constexpr std::int64_t kLargestFrame = 268435456;
 constexpr std::size_t kMostOfCommand = 200;  // bytes of it in a message
 
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> kKeys = {
-      "mode",       "inbox",     "outbox",       "policy",   "manifest",     "log",        "log_max",
-      "lock",       "poll_sec",  "backoff_sec",  "hmac_key", "core",         "quarantine", "names",
-      "recursive",  "settle_ms", "max_attempts", "node",     "metrics_file", "sandbox",    "core_timeout_sec",
-      "min_age_ms", "ignore",    "level",        "frame",    "channels"};
+  static const std::vector<std::string> kKeys = {"mode",         "inbox",          "outbox",
+                                                 "policy",       "manifest",       "log",
+                                                 "log_max",      "lock",           "poll_sec",
+                                                 "backoff_sec",  "hmac_key",       "core",
+                                                 "quarantine",   "names",          "recursive",
+                                                 "settle_ms",    "max_attempts",   "node",
+                                                 "metrics_file", "sandbox",        "core_timeout_sec",
+                                                 "min_age_ms",   "ignore",         "level",
+                                                 "frame",        "channels",       "state",
+                                                 "locks",        "outbox_is_mount"};
   return kKeys;
 }
 
@@ -223,6 +229,46 @@ void read_encoding(const Host& host, Reader& reader, LinkConfig* config) {
                                  config->core.name() + " encodes: give it the option in the setting core");
 }
 
+// The relay's records are beside its lock, or where the administrator says.
+void read_state(const Host& host, Reader& reader, LinkConfig* config) {
+  config->state = config->lock;
+  if (host.get("state", nullptr) != nullptr) {
+    const std::string directory = reader.path("state", "");
+    config->state = join(directory == "/" ? "" : directory, base_name(config->lock));
+    return;
+  }
+  const std::string directory = directory_name(config->lock);
+  if (is_in_memory(directory))
+    config->warnings.push_back(
+        directory + " is in memory, and a reboot takes from it what was delivered and not yet removed: set " +
+        "state to a directory on a disk");
+}
+
+// Whether `path` is `directory` or below it.
+bool is_within(std::string_view path, std::string_view directory) {
+  if (directory == "/") return true;
+  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+// Files would be relayed that were given up, or records delivered.
+void refuse_one_within_another(const Host& host, Reader& reader, const LinkConfig& config) {
+  struct Named {
+    const char* key;
+    std::string path;
+  };
+  std::vector<Named> all = {{"outbox", config.outbox}, {"quarantine", config.quarantine}};
+  if (host.get("state", nullptr) != nullptr) all.push_back({"state", directory_name(config.state)});
+  for (const Named& inner : all)
+    for (const Named& outer : all)
+      if (inner.key != outer.key && is_within(inner.path, outer.path))
+        reader.fail(inner.key, inner.path,
+                    std::string(inner.path == outer.path ? "this is also the " : "this is inside the ") +
+                        outer.key + " " + outer.path + ": give each a directory of its own");
+  for (const Named& one : all)
+    if (one.path == config.inbox)
+      reader.fail(one.key, one.path, "this is also the inbox: give each a directory of its own");
+}
+
 // What would be taken for files to relay: folders of ours in the inbox, where those are looked into, and
 // files. Hidden ones are never taken.
 void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
@@ -278,6 +324,9 @@ bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::stri
   config->log = reader.path("log", "paxect_link_log.jsonl");
   config->log_max = reader.number("log_max", 5242880, 1024, std::uint64_t{1} << 50);
   config->lock = reader.path("lock", ".paxect_link.lock");
+  config->locks_needed = reader.choice("locks", {"on", "off"}) == 0;
+  config->outbox_is_mount = reader.boolean("outbox_is_mount", false);
+  read_state(host, reader, config);
   config->poll_ns = std::max(reader.seconds("poll_sec", "2.0", 0), kShortestPoll);
   config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
   read_hmac_key(host, key_use, reader, config);
@@ -297,6 +346,7 @@ bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::stri
   config->max_attempts = static_cast<unsigned>(reader.number("max_attempts", 5, 1, 1000000));
   if (config->inbox == config->outbox)
     reader.fail("outbox", config->outbox, "the outbox must not be the inbox");
+  refuse_one_within_another(host, reader, *config);
   refuse_own_in_inbox(reader, *config);
   refuse_one_file_for_two(reader, *config);
   *error = reader.error();

@@ -43,6 +43,10 @@ struct LinkConfig {
   std::string log;
   std::uint64_t log_max = 0;
   std::string lock;
+  bool locks_needed =
+      true;           // false: the operator vouches for there being one relay where nothing can be locked
+  std::string state;  // path that the names of the relay's own records begin with: journal, status
+  bool outbox_is_mount = false;
   std::uint64_t poll_ns = 0;
   std::uint64_t backoff_ns = 0;
   HmacKey hmac_key;

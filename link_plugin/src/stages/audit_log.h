@@ -62,6 +62,7 @@ class AuditLog {
   // near it; of the part that was rotated last when the log has none.
   LoggedDelivery last_delivery(const std::string& inbox) const;
 
+  bool is_open() const { return static_cast<bool>(fd_); }
   const std::string& path() const { return path_; }
   // Bytes in the file.
   std::uint64_t size() const { return size_; }

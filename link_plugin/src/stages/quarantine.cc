@@ -16,9 +16,9 @@ namespace paxect::link {
 Status Quarantine::put(const Directory& from, const std::string& name, const FileIdentity& identity,
                        const QuarantineReason& reason, std::string* moved_to,
                        std::vector<std::string>* returned) const {
-  if (Status status = make_directories(path_); !status.ok()) return status;
-  Directory to;
-  if (Status status = Directory::open(path_, &to); !status.ok()) return status;
+  std::shared_ptr<const Directory> opened;
+  if (Status status = open_(&opened); !status.ok()) return status;
+  const Directory& to = *opened;
   std::string text = to_json(reason);
   for (unsigned number = 0;; ++number) {
     *moved_to = quarantined_of(name, number);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,8 +25,12 @@ struct QuarantineReason {
 
 class Quarantine {
  public:
+  // Gives the directory, made if there never was one; a failure when it is away.
+  using Open = std::function<Status(std::shared_ptr<const Directory>* out)>;
+
   // `stop` ends a copy to another file system.
-  Quarantine(std::string path, Stop stop) : path_(std::move(path)), stop_(std::move(stop)) {}
+  Quarantine(std::string path, Open open, Stop stop)
+      : path_(std::move(path)), open_(std::move(open)), stop_(std::move(stop)) {}
   const std::string& path() const { return path_; }
 
   // Moves the file of this identity, and its sidecar after it if it is a container that has one, durably; the
@@ -38,6 +44,7 @@ class Quarantine {
 
  private:
   std::string path_;
+  Open open_;
   Stop stop_;
   FileIdentity counted_at_;
   std::uint64_t count_ = 0;
