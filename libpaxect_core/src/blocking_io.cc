@@ -108,7 +108,11 @@ Status BlockingIo::wait(short events, const Interrupted& interrupted) const {
   pollfd waiting{fd_, events, 0};
   for (;;) {
     int ready = poll(&waiting, 1, kAskInterval);
-    if (ready > 0 || (ready < 0 && errno != EINTR)) return {};
+    if (ready > 0) return {};
+    // A read of a FIFO that nobody has opened for writing yet would look like its end.
+    if (ready < 0 && errno != EINTR)
+      return system_failure(events == POLLIN ? PAXECT_ERROR_READ : PAXECT_ERROR_WRITE, name_,
+                            "cannot wait for", errno);
     if (interrupted()) return cancelled();
   }
 }

@@ -230,7 +230,8 @@ void set_attributes(int fd, const struct stat& directory, const AttributeSources
                     std::vector<std::string>& lost) {
   const FileAttributes* input = sources.inputs.empty() ? nullptr : &sources.inputs.front();
   if (input != nullptr) {
-    std::array<timespec, 2> times{{{0, UTIME_OMIT}, input->file().st_mtim}};
+    // Both times: some file systems in user space ignore a request for one of them without an error.
+    std::array<timespec, 2> times{{input->file().st_atim, input->file().st_mtim}};
     if (futimens(fd, times.data()) != 0) lost.emplace_back("modification time");
   }
   // The file that permissions, group and access control list come from.

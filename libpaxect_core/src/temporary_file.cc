@@ -58,6 +58,13 @@ int create_exclusively(int directory, const std::string& name, mode_t mode, Desc
   return out.valid() ? 0 : errno;
 }
 
+// Whether it can be a temporary file of ours: we open all our files close-on-exec, which no inherited
+// descriptor is, and temporary files for writing only. An input may have any name.
+bool may_be_temporary(int fd) noexcept {
+  const int flags = fcntl(fd, F_GETFD);
+  return flags >= 0 && (flags & FD_CLOEXEC) != 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+}
+
 }  // namespace
 
 int TemporaryFile::create(int directory) {
@@ -156,6 +163,7 @@ void remove_own_hidden_files() noexcept {
   std::array<char, 32> link{};
   std::copy(kFolder.begin(), kFolder.end(), link.begin());
   for (int fd = 0; fd < kMaxDescriptor; ++fd) {
+    if (!may_be_temporary(fd)) continue;
     *std::to_chars(link.data() + kFolder.size(), link.data() + link.size() - 1, fd).ptr = '\0';
     std::array<char, PATH_MAX> path;
     ssize_t size = readlink(link.data(), path.data(), path.size() - 1);

@@ -43,8 +43,8 @@ class TemporaryFile {
   std::string hidden_name_;  // to be removed on failure; empty: none
 };
 
-// Removes the hidden files that this process still has open, for an end that runs no destructors. Needs
-// /proc. Async-signal-safe.
+// Removes the hidden files that this process made and still has open, for an end that runs no destructors.
+// Needs /proc. Async-signal-safe.
 void remove_own_hidden_files() noexcept;
 
 }  // namespace paxect::core

@@ -1,5 +1,6 @@
-// SIGINT, SIGTERM and SIGHUP request a stop, so that the job can clean up. SIGPIPE and SIGXFSZ are ignored
-// and become write errors. Main thread only, except stop_requested.
+// SIGINT, SIGTERM and every other signal that is sent to end a program request a stop, so that the job can
+// clean up; the process then ends by that signal. SIGPIPE and SIGXFSZ are ignored and become write errors.
+// Main thread only, except stop_requested.
 //
 // A request is not lost when it comes just before a system call that blocks: after it, a timer interrupts
 // system calls 20 times a second. A job that has not ended a second after the request, such as one that

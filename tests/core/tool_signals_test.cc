@@ -1,6 +1,7 @@
 // paxect-core and the signals that request a stop: it ends by the signal, soon, whatever it is doing, and
 // leaves nothing behind.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -72,7 +73,8 @@ TEST_CASE("work that does not react to the signal is ended by it soon") {
 TEST_CASE("an alarm of the parent ends the command") {
   CHECK(in_child([] {
           tool::catch_signals();
-          std::raise(SIGALRM);
+          alarm(1);
+          for (;;) pause();
           return 0;
         }) == 128 + SIGALRM);
 }
@@ -121,7 +123,37 @@ TEST_CASE("a command that compresses a large frame ends soon after the signal, a
   }
 }
 
+TEST_CASE("the forced end leaves files alone that only have the name of a temporary file") {
+  TempDir dir;
+  const std::string input = dir / ".paxect-0123456789abcdef.part";
+  const std::string inherited = dir / ".paxect-fedcba9876543210.part";
+  write_file(input, "input");
+  write_file(inherited, "inherited");
+  CHECK(in_child([&] {
+          if (open(input.c_str(), O_RDONLY | O_CLOEXEC) < 0 || open(inherited.c_str(), O_WRONLY) < 0)
+            return 1;
+          tool::catch_signals();
+          std::raise(SIGTERM);
+          for (;;) pause();
+          return 0;
+        }) == 128 + SIGTERM);
+  CHECK(exists(input));
+  CHECK(exists(inherited));
+}
+
+TEST_CASE("without a timer the command still ends soon after the signal") {
+  CHECK(in_child([] {
+          const rlimit none{};  // timers take from the signals that may be pending
+          setrlimit(RLIMIT_SIGPENDING, &none);
+          tool::catch_signals();
+          std::raise(SIGTERM);
+          for (;;) pause();
+          return 0;
+        }) == 128 + SIGTERM);
+}
+
 TEST_CASE("a salvage that is stopped leaves no hidden file of its output or its report") {
+  const int number = GENERATE(SIGTERM, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1);
   if (skip_when_emulated("qemu-user has no seccomp filters")) return;
   TempDir dir;
   write_file(dir / "copy", noise(20'000'000));
@@ -129,8 +161,8 @@ TEST_CASE("a salvage that is stopped leaves no hidden file of its output or its 
   argv.insert(argv.end(), 64, dir / "copy");  // a search of seconds
   Background salvage({.argv = argv, .no_tmpfile = true});
   REQUIRE(eventually([&] { return list(dir.path()).size() == 3; }));  // two hidden files
-  salvage.signal(SIGTERM);
-  CHECK(salvage.wait().status == 128 + SIGTERM);
+  salvage.signal(number);
+  CHECK(salvage.wait().status == 128 + number);
   CHECK(list(dir.path()) == std::vector<std::string>{"copy"});
 }
 
