@@ -62,11 +62,19 @@ Status read_marker(const Directory& directory, std::string* token) {
   return Status::environment(directory.path_of(kPlaceMarker) + " is not the marker of a place: move it away");
 }
 
+namespace {
+
+Status another_relay(const Directory& directory) {
+  return Status::environment("another relay makes " + directory.path_of(kPlaceMarker) + " just now");
+}
+
+}  // namespace
+
 Status make_marker(const Directory& directory, std::string* token, bool* is_refused) {
   *is_refused = false;
   const std::string text = std::string(kTitle) + *token + "\n";
   const std::string temporary = kTemporary;
-  // One that a dead relay left. Of two relays that do this at the same time, one fails and tries again.
+  // One that a dead relay left, or a live one is writing: that one finds out, and tries again.
   tidy_marker(directory);
   UniqueFd fd(openat(directory.fd(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                      kOwnFileMode));
@@ -75,9 +83,12 @@ Status make_marker(const Directory& directory, std::string* token, bool* is_refu
   bool taken = false;
   Status status = write_all(fd.get(), text.data(), text.size(), directory.path_of(temporary));
   if (status.ok()) status = sync_file(fd.get(), directory.path_of(temporary));
+  const std::uint64_t inode = look_at(fd.get()).identity.inode;
+  auto is_ours = [&](const std::string& name) { return directory.look(name).identity.inode == inode; };
+  if (status.ok() && !is_ours(temporary)) return another_relay(directory);
   if (status.ok()) status = directory.rename_new(temporary, kPlaceMarker, &taken);
-  if (status.ok()) return directory.sync();
-  std::ignore = directory.remove(temporary);
+  if (status.ok()) return is_ours(kPlaceMarker) ? directory.sync() : another_relay(directory);
+  if (is_ours(temporary)) std::ignore = directory.remove(temporary);
   if (!taken) return status;
   status = read_marker(directory, token);
   if (status.ok() && token->empty())
