@@ -120,6 +120,92 @@ Tally run(std::uint32_t count, int copies, bool removing) {
   return tally;
 }
 
+constexpr std::size_t kRemovalFrame = 64;
+
+struct Removal {
+  std::size_t channels = 0;
+  std::size_t frames = 0;
+  std::size_t first = 0;  // of the frames removed
+  std::size_t last = 0;   // one after the last of them
+
+  // Whether the frames that remain show it by their channels.
+  bool visible() const { return first != 0 && last != frames && (last - first) % channels != 0; }
+};
+
+// Calls `check` with each container of a few frames that lacks one stretch of them.
+template <class Check>
+void remove_each(bool header, bool footer, Check check) {
+  for (std::size_t channels = 1; channels <= 8; ++channels)
+    for (std::size_t count : std::initializer_list<std::size_t>{1, 2, 3, 4, 5, 6, 8, 11})
+      for (std::size_t shorter : {std::size_t{0}, kRemovalFrame / 2}) {
+        std::string data = noise(count * kRemovalFrame - shorter, static_cast<std::uint32_t>(count));
+        std::string whole = encode(data, {{PAXECT_PARAM_FRAME_SIZE, kRemovalFrame},
+                                          {PAXECT_PARAM_CHANNELS, static_cast<std::int64_t>(channels)},
+                                          {PAXECT_PARAM_THREADS, 1}});
+        std::vector<Frame> frames = frames_of(whole);
+        if (!footer) whole.resize(frames.back().end);
+        for (std::size_t first = 0; first < count; ++first)
+          for (std::size_t last = first + 1; last <= count; ++last) {
+            if (last - first == count) continue;
+            std::string copy = whole;
+            copy.erase(frames[first].start, frames[last - 1].end - frames[first].start);
+            if (!header) copy.erase(0, frames[0].start);
+            INFO(channels << " channels, " << count << " frames, the last one " << shorter
+                          << " bytes shorter, removed [" << first << ", " << last << ")");
+            Salvaged result = salvage({copy});
+            CHECK(result.status == PAXECT_ERROR_PARTIAL);
+            check_exact(result, data);
+            check(Removal{channels, count, first, last}, result);
+          }
+      }
+}
+
+TEST_CASE("a range called exact is at its place whichever frames were removed, with header and footer") {
+  std::uint32_t exact = 0;
+  std::uint32_t visible = 0;
+  remove_each(true, true, [&](const Removal& removal, const Salvaged& result) {
+    if (!removal.visible()) return;
+    ++visible;
+    bool found = result.lost.size() == 1 && result.lost[0].exact;
+    if (found) CHECK(result.lost[0].start == removal.first * kRemovalFrame);
+    if (found) ++exact;
+  });
+  INFO(exact << " of " << visible << " exact");
+  CHECK(exact * 10 > visible * 7);
+}
+
+TEST_CASE("a range called exact is at its place whichever frames were removed together with the header") {
+  remove_each(false, true, [](const Removal&, const Salvaged&) {});
+}
+
+TEST_CASE("frames that the channels show to be missing are reported when the footer is removed too") {
+  remove_each(true, false, [](const Removal& removal, const Salvaged& result) {
+    if (!removal.visible()) return;
+    REQUIRE(result.lost.size() > 1);
+    CHECK(!result.lost.front().exact);
+    CHECK(result.lost.front().frames != 0);
+    CHECK(result.lost.back().end == UINT64_MAX);
+    CHECK(!result.lost.back().exact);
+  });
+}
+
+TEST_CASE("a range called exact is at its place whichever frames were removed without header and footer") {
+  remove_each(false, false, [](const Removal&, const Salvaged&) {});
+}
+
+// Its channel field contradicts its place, as does that of a frame from elsewhere.
+TEST_CASE("no lost range is exact next to a frame whose channel field contradicts its place") {
+  std::string data = noise(20 * kRemovalFrame, 1);
+  std::string copy = encode(data, {{PAXECT_PARAM_FRAME_SIZE, kRemovalFrame}, {PAXECT_PARAM_CHANNELS, 4}});
+  std::vector<Frame> frames = frames_of(copy);
+  std::string lost = zeroed(copy, frames[5].start, 30);
+  Salvaged result = salvage({lost});
+  REQUIRE(result.lost == std::vector<Range>{{5 * kRemovalFrame, 6 * kRemovalFrame, 1, true}});
+  lost[frames[10].start] = static_cast<char>(lost[frames[10].start] ^ 1);
+  result = salvage({lost});
+  CHECK(result.lost == std::vector<Range>{{5 * kRemovalFrame, 6 * kRemovalFrame, 1, false}});
+}
+
 TEST_CASE("a range called exact is at its place when stretches were removed") {
   run(seeds(400), 1, true);
   run(seeds(150), 2, true);

@@ -237,10 +237,11 @@ TEST_CASE("the round of channels shows where frames were removed") {
   check_lost(salvage({container}), {frames_lost(7, 2)});
   std::string no_footer = container.substr(0, container.size() - 44);
   Salvaged result = salvage({no_footer});
-  REQUIRE(result.lost.size() == 1);
+  REQUIRE(result.lost.size() == 2);
   CHECK(result.lost[0].start == 7 * kFrame);
   CHECK(result.lost[0].end == 9 * kFrame);
   CHECK(!result.lost[0].exact);  // it may have been a round more
+  CHECK(result.lost[1].end == UINT64_MAX);
 }
 
 TEST_CASE("zeroed sectors cost the frames they touch, at their exact places") {

@@ -178,17 +178,24 @@ void derive_channels(const CopyIndex& copy, Layout& layout, WorkMeter& meter) {
   auto best = [](const auto& votes) {
     return static_cast<std::uint32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin());
   };
+  // A round that ends below a channel that was seen is not a round: frames are missing there.
+  auto discard = [&](auto& votes) { std::fill_n(votes.begin(), rounds.highest + 1, 0); };
+  discard(rounds.strong);
+  discard(rounds.votes);
   std::uint32_t said = copy.header_found ? copy.header.channels : 0;
+  std::uint32_t round = best(rounds.strong);
+  std::uint64_t seen = rounds.strong[round];
   auto voted =
       std::count_if(rounds.strong.begin(), rounds.strong.end(), [](auto count) { return count != 0; });
-  if (voted != 0) {
-    layout.channels = best(rounds.strong);
-    layout.channels_certain = voted == 1;
+  std::uint32_t weak = best(rounds.votes);
+  // One removal can make the frames look like one round that is too short, but not like two.
+  if (said > rounds.highest && (seen < 2 || round == said)) {
+    layout.channels = said;
+    layout.channels_certain = rounds.strong[said] != 0 || (voted == 0 && (weak == 0 || weak == said));
     return;
   }
-  std::uint32_t weak = best(rounds.votes);
-  layout.channels = weak != 0 ? weak : std::max(said, rounds.highest + 1);
-  layout.channels_certain = layout.channels == said && rounds.highest < said;
+  layout.channels = round != 0 ? round : weak != 0 ? weak : rounds.highest + 1;
+  layout.channels_certain = seen >= 2 && voted == 1 && said <= rounds.highest;
 }
 
 template <class Value, class Get>
@@ -253,6 +260,8 @@ Footer FooterCheck::corrected(const FooterSighting& sighting) const {
   with.footer = footer;
   if (with.frames() != 0 && with.length(with.frames() - 1) == last.ulen) return footer;
   if (footer.total_frames <= extensions_) return footer;
+  // The counts agree with each other, and the frame is as long as all but the last: that one is missing.
+  if (last.ulen == layout_.frame_size && with.frames() + extensions_ == footer.total_frames) return footer;
   if (footer.total_frames != extensions_ + 1 && !layout_.frame_size_certain) return footer;
   footer.total_size = (footer.total_frames - extensions_ - 1) * layout_.frame_size + last.ulen;
   return footer;

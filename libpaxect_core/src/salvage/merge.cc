@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "salvage/alignment.h"
+#include "salvage/channel_check.h"
 #include "salvage/fuse.h"
 
 namespace paxect::core {
@@ -262,6 +263,8 @@ void place_copies(const std::vector<CopyIndex*>& members, Plan& plan, WorkMeter&
     first = false;
   }
   if (members.size() > 1) align_copies(members, meter);
+  ChannelCheck check({members.begin(), members.end()}, plan.layout, meter);
+  for (CopyIndex* copy : members) check.apply(*copy, meter);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "salvage/channel_check.h"
 #include "salvage/runs.h"
 #include "salvage/zstd_extent.h"
 
@@ -65,6 +66,7 @@ class Placer {
   void guess();
   std::uint64_t estimate(const Gap& gap) const;
   std::uint64_t settle(std::size_t i, std::uint64_t at, std::uint64_t give) const;
+  std::uint64_t follow_channel(std::size_t i, std::uint64_t number) const;
   Placement number();
   std::uint64_t fit(const Gap& gap) const { return gap.bytes / min_frame_; }
 
@@ -107,9 +109,10 @@ void Placer::find_gaps() {
   for (std::size_t i = 0; i < runs.size() && meter_.pass(); ++i) {
     Gap& gap = gaps_[i];
     const Run& run = runs[i];
-    gap.cut = run.cut || run.begin < end;
+    // A missing header alone does not show that frames are missing too.
+    gap.cut = run.cut || (run.begin < end && (i != 0 || copy_.header_found));
     gap.bytes = run.begin > end ? run.begin - end : 0;
-    bool shifted = i == 0 && run.anchored && layout_.channels_certain && run.channel != 0;
+    bool shifted = i == 0 && run.indicated && run.channel != 0;
     // Without its header, the copy may begin anywhere in the container.
     gap.open = i != 0 || gap.bytes != 0 || gap.cut || shifted || !copy_.header_found;
     gap.shown = gap.bytes != 0 || gap.cut || shifted || run.before == Break::kChannel;
@@ -129,11 +132,14 @@ void Placer::find_gaps() {
   bound_gap(last, !runs.empty() && !runs.back().end_likely);
 }
 
-// Whether the last frame found has another channel than the last one of the data.
+// Whether the last frame found has another channel than the last one of the data, or is longer.
 bool Placer::ends_early() const {
-  if (!layout_.footer_known || !layout_.channels_certain || found_.runs.empty()) return false;
+  if (!layout_.footer_known || layout_.frames() == 0 || found_.runs.empty()) return false;
+  const Sighting& frame = copy_.sightings[found_.taken.back()];
+  if (frame.finding == Finding::kConfirmed && frame.ulen > layout_.length(layout_.frames() - 1)) return true;
+  if (!layout_.channels_certain) return false;
   const Run& run = found_.runs.back();
-  return run.anchored &&
+  return run.indicated &&
          (run.channel + run.count()) % layout_.channels != layout_.frames() % layout_.channels;
 }
 
@@ -195,6 +201,11 @@ void Placer::solve() {
     counted_ =
         layout_.frames() >= taken && layout_.footer.total_frames == layout_.frames() + found_.extensions;
   }
+  // The channels show a break, and their number is only an estimate by the frames: so is the place of the
+  // break.
+  bool broken = std::any_of(found_.runs.begin(), found_.runs.end(),
+                            [](const Run& run) { return run.before == Break::kChannel; });
+  if (broken && !(layout_.channels_certain && layout_.header_agrees)) counted_ = false;
   bool shown = std::any_of(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.open && gap.shown; });
   traceless_ = layout_.footer_known && missing_ != 0 && !shown;
   if (traceless_) split_traceless();
@@ -211,9 +222,13 @@ void Placer::solve() {
 }
 
 // Frames are missing where nothing shows it. A shorter frame can only be the last one: they are put before
-// it, else at the end.
+// it, else at the end; or at the beginning when the header is missing too.
 void Placer::split_traceless() {
   std::vector<Run>& runs = found_.runs;
+  if (!copy_.header_found && gaps_.front().open) {  // they are missing with the header, most likely
+    gaps_.front().shown = gaps_.front().cut = true;
+    return;
+  }
   bool shorter = !runs.empty() && copy_.sightings[found_.taken.back()].ulen < layout_.frame_size;
   if (shorter && runs.back().count() > 1) {
     Run last = runs.back();
@@ -268,7 +283,21 @@ std::uint64_t Placer::settle(std::size_t i, std::uint64_t at, std::uint64_t give
   const Bounds& bounds = bounds_[i];
   if (!gaps_[i].open) return at;
   std::uint64_t number = bounds.up(std::max(at + give, bounds.low));
+  number = follow_channel(i, number);
   return bounds.high == kUnlimited ? number : std::max(at, std::min(number, bounds.high));
+}
+
+// The least number from this on that suits the channel of the run, if its neighbours allow it. One frame is
+// enough for an estimate.
+std::uint64_t Placer::follow_channel(std::size_t i, std::uint64_t number) const {
+  if (i >= found_.runs.size() || !found_.runs[i].indicated || bounds_[i].step != 1) return number;
+  const Run& run = found_.runs[i];
+  std::uint64_t channels = layout_.channels;
+  std::uint64_t ahead = (run.channel + channels - (number + run.first) % channels) % channels;
+  std::uint64_t high = bounds_[i].high;
+  if (i + 1 < found_.runs.size() && found_.runs[i + 1].anchored)
+    high = std::min(high, bounds_[i + 1].up(std::max(number, bounds_[i + 1].low)));
+  return number + ahead <= high ? number + ahead : number;
 }
 
 Placement Placer::number() {
@@ -288,6 +317,7 @@ Placement Placer::number() {
       if (layout_.footer_known && sighting.slot >= layout_.frames()) sighting.misfit = true;
     }
   }
+  ChannelCheck({&copy_}, layout_, meter_).apply(copy_, meter_);
   std::uint64_t found = runs.empty() ? 0 : bounds_[runs.size() - 1].guess + found_.taken.size();
   placement.frames = layout_.footer_known ? layout_.frames() : found;
   placement.frames_known = layout_.footer_known;

@@ -14,7 +14,7 @@ constexpr std::uint32_t kNoCoincidence = 1 << 16;
 class RunFinder {
  public:
   RunFinder(const Layout& layout, const CopyIndex& copy, WorkMeter& meter)
-      : channels_(layout.channels_certain ? layout.channels : 1), copy_(copy), meter_(meter) {}
+      : channels_(layout.channels), certain_(layout.channels_certain), copy_(copy), meter_(meter) {}
 
   FrameRuns run() {
     take();
@@ -38,6 +38,7 @@ class RunFinder {
     return frame.finding != Finding::kConfirmed && frame.clen < kNoCoincidence;
   }
   void find_shifts(std::size_t begin, std::size_t end);
+  void split_tail(std::size_t begin, std::size_t end);
   void make_runs();
   void find_channel(Run& run);
   void mark(std::size_t i, Break kind) { breaks_[i] = static_cast<std::size_t>(kind); }
@@ -47,6 +48,7 @@ class RunFinder {
   std::uint64_t phase(std::size_t i) const { return (at(i).channel + channels_ - i % channels_) % channels_; }
 
   std::uint64_t channels_;
+  bool certain_;  // else `channels_` is an estimate: it shows breaks, but no number of missing frames
   const CopyIndex& copy_;
   WorkMeter& meter_;
   FrameRuns found_;
@@ -74,22 +76,31 @@ bool RunFinder::joined(std::size_t i) const {
 }
 
 // Marks where the round of channels continues at another channel. Two frames on either side must agree, since
-// one alone may have a damaged channel field; frames between them are on neither side for certain.
+// one alone may have a damaged channel field; frames between them are on neither side for certain. Behind the
+// last frame that agrees, one that does not may have frames missing before it.
 void RunFinder::find_shifts(std::size_t begin, std::size_t end) {
   std::size_t landmark = kNone;  // the last frame whose channel agrees with the round
-  std::size_t support = begin == 0 && at(0).channel == 0 && at(0).start <= kHeaderSize ? 1 : 0;
+  bool contradicted = false;     // by a frame behind it
   for (std::size_t i = begin; i < end && meter_.pass(); ++i) {
     if (!sound(i)) continue;
     bool agrees = landmark != kNone && phase(i) == phase(landmark);
     if (!agrees && landmark != kNone) {
+      contradicted = true;
       if (i + 1 == end || !sound(i + 1) || phase(i + 1) != phase(i)) continue;
-      if (landmark + 1 < i && support > 1) mark(landmark + 1, Break::kChannel);
-      mark(i, support > 1 ? Break::kChannel : Break::kSilent);
-      support = 0;
+      mark(landmark + 1, Break::kChannel);
+      mark(i, Break::kChannel);
     }
     landmark = i;
-    ++support;
+    contradicted = false;
   }
+  if (contradicted) split_tail(landmark + 1, end);
+}
+
+// The frames before the first of them that contradicts may be on either side of the gap.
+void RunFinder::split_tail(std::size_t begin, std::size_t end) {
+  mark(begin, Break::kChannel);
+  for (std::size_t i = begin; i < end && meter_.pass(); ++i)
+    if (sound(i)) mark(i, Break::kChannel);
 }
 
 void RunFinder::make_runs() {
@@ -115,7 +126,7 @@ void RunFinder::make_runs() {
 // By a majority of at least two of its frames: the channel field of a single one may be damaged.
 void RunFinder::find_channel(Run& run) {
   if (channels_ == 1) {
-    run.anchored = true;
+    run.anchored = certain_;
     return;
   }
   std::array<std::uint64_t, kMaxChannels> votes{};
@@ -126,7 +137,8 @@ void RunFinder::find_channel(Run& run) {
     ++all;
   }
   auto best = std::max_element(votes.begin(), votes.end());
-  run.anchored = *best > 1 && *best * 2 > all;
+  run.indicated = *best * 2 > all;
+  run.anchored = certain_ && *best > 1 && run.indicated;
   run.channel = static_cast<std::uint32_t>(best - votes.begin());
 }
 

@@ -1,8 +1,8 @@
 // Runs of frames: the data frames of a copy that follow each other, with nothing missing between them as far
 // as the copy shows. A run ends where the frames are not joined, where the round of channels continues at
-// another channel, and behind each frame that the CRC-32 does not confirm: bytes that were removed inside of
-// such a frame, and whole frames behind it, may by coincidence leave no other trace. Functions of values; no
-// thread rules.
+// another channel, also if a single last frame does so, and behind each frame that the CRC-32 does not
+// confirm: bytes that were removed inside of such a frame, and whole frames behind it, may by coincidence
+// leave no other trace. Functions of values; no thread rules.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct Run {
   bool end_likely = true;     // known, or the payload's blocks lead to the same place as the frame header
   bool cut = false;           // part of its first frame header is missing
   bool anchored = false;      // its channels are certain
-  std::uint32_t channel = 0;  // of its first frame. Requires: anchored
+  bool indicated = false;     // more of its frames indicate `channel` than any other
+  std::uint32_t channel = 0;  // of its first frame. Requires: anchored or indicated
 
   std::uint64_t count() const { return last - first; }
 };

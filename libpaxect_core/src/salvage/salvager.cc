@@ -189,8 +189,7 @@ Status Salvager::write(const Callbacks& callbacks) {
   }
   Status status = write_gap(plan_.size, report_.frames, placed && plan_.placement.end_placed);
   if (!status.ok()) return status;
-  bool unplaced = !plan_.placement.frames_known && !(placed && plan_.placement.end_placed);
-  if (plan_.placement.tail_lost || (unplaced && report_.lost == 0))
+  if (!report_.size_known)  // more may have followed, even if no bytes of it are left
     note({report_.size, SalvageRange::kOpen, 0, true, false});
   else if (!all_placed_ && report_.lost == 0)  // nothing is lost, but it may be in a wrong order
     report_.ranges.insert(report_.ranges.begin(), {0, 0, 0, true, false});
