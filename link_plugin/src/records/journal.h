@@ -58,7 +58,9 @@ class Journal {
   // The ids are given by next_id() and never used again.
   std::uint64_t next_id() { return ++contents_.last_id; }
   std::uint64_t last_id() const { return contents_.last_id; }
-  // The last id that an earlier process may have used.
+  // Whether this process began it and it is not over.
+  bool is_in_flight(std::uint64_t id) const { return in_flight_.contains(id); }
+  // The last id of an earlier process that the journal knows.
   std::uint64_t last_old_id() const { return last_old_id_; }
   Status begin(std::span<const Intent> intents);
   Status prepare(std::span<const Intent> intents);

@@ -197,9 +197,12 @@ void sweep_temporaries(const Directory& folder, const Journal& journal) {
     if ((name == marker_temporary || name == temporary_of(kPlaceMarker)) &&
         is_one_file(folder.look(name), folder.look(std::string(kPlaceMarker))))
       names.emplace_back(name);
-    if (!is_product_temporary(name, journal.relay_token(), &id) || id > journal.last_old_id()) return true;
-    const bool known = std::any_of(journal.left().begin(), journal.left().end(),
-                                   [&](const Intent& intent) { return intent.id == id; });
+    if (!is_product_temporary(name, journal.relay_token(), &id)) return true;
+    // Not only those below the last id that the journal has: a loss of power can take its last lines and
+    // leave the temporaries that they began.
+    const bool known =
+        journal.is_in_flight(id) || std::any_of(journal.left().begin(), journal.left().end(),
+                                                [&](const Intent& intent) { return intent.id == id; });
     if (!known && folder.look(name).kind == FileKind::kRegular) names.emplace_back(name);
     return true;
   });
