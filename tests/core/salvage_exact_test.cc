@@ -193,6 +193,19 @@ TEST_CASE("a range called exact is at its place whichever frames were removed wi
   remove_each(false, false, [](const Removal&, const Salvaged&) {});
 }
 
+TEST_CASE("a copy does not place frames behind a whole round that may be missing in another copy") {
+  for (std::size_t removed = 2; removed < 12; ++removed) {
+    std::string data = noise(14 * kRemovalFrame - 10, 1);
+    std::string whole = encode(data, {{PAXECT_PARAM_FRAME_SIZE, kRemovalFrame}, {PAXECT_PARAM_CHANNELS, 2}});
+    std::vector<Frame> frames = frames_of(whole);
+    std::string front = whole.substr(0, frames[2].start);
+    std::string gap = whole;
+    gap.erase(frames[removed].start, frames[removed + 2].start - frames[removed].start);
+    INFO("removed [" << removed << ", " << removed + 2 << ")");
+    check_exact(salvage({front, gap}), data);
+  }
+}
+
 // Its channel field contradicts its place, as does that of a frame from elsewhere.
 TEST_CASE("no lost range is exact next to a frame whose channel field contradicts its place") {
   std::string data = noise(20 * kRemovalFrame, 1);

@@ -104,7 +104,8 @@ Taken take(CopyIndex& copy, WorkMeter& meter) {
   return taken;
 }
 
-// Carries a known place on to neighbours, as long as frames follow each other without a break.
+// Carries a known place on to neighbours, as long as frames follow each other without a break. Where frames
+// may be missing all the same, the next known place must show that none is.
 void spread(const Landmarks& landmarks, Taken& taken, WorkMeter& meter) {
   constexpr std::size_t kNone = 0;
   std::vector<Sighting*>& frames = taken.frames;
@@ -115,6 +116,7 @@ void spread(const Landmarks& landmarks, Taken& taken, WorkMeter& meter) {
     if (frames[i]->placed || !frames[i - 1]->placed || !taken.joined[i]) continue;
     std::uint64_t slot = frames[i - 1]->slot + 1;
     std::size_t mark = next[i];
+    if (frames[i]->parted && (mark == kNone || frames[mark]->slot != slot + (mark - i))) continue;
     if (mark != kNone && frames[mark]->slot != slot + (mark - i) && meter.charge(WorkMeter::kStep) &&
         !stands_at(landmarks, *frames[i], slot))
       continue;
@@ -122,7 +124,8 @@ void spread(const Landmarks& landmarks, Taken& taken, WorkMeter& meter) {
     frames[i]->placed = true;
   }
   for (std::size_t i = frames.size(); i-- > 1 && meter.pass();) {
-    if (frames[i - 1]->placed || !frames[i]->placed || !taken.joined[i] || frames[i]->slot == 0) continue;
+    if (frames[i - 1]->placed || !frames[i]->placed || !taken.joined[i] || frames[i]->parted) continue;
+    if (frames[i]->slot == 0) continue;
     frames[i - 1]->slot = frames[i]->slot - 1;
     frames[i - 1]->placed = true;
   }

@@ -130,6 +130,7 @@ void take_places(const CopyIndex& fused, CopyIndex& copy, WorkMeter& meter) {
     bool found = at != fused.sightings.end() && at->payload == sighting.payload;
     sighting.misfit = !found || at->misfit;
     sighting.placed = found && at->placed;
+    sighting.parted = !found || at->parted;
     sighting.slot = found ? at->slot : 0;
   }
 }

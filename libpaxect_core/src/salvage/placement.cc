@@ -314,6 +314,7 @@ Placement Placer::number() {
       Sighting& sighting = copy_.sightings[found_.taken[i]];
       sighting.slot = bounds_[r].guess + i;
       sighting.placed = end_placed;
+      sighting.parted = traceless_ || (i == runs[r].first && gaps_[r].open);
       if (layout_.footer_known && sighting.slot >= layout_.frames()) sighting.misfit = true;
     }
   }

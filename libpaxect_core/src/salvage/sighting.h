@@ -38,6 +38,7 @@ struct Sighting {
   bool placed : 1 = false;   // slot is certain, not estimated
   bool foreign : 1 = false;  // belongs to another container; set by identify()
   bool misfit : 1 = false;   // of a length that no frame has there; set by placement
+  bool parted : 1 = false;   // frames may be missing right before it, even if joined; set by placement
 
   std::uint64_t end() const { return payload + clen; }
   bool has_data() const { return finding == Finding::kConfirmed || finding == Finding::kUnconfirmed; }
