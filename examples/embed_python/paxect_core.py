@@ -473,12 +473,10 @@ def _replaced_file(path):
 
 
 def _set_permissions(file, path, old):
-    """Those that the umask leaves, or those of the file to replace with its owner, group and access control list. What
+    """Those of any new file there, or those of the file to replace with its owner, group and access control list. What
     cannot be kept narrows the permissions, so that nobody gains access."""
     if not old:
-        umask = os.umask(0o077)
-        os.umask(umask)
-        os.fchmod(file, 0o666 & ~umask)
+        os.fchmod(file, _usual_mode(os.path.dirname(path)))
         return
     for owner in (old.st_uid, -1):
         with contextlib.suppress(OSError):
@@ -492,6 +490,21 @@ def _set_permissions(file, path, old):
         group = other = group & other
     same = (new.st_uid, new.st_gid) == (old.st_uid, old.st_gid)
     os.fchmod(file, (user << 6 | group << 3 | other) if _copy_access_list(path, file, same) else user << 6)
+
+
+def _usual_mode(folder):
+    """What the umask, or the default access control list of the folder, leaves of 0666. A sample file shows it: os.umask
+    would change the umask of all threads for a moment."""
+    try:
+        sample = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except OSError:  # the file system has no unnamed files
+        name = tempfile.mktemp(prefix=".paxect-", dir=folder)
+        sample = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        os.unlink(name)
+    try:
+        return stat.S_IMODE(os.fstat(sample).st_mode) & 0o777
+    finally:
+        os.close(sample)
 
 
 def _copy_access_list(path, file, same_owners):

@@ -2,6 +2,7 @@
 """The Python module of examples/embed_python with the installed library: embed_python_test.py SOURCES PREFIX
 
 It runs as a copy in a folder of its own and finds the library by the paxect-core command in PATH."""
+import errno
 import fcntl
 import importlib.util
 import io
@@ -236,6 +237,51 @@ class Outputs(Module):
             self.skipTest(f"the file system has no access control lists: {error}")
         self.core.encode(job(io.BytesIO(DATA), self.path / "out"))
         self.assertEqual(os.getxattr(self.path / "out", "system.posix_acl_access"), access_list)
+
+    def test_jobs_of_several_threads_leave_the_umask(self):
+        self.addCleanup(os.umask, os.umask(0o027))
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(1e-6)
+
+        def work(name):
+            for number in range(100):
+                self.core.encode(job(io.BytesIO(b"data"), self.path / f"{name}.{number}.freq"))
+        threads = [threading.Thread(target=work, args=[name]) for name in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(os.umask(0o027), 0o027)
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in self.path.glob("*.freq")]
+        self.assertEqual(modes, [0o640] * 600)
+
+    def test_a_new_file_gets_what_the_default_access_control_list_of_its_folder_gives(self):
+        # user::rwx user:12345:rw- group::r-x mask::rwx other::---
+        entries = ((1, 7, 0xFFFFFFFF), (2, 6, 12345), (4, 5, 0xFFFFFFFF), (16, 7, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF))
+        access_list = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+        try:
+            os.setxattr(self.path, "system.posix_acl_default", access_list)
+        except OSError as error:
+            self.skipTest(f"the file system has no access control lists: {error}")
+        (self.path / "usual").write_bytes(b"")
+        self.core.encode(job(io.BytesIO(DATA), self.path / "out"))
+        for name in ("usual", "out"):
+            self.assertEqual(stat.S_IMODE((self.path / name).stat().st_mode), 0o660, name)
+        self.assertEqual(*(os.getxattr(self.path / name, "system.posix_acl_access") for name in ("usual", "out")))
+
+    def test_a_file_system_without_unnamed_files_gives_the_same_permissions(self):
+        opened = os.open
+        self.addCleanup(setattr, os, "open", opened)
+
+        def refuse(path, flags, *rest, **options):
+            if flags & os.O_TMPFILE == os.O_TMPFILE:
+                raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+            return opened(path, flags, *rest, **options)
+        os.open = refuse
+        self.addCleanup(os.umask, os.umask(0o027))
+        self.core.encode(job(io.BytesIO(DATA), self.path / "out"))
+        self.assertEqual(stat.S_IMODE((self.path / "out").stat().st_mode), 0o640)
+        self.assertEqual({path.name for path in self.path.iterdir()}, {"out", "paxect_core.py"})
 
     def test_a_new_owner_gives_nobody_access(self):
         if os.geteuid() != 0:
