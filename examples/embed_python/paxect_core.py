@@ -20,7 +20,8 @@ data differs and 4 when the footer's totals do. A regular output file appears co
 received before a failure is to be discarded. A non-blocking stream that is not ready raises BlockingIOError.
 
 The library works on a thread of its own; the streams are used by the calling thread. An exception of a signal handler,
-such as KeyboardInterrupt, stops the job, and arrives when the job has ended. Signal handlers are not changed.
+such as KeyboardInterrupt, stops the job, and arrives when the job has ended. Exceptions of further handlers that run
+meanwhile are dropped, or replace it with it as their context. Signal handlers are not changed.
 
 The library is the one named by PAXECT_CORE_LIBRARY, or else libpaxect_core.so.1 beside this file, in a lib folder above
 it, beside the paxect-core command of PATH, or where the dynamic linker finds it.
@@ -35,11 +36,12 @@ import os
 import queue
 import re
 import shutil
+import signal
 import stat
 import sys
 import tempfile
 import _thread
-from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, py_object
 
 __all__ = ["Error", "FileError", "ContainerError", "TruncatedError", "DigestError", "ParameterError", "OutOfMemoryError",
            "parse_args", "encode", "decode", "main", "version"]
@@ -186,6 +188,45 @@ def version():
 
 # ---- Jobs ----------------------------------------------------------------------------------------------------------
 
+class _AtExit(functools.partial):
+    """Calls a function when a with statement ends, with its arguments and the three of __exit__.
+
+    Requires: a function in C. Python runs no signal handler between an exception and the call of such an __exit__, whereas a
+    handler can raise in a `finally` clause before its first call has begun."""
+    __exit__ = functools.partial.__call__
+
+    def __enter__(self):
+        return self
+
+
+class _Mutex:
+    """A lock whose acquisition no signal handler can interrupt, unlike that of a lock of Python. Handlers run afterwards."""
+    _libc = ctypes.CDLL(None)
+    _init = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p)(("pthread_mutex_init", _libc))
+    _try = ctypes.CFUNCTYPE(c_int32, c_void_p)(("pthread_mutex_trylock", _libc))
+    _unlock = ctypes.CFUNCTYPE(c_int32, c_void_p)(("pthread_mutex_unlock", _libc))
+    # C functions ignore excess arguments. Without a result, the with statement does not suppress the exception.
+    _exit = ctypes.CFUNCTYPE(None, c_void_p, *3 * [py_object])(("pthread_mutex_lock", _libc))
+
+    def __init__(self):
+        self._memory = (c_uint64 * 16)()  # more than any pthread_mutex_t
+        if self._init(self._memory, None):
+            raise MemoryError("cannot create a mutex")
+
+    def acquired_at_exit(self):
+        return _AtExit(self._exit, self._memory)
+
+    def try_acquire(self):
+        return self._try(self._memory) == 0
+
+    def release(self):
+        self._unlock(self._memory)
+
+
+# The kernel may deliver a signal to any thread. One that a worker receives does not interrupt a read of the main thread.
+_ASYNCHRONOUS = signal.valid_signals() - {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+
+
 class _Worker:
     """A thread that runs one function, and the calling thread, which meanwhile does what the function asks for.
 
@@ -196,33 +237,47 @@ class _Worker:
     def __init__(self, function):
         self._function = function
         self._requests = queue.SimpleQueue()  # functions for the calling thread; None at the end
-        self._answers = queue.SimpleQueue()  # what they returned; None to stop
-        self._claim = _thread.allocate_lock()  # whoever acquires it decides whether the function runs at all
+        self._answers = queue.SimpleQueue()  # what they returned, each in a list; anything else to stop
+        self._stop = queue.SimpleQueue()  # anything to stop
+        self._running = _Mutex()  # held by the thread; the calling thread acquires it last, and keeps it
+        self._busy = _thread.allocate_lock()  # held by the thread too; signal handlers run while the caller waits for it
         self._failure = None  # of the function
-        self._ended = False
-        self.stopped = False
+
+    @property
+    def stopped(self):
+        return not self._stop.empty()
 
     def ask(self, request):
         """On the thread: what `request` returns on the calling thread, or None when the job is to stop."""
         if self.stopped:
             return None
         self._requests.put(request)
-        return self._answers.get()
+        answer = self._answers.get()
+        return answer[0] if isinstance(answer, list) else None
 
     def run(self):
-        """Returns when the function has ended, and raises its exception, or one of the calling thread, which stops it."""
+        """Returns when the function has ended, and raises its exception, or the first one of the calling thread, which stops it.
+        When several signals are pending, their handlers raise one right after the other, also in an except clause or on the
+        way back to the start of a loop. The with statements stop the function and wait for its end nevertheless."""
         failure = None
-        while True:
-            try:
-                if failure is None:
-                    self._start()
-                elif self._stop():
-                    break
-                self._serve(answering=failure is None)
-                break
-            except BaseException as error:  # pylint: disable=broad-except
-                failure = failure or error
         try:
+            with self._running.acquired_at_exit():
+                try:
+                    # Each twice, since a signal handler can make Python before 3.11 skip the exit of one.
+                    with _AtExit(self._answers.put), _AtExit(self._stop.put), \
+                            _AtExit(self._answers.put), _AtExit(self._stop.put):
+                        self._start()
+                        for request in iter(self._requests.get, None):
+                            self._answers.put([request()])
+                except BaseException as error:  # pylint: disable=broad-except
+                    failure = error
+                    try:
+                        self._wait()
+                    except BaseException:  # pylint: disable=broad-except
+                        try:
+                            self._wait()
+                        except BaseException:  # pylint: disable=broad-except
+                            raise failure  # pylint: disable=raise-missing-from
             if failure or self._failure:
                 raise failure or self._failure
         finally:
@@ -234,28 +289,31 @@ class _Worker:
         except RuntimeError as error:
             raise OSError(f"cannot start a thread: {error}") from error
 
-    def _stop(self):
-        """Whether the thread has not begun and never will."""
-        self.stopped = True
-        self._answers.put(None)
-        return self._claim.acquire(blocking=False)
-
-    def _serve(self, answering):
-        while not self._ended:
-            request = self._requests.get()
-            if request and answering:
-                self._answers.put(request())
+    def _wait(self):
+        """For the end of the function, which it stops. Drops what the handlers of further signals raise, except an exception
+        at the start of this method or of an iteration."""
+        while True:
+            try:
+                self._stop.put(None)
+                self._answers.put(None)
+                with self._busy:
+                    return
+            except BaseException:  # pylint: disable=broad-except
+                continue
 
     def _work(self):
-        if not self._claim.acquire(blocking=False):
-            return
+        if not self._running.try_acquire():
+            return  # the calling thread has left
         try:
-            self._function()
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ASYNCHRONOUS)
+            with self._busy:
+                if not self.stopped:
+                    self._function()
         except BaseException as failure:  # pylint: disable=broad-except
             self._failure = failure
         finally:
-            self._ended = True
             self._requests.put(None)
+            self._running.release()
 
 
 class _Job:

@@ -2,6 +2,7 @@
 """The Python module of examples/embed_python with the installed library: embed_python_test.py SOURCES PREFIX
 
 It runs as a copy in a folder of its own and finds the library by the paxect-core command in PATH."""
+import ctypes
 import errno
 import fcntl
 import importlib.util
@@ -392,8 +393,53 @@ assert handlers == [signal.getsignal(number) for number in signal.valid_signals(
 """
 
 
+SEVERAL = """
+import signal, sys, types
+import paxect_core
+def end(number, _):
+    raise SystemExit(number)
+signal.signal(signal.SIGUSR1, end)
+signal.signal(signal.SIGTERM, end)
+try:
+    try:
+        print("started", flush=True)
+        paxect_core.encode(types.SimpleNamespace(input=sys.argv[1], output=sys.argv[2]))
+    finally:
+        for number in (signal.SIGUSR1, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
 class Alarm(Exception):
     pass
+
+
+# Before 3.11, Python itself fails when a handler raises while the exception of another one is on its way.
+ALARMS = (Alarm,) if sys.version_info >= (3, 11) else (Alarm, SystemError)
+
+
+class Pending:
+    """Handlers of several signals. Each raises Alarm with its number while a job of the module runs."""
+    SIGNALS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)  # Python runs the handlers in this order
+
+    def __init__(self, test):
+        self.count = 0
+        for number in self.SIGNALS:
+            test.addCleanup(signal.signal, number, signal.signal(number, self.handle))
+        test.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, self.send))
+
+    @staticmethod
+    def handle(number, frame):
+        while frame and frame.f_code.co_name != "_run":
+            frame = frame.f_back
+        if frame:
+            raise Alarm(number)
+
+    def send(self, *_):
+        """All in one call, within which Python runs no handler. Each one runs when the interpreter next looks for signals."""
+        list(map(ctypes.CDLL(None)["raise"], self.SIGNALS[:self.count]))
 
 
 class Interrupts(Module):
@@ -464,6 +510,93 @@ class Interrupts(Module):
                     out.unlink()
                 self.assertEqual({path.name for path in self.path.iterdir()}, {"data", "expected", "paxect_core.py"})
         self.assertTrue(all(ends.values()), ends)
+
+    def assert_nothing_is_left(self, *files):
+        """The files are gone when the exception arrives. A thread that has released its lock needs a moment to end."""
+        self.assertEqual({path.name for path in self.path.iterdir()}, {*files, "paxect_core.py"})
+        wait_for(lambda: len(os.listdir("/proc/self/task")) == 1)
+
+    def test_the_first_of_several_exceptions_of_signal_handlers_arrives(self):
+        pending = Pending(self)
+        for pending.count in (1, 2, 3):
+            for ends in ((types.SimpleNamespace(read=pending.send), self.path / "out"),
+                         (io.BytesIO(DATA), types.SimpleNamespace(write=pending.send))):
+                with self.subTest(count=pending.count), self.assertRaises(Alarm) as caught:
+                    self.core.encode(job(*ends))
+                failure = caught.exception
+                while sys.version_info < (3, 11) and failure.__context__:
+                    failure = failure.__context__
+                self.assertEqual(failure.args, (signal.SIGHUP,))
+                self.assert_nothing_is_left()
+
+    def test_more_exceptions_of_signal_handlers_leave_nothing_behind(self):
+        pending = Pending(self)
+        pending.count = len(pending.SIGNALS)
+        for _ in range(20):
+            with self.assertRaises(Alarm):
+                self.core.encode(job(types.SimpleNamespace(read=pending.send), self.path / "out"))
+            self.assert_nothing_is_left()
+
+    def test_several_signals_at_any_moment_end_the_job_or_find_it_complete(self):
+        pending = Pending(self)
+        expected = self.encoded(DATA, frame=4096)
+        (self.path / "data").write_bytes(DATA)
+        out, ends = self.path / "out", {"data": 0, "alarm": 0}
+        for number in range(100):
+            pending.count = 2 + number % 3
+            for source in (self.path / "data", io.BytesIO(DATA)):
+                try:
+                    try:
+                        signal.setitimer(signal.ITIMER_REAL, 0.0001 + number % 50 * 0.0004)
+                        self.core.encode(job(source, out, frame=4096))
+                    finally:
+                        signal.setitimer(signal.ITIMER_REAL, 0)
+                    ends["data"] += 1
+                    self.assertEqual(out.read_bytes(), expected)
+                except ALARMS:
+                    ends["alarm"] += 1
+                if out.exists():
+                    self.assertEqual(out.read_bytes(), expected)
+                    out.unlink()
+                self.assert_nothing_is_left("data")
+        self.assertTrue(all(ends.values()), ends)
+
+    def test_a_program_that_gets_several_signals_at_once_ends(self):
+        os.mkfifo(self.path / "fifo")
+        for signals in ((signal.SIGINT, signal.SIGTERM), (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM)) * 3:
+            with subprocess.Popen([sys.executable, "-c", SEVERAL, "fifo", "out"], cwd=self.path, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE) as child:
+                self.addCleanup(child.kill)
+                self.assertEqual(child.stdout.readline(), b"started\n")
+                with self.feed(None):
+                    wait_for(lambda child=child: state_of(child.pid) == "S")
+                    child.send_signal(signal.SIGSTOP)
+                    wait_for(lambda child=child: state_of(child.pid) == "T")
+                    for number in signals:
+                        child.send_signal(number)
+                    child.send_signal(signal.SIGCONT)
+                    try:
+                        out, err = child.communicate(timeout=20)
+                    except subprocess.TimeoutExpired:
+                        child.kill()
+                        raise
+            self.assertEqual((out, err, child.returncode), (b"interrupted\n", b"", 0))
+            self.assertEqual({path.name for path in self.path.iterdir()} - {"__pycache__"}, {"fifo", "paxect_core.py"})
+
+    def test_the_threads_of_a_job_leave_signals_to_the_others(self):
+        blocked = []
+
+        def read(_):
+            for task in Path("/proc/self/task").iterdir():
+                if int(task.name) != threading.get_native_id():
+                    status = (task / "status").read_text(encoding="ascii")
+                    blocked.append(int(status.partition("SigBlk:")[2].split()[0], 16))
+            return b""
+        self.core.encode(job(types.SimpleNamespace(read=read), io.BytesIO()))
+        self.assertTrue(blocked)
+        for mask in blocked:
+            self.assertTrue(mask >> (signal.SIGINT - 1) & mask >> (signal.SIGTERM - 1) & 1)
+            self.assertFalse(mask >> (signal.SIGSEGV - 1) & 1)
 
     def test_a_job_of_another_thread_goes_on_when_the_main_thread_is_interrupted(self):
         os.mkfifo(self.path / "fifo")
