@@ -256,9 +256,10 @@ class _Worker:
         return answer[0] if isinstance(answer, list) else None
 
     def run(self):
-        """Returns when the function has ended, and raises its exception, or the first one of the calling thread, which stops it.
-        When several signals are pending, their handlers raise one right after the other, also in an except clause or on the
-        way back to the start of a loop. The with statements stop the function and wait for its end nevertheless."""
+        """Returns when the function has ended, and raises its exception, or the first one of the calling thread, which stops
+        the function. When several signals are pending, their handlers raise one right after the other, also in an except
+        clause or on the way back to the start of a loop. The with statements stop the function and wait for its end
+        nevertheless."""
         failure = None
         try:
             with self._running.acquired_at_exit():
