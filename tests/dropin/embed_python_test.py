@@ -580,7 +580,9 @@ class Interrupts(Module):
                     except subprocess.TimeoutExpired:
                         child.kill()
                         raise
-            self.assertEqual((out, err, child.returncode), (b"interrupted\n", b"", 0))
+            ends = [(b"interrupted\n", b"", 0)]  # before Python 3.11, the exception of a later handler can arrive
+            ends += [(b"", b"", int(number)) for number in signals[1:] if sys.version_info < (3, 11)]
+            self.assertIn((out, err, child.returncode), ends)
             self.assertEqual({path.name for path in self.path.iterdir()} - {"__pycache__"}, {"fifo", "paxect_core.py"})
 
     def test_the_threads_of_a_job_leave_signals_to_the_others(self):
