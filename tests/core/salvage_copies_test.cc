@@ -1,5 +1,8 @@
 // Several damaged copies, merged frame by frame.
 
+#include <algorithm>
+#include <numeric>
+
 #include "salvaging.h"
 #include "support/catch.h"
 #include "support/files.h"
@@ -131,6 +134,73 @@ TEST_CASE("a copy of another container is left out, and said to be") {
   Salvaged noise_too = salvage({noise(100'000), container});
   CHECK(noise_too.status == PAXECT_OK);
   CHECK(noise_too.data == sample_data());
+}
+
+// In each order of the copies.
+void check_contested(std::vector<std::string> copies, bool contested, const std::string& data) {
+  std::vector<std::size_t> order(copies.size());
+  std::iota(order.begin(), order.end(), 0);
+  do {
+    std::vector<std::string> ordered;
+    std::string numbers;
+    for (std::size_t i : order) {
+      ordered.push_back(copies[i]);
+      numbers += " " + std::to_string(i);
+    }
+    INFO("order" << numbers);
+    Salvaged result = salvage(ordered);
+    CHECK(result.status == (contested ? PAXECT_ERROR_PARTIAL : PAXECT_OK));
+    CHECK(result.report.contested == (contested ? 1 : 0));
+    if (!contested) CHECK((result.data == data));
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_CASE("of two whole containers neither wins by the order of the copies, nor by a copy that fits both") {
+  std::string one = sample();
+  std::string two = sample(2);
+  check_contested({one, two}, true, {});
+  std::vector<Frame> frames = frames_of(one);
+  check_contested({one, two, one.substr(0, frames[0].payload + 500)}, true, {});
+  check_contested({one, two, one.substr(0, 24)}, true, {});
+  std::string no_frame = without(one, 0, kFrames);
+  std::string no_footer = zeroed(no_frame, no_frame.size() - 44, 44);
+  check_contested({one, two, no_footer}, true, {});
+  check_contested({one, two, one.substr(0, 24), no_footer}, true, {});
+  check_contested({one, encode("")}, true, {});
+}
+
+TEST_CASE("of two whole containers the one that more copies agree with is taken") {
+  std::string one = sample();
+  std::string two = sample(2);
+  std::vector<Frame> frames = frames_of(one);
+  check_contested({one, two, one}, false, sample_data());
+  check_contested({one, two, one.substr(0, frames[1].end)}, false, sample_data());  // a frame agrees
+  check_contested({one, two, without(one, 0, kFrames)}, false, sample_data());      // the footer does
+  check_contested({one, two, without(one, 3, 5), without(two, 5, 9)}, true, {});
+}
+
+TEST_CASE("a frame that two containers have in common decides for neither") {
+  std::string common = text(kFrame, 7);
+  Parameters parameters = {{PAXECT_PARAM_FRAME_SIZE, kFrame}};
+  std::string one = encode(common + sample_data(1), parameters);
+  std::string two = encode(common + sample_data(2), parameters);
+  check_contested({one, two, one.substr(0, frames_of(one)[0].end)}, true, {});
+}
+
+TEST_CASE("a header of another container does not hide the frames of this one") {
+  std::string headless = sample().substr(700);
+  Salvaged alone = salvage({headless});
+  REQUIRE(alone.report.confirmed == kFrames - 1);
+  std::string other = encode(sample_data(2), {{PAXECT_PARAM_FRAME_SIZE, 4 * kFrame}});
+  for (std::size_t size : {std::size_t{24}, std::size_t{1500}}) {
+    std::string stub = other.substr(0, size);
+    for (const Salvaged& result :
+         {salvage({stub, headless}), salvage({headless, stub}), salvage({stub, stub, headless})}) {
+      CHECK(result.status == PAXECT_ERROR_PARTIAL);
+      CHECK((result.data == alone.data));
+      CHECK(result.lost == alone.lost);
+    }
+  }
 }
 
 TEST_CASE("the same copy twice is as good as once") {

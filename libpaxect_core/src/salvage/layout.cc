@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "salvage/zstd_extent.h"
 
@@ -198,15 +199,20 @@ void derive_channels(const CopyIndex& copy, Layout& layout, WorkMeter& meter) {
   layout.channels_certain = seen >= 2 && voted == 1 && said <= rounds.highest;
 }
 
+// A header alone, of whatever container, does not outweigh frames.
 template <class Value, class Get>
-Value most_common(const std::vector<Layout>& layouts, Get get) {
+Value most_borne_out(const std::vector<Layout>& layouts, Get get) {
   Value best{};
-  std::ptrdiff_t most = 0;
+  std::pair<std::uint64_t, std::uint64_t> most;  // confirmed frames, copies
   for (const Layout& one : layouts) {
-    auto count = std::count_if(layouts.begin(), layouts.end(),
-                               [&](const Layout& other) { return get(other) == get(one); });
-    if (count > most) best = get(one);
-    most = std::max(most, count);
+    std::pair<std::uint64_t, std::uint64_t> support;
+    for (const Layout& other : layouts) {
+      if (get(other) != get(one)) continue;
+      support.first += other.confirmed;
+      ++support.second;
+    }
+    if (support > most || (support == most && get(one) < best)) best = get(one);
+    most = std::max(most, support);
   }
   return best;
 }
@@ -290,8 +296,10 @@ Layout derive_layout(const CopyIndex& copy, std::uint64_t capacity, WorkMeter& m
     return meter.pass() && !sighting.foreign && sighting.finding == Finding::kConfirmed &&
            sighting.ulen == layout.frame_size;
   };
-  layout.frame_size_certain = (copy.header_found && copy.header.frame_size == layout.frame_size) ||
-                              std::count_if(copy.sightings.begin(), copy.sightings.end(), has_size) > 1;
+  layout.confirmed =
+      static_cast<std::uint64_t>(std::count_if(copy.sightings.begin(), copy.sightings.end(), has_size));
+  layout.frame_size_certain =
+      (copy.header_found && copy.header.frame_size == layout.frame_size) || layout.confirmed > 1;
   derive_channels(copy, layout, meter);
   layout.header_agrees = copy.header_found && copy.header.frame_size == layout.frame_size &&
                          copy.header.channels == layout.channels;
@@ -310,7 +318,8 @@ Layout agree(const std::vector<Layout>& layouts) {
   std::vector<Layout> with_frames;
   std::copy_if(layouts.begin(), layouts.end(), std::back_inserter(with_frames),
                [](const Layout& layout) { return layout.frame_size != 0; });
-  all.frame_size = most_common<std::uint32_t>(with_frames, [](const Layout& l) { return l.frame_size; });
+  all.frame_size = most_borne_out<std::uint32_t>(with_frames, [](const Layout& l) { return l.frame_size; });
+  std::erase_if(with_frames, [&](const Layout& layout) { return layout.frame_size != all.frame_size; });
   std::vector<Layout> with_channels;
   std::copy_if(with_frames.begin(), with_frames.end(), std::back_inserter(with_channels),
                [](const Layout& layout) { return layout.channels_certain; });
@@ -320,7 +329,7 @@ Layout agree(const std::vector<Layout>& layouts) {
                          });
   if (with_channels.empty()) with_channels = with_frames;
   all.channels =
-      std::max(1u, most_common<std::uint32_t>(with_channels, [](const Layout& l) { return l.channels; }));
+      std::max(1u, most_borne_out<std::uint32_t>(with_channels, [](const Layout& l) { return l.channels; }));
   all.header_agrees = std::any_of(layouts.begin(), layouts.end(), [&](const Layout& layout) {
     return layout.header_agrees && layout.frame_size == all.frame_size && layout.channels == all.channels;
   });
@@ -330,12 +339,12 @@ Layout agree(const std::vector<Layout>& layouts) {
   if (with_footer.empty()) return all;
   all.footer_known = true;
   all.footer.total_size =
-      most_common<std::uint64_t>(with_footer, [](const Layout& l) { return l.footer.total_size; });
+      most_borne_out<std::uint64_t>(with_footer, [](const Layout& l) { return l.footer.total_size; });
   std::erase_if(with_footer,
                 [&](const Layout& layout) { return layout.footer.total_size != all.footer.total_size; });
   all.footer.total_frames =
-      most_common<std::uint32_t>(with_footer, [](const Layout& l) { return l.footer.total_frames; });
-  all.footer.digest = most_common<Digest>(with_footer, [](const Layout& l) { return l.footer.digest; });
+      most_borne_out<std::uint32_t>(with_footer, [](const Layout& l) { return l.footer.total_frames; });
+  all.footer.digest = most_borne_out<Digest>(with_footer, [](const Layout& l) { return l.footer.digest; });
   return all;
 }
 

@@ -18,6 +18,7 @@ inline constexpr Digest kEmptyDigest = {0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c
 struct Layout {
   std::uint32_t frame_size = 0;     // 0: unknown, since neither a frame nor a header was found
   bool frame_size_certain = false;  // the header or two frames have it
+  std::uint64_t confirmed = 0;      // frames of that size that are
   std::uint32_t channels = 1;
   bool channels_certain = false;  // else they may be more
   bool header_agrees = false;     // a header was found and agrees
@@ -72,7 +73,8 @@ class FooterCheck {
 
 // Whether the number of frames is that of the total size, extension frames aside.
 bool counts_agree(const Footer& footer, std::uint32_t frame_size, std::uint64_t file_size);
-// The layout of several copies that belong together: each field by majority.
+// The layout of several copies that belong together: each field by the confirmed frames of the copies that
+// have it, and where these are equal by the number of copies. The order of the copies does not matter.
 Layout agree(const std::vector<Layout>& layouts);
 
 }  // namespace paxect::core

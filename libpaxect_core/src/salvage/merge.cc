@@ -208,28 +208,51 @@ void find_end(const std::vector<CopyIndex>& copies, const std::vector<bool>& use
 
 struct Strength {
   std::size_t copies = 0;
-  std::size_t complete = 0;
+  std::size_t whole = 0;
   auto operator<=>(const Strength&) const = default;
 };
 
-bool found_frames(const CopyIndex& copy, WorkMeter& meter) {
-  return std::any_of(copy.sightings.begin(), copy.sightings.end(),
+// A whole container, which may be an empty one.
+bool is_whole(const CopyIndex& copy) { return copy.complete || copy.intact; }
+
+bool found_anything(const CopyIndex& copy, WorkMeter& meter) {
+  return is_whole(copy) ||
+         std::any_of(copy.sightings.begin(), copy.sightings.end(),
                      [&](const Sighting& sighting) { return meter.pass() && sighting.takes_slot(); });
 }
 
 // Adds copies in this order, each that contradicts none before it and is not excluded.
-std::vector<bool> make_group(const std::vector<CopyIndex>& copies, const std::vector<std::size_t>& order,
-                             const Likenesses& likenesses, const std::vector<bool>& excluded,
-                             const std::vector<bool>& with_frames, Strength& strength) {
-  std::vector<bool> group(copies.size(), false);
+std::vector<bool> make_group(const std::vector<std::size_t>& order, const Likenesses& likenesses,
+                             const std::vector<bool>& excluded) {
+  std::vector<bool> group(order.size(), false);
   for (std::size_t i : order) {
     bool fits = !excluded[i];
-    for (std::size_t j = 0; j < copies.size(); ++j) fits = fits && !(group[j] && likenesses[i][j].apart);
+    for (std::size_t j = 0; j < group.size(); ++j) fits = fits && !(group[j] && likenesses[i][j].apart);
     group[i] = fits;
-    if (fits && with_frames[i]) ++strength.copies;
-    if (fits && copies[i].complete) ++strength.complete;
   }
   return group;
+}
+
+// The copies that speak for the group and not for the other one.
+Strength compare_strength(const std::vector<CopyIndex>& copies, const std::vector<bool>& group,
+                          const std::vector<bool>& other, const Likenesses& likenesses) {
+  Strength strength;
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    if (!group[i]) continue;
+    bool agrees = false;
+    bool agrees_with_other = false;
+    bool contradicts = false;
+    for (std::size_t j = 0; j < copies.size(); ++j) {
+      if (j == i) continue;
+      agrees = agrees || (group[j] && likenesses[i][j].agree());
+      agrees_with_other = agrees_with_other || (other[j] && likenesses[i][j].agree());
+      contradicts = contradicts || (other[j] && likenesses[i][j].contradict());
+    }
+    if (!contradicts && !(agrees && !agrees_with_other)) continue;
+    ++strength.copies;
+    if (is_whole(copies[i])) ++strength.whole;
+  }
+  return strength;
 }
 
 // Data between two lost ranges is at its place for certain, or it is not: the report can say it for all of it
@@ -277,6 +300,7 @@ Likeness compare(const CopyIndex& a, const Layout& of_a, const CopyIndex& b, con
   bool sizes_differ = footers && of_a.footer.total_size != of_b.footer.total_size;
   bool digests_differ = footers && of_a.footer.digest != of_b.footer.digest;
   bool both_complete = a.complete && b.complete;
+  likeness.same_footer = footers && !sizes_differ && !digests_differ;
   if (both_complete && sizes_differ)
     likeness.apart = true;
   else if (likeness.same + likeness.different != 0)
@@ -284,8 +308,9 @@ Likeness compare(const CopyIndex& a, const Layout& of_a, const CopyIndex& b, con
   else if (footers)
     likeness.apart = sizes_differ || digests_differ;
   else
-    likeness.apart = of_a.header_agrees && of_b.header_agrees &&
-                     (of_a.frame_size != of_b.frame_size || of_a.channels != of_b.channels);
+    likeness.apart = likeness.headers_only =
+        of_a.header_agrees && of_b.header_agrees &&
+        (of_a.frame_size != of_b.frame_size || of_a.channels != of_b.channels);
   likeness.disputed = both_complete && digests_differ && !likeness.apart;
   return likeness;
 }
@@ -302,25 +327,36 @@ Likenesses compare_all(const std::vector<CopyIndex>& copies, const std::vector<L
 Belonging find_belonging(const std::vector<CopyIndex>& copies, const Likenesses& likenesses,
                          WorkMeter& meter) {
   std::size_t count = copies.size();
+  std::vector<std::size_t> agreeing(count, 0);
   std::vector<std::size_t> friends(count, 0);
-  std::vector<bool> with_frames(count, false);
+  std::vector<bool> found(count, false);
   for (std::size_t i = 0; i < count; ++i) {
-    with_frames[i] = found_frames(copies[i], meter);
-    for (std::size_t j = 0; j < count; ++j)
-      if (j != i && !likenesses[i][j].apart) ++friends[i];
+    found[i] = found_anything(copies[i], meter);
+    for (std::size_t j = 0; j < count; ++j) {
+      if (j == i) continue;
+      if (likenesses[i][j].agree()) ++agreeing[i];
+      if (!likenesses[i][j].apart) ++friends[i];
+    }
   }
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), 0);
-  auto rank = [&](std::size_t i) { return std::tuple(!with_frames[i], ~friends[i], !copies[i].complete); };
+  auto rank = [&](std::size_t i) {
+    return std::tuple(!found[i], ~agreeing[i], ~friends[i], !is_whole(copies[i]));
+  };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
   Belonging belonging;
-  Strength strength;
-  belonging.used =
-      make_group(copies, order, likenesses, std::vector<bool>(count, false), with_frames, strength);
-  Strength others;
-  make_group(copies, order, likenesses, belonging.used, with_frames, others);
-  belonging.contested = others.copies != 0 && others >= strength;
+  belonging.used = make_group(order, likenesses, std::vector<bool>(count, false));
+  // The other groups, one after the other. Each takes at least one copy.
+  std::vector<bool> excluded = belonging.used;
+  for (std::size_t i : order) {
+    if (excluded[i] || !found[i]) continue;
+    std::vector<bool> rival = make_group(order, likenesses, excluded);
+    for (std::size_t j = 0; j < count; ++j) excluded[j] = excluded[j] || rival[j];
+    belonging.contested =
+        belonging.contested || compare_strength(copies, rival, belonging.used, likenesses) >=
+                                   compare_strength(copies, belonging.used, rival, likenesses);
+  }
   return belonging;
 }
 

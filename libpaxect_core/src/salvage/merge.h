@@ -14,7 +14,7 @@ namespace paxect::core {
 
 struct Belonging {
   std::vector<bool> used;  // for each copy; the others are of another container
-  bool contested = false;  // copies left out are as many and as good as those used
+  bool contested = false;  // a group that was left out is as strong as the one used
 };
 
 // How two copies compare.
@@ -22,9 +22,15 @@ struct Likeness {
   std::uint64_t same = 0;       // frames that are certain in both, and equal
   std::uint64_t different = 0;  // and not equal
   bool apart = false;           // they contradict each other
+  bool headers_only = false;    // by their headers alone
+  bool same_footer = false;     // they have footers with the same size and digest
   // Both are complete, their frames are equal as far as the CRC-32 shows, and their footers have different
   // digests: one footer is damaged, or they are of different containers after all.
   bool disputed = false;
+
+  // Frames or footers show it.
+  bool agree() const { return !apart && (same != 0 || same_footer); }
+  bool contradict() const { return apart && !headers_only; }
 };
 
 Likeness compare(const CopyIndex& a, const Layout& of_a, const CopyIndex& b, const Layout& of_b,
@@ -35,10 +41,13 @@ using Likenesses = std::vector<std::vector<Likeness>>;
 Likenesses compare_all(const std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts,
                        WorkMeter& meter);
 
-// The copies that belong together: the largest group in which none contradicts another, and of equal ones
-// that with the most complete copies. Two copies contradict each other when both are complete and have
-// different sizes, or when frames that are certain in both differ: one of them if their footers differ, else
-// more than agree. When no frame can be compared, their footers decide, then their headers.
+// The copies that belong together: a group in which none contradicts another. Of two groups, the one with
+// more copies that speak for it is the stronger one, and of equal ones that with more whole containers among
+// them. A copy speaks for its group when its frames or footer contradict the other group, or when they agree
+// with those of its own group and not with the other. So a copy that can be of either container does not
+// decide. Two copies contradict each other when both are complete and have different sizes, or when frames
+// that are certain in both differ: one of them if their footers differ, else more than agree. When no frame
+// can be compared, their footers decide, then their headers.
 Belonging find_belonging(const std::vector<CopyIndex>& copies, const Likenesses& likenesses,
                          WorkMeter& meter);
 
