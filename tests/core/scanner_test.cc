@@ -170,6 +170,22 @@ TEST_CASE("a caller who cancels ends the scan at once, in a file without any tra
   CHECK(meter.total() <= 4u << 20);
 }
 
+TEST_CASE("of what is behind an intact container, only the next MiB is read") {
+  std::string container = test::read_file(PAXECT_TEST_VECTORS "/empty.freq");
+  std::uint64_t alone = scan(container).work;
+  std::string device = container + std::string(32 << 20, 'x');
+  Scanned result = scan(device);
+  CHECK(result.work - alone <= CopyReader::kSearchSize + 4 * CopyReader::kLookSize);
+  CHECK(result.index.headers.size() == 1);
+  for (std::size_t before : {std::size_t{0}, std::size_t{1000}, CopyReader::kSearchSize - 1}) {
+    std::string second = device;
+    second.replace(container.size() + before, container.size(), container);
+    CHECK(scan(second).index.headers.size() == 2);
+  }
+  device.replace(container.size() + CopyReader::kSearchSize, container.size(), container);
+  CHECK(scan(device).index.headers.size() == 1);
+}
+
 TEST_CASE("holes of a file are passed over, and what follows them is found") {
   test::MemoryFile file("x");
   const std::uint64_t size = std::uint64_t{60} << 30;

@@ -98,21 +98,27 @@ std::uint64_t CopyReader::skip_hole(std::uint64_t from) {
   return data < 0 ? from : static_cast<std::uint64_t>(data);
 }
 
-std::uint64_t CopyReader::find(std::span<const std::uint8_t, 4> magic, std::uint64_t from) {
+std::uint64_t CopyReader::find(std::span<const std::uint8_t, 4> magic, std::uint64_t from,
+                               std::uint64_t stop) {
   std::uint64_t end = size_;
-  while (from < end && end - from >= magic.size()) {
+  while (from < std::min(end, stop) && end - from >= magic.size()) {
     if (!search_.holds(from, magic.size())) {
       from = skip_hole(from);
       end = readable_end_;
-      if (from >= end || end - from < magic.size() || !fill(search_, from, kSearchSize)) break;
+      if (from >= std::min(end, stop) || end - from < magic.size()) break;
+      std::uint64_t wanted = std::min<std::uint64_t>(stop - from, kSearchSize) + magic.size() - 1;
+      if (!fill(search_, from, static_cast<std::size_t>(std::min<std::uint64_t>(wanted, kSearchSize)))) break;
       meter_->reached(from);
     }
     const std::uint8_t* begin = search_.bytes.data() + (from - search_.offset);
-    const std::uint8_t* stop = search_.bytes.data() + search_.size;
-    const void* found = memmem(begin, static_cast<std::size_t>(stop - begin), magic.data(), magic.size());
-    if (found != nullptr)
-      return search_.offset +
-             static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(found) - search_.bytes.data());
+    const std::uint8_t* window_end = search_.bytes.data() + search_.size;
+    const void* found =
+        memmem(begin, static_cast<std::size_t>(window_end - begin), magic.data(), magic.size());
+    if (found != nullptr) {
+      std::uint64_t at = search_.offset + static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(found) -
+                                                                     search_.bytes.data());
+      return at < stop ? at : kNowhere;
+    }
     from = search_.offset + search_.size - (magic.size() - 1);
   }
   return kNowhere;

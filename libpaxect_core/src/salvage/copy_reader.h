@@ -36,8 +36,10 @@ class CopyReader {
   std::span<const std::uint8_t> look(std::uint64_t offset, std::size_t size);
   // All of these bytes, which lie inside the copy; false after a failure.
   bool read(std::uint64_t offset, std::uint8_t* out, std::size_t size);
-  // The first place at or after `from` where these bytes are; kNowhere when there is none.
-  std::uint64_t find(std::span<const std::uint8_t, 4> magic, std::uint64_t from);
+  // The first place at or after `from`, and before `stop`, where these bytes begin; kNowhere when there is
+  // none. Reads nothing that is not needed for a place before `stop`.
+  std::uint64_t find(std::span<const std::uint8_t, 4> magic, std::uint64_t from,
+                     std::uint64_t stop = kNowhere);
   // Where a zstd frame may begin.
   std::uint64_t find_zstd_magic(std::uint64_t from) { return find(kZstdMagic, from); }
   // Reads ahead, so that look() at the kSearchSize bytes from `offset` on reads nothing.

@@ -81,8 +81,8 @@ void Scanner::find_rival(std::uint64_t end) {
       index_->size - end >= kFooterSize && likely_footer(index_->size - kFooterSize, footer);
   std::uint64_t stop = footer_follows ? index_->size : std::min(index_->size, end + CopyReader::kSearchSize);
   for (std::uint64_t at = end; going() && !meter_->strained() && meter_->charge(WorkMeter::kStep); ++at) {
-    at = reader_->find(kMagic, at);
-    if (at >= stop) return;
+    at = reader_->find(kMagic, at, stop);
+    if (at == CopyReader::kNowhere) return;
     std::uint64_t begin = at + kHeaderSize;
     if (!header_before(begin, header)) continue;
     Sighting found;
