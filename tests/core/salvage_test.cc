@@ -206,6 +206,30 @@ TEST_CASE("inserted bytes cost at most the frame they are in") {
   check_lost(salvage({inside}), {frames_lost(7, 1)});
 }
 
+// All frames are confirmed, and none is lost. Only the SHA-256 shows that some are not at their place.
+TEST_CASE("frames that were swapped or repeated are reported as not certain to be at their place") {
+  std::string container = sample();
+  std::vector<Frame> frames = frames_of(container);
+  auto bytes = [&](std::size_t i) {
+    return container.substr(frames[i].start, frames[i].end - frames[i].start);
+  };
+  auto between = [&](std::size_t i, std::size_t j) {
+    return container.substr(frames[i].end, frames[j].start - frames[i].end);
+  };
+  std::string before = container.substr(0, frames[4].start);
+  std::string behind = container.substr(frames[9].end);
+  for (const std::string& damaged : {before + bytes(9) + between(4, 9) + bytes(4) + behind,
+                                     before + bytes(9) + between(4, 9) + bytes(9) + behind}) {
+    Salvaged result = salvage({damaged});
+    CHECK(result.status == PAXECT_ERROR_PARTIAL);
+    CHECK(result.report.confirmed == kFrames);
+    CHECK(result.report.lost == 0);
+    CHECK(result.lost == std::vector<Range>{{0, 0, 0, false}});
+    CHECK(result.unconfirmed.empty());
+    CHECK(result.data.size() == kSize);
+  }
+}
+
 TEST_CASE("removed bytes cost the frames they were in") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);

@@ -296,7 +296,13 @@ Status Salvager::conclude() {
   }
   report_.proven = report_.agrees && ended && begun && !report_.contested;
   report_.contested = report_.contested || (report_.agrees && !report_.proven);
-  if (!report_.proven) return failure(PAXECT_ERROR_PARTIAL, partial_message());
+  if (!report_.proven) {
+    // Every frame is confirmed, and the digest differs: the footer is damaged, or frames were swapped or
+    // overwritten by others.
+    if (!report_.agrees && plan_.layout.footer_known && report_.unconfirmed == 0 && report_.ranges.empty())
+      report_.ranges.push_back({0, 0, 0, true, false});
+    return failure(PAXECT_ERROR_PARTIAL, partial_message());
+  }
   report_.ranges.clear();  // then every frame is right, those included that were filled in
   report_.confirmed += report_.unconfirmed + report_.lost;
   report_.unconfirmed = report_.lost = report_.lost_bytes = 0;
