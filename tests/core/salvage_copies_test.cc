@@ -203,6 +203,21 @@ TEST_CASE("a header of another container does not hide the frames of this one") 
   }
 }
 
+TEST_CASE("equal frames at the same offset do not mislead where the bytes in front of one were lost") {
+  std::string data;
+  for (std::uint32_t i = 0; i < 40; ++i) data += noise(4096, i != 5 && (i % 2 == 0 || i % 5 == 0) ? 99 : i);
+  std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 4096}});
+  std::vector<Frame> frames = frames_of(container);
+  std::string one = zeroed(container, frames[5].payload + 20, 200);
+  for (std::size_t lost = 1; lost < 8; ++lost) {
+    INFO(lost << " frames lost");
+    std::string two = container.substr(frames[lost].start - 24);
+    Salvaged result = salvage({one, two.substr(0, two.size() - 3044)});
+    if (result.status != PAXECT_OK)
+      for (const Range& range : result.unconfirmed) CHECK(range.start == frames[5].offset);
+  }
+}
+
 TEST_CASE("the same copy twice is as good as once") {
   std::string container = sample();
   std::string damaged = without(container, 3, 6);

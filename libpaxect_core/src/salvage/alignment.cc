@@ -51,9 +51,41 @@ bool is_plain(const Sighting& sighting) {
   return sighting.clen <= min_payload(sighting.ulen) + kPlain;
 }
 
-// The slot of a sighting by its likes in other copies: that of the only one there is in each, or of one at
-// the same offset.
-bool find_slot(const Landmarks& landmarks, const Sighting& sighting, std::uint64_t& slot) {
+// Whether contents that occur once in each copy are at the same offset in that copy: 1 if so, 0 if not, -1
+// when these do not occur once there or the CRC-32 does not confirm them.
+int shows_step(const Landmarks& landmarks, const Sighting& sighting, std::uint32_t copy) {
+  if (sighting.finding != Finding::kConfirmed || is_plain(sighting)) return -1;
+  auto [begin, end] =
+      std::equal_range(landmarks.begin(), landmarks.end(), landmark(sighting, 0), by_contents);
+  if (end - begin > kLikesToSearch) return -1;
+  const Landmark* there = nullptr;
+  for (auto mark = begin; mark != end; ++mark) {
+    if (mark != begin && mark->copy == (mark - 1)->copy) return -1;
+    if (mark->copy == copy) there = &*mark;
+  }
+  return there == nullptr ? -1 : there->start == sighting.start ? 1 : 0;
+}
+
+// Whether the nearest frames that show it, before and behind this one, are at the same offset in both copies.
+bool in_step(const Landmarks& landmarks, const std::vector<Sighting*>& frames, std::size_t at,
+             std::uint32_t copy, WorkMeter& meter) {
+  constexpr std::size_t kFramesToSearch = 16;
+  int before = -1;
+  int behind = -1;
+  for (std::size_t i = 1; i <= std::min(at, kFramesToSearch) && before < 0 && meter.charge(WorkMeter::kStep);
+       ++i)
+    before = shows_step(landmarks, *frames[at - i], copy);
+  for (std::size_t i = 1;
+       i < std::min(frames.size() - at, kFramesToSearch) && behind < 0 && meter.charge(WorkMeter::kStep); ++i)
+    behind = shows_step(landmarks, *frames[at + i], copy);
+  return before != 0 && behind != 0 && (before == 1 || behind == 1);
+}
+
+// The slot of a frame by its likes in other copies: that of the only one there is in each, or of one at the
+// same offset where the copies are in step.
+bool find_slot(const Landmarks& landmarks, const std::vector<Sighting*>& frames, std::size_t at,
+               std::uint64_t& slot, WorkMeter& meter) {
+  const Sighting& sighting = *frames[at];
   if (sighting.finding != Finding::kConfirmed) return false;
   auto [begin, end] =
       std::equal_range(landmarks.begin(), landmarks.end(), landmark(sighting, 0), by_contents);
@@ -66,7 +98,9 @@ bool find_slot(const Landmarks& landmarks, const Sighting& sighting, std::uint64
     once = once && (found == nullptr || found->slot == mark->slot);
     if (found == nullptr || mark->start == sighting.start) found = &*mark;
   }
-  if (found == nullptr || (!once && found->start != sighting.start)) return false;
+  if (found == nullptr) return false;
+  if (!once && (found->start != sighting.start || !in_step(landmarks, frames, at, found->copy, meter)))
+    return false;
   slot = found->slot;
   return true;
 }
@@ -137,7 +171,9 @@ bool align(const Landmarks& landmarks, CopyIndex& copy, WorkMeter& meter) {
   for (std::size_t i = 0; i < taken.frames.size() && meter.pass(); ++i) {
     Sighting& frame = *taken.frames[i];
     std::uint64_t slot = 0;
-    if (frame.placed || !meter.charge(WorkMeter::kStep) || !find_slot(landmarks, frame, slot)) continue;
+    if (frame.placed || !meter.charge(WorkMeter::kStep) ||
+        !find_slot(landmarks, taken.frames, i, slot, meter))
+      continue;
     frame.slot = slot;
     frame.placed = true;
     taken.marked[i] = any = true;

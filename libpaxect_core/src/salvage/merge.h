@@ -70,8 +70,8 @@ struct Plan {
 
 // Places the copies by what they know together (setting slots) and chooses. Frames with the same contents in
 // different places do not mislead: a frame is only taken as a landmark when its contents occur once, or stand
-// at the same offset in another copy. The frames of a complete copy are taken as they follow each other,
-// whatever their lengths. Work is charged to `meter`, whose status ends it early.
+// at the same offset in another copy that is in step around it. The frames of a complete copy are taken as
+// they follow each other, whatever their lengths. Work is charged to `meter`, whose status ends it early.
 Plan make_plan(std::vector<CopyIndex>& copies, const std::vector<Layout>& layouts,
                const std::vector<bool>& used, WorkMeter& meter);
 
