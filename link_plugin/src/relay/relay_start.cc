@@ -52,7 +52,9 @@ paxect_plugin_status Relay::begin() {
       &Relay::take_lock,   &Relay::write_policy,    &Relay::open_log, &Relay::open_journal,
       &Relay::open_places, &Relay::recover_intents, &Relay::announce, &Relay::enter_sandbox};
   while (steps_done_ < std::size(kSteps)) {
-    Status status = (this->*kSteps[steps_done_])();
+    // By way of a variable: UBSan of GCC 12 miscounts an index inside of a call through a member pointer.
+    const auto step = kSteps[steps_done_];
+    Status status = (this->*step)();
     if (status.fault == Fault::kWait) return fail(PAXECT_PLUGIN_BUSY, status.message);
     if (!status.ok() && status.fault != Fault::kEnvironment && status.fault != Fault::kGone)
       return fail(PAXECT_PLUGIN_CONFIG, status.message);
