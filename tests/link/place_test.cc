@@ -283,7 +283,7 @@ TEST_CASE("Without a lock service a relay waits and says so, unless locks = off"
   Scene scene(Settings{{"sandbox", "off"}});
   const std::string output = scene.script(R"(
 put inbox/a.txt a
-no_locks="strace -f -qq -o trace -e trace=flock,fcntl -e inject=flock,fcntl:error=ENOLCK -P $PWD/state/lock"
+no_locks="env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace -e trace=flock,fcntl -e inject=flock,fcntl:error=ENOLCK -P $PWD/state/lock"
 $no_locks "$PAXECT" run --once 2>>errors; echo "once $?"; ls inbox
 $no_locks "$PAXECT" run --once --set link.locks=off 2>>errors; echo "once $?"; ls outbox
 )");
