@@ -117,5 +117,20 @@ TEST_CASE("Paths are taken apart") {
   CHECK(join("x", "a") == "x/a");
 }
 
+TEST_CASE("The folder of a path is relative to the inbox, and empty for the inbox itself") {
+  CHECK(folder_of("a.txt").empty());
+  CHECK(folder_of("a/b.txt") == "a");
+  CHECK(folder_of("a/b/c.txt") == "a/b");
+}
+
+TEST_CASE("A directory holds itself and what is below it, and no other of which it is the beginning") {
+  CHECK(is_within("/a/b", "/a"));
+  CHECK(is_within("/a", "/a"));
+  CHECK(is_within("/a", "/"));
+  CHECK(is_within("a/b", ""));
+  CHECK_FALSE(is_within("/ab", "/a"));
+  CHECK_FALSE(is_within("/a", "/a/b"));
+}
+
 }  // namespace
 }  // namespace paxect::link

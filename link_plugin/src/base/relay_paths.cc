@@ -187,4 +187,14 @@ std::string directory_name(std::string_view path) {
   return std::string(slash == 0 ? path.substr(0, 1) : path.substr(0, slash));
 }
 
+std::string folder_of(std::string_view path) {
+  auto slash = path.rfind('/');
+  return std::string(path.substr(0, slash == std::string_view::npos ? 0 : slash));
+}
+
+bool is_within(std::string_view path, std::string_view directory) {
+  if (directory.empty() || directory == "/") return true;
+  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
 }  // namespace paxect::link

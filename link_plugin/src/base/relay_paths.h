@@ -88,5 +88,9 @@ std::string join(std::string_view folder, std::string_view name);
 // The last component of a path, and all before it ("." for none).
 std::string_view base_name(std::string_view path);
 std::string directory_name(std::string_view path);
+// The folder of a path that is relative to the inbox or the outbox, "" for the inbox or the outbox itself.
+std::string folder_of(std::string_view path);
+// Whether `path` is `directory` or below it; "" and "/" hold everything.
+bool is_within(std::string_view path, std::string_view directory);
 
 }  // namespace paxect::link

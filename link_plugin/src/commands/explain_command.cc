@@ -198,9 +198,8 @@ void explain(const Station& station, Explanation* out) {
     const std::string relative = out->path.substr(config.inbox.size() + 1);
     Directory inbox;
     Directory folder;
-    std::string parent = directory_name(relative);
     bool open = Directory::open(config.inbox, &inbox).ok() &&
-                inbox.open_below(parent == "." ? "" : parent, false, &folder).ok();
+                inbox.open_below(folder_of(relative), false, &folder).ok();
     FileLook look{.kind = FileKind::kMissing};
     if (open) look = folder.look(std::string(base_name(relative)));
     if (look.kind != FileKind::kMissing) return explain_in_inbox(station, relative, look, out);

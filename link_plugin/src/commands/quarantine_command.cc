@@ -61,7 +61,7 @@ void find_home(const Station& station, const QuarantineItem& item, std::string* 
   if (boost::filesystem::path(item.source).lexically_normal() != item.source) return;
   std::string relative = item.source.substr(inbox.size());
   *name = base_name(relative);
-  *folder = relative.size() > name->size() ? directory_name(relative) : "";
+  *folder = folder_of(relative);
 }
 
 // The sidecar first: the container alone would be checked against nothing.

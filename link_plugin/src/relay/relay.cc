@@ -304,8 +304,7 @@ void Relay::checkpoint() {
   if (batch_ || !inbox_.is_open() || !removal_->flush().ok()) return;
   Status status = journal_.clear(inbox_.token(), [this](const std::string& path, const SourceRecord& record) {
     Directory folder;
-    std::string parent = directory_name(path);
-    Status opened = inbox_.root().open_below(parent == "." ? "" : parent, false, &folder);
+    Status opened = inbox_.root().open_below(folder_of(path), false, &folder);
     // Only a folder that can be read shows that a name is not there.
     if (!opened.ok()) return opened.fault == Fault::kGone && !record.nested;
     if ((folder.device() != inbox_.root().device()) != record.nested) return false;

@@ -13,12 +13,7 @@ namespace {
 constexpr const char* kRemedy = ": touch it to deliver it (again), or remove it when its receiver has it";
 
 Candidate candidate_of(const std::string& path, const FileIdentity& identity) {
-  std::string folder = directory_name(path);
-  return {folder == "." ? "" : folder, std::string(base_name(path)), identity};
-}
-
-bool is_below(const std::string& folder, const std::string& path) {
-  return folder.empty() || path == folder || path.starts_with(folder + "/");
+  return {folder_of(path), std::string(base_name(path)), identity};
 }
 
 }  // namespace
@@ -212,7 +207,7 @@ bool Relay::is_held(const Candidate& candidate) {
   const std::string path = candidate.path();
   std::string why;
   for (const auto& [place, folder] : journal_.unseen())
-    if (place == inbox_.token() && is_below(folder, path)) why = "its folder could not be read";
+    if (place == inbox_.token() && is_within(path, folder)) why = "its folder could not be read";
   if (const SourceRecord* held = journal_.held().find(inbox_.token(), path)) {
     if (match_source(held->identity, candidate.identity) != SourceMatch::kOther)
       why = "it may have been delivered, and the journal cannot say";

@@ -51,9 +51,8 @@ void Relay::recall_attempts() {
   if (!state) return;
   for (const WaitingFile& file : state->waiting) {
     if (file.blocked || file.attempts == 0) continue;
-    std::string parent = directory_name(file.path);
     Directory folder;
-    if (!inbox_.root().open_below(parent == "." ? "" : parent, false, &folder).ok()) continue;
+    if (!inbox_.root().open_below(folder_of(file.path), false, &folder).ok()) continue;
     FileLook look = folder.look(std::string(base_name(file.path)));
     if (look.kind == FileKind::kRegular && look.identity.same_but_device(file.identity))
       retry_->recall(file.path, look.identity, file.attempts, file.first_utc_ns);

@@ -11,11 +11,6 @@
 namespace paxect::link {
 namespace {
 
-std::string folder_of(const std::string& path) {
-  std::string parent = directory_name(path);
-  return parent == "." ? "" : parent;
-}
-
 // Not with a sidecar that came for another container of the name.
 Status remove_sidecar(const Directory& folder, const std::string& name, const std::string& container,
                       const std::string& container_digest, std::vector<std::string>* returned) {

@@ -244,12 +244,6 @@ void read_state(const Host& host, Reader& reader, LinkConfig* config) {
         "state to a directory on a disk");
 }
 
-// Whether `path` is `directory` or below it.
-bool is_within(std::string_view path, std::string_view directory) {
-  if (directory == "/") return true;
-  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 // Files would be relayed that were given up, or records delivered.
 void refuse_one_within_another(const Host& host, Reader& reader, const LinkConfig& config) {
   struct Named {
