@@ -121,6 +121,11 @@ FileLook look_at(int fd) {
   return look;
 }
 
+bool is_one_file(const FileLook& one, const FileLook& other) {
+  return one.kind == other.kind && one.kind != FileKind::kMissing && one.kind != FileKind::kUnknown &&
+         one.identity.device == other.identity.device && one.identity.inode == other.identity.inode;
+}
+
 Status io_failure(std::string_view what, std::string_view path, int error, Fault fault) {
   std::string message =
       "cannot " + std::string(what) + " " + std::string(path) + ": " + std::generic_category().message(error);

@@ -55,6 +55,9 @@ struct FileLook {
 // fstat(2) of a descriptor.
 FileLook look_at(int fd);
 
+// Whether both looks saw one and the same file; false when one of them saw none.
+bool is_one_file(const FileLook& one, const FileLook& other);
+
 // "cannot WHAT PATH: TEXT OF ERRNO", a fault of the environment unless told otherwise.
 Status io_failure(std::string_view what, std::string_view path, int error, Fault fault = Fault::kEnvironment);
 

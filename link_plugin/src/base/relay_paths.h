@@ -2,6 +2,7 @@
 // Names are bytes; nothing here touches the disk.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -57,6 +58,9 @@ std::string_view short_token_of(std::string_view relay_token);
 std::string leaving_of(std::string_view name);
 bool is_leaving(std::string_view name);
 std::string name_of_leaving(std::string_view leaving);
+
+// How many digits tell one name from another: 8, and more only where even those names are taken.
+inline constexpr std::size_t kConflictDigits[] = {8, 16, 32, 64};
 
 // A name that `digits` tell apart from `name`, of the same suffix: a.HHHHHHHH.txt. Of at most `longest`
 // bytes, with the sidecar of a container.

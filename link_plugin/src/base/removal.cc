@@ -5,17 +5,6 @@
 #include "base/relay_paths.h"
 
 namespace paxect::link {
-namespace {
-
-// The digits of a name that is like another one: 8, and more only where even those are taken.
-constexpr std::size_t kDigits[] = {8, 16, 32, 64};
-
-bool is_one_file(const FileLook& one, const FileLook& other) {
-  return one.kind == other.kind && one.identity.device == other.identity.device &&
-         one.identity.inode == other.identity.inode;
-}
-
-}  // namespace
 
 Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
                  std::vector<std::string>* returned) {
@@ -72,7 +61,7 @@ Status put_back(const Directory& folder, const std::string& from, const Director
   const std::string digest =
       sha256_hex(std::to_string(look.identity.inode) + " " + std::to_string(look.identity.mtime_ns) + " " +
                  std::to_string(look.identity.ctime_ns));
-  for (std::size_t digits : kDigits) {
+  for (std::size_t digits : kConflictDigits) {
     if (!taken) break;
     as = apart_of(name, digest.substr(0, digits));
     status = folder.move_new(from, home, as, &taken);

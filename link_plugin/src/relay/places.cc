@@ -19,12 +19,6 @@ std::string below(const std::string& path, const std::string& directory) {
   return path.substr(directory.size() + 1);
 }
 
-bool is_one_directory(const Directory& a, const Directory& b) {
-  FileIdentity one = look_at(a.fd()).identity;
-  FileIdentity two = look_at(b.fd()).identity;
-  return one.inode == two.inode && one.device == two.device;
-}
-
 bool is_derived(const Directory& directory, const std::string& token) {
   return derived_token(directory) == token;
 }
@@ -53,7 +47,8 @@ Status Places::settle(Side* side, bool* changed) {
     std::string token;
     status = find(*side, &look, &token);
     const Side& other = side == &inbox_ ? outbox_ : inbox_;
-    if (status.ok() && other.tree->is_open() && is_one_directory(*look.directory, other.tree->root()))
+    if (status.ok() && other.tree->is_open() &&
+        is_one_file(look_at(look.directory->fd()), look_at(other.tree->root().fd())))
       status = Status::failure(Fault::kRefused, "place",
                                std::string(side->role) + " " + side->path + " and " + other.role + " " +
                                    other.path + " are one directory: give two");

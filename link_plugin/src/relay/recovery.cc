@@ -39,11 +39,6 @@ std::vector<std::string> final_names(const Intent& intent) {
   return names;
 }
 
-bool is_one_file(const FileLook& one, const FileLook& other) {
-  return one.kind == FileKind::kRegular && other.kind == FileKind::kRegular &&
-         one.identity.device == other.identity.device && one.identity.inode == other.identity.inode;
-}
-
 // A final name that is another name of the temporary: a hard link that stood in for the rename.
 bool find_link(const Intent& intent, const Directory& target, const FileLook& temporary, std::string* name) {
   if (temporary.links < 2) return false;

@@ -15,9 +15,6 @@
 
 namespace paxect::link {
 
-// The digits that a conflict name takes: 8, and more only where even those are taken.
-inline constexpr std::size_t kConflictDigits[] = {8, 16, 32, 64};
-
 struct Product {
   const Directory* directory = nullptr;
   std::string temporary;  // its name while it is written
