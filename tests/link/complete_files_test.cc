@@ -35,19 +35,25 @@ bool has_leases(const std::string& directory) {
   return works;
 }
 
-TEST_CASE("A writer that keeps its file open and pauses for longer than the settle time loses nothing") {
-  RelaySite site;
-  if (!has_leases(site.path("inbox"))) return;
-  Background relay(site.command({"--set", "link.settle_ms=10"}));
-  site.put("first", "it runs");
+// A shell writes "data" to report.txt in the inbox and pauses while it has the file open: `relay`, which has
+// delivered "first", delivers all of it and nothing else, and ends.
+void arrives_whole(const RelaySite& site, Background& relay, const std::string& write) {
   REQUIRE(eventually([&] { return exists(site.path("outbox/first")); }));
-  Background writer({.argv = {"sh", "-c", "(sleep 1; echo data) >" + site.path("inbox/report.txt")}});
+  Background writer({.argv = {"sh", "-c", write}});
   CHECK(writer.wait().status == 0);
   REQUIRE(eventually([&] { return exists(site.path("outbox/report")); }));
   CHECK(read_file(site.path("outbox/report")) == "data\n");
   CHECK(list(site.path("outbox")) == Names{"first", "report"});
   relay.signal(SIGTERM);
   CHECK(relay.wait().status == 0);
+}
+
+TEST_CASE("A writer that keeps its file open and pauses for longer than the settle time loses nothing") {
+  RelaySite site;
+  if (!has_leases(site.path("inbox"))) return;
+  Background relay(site.command({"--set", "link.settle_ms=10"}));
+  site.put("first", "it runs");
+  arrives_whole(site, relay, "(sleep 1; echo data) >" + site.path("inbox/report.txt"));
 }
 
 TEST_CASE("Where there are no leases, events show who keeps a file open") {
@@ -60,16 +66,8 @@ TEST_CASE("Where there are no leases, events show who keeps a file open") {
   RelaySite site;
   Background relay(site.command({"--set", "link.settle_ms=10", "--set", "link.poll_sec=0.05"}, without));
   site.put("first", "it runs");
-  REQUIRE(eventually([&] { return exists(site.path("outbox/first")); }));
   const std::string file = site.path("inbox/report.txt");
-  Background writer(
-      {.argv = {"sh", "-c", "exec >" + file + "; chown 65534 " + file + "; sleep 1; echo data"}});
-  CHECK(writer.wait().status == 0);
-  REQUIRE(eventually([&] { return exists(site.path("outbox/report")); }));
-  CHECK(read_file(site.path("outbox/report")) == "data\n");
-  CHECK(list(site.path("outbox")) == Names{"first", "report"});
-  relay.signal(SIGTERM);
-  CHECK(relay.wait().status == 0);
+  arrives_whole(site, relay, "exec >" + file + "; chown 65534 " + file + "; sleep 1; echo data");
 }
 
 TEST_CASE("A file that is written to is neither delivered nor blocked nor moved, in one run as in many") {

@@ -16,6 +16,19 @@ constexpr const char* kPicky =
     "sh -c 'case $3 in */inbox/*) echo no way >&2; exit 2;; esac; exec " PAXECT_TEST_BIN
     "/paxect-core \"$@\"' core";
 
+// Relays bad.txt and good.txt once by `core`, which may take 0.3 s and has one attempt: good.txt must arrive,
+// and bad.txt fail once.
+void relay_beside_good(LinkRig& rig, const std::string& core) {
+  rig.host.set("core", core);
+  rig.host.set("core_timeout_sec", "0.3");
+  rig.host.set("max_attempts", "1");
+  rig.put("bad.txt", "bad");
+  rig.put("good.txt", "good");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.delivered() == Names{"good"});
+  REQUIRE(rig.events("encode_error").size() == 1);
+}
+
 TEST_CASE("A core that fails is tried again and again, then the file goes to quarantine") {
   LinkRig rig;
   rig.host.set("core", kPicky);
@@ -35,15 +48,8 @@ TEST_CASE("A core that fails is tried again and again, then the file goes to qua
 
 TEST_CASE("A core that hangs on one file is ended with all it started, and holds up no other file for long") {
   LinkRig rig;
-  rig.host.set("core", "sh -c 'case $3 in */bad.txt) sleep 1000 & wait;; esac; exec " PAXECT_TEST_BIN
-                       "/paxect-core \"$@\"' core");
-  rig.host.set("core_timeout_sec", "0.3");
-  rig.host.set("max_attempts", "1");
-  rig.put("bad.txt", "bad");
-  rig.put("good.txt", "good");
-  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
-  CHECK(rig.delivered() == Names{"good"});
-  REQUIRE(rig.events("encode_error").size() == 1);
+  relay_beside_good(rig, "sh -c 'case $3 in */bad.txt) sleep 1000 & wait;; esac; exec " PAXECT_TEST_BIN
+                         "/paxect-core \"$@\"' core");
   CHECK(rig.events("encode_error")[0].message.find("did not end within 0.300 s") != std::string::npos);
   CHECK(list(rig.inbox(".quarantine")) == Names{"bad.txt", "bad.txt.reason.json"});
 }
@@ -51,16 +57,9 @@ TEST_CASE("A core that hangs on one file is ended with all it started, and holds
 TEST_CASE("What a core started and put out of reach is not waited for when the core is ended") {
   LinkRig rig;
   std::string pid = rig.directory / "pid";
-  rig.host.set("core", "sh -c 'case $3 in */bad.txt) setsid sh -c \"echo \\$\\$ >" + pid +
-                           "; exec sleep 1000\" & wait;; esac; exec " PAXECT_TEST_BIN
-                           "/paxect-core \"$@\"' core");
-  rig.host.set("core_timeout_sec", "0.3");
-  rig.host.set("max_attempts", "1");
-  rig.put("bad.txt", "bad");
-  rig.put("good.txt", "good");
-  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
-  CHECK(rig.delivered() == Names{"good"});
-  CHECK(rig.events("encode_error").size() == 1);
+  relay_beside_good(rig, "sh -c 'case $3 in */bad.txt) setsid sh -c \"echo \\$\\$ >" + pid +
+                             "; exec sleep 1000\" & wait;; esac; exec " PAXECT_TEST_BIN
+                             "/paxect-core \"$@\"' core");
   CHECK(kill(std::stoi(read_file(pid)), SIGKILL) == 0);
 }
 
@@ -241,16 +240,9 @@ TEST_CASE("A core that decodes to other data than the container holds delivers n
 
 TEST_CASE("The time limit holds for a core that closes its standard error") {
   LinkRig rig;
-  rig.host.set("core",
-               "sh -c 'case $3 in */bad.txt) exec 2>/dev/null; sleep 1000;; esac; exec " PAXECT_TEST_BIN
-               "/paxect-core \"$@\"' core");
-  rig.host.set("core_timeout_sec", "0.3");
-  rig.host.set("max_attempts", "1");
-  rig.put("bad.txt", "bad");
-  rig.put("good.txt", "good");
-  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
-  CHECK(rig.delivered() == Names{"good"});
-  REQUIRE(rig.events("encode_error").size() == 1);
+  relay_beside_good(rig,
+                    "sh -c 'case $3 in */bad.txt) exec 2>/dev/null; sleep 1000;; esac; exec " PAXECT_TEST_BIN
+                    "/paxect-core \"$@\"' core");
   CHECK(rig.events("encode_error")[0].message.find("did not end within 0.300 s") != std::string::npos);
 }
 
