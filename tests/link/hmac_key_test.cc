@@ -90,7 +90,7 @@ TEST_CASE("A reload reads the key's file again, and keeps the key when it cannot
   CHECK(signature() == second);
 }
 
-TEST_CASE("A reload of the same policy reports no block again, one of another policy judges anew") {
+TEST_CASE("A reload of the same policy reports no block again, one of another policy reports it again") {
   LinkRig rig;
   rig.write_policy("");
   rig.put("a.exe", "MZ");

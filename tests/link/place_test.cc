@@ -229,7 +229,7 @@ relay; rm outbox/.paxect-place; until_true 'cmp -s before outbox/.paxect-place';
   CHECK(scene.said("lost its marker"));
 }
 
-TEST_CASE("A directory made anew under the path is not the place") {
+TEST_CASE("A new directory under the path is not the place") {
   Scene scene;
   const std::string output = scene.script(R"(
 once; mv outbox away; mkdir outbox; put inbox/a.txt a; once; ls -A outbox

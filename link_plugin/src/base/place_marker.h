@@ -1,4 +1,4 @@
-// What tells one directory from another under the same path.
+// What identifies a directory, whatever its path.
 //
 // A marker, `.paxect-place`, holds a random token. Whoever comes first makes it, whoever comes later shares
 // it. Where none can be made, the directory itself is evidence, as far as its file system describes it: see

@@ -30,7 +30,7 @@
 namespace paxect::link {
 
 // A directory that a relay has worked in: its role (inbox, outbox, quarantine), the token of its marker, what
-// was mounted there ("-" for nothing), what its path is, and what tells the directory from others ("" for
+// was mounted there ("-" for nothing), what its path is, and what identifies the directory ("" for
 // nothing).
 struct KnownPlace {
   std::string role;

@@ -42,8 +42,8 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
       measure(source, transfer->source_path(), stop, encode ? &result.data_size : &result.container_size,
               encode ? &result.data_digest : &result.container_digest);
   if (!status.ok()) return status;
-  // It opens the source by its path, where by now something may stand that it waits for without end, such as
-  // a FIFO: it is ended when that is not the file any more, and when it writes more than it may.
+  // It opens the source by its path, which may already lead to something that it waits for without end, such
+  // as a FIFO: it is ended when that is not the file any more, and when it writes more than it may.
   bool replaced = false;
   std::uint64_t written = 0;
   auto too_large = [&] {

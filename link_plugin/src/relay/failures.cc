@@ -10,7 +10,7 @@ namespace paxect::link {
 namespace {
 
 Status is_another(const Candidate& source) {
-  return Status::failure(Fault::kChanged, "changed", source.path() + " is another file by now");
+  return Status::failure(Fault::kChanged, "changed", source.path() + " was replaced by another file");
 }
 
 }  // namespace
