@@ -3,9 +3,10 @@
 //
 // The rules, in this order: a file that is replaced gives the new file its owner, group, permissions, access
 // control list and extended attributes; the input gives it its modification time, and its permissions limit
-// those of the new file, as do those of further inputs. Nobody gets access to the new file who could not have
-// accessed both: where owner, group or access control list cannot be kept, the permission bits are narrowed
-// to make up for it. Set-user-ID, set-group-ID, sticky bits and file capabilities are never taken over.
+// those of the new file, as do those of further inputs. Nobody but the owner of the replaced file gets access
+// to the new file who could not have accessed both: where owner, group or access control list cannot be kept,
+// the permission bits are narrowed to make up for it. Set-user-ID, set-group-ID, sticky bits and file
+// capabilities are never taken over.
 #pragma once
 
 #include <sys/stat.h>

@@ -160,7 +160,8 @@ typedef int32_t (*paxect_sink)(void* opaque, const void* data, size_t size);
  * SOURCE. */
 typedef int32_t (*paxect_source)(void* opaque, void* buffer, size_t capacity, size_t* size);
 /* Called about once a frame, while a *_path function waits, and at the end, with the bytes that were read and
- * written so far; neither number decreases. Returns 0 to continue; any other value fails the job with
+ * written so far. While a *_path function waits, the numbers are what its files have taken and given, which
+ * may be less than those of the frames before. Returns 0 to continue; any other value fails the job with
  * CANCELLED. */
 typedef int32_t (*paxect_progress)(void* opaque, uint64_t bytes_in, uint64_t bytes_out);
 
@@ -487,8 +488,9 @@ typedef struct paxect_salvage_report {
 paxect_status paxect_salvager_report(const paxect_salvager* salvager, paxect_salvage_report* report);
 
 /* Data [start, end) that is lost or unconfirmed, in order. The data before and behind a lost range that is
- * exact is at its place. The data between two lost ranges that are not exact may be at another place than in
- * the original. start == end: nothing is missing here, but it is not certain that the data is at its place.
+ * exact is at its place, provided that nothing was inserted into the copies or moved in them. The data
+ * between two lost ranges that are not exact may be at another place than in the original. start == end:
+ * nothing is missing here, but it is not certain that the data is at its place.
  */
 typedef struct paxect_salvage_range {
   size_t struct_size;
