@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "commands/smoke.h"
-#include "link/command_rig.h"
+#include "link/commands/command_rig.h"
 #include "support/catch.h"
 #include "support/process.h"
 

@@ -1,6 +1,6 @@
 #include "base/file_system_type.h"
 #include "commands/mount_probe.h"
-#include "link/command_rig.h"
+#include "link/commands/command_rig.h"
 #include "support/catch.h"
 
 namespace paxect::test {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "commands/log_reader.h"
-#include "link/command_rig.h"
+#include "link/commands/command_rig.h"
 #include "stages/audit_log.h"
 #include "support/catch.h"
 

@@ -39,17 +39,17 @@ named() { grep -oh 'paxect_link_[a-z_]*' "$@" | sed 's/_bucket$//' | sort -u; }
 unknown() { named "$@" | comm -23 - "$work/exported"; }
 echo 'paxect_link_planted_total' >"$work/planted"
 [ -n "$(unknown "$work/planted")" ] || fail "this test does not see an unknown metric"
-missing=$(unknown "$monitoring"/*.json "$monitoring"/*.yml "$monitoring/MONITORING.md" "$source/tests/link/alerts_test.yml")
+missing=$(unknown "$monitoring"/*.json "$monitoring"/*.yml "$monitoring/MONITORING.md" "$source/tests/link/relay/alerts_test.yml")
 [ -z "$missing" ] || fail "named and not exported:" $missing
 unexplained=$(named "$monitoring/MONITORING.md" | comm -13 - "$work/exported")
 [ -z "$unexplained" ] || fail "exported and not in MONITORING.md:" $unexplained
-table() { python3 "$source/tests/link/metrics_table.py" "$1" "$metrics"; }
+table() { python3 "$source/tests/link/relay/metrics_table.py" "$1" "$metrics"; }
 table "$monitoring/MONITORING.md" || fail "the table of MONITORING.md is wrong, as it says above"
 sed 's/(ready, settling,/(ready,/' "$monitoring/MONITORING.md" >"$work/wrong.md"
 ! table "$work/wrong.md" >/dev/null || fail "this test does not see a value that is missing in the table"
 sed -n 's/.*alert: //p' "$monitoring/paxect-alerts.yml" | while read -r alert; do
-  grep -q "alertname: $alert\$" "$source/tests/link/alerts_test.yml" ||
-    grep -q "alertname: $alert," "$source/tests/link/alerts_test.yml" || fail "alert $alert is tested nowhere"
+  grep -q "alertname: $alert\$" "$source/tests/link/relay/alerts_test.yml" ||
+    grep -q "alertname: $alert," "$source/tests/link/relay/alerts_test.yml" || fail "alert $alert is tested nowhere"
   grep -q "\`$alert\`" "$monitoring/MONITORING.md" || fail "alert $alert is not in MONITORING.md"
 done
 python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$monitoring/paxect-dashboard.json"
@@ -72,7 +72,7 @@ if [ -z "$promtool" ]; then
   fi
 fi
 "$promtool" check metrics <"$metrics" || fail "promtool finds fault with the metrics"
-cp "$monitoring/paxect-alerts.yml" "$source/tests/link/alerts_test.yml" "$work/"
+cp "$monitoring/paxect-alerts.yml" "$source/tests/link/relay/alerts_test.yml" "$work/"
 cd "$work"
 "$promtool" check rules paxect-alerts.yml || fail "promtool finds fault with the rules"
 "$promtool" test rules alerts_test.yml || fail "the alerts do not fire as they should"

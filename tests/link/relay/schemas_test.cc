@@ -3,7 +3,7 @@
 #include <regex>
 #include <set>
 
-#include "link/command_rig.h"
+#include "link/commands/command_rig.h"
 #include "link/link_rig.h"
 #include "support/catch.h"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "base/relay_paths.h"
-#include "link/command_rig.h"
+#include "link/commands/command_rig.h"
 #include "records/state_file.h"
 #include "stages/trust.h"
 #include "support/catch.h"

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "commands/log_reader.h"
-#include "link/command_rig.h"
+#include "link/commands/command_rig.h"
 #include "support/catch.h"
 #include "support/no_leases.h"
 

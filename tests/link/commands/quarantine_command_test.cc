@@ -1,7 +1,7 @@
 #include <filesystem>
 
 #include "base/relay_paths.h"
-#include "link/command_rig.h"
+#include "link/commands/command_rig.h"
 #include "support/catch.h"
 
 namespace paxect::test {
