@@ -125,7 +125,7 @@ std::size_t Journal::open_towards(const std::string& place_token) const {
     return !intent.finished && intent.target_place == place_token;
   });
   auto ours = std::count_if(in_flight_.begin(), in_flight_.end(),
-                            [&](const auto& entry) { return entry.second == place_token; });
+                            [&](const auto& entry) { return entry.second.target_place == place_token; });
   return static_cast<std::size_t>(left + ours);
 }
 
@@ -133,18 +133,27 @@ Status Journal::begin(std::span<const Intent> intents) {
   std::string lines;
   for (const Intent& intent : intents) {
     lines += begin_record(intent);
-    in_flight_[intent.id] = intent.target_place;
+    in_flight_[intent.id] = intent;
   }
   return append(lines, false);
 }
 
-Status Journal::prepare(std::span<const Intent> intents) { return append(prepare_record(intents), true); }
+Status Journal::prepare(std::span<const Intent> intents) {
+  Status status = append(prepare_record(intents), true);
+  for (const Intent& intent : intents) {
+    Intent& known = in_flight_[intent.id] = intent;
+    // A record whose flush failed may be on disk. Rewritten, the journal says that it does not count.
+    known.prepared = status.ok();
+  }
+  return status;
+}
 
 Status Journal::abort(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return Status::success();
   Status status = append(ids_record("abort", ids), true);
   if (!status.ok()) return status;
-  for (std::uint64_t id : ids) in_flight_.erase(id);
+  for (std::uint64_t id : ids)
+    if (auto found = in_flight_.find(id); found != in_flight_.end()) found->second.prepared = false;
   for (Intent& intent : contents_.intents)
     if (std::find(ids.begin(), ids.end(), intent.id) != ids.end()) intent.prepared = false;
   return status;
@@ -210,7 +219,11 @@ Status Journal::clear(const std::string& place,
                       const std::function<bool(const std::string& path, const SourceRecord&)>& is_gone) {
   contents_.done.erase_if(place, is_gone);
   contents_.held.erase_if(place, is_gone);
-  std::string text = journal_text(contents_);
+  // Those of this process have higher ids than those that an earlier one left.
+  const std::size_t left = contents_.intents.size();
+  for (const auto& [id, intent] : in_flight_) contents_.intents.push_back(intent);
+  const std::string text = journal_text(contents_);
+  contents_.intents.resize(left);
   if (broken_ || written_ != sha256_hex(text))
     if (Status status = rewrite(text); !status.ok()) return status;
   kept_ = size_;

@@ -10,10 +10,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/filesystem.h"
@@ -70,7 +70,7 @@ class Journal {
   // The intents of this process that are not over count as left by an earlier one: who worked on them has
   // given them up.
   Status leave_in_flight();
-  // Begun and never prepared, and its temporaries are gone: nothing to record.
+  // Not prepared or aborted, and what it wrote is gone: nothing to record.
   void drop(std::uint64_t id) { in_flight_.erase(id); }
 
   // Sources that were delivered but are still there, by policy or because they cannot be removed; also under
@@ -102,9 +102,9 @@ class Journal {
   Status distrust(std::span<const std::string> inboxes, std::uint64_t last_id, std::int64_t realtime_ns,
                   std::string* kept);
 
-  // Writes the journal again with only what is not over. `is_gone` says of which sources of `place` it is
-  // proven that they are not there any more. Only between deliveries, when the removal of every delivered
-  // source is durable.
+  // Rewrites the journal with only what is not over: the intents that are open stay. `is_gone` says of which
+  // sources of `place` it is proven that they are not there any more.
+  // Requires: the removal of every source whose intent is finished is durable.
   Status clear(const std::string& place,
                const std::function<bool(const std::string& path, const SourceRecord&)>& is_gone);
   // Bytes written since then, or all when it was opened later.
@@ -124,7 +124,7 @@ class Journal {
   std::uint64_t last_old_id_ = 0;
   std::string written_;  // digest of what the file holds; "" when lines were appended since
   JournalContents contents_;
-  std::unordered_map<std::uint64_t, std::string> in_flight_;  // intents of this process, with their places
+  std::map<std::uint64_t, Intent> in_flight_;  // intents of this process that are not over, by id
 };
 
 }  // namespace paxect::link

@@ -53,7 +53,7 @@ std::vector<std::uint64_t> Batch::ids_of(std::span<const std::size_t> items) con
   return ids;
 }
 
-void Batch::work(Workers* workers) {
+void Batch::begin() {
   std::vector<Intent> intents;
   for (Transfer& transfer : transfers_) {
     transfer.intent.id = parts_.journal.next_id();
@@ -62,11 +62,22 @@ void Batch::work(Workers* workers) {
     intents.push_back(transfer.intent);
   }
   Status status = parts_.journal.begin(intents);
-  if (status.ok()) return workers->run(transfers_);
-  for (Transfer& transfer : transfers_) transfer.status = status;
+  is_begun_ = status.ok();
+  if (!is_begun_)
+    for (Transfer& transfer : transfers_) transfer.status = status;
+}
+
+void Batch::write(Workers* workers) noexcept {
+  if (!is_begun_) return;
+  try {
+    workers->run(transfers_);
+  } catch (...) {
+    exception_ = std::current_exception();
+  }
 }
 
 bool Batch::advance() {
+  if (exception_) note_exception();
   prepare();
   publish();
   // Both are tried: what is delivered must not wait for what is taken back.
@@ -75,6 +86,20 @@ bool Batch::advance() {
 }
 
 // ---- products ------------------------------------------------------------------------------------------
+
+// What was written may not be durable.
+void Batch::note_exception() {
+  std::string what = "unknown exception";
+  try {
+    std::rethrow_exception(std::exchange(exception_, nullptr));
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  for (Transfer& transfer : transfers_)
+    if (transfer.status.ok())
+      transfer.status = Status::environment("cannot work on " + transfer.source_path() + ": " + what);
+}
 
 void Batch::prepare() {
   std::vector<std::size_t> written;

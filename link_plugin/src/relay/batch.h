@@ -6,10 +6,12 @@
 //
 // Where a step fails, a batch keeps what comes after it for the next advance(). (crash points: RECOVERY.md)
 //
-// Not for two threads at a time; work() runs threads of its own.
+// begin() and advance() use what the batches of a relay share, so they belong to the relay's thread. write()
+// touches the batch alone and may run on any thread in between.
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -33,7 +35,7 @@ class Workers {
   Workers(const ExternalCore& core, const Encoding& encoding, Codec::Stop stop)
       : core_(core), encoding_(encoding), stop_(std::move(stop)) {}
 
-  // Reads each source and writes its product; the outcome is in each transfer's status.
+  // Reads each source, writes its product and makes it durable; the outcome is in each transfer's status.
   void run(std::span<Transfer> transfers);
 
  private:
@@ -60,8 +62,10 @@ class Batch {
   // Files whose sources and targets are known and that nobody has read yet.
   Batch(const Parts& parts, std::vector<Transfer> transfers);
 
-  // Writes the intents, then the products, and makes them durable.
-  void work(Workers* workers);
+  // Writes the intents to the journal.
+  void begin();
+  // Writes the products and makes them durable. After an exception no file of the batch is delivered.
+  void write(Workers* workers) noexcept;
   // Goes as far as it can; true when nothing is left to do. What holds it up is reported as a problem.
   bool advance();
 
@@ -83,6 +87,7 @@ class Batch {
   // Files are named by their place in transfers_ and states_.
   std::vector<std::size_t> in_phase(Phase phase) const;
   std::vector<std::uint64_t> ids_of(std::span<const std::size_t> items) const;
+  void note_exception();
   void prepare();
   void publish();
   bool finish_published();
@@ -94,6 +99,8 @@ class Batch {
   Parts parts_;
   std::vector<Transfer> transfers_;
   std::vector<State> states_;
+  bool is_begun_ = false;
+  std::exception_ptr exception_;  // that ended write()
 };
 
 }  // namespace paxect::link

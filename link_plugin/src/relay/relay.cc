@@ -77,7 +77,8 @@ void Relay::work(paxect_step* result) {
   if (worked) {
     worked_since_scan_ = true;
     batch_.emplace(*batch_parts_, std::move(transfers));
-    batch_->work(&*workers_);
+    batch_->begin();
+    batch_->write(&*workers_);
     advance_batch();
   }
   if (worked || !intake_->empty())

@@ -108,6 +108,35 @@ TEST_CASE("Prepared, aborted and finished are told apart") {
   }
 }
 
+TEST_CASE("A journal that is rewritten keeps the intents that are open, and drops the others") {
+  TempDir temp;
+  Journal journal;
+  open(&journal, temp / "j");
+  std::vector<Intent> made;
+  for (const char* source : {"begun", "prepared", "aborted", "finished", "dropped"}) {
+    made.push_back(intent(journal, source));
+    made.back().digest = std::string("digest of ") + source;
+  }
+  REQUIRE(journal.begin(made).ok());
+  REQUIRE(journal.prepare(std::span(made).subspan(1, 3)).ok());
+  REQUIRE(journal.abort({{made[2].id}}).ok());
+  journal.finish({{made[3].id}});
+  journal.drop(made[4].id);
+  REQUIRE(journal.clear("", nothing_is_gone).ok());
+  CHECK(journal.grown() == 0);
+  const std::vector<Intent> left = reopen(temp / "j");
+  REQUIRE(left.size() == 3);
+  CHECK((left[0].source == "begun" && !left[0].prepared));
+  CHECK((left[1].source == "prepared" && left[1].prepared && left[1].digest == "digest of prepared"));
+  CHECK((left[2].source == "aborted" && !left[2].prepared));
+  // They go on as if nothing had happened.
+  journal.finish({{made[1].id}});
+  journal.drop(made[0].id);
+  journal.drop(made[2].id);
+  REQUIRE(journal.clear("", nothing_is_gone).ok());
+  CHECK(reopen(temp / "j").empty());
+}
+
 TEST_CASE("No id is given twice, not even after the journal was cleared") {
   TempDir temp;
   std::uint64_t last = 0;
@@ -218,6 +247,8 @@ TEST_CASE("Intents that are not over are open towards their place") {
   CHECK(journal.open_towards("another") == 0);
   REQUIRE(journal.abort({{made[0].id}}).ok());
   journal.finish({{made[1].id}});
+  CHECK(journal.open_towards("outbox token") == 2);  // what the aborted one wrote may still exist
+  journal.drop(made[0].id);
   CHECK(journal.open_towards("outbox token") == 1);
   journal.drop(made[2].id);
   CHECK(journal.open_towards("outbox token") == 0);
