@@ -25,38 +25,39 @@ class Counter {
       for (const WaitingFile& file : state->waiting) waiting_[file.path] = &file;
   }
 
-  void count(const Candidate& candidate) {
+  FileState classify(const Candidate& candidate) {
     const std::string path = candidate.path();
     const SourceRecord* done = journal_.done.find(place_, path);
     if (done != nullptr && match_source(done->identity, candidate.identity) != SourceMatch::kOther) {
       ++out_.kept;
-      return;
+      return FileState::kDone;
     }
     const SourceRecord* held = journal_.held.find(place_, path);
     if (held != nullptr && match_source(held->identity, candidate.identity) != SourceMatch::kOther) {
       ++out_.held;
-      return;
+      return FileState::kBlocked;
     }
     // A sidecar is no file of its own beside its container.
-    if (is_sidecar(candidate.name) && exists(container_of_sidecar(path))) return;
+    if (is_sidecar(candidate.name) && exists(container_of_sidecar(path))) return FileState::kAttached;
     auto known = waiting_.find(path);
     bool is_known = known != waiting_.end() && known->second->identity.same_but_device(candidate.identity);
     if (is_known && known->second->event == "held") {
       ++out_.held;
-      return;
+      return FileState::kBlocked;
     }
     if ((is_known && known->second->blocked) ||
         !block_reason(station_.policy, station_.config.mode, station_.config.node, candidate.name,
                       candidate.identity.size)
              .empty()) {
       ++out_.blocked;
-      return;
+      return FileState::kBlocked;
     }
     if (is_known) ++out_.pending;
     out_.oldest_mtime_ns = out_.files == 0 ? candidate.identity.mtime_ns
                                            : std::min(out_.oldest_mtime_ns, candidate.identity.mtime_ns);
     ++out_.files;
     out_.bytes += candidate.identity.size;
+    return is_known ? FileState::kPending : FileState::kSettling;
   }
 
  private:
@@ -84,17 +85,16 @@ Status measure_backlog(const Station& station, const JournalContents& journal,
   Directory inbox;
   if (Status status = Directory::open(station.config.inbox, &inbox); !status.ok()) return status;
   Counter counter(station, inbox, journal, state, out);
-  // The intake hands a file out at the second look; here the two follow each other at once.
+  // The intake hands a file out at the second observation; here the two follow each other at once.
+  Ledger ledger({});
   Intake intake({.settle_ns = 0,
                  .recursive = station.config.recursive,
-                 .ignored = [&](std::string_view name) { return station.config.ignore.matches(name); }});
-  auto wanted = [&](const Candidate& candidate) {
-    counter.count(candidate);
-    return false;
-  };
-  auto odd = [&](const std::string&, const std::string&, const std::string&) { ++out->ignored; };
-  Status status = intake.scan(inbox, 1, wanted, odd);
-  return status.ok() ? intake.scan(inbox, 2, wanted, odd) : status;
+                 .ignored = [&](std::string_view name) { return station.config.ignore.matches(name); }},
+                &ledger);
+  auto classify = [&](const Candidate& candidate) { return counter.classify(candidate); };
+  auto unexpected = [&](const std::string&, const std::string&, const std::string&) { ++out->ignored; };
+  Status status = intake.scan(inbox, 1, classify, unexpected);
+  return status.ok() ? intake.scan(inbox, 2, classify, unexpected) : status;
 }
 
 std::string inbox_place(const Station& station, const JournalContents& journal) {

@@ -154,7 +154,7 @@ bool Batch::finish_published() {
   for (std::size_t i : items) {
     transfers_[i].product.fd.reset();
     transfers_[i].sidecar.fd.reset();
-    parts_.failures.forget(transfers_[i].intent.source);
+    parts_.ledger.note_done(transfers_[i].intent.source, transfers_[i].source.identity);
   }
   remove_sources(items);
   for (std::size_t i : items) {
@@ -223,7 +223,7 @@ Status Batch::drop(std::size_t i) {
   parts_.journal.drop(transfer.intent.id);
   states_[i].phase = Phase::kOver;
   if (transfer.status.fault == Fault::kDelivered) {
-    parts_.failures.forget(transfer.intent.source);
+    parts_.ledger.note_done(transfer.intent.source, transfer.source.identity);
     const std::size_t items[] = {i};
     remove_sources(items);
     return Status::success();

@@ -21,6 +21,7 @@
 
 #include "base/tree.h"
 #include "records/journal.h"
+#include "records/ledger.h"
 #include "relay/failures.h"
 #include "relay/reporter.h"
 #include "relay/source_removal.h"
@@ -51,6 +52,7 @@ class Batch {
   struct Parts {
     Tree& inbox;
     Journal& journal;
+    Ledger& ledger;
     Reporter& reporter;
     SourceRemoval& removal;
     Failures& failures;

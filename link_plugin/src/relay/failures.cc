@@ -21,15 +21,15 @@ void Failures::note(const Candidate& source, const Status& status) {
   if (parts_.metrics != nullptr) parts_.metrics->failed(route_of(source.name, parts_.config.mode), status);
   bool blocked = status.fault == Fault::kBlocked;
   bool counts = status.fault == Fault::kRefused || status.fault == Fault::kIntegrity;
-  bool news = parts_.retry.note(source.path(), source.identity,
-                                blocked ? FileState::kBlocked : FileState::kPending, counts, status.event,
-                                status.message, parts_.host.monotonic_ns(), parts_.host.realtime_ns());
-  if (news) report(source, status);
-  const FileRecord& record = *parts_.retry.find(source.path(), source.identity);
+  const Ledger::Noted noted = parts_.ledger.note(
+      source.path(), source.identity, blocked ? FileState::kBlocked : FileState::kPending, counts,
+      status.event, status.message, parts_.host.monotonic_ns(), parts_.host.realtime_ns());
+  if (noted.is_news) report(source, status);
+  if (noted.wait == nullptr) return;
   bool hopeless = status.fault == Fault::kIntegrity ||
-                  (counts && record.attempts >= parts_.config.max_attempts) ||
+                  (counts && noted.wait->attempts >= parts_.config.max_attempts) ||
                   (blocked && parts_.policy.quarantine_on_policy_block);
-  if (hopeless) quarantine(source, record);
+  if (hopeless) quarantine(source, Wait(*noted.wait));
 }
 
 void Failures::report(const Candidate& source, const Status& status) {
@@ -50,42 +50,44 @@ void Failures::report(const Candidate& source, const Status& status) {
 
 // Out of the way, with the reason beside it; a sidecar goes with its container. What cannot be moved now is
 // tried again.
-void Failures::quarantine(const Candidate& source, const FileRecord& record) {
+void Failures::quarantine(const Candidate& source, const Wait& wait) {
   const std::string path = source.path();
-  const Status status = move_to_quarantine(source, record);
+  const Status status = move_to_quarantine(source, wait);
   if (status.ok() || status.fault == Fault::kChanged) {
-    owed_.erase(path);
+    parts_.ledger.set_owes_quarantine(path, false);
     return report_owed();
   }
-  owed_[path] = source;
+  parts_.ledger.set_owes_quarantine(path, true);
   // One problem for all of them, with the words of the first.
-  if (path == owed_.begin()->first) parts_.reporter.report_problem("quarantine", status.message);
+  const Wait* first = parts_.ledger.first_owed();
+  if (first != nullptr && path == first->file->first)
+    parts_.reporter.report_problem("quarantine", status.message);
 }
 
 void Failures::report_owed() {
-  if (owed_.empty()) parts_.reporter.report_problem("quarantine", "");
+  if (!owes_quarantine()) parts_.reporter.report_problem("quarantine", "");
 }
 
 void Failures::retry_quarantine() {
-  for (const auto& [path, source] : std::map<std::string, Candidate>(owed_)) {
-    if (const FileRecord* record = parts_.retry.find(path, source.identity))
-      quarantine(source, FileRecord(*record));
-    else
-      owed_.erase(path);
-  }
+  std::vector<Candidate> owed;
+  for (const Wait& wait : parts_.ledger.waits())
+    if (wait.owes_quarantine) owed.push_back(candidate_of(wait.file->first, wait.file->second.identity));
+  for (const Candidate& source : owed)
+    if (const Wait* wait = parts_.ledger.find_wait(source.path(), source.identity))
+      quarantine(source, Wait(*wait));
   report_owed();
 }
 
 // kChanged when the file is another one, or gone.
-Status Failures::move_to_quarantine(const Candidate& source, const FileRecord& record) {
+Status Failures::move_to_quarantine(const Candidate& source, const Wait& wait) {
   const QuarantineReason reason{
       .source = parts_.inbox.root().path_of(source.path()),
-      .event = record.event,
-      .reason = record.reason,
+      .event = wait.event,
+      .reason = wait.reason,
       .detail = "node " + parts_.config.node + ", " + std::to_string(source.identity.size) + " bytes",
-      .attempts = std::max(record.attempts, 1u),
-      .first_utc_ns = record.first_utc_ns,
-      .last_utc_ns = record.last_utc_ns};
+      .attempts = std::max(wait.attempts, 1u),
+      .first_utc_ns = wait.first_utc_ns,
+      .last_utc_ns = wait.last_utc_ns};
   std::shared_ptr<const Directory> folder;
   Status status = parts_.inbox.folder(source.folder, &folder);
   // A file that came under the name meanwhile is another one.
@@ -96,9 +98,9 @@ Status Failures::move_to_quarantine(const Candidate& source, const FileRecord& r
   std::string moved_to;
   std::vector<std::string> returned;
   status = parts_.quarantine.put(*folder, source.name, source.identity, reason, &moved_to, &returned);
-  parts_.returned.note(*folder, source, returned);
+  parts_.returned(*folder, source, returned);
   if (status.fault == Fault::kOpenForWriting) {
-    parts_.retry.forget(source.path());
+    parts_.ledger.end_wait(source.path());
     parts_.open_for_writing(source);
     return is_another(source);
   }
@@ -118,7 +120,7 @@ Status Failures::move_to_quarantine(const Candidate& source, const FileRecord& r
                        .target = join(parts_.quarantine.path(), moved_to),
                        .status = "ok",
                        .message = reason.event + ": " + reason.reason});
-  parts_.retry.forget(source.path());
+  parts_.ledger.note_done(source.path(), source.identity);
   return Status::success();
 }
 

@@ -5,20 +5,23 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
+#include <vector>
 
 #include "base/tree.h"
+#include "records/ledger.h"
 #include "relay/metrics.h"
 #include "relay/reporter.h"
-#include "relay/returned_files.h"
 #include "settings/link_config.h"
 #include "settings/policy.h"
 #include "stages/intake.h"
 #include "stages/quarantine.h"
-#include "stages/retry.h"
 
 namespace paxect::link {
+
+// Receives the names that files of `folder` got back while `source` was removed or moved away.
+using Returned = std::function<void(const Directory& folder, const Candidate& source,
+                                    const std::vector<std::string>& names)>;
 
 class Failures {
  public:
@@ -29,35 +32,31 @@ class Failures {
     const Policy& policy;
     Tree& inbox;
     Reporter& reporter;
-    ReturnedFiles& returned;
-    RetryTable& retry;
+    Ledger& ledger;
     Quarantine& quarantine;
     Metrics* metrics;
-    // Receives each file that somebody has open for writing: nothing is said of it, and it is looked at
-    // again.
+    // Receives each file that somebody has open for writing: nothing is reported, and it is observed again.
     std::function<void(const Candidate&)> open_for_writing;
+    Returned returned;
   };
 
   explicit Failures(const Parts& parts) : parts_(parts) {}
 
   // One try of a file came to nothing.
   void note(const Candidate& source, const Status& status);
-  // The file is on its way or gone.
-  void forget(const std::string& path) { parts_.retry.forget(path); }
   // Tries again to move what could not be moved to the quarantine.
   void retry_quarantine();
-  bool owes_quarantine() const { return !owed_.empty(); }
+  bool owes_quarantine() const { return parts_.ledger.first_owed() != nullptr; }
   // Whether a file went to the quarantine since the start.
   bool has_quarantined() const { return has_quarantined_; }
 
  private:
   void report(const Candidate& source, const Status& status);
-  void quarantine(const Candidate& source, const FileRecord& record);
+  void quarantine(const Candidate& source, const Wait& wait);
   void report_owed();
-  Status move_to_quarantine(const Candidate& source, const FileRecord& record);
+  Status move_to_quarantine(const Candidate& source, const Wait& wait);
 
   Parts parts_;
-  std::map<std::string, Candidate> owed_;  // that could not be moved to the quarantine, by path
   bool has_quarantined_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/read_lease.h"
 #include "base/relay_paths.h"
@@ -58,7 +59,7 @@ paxect_plugin_status Relay::step(paxect_step* result) {
     work(result);
   } else {
     ++stalls_;
-    const std::uint64_t delay = RetryTable::delay_ns(config_.backoff_ns, stalls_, random_());
+    const std::uint64_t delay = backoff_delay_ns(config_.backoff_ns, stalls_, random_());
     stall(is_free ? kPlaceInterval : std::clamp(delay, kMinStallDelay, kMaxStallDelay), result);
   }
   reporter_.report_problem("log", reporter_.flush().message);
@@ -116,11 +117,10 @@ void Relay::scan(std::uint64_t begin) {
   const std::uint64_t cpu_begin = thread_cpu_ns();
   scanned_ns_ = begin;
   worked_since_scan_ = false;
-  returned_at_scan_ = returned_.count();
   completeness_->begin_scan();
   Status removal;
   Status status = intake_->scan(
-      inbox_.root(), begin, [this](const Candidate& candidate) { return is_wanted(candidate); },
+      inbox_.root(), begin, [this](const Candidate& candidate) { return classify(candidate); },
       [this](const std::string& path, const std::string& event, const std::string& why) {
         reporter_.log({.level = Level::kWarn,
                        .name = event,
@@ -134,10 +134,6 @@ void Relay::scan(std::uint64_t begin) {
       });
   reporter_.report_problem("scan", status.message);
   reporter_.report_problem("removal", removal.message);
-  if (status.ok())
-    retry_->keep_only([this](const std::string& path, const FileRecord& record) {
-      return intake_->knows(path, record.identity);
-    });
   // A scan takes a small part of the processor, and at most half of the time where the file system is slow.
   const std::uint64_t end = host_.monotonic_ns();
   const std::uint64_t pause = std::max(end - begin, (thread_cpu_ns() - cpu_begin) * kScanShare);
@@ -145,37 +141,39 @@ void Relay::scan(std::uint64_t begin) {
   schedule_.set(Task::kScan, std::max(begin + config_.poll_ns, scan_pause_ends_ns_));
 }
 
-// Whether a complete file is to be handed out now.
-bool Relay::is_wanted(const Candidate& candidate) {
+// What is to become of a complete file.
+FileState Relay::classify(const Candidate& candidate) {
   const std::string path = candidate.path();
   std::uint64_t now = host_.monotonic_ns();
   std::shared_ptr<const Directory> folder;
-  if (!inbox_.folder(candidate.folder, &folder).ok()) return false;
+  if (!inbox_.folder(candidate.folder, &folder).ok()) return FileState::kSettling;
   // A sidecar goes the way of its container, and waits for nothing any more when that is there.
   if (is_sidecar(candidate.name) &&
       folder->look(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) {
-    retry_->forget(path);
-    return false;
+    ledger_->end_wait(path);
+    return FileState::kAttached;
   }
-  if (const FileRecord* record = retry_->find(path, candidate.identity))
-    if (record->next_try_ns > now) return false;
+  const Wait* wait = ledger_->find_wait(path, candidate.identity);
+  if (wait != nullptr && wait->next_try_ns > now) return wait->state;
   if (journal_.match_done(inbox_.token(), path, candidate.identity) == SourceMatch::kSame) {
     if (policy_.auto_delete) removal_->remove_done(candidate);
-    return false;
+    const Wait* failed = ledger_->find_wait(path, candidate.identity);
+    return failed == nullptr ? FileState::kDone : failed->state;
   }
-  if (is_held(candidate)) return false;
+  if (is_held(candidate)) return FileState::kBlocked;
   if (is_sidecar(candidate.name)) {
     // One without gets some time for its container to come.
-    if (retry_->find(path, candidate.identity) != nullptr || host_.once()) return true;
-    retry_->note(path, candidate.identity, FileState::kPending, false, "waiting", "no container yet", now,
-                 host_.realtime_ns());
-    return false;
+    if (wait != nullptr || host_.once()) return FileState::kReady;
+    ledger_->note(path, candidate.identity, FileState::kPending, false, "waiting", "no container yet", now,
+                  host_.realtime_ns());
+    return FileState::kPending;
   }
-  if (!is_container(candidate.name)) return true;
+  if (!is_container(candidate.name)) return FileState::kReady;
   const std::string beside = find_sidecar(*folder, candidate.name);
   FileLook sidecar = folder->look(beside);
-  return sidecar.kind != FileKind::kRegular ||
-         intake_->is_ready(*folder, {candidate.folder, beside, sidecar.identity}, now);
+  const bool is_ready = sidecar.kind != FileKind::kRegular ||
+                        intake_->is_ready(*folder, {candidate.folder, beside, sidecar.identity}, now);
+  return is_ready ? FileState::kReady : FileState::kSettling;
 }
 
 // The oldest complete files that may pass, as many as share one commit.
@@ -317,7 +315,7 @@ void Relay::checkpoint() {
 // ---- waiting ----------------------------------------------------------------------------------------------
 
 bool Relay::has_trouble() const {
-  return failures_->has_quarantined() || !reporter_.problems().empty() || !retry_->records().empty() ||
+  return failures_->has_quarantined() || !reporter_.problems().empty() || !ledger_->waits().empty() ||
          intake_->unsettled() > 0 || intake_->unread() > 0 || batch_.has_value();
 }
 
@@ -325,7 +323,7 @@ bool Relay::has_trouble() const {
 void Relay::schedule_wakeup(paxect_step* result) {
   const bool once = host_.once();
   const std::uint64_t settled = intake_->next_look_ns(!once);
-  const bool changed = worked_since_scan_ || returned_.count() != returned_at_scan_;
+  const bool changed = worked_since_scan_ || ledger_->has_returned();
   if (intake_->has_more() || (once && changed)) {
     schedule_.set_now(Task::kScan);
     result->state = PAXECT_STEP_AGAIN;
@@ -337,7 +335,7 @@ void Relay::schedule_wakeup(paxect_step* result) {
     return;
   }
   schedule_.set_no_later(Task::kScan, settled);
-  if (!once) schedule_.set_no_later(Task::kScan, retry_->next_try_ns(scanned_ns_));
+  if (!once) schedule_.set_no_later(Task::kScan, ledger_->next_try_ns(scanned_ns_));
   if (watcher_.fd() < 0) return;
   watch_ = {watcher_.fd(), POLLIN, 0};
   result->watches = &watch_;

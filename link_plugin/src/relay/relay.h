@@ -21,6 +21,7 @@
 #include "base/host.h"
 #include "base/tree.h"
 #include "records/journal.h"
+#include "records/ledger.h"
 #include "records/relay_lock.h"
 #include "records/state_file.h"
 #include "relay/batch.h"
@@ -29,7 +30,6 @@
 #include "relay/places.h"
 #include "relay/recovery.h"
 #include "relay/reporter.h"
-#include "relay/returned_files.h"
 #include "relay/schedule.h"
 #include "relay/source_removal.h"
 #include "relay/transfer.h"
@@ -37,7 +37,6 @@
 #include "settings/policy_file.h"
 #include "stages/intake.h"
 #include "stages/quarantine.h"
-#include "stages/retry.h"
 #include "stages/trust.h"
 #include "stages/watcher.h"
 
@@ -90,13 +89,14 @@ class Relay {
   void write_manifest();
   void drain_events();
   void notice(const std::string& folder, const std::string& name);
+  void note_returned(const Directory& folder, const Candidate& source, const std::vector<std::string>& names);
 
   // relay.cc: the flow
   void work(paxect_step* result);
   void stall(std::uint64_t delay_ns, paxect_step* result);
   void serve_reports();
   void scan(std::uint64_t begin_ns);
-  bool is_wanted(const Candidate& candidate);
+  FileState classify(const Candidate& candidate);
   std::vector<Transfer> next_batch();
   bool admit(const Candidate& candidate, Transfer* transfer);
   Status gate(const Transfer& transfer) const;
@@ -126,7 +126,6 @@ class Relay {
 
   Host host_;
   Reporter reporter_;
-  ReturnedFiles returned_;
   std::string error_;
   LinkConfig config_;
   std::optional<PolicyFile> policy_file_;  // since init()
@@ -146,9 +145,9 @@ class Relay {
   Watcher watcher_;
   paxect_watch watch_{};
   std::optional<Completeness> completeness_;
+  std::optional<Ledger> ledger_;
   std::optional<Intake> intake_;
   Schedule schedule_;
-  std::optional<RetryTable> retry_;
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
   std::optional<Workers> workers_;
@@ -166,7 +165,6 @@ class Relay {
 
   std::uint64_t scanned_ns_ = 0;  // when the last scan began
   bool worked_since_scan_ = false;
-  unsigned long returned_at_scan_ = 0;
   std::uint64_t manifest_due_ns_ = 0;
   std::uint64_t scan_pause_ends_ns_ = 0;  // when the next scan may begin because of an event
   unsigned stalls_ = 0;                   // steps in a row that could not go on

@@ -17,10 +17,10 @@ MetricsSnapshot Relay::measure(bool running) {
   now.ready = intake_->window().size() + intake_->beyond_window();
   now.settling = intake_->unsettled();
   for (const Candidate& candidate : intake_->window()) seen(candidate.identity);
-  for (const auto& [path, record] : retry_->records()) {
-    bool blocked = record.state == FileState::kBlocked;
+  for (const Wait& wait : ledger_->waits()) {
+    bool blocked = wait.state == FileState::kBlocked;
     ++(blocked ? now.blocked : now.pending);
-    if (!blocked) seen(record.identity);
+    if (!blocked) seen(wait.file->second.identity);
   }
   now.in_quarantine = quarantine_->count();
   now.peers = peers_.counts();

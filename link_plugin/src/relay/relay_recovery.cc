@@ -12,10 +12,6 @@ namespace {
 
 constexpr const char* kRemedy = ": touch it to deliver it (again), or remove it when its receiver has it";
 
-Candidate candidate_of(const std::string& path, const FileIdentity& identity) {
-  return {folder_of(path), std::string(base_name(path)), identity};
-}
-
 }  // namespace
 
 // Needs no place. What is wrong with the journal is for recover_intents().
@@ -221,9 +217,11 @@ bool Relay::is_held(const Candidate& candidate) {
       why = "its delivery as " + intent.name + " was broken off, and where it went is not here now";
   if (why.empty()) return false;
   const std::uint64_t now = host_.monotonic_ns();
-  if (retry_->find(path, candidate.identity) == nullptr &&
-      retry_->note(path, candidate.identity, FileState::kBlocked, false, "held", why + kRemedy, now,
-                   host_.realtime_ns()))
+  if (ledger_->find_wait(path, candidate.identity) == nullptr &&
+      ledger_
+          ->note(path, candidate.identity, FileState::kBlocked, false, "held", why + kRemedy, now,
+                 host_.realtime_ns())
+          .is_news)
     reporter_.log({.level = Level::kWarn,
                    .name = "held",
                    .source = inbox_.root().path_of(path),

@@ -9,8 +9,7 @@
 #include "stages/gate.h"
 
 namespace paxect::link {
-Relay::Relay(const Host& host)
-    : host_(host), reporter_(host), returned_(&reporter_), random_(std::random_device{}()) {}
+Relay::Relay(const Host& host) : host_(host), reporter_(host), random_(std::random_device{}()) {}
 
 Relay::~Relay() = default;
 
@@ -147,6 +146,7 @@ void Relay::make_parts() {
   };
   completeness_.emplace(config_.settle_ns,
                         [this](const std::string& path) { return watcher_.is_written(path); });
+  ledger_.emplace(Ledger::Settings{.backoff_ns = config_.backoff_ns, .random = [this] { return random_(); }});
   intake_.emplace(
       Intake::Settings{.settle_ns = config_.settle_ns,
                        .min_age_ns = config_.min_age_ns,
@@ -156,8 +156,8 @@ void Relay::make_parts() {
                              return completeness_->judge(folder, candidate.name, candidate.path(),
                                                          candidate.identity, written);
                            },
-                       .ignored = [this](std::string_view name) { return config_.ignore.matches(name); }});
-  retry_.emplace(config_.backoff_ns, [this] { return random_(); });
+                       .ignored = [this](std::string_view name) { return config_.ignore.matches(name); }},
+      &*ledger_);
   places_.emplace(Places::Parts{.config = config_,
                                 .journal = journal_,
                                 .reporter = reporter_,
@@ -169,26 +169,32 @@ void Relay::make_parts() {
       [this](std::shared_ptr<const Directory>* out) { return places_->open_quarantine(out); }, stop);
   state_file_.emplace(config_.state);
   if (!config_.metrics_file.empty()) metrics_.emplace(config_.metrics_file, host_.realtime_ns());
+  const Returned returned = [this](const Directory& folder, const Candidate& source,
+                                   const std::vector<std::string>& names) {
+    note_returned(folder, source, names);
+  };
   failures_.emplace(Failures::Parts{.host = host_,
                                     .config = config_,
                                     .policy = policy_,
                                     .inbox = inbox_,
                                     .reporter = reporter_,
-                                    .returned = returned_,
-                                    .retry = *retry_,
+                                    .ledger = *ledger_,
                                     .quarantine = *quarantine_,
                                     .metrics = metrics_ ? &*metrics_ : nullptr,
-                                    .open_for_writing = [this](const Candidate& source) {
-                                      intake_->still_written(source.path(), source.identity,
-                                                             host_.monotonic_ns());
-                                    }});
-  removal_.emplace(
-      &inbox_, &journal_, &returned_, stop,
-      [this](const Candidate& source, const Status& status) { failures_->note(source, status); });
+                                    .open_for_writing =
+                                        [this](const Candidate& source) {
+                                          intake_->still_written(source.path(), source.identity,
+                                                                 host_.monotonic_ns());
+                                        },
+                                    .returned = returned});
+  removal_.emplace(&inbox_, &journal_, stop, returned, [this](const Candidate& source, const Status& status) {
+    failures_->note(source, status);
+  });
   workers_.emplace(config_.core, config_.encoding, stop);
   batch_parts_.emplace(
       Batch::Parts{.inbox = inbox_,
                    .journal = journal_,
+                   .ledger = *ledger_,
                    .reporter = reporter_,
                    .removal = *removal_,
                    .failures = *failures_,

@@ -9,21 +9,20 @@ namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-WaitingFile waiting_file(const std::string& path, const FileRecord& record, std::uint64_t now,
-                         std::int64_t utc) {
-  bool blocked = record.state == FileState::kBlocked;
+WaitingFile waiting_file(const Wait& wait, std::uint64_t now, std::int64_t utc) {
+  bool blocked = wait.state == FileState::kBlocked;
   // On the wall's clock, in whole seconds: finer, it would come out anew at every look.
-  auto until = static_cast<std::int64_t>(record.next_try_ns > now ? record.next_try_ns - now : 0);
+  auto until = static_cast<std::int64_t>(wait.next_try_ns > now ? wait.next_try_ns - now : 0);
   std::int64_t next = (utc + until) / kSecondNs * kSecondNs;
-  return {.path = path,
-          .identity = record.identity,
+  return {.path = wait.file->first,
+          .identity = wait.file->second.identity,
           .blocked = blocked,
-          .attempts = record.attempts,
+          .attempts = wait.attempts,
           .next_try_utc_ns = blocked ? 0 : next,
-          .first_utc_ns = record.first_utc_ns,
-          .last_utc_ns = record.last_utc_ns,
-          .event = record.event,
-          .reason = record.reason};
+          .first_utc_ns = wait.first_utc_ns,
+          .last_utc_ns = wait.last_utc_ns,
+          .event = wait.event,
+          .reason = wait.reason};
 }
 
 }  // namespace
@@ -35,12 +34,12 @@ void Relay::write_state() {
   state.pid = getpid();
   state.written_utc_ns = utc;
   state.trouble = reporter_.problems();
-  state.waiting_count = retry_->records().size();
+  state.waiting_count = ledger_->waits().size();
   // Those with attempts first: a restart counts on from there.
   for (bool counted : {true, false})
-    for (const auto& [path, record] : retry_->records())
-      if ((record.attempts > 0) == counted && state.waiting.size() < RelayState::kMostListed)
-        state.waiting.push_back(waiting_file(path, record, now, utc));
+    for (const Wait& wait : ledger_->waits())
+      if ((wait.attempts > 0) == counted && state.waiting.size() < RelayState::kMostListed)
+        state.waiting.push_back(waiting_file(wait, now, utc));
   state_file_->write(state, now);
 }
 
@@ -55,7 +54,7 @@ void Relay::recall_attempts() {
     if (!inbox_.root().open_below(folder_of(file.path), false, &folder).ok()) continue;
     FileLook look = folder.look(std::string(base_name(file.path)));
     if (look.kind == FileKind::kRegular && look.identity.same_but_device(file.identity))
-      retry_->recall(file.path, look.identity, file.attempts, file.first_utc_ns);
+      ledger_->recall(file.path, look.identity, file.attempts, file.first_utc_ns);
   }
 }
 

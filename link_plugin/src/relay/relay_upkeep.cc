@@ -65,12 +65,10 @@ void Relay::reload_key() {
 // ---- hints ---------------------------------------------------------------------------------------------
 
 void Relay::drain_events() {
-  bool drained = false;
-  bool complete = watcher_.read(
-      [this](const std::string& folder, const std::string& name) { notice(folder, name); }, &drained);
+  bool complete =
+      watcher_.read([this](const std::string& folder, const std::string& name) { notice(folder, name); });
   // Soon, but not before the pause after the last scan: events may keep getting lost.
   if (!complete) schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
-  if (drained) returned_.forget();
 }
 
 void Relay::notice(const std::string& folder, const std::string& name) {
@@ -80,7 +78,7 @@ void Relay::notice(const std::string& folder, const std::string& name) {
   FileLook look = directory->look(name);
   if (look.kind != FileKind::kRegular) return;
   Candidate candidate{folder, name, look.identity};
-  if (returned_.contains(candidate)) return;
+  if (ledger_->is_returned(candidate.path(), candidate.identity)) return;
   const std::uint64_t now = host_.monotonic_ns();
   intake_->arrived(candidate.path(), look.identity, now);
   // A sidecar lets its container go.
@@ -91,7 +89,24 @@ void Relay::notice(const std::string& folder, const std::string& name) {
     candidate.identity = look.identity;
   }
   if (!intake_->is_ready(*directory, candidate, now)) return;
-  if (intake_->size() < kFewWaiting && is_wanted(candidate)) intake_->add_youngest(std::move(candidate));
+  if (intake_->size() < kFewWaiting && classify(candidate) == FileState::kReady)
+    intake_->add_youngest(std::move(candidate));
+}
+
+// One whose own name was taken got another.
+void Relay::note_returned(const Directory& folder, const Candidate& source,
+                          const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    ledger_->note_returned(join(source.folder, name), folder.look(name).identity, host_.monotonic_ns());
+    if (name != source.name && name != sidecar_of(source.name))
+      reporter_.log(
+          {.level = Level::kWarn,
+           .name = "name_conflict",
+           .source = folder.path_of(source.name),
+           .target = folder.path_of(name),
+           .status = "ok",
+           .message = source.name + " is taken: another file that had the name is " + name + " now"});
+  }
 }
 
 // ---- directories ---------------------------------------------------------------------------------------
@@ -137,7 +152,7 @@ void Relay::reload_policy() {
   policy_ = reading.policy;
   reporter_.set_level(policy_.log_level);
   // What was blocked by the same policy stays blocked, and its line is in the log.
-  if (is_new) retry_->forget_blocks();
+  if (is_new) ledger_->end_blocks();
   if (is_new) peers_.forget();
   reporter_.log({.name = "policy_reload", .source = config_.policy, .status = "ok"});
   for (const std::string& warning : reading.warnings)

@@ -89,7 +89,7 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
         digest == digest_of_source(transfer))
       outcomes[i].status = remove_files(*transfer.source_directory, now, transfer.result.container_digest,
                                         stop_, &outcomes[i].returned);
-    returned_.note(*transfer.source_directory, transfer.source, outcomes[i].returned);
+    returned_(*transfer.source_directory, transfer.source, outcomes[i].returned);
     note_removal(*transfer.source_directory, transfer.source, digest_of_source(transfer), outcomes[i].status);
   }
 }
@@ -101,7 +101,7 @@ void SourceRemoval::remove_done(const Candidate& source) {
   const std::string digest = known == nullptr ? "" : known->digest;
   std::vector<std::string> returned;
   Status status = remove_files(*folder, source, is_container(source.name) ? digest : "", stop_, &returned);
-  returned_.note(*folder, source, returned);
+  returned_(*folder, source, returned);
   note_removal(*folder, source, digest, status);
 }
 
@@ -176,7 +176,7 @@ Status SourceRemoval::end_removal(const Directory& folder, const std::string& re
   }
   std::vector<std::string> returned;
   Status status = put_back(folder, leaving, folder, name, &returned);
-  returned_.note(folder, {relative, name, look.identity}, returned);
+  returned_(folder, {relative, name, look.identity}, returned);
   return status;
 }
 

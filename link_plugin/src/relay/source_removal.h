@@ -13,7 +13,7 @@
 
 #include "base/tree.h"
 #include "records/journal.h"
-#include "relay/returned_files.h"
+#include "relay/failures.h"
 #include "relay/transfer.h"
 
 namespace paxect::link {
@@ -24,11 +24,11 @@ class SourceRemoval {
   using Failed = std::function<void(const Candidate& source, const Status& status)>;
 
   // `stop` ends the reading of a source whose content has to be compared.
-  SourceRemoval(Tree* inbox, Journal* journal, ReturnedFiles* returned, Stop stop, Failed failed)
+  SourceRemoval(Tree* inbox, Journal* journal, Stop stop, Returned returned, Failed failed)
       : inbox_(*inbox),
         journal_(*journal),
-        returned_(*returned),
         stop_(std::move(stop)),
+        returned_(std::move(returned)),
         failed_(std::move(failed)) {}
 
   // The sources of transfers whose products are durable under their names.
@@ -60,8 +60,8 @@ class SourceRemoval {
 
   Tree& inbox_;
   Journal& journal_;
-  ReturnedFiles& returned_;
   Stop stop_;
+  Returned returned_;
   Failed failed_;
   std::set<std::string> folders_;  // that sources went from since the last flush()
 };

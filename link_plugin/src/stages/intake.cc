@@ -8,7 +8,7 @@
 namespace paxect::link {
 namespace {
 
-constexpr int kDeepest = 64;  // folders within folders
+constexpr int kMaxDepth = 64;  // folders within folders
 
 bool is_older(const Candidate& a, const Candidate& b) {
   if (a.identity.mtime_ns != b.identity.mtime_ns) return a.identity.mtime_ns < b.identity.mtime_ns;
@@ -18,12 +18,16 @@ bool is_older(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
-Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& wanted, const Odd& odd,
-                    const Leaving& leaving) {
-  ++generation_;
+Candidate candidate_of(const std::string& path, const FileIdentity& identity) {
+  return {folder_of(path), std::string(base_name(path)), identity};
+}
+
+Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Classify& classify,
+                    const Unexpected& unexpected, const Leaving& leaving) {
+  ledger_.begin_scan();
   now_ns_ = now_ns;
-  wanted_ = &wanted;
-  odd_ = &odd;
+  classify_ = &classify;
+  unexpected_ = &unexpected;
   leaving_ = &leaving;
   window_.clear();
   has_more_ = false;
@@ -36,10 +40,7 @@ Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Wanted& 
   // The window is a heap with the youngest on top while it fills; sorted, the oldest comes last.
   std::sort(window_.begin(), window_.end(),
             [](const Candidate& a, const Candidate& b) { return is_older(b, a); });
-  if (status.ok()) {
-    std::erase_if(looks_, [&](const auto& entry) { return entry.second.generation != generation_; });
-    std::erase_if(told_, [&](const auto& entry) { return entry.second != generation_; });
-  }
+  if (status.ok()) ledger_.end_scan();
   return status;
 }
 
@@ -62,88 +63,80 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
     case FileKind::kDirectory: {
       if (!settings_.recursive) break;
       Directory below;
-      Status status = depth < kDeepest ? folder.open_below(name, false, &below)
-                                       : Status::environment("more than " + std::to_string(kDeepest) +
-                                                             " folders deep: never looked into");
+      Status status = depth < kMaxDepth ? folder.open_below(name, false, &below)
+                                        : Status::environment("more than " + std::to_string(kMaxDepth) +
+                                                              " folders deep: never looked into");
       if (status.ok()) status = scan_folder(below, path, depth + 1);
       if (!status.ok() && status.fault != Fault::kGone) {
         ++unread_;
-        tell_odd(path, "skipped", status.message);
+        report_unexpected(path, "skipped", status.message);
       }
       break;
     }
     case FileKind::kSymlink:
-      tell_odd(path, "path_outside_inbox", "a symbolic link is never followed");
+      report_unexpected(path, "path_outside_inbox", "a symbolic link is never followed");
       break;
     case FileKind::kOther:
-      tell_odd(path, "skipped", "not a regular file");
+      report_unexpected(path, "skipped", "not a regular file");
       break;
     case FileKind::kMissing:
       break;
     case FileKind::kUnknown:
       ++unread_;
-      tell_odd(path, "skipped", io_failure("look at", path, look.error).message);
+      report_unexpected(path, "skipped", io_failure("look at", path, look.error).message);
       break;
   }
 }
 
 void Intake::visit_file(const Directory& folder, Candidate candidate) {
-  const Look* look = observe(folder, candidate, now_ns_);
-  if (look == nullptr) {
+  LedgerEntry* entry = observe(folder, candidate, now_ns_);
+  if (entry == nullptr) {
     has_more_ = true;
     return;
   }
-  if (is_ready(*look, now_ns_)) {
-    if ((*wanted_)(candidate)) offer(std::move(candidate));
+  if (entry->working) return;
+  if (is_ready(*entry, now_ns_)) {
+    const FileState state = (*classify_)(candidate);
+    // It may have been removed, and another file got the name back.
+    if (entry->identity == candidate.identity) entry->last_state = state;
+    if (state == FileState::kReady) offer(std::move(candidate));
     return;
   }
   ++unsettled_;
   // The end of writing shows in an event or at one of the next scans.
-  if (look->written) return;
+  if (entry->written) return;
   std::uint64_t due =
-      look->complete ? look->quiet_ns + settings_.min_age_ns : look->since_ns + settings_.settle_ns;
+      entry->complete ? entry->quiet_ns + settings_.min_age_ns : entry->since_ns + settings_.settle_ns;
   next_look_ns_ = std::min(next_look_ns_, due);
-  if (!look->restless) next_new_look_ns_ = std::min(next_new_look_ns_, due);
+  if (!entry->restless) next_new_look_ns_ = std::min(next_new_look_ns_, due);
 }
 
-Intake::Look* Intake::observe(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns) {
+LedgerEntry* Intake::observe(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns) {
   const std::string path = candidate.path();
-  auto found = looks_.find(path);
-  const bool is_new = found == looks_.end();
-  if (is_new) {
-    if (looks_.size() >= settings_.most_looks) return nullptr;
-    found = looks_.emplace(path, Look{.identity = candidate.identity, .since_ns = now_ns, .quiet_ns = now_ns})
-                .first;
-  }
-  Look& look = found->second;
-  look.generation = generation_;
-  if (look.identity != candidate.identity)
-    look = Look{.identity = candidate.identity,
-                .since_ns = now_ns,
-                .quiet_ns = now_ns,
-                .generation = generation_,
-                .restless = true};
-  if (look.complete) return &look;
+  bool is_new = false;
+  LedgerEntry* entry = ledger_.observe(path, candidate.identity, now_ns, &is_new);
+  if (entry == nullptr || entry->complete) return entry;
   const Judgement judgement =
-      settings_.judge ? settings_.judge(folder, candidate, look.written) : Judgement{};
+      settings_.judge ? settings_.judge(folder, candidate, entry->written) : Judgement{};
   if (judgement.progress == Progress::kWritten) {
     mark_written(path, candidate.identity, now_ns);
-    return &look;
+    return entry;
   }
-  if (is_new) look.quiet_ns = now_ns - std::min(now_ns, judgement.quiet_ns);
-  look.written = false;
-  look.complete = judgement.progress == Progress::kComplete ||
-                  (now_ns > look.since_ns && now_ns - look.since_ns >= settings_.settle_ns);
-  return &look;
+  if (is_new) entry->quiet_ns = now_ns - std::min(now_ns, judgement.quiet_ns);
+  entry->written = false;
+  entry->complete = judgement.progress == Progress::kComplete ||
+                    (now_ns > entry->since_ns && now_ns - entry->since_ns >= settings_.settle_ns);
+  return entry;
 }
 
-bool Intake::is_ready(const Look& look, std::uint64_t now_ns) const {
-  return look.complete && (now_ns < look.quiet_ns || now_ns - look.quiet_ns >= settings_.min_age_ns);
+bool Intake::is_ready(const LedgerEntry& entry, std::uint64_t now_ns) const {
+  return entry.complete && !entry.working &&
+         (now_ns < entry.quiet_ns || now_ns - entry.quiet_ns >= settings_.min_age_ns);
 }
 
 bool Intake::is_ready(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns) {
-  const Look* look = observe(folder, candidate, now_ns);
-  return look != nullptr && is_ready(*look, now_ns);
+  const LedgerEntry* entry = observe(folder, candidate, now_ns);
+  return entry != nullptr && is_ready(*entry, now_ns);
 }
 
 void Intake::offer(Candidate candidate) {
@@ -156,18 +149,12 @@ void Intake::offer(Candidate candidate) {
   ++beyond_window_;
 }
 
-void Intake::tell_odd(const std::string& path, const std::string& event, const std::string& why) {
-  auto [entry, fresh] = told_.emplace(path, generation_);
-  entry->second = generation_;
-  if (fresh) (*odd_)(path, event, why);
+void Intake::report_unexpected(const std::string& path, const std::string& event, const std::string& why) {
+  if (ledger_.note_unexpected(path)) (*unexpected_)(path, event, why);
 }
 
 void Intake::arrived(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
-  looks_[path] = Look{.identity = identity,
-                      .since_ns = now_ns,
-                      .quiet_ns = now_ns,
-                      .generation = generation_,
-                      .complete = true};
+  ledger_.restart(path, identity, now_ns)->complete = true;
   if (settings_.min_age_ns == 0) return;
   next_look_ns_ = std::min(next_look_ns_, now_ns + settings_.min_age_ns);
   next_new_look_ns_ = std::min(next_new_look_ns_, next_look_ns_);
@@ -179,12 +166,9 @@ void Intake::still_written(const std::string& path, const FileIdentity& identity
 }
 
 void Intake::mark_written(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
-  looks_[path] = Look{.identity = identity,
-                      .since_ns = now_ns,
-                      .quiet_ns = now_ns,
-                      .generation = generation_,
-                      .restless = true,
-                      .written = true};
+  LedgerEntry* entry = ledger_.restart(path, identity, now_ns);
+  entry->restless = true;
+  entry->written = true;
 }
 
 Candidate Intake::take() {
@@ -194,7 +178,8 @@ Candidate Intake::take() {
 }
 
 void Intake::made(const std::string& path, const FileIdentity& identity) {
-  looks_[path] = Look{.identity = identity, .generation = generation_, .complete = true};
+  // Whatever the minimum age: nobody else writes it.
+  ledger_.restart(path, identity, 0)->complete = true;
 }
 
 void Intake::add(Candidate candidate) {
@@ -210,11 +195,6 @@ void Intake::add_youngest(Candidate candidate) {
     known->identity = candidate.identity;
   else
     window_.insert(window_.begin(), std::move(candidate));
-}
-
-bool Intake::knows(const std::string& path, const FileIdentity& identity) const {
-  auto found = looks_.find(path);
-  return found != looks_.end() && found->second.identity == identity;
 }
 
 }  // namespace paxect::link

@@ -71,18 +71,13 @@ void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& 
   if ((closes || (mask & IN_MODIFY) != 0) && activity.opens == 0) activities_.erase(path);
 }
 
-bool Watcher::read(const std::function<void(const std::string& folder, const std::string& name)>& arrived,
-                   bool* drained) {
-  *drained = !fd_;
+bool Watcher::read(const std::function<void(const std::string& folder, const std::string& name)>& arrived) {
   bool complete = true;
   alignas(inotify_event) std::array<char, 65536> buffer;
   for (int reads = 0; fd_ && reads < kMaxReads; ++reads) {
     ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      *drained = true;
-      break;
-    }
+    if (got <= 0) break;
     for (char* at = buffer.data(); at < buffer.data() + got;) {
       auto event = reinterpret_cast<const inotify_event*>(at);
       at += sizeof(inotify_event) + event->len;

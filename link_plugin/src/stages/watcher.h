@@ -30,9 +30,8 @@ class Watcher {
   void watch(const Directory& directory, const std::string& folder);
   // Calls back for each file that was renamed in or closed after writing, with its folder and name. False
   // when events were lost, or a folder that matters appeared or went: a scan is due. Takes a bounded number
-  // of events; `*drained` is false while there may be more.
-  bool read(const std::function<void(const std::string& folder, const std::string& name)>& arrived,
-            bool* drained);
+  // of events.
+  bool read(const std::function<void(const std::string& folder, const std::string& name)>& arrived);
 
  private:
   // What events have shown of one file; kept while it is open.

@@ -19,7 +19,8 @@ using test::write_file;
 struct Rig {
   TempDir temp;
   Directory inbox;
-  std::vector<std::string> odd;
+  Ledger ledger{{}};
+  std::vector<std::string> unexpected;
   std::uint64_t now = 1'000'000'000;
 
   Rig() { REQUIRE(Directory::open(temp.path(), &inbox).ok()); }
@@ -30,12 +31,13 @@ struct Rig {
         temp / name, std::filesystem::file_time_type::clock::now() - std::chrono::seconds(age_seconds));
   }
   std::vector<std::string> scan(Intake& intake) {
-    REQUIRE(
-        intake
-            .scan(
-                inbox, now, [](const Candidate&) { return true; },
-                [&](const std::string& path, const std::string&, const std::string&) { odd.push_back(path); })
-            .ok());
+    REQUIRE(intake
+                .scan(
+                    inbox, now, [](const Candidate&) { return FileState::kReady; },
+                    [&](const std::string& path, const std::string&, const std::string&) {
+                      unexpected.push_back(path);
+                    })
+                .ok());
     Names names;
     while (!intake.empty()) names.push_back(intake.take().path());
     return names;
@@ -50,16 +52,16 @@ TEST_CASE("The oldest file comes first, then by name") {
   rig.file("a", 50);
   auto same = std::filesystem::last_write_time(rig.temp / "a");
   std::filesystem::last_write_time(rig.temp / "b", same);
-  Intake intake({.settle_ns = 10});
+  Intake intake({.settle_ns = 10}, &rig.ledger);
   CHECK(rig.scan(intake).empty());
   rig.now += 10;
   CHECK(rig.scan(intake) == Names{"old", "a", "b", "young"});
 }
 
-TEST_CASE("A file that changes between two looks starts its wait again") {
+TEST_CASE("A file that changes between two observations starts its wait again") {
   Rig rig;
   rig.file("f", 5);
-  Intake intake({.settle_ns = 10});
+  Intake intake({.settle_ns = 10}, &rig.ledger);
   rig.scan(intake);
   CHECK(intake.next_look_ns(true) == rig.now + 10);
   CHECK(intake.next_look_ns(false) == rig.now + 10);
@@ -73,10 +75,10 @@ TEST_CASE("A file that changes between two looks starts its wait again") {
   CHECK(rig.scan(intake) == Names{"f"});
 }
 
-TEST_CASE("A file seen to arrive whole is taken at the first look") {
+TEST_CASE("A file seen to arrive complete is taken at the first observation") {
   Rig rig;
   rig.file("f", 5);
-  Intake intake({.settle_ns = 10});
+  Intake intake({.settle_ns = 10}, &rig.ledger);
   intake.arrived("f", rig.inbox.look("f").identity, rig.now);
   CHECK(rig.scan(intake) == Names{"f"});
 }
@@ -87,10 +89,13 @@ TEST_CASE("What is proved to be complete is taken at the first observation, what
   std::map<std::string, Progress> progress = {
       {"complete", Progress::kComplete}, {"unknown", Progress::kUnknown}, {"written", Progress::kWritten}};
   std::set<std::string> were_written;
-  Intake intake({.settle_ns = 10, .judge = [&](const Directory&, const Candidate& candidate, bool written) {
-                   if (written) were_written.insert(candidate.name);
-                   return Judgement{progress[candidate.name]};
-                 }});
+  Intake intake({.settle_ns = 10,
+                 .judge =
+                     [&](const Directory&, const Candidate& candidate, bool written) {
+                       if (written) were_written.insert(candidate.name);
+                       return Judgement{progress[candidate.name]};
+                     }},
+                &rig.ledger);
   CHECK(rig.scan(intake) == Names{"complete"});
   CHECK(intake.unsettled() == 2);
   CHECK(intake.next_look_ns(true) == rig.now + 10);
@@ -110,9 +115,13 @@ TEST_CASE("A file is ready when the minimum age has passed since its last sign o
   Rig rig;
   rig.file("f", 5);
   Progress progress = Progress::kComplete;
-  Intake intake({.settle_ns = 10, .min_age_ns = 100, .judge = [&](const Directory&, const Candidate&, bool) {
-                   return Judgement{progress, 30};
-                 }});
+  Intake intake({.settle_ns = 10,
+                 .min_age_ns = 100,
+                 .judge =
+                     [&](const Directory&, const Candidate&, bool) {
+                       return Judgement{progress, 30};
+                     }},
+                &rig.ledger);
   CHECK(rig.scan(intake).empty());
   CHECK(intake.next_look_ns(true) == rig.now + 70);
   CHECK(intake.next_look_ns(false) == rig.now + 70);
@@ -139,21 +148,22 @@ TEST_CASE("A file is ready when the minimum age has passed since its last sign o
 TEST_CASE("What we have made is ready at once") {
   Rig rig;
   rig.file("f", 5);
-  Intake intake({.settle_ns = 10, .min_age_ns = 100});
+  Intake intake({.settle_ns = 10, .min_age_ns = 100}, &rig.ledger);
   intake.made("f", rig.inbox.look("f").identity);
   CHECK(rig.scan(intake) == Names{"f"});
 }
 
-TEST_CASE("Ignored files and folders are not looked at") {
+TEST_CASE("Ignored files and folders are not observed") {
   Rig rig;
   std::filesystem::create_directories(rig.temp / "lost+found");
   std::filesystem::create_directories(rig.temp / "sub");
   for (const char* name : {"lost+found/a", "sub/a", "sub/x.filepart", "x.filepart", "a"}) rig.file(name, 5);
-  Intake intake({.recursive = true, .ignored = [](std::string_view name) {
-                   return name == "lost+found" || name.ends_with(".filepart");
-                 }});
+  Intake intake(
+      {.recursive = true,
+       .ignored = [](std::string_view name) { return name == "lost+found" || name.ends_with(".filepart"); }},
+      &rig.ledger);
   rig.scan(intake);
-  CHECK(intake.seen() == 2);
+  CHECK(rig.ledger.files().size() == 2);
   rig.now += 1;
   CHECK(rig.scan(intake).size() == 2);
 }
@@ -161,36 +171,36 @@ TEST_CASE("Ignored files and folders are not looked at") {
 TEST_CASE("The window holds the oldest and says that there is more") {
   Rig rig;
   for (int i = 0; i < 20; ++i) rig.file("f" + std::to_string(10 + i), 100 - i);
-  Intake intake({.settle_ns = 1, .window = 3});
+  Intake intake({.settle_ns = 1, .window = 3}, &rig.ledger);
   rig.scan(intake);
   ++rig.now;
   CHECK(rig.scan(intake) == Names{"f10", "f11", "f12"});
   CHECK(intake.has_more());
 }
 
-TEST_CASE("What is odd is told once, and again after it was away") {
+TEST_CASE("What is no file to relay is reported once, and again after it was away") {
   Rig rig;
-  Intake intake({});
+  Intake intake({}, &rig.ledger);
   std::filesystem::create_symlink("nowhere", rig.temp / "link");
   rig.scan(intake);
   rig.scan(intake);
-  CHECK(rig.odd == Names{"link"});
+  CHECK(rig.unexpected == Names{"link"});
   std::filesystem::remove(rig.temp / "link");
   rig.scan(intake);
   std::filesystem::create_symlink("nowhere", rig.temp / "link");
   rig.scan(intake);
-  CHECK(rig.odd.size() == 2);
+  CHECK(rig.unexpected.size() == 2);
 }
 
-TEST_CASE("Looks at files that are gone are forgotten") {
+TEST_CASE("Files that are gone are forgotten") {
   Rig rig;
   rig.file("f", 1);
-  Intake intake({});
+  Intake intake({}, &rig.ledger);
   rig.scan(intake);
-  CHECK(intake.seen() == 1);
+  CHECK(rig.ledger.files().size() == 1);
   std::filesystem::remove(rig.temp / "f");
   rig.scan(intake);
-  CHECK(intake.seen() == 0);
+  CHECK(rig.ledger.files().size() == 0);
 }
 
 }  // namespace
