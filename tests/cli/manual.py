@@ -110,7 +110,7 @@ def check_tool():
 
 
 def check_link():
-    sources = {path: path.read_text() for path in (source / "link_plugin/src").rglob("*.cc")}
+    sources = {path: path.read_text() for path in (source / "link_plugin/src").rglob("*.*")}
     settings = sources[source / "link_plugin/src/settings/link_config.cc"]
     table = re.search(r"kKeys = \{(.*?)\}", settings, re.S)
     expect_same("setting of link", re.findall(r'"(\w+)"', table.group(1)), heads("paxect-link.7", "SETTINGS"))

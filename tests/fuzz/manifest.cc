@@ -10,15 +10,14 @@ namespace {
 
 void check_canonical(std::string_view text) {
   link::JsonNode root;
-  std::string error;
-  if (!link::parse_json(text, &root, &error)) {
-    FUZZ_REQUIRE(!error.empty());
+  if (link::Status status = link::parse_json(text, &root); !status.ok()) {
+    FUZZ_REQUIRE(!status.message.empty());
     return;
   }
   const std::string canonical = link::canonical_json(root);
   for (char c : canonical) FUZZ_REQUIRE(c >= 0x20 && c < 0x7f);
   link::JsonNode again;
-  FUZZ_REQUIRE(link::parse_json(canonical, &again, &error));
+  FUZZ_REQUIRE(link::parse_json(canonical, &again).ok());
   FUZZ_REQUIRE(link::canonical_json(again) == canonical);
 }
 

@@ -20,7 +20,7 @@ Status each_block(int fd, const std::string& path, std::uint64_t size, const Sto
                   const TakeBlock& take) {
   std::vector<char> buffer(std::min<std::uint64_t>(kBlock, size));
   for (std::uint64_t offset = 0; offset < size;) {
-    if (stop()) return Status::failure(Fault::kStopped, "stopped", "stopped");
+    if (stop()) return Status::stopped();
     auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - offset));
     ssize_t got = pread(fd, buffer.data(), capacity, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;

@@ -179,15 +179,15 @@ const JsonNode* JsonNode::find(std::string_view name) const {
   return nullptr;
 }
 
-bool parse_json(std::string_view text, JsonNode* root, std::string* error) {
+Status parse_json(std::string_view text, JsonNode* root) {
   rapidjson::MemoryStream stream(text.data(), text.size());
   Builder builder(root);
   rapidjson::Reader reader;
   auto result = reader.Parse<kStrictJson | rapidjson::kParseNumbersAsStringsFlag>(stream, builder);
-  if (!result.IsError()) return true;
-  *error = line_and_column(text, result.Offset()) + ": " +
-           (builder.problem().empty() ? rapidjson::GetParseError_En(result.Code()) : builder.problem());
-  return false;
+  if (!result.IsError()) return Status::success();
+  return Status::invalid(
+      line_and_column(text, result.Offset()) + ": " +
+      (builder.problem().empty() ? rapidjson::GetParseError_En(result.Code()) : builder.problem()));
 }
 
 std::string canonical_json(const JsonNode& node) {

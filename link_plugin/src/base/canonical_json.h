@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
+
 namespace paxect::link {
 
 struct JsonMember;
@@ -29,8 +31,8 @@ struct JsonMember {
   JsonNode value;
 };
 
-// Strict JSON in UTF-8, at most 64 levels deep, no key twice in one object. False with a reason.
-bool parse_json(std::string_view text, JsonNode* root, std::string* error);
+// Strict JSON in UTF-8, at most 64 levels deep, no key twice in one object.
+Status parse_json(std::string_view text, JsonNode* root);
 
 std::string canonical_json(const JsonNode& node);
 

@@ -73,9 +73,8 @@ Status read_all(int fd, std::size_t limit, const std::string& path, std::string*
     if (got < 0) return io_failure("read", path, errno);
     if (got == 0) return Status::success();
     if (out->size() + static_cast<std::size_t>(got) > limit)
-      return Status::failure(
-          Fault::kRefused, "read_error",
-          path + " is larger than " + std::to_string(limit) + " bytes: too large for what it should be");
+      return Status::refused("read_error", path + " is larger than " + std::to_string(limit) +
+                                               " bytes: too large for what it should be");
     out->append(buffer.data(), static_cast<std::size_t>(got));
   }
 }
@@ -85,6 +84,11 @@ bool is_abandoned(int directory, const char* name) {
   UniqueFd fd(openat(directory, name, kReadFlags));
   if (!fd) return errno == ENOENT;
   return look_at(fd.get()).kind == FileKind::kRegular && flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+std::string io_message(std::string_view what, std::string_view path, int error) {
+  return "cannot " + std::string(what) + " " + std::string(path) + ": " +
+         std::generic_category().message(error);
 }
 
 // No file has a name that is too long to be one.
@@ -126,10 +130,12 @@ bool is_one_file(const FileLook& one, const FileLook& other) {
          one.identity.device == other.identity.device && one.identity.inode == other.identity.inode;
 }
 
-Status io_failure(std::string_view what, std::string_view path, int error, Fault fault) {
-  std::string message =
-      "cannot " + std::string(what) + " " + std::string(path) + ": " + std::generic_category().message(error);
-  return Status::failure(fault, fault == Fault::kEnvironment ? "deferred" : "read_error", std::move(message));
+Status io_failure(std::string_view what, std::string_view path, int error) {
+  return Status::environment(io_message(what, path, error));
+}
+
+Status io_failure_or_gone(std::string_view what, std::string_view path, int error, bool gone) {
+  return gone ? Status::gone(io_message(what, path, error)) : io_failure(what, path, error);
 }
 
 // ---- Directory -----------------------------------------------------------------------------------------
@@ -164,8 +170,7 @@ Status Directory::open_below(const std::string& folder, bool create, Directory* 
     UniqueFd next(openat(current.fd(), component.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!next) {
       bool gone = errno == ENOENT && !create;
-      return io_failure("open directory", current.path_of(component), errno,
-                        gone ? Fault::kGone : Fault::kEnvironment);
+      return io_failure_or_gone("open directory", current.path_of(component), errno, gone);
     }
     current.path_ = current.path_of(component);
     current.fd_ = std::move(next);
@@ -237,14 +242,13 @@ Status Directory::list(const std::function<bool(const char* name)>& each) const 
 Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const {
   UniqueFd fd(openat(this->fd(), name.c_str(), kReadFlags));
   if (!fd) {
-    Fault fault = is_missing(errno)                  ? Fault::kGone
-                  : errno == ELOOP || errno == ENXIO ? Fault::kChanged
-                                                     : Fault::kEnvironment;
-    return io_failure("open", path_of(name), errno, fault);
+    if (errno == ELOOP || errno == ENXIO)
+      return Status::changed("read_error", io_message("open", path_of(name), errno));
+    return io_failure_or_gone("open", path_of(name), errno, is_missing(errno));
   }
   FileLook look = look_at(fd.get());
   if (look.kind != FileKind::kRegular)
-    return Status::failure(Fault::kChanged, "skipped", path_of(name) + " is not a regular file any more");
+    return Status::changed("skipped", path_of(name) + " is not a regular file any more");
   *identity = look.identity;
   *out = std::move(fd);
   return Status::success();
@@ -253,7 +257,7 @@ Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdenti
 Status Directory::hold(const std::string& name, UniqueFd* out) const {
   out->reset(openat(this->fd(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (*out) return Status::success();
-  return io_failure("hold", path_of(name), errno, is_missing(errno) ? Fault::kGone : Fault::kEnvironment);
+  return io_failure_or_gone("hold", path_of(name), errno, is_missing(errno));
 }
 
 Status Directory::read_small(const std::string& name, std::size_t limit, std::string* out) const {
@@ -273,8 +277,7 @@ Status Directory::create_temporary(const std::string& name, UniqueFd* out, unsig
   constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd fd(openat(this->fd(), name.c_str(), kFlags, mode));
   if (!fd && errno == EEXIST) {
-    if (!is_abandoned(this->fd(), name.c_str()))
-      return Status::failure(Fault::kWait, "deferred", path_of(name) + " is being written");
+    if (!is_abandoned(this->fd(), name.c_str())) return Status::wait(path_of(name) + " is being written");
     if (Status removed = remove(name); !removed.ok()) return removed;
     fd.reset(openat(this->fd(), name.c_str(), kFlags, mode));
   }
@@ -310,7 +313,7 @@ Status Directory::rename_to_own(const std::string& from, const std::string& own)
     if (error == 0 && renameat(fd(), from.c_str(), fd(), own.c_str()) != 0) error = errno;
   }
   if (error == 0) return Status::success();
-  return io_failure("rename to", path_of(own), error, error == ENOENT ? Fault::kGone : Fault::kEnvironment);
+  return io_failure_or_gone("rename to", path_of(own), error, error == ENOENT);
 }
 
 Status Directory::remove(const std::string& name) const {
@@ -370,10 +373,9 @@ void start_writeback(int fd, std::uint64_t offset, std::uint64_t size) {
 
 Status read_file(const std::string& path, std::size_t limit, std::string* out, FileIdentity* identity) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
-  if (!fd) return io_failure("open", path, errno, errno == ENOENT ? Fault::kGone : Fault::kEnvironment);
+  if (!fd) return io_failure_or_gone("open", path, errno, errno == ENOENT);
   FileLook look = look_at(fd.get());
-  if (look.kind != FileKind::kRegular)
-    return Status::failure(Fault::kRefused, "read_error", path + " is not a regular file");
+  if (look.kind != FileKind::kRegular) return Status::refused("read_error", path + " is not a regular file");
   if (identity != nullptr) *identity = look.identity;
   return read_all(fd.get(), limit, path, out);
 }

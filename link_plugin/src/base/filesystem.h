@@ -58,8 +58,10 @@ FileLook look_at(int fd);
 // Whether both looks saw one and the same file; false when one of them saw none.
 bool is_one_file(const FileLook& one, const FileLook& other);
 
-// "cannot WHAT PATH: TEXT OF ERRNO", a fault of the environment unless told otherwise.
-Status io_failure(std::string_view what, std::string_view path, int error, Fault fault = Fault::kEnvironment);
+// "cannot WHAT PATH: TEXT OF ERRNO", a fault of the environment.
+Status io_failure(std::string_view what, std::string_view path, int error);
+// The same message, and kGone if `gone`: the caller handles a missing name.
+Status io_failure_or_gone(std::string_view what, std::string_view path, int error, bool gone);
 
 class Directory {
  public:

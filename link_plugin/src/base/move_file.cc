@@ -14,7 +14,7 @@ namespace paxect::link {
 namespace {
 
 Status changed(const Directory& from, const std::string& name) {
-  return Status::failure(Fault::kChanged, "changed", from.path_of(name) + " was replaced by another file");
+  return Status::changed(from.path_of(name) + " was replaced by another file");
 }
 
 // Between two mounts of one file system there is no rename, either.

@@ -43,7 +43,7 @@ bool may_lease_every_file() {
 }
 
 Status open_for_writing(const std::string& path) {
-  return Status::failure(Fault::kOpenForWriting, "changed", path + " is open for writing");
+  return Status::open_for_writing(path + " is open for writing");
 }
 
 bool is_open_for_writing(const Directory& folder, const std::string& name) {

@@ -19,6 +19,10 @@ struct Entry {
   std::string name;  // or path; "" where the entry has none
 };
 
+Status unreadable(const std::string& problem) {
+  return Status::integrity("sidecar_unreadable", "sidecar " + problem + ": write it with sha256sum");
+}
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool equal_but_case(std::string_view one, std::string_view other) {
@@ -198,27 +202,17 @@ std::string find_sidecar(const Directory& folder, std::string_view container) {
   return sidecar_of(container);
 }
 
-bool parse_sidecar(std::string_view text, std::string_view container, std::string* digest,
-                   std::string* problem) {
+Status parse_sidecar(std::string_view text, std::string_view container, std::string* digest) {
   digest->clear();
   std::vector<Entry> entries = entries_of(text);
-  if (entries.empty()) {
-    *problem = "has no SHA-256 that can be read: write it with sha256sum";
-    return false;
-  }
+  if (entries.empty()) return unreadable("has no SHA-256 that can be read");
   if (entries.size() > 1)
     std::erase_if(entries, [&](const Entry& entry) { return !names(entry, container); });
-  if (entries.empty()) {
-    *problem = "has several lines, and none names its container: write it with sha256sum";
-    return false;
-  }
+  if (entries.empty()) return unreadable("has several lines, and none names its container");
   for (const Entry& entry : entries)
-    if (entry.digest != entries.front().digest) {
-      *problem = "gives two SHA-256 for its container: write it with sha256sum";
-      return false;
-    }
+    if (entry.digest != entries.front().digest) return unreadable("gives two SHA-256 for its container");
   *digest = entries.front().digest;
-  return true;
+  return Status::success();
 }
 
 Status read_sidecar(const Directory& folder, const std::string& name, std::string_view container,
@@ -226,10 +220,8 @@ Status read_sidecar(const Directory& folder, const std::string& name, std::strin
   digest->clear();
   std::string text;
   Status status = folder.read_small(name, kSidecarLimit, &text);
-  std::string problem = "is larger than 1 MiB: write it with sha256sum";
-  if (status.ok() && parse_sidecar(text, container, digest, &problem)) return status;
-  if (!status.ok() && status.fault != Fault::kRefused) return status;
-  return Status::failure(Fault::kIntegrity, "sidecar_unreadable", "sidecar " + problem);
+  if (status.fault == Fault::kRefused) return unreadable("is larger than 1 MiB");
+  return status.ok() ? parse_sidecar(text, container, digest) : status;
 }
 
 }  // namespace paxect::link

@@ -16,12 +16,11 @@ std::string find_sidecar(const Directory& folder, std::string_view container);
 // The digest that the text of a sidecar gives for `container`, in lower case. Accepts what sha256sum writes
 // (text, binary, escaped names, --tag, --zero), openssl dgst (with and without -r), certutil -hashfile, and
 // 64 hexadecimal digits alone; a byte order mark, UTF-16, CRLF, tabs, blank lines and lines that begin with
-// '#'. A single digest counts whatever name it has; of several, the one that names the container. False with
-// one line in `*problem`, to follow the name of the sidecar, when no digest can be read.
-bool parse_sidecar(std::string_view text, std::string_view container, std::string* digest,
-                   std::string* problem);
+// '#'. A single digest counts whatever name it has; of several, the one that names the container.
+// kIntegrity ("sidecar_unreadable") when no digest can be read.
+Status parse_sidecar(std::string_view text, std::string_view container, std::string* digest);
 
-// The digest of the sidecar `name` for `container`; kIntegrity ("sidecar_unreadable") when it gives none.
+// The digest of the sidecar `name` for `container`; fails as parse_sidecar() when it gives none.
 Status read_sidecar(const Directory& folder, const std::string& name, std::string_view container,
                     std::string* digest);
 

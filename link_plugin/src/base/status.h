@@ -29,12 +29,37 @@ struct [[nodiscard]] Status {
 
   bool ok() const { return fault == Fault::kNone; }
 
+  // One for each fault. An event that is left out is the one that files with this fault are logged under.
   static Status success() { return {}; }
-  static Status failure(Fault fault, std::string event, std::string message) {
-    return {fault, std::move(event), std::move(message)};
+  static Status changed(std::string message) { return changed("changed", std::move(message)); }
+  static Status changed(std::string event, std::string message) {
+    return {Fault::kChanged, std::move(event), std::move(message)};
   }
-  static Status environment(std::string message) {
-    return {Fault::kEnvironment, "deferred", std::move(message)};
+  static Status open_for_writing(std::string message) {
+    return {Fault::kOpenForWriting, "changed", std::move(message)};
+  }
+  static Status gone(std::string message) { return {Fault::kGone, "read_error", std::move(message)}; }
+  static Status wait(std::string message) { return wait("deferred", std::move(message)); }
+  static Status wait(std::string event, std::string message) {
+    return {Fault::kWait, std::move(event), std::move(message)};
+  }
+  static Status delivered() { return {.fault = Fault::kDelivered}; }
+  static Status blocked(std::string reason) { return {Fault::kBlocked, "policy_block", std::move(reason)}; }
+  static Status refused(std::string event, std::string message) {
+    return {Fault::kRefused, std::move(event), std::move(message)};
+  }
+  // What an operator or another program wrote and we cannot use: a setting, an argument, a JSON text. It
+  // never concerns a file of the inbox, so it has no event.
+  static Status invalid(std::string message) { return refused("", std::move(message)); }
+  static Status integrity(std::string event, std::string message) {
+    return {Fault::kIntegrity, std::move(event), std::move(message)};
+  }
+  static Status environment(std::string message) { return environment("deferred", std::move(message)); }
+  static Status environment(std::string event, std::string message) {
+    return {Fault::kEnvironment, std::move(event), std::move(message)};
+  }
+  static Status stopped(std::string message = "stopped") {
+    return {Fault::kStopped, "stopped", std::move(message)};
   }
 };
 

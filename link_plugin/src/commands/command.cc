@@ -105,10 +105,9 @@ paxect_plugin_status run_one(const Command& command, const paxect_host* plain, c
   Console console(plain);
   Arguments arguments;
   bool help = false;
-  std::string error;
   if (!console.complete()) return PAXECT_PLUGIN_INTERNAL;
-  if (!parse_arguments(command, given, &arguments, &help, &error)) {
-    host.log(PAXECT_LOG_ERROR, error);
+  if (Status status = parse_arguments(command, given, &arguments, &help); !status.ok()) {
+    host.log(PAXECT_LOG_ERROR, status.message);
     return PAXECT_PLUGIN_USAGE;
   }
   if (help) {
@@ -140,8 +139,8 @@ paxect_plugin_status run(const paxect_host* plain, std::int32_t argc, const char
 
 }  // namespace
 
-bool parse_arguments(const Command& command, const std::vector<std::string>& given, Arguments* out,
-                     bool* help, std::string* error) {
+Status parse_arguments(const Command& command, const std::vector<std::string>& given, Arguments* out,
+                       bool* help) {
   po::options_description options;
   options.add_options()("help,h", "")("word", po::value<std::vector<std::string>>());
   if (command.takes_json) options.add_options()("json", "");
@@ -153,17 +152,16 @@ bool parse_arguments(const Command& command, const std::vector<std::string>& giv
   try {
     po::store(po::command_line_parser(given).options(options).positional(words).style(kStyle).run(), values);
   } catch (const po::error& problem) {
-    *error = problem.what() + usage;
-    return false;
+    return Status::invalid(problem.what() + usage);
   }
   *help = values.count("help") != 0;
-  if (*help) return true;
+  if (*help) return Status::success();
   out->json = values.count("json") != 0;
   if (values.count("junit") != 0) out->junit = values["junit"].as<std::string>();
   if (values.count("word") != 0) out->words = values["word"].as<std::vector<std::string>>();
-  if (out->words.size() < command.least_words) *error = "too few words" + usage;
-  if (out->words.size() > command.most_words) *error = "too many words" + usage;
-  return error->empty();
+  if (out->words.size() < command.least_words) return Status::invalid("too few words" + usage);
+  if (out->words.size() > command.most_words) return Status::invalid("too many words" + usage);
+  return Status::success();
 }
 
 const paxect_commands_extension* commands_extension() {

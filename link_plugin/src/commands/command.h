@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/host.h"
+#include "base/status.h"
 #include "commands/console.h"
 
 namespace paxect::link {
@@ -63,10 +64,9 @@ paxect_plugin_status run_place(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
 paxect_plugin_status run_smoke_command(const Call& call);
 
-// What a command line after the command's name says. False with a line in `*error`; `*help` is true for -h,
-// and then nothing else counts.
-bool parse_arguments(const Command& command, const std::vector<std::string>& given, Arguments* out,
-                     bool* help, std::string* error);
+// What a command line after the command's name says. `*help` is true for -h, and then nothing else counts.
+Status parse_arguments(const Command& command, const std::vector<std::string>& given, Arguments* out,
+                       bool* help);
 
 // The extension PAXECT_EXTENSION_COMMANDS; catches everything.
 const paxect_commands_extension* commands_extension();

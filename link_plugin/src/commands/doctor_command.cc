@@ -52,9 +52,8 @@ void print_text(const std::vector<Finding>& findings, std::size_t failed, Consol
 
 paxect_plugin_status run_doctor(const Call& call) {
   LinkConfig config;
-  std::string error;
-  if (!read_config(call.host(), KeyUse::kIfReadable, &config, &error))
-    return call.fail(PAXECT_PLUGIN_CONFIG, error);
+  if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::string& directory = call.arguments().words.front();
   std::vector<Finding> findings;
   if (Status status = probe_mount(directory, needs_of(config), &findings); !status.ok())

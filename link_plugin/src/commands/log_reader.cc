@@ -175,8 +175,7 @@ std::optional<LogLine> parse_log_line(std::string_view line) {
 Status open_log(const std::string& path, OpenLog* out) {
   out->path = path;
   out->fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!out->fd)
-    return io_failure("open log", path, errno, errno == ENOENT ? Fault::kGone : Fault::kEnvironment);
+  if (!out->fd) return io_failure_or_gone("open log", path, errno, errno == ENOENT);
   if (look_at(out->fd.get()).kind != FileKind::kRegular) return io_failure("read as log", path, EINVAL);
   return Status::success();
 }

@@ -9,10 +9,10 @@ namespace paxect::link {
 paxect_plugin_status run_peers(const Call& call) {
   Station station;
   if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
-  std::string problem = station.policy_problem;
-  if (!problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, problem);
-  std::vector<PeerEntry> peers = peers_of(station, &problem);
-  if (!problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, problem);
+  if (!station.policy_problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, station.policy_problem);
+  std::vector<PeerEntry> peers;
+  if (Status status = find_peers(station, &peers); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::sort(peers.begin(), peers.end(),
             [](const PeerEntry& a, const PeerEntry& b) { return a.path < b.path; });
   Console& console = call.console();

@@ -68,7 +68,7 @@ void find_home(const Station& station, const QuarantineItem& item, std::string* 
 Status move_back(const Directory& quarantine, const QuarantineItem& item, const Directory& home,
                  const std::string& name) {
   auto taken_by = [&](const std::string& taken) {
-    return Status::failure(Fault::kRefused, "", home.path_of(taken) + " is there: move it away first");
+    return Status::invalid(home.path_of(taken) + " is there: move it away first");
   };
   bool taken = false;
   std::vector<std::string> returned;

@@ -49,7 +49,7 @@ std::vector<Sample> samples() {
   return {{"empty.json", "empty", ""}, {"lines.txt", "lines", lines}, {"noise.bin", "noise", noise}};
 }
 
-Status failed(const std::string& message) { return Status::failure(Fault::kRefused, "smoke", message); }
+Status failed(const std::string& message) { return Status::refused("smoke", message); }
 
 Status create(const std::string& path, UniqueFd* out) {
   out->reset(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -96,8 +96,7 @@ class CoreTrial {
                                                                     .event = "smoke",
                                                                     .stop = codec_.stop()});
     if (status.fault != Fault::kStopped) return status;
-    return Status::failure(Fault::kStopped, "smoke",
-                           verb + " was not done after " + seconds_text(plan_.patience_ns) + " s");
+    return Status::stopped(verb + " was not done after " + seconds_text(plan_.patience_ns) + " s");
   }
 
   Status convert_inside(bool encode, const std::string& from, const std::string& to) {

@@ -76,14 +76,13 @@ void print_text(const TestSuite& suite, Console* console) {
 
 paxect_plugin_status run_smoke_command(const Call& call) {
   LinkConfig config;
-  std::string error;
   TestSuite suite{.name = "paxect.link.smoke", .realtime_ns = call.host().realtime_ns()};
-  bool usable = read_config(call.host(), KeyUse::kIfReadable, &config, &error);
+  const Status configured = read_config(call.host(), KeyUse::kIfReadable, &config);
   suite.node = config.node;
-  if (usable)
+  if (configured.ok())
     suite.cases = run_smoke(plan_of(call, config), call.host());
   else
-    for (const char* name : kSmokeCases) suite.cases.push_back({.name = name, .failure = error});
+    for (const char* name : kSmokeCases) suite.cases.push_back({.name = name, .failure = configured.message});
   bool passed = true;
   for (const TestCase& each : suite.cases) passed = passed && each.passed();
 
@@ -97,7 +96,7 @@ paxect_plugin_status run_smoke_command(const Call& call) {
   else
     print_text(suite, &call.console());
   if (report && !call.arguments().json) call.console().line("JUnit report written to: " + shown(*report));
-  if (!usable) return call.fail(PAXECT_PLUGIN_CONFIG, error);
+  if (!configured.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, configured.message);
   return passed ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 

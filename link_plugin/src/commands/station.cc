@@ -17,9 +17,8 @@ void read_policy(Station* station) {
 }  // namespace
 
 paxect_plugin_status open_station(const Call& call, Station* out) {
-  std::string error;
-  if (!read_config(call.host(), KeyUse::kIfReadable, &out->config, &error))
-    return call.fail(PAXECT_PLUGIN_CONFIG, error);
+  if (Status status = read_config(call.host(), KeyUse::kIfReadable, &out->config); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   read_policy(out);
   out->holder = RelayLock::holder(out->config.lock);
   return PAXECT_PLUGIN_OK;
@@ -33,20 +32,19 @@ const WaitingFile* find_waiting(const std::optional<RelayState>& state, const st
   return nullptr;
 }
 
-std::vector<PeerEntry> peers_of(const Station& station, std::string* problem) {
-  std::vector<PeerEntry> peers;
+Status find_peers(const Station& station, std::vector<PeerEntry>* peers) {
+  peers->clear();
   PeerTable table;
   Status status = table.refresh(station.config.manifest, station.config.hmac_key.bytes(),
                                 station.policy.require_sig, [&](const std::string& path, const Peer& peer) {
-                                  peers.push_back({path, peer});
+                                  peers->push_back({path, peer});
                                 });
-  *problem = status.message;
   // What a signature is worth only the key can tell.
-  if (!peers.empty() && !station.config.key_problem.empty()) {
-    *problem = station.config.key_problem;
-    peers.clear();
+  if (!peers->empty() && !station.config.key_problem.empty()) {
+    peers->clear();
+    return Status::invalid(station.config.key_problem);
   }
-  return peers;
+  return status;
 }
 
 }  // namespace paxect::link

@@ -37,7 +37,8 @@ struct PeerEntry {
   std::string path;
   Peer peer;
 };
-// Nothing but a problem when there are some and the key to judge them by cannot be read here.
-std::vector<PeerEntry> peers_of(const Station& station, std::string* problem);
+// Fails, and gives none, when there are some and the key to judge them by cannot be read here. Gives those
+// that it could read with any other failure.
+Status find_peers(const Station& station, std::vector<PeerEntry>* peers);
 
 }  // namespace paxect::link

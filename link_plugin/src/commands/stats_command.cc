@@ -100,9 +100,8 @@ paxect_plugin_status run_stats(const Call& call) {
       return call.fail(PAXECT_PLUGIN_CONFIG, "cannot read log " + log + ": there is none");
   if (logs.empty()) {
     LinkConfig config;
-    std::string error;
-    if (!read_config(call.host(), KeyUse::kIfReadable, &config, &error))
-      return call.fail(PAXECT_PLUGIN_CONFIG, error);
+    if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
     logs = {config.log};
   }
   Stats stats;

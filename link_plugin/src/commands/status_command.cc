@@ -98,9 +98,9 @@ void gather(Report* report) {
   std::vector<QuarantineItem> items;
   note("quarantine", list_quarantine(station.config.quarantine, &items).message);
   report->quarantined = items.size();
-  std::string problem;
-  for (const PeerEntry& entry : peers_of(station, &problem)) ++report->peers[name_of(entry.peer.state)];
-  note("peers", problem);
+  std::vector<PeerEntry> peers;
+  note("peers", find_peers(station, &peers).message);
+  for (const PeerEntry& entry : peers) ++report->peers[name_of(entry.peer.state)];
 }
 
 void print_json(const Report& report, Console* console) {

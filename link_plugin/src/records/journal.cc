@@ -24,7 +24,7 @@ Status read_journal(const std::string& path, JournalContents* out) {
   if (status.fault == Fault::kGone) return Status::success();
   if (!status.ok()) return status;
   if (is_later_journal(text))
-    return Status::failure(Fault::kRefused, "read_error",
+    return Status::refused("read_error",
                            path +
                                " was written by a later version: use that one, or finish its deliveries "
                                "there and move the file away");

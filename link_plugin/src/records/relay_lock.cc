@@ -65,9 +65,8 @@ bool has_name(int fd, const std::string& path) {
 
 Status held(const std::string& path, long pid) {
   std::string by = pid > 0 ? " by process " + std::to_string(pid) : "";
-  return Status::failure(
-      Fault::kWait, "lock_held",
-      "lock " + path + " is held" + by + ": stop that one, or give this one a lock of its own (key lock)");
+  return Status::wait("lock_held", "lock " + path + " is held" + by +
+                                       ": stop that one, or give this one a lock of its own (key lock)");
 }
 
 }  // namespace
@@ -103,9 +102,8 @@ Status RelayLock::acquire_directory(const Directory& directory) {
   if (directory_ && now.inode == before.inode && now.device == before.device) return Status::success();
   const Locked locked = lock_by_flock(fd.get());
   if (locked == Locked::kByAnother)
-    return Status::failure(Fault::kWait, "lock_held",
-                           "another relay works in the inbox " + directory.path() +
-                               ": stop that one, or give this one an inbox of its own");
+    return Status::wait("lock_held", "another relay works in the inbox " + directory.path() +
+                                         ": stop that one, or give this one an inbox of its own");
   if (locked == Locked::kImpossible && if_none_ == IfNone::kFail) return no_locks(directory.path(), errno);
   directory_ = std::move(fd);
   return Status::success();

@@ -30,7 +30,7 @@ void Workers::run(std::span<Transfer> transfers) {
     codecs_.push_back(std::make_unique<Codec>(stop_, encoding_));
   side_by_side(transfers.size(), [&](std::size_t worker, std::size_t i) {
     if (stop_())
-      transfers[i].status = Status::failure(Fault::kStopped, "stopped", "stopped");
+      transfers[i].status = Status::stopped();
     else
       work_on(&transfers[i], codecs_[worker].get(), core_);
   });

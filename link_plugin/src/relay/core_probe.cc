@@ -84,9 +84,8 @@ Status probe_core(const ExternalCore& core, const std::string& verb, const std::
   bytes.clear();
   status = encode ? convert(&codec, false, output, &bytes) : read_file(output, kLimit, &bytes);
   if (status.ok() && bytes == kSample) return status;
-  return Status::failure(
-      Fault::kRefused, event,
-      core.name() + " (" + verb + ") spoils a sample: it does not do what paxect-core does");
+  return Status::refused(
+      event, core.name() + " (" + verb + ") spoils a sample: it does not do what paxect-core does");
 }
 
 }  // namespace paxect::link

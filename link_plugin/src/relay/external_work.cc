@@ -25,7 +25,7 @@ Status verify(int container, const std::string& path, const Transfer& transfer, 
   const std::string what =
       encode ? " made a container that does not decode to the data of " + transfer.source_path()
              : " made other data than the container holds";
-  return Status::failure(Fault::kRefused, encode ? "encode_error" : "decode_error",
+  return Status::refused(encode ? "encode_error" : "decode_error",
                          core.name() + what + (status.ok() ? "" : ": " + status.message));
 }
 
@@ -65,12 +65,9 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
   FileIdentity identity;
   const bool has_output = product.directory->open_source(product.temporary, &product.fd, &identity).ok();
   if (replaced && !status.ok()) return changed(*transfer);
-  if (too_large())
-    return Status::failure(Fault::kBlocked, "policy_block",
-                           "file_too_large:" + std::to_string(written) + "B");
+  if (too_large()) return Status::blocked("file_too_large:" + std::to_string(written) + "B");
   if (!status.ok()) return status;
-  if (!has_output)
-    return Status::failure(Fault::kRefused, event, core.name() + " left no output in the file after -o");
+  if (!has_output) return Status::refused(event, core.name() + " left no output in the file after -o");
   status = measure(product.fd.get(), temporary, stop, encode ? &result.container_size : &result.data_size,
                    encode ? &result.container_digest : &result.data_digest);
   if (!status.ok()) return status;
@@ -89,10 +86,9 @@ Status run_external(int source, Transfer* transfer, Codec* codec, const External
   Status sample = probe_core(core, encode ? "encode" : "decode", status.event, codec->stop());
   if (sample.fault == Fault::kStopped) return sample;
   if (!sample.ok())
-    return Status::failure(
-        Fault::kEnvironment, status.event,
-        status.message + "; it fails on a sample too: check the setting core and PAXECT_CORE");
-  if (encode) status.fault = Fault::kRefused;  // no data is damaged data
+    return Status::environment(
+        status.event, status.message + "; it fails on a sample too: check the setting core and PAXECT_CORE");
+  if (encode) status = Status::refused(status.event, status.message);  // no data is damaged data
   return status;
 }
 

@@ -10,7 +10,7 @@ namespace paxect::link {
 namespace {
 
 Status is_another(const Candidate& source) {
-  return Status::failure(Fault::kChanged, "changed", source.path() + " was replaced by another file");
+  return Status::changed(source.path() + " was replaced by another file");
 }
 
 }  // namespace

@@ -49,9 +49,8 @@ Status Places::settle(Side* side, bool* changed) {
     const Side& other = side == &inbox_ ? outbox_ : inbox_;
     if (status.ok() && other.tree->is_open() &&
         is_one_file(look_at(look.directory->fd()), look_at(other.tree->root().fd())))
-      status = Status::failure(Fault::kRefused, "place",
-                               std::string(side->role) + " " + side->path + " and " + other.role + " " +
-                                   other.path + " are one directory: give two");
+      status = Status::refused("place", std::string(side->role) + " " + side->path + " and " + other.role +
+                                            " " + other.path + " are one directory: give two");
     if (status.ok() && side == &inbox_) status = parts_.lock.acquire_directory(*look.directory);
     if (status.ok()) status = note(*side, look, token);
     if (status.ok()) {

@@ -16,7 +16,7 @@ const Tree& tree_of(const Intent& intent, const Evidence& evidence) {
 // Opens the directory of the product. kGone when its folder does not exist, kWait when its place is away.
 Status open_target(const Intent& intent, const Evidence& evidence, Directory* target) {
   const Tree& tree = tree_of(intent, evidence);
-  auto away = [&](const std::string& what) { return Status::failure(Fault::kWait, "deferred", what); };
+  auto away = [&](const std::string& what) { return Status::wait(what); };
   if (!tree.is_open() || tree.token() != intent.target_place)
     return away("the " + std::string(intent.into_inbox ? "inbox" : "outbox") +
                 " that it went to is not the one that is here now");

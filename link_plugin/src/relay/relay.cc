@@ -204,10 +204,9 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   const Intent& intent = transfer->intent;
   std::size_t longest = intent.container ? sidecar_of(intent.name).size() : intent.name.size();
   if (status.ok() && longest > kNameMax)
-    status =
-        Status::failure(Fault::kBlocked, "policy_block", "name_too_long:" + std::to_string(longest) + "B");
+    status = Status::blocked("name_too_long:" + std::to_string(longest) + "B");
   if (status.ok() && intent.into_inbox && config_.ignore.matches(intent.name))
-    status = Status::failure(Fault::kBlocked, "policy_block", "ignored_container:" + intent.name);
+    status = Status::blocked("ignored_container:" + intent.name);
   // What is still written to is neither judged nor moved.
   const std::string path = candidate.path();
   if (watcher_.is_written(path) ||
@@ -236,9 +235,7 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
 }
 
 Status Relay::gate(const Transfer& transfer) const {
-  auto blocked = [](const std::string& reason) {
-    return Status::failure(Fault::kBlocked, "policy_block", reason);
-  };
+  auto blocked = [](const std::string& reason) { return Status::blocked(reason); };
   const Candidate& source = transfer.source;
   std::string reason = block_reason(policy_, config_.mode, config_.node, source.name, source.identity.size);
   if (!reason.empty()) return blocked(reason);

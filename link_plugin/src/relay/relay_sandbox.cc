@@ -82,7 +82,7 @@ Status Relay::enter_sandbox() {
   std::string why = error == ENOSYS || error == EOPNOTSUPP ? "this system has no Landlock"
                                                            : std::generic_category().message(error);
   if (config_.sandbox == SandboxMode::kRequire)
-    return Status::failure(Fault::kRefused, "sandbox",
+    return Status::refused("sandbox",
                            "sandbox = require, but " + why + ": use a kernel that has it, or sandbox = auto");
   reporter_.log({.name = "sandbox", .status = "skipped", .message = "not confined: " + why});
   return Status::success();

@@ -19,8 +19,8 @@ paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string&
 }
 
 paxect_plugin_status Relay::init() {
-  std::string problem;
-  if (!read_config(host_, KeyUse::kRequired, &config_, &problem)) return fail(PAXECT_PLUGIN_CONFIG, problem);
+  if (Status status = read_config(host_, KeyUse::kRequired, &config_); !status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message);
   for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
   if (!config_.key_problem.empty())
     host_.log(PAXECT_LOG_WARN, "hmac_key is not looked at: it is a credential, which its service alone has");

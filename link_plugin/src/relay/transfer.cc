@@ -15,13 +15,11 @@
 namespace paxect::link {
 namespace {
 
-Status mismatch() {
-  return Status::failure(Fault::kIntegrity, "checksum_mismatch", "sidecar sha256 mismatch");
-}
+Status mismatch() { return Status::integrity("checksum_mismatch", "sidecar sha256 mismatch"); }
 
 Status unreadable(const Status& status) {
   if (status.fault == Fault::kIntegrity) return status;
-  return Status::failure(Fault::kIntegrity, "sidecar_unreadable", "sidecar is not a regular file");
+  return Status::integrity("sidecar_unreadable", "sidecar is not a regular file");
 }
 
 // Success too when there is no sidecar.
@@ -37,8 +35,7 @@ Status check_sidecar(const Transfer& transfer) {
   if (transfer.source_directory->look(name).identity == transfer.settled_sidecar &&
       !is_open_for_writing(*transfer.source_directory, name))
     return status.ok() ? mismatch() : unreadable(status);
-  return Status::failure(Fault::kChanged, "changed",
-                         transfer.source_directory->path_of(name) + " changed while its container was read");
+  return Status::changed(transfer.source_directory->path_of(name) + " changed while its container was read");
 }
 
 Codec::Write into(Product* product) {
@@ -80,7 +77,7 @@ Status compare_with_known(int source, Transfer* transfer, const Stop& stop) {
   if (!status.ok() || digest != transfer->known_digest) return status;
   (transfer->route == Route::kEncode ? transfer->result.data_digest : transfer->result.container_digest) =
       digest;
-  return Status::failure(Fault::kDelivered, "", "");
+  return Status::delivered();
 }
 
 // The lease on a source while it is read, where we may have one. Work ends early when somebody waits to
@@ -181,7 +178,7 @@ void flush_all(std::span<Transfer> batch) {
 }
 
 Status changed(const Transfer& transfer) {
-  return Status::failure(Fault::kChanged, "changed", transfer.source_path() + " changed while it was read");
+  return Status::changed(transfer.source_path() + " changed while it was read");
 }
 
 Status check_unchanged(const Transfer& transfer) {

@@ -39,8 +39,7 @@ Status read_key_file(const std::string& path, std::string* key) {
   if (key->ends_with('\n')) key->pop_back();
   if (key->ends_with('\r')) key->pop_back();
   if (key->empty())
-    return Status::failure(Fault::kRefused, "key_error",
-                           path + ": the key file is empty: write the key into it");
+    return Status::refused("key_error", path + ": the key file is empty: write the key into it");
   return Status::success();
 }
 
@@ -60,47 +59,34 @@ Secret::Secret(std::string_view bytes) : size_(bytes.size()) {
       memory, [](const unsigned char* given) { sodium_free(const_cast<unsigned char*>(given)); });
 }
 
-bool HmacKey::set(const std::string& setting, std::string* error) {
+Status HmacKey::set(const std::string& setting) {
   Wiped key;
   path_.clear();
   of_a_service_ = false;
   secret_.reset();
-  if (setting.empty()) return true;
+  if (setting.empty()) return Status::success();
   if (setting.starts_with(kHex)) {
-    if (!bytes_of_hex(std::string_view(setting).substr(kHex.size()), &key.text)) {
-      *error = "not pairs of hexadecimal digits after 'hex:'";
-      return false;
-    }
+    if (!bytes_of_hex(std::string_view(setting).substr(kHex.size()), &key.text))
+      return Status::invalid("not pairs of hexadecimal digits after 'hex:'");
   } else if (setting.starts_with(kFile)) {
     path_ = setting.substr(kFile.size());
-    if (path_.empty()) {
-      *error = "no path after 'file:'";
-      return false;
-    }
+    if (path_.empty()) return Status::invalid("no path after 'file:'");
   } else if (setting.starts_with(kCredential)) {
     const std::string name = setting.substr(kCredential.size());
-    if (!is_credential_name(name)) {
-      *error = "not the name of a credential after 'credential:'";
-      return false;
-    }
+    if (!is_credential_name(name)) return Status::invalid("not the name of a credential after 'credential:'");
     const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
     of_a_service_ = directory == nullptr || *directory == '\0';
-    if (of_a_service_) {
-      *error = "no CREDENTIALS_DIRECTORY: systemd sets it for a unit with LoadCredential=" + name + ":PATH";
-      return false;
-    }
+    if (of_a_service_)
+      return Status::invalid(
+          "no CREDENTIALS_DIRECTORY: systemd sets it for a unit with LoadCredential=" + name + ":PATH");
     path_ = std::string(directory) + "/" + name;
   } else {
     key.text = setting;
   }
-  if (!path_.empty()) {
-    if (Status status = read_key_file(path_, &key.text); !status.ok()) {
-      *error = status.message;
-      return false;
-    }
-  }
+  if (!path_.empty())
+    if (Status status = read_key_file(path_, &key.text); !status.ok()) return status;
   secret_.emplace(key.text);
-  return true;
+  return Status::success();
 }
 
 Status HmacKey::reload(bool* changed) {

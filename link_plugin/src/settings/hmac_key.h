@@ -30,8 +30,8 @@ class Secret {
 class HmacKey {
  public:
   // From a setting: the text itself, `hex:DIGITS`, `file:PATH`, or `credential:NAME`, a file of systemd's
-  // LoadCredential. False with what is wrong, without the key, in `*error`. "" is no key.
-  bool set(const std::string& setting, std::string* error);
+  // LoadCredential. "" is no key. The message of a failure never contains the key.
+  Status set(const std::string& setting);
   // Reads a key that comes from a file again, and says whether it is another one. After a failure the key
   // before stays.
   Status reload(bool* changed);

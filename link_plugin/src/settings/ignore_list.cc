@@ -42,20 +42,14 @@ const std::string_view kDefaultIgnore =
     "#recycle "
     "@eaDir .snapshot $RECYCLE.BIN 'System Volume Information' Thumbs.db desktop.ini .DS_Store";
 
-bool IgnoreList::parse(std::string_view line, std::string* problem) {
+Status IgnoreList::parse(std::string_view line) {
   std::vector<std::string> patterns;
-  if (!split_command(line, &patterns)) {
-    *problem = "a quote is left open";
-    return false;
-  }
-  for (const std::string& pattern : patterns) {
-    std::string fault = fault_of(pattern);
-    if (fault.empty()) continue;
-    *problem = "pattern '" + pattern + "': " + fault;
-    return false;
-  }
+  if (!split_command(line, &patterns)) return Status::invalid("a quote is left open");
+  for (const std::string& pattern : patterns)
+    if (std::string fault = fault_of(pattern); !fault.empty())
+      return Status::invalid("pattern '" + pattern + "': " + fault);
   patterns_ = std::move(patterns);
-  return true;
+  return Status::success();
 }
 
 bool IgnoreList::matches(std::string_view name) const {

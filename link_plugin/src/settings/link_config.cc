@@ -147,19 +147,18 @@ class Reader {
   std::string error_;
 };
 
-bool refuse_unknown_keys(const Host& host, std::string* error) {
+Status refuse_unknown_keys(const Host& host) {
   for (std::uint32_t i = 0;; ++i) {
     const char* key = host.key_at(i);
-    if (key == nullptr) return true;
+    if (key == nullptr) return Status::success();
     const auto& known = known_keys();
     // `plugin` says which plugin an instance is; it is the host's.
     if (std::string_view(key) == "plugin" || std::find(known.begin(), known.end(), key) != known.end())
       continue;
     std::string name = key;
     std::string near = nearest(name, known);
-    *error = "unknown key '" + name + "' (" + host.describe(name.c_str()) + ")" +
-             (near.empty() ? "" : ": did you mean '" + near + "'?");
-    return false;
+    return Status::invalid("unknown key '" + name + "' (" + host.describe(name.c_str()) + ")" +
+                           (near.empty() ? "" : ": did you mean '" + near + "'?"));
   }
 }
 
@@ -174,11 +173,10 @@ void read_hmac_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* con
     return reader.fail(
         "hmac_key", shown,
         "a key on the command line can be seen by every user: give file:PATH or credential:NAME");
-  std::string problem;
-  if (!config->hmac_key.set(setting, &problem)) {
+  if (Status status = config->hmac_key.set(setting); !status.ok()) {
     bool needed = use == KeyUse::kRequired && !config->hmac_key.is_of_a_service();
-    if (plain || needed) return reader.fail("hmac_key", shown, problem);
-    config->key_problem = reader.message("hmac_key", shown, problem);
+    if (plain || needed) return reader.fail("hmac_key", shown, status.message);
+    config->key_problem = reader.message("hmac_key", shown, status.message);
   }
   if (config->hmac_key.is_open_to_all())
     config->warnings.push_back(config->hmac_key.path() + ": every user can read this key: chmod o= it");
@@ -306,8 +304,8 @@ std::string_view name_of(Mode mode) {
   return mode == Mode::kRelay ? "relay" : mode == Mode::kSend ? "send" : "receive";
 }
 
-bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::string* error) {
-  if (!refuse_unknown_keys(host, error)) return false;
+Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
+  if (Status status = refuse_unknown_keys(host); !status.ok()) return status;
   Reader reader(host);
   read_node(host, reader, config);
   config->mode = static_cast<Mode>(reader.choice("mode", {"relay", "send", "receive"}));
@@ -334,17 +332,16 @@ bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::stri
   config->settle_ns = reader.number("settle_ms", 500, 0, 86400000) * kMillisecond;
   config->min_age_ns = reader.number("min_age_ms", 0, 0, 86400000) * kMillisecond;
   read_encoding(host, reader, config);
-  if (std::string line = reader.text("ignore", std::string(kDefaultIgnore)), fault;
-      !config->ignore.parse(line, &fault))
-    reader.fail("ignore", line, fault);
+  const std::string ignore = reader.text("ignore", std::string(kDefaultIgnore));
+  if (Status status = config->ignore.parse(ignore); !status.ok())
+    reader.fail("ignore", ignore, status.message);
   config->max_attempts = static_cast<unsigned>(reader.number("max_attempts", 5, 1, 1000000));
   if (config->inbox == config->outbox)
     reader.fail("outbox", config->outbox, "the outbox must not be the inbox");
   refuse_one_within_another(host, reader, *config);
   refuse_own_in_inbox(reader, *config);
   refuse_one_file_for_two(reader, *config);
-  *error = reader.error();
-  return !reader.failed();
+  return reader.failed() ? Status::invalid(reader.error()) : Status::success();
 }
 
 bool split_command(std::string_view line, std::vector<std::string>* words) {

@@ -72,9 +72,9 @@ std::string_view name_of(Mode mode);
 // not be able to read a file that it is in.
 enum class KeyUse { kRequired, kIfReadable };
 
-// Reads and checks every key; changes nothing outside. False with one line in `*error` that names the key,
-// where it is set, and what to do.
-bool read_config(const Host& host, KeyUse key_use, LinkConfig* config, std::string* error);
+// Reads and checks every key; changes nothing outside. The message of a failure names the key, where it
+// is set, and the remedy.
+Status read_config(const Host& host, KeyUse key_use, LinkConfig* config);
 
 // A command line in words: blanks separate, '...' and "..." hold together, a backslash takes the next
 // character literally (not inside '...'). Nothing else is special: no shell ever sees it. False when a quote

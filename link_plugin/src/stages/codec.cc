@@ -61,8 +61,7 @@ struct Sink {
 
   Status take(const void* data, std::size_t count) {
     size += count;
-    if (size > most)
-      return Status::failure(Fault::kBlocked, "policy_block", "file_too_large:" + std::to_string(size) + "B");
+    if (size > most) return Status::blocked("file_too_large:" + std::to_string(size) + "B");
     if (sha != nullptr) sha->update(data, count);
     return write(data, count);
   }
@@ -108,15 +107,14 @@ Status failure(paxect_status status, const char* event, const std::string& path,
     case PAXECT_ERROR_SINK:
       return sink.status;
     case PAXECT_ERROR_CANCELLED:
-      return Status::failure(Fault::kStopped, event, "stopped");
+      return Status::stopped();
     case PAXECT_ERROR_MEMORY:
     case PAXECT_ERROR_CRYPTO:
       return Status::environment("core: " + message);
     default:
       break;
   }
-  Fault fault = status >= PAXECT_ERROR_MAGIC ? Fault::kIntegrity : Fault::kRefused;
-  return Status::failure(fault, event, message);
+  return status >= PAXECT_ERROR_MAGIC ? Status::integrity(event, message) : Status::refused(event, message);
 }
 
 }  // namespace
@@ -199,7 +197,7 @@ Status Codec::read_promise(int container, const std::string& path, Promise* prom
   if (status == PAXECT_ERROR_READ) return Status::environment("cannot read " + path + ": " + message.data());
   // Of a container that was cut off, other bytes are where the footer was: its frames show it.
   if (status == PAXECT_OK) status = compare_totals(container);
-  if (status != PAXECT_OK) return Status::failure(Fault::kIntegrity, "decode_error", message.data());
+  if (status != PAXECT_OK) return Status::integrity("decode_error", message.data());
   *promise = {info.total_size, hex(info.sha256, sizeof info.sha256)};
   return Status::success();
 }

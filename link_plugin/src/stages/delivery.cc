@@ -11,8 +11,7 @@ constexpr std::uint64_t kWritebackChunk = std::uint64_t{8} << 20;
 constexpr std::uint64_t kFewBytes = std::uint64_t{64} << 10;  // better written together with others
 
 Status no_name_left(const Product& product) {
-  return Status::failure(Fault::kWait, "deferred",
-                         "every name for " + product.path() + " is taken: move some of them away");
+  return Status::wait("every name for " + product.path() + " is taken: move some of them away");
 }
 
 // Calls `attempt` with the wanted name and then with its conflict names until one does not say `taken`.

@@ -47,17 +47,16 @@ Status run_external_core(const CoreRun& run) {
   ChildEnd end;
   if (Status status = run_child(child, &end); !status.ok())
     return Status::environment("core: " + status.message);
-  if (end.stopped) return Status::failure(Fault::kStopped, run.event, "stopped");
+  if (end.stopped) return Status::stopped();
   if (end.late)
-    return Status::failure(Fault::kRefused, run.event,
-                           core + " did not end within " + seconds_text(child.limit_ns) +
-                               " s: see the setting core_timeout_sec");
+    return Status::refused(run.event, core + " did not end within " + seconds_text(child.limit_ns) +
+                                          " s: see the setting core_timeout_sec");
   if (end.status == 0) return Status::success();
   if (end.said.size() > kMessageLimit) end.said.erase(0, end.said.size() - kMessageLimit);
-  Fault fault = end.status == 2 || end.status == 4 ? Fault::kIntegrity : Fault::kRefused;
-  return Status::failure(
-      fault, run.event,
-      core + " ended with status " + std::to_string(end.status) + (end.said.empty() ? "" : ": " + end.said));
+  const std::string message =
+      core + " ended with status " + std::to_string(end.status) + (end.said.empty() ? "" : ": " + end.said);
+  bool damaged = end.status == 2 || end.status == 4;
+  return damaged ? Status::integrity(run.event, message) : Status::refused(run.event, message);
 }
 
 }  // namespace paxect::link

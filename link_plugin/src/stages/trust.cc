@@ -55,7 +55,10 @@ std::string hmac_sha256_hex(std::string_view text, std::string_view key) {
 Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, bool require_sig) {
   JsonNode root;
   Peer peer;
-  if (!parse_json(text, &root, &peer.reason)) return peer;
+  if (Status status = parse_json(text, &root); !status.ok()) {
+    peer.reason = status.message;
+    return peer;
+  }
   const JsonNode* payload = root.find("payload");
   if (payload == nullptr || payload->type != JsonNode::Type::kObject) {
     peer.reason = "no payload object";

@@ -112,7 +112,7 @@ TEST_CASE("A metrics file that cannot be written is told once and disturbs nothi
 
 TEST_CASE("A reason has one of few labels, whatever the message holds") {
   auto label = [](const char* event, const char* message) {
-    return link::reason_label(Status::failure(Fault::kRefused, event, message));
+    return link::reason_label(Status::refused(event, message));
   };
   CHECK(label("policy_block", "disallowed_suffix:.exe") == "disallowed_suffix");
   CHECK(label("policy_block", "name_too_long:300B") == "name_too_long");

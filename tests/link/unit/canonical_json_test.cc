@@ -7,18 +7,17 @@ namespace {
 
 std::string canonical(const std::string& text) {
   JsonNode root;
-  std::string error;
-  bool good = parse_json(text, &root, &error);
-  INFO(text << " -> " << error);
-  REQUIRE(good);
+  Status status = parse_json(text, &root);
+  INFO(text << " -> " << status.message);
+  REQUIRE(status.ok());
   return canonical_json(root);
 }
 
 std::string problem(const std::string& text) {
   JsonNode root;
-  std::string error;
-  CHECK_FALSE(parse_json(text, &root, &error));
-  return error;
+  Status status = parse_json(text, &root);
+  CHECK_FALSE(status.ok());
+  return status.message;
 }
 
 TEST_CASE("Keys are sorted by code point at every level, and blanks go") {

@@ -7,9 +7,9 @@ namespace {
 
 IgnoreList list(std::string_view line) {
   IgnoreList result;
-  std::string problem;
-  INFO(line << ": " << problem);
-  REQUIRE(result.parse(line, &problem));
+  Status status = result.parse(line);
+  INFO(line << ": " << status.message);
+  REQUIRE(status.ok());
   return result;
 }
 
@@ -41,10 +41,10 @@ TEST_CASE("A pattern that cannot be meant is refused with the reason") {
                               {"*", "it matches every name"},
                               {"**", "it matches every name"}}) {
     IgnoreList unchanged = list("kept");
-    std::string problem;
     INFO(line);
-    CHECK_FALSE(unchanged.parse(line, &problem));
-    CHECK(problem.find(reason) != std::string::npos);
+    Status status = unchanged.parse(line);
+    CHECK_FALSE(status.ok());
+    CHECK(status.message.find(reason) != std::string::npos);
     CHECK(unchanged.matches("kept"));
   }
 }

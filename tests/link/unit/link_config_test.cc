@@ -19,7 +19,9 @@ struct Read {
   std::string error;
   bool good;
   explicit Read(const FakeHost& host) {
-    good = read_config(Host(host.get()), KeyUse::kRequired, &config, &error);
+    Status status = read_config(Host(host.get()), KeyUse::kRequired, &config);
+    good = status.ok();
+    error = status.message;
   }
 };
 

@@ -19,11 +19,11 @@ using test::write_file;
 const std::string kOne(64, 'a');
 const std::string kTwo(64, 'b');
 
-// The digest, or the problem after "!".
+// The digest, or the message of the failure after "!".
 std::string read(const std::string& text, const std::string& container = "a.freq") {
   std::string digest;
-  std::string problem;
-  return parse_sidecar(text, container, &digest, &problem) ? digest : "!" + problem;
+  Status status = parse_sidecar(text, container, &digest);
+  return status.ok() ? digest : "!" + status.message;
 }
 
 std::string utf16(const std::string& text, bool big_endian) {
@@ -103,11 +103,12 @@ TEST_CASE("A sidecar without a digest for its container is unreadable") {
            "SHA512/256 (a.freq) = " + kOne + "\n", "BLAKE2s (a.freq) = " + kOne + "\n", "a.freq: OK\n",
            kOne + "x  a.freq\n"}) {
     INFO(text);
-    CHECK(read(text) == "!has no SHA-256 that can be read: write it with sha256sum");
+    CHECK(read(text) == "!sidecar has no SHA-256 that can be read: write it with sha256sum");
   }
-  CHECK(read(kOne + "  b.freq\n" + kTwo + "  c.freq\n").starts_with("!has several lines, and none names"));
-  CHECK(read(kOne + "\n" + kTwo + "\n").starts_with("!has several lines, and none names"));
-  CHECK(read(kOne + "  a.freq\n" + kTwo + "  x/a.freq\n").starts_with("!gives two SHA-256"));
+  CHECK(read(kOne + "  b.freq\n" + kTwo + "  c.freq\n")
+            .starts_with("!sidecar has several lines, and none names"));
+  CHECK(read(kOne + "\n" + kTwo + "\n").starts_with("!sidecar has several lines, and none names"));
+  CHECK(read(kOne + "  a.freq\n" + kTwo + "  x/a.freq\n").starts_with("!sidecar gives two SHA-256"));
 }
 
 // What a program prints about the file `name` in `directory`; nothing where the program is missing.
