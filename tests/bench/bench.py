@@ -103,15 +103,21 @@ def heading(text):
     print(f"| {'-' * 34} | -------: | -------: | -------: | -----: | -----: |", flush=True)
 
 
-def measure(title, entries, base):
-    """Prints a table with a row for each of entries, {label: run}, and ratios to the row `base`; returns its runs."""
-    heading(f"{title} (base: {base})")
+def run_rounds(entries, rounds=ROUNDS):
+    """Runs each of entries, {label: run}, in turn, round after round; {label: its runs}, without the first round."""
     results = {}
-    for turn in range(ROUNDS + 1):
+    for turn in range(rounds + 1):
         for label, run in entries.items():
             for name, result in run().items():
                 if turn:
                     results.setdefault(name or label, []).append(result)
+    return results
+
+
+def measure(title, entries, base):
+    """Prints a table with a row for each of entries, {label: run}, and ratios to the row `base`; returns its runs."""
+    heading(f"{title} (base: {base})")
+    results = run_rounds(entries)
     for label, runs in results.items():
         wall = statistics.median(r.wall for r in runs) * 1000
         cpu = statistics.median(r.cpu for r in runs) * 1000
@@ -271,16 +277,19 @@ def processor():
     return names[0] if names else os.uname().machine
 
 
+def load():
+    with open("/proc/loadavg", encoding="utf-8") as averages:
+        return averages.read().split()[0]
+
+
 def machine(bench):
     """What a reader needs to know to compare the figures with others."""
     zstd = subprocess.run(["zstd", "--version"], capture_output=True, text=True, check=True).stdout
     source = bench.make("noise", SIZE)
     speeds = [SIZE / bench.floor("sha256", source)()["floor-sha256"].wall for _ in range(ROUNDS)]
     os.remove(source)
-    with open("/proc/loadavg", encoding="utf-8") as load:
-        average = load.read().split()[0]
     zstd = zstd.strip("* \n")
-    print(f"{processor()}, {bench.cores} cores, load {average}; {zstd}; "
+    print(f"{processor()}, {bench.cores} cores, load {load()}; {zstd}; "
           f"SHA-256 {statistics.median(speeds) / 1e9:.2f} GB/s; {ROUNDS} rounds after one to warm up")
 
 

@@ -57,8 +57,8 @@ class Relay:
     def __init__(self, paxect, place, **settings):
         self.place = place
         self.inbox, self.outbox = f"{place}/inbox", f"{place}/outbox"
-        os.makedirs(self.inbox)
-        os.makedirs(self.outbox)
+        os.makedirs(self.inbox, exist_ok=True)
+        os.makedirs(self.outbox, exist_ok=True)
         self.argv = [paxect, "run"]
         for key, value in settings.items():
             self.argv += ["--set", f"link.{key}={value}"]
