@@ -4,31 +4,54 @@
 #include <sys/eventfd.h>
 
 #include <array>
-#include <cerrno>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "claims.h"
 #include "control_loop.h"
+#include "heartbeat.h"
 #include "log.h"
 #include "plugin_directory.h"
 #include "plugin_instance.h"
 #include "plugin_loader.h"
+#include "resources.h"
 #include "signals.h"
+#include "stop_reminder.h"
 #include "stop_request.h"
+#include "unread_variables.h"
 
 namespace paxect::host {
 namespace {
 
 using Instances = std::vector<std::unique_ptr<PluginInstance>>;
 
+// What is being loaded, for a message while the load hangs. Any thread.
+class Activity {
+ public:
+  void set(std::string what) {
+    std::lock_guard lock(mutex_);
+    what_ = std::move(what);
+  }
+  std::string get() const {
+    std::lock_guard lock(mutex_);
+    return what_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string what_ = "the configuration";
+};
+
 // Loads the plugin of every section, up to a request to stop. All failures are reported, the result is the
 // first.
-Status load_instances(const Configuration& configuration, const RunContext& run, Instances* out) {
+Status load_instances(const Configuration& configuration, const RunContext& run, Activity* activity,
+                      Instances* out) {
   if (configuration.instances.empty())
     return config_error(configuration.file + ": no section to run: write [link], for instance");
   PluginDirectory directory;
@@ -37,6 +60,7 @@ Status load_instances(const Configuration& configuration, const RunContext& run,
   Status first_failure;
   for (const InstanceSettings& settings : configuration.instances) {
     if (run.stop.requested()) break;
+    activity->set("[" + settings.name() + "] (loading plugin " + settings.plugin() + ")");
     Plugin plugin;
     status = load_plugin(directory, settings.plugin(), &plugin);
     if (status.ok()) {
@@ -49,21 +73,27 @@ Status load_instances(const Configuration& configuration, const RunContext& run,
   return first_failure;
 }
 
+void report_unread_variables(const Configuration& configuration, const Log& log) {
+  for (const std::string& warning : host_variable_warnings(configuration.foreign_variables))
+    log.write(PAXECT_LOG_WARN, warning);
+}
+
 // Everything up to instances that are ready to create. A failure is already reported.
 Status load(const CommandLine& command_line, const Environment& environment, const RunContext& run,
-            Instances* out) {
+            Activity* activity, Instances* out) {
   Configuration configuration;
   Status status = read_configuration(command_line, environment, &run.stop, &configuration);
-  if (status.ok()) status = load_instances(configuration, run, out);
-  if (!status.ok() && !status.message().empty() && !run.stop.requested()) run.log.write(status.message());
+  report_unread_variables(configuration, run.log);
+  if (status.ok()) status = load_instances(configuration, run, activity, out);
+  if (!status.ok() && !status.message().empty() && !run.stop.requested()) run.log.write(status);
   return status;
 }
 
 // Does `work` on a thread of its own while this one reads signals, so that a second signal ends the process
 // even if a pipe without a writer or a module's constructor blocks the work.
-Status do_while_reading_signals(Signals& signals, const Log& log, const std::function<Status()>& work) {
-  UniqueFd finished(eventfd(0, EFD_CLOEXEC));
-  if (!finished.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
+Status do_while_reading_signals(Signals& signals, const RunContext& run, const Activity& activity,
+                                const std::function<Status()>& work) {
+  UniqueFd finished = new_event();
   Status status;
   std::exception_ptr exception;
   std::jthread thread;
@@ -78,13 +108,17 @@ Status do_while_reading_signals(Signals& signals, const Log& log, const std::fun
     });
   } catch (const std::system_error& error) {
     status = thread_error(error);
-    log.write(status.message());
+    run.log.write(status);
     return status;
   }
   std::array<pollfd, 2> polled{{{signals.fd(), POLLIN, 0}, {finished.get(), POLLIN, 0}}};
+  StopReminder reminder;
   while (polled[1].revents == 0) {
-    poll(polled.data(), polled.size(), -1);
-    signals.read_pending();
+    poll(polled.data(), polled.size(), reminder.timeout(monotonic_now_ns()));
+    signals.read_pending([&] { return activity.get(); });
+    if (reminder.is_due(run.stop.requested(), monotonic_now_ns()))
+      run.log.write_if_ready(PAXECT_LOG_WARN,
+                             "the stop waits for " + activity.get() + ": " + signals.remedy());
   }
   thread.join();
   if (exception) std::rethrow_exception(exception);
@@ -105,21 +139,32 @@ int run_command(const CommandLine& command_line, const Environment& environment)
   Log log(command_line.verbose);
   StopRequest stop;
   Signals signals(stop, log);
-  RunContext run{log, stop, command_line.once};
+  Claims claims;
+  RunContext run{log, stop, command_line.once, nullptr, &claims};
+  Activity activity;
   Instances instances;
-  Status status = do_while_reading_signals(signals, log,
-                                           [&] { return load(command_line, environment, run, &instances); });
+  Status status = do_while_reading_signals(
+      signals, run, activity, [&] { return load(command_line, environment, run, &activity, &instances); });
   if (stop.requested()) return command_line.once ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
   if (!status.ok()) return status.code();
-  return ControlLoop(std::move(instances), signals, stop, run).run();
+  const std::size_t count = instances.size();
+  try {
+    return ControlLoop(std::move(instances), signals, stop, run).run();
+  } catch (const std::system_error& error) {
+    status = resource_error("cannot run " + std::to_string(count) + " sections", error.code().value());
+    log.write(status);
+    return status.code();
+  }
 }
 
 int check_command(const CommandLine& command_line, const Environment& environment, std::ostream& output) {
   Log log(command_line.verbose);
   StopRequest stop;
-  RunContext run{log, stop, false};
+  Claims claims;
+  RunContext run{log, stop, false, nullptr, &claims};
+  Activity activity;
   Instances instances;
-  Status first_failure = load(command_line, environment, run, &instances);
+  Status first_failure = load(command_line, environment, run, &activity, &instances);
   for (const std::unique_ptr<PluginInstance>& instance : instances) {
     Status status = check_instance(*instance);
     if (status.ok()) {
@@ -139,10 +184,11 @@ int plugins_command(const CommandLine& command_line, const Environment& environm
   PluginDirectory directory;
   std::vector<std::string> names;
   Status status = read_configuration(command_line, environment, nullptr, &configuration);
+  report_unread_variables(configuration, log);
   if (status.ok()) status = PluginDirectory::open(configuration.plugin_directory, &directory);
   if (status.ok()) status = directory.list(&names);
   if (!status.ok()) {
-    log.write(status.message());
+    log.write(status);
     return status.code();
   }
   output << "plugins in " << escape(directory.path()) << (names.empty() ? ": none" : ":") << "\n";

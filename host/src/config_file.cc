@@ -2,66 +2,36 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
 
-#include "file_trust.h"
+#include "config_value.h"
+#include "default_config.h"
 #include "names.h"
+#include "resources.h"
 #include "unicode.h"
 #include "unique_fd.h"
 
 namespace paxect::host {
 namespace {
 
-constexpr const char* kDefaultPath = "paxect.conf";
 constexpr std::size_t kMaxFileSize = 1 << 20;
+constexpr std::size_t kMaxFaults = 20;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool begins_comment(char c) { return c == '#' || c == ';'; }
-// Unicode's blanks that are not ASCII (category Zs), as editors and web pages leave them behind.
-bool is_wide_blank(char32_t code) {
-  return code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x202f ||
-         code == 0x205f || code == 0x3000;
-}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
-}
-
-bool has_comment(std::string_view value) {
-  for (std::size_t i = 0; i < value.size(); ++i)
-    if (begins_comment(value[i]) && (i == 0 || is_blank(value[i - 1]))) return true;
-  return false;
-}
-
-// $NAME, ${NAME} or $(COMMAND).
-bool has_expansion(std::string_view value) {
-  for (std::size_t at = value.find('$'); at != std::string_view::npos; at = value.find('$', at + 1)) {
-    char next = at + 1 < value.size() ? value[at + 1] : ' ';
-    if (next == '{' || next == '(' || next == '_' || is_ascii_letter(next)) return true;
-  }
-  return false;
-}
-
-bool is_quoted(std::string_view value) {
-  return value.size() > 1 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
-}
-
-std::string number_of(char32_t code) {
-  std::array<char, 16> text;
-  std::snprintf(text.data(), text.size(), "U+%04X", static_cast<unsigned>(code));
-  return text.data();
 }
 
 // The fault of the first character that a line may not hold, and the remedy; empty when there is none.
@@ -71,39 +41,11 @@ std::string character_fault(std::string_view line) {
     line.remove_prefix(character.bytes.size());
     if (!character.valid)
       return "text that is not UTF-8: save the file as UTF-8; --set and the environment take a name in "
-             "another "
-             "encoding";
+             "another encoding";
     if (character.code == '\t' || !is_control(character.code)) continue;
-    if (character.code < 0xa0) return "a control character (" + number_of(character.code) + "): remove it";
-    return "an invisible character (" + number_of(character.code) + "): remove it";
+    if (character.code < 0xa0) return "a control character (" + code_point(character.code) + "): remove it";
+    return "an invisible character (" + code_point(character.code) + "): remove it";
   }
-  return {};
-}
-
-// A wide blank at the beginning or end of a value would be a part of it; 0 when there is none.
-char32_t edge_blank(std::string_view value) {
-  char32_t first = 0;
-  char32_t last = 0;
-  for (bool at_start = true; !value.empty(); at_start = false) {
-    Character character = first_character(value);
-    value.remove_prefix(character.bytes.size());
-    last = character.code;
-    if (at_start) first = last;
-  }
-  return is_wide_blank(first) ? first : is_wide_blank(last) ? last : 0;
-}
-
-// Why a value is refused, and the remedy; empty when it is taken. The text never repeats the value, which may
-// be a key.
-std::string fault_of(std::string_view value) {
-  if (is_quoted(value)) return "quotes would become part of the value: leave them out";
-  if (value.starts_with('~')) return "'~' is not replaced by a home directory: write the whole path";
-  if (has_expansion(value)) return "variables and commands ('$') are not replaced: write the value itself";
-  if (has_comment(value))
-    return "a comment behind a value would become part of it: give the comment a line of its own";
-  if (char32_t blank = edge_blank(value); blank != 0)
-    return "a blank at its edge that is no space or tab (" + number_of(blank) +
-           ") would become part of it: remove it";
   return {};
 }
 
@@ -117,6 +59,7 @@ class Scanner {
  public:
   Scanner(const std::string& path, std::vector<ConfigSection>* sections) : path_(path), sections_(sections) {}
 
+  // Returns all faults.
   Status scan(std::string_view text) {
     if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
       return config_error(path_ + ": text in UTF-16: save the file as UTF-8");
@@ -124,128 +67,108 @@ class Scanner {
     while (!text.empty()) {
       ++line_;
       std::size_t end = std::min(text.find('\n'), text.size());
-      Status status = scan_line(text.substr(0, end));
-      if (!status.ok()) return status;
+      if (!scan_line(text.substr(0, end))) break;
       text.remove_prefix(std::min(end + 1, text.size()));
     }
-    return {};
+    if (fault_count_ > kMaxFaults)
+      faults_.add(
+          config_error(path_ + ": and " + std::to_string(fault_count_ - kMaxFaults) + " more faults"));
+    return std::move(faults_);
   }
 
  private:
-  Status error(const std::string& what) const {
-    return config_error(path_ + ":" + std::to_string(line_) + ": " + what);
+  void fault(const std::string& what) {
+    if (++fault_count_ <= kMaxFaults)
+      faults_.add(config_error(path_ + ":" + std::to_string(line_) + ": " + what));
   }
 
-  Status scan_line(std::string_view line) {
+  // False when the text is not worth reading on.
+  bool scan_line(std::string_view line) {
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.find('\0') != std::string_view::npos)
-      return error("a NUL byte: this is not a text file, or not one in UTF-8");
-    if (line.find('\r') != std::string_view::npos)
-      return error("a carriage return inside a line: end lines with LF or CRLF");
-    if (std::string fault = character_fault(line); !fault.empty()) return error(fault);
+    if (line.find('\0') != std::string_view::npos) {
+      fault("a NUL byte: this is not a text file, or not one in UTF-8");
+      return false;
+    }
+    if (line.find('\r') != std::string_view::npos) {
+      fault("a carriage return inside a line: end lines with LF or CRLF");
+      return true;
+    }
+    const std::string of_character = character_fault(line);
+    if (!of_character.empty()) fault(of_character);
+    // A line with such a fault is read on only if it begins a section: its keys would seem to be another's.
     std::string_view content = trim(line);
-    if (content.empty() || begins_comment(content.front())) return {};
-    if (content.front() == '[') return scan_section(content);
-    std::size_t equals = content.find('=');
-    if (equals == std::string_view::npos) return error("neither [SECTION] nor KEY = VALUE");
-    return add_entry(trim(content.substr(0, equals)), trim(content.substr(equals + 1)));
+    if (content.empty() || begins_comment(content.front())) return true;
+    if (content.front() == '[') {
+      scan_section(content, of_character.empty());
+    } else if (of_character.empty()) {
+      std::size_t equals = content.find('=');
+      if (equals == std::string_view::npos)
+        fault("neither [SECTION] nor KEY = VALUE");
+      else
+        add_entry(trim(content.substr(0, equals)), trim(content.substr(equals + 1)));
+    }
+    return true;
   }
 
-  Status scan_section(std::string_view content) {
-    if (content.back() == ']') return add_section(content.substr(1, content.size() - 2));
-    if (content.find(']') != std::string_view::npos)
-      return error("text behind [SECTION]: give it, or the comment, a line of its own");
-    return error("'[' without ']': write [SECTION]");
+  // The keys behind a line that is no good as a section's are still read, for their own faults.
+  void scan_section(std::string_view content, bool is_plain) {
+    key_lines_.clear();
+    section_ = &discarded_;
+    discarded_ = {"...", line_, {}};
+    if (!is_plain) return;
+    if (content.back() == ']')
+      add_section(content.substr(1, content.size() - 2));
+    else if (content.find(']') != std::string_view::npos)
+      fault("text behind [SECTION]: give it, or the comment, a line of its own");
+    else
+      fault("'[' without ']': write [SECTION]");
   }
 
-  Status add_section(std::string_view name) {
-    if (!is_instance_name(name)) return error(shown(name) + " is no section name: [a-z][a-z0-9_-]{0,63}");
+  void add_section(std::string_view name) {
+    if (!is_instance_name(name)) return fault(shown(name) + " is no section name: [a-z][a-z0-9_-]{0,63}");
     auto [found, is_new] = sections_by_variable_.try_emplace(variable_part(name), sections_->size());
     if (!is_new) {
       const ConfigSection& other = (*sections_)[found->second];
       const std::string first = "first in line " + std::to_string(other.line);
-      if (other.name == name) return error("section [" + other.name + "] is given twice, " + first);
-      return error("section [" + std::string(name) + "] would share its environment variables with [" +
+      if (other.name == name) return fault("section [" + other.name + "] is given twice, " + first);
+      return fault("section [" + std::string(name) + "] would share its environment variables with [" +
                    other.name + "], " + first);
     }
-    key_lines_.clear();
     sections_->push_back({std::string(name), line_, {}});
-    return {};
+    section_ = &sections_->back();
   }
 
-  Status add_entry(std::string_view key, std::string_view value) {
-    if (!is_key(key)) return error(shown(key) + " is no key: [a-z][a-z0-9_]{0,63}");
-    if (sections_->empty())
-      return error("key " + shown(key) + " is outside a section: write [link], for instance, above it");
-    ConfigSection& section = sections_->back();
+  void add_entry(std::string_view key, std::string_view value) {
+    if (!is_key(key)) return fault(shown(key) + " is no key: [a-z][a-z0-9_]{0,63}");
+    if (section_ == nullptr)
+      return fault("key " + shown(key) + " is outside a section: write [link], for instance, above it");
     auto [found, is_new] = key_lines_.try_emplace(std::string(key), line_);
     if (!is_new)
-      return error("key '" + found->first + "' is given twice in [" + section.name + "], first in line " +
+      return fault("key '" + found->first + "' is given twice in [" + section_->name + "], first in line " +
                    std::to_string(found->second));
-    if (std::string fault = fault_of(value); !fault.empty())
-      return error("value of '" + std::string(key) + "': " + fault +
+    if (std::string reason = value_fault(value); !reason.empty())
+      return fault("value of '" + std::string(key) + "': " + reason +
                    ", or set it by --set or in the environment, which are taken literally");
-    section.entries.push_back({std::string(key), std::string(value), line_});
-    return {};
+    section_->entries.push_back({std::string(key), std::string(value), line_});
   }
 
   const std::string& path_;
   std::vector<ConfigSection>* sections_;
   std::unordered_map<std::string, std::size_t> sections_by_variable_;
-  std::unordered_map<std::string, unsigned> key_lines_;  // of the last section
+  std::unordered_map<std::string, unsigned> key_lines_;  // of section_
+  ConfigSection* section_ = nullptr;                     // the one of the lines that are read
+  ConfigSection discarded_;
+  Status faults_;
+  std::size_t fault_count_ = 0;
   unsigned line_ = 0;
 };
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
-// O_NONBLOCK: opening a FIFO would block otherwise.
-constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-
-Status default_error(int error) { return config_error(kDefaultPath + (": " + reason(error))); }
-
-Status distrust(const std::string& fault) {
-  const std::string name = kDefaultPath;
-  return config_error(name + " is " + fault +
-                      ": it names programs to run, so it is read only when you name it: -c ./" + name);
-}
-
-// Opens what ./paxect.conf, a symbolic link, leads to. Reads the link by its descriptor: it cannot be
-// replaced between the check of its owner and its use.
-Status open_behind_link(UniqueFd* out) {
-  UniqueFd link(open(kDefaultPath, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  struct stat file {};
-  if (!link.valid() || fstat(link.get(), &file) != 0) return default_error(errno);
-  std::array<char, PATH_MAX> target{};
-  ssize_t size = readlinkat(link.get(), "", target.data(), target.size() - 1);
-  if (size < 0) return default_error(errno);
-  *out = UniqueFd(open(target.data(), kOpenFlags));
-  if (!out->valid())
-    return errno == ENOENT
-               ? config_error(kDefaultPath + std::string(": a symbolic link to a file that does not exist"))
-               : default_error(errno);
-  std::string fault = owner_fault(file);
-  return fault.empty() ? Status() : distrust("a symbolic link " + fault);
-}
-
-// Every check is of a descriptor, so that it is about the file that is read.
-Status open_default(UniqueFd* out) {
-  *out = UniqueFd(open(kDefaultPath, kOpenFlags | O_NOFOLLOW));
-  if (!out->valid()) {
-    if (errno == ENOENT) return {};
-    if (errno != ELOOP) return default_error(errno);
-    Status status = open_behind_link(out);
-    if (!status.ok()) return status;
-  }
-  struct stat file {};
-  if (fstat(out->get(), &file) != 0) return default_error(errno);
-  std::string fault = S_ISREG(file.st_mode) ? write_fault(file) : "not a regular file";
-  return fault.empty() ? Status() : distrust(fault);
-}
-
 Status open_named(const std::string& path, UniqueFd* out) {
-  // A FIFO is opened at once, and wait_for_data() blocks for its writer.
-  *out = UniqueFd(open(path.c_str(), kOpenFlags));
-  return out->valid() ? Status() : config_error(path + ": " + reason(errno));
+  // O_NONBLOCK: a FIFO is opened at once, and wait_for_data() blocks for its writer.
+  *out = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  return out->valid() ? Status() : open_error(path, errno);
 }
 
 // False when a stop was requested first.
@@ -281,13 +204,13 @@ Status parse_config(const std::string& text, const std::string& path, ConfigFile
 
 Status read_config(const std::optional<std::string>& path, const StopRequest* stop, ConfigFile* out) {
   UniqueFd fd;
-  Status status = path ? open_named(*path, &fd) : open_default(&fd);
+  Status status = path ? open_named(*path, &fd) : open_default_config(&fd);
   if (!status.ok()) return status;
   if (!fd.valid()) {
     *out = {{}, {{"link", 0, {}}}};
     return {};
   }
-  const std::string name = path.value_or(kDefaultPath);
+  const std::string name = path.value_or(kDefaultConfig);
   std::string text;
   status = read_text(fd.get(), name, stop, &text);
   return status.ok() ? parse_config(text, name, out) : status;

@@ -4,9 +4,10 @@
 //   [link]                       a section is an instance; its name, or its key `plugin`, names the plugin
 //   inbox = /srv/in box          blanks around key and value are ignored, blanks inside a value belong to it
 //
-// A value is taken literally. Text to which shells and other configuration formats give a meaning is refused,
-// so that it never becomes part of a file name: surrounding quotes, a leading '~', $NAME, a comment behind a
-// value. `--set` and the environment accept such values.
+// A value is taken literally. Text to which shells and other configuration formats give a meaning is refused
+// (config_value.h), so that it never becomes part of a file name: surrounding quotes, a leading '~', $NAME,
+// `COMMAND`, a comment behind a value, a backslash at the end. `--set` and the environment accept such
+// values.
 //
 // Also refused, each with file and line: any other line, a section or a key given twice, a key outside a
 // section, a malformed name, text that is not UTF-8, control and invisible characters, and a blank at the
@@ -39,15 +40,14 @@ struct ConfigFile {
   std::vector<ConfigSection> sections;
 };
 
-// Parses `text`. A failure has status 78 and names `path`, and the line where there is one.
+// Parses `text`. A failure has status 78 and a message for each fault, up to 20, with `path` and the line
+// where there is one.
 Status parse_config(const std::string& text, const std::string& path, ConfigFile* out);
 
 // Reads and parses the file at `path`, which may be a pipe. Without a path it reads ./paxect.conf, and
 // without that file the result is one empty section [link].
 //
-// ./paxect.conf names programs to run, and nobody named the file: it has to be a regular file (or a symbolic
-// link to one) that root or the effective user owns and no other user can write. Its directory is not
-// validated: whoever can put another file there cannot make it ours.
+// ./paxect.conf is read only if no other user can choose what is in it (default_config.h).
 //
 // Blocks on a pipe until there is data. A request to stop ends that wait with a failure; `stop` may be null.
 Status read_config(const std::optional<std::string>& path, const StopRequest* stop, ConfigFile* out);

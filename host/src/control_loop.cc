@@ -16,6 +16,9 @@
 #include <thread>
 #include <utility>
 
+#include "names.h"
+#include "resources.h"
+
 namespace paxect::host {
 namespace {
 
@@ -29,12 +32,6 @@ timespec time_until(std::uint64_t wake_at_ns) {
   std::uint64_t now_ns = monotonic_now_ns();
   std::uint64_t left = wake_at_ns > now_ns ? wake_at_ns - now_ns : 0;
   return {static_cast<time_t>(left / kNanosecondsPerSecond), static_cast<long>(left % kNanosecondsPerSecond)};
-}
-
-UniqueFd new_event() {
-  UniqueFd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!event.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
-  return event;
 }
 
 // Blocks until the step's time has come, one of its watches is ready, or a stop or a reload is requested.
@@ -63,11 +60,6 @@ std::vector<std::string> names_of(const std::vector<std::unique_ptr<PluginInstan
 }
 
 }  // namespace
-
-Status thread_error(const std::system_error& error) {
-  return internal_error(std::string("cannot start a thread: ") + error.what() +
-                        ": raise the limit of processes (ulimit -u, TasksMax=)");
-}
 
 ControlLoop::ControlLoop(std::vector<std::unique_ptr<PluginInstance>> instances, Signals& signals,
                          StopRequest& stop, const RunContext& run)
@@ -110,11 +102,12 @@ void ControlLoop::supervise() {
   for (;;) {
     report_state();
     report_liveness();
+    remind();
     if (std::all_of(progress_.get(), progress_.get() + instances_.size(),
                     [](const Progress& each) { return each.finished.load(); }))
       return;
     poll(polled.data(), polled.size(), poll_timeout());
-    if (signals_.read_pending()) request_reload();
+    if (signals_.read_pending([this] { return awaited(); })) request_reload();
     eventfd_t events = 0;
     eventfd_read(progress_event_.get(), &events);
   }
@@ -145,17 +138,17 @@ std::string ControlLoop::state_text(Phase phase) const {
     std::lock_guard lock(failure_mutex_);
     if (failure_) return instances_[failure_->index]->name() + ": " + failure_->text;
   }
-  std::string names;
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < instances_.size(); ++i) {
     const Progress& progress = progress_[i];
     bool is_meant = !progress.finished;
     if (phase == Phase::kStarting) is_meant = is_meant && !progress.started;
     if (phase == Phase::kReloading) is_meant = is_meant && progress.reloads < reloads_requested_;
-    if (is_meant) names += (names.empty() ? "" : ", ") + instances_[i]->name();
+    if (is_meant) names.push_back(instances_[i]->name());
   }
   if (names.empty()) return phase == Phase::kStopping ? "stopped" : "done";
   static constexpr std::array<const char*, 4> kPhases{"starting: ", "running: ", "reloading: ", "stopping: "};
-  return kPhases.at(static_cast<std::size_t>(phase)) + names;
+  return kPhases.at(static_cast<std::size_t>(phase)) + list(names);
 }
 
 void ControlLoop::report_state() {
@@ -194,15 +187,42 @@ void ControlLoop::report_liveness() {
   if (alive && phase() != Phase::kRunning) manager_.extend_timeout(limit);
 }
 
-// In milliseconds, for poll: a third of the time that a sign of life is good for, so that one late wake-up
-// does no harm; soon, when the manager is too busy to take a message.
+// An instance that the stop waits for, and whether its call makes progress.
+std::string ControlLoop::awaited(std::size_t index, std::uint64_t now_ns) const {
+  const std::uint64_t silence = instances_[index]->heartbeat().silence_ns(now_ns).value_or(0);
+  const std::string name = "[" + instances_[index]->name() + "]";
+  if (silence < kNanosecondsPerSecond) return name + " (working)";
+  return name + " (silent for " + std::to_string(silence / kNanosecondsPerSecond) + " s" +
+         (device_wait_.holds(index) ? ", waits for a disk or a server)" : ")");
+}
+
+std::string ControlLoop::awaited() const {
+  const std::uint64_t now = monotonic_now_ns();
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < instances_.size(); ++i)
+    // One without a call in progress only waits for the others.
+    if (!progress_[i].finished && instances_[i]->heartbeat().silence_ns(now))
+      texts.push_back(awaited(i, now));
+  return list(texts);
+}
+
+void ControlLoop::remind() {
+  if (!reminder_.is_due(stop_.requested(), monotonic_now_ns())) return;
+  run_.log.write_if_ready(PAXECT_LOG_WARN, "the stop waits for " + awaited() + ": " + signals_.remedy());
+}
+
+// In milliseconds, for poll: when to report again. For the service manager that is a third of the time that a
+// sign of life is good for, so that one late wake-up does no harm; soon, when the manager is too busy to take
+// a message.
 int ControlLoop::poll_timeout() {
   constexpr int kRetryMilliseconds = 50;
   if (manager_.send_pending()) return kRetryMilliseconds;
-  if (!manager_.is_present() || (!manager_.watchdog_ns() && phase() == Phase::kRunning)) return -1;
+  const int reminder = reminder_.timeout(monotonic_now_ns());
+  if (!manager_.is_present() || (!manager_.watchdog_ns() && phase() == Phase::kRunning)) return reminder;
   std::uint64_t limit = manager_.watchdog_ns().value_or(kDefaultLivenessLimit);
-  return static_cast<int>(
+  const auto report = static_cast<int>(
       std::min<std::uint64_t>(limit / 3 / kNanosecondsPerMillisecond + 1, std::numeric_limits<int>::max()));
+  return reminder < 0 ? report : std::min(report, reminder);
 }
 
 // ---- an instance's thread ------------------------------------------------------------------------------

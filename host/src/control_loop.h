@@ -9,7 +9,8 @@
 // a stop it is ignored.
 //
 // The main thread reports to the service manager, where there is one: when all have started, each reload and
-// its end, the stop, at each of these which instances are still to come, and that all make progress.
+// its end, the stop, at each of these which instances are still to come, and that all make progress. A stop
+// that takes long is reported on standard error too, with the instances that it waits for.
 #pragma once
 
 #include <atomic>
@@ -19,20 +20,17 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "device_wait.h"
 #include "plugin_instance.h"
 #include "service_manager.h"
 #include "signals.h"
+#include "stop_reminder.h"
 #include "stop_request.h"
 #include "unique_fd.h"
 
 namespace paxect::host {
-
-// What the operator reads when a thread cannot be started.
-Status thread_error(const std::system_error& error);
 
 class ControlLoop {
  public:
@@ -66,6 +64,9 @@ class ControlLoop {
   void report_state();
   std::string state_text(Phase phase) const;
   void report_liveness();
+  void remind();
+  std::string awaited() const;
+  std::string awaited(std::size_t index, std::uint64_t now_ns) const;
   bool is_alive(std::size_t index, std::uint64_t now_ns, std::uint64_t limit_ns) const;
   int poll_timeout();
 
@@ -95,6 +96,7 @@ class ControlLoop {
 
   // Of the main thread.
   ServiceManager manager_;
+  StopReminder reminder_;
   bool ready_reported_ = false;
   bool stopping_reported_ = false;
   std::uint64_t reloads_reported_ = 0;

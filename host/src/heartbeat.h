@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace paxect::host {
 
@@ -23,9 +24,14 @@ class Heartbeat {
   void beat() { last_ns_.store(monotonic_now_ns(), std::memory_order_relaxed); }
   // No beat is expected until the next one.
   void pause() { last_ns_.store(kPaused, std::memory_order_relaxed); }
+  // How long ago the last beat was; nothing when none is expected.
+  std::optional<std::uint64_t> silence_ns(std::uint64_t now_ns) const {
+    const std::uint64_t last = last_ns_.load(std::memory_order_relaxed);
+    if (last == kPaused) return std::nullopt;
+    return now_ns < last ? 0 : now_ns - last;
+  }
   bool is_alive(std::uint64_t now_ns, std::uint64_t limit_ns) const {
-    std::uint64_t last = last_ns_.load(std::memory_order_relaxed);
-    return last == kPaused || now_ns < last || now_ns - last < limit_ns;
+    return silence_ns(now_ns).value_or(0) < limit_ns;
   }
 
  private:

@@ -100,6 +100,16 @@ struct HostServices::Thunks {
     }
   }
 
+  static const char* claim(const paxect_host* host, const char* resource) {
+    if (resource == nullptr) return nullptr;
+    try {
+      const std::string* owner = self(host).run_.claims->claim(resource, self(host).settings_.name());
+      return owner == nullptr ? nullptr : owner->c_str();
+    } catch (...) {  // Out of memory: the lock that the plugin takes for its work still protects it.
+      return nullptr;
+    }
+  }
+
   static const void* service(const paxect_host* host, const char* id) {
     static constexpr paxect_log_service kLog = {sizeof kLog, write};
     static constexpr paxect_clock_service kClock = {sizeof kClock, monotonic_ns, realtime_ns};
@@ -115,6 +125,8 @@ struct HostServices::Thunks {
     if (wanted == PAXECT_SERVICE_CONFIG) return &kConfig;
     if (wanted == PAXECT_SERVICE_SECRETS) return &kSecrets;
     if (wanted == PAXECT_SERVICE_SANDBOX) return &kSandbox;
+    static constexpr paxect_claims_service kClaims = {sizeof kClaims, claim};
+    if (wanted == PAXECT_SERVICE_CLAIMS && self(host).run_.claims != nullptr) return &kClaims;
     static constexpr paxect_output_service kOutput = {sizeof kOutput, put};
     if (wanted == PAXECT_SERVICE_OUTPUT && self(host).run_.output != nullptr) return &kOutput;
     return nullptr;

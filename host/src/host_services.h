@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 
+#include "claims.h"
 #include "heartbeat.h"
 #include "log.h"
 #include "settings.h"
@@ -25,6 +26,7 @@ struct RunContext {
   const StopRequest& stop;
   bool once = false;
   std::ostream* output = nullptr;  // standard output, for a command; null otherwise
+  Claims* claims = nullptr;        // null for a command, which works beside the instance of its section
 };
 
 class HostServices {

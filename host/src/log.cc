@@ -68,10 +68,17 @@ void Log::write(std::string_view instance, std::int32_t level, std::string_view 
   put(line(level, "[" + upper(instance) + "] " + escape(message)));
 }
 
-void Log::write(std::string_view message) const { put(line(PAXECT_LOG_ERROR, "paxect: " + escape(message))); }
+void Log::write(std::int32_t level, std::string_view message) const {
+  put(line(level, "paxect: " + escape(message)));
+}
 
-void Log::write_if_ready(std::string_view message) const {
-  const std::string text = line(PAXECT_LOG_ERROR, "paxect: " + escape(message));
+void Log::write(const Status& failure) const {
+  write(failure.message());
+  for (const std::string& message : failure.further_messages()) write(message);
+}
+
+void Log::write_if_ready(std::int32_t level, std::string_view message) const {
+  const std::string text = line(level, "paxect: " + escape(message));
   std::unique_lock lock(mutex_, std::try_to_lock);
   pollfd writable{fd_, POLLOUT, 0};
   if (!lock || poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0) return;

@@ -5,10 +5,14 @@
 // with its priority: "<3>" is an error.
 #pragma once
 
+#include <paxect/plugin.h>
+
 #include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
+
+#include "status.h"
 
 namespace paxect::host {
 
@@ -26,10 +30,13 @@ class Log {
   // A line of an instance; `level` is PAXECT_LOG_*.
   void write(std::string_view instance, std::int32_t level, std::string_view message) const;
   // A line of the host itself: "paxect: message".
-  void write(std::string_view message) const;
+  void write(std::string_view message) const { write(PAXECT_LOG_ERROR, message); }
+  void write(std::int32_t level, std::string_view message) const;
+  // All lines of a failure.
+  void write(const Status& failure) const;
   // The same, but the line is dropped when it cannot be written at once, because the reader of standard error
   // has stopped, for instance.
-  void write_if_ready(std::string_view message) const;
+  void write_if_ready(std::int32_t level, std::string_view message) const;
 
  private:
   std::string line(std::int32_t level, std::string_view text) const;

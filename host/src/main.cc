@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "fd_output.h"
 #include "log.h"
+#include "resources.h"
 #include "section_command.h"
 #include "settings.h"
 #include "signals.h"
@@ -45,7 +46,7 @@ int main_checked(int argc, char** argv, const BlockedSignals& signals) {
   CommandLine command_line;
   Status status = parse_command_line({argv + (argc > 0 ? 1 : 0), argv + argc}, &command_line);
   if (!status.ok()) {
-    Log(false).write(status.message());
+    Log(false).write(status);
     return status.code();
   }
   // Only `run` reads signals; they end the other commands, as they do any program.
@@ -55,7 +56,8 @@ int main_checked(int argc, char** argv, const BlockedSignals& signals) {
   output.flush();
   if (output.error() == 0) return code;
   Log(false).write("standard output: " + std::generic_category().message(output.error()));
-  return code == PAXECT_PLUGIN_OK ? PAXECT_PLUGIN_INTERNAL : code;
+  // A result that nobody can read is no result.
+  return code == PAXECT_PLUGIN_OK || code == PAXECT_PLUGIN_INCOMPLETE ? PAXECT_PLUGIN_INTERNAL : code;
 }
 
 }  // namespace
@@ -69,6 +71,8 @@ int main(int argc, char** argv) {
   if (!open_standard_descriptors()) return PAXECT_PLUGIN_INTERNAL;
   try {
     return main_checked(argc, argv, signals);
+  } catch (const std::system_error& error) {
+    Log(false).write(resource_error("cannot begin", error.code().value()));
   } catch (const std::exception& exception) {
     Log(false).write(std::string("internal error: ") + exception.what());
   }

@@ -52,6 +52,15 @@ std::string variable_part(std::string_view name) {
   return result;
 }
 
+std::string list(const std::vector<std::string>& items) {
+  constexpr std::size_t kMaxListed = 20;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(items.size(), kMaxListed); ++i)
+    text += (i == 0 ? "" : ", ") + items[i];
+  if (items.size() > kMaxListed) text += " and " + std::to_string(items.size() - kMaxListed) + " more";
+  return text;
+}
+
 std::string nearest(std::string_view name, const std::vector<std::string>& candidates, std::size_t limit) {
   std::string best;
   std::size_t best_distance = limit + 1;

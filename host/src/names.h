@@ -20,6 +20,9 @@ bool is_ascii_letter(char c);
 std::string upper(std::string_view name);
 std::string variable_part(std::string_view name);
 
+// "a, b, c"; of many, the first ones and the number of the others.
+std::string list(const std::vector<std::string>& items);
+
 // The candidate that takes the fewest edits (a byte inserted, removed or replaced), at most `limit`; empty
 // when there is none. Of several equally near ones, the first.
 std::string nearest(std::string_view name, const std::vector<std::string>& candidates, std::size_t limit);

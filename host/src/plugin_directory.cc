@@ -8,11 +8,11 @@
 #include <boost/filesystem.hpp>
 #include <cerrno>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "file_trust.h"
 #include "names.h"
+#include "resources.h"
 
 namespace paxect::host {
 namespace {
@@ -20,8 +20,6 @@ namespace {
 namespace fs = boost::filesystem;
 
 constexpr std::string_view kExtension = ".so";
-
-std::string reason(int error) { return std::generic_category().message(error); }
 
 // In a sticky directory only the owner of an entry, or of the directory, can rename or remove it.
 bool is_shared_safely(const struct stat& directory) {
@@ -40,7 +38,7 @@ Status open_trusted(const fs::path& directory, UniqueFd* out) {
     fd = UniqueFd(openat(fd.valid() ? fd.get() : AT_FDCWD, component.c_str(), flags));
     struct stat status {};
     if (!fd.valid() || fstat(fd.get(), &status) != 0)
-      return config_error("plugin directory " + at.string() + ": " + reason(errno));
+      return open_error("plugin directory " + at.string(), errno);
     std::string fault = !is_last && is_shared_safely(status) ? std::string() : write_fault(status);
     if (fault.empty()) continue;
     std::string what = is_last ? "plugin directory " + at.string()
@@ -78,7 +76,7 @@ Status PluginDirectory::open(const std::string& path, PluginDirectory* out) {
   }
   // With the root as base, which an absolute path does not use: the working directory may be removed.
   fs::path directory = fs::canonical(wanted, "/", error);
-  if (error) return config_error("plugin directory " + wanted.string() + ": " + error.message());
+  if (error) return open_error("plugin directory " + wanted.string(), error.value());
   out->path_ = directory.string();
   return open_trusted(directory, &out->fd_);
 }
@@ -90,7 +88,7 @@ Status PluginDirectory::list(std::vector<std::string>* names) const {
     std::string name = entry->path().filename().string();
     if (name.ends_with(kExtension)) names->push_back(name.substr(0, name.size() - kExtension.size()));
   }
-  if (error) return config_error("plugin directory " + path_ + ": " + error.message());
+  if (error) return open_error("plugin directory " + path_, error.value());
   std::sort(names->begin(), names->end());
   return {};
 }
@@ -107,7 +105,7 @@ Status PluginDirectory::check(const std::string& name, std::string* path) const 
       return config_error("no plugin '" + name + "': " + *path +
                           " does not exist: see paxect plugins, or set plugin = NAME in the section");
     if (errno == ELOOP) return config_error(*path + ": a symbolic link: a plugin must be a regular file");
-    if (errno != ENXIO) return config_error(*path + ": " + reason(errno));
+    if (errno != ENXIO) return open_error(*path, errno);
   }
   struct stat status {};
   if (!fd.valid() || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))

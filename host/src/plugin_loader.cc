@@ -2,10 +2,12 @@
 
 #include <dlfcn.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <optional>
 
 #include "guard.h"
+#include "resources.h"
 
 namespace paxect::host {
 namespace {
@@ -83,6 +85,7 @@ Status load_plugin(const PluginDirectory& directory, const std::string& name, Pl
     // The linker names the file at fault, which may be a library that the plugin needs.
     std::string error = linker_error();
     std::string prefix = out->path + ": ";
+    if (no_descriptor_left()) return resource_error(prefix + "cannot be loaded", EMFILE);
     return config_error(
         prefix + "cannot be loaded: " + (error.starts_with(prefix) ? error.substr(prefix.size()) : error));
   }

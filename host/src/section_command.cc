@@ -129,7 +129,7 @@ int section_command(const CommandLine& command_line, const Environment& environm
   }
   if (status.ok()) status = check_known(command_line, set);
   if (!status.ok()) {
-    log.write(status.message());
+    log.write(status);
     return status.code();
   }
   StopRequest stop;

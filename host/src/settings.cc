@@ -90,8 +90,9 @@ class ConfigurationBuilder {
         owner->environment_[variable.substr(prefix_of(owner->name_).size())] = {
             text, PAXECT_ORIGIN_ENVIRONMENT, variable};
       else
-        for (InstanceSettings& instance : out_.instances) instance.foreign_variables_.push_back(variable);
+        out_.foreign_variables.push_back(variable);
     }
+    for (InstanceSettings& instance : out_.instances) instance.foreign_variables_ = out_.foreign_variables;
     auto directory = environment.find(kPluginDirectoryVariable);
     if (directory == environment.end()) return {};
     return set_plugin_directory(directory->second, kPluginDirectoryVariable);
@@ -125,15 +126,16 @@ class ConfigurationBuilder {
 
  private:
   Status add_host_section(const ConfigFile& file, const ConfigSection& section) {
+    Status faults;
     for (const ConfigEntry& entry : section.entries) {
       std::string place = place_in(file, entry.line);
-      if (entry.key != kPluginDirectoryKey)
-        return config_error(place + ": the host has no setting '" + entry.key +
-                            "': [host] takes plugin_dir only");
-      Status status = set_plugin_directory(entry.value, place);
-      if (!status.ok()) return status;
+      if (entry.key == kPluginDirectoryKey)
+        faults.add(set_plugin_directory(entry.value, place));
+      else
+        faults.add(config_error(place + ": the host has no setting '" + entry.key +
+                                "': [host] takes plugin_dir only"));
     }
-    return {};
+    return faults;
   }
 
   Status set_plugin_directory(const std::string& path, const std::string& place) {

@@ -60,6 +60,7 @@ struct Configuration {
   std::string file;              // for messages; empty when there is none
   std::string plugin_directory;  // absolute; empty: the one beside the binary
   std::vector<InstanceSettings> instances;
+  std::vector<std::string> foreign_variables;  // named PAXECT_* that belong to no section; sorted
 };
 
 // Combines the three sources. Fails with status 64 for --set of a section that does not exist, with 78 for a

@@ -32,7 +32,7 @@ Signals::Signals(StopRequest& stop, const Log& log) : stop_(stop), log_(log) {
   if (!fd_.valid()) throw std::system_error(errno, std::generic_category(), "signalfd");
 }
 
-bool Signals::read_pending() {
+bool Signals::read_pending(const std::function<std::string()>& awaited) {
   bool reload = false;
   signalfd_siginfo signal{};
   while (read(fd_.get(), &signal, sizeof signal) == sizeof signal) {
@@ -41,7 +41,7 @@ bool Signals::read_pending() {
       continue;
     }
     if (stop_received_) {
-      log_.write_if_ready("second signal: exiting without waiting for running plugins");
+      log_.write_if_ready(PAXECT_LOG_ERROR, "second signal: exiting without waiting for " + awaited());
       _exit(128 + static_cast<int>(signal.ssi_signo));
     }
     stop_received_ = true;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <csignal>
+#include <functional>
+#include <string>
 
 #include "log.h"
 #include "stop_request.h"
@@ -34,10 +36,14 @@ class Signals {
 
   int fd() const { return fd_.get(); }  // readable when a signal is pending
   // Reads all pending signals. The first SIGTERM or SIGINT requests the stop; a second one ends the process
-  // with 128 + its number, without waiting for a plugin that hangs. Returns whether there was a SIGHUP.
-  bool read_pending();
-  // Whether a signal, and not a failure, requested the stop.
-  bool stop_received() const { return stop_received_; }
+  // with 128 + its number, without waiting for a plugin that hangs; it is then asked what the stop waits for.
+  // Returns whether there was a SIGHUP.
+  bool read_pending(const std::function<std::string()>& awaited);
+  // What ends a stop that takes long, for a message.
+  const char* remedy() const {
+    return stop_received_ ? "another SIGTERM ends the process at once"
+                          : "two SIGTERM end the process at once";
+  }
 
  private:
   StopRequest& stop_;

@@ -1,10 +1,12 @@
-// The result of an operation of the host: success, or an exit status and one line for the operator.
+// The result of an operation of the host: success, or an exit status and a line for the operator for each
+// fault.
 #pragma once
 
 #include <paxect/plugin.h>
 
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace paxect::host {
 
@@ -16,11 +18,26 @@ class [[nodiscard]] Status {
 
   bool ok() const { return code_ == PAXECT_PLUGIN_OK; }
   int code() const { return code_; }
+  // The first line; empty for a success.
   const std::string& message() const { return message_; }
+  // The others, of an operation that looks for every fault.
+  const std::vector<std::string>& further_messages() const { return further_messages_; }
+
+  // Adds the lines of another failure; the first one decides the code.
+  void add(Status other) {
+    if (other.ok()) return;
+    if (ok()) {
+      *this = std::move(other);
+      return;
+    }
+    further_messages_.push_back(std::move(other.message_));
+    for (std::string& line : other.further_messages_) further_messages_.push_back(std::move(line));
+  }
 
  private:
   int code_ = PAXECT_PLUGIN_OK;
   std::string message_;
+  std::vector<std::string> further_messages_;
 };
 
 // Whether a plugin may fail with this status.

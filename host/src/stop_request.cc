@@ -2,14 +2,11 @@
 
 #include <sys/eventfd.h>
 
-#include <cerrno>
-#include <system_error>
+#include "resources.h"
 
 namespace paxect::host {
 
-StopRequest::StopRequest() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!event_.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
-}
+StopRequest::StopRequest() : event_(new_event()) {}
 
 void StopRequest::request() {
   if (requested_.exchange(true, std::memory_order_acq_rel)) return;

@@ -11,6 +11,8 @@ namespace {
 constexpr std::string_view kPrefix = "PAXECT_";
 // Read by plugins and by the Python tools in its own right: not a setting without its section.
 constexpr std::string_view kCoreVariable = "PAXECT_CORE";
+constexpr std::string_view kPluginDirectoryVariable = "PAXECT_PLUGIN_DIR";
+constexpr std::string_view kHostPrefix = "PAXECT_HOST_";
 constexpr std::size_t kMaxKeyDistance = 3;
 constexpr std::size_t kMaxVariableDistance = 2;
 
@@ -45,7 +47,29 @@ std::string meant_without_section(const std::string& variable, const std::vector
   return nearest(variable, known, std::min(kMaxVariableDistance, settings.name().size() / 2));
 }
 
+// The host's variable that was meant; empty when that is not clear.
+std::string meant_of_host(const std::string& variable) {
+  if (variable.starts_with(kPluginDirectoryVariable)) return std::string(kPluginDirectoryVariable);
+  const std::size_t limit = (variable.size() - kPrefix.size()) / 3;
+  return nearest(variable, {std::string(kCoreVariable), std::string(kPluginDirectoryVariable)},
+                 std::clamp<std::size_t>(limit, 1, kMaxVariableDistance));
+}
+
 }  // namespace
+
+std::vector<std::string> host_variable_warnings(const std::vector<std::string>& variables) {
+  std::vector<std::string> warnings;
+  for (const std::string& variable : variables) {
+    if (variable == kCoreVariable || variable == kPluginDirectoryVariable) continue;
+    if (variable.starts_with(kHostPrefix)) {
+      const std::string meant = meant_of_host(std::string(kPrefix) + variable.substr(kHostPrefix.size()));
+      warnings.push_back(variable + " is set, but the section [host] has no variables" + suggestion(meant));
+    } else if (const std::string meant = meant_of_host(variable); !meant.empty()) {
+      warnings.push_back(variable + " is set, but nothing reads it" + suggestion(meant));
+    }
+  }
+  return warnings;
+}
 
 std::vector<std::string> unread_variable_warnings(const InstanceSettings& settings,
                                                   const std::set<std::string>& keys_read) {

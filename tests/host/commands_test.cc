@@ -143,6 +143,50 @@ TEST_CASE("Plugins are found beside the binary wherever the tree is put") {
   CHECK(has(result.output, "plugins in " + (sandbox / "lib/paxect/plugins") + ":\n  recorder  1.2.3"));
 }
 
+TEST_CASE("check reports every fault of the sections and of [host]") {
+  Sandbox sandbox;
+  sandbox.write_config("[host]\nplugins = x\nplugin_dir = here\n[one]\n");
+  Result result = sandbox.paxect({"check"});
+  CHECK(result.status == 78);
+  CHECK(result.error ==
+        "paxect: paxect.conf:2: the host has no setting 'plugins': [host] takes plugin_dir only\n"
+        "paxect: paxect.conf:3: the plugin directory 'here' is not absolute: begin it with '/'\n");
+  sandbox.write_config("[one]\nA = 1\nb = 'c'\n");
+  result = sandbox.paxect({"check"});
+  CHECK(result.status == 78);
+  CHECK(has(result.error, "paxect: paxect.conf:2: 'A' is no key"));
+  CHECK(has(result.error, "paxect: paxect.conf:3: value of 'b': quotes"));
+}
+
+TEST_CASE("Output that cannot be written is status 70, whatever the command found") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one"));
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"plugins"}, {"check"}, {"one"}, {"one", "say", "word"}, {"one", "end", "1"}, {"one", "half"}}) {
+    CAPTURE(arguments);
+    Command command = sandbox.command(arguments);
+    command.argv.insert(command.argv.begin(), {"sh", "-c", "exec \"$@\" >/dev/full", "sh"});
+    Result result = run(command);
+    const bool prints = arguments.size() < 2 || arguments[1] != "end";
+    CHECK(result.status == (prints ? 70 : 1));
+    CHECK(result.error == (prints ? "paxect: standard output: No space left on device\n" : ""));
+  }
+}
+
+TEST_CASE("Two sections that claim one resource are refused by check and run with both names") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "at_init = claim:file") +
+                       sandbox.recorder("two", "at_init = claim:other\nscript = done") +
+                       sandbox.recorder("three", "at_init = claim:file"));
+  Result result = sandbox.paxect({"check"});
+  CHECK(result.status == 78);
+  CHECK(result.error == "[THREE] file is claimed by one\n");
+  result = sandbox.paxect({"run"});
+  CHECK(result.status == 78);  // whichever of the two was first
+  CHECK((result.error == "[THREE] file is claimed by one\n" ||
+         result.error == "[ONE] file is claimed by three\n"));
+}
+
 TEST_CASE("Wrong usage is status 64 and one line") {
   Sandbox sandbox;
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{

@@ -31,6 +31,15 @@ std::string refusal(const std::string& text) {
   return status.message();
 }
 
+// Every line of the refusal.
+std::vector<std::string> refusals(const std::string& text) {
+  ConfigFile file;
+  Status status = parse_config(text, "p.conf", &file);
+  std::vector<std::string> lines{status.message()};
+  lines.insert(lines.end(), status.further_messages().begin(), status.further_messages().end());
+  return lines;
+}
+
 bool begins(const std::string& text, const std::string& beginning) { return text.rfind(beginning, 0) == 0; }
 
 }  // namespace
@@ -87,6 +96,15 @@ TEST_CASE("Text that would become part of a file name by mistake is refused with
        {Case{"\"/srv/in\"", "quotes would become part of the value: leave them out"},
         {"'/srv/in'", "quotes would become part"},
         {"\"\"", "quotes would become part"},
+        {"\xe2\x80\x9c/srv/in\xe2\x80\x9d", "quotes would become part"},
+        {"\xe2\x80\x98/srv/in\xe2\x80\x99", "quotes would become part"},
+        {"\xe2\x80\x9e/srv/in\xe2\x80\x9c", "quotes would become part"},
+        {"\xc2\xab/srv/in\xc2\xbb", "quotes would become part"},
+        {"\xe2\x80\x9c/srv/in\"", "quotes would become part"},
+        {"`/srv/in`", "backticks would become part of the value, no command is run: write the value itself"},
+        {"/srv/`hostname`/in", "backticks would become part"},
+        {"/srv/in\\", "a backslash at its end would become part of it and does not continue the line"},
+        {"\\", "a backslash at its end would become part"},
         {"~", "'~' is not replaced by a home directory: write the whole path"},
         {"~/in", "'~' is not replaced"},
         {"~user/in", "'~' is not replaced"},
@@ -108,8 +126,28 @@ TEST_CASE("Text that would become part of a file name by mistake is refused with
 }
 
 TEST_CASE("The same characters elsewhere in a value are taken literally") {
-  for (const char* value : {"a#b", "a;b", "a~", "/~b", "$", "a$", "$1", "a $ b", "\"a", "a\"",
-                            "\"a b\" --fast", "'a\"", "100%", "%h", "a\\", "\\\\server\\share", "=", "[x]"}) {
+  for (const char* value : {"a#b",
+                            "a;b",
+                            "a~",
+                            "/~b",
+                            "$",
+                            "a$",
+                            "$1",
+                            "a $ b",
+                            "\"a",
+                            "a\"",
+                            "\"a b\" --fast",
+                            "'a\"",
+                            "100%",
+                            "%h",
+                            "\\\\server\\share",
+                            "=",
+                            "[x]",
+                            "a`b",
+                            "`",
+                            "\xe2\x80\x9c",
+                            "it\xe2\x80\x99s",
+                            "in \xe2\x80\x9ctwo\xe2\x80\x9d words"}) {
     CAPTURE(value);
     CHECK(parse("[a]\nk = " + std::string(value) + "\n").sections.at(0).entries.at(0).value == value);
   }
@@ -193,6 +231,32 @@ TEST_CASE("Each fault of a configuration is reported with file and line") {
   CHECK(begins(refusal("[a\n"), "p.conf:1: '[' without ']'"));
   CHECK(begins(refusal("[\n"), "p.conf:1: '[' without ']'"));
   CHECK(begins(refusal(std::string("[a]\nk = x\0y\n", 12)), "p.conf:2: a NUL byte"));
+}
+
+TEST_CASE("All faults of a file are reported, and those of a section that is refused too") {
+  CHECK(
+      refusals("[a]\nk = 'x'\nK = 1\nnonsense\nm = 1\nm = 2\n[B]\nm = ~\n[a]\nm = $x\n[c]\nm = 3\n") ==
+      std::vector<std::string>{
+          "p.conf:2: value of 'k': quotes would become part of the value: leave them out, or set it by --set "
+          "or in the environment, which are taken literally",
+          "p.conf:3: 'K' is no key: [a-z][a-z0-9_]{0,63}", "p.conf:4: neither [SECTION] nor KEY = VALUE",
+          "p.conf:6: key 'm' is given twice in [a], first in line 5",
+          "p.conf:7: 'B' is no section name: [a-z][a-z0-9_-]{0,63}",
+          "p.conf:8: value of 'm': '~' is not replaced by a home directory: write the whole path, or set it "
+          "by --set or in the environment, which are taken literally",
+          "p.conf:9: section [a] is given twice, first in line 1",
+          "p.conf:10: value of 'm': variables and commands ('$') are not replaced: write the value itself, "
+          "or "
+          "set it by --set or in the environment, which are taken literally"});
+}
+
+TEST_CASE("Of very many faults the first are reported, and how many there are") {
+  std::string text = "[a]\n";
+  for (int i = 0; i < 1000; ++i) text += "nonsense\n";
+  const std::vector<std::string> lines = refusals(text);
+  CHECK(lines.size() == 21);
+  CHECK(lines.back() == "p.conf: and 980 more faults");
+  CHECK(refusals(std::string("[a]\n\0\nx\n\0", 9)).size() == 1);  // no text file
 }
 
 TEST_CASE("A bad section name is refused") {

@@ -87,6 +87,38 @@ TEST_CASE_METHOD(Fixture, "A symbolic link is validated as well as its target") 
   CHECK(refusal() == "paxect: paxect.conf is owned by user 12345, neither root nor the user who runs this");
 }
 
+TEST_CASE_METHOD(Fixture, "Every symbolic link on the way to the configuration is validated") {
+  REQUIRE(mkdir((sandbox / "release").c_str(), 0755) == 0);
+  REQUIRE(rename(sandbox.config().c_str(), (sandbox / "release/real.conf").c_str()) == 0);
+  REQUIRE(symlink("release", (sandbox / "current").c_str()) == 0);
+  REQUIRE(symlink((sandbox / "./current//real.conf").c_str(), (sandbox / "second").c_str()) == 0);
+  REQUIRE(symlink("release/../second", sandbox.config().c_str()) == 0);
+  CHECK(check().status == 0);
+  if (!can_give_away()) return;
+  const std::string end = "', a symbolic link owned by user 12345, neither root nor the user who runs this";
+  SECTION("a link that the link leads to") {
+    give_away("second");
+    CHECK(refusal() == "paxect: paxect.conf leads to 'second" + end);
+  }
+  SECTION("a link in place of a directory") {
+    give_away("current");
+    CHECK(refusal() == "paxect: paxect.conf leads to 'current" + end);
+  }
+  SECTION("a directory may be another user's") {
+    give_away("release");
+    CHECK(check().status == 0);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "Symbolic links that lead to each other are refused") {
+  REQUIRE(unlink(sandbox.config().c_str()) == 0);
+  REQUIRE(symlink("loop", sandbox.config().c_str()) == 0);
+  REQUIRE(symlink("paxect.conf", (sandbox / "loop").c_str()) == 0);
+  Result result = check();
+  CHECK(result.status == 78);
+  CHECK(result.error == "paxect: paxect.conf: Too many levels of symbolic links\n");
+}
+
 TEST_CASE_METHOD(Fixture, "A symbolic link to nothing is not taken for a missing configuration") {
   REQUIRE(unlink(sandbox.config().c_str()) == 0);
   REQUIRE(symlink("nowhere", sandbox.config().c_str()) == 0);

@@ -1,5 +1,7 @@
 // `paxect run`, by running it: life cycle, signals, failures and exit statuses.
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -99,7 +101,30 @@ TEST_CASE("A second signal ends a stop that hangs") {
   running.paxect.signal(SIGINT);
   Result result = running.paxect.wait();
   CHECK(result.status == 128 + SIGINT);
-  CHECK(has(result.error, "second signal"));
+  CHECK(has(result.error, "paxect: second signal: exiting without waiting for [one] ("));
+  CHECK_FALSE(has(result.error, "two"));
+}
+
+TEST_CASE("A stop that takes long names the sections that it waits for and whether they make progress") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "at_stop = hang") + sandbox.recorder("two") +
+                       sandbox.recorder("three", "at_stop = long:20000"));
+  const std::string errors = sandbox / "errors";
+  const int fd = open(errors.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  REQUIRE(fd >= 0);
+  Command command = sandbox.command({"run"});
+  command.error_fd = fd;
+  Background paxect(command);
+  close(fd);
+  for (const char* line : {"one step wait", "two step wait", "three step wait"})
+    REQUIRE(eventually([&] { return sandbox.journal_has(line); }));
+  paxect.signal(SIGTERM);
+  REQUIRE(eventually([&] { return has(read_file(errors), "\n"); }));
+  const std::string report = read_file(errors);
+  CHECK(report.starts_with("paxect: the stop waits for [one] (silent for "));
+  CHECK(report.ends_with(" s), [three] (working): another SIGTERM ends the process at once\n"));
+  paxect.signal(SIGTERM);
+  CHECK(paxect.wait().status == 128 + SIGTERM);
 }
 
 TEST_CASE("A step that waits is called again when its descriptor becomes readable") {

@@ -46,7 +46,7 @@ Command Sandbox::command(const std::vector<std::string>& arguments,
   result.argv.insert(result.argv.end(), arguments.begin(), arguments.end());
   result.environment = {"PAXECT_PLUGIN_DIR=" + plugin_directory()};
   for (const std::string& change : environment) {
-    if (change.starts_with("PAXECT_PLUGIN_DIR")) result.environment.clear();
+    if (change.substr(0, change.find('=')) == "PAXECT_PLUGIN_DIR") result.environment.clear();
     result.environment.push_back(change);
   }
   result.directory = path();

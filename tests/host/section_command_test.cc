@@ -15,6 +15,7 @@ TEST_CASE("A section lists the commands of its plugin") {
         "paxect one COMMAND [ARGUMENT]...: commands of plugin recorder\n\n"
         "  say [WORD]...     print each word\n"
         "  get KEY           print a setting\n"
+        "  half              print a word and find that not all is as it should be\n"
         "  end STATUS|throw  end like this\n");
   CHECK(sandbox.paxect({"one", "-h"}).output == result.output);
 }
@@ -60,7 +61,8 @@ TEST_CASE("An unknown command or section is refused with a list of those that ex
   Result result = sandbox.paxect({"one", "sing"});
   CHECK(result.status == 64);
   CHECK(result.output.empty());
-  CHECK(result.error == "paxect: unknown command 'sing' of one: use say, get, end, or see paxect one -h\n");
+  CHECK(result.error ==
+        "paxect: unknown command 'sing' of one: use say, get, half, end, or see paxect one -h\n");
   result = sandbox.paxect({"three", "say"});
   CHECK(result.status == 64);
   CHECK(result.error ==

@@ -84,7 +84,7 @@ TEST_CASE("A second signal ends a load that hangs") {
   loading.paxect->signal(SIGINT);
   Result result = loading.paxect->wait();
   CHECK((result.status == 128 + SIGTERM || result.status == 128 + SIGINT));  // read in any order
-  CHECK(result.error == "paxect: second signal: exiting without waiting for running plugins\n");
+  CHECK(result.error == "paxect: second signal: exiting without waiting for [two] (loading plugin gated)\n");
 }
 
 TEST_CASE("A second signal ends the process even when nobody reads its messages") {

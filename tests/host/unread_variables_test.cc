@@ -54,6 +54,29 @@ TEST_CASE("A variable of no section is pointed out when it is nearly one of a se
         "[LINK] PAXECT_LINKINBOX is set, but belongs to no section: did you mean PAXECT_LINK_INBOX?\n");
 }
 
+TEST_CASE("A variable that is nearly one of the host's own is pointed out") {
+  CHECK(reported({"PAXECT_CORES=core"}) ==
+        "paxect: PAXECT_CORES is set, but nothing reads it: did you mean PAXECT_CORE?\n");
+  CHECK(reported({"PAXECT_PLUGINDIR=/x"}) ==
+        "paxect: PAXECT_PLUGINDIR is set, but nothing reads it: did you mean PAXECT_PLUGIN_DIR?\n");
+  CHECK(reported({"PAXECT_PLUGIN_DIRECTORY=/x"}) ==
+        "paxect: PAXECT_PLUGIN_DIRECTORY is set, but nothing reads it: did you mean PAXECT_PLUGIN_DIR?\n");
+  CHECK(reported({"PAXECT_HOST_PLUGIN_DIR=/x"}) ==
+        "paxect: PAXECT_HOST_PLUGIN_DIR is set, but the section [host] has no variables: did you mean "
+        "PAXECT_PLUGIN_DIR?\n");
+  CHECK(reported({"PAXECT_HOST_COLOUR=1"}) ==
+        "paxect: PAXECT_HOST_COLOUR is set, but the section [host] has no variables\n");
+  Sandbox sandbox;
+  CHECK(
+      sandbox.paxect({"plugins"}, {"PAXECT_PLUGINDIR=/x"}).error.starts_with("paxect: PAXECT_PLUGINDIR is"));
+  sandbox.write_config(sandbox.recorder("link", "script = done"));
+  CHECK(sandbox.paxect({"run"}, {"PAXECT_PLUGINDIR=/x"}).error.starts_with("paxect: PAXECT_PLUGINDIR is"));
+}
+
+TEST_CASE("A variable of a section named like the host's own belongs to that section") {
+  CHECK(reported({"PAXECT_HOST_B_INBOX=in", "PAXECT_CORES_INBOX=in"}, "host_b").empty());
+}
+
 TEST_CASE("A variable that is read, empty or of another program is not pointed out") {
   CHECK(reported({"PAXECT_LINK_INBOX=in", "PAXECT_LINK_PLUGIN=recorder"}).empty());
   CHECK(reported({"PAXECT_LINK_INBX=", "PAXECT_CORE=core", "PAXECT_BIN=/bin", "PAXECT_TEST_LONG=1"}).empty());

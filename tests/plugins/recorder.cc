@@ -79,13 +79,14 @@ struct paxect_plugin_instance {
     close(fd);
   }
 
-  // "fail:STATUS", "throw", "throw_int", "hang", "long:MS", "log:TEXT", "device", "device_thread"; anything
-  // else does nothing.
+  // "fail:STATUS", "claim:RESOURCE", "throw", "throw_int", "hang", "long:MS", "log:TEXT", "device",
+  // "device_thread"; anything else does nothing.
   paxect_plugin_status act(const std::string& call, const std::string& action) {
     if (action.starts_with("fail:")) {
       error_text = call + " was told to fail";
       return std::stoi(action.substr(5));
     }
+    if (action.starts_with("claim:")) return claim(action.substr(6));
     if (action.starts_with("log:")) log->write(host, PAXECT_LOG_WARN, action.substr(4).c_str());
     if (action == "throw") throw std::runtime_error(call + " was told to throw");
     if (action == "throw_int") throw 7;
@@ -94,6 +95,14 @@ struct paxect_plugin_instance {
     if (action == "device") sleep_uninterruptibly();
     if (action == "device_thread") std::thread(sleep_uninterruptibly).join();
     return PAXECT_PLUGIN_OK;
+  }
+
+  paxect_plugin_status claim(const std::string& resource) {
+    auto* claims = service<paxect_claims_service>(host, PAXECT_SERVICE_CLAIMS);
+    const char* owner = claims->claim(host, resource.c_str());
+    if (owner == nullptr) return PAXECT_PLUGIN_OK;
+    error_text = resource + " is claimed by " + owner;
+    return PAXECT_PLUGIN_CONFIG;
   }
 
   paxect_plugin_status called(const std::string& call) {
@@ -236,6 +245,7 @@ const paxect_command* command_at(std::uint32_t index) {
   static constexpr paxect_command kCommands[] = {
       {sizeof(paxect_command), "say", "[WORD]...", "print each word"},
       {sizeof(paxect_command), "get", "KEY", "print a setting"},
+      {sizeof(paxect_command), "half", "", "print a word and find that not all is as it should be"},
       {sizeof(paxect_command), "end", "STATUS|throw", "end like this"},
   };
   return index < std::size(kCommands) ? &kCommands[index] : nullptr;
@@ -252,7 +262,9 @@ paxect_plugin_status command(const paxect_host* host, std::int32_t argc, const c
   if (name == "get") text = config->get(host, arguments.at(0).c_str(), nullptr);
   if (name == "end" && arguments.at(0) == "throw") throw std::runtime_error("told to throw");
   if (name == "end") return std::stoi(arguments.at(0));
-  return output->write(host, text.data(), text.size()) == 0 ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INTERNAL;
+  if (name == "half") text = "word\n";
+  if (output->write(host, text.data(), text.size()) != 0) return PAXECT_PLUGIN_INTERNAL;
+  return name == "half" ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
 }
 
 const void* extension(const char* id) {

@@ -149,6 +149,16 @@ typedef struct paxect_sandbox_service {
   int32_t (*confine)(const paxect_host* host, const paxect_access* paths, uint32_t count);
 } paxect_sandbox_service;
 
+#define PAXECT_SERVICE_CLAIMS "paxect.claims/1" /* paxect_claims_service; not while a command runs */
+typedef struct paxect_claims_service {
+  size_t struct_size;
+  /* Claims a resource, by a text that names it, for this instance alone until the run ends. Returns NULL, or
+   * the name of the instance of this process that has claimed it already: two sections were given the same
+   * lock file, for instance, which `init` then refuses with both names. Says nothing about other processes.
+   * [instance] */
+  const char* (*claim)(const paxect_host* host, const char* resource);
+} paxect_claims_service;
+
 #define PAXECT_SERVICE_OUTPUT "paxect.output/1" /* paxect_output_service; only while a command runs */
 typedef struct paxect_output_service {
   size_t struct_size;
