@@ -1,6 +1,8 @@
 // `paxect run --once` by the installed binaries.
-#include <csignal>
+#include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <filesystem>
 
 #include "support/catch.h"
@@ -104,6 +106,73 @@ TEST_CASE("Send and receive together bring every kind of file through identical"
   for (const Sample& sample : samples())
     CHECK((read_file(station.directory / ("to/" + sample.name)) == sample.contents));
   CHECK(list(station.directory / "share").empty());
+}
+
+TEST_CASE("Two sections with one lock, inbox or metrics file are refused by check and run with both names") {
+  auto [key, first, second] = GENERATE(table<std::string, std::string, std::string>(
+      {{"lock", "same", "alias/same"}, {"inbox", "same", "same/."}, {"metrics_file", "same", "same"}}));
+  CAPTURE(key);
+  Station station;
+  REQUIRE(symlink(".", (station.directory / "alias").c_str()) == 0);
+  auto section = [](const std::string& name, const std::string& setting, const std::string& value) {
+    std::string text = "[" + name + "]\nplugin = link\n" + setting + " = " + value + "\n";
+    for (const char* each : {"inbox", "outbox", "lock"})
+      if (each != setting) text += std::string(each) + " = " + name + "_" + each + "\n";
+    return text;
+  };
+  write_file(station.directory / "two.conf", section("one", key, first) + section("two", key, second));
+  for (const char* command : {"check", "run"}) {
+    CAPTURE(command);
+    Result result = test::run({.argv = {PAXECT_TEST_INSTALLED "/bin/paxect", command, "-c", "two.conf"},
+                               .environment = {"PAXECT_CORE"},
+                               .directory = station.directory.path()});
+    CHECK(result.status == 78);
+    INFO(result.error);
+    const std::string of_two = "[TWO] " + key + " = ";
+    const std::string of_one = "[ONE] " + key + " = ";  // `run` initialises both at once
+    CHECK((result.error.starts_with(of_two) ||
+           (command == std::string("run") && result.error.starts_with(of_one))));
+    const std::string other = result.error.starts_with(of_two) ? "one" : "two";
+    CHECK(result.error.ends_with("): section [" + other + "] has it too: give each section its own\n"));
+    CHECK_FALSE(exists(station.directory / "one_outbox"));
+  }
+}
+
+TEST_CASE("check reports every fault of a section") {
+  Station station;
+  write_file(
+      station.directory / "bad.conf",
+      "[link]\nmode = both\nInbox = in\npoll_sec = soon\nlevel = 99\n[other]\nplugin = link\ninbx = in\n");
+  auto check = [&](const std::string& file) {
+    return test::run({.argv = {PAXECT_TEST_INSTALLED "/bin/paxect", "check", "-c", file},
+                      .environment = {"PAXECT_CORE"},
+                      .directory = station.directory.path()});
+  };
+  Result result = check("bad.conf");
+  CHECK(result.status == 78);
+  CHECK(result.error == "paxect: bad.conf:3: 'Inbox' is no key: [a-z][a-z0-9_]{0,63}\n");
+  write_file(
+      station.directory / "bad.conf",
+      "[link]\nmode = both\npoll_sec = soon\nlevel = 99\n[other]\nplugin = link\ninbx = in\nmode = sned\n");
+  result = check("bad.conf");
+  CHECK(result.status == 78);
+  for (const char* fault : {"[LINK] mode = 'both' (bad.conf:2): ", "[LINK] poll_sec = 'soon' (bad.conf:3): ",
+                            "[LINK] level = '99' (bad.conf:4): ", "[OTHER] unknown key 'inbx' (bad.conf:7): ",
+                            "[OTHER] mode = 'sned' (bad.conf:8): "}) {
+    CAPTURE(fault);
+    CHECK(result.error.find(fault) != std::string::npos);
+  }
+  CHECK(std::count(result.error.begin(), result.error.end(), '\n') == 5);
+}
+
+TEST_CASE("A command whose output cannot be written ends with status 70 and a line") {
+  Station station;
+  Result result = test::run(
+      {.argv = {"sh", "-c", "exec \"$0\" link status >/dev/full", PAXECT_TEST_INSTALLED "/bin/paxect"},
+       .environment = {"PAXECT_CORE"},
+       .directory = station.directory.path()});
+  CHECK(result.status == 70);
+  CHECK(result.error == "paxect: standard output: No space left on device\n");
 }
 
 TEST_CASE("A second relay on the same lock ends with status 75") {

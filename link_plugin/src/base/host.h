@@ -22,13 +22,19 @@ class Host {
         run_(service<paxect_run_service>(PAXECT_SERVICE_RUN)),
         config_(service<paxect_config_service>(PAXECT_SERVICE_CONFIG)),
         secrets_(service<paxect_secrets_service>(PAXECT_SERVICE_SECRETS)),
-        sandbox_(service<paxect_sandbox_service>(PAXECT_SERVICE_SANDBOX)) {}
+        sandbox_(service<paxect_sandbox_service>(PAXECT_SERVICE_SANDBOX)),
+        claims_(service<paxect_claims_service>(PAXECT_SERVICE_CLAIMS)) {}
 
   bool complete() const {
     return log_ != nullptr && clock_ != nullptr && run_ != nullptr && config_ != nullptr;
   }
 
   void log(int32_t level, const std::string& message) const { log_->write(host_, level, message.c_str()); }
+  // Of several faults, the host reports the last one, which is returned. Requires: there is one.
+  std::string log_all_but_last(const std::vector<std::string>& faults) const {
+    for (std::size_t i = 0; i + 1 < faults.size(); ++i) log(PAXECT_LOG_ERROR, faults[i]);
+    return faults.back();
+  }
   std::uint64_t monotonic_ns() const { return clock_->monotonic_ns(host_); }
   std::int64_t realtime_ns() const { return clock_->realtime_ns(host_); }
   bool stop_requested() const { return run_->stop_requested(host_) != 0; }
@@ -43,6 +49,11 @@ class Host {
   int confine(const std::vector<paxect_access>& paths) const {
     if (sandbox_ == nullptr) return ENOSYS;
     return sandbox_->confine(host_, paths.data(), static_cast<std::uint32_t>(paths.size()));
+  }
+
+  // The instance of this process that has claimed the resource; "" when it is this one's now.
+  std::string claim(const std::string& resource) const {
+    return claims_ == nullptr ? "" : text(claims_->claim(host_, resource.c_str()));
   }
 
   std::string instance_name() const { return text(config_->instance_name(host_)); }
@@ -65,6 +76,7 @@ class Host {
   const paxect_config_service* config_;
   const paxect_secrets_service* secrets_;  // NULL where there is none
   const paxect_sandbox_service* sandbox_;  // likewise
+  const paxect_claims_service* claims_;    // likewise
 };
 
 }  // namespace paxect::link

@@ -64,7 +64,9 @@ bool has_name(int fd, const std::string& path) {
 }
 
 Status held(const std::string& path, long pid) {
-  std::string by = pid > 0 ? " by process " + std::to_string(pid) : "";
+  std::string by = pid == getpid() ? " by another section of this process"
+                   : pid > 0       ? " by process " + std::to_string(pid)
+                                   : "";
   return Status::wait("lock_held", "lock " + path + " is held" + by +
                                        ": stop that one, or give this one a lock of its own (key lock)");
 }

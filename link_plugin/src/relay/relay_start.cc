@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/relay_paths.h"
 #include "relay/relay.h"
+#include "settings/claims.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
@@ -21,6 +22,8 @@ paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string&
 paxect_plugin_status Relay::init() {
   if (Status status = read_config(host_, KeyUse::kRequired, &config_); !status.ok())
     return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  if (const std::vector<std::string> conflicts = claim_resources(host_, config_); !conflicts.empty())
+    return fail(PAXECT_PLUGIN_CONFIG, host_.log_all_but_last(conflicts));
   for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
   if (!config_.key_problem.empty())
     host_.log(PAXECT_LOG_WARN, "hmac_key is not looked at: it is a credential, which its service alone has");
@@ -28,13 +31,9 @@ paxect_plugin_status Relay::init() {
   policy_file_.emplace(config_.policy, config_.node);
   PolicyReading reading = policy_file_->read();
   if (!reading.unreadable.empty()) return fail(PAXECT_PLUGIN_CONFIG, reading.unreadable);
-  if (!reading.ok()) {
-    // The host reports the last one.
-    for (std::size_t i = 0; i + 1 < reading.faults.size(); ++i)
-      host_.log(PAXECT_LOG_ERROR, reading.faults[i]);
+  if (!reading.ok())
     return fail(PAXECT_PLUGIN_CONFIG,
-                reading.faults.back() + ": correct it, or move it away to get the default");
-  }
+                host_.log_all_but_last(reading.faults) + ": correct it, or move it away to get the default");
   policy_ = reading.policy;
   if (std::string conflict = policy_conflict(policy_, config_.mode); !conflict.empty())
     host_.log(PAXECT_LOG_WARN, config_.policy + ": " + conflict);

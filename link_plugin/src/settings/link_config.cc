@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "base/clock.h"
@@ -43,16 +44,22 @@ const std::vector<std::string>& known_keys() {
   return kKeys;
 }
 
-// Reads keys one after another; remembers the first one that is wrong.
+// Reads keys one after another; remembers the first fault of each.
 class Reader {
  public:
   explicit Reader(const Host& host) : host_(host) {}
 
-  const std::string& error() const { return error_; }
-  bool failed() const { return !error_.empty(); }
+  const std::vector<std::string>& faults() const { return faults_; }
+  bool failed() const { return !faults_.empty(); }
 
-  void fail(const char* key, const std::string& value, const std::string& expected) {
-    if (!failed()) error_ = message(key, value, expected);
+  void fail(const std::string& key, const std::string& value, const std::string& expected) {
+    if (faulty_keys_.insert(key).second) faults_.push_back(message(key.c_str(), value, expected));
+  }
+
+  void fail_unknown(const std::string& key) {
+    const std::string near = nearest(key, known_keys());
+    faults_.push_back("unknown key '" + key + "' (" + host_.describe(key.c_str()) + ")" +
+                      (near.empty() ? "" : ": did you mean '" + near + "'?"));
   }
 
   std::string message(const char* key, const std::string& value, const std::string& expected) const {
@@ -71,7 +78,9 @@ class Reader {
     if (path.is_relative()) {
       boost::system::error_code error;
       path = boost::filesystem::current_path(error) / path;
-      if (error) fail(key, value, "the working directory does not exist: give an absolute path");
+      // Once: it would be the same fault of every relative path.
+      if (error && !std::exchange(no_working_directory_, true))
+        fail(key, value, "the working directory does not exist: give an absolute path");
     }
     std::string result = path.lexically_normal().string();
     while (result.size() > 1 && result.ends_with("/.")) result.resize(result.size() - 2);
@@ -144,22 +153,17 @@ class Reader {
 
  private:
   const Host& host_;
-  std::string error_;
+  std::vector<std::string> faults_;
+  std::set<std::string> faulty_keys_;
+  bool no_working_directory_ = false;
 };
 
-Status refuse_unknown_keys(const Host& host) {
-  for (std::uint32_t i = 0;; ++i) {
-    const char* key = host.key_at(i);
-    if (key == nullptr) return Status::success();
-    const auto& known = known_keys();
+void refuse_unknown_keys(const Host& host, Reader& reader) {
+  const auto& known = known_keys();
+  for (std::uint32_t i = 0; const char* key = host.key_at(i); ++i)
     // `plugin` says which plugin an instance is; it is the host's.
-    if (std::string_view(key) == "plugin" || std::find(known.begin(), known.end(), key) != known.end())
-      continue;
-    std::string name = key;
-    std::string near = nearest(name, known);
-    return Status::invalid("unknown key '" + name + "' (" + host.describe(name.c_str()) + ")" +
-                           (near.empty() ? "" : ": did you mean '" + near + "'?"));
-  }
+    if (std::string_view(key) != "plugin" && std::find(known.begin(), known.end(), key) == known.end())
+      reader.fail_unknown(key);
 }
 
 // A key is never repeated in a message.
@@ -305,8 +309,8 @@ std::string_view name_of(Mode mode) {
 }
 
 Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
-  if (Status status = refuse_unknown_keys(host); !status.ok()) return status;
   Reader reader(host);
+  refuse_unknown_keys(host, reader);
   read_node(host, reader, config);
   config->mode = static_cast<Mode>(reader.choice("mode", {"relay", "send", "receive"}));
   config->inbox = reader.path("inbox", "inbox");
@@ -338,10 +342,12 @@ Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
   config->max_attempts = static_cast<unsigned>(reader.number("max_attempts", 5, 1, 1000000));
   if (config->inbox == config->outbox)
     reader.fail("outbox", config->outbox, "the outbox must not be the inbox");
-  refuse_one_within_another(host, reader, *config);
-  refuse_own_in_inbox(reader, *config);
-  refuse_one_file_for_two(reader, *config);
-  return reader.failed() ? Status::invalid(reader.error()) : Status::success();
+  if (!reader.failed()) {  // a path that is faulty by itself would seem to be another's
+    refuse_one_within_another(host, reader, *config);
+    refuse_own_in_inbox(reader, *config);
+    refuse_one_file_for_two(reader, *config);
+  }
+  return reader.failed() ? Status::invalid(host.log_all_but_last(reader.faults())) : Status::success();
 }
 
 bool split_command(std::string_view line, std::vector<std::string>* words) {

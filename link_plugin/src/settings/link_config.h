@@ -72,8 +72,8 @@ std::string_view name_of(Mode mode);
 // not be able to read a file that it is in.
 enum class KeyUse { kRequired, kIfReadable };
 
-// Reads and checks every key; changes nothing outside. The message of a failure names the key, where it
-// is set, and the remedy.
+// Reads and validates every key; changes nothing outside. Each faulty key gets a line that names it, where it
+// is set, and the remedy: the last line is the message of the failure, the others go to the log.
 Status read_config(const Host& host, KeyUse key_use, LinkConfig* config);
 
 // A command line in words: blanks separate, '...' and "..." hold together, a backslash takes the next

@@ -1,0 +1,33 @@
+#include "settings/claims.h"
+
+#include <boost/filesystem/operations.hpp>
+#include <boost/filesystem/path.hpp>
+
+namespace paxect::link {
+namespace {
+
+// One text for a file, whichever symbolic links lead to it. It need not exist yet.
+std::string resource_of(const std::string& path) {
+  boost::system::error_code error;
+  const boost::filesystem::path canonical = boost::filesystem::weakly_canonical(path, error);
+  return "file:" + (error ? path : canonical.string());
+}
+
+}  // namespace
+
+std::vector<std::string> claim_resources(const Host& host, const LinkConfig& config) {
+  std::vector<std::string> conflicts;
+  auto claim = [&](const char* key, const std::string& path) {
+    const std::string owner = host.claim(resource_of(path));
+    if (!owner.empty())
+      conflicts.push_back(std::string(key) + " = '" + path + "' (" + host.describe(key) + "): section [" +
+                          owner + "] has it too: give each section its own");
+  };
+  claim("lock", config.lock);
+  if (config.state != config.lock) claim("state", config.state);
+  claim("inbox", config.inbox);
+  if (!config.metrics_file.empty()) claim("metrics_file", config.metrics_file);
+  return conflicts;
+}
+
+}  // namespace paxect::link
