@@ -200,17 +200,16 @@ LoggedDelivery last_delivery_in(int fd, const std::string& inbox) {
       rapidjson::Document document;
       document.Parse(line.data(), line.size());
       if (document.HasParseError() || !document.IsObject()) continue;
-      auto relay = document.FindMember("relay");
-      auto id = document.FindMember("id");
-      if (id == document.MemberEnd()) id = document.FindMember("last_id");
-      auto source = document.FindMember("src");
-      if (relay == document.MemberEnd() || id == document.MemberEnd() || source == document.MemberEnd() ||
-          !relay->value.IsString() || !id->value.IsUint64() || !source->value.IsString())
-        continue;
-      const std::string path = source->value.GetString();
+      const char* id_key = document.HasMember("id") ? "id" : "last_id";
+      if (!document.HasMember("relay") || !document.HasMember(id_key) || !document.HasMember("src")) continue;
+      const rapidjson::Value& relay = document["relay"];
+      const rapidjson::Value& id = document[id_key];
+      const rapidjson::Value& source = document["src"];
+      if (!relay.IsString() || !id.IsUint64() || !source.IsString()) continue;
+      const std::string path = source.GetString();
       if (path != inbox && !path.starts_with(inbox + "/")) continue;
-      if (last.relay.empty()) last.relay = relay->value.GetString();
-      if (last.relay == relay->value.GetString()) last.id = std::max(last.id, id->value.GetUint64());
+      if (last.relay.empty()) last.relay = relay.GetString();
+      if (last.relay == relay.GetString()) last.id = std::max(last.id, id.GetUint64());
     }
   }
   return last;
