@@ -17,7 +17,12 @@ namespace {
 // say that there was one.
 class Files {
  public:
-  explicit Files(const Callbacks& callbacks) : callbacks_(callbacks) {
+  // Whether the bytes of the input count as bytes in, or, being compared with the data of a container, as
+  // bytes out.
+  enum class Counting { kIn, kOut };
+
+  explicit Files(const Callbacks& callbacks, Counting input = Counting::kIn)
+      : callbacks_(callbacks), bytes_read_(input == Counting::kIn ? bytes_in_ : bytes_out_) {
     interrupted_ = [this] { return !callbacks_.report(bytes_in_, bytes_out_).ok(); };
   }
 
@@ -94,7 +99,7 @@ class Files {
   }
   std::int32_t read(void* buffer, std::size_t capacity, std::size_t& size) {
     trouble_ = input_.read(buffer, capacity, size, interrupted_);
-    bytes_in_ += size;
+    bytes_read_ += size;
     return trouble_.ok() ? 0 : 1;
   }
 
@@ -104,8 +109,10 @@ class Files {
   bool sync_ = false;
   Interrupted interrupted_;
   Status trouble_;
+  // For the progress function while it waits; a codec's own numbers may be ahead of these.
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
+  std::uint64_t& bytes_read_;
 };
 
 // Reads the input to its end. Whatever happens, the codec, which was begun, lets go of the files.
@@ -166,7 +173,7 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
 
 Status read_file(const std::string& path, const Callbacks& callbacks,
                  const std::function<Status(paxect_source source, void* opaque, std::uint64_t size)>& work) {
-  Files files(callbacks);
+  Files files(callbacks, Files::Counting::kOut);
   Status status = files.open_input(path);
   return status.ok() ? files.settle(work(&Files::read, &files, files.input_size())) : status;
 }

@@ -26,7 +26,7 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
                    const std::string& input, const std::string& output);
 
 // Runs work that reads the file at `path` to its end through the source it is given. `size` is that of the
-// file, or 0 where it is not known.
+// file, or 0 where it is not known. What is read counts as bytes out of the progress function.
 Status read_file(const std::string& path, const Callbacks& callbacks,
                  const std::function<Status(paxect_source source, void* opaque, std::uint64_t size)>& work);
 // Runs work that writes to `output`, which must be none of the inputs, through the sink of the callbacks it

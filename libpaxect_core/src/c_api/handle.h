@@ -27,6 +27,7 @@ struct Handle {
   Codec codec;
   Parameters parameters{kRole};
   Callbacks callbacks;
+  MonotoneProgress progress;  // what `callbacks` report to
   State state = State::kReady;
   mutable bool busy = false;  // inside a call that may invoke a callback
   Status failure;             // of the last job or stream; OK when it succeeded
@@ -117,6 +118,7 @@ paxect_status one_call_job(H* handle, bool pointers_given, Work work) noexcept {
   if (handle->state == State::kStreaming)
     return refuse(*handle, PAXECT_ERROR_SEQUENCE, "a stream is open: finish or reset it first");
   JobScope scope(*handle);
+  handle->progress.restart();
   handle->codec.clear();
   handle->state = State::kDone;
   return scope.run(work);
@@ -198,8 +200,8 @@ paxect_status set_sink(H* handle, paxect_sink sink, void* opaque) noexcept {
 template <class H>
 paxect_status set_progress(H* handle, paxect_progress progress, void* opaque) noexcept {
   return set(handle, [&](H& to) -> Status {
-    to.callbacks.progress = progress;
-    to.callbacks.progress_opaque = opaque;
+    to.progress.set(progress, opaque);
+    to.progress.attach_to(to.callbacks);
     return {};
   });
 }

@@ -23,7 +23,10 @@ paxect_status stream_call(H* handle, bool pointers_given, State next, Work work)
   if (handle->callbacks.sink == nullptr) return refuse(*handle, PAXECT_ERROR_SEQUENCE, "set a sink first");
   JobScope scope(*handle);
   status = scope.run([&]() -> Status {
-    if (handle->state == State::kReady) handle->codec.begin(handle->parameters, handle->callbacks);
+    if (handle->state == State::kReady) {
+      handle->progress.restart();
+      handle->codec.begin(handle->parameters, handle->callbacks);
+    }
     return work(handle->codec);
   });
   handle->state = status == PAXECT_OK ? next : State::kStreamFailed;
