@@ -1,5 +1,5 @@
-// Which file a name or a descriptor refers to, to find out whether two of them are the same file. A value;
-// any thread.
+// Which file a name or a descriptor refers to, to find out whether two of them are the same file. A value,
+// which may refer to a descriptor; any thread.
 #pragma once
 
 #include <sys/stat.h>
@@ -17,7 +17,7 @@ bool same_file(const struct stat& a, const struct stat& b);
 
 class FileIdentity {
  public:
-  // An existing file; `fd` is a descriptor of it, or -1.
+  // An existing file; `fd` is a descriptor of it, open as long as resembles() is used, or -1.
   FileIdentity(const struct stat& file, int fd);
   // A file that does not exist yet, by its directory and its name there.
   FileIdentity(const struct stat& directory, std::string name);
@@ -27,6 +27,11 @@ class FileIdentity {
   // Whether writing to one changes what is read from the other: the same file; the same block device, or one
   // and a part of it; a block device and a file that lies on it or is behind it.
   bool overlaps(const FileIdentity& other) const;
+  // Whether two regular files are probably one under two inode numbers, as on a file system in user space
+  // (exFAT in another case of the name), in two mounts of a directory (bindfs), or in a layer of overlayfs:
+  // sizes and times are equal, and so are the contents at both ends as far as they can be read. Empty files
+  // do not resemble each other: there is nothing to lose.
+  bool resembles(const FileIdentity& other) const;
   // Whether what is written to both would be mixed up: they overlap, or are one pipe or socket.
   bool mixes_with(const FileIdentity& other) const;
 
@@ -36,6 +41,7 @@ class FileIdentity {
   std::vector<Storage> storage_below() const;
 
   struct stat file_ {};
+  int fd_ = -1;
   std::optional<std::string> name_;  // of a file that does not exist; file_ is then its directory
   Storage backing_;                  // of a loop device
 };

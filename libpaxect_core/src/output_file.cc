@@ -62,7 +62,21 @@ Status OutputFile::check_identity() const {
     return refusal(": is the input file, or on the same device: give the output another name");
   if (std::any_of(outputs_.begin(), outputs_.end(), mixes))
     return refusal(": is another output of this command: give it another name");
+  if (resembles_input())
+    return refusal(
+        ": seems to be the input file under another name, since size, times and contents are equal: give "
+        "the output another name");
   return {};
+}
+
+bool OutputFile::resembles_input() const {
+  Descriptor opened;
+  if (target_.kind() == OutputTarget::Kind::kRegular)
+    opened = open_at(target_.directory(), target_.name(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  FileIdentity identity(target_.file(), opened.valid() ? opened.get() : target_.descriptor());
+  return target_.kind() != OutputTarget::Kind::kNothing &&
+         std::any_of(inputs_.begin(), inputs_.end(),
+                     [&](const FileIdentity& input) { return identity.resembles(input); });
 }
 
 // A block device that is in use, by a mount for example, refuses O_EXCL.

@@ -73,6 +73,7 @@ class OutputFile {
 
  private:
   Status check_identity() const;
+  bool resembles_input() const;
   Status open_in_place(const Interrupted& interrupted);
   Status open_temporary();
   Status append_sparse(const std::uint8_t* data, std::size_t size);

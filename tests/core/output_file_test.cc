@@ -39,12 +39,6 @@ using test::read_file;
 using test::TempDir;
 using test::write_file;
 
-FileIdentity identity_of(const std::string& path) {
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  auto identity = FileIdentity::of(file.get());
-  REQUIRE(identity);
-  return *identity;
-}
 // ---- What exists under the name
 
 TEST_CASE("an open descriptor is written to from where it is, under each of its names") {
@@ -263,66 +257,6 @@ TEST_CASE("a writable file in a directory that may be searched and written only 
           return status.ok() ? file.commit(true).message : status.message;
         }).empty());
   CHECK(test::exists(dir / "out"));
-}
-
-// ---- Identity
-
-TEST_CASE("an output is no input and no other output, under any name") {
-  TempDir dir;
-  write_file(dir / "in", "old");
-  std::filesystem::create_hard_link(dir / "in", dir / "hard");
-  std::filesystem::create_symlink("in", dir / "soft");
-  std::vector<FileIdentity> inputs{identity_of(dir / "in")};
-  for (const char* name : {"in", "./in", "hard", "soft"})
-    CHECK(code_of(dir / name, {.inputs = inputs}) == PAXECT_ERROR_SAME_FILE);
-  OutputTarget missing;
-  REQUIRE(missing.find(dir / "out").ok());
-  std::vector<FileIdentity> outputs{missing.identity()};
-  std::filesystem::create_symlink(".", dir / "here");
-  for (const char* name : {"out", "./out", "here/out"})
-    CHECK(code_of(dir / name, {.outputs = outputs}) == PAXECT_ERROR_SAME_FILE);
-  CHECK(code_of(dir / "other", {.inputs = inputs, .outputs = outputs}) == PAXECT_OK);
-  CHECK(read_file(dir / "in") == "old");
-
-  REQUIRE(mkfifo((dir / "fifo").c_str(), 0600) == 0);
-  Descriptor fifo(open((dir / "fifo").c_str(), O_RDWR | O_CLOEXEC));
-  std::vector<FileIdentity> pipes{*FileIdentity::of(fifo.get())};
-  CHECK(code_of(dir / "fifo", {.outputs = pipes}) == PAXECT_ERROR_SAME_FILE);
-  CHECK(code_of(dir / "fifo", {.inputs = pipes}) == PAXECT_OK);  // a socket is both for a network service
-}
-
-TEST_CASE("a block device overlaps itself, the file behind it, and what lies on it") {
-  if (!is_root()) return;
-  TempDir dir;
-  write_file(dir / "image", std::string(1 << 20, '\0'));
-  test::Result attached = test::run({.argv = {"losetup", "--find", "--show", dir / "image"}});
-  if (attached.status != 0) {
-    WARN("skipped: no loop device: " << attached.error);
-    return;
-  }
-  std::string device = attached.output.substr(0, attached.output.find('\n'));
-  CAPTURE(device);
-  std::vector<FileIdentity> image{identity_of(dir / "image")};
-  std::vector<FileIdentity> loop{identity_of(device)};
-  CHECK(code_of(device, {.inputs = loop}) == PAXECT_ERROR_SAME_FILE);
-  CHECK(code_of(device, {.inputs = image}) == PAXECT_ERROR_SAME_FILE);
-  CHECK(code_of(dir / "image", {.inputs = loop}) == PAXECT_ERROR_SAME_FILE);
-  write_file(dir / "other", "old");
-  CHECK(code_of(dir / "other", {.inputs = loop}) == PAXECT_OK);
-  CHECK(code_of(device, {.inputs = std::vector{identity_of(dir / "other")}}) == PAXECT_OK);
-  CHECK(read_file(device).substr(0, 4) == std::string("new\0", 4));
-  CHECK(S_ISBLK(stat_of(device).st_mode));
-
-  // A file on the file system on it.
-  std::string script =
-      "mkfs.ext4 -q \"$0\" && mount \"$0\" \"$1\" && echo data >\"$1/file\" && "
-      "\"$2\" encode -i \"$1/file\" -o \"$0\"; code=$?; \"$2\" encode -i \"$0\" -o \"$1/out\" && code=0; "
-      "exit $code";
-  std::filesystem::create_directory(dir / "mount");
-  test::Result on_it = test::run(
-      {.argv = {"unshare", "-m", "sh", "-c", script, device, dir / "mount", PAXECT_TEST_BIN "/paxect-core"}});
-  CHECK(on_it.status == 3);
-  test::run({.argv = {"losetup", "--detach", device}});
 }
 
 // ---- Writing

@@ -34,6 +34,13 @@ FileAttributes attributes_of(const std::string& path) {
   return {there, file.get()};
 }
 
+FileIdentity identity_of(const std::string& path) {
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  auto identity = FileIdentity::of(file.get());
+  REQUIRE(identity);
+  return *identity;
+}
+
 struct stat stat_of(const std::string& path) {
   struct stat file {};
   INFO(path);

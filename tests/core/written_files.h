@@ -27,6 +27,8 @@ paxect_status code_of(const std::string& path, const OutputFile::Context& contex
 std::string message_of(const std::string& path);
 
 FileAttributes attributes_of(const std::string& path);
+// For comparisons by inode: the descriptor behind it is closed.
+FileIdentity identity_of(const std::string& path);
 struct stat stat_of(const std::string& path);
 mode_t mode_of(const std::string& path);
 // A file that holds "old".
