@@ -72,9 +72,11 @@ int decode_whole(const Job& job, const Talk& talk, const po::variables_map& valu
   set_options(decoder.get(), paxect_decoder_set_parameter, values);
   Progress progress(talk.progress, shown_name(job.input), file_size(job.input));
   paxect_decoder_set_progress(decoder.get(), Progress::callback, &progress);
-  paxect_status status = paxect_decoder_decode_path(decoder.get(), job.input.c_str(), job.output.c_str());
+  Outcome ended = check_summary(job.output, talk);
+  if (ended.status == PAXECT_OK)
+    ended = outcome(paxect_decoder_decode_path(decoder.get(), job.input.c_str(), job.output.c_str()),
+                    decoder.get());
   progress.erase();
-  Outcome ended = outcome(status, decoder.get());
   int code = conclude(ended, job.input);
   warn(ended, talk);
   if (talk.json) {
@@ -88,7 +90,9 @@ int decode_whole(const Job& job, const Talk& talk, const po::variables_map& valu
 int decode_range(const Job& job, const Talk& talk, const po::variables_map& values, const Range& range) {
   Reader reader = make_reader();
   set_options(reader.get(), paxect_reader_set_parameter, values);
-  paxect_status status = paxect_reader_open_path(reader.get(), job.input.c_str());
+  Outcome ended = check_summary(job.output, talk);
+  paxect_status status = ended.status;
+  if (status == PAXECT_OK) status = paxect_reader_open_path(reader.get(), job.input.c_str());
   if (status == PAXECT_OK) status = paxect_reader_set_progress(reader.get(), stop_on_signal, nullptr);
   paxect_container_info info = new_info();
   if (status == PAXECT_OK) status = paxect_reader_info(reader.get(), &info);
@@ -100,7 +104,7 @@ int decode_range(const Job& job, const Talk& talk, const po::variables_map& valu
     status = paxect_reader_read_path(reader.get(), range.offset, range.length, job.output.c_str());
   }
   progress.erase();
-  Outcome ended = outcome(status, reader.get());
+  if (ended.status == PAXECT_OK) ended = outcome(status, reader.get());
   int code = conclude(ended, job.input);
   warn(ended, talk);
   if (talk.json) {

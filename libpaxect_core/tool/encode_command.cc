@@ -75,9 +75,11 @@ int run_encode(const Command& command, const std::vector<std::string>& arguments
   Job job{"encode", values["input"].as<std::string>(), values["output"].as<std::string>()};
   Progress progress(talk.progress, shown_name(job.input), file_size(job.input));
   paxect_encoder_set_progress(encoder.get(), Progress::callback, &progress);
-  paxect_status status = paxect_encoder_encode_path(encoder.get(), job.input.c_str(), job.output.c_str());
+  Outcome ended = check_summary(job.output, talk);
+  if (ended.status == PAXECT_OK)
+    ended = outcome(paxect_encoder_encode_path(encoder.get(), job.input.c_str(), job.output.c_str()),
+                    encoder.get());
   progress.erase();
-  Outcome ended = outcome(status, encoder.get());
   int code = conclude(ended, job.input);
   warn(ended, talk);
   if (talk.json) {

@@ -159,6 +159,9 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   job.fill_zero = fill == "zero";
   job.output = values["output"].as<std::string>();
   auto report = values.count("report") != 0 ? values["report"].as<std::string>() : std::string();
+  for (const std::string& file : {job.output, report})
+    if (Outcome refused = check_summary(file, talk); refused.status != PAXECT_OK)
+      return fail_salvage(refused, job, talk.json);
   Copies copies;
   if (Outcome added = copies.add_to(salvager.get(), job.inputs); added.status != PAXECT_OK)
     return fail_salvage(added, job, talk.json);

@@ -91,10 +91,20 @@ void JsonLine::add_outcome(const Outcome& outcome) {
   end_object();
 }
 
+Outcome check_summary(const std::string& output, const Talk& talk) {
+  core::OutputTarget target;
+  std::optional<core::FileIdentity> out = core::FileIdentity::of(STDOUT_FILENO);
+  if (!talk.json || !out || !target.find(output).ok() || target.kind() != core::OutputTarget::Kind::kRegular)
+    return {};
+  if (!target.identity().overlaps(*out)) return {};
+  return {PAXECT_ERROR_SAME_FILE,
+          output + ": is standard output, which the summary is printed to: give the output another name"};
+}
+
 std::ostream& summary_stream(const Job& job) {
   core::OutputTarget target;
   std::optional<core::FileIdentity> out = core::FileIdentity::of(STDOUT_FILENO);
-  bool shared = !job.output.empty() && target.find(job.output).ok() && out &&
+  bool shared = !job.output.empty() && target.find(job.output).ok() && out && !target.is_new_file() &&
                 (target.descriptor() == STDOUT_FILENO || target.identity().mixes_with(*out));
   return shared ? std::cerr : std::cout;
 }

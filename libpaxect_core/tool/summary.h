@@ -53,6 +53,9 @@ struct Job {
   std::string input;
   std::string output;  // "": none
 };
+// A failure when `output`, a file that a command writes beside its summary, would replace the file that the
+// summary is printed to. Before the job.
+Outcome check_summary(const std::string& output, const Talk& talk);
 // stdout; stderr when the data of the job goes to the same place as stdout.
 std::ostream& summary_stream(const Job& job);
 void begin_summary(JsonLine& line, const Job& job, double seconds, const Outcome& outcome);

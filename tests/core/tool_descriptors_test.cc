@@ -88,6 +88,30 @@ TEST_CASE("standard output is appended to under each of its names, and never rep
   }
 }
 
+TEST_CASE("an output is refused when it would replace the file that the summary is printed to") {
+  TempDir dir;
+  write_file(dir / "in", text(1000));
+  write_file(dir / "container", encode(text(1000)));
+  std::filesystem::create_symlink("printed", dir / "link");
+  for (const std::string command :
+       {"encode -i in -o printed", "decode -i container -o link",
+        "decode -i container -o printed --range 0:10", "salvage container -o ./printed",
+        "salvage container -o data --report printed"}) {
+    INFO(command);
+    Result result = script(dir, "$T " + command + " --json >printed");
+    CHECK(result.status == 3);
+    CHECK(one_line(result.error));
+    CHECK(result.error.find(
+              "is standard output, which the summary is printed to: give the output another name") !=
+          std::string::npos);
+    CHECK(read_file(dir / "printed").find("PAXECT_ERROR_SAME_FILE") != std::string::npos);
+    CHECK_FALSE(exists(dir / "data"));
+  }
+  // Without a summary nothing is lost.
+  CHECK(script(dir, "$T decode -i container -o printed >printed").status == 0);
+  CHECK(read_file(dir / "printed") == text(1000));
+}
+
 TEST_CASE("standard input is read from where it is under each of its names") {
   TempDir dir;
   write_file(dir / "in", "head\nbody\n");
