@@ -226,6 +226,12 @@ Permissions permissions_of(const struct stat& now, const AttributeSources& sourc
 
 }  // namespace
 
+// The mode comes first: it is also the mask of an access control list.
+void make_private(int fd) {
+  static_cast<void>(fchmod(fd, 0600));
+  static_cast<void>(set_acl(fd, ""));
+}
+
 void set_attributes(int fd, const struct stat& directory, const AttributeSources& sources, mode_t usual,
                     std::vector<std::string>& lost) {
   const FileAttributes* input = sources.inputs.empty() ? nullptr : &sources.inputs.front();

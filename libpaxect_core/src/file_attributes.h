@@ -48,6 +48,9 @@ struct AttributeSources {
   std::vector<FileAttributes> inputs;
 };
 
+// Leaves access to a file to its owner alone.
+void make_private(int fd);
+
 // Gives the new file `fd`, which lies in `directory`, its attributes. Without any source it gets the
 // permission bits `usual`. What could not be kept is added to `lost`, in words.
 void set_attributes(int fd, const struct stat& directory, const AttributeSources& sources, mode_t usual,

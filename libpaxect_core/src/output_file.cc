@@ -226,14 +226,17 @@ Status OutputFile::commit(bool sync) {
   return sync ? flush_directory() : status;
 }
 
-// `error` becomes EEXIST when a file was created where none had been.
+// `error` becomes EEXIST when a file was created where none had been. It may be less open than the new file
+// was to become, which a hidden name makes accessible, so that its permissions are taken back at once.
 Status OutputFile::try_commit(bool sync, int& error) {
   Status status = find_replaced();
+  if (status.ok()) status = target_.check_reachable();
   if (!status.ok()) return status;
   lost_.clear();
   set_attributes(fd_, target_.directory_file(), sources_, usual_mode_.value_or(0), lost_);
   if (sync && fsync(fd_) != 0) return write_failure("cannot flush", errno);
   error = temporary_.move_to(target_.name(), target_.kind() == OutputTarget::Kind::kRegular);
+  if (error == EEXIST) make_private(fd_);
   return {};
 }
 

@@ -144,6 +144,21 @@ Status OutputTarget::find_again(bool& changed) {
   return changed ? check_replaceable() : Status{};
 }
 
+// What exists under the name is not examined here. A link that leads nowhere leads to the name where its file
+// was.
+Status OutputTarget::check_reachable() const {
+  OutputTarget now;
+  struct stat opened {};
+  static_cast<void>(now.follow(shown_name_));
+  bool same = now.directory_.valid() && now.name_ == name_ && fstat(directory(), &opened) == 0 &&
+              same_file(now.directory_file_, opened);
+  if (same) return {};
+  return failure(PAXECT_ERROR_WRITE,
+                 shown_name_ +
+                     ": its directory was moved, replaced or removed during the work: give "
+                     "the output again");
+}
+
 Status OutputTarget::classify() {
   switch (file_.st_mode & S_IFMT) {
     case S_IFREG:

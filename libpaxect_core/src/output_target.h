@@ -26,6 +26,9 @@ class OutputTarget {
   // `changed`: a file exists there that find did not see. Requires: is_new_file(). Errors: WRITE, OPEN when
   // it must not be replaced.
   Status find_again(bool& changed);
+  // Whether the name still leads to the directory that find opened, which may have been moved since.
+  // Requires: is_new_file(). Errors: WRITE.
+  Status check_reachable() const;
 
   Kind kind() const { return kind_; }
   bool is_new_file() const { return kind_ == Kind::kNothing || kind_ == Kind::kRegular; }

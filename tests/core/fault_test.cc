@@ -233,6 +233,29 @@ TEST_CASE("the same holds on a file system that has no files without names") {
   }
 }
 
+TEST_CASE("a hidden file that could not get its name is private again at once") {
+  if (!can_trace()) return;
+  TempDir dir;
+  write_file(dir / "in", text(1000));
+  Traced traced{dir / "in", dir / "log", {kTool, "encode", "-i", dir / "in", "-o", dir / "out"}};
+  std::vector<std::string> calls;
+  // Another process creates the name and removes it again, so that a second attempt is made.
+  Result result = traced.with({"trace=openat,fchmod,linkat,renameat2,newfstatat",
+                               "inject=linkat:error=ENOENT", "inject=renameat2:error=EEXIST:when=1"},
+                              &calls);
+  INFO(result.error);
+  CHECK(result.status == 0);
+  CHECK(read_file(dir / "out") == encode(text(1000)));
+  auto refused = std::find_if(calls.begin(), calls.end(), [](const std::string& line) {
+    return is_call(line, "renameat2") && line.find("EEXIST") != std::string::npos;
+  });
+  REQUIRE(refused != calls.end());
+  REQUIRE(refused + 1 != calls.end());
+  INFO(*(refused + 1));
+  CHECK(is_call(*(refused + 1), "fchmod"));
+  CHECK((refused + 1)->find("0600") != std::string::npos);
+}
+
 TEST_CASE("threads that cannot be had are done without") {
   if (!can_trace()) return;
   TempDir dir;

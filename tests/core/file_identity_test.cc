@@ -87,7 +87,7 @@ TEST_CASE("a block device overlaps itself, the file behind it, and what lies on 
 // ones.
 bool make_twins(const std::string& one, const std::string& other, const std::string& data,
                 const std::string& other_data) {
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     write_file(one, data);
     write_file(other, other_data);
     struct stat a = stat_of(one);
@@ -110,7 +110,7 @@ TEST_CASE("a file with the size, times and contents of the input is not replaced
     std::vector<FileIdentity> inputs{*FileIdentity::of(input.get())};
     return write_output(out, "new", {.inputs = inputs}).status;
   };
-  std::string data = test::noise(200'000);
+  std::string data = test::noise(70'000);
   if (!make_twins(in, out, data, data)) return;
   CHECK(replace().code == PAXECT_ERROR_SAME_FILE);
   CHECK(replace().message == out +

@@ -202,6 +202,57 @@ TEST_CASE("a regular file that appears while the output is written is replaced a
   CHECK(read_file(out) == "input");
 }
 
+TEST_CASE("an output whose name leads elsewhere when it is complete is a failure, and changes nothing") {
+  TempDir dir;
+  std::filesystem::create_directory(dir / "out");
+  std::filesystem::create_directory(dir / "other");
+  std::string message =
+      ": its directory was moved, replaced or removed during the work: give the output again";
+  auto committed = [&](const std::string& path, const std::function<void()>& before_commit) {
+    OutputFile file;
+    Status status = file.open(path, {}, &never);
+    if (status.ok()) status = file.write("new", 3, &never);
+    REQUIRE(status.ok());
+    before_commit();
+    return file.commit(false);
+  };
+  write_file(dir / "out/file", "old");
+
+  Status moved = committed(dir / "out/file", [&] { std::filesystem::rename(dir / "out", dir / "moved"); });
+  CHECK(moved.code == PAXECT_ERROR_WRITE);
+  CHECK(moved.message == (dir / "out/file") + message);
+  CHECK(read_file(dir / "moved/file") == "old");
+  CHECK(list(dir / "moved") == std::vector<std::string>{"file"});
+
+  Status replaced = committed(dir / "moved/new", [&] {
+    std::filesystem::rename(dir / "moved", dir / "out");
+    std::filesystem::create_directory(dir / "moved");
+  });
+  CHECK(replaced.message == (dir / "moved/new") + message);
+  CHECK(list(dir / "out") == std::vector<std::string>{"file"});
+
+  std::filesystem::create_directory_symlink("out", dir / "link");
+  auto switch_link = [&] {
+    std::filesystem::remove(dir / "link");
+    std::filesystem::create_directory_symlink("other", dir / "link");
+  };
+  CHECK(committed(dir / "link/new", switch_link).message == (dir / "link/new") + message);
+  CHECK(list(dir / "out") == std::vector<std::string>{"file"});
+
+  // A directory that is moved and back, and one that is moved while it is the working directory, are the
+  // same.
+  CHECK(committed(dir / "out/new", [&] {
+          std::filesystem::rename(dir / "out", dir / "aside");
+          std::filesystem::rename(dir / "aside", dir / "out");
+        }).ok());
+  CHECK(read_file(dir / "out/new") == "new");
+  Descriptor here(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(chdir((dir / "out").c_str()) == 0);
+  CHECK(committed("relative", [&] { std::filesystem::rename(dir / "out", dir / "aside"); }).ok());
+  REQUIRE(fchdir(here.get()) == 0);
+  CHECK(read_file(dir / "aside/relative") == "new");
+}
+
 TEST_CASE("a file that is gone when the output is complete gives it nothing") {
   TempDir dir;
   std::string out = dir / "out";
