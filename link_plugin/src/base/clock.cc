@@ -2,6 +2,7 @@
 
 #include <array>
 #include <ctime>
+#include <fstream>
 
 namespace paxect::link {
 namespace {
@@ -41,6 +42,12 @@ std::string seconds_text(std::uint64_t nanoseconds) {
   std::string milliseconds = std::to_string(nanoseconds % kSecond / kMillisecond);
   return std::to_string(nanoseconds / kSecond) + "." + std::string(3 - milliseconds.size(), '0') +
          milliseconds;
+}
+
+std::string boot_id() {
+  std::string text;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> text;
+  return text;
 }
 
 }  // namespace paxect::link

@@ -19,4 +19,7 @@ std::string utc_stamp(std::int64_t realtime_ns);
 // "0.042"
 std::string seconds_text(std::uint64_t nanoseconds);
 
+// Identifies this run of the machine, from its start to its end; "" when the kernel does not say.
+std::string boot_id();
+
 }  // namespace paxect::link

@@ -247,6 +247,7 @@ Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdenti
     return io_failure_or_gone("open", path_of(name), errno, is_missing(errno));
   }
   FileLook look = look_at(fd.get());
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", path_of(name), look.error);
   if (look.kind != FileKind::kRegular)
     return Status::changed("skipped", path_of(name) + " is not a regular file any more");
   *identity = look.identity;

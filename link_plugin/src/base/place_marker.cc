@@ -103,6 +103,11 @@ std::string directory_fingerprint(const Directory& directory) {
   return about.born_ns == 0 ? "" : about.text();
 }
 
+std::string directory_instance(const Directory& directory) {
+  const About about = look_closely(directory);
+  return std::to_string(about.inode) + "/" + std::to_string(about.born_ns);
+}
+
 std::string derived_token(const Directory& directory) {
   return sha256_hex("paxect-place " + look_closely(directory).text()).substr(0, kTokenDigits);
 }

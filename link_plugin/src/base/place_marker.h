@@ -23,6 +23,9 @@ void tidy_marker(const Directory& directory);
 // File system, inode and time of birth of a directory, in one word; "" where the file system does not record
 // when a directory was made: inode numbers alone are the same on any two disks.
 std::string directory_fingerprint(const Directory& directory);
+// What tells a directory from a copy of it that has the same marker, in one word: inode, and time of birth as
+// far as the file system records it.
+std::string directory_instance(const Directory& directory);
 // A token for a directory in which no marker can be made: made from what is known of it, however little that
 // is. The same directory always has the same one.
 std::string derived_token(const Directory& directory);

@@ -30,6 +30,7 @@ Status remove_same(const Directory& folder, const std::string& name, const FileI
   if (status.fault == Fault::kGone) return Status::success();
   if (!status.ok()) return status;
   FileLook now = look_at(held.get());
+  if (now.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(name), now.error);
   if (now.kind != FileKind::kRegular || now.identity != identity) return Status::success();
   // Who has it open for writing writes to a file without a name, once it is removed.
   UniqueFd leased;

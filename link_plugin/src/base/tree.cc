@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include "base/place_marker.h"
+
 namespace paxect::link {
 
 void Tree::use(std::shared_ptr<const Directory> root, std::string token) {
   folders_.clear();
   root_ = std::move(root);
   token_ = std::move(token);
+  instance_ = directory_instance(*root_);
 }
 
 Status Tree::folder(const std::string& relative, IfMissing if_missing,

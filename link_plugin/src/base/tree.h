@@ -30,6 +30,8 @@ class Tree {
   const std::shared_ptr<const Directory>& shared_root() const { return root_; }
   // The identity of the place, "" before it is open.
   const std::string& token() const { return token_; }
+  // See directory_instance().
+  const std::string& instance() const { return instance_; }
 
   // Called for each folder below the root that is opened, until nobody keeps it open any more.
   using Opened = std::function<void(const Directory& folder, const std::string& relative)>;
@@ -46,6 +48,7 @@ class Tree {
   Opened opened_;
   std::shared_ptr<const Directory> root_;
   std::string token_;
+  std::string instance_;
   OpenFolders folders_;
 };
 

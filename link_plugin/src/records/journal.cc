@@ -51,6 +51,8 @@ Status Journal::open(const std::string& path, std::string* damage) {
   in_flight_.clear();
   written_.clear();
   broken_ = false;
+  // Kept: a sandbox may be around a process that opens its journal again.
+  if (boot_.empty()) boot_ = boot_id();
   Status status = read_journal(path, &contents_);
   if (!status.ok()) return status;
   *damage = contents_.damage;
@@ -147,6 +149,8 @@ Status Journal::prepare(std::span<const Intent> intents) {
   }
   return status;
 }
+
+Status Journal::name(std::span<const std::uint64_t> ids) { return append(ids_record("name", ids), false); }
 
 Status Journal::abort(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return Status::success();

@@ -44,6 +44,8 @@ class Journal {
   bool is_new() const { return is_new_; }
   // 32 hexadecimal digits, the same for as long as the journal exists.
   const std::string& relay_token() const { return contents_.relay_token; }
+  // See boot_id(), of now.
+  const std::string& boot() const { return boot_; }
   // The intents that an earlier process left and nobody has resolved yet, in the order of their ids.
   const std::vector<Intent>& left() const { return contents_.intents; }
   // Those are over: the next clear() drops them.
@@ -64,6 +66,9 @@ class Journal {
   std::uint64_t last_old_id() const { return last_old_id_; }
   Status begin(std::span<const Intent> intents);
   Status prepare(std::span<const Intent> intents);
+  // Before their products get their final names. Not flushed: a process that is killed loses nothing that it
+  // wrote, and after a loss of power nobody concludes anything from a record that is missing.
+  Status name(std::span<const std::uint64_t> ids);
   Status abort(std::span<const std::uint64_t> ids);
   // Not durable, and no harm when it is lost: recovery comes to the same result.
   void finish(std::span<const std::uint64_t> ids);
@@ -122,6 +127,7 @@ class Journal {
   bool broken_ = false;     // bytes beyond size_ may be on disk, or some before it may not
   bool is_new_ = false;
   std::uint64_t last_old_id_ = 0;
+  std::string boot_;
   std::string written_;  // digest of what the file holds; "" when lines were appended since
   JournalContents contents_;
   std::map<std::uint64_t, Intent> in_flight_;  // intents of this process that are not over, by id

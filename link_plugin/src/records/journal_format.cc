@@ -114,6 +114,8 @@ Intent read_begin(Words& words) {
        {&intent.source, &intent.folder, &intent.temporary, &intent.name, &intent.side_temporary})
     *name = words.text();
   words.number(&intent.log_offset);
+  intent.target_instance = words.text();
+  intent.boot = words.text();
   return intent;
 }
 
@@ -177,6 +179,8 @@ void Parser::take(std::string_view line) {
     intents_[intent.id] = intent;
   } else if (kind == "prepare") {
     take_prepare(words);
+  } else if (kind == "name") {
+    each_intent(words, [](Intent& intent) { intent.named = true; });
   } else if (kind == "abort") {
     each_intent(words, [](Intent& intent) { intent.prepared = false; });
   } else if (kind == "finish") {
@@ -222,6 +226,7 @@ void Parser::take_prepare(Words& words) {
     words.number(&read.size);
     words.number(&read.inode);
     words.number(&read.side_inode);
+    words.number(&read.ctime_ns);
     contents_.last_id = std::max(contents_.last_id, read.id);
     auto found = intents_.find(read.id);
     if (found == intents_.end()) continue;
@@ -232,6 +237,7 @@ void Parser::take_prepare(Words& words) {
     intent.size = read.size;
     intent.inode = read.inode;
     intent.side_inode = read.side_inode;
+    intent.ctime_ns = read.ctime_ns;
     intent.prepared = true;
   }
 }
@@ -283,6 +289,8 @@ std::string begin_record(const Intent& intent) {
       .text(intent.name)
       .text(intent.side_temporary)
       .number(intent.log_offset)
+      .text(intent.target_instance)
+      .text(intent.boot)
       .finish();
 }
 
@@ -295,7 +303,8 @@ std::string prepare_record(std::span<const Intent> intents) {
         .text(intent.data_digest)
         .number(intent.size)
         .number(intent.inode)
-        .number(intent.side_inode);
+        .number(intent.side_inode)
+        .number(intent.ctime_ns);
   return line.finish();
 }
 
@@ -332,6 +341,7 @@ std::string journal_text(const JournalContents& contents) {
     lines.push_back(begin_record(intent));
     if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
     const std::span<const std::uint64_t> id(&intent.id, 1);
+    if (intent.named) lines.push_back(ids_record("name", id));
     if (!intent.digest.empty() && !intent.prepared) lines.push_back(ids_record("abort", id));
     if (intent.doubtful) lines.push_back(ids_record("doubt", id));
     if (intent.finished) lines.push_back(ids_record("finish", id));

@@ -5,6 +5,7 @@
 //   place ROLE TOKEN MOUNT PATH FINGERPRINT   a directory that the relay has worked in
 //   begin ID ...                        which source becomes which temporary file
 //   prepare (ID digests inodes)...      the temporaries are complete and durable
+//   name ID...                          the products are about to get their final names; not flushed
 //   abort ID...                         they will not be delivered after all
 //   finish ID...                        the sources are gone, or remembered
 //   doubt ID...                         later records of these intents may be missing
@@ -49,10 +50,12 @@ struct Intent {
   std::string source_place;  // token of the inbox
   std::string target_place;  // token of the inbox or outbox that the product goes to
   bool into_inbox = false;
-  bool container = false;      // makes a container with a sidecar
-  bool source_nested = false;  // the folder of the source is on another file system than the inbox
-  bool target_nested = false;  // likewise that of the product, and its place
-  std::string folder;          // below the inbox or outbox
+  bool container = false;       // makes a container with a sidecar
+  bool source_nested = false;   // the folder of the source is on another file system than the inbox
+  bool target_nested = false;   // likewise that of the product, and its place
+  std::string target_instance;  // see directory_instance(), of that place
+  std::string boot;             // of the machine that began it, "" when not known
+  std::string folder;           // below the inbox or outbox
   std::string temporary;
   std::string name;
   std::string side_temporary;  // of the sidecar; "" for none
@@ -65,8 +68,10 @@ struct Intent {
   std::uint64_t size = 0;   // of the product
   std::uint64_t inode = 0;
   std::uint64_t side_inode = 0;
+  std::int64_t ctime_ns = 0;  // of the product's temporary
 
   bool prepared = false;  // and not aborted
+  bool named = false;     // its product was about to get its final name
   bool finished = false;
   bool doubtful = false;  // later records of it may be missing
 };
@@ -98,7 +103,7 @@ std::string journal_text(const JournalContents& contents);
 std::string place_record(const KnownPlace& place);
 std::string begin_record(const Intent& intent);
 std::string prepare_record(std::span<const Intent> intents);
-// abort, finish, doubt
+// name, abort, finish, doubt
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
 std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record);

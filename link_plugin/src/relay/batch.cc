@@ -127,7 +127,10 @@ void Batch::publish() {
   for (std::size_t i : in_phase(Phase::kPrepared)) {
     Transfer& transfer = transfers_[i];
     transfer.status = check_unchanged(transfer);
-    if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop);
+    // As late as possible: a crash between the record and the rename is where nobody could tell the removal
+    // of a temporary from a delivery.
+    auto note_name = [&] { return parts_.journal.name(std::span(&transfer.intent.id, 1)); };
+    if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop, note_name);
     states_[i].phase = transfer.status.ok() ? Phase::kPublished : Phase::kAborting;
   }
 }

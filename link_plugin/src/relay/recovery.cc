@@ -77,7 +77,33 @@ Verdict undecided(const Intent& intent, std::string why) {
   return {.outcome = Outcome::kUndecided, .name = intent.name, .why = std::move(why)};
 }
 
-Status judge_prepared(const Intent& intent, const Directory& target, const Stop& stop, Verdict* verdict) {
+// Whether the place of the product is the very directory that it was, and not a copy with the same marker.
+bool is_same_instance(const Intent& intent, const Evidence& evidence) {
+  return tree_of(intent, evidence).instance() == intent.target_instance;
+}
+
+// Whether the product may have had its final name beside the temporary name, which it still has: a hard link
+// that stood in for the rename, and that the receiver has taken. It changed the ctime.
+bool may_have_been_linked(const Intent& intent, const FileLook& temporary) {
+  return intent.named && temporary.identity.inode == intent.inode &&
+         temporary.identity.ctime_ns != intent.ctime_ns;
+}
+
+// Our temporary does not exist, nor does a final name with its content.
+Verdict judge_gone(const Intent& intent, const std::string& path, const Evidence& evidence) {
+  if (intent.doubtful) return undecided(intent, path + " is gone, and the journal is incomplete");
+  if (!is_same_instance(intent, evidence))
+    return undecided(intent, path + " is gone, and its directory is a copy of the one in which it was");
+  // What a process has written is lost only with the machine.
+  const bool is_same_boot = !intent.boot.empty() && intent.boot == evidence.boot;
+  if (!intent.named && is_same_boot)
+    return undecided(intent, path + " was removed before its file had its final name");
+  return {.outcome = Outcome::kDelivered, .name = intent.name};
+}
+
+Status judge_prepared(const Intent& intent, const Directory& target, const Evidence& evidence,
+                      Verdict* verdict) {
+  const Stop& stop = evidence.stop;
   FileLook temporary = target.look(intent.temporary);
   const std::string path = target.path_of(intent.temporary);
   if (temporary.kind == FileKind::kUnknown) return io_failure("look at", path, temporary.error);
@@ -87,16 +113,21 @@ Status judge_prepared(const Intent& intent, const Directory& target, const Stop&
   if (ours) {
     verdict->outcome =
         find_link(intent, target, temporary, &verdict->name) ? Outcome::kDelivered : Outcome::kUndelivered;
-    return Status::success();
+    if (verdict->outcome == Outcome::kDelivered || !may_have_been_linked(intent, temporary))
+      return Status::success();
   }
   bool found = false;
   if (Status status = find_product(intent, target, stop, &found, &verdict->name); !status.ok()) return status;
   // Our temporary goes away in one step with the appearance of its final name, which a receiver may have
-  // taken since; unless a record is missing that ended the intent in another way.
-  if (found || (temporary.kind == FileKind::kMissing && !intent.doubtful))
+  // taken since.
+  if (ours)
+    *verdict =
+        found ? Verdict{.outcome = Outcome::kUndelivered, .name = intent.name}
+              : undecided(intent, path + " had another name for a moment, which a receiver may have taken");
+  else if (found)
     verdict->outcome = Outcome::kDelivered;
   else if (temporary.kind == FileKind::kMissing)
-    *verdict = undecided(intent, path + " is gone, and the journal is incomplete");
+    *verdict = judge_gone(intent, path, evidence);
   else
     *verdict = undecided(intent, path + " is another file than the one that was written");
   return Status::success();
@@ -125,7 +156,7 @@ Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
   Directory target;
   Status status = open_target(intent, evidence, &target);
   if (status.ok() && intent.prepared) {
-    status = judge_prepared(intent, target, evidence.stop, verdict);
+    status = judge_prepared(intent, target, evidence, verdict);
   } else if (status.ok()) {
     // Without the record that would say so it may have been prepared, and the rename may have followed.
     const bool there = target.look(intent.temporary).kind != FileKind::kMissing;

@@ -36,6 +36,7 @@ struct Evidence {
   const Tree& outbox;
   std::function<bool(const Intent&)> is_logged;
   Stop stop;
+  std::string boot;  // see boot_id(), of now
 };
 
 // Looks, and changes nothing. A failure only when the host wants to stop.

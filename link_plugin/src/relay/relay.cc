@@ -266,7 +266,10 @@ void Relay::lay_out(Transfer* transfer) {
   intent.container = transfer->makes_container();
   intent.folder = source.folder;
   intent.source_place = inbox_.token();
-  intent.target_place = intent.into_inbox ? inbox_.token() : outbox_.token();
+  const Tree& target = intent.into_inbox ? inbox_ : outbox_;
+  intent.target_place = target.token();
+  intent.target_instance = target.instance();
+  intent.boot = journal_.boot();
   intent.name = transfer->route == Route::kEncode    ? container_of(source.name, config_.naming)
                 : transfer->route == Route::kForward ? source.name
                                                      : data_of(source.name);

@@ -25,14 +25,14 @@ Status Relay::check_journal() {
   const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox);
   const bool is_ours = last.relay == short_token_of(journal_.relay_token());
   auto is_prepared = [&](const Intent& intent) { return intent.prepared || intent.finished; };
-  if (damage.empty() && last.id > 0) {
+  if (damage.empty() && !last.relay.empty()) {
     const bool is_behind =
         is_ours && (last.id > journal_.last_id() ||
                     std::any_of(journal_.left().begin(), journal_.left().end(), [&](const Intent& intent) {
                       return !is_prepared(intent) && reporter_.audit().has_id(intent.id, intent.log_offset);
                     }));
     if (journal_.is_new() && !is_ours)
-      damage = "it was missing, and the log " + config_.log + " has deliveries from this inbox";
+      damage = "it was missing, and the log " + config_.log + " shows that this inbox had one";
     else if (!is_ours || is_behind)
       damage = "it is older than the log " + config_.log;
   }
@@ -64,7 +64,8 @@ Status Relay::recover_intents() {
       .outbox = outbox_,
       .is_logged =
           [this](const Intent& intent) { return reporter_.audit().has_id(intent.id, intent.log_offset); },
-      .stop = [this] { return host_.stop_requested(); }};
+      .stop = [this] { return host_.stop_requested(); },
+      .boot = journal_.boot()};
   std::vector<std::pair<const Intent*, Verdict>> verdicts;
   std::vector<std::uint64_t> aborted;
   for (const Intent& intent : journal_.left()) {

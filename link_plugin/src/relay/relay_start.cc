@@ -126,7 +126,9 @@ Status Relay::announce() {
                  .target = config_.outbox,
                  .status = "ok",
                  .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
-                            " pid=" + std::to_string(getpid())});
+                            " pid=" + std::to_string(getpid()),
+                 .numbers = {{"last_id", journal_.last_id()}},
+                 .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))}}});
   for (const std::string& warning : policy_warnings_)
     reporter_.log(
         {.level = Level::kWarn, .name = "policy_warning", .source = config_.policy, .message = warning});

@@ -35,6 +35,7 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
                     std::vector<std::string>* returned) {
   if (!is_container(source.name)) return remove_same(folder, source.name, source.identity, returned);
   FileLook look = folder.look(source.name);
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(source.name), look.error);
   if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
   const std::string sidecar = find_sidecar(folder, source.name);
   if (folder.look(sidecar).kind != FileKind::kMissing ||
@@ -46,12 +47,28 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
   return remove_same(folder, source.name, source.identity, returned);
 }
 
-// Whether the source stands there yet, and only its ctime is another. `*now` receives what it is now.
-bool is_left(const Transfer& transfer, Candidate* now) {
+// `*left`: the source still exists, and only its ctime is another. `*now` receives what it is now.
+Status find_left(const Transfer& transfer, bool* left, Candidate* now) {
   FileLook look = transfer.source_directory->look(transfer.source.name);
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", transfer.source_path(), look.error);
   *now = {transfer.source.folder, transfer.source.name, look.identity};
-  return look.kind == FileKind::kRegular && look.identity.device == transfer.source.identity.device &&
-         look.identity.same_but_name(transfer.source.identity);
+  *left = look.kind == FileKind::kRegular && look.identity.device == transfer.source.identity.device &&
+          look.identity.same_but_name(transfer.source.identity);
+  return Status::success();
+}
+
+// A file with several names has another ctime as soon as one of them is removed: it goes if it has the
+// content that was delivered.
+Status remove_left(const Transfer& transfer, const Stop& stop, std::vector<std::string>* returned) {
+  Candidate now;
+  bool left = false;
+  std::string digest;
+  Status status = find_left(transfer, &left, &now);
+  if (!status.ok() || !left) return status;
+  status = digest_of(*transfer.source_directory, now.name, stop, &digest);
+  if (status.fault == Fault::kGone || status.fault == Fault::kChanged) return Status::success();
+  if (!status.ok() || digest != digest_of_source(transfer)) return status;
+  return remove_files(*transfer.source_directory, now, transfer.result.container_digest, stop, returned);
 }
 
 }  // namespace
@@ -76,19 +93,13 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
     outcomes[i].status = remove_files(*transfer.source_directory, transfer.source,
                                       transfer.result.container_digest, stop_, &outcomes[i].returned);
     Candidate now;
-    outcomes[i].left = outcomes[i].status.ok() && is_left(transfer, &now);
+    if (outcomes[i].status.ok()) outcomes[i].status = find_left(transfer, &outcomes[i].left, &now);
   });
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const Transfer& transfer = *delivered[i];
-    // A file with several names has another ctime as soon as one of them is removed. One after the other, and
-    // only with the content that was delivered.
-    Candidate now;
-    std::string digest;
-    if (outcomes[i].left && is_left(transfer, &now) &&
-        digest_of(*transfer.source_directory, now.name, stop_, &digest).ok() &&
-        digest == digest_of_source(transfer))
-      outcomes[i].status = remove_files(*transfer.source_directory, now, transfer.result.container_digest,
-                                        stop_, &outcomes[i].returned);
+    // One after the other: the removal of one name changes the ctime of the next.
+    if (outcomes[i].status.ok() && outcomes[i].left)
+      outcomes[i].status = remove_left(transfer, stop_, &outcomes[i].returned);
     returned_(*transfer.source_directory, transfer.source, outcomes[i].returned);
     note_removal(*transfer.source_directory, transfer.source, digest_of_source(transfer), outcomes[i].status);
   }

@@ -188,10 +188,11 @@ Status check_unchanged(const Transfer& transfer) {
                                                                                       : changed(transfer);
 }
 
-Status publish(Transfer* transfer, const Stop& stop) {
+Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name) {
+  const std::string& digest = transfer->result.data_digest;
   if (!transfer->makes_container())
-    return publish_product(&transfer->product, transfer->result.data_digest, stop, &transfer->published);
-  return publish_container(&transfer->product, &transfer->sidecar, transfer->result.data_digest, stop,
+    return publish_product(&transfer->product, digest, stop, about_to_name, &transfer->published);
+  return publish_container(&transfer->product, &transfer->sidecar, digest, stop, about_to_name,
                            &transfer->published);
 }
 
@@ -201,7 +202,9 @@ void note_products(Transfer* transfer) {
   intent.digest = transfer->product.digest;
   intent.data_digest = transfer->result.data_digest;
   intent.size = transfer->product.size;
-  intent.inode = look_at(transfer->product.fd.get()).identity.inode;
+  const FileIdentity product = look_at(transfer->product.fd.get()).identity;
+  intent.inode = product.inode;
+  intent.ctime_ns = product.ctime_ns;
   if (transfer->sidecar.fd) intent.side_inode = look_at(transfer->sidecar.fd.get()).identity.inode;
 }
 

@@ -70,7 +70,7 @@ void note_products(Transfer* transfer);
 const std::string& digest_of_source(const Transfer& transfer);
 
 // Gives the product its name.
-Status publish(Transfer* transfer, const Stop& stop);
+Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name);
 void abandon(Transfer* transfer);
 
 }  // namespace paxect::link

@@ -58,8 +58,8 @@ class AuditLog {
   // when the file is shorter than that because it has been rotated since.
   bool has_id(std::uint64_t id, std::uint64_t from) const;
 
-  // From the last 8 MiB: the last delivery from this inbox, or report about its journal, with the highest id
-  // near it; of the part that was rotated last when the log has none.
+  // From the last 8 MiB: the last start, delivery or report about the journal of a relay on this inbox, with
+  // the highest id near it; of the part that was rotated last when the log has none.
   LoggedDelivery last_delivery(const std::string& inbox) const;
 
   bool is_open() const { return static_cast<bool>(fd_); }

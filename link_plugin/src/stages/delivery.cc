@@ -66,6 +66,7 @@ Status has_content(const Directory& directory, const std::string& name, std::uin
                    const std::string& digest, const Stop& stop, bool* same) {
   *same = false;
   FileLook look = directory.look(name);
+  if (look.kind == FileKind::kUnknown) return io_failure("look at", directory.path_of(name), look.error);
   if (look.kind != FileKind::kRegular || look.identity.size != size) return Status::success();
   std::string found;
   Status status = digest_of(directory, name, stop, &found);
@@ -89,12 +90,13 @@ Status check_own(const Product& product) {
 }
 
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
-                       Published* published) {
+                       const AboutToName& about_to_name, Published* published) {
   if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
   const Directory& directory = *product->directory;
   return with_free_name(product, data_digest, published, [&](const std::string& name, bool* taken) {
-    Status status = directory.rename_new(product->temporary, name, taken);
+    Status status = about_to_name();
+    if (status.ok()) status = directory.rename_new(product->temporary, name, taken);
     if (!*taken) return status;
     bool same = false;
     status = has_content(directory, name, product->size, product->digest, stop, &same);
@@ -106,7 +108,7 @@ Status publish_product(Product* product, const std::string& data_digest, const S
 }
 
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         const Stop& stop, Published* published) {
+                         const Stop& stop, const AboutToName& about_to_name, Published* published) {
   for (const Product* product : {container, sidecar})
     if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
@@ -135,7 +137,8 @@ Status publish_container(Product* container, Product* sidecar, const std::string
     } else if (!status.ok()) {
       return status;
     }
-    status = directory.rename_new(container->temporary, name, taken);
+    status = about_to_name();
+    if (status.ok()) status = directory.rename_new(container->temporary, name, taken);
     if (status.ok() || (!placed && !*taken)) return status;
     // Somebody took the name just now, or it cannot be had: the sidecar must not stand beside a container
     // that is not ours, nor alone, since the next try may get another name.

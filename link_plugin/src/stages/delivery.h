@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/blocks.h"
@@ -41,13 +42,16 @@ void finish_writing(const Product& product);
 // Whether the temporary name still has the file that was written: anybody may have put another one there,
 // which must be neither published nor removed.
 Status check_own(const Product& product);
+// Called right before a product gets its final name, each time that this is tried; a failure ends the try.
+using AboutToName = std::function<Status()>;
+
 // Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of
 // `data_digest`. Not durable before the directory is flushed.
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
-                       Published* published);
+                       const AboutToName& about_to_name, Published* published);
 // A container with its sidecar: the sidecar is in place before the container gets its name.
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         const Stop& stop, Published* published);
+                         const Stop& stop, const AboutToName& about_to_name, Published* published);
 // Removes the temporary file if it is the one that was written, as far as it goes.
 void abandon_product(Product* product);
 

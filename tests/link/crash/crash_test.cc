@@ -141,6 +141,29 @@ TEST_CASE("Killed while a hard link stands in for the rename, the relay delivers
   }
 }
 
+TEST_CASE(
+    "Killed while a hard link stands in for the rename, and the output taken, the relay delivers nothing "
+    "twice") {
+  if (!has_strace()) return;
+  for (const Point& point : kLinkPoints) {
+    for (int when = 1; when < 2000; when += point.step) {
+      INFO("killed at call " << when << " of " << point.calls);
+      RelaySite site;
+      site.failing = {kNoReplace};
+      site.put("a", "contents");
+      const bool killed = run_with_fault(site, point.calls, "signal=KILL", when, "");
+      const bool taken = std::filesystem::remove(site.path("outbox/a"));
+      run(site.command({"--once"}));
+      // A file of which nobody can say whether it was delivered is held.
+      const bool waits = exists(site.path("inbox/a.txt")) || exists(site.path("inbox/a.freq"));
+      const bool delivered = exists(site.path("outbox/a"));
+      CHECK_FALSE((taken && delivered));
+      CHECK((taken || delivered || waits));
+      if (!killed) break;
+    }
+  }
+}
+
 TEST_CASE("Hard links that fail, or old names that cannot be removed, cost nothing but time") {
   if (!has_strace()) return;
   for (const std::string error : {"EIO", "ENOSPC"}) {

@@ -226,5 +226,17 @@ TEST_CASE("A kept source is not forgotten while its folder cannot show that it i
   CHECK_FALSE(exists(rig.outbox("sub/a.freq")));
 }
 
+TEST_CASE("A journal that is lost before the log has a delivery is missed, and files that wait are held") {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  fs::remove(link::journal_of(rig.lock()));
+  rig.put("f1.txt", "contents");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.events("journal_damaged").size() == 1);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.waiting() == Names{"f1.txt"});
+}
+
 }  // namespace
 }  // namespace paxect::test

@@ -25,6 +25,12 @@ std::string token_of(const std::string& path) {
   return token;
 }
 
+std::string instance_of(const std::string& path) {
+  link::Directory directory;
+  REQUIRE(link::Directory::open(path, &directory).ok());
+  return link::directory_instance(directory);
+}
+
 // A container a.freq in the inbox on its way to the output a.
 struct Scene {
   LinkRig rig;
@@ -39,6 +45,8 @@ struct Scene {
     intent.id = journal.next_id();
     intent.source_place = token_of(rig.inbox());
     intent.target_place = token_of(rig.outbox());
+    intent.target_instance = instance_of(rig.outbox());
+    intent.boot = journal.boot();
     intent.source = "a.freq";
     REQUIRE(link::identity_of(rig.inbox("a.freq"), &intent.identity));
     intent.temporary = ".a.part";
@@ -51,6 +59,18 @@ struct Scene {
   void prepare() {
     begin();
     REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
+  }
+  // The rename is the next step.
+  void name() {
+    prepare();
+    REQUIRE(journal.name(std::span(&intent.id, 1)).ok());
+  }
+  // Nobody can say whether it was delivered, and nothing is done about it.
+  void check_held() {
+    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(rig.waiting() == Names{"a.freq"});
+    CHECK(rig.delivered().empty());
+    CHECK_FALSE(rig.events("held").empty());
   }
   void abort() { REQUIRE(journal.abort(std::span(&intent.id, 1)).ok()); }
   void finish() { journal.finish(std::span(&intent.id, 1)); }
@@ -91,13 +111,58 @@ TEST_CASE("Prepared with its temporary: not delivered, so it is delivered now") 
   CHECK(scene.restart() == Names{"a"});
 }
 
-TEST_CASE("Prepared without its temporary: delivered, though the receiver has taken it by now") {
+TEST_CASE("Named without its temporary: delivered, though the receiver may have taken it") {
   for (bool taken : {false, true}) {
     Scene scene;
-    scene.prepare();
+    scene.name();
     if (!taken) write_file(scene.rig.outbox("a"), "data");
     CHECK(scene.restart() == (taken ? Names{} : Names{"a"}));
     CHECK(scene.rig.events("decode")[0].line.find("finished after a restart") != std::string::npos);
+  }
+}
+
+TEST_CASE("Prepared and not named, and somebody removed its temporary: held") {
+  Scene scene;
+  scene.prepare();
+  scene.check_held();
+}
+
+TEST_CASE("Prepared before the machine started again, without its temporary: delivered") {
+  // The record of the name was not flushed, and may have been lost.
+  Scene scene;
+  scene.intent.boot = "another";
+  scene.prepare();
+  CHECK(scene.restart().empty());
+}
+
+TEST_CASE("Named without its temporary, and the outbox is a copy that was put back: held") {
+  Scene scene;
+  std::filesystem::rename(scene.rig.outbox(), scene.rig.directory / "backup");
+  std::filesystem::copy(scene.rig.directory / "backup", scene.rig.outbox());
+  scene.name();
+  scene.check_held();
+}
+
+TEST_CASE("Named with its temporary: not delivered, unless a hard link may have been its name") {
+  for (bool linked : {false, true}) {
+    Scene scene;
+    scene.temporary("data");
+    link::FileIdentity identity;
+    REQUIRE(link::identity_of(scene.rig.outbox(".a.part"), &identity));
+    scene.intent.inode = identity.inode;
+    scene.intent.ctime_ns = identity.ctime_ns;
+    scene.name();
+    if (!linked) {
+      CHECK(scene.restart() == Names{"a"});
+      continue;
+    }
+    // The receiver takes it by its first name.
+    std::filesystem::create_hard_link(scene.rig.outbox(".a.part"), scene.rig.outbox("a"));
+    std::filesystem::remove(scene.rig.outbox("a"));
+    CHECK(scene.rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(scene.rig.waiting() == Names{"a.freq"});
+    CHECK_FALSE(scene.rig.events("held").empty());
+    CHECK(scene.rig.delivered() == Names{".a.part"});
   }
 }
 
@@ -214,7 +279,10 @@ TEST_CASE("Prepared, and another place is at the path: nothing is concluded unti
     INFO(renamed);
     Scene scene;
     scene.prepare();
-    if (!renamed) scene.temporary("data");
+    if (renamed)
+      REQUIRE(scene.journal.name(std::span(&scene.intent.id, 1)).ok());
+    else
+      scene.temporary("data");
     const std::string away = scene.rig.directory / "away";
     std::filesystem::rename(scene.rig.outbox(), away);
     std::filesystem::create_directories(scene.rig.outbox());
@@ -324,7 +392,7 @@ TEST_CASE(
 TEST_CASE("Delivered, and its removal was broken off: it is not delivered again, finished or not") {
   for (bool finished : {true, false}) {
     Scene scene;
-    scene.prepare();
+    scene.name();
     if (finished) scene.finish();
     std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.leaving"));
     CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
@@ -342,7 +410,7 @@ TEST_CASE("The removal of a container was broken off at its sidecar: both go, wh
     std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(container));
     scene.intent.source = container;
     REQUIRE(link::identity_of(scene.rig.inbox(container), &scene.intent.identity));
-    scene.prepare();
+    scene.name();
     scene.rig.put(link::leaving_of(sidecar), link::sha256_hex(read_file(scene.rig.inbox(container))) + "\n");
     CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
     CHECK(list(scene.rig.inbox()).empty());
@@ -363,7 +431,7 @@ TEST_CASE("Delivered, and another file was caught under the hidden name: that on
 
 TEST_CASE("Removal broken off, and a new file has the name of the source: that one alone is delivered") {
   Scene scene;
-  scene.prepare();
+  scene.name();
   std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.leaving"));
   scene.rig.put("a.freq", container_of("another"));
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);

@@ -287,5 +287,29 @@ TEST_CASE("A folder that a source has left is flushed before the journal forgets
   CHECK(flushed > left);
 }
 
+// An error is not "gone": what was delivered is remembered though nobody can look at its source any more.
+TEST_CASE("A source that was delivered and cannot be looked at is not delivered again") {
+  if (!has_strace()) return;
+  int deliveries = 0;
+  for (const char* error : {"EIO", "ESTALE"}) {
+    for (int when = 1; when <= 6; ++when) {
+      INFO(error << " from look " << when);
+      RelaySite site;
+      site.put("a", "contents");
+      const std::vector<std::string> send = {"--once", "--set", "link.mode=send"};
+      run(site.command(
+          send, {"strace", "-f", "-q", "-o", site.path("trace"), "-P", site.path("inbox/a.txt"), "-P",
+                 site.path("inbox/.a.txt.leaving"), "-e", "trace=newfstatat,fcntl", "-e",
+                 "inject=newfstatat:error=" + std::string(error) + ":when=" + std::to_string(when) + "+"}));
+      if (!std::filesystem::remove(site.path("outbox/a.freq"))) continue;
+      ++deliveries;
+      std::filesystem::remove(site.path("outbox/a.freq.sha256"));
+      run(site.command(send));
+      CHECK_FALSE(exists(site.path("outbox/a.freq")));
+    }
+  }
+  CHECK(deliveries > 0);
+}
+
 }  // namespace
 }  // namespace paxect::test
