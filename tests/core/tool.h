@@ -1,6 +1,8 @@
 // paxect-core run by a test.
 #pragma once
 
+#include <sys/syscall.h>
+
 #include <string>
 #include <vector>
 
@@ -14,6 +16,13 @@ inline Result tool(std::vector<std::string> arguments, const std::string& input 
   arguments.insert(arguments.begin(), kTool);
   return run({.argv = arguments, .input = input});
 }
+
+// The system call that poll(3) makes: arm64 has only the newer one.
+#if defined(SYS_poll)
+inline constexpr long kPoll = SYS_poll;
+#else
+inline constexpr long kPoll = SYS_ppoll;
+#endif
 
 inline bool one_line(const std::string& text) { return !text.empty() && text.find('\n') == text.size() - 1; }
 

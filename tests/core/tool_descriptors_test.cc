@@ -131,7 +131,7 @@ TEST_CASE("descriptors that do not block are waited for") {
       "python3 -c 'import os; os.set_blocking(FD, False)' && echo $PPID >/dev/null; sh -c 'echo $PPID' >pid; "
       "exec ";
   std::string poll =
-      "{ until grep -qs '^" + std::to_string(SYS_poll) + " ' /proc/$(cat pid 2>&-)/syscall; do :; done; ";
+      "{ until grep -qs '^" + std::to_string(kPoll) + " ' /proc/$(cat pid 2>&-)/syscall; do :; done; ";
   auto with = [&](const std::string& fd) {
     std::filesystem::remove(dir / "pid");
     return std::string(nonblock).replace(nonblock.find("FD"), 2, fd);

@@ -180,7 +180,7 @@ TEST_CASE("a command whose output nobody takes ends by the signal") {
     auto is_in = [&](long call) {
       return read_file(process + "/syscall").starts_with(std::to_string(call) + " ");
     };
-    REQUIRE(eventually([&] { return is_in(SYS_write) || is_in(SYS_poll); }));
+    REQUIRE(eventually([&] { return is_in(SYS_write) || is_in(kPoll); }));
     command.signal(SIGTERM);
     CHECK(eventually([&] { return read_file(process + "/stat").find(") Z ") != std::string::npos; }, kSoon));
     CHECK(command.wait().status == 128 + SIGTERM);
