@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/clock.h"
 #include "base/relay_paths.h"
 #include "stages/gate.h"
 #include "stages/intake.h"
@@ -11,56 +12,42 @@
 namespace paxect::link {
 namespace {
 
-// Sorts each file that the intake finds.
-class Counter {
+// Gives each file that the intake finds the state that it has, or would have, for the relay.
+class Classifier {
  public:
-  Counter(const Station& station, const Directory& inbox, const JournalContents& journal,
-          const std::optional<RelayState>& state, Backlog* out)
-      : station_(station),
-        inbox_(inbox),
-        journal_(journal),
-        place_(inbox_place(station, journal)),
-        out_(*out) {
+  Classifier(const Station& station, const Directory& inbox, const JournalContents& journal,
+             const std::optional<RelayState>& state)
+      : station_(station), inbox_(inbox), journal_(journal), place_(inbox_place(station, journal)) {
     if (state)
       for (const WaitingFile& file : state->waiting) waiting_[file.path] = &file;
   }
 
   FileState classify(const Candidate& candidate) {
     const std::string path = candidate.path();
-    const SourceRecord* done = journal_.done.find(place_, path);
-    if (done != nullptr && match_source(done->identity, candidate.identity) != SourceMatch::kOther) {
-      ++out_.kept;
-      return FileState::kDone;
-    }
-    const SourceRecord* held = journal_.held.find(place_, path);
-    if (held != nullptr && match_source(held->identity, candidate.identity) != SourceMatch::kOther) {
-      ++out_.held;
-      return FileState::kBlocked;
-    }
+    if (is_in(journal_.done, candidate)) return FileState::kDone;
+    if (is_in(journal_.held, candidate)) return FileState::kHeld;
     // A sidecar is no file of its own beside its container.
     if (is_sidecar(candidate.name) && exists(container_of_sidecar(path))) return FileState::kAttached;
     auto known = waiting_.find(path);
-    bool is_known = known != waiting_.end() && known->second->identity.same_but_device(candidate.identity);
-    if (is_known && known->second->event == "held") {
-      ++out_.held;
-      return FileState::kBlocked;
-    }
-    if ((is_known && known->second->blocked) ||
-        !block_reason(station_.policy, station_.config.mode, station_.config.node, candidate.name,
+    const bool is_known =
+        known != waiting_.end() && known->second->identity.same_but_device(candidate.identity);
+    const FileState state = is_known ? known->second->state : FileState::kReady;
+    if (state == FileState::kHeld) return state;
+    if (!block_reason(station_.policy, station_.config.mode, station_.config.node, candidate.name,
                       candidate.identity.size)
-             .empty()) {
-      ++out_.blocked;
+             .empty())
       return FileState::kBlocked;
-    }
-    if (is_known) ++out_.pending;
-    out_.oldest_mtime_ns = out_.files == 0 ? candidate.identity.mtime_ns
-                                           : std::min(out_.oldest_mtime_ns, candidate.identity.mtime_ns);
-    ++out_.files;
-    out_.bytes += candidate.identity.size;
-    return is_known ? FileState::kPending : FileState::kSettling;
+    if (state != FileState::kBlocked) bytes_ += candidate.identity.size;
+    return state;
   }
+  // Of the files that are ready or pending.
+  std::uint64_t bytes() const { return bytes_; }
 
  private:
+  bool is_in(const SourceTable& table, const Candidate& candidate) const {
+    const SourceRecord* record = table.find(place_, candidate.path());
+    return record != nullptr && match_source(record->identity, candidate.identity) != SourceMatch::kOther;
+  }
   bool exists(const std::string& path) const {
     FileIdentity ignored;
     return identity_of(inbox_.path_of(path), &ignored);
@@ -70,31 +57,47 @@ class Counter {
   const Directory& inbox_;
   const JournalContents& journal_;
   const std::string place_;
-  Backlog& out_;
+  std::uint64_t bytes_ = 0;
   std::unordered_map<std::string_view, const WaitingFile*> waiting_;
 };
 
 }  // namespace
 
 Status measure_backlog(const Station& station, const JournalContents& journal,
-                       const std::optional<RelayState>& state, Backlog* out) {
+                       const std::optional<RelayState>& state, std::int64_t now_ns, Backlog* out) {
   *out = {};
   for (const Intent& intent : journal.intents)
     if (is_in_flight(station, intent)) ++out->in_flight;
   if (FileIdentity ignored; !identity_of(station.config.inbox, &ignored)) return Status::success();
   Directory inbox;
   if (Status status = Directory::open(station.config.inbox, &inbox); !status.ok()) return status;
-  Counter counter(station, inbox, journal, state, out);
-  // The intake hands a file out at the second observation; here the two follow each other at once.
-  Ledger ledger({});
+  Classifier classifier(station, inbox, journal, state);
+  Ledger ledger({.realtime_ns = [&] { return now_ns; }});
   Intake intake({.settle_ns = 0,
                  .recursive = station.config.recursive,
+                 .window = 0,
                  .ignored = [&](std::string_view name) { return station.config.ignore.matches(name); }},
                 &ledger);
-  auto classify = [&](const Candidate& candidate) { return counter.classify(candidate); };
-  auto unexpected = [&](const std::string&, const std::string&, const std::string&) { ++out->ignored; };
-  Status status = intake.scan(inbox, 1, classify, unexpected);
-  return status.ok() ? intake.scan(inbox, 2, classify, unexpected) : status;
+  auto classify = [&](const Candidate& candidate) { return classifier.classify(candidate); };
+  auto unexpected = [](const std::string&, const std::string&, const std::string&) {};
+  // The intake hands a file out at the second observation; here the two follow each other at once.
+  for (const std::uint64_t time : {1U, 2U})
+    if (Status status = intake.scan(inbox, time, classify, unexpected); !status.ok()) return status;
+  const LedgerTally tally = ledger.tally();
+  out->pending = tally.of(FileState::kPending);
+  out->files = tally.of(FileState::kReady) + out->pending;
+  out->bytes = classifier.bytes();
+  out->blocked = tally.of(FileState::kBlocked);
+  out->held = tally.of(FileState::kHeld);
+  out->kept = tally.of(FileState::kDone);
+  out->ignored = tally.of(FileState::kUnexpected);
+  if (out->files == 0 || !tally.oldest_s) return Status::success();
+  // The relay knows when it saw the file first; without one, its ctime has to do.
+  const std::int64_t age_ns = state && state->oldest_utc_ns > 0
+                                  ? now_ns - state->oldest_utc_ns
+                                  : -*tally.oldest_s * static_cast<std::int64_t>(kSecond);
+  out->oldest_seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(0, age_ns)) / kSecond;
+  return Status::success();
 }
 
 std::string inbox_place(const Station& station, const JournalContents& journal) {

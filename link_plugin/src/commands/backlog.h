@@ -1,4 +1,4 @@
-// What is in the inbox, by the rules of the relay, and what it has in hand.
+// What is in the inbox, by the rules of the relay, and what is in flight.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace paxect::link {
 struct Backlog {
   std::uint64_t files = 0;  // that are to go their way, now or when they are tried again
   std::uint64_t bytes = 0;
-  std::int64_t oldest_mtime_ns = 0;  // of them; nothing when there are none
+  std::uint64_t oldest_seconds = 0;  // since the oldest of them came; 0 when there are none
   std::uint64_t pending = 0;         // of them, those that failed and are tried again
   std::uint64_t blocked = 0;         // by the policy
   std::uint64_t held = 0;            // may have been delivered, and nobody can tell
@@ -20,9 +20,9 @@ struct Backlog {
   std::uint64_t in_flight = 0;       // deliveries begun: of a relay that does not run, left by a crash
 };
 
-// An inbox that is not there is empty.
+// An inbox that does not exist is empty. `state` is that of a relay that runs; `now_ns` is UTC.
 Status measure_backlog(const Station& station, const JournalContents& journal,
-                       const std::optional<RelayState>& state, Backlog* out);
+                       const std::optional<RelayState>& state, std::int64_t now_ns, Backlog* out);
 
 // The token of the inbox that the relay worked in last, "" when it knows none.
 std::string inbox_place(const Station& station, const JournalContents& journal);

@@ -27,6 +27,7 @@ struct Explanation {
   std::string path;
   std::string state = "unknown";
   std::string reason;
+  std::string since;  // when it came to the inbox; "" unless it is there
   std::uint64_t attempts = 0;
   std::string next_try;  // when, in words
   std::string advice;    // what to do about it
@@ -112,11 +113,11 @@ void explain_held(const std::string& reason, Explanation* out) {
 }
 
 void explain_waiting(const WaitingFile& file, const Station& station, Explanation* out) {
-  if (file.event == "held") return explain_held(file.reason, out);
-  out->state = file.blocked ? "blocked" : "pending";
+  if (file.state == FileState::kHeld) return explain_held(file.reason, out);
+  out->state = name_of(file.state);
   out->reason = file.event + ": " + file.reason;
   out->attempts = file.attempts;
-  if (file.blocked)
+  if (file.state == FileState::kBlocked)
     explain_block(station, file.reason, out);
   else
     out->next_try = station.runs() ? utc_text(file.next_try_utc_ns) : next_look(station);
@@ -129,6 +130,9 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
     out->state = "ignored";
     return;
   }
+  const std::optional<RelayState> state = state_of(station);
+  const WaitingFile* waiting = find_waiting(state, relative, look.identity);
+  out->since = utc_text(waiting == nullptr ? look.identity.ctime_ns : waiting->arrived_utc_ns);
   JournalContents journal;
   std::ignore = read_journal(journal_of(config.state), &journal);
   const SourceRecord* done = journal.done.find(inbox_place(station, journal), relative);
@@ -146,9 +150,7 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
     out->reason = station.runs() ? "being delivered as " + intent.name : "for the next start to recover";
     return;
   }
-  std::optional<RelayState> state = state_of(station);
-  if (const WaitingFile* file = find_waiting(state, relative, look.identity))
-    return explain_waiting(*file, station, out);
+  if (waiting != nullptr) return explain_waiting(*waiting, station, out);
   std::string name(base_name(relative));
   out->next_try = next_look(station);
   out->state = "waiting";
@@ -207,19 +209,20 @@ void explain(const Station& station, Explanation* out) {
   explain_gone(station, out);
 }
 
-void print_json(const Explanation& told, Console* console) {
+void print_json(const Explanation& report, Console* console) {
   JsonLine json;
-  json.add("file", told.path);
-  json.add("state", told.state);
-  json.add("reason", told.reason);
-  json.add("attempts", told.attempts);
-  json.add("next_try", told.next_try);
-  json.add("advice", told.advice);
+  json.add("file", report.path);
+  json.add("state", report.state);
+  json.add("reason", report.reason);
+  json.add("since", report.since);
+  json.add("attempts", report.attempts);
+  json.add("next_try", report.next_try);
+  json.add("advice", report.advice);
   json.begin_array("passed_over");
-  for (const std::string& path : told.passed_over) json.add_element(path);
+  for (const std::string& path : report.passed_over) json.add_element(path);
   json.end_array();
   json.begin_array("history");
-  for (const LogLine& line : told.history) {
+  for (const LogLine& line : report.history) {
     json.begin_element();
     json.add("datetime_utc", line.datetime_utc);
     json.add("event", line.event);
@@ -232,17 +235,18 @@ void print_json(const Explanation& told, Console* console) {
   json.finish(console);
 }
 
-void print_text(const Explanation& told, Console* console) {
-  console->row("file", shown(told.path));
-  console->row("state", told.state);
-  if (!told.reason.empty()) console->row("reason", shown(told.reason));
-  if (told.attempts > 0) console->row("attempts", std::to_string(told.attempts));
-  if (!told.next_try.empty()) console->row("next try", shown(told.next_try));
-  if (!told.advice.empty()) console->row("what to do", shown(told.advice));
-  for (const LogLine& line : told.history)
+void print_text(const Explanation& report, Console* console) {
+  console->row("file", shown(report.path));
+  console->row("state", report.state);
+  if (!report.reason.empty()) console->row("reason", shown(report.reason));
+  if (!report.since.empty()) console->row("since", report.since);
+  if (report.attempts > 0) console->row("attempts", std::to_string(report.attempts));
+  if (!report.next_try.empty()) console->row("next try", shown(report.next_try));
+  if (!report.advice.empty()) console->row("what to do", shown(report.advice));
+  for (const LogLine& line : report.history)
     console->row("log", line.datetime_utc + "  " + shown(line.event) + "  " +
                             shown(line.target.empty() ? line.message : line.target + "  " + line.message));
-  if (!told.passed_over.empty()) console->row("log", shown(passed_over_text(told.passed_over)));
+  if (!report.passed_over.empty()) console->row("log", shown(passed_over_text(report.passed_over)));
 }
 
 }  // namespace
@@ -253,16 +257,16 @@ paxect_plugin_status run_explain(const Call& call) {
   const std::string& word = call.arguments().words.front();
   if (word.empty())
     return call.fail(PAXECT_PLUGIN_USAGE, "explain: an empty name: give a path, or a name in the inbox");
-  Explanation told;
-  told.path = find_path(station.config, word);
-  if (Status status = read_history(station.config, &told); !status.ok())
+  Explanation report;
+  report.path = find_path(station.config, word);
+  if (Status status = read_history(station.config, &report); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  explain(station, &told);
+  explain(station, &report);
   if (call.arguments().json)
-    print_json(told, &call.console());
+    print_json(report, &call.console());
   else
-    print_text(told, &call.console());
-  return told.state == "unknown" ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
+    print_text(report, &call.console());
+  return report.state == "unknown" ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
 }
 
 }  // namespace paxect::link

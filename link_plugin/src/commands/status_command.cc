@@ -1,4 +1,4 @@
-// `status`: is it running, what waits, what was delivered.
+// `status`: whether the relay runs or waits, the backlog, and what was delivered.
 #include <algorithm>
 #include <map>
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kLogTail = std::uint64_t{8} << 20;
 constexpr std::int64_t kRateWindow = 60;  // seconds
-// From how many seconds on silence is trouble: a sign of life was missed, and there was time for another.
+// From how many seconds on silence is trouble: one sign of life was missed, and the next one is late.
 constexpr std::uint64_t kSilence = 2 * StateFile::kAliveInterval / kSecond;
 
 // What the end of the log has of deliveries into the outbox.
@@ -46,9 +46,10 @@ struct Report {
     return age > 0 ? static_cast<std::uint64_t>(age) / kSecond : 0;
   }
 
-  std::uint64_t oldest_seconds() const {
-    std::int64_t age = backlog.files == 0 ? 0 : now_ns - backlog.oldest_mtime_ns;
-    return age > 0 ? static_cast<std::uint64_t>(age) / kSecond : 0;
+  std::string waiting_for() const { return state ? state->waiting_for : ""; }
+  const char* relay_state() const {
+    if (!station.runs()) return "stopped";
+    return waiting_for().empty() ? "running" : "waiting";
   }
 };
 
@@ -75,7 +76,7 @@ Status read_deliveries(const Report& report, Deliveries* out) {
   return Status::success();
 }
 
-// What cannot be read is trouble to be told, not an end of the report.
+// What cannot be read is reported as trouble, and the report goes on.
 void gather(Report* report) {
   auto note = [&](const char* about, const std::string& message) {
     if (!message.empty()) report->trouble[about] = message;
@@ -93,7 +94,7 @@ void gather(Report* report) {
   note("policy", station.policy_problem);
   JournalContents journal;
   note("journal", read_journal(journal_of(station.config.state), &journal).message);
-  note("inbox", measure_backlog(station, journal, report->state, &report->backlog).message);
+  note("inbox", measure_backlog(station, journal, report->state, report->now_ns, &report->backlog).message);
   note("log", read_deliveries(*report, &report->deliveries).message);
   std::vector<QuarantineItem> items;
   note("quarantine", list_quarantine(station.config.quarantine, &items).message);
@@ -107,6 +108,11 @@ void print_json(const Report& report, Console* console) {
   const Station& station = report.station;
   JsonLine json;
   json.add("running", station.runs());
+  json.add("state", report.relay_state());
+  if (report.waiting_for().empty())
+    json.add_null("waiting_for");
+  else
+    json.add("waiting_for", report.waiting_for());
   if (station.holder > 0)
     json.add("pid", std::int64_t{station.holder});
   else
@@ -122,7 +128,7 @@ void print_json(const Report& report, Console* console) {
   json.begin_object("backlog");
   json.add("files", report.backlog.files);
   json.add("bytes", report.backlog.bytes);
-  json.add("oldest_seconds", report.oldest_seconds());
+  json.add("oldest_seconds", report.backlog.oldest_seconds);
   json.add("pending", report.backlog.pending);
   json.add("blocked", report.backlog.blocked);
   json.add("held", report.backlog.held);
@@ -157,10 +163,9 @@ void print_json(const Report& report, Console* console) {
 
 std::string relay_text(const Report& report) {
   const Station& station = report.station;
-  std::string text = "not running";
-  if (station.runs()) text = "running";
+  std::string text = station.runs() ? report.relay_state() : "not running";
   if (station.holder > 0) text += ", process " + std::to_string(station.holder);
-  if (report.state) text += ", heard of " + duration_text(report.report_seconds()) + " ago";
+  if (report.state) text += ", reported " + duration_text(report.report_seconds()) + " ago";
   return text + ", mode " + std::string(name_of(station.config.mode)) + ", node " +
          shown(station.config.node);
 }
@@ -169,8 +174,8 @@ std::string backlog_text(const Report& report) {
   const Backlog& backlog = report.backlog;
   std::string text = count_text(backlog.files, "file") + " waiting";
   if (backlog.files > 0)
-    text +=
-        ", " + size_text(backlog.bytes) + ", the oldest " + duration_text(report.oldest_seconds()) + " old";
+    text += ", " + size_text(backlog.bytes) + ", the oldest " + duration_text(report.backlog.oldest_seconds) +
+            " old";
   auto add = [&](std::uint64_t count, const char* what) {
     if (count > 0) text += ", " + std::to_string(count) + " " + what;
   };
@@ -186,6 +191,7 @@ void print_text(const Report& report, Console* console) {
   const Deliveries& deliveries = report.deliveries;
   bool runs = report.station.runs();
   console->row("relay", relay_text(report));
+  if (!report.waiting_for().empty()) console->row("waits for", shown(report.waiting_for()));
   console->row("inbox", backlog_text(report));
   console->row("in flight",
                std::to_string(report.backlog.in_flight) +

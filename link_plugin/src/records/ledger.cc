@@ -1,8 +1,10 @@
 #include "records/ledger.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 
 namespace paxect::link {
 namespace {
@@ -13,6 +15,12 @@ constexpr std::uint32_t kScans = std::uint32_t{1} << 20;
 
 }  // namespace
 
+std::string_view name_of(FileState state) {
+  static constexpr std::array<std::string_view, kFileStates> kNames = {
+      "settling", "ready", "attached", "working", "done", "pending", "blocked", "held", "unexpected"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
 // ---- observations --------------------------------------------------------------------------------------
 
 void Ledger::begin_scan() {
@@ -21,6 +29,7 @@ void Ledger::begin_scan() {
 }
 
 void Ledger::end_scan() {
+  has_scanned_ = true;
   for (auto file = files_.begin(); file != files_.end();) {
     LedgerEntry& entry = file->second;
     if (entry.scan == scan_ || entry.working) {
@@ -42,12 +51,26 @@ const LedgerEntry* Ledger::find(const std::string& path) const {
   return found == files_.end() ? nullptr : &found->second;
 }
 
-// A file keeps its wait for as long as it does not change.
+std::int32_t Ledger::arrival(const FileIdentity& identity, std::uint64_t now_ns) const {
+  std::int64_t arrived = static_cast<std::int64_t>(now_ns);
+  if (!has_scanned_ && settings_.realtime_ns)
+    arrived -= std::max<std::int64_t>(0, settings_.realtime_ns() - identity.ctime_ns);
+  arrived /= static_cast<std::int64_t>(kSecond);
+  return static_cast<std::int32_t>(
+      std::clamp<std::int64_t>(arrived, LedgerEntry::kNever + 1, std::numeric_limits<std::int32_t>::max()));
+}
+
+// A file keeps its wait for as long as it does not change, and its time of arrival for as long as it is the
+// same file.
 void Ledger::begin_again(LedgerEntry* entry, const FileIdentity& identity, std::uint64_t now_ns) {
   if (entry->identity != identity) {
     end_wait(entry);
     entry->news = entry->working;
   }
+  const bool is_one_file =
+      entry->identity.device == identity.device && entry->identity.inode == identity.inode;
+  if (entry->arrived_s == LedgerEntry::kNever || !is_one_file)
+    entry->arrived_s = now_ns == 0 ? LedgerEntry::kNever : arrival(identity, now_ns);
   entry->identity = identity;
   entry->since_ns = entry->quiet_ns = now_ns;
   entry->scan = scan_ % kScans;
@@ -113,6 +136,11 @@ bool Ledger::unmark_working(const std::string& path) {
   if (entry == nullptr) return false;
   entry->working = false;
   return entry->news;
+}
+
+void Ledger::set_ready(const std::string& path, const FileIdentity& identity) {
+  LedgerEntry* entry = find_entry(path);
+  if (entry != nullptr && entry->identity == identity) entry->last_state = FileState::kReady;
 }
 
 void Ledger::note_done(const std::string& path, const FileIdentity& identity) {
@@ -200,6 +228,19 @@ std::uint64_t Ledger::next_try_ns(std::uint64_t seen_ns) const {
 void Ledger::set_owes_quarantine(const std::string& path, bool owes) {
   LedgerEntry* entry = find_entry(path);
   if (entry != nullptr && entry->has_wait) entry->wait->owes_quarantine = owes;
+}
+
+LedgerTally Ledger::tally() const {
+  LedgerTally tally;
+  for (const auto& [path, entry] : files_) {
+    const FileState state = entry.state();
+    ++tally.files[static_cast<std::size_t>(state)];
+    const bool counts =
+        state == FileState::kReady || state == FileState::kWorking || state == FileState::kPending;
+    if (counts && entry.arrived_s != LedgerEntry::kNever)
+      tally.oldest_s = std::min(tally.oldest_s.value_or(entry.arrived_s), entry.arrived_s);
+  }
+  return tally;
 }
 
 const Wait* Ledger::first_owed() const {

@@ -5,15 +5,18 @@
 // the whole inbox ends without having seen its path, and no batch has the file in hand. (DESIGN.md, "The
 // ledger")
 //
-// Times of observations and of the next try are on the monotonic clock; the others are UTC. Not for two
-// threads at a time.
+// Times of arrival, of observations and of the next try are on the monotonic clock, since the wall clock may
+// be corrected; the others are UTC. Not for two threads at a time.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -30,15 +33,19 @@ enum class FileState : std::uint8_t {
   kDone,        // delivered and kept, as the journal knows, or on its way out of the inbox
   kPending,     // could not be delivered, and is tried again at Wait::next_try_ns
   kBlocked,     // by the policy, until the file or the policy changes
+  kHeld,        // may have been delivered, and nobody can tell: until the file changes
   kUnexpected,  // no file to relay: a symbolic link, a device, a folder that cannot be read
 };
+
+inline constexpr std::size_t kFileStates = static_cast<std::size_t>(FileState::kUnexpected) + 1;
+std::string_view name_of(FileState state);
 
 struct LedgerEntry;
 
 // Why a file is not on its way.
 struct Wait {
   const std::pair<const std::string, LedgerEntry>* file = nullptr;
-  FileState state = FileState::kPending;  // or kBlocked
+  FileState state = FileState::kPending;  // or kBlocked, kHeld
   bool owes_quarantine = false;           // it belongs there, and could not be moved
   unsigned attempts = 0;                  // that count against the file
   unsigned delays = 0;                    // in a row, of any reason
@@ -51,10 +58,13 @@ struct Wait {
 
 // A relay may have a million of these, so that each of them is short.
 struct LedgerEntry {
+  static constexpr std::int32_t kNever = INT32_MIN;
+
   FileIdentity identity;
   std::uint64_t since_ns = 0;           // of the first observation of this state of the file; 0: none yet
   std::uint64_t quiet_ns = 0;           // when the last sign of life was noticed, or is known to have been
   std::list<Wait>::iterator wait = {};  // valid if has_wait
+  std::int32_t arrived_s = kNever;      // when the file came, in seconds; never until it is observed
   std::uint32_t scan : 20 = 0;          // the last one that saw the path
   FileState last_state : 4 = FileState::kSettling;
   bool has_wait : 1 = false;
@@ -69,11 +79,23 @@ struct LedgerEntry {
 };
 static_assert(sizeof(LedgerEntry) <= 72);
 
+// How many files there are of each state.
+struct LedgerTally {
+  std::array<std::uint64_t, kFileStates> files{};
+  // When the oldest one came that is ready, working or pending, in seconds; none: there are none.
+  std::optional<std::int32_t> oldest_s;
+
+  std::uint64_t of(FileState state) const { return files[static_cast<std::size_t>(state)]; }
+};
+
 class Ledger {
  public:
   struct Settings {
     std::uint64_t backoff_ns = 0;
-    std::function<std::uint64_t()> random = {};      // any 64 bits, for the jitter; none: no jitter
+    std::function<std::uint64_t()> random = {};  // any 64 bits, for the jitter; none: no jitter
+    // The wall clock. Before the first complete scan, the ctime of a file says by it when the file came.
+    // Later, and without a clock, a file comes when it is first observed.
+    std::function<std::int64_t()> realtime_ns = {};
     std::size_t max_entries = std::size_t{1} << 20;  // files beyond are observed when others are gone
   };
   using Files = std::unordered_map<std::string, LedgerEntry>;
@@ -106,6 +128,8 @@ class Ledger {
   void mark_working(const std::string& path);
   // True when the file changed in the meantime: who reacted to that came too early.
   bool unmark_working(const std::string& path);
+  // The file waits for its turn.
+  void set_ready(const std::string& path, const FileIdentity& identity);
   // Nothing is left to do for the file: it was delivered, or is in the quarantine.
   void note_done(const std::string& path, const FileIdentity& identity);
 
@@ -140,17 +164,21 @@ class Ledger {
   // NULL when nothing is known of the path.
   const LedgerEntry* find(const std::string& path) const;
   const Files& files() const { return files_; }
+  // Passes over every entry.
+  LedgerTally tally() const;
 
  private:
   LedgerEntry* find_entry(const std::string& path);
+  std::int32_t arrival(const FileIdentity& identity, std::uint64_t now_ns) const;
   void begin_again(LedgerEntry* entry, const FileIdentity& identity, std::uint64_t now_ns);
   Wait* begin_wait(Files::value_type* file, std::int64_t utc_ns);
   void end_wait(LedgerEntry* entry);
 
   Settings settings_;
   Files files_;
-  std::list<Wait> waits_;   // in the order in which they began
-  std::uint32_t scan_ = 0;  // modulo kScans
+  std::list<Wait> waits_;     // in the order in which they began
+  std::uint32_t scan_ = 0;    // modulo kScans
+  bool has_scanned_ = false;  // completely
   bool has_returned_ = false;
 };
 

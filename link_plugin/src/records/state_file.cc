@@ -39,12 +39,13 @@ void write_file(Writer& writer, const WaitingFile& file) {
   writer.Int64(file.identity.mtime_ns);
   writer.Key("ctime_ns");
   writer.Int64(file.identity.ctime_ns);
-  writer.Key("blocked");
-  writer.Bool(file.blocked);
+  write_text(writer, "state", name_of(file.state));
   writer.Key("attempts");
   writer.Uint(file.attempts);
   writer.Key("next_try_utc_ns");
   writer.Int64(file.next_try_utc_ns);
+  writer.Key("arrived_utc_ns");
+  writer.Int64(file.arrived_utc_ns);
   writer.Key("first_utc_ns");
   writer.Int64(file.first_utc_ns);
   writer.Key("last_utc_ns");
@@ -100,14 +101,21 @@ bool read_file_entry(const rapidjson::Value& value, WaitingFile* file) {
   members.read("size", &file->identity.size);
   members.read("mtime_ns", &file->identity.mtime_ns);
   members.read("ctime_ns", &file->identity.ctime_ns);
-  members.read("blocked", &file->blocked);
+  std::string state;
+  members.read("state", &state);
   members.read("attempts", &file->attempts);
   members.read("next_try_utc_ns", &file->next_try_utc_ns);
+  members.read("arrived_utc_ns", &file->arrived_utc_ns);
   members.read("first_utc_ns", &file->first_utc_ns);
   members.read("last_utc_ns", &file->last_utc_ns);
   members.read("event", &file->event);
   members.read("reason", &file->reason);
-  return members.ok();
+  for (FileState known : {FileState::kPending, FileState::kBlocked, FileState::kHeld}) {
+    if (name_of(known) != state) continue;
+    file->state = known;
+    return members.ok();
+  }
+  return false;
 }
 
 }  // namespace
@@ -120,6 +128,9 @@ std::string to_json(const RelayState& state) {
   writer.Int64(state.pid);
   writer.Key("written_utc_ns");
   writer.Int64(state.written_utc_ns);
+  write_text(writer, "waiting_for", state.waiting_for);
+  writer.Key("oldest_utc_ns");
+  writer.Int64(state.oldest_utc_ns);
   writer.Key("waiting_count");
   writer.Uint64(state.waiting_count);
   writer.Key("trouble");
@@ -142,6 +153,8 @@ std::optional<RelayState> parse_state(std::string_view text) {
   Members members(document);
   members.read("pid", &state.pid);
   members.read("written_utc_ns", &state.written_utc_ns);
+  members.read("waiting_for", &state.waiting_for);
+  members.read("oldest_utc_ns", &state.oldest_utc_ns);
   members.read("waiting_count", &state.waiting_count);
   const auto* trouble = members.get("trouble");
   const auto* waiting = members.get("waiting");

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/filesystem.h"
+#include "records/ledger.h"
 
 namespace paxect::link {
 
@@ -26,9 +27,10 @@ namespace paxect::link {
 struct WaitingFile {
   std::string path;  // in the inbox
   FileIdentity identity;
-  bool blocked = false;  // by the policy; otherwise it is tried again
+  FileState state = FileState::kPending;  // or kBlocked, kHeld
   unsigned attempts = 0;
-  std::int64_t next_try_utc_ns = 0;
+  std::int64_t next_try_utc_ns = 0;  // 0 unless it is pending
+  std::int64_t arrived_utc_ns = 0;
   std::int64_t first_utc_ns = 0;
   std::int64_t last_utc_ns = 0;
   std::string event;
@@ -37,12 +39,14 @@ struct WaitingFile {
 
 struct RelayState {
   std::int64_t pid = 0;
-  std::uint64_t waiting_count = 0;             // all of them
-  std::vector<WaitingFile> waiting;            // at most kMostListed
+  std::string waiting_for;           // what the relay itself waits for, such as a place; "" for nothing
+  std::int64_t oldest_utc_ns = 0;    // arrival of the oldest file on its way or to be tried; 0: none
+  std::uint64_t waiting_count = 0;   // all of them
+  std::vector<WaitingFile> waiting;  // at most kMaxListed
   std::map<std::string, std::string> trouble;  // of our own, by what it is about
   std::int64_t written_utc_ns = 0;
 
-  static constexpr std::size_t kMostListed = 1000;
+  static constexpr std::size_t kMaxListed = 1000;
 };
 
 std::string to_json(const RelayState& state);

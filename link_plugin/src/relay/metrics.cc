@@ -32,6 +32,11 @@ constexpr std::array<std::string_view, 11> kReasons = {
     "checksum_mismatch", "sidecar_unreadable", "encode_error",   "decode_error",
     "read_error",        "deferred",           "other"};
 
+constexpr std::array<FileState, 6> kQueueStates = {FileState::kReady,   FileState::kSettling,
+                                                   FileState::kWorking, FileState::kPending,
+                                                   FileState::kBlocked, FileState::kHeld};
+constexpr std::array<const char*, 4> kWaitingFor = {"inbox", "outbox", "recovery", "start"};
+
 double seconds(std::int64_t ns) { return static_cast<double>(ns) / static_cast<double>(kSecond); }
 
 // "/a/paxect-north.prom" -> "paxect-north"
@@ -76,12 +81,15 @@ struct Metrics::Series {
                                             "From a file's arrival in the inbox to its durable delivery.");
 
   Family<Gauge>& queue = gauges("paxect_link_queue_files", "Files in the inbox that are not delivered.");
-  Gauge& oldest = gauge("paxect_link_queue_oldest_age_seconds",
-                        "Age of the oldest file that is ready or pending, 0 without one.");
+  Gauge& oldest =
+      gauge("paxect_link_queue_oldest_age_seconds",
+            "Time since the arrival of the oldest file that is ready, working or pending, 0 without one.");
   Gauge& in_quarantine = gauge("paxect_link_quarantine_files", "Files in quarantine.");
   Family<Gauge>& peers = gauges("paxect_link_peers", "Manifests of peers, by what they are worth.");
-  Gauge& troubles =
-      gauge("paxect_link_troubles", "Things of its own, such as a full disk, that the relay waits for.");
+  Gauge& troubles = gauge("paxect_link_troubles",
+                          "Problems of its own, such as a full disk, that hold up some of the work.");
+  Family<Gauge>& waiting =
+      gauges("paxect_link_waiting", "1 while the relay waits for this, and moves no file.");
   Family<Gauge>& last_success = gauges("paxect_link_last_delivery_timestamp_seconds",
                                        "When the last file was delivered since the start, 0 without one.");
   Gauge& running = gauge("paxect_link_running", "1 while the relay runs, 0 when it has stopped cleanly.");
@@ -149,15 +157,13 @@ void Metrics::quarantined() { series_->quarantined.Increment(); }
 
 std::string Metrics::text(const MetricsSnapshot& snapshot) {
   Series& series = *series_;
-  auto queue = [&](const char* state, std::uint64_t count) {
+  auto queue = [&](const std::string& state, std::uint64_t count) {
     series.queue.Add({{"state", state}}).Set(static_cast<double>(count));
   };
-  queue("ready", snapshot.ready);
-  queue("settling", snapshot.settling);
-  queue("pending", snapshot.pending);
-  queue("blocked", snapshot.blocked);
-  bool waits = snapshot.oldest_mtime_ns != 0;
-  series.oldest.Set(waits ? std::max(0.0, seconds(snapshot.utc_ns - snapshot.oldest_mtime_ns)) : 0);
+  for (FileState state : kQueueStates) queue(std::string(name_of(state)), snapshot.files.of(state));
+  series.oldest.Set(static_cast<double>(snapshot.oldest_age_s));
+  for (const char* about : kWaitingFor)
+    series.waiting.Add({{"for", about}}).Set(snapshot.waiting_for.contains(about) ? 1 : 0);
   series.in_quarantine.Set(static_cast<double>(snapshot.in_quarantine));
   for (const auto& [state, count] : snapshot.peers)
     series.peers.Add({{"state", std::string(state)}}).Set(static_cast<double>(count));

@@ -2,7 +2,7 @@
 // anything else that reads the format, picks up. MONITORING.md lists the metrics.
 //
 // Nothing depends on it: counters start at 0 with the relay, the file may be late by kInterval, and a failure
-// to write it is told once and tried again. It names no file of the inbox. Not for two threads at a time.
+// to write it is reported once and tried again. It names no file of the inbox. Not for two threads at a time.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,22 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "records/ledger.h"
 #include "relay/transfer.h"
 #include "stages/delivery.h"
 
 namespace paxect::link {
 
-// What stands at the moment of writing.
+// The state at the moment of writing.
 struct MetricsSnapshot {
   bool running = true;
   std::int64_t utc_ns = 0;
-  std::uint64_t ready = 0;     // complete, not tried yet or to be tried again now
-  std::uint64_t settling = 0;  // not complete yet
-  std::uint64_t pending = 0;   // to be tried again later
-  std::uint64_t blocked = 0;
-  std::int64_t oldest_mtime_ns = 0;  // of those that are ready or pending; 0: there are none
+  LedgerTally files;
+  std::uint64_t oldest_age_s = 0;                  // of those that are ready, working or pending; 0: none
+  std::map<std::string, std::string> waiting_for;  // what the relay itself waits for, by what it is about
   std::uint64_t in_quarantine = 0;
   std::map<std::string_view, std::uint64_t> peers;  // by their state
-  std::uint64_t troubles = 0;                       // of our own disk and directories
+  std::uint64_t troubles = 0;                       // of our own, that hold up some of the work
 };
 
 class Metrics {

@@ -28,8 +28,8 @@ bool is_derived(const Directory& directory, const std::string& token) {
 Places::Places(const Parts& parts)
     : parts_(parts),
       finder_(directory_name(parts.config.state)),
-      inbox_{"inbox", parts.config.inbox, false, &parts.inbox},
-      outbox_{"outbox", parts.config.outbox, parts.config.outbox_is_mount, &parts.outbox},
+      inbox_{kInboxRole, parts.config.inbox, false, &parts.inbox},
+      outbox_{kOutboxRole, parts.config.outbox, parts.config.outbox_is_mount, &parts.outbox},
       quarantine_{"quarantine", parts.config.quarantine, false, &quarantine_tree_} {}
 
 Status Places::check(Change* change) {

@@ -17,6 +17,11 @@
 
 namespace paxect::link {
 
+// The roles of the two places that a relay cannot go on without. Their problems are reported under these
+// names.
+inline constexpr const char* kInboxRole = "inbox";
+inline constexpr const char* kOutboxRole = "outbox";
+
 class Places {
  public:
   // What a relay has, and Places uses. The journal has to be open before check() is called.

@@ -154,13 +154,17 @@ FileState Relay::classify(const Candidate& candidate) {
     return FileState::kAttached;
   }
   const Wait* wait = ledger_->find_wait(path, candidate.identity);
-  if (wait != nullptr && wait->next_try_ns > now) return wait->state;
+  // What is held is decided again each time: a place that is back may have told what became of it.
+  const bool was_held = wait != nullptr && wait->state == FileState::kHeld;
+  if (wait != nullptr && !was_held && wait->next_try_ns > now) return wait->state;
   if (journal_.match_done(inbox_.token(), path, candidate.identity) == SourceMatch::kSame) {
     if (policy_.auto_delete) removal_->remove_done(candidate);
     const Wait* failed = ledger_->find_wait(path, candidate.identity);
     return failed == nullptr ? FileState::kDone : failed->state;
   }
-  if (is_held(candidate)) return FileState::kBlocked;
+  if (is_held(candidate)) return FileState::kHeld;
+  if (was_held) ledger_->end_wait(path);
+  wait = ledger_->find_wait(path, candidate.identity);
   if (is_sidecar(candidate.name)) {
     // One without gets some time for its container to come.
     if (wait != nullptr || host_.once()) return FileState::kReady;
@@ -294,9 +298,10 @@ void Relay::note_delivered(const Transfer& transfer) {
   const std::string& folder = transfer.source.folder;
   FileLook look = transfer.target_directory->look(transfer.product.name);
   if (look.kind != FileKind::kRegular) return;
-  intake_->add({folder, transfer.product.name, look.identity});
+  const std::uint64_t now = host_.monotonic_ns();
+  intake_->add({folder, transfer.product.name, look.identity}, now);
   FileLook sidecar = transfer.target_directory->look(transfer.sidecar.name);
-  intake_->made(join(folder, transfer.sidecar.name), sidecar.identity);
+  intake_->made(join(folder, transfer.sidecar.name), sidecar.identity, now);
 }
 
 void Relay::checkpoint() {

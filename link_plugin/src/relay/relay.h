@@ -105,6 +105,9 @@ class Relay {
   void schedule_wakeup(paxect_step* result);
 
   // relay_state.cc
+  std::map<std::string, std::string> waiting_for() const;
+  std::int64_t utc_of(std::int64_t monotonic_ns);
+  WaitingFile waiting_file(const Wait& wait);
   void write_state();
   void recall_attempts();
 
@@ -154,8 +157,9 @@ class Relay {
   std::optional<Batch::Parts> batch_parts_;
   std::optional<Batch> batch_;  // with a step still missing
   std::optional<StateFile> state_file_;
-  std::optional<Metrics> metrics_;  // when asked for
-  std::string metrics_problem_;     // told last
+  std::int64_t clock_offset_ns_ = 0;  // of the wall clock to the monotonic one, as it was last reported
+  std::optional<Metrics> metrics_;    // when asked for
+  std::string metrics_problem_;       // told last
   std::mt19937_64 random_;
   std::string journal_damage_;   // found when it was opened, and not dealt with yet
   std::set<std::string> swept_;  // target folders, by the token of their place

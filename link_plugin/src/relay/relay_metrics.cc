@@ -1,7 +1,7 @@
-// What the relay tells its metrics.
+// What the relay reports to its metrics.
 #include <algorithm>
 
-#include "base/relay_paths.h"
+#include "base/clock.h"
 #include "relay/relay.h"
 
 namespace paxect::link {
@@ -10,21 +10,15 @@ MetricsSnapshot Relay::measure(bool running) {
   MetricsSnapshot now;
   now.running = running;
   now.utc_ns = host_.realtime_ns();
-  auto seen = [&](const FileIdentity& identity) {
-    std::int64_t& oldest = now.oldest_mtime_ns;
-    oldest = oldest == 0 ? identity.mtime_ns : std::min(oldest, identity.mtime_ns);
-  };
-  now.ready = intake_->window().size() + intake_->beyond_window();
-  now.settling = intake_->unsettled();
-  for (const Candidate& candidate : intake_->window()) seen(candidate.identity);
-  for (const Wait& wait : ledger_->waits()) {
-    bool blocked = wait.state == FileState::kBlocked;
-    ++(blocked ? now.blocked : now.pending);
-    if (!blocked) seen(wait.file->second.identity);
+  now.files = ledger_->tally();
+  if (now.files.oldest_s) {
+    const auto seconds = static_cast<std::int64_t>(host_.monotonic_ns() / kSecond);
+    now.oldest_age_s = static_cast<std::uint64_t>(std::max<std::int64_t>(0, seconds - *now.files.oldest_s));
   }
+  if (running) now.waiting_for = waiting_for();
   now.in_quarantine = quarantine_->count();
   now.peers = peers_.counts();
-  now.troubles = reporter_.problems().size();
+  now.troubles = reporter_.problems().size() - waiting_for().size();
   return now;
 }
 

@@ -218,9 +218,10 @@ bool Relay::is_held(const Candidate& candidate) {
       why = "its delivery as " + intent.name + " was broken off, and where it went is not here now";
   if (why.empty()) return false;
   const std::uint64_t now = host_.monotonic_ns();
-  if (ledger_->find_wait(path, candidate.identity) == nullptr &&
-      ledger_
-          ->note(path, candidate.identity, FileState::kBlocked, false, "held", why + kRemedy, now,
+  const Wait* wait = ledger_->find_wait(path, candidate.identity);
+  if (wait != nullptr && wait->state == FileState::kHeld) return true;
+  if (ledger_
+          ->note(path, candidate.identity, FileState::kHeld, false, "held", why + kRemedy, now,
                  host_.realtime_ns())
           .is_news)
     reporter_.log({.level = Level::kWarn,

@@ -147,7 +147,9 @@ void Relay::make_parts() {
   };
   completeness_.emplace(config_.settle_ns,
                         [this](const std::string& path) { return watcher_.is_written(path); });
-  ledger_.emplace(Ledger::Settings{.backoff_ns = config_.backoff_ns, .random = [this] { return random_(); }});
+  ledger_.emplace(Ledger::Settings{.backoff_ns = config_.backoff_ns,
+                                   .random = [this] { return random_(); },
+                                   .realtime_ns = [this] { return host_.realtime_ns(); }});
   intake_.emplace(
       Intake::Settings{.settle_ns = config_.settle_ns,
                        .min_age_ns = config_.min_age_ns,
@@ -240,6 +242,9 @@ void Relay::stop() {
     if (Status status = reporter_.flush(); !status.ok())
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
     checkpoint();
+  }
+  // Also of one that never got as far as to start.
+  if (lock_.is_held()) {
     write_state();
     if (metrics_) write_metrics(false);
   }

@@ -1,5 +1,7 @@
-// What the relay tells the operator's commands about itself, and the one thing that it takes from there.
+// What the relay reports to the operator's commands about itself, and the one thing that it reads from there.
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "base/relay_paths.h"
 #include "relay/relay.h"
@@ -9,47 +11,71 @@ namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-WaitingFile waiting_file(const Wait& wait, std::uint64_t now, std::int64_t utc) {
-  bool blocked = wait.state == FileState::kBlocked;
-  // On the wall's clock, in whole seconds: finer, it would come out anew at every look.
-  auto until = static_cast<std::int64_t>(wait.next_try_ns > now ? wait.next_try_ns - now : 0);
-  std::int64_t next = (utc + until) / kSecondNs * kSecondNs;
-  return {.path = wait.file->first,
-          .identity = wait.file->second.identity,
-          .blocked = blocked,
+}  // namespace
+
+// What keeps the relay from starting, or from going on with any file, by what it is about: a place that is
+// not there, the recovery after its return, or a step of the start that failed.
+std::map<std::string, std::string> Relay::waiting_for() const {
+  std::map<std::string, std::string> found;
+  for (const auto& [about, message] : reporter_.problems()) {
+    const bool is_place = about == kInboxRole || about == kOutboxRole;
+    if (is_place || (about == "start" && !started_) || (about == "recovery" && must_recover_))
+      found[about] = message;
+  }
+  return found;
+}
+
+// By the wall clock, in whole seconds. The two clocks drift, and a time that is reported again is to be the
+// same.
+std::int64_t Relay::utc_of(std::int64_t monotonic_ns) {
+  const std::int64_t offset = host_.realtime_ns() - static_cast<std::int64_t>(host_.monotonic_ns());
+  if (std::abs(offset - clock_offset_ns_) > 2 * kSecondNs) clock_offset_ns_ = offset;
+  return (monotonic_ns + clock_offset_ns_) / kSecondNs * kSecondNs;
+}
+
+WaitingFile Relay::waiting_file(const Wait& wait) {
+  const auto& [path, entry] = *wait.file;
+  const bool is_observed = entry.arrived_s != LedgerEntry::kNever;
+  // One whose time has come is tried at the next scan, if not in this step.
+  const auto next_try = static_cast<std::int64_t>(std::max(wait.next_try_ns, host_.monotonic_ns()));
+  return {.path = path,
+          .identity = entry.identity,
+          .state = wait.state,
           .attempts = wait.attempts,
-          .next_try_utc_ns = blocked ? 0 : next,
+          .next_try_utc_ns = wait.state == FileState::kPending ? utc_of(next_try) : 0,
+          .arrived_utc_ns = is_observed ? utc_of(entry.arrived_s * kSecondNs) : wait.first_utc_ns,
           .first_utc_ns = wait.first_utc_ns,
           .last_utc_ns = wait.last_utc_ns,
           .event = wait.event,
           .reason = wait.reason};
 }
 
-}  // namespace
-
 void Relay::write_state() {
-  std::uint64_t now = host_.monotonic_ns();
-  std::int64_t utc = host_.realtime_ns();
   RelayState state;
   state.pid = getpid();
-  state.written_utc_ns = utc;
+  state.written_utc_ns = host_.realtime_ns();
   state.trouble = reporter_.problems();
+  for (const auto& [about, message] : waiting_for()) {
+    state.waiting_for += (state.waiting_for.empty() ? "" : "; ") + message;
+    state.trouble.erase(about);
+  }
+  if (const auto oldest = ledger_->tally().oldest_s) state.oldest_utc_ns = utc_of(*oldest * kSecondNs);
   state.waiting_count = ledger_->waits().size();
   // Those with attempts first: a restart counts on from there.
   for (bool counted : {true, false})
     for (const Wait& wait : ledger_->waits())
-      if ((wait.attempts > 0) == counted && state.waiting.size() < RelayState::kMostListed)
-        state.waiting.push_back(waiting_file(wait, now, utc));
-  state_file_->write(state, now);
+      if ((wait.attempts > 0) == counted && state.waiting.size() < RelayState::kMaxListed)
+        state.waiting.push_back(waiting_file(wait));
+  state_file_->write(state, host_.monotonic_ns());
 }
 
-// Failures of the same state of a file count together, over restarts. What the file says of trouble and
-// blocks is found out anew.
+// Failures of the same state of a file count together, over restarts. Troubles and blocks are found out
+// again.
 void Relay::recall_attempts() {
   std::optional<RelayState> state = read_state(config_.state);
   if (!state) return;
   for (const WaitingFile& file : state->waiting) {
-    if (file.blocked || file.attempts == 0) continue;
+    if (file.state != FileState::kPending || file.attempts == 0) continue;
     Directory folder;
     if (!inbox_.root().open_below(folder_of(file.path), false, &folder).ok()) continue;
     FileLook look = folder.look(std::string(base_name(file.path)));

@@ -177,17 +177,20 @@ Candidate Intake::take() {
   return candidate;
 }
 
-void Intake::made(const std::string& path, const FileIdentity& identity) {
-  // Whatever the minimum age: nobody else writes it.
-  ledger_.restart(path, identity, 0)->complete = true;
+void Intake::made(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
+  LedgerEntry* entry = ledger_.restart(path, identity, now_ns);
+  entry->complete = true;
+  entry->last_state = is_sidecar(path) ? FileState::kAttached : FileState::kReady;
+  entry->quiet_ns = 0;  // whatever the minimum age: nobody else writes it
 }
 
-void Intake::add(Candidate candidate) {
-  made(candidate.path(), candidate.identity);
+void Intake::add(Candidate candidate, std::uint64_t now_ns) {
+  made(candidate.path(), candidate.identity, now_ns);
   window_.push_back(std::move(candidate));
 }
 
 void Intake::add_youngest(Candidate candidate) {
+  ledger_.set_ready(candidate.path(), candidate.identity);
   auto known = std::find_if(window_.begin(), window_.end(), [&](const Candidate& other) {
     return other.name == candidate.name && other.folder == candidate.folder;
   });

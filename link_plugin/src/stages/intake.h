@@ -80,9 +80,9 @@ class Intake {
   void add_youngest(Candidate candidate);
   void clear_window() { window_.clear(); }
   // Puts one that was just made on top of the window, complete.
-  void add(Candidate candidate);
-  // A file that we have made: it is ready.
-  void made(const std::string& path, const FileIdentity& identity);
+  void add(Candidate candidate, std::uint64_t now_ns);
+  // A file that we have made: it is ready, or attached if it is a sidecar.
+  void made(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns);
 
   // Whether this state of a file is ready, and no batch has it in hand.
   bool is_ready(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns);

@@ -1,6 +1,7 @@
 // `status`, `explain` and `peers`, beside a relay that runs and without one.
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include "base/relay_paths.h"
@@ -15,6 +16,10 @@ namespace {
 std::string state_of(LinkRig& rig, const std::string& file) {
   auto report = command_json(rig.host, {"explain", file});
   return report["state"].GetString();
+}
+
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 TEST_CASE("status before the first start finds nothing and makes nothing") {
@@ -53,7 +58,7 @@ TEST_CASE("status counts the inbox by the rules of the relay") {
   CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["backlog"]["files"].GetUint64() == 4);
 }
 
-TEST_CASE("status of a running relay has its process, its last delivery and what it has trouble with") {
+TEST_CASE("status of a running relay has its process and its last delivery") {
   LinkRig rig;
   rig.put("good.txt", text(1000));
   rig.put("bad.exe", "MZ");
@@ -70,14 +75,88 @@ TEST_CASE("status of a running relay has its process, its last delivery and what
   CHECK(status["backlog"]["blocked"].GetUint64() == 1);
   CHECK(status["quarantine"].GetUint64() == 1);
   CHECK(status["in_flight"].GetUint64() == 0);
-  std::filesystem::rename(rig.outbox(), rig.directory / "away");
-  rig.host.advance_ns(10'000'000'000);
-  rig.link->step();
-  rig.host.advance_ns(10'000'000'000);
-  rig.link->step();
-  status = command_json(rig.host, {"status"});
-  CHECK(status["trouble"].HasMember("outbox"));
-  CHECK(command(rig.host, {"status"}).output.find("trouble         outbox: ") != std::string::npos);
+  CHECK(std::string(status["state"].GetString()) == "running");
+  CHECK(status["waiting_for"].IsNull());
+}
+
+TEST_CASE("A relay that waits for a place, or for its start, is shown as waiting and not as in trouble") {
+  LinkRig rig;
+  rig.start();
+  rig.settle();
+  const std::string away = rig.directory / "away";
+  std::filesystem::rename(rig.outbox(), away);
+  for (bool started : {true, false}) {
+    INFO(started);
+    if (!started) {
+      rig.stop();
+      CHECK(std::string(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["state"].GetString()) ==
+            "stopped");
+      rig.start();
+    }
+    rig.settle(20'000'000'000);
+    auto status = command_json(rig.host, {"status"});
+    CHECK(status["running"].GetBool());
+    CHECK(std::string(status["state"].GetString()) == "waiting");
+    CHECK(std::string(status["waiting_for"].GetString()).find("outbox " + rig.directory / "outbox") == 0);
+    CHECK(status["trouble"].MemberCount() == 0);
+    const std::string output = command(rig.host, {"status"}).output;
+    CHECK(output.find("relay           waiting, process ") == 0);
+    CHECK(output.find("waits for       outbox ") != std::string::npos);
+    CHECK(output.find("trouble") == std::string::npos);
+  }
+  std::filesystem::rename(away, rig.outbox());
+  rig.settle(20'000'000'000);
+  auto status = command_json(rig.host, {"status"});
+  CHECK(std::string(status["state"].GetString()) == "running");
+  CHECK(status["waiting_for"].IsNull());
+}
+
+TEST_CASE("The age of a file counts from its arrival, whatever its mtime") {
+  LinkRig rig;
+  rig.host.set("backoff_sec", "3600");
+  rig.host.set("core", "sh -c 'exit 1' core");
+  rig.host.set_realtime_ns(now_ns());
+  auto put_old = [&](const std::string& name) {
+    rig.put("new " + name, "x");
+    std::filesystem::last_write_time(
+        rig.inbox("new " + name), std::filesystem::file_time_type::clock::now() - std::chrono::hours(10'000));
+    std::filesystem::rename(rig.inbox("new " + name), rig.inbox(name));
+  };
+  auto age = [&](int expected) {
+    return command_json(rig.host, {"status"}, expected)["backlog"]["oldest_seconds"].GetUint64();
+  };
+  put_old("before.txt");
+  CHECK(age(PAXECT_PLUGIN_INCOMPLETE) < 60);
+  rig.start();
+  rig.settle(100'000'000'000);
+  CHECK(age(PAXECT_PLUGIN_OK) >= 90);
+  CHECK(age(PAXECT_PLUGIN_OK) < 200);
+  // Its name and mode change, and it is the same file.
+  std::filesystem::permissions(rig.inbox("before.txt"), std::filesystem::perms::owner_read);
+  rig.settle(100'000'000'000);
+  CHECK(age(PAXECT_PLUGIN_OK) >= 190);
+  CHECK(age(PAXECT_PLUGIN_OK) < 300);
+  CHECK(command_json(rig.host, {"status"})["backlog"]["files"].GetUint64() == 1);
+  // The wall clock is corrected by a year: the age stays as it was.
+  rig.host.set_realtime_ns(now_ns() + std::int64_t{365} * 24 * 3600 * 1'000'000'000);
+  rig.settle(10'000'000'000);
+  CHECK(age(PAXECT_PLUGIN_OK) < 400);
+  auto explained = command_json(rig.host, {"explain", "before.txt"});
+  CHECK(std::string(explained["state"].GetString()) == "pending");
+}
+
+TEST_CASE("explain says since when a file is there") {
+  LinkRig rig;
+  rig.start();
+  rig.settle();
+  rig.put("a.exe", "MZ");
+  rig.settle();
+  rig.host.advance_ns(100'000'000'000);
+  rig.settle();
+  CHECK(std::string(command_json(rig.host, {"explain", "a.exe"})["since"].GetString())
+            .find("2026-01-02 03:04:") == 0);
+  CHECK(command(rig.host, {"explain", "a.exe"}).output.find("since           2026-01-02 03:04:") !=
+        std::string::npos);
 }
 
 TEST_CASE("status says how old its knowledge of a relay is, and that a silent one is in trouble") {
@@ -285,12 +364,15 @@ TEST_CASE("A state comes back as it was written and a damaged one is none") {
   state.pid = 7;
   state.written_utc_ns = 42;
   state.waiting_count = 1;
+  state.waiting_for = "outbox";
+  state.oldest_utc_ns = 12;
   state.trouble["log"] = "disk is \"full\"\n";
   state.waiting.push_back({.path = "odd \xff\\x41",
                            .identity = {0, 1, 2, -3, 4},
-                           .blocked = true,
+                           .state = link::FileState::kBlocked,
                            .attempts = 3,
                            .next_try_utc_ns = 4,
+                           .arrived_utc_ns = 9,
                            .first_utc_ns = 5,
                            .last_utc_ns = 6,
                            .event = "policy_block",

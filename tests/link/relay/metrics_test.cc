@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
+#include "base/relay_paths.h"
 #include "link/link_rig.h"
 #include "support/catch.h"
 
@@ -61,11 +64,12 @@ TEST_CASE("What waits is counted by why it waits, and the oldest of it that is n
   CHECK(rig.has("paxect_link_queue_oldest_age_seconds{relay=\"north\"} 0"));
   CHECK(rig.has("paxect_link_failures_total{relay=\"north\",reason=\"disallowed_suffix\"} 1"));
 
-  // A sidecar without its container is pending for a while. Its file is as old as the system's clock says.
+  // A sidecar without its container is pending for a while. It was there before the start, since its ctime.
   rig.put("lonely.freq.sha256", std::string(64, '0') + "\n");
+  std::filesystem::last_write_time(rig.inbox("lonely.freq.sha256"), {});
   struct stat info {};
   REQUIRE(stat(rig.inbox("lonely.freq.sha256").c_str(), &info) == 0);
-  rig.host.set_realtime_ns((info.st_mtim.tv_sec + 100) * 1'000'000'000);
+  rig.host.set_realtime_ns((info.st_ctim.tv_sec + 100) * 1'000'000'000);
   rig.host.set("backoff_sec", "3600");
   rig.stop();
   rig.start();
@@ -77,6 +81,53 @@ TEST_CASE("What waits is counted by why it waits, and the oldest of it that is n
   double age = std::stod(text.substr(text.find("} ", at) + 2));
   CHECK(age > 98);
   CHECK(age < 120);
+}
+
+TEST_CASE("Files that are held are counted as held, and not as blocked") {
+  MetricsRig rig;
+  rig.host.set("mode", "send");
+  rig.write_policy("\"auto_delete\": false");
+  rig.put("a.txt", "a");
+  rig.run_once();
+  std::filesystem::remove(link::journal_of(rig.lock()));
+  rig.start();
+  rig.settle(10'000'000'000);
+  CHECK(rig.has("paxect_link_queue_files{relay=\"north\",state=\"held\"} 1"));
+  CHECK(rig.has("paxect_link_queue_files{relay=\"north\",state=\"blocked\"} 0"));
+  // Another policy decides nothing about them.
+  rig.write_policy("\"auto_delete\": false, \"max_file_mb\": 7");
+  rig.settle(100'000'000'000);
+  CHECK(rig.events("policy_reload").size() == 1);
+  CHECK(rig.events("held").size() == 1);
+  CHECK(rig.has("paxect_link_queue_files{relay=\"north\",state=\"held\"} 1"));
+}
+
+TEST_CASE("A relay that waits for a place is measured as waiting for it, and not as in trouble") {
+  MetricsRig rig;
+  rig.start();
+  rig.settle(10'000'000'000);
+  const std::string line = "paxect_link_waiting{relay=\"north\",for=\"outbox\"} ";
+  CHECK(rig.has(line + "0"));
+  std::filesystem::rename(rig.outbox(), rig.directory / "away");
+  for (bool started : {true, false}) {
+    if (!started) {
+      rig.stop();
+      CHECK(rig.has(line + "0"));
+      rig.start();
+    }
+    rig.settle(20'000'000'000);
+    CHECK(rig.has(line + "1"));
+    CHECK(rig.has("paxect_link_waiting{relay=\"north\",for=\"inbox\"} 0"));
+    CHECK(rig.has("paxect_link_troubles{relay=\"north\"} 0"));
+    CHECK(rig.has("paxect_link_running{relay=\"north\"} 1"));
+  }
+  rig.stop();  // before it has started
+  CHECK(rig.has("paxect_link_running{relay=\"north\"} 0"));
+  CHECK(rig.has(line + "0"));
+  rig.start();
+  std::filesystem::rename(rig.directory / "away", rig.outbox());
+  rig.settle(20'000'000'000);
+  CHECK(rig.has(line + "0"));
 }
 
 TEST_CASE(

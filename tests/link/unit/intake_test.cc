@@ -149,7 +149,7 @@ TEST_CASE("What we have made is ready at once") {
   Rig rig;
   rig.file("f", 5);
   Intake intake({.settle_ns = 10, .min_age_ns = 100}, &rig.ledger);
-  intake.made("f", rig.inbox.look("f").identity);
+  intake.made("f", rig.inbox.look("f").identity, rig.now);
   CHECK(rig.scan(intake) == Names{"f"});
 }
 

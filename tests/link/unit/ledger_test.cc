@@ -192,6 +192,50 @@ TEST_CASE("What is no file is news once, and a file of its name begins again") {
   CHECK(ledger.note_unexpected("f"));
 }
 
+TEST_CASE("A file comes when it is first seen, whatever its mtime, and stays the same file when it changes") {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  constexpr std::int64_t kWall = std::int64_t{1'700'000'000} * 1'000'000'000;
+  Ledger ledger({.realtime_ns = [] { return kWall; }});
+  bool is_new = false;
+  auto arrived = [&](const std::string& path, const FileIdentity& identity, std::uint64_t second) {
+    return ledger.observe(path, identity, second * kSecond, &is_new)->arrived_s;
+  };
+  ledger.begin_scan();
+  // There before the relay: only its ctime says since when. One in the future is by another clock.
+  CHECK(arrived("before", {.inode = 1, .ctime_ns = kWall - 300'000'000'000}, 100) == -200);
+  CHECK(arrived("future", {.inode = 2, .ctime_ns = kWall + 300'000'000'000}, 100) == 100);
+  ledger.end_scan();
+  CHECK(arrived("later", {.inode = 3, .mtime_ns = 1, .ctime_ns = 1}, 200) == 200);
+  CHECK(arrived("later", {.inode = 3, .mtime_ns = 2, .ctime_ns = 2}, 300) == 200);
+  CHECK(arrived("later", {.inode = 4, .mtime_ns = 2, .ctime_ns = 2}, 400) == 400);
+}
+
+TEST_CASE("The tally counts each file once, by its state, and knows when the oldest on its way came") {
+  LedgerRig ledger;
+  CHECK_FALSE(ledger.tally().oldest_s);
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  for (const char* path : {"settling", "ready", "working", "pending", "blocked", "held", "done"})
+    ledger.see(path, kOne, 9 * kSecond);
+  ledger.see("settling", kOther, 3 * kSecond);
+  ledger.set_ready("ready", kOne);
+  ledger.mark_working("working");
+  ledger.fail("pending", kOne);
+  ledger.block("blocked", kOne);
+  ledger.note("held", kOne, FileState::kHeld, false, "held", "r", 1, 1);
+  ledger.note_done("done", kOne);
+  ledger.note_unexpected("link");
+  LedgerTally tally = ledger.tally();
+  for (FileState state : {FileState::kSettling, FileState::kReady, FileState::kWorking, FileState::kPending,
+                          FileState::kBlocked, FileState::kHeld, FileState::kDone, FileState::kUnexpected})
+    CHECK(tally.of(state) == 1);
+  CHECK(tally.oldest_s == 9);
+  // A policy decides nothing about what is held.
+  ledger.end_blocks();
+  tally = ledger.tally();
+  CHECK(tally.of(FileState::kBlocked) == 0);
+  CHECK(tally.of(FileState::kHeld) == 1);
+}
+
 TEST_CASE("Beyond its maximum a ledger takes no more files, and those that it has go on") {
   Ledger ledger({.max_entries = 1});
   bool is_new = false;
