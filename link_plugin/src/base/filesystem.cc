@@ -144,7 +144,7 @@ Status Directory::open(const std::string& path, Directory* out) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return io_failure("open directory", path, errno);
   FileLook look = look_at(fd.get());
-  if (look.kind != FileKind::kDirectory) return io_failure("look at", path, look.error);
+  if (look.kind != FileKind::kDirectory) return io_failure("stat", path, look.error);
   out->fd_ = std::move(fd);
   out->path_ = path;
   out->device_ = look.identity.device;

@@ -32,7 +32,7 @@ Status find_published_file(const std::string& path, std::string* end) {
   for (int links = 0; links < kMaxLinks; ++links) {
     struct stat info {};
     if (lstat(end->c_str(), &info) != 0)
-      return errno == ENOENT ? Status::success() : io_failure("look at", *end, errno);
+      return errno == ENOENT ? Status::success() : io_failure("stat", *end, errno);
     if (S_ISREG(info.st_mode)) return Status::success();
     if (!S_ISLNK(info.st_mode))
       return Status::environment(*end + " is not a regular file and is not replaced: give another path");

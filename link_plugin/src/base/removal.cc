@@ -14,7 +14,7 @@ Status remove_if(const Directory& folder, const std::string& name, const IsMeant
   if (!status.ok() && status.fault != Fault::kGone) return status;
   FileLook look = folder.look(leaving);
   if (look.kind == FileKind::kMissing) return Status::success();
-  if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(leaving), look.error);
+  if (look.kind == FileKind::kUnknown) return io_failure("stat", folder.path_of(leaving), look.error);
   bool meant = false;
   status = is_meant(leaving, look, &meant);
   if (status.ok() && meant) return folder.remove(leaving);

@@ -1,6 +1,7 @@
-// What is under way and what is done, so that a restart knows which half-done deliveries happened.
+// Deliveries in progress, and what was delivered, so that a restart knows which interrupted deliveries
+// happened.
 //
-// A delivery has two effects, a new name in the outbox and a source that goes away, and a crash can fall
+// A delivery has two effects, a new name in the outbox and a source that is removed, and a crash can come
 // between them; the receiver may even have taken the output before the restart, so the directories alone
 // cannot tell. The journal can (what a restart concludes from it: RECOVERY.md; the records: journal_format).
 //
@@ -23,8 +24,8 @@
 
 namespace paxect::link {
 
-// Only looks: a relay may be appending to it. No file is an empty journal. A journal of a later format is a
-// failure.
+// Changes nothing: a relay may be appending to it. A missing file is an empty journal. A journal of a later
+// format is a failure.
 Status read_journal(const std::string& path, JournalContents* out);
 // The last place with this role and path, NULL when none is known.
 const KnownPlace* current_place(const std::vector<KnownPlace>& places, const std::string& role,
@@ -36,8 +37,8 @@ SourceMatch match_source_at(const std::string& path, const FileIdentity& remembe
 
 class Journal {
  public:
-  // Reads what an earlier process left and goes on behind it; without a file, writes one with a new token.
-  // The old contents stay until clear(). `*damage` is what is wrong with them, "" for nothing.
+  // Reads what an earlier process left and appends to it; without a file, writes one with a new token.
+  // The old contents stay until clear(). `*damage` receives what is wrong with them, "" for nothing.
   Status open(const std::string& path, std::string* damage);
 
   // Whether open() found no file.
@@ -70,7 +71,7 @@ class Journal {
   // wrote, and after a loss of power nobody concludes anything from a record that is missing.
   Status name(std::span<const std::uint64_t> ids);
   Status abort(std::span<const std::uint64_t> ids);
-  // Not durable, and no harm when it is lost: recovery comes to the same result.
+  // Not durable, and no harm when it is lost: recovery reaches the same result.
   void finish(std::span<const std::uint64_t> ids);
   // The intents of this process that are not over count as left by an earlier one: who worked on them has
   // given them up.

@@ -121,7 +121,7 @@ Intent read_begin(Words& words) {
 
 // ---- reading -------------------------------------------------------------------------------------------
 
-// The line without its check, or "" when it does not check out.
+// The line without its checksum, or "" when that does not match.
 std::string_view checked(std::string_view line) {
   if (line.size() < kCheckDigits + 2) return {};
   std::string_view text = line.substr(0, line.size() - kCheckDigits - 1);
@@ -131,9 +131,9 @@ std::string_view checked(std::string_view line) {
 
 class Parser {
  public:
-  // A line that checks out.
+  // A valid line.
   void take(std::string_view line);
-  // One that does not, counted from 1.
+  // An invalid line, counted from 1.
   void note_damage(std::size_t number);
   // All complete lines were given; they are the first `valid` bytes.
   JournalContents finish(std::size_t valid);
@@ -154,7 +154,7 @@ class Parser {
   JournalContents contents_;
   std::map<std::uint64_t, Intent> intents_;
   std::size_t expected_ = 0;  // lines that were written together with the header
-  std::size_t lines_ = 0;     // that check out, after the header
+  std::size_t lines_ = 0;     // that are valid, after the header
   std::size_t damaged_ = 0;   // lines
   std::size_t first_damaged_ = 0;
 };

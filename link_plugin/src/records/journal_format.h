@@ -13,8 +13,8 @@
 //   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
 //   unseen PLACE FOLDER                 every file below is to be held that is there and not done
 //
-// Each line is checked by itself, so that a damaged one costs what it says and no more. What a damaged line
-// said may have ended an intent or remembered a source, so the contents as a whole count as incomplete then.
+// Each line is checked by itself, so that a damaged line loses its own record alone. That record may have
+// ended an intent or remembered a source, so that the contents count as incomplete then.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@
 namespace paxect::link {
 
 // A directory that a relay has worked in: its role (inbox, outbox, quarantine), the token of its marker, what
-// was mounted there ("-" for nothing), what its path is, and what identifies the directory ("" for
+// was mounted there ("-" for nothing), its path, and what identifies the directory ("" for
 // nothing).
 struct KnownPlace {
   std::string role;
@@ -86,7 +86,7 @@ struct JournalContents {
   SourceTable held;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
 
-  std::size_t valid = 0;  // bytes up to the end of the last line that checks out
+  std::size_t valid = 0;  // bytes up to the end of the last valid line
   // What is wrong with it, "" for nothing: a line that was damaged or lost, or the header. An incomplete last
   // line is what a crash leaves, and no damage.
   std::string damage;

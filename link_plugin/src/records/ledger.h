@@ -142,7 +142,8 @@ class Ledger {
   // A block, a failure that counts as an attempt, or one that does not.
   Noted note(const std::string& path, const FileIdentity& identity, FileState state, bool counts,
              const std::string& event, const std::string& reason, std::uint64_t now_ns, std::int64_t utc_ns);
-  // Takes up the attempts that a relay before this one counted. Due at once, and news when it fails again.
+  // Continues the count of attempts of an earlier process. The file is due at once, and its next failure is
+  // news.
   void recall(const std::string& path, const FileIdentity& identity, unsigned attempts,
               std::int64_t first_utc_ns);
   // The wait of this state of the file; NULL when there is none.

@@ -1,4 +1,4 @@
-// Whether what stands under the path of a place is the place that the journal knows there.
+// Whether the directory under the path of a place is the place that the journal knows under that path.
 #pragma once
 
 #include "base/place.h"
@@ -8,9 +8,9 @@ namespace paxect::link {
 
 enum class PlaceMatch {
   kSame,
-  kSameUnmarked,  // somebody took its marker away
+  kSameUnmarked,  // somebody removed its marker
   kMissing,       // there is no directory
-  kNotMounted,    // it was on a mount, and this is not
+  kNotMounted,    // the known place is on a mount, and this directory is not
   kOther
 };
 

@@ -21,7 +21,7 @@ Locked lock_by_flock(int fd) {
   return errno == EWOULDBLOCK ? Locked::kByAnother : Locked::kImpossible;
 }
 
-// With `errno` of the second way, where neither works.
+// `errno` is that of fcntl(2) where neither works.
 Locked lock_both_ways(int fd) {
   const Locked first = lock_by_flock(fd);
   if (first == Locked::kByAnother) return first;

@@ -180,7 +180,7 @@ StateFile::StateFile(const std::string& lock_path) : path_(status_of(lock_path))
 
 void StateFile::keep_alive(std::uint64_t monotonic_ns, std::int64_t realtime_ns) {
   std::uint64_t last = alive_ns_;
-  // Half of the interval, since the next occasion may come late.
+  // Half of the interval: the next call may come late.
   if (monotonic_ns - last < kAliveInterval / 2 || !alive_ns_.compare_exchange_strong(last, monotonic_ns))
     return;
   set_time(realtime_ns);

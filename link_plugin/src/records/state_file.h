@@ -1,12 +1,11 @@
-// What a relay is waiting for, for the operator's commands: a file beside its lock, replaced now and then
-// while the relay runs and left behind when it ends.
+// What a relay reports to the operator's commands: a file beside its lock, which the relay replaces while it
+// runs and leaves behind when it ends.
 //
-// Its modification time is the relay's sign of life: set every few seconds, by whatever thread works, also
-// when the contents stay the same. A relay that is stopped or hangs leaves it behind.
+// Its modification time is the relay's sign of life. The thread that works sets it every few seconds, also
+// when the contents stay the same. A relay that is stopped or hangs does not.
 //
-// Nothing but the count of attempts over restarts depends on it. It is not flushed, it may be late by a
-// second and the next step, and a reader takes an unreadable one for none. Whether the relay runs is told by
-// the lock alone.
+// Nothing but the count of attempts over restarts depends on it. It is not flushed, it may be a second and a
+// step old, and a reader ignores one that it cannot read. The lock alone says whether the relay runs.
 #pragma once
 
 #include <atomic>
@@ -23,7 +22,7 @@
 
 namespace paxect::link {
 
-// A file of the inbox that could not go its way.
+// A file of the inbox that could not be delivered.
 struct WaitingFile {
   std::string path;  // in the inbox
   FileIdentity identity;
@@ -63,15 +62,16 @@ class StateFile {
   // The longest time between two signs of life, unless the disk holds one up.
   static constexpr std::uint64_t kAliveInterval = 5 * kSecond;
 
-  // When the next write may be.
+  // The earliest time of the next write.
   std::uint64_t due_ns() const { return due_ns_; }
-  // Gives a sign of life when the last one is some time ago. Safe for several threads, also beside write().
+  // Gives a sign of life if the last one is more than half of kAliveInterval old. Safe for several threads,
+  // also beside write().
   void keep_alive(std::uint64_t monotonic_ns, std::int64_t realtime_ns);
-  // Replaces the file unless only the time would change. A failure is passed over: the next one may work.
+  // Replaces the file unless only the time would change. A failure is ignored: the next write may work.
   void write(const RelayState& state, std::uint64_t monotonic_ns);
 
  private:
-  // By our clock, which is not that of every file system.
+  // By the clock of this host: a server may have another one.
   void set_time(std::int64_t realtime_ns) const;
 
   std::string path_;

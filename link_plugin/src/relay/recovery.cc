@@ -106,7 +106,7 @@ Status judge_prepared(const Intent& intent, const Directory& target, const Evide
   const Stop& stop = evidence.stop;
   FileLook temporary = target.look(intent.temporary);
   const std::string path = target.path_of(intent.temporary);
-  if (temporary.kind == FileKind::kUnknown) return io_failure("look at", path, temporary.error);
+  if (temporary.kind == FileKind::kUnknown) return io_failure("stat", path, temporary.error);
   bool ours = false;
   if (temporary.kind != FileKind::kMissing)
     if (Status status = is_ours(intent, target, temporary, stop, &ours); !status.ok()) return status;

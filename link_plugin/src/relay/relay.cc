@@ -327,7 +327,7 @@ bool Relay::has_trouble() const {
 // Nothing is ready now.
 void Relay::schedule_wakeup(paxect_step* result) {
   const bool once = host_.once();
-  const std::uint64_t settled = intake_->next_look_ns(!once);
+  const std::uint64_t settled = intake_->next_observation_ns(!once);
   const bool changed = worked_since_scan_ || ledger_->has_returned();
   if (intake_->has_more() || (once && changed)) {
     schedule_.set_now(Task::kScan);

@@ -69,7 +69,7 @@ Status Relay::take_lock() {
        {directory_name(config_.lock), directory_name(config_.state), directory_name(config_.log),
         directory_name(config_.policy), directory_name(config_.manifest)})
     if (Status status = make_directories(directory); !status.ok()) return status;
-  const auto if_none = config_.locks_needed ? RelayLock::IfNone::kFail : RelayLock::IfNone::kGoOn;
+  const auto if_none = config_.locks_needed ? RelayLock::IfNone::kFail : RelayLock::IfNone::kContinue;
   for (RelayLock* lock : {&lock_, &state_lock_}) {
     if (lock->is_held() || (lock == &state_lock_ && config_.state == config_.lock)) continue;
     lock->set_if_none(if_none);

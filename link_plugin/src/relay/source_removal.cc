@@ -176,7 +176,7 @@ Status SourceRemoval::end_removal(const Directory& folder, const std::string& re
                                   const std::string& leaving, const std::string& name) {
   FileLook look = folder.look(leaving);
   if (look.kind == FileKind::kMissing) return Status::success();
-  if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(leaving), look.error);
+  if (look.kind == FileKind::kUnknown) return io_failure("stat", folder.path_of(leaving), look.error);
   note_folder(relative);
   const std::string path = join(relative, leaving);
   if (look.kind == FileKind::kRegular &&

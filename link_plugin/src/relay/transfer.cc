@@ -183,7 +183,7 @@ Status changed(const Transfer& transfer) {
 
 Status check_unchanged(const Transfer& transfer) {
   FileLook look = transfer.source_directory->look(transfer.source.name);
-  if (look.kind == FileKind::kUnknown) return io_failure("look at", transfer.source_path(), look.error);
+  if (look.kind == FileKind::kUnknown) return io_failure("stat", transfer.source_path(), look.error);
   return look.kind == FileKind::kRegular && look.identity == transfer.source.identity ? Status::success()
                                                                                       : changed(transfer);
 }

@@ -78,7 +78,7 @@ Status check_own(const Product& product) {
   FileLook ours = look_at(product.fd.get());
   FileLook there = product.directory->look(product.temporary);
   const std::string path = product.directory->path_of(product.temporary);
-  if (there.kind == FileKind::kUnknown) return io_failure("look at", path, there.error);
+  if (there.kind == FileKind::kUnknown) return io_failure("stat", path, there.error);
   if (there.kind == FileKind::kRegular && there.identity.device == ours.identity.device &&
       there.identity.inode == ours.identity.inode)
     return Status::success();

@@ -23,19 +23,19 @@ Candidate candidate_of(const std::string& path, const FileIdentity& identity) {
 }
 
 Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Classify& classify,
-                    const Unexpected& unexpected, const Leaving& leaving) {
+                    const Unexpected& unexpected, const BrokenRemoval& broken_removal) {
   ledger_.begin_scan();
   now_ns_ = now_ns;
   classify_ = &classify;
   unexpected_ = &unexpected;
-  leaving_ = &leaving;
+  broken_removal_ = &broken_removal;
   window_.clear();
   has_more_ = false;
   beyond_window_ = 0;
   unsettled_ = 0;
   unread_ = 0;
-  next_look_ns_ = UINT64_MAX;
-  next_new_look_ns_ = UINT64_MAX;
+  next_observation_ns_ = UINT64_MAX;
+  next_new_observation_ns_ = UINT64_MAX;
   Status status = scan_folder(inbox, "", 0);
   // The window is a heap with the youngest on top while it fills; sorted, the oldest comes last.
   std::sort(window_.begin(), window_.end(),
@@ -52,7 +52,7 @@ Status Intake::scan_folder(const Directory& folder, const std::string& relative,
 }
 
 void Intake::visit(const Directory& folder, const std::string& relative, const std::string& name, int depth) {
-  if (is_leaving(name) && *leaving_) (*leaving_)(folder, relative, name);
+  if (is_leaving(name) && *broken_removal_) (*broken_removal_)(folder, relative, name);
   if (is_never_taken(name) || (settings_.ignored && settings_.ignored(name))) return;
   FileLook look = folder.look(name);
   std::string path = join(relative, name);
@@ -63,9 +63,10 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
     case FileKind::kDirectory: {
       if (!settings_.recursive) break;
       Directory below;
-      Status status = depth < kMaxDepth ? folder.open_below(name, false, &below)
-                                        : Status::environment("more than " + std::to_string(kMaxDepth) +
-                                                              " folders deep: never looked into");
+      Status status =
+          depth < kMaxDepth
+              ? folder.open_below(name, false, &below)
+              : Status::environment("more than " + std::to_string(kMaxDepth) + " folders deep: not scanned");
       if (status.ok()) status = scan_folder(below, path, depth + 1);
       if (!status.ok() && status.fault != Fault::kGone) {
         ++unread_;
@@ -83,7 +84,7 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
       break;
     case FileKind::kUnknown:
       ++unread_;
-      report_unexpected(path, "skipped", io_failure("look at", path, look.error).message);
+      report_unexpected(path, "skipped", io_failure("stat", path, look.error).message);
       break;
   }
 }
@@ -107,8 +108,8 @@ void Intake::visit_file(const Directory& folder, Candidate candidate) {
   if (entry->written) return;
   std::uint64_t due =
       entry->complete ? entry->quiet_ns + settings_.min_age_ns : entry->since_ns + settings_.settle_ns;
-  next_look_ns_ = std::min(next_look_ns_, due);
-  if (!entry->restless) next_new_look_ns_ = std::min(next_new_look_ns_, due);
+  next_observation_ns_ = std::min(next_observation_ns_, due);
+  if (!entry->restless) next_new_observation_ns_ = std::min(next_new_observation_ns_, due);
 }
 
 LedgerEntry* Intake::observe(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns) {
@@ -149,15 +150,15 @@ void Intake::offer(Candidate candidate) {
   ++beyond_window_;
 }
 
-void Intake::report_unexpected(const std::string& path, const std::string& event, const std::string& why) {
-  if (ledger_.note_unexpected(path)) (*unexpected_)(path, event, why);
+void Intake::report_unexpected(const std::string& path, const std::string& event, const std::string& reason) {
+  if (ledger_.note_unexpected(path)) (*unexpected_)(path, event, reason);
 }
 
 void Intake::arrived(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
   ledger_.restart(path, identity, now_ns)->complete = true;
   if (settings_.min_age_ns == 0) return;
-  next_look_ns_ = std::min(next_look_ns_, now_ns + settings_.min_age_ns);
-  next_new_look_ns_ = std::min(next_new_look_ns_, next_look_ns_);
+  next_observation_ns_ = std::min(next_observation_ns_, now_ns + settings_.min_age_ns);
+  next_new_observation_ns_ = std::min(next_new_observation_ns_, next_observation_ns_);
 }
 
 void Intake::still_written(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {

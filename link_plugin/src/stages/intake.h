@@ -38,10 +38,11 @@ class Intake {
   using Classify = std::function<FileState(const Candidate&)>;
   // Something that is no file to relay, reported once: its path in the inbox, an event, a reason.
   using Unexpected =
-      std::function<void(const std::string& path, const std::string& event, const std::string& why)>;
+      std::function<void(const std::string& path, const std::string& event, const std::string& reason)>;
 
-  // A hidden name at which a removal was broken off, in this folder.
-  using Leaving = std::function<void(const Directory&, const std::string& relative, const std::string& name)>;
+  // A file in this folder that has the hidden name of a removal that was broken off.
+  using BrokenRemoval =
+      std::function<void(const Directory&, const std::string& relative, const std::string& name)>;
 
   // What else is known about a file in this folder, which may have been `written` to at the last observation.
   using Judge = std::function<Judgement(const Directory& folder, const Candidate&, bool written)>;
@@ -61,7 +62,7 @@ class Intake {
   // Observes everything once and fills the window again. A folder that cannot be read is reported as
   // unexpected and passed over; a failure is that of the inbox itself.
   Status scan(const Directory& inbox, std::uint64_t now_ns, const Classify& classify,
-              const Unexpected& unexpected, const Leaving& leaving = nullptr);
+              const Unexpected& unexpected, const BrokenRemoval& broken_removal = nullptr);
   // A file that is known to be complete as it is now.
   void arrived(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns);
   // A file that turned out to be written to: it is not complete before something else shows that it is.
@@ -90,7 +91,9 @@ class Intake {
   bool has_more() const { return has_more_; }
   // When the first of the files that are not ready yet can be; UINT64_MAX for none. Without `patient`, files
   // that changed between two observations do not count.
-  std::uint64_t next_look_ns(bool patient) const { return patient ? next_look_ns_ : next_new_look_ns_; }
+  std::uint64_t next_observation_ns(bool patient) const {
+    return patient ? next_observation_ns_ : next_new_observation_ns_;
+  }
   std::size_t unsettled() const { return unsettled_; }
   // Folders and files that the last scan could not read: nobody knows what waits there.
   std::size_t unread() const { return unread_; }
@@ -104,7 +107,7 @@ class Intake {
   void mark_written(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns);
   bool is_ready(const LedgerEntry& entry, std::uint64_t now_ns) const;
   void offer(Candidate candidate);
-  void report_unexpected(const std::string& path, const std::string& event, const std::string& why);
+  void report_unexpected(const std::string& path, const std::string& event, const std::string& reason);
 
   Settings settings_;
   Ledger& ledger_;
@@ -113,14 +116,14 @@ class Intake {
   std::uint64_t beyond_window_ = 0;
   std::size_t unsettled_ = 0;
   std::size_t unread_ = 0;
-  std::uint64_t next_look_ns_ = UINT64_MAX;
-  std::uint64_t next_new_look_ns_ = UINT64_MAX;
+  std::uint64_t next_observation_ns_ = UINT64_MAX;
+  std::uint64_t next_new_observation_ns_ = UINT64_MAX;
 
   // Of the scan in progress.
   std::uint64_t now_ns_ = 0;
   const Classify* classify_ = nullptr;
   const Unexpected* unexpected_ = nullptr;
-  const Leaving* leaving_ = nullptr;
+  const BrokenRemoval* broken_removal_ = nullptr;
 };
 
 }  // namespace paxect::link

@@ -23,7 +23,7 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
   for (unsigned number = 0;; ++number) {
     *moved_to = quarantined_of(name, number);
     FileLook there = to.look(*moved_to);
-    if (there.kind == FileKind::kUnknown) return io_failure("look at", to.path_of(*moved_to), there.error);
+    if (there.kind == FileKind::kUnknown) return io_failure("stat", to.path_of(*moved_to), there.error);
     if (there.kind != FileKind::kMissing) continue;
     // A quarantined file can have the name of our reason file; it has a reason of its own then.
     if (to.look(reason_of(reason_of(*moved_to))).kind != FileKind::kMissing) continue;

@@ -63,14 +63,14 @@ TEST_CASE("A file that changes between two observations starts its wait again") 
   rig.file("f", 5);
   Intake intake({.settle_ns = 10}, &rig.ledger);
   rig.scan(intake);
-  CHECK(intake.next_look_ns(true) == rig.now + 10);
-  CHECK(intake.next_look_ns(false) == rig.now + 10);
+  CHECK(intake.next_observation_ns(true) == rig.now + 10);
+  CHECK(intake.next_observation_ns(false) == rig.now + 10);
   rig.now += 10;
   write_file(rig.temp / "f", "other");
   CHECK(rig.scan(intake).empty());
   CHECK(intake.unsettled() == 1);
-  CHECK(intake.next_look_ns(true) == rig.now + 10);
-  CHECK(intake.next_look_ns(false) == UINT64_MAX);
+  CHECK(intake.next_observation_ns(true) == rig.now + 10);
+  CHECK(intake.next_observation_ns(false) == UINT64_MAX);
   rig.now += 10;
   CHECK(rig.scan(intake) == Names{"f"});
 }
@@ -98,12 +98,12 @@ TEST_CASE("What is proved to be complete is taken at the first observation, what
                 &rig.ledger);
   CHECK(rig.scan(intake) == Names{"complete"});
   CHECK(intake.unsettled() == 2);
-  CHECK(intake.next_look_ns(true) == rig.now + 10);
+  CHECK(intake.next_observation_ns(true) == rig.now + 10);
   rig.now += 10;
   CHECK(rig.scan(intake) == Names{"complete", "unknown"});
   CHECK(were_written == std::set<std::string>{"written"});
   // Nothing is to be expected of time alone while somebody has the file open.
-  CHECK(intake.next_look_ns(true) == UINT64_MAX);
+  CHECK(intake.next_observation_ns(true) == UINT64_MAX);
   progress["written"] = Progress::kUnknown;
   rig.now += 5;
   rig.scan(intake);
@@ -123,8 +123,8 @@ TEST_CASE("A file is ready when the minimum age has passed since its last sign o
                      }},
                 &rig.ledger);
   CHECK(rig.scan(intake).empty());
-  CHECK(intake.next_look_ns(true) == rig.now + 70);
-  CHECK(intake.next_look_ns(false) == rig.now + 70);
+  CHECK(intake.next_observation_ns(true) == rig.now + 70);
+  CHECK(intake.next_observation_ns(false) == rig.now + 70);
   rig.now += 69;
   CHECK(rig.scan(intake).empty());
   // Closing counts, even where it changes nothing.
