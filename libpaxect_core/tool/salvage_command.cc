@@ -77,9 +77,13 @@ class ReportFile {
 // Prints what the exit status alone does not say.
 void report_findings(const paxect_salvager* salvager, const SalvageJob& job) {
   paxect_salvage_report report = salvage_report(salvager);
-  for (std::size_t i = 0; i < job.inputs.size(); ++i)
-    if (salvage_input(salvager, i).used == 0)
-      complain(job.inputs[i] + ": left out: it is not a copy of the same container as the others");
+  for (std::size_t i = 0; i < job.inputs.size() && job.status != PAXECT_ERROR_NOTHING; ++i) {
+    paxect_salvage_input input = salvage_input(salvager, i);
+    if (input.used != 0) continue;
+    bool found = input.header != 0 || input.confirmed + input.unconfirmed + input.ruined != 0;
+    complain(job.inputs[i] + (found ? ": left out: it is not a copy of the same container as the others"
+                                    : ": left out: nothing of a container was found in it"));
+  }
   if (report.over_limit != 0)
     complain(std::to_string(report.over_limit) +
              " frames are larger than the limit: raise it with --max-frame");

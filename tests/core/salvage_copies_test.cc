@@ -30,7 +30,7 @@ void check_whole(const Salvaged& result, const std::string& data = sample_data()
   for (const paxect_salvage_input& input : result.inputs) CHECK(input.used == 1);
 }
 
-TEST_CASE("copies damaged in different places make a whole") {
+TEST_CASE("copies that are damaged in different places give the complete data") {
   std::string container = sample();
   check_whole(salvage({without(container, 3, 6), without(container, 10, 14)}));
   check_whole(salvage({without(container, 0, 7), without(container, 6, 13), without(container, 12, 20)}));
@@ -41,7 +41,7 @@ TEST_CASE("copies damaged in different places make a whole") {
   check_whole(salvage(many));
 }
 
-TEST_CASE("what all copies lack is lost, and nothing else") {
+TEST_CASE("only what all copies lack is lost") {
   std::string container = sample();
   Salvaged result = salvage({without(container, 3, 8), without(container, 6, 14)});
   CHECK(result.status == PAXECT_ERROR_PARTIAL);
@@ -49,7 +49,7 @@ TEST_CASE("what all copies lack is lost, and nothing else") {
   CHECK(result.data == zeroed(sample_data(), 6 * kFrame, 2 * kFrame));
 }
 
-TEST_CASE("the two halves of a container are a container") {
+TEST_CASE("the two halves of a container give the complete data") {
   std::string container = sample();
   std::size_t middle = frames_of(container)[9].start;
   check_whole(salvage({container.substr(0, middle), container.substr(middle)}));
@@ -82,7 +82,7 @@ TEST_CASE("a CRC-32 field of one copy confirms the data of another") {
   CHECK(result.report.confirmed == kFrames - 2);
 }
 
-TEST_CASE("copies in which bytes were inserted and removed line up by their frames") {
+TEST_CASE("copies in which bytes were inserted and removed are aligned by their frames") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   std::string shifted = container;
@@ -94,7 +94,7 @@ TEST_CASE("copies in which bytes were inserted and removed line up by their fram
   check_whole(salvage({other, shifted}));
 }
 
-TEST_CASE("frames that vanished without a trace in one copy are found by the other") {
+TEST_CASE("frames removed without a trace from one copy are located by the other") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   std::string vanished = container;
@@ -118,7 +118,29 @@ TEST_CASE("frames with the same contents in many places do not mislead") {
   }
 }
 
-TEST_CASE("a copy of another container is left out, and said to be") {
+TEST_CASE("a copy counts as used only when something of it was used") {
+  std::string container = sample();
+  std::string other = encode(text(50'000), {{PAXECT_PARAM_FRAME_SIZE, 5000}, {PAXECT_PARAM_CHANNELS, 3}});
+  auto used = [](const std::vector<std::string>& copies) {
+    Salvaged result = salvage(copies);
+    std::string flags;
+    for (const paxect_salvage_input& input : result.inputs) flags += input.used != 0 ? '1' : '0';
+    return flags;
+  };
+  std::string foreign_header = other.substr(0, 24);
+  CHECK(used({container, foreign_header}) == "10");
+  CHECK(used({foreign_header, container}) == "01");
+  CHECK(used({noise(5000), container, noise(30)}) == "010");
+  CHECK(used({noise(5000)}) == "0");
+  CHECK(used({foreign_header}) == "0");
+  // Its own header and its own footer.
+  std::string headless = zeroed(container, 0, 24);
+  CHECK(used({headless, container.substr(0, 24)}) == "11");
+  std::string footless = container.substr(0, container.size() - 44);
+  CHECK(used({footless, container.substr(container.size() - 44)}) == "11");
+}
+
+TEST_CASE("a copy of another container is left out and reported as not used") {
   std::string container = sample();
   std::string odd = sample(2);
   for (const std::string& other : {odd, without(odd, 3, 5), odd.substr(0, odd.size() - 50), sample(1, 4)}) {
@@ -155,7 +177,9 @@ void check_contested(std::vector<std::string> copies, bool contested, const std:
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
-TEST_CASE("of two whole containers neither wins by the order of the copies, nor by a copy that fits both") {
+TEST_CASE(
+    "of two complete containers neither is preferred by the order of the copies or by a copy that fits "
+    "both") {
   std::string one = sample();
   std::string two = sample(2);
   check_contested({one, two}, true, {});
@@ -169,7 +193,7 @@ TEST_CASE("of two whole containers neither wins by the order of the copies, nor 
   check_contested({one, encode("")}, true, {});
 }
 
-TEST_CASE("of two whole containers the one that more copies agree with is taken") {
+TEST_CASE("of two complete containers the one that more copies agree with is salvaged") {
   std::string one = sample();
   std::string two = sample(2);
   std::vector<Frame> frames = frames_of(one);
@@ -218,7 +242,7 @@ TEST_CASE("equal frames at the same offset do not mislead where the bytes in fro
   }
 }
 
-TEST_CASE("the same copy twice is as good as once") {
+TEST_CASE("the same copy given twice counts as one") {
   std::string container = sample();
   std::string damaged = without(container, 3, 6);
   Salvaged once = salvage({damaged});

@@ -53,7 +53,7 @@ TEST_CASE("an undamaged container gives its data, proven") {
   CHECK(empty.data.empty());
 }
 
-TEST_CASE("every good vector is salvaged whole") {
+TEST_CASE("every good vector is salvaged completely") {
   for (const Vector& vector : load_vectors()) {
     if (vector.exit != 0) continue;
     INFO(vector.name);
@@ -63,7 +63,7 @@ TEST_CASE("every good vector is salvaged whole") {
   }
 }
 
-TEST_CASE("a destroyed payload costs its frame and nothing else") {
+TEST_CASE("a destroyed payload loses its frame and nothing else") {
   std::string container = sample();
   for (const Frame& frame : frames_of(container)) {
     std::size_t number = frame.offset / kFrame;
@@ -73,7 +73,7 @@ TEST_CASE("a destroyed payload costs its frame and nothing else") {
   }
 }
 
-TEST_CASE("a destroyed frame with its header costs that frame and nothing else") {
+TEST_CASE("a destroyed frame with its header loses that frame and nothing else") {
   std::string container = sample();
   for (const Frame& frame : frames_of(container)) {
     std::size_t number = frame.offset / kFrame;
@@ -82,7 +82,8 @@ TEST_CASE("a destroyed frame with its header costs that frame and nothing else")
   }
 }
 
-TEST_CASE("a destroyed frame header costs nothing: the payload tells its length and the SHA-256 the rest") {
+TEST_CASE(
+    "a destroyed frame header loses nothing: the payload has its length, and the SHA-256 proves the rest") {
   std::string container = sample(4);
   for (const Frame& frame : frames_of(container)) {
     INFO("frame " << frame.offset / kFrame);
@@ -95,7 +96,7 @@ TEST_CASE("a destroyed frame header costs nothing: the payload tells its length 
   }
 }
 
-TEST_CASE("a destroyed frame header costs nothing when the first bytes of the payload are destroyed too") {
+TEST_CASE("a destroyed frame header loses nothing when the first bytes of the payload are destroyed too") {
   for (int channels : {1, 4}) {
     std::string container = sample(channels);
     for (const Frame& frame : frames_of(container)) {
@@ -110,7 +111,7 @@ TEST_CASE("a destroyed frame header costs nothing when the first bytes of the pa
   }
 }
 
-TEST_CASE("data that decompresses against its CRC-32 is used and reported") {
+TEST_CASE("data that decompresses but differs from its CRC-32 is written and reported") {
   std::string container = sample();
   Frame frame = frames_of(container)[0];
   for (const Frame& other : frames_of(container))
@@ -171,7 +172,7 @@ TEST_CASE("a lost or wrong header is rebuilt from the frames") {
   CHECK(salvage({sample()}).report.header_input == 0);
 }
 
-TEST_CASE("a container cut short gives all whole frames") {
+TEST_CASE("a truncated container gives all complete frames") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   std::size_t cut = frames[12].start + 200;
@@ -184,7 +185,7 @@ TEST_CASE("a container cut short gives all whole frames") {
   CHECK(result.lost[1] == Range{13 * kFrame, UINT64_MAX, 0, false});
 }
 
-TEST_CASE("inserted bytes cost at most the frame they are in") {
+TEST_CASE("inserted bytes lose at most the frame they are in") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   std::string junk = noise(777);
@@ -230,7 +231,7 @@ TEST_CASE("frames that were swapped or repeated are reported as not certain to b
   }
 }
 
-TEST_CASE("removed bytes cost the frames they were in") {
+TEST_CASE("removed bytes lose the frames they were in") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   std::string inside = container;
@@ -242,7 +243,7 @@ TEST_CASE("removed bytes cost the frames they were in") {
   check_whole(salvage({header.erase(frames[7].start + 3, 5)}));
 }
 
-TEST_CASE("frames removed without a trace are counted, and their place said to be an estimate") {
+TEST_CASE("frames removed without a trace are counted, and their place is reported as an estimate") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   container.erase(frames[7].start, frames[9].start - frames[7].start);
@@ -268,7 +269,7 @@ TEST_CASE("the round of channels shows where frames were removed") {
   CHECK(result.lost[1].end == UINT64_MAX);
 }
 
-TEST_CASE("zeroed sectors cost the frames they touch, at their exact places") {
+TEST_CASE("zeroed sectors lose the frames they touch, at their exact places") {
   for (int channels : {1, 4}) {
     std::string container = sample(channels);
     std::vector<Frame> frames = frames_of(container);
@@ -295,7 +296,7 @@ TEST_CASE("zeroed sectors cost the frames they touch, at their exact places") {
   }
 }
 
-TEST_CASE("swapped sectors cost the frames they touch") {
+TEST_CASE("swapped sectors lose the frames they touch") {
   std::string container = sample();
   std::string data = sample_data();
   std::size_t a = 3 * 512;
@@ -312,7 +313,28 @@ TEST_CASE("swapped sectors cost the frames they touch") {
   CHECK(result.report.confirmed >= kFrames - 4);
 }
 
-TEST_CASE("with skip, what is lost is left out") {
+TEST_CASE("a footer whose SHA-256 is damaged in part shows that the data is at its place") {
+  std::string container = sample();
+  std::string data = sample_data();
+  std::size_t digest = container.size() - 32;
+  for (std::size_t damaged : {std::size_t{1}, std::size_t{16}}) {
+    CAPTURE(damaged);
+    std::string copy = container;
+    for (std::size_t i = 0; i < damaged; ++i) copy[digest + i] = static_cast<char>(~copy[digest + i]);
+    Salvaged result = salvage({copy});
+    CHECK(result.status == PAXECT_ERROR_PARTIAL);
+    CHECK(result.message == "the data is not proven: " + std::to_string(damaged) +
+                                " of the 32 bytes of the footer's SHA-256 are damaged");
+    CHECK(result.data == data);
+    CHECK(result.report.proven == 0);
+    CHECK(result.lost.empty());
+  }
+  Salvaged result = salvage({zeroed(container, digest, 32)});
+  CHECK(result.message == "the data is not proven: its SHA-256 differs from the footer's");
+  CHECK(result.lost == std::vector<Range>{{0, 0, 0, false}});
+}
+
+TEST_CASE("with skip, lost data is left out") {
   std::string container = sample();
   Frame frame = frames_of(container)[5];
   Salvaged result = salvage({zeroed(container, frame.start, 600)}, {{PAXECT_PARAM_FILL, PAXECT_FILL_SKIP}});
@@ -322,7 +344,7 @@ TEST_CASE("with skip, what is lost is left out") {
   CHECK(result.report.written == kSize - kFrame);
 }
 
-TEST_CASE("nothing is found where there is nothing") {
+TEST_CASE("a file without a frame gives NOTHING") {
   for (const std::string& bytes :
        {std::string(), std::string("PXC1"), noise(300'000), std::string(100'000, '\0'), text(100'000),
         sample().substr(0, 30), std::string(44, '\0')}) {
@@ -333,7 +355,7 @@ TEST_CASE("nothing is found where there is nothing") {
   }
 }
 
-TEST_CASE("a container whose data is a container is not taken apart") {
+TEST_CASE("the frames of a container in the data are not salvaged as frames") {
   std::string inner =
       encode(std::string(100 * kFrame, 'x') + text(50 * kFrame), {{PAXECT_PARAM_FRAME_SIZE, kFrame}});
   std::string data = noise(3000) + inner + noise(40'000);

@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::size_t kMaxInputs = 64;
 
+// So many equal bytes of a SHA-256 show that the others are damaged. The probability that the digest of other
+// data has them is below 2^-98.
+constexpr std::size_t kEnoughEqualBytes = std::tuple_size_v<Digest> / 2;
+
 Status size_of(int fd, const struct stat& identity, std::uint64_t& size) {
   if (S_ISREG(identity.st_mode)) {
     size = static_cast<std::uint64_t>(identity.st_size);
@@ -80,6 +84,7 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   report_.contested = report_.contested || copies_differ_;
   bool empty = plan_.layout.footer_known && plan_.layout.footer.total_size == 0;
   if (!plan_.choices.empty() || empty) return {};
+  for (SalvageInput& input : inputs_) input.used = false;
   return failure(PAXECT_ERROR_NOTHING, nothing_message());
 }
 
@@ -191,8 +196,6 @@ Status Salvager::write(const Callbacks& callbacks) {
   if (!status.ok()) return status;
   if (!report_.size_known)  // more may have followed, even if no bytes of it are left
     note({report_.size, SalvageRange::kOpen, 0, true, false});
-  else if (!all_placed_ && report_.lost == 0)  // nothing is lost, but it may be in a wrong order
-    report_.ranges.insert(report_.ranges.begin(), {0, 0, 0, true, false});
   return conclude();
 }
 
@@ -281,6 +284,35 @@ bool Salvager::begins(std::size_t copy) {
   return first == index.sightings.end() || first->slot == 0;
 }
 
+// Whether something in the copy is of this container. Requires: what was written has its digest.
+bool Salvager::contributes(std::size_t copy) {
+  const CopyIndex& index = copies_[copy];
+  const Layout& layout = plan_.layout;
+  if (index.header_found && index.header.frame_size == layout.frame_size &&
+      index.header.channels == layout.channels)
+    return true;
+  const FooterSighting* footer = index.footer();
+  if (footer != nullptr && (footer->footer.digest == report_.digest ||
+                            (layout.footer_known && footer->footer.digest == layout.footer.digest)))
+    return true;
+  return std::any_of(index.sightings.begin(), index.sightings.end(), [&](const Sighting& sighting) {
+    return meter_.pass() && !sighting.foreign && !sighting.misfit;
+  });
+}
+
+// Compares the footer of a copy with what was written.
+void Salvager::compare_digest(std::size_t copy) {
+  const FooterSighting* footer = copies_[copy].footer();
+  if (footer == nullptr) return;
+  const Digest& digest = footer->footer.digest;
+  std::size_t equal = 0;
+  for (std::size_t i = 0; i < digest.size(); ++i) equal += digest[i] == report_.digest[i] ? 1u : 0u;
+  if (equal == digest.size())
+    report_.agrees = true;
+  else if (equal >= kEnoughEqualBytes)
+    report_.damaged_digest = digest.size() - equal;
+}
+
 // A footer proves the data only when there is nothing unexplained before the first frame or behind the
 // footer, in one of the copies each: a container in the midst of other bytes may be data of one that is gone.
 Status Salvager::conclude() {
@@ -289,18 +321,22 @@ Status Salvager::conclude() {
   bool ended = false;
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     begun = begun || begins(i);
-    const FooterSighting* footer = inputs_[i].used ? copies_[i].footer() : nullptr;
-    if (footer == nullptr || footer->footer.digest != report_.digest) continue;
-    report_.agrees = true;
-    ended = ended || copies_[i].ended;
+    if (!inputs_[i].used) continue;
+    compare_digest(i);
+    const FooterSighting* footer = copies_[i].footer();
+    if (footer != nullptr && footer->footer.digest == report_.digest) ended = ended || copies_[i].ended;
+    inputs_[i].used = contributes(i);
   }
   report_.proven = report_.agrees && ended && begun && !report_.contested;
   report_.contested = report_.contested || (report_.agrees && !report_.proven);
   if (!report_.proven) {
-    // Every frame is confirmed, and the digest differs: the footer is damaged, or frames were swapped or
-    // overwritten by others.
-    if (!report_.agrees && plan_.layout.footer_known && report_.unconfirmed == 0 && report_.ranges.empty())
-      report_.ranges.push_back({0, 0, 0, true, false});
+    // Nothing is lost, but the places are not certain; or every frame is confirmed, and yet the digest
+    // differs: it is damaged, or frames were swapped or overwritten by others.
+    bool unplaced = report_.size_known && !all_placed_ && report_.lost == 0;
+    bool unexplained = plan_.layout.footer_known && report_.unconfirmed == 0 && report_.ranges.empty();
+    bool right = report_.agrees || report_.damaged_digest != 0;
+    if (!right && (unplaced || unexplained))
+      report_.ranges.insert(report_.ranges.begin(), {0, 0, 0, true, false});
     return failure(PAXECT_ERROR_PARTIAL, partial_message());
   }
   report_.ranges.clear();  // then every frame is right, those included that were filled in
@@ -319,6 +355,9 @@ std::string Salvager::partial_message() const {
            std::to_string(report_.frames) + " frames are lost";
   if (report_.agrees) return contested_message();
   if (!plan_.layout.footer_known) return "the data is not proven: the footer with its SHA-256 is lost";
+  if (report_.damaged_digest != 0)
+    return "the data is not proven: " + std::to_string(report_.damaged_digest) +
+           " of the 32 bytes of the footer's SHA-256 are damaged";
   if (!all_placed_) return "the data is not proven: the places of some frames are not certain";
   return "the data is not proven: its SHA-256 differs from the footer's";
 }

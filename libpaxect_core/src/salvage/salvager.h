@@ -38,7 +38,7 @@ struct SalvageInput {
   std::string name;
   struct stat identity {};
   std::uint64_t size = 0;
-  bool used = true;  // else it belongs to another container
+  bool used = true;  // else it is of another container, or nothing in it is of this one
 };
 
 struct SalvageReport {
@@ -60,6 +60,7 @@ struct SalvageReport {
   std::uint64_t foreign_offset = 0;  // of the first of them
   std::int32_t foreign_input = -1;   // the copy that it is in
   bool agrees = false;               // the SHA-256 is that of a footer
+  std::size_t damaged_digest = 0;    // bytes of a footer's SHA-256, when enough of the others agree
   bool proven = false;               // and that footer is the one of the container that was looked for
   Digest digest{};                   // of what was written
   std::vector<SalvageRange> ranges;
@@ -98,6 +99,8 @@ class Salvager {
   Status settle_disputes(Likenesses& likenesses);
   Status prove_alone(std::size_t copy, bool& proven);
   bool begins(std::size_t copy);
+  bool contributes(std::size_t copy);
+  void compare_digest(std::size_t copy);
   Status conclude();
   void note(SalvageRange range);
   std::string partial_message() const;
