@@ -160,8 +160,8 @@ typedef int32_t (*paxect_sink)(void* opaque, const void* data, size_t size);
  * SOURCE. */
 typedef int32_t (*paxect_source)(void* opaque, void* buffer, size_t capacity, size_t* size);
 /* Called about once a frame, while a *_path function waits, and at the end, with the bytes that were read and
- * written so far. While a *_path function waits, the numbers are what its files have taken and given, which
- * may be less than those of the frames before. Returns 0 to continue; any other value fails the job with
+ * written so far. Neither number decreases during a job. While a *_path function waits, they include what its
+ * files have taken and given since the last frame. Returns 0 to continue; any other value fails the job with
  * CANCELLED. */
 typedef int32_t (*paxect_progress)(void* opaque, uint64_t bytes_in, uint64_t bytes_out);
 
@@ -487,11 +487,11 @@ typedef struct paxect_salvage_report {
 } paxect_salvage_report;
 paxect_status paxect_salvager_report(const paxect_salvager* salvager, paxect_salvage_report* report);
 
-/* Data [start, end) that is lost or unconfirmed, in order. The data before and behind a lost range that is
- * exact is at its place, provided that nothing was inserted into the copies or moved in them. The data
- * between two lost ranges that are not exact may be at another place than in the original. start == end:
- * nothing is missing here, but it is not certain that the data is at its place.
- */
+/* Data [start, end) that is lost or unconfirmed, in order. Data on both sides of an exact lost range is at
+ * its place, provided that nothing was inserted into the copies or moved in them, and that no frames, a
+ * multiple of the channels, were cut out elsewhere from one frame boundary to another, which leaves no trace.
+ * Data between two lost ranges that are not exact may be at another place than in the original. start == end:
+ * nothing is missing here, but it is not certain that the data is at its place. */
 typedef struct paxect_salvage_range {
   size_t struct_size;
   uint64_t start;  /* in the original data */
@@ -517,7 +517,7 @@ typedef struct paxect_salvage_input {
   uint64_t unconfirmed;
   uint64_t ruined;     /* frames of which only the position was found */
   uint64_t unreadable; /* bytes that the medium could not read */
-  uint32_t used;       /* 0: left out, since it contradicts the other copies */
+  uint32_t used;       /* 0: left out: it contradicts the other copies, or holds nothing of the container */
   uint32_t header;     /* 1: it has a valid header */
 } paxect_salvage_input;
 /* Copies are numbered from 0 in the order in which they were added. Errors: ARGUMENT (no such copy in the
