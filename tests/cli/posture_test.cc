@@ -185,7 +185,7 @@ TEST_CASE(
   CHECK(required.came_of_it() == "refused\n");
 }
 
-TEST_CASE("A confined relay goes on in an inbox and an outbox that are replaced while it runs") {
+TEST_CASE("A confined relay continues with an inbox and an outbox that are replaced while it runs") {
   Site site;
   Background relay(site.command("exec \"$1\" run --set link.poll_sec=0.05 --set link.backoff_sec=0.1"));
   REQUIRE(eventually([&] { return exists(site.directory / "outbox/good"); }));

@@ -101,7 +101,7 @@ TEST_CASE("each frame is written at its offset, for any number of threads") {
   }
 }
 
-TEST_CASE("frames that are small, or no whole blocks, go to the sink in order") {
+TEST_CASE("frames that are small, or not a multiple of a block, are written to the sink in order") {
   std::string data = make_data();
   for (std::size_t frame_size : {kFrameSize / 2, kFrameSize + 1}) {
     Output output;

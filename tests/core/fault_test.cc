@@ -203,7 +203,8 @@ int each_failure(Job& job, const Fault& fault, const std::vector<std::string>& b
   }
 }
 
-TEST_CASE("any one system call that fails ends the command with status 3 and leaves what stood there") {
+TEST_CASE(
+    "any one system call that fails ends the command with status 3 and leaves an existing output unchanged") {
   if (!can_trace()) return;
   for (const char* command : {"encode", "decode"}) {
     Job job(command, true);
@@ -256,7 +257,7 @@ TEST_CASE("a hidden file that could not get its name is private again at once") 
   CHECK((refused + 1)->find("0600") != std::string::npos);
 }
 
-TEST_CASE("threads that cannot be had are done without") {
+TEST_CASE("a command works with the threads that the system grants") {
   if (!can_trace()) return;
   TempDir dir;
   std::string data = text(300'000);

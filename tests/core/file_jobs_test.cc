@@ -21,7 +21,7 @@ paxect_status decode_path(const std::string& input, const std::string& output,
   return paxect_decoder_decode_path(make_decoder(parameters).get(), input.c_str(), output.c_str());
 }
 
-TEST_CASE("a file goes through a container and comes back") {
+TEST_CASE("a decoded file is equal to the file that was encoded") {
   TempDir dir;
   std::string data = text(3'500'000);
   write_file(dir / "in", data);
@@ -32,7 +32,7 @@ TEST_CASE("a file goes through a container and comes back") {
   CHECK(list(dir.path()) == std::vector<std::string>{"back", "in", "out.freq"});
 }
 
-TEST_CASE("a failure leaves what stood there before untouched, and nothing else") {
+TEST_CASE("a failure leaves an existing output unchanged, and no other file") {
   TempDir dir;
   std::string container = encode(text(100'000), {{PAXECT_PARAM_FRAME_SIZE, 1000}});
   container[container.size() - 1] = static_cast<char>(container[container.size() - 1] ^ 1);
@@ -76,7 +76,7 @@ TEST_CASE("an input that becomes shorter while it is encoded is a failure, and l
   CHECK(list(dir.path()) == std::vector<std::string>{"in"});
 }
 
-TEST_CASE("an output is replaced as a whole and keeps its permissions") {
+TEST_CASE("an output is replaced in one step and keeps its permissions") {
   TempDir dir;
   write_file(dir / "in", "new");
   write_file(dir / "out",
@@ -100,7 +100,7 @@ TEST_CASE("input and output being one file is refused, through any name") {
   CHECK(read_file(dir / "in") == "data");
 }
 
-TEST_CASE("an output behind a symbolic link is written where the link points") {
+TEST_CASE("an output that is a symbolic link is written to the file it points to") {
   TempDir dir;
   write_file(dir / "in", "data");
   write_file(dir / "real", "old");
@@ -110,7 +110,7 @@ TEST_CASE("an output behind a symbolic link is written where the link points") {
   CHECK(read_file(dir / "real") == encode("data"));
 }
 
-TEST_CASE("files that cannot be opened or written say which and why") {
+TEST_CASE("a file that cannot be opened or written is reported with its name and the reason") {
   TempDir dir;
   write_file(dir / "in", text(100'000));
   Encoder encoder = make_encoder();

@@ -300,7 +300,8 @@ bool is_transfer(const std::string& call) {
   return call == "read" || call == "pread64" || call == "write" || call == "pwrite64";
 }
 
-TEST_CASE("any one system call that fails ends a job cleanly, and the handle does it right afterwards") {
+TEST_CASE(
+    "any one system call that fails ends a job with its status, and the next job of the handle succeeds") {
   IoFault fixture;
   for (const Job& job : fixture.jobs()) {
     IoFault::Outcome good = fixture.run(job, 0);
@@ -335,14 +336,14 @@ TEST_CASE("a read or write that a signal interrupts is repeated, at any place") 
   }
 }
 
-TEST_CASE("reads and writes that take a few bytes at a time make no difference") {
+TEST_CASE("short reads and writes give the same result") {
   IoFault fixture;
   faults.piece = 777;
   for (const Job& job : fixture.jobs()) CHECK(fixture.run(job, 0).status == PAXECT_OK);
   faults.piece = 0;
 }
 
-TEST_CASE("a libcrypto without SHA-256 is a status of its own, and no digest is made up") {
+TEST_CASE("a libcrypto without SHA-256 gives CRYPTO and no digest") {
   IoFault fixture;
   no_digest = true;
   fixture.make_handles();
@@ -360,7 +361,7 @@ TEST_CASE("a libcrypto without SHA-256 is a status of its own, and no digest is 
   for (const Job& job : fixture.jobs()) CHECK(fixture.run(job, 0).status == PAXECT_OK);
 }
 
-TEST_CASE("at no step of its completion has an output more permissions than in the end") {
+TEST_CASE("an output never has more permissions than at the end of its completion") {
   TempDir dir;
   // A named user and the group may read and write.
   const std::string acl(
@@ -392,7 +393,7 @@ TEST_CASE("at no step of its completion has an output more permissions than in t
   }
 }
 
-TEST_CASE("what is created under the output's name at the last moment is not replaced unseen") {
+TEST_CASE("a file created under the output's name at the last moment is checked before it is replaced") {
   TempDir dir;
   write_file(dir / "in", "data");
   auto encoder = make_encoder();

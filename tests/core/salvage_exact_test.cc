@@ -194,7 +194,7 @@ TEST_CASE("a range called exact is at its place whichever frames were removed wi
   remove_each(false, false, [](const Removal&, const Salvaged&) {});
 }
 
-TEST_CASE("a copy does not place frames behind a whole round that may be missing in another copy") {
+TEST_CASE("a copy does not place frames behind a complete round that may be missing in another copy") {
   for (std::size_t removed = 2; removed < 12; ++removed) {
     std::string data = noise(14 * kRemovalFrame - 10, 1);
     std::string whole = encode(data, {{PAXECT_PARAM_FRAME_SIZE, kRemovalFrame}, {PAXECT_PARAM_CHANNELS, 2}});

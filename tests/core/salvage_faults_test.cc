@@ -93,7 +93,7 @@ class Rig {
   paxect_salvage_report report_{};
 };
 
-TEST_CASE("a sector that cannot be read costs the frames it holds, and with a sound copy nothing") {
+TEST_CASE("a sector that cannot be read loses the frames it holds, and with a valid copy nothing") {
   std::string container = sample();
   for (const Frame& frame : frames_of(container)) {
     for (int error : {EIO, ENODATA, EBADMSG, EREMOTEIO}) {
@@ -111,7 +111,7 @@ TEST_CASE("a sector that cannot be read costs the frames it holds, and with a so
   }
 }
 
-TEST_CASE("a sector that could be read in the search, and not when its frame is written, costs that frame") {
+TEST_CASE("a sector that is readable in the search but not when its frame is written loses that frame") {
   std::string container = sample();
   for (const Frame& frame : frames_of(container)) {
     INFO("frame at " << frame.start);
@@ -138,7 +138,7 @@ TEST_CASE("a sector that could be read in the search, and not when its frame is 
   }
 }
 
-TEST_CASE("a medium that delivers nothing at all is a copy without frames") {
+TEST_CASE("a medium that cannot be read at all is a copy without frames") {
   Rig alone({sample()});
   alone.fail(0, 0, UINT64_MAX);
   CHECK(alone.run() == PAXECT_ERROR_NOTHING);
@@ -149,7 +149,7 @@ TEST_CASE("a medium that delivers nothing at all is a copy without frames") {
   CHECK((both.data() == sample_data()));
 }
 
-TEST_CASE("a file that becomes shorter costs the frames that are gone, whenever it happens") {
+TEST_CASE("a file that becomes shorter loses the frames that are gone, whenever it happens") {
   std::string container = sample();
   std::vector<Frame> frames = frames_of(container);
   for (std::size_t left : {std::size_t{0}, std::size_t{10}, frames[0].payload, frames[7].start,

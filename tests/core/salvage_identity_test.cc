@@ -274,7 +274,7 @@ void check_rivals(const std::string& one, const std::string& other) {
   check_contested(salvage({other, one + noise(100)}));
 }
 
-TEST_CASE("two whole copies whose footers have different digests prove nothing, whatever their order") {
+TEST_CASE("two complete copies whose footers have different digests prove nothing, whatever their order") {
   std::string data = noise(50'000);
   std::string container = container_of(data, kFrame);
   std::string changed = data;

@@ -115,14 +115,14 @@ Tally run_seeds(int channels, Hurt hurt) {
 
 constexpr int kMostEstimated = kSeeds / 10;
 
-TEST_CASE("a sector zeroed at random costs the frames it touches alone") {
+TEST_CASE("a sector zeroed at random loses only the frames it touches") {
   for (std::size_t sector : {std::size_t{512}, std::size_t{4096}}) {
     Tally tally = run_seeds(1, [&](Damage& damage) { damage.zero(sector); });
     CHECK(tally.estimated < kMostEstimated);
   }
 }
 
-TEST_CASE("several sectors zeroed at random cost the frames they touch alone") {
+TEST_CASE("several sectors zeroed at random lose only the frames they touch") {
   for (int channels : {1, 4}) {
     Tally tally = run_seeds(channels, [](Damage& damage) {
       for (int i = 0; i < 4; ++i) damage.zero(512);
@@ -131,7 +131,7 @@ TEST_CASE("several sectors zeroed at random cost the frames they touch alone") {
   }
 }
 
-TEST_CASE("bytes changed at random cost the frames they are in alone") {
+TEST_CASE("bytes changed at random lose only the frames they are in") {
   Tally tally = run_seeds(2, [](Damage& damage) {
     for (int i = 0; i < 10; ++i) damage.flip();
   });
@@ -144,7 +144,7 @@ TEST_CASE("one byte in a hundred changed at random") {
   });
 }
 
-TEST_CASE("noise over a part of the container costs the frames it touches alone") {
+TEST_CASE("noise over a part of the container loses only the frames it touches") {
   Tally tally = run_seeds(1, [](Damage& damage) { damage.garble(1 + damage.below(20'000)); });
   CHECK(tally.estimated < kMostEstimated);
 }

@@ -25,7 +25,7 @@ rapidjson::Document parse(const std::string& json) {
   return parsed_json(json);
 }
 
-TEST_CASE("salvage of a whole container is status 0 and says nothing") {
+TEST_CASE("salvage of a valid container ends with status 0 and prints nothing") {
   TempDir dir;
   write_file(dir / "in", sample());
   Result result = salvage_tool({dir / "in", "-o", dir / "out"});
@@ -36,7 +36,7 @@ TEST_CASE("salvage of a whole container is status 0 and says nothing") {
   CHECK(salvage_tool({dir / "in", "-o", "-"}).output == sample_data());
 }
 
-TEST_CASE("salvage of a damaged container writes what there is, with status 2 and a report") {
+TEST_CASE("salvage of a damaged container writes what it finds, with status 2 and a report") {
   TempDir dir;
   std::string container = sample();
   Frame hit = frames_of(container)[5];
@@ -73,7 +73,7 @@ TEST_CASE("salvage of a damaged container writes what there is, with status 2 an
   CHECK(read_file(dir / "out") == sample_data().erase(5 * kFrame, kFrame));
 }
 
-TEST_CASE("salvage of nothing is status 4, leaves no output, and keeps what stood there") {
+TEST_CASE("salvage without a frame ends with status 4 and leaves an existing output unchanged") {
   TempDir dir;
   write_file(dir / "in", noise(10'000));
   Result result = salvage_tool({dir / "in", "-o", dir / "out"});
@@ -95,7 +95,7 @@ TEST_CASE("salvage never writes over a damaged copy") {
   CHECK(read_file(dir / "b") == sample());
 }
 
-TEST_CASE("salvage refuses what makes no sense, and files that are not there") {
+TEST_CASE("salvage refuses invalid options and files that do not exist") {
   TempDir dir;
   write_file(dir / "in", sample());
   CHECK(salvage_tool({}).status == 64);
@@ -114,7 +114,7 @@ TEST_CASE("salvage refuses what makes no sense, and files that are not there") {
   CHECK(list(dir.path()).size() == 1);
 }
 
-TEST_CASE("A salvage that cannot be done says so in JSON, too") {
+TEST_CASE("a salvage that fails is reported in JSON too") {
   TempDir dir;
   write_file(dir / "in", sample());
   auto error_of = [](const Result& result) {
@@ -133,7 +133,7 @@ TEST_CASE("A salvage that cannot be done says so in JSON, too") {
   CHECK(to_stdout.error.find("\n{\"command\":\"salvage\"") != std::string::npos);
 }
 
-TEST_CASE("salvage of two containers in one file says where the other one begins, with status 2") {
+TEST_CASE("salvage of two containers in one file reports where the other one begins, with status 2") {
   TempDir dir;
   std::string other_data = text(30'000, 5);
   std::string other = encode(other_data);

@@ -264,7 +264,8 @@ TEST_CASE("random damage to containers, nested ones too, never makes other data 
   }
 }
 
-TEST_CASE("random damage to several copies never makes other data proven, and a sound one makes it whole") {
+TEST_CASE(
+    "random damage to several copies never proves other data, and a valid copy gives the complete data") {
   for (std::uint32_t seed = 0; seed < seeds(250); ++seed) {
     INFO("seed " << seed);
     Chance chance(seed + 1'000'000);

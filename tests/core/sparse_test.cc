@@ -48,7 +48,7 @@ TEST_CASE("a file with holes reads the same as one without") {
   }
 }
 
-TEST_CASE("runs of zeros take no space, unless that is asked for") {
+TEST_CASE("runs of zeros take no space, unless holes are turned off") {
   TempDir dir;
   std::string middle(std::size_t{4} << 20, '\0');
   for (const std::string& data :

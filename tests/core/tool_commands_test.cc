@@ -40,7 +40,7 @@ TEST_CASE("test gives every vector its exit status, one line on failure and none
   }
 }
 
-TEST_CASE("test goes on after a bad file, and its exit status is the worst") {
+TEST_CASE("test continues after a bad file, and its exit status is the highest") {
   TempDir dir;
   write_file(dir / "good", small_container());
   write_file(dir / "bad", "no container");
@@ -87,7 +87,7 @@ TEST_CASE("info shows header, footer and ratio") {
   CHECK(tool({"info", vector_path("empty")}).output.find("ratio           -\n") != std::string::npos);
 }
 
-TEST_CASE("info lists the frames where they stand") {
+TEST_CASE("info lists the frames with their offsets") {
   TempDir dir;
   write_file(dir / "a.freq", small_container());
   std::string output = tool({"info", dir / "a.freq", "--frames"}).output;
@@ -100,7 +100,7 @@ TEST_CASE("info lists the frames where they stand") {
   CHECK(extended.find("  extension\n") != std::string::npos);
 }
 
-TEST_CASE("info as JSON holds all that there is") {
+TEST_CASE("info as JSON has every field") {
   TempDir dir;
   write_file(dir / "a.freq", small_container());
   Result result = tool({"info", "--json", "--frames", dir / "a.freq"});
@@ -136,7 +136,7 @@ TEST_CASE("info as JSON holds all that there is") {
   CHECK_FALSE(frame["extension"].GetBool());
 }
 
-TEST_CASE("info as JSON stays JSON when the walk fails half-way, for many frames too") {
+TEST_CASE("info as JSON stays valid when the list of frames fails half-way, for many frames too") {
   TempDir dir;
   std::string container = encode(text(40'000), {{PAXECT_PARAM_FRAME_SIZE, 10}});
   container[container.size() - 44] ^= 1;
@@ -171,7 +171,7 @@ TEST_CASE("info shows totals that the frames do not have as claims, with status 
   CHECK(info["frame_size"].GetInt() == 4);
 }
 
-TEST_CASE("info of what is no container is its error") {
+TEST_CASE("info of a file that is not a container fails with its error") {
   TempDir dir;
   Result result = tool({"info", vector_path("bad-magic")});
   CHECK(result.status == 4);
@@ -182,7 +182,7 @@ TEST_CASE("info of what is no container is its error") {
   CHECK(info["error"]["name"].GetString() == std::string("PAXECT_ERROR_OPEN"));
 }
 
-TEST_CASE("check says where a container and its original differ") {
+TEST_CASE("check reports where a container and its original differ") {
   TempDir dir;
   write_file(dir / "a.freq", small_container());
   auto check = [&](const std::string& original) {
@@ -211,7 +211,7 @@ TEST_CASE("check says where a container and its original differ") {
   CHECK(longer.output == "the original continues at byte 10, after the last frame: 2 bytes more\n");
 }
 
-TEST_CASE("check reads the original from a pipe too, and tells its other errors apart") {
+TEST_CASE("check reads the original from a pipe too, and reports its other errors as such") {
   TempDir dir;
   write_file(dir / "a.freq", small_container());
   CHECK(tool({"check", dir / "a.freq", "-"}, "0123456789").status == 0);
@@ -271,7 +271,7 @@ TEST_CASE("a range of the data, to a file and to standard output") {
   }
 }
 
-TEST_CASE("what looks into a container says what to do where its footer cannot be found") {
+TEST_CASE("commands that need the footer print a remedy where it cannot be found") {
   TempDir dir;
   write_file(dir / "original", "0123456789");
   write_file(dir / "a.freq", small_container());
@@ -390,14 +390,14 @@ TEST_CASE("a failure has a summary too, for each file that is tested") {
   CHECK(json(result.output.substr(line))["total_size"].GetInt() == 10);
 }
 
-TEST_CASE("a name that is no UTF-8 makes JSON all the same") {
+TEST_CASE("a name that is not UTF-8 gives valid JSON") {
   TempDir dir;
   std::string name = dir / "caf\xe9-\xc3\xa9\xf0\x9f";
   rapidjson::Document info = json(tool({"info", "--json", name}).output);
   CHECK(info["input"].GetString() == dir / "caf\xef\xbf\xbd-\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd");
 }
 
-TEST_CASE("wrong use of the commands is status 64 and one line") {
+TEST_CASE("a usage error is status 64 and one line") {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"test"},
                                                     {"info"},
                                                     {"info", "a", "b"},
@@ -414,7 +414,7 @@ TEST_CASE("wrong use of the commands is status 64 and one line") {
   }
 }
 
-TEST_CASE("every command has a help of its own, and every option is in it") {
+TEST_CASE("the help of each command lists every option") {
   auto help_has = [](const std::string& command, const std::vector<std::string>& options) {
     Result result = tool({command, "-h"});
     CHECK(result.status == 0);
@@ -431,7 +431,7 @@ TEST_CASE("every command has a help of its own, and every option is in it") {
   help_has("check", {"--json", "--quiet"});
 }
 
-TEST_CASE("an original without end differs, and is not read for ever") {
+TEST_CASE("an original without end differs, and is not read without end") {
   TempDir dir;
   write_file(dir / "container", encode(std::string(3'000'000, '\0')));
   Result result =
@@ -461,7 +461,7 @@ TEST_CASE("a name that is empty is shown as such") {
   }
 }
 
-TEST_CASE("a number of channels that cannot be is refused with the bounds") {
+TEST_CASE("an invalid number of channels is refused with the bounds") {
   for (const std::string number : {"0", "9", "x"})
     CHECK(tool({"encode", "--channels=" + number, "-o", "/dev/null"})
               .error.find("--channels cannot be '" + number +

@@ -157,7 +157,7 @@ TEST_CASE("a limit to the size of files is status 3, and leaves what was there")
   CHECK(list(dir.path()) == std::vector<std::string>{"in", "out", "zeros"});
 }
 
-TEST_CASE("work goes on without /proc") {
+TEST_CASE("commands work without /proc") {
   if (skip_when_emulated("qemu-user needs /proc")) return;
   if (skip_when_sanitized("its run-time reads /proc")) return;
   if (!is_root()) return;
@@ -201,7 +201,22 @@ TEST_CASE("an ordinary user without /proc gets the same file") {
   CHECK(list(dir.path()) == std::vector<std::string>{"in", "out"});
 }
 
-TEST_CASE("work goes on in a working directory that was removed") {
+TEST_CASE("without /proc the command finds its library only where the environment names it") {
+  if (skip_when_emulated("qemu-user needs /proc")) return;
+  if (skip_when_sanitized("its run-time reads /proc")) return;
+  if (!is_root()) return;
+  auto version = [](std::vector<std::string> environment) {
+    environment.push_back(std::string("T=") + kTool);
+    return run({.argv = {"unshare", "-m", "sh", "-c", "mount -t tmpfs none /proc && exec \"$T\" --version"},
+                .environment = environment});
+  };
+  CHECK(version({kLibraries}).status == 0);
+  Result alone = version({"LD_LIBRARY_PATH"});
+  CHECK(alone.status == 127);
+  CHECK(alone.error.find("libpaxect_core.so") != std::string::npos);
+}
+
+TEST_CASE("commands work in a working directory that was removed") {
   TempDir dir;
   write_file(dir / "in", "data");
   CHECK(script(dir, "mkdir gone && cd gone && rmdir ../gone && $T encode -i " + (dir / "in") + " -o " +

@@ -143,7 +143,7 @@ TEST_CASE("the line is erased before an error") {
   CHECK(terminal.screen().find('[') == std::string::npos);
 }
 
-TEST_CASE("progress that was asked for is lines where there is no terminal") {
+TEST_CASE("with --progress and without a terminal, progress is printed as lines") {
   TempDir dir;
   write_file(dir / "in", text(10'000));
   Result result =

@@ -41,7 +41,7 @@ TEST_CASE("a block counts for no more than a window") {
   CHECK(most_content(view(frame)) == 1024);
 }
 
-TEST_CASE("bytes that are no whole frame hold nothing") {
+TEST_CASE("bytes that are not a complete frame hold no data") {
   std::string frame = compress(test::text(1000), 5);
   for (std::size_t size = 0; size < frame.size(); ++size) {
     INFO("cut to " << size);
