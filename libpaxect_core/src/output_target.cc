@@ -62,9 +62,9 @@ bool has_owner_capability() {
 }
 
 // Whether the kernel follows the links to a file too: it does not follow those of others in /tmp.
-bool is_permitted(const std::string& path) {
+bool is_permitted(int start, const std::string& path) {
   struct stat file {};
-  return stat(path.c_str(), &file) == 0;
+  return fstatat(start, path.c_str(), &file, 0) == 0;
 }
 
 // The STATX_ATTR_* bits of a file.
@@ -82,7 +82,8 @@ Status OutputTarget::refusal(const char* reason) const {
 Status OutputTarget::find(const std::string& path) {
   shown_name_ = shown_output(path);
   if (path == "-") return find_descriptor(STDOUT_FILENO);
-  Status status = follow(path);
+  if (!path.starts_with('/')) start_ = open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY);
+  Status status = follow(path, start_.valid() ? start_.get() : AT_FDCWD);
   return status.ok() && kind_ == Kind::kRegular ? check_replaceable() : status;
 }
 
@@ -100,13 +101,13 @@ Status OutputTarget::find_descriptor(int fd) {
   return status;
 }
 
-Status OutputTarget::follow(const std::string& path) {
+Status OutputTarget::follow(const std::string& path, int start) {
   std::string at = path;
   Descriptor from;
   for (int links = 0;; ++links) {
     if (std::optional<int> fd = descriptor_named(at)) return find_descriptor(*fd);
     auto [directory, name] = split(at);
-    directory_ = open_directory(from.valid() ? from.get() : AT_FDCWD, directory);
+    directory_ = open_directory(from.valid() ? from.get() : start, directory);
     if (!directory_.valid() || fstat(directory_.get(), &directory_file_) != 0 || path.empty())
       return system_failure(PAXECT_ERROR_OPEN, shown_name_, "cannot create", path.empty() ? ENOENT : errno);
     name_ = name;
@@ -116,7 +117,7 @@ Status OutputTarget::follow(const std::string& path) {
       return system_failure(PAXECT_ERROR_OPEN, shown_name_, "cannot open", errno);
     if (!exists && links != 0) return refusal("is a symbolic link to nothing: remove it first");
     if (!exists) return {};
-    if (links != 0 && !is_permitted(path))
+    if (links != 0 && !is_permitted(start, path))
       return system_failure(PAXECT_ERROR_OPEN, shown_name_, "cannot open", errno);
     if (!S_ISLNK(file_.st_mode)) return classify();
     if (is_in_proc(directory_.get())) return classify_link_of_proc();
@@ -149,7 +150,7 @@ Status OutputTarget::find_again(bool& changed) {
 Status OutputTarget::check_reachable() const {
   OutputTarget now;
   struct stat opened {};
-  static_cast<void>(now.follow(shown_name_));
+  static_cast<void>(now.follow(shown_name_, start_.valid() ? start_.get() : AT_FDCWD));
   bool same = now.directory_.valid() && now.name_ == name_ && fstat(directory(), &opened) == 0 &&
               same_file(now.directory_file_, opened);
   if (same) return {};

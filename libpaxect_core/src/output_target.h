@@ -47,7 +47,7 @@ class OutputTarget {
 
  private:
   Status find_descriptor(int fd);
-  Status follow(const std::string& path);
+  Status follow(const std::string& path, int start);
   Status classify();
   Status classify_link_of_proc();
   Status check_replaceable() const;
@@ -56,6 +56,7 @@ class OutputTarget {
   Kind kind_ = Kind::kNothing;
   std::string shown_name_;
   int descriptor_ = -1;
+  Descriptor start_;  // the working directory at find, which another thread may change; for a relative name
   Descriptor directory_;
   struct stat directory_file_ {};
   std::string name_;

@@ -142,8 +142,10 @@ TEST_CASE("an output whose name leads elsewhere when it is complete is a failure
   Descriptor here(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   REQUIRE(chdir((dir / "out").c_str()) == 0);
   CHECK(committed("relative", [&] { std::filesystem::rename(dir / "out", dir / "aside"); }).ok());
+  CHECK(committed("elsewhere", [&] { REQUIRE(chdir("/") == 0); }).ok());
   REQUIRE(fchdir(here.get()) == 0);
   CHECK(read_file(dir / "aside/relative") == "new");
+  CHECK(read_file(dir / "aside/elsewhere") == "new");
 }
 
 TEST_CASE("a file that was removed before the output is complete passes nothing on to it") {
