@@ -149,16 +149,16 @@ TEST_CASE(
   CHECK(rig.has("paxect_link_files_total{relay=\"north\",direction=\"decode\",result=\"delivered\"} 1"));
 }
 
-TEST_CASE("A metrics file that cannot be written is told once and disturbs nothing") {
+TEST_CASE("A metrics file that cannot be written is reported once and disturbs nothing") {
   MetricsRig rig;
   rig.host.set("metrics_file", rig.directory / "nowhere/north.prom");
   rig.start();
   rig.put("a.txt", "a");
   rig.settle(60'000'000'000);
   CHECK(rig.delivered() == std::vector<std::string>{"a"});
-  int told = 0;
-  for (const auto& line : rig.host.log()) told += line.message.starts_with("no metrics: ") ? 1 : 0;
-  CHECK(told == 1);
+  int reported = 0;
+  for (const auto& line : rig.host.log()) reported += line.message.starts_with("no metrics: ") ? 1 : 0;
+  CHECK(reported == 1);
 }
 
 TEST_CASE("A reason has one of few labels, whatever the message holds") {
