@@ -1,5 +1,6 @@
 #include "link/link_rig.h"
 
+#include <poll.h>
 #include <rapidjson/document.h>
 #include <unistd.h>
 
@@ -61,6 +62,12 @@ void LinkRig::put_unclosed(const std::string& name, const std::string& contents)
   REQUIRE(writers_.back().good());
 }
 
+void LinkRig::put_sparse(const std::string& name, std::uint64_t size) {
+  write_file(directory / name, "");
+  std::filesystem::resize_file(directory / name, size);
+  std::filesystem::rename(directory / name, inbox(name));
+}
+
 void LinkRig::write_policy(const std::string& keys) {
   write_file(policy(), "{\"trusted_nodes\": [\"" + node() +
                            "\"], \"allowed_suffixes\": [\".txt\", \".csv\", \".bin\", \".freq\"]" +
@@ -78,12 +85,26 @@ void LinkRig::start() {
   REQUIRE(status == PAXECT_PLUGIN_OK);
 }
 
+bool LinkRig::wait_for_lane() const {
+  std::vector<pollfd> polled;
+  const paxect_step& step = link->last();
+  for (std::uint32_t i = 0; i < step.watch_count; ++i) {
+    const std::string descriptor = "/proc/self/fd/" + std::to_string(step.watches[i].fd);
+    if (std::filesystem::read_symlink(descriptor) == "anon_inode:[eventfd]")
+      polled.push_back({step.watches[i].fd, POLLIN, 0});
+  }
+  if (polled.empty()) return false;
+  constexpr int kPatienceMs = 60'000;
+  REQUIRE(poll(polled.data(), polled.size(), kPatienceMs) > 0);
+  return true;
+}
+
 void LinkRig::settle(std::uint64_t patience_ns) {
   std::uint64_t end = host.monotonic_ns() + patience_ns;
   for (int i = 0; i < 10000; ++i) {
     REQUIRE(link->step() == PAXECT_PLUGIN_OK);
     if (link->last().state == PAXECT_STEP_DONE) return;
-    if (link->last().state == PAXECT_STEP_AGAIN) continue;
+    if (link->last().state == PAXECT_STEP_AGAIN || wait_for_lane()) continue;
     std::uint64_t wake = link->last().wake_at_ns;
     if (wake > end) return;
     if (wake > host.monotonic_ns()) host.advance_ns(wake - host.monotonic_ns());

@@ -36,6 +36,8 @@ class LinkRig {
   std::string lock() const { return directory / "lock"; }
 
   void put(const std::string& name, const std::string& contents) { write_file(inbox(name), contents); }
+  // A file of this size without any data on the disk.
+  void put_sparse(const std::string& name, std::uint64_t size);
   // The same by a writer that does not close the file: nothing says that it is complete.
   void put_unclosed(const std::string& name, const std::string& contents);
   void close_writers() { writers_.clear(); }
@@ -45,7 +47,10 @@ class LinkRig {
   // A fresh instance, initialised and started; both must succeed.
   void start();
   void stop() { link.reset(); }
+  // Blocks until a large file that the relay has in hand is written; false when it has none.
+  bool wait_for_lane() const;
   // Steps until nothing is ready any more, moving the clock on over waits, in all by at most `patience_ns`.
+  // The clock stands still while a large file is in hand.
   void settle(std::uint64_t patience_ns = 1'000'000'000);
   // One whole run with --once; what it ended with.
   int run_once();

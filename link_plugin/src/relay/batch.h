@@ -71,6 +71,8 @@ class Batch {
   // Goes as far as it can; true when nothing is left to do. What holds it up is reported as a problem.
   bool advance();
 
+  const std::vector<Transfer>& transfers() const { return transfers_; }
+
  private:
   // How far a file is.
   enum class Phase {

@@ -18,10 +18,9 @@ namespace {
 
 constexpr std::size_t kBatchFiles = 256;
 constexpr std::uint64_t kBatchBytes = std::uint64_t{64} << 20;
-// However large they are: while one waits for the disk or its own hashes, the other keeps the processors
-// busy.
-constexpr std::size_t kLeastFiles = 2;
-// Descriptors that are not those of a batch: our own, and those that the workers need for a moment.
+constexpr std::size_t kMinBatchFiles = 2;
+// Descriptors that are not those of small files: our own, those of large files, and those that the workers
+// need for a moment.
 constexpr std::size_t kOtherDescriptors = 64;
 constexpr std::uint64_t kJournalLimit = std::uint64_t{8} << 20;
 constexpr std::uint64_t kScanShare = 20;  // a scan may take one part in so many of a processor's time
@@ -31,14 +30,17 @@ constexpr std::uint64_t kMinStallDelay = kSecond / 4;
 constexpr std::uint64_t kMaxStallDelay = 5 * kSecond;
 // Between two looks for an inbox or outbox that is not there, which cost a system call each.
 constexpr std::uint64_t kPlaceInterval = kSecond;
+// Between two reports on a large file that is in hand.
+constexpr std::uint64_t kReportInterval = kSecond;
 
-// As many files as can have their products open at the same time and, where they are in folders, those.
-std::size_t most_files(bool in_folders) {
+// As many files as can have their products open at the same time, in the two batches that overlap, and where
+// they are in folders also those.
+std::size_t max_batch_files(bool in_folders) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kBatchFiles;
   auto most = static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
-  std::size_t room = most > kOtherDescriptors ? (most - kOtherDescriptors) / (in_folders ? 4 : 2) : 0;
-  return std::clamp(room, kLeastFiles, kBatchFiles);
+  std::size_t room = most > kOtherDescriptors ? (most - kOtherDescriptors) / (in_folders ? 8 : 4) : 0;
+  return std::clamp(room, kMinBatchFiles, kBatchFiles);
 }
 
 }  // namespace
@@ -50,9 +52,8 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   if (!started_) return step_start(result);
   drain_events();
   // First what an earlier batch could not finish: nothing new is begun on top of that.
-  advance_batch();
+  const bool is_free = advance_batches();
   const bool is_there = check_places();
-  const bool is_free = !batch_.has_value();
   if (is_free && is_there) {
     stalls_ = 0;
     schedule_.set(Task::kStalled, Schedule::kNever);
@@ -68,20 +69,19 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   return PAXECT_PLUGIN_OK;
 }
 
-// What is due, and one batch.
+// What is due, large files for the lanes that are idle, and one batch of small ones.
 void Relay::work(paxect_step* result) {
   const std::uint64_t now = host_.monotonic_ns();
   if (schedule_.is_due(Task::kUpkeep, now)) upkeep(now);
   if (schedule_.is_due(Task::kScan, now)) scan(now);
+  start_large_files();
   std::vector<Transfer> transfers = next_batch();
   const bool worked = !transfers.empty();
-  if (worked) {
-    worked_since_scan_ = true;
-    batch_.emplace(*batch_parts_, std::move(transfers));
-    batch_->begin();
-    batch_->write(&*workers_);
-    advance_batch();
-  }
+  if (worked)
+    lanes_->run_small(std::move(transfers), !intake_->empty());
+  else
+    lanes_->commit_small();
+  note_ended_batches();
   if (worked || !intake_->empty())
     result->state = PAXECT_STEP_AGAIN;
   else
@@ -94,6 +94,7 @@ void Relay::stall(std::uint64_t delay_ns, paxect_step* result) {
   // What is due in the meantime needs what is missing.
   schedule_.set(Task::kScan, schedule_.due_ns(Task::kStalled));
   schedule_.set(Task::kUpkeep, schedule_.due_ns(Task::kStalled));
+  set_watches(false, result);
   if (!host_.once()) return;
   result->state = PAXECT_STEP_DONE;
   result->outcome = PAXECT_PLUGIN_INCOMPLETE;
@@ -180,12 +181,21 @@ FileState Relay::classify(const Candidate& candidate) {
   return is_ready ? FileState::kReady : FileState::kSettling;
 }
 
-// The oldest complete files that may pass, as many as share one commit.
+// The oldest large files that may pass, one for each lane that is idle.
+void Relay::start_large_files() {
+  Candidate candidate;
+  while (lanes_->room() > 0 && intake_->take_large(lanes_->room(), &candidate)) {
+    Transfer transfer;
+    if (admit(candidate, &transfer)) lanes_->start_large(std::move(transfer));
+  }
+}
+
+// The oldest complete small files that may pass, as many as share one commit.
 std::vector<Transfer> Relay::next_batch() {
   std::vector<Transfer> batch;
   std::uint64_t bytes = 0;
-  const std::size_t most = most_files(config_.recursive);
-  while (!intake_->empty() && batch.size() < most && (bytes < kBatchBytes || batch.size() < kLeastFiles)) {
+  const std::size_t most = max_batch_files(config_.recursive);
+  while (!intake_->empty() && batch.size() < most && bytes < kBatchBytes) {
     Candidate candidate = intake_->take();
     Transfer transfer;
     if (!admit(candidate, &transfer)) continue;
@@ -283,12 +293,26 @@ void Relay::lay_out(Transfer* transfer) {
 
 // ---- batch ---------------------------------------------------------------------------------------------
 
-bool Relay::advance_batch() {
-  if (!batch_) return true;
-  if (!batch_->advance()) return false;
-  batch_.reset();
+bool Relay::advance_batches() {
+  const bool is_free = lanes_->advance();
+  note_ended_batches();
+  return is_free;
+}
+
+void Relay::note_ended_batches() {
+  const Lanes::Ended ended = lanes_->take_ended();
+  if (!ended.any) return;
+  worked_since_scan_ = true;
+  if (ended.has_news) schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
   if (journal_.grown() > kJournalLimit) checkpoint();
-  return true;
+}
+
+// Before a stop. In a place that may be away nothing is given a name or removed.
+void Relay::end_batches() {
+  if (inbox_.is_in_place() && outbox_.is_in_place() && !must_recover_)
+    lanes_->finish();
+  else
+    lanes_->give_up();
 }
 
 void Relay::note_delivered(const Transfer& transfer) {
@@ -305,7 +329,7 @@ void Relay::note_delivered(const Transfer& transfer) {
 }
 
 void Relay::checkpoint() {
-  if (batch_ || !inbox_.is_open() || !removal_->flush().ok()) return;
+  if (!inbox_.is_open() || !removal_->flush().ok()) return;
   Status status = journal_.clear(inbox_.token(), [this](const std::string& path, const SourceRecord& record) {
     Directory folder;
     Status opened = inbox_.root().open_below(folder_of(path), false, &folder);
@@ -321,7 +345,7 @@ void Relay::checkpoint() {
 
 bool Relay::has_trouble() const {
   return failures_->has_quarantined() || !reporter_.problems().empty() || !ledger_->waits().empty() ||
-         intake_->unsettled() > 0 || intake_->unread() > 0 || batch_.has_value();
+         intake_->unsettled() > 0 || intake_->unread() > 0 || !lanes_->is_empty();
 }
 
 // Nothing is ready now.
@@ -334,17 +358,24 @@ void Relay::schedule_wakeup(paxect_step* result) {
     result->state = PAXECT_STEP_AGAIN;
     return;
   }
-  if (once && settled == Schedule::kNever) {
+  if (once && settled == Schedule::kNever && !lanes_->is_working()) {
     result->state = PAXECT_STEP_DONE;
     result->outcome = has_trouble() ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
     return;
   }
   schedule_.set_no_later(Task::kScan, settled);
   if (!once) schedule_.set_no_later(Task::kScan, ledger_->next_try_ns(scanned_ns_));
-  if (watcher_.fd() < 0) return;
-  watch_ = {watcher_.fd(), POLLIN, 0};
-  result->watches = &watch_;
-  result->watch_count = 1;
+  set_watches(true, result);
+}
+
+void Relay::set_watches(bool with_events, paxect_step* result) {
+  watches_.clear();
+  if (with_events && watcher_.fd() >= 0) watches_.push_back({watcher_.fd(), POLLIN, 0});
+  for (int fd : lanes_->fds()) watches_.push_back({fd, POLLIN, 0});
+  // While a file is in hand the reports change with every moment.
+  if (lanes_->is_working()) schedule_.set_no_later(Task::kState, host_.monotonic_ns() + kReportInterval);
+  result->watches = watches_.data();
+  result->watch_count = static_cast<std::uint32_t>(watches_.size());
 }
 
 Status Relay::open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out) {

@@ -2,9 +2,10 @@
 //
 //   intake -> policy -> codec -> delivery -> audit
 //
-// step() does one bounded batch: it takes the oldest complete files, gates them, works on them side by side,
-// and commits them together, so that they share the flushes of journal, directories and log. Everything but
-// the work itself happens on the calling thread. One thread at a time.
+// step() does one bounded batch of small files: it takes the oldest complete ones, gates them, works on them
+// side by side, and commits them together, so that they share the flushes of journal, directories and log. A
+// large file is worked on over many steps. Everything but the work itself happens on the calling thread. One
+// thread at a time.
 #pragma once
 
 #include <map>
@@ -24,8 +25,8 @@
 #include "records/ledger.h"
 #include "records/relay_lock.h"
 #include "records/state_file.h"
-#include "relay/batch.h"
 #include "relay/failures.h"
+#include "relay/lanes.h"
 #include "relay/metrics.h"
 #include "relay/places.h"
 #include "relay/recovery.h"
@@ -97,12 +98,14 @@ class Relay {
   void serve_reports();
   void scan(std::uint64_t begin_ns);
   FileState classify(const Candidate& candidate);
+  void start_large_files();
   std::vector<Transfer> next_batch();
   bool admit(const Candidate& candidate, Transfer* transfer);
   Status gate(const Transfer& transfer) const;
   void lay_out(Transfer* transfer);
   bool has_trouble() const;
   void schedule_wakeup(paxect_step* result);
+  void set_watches(bool with_events, paxect_step* result);
 
   // relay_state.cc
   std::map<std::string, std::string> waiting_for() const;
@@ -119,8 +122,10 @@ class Relay {
   void count_delivery(const Transfer& transfer);
   void write_metrics(bool running);
 
-  // Lets the open batch go as far as it can; true when there is none left.
-  bool advance_batch();
+  // Commits what is written; false when a problem of our own holds up a batch.
+  bool advance_batches();
+  void note_ended_batches();
+  void end_batches();
   void note_delivered(const Transfer& transfer);
   // Forgets what is over, once the removal of its sources is durable.
   void checkpoint();
@@ -146,16 +151,14 @@ class Relay {
   std::optional<Quarantine> quarantine_;
   PeerTable peers_;
   Watcher watcher_;
-  paxect_watch watch_{};
+  std::vector<paxect_watch> watches_;
   std::optional<Completeness> completeness_;
   std::optional<Ledger> ledger_;
   std::optional<Intake> intake_;
   Schedule schedule_;
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
-  std::optional<Workers> workers_;
-  std::optional<Batch::Parts> batch_parts_;
-  std::optional<Batch> batch_;  // with a step still missing
+  std::optional<Lanes> lanes_;
   std::optional<StateFile> state_file_;
   std::int64_t clock_offset_ns_ = 0;  // of the wall clock to the monotonic one, as it was last reported
   std::optional<Metrics> metrics_;    // when asked for

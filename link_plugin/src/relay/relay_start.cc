@@ -154,6 +154,7 @@ void Relay::make_parts() {
       Intake::Settings{.settle_ns = config_.settle_ns,
                        .min_age_ns = config_.min_age_ns,
                        .recursive = config_.recursive,
+                       .large_bytes = Lanes::kLargeBytes,
                        .judge =
                            [this](const Directory& folder, const Candidate& candidate, bool written) {
                              return completeness_->judge(folder, candidate.name, candidate.path(),
@@ -193,17 +194,16 @@ void Relay::make_parts() {
   removal_.emplace(&inbox_, &journal_, stop, returned, [this](const Candidate& source, const Status& status) {
     failures_->note(source, status);
   });
-  workers_.emplace(config_.core, config_.encoding, stop);
-  batch_parts_.emplace(
-      Batch::Parts{.inbox = inbox_,
-                   .journal = journal_,
-                   .ledger = *ledger_,
-                   .reporter = reporter_,
-                   .removal = *removal_,
-                   .failures = *failures_,
-                   .policy = policy_,
-                   .stop = stop,
-                   .delivered = [this](const Transfer& transfer) { note_delivered(transfer); }});
+  lanes_.emplace(Batch::Parts{.inbox = inbox_,
+                              .journal = journal_,
+                              .ledger = *ledger_,
+                              .reporter = reporter_,
+                              .removal = *removal_,
+                              .failures = *failures_,
+                              .policy = policy_,
+                              .stop = stop,
+                              .delivered = [this](const Transfer& transfer) { note_delivered(transfer); }},
+                 config_.core, config_.encoding);
 }
 
 paxect_plugin_status Relay::start() {
@@ -238,6 +238,7 @@ void Relay::wait_or_flush() {
 
 void Relay::stop() {
   if (started_) {
+    end_batches();
     reporter_.log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
     if (Status status = reporter_.flush(); !status.ok())
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);

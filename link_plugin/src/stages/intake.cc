@@ -1,6 +1,7 @@
 #include "stages/intake.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/relay_paths.h"
@@ -29,17 +30,18 @@ Status Intake::scan(const Directory& inbox, std::uint64_t now_ns, const Classify
   classify_ = &classify;
   unexpected_ = &unexpected;
   broken_removal_ = &broken_removal;
-  window_.clear();
-  has_more_ = false;
+  clear_window();
+  has_more_ = has_more_large_ = false;
   beyond_window_ = 0;
   unsettled_ = 0;
   unread_ = 0;
   next_observation_ns_ = UINT64_MAX;
   next_new_observation_ns_ = UINT64_MAX;
   Status status = scan_folder(inbox, "", 0);
-  // The window is a heap with the youngest on top while it fills; sorted, the oldest comes last.
-  std::sort(window_.begin(), window_.end(),
-            [](const Candidate& a, const Candidate& b) { return is_older(b, a); });
+  // A window is a heap with the youngest on top while it fills; sorted, the oldest comes last.
+  for (std::vector<Candidate>* window : {&window_, &large_window_})
+    std::sort(window->begin(), window->end(),
+              [](const Candidate& a, const Candidate& b) { return is_older(b, a); });
   if (status.ok()) ledger_.end_scan();
   return status;
 }
@@ -141,12 +143,13 @@ bool Intake::is_ready(const Directory& folder, const Candidate& candidate, std::
 }
 
 void Intake::offer(Candidate candidate) {
-  window_.push_back(std::move(candidate));
-  std::push_heap(window_.begin(), window_.end(), is_older);
-  if (window_.size() <= settings_.window) return;
-  std::pop_heap(window_.begin(), window_.end(), is_older);
-  window_.pop_back();
-  has_more_ = true;
+  std::vector<Candidate>& window = window_of(candidate);
+  window.push_back(std::move(candidate));
+  std::push_heap(window.begin(), window.end(), is_older);
+  if (window.size() <= settings_.window) return;
+  std::pop_heap(window.begin(), window.end(), is_older);
+  window.pop_back();
+  (&window == &window_ ? has_more_ : has_more_large_) = true;
   ++beyond_window_;
 }
 
@@ -178,6 +181,15 @@ Candidate Intake::take() {
   return candidate;
 }
 
+bool Intake::take_large(std::uint64_t max_size, Candidate* candidate) {
+  auto found = std::find_if(large_window_.rbegin(), large_window_.rend(),
+                            [&](const Candidate& each) { return each.identity.size <= max_size; });
+  if (found == large_window_.rend()) return false;
+  *candidate = std::move(*found);
+  large_window_.erase(std::prev(found.base()));
+  return true;
+}
+
 void Intake::made(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns) {
   LedgerEntry* entry = ledger_.restart(path, identity, now_ns);
   entry->complete = true;
@@ -187,18 +199,23 @@ void Intake::made(const std::string& path, const FileIdentity& identity, std::ui
 
 void Intake::add(Candidate candidate, std::uint64_t now_ns) {
   made(candidate.path(), candidate.identity, now_ns);
-  window_.push_back(std::move(candidate));
+  window_of(candidate).push_back(std::move(candidate));
 }
 
 void Intake::add_youngest(Candidate candidate) {
   ledger_.set_ready(candidate.path(), candidate.identity);
-  auto known = std::find_if(window_.begin(), window_.end(), [&](const Candidate& other) {
-    return other.name == candidate.name && other.folder == candidate.folder;
-  });
-  if (known != window_.end())
+  std::vector<Candidate>& window = window_of(candidate);
+  // It may have been known with another size.
+  std::vector<Candidate>& other = &window == &window_ ? large_window_ : window_;
+  auto is_same = [&](const Candidate& known) {
+    return known.name == candidate.name && known.folder == candidate.folder;
+  };
+  std::erase_if(other, is_same);
+  auto known = std::find_if(window.begin(), window.end(), is_same);
+  if (known != window.end())
     known->identity = candidate.identity;
   else
-    window_.insert(window_.begin(), std::move(candidate));
+    window.insert(window.begin(), std::move(candidate));
 }
 
 }  // namespace paxect::link

@@ -53,7 +53,8 @@ class Intake {
     std::uint64_t min_age_ns = 0;
     bool recursive = false;
     std::size_t window = 16384;
-    Judge judge = {};      // none: nothing else is known
+    std::uint64_t large_bytes = UINT64_MAX;  // files from this size on have a window of their own
+    Judge judge = {};                        // none: nothing else is known
     Ignored ignored = {};  // names of files and folders that are never observed; none: all are
   };
 
@@ -68,18 +69,23 @@ class Intake {
   // A file that turned out to be written to: it is not complete before something else shows that it is.
   void still_written(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns);
 
+  // Whether the window has no file that is not large.
   bool empty() const { return window_.empty(); }
   std::size_t size() const { return window_.size(); }
   const std::vector<Candidate>& window() const { return window_; }
+  const std::vector<Candidate>& large_window() const { return large_window_; }
   // Files that the last scan found ready and the window did not hold.
   std::uint64_t beyond_window() const { return beyond_window_; }
   // The oldest of the window. Requires: not empty().
   Candidate take();
-  // Puts back what was taken last.
-  void put_back(Candidate candidate) { window_.push_back(std::move(candidate)); }
+  // The oldest large file of at most this size; false when there is none.
+  bool take_large(std::uint64_t max_size, Candidate* candidate);
   // Puts one that was just found below all others; one that waits already keeps its turn.
   void add_youngest(Candidate candidate);
-  void clear_window() { window_.clear(); }
+  void clear_window() {
+    window_.clear();
+    large_window_.clear();
+  }
   // Puts one that was just made on top of the window, complete.
   void add(Candidate candidate, std::uint64_t now_ns);
   // A file that we have made: it is ready, or attached if it is a sidecar.
@@ -88,7 +94,7 @@ class Intake {
   // Whether this state of a file is ready, and no batch has it in hand.
   bool is_ready(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns);
   // The last scan found more than the window or the ledger holds.
-  bool has_more() const { return has_more_; }
+  bool has_more() const { return has_more_ || (has_more_large_ && large_window_.empty()); }
   // When the first of the files that are not ready yet can be; UINT64_MAX for none. Without `patient`, files
   // that changed between two observations do not count.
   std::uint64_t next_observation_ns(bool patient) const {
@@ -106,13 +112,18 @@ class Intake {
   LedgerEntry* observe(const Directory& folder, const Candidate& candidate, std::uint64_t now_ns);
   void mark_written(const std::string& path, const FileIdentity& identity, std::uint64_t now_ns);
   bool is_ready(const LedgerEntry& entry, std::uint64_t now_ns) const;
+  std::vector<Candidate>& window_of(const Candidate& candidate) {
+    return candidate.identity.size < settings_.large_bytes ? window_ : large_window_;
+  }
   void offer(Candidate candidate);
   void report_unexpected(const std::string& path, const std::string& event, const std::string& reason);
 
   Settings settings_;
   Ledger& ledger_;
   std::vector<Candidate> window_;  // oldest last
+  std::vector<Candidate> large_window_;
   bool has_more_ = false;
+  bool has_more_large_ = false;
   std::uint64_t beyond_window_ = 0;
   std::size_t unsettled_ = 0;
   std::size_t unread_ = 0;

@@ -18,6 +18,7 @@
 #include "base/relay_paths.h"
 #include "link/relay_site.h"
 #include "records/journal.h"
+#include "relay/lanes.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
@@ -209,6 +210,34 @@ TEST_CASE("Killed at random while files stream in, the relay delivers each once"
   site.converges();
   // Otherwise the kills fell beside what they were meant for.
   if (is_long()) CHECK(site.log().find("finished after a restart") != std::string::npos);
+}
+
+// Two large files, one in each lane, that want one name, and a small one that wants it too.
+void fill_lanes(RelaySite& site) {
+  const std::string large(link::Lanes::kLargeBytes, 'x');
+  site.put("name", large);
+  site.put_as("name", ".csv", large + "y");
+  site.put_as("name", ".bin", "small");
+  site.put("other", "also small");
+}
+
+TEST_CASE("Killed with a large file in each lane and small ones beside them, the relay delivers each once") {
+  if (!has_strace()) return;
+  for (const Point& point : {Point{"renameat2,renameat", 5}, Point{"fsync,fdatasync,syncfs", 7},
+                             Point{"unlinkat,unlink", 5}, Point{"write,pwrite64", 13}}) {
+    int points = 0;
+    for (int when = 1; when < 2000; when += is_long() ? 1 : point.step) {
+      INFO("killed at call " << when << " of " << point.calls);
+      RelaySite site;
+      fill_lanes(site);
+      const bool killed = run_with_fault(site, point.calls, "signal=KILL", when, "");
+      site.converges();
+      if (!killed) break;
+      ++points;
+    }
+    INFO(point.calls);
+    CHECK(points > 0);
+  }
 }
 
 TEST_CASE("After a failed flush a temporary file is written again, never flushed again") {

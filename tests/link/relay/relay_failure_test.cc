@@ -102,7 +102,7 @@ TEST_CASE("A container waits for its sidecar to be complete") {
 }
 
 TEST_CASE("A sidecar that comes when its container is taken already has the time to be complete, too") {
-  constexpr int kBatch = 256;
+  constexpr int kBatch = 256;  // at most
   LinkRig rig;
   rig.host.set("mode", "send");
   std::string container = container_of("slower sidecar");
@@ -110,7 +110,7 @@ TEST_CASE("A sidecar that comes when its container is taken already has the time
   rig.put("z.freq", container);
   rig.start();
   REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
-  REQUIRE(rig.waiting() == Names{"z.freq"});
+  REQUIRE(exists(rig.inbox("z.freq")));
   rig.put_unclosed("z.freq.sha256", "0123");
   REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
   CHECK(rig.waiting() == Names{"z.freq", "z.freq.sha256"});

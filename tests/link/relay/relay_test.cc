@@ -498,10 +498,10 @@ TEST_CASE("A stop request ends the work and the lock is given back") {
   CHECK(rig.waiting() == Names{"a.txt"});
 }
 
-TEST_CASE("A large container that is forwarded gives a sign of life at each of its blocks") {
+TEST_CASE("A container that is forwarded within a step gives a sign of life at each of its blocks") {
   LinkRig rig;
   rig.host.set("mode", "send");
-  const std::string container = container_of(noise(std::size_t{8} << 20));
+  const std::string container = container_of(noise(std::size_t{7} << 20));
   rig.put("large.freq", container);
   rig.start();
   const std::uint64_t before = rig.host.looks_for_stop();

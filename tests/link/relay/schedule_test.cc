@@ -132,8 +132,9 @@ TEST_CASE("Containers are decoded while files wait to be encoded, with events as
   rig.start();
   run_until_waiting(&rig);
   for (int i = 0; i < 900; ++i) rig.put("f" + std::to_string(i) + ".txt", std::to_string(i));
-  // The first batch encodes, the second one decodes what the first one made.
-  for (int step = 0; step < 2; ++step) REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  // The first two batches encode, and each one after a commit decodes what that made.
+  for (int step = 0; step < 5 && rig.delivered().empty(); ++step)
+    REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
   CHECK(rig.events("encode").size() < 900);
   CHECK(rig.delivered().size() > 100);
 }
