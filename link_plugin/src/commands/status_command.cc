@@ -40,6 +40,14 @@ struct Report {
   std::map<std::string, std::string> trouble;
   std::int64_t now_ns = 0;
 
+  // Large files that are being worked on.
+  std::vector<FileInHand> in_hand() const {
+    return state ? state->in_hand : std::vector<FileInHand>{};
+  }
+  std::uint64_t seconds_since(std::int64_t utc_ns) const {
+    return now_ns > utc_ns ? static_cast<std::uint64_t>(now_ns - utc_ns) / kSecond : 0;
+  }
+
   // How old what it reported is.
   std::uint64_t report_seconds() const {
     const std::int64_t age = now_ns - alive_utc_ns;
@@ -136,6 +144,16 @@ void print_json(const Report& report, Console* console) {
   json.add("ignored", report.backlog.ignored);
   json.end_object();
   json.add("in_flight", report.backlog.in_flight);
+  json.begin_array("in_hand");
+  for (const FileInHand& file : report.in_hand()) {
+    json.begin_element();
+    json.add("path", file.path);
+    json.add("bytes", file.size);
+    json.add("bytes_read", file.bytes_read);
+    json.add("seconds", report.seconds_since(file.since_utc_ns));
+    json.end_object();
+  }
+  json.end_array();
   json.begin_object("last_minute");
   json.add("files", report.deliveries.files);
   json.add("bytes", report.deliveries.bytes);
@@ -196,6 +214,10 @@ void print_text(const Report& report, Console* console) {
   console->row("in flight",
                std::to_string(report.backlog.in_flight) +
                    (runs || report.backlog.in_flight == 0 ? "" : ", for the next start to recover"));
+  for (const FileInHand& file : report.in_hand())
+    console->row("in hand", shown(file.path) + ", " + size_text(file.bytes_read) + " of " +
+                                size_text(file.size) + " read, for " +
+                                duration_text(report.seconds_since(file.since_utc_ns)));
   console->row("last delivery", deliveries.last
                                     ? deliveries.last->datetime_utc + "  " + shown(deliveries.last->target)
                                     : "none in the log");

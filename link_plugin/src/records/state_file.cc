@@ -118,6 +118,15 @@ bool read_file_entry(const rapidjson::Value& value, WaitingFile* file) {
   return false;
 }
 
+bool read_in_hand(const rapidjson::Value& value, FileInHand* file) {
+  Members members(value);
+  members.read("path", &file->path);
+  members.read("size", &file->size);
+  members.read("bytes_read", &file->bytes_read);
+  members.read("since_utc_ns", &file->since_utc_ns);
+  return members.ok();
+}
+
 }  // namespace
 
 std::string to_json(const RelayState& state) {
@@ -137,6 +146,20 @@ std::string to_json(const RelayState& state) {
   writer.StartObject();
   for (const auto& [about, message] : state.trouble) write_text(writer, about.c_str(), message);
   writer.EndObject();
+  writer.Key("in_hand");
+  writer.StartArray();
+  for (const FileInHand& file : state.in_hand) {
+    writer.StartObject();
+    write_text(writer, "path", file.path);
+    writer.Key("size");
+    writer.Uint64(file.size);
+    writer.Key("bytes_read");
+    writer.Uint64(file.bytes_read);
+    writer.Key("since_utc_ns");
+    writer.Int64(file.since_utc_ns);
+    writer.EndObject();
+  }
+  writer.EndArray();
   writer.Key("waiting");
   writer.StartArray();
   for (const WaitingFile& file : state.waiting) write_file(writer, file);
@@ -159,6 +182,12 @@ std::optional<RelayState> parse_state(std::string_view text) {
   const auto* trouble = members.get("trouble");
   const auto* waiting = members.get("waiting");
   if (!members.ok() || !trouble->IsObject() || !waiting->IsArray()) return std::nullopt;
+  // A relay of an earlier version does not write it.
+  if (auto in_hand = document.FindMember("in_hand"); in_hand != document.MemberEnd()) {
+    if (!in_hand->value.IsArray()) return std::nullopt;
+    for (const auto& entry : in_hand->value.GetArray())
+      if (!read_in_hand(entry, &state.in_hand.emplace_back())) return std::nullopt;
+  }
   for (const auto& entry : trouble->GetObject()) {
     if (!entry.value.IsString()) return std::nullopt;
     state.trouble[text_of(entry.name)] = bytes_of_printable(text_of(entry.value));

@@ -36,12 +36,21 @@ struct WaitingFile {
   std::string reason;
 };
 
+// A large file that is being worked on.
+struct FileInHand {
+  std::string path;  // in the inbox
+  std::uint64_t size = 0;
+  std::uint64_t bytes_read = 0;
+  std::int64_t since_utc_ns = 0;
+};
+
 struct RelayState {
   std::int64_t pid = 0;
   std::string waiting_for;           // what the relay itself waits for, such as a place; "" for nothing
   std::int64_t oldest_utc_ns = 0;    // arrival of the oldest file on its way or to be tried; 0: none
   std::uint64_t waiting_count = 0;   // all of them
   std::vector<WaitingFile> waiting;  // at most kMaxListed
+  std::vector<FileInHand> in_hand;
   std::map<std::string, std::string> trouble;  // of our own, by what it is about
   std::int64_t written_utc_ns = 0;
 

@@ -72,6 +72,19 @@ bool Lanes::is_working() const {
                      [](const std::unique_ptr<Lane>& lane) { return !lane->is_idle(); });
 }
 
+std::vector<Lanes::InHand> Lanes::in_hand() const {
+  std::vector<InHand> files;
+  for (const std::unique_ptr<Lane>& lane : large_) {
+    if (lane->is_idle()) continue;
+    for (const Transfer& transfer : lane->batch().transfers()) {
+      const FileIdentity& identity = transfer.source.identity;
+      const std::uint64_t read = transfer.bytes_read ? transfer.bytes_read->load() / transfer.passes() : 0;
+      files.push_back({transfer.source.path(), identity, std::min(read, identity.size), transfer.taken_utc_ns});
+    }
+  }
+  return files;
+}
+
 std::vector<int> Lanes::fds() const {
   std::vector<int> fds;
   for (const std::unique_ptr<Lane>& lane : large_)

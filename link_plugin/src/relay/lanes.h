@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,14 @@ class Lanes {
   };
   // Since the last call.
   Ended take_ended() { return std::exchange(ended_, {}); }
+  // The large files that are being worked on.
+  struct InHand {
+    std::string path;  // in the inbox
+    FileIdentity identity;
+    std::uint64_t bytes_read = 0;
+    std::int64_t since_utc_ns = 0;
+  };
+  std::vector<InHand> in_hand() const;
   // Descriptors that become readable when a lane is done.
   std::vector<int> fds() const;
 

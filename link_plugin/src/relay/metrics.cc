@@ -84,6 +84,11 @@ struct Metrics::Series {
   Gauge& oldest =
       gauge("paxect_link_queue_oldest_age_seconds",
             "Time since the arrival of the oldest file that is ready, working or pending, 0 without one.");
+  Gauge& in_hand = gauge("paxect_link_in_hand_bytes", "Size of the large files that are being worked on.");
+  Gauge& in_hand_read =
+      gauge("paxect_link_in_hand_read_bytes", "Bytes of these files that were read so far.");
+  Gauge& in_hand_age = gauge("paxect_link_in_hand_age_seconds",
+                             "For how long the first of these files has been worked on, 0 without one.");
   Gauge& in_quarantine = gauge("paxect_link_quarantine_files", "Files in quarantine.");
   Family<Gauge>& peers = gauges("paxect_link_peers", "Manifests of peers, by what they are worth.");
   Gauge& troubles = gauge("paxect_link_troubles",
@@ -164,6 +169,11 @@ std::string Metrics::text(const MetricsSnapshot& snapshot) {
   series.oldest.Set(static_cast<double>(snapshot.oldest_age_s));
   for (const char* about : kWaitingFor)
     series.waiting.Add({{"for", about}}).Set(snapshot.waiting_for.contains(about) ? 1 : 0);
+  series.in_hand.Set(static_cast<double>(snapshot.in_hand_bytes));
+  series.in_hand_read.Set(static_cast<double>(snapshot.in_hand_read_bytes));
+  const bool is_working = snapshot.in_hand_since_utc_ns != 0;
+  series.in_hand_age.Set(is_working ? std::max(0.0, seconds(snapshot.utc_ns - snapshot.in_hand_since_utc_ns))
+                                    : 0);
   series.in_quarantine.Set(static_cast<double>(snapshot.in_quarantine));
   for (const auto& [state, count] : snapshot.peers)
     series.peers.Add({{"state", std::string(state)}}).Set(static_cast<double>(count));

@@ -26,6 +26,10 @@ struct MetricsSnapshot {
   LedgerTally files;
   std::uint64_t oldest_age_s = 0;                  // of those that are ready, working or pending; 0: none
   std::map<std::string, std::string> waiting_for;  // what the relay itself waits for, by what it is about
+  // Of the large files that are being worked on.
+  std::uint64_t in_hand_bytes = 0;
+  std::uint64_t in_hand_read_bytes = 0;
+  std::int64_t in_hand_since_utc_ns = 0;  // of the first of them; 0: there is none
   std::uint64_t in_quarantine = 0;
   std::map<std::string_view, std::uint64_t> peers;  // by their state
   std::uint64_t troubles = 0;                       // of our own, that hold up some of the work

@@ -186,7 +186,10 @@ void Relay::start_large_files() {
   Candidate candidate;
   while (lanes_->room() > 0 && intake_->take_large(lanes_->room(), &candidate)) {
     Transfer transfer;
-    if (admit(candidate, &transfer)) lanes_->start_large(std::move(transfer));
+    if (!admit(candidate, &transfer)) continue;
+    transfer.taken_utc_ns = host_.realtime_ns();
+    transfer.bytes_read = std::make_shared<std::atomic<std::uint64_t>>(0);
+    lanes_->start_large(std::move(transfer));
   }
 }
 

@@ -16,6 +16,12 @@ MetricsSnapshot Relay::measure(bool running) {
     now.oldest_age_s = static_cast<std::uint64_t>(std::max<std::int64_t>(0, seconds - *now.files.oldest_s));
   }
   if (running) now.waiting_for = waiting_for();
+  for (const Lanes::InHand& file : lanes_->in_hand()) {
+    now.in_hand_bytes += file.identity.size;
+    now.in_hand_read_bytes += file.bytes_read;
+    std::int64_t& since = now.in_hand_since_utc_ns;
+    since = since == 0 ? file.since_utc_ns : std::min(since, file.since_utc_ns);
+  }
   now.in_quarantine = quarantine_->count();
   now.peers = peers_.counts();
   now.troubles = reporter_.problems().size() - waiting_for().size();

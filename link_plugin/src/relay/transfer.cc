@@ -56,7 +56,11 @@ Status run_codec(int source, Transfer* transfer, Codec* codec) {
   }
   Codec::Write nowhere = [](const void*, std::size_t) { return Status::success(); };
   Status status = codec->decode(source, path, size, transfer->most, nowhere, result);
-  return status.ok() ? each_block(source, path, size, codec->stop(), into(&transfer->product)) : status;
+  if (!status.ok()) return status;
+  return each_block(source, path, size, codec->stop(), [transfer](const void* data, std::size_t got) {
+    if (transfer->bytes_read) *transfer->bytes_read += got;
+    return write_product(&transfer->product, data, got);
+  });
 }
 
 Status write_sidecar(Transfer* transfer) {
@@ -158,7 +162,9 @@ void name_temporaries(Transfer* transfer, const std::string& relay_token) {
 }
 
 void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {
+  codec->count_reads(transfer->bytes_read.get());
   transfer->status = work(transfer, codec, core);
+  codec->count_reads(nullptr);
 }
 
 void flush_all(std::span<Transfer> batch) {

@@ -2,6 +2,8 @@
 // not touch shared state, so that several transfers can take it side by side.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,6 +45,13 @@ struct Transfer {
   Status status;
   Published published = Published::kDelivered;
 
+  // Of a file that may be in hand for long: since when, in UTC, and the bytes of it that were read so far, by all
+  // passes together. Other threads may read the counter.
+  std::int64_t taken_utc_ns = 0;
+  std::shared_ptr<std::atomic<std::uint64_t>> bytes_read = nullptr;
+
+  // How often its bytes are read.
+  unsigned passes() const { return route == Route::kForward ? 2 : 1; }
   std::string source_path() const { return source_directory->path_of(source.name); }
   bool makes_container() const { return route != Route::kDecode; }
 };

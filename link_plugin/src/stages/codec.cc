@@ -21,6 +21,7 @@ struct Source {
   int fd = -1;
   std::uint64_t size = 0;
   Sha256* sha = nullptr;
+  std::atomic<std::uint64_t>* counter = nullptr;
   std::uint64_t offset = 0;
   int error = 0;
 
@@ -32,6 +33,7 @@ struct Source {
       if (got < 0) error = errno;
       if (got > 0) {
         offset += static_cast<std::uint64_t>(got);
+        if (counter != nullptr) *counter += static_cast<std::uint64_t>(got);
         if (sha != nullptr) sha->update(buffer, static_cast<std::size_t>(got));
       }
       return got;
@@ -144,7 +146,7 @@ Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const 
                      Result* result) {
   if (Status status = ready(); !status.ok()) return status;
   Sha256 sha;
-  Source source{.fd = fd, .size = size};
+  Source source{.fd = fd, .size = size, .counter = counter_};
   Sink sink{.write = write, .sha = &sha};
   paxect_encoder* encoder = encoder_.get();
   paxect_encoder_reset(encoder);
@@ -164,7 +166,7 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
                      const Write& write, Result* result) {
   if (Status status = ready(); !status.ok()) return status;
   Sha256 sha;
-  Source source{.fd = fd, .size = size, .sha = &sha};
+  Source source{.fd = fd, .size = size, .sha = &sha, .counter = counter_};
   Sink sink{.write = write, .most = most};
   paxect_decoder* decoder = decoder_.get();
   paxect_decoder_reset(decoder);

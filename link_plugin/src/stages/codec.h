@@ -6,6 +6,7 @@
 
 #include <paxect/core.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,6 +40,10 @@ class Codec {
   // A further reason to stop, of the file in hand; {} for none.
   void stop_also(Stop stop) { also_ = std::move(stop); }
 
+  // Adds the bytes that are read from now on of what encode() and decode() get; NULL for nobody. Other threads may
+  // read the counter.
+  void count_reads(std::atomic<std::uint64_t>* counter) { counter_ = counter; }
+
   // Data -> container, the bytes that `paxect-core encode` makes with the same options. `path` is for
   // messages, `size` what is expected.
   Status encode(int source, const std::string& path, std::uint64_t size, const Write& write, Result* result);
@@ -71,6 +76,7 @@ class Codec {
 
   Stop also_;
   Stop stop_;
+  std::atomic<std::uint64_t>* counter_ = nullptr;
   std::unique_ptr<paxect_encoder, Free<paxect_encoder_free>> encoder_;
   std::unique_ptr<paxect_decoder, Free<paxect_decoder_free>> decoder_;
 };

@@ -7,6 +7,7 @@
 
 #include "base/relay_paths.h"
 #include "link/link_rig.h"
+#include "records/state_file.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -203,6 +204,37 @@ TEST_CASE("The journal does not grow without bound while a large file is in hand
   CHECK(largest < (std::uintmax_t{10} << 20));
   // The intent of the large file is still there.
   CHECK(read_file(journal).find("large.bin") != std::string::npos);
+}
+
+TEST_CASE("Metrics and status show how far a large file is") {
+  LanesRig rig;
+  rig.host.set("metrics_file", rig.directory / "north.prom");
+  rig.put_sparse("large.bin", kTerabyte);
+  rig.start();
+  step_until_in_hand(&rig, 1);
+  std::uint64_t read = 0;
+  for (int i = 0; i < 3; ++i) {
+    // It has got further whenever somebody looks.
+    CHECK(eventually([&] {
+      rig.host.advance_ns(6'000'000'000);
+      rig.step();
+      const auto state = link::read_state(rig.lock());
+      const bool is_further = state && state->in_hand.size() == 1 && state->in_hand[0].bytes_read > read;
+      if (is_further) read = state->in_hand[0].bytes_read;
+      return is_further;
+    }));
+  }
+  const link::RelayState state = *link::read_state(rig.lock());
+  CHECK(state.in_hand[0].path == "large.bin");
+  CHECK(state.in_hand[0].size == kTerabyte);
+  const std::string metrics = read_file(rig.directory / "north.prom");
+  CHECK(metrics.find("paxect_link_queue_files{relay=\"north\",state=\"working\"} 1\n") != std::string::npos);
+  CHECK(metrics.find("paxect_link_in_hand_bytes{relay=\"north\"} 1099511627776\n") != std::string::npos);
+  CHECK(metrics.find("paxect_link_in_hand_read_bytes{relay=\"north\"} 0\n") == std::string::npos);
+  CHECK(metrics.find("paxect_link_running{relay=\"north\"} 1\n") != std::string::npos);
+  const std::string age = "paxect_link_in_hand_age_seconds{relay=\"north\"} ";
+  REQUIRE(metrics.find(age) != std::string::npos);
+  CHECK(std::stod(metrics.substr(metrics.find(age) + age.size())) >= 12);
 }
 
 TEST_CASE("While a large file is in hand the step is over, and nobody calls the host") {
