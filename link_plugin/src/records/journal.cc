@@ -17,18 +17,19 @@ constexpr std::size_t kLargest = std::size_t{1} << 30;
 
 }  // namespace
 
-Status read_journal(const std::string& path, JournalContents* out) {
+Status read_journal(const std::string& path, JournalContents* out, std::string* text) {
   *out = {};
-  std::string text;
-  Status status = read_file(path, kLargest, &text);
+  std::string own;
+  if (text == nullptr) text = &own;
+  Status status = read_file(path, kLargest, text);
   if (status.fault == Fault::kGone) return Status::success();
   if (!status.ok()) return status;
-  if (is_later_journal(text))
+  if (is_later_journal(*text))
     return Status::refused("read_error",
                            path +
                                " was written by a later version: use that one, or finish its deliveries "
                                "there and move the file away");
-  *out = parse_journal(text);
+  *out = parse_journal(*text);
   return Status::success();
 }
 
@@ -53,8 +54,11 @@ Status Journal::open(const std::string& path, std::string* damage) {
   broken_ = false;
   // Kept: a sandbox may be around a process that opens its journal again.
   if (boot_.empty()) boot_ = boot_id();
-  Status status = read_journal(path, &contents_);
+  std::string text;
+  Status status = read_journal(path, &contents_, &text);
   if (!status.ok()) return status;
+  // As clear() has left it: the next one has nothing to do.
+  if (text == journal_text(contents_)) written_ = sha256_hex(text);
   *damage = contents_.damage;
   last_old_id_ = contents_.last_id;
   size_ = contents_.valid;

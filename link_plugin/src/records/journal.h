@@ -25,8 +25,8 @@
 namespace paxect::link {
 
 // Changes nothing: a relay may be appending to it. A missing file is an empty journal. A journal of a later
-// format is a failure.
-Status read_journal(const std::string& path, JournalContents* out);
+// format is a failure. `*text`, when asked for, receives what the file holds.
+Status read_journal(const std::string& path, JournalContents* out, std::string* text = nullptr);
 // The last place with this role and path, NULL when none is known.
 const KnownPlace* current_place(const std::vector<KnownPlace>& places, const std::string& role,
                                 const std::string& path);

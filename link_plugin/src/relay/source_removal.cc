@@ -194,6 +194,7 @@ Status SourceRemoval::end_removal(const Directory& folder, const std::string& re
 Status SourceRemoval::flush() {
   if (Status status = inbox_.root().sync(); !status.ok()) return status;
   for (const std::string& name : folders_) {
+    if (name.empty()) continue;  // the inbox itself
     Directory folder;
     Status status = inbox_.root().open_below(name, false, &folder);
     if (status.ok()) status = folder.sync();

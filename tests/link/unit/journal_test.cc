@@ -137,6 +137,29 @@ TEST_CASE("A journal that is rewritten keeps the intents that are open, and drop
   CHECK(reopen(temp / "j").empty());
 }
 
+TEST_CASE("A journal that is as it was rewritten last is not rewritten by the next process") {
+  TempDir temp;
+  Journal journal;
+  open(&journal, temp / "j");
+  journal.remember("here", "one", record(1));
+  REQUIRE(journal.clear("here", nothing_is_gone).ok());
+  FileIdentity before;
+  REQUIRE(identity_of(temp / "j", &before));
+  Journal next;
+  open(&next, temp / "j");
+  REQUIRE(next.clear("here", nothing_is_gone).ok());
+  FileIdentity after;
+  REQUIRE(identity_of(temp / "j", &after));
+  CHECK(after.inode == before.inode);
+  // With anything behind that it is.
+  next.remember("here", "two", record(2));
+  Journal last;
+  open(&last, temp / "j");
+  REQUIRE(last.clear("here", nothing_is_gone).ok());
+  REQUIRE(identity_of(temp / "j", &after));
+  CHECK(after.inode != before.inode);
+}
+
 TEST_CASE("No id is given twice, not even after the journal was cleared") {
   TempDir temp;
   std::uint64_t last = 0;
