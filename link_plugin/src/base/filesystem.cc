@@ -372,6 +372,18 @@ void start_writeback(int fd, std::uint64_t offset, std::uint64_t size) {
   sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
 }
 
+Status finish_writeback(int fd, std::uint64_t offset, std::uint64_t size, const std::string& path) {
+  constexpr unsigned kWriteAndWait =
+      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  if (sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(size), kWriteAndWait) == 0)
+    return Status::success();
+  // The kernel reports a failed write once, and a flush after this would succeed. Other errors are those of a
+  // file system without this call.
+  const int error = errno;
+  return error == EIO || error == ENOSPC || error == EDQUOT ? io_failure("flush", path, error)
+                                                            : Status::success();
+}
+
 Status read_file(const std::string& path, std::size_t limit, std::string* out, FileIdentity* identity) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fd) return io_failure_or_gone("open", path, errno, errno == ENOENT);

@@ -137,6 +137,8 @@ Status write_all(int fd, const void* data, std::size_t size, const std::string& 
 Status sync_file(int fd, const std::string& path);
 // Starts writing dirty pages to disk without waiting, so that a later sync_file has less to do.
 void start_writeback(int fd, std::uint64_t offset, std::uint64_t size);
+// Blocks until these pages are on disk, which says nothing about the metadata that a reader needs.
+Status finish_writeback(int fd, std::uint64_t offset, std::uint64_t size, const std::string& path);
 
 // Whole small files by path. Reading: kGone when there is none. Writing replaces atomically, and durably
 // unless told that the file may as well be lost. `mode`, unless 0, holds whatever the umask.

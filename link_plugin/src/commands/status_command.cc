@@ -41,9 +41,7 @@ struct Report {
   std::int64_t now_ns = 0;
 
   // Large files that are being worked on.
-  std::vector<FileInHand> in_hand() const {
-    return state ? state->in_hand : std::vector<FileInHand>{};
-  }
+  std::vector<FileInHand> in_hand() const { return state ? state->in_hand : std::vector<FileInHand>{}; }
   std::uint64_t seconds_since(std::int64_t utc_ns) const {
     return now_ns > utc_ns ? static_cast<std::uint64_t>(now_ns - utc_ns) / kSecond : 0;
   }

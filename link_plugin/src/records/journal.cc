@@ -154,7 +154,13 @@ Status Journal::prepare(std::span<const Intent> intents) {
   return status;
 }
 
-Status Journal::name(std::span<const std::uint64_t> ids) { return append(ids_record("name", ids), false); }
+Status Journal::name(std::span<const std::uint64_t> ids) {
+  Status status = append(ids_record("name", ids), false);
+  if (!status.ok()) return status;
+  for (std::uint64_t id : ids)
+    if (auto found = in_flight_.find(id); found != in_flight_.end()) found->second.named = true;
+  return status;
+}
 
 Status Journal::abort(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return Status::success();

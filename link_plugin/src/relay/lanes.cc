@@ -72,6 +72,11 @@ bool Lanes::is_working() const {
                      [](const std::unique_ptr<Lane>& lane) { return !lane->is_idle(); });
 }
 
+bool Lanes::is_done() const {
+  return std::any_of(large_.begin(), large_.end(),
+                     [](const std::unique_ptr<Lane>& lane) { return lane->is_done(); });
+}
+
 std::vector<Lanes::InHand> Lanes::in_hand() const {
   std::vector<InHand> files;
   for (const std::unique_ptr<Lane>& lane : large_) {
@@ -79,7 +84,8 @@ std::vector<Lanes::InHand> Lanes::in_hand() const {
     for (const Transfer& transfer : lane->batch().transfers()) {
       const FileIdentity& identity = transfer.source.identity;
       const std::uint64_t read = transfer.bytes_read ? transfer.bytes_read->load() / transfer.passes() : 0;
-      files.push_back({transfer.source.path(), identity, std::min(read, identity.size), transfer.taken_utc_ns});
+      files.push_back(
+          {transfer.source.path(), identity, std::min(read, identity.size), transfer.taken_utc_ns});
     }
   }
   return files;

@@ -50,6 +50,8 @@ class Lanes {
 
   // Whether a large file is being worked on.
   bool is_working() const;
+  // Whether a large file is ready for advance().
+  bool is_done() const;
   // Whether nothing is under way.
   bool is_empty() const { return !written_ && unfinished_.empty() && !is_working(); }
   struct Ended {

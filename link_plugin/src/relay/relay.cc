@@ -82,7 +82,7 @@ void Relay::work(paxect_step* result) {
   else
     lanes_->commit_small();
   note_ended_batches();
-  if (worked || !intake_->empty())
+  if (worked || !intake_->empty() || lanes_->is_done())
     result->state = PAXECT_STEP_AGAIN;
   else
     schedule_wakeup(result);
@@ -213,7 +213,11 @@ std::vector<Transfer> Relay::next_batch() {
 bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   transfer->source = candidate;
   Status status = inbox_.folder(candidate.folder, &transfer->source_directory);
-  if (status.ok()) status = gate(*transfer);
+  if (status.ok()) {
+    const std::string reason =
+        block_reason(policy_, config_.mode, config_.node, candidate.name, candidate.identity.size);
+    if (!reason.empty()) status = Status::blocked(reason);
+  }
   if (status.ok()) {
     lay_out(transfer);
     status = open_target_folder(transfer->intent, &transfer->target_directory);
@@ -249,25 +253,6 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   transfer->product.directory = transfer->target_directory.get();
   transfer->sidecar.directory = transfer->target_directory.get();
   return true;
-}
-
-Status Relay::gate(const Transfer& transfer) const {
-  auto blocked = [](const std::string& reason) { return Status::blocked(reason); };
-  const Candidate& source = transfer.source;
-  std::string reason = block_reason(policy_, config_.mode, config_.node, source.name, source.identity.size);
-  if (!reason.empty()) return blocked(reason);
-  if (!is_container(source.name)) return Status::success();
-  UniqueFd fd;
-  FileIdentity identity;
-  Codec::Promise promise;
-  Status status = transfer.source_directory->open_source(source.name, &fd, &identity);
-  if (!status.ok()) return status;
-  status = Codec::read_promise(fd.get(), transfer.source_path(), &promise);
-  // What is no container is told so by decoding it, beside its sidecar.
-  if (status.fault == Fault::kIntegrity) return Status::success();
-  if (!status.ok()) return status;
-  reason = policy_.size_block(promise.size);
-  return reason.empty() ? Status::success() : blocked(reason);
 }
 
 // Which way the file goes, and under which names.

@@ -101,7 +101,6 @@ class Relay {
   void start_large_files();
   std::vector<Transfer> next_batch();
   bool admit(const Candidate& candidate, Transfer* transfer);
-  Status gate(const Transfer& transfer) const;
   void lay_out(Transfer* transfer);
   bool has_trouble() const;
   void schedule_wakeup(paxect_step* result);

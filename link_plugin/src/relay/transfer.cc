@@ -71,6 +71,16 @@ Status write_sidecar(Transfer* transfer) {
   return status;
 }
 
+// Whether a container claims more data than it may let out. What is no container is reported by decoding it,
+// beside its sidecar.
+Status check_claimed_size(int source, const Transfer& transfer) {
+  Codec::Promise claimed;
+  Status status = Codec::read_promise(source, transfer.source_path(), transfer.most, &claimed);
+  if (status.fault == Fault::kIntegrity) return Status::success();
+  if (!status.ok() || claimed.size <= transfer.most) return status;
+  return Status::blocked("file_too_large:" + std::to_string(claimed.size) + "B");
+}
+
 // kDelivered when the content is that of the source that was delivered: mounted again, copied to another disk
 // or given another mode.
 Status compare_with_known(int source, Transfer* transfer, const Stop& stop) {
@@ -121,6 +131,7 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
     const Directory& folder = *transfer->source_directory;
     std::string sidecar = find_sidecar(folder, transfer->source.name);
     if (folder.look(sidecar).kind != FileKind::kMissing) transfer->source_sidecar = std::move(sidecar);
+    if (status = check_claimed_size(source.get(), *transfer); !status.ok()) return status;
   }
 
   if (!transfer->known_digest.empty())
@@ -144,7 +155,10 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
 
   transfer->product.digest =
       transfer->makes_container() ? transfer->result.container_digest : transfer->result.data_digest;
-  return transfer->makes_container() ? write_sidecar(transfer) : status;
+  if (transfer->makes_container()) status = write_sidecar(transfer);
+  if (status.ok() && transfer->is_large())
+    status = compare_names(&transfer->product, transfer->result.data_digest, codec->stop());
+  return status;
 }
 
 }  // namespace

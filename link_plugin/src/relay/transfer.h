@@ -45,11 +45,12 @@ struct Transfer {
   Status status;
   Published published = Published::kDelivered;
 
-  // Of a file that may be in hand for long: since when, in UTC, and the bytes of it that were read so far, by all
-  // passes together. Other threads may read the counter.
+  // Of a file that may be in hand for long: since when, in UTC, and the bytes of it that were read so far, by
+  // all passes together. Other threads may read the counter.
   std::int64_t taken_utc_ns = 0;
   std::shared_ptr<std::atomic<std::uint64_t>> bytes_read = nullptr;
 
+  bool is_large() const { return bytes_read != nullptr; }
   // How often its bytes are read.
   unsigned passes() const { return route == Route::kForward ? 2 : 1; }
   std::string source_path() const { return source_directory->path_of(source.name); }

@@ -40,8 +40,8 @@ class Codec {
   // A further reason to stop, of the file in hand; {} for none.
   void stop_also(Stop stop) { also_ = std::move(stop); }
 
-  // Adds the bytes that are read from now on of what encode() and decode() get; NULL for nobody. Other threads may
-  // read the counter.
+  // Adds the bytes that are read from now on of what encode() and decode() get; NULL for nobody. Other
+  // threads may read the counter.
   void count_reads(std::atomic<std::uint64_t>* counter) { counter_ = counter; }
 
   // Data -> container, the bytes that `paxect-core encode` makes with the same options. `path` is for
@@ -60,7 +60,10 @@ class Codec {
     std::uint64_t size = 0;
     std::string digest;  // hexadecimal SHA-256 of the data
   };
-  static Status read_promise(int container, const std::string& path, Promise* promise);
+  // A size up to `believed` is taken as it is: decoding will show whether it is true. A larger one is
+  // compared with the frames, which takes a read for each of them.
+  static Status read_promise(int container, const std::string& path, std::uint64_t believed,
+                             Promise* promise);
 
  private:
   template <auto Release>

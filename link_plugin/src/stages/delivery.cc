@@ -8,10 +8,24 @@ namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kWritebackChunk = std::uint64_t{8} << 20;
+// As much may wait for the disk. A flush, which nothing can end early, then takes no longer than a stop may,
+// and small files beside a large one do not wait for its data to reach the disk with theirs.
+constexpr std::uint64_t kMaxUnwritten = 2 * kWritebackChunk;
 constexpr std::uint64_t kFewBytes = std::uint64_t{64} << 10;  // better written together with others
 
 Status no_name_left(const Product& product) {
   return Status::wait("every name for " + product.path() + " is taken: move some of them away");
+}
+
+// Whether the file of this name has the product's bytes.
+Status has_product(const Product& product, const std::string& name, const Stop& stop, bool* same) {
+  const FileLook look = product.directory->look(name);
+  for (const Compared& each : product.compared)
+    if (each.name == name && look.kind == FileKind::kRegular && each.identity == look.identity) {
+      *same = each.is_same;
+      return Status::success();
+    }
+  return has_content(*product.directory, name, product.size, product.digest, stop, same);
 }
 
 // Calls `attempt` with the wanted name and then with its conflict names until one does not say `taken`.
@@ -52,8 +66,10 @@ Status write_product(Product* product, const void* data, std::size_t size) {
   std::uint64_t before = product->size / kWritebackChunk * kWritebackChunk;
   product->size += size;
   std::uint64_t after = product->size / kWritebackChunk * kWritebackChunk;
-  if (after > before) start_writeback(product->fd.get(), before, after - before);
-  return status;
+  if (after <= before) return status;
+  start_writeback(product->fd.get(), before, after - before);
+  if (before < kMaxUnwritten) return status;
+  return finish_writeback(product->fd.get(), before - kMaxUnwritten, after - before, product->path());
 }
 
 void finish_writing(const Product& product) {
@@ -89,6 +105,21 @@ Status check_own(const Product& product) {
                              ", and the source is delivered under another temporary name");
 }
 
+Status compare_names(Product* product, const std::string& data_digest, const Stop& stop) {
+  std::vector<std::string> names = {product->name};
+  for (std::size_t digits : kConflictDigits) names.push_back(conflict_of(product->name, data_digest, digits));
+  for (const std::string& name : names) {
+    const FileLook look = product->directory->look(name);
+    if (look.kind == FileKind::kMissing) break;
+    bool same = false;
+    Status status = has_content(*product->directory, name, product->size, product->digest, stop, &same);
+    if (!status.ok()) return status;
+    product->compared.push_back({name, look.identity, same});
+    if (same) break;
+  }
+  return Status::success();
+}
+
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
                        const AboutToName& about_to_name, Published* published) {
   if (Status own = check_own(*product); !own.ok()) return own;
@@ -99,7 +130,7 @@ Status publish_product(Product* product, const std::string& data_digest, const S
     if (status.ok()) status = directory.rename_new(product->temporary, name, taken);
     if (!*taken) return status;
     bool same = false;
-    status = has_content(directory, name, product->size, product->digest, stop, &same);
+    status = has_product(*product, name, stop, &same);
     if (!status.ok() || same) *taken = false;
     if (!status.ok() || !same) return status;
     *published = Published::kDuplicate;
@@ -119,7 +150,7 @@ Status publish_container(Product* container, Product* sidecar, const std::string
     bool same = false;
     FileLook look = directory.look(name);
     if (look.kind != FileKind::kMissing) {
-      Status status = has_content(directory, name, container->size, container->digest, stop, &same);
+      Status status = has_product(*container, name, stop, &same);
       *taken = status.ok() && !same;
       if (!status.ok() || !same) return status;
       *published = Published::kDuplicate;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/blocks.h"
 #include "base/filesystem.h"
@@ -16,6 +17,13 @@
 
 namespace paxect::link {
 
+// A file in the target directory, whose content was compared with that of a product.
+struct Compared {
+  std::string name;
+  FileIdentity identity;
+  bool is_same = false;
+};
+
 struct Product {
   const Directory* directory = nullptr;
   std::string temporary;  // its name while it is written
@@ -23,6 +31,7 @@ struct Product {
   std::string digest;     // hexadecimal SHA-256 of its bytes, known when they are written
   UniqueFd fd;
   std::uint64_t size = 0;
+  std::vector<Compared> compared = {};
 
   std::string path() const { return directory->path_of(name); }
 };
@@ -42,6 +51,10 @@ void finish_writing(const Product& product);
 // Whether the temporary name still has the file that was written: anybody may have put another one there,
 // which must be neither published nor removed.
 Status check_own(const Product& product);
+// All is written and its digest is known: compares it with the files that have the names that it may get, so
+// that publishing has to read them only if they change in between. For large products, on the thread that
+// wrote them.
+Status compare_names(Product* product, const std::string& data_digest, const Stop& stop);
 // Called right before a product gets its final name, each time that this is tried; a failure ends the try.
 using AboutToName = std::function<Status()>;
 
