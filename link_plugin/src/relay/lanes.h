@@ -34,8 +34,8 @@ class Lanes {
   std::uint64_t room() const;
   // Requires: transfer.source.identity.size <= room().
   void start_large(Transfer transfer);
-  // Writes the products of small files; meanwhile commits the files of the last call. Those of this call are
-  // committed as well unless `has_more` promises another call.
+  // Writes the products of small files and commits the files of the last call in the meantime. Those of this
+  // call are committed as well unless `has_more` promises another call.
   void run_small(std::vector<Transfer> transfers, bool has_more);
   // Commits what is written, except what the next run_small() is to commit. False when a problem of the
   // relay's own holds up a batch.
