@@ -296,6 +296,26 @@ TEST_CASE("Prepared, and another place is at the path: nothing is concluded unti
   }
 }
 
+TEST_CASE("A source that is held is delivered when the place of its delivery is back, without a restart") {
+  Scene scene;
+  scene.prepare();
+  scene.temporary("data");
+  const std::string away = scene.rig.directory / "away";
+  std::filesystem::rename(scene.rig.outbox(), away);
+  std::filesystem::create_directories(scene.rig.outbox());
+  token_of(scene.rig.outbox());
+  scene.rig.start();
+  scene.rig.settle();
+  CHECK(scene.rig.events("held").size() == 1);
+  CHECK(scene.rig.waiting() == Names{"a.freq"});
+  std::filesystem::rename(scene.rig.outbox(), scene.rig.directory / "other");
+  std::filesystem::rename(away, scene.rig.outbox());
+  scene.rig.settle(20'000'000'000);
+  CHECK(scene.rig.waiting().empty());
+  CHECK(scene.rig.delivered() == Names{"a"});
+  CHECK(list(scene.rig.directory / "other").empty());
+}
+
 TEST_CASE("Prepared, and its folder is on another file system now: nothing is concluded") {
   Scene scene;
   scene.intent.target_nested = true;
