@@ -34,14 +34,18 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "setup.sh: installing$missing" >&2
 $root apt-get update -qq >&2 || echo "setup.sh: apt-get update failed: continuing with the present package lists" >&2
+available=
 for package in $missing; do
   [ -n "$(apt-cache show --no-all-versions "$package" 2>/dev/null)" ] || {
+    grep -Eq "^$package .* optional$" "$here/packages.txt" && continue
     echo "setup.sh: Debian has no package '$package' for this system: check /etc/apt/sources.list*" >&2
     exit 69
   }
+  available="$available $package"
 done
+[ -n "$available" ] || exit 0
 # shellcheck disable=SC2086
-$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 || {
-  echo "setup.sh: apt-get could not install:$missing: see its message above" >&2
+$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $available >&2 || {
+  echo "setup.sh: apt-get could not install:$available: see its message above" >&2
   exit 69
 }

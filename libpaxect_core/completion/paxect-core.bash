@@ -6,15 +6,16 @@ _paxect_core() {
   local talk='--json --quiet --progress --no-progress --help'
   local options
   case ${words[1]} in
-    encode) options="--input --output --level --channels --frame --mapping --verify --paranoid --threads --no-attributes --sync $talk" ;;
+    encode) options="--input --output --level --channels --frame --mapping --verify --paranoid --protect --threads --no-attributes --sync $talk" ;;
     decode) options="--input --output --verify --range --max-frame --no-sparse --threads --no-attributes --sync $talk" ;;
     test) options="--max-frame --threads $talk" ;;
     info) options='--frames --json --help' ;;
     check) options="$talk" ;;
+    repair) options="--output --check --max-frame --threads --no-attributes --sync $talk" ;;
     salvage) options="--output --report --fill --max-frame --no-attributes --sync $talk" ;;
   esac
   if ((cword == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W 'encode decode test info check salvage --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'encode decode test info check repair salvage --help --version' -- "$cur")
     return
   fi
   case $prev in
@@ -34,7 +35,7 @@ _paxect_core() {
       mapfile -t COMPREPLY < <(compgen -W 'zero skip' -- "$cur")
       return
       ;;
-    --level | --frame | --range | --max-frame | --threads)
+    --level | --frame | --protect | --range | --max-frame | --threads)
       return
       ;;
   esac
@@ -43,6 +44,6 @@ _paxect_core() {
     return
   fi
   case ${words[1]} in
-    test | info | check | salvage) _filedir ;;
+    test | info | check | repair | salvage) _filedir ;;
   esac
 } && complete -F _paxect_core paxect-core

@@ -43,6 +43,7 @@ void Encoder::clear() noexcept {
   filled_ = 0;
   bytes_in_ = 0;
   bytes_out_ = 0;
+  protection_size_ = 0;
   opened_ = false;
 }
 
@@ -53,6 +54,7 @@ void Encoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
   header_ = parameters.header();
   unsigned threads = parameters.threads();
   Pipeline::fit(pipeline_, threads, slots_for(threads, kAhead), [this] { return Job(allocator_); });
+  if (protects()) protector_.begin(parameters_.protect());
   digest_.reset();
 }
 
@@ -62,7 +64,11 @@ std::uint64_t Encoder::memory(const Parameters& parameters, std::uint64_t input_
   std::uint64_t per_slot = frame + kFrameHeaderSize + payload_bound(frame);
   std::uint64_t per_thread = compressor_memory(parameters.header().level, frame) +
                              (parameters.paranoid() ? frame + decompressor_memory() : 0);
-  return slots_for(threads, kAhead) * per_slot + threads * per_thread + kReadSize;
+  std::uint64_t protection =
+      parameters.protect() == 0
+          ? 0
+          : Protector::memory(parameters.protect(), kFrameHeaderSize + payload_bound(frame));
+  return slots_for(threads, kAhead) * per_slot + threads * per_thread + kReadSize + protection;
 }
 
 Status Encoder::check_frame_size(const Parameters& parameters, std::uint64_t input_size) {
@@ -83,7 +89,32 @@ Status Encoder::open() {
   opened_ = true;
   std::array<std::uint8_t, kHeaderSize> bytes;
   write_header(header_, bytes);
-  return emit(bytes.data(), bytes.size());
+  Status status = emit(bytes.data(), bytes.size());
+  return status.ok() && protects() ? protector_.add_header(bytes) : status;
+}
+
+// With the extension frame before it, if the frame begins a window.
+Status Encoder::emit_frame(std::span<const std::uint8_t> frame) {
+  if (!protects()) return emit(frame.data(), frame.size());
+  std::uint64_t written = 0;
+  Status status = protector_.before_frame(frame, callbacks_, written);
+  bytes_out_ += written;
+  protection_size_ += written;
+  if (status.ok()) status = emit(frame.data(), frame.size());
+  return status.ok() ? protector_.add_frame(frame) : status;
+}
+
+// The last extension frames.
+Status Encoder::emit_protection() {
+  std::uint64_t frames = footer_.total_frames + protector_.frames();
+  if (frames > std::numeric_limits<std::uint32_t>::max())
+    return failure(PAXECT_ERROR_PARAMETER, "more than 4294967295 frames: use a larger frame size");
+  footer_.total_frames = static_cast<std::uint32_t>(frames);
+  std::uint64_t written = 0;
+  Status status = protector_.finish(header_, footer_, callbacks_, written);
+  bytes_out_ += written;
+  protection_size_ += written;
+  return status;
 }
 
 Status Encoder::commit(Pipeline::Wait wait, bool& committed) {
@@ -95,7 +126,7 @@ Status Encoder::commit(Pipeline::Wait wait, bool& committed) {
     status.offset = job->number * header_.frame_size;
     status.frame = job->number;
   }
-  if (status.ok()) status = emit(job->output.data(), job->output_size);
+  if (status.ok()) status = emit_frame({job->output.data(), job->output_size});
   pipeline_->release();
   if (status.ok()) status = callbacks_.report(bytes_in_, bytes_out_);
   return status;
@@ -214,6 +245,8 @@ Status Encoder::finish() {
   for (bool committed = true; status.ok() && committed;) status = commit(Pipeline::Wait::kYes, committed);
   if (!status.ok()) return status;
   footer_.digest = digest_.finish();
+  if (protects()) status = emit_protection();
+  if (!status.ok()) return status;
   std::array<std::uint8_t, kFooterSize> bytes;
   write_footer(footer_, bytes);
   status = emit(bytes.data(), bytes.size());

@@ -15,13 +15,15 @@
 #include "memory.h"
 #include "ordered_pipeline.h"
 #include "parameters.h"
+#include "protect/protector.h"
 #include "status.h"
 
 namespace paxect::core {
 
 class Encoder {
  public:
-  explicit Encoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
+  explicit Encoder(const Allocator& allocator)
+      : allocator_(allocator), reading_(allocator), protector_(allocator) {}
 
   // Drops all work in progress. Afterwards no worker uses the caller's memory.
   void abandon() noexcept;
@@ -47,6 +49,7 @@ class Encoder {
   std::uint64_t bytes_out() const { return bytes_out_; }
   const Header& header() const { return header_; }
   const Footer& footer() const { return footer_; }  // complete after finish
+  Protection protection() const { return {parameters_.protect(), protection_size_}; }
 
  private:
   struct Job {
@@ -75,6 +78,9 @@ class Encoder {
   Status submit(std::span<const std::uint8_t> data);  // the slot being filled becomes a frame
   Status commit(Pipeline::Wait wait, bool& committed);
   Status emit(const void* data, std::size_t size);
+  Status emit_frame(std::span<const std::uint8_t> frame);
+  Status emit_protection();
+  bool protects() const { return parameters_.protect() != 0; }
   bool is_full() const;
   Status make_room(Job& job);
 
@@ -83,12 +89,14 @@ class Encoder {
   Callbacks callbacks_;
   std::unique_ptr<Pipeline> pipeline_;
   Buffer reading_;  // for read_from with small frames
+  Protector protector_;
   Sha256 digest_;
   Header header_;
   Footer footer_;
   std::size_t filled_ = 0;  // bytes in the slot being filled
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
+  std::uint64_t protection_size_ = 0;  // bytes of extension frames
   bool opened_ = false;
 };
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <string>
-#include <type_traits>
+
+#include "little_endian.h"
 
 namespace paxect::core {
 namespace {
@@ -14,19 +15,6 @@ constexpr std::size_t kMappingAt = 10;
 constexpr std::size_t kLevelAt = 11;
 constexpr std::size_t kFrameSizeAt = 12;
 constexpr std::size_t kChannelsAt = 16;
-
-template <class Integer>
-Integer load(const std::uint8_t* at) {
-  std::make_unsigned_t<Integer> value = 0;
-  for (std::size_t i = 0; i < sizeof(Integer); ++i)
-    value = static_cast<std::make_unsigned_t<Integer>>(value | static_cast<std::uint64_t>(at[i]) << 8 * i);
-  return static_cast<Integer>(value);
-}
-
-template <class Integer>
-void store(Integer value, std::uint8_t* at) {
-  for (std::size_t i = 0; i < sizeof(Integer); ++i) at[i] = static_cast<std::uint8_t>(value >> 8 * i);
-}
 
 Status bad_header(paxect_status code, std::size_t offset, std::string message) {
   return {code, offset, 0, std::move(message)};

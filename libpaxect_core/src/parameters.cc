@@ -6,6 +6,8 @@
 #include <limits>
 #include <string>
 
+#include "protect/window.h"
+
 namespace paxect::core {
 namespace {
 
@@ -28,6 +30,7 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
   static constexpr ParameterBounds kSwitchOn{0, 1, 1};
   static constexpr ParameterBounds kMaxFrame{1, std::numeric_limits<std::uint32_t>::max(), kDefaultMaxFrame};
   static constexpr ParameterBounds kContainerSize{0, std::numeric_limits<std::int64_t>::max(), 0};
+  static constexpr ParameterBounds kProtect{0, kMaxProtect, 0};
   static constexpr ParameterBounds kThreads{0, 256, 0};
   switch (parameter) {
     case PAXECT_PARAM_LEVEL:
@@ -48,6 +51,8 @@ const ParameterBounds* parameter_bounds(paxect_parameter parameter) {
       return &kSwitchOn;
     case PAXECT_PARAM_MAX_FRAME:
       return &kMaxFrame;
+    case PAXECT_PARAM_PROTECT:
+      return &kProtect;
     case PAXECT_PARAM_CONTAINER_SIZE:
       return &kContainerSize;
     case PAXECT_PARAM_THREADS:
@@ -73,6 +78,8 @@ std::int64_t* Parameters::find(paxect_parameter parameter) {
       return encoder ? &verify_ : nullptr;
     case PAXECT_PARAM_PARANOID:
       return encoder ? &paranoid_ : nullptr;
+    case PAXECT_PARAM_PROTECT:
+      return encoder ? &protect_ : nullptr;
     case PAXECT_PARAM_SPARSE:
       return encoder ? nullptr : &sparse_;
     case PAXECT_PARAM_MAX_FRAME:

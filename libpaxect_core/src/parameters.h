@@ -21,7 +21,7 @@ inline constexpr std::uint32_t kDefaultMaxFrame = std::uint32_t{1} << 30;
 // nullptr when there is no such parameter.
 const ParameterBounds* parameter_bounds(paxect_parameter parameter);
 
-enum class Role { kEncoder, kDecoder, kReader, kSalvager };
+enum class Role { kEncoder, kDecoder, kReader, kSalvager, kRepairer };
 
 class Parameters {
  public:
@@ -36,6 +36,7 @@ class Parameters {
   std::int64_t fill() const { return fill_; }  // PAXECT_FILL_*
   bool sync() const { return sync_ != 0; }
   bool paranoid() const { return paranoid_ != 0; }
+  unsigned protect() const { return static_cast<unsigned>(protect_); }  // percent; 0: none
   bool keep_attributes() const { return keep_attributes_ != 0; }
   bool sparse() const { return sparse_ != 0; }
   unsigned threads() const;  // at least 1
@@ -50,6 +51,7 @@ class Parameters {
   std::int64_t mapping_ = PAXECT_MAPPING_VIRTUAL;
   std::int64_t verify_ = 0;
   std::int64_t paranoid_ = 0;
+  std::int64_t protect_ = 0;
   std::int64_t max_frame_ = kDefaultMaxFrame;
   std::int64_t container_size_ = 0;
   std::int64_t fill_ = PAXECT_FILL_ZERO;

@@ -70,10 +70,12 @@ const char* status_name(paxect_status code) {
     PAXECT_NAME(PAXECT_ERROR_TRAILING);
     PAXECT_NAME(PAXECT_ERROR_EXTENSION);
     PAXECT_NAME(PAXECT_ERROR_LIMIT);
+    PAXECT_NAME(PAXECT_ERROR_NO_PROTECTION);
     PAXECT_NAME(PAXECT_ERROR_NOTHING);
     PAXECT_NAME(PAXECT_ERROR_DIGEST);
     PAXECT_NAME(PAXECT_ERROR_DIFFERENT);
     PAXECT_NAME(PAXECT_ERROR_PARTIAL);
+    PAXECT_NAME(PAXECT_ERROR_DAMAGED);
 #undef PAXECT_NAME
     default:
       return "PAXECT_ERROR_UNKNOWN";
@@ -82,7 +84,7 @@ const char* status_name(paxect_status code) {
 
 int status_exit_code(paxect_status code) {
   if (code == PAXECT_OK) return 0;
-  if (code >= PAXECT_ERROR_DIGEST && code <= PAXECT_ERROR_PARTIAL) return 2;
+  if (code >= PAXECT_ERROR_DIGEST && code <= PAXECT_ERROR_DAMAGED) return 2;
   if (code >= PAXECT_ERROR_MAGIC && code < PAXECT_ERROR_DIGEST) return 4;
   if (code == PAXECT_ERROR_ARGUMENT || code == PAXECT_ERROR_PARAMETER) return 64;
   if (code == PAXECT_ERROR_INTERNAL || code == PAXECT_ERROR_SEQUENCE) return 70;

@@ -41,6 +41,8 @@ const std::vector<Command>& commands() {
       {"info", "FILE [options]", "show the header and footer of a container", run_info},
       {"check", "FILE ORIGINAL [options]", "compare a container with its original, frame by frame",
        run_check},
+      {"repair", "DAMAGED... -o FILE [options]", "restore a protected container from damaged copies",
+       run_repair},
       {"salvage", "DAMAGED... -o FILE [options]", "recover data from damaged copies", run_salvage},
   };
   return kCommands;

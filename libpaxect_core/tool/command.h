@@ -44,6 +44,7 @@ int run_decode(const Command& command, const std::vector<std::string>& arguments
 int run_test(const Command& command, const std::vector<std::string>& arguments);
 int run_info(const Command& command, const std::vector<std::string>& arguments);
 int run_check(const Command& command, const std::vector<std::string>& arguments);
+int run_repair(const Command& command, const std::vector<std::string>& arguments);
 int run_salvage(const Command& command, const std::vector<std::string>& arguments);
 
 // Invalid arguments. Caught in main, exit status 64.
@@ -112,6 +113,9 @@ std::uint64_t file_size(const std::string& path);
 // Returns the exit status of a job on `input`. Prints the error of a failed job; when a signal stopped the
 // job, throws StoppedBySignal. Requires: the progress line is erased.
 int conclude(const Outcome& outcome, const std::string& input);
+// After a failure of `input`, which conclude printed: prints whether repair restores it, if it is a protected
+// container.
+void suggest_repair(const Outcome& outcome, const std::string& input, const Talk& talk);
 // Prints the warning of a successful job, such as an owner that could not be kept; not with --quiet.
 void warn(const Outcome& outcome, const Talk& talk);
 

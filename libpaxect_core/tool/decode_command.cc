@@ -78,6 +78,7 @@ int decode_whole(const Job& job, const Talk& talk, const po::variables_map& valu
                     decoder.get());
   progress.erase();
   int code = conclude(ended, job.input);
+  suggest_repair(ended, job.input, talk);
   warn(ended, talk);
   if (talk.json) {
     paxect_container_info info = new_info();
@@ -106,6 +107,7 @@ int decode_range(const Job& job, const Talk& talk, const po::variables_map& valu
   progress.erase();
   if (ended.status == PAXECT_OK) ended = outcome(status, reader.get());
   int code = conclude(ended, job.input);
+  suggest_repair(ended, job.input, talk);
   warn(ended, talk);
   if (talk.json) {
     JsonLine line(summary_stream(job));

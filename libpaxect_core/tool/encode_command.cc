@@ -27,6 +27,8 @@ po::options_description make_options() {
       "mapping", po::value<std::string>()->default_value("virtual")->value_name("NAME"), "virtual or u16")(
       "verify", "set the container's VERIFY flag")(
       "paranoid", "decompress each frame and compare it with its data before it is written")(
+      "protect", po::value<std::string>()->value_name("PERCENT"),
+      "let so much of the container be damaged and still be repaired, 1 to 50")(
       "threads", po::value<std::string>()->value_name("N"), "number of threads; default: one per core")(
       "no-attributes", "do not give the output the modification time and permissions of the input")(
       "sync", "flush the output to disk before returning");
@@ -53,6 +55,7 @@ void set_options(paxect_encoder* encoder, const po::variables_map& values) {
   set_number("level", PAXECT_PARAM_LEVEL);
   set_number("frame", PAXECT_PARAM_FRAME_SIZE);
   set_number("threads", PAXECT_PARAM_THREADS);
+  set_number("protect", PAXECT_PARAM_PROTECT);
   set(encoder, PAXECT_PARAM_CHANNELS, channel_count(text("channels")));
   std::string mapping = text("mapping");
   if (mapping != "virtual" && mapping != "u16")

@@ -34,6 +34,14 @@ void print_text(const std::string& file, const paxect_container_info& info, bool
             << info.level << "\nchannels        " << info.channels << "\nmapping         "
             << kMappings[info.mapping] << "\nflags           " << flags_text(info.flags)
             << "\nsha256          " << hex(info.sha256, sizeof info.sha256) << '\n';
+  if (info.protection_size != 0) {
+    std::snprintf(part.data(), part.size(), "%.1f",
+                  100.0 * static_cast<double>(info.protection_size) /
+                      static_cast<double>(info.container_size - info.protection_size));
+    std::cout << "protection      "
+              << (info.protection == 0 ? "unknown" : std::to_string(info.protection) + " %") << ", for "
+              << info.protection_size << " bytes (" << part.data() << " % of the rest)\n";
+  }
   if (verified) std::cout << "verified        sizes and frames; the test command verifies the data too\n";
 }
 
@@ -98,7 +106,11 @@ Outcome show_json(paxect_reader* reader, Outcome opened, const std::string& file
     paxect_container_info info = new_info();
     ended = outcome(paxect_reader_info(reader, &info), reader);
     add_header(json, info);
-    if (ended.status == PAXECT_OK) json.add_container(info);
+    if (ended.status == PAXECT_OK) {
+      json.add_container(info);
+      json.add("protection", std::uint64_t{info.protection});
+      json.add("protection_size", info.protection_size);
+    }
     if (frames) {
       json.begin_array("frames");
       ended = outcome(paxect_reader_frames(reader, add_frame, &json), reader);

@@ -1,5 +1,5 @@
-// paxect-core: creates, verifies, reads and salvages .freq containers. This file: command dispatch, help,
-// version, and the handlers of last resort.
+// paxect-core: creates, verifies, reads, repairs and salvages .freq containers. This file: command dispatch,
+// help, version, and the handlers of last resort.
 #include <openssl/crypto.h>
 #include <unistd.h>
 

@@ -1,14 +1,9 @@
-#include <fcntl.h>
-
-#include <cerrno>
 #include <iostream>
 #include <memory>
 #include <sstream>
-#include <system_error>
-#include <utility>
 
 #include "command.h"
-#include "descriptor.h"
+#include "copies.h"
 #include "output_file.h"
 #include "salvage_report.h"
 #include "signals.h"
@@ -21,32 +16,6 @@ struct FreeSalvager {
   void operator()(paxect_salvager* salvager) const { paxect_salvager_free(salvager); }
 };
 using Salvager = std::unique_ptr<paxect_salvager, FreeSalvager>;
-
-// The damaged copies, open as long as the salvage lasts.
-class Copies {
- public:
-  Outcome add_to(paxect_salvager* salvager, const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
-      core::Descriptor file = core::open_at(AT_FDCWD, name, O_RDONLY | O_NONBLOCK);  // not wait at a FIFO
-      if (!file.valid())
-        return {PAXECT_ERROR_OPEN,
-                shown_name(name) + ": cannot open: " + std::generic_category().message(errno)};
-      files_.push_back(std::move(file));
-      paxect_status status = paxect_salvager_add_fd(salvager, files_.back().get(), name.c_str());
-      if (status != PAXECT_OK) return {status, paxect_salvager_error_message(salvager)};
-    }
-    return {};
-  }
-  std::vector<core::FileIdentity> identities() const {
-    std::vector<core::FileIdentity> found;
-    for (const core::Descriptor& file : files_)
-      if (auto identity = core::FileIdentity::of(file.get())) found.push_back(*identity);
-    return found;
-  }
-
- private:
-  std::vector<core::Descriptor> files_;
-};
 
 // The report, which is opened before the work so that a name that cannot be written costs none.
 class ReportFile {
@@ -116,12 +85,6 @@ int fail_salvage(const Outcome& ended, const SalvageJob& job, bool json) {
   return code;
 }
 
-std::uint64_t total_size(const std::vector<std::string>& files) {
-  std::uint64_t total = 0;
-  for (const std::string& file : files) total += file_size(file);
-  return total;
-}
-
 Salvager make_salvager(const po::variables_map& values, const std::string& fill) {
   paxect_salvager* made = nullptr;
   if (paxect_salvager_create(nullptr, &made) != PAXECT_OK) throw std::bad_alloc();
@@ -167,8 +130,11 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
     if (Outcome refused = check_summary(file, talk); refused.status != PAXECT_OK)
       return fail_salvage(refused, job, talk.json);
   Copies copies;
-  if (Outcome added = copies.add_to(salvager.get(), job.inputs); added.status != PAXECT_OK)
-    return fail_salvage(added, job, talk.json);
+  Outcome added = copies.open(job.inputs, [&](int fd, const std::string& name) -> Outcome {
+    paxect_status status = paxect_salvager_add_fd(salvager.get(), fd, name.c_str());
+    return {status, paxect_salvager_error_message(salvager.get())};
+  });
+  if (added.status != PAXECT_OK) return fail_salvage(added, job, talk.json);
   ReportFile report_file;
   if (Outcome opened = report_file.open(report, job.output, copies); opened.status != PAXECT_OK)
     return fail_salvage(opened, job, talk.json);

@@ -13,6 +13,7 @@ int test_file(paxect_decoder* decoder, const std::string& file, const Talk& talk
   progress.erase();
   Outcome ended = outcome(status, decoder);
   int code = conclude(ended, file);
+  suggest_repair(ended, file, talk);
   if (talk.json) {
     paxect_container_info info = new_info();
     paxect_decoder_info(decoder, &info);

@@ -48,6 +48,8 @@ run 0 '' present
 run 69 "Debian has no package 'nowhere'" present nowhere
 run 0 'installing known' known
 grep -q 'apt-get install .*known' "$LOG" || fail "did not install"
+printf 'nowhere build optional\nknown build\n' >"$work/cmake/packages.txt"
+PATH="$work/bin:$PATH" "$work/cmake/setup.sh" build >"$work/out" 2>&1 || fail "an optional package that Debian does not have is needed"
 INSTALL_STATUS=100 run 69 'apt-get could not install: known' known
 FAKE_ID=1000 run 0 'installing known' known
 rm "$work/bin/sudo"

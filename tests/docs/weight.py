@@ -38,7 +38,7 @@ def minimal_system():
 
 def build_packages(source):
     rows = (line.split() for line in (source / "cmake/packages.txt").read_text().splitlines())
-    return [row[0] for row in rows if len(row) == 2 and row[1] == "build"]
+    return [row[0] for row in rows if len(row) >= 2 and row[1] == "build" and row[0] != "#"]
 
 
 def fetched(packages):

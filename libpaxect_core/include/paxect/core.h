@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * paxect/core.h - create, verify, read and salvage .freq containers, version 42.  (format: FORMAT.md)
+ * paxect/core.h - create, verify, read, repair and salvage .freq containers, version 42.  (format: FORMAT.md)
  *
- * Handles. An encoder, a decoder, a reader and a salvager are opaque. The creator of a handle frees it;
+ * Handles. An encoder, a decoder, a reader, a salvager and a repairer are opaque. Its creator frees a handle;
  * freeing NULL does nothing.
  *
  * Errors. A function that can fail returns a paxect_status, and PAXECT_OK is 0. A refused call (ARGUMENT,
@@ -27,8 +27,8 @@
  *    info            allowed         allowed        allowed         allowed        SEQUENCE
  *    free            allowed         allowed        allowed         allowed        does nothing
  * A one-call job leads to done even when it fails. A reader needs an open container except for create,
- * free, set_* and open_*. A salvager has no states. Both treat calls inside a callback as above. error_*,
- * memory and bound are always allowed.
+ * free, set_* and open_*. A salvager and a repairer have no states. All treat calls inside a callback as
+ * above. error_*, memory and bound are always allowed.
  *
  * Threads. Different threads may use different handles at the same time; a handle may be used by one thread
  * at a time. A handle may run worker threads (PAXECT_PARAM_THREADS; fewer where the system refuses them), but
@@ -107,24 +107,26 @@ enum {
   PAXECT_ERROR_SINK = 35,      /* the sink callback failed */
 
   /* structure of a container */
-  PAXECT_ERROR_MAGIC = 50,        /* not a .freq container */
-  PAXECT_ERROR_VERSION = 51,      /* a container of another version */
-  PAXECT_ERROR_HEADER = 52,       /* a header field is out of range */
-  PAXECT_ERROR_TRUNCATED = 53,    /* the container ends too early */
-  PAXECT_ERROR_FRAME_HEADER = 54, /* a frame header field is out of range */
-  PAXECT_ERROR_PAYLOAD = 55,      /* a payload is not exactly one zstd frame of the declared length */
-  PAXECT_ERROR_DECOMPRESS = 56,   /* a frame does not decompress */
-  PAXECT_ERROR_CRC = 57,          /* the CRC-32 of a frame differs */
-  PAXECT_ERROR_COUNTS = 58,       /* the footer's totals differ from those of the frames */
-  PAXECT_ERROR_TRAILING = 59,     /* data follows the footer, such as a second container */
-  PAXECT_ERROR_EXTENSION = 60,    /* an empty frame is not a well-formed extension frame */
-  PAXECT_ERROR_LIMIT = 61,        /* a frame is larger than PAXECT_PARAM_MAX_FRAME */
-  PAXECT_ERROR_NOTHING = 68,      /* salvage found no frame of a container */
+  PAXECT_ERROR_MAGIC = 50,         /* not a .freq container */
+  PAXECT_ERROR_VERSION = 51,       /* a container of another version */
+  PAXECT_ERROR_HEADER = 52,        /* a header field is out of range */
+  PAXECT_ERROR_TRUNCATED = 53,     /* the container ends too early */
+  PAXECT_ERROR_FRAME_HEADER = 54,  /* a frame header field is out of range */
+  PAXECT_ERROR_PAYLOAD = 55,       /* a payload is not exactly one zstd frame of the declared length */
+  PAXECT_ERROR_DECOMPRESS = 56,    /* a frame does not decompress */
+  PAXECT_ERROR_CRC = 57,           /* the CRC-32 of a frame differs */
+  PAXECT_ERROR_COUNTS = 58,        /* the footer's totals differ from those of the frames */
+  PAXECT_ERROR_TRAILING = 59,      /* data follows the footer, such as a second container */
+  PAXECT_ERROR_EXTENSION = 60,     /* an empty frame is not a well-formed extension frame */
+  PAXECT_ERROR_LIMIT = 61,         /* a frame is larger than PAXECT_PARAM_MAX_FRAME */
+  PAXECT_ERROR_NO_PROTECTION = 67, /* repair found nothing that protects the container */
+  PAXECT_ERROR_NOTHING = 68,       /* salvage found no frame of a container */
 
   /* the whole */
   PAXECT_ERROR_DIGEST = 70,    /* the SHA-256 of the data differs from the footer's */
   PAXECT_ERROR_DIFFERENT = 71, /* a file is not the original of the container it was compared with */
-  PAXECT_ERROR_PARTIAL = 72    /* salvage wrote data that is incomplete or not proven to be complete */
+  PAXECT_ERROR_PARTIAL = 72,   /* salvage wrote data that is incomplete or not proven to be complete */
+  PAXECT_ERROR_DAMAGED = 73    /* more of a container is damaged than its protection can restore */
 };
 
 /* "PAXECT_ERROR_CRC" for PAXECT_ERROR_CRC; "PAXECT_ERROR_UNKNOWN" for a value not listed. */
@@ -136,12 +138,12 @@ int32_t paxect_status_exit_code(paxect_status status);
 /* ---- Memory -------------------------------------------------------------------------------------------- */
 
 /* Where a handle takes itself and its data buffers from. libzstd and libcrypto use malloc; small objects,
- * error texts and threads of the library use operator new and, except in a salvager, do not grow with the
- * data. A length that a container merely claims causes no large request: above about 1 MiB, a request is at
- * most twice what the data received so far justifies. `allocate` returns memory aligned for any object, or
- * NULL (MEMORY); `size` is at least 1. `release` receives what `allocate` returned, never NULL. Worker
- * threads call both concurrently. Requires: neither calls a function of the handle, all fields are set, and a
- * field that only the caller knows is 0. */
+ * error texts and threads of the library use operator new and, except in salvagers and repairers, do not grow
+ * with the data. A length that a container merely claims causes no large request: above about 1 MiB, a
+ * request is at most twice what the data received so far justifies. `allocate` returns memory aligned for any
+ * object, or NULL (MEMORY); `size` is at least 1. `release` receives what `allocate` returned, never NULL.
+ * Worker threads call both concurrently. Requires: neither calls a function of the handle, all fields are
+ * set, and a field that only the caller knows is 0. */
 typedef struct paxect_allocator {
   size_t struct_size;
   void* opaque;
@@ -169,7 +171,7 @@ typedef int32_t (*paxect_progress)(void* opaque, uint64_t bytes_in, uint64_t byt
 
 typedef int32_t paxect_parameter;
 enum {
-  /* Encoder. The first five and the libzstd version determine the bytes of a container. */
+  /* Encoder. All but PARANOID, and the libzstd version, determine the bytes of a container. */
   PAXECT_PARAM_LEVEL = 100,      /* zstd compression level, -7 to 22. Default: 5. */
   PAXECT_PARAM_FRAME_SIZE = 101, /* data bytes per frame, 1 to 4294967295. Default: 1048576. Data
                                     for a frame above 1 GiB, which decoders refuse by default, is refused. */
@@ -178,14 +180,17 @@ enum {
   PAXECT_PARAM_VERIFY = 104,     /* 1: set PAXECT_FLAG_VERIFY, metadata only. Default: 0. */
   PAXECT_PARAM_PARANOID = 110,   /* 1: decompress and compare each frame before it is written; a difference
                                     fails with INTERNAL. Default: 0. */
+  PAXECT_PARAM_PROTECT = 111, /* 1 to 50: protects the container, so that so many percent of it can be damaged
+                                 and restored by a repairer, for about as many percent of its size; FORMAT.md
+                                 has the details. 0: no protection. Default: 0. */
 
-  /* Decoder, reader and salvager; CONTAINER_SIZE: decoder. */
+  /* Decoder, reader, salvager and repairer; CONTAINER_SIZE: decoder. */
   PAXECT_PARAM_MAX_FRAME = 200,      /* largest frame to accept, 1 to 4294967295 bytes of data.
                                         Default: 1073741824, 1 GiB. */
   PAXECT_PARAM_CONTAINER_SIZE = 201, /* of the container, which saves copying. Default: 0, unknown. */
   PAXECT_PARAM_SPARSE = 202, /* 1: *_path leaves holes for runs of 64 KiB of zeros or more. Default: 1. */
 
-  /* Encoder, decoder and reader; SYNC and KEEP_ATTRIBUTES: all handles. */
+  /* Encoder, decoder, reader and repairer; SYNC and KEEP_ATTRIBUTES: all handles. */
   PAXECT_PARAM_THREADS = 300, /* 1 to 256, the caller's included; 0: one per usable core. Default: 0. */
   PAXECT_PARAM_SYNC = 301, /* 1: *_path flushes file and directory to disk before it returns. Default: 0. */
   PAXECT_PARAM_KEEP_ATTRIBUTES =
@@ -220,6 +225,9 @@ typedef struct paxect_container_info {
   uint64_t total_frames; /* including extension frames */
   uint8_t sha256[32];    /* of the original data, the last footer field */
   uint64_t container_size;
+  uint64_t protection_size; /* bytes of the frames that protect it; set by encoders and paxect_reader_info */
+  uint32_t protection;      /* percent, as PAXECT_PARAM_PROTECT; 0: none, or not known as above */
+  uint32_t reserved;
 } paxect_container_info;
 
 /* Reads header and footer of a container in a regular file, without its frames. The header is validated as a
@@ -528,6 +536,77 @@ paxect_status paxect_salvager_input(const paxect_salvager* salvager, uint32_t nu
 /* The offset is in the copy that the message names. */
 const char* paxect_salvager_error_message(const paxect_salvager* salvager);
 uint64_t paxect_salvager_error_offset(const paxect_salvager* salvager);
+
+/* ---- Repairer ------------------------------------------------------------------------------------------ */
+
+/* Restores a container that was encoded with PAXECT_PARAM_PROTECT from damaged copies of it, byte for byte:
+ * add the copies, run, read the report. FORMAT.md, Protection, has the rules. Memory: the bytes and the
+ * parity of one window, which is 16 MiB or one frame if that is larger, and what a decoder takes. */
+typedef struct paxect_repairer paxect_repairer;
+
+/* As for the salvager. */
+paxect_status paxect_repairer_create(const paxect_allocator* allocator, paxect_repairer** out);
+void paxect_repairer_free(paxect_repairer* repairer);
+paxect_status paxect_repairer_reset(paxect_repairer* repairer);
+paxect_status paxect_repairer_set_parameter(paxect_repairer* repairer, paxect_parameter parameter,
+                                            int64_t value);
+paxect_status paxect_repairer_set_sink(paxect_repairer* repairer, paxect_sink sink, void* opaque);
+paxect_status paxect_repairer_set_progress(paxect_repairer* repairer, paxect_progress progress, void* opaque);
+/* As paxect_salvager_add_fd. What one copy has lost is taken from another one that has it. */
+paxect_status paxect_repairer_add_fd(paxect_repairer* repairer, int fd, const char* name);
+
+/* Finds out whether the container can be repaired, by doing everything but writing it. PAXECT_OK: it can; the
+ * report says with how much in reserve. Errors: DAMAGED, NO_PROTECTION, SEQUENCE (no copy), READ, LIMIT,
+ * CANCELLED. */
+paxect_status paxect_repairer_check(paxect_repairer* repairer);
+/* Writes the container to the sink. PAXECT_OK: it is complete, and was decoded and verified by its SHA-256.
+ * After any other status, discard what the sink received. Errors: those of check, SEQUENCE (no sink), SINK.
+ */
+paxect_status paxect_repairer_run(paxect_repairer* repairer);
+/* The same to a file, named and written as by paxect_encoder_encode_path. Errors: those of check, OPEN,
+ * WRITE, SAME_FILE. */
+paxect_status paxect_repairer_run_path(paxect_repairer* repairer, const char* output);
+
+/* The result of the last run or check; after a failure, as far as it came. */
+typedef struct paxect_repair_report {
+  size_t struct_size;
+  uint32_t proven;         /* 1: complete, proven by the SHA-256 */
+  uint32_t protection;     /* percent; 0: none was found */
+  uint64_t container_size; /* bytes of the original container; 0: unknown */
+  uint64_t total_size;     /* bytes of its data, and their SHA-256, as its footer has them */
+  uint8_t sha256[32];
+  uint64_t windows;
+  uint64_t damaged_windows; /* for paxect_repairer_each_window */
+  uint64_t cells;           /* data and parity */
+  uint64_t damaged;         /* of these, those that no copy has */
+  uint64_t damaged_data;    /* of these, those of data */
+  uint64_t lacking;         /* cells that cannot be restored; 0: none */
+  uint32_t spare;           /* parity cells that are left in the code word that has the fewest */
+  uint32_t parity;          /* parity cells of that code word */
+} paxect_repair_report;
+paxect_status paxect_repairer_report(const paxect_repairer* repairer, paxect_repair_report* report);
+
+/* A window in which something is damaged in every copy, in order. Offsets are in the container. */
+typedef struct paxect_repair_window {
+  size_t struct_size;
+  uint64_t number;
+  uint64_t offset;
+  uint64_t length;
+  uint64_t cells;        /* data and parity */
+  uint64_t damaged;      /* of these */
+  uint64_t damaged_data; /* of these, those of data */
+  uint64_t start;        /* of the first damaged data cell */
+  uint64_t end;          /* of the last one */
+  uint64_t lacking;      /* cells that cannot be restored; 0: the window is restored */
+} paxect_repair_window;
+/* Returns 0 to continue; any other value ends the enumeration, which is not a failure. */
+typedef int32_t (*paxect_repair_window_callback)(void* opaque, const paxect_repair_window* window);
+paxect_status paxect_repairer_each_window(const paxect_repairer* repairer,
+                                          paxect_repair_window_callback callback, void* opaque);
+
+/* The offset is in the container. */
+const char* paxect_repairer_error_message(const paxect_repairer* repairer);
+uint64_t paxect_repairer_error_offset(const paxect_repairer* repairer);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -78,7 +78,9 @@ uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size) {
   if (__builtin_mul_overflow(size / frame_size, per_frame, &whole)) return UINT64_MAX;
   uint64_t rest = size % frame_size;
   if (rest != 0) whole = core::saturating_add(whole, core::kFrameHeaderSize + core::payload_bound(rest));
-  return core::saturating_add(whole, core::kHeaderSize + core::kFooterSize);
+  whole = core::saturating_add(whole, core::kHeaderSize + core::kFooterSize);
+  if (encoder->parameters.protect() == 0 || whole == UINT64_MAX) return whole;
+  return core::saturating_add(whole, core::Protector::bound(encoder->parameters.protect(), whole));
 }
 
 paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* data, size_t size,
@@ -112,7 +114,8 @@ paxect_status paxect_encoder_info(const paxect_encoder* encoder, paxect_containe
   if (status != PAXECT_OK) return status;
   core::Footer footer = encoder->codec.footer();
   if (!encoder->complete()) footer.digest = {};
-  return core::give_structure(core::describe(encoder->codec.header(), footer, encoder->codec.bytes_out()),
+  return core::give_structure(core::describe(encoder->codec.header(), footer, encoder->codec.bytes_out(),
+                                             encoder->codec.protection()),
                               info);
 }
 const char* paxect_encoder_error_message(const paxect_encoder* encoder) {

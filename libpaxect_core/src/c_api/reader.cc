@@ -49,10 +49,12 @@ paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path) {
 paxect_status paxect_reader_info(paxect_reader* reader, paxect_container_info* info) {
   return core::open_job(reader, info != nullptr, [&] {
     const core::ContainerEnds& ends = reader->codec.ends();
-    if (core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info) !=
-        PAXECT_OK)
+    core::Status status = reader->codec.verify(reader->callbacks);
+    core::Protection protection = status.ok() ? reader->codec.protection() : core::Protection{};
+    if (core::give_structure(core::describe(ends.header, ends.footer, ends.container_size, protection),
+                             info) != PAXECT_OK)
       return core::failure(PAXECT_ERROR_ARGUMENT, "struct_size is smaller than the structure's first field");
-    return reader->codec.verify(reader->callbacks);
+    return status;
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "format.h"
 #include "paxect/core.h"
+#include "protect/window.h"
 
 namespace paxect::core {
 
@@ -44,7 +45,8 @@ inline constexpr std::size_t kAllocatorRequired =
 
 // A header that was not read or written yet gives zeros, its version included.
 inline paxect_container_info describe(const Header& header, const Footer& footer,
-                                      std::uint64_t container_size) noexcept {
+                                      std::uint64_t container_size,
+                                      const Protection& protection = {}) noexcept {
   paxect_container_info info{};
   info.version = header.frame_size == 0 ? 0 : kVersion;
   info.flags = header.flags;
@@ -56,6 +58,8 @@ inline paxect_container_info describe(const Header& header, const Footer& footer
   info.total_frames = footer.total_frames;
   std::copy(footer.digest.begin(), footer.digest.end(), info.sha256);
   info.container_size = container_size;
+  info.protection_size = protection.size;
+  info.protection = protection.percent;
   return info;
 }
 

@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <span>
 
 #include "file_jobs.h"
+#include "input_file.h"
+#include "little_endian.h"
+#include "protect/records.h"
 
 namespace paxect::core {
 
@@ -16,6 +20,7 @@ void ContainerReader::close() {
   container_ = {};
   from_standard_stream_ = false;
   verified_ = false;
+  protection_ = {};
   marks_.clear();
 }
 
@@ -44,9 +49,29 @@ Status ContainerReader::open(int fd, const std::string& name) {
   return status;
 }
 
+// Adds an extension frame, if it is one of protection. The last one ends with a trailer, which has the
+// percentage.
+Status ContainerReader::note_protection(const FrameRecord& frame) {
+  std::array<std::uint8_t, kExtensionPrefixSize> prefix;
+  Status status =
+      read_at(container_.fd, frame.payload_offset(), prefix.data(), prefix.size(), container_.name);
+  if (!status.ok() || load<std::uint32_t>(&prefix[kEmptyZstdFrame.size()]) != kProtectionMagic) return status;
+  protection_.size += frame.end() - frame.offset;
+  if (frame.header.clen < kTrailerSize) return {};
+  std::array<std::uint8_t, kTrailerSize> bytes;
+  status = read_at(container_.fd, frame.end() - kTrailerSize, bytes.data(), bytes.size(), container_.name);
+  Trailer trailer;
+  bool is_trailer = status.ok() &&
+                    record_kind(std::span(bytes).first<kRecordStartSize>()) == RecordKind::kTrailer &&
+                    read_trailer(bytes, trailer);
+  if (is_trailer) protection_.percent = trailer.percent;
+  return status;
+}
+
 Status ContainerReader::verify(const Callbacks& callbacks) {
   if (verified_) return check_size_unchanged(container_.fd, container_.ends, container_.name);
   marks_.clear();
+  protection_ = {};
   walker_.begin(container_.fd, container_.name, container_.ends);
   for (;;) {
     FrameRecord frame;
@@ -56,6 +81,8 @@ Status ContainerReader::verify(const Callbacks& callbacks) {
     if (status.ok()) status = callbacks.report(0, 0);  // the work itself begins afterwards
     if (!status.ok()) return status;
     marks_.note(frame);
+    if (frame.extension()) status = note_protection(frame);
+    if (!status.ok()) return status;
   }
   Status status = check_size_unchanged(container_.fd, container_.ends, container_.name);
   verified_ = status.ok();

@@ -9,6 +9,7 @@
 #include "descriptor.h"
 #include "memory.h"
 #include "parameters.h"
+#include "protect/window.h"
 #include "reader/comparison.h"
 #include "reader/frame_marks.h"
 #include "reader/frame_walker.h"
@@ -33,6 +34,9 @@ class ContainerReader {
   // totals with what was found. Errors: those of paxect_reader_frames, without SINK.
   Status verify(const Callbacks& callbacks);
 
+  // Requires: verify() returned success.
+  const Protection& protection() const { return protection_; }
+
   Status frames(const Callbacks& callbacks, paxect_frame_callback callback, void* opaque);
   Status read(const Parameters& parameters, const Callbacks& callbacks, std::uint64_t offset,
               std::uint64_t length);
@@ -47,6 +51,7 @@ class ContainerReader {
 
  private:
   void close();
+  Status note_protection(const FrameRecord& frame);
   Status open(int fd, const std::string& name);
   Status check_range(std::uint64_t offset, std::uint64_t& length) const;
 
@@ -57,6 +62,7 @@ class ContainerReader {
   Comparison comparison_;
   bool from_standard_stream_ = false;  // or another descriptor that the path names
   bool verified_ = false;
+  Protection protection_;
   FrameMarks marks_;  // of all frames, when verified_
 };
 

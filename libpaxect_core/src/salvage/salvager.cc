@@ -1,33 +1,15 @@
 #include "salvage/salvager.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "salvage/identity.h"
 
 namespace paxect::core {
 namespace {
 
-constexpr std::size_t kMaxInputs = 64;
-
 // So many equal bytes of a SHA-256 show that the others are damaged. The probability that the digest of other
 // data has them is below 2^-98.
 constexpr std::size_t kEnoughEqualBytes = std::tuple_size_v<Digest> / 2;
-
-Status size_of(int fd, const struct stat& identity, std::uint64_t& size) {
-  if (S_ISREG(identity.st_mode)) {
-    size = static_cast<std::uint64_t>(identity.st_size);
-    return {};
-  }
-  off_t here = lseek(fd, 0, SEEK_CUR);
-  off_t end = here < 0 ? -1 : lseek(fd, 0, SEEK_END);
-  if (end < 0 || lseek(fd, here, SEEK_SET) < 0)
-    return failure(PAXECT_ERROR_READ, "is not a file that can be read at any offset: copy it to one first");
-  size = static_cast<std::uint64_t>(end);
-  return {};
-}
 
 }  // namespace
 
@@ -50,15 +32,8 @@ Status Salvager::named(Status status, std::size_t input) const {
 }
 
 Status Salvager::add(int fd, const std::string& name) {
-  if (inputs_.size() == kMaxInputs)
-    return failure(PAXECT_ERROR_ARGUMENT, "more than " + std::to_string(kMaxInputs) + " copies");
   SalvageInput input;
-  input.fd = fd;
-  input.name = name;
-  if (fstat(fd, &input.identity) != 0) return system_failure(PAXECT_ERROR_READ, name, "cannot read", errno);
-  if (S_ISDIR(input.identity.st_mode)) return failure(PAXECT_ERROR_READ, name + ": is a directory");
-  Status status = size_of(fd, input.identity, input.size);
-  if (!status.ok()) status.message = name + ": " + status.message;
+  Status status = open_copy(fd, name, inputs_.size(), input);
   if (status.ok()) inputs_.push_back(input);
   return status;
 }

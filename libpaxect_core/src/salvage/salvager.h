@@ -3,8 +3,6 @@
 // windows for each copy, and one frame at a time.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -16,6 +14,7 @@
 #include "digest.h"
 #include "memory.h"
 #include "parameters.h"
+#include "salvage/copy_input.h"
 #include "salvage/merge.h"
 #include "salvage/scanner.h"
 #include "salvage/work_meter.h"
@@ -33,11 +32,7 @@ struct SalvageRange {
   bool exact = true;  // else start and end are estimates
 };
 
-struct SalvageInput {
-  int fd = -1;
-  std::string name;
-  struct stat identity {};
-  std::uint64_t size = 0;
+struct SalvageInput : CopyInput {
   bool used = true;  // else it is of another container, or nothing in it is of this one
 };
 

@@ -1,0 +1,32 @@
+// Finds cells that were moved by an insertion or a removal, by a CRC-32 that slides over the bytes. A value.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace paxect::core {
+
+class CellSearch {
+ public:
+  // `size`: of a cell, at least 1.
+  explicit CellSearch(std::size_t size);
+
+  void want(std::uint32_t crc);
+  // Calls `found` with each offset in `bytes` at which a cell with a wanted CRC-32 begins, in order. It
+  // returns the number of bytes to pass over, at least 1.
+  void run(std::span<const std::uint8_t> bytes,
+           const std::function<std::size_t(std::size_t offset, std::uint32_t crc)>& found);
+
+ private:
+  std::size_t size_;
+  std::uint32_t zeros_;                     // the CRC-32 of a cell of zeros
+  std::array<std::uint32_t, 256> enter_{};  // what a byte that enters changes
+  std::array<std::uint32_t, 256> leave_{};  // what one that leaves changes
+  std::vector<std::uint32_t> wanted_;       // without the part that all cells have in common; sorted by run
+  std::vector<bool> filter_;                // by the low bits of the wanted ones
+};
+
+}  // namespace paxect::core

@@ -1,0 +1,56 @@
+// A protected container as the records found in its copies describe it: its windows, its extension frames,
+// and where in each copy they are. Values; one thread at a time builds a map.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "protect/record_scan.h"
+#include "protect/window.h"
+#include "status.h"
+
+namespace paxect::core {
+
+// How far a record is from its place in the container: where bytes were inserted or removed before it.
+struct Displacement {
+  std::uint64_t offset = 0;  // of the record in the container
+  std::int64_t shift = 0;    // of it in the copy, from there
+
+  bool operator<(const Displacement& other) const { return offset < other.offset; }
+};
+
+class ProtectionMap {
+ public:
+  // `sizes` are those of the copies. Errors: NO_PROTECTION when no record of a container was found; DAMAGED
+  // when records of it are missing that cannot be replaced.
+  Status build(std::span<const Records> copies, std::span<const std::uint64_t> sizes);
+
+  const ProtectionTag& tag() const { return tag_; }
+  unsigned percent() const { return windows_.front().shape.percent; }
+  const std::vector<Window>& windows() const { return windows_; }
+  // The extension frame behind window `number`; behind that of the last one, for number windows().size().
+  const ExtensionLayout& extension(std::size_t number) const { return extensions_[number]; }
+  std::uint64_t footer_offset() const { return extensions_.back().end; }
+  const std::optional<Trailer>& trailer() const { return trailer_; }
+  // The shifts that the bytes from `begin` to `end` of the container may have in a copy, the likeliest first.
+  // At most kMaxShifts.
+  std::vector<std::int64_t> shifts(std::size_t copy, std::uint64_t begin, std::uint64_t end) const;
+
+  static constexpr std::size_t kMaxShifts = 8;
+
+ private:
+  bool choose_tag(std::span<const Records> copies);
+  Status find_windows(std::span<const Records> copies);
+  Status lay_out_all(std::uint64_t max_size);
+  void find_displacements(std::span<const Records> copies);
+
+  ProtectionTag tag_{};
+  std::vector<Window> windows_;
+  std::vector<ExtensionLayout> extensions_;
+  std::optional<Trailer> trailer_;
+  std::vector<std::vector<Displacement>> displacements_;  // of each copy, by offset
+};
+
+}  // namespace paxect::core

@@ -1,0 +1,239 @@
+#include "protect/repairer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "digest.h"
+#include "frame_codec.h"
+#include "protect/extension_writer.h"
+
+namespace paxect::core {
+namespace {
+
+std::int32_t discard(void* /*opaque*/, const void* /*data*/, std::size_t /*size*/) { return 0; }
+
+std::string between(std::uint64_t begin, std::uint64_t end) {
+  return "between bytes " + std::to_string(begin) + " and " + std::to_string(end);
+}
+
+}  // namespace
+
+void Repairer::clear() noexcept {
+  abandon();
+  copies_.clear();
+  report_ = {};
+}
+
+void Repairer::reset() noexcept {
+  clear();
+  inputs_.clear();
+}
+
+Status Repairer::add(int fd, const std::string& name) {
+  CopyInput input;
+  Status status = open_copy(fd, name, inputs_.size(), input);
+  if (status.ok()) inputs_.push_back(input);
+  return status;
+}
+
+Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks) {
+  clear();
+  parameters_ = parameters;
+  callbacks_ = callbacks;
+  meter_.begin(callbacks);
+  if (inputs_.empty()) return failure(PAXECT_ERROR_SEQUENCE, "no copies to repair from: add some first");
+  Status status = scan();
+  if (!status.ok()) return status;
+  Callbacks to_nowhere;
+  to_nowhere.sink = discard;
+  decoder_.begin(parameters_, to_nowhere);
+  status = repair_windows();
+  if (status.ok() && report_.lacking != 0) status = lacking_cells();
+  if (status.ok()) status = finish();
+  return status;
+}
+
+Status Repairer::scan() {
+  std::vector<Records> records;
+  std::vector<std::uint64_t> sizes;
+  copies_.reserve(inputs_.size());
+  for (const CopyInput& input : inputs_) {
+    copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), {}});
+    meter_.begin_copy(input.size);
+    records.push_back(scan_records(copies_.back().reader));
+    meter_.used(input.size);
+    Status status = copies_.back().reader.failure();
+    if (!status.ok()) return status;
+    sizes.push_back(input.size);
+  }
+  Status status = map_.build(records, sizes);
+  for (std::size_t i = 0; i < records.size(); ++i) copies_[i].records = std::move(records[i]);
+  if (!map_.windows().empty()) report_.percent = map_.percent();
+  report_.windows = map_.windows().size();
+  if (status.ok()) report_.size = map_.footer_offset() + kFooterSize;
+  return status;
+}
+
+// All windows are examined, so that the report has everything that cannot be repaired. Nothing is written
+// behind the first of them.
+Status Repairer::repair_windows() {
+  report_.spare = kMaxParityCells;
+  for (const Window& window : map_.windows()) {
+    WindowDamage damage;
+    Status status = window_.run(map_, window.number, copies_, damage);
+    if (!status.ok()) return status;
+    report_.cells += damage.cells;
+    report_.damaged += damage.damaged;
+    report_.damaged_data += damage.damaged_data;
+    report_.lacking += damage.lacking;
+    if (damage.spare < report_.spare || window.number == 0) {
+      report_.spare = damage.spare;
+      report_.parity = damage.parity;
+    }
+    if (damage.damaged != 0 || damage.lacking != 0) report_.damages.push_back(damage);
+    if (report_.lacking == 0) status = write_window(window.number);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+Status Repairer::write_window(std::uint32_t number) {
+  const Window& window = map_.windows()[number];
+  Status status;
+  if (number == 0) status = check_origin();
+  if (status.ok()) status = emit(window_.bytes(), static_cast<std::size_t>(window.shape.length));
+  if (!status.ok()) return status;
+  if (number == 0)
+    std::copy_n(window_.bytes(), std::min<std::uint64_t>(kHeaderSize, window.shape.length), header_.begin());
+  WindowCode& code = codes_[number % 2];
+  status = code.compute(window, window_.bytes());
+  if (!status.ok()) return status;
+  if (window_.contradicts(code.parity()))
+    return {PAXECT_ERROR_DAMAGED, window.offset, 0,
+            "cannot be repaired: cells of window " + std::to_string(number) + ", " +
+                between(window.offset, window.end()) + ", contradict its parity"};
+  return window.last ? Status{} : write_extension_behind(number, nullptr);
+}
+
+Status Repairer::write_extension_behind(std::uint32_t number, const Trailer* trailer) {
+  Callbacks to_both;
+  to_both.sink = [](void* self, const void* data, std::size_t size) -> std::int32_t {
+    auto& repairer = *static_cast<Repairer*>(self);
+    repairer.emitted_ = repairer.emit(data, size);
+    return repairer.emitted_.ok() ? 0 : 1;
+  };
+  to_both.sink_opaque = this;
+  bool behind_last = number == map_.windows().size();
+  const WindowCode* own = behind_last ? nullptr : &codes_[number % 2];
+  const WindowCode* earlier = number == 0 ? nullptr : &codes_[(number - 1) % 2];
+  std::uint64_t size = 0;
+  Status status =
+      write_extension(to_both, map_.tag(), map_.extension(number).offset, own, earlier, trailer, size);
+  return emitted_.ok() ? status : emitted_;
+}
+
+// The footer as the trailers have it, or else as a copy has it at its place.
+Footer Repairer::find_footer() {
+  if (map_.trailer()) return read_footer(map_.trailer()->footer);
+  std::array<std::uint8_t, kFooterSize> bytes{};
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    CopyReader& reader = copies_[i].reader;
+    for (std::int64_t shift : map_.shifts(i, map_.footer_offset(), map_.footer_offset())) {
+      std::uint64_t at = map_.footer_offset() + static_cast<std::uint64_t>(shift);
+      if (at > reader.size() || reader.size() - at < kFooterSize) continue;
+      reader.read(at, bytes.data(), bytes.size());
+      return read_footer(bytes);
+    }
+  }
+  return {};
+}
+
+Status Repairer::finish() {
+  auto last = static_cast<std::uint32_t>(map_.windows().size() - 1);
+  const WindowShape& shape = map_.windows().back().shape;
+  report_.footer = find_footer();
+  Trailer trailer;
+  trailer.percent = shape.percent;
+  trailer.cell_bits = shape.cell_bits;
+  trailer.windows = last + 1;
+  trailer.container_size = report_.size;
+  trailer.header = header_;
+  write_footer(report_.footer, trailer.footer);
+  Status status = write_extension_behind(last, &trailer);
+  if (status.ok()) status = write_extension_behind(last + 1, &trailer);
+  if (status.ok()) status = emit(trailer.footer.data(), trailer.footer.size());
+  if (status.ok()) status = decoded(decoder_.finish());
+  report_.proven = status.ok();
+  return status;
+}
+
+// A failure of the decoder means that the repaired container is not the original, unless it lacks something
+// itself.
+Status Repairer::decoded(Status status) const {
+  bool of_decoder = status.code == PAXECT_ERROR_LIMIT || status_exit_code(status.code) == 3 ||
+                    status_exit_code(status.code) == 70;
+  if (status.ok() || of_decoder) return status;
+  status.message = "cannot be repaired: what the parity restores does not decode: " + status.message;
+  status.code = PAXECT_ERROR_DAMAGED;
+  return status;
+}
+
+Status Repairer::emit(const void* data, std::size_t size) {
+  Status status;
+  if (callbacks_.sink != nullptr) status = callbacks_.write(data, size);
+  meter_.written(size);
+  if (!status.ok()) return status;
+  return decoded(decoder_.write({static_cast<const std::uint8_t*>(data), size}));
+}
+
+// A container without protection may hold a protected one as its data. Its own first frame then shows that
+// the records are not those of the file.
+Status Repairer::check_origin() {
+  for (std::size_t i = 0; i < copies_.size(); ++i)
+    if (begins_other_container(copies_[i].reader))
+      return failure(PAXECT_ERROR_NO_PROTECTION,
+                     inputs_[i].name +
+                         ": cannot be repaired: the only protection in it is that of a "
+                         "container in its data");
+  return {};
+}
+
+bool Repairer::begins_other_container(CopyReader& reader) {
+  std::array<std::uint8_t, kHeaderSize + kFrameHeaderSize> start;
+  if (reader.size() < start.size() || !reader.read(0, start.data(), start.size())) return false;
+  const std::uint64_t window = map_.windows().front().shape.length;
+  Header header;
+  if (!read_header(std::span(start).first<kHeaderSize>(), header).ok()) return false;
+  FrameHeader frame = read_frame_header(std::span(start).subspan<kHeaderSize, kFrameHeaderSize>());
+  if (frame.ulen == 0 || !check_frame_header(frame, header, parameters_.max_frame()).ok()) return false;
+  if (frame.clen > reader.size() - start.size()) return false;
+  Buffer payload(allocator_);
+  Buffer data(allocator_);
+  if (!payload.reserve(frame.clen) || !reader.read(start.size(), payload.data(), frame.clen)) return false;
+  bool same = window >= start.size() + frame.clen &&
+              std::memcmp(window_.bytes(), start.data(), start.size()) == 0 &&
+              std::memcmp(window_.bytes() + start.size(), payload.data(), frame.clen) == 0;
+  if (same || !check_payload(frame, payload.data()).ok() || !data.reserve(frame.ulen)) return false;
+  FrameDecompressor decompressor;
+  return decompressor.decompress(frame, payload.data(), data.data()).ok() &&
+         crc32(data.data(), frame.ulen) == frame.crc;
+}
+
+Status Repairer::lacking_cells() const {
+  auto bad = [](const WindowDamage& damage) { return damage.lacking != 0; };
+  auto first = std::find_if(report_.damages.begin(), report_.damages.end(), bad);
+  auto count = std::count_if(report_.damages.begin(), report_.damages.end(), bad);
+  Status status = failure(PAXECT_ERROR_DAMAGED, "cannot be repaired: ");
+  if (first == report_.damages.end()) return status;
+  status.offset = first->begin;
+  if (count > 1)
+    status.message += std::to_string(count) + " of " + std::to_string(report_.windows) +
+                      " windows have lost too much; the first one, ";
+  status.message += "window " + std::to_string(first->number) + " lacks " + std::to_string(first->lacking) +
+                    (first->lacking == 1 ? " cell" : " cells") + " of " +
+                    std::to_string(map_.windows()[first->number].shape.cell()) + " bytes, damaged " +
+                    between(first->begin, first->end);
+  return status;
+}
+
+}  // namespace paxect::core

@@ -1,0 +1,94 @@
+// Repairs a container from its damaged copies: scans them for the records of protection, restores each
+// window, makes the extension frames again, and decodes what it writes to prove it. One thread at a time;
+// decoding has threads of its own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "callbacks.h"
+#include "decoder.h"
+#include "memory.h"
+#include "parameters.h"
+#include "protect/protection_map.h"
+#include "protect/window_code.h"
+#include "protect/window_repair.h"
+#include "salvage/copy_input.h"
+#include "salvage/work_meter.h"
+#include "status.h"
+
+namespace paxect::core {
+
+struct RepairReport {
+  unsigned percent = 0;    // 0: no protection was found
+  std::uint64_t size = 0;  // of the container
+  std::uint64_t windows = 0;
+  std::uint64_t cells = 0;         // of data and parity
+  std::uint64_t damaged = 0;       // of these, those that no copy has
+  std::uint64_t damaged_data = 0;  // of these, those of data
+  std::uint64_t lacking = 0;       // cells that the parity cannot restore
+  unsigned spare = 0;              // parity cells that the worst code word has left
+  unsigned parity = 0;             // cells that it had
+  bool proven = false;
+  Footer footer;
+  std::vector<WindowDamage> damages;  // of the windows that lack something in every copy
+};
+
+class Repairer {
+ public:
+  explicit Repairer(const Allocator& allocator)
+      : allocator_(allocator),
+        decoder_(allocator),
+        window_(allocator),
+        codes_{WindowCode(allocator), WindowCode(allocator)} {}
+
+  // Drops the decoder's work in progress.
+  void abandon() noexcept { decoder_.abandon(); }
+  // Clears the results of earlier runs.
+  void clear() noexcept;
+  // Forgets the inputs too.
+  void reset() noexcept;
+  // Errors: those of open_copy.
+  Status add(int fd, const std::string& name);
+  // Writes the container to the sink of `callbacks`; without a sink, only finds out whether it could. OK: it
+  // is complete and proven by the SHA-256. Errors: SEQUENCE (no inputs), NO_PROTECTION, DAMAGED, READ,
+  // MEMORY, SINK, CANCELLED.
+  Status run(const Parameters& parameters, const Callbacks& callbacks);
+
+  const std::vector<CopyInput>& inputs() const { return inputs_; }
+  const RepairReport& report() const { return report_; }
+  // Bytes read.
+  std::uint64_t work() const { return meter_.total(); }
+
+ private:
+  Status scan();
+  Status repair_windows();
+  Status write_window(std::uint32_t number);
+  Status finish();
+  Status write_extension_behind(std::uint32_t number, const Trailer* trailer);
+  Status emit(const void* data, std::size_t size);
+  Status decoded(Status status) const;
+  Status check_origin();
+  bool begins_other_container(CopyReader& reader);
+  Footer find_footer();
+  Status lacking_cells() const;
+
+  Allocator allocator_;
+  Parameters parameters_{Role::kRepairer};
+  Callbacks callbacks_;
+  std::vector<CopyInput> inputs_;
+  std::vector<RepairCopy> copies_;
+  WorkMeter meter_;
+  ProtectionMap map_;
+  Decoder decoder_;
+  WindowRepair window_;
+  WindowCode codes_[2];  // of the windows that were repaired last, by number modulo 2
+  std::array<std::uint8_t, kHeaderSize> header_{};
+  Status emitted_;  // of the sink of extension frames
+  RepairReport report_;
+};
+
+}  // namespace paxect::core

@@ -1,0 +1,96 @@
+// Repairs one window: takes every cell from a copy that has it, and computes those that no copy has from the
+// parity. One thread at a time. Memory: the window, its parity and its lists.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "memory.h"
+#include "protect/protection_map.h"
+#include "protect/window.h"
+#include "salvage/copy_reader.h"
+#include "status.h"
+
+namespace paxect::core {
+
+// A damaged copy, with the records found in it.
+struct RepairCopy {
+  CopyReader reader;
+  Records records;
+};
+
+// What was found of a window.
+struct WindowDamage {
+  std::uint32_t number = 0;
+  std::uint64_t offset = 0;  // of the window
+  std::uint64_t length = 0;
+  std::uint64_t cells = 0;         // of data and parity
+  std::uint64_t damaged = 0;       // of these, those that no copy has
+  std::uint64_t damaged_data = 0;  // of these, data cells
+  std::uint64_t begin = 0;         // of the damaged data cells; offsets in the container
+  std::uint64_t end = 0;
+  std::uint64_t lacking = 0;  // cells that the parity cannot restore; 0: the window is restored
+  unsigned spare = 0;         // parity cells that the worst code word has left
+  unsigned parity = 0;        // cells that a code word had
+};
+
+class WindowRepair {
+ public:
+  explicit WindowRepair(const Allocator& allocator)
+      : data_(allocator), parity_(allocator), scratch_(allocator) {}
+
+  // Errors: MEMORY, and those of the copies' readers. Whether the window is restored is in `damage`.
+  Status run(const ProtectionMap& map, std::uint32_t number, std::span<RepairCopy> copies,
+             WindowDamage& damage);
+
+  // The bytes of the window, filled up to whole cells with zeros.
+  const std::uint8_t* bytes() const { return data_.data(); }
+  // Whether a parity cell that a copy has differs from this parity, which is that of bytes(): then some cells
+  // were taken for valid that are not.
+  bool contradicts(std::span<const std::uint8_t> parity) const;
+
+ private:
+  enum class Cell : std::uint8_t { kMissing, kUnconfirmed, kFound };
+  struct Piece {
+    std::vector<std::vector<std::uint8_t>> variants;  // what the copies of this piece hold
+    unsigned attempts = 0;
+  };
+  struct Run;  // cells that follow each other in the container
+  struct WordState;
+
+  Status load_lists(std::span<RepairCopy> copies);
+  void load_piece(CopyReader& reader, std::uint64_t piece, std::uint64_t at);
+  bool listed(std::uint64_t cell) const { return !pieces_[cell / kPieceEntries].variants.empty(); }
+  bool matches(std::uint64_t cell, std::uint32_t crc) const;
+  std::uint8_t* place(std::uint64_t cell);
+  std::uint64_t stored_size(std::uint64_t cell) const;
+  void take(CopyReader& reader, std::int64_t shift);
+  void take_run(CopyReader& reader, std::int64_t shift, Run run);
+  void take_cell(std::uint64_t cell, const std::uint8_t* bytes);
+  void search(std::size_t copy, CopyReader& reader);
+  std::size_t data_cell(unsigned column, std::uint32_t word) const {
+    return std::size_t{column} * window_.shape.words + word;
+  }
+  std::size_t parity_cell(unsigned row, std::uint32_t word) const {
+    return window_.shape.data_cells() + std::size_t{row} * window_.shape.words + word;
+  }
+  WordState state_of(std::uint32_t word) const;
+  bool enough(std::uint32_t word) const;
+  bool all_enough() const;
+  void restore(WindowDamage& damage);
+  std::uint64_t restore_word(std::uint32_t word, unsigned& spare);
+  void compute(std::uint32_t word, const std::vector<unsigned>& lost, const std::vector<unsigned>& kept,
+               const std::vector<unsigned>& rows);
+  void describe(WindowDamage& damage) const;
+
+  const ProtectionMap* map_ = nullptr;
+  Window window_;
+  Buffer data_;
+  Buffer parity_;
+  Buffer scratch_;
+  std::vector<Cell> cells_;  // the data cells, then the parity cells
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace paxect::core

@@ -1,0 +1,216 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <memory>
+#include <new>
+#include <string_view>
+
+#include "command.h"
+#include "copies.h"
+#include "signals.h"
+#include "summary.h"
+
+namespace paxect::tool {
+namespace {
+
+struct FreeRepairer {
+  void operator()(paxect_repairer* repairer) const { paxect_repairer_free(repairer); }
+};
+using Repairer = std::unique_ptr<paxect_repairer, FreeRepairer>;
+
+Repairer make_repairer() {
+  paxect_repairer* made = nullptr;
+  if (paxect_repairer_create(nullptr, &made) != PAXECT_OK) throw std::bad_alloc();
+  return Repairer(made);
+}
+
+Outcome outcome(paxect_status status, const paxect_repairer* repairer) {
+  return {status, paxect_repairer_error_message(repairer), paxect_repairer_error_offset(repairer), 0};
+}
+
+Outcome add_copies(paxect_repairer* repairer, Copies& copies, const std::vector<std::string>& names) {
+  return copies.open(names, [&](int fd, const std::string& name) {
+    return outcome(paxect_repairer_add_fd(repairer, fd, name.c_str()), repairer);
+  });
+}
+
+paxect_repair_report report_of(const paxect_repairer* repairer) {
+  paxect_repair_report report{};
+  report.struct_size = sizeof report;
+  paxect_repairer_report(repairer, &report);
+  return report;
+}
+
+std::string count(std::uint64_t number, const char* what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+// What was damaged and what is left in reserve.
+std::string findings(const paxect_repair_report& report) {
+  if (report.damaged == 0) return "nothing is damaged";
+  return count(report.damaged, "damaged cell") + " of " + std::to_string(report.cells) + " in " +
+         count(report.damaged_windows, "window") + "; the code word with the least reserve has " +
+         std::to_string(report.spare) + " of " + count(report.parity, "parity cell") + " left";
+}
+
+std::int32_t add_window(void* line, const paxect_repair_window* window) {
+  JsonLine& json = *static_cast<JsonLine*>(line);
+  json.begin_object();
+  json.add("number", window->number);
+  json.add("offset", window->offset);
+  json.add("length", window->length);
+  json.add("cells", window->cells);
+  json.add("damaged", window->damaged);
+  json.add("lacking", window->lacking);
+  json.add("start", window->start);
+  json.add("end", window->end);
+  json.end_object();
+  return 0;
+}
+
+void print_json(const Job& job, double seconds, const Outcome& ended, const paxect_repairer* repairer) {
+  paxect_repair_report report = report_of(repairer);
+  JsonLine line(summary_stream(job));
+  line.add("command", job.command);
+  line.add("output", job.output);
+  line.add("seconds", seconds);
+  line.add_outcome(ended);
+  line.add("proven", report.proven != 0);
+  line.add("protection", std::uint64_t{report.protection});
+  line.add("container_size", report.container_size);
+  line.add("cells", report.cells);
+  line.add("cells_damaged", report.damaged);
+  line.add("cells_lacking", report.lacking);
+  line.add("parity_spare", std::uint64_t{report.spare});
+  line.add("parity", std::uint64_t{report.parity});
+  if (report.proven != 0) line.add("sha256", hex(report.sha256, sizeof report.sha256));
+  line.begin_array("windows");
+  paxect_repairer_each_window(repairer, add_window, &line);
+  line.end_array();
+}
+
+// Reports why, each window that is lost if there are several, and what recovers the rest.
+void explain_failure(const paxect_repairer* repairer, const std::vector<std::string>& inputs,
+                     const Talk& talk) {
+  struct Printer {
+    static std::int32_t print(void* name, const paxect_repair_window* window) {
+      if (window->lacking == 0) return 0;
+      complain(*static_cast<const std::string*>(name) + ": window " + std::to_string(window->number) + ": " +
+               count(window->damaged, "cell") + " of " + std::to_string(window->cells) +
+               " damaged, between bytes " + std::to_string(window->start) + " and " +
+               std::to_string(window->end) + "; " + std::to_string(window->lacking) + " too many");
+      return 0;
+    }
+  };
+  std::string name = inputs.front();
+  complain(name + ": " + paxect_repairer_error_message(repairer));
+  if (talk.quiet) return;
+  if (report_of(repairer).damaged_windows > 1) paxect_repairer_each_window(repairer, Printer::print, &name);
+  complain(name + ": recover what is left with: paxect-core salvage " + name + " -o FILE");
+}
+
+int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
+                    const std::vector<std::string>& inputs, const std::string& output, const Talk& talk) {
+  if (ended.status == PAXECT_ERROR_DAMAGED || ended.status == PAXECT_ERROR_NO_PROTECTION) {
+    explain_failure(repairer, inputs, talk);
+    return paxect_status_exit_code(ended.status);
+  }
+  int code = conclude(ended, inputs.front());
+  bool to_stdout = &summary_stream({"repair", "", output}) != &std::cout;
+  if (code == kExitOk && !talk.quiet && !talk.json && !to_stdout) {
+    std::string verdict = output.empty() ? "can be repaired: " : "repaired and proven by the SHA-256: ";
+    paxect_repair_report report = report_of(repairer);
+    if (report.damaged == 0) verdict = output.empty() ? "" : "written and proven by the SHA-256: ";
+    std::cout << shown_name(output.empty() ? inputs.front() : output) << ": " << verdict << findings(report)
+              << '\n';
+  }
+  return code;
+}
+
+// Whether the end of the file is that of a protected container, whose last record is before the footer.
+bool ends_like_protected(int fd) {
+  constexpr std::string_view kMagic("\xd1PXheal\x1a", 8);  // FORMAT.md, Protection
+  constexpr off_t kTail = 8192;
+  struct stat file {};
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return false;
+  std::array<char, kTail> tail;
+  ssize_t size = pread(fd, tail.data(), tail.size(), std::max<off_t>(0, file.st_size - kTail));
+  return size > 0 &&
+         std::string_view(tail.data(), static_cast<std::size_t>(size)).find(kMagic) != kMagic.npos;
+}
+
+}  // namespace
+
+void suggest_repair(const Outcome& ended, const std::string& input, const Talk& talk) {
+  int code = paxect_status_exit_code(ended.status);
+  if (talk.quiet || input == "-" || (code != 2 && code != 4) || ended.status == PAXECT_ERROR_LIMIT) return;
+  core::Descriptor file = core::open_at(AT_FDCWD, input, O_RDONLY | O_NONBLOCK);
+  struct stat type {};
+  if (!file.valid() || fstat(file.get(), &type) != 0 || !S_ISREG(type.st_mode)) return;
+  // A large file that is no container at all is not searched.
+  if (ended.status == PAXECT_ERROR_MAGIC && !ends_like_protected(file.get())) return;
+  Repairer repairer = make_repairer();
+  if (paxect_repairer_add_fd(repairer.get(), file.get(), input.c_str()) != PAXECT_OK) return;
+  paxect_repairer_set_progress(repairer.get(), stop_on_signal, nullptr);
+  paxect_status status = paxect_repairer_check(repairer.get());
+  if (status == PAXECT_OK)
+    complain(input + ": it can be repaired: paxect-core repair " + input + " -o FILE");
+  else if (status == PAXECT_ERROR_DAMAGED)
+    complain(input + ": " + paxect_repairer_error_message(repairer.get()) +
+             ": recover what is left with: paxect-core salvage " + input + " -o FILE");
+}
+
+int run_repair(const Command& command, const std::vector<std::string>& arguments) {
+  po::options_description options("Options");
+  auto text = [] { return po::value<std::string>(); };
+  options.add_options()("output,o", text()->value_name("FILE"),
+                        "the repaired container; - is standard output")(
+      "check", "report whether it can be repaired, and write nothing")(
+      "max-frame", text()->value_name("BYTES"), "refuse frames of more data; default: 1 GiB")(
+      "threads", text()->value_name("N"), "threads to verify with; default: one per core")(
+      "no-attributes", "do not give the output the modification time and permissions of the damaged files")(
+      "sync", "flush the output to disk before returning");
+  add_talk_options(options, "print a summary as one line of JSON");
+  po::variables_map values;
+  std::vector<std::string> inputs;
+  if (!parse(command, options, arguments, values, &inputs)) return kExitOk;
+  bool check = values.count("check") != 0;
+  if (inputs.empty()) throw UsageError{"repair: give the damaged containers"};
+  if (check == (values.count("output") != 0))
+    throw UsageError{"repair: give either the output with -o, or --check; - is standard output"};
+  Talk talk = read_talk(values);
+  Repairer repairer = make_repairer();
+  auto set_number = [&](const char* name, paxect_parameter parameter) {
+    if (values.count(name) == 0) return;
+    paxect_repairer_set_parameter(repairer.get(), parameter,
+                                  number(name, values[name].as<std::string>(), parameter));
+  };
+  set_number("max-frame", PAXECT_PARAM_MAX_FRAME);
+  set_number("threads", PAXECT_PARAM_THREADS);
+  paxect_repairer_set_parameter(repairer.get(), PAXECT_PARAM_SPARSE, 0);
+  paxect_repairer_set_parameter(repairer.get(), PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
+  paxect_repairer_set_parameter(repairer.get(), PAXECT_PARAM_KEEP_ATTRIBUTES,
+                                values.count("no-attributes") != 0 ? 0 : 1);
+
+  Job job{"repair", inputs.front(), check ? "" : values["output"].as<std::string>()};
+  Progress progress(talk.progress, shown_name(check ? job.input : job.output), total_size(inputs));
+  Copies copies;
+  Outcome ended = add_copies(repairer.get(), copies, inputs);
+  if (ended.status == PAXECT_OK) {
+    paxect_repairer_set_progress(repairer.get(), Progress::callback, &progress);
+    paxect_status status = check ? paxect_repairer_check(repairer.get())
+                                 : paxect_repairer_run_path(repairer.get(), job.output.c_str());
+    ended = outcome(status, repairer.get());
+  }
+  progress.erase();
+  int code = conclude_repair(ended, repairer.get(), inputs, job.output, talk);
+  warn(ended, talk);
+  if (talk.json) print_json(job, progress.seconds(), ended, repairer.get());
+  return code;
+}
+
+}  // namespace paxect::tool

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Measures protection beside par2 on the same data and percentage: tests/bench/protect.sh [PERCENT] [MIB]
+# Encodes data of which half is noise, with and without protection in turn; repairs a container that lost a burst of
+# the percentage of one window. Needs par2 (apt-get install par2). Prints medians of five rounds, and the memory.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+percent=${1:-6} mib=${2:-256}
+command -v par2 >/dev/null || { echo "protect.sh: par2 is missing: apt-get install par2" >&2; exit 69; }
+work=$(mktemp -d "$root/build/bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+cd "$work"
+exec "${PYTHON:-python3}" - "$root/build/release/bin/paxect-core" "$percent" "$mib" <<'PYTHON'
+import os, shutil, statistics, subprocess, sys, time
+core, percent, mib = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+def run(*command):
+    """Seconds and MiB of a command."""
+    begin = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status: sys.exit(f"{command}: status {status}")
+    return time.monotonic() - begin, used.ru_maxrss / 1024
+
+def piece(number):
+    if number % 2: return os.urandom(1 << 20)
+    return b"".join(b"%d,%d,%s\n" % (n * 7919 % 100003, n, os.urandom(8).hex().encode()) for n in range(38000))[:1 << 20]
+
+with open("data", "wb") as file:
+    for number in range(mib): file.write(piece(number))
+rows = {}
+for round_ in range(6):
+    results = {
+        "encode": run(core, "encode", "-i", "data", "-o", "plain.freq"),
+        "encode --protect": run(core, "encode", "-i", "data", "-o", "protected.freq", "--protect", percent),
+    }
+    shutil.copyfile("protected.freq", "damaged.freq")
+    with open("damaged.freq", "r+b") as damaged:
+        damaged.seek(5 << 20)
+        damaged.write(bytes((16 << 20) * int(percent) // 100))
+    results["repair"] = run(core, "repair", "damaged.freq", "-o", "repaired.freq")
+    results["decode (for comparison)"] = run(core, "decode", "-i", "protected.freq", "-o", "decoded")
+    if round_ in (1, 2):
+        for name in os.listdir("."):
+            if ".par2" in name: os.remove(name)
+        results["par2 create"] = run("par2", "create", "-qq", f"-r{percent}", "-n1", "plain.par2", "plain.freq")
+    if round_:
+        for name, result in results.items(): rows.setdefault(name, []).append(result)
+print(f"{mib} MiB of data, {os.path.getsize('plain.freq') >> 20} MiB stored, {percent} %, {os.cpu_count()} processors")
+for name, results in rows.items():
+    print(f"{name:26}{statistics.median(r[0] for r in results):8.2f} s{max(r[1] for r in results):8.0f} MiB")
+pairs = list(zip(rows["encode --protect"], rows["encode"]))
+print(f"encode with / without: {statistics.median(a[0] / b[0] for a, b in pairs):.3f}")
+extra = statistics.median(max(a[0] - b[0], 0.001) for a, b in pairs)
+print(f"par2 create / what protection adds: {rows['par2 create'][0][0] / extra:.0f}")
+PYTHON

@@ -1,0 +1,329 @@
+// Protected containers: what encoding with PAXECT_PARAM_PROTECT adds, and what repair restores.
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "codec.h"
+#include "salvaging.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/memory_file.h"
+
+namespace paxect::test {
+namespace {
+
+struct FreeRepairer {
+  void operator()(paxect_repairer* repairer) const { paxect_repairer_free(repairer); }
+};
+using Repairer = std::unique_ptr<paxect_repairer, FreeRepairer>;
+
+Repairer make_repairer() {
+  paxect_repairer* repairer = nullptr;
+  REQUIRE(paxect_repairer_create(nullptr, &repairer) == PAXECT_OK);
+  REQUIRE(paxect_repairer_set_parameter(repairer, PAXECT_PARAM_THREADS, 1) == PAXECT_OK);
+  return Repairer(repairer);
+}
+
+struct Repaired {
+  paxect_status status = PAXECT_OK;
+  std::string container;
+  std::string message;
+  paxect_repair_report report{};
+};
+
+std::int32_t append(void* to, const void* data, std::size_t size) {
+  static_cast<std::string*>(to)->append(static_cast<const char*>(data), size);
+  return 0;
+}
+
+Repaired repair(const std::vector<std::string>& copies) {
+  Repairer repairer = make_repairer();
+  std::vector<std::unique_ptr<MemoryFile>> files;
+  for (const std::string& copy : copies) {
+    files.push_back(std::make_unique<MemoryFile>(copy));
+    REQUIRE(paxect_repairer_add_fd(repairer.get(), files.back()->fd(), "copy") == PAXECT_OK);
+  }
+  Repaired result;
+  REQUIRE(paxect_repairer_set_sink(repairer.get(), append, &result.container) == PAXECT_OK);
+  result.status = paxect_repairer_run(repairer.get());
+  result.message = paxect_repairer_error_message(repairer.get());
+  result.report.struct_size = sizeof result.report;
+  REQUIRE(paxect_repairer_report(repairer.get(), &result.report) == PAXECT_OK);
+  REQUIRE((result.report.proven == 1) == (result.status == PAXECT_OK));
+  // A check comes to the same result.
+  REQUIRE(paxect_repairer_check(repairer.get()) == result.status);
+  return result;
+}
+
+void check_restored(const std::string& damaged, const std::string& original) {
+  Repaired result = repair({damaged});
+  CHECK(result.message == "");
+  REQUIRE(result.status == PAXECT_OK);
+  REQUIRE(result.container == original);
+}
+
+// The values of std::mt19937, which is wider than they are on some systems.
+struct Random {
+  explicit Random(std::uint32_t seed) : engine(seed) {}
+  std::uint32_t operator()() { return static_cast<std::uint32_t>(engine()); }
+  std::mt19937 engine;
+};
+
+std::string overwritten(std::string bytes, std::size_t at, std::size_t size, Random& random) {
+  for (std::size_t i = at; i < std::min(bytes.size(), at + size); ++i)
+    bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(1 + random() % 255));
+  return bytes;
+}
+
+// How often a case is drawn at random; PAXECT_TEST_LONG=1 draws thousands.
+int rounds(int count) {
+  const char* is_long = std::getenv("PAXECT_TEST_LONG");
+  return is_long != nullptr && *is_long == '1' ? 100 * count : count;
+}
+
+// Containers of every class of size: one cell, one code word, several, cells of 4 KiB, several windows.
+struct Sample {
+  const char* name;
+  std::size_t size;
+  int frame;
+};
+constexpr Sample kSamples[] = {{"empty", 0, 4096},
+                               {"one byte", 1, 4096},
+                               {"tiny", 700, 100},
+                               {"small", 20000, 4096},
+                               {"medium", 300000, 65536},
+                               {"large", 3000000, 1 << 20},
+                               {"one frame", 3000000, 8 << 20}};
+constexpr std::int64_t kPercents[] = {1, 6, 25, 50};
+
+std::string protect(const Sample& sample, std::int64_t percent) {
+  return encode(noise(sample.size, 5), {{PAXECT_PARAM_PROTECT, percent},
+                                        {PAXECT_PARAM_FRAME_SIZE, sample.frame},
+                                        {PAXECT_PARAM_THREADS, 1},
+                                        {PAXECT_PARAM_LEVEL, 1}});
+}
+
+// The stored bytes that the protection covers: the container without extension frames and footer.
+std::size_t covered(const std::string& container) {
+  std::size_t size = container.size() - 44;
+  for (const Frame& frame : frames_of(container))
+    if (frame.size == 0) size -= frame.end - frame.start;
+  return size;
+}
+
+void for_each_sample(const std::function<void(const std::string& container, std::int64_t percent)>& test) {
+  for (const Sample& sample : kSamples)
+    for (std::int64_t percent : kPercents) {
+      INFO(sample.name << ", " << percent << " %");
+      test(protect(sample, percent), percent);
+    }
+}
+
+}  // namespace
+
+TEST_CASE(
+    "protect: without its extension frames, a container is the plain one but for the number of frames") {
+  for_each_sample([](const std::string& container, std::int64_t) {
+    std::string plain = container.substr(0, 24);
+    std::size_t extensions = 0;
+    for (const Frame& frame : frames_of(container)) {
+      if (frame.size != 0) plain += container.substr(frame.start, frame.end - frame.start);
+      if (frame.size == 0) ++extensions;
+    }
+    CHECK(extensions >= 2);
+    Decoded decoded = decode(container);
+    REQUIRE(decoded.status == PAXECT_OK);
+    std::string footer = container.substr(container.size() - 44);
+    std::uint32_t frames = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      frames |= std::uint32_t{static_cast<unsigned char>(footer[8 + i])} << 8 * i;
+    std::uint32_t expected = frames - static_cast<std::uint32_t>(extensions);
+    plain += footer.substr(0, 8) + little_endian(expected) + footer.substr(12);
+    int frame_size = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      frame_size |= int{static_cast<unsigned char>(container[12 + i])} << 8 * i;
+    CHECK(plain == encode(decoded.data, {{PAXECT_PARAM_FRAME_SIZE, frame_size}, {PAXECT_PARAM_LEVEL, 1}}));
+  });
+}
+
+TEST_CASE("protect: the bytes do not depend on threads and chunks, and fit into the bound") {
+  for (std::int64_t percent : kPercents) {
+    std::string data = motley(18 << 20, 300000);
+    auto with = [&](std::int64_t threads, std::size_t chunk) {
+      return encode(
+          data, {{PAXECT_PARAM_PROTECT, percent}, {PAXECT_PARAM_LEVEL, -7}, {PAXECT_PARAM_THREADS, threads}},
+          chunk);
+    };
+    std::string container = with(1, SIZE_MAX);
+    CHECK(with(3, 100001) == container);
+  }
+  for_each_sample([](const std::string& container, std::int64_t percent) {
+    Decoded decoded = decode(container);
+    Encoder encoder = make_encoder({{PAXECT_PARAM_PROTECT, percent}, {PAXECT_PARAM_FRAME_SIZE, 4096}});
+    CHECK(paxect_encoder_bound(encoder.get(), decoded.data.size()) >= container.size());
+  });
+}
+
+TEST_CASE("repair: an undamaged container comes out as it is") {
+  for_each_sample([](const std::string& container, std::int64_t percent) {
+    Repaired result = repair({container});
+    CHECK(result.status == PAXECT_OK);
+    CHECK(result.container == container);
+    CHECK(result.report.damaged == 0);
+    CHECK(result.report.protection == percent);
+    CHECK(result.report.container_size == container.size());
+  });
+}
+
+TEST_CASE("repair: a piece of the promised size is restored, wherever it was lost") {
+  Random random(3);
+  for_each_sample([&](const std::string& container, std::int64_t percent) {
+    std::size_t size = covered(container) * static_cast<std::size_t>(percent) / 100;
+    if (size == 0) size = 1;
+    std::size_t last = container.size() - size;
+    std::vector<std::size_t> places{0, last, 24, covered(container) - size / 2};
+    for (int i = 0; i < rounds(2); ++i) places.push_back(random() % (last + 1));
+    for (std::size_t at : places) {
+      INFO("bytes " << at << " to " << at + size);
+      check_restored(at % 2 == 0 ? zeroed(container, at, size) : overwritten(container, at, size, random),
+                     container);
+    }
+    check_restored(container.substr(0, last), container);
+  });
+}
+
+TEST_CASE("repair: bytes that were inserted or removed are found again") {
+  Random random(4);
+  for_each_sample([&](const std::string& container, std::int64_t percent) {
+    if (covered(container) < 10000 || percent < 6) return;
+    for (int i = 0; i < rounds(2); ++i) {
+      std::size_t at = random() % container.size();
+      std::size_t count = 1 + random() % 100;
+      INFO(count << " bytes at " << at);
+      check_restored(container.substr(0, at) + noise(count, random()) + container.substr(at), container);
+      check_restored(container.substr(0, at) + container.substr(std::min(container.size(), at + count)),
+                     container);
+      std::size_t other = random() % at + 1;
+      std::string both = container.substr(0, at) + "x" + container.substr(at);
+      both.erase(other, 1);
+      check_restored(both, container);
+    }
+    check_restored(noise(777, 9) + container, container);
+    check_restored(container + noise(777, 9), container);
+  });
+}
+
+TEST_CASE("repair: more than the protection restores never gives a result that passes for the original") {
+  Random random(6);
+  unsigned refused = 0;
+  for_each_sample([&](const std::string& container, std::int64_t percent) {
+    for (int i = 0; i < rounds(2); ++i) {
+      std::string damaged = container;
+      std::size_t hits = 1 + random() % 8;
+      std::size_t size =
+          container.size() * static_cast<std::size_t>(percent) * (2 + random() % 3) / 100 / hits + 1;
+      for (std::size_t hit = 0; hit < hits; ++hit)
+        damaged = overwritten(damaged, random() % container.size(), size, random);
+      Repaired result = repair({damaged});
+      if (result.status == PAXECT_OK) REQUIRE(result.container == container);
+      if (result.status != PAXECT_OK) {
+        ++refused;
+        CHECK((result.status == PAXECT_ERROR_DAMAGED || result.status == PAXECT_ERROR_NO_PROTECTION));
+        CHECK(result.message.starts_with("cannot be repaired"));
+      }
+    }
+  });
+  CHECK(refused > 10);
+}
+
+TEST_CASE("repair: of two copies, each gives what the other has lost") {
+  std::string container = protect(kSamples[5], 1);
+  std::size_t half = container.size() / 2;
+  std::string front = zeroed(container, half, container.size());
+  std::string back = zeroed(container, 0, half - 5000);
+  CHECK(repair({front}).status == PAXECT_ERROR_NO_PROTECTION);
+  CHECK(repair({back}).status == PAXECT_ERROR_DAMAGED);
+  Repaired both = repair({front, back});
+  REQUIRE(both.status == PAXECT_OK);
+  CHECK(both.container == container);
+  CHECK(repair({back, container.substr(0, half)}).container == container);
+}
+
+TEST_CASE("repair: a container without protection is refused, also when its data is a protected one") {
+  std::string protected_one = protect(kSamples[4], 6);
+  CHECK(repair({encode("plain")}).status == PAXECT_ERROR_NO_PROTECTION);
+  CHECK(repair({""}).status == PAXECT_ERROR_NO_PROTECTION);
+  CHECK(repair({encode(protected_one, {{PAXECT_PARAM_FRAME_SIZE, 100000}})}).status ==
+        PAXECT_ERROR_NO_PROTECTION);
+  std::string outer = encode(protected_one, {{PAXECT_PARAM_PROTECT, 6}});
+  check_restored(zeroed(outer, 5000, 6000), outer);
+}
+
+TEST_CASE("repair: the message says which window lacks how many cells at which bytes") {
+  std::string container = protect(kSamples[5], 6);
+  Repaired result = repair({zeroed(container, 409600, 409600)});
+  REQUIRE(result.status == PAXECT_ERROR_DAMAGED);
+  CHECK(result.message ==
+        "cannot be repaired: window 0 lacks 52 cells of 4096 bytes, damaged between bytes 409600 and 819200");
+  CHECK(result.report.damaged == 100);
+  CHECK(result.report.lacking == 52);
+}
+
+TEST_CASE("repair: of several windows, each can lose its share") {
+  std::string container =
+      encode(noise(40 << 20, 8),
+             {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_LEVEL, -7}, {PAXECT_PARAM_FRAME_SIZE, 1 << 20}});
+  Random random(12);
+  constexpr std::size_t kPiece = (16 << 20) * 6 / 100;
+  std::string damaged = zeroed(container, 0, kPiece);
+  damaged = zeroed(damaged, 20 << 20, kPiece);
+  damaged = overwritten(damaged, 39 << 20, kPiece, random);
+  check_restored(damaged, container);
+  check_restored(container.substr(0, container.size() - kPiece), container);
+  std::string scattered = container;
+  for (std::size_t sector = 0; sector < container.size() / 4096; ++sector)
+    if (random() % 200 == 0) scattered = zeroed(scattered, sector * 4096, 4096);
+  check_restored(scattered, container);
+}
+
+TEST_CASE("repair: the vectors have the outcome that their index says") {
+  const std::string folder = std::string(PAXECT_TEST_VECTORS) + "/protect/";
+  rapidjson::Document index;
+  index.Parse(read_file(folder + "index.json").c_str());
+  REQUIRE(index.IsObject());
+  for (const auto& vector : index["protected"].GetArray()) {
+    std::string name = vector["name"].GetString();
+    INFO(name);
+    std::string container = read_file(folder + name + ".freq");
+    std::string data = read_file(folder + name + ".bin");
+    const std::pair<const char*, paxect_parameter> known[] = {{"protect", PAXECT_PARAM_PROTECT},
+                                                              {"frame", PAXECT_PARAM_FRAME_SIZE},
+                                                              {"channels", PAXECT_PARAM_CHANNELS},
+                                                              {"level", PAXECT_PARAM_LEVEL}};
+    Parameters parameters;
+    for (const auto& [key, parameter] : known)
+      if (vector["options"].HasMember(key))
+        parameters.emplace_back(parameter, vector["options"][key].GetInt64());
+    CHECK(decode(container).data == data);
+    CHECK(repair({container}).container == container);
+    if (paxect_core_zstd_version_number() == 10504 && std::endian::native == std::endian::little)
+      CHECK(encode(data, parameters) == container);
+  }
+  for (const auto& vector : index["damaged"].GetArray()) {
+    std::string name = vector["name"].GetString();
+    INFO(name << ": " << vector["why"].GetString());
+    Repaired result = repair({read_file(folder + name + ".freq")});
+    CHECK(paxect_status_exit_code(result.status) == vector["exit"].GetInt());
+    if (result.status == PAXECT_OK)
+      CHECK(result.container == read_file(folder + vector["of"].GetString() + ".freq"));
+  }
+}
+
+}  // namespace paxect::test

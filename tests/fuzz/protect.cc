@@ -1,0 +1,57 @@
+// Repairs any bytes as damaged copies of a protected container. What repair gives decodes, is protected by
+// the bytes that repair gives, and is the same from two copies of which one is a part of the other.
+#include "fuzz.h"
+
+namespace paxect::fuzz {
+namespace {
+
+struct FreeRepairer {
+  void operator()(paxect_repairer* repairer) const { paxect_repairer_free(repairer); }
+};
+
+struct Repaired {
+  paxect_status status;
+  std::string container;
+};
+
+Repaired repair(std::initializer_list<int> copies) {
+  paxect_repairer* handle = nullptr;
+  FUZZ_REQUIRE(paxect_repairer_create(nullptr, &handle) == PAXECT_OK);
+  std::unique_ptr<paxect_repairer, FreeRepairer> repairer(handle);
+  FUZZ_REQUIRE(paxect_repairer_set_parameter(handle, PAXECT_PARAM_MAX_FRAME, kMaxFrame) == PAXECT_OK);
+  FUZZ_REQUIRE(paxect_repairer_set_parameter(handle, PAXECT_PARAM_THREADS, 1) == PAXECT_OK);
+  for (int fd : copies) FUZZ_REQUIRE(paxect_repairer_add_fd(handle, fd, "copy") == PAXECT_OK);
+  Repaired result;
+  FUZZ_REQUIRE(paxect_repairer_set_sink(handle, append, &result.container) == PAXECT_OK);
+  result.status = paxect_repairer_run(handle);
+  FUZZ_REQUIRE(result.status == PAXECT_OK || result.status == PAXECT_ERROR_DAMAGED ||
+               result.status == PAXECT_ERROR_NO_PROTECTION || result.status == PAXECT_ERROR_LIMIT);
+  paxect_repair_report report{};
+  report.struct_size = sizeof report;
+  FUZZ_REQUIRE(paxect_repairer_report(handle, &report) == PAXECT_OK);
+  FUZZ_REQUIRE((report.proven == 1) == (result.status == PAXECT_OK));
+  if (result.status == PAXECT_OK) {
+    FUZZ_REQUIRE(report.container_size == result.container.size());
+    FUZZ_REQUIRE(report.lacking == 0);
+  }
+  return result;
+}
+
+}  // namespace
+}  // namespace paxect::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace paxect::fuzz;
+  MemoryFile whole(view(data, size));
+  Repaired first = repair({whole.fd()});
+  MemoryFile half(view(data, size / 2));
+  Repaired two = repair({half.fd(), whole.fd()});
+  if (first.status != PAXECT_OK) return 0;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(first.container.data());
+  FUZZ_REQUIRE(decode(bytes, first.container.size()).status == PAXECT_OK);
+  MemoryFile repaired(first.container);
+  Repaired again = repair({repaired.fd()});
+  FUZZ_REQUIRE(again.status == PAXECT_OK && again.container == first.container);
+  FUZZ_REQUIRE(two.status == PAXECT_OK && two.container == first.container);
+  return 0;
+}
