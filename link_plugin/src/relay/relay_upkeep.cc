@@ -44,7 +44,7 @@ void Relay::reload() {
   reporter_.report_problem("log", reporter_.audit().reopen().message);
   reload_key();
   policy_file_->forget();
-  peers_.forget();
+  peers_.judge_again();
   manifest_due_ns_ = 0;
   schedule_.set_now(Task::kScan);
   upkeep(host_.monotonic_ns());
@@ -153,7 +153,7 @@ void Relay::reload_policy() {
   reporter_.set_level(policy_.log_level);
   // What was blocked by the same policy stays blocked, and its line is in the log.
   if (is_new) ledger_->end_blocks();
-  if (is_new) peers_.forget();
+  if (is_new) peers_.judge_again();
   reporter_.log({.name = "policy_reload", .source = config_.policy, .status = "ok"});
   for (const std::string& warning : reading.warnings)
     reporter_.log(

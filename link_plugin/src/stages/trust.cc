@@ -133,11 +133,15 @@ Status PeerTable::refresh(const std::string& own, std::optional<std::string_view
     peer.reason = read.message;
     if (read.ok()) peer = judge_manifest(text, key, require_sig);
     now[name] = {look.identity, peer};
-    changed(directory.path_of(name), peer);
+    if (before == known_.end() || before->second.peer != peer) changed(directory.path_of(name), peer);
     return true;
   });
   if (status.ok()) known_ = std::move(now);
   return status;
+}
+
+void PeerTable::judge_again() {
+  for (auto& [file, known] : known_) known.identity = {};
 }
 
 std::map<std::string_view, std::uint64_t> PeerTable::counts() const {

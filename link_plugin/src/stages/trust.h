@@ -27,6 +27,8 @@ struct Peer {
   std::string node;  // "" when unreadable
   PeerState state = PeerState::kUnreadable;
   std::string reason;
+
+  bool operator==(const Peer&) const = default;
 };
 
 // What a manifest's text is worth.
@@ -44,14 +46,14 @@ class PeerTable {
  public:
   using Changed = std::function<void(const std::string& path, const Peer&)>;
 
-  // Looks at all of them; tells the ones that are new or other than before. `own` is the path of our
-  // manifest.
+  // Reads those that are new or have changed, and reports each whose judgement is new: a peer writes its
+  // manifest again and again with another time in it. `own` is the path of our manifest.
   Status refresh(const std::string& own, std::optional<std::string_view> key, bool require_sig,
                  const Changed& changed);
   // How many there are of each state; all states are there.
   std::map<std::string_view, std::uint64_t> counts() const;
-  // Judges all anew at the next refresh.
-  void forget() { known_.clear(); }
+  // Reads all of them again at the next refresh: the key or the policy is another one.
+  void judge_again();
 
  private:
   struct Known {

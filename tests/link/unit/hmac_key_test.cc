@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "link/link_rig.h"
+#include "stages/trust.h"
 #include "support/catch.h"
 
 namespace paxect::test {
@@ -88,6 +89,26 @@ TEST_CASE("A reload reads the key's file again, and keeps the key when it cannot
   REQUIRE(rig.events("key_error").size() == 1);
   CHECK(rig.events("key_error")[0].message.find("stays in force") != std::string::npos);
   CHECK(signature() == second);
+}
+
+TEST_CASE("A reload and a rewritten manifest log no peer again, and another policy only what it changes") {
+  LinkRig rig;
+  rig.write_policy("");
+  const std::string theirs = rig.directory / "link_manifest_b.json";
+  write_file(theirs, link::manifest_text({{"node", "b"}, {"datetime_utc", "10:00"}}, std::nullopt));
+  rig.start();
+  rig.settle();
+  REQUIRE(rig.events("handshake").size() == 1);
+  reload(rig);
+  write_file(theirs, link::manifest_text({{"node", "b"}, {"datetime_utc", "10:01 "}}, std::nullopt));
+  reload(rig);
+  CHECK(rig.events("handshake").size() == 1);
+  rig.write_policy("\"max_file_mb\": 1");
+  reload(rig);
+  CHECK(rig.events("handshake").size() == 1);
+  rig.write_policy("\"require_sig\": true");
+  reload(rig);
+  CHECK(rig.events("handshake_reject").size() == 1);
 }
 
 TEST_CASE("A reload of the same policy reports no block again, one of another policy reports it again") {

@@ -56,21 +56,49 @@ TEST_CASE("A manifest that we write is one that we accept") {
         PeerState::kUnsigned);
 }
 
-TEST_CASE("Peers are told when they are new or change, and only then") {
+TEST_CASE("Peers are reported when they are new or change, and only then") {
   test::TempDir temp;
   std::string own = temp / "link_manifest.json";
   test::write_file(own, "ours");
   test::write_file(temp / "link_manifest_b.json", manifest_text({{"node", "b"}}, "key"));
   test::write_file(temp / "other.json", "{}");
-  std::vector<std::string> told;
-  auto changed = [&](const std::string&, const Peer& peer) { told.push_back(peer.node); };
+  std::vector<std::string> reported;
+  auto changed = [&](const std::string&, const Peer& peer) { reported.push_back(peer.node); };
   PeerTable peers;
   REQUIRE(peers.refresh(own, "key", true, changed).ok());
   REQUIRE(peers.refresh(own, "key", true, changed).ok());
-  CHECK(told == std::vector<std::string>{"b"});
+  CHECK(reported == std::vector<std::string>{"b"});
   test::write_file(temp / "link_manifest_b.json", manifest_text({{"node", "bb"}}, "key"));
   REQUIRE(peers.refresh(own, "key", true, changed).ok());
-  CHECK(told.size() == 2);
+  CHECK(reported.size() == 2);
+}
+
+TEST_CASE("A peer whose judgement stays the same is reported once, whenever it writes its manifest") {
+  test::TempDir temp;
+  const std::string own = temp / "link_manifest.json";
+  const std::string theirs = temp / "link_manifest_b.json";
+  std::vector<PeerState> reported;
+  PeerTable peers;
+  auto refresh = [&](const char* key) {
+    REQUIRE(peers
+                .refresh(own, key, true,
+                         [&](const std::string&, const Peer& peer) { reported.push_back(peer.state); })
+                .ok());
+  };
+  for (const char* time : {"10:00", "10:01 ", "10:02  "}) {
+    test::write_file(theirs, manifest_text({{"node", "b"}, {"datetime_utc", time}}, "key"));
+    refresh("key");
+    peers.judge_again();
+    CHECK(peers.counts()["signed"] == 1);
+    refresh("key");
+  }
+  CHECK(reported == std::vector{PeerState::kSigned});
+  peers.judge_again();
+  refresh("another key");
+  CHECK(reported == std::vector{PeerState::kSigned, PeerState::kRejected});
+  std::filesystem::remove(theirs);
+  refresh("key");
+  CHECK(peers.counts()["signed"] == 0);
 }
 
 TEST_CASE("The HMAC is that of RFC 4231") {
