@@ -87,8 +87,23 @@ bool is_abandoned(int directory, const char* name) {
 }
 
 std::string io_message(std::string_view what, std::string_view path, int error) {
-  return "cannot " + std::string(what) + " " + std::string(path) + ": " +
-         std::generic_category().message(error);
+  std::string message =
+      "cannot " + std::string(what) + " " + std::string(path) + ": " + std::generic_category().message(error);
+  if (error == EFBIG)
+    message +=
+        ": the file system, or the file size limit of the process (ulimit -f), allows no file of this size: "
+        "lower max_file_mb in the policy, or use another file system";
+  return message;
+}
+
+// A new name that could not be had. FAT, exFAT and NTFS refuse some names; the same error can mean that the
+// kernel's call for a rename without replacing is missing.
+Status name_failure(std::string_view what, std::string_view path, int error) {
+  Status status = io_failure(what, path, error);
+  if (error == EINVAL || error == EILSEQ)
+    status.message += ": the file system does not allow this name: rename the source (paxect link doctor " +
+                      directory_name(std::string(path)) + " reports the names that it refuses)";
+  return status;
 }
 
 // No file has a name that is too long to be one.
@@ -165,7 +180,7 @@ Status Directory::open_below(const std::string& folder, bool create, Directory* 
     if (create && mkdirat(current.fd(), component.c_str(), kDirectoryMode) == 0) {
       if (Status synced = current.sync(); !synced.ok()) return synced;
     } else if (create && errno != EEXIST) {
-      return io_failure("create directory", current.path_of(component), errno);
+      return name_failure("create directory", current.path_of(component), errno);
     }
     UniqueFd next(openat(current.fd(), component.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!next) {
@@ -298,10 +313,14 @@ Status Directory::move_new(const std::string& from, const Directory& target, con
   *taken = false;
   int error = 0;
   if (renameat2(fd(), from.c_str(), target.fd(), to.c_str(), RENAME_NOREPLACE) != 0) error = errno;
-  if (error == EINVAL || error == ENOSYS) error = rename_by_link(fd(), from.c_str(), target.fd(), to.c_str());
+  if (error == EINVAL || error == ENOSYS) {
+    const int linked = rename_by_link(fd(), from.c_str(), target.fd(), to.c_str());
+    // A file system without hard links that refuses the name: the first error is the reason.
+    if (error == ENOSYS || (linked != EPERM && linked != EOPNOTSUPP)) error = linked;
+  }
   if (error == 0) return Status::success();
   *taken = error == EEXIST;
-  return io_failure("rename to", target.path_of(to), error);
+  return name_failure("rename to", target.path_of(to), error);
 }
 
 Status Directory::rename_to_own(const std::string& from, const std::string& own) const {

@@ -5,7 +5,6 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <array>
@@ -18,8 +17,9 @@
 #include "base/flush.h"
 #include "base/relay_paths.h"
 #include "base/unique_fd.h"
-#include "commands/console.h"
-#include "commands/scratch.h"
+#include "commands/completeness_probe.h"
+#include "commands/limit_probes.h"
+#include "commands/probe_directory.h"
 
 namespace paxect::link {
 namespace {
@@ -32,42 +32,16 @@ constexpr int kEventPauseMs = 100;                                // between two
 constexpr auto kClockPatience = std::chrono::milliseconds(4500);  // two ticks of the coarsest, FAT with 2 s
 constexpr auto kClockPause = std::chrono::microseconds(200);
 constexpr int kTicks = 3;
-constexpr std::uint64_t kFewInodes = 1000;
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
 
-// Where the probes work.
-class Workshop {
- public:
-  Status open(const std::string& parent) { return scratch_.open(parent, "doctor"); }
-  const Directory& directory() const { return scratch_.directory(); }
-  int fd() const { return directory().fd(); }
-  bool interrupted() const { return scratch_.interrupted(); }
-
-  // A new or emptied file; negative with errno when it cannot be had.
-  UniqueFd file(const std::string& name, int flags = 0) const {
-    return UniqueFd(openat(fd(), name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0600));
-  }
-  bool has(const std::string& name) const { return directory().look(name).kind != FileKind::kMissing; }
-
- private:
-  ScratchDirectory scratch_;
-};
-
-std::string words_of(int error) { return std::generic_category().message(error); }
-
-Finding verdict(const std::string& what, bool holds, const std::string& found, const std::string& good,
-                const std::string& bad) {
-  return {what, holds ? Verdict::kHolds : Verdict::kFails, found, holds ? good : bad};
-}
-
-Finding probe_file_system(const Workshop& shop) {
+Finding probe_file_system(const ProbeDirectory& place) {
   std::uint64_t magic = 0;
-  if (!file_system_magic(shop.fd(), &magic))
+  if (!file_system_magic(place.fd(), &magic))
     return {"file system", Verdict::kNote, "unknown: " + words_of(errno), "nothing follows from it"};
   std::string name = file_system_name(magic);
   if (name == "tmpfs" || name == "ramfs")
     return {"file system", Verdict::kFails, name,
-            "what is delivered does not outlive a power cut: it is in memory only"};
+            "what is delivered does not outlive a reboot or a power cut: it is in memory only"};
   if (name.empty()) name = "magic number " + std::to_string(magic);
   bool shared = name == "nfs" || name == "smb" || name == "9p" || name == "fuse" || name == "ceph";
   return {"file system", Verdict::kNote, name,
@@ -75,42 +49,43 @@ Finding probe_file_system(const Workshop& shop) {
                  : "nothing more follows from it"};
 }
 
-Finding probe_inotify(const Workshop& shop) {
+Finding probe_inotify(const ProbeDirectory& place) {
   const std::string good = "a new file is noticed at once";
   const std::string bad = "a new file is noticed by the scan only, every poll_sec";
   UniqueFd events(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!events) return verdict("inotify", false, words_of(errno), good, bad);
-  std::string watched = "/proc/self/fd/" + std::to_string(shop.fd());
+  std::string watched = "/proc/self/fd/" + std::to_string(place.fd());
   if (inotify_add_watch(events.get(), watched.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
     return verdict("inotify", false, words_of(errno), good, bad);
-  if (!shop.file("watched")) return verdict("inotify", false, words_of(errno), good, bad);
+  if (!place.file("watched")) return verdict("inotify", false, words_of(errno), good, bad);
   pollfd polled{events.get(), POLLIN, 0};
-  bool told = false;
-  for (auto end = Clock::now() + kEventPatience; !told && !shop.interrupted() && Clock::now() < end;)
-    told = poll(&polled, 1, kEventPauseMs) > 0;
-  return verdict("inotify", told, told ? "tells of a file that is closed" : "says nothing", good, bad);
+  bool reported = false;
+  for (auto end = Clock::now() + kEventPatience; !reported && !place.interrupted() && Clock::now() < end;)
+    reported = poll(&polled, 1, kEventPauseMs) > 0;
+  return verdict("inotify", reported, reported ? "reports a file that is closed" : "reports nothing", good,
+                 bad);
 }
 
-Finding probe_rename(const Workshop& shop) {
+Finding probe_rename(const ProbeDirectory& place) {
   const std::string what = "rename without replace";
   const std::string good = "no file is ever overwritten";
   const std::string bad = "nothing can be delivered here: it could overwrite a file";
-  if (!shop.file("from") || !shop.file("taken")) return verdict(what, false, words_of(errno), good, bad);
-  FileIdentity before = shop.directory().look("taken").identity;
+  if (!place.file("from") || !place.file("taken")) return verdict(what, false, words_of(errno), good, bad);
+  FileIdentity before = place.directory().look("taken").identity;
   bool taken = false;
-  Status onto = shop.directory().rename_new("from", "taken", &taken);
-  bool kept = shop.directory().look("taken").identity.inode == before.inode && shop.has("from");
+  Status onto = place.directory().rename_new("from", "taken", &taken);
+  bool kept = place.directory().look("taken").identity.inode == before.inode && place.has("from");
   if (onto.ok() || !kept) return verdict(what, false, "an existing file was replaced", good, bad);
   if (!taken) return verdict(what, false, onto.message, good, bad);
-  Status status = shop.directory().rename_new("from", "to", &taken);
+  Status status = place.directory().rename_new("from", "to", &taken);
   if (!status.ok()) return verdict(what, false, status.message, good, bad);
-  bool direct = renameat2(shop.fd(), "to", shop.fd(), "again", RENAME_NOREPLACE) == 0;
+  bool direct = renameat2(place.fd(), "to", place.fd(), "again", RENAME_NOREPLACE) == 0;
   return verdict(what, true, direct ? "works" : "works by a hard link: " + words_of(errno), good, bad);
 }
 
-Finding probe_fsync_file(const Workshop& shop) {
-  UniqueFd file = shop.file("flushed");
-  const std::string path = shop.directory().path_of("flushed");
+Finding probe_fsync_file(const ProbeDirectory& place) {
+  UniqueFd file = place.file("flushed");
+  const std::string path = place.directory().path_of("flushed");
   Status status = file ? write_all(file.get(), "x", 1, path) : io_failure("create", path, errno);
   if (status.ok()) status = sync_file(file.get(), path);
   return verdict("fsync of a file", status.ok(), status.ok() ? "works" : status.message,
@@ -118,20 +93,20 @@ Finding probe_fsync_file(const Workshop& shop) {
                  "a delivered file may be empty or torn after a power cut");
 }
 
-Finding probe_fsync_directory(const Workshop& shop) {
-  Status status = shop.directory().sync();
+Finding probe_fsync_directory(const ProbeDirectory& place) {
+  Status status = place.directory().sync();
   return verdict("fsync of a directory", status.ok(), status.ok() ? "works" : status.message,
                  "a delivered file has its name after a power cut",
                  "nothing is delivered here: a name could be lost in a power cut");
 }
 
-Finding probe_flush_of_many(const Workshop& shop) {
+Finding probe_flush_of_many(const ProbeDirectory& place) {
   std::vector<UniqueFd> files;
   std::vector<Unflushed> unflushed;
   for (std::size_t i = 0; i < kMaxSingleFlushes + 1; ++i) {
     const std::string name = "many" + std::to_string(i);
-    files.push_back(shop.file(name));
-    unflushed.push_back({files.back().get(), &shop.directory(), shop.directory().path_of(name)});
+    files.push_back(place.file(name));
+    unflushed.push_back({files.back().get(), &place.directory(), place.directory().path_of(name)});
   }
   FlushWay way = FlushWay::kEach;
   std::vector<Status> results = flush_files(unflushed, &way);
@@ -145,26 +120,26 @@ Finding probe_flush_of_many(const Workshop& shop) {
                  "a delivered file may be empty or torn after a power cut");
 }
 
-Finding probe_unnamed(const Workshop& shop) {
-  UniqueFd file(openat(shop.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+Finding probe_unnamed(const ProbeDirectory& place) {
+  UniqueFd file(openat(place.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   return {"O_TMPFILE", Verdict::kNote, file ? "works" : words_of(errno),
           "not needed: temporary files have names of their own"};
 }
 
-Finding probe_hard_link(const Workshop& shop) {
-  UniqueFd file = shop.file("one");
-  bool works = file && linkat(shop.fd(), "one", shop.fd(), "two", 0) == 0;
+Finding probe_hard_link(const ProbeDirectory& place) {
+  UniqueFd file = place.file("one");
+  bool works = file && linkat(place.fd(), "one", place.fd(), "two", 0) == 0;
   return {"hard links", Verdict::kNote, works ? "work" : words_of(errno),
           "needed only where rename without replace is missing"};
 }
 
 // The smallest step that the modification time of a file was seen to take, 0 when it took none.
-std::uint64_t smallest_tick_ns(const Workshop& shop, int fd) {
+std::uint64_t smallest_tick_ns(const ProbeDirectory& place, int fd) {
   std::int64_t last = look_at(fd).identity.mtime_ns;
   std::uint64_t smallest = 0;
   int ticks = -1;  // the first step began before we looked
   for (auto end = Clock::now() + kClockPatience;
-       ticks < kTicks && !shop.interrupted() && Clock::now() < end;) {
+       ticks < kTicks && !place.interrupted() && Clock::now() < end;) {
     std::this_thread::sleep_for(kClockPause);
     if (pwrite(fd, "x", 1, 0) != 1) return 0;
     std::int64_t now = look_at(fd).identity.mtime_ns;
@@ -176,9 +151,9 @@ std::uint64_t smallest_tick_ns(const Workshop& shop, int fd) {
   return smallest;
 }
 
-Finding probe_clock(const Workshop& shop, std::uint64_t settle_ns) {
-  UniqueFd file = shop.file("clock");
-  std::uint64_t tick = file ? smallest_tick_ns(shop, file.get()) : 0;
+Finding probe_clock(const ProbeDirectory& place, std::uint64_t settle_ns) {
+  UniqueFd file = place.file("clock");
+  std::uint64_t tick = file ? smallest_tick_ns(place, file.get()) : 0;
   std::uint64_t microseconds = tick / 1000;
   std::string found = tick == 0 ? "stands still"
                                 : "steps of at most " + std::to_string(microseconds / 1000) + "." +
@@ -188,28 +163,9 @@ Finding probe_clock(const Workshop& shop, std::uint64_t settle_ns) {
                  "a file rewritten with the same size can look unchanged: set settle_ms higher than this");
 }
 
-Finding probe_case(const Workshop& shop) {
-  UniqueFd file = shop.file("case");
-  bool sensitive = file && !shop.has("CASE");
-  return verdict("case of names", sensitive, sensitive ? "tells A from a" : "takes A for a",
-                 "names that differ in case only both keep theirs",
-                 "of names that differ in case only, the second arrives as NAME.HHHHHHHH");
-}
-
-Finding probe_names(const Workshop& shop) {
-  std::string refused;
-  for (const std::string& name :
-       {std::string("a\xff\x80z"), std::string("new\nline \"quoted\" ?:*"), std::string(kNameMax, 'n')})
-    if (!shop.file(name) || !shop.has(name))
-      refused += (refused.empty() ? "" : ", ") + shown(name.size() < kNameMax ? name : "255 bytes");
-  return verdict("bytes in names", refused.empty(),
-                 refused.empty() ? "any, up to " + std::to_string(kNameMax) : "refused: " + refused,
-                 "every name comes through as it is", "files with such names stay waiting");
-}
-
-Finding probe_lock(const Workshop& shop) {
-  shop.file("lock");
-  auto open_lock = [&] { return UniqueFd(openat(shop.fd(), "lock", O_RDWR | O_CLOEXEC)); };
+Finding probe_lock(const ProbeDirectory& place) {
+  place.file("lock");
+  auto open_lock = [&] { return UniqueFd(openat(place.fd(), "lock", O_RDWR | O_CLOEXEC)); };
   UniqueFd one = open_lock();
   UniqueFd two = open_lock();
   struct flock whole {};
@@ -222,40 +178,33 @@ Finding probe_lock(const Workshop& shop) {
                  "put the lock file elsewhere: here it does not keep a second relay out");
 }
 
-Finding probe_room(const Workshop& shop, std::uint64_t largest) {
-  struct statvfs room {};
-  if (fstatvfs(shop.fd(), &room) != 0)
-    return {"room", Verdict::kNote, "unknown: " + words_of(errno), "nothing follows from it"};
-  std::uint64_t bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
-  // Some file systems make inodes as they go, and count none.
-  bool counts_inodes = room.f_files > 0;
-  std::string found = size_text(bytes) + " free";
-  if (counts_inodes) found += ", " + std::to_string(room.f_favail) + " inodes";
-  bool holds = bytes / 2 >= largest && (!counts_inodes || room.f_favail >= kFewInodes);
-  return verdict("room", holds, found,
-                 "there is room for a file of max_file_mb (" + size_text(largest) + ") and its container",
-                 "too little for a file of max_file_mb (" + size_text(largest) +
-                     ") and its container, or for a thousand files: they would wait, deferred");
-}
-
 }  // namespace
 
+std::string words_of(int error) { return std::generic_category().message(error); }
+
+Finding verdict(const std::string& what, bool holds, const std::string& found, const std::string& good,
+                const std::string& bad) {
+  return {what, holds ? Verdict::kHolds : Verdict::kFails, found, holds ? good : bad};
+}
+
 Status probe_mount(const std::string& path, const ProbeNeeds& needs, std::vector<Finding>* findings) {
-  Workshop shop;
-  if (Status status = shop.open(path); !status.ok()) return status;
-  *findings = {probe_file_system(shop),
-               probe_inotify(shop),
-               probe_rename(shop),
-               probe_fsync_file(shop),
-               probe_fsync_directory(shop),
-               probe_flush_of_many(shop),
-               probe_clock(shop, needs.settle_ns),
-               probe_case(shop),
-               probe_names(shop),
-               probe_lock(shop),
-               probe_hard_link(shop),
-               probe_unnamed(shop),
-               probe_room(shop, needs.largest_bytes)};
+  ProbeDirectory place;
+  if (Status status = place.open(path); !status.ok()) return status;
+  *findings = {probe_file_system(place),
+               probe_inotify(place),
+               probe_rename(place),
+               probe_fsync_file(place),
+               probe_fsync_directory(place),
+               probe_flush_of_many(place),
+               probe_clock(place, needs.settle_ns),
+               probe_completeness(place, needs.settle_ns),
+               probe_case(place),
+               probe_names(place),
+               probe_lock(place),
+               probe_hard_link(place),
+               probe_unnamed(place),
+               probe_file_size(place, needs.largest_container_bytes),
+               probe_room(place, needs.largest_bytes)};
   return Status::success();
 }
 

@@ -26,6 +26,7 @@ struct Finding {
 struct ProbeNeeds {
   std::uint64_t settle_ns = 0;      // how far apart two looks at a file are
   std::uint64_t largest_bytes = 0;  // of one file
+  std::uint64_t largest_container_bytes = 0;
 };
 
 // Works in a new hidden directory in `path` and removes it. A failure is that the directory cannot be used at

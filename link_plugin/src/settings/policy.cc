@@ -147,8 +147,7 @@ std::string Policy::size_block(std::uint64_t size) const {
 }
 
 std::string Policy::container_size_block(std::uint64_t size) const {
-  std::uint64_t room = max_file_bytes / 64 + 1048576;
-  return size <= max_file_bytes + room ? "" : "file_too_large:" + std::to_string(size) + "B";
+  return size <= max_container_bytes() ? "" : "file_too_large:" + std::to_string(size) + "B";
 }
 
 bool parse_policy(std::string_view text, const std::string& path, Policy* policy,

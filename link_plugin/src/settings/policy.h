@@ -21,6 +21,8 @@ struct Policy {
   // With the dot, ASCII letters in lower case; "" allows names without a suffix, "*" every name.
   std::set<std::string> allowed_suffixes;
   std::uint64_t max_file_bytes = std::uint64_t{256} << 20;
+  // A container may be larger than its data.
+  std::uint64_t max_container_bytes() const { return max_file_bytes + max_file_bytes / 64 + 1048576; }
   bool require_sig = false;
   bool auto_delete = true;
   int log_level = 1;  // 0 debug, 1 info, 2 warn, 3 error

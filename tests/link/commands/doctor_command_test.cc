@@ -1,7 +1,13 @@
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "base/file_system_type.h"
+#include "base/read_lease.h"
 #include "commands/mount_probe.h"
 #include "link/commands/command_rig.h"
+#include "link/mounted_image.h"
 #include "support/catch.h"
+#include "support/no_leases.h"
 
 namespace paxect::test {
 namespace {
@@ -55,6 +61,62 @@ TEST_CASE("A disk without room for the largest file does not hold that promise")
   auto findings =
       probe(directory.path(), {.settle_ns = 500'000'000, .largest_bytes = std::uint64_t{1} << 60});
   CHECK(finding(findings, "room").verdict == Verdict::kFails);
+}
+
+TEST_CASE("doctor reports how a file is known to be complete, and for whose files") {
+  TempDir directory;
+  const link::ProbeNeeds needs{.settle_ns = 500'000'000, .largest_bytes = 1};
+  auto complete = [&] { return finding(probe(directory.path(), needs), "complete files"); };
+  if (link::may_lease_every_file())
+    CHECK(complete().found == "proved by a read lease, for the files of every user");
+  NoLeases scope;
+  if (geteuid() == 0 && !scope.works()) return;
+  link::Finding own = complete();
+  CHECK(own.verdict == Verdict::kHolds);
+  CHECK(own.found == "proved by a read lease, for files of this user (" + std::to_string(geteuid()) +
+                         "); those of others by inotify and the settle time of 500 ms");
+  CHECK(own.effect.find("CAP_LEASE") != std::string::npos);
+}
+
+TEST_CASE("doctor names the files that a file system refuses, and no lease where a server has it") {
+  MountedImage image(MountedImage::Kind::kNtfs);
+  if (!image.is_mounted()) return;
+  auto findings = probe(image.path(), {.settle_ns = 500'000'000, .largest_bytes = 1});
+  CHECK(finding(findings, "bytes in names").verdict == Verdict::kFails);
+  CHECK(finding(findings, "bytes in names").found ==
+        "refused: colon, ?, *, \", <, >, |, backslash, newline, bytes that are no UTF-8, a dot at the end, a "
+        "blank "
+        "at the end, CON");
+  CHECK(finding(findings, "bytes in names").effect.find("rename them") != std::string::npos);
+  CHECK(finding(findings, "complete files").verdict == Verdict::kNote);
+  CHECK(finding(findings, "complete files").found ==
+        "no read leases: by the settle time of 500 ms, and inotify for writers here");
+}
+
+TEST_CASE("doctor finds the largest size of a file") {
+  TempDir directory;
+  auto size = [](const std::string& path, std::uint64_t largest) {
+    return finding(
+        probe(path, {.settle_ns = 500'000'000, .largest_bytes = 1, .largest_container_bytes = largest}),
+        "file size");
+  };
+  CHECK(size(directory.path(), std::uint64_t{1} << 30).verdict == Verdict::kHolds);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit low = before;
+  low.rlim_cur = 1 << 20;
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &low) == 0);
+  link::Finding limited = size(directory.path(), 2 << 20);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(limited.verdict == Verdict::kFails);
+  CHECK(limited.found.find("at most 1.0 MiB (ulimit -f)") != std::string::npos);
+  MountedImage image(MountedImage::Kind::kExt2);
+  if (!image.is_mounted()) return;
+  link::Finding ends = size(image.path(), std::uint64_t{1} << 40);
+  CHECK(ends.verdict == Verdict::kFails);
+  CHECK(ends.found.find("files end at 16.") != std::string::npos);
+  CHECK(ends.effect.find("lower max_file_mb") != std::string::npos);
+  CHECK(size(image.path(), std::uint64_t{1} << 33).verdict == Verdict::kHolds);
 }
 
 TEST_CASE("The exit status of doctor says whether all promises hold and its JSON which do not") {
