@@ -1,7 +1,6 @@
 #include "relay/relay.h"
 
 #include <poll.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <set>
@@ -35,11 +34,8 @@ constexpr std::uint64_t kReportInterval = kSecond;
 
 // As many files as can have their products open at the same time, in the two batches that overlap, and where
 // they are in folders also those.
-std::size_t max_batch_files(bool in_folders) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kBatchFiles;
-  auto most = static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
-  std::size_t room = most > kOtherDescriptors ? (most - kOtherDescriptors) / (in_folders ? 8 : 4) : 0;
+std::size_t max_batch_files(std::size_t max_open, bool in_folders) {
+  std::size_t room = max_open > kOtherDescriptors ? (max_open - kOtherDescriptors) / (in_folders ? 8 : 4) : 0;
   return std::clamp(room, kMinBatchFiles, kBatchFiles);
 }
 
@@ -197,7 +193,7 @@ void Relay::start_large_files() {
 std::vector<Transfer> Relay::next_batch() {
   std::vector<Transfer> batch;
   std::uint64_t bytes = 0;
-  const std::size_t most = max_batch_files(config_.recursive);
+  const std::size_t most = max_batch_files(descriptors_.max_open(), config_.recursive);
   while (!intake_->empty() && batch.size() < most && bytes < kBatchBytes) {
     Candidate candidate = intake_->take();
     Transfer transfer;

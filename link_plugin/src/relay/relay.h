@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/completeness.h"
+#include "base/descriptor_share.h"
 #include "base/host.h"
 #include "base/tree.h"
 #include "records/journal.h"
@@ -140,6 +141,7 @@ class Relay {
   std::vector<std::string> policy_warnings_;
   bool policy_missing_ = false;
 
+  DescriptorShare descriptors_;
   RelayLock lock_;
   RelayLock state_lock_;  // of the relay's records, where those are not beside the lock
   std::string stale_lock_;
