@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <chrono>
+#include <new>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -15,7 +16,11 @@ struct FakeHost::Services {
   static void write(const paxect_host* host, std::int32_t level, const char* message) {
     FakeHost& fake = self(host);
     std::lock_guard lock(fake.log_mutex_);
-    fake.log_.push_back({level, message});
+    try {
+      fake.log_.push_back({level, message});
+    } catch (const std::bad_alloc&) {
+      // As a host does: no exception leaves a service.
+    }
   }
   static std::uint64_t monotonic_ns(const paxect_host* host) { return self(host).monotonic_ns(); }
   static std::int64_t realtime_ns(const paxect_host* host) { return self(host).realtime_ns(); }
