@@ -40,7 +40,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     key_.assign(text, size);
     if (keys_.back().insert(key_).second) return true;
-    problem_ = "the key '" + key_ + "' stands twice in one object";
+    problem_ = "the key '" + key_ + "' occurs twice in one object";
     return false;
   }
 

@@ -18,7 +18,7 @@ namespace paxect::link {
 namespace {
 
 constexpr std::size_t kSaidLimit = 4096;
-constexpr int kStopIntervalMs = 100;       // between two looks at `stop`
+constexpr int kStopIntervalMs = 100;       // between two checks of `stop`
 constexpr int kLookIntervalMs = 10;        // between two looks whether it has ended, where nothing reports it
 constexpr std::chrono::seconds kGrace{5};  // between stop_signal and SIGKILL
 constexpr std::chrono::seconds kLinger{1};  // between its end and giving up on its standard error
@@ -71,9 +71,9 @@ bool has_ended(pid_t pid) {
   return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
-// Waits for the child's end and collects what it writes to standard error meanwhile. The end of the child
-// ends the wait, not the end of its standard error: a child may close that early, and what the child started
-// may keep it open.
+// Waits for the child's end and collects what it writes to standard error in the meantime. The end of the
+// child ends the wait, not the end of its standard error: a child may close that early, and what the child
+// started may keep it open.
 class Watch {
  public:
   Watch(int errors, pid_t pid, const Child& child, ChildEnd* end)

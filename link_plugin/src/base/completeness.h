@@ -18,7 +18,7 @@
 namespace paxect::link {
 
 enum class Progress {
-  kUnknown,   // to be looked at again after the settle time
+  kUnknown,   // to be observed again after the settle time
   kComplete,  // as it is now
   kWritten    // somebody has it open for writing
 };

@@ -20,7 +20,7 @@ class Sha256 {
  public:
   Sha256();
   void update(const void* data, std::size_t size);
-  // Gives the digest and starts anew.
+  // Returns the digest and starts again.
   Digest finish();
   bool ok() const { return ok_; }
 

@@ -21,11 +21,11 @@
 namespace paxect::link {
 namespace {
 
-constexpr mode_t kDirectoryMode = 0777;  // the umask takes its share
+constexpr mode_t kDirectoryMode = 0777;  // before the umask is applied
 constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 
 std::int64_t nanoseconds(const timespec& time) {
-  // Without a sign, since that may go beyond 64 bits: what tells times apart still does.
+  // Unsigned, since the product may need more than 64 bits: different times still give different results.
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
                                    static_cast<std::uint64_t>(time.tv_nsec));
 }
@@ -262,7 +262,7 @@ Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdenti
     return io_failure_or_gone("open", path_of(name), errno, is_missing(errno));
   }
   FileLook look = look_at(fd.get());
-  if (look.kind == FileKind::kUnknown) return io_failure("look at", path_of(name), look.error);
+  if (look.kind == FileKind::kUnknown) return io_failure("stat", path_of(name), look.error);
   if (look.kind != FileKind::kRegular)
     return Status::changed("skipped", path_of(name) + " is not a regular file any more");
   *identity = look.identity;

@@ -16,9 +16,9 @@
 
 namespace paxect::link {
 
-// What tells one state of a file from another. Two looks that give equal identities saw the same bytes, as
-// far as a file system's clock can tell: all five are compared because a change within one tick of it shows
-// in none of the times, but mostly in the size or the inode.
+// Distinguishes one state of a file from another. Two observations with equal identities saw the same bytes,
+// as far as the clock of the file system shows. All five members are compared: a change within one tick of
+// that clock shows in none of the times, but mostly in the size or the inode.
 struct FileIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -38,8 +38,8 @@ struct FileIdentity {
   }
 };
 
-// Modes of new files, before the umask takes its share: of those that are delivered, and of our own, which
-// nobody else is to write, whatever the umask.
+// Modes of new files, before the umask is applied: of those that are delivered, and of our own, which nobody
+// else may write, whatever the umask.
 inline constexpr unsigned kFileMode = 0666;
 inline constexpr unsigned kOwnFileMode = 0644;
 
@@ -55,7 +55,7 @@ struct FileLook {
 // fstat(2) of a descriptor.
 FileLook look_at(int fd);
 
-// Whether both looks saw one and the same file; false when one of them saw none.
+// Whether both observations saw one file; false when one of them saw none.
 bool is_one_file(const FileLook& one, const FileLook& other);
 
 // "cannot WHAT PATH: TEXT OF ERRNO", a fault of the environment.
@@ -85,16 +85,16 @@ class Directory {
   // Whether another file system begins here.
   bool is_mount_point() const;
 
-  // Where a server has the file, it is asked for the attributes of now.
+  // The attributes of the file now. On a network file system the server is asked for them.
   FileLook look(const std::string& name) const;
   // Calls back with each name but "." and ".."; false stops. In the order of the file system.
   Status list(const std::function<bool(const char* name)>& each) const;
 
-  // An existing regular file for reading, whatever else may stand under the name. kGone when there is none,
-  // kChanged when it is no regular file (any more).
+  // Opens an existing regular file for reading; never blocks, whatever has the name. kGone when nothing has
+  // the name, kChanged when it is not a regular file (any more).
   Status open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const;
-  // Whatever stands under the name, held so that no other file can get its inode before `out` is closed; not
-  // for reading. kGone when there is nothing.
+  // Holds whatever has the name, so that no other file can get its inode before `out` is closed; not for
+  // reading. kGone when nothing has the name.
   Status hold(const std::string& name, UniqueFd* out) const;
   // The contents of an existing regular file of at most `limit` bytes.
   Status read_small(const std::string& name, std::size_t limit, std::string* out) const;
@@ -102,7 +102,7 @@ class Directory {
   // A new file. kEnvironment when anything has the name already; whatever that is stays as it is.
   Status create_new(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;
   // A new file for writing under a name that only we use. One that a dead process of ours left is replaced;
-  // one that a live process is writing gives kWait. The lock that tells them apart ends with the descriptor.
+  // one that a live process is writing gives kWait. A lock distinguishes them; it ends with the descriptor.
   Status create_temporary(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;
   // Gives `from` the name `to`. When that exists `*taken` is true and nothing has changed: nothing is ever
   // replaced. Not durable before sync().
@@ -140,13 +140,13 @@ void start_writeback(int fd, std::uint64_t offset, std::uint64_t size);
 // Blocks until these pages are on disk, which says nothing about the metadata that a reader needs.
 Status finish_writeback(int fd, std::uint64_t offset, std::uint64_t size, const std::string& path);
 
-// Whole small files by path. Reading: kGone when there is none. Writing replaces atomically, and durably
-// unless told that the file may as well be lost. `mode`, unless 0, holds whatever the umask.
+// Whole small files by path. Reading: kGone when there is none. Writing replaces the file atomically,
+// and durably unless `durable` is false. A `mode` other than 0 is set whatever the umask.
 Status read_file(const std::string& path, std::size_t limit, std::string* out,
                  FileIdentity* identity = nullptr);
 Status replace_file(const std::string& path, std::string_view contents, bool durable = true,
                     unsigned mode = 0);
-// The identity of what stands under a path, symbolic links followed; false when nothing does.
+// The identity of the file under a path, symbolic links followed; false when there is none.
 bool identity_of(const std::string& path, FileIdentity* out);
 
 }  // namespace paxect::link

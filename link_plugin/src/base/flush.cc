@@ -38,7 +38,7 @@ std::vector<Status> flush_files(std::span<const Unflushed> files, FlushWay* way)
     const Unflushed& file = files[single[i]];
     results[single[i]] = sync_file(file.fd, file.path);
   });
-  // That a file's flush covers its name too is so on the usual file systems, but promised by none.
+  // On the usual file systems the flush of a file covers its name, but none of them guarantees it.
   std::map<const Directory*, Status> names;
   for (const Unflushed& file : files) {
     auto [entry, fresh] = names.try_emplace(file.directory);

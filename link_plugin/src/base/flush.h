@@ -18,7 +18,7 @@
 
 namespace paxect::link {
 
-// The most files of one file system that are flushed one by one.
+// The maximum number of files of one file system that are flushed one by one.
 inline constexpr std::size_t kMaxSingleFlushes = 16;
 
 struct Unflushed {

@@ -1,4 +1,4 @@
-// Small helpers around RapidJSON: how strictly we parse, and where in a text something stands.
+// Small helpers around RapidJSON: how strictly we parse, and the line and column of an offset in a text.
 #pragma once
 
 #include <rapidjson/document.h>

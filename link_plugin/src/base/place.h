@@ -1,5 +1,5 @@
-// What stands under the path of a place now, as evidence of which place it is. What follows from it is
-// decided by whoever knows what was there before.
+// What is under the path of a place now, as evidence of which place it is. The caller, who knows what was
+// there before, decides what follows from it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct PlaceLook {
   std::string mount = "-";                     // what is mounted there, "-" when it is on no mount of its own
 };
 
-// Looks at places, and at what they are mounted on. Not for two threads at a time.
+// Observes places, and what they are mounted on. Not for two threads at a time.
 class PlaceFinder {
  public:
   // `home` is the directory of the relay's own records: what is on the same mount as that, or as "/", is on

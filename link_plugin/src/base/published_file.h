@@ -1,4 +1,4 @@
-// A whole file that link keeps up to date for other programs: metrics, manifest, state. The operator may have
+// A file that link keeps up to date for other programs: metrics, manifest, state. The operator may have
 // put a symbolic link under its path, to the directory that a collector or a peer reads.
 #pragma once
 

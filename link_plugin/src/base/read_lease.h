@@ -1,5 +1,5 @@
-// A read lease (fcntl(2), F_SETLEASE) proves that no process has a file open for writing, and holds off
-// whoever opens it for writing afterwards until the lease is given back: by closing the descriptor.
+// A read lease (fcntl(2), F_SETLEASE) proves that no process has a file open for writing. Whoever opens it
+// for writing afterwards blocks until the lease is given back, by closing the descriptor.
 //
 // The kernel breaks a lease after /proc/sys/fs/lease-break-time seconds (45), so whoever holds one over
 // longer work asks is_lease_broken() in between. No signal reaches the process: the descriptor has no owner
@@ -15,7 +15,7 @@ namespace paxect::link {
 enum class Lease {
   kGranted,
   kOpenForWriting,  // a process has the file open for writing
-  kUnavailable      // not our file, or a file system where a lease proves nothing: nobody knows
+  kUnavailable      // not our file, or a file system where a lease proves nothing
 };
 
 // Requires: `fd` is open for reading only, on a regular file in `folder`.

@@ -136,7 +136,7 @@ std::string apart_of(std::string_view name, std::string_view digits, std::size_t
 std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits) {
   std::string_view end = is_container(name) ? name.substr(name.size() - kContainer.size()) : "";
   std::string_view stem = name.substr(0, name.size() - end.size());
-  // A name that leaves no room for the digits is cut: the digits tell it apart.
+  // A name that leaves no room for the digits is cut: the digits distinguish it.
   std::size_t room = kNameMax - end.size() - digits - 1 - (end.empty() ? 0 : kSidecar.size());
   return std::string(stem.substr(0, room)) + "." + digest_hex.substr(0, digits) + end;
 }

@@ -54,16 +54,16 @@ bool is_product_temporary(std::string_view name, std::string_view relay_token, s
 std::string_view short_token_of(std::string_view relay_token);
 
 // The name of a file while it is removed, beside where it was: .NAME.leaving; a name too long for that is cut
-// as by apart_of(). name_of_leaving() gives what is left of it.
+// as by apart_of(). name_of_leaving() returns the part that is left.
 std::string leaving_of(std::string_view name);
 bool is_leaving(std::string_view name);
 std::string name_of_leaving(std::string_view leaving);
 
-// How many digits tell one name from another: 8, and more only where even those names are taken.
+// How many digits distinguish one name from another: 8, and more only where even those names are taken.
 inline constexpr std::size_t kConflictDigits[] = {8, 16, 32, 64};
 
-// A name that `digits` tell apart from `name`, of the same suffix: a.HHHHHHHH.txt. Of at most `longest`
-// bytes, with the sidecar of a container.
+// A name that `digits` distinguish from `name`, with the same suffix: a.HHHHHHHH.txt. At most `longest` bytes
+// long, and so is the name of the sidecar of a container.
 std::string apart_of(std::string_view name, std::string_view digits, std::size_t longest = kNameMax);
 
 // The name to take when `name` is taken by other content: NAME.HHHHHHHH, before the suffix of a container.
@@ -71,7 +71,7 @@ std::string apart_of(std::string_view name, std::string_view digits, std::size_t
 std::string conflict_of(std::string_view name, std::string_view digest_hex, std::size_t digits);
 
 // NAME and NAME.reason.json in the quarantine; `number` counts up from 0 while the name is taken.
-// A long name is cut, and told by the reason.
+// A long name is cut; its reason file has all of it.
 std::string quarantined_of(std::string_view name, unsigned number);
 std::string reason_of(std::string_view quarantined);
 

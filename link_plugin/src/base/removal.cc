@@ -24,13 +24,13 @@ Status remove_if(const Directory& folder, const std::string& name, const IsMeant
 
 Status remove_same(const Directory& folder, const std::string& name, const FileIdentity& identity,
                    std::vector<std::string>* returned) {
-  // Held, its inode cannot become that of a new file meanwhile.
+  // While it is held, no new file can get its inode.
   UniqueFd held;
   Status status = folder.hold(name, &held);
   if (status.fault == Fault::kGone) return Status::success();
   if (!status.ok()) return status;
   FileLook now = look_at(held.get());
-  if (now.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(name), now.error);
+  if (now.kind == FileKind::kUnknown) return io_failure("stat", folder.path_of(name), now.error);
   if (now.kind != FileKind::kRegular || now.identity != identity) return Status::success();
   // Who has it open for writing writes to a file without a name, once it is removed.
   UniqueFd leased;

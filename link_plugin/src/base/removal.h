@@ -1,8 +1,8 @@
 // Removes a file only if it is still the one that is meant.
 //
-// No call of POSIX does that: between the last look at a name and the removal another file can be renamed
+// No call of POSIX does that: between the last stat of a name and the removal another file can be renamed
 // over it. So the file is renamed first, to a hidden name beside it (leaving_of) that nobody else uses,
-// looked at there, and removed there. Another file that was caught like this gets its name back.
+// checked there, and removed there. Another file that was renamed by this gets its name back.
 //
 // A crash can leave a file under its hidden name; whoever knows that it is done with removes it, anybody else
 // puts it back. Safe for several threads with names of their own.

@@ -1,5 +1,5 @@
-// How the stages of the relay say what went wrong and whose fault it is: the relay decides by the fault alone
-// what becomes of the file.
+// What a function of link reports when it fails, and whose fault it is. The relay decides by the fault alone
+// what happens to the file.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@ namespace paxect::link {
 
 enum class Fault {
   kNone,
-  kChanged,         // the source changed while it was read: thrown away, waits for the next quiet look
-  kOpenForWriting,  // somebody has the source open for writing: waits until it is closed
-  kGone,            // the source is not there any more
-  kWait,            // not now: something it needs is busy or has not settled
-  kDelivered,       // the content shows that it was delivered already
-  kBlocked,         // the policy says no
-  kRefused,         // the content cannot be processed; tried again a few times
+  kChanged,  // the source changed while it was read: the work is discarded, and the file is tried again
+  kOpenForWriting,  // a process has the source open for writing: the file waits until it is closed
+  kGone,            // the source does not exist any more
+  kWait,            // something that the operation needs is busy
+  kDelivered,       // the content shows that the file was delivered before
+  kBlocked,         // the policy does not allow the file
+  kRefused,         // the content cannot be processed; tried again max_attempts times
   kIntegrity,       // the content is provably damaged
-  kEnvironment,     // our own disk, directories or descriptors: never the file's fault
+  kEnvironment,     // our own disk, directories, memory or descriptors: never the fault of the file
   kStopped          // the host wants to stop
 };
 

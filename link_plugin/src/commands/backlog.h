@@ -9,13 +9,13 @@
 namespace paxect::link {
 
 struct Backlog {
-  std::uint64_t files = 0;  // that are to go their way, now or when they are tried again
+  std::uint64_t files = 0;  // that are to be delivered, now or when they are tried again
   std::uint64_t bytes = 0;
   std::uint64_t oldest_seconds = 0;  // since the oldest of them came; 0 when there are none
   std::uint64_t pending = 0;         // of them, those that failed and are tried again
   std::uint64_t blocked = 0;         // by the policy
-  std::uint64_t held = 0;            // may have been delivered, and nobody can tell
-  std::uint64_t kept = 0;            // delivered, and left where they are
+  std::uint64_t held = 0;            // may have been delivered, and the journal cannot show it
+  std::uint64_t kept = 0;            // delivered, and kept in the inbox
   std::uint64_t ignored = 0;         // links, FIFOs and the like
   std::uint64_t in_flight = 0;       // deliveries begun: of a relay that does not run, left by a crash
 };

@@ -63,7 +63,7 @@ constexpr Command kCommands[] = {
      0,
      2,
      run_place},
-    {{sizeof(paxect_command), "stats", "[LOG]... [--json]", "count what the audit log tells of"},
+    {{sizeof(paxect_command), "stats", "[LOG]... [--json]", "count what is in the audit log"},
      "Counts events, and the files and bytes of each direction with their throughput from the first to the\n"
      "last of them. Reads the configured log, or each LOG, with the rotated ones beside it\n"
      "(STEM.TIME.jsonl). Lines that are torn or not the relay's are counted and passed over.\n",
@@ -73,15 +73,15 @@ constexpr Command kCommands[] = {
      kAnyNumber,
      run_stats},
     {{sizeof(paxect_command), "doctor", "DIR [--json]", "try what the relay needs of a directory's disk"},
-     "Tries, in a hidden directory made in DIR and removed again, what the relay's promises rest on, and\n"
-     "says which of them hold there. Exit status 0: all do; 1: some do not.\n",
+     "Tries, in a hidden directory made in DIR and removed again, what the guarantees of the relay depend\n"
+     "on, and reports which of them hold there. Exit status 0: all do; 1: some do not.\n",
      true,
      false,
      1,
      1,
      run_doctor},
     {{sizeof(paxect_command), "smoke", "[DIR] [--junit FILE] [--json]", "a trial run of core and relay"},
-     "Encodes and decodes files of its own with the core of the settings, then relays them by a whole\n"
+     "Encodes and decodes files of its own with the core of the settings, then relays them by a\n"
      "`paxect run` of its own, in a hidden directory made in DIR ($TMPDIR, or /tmp) and removed again. The\n"
      "relay of the settings is left alone. --junit FILE is a report for CI systems.\n"
      "Exit status 0: all passed; 1: something failed; the report is written in both cases.\n",

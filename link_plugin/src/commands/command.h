@@ -1,7 +1,7 @@
 // The commands for the operator: `paxect link NAME`. Each is a function in a file of its own.
 //
-// A command only looks: it takes no lock of the relay and writes nothing, but for `quarantine retry` and
-// `drop`, which move and remove what the relay has let go of, `doctor` and `smoke`, in a directory of
+// A command only reads: it takes no lock of the relay and writes nothing, but for `quarantine retry` and
+// `drop`, which move and remove what the relay does not own any more, `doctor` and `smoke`, in a directory of
 // their own, and the report that `smoke` is asked for.
 #pragma once
 
@@ -23,7 +23,7 @@ struct Arguments {
   std::optional<std::string> junit{};  // --junit FILE
 };
 
-// One call of a command. Failures are told through the host's log.
+// One call of a command. Failures are reported through the host's log.
 class Call {
  public:
   Call(const Host& host, Console* console, Arguments arguments)

@@ -11,7 +11,7 @@
 
 namespace paxect::link {
 
-// Standard output by way of the host. After a write that failed the rest is dropped: the host tells of it.
+// Standard output by way of the host. After a write that failed the rest is dropped: the host reports it.
 class Console {
  public:
   explicit Console(const paxect_host* host);

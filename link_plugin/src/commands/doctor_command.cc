@@ -1,4 +1,4 @@
-// `doctor DIR`: which promises hold on the disk of a directory.
+// `doctor DIR`: which guarantees hold on the disk of a directory.
 #include "commands/command.h"
 #include "commands/mount_probe.h"
 #include "settings/link_config.h"
@@ -13,7 +13,7 @@ const char* text_of(Finding::Verdict verdict) {
                                                : "note";
 }
 
-// What the relay asks of a disk. Where the policy is missing or broken, the default one counts.
+// What the relay needs of a disk. Where the policy is missing or broken, the default one counts.
 ProbeNeeds needs_of(const LinkConfig& config) {
   PolicyReading reading = PolicyFile(config.policy, config.node).read();
   const Policy policy = reading.ok() ? reading.policy : Policy{};
@@ -46,8 +46,8 @@ void print_text(const std::vector<Finding>& findings, std::size_t failed, Consol
     console->line("       " + finding.effect);
   }
   console->line(failed == 0
-                    ? "all promises hold here"
-                    : count_text(failed, "promise") + (failed == 1 ? " does" : " do") + " not hold here");
+                    ? "all guarantees hold here"
+                    : count_text(failed, "guarantee") + (failed == 1 ? " does" : " do") + " not hold here");
 }
 
 }  // namespace

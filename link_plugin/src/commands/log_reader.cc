@@ -236,12 +236,12 @@ Status read_log(const std::string& path, std::uint64_t offset,
   return status.ok() ? read_log(log, offset, each, count) : status;
 }
 
-Status read_log_tail(const OpenLog& log, std::uint64_t most, const std::function<bool(const LogLine&)>& each,
-                     LogCount* count) {
+Status read_log_tail(const OpenLog& log, std::uint64_t max_bytes,
+                     const std::function<bool(const LogLine&)>& each, LogCount* count) {
   std::uint64_t size = look_at(log.fd.get()).identity.size;
-  if (size <= most) return read_log(log, 0, each, count);
+  if (size <= max_bytes) return read_log(log, 0, each, count);
   // From the first line that begins in the tail.
-  std::uint64_t offset = size - most;
+  std::uint64_t offset = size - max_bytes;
   for (char byte = '\0'; byte != '\n'; ++offset)
     if (pread(log.fd.get(), &byte, 1, static_cast<off_t>(offset - 1)) != 1) break;
   return read_log(log, offset - 1, each, count);

@@ -16,10 +16,10 @@ namespace paxect::link {
 struct LogLine {
   std::int64_t utc = 0;  // seconds since 1970
   std::string datetime_utc, level, event, source, target, status, message;
-  std::uint64_t bytes = 0;            // of the data, 0 when not told
+  std::uint64_t bytes = 0;            // of the data, 0 when unknown
   std::uint64_t container_bytes = 0;  // likewise
 
-  // A file that went its way: encode, decode, forward.
+  // A delivery: encode, decode, forward.
   bool is_transfer() const { return event == "encode" || event == "decode" || event == "forward"; }
 };
 
@@ -27,7 +27,7 @@ struct LogLine {
 std::optional<LogLine> parse_log_line(std::string_view line);
 
 struct LogCount {
-  std::uint64_t lines = 0;       // that were told
+  std::uint64_t lines = 0;       // that were read
   std::uint64_t unreadable = 0;  // torn or foreign
 };
 
@@ -40,8 +40,9 @@ struct OpenLog {
 Status open_log(const std::string& path, OpenLog* out);
 // These logs and the ones rotated from them, by the relay or by logrotate (LOG.1, LOG-20260102), oldest
 // first, each log after its own. All that was in them when this was called can be read, whatever is rotated
-// meanwhile. Those that are not there are left out, and so are other names of the same file. `*passed_over`,
-// when asked for, receives the paths of rotated logs that were compressed since or cannot be opened.
+// in the meantime. Those that are not there are left out, and so are other names of the same file.
+// `*passed_over`, when asked for, receives the paths of rotated logs that were compressed since or cannot be
+// opened.
 std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
                                        std::vector<std::string>* passed_over = nullptr);
 // "3 rotated logs were passed over, such as PATH: decompress them first"; "" for none.
@@ -52,8 +53,8 @@ Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bo
                 LogCount* count);
 Status read_log(const std::string& path, std::uint64_t offset,
                 const std::function<bool(const LogLine&)>& each, LogCount* count);
-// The same with the last `most` bytes: whole lines only.
-Status read_log_tail(const OpenLog& log, std::uint64_t most, const std::function<bool(const LogLine&)>& each,
-                     LogCount* count);
+// The same with the last `max_bytes` bytes: complete lines only.
+Status read_log_tail(const OpenLog& log, std::uint64_t max_bytes,
+                     const std::function<bool(const LogLine&)>& each, LogCount* count);
 
 }  // namespace paxect::link

@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 using Verdict = Finding::Verdict;
 
 constexpr auto kEventPatience = std::chrono::milliseconds(2000);
-constexpr int kEventPauseMs = 100;                                // between two looks whether to go on
+constexpr int kEventPauseMs = 100;                                // between two checks whether to continue
 constexpr auto kClockPatience = std::chrono::milliseconds(4500);  // two ticks of the coarsest, FAT with 2 s
 constexpr auto kClockPause = std::chrono::microseconds(200);
 constexpr int kTicks = 3;
@@ -137,7 +137,7 @@ Finding probe_hard_link(const ProbeDirectory& place) {
 std::uint64_t smallest_tick_ns(const ProbeDirectory& place, int fd) {
   std::int64_t last = look_at(fd).identity.mtime_ns;
   std::uint64_t smallest = 0;
-  int ticks = -1;  // the first step began before we looked
+  int ticks = -1;  // the first step began before the first observation
   for (auto end = Clock::now() + kClockPatience;
        ticks < kTicks && !place.interrupted() && Clock::now() < end;) {
     std::this_thread::sleep_for(kClockPause);
@@ -155,7 +155,7 @@ Finding probe_clock(const ProbeDirectory& place, std::uint64_t settle_ns) {
   UniqueFd file = place.file("clock");
   std::uint64_t tick = file ? smallest_tick_ns(place, file.get()) : 0;
   std::uint64_t microseconds = tick / 1000;
-  std::string found = tick == 0 ? "stands still"
+  std::string found = tick == 0 ? "do not advance"
                                 : "steps of at most " + std::to_string(microseconds / 1000) + "." +
                                       std::to_string(microseconds % 1000 / 100) + " ms";
   return verdict("times of files", tick != 0 && tick <= std::max(settle_ns, kNanosecondsPerMillisecond),

@@ -1,5 +1,5 @@
-// Tries on a real directory what the relay's promises rest on. Nothing is concluded from the type of the file
-// system: each thing is done and looked at.
+// Tries on a real directory what the guarantees of the relay depend on. Nothing is concluded from the type of
+// the file system: each operation is carried out, and its result is checked.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ struct Finding {
   enum class Verdict {
     kHolds,
     kFails,
-    kNote  // worth knowing, no promise hangs on it
+    kNote  // worth knowing, but no guarantee depends on it
   };
   std::string what;  // "rename without replace"
   Verdict verdict = Verdict::kNote;
   std::string found;   // what was measured
-  std::string effect;  // which promise holds, or what happens instead
+  std::string effect;  // the guarantee that holds, or what happens instead
 };
 
 struct ProbeNeeds {
-  std::uint64_t settle_ns = 0;      // how far apart two looks at a file are
+  std::uint64_t settle_ns = 0;      // the time between two observations of a file
   std::uint64_t largest_bytes = 0;  // of one file
   std::uint64_t largest_container_bytes = 0;
 };

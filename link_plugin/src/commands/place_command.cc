@@ -16,7 +16,7 @@ struct Place {
   const char* role;
   std::string path;
   PlaceLook look = {};
-  std::string problem = {};  // why it cannot be looked at
+  std::string problem = {};  // why it cannot be checked
   std::optional<KnownPlace> known = {};
   std::size_t unfinished = 0;  // deliveries towards the known one
 

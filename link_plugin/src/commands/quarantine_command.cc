@@ -51,8 +51,9 @@ void list(const std::vector<QuarantineItem>& items, const std::string& path, Con
   }
 }
 
-// The folder and the name in the inbox that an item came from; its own name in the inbox itself when nothing
-// tells. The relay writes plain paths: with a ".." in it the reason is not its own, and leads anywhere.
+// The folder and the name in the inbox that an item came from; its own name in the inbox itself when the
+// reason does not name one. The relay writes plain paths: with a ".." in it the reason is not its own, and
+// leads anywhere.
 void find_home(const Station& station, const QuarantineItem& item, std::string* folder, std::string* name) {
   *folder = "";
   *name = item.name;
@@ -121,7 +122,7 @@ Status drop(const Directory& quarantine, const QuarantineItem& item, Console* co
   return status;
 }
 
-// The items of these names; a name is as it is shown, or else as it stands on disk.
+// The items of these names; a name is as it is shown, or else as it is on disk.
 bool choose(const Call& call, const std::vector<QuarantineItem>& items, const std::string& path,
             std::vector<QuarantineItem>* chosen) {
   bool complete = true;

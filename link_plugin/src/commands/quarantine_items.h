@@ -1,4 +1,4 @@
-// What lies in the quarantine: files, each with its reason and perhaps a sidecar beside it.
+// The contents of the quarantine: files, each with its reason and perhaps a sidecar beside it.
 #pragma once
 
 #include <cstdint>

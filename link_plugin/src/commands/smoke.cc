@@ -128,7 +128,7 @@ class CoreTrial {
     Status status = write_new(original + ".damaged", bytes);
     if (!status.ok()) return status;
     status = convert("decode", original + ".damaged", original + ".taken");
-    if (status.ok()) return failed("a damaged container was taken for a sound one");
+    if (status.ok()) return failed("a damaged container was accepted");
     bool refused = status.fault == Fault::kIntegrity || status.fault == Fault::kRefused;
     return refused ? Status::success() : status;
   }
@@ -192,7 +192,7 @@ class RelayTrial {
     return child;
   }
 
-  // Everything that is not as it should be after a run, the first the most telling.
+  // Everything that is not as it should be after a run, the most specific first.
   std::vector<std::string> problems(const ChildEnd& end) const {
     std::vector<std::string> found;
     if (end.stopped)
@@ -218,16 +218,16 @@ class RelayTrial {
     if (FileIdentity ignored; identity_of(scratch_ / ("inbox/" + sample.name), &ignored))
       return sample.name + " arrived, but is still in the inbox";
     const std::string digest = "sha256=" + sha256_hex(sample.contents);
-    bool told = false;
+    bool is_logged = false;
     LogCount count;
     status = read_log(
         scratch_ / "log", 0,
         [&](const LogLine& line) {
-          told = line.event == "decode" && line.message.find(digest) != std::string::npos;
-          return !told;
+          is_logged = line.event == "decode" && line.message.find(digest) != std::string::npos;
+          return !is_logged;
         },
         &count);
-    return told ? "" : sample.name + " arrived, but the audit log does not say so " + status.message;
+    return is_logged ? "" : sample.name + " arrived, but the audit log does not say so " + status.message;
   }
 
   const SmokePlan& plan_;

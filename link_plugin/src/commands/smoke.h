@@ -1,8 +1,8 @@
 // A trial run of all that a relay is made of, on files of its own in a directory of its own.
 //
-// Nothing is played through: the core is the one of the settings, and the relay is a whole `paxect run` in a
-// process of its own, which loads this plugin as any other would. It is what shows most: module, settings,
-// disk, core and exit status in one.
+// Nothing is simulated: the core is the one of the settings, and the relay is a `paxect run` in a
+// process of its own, which loads this plugin as any other would. That checks module, settings, disk,
+// core and exit status together.
 #pragma once
 
 #include <cstdint>

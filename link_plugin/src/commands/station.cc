@@ -39,7 +39,7 @@ Status find_peers(const Station& station, std::vector<PeerEntry>* peers) {
                                 station.policy.require_sig, [&](const std::string& path, const Peer& peer) {
                                   peers->push_back({path, peer});
                                 });
-  // What a signature is worth only the key can tell.
+  // Only the key can verify a signature.
   if (!peers->empty() && !station.config.key_problem.empty()) {
     peers->clear();
     return Status::invalid(station.config.key_problem);

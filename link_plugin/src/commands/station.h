@@ -15,14 +15,14 @@ namespace paxect::link {
 
 struct Station {
   LinkConfig config;
-  Policy policy;               // the usual one where there is none, or none that can be read
+  Policy policy;               // the default one where there is none, or none that can be read
   std::string policy_problem;  // why it cannot be read
   long holder = 0;             // the relay's process, 0: none runs, -1: one that is not named
 
   bool runs() const { return holder != 0; }
 };
 
-// PAXECT_PLUGIN_OK, or a failure that was told.
+// PAXECT_PLUGIN_OK, or a failure that was reported.
 paxect_plugin_status open_station(const Call& call, Station* out);
 
 // The last state that the relay reported, running or not; `*alive_utc_ns` as in read_state().

@@ -1,4 +1,4 @@
-// `stats`: what the audit log tells, in numbers.
+// `stats`: the audit log in numbers.
 #include <map>
 
 #include "base/filesystem.h"
@@ -23,7 +23,7 @@ struct Direction {
     bytes += line.bytes;
     container_bytes += line.container_bytes;
   }
-  // The log has whole seconds, so what took less counts as one.
+  // The log has a resolution of one second: what took less counts as one.
   double seconds() const { return last > first ? static_cast<double>(last - first) : 1; }
   double files_per_second() const { return static_cast<double>(files) / seconds(); }
   double bytes_per_second() const { return static_cast<double>(bytes) / seconds(); }

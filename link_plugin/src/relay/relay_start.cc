@@ -26,7 +26,8 @@ paxect_plugin_status Relay::init() {
     return fail(PAXECT_PLUGIN_CONFIG, host_.log_all_but_last(conflicts));
   for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
   if (!config_.key_problem.empty())
-    host_.log(PAXECT_LOG_WARN, "hmac_key is not looked at: it is a credential, which its service alone has");
+    host_.log(PAXECT_LOG_WARN,
+              "hmac_key is not checked: it is a credential, which exists in its service alone");
   if (config_.hmac_key.has_value()) host_.hold_secrets();
   policy_file_.emplace(config_.policy, config_.node);
   PolicyReading reading = policy_file_->read();
@@ -86,7 +87,7 @@ Status Relay::take_lock() {
 
 Status Relay::write_policy() {
   if (!policy_missing_) return Status::success();
-  // Another section may have written it meanwhile.
+  // Another section may have written it in the meantime.
   PolicyReading reading = policy_file_->read();
   if (reading.missing.empty()) {
     if (reading.ok()) policy_ = reading.policy;
@@ -214,7 +215,7 @@ paxect_plugin_status Relay::start() {
   return status;
 }
 
-// A start that has to wait for something goes on here.
+// Continues a start that waits for something.
 paxect_plugin_status Relay::step_start(paxect_step* result) {
   if (host_.once()) {
     result->state = PAXECT_STEP_DONE;

@@ -1,4 +1,4 @@
-// What is looked after between batches: hints of new files, the directories, the policy, the peers.
+// What the relay does between batches: it reads events, checks its places, policy and peers.
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -38,7 +38,7 @@ void Relay::upkeep(std::uint64_t now_ns) {
                 now_ns + (is_soon ? std::min(config_.poll_ns, kMaxRetryPause) : config_.poll_ns));
 }
 
-// All of it now: when this returns, the host says that the reload is over.
+// Does all of it now: when this returns, the host reports the end of the reload.
 void Relay::reload() {
   if (!started_) return;
   reporter_.report_problem("log", reporter_.audit().reopen().message);
@@ -59,7 +59,7 @@ void Relay::reload_key() {
                  .name = status.ok() ? "key_reload" : "key_error",
                  .source = config_.hmac_key.path(),
                  .status = status.ok() ? "ok" : "error",
-                 .message = status.ok() ? "" : status.message + ": the key before stays in force"});
+                 .message = status.ok() ? "" : status.message + ": the previous key stays in force"});
 }
 
 // ---- hints ---------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ void Relay::reload_policy() {
                    .name = "policy_error",
                    .source = config_.policy,
                    .status = "error",
-                   .message = fault + ": the policy before stays in force"});
+                   .message = fault + ": the previous policy stays in force"});
   if (!faults.empty()) return;
   const bool is_new = !(policy_ == reading.policy);
   policy_ = reading.policy;

@@ -1,8 +1,8 @@
 // The key that manifests are signed with, and where it comes from.
 //
-// Its bytes lie in memory that is locked, left out of core dumps, fenced by guard pages and wiped when given
-// up. What the configuration holds as plain text, the host holds too: that is what `file:` and `credential:`
-// are for.
+// Its bytes are stored in memory that is locked, left out of core dumps, between guard pages, and wiped when
+// it is released. What the configuration holds as plain text, the host holds too: that is what `file:` and
+// `credential:` are for.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace paxect::link {
 
-// Bytes that nobody else is to see. Copies share them.
+// Bytes that nobody else may see. Copies share them.
 class Secret {
  public:
   explicit Secret(std::string_view bytes);
@@ -32,11 +32,11 @@ class HmacKey {
   // From a setting: the text itself, `hex:DIGITS`, `file:PATH`, or `credential:NAME`, a file of systemd's
   // LoadCredential. "" is no key. The message of a failure never contains the key.
   Status set(const std::string& setting);
-  // Reads a key that comes from a file again, and says whether it is another one. After a failure the key
-  // before stays.
+  // Reads a key that comes from a file again, and reports whether it is another one. After a failure the
+  // previous key stays.
   Status reload(bool* changed);
 
-  // Whether this setting is the key itself rather than where it lies.
+  // Whether this setting is the key itself rather than the place where it is stored.
   static bool is_plain(std::string_view setting);
 
   bool has_value() const { return secret_.has_value(); }

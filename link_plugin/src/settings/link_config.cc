@@ -203,7 +203,7 @@ void read_node(const Host& host, Reader& reader, LinkConfig* config) {
     reader.fail("node", config->node, "not 1 to 255 visible ASCII characters");
 }
 
-// PAXECT_CORE stands just below PAXECT_LINK_CORE and above the config file.
+// PAXECT_CORE ranks just below PAXECT_LINK_CORE and above the config file.
 void read_core(const Host& host, Reader& reader, LinkConfig* config) {
   int32_t origin = PAXECT_ORIGIN_NONE;
   const char* own = host.get("core", &origin);

@@ -92,7 +92,7 @@ class PolicyReader {
   }
 
  private:
-  // Where each key of the outermost object stands, for messages.
+  // The offset of each key of the outermost object, for messages.
   struct KeyFinder : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, KeyFinder> {
     const rapidjson::MemoryStream* stream = nullptr;
     PolicyReader* reader = nullptr;
@@ -105,7 +105,7 @@ class PolicyReader {
       if (depth != 1) return true;
       std::string key(name, size);
       bool first = reader->offsets_.emplace(key, stream->Tell() - 1).second;
-      if (!first) reader->fail_at(stream->Tell() - 1, "the key '" + key + "' stands here a second time");
+      if (!first) reader->fail_at(stream->Tell() - 1, "the key '" + key + "' occurs a second time");
       return true;
     }
   };

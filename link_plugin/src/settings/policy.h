@@ -38,8 +38,8 @@ struct Policy {
   std::string container_size_block(std::uint64_t size) const;
 };
 
-// The policy of a text, held against schemas/policy.schema.json; `path` is for messages. False with all that
-// is wrong in `*faults`, "PATH:LINE:COLUMN: REASON" each. Unknown keys are no fault: one line each in
+// The policy of a text, validated against schemas/policy.schema.json; `path` is for messages. False with all
+// that is wrong in `*faults`, "PATH:LINE:COLUMN: REASON" each. Unknown keys are no fault: one line each in
 // `*warnings`.
 bool parse_policy(std::string_view text, const std::string& path, Policy* policy,
                   std::vector<std::string>* warnings, std::vector<std::string>* faults);

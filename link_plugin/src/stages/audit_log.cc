@@ -79,7 +79,7 @@ void take_attributes(int from, int to) {
   if (size <= 0) std::ignore = fremovexattr(to, kAcl);
   if (!is_owned) mode &= ~static_cast<mode_t>(S_IRWXG);
   if (size > 0 && (!is_owned || fsetxattr(to, kAcl, acl.data(), static_cast<std::size_t>(size), 0) != 0))
-    // With an ACL the bits of the group are the most that any named user or group may do.
+    // With an ACL the bits of the group are the maximum of what any named user or group may do.
     mode &= ~static_cast<mode_t>(S_IRWXG);
   std::ignore = fchmod(to, mode);
 }

@@ -1,4 +1,4 @@
-// The audit log: one JSON object a line, appended; a line is durable when flush() has said so.
+// The audit log: one JSON object a line, appended; a line is durable when flush() has succeeded.
 //
 // A torn last line, left by a crash, is closed off at open so that nothing is glued to it. When the file
 // passes its limit it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one of the same mode,
@@ -20,7 +20,7 @@ namespace paxect::link {
 enum class Level { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };
 std::string_view name_of(Level level);
 
-// One line to be. `source` and `target` are paths, "" for none.
+// One line to write. `source` and `target` are paths, "" for none.
 struct Event {
   Level level = Level::kInfo;
   std::string name = {};
@@ -30,7 +30,7 @@ struct Event {
   std::string message = {};
   std::vector<std::pair<std::string, std::uint64_t>> numbers = {};  // further fields
   std::vector<std::pair<std::string, std::string>> texts = {};      // further fields
-  std::string advice = {};  // what to do about it: for the operator's screen, and not in the line
+  std::string advice = {};  // the remedy, for the operator's screen; not in the line
 };
 
 // The line for an event, newline included; names as printable() has them.
@@ -54,7 +54,7 @@ class AuditLog {
   // of them stays in the file.
   Status flush(std::int64_t realtime_ns);
 
-  // Whether a line with the field "id" of this value stands in the file at `from` or behind it; anywhere,
+  // Whether a line with the field "id" of this value is in the file at `from` or behind it; anywhere,
   // when the file is shorter than that because it has been rotated since.
   bool has_id(std::uint64_t id, std::uint64_t from) const;
 

@@ -1,4 +1,4 @@
-// Where files go that will never get through: each with NAME.reason.json beside it.
+// Stores files that cannot be delivered, each with NAME.reason.json beside it.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct QuarantineReason {
 
 class Quarantine {
  public:
-  // Gives the directory, made if there never was one; a failure when it is away.
+  // Gives the directory, made if there never was one; a failure when it is not there now.
   using Open = std::function<Status(std::shared_ptr<const Directory>* out)>;
 
   // `stop` ends a copy to another file system.
@@ -35,11 +35,11 @@ class Quarantine {
 
   // Moves the file of this identity, and its sidecar after it if it is a container that has one, durably; the
   // reason is there before the file. `*moved_to` receives its new name. kChanged when another file has its
-  // name by now (`returned` as in removal.h).
+  // name already (`returned` as in removal.h).
   Status put(const Directory& from, const std::string& name, const FileIdentity& identity,
              const QuarantineReason& reason, std::string* moved_to, std::vector<std::string>* returned) const;
 
-  // Files that have a reason beside them. Looks only when something changed since the last time.
+  // Files that have a reason beside them. Reads the directory only when it has changed since the last call.
   std::uint64_t count();
 
  private:

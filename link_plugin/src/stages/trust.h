@@ -16,9 +16,9 @@ namespace paxect::link {
 enum class PeerState {
   kSigned,      // by our key
   kUnsigned,    // no signature, and none required
-  kUnverified,  // signed, but we have no key to tell
+  kUnverified,  // signed, but we have no key to verify it
   kRejected,    // a bad signature, or none where one is required
-  kUnreadable   // no manifest at all
+  kUnreadable   // not a manifest
 };
 
 std::string_view name_of(PeerState state);
@@ -31,7 +31,7 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
-// What a manifest's text is worth.
+// Judges the text of a manifest.
 Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, bool require_sig);
 
 // The text of a manifest with these payload entries; signed when there is a key.
@@ -50,7 +50,7 @@ class PeerTable {
   // manifest again and again with another time in it. `own` is the path of our manifest.
   Status refresh(const std::string& own, std::optional<std::string_view> key, bool require_sig,
                  const Changed& changed);
-  // How many there are of each state; all states are there.
+  // How many there are of each state; every state has an entry.
   std::map<std::string_view, std::uint64_t> counts() const;
   // Reads all of them again at the next refresh: the key or the policy is another one.
   void judge_again();

@@ -1,5 +1,5 @@
-// inotify as a hint: which names of the inbox to look at before the next scan. The scan remains the truth, so
-// that nothing depends on this working: no events, lost events and an overflow only make things later.
+// inotify as a hint: which names of the inbox to look at before the next scan. The scan finds every file
+// without it: missing events, lost events and an overflow only delay a file.
 //
 // Where a lease cannot prove that a file is complete (read_lease.h), events also show which files are open
 // for writing. That is evidence for waiting, never for taking a file: equal events in a row are merged into
@@ -18,7 +18,7 @@ namespace paxect::link {
 
 class Watcher {
  public:
-  // False where there is no inotify to be had; then watch() and read() do nothing. `folders`: whether a
+  // False where inotify is not available; then watch() and read() do nothing. `folders`: whether a
   // folder that appears in a watched directory matters.
   bool open(bool folders);
   int fd() const { return fd_.get(); }

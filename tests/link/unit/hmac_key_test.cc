@@ -53,7 +53,7 @@ TEST_CASE(
   unsetenv("CREDENTIALS_DIRECTORY");
   PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
   REQUIRE(relay.init() == PAXECT_PLUGIN_OK);
-  CHECK(rig.host.logged("hmac_key is not looked at"));
+  CHECK(rig.host.logged("hmac_key is not checked"));
   auto before = list(rig.directory.path());
   CHECK(relay.start() == PAXECT_PLUGIN_CONFIG);
   CHECK(relay.error().find("hmac_key = 'credential:hmac_key'") == 0);
