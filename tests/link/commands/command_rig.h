@@ -12,13 +12,13 @@
 
 namespace paxect::test {
 
-struct Outcome {
+struct CommandResult {
   int status;
   std::string output;
 };
 
 // One command with the settings of this host.
-inline Outcome command(FakeHost& host, const std::vector<std::string>& words) {
+inline CommandResult command(FakeHost& host, const std::vector<std::string>& words) {
   auto* extension = static_cast<const paxect_commands_extension*>(
       load_plugin(PAXECT_TEST_PLUGINS "/link.so")->extension(PAXECT_EXTENSION_COMMANDS));
   REQUIRE(extension != nullptr);
@@ -33,7 +33,7 @@ inline Outcome command(FakeHost& host, const std::vector<std::string>& words) {
 // The same with --json; its one line must be an object, and as the command's schema says.
 inline rapidjson::Document command_json(FakeHost& host, std::vector<std::string> words, int expected = 0) {
   words.push_back("--json");
-  Outcome outcome = command(host, words);
+  CommandResult outcome = command(host, words);
   INFO(outcome.output);
   CHECK(outcome.status == expected);
   REQUIRE(outcome.output.find('\n') == outcome.output.size() - 1);

@@ -56,7 +56,7 @@ TEST_CASE("doctor leaves nothing behind") {
   CHECK(list(directory.path()).empty());
 }
 
-TEST_CASE("A disk without room for the largest file does not hold that promise") {
+TEST_CASE("A disk without room for the largest file fails the test of room") {
   TempDir directory;
   auto findings =
       probe(directory.path(), {.settle_ns = 500'000'000, .largest_bytes = std::uint64_t{1} << 60});
@@ -119,7 +119,7 @@ TEST_CASE("doctor finds the largest size of a file") {
   CHECK(size(image.path(), std::uint64_t{1} << 33).verdict == Verdict::kHolds);
 }
 
-TEST_CASE("The exit status of doctor says whether all promises hold and its JSON which do not") {
+TEST_CASE("The exit status of doctor says whether all guarantees hold and its JSON which do not") {
   FakeHost host;
   TempDir directory;
   host.set("policy", directory / "policy.json");
@@ -132,7 +132,7 @@ TEST_CASE("The exit status of doctor says whether all promises hold and its JSON
       failing += std::string(each["what"].GetString()) + ";";
   CHECK(failing.find("room;") != std::string::npos);
   write_file(directory / "policy.json", "{\"max_file_mb\": 1}");
-  Outcome outcome = command(host, {"doctor", directory.path()});
+  CommandResult outcome = command(host, {"doctor", directory.path()});
   CHECK(outcome.status == (is_in_memory(directory.path()) ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK));
   CHECK(outcome.output.find("rename without replace: works") != std::string::npos);
 }

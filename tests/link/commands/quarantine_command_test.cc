@@ -32,7 +32,7 @@ TEST_CASE_METHOD(Given, "quarantine list names each file once with its reason") 
   CHECK(std::string(items[1]["name"].GetString()) == "junk.freq");
   CHECK_FALSE(items[1]["sidecar"].GetBool());
   CHECK(std::string(items[1]["source"].GetString()) == rig.inbox("junk.freq"));
-  Outcome outcome = command(rig.host, {"quarantine", "list"});
+  CommandResult outcome = command(rig.host, {"quarantine", "list"});
   CHECK(outcome.status == 0);
   CHECK(outcome.output.find("bad.freq  4 B  2026-01-02") == 0);
 }
@@ -81,7 +81,7 @@ TEST_CASE("Of the longest names, too, a reason is none of the files in quarantin
 }
 
 TEST_CASE_METHOD(Given, "quarantine show tells all about the names given and says which is not there") {
-  Outcome outcome = command(rig.host, {"quarantine", "show", "bad.freq"});
+  CommandResult outcome = command(rig.host, {"quarantine", "show", "bad.freq"});
   CHECK(outcome.status == 0);
   CHECK(outcome.output.find("with a sidecar") != std::string::npos);
   CHECK(outcome.output.find("checksum_mismatch: sidecar sha256 mismatch") != std::string::npos);
@@ -126,7 +126,7 @@ TEST_CASE("quarantine retry brings a file back to its folder and its name, whate
   REQUIRE_FALSE(exists(rig.inbox(name)));
   auto report = command_json(rig.host, {"quarantine", "list"});
   REQUIRE(report["items"].Size() == 1);
-  Outcome outcome = command(rig.host, {"quarantine", "retry", "odd \xff\n\\x41.freq"});
+  CommandResult outcome = command(rig.host, {"quarantine", "retry", "odd \xff\n\\x41.freq"});
   CHECK(outcome.status == 0);
   CHECK(outcome.output.find('\n') == outcome.output.size() - 1);
   CHECK(read_file(rig.inbox(name)) == "junk");
@@ -161,7 +161,7 @@ TEST_CASE("A name as list shows it is of that file, even where another one is ca
 }
 
 TEST_CASE_METHOD(Given, "quarantine drop removes the file and all that goes with it") {
-  Outcome outcome = command(rig.host, {"quarantine", "drop", "bad.freq"});
+  CommandResult outcome = command(rig.host, {"quarantine", "drop", "bad.freq"});
   CHECK(outcome.status == 0);
   CHECK(outcome.output == "bad.freq: removed\n");
   CHECK(quarantine() == Names{"junk.freq", "junk.freq.reason.json"});

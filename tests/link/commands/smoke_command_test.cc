@@ -82,7 +82,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("A sound installation passes the smoke test and the trial leaves nothing behind") {
+TEST_CASE("A valid installation passes the smoke test and the trial leaves nothing behind") {
   Trial trial;
   for (const link::TestCase& outcome : trial.run()) {
     INFO(outcome.name << ": " << outcome.failure << "\n" << outcome.detail);
@@ -217,7 +217,7 @@ TEST_CASE("A report that cannot be written is an error, and a device is written 
   CHECK(list(directory.path()).empty());
 }
 
-TEST_CASE("Whatever bytes a failure has, the report is sound XML that says them") {
+TEST_CASE("Whatever bytes a failure has, the report is valid XML that contains them") {
   link::TestSuite suite{.name = "suite", .node = "a\"<&>'b"};
   suite.cases = {{.name = "good"},
                  {.name = "bad",

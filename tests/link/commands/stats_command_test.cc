@@ -166,7 +166,7 @@ TEST_CASE("A configured log that is not there yet is empty and a LOG that is not
   CHECK(host.logged("none.jsonl", PAXECT_LOG_ERROR));
 }
 
-TEST_CASE("The tail of a log begins with a whole line") {
+TEST_CASE("The tail of a log begins with a complete line") {
   TempDir directory;
   const std::string log = directory / "log.jsonl";
   const std::string first = line("2026-01-02 03:00:00", "encode", 1);
@@ -208,7 +208,7 @@ TEST_CASE("Every command has a help and refuses what it does not know with statu
   std::uint32_t count = 0;
   for (; const paxect_command* listed = extension->command_at(count); ++count) {
     INFO(listed->name);
-    Outcome help = command(host, {listed->name, "-h"});
+    CommandResult help = command(host, {listed->name, "-h"});
     CHECK(help.status == 0);
     CHECK(help.output.rfind(std::string(listed->name) + " " + listed->arguments, 0) == 0);
     host.clear_log();

@@ -28,12 +28,12 @@ using Words = std::vector<std::string>;
 bool ran(const std::vector<std::string>& argv) { return run({.argv = argv}).status == 0; }
 
 // A mounted file system, gone at the end of the scope.
-class Mount {
+class ScratchMount {
  public:
-  explicit Mount(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
-  ~Mount() { unmount(); }
-  Mount(const Mount&) = delete;
-  Mount& operator=(const Mount&) = delete;
+  explicit ScratchMount(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
+  ~ScratchMount() { unmount(); }
+  ScratchMount(const ScratchMount&) = delete;
+  ScratchMount& operator=(const ScratchMount&) = delete;
 
   bool mount(const std::string& path) {
     path_ = path;
@@ -65,7 +65,7 @@ class Mount {
 TEST_CASE("After a loss of power nothing is lost, partial, or delivered twice") {
   TempDir temp;
   std::string image = temp / "image";
-  Mount disk({"-o", "loop", image});
+  ScratchMount disk({"-o", "loop", image});
   if (!ran({"truncate", "-s", "1G", image}) || !ran({"mkfs.ext4", "-q", "-F", image}) ||
       !disk.mount(temp / "disk")) {
     WARN("skipped: no loop mounts of ext4 here");
@@ -95,7 +95,7 @@ TEST_CASE("After a loss of power nothing is lost, partial, or delivered twice") 
 
 TEST_CASE("A full disk is waited for") {
   TempDir temp;
-  Mount disk({"-t", "tmpfs", "-o", "size=2M", "none"});
+  ScratchMount disk({"-t", "tmpfs", "-o", "size=2M", "none"});
   if (!disk.mount(temp / "disk")) {
     WARN("skipped: no tmpfs mounts here");
     return;
@@ -114,7 +114,7 @@ TEST_CASE("A full disk is waited for") {
 
 TEST_CASE("A file system out of inodes is waited for") {
   TempDir temp;
-  Mount disk({"-t", "tmpfs", "-o", "size=8M,nr_inodes=24", "none"});
+  ScratchMount disk({"-t", "tmpfs", "-o", "size=8M,nr_inodes=24", "none"});
   if (!disk.mount(temp / "disk")) {
     WARN("skipped: no tmpfs mounts here");
     return;
@@ -143,7 +143,7 @@ TEST_CASE("An outbox unmounted under the relay gets nothing until it is mounted 
   TempDir other;
   for (bool same_again : {true, false}) {
     const std::string image = other / (same_again ? "same" : "other");
-    Mount stick({"-o", "loop", image});
+    ScratchMount stick({"-o", "loop", image});
     if (!ran({"truncate", "-s", "16M", image}) || !ran({"mkfs.ext4", "-q", "-F", image}) ||
         !stick.mount(site.path("outbox"))) {
       WARN("skipped: no loop mounts of ext4 here");
@@ -164,7 +164,7 @@ TEST_CASE("An outbox unmounted under the relay gets nothing until it is mounted 
       REQUIRE(ran({"truncate", "-s", "16M", image + "2"}));
       REQUIRE(ran({"mkfs.ext4", "-q", "-F", image + "2"}));
     }
-    Mount again({"-o", "loop", same_again ? image : image + "2"});
+    ScratchMount again({"-o", "loop", same_again ? image : image + "2"});
     REQUIRE(again.mount(site.path("outbox")));
     REQUIRE(eventually([&] { return exists(site.path("outbox/while" + number)); }));
     end(relay);
@@ -175,7 +175,7 @@ TEST_CASE("An outbox unmounted under the relay gets nothing until it is mounted 
 
 TEST_CASE("An outbox on a tmpfs that is unmounted and mounted again between two runs loses nothing") {
   RelaySite site;
-  Mount disk({"-t", "tmpfs", "none"});
+  ScratchMount disk({"-t", "tmpfs", "none"});
   if (!disk.mount(site.path("outbox"))) {
     WARN("skipped: no tmpfs mounts here");
     return;

@@ -80,7 +80,7 @@ TEST_CASE("A log that was cut by somebody else is as long as it is") {
   CHECK(log.size() < 400);
 }
 
-TEST_CASE("A log that was moved away is begun anew") {
+TEST_CASE("A log that was moved away is created again") {
   TempDir temp;
   AuditLog log;
   REQUIRE(log.open(temp / "log", 1 << 20).ok());

@@ -127,7 +127,7 @@ TEST_CASE("A reload of the same policy reports no block again, one of another po
   CHECK(rig.events("policy_block").size() == 2);
 }
 
-TEST_CASE("A reload opens the log anew where somebody has moved it away, and is over when it returns") {
+TEST_CASE("A reload opens the log again where somebody has moved it away, and is over when it returns") {
   LinkRig rig;
   rig.write_policy("");
   rig.start();
@@ -140,7 +140,7 @@ TEST_CASE("A reload opens the log anew where somebody has moved it away, and is 
   CHECK(rig.events("startup").empty());
 }
 
-TEST_CASE("A key that every user can read is told") {
+TEST_CASE("A key that every user can read is reported") {
   LinkRig rig;
   write_file(rig.directory / "key", "open");
   REQUIRE(chmod((rig.directory / "key").c_str(), 0644) == 0);

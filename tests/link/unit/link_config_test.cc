@@ -14,11 +14,11 @@ namespace {
 
 using test::FakeHost;
 
-struct Read {
+struct ParsedConfig {
   LinkConfig config;
   std::string error;
   bool good;
-  explicit Read(const FakeHost& host) {
+  explicit ParsedConfig(const FakeHost& host) {
     Status status = read_config(Host(host.get()), KeyUse::kRequired, &config);
     good = status.ok();
     error = status.message;
@@ -27,7 +27,7 @@ struct Read {
 
 TEST_CASE("Nothing set gives the defaults of the table") {
   FakeHost host;
-  Read read(host);
+  ParsedConfig read(host);
   REQUIRE(read.good);
   CHECK(read.config.mode == Mode::kRelay);
   CHECK(read.config.inbox.ends_with("/inbox"));
@@ -77,7 +77,7 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
                             {"node", "n\xc3\xb6"}}) {
     FakeHost host;
     host.set(key, value);
-    Read read(host);
+    ParsedConfig read(host);
     INFO(key << " = " << value << " -> " << read.error);
     CHECK_FALSE(read.good);
     CHECK(read.error.find(key) != std::string::npos);
@@ -89,14 +89,14 @@ TEST_CASE("How link encodes can be set within the bounds of the encoder") {
   host.set("level", "-7");
   host.set("frame", "4096");
   host.set("channels", "auto");
-  Read read(host);
+  ParsedConfig read(host);
   REQUIRE(read.good);
   CHECK(read.config.encoding.level == -7);
   CHECK(read.config.encoding.frame_size == 4096);
   CHECK(read.config.encoding.channels == 0);
   CHECK(read.config.warnings.empty());
   host.set("core", "other-core");
-  Read other(host);
+  ParsedConfig other(host);
   REQUIRE(other.good);
   REQUIRE(other.config.warnings.size() == 3);
   CHECK(other.config.warnings[0].starts_with("level ("));
@@ -127,7 +127,7 @@ TEST_CASE("What is ours may stand in the inbox only where it is not taken for a 
     FakeHost host;
     host.set(key, value);
     host.set("recursive", recursive);
-    Read read(host);
+    ParsedConfig read(host);
     INFO(key << " = " << value << ", recursive = " << recursive << ": " << read.error);
     CHECK(read.good == good);
   }
@@ -138,7 +138,7 @@ TEST_CASE("No file of ours is two things") {
     FakeHost host;
     host.set("log", "one");
     host.set(key, "./one");
-    Read read(host);
+    ParsedConfig read(host);
     INFO(key << ": " << read.error);
     CHECK_FALSE(read.good);
     CHECK(read.error.find("log") != std::string::npos);
@@ -150,7 +150,7 @@ TEST_CASE("Seconds are given in the forms that scripts use, and no pause at all 
        {std::pair{"2.0", 2'000'000'000u}, {"2", 2'000'000'000u}, {".5", 500'000'000u}, {"0", 10'000'000u}}) {
     FakeHost host;
     host.set("poll_sec", value);
-    Read read(host);
+    ParsedConfig read(host);
     INFO(value << " -> " << read.error);
     CHECK(read.config.poll_ns == nanoseconds);
   }
@@ -159,7 +159,7 @@ TEST_CASE("Seconds are given in the forms that scripts use, and no pause at all 
 TEST_CASE("The key of the host is allowed") {
   FakeHost host;
   host.set("plugin", "link");
-  CHECK(Read(host).good);
+  CHECK(ParsedConfig(host).good);
 }
 
 TEST_CASE("An HMAC key is text, hexadecimal, or in a file without its newline") {
@@ -170,7 +170,7 @@ TEST_CASE("An HMAC key is text, hexadecimal, or in a file without its newline") 
                               {"file:" + (temp / "key"), "from file"}}) {
     FakeHost host;
     host.set("hmac_key", value);
-    Read read(host);
+    ParsedConfig read(host);
     REQUIRE(read.good);
     CHECK(read.config.hmac_key.bytes() == bytes);
     CHECK(read.config.warnings.size() == (value.starts_with("file:") ? 1 : 0));
@@ -184,21 +184,21 @@ TEST_CASE("An HMAC key may be a credential of systemd, or in a file that only we
   FakeHost host;
   host.set("hmac_key", "credential:hmac_key");
   unsetenv("CREDENTIALS_DIRECTORY");
-  Read outside(host);
+  ParsedConfig outside(host);
   CHECK(outside.good);
   CHECK(outside.config.key_problem.find("CREDENTIALS_DIRECTORY") != std::string::npos);
   CHECK_FALSE(outside.config.hmac_key.has_value());
   host.set("hmac_key", "credential:../hmac_key");
-  CHECK_FALSE(Read(host).good);
+  CHECK_FALSE(ParsedConfig(host).good);
   host.set("hmac_key", "credential:hmac_key");
   REQUIRE(setenv("CREDENTIALS_DIRECTORY", temp.path().c_str(), 1) == 0);
-  Read read(host);
+  ParsedConfig read(host);
   REQUIRE(read.good);
   CHECK(read.config.hmac_key.bytes() == "from systemd");
   CHECK(read.config.warnings.empty());
   for (const char* name : {"credential:../hmac_key", "credential:", "credential:other"}) {
     host.set("hmac_key", name);
-    CHECK_FALSE(Read(host).good);
+    CHECK_FALSE(ParsedConfig(host).good);
   }
   unsetenv("CREDENTIALS_DIRECTORY");
 }
@@ -207,48 +207,48 @@ TEST_CASE("A key is not taken from the command line, where every user sees it, a
   FakeHost host;
   for (const char* key : {"open secret", "hex:0123"}) {
     host.set("hmac_key", key, PAXECT_ORIGIN_COMMAND_LINE);
-    Read read(host);
+    ParsedConfig read(host);
     CHECK_FALSE(read.good);
     CHECK(read.error.find("every user") != std::string::npos);
     CHECK(read.error.find(key) == std::string::npos);
   }
   host.set("hmac_key", "hex:0g", PAXECT_ORIGIN_ENVIRONMENT);
-  CHECK(Read(host).error.find("0g") == std::string::npos);
+  CHECK(ParsedConfig(host).error.find("0g") == std::string::npos);
   host.set("hmac_key", "open secret", PAXECT_ORIGIN_ENVIRONMENT);
-  CHECK(Read(host).good);
+  CHECK(ParsedConfig(host).good);
 }
 
 TEST_CASE("The sandbox is asked for, insisted on or left out") {
   FakeHost host;
-  CHECK(Read(host).config.sandbox == SandboxMode::kAuto);
+  CHECK(ParsedConfig(host).config.sandbox == SandboxMode::kAuto);
   host.set("sandbox", "require");
-  CHECK(Read(host).config.sandbox == SandboxMode::kRequire);
+  CHECK(ParsedConfig(host).config.sandbox == SandboxMode::kRequire);
   host.set("sandbox", "yes");
-  CHECK_FALSE(Read(host).good);
+  CHECK_FALSE(ParsedConfig(host).good);
 }
 
-TEST_CASE("PAXECT_CORE stands above the config file and below PAXECT_LINK_CORE") {
+TEST_CASE("PAXECT_CORE ranks above the config file and below PAXECT_LINK_CORE") {
   using Words = std::vector<std::string>;
   FakeHost host;
   host.set("core", "from file", PAXECT_ORIGIN_FILE);
   REQUIRE(setenv("PAXECT_CORE", "python3 core.py", 1) == 0);
-  CHECK(Read(host).config.core.command == Words{"python3", "core.py"});
+  CHECK(ParsedConfig(host).config.core.command == Words{"python3", "core.py"});
   host.set("core", "mine", PAXECT_ORIGIN_ENVIRONMENT);
-  CHECK(Read(host).config.core.command == Words{"mine"});
+  CHECK(ParsedConfig(host).config.core.command == Words{"mine"});
   host.set("core", "builtin", PAXECT_ORIGIN_COMMAND_LINE);
-  CHECK(Read(host).config.core.command.empty());
+  CHECK(ParsedConfig(host).config.core.command.empty());
   unsetenv("PAXECT_CORE");
   host.set("core", "from file", PAXECT_ORIGIN_FILE);
-  CHECK(Read(host).config.core.command == Words{"from", "file"});
+  CHECK(ParsedConfig(host).config.core.command == Words{"from", "file"});
 }
 
 TEST_CASE(
     "Messages about a core have its command line as it was written, and no more of it than fits a line") {
   FakeHost host;
   host.set("core", "python3  'my core.py' --fast");
-  CHECK(Read(host).config.core.name() == "core 'python3  'my core.py' --fast'");
+  CHECK(ParsedConfig(host).config.core.name() == "core 'python3  'my core.py' --fast'");
   host.set("core", "core " + std::string(1000, 'x'));
-  CHECK(Read(host).config.core.name() == "core 'core " + std::string(195, 'x') + "...'");
+  CHECK(ParsedConfig(host).config.core.name() == "core 'core " + std::string(195, 'x') + "...'");
 }
 
 TEST_CASE("A command line is split without a shell") {

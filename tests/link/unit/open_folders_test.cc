@@ -9,7 +9,7 @@
 namespace paxect::link {
 namespace {
 
-TEST_CASE("A folder is open once for all who use it, and anew for who comes later") {
+TEST_CASE("A folder is opened once for all who use it, and again for later users") {
   test::TempDir temp;
   Directory base;
   REQUIRE(Directory::open(temp.path(), &base).ok());

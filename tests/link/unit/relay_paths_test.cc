@@ -8,7 +8,7 @@
 namespace paxect::link {
 namespace {
 
-TEST_CASE("Containers are named after the stem, or the whole name") {
+TEST_CASE("Containers are named after the stem, or the full name") {
   CHECK(container_of("a.txt", Naming::kStem) == "a.freq");
   CHECK(container_of("a.tar.gz", Naming::kStem) == "a.tar.freq");
   CHECK(container_of("Makefile", Naming::kStem) == "Makefile.freq");
@@ -71,7 +71,7 @@ TEST_CASE("A temporary name is hidden, unfinished, and never too long") {
   CHECK(is_never_taken(temporary_of(longest)));
 }
 
-TEST_CASE("The name of a file that is removed is hidden, never too long, and tells its own") {
+TEST_CASE("The name of a file that is removed is hidden, never too long, and contains the original name") {
   CHECK(leaving_of("a.txt") == ".a.txt.leaving");
   CHECK(is_leaving(".a.txt.leaving"));
   CHECK(name_of_leaving(".a.txt.leaving") == "a.txt");
