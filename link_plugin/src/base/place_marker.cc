@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <tuple>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "base/token.h"
@@ -64,8 +66,39 @@ Status read_marker(const Directory& directory, std::string* token) {
 
 namespace {
 
-Status another_relay(const Directory& directory) {
-  return Status::environment("another relay makes " + directory.path_of(kPlaceMarker) + " just now");
+// A temporary of that age was left by a relay that died; a live one needs a flush between its creation and
+// its rename.
+constexpr std::uint64_t kMakingTime = 2 * kSecond;
+constexpr std::uint64_t kPause = 5 * kMillisecond;
+
+void pause() {
+  timespec time{0, static_cast<long>(kPause)};
+  nanosleep(&time, nullptr);
+}
+
+// One try. `*is_over`: false when another relay is making the marker, or has got in the way.
+Status try_to_make(const Directory& directory, const std::string& text, bool* is_over, bool* is_refused) {
+  *is_over = true;
+  UniqueFd fd(
+      openat(directory.fd(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnFileMode));
+  *is_over = fd || errno != EEXIST;
+  if (!*is_over) return Status::success();
+  *is_refused = !fd && (errno == EROFS || errno == EACCES || errno == EPERM);
+  if (!fd) return io_failure("create", directory.path_of(kTemporary), errno);
+  bool taken = false;
+  Status status = write_all(fd.get(), text.data(), text.size(), directory.path_of(kTemporary));
+  if (status.ok()) status = sync_file(fd.get(), directory.path_of(kTemporary));
+  const std::uint64_t inode = look_at(fd.get()).identity.inode;
+  auto is_ours = [&](const std::string& name) { return directory.look(name).identity.inode == inode; };
+  *is_over = !status.ok() || is_ours(kTemporary);
+  if (status.ok() && *is_over) status = directory.rename_new(kTemporary, kPlaceMarker, &taken);
+  if (status.ok() && *is_over && !taken) *is_over = is_ours(kPlaceMarker);
+  if (!status.ok() || taken) {
+    if (is_ours(kTemporary)) std::ignore = directory.remove(kTemporary);
+    *is_over = !taken;
+  }
+  if (taken || !*is_over) return Status::success();
+  return status.ok() ? directory.sync() : status;
 }
 
 }  // namespace
@@ -73,27 +106,20 @@ Status another_relay(const Directory& directory) {
 Status make_marker(const Directory& directory, std::string* token, bool* is_refused) {
   *is_refused = false;
   const std::string text = std::string(kTitle) + *token + "\n";
-  const std::string temporary = kTemporary;
-  // One that a dead relay left, or a live one is writing: that one finds out, and tries again.
-  tidy_marker(directory);
-  UniqueFd fd(openat(directory.fd(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                     kOwnFileMode));
-  *is_refused = !fd && (errno == EROFS || errno == EACCES || errno == EPERM);
-  if (!fd) return io_failure("create", directory.path_of(temporary), errno);
-  bool taken = false;
-  Status status = write_all(fd.get(), text.data(), text.size(), directory.path_of(temporary));
-  if (status.ok()) status = sync_file(fd.get(), directory.path_of(temporary));
-  const std::uint64_t inode = look_at(fd.get()).identity.inode;
-  auto is_ours = [&](const std::string& name) { return directory.look(name).identity.inode == inode; };
-  if (status.ok() && !is_ours(temporary)) return another_relay(directory);
-  if (status.ok()) status = directory.rename_new(temporary, kPlaceMarker, &taken);
-  if (status.ok()) return is_ours(kPlaceMarker) ? directory.sync() : another_relay(directory);
-  if (is_ours(temporary)) std::ignore = directory.remove(temporary);
-  if (!taken) return status;
-  status = read_marker(directory, token);
-  if (status.ok() && token->empty())
-    return Status::environment(directory.path_of(kPlaceMarker) + " came and went");
-  return status;
+  for (std::uint64_t waited = 0; waited < 2 * kMakingTime; waited += kPause) {
+    bool is_over = false;
+    if (Status status = try_to_make(directory, text, &is_over, is_refused); is_over || !status.ok())
+      return status;
+    std::string found;
+    if (Status status = read_marker(directory, &found); !status.ok()) return status;
+    if (!found.empty()) {
+      *token = found;
+      return Status::success();
+    }
+    if (waited == kMakingTime) tidy_marker(directory);
+    pause();
+  }
+  return Status::environment("another relay makes " + directory.path_of(kPlaceMarker) + " just now");
 }
 
 void tidy_marker(const Directory& directory) { std::ignore = directory.remove(kTemporary); }

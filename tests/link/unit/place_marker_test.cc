@@ -1,6 +1,9 @@
 #include "base/place_marker.h"
 
+#include <array>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "base/relay_paths.h"
 #include "base/token.h"
@@ -56,6 +59,31 @@ TEST_CASE("A marker that holds no token is reported, and never replaced") {
   token = link::make_token();
   CHECK_FALSE(link::make_marker(scene.opened, &token, &is_refused).ok());
   CHECK(list(scene.directory.path()).empty());
+}
+
+TEST_CASE("Relays that make the marker of a place at the same time agree on it, and none fails") {
+  constexpr std::size_t kRelays = 4;
+  for (int round = 0; round < 50; ++round) {
+    Scene scene;
+    std::array<std::string, kRelays> tokens;
+    std::array<link::Status, kRelays> outcomes;
+    std::vector<std::thread> relays;
+    for (std::size_t i = 0; i < kRelays; ++i)
+      relays.emplace_back([&, i] {
+        bool is_refused = false;
+        tokens[i] = link::make_token();
+        outcomes[i] = link::make_marker(scene.opened, &tokens[i], &is_refused);
+      });
+    for (std::thread& relay : relays) relay.join();
+    std::string made;
+    REQUIRE(link::read_marker(scene.opened, &made).ok());
+    for (std::size_t i = 0; i < kRelays; ++i) {
+      INFO(outcomes[i].message);
+      CHECK(outcomes[i].ok());
+      CHECK(tokens[i] == made);
+    }
+    CHECK(list(scene.directory.path()).empty());
+  }
 }
 
 TEST_CASE("A directory has the same fingerprint and derived token as long as it exists, and no other has") {
