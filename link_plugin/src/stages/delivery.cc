@@ -138,6 +138,24 @@ Status publish_product(Product* product, const std::string& data_digest, const S
   });
 }
 
+namespace {
+
+// Gives the sidecar its name. `*taken` when a file with another content has it; one that has the same
+// content, from before a crash or from one that waits for its container, is as good.
+Status place_sidecar(Product* sidecar, const Stop& stop, bool* placed, bool* taken) {
+  const Directory& directory = *sidecar->directory;
+  Status status = directory.rename_new(sidecar->temporary, sidecar->name, taken);
+  *placed = status.ok() && !*taken;
+  if (!*taken) return status;
+  bool same = false;
+  status = has_content(directory, sidecar->name, sidecar->size, sidecar->digest, stop, &same);
+  *taken = status.ok() && !same;
+  if (status.ok() && same) std::ignore = directory.remove(sidecar->temporary);
+  return status;
+}
+
+}  // namespace
+
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
                          const Stop& stop, const AboutToName& about_to_name, Published* published) {
   for (const Product* product : {container, sidecar})
@@ -153,21 +171,16 @@ Status publish_container(Product* container, Product* sidecar, const std::string
       Status status = has_product(*container, name, stop, &same);
       *taken = status.ok() && !same;
       if (!status.ok() || !same) return status;
+      // It may be without its sidecar. Beside the sidecar of another container it is of no use to a receiver.
+      bool placed = false;
+      status = place_sidecar(sidecar, stop, &placed, taken);
+      if (!status.ok() || *taken) return status;
       *published = Published::kDuplicate;
-      std::ignore = directory.remove(sidecar->temporary);
       return directory.remove(container->temporary);
     }
-    Status status = directory.rename_new(sidecar->temporary, sidecar->name, taken);
-    bool placed = status.ok();
-    if (*taken) {
-      // Ours from before a crash, or from one that waits for its container: as good, when it says the same.
-      status = has_content(directory, sidecar->name, sidecar->size, sidecar->digest, stop, &same);
-      *taken = status.ok() && !same;
-      if (!status.ok() || !same) return status;
-      std::ignore = directory.remove(sidecar->temporary);
-    } else if (!status.ok()) {
-      return status;
-    }
+    bool placed = false;
+    Status status = place_sidecar(sidecar, stop, &placed, taken);
+    if (!status.ok() || *taken) return status;
     status = about_to_name();
     if (status.ok()) status = directory.rename_new(container->temporary, name, taken);
     if (status.ok() || (!placed && !*taken)) return status;

@@ -450,6 +450,27 @@ TEST_CASE("The same content under the same name is a duplicate") {
   CHECK(rig.waiting().empty());
 }
 
+TEST_CASE("A duplicate gets the sidecar that it lacks, and another name beside the sidecar of another container") {
+  for (const bool is_other : {false, true}) {
+    LinkRig rig;
+    rig.host.set("mode", "send");
+    rig.put("a.txt", "same");
+    REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+    const std::string sidecar = sidecar_for(read_file(rig.outbox("a.freq")));
+    const std::string other = std::string(64, '0') + "\n";
+    std::filesystem::remove(rig.outbox("a.freq.sha256"));
+    if (is_other) write_file(rig.outbox("a.freq.sha256"), other);
+    rig.put("a.txt", "same");
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(rig.waiting().empty());
+    CHECK(read_file(rig.outbox("a.freq.sha256")) == (is_other ? other : sidecar));
+    const std::string apart = "a." + link::sha256_hex("same").substr(0, 8) + ".freq";
+    CHECK(rig.delivered() == (is_other ? Names{apart, apart + ".sha256", "a.freq", "a.freq.sha256"}
+                                       : Names{"a.freq", "a.freq.sha256"}));
+    if (is_other) CHECK(read_file(rig.outbox(apart + ".sha256")) == sidecar);
+  }
+}
+
 TEST_CASE("Two sources of one container name both arrive") {
   for (const char* mode : {"relay", "send"}) {
     LinkRig rig;
