@@ -37,9 +37,11 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
     break;
   }
   // The container first: alone in the inbox it would be checked against nothing.
+  // What is no regular file under its name stays, as everywhere.
   const std::string sidecar = is_container(name) ? find_sidecar(from, name) : "";
   FileLook beside = is_container(name) ? from.look(sidecar) : FileLook{.kind = FileKind::kMissing};
-  if (beside.kind != FileKind::kMissing) {
+  if (beside.kind == FileKind::kUnknown) return io_failure("look at", from.path_of(sidecar), beside.error);
+  if (beside.kind == FileKind::kRegular) {
     bool taken = false;
     Status status =
         move_file(from, sidecar, beside.identity, to, sidecar_of(*moved_to), stop_, &taken, returned);

@@ -1,4 +1,5 @@
 // What the relay does when something is wrong: quarantine, retries, policy changes, peers, directories.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -47,6 +48,18 @@ TEST_CASE("A mismatch takes container and sidecar to quarantine with one event e
   CHECK(rig.host.logged("policy_block bad.freq.sha256 disallowed_suffix:.sha256"));
   CHECK(rig.waiting().empty());
   CHECK(list(rig.inbox(".quarantine")) == Names{"bad.freq", "bad.freq.reason.json", "bad.freq.sha256"});
+}
+
+TEST_CASE("A container whose sidecar is no regular file goes to quarantine, and what has the sidecar's name stays") {
+  LinkRig rig;
+  rig.host.set("mode", "receive");
+  rig.put("link.freq", container_of("data"));
+  rig.put("fifo.freq", container_of("data"));
+  std::filesystem::create_symlink("elsewhere", rig.inbox("link.freq.sha256"));
+  REQUIRE(mkfifo(rig.inbox("fifo.freq.sha256").c_str(), 0600) == 0);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.events("quarantine").size() == 2);
+  CHECK(rig.waiting() == Names{"fifo.freq.sha256", "link.freq.sha256"});
 }
 
 TEST_CASE("A sidecar without a container waits a while, then is blocked where it is") {
