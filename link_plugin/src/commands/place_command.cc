@@ -51,7 +51,8 @@ std::vector<Place> places_of(const Station& station, const JournalContents& jour
     if (known == nullptr) continue;
     place.known = *known;
     for (const Intent& intent : journal.intents)
-      if (!intent.finished && intent.target_place == known->token) ++place.unfinished;
+      // Of one that is not prepared nothing has left the inbox: its file may have failed since.
+      if (intent.prepared && !intent.finished && intent.target_place == known->token) ++place.unfinished;
   }
   return places;
 }
