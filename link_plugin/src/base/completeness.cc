@@ -24,13 +24,14 @@ constexpr std::uint64_t kCoarseTick = 2 * kSecond;
 
 Judgement Completeness::judge(const Directory& folder, const std::string& name, const std::string& path,
                               const FileIdentity& identity, bool written) {
-  if (is_written_(path)) return {Progress::kWritten};
+  const bool may_lease = link::may_lease(folder, name);
+  if (events_.is_written(path) || (!may_lease && events_.may_be_open(path))) return {Progress::kWritten};
   const std::uint64_t age = age_ns(folder, identity);
   // Who takes the file asks for a lease; here it is needed only for a file that is new.
   if (!written && age > 0 && age >= settle_ns_) return {Progress::kComplete, age};
   UniqueFd fd;
   FileIdentity found;
-  if (!folder.is_local() || !folder.open_source(name, &fd, &found).ok()) return {Progress::kUnknown, age};
+  if (!may_lease || !folder.open_source(name, &fd, &found).ok()) return {Progress::kUnknown, age};
   switch (take_lease(folder, fd.get())) {
     case Lease::kGranted:
       // Between the look and the lease somebody may have written: the next look sees it.

@@ -1,7 +1,7 @@
 // Whether anybody can still be writing a file, by the first of these that answers:
 //
 //   a read lease      proves it, on a local file system, for our own files or with CAP_LEASE (read_lease.h)
-//   inotify           a file that was opened for writing since we watch, and not closed (watcher.h)
+//   inotify           a file that was opened since we watch, and not closed (watcher.h)
 //   the settle time   nothing about the file changed for so long, by the clock of its file system or by two
 //                     observations
 //
@@ -30,11 +30,14 @@ struct Judgement {
 
 class Completeness {
  public:
-  // Whether events say that a file, by its path in the inbox, is written to.
-  using IsWritten = std::function<bool(const std::string& path)>;
+  // What events say of a file, by its path in the inbox: whether it is written to, and whether anybody has it
+  // open, a reader too.
+  struct Events {
+    std::function<bool(const std::string& path)> is_written;
+    std::function<bool(const std::string& path)> may_be_open;
+  };
 
-  Completeness(std::uint64_t settle_ns, IsWritten is_written)
-      : settle_ns_(settle_ns), is_written_(std::move(is_written)) {}
+  Completeness(std::uint64_t settle_ns, Events events) : settle_ns_(settle_ns), events_(std::move(events)) {}
 
   // Before the files of one scan: takes the time again when it is needed.
   void begin_scan() { now_ns_.reset(); }
@@ -47,7 +50,7 @@ class Completeness {
   std::uint64_t age_ns(const Directory& folder, const FileIdentity& identity);
 
   std::uint64_t settle_ns_;
-  IsWritten is_written_;
+  Events events_;
   std::optional<std::int64_t> now_ns_;  // by the clock of the inbox; INT64_MIN: it cannot be had
 };
 

@@ -270,6 +270,10 @@ Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdenti
   return Status::success();
 }
 
+void Directory::keep_events_apart() const {
+  UniqueFd ignored(openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 Status Directory::hold(const std::string& name, UniqueFd* out) const {
   out->reset(openat(this->fd(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (*out) return Status::success();

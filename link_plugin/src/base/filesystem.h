@@ -93,6 +93,9 @@ class Directory {
   // Opens an existing regular file for reading; never blocks, whatever has the name. kGone when nothing has
   // the name, kChanged when it is not a regular file (any more).
   Status open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const;
+  // Opens this directory for a moment, which its watchers see. inotify merges an event with an equal one that
+  // is right before it in the queue; so this keeps the events of an open of ours apart from those of others.
+  void keep_events_apart() const;
   // Holds whatever has the name, so that no other file can get its inode before `out` is closed; not for
   // reading. kGone when nothing has the name.
   Status hold(const std::string& name, UniqueFd* out) const;

@@ -38,8 +38,17 @@ bool may_lease_every_file() {
   std::array<__user_cap_data_struct, 2> sets{};
   if (syscall(SYS_capget, &header, sets.data()) != 0) return false;
   if ((sets[CAP_TO_INDEX(CAP_LEASE)].effective & CAP_TO_MASK(CAP_LEASE)) == 0) return false;
+  static const bool is_first_namespace = [] {
+    struct stat info {};
+    return stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kFirstUserNamespace;
+  }();
+  return is_first_namespace;
+}
+
+bool may_lease(const Directory& folder, const std::string& name) {
+  if (!folder.is_local() || may_lease_every_file()) return folder.is_local();
   struct stat info {};
-  return stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kFirstUserNamespace;
+  return fstatat(folder.fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_uid == geteuid();
 }
 
 Status open_for_writing(const std::string& path) {

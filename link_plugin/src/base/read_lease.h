@@ -29,6 +29,9 @@ void give_back_lease(int fd);
 // only. Otherwise we may have them on our own.
 bool may_lease_every_file();
 
+// Whether a lease on the file of this name can show anything; false also when there is none.
+bool may_lease(const Directory& folder, const std::string& name);
+
 // The file is written to: wait. `path` is for messages.
 Status open_for_writing(const std::string& path);
 // Whether the file of this name is known to be open for writing now; false also when nobody knows.

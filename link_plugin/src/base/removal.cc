@@ -23,7 +23,7 @@ Status remove_if(const Directory& folder, const std::string& name, const IsMeant
 }
 
 Status remove_same(const Directory& folder, const std::string& name, const FileIdentity& identity,
-                   std::vector<std::string>* returned) {
+                   std::vector<std::string>* returned, const MayBeOpen& may_be_open) {
   // While it is held, no new file can get its inode.
   UniqueFd held;
   Status status = folder.hold(name, &held);
@@ -36,16 +36,20 @@ Status remove_same(const Directory& folder, const std::string& name, const FileI
   UniqueFd leased;
   FileIdentity found;
   Lease lease = Lease::kUnavailable;
-  if (folder.is_local() && folder.open_source(name, &leased, &found).ok() && found == identity)
+  if (may_lease(folder, name) && folder.open_source(name, &leased, &found).ok() && found == identity)
     lease = take_lease(folder, leased.get());
-  if (lease == Lease::kOpenForWriting) return open_for_writing(folder.path_of(name));
+  if (lease == Lease::kUnavailable) leased.reset();
+  auto is_in_use = [&](const std::string& by_name) {
+    return lease == Lease::kUnavailable && may_be_open && may_be_open(by_name);
+  };
+  if (lease == Lease::kOpenForWriting || is_in_use(name)) return open_for_writing(folder.path_of(name));
   return remove_if(
       folder, name,
-      [&](const std::string&, const FileLook& look, bool* meant) {
+      [&](const std::string& leaving, const FileLook& look, bool* meant) {
         // Under its hidden name nobody finds it any more: who opened it before that has broken the lease.
         *meant = is_one_file(look, now) && look.identity.same_but_name(identity) &&
                  (lease != Lease::kGranted || !is_lease_broken(leased.get()));
-        return Status::success();
+        return *meant && is_in_use(leaving) ? open_for_writing(folder.path_of(name)) : Status::success();
       },
       returned);
 }

@@ -24,9 +24,12 @@ using IsMeant = std::function<Status(const std::string& leaving, const FileLook&
 // other files stand again. After a failure the file may have its hidden name.
 Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
                  std::vector<std::string>* returned);
-// The file of this identity; kOpenForWriting where somebody writes to it.
+// Whether events show that somebody has the file of this name open; asked where no lease is to be had.
+using MayBeOpen = std::function<bool(const std::string& name)>;
+
+// The file of this identity; kOpenForWriting where somebody writes to it, or may do so.
 Status remove_same(const Directory& folder, const std::string& name, const FileIdentity& identity,
-                   std::vector<std::string>* returned);
+                   std::vector<std::string>* returned, const MayBeOpen& may_be_open = nullptr);
 
 // Gives the file `from` in `folder` the name `name` in `home`, or when that is taken one like it, which is
 // added to `*returned`. Success also when there is no such file.

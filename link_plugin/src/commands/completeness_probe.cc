@@ -17,11 +17,12 @@ using Verdict = Finding::Verdict;
 
 constexpr const char* kName = "complete";
 
-// Whether the relay's judgement follows an open writer, and finds the file complete at once when it is
-// closed. `is_written` is what events say.
-bool follows_writer(const ProbeDirectory& place, const Completeness::IsWritten& is_written) {
+// Whether the relay's judgement follows an open writer by leases alone, and finds the file complete at once
+// when it is closed.
+bool follows_writer(const ProbeDirectory& place) {
+  auto never = [](const std::string&) { return false; };
   // No age is enough: a lease or nothing.
-  Completeness completeness(UINT64_MAX, is_written);
+  Completeness completeness(UINT64_MAX, {.is_written = never, .may_be_open = never});
   auto judge = [&] {
     return completeness.judge(place.directory(), kName, kName, place.directory().look(kName).identity, false)
         .progress;
@@ -58,7 +59,7 @@ bool watches_writer(const ProbeDirectory& place) {
 Finding probe_completeness(const ProbeDirectory& place, std::uint64_t settle_ns) {
   const std::string what = "complete files";
   const std::string settle = std::to_string(settle_ns / kMillisecond) + " ms";
-  const bool leases = follows_writer(place, [](const std::string&) { return false; });
+  const bool leases = follows_writer(place);
   const bool events = watches_writer(place);
   const bool is_local = place.directory().is_local();
   if (leases && may_lease_every_file())
@@ -75,8 +76,7 @@ Finding probe_completeness(const ProbeDirectory& place, std::uint64_t settle_ns)
             "CAP_LEASE, or have it renamed into the inbox when it is complete"};
   return {what, Verdict::kNote, "no read leases: by " + others,
           "a file that is written slower than that may be taken too early: have it renamed into the inbox "
-          "when it "
-          "is complete"};
+          "when it is complete"};
 }
 
 }  // namespace paxect::link

@@ -227,6 +227,7 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   // What is still written to is neither judged nor moved.
   const std::string path = candidate.path();
   if (watcher_.is_written(path) ||
+      (!may_lease(*transfer->source_directory, candidate.name) && watcher_.may_be_open(path)) ||
       (status.fault == Fault::kBlocked && is_open_for_writing(*transfer->source_directory, candidate.name)))
     status = open_for_writing(path);
   if (!status.ok()) {

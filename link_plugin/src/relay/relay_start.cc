@@ -146,8 +146,11 @@ void Relay::make_parts() {
     state_file_->keep_alive(host_.monotonic_ns(), host_.realtime_ns());
     return host_.stop_requested();
   };
-  completeness_.emplace(config_.settle_ns,
-                        [this](const std::string& path) { return watcher_.is_written(path); });
+  completeness_.emplace(
+      config_.settle_ns,
+      Completeness::Events{
+          .is_written = [this](const std::string& path) { return watcher_.is_written(path); },
+          .may_be_open = [this](const std::string& path) { return watcher_.may_be_open(path); }});
   ledger_.emplace(Ledger::Settings{.backoff_ns = config_.backoff_ns,
                                    .random = [this] { return random_(); },
                                    .realtime_ns = [this] { return host_.realtime_ns(); }});
@@ -192,9 +195,9 @@ void Relay::make_parts() {
                                                                  host_.monotonic_ns());
                                         },
                                     .returned = returned});
-  removal_.emplace(&inbox_, &journal_, stop, returned, [this](const Candidate& source, const Status& status) {
-    failures_->note(source, status);
-  });
+  removal_.emplace(
+      &inbox_, &journal_, stop, [this](const std::string& path) { return watcher_.may_be_open(path); },
+      returned, [this](const Candidate& source, const Status& status) { failures_->note(source, status); });
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,

@@ -2,8 +2,8 @@
 
 #include <tuple>
 
+#include "base/read_lease.h"
 #include "base/relay_paths.h"
-#include "base/removal.h"
 #include "base/side_by_side.h"
 #include "base/sidecar.h"
 #include "stages/delivery.h"
@@ -32,11 +32,15 @@ Status remove_sidecar(const Directory& folder, const std::string& name, const st
 // A source and, after its sidecar, a container; `digest` is that of a container, "" when it has to be found
 // out. A file that came under the name meanwhile is another one and stays.
 Status remove_files(const Directory& folder, const Candidate& source, std::string digest, const Stop& stop,
-                    std::vector<std::string>* returned) {
-  if (!is_container(source.name)) return remove_same(folder, source.name, source.identity, returned);
+                    const MayBeOpen& may_be_open, std::vector<std::string>* returned) {
+  if (!is_container(source.name))
+    return remove_same(folder, source.name, source.identity, returned, may_be_open);
   FileLook look = folder.look(source.name);
   if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(source.name), look.error);
   if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
+  // Before its sidecar goes.
+  if (!may_lease(folder, source.name) && may_be_open(source.name))
+    return open_for_writing(folder.path_of(source.name));
   const std::string sidecar = find_sidecar(folder, source.name);
   if (folder.look(sidecar).kind != FileKind::kMissing ||
       folder.look(leaving_of(sidecar)).kind != FileKind::kMissing) {
@@ -44,7 +48,7 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
     if (status.ok()) status = remove_sidecar(folder, sidecar, source.name, digest, returned);
     if (!status.ok()) return status;
   }
-  return remove_same(folder, source.name, source.identity, returned);
+  return remove_same(folder, source.name, source.identity, returned, may_be_open);
 }
 
 // `*left`: the source still exists, and only its ctime is another. `*now` receives what it is now.
@@ -59,7 +63,8 @@ Status find_left(const Transfer& transfer, bool* left, Candidate* now) {
 
 // A file with several names has another ctime as soon as one of them is removed: it goes if it has the
 // content that was delivered.
-Status remove_left(const Transfer& transfer, const Stop& stop, std::vector<std::string>* returned) {
+Status remove_left(const Transfer& transfer, const Stop& stop, const MayBeOpen& may_be_open,
+                   std::vector<std::string>* returned) {
   Candidate now;
   bool left = false;
   std::string digest;
@@ -68,7 +73,8 @@ Status remove_left(const Transfer& transfer, const Stop& stop, std::vector<std::
   status = digest_of(*transfer.source_directory, now.name, stop, &digest);
   if (status.fault == Fault::kGone || status.fault == Fault::kChanged) return Status::success();
   if (!status.ok() || digest != digest_of_source(transfer)) return status;
-  return remove_files(*transfer.source_directory, now, transfer.result.container_digest, stop, returned);
+  return remove_files(*transfer.source_directory, now, transfer.result.container_digest, stop, may_be_open,
+                      returned);
 }
 
 }  // namespace
@@ -90,8 +96,9 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
   std::vector<Outcome> outcomes(delivered.size());
   side_by_side(delivered.size(), [&](std::size_t, std::size_t i) {
     const Transfer& transfer = *delivered[i];
-    outcomes[i].status = remove_files(*transfer.source_directory, transfer.source,
-                                      transfer.result.container_digest, stop_, &outcomes[i].returned);
+    outcomes[i].status =
+        remove_files(*transfer.source_directory, transfer.source, transfer.result.container_digest, stop_,
+                     events_of(transfer.source), &outcomes[i].returned);
     Candidate now;
     if (outcomes[i].status.ok()) outcomes[i].status = find_left(transfer, &outcomes[i].left, &now);
   });
@@ -99,7 +106,7 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
     const Transfer& transfer = *delivered[i];
     // One after the other: the removal of one name changes the ctime of the next.
     if (outcomes[i].status.ok() && outcomes[i].left)
-      outcomes[i].status = remove_left(transfer, stop_, &outcomes[i].returned);
+      outcomes[i].status = remove_left(transfer, stop_, events_of(transfer.source), &outcomes[i].returned);
     returned_(*transfer.source_directory, transfer.source, outcomes[i].returned);
     note_removal(*transfer.source_directory, transfer.source, digest_of_source(transfer), outcomes[i].status);
   }
@@ -111,9 +118,14 @@ void SourceRemoval::remove_done(const Candidate& source) {
   const SourceRecord* known = journal_.done().find(inbox_.token(), source.path());
   const std::string digest = known == nullptr ? "" : known->digest;
   std::vector<std::string> returned;
-  Status status = remove_files(*folder, source, is_container(source.name) ? digest : "", stop_, &returned);
+  Status status = remove_files(*folder, source, is_container(source.name) ? digest : "", stop_,
+                               events_of(source), &returned);
   returned_(*folder, source, returned);
   note_removal(*folder, source, digest, status);
+}
+
+MayBeOpen SourceRemoval::events_of(const Candidate& source) const {
+  return [this, folder = source.folder](const std::string& name) { return may_be_open_(join(folder, name)); };
 }
 
 SourceRecord SourceRemoval::record_of(const Directory& folder, const FileIdentity& identity,

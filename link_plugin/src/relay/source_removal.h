@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/removal.h"
 #include "base/tree.h"
 #include "records/journal.h"
 #include "relay/failures.h"
@@ -22,12 +23,16 @@ class SourceRemoval {
  public:
   // Receives each source that could not be removed.
   using Failed = std::function<void(const Candidate& source, const Status& status)>;
+  // Whether events show that somebody has the file of this path in the inbox open. For several threads.
+  using PathMayBeOpen = std::function<bool(const std::string& path)>;
 
   // `stop` ends the reading of a source whose content has to be compared.
-  SourceRemoval(Tree* inbox, Journal* journal, Stop stop, Returned returned, Failed failed)
+  SourceRemoval(Tree* inbox, Journal* journal, Stop stop, PathMayBeOpen may_be_open, Returned returned,
+                Failed failed)
       : inbox_(*inbox),
         journal_(*journal),
         stop_(std::move(stop)),
+        may_be_open_(std::move(may_be_open)),
         returned_(std::move(returned)),
         failed_(std::move(failed)) {}
 
@@ -52,6 +57,7 @@ class SourceRemoval {
   Status flush();
 
  private:
+  MayBeOpen events_of(const Candidate& source) const;
   SourceRecord record_of(const Directory& folder, const FileIdentity& identity,
                          const std::string& digest) const;
   void note_removal(const Directory& folder, const Candidate& source, const std::string& digest,
@@ -61,6 +67,7 @@ class SourceRemoval {
   Tree& inbox_;
   Journal& journal_;
   Stop stop_;
+  PathMayBeOpen may_be_open_;
   Returned returned_;
   Failed failed_;
   std::set<std::string> folders_;  // that sources went from since the last flush()

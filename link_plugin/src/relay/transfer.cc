@@ -119,10 +119,42 @@ class SourceLease {
   Lease lease_;
 };
 
+// The source, open for reading. Where only events can show who else has it open, ours must not be taken for
+// theirs.
+class OpenSource {
+ public:
+  explicit OpenSource(const Transfer& transfer)
+      : folder_(*transfer.source_directory), is_watched_(!may_lease(folder_, transfer.source.name)) {}
+  ~OpenSource() {
+    keep_apart();
+    fd_.reset();
+    keep_apart();
+  }
+  OpenSource(const OpenSource&) = delete;
+  OpenSource& operator=(const OpenSource&) = delete;
+
+  Status open(const std::string& name, FileIdentity* identity) {
+    keep_apart();
+    Status status = folder_.open_source(name, &fd_, identity);
+    keep_apart();
+    return status;
+  }
+  int get() const { return fd_.get(); }
+
+ private:
+  void keep_apart() const {
+    if (is_watched_) folder_.keep_events_apart();
+  }
+
+  const Directory& folder_;
+  bool is_watched_;
+  UniqueFd fd_;
+};
+
 Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
-  UniqueFd source;
+  OpenSource source(*transfer);
   FileIdentity identity;
-  Status status = transfer->source_directory->open_source(transfer->source.name, &source, &identity);
+  Status status = source.open(transfer->source.name, &identity);
   if (!status.ok()) return status;
   if (identity != transfer->source.identity) return changed(*transfer);
   SourceLease lease(*transfer, source.get(), codec);

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 
+#include "base/clock.h"
 #include "base/read_lease.h"
 #include "base/relay_paths.h"
 
@@ -13,11 +15,19 @@ namespace {
 
 constexpr std::uint32_t kActivity =
     IN_CREATE | IN_OPEN | IN_MODIFY | IN_CLOSE_NOWRITE | IN_DELETE | IN_MOVED_FROM;
+constexpr std::uint32_t kNameChanges = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+constexpr std::uint64_t kForgottenAfter = 3600 * kSecond;
 constexpr int kMaxReads = 16;  // in one drain, so that a stream of events cannot hold up the relay
+
+std::uint64_t steady_now_ns() {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() /
+                                    std::chrono::nanoseconds(1));
+}
 
 }  // namespace
 
 bool Watcher::open(bool folders) {
+  const std::lock_guard lock(mutex_);
   folders_matter_ = folders;
   fd_.reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   folders_.clear();
@@ -27,6 +37,7 @@ bool Watcher::open(bool folders) {
 }
 
 void Watcher::watch(const Directory& directory, const std::string& folder) {
+  const std::lock_guard lock(mutex_);
   if (!fd_) return;
   // By descriptor, so that the watch is on the directory that we hold and not on whatever has its name now.
   std::string path = "/proc/self/fd/" + std::to_string(directory.fd());
@@ -38,16 +49,24 @@ void Watcher::watch(const Directory& directory, const std::string& folder) {
 }
 
 bool Watcher::is_written(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
   auto found = activities_.find(path);
   return found != activities_.end() && found->second.is_written && found->second.opens > 0;
 }
 
 bool Watcher::is_open(const std::string& path) const {
   auto found = activities_.find(path);
-  return found != activities_.end() && found->second.opens > 0;
+  return found != activities_.end() && found->second.opens > 0 &&
+         (found->second.is_written || steady_now_ns() - found->second.last_ns < kForgottenAfter);
 }
 
-void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& path) {
+bool Watcher::may_be_open(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  fetch();
+  return is_open(path);
+}
+
+void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& path, std::uint64_t now_ns) {
   if ((mask & (IN_MOVED_FROM | IN_DELETE)) != 0) {
     auto found = activities_.find(path);
     moved_ = found == activities_.end() ? Activity{} : found->second;
@@ -63,6 +82,7 @@ void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& 
   const bool closes = (mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)) != 0;
   if (closes && !activities_.contains(path)) return;
   Activity& activity = activities_[path];
+  activity.last_ns = now_ns;
   if ((mask & IN_CREATE) != 0) activity.is_created = true;
   if ((mask & IN_OPEN) != 0) ++activity.opens;
   if ((mask & IN_MODIFY) != 0 || ((mask & IN_OPEN) != 0 && activity.is_created)) activity.is_written = true;
@@ -71,32 +91,46 @@ void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& 
   if ((closes || (mask & IN_MODIFY) != 0) && activity.opens == 0) activities_.erase(path);
 }
 
-bool Watcher::read(const std::function<void(const std::string& folder, const std::string& name)>& arrived) {
-  bool complete = true;
+void Watcher::fetch() {
   alignas(inotify_event) std::array<char, 65536> buffer;
   for (int reads = 0; fd_ && reads < kMaxReads; ++reads) {
     ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
+    const std::uint64_t now = steady_now_ns();
     for (char* at = buffer.data(); at < buffer.data() + got;) {
       auto event = reinterpret_cast<const inotify_event*>(at);
       at += sizeof(inotify_event) + event->len;
       if ((event->mask & IN_IGNORED) != 0) folders_.erase(event->wd);
       if ((event->mask & (IN_Q_OVERFLOW | IN_IGNORED)) != 0) {
-        complete = false;
+        is_complete_ = false;
         activities_.clear();
       }
-      if (folders_matter_ && (event->mask & IN_ISDIR) != 0) complete = false;
+      const bool is_folder = (event->mask & IN_ISDIR) != 0;
+      // A folder that somebody only opened matters to nobody.
+      if (folders_matter_ && is_folder && (event->mask & kNameChanges) != 0) is_complete_ = false;
       auto folder = folders_.find(event->wd);
-      bool file = (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0 && (event->mask & IN_ISDIR) == 0;
-      if ((event->mask & IN_ISDIR) != 0 || event->len == 0 || folder == folders_.end()) continue;
-      const std::string path = join(folder->second, event->name);
-      note(event->mask, event->cookie, path);
-      // Where somebody else has it open, it may go on changing: the scan decides.
-      if (file && !is_open(path)) arrived(folder->second, event->name);
+      if (is_folder || event->len == 0 || folder == folders_.end()) continue;
+      note(event->mask, event->cookie, join(folder->second, event->name), now);
+      if ((event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0)
+        arrivals_.emplace_back(folder->second, event->name);
     }
   }
-  return complete;
+}
+
+bool Watcher::read(const std::function<void(const std::string& folder, const std::string& name)>& arrived) {
+  std::vector<std::pair<std::string, std::string>> arrivals;
+  bool is_complete = false;
+  {
+    const std::lock_guard lock(mutex_);
+    fetch();
+    is_complete = std::exchange(is_complete_, true);
+    arrivals = std::exchange(arrivals_, {});
+    // Where somebody else has it open, it may go on changing: the scan decides.
+    std::erase_if(arrivals, [&](const auto& each) { return is_open(join(each.first, each.second)); });
+  }
+  for (const auto& [folder, name] : arrivals) arrived(folder, name);
+  return is_complete;
 }
 
 }  // namespace paxect::link

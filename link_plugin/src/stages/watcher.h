@@ -1,15 +1,18 @@
 // inotify as a hint: which names of the inbox to look at before the next scan. The scan finds every file
 // without it: missing events, lost events and an overflow only delay a file.
 //
-// Where a lease cannot prove that a file is complete (read_lease.h), events also show which files are open
-// for writing. That is evidence for waiting, never for taking a file: equal events in a row are merged into
-// one, so that opening and closing cannot be counted exactly.
+// Where a lease cannot prove that a file is complete (read_lease.h), events also show which files are open.
+// That is evidence for waiting, never for taking a file: equal events in a row are merged into one, so that
+// opening and closing cannot be counted exactly. An open that no close follows counts for an hour.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/filesystem.h"
 #include "base/unique_fd.h"
@@ -25,6 +28,9 @@ class Watcher {
 
   // Whether a file, by its path in the inbox, was opened and written to since we watch, and is not closed.
   bool is_written(const std::string& path) const;
+  // Whether it was opened since we watch, to be read or written, and is not closed as far as events show: the
+  // queue is read first. Safe for several threads.
+  bool may_be_open(const std::string& path);
 
   // Watches a directory of the inbox; watching it again does nothing new.
   void watch(const Directory& directory, const std::string& folder);
@@ -36,13 +42,19 @@ class Watcher {
  private:
   // What events have shown of one file; kept while it is open.
   struct Activity {
-    unsigned opens = 0;       // those that were not closed, of readers too
-    bool is_created = false;  // whoever opens it now has made it, to write to it
+    unsigned opens = 0;         // those that were not closed, of readers too
+    std::uint64_t last_ns = 0;  // when the last event was read
+    bool is_created = false;    // whoever opens it now has made it, to write to it
     bool is_written = false;
   };
   bool is_open(const std::string& path) const;
-  void note(std::uint32_t mask, std::uint32_t cookie, const std::string& path);
+  // Reads the queue into arrivals_ and activities_.
+  void fetch();
+  void note(std::uint32_t mask, std::uint32_t cookie, const std::string& path, std::uint64_t now_ns);
 
+  mutable std::mutex mutex_;                                   // of all below it
+  std::vector<std::pair<std::string, std::string>> arrivals_;  // folder, name; not called back yet
+  bool is_complete_ = true;                                    // no events were lost since the last read()
   UniqueFd fd_;
   bool leases_prove_all_ = false;
   std::unordered_map<std::string, Activity> activities_;  // by path in the inbox

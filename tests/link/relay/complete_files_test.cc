@@ -56,18 +56,61 @@ TEST_CASE("A writer that keeps its file open and pauses for longer than the sett
   arrives_whole(site, relay, "(sleep 1; echo data) >" + site.path("inbox/report.txt"));
 }
 
+// Without the capability there are leases on our own files alone.
+const std::vector<std::string> kWithoutLeases = {"setpriv", "--bounding-set", "-lease"};
+
+bool can_do_without_leases() {
+  if (geteuid() == 0 && run({.argv = {"setpriv", "--bounding-set", "-lease", "true"}}).status == 0)
+    return true;
+  WARN("skipped: cannot give up CAP_LEASE here");
+  return false;
+}
+
 TEST_CASE("Where there are no leases, events show who keeps a file open") {
-  // Without the capability there are leases on our own files alone.
-  const std::vector<std::string> without = {"setpriv", "--bounding-set", "-lease"};
-  if (geteuid() != 0 || run({.argv = {"setpriv", "--bounding-set", "-lease", "true"}}).status != 0) {
-    WARN("skipped: cannot give up CAP_LEASE here");
-    return;
-  }
+  if (!can_do_without_leases()) return;
   RelaySite site;
-  Background relay(site.command({"--set", "link.settle_ms=10", "--set", "link.poll_sec=0.05"}, without));
+  Background relay(
+      site.command({"--set", "link.settle_ms=10", "--set", "link.poll_sec=0.05"}, kWithoutLeases));
   site.put("first", "it runs");
   const std::string file = site.path("inbox/report.txt");
   arrives_whole(site, relay, "exec >" + file + "; chown 65534 " + file + "; sleep 1; echo data");
+}
+
+// What is written while the file is still open, or open again, arrives too: with the rest or, where its
+// producer had closed it before, in a file of its own.
+TEST_CASE("Where there are no leases, a file is neither taken nor removed while anybody has it open") {
+  if (!can_do_without_leases()) return;
+  const std::string give_away = "chown 65534 $F; ";
+  const std::string script = GENERATE_COPY(
+      as<std::string>{},
+      // One of two handles is closed.
+      "exec 7>$F; " + give_away + "echo one >&7; exec 8>>$F; exec 8>&-; sleep 1; echo two >&7",
+      // It is opened again at once.
+      "echo one >$F; " + give_away + "exec 7>>$F; sleep 1; echo two >&7",
+      // It is renamed in while it is open.
+      "echo one >$H; chown 65534 $H; exec 7>>$H; mv $H $F; sleep 1; echo two >&7",
+      // It is opened again when it is under way, and written to when it is delivered.
+      "head -c 30000000 /dev/zero >$H; chown 65534 $H; mv $H $F; until ls -A $O | grep -q part; do :; done; "
+      "exec 7>>$F; until [ -e $O/report ]; do sleep 0.1; done; sleep 1; echo two >&7");
+  INFO(script);
+  RelaySite site;
+  Background relay(
+      site.command({"--set", "link.settle_ms=10", "--set", "link.poll_sec=0.05"}, kWithoutLeases));
+  site.put("first", "it runs");
+  REQUIRE(eventually([&] { return exists(site.path("outbox/first")); }));
+  Background writer({.argv = {"sh", "-c",
+                              "F=" + site.path("inbox/report.txt") + " H=" + site.path("inbox/.hidden") +
+                                  " O=" + site.path("outbox") + "; " + script}});
+  CHECK(writer.wait().status == 0);
+  CHECK(eventually([&] {
+    const Names names = list(site.path("outbox"));
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return read_file(site.path("outbox/" + name)).ends_with("two\n");
+    });
+  }));
+  CHECK(eventually([&] { return list(site.path("inbox")).empty(); }));
+  relay.signal(SIGTERM);
+  CHECK(relay.wait().status == 0);
 }
 
 TEST_CASE("A file that is written to is neither delivered nor blocked nor moved, in one run as in many") {

@@ -50,7 +50,9 @@ TEST_CASE("A mismatch takes container and sidecar to quarantine with one event e
   CHECK(list(rig.inbox(".quarantine")) == Names{"bad.freq", "bad.freq.reason.json", "bad.freq.sha256"});
 }
 
-TEST_CASE("A container whose sidecar is no regular file goes to quarantine, and what has the sidecar's name stays") {
+TEST_CASE(
+    "A container whose sidecar is no regular file goes to quarantine, and what has the sidecar's name "
+    "stays") {
   LinkRig rig;
   rig.host.set("mode", "receive");
   rig.put("link.freq", container_of("data"));

@@ -450,7 +450,8 @@ TEST_CASE("The same content under the same name is a duplicate") {
   CHECK(rig.waiting().empty());
 }
 
-TEST_CASE("A duplicate gets the sidecar that it lacks, and another name beside the sidecar of another container") {
+TEST_CASE(
+    "A duplicate gets the sidecar that it lacks, and another name beside the sidecar of another container") {
   for (const bool is_other : {false, true}) {
     LinkRig rig;
     rig.host.set("mode", "send");

@@ -13,6 +13,7 @@
 #include "base/removal.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/no_leases.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 
@@ -118,7 +119,9 @@ TEST_CASE("A file is judged by who has it open, then by its age on the clock of 
   bool is_written = false;
   constexpr std::uint64_t kHour = 3'600'000'000'000;
   auto judge = [&](std::uint64_t settle_ns, bool written) {
-    Completeness completeness(settle_ns, [&](const std::string&) { return is_written; });
+    const Completeness::Events events{.is_written = [&](const std::string&) { return is_written; },
+                                      .may_be_open = [](const std::string&) { return true; }};
+    Completeness completeness(settle_ns, events);
     return completeness.judge(rig.folder, "f", "f", rig.folder.look("f").identity, written).progress;
   };
   std::ofstream writer(rig.temp / "f");
@@ -132,6 +135,22 @@ TEST_CASE("A file is judged by who has it open, then by its age on the clock of 
   CHECK(judge(kHour, false) == Progress::kComplete);
   is_written = true;
   CHECK(judge(kHour, false) == Progress::kWritten);
+}
+
+TEST_CASE("Without leases, a file that events show to be open waits however old it is") {
+  Rig rig;
+  test::NoLeases none;
+  write_file(rig.temp / "f", "data");
+  if (!none.works() || !test::NoLeases::give_away(rig.temp / "f")) return;
+  bool may_be_open = true;
+  const Completeness::Events events{.is_written = [](const std::string&) { return false; },
+                                    .may_be_open = [&](const std::string&) { return may_be_open; }};
+  Completeness completeness(1, events);
+  const FileIdentity identity = rig.folder.look("f").identity;
+  REQUIRE(test::eventually([&] { return file_system_now(rig.folder) > identity.ctime_ns + 20'000'000; }));
+  CHECK(completeness.judge(rig.folder, "f", "f", identity, false).progress == Progress::kWritten);
+  may_be_open = false;
+  CHECK(completeness.judge(rig.folder, "f", "f", identity, false).progress == Progress::kComplete);
 }
 
 TEST_CASE("The clock of a file system is that of a file made there") {
