@@ -16,6 +16,7 @@ damage() {
 echo "=== Demo 8 — A Container That Heals Itself ==="
 head -c 8000000 /dev/urandom >original
 "$paxect_core" encode -i original -o stick.freq --protect 25
+[ -s stick.freq ] || fail "encode made no container"
 echo "Protected: $("$paxect_core" info stick.freq | sed -n 's/^protection *//p')"
 
 cp stick.freq before.freq
