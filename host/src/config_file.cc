@@ -52,7 +52,9 @@ std::string character_fault(std::string_view line) {
 // A name for a message; what is no name may have any length.
 std::string shown(std::string_view name) {
   constexpr std::size_t kMaxShown = 80;
-  return "'" + std::string(name.substr(0, kMaxShown)) + (name.size() > kMaxShown ? "...'" : "'");
+  std::string text = "'";
+  text += name.substr(0, kMaxShown);
+  return text + (name.size() > kMaxShown ? "...'" : "'");
 }
 
 class Scanner {
