@@ -209,11 +209,13 @@ std::vector<Transfer> Relay::next_batch() {
 bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   transfer->source = candidate;
   Status status = inbox_.folder(candidate.folder, &transfer->source_directory);
-  if (status.ok()) {
-    const std::string reason =
-        block_reason(policy_, config_.mode, config_.node, candidate.name, candidate.identity.size);
-    if (!reason.empty()) status = Status::blocked(reason);
+  if (!status.ok()) {
+    failures_->note(candidate, status);
+    return false;
   }
+  const std::string reason =
+      block_reason(policy_, config_.mode, config_.node, candidate.name, candidate.identity.size);
+  if (!reason.empty()) status = Status::blocked(reason);
   if (status.ok()) {
     lay_out(transfer);
     status = open_target_folder(transfer->intent, &transfer->target_directory);

@@ -22,19 +22,19 @@ Status Relay::open_journal() { return journal_.open(journal_of(config_.state), &
 Status Relay::check_journal() {
   std::string damage = journal_damage_;
   const std::string path = journal_of(config_.state);
-  const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox);
-  const bool is_ours = last.relay == short_token_of(journal_.relay_token());
+  const std::string own(short_token_of(journal_.relay_token()));
+  const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox, own);
+  const bool is_ours = last.relay == own;
   auto is_prepared = [&](const Intent& intent) { return intent.prepared || intent.finished; };
-  if (damage.empty() && !last.relay.empty()) {
+  if (damage.empty() && journal_.is_new() && last.has_any) {
+    damage = "it was missing, and the log " + config_.log + " shows that this inbox had one";
+  } else if (damage.empty() && !last.relay.empty()) {
     const bool is_behind =
         is_ours && (last.id > journal_.last_id() ||
                     std::any_of(journal_.left().begin(), journal_.left().end(), [&](const Intent& intent) {
                       return !is_prepared(intent) && reporter_.audit().has_id(intent.id, intent.log_offset);
                     }));
-    if (journal_.is_new() && !is_ours)
-      damage = "it was missing, and the log " + config_.log + " shows that this inbox had one";
-    else if (!is_ours || is_behind)
-      damage = "it is older than the log " + config_.log;
+    if (!is_ours || is_behind) damage = "it is older than the log " + config_.log;
   }
   if (damage.empty()) return Status::success();
   std::string kept;

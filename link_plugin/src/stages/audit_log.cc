@@ -173,7 +173,7 @@ bool AuditLog::has_id(std::uint64_t id, std::uint64_t from) const {
 namespace {
 
 // Of one log, read from its end.
-LoggedDelivery last_delivery_in(int fd, const std::string& inbox) {
+LoggedDelivery last_delivery_in(int fd, const std::string& inbox, std::string_view own) {
   constexpr std::uint64_t kPiece = std::uint64_t{1} << 18;
   constexpr std::uint64_t kMostRead = std::uint64_t{8} << 20;
   constexpr int kBatchLines = 512;  // in which ids are not in order
@@ -208,6 +208,9 @@ LoggedDelivery last_delivery_in(int fd, const std::string& inbox) {
       if (!relay.IsString() || !id.IsUint64() || !source.IsString()) continue;
       const std::string path = source.GetString();
       if (path != inbox && !path.starts_with(inbox + "/")) continue;
+      last.has_any = true;
+      // Another relay that only started has not delivered what this one does not know.
+      if (id_key == std::string_view("last_id") && relay.GetString() != own) continue;
       if (last.relay.empty()) last.relay = relay.GetString();
       if (last.relay == relay.GetString()) last.id = std::max(last.id, id.GetUint64());
     }
@@ -217,9 +220,9 @@ LoggedDelivery last_delivery_in(int fd, const std::string& inbox) {
 
 }  // namespace
 
-LoggedDelivery AuditLog::last_delivery(const std::string& inbox) const {
+LoggedDelivery AuditLog::last_delivery(const std::string& inbox, std::string_view own) const {
   const std::string shown = printable(inbox);
-  LoggedDelivery last = last_delivery_in(fd_.get(), shown);
+  LoggedDelivery last = last_delivery_in(fd_.get(), shown, own);
   if (!last.relay.empty()) return last;
   Directory directory;
   if (!Directory::open(directory_name(path_), &directory).ok()) return last;
@@ -235,7 +238,10 @@ LoggedDelivery AuditLog::last_delivery(const std::string& inbox) const {
   UniqueFd fd;
   FileIdentity identity;
   if (newest.empty() || !directory.open_source(newest, &fd, &identity).ok()) return last;
-  return last_delivery_in(fd.get(), shown);
+  const bool has_any = last.has_any;
+  last = last_delivery_in(fd.get(), shown, own);
+  last.has_any = last.has_any || has_any;
+  return last;
 }
 
 Status AuditLog::rotate(std::int64_t realtime_ns) {

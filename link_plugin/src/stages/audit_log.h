@@ -40,6 +40,7 @@ std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::stri
 struct LoggedDelivery {
   std::string relay;     // the first half of the relay's token; "" for no line at all
   std::uint64_t id = 0;  // of the delivery
+  bool has_any = false;  // a line of any relay: there was a journal
 };
 
 class AuditLog {
@@ -58,9 +59,10 @@ class AuditLog {
   // when the file is shorter than that because it has been rotated since.
   bool has_id(std::uint64_t id, std::uint64_t from) const;
 
-  // From the last 8 MiB: the last start, delivery or report about the journal of a relay on this inbox, with
-  // the highest id near it; of the part that was rotated last when the log has none.
-  LoggedDelivery last_delivery(const std::string& inbox) const;
+  // From the last 8 MiB: the last delivery from this inbox by any relay, or the last start or report about
+  // its journal of the relay `own`, whichever is later, with the highest id near it; of the part that was
+  // rotated last when the log has none.
+  LoggedDelivery last_delivery(const std::string& inbox, std::string_view own) const;
 
   bool is_open() const { return static_cast<bool>(fd_); }
   const std::string& path() const { return path_; }

@@ -127,7 +127,7 @@ TEST_CASE(
   TempDir temp;
   AuditLog log;
   REQUIRE(log.open(temp / "log.jsonl", 1'000'000).ok());
-  CHECK(log.last_delivery("/in").relay.empty());
+  CHECK(log.last_delivery("/in", "three").relay.empty());
   auto deliver = [&](const std::string& inbox, const std::string& relay, std::uint64_t id) {
     log.append({.name = "encode",
                 .source = inbox + "/a \"b\xff",
@@ -142,14 +142,14 @@ TEST_CASE(
   for (int i = 0; i < 2000; ++i)
     log.append({.name = "policy_block", .source = "/in/" + std::to_string(i)}, kTime);
   REQUIRE(log.flush(kTime).ok());
-  CHECK(log.last_delivery("/in").relay == "one");
-  CHECK(log.last_delivery("/in").id == 9);
-  CHECK(log.last_delivery("/inbox").id == 30);
+  CHECK(log.last_delivery("/in", "three").relay == "one");
+  CHECK(log.last_delivery("/in", "three").id == 9);
+  CHECK(log.last_delivery("/inbox", "three").id == 30);
   REQUIRE(log.open(temp / "log.jsonl", 1).ok());
   log.append({.name = "policy_block", .source = "/in/x"}, kTime);
   REQUIRE(log.flush(kTime).ok());
   REQUIRE(test::list(temp.path()).size() == 2);
-  CHECK(log.last_delivery("/in").id == 9);
+  CHECK(log.last_delivery("/in", "three").id == 9);
   deliver("/in", "three", 2);
   log.append({.name = "journal_damaged",
               .source = "/in",
@@ -157,8 +157,16 @@ TEST_CASE(
               .texts = {{"relay", "three"}}},
              kTime);
   REQUIRE(log.flush(kTime).ok());
-  CHECK(log.last_delivery("/in").relay == "three");
-  CHECK(log.last_delivery("/in").id == 5);
+  CHECK(log.last_delivery("/in", "three").relay == "three");
+  CHECK(log.last_delivery("/in", "three").id == 5);
+  // The report of another relay is no delivery.
+  CHECK(log.last_delivery("/in", "one").id == 2);
+  log.append({.name = "startup", .source = "/new", .numbers = {{"last_id", 0}}, .texts = {{"relay", "four"}}},
+             kTime);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK(log.last_delivery("/new", "five").relay.empty());
+  CHECK(log.last_delivery("/new", "five").has_any);
+  CHECK(log.last_delivery("/new", "four").relay == "four");
 }
 
 }  // namespace
