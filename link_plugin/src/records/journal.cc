@@ -206,6 +206,17 @@ void Journal::remember(const std::string& place, const std::string& path, const 
   Status ignored = append(done_record(place, path, record), false);
 }
 
+Status Journal::set_aside(const Aside& aside) {
+  Status status = append(aside_record(aside), true);
+  if (status.ok()) contents_.asides.push_back(aside);
+  return status;
+}
+
+void Journal::end_aside(std::uint64_t id) {
+  std::erase_if(contents_.asides, [&](const Aside& aside) { return aside.id == id; });
+  Status ignored = append(ids_record("over", std::span(&id, 1)), false);
+}
+
 SourceMatch Journal::match_done(const std::string& place, const std::string& path,
                                 const FileIdentity& found) const {
   const SourceRecord* record = contents_.done.find(place, path);

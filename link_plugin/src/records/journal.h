@@ -94,6 +94,12 @@ class Journal {
   }
   void release(const std::string& place, const std::string& path) { contents_.held.erase(place, path); }
   const SourceTable& held() const { return contents_.held; }
+  // A file that is about to move to the quarantine; durable.
+  Status set_aside(const Aside& aside);
+  // It is there and logged, or stays in the inbox. Not durable: whoever finds it again finds it done.
+  void end_aside(std::uint64_t id);
+  // Those that are not over, of earlier processes too.
+  const std::vector<Aside>& asides() const { return contents_.asides; }
   // Folders of which every file is to be held that is there and not done; the caller does so, then calls
   // see().
   const std::set<std::pair<std::string, std::string>>& unseen() const { return contents_.unseen; }

@@ -119,6 +119,16 @@ Intent read_begin(Words& words) {
   return intent;
 }
 
+Aside read_aside(Words& words) {
+  Aside aside;
+  words.number(&aside.id);
+  words.number(&aside.log_offset);
+  aside.place = words.text();
+  aside.identity = words.identity();
+  for (std::string* text : {&aside.path, &aside.target, &aside.message}) *text = words.text();
+  return aside;
+}
+
 // ---- reading -------------------------------------------------------------------------------------------
 
 // The line without its checksum, or "" when that does not match.
@@ -200,6 +210,15 @@ void Parser::take(std::string_view line) {
     SourceRecord record{.identity = words.identity()};
     record.nested = words.flag();
     contents_.held.set(place, words.text(), std::move(record));
+  } else if (kind == "aside") {
+    contents_.asides.push_back(read_aside(words));
+    contents_.last_id = std::max(contents_.last_id, contents_.asides.back().id);
+  } else if (kind == "over") {
+    while (!words.empty()) {
+      std::uint64_t id = 0;
+      words.number(&id);
+      std::erase_if(contents_.asides, [&](const Aside& aside) { return aside.id == id; });
+    }
   } else if (kind == "unseen") {
     std::string place = words.text();
     contents_.unseen.emplace(std::move(place), words.text());
@@ -324,6 +343,18 @@ std::string done_record(const std::string& place, const std::string& path, const
       .finish();
 }
 
+std::string aside_record(const Aside& aside) {
+  return Line("aside")
+      .number(aside.id)
+      .number(aside.log_offset)
+      .text(aside.place)
+      .identity(aside.identity)
+      .text(aside.path)
+      .text(aside.target)
+      .text(aside.message)
+      .finish();
+}
+
 std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record) {
   return Line("held").text(place).identity(record.identity).flag(record.nested).text(path).finish();
 }
@@ -335,6 +366,7 @@ std::string journal_text(const JournalContents& contents) {
     for (const auto& [path, record] : records) lines.push_back(done_record(place, path, record));
   for (const auto& [place, records] : contents.held.places())
     for (const auto& [path, record] : records) lines.push_back(held_record(place, path, record));
+  for (const Aside& aside : contents.asides) lines.push_back(aside_record(aside));
   for (const auto& [place, folder] : contents.unseen)
     lines.push_back(Line("unseen").text(place).text(folder).finish());
   for (const Intent& intent : contents.intents) {

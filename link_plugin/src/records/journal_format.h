@@ -11,6 +11,8 @@
 //   doubt ID...                         later records of these intents may be missing
 //   done PLACE ... PATH                 a source that was delivered and is still there
 //   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
+//   aside ID ... PATH TARGET MESSAGE    a file that is on its way to the quarantine
+//   over ID...                          it is there, and the audit log says so
 //   unseen PLACE FOLDER                 every file below is to be held that is there and not done
 //
 // Each line is checked by itself, so that a damaged line loses its own record alone. That record may have
@@ -76,6 +78,17 @@ struct Intent {
   bool doubtful = false;  // later records of it may be missing
 };
 
+// A file of the inbox on its way to the quarantine.
+struct Aside {
+  std::uint64_t id = 0;  // from the numbers of the intents; the audit line has it
+  std::uint64_t log_offset = 0;
+  std::string place;  // token of the inbox
+  std::string path;
+  FileIdentity identity;
+  std::string target = {};   // its name in the quarantine
+  std::string message = {};  // of the audit line
+};
+
 // A journal as it is stored on disk.
 struct JournalContents {
   std::string relay_token;  // "" without a header
@@ -84,6 +97,7 @@ struct JournalContents {
   std::vector<Intent> intents;     // in order of their ids
   SourceTable done;
   SourceTable held;
+  std::vector<Aside> asides;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
 
   std::size_t valid = 0;  // bytes up to the end of the last valid line
@@ -103,9 +117,10 @@ std::string journal_text(const JournalContents& contents);
 std::string place_record(const KnownPlace& place);
 std::string begin_record(const Intent& intent);
 std::string prepare_record(std::span<const Intent> intents);
-// name, abort, finish, doubt
+// name, abort, finish, doubt, over
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
+std::string aside_record(const Aside& aside);
 std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record);
 
 }  // namespace paxect::link

@@ -75,6 +75,13 @@ void Failures::retry_quarantine() {
   for (const Candidate& source : owed)
     if (const Wait* wait = parts_.ledger.find_wait(source.path(), source.identity))
       quarantine(source, Wait(*wait));
+  const std::vector<Aside> asides = parts_.journal.asides();
+  for (const Aside& aside : asides) {
+    const Wait* wait = parts_.ledger.find_wait(aside.path, aside.identity);
+    const bool is_tried = wait != nullptr && wait->owes_quarantine;
+    const bool is_logged = std::find(logged_.begin(), logged_.end(), aside.id) != logged_.end();
+    if (aside.place == parts_.inbox.token() && !is_tried && !is_logged) complete(aside);
+  }
   report_owed();
 }
 
@@ -90,38 +97,99 @@ Status Failures::move_to_quarantine(const Candidate& source, const Wait& wait) {
       .last_utc_ns = wait.last_utc_ns};
   std::shared_ptr<const Directory> folder;
   Status status = parts_.inbox.folder(source.folder, &folder);
-  // A file that came under the name meanwhile is another one.
+  // A file that came under the name in the meantime is another one.
   if (!status.ok()) return status.fault == Fault::kGone ? is_another(source) : status;
-  if (folder->look(source.name).identity != source.identity) return is_another(source);
+  const Aside* known = find_aside(source);
+  if (known == nullptr && folder->look(source.name).identity != source.identity) return is_another(source);
   const std::string beside = is_container(source.name) ? find_sidecar(*folder, source.name) : "";
   bool sidecar = is_container(source.name) && folder->look(beside).kind == FileKind::kRegular;
-  std::string moved_to;
+  Aside aside = known == nullptr ? Aside{} : *known;
+  if (known == nullptr)
+    if (status = set_aside(source, wait, &aside); !status.ok()) return status;
   std::vector<std::string> returned;
-  status = parts_.quarantine.put(*folder, source.name, source.identity, reason, &moved_to, &returned);
+  status = parts_.quarantine.put(*folder, source.name, source.identity, reason, aside.target, &returned);
   parts_.returned(*folder, source, returned);
+  if (status.fault == Fault::kOpenForWriting || status.fault == Fault::kChanged) {
+    parts_.quarantine.remove_reason(aside.target);
+    parts_.journal.end_aside(aside.id);
+  }
   if (status.fault == Fault::kOpenForWriting) {
     parts_.ledger.end_wait(source.path());
     parts_.open_for_writing(source);
     return is_another(source);
   }
   if (!status.ok()) return status;
-  has_quarantined_ = true;
-  if (parts_.metrics != nullptr) parts_.metrics->quarantined();
   if (sidecar)
     parts_.reporter.log({.level = Level::kWarn,
                          .name = "policy_block",
                          .source = folder->path_of(beside),
-                         .target = join(parts_.quarantine.path(), sidecar_of(moved_to)),
+                         .target = join(parts_.quarantine.path(), sidecar_of(aside.target)),
                          .status = "blocked",
                          .message = "disallowed_suffix:.sha256"});
-  parts_.reporter.log({.level = Level::kWarn,
-                       .name = "quarantine",
-                       .source = reason.source,
-                       .target = join(parts_.quarantine.path(), moved_to),
-                       .status = "ok",
-                       .message = reason.event + ": " + reason.reason});
+  log_quarantine(aside);
   parts_.ledger.note_done(source.path(), source.identity);
   return Status::success();
+}
+
+// ---- the record of a move --------------------------------------------------------------------------------
+
+const Aside* Failures::find_aside(const Candidate& source) const {
+  for (const Aside& aside : parts_.journal.asides())
+    if (aside.place == parts_.inbox.token() && aside.path == source.path() &&
+        aside.identity.same_but_device(source.identity))
+      return &aside;
+  return nullptr;
+}
+
+Status Failures::set_aside(const Candidate& source, const Wait& wait, Aside* aside) {
+  *aside = {.id = parts_.journal.next_id(),
+            .log_offset = parts_.reporter.audit().size(),
+            .place = parts_.inbox.token(),
+            .path = source.path(),
+            .identity = source.identity,
+            .message = wait.event + ": " + wait.reason};
+  if (Status status = parts_.quarantine.choose(source.name, &aside->target); !status.ok()) return status;
+  return parts_.journal.set_aside(*aside);
+}
+
+// A move that an earlier process began.
+void Failures::complete(const Aside& aside) {
+  if (parts_.reporter.audit().has_id(aside.id, aside.log_offset)) return parts_.journal.end_aside(aside.id);
+  bool is_there = false;
+  if (!parts_.quarantine.has(aside.target, aside.identity.size, &is_there).ok()) return;
+  if (!is_there) {
+    // It is in the inbox, and fails again.
+    parts_.quarantine.remove_reason(aside.target);
+    return parts_.journal.end_aside(aside.id);
+  }
+  const Candidate source = candidate_of(aside.path, aside.identity);
+  std::shared_ptr<const Directory> folder;
+  Status status = parts_.inbox.folder(source.folder, &folder);
+  std::vector<std::string> returned;
+  if (status.ok()) {
+    status = parts_.quarantine.put(*folder, source.name, source.identity, {}, aside.target, &returned);
+    parts_.returned(*folder, source, returned);
+  }
+  const bool is_over = status.ok() || status.fault == Fault::kGone || status.fault == Fault::kChanged;
+  if (is_over) log_quarantine(aside);
+}
+
+void Failures::log_quarantine(const Aside& aside) {
+  has_quarantined_ = true;
+  if (parts_.metrics != nullptr) parts_.metrics->quarantined();
+  parts_.reporter.log({.level = Level::kWarn,
+                       .name = "quarantine",
+                       .source = parts_.inbox.root().path_of(aside.path),
+                       .target = join(parts_.quarantine.path(), aside.target),
+                       .status = "ok",
+                       .message = aside.message,
+                       .numbers = {{"id", aside.id}}});
+  logged_.push_back(aside.id);
+}
+
+void Failures::note_flushed() {
+  for (const std::uint64_t id : logged_) parts_.journal.end_aside(id);
+  logged_.clear();
 }
 
 }  // namespace paxect::link

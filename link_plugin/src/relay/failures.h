@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/tree.h"
+#include "records/journal.h"
 #include "records/ledger.h"
 #include "relay/metrics.h"
 #include "relay/reporter.h"
@@ -33,6 +34,7 @@ class Failures {
     Tree& inbox;
     Reporter& reporter;
     Ledger& ledger;
+    Journal& journal;
     Quarantine& quarantine;
     Metrics* metrics;
     // Receives each file that somebody has open for writing: nothing is reported, and it is observed again.
@@ -44,8 +46,11 @@ class Failures {
 
   // One try of a file came to nothing.
   void note(const Candidate& source, const Status& status);
-  // Tries again to move what could not be moved to the quarantine.
+  // Tries again to move what could not be moved to the quarantine, and completes moves that an earlier
+  // process left.
   void retry_quarantine();
+  // The audit log is durable: the moves that it reports are over.
+  void note_flushed();
   bool owes_quarantine() const { return parts_.ledger.first_owed() != nullptr; }
   // Whether a file went to the quarantine since the start.
   bool has_quarantined() const { return has_quarantined_; }
@@ -55,8 +60,13 @@ class Failures {
   void quarantine(const Candidate& source, const Wait& wait);
   void report_owed();
   Status move_to_quarantine(const Candidate& source, const Wait& wait);
+  const Aside* find_aside(const Candidate& source) const;
+  Status set_aside(const Candidate& source, const Wait& wait, Aside* aside);
+  void complete(const Aside& aside);
+  void log_quarantine(const Aside& aside);
 
   Parts parts_;
+  std::vector<std::uint64_t> logged_;  // ids of moves whose line is in the audit log or in its memory
   bool has_quarantined_ = false;
 };
 

@@ -59,10 +59,16 @@ paxect_plugin_status Relay::step(paxect_step* result) {
     const std::uint64_t delay = backoff_delay_ns(config_.backoff_ns, stalls_, random_());
     stall(is_free ? kPlaceInterval : std::clamp(delay, kMinStallDelay, kMaxStallDelay), result);
   }
-  reporter_.report_problem("log", reporter_.flush().message);
+  flush_log();
   serve_reports();
   if (result->state == PAXECT_STEP_WAIT) result->wake_at_ns = schedule_.next_ns();
   return PAXECT_PLUGIN_OK;
+}
+
+void Relay::flush_log() {
+  const Status status = reporter_.flush();
+  if (status.ok()) failures_->note_flushed();
+  reporter_.report_problem("log", status.message);
 }
 
 // What is due, large files for the lanes that are idle, and one batch of small ones.

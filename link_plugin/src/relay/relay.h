@@ -96,6 +96,7 @@ class Relay {
   // relay.cc: the flow
   void work(paxect_step* result);
   void stall(std::uint64_t delay_ns, paxect_step* result);
+  void flush_log();
   void serve_reports();
   void scan(std::uint64_t begin_ns);
   FileState classify(const Candidate& candidate);

@@ -187,6 +187,7 @@ void Relay::make_parts() {
                                     .inbox = inbox_,
                                     .reporter = reporter_,
                                     .ledger = *ledger_,
+                                    .journal = journal_,
                                     .quarantine = *quarantine_,
                                     .metrics = metrics_ ? &*metrics_ : nullptr,
                                     .open_for_writing =
@@ -236,7 +237,7 @@ paxect_plugin_status Relay::step_start(paxect_step* result) {
 // After a try to start.
 void Relay::wait_or_flush() {
   schedule_.set(Task::kStalled, started_ ? Schedule::kNever : host_.monotonic_ns() + kSecond);
-  if (reporter_.audit().is_open()) reporter_.report_problem("log", reporter_.flush().message);
+  if (reporter_.audit().is_open()) flush_log();
   if (!started_ && lock_.is_held()) serve_reports();
 }
 
@@ -246,6 +247,8 @@ void Relay::stop() {
     reporter_.log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
     if (Status status = reporter_.flush(); !status.ok())
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
+    else
+      failures_->note_flushed();
     checkpoint();
   }
   // Also of one that never got as far as to start.

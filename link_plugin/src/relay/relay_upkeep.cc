@@ -48,7 +48,7 @@ void Relay::reload() {
   manifest_due_ns_ = 0;
   schedule_.set_now(Task::kScan);
   upkeep(host_.monotonic_ns());
-  reporter_.report_problem("log", reporter_.flush().message);
+  flush_log();
 }
 
 void Relay::reload_key() {

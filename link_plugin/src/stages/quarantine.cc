@@ -10,45 +10,116 @@
 #include "base/move_file.h"
 #include "base/printable.h"
 #include "base/relay_paths.h"
+#include "base/removal.h"
 #include "base/sidecar.h"
 
 namespace paxect::link {
+namespace {
+
+Status is_another(const Directory& folder, const std::string& name) {
+  return Status::changed(folder.path_of(name) + " is another file now");
+}
+
+Status digest_of(const Directory& folder, const std::string& name, const Stop& stop, std::string* digest) {
+  UniqueFd fd;
+  FileIdentity identity;
+  std::uint64_t size = 0;
+  Status status = folder.open_source(name, &fd, &identity);
+  return status.ok() ? measure(fd.get(), folder.path_of(name), stop, &size, digest) : status;
+}
+
+// The target exists: the file was moved there, or copied and not removed yet.
+Status complete_move(const Directory& from, const std::string& name, const FileIdentity& identity,
+                     const Directory& to, const std::string& target, const Stop& stop,
+                     std::vector<std::string>* returned) {
+  const FileLook here = from.look(name);
+  const FileLook leaving = from.look(leaving_of(name));
+  if (here.kind == FileKind::kUnknown) return io_failure("stat", from.path_of(name), here.error);
+  const bool is_here = here.kind == FileKind::kRegular && here.identity.same_but_device(identity);
+  const bool is_leaving = leaving.kind == FileKind::kRegular && leaving.identity.same_but_name(identity);
+  if (!is_here && !is_leaving) return Status::success();
+  std::string copied;
+  std::string original;
+  Status status = digest_of(to, target, stop, &copied);
+  if (status.ok()) status = digest_of(from, is_here ? name : leaving_of(name), stop, &original);
+  if (!status.ok()) return status;
+  if (copied != original) return is_another(to, target);
+  return is_here ? remove_same(from, name, here.identity, returned) : from.remove(leaving_of(name));
+}
+
+Status move_or_complete(const Directory& from, const std::string& name, const FileIdentity& identity,
+                        const Directory& to, const std::string& target, const Stop& stop,
+                        std::vector<std::string>* returned) {
+  const FileLook there = to.look(target);
+  if (there.kind == FileKind::kUnknown) return io_failure("stat", to.path_of(target), there.error);
+  if (there.kind == FileKind::kMissing) {
+    bool taken = false;
+    Status status = move_file(from, name, identity, to, target, stop, &taken, returned);
+    return taken ? is_another(to, target) : status;
+  }
+  if (there.kind != FileKind::kRegular || there.identity.size != identity.size) return is_another(to, target);
+  return complete_move(from, name, identity, to, target, stop, returned);
+}
+
+}  // namespace
+
+Status Quarantine::choose(const std::string& name, std::string* target) const {
+  std::shared_ptr<const Directory> opened;
+  if (Status status = open_(&opened); !status.ok()) return status;
+  for (unsigned number = 0;; ++number) {
+    *target = quarantined_of(name, number);
+    FileLook there = opened->look(*target);
+    if (there.kind == FileKind::kUnknown) return io_failure("stat", opened->path_of(*target), there.error);
+    if (there.kind != FileKind::kMissing) continue;
+    // A quarantined file can have the name of our reason file; it has a reason of its own then.
+    if (opened->look(reason_of(reason_of(*target))).kind == FileKind::kMissing) return Status::success();
+  }
+}
+
 Status Quarantine::put(const Directory& from, const std::string& name, const FileIdentity& identity,
-                       const QuarantineReason& reason, std::string* moved_to,
+                       const QuarantineReason& reason, const std::string& target,
                        std::vector<std::string>* returned) const {
   std::shared_ptr<const Directory> opened;
   if (Status status = open_(&opened); !status.ok()) return status;
   const Directory& to = *opened;
-  std::string text = to_json(reason);
-  for (unsigned number = 0;; ++number) {
-    *moved_to = quarantined_of(name, number);
-    FileLook there = to.look(*moved_to);
-    if (there.kind == FileKind::kUnknown) return io_failure("stat", to.path_of(*moved_to), there.error);
-    if (there.kind != FileKind::kMissing) continue;
-    // A quarantined file can have the name of our reason file; it has a reason of its own then.
-    if (to.look(reason_of(reason_of(*moved_to))).kind != FileKind::kMissing) continue;
-    if (Status status = replace_file(to.path_of(reason_of(*moved_to)), text); !status.ok()) return status;
-    bool taken = false;
-    Status status = move_file(from, name, identity, to, *moved_to, stop_, &taken, returned);
-    if (taken) continue;
-    if (status.fault == Fault::kChanged || status.fault == Fault::kOpenForWriting)
-      std::ignore = to.remove(reason_of(*moved_to));
-    if (!status.ok()) return status;
-    break;
-  }
-  // The container first: alone in the inbox it would be checked against nothing.
-  // What is no regular file under its name stays, as everywhere.
+  if (to.look(target).kind == FileKind::kMissing)
+    if (Status status = replace_file(to.path_of(reason_of(target)), to_json(reason)); !status.ok())
+      return status;
+  Status status = move_or_complete(from, name, identity, to, target, stop_, returned);
+  if (!status.ok()) return status;
+  // The container first: alone in the inbox it would be checked against nothing. What has the name of its
+  // sidecar and is no regular file stays, as everywhere.
   const std::string sidecar = is_container(name) ? find_sidecar(from, name) : "";
   FileLook beside = is_container(name) ? from.look(sidecar) : FileLook{.kind = FileKind::kMissing};
-  if (beside.kind == FileKind::kUnknown) return io_failure("look at", from.path_of(sidecar), beside.error);
+  if (beside.kind == FileKind::kUnknown) return io_failure("stat", from.path_of(sidecar), beside.error);
   if (beside.kind == FileKind::kRegular) {
-    bool taken = false;
-    Status status =
-        move_file(from, sidecar, beside.identity, to, sidecar_of(*moved_to), stop_, &taken, returned);
-    if (!status.ok() && !taken && status.fault != Fault::kChanged) return status;
+    status = move_or_complete(from, sidecar, beside.identity, to, sidecar_of(target), stop_, returned);
+    if (!status.ok() && status.fault != Fault::kChanged) return status;
   }
-  if (Status status = to.sync(); !status.ok()) return status;
-  return from.sync();
+  // A sidecar that was copied, and whose removal was broken off.
+  const FileLook leaving = is_container(name) ? from.look(leaving_of(sidecar)) : FileLook{};
+  if (beside.kind == FileKind::kMissing && leaving.kind == FileKind::kRegular &&
+      to.look(sidecar_of(target)).kind == FileKind::kRegular) {
+    status = complete_move(from, sidecar, leaving.identity, to, sidecar_of(target), stop_, returned);
+    if (!status.ok() && status.fault != Fault::kChanged) return status;
+  }
+  status = to.sync();
+  return status.ok() ? from.sync() : status;
+}
+
+Status Quarantine::has(const std::string& target, std::uint64_t size, bool* found) const {
+  std::shared_ptr<const Directory> opened;
+  if (Status status = open_(&opened); !status.ok()) return status;
+  const FileLook look = opened->look(target);
+  if (look.kind == FileKind::kUnknown) return io_failure("stat", opened->path_of(target), look.error);
+  *found = look.kind == FileKind::kRegular && look.identity.size == size;
+  return Status::success();
+}
+
+void Quarantine::remove_reason(const std::string& target) const {
+  std::shared_ptr<const Directory> opened;
+  if (open_(&opened).ok() && opened->look(target).kind == FileKind::kMissing)
+    std::ignore = opened->remove(reason_of(target));
 }
 
 std::uint64_t Quarantine::count() {

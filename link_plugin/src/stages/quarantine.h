@@ -33,11 +33,18 @@ class Quarantine {
       : path_(std::move(path)), open_(std::move(open)), stop_(std::move(stop)) {}
   const std::string& path() const { return path_; }
 
-  // Moves the file of this identity, and its sidecar after it if it is a container that has one, durably; the
-  // reason is there before the file. `*moved_to` receives its new name. kChanged when another file has its
-  // name already (`returned` as in removal.h).
+  // A name that is free in the quarantine, for a file of this name.
+  Status choose(const std::string& name, std::string* target) const;
+  // Moves the file of this identity to the name `target`, and its sidecar after it if it is a container that
+  // has one, durably; the reason is there before the file. Completes what an earlier call left. kChanged when
+  // another file has its name in the inbox already, or `target` is another file (`returned` as in removal.h).
   Status put(const Directory& from, const std::string& name, const FileIdentity& identity,
-             const QuarantineReason& reason, std::string* moved_to, std::vector<std::string>* returned) const;
+             const QuarantineReason& reason, const std::string& target,
+             std::vector<std::string>* returned) const;
+  // Whether a file of this size has the name already.
+  Status has(const std::string& target, std::uint64_t size, bool* found) const;
+  // Removes the reason of a file that did not get there.
+  void remove_reason(const std::string& target) const;
 
   // Files that have a reason beside them. Reads the directory only when it has changed since the last call.
   std::uint64_t count();

@@ -4,12 +4,14 @@
 // The points are counted by strace, for each thread by itself. PAXECT_TEST_LONG=1 takes every one of them;
 // otherwise the frequent calls are sampled.
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <random>
 #include <regex>
@@ -48,7 +50,7 @@ constexpr Point kPoints[] = {
 // Runs the relay with this fault at the n-th call, with "+" also at all later ones; false when there is no
 // n-th call.
 bool run_with_fault(const RelaySite& site, const std::string& calls, const std::string& fault, int when,
-                    const std::string& and_later) {
+                    const std::string& and_later, const std::vector<std::string>& more = {}) {
   const std::string when_text = ":when=" + std::to_string(when) + and_later;
   // The host's own wake-up is a write of eight bytes to an eventfd, which cannot fail like this: a relay that
   // was left sleeping by that is ended, any other must end by itself.
@@ -66,7 +68,9 @@ bool run_with_fault(const RelaySite& site, const std::string& calls, const std::
                                          "KILL",
                                          "20"};
   // The log is rotated again and again, so that this too is among the points.
-  Result result = run(site.command({"--once", "--set", "link.log_max=1500"}, wrap));
+  std::vector<std::string> arguments = {"--once", "--set", "link.log_max=1500"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  Result result = run(site.command(arguments, wrap));
   std::string trace = read_file(site.path("trace"));
   static const std::regex kWakeUp(R"re("\\1(\\0){7}", 8\) += -1 E)re");
   bool wake_up = std::regex_search(trace, kWakeUp);
@@ -322,30 +326,83 @@ TEST_CASE("Asked to stop in the middle of a large file, the relay leaves it for 
   site.converges();
 }
 
-TEST_CASE("Killed at any call of a quarantine, nothing of what is quarantined is lost or lies about twice") {
+// A directory in memory, so that a move there is a copy; "" where that is not to be had.
+class InMemory {
+ public:
+  InMemory() {
+    struct stat here {};
+    struct stat there {};
+    std::string name = "/dev/shm/paxect_test.XXXXXX";
+    if (mkdtemp(name.data()) == nullptr) return;
+    path_ = name;
+    if (stat(path_.c_str(), &there) != 0 || stat(".", &here) != 0 || here.st_dev == there.st_dev)
+      path_.clear();
+  }
+  ~InMemory() {
+    if (!path_.empty()) std::filesystem::remove_all(path_);
+  }
+  InMemory(const InMemory&) = delete;
+  InMemory& operator=(const InMemory&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// The directory of the quarantine, and whether it is on a file system of its own.
+struct QuarantineAt {
+  std::string directory;
+  bool is_elsewhere;
+};
+
+void check_quarantine(const RelaySite& site, const std::string& directory, const std::string& sidecar) {
+  const std::string quarantine = directory + "/";
+  CHECK(read_file(quarantine + "bad.freq") == "no container");
+  CHECK(read_file(quarantine + "bad.freq.sha256") == sidecar);
+  CHECK(exists(quarantine + "bad.freq.reason.json"));
+  CHECK(list(directory).size() == 3);
+  const bool is_below = directory.starts_with(site.path("inbox"));
+  CHECK(list(site.path("inbox")) == (is_below ? Names{".quarantine"} : Names{}));
+  CHECK(list(site.path("outbox")).empty());
+  const std::string log = site.log();
+  const std::string line = "\"event\": \"quarantine\"";
+  const std::size_t first = log.find(line);
+  CHECK(first != std::string::npos);
+  CHECK(log.find(line, first + 1) == std::string::npos);
+}
+
+TEST_CASE("Killed at any call of a quarantine, a container is there once, with sidecar, reason and line") {
   if (!has_strace()) return;
-  for (const Point& point : {Point{"renameat2,renameat", 1}, Point{"fsync,fdatasync,syncfs", 1},
-                             Point{"unlinkat,unlink", 1}, Point{"mkdir,mkdirat", 1}}) {
-    for (int when = 1; when < 2000; when += point.step) {
-      INFO("killed at call " << when << " of " << point.calls);
-      RelaySite site;
-      const std::string sidecar = std::string(64, '0') + "\n";
-      write_file(site.path("inbox/bad.freq.sha256"), sidecar);
-      write_file(site.path("inbox/bad.freq"), "no container");
-      bool killed = run_with_fault(site, point.calls, "signal=KILL", when, "");
-      CHECK(run(site.command({"--once"})).status < 2);
-      CHECK(list(site.path("outbox")).empty());
-      const std::string quarantine = site.path("inbox/.quarantine/");
-      CHECK(read_file(quarantine + "bad.freq") == "no container");
-      CHECK(exists(quarantine + "bad.freq.reason.json"));
-      CHECK_FALSE(exists(site.path("inbox/bad.freq")));
-      // Alone in the inbox a sidecar is blocked.
-      bool beside = exists(quarantine + "bad.freq.sha256");
-      CHECK(read_file(beside ? quarantine + "bad.freq.sha256" : site.path("inbox/bad.freq.sha256")) ==
-            sidecar);
-      CHECK(list(quarantine).size() == (beside ? 3 : 2));
-      if (!beside) CHECK(site.log().find("disallowed_suffix:.sha256") != std::string::npos);
-      if (!killed) break;
+  InMemory memory;
+  std::vector<QuarantineAt> quarantines = {{"", false}};
+  if (!memory.path().empty())
+    quarantines.push_back({memory.path(), true});
+  else
+    WARN("skipped: /dev/shm is no other file system");
+  for (const QuarantineAt& at : quarantines) {
+    for (const Point& point : {Point{"renameat2,renameat", 1}, Point{"fsync,fdatasync,syncfs", 1},
+                               Point{"unlinkat,unlink", 1}, Point{"mkdir,mkdirat", 1}}) {
+      for (int when = 1; when < 2000; when += point.step) {
+        INFO("killed at call " << when << " of " << point.calls << (at.is_elsewhere ? ", elsewhere" : ""));
+        RelaySite site;
+        const std::string directory =
+            at.is_elsewhere ? at.directory + "/" + std::to_string(when) : site.path("inbox/.quarantine");
+        const std::vector<std::string> more =
+            at.is_elsewhere ? std::vector<std::string>{"--set", "link.quarantine=" + directory}
+                            : std::vector<std::string>{};
+        const std::string sidecar = std::string(64, '0') + "\n";
+        write_file(site.path("inbox/bad.freq.sha256"), sidecar);
+        write_file(site.path("inbox/bad.freq"), "no container");
+        bool killed = run_with_fault(site, point.calls, "signal=KILL", when, "", more);
+        std::vector<std::string> again = {"--once"};
+        again.insert(again.end(), more.begin(), more.end());
+        // The second time for a file that was given its name back.
+        for (int attempt = 0; attempt < 2; ++attempt) CHECK(run(site.command(again)).status < 2);
+        check_quarantine(site, directory, sidecar);
+        std::filesystem::remove_all(at.is_elsewhere ? directory : "");
+        if (!killed) break;
+      }
     }
   }
 }

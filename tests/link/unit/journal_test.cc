@@ -56,6 +56,43 @@ TEST_CASE("A new journal has a token, which stays") {
   CHECK(other.relay_token() != journal.relay_token());
 }
 
+TEST_CASE("A file on its way to the quarantine is read again until that is over, also after clear") {
+  TempDir temp;
+  Journal journal;
+  open(&journal, temp / "j");
+  Aside aside{.id = journal.next_id(),
+              .log_offset = 7,
+              .place = "inbox token",
+              .path = "folder/a b\n\xff.freq",
+              .identity = {1, 2, 3, -4, 5},
+              .target = "a b\n\xff.freq.1",
+              .message = "decode_error: \"it\" is damaged"};
+  Aside other = aside;
+  other.id = journal.next_id();
+  REQUIRE(journal.set_aside(aside).ok());
+  REQUIRE(journal.set_aside(other).ok());
+  journal.end_aside(other.id);
+  for (const bool cleared : {false, true}) {
+    if (cleared) REQUIRE(journal.clear("inbox token", nothing_is_gone).ok());
+    Journal again;
+    open(&again, temp / "j");
+    REQUIRE(again.asides().size() == 1);
+    const Aside& found = again.asides().front();
+    CHECK(found.id == aside.id);
+    CHECK(found.log_offset == aside.log_offset);
+    CHECK(found.place == aside.place);
+    CHECK(found.path == aside.path);
+    CHECK(found.identity.same_but_device(aside.identity));
+    CHECK(found.target == aside.target);
+    CHECK(found.message == aside.message);
+    CHECK(again.next_id() > other.id);
+  }
+  journal.end_aside(aside.id);
+  Journal last;
+  open(&last, temp / "j");
+  CHECK(last.asides().empty());
+}
+
 TEST_CASE("What was begun is read again, any bytes in its names") {
   TempDir temp;
   Journal journal;
