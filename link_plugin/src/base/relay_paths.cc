@@ -14,7 +14,7 @@ constexpr std::string_view kSidecar = ".sha256";
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kProduct = ".paxect-";
 constexpr std::size_t kShortToken = 16;
-constexpr std::string_view kLeaving = ".leaving";
+constexpr std::string_view kLeaving = ".paxect-leaving";
 constexpr std::size_t kLongestSuffix = 32;  // a longer one is cut like the rest
 
 // Whether the name ends with `end`, which is in lower case, in any ASCII case.

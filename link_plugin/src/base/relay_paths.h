@@ -53,8 +53,8 @@ bool is_product_temporary(std::string_view name, std::string_view relay_token, s
 // The half of the relay's token that its temporaries and its lines in the log have.
 std::string_view short_token_of(std::string_view relay_token);
 
-// The name of a file while it is removed, beside where it was: .NAME.leaving; a name too long for that is cut
-// as by apart_of(). name_of_leaving() returns the part that is left.
+// The name of a file while it is removed, beside where it was: .NAME.paxect-leaving; a name too long for that
+// is cut as by apart_of(). name_of_leaving() returns the part that is left.
 std::string leaving_of(std::string_view name);
 bool is_leaving(std::string_view name);
 std::string name_of_leaving(std::string_view leaving);

@@ -414,7 +414,7 @@ TEST_CASE("Delivered, and its removal was broken off: it is not delivered again,
     Scene scene;
     scene.name();
     if (finished) scene.finish();
-    std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.leaving"));
+    std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.paxect-leaving"));
     CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
     CHECK(list(scene.rig.inbox()).empty());
     CHECK(scene.rig.delivered().empty());
@@ -442,7 +442,7 @@ TEST_CASE("Delivered, and another file was caught under the hidden name: that on
   Scene scene;
   scene.prepare();
   std::filesystem::remove(scene.rig.inbox("a.freq"));
-  scene.rig.put(".a.freq.leaving", container_of("another"));
+  scene.rig.put(".a.freq.paxect-leaving", container_of("another"));
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
   CHECK(list(scene.rig.inbox()).empty());
   CHECK(scene.rig.delivered() == Names{"a"});
@@ -452,7 +452,7 @@ TEST_CASE("Delivered, and another file was caught under the hidden name: that on
 TEST_CASE("Removal broken off, and a new file has the name of the source: that one alone is delivered") {
   Scene scene;
   scene.name();
-  std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.leaving"));
+  std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.paxect-leaving"));
   scene.rig.put("a.freq", container_of("another"));
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
   CHECK(list(scene.rig.inbox()).empty());
@@ -464,7 +464,7 @@ TEST_CASE("Another file under the hidden name, and a third under that of the sou
   Scene scene;
   scene.prepare();
   scene.rig.put("a.freq", container_of("third"));
-  scene.rig.put(".a.freq.leaving", container_of("another"));
+  scene.rig.put(".a.freq.paxect-leaving", container_of("another"));
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
   CHECK(list(scene.rig.inbox()).empty());
   REQUIRE(scene.rig.delivered().size() == 2);
@@ -477,7 +477,7 @@ TEST_CASE("A hidden name that the journal does not know gives its file back, in 
     LinkRig rig;
     rig.host.set("recursive", "true");
     std::filesystem::create_directories(rig.inbox(folder));
-    rig.put(std::string(folder) + ".a.txt.leaving", "data");
+    rig.put(std::string(folder) + ".a.txt.paxect-leaving", "data");
     CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
     CHECK(read_file(rig.outbox(std::string(folder) + "a")) == "data");
     CHECK(list(rig.inbox(folder)).empty());
@@ -487,7 +487,7 @@ TEST_CASE("A hidden name that the journal does not know gives its file back, in 
 TEST_CASE("Kept by policy once, and its removal was broken off: it is not delivered again") {
   Scene scene;
   scene.remember();
-  std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.leaving"));
+  std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.paxect-leaving"));
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
   CHECK(list(scene.rig.inbox()).empty());
   CHECK(scene.rig.delivered().empty());

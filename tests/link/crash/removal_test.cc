@@ -203,10 +203,10 @@ TEST_CASE("A file is removed by its identity alone") {
 TEST_CASE("A removal that was broken off is in nobody's way and loses nothing") {
   Folder folder;
   Names returned;
-  folder.put(".a.leaving", "one");
+  folder.put(".a.paxect-leaving", "one");
   folder.put("a", "two");
   CHECK_FALSE(link::remove_if(folder.directory, "a", answer(true), &returned).ok());
-  CHECK(folder.read(".a.leaving") == "one");
+  CHECK(folder.read(".a.paxect-leaving") == "one");
   CHECK(folder.read("a") == "two");
   std::filesystem::remove(folder.temp / "a");
   CHECK(link::remove_if(folder.directory, "a", answer(true), &returned).ok());
@@ -217,8 +217,8 @@ TEST_CASE("A hard link that stood in for the way back is not a second file") {
   Folder folder;
   Names returned;
   folder.put("a", "one");
-  std::filesystem::create_hard_link(folder.temp / "a", folder.temp / ".a.leaving");
-  CHECK(link::put_back(folder.directory, ".a.leaving", folder.directory, "a", &returned).ok());
+  std::filesystem::create_hard_link(folder.temp / "a", folder.temp / ".a.paxect-leaving");
+  CHECK(link::put_back(folder.directory, ".a.paxect-leaving", folder.directory, "a", &returned).ok());
   CHECK(list(folder.temp.path()) == Names{"a"});
 }
 
@@ -244,13 +244,13 @@ TEST_CASE("A file moves away by its identity alone, on one file system and acros
     CHECK(list(elsewhere).empty());
     if (to.device() != folder.directory.device()) {
       // A copy whose source cannot be removed does not stay: the next try would leave another one.
-      std::filesystem::create_directory(folder.temp / ".a.leaving");
+      std::filesystem::create_directory(folder.temp / ".a.paxect-leaving");
       status = link::move_file(folder.directory, "a", folder.identity("a"), to, "a", kNeverStop, &taken,
                                &returned);
       CHECK(status.fault == link::Fault::kEnvironment);
       CHECK(folder.read("a") == "two");
       CHECK(list(elsewhere).empty());
-      std::filesystem::remove(folder.temp / ".a.leaving");
+      std::filesystem::remove(folder.temp / ".a.paxect-leaving");
     }
     CHECK(link::move_file(folder.directory, "a", folder.identity("a"), to, "a", kNeverStop, &taken, &returned)
               .ok());
@@ -299,7 +299,7 @@ TEST_CASE("A source that was delivered and cannot be looked at is not delivered 
       const std::vector<std::string> send = {"--once", "--set", "link.mode=send"};
       run(site.command(
           send, {"strace", "-f", "-q", "-o", site.path("trace"), "-P", site.path("inbox/a.txt"), "-P",
-                 site.path("inbox/.a.txt.leaving"), "-e", "trace=newfstatat,fcntl", "-e",
+                 site.path("inbox/.a.txt.paxect-leaving"), "-e", "trace=newfstatat,fcntl", "-e",
                  "inject=newfstatat:error=" + std::string(error) + ":when=" + std::to_string(when) + "+"}));
       if (!std::filesystem::remove(site.path("outbox/a.freq"))) continue;
       ++deliveries;

@@ -72,10 +72,11 @@ TEST_CASE("A temporary name is hidden, unfinished, and never too long") {
 }
 
 TEST_CASE("The name of a file that is removed is hidden, never too long, and contains the original name") {
-  CHECK(leaving_of("a.txt") == ".a.txt.leaving");
-  CHECK(is_leaving(".a.txt.leaving"));
-  CHECK(name_of_leaving(".a.txt.leaving") == "a.txt");
-  for (const char* other : {"a.leaving", ".leaving", ".a.txt", "a.txt"}) CHECK_FALSE(is_leaving(other));
+  CHECK(leaving_of("a.txt") == ".a.txt.paxect-leaving");
+  CHECK(is_leaving(".a.txt.paxect-leaving"));
+  CHECK(name_of_leaving(".a.txt.paxect-leaving") == "a.txt");
+  for (const char* other : {"a.paxect-leaving", ".paxect-leaving", ".a.txt", "a.txt", ".a.leaving"})
+    CHECK_FALSE(is_leaving(other));
   std::string longest = std::string(kNameMax - 4, 'x') + ".txt";
   CHECK(leaving_of(longest).size() == kNameMax);
   CHECK(leaving_of(longest) != leaving_of("y" + longest.substr(1)));
