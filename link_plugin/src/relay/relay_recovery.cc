@@ -26,7 +26,7 @@ Status Relay::check_journal() {
   const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox, own);
   const bool is_ours = last.relay == own;
   auto is_prepared = [&](const Intent& intent) { return intent.prepared || intent.finished; };
-  if (damage.empty() && journal_.is_new() && last.has_any) {
+  if (damage.empty() && journal_.is_new() && last.has_other) {
     damage = "it was missing, and the log " + config_.log + " shows that this inbox had one";
   } else if (damage.empty() && !last.relay.empty()) {
     const bool is_behind =

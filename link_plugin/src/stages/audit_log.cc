@@ -208,7 +208,7 @@ LoggedDelivery last_delivery_in(int fd, const std::string& inbox, std::string_vi
       if (!relay.IsString() || !id.IsUint64() || !source.IsString()) continue;
       const std::string path = source.GetString();
       if (path != inbox && !path.starts_with(inbox + "/")) continue;
-      last.has_any = true;
+      last.has_other = last.has_other || relay.GetString() != own;
       // Another relay that only started has not delivered what this one does not know.
       if (id_key == std::string_view("last_id") && relay.GetString() != own) continue;
       if (last.relay.empty()) last.relay = relay.GetString();
@@ -238,9 +238,9 @@ LoggedDelivery AuditLog::last_delivery(const std::string& inbox, std::string_vie
   UniqueFd fd;
   FileIdentity identity;
   if (newest.empty() || !directory.open_source(newest, &fd, &identity).ok()) return last;
-  const bool has_any = last.has_any;
+  const bool has_other = last.has_other;
   last = last_delivery_in(fd.get(), shown, own);
-  last.has_any = last.has_any || has_any;
+  last.has_other = last.has_other || has_other;
   return last;
 }
 

@@ -38,9 +38,9 @@ std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::stri
 
 // What a line says about the journal behind it.
 struct LoggedDelivery {
-  std::string relay;     // the first half of the relay's token; "" for no line at all
-  std::uint64_t id = 0;  // of the delivery
-  bool has_any = false;  // a line of any relay: there was a journal
+  std::string relay;       // the first half of the relay's token; "" for no line at all
+  std::uint64_t id = 0;    // of the delivery
+  bool has_other = false;  // a line of another relay than `own`: there was another journal
 };
 
 class AuditLog {

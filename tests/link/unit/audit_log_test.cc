@@ -165,7 +165,8 @@ TEST_CASE(
              kTime);
   REQUIRE(log.flush(kTime).ok());
   CHECK(log.last_delivery("/new", "five").relay.empty());
-  CHECK(log.last_delivery("/new", "five").has_any);
+  CHECK(log.last_delivery("/new", "five").has_other);
+  CHECK_FALSE(log.last_delivery("/new", "four").has_other);
   CHECK(log.last_delivery("/new", "four").relay == "four");
 }
 
