@@ -67,7 +67,7 @@ Status measure_backlog(const Station& station, const JournalContents& journal,
                        const std::optional<RelayState>& state, std::int64_t now_ns, Backlog* out) {
   *out = {};
   for (const Intent& intent : journal.intents)
-    if (is_in_flight(station, intent)) ++out->in_flight;
+    if (is_in_flight(intent)) ++out->in_flight;
   if (FileIdentity ignored; !identity_of(station.config.inbox, &ignored)) return Status::success();
   Directory inbox;
   if (Status status = Directory::open(station.config.inbox, &inbox); !status.ok()) return status;
@@ -103,13 +103,6 @@ Status measure_backlog(const Station& station, const JournalContents& journal,
 std::string inbox_place(const Station& station, const JournalContents& journal) {
   const KnownPlace* place = current_place(journal.places, "inbox", station.config.inbox);
   return place == nullptr ? "" : place->token;
-}
-
-bool is_in_flight(const Station& station, const Intent& intent) {
-  if (intent.finished) return false;
-  const std::string& base = intent.into_inbox ? station.config.inbox : station.config.outbox;
-  FileIdentity ignored;
-  return identity_of(join(base, join(intent.folder, intent.temporary)), &ignored);
 }
 
 }  // namespace paxect::link

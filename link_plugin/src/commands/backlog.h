@@ -27,7 +27,8 @@ Status measure_backlog(const Station& station, const JournalContents& journal,
 // The token of the inbox that the relay worked in last, "" when it knows none.
 std::string inbox_place(const Station& station, const JournalContents& journal);
 
-// Whether a delivery in the journal is under way: not finished, and its temporary file there.
-bool is_in_flight(const Station& station, const Intent& intent);
+// Whether a delivery in the journal is under way. Looks at nothing else: the outbox may be a share that
+// hangs.
+inline bool is_in_flight(const Intent& intent) { return !intent.finished && !intent.aborted; }
 
 }  // namespace paxect::link

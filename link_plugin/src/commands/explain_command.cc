@@ -145,7 +145,7 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
   if (held != nullptr && match_source(held->identity, look.identity) != SourceMatch::kOther)
     return explain_held("it may have been delivered, and the journal cannot say", out);
   for (const Intent& intent : journal.intents) {
-    if (intent.source != relative || !is_in_flight(station, intent)) continue;
+    if (intent.source != relative || !is_in_flight(intent)) continue;
     out->state = "in flight";
     out->reason = station.runs() ? "being delivered as " + intent.name : "for the next start to recover";
     return;

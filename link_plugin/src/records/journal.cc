@@ -167,10 +167,22 @@ Status Journal::abort(std::span<const std::uint64_t> ids) {
   Status status = append(ids_record("abort", ids), true);
   if (!status.ok()) return status;
   for (std::uint64_t id : ids)
-    if (auto found = in_flight_.find(id); found != in_flight_.end()) found->second.prepared = false;
+    if (auto found = in_flight_.find(id); found != in_flight_.end()) {
+      found->second.prepared = false;
+      found->second.aborted = true;
+    }
   for (Intent& intent : contents_.intents)
     if (std::find(ids.begin(), ids.end(), intent.id) != ids.end()) intent.prepared = false;
   return status;
+}
+
+void Journal::drop(std::uint64_t id) {
+  auto found = in_flight_.find(id);
+  if (found == in_flight_.end()) return;
+  const bool is_recorded = found->second.aborted;
+  in_flight_.erase(found);
+  if (is_recorded) return;
+  Status ignored = append(ids_record("abort", std::span(&id, 1)), false);
 }
 
 void Journal::finish(std::span<const std::uint64_t> ids) {

@@ -76,8 +76,9 @@ class Journal {
   // The intents of this process that are not over count as left by an earlier one: who worked on them has
   // given them up.
   Status leave_in_flight();
-  // Not prepared or aborted, and what it wrote is gone: nothing to record.
-  void drop(std::uint64_t id) { in_flight_.erase(id); }
+  // Begun, never prepared, and its temporaries are gone. Not durable: no more than recovery concludes by
+  // itself.
+  void drop(std::uint64_t id);
 
   // Sources that were delivered but are still there, by policy or because they cannot be removed; also under
   // their hidden names.

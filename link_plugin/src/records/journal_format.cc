@@ -192,7 +192,10 @@ void Parser::take(std::string_view line) {
   } else if (kind == "name") {
     each_intent(words, [](Intent& intent) { intent.named = true; });
   } else if (kind == "abort") {
-    each_intent(words, [](Intent& intent) { intent.prepared = false; });
+    each_intent(words, [](Intent& intent) {
+      intent.prepared = false;
+      intent.aborted = true;
+    });
   } else if (kind == "finish") {
     each_intent(words, [](Intent& intent) { intent.finished = true; });
   } else if (kind == "doubt") {
@@ -374,7 +377,8 @@ std::string journal_text(const JournalContents& contents) {
     if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
     const std::span<const std::uint64_t> id(&intent.id, 1);
     if (intent.named) lines.push_back(ids_record("name", id));
-    if (!intent.digest.empty() && !intent.prepared) lines.push_back(ids_record("abort", id));
+    if (intent.aborted || (!intent.digest.empty() && !intent.prepared))
+      lines.push_back(ids_record("abort", id));
     if (intent.doubtful) lines.push_back(ids_record("doubt", id));
     if (intent.finished) lines.push_back(ids_record("finish", id));
   }

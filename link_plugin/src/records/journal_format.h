@@ -74,6 +74,7 @@ struct Intent {
 
   bool prepared = false;  // and not aborted
   bool named = false;     // its product was about to get its final name
+  bool aborted = false;   // it will not be delivered: its source is tried again
   bool finished = false;
   bool doubtful = false;  // later records of it may be missing
 };
