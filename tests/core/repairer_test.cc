@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <string>
 
+#include "digest.h"
 #include "protect/records.h"
 #include "salvage/work_meter.h"
 #include "support/catch.h"
@@ -81,4 +84,40 @@ TEST_CASE("repair: the work for hostile records is in proportion to the size of 
         })) < kMost);
   // A container that is longer than what there is of it could be repaired to.
   CHECK(work_of(records([](std::uint32_t) { return list_of(std::uint64_t{1} << 40, 1, true); })) < kMost);
+}
+
+// Every list says that each cell is one of zeros, and half of all places begin such a cell.
+TEST_CASE("repair: cells that all have one CRC-32 are not searched for at every place") {
+  std::ifstream file(PAXECT_TEST_VECTORS "/protect/text.freq", std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::string magic("\xd1PXheal\x1a", 8);
+  constexpr std::size_t kOffset = 36;   // of the window in a record
+  constexpr std::size_t kEntries = 58;  // count, first cell
+  auto number = [&](std::size_t at, std::size_t size) {
+    std::uint64_t value = 0;
+    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<std::uint8_t>(bytes[at + i]);
+    return value;
+  };
+  std::size_t begin = 0;
+  std::size_t length = 0;
+  std::size_t cell = 0;
+  for (std::size_t at = 0; (at = bytes.find(magic, at)) != std::string::npos; at += magic.size()) {
+    if (bytes[at + 12] != 1) continue;
+    begin = number(at + kOffset, 8);
+    length = number(at + kOffset + 8, 8);
+    cell = std::size_t{1} << static_cast<unsigned>(bytes[at + 14]);
+    const std::uint32_t zeros = crc32(std::string(cell, '\0').data(), cell);
+    const std::uint64_t entries = number(at + kEntries, 2);
+    const std::uint64_t first = number(at + kEntries + 2, 4);
+    for (std::uint64_t i = 0; i < entries && first + i < length / cell; ++i)
+      for (unsigned byte = 0; byte < 4; ++byte)
+        bytes[at + kListHeaderSize + 4 * i + byte] = static_cast<char>(zeros >> (8 * byte));
+  }
+  REQUIRE(length > 20 * cell);
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), length, '\0');
+  for (std::size_t at = begin; at < begin + length; at += 2 * cell) {
+    bytes[at] = 1;
+    bytes[std::min(at + 2 * cell, begin + length) - 1] = 1;
+  }
+  CHECK(work_of(bytes) < 64 * bytes.size());
 }

@@ -136,16 +136,20 @@ Status Repairer::write_extension_behind(std::uint32_t number, const Trailer* tra
 Footer Repairer::find_footer() {
   if (map_.trailer()) return read_footer(map_.trailer()->footer);
   std::array<std::uint8_t, kFooterSize> bytes{};
+  std::optional<Footer> first;
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     CopyReader& reader = copies_[i].reader;
     for (std::int64_t shift : map_.shifts(i, map_.footer_offset(), map_.footer_offset())) {
       std::uint64_t at = map_.footer_offset() + static_cast<std::uint64_t>(shift);
       if (at > reader.size() || reader.size() - at < kFooterSize) continue;
-      reader.read(at, bytes.data(), bytes.size());
-      return read_footer(bytes);
+      if (!reader.read(at, bytes.data(), bytes.size())) continue;
+      const Footer footer = read_footer(bytes);
+      // One that was damaged in a copy says another size; the decoder compares the rest.
+      if (footer.total_size == decoder_.bytes_out()) return footer;
+      if (!first) first = footer;
     }
   }
-  return {};
+  return first.value_or(Footer{});
 }
 
 Status Repairer::finish() {

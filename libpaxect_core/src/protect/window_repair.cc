@@ -18,6 +18,11 @@ constexpr std::size_t kMaxVariants = 24;  // of a list piece
 constexpr unsigned kMaxAttempts = 1024;   // to load one: 8 copies of it in 64 copies of the container, twice
 constexpr std::size_t kMaxFoundShifts = 32;      // by a search of one copy
 constexpr std::uint64_t kSearchBytes = 1 << 20;  // that are searched at once
+// Cells of one CRC-32 that are searched for: more of them have equal contents, or hostile lists.
+constexpr std::ptrdiff_t kMaxEqual = 4;
+// A place that has the CRC-32 of a wanted cell and turns out to be none costs the check of another cell. Such
+// checks may read so many times as much as is searched.
+constexpr std::uint64_t kMaxChecks = 4;
 
 // The place in a copy of what is at `offset` in the container; false when that is not in the copy.
 bool in_copy(const CopyReader& reader, std::uint64_t offset, std::int64_t shift, std::uint64_t size,
@@ -25,6 +30,21 @@ bool in_copy(const CopyReader& reader, std::uint64_t offset, std::int64_t shift,
   if (shift < 0 && offset < static_cast<std::uint64_t>(-shift)) return false;
   at = offset + static_cast<std::uint64_t>(shift);
   return at <= reader.size() && size <= reader.size() - at;
+}
+
+using WantedCells = std::vector<std::pair<std::uint32_t, std::uint64_t>>;  // CRC-32, cell
+
+// Sorts the cells, each once, without those whose CRC-32 more than kMaxEqual of them share.
+void keep_rare(WantedCells& wanted) {
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  auto kept = wanted.begin();
+  for (auto it = wanted.begin(); it != wanted.end();) {
+    auto end = std::find_if(it, wanted.end(), [&](const auto& each) { return each.first != it->first; });
+    if (end - it <= kMaxEqual) kept = std::move(it, end, kept);
+    it = end;
+  }
+  wanted.erase(kept, wanted.end());
 }
 
 }  // namespace
@@ -179,17 +199,16 @@ void WindowRepair::take_cell(std::uint64_t cell, const std::uint8_t* bytes) {
 // is sometimes a coincidence.
 void WindowRepair::search(std::size_t copy, CopyReader& reader) {
   const WindowShape& shape = window_.shape;
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> wanted;  // CRC-32, cell
+  WantedCells wanted;
   CellSearch search(shape.cell());
   for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell) {
     if (cells_[cell] == Cell::kFound || stored_size(cell) != shape.cell()) continue;
-    for (const std::vector<std::uint8_t>& entries : pieces_[cell / kPieceEntries].variants) {
+    for (const std::vector<std::uint8_t>& entries : pieces_[cell / kPieceEntries].variants)
       wanted.emplace_back(load<std::uint32_t>(&entries[4 * (cell % kPieceEntries)]), cell);
-      search.want(wanted.back().first);
-    }
   }
+  keep_rare(wanted);
   if (wanted.empty()) return;
-  std::sort(wanted.begin(), wanted.end());
+  for (const auto& [crc, cell] : wanted) search.want(crc);
   std::vector<std::int64_t> shifts = map_->shifts(copy, window_.offset, map_->extension(window_.number).end);
   std::vector<std::int64_t> found;
   auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
@@ -200,11 +219,15 @@ void WindowRepair::search(std::size_t copy, CopyReader& reader) {
   std::uint64_t from = bound(window_.offset, *least);
   std::uint64_t to = bound(window_.end(), *most);
   std::vector<std::uint8_t> block;
-  for (std::uint64_t at = from; at < to && found.size() < kMaxFoundShifts; at += kSearchBytes) {
+  std::uint64_t checks = kMaxChecks * (to - from) / shape.cell();
+  for (std::uint64_t at = from; at < to && found.size() < kMaxFoundShifts && checks != 0;
+       at += kSearchBytes) {
     auto size = static_cast<std::size_t>(std::min(kSearchBytes + 2 * shape.cell() - 1, to - at));
     block.resize(size);
     if (!reader.read(at, block.data(), size)) return;
     search.run(block, [&](std::size_t offset, std::uint32_t crc) -> std::size_t {
+      if (checks == 0 || !reader.charge(2 * shape.cell())) return size - offset;
+      --checks;
       bool has_next = size - offset >= 2 * shape.cell();
       std::uint32_t next = has_next ? crc32(block.data() + offset + shape.cell(), shape.cell()) : 0;
       auto first = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(crc, std::uint64_t{0}));
