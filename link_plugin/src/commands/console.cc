@@ -71,7 +71,13 @@ std::string duration_text(std::uint64_t seconds) {
 }
 
 std::string count_text(std::uint64_t count, std::string_view what) {
-  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
+  if (count == 1) return "1 " + std::string(what);
+  std::string many(what);
+  if (many.ends_with('y'))
+    many.replace(many.size() - 1, 1, "ies");
+  else
+    many += "s";
+  return std::to_string(count) + " " + many;
 }
 
 void JsonLine::key(std::string_view key) {

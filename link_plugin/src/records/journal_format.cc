@@ -277,7 +277,9 @@ JournalContents Parser::finish(std::size_t valid) {
     contents_.damage = "line " + std::to_string(first_damaged_) + " is damaged" +
                        (damaged_ > 1 ? ", and " + std::to_string(damaged_ - 1) + " more" : "");
   else if (lines_ < expected_)
-    contents_.damage = std::to_string(expected_ - lines_) + " of its lines are missing";
+    contents_.damage = expected_ - lines_ == 1
+                           ? "one of its lines is missing"
+                           : std::to_string(expected_ - lines_) + " of its lines are missing";
   return std::move(contents_);
 }
 

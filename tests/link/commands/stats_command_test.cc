@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "commands/console.h"
 #include "commands/log_reader.h"
 #include "link/commands/command_rig.h"
 #include "stages/audit_log.h"
@@ -15,6 +16,12 @@ std::string line(const std::string& time, const std::string& event, int bytes) {
   return "{\"datetime_utc\": \"" + time + " UTC\", \"level\": \"info\", \"event\": \"" + event +
          "\", \"src\": \"/in/a\", \"dst\": \"/out/a\", \"status\": \"ok\", \"message\": \"\", \"bytes\": " +
          std::to_string(bytes) + ", \"container_bytes\": " + std::to_string(bytes + 10) + "}\n";
+}
+
+TEST_CASE("A count is followed by the singular for one and by the plural for others") {
+  CHECK(link::count_text(1, "delivery") == "1 delivery");
+  CHECK(link::count_text(3, "delivery") == "3 deliveries");
+  CHECK(link::count_text(0, "file") == "0 files");
 }
 
 TEST_CASE("stats counts events and the files and bytes of each direction") {

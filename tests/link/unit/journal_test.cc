@@ -368,7 +368,10 @@ TEST_CASE("A journal cut anywhere in what was written together, or to nothing, i
   std::size_t end = 0;
   for (int line = 1; line <= 4; ++line) {
     INFO("cut after line " << line);
-    CHECK((line == 4) == parse_journal(whole.substr(0, end = whole.find('\n', end) + 1)).damage.empty());
+    const std::string damage = parse_journal(whole.substr(0, end = whole.find('\n', end) + 1)).damage;
+    CHECK((line == 4) == damage.empty());
+    if (line == 2) CHECK(damage == "2 of its lines are missing");
+    if (line == 3) CHECK(damage == "one of its lines is missing");
   }
 }
 
