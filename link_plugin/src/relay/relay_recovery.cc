@@ -42,16 +42,16 @@ Status Relay::check_journal() {
   Status status = journal_.distrust(inbox, is_ours ? last.id : 0, host_.realtime_ns(), &kept);
   if (!status.ok()) return status;
   journal_damage_.clear();
-  reporter_.log(
-      {.level = Level::kError,
-       .name = "journal_damaged",
-       .source = config_.inbox,
-       .target = kept,
-       .status = "error",
-       .message = "the journal " + path + " cannot be trusted: " + damage +
-                  ": files in the inbox that may have been delivered are held; the old journal is " + kept,
-       .numbers = {{"last_id", journal_.last_old_id()}},
-       .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))}}});
+  reporter_.log({.level = Level::kError,
+                 .name = "journal_damaged",
+                 .source = config_.inbox,
+                 .target = kept,
+                 .status = "error",
+                 .message = "the journal " + path + " cannot be trusted: " + damage +
+                            ": files in the inbox that may have been delivered are held" +
+                            (journal_.is_new() ? "" : "; the old journal is " + kept),
+                 .numbers = {{"last_id", journal_.last_old_id()}},
+                 .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))}}});
   return reporter_.flush();
 }
 
