@@ -1,8 +1,7 @@
 // The batches that are under way, and where their products are written.
 //
-//   small files   one batch after the other on the relay's thread; while one batch is committed, the products
-//   of
-//                 the next one are written in the background
+//   small files   one batch after the other on the relay's thread; while one batch is committed, the
+//                 products of the next one are written in the background
 //   large files   one to a batch and a lane, over as many steps of the relay as it takes
 //
 // So a small file never waits for a large one. Everything that batches share (journal, names, log, removal)
