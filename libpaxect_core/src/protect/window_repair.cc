@@ -337,6 +337,7 @@ void WindowRepair::compute(std::uint32_t word, const std::vector<unsigned>& lost
     out.push_back(place(data_cell(lost[i], word)));
   }
   std::vector<const std::uint8_t*> in;
+  in.reserve(kept.size());
   for (unsigned column : kept) in.push_back(place(data_cell(column, word)));
   if (!kept.empty())
     galois::Multiplier(count, static_cast<unsigned>(kept.size()), code_matrix(rows, kept).data())
