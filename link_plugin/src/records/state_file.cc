@@ -183,9 +183,10 @@ std::optional<RelayState> parse_state(std::string_view text) {
   const auto* waiting = members.get("waiting");
   if (!members.ok() || !trouble->IsObject() || !waiting->IsArray()) return std::nullopt;
   // A relay of an earlier version does not write it.
-  if (auto in_hand = document.FindMember("in_hand"); in_hand != document.MemberEnd()) {
-    if (!in_hand->value.IsArray()) return std::nullopt;
-    for (const auto& entry : in_hand->value.GetArray())
+  if (document.HasMember("in_hand")) {
+    const rapidjson::Value& in_hand = document["in_hand"];
+    if (!in_hand.IsArray()) return std::nullopt;
+    for (const auto& entry : in_hand.GetArray())
       if (!read_in_hand(entry, &state.in_hand.emplace_back())) return std::nullopt;
   }
   for (const auto& entry : trouble->GetObject()) {
