@@ -41,7 +41,8 @@ void Watcher::watch(const Directory& directory, const std::string& folder) {
   if (!fd_) return;
   // By descriptor, so that the watch is on the directory that we hold and not on whatever has its name now.
   std::string path = "/proc/self/fd/" + std::to_string(directory.fd());
-  std::uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR;
+  // Without those of files that were unlinked: they would be taken for events of a new file of the name.
+  std::uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK;
   if (folders_matter_) events |= IN_CREATE;
   if (!leases_prove_all_ || !directory.is_local()) events |= kActivity;
   int watch = inotify_add_watch(fd_.get(), path.c_str(), events);
@@ -89,6 +90,11 @@ void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& 
   if ((mask & IN_CLOSE_WRITE) != 0) activity.is_written = activity.is_created = false;
   if (closes && activity.opens > 0) --activity.opens;
   if ((closes || (mask & IN_MODIFY) != 0) && activity.opens == 0) activities_.erase(path);
+}
+
+bool Watcher::has_news() const {
+  const std::lock_guard lock(mutex_);
+  return !arrivals_.empty() || !is_complete_;
 }
 
 void Watcher::fetch() {

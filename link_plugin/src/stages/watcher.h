@@ -31,6 +31,8 @@ class Watcher {
   // Whether it was opened since we watch, to be read or written, and is not closed as far as events show: the
   // queue is read first. Safe for several threads.
   bool may_be_open(const std::string& path);
+  // Whether may_be_open() has taken events from the queue that read() has not reported yet.
+  bool has_news() const;
 
   // Watches a directory of the inbox; watching it again does nothing new.
   void watch(const Directory& directory, const std::string& folder);
