@@ -30,7 +30,13 @@ void Lanes::run_small(std::vector<Transfer> transfers, bool has_more) {
   std::unique_ptr<Batch> batch = begin(std::move(transfers));
   if (written_) {
     small_.start(std::move(batch));
-    commit_small();
+    try {
+      commit_small();
+    } catch (...) {
+      // Its thread must not go on while others clean up.
+      unfinished_.push_back(small_.take());
+      throw;
+    }
     batch = small_.take();
   } else {
     small_.run(batch.get());

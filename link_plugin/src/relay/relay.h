@@ -160,7 +160,6 @@ class Relay {
   Schedule schedule_;
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
-  std::optional<Lanes> lanes_;
   std::optional<StateFile> state_file_;
   std::int64_t clock_offset_ns_ = 0;  // of the wall clock to the monotonic one, as it was last reported
   std::optional<Metrics> metrics_;    // when asked for
@@ -177,6 +176,8 @@ class Relay {
   std::uint64_t manifest_due_ns_ = 0;
   std::uint64_t scan_pause_ends_ns_ = 0;  // when the next scan may begin because of an event
   unsigned stalls_ = 0;                   // steps in a row that could not go on
+
+  std::optional<Lanes> lanes_;  // last: their threads use what is above
 };
 
 }  // namespace paxect::link

@@ -126,6 +126,7 @@ bool Relay::check_places() {
 // A place was opened again: what a batch has open may be dead, and is known from the journal as well.
 bool Relay::resume() {
   lanes_->give_up();
+  swept_.clear();
   Status status = journal_.leave_in_flight();
   if (status.ok()) status = recover_intents();
   must_recover_ = !status.ok();
