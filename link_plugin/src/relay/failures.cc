@@ -170,8 +170,9 @@ void Failures::complete(const Aside& aside) {
     status = parts_.quarantine.put(*folder, source.name, source.identity, {}, aside.target, &returned);
     parts_.returned(*folder, source, returned);
   }
-  const bool is_over = status.ok() || status.fault == Fault::kGone || status.fault == Fault::kChanged;
-  if (is_over) log_quarantine(aside);
+  // Another file has the name there, and ours is in the inbox.
+  if (status.fault == Fault::kChanged) return parts_.journal.end_aside(aside.id);
+  if (status.ok() || status.fault == Fault::kGone) log_quarantine(aside);
 }
 
 void Failures::log_quarantine(const Aside& aside) {
