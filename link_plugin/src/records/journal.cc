@@ -249,7 +249,10 @@ Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t las
   if (!status.ok()) return status;
   *kept = damaged_journal_of(path_, utc_stamp(realtime_ns));
   if (status = replace_file(*kept, old); !status.ok()) return status;
-  return rewrite(journal_text(contents_));
+  status = rewrite(journal_text(contents_));
+  // What was missing has been dealt with.
+  if (status.ok()) is_new_ = false;
+  return status;
 }
 
 Status Journal::clear(const std::string& place,

@@ -41,7 +41,7 @@ class Journal {
   // The old contents stay until clear(). `*damage` receives what is wrong with them, "" for nothing.
   Status open(const std::string& path, std::string* damage);
 
-  // Whether open() found no file.
+  // Whether open() found no file, and distrust() was not called since.
   bool is_new() const { return is_new_; }
   // 32 hexadecimal digits, the same for as long as the journal exists.
   const std::string& relay_token() const { return contents_.relay_token; }

@@ -21,6 +21,7 @@ Status Relay::open_journal() { return journal_.open(journal_of(config_.state), &
 // say is then no evidence.
 Status Relay::check_journal() {
   std::string damage = journal_damage_;
+  const bool was_missing = journal_.is_new();
   const std::string path = journal_of(config_.state);
   const std::string own(short_token_of(journal_.relay_token()));
   const LoggedDelivery last = reporter_.audit().last_delivery(config_.inbox, own);
@@ -49,7 +50,7 @@ Status Relay::check_journal() {
                  .status = "error",
                  .message = "the journal " + path + " cannot be trusted: " + damage +
                             ": files in the inbox that may have been delivered are held" +
-                            (journal_.is_new() ? "" : "; the old journal is " + kept),
+                            (was_missing ? "" : "; the old journal is " + kept),
                  .numbers = {{"last_id", journal_.last_old_id()}},
                  .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))}}});
   return reporter_.flush();

@@ -238,5 +238,24 @@ TEST_CASE("A journal that is lost before the log has a delivery is missed, and f
   CHECK(rig.waiting() == Names{"f1.txt"});
 }
 
+TEST_CASE(
+    "A lost journal holds what waited then, and nothing that arrives later, whatever places come back") {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  fs::remove(link::journal_of(rig.lock()));
+  rig.start();
+  rig.settle();
+  fs::rename(rig.outbox(), rig.directory / "away");
+  rig.put("new.txt", "contents");
+  rig.settle(20'000'000'000);
+  // Copied to another disk, the marker included.
+  fs::copy(rig.directory / "away", rig.outbox(), fs::copy_options::recursive);
+  rig.settle(20'000'000'000);
+  CHECK(rig.events("place").size() == 1);
+  CHECK(rig.delivered() == Names{"new.freq", "new.freq.sha256"});
+  CHECK(rig.events("journal_damaged").size() == 1);
+}
+
 }  // namespace
 }  // namespace paxect::test
