@@ -84,9 +84,17 @@ Status has_content(const Directory& directory, const std::string& name, std::uin
   FileLook look = directory.look(name);
   if (look.kind == FileKind::kUnknown) return io_failure("look at", directory.path_of(name), look.error);
   if (look.kind != FileKind::kRegular || look.identity.size != size) return Status::success();
+  UniqueFd fd;
+  FileIdentity identity;
+  std::uint64_t measured = 0;
   std::string found;
-  Status status = digest_of(directory, name, stop, &found);
-  *same = status.ok() && found == digest;
+  Status status = directory.open_source(name, &fd, &identity);
+  if (status.ok()) status = measure(fd.get(), directory.path_of(name), stop, &measured, &found);
+  if (status.ok() && found == digest) {
+    // Somebody else may have written it, just now.
+    status = sync_file(fd.get(), directory.path_of(name));
+    *same = status.ok();
+  }
   return status.fault == Fault::kGone || status.fault == Fault::kChanged ? Status::success() : status;
 }
 
@@ -176,7 +184,8 @@ Status publish_container(Product* container, Product* sidecar, const std::string
       status = place_sidecar(sidecar, stop, &placed, taken);
       if (!status.ok() || *taken) return status;
       *published = Published::kDuplicate;
-      return directory.remove(container->temporary);
+      status = about_to_name();
+      return status.ok() ? directory.remove(container->temporary) : status;
     }
     bool placed = false;
     Status status = place_sidecar(sidecar, stop, &placed, taken);

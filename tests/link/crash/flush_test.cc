@@ -91,6 +91,29 @@ TEST_CASE("Where syncfs is refused, each file of a batch is flushed by itself") 
   CHECK(std::distance(std::sregex_iterator(trace.begin(), trace.end(), flush), {}) >= 2 * kFiles);
 }
 
+// Another program wrote it, and nobody may have flushed it.
+TEST_CASE("A file that an output is a duplicate of is flushed before the source goes") {
+  if (!has_strace()) return;
+  for (const bool container : {false, true}) {
+    RelaySite site;
+    std::filesystem::create_directory(site.path("outbox"));
+    site.put("a", "contents");
+    std::vector<std::string> arguments = {"--once"};
+    if (container) arguments = kSend;
+    REQUIRE(run(site.command(arguments)).status == 0);
+    site.put("a", "contents");
+    const std::string name = container ? "/outbox/a.freq>" : "/outbox/a>";
+    REQUIRE(run(site.command(arguments, {"strace", "-f", "-y", "-qq", "-o", site.path("trace"), "-e",
+                                         "trace=fsync,fdatasync,unlinkat"}))
+                .status == 0);
+    const std::string trace = read_file(site.path("trace"));
+    const std::size_t flush = trace.find(name);
+    CHECK(flush != std::string::npos);
+    // Mode relay decodes what it has encoded.
+    CHECK(flush < trace.find(container ? ".a.txt.paxect-leaving" : ".a.freq.paxect-leaving"));
+  }
+}
+
 TEST_CASE("On a file system in user space each delivered file is flushed before its audit line") {
   if (!has_strace() || !has_bindfs()) return;
   RelaySite site;

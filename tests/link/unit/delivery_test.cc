@@ -183,7 +183,15 @@ TEST_CASE("A container that exists with the same bytes gets the sidecar that it 
   Product sidecar = target.product("a.freq.sha256", "digest\n");
   test::write_file(target.path("a.freq"), "container");
   Published published = Published::kDelivered;
-  REQUIRE(publish_container(&container, &sidecar, sha256_hex("data"), kNever, kAlways, &published).ok());
+  // Its temporary goes, so that recovery has to know that it was meant to.
+  int named = 0;
+  auto about_to_name = [&] {
+    ++named;
+    return Status::success();
+  };
+  REQUIRE(
+      publish_container(&container, &sidecar, sha256_hex("data"), kNever, about_to_name, &published).ok());
+  CHECK(named == 1);
   CHECK(published == Published::kDuplicate);
   CHECK(target.names() == Names{"a.freq", "a.freq.sha256"});
 }
