@@ -203,7 +203,10 @@ std::vector<Transfer> Relay::next_batch() {
   while (!intake_->empty() && batch.size() < most && bytes < kBatchBytes) {
     Candidate candidate = intake_->take();
     Transfer transfer;
-    if (!admit(candidate, &transfer)) continue;
+    const bool is_twice = std::any_of(batch.begin(), batch.end(), [&](const Transfer& each) {
+      return each.source.name == candidate.name && each.source.folder == candidate.folder;
+    });
+    if (is_twice || !admit(candidate, &transfer)) continue;
     bytes += transfer.source.identity.size;
     batch.push_back(std::move(transfer));
   }
@@ -213,6 +216,11 @@ std::vector<Transfer> Relay::next_batch() {
 // ---- policy --------------------------------------------------------------------------------------------
 
 bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
+  // It may have come to the window a second time while it was in hand.
+  const LedgerEntry* entry = ledger_->find(candidate.path());
+  if (entry != nullptr && entry->working) return false;
+  if (journal_.match_done(inbox_.token(), candidate.path(), candidate.identity) == SourceMatch::kSame)
+    return false;
   transfer->source = candidate;
   Status status = inbox_.folder(candidate.folder, &transfer->source_directory);
   if (!status.ok()) {
@@ -354,6 +362,10 @@ void Relay::schedule_wakeup(paxect_step* result) {
   if (once && settled == Schedule::kNever && !lanes_->is_working()) {
     result->state = PAXECT_STEP_DONE;
     result->outcome = has_trouble() ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
+    return;
+  }
+  if (watcher_.has_news()) {
+    result->state = PAXECT_STEP_AGAIN;
     return;
   }
   schedule_.set_no_later(Task::kScan, settled);
