@@ -24,6 +24,17 @@ struct Intruder {
   }
 };
 
+// Callbacks that let the intruder in.
+std::int32_t enter_from_sink(void* opaque, const void*, std::size_t) {
+  static_cast<Intruder*>(opaque)->enter();
+  return 0;
+}
+
+std::int32_t enter_from_progress(void* opaque, std::uint64_t, std::uint64_t) {
+  static_cast<Intruder*>(opaque)->enter();
+  return 0;
+}
+
 template <class F>
 void check_calls_inside() {
   Subject<F> subject;
@@ -50,14 +61,10 @@ void check_calls_inside() {
     static_cast<Context*>(opaque)->intruder.enter();
     return Source::read(&static_cast<Context*>(opaque)->source, buffer, capacity, size);
   };
-  auto progress = [](void* opaque, std::uint64_t, std::uint64_t) {
-    static_cast<Intruder*>(opaque)->enter();
-    return std::int32_t{0};
-  };
   for (std::int64_t threads : {1, 3}) {
     F::set_parameter(subject.handle(), PAXECT_PARAM_THREADS, threads);
     F::set_sink(subject.handle(), sink, &context);
-    F::set_progress(subject.handle(), progress, &intruder);
+    F::set_progress(subject.handle(), enter_from_progress, &intruder);
     context.source = Source{input};
     context.out.clear();
     intruder.entered = 0;
@@ -109,22 +116,14 @@ TEST_CASE("a reader refuses calls from inside its callbacks") {
     static_cast<Intruder*>(opaque)->enter();
     return std::int32_t{0};
   };
-  auto sink = [](void* opaque, const void*, std::size_t) {
-    static_cast<Intruder*>(opaque)->enter();
-    return std::int32_t{0};
-  };
-  auto progress = [](void* opaque, std::uint64_t, std::uint64_t) {
-    static_cast<Intruder*>(opaque)->enter();
-    return std::int32_t{0};
-  };
   auto difference = [](void* opaque, const paxect_difference*) {
     static_cast<Intruder*>(opaque)->enter();
     return std::int32_t{0};
   };
   REQUIRE(paxect_reader_open_fd(reader, file.fd()) == PAXECT_OK);
-  REQUIRE(paxect_reader_set_progress(reader, progress, &intruder) == PAXECT_OK);
+  REQUIRE(paxect_reader_set_progress(reader, enter_from_progress, &intruder) == PAXECT_OK);
   CHECK(paxect_reader_frames(reader, frame, &intruder) == PAXECT_OK);
-  CHECK(paxect_reader_read(reader, 0, 5000, sink, &intruder) == PAXECT_OK);
+  CHECK(paxect_reader_read(reader, 0, 5000, enter_from_sink, &intruder) == PAXECT_OK);
   Source source{"something else"};
   CHECK(paxect_reader_compare(reader, Source::read, &source, difference, &intruder) ==
         PAXECT_ERROR_DIFFERENT);
@@ -164,16 +163,8 @@ TEST_CASE("a salvager refuses calls from inside its callbacks") {
             paxect_salvager_each_range(salvager, range, &intruder),
             paxect_salvager_input(salvager, 0, &input)};
   };
-  auto sink = [](void* opaque, const void*, std::size_t) {
-    static_cast<Intruder*>(opaque)->enter();
-    return std::int32_t{0};
-  };
-  auto progress = [](void* opaque, std::uint64_t, std::uint64_t) {
-    static_cast<Intruder*>(opaque)->enter();
-    return std::int32_t{0};
-  };
-  REQUIRE(paxect_salvager_set_sink(salvager, sink, &intruder) == PAXECT_OK);
-  REQUIRE(paxect_salvager_set_progress(salvager, progress, &intruder) == PAXECT_OK);
+  REQUIRE(paxect_salvager_set_sink(salvager, enter_from_sink, &intruder) == PAXECT_OK);
+  REQUIRE(paxect_salvager_set_progress(salvager, enter_from_progress, &intruder) == PAXECT_OK);
   REQUIRE(paxect_salvager_add_fd(salvager, file.fd(), "copy") == PAXECT_OK);
   REQUIRE(paxect_salvager_run(salvager) == PAXECT_ERROR_PARTIAL);
   int before = intruder.entered;

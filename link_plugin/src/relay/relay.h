@@ -163,7 +163,7 @@ class Relay {
   std::optional<StateFile> state_file_;
   std::int64_t clock_offset_ns_ = 0;  // of the wall clock to the monotonic one, as it was last reported
   std::optional<Metrics> metrics_;    // when asked for
-  std::string metrics_problem_;       // told last
+  std::string metrics_problem_;       // reported last
   std::mt19937_64 random_;
   std::string journal_damage_;   // found when it was opened, and not dealt with yet
   std::set<std::string> swept_;  // target folders, by the token of their place

@@ -115,14 +115,23 @@ TEST_CASE("stats misses no line of a log that rotates while it reads") {
   CHECK(stats["logs"].Size() > 100);
 }
 
-TEST_CASE("status finds the last delivery when the log was just rotated") {
+// A relay of which there are only logs.
+struct Logs {
   FakeHost host;
   TempDir directory;
-  host.set("inbox", directory / "in");
-  host.set("outbox", "/out");
-  host.set("lock", directory / "lock");
-  host.set("log", directory / "log.jsonl");
-  std::filesystem::create_directory(directory / "in");
+
+  Logs() {
+    host.set("inbox", directory / "in");
+    host.set("outbox", "/out");
+    host.set("lock", directory / "lock");
+    host.set("log", directory / "log.jsonl");
+    std::filesystem::create_directory(directory / "in");
+  }
+};
+
+TEST_CASE("status finds the last delivery when the log was just rotated") {
+  Logs logs;
+  auto& [host, directory] = logs;
   write_file(directory / "log.20260102T030000Z.jsonl", line("2026-01-02 03:00:00", "decode", 1));
   write_file(directory / "log.jsonl", line("2026-01-02 03:00:01", "startup", 0));
   auto status = command_json(host, {"status"}, 1);
@@ -130,13 +139,8 @@ TEST_CASE("status finds the last delivery when the log was just rotated") {
 }
 
 TEST_CASE("Logs that were rotated in one second are read in the order of their numbers") {
-  FakeHost host;
-  TempDir directory;
-  host.set("inbox", directory / "in");
-  host.set("outbox", "/out");
-  host.set("lock", directory / "lock");
-  host.set("log", directory / "log.jsonl");
-  std::filesystem::create_directory(directory / "in");
+  Logs logs;
+  auto& [host, directory] = logs;
   for (int number = 0; number <= 10; ++number) {
     const std::string digits = (number < 10 ? "0" : "") + std::to_string(number);
     const std::string middle = number == 0 ? "" : "." + std::to_string(number);
