@@ -14,6 +14,7 @@
 #include "link/link_rig.h"
 #include "link/relay_site.h"
 #include "support/catch.h"
+#include "support/no_leases.h"
 #include "support/process.h"
 
 namespace paxect::test {
@@ -185,6 +186,63 @@ TEST_CASE("A file that a lease proves complete is taken at the first look, howev
   CHECK(run(site.command({"--once", "--set", "link.settle_ms=60000"})).status == 0);
   CHECK(exists(site.path("outbox/f")));
   CHECK(Clock::now() - begin < std::chrono::seconds(30));
+}
+
+// ---- without leases ---------------------------------------------------------------------------------------
+
+// Makes a file one on which this thread can have no lease.
+bool is_given_away(const NoLeases& none, const std::string& path) {
+  if (none.works() && NoLeases::give_away(path)) return true;
+  WARN("skipped: cannot give up leases here");
+  return false;
+}
+
+TEST_CASE("What nothing proves complete is taken after two equal observations the settle time apart") {
+  NoLeases no_leases;
+  LinkRig rig;
+  rig.put("slow.txt", "first");
+  if (!is_given_away(no_leases, rig.inbox("slow.txt"))) return;
+  rig.start();
+  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  CHECK(rig.link->last().wake_at_ns == rig.host.monotonic_ns() + 500'000'000);
+  rig.host.advance_ns(499'000'000);
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  CHECK(rig.delivered().empty());
+  rig.host.advance_ns(1'000'000);
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("slow")) == "first");
+}
+
+TEST_CASE("Without leases a file that was opened since we watch waits for its writer to close it") {
+  NoLeases no_leases;
+  LinkRig rig;
+  rig.put("slow.txt", "first");
+  if (!is_given_away(no_leases, rig.inbox("slow.txt"))) return;
+  rig.start();
+  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  rig.put_unclosed("slow.txt", "first and second");
+  rig.settle(60'000'000'000);
+  CHECK(rig.delivered().empty());
+  rig.close_writers();
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("slow")) == "first and second");
+}
+
+TEST_CASE("With --once a file that keeps changing is pending, not waited for") {
+  NoLeases no_leases;
+  LinkRig rig;
+  rig.host.set_once();
+  rig.put("growing.txt", "1");
+  if (!is_given_away(no_leases, rig.inbox("growing.txt"))) return;
+  rig.start();
+  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  REQUIRE(rig.link->last().state == PAXECT_STEP_WAIT);
+  rig.put("growing.txt", "12");
+  rig.host.advance_ns(500'000'000);
+  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
+  CHECK(rig.link->last().state == PAXECT_STEP_DONE);
+  CHECK(rig.link->last().outcome == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.delivered().empty());
 }
 
 }  // namespace

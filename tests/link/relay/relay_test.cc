@@ -7,7 +7,6 @@
 #include "base/digest.h"
 #include "link/link_rig.h"
 #include "support/catch.h"
-#include "support/no_leases.h"
 #include "support/process.h"
 
 namespace paxect::test {
@@ -94,63 +93,6 @@ TEST_CASE("Receive mode blocks what is no container") {
   CHECK(rig.delivered().empty());
   REQUIRE(rig.events("policy_block").size() == 1);
   CHECK(rig.events("policy_block")[0].message == "disallowed_suffix:.txt");
-}
-
-TEST_CASE("What nothing proves complete is taken after two equal observations the settle time apart") {
-  NoLeases no_leases;
-  LinkRig rig;
-  rig.put("slow.txt", "first");
-  if (!no_leases.works() || !NoLeases::give_away(rig.inbox("slow.txt"))) {
-    WARN("skipped: cannot give up leases here");
-    return;
-  }
-  rig.start();
-  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
-  CHECK(rig.link->last().wake_at_ns == rig.host.monotonic_ns() + 500'000'000);
-  rig.host.advance_ns(499'000'000);
-  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
-  CHECK(rig.delivered().empty());
-  rig.host.advance_ns(1'000'000);
-  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
-  CHECK(read_file(rig.outbox("slow")) == "first");
-}
-
-TEST_CASE("Without leases a file that was opened since we watch waits for its writer to close it") {
-  NoLeases no_leases;
-  LinkRig rig;
-  rig.put("slow.txt", "first");
-  if (!no_leases.works() || !NoLeases::give_away(rig.inbox("slow.txt"))) {
-    WARN("skipped: cannot give up leases here");
-    return;
-  }
-  rig.start();
-  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
-  rig.put_unclosed("slow.txt", "first and second");
-  rig.settle(60'000'000'000);
-  CHECK(rig.delivered().empty());
-  rig.close_writers();
-  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
-  CHECK(read_file(rig.outbox("slow")) == "first and second");
-}
-
-TEST_CASE("With --once a file that keeps changing is pending, not waited for") {
-  NoLeases no_leases;
-  LinkRig rig;
-  rig.host.set_once();
-  rig.put("growing.txt", "1");
-  if (!no_leases.works() || !NoLeases::give_away(rig.inbox("growing.txt"))) {
-    WARN("skipped: cannot give up leases here");
-    return;
-  }
-  rig.start();
-  REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
-  REQUIRE(rig.link->last().state == PAXECT_STEP_WAIT);
-  rig.put("growing.txt", "12");
-  rig.host.advance_ns(500'000'000);
-  REQUIRE(rig.link->step_until_idle() == PAXECT_PLUGIN_OK);
-  CHECK(rig.link->last().state == PAXECT_STEP_DONE);
-  CHECK(rig.link->last().outcome == PAXECT_PLUGIN_INCOMPLETE);
-  CHECK(rig.delivered().empty());
 }
 
 TEST_CASE("A relay encodes as its settings say, and by default as paxect-core does") {
