@@ -8,16 +8,16 @@ for generated data.
 
 The commands of one table run in turn, round after round, so that other load on the machine affects all of them; the
 first round only warms up. Before each command, its output is removed (or made and flushed, where the command
-overwrites it) and as much memory as it may fill is touched: the first use of a page that a virtual machine gave back
+overwrites it) and as many pages as it may fill are touched: the first use of a page that a virtual machine gave back
 to its host takes several times as long. A row has medians over the rounds: wall time, CPU time (user and system), peak
 memory of the process, and the ratios to the table's base in the same round.
 """
-import mmap
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROUNDS = 5
@@ -45,14 +45,13 @@ def timed(argv):
     return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def warm(size):
-    """Has the host back that much of this machine's free memory. In a process of its own: the peak memory of a process
-    counts what its parent had when it was forked."""
-    process = os.fork()
-    if process == 0:
-        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
-        os._exit(0)
-    os.waitpid(process, 0)
+def warm(directory, size):
+    """Has the host back that much of this machine's free memory, by a file in `directory` of that size that is removed
+    before it reaches the disk. The page cache of the next output then takes the same pages."""
+    block = bytes(1 << 20)
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        for _ in range(0, size, len(block)):
+            file.write(block)
 
 
 def remove(path):
@@ -69,7 +68,7 @@ def creating(argv, output, size):
     """Runs a command that makes `output`, of about `size` bytes."""
     def run():
         remove(output)
-        warm(2 * size)
+        warm(os.path.dirname(output), 3 * size)
         return {None: timed(argv)}
     return run
 
@@ -80,7 +79,7 @@ def overwriting(argv, output, size):
         if not os.path.exists(output):
             timed(argv)
         flush(output)
-        warm(2 * size)
+        warm(os.path.dirname(output), 3 * size)
         return {None: timed(argv)}
     return run
 

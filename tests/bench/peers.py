@@ -157,7 +157,7 @@ class Load:
             for name in self.names:
                 shutil.copyfile(f"{self.master}/{name}", f"{self.place}/inbox/{name}")
             os.sync()
-            bench.warm(3 * self.bytes)
+            bench.warm(self.place, 3 * self.bytes)
             start = time.monotonic()
             copy()
             wall = time.monotonic() - start
