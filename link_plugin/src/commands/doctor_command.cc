@@ -17,9 +17,10 @@ const char* text_of(Finding::Verdict verdict) {
 ProbeNeeds needs_of(const LinkConfig& config) {
   PolicyReading reading = PolicyFile(config.policy, config.node).read();
   const Policy policy = reading.ok() ? reading.policy : Policy{};
-  return {.settle_ns = config.settle_ns,
-          .largest_bytes = policy.max_file_bytes,
-          .largest_container_bytes = policy.max_container_bytes()};
+  return {
+      .settle_ns = config.settle_ns,
+      .largest_bytes = policy.max_file_bytes,
+      .largest_container_bytes = policy.max_container_bytes(static_cast<unsigned>(config.encoding.protect))};
 }
 
 void print_json(const std::string& directory, const std::vector<Finding>& findings, bool all,

@@ -31,16 +31,36 @@ constexpr std::int64_t kLargestFrame = 268435456;
 constexpr std::size_t kMostOfCommand = 200;  // bytes of it in a message
 
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> kKeys = {"mode",         "inbox",          "outbox",
-                                                 "policy",       "manifest",       "log",
-                                                 "log_max",      "lock",           "poll_sec",
-                                                 "backoff_sec",  "hmac_key",       "core",
-                                                 "quarantine",   "names",          "recursive",
-                                                 "settle_ms",    "max_attempts",   "node",
-                                                 "metrics_file", "sandbox",        "core_timeout_sec",
-                                                 "min_age_ms",   "ignore",         "level",
-                                                 "frame",        "channels",       "state",
-                                                 "locks",        "outbox_is_mount"};
+  static const std::vector<std::string> kKeys = {"mode",
+                                                 "inbox",
+                                                 "outbox",
+                                                 "policy",
+                                                 "manifest",
+                                                 "log",
+                                                 "log_max",
+                                                 "lock",
+                                                 "poll_sec",
+                                                 "backoff_sec",
+                                                 "hmac_key",
+                                                 "core",
+                                                 "quarantine",
+                                                 "names",
+                                                 "recursive",
+                                                 "settle_ms",
+                                                 "max_attempts",
+                                                 "node",
+                                                 "metrics_file",
+                                                 "sandbox",
+                                                 "core_timeout_sec",
+                                                 "min_age_ms",
+                                                 "ignore",
+                                                 "level",
+                                                 "frame",
+                                                 "channels",
+                                                 "state",
+                                                 "locks",
+                                                 "outbox_is_mount",
+                                                 "protect"};
   return kKeys;
 }
 
@@ -224,8 +244,9 @@ void read_encoding(const Host& host, Reader& reader, LinkConfig* config) {
   const bool automatic = reader.text("channels", "1") == "auto";
   config->encoding.channels = automatic ? std::int64_t{PAXECT_CHANNELS_AUTO}
                                         : reader.parameter("channels", PAXECT_PARAM_CHANNELS, 1, 8);
+  config->encoding.protect = reader.parameter("protect", PAXECT_PARAM_PROTECT, 0, INT64_MAX);
   if (config->core.command.empty()) return;
-  for (const char* key : {"level", "frame", "channels"})
+  for (const char* key : {"level", "frame", "channels", "protect"})
     if (host.get(key, nullptr) != nullptr)
       config->warnings.push_back(std::string(key) + " (" + host.describe(key) + ") has no effect: " +
                                  config->core.name() + " encodes: give it the option in the setting core");

@@ -31,6 +31,7 @@ struct Encoding {
   std::int64_t level = 5;
   std::int64_t frame_size = 1048576;
   std::int64_t channels = 1;  // or PAXECT_CHANNELS_AUTO
+  std::int64_t protect = 0;   // percent of a container that may be damaged; 0: no protection
 };
 
 struct LinkConfig {

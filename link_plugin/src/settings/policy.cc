@@ -146,8 +146,18 @@ std::string Policy::size_block(std::uint64_t size) const {
   return size <= max_file_bytes ? "" : "file_too_large:" + std::to_string(size) + "B";
 }
 
+// Frame headers, and data that does not compress, take up to a sixty-fourth. A window of the container, which
+// has 8 MiB or more on average, gets as much parity as one of 16 MiB, and lists: up to 1.05 of `protect`
+// / 50. The last window may be short.
+std::uint64_t Policy::max_container_bytes(unsigned protect) const {
+  constexpr std::uint64_t kLastWindowPerPercent = std::uint64_t{400} << 10;
+  const std::uint64_t plain = max_file_bytes + max_file_bytes / 64 + 1048576;
+  return plain + plain / 45 * protect + kLastWindowPerPercent * protect;
+}
+
 std::string Policy::container_size_block(std::uint64_t size) const {
-  return size <= max_container_bytes() ? "" : "file_too_large:" + std::to_string(size) + "B";
+  constexpr unsigned kMaxProtect = 50;
+  return size <= max_container_bytes(kMaxProtect) ? "" : "file_too_large:" + std::to_string(size) + "B";
 }
 
 bool parse_policy(std::string_view text, const std::string& path, Policy* policy,

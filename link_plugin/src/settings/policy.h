@@ -21,8 +21,8 @@ struct Policy {
   // With the dot, ASCII letters in lower case; "" allows names without a suffix, "*" every name.
   std::set<std::string> allowed_suffixes;
   std::uint64_t max_file_bytes = std::uint64_t{256} << 20;
-  // A container may be larger than its data.
-  std::uint64_t max_container_bytes() const { return max_file_bytes + max_file_bytes / 64 + 1048576; }
+  // A container may be larger than its data, and one that is protected larger still.
+  std::uint64_t max_container_bytes(unsigned protect) const;
   bool require_sig = false;
   bool auto_delete = true;
   int log_level = 1;  // 0 debug, 1 info, 2 warn, 3 error
@@ -34,7 +34,7 @@ struct Policy {
   std::string node_block(std::string_view node) const;
   std::string suffix_block(std::string_view suffix) const;
   std::string size_block(std::uint64_t size) const;
-  // A container may be larger than what it holds: by its frame headers and what does not compress.
+  // Of a container, whose protection nobody knows yet.
   std::string container_size_block(std::uint64_t size) const;
 };
 

@@ -132,6 +132,7 @@ Codec::Codec(Stop stop, const Encoding& encoding)
   paxect_encoder_set_parameter(encoder, PAXECT_PARAM_LEVEL, encoding.level);
   paxect_encoder_set_parameter(encoder, PAXECT_PARAM_FRAME_SIZE, encoding.frame_size);
   paxect_encoder_set_parameter(encoder, PAXECT_PARAM_CHANNELS, encoding.channels);
+  paxect_encoder_set_parameter(encoder, PAXECT_PARAM_PROTECT, encoding.protect);
   paxect_decoder_set_progress(decoder, progress, &stop_);
 }
 

@@ -102,7 +102,9 @@ TEST_CASE("A relay encodes as its settings say, and by default as paxect-core do
                                              {"--level", "1"},
                                              {"--level", "19", "--frame", "65536"},
                                              {"--channels", "3"},
-                                             {"--channels", "auto"}}) {
+                                             {"--channels", "auto"},
+                                             {"--protect", "6"},
+                                             {"--protect", "50", "--frame", "65536"}}) {
     LinkRig rig;
     rig.host.set("mode", "send");
     std::vector<std::string> encode = {PAXECT_TEST_BIN "/paxect-core", "encode"};

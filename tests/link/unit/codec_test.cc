@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/unique_fd.h"
+#include "settings/policy.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
@@ -67,6 +68,26 @@ TEST_CASE("A container that was cut off anywhere promises nothing") {
         status.fault != Fault::kIntegrity)
       FAIL("cut off at byte " << size << ": " << status.message);
   }
+}
+
+// The frames are the worst ones: each is a window of its own, which has as much parity as one of 16 MiB.
+TEST_CASE("The policy lets a protected container pass whose data it allows") {
+  test::TempDir temp;
+  const std::string path = temp / "file";
+  Policy policy;
+  for (const std::uint64_t size : {0ull, 100ull, 1ull << 20, 27ull << 20})
+    for (const std::int64_t percent : {0, 1, 25, 50}) {
+      INFO(size << " bytes, " << percent << " %");
+      test::write_file(path, test::noise(size, 4));
+      UniqueFd source(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+      Codec codec([] { return false; }, {.level = -7, .frame_size = 9 << 20, .protect = percent});
+      Codec::Write discard = [](const void*, std::size_t) { return Status::success(); };
+      Codec::Result result;
+      REQUIRE(codec.encode(source.get(), path, size, discard, &result).ok());
+      policy.max_file_bytes = size;
+      CHECK(result.container_size <= policy.max_container_bytes(static_cast<unsigned>(percent)));
+      CHECK(policy.container_size_block(result.container_size).empty());
+    }
 }
 
 }  // namespace

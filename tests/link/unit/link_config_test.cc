@@ -41,6 +41,7 @@ TEST_CASE("Nothing set gives the defaults of the table") {
   CHECK(read.config.encoding.level == 5);
   CHECK(read.config.encoding.frame_size == 1048576);
   CHECK(read.config.encoding.channels == 1);
+  CHECK(read.config.encoding.protect == 0);
   CHECK(read.config.max_attempts == 5);
   CHECK_FALSE(read.config.hmac_key.has_value());
   CHECK(read.config.core.command.empty());
@@ -63,6 +64,9 @@ TEST_CASE("A value that makes no sense is refused with the key and where it is s
                             {"channels", "0"},
                             {"channels", "9"},
                             {"channels", "many"},
+                            {"protect", "51"},
+                            {"protect", "-1"},
+                            {"protect", "6.5"},
                             {"recursive", "maybe"},
                             {"names", "steam"},
                             {"max_attempts", "0"},
@@ -89,16 +93,18 @@ TEST_CASE("How link encodes can be set within the bounds of the encoder") {
   host.set("level", "-7");
   host.set("frame", "4096");
   host.set("channels", "auto");
+  host.set("protect", "50");
   ParsedConfig read(host);
   REQUIRE(read.good);
   CHECK(read.config.encoding.level == -7);
   CHECK(read.config.encoding.frame_size == 4096);
   CHECK(read.config.encoding.channels == 0);
+  CHECK(read.config.encoding.protect == 50);
   CHECK(read.config.warnings.empty());
   host.set("core", "other-core");
   ParsedConfig other(host);
   REQUIRE(other.good);
-  REQUIRE(other.config.warnings.size() == 3);
+  REQUIRE(other.config.warnings.size() == 4);
   CHECK(other.config.warnings[0].starts_with("level ("));
   CHECK(other.config.warnings[0].find("has no effect: core 'other-core' encodes") != std::string::npos);
 }
