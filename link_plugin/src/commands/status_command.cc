@@ -152,6 +152,14 @@ void print_json(const Report& report, Console* console) {
     json.end_object();
   }
   json.end_array();
+  if (report.state) {
+    json.begin_object("repaired");
+    json.add("files", report.state->repaired_files);
+    json.add("cells", report.state->repaired_cells);
+    json.end_object();
+  } else {
+    json.add_null("repaired");
+  }
   json.begin_object("last_minute");
   json.add("files", report.deliveries.files);
   json.add("bytes", report.deliveries.bytes);
@@ -221,6 +229,9 @@ void print_text(const Report& report, Console* console) {
                                     : "none in the log");
   console->row("last minute", count_text(deliveries.files, "file") + ", " + size_text(deliveries.bytes) +
                                   ", " + rate_text(deliveries.files_per_second(), "files"));
+  if (report.state && report.state->repaired_files > 0)
+    console->row("repaired", count_text(report.state->repaired_files, "damaged container") +
+                                 " since the start, " + count_text(report.state->repaired_cells, "cell"));
   console->row("quarantine", count_text(report.quarantined, "file"));
   std::string peers;
   for (const auto& [state, count] : report.peers)

@@ -145,7 +145,7 @@ Status Journal::begin(std::span<const Intent> intents) {
 }
 
 Status Journal::prepare(std::span<const Intent> intents) {
-  Status status = append(prepare_record(intents), true);
+  Status status = append(repaired_record(intents) + prepare_record(intents), true);
   for (const Intent& intent : intents) {
     Intent& known = in_flight_[intent.id] = intent;
     // A record whose flush failed may be on disk. Rewritten, the journal says that it does not count.

@@ -150,6 +150,7 @@ class Parser {
 
  private:
   void take_place(Words& words);
+  void take_repaired(Words& words);
   void take_prepare(Words& words);
   template <class Change>
   void each_intent(Words& words, const Change& change) {
@@ -189,6 +190,8 @@ void Parser::take(std::string_view line) {
     intents_[intent.id] = intent;
   } else if (kind == "prepare") {
     take_prepare(words);
+  } else if (kind == "repaired") {
+    take_repaired(words);
   } else if (kind == "name") {
     each_intent(words, [](Intent& intent) { intent.named = true; });
   } else if (kind == "abort") {
@@ -206,6 +209,7 @@ void Parser::take(std::string_view line) {
     record.nested = words.flag();
     record.digest = words.text();
     std::string path = words.text();
+    record.original = words.text();
     contents_.held.erase(place, path);
     contents_.done.set(place, path, std::move(record));
   } else if (kind == "held") {
@@ -236,6 +240,18 @@ void Parser::take_place(Words& words) {
     return known.role == place.role && known.token == place.token && known.path == place.path;
   });
   contents_.places.push_back(std::move(place));
+}
+
+void Parser::take_repaired(Words& words) {
+  while (!words.empty()) {
+    std::uint64_t id = 0;
+    SourceRepair repair;
+    words.number(&id);
+    repair.digest = words.text();
+    words.number(&repair.cells);
+    words.number(&repair.damaged);
+    if (auto found = intents_.find(id); found != intents_.end()) found->second.repair = std::move(repair);
+  }
 }
 
 void Parser::take_prepare(Words& words) {
@@ -318,6 +334,20 @@ std::string begin_record(const Intent& intent) {
       .finish();
 }
 
+std::string repaired_record(std::span<const Intent> intents) {
+  Line line("repaired");
+  bool any = false;
+  for (const Intent& intent : intents) {
+    if (!intent.repair) continue;
+    any = true;
+    line.number(intent.id)
+        .text(intent.repair->digest)
+        .number(intent.repair->cells)
+        .number(intent.repair->damaged);
+  }
+  return any ? line.finish() : "";
+}
+
 std::string prepare_record(std::span<const Intent> intents) {
   Line line("prepare");
   for (const Intent& intent : intents)
@@ -339,13 +369,10 @@ std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids
 }
 
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record) {
-  return Line("done")
-      .text(place)
-      .identity(record.identity)
-      .flag(record.nested)
-      .text(record.digest)
-      .text(path)
-      .finish();
+  Line line("done");
+  line.text(place).identity(record.identity).flag(record.nested).text(record.digest).text(path);
+  if (!record.original.empty()) line.text(record.original);
+  return line.finish();
 }
 
 std::string aside_record(const Aside& aside) {
@@ -376,6 +403,7 @@ std::string journal_text(const JournalContents& contents) {
     lines.push_back(Line("unseen").text(place).text(folder).finish());
   for (const Intent& intent : contents.intents) {
     lines.push_back(begin_record(intent));
+    if (intent.repair) lines.push_back(repaired_record(std::span(&intent, 1)));
     if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
     const std::span<const std::uint64_t> id(&intent.id, 1);
     if (intent.named) lines.push_back(ids_record("name", id));

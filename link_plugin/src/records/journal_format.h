@@ -4,12 +4,13 @@
 //   journal 2 RELAY LAST_ID COUNT       the first line; COUNT more lines were written together with it
 //   place ROLE TOKEN MOUNT PATH FINGERPRINT   a directory that the relay has worked in
 //   begin ID ...                        which source becomes which temporary file
+//   repaired (ID DIGEST CELLS DAMAGED)...   the sources were damaged; comes before their prepare
 //   prepare (ID digests inodes)...      the temporaries are complete and durable
 //   name ID...                          the products are about to get their final names; not flushed
 //   abort ID...                         they will not be delivered after all
 //   finish ID...                        the sources are gone, or remembered
 //   doubt ID...                         later records of these intents may be missing
-//   done PLACE ... PATH                 a source that was delivered and is still there
+//   done PLACE ... PATH [ORIGINAL]      a source that was delivered and is still there
 //   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
 //   aside ID ... PATH TARGET MESSAGE    a file that is on its way to the quarantine
 //   over ID...                          it is there, and the audit log says so
@@ -20,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -43,6 +45,13 @@ struct KnownPlace {
   std::string fingerprint = {};
 
   bool operator==(const KnownPlace&) const = default;
+};
+
+// A source that was damaged and is delivered as the container that was repaired from it.
+struct SourceRepair {
+  std::string digest;         // hexadecimal SHA-256 of that container, which the source's sidecar has
+  std::uint64_t cells = 0;    // of it, data and parity
+  std::uint64_t damaged = 0;  // of these
 };
 
 struct Intent {
@@ -71,6 +80,7 @@ struct Intent {
   std::uint64_t inode = 0;
   std::uint64_t side_inode = 0;
   std::int64_t ctime_ns = 0;  // of the product's temporary
+  std::optional<SourceRepair> repair;
 
   bool prepared = false;  // and not aborted
   bool named = false;     // its product was about to get its final name
@@ -117,6 +127,8 @@ std::string journal_text(const JournalContents& contents);
 // Single records, each a line.
 std::string place_record(const KnownPlace& place);
 std::string begin_record(const Intent& intent);
+// "" when none of them has a repaired source.
+std::string repaired_record(std::span<const Intent> intents);
 std::string prepare_record(std::span<const Intent> intents);
 // name, abort, finish, doubt, over
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);

@@ -18,8 +18,9 @@ namespace paxect::link {
 // mode, a source has other hints and the same content. The device is not kept: it differs after a restart.
 struct SourceRecord {
   FileIdentity identity = {};
-  std::string digest = {};  // hexadecimal SHA-256 of its content; "" when unknown
-  bool nested = false;      // its folder was on another file system than the inbox itself
+  std::string digest = {};    // hexadecimal SHA-256 of its content; "" when unknown
+  bool nested = false;        // its folder was on another file system than the inbox itself
+  std::string original = {};  // SHA-256 of the container that was repaired from it; "" unless it was damaged
 };
 
 enum class SourceMatch {

@@ -142,6 +142,10 @@ std::string to_json(const RelayState& state) {
   writer.Int64(state.oldest_utc_ns);
   writer.Key("waiting_count");
   writer.Uint64(state.waiting_count);
+  writer.Key("repaired_files");
+  writer.Uint64(state.repaired_files);
+  writer.Key("repaired_cells");
+  writer.Uint64(state.repaired_cells);
   writer.Key("trouble");
   writer.StartObject();
   for (const auto& [about, message] : state.trouble) write_text(writer, about.c_str(), message);
@@ -179,6 +183,8 @@ std::optional<RelayState> parse_state(std::string_view text) {
   members.read("waiting_for", &state.waiting_for);
   members.read("oldest_utc_ns", &state.oldest_utc_ns);
   members.read("waiting_count", &state.waiting_count);
+  members.read("repaired_files", &state.repaired_files);
+  members.read("repaired_cells", &state.repaired_cells);
   const auto* trouble = members.get("trouble");
   const auto* waiting = members.get("waiting");
   if (!members.ok() || !trouble->IsObject() || !waiting->IsArray()) return std::nullopt;

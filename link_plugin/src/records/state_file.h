@@ -51,6 +51,8 @@ struct RelayState {
   std::uint64_t waiting_count = 0;   // all of them
   std::vector<WaitingFile> waiting;  // at most kMaxListed
   std::vector<FileInHand> in_hand;
+  std::uint64_t repaired_files = 0;            // containers that were damaged, since the start
+  std::uint64_t repaired_cells = 0;            // of these
   std::map<std::string, std::string> trouble;  // of our own, by what it is about
   std::int64_t written_utc_ns = 0;
 

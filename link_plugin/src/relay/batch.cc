@@ -180,6 +180,8 @@ void Batch::log_delivery(std::size_t i) {
                           {"id", transfer.intent.id}},
               .texts = {{"relay", std::string(short_token_of(parts_.journal.relay_token()))}}};
   if (transfer.published == Published::kDuplicate) event.name = "duplicate";
+  if (transfer.intent.repair)
+    parts_.reporter.log(repaired_event(transfer.intent, event.source, event.target));
   if (transfer.published == Published::kConflict) {
     Event conflict = event;
     conflict.level = Level::kWarn;

@@ -76,6 +76,11 @@ struct Metrics::Series {
   Counter& quarantined =
       counters("paxect_link_quarantined_total", "Files moved to quarantine since the start.").Add({});
 
+  Counter& repaired =
+      counters("paxect_link_repaired_total", "Damaged containers that were repaired and delivered.").Add({});
+  Counter& repaired_cells =
+      counters("paxect_link_repaired_cells_total", "Damaged cells of these containers.").Add({});
+
   Family<Histogram>& sizes = histograms("paxect_link_file_size_bytes", "Sizes of delivered files.");
   Family<Histogram>& latencies = histograms("paxect_link_delivery_latency_seconds",
                                             "From a file's arrival in the inbox to its durable delivery.");
@@ -148,6 +153,11 @@ void Metrics::delivered(Route route, Published published, const Codec::Result& r
   series.latencies.Add({{"direction", direction}}, Series::Buckets::latencies())
       .Observe(std::max(0.0, seconds(utc_ns - arrived_ns)));
   series.last_success.Add({{"direction", direction}}).Set(seconds(utc_ns));
+}
+
+void Metrics::repaired(std::uint64_t cells) {
+  series_->repaired.Increment();
+  series_->repaired_cells.Increment(static_cast<double>(cells));
 }
 
 void Metrics::failed(Route route, const Status& status) {

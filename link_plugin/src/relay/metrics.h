@@ -46,6 +46,8 @@ class Metrics {
   // A product has its name and its source may go. `arrived_ns`: since when the source was there, in UTC.
   void delivered(Route route, Published published, const Codec::Result& result, std::int64_t arrived_ns,
                  std::int64_t utc_ns);
+  // A source was damaged, and was delivered as it was before the damage.
+  void repaired(std::uint64_t cells);
   // A try that came to nothing; what merely waits or changed is none.
   void failed(Route route, const Status& status);
   void quarantined();

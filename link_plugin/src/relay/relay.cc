@@ -259,7 +259,8 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
       transfer->settled_sidecar = sidecar.identity;
   }
   if (journal_.match_done(inbox_.token(), candidate.path(), candidate.identity) == SourceMatch::kPerhaps)
-    transfer->known_digest = journal_.done().find(inbox_.token(), candidate.path())->digest;
+    if (const SourceRecord* done = journal_.done().find(inbox_.token(), candidate.path()))
+      transfer->known = {done->digest, done->original};
   transfer->intent.source_nested = transfer->source_directory->device() != inbox_.root().device();
   const Directory& target_root = transfer->intent.into_inbox ? inbox_.root() : outbox_.root();
   transfer->intent.target_nested = transfer->target_directory->device() != target_root.device();

@@ -164,6 +164,8 @@ class Relay {
   std::int64_t clock_offset_ns_ = 0;  // of the wall clock to the monotonic one, as it was last reported
   std::optional<Metrics> metrics_;    // when asked for
   std::string metrics_problem_;       // reported last
+  std::uint64_t repaired_files_ = 0;  // since the start
+  std::uint64_t repaired_cells_ = 0;
   std::mt19937_64 random_;
   std::string journal_damage_;   // found when it was opened, and not dealt with yet
   std::set<std::string> swept_;  // target folders, by the token of their place

@@ -29,6 +29,11 @@ MetricsSnapshot Relay::measure(bool running) {
 }
 
 void Relay::count_delivery(const Transfer& transfer) {
+  if (const auto& repair = transfer.intent.repair) {
+    repaired_files_ += 1;
+    repaired_cells_ += repair->damaged;
+    if (metrics_) metrics_->repaired(repair->damaged);
+  }
   // A rename into the inbox leaves mtime alone, but not ctime.
   if (metrics_)
     metrics_->delivered(transfer.route, transfer.published, transfer.result,

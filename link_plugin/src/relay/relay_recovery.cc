@@ -106,17 +106,23 @@ Status Relay::recover_intents() {
 // No second delivery. Its line may be missing, its source may still exist.
 void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered) {
   const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
-  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset))
+  const std::string from = inbox_.root().path_of(intent.source);
+  const std::string to = base.path_of(join(intent.folder, verdict.name));
+  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset)) {
+    if (intent.repair) reporter_.log(repaired_event(intent, from, to));
     reporter_.log({.name = intent.container ? "encode" : "decode",
-                   .source = inbox_.root().path_of(intent.source),
-                   .target = base.path_of(join(intent.folder, verdict.name)),
+                   .source = from,
+                   .target = to,
                    .status = "ok",
                    .message = "sha256=" + intent.digest,
                    .numbers = {{"id", intent.id}},
                    .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))},
                              {"note", "finished after a restart"}}});
-  const SourceRecord record{
-      .identity = intent.identity, .digest = intent.source_digest, .nested = intent.source_nested};
+  }
+  const SourceRecord record{.identity = intent.identity,
+                            .digest = intent.source_digest,
+                            .nested = intent.source_nested,
+                            .original = intent.repair ? intent.repair->digest : ""};
   // Another inbox is here now: that one's sources are recognized when it is back.
   if (intent.source_place != inbox_.token())
     return journal_.remember(intent.source_place, intent.source, record);

@@ -62,6 +62,8 @@ void Relay::write_state() {
   if (const auto oldest = ledger_->tally().oldest_s) state.oldest_utc_ns = utc_of(*oldest * kSecondNs);
   for (const Lanes::InHand& file : lanes_->in_hand())
     state.in_hand.push_back({file.path, file.identity.size, file.bytes_read, file.since_utc_ns});
+  state.repaired_files = repaired_files_;
+  state.repaired_cells = repaired_cells_;
   state.waiting_count = ledger_->waits().size();
   // Those with attempts first: a restart counts on from there.
   for (bool counted : {true, false})

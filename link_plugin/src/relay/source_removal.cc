@@ -72,7 +72,7 @@ Status remove_left(const Transfer& transfer, const Stop& stop, const MayBeOpen& 
   if (!status.ok() || !left) return status;
   status = digest_of(*transfer.source_directory, now.name, stop, &digest);
   if (status.fault == Fault::kGone || status.fault == Fault::kChanged) return Status::success();
-  if (!status.ok() || digest != digest_of_source(transfer)) return status;
+  if (!status.ok() || digest != content_of(transfer).digest) return status;
   return remove_files(*transfer.source_directory, now, transfer.result.container_digest, stop, may_be_open,
                       returned);
 }
@@ -83,7 +83,7 @@ void SourceRemoval::keep(std::span<const Transfer* const> delivered) {
   for (const Transfer* transfer : delivered)
     journal_.remember(
         inbox_.token(), transfer->intent.source,
-        record_of(*transfer->source_directory, transfer->source.identity, digest_of_source(*transfer)));
+        record_of(*transfer->source_directory, transfer->source.identity, content_of(*transfer)));
 }
 
 // Each removal waits for the disk, so many wait at once.
@@ -108,7 +108,7 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
     if (outcomes[i].status.ok() && outcomes[i].left)
       outcomes[i].status = remove_left(transfer, stop_, events_of(transfer.source), &outcomes[i].returned);
     returned_(*transfer.source_directory, transfer.source, outcomes[i].returned);
-    note_removal(*transfer.source_directory, transfer.source, digest_of_source(transfer), outcomes[i].status);
+    note_removal(*transfer.source_directory, transfer.source, content_of(transfer), outcomes[i].status);
   }
 }
 
@@ -116,12 +116,12 @@ void SourceRemoval::remove_done(const Candidate& source) {
   std::shared_ptr<const Directory> folder;
   if (Status status = inbox_.folder(source.folder, &folder); !status.ok()) return failed_(source, status);
   const SourceRecord* known = journal_.done().find(inbox_.token(), source.path());
-  const std::string digest = known == nullptr ? "" : known->digest;
+  const Content content = known == nullptr ? Content{} : Content{known->digest, known->original};
   std::vector<std::string> returned;
-  Status status = remove_files(*folder, source, is_container(source.name) ? digest : "", stop_,
+  Status status = remove_files(*folder, source, is_container(source.name) ? content.of_sidecar() : "", stop_,
                                events_of(source), &returned);
   returned_(*folder, source, returned);
-  note_removal(*folder, source, digest, status);
+  note_removal(*folder, source, content, status);
 }
 
 MayBeOpen SourceRemoval::events_of(const Candidate& source) const {
@@ -129,17 +129,20 @@ MayBeOpen SourceRemoval::events_of(const Candidate& source) const {
 }
 
 SourceRecord SourceRemoval::record_of(const Directory& folder, const FileIdentity& identity,
-                                      const std::string& digest) const {
-  return {.identity = identity, .digest = digest, .nested = folder.device() != inbox_.root().device()};
+                                      const Content& content) const {
+  return {.identity = identity,
+          .digest = content.digest,
+          .nested = folder.device() != inbox_.root().device(),
+          .original = content.original};
 }
 
 // Where a source cannot be removed it is remembered, so that it is not delivered again, and the next scans
 // try again.
-void SourceRemoval::note_removal(const Directory& folder, const Candidate& source, const std::string& digest,
+void SourceRemoval::note_removal(const Directory& folder, const Candidate& source, const Content& content,
                                  const Status& status) {
   note_folder(source.folder);
   if (status.ok()) return journal_.forget(inbox_.token(), source.path());
-  const SourceRecord record = record_of(folder, source.identity, digest);
+  const SourceRecord record = record_of(folder, source.identity, content);
   journal_.remember(inbox_.token(), source.path(), record);
   remember_leaving(folder, source.path(), record);
   failed_(source, status);

@@ -57,10 +57,10 @@ class SourceRemoval {
   Status flush();
 
  private:
+  using Content = Transfer::Content;
   MayBeOpen events_of(const Candidate& source) const;
-  SourceRecord record_of(const Directory& folder, const FileIdentity& identity,
-                         const std::string& digest) const;
-  void note_removal(const Directory& folder, const Candidate& source, const std::string& digest,
+  SourceRecord record_of(const Directory& folder, const FileIdentity& identity, const Content& content) const;
+  void note_removal(const Directory& folder, const Candidate& source, const Content& content,
                     const Status& status);
   void remember_leaving(const Directory& folder, const std::string& path, const SourceRecord& record);
 

@@ -1,6 +1,7 @@
 #include "relay/transfer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -88,9 +89,13 @@ Status compare_with_known(int source, Transfer* transfer, const Stop& stop) {
   std::string digest;
   Status status = measure(source, transfer->source_path(), stop, &size, &digest);
   if (status.ok()) status = check_unchanged(*transfer);
-  if (!status.ok() || digest != transfer->known_digest) return status;
+  if (!status.ok() || digest != transfer->known.digest) return status;
   (transfer->route == Route::kEncode ? transfer->result.data_digest : transfer->result.container_digest) =
-      digest;
+      transfer->known.of_sidecar();
+  if (!transfer->known.original.empty()) {
+    transfer->intent.repair = SourceRepair{.digest = transfer->known.original};
+    transfer->damaged_digest = digest;
+  }
   return Status::delivered();
 }
 
@@ -151,6 +156,55 @@ class OpenSource {
   UniqueFd fd_;
 };
 
+// `status` is that of the work on the source, or else what is wrong with the source or its sidecar.
+Status check_source(const Transfer& transfer, Status status) {
+  if (!status.ok() && status.fault != Fault::kIntegrity) return status;
+  // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
+  if (Status same = check_unchanged(transfer); !same.ok()) return same;
+  if (transfer.route == Route::kEncode) return status;
+  Status sidecar = check_sidecar(transfer);
+  return sidecar.ok() ? status : sidecar;
+}
+
+// A container that decodes may be damaged too: in its protection, which a decoder passes over. Then its
+// sidecar shows it.
+bool may_be_repaired(const Transfer& transfer, const Status& status) {
+  if (transfer.route == Route::kEncode) return false;
+  const bool is_damaged = status.fault == Fault::kIntegrity && status.event != "sidecar_unreadable";
+  return is_damaged || status.fault == Fault::kRefused || transfer.result.read_error == EIO;
+}
+
+// Writes the product once more, from what the source was before it was damaged. `status` is what is wrong
+// with the source, and the outcome unless it can be repaired.
+Status repair(int source, Transfer* transfer, Codec* codec, Status status) {
+  Product& product = transfer->product;
+  abandon_product(&product);
+  product.size = 0;
+  if (Status begun = begin_product(&product); !begun.ok()) return begun;
+  const Codec::Write nowhere = [](const void*, std::size_t) { return Status::success(); };
+  const bool forward = transfer->route == Route::kForward;
+  Codec::Result repaired;
+  Codec::Repair found;
+  const Status outcome = codec->repair(source, transfer->source_path(), transfer->source.identity.size,
+                                       transfer->most, forward ? into(&product) : nowhere,
+                                       forward ? nowhere : into(&product), &repaired, &found);
+  if (outcome.fault == Fault::kIntegrity || outcome.fault == Fault::kRefused) {
+    if (outcome.event != Codec::kUnprotected) status.message += "; " + outcome.message;
+    return status;
+  }
+  if (!outcome.ok()) return outcome;
+  // Not damaged: what is wrong is something else, unless only the reading failed.
+  const bool is_read = transfer->result.read_error == 0;
+  if (is_read && repaired.container_digest == transfer->result.container_digest) return status;
+  if (is_read || found.damaged != 0) {
+    transfer->damaged_digest = is_read ? transfer->result.container_digest : "";
+    transfer->intent.repair =
+        SourceRepair{.digest = repaired.container_digest, .cells = found.cells, .damaged = found.damaged};
+  }
+  transfer->result = repaired;
+  return Status::success();
+}
+
 Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   OpenSource source(*transfer);
   FileIdentity identity;
@@ -166,7 +220,7 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
     if (status = check_claimed_size(source.get(), *transfer); !status.ok()) return status;
   }
 
-  if (!transfer->known_digest.empty())
+  if (!transfer->known.digest.empty())
     if (status = compare_with_known(source.get(), transfer, codec->stop()); !status.ok()) return status;
   if (status = begin_product(&transfer->product); !status.ok()) return status;
   bool builtin = core.command.empty() || transfer->route == Route::kForward;
@@ -177,14 +231,15 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   if (lease.is_broken() ||
       (!builtin && is_open_for_writing(*transfer->source_directory, transfer->source.name)))
     return open_for_writing(transfer->source_path());
-  if (status.ok()) finish_writing(transfer->product);
-  // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
-  if (status.ok() || status.fault == Fault::kIntegrity)
-    if (Status same = check_unchanged(*transfer); !same.ok()) return same;
-  if (transfer->route != Route::kEncode && (status.ok() || status.fault == Fault::kIntegrity))
-    if (Status sidecar = check_sidecar(*transfer); !sidecar.ok()) return sidecar;
+  status = check_source(*transfer, std::move(status));
+  if (may_be_repaired(*transfer, status)) {
+    status = repair(source.get(), transfer, codec, std::move(status));
+    if (lease.is_broken()) return open_for_writing(transfer->source_path());
+    if (status.ok()) status = check_source(*transfer, std::move(status));
+  }
   if (!status.ok()) return status;
 
+  finish_writing(transfer->product);
   transfer->product.digest =
       transfer->makes_container() ? transfer->result.container_digest : transfer->result.data_digest;
   if (transfer->makes_container()) status = write_sidecar(transfer);
@@ -250,7 +305,7 @@ Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to
 
 void note_products(Transfer* transfer) {
   Intent& intent = transfer->intent;
-  intent.source_digest = digest_of_source(*transfer);
+  intent.source_digest = content_of(*transfer).digest;
   intent.digest = transfer->product.digest;
   intent.data_digest = transfer->result.data_digest;
   intent.size = transfer->product.size;
@@ -260,8 +315,10 @@ void note_products(Transfer* transfer) {
   if (transfer->sidecar.fd) intent.side_inode = look_at(transfer->sidecar.fd.get()).identity.inode;
 }
 
-const std::string& digest_of_source(const Transfer& transfer) {
-  return transfer.route == Route::kEncode ? transfer.result.data_digest : transfer.result.container_digest;
+Transfer::Content content_of(const Transfer& transfer) {
+  const std::optional<SourceRepair>& repair = transfer.intent.repair;
+  if (repair) return {transfer.damaged_digest, repair->digest};
+  return {transfer.route == Route::kEncode ? transfer.result.data_digest : transfer.result.container_digest};
 }
 
 void abandon(Transfer* transfer) {

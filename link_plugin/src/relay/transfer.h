@@ -33,13 +33,22 @@ struct Transfer {
   std::shared_ptr<const Directory> target_directory;
   std::uint64_t most = UINT64_MAX;  // bytes that a container may let out
 
-  std::string known_digest;  // of a source that was delivered, if this looks like it; "" for none
+  // The content of a source, by SHA-256.
+  struct Content {
+    std::string digest = {};    // "" when unknown
+    std::string original = {};  // of the container that was repaired from it; "" unless it was damaged
+
+    // What its sidecar says.
+    const std::string& of_sidecar() const { return original.empty() ? digest : original; }
+  };
+  Content known;  // of a source that was delivered, if this looks like it
 
   Intent intent;
   Product product;
   Product sidecar;  // of a product that is a container
 
-  Codec::Result result;
+  Codec::Result result;          // of a source that was repaired: of the container that it was
+  std::string damaged_digest;    // of a source that was repaired; "" when not all of it could be read
   std::string source_sidecar;    // the name of the source's, "" when it has none
   FileIdentity settled_sidecar;  // it, if it was complete when the source was taken
   Status status;
@@ -76,8 +85,8 @@ Status check_unchanged(const Transfer& transfer);
 
 // Records in the intent what the products are, once they are durable.
 void note_products(Transfer* transfer);
-// The digest of the source, once it was read.
-const std::string& digest_of_source(const Transfer& transfer);
+// The content of the source, once it was read.
+Transfer::Content content_of(const Transfer& transfer);
 
 // Gives the product its name.
 Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name);

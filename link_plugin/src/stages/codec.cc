@@ -159,7 +159,10 @@ Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const 
   paxect_container_info info{};
   info.struct_size = sizeof info;
   paxect_encoder_info(encoder, &info);
-  *result = {hex(info.sha256, sizeof info.sha256), hex(sha.finish()), source.offset, sink.size};
+  *result = {.data_digest = hex(info.sha256, sizeof info.sha256),
+             .container_digest = hex(sha.finish()),
+             .data_size = source.offset,
+             .container_size = sink.size};
   return sha.ok() ? Status::success() : Status::environment("libcrypto: out of memory");
 }
 
@@ -177,7 +180,7 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
   paxect_status status = paxect_decoder_run(decoder, Source::call, &source);
   bool whole = source.error == 0 && status != PAXECT_ERROR_CANCELLED;
   if (whole) source.drain();
-  *result = {"", hex(sha.finish()), sink.size, source.offset};
+  *result = {"", hex(sha.finish()), sink.size, source.offset, source.error};
   if (status != PAXECT_OK) {
     std::string message = paxect_decoder_error_message(decoder);
     if (status >= PAXECT_ERROR_MAGIC)
@@ -189,6 +192,53 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
   info.struct_size = sizeof info;
   paxect_decoder_info(decoder, &info);
   result->data_digest = hex(info.sha256, sizeof info.sha256);
+  return Status::success();
+}
+
+Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, std::uint64_t most,
+                     const Write& container, const Write& data, Result* result, Repair* repair) {
+  paxect_repairer* created = nullptr;
+  if (Status status = ready(); !status.ok()) return status;
+  if (paxect_repairer_create(nullptr, &created) != PAXECT_OK)
+    return Status::environment("core: out of memory");
+  std::unique_ptr<paxect_repairer, Free<paxect_repairer_free>> repairer(created);
+  paxect_decoder* decoder = decoder_.get();
+  Sha256 sha;
+  Sink to_data{.write = data, .most = most};
+  paxect_decoder_reset(decoder);
+  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_THREADS, threads_for(size));
+  paxect_decoder_set_sink(decoder, Sink::call, &to_data);
+  // The repairer decodes too, but keeps the data to itself.
+  const Write to_both = [&](const void* bytes, std::size_t count) {
+    Status status = container(bytes, count);
+    if (!status.ok()) return status;
+    paxect_status decoded = paxect_decoder_write(decoder, bytes, count);
+    if (decoded == PAXECT_OK) return status;
+    return failure(decoded, "decode_error", path, paxect_decoder_error_message(decoder), {}, to_data);
+  };
+  Sink to_container{.write = to_both, .sha = &sha};
+  paxect_repairer_set_parameter(created, PAXECT_PARAM_THREADS, threads_for(size));
+  paxect_repairer_set_progress(created, progress, &stop_);
+  paxect_repairer_set_sink(created, Sink::call, &to_container);
+  paxect_status status = paxect_repairer_add_fd(created, damaged, path.c_str());
+  if (status == PAXECT_OK) status = paxect_repairer_run(created);
+  if (status == PAXECT_OK) {
+    status = paxect_decoder_finish(decoder);
+    if (status != PAXECT_OK)
+      return failure(status, "decode_error", path, paxect_decoder_error_message(decoder), {}, to_data);
+  } else {
+    const char* event = status == PAXECT_ERROR_NO_PROTECTION ? kUnprotected : "decode_error";
+    return failure(status, event, path, paxect_repairer_error_message(created), {}, to_container);
+  }
+  if (!sha.ok()) return Status::environment("libcrypto: out of memory");
+  paxect_repair_report report{};
+  report.struct_size = sizeof report;
+  paxect_repairer_report(created, &report);
+  *repair = {.cells = report.cells, .damaged = report.damaged};
+  *result = {.data_digest = hex(report.sha256, sizeof report.sha256),
+             .container_digest = hex(sha.finish()),
+             .data_size = to_data.size,
+             .container_size = to_container.size};
   return Status::success();
 }
 

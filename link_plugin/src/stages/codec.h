@@ -30,6 +30,13 @@ class Codec {
     std::string container_digest;  // likewise; complete also when decoding failed, unless reading did
     std::uint64_t data_size = 0;
     std::uint64_t container_size = 0;
+    int read_error = 0;  // that ended the reading of the source
+  };
+
+  // What a repair found.
+  struct Repair {
+    std::uint64_t cells = 0;    // of the container, data and parity
+    std::uint64_t damaged = 0;  // of these
   };
 
   // `stop` stays with the codec.
@@ -52,6 +59,14 @@ class Codec {
   // `result`.
   Status decode(int container, const std::string& path, std::uint64_t size, std::uint64_t most,
                 const Write& write, Result* result);
+
+  // Repairs a damaged container by its protection and decodes it: `container` receives its bytes as they were
+  // before the damage, `data` its data, both to be trusted only after success, and `result` is of these. What
+  // cannot be read of the source counts as damaged. kIntegrity: it cannot be repaired; the event is
+  // kUnprotected when it has no protection, and else the message says what is missing. `most` as above.
+  Status repair(int damaged, const std::string& path, std::uint64_t size, std::uint64_t most,
+                const Write& container, const Write& data, Result* result, Repair* repair);
+  static constexpr const char* kUnprotected = "unprotected";
 
   const Stop& stop() const { return stop_; }
 

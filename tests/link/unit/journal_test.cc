@@ -113,6 +113,36 @@ TEST_CASE("What was begun is read again, any bytes in its names") {
   CHECK_FALSE(left[0].prepared);
 }
 
+TEST_CASE("What a source was repaired to is read again, also after clear") {
+  TempDir temp;
+  Journal journal;
+  open(&journal, temp / "j");
+  std::vector<Intent> made = {intent(journal, "a"), intent(journal, "b"), intent(journal, "c")};
+  for (Intent& item : made) item.digest = "product";
+  made[0].repair = SourceRepair{.digest = "of a", .cells = 4128, .damaged = 17};
+  made[2].repair = SourceRepair{.digest = "of c", .cells = 1, .damaged = 0};
+  REQUIRE(journal.begin(made).ok());
+  REQUIRE(journal.prepare(made).ok());
+  SourceRecord kept = record(1);
+  kept.original = "of d";
+  journal.remember("inbox token", "d", kept);
+  journal.remember("inbox token", "e", record(2));
+  for (const bool cleared : {false, true}) {
+    if (cleared) REQUIRE(journal.clear("inbox token", nothing_is_gone).ok());
+    Journal again;
+    open(&again, temp / "j");
+    REQUIRE(again.left().size() == 3);
+    CHECK_FALSE(again.left()[1].repair);
+    const std::optional<SourceRepair>& repair = again.left()[0].repair;
+    REQUIRE(repair);
+    CHECK((repair->digest == "of a" && repair->cells == 4128 && repair->damaged == 17));
+    CHECK(again.left()[2].repair->digest == "of c");
+    CHECK(again.left()[2].prepared);
+    CHECK(again.done().find("inbox token", "d")->original == "of d");
+    CHECK(again.done().find("inbox token", "e")->original.empty());
+  }
+}
+
 TEST_CASE("Prepared, aborted and finished are told apart") {
   TempDir temp;
   Journal journal;

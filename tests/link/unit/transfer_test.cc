@@ -98,7 +98,7 @@ TEST_CASE("A plain file becomes a container with a sidecar of its digest, both u
   const std::string bytes = test::read_file(way.outbox(transfer.product.temporary));
   CHECK(transfer.product.digest == sha256_hex(bytes));
   CHECK(test::read_file(way.outbox(transfer.sidecar.temporary)) == sha256_hex(bytes) + "\n");
-  CHECK(digest_of_source(transfer) == sha256_hex("data"));
+  CHECK(content_of(transfer).digest == sha256_hex("data"));
   flush_all({&transfer, 1});
   note_products(&transfer);
   CHECK(transfer.intent.digest == transfer.product.digest);
@@ -119,7 +119,7 @@ TEST_CASE("A container becomes its data, and a relay that sends forwards it unch
   way.work(&transfer);
   REQUIRE(transfer.status.ok());
   CHECK(transfer.result.data_digest == sha256_hex("data"));
-  CHECK(digest_of_source(transfer) == sha256_hex(bytes));
+  CHECK(content_of(transfer).digest == sha256_hex(bytes));
   REQUIRE(publish(&transfer, kNever, kAlways).ok());
   CHECK(way.delivered() == (forwards ? Names{"a.freq", "a.freq.sha256"} : Names{"a"}));
   CHECK(test::read_file(way.outbox(forwards ? "a.freq" : "a")) == (forwards ? bytes : "data"));
@@ -216,13 +216,13 @@ TEST_CASE("What was delivered before is known by its content, and writes nothing
   Way way;
   test::write_file(way.inbox("a.txt"), "data");
   Transfer transfer = way.transfer("a.txt", "a.freq");
-  transfer.known_digest = sha256_hex("data");
+  transfer.known.digest = sha256_hex("data");
   way.work(&transfer);
   CHECK(transfer.status.fault == Fault::kDelivered);
-  CHECK(digest_of_source(transfer) == sha256_hex("data"));
+  CHECK(content_of(transfer).digest == sha256_hex("data"));
   CHECK(way.delivered().empty());
   Transfer other = way.transfer("a.txt", "a.freq");
-  other.known_digest = sha256_hex("older data");
+  other.known.digest = sha256_hex("older data");
   way.work(&other);
   CHECK(other.status.ok());
   abandon(&other);

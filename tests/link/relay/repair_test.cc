@@ -1,0 +1,303 @@
+// Damaged containers in a relay's inbox: those that their protection repairs are delivered, the others go to
+// the quarantine with what they lack. pread is replaced in this program, so that a medium can fail.
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <functional>
+
+#include "base/digest.h"
+#include "link/commands/command_rig.h"
+#include "link/link_rig.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+// Called before each pread of this program; an errno lets it fail.
+std::function<int(int fd, std::uint64_t offset, std::size_t size)> before_pread;
+
+ssize_t checked_pread(int fd, void* data, std::size_t size, off_t offset) {
+  const int error = before_pread ? before_pread(fd, static_cast<std::uint64_t>(offset), size) : 0;
+  if (error == 0) return syscall(SYS_pread64, fd, data, size, offset);
+  errno = error;
+  return -1;
+}
+
+}  // namespace
+}  // namespace paxect::test
+
+// In place of libc's, for the plugin and the library too: they take the symbols of the program.
+extern "C" {
+__attribute__((visibility("default"))) ssize_t replaced_pread(int fd, void* data, size_t size,
+                                                              off_t offset) __asm__("pread64");
+ssize_t replaced_pread(int fd, void* data, size_t size, off_t offset) {
+  return paxect::test::checked_pread(fd, data, size, offset);
+}
+}
+
+namespace paxect::test {
+namespace {
+
+const std::string kData = noise(400'000, 11);
+
+// The data as a container that can lose 10 %.
+std::string protected_container(const std::string& data = kData) {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  rig.host.set("protect", "10");
+  rig.put("x.txt", data);
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  return read_file(rig.outbox("x.freq"));
+}
+
+std::string zeroed(std::string bytes, std::size_t at, std::size_t size) {
+  return bytes.replace(at, size, std::string(size, '\0'));
+}
+
+// A relay that receives a container, and the sidecar of another if asked to.
+struct Receiver : LinkRig {
+  explicit Receiver(const std::string& mode = "receive") { host.set("mode", mode); }
+  void put_container(const std::string& bytes, const std::string& of_sidecar = "") {
+    if (!of_sidecar.empty()) put("a.freq.sha256", link::sha256_hex(of_sidecar) + "  a.freq\n");
+    put("a.freq", bytes);
+  }
+  std::string quarantined(const std::string& name) const { return inbox(".quarantine/" + name); }
+};
+
+void check_repaired(const Receiver& rig, const std::string& direction = "decode") {
+  REQUIRE(rig.events("repaired").size() == 1);
+  const LogEntry entry = rig.events("repaired")[0];
+  CHECK(entry.level == "warn");
+  CHECK(entry.source == rig.inbox("a.freq"));
+  CHECK(entry.message.starts_with("the container was damaged: "));
+  CHECK(fits_schema("link_plugin", "log", entry.line));
+  CHECK(rig.events(direction).size() == 1);
+  CHECK(rig.waiting().empty());
+}
+
+}  // namespace
+
+TEST_CASE("A damaged container that its protection repairs is delivered, and leaves with its sidecar") {
+  const std::string container = protected_container();
+  for (const bool has_sidecar : {false, true})
+    for (const std::size_t at : {std::size_t{0}, std::size_t{200'000}, container.size() - 20'000}) {
+      INFO("bytes from " << at << (has_sidecar ? ", with a sidecar" : ""));
+      Receiver rig;
+      rig.put_container(zeroed(container, at, 20'000), has_sidecar ? container : "");
+      CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+      CHECK(read_file(rig.outbox("a")) == kData);
+      check_repaired(rig);
+      CHECK(rig.events("decode")[0].message == "sha256=" + link::sha256_hex(kData));
+    }
+}
+
+TEST_CASE("The log says how many cells of a repaired container were damaged, and so do status and metrics") {
+  const std::string container = protected_container();
+  Receiver rig;
+  rig.host.set("metrics_file", rig.directory / "north.prom");
+  rig.start();
+  rig.settle();
+  CHECK(read_file(rig.directory / "north.prom").find("paxect_link_repaired_total{relay=\"north\"} 0\n") !=
+        std::string::npos);
+  rig.put_container(zeroed(container, 100 * 2048, 3 * 2048));
+  rig.settle();
+  rig.host.advance_ns(6'000'000'000);
+  rig.settle();
+  check_repaired(rig);
+  const LogEntry entry = rig.events("repaired")[0];
+  CHECK(entry.message.starts_with("the container was damaged: 3 of "));
+  CHECK(entry.line.find("\"cells\": 3") != std::string::npos);
+  auto status = command_json(rig.host, {"status"});
+  CHECK(status["repaired"]["files"].GetUint64() == 1);
+  CHECK(status["repaired"]["cells"].GetUint64() == 3);
+  CHECK(command(rig.host, {"status"}).output.find("1 damaged container since the start, 3 cells") !=
+        std::string::npos);
+  const std::string metrics = read_file(rig.directory / "north.prom");
+  CHECK(metrics.find("paxect_link_repaired_total{relay=\"north\"} 1\n") != std::string::npos);
+  CHECK(metrics.find("paxect_link_repaired_cells_total{relay=\"north\"} 3\n") != std::string::npos);
+  rig.stop();
+  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["repaired"].IsNull());
+}
+
+TEST_CASE("A damaged container that is forwarded goes out as it was before the damage") {
+  const std::string container = protected_container();
+  Receiver rig("send");
+  rig.put_container(zeroed(container, 5'000, 30'000), container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("a.freq")) == container);
+  CHECK(read_file(rig.outbox("a.freq.sha256")) == link::sha256_hex(container) + "\n");
+  check_repaired(rig, "forward");
+}
+
+TEST_CASE("A relay with both halves repairs what waits in its inbox") {
+  Receiver rig("relay");
+  rig.put_container(zeroed(protected_container(), 5'000, 30'000));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("a")) == kData);
+  check_repaired(rig);
+}
+
+TEST_CASE("Damage that only the sidecar shows is repaired too") {
+  const std::string container = protected_container();
+  const std::string damaged = zeroed(container, container.size() - 40'000, 4'096);  // of the parity
+  for (const bool has_sidecar : {false, true}) {
+    Receiver rig;
+    rig.put_container(damaged, has_sidecar ? container : "");
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(read_file(rig.outbox("a")) == kData);
+    CHECK(rig.events("repaired").size() == (has_sidecar ? 1 : 0));
+    CHECK(rig.waiting().empty());
+  }
+}
+
+TEST_CASE("Damage that makes the header ask for too much memory is repaired too") {
+  std::string container = protected_container();
+  container.replace(8, 16, std::string(16, '\xff'));
+  Receiver rig;
+  rig.put_container(container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("a")) == kData);
+  check_repaired(rig);
+}
+
+TEST_CASE("What a medium does not deliver of a container is repaired") {
+  const std::string container = protected_container();
+  Receiver rig;
+  rig.put_container(container, container);
+  struct stat source {};
+  REQUIRE(stat(rig.inbox("a.freq").c_str(), &source) == 0);
+  before_pread = [&](int fd, std::uint64_t offset, std::size_t size) {
+    struct stat here {};
+    if (fstat(fd, &here) != 0 || here.st_ino != source.st_ino) return 0;
+    return offset < 150'000 && 140'000 < offset + size ? EIO : 0;
+  };
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  before_pread = nullptr;
+  CHECK(read_file(rig.outbox("a")) == kData);
+  check_repaired(rig);
+}
+
+TEST_CASE("A container that cannot be read and has no protection waits, and is not damaged") {
+  Receiver rig;
+  rig.put_container(container_of(kData));
+  before_pread = [&](int, std::uint64_t offset, std::size_t size) {
+    return offset < 150'000 && 140'000 < offset + size ? EIO : 0;
+  };
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  before_pread = nullptr;
+  CHECK(rig.waiting() == Names{"a.freq"});
+  CHECK(rig.events("quarantine").empty());
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("a")) == kData);
+}
+
+TEST_CASE("A container that lost too much goes to the quarantine, and explain says how far off it was") {
+  const std::string container = protected_container();
+  const std::string damaged = zeroed(container, 100'000, 100'000);
+  for (const bool has_sidecar : {false, true}) {
+    Receiver rig;
+    rig.put_container(damaged, has_sidecar ? container : "");
+    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(list(rig.outbox()).empty());
+    CHECK(read_file(rig.quarantined("a.freq")) == damaged);
+    CHECK(exists(rig.quarantined("a.freq.sha256")) == has_sidecar);
+    const char* event = has_sidecar ? "checksum_mismatch" : "decode_error";
+    REQUIRE(rig.events(event).size() == 1);
+    CHECK(rig.events("repaired").empty());
+    const std::string explained = command(rig.host, {"explain", rig.inbox("a.freq")}).output;
+    CHECK(explained.find(std::string(event) + ": ") != std::string::npos);
+    CHECK(explained.find("; cannot be repaired: window 0 lacks ") != std::string::npos);
+    CHECK(explained.find(" cells of 2048 bytes, damaged between bytes ") != std::string::npos);
+  }
+}
+
+TEST_CASE("A damaged container without protection fails as it did before there was any") {
+  const std::string container = container_of(kData);
+  Receiver rig;
+  rig.put_container(zeroed(container, 100'000, 10), container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  REQUIRE(rig.events("checksum_mismatch").size() == 1);
+  CHECK(rig.events("checksum_mismatch")[0].message == "sidecar sha256 mismatch");
+  Receiver other;
+  other.put_container(zeroed(container, 100'000, 10));
+  CHECK(other.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  REQUIRE(other.events("decode_error").size() == 1);
+  CHECK(other.events("decode_error")[0].message.find("repair") == std::string::npos);
+}
+
+TEST_CASE("The sidecar of another container is a mismatch after a repair, too") {
+  const std::string container = protected_container();
+  for (const std::string& bytes : {container, zeroed(container, 100'000, 10'000)}) {
+    Receiver rig;
+    rig.put_container(bytes, "another");
+    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(rig.events("checksum_mismatch").size() == 1);
+    CHECK(rig.events("repaired").empty());
+    CHECK(list(rig.outbox()).empty());
+    CHECK(read_file(rig.quarantined("a.freq")) == bytes);
+  }
+}
+
+TEST_CASE("The policy limits the data of a repaired container, too") {
+  Receiver rig;
+  rig.write_policy("\"max_file_mb\": 0.3");
+  rig.put_container(zeroed(protected_container(), 100'000, 10'000));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.waiting() == Names{"a.freq"});
+  CHECK(list(rig.outbox()).empty());
+  CHECK(rig.events("policy_block").size() == 1);
+}
+
+TEST_CASE("A repaired source that the policy keeps is delivered once, and can be removed later") {
+  const std::string container = protected_container();
+  Receiver rig;
+  rig.write_policy("\"auto_delete\": false");
+  rig.put_container(zeroed(container, 100'000, 10'000), container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.waiting() == Names{"a.freq", "a.freq.sha256"});
+  // Another ctime: its content decides.
+  std::filesystem::permissions(rig.inbox("a.freq"), std::filesystem::perms::owner_read);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.events("decode").size() == 1);
+  rig.write_policy("");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.waiting().empty());
+  CHECK(rig.events("decode").size() == 1);
+}
+
+TEST_CASE("Where an external core decodes, the built-in one repairs") {
+  const std::string container = protected_container();
+  Receiver rig;
+  rig.host.set("core", PAXECT_TEST_BIN "/paxect-core");
+  rig.put_container(zeroed(container, 100'000, 10'000), container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("a")) == kData);
+  check_repaired(rig);
+  // What that core refuses for another reason is not damaged.
+  Receiver refused;
+  refused.host.set(
+      "core", "sh -c 'case $3 in */inbox/*) exit 1; esac; exec " PAXECT_TEST_BIN "/paxect-core \"$@\"' core");
+  refused.put_container(container);
+  CHECK(refused.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(list(refused.outbox()).empty());
+  CHECK(refused.events("repaired").empty());
+}
+
+TEST_CASE("A large container is repaired in its lane, every window that can be") {
+  const std::string data = noise(40 << 20, 12);
+  const std::string container = protected_container(data);
+  std::string damaged = zeroed(container, 0, 1 << 20);
+  damaged = zeroed(damaged, 25 << 20, 1 << 20);
+  Receiver rig;
+  rig.put_container(damaged, container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(read_file(rig.outbox("a")) == data);
+  check_repaired(rig);
+}
+
+}  // namespace paxect::test
