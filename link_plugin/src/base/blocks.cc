@@ -36,7 +36,7 @@ Status measure(int fd, const std::string& path, const Stop& stop, std::uint64_t*
   Sha256 sha;
   *size = 0;
   Status status =
-      each_block(fd, path, look_at(fd).identity.size, stop, [&](const void* data, std::size_t got) {
+      each_block(fd, path, stat_fd(fd).identity.size, stop, [&](const void* data, std::size_t got) {
         sha.update(data, got);
         *size += got;
         return Status::success();

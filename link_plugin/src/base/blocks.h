@@ -1,4 +1,4 @@
-// The one loop over the contents of a file. It looks before each block whether to stop, which is also the
+// The one loop over the contents of a file. It asks before each block whether to stop, which is also the
 // sign of life that a watchdog waits for: a file of any size holds up neither.
 #pragma once
 

@@ -18,9 +18,9 @@ namespace paxect::link {
 namespace {
 
 constexpr std::size_t kSaidLimit = 4096;
-constexpr int kStopIntervalMs = 100;       // between two checks of `stop`
-constexpr int kLookIntervalMs = 10;        // between two looks whether it has ended, where nothing reports it
-constexpr std::chrono::seconds kGrace{5};  // between stop_signal and SIGKILL
+constexpr int kStopIntervalMs = 100;  // between two checks of `stop`
+constexpr int kPollIntervalMs = 10;   // between two checks whether it has ended, where nothing reports it
+constexpr std::chrono::seconds kGrace{5};   // between stop_signal and SIGKILL
 constexpr std::chrono::seconds kLinger{1};  // between its end and giving up on its standard error
 
 // posix_spawn(3)'s settings: no input, no output, errors into our pipe, default signals.
@@ -100,7 +100,7 @@ class Watch {
   using Clock = std::chrono::steady_clock;
 
   // Without a descriptor of the process its end is noticed by looking.
-  int end_ms() const { return ended_ || errors_ >= 0 ? kStopIntervalMs : kLookIntervalMs; }
+  int end_ms() const { return ended_ || errors_ >= 0 ? kStopIntervalMs : kPollIntervalMs; }
 
   void end_when_asked() {
     const auto now = Clock::now();

@@ -34,8 +34,8 @@ Judgement Completeness::judge(const Directory& folder, const std::string& name, 
   if (!may_lease || !folder.open_source(name, &fd, &found).ok()) return {Progress::kUnknown, age};
   switch (take_lease(folder, fd.get())) {
     case Lease::kGranted:
-      // Between the look and the lease somebody may have written: the next look sees it.
-      if (look_at(fd.get()).identity == identity) return {Progress::kComplete, age};
+      // Somebody may have written between the stat and the lease: the next observation shows it.
+      if (stat_fd(fd.get()).identity == identity) return {Progress::kComplete, age};
       break;
     case Lease::kOpenForWriting:
       return {Progress::kWritten};
@@ -68,9 +68,9 @@ std::int64_t file_system_now(const Directory& folder) {
   const bool is_named = !fd;
   if (is_named) fd.reset(openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return kNoTime;
-  const FileLook look = look_at(fd.get());
+  const FileStat observed = stat_fd(fd.get());
   if (is_named) std::ignore = folder.remove(name);
-  return look.kind == FileKind::kRegular ? look.identity.ctime_ns : kNoTime;
+  return observed.kind == FileKind::kRegular ? observed.identity.ctime_ns : kNoTime;
 }
 
 }  // namespace paxect::link

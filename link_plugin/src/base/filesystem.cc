@@ -37,26 +37,26 @@ FileKind kind_of(mode_t mode) {
                          : FileKind::kOther;
 }
 
-FileLook look_from(const struct stat& info) {
-  FileLook look;
-  look.identity = {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
-                   nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
-  look.links = info.st_nlink;
-  look.kind = kind_of(info.st_mode);
-  return look;
+FileStat stat_from(const struct stat& info) {
+  FileStat observed;
+  observed.identity = {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
+                       nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
+  observed.links = info.st_nlink;
+  observed.kind = kind_of(info.st_mode);
+  return observed;
 }
 
 std::int64_t nanoseconds(const statx_timestamp& time) {
   return nanoseconds(timespec{static_cast<time_t>(time.tv_sec), static_cast<long>(time.tv_nsec)});
 }
 
-FileLook look_from(const struct statx& info) {
-  FileLook look;
-  look.identity = {makedev(info.stx_dev_major, info.stx_dev_minor), info.stx_ino, info.stx_size,
-                   nanoseconds(info.stx_mtime), nanoseconds(info.stx_ctime)};
-  look.links = info.stx_nlink;
-  look.kind = kind_of(info.stx_mode);
-  return look;
+FileStat stat_from(const struct statx& info) {
+  FileStat observed;
+  observed.identity = {makedev(info.stx_dev_major, info.stx_dev_minor), info.stx_ino, info.stx_size,
+                       nanoseconds(info.stx_mtime), nanoseconds(info.stx_ctime)};
+  observed.links = info.stx_nlink;
+  observed.kind = kind_of(info.stx_mode);
+  return observed;
 }
 
 bool is_local_directory(int fd) {
@@ -83,7 +83,7 @@ Status read_all(int fd, std::size_t limit, const std::string& path, std::string*
 bool is_abandoned(int directory, const char* name) {
   UniqueFd fd(openat(directory, name, kReadFlags));
   if (!fd) return errno == ENOENT;
-  return look_at(fd.get()).kind == FileKind::kRegular && flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+  return stat_fd(fd.get()).kind == FileKind::kRegular && flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
 std::string io_message(std::string_view what, std::string_view path, int error) {
@@ -132,15 +132,15 @@ int rename_by_link(int from_directory, const char* from, int to_directory, const
 
 }  // namespace
 
-FileLook look_at(int fd) {
+FileStat stat_fd(int fd) {
   struct stat info {};
-  if (fstat(fd, &info) == 0) return look_from(info);
-  FileLook look;
-  look.error = errno;
-  return look;
+  if (fstat(fd, &info) == 0) return stat_from(info);
+  FileStat observed;
+  observed.error = errno;
+  return observed;
 }
 
-bool is_one_file(const FileLook& one, const FileLook& other) {
+bool is_one_file(const FileStat& one, const FileStat& other) {
   return one.kind == other.kind && one.kind != FileKind::kMissing && one.kind != FileKind::kUnknown &&
          one.identity.device == other.identity.device && one.identity.inode == other.identity.inode;
 }
@@ -158,12 +158,12 @@ Status io_failure_or_gone(std::string_view what, std::string_view path, int erro
 Status Directory::open(const std::string& path, Directory* out) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return io_failure("open directory", path, errno);
-  FileLook look = look_at(fd.get());
-  if (look.kind != FileKind::kDirectory) return io_failure("stat", path, look.error);
+  FileStat observed = stat_fd(fd.get());
+  if (observed.kind != FileKind::kDirectory) return io_failure("stat", path, observed.error);
   out->fd_ = std::move(fd);
   out->path_ = path;
-  out->device_ = look.identity.device;
-  out->inode_ = look.identity.inode;
+  out->device_ = observed.identity.device;
+  out->inode_ = observed.identity.inode;
   out->local_ = is_local_directory(out->fd());
   return Status::success();
 }
@@ -190,9 +190,9 @@ Status Directory::open_below(const std::string& folder, bool create, Directory* 
     current.path_ = current.path_of(component);
     current.fd_ = std::move(next);
   }
-  FileLook look = look_at(current.fd());
-  current.device_ = look.identity.device;
-  current.inode_ = look.identity.inode;
+  FileStat observed = stat_fd(current.fd());
+  current.device_ = observed.identity.device;
+  current.inode_ = observed.identity.inode;
   current.local_ = is_local_directory(current.fd());
   *out = std::move(current);
   return Status::success();
@@ -220,19 +220,19 @@ bool Directory::is_mount_point() const {
          (here.st_dev != above.st_dev || here.st_ino == above.st_ino);
 }
 
-FileLook Directory::look(const std::string& name) const {
+FileStat Directory::stat_of(const std::string& name) const {
   if (!local_) {
-    // NFS and SMB keep attributes for seconds: two looks would be one.
+    // NFS and SMB keep attributes for seconds: two calls would return one observation.
     struct statx now {};
     constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC;
-    if (statx(fd(), name.c_str(), kFlags, STATX_BASIC_STATS, &now) == 0) return look_from(now);
+    if (statx(fd(), name.c_str(), kFlags, STATX_BASIC_STATS, &now) == 0) return stat_from(now);
   }
   struct stat info {};
-  if (fstatat(fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return look_from(info);
-  FileLook look;
-  look.error = errno;
-  if (is_missing(errno)) look.kind = FileKind::kMissing;
-  return look;
+  if (fstatat(fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return stat_from(info);
+  FileStat observed;
+  observed.error = errno;
+  if (is_missing(errno)) observed.kind = FileKind::kMissing;
+  return observed;
 }
 
 Status Directory::list(const std::function<bool(const char* name)>& each) const {
@@ -261,11 +261,11 @@ Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdenti
       return Status::changed("read_error", io_message("open", path_of(name), errno));
     return io_failure_or_gone("open", path_of(name), errno, is_missing(errno));
   }
-  FileLook look = look_at(fd.get());
-  if (look.kind == FileKind::kUnknown) return io_failure("stat", path_of(name), look.error);
-  if (look.kind != FileKind::kRegular)
+  FileStat observed = stat_fd(fd.get());
+  if (observed.kind == FileKind::kUnknown) return io_failure("stat", path_of(name), observed.error);
+  if (observed.kind != FileKind::kRegular)
     return Status::changed("skipped", path_of(name) + " is not a regular file any more");
-  *identity = look.identity;
+  *identity = observed.identity;
   *out = std::move(fd);
   return Status::success();
 }
@@ -331,9 +331,9 @@ Status Directory::rename_to_own(const std::string& from, const std::string& own)
   int error = 0;
   if (renameat2(fd(), from.c_str(), fd(), own.c_str(), RENAME_NOREPLACE) != 0) error = errno;
   if (error == EINVAL || error == ENOSYS) {
-    // Nobody makes a file of that name after this look. A hard link would not do: what is removed by its old
+    // Nobody makes a file of that name after this check. A hard link would not do: what is removed by its old
     // name afterwards may be another file again.
-    error = look(own).kind == FileKind::kMissing ? 0 : EEXIST;
+    error = stat_of(own).kind == FileKind::kMissing ? 0 : EEXIST;
     if (error == 0 && renameat(fd(), from.c_str(), fd(), own.c_str()) != 0) error = errno;
   }
   if (error == 0) return Status::success();
@@ -410,9 +410,10 @@ Status finish_writeback(int fd, std::uint64_t offset, std::uint64_t size, const 
 Status read_file(const std::string& path, std::size_t limit, std::string* out, FileIdentity* identity) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fd) return io_failure_or_gone("open", path, errno, errno == ENOENT);
-  FileLook look = look_at(fd.get());
-  if (look.kind != FileKind::kRegular) return Status::refused("read_error", path + " is not a regular file");
-  if (identity != nullptr) *identity = look.identity;
+  FileStat observed = stat_fd(fd.get());
+  if (observed.kind != FileKind::kRegular)
+    return Status::refused("read_error", path + " is not a regular file");
+  if (identity != nullptr) *identity = observed.identity;
   return read_all(fd.get(), limit, path, out);
 }
 
@@ -440,7 +441,7 @@ Status replace_file(const std::string& path, std::string_view contents, bool dur
 bool identity_of(const std::string& path, FileIdentity* out) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return false;
-  *out = look_from(info).identity;
+  *out = stat_from(info).identity;
   return true;
 }
 

@@ -45,7 +45,7 @@ inline constexpr unsigned kOwnFileMode = 0644;
 
 enum class FileKind { kRegular, kDirectory, kSymlink, kOther, kMissing, kUnknown };
 
-struct FileLook {
+struct FileStat {
   FileKind kind = FileKind::kUnknown;
   FileIdentity identity = {};
   std::uint64_t links = 0;
@@ -53,10 +53,10 @@ struct FileLook {
 };
 
 // fstat(2) of a descriptor.
-FileLook look_at(int fd);
+FileStat stat_fd(int fd);
 
 // Whether both observations saw one file; false when one of them saw none.
-bool is_one_file(const FileLook& one, const FileLook& other);
+bool is_one_file(const FileStat& one, const FileStat& other);
 
 // "cannot WHAT PATH: TEXT OF ERRNO", a fault of the environment.
 Status io_failure(std::string_view what, std::string_view path, int error);
@@ -86,7 +86,7 @@ class Directory {
   bool is_mount_point() const;
 
   // The attributes of the file now. On a network file system the server is asked for them.
-  FileLook look(const std::string& name) const;
+  FileStat stat_of(const std::string& name) const;
   // Calls back with each name but "." and ".."; false stops. In the order of the file system.
   Status list(const std::function<bool(const char* name)>& each) const;
 

@@ -29,8 +29,8 @@ bool is_one_mount(const Directory& from, const Directory& to) {
 }
 
 bool is_there(const Directory& folder, const std::string& name, const FileIdentity& identity) {
-  FileLook look = folder.look(name);
-  return look.kind == FileKind::kRegular && look.identity.same_but_name(identity);
+  FileStat observed = folder.stat_of(name);
+  return observed.kind == FileKind::kRegular && observed.identity.same_but_name(identity);
 }
 
 // Across file systems there is no rename: copy, flush, then remove.
@@ -55,7 +55,7 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
           return write_all(copy.get(), data, size, to.path_of(temporary));
         });
   if (is_broken()) status = open_for_writing(from.path_of(name));
-  if (status.ok() && look_at(source.get()).identity != identity) status = changed(from, name);
+  if (status.ok() && stat_fd(source.get()).identity != identity) status = changed(from, name);
   if (status.ok()) status = sync_file(copy.get(), to.path_of(temporary));
   if (status.ok()) status = to.rename_new(temporary, new_name, taken);
   if (!status.ok()) {
@@ -65,7 +65,7 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
   status = to.sync();
   if (status.ok()) status = remove_same(from, name, identity, returned);
   // Each try would leave one more copy.
-  if (!status.ok() && (is_there(from, name, identity) || is_there(from, leaving_of(name), identity)))
+  if (!status.ok() && (is_there(from, name, identity) || is_there(from, tombstone_of(name), identity)))
     std::ignore = to.remove(new_name);
   return status;
 }
@@ -75,13 +75,13 @@ Status move_by_copy(const Directory& from, const std::string& name, const FileId
 Status move_file(const Directory& from, const std::string& name, const FileIdentity& identity,
                  const Directory& to, const std::string& new_name, const Stop& stop, bool* taken,
                  std::vector<std::string>* returned) {
-  if (identity.device != look_at(to.fd()).identity.device || !is_one_mount(from, to))
+  if (identity.device != stat_fd(to.fd()).identity.device || !is_one_mount(from, to))
     return move_by_copy(from, name, identity, to, new_name, stop, taken, returned);
   if (is_open_for_writing(from, name)) return open_for_writing(from.path_of(name));
   Status status = from.move_new(name, to, new_name, taken);
   if (!status.ok()) return status;
   // What was moved is what had the name at that moment.
-  FileLook moved = to.look(new_name);
+  FileStat moved = to.stat_of(new_name);
   if (moved.kind == FileKind::kMissing || moved.identity.same_but_name(identity)) return Status::success();
   Status back = put_back(to, new_name, from, name, returned);
   return back.ok() ? changed(from, name) : back;

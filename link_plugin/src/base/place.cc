@@ -34,7 +34,7 @@ int open_path(const std::string& path) { return open(path.c_str(), O_PATH | O_DI
 
 PlaceFinder::PlaceFinder(std::string home) : home_(std::move(home)), root_(open_path("/")) {}
 
-Status PlaceFinder::look(const std::string& path, PlaceLook* out) const {
+Status PlaceFinder::observe(const std::string& path, PlaceObservation* out) const {
   *out = {};
   auto directory = std::make_shared<Directory>();
   Status status = Directory::open(path, directory.get());
@@ -60,9 +60,9 @@ std::string PlaceFinder::mount_of(int directory) const {
     return is_own ? mount.text : "-";
   }
   // Without the kernel's list, another file system is another mount.
-  const std::uint64_t device = look_at(directory).identity.device;
-  bool is_own = device != look_at(root_.get()).identity.device &&
-                (!home || device != look_at(home.get()).identity.device);
+  const std::uint64_t device = stat_fd(directory).identity.device;
+  bool is_own = device != stat_fd(root_.get()).identity.device &&
+                (!home || device != stat_fd(home.get()).identity.device);
   return is_own ? "a file system of its own" : "-";
 }
 

@@ -12,7 +12,7 @@
 
 namespace paxect::link {
 
-struct PlaceLook {
+struct PlaceObservation {
   std::shared_ptr<const Directory> directory;  // NULL when there is none
   std::string token = {};                      // of its marker, "" without one
   std::string fingerprint = {};                // see directory_fingerprint()
@@ -27,7 +27,7 @@ class PlaceFinder {
   explicit PlaceFinder(std::string home);
 
   // Success also when there is nothing under the path; a failure when that cannot be found out.
-  Status look(const std::string& path, PlaceLook* out) const;
+  Status observe(const std::string& path, PlaceObservation* out) const;
   // What the directory is mounted on, or would be that is yet to be made there; "-" for no mount of its own.
   std::string mount_at(const std::string& path) const;
 

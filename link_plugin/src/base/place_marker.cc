@@ -34,7 +34,7 @@ struct About {
   }
 };
 
-About look_closely(const Directory& directory) {
+About extended_stat(const Directory& directory) {
   About about;
   struct statfs system {};
   static_assert(sizeof system.f_fsid == sizeof about.file_system);
@@ -88,8 +88,8 @@ Status try_to_make(const Directory& directory, const std::string& text, bool* is
   bool taken = false;
   Status status = write_all(fd.get(), text.data(), text.size(), directory.path_of(kTemporary));
   if (status.ok()) status = sync_file(fd.get(), directory.path_of(kTemporary));
-  const std::uint64_t inode = look_at(fd.get()).identity.inode;
-  auto is_ours = [&](const std::string& name) { return directory.look(name).identity.inode == inode; };
+  const std::uint64_t inode = stat_fd(fd.get()).identity.inode;
+  auto is_ours = [&](const std::string& name) { return directory.stat_of(name).identity.inode == inode; };
   *is_over = !status.ok() || is_ours(kTemporary);
   if (status.ok() && *is_over) status = directory.rename_new(kTemporary, kPlaceMarker, &taken);
   if (status.ok() && *is_over && !taken) *is_over = is_ours(kPlaceMarker);
@@ -125,17 +125,17 @@ Status make_marker(const Directory& directory, std::string* token, bool* is_refu
 void tidy_marker(const Directory& directory) { std::ignore = directory.remove(kTemporary); }
 
 std::string directory_fingerprint(const Directory& directory) {
-  About about = look_closely(directory);
+  About about = extended_stat(directory);
   return about.born_ns == 0 ? "" : about.text();
 }
 
 std::string directory_instance(const Directory& directory) {
-  const About about = look_closely(directory);
+  const About about = extended_stat(directory);
   return std::to_string(about.inode) + "/" + std::to_string(about.born_ns);
 }
 
 std::string derived_token(const Directory& directory) {
-  return sha256_hex("paxect-place " + look_closely(directory).text()).substr(0, kTokenDigits);
+  return sha256_hex("paxect-place " + extended_stat(directory).text()).substr(0, kTokenDigits);
 }
 
 }  // namespace paxect::link

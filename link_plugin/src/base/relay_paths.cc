@@ -14,7 +14,7 @@ constexpr std::string_view kSidecar = ".sha256";
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kProduct = ".paxect-";
 constexpr std::size_t kShortToken = 16;
-constexpr std::string_view kLeaving = ".paxect-leaving";
+constexpr std::string_view kTombstone = ".paxect-leaving";
 constexpr std::size_t kLongestSuffix = 32;  // a longer one is cut like the rest
 
 // Whether the name ends with `end`, which is in lower case, in any ASCII case.
@@ -110,19 +110,19 @@ bool is_product_temporary(std::string_view name, std::string_view relay_token, s
   return name == product_temporary_of(relay_token, *id) || name == sidecar_temporary_of(relay_token, *id);
 }
 
-std::string leaving_of(std::string_view name) {
-  constexpr std::size_t kRoom = kNameMax - 1 - kLeaving.size();
+std::string tombstone_of(std::string_view name) {
+  constexpr std::size_t kRoom = kNameMax - 1 - kTombstone.size();
   std::string left =
       name.size() <= kRoom ? std::string(name) : apart_of(name, sha256_hex(name).substr(0, 32), kRoom);
-  return "." + left + kLeaving;
+  return "." + left + kTombstone;
 }
 
-bool is_leaving(std::string_view name) {
-  return name.size() > 1 + kLeaving.size() && name.front() == '.' && name.ends_with(kLeaving);
+bool is_tombstone(std::string_view name) {
+  return name.size() > 1 + kTombstone.size() && name.front() == '.' && name.ends_with(kTombstone);
 }
 
-std::string name_of_leaving(std::string_view leaving) {
-  return std::string(leaving.substr(1, leaving.size() - 1 - kLeaving.size()));
+std::string name_of_tombstone(std::string_view tombstone) {
+  return std::string(tombstone.substr(1, tombstone.size() - 1 - kTombstone.size()));
 }
 
 std::string apart_of(std::string_view name, std::string_view digits, std::size_t longest) {

@@ -54,10 +54,10 @@ bool is_product_temporary(std::string_view name, std::string_view relay_token, s
 std::string_view short_token_of(std::string_view relay_token);
 
 // The name of a file while it is removed, beside where it was: .NAME.paxect-leaving; a name too long for that
-// is cut as by apart_of(). name_of_leaving() returns the part that is left.
-std::string leaving_of(std::string_view name);
-bool is_leaving(std::string_view name);
-std::string name_of_leaving(std::string_view leaving);
+// is cut as by apart_of(). name_of_tombstone() returns the part that is left.
+std::string tombstone_of(std::string_view name);
+bool is_tombstone(std::string_view name);
+std::string name_of_tombstone(std::string_view tombstone);
 
 // How many digits distinguish one name from another: 8, and more only where even those names are taken.
 inline constexpr std::size_t kConflictDigits[] = {8, 16, 32, 64};

@@ -8,17 +8,18 @@ namespace paxect::link {
 
 Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
                  std::vector<std::string>* returned) {
-  const std::string leaving = leaving_of(name);
-  Status status = folder.rename_to_own(name, leaving);
+  const std::string tombstone = tombstone_of(name);
+  Status status = folder.rename_to_own(name, tombstone);
   // No file of the name: but an earlier try may have got this far.
   if (!status.ok() && status.fault != Fault::kGone) return status;
-  FileLook look = folder.look(leaving);
-  if (look.kind == FileKind::kMissing) return Status::success();
-  if (look.kind == FileKind::kUnknown) return io_failure("stat", folder.path_of(leaving), look.error);
+  FileStat observed = folder.stat_of(tombstone);
+  if (observed.kind == FileKind::kMissing) return Status::success();
+  if (observed.kind == FileKind::kUnknown)
+    return io_failure("stat", folder.path_of(tombstone), observed.error);
   bool meant = false;
-  status = is_meant(leaving, look, &meant);
-  if (status.ok() && meant) return folder.remove(leaving);
-  Status back = put_back(folder, leaving, folder, name, returned);
+  status = is_meant(tombstone, observed, &meant);
+  if (status.ok() && meant) return folder.remove(tombstone);
+  Status back = put_back(folder, tombstone, folder, name, returned);
   return status.ok() ? back : status;
 }
 
@@ -29,7 +30,7 @@ Status remove_same(const Directory& folder, const std::string& name, const FileI
   Status status = folder.hold(name, &held);
   if (status.fault == Fault::kGone) return Status::success();
   if (!status.ok()) return status;
-  FileLook now = look_at(held.get());
+  FileStat now = stat_fd(held.get());
   if (now.kind == FileKind::kUnknown) return io_failure("stat", folder.path_of(name), now.error);
   if (now.kind != FileKind::kRegular || now.identity != identity) return Status::success();
   // Who has it open for writing writes to a file without a name, once it is removed.
@@ -45,27 +46,27 @@ Status remove_same(const Directory& folder, const std::string& name, const FileI
   if (lease == Lease::kOpenForWriting || is_in_use(name)) return open_for_writing(folder.path_of(name));
   return remove_if(
       folder, name,
-      [&](const std::string& leaving, const FileLook& look, bool* meant) {
+      [&](const std::string& tombstone, const FileStat& observed, bool* meant) {
         // Under its hidden name nobody finds it any more: who opened it before that has broken the lease.
-        *meant = is_one_file(look, now) && look.identity.same_but_name(identity) &&
+        *meant = is_one_file(observed, now) && observed.identity.same_but_name(identity) &&
                  (lease != Lease::kGranted || !is_lease_broken(leased.get()));
-        return *meant && is_in_use(leaving) ? open_for_writing(folder.path_of(name)) : Status::success();
+        return *meant && is_in_use(tombstone) ? open_for_writing(folder.path_of(name)) : Status::success();
       },
       returned);
 }
 
 Status put_back(const Directory& folder, const std::string& from, const Directory& home,
                 const std::string& name, std::vector<std::string>* returned) {
-  FileLook look = folder.look(from);
-  if (look.kind == FileKind::kMissing) return Status::success();
+  FileStat observed = folder.stat_of(from);
+  if (observed.kind == FileKind::kMissing) return Status::success();
   std::string as = name;
   bool taken = false;
   Status status = folder.move_new(from, home, as, &taken);
   // A hard link that stood in for the rename, and a crash before the old name was removed.
-  if (taken && is_one_file(look, home.look(name))) return folder.remove(from);
+  if (taken && is_one_file(observed, home.stat_of(name))) return folder.remove(from);
   const std::string digest =
-      sha256_hex(std::to_string(look.identity.inode) + " " + std::to_string(look.identity.mtime_ns) + " " +
-                 std::to_string(look.identity.ctime_ns));
+      sha256_hex(std::to_string(observed.identity.inode) + " " + std::to_string(observed.identity.mtime_ns) +
+                 " " + std::to_string(observed.identity.ctime_ns));
   for (std::size_t digits : kConflictDigits) {
     if (!taken) break;
     as = apart_of(name, digest.substr(0, digits));

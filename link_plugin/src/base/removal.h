@@ -1,7 +1,7 @@
 // Removes a file only if it is still the one that is meant.
 //
 // No call of POSIX does that: between the last stat of a name and the removal another file can be renamed
-// over it. So the file is renamed first, to a hidden name beside it (leaving_of) that nobody else uses,
+// over it. So the file is renamed first, to a hidden name beside it (tombstone_of) that nobody else uses,
 // checked there, and removed there. Another file that was renamed by this gets its name back.
 //
 // A crash can leave a file under its hidden name; whoever knows that it is done with removes it, anybody else
@@ -18,7 +18,7 @@
 namespace paxect::link {
 
 // Whether the file under the hidden name is the one that is meant. A failure puts it back.
-using IsMeant = std::function<Status(const std::string& leaving, const FileLook& look, bool* meant)>;
+using IsMeant = std::function<Status(const std::string& tombstone, const FileStat& observed, bool* meant)>;
 
 // Success also when there is no file of the name, or another one. `*returned` receives the names under which
 // other files stand again. After a failure the file may have its hidden name.

@@ -198,7 +198,7 @@ std::vector<Entry> entries_of(std::string_view text) {
 
 std::string find_sidecar(const Directory& folder, std::string_view container) {
   for (const std::string& name : sidecar_spellings(container))
-    if (folder.look(name).kind != FileKind::kMissing) return name;
+    if (folder.stat_of(name).kind != FileKind::kMissing) return name;
   return sidecar_of(container);
 }
 

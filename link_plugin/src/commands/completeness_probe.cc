@@ -24,7 +24,8 @@ bool follows_writer(const ProbeDirectory& place) {
   // No age is enough: a lease or nothing.
   Completeness completeness(UINT64_MAX, {.is_written = never, .may_be_open = never});
   auto judge = [&] {
-    return completeness.judge(place.directory(), kName, kName, place.directory().look(kName).identity, false)
+    return completeness
+        .judge(place.directory(), kName, kName, place.directory().stat_of(kName).identity, false)
         .progress;
   };
   UniqueFd writer = place.file(kName);

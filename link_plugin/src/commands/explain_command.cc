@@ -84,7 +84,7 @@ std::string next_look(const Station& station) {
 }
 
 // Why the relay never takes it, "" when it does.
-std::string ignored_reason(const LinkConfig& config, const std::string& relative, const FileLook& look) {
+std::string ignored_reason(const LinkConfig& config, const std::string& relative, const FileStat& observed) {
   std::string_view name = base_name(relative);
   if (is_never_taken(name)) return "names like " + std::string(name) + " are never taken";
   for (std::string_view rest = relative; !rest.empty();) {
@@ -94,15 +94,15 @@ std::string ignored_reason(const LinkConfig& config, const std::string& relative
   }
   if (relative.find('/') != std::string::npos && !config.recursive)
     return "in a folder of the inbox, and recursive is off";
-  if (look.kind == FileKind::kSymlink) return "a symbolic link is never followed";
-  if (look.kind == FileKind::kDirectory) return "a directory";
-  if (look.kind != FileKind::kRegular) return "not a regular file";
+  if (observed.kind == FileKind::kSymlink) return "a symbolic link is never followed";
+  if (observed.kind == FileKind::kDirectory) return "a directory";
+  if (observed.kind != FileKind::kRegular) return "not a regular file";
   return "";
 }
 
 void explain_block(const Station& station, const std::string& reason, Explanation* out) {
   out->next_try = "when the file or the policy changes";
-  out->advice = way_out(reason, station.config.mode, station.config.policy);
+  out->advice = remedy_of(reason, station.config.mode, station.config.policy);
 }
 
 void explain_held(const std::string& reason, Explanation* out) {
@@ -123,26 +123,26 @@ void explain_waiting(const WaitingFile& file, const Station& station, Explanatio
     out->next_try = station.runs() ? utc_text(file.next_try_utc_ns) : next_look(station);
 }
 
-void explain_in_inbox(const Station& station, const std::string& relative, const FileLook& look,
+void explain_in_inbox(const Station& station, const std::string& relative, const FileStat& observed,
                       Explanation* out) {
   const LinkConfig& config = station.config;
-  if (out->reason = ignored_reason(config, relative, look); !out->reason.empty()) {
+  if (out->reason = ignored_reason(config, relative, observed); !out->reason.empty()) {
     out->state = "ignored";
     return;
   }
   const std::optional<RelayState> state = state_of(station);
-  const WaitingFile* waiting = find_waiting(state, relative, look.identity);
-  out->since = utc_text(waiting == nullptr ? look.identity.ctime_ns : waiting->arrived_utc_ns);
+  const WaitingFile* waiting = find_waiting(state, relative, observed.identity);
+  out->since = utc_text(waiting == nullptr ? observed.identity.ctime_ns : waiting->arrived_utc_ns);
   JournalContents journal;
   std::ignore = read_journal(journal_of(config.state), &journal);
   const SourceRecord* done = journal.done.find(inbox_place(station, journal), relative);
-  if (done != nullptr && match_source(done->identity, look.identity) != SourceMatch::kOther) {
+  if (done != nullptr && match_source(done->identity, observed.identity) != SourceMatch::kOther) {
     out->state = "delivered";
     out->reason = "delivered and left where it is";
     return;
   }
   const SourceRecord* held = journal.held.find(inbox_place(station, journal), relative);
-  if (held != nullptr && match_source(held->identity, look.identity) != SourceMatch::kOther)
+  if (held != nullptr && match_source(held->identity, observed.identity) != SourceMatch::kOther)
     return explain_held("it may have been delivered, and the journal cannot say", out);
   for (const Intent& intent : journal.intents) {
     if (intent.source != relative || !is_in_flight(intent)) continue;
@@ -158,7 +158,7 @@ void explain_in_inbox(const Station& station, const std::string& relative, const
     out->reason = "goes with its container";
     return;
   }
-  out->reason = block_reason(station.policy, config.mode, station.config.node, name, look.identity.size);
+  out->reason = block_reason(station.policy, config.mode, station.config.node, name, observed.identity.size);
   if (out->reason.empty()) return;
   out->state = "blocked";
   explain_block(station, out->reason, out);
@@ -202,9 +202,9 @@ void explain(const Station& station, Explanation* out) {
     Directory folder;
     bool open = Directory::open(config.inbox, &inbox).ok() &&
                 inbox.open_below(folder_of(relative), false, &folder).ok();
-    FileLook look{.kind = FileKind::kMissing};
-    if (open) look = folder.look(std::string(base_name(relative)));
-    if (look.kind != FileKind::kMissing) return explain_in_inbox(station, relative, look, out);
+    FileStat observed{.kind = FileKind::kMissing};
+    if (open) observed = folder.stat_of(std::string(base_name(relative)));
+    if (observed.kind != FileKind::kMissing) return explain_in_inbox(station, relative, observed, out);
   }
   explain_gone(station, out);
 }

@@ -176,7 +176,7 @@ Status open_log(const std::string& path, OpenLog* out) {
   out->path = path;
   out->fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!out->fd) return io_failure_or_gone("open log", path, errno, errno == ENOENT);
-  if (look_at(out->fd.get()).kind != FileKind::kRegular) return io_failure("read as log", path, EINVAL);
+  if (stat_fd(out->fd.get()).kind != FileKind::kRegular) return io_failure("read as log", path, EINVAL);
   return Status::success();
 }
 
@@ -187,7 +187,7 @@ std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
   auto add = [&](const std::string& path, std::vector<OpenLog>* to) {
     OpenLog log;
     if (!open_log(path, &log).ok()) return false;
-    FileIdentity identity = look_at(log.fd.get()).identity;
+    FileIdentity identity = stat_fd(log.fd.get()).identity;
     if (seen.emplace(identity.device, identity.inode).second) to->push_back(std::move(log));
     return true;
   };
@@ -238,7 +238,7 @@ Status read_log(const std::string& path, std::uint64_t offset,
 
 Status read_log_tail(const OpenLog& log, std::uint64_t max_bytes,
                      const std::function<bool(const LogLine&)>& each, LogCount* count) {
-  std::uint64_t size = look_at(log.fd.get()).identity.size;
+  std::uint64_t size = stat_fd(log.fd.get()).identity.size;
   if (size <= max_bytes) return read_log(log, 0, each, count);
   // From the first line that begins in the tail.
   std::uint64_t offset = size - max_bytes;

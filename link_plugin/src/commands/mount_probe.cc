@@ -71,10 +71,10 @@ Finding probe_rename(const ProbeDirectory& place) {
   const std::string good = "no file is ever overwritten";
   const std::string bad = "nothing can be delivered here: it could overwrite a file";
   if (!place.file("from") || !place.file("taken")) return verdict(what, false, words_of(errno), good, bad);
-  FileIdentity before = place.directory().look("taken").identity;
+  FileIdentity before = place.directory().stat_of("taken").identity;
   bool taken = false;
   Status onto = place.directory().rename_new("from", "taken", &taken);
-  bool kept = place.directory().look("taken").identity.inode == before.inode && place.has("from");
+  bool kept = place.directory().stat_of("taken").identity.inode == before.inode && place.has("from");
   if (onto.ok() || !kept) return verdict(what, false, "an existing file was replaced", good, bad);
   if (!taken) return verdict(what, false, onto.message, good, bad);
   Status status = place.directory().rename_new("from", "to", &taken);
@@ -135,14 +135,14 @@ Finding probe_hard_link(const ProbeDirectory& place) {
 
 // The smallest step that the modification time of a file was seen to take, 0 when it took none.
 std::uint64_t smallest_tick_ns(const ProbeDirectory& place, int fd) {
-  std::int64_t last = look_at(fd).identity.mtime_ns;
+  std::int64_t last = stat_fd(fd).identity.mtime_ns;
   std::uint64_t smallest = 0;
   int ticks = -1;  // the first step began before the first observation
   for (auto end = Clock::now() + kClockPatience;
        ticks < kTicks && !place.interrupted() && Clock::now() < end;) {
     std::this_thread::sleep_for(kClockPause);
     if (pwrite(fd, "x", 1, 0) != 1) return 0;
-    std::int64_t now = look_at(fd).identity.mtime_ns;
+    std::int64_t now = stat_fd(fd).identity.mtime_ns;
     if (now <= last) continue;
     auto tick = static_cast<std::uint64_t>(now - last);
     if (++ticks > 0) smallest = smallest == 0 ? tick : std::min(smallest, tick);

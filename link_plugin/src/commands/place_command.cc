@@ -15,15 +15,15 @@ namespace {
 struct Place {
   const char* role;
   std::string path;
-  PlaceLook look = {};
+  PlaceObservation observed = {};
   std::string problem = {};  // why it cannot be checked
   std::optional<KnownPlace> known = {};
   std::size_t unfinished = 0;  // deliveries towards the known one
 
   const char* state() const {
     if (!problem.empty()) return "unreadable";
-    if (!known) return look.directory ? "new" : "none";
-    switch (match_place(*known, look)) {
+    if (!known) return observed.directory ? "new" : "none";
+    switch (match_place(*known, observed)) {
       case PlaceMatch::kSame:
       case PlaceMatch::kSameUnmarked:
         return "here";
@@ -46,7 +46,7 @@ std::vector<Place> places_of(const Station& station, const JournalContents& jour
   // Below the inbox it has no identity of its own.
   if (!config.quarantine.starts_with(config.inbox + "/")) places.push_back({"quarantine", config.quarantine});
   for (Place& place : places) {
-    place.problem = finder.look(place.path, &place.look).message;
+    place.problem = finder.observe(place.path, &place.observed).message;
     const KnownPlace* known = current_place(journal.places, place.role, place.path);
     if (known == nullptr) continue;
     place.known = *known;
@@ -65,8 +65,8 @@ void print_json(const std::vector<Place>& places, Console* console) {
     json.add("role", place.role);
     json.add("path", place.path);
     json.add("state", place.state());
-    json.add("token", place.look.token);
-    json.add("mount", place.look.mount);
+    json.add("token", place.observed.token);
+    json.add("mount", place.observed.mount);
     json.add("known_token", place.known ? place.known->token : "");
     json.add("known_mount", place.known ? place.known->mount : "-");
     json.add("unfinished", std::uint64_t{place.unfinished});
@@ -79,7 +79,7 @@ void print_json(const std::vector<Place>& places, Console* console) {
 void print_text(const std::vector<Place>& places, Console* console) {
   for (const Place& place : places) {
     std::string text = std::string(place.state()) + "  " + shown(place.path);
-    if (place.look.mount != "-") text += ", " + shown(place.look.mount);
+    if (place.observed.mount != "-") text += ", " + shown(place.observed.mount);
     if (place.is_away() && place.known && place.known->mount != "-")
       text += ", before " + shown(place.known->mount);
     if (place.unfinished > 0) text += ", " + count_text(place.unfinished, "delivery") + " unfinished";
@@ -91,18 +91,18 @@ void print_text(const std::vector<Place>& places, Console* console) {
 paxect_plugin_status adopt_place(const Call& call, const Station& station, const Place& place) {
   const std::string name = std::string(place.role) + " " + place.path;
   if (!place.problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, place.problem);
-  if (!place.look.directory)
+  if (!place.observed.directory)
     return call.fail(PAXECT_PLUGIN_CONFIG, name + " does not exist: mount or make it first");
   if (!place.is_away()) {
     call.console().line(shown(name) + (place.known ? " is the place already" : " is taken as it is"));
     return PAXECT_PLUGIN_OK;
   }
-  std::string token = place.look.token;
+  std::string token = place.observed.token;
   if (token.empty()) {
     token = make_token();
     bool is_refused = false;
-    Status status = make_marker(*place.look.directory, &token, &is_refused);
-    if (is_refused) token = derived_token(*place.look.directory);
+    Status status = make_marker(*place.observed.directory, &token, &is_refused);
+    if (is_refused) token = derived_token(*place.observed.directory);
     if (!status.ok() && !is_refused) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   }
   if (Status status = adopt(adopt_of(station.config.state), place.role, token); !status.ok())

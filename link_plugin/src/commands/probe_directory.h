@@ -22,7 +22,7 @@ class ProbeDirectory {
   UniqueFd file(const std::string& name, int flags = 0) const {
     return UniqueFd(openat(fd(), name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0600));
   }
-  bool has(const std::string& name) const { return directory().look(name).kind != FileKind::kMissing; }
+  bool has(const std::string& name) const { return directory().stat_of(name).kind != FileKind::kMissing; }
 
  private:
   ScratchDirectory scratch_;

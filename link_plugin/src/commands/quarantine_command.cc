@@ -76,11 +76,11 @@ Status move_back(const Directory& quarantine, const QuarantineItem& item, const 
   const Stop never = [] { return false; };
   auto move = [&](const Directory& from, const std::string& old_name, const Directory& to,
                   const std::string& new_name, bool* exists) {
-    return move_file(from, old_name, from.look(old_name).identity, to, new_name, never, exists, &returned);
+    return move_file(from, old_name, from.stat_of(old_name).identity, to, new_name, never, exists, &returned);
   };
   Status status;
   if (item.has_sidecar) {
-    if (home.look(name).kind != FileKind::kMissing) return taken_by(name);
+    if (home.stat_of(name).kind != FileKind::kMissing) return taken_by(name);
     status = move(quarantine, sidecar_of(item.name), home, sidecar_of(name), &taken);
     if (taken) return taken_by(sidecar_of(name));
     if (!status.ok()) return status;

@@ -59,11 +59,11 @@ Status list_quarantine(const std::string& path, std::vector<QuarantineItem>* ite
     for (const std::string& other : {reason_of(name), sidecar_of(name)})
       if (is_companion(other)) companions.insert(other);
   for (const std::string& name : names) {
-    FileLook look = directory.look(name);
-    if (companions.count(name) != 0 || look.kind != FileKind::kRegular) continue;
+    FileStat observed = directory.stat_of(name);
+    if (companions.count(name) != 0 || observed.kind != FileKind::kRegular) continue;
     QuarantineItem& item = items->emplace_back();
     item.name = name;
-    item.size = look.identity.size;
+    item.size = observed.identity.size;
     item.has_sidecar = companions.count(sidecar_of(name)) != 0;
     read_reason(directory, &item);
   }

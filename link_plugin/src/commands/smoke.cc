@@ -105,7 +105,7 @@ class CoreTrial {
     UniqueFd target;
     if (Status status = create(to, &target); !status.ok()) return status;
     auto write = [&](const void* data, std::size_t size) { return write_all(target.get(), data, size, to); };
-    std::uint64_t size = look_at(source.get()).identity.size;
+    std::uint64_t size = stat_fd(source.get()).identity.size;
     Codec::Result result;
     return encode ? codec_.encode(source.get(), from, size, write, &result)
                   : codec_.decode(source.get(), from, size, UINT64_MAX, write, &result);

@@ -43,7 +43,7 @@ const KnownPlace* current_place(const std::vector<KnownPlace>& places, const std
 
 SourceMatch match_source_at(const std::string& path, const FileIdentity& remembered,
                             const FileIdentity& found) {
-  if (is_leaving(base_name(path)) && remembered.same_but_name(found)) return SourceMatch::kSame;
+  if (is_tombstone(base_name(path)) && remembered.same_but_name(found)) return SourceMatch::kSame;
   return match_source(remembered, found);
 }
 

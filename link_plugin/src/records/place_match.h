@@ -14,6 +14,6 @@ enum class PlaceMatch {
   kOther
 };
 
-PlaceMatch match_place(const KnownPlace& known, const PlaceLook& look);
+PlaceMatch match_place(const KnownPlace& known, const PlaceObservation& observed);
 
 }  // namespace paxect::link

@@ -59,7 +59,7 @@ bool is_alive(long pid) { return pid > 0 && (kill(static_cast<pid_t>(pid), 0) ==
 // Whether the path leads to the file that is open here.
 bool has_name(int fd, const std::string& path) {
   FileIdentity there;
-  FileIdentity here = look_at(fd).identity;
+  FileIdentity here = stat_fd(fd).identity;
   return identity_of(path, &there) && there.inode == here.inode && there.device == here.device;
 }
 
@@ -99,8 +99,8 @@ Status RelayLock::acquire(const std::string& path, std::string* stale) {
 Status RelayLock::acquire_directory(const Directory& directory) {
   UniqueFd fd(openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return io_failure("open directory", directory.path(), errno);
-  FileIdentity now = look_at(fd.get()).identity;
-  FileIdentity before = directory_ ? look_at(directory_.get()).identity : FileIdentity{};
+  FileIdentity now = stat_fd(fd.get()).identity;
+  FileIdentity before = directory_ ? stat_fd(directory_.get()).identity : FileIdentity{};
   if (directory_ && now.inode == before.inode && now.device == before.device) return Status::success();
   const Locked locked = lock_by_flock(fd.get());
   if (locked == Locked::kByAnother)

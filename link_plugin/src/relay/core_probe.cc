@@ -53,7 +53,7 @@ Status convert(Codec* codec, bool encode, const std::string& path, std::string* 
     return Status::success();
   };
   Codec::Result result;
-  std::uint64_t size = look_at(fd.get()).identity.size;
+  std::uint64_t size = stat_fd(fd.get()).identity.size;
   return encode ? codec->encode(fd.get(), path, size, append, &result)
                 : codec->decode(fd.get(), path, size, kLimit, append, &result);
 }

@@ -47,7 +47,7 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
   bool replaced = false;
   std::uint64_t written = 0;
   auto too_large = [&] {
-    written = product.directory->look(product.temporary).identity.size;
+    written = product.directory->stat_of(product.temporary).identity.size;
     return !encode && written > transfer->most;
   };
   auto stop_early = [&] {

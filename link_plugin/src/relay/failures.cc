@@ -44,7 +44,7 @@ void Failures::report(const Candidate& source, const Status& status) {
                                                                        : "error",
                        .message = status.message,
                        .advice = status.fault == Fault::kBlocked
-                                     ? way_out(status.message, parts_.config.mode, parts_.config.policy)
+                                     ? remedy_of(status.message, parts_.config.mode, parts_.config.policy)
                                      : ""});
 }
 
@@ -100,9 +100,9 @@ Status Failures::move_to_quarantine(const Candidate& source, const Wait& wait) {
   // A file that came under the name in the meantime is another one.
   if (!status.ok()) return status.fault == Fault::kGone ? is_another(source) : status;
   const Aside* known = find_aside(source);
-  if (known == nullptr && folder->look(source.name).identity != source.identity) return is_another(source);
+  if (known == nullptr && folder->stat_of(source.name).identity != source.identity) return is_another(source);
   const std::string beside = is_container(source.name) ? find_sidecar(*folder, source.name) : "";
-  bool sidecar = is_container(source.name) && folder->look(beside).kind == FileKind::kRegular;
+  bool sidecar = is_container(source.name) && folder->stat_of(beside).kind == FileKind::kRegular;
   Aside aside = known == nullptr ? Aside{} : *known;
   if (known == nullptr)
     if (status = set_aside(source, wait, &aside); !status.ok()) return status;

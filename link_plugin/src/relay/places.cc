@@ -43,19 +43,19 @@ Status Places::check(Change* change) {
 Status Places::settle(Side* side, bool* changed) {
   Status status;
   if (!side->tree->is_in_place()) {
-    PlaceLook look;
+    PlaceObservation observed;
     std::string token;
-    status = find(*side, &look, &token);
+    status = find(*side, &observed, &token);
     const Side& other = side == &inbox_ ? outbox_ : inbox_;
     if (status.ok() && other.tree->is_open() &&
-        is_one_file(look_at(look.directory->fd()), look_at(other.tree->root().fd())))
+        is_one_file(stat_fd(observed.directory->fd()), stat_fd(other.tree->root().fd())))
       status = Status::refused("place", std::string(side->role) + " " + side->path + " and " + other.role +
                                             " " + other.path + " are one directory: give two");
-    if (status.ok() && side == &inbox_) status = parts_.lock.acquire_directory(*look.directory);
-    if (status.ok()) status = note(*side, look, token);
+    if (status.ok() && side == &inbox_) status = parts_.lock.acquire_directory(*observed.directory);
+    if (status.ok()) status = note(*side, observed, token);
     if (status.ok()) {
-      tidy_marker(*look.directory);
-      side->tree->use(look.directory, token);
+      tidy_marker(*observed.directory);
+      side->tree->use(observed.directory, token);
       *changed = true;
     }
   }
@@ -76,42 +76,43 @@ void Places::report(Side* side, const Status& status) {
 
 // ---- which directory it is -----------------------------------------------------------------------------
 
-Status Places::find(const Side& side, PlaceLook* look, std::string* token) {
-  if (Status status = finder_.look(side.path, look); !status.ok()) return status;
+Status Places::find(const Side& side, PlaceObservation* observed, std::string* token) {
+  if (Status status = finder_.observe(side.path, observed); !status.ok()) return status;
   const KnownPlace* known = current_place(parts_.journal.places(), side.role, side.path);
-  if (known != nullptr) return judge(side, KnownPlace(*known), *look, token);
+  if (known != nullptr) return judge(side, KnownPlace(*known), *observed, token);
   if (side.must_be_mount && finder_.mount_at(side.path) == kNone)
     return Status::environment(std::string(side.role) + " " + side.path +
                                " is on no mount of its own, and outbox_is_mount is set: mount it");
   Status status;
-  if (!look->directory) status = make(side, look);
-  return status.ok() ? mark(side, *look, token) : status;
+  if (!observed->directory) status = make(side, observed);
+  return status.ok() ? mark(side, *observed, token) : status;
 }
 
-Status Places::judge(const Side& side, const KnownPlace& known, const PlaceLook& look, std::string* token) {
+Status Places::judge(const Side& side, const KnownPlace& known, const PlaceObservation& observed,
+                     std::string* token) {
   const std::string name = std::string(side.role) + " " + side.path;
-  const PlaceMatch match = match_place(known, look);
+  const PlaceMatch match = match_place(known, observed);
   const bool was_mount = known.mount != kNone;
-  const bool is_mount = look.mount != kNone;
+  const bool is_mount = observed.mount != kNone;
   if (match == PlaceMatch::kMissing)
     return Status::environment(name + " does not exist any more: " +
                                (was_mount ? "mount it (" + known.mount + ")" : "bring it back"));
   if (match == PlaceMatch::kSame || match == PlaceMatch::kSameUnmarked) {
     *token = known.token;
-    return match == PlaceMatch::kSame ? Status::success() : mark(side, look, token);
+    return match == PlaceMatch::kSame ? Status::success() : mark(side, observed, token);
   }
-  if (is_adopted(side, look, token)) return mark(side, look, token);
+  if (is_adopted(side, observed, token)) return mark(side, observed, token);
   if (match == PlaceMatch::kNotMounted) return elsewhere(side, "is not mounted (" + known.mount + ")");
-  bool may_take_turns = is_known(side, look.token);
+  bool may_take_turns = is_known(side, observed.token);
   if (!may_take_turns && is_mount)
-    if (Status status = is_unused(*look.directory, &may_take_turns); !status.ok()) return status;
+    if (Status status = is_unused(*observed.directory, &may_take_turns); !status.ok()) return status;
   if (!may_take_turns)
-    return elsewhere(side, look.token.empty() ? "is another directory than before: it has no marker"
-                                              : "is another place than before: its marker differs");
+    return elsewhere(side, observed.token.empty() ? "is another directory than before: it has no marker"
+                                                  : "is another place than before: its marker differs");
   if (const std::size_t open = parts_.journal.open_towards(known.token); open > 0)
     return elsewhere(
         side, "is another place than before, and deliveries to that are unfinished: " + std::to_string(open));
-  return mark(side, look, token);
+  return mark(side, observed, token);
 }
 
 Status Places::elsewhere(const Side& side, const std::string& what) const {
@@ -128,51 +129,52 @@ bool Places::is_known(const Side& side, const std::string& token) const {
   return parts_.journal.open_towards(token) > 0;
 }
 
-bool Places::is_adopted(const Side& side, const PlaceLook& look, std::string* token) const {
+bool Places::is_adopted(const Side& side, const PlaceObservation& observed, std::string* token) const {
   const std::string wanted = adopted(adopt_of(parts_.config.state), side.role);
   if (wanted.empty()) return false;
-  if (wanted != look.token && !(look.token.empty() && is_derived(*look.directory, wanted))) return false;
+  if (wanted != observed.token && !(observed.token.empty() && is_derived(*observed.directory, wanted)))
+    return false;
   *token = wanted;
   return true;
 }
 
 // ---- making it the place -------------------------------------------------------------------------------
 
-Status Places::make(const Side& side, PlaceLook* look) {
+Status Places::make(const Side& side, PlaceObservation* observed) {
   if (Status status = make_directories(side.path); !status.ok()) return status;
-  Status status = finder_.look(side.path, look);
-  if (status.ok() && !look->directory) return Status::environment(side.path + " came and went");
+  Status status = finder_.observe(side.path, observed);
+  if (status.ok() && !observed->directory) return Status::environment(side.path + " came and went");
   return status;
 }
 
 // Makes the marker with this token, or a new one, unless there is one or nobody with our rights can make one.
-Status Places::mark(const Side& side, const PlaceLook& look, std::string* token) {
-  if (!look.token.empty()) {
-    *token = look.token;
+Status Places::mark(const Side& side, const PlaceObservation& observed, std::string* token) {
+  if (!observed.token.empty()) {
+    *token = observed.token;
     return Status::success();
   }
   const bool is_back = !token->empty();
   if (!is_back) *token = make_token();
   bool is_refused = false;
-  Status status = make_marker(*look.directory, token, &is_refused);
-  if (is_refused && !is_back) *token = derived_token(*look.directory);
+  Status status = make_marker(*observed.directory, token, &is_refused);
+  if (is_refused && !is_back) *token = derived_token(*observed.directory);
   if (is_refused) return Status::success();
   if (status.ok() && is_back)
     parts_.reporter.log({.level = Level::kWarn,
                          .name = "place",
-                         .source = look.directory->path_of(kPlaceMarker),
+                         .source = observed.directory->path_of(kPlaceMarker),
                          .status = "ok",
                          .message = std::string(side.role) + " had lost its marker: made again"});
   return status;
 }
 
-Status Places::note(const Side& side, const PlaceLook& look, const std::string& token) {
+Status Places::note(const Side& side, const PlaceObservation& observed, const std::string& token) {
   const KnownPlace* current = current_place(parts_.journal.places(), side.role, side.path);
   const KnownPlace found{.role = side.role,
                          .token = token,
-                         .mount = look.mount,
+                         .mount = observed.mount,
                          .path = side.path,
-                         .fingerprint = look.fingerprint};
+                         .fingerprint = observed.fingerprint};
   if (current != nullptr && *current == found) return Status::success();
   const bool is_other = current != nullptr && current->token != token;
   if (Status status = parts_.journal.note_place(found); !status.ok()) return status;
@@ -182,7 +184,7 @@ Status Places::note(const Side& side, const PlaceLook& look, const std::string& 
                          .source = side.path,
                          .status = "ok",
                          .message = std::string(side.role) + " is another place from now on" +
-                                    (look.mount == kNone ? "" : ": " + look.mount)});
+                                    (observed.mount == kNone ? "" : ": " + observed.mount)});
   const std::string path = adopt_of(parts_.config.state);
   return adopted(path, side.role).empty() ? Status::success() : adopt(path, side.role, "");
 }
@@ -190,7 +192,7 @@ Status Places::note(const Side& side, const PlaceLook& look, const std::string& 
 void Places::keep_markers() {
   for (const Side* side : {&inbox_, &outbox_}) {
     const Tree& tree = *side->tree;
-    if (!tree.is_in_place() || tree.root().look(kPlaceMarker).kind != FileKind::kMissing ||
+    if (!tree.is_in_place() || tree.root().stat_of(kPlaceMarker).kind != FileKind::kMissing ||
         is_derived(tree.root(), tree.token()))
       continue;
     std::string token = tree.token();

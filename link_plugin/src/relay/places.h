@@ -62,12 +62,13 @@ class Places {
   };
 
   Status settle(Side* side, bool* changed);
-  Status find(const Side& side, PlaceLook* look, std::string* token);
-  Status judge(const Side& side, const KnownPlace& known, const PlaceLook& look, std::string* token);
-  Status make(const Side& side, PlaceLook* look);
-  Status mark(const Side& side, const PlaceLook& look, std::string* token);
-  Status note(const Side& side, const PlaceLook& look, const std::string& token);
-  bool is_adopted(const Side& side, const PlaceLook& look, std::string* token) const;
+  Status find(const Side& side, PlaceObservation* observed, std::string* token);
+  Status judge(const Side& side, const KnownPlace& known, const PlaceObservation& observed,
+               std::string* token);
+  Status make(const Side& side, PlaceObservation* observed);
+  Status mark(const Side& side, const PlaceObservation& observed, std::string* token);
+  Status note(const Side& side, const PlaceObservation& observed, const std::string& token);
+  bool is_adopted(const Side& side, const PlaceObservation& observed, std::string* token) const;
   bool is_known(const Side& side, const std::string& token) const;
   Status elsewhere(const Side& side, const std::string& what) const;
   void report(Side* side, const Status& status);

@@ -40,10 +40,10 @@ std::vector<std::string> final_names(const Intent& intent) {
 }
 
 // A final name that is another name of the temporary: a hard link that stood in for the rename.
-bool find_link(const Intent& intent, const Directory& target, const FileLook& temporary, std::string* name) {
+bool find_link(const Intent& intent, const Directory& target, const FileStat& temporary, std::string* name) {
   if (temporary.links < 2) return false;
   for (const std::string& each : final_names(intent))
-    if (is_one_file(temporary, target.look(each))) {
+    if (is_one_file(temporary, target.stat_of(each))) {
       *name = each;
       return true;
     }
@@ -65,7 +65,7 @@ Status find_product(const Intent& intent, const Directory& target, const Stop& s
 
 // Whether the file under the temporary name is ours. An inode that agrees is enough, since nobody else makes
 // files of this name; another one may come from a remount, and then the content decides.
-Status is_ours(const Intent& intent, const Directory& target, const FileLook& temporary, const Stop& stop,
+Status is_ours(const Intent& intent, const Directory& target, const FileStat& temporary, const Stop& stop,
                bool* ours) {
   *ours = temporary.kind == FileKind::kRegular && temporary.identity.inode == intent.inode &&
           temporary.identity.size == intent.size;
@@ -84,7 +84,7 @@ bool is_same_instance(const Intent& intent, const Evidence& evidence) {
 
 // Whether the product may have had its final name beside the temporary name, which it still has: a hard link
 // that stood in for the rename, and that the receiver has taken. It changed the ctime.
-bool may_have_been_linked(const Intent& intent, const FileLook& temporary) {
+bool may_have_been_linked(const Intent& intent, const FileStat& temporary) {
   return intent.named && temporary.identity.inode == intent.inode &&
          temporary.identity.ctime_ns != intent.ctime_ns;
 }
@@ -104,7 +104,7 @@ Verdict judge_gone(const Intent& intent, const std::string& path, const Evidence
 Status judge_prepared(const Intent& intent, const Directory& target, const Evidence& evidence,
                       Verdict* verdict) {
   const Stop& stop = evidence.stop;
-  FileLook temporary = target.look(intent.temporary);
+  FileStat temporary = target.stat_of(intent.temporary);
   const std::string path = target.path_of(intent.temporary);
   if (temporary.kind == FileKind::kUnknown) return io_failure("stat", path, temporary.error);
   bool ours = false;
@@ -135,9 +135,9 @@ Status judge_prepared(const Intent& intent, const Directory& target, const Evide
 
 // Whether the sidecar's temporary is ours, or nothing.
 bool is_own_side(const Intent& intent, const Directory& target) {
-  FileLook look = target.look(intent.side_temporary);
-  if (look.kind != FileKind::kRegular) return false;
-  if (intent.digest.empty() || look.identity.inode == intent.side_inode) return true;
+  FileStat observed = target.stat_of(intent.side_temporary);
+  if (observed.kind != FileKind::kRegular) return false;
+  if (intent.digest.empty() || observed.identity.inode == intent.side_inode) return true;
   std::string text;
   return target.read_small(intent.side_temporary, intent.digest.size() + 1, &text).ok() &&
          text == intent.digest + "\n";
@@ -159,7 +159,7 @@ Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
     status = judge_prepared(intent, target, evidence, verdict);
   } else if (status.ok()) {
     // Without the record that would say so it may have been prepared, and the rename may have followed.
-    const bool there = target.look(intent.temporary).kind != FileKind::kMissing;
+    const bool there = target.stat_of(intent.temporary).kind != FileKind::kMissing;
     *verdict = intent.doubtful && !there && intent.digest.empty()
                    ? undecided(intent, "the journal is incomplete")
                    : Verdict{.outcome = Outcome::kUndelivered, .name = intent.name};
@@ -183,7 +183,7 @@ Status undo(const Intent& intent, const Evidence& evidence) {
   if (!open_target(intent, evidence, &target).ok()) return Status::success();
   Status status = remove_own_sidecar(intent, target);
   bool ours = intent.digest.empty();
-  FileLook temporary = target.look(intent.temporary);
+  FileStat temporary = target.stat_of(intent.temporary);
   if (status.ok() && !ours && temporary.kind == FileKind::kRegular)
     status = is_ours(intent, target, temporary, evidence.stop, &ours);
   if (status.ok() && ours && temporary.kind == FileKind::kRegular) status = target.remove(intent.temporary);
@@ -194,7 +194,7 @@ Status tidy(const Intent& intent, const Verdict& verdict, const Evidence& eviden
   Directory target;
   if (!open_target(intent, evidence, &target).ok()) return Status::success();
   Status status;
-  if (is_one_file(target.look(intent.temporary), target.look(verdict.name)))
+  if (is_one_file(target.stat_of(intent.temporary), target.stat_of(verdict.name)))
     status = target.remove(intent.temporary);
   return status.ok() ? remove_side(intent, target) : status;
 }
@@ -206,7 +206,7 @@ Status remove_own_sidecar(const Intent& intent, const Directory& target) {
   for (const std::string& container : final_names(intent)) {
     std::string sidecar = sidecar_of(container);
     std::string found;
-    if (target.look(container).kind != FileKind::kMissing) continue;
+    if (target.stat_of(container).kind != FileKind::kMissing) continue;
     if (!target.read_small(sidecar, text.size(), &found).ok() || found != text) continue;
     if (Status status = target.remove(sidecar); !status.ok()) return status;
   }
@@ -234,7 +234,7 @@ void sweep_temporaries(const Directory& folder, const Journal& journal) {
     std::uint64_t id = 0;
     // A hard link that stood in for the rename of the marker.
     if ((name == marker_temporary || name == temporary_of(kPlaceMarker)) &&
-        is_one_file(folder.look(name), folder.look(std::string(kPlaceMarker))))
+        is_one_file(folder.stat_of(name), folder.stat_of(std::string(kPlaceMarker))))
       names.emplace_back(name);
     if (!is_product_temporary(name, journal.relay_token(), &id)) return true;
     // Not only those below the last id that the journal has: a loss of power can take its last lines and
@@ -242,7 +242,7 @@ void sweep_temporaries(const Directory& folder, const Journal& journal) {
     const bool known =
         journal.is_in_flight(id) || std::any_of(journal.left().begin(), journal.left().end(),
                                                 [&](const Intent& intent) { return intent.id == id; });
-    if (!known && folder.look(name).kind == FileKind::kRegular) names.emplace_back(name);
+    if (!known && folder.stat_of(name).kind == FileKind::kRegular) names.emplace_back(name);
     return true;
   });
   for (const std::string& name : names) std::ignore = folder.remove(name);

@@ -27,7 +27,7 @@ constexpr std::uint64_t kMaxScanPause = 30 * kSecond;
 // Between two tries of what a problem of our own holds up.
 constexpr std::uint64_t kMinStallDelay = kSecond / 4;
 constexpr std::uint64_t kMaxStallDelay = 5 * kSecond;
-// Between two looks for an inbox or outbox that is not there, which cost a system call each.
+// Between two checks whether an inbox or outbox that is missing is back; each costs a system call.
 constexpr std::uint64_t kPlaceInterval = kSecond;
 // Between two reports on a large file that is in hand.
 constexpr std::uint64_t kReportInterval = kSecond;
@@ -132,7 +132,8 @@ void Relay::scan(std::uint64_t begin) {
                        .message = why});
       },
       [&](const Directory& folder, const std::string& relative, const std::string& name) {
-        if (Status ended = removal_->end_removal(folder, relative, name, name_of_leaving(name)); !ended.ok())
+        if (Status ended = removal_->end_removal(folder, relative, name, name_of_tombstone(name));
+            !ended.ok())
           removal = ended;
       });
   reporter_.report_problem("scan", status.message);
@@ -152,7 +153,7 @@ FileState Relay::classify(const Candidate& candidate) {
   if (!inbox_.folder(candidate.folder, &folder).ok()) return FileState::kSettling;
   // A sidecar goes the way of its container, and waits for nothing any more when that is there.
   if (is_sidecar(candidate.name) &&
-      folder->look(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) {
+      folder->stat_of(container_of_sidecar(candidate.name)).kind == FileKind::kRegular) {
     ledger_->end_wait(path);
     return FileState::kAttached;
   }
@@ -177,7 +178,7 @@ FileState Relay::classify(const Candidate& candidate) {
   }
   if (!is_container(candidate.name)) return FileState::kReady;
   const std::string beside = find_sidecar(*folder, candidate.name);
-  FileLook sidecar = folder->look(beside);
+  FileStat sidecar = folder->stat_of(beside);
   const bool is_ready = sidecar.kind != FileKind::kRegular ||
                         intake_->is_ready(*folder, {candidate.folder, beside, sidecar.identity}, now);
   return is_ready ? FileState::kReady : FileState::kSettling;
@@ -252,7 +253,7 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   }
   if (is_container(candidate.name)) {
     const std::string beside = find_sidecar(*transfer->source_directory, candidate.name);
-    FileLook sidecar = transfer->source_directory->look(beside);
+    FileStat sidecar = transfer->source_directory->stat_of(beside);
     if (sidecar.kind != FileKind::kRegular ||
         intake_->is_ready(*transfer->source_directory, {candidate.folder, beside, sidecar.identity},
                           host_.monotonic_ns()))
@@ -322,11 +323,11 @@ void Relay::note_delivered(const Transfer& transfer) {
   if (!transfer.intent.into_inbox || transfer.published == Published::kDuplicate) return;
   // What was encoded in place is decoded next.
   const std::string& folder = transfer.source.folder;
-  FileLook look = transfer.target_directory->look(transfer.product.name);
-  if (look.kind != FileKind::kRegular) return;
+  FileStat observed = transfer.target_directory->stat_of(transfer.product.name);
+  if (observed.kind != FileKind::kRegular) return;
   const std::uint64_t now = host_.monotonic_ns();
-  intake_->add({folder, transfer.product.name, look.identity}, now);
-  FileLook sidecar = transfer.target_directory->look(transfer.sidecar.name);
+  intake_->add({folder, transfer.product.name, observed.identity}, now);
+  FileStat sidecar = transfer.target_directory->stat_of(transfer.sidecar.name);
   intake_->made(join(folder, transfer.sidecar.name), sidecar.identity, now);
 }
 
@@ -338,7 +339,7 @@ void Relay::checkpoint() {
     // Only a folder that can be read shows that a name is not there.
     if (!opened.ok()) return opened.fault == Fault::kGone && !record.nested;
     if ((folder.device() != inbox_.root().device()) != record.nested) return false;
-    return folder.look(std::string(base_name(path))).kind == FileKind::kMissing;
+    return folder.stat_of(std::string(base_name(path))).kind == FileKind::kMissing;
   });
   reporter_.report_problem("journal", status.message);
 }

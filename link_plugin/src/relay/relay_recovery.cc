@@ -131,11 +131,11 @@ void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Deliv
   delivered->emplace_back(intent.source, record);
   Directory folder;
   Status status = inbox_.root().open_below(source.folder, false, &folder);
-  const FileLook look = status.ok() ? folder.look(source.name) : FileLook{};
+  const FileStat observed = status.ok() ? folder.stat_of(source.name) : FileStat{};
   if (status.fault == Fault::kGone && !intent.source_nested) return;
-  if (status.ok() && look.kind != FileKind::kUnknown &&
-      (look.kind != FileKind::kRegular ||
-       match_source(intent.identity, look.identity) == SourceMatch::kOther))
+  if (status.ok() && observed.kind != FileKind::kUnknown &&
+      (observed.kind != FileKind::kRegular ||
+       match_source(intent.identity, observed.identity) == SourceMatch::kOther))
     return;
   // The first scan removes it, or keeps it, as the policy says.
   journal_.remember(intent.source_place, intent.source, record);
@@ -181,29 +181,29 @@ void Relay::hold_folder(const Directory& folder, const std::string& relative) {
   };
   list();
   // A removal that was broken off: unless it is known as delivered, the file gets its name back first.
-  const auto leaving =
-      std::partition(names.begin(), names.end(), [](const std::string& name) { return !is_leaving(name); });
-  if (leaving != names.end()) {
-    for (auto name = leaving; name != names.end(); ++name)
-      std::ignore = removal_->end_removal(folder, relative, *name, name_of_leaving(*name));
+  const auto tombstone =
+      std::partition(names.begin(), names.end(), [](const std::string& name) { return !is_tombstone(name); });
+  if (tombstone != names.end()) {
+    for (auto name = tombstone; name != names.end(); ++name)
+      std::ignore = removal_->end_removal(folder, relative, *name, name_of_tombstone(*name));
     list();
   }
   for (const std::string& name : names) {
     if (is_never_taken(name)) continue;
-    const FileLook look = folder.look(name);
+    const FileStat observed = folder.stat_of(name);
     const std::string path = join(relative, name);
-    if (look.kind == FileKind::kDirectory && config_.recursive) {
+    if (observed.kind == FileKind::kDirectory && config_.recursive) {
       Directory below;
       if (folder.open_below(name, false, &below).ok())
         hold_folder(below, path);
       else
         journal_.add_unseen(inbox_.token(), path);
     }
-    if (look.kind == FileKind::kUnknown) journal_.add_unseen(inbox_.token(), relative);
-    if (look.kind != FileKind::kRegular) continue;
-    if (journal_.match_done(inbox_.token(), path, look.identity) != SourceMatch::kOther) continue;
+    if (observed.kind == FileKind::kUnknown) journal_.add_unseen(inbox_.token(), relative);
+    if (observed.kind != FileKind::kRegular) continue;
+    if (journal_.match_done(inbox_.token(), path, observed.identity) != SourceMatch::kOther) continue;
     journal_.hold(inbox_.token(), path,
-                  {.identity = look.identity, .nested = folder.device() != inbox_.root().device()});
+                  {.identity = observed.identity, .nested = folder.device() != inbox_.root().device()});
   }
 }
 

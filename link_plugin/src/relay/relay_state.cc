@@ -82,9 +82,9 @@ void Relay::recall_attempts() {
     if (file.state != FileState::kPending || file.attempts == 0) continue;
     Directory folder;
     if (!inbox_.root().open_below(folder_of(file.path), false, &folder).ok()) continue;
-    FileLook look = folder.look(std::string(base_name(file.path)));
-    if (look.kind == FileKind::kRegular && look.identity.same_but_device(file.identity))
-      ledger_->recall(file.path, look.identity, file.attempts, file.first_utc_ns);
+    FileStat observed = folder.stat_of(std::string(base_name(file.path)));
+    if (observed.kind == FileKind::kRegular && observed.identity.same_but_device(file.identity))
+      ledger_->recall(file.path, observed.identity, file.attempts, file.first_utc_ns);
   }
 }
 

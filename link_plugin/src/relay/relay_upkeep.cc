@@ -75,18 +75,18 @@ void Relay::notice(const std::string& folder, const std::string& name) {
   if (is_never_taken(name) || config_.ignore.matches(name)) return;
   std::shared_ptr<const Directory> directory;
   if (!inbox_.folder(folder, &directory).ok()) return;
-  FileLook look = directory->look(name);
-  if (look.kind != FileKind::kRegular) return;
-  Candidate candidate{folder, name, look.identity};
+  FileStat observed = directory->stat_of(name);
+  if (observed.kind != FileKind::kRegular) return;
+  Candidate candidate{folder, name, observed.identity};
   if (ledger_->is_returned(candidate.path(), candidate.identity)) return;
   const std::uint64_t now = host_.monotonic_ns();
-  intake_->arrived(candidate.path(), look.identity, now);
+  intake_->arrived(candidate.path(), observed.identity, now);
   // A sidecar lets its container go.
   if (is_sidecar(name)) {
     candidate.name = container_of_sidecar(name);
-    look = directory->look(candidate.name);
-    if (look.kind != FileKind::kRegular) return;
-    candidate.identity = look.identity;
+    observed = directory->stat_of(candidate.name);
+    if (observed.kind != FileKind::kRegular) return;
+    candidate.identity = observed.identity;
   }
   if (!intake_->is_ready(*directory, candidate, now)) return;
   if (intake_->size() < kFewWaiting && classify(candidate) == FileState::kReady)
@@ -97,7 +97,7 @@ void Relay::notice(const std::string& folder, const std::string& name) {
 void Relay::note_returned(const Directory& folder, const Candidate& source,
                           const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    ledger_->note_returned(join(source.folder, name), folder.look(name).identity, host_.monotonic_ns());
+    ledger_->note_returned(join(source.folder, name), folder.stat_of(name).identity, host_.monotonic_ns());
     if (name != source.name && name != sidecar_of(source.name))
       reporter_.log(
           {.level = Level::kWarn,

@@ -13,7 +13,7 @@
 namespace paxect::link {
 
 enum class Task {
-  kScan,     // look at the whole inbox
+  kScan,     // read the whole inbox
   kUpkeep,   // policy, peers, manifest
   kState,    // the status file
   kMetrics,  // the metrics file

@@ -16,16 +16,16 @@ Status remove_sidecar(const Directory& folder, const std::string& name, const st
                       const std::string& container_digest, std::vector<std::string>* returned) {
   Status status = remove_if(
       folder, name,
-      [&](const std::string& leaving, const FileLook&, bool* meant) {
+      [&](const std::string& tombstone, const FileStat&, bool* meant) {
         std::string digest;
-        Status read = read_sidecar(folder, leaving, container, &digest);
+        Status read = read_sidecar(folder, tombstone, container, &digest);
         *meant = read.ok() && digest == container_digest;
         return read.fault == Fault::kEnvironment ? read : Status::success();
       },
       returned);
   if (status.ok()) return status;
   // Its container stays, so it is to stay beside it.
-  Status back = put_back(folder, leaving_of(name), folder, name, returned);
+  Status back = put_back(folder, tombstone_of(name), folder, name, returned);
   return back.ok() ? status : back;
 }
 
@@ -35,15 +35,16 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
                     const MayBeOpen& may_be_open, std::vector<std::string>* returned) {
   if (!is_container(source.name))
     return remove_same(folder, source.name, source.identity, returned, may_be_open);
-  FileLook look = folder.look(source.name);
-  if (look.kind == FileKind::kUnknown) return io_failure("look at", folder.path_of(source.name), look.error);
-  if (look.kind != FileKind::kRegular || look.identity != source.identity) return Status::success();
+  FileStat observed = folder.stat_of(source.name);
+  if (observed.kind == FileKind::kUnknown)
+    return io_failure("stat", folder.path_of(source.name), observed.error);
+  if (observed.kind != FileKind::kRegular || observed.identity != source.identity) return Status::success();
   // Before its sidecar goes.
   if (!may_lease(folder, source.name) && may_be_open(source.name))
     return open_for_writing(folder.path_of(source.name));
   const std::string sidecar = find_sidecar(folder, source.name);
-  if (folder.look(sidecar).kind != FileKind::kMissing ||
-      folder.look(leaving_of(sidecar)).kind != FileKind::kMissing) {
+  if (folder.stat_of(sidecar).kind != FileKind::kMissing ||
+      folder.stat_of(tombstone_of(sidecar)).kind != FileKind::kMissing) {
     Status status = digest.empty() ? digest_of(folder, source.name, stop, &digest) : Status::success();
     if (status.ok()) status = remove_sidecar(folder, sidecar, source.name, digest, returned);
     if (!status.ok()) return status;
@@ -53,11 +54,12 @@ Status remove_files(const Directory& folder, const Candidate& source, std::strin
 
 // `*left`: the source still exists, and only its ctime is another. `*now` receives what it is now.
 Status find_left(const Transfer& transfer, bool* left, Candidate* now) {
-  FileLook look = transfer.source_directory->look(transfer.source.name);
-  if (look.kind == FileKind::kUnknown) return io_failure("look at", transfer.source_path(), look.error);
-  *now = {transfer.source.folder, transfer.source.name, look.identity};
-  *left = look.kind == FileKind::kRegular && look.identity.device == transfer.source.identity.device &&
-          look.identity.same_but_name(transfer.source.identity);
+  FileStat observed = transfer.source_directory->stat_of(transfer.source.name);
+  if (observed.kind == FileKind::kUnknown) return io_failure("stat", transfer.source_path(), observed.error);
+  *now = {transfer.source.folder, transfer.source.name, observed.identity};
+  *left = observed.kind == FileKind::kRegular &&
+          observed.identity.device == transfer.source.identity.device &&
+          observed.identity.same_but_name(transfer.source.identity);
   return Status::success();
 }
 
@@ -144,28 +146,28 @@ void SourceRemoval::note_removal(const Directory& folder, const Candidate& sourc
   if (status.ok()) return journal_.forget(inbox_.token(), source.path());
   const SourceRecord record = record_of(folder, source.identity, content);
   journal_.remember(inbox_.token(), source.path(), record);
-  remember_leaving(folder, source.path(), record);
+  remember_tombstone(folder, source.path(), record);
   failed_(source, status);
 }
 
 // A source that was delivered, if it has its hidden name: it must not get its name back.
-void SourceRemoval::remember_leaving(const Directory& folder, const std::string& path,
-                                     const SourceRecord& record) {
-  const std::string leaving = leaving_of(base_name(path));
-  FileLook look = folder.look(leaving);
-  if (look.kind == FileKind::kMissing) return;
+void SourceRemoval::remember_tombstone(const Directory& folder, const std::string& path,
+                                       const SourceRecord& record) {
+  const std::string tombstone = tombstone_of(base_name(path));
+  FileStat observed = folder.stat_of(tombstone);
+  if (observed.kind == FileKind::kMissing) return;
   SourceRecord caught = record;
-  if (look.kind == FileKind::kRegular && !look.identity.same_but_name(record.identity)) {
+  if (observed.kind == FileKind::kRegular && !observed.identity.same_but_name(record.identity)) {
     // Mounted again, perhaps: then its content decides.
     std::string digest;
-    if (match_source(record.identity, look.identity) == SourceMatch::kOther || record.digest.empty() ||
-        !digest_of(folder, leaving, stop_, &digest).ok() || digest != record.digest)
+    if (match_source(record.identity, observed.identity) == SourceMatch::kOther || record.digest.empty() ||
+        !digest_of(folder, tombstone, stop_, &digest).ok() || digest != record.digest)
       return;
-    caught.identity = look.identity;
-  } else if (look.kind != FileKind::kRegular && look.kind != FileKind::kUnknown) {
+    caught.identity = observed.identity;
+  } else if (observed.kind != FileKind::kRegular && observed.kind != FileKind::kUnknown) {
     return;
   }
-  journal_.remember(inbox_.token(), join(folder_of(path), leaving), caught);
+  journal_.remember(inbox_.token(), join(folder_of(path), tombstone), caught);
 }
 
 void SourceRemoval::recover(std::span<const std::pair<std::string, SourceRecord>> sources) {
@@ -176,33 +178,34 @@ void SourceRemoval::recover(std::span<const std::pair<std::string, SourceRecord>
     }
   };
   each([&](const Directory& folder, const std::string& path, const SourceRecord& record) {
-    remember_leaving(folder, path, record);
+    remember_tombstone(folder, path, record);
   });
   each([&](const Directory& folder, const std::string& path, const SourceRecord&) {
     std::string name(base_name(path));
-    std::ignore = end_removal(folder, folder_of(path), leaving_of(name), name);
+    std::ignore = end_removal(folder, folder_of(path), tombstone_of(name), name);
     if (!is_container(name)) return;
     for (const std::string& sidecar : sidecar_spellings(name))
-      std::ignore = end_removal(folder, folder_of(path), leaving_of(sidecar), sidecar);
+      std::ignore = end_removal(folder, folder_of(path), tombstone_of(sidecar), sidecar);
   });
 }
 
 Status SourceRemoval::end_removal(const Directory& folder, const std::string& relative,
-                                  const std::string& leaving, const std::string& name) {
-  FileLook look = folder.look(leaving);
-  if (look.kind == FileKind::kMissing) return Status::success();
-  if (look.kind == FileKind::kUnknown) return io_failure("stat", folder.path_of(leaving), look.error);
+                                  const std::string& tombstone, const std::string& name) {
+  FileStat observed = folder.stat_of(tombstone);
+  if (observed.kind == FileKind::kMissing) return Status::success();
+  if (observed.kind == FileKind::kUnknown)
+    return io_failure("stat", folder.path_of(tombstone), observed.error);
   note_folder(relative);
-  const std::string path = join(relative, leaving);
-  if (look.kind == FileKind::kRegular &&
-      journal_.match_done(inbox_.token(), path, look.identity) == SourceMatch::kSame) {
-    Status status = folder.remove(leaving);
+  const std::string path = join(relative, tombstone);
+  if (observed.kind == FileKind::kRegular &&
+      journal_.match_done(inbox_.token(), path, observed.identity) == SourceMatch::kSame) {
+    Status status = folder.remove(tombstone);
     if (status.ok()) journal_.forget(inbox_.token(), path);
     return status;
   }
   std::vector<std::string> returned;
-  Status status = put_back(folder, leaving, folder, name, &returned);
-  returned_(folder, {relative, name, look.identity}, returned);
+  Status status = put_back(folder, tombstone, folder, name, &returned);
+  returned_(folder, {relative, name, observed.identity}, returned);
   return status;
 }
 

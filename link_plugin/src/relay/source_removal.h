@@ -48,7 +48,7 @@ class SourceRemoval {
   void recover(std::span<const std::pair<std::string, SourceRecord>> sources);
   // A file with a hidden name while no removal is under way: removed if the journal knows it as done, else
   // given its name back.
-  Status end_removal(const Directory& folder, const std::string& relative, const std::string& leaving,
+  Status end_removal(const Directory& folder, const std::string& relative, const std::string& tombstone,
                      const std::string& name);
 
   // A source may have gone from this folder.
@@ -62,7 +62,7 @@ class SourceRemoval {
   SourceRecord record_of(const Directory& folder, const FileIdentity& identity, const Content& content) const;
   void note_removal(const Directory& folder, const Candidate& source, const Content& content,
                     const Status& status);
-  void remember_leaving(const Directory& folder, const std::string& path, const SourceRecord& record);
+  void remember_tombstone(const Directory& folder, const std::string& path, const SourceRecord& record);
 
   Tree& inbox_;
   Journal& journal_;

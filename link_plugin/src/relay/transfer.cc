@@ -33,7 +33,7 @@ Status check_sidecar(const Transfer& transfer) {
   if (status.fault == Fault::kEnvironment) return status;
   if (status.ok() && digest == transfer.result.container_digest) return Status::success();
   // One that came or changed since the container was taken, or is open yet, may be half written.
-  if (transfer.source_directory->look(name).identity == transfer.settled_sidecar &&
+  if (transfer.source_directory->stat_of(name).identity == transfer.settled_sidecar &&
       !is_open_for_writing(*transfer.source_directory, name))
     return status.ok() ? mismatch() : unreadable(status);
   return Status::changed(transfer.source_directory->path_of(name) + " changed while its container was read");
@@ -216,7 +216,7 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   if (transfer->route != Route::kEncode) {
     const Directory& folder = *transfer->source_directory;
     std::string sidecar = find_sidecar(folder, transfer->source.name);
-    if (folder.look(sidecar).kind != FileKind::kMissing) transfer->source_sidecar = std::move(sidecar);
+    if (folder.stat_of(sidecar).kind != FileKind::kMissing) transfer->source_sidecar = std::move(sidecar);
     if (status = check_claimed_size(source.get(), *transfer); !status.ok()) return status;
   }
 
@@ -289,10 +289,11 @@ Status changed(const Transfer& transfer) {
 }
 
 Status check_unchanged(const Transfer& transfer) {
-  FileLook look = transfer.source_directory->look(transfer.source.name);
-  if (look.kind == FileKind::kUnknown) return io_failure("stat", transfer.source_path(), look.error);
-  return look.kind == FileKind::kRegular && look.identity == transfer.source.identity ? Status::success()
-                                                                                      : changed(transfer);
+  FileStat observed = transfer.source_directory->stat_of(transfer.source.name);
+  if (observed.kind == FileKind::kUnknown) return io_failure("stat", transfer.source_path(), observed.error);
+  return observed.kind == FileKind::kRegular && observed.identity == transfer.source.identity
+             ? Status::success()
+             : changed(transfer);
 }
 
 Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name) {
@@ -309,10 +310,10 @@ void note_products(Transfer* transfer) {
   intent.digest = transfer->product.digest;
   intent.data_digest = transfer->result.data_digest;
   intent.size = transfer->product.size;
-  const FileIdentity product = look_at(transfer->product.fd.get()).identity;
+  const FileIdentity product = stat_fd(transfer->product.fd.get()).identity;
   intent.inode = product.inode;
   intent.ctime_ns = product.ctime_ns;
-  if (transfer->sidecar.fd) intent.side_inode = look_at(transfer->sidecar.fd.get()).identity.inode;
+  if (transfer->sidecar.fd) intent.side_inode = stat_fd(transfer->sidecar.fd.get()).identity.inode;
 }
 
 Transfer::Content content_of(const Transfer& transfer) {

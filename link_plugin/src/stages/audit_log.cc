@@ -32,7 +32,7 @@ constexpr std::size_t kAclLimit = 65536;
 constexpr unsigned kPrivateMode = 0600;  // until it has the attributes of the log before it
 
 // A JSON object in one line, with a blank after each colon and comma: what greps this log for
-// `"event": "decode"` was written for logs of that look, and goes on working. Keys are ours and need no
+// `"event": "decode"` was written for logs of that form, and goes on working. Keys are ours and need no
 // escapes.
 class LineWriter {
  public:
@@ -110,9 +110,9 @@ Status AuditLog::open(const std::string& path, std::uint64_t limit) {
 Status AuditLog::open_file(unsigned mode) {
   fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode));
   if (!fd_) return io_failure("open log", path_, errno);
-  FileLook look = look_at(fd_.get());
-  if (look.kind != FileKind::kRegular) return io_failure("use as log", path_, EINVAL);
-  size_ = look.identity.size;
+  FileStat observed = stat_fd(fd_.get());
+  if (observed.kind != FileKind::kRegular) return io_failure("use as log", path_, EINVAL);
+  size_ = observed.identity.size;
   char last = '\n';
   if (size_ > 0 && pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
     return io_failure("read log", path_, errno);
@@ -133,7 +133,7 @@ Status AuditLog::flush(std::int64_t realtime_ns) {
   if (buffer_.empty()) return Status::success();
   // Somebody else's rotation: the path leads to another file now, or to none.
   FileIdentity here;
-  FileIdentity ours = look_at(fd_.get()).identity;
+  FileIdentity ours = stat_fd(fd_.get()).identity;
   if (!identity_of(path_, &here) || here.inode != ours.inode || here.device != ours.device) {
     if (Status status = open_file(); !status.ok()) return status;
   } else {
@@ -180,7 +180,7 @@ LoggedDelivery last_delivery_in(int fd, const std::string& inbox, std::string_vi
   LoggedDelivery last;
   int lines = 0;
   std::string text;
-  const std::uint64_t size = look_at(fd).identity.size;
+  const std::uint64_t size = stat_fd(fd).identity.size;
   for (std::uint64_t end = size; end > 0 && size - end < kMostRead && lines < kBatchLines;) {
     const std::uint64_t begin = end > kPiece ? end - kPiece : 0;
     std::string piece(end - begin, '\0');

@@ -19,9 +19,9 @@ Status no_name_left(const Product& product) {
 
 // Whether the file of this name has the product's bytes.
 Status has_product(const Product& product, const std::string& name, const Stop& stop, bool* same) {
-  const FileLook look = product.directory->look(name);
+  const FileStat observed = product.directory->stat_of(name);
   for (const Compared& each : product.compared)
-    if (each.name == name && look.kind == FileKind::kRegular && each.identity == look.identity) {
+    if (each.name == name && observed.kind == FileKind::kRegular && each.identity == observed.identity) {
       *same = each.is_same;
       return Status::success();
     }
@@ -81,9 +81,9 @@ void finish_writing(const Product& product) {
 Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
                    const std::string& digest, const Stop& stop, bool* same) {
   *same = false;
-  FileLook look = directory.look(name);
-  if (look.kind == FileKind::kUnknown) return io_failure("look at", directory.path_of(name), look.error);
-  if (look.kind != FileKind::kRegular || look.identity.size != size) return Status::success();
+  FileStat observed = directory.stat_of(name);
+  if (observed.kind == FileKind::kUnknown) return io_failure("stat", directory.path_of(name), observed.error);
+  if (observed.kind != FileKind::kRegular || observed.identity.size != size) return Status::success();
   UniqueFd fd;
   FileIdentity identity;
   std::uint64_t measured = 0;
@@ -99,8 +99,8 @@ Status has_content(const Directory& directory, const std::string& name, std::uin
 }
 
 Status check_own(const Product& product) {
-  FileLook ours = look_at(product.fd.get());
-  FileLook there = product.directory->look(product.temporary);
+  FileStat ours = stat_fd(product.fd.get());
+  FileStat there = product.directory->stat_of(product.temporary);
   const std::string path = product.directory->path_of(product.temporary);
   if (there.kind == FileKind::kUnknown) return io_failure("stat", path, there.error);
   if (there.kind == FileKind::kRegular && there.identity.device == ours.identity.device &&
@@ -117,12 +117,12 @@ Status compare_names(Product* product, const std::string& data_digest, const Sto
   std::vector<std::string> names = {product->name};
   for (std::size_t digits : kConflictDigits) names.push_back(conflict_of(product->name, data_digest, digits));
   for (const std::string& name : names) {
-    const FileLook look = product->directory->look(name);
-    if (look.kind == FileKind::kMissing) break;
+    const FileStat observed = product->directory->stat_of(name);
+    if (observed.kind == FileKind::kMissing) break;
     bool same = false;
     Status status = has_content(*product->directory, name, product->size, product->digest, stop, &same);
     if (!status.ok()) return status;
-    product->compared.push_back({name, look.identity, same});
+    product->compared.push_back({name, observed.identity, same});
     if (same) break;
   }
   return Status::success();
@@ -174,8 +174,8 @@ Status publish_container(Product* container, Product* sidecar, const std::string
     *taken = false;
     sidecar->name = sidecar_of(name);
     bool same = false;
-    FileLook look = directory.look(name);
-    if (look.kind != FileKind::kMissing) {
+    FileStat observed = directory.stat_of(name);
+    if (observed.kind != FileKind::kMissing) {
       Status status = has_product(*container, name, stop, &same);
       *taken = status.ok() && !same;
       if (!status.ok() || !same) return status;

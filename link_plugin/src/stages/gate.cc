@@ -29,7 +29,7 @@ std::string policy_conflict(const Policy& policy, Mode mode) {
          std::string(kContainerSuffix) + "\" to allowed_suffixes";
 }
 
-std::string way_out(std::string_view reason, Mode mode, const std::string& policy) {
+std::string remedy_of(std::string_view reason, Mode mode, const std::string& policy) {
   std::size_t colon = reason.find(':');
   std::string_view what = reason.substr(0, colon);
   std::string_view about = colon == std::string_view::npos ? "" : reason.substr(colon + 1);

@@ -19,6 +19,6 @@ std::string policy_conflict(const Policy& policy, Mode mode);
 
 // What lets a file pass that is blocked for this reason, in words that follow it; "" when nothing should.
 // `policy` is the policy's path.
-std::string way_out(std::string_view reason, Mode mode, const std::string& policy);
+std::string remedy_of(std::string_view reason, Mode mode, const std::string& policy);
 
 }  // namespace paxect::link

@@ -54,13 +54,13 @@ Status Intake::scan_folder(const Directory& folder, const std::string& relative,
 }
 
 void Intake::visit(const Directory& folder, const std::string& relative, const std::string& name, int depth) {
-  if (is_leaving(name) && *broken_removal_) (*broken_removal_)(folder, relative, name);
+  if (is_tombstone(name) && *broken_removal_) (*broken_removal_)(folder, relative, name);
   if (is_never_taken(name) || (settings_.ignored && settings_.ignored(name))) return;
-  FileLook look = folder.look(name);
+  FileStat observed = folder.stat_of(name);
   std::string path = join(relative, name);
-  switch (look.kind) {
+  switch (observed.kind) {
     case FileKind::kRegular:
-      visit_file(folder, {relative, name, look.identity});
+      visit_file(folder, {relative, name, observed.identity});
       break;
     case FileKind::kDirectory: {
       if (!settings_.recursive) break;
@@ -86,7 +86,7 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
       break;
     case FileKind::kUnknown:
       ++unread_;
-      report_unexpected(path, "skipped", io_failure("stat", path, look.error).message);
+      report_unexpected(path, "skipped", io_failure("stat", path, observed.error).message);
       break;
   }
 }

@@ -32,25 +32,26 @@ Status digest_of(const Directory& folder, const std::string& name, const Stop& s
 Status complete_move(const Directory& from, const std::string& name, const FileIdentity& identity,
                      const Directory& to, const std::string& target, const Stop& stop,
                      std::vector<std::string>* returned) {
-  const FileLook here = from.look(name);
-  const FileLook leaving = from.look(leaving_of(name));
+  const FileStat here = from.stat_of(name);
+  const FileStat tombstone = from.stat_of(tombstone_of(name));
   if (here.kind == FileKind::kUnknown) return io_failure("stat", from.path_of(name), here.error);
   const bool is_here = here.kind == FileKind::kRegular && here.identity.same_but_device(identity);
-  const bool is_leaving = leaving.kind == FileKind::kRegular && leaving.identity.same_but_name(identity);
-  if (!is_here && !is_leaving) return Status::success();
+  const bool is_tombstone =
+      tombstone.kind == FileKind::kRegular && tombstone.identity.same_but_name(identity);
+  if (!is_here && !is_tombstone) return Status::success();
   std::string copied;
   std::string original;
   Status status = digest_of(to, target, stop, &copied);
-  if (status.ok()) status = digest_of(from, is_here ? name : leaving_of(name), stop, &original);
+  if (status.ok()) status = digest_of(from, is_here ? name : tombstone_of(name), stop, &original);
   if (!status.ok()) return status;
   if (copied != original) return is_another(to, target);
-  return is_here ? remove_same(from, name, here.identity, returned) : from.remove(leaving_of(name));
+  return is_here ? remove_same(from, name, here.identity, returned) : from.remove(tombstone_of(name));
 }
 
 Status move_or_complete(const Directory& from, const std::string& name, const FileIdentity& identity,
                         const Directory& to, const std::string& target, const Stop& stop,
                         std::vector<std::string>* returned) {
-  const FileLook there = to.look(target);
+  const FileStat there = to.stat_of(target);
   if (there.kind == FileKind::kUnknown) return io_failure("stat", to.path_of(target), there.error);
   if (there.kind == FileKind::kMissing) {
     bool taken = false;
@@ -68,11 +69,11 @@ Status Quarantine::choose(const std::string& name, std::string* target) const {
   if (Status status = open_(&opened); !status.ok()) return status;
   for (unsigned number = 0;; ++number) {
     *target = quarantined_of(name, number);
-    FileLook there = opened->look(*target);
+    FileStat there = opened->stat_of(*target);
     if (there.kind == FileKind::kUnknown) return io_failure("stat", opened->path_of(*target), there.error);
     if (there.kind != FileKind::kMissing) continue;
     // A quarantined file can have the name of our reason file; it has a reason of its own then.
-    if (opened->look(reason_of(reason_of(*target))).kind == FileKind::kMissing) return Status::success();
+    if (opened->stat_of(reason_of(reason_of(*target))).kind == FileKind::kMissing) return Status::success();
   }
 }
 
@@ -82,7 +83,7 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
   std::shared_ptr<const Directory> opened;
   if (Status status = open_(&opened); !status.ok()) return status;
   const Directory& to = *opened;
-  if (to.look(target).kind == FileKind::kMissing)
+  if (to.stat_of(target).kind == FileKind::kMissing)
     if (Status status = replace_file(to.path_of(reason_of(target)), to_json(reason)); !status.ok())
       return status;
   Status status = move_or_complete(from, name, identity, to, target, stop_, returned);
@@ -90,17 +91,17 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
   // The container first: alone in the inbox it would be checked against nothing. What has the name of its
   // sidecar and is no regular file stays, as everywhere.
   const std::string sidecar = is_container(name) ? find_sidecar(from, name) : "";
-  FileLook beside = is_container(name) ? from.look(sidecar) : FileLook{.kind = FileKind::kMissing};
+  FileStat beside = is_container(name) ? from.stat_of(sidecar) : FileStat{.kind = FileKind::kMissing};
   if (beside.kind == FileKind::kUnknown) return io_failure("stat", from.path_of(sidecar), beside.error);
   if (beside.kind == FileKind::kRegular) {
     status = move_or_complete(from, sidecar, beside.identity, to, sidecar_of(target), stop_, returned);
     if (!status.ok() && status.fault != Fault::kChanged) return status;
   }
   // A sidecar that was copied, and whose removal was broken off.
-  const FileLook leaving = is_container(name) ? from.look(leaving_of(sidecar)) : FileLook{};
-  if (beside.kind == FileKind::kMissing && leaving.kind == FileKind::kRegular &&
-      to.look(sidecar_of(target)).kind == FileKind::kRegular) {
-    status = complete_move(from, sidecar, leaving.identity, to, sidecar_of(target), stop_, returned);
+  const FileStat tombstone = is_container(name) ? from.stat_of(tombstone_of(sidecar)) : FileStat{};
+  if (beside.kind == FileKind::kMissing && tombstone.kind == FileKind::kRegular &&
+      to.stat_of(sidecar_of(target)).kind == FileKind::kRegular) {
+    status = complete_move(from, sidecar, tombstone.identity, to, sidecar_of(target), stop_, returned);
     if (!status.ok() && status.fault != Fault::kChanged) return status;
   }
   status = to.sync();
@@ -110,15 +111,15 @@ Status Quarantine::put(const Directory& from, const std::string& name, const Fil
 Status Quarantine::has(const std::string& target, std::uint64_t size, bool* found) const {
   std::shared_ptr<const Directory> opened;
   if (Status status = open_(&opened); !status.ok()) return status;
-  const FileLook look = opened->look(target);
-  if (look.kind == FileKind::kUnknown) return io_failure("stat", opened->path_of(target), look.error);
-  *found = look.kind == FileKind::kRegular && look.identity.size == size;
+  const FileStat observed = opened->stat_of(target);
+  if (observed.kind == FileKind::kUnknown) return io_failure("stat", opened->path_of(target), observed.error);
+  *found = observed.kind == FileKind::kRegular && observed.identity.size == size;
   return Status::success();
 }
 
 void Quarantine::remove_reason(const std::string& target) const {
   std::shared_ptr<const Directory> opened;
-  if (open_(&opened).ok() && opened->look(target).kind == FileKind::kMissing)
+  if (open_(&opened).ok() && opened->stat_of(target).kind == FileKind::kMissing)
     std::ignore = opened->remove(reason_of(target));
 }
 

@@ -119,10 +119,10 @@ Status PeerTable::refresh(const std::string& own, std::optional<std::string_view
   Status status = directory.list([&](const char* entry) {
     std::string name = entry;
     if (name == base_name(own) || !is_manifest(name)) return true;
-    FileLook look = directory.look(name);
-    if (look.kind != FileKind::kRegular) return true;
+    FileStat observed = directory.stat_of(name);
+    if (observed.kind != FileKind::kRegular) return true;
     auto before = known_.find(name);
-    if (before != known_.end() && before->second.identity == look.identity) {
+    if (before != known_.end() && before->second.identity == observed.identity) {
       now[name] = before->second;
       return true;
     }
@@ -132,7 +132,7 @@ Status PeerTable::refresh(const std::string& own, std::optional<std::string_view
     Peer peer;
     peer.reason = read.message;
     if (read.ok()) peer = judge_manifest(text, key, require_sig);
-    now[name] = {look.identity, peer};
+    now[name] = {observed.identity, peer};
     if (before == known_.end() || before->second.peer != peer) changed(directory.path_of(name), peer);
     return true;
   });

@@ -1,4 +1,4 @@
-// inotify as a hint: which names of the inbox to look at before the next scan. The scan finds every file
+// inotify as a hint: which names of the inbox to observe before the next scan. The scan finds every file
 // without it: missing events, lost events and an overflow only delay a file.
 //
 // Where a lease cannot prove that a file is complete (read_lease.h), events also show which files are open.

@@ -431,7 +431,8 @@ TEST_CASE("The removal of a container was broken off at its sidecar: both go, wh
     scene.intent.source = container;
     REQUIRE(link::identity_of(scene.rig.inbox(container), &scene.intent.identity));
     scene.name();
-    scene.rig.put(link::leaving_of(sidecar), link::sha256_hex(read_file(scene.rig.inbox(container))) + "\n");
+    scene.rig.put(link::tombstone_of(sidecar),
+                  link::sha256_hex(read_file(scene.rig.inbox(container))) + "\n");
     CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
     CHECK(list(scene.rig.inbox()).empty());
     CHECK(scene.rig.delivered().empty());

@@ -141,11 +141,11 @@ struct Folder {
   Folder() { REQUIRE(link::Directory::open(temp.path(), &directory).ok()); }
   void put(const std::string& name, const std::string& contents) const { write_file(temp / name, contents); }
   std::string read(const std::string& name) const { return read_file(temp / name); }
-  link::FileIdentity identity(const std::string& name) const { return directory.look(name).identity; }
+  link::FileIdentity identity(const std::string& name) const { return directory.stat_of(name).identity; }
 };
 
 link::IsMeant answer(bool meant) {
-  return [meant](const std::string&, const link::FileLook&, bool* out) {
+  return [meant](const std::string&, const link::FileStat&, bool* out) {
     *out = meant;
     return link::Status::success();
   };
@@ -171,7 +171,7 @@ TEST_CASE("Where a third file has the name by then, the one that comes back gets
     Folder folder;
     Names returned;
     folder.put(name, "two");
-    auto replaced = [&folder, &taken = name](const std::string&, const link::FileLook&, bool* meant) {
+    auto replaced = [&folder, &taken = name](const std::string&, const link::FileStat&, bool* meant) {
       folder.put(taken, "three");
       *meant = false;
       return link::Status::success();

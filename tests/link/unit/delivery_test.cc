@@ -83,13 +83,13 @@ TEST_CASE("A product gets its name, and no temporary remains") {
 TEST_CASE("The same bytes under the name are a duplicate, and the file there stays") {
   Target target;
   test::write_file(target.path("a"), "data");
-  const auto inode = target.directory().look("a").identity.inode;
+  const auto inode = target.directory().stat_of("a").identity.inode;
   Product product = target.product("a", "data");
   Published published = Published::kDelivered;
   REQUIRE(publish_product(&product, product.digest, kNever, kAlways, &published).ok());
   CHECK(published == Published::kDuplicate);
   CHECK(target.names() == Names{"a"});
-  CHECK(target.directory().look("a").identity.inode == inode);
+  CHECK(target.directory().stat_of("a").identity.inode == inode);
 }
 
 TEST_CASE("Other bytes under the name stay, and the product gets more digits until a name is free") {

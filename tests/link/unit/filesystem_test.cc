@@ -54,12 +54,12 @@ TEST_CASE("A time of the 25th century is a time like any other") {
   TempDir temp;
   write_file(temp / "file", "data");
   Directory directory = open(temp.path());
-  FileIdentity now = directory.look("file").identity;
+  FileIdentity now = directory.stat_of("file").identity;
   const timespec times[] = {{13'600'000'000, 0}, {13'600'000'000, 0}};
   REQUIRE(utimensat(AT_FDCWD, (temp / "file").c_str(), times, 0) == 0);
-  FileLook look = directory.look("file");
-  CHECK(look.kind == FileKind::kRegular);
-  CHECK(look.identity.mtime_ns != now.mtime_ns);
+  FileStat observed = directory.stat_of("file");
+  CHECK(observed.kind == FileKind::kRegular);
+  CHECK(observed.identity.mtime_ns != now.mtime_ns);
 }
 
 TEST_CASE("A temporary file of a dead writer is replaced, one of a live writer is not") {

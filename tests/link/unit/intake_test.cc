@@ -79,7 +79,7 @@ TEST_CASE("A file seen to arrive complete is taken at the first observation") {
   Rig rig;
   rig.file("f", 5);
   Intake intake({.settle_ns = 10}, &rig.ledger);
-  intake.arrived("f", rig.inbox.look("f").identity, rig.now);
+  intake.arrived("f", rig.inbox.stat_of("f").identity, rig.now);
   CHECK(rig.scan(intake) == Names{"f"});
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("A file is ready when the minimum age has passed since its last sign o
   rig.now += 69;
   CHECK(rig.scan(intake).empty());
   // Closing counts, even where it changes nothing.
-  intake.arrived("f", rig.inbox.look("f").identity, rig.now);
+  intake.arrived("f", rig.inbox.stat_of("f").identity, rig.now);
   rig.now += 99;
   CHECK(rig.scan(intake).empty());
   rig.now += 1;
@@ -136,7 +136,7 @@ TEST_CASE("A file is ready when the minimum age has passed since its last sign o
   write_file(rig.temp / "f", "changed");
   CHECK(rig.scan(intake).empty());
   progress = Progress::kWritten;
-  intake.still_written("f", rig.inbox.look("f").identity, rig.now);
+  intake.still_written("f", rig.inbox.stat_of("f").identity, rig.now);
   rig.now += 1000;
   CHECK(rig.scan(intake).empty());
   progress = Progress::kComplete;
@@ -149,7 +149,7 @@ TEST_CASE("What we have made is ready at once") {
   Rig rig;
   rig.file("f", 5);
   Intake intake({.settle_ns = 10, .min_age_ns = 100}, &rig.ledger);
-  intake.made("f", rig.inbox.look("f").identity, rig.now);
+  intake.made("f", rig.inbox.stat_of("f").identity, rig.now);
   CHECK(rig.scan(intake) == Names{"f"});
 }
 

@@ -97,7 +97,7 @@ TEST_CASE("A file that is written to is neither removed nor moved") {
   REQUIRE(Directory::open(elsewhere.path(), &to).ok());
   write_file(rig.temp / "f", "data");
   std::vector<std::string> returned;
-  const FileIdentity identity = rig.folder.look("f").identity;
+  const FileIdentity identity = rig.folder.stat_of("f").identity;
   bool taken = false;
   {
     std::ofstream writer(rig.temp / "f", std::ios::app);
@@ -122,12 +122,12 @@ TEST_CASE("A file is judged by who has it open, then by its age on the clock of 
     const Completeness::Events events{.is_written = [&](const std::string&) { return is_written; },
                                       .may_be_open = [](const std::string&) { return true; }};
     Completeness completeness(settle_ns, events);
-    return completeness.judge(rig.folder, "f", "f", rig.folder.look("f").identity, written).progress;
+    return completeness.judge(rig.folder, "f", "f", rig.folder.stat_of("f").identity, written).progress;
   };
   std::ofstream writer(rig.temp / "f");
   CHECK(judge(kHour, false) == Progress::kWritten);
   // Nothing happens to it for longer than the settle time.
-  const FileIdentity identity = rig.folder.look("f").identity;
+  const FileIdentity identity = rig.folder.stat_of("f").identity;
   REQUIRE(test::eventually([&] { return file_system_now(rig.folder) > identity.ctime_ns + 20'000'000; }));
   CHECK(judge(1, false) == Progress::kComplete);
   CHECK(judge(1, true) == Progress::kWritten);
@@ -146,7 +146,7 @@ TEST_CASE("Without leases, a file that events show to be open waits however old 
   const Completeness::Events events{.is_written = [](const std::string&) { return false; },
                                     .may_be_open = [&](const std::string&) { return may_be_open; }};
   Completeness completeness(1, events);
-  const FileIdentity identity = rig.folder.look("f").identity;
+  const FileIdentity identity = rig.folder.stat_of("f").identity;
   REQUIRE(test::eventually([&] { return file_system_now(rig.folder) > identity.ctime_ns + 20'000'000; }));
   CHECK(completeness.judge(rig.folder, "f", "f", identity, false).progress == Progress::kWritten);
   may_be_open = false;
@@ -159,7 +159,7 @@ TEST_CASE("The clock of a file system is that of a file made there") {
   REQUIRE(Directory::open(temp.path(), &folder).ok());
   const std::int64_t before = file_system_now(folder);
   write_file(temp / "f", "");
-  const std::int64_t made = folder.look("f").identity.ctime_ns;
+  const std::int64_t made = folder.stat_of("f").identity.ctime_ns;
   CHECK(made >= before);
   CHECK(made - before < 10'000'000'000);
   CHECK(test::list(temp.path()) == test::Names{"f"});

@@ -72,17 +72,17 @@ TEST_CASE("A temporary name is hidden, unfinished, and never too long") {
 }
 
 TEST_CASE("The name of a file that is removed is hidden, never too long, and contains the original name") {
-  CHECK(leaving_of("a.txt") == ".a.txt.paxect-leaving");
-  CHECK(is_leaving(".a.txt.paxect-leaving"));
-  CHECK(name_of_leaving(".a.txt.paxect-leaving") == "a.txt");
+  CHECK(tombstone_of("a.txt") == ".a.txt.paxect-leaving");
+  CHECK(is_tombstone(".a.txt.paxect-leaving"));
+  CHECK(name_of_tombstone(".a.txt.paxect-leaving") == "a.txt");
   for (const char* other : {"a.paxect-leaving", ".paxect-leaving", ".a.txt", "a.txt", ".a.leaving"})
-    CHECK_FALSE(is_leaving(other));
+    CHECK_FALSE(is_tombstone(other));
   std::string longest = std::string(kNameMax - 4, 'x') + ".txt";
-  CHECK(leaving_of(longest).size() == kNameMax);
-  CHECK(leaving_of(longest) != leaving_of("y" + longest.substr(1)));
-  CHECK(is_leaving(leaving_of(longest)));
-  CHECK(is_never_taken(leaving_of(longest)));
-  CHECK(name_of_leaving(leaving_of(longest)).ends_with(".txt"));
+  CHECK(tombstone_of(longest).size() == kNameMax);
+  CHECK(tombstone_of(longest) != tombstone_of("y" + longest.substr(1)));
+  CHECK(is_tombstone(tombstone_of(longest)));
+  CHECK(is_never_taken(tombstone_of(longest)));
+  CHECK(name_of_tombstone(tombstone_of(longest)).ends_with(".txt"));
 }
 
 TEST_CASE("A name apart from another one has its suffix, and leaves room for a sidecar") {

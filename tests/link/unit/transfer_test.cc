@@ -35,7 +35,7 @@ class Way {
   // The file as the gate hands it over, towards the name `target`.
   Transfer transfer(const std::string& name, const std::string& target, Mode mode = Mode::kRelay) const {
     Transfer made;
-    made.source = {"", name, inbox_->look(name).identity};
+    made.source = {"", name, inbox_->stat_of(name).identity};
     made.route = route_of(name, mode);
     made.source_directory = inbox_;
     made.target_directory = outbox_;
@@ -43,7 +43,7 @@ class Way {
     made.product.name = target;
     made.sidecar.name = target + ".sha256";
     made.intent.id = 5;
-    const FileLook beside = inbox_->look(name + ".sha256");
+    const FileStat beside = inbox_->stat_of(name + ".sha256");
     made.settled_sidecar = beside.identity;
     name_temporaries(&made, kRelay);
     return made;
