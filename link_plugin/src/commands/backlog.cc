@@ -15,9 +15,9 @@ namespace {
 // Gives each file that the intake finds the state that it has, or would have, for the relay.
 class Classifier {
  public:
-  Classifier(const Station& station, const Directory& inbox, const JournalContents& journal,
+  Classifier(const RelayContext& context, const Directory& inbox, const JournalContents& journal,
              const std::optional<RelayState>& state)
-      : station_(station), inbox_(inbox), journal_(journal), place_(inbox_place(station, journal)) {
+      : station_(context), inbox_(inbox), journal_(journal), place_(inbox_place(context, journal)) {
     if (state)
       for (const WaitingFile& file : state->waiting) waiting_[file.path] = &file;
   }
@@ -53,7 +53,7 @@ class Classifier {
     return identity_of(inbox_.path_of(path), &ignored);
   }
 
-  const Station& station_;
+  const RelayContext& station_;
   const Directory& inbox_;
   const JournalContents& journal_;
   const std::string place_;
@@ -63,20 +63,20 @@ class Classifier {
 
 }  // namespace
 
-Status measure_backlog(const Station& station, const JournalContents& journal,
+Status measure_backlog(const RelayContext& context, const JournalContents& journal,
                        const std::optional<RelayState>& state, std::int64_t now_ns, Backlog* out) {
   *out = {};
   for (const Intent& intent : journal.intents)
     if (is_in_flight(intent)) ++out->in_flight;
-  if (FileIdentity ignored; !identity_of(station.config.inbox, &ignored)) return Status::success();
+  if (FileIdentity ignored; !identity_of(context.config.inbox, &ignored)) return Status::success();
   Directory inbox;
-  if (Status status = Directory::open(station.config.inbox, &inbox); !status.ok()) return status;
-  Classifier classifier(station, inbox, journal, state);
+  if (Status status = Directory::open(context.config.inbox, &inbox); !status.ok()) return status;
+  Classifier classifier(context, inbox, journal, state);
   Ledger ledger({.realtime_ns = [&] { return now_ns; }});
   Intake intake({.settle_ns = 0,
-                 .recursive = station.config.recursive,
+                 .recursive = context.config.recursive,
                  .window = 0,
-                 .ignored = [&](std::string_view name) { return station.config.ignore.matches(name); }},
+                 .ignored = [&](std::string_view name) { return context.config.ignore.matches(name); }},
                 &ledger);
   auto classify = [&](const Candidate& candidate) { return classifier.classify(candidate); };
   auto unexpected = [](const std::string&, const std::string&, const std::string&) {};
@@ -100,8 +100,8 @@ Status measure_backlog(const Station& station, const JournalContents& journal,
   return Status::success();
 }
 
-std::string inbox_place(const Station& station, const JournalContents& journal) {
-  const KnownPlace* place = current_place(journal.places, "inbox", station.config.inbox);
+std::string inbox_place(const RelayContext& context, const JournalContents& journal) {
+  const KnownPlace* place = current_place(journal.places, "inbox", context.config.inbox);
   return place == nullptr ? "" : place->token;
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "commands/station.h"
+#include "commands/relay_context.h"
 
 namespace paxect::link {
 
@@ -21,11 +21,11 @@ struct Backlog {
 };
 
 // An inbox that does not exist is empty. `state` is that of a relay that runs; `now_ns` is UTC.
-Status measure_backlog(const Station& station, const JournalContents& journal,
+Status measure_backlog(const RelayContext& context, const JournalContents& journal,
                        const std::optional<RelayState>& state, std::int64_t now_ns, Backlog* out);
 
 // The token of the inbox that the relay worked in last, "" when it knows none.
-std::string inbox_place(const Station& station, const JournalContents& journal);
+std::string inbox_place(const RelayContext& context, const JournalContents& journal);
 
 // Whether a delivery in the journal is under way. Looks at nothing else: the outbox may be a share that
 // hangs.

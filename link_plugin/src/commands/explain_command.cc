@@ -15,7 +15,7 @@
 #include "commands/command.h"
 #include "commands/log_reader.h"
 #include "commands/quarantine_items.h"
-#include "commands/station.h"
+#include "commands/relay_context.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
@@ -79,8 +79,8 @@ Status read_history(const LinkConfig& config, Explanation* out) {
   return Status::success();
 }
 
-std::string next_look(const Station& station) {
-  return station.runs() ? "at one of the next scans" : "when a relay runs: none does";
+std::string next_look(const RelayContext& context) {
+  return context.runs() ? "at one of the next scans" : "when a relay runs: none does";
 }
 
 // Why the relay never takes it, "" when it does.
@@ -100,9 +100,9 @@ std::string ignored_reason(const LinkConfig& config, const std::string& relative
   return "";
 }
 
-void explain_block(const Station& station, const std::string& reason, Explanation* out) {
+void explain_block(const RelayContext& context, const std::string& reason, Explanation* out) {
   out->next_try = "when the file or the policy changes";
-  out->advice = remedy_of(reason, station.config.mode, station.config.policy);
+  out->advice = remedy_of(reason, context.config.mode, context.config.policy);
 }
 
 void explain_held(const std::string& reason, Explanation* out) {
@@ -112,56 +112,56 @@ void explain_held(const std::string& reason, Explanation* out) {
   out->advice = "touch the file to deliver it (again), or remove it when its receiver has it";
 }
 
-void explain_waiting(const WaitingFile& file, const Station& station, Explanation* out) {
+void explain_waiting(const WaitingFile& file, const RelayContext& context, Explanation* out) {
   if (file.state == FileState::kHeld) return explain_held(file.reason, out);
   out->state = name_of(file.state);
   out->reason = file.event + ": " + file.reason;
   out->attempts = file.attempts;
   if (file.state == FileState::kBlocked)
-    explain_block(station, file.reason, out);
+    explain_block(context, file.reason, out);
   else
-    out->next_try = station.runs() ? utc_text(file.next_try_utc_ns) : next_look(station);
+    out->next_try = context.runs() ? utc_text(file.next_try_utc_ns) : next_look(context);
 }
 
-void explain_in_inbox(const Station& station, const std::string& relative, const FileStat& observed,
+void explain_in_inbox(const RelayContext& context, const std::string& relative, const FileStat& observed,
                       Explanation* out) {
-  const LinkConfig& config = station.config;
+  const LinkConfig& config = context.config;
   if (out->reason = ignored_reason(config, relative, observed); !out->reason.empty()) {
     out->state = "ignored";
     return;
   }
-  const std::optional<RelayState> state = state_of(station);
+  const std::optional<RelayState> state = state_of(context);
   const WaitingFile* waiting = find_waiting(state, relative, observed.identity);
   out->since = utc_text(waiting == nullptr ? observed.identity.ctime_ns : waiting->arrived_utc_ns);
   JournalContents journal;
   std::ignore = read_journal(journal_of(config.state), &journal);
-  const SourceRecord* done = journal.done.find(inbox_place(station, journal), relative);
+  const SourceRecord* done = journal.done.find(inbox_place(context, journal), relative);
   if (done != nullptr && match_source(done->identity, observed.identity) != SourceMatch::kOther) {
     out->state = "delivered";
     out->reason = "delivered and left where it is";
     return;
   }
-  const SourceRecord* held = journal.held.find(inbox_place(station, journal), relative);
+  const SourceRecord* held = journal.held.find(inbox_place(context, journal), relative);
   if (held != nullptr && match_source(held->identity, observed.identity) != SourceMatch::kOther)
     return explain_held("it may have been delivered, and the journal cannot say", out);
   for (const Intent& intent : journal.intents) {
     if (intent.source != relative || !is_in_flight(intent)) continue;
     out->state = "in flight";
-    out->reason = station.runs() ? "being delivered as " + intent.name : "for the next start to recover";
+    out->reason = context.runs() ? "being delivered as " + intent.name : "for the next start to recover";
     return;
   }
-  if (waiting != nullptr) return explain_waiting(*waiting, station, out);
+  if (waiting != nullptr) return explain_waiting(*waiting, context, out);
   std::string name(base_name(relative));
-  out->next_try = next_look(station);
+  out->next_try = next_look(context);
   out->state = "waiting";
   if (is_sidecar(name) && exists(container_of_sidecar(out->path))) {
     out->reason = "goes with its container";
     return;
   }
-  out->reason = block_reason(station.policy, config.mode, station.config.node, name, observed.identity.size);
+  out->reason = block_reason(context.policy, config.mode, context.config.node, name, observed.identity.size);
   if (out->reason.empty()) return;
   out->state = "blocked";
-  explain_block(station, out->reason, out);
+  explain_block(context, out->reason, out);
 }
 
 void explain_quarantined(const QuarantineItem& item, Explanation* out) {
@@ -173,9 +173,9 @@ void explain_quarantined(const QuarantineItem& item, Explanation* out) {
 }
 
 // Of a file that is not where it was, by where it went.
-void explain_gone(const Station& station, Explanation* out) {
+void explain_gone(const RelayContext& context, Explanation* out) {
   std::vector<QuarantineItem> items;
-  std::ignore = list_quarantine(station.config.quarantine, &items);
+  std::ignore = list_quarantine(context.config.quarantine, &items);
   for (const QuarantineItem& item : items)
     if (item.source == out->path) return explain_quarantined(item, out);
   for (auto line = out->history.rbegin(); line != out->history.rend(); ++line) {
@@ -186,11 +186,11 @@ void explain_gone(const Station& station, Explanation* out) {
     return;
   }
   if (!out->history.empty()) out->state = "gone";
-  if (out->history.empty()) out->reason = "not in the inbox, in quarantine or in " + station.config.log;
+  if (out->history.empty()) out->reason = "not in the inbox, in quarantine or in " + context.config.log;
 }
 
-void explain(const Station& station, Explanation* out) {
-  const LinkConfig& config = station.config;
+void explain(const RelayContext& context, Explanation* out) {
+  const LinkConfig& config = context.config;
   if (is_below(out->path, config.quarantine)) {
     std::vector<QuarantineItem> items;
     std::ignore = list_quarantine(config.quarantine, &items);
@@ -204,9 +204,9 @@ void explain(const Station& station, Explanation* out) {
                 inbox.open_below(folder_of(relative), false, &folder).ok();
     FileStat observed{.kind = FileKind::kMissing};
     if (open) observed = folder.stat_of(std::string(base_name(relative)));
-    if (observed.kind != FileKind::kMissing) return explain_in_inbox(station, relative, observed, out);
+    if (observed.kind != FileKind::kMissing) return explain_in_inbox(context, relative, observed, out);
   }
-  explain_gone(station, out);
+  explain_gone(context, out);
 }
 
 void print_json(const Explanation& report, Console* console) {
@@ -252,16 +252,16 @@ void print_text(const Explanation& report, Console* console) {
 }  // namespace
 
 paxect_plugin_status run_explain(const Call& call) {
-  Station station;
-  if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
+  RelayContext context;
+  if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
   const std::string& word = call.arguments().words.front();
   if (word.empty())
     return call.fail(PAXECT_PLUGIN_USAGE, "explain: an empty name: give a path, or a name in the inbox");
   Explanation report;
-  report.path = find_path(station.config, word);
-  if (Status status = read_history(station.config, &report); !status.ok())
+  report.path = find_path(context.config, word);
+  if (Status status = read_history(context.config, &report); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  explain(station, &report);
+  explain(context, &report);
   if (call.arguments().json)
     print_json(report, &call.console());
   else

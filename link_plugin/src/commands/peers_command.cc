@@ -2,23 +2,23 @@
 #include <algorithm>
 
 #include "commands/command.h"
-#include "commands/station.h"
+#include "commands/relay_context.h"
 
 namespace paxect::link {
 
 paxect_plugin_status run_peers(const Call& call) {
-  Station station;
-  if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
-  if (!station.policy_problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, station.policy_problem);
+  RelayContext context;
+  if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
+  if (!context.policy_problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, context.policy_problem);
   std::vector<PeerEntry> peers;
-  if (Status status = find_peers(station, &peers); !status.ok())
+  if (Status status = find_peers(context, &peers); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::sort(peers.begin(), peers.end(),
             [](const PeerEntry& a, const PeerEntry& b) { return a.path < b.path; });
   Console& console = call.console();
   if (call.arguments().json) {
     JsonLine json;
-    json.add("node", station.config.node);
+    json.add("node", context.config.node);
     json.begin_array("peers");
     for (const PeerEntry& entry : peers) {
       json.begin_element();
@@ -32,7 +32,7 @@ paxect_plugin_status run_peers(const Call& call) {
     json.finish(&console);
     return PAXECT_PLUGIN_OK;
   }
-  if (peers.empty()) console.line("no manifest of a peer beside " + shown(station.config.manifest));
+  if (peers.empty()) console.line("no manifest of a peer beside " + shown(context.config.manifest));
   for (const PeerEntry& entry : peers) {
     std::string name = entry.peer.node.empty() ? "?" : shown(entry.peer.node);
     std::string reason = entry.peer.reason.empty() ? "" : " (" + shown(entry.peer.reason) + ")";

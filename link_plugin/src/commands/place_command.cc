@@ -5,7 +5,7 @@
 #include "base/relay_paths.h"
 #include "base/token.h"
 #include "commands/command.h"
-#include "commands/station.h"
+#include "commands/relay_context.h"
 #include "records/adoption.h"
 #include "records/place_match.h"
 
@@ -39,8 +39,8 @@ struct Place {
   bool is_away() const { return !problem.empty() || (known && std::string_view(state()) != "here"); }
 };
 
-std::vector<Place> places_of(const Station& station, const JournalContents& journal) {
-  const LinkConfig& config = station.config;
+std::vector<Place> places_of(const RelayContext& context, const JournalContents& journal) {
+  const LinkConfig& config = context.config;
   const PlaceFinder finder(directory_name(config.state));
   std::vector<Place> places = {{"inbox", config.inbox}, {"outbox", config.outbox}};
   // Below the inbox it has no identity of its own.
@@ -88,7 +88,7 @@ void print_text(const std::vector<Place>& places, Console* console) {
   }
 }
 
-paxect_plugin_status adopt_place(const Call& call, const Station& station, const Place& place) {
+paxect_plugin_status adopt_place(const Call& call, const RelayContext& context, const Place& place) {
   const std::string name = std::string(place.role) + " " + place.path;
   if (!place.problem.empty()) return call.fail(PAXECT_PLUGIN_CONFIG, place.problem);
   if (!place.observed.directory)
@@ -105,10 +105,10 @@ paxect_plugin_status adopt_place(const Call& call, const Station& station, const
     if (is_refused) token = derived_token(*place.observed.directory);
     if (!status.ok() && !is_refused) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   }
-  if (Status status = adopt(adopt_of(station.config.state), place.role, token); !status.ok())
+  if (Status status = adopt(adopt_of(context.config.state), place.role, token); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   call.console().line(shown(name) + " is adopted: the relay works in it " +
-                      (station.runs() ? "within seconds" : "from its next start on"));
+                      (context.runs() ? "within seconds" : "from its next start on"));
   if (place.unfinished > 0)
     call.console().line("not finished towards the one from before, and held until that is back: " +
                         std::to_string(place.unfinished));
@@ -121,12 +121,12 @@ paxect_plugin_status run_place(const Call& call) {
   const std::vector<std::string>& words = call.arguments().words;
   if (!words.empty() && (words.size() != 2 || words[0] != "adopt" || call.arguments().json))
     return call.fail(PAXECT_PLUGIN_USAGE, "use paxect link place [--json], or paxect link place adopt ROLE");
-  Station station;
-  if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
+  RelayContext context;
+  if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
   JournalContents journal;
-  if (Status status = read_journal(journal_of(station.config.state), &journal); !status.ok())
+  if (Status status = read_journal(journal_of(context.config.state), &journal); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  const std::vector<Place> places = places_of(station, journal);
+  const std::vector<Place> places = places_of(context, journal);
   if (words.empty()) {
     if (call.arguments().json)
       print_json(places, &call.console());
@@ -137,7 +137,7 @@ paxect_plugin_status run_place(const Call& call) {
     return PAXECT_PLUGIN_OK;
   }
   for (const Place& place : places)
-    if (words[1] == place.role) return adopt_place(call, station, place);
+    if (words[1] == place.role) return adopt_place(call, context, place);
   return call.fail(PAXECT_PLUGIN_USAGE,
                    "'" + words[1] +
                        "' is no place of this relay: give inbox, outbox, or quarantine where that " +

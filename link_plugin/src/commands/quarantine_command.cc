@@ -10,7 +10,7 @@
 #include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/quarantine_items.h"
-#include "commands/station.h"
+#include "commands/relay_context.h"
 
 namespace paxect::link {
 namespace {
@@ -54,10 +54,11 @@ void list(const std::vector<QuarantineItem>& items, const std::string& path, Con
 // The folder and the name in the inbox that an item came from; its own name in the inbox itself when the
 // reason does not name one. The relay writes plain paths: with a ".." in it the reason is not its own, and
 // leads anywhere.
-void find_home(const Station& station, const QuarantineItem& item, std::string* folder, std::string* name) {
+void find_home(const RelayContext& context, const QuarantineItem& item, std::string* folder,
+               std::string* name) {
   *folder = "";
   *name = item.name;
-  const std::string inbox = station.config.inbox + "/";
+  const std::string inbox = context.config.inbox + "/";
   if (!item.source.starts_with(inbox) || item.source.size() == inbox.size()) return;
   if (boost::filesystem::path(item.source).lexically_normal() != item.source) return;
   std::string relative = item.source.substr(inbox.size());
@@ -95,14 +96,14 @@ Status move_back(const Directory& quarantine, const QuarantineItem& item, const 
   return status;
 }
 
-Status retry(const Station& station, const Directory& quarantine, const QuarantineItem& item,
+Status retry(const RelayContext& context, const Directory& quarantine, const QuarantineItem& item,
              Console* console) {
   std::string folder;
   std::string name;
-  find_home(station, item, &folder, &name);
+  find_home(context, item, &folder, &name);
   Directory inbox;
   Directory home;
-  Status status = Directory::open(station.config.inbox, &inbox);
+  Status status = Directory::open(context.config.inbox, &inbox);
   if (status.ok()) status = inbox.open_below(folder, true, &home);
   if (status.ok()) status = move_back(quarantine, item, home, name);
   if (status.ok()) status = home.sync();
@@ -143,16 +144,16 @@ bool choose(const Call& call, const std::vector<QuarantineItem>& items, const st
   return complete;
 }
 
-paxect_plugin_status change(const Call& call, const Station& station,
+paxect_plugin_status change(const Call& call, const RelayContext& context,
                             const std::vector<QuarantineItem>& chosen) {
   paxect_plugin_status result = PAXECT_PLUGIN_OK;
   Directory quarantine;
-  Status status = Directory::open(station.config.quarantine, &quarantine);
+  Status status = Directory::open(context.config.quarantine, &quarantine);
   if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   for (const QuarantineItem& item : chosen) {
     bool back = call.arguments().words.front() == "retry";
     status =
-        back ? retry(station, quarantine, item, &call.console()) : drop(quarantine, item, &call.console());
+        back ? retry(context, quarantine, item, &call.console()) : drop(quarantine, item, &call.console());
     if (!status.ok()) result = call.fail(PAXECT_PLUGIN_INCOMPLETE, item.name + ": " + status.message);
   }
   return result;
@@ -171,17 +172,17 @@ paxect_plugin_status run_quarantine(const Call& call) {
                      "quarantine " + verb + (verb == "list" ? " takes no names" : ": give names"));
   if (changes && call.arguments().json)
     return call.fail(PAXECT_PLUGIN_USAGE, "quarantine " + verb + " has no --json");
-  Station station;
-  if (paxect_plugin_status status = open_station(call, &station); status != PAXECT_PLUGIN_OK) return status;
+  RelayContext context;
+  if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
   std::vector<QuarantineItem> items;
-  if (Status status = list_quarantine(station.config.quarantine, &items); !status.ok())
+  if (Status status = list_quarantine(context.config.quarantine, &items); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::vector<QuarantineItem> chosen;
-  bool complete = choose(call, items, station.config.quarantine, &chosen);
+  bool complete = choose(call, items, context.config.quarantine, &chosen);
   if (verb == "list") chosen = items;
   paxect_plugin_status result = PAXECT_PLUGIN_OK;
   if (changes) {
-    result = chosen.empty() ? PAXECT_PLUGIN_OK : change(call, station, chosen);
+    result = chosen.empty() ? PAXECT_PLUGIN_OK : change(call, context, chosen);
   } else if (call.arguments().json) {
     JsonLine json;
     json.begin_array("items");
@@ -189,7 +190,7 @@ paxect_plugin_status run_quarantine(const Call& call) {
     json.end_array();
     json.finish(&call.console());
   } else if (verb == "list") {
-    list(chosen, station.config.quarantine, &call.console());
+    list(chosen, context.config.quarantine, &call.console());
   } else {
     for (const QuarantineItem& item : chosen) print_item(item, &call.console());
   }

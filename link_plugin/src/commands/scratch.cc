@@ -14,7 +14,7 @@
 namespace paxect::link {
 namespace {
 
-constexpr int kMostTries = 16;
+constexpr int kMaxTries = 16;
 
 void remove_tree(const std::string& path) {
   boost::system::error_code ignored;
@@ -49,7 +49,7 @@ Status ScratchDirectory::open(const std::string& parent, const std::string& purp
   if (Directory::open(parent, &above).ok()) remove_abandoned(above, prefix);
   Status status;
   // Between its making and the lock another process may take it for abandoned.
-  for (int i = 0; i < kMostTries; ++i) {
+  for (int i = 0; i < kMaxTries; ++i) {
     std::string pattern = parent + "/" + prefix + "XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) return io_failure("create a directory in", parent, errno);
     path_ = pattern;

@@ -8,7 +8,7 @@
 #include "commands/command.h"
 #include "commands/log_reader.h"
 #include "commands/quarantine_items.h"
-#include "commands/station.h"
+#include "commands/relay_context.h"
 
 namespace paxect::link {
 namespace {
@@ -30,7 +30,7 @@ struct Deliveries {
 };
 
 struct Report {
-  Station station;
+  RelayContext context;
   Backlog backlog;
   std::optional<RelayState> state;  // of a relay that runs
   std::int64_t alive_utc_ns = 0;    // its last sign of life
@@ -54,14 +54,14 @@ struct Report {
 
   std::string waiting_for() const { return state ? state->waiting_for : ""; }
   const char* relay_state() const {
-    if (!station.runs()) return "stopped";
+    if (!context.runs()) return "stopped";
     return waiting_for().empty() ? "running" : "waiting";
   }
 };
 
 Status read_deliveries(const Report& report, Deliveries* out) {
   const std::int64_t now = report.now_ns / static_cast<std::int64_t>(kSecond);
-  const std::string outbox = report.station.config.outbox + "/";
+  const std::string outbox = report.context.config.outbox + "/";
   std::optional<std::int64_t> first;
   LogCount count;
   auto take = [&](const LogLine& line) {
@@ -74,7 +74,7 @@ Status read_deliveries(const Report& report, Deliveries* out) {
     return true;
   };
   // With the part that was rotated last: the log itself may just have been begun.
-  std::vector<OpenLog> logs = open_with_rotated({report.station.config.log});
+  std::vector<OpenLog> logs = open_with_rotated({report.context.config.log});
   if (logs.size() > 2) logs.erase(logs.begin(), logs.end() - 2);
   for (const OpenLog& log : logs)
     if (Status status = read_log_tail(log, kLogTail, take, &count); !status.ok()) return status;
@@ -87,50 +87,50 @@ void gather(Report* report) {
   auto note = [&](const char* about, const std::string& message) {
     if (!message.empty()) report->trouble[about] = message;
   };
-  Station& station = report->station;
-  std::optional<RelayState> state = state_of(station, &report->alive_utc_ns);
-  if (station.runs() && state && state->pid == station.holder) {
+  RelayContext& context = report->context;
+  std::optional<RelayState> state = state_of(context, &report->alive_utc_ns);
+  if (context.runs() && state && state->pid == context.holder) {
     report->state = state;
     report->trouble = state->trouble;
     if (report->report_seconds() >= kSilence)
-      note("relay", "process " + std::to_string(station.holder) + " has given no sign of life for " +
+      note("relay", "process " + std::to_string(context.holder) + " has given no sign of life for " +
                         duration_text(report->report_seconds()) +
                         ": it is stopped, hangs, or waits for a disk; what follows is as old");
   }
-  note("policy", station.policy_problem);
+  note("policy", context.policy_problem);
   JournalContents journal;
-  note("journal", read_journal(journal_of(station.config.state), &journal).message);
-  note("inbox", measure_backlog(station, journal, report->state, report->now_ns, &report->backlog).message);
+  note("journal", read_journal(journal_of(context.config.state), &journal).message);
+  note("inbox", measure_backlog(context, journal, report->state, report->now_ns, &report->backlog).message);
   note("log", read_deliveries(*report, &report->deliveries).message);
   std::vector<QuarantineItem> items;
-  note("quarantine", list_quarantine(station.config.quarantine, &items).message);
+  note("quarantine", list_quarantine(context.config.quarantine, &items).message);
   report->quarantined = items.size();
   std::vector<PeerEntry> peers;
-  note("peers", find_peers(station, &peers).message);
+  note("peers", find_peers(context, &peers).message);
   for (const PeerEntry& entry : peers) ++report->peers[name_of(entry.peer.state)];
 }
 
 void print_json(const Report& report, Console* console) {
-  const Station& station = report.station;
+  const RelayContext& context = report.context;
   JsonLine json;
-  json.add("running", station.runs());
+  json.add("running", context.runs());
   json.add("state", report.relay_state());
   if (report.waiting_for().empty())
     json.add_null("waiting_for");
   else
     json.add("waiting_for", report.waiting_for());
-  if (station.holder > 0)
-    json.add("pid", std::int64_t{station.holder});
+  if (context.holder > 0)
+    json.add("pid", std::int64_t{context.holder});
   else
     json.add_null("pid");
   if (report.state)
     json.add("report_age_seconds", report.report_seconds());
   else
     json.add_null("report_age_seconds");
-  json.add("node", station.config.node);
-  json.add("mode", name_of(station.config.mode));
-  json.add("inbox", station.config.inbox);
-  json.add("outbox", station.config.outbox);
+  json.add("node", context.config.node);
+  json.add("mode", name_of(context.config.mode));
+  json.add("inbox", context.config.inbox);
+  json.add("outbox", context.config.outbox);
   json.begin_object("backlog");
   json.add("files", report.backlog.files);
   json.add("bytes", report.backlog.bytes);
@@ -186,12 +186,12 @@ void print_json(const Report& report, Console* console) {
 }
 
 std::string relay_text(const Report& report) {
-  const Station& station = report.station;
-  std::string text = station.runs() ? report.relay_state() : "not running";
-  if (station.holder > 0) text += ", process " + std::to_string(station.holder);
+  const RelayContext& context = report.context;
+  std::string text = context.runs() ? report.relay_state() : "not running";
+  if (context.holder > 0) text += ", process " + std::to_string(context.holder);
   if (report.state) text += ", reported " + duration_text(report.report_seconds()) + " ago";
-  return text + ", mode " + std::string(name_of(station.config.mode)) + ", node " +
-         shown(station.config.node);
+  return text + ", mode " + std::string(name_of(context.config.mode)) + ", node " +
+         shown(context.config.node);
 }
 
 std::string backlog_text(const Report& report) {
@@ -213,7 +213,7 @@ std::string backlog_text(const Report& report) {
 
 void print_text(const Report& report, Console* console) {
   const Deliveries& deliveries = report.deliveries;
-  bool runs = report.station.runs();
+  bool runs = report.context.runs();
   console->row("relay", relay_text(report));
   if (!report.waiting_for().empty()) console->row("waits for", shown(report.waiting_for()));
   console->row("inbox", backlog_text(report));
@@ -245,7 +245,7 @@ void print_text(const Report& report, Console* console) {
 
 paxect_plugin_status run_status(const Call& call) {
   Report report;
-  if (paxect_plugin_status status = open_station(call, &report.station); status != PAXECT_PLUGIN_OK)
+  if (paxect_plugin_status status = open_context(call, &report.context); status != PAXECT_PLUGIN_OK)
     return status;
   report.now_ns = call.host().realtime_ns();
   gather(&report);
@@ -253,7 +253,7 @@ paxect_plugin_status run_status(const Call& call) {
     print_json(report, &call.console());
   else
     print_text(report, &call.console());
-  return report.station.runs() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+  return report.context.runs() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 
 }  // namespace paxect::link

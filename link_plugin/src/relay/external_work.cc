@@ -48,7 +48,7 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
   std::uint64_t written = 0;
   auto too_large = [&] {
     written = product.directory->stat_of(product.temporary).identity.size;
-    return !encode && written > transfer->most;
+    return !encode && written > transfer->max_bytes;
   };
   auto stop_early = [&] {
     replaced = replaced || check_unchanged(*transfer).fault == Fault::kChanged;

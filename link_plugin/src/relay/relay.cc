@@ -200,8 +200,8 @@ void Relay::start_large_files() {
 std::vector<Transfer> Relay::next_batch() {
   std::vector<Transfer> batch;
   std::uint64_t bytes = 0;
-  const std::size_t most = max_batch_files(descriptors_.max_open(), config_.recursive);
-  while (!intake_->empty() && batch.size() < most && bytes < kBatchBytes) {
+  const std::size_t max_files = max_batch_files(descriptors_.max_open(), config_.recursive);
+  while (!intake_->empty() && batch.size() < max_files && bytes < kBatchBytes) {
     Candidate candidate = intake_->take();
     Transfer transfer;
     const bool is_twice = std::any_of(batch.begin(), batch.end(), [&](const Transfer& each) {
@@ -232,7 +232,7 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
       block_reason(policy_, config_.mode, config_.node, candidate.name, candidate.identity.size);
   if (!reason.empty()) status = Status::blocked(reason);
   if (status.ok()) {
-    lay_out(transfer);
+    plan_paths(transfer);
     status = open_target_folder(transfer->intent, &transfer->target_directory);
   }
   const Intent& intent = transfer->intent;
@@ -271,11 +271,11 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
 }
 
 // Which way the file goes, and under which names.
-void Relay::lay_out(Transfer* transfer) {
+void Relay::plan_paths(Transfer* transfer) {
   const Candidate& source = transfer->source;
   Intent& intent = transfer->intent;
   bool container = is_container(source.name);
-  transfer->most = policy_.max_file_bytes;
+  transfer->max_bytes = policy_.max_file_bytes;
   transfer->route = route_of(source.name, config_.mode);
   intent.source = source.path();
   intent.identity = source.identity;

@@ -103,7 +103,7 @@ class Relay {
   void start_large_files();
   std::vector<Transfer> next_batch();
   bool admit(const Candidate& candidate, Transfer* transfer);
-  void lay_out(Transfer* transfer);
+  void plan_paths(Transfer* transfer);
   bool has_trouble() const;
   void schedule_wakeup(paxect_step* result);
   void set_watches(bool with_events, paxect_step* result);

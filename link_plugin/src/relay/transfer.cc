@@ -51,12 +51,12 @@ Status run_codec(int source, Transfer* transfer, Codec* codec) {
     case Route::kEncode:
       return codec->encode(source, path, size, into(&transfer->product), result);
     case Route::kDecode:
-      return codec->decode(source, path, size, transfer->most, into(&transfer->product), result);
+      return codec->decode(source, path, size, transfer->max_bytes, into(&transfer->product), result);
     case Route::kForward:
       break;
   }
   Codec::Write nowhere = [](const void*, std::size_t) { return Status::success(); };
-  Status status = codec->decode(source, path, size, transfer->most, nowhere, result);
+  Status status = codec->decode(source, path, size, transfer->max_bytes, nowhere, result);
   if (!status.ok()) return status;
   return each_block(source, path, size, codec->stop(), [transfer](const void* data, std::size_t got) {
     if (transfer->bytes_read) *transfer->bytes_read += got;
@@ -75,10 +75,10 @@ Status write_sidecar(Transfer* transfer) {
 // Whether a container claims more data than it may let out. What is no container is reported by decoding it,
 // beside its sidecar.
 Status check_claimed_size(int source, const Transfer& transfer) {
-  Codec::Promise claimed;
-  Status status = Codec::read_promise(source, transfer.source_path(), transfer.most, &claimed);
+  Codec::FooterInfo claimed;
+  Status status = Codec::read_footer(source, transfer.source_path(), transfer.max_bytes, &claimed);
   if (status.fault == Fault::kIntegrity) return Status::success();
-  if (!status.ok() || claimed.size <= transfer.most) return status;
+  if (!status.ok() || claimed.size <= transfer.max_bytes) return status;
   return Status::blocked("file_too_large:" + std::to_string(claimed.size) + "B");
 }
 
@@ -186,7 +186,7 @@ Status repair(int source, Transfer* transfer, Codec* codec, Status status) {
   Codec::Result repaired;
   Codec::Repair found;
   const Status outcome = codec->repair(source, transfer->source_path(), transfer->source.identity.size,
-                                       transfer->most, forward ? into(&product) : nowhere,
+                                       transfer->max_bytes, forward ? into(&product) : nowhere,
                                        forward ? nowhere : into(&product), &repaired, &found);
   if (outcome.fault == Fault::kIntegrity || outcome.fault == Fault::kRefused) {
     if (outcome.event != Codec::kUnprotected) status.message += "; " + outcome.message;

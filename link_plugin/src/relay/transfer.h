@@ -31,7 +31,7 @@ struct Transfer {
   Route route = Route::kEncode;
   std::shared_ptr<const Directory> source_directory;
   std::shared_ptr<const Directory> target_directory;
-  std::uint64_t most = UINT64_MAX;  // bytes that a container may let out
+  std::uint64_t max_bytes = UINT64_MAX;  // of data in a container
 
   // The content of a source, by SHA-256.
   struct Content {

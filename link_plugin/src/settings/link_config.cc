@@ -28,7 +28,7 @@ constexpr std::uint64_t kShortestPoll = 10 * kMillisecond;
 // need gigabytes of memory, at the receiver too.
 constexpr std::int64_t kSmallestFrame = 4096;
 constexpr std::int64_t kLargestFrame = 268435456;
-constexpr std::size_t kMostOfCommand = 200;  // bytes of it in a message
+constexpr std::size_t kMaxShownCommand = 200;  // bytes of it in a message
 
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> kKeys = {"mode",
@@ -321,8 +321,8 @@ void refuse_one_file_for_two(Reader& reader, const LinkConfig& config) {
 }  // namespace
 
 std::string ExternalCore::name() const {
-  bool fits = line.size() <= kMostOfCommand;
-  return "core '" + (fits ? line : line.substr(0, kMostOfCommand) + "...") + "'";
+  bool fits = line.size() <= kMaxShownCommand;
+  return "core '" + (fits ? line : line.substr(0, kMaxShownCommand) + "...") + "'";
 }
 
 std::string_view name_of(Mode mode) {

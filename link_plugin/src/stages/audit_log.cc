@@ -175,13 +175,13 @@ namespace {
 // Of one log, read from its end.
 LoggedDelivery last_delivery_in(int fd, const std::string& inbox, std::string_view own) {
   constexpr std::uint64_t kPiece = std::uint64_t{1} << 18;
-  constexpr std::uint64_t kMostRead = std::uint64_t{8} << 20;
+  constexpr std::uint64_t kMaxRead = std::uint64_t{8} << 20;
   constexpr int kBatchLines = 512;  // in which ids are not in order
   LoggedDelivery last;
   int lines = 0;
   std::string text;
   const std::uint64_t size = stat_fd(fd).identity.size;
-  for (std::uint64_t end = size; end > 0 && size - end < kMostRead && lines < kBatchLines;) {
+  for (std::uint64_t end = size; end > 0 && size - end < kMaxRead && lines < kBatchLines;) {
     const std::uint64_t begin = end > kPiece ? end - kPiece : 0;
     std::string piece(end - begin, '\0');
     if (pread(fd, piece.data(), piece.size(), static_cast<off_t>(begin)) !=

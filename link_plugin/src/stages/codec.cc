@@ -57,13 +57,13 @@ struct Source {
 struct Sink {
   const Codec::Write& write;
   Sha256* sha = nullptr;
-  std::uint64_t most = UINT64_MAX;
+  std::uint64_t max_bytes = UINT64_MAX;
   std::uint64_t size = 0;
   Status status = {};
 
   Status take(const void* data, std::size_t count) {
     size += count;
-    if (size > most) return Status::blocked("file_too_large:" + std::to_string(size) + "B");
+    if (size > max_bytes) return Status::blocked("file_too_large:" + std::to_string(size) + "B");
     if (sha != nullptr) sha->update(data, count);
     return write(data, count);
   }
@@ -166,12 +166,12 @@ Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const 
   return sha.ok() ? Status::success() : Status::environment("libcrypto: out of memory");
 }
 
-Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::uint64_t most,
+Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::uint64_t max_bytes,
                      const Write& write, Result* result) {
   if (Status status = ready(); !status.ok()) return status;
   Sha256 sha;
   Source source{.fd = fd, .size = size, .sha = &sha, .counter = counter_};
-  Sink sink{.write = write, .most = most};
+  Sink sink{.write = write, .max_bytes = max_bytes};
   paxect_decoder* decoder = decoder_.get();
   paxect_decoder_reset(decoder);
   paxect_decoder_set_parameter(decoder, PAXECT_PARAM_THREADS, threads_for(size));
@@ -195,7 +195,7 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
   return Status::success();
 }
 
-Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, std::uint64_t most,
+Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, std::uint64_t max_bytes,
                      const Write& container, const Write& data, Result* result, Repair* repair) {
   paxect_repairer* created = nullptr;
   if (Status status = ready(); !status.ok()) return status;
@@ -204,7 +204,7 @@ Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, s
   std::unique_ptr<paxect_repairer, Free<paxect_repairer_free>> repairer(created);
   paxect_decoder* decoder = decoder_.get();
   Sha256 sha;
-  Sink to_data{.write = data, .most = most};
+  Sink to_data{.write = data, .max_bytes = max_bytes};
   paxect_decoder_reset(decoder);
   paxect_decoder_set_parameter(decoder, PAXECT_PARAM_THREADS, threads_for(size));
   paxect_decoder_set_sink(decoder, Sink::call, &to_data);
@@ -242,7 +242,8 @@ Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, s
   return Status::success();
 }
 
-Status Codec::read_promise(int container, const std::string& path, std::uint64_t believed, Promise* promise) {
+Status Codec::read_footer(int container, const std::string& path, std::uint64_t believed,
+                          FooterInfo* footer) {
   paxect_container_info info{};
   info.struct_size = sizeof info;
   std::array<char, 256> message{};
@@ -251,7 +252,7 @@ Status Codec::read_promise(int container, const std::string& path, std::uint64_t
   // Of a container that was cut off, other bytes are where the footer was: its frames show it.
   if (status == PAXECT_OK && info.total_size > believed) status = compare_totals(container);
   if (status != PAXECT_OK) return Status::integrity("decode_error", message.data());
-  *promise = {info.total_size, hex(info.sha256, sizeof info.sha256)};
+  *footer = {info.total_size, hex(info.sha256, sizeof info.sha256)};
   return Status::success();
 }
 

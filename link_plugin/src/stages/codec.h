@@ -55,30 +55,30 @@ class Codec {
   // messages, `size` what is expected.
   Status encode(int source, const std::string& path, std::uint64_t size, const Write& write, Result* result);
   // Container -> data, strictly checked. The data is to be trusted only after success. `size` is that of the
-  // container, `most` the most data to let out: beyond it the fault is kBlocked, with the size so far in
-  // `result`.
-  Status decode(int container, const std::string& path, std::uint64_t size, std::uint64_t most,
+  // container, `max_bytes` the maximum of data to let out: beyond it the fault is kBlocked, with the size so
+  // far in `result`.
+  Status decode(int container, const std::string& path, std::uint64_t size, std::uint64_t max_bytes,
                 const Write& write, Result* result);
 
   // Repairs a damaged container by its protection and decodes it: `container` receives its bytes as they were
   // before the damage, `data` its data, both to be trusted only after success, and `result` is of these. What
   // cannot be read of the source counts as damaged. kIntegrity: it cannot be repaired; the event is
-  // kUnprotected when it has no protection, and else the message says what is missing. `most` as above.
-  Status repair(int damaged, const std::string& path, std::uint64_t size, std::uint64_t most,
+  // kUnprotected when it has no protection, and else the message says what is missing. `max_bytes` as above.
+  Status repair(int damaged, const std::string& path, std::uint64_t size, std::uint64_t max_bytes,
                 const Write& container, const Write& data, Result* result, Repair* repair);
   static constexpr const char* kUnprotected = "unprotected";
 
   const Stop& stop() const { return stop_; }
 
-  // What the footer promises, unverified. kIntegrity when it is no container.
-  struct Promise {
+  // What the footer says, unverified. kIntegrity when it is no container.
+  struct FooterInfo {
     std::uint64_t size = 0;
     std::string digest;  // hexadecimal SHA-256 of the data
   };
   // A size up to `believed` is taken as it is: decoding will show whether it is true. A larger one is
   // compared with the frames, which takes a read for each of them.
-  static Status read_promise(int container, const std::string& path, std::uint64_t believed,
-                             Promise* promise);
+  static Status read_footer(int container, const std::string& path, std::uint64_t believed,
+                            FooterInfo* footer);
 
  private:
   template <auto Release>

@@ -59,13 +59,12 @@ TEST_CASE("A container that was cut off anywhere promises nothing") {
   REQUIRE(codec.encode(source.get(), path, data.size(), keep, &result).ok());
   test::write_file(path, container);
   source.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  Codec::Promise promise;
-  REQUIRE(Codec::read_promise(source.get(), path, 0, &promise).ok());
-  CHECK(promise.size == data.size());
+  Codec::FooterInfo footer;
+  REQUIRE(Codec::read_footer(source.get(), path, 0, &footer).ok());
+  CHECK(footer.size == data.size());
   for (std::size_t size = container.size(); size-- > 0;) {
     std::filesystem::resize_file(path, size);
-    if (Status status = Codec::read_promise(source.get(), path, 0, &promise);
-        status.fault != Fault::kIntegrity)
+    if (Status status = Codec::read_footer(source.get(), path, 0, &footer); status.fault != Fault::kIntegrity)
       FAIL("cut off at byte " << size << ": " << status.message);
   }
 }

@@ -169,7 +169,7 @@ TEST_CASE("More data than the policy lets out ends the work") {
   Way way;
   test::write_file(way.inbox("a.freq"), way.container(std::string(100'000, 'x')));
   Transfer transfer = way.transfer("a.freq", "a");
-  transfer.most = 99'999;
+  transfer.max_bytes = 99'999;
   way.work(&transfer);
   CHECK(transfer.status.fault == Fault::kBlocked);
   abandon(&transfer);

@@ -13,7 +13,7 @@
 
 namespace paxect::link {
 
-struct Station {
+struct RelayContext {
   LinkConfig config;
   Policy policy;               // the default one where there is none, or none that can be read
   std::string policy_problem;  // why it cannot be read
@@ -23,11 +23,11 @@ struct Station {
 };
 
 // PAXECT_PLUGIN_OK, or a failure that was reported.
-paxect_plugin_status open_station(const Call& call, Station* out);
+paxect_plugin_status open_context(const Call& call, RelayContext* out);
 
 // The last state that the relay reported, running or not; `*alive_utc_ns` as in read_state().
-inline std::optional<RelayState> state_of(const Station& station, std::int64_t* alive_utc_ns = nullptr) {
-  return read_state(station.config.state, alive_utc_ns);
+inline std::optional<RelayState> state_of(const RelayContext& context, std::int64_t* alive_utc_ns = nullptr) {
+  return read_state(context.config.state, alive_utc_ns);
 }
 // The record of this state of this file, NULL when it has none.
 const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,
@@ -39,6 +39,6 @@ struct PeerEntry {
 };
 // Fails, and gives none, when there are some and the key to judge them by cannot be read here. Gives those
 // that it could read with any other failure.
-Status find_peers(const Station& station, std::vector<PeerEntry>* peers);
+Status find_peers(const RelayContext& context, std::vector<PeerEntry>* peers);
 
 }  // namespace paxect::link

@@ -1,4 +1,4 @@
-#include "commands/station.h"
+#include "commands/relay_context.h"
 
 #include "records/relay_lock.h"
 #include "settings/policy_file.h"
@@ -6,17 +6,17 @@
 namespace paxect::link {
 namespace {
 
-void read_policy(Station* station) {
-  PolicyReading reading = PolicyFile(station->config.policy, station->config.node).read();
+void read_policy(RelayContext* context) {
+  PolicyReading reading = PolicyFile(context->config.policy, context->config.node).read();
   if (reading.ok())
-    station->policy = reading.policy;
+    context->policy = reading.policy;
   else
-    station->policy_problem = reading.unreadable.empty() ? in_one_line(reading.faults) : reading.unreadable;
+    context->policy_problem = reading.unreadable.empty() ? in_one_line(reading.faults) : reading.unreadable;
 }
 
 }  // namespace
 
-paxect_plugin_status open_station(const Call& call, Station* out) {
+paxect_plugin_status open_context(const Call& call, RelayContext* out) {
   if (Status status = read_config(call.host(), KeyUse::kIfReadable, &out->config); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   read_policy(out);
@@ -32,17 +32,17 @@ const WaitingFile* find_waiting(const std::optional<RelayState>& state, const st
   return nullptr;
 }
 
-Status find_peers(const Station& station, std::vector<PeerEntry>* peers) {
+Status find_peers(const RelayContext& context, std::vector<PeerEntry>* peers) {
   peers->clear();
   PeerTable table;
-  Status status = table.refresh(station.config.manifest, station.config.hmac_key.bytes(),
-                                station.policy.require_sig, [&](const std::string& path, const Peer& peer) {
+  Status status = table.refresh(context.config.manifest, context.config.hmac_key.bytes(),
+                                context.policy.require_sig, [&](const std::string& path, const Peer& peer) {
                                   peers->push_back({path, peer});
                                 });
   // Only the key can verify a signature.
-  if (!peers->empty() && !station.config.key_problem.empty()) {
+  if (!peers->empty() && !context.config.key_problem.empty()) {
     peers->clear();
-    return Status::invalid(station.config.key_problem);
+    return Status::invalid(context.config.key_problem);
   }
   return status;
 }
