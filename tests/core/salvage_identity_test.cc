@@ -216,6 +216,20 @@ TEST_CASE("a container at the end of one whose front and footer are lost is not 
   check_never(salvage({nested.container.substr(nested.inner_at + 10)}), nested.inner_data, nested.data);
 }
 
+TEST_CASE("a container inside of the ruined first frame of one is not proven") {
+  // The outer frame does not decompress, and neither a frame nor the footer begins where its header says that
+  // it ends. So the search finds the frame and the footer of the inner container, whose header is damaged.
+  Nested nested(1 << 20, 1 << 20, 30'000, {}, noise(3000, 3));
+  std::string bytes = zeroed(nested.container, nested.inner_at, 10);
+  bytes[24 + 14 + 7] = static_cast<char>(bytes[24 + 14 + 7] | 6);  // the reserved type of a zstd block
+  bytes.replace(bytes.size() - 44, 44, noise(500, 4));
+  for (std::int64_t fill : {PAXECT_FILL_ZERO, PAXECT_FILL_SKIP}) {
+    Salvaged result = salvage({bytes}, {{PAXECT_PARAM_FILL, fill}});
+    check_contested(result);
+    CHECK((result.data == nested.inner_data));
+  }
+}
+
 TEST_CASE("an empty container is proven when its footer follows its header, and only then") {
   std::string empty = encode("");
   std::string footer = empty.substr(24);

@@ -248,15 +248,17 @@ void Salvager::note(SalvageRange range) {
   report_.ranges.push_back(range);
 }
 
-// Whether the first frame of the data is where the first frame of a container is, in this copy.
+// Whether the first frame of the data is where the first frame of a container is, in this copy. A frame there
+// that has no place in the data is one of another container, which may be the one that is lost: what was
+// written may then be its data.
 bool Salvager::begins(std::size_t copy) {
   const CopyIndex& index = copies_[copy];
   if (!inputs_[copy].used || !index.front) return false;
   if (index.complete) return true;
   auto first = std::find_if(index.sightings.begin(), index.sightings.end(), [&](const Sighting& sighting) {
-    return !meter_.pass() || sighting.takes_slot();
+    return !meter_.pass() || (sighting.finding != Finding::kExtension && !sighting.foreign);
   });
-  return first == index.sightings.end() || first->slot == 0;
+  return first == index.sightings.end() || (!first->misfit && first->slot == 0);
 }
 
 // Whether something in the copy is of this container. Requires: what was written has its digest.
