@@ -37,6 +37,9 @@ for path in usr/bin/paxect usr/bin/paxect-core usr/lib/paxect/plugins/link.so "u
   usr/share/man/man1/paxect.1.gz usr/share/man/man7/paxect-link.7.gz usr/share/doc/paxect/paxect.cdx.json; do
   [ -e "$work/root/$path" ] || fail "no /$path"
 done
+# The library is shared and its header includes only the C library's: the package needs no other -dev package.
+PKG_CONFIG_LIBDIR="$work/root/usr/lib/$triplet/pkgconfig" pkg-config --cflags --libs paxect_core >"$work/flags" ||
+  fail "pkg-config needs more than the -dev package"
 for binary in "$work"/root/usr/bin/* "$work"/root/usr/lib/paxect/plugins/*.so; do
   ! readelf -d "$binary" | grep -E 'RPATH|RUNPATH' || fail "$binary has a search path of its own"
 done
