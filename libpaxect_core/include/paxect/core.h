@@ -2,22 +2,23 @@
  *
  * paxect/core.h - create, verify, read, repair and salvage .freq containers, version 42.  (format: FORMAT.md)
  *
- * Handles. An encoder, a decoder, a reader, a salvager and a repairer are opaque. Its creator frees a handle;
- * freeing NULL does nothing.
+ * Handles. An encoder, a decoder, a reader, a salvager and a repairer are opaque; their creator frees them.
+ * These functions do the same for each. *_create makes a handle with default parameters and no callbacks; it
+ * copies the fields of the allocator, and NULL means malloc and free. *_free abandons an open stream, joins
+ * the worker threads and frees everything; NULL does nothing. *_reset abandons an open or failed stream and
+ * clears the results and the added copies; parameters, callbacks, buffers and threads stay, so that reusing
+ * one handle is the fastest way to process many small inputs. *_set_parameter sets a parameter for the
+ * following jobs; after PARAMETER (unknown, not for this handle, or out of bounds) the old value stays.
+ * *_set_sink sets where jobs without another output write; discard what it received from a job that failed,
+ * other than with PARTIAL. *_set_progress sets the progress callback of all jobs, or none with NULL. *_memory
+ * is the maximum in bytes that the handle uses with its parameters, including that of libzstd.
  *
- * Errors. A function that can fail returns a paxect_status, and PAXECT_OK is 0. A refused call (ARGUMENT,
- * PARAMETER, SEQUENCE) changes nothing but the error text. A failed job ends that call only: when it returns,
- * no worker thread uses the caller's memory or descriptors, no result of an earlier job remains, and the
- * handle accepts the next job. Only a failed stream (write, finish) repeats its failure until reset or a
- * one-call job. *_error_message, _offset and _frame describe the latest call on the handle that returned a
- * status, except the queries info (of encoders and decoders), report, each_range and input: "", 0 and 0 after
- * success, or the warning of a *_path function. The text is one line of English, not to be parsed. Every
- * function returns ARGUMENT, 0 or "" when the handle or a required pointer is NULL, MEMORY when memory runs
- * out, CRYPTO when libcrypto has no SHA-256 for a job that needs it, and INTERNAL for a defect of the
- * library; "Errors:" lists its other values.
+ * Jobs. A stream is any number of calls of write, of any size including 0, then finish; the data is copied.
+ * The run of an encoder or decoder reads a source to its end and finishes; the source is not kept. *_path
+ * does the same with files. The info of an encoder or decoder and each report describe the last job; before a
+ * stream is finished and after a failure, what was processed so far, with a sha256 of zeros.
  *
- * States. An encoder or decoder is in one of four states; a new one is ready. run, *_buffer and *_path are
- * one-call jobs.
+ * States. An encoder or decoder is in one of four states; a new one is ready.
  *                    ready           stream open    stream failed   done           inside a callback
  *    write           opens stream    continues      same failure    SEQUENCE       SEQUENCE
  *    finish          done            done           same failure    SEQUENCE       SEQUENCE
@@ -26,31 +27,58 @@
  *    reset           ready           ready          ready           ready          SEQUENCE
  *    info            allowed         allowed        allowed         allowed        SEQUENCE
  *    free            allowed         allowed        allowed         allowed        does nothing
- * A one-call job leads to done even when it fails. A reader needs an open container except for create,
- * free, set_* and open_*. A salvager and a repairer have no states. All treat calls inside a callback as
- * above. error_*, memory and bound are always allowed.
+ * One-call jobs are all but streams; they lead to done even when they fail. A reader needs an open container
+ * except for create, free, set_* and open_*. A salvager and a repairer have no states. All treat calls inside
+ * a callback as above. error_*, memory and bound are always allowed.
+ *
+ * Errors. A function that can fail returns a paxect_status, and PAXECT_OK is 0. A refused call (ARGUMENT,
+ * PARAMETER, SEQUENCE) changes nothing but the error text. A failed job ends that call only: when it returns,
+ * no worker thread uses the caller's memory or descriptors, no result of an earlier job remains, and the
+ * handle accepts the next job. Only a failed stream (write, finish) repeats its failure until reset or a
+ * one-call job. *_error_message, _offset and _frame describe the latest call on the handle that returned a
+ * status, except the queries info (of encoders and decoders), report, each_* and input: "", 0 and 0 after
+ * success, or the warning of a *_path function. The text is one line of English, not to be parsed. The offset
+ * is in the input of an encoder, in the copy that a salvager's text names, for DIFFERENT in the original, and
+ * else in the container. Every function returns ARGUMENT, 0 or "" when the handle or a required pointer is
+ * NULL, MEMORY when memory runs out, CRYPTO when libcrypto has no SHA-256 for a job that needs it, INTERNAL
+ * for a defect of the library. A job also returns SEQUENCE when its sink or its copies are missing, SOURCE,
+ * SINK or CANCELLED when a callback ends it, and OPEN, READ, WRITE or SAME_FILE when its files cause that.
+ * "Errors:" lists the other values.
+ *
+ * Files. "-" is standard input or output. A regular output file appears complete under its name or not at
+ * all: on failure an existing file is unchanged and no temporary file remains. (With PAXECT_PARAM_SYNC, WRITE
+ * is also returned when the complete file has its name but its directory could not be flushed.) A new file
+ * has the permissions of the input, or those that the umask leaves when PAXECT_PARAM_KEEP_ATTRIBUTES is 0 or
+ * the input has no name of its own. A file that replaces another keeps its owner, group, permissions (limited
+ * to those of the input), access control list and extended attributes, without set-ID and sticky bits. Where
+ * they cannot be kept the permissions are narrowed, and the call returns OK with an error text that says what
+ * was lost. Symbolic links are followed. Devices, FIFOs and descriptors (/dev/stdout, /dev/fd/N) are written
+ * directly, from where they are. SAME_FILE: the output is an input, or one is a block device that the other
+ * lies on.
  *
  * Threads. Different threads may use different handles at the same time; a handle may be used by one thread
  * at a time. A handle may run worker threads (PAXECT_PARAM_THREADS; fewer where the system refuses them), but
- * calls back only on the thread that called it. Callbacks must not throw or longjmp. After fork, the child
- * may use only handles that it creates. Functions without a handle may be called from any thread.
+ * calls back only on the thread that called it. After fork, the child may use only handles that it creates.
+ * Functions without a handle may be called from any thread.
  *
  * Ownership. Pointers passed in are used during the call only, except callbacks, their `opaque` and the
- * allocator, which must stay valid while the handle has them. A string from a handle is valid until the
- * next call on it; other strings are static. Descriptors stay the caller's. Paths are zero-terminated
- * bytes, given to the system unchanged.
+ * allocator, which must stay valid while the handle has them. A string from a handle is valid until the next
+ * call on it; other strings are static. Descriptors stay the caller's. Paths go to the system unchanged.
+ *
+ * Callbacks. They return 0 to continue. Any other value ends the call: with SOURCE from a source, CANCELLED
+ * from a progress callback, PAXECT_OK from the callback of each_*, SINK from any other. They must not throw
+ * or longjmp. Data and structures passed to them are valid during the call only.
  *
  * Structures. Each begins with `struct_size`, which the caller sets to the sizeof its own structure, for
- * input and for output. The library fills the fields that both know and sets those that only the caller
- * knows to 0. In a structure passed to a callback, struct_size is the library's. Reserved fields are 0.
+ * input and for output. The library fills the fields that both know and sets those that only the caller knows
+ * to 0. In a structure passed to a callback, struct_size is the library's. Reserved fields are 0.
  *
- * Numbers. Sizes and offsets are in bytes, from 0. Frames are numbered from 0 in container order, extension
- * frames included.
+ * Numbers. Sizes and offsets are in bytes, from 0. Frames, extension frames too, and copies count from 0.
  *
- * Signals. The library installs no handler and writes to no descriptor but those it was given. While a
- * *_path function waits for a FIFO, a pipe, a socket or a terminal, it invokes the progress callback several
- * times a second, and at once when a signal interrupts it: a handler that sets a flag for the callback is
- * enough to end the wait. A pipe without a reader raises SIGPIPE; a program that ignores SIGPIPE gets WRITE.
+ * Signals. The library installs no handler and writes to no descriptor but those it was given. While a *_path
+ * function waits for a FIFO, a pipe, a socket or a terminal, it invokes the progress callback several times a
+ * second, and at once when a signal interrupts it: a handler that sets a flag for the callback is enough to
+ * end the wait. A pipe without a reader raises SIGPIPE; a program that ignores SIGPIPE gets WRITE.
  */
 #ifndef PAXECT_CORE_H
 #define PAXECT_CORE_H
@@ -61,7 +89,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
 #if defined(__GNUC__)
 #pragma GCC visibility push(default)
 #endif
@@ -74,10 +101,9 @@ extern "C" {
 #define PAXECT_CORE_VERSION_NUMBER \
   (PAXECT_CORE_VERSION_MAJOR * 10000 + PAXECT_CORE_VERSION_MINOR * 100 + PAXECT_CORE_VERSION_PATCH)
 
-/* The version of the loaded library, as PAXECT_CORE_VERSION_NUMBER and as "MAJOR.MINOR.PATCH". */
+/* Of the loaded library; of the loaded libzstd, on which the bytes of a container depend: 10504, "1.5.4". */
 uint32_t paxect_core_version_number(void);
 const char* paxect_core_version_string(void);
-/* The version of the loaded libzstd, such as 10504 and "1.5.4". The bytes of a container depend on it. */
 uint32_t paxect_core_zstd_version_number(void);
 const char* paxect_core_zstd_version_string(void);
 
@@ -87,7 +113,6 @@ const char* paxect_core_zstd_version_string(void);
 typedef int32_t paxect_status;
 enum {
   PAXECT_OK = 0,
-
   /* the call */
   PAXECT_ERROR_ARGUMENT = 10,  /* a NULL, struct_size or descriptor that the function does not accept */
   PAXECT_ERROR_PARAMETER = 11, /* unknown parameter, or value out of bounds */
@@ -135,7 +160,7 @@ const char* paxect_status_name(paxect_status status);
  * memory, cancel, libcrypto), 4 (structure), 64 (argument, parameter) or 70 (SEQUENCE, internal). */
 int32_t paxect_status_exit_code(paxect_status status);
 
-/* ---- Memory -------------------------------------------------------------------------------------------- */
+/* ---- Memory and callbacks ------------------------------------------------------------------------------ */
 
 /* Where a handle takes itself and its data buffers from. libzstd and libcrypto use malloc; small objects,
  * error texts and threads of the library use operator new and, except in salvagers and repairers, do not grow
@@ -151,20 +176,14 @@ typedef struct paxect_allocator {
   void (*release)(void* opaque, void* memory);
 } paxect_allocator;
 
-/* ---- Callbacks ----------------------------------------------------------------------------------------- */
-
-/* Takes all `size` bytes, at least 1; their division into calls has no meaning. `data` is valid during the
- * call only. Returns 0 to continue; any other value fails the job with SINK, and the sink is not called
- * again. */
+/* Takes all `size` bytes, at least 1; their division into calls has no meaning. A failure ends the calls. */
 typedef int32_t (*paxect_sink)(void* opaque, const void* data, size_t size);
 /* Stores 1 to `capacity` bytes in `buffer` and their number in `*size`, or 0 in `*size` at the end of the
- * data. It may block. Returns 0 to continue; any other value, or a size above `capacity`, fails the job with
- * SOURCE. */
+ * data. It may block. A size above `capacity` is a failure. */
 typedef int32_t (*paxect_source)(void* opaque, void* buffer, size_t capacity, size_t* size);
 /* Called about once a frame, while a *_path function waits, and at the end, with the bytes that were read and
  * written so far. Neither number decreases during a job. While a *_path function waits, they include what its
- * files have taken and given since the last frame. Returns 0 to continue; any other value fails the job with
- * CANCELLED. */
+ * files have taken and given since the last frame. */
 typedef int32_t (*paxect_progress)(void* opaque, uint64_t bytes_in, uint64_t bytes_out);
 
 /* ---- Parameters ---------------------------------------------------------------------------------------- */
@@ -173,29 +192,26 @@ typedef int32_t paxect_parameter;
 enum {
   /* Encoder. All but PARANOID, and the libzstd version, determine the bytes of a container. */
   PAXECT_PARAM_LEVEL = 100,      /* zstd compression level, -7 to 22. Default: 5. */
-  PAXECT_PARAM_FRAME_SIZE = 101, /* data bytes per frame, 1 to 4294967295. Default: 1048576. Data
-                                    for a frame above 1 GiB, which decoders refuse by default, is refused. */
+  PAXECT_PARAM_FRAME_SIZE = 101, /* data bytes per frame, 1 to 4294967295. Default: 1048576. Data for
+                                    a frame above 1 GiB, which decoders refuse by default, is refused. */
   PAXECT_PARAM_CHANNELS = 102,   /* 1 to 8, or PAXECT_CHANNELS_AUTO, which means 4. Default: 1. */
   PAXECT_PARAM_MAPPING = 103,    /* PAXECT_MAPPING_*, metadata only. Default: PAXECT_MAPPING_VIRTUAL. */
   PAXECT_PARAM_VERIFY = 104,     /* 1: set PAXECT_FLAG_VERIFY, metadata only. Default: 0. */
   PAXECT_PARAM_PARANOID = 110,   /* 1: decompress and compare each frame before it is written; a difference
                                     fails with INTERNAL. Default: 0. */
-  PAXECT_PARAM_PROTECT = 111, /* 1 to 50: protects the container, so that so many percent of it can be damaged
-                                 and restored by a repairer, for about as many percent of its size; FORMAT.md
-                                 has the details. 0: no protection. Default: 0. */
+  PAXECT_PARAM_PROTECT = 111,    /* 1 to 50: a repairer can restore the container when so many percent of
+                                    it are damaged; it grows by about as much. 0: not. Default: 0. */
 
   /* Decoder, reader, salvager and repairer; CONTAINER_SIZE: decoder. */
-  PAXECT_PARAM_MAX_FRAME = 200,      /* largest frame to accept, 1 to 4294967295 bytes of data.
-                                        Default: 1073741824, 1 GiB. */
+  PAXECT_PARAM_MAX_FRAME = 200,      /* largest frame to accept, 1 to 4294967295 bytes. Default: 1 GiB. */
   PAXECT_PARAM_CONTAINER_SIZE = 201, /* of the container, which saves copying. Default: 0, unknown. */
   PAXECT_PARAM_SPARSE = 202, /* 1: *_path leaves holes for runs of 64 KiB of zeros or more. Default: 1. */
 
   /* Encoder, decoder, reader and repairer; SYNC and KEEP_ATTRIBUTES: all handles. */
   PAXECT_PARAM_THREADS = 300, /* 1 to 256, the caller's included; 0: one per usable core. Default: 0. */
   PAXECT_PARAM_SYNC = 301, /* 1: *_path flushes file and directory to disk before it returns. Default: 0. */
-  PAXECT_PARAM_KEEP_ATTRIBUTES =
-      302, /* 1: an output that *_path makes of regular files has the modification time
-              of the first, and no permission that one of them lacks. Default: 1. */
+  PAXECT_PARAM_KEEP_ATTRIBUTES = 302, /* 1: what *_path makes of regular files has the modification time of
+                                         the first, and no permission that one of them lacks. Default: 1. */
 
   /* Salvager. */
   PAXECT_PARAM_FILL = 400 /* PAXECT_FILL_*, what replaces lost data. Default: PAXECT_FILL_ZERO. */
@@ -206,10 +222,8 @@ enum { PAXECT_CHANNELS_AUTO = 0 };
 enum { PAXECT_FILL_ZERO = 0, PAXECT_FILL_SKIP = 1 }; /* zeros keep the offsets of all other data */
 enum { PAXECT_FLAG_VERIFY = 1, PAXECT_FLAG_MULTICHANNEL = 2 };
 
-/* The inclusive bounds and the default of a parameter. Any of the pointers may be NULL. Errors: PARAMETER
- * when the parameter is unknown. */
-paxect_status paxect_parameter_bounds(paxect_parameter parameter, int64_t* minimum, int64_t* maximum,
-                                      int64_t* default_value);
+/* The inclusive bounds and the default, the initial value. Any pointer may be NULL. Errors: PARAMETER. */
+paxect_status paxect_parameter_bounds(paxect_parameter id, int64_t* min, int64_t* max, int64_t* initial);
 
 /* ---- Container info ------------------------------------------------------------------------------------ */
 
@@ -232,68 +246,36 @@ typedef struct paxect_container_info {
 
 /* Reads header and footer of a container in a regular file, without its frames. The header is validated as a
  * decoder does; the footer's values are what the container claims. The file offset does not move. `message`,
- * if not NULL, receives up to `message_capacity` bytes of zero-terminated error text. On failure `info` is
- * unchanged. Errors: READ, MAGIC, VERSION, HEADER, TRUNCATED. */
-paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* message,
-                                  size_t message_capacity);
+ * if not NULL, receives up to `capacity` bytes of zero-terminated error text. On failure `info` is unchanged.
+ * Errors: READ, MAGIC, VERSION, HEADER, TRUNCATED. */
+paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* message, size_t capacity);
 
 /* ---- Encoder ------------------------------------------------------------------------------------------- */
 
 typedef struct paxect_encoder paxect_encoder;
-
-/* A new encoder with default parameters and no callbacks. `allocator` may be NULL for malloc and free; its
- * fields are copied. */
 paxect_status paxect_encoder_create(const paxect_allocator* allocator, paxect_encoder** out);
-/* Frees the handle and all it holds. Abandons an open stream and joins the worker threads. */
 void paxect_encoder_free(paxect_encoder* encoder);
-/* Abandons an open or failed stream and clears the results. Parameters, callbacks, buffers and threads stay:
- * reusing one handle is the fastest way to process many small inputs. */
 paxect_status paxect_encoder_reset(paxect_encoder* encoder);
-/* Sets a parameter for the following jobs. Errors: PARAMETER (unknown, not for this handle, or out of
- * bounds), which leaves the old value. */
-paxect_status paxect_encoder_set_parameter(paxect_encoder* encoder, paxect_parameter parameter,
-                                           int64_t value);
-/* Sets where write, finish and run put their output. Discard what reached the sink before a failure. */
+paxect_status paxect_encoder_set_parameter(paxect_encoder* encoder, paxect_parameter id, int64_t value);
 paxect_status paxect_encoder_set_sink(paxect_encoder* encoder, paxect_sink sink, void* opaque);
-/* Sets the progress callback of all jobs; NULL for none. */
 paxect_status paxect_encoder_set_progress(paxect_encoder* encoder, paxect_progress progress, void* opaque);
-/* The maximum memory in bytes that the handle uses with its parameters for `input_size` bytes of data, or for
- * an unknown size (UINT64_MAX), including that of libzstd. */
+/* For `input_size` bytes of data, or for an unknown size (UINT64_MAX). */
 uint64_t paxect_encoder_memory(const paxect_encoder* encoder, uint64_t input_size);
 
-/* A stream: any number of writes of any size, including 0, then finish. The data is copied. Frames are
- * written to the sink in order as they are compressed; write blocks while that takes longer than the data
- * arrives. Finish without a write makes a container of no data. Errors: SEQUENCE (also: no sink), SINK,
- * CANCELLED, and PARAMETER when the container would exceed 4294967295 frames. */
+/* Frames are written in order as they are compressed; write blocks while that takes longer than the data
+ * arrives. No data makes a container too. Errors: PARAMETER (more than 4294967295 frames). */
 paxect_status paxect_encoder_write(paxect_encoder* encoder, const void* data, size_t size);
 paxect_status paxect_encoder_finish(paxect_encoder* encoder);
-/* Reads the source to its end and finishes. `source` is not kept. Errors: those of write, SOURCE. */
 paxect_status paxect_encoder_run(paxect_encoder* encoder, paxect_source source, void* opaque);
-
-/* The maximum size of the container that encode_buffer makes of `size` bytes with the handle's parameters;
- * UINT64_MAX when it exceeds 64 bits. */
-uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size);
-/* Encodes memory to memory. A `capacity` of paxect_encoder_bound always suffices. On failure `container` is
- * unspecified and `*container_size` unchanged. Errors: SEQUENCE, BUFFER_TOO_SMALL, CANCELLED, PARAMETER. */
+paxect_status paxect_encoder_encode_path(paxect_encoder* encoder, const char* input, const char* output);
+/* Memory to memory. On failure `container` is unspecified and `*container_size` unchanged. Errors: also
+ * BUFFER_TOO_SMALL. */
 paxect_status paxect_encoder_encode_buffer(paxect_encoder* encoder, const void* data, size_t size,
                                            void* container, size_t capacity, size_t* container_size);
-/* Encodes a file to a file; "-" is standard input or output. A regular output file appears complete under its
- * name or not at all: on failure an existing file is unchanged and no temporary file remains. One exception:
- * with PAXECT_PARAM_SYNC, WRITE is also returned when the complete new file has its name but its directory
- * could not be flushed. A new file has the permissions of the input, or those that the umask leaves when
- * PAXECT_PARAM_KEEP_ATTRIBUTES is 0 or the input has no name of its own. A file that replaces another keeps
- * its owner, group, permissions (limited to those of the input), access control list and extended attributes,
- * without set-ID and sticky bits. Where they cannot be kept the permissions are narrowed, and the call
- * returns OK with an error text that says what was lost. A symbolic link is followed. A device, a FIFO and an
- * open descriptor (/dev/stdout, /dev/fd/N) are written directly, from where they are. SAME_FILE: the output
- * is the input, or one of them is a block device that the other lies on. Errors: SEQUENCE, OPEN, READ, WRITE,
- * SAME_FILE, CANCELLED, PARAMETER. */
-paxect_status paxect_encoder_encode_path(paxect_encoder* encoder, const char* input, const char* output);
+/* A `capacity` that suffices for any `size` bytes with the handle's parameters; UINT64_MAX: above 64 bits. */
+uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size);
 
-/* The result of the last job. Before a stream is finished and after a failure: what was processed so far,
- * with a sha256 of zeros. */
 paxect_status paxect_encoder_info(const paxect_encoder* encoder, paxect_container_info* info);
-/* The offset is in the input. */
 const char* paxect_encoder_error_message(const paxect_encoder* encoder);
 uint64_t paxect_encoder_error_offset(const paxect_encoder* encoder);
 uint64_t paxect_encoder_error_frame(const paxect_encoder* encoder);
@@ -305,40 +287,27 @@ uint64_t paxect_encoder_error_frame(const paxect_encoder* encoder);
  * passing the container. Frames reach the sink in order, each after its CRC-32 was verified. Only PAXECT_OK
  * from finish or a one-call job means that the data is the original; until then do not use the output. */
 typedef struct paxect_decoder paxect_decoder;
-
-/* As for the encoder. */
 paxect_status paxect_decoder_create(const paxect_allocator* allocator, paxect_decoder** out);
 void paxect_decoder_free(paxect_decoder* decoder);
 paxect_status paxect_decoder_reset(paxect_decoder* decoder);
-paxect_status paxect_decoder_set_parameter(paxect_decoder* decoder, paxect_parameter parameter,
-                                           int64_t value);
+paxect_status paxect_decoder_set_parameter(paxect_decoder* decoder, paxect_parameter id, int64_t value);
 paxect_status paxect_decoder_set_sink(paxect_decoder* decoder, paxect_sink sink, void* opaque);
 paxect_status paxect_decoder_set_progress(paxect_decoder* decoder, paxect_progress progress, void* opaque);
-/* The maximum memory in bytes that the handle uses for containers of this frame size (the header field),
- * including that of libzstd. PAXECT_PARAM_MAX_FRAME bounds it for untrusted containers. */
+/* For containers of this frame size (the header field). PAXECT_PARAM_MAX_FRAME bounds it for any others. */
 uint64_t paxect_decoder_memory(const paxect_decoder* decoder, uint32_t frame_size);
 
-/* A stream: any number of writes of any size, including 0, then finish, which verifies the footer: the latest
- * 44 bytes are always held back. Errors: SEQUENCE (also: no sink), SINK, CANCELLED, MAGIC to LIMIT, DIGEST.
- */
+/* The latest 44 bytes are always held back; finish verifies them as the footer. A regular output file appears
+ * after every check, other outputs receive frames as they are verified. Errors: MAGIC to LIMIT, DIGEST. */
 paxect_status paxect_decoder_write(paxect_decoder* decoder, const void* data, size_t size);
 paxect_status paxect_decoder_finish(paxect_decoder* decoder);
-/* Reads the source to its end and finishes. `source` is not kept. Errors: those of write, SOURCE. */
 paxect_status paxect_decoder_run(paxect_decoder* decoder, paxect_source source, void* opaque);
-
-/* Decodes memory to memory. paxect_container_info's total_size, the first 8 bytes of the footer, is the
- * capacity that a sound container needs. On failure `data` is unspecified and `*size` unchanged. Errors:
- * those of write except SINK, BUFFER_TOO_SMALL. */
+paxect_status paxect_decoder_decode_path(paxect_decoder* decoder, const char* input, const char* output);
+/* Memory to memory. A sound container needs a capacity of the total_size of its footer. On failure
+ * `data` is unspecified and `*size` unchanged. Errors: also BUFFER_TOO_SMALL. */
 paxect_status paxect_decoder_decode_buffer(paxect_decoder* decoder, const void* container,
                                            size_t container_size, void* data, size_t capacity, size_t* size);
-/* Decodes a file to a file, named and written as by paxect_encoder_encode_path: a regular file appears only
- * after every check. Standard output, a device and a FIFO receive frames as they are verified. Errors: those
- * of write except SINK, OPEN, READ, WRITE, SAME_FILE. */
-paxect_status paxect_decoder_decode_path(paxect_decoder* decoder, const char* input, const char* output);
 
-/* As for the encoder. */
 paxect_status paxect_decoder_info(const paxect_decoder* decoder, paxect_container_info* info);
-/* The offset is in the container. */
 const char* paxect_decoder_error_message(const paxect_decoder* decoder);
 uint64_t paxect_decoder_error_offset(const paxect_decoder* decoder);
 uint64_t paxect_decoder_error_frame(const paxect_decoder* decoder);
@@ -365,14 +334,10 @@ typedef struct paxect_frame_info {
   uint32_t extension; /* 1: an extension frame, which holds no data */
   uint32_t reserved;
 } paxect_frame_info;
-/* `frame` is valid during the call only. Returns 0 to continue; any other value fails the job with SINK. */
 typedef int32_t (*paxect_frame_callback)(void* opaque, const paxect_frame_info* frame);
 
-enum {
-  PAXECT_DIFFERENCE_DATA = 1,    /* the frame's CRC-32 is not that of the original's bytes */
-  PAXECT_DIFFERENCE_MISSING = 2, /* the original ends before the container's data */
-  PAXECT_DIFFERENCE_EXTRA = 3    /* the original continues after the container's data */
-};
+/* DATA: the frame's CRC-32 differs. MISSING: the original ends before the container's data. EXTRA: behind. */
+enum { PAXECT_DIFFERENCE_DATA = 1, PAXECT_DIFFERENCE_MISSING = 2, PAXECT_DIFFERENCE_EXTRA = 3 };
 typedef struct paxect_difference {
   size_t struct_size;
   uint32_t kind; /* PAXECT_DIFFERENCE_* */
@@ -381,40 +346,34 @@ typedef struct paxect_difference {
   uint64_t offset; /* in the original; DATA: of the frame */
   uint64_t length; /* in bytes; DATA: of the frame; EXTRA: at least, unless the original is a regular file */
 } paxect_difference;
-/* As paxect_frame_callback. */
 typedef int32_t (*paxect_difference_callback)(void* opaque, const paxect_difference* difference);
 
-/* As for the encoder. Progress counts the bytes of the container that were processed, and the bytes of data
- * that were written or compared. */
+/* Progress counts the bytes of the container that were processed, and the bytes of data that were written or
+ * compared. The memory is that of paxect_decoder_memory. */
 paxect_status paxect_reader_create(const paxect_allocator* allocator, paxect_reader** out);
 void paxect_reader_free(paxect_reader* reader);
-paxect_status paxect_reader_set_parameter(paxect_reader* reader, paxect_parameter parameter, int64_t value);
+paxect_status paxect_reader_set_parameter(paxect_reader* reader, paxect_parameter id, int64_t value);
 paxect_status paxect_reader_set_progress(paxect_reader* reader, paxect_progress progress, void* opaque);
-/* As paxect_decoder_memory. */
 uint64_t paxect_reader_memory(const paxect_reader* reader, uint32_t frame_size);
 
-/* Closes the open container, opens the one behind `fd` and validates its header. After a failure no container
- * is open. Requires: `fd` stays open and the file unchanged while it is the reader's container. The file
- * offset is not used or moved. Errors: those of paxect_read_info_fd. */
+/* Closes the open container, opens the one behind `fd` or `path`, a regular file, and validates its header.
+ * After a failure no container is open. Requires: `fd` stays open and the file unchanged while it is the
+ * reader's container. The file offset of `fd` is not used or moved. Errors: those of paxect_read_info_fd. */
 paxect_status paxect_reader_open_fd(paxect_reader* reader, int fd);
-/* The same for a path; "-" is standard input, which must be a regular file. Errors: also OPEN. */
 paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path);
 /* Header and footer; the totals were compared with the frames, the SHA-256 is what the container claims. When
- * the comparison fails, `info` receives the claims. Errors: those of paxect_reader_frames except SINK. */
+ * the comparison fails, `info` receives the claims. Errors: those of paxect_reader_frames. */
 paxect_status paxect_reader_info(paxect_reader* reader, paxect_container_info* info);
 
 /* Visits the frames by their headers, without decompressing, and compares their totals with the footer's.
- * Errors: SEQUENCE, READ, TRUNCATED, FRAME_HEADER, PAYLOAD, EXTENSION, COUNTS, TRAILING, SINK, CANCELLED. */
+ * Errors: READ, TRUNCATED, FRAME_HEADER, PAYLOAD, EXTENSION, COUNTS, TRAILING. */
 paxect_status paxect_reader_frames(paxect_reader* reader, paxect_frame_callback callback, void* opaque);
 
-/* Writes `length` bytes of the data from `offset` to the sink in order, each frame after its CRC-32 was
- * verified; a length of UINT64_MAX means to the end. Reads the payloads of the range only. Verifies the
- * SHA-256 when the range is all of the data. Errors: PARAMETER (the range exceeds the data), those of
- * paxect_decoder_write and paxect_reader_frames. */
+/* Writes `length` bytes of the data from `offset`, each frame after its CRC-32 was verified; a length of
+ * UINT64_MAX means to the end. Reads the payloads of the range only. Verifies the SHA-256 after all of the
+ * data. Errors: PARAMETER (the range exceeds the data), those of a decoder, those of paxect_reader_frames. */
 paxect_status paxect_reader_read(paxect_reader* reader, uint64_t offset, uint64_t length, paxect_sink sink,
                                  void* opaque);
-/* The same to a file, named and written as by paxect_encoder_encode_path. Errors: also OPEN, WRITE,
- * SAME_FILE. */
 paxect_status paxect_reader_read_path(paxect_reader* reader, uint64_t offset, uint64_t length,
                                       const char* output);
 
@@ -422,14 +381,11 @@ paxect_status paxect_reader_read_path(paxect_reader* reader, uint64_t offset, ui
  * decompressing: by the length and CRC-32 of each frame, and by the SHA-256. Reports each difference to the
  * callback, which may be NULL, then returns DIFFERENT with the offset in the original and the frame of the
  * first. Returns DIGEST when only the SHA-256 differs, CRC when only CRC-32 fields of the container differ.
- * Does not read the payloads. Errors: those of paxect_reader_frames, SOURCE. */
+ * Does not read the payloads. Errors: those of paxect_reader_frames. */
 paxect_status paxect_reader_compare(paxect_reader* reader, paxect_source source, void* source_opaque,
                                     paxect_difference_callback callback, void* opaque);
-/* The same for a path; "-" is standard input. Errors: also OPEN. */
 paxect_status paxect_reader_compare_path(paxect_reader* reader, const char* original,
                                          paxect_difference_callback callback, void* opaque);
-
-/* The offset is in the container; for DIFFERENT, in the original. */
 const char* paxect_reader_error_message(const paxect_reader* reader);
 uint64_t paxect_reader_error_offset(const paxect_reader* reader);
 uint64_t paxect_reader_error_frame(const paxect_reader* reader);
@@ -438,35 +394,27 @@ uint64_t paxect_reader_error_frame(const paxect_reader* reader);
 
 /* Recovers the data of damaged copies of a container: add the copies, run, read the report. FORMAT.md has the
  * rules. Works on the calling thread, holds one frame at a time in memory of the allocator, and takes up to
- * about 250 bytes from operator new for each frame found in each copy. */
+ * about 250 bytes from operator new for each frame found in each copy. Progress counts the bytes of every
+ * copy for the search, and the bytes that are used once more. */
 typedef struct paxect_salvager paxect_salvager;
-
-/* As for the encoder; reset also removes the copies. Progress counts the bytes of every copy for the search,
- * and the bytes that are used once more. */
 paxect_status paxect_salvager_create(const paxect_allocator* allocator, paxect_salvager** out);
 void paxect_salvager_free(paxect_salvager* salvager);
 paxect_status paxect_salvager_reset(paxect_salvager* salvager);
-paxect_status paxect_salvager_set_parameter(paxect_salvager* salvager, paxect_parameter parameter,
-                                            int64_t value);
+paxect_status paxect_salvager_set_parameter(paxect_salvager* salvager, paxect_parameter id, int64_t value);
 paxect_status paxect_salvager_set_sink(paxect_salvager* salvager, paxect_sink sink, void* opaque);
 paxect_status paxect_salvager_set_progress(paxect_salvager* salvager, paxect_progress progress, void* opaque);
 
 /* Adds a copy, up to 64 of them: a regular file or a block device, read with pread. `name` is for messages.
  * Requires: `fd` stays open until reset or free. Parts that the medium cannot read (EIO) count as damaged. A
- * copy of another container is left out and reported as not used. Errors: ARGUMENT (also: more than 64),
- * READ. */
+ * copy of another container is left out and reported as not used. Errors: ARGUMENT (also: too many), READ. */
 paxect_status paxect_salvager_add_fd(paxect_salvager* salvager, int fd, const char* name);
 
-/* Writes the data of the copies to the sink. PAXECT_OK: all of it, proven by the SHA-256. PARTIAL: everything
- * that was found; the report says what is missing. May be repeated, with more copies or other parameters.
- * Errors: PARTIAL, NOTHING (the sink received nothing), SEQUENCE (no sink or no copy), READ, SINK, CANCELLED.
- */
+/* Writes the data of the copies. PAXECT_OK: all of it, proven by the SHA-256. PARTIAL: everything that was
+ * found, also to a file; the report says what is missing. May be repeated, with more copies or other
+ * parameters. Errors: PARTIAL, NOTHING (nothing was written), READ. */
 paxect_status paxect_salvager_run(paxect_salvager* salvager);
-/* The same to a file, named and written as by paxect_encoder_encode_path; it also appears after PARTIAL.
- * Errors: those of run except SINK, OPEN, WRITE, SAME_FILE. */
 paxect_status paxect_salvager_run_path(paxect_salvager* salvager, const char* output);
 
-/* The result of the last run: complete after PAXECT_OK and PARTIAL, else as far as the run came. */
 typedef struct paxect_salvage_report {
   size_t struct_size;
   uint32_t proven;      /* 1: complete, proven by the SHA-256 */
@@ -508,11 +456,7 @@ typedef struct paxect_salvage_range {
   uint32_t kind;   /* PAXECT_RANGE_* */
   uint32_t exact;  /* 0: the position is an estimate */
 } paxect_salvage_range;
-enum {
-  PAXECT_RANGE_LOST = 0,
-  PAXECT_RANGE_UNCONFIRMED = 1 /* the data was written and may be damaged */
-};
-/* Returns 0 to continue; any other value ends the enumeration, which is not a failure. */
+enum { PAXECT_RANGE_LOST = 0, PAXECT_RANGE_UNCONFIRMED = 1 }; /* unconfirmed: written, may be damaged */
 typedef int32_t (*paxect_salvage_range_callback)(void* opaque, const paxect_salvage_range* range);
 paxect_status paxect_salvager_each_range(const paxect_salvager* salvager,
                                          paxect_salvage_range_callback callback, void* opaque);
@@ -528,46 +472,35 @@ typedef struct paxect_salvage_input {
   uint32_t used;       /* 0: left out: it contradicts the other copies, or holds nothing of the container */
   uint32_t header;     /* 1: it has a valid header */
 } paxect_salvage_input;
-/* Copies are numbered from 0 in the order in which they were added. Errors: ARGUMENT (no such copy in the
- * last run). */
+/* Errors: ARGUMENT (no such copy in the last run). */
 paxect_status paxect_salvager_input(const paxect_salvager* salvager, uint32_t number,
                                     paxect_salvage_input* input);
-
-/* The offset is in the copy that the message names. */
 const char* paxect_salvager_error_message(const paxect_salvager* salvager);
 uint64_t paxect_salvager_error_offset(const paxect_salvager* salvager);
 
 /* ---- Repairer ------------------------------------------------------------------------------------------ */
 
 /* Restores a container that was encoded with PAXECT_PARAM_PROTECT from damaged copies of it, byte for byte:
- * add the copies, run, read the report. FORMAT.md, Protection, has the rules. Memory: the bytes and the
- * parity of one window, which is 16 MiB or one frame if that is larger, and what a decoder takes. */
+ * add the copies, run, read the report. FORMAT.md, Protection, has the rules. Memory: a window, which is 16
+ * MiB or one frame if that is larger; the parity of three windows, each about PROTECT percent of one; what a
+ * decoder takes; and about 100 bytes from operator new for each record of protection found in each copy. */
 typedef struct paxect_repairer paxect_repairer;
-
-/* As for the salvager. */
 paxect_status paxect_repairer_create(const paxect_allocator* allocator, paxect_repairer** out);
 void paxect_repairer_free(paxect_repairer* repairer);
 paxect_status paxect_repairer_reset(paxect_repairer* repairer);
-paxect_status paxect_repairer_set_parameter(paxect_repairer* repairer, paxect_parameter parameter,
-                                            int64_t value);
+paxect_status paxect_repairer_set_parameter(paxect_repairer* repairer, paxect_parameter id, int64_t value);
 paxect_status paxect_repairer_set_sink(paxect_repairer* repairer, paxect_sink sink, void* opaque);
 paxect_status paxect_repairer_set_progress(paxect_repairer* repairer, paxect_progress progress, void* opaque);
 /* As paxect_salvager_add_fd. What one copy has lost is taken from another one that has it. */
 paxect_status paxect_repairer_add_fd(paxect_repairer* repairer, int fd, const char* name);
 
-/* Finds out whether the container can be repaired, by doing everything but writing it. PAXECT_OK: it can; the
- * report says with how much in reserve. Errors: DAMAGED, NO_PROTECTION, SEQUENCE (no copy), READ, LIMIT,
- * CANCELLED. */
+/* check does everything but writing. PAXECT_OK from check: the container can be repaired, and the report says
+ * with how much in reserve; from run and run_path: it was written completely, decoded, and verified by its
+ * SHA-256. Errors: DAMAGED, NO_PROTECTION, READ, LIMIT. */
 paxect_status paxect_repairer_check(paxect_repairer* repairer);
-/* Writes the container to the sink. PAXECT_OK: it is complete, and was decoded and verified by its SHA-256.
- * After any other status, discard what the sink received. Errors: those of check, SEQUENCE (no sink), SINK.
- */
 paxect_status paxect_repairer_run(paxect_repairer* repairer);
-/* The same to a file, named and written as by paxect_encoder_encode_path. Errors: those of check, OPEN,
- * WRITE, SAME_FILE. */
 paxect_status paxect_repairer_run_path(paxect_repairer* repairer, const char* output);
 
-/* The result of the last run or check; after a failure, as far as it came. */
 typedef struct paxect_repair_report {
   size_t struct_size;
   uint32_t proven;         /* 1: complete, proven by the SHA-256 */
@@ -599,19 +532,15 @@ typedef struct paxect_repair_window {
   uint64_t end;          /* of the last one */
   uint64_t lacking;      /* cells that cannot be restored; 0: the window is restored */
 } paxect_repair_window;
-/* Returns 0 to continue; any other value ends the enumeration, which is not a failure. */
 typedef int32_t (*paxect_repair_window_callback)(void* opaque, const paxect_repair_window* window);
 paxect_status paxect_repairer_each_window(const paxect_repairer* repairer,
                                           paxect_repair_window_callback callback, void* opaque);
-
-/* The offset is in the container. */
 const char* paxect_repairer_error_message(const paxect_repairer* repairer);
 uint64_t paxect_repairer_error_offset(const paxect_repairer* repairer);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif
-
 #ifdef __cplusplus
 }
 #endif

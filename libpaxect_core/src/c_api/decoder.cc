@@ -17,9 +17,8 @@ paxect_status paxect_decoder_create(const paxect_allocator* allocator, paxect_de
 }
 void paxect_decoder_free(paxect_decoder* decoder) { core::destroy(decoder); }
 paxect_status paxect_decoder_reset(paxect_decoder* decoder) { return core::reset(decoder); }
-paxect_status paxect_decoder_set_parameter(paxect_decoder* decoder, paxect_parameter parameter,
-                                           int64_t value) {
-  return core::set_parameter(decoder, parameter, value);
+paxect_status paxect_decoder_set_parameter(paxect_decoder* decoder, paxect_parameter id, int64_t value) {
+  return core::set_parameter(decoder, id, value);
 }
 paxect_status paxect_decoder_set_sink(paxect_decoder* decoder, paxect_sink sink, void* opaque) {
   return core::set_sink(decoder, sink, opaque);

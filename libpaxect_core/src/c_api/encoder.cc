@@ -47,9 +47,8 @@ paxect_status paxect_encoder_create(const paxect_allocator* allocator, paxect_en
 }
 void paxect_encoder_free(paxect_encoder* encoder) { core::destroy(encoder); }
 paxect_status paxect_encoder_reset(paxect_encoder* encoder) { return core::reset(encoder); }
-paxect_status paxect_encoder_set_parameter(paxect_encoder* encoder, paxect_parameter parameter,
-                                           int64_t value) {
-  return core::set_parameter(encoder, parameter, value);
+paxect_status paxect_encoder_set_parameter(paxect_encoder* encoder, paxect_parameter id, int64_t value) {
+  return core::set_parameter(encoder, id, value);
 }
 paxect_status paxect_encoder_set_sink(paxect_encoder* encoder, paxect_sink sink, void* opaque) {
   return core::set_sink(encoder, sink, opaque);

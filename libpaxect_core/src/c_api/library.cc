@@ -24,18 +24,16 @@ const char* paxect_core_zstd_version_string(void) { return ZSTD_versionString();
 const char* paxect_status_name(paxect_status status) { return core::status_name(status); }
 int32_t paxect_status_exit_code(paxect_status status) { return core::status_exit_code(status); }
 
-paxect_status paxect_parameter_bounds(paxect_parameter parameter, int64_t* minimum, int64_t* maximum,
-                                      int64_t* default_value) {
-  const core::ParameterBounds* bounds = core::parameter_bounds(parameter);
+paxect_status paxect_parameter_bounds(paxect_parameter id, int64_t* min, int64_t* max, int64_t* initial) {
+  const core::ParameterBounds* bounds = core::parameter_bounds(id);
   if (bounds == nullptr) return PAXECT_ERROR_PARAMETER;
-  if (minimum != nullptr) *minimum = bounds->minimum;
-  if (maximum != nullptr) *maximum = bounds->maximum;
-  if (default_value != nullptr) *default_value = bounds->default_value;
+  if (min != nullptr) *min = bounds->minimum;
+  if (max != nullptr) *max = bounds->maximum;
+  if (initial != nullptr) *initial = bounds->default_value;
   return PAXECT_OK;
 }
 
-paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* message,
-                                  size_t message_capacity) {
+paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* message, size_t capacity) {
   if (info == nullptr) return PAXECT_ERROR_ARGUMENT;
   core::Status status;
   try {
@@ -46,9 +44,9 @@ paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* mes
   } catch (...) {
     status = core::caught();
   }
-  if (message != nullptr && message_capacity != 0) {
+  if (message != nullptr && capacity != 0) {
     std::string_view text = core::text_of(status);
-    std::size_t size = std::min(text.size(), message_capacity - 1);
+    std::size_t size = std::min(text.size(), capacity - 1);
     std::memcpy(message, text.data(), size);
     message[size] = '\0';
   }

@@ -29,8 +29,8 @@ paxect_status paxect_reader_create(const paxect_allocator* allocator, paxect_rea
   return core::create(allocator, out);
 }
 void paxect_reader_free(paxect_reader* reader) { core::destroy(reader); }
-paxect_status paxect_reader_set_parameter(paxect_reader* reader, paxect_parameter parameter, int64_t value) {
-  return core::set_parameter(reader, parameter, value);
+paxect_status paxect_reader_set_parameter(paxect_reader* reader, paxect_parameter id, int64_t value) {
+  return core::set_parameter(reader, id, value);
 }
 paxect_status paxect_reader_set_progress(paxect_reader* reader, paxect_progress progress, void* opaque) {
   return core::set_progress(reader, progress, opaque);

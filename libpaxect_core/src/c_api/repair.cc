@@ -57,9 +57,8 @@ paxect_status paxect_repairer_create(const paxect_allocator* allocator, paxect_r
 }
 void paxect_repairer_free(paxect_repairer* repairer) { core::destroy(repairer); }
 paxect_status paxect_repairer_reset(paxect_repairer* repairer) { return core::reset(repairer); }
-paxect_status paxect_repairer_set_parameter(paxect_repairer* repairer, paxect_parameter parameter,
-                                            int64_t value) {
-  return core::set_parameter(repairer, parameter, value);
+paxect_status paxect_repairer_set_parameter(paxect_repairer* repairer, paxect_parameter id, int64_t value) {
+  return core::set_parameter(repairer, id, value);
 }
 paxect_status paxect_repairer_set_sink(paxect_repairer* repairer, paxect_sink sink, void* opaque) {
   return core::set_sink(repairer, sink, opaque);

@@ -76,9 +76,8 @@ paxect_status paxect_salvager_create(const paxect_allocator* allocator, paxect_s
 }
 void paxect_salvager_free(paxect_salvager* salvager) { core::destroy(salvager); }
 paxect_status paxect_salvager_reset(paxect_salvager* salvager) { return core::reset(salvager); }
-paxect_status paxect_salvager_set_parameter(paxect_salvager* salvager, paxect_parameter parameter,
-                                            int64_t value) {
-  return core::set_parameter(salvager, parameter, value);
+paxect_status paxect_salvager_set_parameter(paxect_salvager* salvager, paxect_parameter id, int64_t value) {
+  return core::set_parameter(salvager, id, value);
 }
 paxect_status paxect_salvager_set_sink(paxect_salvager* salvager, paxect_sink sink, void* opaque) {
   return core::set_sink(salvager, sink, opaque);

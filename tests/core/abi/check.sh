@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compares the C ABI of a built library with the one that is committed here: check.sh [--update] [LIBRARY]
 # Three views: the exported symbols with their versions (exports.txt), the constants of core.h (constants.txt), and
-# the functions' signatures and structures' layouts (core.abi, by libabigail). --update writes them anew.
+# the functions' signatures and structures' layouts (core.abi, by libabigail). --update rewrites them.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
