@@ -266,6 +266,96 @@ TEST_CASE("repair: a container without protection is refused, also when its data
   check_restored(zeroed(outer, 5000, 6000), outer);
 }
 
+TEST_CASE("repair: the container in the data of a damaged one is not taken for it") {
+  std::string inner = protect(kSamples[5], 25);
+  std::string outer = encode(noise(30000, 1) + inner + noise(30000, 2), {{PAXECT_PARAM_FRAME_SIZE, 8 << 20}});
+  auto refused = [](const std::string& damaged) {
+    Repaired result = repair({damaged});
+    CHECK(result.container.empty());
+    return result.status == PAXECT_ERROR_NO_PROTECTION || result.status == PAXECT_ERROR_DAMAGED;
+  };
+  for (std::size_t lost : {1u, 24u, 1000u, 20000u}) {
+    CHECK(refused(zeroed(outer, 0, lost)));
+    CHECK(refused(outer.substr(lost)));
+    CHECK(refused(zeroed(outer, 0, lost).substr(0, outer.size() - 10000)));
+  }
+  // With nothing else in its data, and another block around every 128 KiB of it.
+  for (int frame : {100000, 1 << 20, 8 << 20}) {
+    std::string wrapped = encode(inner, {{PAXECT_PARAM_FRAME_SIZE, frame}});
+    CHECK(refused(zeroed(wrapped, 0, 1)));
+    CHECK(refused(zeroed(wrapped, 0, 24)));
+    CHECK(refused(zeroed(wrapped, 60000, 1)));
+  }
+}
+
+TEST_CASE("repair: of two containers in one file, neither is taken for it") {
+  std::string first = protect(kSamples[4], 25);
+  std::string second = encode(noise(20000, 8), {{PAXECT_PARAM_PROTECT, 25}});
+  const std::string plain = encode(noise(30000, 9));
+  const std::vector<std::string> files = {first + second,
+                                          second + first,
+                                          first.substr(5000) + second,
+                                          plain + first,
+                                          zeroed(plain, 10, 1) + first,
+                                          first + plain};
+  for (const std::string& both : files) {
+    INFO("file " << &both - files.data());
+    Repaired result = repair({both});
+    CHECK(result.status == PAXECT_ERROR_NO_PROTECTION);
+    CHECK(result.message.find("not part of the protected container") != std::string::npos);
+    CHECK(result.container.empty());
+  }
+}
+
+TEST_CASE("repair: every flipped bit of the header is repaired, also when data is damaged") {
+  std::string container = zeroed(protect(kSamples[4], 25), 150000, 100);
+  for (std::size_t bit = 0; bit < std::size_t{24} * 8; ++bit) {
+    INFO("bit " << bit);
+    std::string damaged = container;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    check_restored(damaged, protect(kSamples[4], 25));
+  }
+}
+
+TEST_CASE("repair: a beginning that another container overwrote is repaired") {
+  std::string container = protect(kSamples[4], 25);
+  std::string older = encode(noise(300000, 77), {{PAXECT_PARAM_FRAME_SIZE, 4096}});
+  std::string protected_older = encode(noise(30000, 77), {{PAXECT_PARAM_PROTECT, 25}});
+  check_restored(older.substr(0, 30000) + container.substr(30000), container);
+  check_restored(protected_older + container.substr(protected_older.size()), container);
+}
+
+TEST_CASE("repair: copies of different containers are refused by name") {
+  auto two = [](const std::string& a, const std::string& b) {
+    Repaired result = repair({a, b});
+    CHECK(result.status == PAXECT_ERROR_DAMAGED);
+    CHECK(result.message.find("copies of different containers") != std::string::npos);
+    CHECK(result.container.empty());
+  };
+  two(protect(kSamples[4], 25), protect(kSamples[3], 25));
+  // Two versions of data, of which the first window is the same.
+  std::string same = noise(17000000, 1);
+  Parameters options{{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_LEVEL, 1}};
+  two(encode(same + noise(3000000, 2), options), encode(same + noise(3000000, 3), options));
+}
+
+// The cut took all checksums of the last cells. Their data is right, but nothing shows that the rest of their
+// bytes is.
+TEST_CASE("repair: cells without a checksum are not proven by the data alone") {
+  std::string container = encode(
+      noise(8 << 20, 1), {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_CHANNELS, 4}, {PAXECT_PARAM_LEVEL, 1}});
+  std::vector<Frame> frames = frames_of(container);
+  std::size_t cut = frames[8].start + 2 * 4096;
+  REQUIRE(frames[8].size == 0);  // the extension frame
+  std::string damaged = container.substr(0, cut);
+  CHECK(repair({damaged}).container == container);
+  std::size_t channel = frames[6].start;
+  damaged[channel] = static_cast<char>(damaged[channel] ^ 1);
+  Repaired result = repair({damaged});
+  CHECK(result.status == PAXECT_ERROR_DAMAGED);
+  CHECK(result.container.empty());
+}
+
 TEST_CASE("repair: the message says which window lacks how many cells at which bytes") {
   std::string container = protect(kSamples[5], 6);
   Repaired result = repair({zeroed(container, 409600, 409600)});

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "digest.h"
 #include "protect/records.h"
@@ -84,6 +85,36 @@ TEST_CASE("repair: the work for hostile records is in proportion to the size of 
         })) < kMost);
   // A container that is longer than what there is of it could be repaired to.
   CHECK(work_of(records([](std::uint32_t) { return list_of(std::uint64_t{1} << 40, 1, true); })) < kMost);
+}
+
+// Each window could be anywhere between two of its records, so it would be searched for in all of the file.
+TEST_CASE("repair: records that claim places of their own do not make every window search the file") {
+  constexpr std::size_t kRecordSize = kListHeaderSize + 8;  // with the entries of a data and a parity cell
+  std::vector<Window> windows;
+  std::uint64_t offset = 0;
+  while (2 * (windows.size() + 1) * kRecordSize < kSize / 2) {
+    Window window;
+    window.number = static_cast<std::uint32_t>(windows.size());
+    window.offset = offset;
+    window.shape = {.length = 64, .words = 1, .cell_bits = kMinCellBits, .parity = 1, .percent = 1};
+    offset = lay_out(window.end(), &window, windows.empty() ? nullptr : &windows.back()).end;
+    windows.push_back(window);
+  }
+  windows.back().last = true;
+  std::string bytes;
+  for (std::size_t i = 0; i < kSize; ++i) bytes += static_cast<char>(crc32(&i, sizeof i));
+  for (const Window& window : windows)
+    for (unsigned part = 0; part < 2; ++part) {
+      ListHeader header;
+      header.offset = window.offset + part;
+      header.window = window;
+      header.entries = 2;
+      std::array<std::uint8_t, kListHeaderSize> record;
+      write_list_header(header, record);
+      bytes.replace(part * kSize / 2 + window.number * kRecordSize, record.size(),
+                    std::string(record.begin(), record.end()));
+    }
+  CHECK(work_of(bytes) < 64 * kSize);
 }
 
 // Every list says that each cell is one of zeros, and half of all places begin such a cell.

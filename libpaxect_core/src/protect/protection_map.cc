@@ -1,6 +1,7 @@
 #include "protect/protection_map.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -18,28 +19,41 @@ std::string window_text(const Window& window) {
 }
 
 // Of a container that holds a protected one as its data, the records of both are found. Those of the outer
-// one are at their places, and there are more of them.
+// one enclose the others, so they cover more bytes.
 struct Votes {
-  std::uint64_t in_place = 0;
+  std::uint64_t covered = 0;  // of all copies
   std::uint64_t all = 0;
+  std::int64_t before = 0;  // minus the bytes that precede the container: of two, the first one
   auto operator<=>(const Votes&) const = default;
 };
 
-void vote(std::map<ProtectionTag, Votes>& votes, const ProtectionTag& tag, bool in_place) {
-  Votes& of = votes[tag];
-  of.all += 1;
-  of.in_place += in_place ? 1 : 0;
-}
+// Where a container is in one copy, as its records show it.
+struct Extent {
+  std::uint64_t begin = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t end = 0;
+  std::uint64_t records = 0;
+
+  void add(std::uint64_t offset, std::uint64_t at) {
+    begin = std::min(begin, at - std::min(at, offset));
+    end = std::max(end, at);
+    records += 1;
+  }
+};
 
 }  // namespace
 
 bool ProtectionMap::choose_tag(std::span<const Records> copies) {
   std::map<ProtectionTag, Votes> votes;
   for (const Records& records : copies) {
-    for (const FoundList& found : records.lists)
-      vote(votes, found.header.tag, found.at == found.header.offset);
+    std::map<ProtectionTag, Extent> extents;
+    for (const FoundList& found : records.lists) extents[found.header.tag].add(found.header.offset, found.at);
     for (const FoundTrailer& found : records.trailers)
-      vote(votes, found.trailer.tag, found.at == found.trailer.offset);
+      extents[found.trailer.tag].add(found.trailer.offset, found.at);
+    for (const auto& [tag, extent] : extents) {
+      votes[tag].covered += extent.end - extent.begin;
+      votes[tag].all += extent.records;
+      votes[tag].before -= static_cast<std::int64_t>(extent.begin);
+    }
   }
   if (votes.empty()) return false;
   auto best = std::max_element(votes.begin(), votes.end(),
@@ -105,6 +119,36 @@ Status ProtectionMap::lay_out_all(std::uint64_t max_size) {
   return {};
 }
 
+// A record that claims another place says nothing about where the bytes around it belong.
+bool ProtectionMap::is_in_layout(const ListHeader& header) const {
+  if (header.tag != tag_ || header.window.number >= windows_.size()) return false;
+  const Window& window = windows_[header.window.number];
+  const WindowShape& shape = window.shape;
+  if (header.window != window || header.copy >= shape.list_copies()) return false;
+  const ExtensionLayout& next = extensions_[window.number + 1];
+  const std::uint64_t list = header.copy == 0   ? extensions_[window.number].own_list
+                             : header.copy == 1 ? next.list
+                                                : next.lists + (header.copy - 2) * shape.list_size();
+  return header.offset == list + header.first / kPieceEntries * shape.piece_size(0);
+}
+
+bool ProtectionMap::is_in_layout(const Trailer& trailer) const {
+  auto in = [&](const ExtensionLayout& extension) {
+    return extension.first_trailer == trailer.offset || extension.second_trailer == trailer.offset;
+  };
+  return trailer.tag == tag_ && (in(extensions_[windows_.size() - 1]) || in(extensions_[windows_.size()]));
+}
+
+std::optional<std::int64_t> ProtectionMap::first_shift(std::size_t copy) const {
+  const std::vector<Displacement>& all = displacements_[copy];
+  return all.empty() ? std::optional<std::int64_t>() : all.front().shift;
+}
+
+std::optional<std::int64_t> ProtectionMap::last_shift(std::size_t copy) const {
+  const std::vector<Displacement>& all = displacements_[copy];
+  return all.empty() ? std::optional<std::int64_t>() : all.back().shift;
+}
+
 void ProtectionMap::find_displacements(std::span<const Records> copies) {
   for (const Records& records : copies) {
     std::vector<Displacement> found;
@@ -112,9 +156,9 @@ void ProtectionMap::find_displacements(std::span<const Records> copies) {
       found.push_back({offset, static_cast<std::int64_t>(at) - static_cast<std::int64_t>(offset)});
     };
     for (const FoundList& list : records.lists)
-      if (list.header.tag == tag_) add(list.header.offset, list.at);
+      if (is_in_layout(list.header)) add(list.header.offset, list.at);
     for (const FoundTrailer& trailer : records.trailers)
-      if (trailer.trailer.tag == tag_) add(trailer.trailer.offset, trailer.at);
+      if (is_in_layout(trailer.trailer)) add(trailer.trailer.offset, trailer.at);
     std::stable_sort(found.begin(), found.end());
     displacements_.push_back(std::move(found));
   }

@@ -38,6 +38,11 @@ class ProtectionMap {
   // At most kMaxShifts.
   std::vector<std::int64_t> shifts(std::size_t copy, std::uint64_t begin, std::uint64_t end) const;
 
+  // The shift of the first and of the last record of a copy, in the order of the container; none without
+  // records.
+  std::optional<std::int64_t> first_shift(std::size_t copy) const;
+  std::optional<std::int64_t> last_shift(std::size_t copy) const;
+
   static constexpr std::size_t kMaxShifts = 8;
 
  private:
@@ -45,6 +50,8 @@ class ProtectionMap {
   Status find_windows(std::span<const Records> copies);
   Status lay_out_all(std::uint64_t max_size);
   void find_displacements(std::span<const Records> copies);
+  bool is_in_layout(const ListHeader& header) const;
+  bool is_in_layout(const Trailer& trailer) const;
 
   ProtectionTag tag_{};
   std::vector<Window> windows_;

@@ -1,11 +1,10 @@
 #include "protect/repairer.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "digest.h"
-#include "frame_codec.h"
 #include "protect/extension_writer.h"
+#include "protect/origin.h"
 
 namespace paxect::core {
 namespace {
@@ -21,6 +20,7 @@ std::string between(std::uint64_t begin, std::uint64_t end) {
 void Repairer::clear() noexcept {
   abandon();
   copies_.clear();
+  emitted_ = {};
   report_ = {};
 }
 
@@ -58,7 +58,7 @@ Status Repairer::scan() {
   std::vector<std::uint64_t> sizes;
   copies_.reserve(inputs_.size());
   for (const CopyInput& input : inputs_) {
-    copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), {}});
+    copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), {}, search_budget(input.size)});
     meter_.begin_copy(input.size);
     records.push_back(scan_records(copies_.back().reader));
     meter_.used(input.size);
@@ -70,8 +70,11 @@ Status Repairer::scan() {
   for (std::size_t i = 0; i < records.size(); ++i) copies_[i].records = std::move(records[i]);
   if (!map_.windows().empty()) report_.percent = map_.percent();
   report_.windows = map_.windows().size();
-  if (status.ok()) report_.size = map_.footer_offset() + kFooterSize;
-  return status;
+  if (!status.ok()) return status;
+  report_.size = map_.footer_offset() + kFooterSize;
+  std::vector<std::string> names;
+  for (const CopyInput& input : inputs_) names.push_back(input.name);
+  return check_same_container(map_, copies_, names);
 }
 
 // All windows are examined, so that the report has everything that cannot be repaired. Nothing is written
@@ -91,27 +94,35 @@ Status Repairer::repair_windows() {
       report_.parity = damage.parity;
     }
     if (damage.damaged != 0 || damage.lacking != 0) report_.damages.push_back(damage);
-    if (report_.lacking == 0) status = write_window(window.number);
+    if (report_.lacking == 0) status = write_window(window.number, damage.unproven);
     if (!status.ok()) return status;
   }
   return {};
 }
 
-Status Repairer::write_window(std::uint32_t number) {
+// `unproven`: cells of it that are taken as a copy has them.
+Status Repairer::write_window(std::uint32_t number, std::uint64_t unproven) {
   const Window& window = map_.windows()[number];
-  Status status;
-  if (number == 0) status = check_origin();
-  if (status.ok()) status = emit(window_.bytes(), static_cast<std::size_t>(window.shape.length));
-  if (!status.ok()) return status;
-  if (number == 0)
-    std::copy_n(window_.bytes(), std::min<std::uint64_t>(kHeaderSize, window.shape.length), header_.begin());
   WindowCode& code = codes_[number % 2];
-  status = code.compute(window, window_.bytes());
+  Status status = code.compute(window, window_.bytes());
   if (!status.ok()) return status;
-  if (window_.contradicts(code.parity()))
+  // The tag is a hash of all data cells of the first window.
+  const bool is_right = number != 0 || code.tag() == map_.tag();
+  if (!is_right || window_.contradicts(code.parity()))
     return {PAXECT_ERROR_DAMAGED, window.offset, 0,
             "cannot be repaired: cells of window " + std::to_string(number) + ", " +
                 between(window.offset, window.end()) + ", contradict its parity"};
+  if (number != 0 && unproven != 0)
+    return {PAXECT_ERROR_DAMAGED, window.offset, 0,
+            "cannot be repaired: nothing proves " + std::to_string(unproven) + " cells of window " +
+                std::to_string(number) + ", " + between(window.offset, window.end()) +
+                ": their checksums are lost, and so is the parity that could replace them"};
+  if (number == 0) {
+    status = check_copies();
+    std::copy_n(window_.bytes(), std::min<std::uint64_t>(kHeaderSize, window.shape.length), header_.begin());
+  }
+  if (status.ok()) status = emit(window_.bytes(), static_cast<std::size_t>(window.shape.length));
+  if (!status.ok()) return status;
   return window.last ? Status{} : write_extension_behind(number, nullptr);
 }
 
@@ -190,37 +201,17 @@ Status Repairer::emit(const void* data, std::size_t size) {
   return decoded(decoder_.write({static_cast<const std::uint8_t*>(data), size}));
 }
 
-// A container without protection may hold a protected one as its data. Its own first frame then shows that
-// the records are not those of the file.
-Status Repairer::check_origin() {
-  for (std::size_t i = 0; i < copies_.size(); ++i)
-    if (begins_other_container(copies_[i].reader))
-      return failure(PAXECT_ERROR_NO_PROTECTION,
-                     inputs_[i].name +
-                         ": cannot be repaired: the only protection in it is that of a "
-                         "container in its data");
+Status Repairer::check_copies() {
+  const std::span first_window(window_.bytes(),
+                               static_cast<std::size_t>(map_.windows().front().shape.length));
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    Status status = check_origin(map_, i, copies_[i], first_window);
+    if (!status.ok()) {
+      if (inputs_.size() > 1) status.message = inputs_[i].name + ": " + status.message;
+      return status;
+    }
+  }
   return {};
-}
-
-bool Repairer::begins_other_container(CopyReader& reader) {
-  std::array<std::uint8_t, kHeaderSize + kFrameHeaderSize> start;
-  if (reader.size() < start.size() || !reader.read(0, start.data(), start.size())) return false;
-  const std::uint64_t window = map_.windows().front().shape.length;
-  Header header;
-  if (!read_header(std::span(start).first<kHeaderSize>(), header).ok()) return false;
-  FrameHeader frame = read_frame_header(std::span(start).subspan<kHeaderSize, kFrameHeaderSize>());
-  if (frame.ulen == 0 || !check_frame_header(frame, header, parameters_.max_frame()).ok()) return false;
-  if (frame.clen > reader.size() - start.size()) return false;
-  Buffer payload(allocator_);
-  Buffer data(allocator_);
-  if (!payload.reserve(frame.clen) || !reader.read(start.size(), payload.data(), frame.clen)) return false;
-  bool same = window >= start.size() + frame.clen &&
-              std::memcmp(window_.bytes(), start.data(), start.size()) == 0 &&
-              std::memcmp(window_.bytes() + start.size(), payload.data(), frame.clen) == 0;
-  if (same || !check_payload(frame, payload.data()).ok() || !data.reserve(frame.ulen)) return false;
-  FrameDecompressor decompressor;
-  return decompressor.decompress(frame, payload.data(), data.data()).ok() &&
-         crc32(data.data(), frame.ulen) == frame.crc;
 }
 
 Status Repairer::lacking_cells() const {

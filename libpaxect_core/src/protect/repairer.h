@@ -66,13 +66,12 @@ class Repairer {
  private:
   Status scan();
   Status repair_windows();
-  Status write_window(std::uint32_t number);
+  Status write_window(std::uint32_t number, std::uint64_t unproven);
   Status finish();
   Status write_extension_behind(std::uint32_t number, const Trailer* trailer);
   Status emit(const void* data, std::size_t size);
   Status decoded(Status status) const;
-  Status check_origin();
-  bool begins_other_container(CopyReader& reader);
+  Status check_copies();
   Footer find_footer();
   Status lacking_cells() const;
 

@@ -75,7 +75,7 @@ Status WindowRepair::run(const ProtectionMap& map, std::uint32_t number, std::sp
     status = copies[i].reader.failure();
   }
   for (std::size_t i = 0; status.ok() && i < copies.size() && !all_enough(); ++i) {
-    search(i, copies[i].reader);
+    search(i, copies[i]);
     status = copies[i].reader.failure();
   }
   if (!status.ok()) return status;
@@ -197,7 +197,8 @@ void WindowRepair::take_cell(std::uint64_t cell, const std::uint8_t* bytes) {
 // Bytes were inserted or removed at several places of the window. Cells between two of them are at a shift
 // that no record shows: they are looked for by their CRC-32. Two neighbours have to be found, since one alone
 // is sometimes a coincidence.
-void WindowRepair::search(std::size_t copy, CopyReader& reader) {
+void WindowRepair::search(std::size_t index, RepairCopy& copy) {
+  CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
   WantedCells wanted;
   CellSearch search(shape.cell());
@@ -209,7 +210,7 @@ void WindowRepair::search(std::size_t copy, CopyReader& reader) {
   keep_rare(wanted);
   if (wanted.empty()) return;
   for (const auto& [crc, cell] : wanted) search.want(crc);
-  std::vector<std::int64_t> shifts = map_->shifts(copy, window_.offset, map_->extension(window_.number).end);
+  std::vector<std::int64_t> shifts = map_->shifts(index, window_.offset, map_->extension(window_.number).end);
   std::vector<std::int64_t> found;
   auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
   auto bound = [&](std::uint64_t offset, std::int64_t shift) {
@@ -218,6 +219,8 @@ void WindowRepair::search(std::size_t copy, CopyReader& reader) {
   };
   std::uint64_t from = bound(window_.offset, *least);
   std::uint64_t to = bound(window_.end(), *most);
+  if (to <= from || to - from > copy.search_budget) return;
+  copy.search_budget -= to - from;
   std::vector<std::uint8_t> block;
   std::uint64_t checks = kMaxChecks * (to - from) / shape.cell();
   for (std::uint64_t at = from; at < to && found.size() < kMaxFoundShifts && checks != 0;
@@ -298,14 +301,14 @@ void WindowRepair::restore(WindowDamage& damage) {
   damage.spare = window_.shape.parity;
   for (std::uint32_t word = 0; word < window_.shape.words; ++word) {
     unsigned spare = 0;
-    damage.lacking += restore_word(word, spare);
+    damage.lacking += restore_word(word, spare, damage.unproven);
     damage.spare = std::min(damage.spare, spare);
   }
 }
 
 // The number of cells that cannot be restored. Cells without a CRC-32 are computed like missing ones as long
 // as there is parity enough, and else taken as they are: the SHA-256 of the data decides.
-std::uint64_t WindowRepair::restore_word(std::uint32_t word, unsigned& spare) {
+std::uint64_t WindowRepair::restore_word(std::uint32_t word, unsigned& spare, std::uint64_t& unproven) {
   WordState state = state_of(word);
   bool trust = state.missing + state.unconfirmed > state.parity;
   auto usable = [&](Cell cell) { return cell == Cell::kFound || (trust && cell == Cell::kUnconfirmed); };
@@ -318,6 +321,8 @@ std::uint64_t WindowRepair::restore_word(std::uint32_t word, unsigned& spare) {
     if (usable(cells_[parity_cell(row, word)])) rows.push_back(row);
   if (rows.size() < lost.size()) return lost.size() - rows.size();
   spare = static_cast<unsigned>(rows.size() - lost.size());
+  // One parity cell more than was needed, with its checksum, shows any wrong cell of the code word.
+  if (trust && state.unconfirmed != 0 && state.parity <= lost.size()) unproven += state.unconfirmed;
   rows.resize(lost.size());
   if (!lost.empty()) compute(word, lost, kept, rows);
   return 0;

@@ -18,7 +18,12 @@ namespace paxect::core {
 struct RepairCopy {
   CopyReader reader;
   Records records;
+  std::uint64_t search_budget = 0;  // bytes that may still be searched for cells
 };
+
+// A search of every window reads a copy once. Records that contradict each other could make each of them read
+// all of it.
+constexpr std::uint64_t search_budget(std::uint64_t size) { return 8 * size; }
 
 // What was found of a window.
 struct WindowDamage {
@@ -30,9 +35,10 @@ struct WindowDamage {
   std::uint64_t damaged_data = 0;  // of these, data cells
   std::uint64_t begin = 0;         // of the damaged data cells; offsets in the container
   std::uint64_t end = 0;
-  std::uint64_t lacking = 0;  // cells that the parity cannot restore; 0: the window is restored
-  unsigned spare = 0;         // parity cells that the worst code word has left
-  unsigned parity = 0;        // cells that a code word had
+  std::uint64_t lacking = 0;   // cells that the parity cannot restore; 0: the window is restored
+  std::uint64_t unproven = 0;  // data cells that no checksum and no parity confirms
+  unsigned spare = 0;          // parity cells that the worst code word has left
+  unsigned parity = 0;         // cells that a code word had
 };
 
 class WindowRepair {
@@ -68,7 +74,7 @@ class WindowRepair {
   void take(CopyReader& reader, std::int64_t shift);
   void take_run(CopyReader& reader, std::int64_t shift, Run run);
   void take_cell(std::uint64_t cell, const std::uint8_t* bytes);
-  void search(std::size_t copy, CopyReader& reader);
+  void search(std::size_t index, RepairCopy& copy);
   std::size_t data_cell(unsigned column, std::uint32_t word) const {
     return std::size_t{column} * window_.shape.words + word;
   }
@@ -79,7 +85,7 @@ class WindowRepair {
   bool enough(std::uint32_t word) const;
   bool all_enough() const;
   void restore(WindowDamage& damage);
-  std::uint64_t restore_word(std::uint32_t word, unsigned& spare);
+  std::uint64_t restore_word(std::uint32_t word, unsigned& spare, std::uint64_t& unproven);
   void compute(std::uint32_t word, const std::vector<unsigned>& lost, const std::vector<unsigned>& kept,
                const std::vector<unsigned>& rows);
   void describe(WindowDamage& damage) const;

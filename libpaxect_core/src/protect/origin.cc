@@ -1,0 +1,186 @@
+#include "protect/origin.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "format.h"
+#include "salvage/zstd_extent.h"
+
+namespace paxect::core {
+namespace {
+
+// Bytes other than zero outside of the container that count as damage: a broken copy may begin or end with
+// some.
+constexpr std::uint64_t kMaxForeign = 4096;
+constexpr std::size_t kBlock = std::size_t{1} << 16;
+// The header and the first frame header, which no other container has in common with this one.
+constexpr std::size_t kStartSize = kHeaderSize + kFrameHeaderSize;
+
+struct Range {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+
+  bool empty() const { return begin >= end; }
+};
+
+class OriginCheck {
+ public:
+  OriginCheck(const ProtectionMap& map, std::size_t index, CopyReader& reader,
+              std::span<const std::uint8_t> first_window)
+      : map_(map), index_(index), reader_(reader), first_window_(first_window) {}
+
+  Status run() {
+    if (!map_.first_shift(index_)) return {};
+    const Range before = range_before();
+    const Range behind = range_behind();
+    for (const Range& range : {before, behind})
+      if (is_foreign(range)) return refuse(range, before.end, behind.begin);
+    if (!behind.empty() && ends_like_a_footer(behind)) return refuse(behind, before.end, behind.begin);
+    return reader_.failure();
+  }
+
+ private:
+  // What precedes the container. Bytes that were inserted behind its beginning move the first record too.
+  Range range_before() {
+    const std::int64_t shift = *map_.first_shift(index_);
+    if (shift <= 0 || has_cell_in_place()) return {};
+    const auto begin = static_cast<std::uint64_t>(shift);
+    std::array<std::uint8_t, kStartSize> here{};
+    std::array<std::uint8_t, kStartSize> there{};
+    const std::size_t size = std::min(kStartSize, first_window_.size());
+    if (!read(0, {here.data(), size}) || !read(begin, {there.data(), size})) return {0, begin};
+    const std::uint8_t* start = first_window_.data();
+    const auto same = static_cast<std::size_t>(std::mismatch(here.begin(), here.begin() + size, start).first -
+                                               here.begin());
+    if (same == size) return {};
+    if (std::equal(there.begin(), there.begin() + size, start)) return {0, begin};
+    // They were inserted inside these bytes, if each is at its place or behind what was inserted.
+    const bool is_split = std::equal(there.begin() + same, there.begin() + size, start + same);
+    return {is_split ? std::min<std::uint64_t>(same, begin) : 0, begin};
+  }
+
+  // What follows the footer.
+  Range range_behind() {
+    const std::int64_t end =
+        static_cast<std::int64_t>(map_.footer_offset() + kFooterSize) + *map_.last_shift(index_);
+    const std::uint64_t begin = end < 0 ? 0 : static_cast<std::uint64_t>(end);
+    if (begin >= reader_.size()) return {};
+    if (map_.trailer() && begin >= kFooterSize && has_footer_around(begin - kFooterSize)) return {};
+    return {begin, reader_.size()};
+  }
+
+  bool has_cell_in_place() {
+    const std::size_t cell = map_.windows().front().shape.cell();
+    std::vector<std::uint8_t> bytes(cell);
+    for (std::uint64_t at = 0; at + cell <= first_window_.size() && at + cell <= reader_.size(); at += cell)
+      if (read(at, bytes) && std::equal(bytes.begin(), bytes.end(), first_window_.data() + at)) return true;
+    return false;
+  }
+
+  // Whether the copy ends with the footer and bytes were inserted before it or inside of it.
+  bool has_footer_around(std::uint64_t at) {
+    const auto& footer = map_.trailer()->footer;
+    std::array<std::uint8_t, kFooterSize> here{};
+    std::array<std::uint8_t, kFooterSize> last{};
+    if (reader_.size() < kFooterSize || !read(at, here) || !read(reader_.size() - kFooterSize, last))
+      return false;
+    const auto begins = std::mismatch(here.begin(), here.end(), footer.begin()).first - here.begin();
+    const auto ends = std::mismatch(last.rbegin(), last.rend(), footer.rbegin()).first - last.rbegin();
+    constexpr auto kSize = static_cast<std::ptrdiff_t>(kFooterSize);
+    return begins < kSize && begins + ends >= kSize;
+  }
+
+  bool is_foreign(const Range& range) {
+    if (range.empty()) return false;
+    for (const std::array<std::uint8_t, 4>& magic : {kMagic, kZstdMagic})
+      if (reader_.find(magic, range.begin, range.end) < range.end) return true;
+    std::vector<std::uint8_t> block(kBlock);
+    std::uint64_t count = 0;
+    for (std::uint64_t at = range.begin; at < range.end && count <= kMaxForeign; at += block.size()) {
+      block.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, range.end - at)));
+      if (!read(at, block)) return false;
+      count += block.size() - static_cast<std::size_t>(std::count(block.begin(), block.end(), 0));
+    }
+    return count > kMaxForeign;
+  }
+
+  // A footer has no magic: a size that some disk could hold, and no more frames than bytes.
+  bool ends_like_a_footer(const Range& range) {
+    std::array<std::uint8_t, kFooterSize> bytes{};
+    if (range.end - range.begin < kFooterSize || !read(range.end - kFooterSize, bytes)) return false;
+    const Footer footer = read_footer(bytes);
+    return footer.total_size != 0 && footer.total_size >> 48 == 0 && footer.total_frames != 0 &&
+           footer.total_frames <= footer.total_size;
+  }
+
+  bool read(std::uint64_t at, std::span<std::uint8_t> out) {
+    return at <= reader_.size() && out.size() <= reader_.size() - at &&
+           reader_.read(at, out.data(), out.size());
+  }
+
+  static Status refuse(const Range& range, std::uint64_t begin, std::uint64_t end) {
+    Status status = failure(
+        PAXECT_ERROR_NO_PROTECTION,
+        "cannot be repaired: bytes " + std::to_string(range.begin) + " to " + std::to_string(range.end) +
+            " are not part of the protected container in it, which may be data of another "
+            "container: to repair that one, copy the bytes from " +
+            std::to_string(begin) + (end == 0 ? "" : " to " + std::to_string(end)) +
+            " to a file of their own");
+    status.offset = range.begin;
+    return status;
+  }
+
+  const ProtectionMap& map_;
+  std::size_t index_;
+  CopyReader& reader_;
+  std::span<const std::uint8_t> first_window_;
+};
+
+}  // namespace
+
+Status check_origin(const ProtectionMap& map, std::size_t index, RepairCopy& copy,
+                    std::span<const std::uint8_t> first_window) {
+  return OriginCheck(map, index, copy.reader, first_window).run();
+}
+
+Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy> copies,
+                            std::span<const std::string> names) {
+  std::optional<std::size_t> with_tag;
+  std::optional<std::size_t> with_trailer;
+  const Trailer* known = nullptr;
+  auto differ = [&](std::size_t a, std::size_t b) {
+    return failure(PAXECT_ERROR_DAMAGED,
+                   "cannot be repaired: " + names[a] + " and " + names[b] +
+                       " are copies of different containers: repair each of them alone");
+  };
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    if (!with_tag && map.first_shift(i)) with_tag = i;
+    for (const FoundTrailer& found : copies[i].records.trailers) {
+      if (found.trailer.tag != map.tag()) continue;
+      if (known == nullptr) {
+        known = &found.trailer;
+        with_trailer = i;
+      }
+      // Two versions of data that begin with the same window have the same tag.
+      const bool same =
+          known->container_size == found.trailer.container_size && known->footer == found.trailer.footer;
+      if (!same && *with_trailer != i) return differ(*with_trailer, i);
+    }
+  }
+  auto is_other = [&](const auto& record, std::uint64_t at) {
+    return record.tag != map.tag() && record.offset == at;
+  };
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    if (map.first_shift(i)) continue;
+    for (const FoundList& found : copies[i].records.lists)
+      if (is_other(found.header, found.at)) return differ(*with_tag, i);
+    for (const FoundTrailer& found : copies[i].records.trailers)
+      if (is_other(found.trailer, found.at)) return differ(*with_tag, i);
+  }
+  return {};
+}
+
+}  // namespace paxect::core
