@@ -139,6 +139,17 @@ Codec::Codec(Stop stop, const Encoding& encoding)
 // Small files are worked on side by side, large ones with all of the machine.
 unsigned Codec::threads_for(std::uint64_t size) { return size <= kSmall ? 1 : 0; }
 
+// `container_size`: what the container has to have; 0: it is not known.
+paxect_decoder* Codec::begin_decoder(std::uint64_t size, std::uint64_t container_size, void* sink) {
+  paxect_decoder* decoder = decoder_.get();
+  paxect_decoder_reset(decoder);
+  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_THREADS, threads_for(size));
+  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_CONTAINER_SIZE,
+                               static_cast<std::int64_t>(container_size));
+  paxect_decoder_set_sink(decoder, Sink::call, sink);
+  return decoder;
+}
+
 Status Codec::ready() const {
   return encoder_ && decoder_ ? Status::success() : Status::environment("core: out of memory");
 }
@@ -172,11 +183,7 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
   Sha256 sha;
   Source source{.fd = fd, .size = size, .sha = &sha, .counter = counter_};
   Sink sink{.write = write, .max_bytes = max_bytes};
-  paxect_decoder* decoder = decoder_.get();
-  paxect_decoder_reset(decoder);
-  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_THREADS, threads_for(size));
-  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_CONTAINER_SIZE, static_cast<int64_t>(size));
-  paxect_decoder_set_sink(decoder, Sink::call, &sink);
+  paxect_decoder* decoder = begin_decoder(size, size, &sink);
   paxect_status status = paxect_decoder_run(decoder, Source::call, &source);
   bool whole = source.error == 0 && status != PAXECT_ERROR_CANCELLED;
   if (whole) source.drain();
@@ -202,12 +209,10 @@ Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, s
   if (paxect_repairer_create(nullptr, &created) != PAXECT_OK)
     return Status::environment("core: out of memory");
   std::unique_ptr<paxect_repairer, Free<paxect_repairer_free>> repairer(created);
-  paxect_decoder* decoder = decoder_.get();
   Sha256 sha;
   Sink to_data{.write = data, .max_bytes = max_bytes};
-  paxect_decoder_reset(decoder);
-  paxect_decoder_set_parameter(decoder, PAXECT_PARAM_THREADS, threads_for(size));
-  paxect_decoder_set_sink(decoder, Sink::call, &to_data);
+  // Damage may have made the container shorter or longer than it was.
+  paxect_decoder* decoder = begin_decoder(size, 0, &to_data);
   // The repairer decodes too, but keeps the data to itself.
   const Write to_both = [&](const void* bytes, std::size_t count) {
     Status status = container(bytes, count);

@@ -91,6 +91,7 @@ class Codec {
 
   Status ready() const;
   static unsigned threads_for(std::uint64_t size);
+  paxect_decoder* begin_decoder(std::uint64_t size, std::uint64_t container_size, void* sink);
 
   Stop also_;
   Stop stop_;

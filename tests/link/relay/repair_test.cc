@@ -141,6 +141,22 @@ TEST_CASE("A relay with both halves repairs what waits in its inbox") {
   check_repaired(rig);
 }
 
+TEST_CASE("A container that became shorter or longer is repaired") {
+  const std::string container = protected_container();
+  const std::string damaged[] = {container.substr(0, container.size() - 1000), container.substr(1000),
+                                 container.substr(0, 100'000) + container.substr(100'500),
+                                 container.substr(0, 100'000) + noise(500, 1) + container.substr(100'000),
+                                 container + noise(500, 1)};
+  for (const std::string& bytes : damaged) {
+    INFO("damage " << &bytes - damaged);
+    Receiver rig;
+    rig.put_container(bytes, container);
+    REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+    check_repaired(rig);
+    CHECK(read_file(rig.outbox("a")) == kData);
+  }
+}
+
 TEST_CASE("Damage that only the sidecar shows is repaired too") {
   const std::string container = protected_container();
   const std::string damaged = zeroed(container, container.size() - 40'000, 4'096);  // of the parity
