@@ -47,17 +47,18 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   if (host_.stop_requested()) return PAXECT_PLUGIN_OK;
   if (!started_) return step_start(result);
   drain_events();
-  // First what an earlier batch could not finish: nothing new is begun on top of that.
-  const bool is_free = advance_batches();
+  // Before a batch is advanced: in a place that was moved away nothing is given a name.
   const bool is_there = check_places();
-  if (is_free && is_there) {
+  // First what an earlier batch could not finish: nothing new is begun on top of that.
+  const bool is_free = is_there && advance_batches();
+  if (is_free) {
     stalls_ = 0;
     schedule_.set(Task::kStalled, Schedule::kNever);
     work(result);
   } else {
     ++stalls_;
     const std::uint64_t delay = backoff_delay_ns(config_.backoff_ns, stalls_, random_());
-    stall(is_free ? kPlaceInterval : std::clamp(delay, kMinStallDelay, kMaxStallDelay), result);
+    stall(!is_there ? kPlaceInterval : std::clamp(delay, kMinStallDelay, kMaxStallDelay), result);
   }
   flush_log();
   serve_reports();
@@ -96,7 +97,8 @@ void Relay::stall(std::uint64_t delay_ns, paxect_step* result) {
   // What is due in the meantime needs what is missing.
   schedule_.set(Task::kScan, schedule_.due_ns(Task::kStalled));
   schedule_.set(Task::kUpkeep, schedule_.due_ns(Task::kStalled));
-  set_watches(false, result);
+  // No descriptor ends a stall: that of a lane which is done stays readable until the batch may be advanced.
+  schedule_reports();
   if (!host_.once()) return;
   result->state = PAXECT_STEP_DONE;
   result->outcome = PAXECT_PLUGIN_INCOMPLETE;
@@ -372,15 +374,19 @@ void Relay::schedule_wakeup(paxect_step* result) {
   }
   schedule_.set_no_later(Task::kScan, settled);
   if (!once) schedule_.set_no_later(Task::kScan, ledger_->next_try_ns(scanned_ns_));
-  set_watches(true, result);
+  schedule_reports();
+  set_watches(result);
 }
 
-void Relay::set_watches(bool with_events, paxect_step* result) {
-  watches_.clear();
-  if (with_events && watcher_.fd() >= 0) watches_.push_back({watcher_.fd(), POLLIN, 0});
-  for (int fd : lanes_->fds()) watches_.push_back({fd, POLLIN, 0});
-  // While a file is in hand the reports change with every moment.
+// While a file is in hand the reports change with every moment.
+void Relay::schedule_reports() {
   if (lanes_->is_working()) schedule_.set_no_later(Task::kState, host_.monotonic_ns() + kReportInterval);
+}
+
+void Relay::set_watches(paxect_step* result) {
+  watches_.clear();
+  if (watcher_.fd() >= 0) watches_.push_back({watcher_.fd(), POLLIN, 0});
+  for (int fd : lanes_->fds()) watches_.push_back({fd, POLLIN, 0});
   result->watches = watches_.data();
   result->watch_count = static_cast<std::uint32_t>(watches_.size());
 }

@@ -106,7 +106,8 @@ class Relay {
   void plan_paths(Transfer* transfer);
   bool has_trouble() const;
   void schedule_wakeup(paxect_step* result);
-  void set_watches(bool with_events, paxect_step* result);
+  void schedule_reports();
+  void set_watches(paxect_step* result);
 
   // relay_state.cc
   std::map<std::string, std::string> waiting_for() const;

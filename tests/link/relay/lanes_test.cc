@@ -177,6 +177,29 @@ TEST_CASE("An outbox that goes away and comes back with a large file in hand get
   CHECK(rig.waiting().empty());
 }
 
+TEST_CASE("A large file that is written while its outbox is away gets no name there, and nobody spins") {
+  LanesRig rig;
+  rig.put("large.bin", noise(kLarge));
+  rig.start();
+  step_until_in_hand(&rig, 1);
+  REQUIRE(rig.wait_for_lane());
+  std::filesystem::rename(rig.outbox(), rig.directory / "away");
+  for (int i = 0; i < 3; ++i) {
+    rig.step();
+    CHECK(rig.link->last().state == PAXECT_STEP_WAIT);
+    CHECK(rig.link->last().wake_at_ns > rig.host.monotonic_ns());
+    CHECK_FALSE(rig.wait_for_lane());
+  }
+  CHECK_FALSE(exists(rig.directory / "away/large.freq"));
+  CHECK(rig.events("encode").empty());
+  CHECK(rig.waiting() == Names{"large.bin"});
+  std::filesystem::rename(rig.directory / "away", rig.outbox());
+  rig.settle(20'000'000'000);
+  CHECK(rig.delivered() == Names{"large.freq", "large.freq.sha256"});
+  CHECK(rig.events("encode").size() == 1);
+  CHECK(rig.waiting().empty());
+}
+
 TEST_CASE("The journal does not grow without bound while a large file is in hand") {
   LanesRig rig;
   rig.host.set("recursive", "true");
