@@ -75,6 +75,8 @@ class Relay {
   Status open_journal();
   Status check_journal();
   Status recover_intents();
+  void retry_recovery(std::uint64_t now_ns);
+  Status resolve_left(Delivered* delivered, std::set<std::uint64_t>* over);
   void finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered);
   void hold(const Intent& intent, const std::string& why);
   void hold_unseen();
@@ -177,6 +179,7 @@ class Relay {
   std::uint64_t scanned_ns_ = 0;  // when the last scan began
   bool worked_since_scan_ = false;
   std::uint64_t manifest_due_ns_ = 0;
+  std::uint64_t retry_due_ns_ = 0;        // of the recovery of intents that are open
   std::uint64_t scan_pause_ends_ns_ = 0;  // when the next scan may begin because of an event
   unsigned stalls_ = 0;                   // steps in a row that could not go on
 

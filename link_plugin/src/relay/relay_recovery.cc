@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/clock.h"
 #include "base/relay_paths.h"
 #include "relay/recovery.h"
 #include "relay/relay.h"
@@ -10,7 +11,13 @@
 namespace paxect::link {
 namespace {
 
-constexpr const char* kRemedy = ": touch it to deliver it (again), or remove it when its receiver has it";
+constexpr const char* kRemedy = "touch it to deliver it (again), or remove it when its receiver has it";
+// Not that one: whoever touches the file has it delivered again, whatever became of the first delivery.
+constexpr const char* kOpenRemedy = "leave it as it is and bring that back: the relay then decides";
+// Between two tries to decide about the intents that are open, at least.
+constexpr std::uint64_t kRetryInterval = 5 * kSecond;
+// One part in so many of a processor's time is for them: each try may read the log.
+constexpr std::uint64_t kRetryShare = 20;
 
 }  // namespace
 
@@ -59,7 +66,44 @@ Status Relay::check_journal() {
 // Once the places are open, and again when a place is back; with the journal opened again before that, also
 // for the intents of a batch that was given up in between.
 Status Relay::recover_intents() {
+  // What an earlier try has logged. While it cannot be flushed, another one would log it again.
+  if (Status status = reporter_.flush(); !status.ok()) return status;
   if (Status status = check_journal(); !status.ok()) return status;
+  Delivered delivered;
+  std::set<std::uint64_t> over;
+  if (Status status = resolve_left(&delivered, &over); !status.ok()) return status;
+  // Together: what is delivered must be remembered before a removal of the same name is ended.
+  const SourceTable::Records& done = journal_.done().of(inbox_.token());
+  delivered.insert(delivered.end(), done.begin(), done.end());
+  removal_->recover(delivered);
+  hold_unseen();
+  for (const Tree* tree : {&inbox_, &outbox_}) sweep_temporaries(tree->root(), journal_);
+  journal_.resolve([&](const Intent& intent) { return over.contains(intent.id); });
+  checkpoint();
+  return Status::success();
+}
+
+// What was open may be decided once a mount below a place, or a disk that failed, is back.
+void Relay::retry_recovery(std::uint64_t now_ns) {
+  if (journal_.left().empty() || now_ns < retry_due_ns_ || !reporter_.flush().ok()) return;
+  const std::uint64_t cpu_begin = thread_cpu_ns();
+  Delivered delivered;
+  std::set<std::uint64_t> over;
+  const Status status = resolve_left(&delivered, &over);
+  if (!status.ok() && status.fault != Fault::kStopped) reporter_.report_problem("recovery", status.message);
+  if (status.ok() && !over.empty()) {
+    removal_->recover(delivered);
+    journal_.resolve([&](const Intent& intent) { return over.contains(intent.id); });
+    checkpoint();
+    schedule_.set_now(Task::kScan);
+  }
+  retry_due_ns_ =
+      host_.monotonic_ns() + std::max(kRetryInterval, (thread_cpu_ns() - cpu_begin) * kRetryShare);
+}
+
+// Decides about each intent that is left, and undoes or completes its delivery. `*over` receives those that
+// the journal may forget, `*delivered` the sources of what was delivered to the present inbox.
+Status Relay::resolve_left(Delivered* delivered, std::set<std::uint64_t>* over) {
   const Evidence evidence{
       .inbox = inbox_,
       .outbox = outbox_,
@@ -77,30 +121,19 @@ Status Relay::recover_intents() {
   }
   // Before a temporary goes away the journal must not read any more as if that meant delivery.
   if (Status status = journal_.abort(aborted); !status.ok()) return status;
-  Delivered delivered;
-  std::set<std::uint64_t> over;
   std::string problem;
   for (const auto& [intent, verdict] : verdicts) {
     Status status;
     if (verdict.outcome == Outcome::kUndelivered) status = undo(*intent, evidence);
     if (verdict.outcome == Outcome::kDelivered) status = tidy(*intent, verdict, evidence);
-    if (verdict.outcome == Outcome::kDelivered) finish_recovered(*intent, verdict, &delivered);
+    if (verdict.outcome == Outcome::kDelivered) finish_recovered(*intent, verdict, delivered);
     if (verdict.outcome == Outcome::kUndecided) hold(*intent, verdict.why);
     if (verdict.outcome == Outcome::kOpen) problem = intent->source + ": " + verdict.why;
     if (!status.ok()) problem = status.message;
-    if (status.ok() && verdict.outcome != Outcome::kOpen) over.insert(intent->id);
+    if (status.ok() && verdict.outcome != Outcome::kOpen) over->insert(intent->id);
   }
   reporter_.report_problem("recovery", problem);
-  if (Status status = reporter_.flush(); !status.ok()) return status;
-  // Together: what is delivered must be remembered before a removal of the same name is ended.
-  const SourceTable::Records& done = journal_.done().of(inbox_.token());
-  delivered.insert(delivered.end(), done.begin(), done.end());
-  removal_->recover(delivered);
-  hold_unseen();
-  for (const Tree* tree : {&inbox_, &outbox_}) sweep_temporaries(tree->root(), journal_);
-  journal_.resolve([&](const Intent& intent) { return over.contains(intent.id); });
-  checkpoint();
-  return Status::success();
+  return reporter_.flush();
 }
 
 // No second delivery. Its line may be missing, its source may still exist.
@@ -145,14 +178,17 @@ void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Deliv
 
 // The source of a delivery that can be neither proven nor ruled out.
 void Relay::hold(const Intent& intent, const std::string& why) {
+  const SourceRecord* known = journal_.held().find(intent.source_place, intent.source);
+  const bool is_reported = known != nullptr && known->identity == intent.identity;
   journal_.hold(intent.source_place, intent.source,
                 {.identity = intent.identity, .nested = intent.source_nested});
+  if (is_reported) return;
   reporter_.log({.level = Level::kError,
                  .name = "held",
                  .source = inbox_.root().path_of(intent.source),
                  .status = "blocked",
                  .message = "it may have been delivered as " + intent.name + ": " + why,
-                 .advice = std::string(kRemedy).substr(2)});
+                 .advice = kRemedy});
 }
 
 // Files that were in the inbox when the journal lost what it may have said about them.
@@ -210,6 +246,7 @@ void Relay::hold_folder(const Directory& folder, const std::string& relative) {
 bool Relay::is_held(const Candidate& candidate) {
   const std::string path = candidate.path();
   std::string why;
+  const char* remedy = kRemedy;
   for (const auto& [place, folder] : journal_.unseen())
     if (place == inbox_.token() && is_within(path, folder)) why = "its folder could not be read";
   if (const SourceRecord* held = journal_.held().find(inbox_.token(), path)) {
@@ -221,21 +258,23 @@ bool Relay::is_held(const Candidate& candidate) {
   for (const Intent& intent : journal_.left())
     if (!intent.finished && (intent.prepared || intent.doubtful) && intent.source == path &&
         intent.source_place == inbox_.token() &&
-        match_source(intent.identity, candidate.identity) != SourceMatch::kOther)
+        match_source(intent.identity, candidate.identity) != SourceMatch::kOther) {
       why = "its delivery as " + intent.name + " was broken off, and where it went is not here now";
+      remedy = kOpenRemedy;
+    }
   if (why.empty()) return false;
-  const std::uint64_t now = host_.monotonic_ns();
+  why += std::string(": ") + remedy;
   const Wait* wait = ledger_->find_wait(path, candidate.identity);
-  if (wait != nullptr && wait->state == FileState::kHeld) return true;
+  if (wait != nullptr && wait->state == FileState::kHeld && wait->reason == why) return true;
   if (ledger_
-          ->note(path, candidate.identity, FileState::kHeld, false, "held", why + kRemedy, now,
+          ->note(path, candidate.identity, FileState::kHeld, false, "held", why, host_.monotonic_ns(),
                  host_.realtime_ns())
           .is_news)
     reporter_.log({.level = Level::kWarn,
                    .name = "held",
                    .source = inbox_.root().path_of(path),
                    .status = "blocked",
-                   .message = why + kRemedy});
+                   .message = why});
   return true;
 }
 

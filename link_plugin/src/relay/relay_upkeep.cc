@@ -27,6 +27,7 @@ std::string platform() {
 }  // namespace
 
 void Relay::upkeep(std::uint64_t now_ns) {
+  retry_recovery(now_ns);
   reload_policy();
   refresh_peers();
   write_manifest();

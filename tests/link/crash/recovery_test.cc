@@ -111,6 +111,36 @@ TEST_CASE("Prepared with its temporary: not delivered, so it is delivered now") 
   CHECK(scene.restart() == Names{"a"});
 }
 
+TEST_CASE("What a recovery reports is logged once, however often its lines cannot be flushed") {
+  Scene scene;
+  scene.prepare();
+  LinkRig& rig = scene.rig;
+  const std::string logs = rig.directory / "logs";
+  const std::string outbox = rig.directory / "outbox";
+  rig.host.set("log", logs + "/log.jsonl");
+  std::filesystem::rename(outbox, rig.directory / "away");
+  write_file(outbox, "");
+  rig.start();
+  // While the start waits for the outbox, the log goes away, too.
+  std::filesystem::rename(logs, rig.directory / "kept");
+  write_file(logs, "");
+  std::filesystem::remove(outbox);
+  std::filesystem::rename(rig.directory / "away", outbox);
+  for (int i = 0; i < 5; ++i) {
+    rig.host.advance_ns(2'000'000'000);
+    REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+  }
+  std::filesystem::remove(logs);
+  std::filesystem::rename(rig.directory / "kept", logs);
+  rig.settle(20'000'000'000);
+  rig.stop();
+  CHECK(rig.waiting() == Names{"a.freq"});
+  int reports = 0;
+  for (const LogEntry& entry : read_log(logs + "/log.jsonl"))
+    if (entry.event == "held" && entry.level == "error") ++reports;
+  CHECK(reports == 1);
+}
+
 TEST_CASE("Named without its temporary: delivered, though the receiver may have taken it") {
   for (bool taken : {false, true}) {
     Scene scene;

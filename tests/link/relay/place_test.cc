@@ -97,6 +97,26 @@ ls outbox
   CHECK(scene.said("mount"));
 }
 
+TEST_CASE("A delivery into a mount below the outbox is decided as soon as that mount is back") {
+  if (!may_mount()) return;
+  Scene scene(Settings{{"sandbox", "off"}, {"recursive", "true"}});
+  const std::string output = scene.mounting(R"(
+mkdir -p disk outbox/sub inbox/sub; mount -t tmpfs none disk; mount --bind disk outbox/sub
+once; put inbox/sub/a.txt precious
+strace -f -qq -o trace -e trace=renameat2 -e inject=renameat2:signal=KILL:when=1 "$PAXECT" run --once 2>/dev/null
+umount outbox/sub
+relay; says 'held a.txt'
+ls inbox/sub; ls -A outbox/sub
+mount --bind disk outbox/sub
+until_true 'test -e outbox/sub/a.freq && test ! -e inbox/sub/a.txt'; finish
+ls outbox/sub; grep -c '"event": "encode"' state/log.jsonl
+)");
+  CHECK(output == "once 0\na.txt\nended 0\na.freq\na.freq.sha256\n1\n");
+  CHECK(scene.said("another file system"));
+  // Touched, it would be delivered a second time, whatever became of the first one.
+  CHECK_FALSE(scene.said("touch it"));
+}
+
 TEST_CASE("Sources that are kept are not delivered again after a start without the inbox's share") {
   if (!may_mount()) return;
   Scene scene;
