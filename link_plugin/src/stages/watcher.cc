@@ -26,6 +26,8 @@ std::uint64_t steady_now_ns() {
 
 }  // namespace
 
+Watcher::Watcher(Clock clock) : clock_(clock ? std::move(clock) : steady_now_ns) {}
+
 bool Watcher::open(bool folders) {
   const std::lock_guard lock(mutex_);
   folders_matter_ = folders;
@@ -49,16 +51,21 @@ void Watcher::watch(const Directory& directory, const std::string& folder) {
   if (watch >= 0) folders_[watch] = folder;
 }
 
+bool Watcher::is_recent(const Activity& activity) const {
+  return clock_() - activity.opened_ns < kForgottenAfter;
+}
+
 bool Watcher::is_written(const std::string& path) const {
   const std::lock_guard lock(mutex_);
   auto found = activities_.find(path);
-  return found != activities_.end() && found->second.is_written && found->second.opens > 0;
+  if (found == activities_.end() || found->second.opens == 0) return false;
+  return found->second.is_modified || (found->second.is_made && is_recent(found->second));
 }
 
 bool Watcher::is_open(const std::string& path) const {
   auto found = activities_.find(path);
-  return found != activities_.end() && found->second.opens > 0 &&
-         (found->second.is_written || steady_now_ns() - found->second.last_ns < kForgottenAfter);
+  if (found == activities_.end() || found->second.opens == 0) return false;
+  return found->second.is_modified || is_recent(found->second);
 }
 
 bool Watcher::may_be_open(const std::string& path) {
@@ -68,6 +75,9 @@ bool Watcher::may_be_open(const std::string& path) {
 }
 
 void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& path, std::uint64_t now_ns) {
+  // Whoever makes a file opens it with that. A hard link makes a name only, and a reader may open it later.
+  const bool is_made = (mask & IN_OPEN) != 0 && path == made_;
+  made_ = (mask & IN_CREATE) != 0 ? path : "";
   if ((mask & (IN_MOVED_FROM | IN_DELETE)) != 0) {
     auto found = activities_.find(path);
     moved_ = found == activities_.end() ? Activity{} : found->second;
@@ -80,14 +90,14 @@ void Watcher::note(std::uint32_t mask, std::uint32_t cookie, const std::string& 
     if (cookie == moved_cookie_ && moved_.opens > 0) activities_[path] = moved_;
     return;
   }
+  if ((mask & IN_CREATE) != 0) return;
   const bool closes = (mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)) != 0;
   if (closes && !activities_.contains(path)) return;
   Activity& activity = activities_[path];
-  activity.last_ns = now_ns;
-  if ((mask & IN_CREATE) != 0) activity.is_created = true;
-  if ((mask & IN_OPEN) != 0) ++activity.opens;
-  if ((mask & IN_MODIFY) != 0 || ((mask & IN_OPEN) != 0 && activity.is_created)) activity.is_written = true;
-  if ((mask & IN_CLOSE_WRITE) != 0) activity.is_written = activity.is_created = false;
+  if ((mask & IN_OPEN) != 0 && activity.opens++ == 0) activity.opened_ns = now_ns;
+  if (is_made) activity.is_made = true;
+  if ((mask & IN_MODIFY) != 0) activity.is_modified = true;
+  if ((mask & IN_CLOSE_WRITE) != 0) activity.is_modified = activity.is_made = false;
   if (closes && activity.opens > 0) --activity.opens;
   if ((closes || (mask & IN_MODIFY) != 0) && activity.opens == 0) activities_.erase(path);
 }
@@ -103,7 +113,7 @@ void Watcher::fetch() {
     ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
-    const std::uint64_t now = steady_now_ns();
+    const std::uint64_t now = clock_();
     for (char* at = buffer.data(); at < buffer.data() + got;) {
       auto event = reinterpret_cast<const inotify_event*>(at);
       at += sizeof(inotify_event) + event->len;
@@ -111,6 +121,7 @@ void Watcher::fetch() {
       if ((event->mask & (IN_Q_OVERFLOW | IN_IGNORED)) != 0) {
         is_complete_ = false;
         activities_.clear();
+        made_.clear();
       }
       const bool is_folder = (event->mask & IN_ISDIR) != 0;
       // A folder that somebody only opened matters to nobody.

@@ -3,7 +3,8 @@
 //
 // Where a lease cannot prove that a file is complete (read_lease.h), events also show which files are open.
 // That is evidence for waiting, never for taking a file: equal events in a row are merged into one, so that
-// opening and closing cannot be counted exactly. An open that no close follows counts for an hour.
+// opening and closing cannot be counted exactly. So a file that nobody has written to counts as open for an
+// hour, from the first open that no close followed. One that was written to counts until it is closed.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,10 @@ namespace paxect::link {
 
 class Watcher {
  public:
+  // Nanoseconds that never go back; none: the monotonic clock of the system.
+  using Clock = std::function<std::uint64_t()>;
+  explicit Watcher(Clock clock = {});
+
   // False where inotify is not available; then watch() and read() do nothing. `folders`: whether a
   // folder that appears in a watched directory matters.
   bool open(bool folders);
@@ -44,22 +49,25 @@ class Watcher {
  private:
   // What events have shown of one file; kept while it is open.
   struct Activity {
-    unsigned opens = 0;         // those that were not closed, of readers too
-    std::uint64_t last_ns = 0;  // when the last event was read
-    bool is_created = false;    // whoever opens it now has made it, to write to it
-    bool is_written = false;
+    unsigned opens = 0;           // those that were not closed, of readers too
+    std::uint64_t opened_ns = 0;  // when the first of them was read
+    bool is_made = false;         // one of them made the file, to write to it
+    bool is_modified = false;     // it was written to since, and not closed after writing
   };
+  bool is_recent(const Activity& activity) const;
   bool is_open(const std::string& path) const;
   // Reads the queue into arrivals_ and activities_.
   void fetch();
   void note(std::uint32_t mask, std::uint32_t cookie, const std::string& path, std::uint64_t now_ns);
 
+  Clock clock_;
   mutable std::mutex mutex_;                                   // of all below it
   std::vector<std::pair<std::string, std::string>> arrivals_;  // folder, name; not called back yet
   bool is_complete_ = true;                                    // no events were lost since the last read()
   UniqueFd fd_;
   bool leases_prove_all_ = false;
   std::unordered_map<std::string, Activity> activities_;  // by path in the inbox
+  std::string made_;                                      // the path of the last event, if that made it
   Activity moved_;                                        // of the file that is being renamed
   std::uint32_t moved_cookie_ = 0;
   bool folders_matter_ = false;
