@@ -1,11 +1,19 @@
 #include "relay/external_work.h"
 
+#include <chrono>
+#include <thread>
+#include <tuple>
+
 #include "base/blocks.h"
+#include "base/read_lease.h"
 #include "relay/core_probe.h"
 #include "stages/external_core.h"
 
 namespace paxect::link {
 namespace {
+
+constexpr int kLeaseTries = 50;
+constexpr std::chrono::milliseconds kLeasePause{10};
 
 // Decodes the container by the built-in core and compares the data with what the external core read or made:
 // its exit status alone proves nothing, and neither does the footer of a container that it wrote.
@@ -22,12 +30,42 @@ Status verify(int container, const std::string& path, const Transfer& transfer, 
   if (status.fault == Fault::kEnvironment || status.fault == Fault::kStopped) return status;
   // The container came from elsewhere, and the built-in core finds it damaged.
   if (!encode && status.fault == Fault::kIntegrity) return status;
+  // The limit of this decoding is what the core made, and no setting.
+  if (status.fault == Fault::kBlocked)
+    status.message =
+        encode ? "it holds more"
+               : "it made " + std::to_string(made.data_size) + " bytes, and the container holds more";
   const std::string what =
       encode ? " made a container that does not decode to the data of " + transfer.source_path()
              : " made other data than the container holds";
   return Status::refused(encode ? "encode_error" : "decode_error",
                          core.name() + what + (status.ok() ? "" : ": " + status.message));
 }
+
+// The lease on what an external core has written, while it is verified. Granted, it shows that nobody has the
+// file open for writing. What is about to close it, such as a fork of ours that has not become another core
+// yet, gets half a second for that.
+class OutputLease {
+ public:
+  OutputLease(const Directory& folder, int fd, const Stop& stop) : fd_(fd) {
+    for (int tries = 0; lease_ == Lease::kOpenForWriting && tries < kLeaseTries && !stop(); ++tries) {
+      if (tries > 0) std::this_thread::sleep_for(kLeasePause);
+      lease_ = take_lease(folder, fd);
+    }
+  }
+  ~OutputLease() {
+    if (lease_ == Lease::kGranted) give_back_lease(fd_);
+  }
+  OutputLease(const OutputLease&) = delete;
+  OutputLease& operator=(const OutputLease&) = delete;
+
+  bool is_refused() const { return lease_ == Lease::kOpenForWriting; }
+  bool is_broken() const { return lease_ == Lease::kGranted && is_lease_broken(fd_); }
+
+ private:
+  int fd_;
+  Lease lease_ = Lease::kOpenForWriting;
+};
 
 // By another program, which writes to the name of our temporary file and may well put a new file there. What
 // it made is measured and verified here.
@@ -64,16 +102,24 @@ Status try_external(int source, Transfer* transfer, Codec* codec, const External
   // What it put under the name is ours to publish, or to remove.
   FileIdentity identity;
   const bool has_output = product.directory->open_source(product.temporary, &product.fd, &identity).ok();
+  // A link or a FIFO that it put there instead.
+  if (!has_output) std::ignore = product.directory->remove(product.temporary);
   if (replaced && !status.ok()) return changed(*transfer);
   if (too_large()) return Status::blocked("file_too_large:" + std::to_string(written) + "B");
   if (!status.ok()) return status;
   if (!has_output) return Status::refused(event, core.name() + " left no output in the file after -o");
+  // A process that it started and that left its group may write to it after the verification.
+  const OutputLease lease(*product.directory, product.fd.get(), stop);
+  const Status in_use =
+      Status::refused(event, core.name() + " left a process that still writes to its output");
+  if (lease.is_refused()) return stop() ? Status::stopped() : in_use;
   status = measure(product.fd.get(), temporary, stop, encode ? &result.container_size : &result.data_size,
                    encode ? &result.container_digest : &result.data_digest);
   if (!status.ok()) return status;
   product.size = identity.size;
-  return verify(encode ? product.fd.get() : source, encode ? temporary : transfer->source_path(), *transfer,
-                codec, core);
+  status = verify(encode ? product.fd.get() : source, encode ? temporary : transfer->source_path(), *transfer,
+                  codec, core);
+  return status.ok() && lease.is_broken() ? in_use : status;
 }
 
 }  // namespace

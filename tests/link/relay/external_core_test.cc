@@ -81,6 +81,57 @@ TEST_CASE("What a core leaves behind when it has done its work is ended, not wai
   }));
 }
 
+TEST_CASE("Output that a process of the core still has open for writing is not delivered") {
+  LinkRig rig;
+  const std::string pids = rig.directory / "pids";
+  // The core is not over before a process of its own session has its output open.
+  write_file(rig.directory / "core.sh", PAXECT_TEST_BIN "/paxect-core \"$@\" || exit\nn=$(wc -l <" + pids +
+                                            ")\nsetsid sh -c 'exec 9>>\"$0\"; echo $$ >>" + pids +
+                                            "; exec sleep 1000' \"$5\" >/dev/null 2>&1 &\n" +
+                                            "until test $(wc -l <" + pids +
+                                            ") -gt $n; do sleep 0.01; done\n");
+  rig.host.set("mode", "send");
+  rig.host.set("core", "sh " + (rig.directory / "core.sh"));
+  write_file(pids, "");
+  rig.put("a.txt", "a");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  std::ifstream started(pids);
+  int count = 0;
+  for (pid_t pid = 0; started >> pid; ++count) CHECK(kill(pid, SIGKILL) == 0);
+  CHECK(count > 0);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.waiting() == Names{"a.txt"});
+  REQUIRE(rig.events("encode_error").size() == 1);
+  CHECK(rig.events("encode_error")[0].message.find("still writes to its output") != std::string::npos);
+}
+
+TEST_CASE("A link that a core puts in the place of its output is removed") {
+  LinkRig rig;
+  rig.host.set(
+      "core",
+      "sh -c 'case $3 in */inbox/*) rm \"$5\"; exec ln -s /etc/passwd \"$5\";; esac; exec " PAXECT_TEST_BIN
+      "/paxect-core \"$@\"' core");
+  rig.host.set("mode", "send");
+  rig.put("a.txt", "a");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(rig.events("encode_error").size() == 1);
+  CHECK(list(rig.outbox()).empty());
+}
+
+TEST_CASE("A core that makes too little data is reported as such, and not as a file that is too large") {
+  const std::string container = container_of("data");
+  LinkRig rig;
+  rig.host.set("core", "sh -c 'case $3 in */inbox/*) : >\"$5\"; exit;; esac; exec " PAXECT_TEST_BIN
+                       "/paxect-core \"$@\"' core");
+  rig.host.set("mode", "receive");
+  rig.put("a.freq", container);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  REQUIRE(rig.events("decode_error").size() == 1);
+  const std::string message = rig.events("decode_error")[0].message;
+  CHECK(message.find("file_too_large") == std::string::npos);
+  CHECK(message.find("it made 0 bytes, and the container holds more") != std::string::npos);
+}
+
 TEST_CASE("A core that hangs on everything is our trouble, not the file's") {
   LinkRig rig;
   rig.host.set("core", "sh -c 'sleep 1000' core");
