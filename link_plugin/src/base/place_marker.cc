@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -81,10 +82,15 @@ Status try_to_make(const Directory& directory, const std::string& text, bool* is
   *is_over = true;
   UniqueFd fd(
       openat(directory.fd(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnFileMode));
-  *is_over = fd || errno != EEXIST;
+  int error = fd ? 0 : errno;
+  // What a dead relay left there exists in a read-only directory, too.
+  if (error == EEXIST && faccessat(directory.fd(), ".", W_OK, AT_EACCESS) != 0 &&
+      (errno == EROFS || errno == EACCES))
+    error = errno;
+  *is_over = error != EEXIST;
   if (!*is_over) return Status::success();
-  *is_refused = !fd && (errno == EROFS || errno == EACCES || errno == EPERM);
-  if (!fd) return io_failure("create", directory.path_of(kTemporary), errno);
+  *is_refused = error == EROFS || error == EACCES || error == EPERM;
+  if (!fd) return io_failure("create", directory.path_of(kTemporary), error);
   bool taken = false;
   Status status = write_all(fd.get(), text.data(), text.size(), directory.path_of(kTemporary));
   if (status.ok()) status = sync_file(fd.get(), directory.path_of(kTemporary));
@@ -103,7 +109,7 @@ Status try_to_make(const Directory& directory, const std::string& text, bool* is
 
 }  // namespace
 
-Status make_marker(const Directory& directory, std::string* token, bool* is_refused) {
+Status make_marker(const Directory& directory, std::string* token, bool* is_refused, const Stop& stop) {
   *is_refused = false;
   const std::string text = std::string(kTitle) + *token + "\n";
   for (std::uint64_t waited = 0; waited < 2 * kMakingTime; waited += kPause) {
@@ -116,6 +122,7 @@ Status make_marker(const Directory& directory, std::string* token, bool* is_refu
       *token = found;
       return Status::success();
     }
+    if (stop && stop()) break;
     if (waited == kMakingTime) tidy_marker(directory);
     pause();
   }

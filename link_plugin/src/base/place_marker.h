@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "base/blocks.h"
 #include "base/filesystem.h"
 
 namespace paxect::link {
@@ -14,8 +15,9 @@ namespace paxect::link {
 // `*token` receives that of the marker, "" when there is none. A marker without a token is a failure.
 Status read_marker(const Directory& directory, std::string* token);
 // Makes a marker with this token, durably, unless there is one; `*token` receives that of the one there is.
-// `*is_refused`: nobody with our rights makes files in this directory.
-Status make_marker(const Directory& directory, std::string* token, bool* is_refused);
+// `*is_refused`: nobody with our rights makes files in this directory. `stop` ends waiting for another relay
+// that is making it.
+Status make_marker(const Directory& directory, std::string* token, bool* is_refused, const Stop& stop = {});
 
 // Removes what a relay that died while it made a marker has left.
 void tidy_marker(const Directory& directory);

@@ -156,7 +156,7 @@ Status Places::mark(const Side& side, const PlaceObservation& observed, std::str
   const bool is_back = !token->empty();
   if (!is_back) *token = make_token();
   bool is_refused = false;
-  Status status = make_marker(*observed.directory, token, &is_refused);
+  Status status = make_marker(*observed.directory, token, &is_refused, parts_.stop);
   if (is_refused && !is_back) *token = derived_token(*observed.directory);
   if (is_refused) return Status::success();
   if (status.ok() && is_back)

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "base/blocks.h"
 #include "base/place.h"
 #include "base/tree.h"
 #include "records/journal.h"
@@ -32,6 +33,7 @@ class Places {
     RelayLock& lock;
     Tree& inbox;
     Tree& outbox;
+    Stop stop;  // ends waiting for another relay
   };
 
   explicit Places(const Parts& parts);

@@ -22,6 +22,8 @@ paxect_plugin_status Relay::fail(paxect_plugin_status status, const std::string&
 paxect_plugin_status Relay::init() {
   if (Status status = read_config(host_, KeyUse::kRequired, &config_); !status.ok())
     return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  if (Status status = check_paths(host_, config_); !status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (const std::vector<std::string> conflicts = claim_resources(host_, config_); !conflicts.empty())
     return fail(PAXECT_PLUGIN_CONFIG, host_.log_all_but_last(conflicts));
   for (const std::string& warning : config_.warnings) host_.log(PAXECT_LOG_WARN, warning);
@@ -55,6 +57,7 @@ paxect_plugin_status Relay::begin() {
     const auto step = kSteps[steps_done_];
     Status status = (this->*step)();
     if (status.fault == Fault::kWait) return fail(PAXECT_PLUGIN_BUSY, status.message);
+    if (status.fault == Fault::kStopped) return PAXECT_PLUGIN_OK;
     if (!status.ok() && status.fault != Fault::kEnvironment && status.fault != Fault::kGone)
       return fail(PAXECT_PLUGIN_CONFIG, status.message);
     reporter_.report_problem("start", status.message);
@@ -171,7 +174,8 @@ void Relay::make_parts() {
                                 .reporter = reporter_,
                                 .lock = lock_,
                                 .inbox = inbox_,
-                                .outbox = outbox_});
+                                .outbox = outbox_,
+                                .stop = stop});
   quarantine_.emplace(
       config_.quarantine,
       [this](std::shared_ptr<const Directory>* out) { return places_->open_quarantine(out); }, stop);
@@ -249,7 +253,8 @@ void Relay::stop() {
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);
     else
       failures_->note_flushed();
-    checkpoint();
+    // Not the intents that an exception may have left behind what the file says of them.
+    if (!must_recover_) checkpoint();
   }
   // Also of one that never got as far as to start.
   if (lock_.is_held()) {

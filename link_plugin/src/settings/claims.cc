@@ -4,21 +4,16 @@
 #include <boost/filesystem/path.hpp>
 
 namespace paxect::link {
-namespace {
-
-// One text for a file, whichever symbolic links lead to it. It need not exist yet.
-std::string resource_of(const std::string& path) {
+std::string canonical_path(const std::string& path) {
   boost::system::error_code error;
   const boost::filesystem::path canonical = boost::filesystem::weakly_canonical(path, error);
-  return "file:" + (error ? path : canonical.string());
+  return error ? path : canonical.string();
 }
-
-}  // namespace
 
 std::vector<std::string> claim_resources(const Host& host, const LinkConfig& config) {
   std::vector<std::string> conflicts;
   auto claim = [&](const char* key, const std::string& path) {
-    const std::string owner = host.claim(resource_of(path));
+    const std::string owner = host.claim("file:" + canonical_path(path));
     if (!owner.empty())
       conflicts.push_back(std::string(key) + " = '" + path + "' (" + host.describe(key) + "): section [" +
                           owner + "] has it too: give each section its own");

@@ -12,6 +12,8 @@
 
 namespace paxect::link {
 
+// One text for a file, whichever symbolic links lead to it. It need not exist yet.
+std::string canonical_path(const std::string& path);
 // Claims lock, records, inbox and metrics file for this instance. Returns a line for each that another
 // instance has claimed. Without the host's service it claims nothing.
 std::vector<std::string> claim_resources(const Host& host, const LinkConfig& config);

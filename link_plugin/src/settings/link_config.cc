@@ -1,6 +1,7 @@
 #include "settings/link_config.h"
 
 #include <paxect/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "base/file_system_type.h"
 #include "base/filesystem.h"
+#include "settings/claims.h"
 
 namespace paxect::link {
 namespace {
@@ -305,6 +307,19 @@ void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
   refuse("lock", config.lock, false);
 }
 
+// Writing to anything else would lose what is written, or replace what every program of the system shares.
+void refuse_what_is_no_file(Reader& reader, const LinkConfig& config) {
+  for (auto [key, path] : {std::pair{"policy", &config.policy},
+                           {"manifest", &config.manifest},
+                           {"log", &config.log},
+                           {"lock", &config.lock},
+                           {"metrics_file", &config.metrics_file}}) {
+    struct stat info {};
+    if (!path->empty() && stat(path->c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+      reader.fail(key, *path, "this is no regular file: give the path of a file");
+  }
+}
+
 // One would be written over the other, and a lock is removed at the end.
 void refuse_one_file_for_two(Reader& reader, const LinkConfig& config) {
   std::map<std::string, const char*> owners;
@@ -368,6 +383,19 @@ Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
     refuse_own_in_inbox(reader, *config);
     refuse_one_file_for_two(reader, *config);
   }
+  return reader.failed() ? Status::invalid(host.log_all_but_last(reader.faults())) : Status::success();
+}
+
+Status check_paths(const Host& host, const LinkConfig& config) {
+  Reader reader(host);
+  refuse_what_is_no_file(reader, config);
+  LinkConfig resolved;
+  resolved.recursive = config.recursive;
+  for (auto path : {&LinkConfig::inbox, &LinkConfig::outbox, &LinkConfig::quarantine, &LinkConfig::policy,
+                    &LinkConfig::manifest, &LinkConfig::log, &LinkConfig::lock, &LinkConfig::state})
+    resolved.*path = canonical_path(config.*path);
+  refuse_one_within_another(host, reader, resolved);
+  refuse_own_in_inbox(reader, resolved);
   return reader.failed() ? Status::invalid(host.log_all_but_last(reader.faults())) : Status::success();
 }
 

@@ -111,7 +111,8 @@ Status AuditLog::open_file(unsigned mode) {
   fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode));
   if (!fd_) return io_failure("open log", path_, errno);
   FileStat observed = stat_fd(fd_.get());
-  if (observed.kind != FileKind::kRegular) return io_failure("use as log", path_, EINVAL);
+  if (observed.kind != FileKind::kRegular)
+    return Status::environment("the log " + path_ + " is no regular file");
   size_ = observed.identity.size;
   char last = '\n';
   if (size_ > 0 && pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)

@@ -111,6 +111,17 @@ TEST_CASE("Prepared with its temporary: not delivered, so it is delivered now") 
   CHECK(scene.restart() == Names{"a"});
 }
 
+TEST_CASE("A stop during the recovery of a start is no fault of the configuration") {
+  Scene scene;
+  scene.name();
+  write_file(scene.rig.outbox("a"), "data");
+  scene.rig.host.request_stop();
+  scene.rig.start();
+  scene.rig.stop();
+  scene.rig.host.request_stop(false);
+  CHECK(scene.restart() == Names{"a"});
+}
+
 TEST_CASE("What a recovery reports is logged once, however often its lines cannot be flushed") {
   Scene scene;
   scene.prepare();

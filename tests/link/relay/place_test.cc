@@ -150,6 +150,35 @@ mount --bind disk share; until_true 'test -e disk/out/two.freq -a ! -e inbox/two
   CHECK(scene.said("there again"));
 }
 
+TEST_CASE("What a dead relay left of its marker in an inbox that is read-only now is no live relay") {
+  if (!may_mount()) return;
+  Scene scene;
+  const std::string output = scene.mounting(R"(
+sed -i 's/"auto_delete": true/"auto_delete": false/' state/policy.json 2>/dev/null
+mkdir disk; put disk/a.txt data; : >disk/.paxect-place.part
+mount --bind -o ro disk inbox; mount -o remount,ro,bind inbox
+begun=$(date +%s); once; test $(($(date +%s) - begun)) -lt 3 && echo soon
+ls outbox
+)");
+  CHECK(output == "once 1\nsoon\na.freq\na.freq.sha256\n");
+  CHECK_FALSE(scene.said("another relay makes"));
+  CHECK(scene.said("/inbox/a.txt was delivered and cannot be removed: "));
+}
+
+TEST_CASE("An outbox that cannot be written to is reported once for all files of a batch") {
+  if (!may_mount()) return;
+  Scene scene;
+  const std::string output = scene.mounting(R"(
+mkdir disk outbox; mount --bind disk outbox; once
+for i in 1 2 3 4 5; do put inbox/f$i.txt $i; done
+mount -o remount,ro,bind outbox; once
+grep -c 'Read-only file system' state/log.jsonl; ls inbox
+mount -o remount,rw,bind outbox; once; ls inbox
+)");
+  CHECK(output == "once 0\nonce 1\n1\nf1.txt\nf2.txt\nf3.txt\nf4.txt\nf5.txt\nonce 0\n");
+  CHECK(scene.said("files of this batch with this trouble: 5"));
+}
+
 TEST_CASE("outbox_is_mount makes nothing below a mount that is not there") {
   if (!may_mount()) return;
   Scene scene(Settings{{"outbox", "share/out"}, {"outbox_is_mount", "true"}});

@@ -238,5 +238,41 @@ TEST_CASE("A file renamed into the inbox is relayed without waiting for it to se
   CHECK(rig.delivered() == Names{"made"});
 }
 
+// What the relay reports when it does not start; "" when it does.
+std::string refusal(LinkRig& rig) {
+  rig.link = std::make_unique<PluginDriver>(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+  const paxect_plugin_status status = rig.link->init();
+  CHECK((status == PAXECT_PLUGIN_OK || status == PAXECT_PLUGIN_CONFIG));
+  return status == PAXECT_PLUGIN_OK ? "" : rig.link->error();
+}
+
+TEST_CASE("A directory that two settings lead to by symbolic links is refused") {
+  LinkRig rig;
+  std::filesystem::create_directory_symlink(rig.directory / "inbox", rig.directory / "link");
+  SECTION("the inbox as outbox") { rig.host.set("outbox", rig.directory / "link"); }
+  SECTION("a folder of the inbox as outbox") {
+    rig.host.set("recursive", "true");
+    rig.host.set("outbox", rig.directory / "link/out");
+  }
+  SECTION("the outbox as quarantine") {
+    std::filesystem::create_directory(rig.directory / "outbox");
+    std::filesystem::create_directory_symlink(rig.directory / "outbox", rig.directory / "bad");
+    rig.host.set("quarantine", rig.directory / "bad");
+  }
+  SECTION("the log in the inbox") { rig.host.set("log", rig.directory / "link/log.jsonl"); }
+  CHECK(refusal(rig).find("box") != std::string::npos);
+}
+
+TEST_CASE("A setting for a file of the relay that leads to anything else is refused") {
+  LinkRig rig;
+  const char* key = GENERATE("log", "lock", "policy", "manifest", "metrics_file");
+  const std::string path = GENERATE("/dev/null", "/dev");
+  rig.host.set(key, path);
+  const std::string fault = refusal(rig);
+  INFO(key << " " << path);
+  CHECK(fault.find(std::string(key) + " = '" + path + "'") != std::string::npos);
+  CHECK(fault.find(" file") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace paxect::test

@@ -192,9 +192,10 @@ TEST_CASE("A missing policy is written with defaults that let a first run work")
 TEST_CASE("An outbox that leads to the inbox stops the start") {
   LinkRig rig;
   std::filesystem::remove_all(rig.outbox());
-  std::filesystem::create_directory_symlink(rig.inbox(), rig.directory / "outbox");
   PluginDriver link(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
   REQUIRE(link.init() == PAXECT_PLUGIN_OK);
+  // After the settings were checked.
+  std::filesystem::create_directory_symlink(rig.inbox(), rig.directory / "outbox");
   CHECK(link.start() == PAXECT_PLUGIN_CONFIG);
   CHECK(link.error().find("are one directory") != std::string::npos);
 }

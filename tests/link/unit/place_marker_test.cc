@@ -1,6 +1,7 @@
 #include "base/place_marker.h"
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -84,6 +85,17 @@ TEST_CASE("Relays that make the marker of a place at the same time agree on it, 
     }
     CHECK(list(scene.directory.path()).empty());
   }
+}
+
+TEST_CASE("A stop ends the waiting for a relay that is making the marker") {
+  Scene scene;
+  write_file(scene.directory / ".paxect-place.part", "");
+  std::string token = link::make_token();
+  bool is_refused = false;
+  const auto begun = std::chrono::steady_clock::now();
+  const link::Status status = link::make_marker(scene.opened, &token, &is_refused, [] { return true; });
+  CHECK(status.fault == link::Fault::kEnvironment);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(1));
 }
 
 TEST_CASE("A directory has the same fingerprint and derived token as long as it exists, and no other has") {
