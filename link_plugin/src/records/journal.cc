@@ -197,8 +197,11 @@ Status Journal::leave_in_flight() {
   if (in_flight_.empty()) return Status::success();
   JournalContents found;
   if (Status status = read_journal(path_, &found); !status.ok()) return status;
+  std::vector<Intent> left = contents_.intents;
   for (Intent& intent : found.intents)
-    if (!intent.finished && in_flight_.contains(intent.id)) contents_.intents.push_back(std::move(intent));
+    if (!intent.finished && in_flight_.contains(intent.id)) left.push_back(std::move(intent));
+  // Both or, after an exception, none.
+  contents_.intents = std::move(left);
   in_flight_.clear();
   return Status::success();
 }

@@ -138,6 +138,10 @@ bool Ledger::unmark_working(const std::string& path) {
   return entry->news;
 }
 
+void Ledger::end_work() {
+  for (auto& [path, entry] : files_) entry.working = false;
+}
+
 void Ledger::set_ready(const std::string& path, const FileIdentity& identity) {
   LedgerEntry* entry = find_entry(path);
   if (entry != nullptr && entry->identity == identity) entry->last_state = FileState::kReady;

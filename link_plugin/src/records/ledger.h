@@ -128,6 +128,8 @@ class Ledger {
   void mark_working(const std::string& path);
   // True when the file changed in the meantime: who reacted to that came too early.
   bool unmark_working(const std::string& path);
+  // No batch has any file in hand.
+  void end_work();
   // The file waits for its turn.
   void set_ready(const std::string& path, const FileIdentity& identity);
   // Nothing is left to do for the file: it was delivered, or is in the quarantine.

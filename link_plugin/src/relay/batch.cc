@@ -212,13 +212,15 @@ bool Batch::finish_aborting() {
     if (!status.ok()) return false;
   }
   for (std::size_t i : items) states_[i].phase = Phase::kUnwanted;
+  std::vector<Failures::Failed> failed;
   for (std::size_t i : in_phase(Phase::kUnwanted))
-    if (Status dropped = drop(i); !dropped.ok()) status = dropped;
+    if (Status dropped = drop(i, &failed); !dropped.ok()) status = dropped;
+  parts_.failures.note(failed);
   parts_.reporter.report_problem("abort", status.message);
   return status.ok();
 }
 
-Status Batch::drop(std::size_t i) {
+Status Batch::drop(std::size_t i, std::vector<Failures::Failed>* failed) {
   Transfer& transfer = transfers_[i];
   // The sidecar may have got its name before the container failed to; alone, it would be delivered as a file
   // or blocked.
@@ -233,7 +235,7 @@ Status Batch::drop(std::size_t i) {
     remove_sources(items);
     return Status::success();
   }
-  parts_.failures.note(transfer.source, transfer.status);
+  failed->push_back({&transfer.source, &transfer.status});
   return Status::success();
 }
 

@@ -98,7 +98,7 @@ class Batch {
   void log_delivery(std::size_t i);
   void remove_sources(std::span<const std::size_t> items);
   bool finish_aborting();
-  Status drop(std::size_t i);
+  Status drop(std::size_t i, std::vector<Failures::Failed>* failed);
 
   Parts parts_;
   std::vector<Transfer> transfers_;

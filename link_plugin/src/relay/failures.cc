@@ -15,7 +15,21 @@ Status is_another(const Candidate& source) {
 
 }  // namespace
 
-void Failures::note(const Candidate& source, const Status& status) {
+void Failures::note(const Candidate& source, const Status& status) { note(source, status, nullptr); }
+
+void Failures::note(std::span<const Failed> failed) {
+  Troubles troubles;
+  for (const Failed& each : failed) note(*each.source, *each.status, &troubles);
+  for (const auto& [event, trouble] : troubles) {
+    Status status = *trouble.first.status;
+    if (trouble.count > 1)
+      status.message += " (files of this batch with this trouble: " + std::to_string(trouble.count) + ")";
+    report(*trouble.first.source, status);
+  }
+}
+
+// What is to be reported goes to `troubles` if it is one.
+void Failures::note(const Candidate& source, const Status& status, Troubles* troubles) {
   if (status.fault == Fault::kStopped || status.fault == Fault::kGone) return;
   if (status.fault == Fault::kOpenForWriting) return parts_.open_for_writing(source);
   if (parts_.metrics != nullptr) parts_.metrics->failed(route_of(source.name, parts_.config.mode), status);
@@ -24,7 +38,10 @@ void Failures::note(const Candidate& source, const Status& status) {
   const Ledger::Noted noted = parts_.ledger.note(
       source.path(), source.identity, blocked ? FileState::kBlocked : FileState::kPending, counts,
       status.event, status.message, parts_.host.monotonic_ns(), parts_.host.realtime_ns());
-  if (noted.is_news) report(source, status);
+  if (noted.is_news && troubles != nullptr && status.fault == Fault::kEnvironment)
+    ++troubles->try_emplace(status.event, Trouble{{&source, &status}, 0}).first->second.count;
+  else if (noted.is_news)
+    report(source, status);
   if (noted.wait == nullptr) return;
   bool hopeless = status.fault == Fault::kIntegrity ||
                   (counts && noted.wait->attempts >= parts_.config.max_attempts) ||

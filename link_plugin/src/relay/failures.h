@@ -5,6 +5,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,13 @@ class Failures {
 
   // One try of a file came to nothing.
   void note(const Candidate& source, const Status& status);
+  struct Failed {
+    const Candidate* source;
+    const Status* status;
+  };
+  // The same for the files of one batch. A trouble of our own, such as a disk that is gone, is reported for
+  // the first of them, with the number of the others.
+  void note(std::span<const Failed> failed);
   // Tries again to move what could not be moved to the quarantine, and completes moves that an earlier
   // process left.
   void retry_quarantine();
@@ -56,6 +65,14 @@ class Failures {
   bool has_quarantined() const { return has_quarantined_; }
 
  private:
+  // A trouble that several files have: the first of them, and how many they are.
+  struct Trouble {
+    Failed first;
+    std::size_t count;
+  };
+  using Troubles = std::map<std::string, Trouble>;  // by event
+
+  void note(const Candidate& source, const Status& status, Troubles* troubles);
   void report(const Candidate& source, const Status& status);
   void quarantine(const Candidate& source, const Wait& wait);
   void report_owed();

@@ -52,7 +52,9 @@ void Lanes::commit_small() {
 bool Lanes::advance() {
   for (std::unique_ptr<Lane>& lane : large_)
     if (lane->is_done()) unfinished_.push_back(lane->take());
-  std::erase_if(unfinished_, [this](std::unique_ptr<Batch>& batch) { return try_to_end(batch.get()); });
+  for (std::unique_ptr<Batch>& batch : unfinished_)
+    if (batch && try_to_end(batch.get())) batch.reset();
+  std::erase(unfinished_, nullptr);
   return unfinished_.empty();
 }
 
@@ -69,7 +71,8 @@ void Lanes::give_up() {
   for (std::unique_ptr<Lane>& lane : large_)
     if (!lane->is_idle()) unfinished_.push_back(lane->take());
   if (written_) unfinished_.push_back(std::move(written_));
-  for (const std::unique_ptr<Batch>& batch : unfinished_) release(*batch);
+  for (const std::unique_ptr<Batch>& batch : unfinished_)
+    if (batch) release(*batch);
   unfinished_.clear();
 }
 

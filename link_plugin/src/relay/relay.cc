@@ -31,6 +31,8 @@ constexpr std::uint64_t kMaxStallDelay = 5 * kSecond;
 constexpr std::uint64_t kPlaceInterval = kSecond;
 // Between two reports on a large file that is in hand.
 constexpr std::uint64_t kReportInterval = kSecond;
+// Steps in a row that may end in an exception. Then a new process may do better.
+constexpr unsigned kMaxExceptions = 10;
 
 // As many files as can have their products open at the same time, in the two batches that overlap, and where
 // they are in folders also those.
@@ -45,7 +47,33 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   result->state = PAXECT_STEP_WAIT;
   result->wake_at_ns = Schedule::kNever;
   if (host_.stop_requested()) return PAXECT_PLUGIN_OK;
-  if (!started_) return step_start(result);
+  try {
+    const paxect_plugin_status status = started_ ? step_work(result) : step_start(result);
+    exceptions_ = 0;
+    return status;
+  } catch (const std::exception& error) {
+    if (++exceptions_ > kMaxExceptions) throw;
+    note_exception(error.what(), result);
+    return PAXECT_PLUGIN_OK;
+  }
+}
+
+// Memory that could not be had, most likely. What the step had in hand is given up by the next one, as the
+// journal says: where the exception ended a batch is not known.
+void Relay::note_exception(const char* what, paxect_step* result) {
+  must_recover_ = true;
+  schedule_.set(Task::kStalled, host_.monotonic_ns() + kSecond);
+  result->state = PAXECT_STEP_WAIT;
+  result->watch_count = 0;
+  result->wake_at_ns = schedule_.due_ns(Task::kStalled);
+  try {
+    reporter_.report_problem("step", std::string(what) + ": the files in hand are tried again");
+  } catch (const std::exception&) {
+    // There is no memory for the report either.
+  }
+}
+
+paxect_plugin_status Relay::step_work(paxect_step* result) {
   drain_events();
   // Before a batch is advanced: in a place that was moved away nothing is given a name.
   const bool is_there = check_places();
@@ -53,6 +81,7 @@ paxect_plugin_status Relay::step(paxect_step* result) {
   const bool is_free = is_there && advance_batches();
   if (is_free) {
     stalls_ = 0;
+    reporter_.report_problem("step", "");
     schedule_.set(Task::kStalled, Schedule::kNever);
     work(result);
   } else {

@@ -96,6 +96,8 @@ class Relay {
   void note_returned(const Directory& folder, const Candidate& source, const std::vector<std::string>& names);
 
   // relay.cc: the flow
+  paxect_plugin_status step_work(paxect_step* result);
+  void note_exception(const char* what, paxect_step* result);
   void work(paxect_step* result);
   void stall(std::uint64_t delay_ns, paxect_step* result);
   void flush_log();
@@ -174,7 +176,8 @@ class Relay {
   std::set<std::string> swept_;  // target folders, by the token of their place
   std::size_t steps_done_ = 0;   // of a start
   bool started_ = false;
-  bool must_recover_ = false;  // a place was opened again, and what is left of deliveries is to be resolved
+  // A place was opened again, or an exception ended a step: what is left of deliveries is to be resolved.
+  bool must_recover_ = false;
 
   std::uint64_t scanned_ns_ = 0;  // when the last scan began
   bool worked_since_scan_ = false;
@@ -182,6 +185,7 @@ class Relay {
   std::uint64_t retry_due_ns_ = 0;        // of the recovery of intents that are open
   std::uint64_t scan_pause_ends_ns_ = 0;  // when the next scan may begin because of an event
   unsigned stalls_ = 0;                   // steps in a row that could not go on
+  unsigned exceptions_ = 0;               // steps in a row that an exception ended
 
   std::optional<Lanes> lanes_;  // last: their threads use what is above
 };

@@ -115,18 +115,18 @@ void Relay::note_returned(const Directory& folder, const Candidate& source,
 bool Relay::check_places() {
   Places::Change change;
   const bool is_there = places_->check(&change).ok();
-  if (change.any()) {
-    must_recover_ = true;
-    intake_->clear_window();
-    schedule_.set_now(Task::kScan);
-  }
+  if (change.any()) must_recover_ = true;
   if (change.inbox && !host_.once() && watcher_.open(config_.recursive)) watcher_.watch(inbox_.root(), "");
   return is_there && (!must_recover_ || resume());
 }
 
-// A place was opened again: what a batch has open may be dead, and is known from the journal as well.
+// A place was opened again, or an exception ended a step: what a batch has open may be dead, and is known
+// from the journal as well.
 bool Relay::resume() {
   lanes_->give_up();
+  ledger_->end_work();
+  intake_->clear_window();
+  schedule_.set_now(Task::kScan);
   swept_.clear();
   Status status = journal_.leave_in_flight();
   if (status.ok()) status = recover_intents();
