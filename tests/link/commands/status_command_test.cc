@@ -9,6 +9,7 @@
 #include "records/state_file.h"
 #include "stages/trust.h"
 #include "support/catch.h"
+#include "support/process.h"
 
 namespace paxect::test {
 namespace {
@@ -30,6 +31,34 @@ TEST_CASE("status before the first start finds nothing and makes nothing") {
   CHECK(status["backlog"]["files"].GetUint64() == 0);
   CHECK(status["last_delivery"].IsNull());
   CHECK(list(rig.directory.path()) == Names{"inbox"});
+}
+
+TEST_CASE("status lists the large files in hand, with how far they are") {
+  LinkRig rig;
+  rig.host.set("mode", "send");
+  rig.host.set("settle_ms", "0");
+  rig.write_policy("\"max_file_mb\": 100000000");
+  rig.put_sparse("large.bin", std::uint64_t{1} << 40);
+  rig.start();
+  std::uint64_t read = 0;
+  CHECK(eventually([&] {
+    rig.host.advance_ns(6'000'000'000);
+    REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+    auto status = command_json(rig.host, {"status"});
+    if (status["in_hand"].Size() == 1) read = status["in_hand"][0]["bytes_read"].GetUint64();
+    return read > 0;
+  }));
+  auto status = command_json(rig.host, {"status"});
+  REQUIRE(status["in_hand"].Size() == 1);
+  CHECK(status["in_hand"][0]["path"].GetString() == std::string("large.bin"));
+  CHECK(status["in_hand"][0]["bytes"].GetUint64() == std::uint64_t{1} << 40);
+  CHECK(status["in_hand"][0]["seconds"].GetUint64() >= 6);
+  const std::string output = command(rig.host, {"status"}).output;
+  CHECK(output.find("in hand") != std::string::npos);
+  CHECK(output.find("large.bin, ") != std::string::npos);
+  CHECK(output.find(" of 1.0 TiB read, for ") != std::string::npos);
+  rig.host.request_stop();
+  rig.stop();
 }
 
 TEST_CASE("status counts the inbox by the rules of the relay") {

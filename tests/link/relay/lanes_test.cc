@@ -260,6 +260,55 @@ TEST_CASE("Metrics and status show how far a large file is") {
   CHECK(std::stod(metrics.substr(metrics.find(age) + age.size())) >= 12);
 }
 
+TEST_CASE("A reload while a large file is in hand is for the files after it") {
+  LanesRig rig;
+  rig.put_sparse("large.bin", kTerabyte);
+  rig.start();
+  step_until_in_hand(&rig, 1);
+  rig.write_policy("\"max_file_mb\": 1");
+  auto* extension = static_cast<const paxect_reload_extension*>(
+      load_plugin(PAXECT_TEST_PLUGINS "/link.so")->extension(PAXECT_EXTENSION_RELOAD));
+  REQUIRE(extension->reload(rig.link->instance()) == PAXECT_PLUGIN_OK);
+  rig.put("blocked.bin", noise(std::size_t{2} << 20));
+  rig.put("small.txt", "small");
+  rig.step_until_delivered("small.freq");
+  CHECK(rig.events("policy_block").size() == 1);
+  CHECK(rig.has_temporaries());
+  const auto asked = steady_clock::now();
+  rig.host.request_stop();
+  rig.stop();
+  CHECK(steady_clock::now() - asked < std::chrono::seconds(2));
+  CHECK(rig.waiting() == Names{"blocked.bin", "large.bin"});
+  CHECK_FALSE(rig.has_temporaries());
+}
+
+// In relay mode a container is a source as soon as it has its name, which is before its batch is over.
+TEST_CASE("A source whose event comes before its batch is committed is not in hand twice") {
+  LanesRig rig;
+  rig.host.set("mode", "relay");
+  rig.host.set("log", rig.directory / "logs/log.jsonl");
+  rig.write_policy("\"max_file_mb\": 100000000, \"auto_delete\": false");
+  rig.put("large.bin", noise(kLarge));
+  rig.start();
+  rig.step();
+  REQUIRE(rig.wait_for_lane());
+  // The batch gives its product its name, and cannot write its line.
+  std::filesystem::rename(rig.directory / "logs", rig.directory / "kept");
+  write_file(rig.directory / "logs", "");
+  rig.step();
+  REQUIRE(exists(rig.inbox("large.freq")));
+  CHECK_FALSE(exists(rig.outbox("large")));
+  std::filesystem::remove(rig.directory / "logs");
+  std::filesystem::rename(rig.directory / "kept", rig.directory / "logs");
+  rig.settle(60'000'000'000);
+  rig.stop();
+  CHECK((read_file(rig.outbox("large")) == noise(kLarge)));
+  int decoded = 0;
+  for (const LogEntry& entry : read_log(rig.directory / "logs/log.jsonl"))
+    if (entry.source == rig.inbox("large.freq") && entry.event != "startup") ++decoded;
+  CHECK(decoded == 1);
+}
+
 TEST_CASE("While a large file is in hand the step is over, and nobody calls the host") {
   LanesRig rig;
   const std::string container = container_of(noise(kLarge));

@@ -433,5 +433,18 @@ mount --bind disk share; until_true 'test -e disk/y.exe'; finish
   CHECK(output == "once 0\nonce 1\nx.exe\nx.exe.reason.json\ny.exe\nended 0\n");
 }
 
+TEST_CASE("status of a relay whose process is stopped says how old its report is") {
+  Scene scene;
+  const std::string output = scene.script(R"(
+silent() { px link status | grep -o 'process [0-9]* has given no sign of life for [0-9]* min' | sed "s/$pid/PID/"; }
+relay; put inbox/a.txt data; until_true 'test -e outbox/a.freq -a ! -e inbox/a.txt'
+silent
+kill -STOP $pid; touch -d '-90 seconds' state/lock.status.json; silent
+kill -CONT $pid; until_true 'test -z "`silent`"'
+finish
+)");
+  CHECK(output == "process PID has given no sign of life for 1 min\nended 0\n");
+}
+
 }  // namespace
 }  // namespace paxect::test
