@@ -308,23 +308,35 @@ Status Directory::create_temporary(const std::string& name, UniqueFd* out, unsig
   return Status::success();
 }
 
-Status Directory::rename_new(const std::string& from, const std::string& to, bool* taken) const {
-  return move_new(from, *this, to, taken);
+Status Directory::rename_new(const std::string& from, const std::string& to, bool* taken,
+                             const std::function<Status()>& about_to_link) const {
+  return move_new(from, *this, to, taken, about_to_link);
 }
 
 Status Directory::move_new(const std::string& from, const Directory& target, const std::string& to,
-                           bool* taken) const {
+                           bool* taken, const std::function<Status()>& about_to_link) const {
   *taken = false;
   int error = 0;
+  bool has_links = true;
   if (renameat2(fd(), from.c_str(), target.fd(), to.c_str(), RENAME_NOREPLACE) != 0) error = errno;
   if (error == EINVAL || error == ENOSYS) {
+    if (about_to_link)
+      if (Status status = about_to_link(); !status.ok()) return status;
     const int linked = rename_by_link(fd(), from.c_str(), target.fd(), to.c_str());
+    has_links = linked != EPERM && linked != EOPNOTSUPP && linked != ENOSYS;
     // A file system without hard links that refuses the name: the first error is the reason.
-    if (error == ENOSYS || (linked != EPERM && linked != EOPNOTSUPP)) error = linked;
+    if (error == ENOSYS || has_links) error = linked;
   }
   if (error == 0) return Status::success();
   *taken = error == EEXIST;
-  return name_failure("rename to", target.path_of(to), error);
+  Status status = name_failure("rename to", target.path_of(to), error);
+  if (!has_links)
+    status.message +=
+        std::string(error == EINVAL ? "; or it" : ": the file system") +
+        " can neither rename without replacing nor make hard links: use another one (paxect link "
+        "doctor " +
+        target.path_of("") + " reports whether it can)";
+  return status;
 }
 
 Status Directory::rename_to_own(const std::string& from, const std::string& own) const {

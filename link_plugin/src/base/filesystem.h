@@ -108,10 +108,13 @@ class Directory {
   // one that a live process is writing gives kWait. A lock distinguishes them; it ends with the descriptor.
   Status create_temporary(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;
   // Gives `from` the name `to`. When that exists `*taken` is true and nothing has changed: nothing is ever
-  // replaced. Not durable before sync().
-  Status rename_new(const std::string& from, const std::string& to, bool* taken) const;
+  // replaced. Not durable before sync(). `about_to_link` is called before a hard link stands in for the
+  // rename, which has both names for a moment; a failure of it ends the call.
+  Status rename_new(const std::string& from, const std::string& to, bool* taken,
+                    const std::function<Status()>& about_to_link = {}) const;
   // The same into another directory of the same file system.
-  Status move_new(const std::string& from, const Directory& target, const std::string& to, bool* taken) const;
+  Status move_new(const std::string& from, const Directory& target, const std::string& to, bool* taken,
+                  const std::function<Status()>& about_to_link = {}) const;
   // Gives `from` a name that only we use, and one of us at a time. A failure when that exists; kGone when
   // there is no `from`.
   Status rename_to_own(const std::string& from, const std::string& own) const;

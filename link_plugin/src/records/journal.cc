@@ -162,6 +162,14 @@ Status Journal::name(std::span<const std::uint64_t> ids) {
   return status;
 }
 
+Status Journal::link(std::span<const std::uint64_t> ids) {
+  Status status = append(ids_record("link", ids), false);
+  if (!status.ok()) return status;
+  for (std::uint64_t id : ids)
+    if (auto found = in_flight_.find(id); found != in_flight_.end()) found->second.linked = true;
+  return status;
+}
+
 Status Journal::abort(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return Status::success();
   Status status = append(ids_record("abort", ids), true);

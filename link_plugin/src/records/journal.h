@@ -70,6 +70,8 @@ class Journal {
   // Before their products get their final names. Not flushed: a process that is killed loses nothing that it
   // wrote, and after a loss of power nobody concludes anything from a record that is missing.
   Status name(std::span<const std::uint64_t> ids);
+  // The same before a hard link stands in for the rename.
+  Status link(std::span<const std::uint64_t> ids);
   Status abort(std::span<const std::uint64_t> ids);
   // Not durable, and no harm when it is lost: recovery reaches the same result.
   void finish(std::span<const std::uint64_t> ids);

@@ -194,6 +194,8 @@ void Parser::take(std::string_view line) {
     take_repaired(words);
   } else if (kind == "name") {
     each_intent(words, [](Intent& intent) { intent.named = true; });
+  } else if (kind == "link") {
+    each_intent(words, [](Intent& intent) { intent.linked = true; });
   } else if (kind == "abort") {
     each_intent(words, [](Intent& intent) {
       intent.prepared = false;
@@ -407,6 +409,7 @@ std::string journal_text(const JournalContents& contents) {
     if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
     const std::span<const std::uint64_t> id(&intent.id, 1);
     if (intent.named) lines.push_back(ids_record("name", id));
+    if (intent.linked) lines.push_back(ids_record("link", id));
     if (intent.aborted || (!intent.digest.empty() && !intent.prepared))
       lines.push_back(ids_record("abort", id));
     if (intent.doubtful) lines.push_back(ids_record("doubt", id));

@@ -84,6 +84,7 @@ struct Intent {
 
   bool prepared = false;  // and not aborted
   bool named = false;     // its product was about to get its final name
+  bool linked = false;    // by a hard link that stands in for the rename
   bool aborted = false;   // it will not be delivered: its source is tried again
   bool finished = false;
   bool doubtful = false;  // later records of it may be missing
@@ -130,7 +131,7 @@ std::string begin_record(const Intent& intent);
 // "" when none of them has a repaired source.
 std::string repaired_record(std::span<const Intent> intents);
 std::string prepare_record(std::span<const Intent> intents);
-// name, abort, finish, doubt, over
+// name, link, abort, finish, doubt, over
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
 std::string aside_record(const Aside& aside);

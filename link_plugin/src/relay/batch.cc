@@ -130,7 +130,8 @@ void Batch::publish() {
     // As late as possible: a crash between the record and the rename is where nobody could tell the removal
     // of a temporary from a delivery.
     auto note_name = [&] { return parts_.journal.name(std::span(&transfer.intent.id, 1)); };
-    if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop, note_name);
+    auto note_link = [&] { return parts_.journal.link(std::span(&transfer.intent.id, 1)); };
+    if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop, note_name, note_link);
     states_[i].phase = transfer.status.ok() ? Phase::kPublished : Phase::kAborting;
   }
 }

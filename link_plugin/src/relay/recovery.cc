@@ -82,10 +82,17 @@ bool is_same_instance(const Intent& intent, const Evidence& evidence) {
   return tree_of(intent, evidence).instance() == intent.target_instance;
 }
 
+// What a process has written is lost only with the machine.
+bool is_same_boot(const Intent& intent, const Evidence& evidence) {
+  return !intent.boot.empty() && intent.boot == evidence.boot;
+}
+
 // Whether the product may have had its final name beside the temporary name, which it still has: a hard link
-// that stood in for the rename, and that the receiver has taken. It changed the ctime.
-bool may_have_been_linked(const Intent& intent, const FileStat& temporary) {
-  return intent.named && temporary.identity.inode == intent.inode &&
+// that stood in for the rename, and that the receiver has taken. It changed the ctime. So does a link that a
+// backup makes, which a record of ours tells apart from that one.
+bool may_have_been_linked(const Intent& intent, const FileStat& temporary, const Evidence& evidence) {
+  const bool may_lack_record = intent.doubtful || !is_same_boot(intent, evidence);
+  return intent.named && (intent.linked || may_lack_record) && temporary.identity.inode == intent.inode &&
          temporary.identity.ctime_ns != intent.ctime_ns;
 }
 
@@ -94,9 +101,7 @@ Verdict judge_gone(const Intent& intent, const std::string& path, const Evidence
   if (intent.doubtful) return undecided(intent, path + " is gone, and the journal is incomplete");
   if (!is_same_instance(intent, evidence))
     return undecided(intent, path + " is gone, and its directory is a copy of the one in which it was");
-  // What a process has written is lost only with the machine.
-  const bool is_same_boot = !intent.boot.empty() && intent.boot == evidence.boot;
-  if (!intent.named && is_same_boot)
+  if (!intent.named && is_same_boot(intent, evidence))
     return undecided(intent, path + " was removed before its file had its final name");
   return {.outcome = Outcome::kDelivered, .name = intent.name};
 }
@@ -113,7 +118,7 @@ Status judge_prepared(const Intent& intent, const Directory& target, const Evide
   if (ours) {
     verdict->outcome =
         find_link(intent, target, temporary, &verdict->name) ? Outcome::kDelivered : Outcome::kUndelivered;
-    if (verdict->outcome == Outcome::kDelivered || !may_have_been_linked(intent, temporary))
+    if (verdict->outcome == Outcome::kDelivered || !may_have_been_linked(intent, temporary, evidence))
       return Status::success();
   }
   bool found = false;

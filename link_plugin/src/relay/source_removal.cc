@@ -147,7 +147,12 @@ void SourceRemoval::note_removal(const Directory& folder, const Candidate& sourc
   const SourceRecord record = record_of(folder, source.identity, content);
   journal_.remember(inbox_.token(), source.path(), record);
   remember_tombstone(folder, source.path(), record);
-  failed_(source, status);
+  Status reported = status;
+  if (status.fault == Fault::kEnvironment)
+    reported.message = folder.path_of(source.name) +
+                       " was delivered and cannot be removed: " + status.message +
+                       ": it is not delivered again; allow this user to remove files from its folder";
+  failed_(source, reported);
 }
 
 // A source that was delivered, if it has its hidden name: it must not get its name back.

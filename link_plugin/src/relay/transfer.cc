@@ -296,12 +296,14 @@ Status check_unchanged(const Transfer& transfer) {
              : changed(transfer);
 }
 
-Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name) {
+Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name,
+               const AboutToName& about_to_link) {
   const std::string& digest = transfer->result.data_digest;
   if (!transfer->makes_container())
-    return publish_product(&transfer->product, digest, stop, about_to_name, &transfer->published);
+    return publish_product(&transfer->product, digest, stop, about_to_name, &transfer->published,
+                           about_to_link);
   return publish_container(&transfer->product, &transfer->sidecar, digest, stop, about_to_name,
-                           &transfer->published);
+                           &transfer->published, about_to_link);
 }
 
 void note_products(Transfer* transfer) {

@@ -89,7 +89,8 @@ void note_products(Transfer* transfer);
 Transfer::Content content_of(const Transfer& transfer);
 
 // Gives the product its name.
-Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name);
+Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name,
+               const AboutToName& about_to_link = {});
 void abandon(Transfer* transfer);
 
 }  // namespace paxect::link

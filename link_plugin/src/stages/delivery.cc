@@ -129,13 +129,14 @@ Status compare_names(Product* product, const std::string& data_digest, const Sto
 }
 
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
-                       const AboutToName& about_to_name, Published* published) {
+                       const AboutToName& about_to_name, Published* published,
+                       const AboutToName& about_to_link) {
   if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
   const Directory& directory = *product->directory;
   return with_free_name(product, data_digest, published, [&](const std::string& name, bool* taken) {
     Status status = about_to_name();
-    if (status.ok()) status = directory.rename_new(product->temporary, name, taken);
+    if (status.ok()) status = directory.rename_new(product->temporary, name, taken, about_to_link);
     if (!*taken) return status;
     bool same = false;
     status = has_product(*product, name, stop, &same);
@@ -165,7 +166,8 @@ Status place_sidecar(Product* sidecar, const Stop& stop, bool* placed, bool* tak
 }  // namespace
 
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         const Stop& stop, const AboutToName& about_to_name, Published* published) {
+                         const Stop& stop, const AboutToName& about_to_name, Published* published,
+                         const AboutToName& about_to_link) {
   for (const Product* product : {container, sidecar})
     if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
@@ -191,7 +193,7 @@ Status publish_container(Product* container, Product* sidecar, const std::string
     Status status = place_sidecar(sidecar, stop, &placed, taken);
     if (!status.ok() || *taken) return status;
     status = about_to_name();
-    if (status.ok()) status = directory.rename_new(container->temporary, name, taken);
+    if (status.ok()) status = directory.rename_new(container->temporary, name, taken, about_to_link);
     if (status.ok() || (!placed && !*taken)) return status;
     // Somebody took the name just now, or it cannot be had: the sidecar must not stand beside a container
     // that is not ours, nor alone, since the next try may get another name.

@@ -57,14 +57,17 @@ Status check_own(const Product& product);
 Status compare_names(Product* product, const std::string& data_digest, const Stop& stop);
 // Called right before a product gets its final name, each time that this is tried; a failure ends the try.
 using AboutToName = std::function<Status()>;
+// `about_to_link` is called as well before a hard link stands in for the rename.
 
 // Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of
 // `data_digest`. Not durable before the directory is flushed.
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
-                       const AboutToName& about_to_name, Published* published);
+                       const AboutToName& about_to_name, Published* published,
+                       const AboutToName& about_to_link = {});
 // A container with its sidecar: the sidecar is in place before the container gets its name.
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         const Stop& stop, const AboutToName& about_to_name, Published* published);
+                         const Stop& stop, const AboutToName& about_to_name, Published* published,
+                         const AboutToName& about_to_link = {});
 // Removes the temporary file if it is the one that was written, as far as it goes.
 void abandon_product(Product* product);
 

@@ -185,21 +185,31 @@ TEST_CASE("Named without its temporary, and the outbox is a copy that was put ba
 }
 
 TEST_CASE("Named with its temporary: not delivered, unless a hard link may have been its name") {
-  for (bool linked : {false, true}) {
+  const bool is_other_boot = GENERATE(false, true);
+  for (const char* linked : {"nobody", "us", "a backup"}) {
+    INFO(linked << is_other_boot);
     Scene scene;
     scene.temporary("data");
+    const std::string temporary = scene.rig.outbox(".a.part");
     link::FileIdentity identity;
-    REQUIRE(link::identity_of(scene.rig.outbox(".a.part"), &identity));
+    REQUIRE(link::identity_of(temporary, &identity));
     scene.intent.inode = identity.inode;
     scene.intent.ctime_ns = identity.ctime_ns;
+    if (is_other_boot) scene.intent.boot = "an earlier one";
     scene.name();
-    if (!linked) {
+    const bool by_us = linked == std::string("us");
+    // The record of that may be lost with the machine.
+    if (by_us && !is_other_boot) REQUIRE(scene.journal.link(std::span(&scene.intent.id, 1)).ok());
+    if (linked != std::string("nobody")) {
+      // The receiver takes it by its first name; the backup is deleted.
+      const std::string other = by_us ? scene.rig.outbox("a") : scene.rig.directory / "snapshot";
+      std::filesystem::create_hard_link(temporary, other);
+      std::filesystem::remove(other);
+    }
+    if (linked == std::string("nobody") || (!by_us && !is_other_boot)) {
       CHECK(scene.restart() == Names{"a"});
       continue;
     }
-    // The receiver takes it by its first name.
-    std::filesystem::create_hard_link(scene.rig.outbox(".a.part"), scene.rig.outbox("a"));
-    std::filesystem::remove(scene.rig.outbox("a"));
     CHECK(scene.rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
     CHECK(scene.rig.waiting() == Names{"a.freq"});
     CHECK_FALSE(scene.rig.events("held").empty());

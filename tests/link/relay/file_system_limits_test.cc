@@ -57,5 +57,19 @@ TEST_CASE("A name that the file system refuses waits with a remedy, and passes w
   CHECK(exists(image.path() + "/out/cd/e.freq"));
 }
 
+TEST_CASE("A file system without exclusive names is reported as that, and nothing is delivered to it") {
+  if (!has_strace()) return;
+  RelaySite site;
+  site.put("a", "data");
+  Result result = run(
+      site.command(kSendOnce, {"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2,linkat", "-e",
+                               "inject=renameat2:error=EINVAL", "-e", "inject=linkat:error=EPERM"}));
+  INFO(result.error);
+  CHECK(result.status == 1);
+  CHECK(result.error.find("can neither rename without replacing nor make hard links: use another one") !=
+        std::string::npos);
+  CHECK(list(site.path("outbox")).empty());
+}
+
 }  // namespace
 }  // namespace paxect::test
