@@ -85,7 +85,9 @@ Status Relay::recover_intents() {
 
 // What was open may be decided once a mount below a place, or a disk that failed, is back.
 void Relay::retry_recovery(std::uint64_t now_ns) {
-  if (must_recover_ || journal_.left().empty() || now_ns < retry_due_ns_ || !reporter_.flush().ok()) return;
+  if (must_recover_ || journal_.left().empty() || now_ns < retry_due_ns_) return;
+  // A reload comes here while a place is away, too.
+  if (!inbox_.is_in_place() || !outbox_.is_in_place() || !reporter_.flush().ok()) return;
   const std::uint64_t cpu_begin = thread_cpu_ns();
   Delivered delivered;
   std::set<std::uint64_t> over;

@@ -187,6 +187,7 @@ TEST_CASE("A journal that is rewritten keeps the intents that are open, and drop
   REQUIRE(journal.begin(made).ok());
   REQUIRE(journal.prepare(std::span(made).subspan(1, 3)).ok());
   REQUIRE(journal.name({{made[1].id}}).ok());
+  REQUIRE(journal.link({{made[1].id}}).ok());
   REQUIRE(journal.abort({{made[2].id}}).ok());
   journal.finish({{made[3].id}});
   journal.drop(made[4].id);
@@ -195,7 +196,8 @@ TEST_CASE("A journal that is rewritten keeps the intents that are open, and drop
   const std::vector<Intent> left = reopen(temp / "j");
   REQUIRE(left.size() == 3);
   CHECK((left[0].source == "begun" && !left[0].prepared));
-  CHECK((left[1].source == "prepared" && left[1].prepared && left[1].named));
+  CHECK((left[1].source == "prepared" && left[1].prepared && left[1].named && left[1].linked));
+  CHECK_FALSE(left[0].linked);
   CHECK(left[1].digest == "digest of prepared");
   CHECK((left[2].source == "aborted" && !left[2].prepared));
   // They go on as if nothing had happened.
