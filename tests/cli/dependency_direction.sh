@@ -38,7 +38,7 @@ wrong_includes() {
 # Prints each include in the link sources $1 of a layer above, or of another stage.
 wrong_layers() {
   below=
-  for layer in base settings records stages relay commands; do
+  for layer in base proof settings records stages relay commands; do
     for file in "$1/$layer"/*; do
       own=$layer/$(basename "${file%.*}").h
       sed -n 's/^#include "\(.*\)"/\1/p' "$file" | while read -r name; do
@@ -78,7 +78,7 @@ check_includes() {
 # The check itself must work: it has to find the wrong includes that are planted here.
 link=$work/tree/link_plugin/src
 mkdir -p "$work/tree/host/src" "$work/tree/libpaxect_core/src"
-for layer in base settings records stages relay commands; do
+for layer in base proof settings records stages relay commands; do
   mkdir -p "$link/$layer"
   : >"$link/$layer/a.h"
 done

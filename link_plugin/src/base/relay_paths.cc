@@ -172,6 +172,16 @@ std::string rotated_log_of(std::string_view log_path, std::string_view stamp, un
 
 std::string default_quarantine_of(std::string_view inbox) { return std::string(inbox) + "/.quarantine"; }
 
+std::string list_of(std::string_view node, std::string_view stream, std::uint64_t number) {
+  return std::string(node) + "." + std::string(stream) + "." + std::to_string(number) + ".list";
+}
+
+std::string receipt_of(std::string_view node, std::string_view stream, std::uint64_t number) {
+  return std::string(node) + "." + std::string(stream) + "." + std::to_string(number) + ".receipt";
+}
+
+std::string signature_of(std::string_view file) { return std::string(file) + ".minisig"; }
+
 std::string join(std::string_view folder, std::string_view name) {
   return folder.empty() ? std::string(name) : std::string(folder) + "/" + name;
 }

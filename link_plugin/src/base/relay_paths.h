@@ -87,6 +87,12 @@ std::string rotated_log_of(std::string_view log_path, std::string_view stamp, un
 // The quarantine when none is configured.
 std::string default_quarantine_of(std::string_view inbox);
 
+// The list and the receipt of this number in a stream of a node, and the signature beside each:
+// NODE.STREAM.NUMBER.list, NODE.STREAM.NUMBER.receipt, FILE.minisig.
+std::string list_of(std::string_view node, std::string_view stream, std::uint64_t number);
+std::string receipt_of(std::string_view node, std::string_view stream, std::uint64_t number);
+std::string signature_of(std::string_view file);
+
 // "folder/name"; just the name when the folder is "".
 std::string join(std::string_view folder, std::string_view name);
 // The last component of a path, and all before it ("." for none).

@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
-#include <cstring>
-#include <new>
 
 #include "base/filesystem.h"
 
@@ -16,12 +14,6 @@ constexpr std::string_view kHex = "hex:";
 constexpr std::string_view kFile = "file:";
 constexpr std::string_view kCredential = "credential:";
 constexpr std::size_t kKeyFileLimit = 65536;
-
-// A string that is wiped at the end.
-struct Wiped {
-  std::string text;
-  ~Wiped() { sodium_memzero(text.data(), text.size()); }
-};
 
 bool bytes_of_hex(std::string_view digits, std::string* out) {
   std::size_t size = 0;
@@ -48,16 +40,6 @@ bool is_credential_name(const std::string& name) {
 }
 
 }  // namespace
-
-Secret::Secret(std::string_view bytes) : size_(bytes.size()) {
-  if (sodium_init() < 0) throw std::bad_alloc();
-  auto* memory = static_cast<unsigned char*>(sodium_malloc(bytes.size()));
-  if (memory == nullptr) throw std::bad_alloc();
-  std::memcpy(memory, bytes.data(), bytes.size());
-  sodium_mprotect_readonly(memory);
-  bytes_ = std::shared_ptr<const unsigned char>(
-      memory, [](const unsigned char* given) { sodium_free(const_cast<unsigned char*>(given)); });
-}
 
 Status HmacKey::set(const std::string& setting) {
   Wiped key;

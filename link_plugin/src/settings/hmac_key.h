@@ -1,31 +1,17 @@
 // The key that manifests are signed with, and where it comes from.
 //
-// Its bytes are stored in memory that is locked, left out of core dumps, between guard pages, and wiped when
-// it is released. What the configuration holds as plain text, the host holds too: that is what `file:` and
-// `credential:` are for.
+// What the configuration holds as plain text, the host holds too: that is what `file:` and `credential:` are
+// for.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/secret.h"
 #include "base/status.h"
 
 namespace paxect::link {
-
-// Bytes that nobody else may see. Copies share them.
-class Secret {
- public:
-  explicit Secret(std::string_view bytes);
-  std::string_view view() const {
-    return {static_cast<const char*>(static_cast<const void*>(bytes_.get())), size_};
-  }
-
- private:
-  std::shared_ptr<const unsigned char> bytes_;
-  std::size_t size_;
-};
 
 class HmacKey {
  public:

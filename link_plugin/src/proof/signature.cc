@@ -1,0 +1,119 @@
+#include "proof/signature.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <new>
+
+#include "proof/statement.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::string_view kComment = "untrusted comment: signature from minisign secret key";
+constexpr std::string_view kTrustedComment = "trusted comment: ";
+constexpr std::string_view kAlgorithm = "ED";
+constexpr std::string_view kLegacyAlgorithm = "Ed";
+constexpr std::string_view kFileComment = "file:";
+constexpr std::size_t kSignatureSize = 64;
+
+std::string prehash(std::string_view text) {
+  std::string hash(64, '\0');
+  crypto_generichash(reinterpret_cast<unsigned char*>(hash.data()), hash.size(),
+                     reinterpret_cast<const unsigned char*>(text.data()), text.size(), nullptr, 0);
+  return hash;
+}
+
+std::string_view view(const std::array<std::uint8_t, kSignatureSize>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool is_signed(const std::array<std::uint8_t, kSignatureSize>& signature, std::string_view message,
+               const PublicKey& key) {
+  return crypto_sign_verify_detached(signature.data(), reinterpret_cast<const unsigned char*>(message.data()),
+                                     message.size(), key.bytes.data()) == 0;
+}
+
+bool is_comment(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxCommentSize &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
+Status parse_signature(std::string_view text, Signature* out) {
+  LineReader reader(text);
+  std::string_view line;
+  std::string bytes;
+  Signature found;
+  if (Status status = reader.line(&line); !status.ok()) return status;
+  if (line != kComment) return reader.fail("not '" + std::string(kComment) + "'");
+  if (Status status = reader.base64(kAlgorithm.size() + found.key.size() + kSignatureSize, &bytes);
+      !status.ok())
+    return status;
+  if (bytes.starts_with(kLegacyAlgorithm))
+    return reader.fail("a signature of the legacy kind: sign with `minisign -S`, without -l");
+  if (!bytes.starts_with(kAlgorithm)) return reader.fail("not a signature of minisign");
+  std::copy_n(bytes.begin() + kAlgorithm.size(), found.key.size(), found.key.begin());
+  std::copy_n(bytes.begin() + kAlgorithm.size() + found.key.size(), kSignatureSize, found.bytes.begin());
+  if (Status status = reader.line(&line); !status.ok()) return status;
+  if (!line.starts_with(kTrustedComment) || !is_comment(line.substr(kTrustedComment.size())))
+    return reader.fail("not 'trusted comment: ' and 1 to 1024 visible ASCII characters and blanks");
+  found.comment = line.substr(kTrustedComment.size());
+  if (Status status = reader.base64(kSignatureSize, &bytes); !status.ok()) return status;
+  std::copy_n(bytes.begin(), kSignatureSize, found.comment_bytes.begin());
+  if (Status status = reader.end(); !status.ok()) return status;
+  *out = std::move(found);
+  return Status::success();
+}
+
+std::string signature_text(const Signature& signature) {
+  std::string bytes(kAlgorithm);
+  bytes.append(reinterpret_cast<const char*>(signature.key.data()), signature.key.size());
+  bytes += view(signature.bytes);
+  return std::string(kComment) + "\n" + base64_text(bytes) + "\n" + std::string(kTrustedComment) +
+         signature.comment + "\n" + base64_text(view(signature.comment_bytes)) + "\n";
+}
+
+Signature sign(const SigningKey& key, std::string_view text, std::string_view comment) {
+  Signature signature{.key = key.public_key().id, .comment = std::string(comment)};
+  signature.bytes = key.sign(prehash(text));
+  signature.comment_bytes = key.sign(std::string(view(signature.bytes)) + signature.comment);
+  return signature;
+}
+
+Status verify(const Signature& signature, const PublicKey& key, std::string_view text) {
+  if (sodium_init() < 0) throw std::bad_alloc();
+  if (signature.key != key.id)
+    return Status::invalid("signed with the key " + key_id_text(signature.key) + ", not with " +
+                           key_id_text(key.id));
+  if (!is_signed(signature.bytes, prehash(text), key))
+    return Status::invalid("the key " + key_id_text(key.id) + " did not sign this text");
+  if (!is_signed(signature.comment_bytes, std::string(view(signature.bytes)) + signature.comment, key))
+    return Status::invalid("the key " + key_id_text(key.id) + " did not sign this trusted comment");
+  return Status::success();
+}
+
+Status verify_file(std::string_view text, std::string_view signature_file, std::string_view name,
+                   const std::vector<PublicKey>& keys, PublicKey* by) {
+  Signature signature;
+  if (Status status = parse_signature(signature_file, &signature); !status.ok()) return status;
+  Status status =
+      Status::invalid("signed with the key " + key_id_text(signature.key) + ", which is not pinned");
+  for (const PublicKey& key : keys) {
+    if (key.id != signature.key) continue;
+    status = verify(signature, key, text);
+    if (!status.ok()) continue;
+    if (signature.comment != std::string(kFileComment) + std::string(name))
+      return Status::invalid("signed as '" + signature.comment + "', not as " + std::string(name));
+    if (by != nullptr) *by = key;
+    return status;
+  }
+  return status;
+}
+
+std::string sign_file(const SigningKey& key, std::string_view text, std::string_view name) {
+  return signature_text(sign(key, text, std::string(kFileComment) + std::string(name)));
+}
+
+}  // namespace paxect::link
