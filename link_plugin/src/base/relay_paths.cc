@@ -4,6 +4,8 @@
 #include <charconv>
 #include <system_error>
 
+#include <array>
+
 #include "base/digest.h"
 
 namespace paxect::link {
@@ -12,6 +14,12 @@ namespace {
 constexpr std::string_view kContainer = ".freq";
 constexpr std::string_view kSidecar = ".sha256";
 constexpr std::string_view kPart = ".part";
+constexpr std::size_t kShortestEnd = std::string_view(".YYYYMMDDTHHMMSSZ.jsonl").size();
+constexpr std::size_t kDateDigits = std::string_view("YYYYMMDD").size();
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::array<std::string_view, 6> kCompressed = {".gz", ".xz", ".zst", ".bz2", ".lz4", ".Z"};
+constexpr std::string_view kPublicKey = ".pub";
+constexpr std::string_view kRevoked = ".revoked";
 constexpr std::string_view kProduct = ".paxect-";
 constexpr std::size_t kShortToken = 16;
 constexpr std::string_view kTombstone = ".paxect-leaving";
@@ -171,6 +179,48 @@ std::string rotated_log_of(std::string_view log_path, std::string_view stamp, un
 }
 
 std::string default_quarantine_of(std::string_view inbox) { return std::string(inbox) + "/.quarantine"; }
+
+bool is_compressed_log(std::string_view name) {
+  return std::any_of(kCompressed.begin(), kCompressed.end(),
+                     [&](std::string_view suffix) { return name.ends_with(suffix); });
+}
+
+bool is_rotated_log(std::string_view name, std::string_view base) {
+  if (is_compressed_log(name)) name.remove_suffix(name.size() - name.rfind('.'));
+  if (name.starts_with(base) && name.size() > base.size() + 1) {
+    const std::string_view rest = name.substr(base.size() + 1);
+    const std::size_t digits = std::min(rest.find_first_not_of(kDigits), rest.size());
+    return name[base.size()] == '-' ? digits >= kDateDigits
+                                    : name[base.size()] == '.' && digits == rest.size();
+  }
+  std::string_view stem = base.ends_with(".jsonl") ? base.substr(0, base.size() - 6) : base;
+  if (!name.starts_with(stem) || !name.ends_with(".jsonl")) return false;
+  std::string_view middle = name.substr(stem.size());
+  if (middle.size() < kShortestEnd || middle[0] != '.' || middle[9] != 'T' || middle[16] != 'Z') return false;
+  for (std::size_t i = 1; i < 16; ++i)
+    if (i != 9 && (middle[i] < '0' || middle[i] > '9')) return false;
+  return true;
+}
+
+std::string public_key_of(std::string_view path) { return std::string(path) + std::string(kPublicKey); }
+
+std::string pinned_of(std::string_view node, unsigned number) {
+  return public_key_of(number == 0 ? std::string(node) : std::string(node) + "." + std::to_string(number));
+}
+
+std::string revoked_of(std::string_view file) { return std::string(file) + std::string(kRevoked); }
+
+std::string node_of_pinned(std::string_view name, bool* is_revoked) {
+  *is_revoked = name.ends_with(kRevoked);
+  if (*is_revoked) name.remove_suffix(kRevoked.size());
+  if (!name.ends_with(kPublicKey) || name.starts_with('.')) return "";
+  name.remove_suffix(kPublicKey.size());
+  const std::size_t dot = name.rfind('.');
+  if (dot != std::string_view::npos && dot + 1 < name.size() &&
+      name.find_first_not_of("0123456789", dot + 1) == std::string_view::npos)
+    name = name.substr(0, dot);
+  return std::string(name);
+}
 
 std::string list_of(std::string_view node, std::string_view stream, std::uint64_t number) {
   return std::string(node) + "." + std::string(stream) + "." + std::to_string(number) + ".list";

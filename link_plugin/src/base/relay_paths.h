@@ -84,8 +84,20 @@ std::string damaged_journal_of(std::string_view journal_path, std::string_view s
 std::string status_of(std::string_view state);
 // log.jsonl -> log.20261122T140000Z.jsonl; with a number when two rotations fall into one second.
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number);
+// Whether `name` is a rotated part of the log `base`: STEM.YYYYMMDDTHHMMSSZ[.N].jsonl by the relay, or BASE.N
+// and BASE-YYYYMMDD[...] by logrotate; compressed or not.
+bool is_rotated_log(std::string_view name, std::string_view base);
+bool is_compressed_log(std::string_view name);
 // The quarantine when none is configured.
 std::string default_quarantine_of(std::string_view inbox);
+
+// PATH.pub, of the secret key PATH. The pinned keys of a node: NODE.pub, NODE.1.pub, ..., by their number
+// from 0 on, and each when it was revoked: FILE.revoked. node_of_pinned() gives the node of either, "" where
+// the name has another form; no name of a node ends with a dot and a number.
+std::string public_key_of(std::string_view path);
+std::string pinned_of(std::string_view node, unsigned number);
+std::string revoked_of(std::string_view file);
+std::string node_of_pinned(std::string_view name, bool* is_revoked);
 
 // The list and the receipt of this number in a stream of a node, and the signature beside each:
 // NODE.STREAM.NUMBER.list, NODE.STREAM.NUMBER.receipt, FILE.minisig.

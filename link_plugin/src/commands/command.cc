@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
      "Exit status 0: a relay is running; 1: none is.\n",
      true,
      false,
+     false,
      0,
      0,
      run_status},
@@ -28,6 +29,7 @@ constexpr Command kCommands[] = {
      "tried next, or what the log has of one that is gone. FILE is a path, or a name in the inbox.\n"
      "Exit status 1: nothing is known of it.\n",
      true,
+     false,
      false,
      1,
      1,
@@ -42,6 +44,7 @@ constexpr Command kCommands[] = {
      "Exit status 1: some of the names could not be worked on.\n",
      true,
      false,
+     false,
      1,
      kAnyNumber,
      run_quarantine},
@@ -50,15 +53,30 @@ constexpr Command kCommands[] = {
      "unsigned, unverified (signed, but we have no key), rejected or unreadable.\n",
      true,
      false,
+     false,
      0,
      0,
      run_peers},
+    {{sizeof(paxect_command), "key", "new|show|pin|revoke [ARGUMENT]... [--json]",
+      "the key of this node, and those of its peers"},
+     "  new PATH            make a secret key, PATH, and its public one, PATH.pub\n"
+     "  show                the public key of sign_key; with --json also the pinned ones\n"
+     "  pin NAME FILE       take the public key in FILE as a key of the node NAME\n"
+     "  revoke NAME [FILE]  take none of its keys any more, or not the one in FILE\n\n"
+     "Keys are files of minisign. Nothing is ever replaced; a revoked key is kept as FILE.revoked.\n",
+     true,
+     false,
+     false,
+     1,
+     3,
+     run_key},
     {{sizeof(paxect_command), "place", "[adopt ROLE] [--json]", "is the right disk under inbox and outbox"},
      "Lists inbox, outbox and quarantine: what is under the path of each (here: the directory from before),\n"
      "what is mounted there, and the deliveries that are unfinished. `adopt` says that the directory there\n"
      "now is the inbox, outbox or quarantine from now on.\n"
      "Exit status 1: the relay waits for one of them.\n",
      true,
+     false,
      false,
      0,
      2,
@@ -69,13 +87,27 @@ constexpr Command kCommands[] = {
      "(STEM.TIME.jsonl). Lines that are torn or not the relay's are counted and passed over.\n",
      true,
      false,
+     false,
      0,
      kAnyNumber,
      run_stats},
+    {{sizeof(paxect_command), "audit", "[LOG]... [--witness FILE]... [--json]",
+      "is the audit log as it was written"},
+     "Checks the chain of the configured log, or of each LOG, through the rotated ones beside it: whether a\n"
+     "line was changed, removed, inserted or moved. That lines are missing at the end, or that all was made\n"
+     "again, shows only by --witness: a list, a receipt, or a file with the head that audit printed before.\n"
+     "Exit status 0: intact; 1: not, or a witness does not agree.\n",
+     true,
+     false,
+     true,
+     0,
+     kAnyNumber,
+     run_audit},
     {{sizeof(paxect_command), "doctor", "DIR [--json]", "try what the relay needs of a directory's disk"},
      "Tries, in a hidden directory made in DIR and removed again, what the guarantees of the relay depend\n"
      "on, and reports which of them hold there. Exit status 0: all do; 1: some do not.\n",
      true,
+     false,
      false,
      1,
      1,
@@ -87,6 +119,7 @@ constexpr Command kCommands[] = {
      "Exit status 0: all passed; 1: something failed; the report is written in both cases.\n",
      true,
      true,
+     false,
      0,
      1,
      run_smoke_command},
@@ -145,6 +178,7 @@ Status parse_arguments(const Command& command, const std::vector<std::string>& g
   options.add_options()("help,h", "")("word", po::value<std::vector<std::string>>());
   if (command.takes_json) options.add_options()("json", "");
   if (command.takes_junit) options.add_options()("junit", po::value<std::string>());
+  if (command.takes_witness) options.add_options()("witness", po::value<std::vector<std::string>>());
   po::positional_options_description words;
   words.add("word", -1);
   po::variables_map values;
@@ -158,6 +192,7 @@ Status parse_arguments(const Command& command, const std::vector<std::string>& g
   if (*help) return Status::success();
   out->json = values.count("json") != 0;
   if (values.count("junit") != 0) out->junit = values["junit"].as<std::string>();
+  if (values.count("witness") != 0) out->witnesses = values["witness"].as<std::vector<std::string>>();
   if (values.count("word") != 0) out->words = values["word"].as<std::vector<std::string>>();
   if (out->words.size() < command.least_words) return Status::invalid("too few words" + usage);
   if (out->words.size() > command.most_words) return Status::invalid("too many words" + usage);

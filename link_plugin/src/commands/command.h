@@ -1,8 +1,8 @@
 // The commands for the operator: `paxect link NAME`. Each is a function in a file of its own.
 //
 // A command only reads: it takes no lock of the relay and writes nothing, but for `quarantine retry` and
-// `drop`, which move and remove what the relay does not own any more, `doctor` and `smoke`, in a directory of
-// their own, and the report that `smoke` is asked for.
+// `drop`, which move and remove what the relay does not own any more, `key`, which the relay never writes to,
+// `doctor` and `smoke`, in a directory of their own, and the report that `smoke` is asked for.
 #pragma once
 
 #include <paxect/plugin.h>
@@ -20,7 +20,8 @@ namespace paxect::link {
 struct Arguments {
   std::vector<std::string> words;  // without options
   bool json = false;
-  std::optional<std::string> junit{};  // --junit FILE
+  std::optional<std::string> junit{};    // --junit FILE
+  std::vector<std::string> witnesses{};  // --witness FILE, each
 };
 
 // One call of a command. Failures are reported through the host's log.
@@ -50,6 +51,7 @@ struct Command {
   const char* help;  // paragraphs for -h
   bool takes_json;
   bool takes_junit;
+  bool takes_witness;
   std::size_t least_words;
   std::size_t most_words;
   paxect_plugin_status (*run)(const Call& call);
@@ -61,6 +63,8 @@ paxect_plugin_status run_status(const Call& call);
 paxect_plugin_status run_explain(const Call& call);
 paxect_plugin_status run_quarantine(const Call& call);
 paxect_plugin_status run_place(const Call& call);
+paxect_plugin_status run_audit(const Call& call);
+paxect_plugin_status run_key(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
 paxect_plugin_status run_smoke_command(const Call& call);
 

@@ -21,8 +21,6 @@ namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 18;
 constexpr std::size_t kLongestLine = std::size_t{1} << 20;
-constexpr std::size_t kShortestEnd = std::string_view(".YYYYMMDDTHHMMSSZ.jsonl").size();
-constexpr std::size_t kDateDigits = std::string_view("YYYYMMDD").size();
 constexpr std::string_view kTimeFormat = "YYYY-MM-DD HH:MM:SS UTC";
 
 std::string text_member(const rapidjson::Document& line, const char* name) {
@@ -41,33 +39,6 @@ bool parse_time(const std::string& text, std::int64_t* utc) {
   const char* end = strptime(text.c_str(), "%Y-%m-%d %H:%M:%S UTC", &parts);
   if (end == nullptr || *end != '\0') return false;
   *utc = timegm(&parts);
-  return true;
-}
-
-constexpr std::string_view kDigits = "0123456789";
-constexpr std::array<std::string_view, 6> kCompressed = {".gz", ".xz", ".zst", ".bz2", ".lz4", ".Z"};
-
-bool is_compressed(std::string_view name) {
-  return std::any_of(kCompressed.begin(), kCompressed.end(),
-                     [&](std::string_view suffix) { return name.ends_with(suffix); });
-}
-
-// Whether `name` is a rotated part of the log `base`: STEM.YYYYMMDDTHHMMSSZ[.N].jsonl by the relay, or BASE.N
-// and BASE-YYYYMMDD[...] by logrotate; compressed or not.
-bool is_rotated_from(std::string_view name, std::string_view base) {
-  if (is_compressed(name)) name.remove_suffix(name.size() - name.rfind('.'));
-  if (name.starts_with(base) && name.size() > base.size() + 1) {
-    const std::string_view rest = name.substr(base.size() + 1);
-    const std::size_t digits = std::min(rest.find_first_not_of(kDigits), rest.size());
-    return name[base.size()] == '-' ? digits >= kDateDigits
-                                    : name[base.size()] == '.' && digits == rest.size();
-  }
-  std::string_view stem = base.ends_with(".jsonl") ? base.substr(0, base.size() - 6) : base;
-  if (!name.starts_with(stem) || !name.ends_with(".jsonl")) return false;
-  std::string_view middle = name.substr(stem.size());
-  if (middle.size() < kShortestEnd || middle[0] != '.' || middle[9] != 'T' || middle[16] != 'Z') return false;
-  for (std::size_t i = 1; i < 16; ++i)
-    if (i != 9 && (middle[i] < '0' || middle[i] > '9')) return false;
   return true;
 }
 
@@ -95,11 +66,10 @@ bool is_older(const std::string& one, const std::string& other) {
   return age(one) < age(other);
 }
 
-// Cuts a stream of bytes into lines; one that is too long counts as unreadable.
+// Cuts a stream of bytes into lines; of one that is too long nothing is given.
 class LineCutter {
  public:
-  LineCutter(const std::function<bool(const LogLine&)>& each, LogCount* count)
-      : each_(each), count_(*count) {}
+  explicit LineCutter(const std::function<bool(const std::string* line)>& each) : each_(each) {}
 
   // False when the reader wants no more.
   bool feed(std::string_view bytes) {
@@ -117,23 +87,20 @@ class LineCutter {
     return true;
   }
 
+  // The last line may have no LF.
+  void finish_last() {
+    if (too_long_ || !line_.empty()) finish();
+  }
+
   bool finish() {
-    bool go_on = true;
-    std::optional<LogLine> line = too_long_ ? std::nullopt : parse_log_line(line_);
-    if (line) {
-      ++count_.lines;
-      go_on = each_(*line);
-    } else if (too_long_ || !line_.empty()) {
-      ++count_.unreadable;
-    }
+    const bool go_on = each_(too_long_ ? nullptr : &line_);
     line_.clear();
     too_long_ = false;
     return go_on;
   }
 
  private:
-  const std::function<bool(const LogLine&)>& each_;
-  LogCount& count_;
+  const std::function<bool(const std::string* line)>& each_;
   std::string line_;
   bool too_long_ = false;
 };
@@ -148,7 +115,7 @@ Status read_from(int fd, const std::string& path, std::uint64_t offset, LineCutt
     offset += static_cast<std::uint64_t>(got);
     if (!cutter->feed({block.data(), static_cast<std::size_t>(got)})) return Status::success();
   }
-  cutter->finish();
+  cutter->finish_last();
   return Status::success();
 }
 
@@ -199,13 +166,13 @@ std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
     Directory directory;
     if (Directory::open(directory_name(log), &directory).ok())
       std::ignore = directory.list([&](const char* name) {
-        if (is_rotated_from(name, base_name(log))) names.emplace_back(name);
+        if (is_rotated_log(name, base_name(log))) names.emplace_back(name);
         return true;
       });
     std::sort(names.begin(), names.end(), is_older);
     std::vector<OpenLog> rotated;
     for (const std::string& name : names)
-      if ((is_compressed(name) || !add(directory.path_of(name), &rotated)) && passed_over != nullptr)
+      if ((is_compressed_log(name) || !add(directory.path_of(name), &rotated)) && passed_over != nullptr)
         passed_over->push_back(directory.path_of(name));
     std::vector<std::pair<std::int64_t, std::size_t>> order;
     for (std::size_t i = 0; i < rotated.size(); ++i) order.emplace_back(first_time(rotated[i]), i);
@@ -225,7 +192,17 @@ std::string passed_over_text(const std::vector<std::string>& passed_over) {
 
 Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bool(const LogLine&)>& each,
                 LogCount* count) {
-  LineCutter cutter(each, count);
+  return read_lines(log, offset, [&](const std::string* text) {
+    if (text != nullptr && text->empty()) return true;
+    std::optional<LogLine> line = text == nullptr ? std::nullopt : parse_log_line(*text);
+    ++(line ? count->lines : count->unreadable);
+    return !line || each(*line);
+  });
+}
+
+Status read_lines(const OpenLog& log, std::uint64_t offset,
+                  const std::function<bool(const std::string* line)>& each) {
+  LineCutter cutter(each);
   return read_from(log.fd.get(), log.path, offset, &cutter);
 }
 

@@ -48,7 +48,11 @@ std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
 // "3 rotated logs were passed over, such as PATH: decompress them first"; "" for none.
 std::string passed_over_text(const std::vector<std::string>& passed_over);
 
-// Calls back with each line from `offset` on, in their order. `each` may stop by returning false.
+// Calls back with each line from `offset` on, in their order; with NULL for one that is
+// longer than any of the relay's. `each` may stop by returning false.
+Status read_lines(const OpenLog& log, std::uint64_t offset,
+                  const std::function<bool(const std::string* line)>& each);
+// The same with those that are the relay's. `each` may stop by returning false.
 Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bool(const LogLine&)>& each,
                 LogCount* count);
 Status read_log(const std::string& path, std::uint64_t offset,

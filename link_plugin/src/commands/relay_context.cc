@@ -1,5 +1,6 @@
 #include "commands/relay_context.h"
 
+#include "base/filesystem.h"
 #include "records/relay_lock.h"
 #include "settings/policy_file.h"
 
@@ -22,6 +23,33 @@ paxect_plugin_status open_context(const Call& call, RelayContext* out) {
   read_policy(out);
   out->holder = RelayLock::holder(out->config.lock);
   return PAXECT_PLUGIN_OK;
+}
+
+paxect_plugin_status logs_of(const Call& call, std::vector<std::string>* out) {
+  *out = call.arguments().words;
+  for (const std::string& log : *out)
+    if (FileIdentity ignored; !identity_of(log, &ignored))
+      return call.fail(PAXECT_PLUGIN_CONFIG, "cannot read log " + log + ": there is none");
+  if (!out->empty()) return PAXECT_PLUGIN_OK;
+  LinkConfig config;
+  if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  *out = {config.log};
+  return PAXECT_PLUGIN_OK;
+}
+
+void print_keys(const std::vector<PinnedKey>& keys, JsonLine* json) {
+  json->begin_array("keys");
+  for (const PinnedKey& pinned : keys) {
+    json->begin_element();
+    json->add("node", pinned.node);
+    json->add("id", pinned.problem.empty() ? key_id_text(pinned.key.id) : "");
+    json->add("file", pinned.path);
+    json->add("revoked", pinned.is_revoked);
+    json->add("problem", pinned.problem);
+    json->end_object();
+  }
+  json->end_array();
 }
 
 const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,

@@ -3,11 +3,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "commands/command.h"
 #include "records/journal.h"
 #include "records/state_file.h"
 #include "settings/link_config.h"
+#include "settings/pinned_keys.h"
 #include "settings/policy.h"
 #include "stages/trust.h"
 
@@ -25,6 +27,10 @@ struct RelayContext {
 // PAXECT_PLUGIN_OK, or a failure that was reported.
 paxect_plugin_status open_context(const Call& call, RelayContext* out);
 
+// The logs that the words of the command name, or else the configured one. PAXECT_PLUGIN_OK, or a failure
+// that was reported.
+paxect_plugin_status logs_of(const Call& call, std::vector<std::string>* out);
+
 // The last state that the relay reported, running or not; `*alive_utc_ns` as in read_state().
 inline std::optional<RelayState> state_of(const RelayContext& context, std::int64_t* alive_utc_ns = nullptr) {
   return read_state(context.config.state, alive_utc_ns);
@@ -32,6 +38,9 @@ inline std::optional<RelayState> state_of(const RelayContext& context, std::int6
 // The record of this state of this file, NULL when it has none.
 const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,
                                 const FileIdentity& identity);
+
+// The array "keys" of an object.
+void print_keys(const std::vector<PinnedKey>& keys, JsonLine* json);
 
 struct PeerEntry {
   std::string path;

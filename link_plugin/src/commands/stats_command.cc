@@ -1,10 +1,9 @@
 // `stats`: the audit log in numbers.
 #include <map>
 
-#include "base/filesystem.h"
 #include "commands/command.h"
 #include "commands/log_reader.h"
-#include "settings/link_config.h"
+#include "commands/relay_context.h"
 
 namespace paxect::link {
 namespace {
@@ -94,16 +93,8 @@ void print_text(const Stats& stats, Console* console) {
 }  // namespace
 
 paxect_plugin_status run_stats(const Call& call) {
-  std::vector<std::string> logs = call.arguments().words;
-  for (const std::string& log : logs)
-    if (FileIdentity ignored; !identity_of(log, &ignored))
-      return call.fail(PAXECT_PLUGIN_CONFIG, "cannot read log " + log + ": there is none");
-  if (logs.empty()) {
-    LinkConfig config;
-    if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())
-      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-    logs = {config.log};
-  }
+  std::vector<std::string> logs;
+  if (paxect_plugin_status status = logs_of(call, &logs); status != PAXECT_PLUGIN_OK) return status;
   Stats stats;
   for (const OpenLog& log : open_with_rotated(logs, &stats.passed_over)) {
     stats.logs.push_back(log.path);

@@ -114,6 +114,22 @@ bool parse_number(std::string_view text, std::uint64_t min, std::uint64_t max, s
   return true;
 }
 
+std::string log_head_value(const LogHead& head) {
+  return std::to_string(head.lines) + " " + (head.lines == 0 ? std::string(kNone) : head.chain);
+}
+
+bool parse_log_head_value(std::string_view text, LogHead* out) {
+  const std::size_t blank = text.find(' ');
+  if (blank == std::string_view::npos) return false;
+  LogHead head;
+  const std::string_view chain = text.substr(blank + 1);
+  if (!parse_number(text.substr(0, blank), 0, kMaxNumber, &head.lines)) return false;
+  if (head.lines == 0 ? chain != kNone : !is_digest(chain)) return false;
+  if (head.lines > 0) head.chain = chain;
+  *out = std::move(head);
+  return true;
+}
+
 Status LineReader::line(std::string_view* out) {
   ++number_;
   const std::size_t end = rest_.find('\n');
@@ -204,11 +220,8 @@ Status read_made(LineReader* reader, StatementHead* out) {
 Status read_log_head(LineReader* reader, StatementHead* out) {
   std::string_view value;
   if (Status status = reader->field("log", &value); !status.ok()) return status;
-  const std::vector<std::string> words = words_of(value);
-  if (words.size() != 2 || !parse_number(words[0], 0, kMaxNumber, &out->log.lines) ||
-      (out->log.lines == 0 ? words[1] != kNone : !is_digest(words[1])))
+  if (!parse_log_head_value(value, &out->log))
     return reader->fail("'log' is not a number of lines and the chain of the last one, or 0 -");
-  if (out->log.lines > 0) out->log.chain = words[1];
   return Status::success();
 }
 
@@ -232,9 +245,6 @@ std::string head_text(std::string_view kind, const StatementHead& head) {
 
 std::string made_text(const StatementHead& head) { return field_text("made", time_text(head.made)); }
 
-std::string log_head_text(const StatementHead& head) {
-  const std::string chain = head.log.lines == 0 ? std::string(kNone) : head.log.chain;
-  return field_text("log", std::to_string(head.log.lines) + " " + chain);
-}
+std::string log_head_text(const StatementHead& head) { return field_text("log", log_head_value(head.log)); }
 
 }  // namespace paxect::link

@@ -74,6 +74,10 @@ struct LogHead {
   bool operator==(const LogHead&) const = default;
 };
 
+// "NUMBER SHA256", as a line of the log and a statement have it; "0 -" before the first line.
+std::string log_head_value(const LogHead& head);
+bool parse_log_head_value(std::string_view text, LogHead* out);
+
 struct StatementHead {
   std::string from;
   std::vector<std::string> to;  // empty: whoever has it

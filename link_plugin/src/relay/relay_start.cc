@@ -30,7 +30,10 @@ paxect_plugin_status Relay::init() {
   if (!config_.key_problem.empty())
     host_.log(PAXECT_LOG_WARN,
               "hmac_key is not checked: it is a credential, which exists in its service alone");
-  if (config_.hmac_key.has_value()) host_.hold_secrets();
+  if (!config_.sign_key_problem.empty())
+    host_.log(PAXECT_LOG_WARN,
+              "sign_key is not checked: it is a credential, which exists in its service alone");
+  if (config_.hmac_key.has_value() || config_.sign_key.key()) host_.hold_secrets();
   policy_file_.emplace(config_.policy, config_.node);
   PolicyReading reading = policy_file_->read();
   if (!reading.unreadable.empty()) return fail(PAXECT_PLUGIN_CONFIG, reading.unreadable);

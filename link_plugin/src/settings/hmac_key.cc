@@ -3,16 +3,13 @@
 #include <sodium.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-
 #include "base/filesystem.h"
+#include "settings/key_source.h"
 
 namespace paxect::link {
 namespace {
 
 constexpr std::string_view kHex = "hex:";
-constexpr std::string_view kFile = "file:";
-constexpr std::string_view kCredential = "credential:";
 constexpr std::size_t kKeyFileLimit = 65536;
 
 bool bytes_of_hex(std::string_view digits, std::string* out) {
@@ -35,10 +32,6 @@ Status read_key_file(const std::string& path, std::string* key) {
   return Status::success();
 }
 
-bool is_credential_name(const std::string& name) {
-  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with('.');
-}
-
 }  // namespace
 
 Status HmacKey::set(const std::string& setting) {
@@ -50,18 +43,12 @@ Status HmacKey::set(const std::string& setting) {
   if (setting.starts_with(kHex)) {
     if (!bytes_of_hex(std::string_view(setting).substr(kHex.size()), &key.text))
       return Status::invalid("not pairs of hexadecimal digits after 'hex:'");
-  } else if (setting.starts_with(kFile)) {
-    path_ = setting.substr(kFile.size());
-    if (path_.empty()) return Status::invalid("no path after 'file:'");
-  } else if (setting.starts_with(kCredential)) {
-    const std::string name = setting.substr(kCredential.size());
-    if (!is_credential_name(name)) return Status::invalid("not the name of a credential after 'credential:'");
-    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-    of_a_service_ = directory == nullptr || *directory == '\0';
-    if (of_a_service_)
-      return Status::invalid(
-          "no CREDENTIALS_DIRECTORY: systemd sets it for a unit with LoadCredential=" + name + ":PATH");
-    path_ = std::string(directory) + "/" + name;
+  } else if (names_key_source(setting)) {
+    KeySource source;
+    Status status = find_key_source(setting, &source);
+    of_a_service_ = source.is_of_a_service;
+    if (!status.ok()) return status;
+    path_ = source.path;
   } else {
     key.text = setting;
   }
@@ -81,9 +68,7 @@ Status HmacKey::reload(bool* changed) {
   return Status::success();
 }
 
-bool HmacKey::is_plain(std::string_view setting) {
-  return !setting.empty() && !setting.starts_with(kFile) && !setting.starts_with(kCredential);
-}
+bool HmacKey::is_plain(std::string_view setting) { return !setting.empty() && !names_key_source(setting); }
 
 bool HmacKey::is_open_to_all() const {
   struct stat info {};

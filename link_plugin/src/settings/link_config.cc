@@ -20,6 +20,7 @@
 #include "base/file_system_type.h"
 #include "base/filesystem.h"
 #include "settings/claims.h"
+#include "settings/key_source.h"
 
 namespace paxect::link {
 namespace {
@@ -44,6 +45,8 @@ const std::vector<std::string>& known_keys() {
                                                  "poll_sec",
                                                  "backoff_sec",
                                                  "hmac_key",
+                                                 "sign_key",
+                                                 "peers",
                                                  "core",
                                                  "quarantine",
                                                  "names",
@@ -208,6 +211,18 @@ void read_hmac_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* con
     config->warnings.push_back(config->hmac_key.path() + ": every user can read this key: chmod o= it");
 }
 
+void read_sign_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* config) {
+  const char* value = host.get("sign_key", nullptr);
+  const std::string setting = value == nullptr ? "" : value;
+  // What is not a place may be the key itself.
+  const std::string shown = setting.empty() || names_key_source(setting) ? setting : "...";
+  Status status = config->sign_key.set(setting);
+  if (status.ok()) return;
+  const bool can_do_without = use == KeyUse::kIfReadable || config->sign_key.is_of_a_service();
+  if (shown != setting || !can_do_without) return reader.fail("sign_key", shown, status.message);
+  config->sign_key_problem = reader.message("sign_key", shown, status.message);
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
@@ -303,6 +318,7 @@ void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
   refuse("quarantine", config.quarantine, true);
   refuse("policy", config.policy, false);
   refuse("manifest", config.manifest, false);
+  refuse("peers", config.peers, true);
   refuse("log", config.log, false);
   refuse("lock", config.lock, false);
 }
@@ -362,6 +378,8 @@ Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
   config->poll_ns = std::max(reader.seconds("poll_sec", "2.0", 0), kShortestPoll);
   config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
   read_hmac_key(host, key_use, reader, config);
+  read_sign_key(host, key_use, reader, config);
+  config->peers = reader.path("peers", join(directory_name(config->policy), "peers"));
   read_core(host, reader, config);
   config->core.timeout_ns = reader.seconds("core_timeout_sec", "60", 0);
   config->quarantine = reader.path("quarantine", default_quarantine_of(config->inbox));

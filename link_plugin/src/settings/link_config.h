@@ -9,6 +9,7 @@
 #include "base/relay_paths.h"
 #include "settings/hmac_key.h"
 #include "settings/ignore_list.h"
+#include "settings/sign_key.h"
 
 namespace paxect::link {
 
@@ -52,6 +53,9 @@ struct LinkConfig {
   std::uint64_t backoff_ns = 0;
   HmacKey hmac_key;
   std::string key_problem;  // why there is no key although one is configured; "" when there is, or none is
+  SignKey sign_key;
+  std::string sign_key_problem;  // the same for sign_key
+  std::string peers;             // folder of the pinned keys
   ExternalCore core;
   std::string quarantine;
   std::string metrics_file;  // "": none
@@ -68,7 +72,7 @@ struct LinkConfig {
 
 std::string_view name_of(Mode mode);
 
-// The relay cannot do without its hmac_key; but a credential exists in its service alone, so that a relay
+// The relay cannot do without its keys; but a credential exists in its service alone, so that a relay
 // which is only checked elsewhere has a `key_problem` instead. Commands can do without any: an operator need
 // not be able to read a file that it is in.
 enum class KeyUse { kRequired, kIfReadable };

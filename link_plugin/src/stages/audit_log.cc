@@ -84,6 +84,43 @@ void take_attributes(int from, int to) {
   std::ignore = fchmod(to, mode);
 }
 
+// Each of these lines with its chain.
+std::string chained(std::string_view lines, LogHead* head) {
+  std::string text;
+  while (!lines.empty()) {
+    const std::size_t size = lines.find('\n') + 1;
+    text += chained_line(lines.substr(0, size), head);
+    lines.remove_prefix(size);
+  }
+  return text;
+}
+
+// The last chain in the last 2 MiB of a log; none is the head of an empty one.
+LogHead last_head_in(int fd) {
+  constexpr std::uint64_t kPiece = std::uint64_t{1} << 16;
+  constexpr std::uint64_t kMaxRead = std::uint64_t{2} << 20;
+  const std::uint64_t size = stat_fd(fd).identity.size;
+  std::string text;
+  for (std::uint64_t begin = size; begin > 0 && size - begin < kMaxRead;) {
+    const std::uint64_t end = begin;
+    begin = end > kPiece ? end - kPiece : 0;
+    std::string piece(end - begin, '\0');
+    if (pread(fd, piece.data(), piece.size(), static_cast<off_t>(begin)) !=
+        static_cast<ssize_t>(piece.size()))
+      return {};
+    text.insert(0, piece);
+    // Lines that begin in what was read so far, from the last one on.
+    for (std::size_t at; (at = text.rfind('\n')) != std::string::npos || begin == 0;) {
+      LogHead head;
+      const std::size_t line = at == std::string::npos ? 0 : at + 1;
+      if (read_chain(std::string_view(text).substr(line), &head)) return head;
+      if (at == std::string::npos) break;
+      text.resize(at);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::string_view version) {
@@ -104,7 +141,10 @@ std::string to_json_line(const Event& event, std::int64_t realtime_ns, std::stri
 Status AuditLog::open(const std::string& path, std::uint64_t limit) {
   path_ = path;
   limit_ = limit;
-  return open_file();
+  head_ = {};
+  Status status = open_file();
+  if (status.ok()) read_head();
+  return status;
 }
 
 Status AuditLog::open_file(unsigned mode) {
@@ -138,21 +178,42 @@ Status AuditLog::flush(std::int64_t realtime_ns) {
   if (!identity_of(path_, &here) || here.inode != ours.inode || here.device != ours.device) {
     if (Status status = open_file(); !status.ok()) return status;
   } else {
-    size_ = ours.size;  // or it was copied and cut
+    // Another program has appended lines, or has copied the file and cut it.
+    if (ours.size > size_) read_head();
+    size_ = ours.size;
   }
-  if (size_ > 0 && size_ + buffer_.size() > limit_)
+  LogHead head = head_;
+  const std::string lines = chained(buffer_, &head);
+  if (size_ > 0 && size_ + lines.size() > limit_)
     if (Status status = rotate(realtime_ns); !status.ok()) return status;
-  Status status = write_all(fd_.get(), buffer_.data(), buffer_.size(), path_);
+  Status status = write_all(fd_.get(), lines.data(), lines.size(), path_);
   if (status.ok()) status = sync_file(fd_.get(), path_);
   if (!status.ok()) {
     // No half lines: cut back to where the file was. Where even that fails the next open closes it off.
     if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) fd_.reset();
-    if (!fd_) std::ignore = open_file();
+    // Some of the lines may be in the file then, and the next try follows them.
+    if (!fd_ && open_file().ok()) read_head();
     return status;
   }
-  size_ += buffer_.size();
+  size_ += lines.size();
+  head_ = head;
   buffer_.clear();
   return Status::success();
+}
+
+void AuditLog::read_head() {
+  head_ = last_head_in(fd_.get());
+  Directory directory;
+  if (head_.lines > 0 || !Directory::open(directory_name(path_), &directory).ok()) return;
+  std::ignore = directory.list([&](const char* name) {
+    UniqueFd fd;
+    FileIdentity identity;
+    if (!is_rotated_log(name, base_name(path_)) || !directory.open_source(name, &fd, &identity).ok())
+      return true;
+    LogHead head = last_head_in(fd.get());
+    if (head.lines > head_.lines) head_ = std::move(head);
+    return true;
+  });
 }
 
 bool AuditLog::has_id(std::uint64_t id, std::uint64_t from) const {

@@ -1,8 +1,9 @@
 // The audit log: one JSON object a line, appended; a line is durable when flush() has succeeded.
 //
-// A torn last line, left by a crash, is closed off at open so that nothing is glued to it. When the file
-// passes its limit it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one of the same mode,
-// owner, group and ACL begun. Not for two threads at a time.
+// Each line ends with a chain (proof/log_chain.h), which goes on over rotations and restarts. A torn last
+// line, left by a crash, is closed off at open so that nothing is glued to it. When the file passes its limit
+// it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one of the same mode, owner, group and ACL
+// begun. Not for two threads at a time.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "base/filesystem.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "proof/log_chain.h"
 
 namespace paxect::link {
 
@@ -66,6 +68,8 @@ class AuditLog {
 
   bool is_open() const { return static_cast<bool>(fd_); }
   const std::string& path() const { return path_; }
+  // The chain of the last line that is durable.
+  const LogHead& head() const { return head_; }
   // Bytes in the file.
   std::uint64_t size() const { return size_; }
   // Bytes of lines waiting.
@@ -75,12 +79,15 @@ class AuditLog {
   // `mode` is that of a new file.
   Status open_file(unsigned mode = kOwnFileMode);
   Status rotate(std::int64_t realtime_ns);
+  // From the file, or from what was rotated from it.
+  void read_head();
 
   std::string path_;
   std::uint64_t limit_ = 0;
   UniqueFd fd_;
   std::uint64_t size_ = 0;
-  std::string buffer_;
+  LogHead head_;
+  std::string buffer_;  // lines without a chain: what they follow is known when they are written
 };
 
 }  // namespace paxect::link

@@ -1,12 +1,14 @@
 #include "stages/audit_log.h"
 
 #include <rapidjson/document.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <iterator>
 
@@ -56,7 +58,7 @@ TEST_CASE("Bytes that are no UTF-8 are written so that they can be had back") {
 TEST_CASE("The log rotates when it is full, without replacing an older part") {
   TempDir temp;
   AuditLog log;
-  REQUIRE(log.open(temp / "log.jsonl", 400).ok());
+  REQUIRE(log.open(temp / "log.jsonl", 600).ok());
   for (int i = 0; i < 6; ++i) {
     log.append({.name = "event" + std::to_string(i)}, kTime);
     REQUIRE(log.flush(kTime).ok());
@@ -168,6 +170,156 @@ TEST_CASE(
   CHECK(log.last_delivery("/new", "five").has_other);
   CHECK_FALSE(log.last_delivery("/new", "four").has_other);
   CHECK(log.last_delivery("/new", "four").relay == "four");
+}
+
+// The lines of a log, checked as a chain from the head on; the numbers are those of the chain.
+ChainChecker checked(const std::vector<std::string>& paths) {
+  ChainChecker checker;
+  for (const std::string& path : paths) {
+    const std::string text = test::read_file(path);
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+      const std::string line = text.substr(at, text.find('\n', at) - at);
+      rapidjson::Document document;
+      document.Parse(line.data(), line.size());
+      if (!checker.add(line, !document.HasParseError())) return checker;
+    }
+  }
+  return checker;
+}
+
+void write_lines(AuditLog* log, int count) {
+  for (int i = 0; i < count; ++i) log->append({.name = "event", .message = std::to_string(i)}, kTime);
+}
+
+TEST_CASE("The chain goes on over batches, restarts and rotations") {
+  TempDir temp;
+  const std::string path = temp / "log.jsonl";
+  std::uint64_t lines = 0;
+  for (int start = 0; start < 4; ++start) {
+    AuditLog log;
+    REQUIRE(log.open(path, 600).ok());
+    CHECK(log.head().lines == lines);
+    for (int batch = 0; batch < 2; ++batch) {
+      write_lines(&log, 2);
+      REQUIRE(log.flush(kTime + static_cast<std::int64_t>(lines) * 1'000'000'000).ok());
+      lines += 2;
+      CHECK(log.head().lines == lines);
+    }
+  }
+  std::vector<std::string> paths;
+  for (const std::string& name : test::list(temp.path()))
+    if (name != "log.jsonl") paths.push_back(temp / name);
+  CHECK(paths.size() > 2);
+  paths.push_back(path);
+  const ChainChecker checker = checked(paths);
+  INFO(checker.problem());
+  CHECK(checker.problem().empty());
+  CHECK(checker.first() == 1);
+  CHECK(checker.head().lines == lines);
+}
+
+TEST_CASE("The chain goes on after logrotate has moved the log away, cut it, or moved it before a start") {
+  TempDir temp;
+  const std::string path = temp / "log";
+  AuditLog log;
+  REQUIRE(log.open(path, 1 << 20).ok());
+  write_lines(&log, 3);
+  REQUIRE(log.flush(kTime).ok());
+  std::filesystem::rename(path, temp / "log.2");
+  write_lines(&log, 1);
+  REQUIRE(log.flush(kTime).ok());
+  // copytruncate
+  std::filesystem::copy(path, temp / "log.1");
+  std::filesystem::resize_file(path, 0);
+  write_lines(&log, 2);
+  REQUIRE(log.flush(kTime).ok());
+  std::filesystem::rename(path, temp / "log-20260102");
+  AuditLog next;
+  REQUIRE(next.open(path, 1 << 20).ok());
+  CHECK(next.head() == log.head());
+  write_lines(&next, 1);
+  REQUIRE(next.flush(kTime).ok());
+  const ChainChecker checker = checked({temp / "log.2", temp / "log.1", temp / "log-20260102", path});
+  INFO(checker.problem());
+  CHECK(checker.problem().empty());
+  CHECK(checker.head().lines == 7);
+}
+
+TEST_CASE("The chain goes on after a torn line, and after lines without a chain") {
+  TempDir temp;
+  const std::string path = temp / "log";
+  test::write_file(path, to_json_line({.name = "old"}, kTime, "0.9"));
+  {
+    AuditLog log;
+    REQUIRE(log.open(path, 1 << 20).ok());
+    write_lines(&log, 2);
+    REQUIRE(log.flush(kTime).ok());
+  }
+  const std::string text = test::read_file(path);
+  test::write_file(path, text.substr(0, text.size() - 30));
+  AuditLog log;
+  REQUIRE(log.open(path, 1 << 20).ok());
+  CHECK(log.head().lines == 1);
+  write_lines(&log, 2);
+  REQUIRE(log.flush(kTime).ok());
+  const ChainChecker checker = checked({path});
+  INFO(checker.problem());
+  CHECK(checker.problem().empty());
+  CHECK(checker.torn() == 1);
+  CHECK(checker.unchained() == 1);
+  CHECK(checker.head().lines == 3);
+}
+
+TEST_CASE("A line that lacks its line end alone is part of the chain") {
+  TempDir temp;
+  const std::string path = temp / "log";
+  AuditLog log;
+  REQUIRE(log.open(path, 1 << 20).ok());
+  write_lines(&log, 2);
+  REQUIRE(log.flush(kTime).ok());
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  AuditLog next;
+  REQUIRE(next.open(path, 1 << 20).ok());
+  CHECK(next.head().lines == 2);
+}
+
+TEST_CASE("Lines that did not fit on the disk are chained when they do") {
+  TempDir temp;
+  const std::string path = temp / "log";
+  AuditLog log;
+  REQUIRE(log.open(path, 1 << 20).ok());
+  write_lines(&log, 2);
+  REQUIRE(log.flush(kTime).ok());
+  const LogHead head = log.head();
+  struct rlimit before {};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small { .rlim_cur = log.size() + 300, .rlim_max = before.rlim_max };
+  write_lines(&log, 3);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const bool has_written = log.flush(kTime).ok();
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  CHECK_FALSE(has_written);
+  CHECK(log.head() == head);
+  CHECK(checked({path}).head() == head);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK(checked({path}).problem().empty());
+  CHECK(checked({path}).head().lines == 5);
+}
+
+TEST_CASE("Two programs that append to one log in turn make one chain") {
+  TempDir temp;
+  AuditLog one;
+  AuditLog other;
+  for (AuditLog* log : {&one, &other}) REQUIRE(log->open(temp / "log", 1 << 20).ok());
+  for (int i = 0; i < 3; ++i)
+    for (AuditLog* log : {&one, &other}) {
+      write_lines(log, 2);
+      REQUIRE(log->flush(kTime).ok());
+    }
+  CHECK(checked({temp / "log"}).problem().empty());
+  CHECK(checked({temp / "log"}).head().lines == 12);
 }
 
 }  // namespace

@@ -1,0 +1,184 @@
+// `audit`: whether the audit log is as it was written.
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/filesystem.h"
+#include "commands/command.h"
+#include "commands/log_reader.h"
+#include "commands/relay_context.h"
+#include "proof/list.h"
+#include "proof/log_chain.h"
+#include "proof/receipt.h"
+
+namespace paxect::link {
+namespace {
+
+// What somebody else has of the chain, and whether the log has it too.
+struct Witness {
+  std::string path;
+  LogHead head = {};
+  std::string state = {};  // found, missing, changed, before
+};
+
+struct Audit {
+  std::vector<std::string> logs;
+  std::vector<std::string> passed_over;
+  ChainChecker chain;
+  std::string broken_log;  // where the chain breaks; "" when it does not
+  std::uint64_t broken_line = 0;
+  std::vector<Witness> witnesses;
+  std::map<std::uint64_t, std::string> seen;  // chains of the lines that witnesses name
+
+  const char* state() const {
+    if (!broken_log.empty()) return "broken";
+    return chain.lines() == 0 ? "unchained" : "intact";
+  }
+  bool is_good() const {
+    bool agree = broken_log.empty();
+    for (const Witness& witness : witnesses) agree = agree && witness.state == "found";
+    return agree;
+  }
+};
+
+// A list, a receipt, or one line with a head.
+Status read_witness(const std::string& path, LogHead* out) {
+  std::string text;
+  if (Status status = read_file(path, kMaxStatementSize, &text); !status.ok()) return status;
+  Status status;
+  if (text.starts_with("# paxect list ")) {
+    List list;
+    status = parse_list(text, &list);
+    *out = list.head.log;
+  } else if (text.starts_with("# paxect receipt ")) {
+    Receipt receipt;
+    status = parse_receipt(text, &receipt);
+    *out = receipt.head.log;
+  } else if (text.ends_with('\n')) {
+    text.pop_back();
+    if (!parse_log_head_value(text, out))
+      status = Status::invalid("neither a list, a receipt, nor a line NUMBER SHA256");
+  } else {
+    status = Status::invalid("neither a list, a receipt, nor a line NUMBER SHA256");
+  }
+  return status.ok() ? status : Status::invalid(path + ": " + status.message);
+}
+
+Status check_log(const OpenLog& log, Audit* audit) {
+  std::uint64_t number = 0;
+  return read_lines(log, 0, [&](const std::string* line) {
+    ++number;
+    if (line != nullptr && line->empty()) return true;
+    const std::string text = line == nullptr ? "" : *line;
+    const std::uint64_t before = audit->chain.lines();
+    if (!audit->chain.add(text, parse_log_line(text).has_value())) {
+      audit->broken_log = log.path;
+      audit->broken_line = number;
+      return false;
+    }
+    if (audit->chain.lines() != before) {
+      const auto wanted = audit->seen.find(audit->chain.head().lines);
+      if (wanted != audit->seen.end()) wanted->second = audit->chain.head().chain;
+    }
+    return true;
+  });
+}
+
+void judge_witnesses(Audit* audit) {
+  for (Witness& witness : audit->witnesses) {
+    const std::uint64_t line = witness.head.lines;
+    if (line == 0)
+      witness.state = "found";  // it was made before the first line
+    else if (audit->seen[line] == witness.head.chain)
+      witness.state = "found";
+    else if (!audit->seen[line].empty())
+      witness.state = "changed";
+    else
+      witness.state = line < audit->chain.first() ? "before" : "missing";
+  }
+}
+
+std::string witness_text(const Witness& witness) {
+  const std::string line = "line " + std::to_string(witness.head.lines);
+  if (witness.state == "found") return "the log has its " + line;
+  if (witness.state == "changed") return "the log has another " + line + ": it was made again";
+  if (witness.state == "before") return line + " is older than these logs: give the rotated ones too";
+  return line + " is not in the log: lines were removed, or the chain breaks before it";
+}
+
+void print_json(const Audit& audit, Console* console) {
+  JsonLine json;
+  json.add("state", audit.state());
+  json.add("problem", audit.chain.problem());
+  json.add("log", audit.broken_log);
+  json.add("line", audit.broken_line);
+  json.add("first", audit.chain.first());
+  json.add("lines", audit.chain.lines());
+  json.add("head", log_head_value(audit.chain.head()));
+  json.add("unchained", audit.chain.unchained());
+  json.add("torn", audit.chain.torn());
+  json.begin_array("witnesses");
+  for (const Witness& witness : audit.witnesses) {
+    json.begin_element();
+    json.add("file", witness.path);
+    json.add("head", log_head_value(witness.head));
+    json.add("state", witness.state);
+    json.end_object();
+  }
+  json.end_array();
+  for (const auto& [name, paths] : {std::pair{"logs", &audit.logs}, {"passed_over", &audit.passed_over}}) {
+    json.begin_array(name);
+    for (const std::string& path : *paths) json.add_element(path);
+    json.end_array();
+  }
+  json.finish(console);
+}
+
+void print_text(const Audit& audit, Console* console) {
+  const ChainChecker& chain = audit.chain;
+  if (!audit.broken_log.empty())
+    console->row("broken",
+                 shown(audit.broken_log) + ":" + std::to_string(audit.broken_line) + ": " + chain.problem());
+  else
+    console->row(audit.state(),
+                 count_text(chain.lines(), "line") + " in " + count_text(audit.logs.size(), "file"));
+  if (chain.first() > 1)
+    console->row("not checked",
+                 "the lines before line " + std::to_string(chain.first()) + ", which are not here");
+  if (chain.unchained() > 0)
+    console->row("not checked", count_text(chain.unchained(), "line") + " of a version without a chain");
+  if (chain.torn() > 0) console->row("torn", count_text(chain.torn(), "line") + ", passed over");
+  console->row("head", log_head_value(chain.head()));
+  for (const Witness& witness : audit.witnesses)
+    console->row("witness", shown(witness.path) + ": " + witness_text(witness));
+  if (!audit.passed_over.empty()) console->row("", shown(passed_over_text(audit.passed_over)));
+}
+
+}  // namespace
+
+paxect_plugin_status run_audit(const Call& call) {
+  std::vector<std::string> logs;
+  if (paxect_plugin_status status = logs_of(call, &logs); status != PAXECT_PLUGIN_OK) return status;
+  Audit audit;
+  for (const std::string& path : call.arguments().witnesses) {
+    Witness witness{.path = path};
+    if (Status status = read_witness(path, &witness.head); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+    audit.seen[witness.head.lines];
+    audit.witnesses.push_back(std::move(witness));
+  }
+  for (const OpenLog& log : open_with_rotated(logs, &audit.passed_over)) {
+    audit.logs.push_back(log.path);
+    if (!audit.broken_log.empty()) continue;
+    if (Status status = check_log(log, &audit); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  }
+  judge_witnesses(&audit);
+  if (call.arguments().json)
+    print_json(audit, &call.console());
+  else
+    print_text(audit, &call.console());
+  return audit.is_good() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,37 @@
+// The public keys of peers that the operator pinned: files NAME.pub, NAME.1.pub, ... in the folder of the
+// setting `peers`. Several of one name are valid at the same time. A revoked one is kept as FILE.revoked, so
+// that it is not pinned again by accident.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "proof/key.h"
+
+namespace paxect::link {
+
+struct PinnedKey {
+  std::string node;
+  std::string path = {};
+  bool is_revoked = false;
+  PublicKey key = {};
+  std::string problem = {};  // why the file is no key; "" when it is one
+};
+
+// Those in the folder, by node and file. A folder that does not exist has none.
+Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out);
+
+// Pins the key of a file; `*made` receives the new entry. Refuses a key that is pinned or was revoked.
+Status pin_key(const std::string& folder, const std::string& node, const std::string& file, PinnedKey* made);
+
+// Revokes every key of the node, or the one that is in `file` too. `*revoked` receives them, each with its
+// new path; none is a failure.
+Status revoke_keys(const std::string& folder, const std::string& node, const std::string& file,
+                   std::vector<PinnedKey>* revoked);
+
+// A new file, durable and complete under its name, or none. Never replaces one: that is a failure.
+Status create_file(const std::string& path, std::string_view contents, unsigned mode);
+
+}  // namespace paxect::link

@@ -1,0 +1,181 @@
+// `audit`: a log as a relay writes it, and what somebody did to it.
+#include <algorithm>
+#include <filesystem>
+
+#include "link/commands/command_rig.h"
+#include "link/proof/vectors.h"
+#include "proof/log_chain.h"
+#include "stages/audit_log.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr std::int64_t kTime = 1'767'323'045'000'000'000;  // 2026-01-02 03:04:05
+
+// A log of 12 lines in several parts.
+struct AuditSite {
+  TempDir directory;
+  FakeHost host;
+  std::string path = directory / "log.jsonl";
+  std::vector<std::string> parts;  // oldest first
+
+  explicit AuditSite(std::uint64_t limit = 1200) {
+    host.set("log", path);
+    for (std::int64_t i = 0; i < 12; ++i) {
+      link::AuditLog log;  // a start each
+      REQUIRE(log.open(path, limit).ok());
+      log.append({.name = "decode", .source = "/in/" + std::to_string(i)}, kTime + i * 1'000'000'000);
+      REQUIRE(log.flush(kTime + i * 1'000'000'000).ok());
+    }
+    for (const std::string& name : list(directory.path()))
+      if (name != "log.jsonl") parts.push_back(directory / name);
+    parts.push_back(path);
+  }
+
+  std::vector<std::string> lines(const std::string& part) const {
+    std::vector<std::string> found;
+    const std::string text = read_file(part);
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+      found.push_back(text.substr(at, text.find('\n', at) + 1 - at));
+    return found;
+  }
+  static void write(const std::string& part, const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += line;
+    write_file(part, text);
+  }
+  rapidjson::Document audit(int expected, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), "audit");
+    return command_json(host, more, expected);
+  }
+  std::string head() { return audit(0)["head"].GetString(); }
+};
+
+std::string text_of(const rapidjson::Value& value) { return value.GetString(); }
+
+TEST_CASE("A log as it was written is intact through its rotated parts") {
+  AuditSite site;
+  REQUIRE(site.parts.size() > 2);
+  auto audit = site.audit(0);
+  CHECK(text_of(audit["state"]) == "intact");
+  CHECK(audit["lines"].GetUint64() == 12);
+  CHECK(audit["first"].GetUint64() == 1);
+  CHECK(audit["logs"].Size() == site.parts.size());
+  CHECK(command(site.host, {"audit"}).output.find("intact          12 lines in ") == 0);
+}
+
+TEST_CASE("A relay's own log is intact, over starts and a rotation of another program") {
+  LinkRig rig;
+  for (int i = 0; i < 3; ++i) {
+    rig.put("a" + std::to_string(i) + ".txt", "a");
+    REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+    if (i == 1) std::filesystem::rename(rig.log_path(), rig.log_path() + ".1");
+  }
+  auto audit = command_json(rig.host, {"audit"});
+  CHECK(text_of(audit["state"]) == "intact");
+  CHECK(audit["first"].GetUint64() == 1);
+  CHECK(audit["unchained"].GetUint64() == 0);
+}
+
+TEST_CASE("The first line that was changed, removed or moved is named, in whatever part it is") {
+  AuditSite site;
+  for (const std::string& part : site.parts) {
+    const std::vector<std::string> before = site.lines(part);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      std::vector<std::string> lines = before;
+      lines[i].replace(lines[i].find("/in/"), 4, "/IN/");
+      AuditSite::write(part, lines);
+      auto changed = site.audit(1);
+      CHECK(text_of(changed["log"]) == part);
+      CHECK(changed["line"].GetUint64() == i + 1);
+      if (i + 1 < before.size()) {
+        lines = before;
+        std::swap(lines[i], lines[i + 1]);
+        AuditSite::write(part, lines);
+        CHECK(text_of(site.audit(1)["log"]) == part);
+      }
+      const bool is_first = part == site.parts.front() && i == 0;
+      const bool is_last = part == site.parts.back() && i + 1 == before.size();
+      lines = before;
+      lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(i));
+      AuditSite::write(part, lines);
+      auto removed = site.audit(is_first || is_last ? 0 : 1);
+      if (is_first) CHECK(removed["first"].GetUint64() == 2);
+    }
+    AuditSite::write(part, before);
+  }
+  CHECK(text_of(site.audit(0)["state"]) == "intact");
+}
+
+TEST_CASE("A part that is missing in the middle is found, one at the beginning is named") {
+  AuditSite site;
+  const std::string text = read_file(site.parts[1]);
+  std::filesystem::remove(site.parts[1]);
+  CHECK(text_of(site.audit(1)["problem"]).find("the lines between them were removed") != std::string::npos);
+  write_file(site.parts[1], text);
+  std::filesystem::remove(site.parts[0]);
+  CHECK(site.audit(0)["first"].GetUint64() > 1);
+  CHECK(command(site.host, {"audit"}).output.find("not checked     the lines before line ") !=
+        std::string::npos);
+}
+
+TEST_CASE("Lines that are cut off at the end show by a witness alone") {
+  AuditSite site(1 << 20);
+  write_file(site.directory / "witness", site.head() + "\n");
+  std::vector<std::string> lines = site.lines(site.path);
+  auto found = site.audit(0, {"--witness", site.directory / "witness"});
+  CHECK(text_of(found["witnesses"][0]["state"]) == "found");
+  lines.pop_back();
+  AuditSite::write(site.path, lines);
+  CHECK(text_of(site.audit(0)["state"]) == "intact");
+  auto missing = site.audit(1, {"--witness", site.directory / "witness"});
+  CHECK(text_of(missing["state"]) == "intact");
+  CHECK(text_of(missing["witnesses"][0]["state"]) == "missing");
+}
+
+TEST_CASE("A log that was made again as a whole shows by a witness alone") {
+  AuditSite site(1 << 20);
+  write_file(site.directory / "witness", site.head() + "\n");
+  std::vector<std::string> lines = site.lines(site.path);
+  link::LogHead head;
+  for (std::string& line : lines) {
+    line = line.substr(0, line.find(", \"chain\"")) + "}\n";
+    if (line.find("/in/5") != std::string::npos) line.replace(line.find("/in/5"), 5, "/in/x");
+    line = link::chained_line(line, &head);
+  }
+  AuditSite::write(site.path, lines);
+  CHECK(text_of(site.audit(0)["state"]) == "intact");
+  auto changed = site.audit(1, {"--witness", site.directory / "witness"});
+  CHECK(text_of(changed["witnesses"][0]["state"]) == "changed");
+  CHECK(command(site.host, {"audit", "--witness", site.directory / "witness"})
+            .output.find("the log has another line 12: it was made again") != std::string::npos);
+}
+
+TEST_CASE("Lists and receipts are witnesses, and a file that is none is refused") {
+  AuditSite site;
+  auto audit =
+      site.audit(1, {"--witness", vector_path(list_vector(1)), "--witness", vector_path(receipt_vector())});
+  CHECK(text_of(audit["witnesses"][0]["state"]) == "changed");
+  CHECK(text_of(audit["witnesses"][1]["state"]) == "found");  // made before the first line
+  for (const char* text : {"", "5\n", "5 abc\n", "# paxect list 2\n"}) {
+    write_file(site.directory / "witness", text);
+    CHECK(command(site.host, {"audit", "--witness", site.directory / "witness"}).status ==
+          PAXECT_PLUGIN_CONFIG);
+    CHECK(site.host.logged(site.directory / "witness: "));
+  }
+  CHECK(command(site.host, {"audit", "--witness", site.directory / "none"}).status == PAXECT_PLUGIN_CONFIG);
+}
+
+TEST_CASE("A log of a version without a chain can be read, and is not checked") {
+  AuditSite site(1 << 20);
+  std::vector<std::string> lines = site.lines(site.path);
+  for (std::string& line : lines) line = line.substr(0, line.find(", \"chain\"")) + "}\n";
+  AuditSite::write(site.path, lines);
+  auto audit = site.audit(0);
+  CHECK(text_of(audit["state"]) == "unchained");
+  CHECK(audit["unchained"].GetUint64() == 12);
+  CHECK(command_json(site.host, {"stats"})["lines"].GetUint64() == 12);
+}
+
+}  // namespace
+}  // namespace paxect::test

@@ -1,0 +1,196 @@
+// `key`, what `peers` shows of pinned keys, and the settings sign_key and peers.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "link/commands/command_rig.h"
+#include "link/proof/vectors.h"
+#include "proof/signature.h"
+#include "support/process.h"
+
+namespace paxect::test {
+namespace {
+
+struct KeySite {
+  TempDir directory;
+  FakeHost host;
+  KeySite() {
+    host.set("policy", directory / "policy.json");
+    host.set("manifest", directory / "link_manifest.json");
+    host.set("node", "north");
+  }
+  std::string path(const std::string& name) const { return directory / name; }
+  CommandResult key(std::vector<std::string> words) {
+    words.insert(words.begin(), "key");
+    return command(host, words);
+  }
+  bool said(const std::string& text) const { return host.logged(text); }
+};
+
+unsigned mode_of(const std::string& path) {
+  struct stat info {};
+  REQUIRE(stat(path.c_str(), &info) == 0);
+  return info.st_mode & 07777U;
+}
+
+std::string key_file(KeySite& site, const std::string& name) {
+  REQUIRE(site.key({"new", site.path(name)}).status == 0);
+  return site.path(name);
+}
+
+TEST_CASE("A new secret key is for its owner alone whatever the umask, and minisign works with it") {
+  KeySite site;
+  const mode_t mask = GENERATE(0000U, 0777U);
+  const mode_t before = umask(mask);
+  CommandResult made = site.key({"new", site.path("k")});
+  umask(before);
+  INFO(made.output);
+  REQUIRE(made.status == 0);
+  CHECK(mode_of(site.path("k")) == 0600);
+  CHECK(mode_of(site.path("k.pub")) == 0644);
+  CHECK(list(site.directory.path()) == Names{"k", "k.pub"});
+  write_file(site.path("text"), "text");
+  auto minisign = [&](const std::vector<std::string>& argv) {
+    return run({.argv = argv, .directory = site.directory.path()}).status;
+  };
+  CHECK(minisign({"minisign", "-Sm", "text", "-s", "k"}) == 0);
+  CHECK(minisign({"minisign", "-Vm", "text", "-p", "k.pub"}) == 0);
+}
+
+TEST_CASE("A new key replaces nothing, neither a file nor a public key, and leaves nothing behind") {
+  KeySite site;
+  const std::string taken = GENERATE("k", "k.pub");
+  write_file(site.path(taken), "mine");
+  CHECK(site.key({"new", site.path("k")}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said(site.path(taken) + " exists already and is not replaced"));
+  CHECK(read_file(site.path(taken)) == "mine");
+  CHECK(list(site.directory.path()) == Names{taken});
+  CHECK(site.key({"new", site.path("no/such/k")}).status == PAXECT_PLUGIN_CONFIG);
+}
+
+TEST_CASE("key show prints the file that key new made, with a key of minisign too") {
+  KeySite site;
+  CHECK(site.key({"show"}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said("no sign_key is set"));
+  site.host.set("sign_key", "file:" + key_file(site, "k"));
+  CHECK(site.key({"show"}).output == read_file(site.path("k.pub")));
+  write_file(site.path("other"), vector_text("north.key"));
+  REQUIRE(chmod(site.path("other").c_str(), 0600) == 0);
+  site.host.set("sign_key", "file:" + site.path("other"));
+  CHECK(site.key({"show"}).output == vector_text("north.pub"));
+  auto shown = command_json(site.host, {"key", "show"});
+  CHECK(std::string(shown["public_key"].GetString()) == vector_text("north.pub"));
+  CHECK(std::string(shown["node"].GetString()) == "north");
+}
+
+TEST_CASE("A key that others can read is refused with the remedy, by the relay and by every command") {
+  LinkRig rig;
+  KeySite site;
+  const std::string path = key_file(site, "k");
+  const unsigned mode = GENERATE(0640U, 0604U, 0620U, 0601U);
+  REQUIRE(chmod(path.c_str(), mode) == 0);
+  rig.host.set("sign_key", "file:" + path);
+  PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+  CHECK(relay.init() == PAXECT_PLUGIN_CONFIG);
+  CHECK(relay.error().find(path + ": others can read this key: chmod 600 it") != std::string::npos);
+  site.host.set("sign_key", "file:" + path);
+  CHECK(site.key({"show"}).status == PAXECT_PLUGIN_CONFIG);
+  REQUIRE(chmod(path.c_str(), 0600) == 0);
+  PluginDriver again(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+  CHECK(again.init() == PAXECT_PLUGIN_OK);
+}
+
+TEST_CASE("A sign_key that cannot be used is refused, and its text is not shown where it may be the key") {
+  KeySite site;
+  write_file(site.path("bad"), "untrusted comment: x\n");
+  REQUIRE(chmod(site.path("bad").c_str(), 0600) == 0);
+  auto problem = [&](const std::string& setting) {
+    LinkRig rig;
+    rig.host.set("sign_key", setting);
+    PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+    CHECK(relay.init() == PAXECT_PLUGIN_CONFIG);
+    return relay.error();
+  };
+  CHECK(problem("RWQAAEIysecret").find("RWQAAEIy") == std::string::npos);
+  CHECK(problem("file:" + site.path("bad")).find(site.path("bad") + ": line 2: ") != std::string::npos);
+  CHECK(problem("file:" + site.path("none")).find("cannot open") != std::string::npos);
+  CHECK(problem("file:" + site.directory.path()).find("is not a regular file") != std::string::npos);
+  CHECK(problem("credential:a/b").find("not the name of a credential") != std::string::npos);
+}
+
+TEST_CASE("A pinned key is copied under the name of its node, several beside each other") {
+  KeySite site;
+  const std::string first = key_file(site, "a") + ".pub";
+  const std::string second = key_file(site, "b") + ".pub";
+  REQUIRE(site.key({"pin", "south", first}).status == 0);
+  REQUIRE(site.key({"pin", "south", second}).status == 0);
+  CHECK(list(site.path("peers")) == Names{"south.1.pub", "south.pub"});
+  CHECK(read_file(site.path("peers/south.pub")) == read_file(first));
+  CHECK(read_file(site.path("peers/south.1.pub")) == read_file(second));
+  auto shown = command_json(site.host, {"key", "show"});
+  REQUIRE(shown["keys"].Size() == 2);
+  CHECK(std::string(shown["keys"][0]["node"].GetString()) == "south");
+  CHECK_FALSE(shown["keys"][0]["revoked"].GetBool());
+  // One key is one peer's.
+  CHECK(site.key({"pin", "south", first}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.key({"pin", "west", first}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said(" is pinned for south, as " + site.path("peers/south.pub")));
+  CHECK(list(site.path("peers")).size() == 2);
+}
+
+TEST_CASE("What is not a public key is not pinned, nor under a name that is not a node's") {
+  KeySite site;
+  const std::string secret = key_file(site, "a");
+  CHECK(site.key({"pin", "south", secret}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said(secret + ": line 2: not 42 bytes in base64"));
+  CHECK(site.key({"pin", "south", site.path("none")}).status == PAXECT_PLUGIN_CONFIG);
+  for (const char* name : {"", "../x", "a b", "south.1", ".south"})
+    CHECK(site.key({"pin", name, secret + ".pub"}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK_FALSE(exists(site.path("peers")));
+}
+
+TEST_CASE("A revoked key is kept as evidence and is not pinned again before it is removed") {
+  KeySite site;
+  const std::string first = key_file(site, "a") + ".pub";
+  const std::string second = key_file(site, "b") + ".pub";
+  for (const std::string& file : {first, second}) REQUIRE(site.key({"pin", "south", file}).status == 0);
+  auto revoked = command_json(site.host, {"key", "revoke", "south", first});
+  REQUIRE(revoked["keys"].Size() == 1);
+  CHECK(revoked["keys"][0]["revoked"].GetBool());
+  CHECK(list(site.path("peers")) == Names{"south.1.pub", "south.pub.revoked"});
+  CHECK(site.key({"pin", "south", first}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said(" was revoked, as " + site.path("peers/south.pub.revoked")));
+  CHECK(site.key({"revoke", "south", first}).status == PAXECT_PLUGIN_CONFIG);
+  // A new key does not take the revoked one's name.
+  REQUIRE(site.key({"pin", "south", key_file(site, "c") + ".pub"}).status == 0);
+  CHECK(list(site.path("peers")) == Names{"south.1.pub", "south.2.pub", "south.pub.revoked"});
+  REQUIRE(site.key({"revoke", "south"}).status == 0);
+  CHECK(list(site.path("peers")) == Names{"south.1.pub.revoked", "south.2.pub.revoked", "south.pub.revoked"});
+  CHECK(site.key({"revoke", "south"}).status == PAXECT_PLUGIN_CONFIG);
+  std::filesystem::remove(site.path("peers/south.pub.revoked"));
+  CHECK(site.key({"pin", "south", first}).status == 0);
+}
+
+TEST_CASE("peers shows the pinned keys, and what is wrong with a file that is none") {
+  KeySite site;
+  REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);
+  write_file(site.path("peers/west.pub"), "untrusted comment: minisign public key\n");
+  auto peers = command_json(site.host, {"peers"});
+  REQUIRE(peers["keys"].Size() == 2);
+  CHECK(std::string(peers["keys"][0]["problem"].GetString()).empty());
+  CHECK(std::string(peers["keys"][1]["problem"].GetString()).find("line 2: ") != std::string::npos);
+  const std::string text = command(site.host, {"peers"}).output;
+  CHECK(text.find("south           pinned ") != std::string::npos);
+  CHECK(text.find("west            not a key  ") != std::string::npos);
+}
+
+TEST_CASE("key with other words says how it is used") {
+  KeySite site;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"make"}, {"new"}, {"show", "x"}, {"pin", "south"}, {"revoke"}})
+    CHECK(site.key(words).status == PAXECT_PLUGIN_USAGE);
+}
+
+}  // namespace
+}  // namespace paxect::test
