@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/clock.h"
@@ -17,7 +18,11 @@ class Classifier {
  public:
   Classifier(const RelayContext& context, const Directory& inbox, const JournalContents& journal,
              const std::optional<RelayState>& state)
-      : station_(context), inbox_(inbox), journal_(journal), place_(inbox_place(context, journal)) {
+      : station_(context),
+        inbox_(inbox),
+        journal_(journal),
+        place_(inbox_place(context, journal)),
+        rejected_sender_(rejected_sender(context, journal)) {
     if (state)
       for (const WaitingFile& file : state->waiting) waiting_[file.path] = &file;
   }
@@ -33,8 +38,8 @@ class Classifier {
         known != waiting_.end() && known->second->identity.same_but_device(candidate.identity);
     const FileState state = is_known ? known->second->state : FileState::kReady;
     if (state == FileState::kHeld) return state;
-    if (!block_reason(station_.policy, station_.config.mode, station_.config.node, candidate.name,
-                      candidate.identity.size)
+    if (!block_reason(station_.policy, station_.config.mode, station_.config.node, rejected_sender_,
+                      candidate.name, candidate.identity.size)
              .empty())
       return FileState::kBlocked;
     if (state != FileState::kBlocked) bytes_ += candidate.identity.size;
@@ -57,6 +62,7 @@ class Classifier {
   const Directory& inbox_;
   const JournalContents& journal_;
   const std::string place_;
+  const std::string rejected_sender_;
   std::uint64_t bytes_ = 0;
   std::unordered_map<std::string_view, const WaitingFile*> waiting_;
 };
@@ -98,6 +104,15 @@ Status measure_backlog(const RelayContext& context, const JournalContents& journ
                                   : -*tally.oldest_s * static_cast<std::int64_t>(kSecond);
   out->oldest_seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(0, age_ns)) / kSecond;
   return Status::success();
+}
+
+std::string rejected_sender(const RelayContext& context, const JournalContents& journal) {
+  const LinkConfig& config = context.config;
+  if (!context.policy.require_sig || !config.key_problem.empty()) return "";
+  PeerTable peers;
+  std::ignore =
+      peers.refresh(config.manifest, config.hmac_key.bytes(), true, [](const auto&, const auto&) {});
+  return peers.rejected_sender(config.inbox, inbox_place(context, journal));
 }
 
 std::string inbox_place(const RelayContext& context, const JournalContents& journal) {

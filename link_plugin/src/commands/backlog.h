@@ -24,6 +24,10 @@ struct Backlog {
 Status measure_backlog(const RelayContext& context, const JournalContents& journal,
                        const std::optional<RelayState>& state, std::int64_t now_ns, Backlog* out);
 
+// The peer that the gate blocks the containers of the inbox for, as of PeerTable; "" for none, and where the
+// key to judge manifests by cannot be read.
+std::string rejected_sender(const RelayContext& context, const JournalContents& journal);
+
 // The token of the inbox that the relay worked in last, "" when it knows none.
 std::string inbox_place(const RelayContext& context, const JournalContents& journal);
 

@@ -158,7 +158,8 @@ void explain_in_inbox(const RelayContext& context, const std::string& relative, 
     out->reason = "goes with its container";
     return;
   }
-  out->reason = block_reason(context.policy, config.mode, context.config.node, name, observed.identity.size);
+  out->reason = block_reason(context.policy, config.mode, context.config.node,
+                             rejected_sender(context, journal), name, observed.identity.size);
   if (out->reason.empty()) return;
   out->state = "blocked";
   explain_block(context, out->reason, out);

@@ -27,10 +27,10 @@ using prometheus::Histogram;
 
 constexpr std::array<const char*, 3> kDirections = {"encode", "decode", "forward"};     // by Route
 constexpr std::array<const char*, 3> kResults = {"delivered", "duplicate", "renamed"};  // by Published
-constexpr std::array<std::string_view, 11> kReasons = {
-    "untrusted_node",    "disallowed_suffix",  "file_too_large", "name_too_long",
-    "checksum_mismatch", "sidecar_unreadable", "encode_error",   "decode_error",
-    "read_error",        "deferred",           "other"};
+constexpr std::array<std::string_view, 12> kReasons = {
+    "untrusted_node", "disallowed_suffix", "file_too_large",     "name_too_long",
+    "rejected_peer",  "checksum_mismatch", "sidecar_unreadable", "encode_error",
+    "decode_error",   "read_error",        "deferred",           "other"};
 
 constexpr std::array<FileState, 6> kQueueStates = {FileState::kReady,   FileState::kSettling,
                                                    FileState::kWorking, FileState::kPending,

@@ -259,8 +259,10 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
     failures_->note(candidate, status);
     return false;
   }
+  const std::string rejected =
+      policy_.require_sig ? peers_.rejected_sender(config_.inbox, inbox_.token()) : "";
   const std::string reason =
-      block_reason(policy_, config_.mode, config_.node, candidate.name, candidate.identity.size);
+      block_reason(policy_, config_.mode, config_.node, rejected, candidate.name, candidate.identity.size);
   if (!reason.empty()) status = Status::blocked(reason);
   if (status.ok()) {
     plan_paths(transfer);

@@ -165,6 +165,7 @@ void Relay::reload_policy() {
 // ---- peers ---------------------------------------------------------------------------------------------
 
 void Relay::refresh_peers() {
+  const std::string before = peers_.rejected_sender(config_.inbox, inbox_.token());
   Status status = peers_.refresh(
       config_.manifest, config_.hmac_key.bytes(), policy_.require_sig,
       [this](const std::string& path, const Peer& peer) {
@@ -183,21 +184,23 @@ void Relay::refresh_peers() {
         reporter_.log(event);
       });
   reporter_.report_problem("peers", status.message);
+  // What was blocked because of a peer passes when it is accepted.
+  if (ledger_ && peers_.rejected_sender(config_.inbox, inbox_.token()) != before) ledger_->end_blocks();
 }
 
 void Relay::write_manifest() {
   std::uint64_t now = host_.monotonic_ns();
   if (now < manifest_due_ns_) return;
-  Status status = publish_file(config_.manifest,
-                               manifest_text({{"datetime_utc", utc_text(host_.realtime_ns())},
-                                              {"node", config_.node},
-                                              {"platform", platform()},
-                                              {"policy", config_.policy},
-                                              {"inbox", config_.inbox},
-                                              {"outbox", config_.outbox},
-                                              {"version", kVersion}},
-                                             config_.hmac_key.bytes()),
-                               true);
+  std::map<std::string, std::string> payload = {{"datetime_utc", utc_text(host_.realtime_ns())},
+                                                {"node", config_.node},
+                                                {"platform", platform()},
+                                                {"policy", config_.policy},
+                                                {"inbox", config_.inbox},
+                                                {"outbox", config_.outbox},
+                                                {"version", kVersion}};
+  // Its receiver may have it under another path.
+  if (!outbox_.token().empty()) payload["outbox_place"] = outbox_.token();
+  Status status = publish_file(config_.manifest, manifest_text(payload, config_.hmac_key.bytes()), true);
   reporter_.report_problem("manifest", status.message);
   if (status.ok()) manifest_due_ns_ = now + kManifestInterval;
 }

@@ -9,8 +9,8 @@ constexpr std::string_view kContainerSuffix = ".freq";
 
 }  // namespace
 
-std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
-                         std::uint64_t size) {
+std::string block_reason(const Policy& policy, Mode mode, std::string_view node,
+                         std::string_view rejected_sender, std::string_view name, std::uint64_t size) {
   if (std::string reason = policy.node_block(node); !reason.empty()) return reason;
   std::string_view suffix = suffix_of(name);
   bool container = is_container(name);
@@ -20,6 +20,9 @@ std::string block_reason(const Policy& policy, Mode mode, std::string_view node,
   // It would stay in the inbox as a container that may not pass.
   if (reason.empty() && mode == Mode::kRelay && !container) reason = policy.suffix_block(kContainerSuffix);
   if (!reason.empty()) return reason;
+  // Without signed lists a container does not say who made it: any of them may be this peer's.
+  if (container && policy.require_sig && !rejected_sender.empty())
+    return "rejected_peer:" + std::string(rejected_sender);
   return container ? policy.container_size_block(size) : policy.size_block(size);
 }
 
@@ -37,6 +40,8 @@ std::string remedy_of(std::string_view reason, Mode mode, const std::string& pol
     return "add \"" + std::string(about) + "\" to " + key + " in " + policy;
   };
   if (what == "untrusted_node") return to_list("trusted_nodes");
+  if (what == "rejected_peer")
+    return "give " + std::string(about) + " and this relay the same hmac_key, or remove its manifest";
   if (what == "file_too_large") return "raise max_file_mb in " + policy;
   if (what == "ignored_container") return "change the setting ignore, which matches the container";
   if (what == "name_too_long") return "give it a shorter name";

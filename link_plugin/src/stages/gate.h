@@ -11,8 +11,9 @@
 namespace paxect::link {
 
 // Why a file of the inbox may not pass, "" when it may. Of a container only its own size is looked at.
-std::string block_reason(const Policy& policy, Mode mode, std::string_view node, std::string_view name,
-                         std::uint64_t size);
+// `rejected_sender` is the peer that delivers to this inbox and whose manifest is rejected, "" for none.
+std::string block_reason(const Policy& policy, Mode mode, std::string_view node,
+                         std::string_view rejected_sender, std::string_view name, std::uint64_t size);
 
 // Why nothing passes in this mode under this policy, and what to do; "" when something does.
 std::string policy_conflict(const Policy& policy, Mode mode);

@@ -19,6 +19,11 @@ bool is_signature(const JsonNode* node, const std::string& expected) {
          sodium_memcmp(node->text.data(), expected.data(), expected.size()) == 0;
 }
 
+std::string text_member(const JsonNode& payload, std::string_view name) {
+  const JsonNode* found = payload.find(name);
+  return found != nullptr && found->type == JsonNode::Type::kString ? found->text : "";
+}
+
 bool is_missing(const JsonNode* signature) {
   return signature == nullptr || signature->type == JsonNode::Type::kNull ||
          (signature->type == JsonNode::Type::kString && signature->text.empty());
@@ -70,6 +75,8 @@ Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, 
     return peer;
   }
   peer.node = node->text;
+  peer.outbox = text_member(*payload, "outbox");
+  peer.outbox_place = text_member(*payload, "outbox_place");
   const JsonNode* signature = root.find("hmac_sha256");
   bool missing = is_missing(signature);
   if (missing && !require_sig) {
@@ -142,6 +149,17 @@ Status PeerTable::refresh(const std::string& own, std::optional<std::string_view
 
 void PeerTable::judge_again() {
   for (auto& [file, known] : known_) known.identity = {};
+}
+
+std::string PeerTable::rejected_sender(const std::string& inbox, const std::string& token) const {
+  const std::string shown = printable(inbox);
+  for (const auto& [file, known] : known_) {
+    const Peer& peer = known.peer;
+    if (peer.state != PeerState::kRejected) continue;
+    if ((!token.empty() && peer.outbox_place == token) || peer.outbox == shown)
+      return peer.node.empty() ? file : peer.node;
+  }
+  return "";
 }
 
 std::map<std::string_view, std::uint64_t> PeerTable::counts() const {

@@ -27,6 +27,10 @@ struct Peer {
   std::string node;  // "" when unreadable
   PeerState state = PeerState::kUnreadable;
   std::string reason;
+  // Where it delivers to, as its manifest says, whether that is signed or not: the path on its machine, and
+  // the token of the place, which is the same on every machine. "" for none.
+  std::string outbox = {};
+  std::string outbox_place = {};
 
   bool operator==(const Peer&) const = default;
 };
@@ -54,6 +58,8 @@ class PeerTable {
   std::map<std::string_view, std::uint64_t> counts() const;
   // Reads all of them again at the next refresh: the key or the policy is another one.
   void judge_again();
+  // The node of a rejected manifest whose outbox is the inbox at this path and with this token; "" for none.
+  std::string rejected_sender(const std::string& inbox, const std::string& token) const;
 
  private:
   struct Known {

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "link/link_rig.h"
 #include "records/state_file.h"
+#include "stages/trust.h"
 #include "support/catch.h"
 
 namespace paxect::test {
@@ -192,6 +193,69 @@ TEST_CASE("Peers shake hands or are rejected") {
   CHECK(rig.events("handshake_reject")[0].message == "bad_sig");
   CHECK(rig.events("handshake_parse_error").size() == 1);
   CHECK(read_file(rig.directory / "link_manifest.json").find("\"hmac_sha256\": \"") != std::string::npos);
+}
+
+// The token in the marker of a place.
+std::string token_in(const std::string& place) {
+  const std::string text = read_file(place + "/.paxect-place");
+  const std::string line = text.substr(0, text.find('\n'));
+  REQUIRE(line.size() > 32);
+  return line.substr(line.size() - 32);
+}
+
+TEST_CASE("With require_sig no container of a peer passes whose manifest is rejected, until it is accepted") {
+  LinkRig rig;
+  rig.host.set("mode", "receive");
+  rig.host.set("hmac_key", "our key");
+  rig.write_policy("\"require_sig\": true");
+  const std::string manifest = rig.directory / "link_manifest_north.json";
+  const bool by_place = GENERATE(false, true);
+  auto write_manifest = [&](std::optional<std::string_view> key) {
+    std::map<std::string, std::string> payload = {{"node", "north"}, {"outbox", "/on/another/machine"}};
+    if (by_place)
+      payload["outbox_place"] = token_in(rig.inbox());
+    else
+      payload["outbox"] = rig.directory / "inbox";
+    write_file(manifest, link::manifest_text(payload, key));
+  };
+  rig.start();
+  rig.settle();
+  write_manifest("another key");
+  rig.settle(70'000'000'000);
+  REQUIRE(rig.events("handshake_reject").size() == 1);
+  rig.put("a.freq", container_of("a"));
+  rig.settle(10'000'000'000);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.waiting() == Names{"a.freq"});
+  REQUIRE(rig.events("policy_block").size() == 1);
+  CHECK(rig.events("policy_block")[0].message == "rejected_peer:north");
+  write_manifest("our key");
+  rig.settle(70'000'000'000);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("A rejected peer that delivers elsewhere, or without require_sig, holds up nothing") {
+  LinkRig rig;
+  rig.host.set("mode", "receive");
+  rig.host.set("hmac_key", "our key");
+  const bool is_required = GENERATE(false, true);
+  rig.write_policy(is_required ? "\"require_sig\": true" : "");
+  write_file(rig.directory / "link_manifest_north.json",
+             link::manifest_text(
+                 {{"node", "north"}, {"outbox", is_required ? "/elsewhere" : rig.directory / "inbox"}},
+                 "another key"));
+  rig.put("a.freq", container_of("a"));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.events("handshake_reject").size() == 1);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("A manifest names the place of the outbox, which is the same on every machine") {
+  LinkRig rig;
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  const std::string token = token_in(rig.outbox());
+  CHECK(read_file(rig.directory / "link_manifest.json").find("\"outbox_place\": \"" + token + "\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("An outbox that goes away is waited for") {
