@@ -157,6 +157,34 @@ TEST_CASE("a limit to the size of files is status 3, and leaves what was there")
   CHECK(list(dir.path()) == std::vector<std::string>{"in", "out", "zeros"});
 }
 
+TEST_CASE("a disk quota that runs out is status 3, and leaves what was there") {
+  if (!is_root()) return;
+  TempDir dir;
+  write_file(dir / "in", noise(3'000'000));
+  write_file(dir / "container", encode(noise(3'000'000)));
+  std::string quota =
+      "truncate -s 128M image && mkfs.btrfs -qf image >log && mkdir disk && mount -o loop image disk && "
+      "btrfs "
+      "quota "
+      "enable disk && btrfs -q subvolume create disk/user && btrfs qgroup limit 1M disk/user && printf old "
+      ">disk/user/out || exit 99; ";
+  std::string work = "$T $C -o disk/user/out; echo $? $(ls -A disk/user) $(cat disk/user/out)";
+  for (const std::string command :
+       {"encode -i in", "encode --sync -i in", "decode -i container", "salvage container"}) {
+    INFO(command);
+    Result result = run({.argv = {"unshare", "-m", "--propagation", "private", "sh", "-c", quota + work},
+                         .environment = {std::string("T=") + kTool, "C=" + command},
+                         .directory = dir.path()});
+    if (result.status == 99) {
+      WARN("skipped: needs btrfs and a loop device: " << result.error);
+      return;
+    }
+    CHECK(result.output == "3 out old\n");
+    CHECK(result.error.find(": Disk quota exceeded\n") != std::string::npos);
+    std::filesystem::remove_all(dir / "disk");
+  }
+}
+
 TEST_CASE("commands work without /proc") {
   if (skip_when_emulated("qemu-user needs /proc")) return;
   if (skip_when_sanitized("its run-time reads /proc")) return;
