@@ -84,7 +84,7 @@ TEST_CASE("both ends of a FIFO that wait for each other exchange everything") {
   std::string data = test::noise(1'000'000);
   std::thread writer([&] {
     Descriptor file;
-    // Without io_of(): the assertions of Catch2 are for one thread.
+    // io_of() asserts, and Catch2 allows assertions on one thread only.
     if (open_waiting(AT_FDCWD, fifo, O_WRONLY, "name", &never, file).ok())
       static_cast<void>(BlockingIo(file.get(), S_IFIFO, "name").write(data.data(), data.size(), &never));
   });

@@ -1,4 +1,4 @@
-// Calls from inside the callbacks of a handle: each is refused, and the job is not disturbed.
+// Calls on a handle from inside its own callbacks are refused, and the job continues unaffected.
 #include <functional>
 #include <vector>
 
@@ -12,7 +12,7 @@
 namespace paxect::test {
 namespace {
 
-// Calls made from inside the callbacks of a handle. Each must be refused; the job must not notice.
+// Makes calls on a handle from inside its callbacks. Each must be refused, and the job must not be affected.
 struct Intruder {
   std::function<std::vector<paxect_status>()> calls;
   int entered = 0;
@@ -24,7 +24,7 @@ struct Intruder {
   }
 };
 
-// Callbacks that let the intruder in.
+// Callbacks that make these calls.
 std::int32_t enter_from_sink(void* opaque, const void*, std::size_t) {
   static_cast<Intruder*>(opaque)->enter();
   return 0;

@@ -1,4 +1,4 @@
-// Decoders that write through WriteAt; tests of the other ways are those of the C ABI.
+// Decoders that write through WriteAt. The tests of the C ABI cover the other outputs.
 #include "decoder.h"
 
 #include <algorithm>

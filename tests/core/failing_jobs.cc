@@ -21,7 +21,7 @@ const std::string& container() {
 
 namespace {
 
-// What the two coders share: H is paxect_encoder or paxect_decoder.
+// The part common to encoder and decoder jobs: H is paxect_encoder or paxect_decoder.
 class EncodeJob : public Job {
  public:
   explicit EncodeJob(std::int64_t threads) : Job(threads), encoder_(make_encoder(kEncoding)) {
@@ -145,7 +145,7 @@ struct DecodePath : DecodeJob {
   void recover() override { files.check_unchanged(); }
 };
 
-// Frames that are large enough for the decoder's threads to write them.
+// Frames large enough that the decoder's worker threads write them.
 struct DecodeLargeFrames : DecodePath {
   explicit DecodeLargeFrames(std::int64_t threads) : DecodePath(threads) {
     static const std::string kContainer =
@@ -154,7 +154,7 @@ struct DecodeLargeFrames : DecodePath {
   }
 };
 
-// Each reader job opens the container too, so that this fails as well.
+// Each reader job also opens the container, so that the opening can fail too.
 class ReaderJob : public Job {
  public:
   explicit ReaderJob(std::int64_t threads)
@@ -216,7 +216,7 @@ struct ComparePath : ReaderJob {
   }
 };
 
-// Two damaged copies, which together are whole.
+// Two damaged copies that together have every frame.
 class SalvageJob : public Job {
  public:
   explicit SalvageJob(std::int64_t threads)

@@ -1,4 +1,4 @@
-// Every job of the C API, for tests that let what it needs fail.
+// Every job of the C API, for tests in which memory, threads or system calls fail.
 #pragma once
 
 #include <sys/mman.h>
@@ -22,7 +22,7 @@
 
 namespace paxect::test {
 
-// Memory that a call borrows. Once it is taken away, whoever still uses it dies of it.
+// Memory that a call borrows. It is unmapped after the call, so that a later access crashes.
 class Region {
  public:
   explicit Region(std::size_t capacity) : capacity_(std::max<std::size_t>(capacity, 1)) {
@@ -127,7 +127,7 @@ class Job {
   virtual paxect_status work(Attempt& attempt) = 0;
   // After PAXECT_OK: the result is right.
   virtual bool right(const Attempt& attempt) = 0;
-  // After a failure: whether all is as it was before, and what makes the handle ready again.
+  // After a failure: checks that nothing has changed, and makes the handle ready again.
   virtual void recover() {}
   virtual std::string message() const = 0;
 

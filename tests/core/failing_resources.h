@@ -1,5 +1,5 @@
-// Memory and threads that run out: this program's own operator new, malloc and pthread_create, which the
-// libraries use too. Link it only into a program that is made for it.
+// Memory and threads that run out: replaces operator new, malloc and pthread_create of the whole program,
+// libraries included. Link it only into a program that is made for it.
 #pragma once
 
 namespace paxect::test {

@@ -17,7 +17,8 @@
 namespace paxect::test {
 namespace {
 
-// One attempt while the n-th request fails, one on the same handle when none does. False when none failed.
+// Runs the job while the n-th request fails, then again on the same handle without failures. Returns false
+// when no request failed.
 bool attempt_twice(const Kind& kind, std::int64_t threads, Resource resource, long n, bool lasting) {
   container();  // made before anything fails
   std::unique_ptr<Job> job = kind.make(threads);
@@ -76,7 +77,7 @@ TEST_CASE("each failing malloc, those of libzstd and libcrypto included, does th
 
 TEST_CASE("work continues with the threads that the system grants") { fail_each(Resource::kThread); }
 
-// The caller's own allocator, which fails by number and counts what is live.
+// The caller's allocator: fails at a given request, and counts the live allocations.
 struct FailingAllocator {
   std::atomic<long> left{0};
   std::atomic<long> live{0};

@@ -1,6 +1,6 @@
-// paxect-core while the system fails it. strace lets one call of a kind fail, the first, the second and so on
-// until there are no more: each time the command must end with status 3 and one line, and leave what stood
-// there.
+// paxect-core when system calls fail. strace makes one call of a kind fail: the first, the second and so on
+// until there are no more. Each time the command must end with status 3 and one line, and leave existing
+// files unchanged.
 #include <algorithm>
 #include <sstream>
 
@@ -14,7 +14,8 @@
 namespace paxect::test {
 namespace {
 
-// What strace wrote down, one line a call, from the one that opens the input: before it, programs start up.
+// The calls that strace recorded, one on each line, from the one that opens the input. Earlier calls belong
+// to the start of the program.
 std::vector<std::string> calls_from(const std::string& input, const std::string& log) {
   std::vector<std::string> calls;
   std::istringstream lines(log);
@@ -28,7 +29,7 @@ bool is_call(const std::string& line, const std::string& name) {
   return line.find(' ' + name + '(') != std::string::npos;
 }
 
-// A command under strace. Leaks are not looked for there: LeakSanitizer wants to trace the process itself.
+// A command under strace. Leak detection is off, because LeakSanitizer itself has to trace the process.
 struct Traced {
   std::string input;
   std::string log;
@@ -57,11 +58,11 @@ bool can_trace() {
   return false;
 }
 
-// One command with a directory in which only its input and, if wished for, an older output stand.
+// One command with a directory that contains only its input and, on request, an older output.
 class Job {
  public:
   Job(const std::string& command, bool replace) : replace_(replace) {
-    // Zeros enough for a hole in the middle and, since whole blocks are left out, one at the very end.
+    // Enough zeros for a hole in the middle and one at the end of the file.
     std::string data = text(9000) + std::string(200'000, '\0') + text(2000);
     data.resize(std::size_t{88} * 4096);
     std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 65536}});
@@ -74,7 +75,7 @@ class Job {
     restore();
   }
 
-  // Which call of this name, counted from 1, is the first that strace shows with `part` in it.
+  // The number, from 1, of the first call of this name whose line in strace's output contains `part`.
   int number_of(const std::string& name, const std::string& part) {
     traced_.with({"trace=" + name + ",openat"}, nullptr);
     restore();
@@ -94,7 +95,7 @@ class Job {
     std::size_t injected = 0;  // calls that failed
     Result result;
   };
-  // Each failure is strace's CALL:error=E:when=N. Checks what holds whatever fails.
+  // Each failure is strace's CALL:error=E:when=N. Checks what holds for every failure.
   Outcome run_with(const std::vector<std::string>& failures) {
     std::vector<std::string> expressions{"trace=all"};
     for (const std::string& failure : failures) expressions.push_back("inject=" + failure);
@@ -128,7 +129,7 @@ class Job {
     }
     CHECK(result.status == 3);
     CHECK(one_line(result.error));
-    // Once it has its name, only its directory entry can still fail to become durable: then it is whole.
+    // After the rename only the flush of the directory can fail. The output is then complete.
     if (renamed)
       CHECK(read_file(dir_ / "out") == expected_);
     else if (replace_)
@@ -188,7 +189,8 @@ constexpr Fault kFaults[] = {{"openat", "EIO", true},
 
 bool is(const char* a, const std::string& b) { return a == b; }
 
-// Every single failure of one kind, beside others that are always there; how often there was one.
+// Fails each call of one kind in turn, together with `besides`, which always fail. Returns how many calls
+// there were.
 int each_failure(Job& job, const Fault& fault, const std::vector<std::string>& besides = {}) {
   int first = job.first(fault.call);
   for (int n = first;; ++n) {
@@ -286,7 +288,7 @@ TEST_CASE("an input that cannot be read and an output that is full or gone are s
   for (const std::string command : {"encode", "decode"}) {
     INFO(command);
     std::string input = dir / (command == "encode" ? "data" : "container");
-    // Page 0 of a process is never mapped: reading there is an I/O error, on any machine.
+    // Page 0 of a process is never mapped, so reading it from /proc/self/mem is an I/O error.
     Result unreadable = run({.argv = {kTool, command, "-i", "/proc/self/mem", "-o", dir / "out"}});
     CHECK(unreadable.status == 3);
     CHECK(unreadable.error.find("/proc/self/mem: cannot read: Input/output error") != std::string::npos);

@@ -1,4 +1,4 @@
-// What a new file takes over from the file that it replaces and from its input.
+// The attributes that a new file gets from its input and from the file that it replaces.
 #include "file_attributes.h"
 
 #include <fcntl.h>
@@ -176,7 +176,7 @@ TEST_CASE("an input whose group cannot be taken over gives its group's access to
   CHECK(stat_of(dir / "root").st_uid == 0);
 }
 
-// What the access control list of a file gives a named user; -1: it does not name him.
+// The permissions that a file's access control list gives a named user; -1: it does not name that user.
 int access_of(const std::string& path, unsigned user) {
   std::string acl = xattr_of(path, "system.posix_acl_access");
   unsigned mask = 7;

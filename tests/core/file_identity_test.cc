@@ -118,7 +118,7 @@ TEST_CASE("a file with the size, times and contents of the input is not replaced
                                  "contents are equal: give the output another name");
   CHECK((read_file(out) == data));
 
-  // Nothing is lost by these.
+  // These outputs are not the input, and are replaced.
   std::string changed = data;
   changed.back() ^= 1;
   if (!make_twins(in, out, data, changed)) return;

@@ -1,5 +1,5 @@
-// Small containers with one bit flipped, every bit in turn, through every way of reading one: whatever is
-// wrong, status 0 never comes with other data, and what info says was verified is so.
+// Small containers with each bit flipped in turn, through every way of reading one: status 0 never comes with
+// other data, and what info reports as verified is correct.
 #include <unistd.h>
 
 #include <array>
@@ -44,15 +44,15 @@ std::vector<Sample> samples() {
       {"", encode("")}};
 }
 
-// Calls `look` with each container that differs from a sample's in one bit.
-void each_flipped_bit(const std::function<void(const Sample& sample, const std::string& damaged)>& look) {
+// Calls `visit` with each container that differs from a sample in one bit.
+void each_flipped_bit(const std::function<void(const Sample& sample, const std::string& damaged)>& visit) {
   for (const Sample& sample : samples()) {
     std::string damaged = sample.container;
     for (std::size_t bit = 0; bit < 8 * damaged.size(); ++bit) {
       auto flip = [&] { damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8)); };
       INFO("bit " << bit % 8 << " of byte " << bit / 8 << " of " << damaged.size());
       flip();
-      look(sample, damaged);
+      visit(sample, damaged);
       flip();
     }
   }

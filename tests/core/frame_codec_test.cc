@@ -38,7 +38,7 @@ TEST_CASE("a frame whose lengths do not fit into 32 bits gets no header") {
   CHECK(header.clen == kMax);
   CHECK(header.ulen == kMax);
   CHECK(header.crc == 7);
-  // What 4294967295 random bytes compress to is longer than they are.
+  // Random bytes do not compress: the payload of 4294967295 of them is longer than 32 bits can express.
   CHECK(make_frame_header(0, kMax + 98'319, kMax, 0, header).code == PAXECT_ERROR_PARAMETER);
   CHECK(make_frame_header(0, 1, kMax + 1, 0, header).code == PAXECT_ERROR_PARAMETER);
   CHECK(header.clen == kMax);

@@ -1,4 +1,4 @@
-// An encoder or decoder as the tests of handles use it, so that one test covers both.
+// An encoder or a decoder behind one interface, so that one test covers both.
 #pragma once
 
 #include <string>
@@ -50,8 +50,7 @@ struct DecoderFunctions {
   static std::string output() { return EncoderFunctions::input(); }
 };
 
-// An encoder or decoder with what its jobs need. All of its jobs have the same input and give the same
-// output.
+// An encoder or decoder with what its jobs need. All of its jobs have the same input and the same output.
 template <class F>
 class Subject {
  public:

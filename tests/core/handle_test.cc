@@ -1,5 +1,5 @@
-// The states of a handle, as the table in core.h has them: which calls are allowed when, and what a failure
-// leaves behind.
+// The states of a handle, as in the table of core.h: which calls are allowed when, and the state after a
+// failure.
 #include "codec.h"
 #include "handle_subject.h"
 #include "support/catch.h"

@@ -1,6 +1,6 @@
-// The C API while the system fails it: this program has system calls of its own, which the library is linked
-// to before libc's. Of all calls that a job makes, one fails, the first, the second and so on: the job ends
-// with a status, leaves no file, and the handle does the same job right afterwards.
+// The C API when system calls fail. This program defines system calls of its own, which the library finds
+// before those of libc. Of all calls that a job makes, one fails: the first, the second and so on. The job
+// then ends with a status and leaves no file, and the handle does the same job right afterwards.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -20,7 +20,8 @@
 
 namespace {
 
-// What becomes of the calls made while `armed`. Workers call too, hence the atomics.
+// Counts the calls made while `armed`, and which of them fails. Atomic, because worker threads make calls
+// too.
 struct Faults {
   std::atomic<bool> armed{false};
   std::atomic<long> calls{0};
@@ -79,7 +80,7 @@ FAILING(int, futimens, (int fd, const struct timespec* times), (fd, times))
 FAILING(int, rename, (const char* from, const char* to), (from, to))
 FAILING(int, access, (const char* path, int mode), (path, mode))
 
-// The same, which after_change sees.
+// The same, followed by after_change.
 #define CHANGING(name, parameters, arguments)            \
   INTERPOSED int name parameters {                       \
     static auto* function = real<int parameters>(#name); \
@@ -93,7 +94,7 @@ CHANGING(fsetxattr, (int fd, const char* name, const void* value, size_t size, i
          (fd, name, value, size, flags))
 CHANGING(fremovexattr, (int fd, const char* name), (fd, name))
 
-// The same, which before_naming sees.
+// The same, preceded by before_naming.
 #define NAMING(name, parameters, arguments)              \
   INTERPOSED int name parameters {                       \
     static auto* function = real<int parameters>(#name); \
@@ -129,7 +130,7 @@ INTERPOSED int openat64(int directory, const char* path, int flags, ...) {
   }
   return fails("openat64") ? -1 : function(directory, path, flags, mode);
 }
-// As Linux does it, the descriptor is gone in any case.
+// Linux closes the descriptor even when close() fails.
 INTERPOSED int close(int fd) {
   static auto* function = real<int(int)>("close");
   int result = function(fd);
@@ -160,7 +161,7 @@ struct Job {
 class IoFault {
  public:
   IoFault() : parameters_({{PAXECT_PARAM_THREADS, 3}, {PAXECT_PARAM_SYNC, 1}}) {
-    // Zeros enough for a hole in the middle and one at the end.
+    // Enough zeros for a hole in the middle and one at the end.
     data_ = text(20'000) + std::string(200'000, '\0') + text(9000) + std::string(110'000, '\0');
     container_ = encode(data_, {{PAXECT_PARAM_FRAME_SIZE, 16'384}});
     write_file(dir_ / "data", data_);
@@ -238,7 +239,7 @@ class IoFault {
     long calls;          // that were made
     const char* failed;  // the call that failed; nullptr: none
   };
-  // Runs the job with the call of this number failing, and checks what holds whatever fails.
+  // Runs the job while the call of this number fails, and checks what holds for every failure.
   Outcome run(const Job& job, long fail_at) {
     out_.clear();
     write_file(dir_ / "output", kOld);

@@ -1,4 +1,4 @@
-// What the progress callback of every job is given: numbers that never decrease, whatever the job waits for.
+// The numbers passed to the progress callback never decrease, in every job, also while the job waits.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

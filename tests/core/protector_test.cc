@@ -1,4 +1,4 @@
-// The arithmetic of protection, and the bytes that the encoder's side of it makes.
+// The arithmetic of protection, and the bytes that the protector writes.
 #include <algorithm>
 
 #include <random>

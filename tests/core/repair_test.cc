@@ -57,7 +57,7 @@ Repaired repair(const std::vector<std::string>& copies) {
   result.report.struct_size = sizeof result.report;
   REQUIRE(paxect_repairer_report(repairer.get(), &result.report) == PAXECT_OK);
   REQUIRE((result.report.proven == 1) == (result.status == PAXECT_OK));
-  // A check comes to the same result.
+  // A check gives the same result.
   REQUIRE(paxect_repairer_check(repairer.get()) == result.status);
   return result;
 }
@@ -82,7 +82,7 @@ std::string overwritten(std::string bytes, std::size_t at, std::size_t size, Ran
   return bytes;
 }
 
-// How often a case is drawn at random; PAXECT_TEST_LONG=1 draws thousands.
+// The number of random cases; thousands with PAXECT_TEST_LONG=1.
 int rounds(int count) {
   const char* is_long = std::getenv("PAXECT_TEST_LONG");
   return is_long != nullptr && *is_long == '1' ? 100 * count : count;

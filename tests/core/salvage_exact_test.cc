@@ -1,5 +1,5 @@
-// What a report calls exact is compared with the original: containers from which random stretches were
-// removed, or overwritten, for every number of channels. PAXECT_TEST_LONG=1 tries many more seeds.
+// Compares the ranges that a report calls exact with the original, for containers from which random parts
+// were removed or overwritten, and every number of channels. PAXECT_TEST_LONG=1 tries many more seeds.
 #include <cstdlib>
 #include <random>
 
@@ -48,7 +48,7 @@ class Damage {
   std::mt19937 random_;
 };
 
-// Whether these bytes are where they belong, as far as they are called confirmed.
+// Whether the bytes that are reported as confirmed are at their place.
 bool right(const Salvaged& result, const std::string& data, std::size_t begin, std::size_t end) {
   for (const Range& range : result.unconfirmed) {
     if (range.end <= begin || range.start >= end) continue;
@@ -133,7 +133,7 @@ struct Removal {
   bool visible() const { return first != 0 && last != frames && (last - first) % channels != 0; }
 };
 
-// Calls `check` with each container of a few frames that lacks one stretch of them.
+// Calls `check` with each container of a few frames that lacks one run of them.
 template <class Check>
 void remove_each(bool header, bool footer, Check check) {
   for (std::size_t channels = 1; channels <= 8; ++channels)

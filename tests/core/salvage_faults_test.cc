@@ -1,5 +1,5 @@
 // Salvage from media that fail and files that change: sectors that cannot be read, files that become shorter,
-// gigabytes of nothing. pread is replaced in this program, so that it can fail where a test wants it to.
+// gigabytes of zeros. This program replaces pread, so that a test can choose which read fails.
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,7 +15,7 @@
 namespace paxect::test {
 namespace {
 
-// Called before each pread of this program; an errno lets it fail.
+// Called before each pread of this program; when it returns an errno, the pread fails with that.
 std::function<int(int fd, std::uint64_t offset, std::size_t size)> before_pread;
 
 ssize_t checked_pread(int fd, void* data, std::size_t size, off_t offset) {
@@ -115,7 +115,7 @@ TEST_CASE("a sector that is readable in the search but not when its frame is wri
   std::string container = sample();
   for (const Frame& frame : frames_of(container)) {
     INFO("frame at " << frame.start);
-    // How often is it read in a search? Every later read is one for writing.
+    // Counts the reads of the search. Every later read is for the output.
     int reads = 0;
     {
       Rig rig({container});
@@ -247,7 +247,7 @@ TEST_CASE("no more is written than the file can have held, whatever it claims") 
     CHECK((result.data == sample_data()));
     CHECK(result.status == PAXECT_OK);
   }
-  // One short frame whose channel says that others stood before it, of a size that only the header claims.
+  // One short frame whose channel shows that others preceded it, of a size that only the header claims.
   std::string header = container.substr(0, 24);
   for (int i = 12; i < 16; ++i) header[static_cast<std::size_t>(i)] = '\xff';
   header[16] = 8;

@@ -37,7 +37,7 @@ struct Nested {
   }
 };
 
-// No result of a salvage may say that the data of `other` is what was looked for.
+// No salvage may report the data of `other` as proven.
 void check_never(const Salvaged& result, const std::string& other, const std::string& data) {
   if (result.status == PAXECT_OK) CHECK((result.data == data));
   CHECK((result.status != PAXECT_OK || result.data != other));
@@ -87,7 +87,7 @@ TEST_CASE("every kind of damage to a nested container gives its own data or says
             INFO("frame " << hit << ", " << span << " bytes, header " << header_gone << ", footer "
                           << footer_gone);
             check_never(salvage({damaged}), nested.inner_data, nested.data);
-            // A sound copy beside it makes it whole.
+            // With a valid second copy the data is complete.
             Salvaged both = salvage({damaged, whole});
             CHECK(both.status == PAXECT_OK);
             CHECK((both.data == nested.data));
@@ -104,7 +104,8 @@ TEST_CASE("the frames of a nested container do not take the places of the outer 
   REQUIRE(frames.size() > 3);
   for (const Frame& frame : frames) {
     INFO("frame at " << frame.start);
-    // So that nothing leads over it: its header, the beginning of its payload, and the next frame's.
+    // Its header, the beginning of its payload and the next frame's header are gone, so that nothing shows
+    // where it ends.
     std::string damaged = zeroed(nested.container, frame.start, 40);
     if (&frame != &frames.back()) damaged = zeroed(damaged, frame.end, 40);
     Salvaged result = salvage({damaged});
@@ -136,11 +137,11 @@ TEST_CASE(
     check_contested(result);
     CHECK(result.report.foreign_offset == first.size());
     CHECK(result.message.find("offset " + std::to_string(first.size()) + " of copy 1") != std::string::npos);
-    // A copy that is nothing but the first shows that it is meant; one of the second does not agree.
+    // A copy that contains only the first container decides for it; a copy of the second contradicts.
     CHECK(salvage({first + second, first}).status == PAXECT_OK);
     CHECK(salvage({first, first + second}).status == PAXECT_OK);
     check_contested(salvage({first + second, second}));
-    // With bytes between them, and where frames were mended.
+    // With bytes between them, and with frames that are restored.
     check_contested(salvage({first + noise(3'000'000) + second}));
     check_contested(salvage({zeroed(first + second, frames[2].start, 14)}));
     check_contested(salvage({first + encode("")}));
@@ -174,7 +175,7 @@ TEST_CASE("remains of an older container behind the end of a newer one do not ma
     Salvaged result = salvage({file});
     CHECK(result.status == PAXECT_OK);
     CHECK((result.data == data));
-    // A header of a frame that is damaged is mended, and the newer footer still proves the data.
+    // A damaged frame header is restored, and the newer footer still proves the data.
     Salvaged mended = salvage({zeroed(file, frames_of(newer)[3].start, 14)});
     CHECK(mended.status == PAXECT_OK);
     CHECK((mended.data == data));

@@ -1,5 +1,5 @@
-// The property that salvage stands for: whatever the damage, a frame that it did not touch comes back, at its
-// place; and what comes back wrong is reported.
+// The property that salvage guarantees: for any damage, every undamaged frame is recovered at its place, and
+// wrong data is reported.
 #include <random>
 
 #include "salvaging.h"

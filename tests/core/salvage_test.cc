@@ -36,7 +36,7 @@ bool all_zero(const Range& range) {
                                std::string(range.end - range.start, '\0')) == 0;
 }
 
-// Where zeros stand for what is lost, and zeros it was, the SHA-256 says so.
+// When the lost data was zeros, and zeros replace it, the SHA-256 proves the data.
 void check_lost(const Salvaged& result, const std::vector<Range>& lost) {
   if (std::all_of(lost.begin(), lost.end(), all_zero)) return check_whole(result);
   CHECK(result.status == PAXECT_ERROR_PARTIAL);
@@ -193,7 +193,7 @@ TEST_CASE("inserted bytes lose at most the frame they are in") {
     INFO("at " << at);
     check_whole(salvage({std::string(container).insert(at, junk)}));
   }
-  // Before the first frame they may be what is left of a container that this one is the data of.
+  // Bytes before the first frame may be the rest of a container whose data this one is.
   for (std::size_t at : {std::size_t{0}, std::size_t{24}}) {
     INFO("at " << at);
     Salvaged result = salvage({std::string(container).insert(at, junk)});

@@ -145,7 +145,7 @@ TEST_CASE("salvage of two containers in one file reports where the other one beg
   CHECK(result.error.find("another container begins at offset " + offset + " of " + (dir / "in")) !=
         std::string::npos);
   CHECK(parse(read_file(dir / "report.json"))["contested"].GetBool());
-  // The command that the message names gives the other one.
+  // The command in the message recovers the other container.
   std::string tail = "tail -c +" + std::to_string(sample().size() + 1);
   REQUIRE(result.error.find(tail) != std::string::npos);
   CHECK(

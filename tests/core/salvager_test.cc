@@ -1,6 +1,5 @@
-// What holds for a salvage of any bytes at all: data that is called proven is the original, ranges are in
-// order and apart, and neither what is written nor the work exceeds its bound. Random damage, reproducible by
-// its seed.
+// Properties of every salvage: proven data is the original, ranges are in order and do not overlap, and
+// output and work are within their bounds. Random damage, reproducible by its seed with one compiler.
 #include "salvage/salvager.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Salvage as tests like to use it: damaged containers as strings in, data and report out.
+// Salvage for tests: takes damaged containers as strings, returns data and report.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ std::string sample_data(std::uint32_t seed = 1);
 std::string sample(const Parameters& parameters = {}, std::uint32_t seed = 1);
 }  // namespace twenty_frames
 
-// Where everything stands in a container.
+// The position of each frame in a container.
 struct Frame {
   std::size_t start;  // of its header
   std::size_t payload;
@@ -51,7 +51,7 @@ struct Frame {
 };
 std::vector<Frame> frames_of(const std::string& container);
 
-// The same with these bytes zero, as far as it has them.
+// `bytes` with `count` of them from `at` set to zero, or fewer at its end.
 std::string zeroed(std::string bytes, std::size_t at, std::size_t count);
 
 // Data of every kind in pieces of `piece` bytes: text, noise, zeros, a pattern; reproducible.

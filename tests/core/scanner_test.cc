@@ -1,4 +1,4 @@
-// The scan of one copy: work in proportion to its size whatever it holds, and media that fail.
+// The scan of one copy: work is in proportion to its size for any contents; media that fail.
 #include "salvage/scanner.h"
 
 #include <sys/mman.h>
@@ -89,7 +89,8 @@ TEST_CASE("a copy full of traces of frames costs time in proportion to its size"
   }
 }
 
-// Each of these thousands of traces holds the blocks of all that follow and says so many bytes of content.
+// Each of these thousands of false frames contains the blocks of all that follow, and claims that much
+// content.
 TEST_CASE("frames of a gigabyte inside each other do not cost a gigabyte each") {
   std::string bytes = test::read_file(PAXECT_TEST_VECTORS "/../fuzz/corpus/salvage/overlapping-frames");
   Scanned result = scan(bytes);

@@ -25,7 +25,7 @@ std::string decode_to(const std::string& path, const std::string& container, std
   return read_file(path);
 }
 
-// Blocks of zeros and of bytes, short and long, aligned and not.
+// Runs of zeros and of other bytes, short and long, aligned and not.
 std::string patchwork(std::uint32_t seed) {
   std::mt19937 random(seed);
   std::string data;

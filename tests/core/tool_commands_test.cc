@@ -26,7 +26,7 @@ rapidjson::Document json(const std::string& text) {
 
 std::string vector_path(const std::string& name) { return PAXECT_TEST_VECTORS "/" + name + ".freq"; }
 
-// "0123456789" in frames of 4 bytes; incompressible, so the sizes below do not depend on libzstd's taste.
+// "0123456789" in frames of 4 bytes. It does not compress, so the sizes below do not depend on libzstd.
 std::string small_container() { return encode("0123456789", {{PAXECT_PARAM_FRAME_SIZE, 4}}); }
 
 TEST_CASE("test gives every vector its exit status, one line on failure and none on success") {

@@ -107,7 +107,7 @@ TEST_CASE("an output is refused when it would replace the file that the summary 
     CHECK(read_file(dir / "printed").find("PAXECT_ERROR_SAME_FILE") != std::string::npos);
     CHECK_FALSE(exists(dir / "data"));
   }
-  // Without a summary nothing is lost.
+  // Without a summary there is nothing to lose.
   CHECK(script(dir, "$T decode -i container -o printed >printed").status == 0);
   CHECK(read_file(dir / "printed") == text(1000));
 }
@@ -125,7 +125,7 @@ TEST_CASE("descriptors that do not block are waited for") {
   std::string data = noise(1'000'000);
   write_file(dir / "in", data);
   write_file(dir / "container", encode(data, {{PAXECT_PARAM_FRAME_SIZE, 1000}}));
-  // The flag belongs to the pipe, so that what the interpreter sets the command finds. The other end begins
+  // O_NONBLOCK belongs to the pipe, so the command inherits what the interpreter sets. The other end starts
   // when the command, whose process ID is in a file, waits in poll.
   std::string nonblock =
       "python3 -c 'import os; os.set_blocking(FD, False)' && echo $PPID >/dev/null; sh -c 'echo $PPID' >pid; "

@@ -35,14 +35,14 @@ class Terminal {
   Terminal& operator=(const Terminal&) = delete;
 
   int fd() const { return theirs_; }
-  // All that was written so far.
+  // Everything written so far.
   const std::string& written() {
     std::array<char, 4096> buffer;
     for (ssize_t got; (got = read(ours_, buffer.data(), buffer.size())) > 0;)
       written_.append(buffer.data(), static_cast<std::size_t>(got));
     return written_;
   }
-  // What is to be seen on it then, without the spaces at the ends of lines.
+  // The text on the screen after it, without trailing spaces.
   std::string screen() {
     std::string screen;
     std::string line;
@@ -66,7 +66,7 @@ class Terminal {
   std::string written_;
 };
 
-// An encoder that has work without end.
+// An encoder whose input does not end.
 class Endless {
  public:
   explicit Endless(int error_fd, std::vector<std::string> options = {})

@@ -1,5 +1,5 @@
-// paxect-core and the signals that request a stop: it ends by the signal, soon, whatever it is doing, and
-// leaves nothing behind.
+// paxect-core and the signals that request a stop: in every phase it ends soon, by the signal, and leaves no
+// file.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -29,7 +29,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// The command ends a second after the signal at the latest; the rest is for a machine that is busy.
+// The command ends within a second of the signal. The rest allows for a busy machine.
 constexpr milliseconds kSoon{5000};
 
 // Runs in a process of its own; returns its exit status, or 128 + signal.

@@ -34,7 +34,7 @@ mode_t mode_of(const std::string& path);
 // A file that holds "old".
 void make(const std::string& path, mode_t mode, uid_t user = geteuid(), gid_t group = getegid());
 
-// Runs in a process of another user; what it returns comes back.
+// Runs a function in a process of another user, and returns its result.
 std::string as_nobody(const std::function<std::string()>& work);
 bool is_root();
 
