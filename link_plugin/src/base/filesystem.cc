@@ -64,10 +64,13 @@ bool is_local_directory(int fd) {
   return file_system_magic(fd, &magic) && is_local(magic);
 }
 
-Status read_all(int fd, std::size_t limit, const std::string& path, std::string* out) {
+// `size` is what fstat(2) returned: where that many bytes were read, no further call looks for the end. The
+// size of some files, such as those of /proc, is 0 whatever they contain.
+Status read_all(int fd, std::uint64_t size, std::size_t limit, const std::string& path, std::string* out) {
+  constexpr std::uint64_t kPiece = 65536;
   out->clear();
-  std::string buffer(65536, '\0');
-  for (;;) {
+  std::string buffer(size == 0 ? kPiece : std::min(size, kPiece), '\0');
+  while (size == 0 || out->size() < size) {
     ssize_t got = read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return io_failure("read", path, errno);
@@ -77,6 +80,7 @@ Status read_all(int fd, std::size_t limit, const std::string& path, std::string*
                                                " bytes: too large for what it should be");
     out->append(buffer.data(), static_cast<std::size_t>(got));
   }
+  return Status::success();
 }
 
 // A file of ours that nobody holds open any more, or that is gone already.
@@ -280,11 +284,13 @@ Status Directory::hold(const std::string& name, UniqueFd* out) const {
   return io_failure_or_gone("hold", path_of(name), errno, is_missing(errno));
 }
 
-Status Directory::read_small(const std::string& name, std::size_t limit, std::string* out) const {
+Status Directory::read_small(const std::string& name, std::size_t limit, std::string* out,
+                             FileIdentity* identity) const {
   UniqueFd fd;
-  FileIdentity identity;
-  if (Status status = open_source(name, &fd, &identity); !status.ok()) return status;
-  return read_all(fd.get(), limit, path_of(name), out);
+  FileIdentity found;
+  if (Status status = open_source(name, &fd, &found); !status.ok()) return status;
+  if (identity != nullptr) *identity = found;
+  return read_all(fd.get(), found.size, limit, path_of(name), out);
 }
 
 Status Directory::create_new(const std::string& name, UniqueFd* out, unsigned mode) const {
@@ -426,7 +432,7 @@ Status read_file(const std::string& path, std::size_t limit, std::string* out, F
   if (observed.kind != FileKind::kRegular)
     return Status::refused("read_error", path + " is not a regular file");
   if (identity != nullptr) *identity = observed.identity;
-  return read_all(fd.get(), limit, path, out);
+  return read_all(fd.get(), observed.identity.size, limit, path, out);
 }
 
 Status replace_file(const std::string& path, std::string_view contents, bool durable, unsigned mode) {

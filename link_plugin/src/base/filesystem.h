@@ -99,8 +99,9 @@ class Directory {
   // Holds whatever has the name, so that no other file can get its inode before `out` is closed; not for
   // reading. kGone when nothing has the name.
   Status hold(const std::string& name, UniqueFd* out) const;
-  // The contents of an existing regular file of at most `limit` bytes.
-  Status read_small(const std::string& name, std::size_t limit, std::string* out) const;
+  // The contents of an existing regular file of at most `limit` bytes, and its identity when it was opened.
+  Status read_small(const std::string& name, std::size_t limit, std::string* out,
+                    FileIdentity* identity = nullptr) const;
 
   // A new file. kEnvironment when anything has the name already; whatever that is stays as it is.
   Status create_new(const std::string& name, UniqueFd* out, unsigned mode = kFileMode) const;

@@ -33,16 +33,22 @@ bool is_lease_broken(int fd) { return fcntl(fd, F_GETLEASE) != F_RDLCK; }
 
 void give_back_lease(int fd) { fcntl(fd, F_SETLEASE, F_UNLCK); }
 
-bool may_lease_every_file() {
+namespace {
+
+bool has_lease_capability() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> sets{};
   if (syscall(SYS_capget, &header, sets.data()) != 0) return false;
   if ((sets[CAP_TO_INDEX(CAP_LEASE)].effective & CAP_TO_MASK(CAP_LEASE)) == 0) return false;
-  static const bool is_first_namespace = [] {
-    struct stat info {};
-    return stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kFirstUserNamespace;
-  }();
-  return is_first_namespace;
+  struct stat info {};
+  return stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kFirstUserNamespace;
+}
+
+}  // namespace
+
+bool may_lease_every_file() {
+  static const bool may = has_lease_capability();
+  return may;
 }
 
 bool may_lease(const Directory& folder, const std::string& name) {

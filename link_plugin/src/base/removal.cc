@@ -7,7 +7,8 @@
 namespace paxect::link {
 
 Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
-                 std::vector<std::string>* returned) {
+                 std::vector<std::string>* returned, bool* removed) {
+  if (removed != nullptr) *removed = false;
   const std::string tombstone = tombstone_of(name);
   Status status = folder.rename_to_own(name, tombstone);
   // No file of the name: but an earlier try may have got this far.
@@ -18,13 +19,18 @@ Status remove_if(const Directory& folder, const std::string& name, const IsMeant
     return io_failure("stat", folder.path_of(tombstone), observed.error);
   bool meant = false;
   status = is_meant(tombstone, observed, &meant);
-  if (status.ok() && meant) return folder.remove(tombstone);
+  if (status.ok() && meant) {
+    status = folder.remove(tombstone);
+    if (removed != nullptr) *removed = status.ok();
+    return status;
+  }
   Status back = put_back(folder, tombstone, folder, name, returned);
   return status.ok() ? back : status;
 }
 
 Status remove_same(const Directory& folder, const std::string& name, const FileIdentity& identity,
-                   std::vector<std::string>* returned, const MayBeOpen& may_be_open) {
+                   std::vector<std::string>* returned, const MayBeOpen& may_be_open, bool* removed) {
+  if (removed != nullptr) *removed = false;
   // While it is held, no new file can get its inode.
   UniqueFd held;
   Status status = folder.hold(name, &held);
@@ -52,7 +58,19 @@ Status remove_same(const Directory& folder, const std::string& name, const FileI
                  (lease != Lease::kGranted || !is_lease_broken(leased.get()));
         return *meant && is_in_use(tombstone) ? open_for_writing(folder.path_of(name)) : Status::success();
       },
-      returned);
+      returned, removed);
+}
+
+Status remove_leased(const Directory& folder, const std::string& name, const FileStat& observed, int leased,
+                     std::vector<std::string>* returned, bool* removed) {
+  return remove_if(
+      folder, name,
+      [&](const std::string&, const FileStat& now, bool* meant) {
+        *meant = is_one_file(now, observed) && now.identity.same_but_name(observed.identity) &&
+                 !is_lease_broken(leased);
+        return Status::success();
+      },
+      returned, removed);
 }
 
 Status put_back(const Directory& folder, const std::string& from, const Directory& home,

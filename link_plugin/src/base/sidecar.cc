@@ -196,9 +196,13 @@ std::vector<Entry> entries_of(std::string_view text) {
 
 }  // namespace
 
-std::string find_sidecar(const Directory& folder, std::string_view container) {
-  for (const std::string& name : sidecar_spellings(container))
-    if (folder.stat_of(name).kind != FileKind::kMissing) return name;
+std::string find_sidecar(const Directory& folder, std::string_view container, FileStat* observed) {
+  FileStat own;
+  if (observed == nullptr) observed = &own;
+  for (const std::string& name : sidecar_spellings(container)) {
+    *observed = folder.stat_of(name);
+    if (observed->kind != FileKind::kMissing) return name;
+  }
   return sidecar_of(container);
 }
 
@@ -216,10 +220,10 @@ Status parse_sidecar(std::string_view text, std::string_view container, std::str
 }
 
 Status read_sidecar(const Directory& folder, const std::string& name, std::string_view container,
-                    std::string* digest) {
+                    std::string* digest, FileIdentity* identity) {
   digest->clear();
   std::string text;
-  Status status = folder.read_small(name, kSidecarLimit, &text);
+  Status status = folder.read_small(name, kSidecarLimit, &text, identity);
   if (status.fault == Fault::kRefused) return unreadable("is larger than 1 MiB");
   return status.ok() ? parse_sidecar(text, container, digest) : status;
 }

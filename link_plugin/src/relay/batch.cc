@@ -82,6 +82,8 @@ bool Batch::advance() {
   publish();
   // Both are tried: what is delivered must not wait for what is taken back.
   bool published = finish_published();
+  // What is held up may take long, and who wants to write to a source is not to wait for that.
+  for (Transfer& transfer : transfers_) transfer.leased_source.reset();
   return finish_aborting() && published;
 }
 

@@ -34,10 +34,11 @@ constexpr std::uint64_t kReportInterval = kSecond;
 // Steps in a row that may end in an exception. Then a new process may do better.
 constexpr unsigned kMaxExceptions = 10;
 
-// As many files as can have their products open at the same time, in the two batches that overlap, and where
-// they are in folders also those.
+// As many files as can have their sources and products open at the same time, in the two batches that
+// overlap, and where they are in folders also those.
 std::size_t max_batch_files(std::size_t max_open, bool in_folders) {
-  std::size_t room = max_open > kOtherDescriptors ? (max_open - kOtherDescriptors) / (in_folders ? 8 : 4) : 0;
+  std::size_t room =
+      max_open > kOtherDescriptors ? (max_open - kOtherDescriptors) / (in_folders ? 10 : 6) : 0;
   return std::clamp(room, kMinBatchFiles, kBatchFiles);
 }
 
@@ -208,8 +209,8 @@ FileState Relay::classify(const Candidate& candidate) {
     return FileState::kPending;
   }
   if (!is_container(candidate.name)) return FileState::kReady;
-  const std::string beside = find_sidecar(*folder, candidate.name);
-  FileStat sidecar = folder->stat_of(beside);
+  FileStat sidecar;
+  const std::string beside = find_sidecar(*folder, candidate.name, &sidecar);
   const bool is_ready = sidecar.kind != FileKind::kRegular ||
                         intake_->is_ready(*folder, {candidate.folder, beside, sidecar.identity}, now);
   return is_ready ? FileState::kReady : FileState::kSettling;
@@ -285,8 +286,9 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
     return false;
   }
   if (is_container(candidate.name)) {
-    const std::string beside = find_sidecar(*transfer->source_directory, candidate.name);
-    FileStat sidecar = transfer->source_directory->stat_of(beside);
+    FileStat sidecar;
+    const std::string beside = find_sidecar(*transfer->source_directory, candidate.name, &sidecar);
+    if (sidecar.kind == FileKind::kRegular) transfer->source_sidecar = beside;
     if (sidecar.kind != FileKind::kRegular ||
         intake_->is_ready(*transfer->source_directory, {candidate.folder, beside, sidecar.identity},
                           host_.monotonic_ns()))

@@ -11,15 +11,33 @@
 namespace paxect::link {
 namespace {
 
+// What is known of a source since it was read.
+struct Known {
+  int leased = -1;               // a descriptor of it with a granted lease
+  FileIdentity sidecar = {};     // the file that has its digest
+  std::string container_digest;  // "" when it has to be found out
+};
+
+struct Sidecar {
+  std::string name;
+  FileStat observed;
+};
+
 // Not with a sidecar that came for another container of the name.
-Status remove_sidecar(const Directory& folder, const std::string& name, const std::string& container,
-                      const std::string& container_digest, std::vector<std::string>* returned) {
+Status remove_sidecar(const Directory& folder, const Sidecar& sidecar, const std::string& container,
+                      const Known& known, std::vector<std::string>* returned) {
+  const std::string& name = sidecar.name;
+  const bool is_read =
+      sidecar.observed.kind == FileKind::kRegular && sidecar.observed.identity == known.sidecar;
   Status status = remove_if(
       folder, name,
-      [&](const std::string& tombstone, const FileStat&, bool* meant) {
+      [&](const std::string& tombstone, const FileStat& now, bool* meant) {
+        // The file that was read, and has not changed since.
+        *meant = is_read && is_one_file(now, sidecar.observed) && now.identity.same_but_name(known.sidecar);
+        if (*meant) return Status::success();
         std::string digest;
         Status read = read_sidecar(folder, tombstone, container, &digest);
-        *meant = read.ok() && digest == container_digest;
+        *meant = read.ok() && digest == known.container_digest;
         return read.fault == Fault::kEnvironment ? read : Status::success();
       },
       returned);
@@ -29,27 +47,35 @@ Status remove_sidecar(const Directory& folder, const std::string& name, const st
   return back.ok() ? status : back;
 }
 
-// A source and, after its sidecar, a container; `digest` is that of a container, "" when it has to be found
-// out. A file that came under the name meanwhile is another one and stays.
-Status remove_files(const Directory& folder, const Candidate& source, std::string digest, const Stop& stop,
-                    const MayBeOpen& may_be_open, std::vector<std::string>* returned) {
-  if (!is_container(source.name))
-    return remove_same(folder, source.name, source.identity, returned, may_be_open);
+// A source and, after its sidecar, a container. A file that came under the name in the meantime is another
+// one and stays. `*removed` receives whether the source itself is removed.
+Status remove_files(const Directory& folder, const Candidate& source, Known known, const Stop& stop,
+                    const MayBeOpen& may_be_open, std::vector<std::string>* returned, bool* removed) {
+  *removed = false;
+  const bool is_leased = known.leased >= 0;
+  if (!is_container(source.name) && !is_leased)
+    return remove_same(folder, source.name, source.identity, returned, may_be_open, removed);
   FileStat observed = folder.stat_of(source.name);
   if (observed.kind == FileKind::kUnknown)
     return io_failure("stat", folder.path_of(source.name), observed.error);
   if (observed.kind != FileKind::kRegular || observed.identity != source.identity) return Status::success();
-  // Before its sidecar goes.
-  if (!may_lease(folder, source.name) && may_be_open(source.name))
-    return open_for_writing(folder.path_of(source.name));
-  const std::string sidecar = find_sidecar(folder, source.name);
-  if (folder.stat_of(sidecar).kind != FileKind::kMissing ||
-      folder.stat_of(tombstone_of(sidecar)).kind != FileKind::kMissing) {
-    Status status = digest.empty() ? digest_of(folder, source.name, stop, &digest) : Status::success();
-    if (status.ok()) status = remove_sidecar(folder, sidecar, source.name, digest, returned);
-    if (!status.ok()) return status;
+  if (is_container(source.name)) {
+    // Before its sidecar goes.
+    const bool is_open = is_leased ? is_lease_broken(known.leased)
+                                   : !may_lease(folder, source.name) && may_be_open(source.name);
+    if (is_open) return open_for_writing(folder.path_of(source.name));
+    Sidecar sidecar;
+    sidecar.name = find_sidecar(folder, source.name, &sidecar.observed);
+    if (sidecar.observed.kind != FileKind::kMissing ||
+        folder.stat_of(tombstone_of(sidecar.name)).kind != FileKind::kMissing) {
+      std::string& digest = known.container_digest;
+      Status status = digest.empty() ? digest_of(folder, source.name, stop, &digest) : Status::success();
+      if (status.ok()) status = remove_sidecar(folder, sidecar, source.name, known, returned);
+      if (!status.ok()) return status;
+    }
   }
-  return remove_same(folder, source.name, source.identity, returned, may_be_open);
+  if (is_leased) return remove_leased(folder, source.name, observed, known.leased, returned, removed);
+  return remove_same(folder, source.name, source.identity, returned, may_be_open, removed);
 }
 
 // `*left`: the source still exists, and only its ctime is another. `*now` receives what it is now.
@@ -75,8 +101,9 @@ Status remove_left(const Transfer& transfer, const Stop& stop, const MayBeOpen& 
   status = digest_of(*transfer.source_directory, now.name, stop, &digest);
   if (status.fault == Fault::kGone || status.fault == Fault::kChanged) return Status::success();
   if (!status.ok() || digest != content_of(transfer).digest) return status;
-  return remove_files(*transfer.source_directory, now, transfer.result.container_digest, stop, may_be_open,
-                      returned);
+  bool removed = false;
+  return remove_files(*transfer.source_directory, now, {.container_digest = transfer.result.container_digest},
+                      stop, may_be_open, returned, &removed);
 }
 
 }  // namespace
@@ -98,11 +125,15 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
   std::vector<Outcome> outcomes(delivered.size());
   side_by_side(delivered.size(), [&](std::size_t, std::size_t i) {
     const Transfer& transfer = *delivered[i];
-    outcomes[i].status =
-        remove_files(*transfer.source_directory, transfer.source, transfer.result.container_digest, stop_,
-                     events_of(transfer.source), &outcomes[i].returned);
+    const Known known = {.leased = transfer.leased_source ? transfer.leased_source.get() : -1,
+                         .sidecar = transfer.read_sidecar,
+                         .container_digest = transfer.result.container_digest};
+    bool removed = false;
+    outcomes[i].status = remove_files(*transfer.source_directory, transfer.source, known, stop_,
+                                      events_of(transfer.source), &outcomes[i].returned, &removed);
     Candidate now;
-    if (outcomes[i].status.ok()) outcomes[i].status = find_left(transfer, &outcomes[i].left, &now);
+    if (outcomes[i].status.ok() && !removed)
+      outcomes[i].status = find_left(transfer, &outcomes[i].left, &now);
   });
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const Transfer& transfer = *delivered[i];
@@ -120,8 +151,10 @@ void SourceRemoval::remove_done(const Candidate& source) {
   const SourceRecord* known = journal_.done().find(inbox_.token(), source.path());
   const Content content = known == nullptr ? Content{} : Content{known->digest, known->original};
   std::vector<std::string> returned;
-  Status status = remove_files(*folder, source, is_container(source.name) ? content.of_sidecar() : "", stop_,
-                               events_of(source), &returned);
+  bool removed = false;
+  Status status = remove_files(*folder, source,
+                               {.container_digest = is_container(source.name) ? content.of_sidecar() : ""},
+                               stop_, events_of(source), &returned, &removed);
   returned_(*folder, source, returned);
   note_removal(*folder, source, content, status);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,8 @@
 namespace paxect::link {
 namespace {
 
+constexpr std::chrono::milliseconds kLeaseInterval{10};
+
 Status mismatch() { return Status::integrity("checksum_mismatch", "sidecar sha256 mismatch"); }
 
 Status unreadable(const Status& status) {
@@ -24,14 +27,19 @@ Status unreadable(const Status& status) {
 }
 
 // Success too when there is no sidecar.
-Status check_sidecar(const Transfer& transfer) {
+Status check_sidecar(Transfer* checked) {
+  const Transfer& transfer = *checked;
   if (transfer.source_sidecar.empty()) return Status::success();
   std::string digest;
+  FileIdentity identity;
   const std::string& name = transfer.source_sidecar;
-  Status status = read_sidecar(*transfer.source_directory, name, transfer.source.name, &digest);
+  Status status = read_sidecar(*transfer.source_directory, name, transfer.source.name, &digest, &identity);
   if (status.fault == Fault::kGone) return changed(transfer);
   if (status.fault == Fault::kEnvironment) return status;
-  if (status.ok() && digest == transfer.result.container_digest) return Status::success();
+  if (status.ok() && digest == transfer.result.container_digest) {
+    checked->read_sidecar = identity;
+    return Status::success();
+  }
   // One that came or changed since the container was taken, or is open yet, may be half written.
   if (transfer.source_directory->stat_of(name).identity == transfer.settled_sidecar &&
       !is_open_for_writing(*transfer.source_directory, name))
@@ -105,23 +113,34 @@ class SourceLease {
  public:
   SourceLease(const Transfer& transfer, int source, Codec* codec)
       : source_(source), codec_(*codec), lease_(take_lease(*transfer.source_directory, source)) {
-    if (lease_ == Lease::kGranted) codec_.stop_also([this] { return is_broken(); });
+    if (lease_ == Lease::kGranted) codec_.stop_also([this] { return is_broken_now_and_then(); });
   }
   ~SourceLease() { codec_.stop_also({}); }
   SourceLease(const SourceLease&) = delete;
   SourceLease& operator=(const SourceLease&) = delete;
 
   bool is_refused() const { return lease_ == Lease::kOpenForWriting; }
-  bool is_broken() const { return lease_ == Lease::kGranted && is_lease_broken(source_); }
+  bool is_granted() const { return lease_ == Lease::kGranted; }
+  bool is_broken() const { return is_granted() && is_lease_broken(source_); }
   void give_back() {
     if (lease_ == Lease::kGranted) give_back_lease(source_);
     lease_ = Lease::kUnavailable;
   }
 
  private:
+  // Whoever waits to write waits for that long at most. A file that takes less time to read is checked once,
+  // at the end.
+  bool is_broken_now_and_then() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < check_due_) return false;
+    check_due_ = now + kLeaseInterval;
+    return is_broken();
+  }
+
   int source_;
   Codec& codec_;
   Lease lease_;
+  std::chrono::steady_clock::time_point check_due_ = std::chrono::steady_clock::now() + kLeaseInterval;
 };
 
 // The source, open for reading. Where only events can show who else has it open, ours must not be taken for
@@ -145,6 +164,8 @@ class OpenSource {
     return status;
   }
   int get() const { return fd_.get(); }
+  // Requires: a granted lease.
+  UniqueFd take() { return std::move(fd_); }
 
  private:
   void keep_apart() const {
@@ -156,14 +177,17 @@ class OpenSource {
   UniqueFd fd_;
 };
 
-// `status` is that of the work on the source, or else what is wrong with the source or its sidecar.
-Status check_source(const Transfer& transfer, Status status) {
+// `status` is that of the work on the source, or else what is wrong with the source or its sidecar. A source
+// with nothing wrong is compared once more before its product gets a name, which is when it counts.
+Status check_source(Transfer* transfer, Status status) {
   if (!status.ok() && status.fault != Fault::kIntegrity) return status;
-  // A file that changed meanwhile proves nothing, and its sidecar says more than what did not decode.
-  if (Status same = check_unchanged(transfer); !same.ok()) return same;
-  if (transfer.route == Route::kEncode) return status;
-  Status sidecar = check_sidecar(transfer);
-  return sidecar.ok() ? status : sidecar;
+  // The sidecar says more than what did not decode.
+  if (transfer->route != Route::kEncode)
+    if (Status sidecar = check_sidecar(transfer); !sidecar.ok()) status = std::move(sidecar);
+  if (status.ok()) return status;
+  // A file that changed in the meantime proves nothing.
+  const Status same = check_unchanged(*transfer);
+  return same.ok() ? status : same;
 }
 
 // A container that decodes may be damaged too: in its protection, which a decoder passes over. Then its
@@ -215,8 +239,11 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   if (lease.is_refused()) return open_for_writing(transfer->source_path());
   if (transfer->route != Route::kEncode) {
     const Directory& folder = *transfer->source_directory;
-    std::string sidecar = find_sidecar(folder, transfer->source.name);
-    if (folder.stat_of(sidecar).kind != FileKind::kMissing) transfer->source_sidecar = std::move(sidecar);
+    FileStat observed;
+    std::string sidecar;
+    if (transfer->source_sidecar.empty()) sidecar = find_sidecar(folder, transfer->source.name, &observed);
+    if (!sidecar.empty() && observed.kind != FileKind::kMissing)
+      transfer->source_sidecar = std::move(sidecar);
     if (status = check_claimed_size(source.get(), *transfer); !status.ok()) return status;
   }
 
@@ -231,11 +258,11 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   if (lease.is_broken() ||
       (!builtin && is_open_for_writing(*transfer->source_directory, transfer->source.name)))
     return open_for_writing(transfer->source_path());
-  status = check_source(*transfer, std::move(status));
+  status = check_source(transfer, std::move(status));
   if (may_be_repaired(*transfer, status)) {
     status = repair(source.get(), transfer, codec, std::move(status));
     if (lease.is_broken()) return open_for_writing(transfer->source_path());
-    if (status.ok()) status = check_source(*transfer, std::move(status));
+    if (status.ok()) status = check_source(transfer, std::move(status));
   }
   if (!status.ok()) return status;
 
@@ -245,6 +272,7 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   if (transfer->makes_container()) status = write_sidecar(transfer);
   if (status.ok() && transfer->is_large())
     status = compare_names(&transfer->product, transfer->result.data_digest, codec->stop());
+  if (status.ok() && lease.is_granted()) transfer->leased_source = source.take();
   return status;
 }
 
@@ -312,10 +340,12 @@ void note_products(Transfer* transfer) {
   intent.digest = transfer->product.digest;
   intent.data_digest = transfer->result.data_digest;
   intent.size = transfer->product.size;
-  const FileIdentity product = stat_fd(transfer->product.fd.get()).identity;
-  intent.inode = product.inode;
-  intent.ctime_ns = product.ctime_ns;
-  if (transfer->sidecar.fd) intent.side_inode = stat_fd(transfer->sidecar.fd.get()).identity.inode;
+  note_identity(&transfer->product);
+  intent.inode = transfer->product.identity.inode;
+  intent.ctime_ns = transfer->product.identity.ctime_ns;
+  if (!transfer->sidecar.fd) return;
+  note_identity(&transfer->sidecar);
+  intent.side_inode = transfer->sidecar.identity.inode;
 }
 
 Transfer::Content content_of(const Transfer& transfer) {

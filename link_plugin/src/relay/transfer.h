@@ -49,7 +49,9 @@ struct Transfer {
 
   Codec::Result result;          // of a source that was repaired: of the container that it was
   std::string damaged_digest;    // of a source that was repaired; "" when not all of it could be read
+  UniqueFd leased_source;        // it, from its reading to its removal, while a granted lease is on it
   std::string source_sidecar;    // the name of the source's, "" when it has none
+  FileIdentity read_sidecar;     // the file of that name, once its digest was found to be the container's
   FileIdentity settled_sidecar;  // it, if it was complete when the source was taken
   Status status;
   Published published = Published::kDelivered;

@@ -14,6 +14,7 @@ namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kSmall = std::uint64_t{4} << 20;
+constexpr std::size_t kGathered = std::size_t{64} << 10;
 
 // Reads a descriptor for the core, hashing what it reads if asked to; no more than `size` bytes, since a file
 // that grows as fast as it is read has no end.
@@ -27,6 +28,7 @@ struct Source {
 
   ssize_t read_some(void* buffer, std::size_t capacity) {
     capacity = static_cast<std::size_t>(std::min<std::uint64_t>(capacity, size - offset));
+    if (capacity == 0) return 0;
     for (;;) {
       ssize_t got = pread(fd, buffer, capacity, static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
@@ -60,12 +62,26 @@ struct Sink {
   std::uint64_t max_bytes = UINT64_MAX;
   std::uint64_t size = 0;
   Status status = {};
+  bool gathers = false;  // small pieces are written together, the last ones by finish()
+  std::string pieces = {};
 
   Status take(const void* data, std::size_t count) {
     size += count;
     if (size > max_bytes) return Status::blocked("file_too_large:" + std::to_string(size) + "B");
     if (sha != nullptr) sha->update(data, count);
-    return write(data, count);
+    if (!gathers) return write(data, count);
+    if (pieces.size() + count > kGathered)
+      if (Status written = finish(); !written.ok()) return written;
+    if (count > kGathered) return write(data, count);
+    pieces.append(static_cast<const char*>(data), count);
+    return Status::success();
+  }
+
+  Status finish() {
+    if (pieces.empty()) return Status::success();
+    Status written = write(pieces.data(), pieces.size());
+    pieces.clear();
+    return written;
   }
 
   static int32_t call(void* opaque, const void* data, std::size_t count) noexcept {
@@ -159,7 +175,7 @@ Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const 
   if (Status status = ready(); !status.ok()) return status;
   Sha256 sha;
   Source source{.fd = fd, .size = size, .counter = counter_};
-  Sink sink{.write = write, .sha = &sha};
+  Sink sink{.write = write, .sha = &sha, .gathers = true};
   paxect_encoder* encoder = encoder_.get();
   paxect_encoder_reset(encoder);
   paxect_encoder_set_parameter(encoder, PAXECT_PARAM_THREADS, threads_for(size));
@@ -167,6 +183,7 @@ Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const 
   paxect_status status = paxect_encoder_run(encoder, Source::call, &source);
   if (status != PAXECT_OK)
     return failure(status, "encode_error", path, paxect_encoder_error_message(encoder), source, sink);
+  if (Status written = sink.finish(); !written.ok()) return written;
   paxect_container_info info{};
   info.struct_size = sizeof info;
   paxect_encoder_info(encoder, &info);

@@ -57,6 +57,7 @@ Status digest_of(const Directory& directory, const std::string& name, const Stop
 }
 
 Status begin_product(Product* product) {
+  product->identity = {};
   return product->directory->create_new(product->temporary, &product->fd);
 }
 
@@ -98,13 +99,16 @@ Status has_content(const Directory& directory, const std::string& name, std::uin
   return status.fault == Fault::kGone || status.fault == Fault::kChanged ? Status::success() : status;
 }
 
+void note_identity(Product* product) { product->identity = stat_fd(product->fd.get()).identity; }
+
 Status check_own(const Product& product) {
-  FileStat ours = stat_fd(product.fd.get());
+  const bool is_noted = product.identity.inode != 0;
+  const FileIdentity ours = is_noted ? product.identity : stat_fd(product.fd.get()).identity;
   FileStat there = product.directory->stat_of(product.temporary);
   const std::string path = product.directory->path_of(product.temporary);
   if (there.kind == FileKind::kUnknown) return io_failure("stat", path, there.error);
-  if (there.kind == FileKind::kRegular && there.identity.device == ours.identity.device &&
-      there.identity.inode == ours.identity.inode)
+  if (there.kind == FileKind::kRegular && there.identity.device == ours.device &&
+      there.identity.inode == ours.inode)
     return Status::success();
   return Status::environment(path +
                              (there.kind == FileKind::kMissing

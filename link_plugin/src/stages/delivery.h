@@ -30,6 +30,7 @@ struct Product {
   std::string name;       // the name it wants; after publish() the one it got
   std::string digest;     // hexadecimal SHA-256 of its bytes, known when they are written
   UniqueFd fd;
+  FileIdentity identity = {};  // since note_identity()
   std::uint64_t size = 0;
   std::vector<Compared> compared = {};
 
@@ -48,6 +49,8 @@ Status begin_product(Product* product);
 Status write_product(Product* product, const void* data, std::size_t size);
 // All is written: starts writing back the rest, so that the disk has work while the processors have theirs.
 void finish_writing(const Product& product);
+// All is written and flushed: takes the identity of the file.
+void note_identity(Product* product);
 // Whether the temporary name still has the file that was written: anybody may have put another one there,
 // which must be neither published nor removed.
 Status check_own(const Product& product);
