@@ -16,6 +16,7 @@
 #include <tuple>
 
 #include "base/file_system_type.h"
+#include "base/read_lease.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
@@ -169,6 +170,7 @@ Status Directory::open(const std::string& path, Directory* out) {
   out->device_ = observed.identity.device;
   out->inode_ = observed.identity.inode;
   out->local_ = is_local_directory(out->fd());
+  out->may_lease_every_file_ = link::may_lease_every_file();
   return Status::success();
 }
 
@@ -198,6 +200,7 @@ Status Directory::open_below(const std::string& folder, bool create, Directory* 
   current.device_ = observed.identity.device;
   current.inode_ = observed.identity.inode;
   current.local_ = is_local_directory(current.fd());
+  current.may_lease_every_file_ = link::may_lease_every_file();
   *out = std::move(current);
   return Status::success();
 }
@@ -435,7 +438,13 @@ Status read_file(const std::string& path, std::size_t limit, std::string* out, F
   return read_all(fd.get(), observed.identity.size, limit, path, out);
 }
 
-Status replace_file(const std::string& path, std::string_view contents, bool durable, unsigned mode) {
+Status sync_names_beside(const std::string& path) {
+  Directory directory;
+  Status status = Directory::open(directory_name(path), &directory);
+  return status.ok() ? directory.sync() : status;
+}
+
+Status replace_file(const std::string& path, std::string_view contents, Durable durable, unsigned mode) {
   Directory directory;
   if (Status status = Directory::open(directory_name(path), &directory); !status.ok()) return status;
   std::string name(base_name(path));
@@ -446,14 +455,14 @@ Status replace_file(const std::string& path, std::string_view contents, bool dur
   status = write_all(fd.get(), contents.data(), contents.size(), path);
   if (status.ok() && mode != 0 && fchmod(fd.get(), mode) != 0)
     status = io_failure("set the mode of", path, errno);
-  if (status.ok() && durable) status = sync_file(fd.get(), path);
+  if (status.ok() && durable != Durable::kNothing) status = sync_file(fd.get(), path);
   if (status.ok() && renameat(directory.fd(), temporary.c_str(), directory.fd(), name.c_str()) != 0)
     status = io_failure("replace", path, errno);
   if (!status.ok()) {
     std::ignore = directory.remove(temporary);
     return status;
   }
-  return durable ? directory.sync() : Status::success();
+  return durable == Durable::kWhole ? directory.sync() : Status::success();
 }
 
 bool identity_of(const std::string& path, FileIdentity* out) {

@@ -82,6 +82,8 @@ class Directory {
   bool is_in_place() const;
   // Whether this kernel alone serves its file system; see file_system_type.h.
   bool is_local() const { return local_; }
+  // Whether the thread that opened it may have leases on files of every user; see read_lease.h.
+  bool may_lease_every_file() const { return may_lease_every_file_; }
   // Whether another file system begins here.
   bool is_mount_point() const;
 
@@ -134,6 +136,7 @@ class Directory {
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;
   bool local_ = false;
+  bool may_lease_every_file_ = false;
 };
 
 // Makes a directory with all its parents, durably. An existing one is fine.
@@ -147,12 +150,21 @@ void start_writeback(int fd, std::uint64_t offset, std::uint64_t size);
 // Blocks until these pages are on disk, which says nothing about the metadata that a reader needs.
 Status finish_writeback(int fd, std::uint64_t offset, std::uint64_t size, const std::string& path);
 
-// Whole small files by path. Reading: kGone when there is none. Writing replaces the file atomically,
-// and durably unless `durable` is false. A `mode` other than 0 is set whatever the umask.
+// What of a file that is replaced is durable afterwards.
+enum class Durable {
+  kNothing,
+  kContents,  // after a loss of power the name has the old contents or the new ones, whole
+  kWhole      // it has the new ones
+};
+
+// Whole small files by path. Reading: kGone when there is none. Writing replaces the file atomically. A
+// `mode` other than 0 is set whatever the umask.
 Status read_file(const std::string& path, std::size_t limit, std::string* out,
                  FileIdentity* identity = nullptr);
-Status replace_file(const std::string& path, std::string_view contents, bool durable = true,
+Status replace_file(const std::string& path, std::string_view contents, Durable durable = Durable::kWhole,
                     unsigned mode = 0);
+// Makes the names in the directory of the file of this path durable.
+Status sync_names_beside(const std::string& path);
 // The identity of the file under a path, symbolic links followed; false when there is none.
 bool identity_of(const std::string& path, FileIdentity* out);
 

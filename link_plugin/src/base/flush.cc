@@ -34,10 +34,21 @@ std::vector<Status> flush_files(std::span<const Unflushed> files, FlushWay* way)
       single.insert(single.end(), members.begin(), members.end());
     }
   }
-  side_by_side(single.size(), [&](std::size_t, std::size_t i) {
+  auto flush = [&](std::size_t, std::size_t i) {
     const Unflushed& file = files[single[i]];
     results[single[i]] = sync_file(file.fd, file.path);
-  });
+  };
+  // All of them are on their way to the disk before the first flush: it then closes the file system's journal
+  // for all, and the others find little left to do.
+  const bool is_pair = single.size() == 2;
+  if (is_pair)
+    for (std::size_t i : single) start_writeback(files[i].fd, 0, 0);
+  if (is_pair && files[single[0]].directory->is_local() && files[single[1]].directory->is_local()) {
+    flush(0, 0);
+    flush(0, 1);
+  } else {
+    side_by_side(single.size(), flush);
+  }
   // On the usual file systems the flush of a file covers its name, but none of them guarantees it.
   std::map<const Directory*, Status> names;
   for (const Unflushed& file : files) {

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <climits>
 
-#include "base/filesystem.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
@@ -44,7 +43,7 @@ Status find_published_file(const std::string& path, std::string* end) {
   return io_failure("follow", path, ELOOP);
 }
 
-Status publish_file(const std::string& path, std::string_view contents, bool durable, unsigned mode) {
+Status publish_file(const std::string& path, std::string_view contents, Durable durable, unsigned mode) {
   std::string end;
   if (Status status = find_published_file(path, &end); !status.ok()) return status;
   return replace_file(end, contents, durable, mode);

@@ -33,26 +33,20 @@ bool is_lease_broken(int fd) { return fcntl(fd, F_GETLEASE) != F_RDLCK; }
 
 void give_back_lease(int fd) { fcntl(fd, F_SETLEASE, F_UNLCK); }
 
-namespace {
-
-bool has_lease_capability() {
+bool may_lease_every_file() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> sets{};
   if (syscall(SYS_capget, &header, sets.data()) != 0) return false;
   if ((sets[CAP_TO_INDEX(CAP_LEASE)].effective & CAP_TO_MASK(CAP_LEASE)) == 0) return false;
-  struct stat info {};
-  return stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kFirstUserNamespace;
-}
-
-}  // namespace
-
-bool may_lease_every_file() {
-  static const bool may = has_lease_capability();
-  return may;
+  static const bool is_first_namespace = [] {
+    struct stat info {};
+    return stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kFirstUserNamespace;
+  }();
+  return is_first_namespace;
 }
 
 bool may_lease(const Directory& folder, const std::string& name) {
-  if (!folder.is_local() || may_lease_every_file()) return folder.is_local();
+  if (!folder.is_local() || folder.may_lease_every_file()) return folder.is_local();
   struct stat info {};
   return fstatat(folder.fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_uid == geteuid();
 }

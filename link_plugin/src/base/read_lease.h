@@ -26,7 +26,7 @@ bool is_lease_broken(int fd);
 void give_back_lease(int fd);
 
 // Whether we may have leases on files of every user: CAP_LEASE, which counts in the first user namespace
-// only. Otherwise we may have them on our own. The answer is that of the first call in the process.
+// only. Otherwise we may have them on our own.
 bool may_lease_every_file();
 
 // Whether a lease on the file of this name can show anything; false also when there is none.

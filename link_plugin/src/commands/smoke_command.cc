@@ -41,7 +41,8 @@ SmokePlan plan_of(const Call& call, const LinkConfig& config) {
 // Whole or not at all; what is no file, such as /dev/stdout, is written to and not replaced.
 Status write_report(const std::string& path, const std::string& text) {
   struct stat there {};
-  if (stat(path.c_str(), &there) != 0 || S_ISREG(there.st_mode)) return replace_file(path, text, false);
+  if (stat(path.c_str(), &there) != 0 || S_ISREG(there.st_mode))
+    return replace_file(path, text, Durable::kNothing);
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
   return fd ? write_all(fd.get(), text.data(), text.size(), path) : io_failure("open", path, errno);
 }

@@ -71,10 +71,11 @@ Status Journal::open(const std::string& path, std::string* damage) {
   if (contents_.relay_token.empty()) contents_.relay_token = make_token();
   fd_.reset(::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
   if (!fd_) return io_failure("open journal", path, errno);
-  if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) return io_failure("write journal", path, errno);
-  Directory directory;
-  status = Directory::open(directory_name(path), &directory);
-  return status.ok() ? directory.sync() : status;
+  if (text.size() != size_ && ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0)
+    return io_failure("write journal", path, errno);
+  // Whoever made the file may have been killed before its name was durable.
+  is_name_durable_ = false;
+  return Status::success();
 }
 
 // ---- writing -------------------------------------------------------------------------------------------
@@ -87,12 +88,22 @@ Status Journal::append(const std::string& lines, bool durable) {
   if (status.ok()) {
     // After a failed flush the kernel may count pages as written that are not on disk.
     if (durable) status = sync_file(fd_.get(), path_);
+    if (durable && status.ok()) status = sync_name();
     broken_ = !status.ok();
   } else {
     // An incomplete line would be joined with the next one.
     broken_ = ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0;
   }
   if (status.ok()) size_ += lines.size();
+  return status;
+}
+
+// Once for each file. On the usual file systems the flush of the file has done it already, and this takes no
+// time.
+Status Journal::sync_name() {
+  if (is_name_durable_) return Status::success();
+  Status status = sync_names_beside(path_);
+  is_name_durable_ = status.ok();
   return status;
 }
 
@@ -109,8 +120,11 @@ Status Journal::repair() {
 }
 
 Status Journal::rewrite(const std::string& text) {
-  broken_ = true;  // until the new file is durable under the name
-  if (Status status = replace_file(path_, text); !status.ok()) return status;
+  broken_ = true;  // until the new file has the name
+  // A loss of power may bring back the file from before: it says at least as much. The first record that has
+  // to be durable makes the name durable too.
+  is_name_durable_ = false;
+  if (Status status = replace_file(path_, text, Durable::kContents); !status.ok()) return status;
   UniqueFd fd(::open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return io_failure("open journal", path_, errno);
   fd_ = std::move(fd);
@@ -261,9 +275,15 @@ Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t las
   *kept = damaged_journal_of(path_, utc_stamp(realtime_ns));
   if (status = replace_file(*kept, old); !status.ok()) return status;
   status = rewrite(journal_text(contents_));
+  if (status.ok()) status = sync_name();
   // What was missing has been dealt with.
   if (status.ok()) is_new_ = false;
   return status;
+}
+
+bool Journal::is_clear(const std::string& place) const {
+  return !broken_ && in_flight_.empty() && written_ == sha256_hex(journal_text(contents_)) &&
+         contents_.done.of(place).empty() && contents_.held.of(place).empty();
 }
 
 Status Journal::clear(const std::string& place,

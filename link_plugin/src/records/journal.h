@@ -119,22 +119,26 @@ class Journal {
 
   // Rewrites the journal with only what is not over: the intents that are open stay. `is_gone` says of which
   // sources of `place` it is proven that they are not there any more.
-  // Requires: the removal of every source whose intent is finished is durable.
+  // Requires: the removal of every source whose intent is finished is durable, or is_clear().
   Status clear(const std::string& place,
                const std::function<bool(const std::string& path, const SourceRecord&)>& is_gone);
+  // Whether clear() would change nothing, whatever is gone from `place`.
+  bool is_clear(const std::string& place) const;
   // Bytes written since then, or all when it was opened later.
   std::uint64_t grown() const { return size_ - kept_; }
 
  private:
   Status append(const std::string& lines, bool durable);
+  Status sync_name();
   Status rewrite(const std::string& text);
   Status repair();
 
   std::string path_;
   UniqueFd fd_;
   std::uint64_t size_ = 0;
-  std::uint64_t kept_ = 0;  // by the last clear()
-  bool broken_ = false;     // bytes beyond size_ may be on disk, or some before it may not
+  std::uint64_t kept_ = 0;        // by the last clear()
+  bool broken_ = false;           // bytes beyond size_ may be on disk, or some before it may not
+  bool is_name_durable_ = false;  // not before a record has to be
   bool is_new_ = false;
   std::uint64_t last_old_id_ = 0;
   std::string boot_;

@@ -234,7 +234,7 @@ void StateFile::write(const RelayState& state, std::uint64_t monotonic_ns) {
   timeless.written_utc_ns = 0;
   std::string text = to_json(timeless);
   if (text == last_) return;
-  last_ = publish_file(path_, to_json(state), false).ok() ? text : "";
+  last_ = publish_file(path_, to_json(state), Durable::kNothing).ok() ? text : "";
   alive_ns_ = monotonic_ns;
   set_time(state.written_utc_ns);
 }

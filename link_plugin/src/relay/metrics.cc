@@ -197,7 +197,7 @@ std::string Metrics::text(const MetricsSnapshot& snapshot) {
 
 Status Metrics::write(const MetricsSnapshot& snapshot, std::uint64_t monotonic_ns) {
   due_ns_ = monotonic_ns + kInterval;
-  return publish_file(path_, text(snapshot), false, 0644);
+  return publish_file(path_, text(snapshot), Durable::kNothing, 0644);
 }
 
 std::string_view reason_label(const Status& status) {

@@ -367,7 +367,7 @@ void Relay::note_delivered(const Transfer& transfer) {
 }
 
 void Relay::checkpoint() {
-  if (!inbox_.is_open() || !removal_->flush().ok()) return;
+  if (!inbox_.is_open() || journal_.is_clear(inbox_.token()) || !removal_->flush().ok()) return;
   Status status = journal_.clear(inbox_.token(), [this](const std::string& path, const SourceRecord& record) {
     Directory folder;
     Status opened = inbox_.root().open_below(folder_of(path), false, &folder);

@@ -117,6 +117,7 @@ class Relay {
   std::map<std::string, std::string> waiting_for() const;
   std::int64_t utc_of(std::int64_t monotonic_ns);
   WaitingFile waiting_file(const Wait& wait);
+  std::optional<std::int32_t> oldest_arrival();
   void write_state();
   void recall_attempts();
 
@@ -166,6 +167,8 @@ class Relay {
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
   std::optional<StateFile> state_file_;
+  std::optional<std::int32_t> oldest_arrival_s_;  // as it was counted last
+  std::uint64_t oldest_due_ns_ = 0;               // when it is counted again
   std::int64_t clock_offset_ns_ = 0;  // of the wall clock to the monotonic one, as it was last reported
   std::optional<Metrics> metrics_;    // when asked for
   std::string metrics_problem_;       // reported last

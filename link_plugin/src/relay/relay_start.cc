@@ -244,7 +244,9 @@ paxect_plugin_status Relay::step_start(paxect_step* result) {
 // After a try to start.
 void Relay::wait_or_flush() {
   schedule_.set(Task::kStalled, started_ ? Schedule::kNever : host_.monotonic_ns() + kSecond);
-  if (reporter_.audit().is_open()) flush_log();
+  // The line about the start of a new journal shows later that there was one. Otherwise the step that follows
+  // at once flushes it with its own lines.
+  if (reporter_.audit().is_open() && (!started_ || journal_.is_new())) flush_log();
   if (!started_ && lock_.is_held()) serve_reports();
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "base/clock.h"
 #include "base/relay_paths.h"
 #include "relay/relay.h"
 
@@ -10,6 +11,8 @@ namespace paxect::link {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::size_t kFewFiles = 4096;  // a pass over as many takes less than a millisecond
+constexpr std::uint64_t kTallyInterval = 5 * kSecond;
 
 }  // namespace
 
@@ -50,6 +53,18 @@ WaitingFile Relay::waiting_file(const Wait& wait) {
           .reason = wait.reason};
 }
 
+// When the oldest file came that waits for its turn. To find it takes a pass over the whole ledger, so with
+// many files the answer may be some seconds old.
+std::optional<std::int32_t> Relay::oldest_arrival() {
+  const std::uint64_t now = host_.monotonic_ns();
+  const bool is_cheap = ledger_->files().size() <= kFewFiles;
+  if (is_cheap || now >= oldest_due_ns_ || !started_) {
+    oldest_arrival_s_ = ledger_->tally().oldest_s;
+    oldest_due_ns_ = now + kTallyInterval;
+  }
+  return oldest_arrival_s_;
+}
+
 void Relay::write_state() {
   RelayState state;
   state.pid = getpid();
@@ -59,7 +74,7 @@ void Relay::write_state() {
     state.waiting_for += (state.waiting_for.empty() ? "" : "; ") + message;
     state.trouble.erase(about);
   }
-  if (const auto oldest = ledger_->tally().oldest_s) state.oldest_utc_ns = utc_of(*oldest * kSecondNs);
+  if (const auto oldest = oldest_arrival()) state.oldest_utc_ns = utc_of(*oldest * kSecondNs);
   for (const Lanes::InHand& file : lanes_->in_hand())
     state.in_hand.push_back({file.path, file.identity.size, file.bytes_read, file.since_utc_ns});
   state.repaired_files = repaired_files_;

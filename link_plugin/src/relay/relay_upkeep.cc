@@ -200,7 +200,8 @@ void Relay::write_manifest() {
                                                 {"version", kVersion}};
   // Its receiver may have it under another path.
   if (!outbox_.token().empty()) payload["outbox_place"] = outbox_.token();
-  Status status = publish_file(config_.manifest, manifest_text(payload, config_.hmac_key.bytes()), true);
+  Status status =
+      publish_file(config_.manifest, manifest_text(payload, config_.hmac_key.bytes()), Durable::kContents);
   reporter_.report_problem("manifest", status.message);
   if (status.ok()) manifest_due_ns_ = now + kManifestInterval;
 }

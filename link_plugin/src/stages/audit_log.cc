@@ -161,9 +161,8 @@ Status AuditLog::open_file(unsigned mode) {
     if (Status status = write_all(fd_.get(), "\n", 1, path_); !status.ok()) return status;
     ++size_;
   }
-  Directory directory;
-  if (Status status = Directory::open(directory_name(path_), &directory); !status.ok()) return status;
-  return directory.sync();
+  is_name_durable_ = false;
+  return Status::success();
 }
 
 void AuditLog::append(const Event& event, std::int64_t realtime_ns) {
@@ -188,6 +187,10 @@ Status AuditLog::flush(std::int64_t realtime_ns) {
     if (Status status = rotate(realtime_ns); !status.ok()) return status;
   Status status = write_all(fd_.get(), lines.data(), lines.size(), path_);
   if (status.ok()) status = sync_file(fd_.get(), path_);
+  if (status.ok() && !is_name_durable_) {
+    status = sync_names_beside(path_);
+    is_name_durable_ = status.ok();
+  }
   if (!status.ok()) {
     // No half lines: cut back to where the file was. Where even that fails the next open closes it off.
     if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) fd_.reset();

@@ -86,6 +86,7 @@ class AuditLog {
   std::uint64_t limit_ = 0;
   UniqueFd fd_;
   std::uint64_t size_ = 0;
+  bool is_name_durable_ = false;  // not before a line has to be
   LogHead head_;
   std::string buffer_;  // lines without a chain: what they follow is known when they are written
 };

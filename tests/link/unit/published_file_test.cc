@@ -17,12 +17,12 @@ TEST_CASE("A symbolic link of ours stays, and the file that it leads to is repla
   write_file(directory / "elsewhere/file", "old");
   std::filesystem::create_symlink("elsewhere/file", directory / "link");
   std::filesystem::create_symlink("link", directory / "link_to_link");
-  CHECK(link::publish_file(directory / "link_to_link", "new", false).ok());
+  CHECK(link::publish_file(directory / "link_to_link", "new", link::Durable::kNothing).ok());
   CHECK(std::filesystem::is_symlink(directory / "link_to_link"));
   CHECK(std::filesystem::is_symlink(directory / "link"));
   CHECK(read_file(directory / "elsewhere/file") == "new");
   std::filesystem::remove(directory / "elsewhere/file");
-  CHECK(link::publish_file(directory / "link", "made", false).ok());
+  CHECK(link::publish_file(directory / "link", "made", link::Durable::kNothing).ok());
   CHECK(read_file(directory / "elsewhere/file") == "made");
 }
 
@@ -34,7 +34,7 @@ TEST_CASE("A symbolic link of another user is not followed") {
     WARN("skipped: only root can give a file away");
     return;
   }
-  link::Status status = link::publish_file(directory / "link", "new", false);
+  link::Status status = link::publish_file(directory / "link", "new", link::Durable::kNothing);
   CHECK(status.message.find("is a symbolic link of another user (uid 1)") != std::string::npos);
   CHECK(read_file(directory / "ours") == "ours");
 }
@@ -47,11 +47,11 @@ TEST_CASE("What is not a regular file is never replaced") {
   std::filesystem::create_symlink("loop", directory / "loop");
   for (const std::string& path : {fifo, directory / "link", std::string("/dev/null")}) {
     INFO(path);
-    link::Status status = link::publish_file(path, "new", false);
+    link::Status status = link::publish_file(path, "new", link::Durable::kNothing);
     CHECK(status.message.find("is not a regular file and is not replaced") != std::string::npos);
   }
   CHECK(std::filesystem::is_fifo(fifo));
-  CHECK_FALSE(link::publish_file(directory / "loop", "new", false).ok());
+  CHECK_FALSE(link::publish_file(directory / "loop", "new", link::Durable::kNothing).ok());
 }
 
 }  // namespace paxect::test

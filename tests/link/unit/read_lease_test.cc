@@ -138,8 +138,8 @@ TEST_CASE("A file is judged by who has it open, then by its age on the clock of 
 }
 
 TEST_CASE("Without leases, a file that events show to be open waits however old it is") {
-  Rig rig;
   test::NoLeases none;
+  Rig rig;
   write_file(rig.temp / "f", "data");
   if (!none.works() || !test::NoLeases::give_away(rig.temp / "f")) return;
   bool may_be_open = true;
