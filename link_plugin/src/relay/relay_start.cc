@@ -263,6 +263,7 @@ void Relay::stop() {
   }
   // Also of one that never got as far as to start.
   if (lock_.is_held()) {
+    oldest_due_ns_ = 0;
     write_state();
     if (metrics_) write_metrics(false);
   }

@@ -91,6 +91,43 @@ TEST_CASE("Where syncfs is refused, each file of a batch is flushed by itself") 
   CHECK(std::distance(std::sregex_iterator(trace.begin(), trace.end(), flush), {}) >= 2 * kFiles);
 }
 
+std::size_t count_lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+TEST_CASE("A small file takes at most 90 system calls on its way through both passes") {
+  if (!has_strace()) return;
+  auto calls_for = [](int files) {
+    RelaySite site;
+    for (int i = 0; i < files; ++i) site.put("f" + std::to_string(i), "contents");
+    const std::vector<std::string> count = {"strace", "-f", "-c", "-o", site.path("count")};
+    REQUIRE(run(site.command({"--once"}, count)).status == 0);
+    CHECK(list(site.path("outbox")).size() == static_cast<std::size_t>(files));
+    const std::string table = read_file(site.path("count"));
+    std::smatch total;
+    REQUIRE(std::regex_search(table, total, std::regex("([0-9]+) +(?:[0-9]+ +)?total")));
+    return std::stoi(total[1]);
+  };
+  // The same for every number of files is what the start and the end take.
+  constexpr int kFew = 20;
+  constexpr int kMany = 120;
+  CHECK(calls_for(kMany) - calls_for(kFew) <= (kMany - kFew) * 90);
+}
+
+TEST_CASE("A start that finds nothing to recover flushes nothing but its manifest") {
+  if (!has_strace()) return;
+  RelaySite site;
+  REQUIRE(run(site.command({"--once"})).status == 0);
+  REQUIRE(run(site.command({"--once"}, {"strace", "-f", "-y", "-qq", "-o", site.path("trace"), "-e",
+                                        "trace=fsync,fdatasync,syncfs"}))
+              .status == 0);
+  const std::string trace = read_file(site.path("trace"));
+  INFO(trace);
+  CHECK(trace.find("manifest") != std::string::npos);
+  // The lines about the start and the end are flushed with the name of the log.
+  CHECK(count_lines(trace) <= 4);
+}
+
 // Another program wrote it, and nobody may have flushed it.
 TEST_CASE("A file that an output is a duplicate of is flushed before the source goes") {
   if (!has_strace()) return;

@@ -137,6 +137,40 @@ TEST_CASE("A file is judged by who has it open, then by its age on the clock of 
   CHECK(judge(kHour, false) == Progress::kWritten);
 }
 
+TEST_CASE("A file is removed under the lease it was read with, unless somebody waits to write to it") {
+  Rig rig;
+  if (!rig.works) return;
+  for (const bool is_wanted : {false, true}) {
+    write_file(rig.temp / "f", "data");
+    const UniqueFd reader = rig.reader("f");
+    REQUIRE(take_lease(rig.folder, reader.get()) == Lease::kGranted);
+    const FileStat observed = rig.folder.stat_of("f");
+    if (is_wanted) REQUIRE_FALSE(can_open_for_writing(rig.temp / "f"));
+    std::vector<std::string> returned;
+    bool removed = false;
+    CHECK(remove_leased(rig.folder, "f", observed, reader.get(), &returned, &removed).ok());
+    CHECK(removed == !is_wanted);
+    CHECK(test::list(rig.temp.path()) == (is_wanted ? test::Names{"f"} : test::Names{}));
+  }
+}
+
+TEST_CASE("Another file that has the name is not removed under the lease of the first one") {
+  Rig rig;
+  if (!rig.works) return;
+  write_file(rig.temp / "f", "data");
+  const UniqueFd reader = rig.reader("f");
+  REQUIRE(take_lease(rig.folder, reader.get()) == Lease::kGranted);
+  const FileStat observed = rig.folder.stat_of("f");
+  write_file(rig.temp / "g", "other");
+  std::filesystem::rename(rig.temp / "g", rig.temp / "f");
+  std::vector<std::string> returned;
+  bool removed = true;
+  CHECK(remove_leased(rig.folder, "f", observed, reader.get(), &returned, &removed).ok());
+  CHECK_FALSE(removed);
+  CHECK(test::read_file(rig.temp / "f") == "other");
+  CHECK(returned == std::vector<std::string>{"f"});
+}
+
 TEST_CASE("Without leases, a file that events show to be open waits however old it is") {
   test::NoLeases none;
   Rig rig;
