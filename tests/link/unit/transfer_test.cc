@@ -207,7 +207,9 @@ TEST_CASE("A source that changed after it was read is noticed before its product
   way.work(&transfer);
   REQUIRE(transfer.status.ok());
   CHECK(check_unchanged(transfer).ok());
-  test::write_file(way.inbox("a.txt"), "more data");
+  // Who writes to it waits for our lease; who renames does not.
+  test::write_file(way.inbox("b.txt"), "more data");
+  std::filesystem::rename(way.inbox("b.txt"), way.inbox("a.txt"));
   CHECK(check_unchanged(transfer).fault == Fault::kChanged);
   abandon(&transfer);
 }
