@@ -41,8 +41,8 @@ Status measure(int fd, const std::string& path, const Stop& stop, std::uint64_t*
         *size += got;
         return Status::success();
       });
-  *digest = hex(sha.finish());
-  return status;
+  const Status hashed = sha.finish(digest);
+  return status.ok() ? hashed : status;
 }
 
 }  // namespace paxect::link

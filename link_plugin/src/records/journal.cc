@@ -58,7 +58,7 @@ Status Journal::open(const std::string& path, std::string* damage) {
   Status status = read_journal(path, &contents_, &text);
   if (!status.ok()) return status;
   // As clear() has left it: the next one has nothing to do.
-  if (text == journal_text(contents_)) written_ = sha256_hex(text);
+  if (text == journal_text(contents_)) written_ = fingerprint(text);
   *damage = contents_.damage;
   last_old_id_ = contents_.last_id;
   size_ = contents_.valid;
@@ -129,7 +129,7 @@ Status Journal::rewrite(const std::string& text) {
   if (!fd) return io_failure("open journal", path_, errno);
   fd_ = std::move(fd);
   size_ = text.size();
-  written_ = sha256_hex(text);
+  written_ = fingerprint(text);
   broken_ = false;
   return Status::success();
 }
@@ -282,7 +282,7 @@ Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t las
 }
 
 bool Journal::is_clear(const std::string& place) const {
-  return !broken_ && in_flight_.empty() && written_ == sha256_hex(journal_text(contents_)) &&
+  return !broken_ && in_flight_.empty() && written_ == fingerprint(journal_text(contents_)) &&
          contents_.done.of(place).empty() && contents_.held.of(place).empty();
 }
 
@@ -295,7 +295,7 @@ Status Journal::clear(const std::string& place,
   for (const auto& [id, intent] : in_flight_) contents_.intents.push_back(intent);
   const std::string text = journal_text(contents_);
   contents_.intents.resize(left);
-  if (broken_ || written_ != sha256_hex(text))
+  if (broken_ || written_ != fingerprint(text))
     if (Status status = rewrite(text); !status.ok()) return status;
   kept_ = size_;
   return Status::success();

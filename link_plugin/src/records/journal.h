@@ -142,7 +142,7 @@ class Journal {
   bool is_new_ = false;
   std::uint64_t last_old_id_ = 0;
   std::string boot_;
-  std::string written_;  // digest of what the file holds; "" when lines were appended since
+  std::string written_;  // fingerprint of what the file holds; "" when lines were appended since
   JournalContents contents_;
   std::map<std::uint64_t, Intent> in_flight_;  // intents of this process that are not over, by id
 };

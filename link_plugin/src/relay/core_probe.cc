@@ -83,6 +83,7 @@ Status probe_core(const ExternalCore& core, const std::string& verb, const std::
   if (!status.ok()) return status;
   bytes.clear();
   status = encode ? convert(&codec, false, output, &bytes) : read_file(output, kLimit, &bytes);
+  if (status.fault == Fault::kEnvironment || status.fault == Fault::kStopped) return status;
   if (status.ok() && bytes == kSample) return status;
   return Status::refused(
       event, core.name() + " (" + verb + ") spoils a sample: it does not do what paxect-core does");

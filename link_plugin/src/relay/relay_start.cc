@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/relay_paths.h"
 #include "relay/relay.h"
 #include "settings/claims.h"
@@ -46,6 +47,8 @@ paxect_plugin_status Relay::init() {
   policy_warnings_ = reading.warnings;
   policy_missing_ = !reading.missing.empty();
   reporter_.set_level(policy_.log_level);
+  // libcrypto reads its configuration once for each process: without SHA-256, no file could ever pass.
+  if (Status status = check_sha256(); !status.ok()) return fail(PAXECT_PLUGIN_INTERNAL, status.message);
   return PAXECT_PLUGIN_OK;
 }
 

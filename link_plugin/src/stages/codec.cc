@@ -104,16 +104,17 @@ std::string place_of(std::uint64_t offset, std::uint64_t frame) {
   return " (byte " + std::to_string(offset) + ", frame " + std::to_string(frame) + ")";
 }
 
-// Whether the frames add up to what the footer says; without decompressing them.
+// Whether the frames add up to what the footer says; without decompressing them. A container that cannot be
+// read to its end does not refute it.
 paxect_status compare_totals(int container) {
   paxect_reader* created = nullptr;
-  if (paxect_reader_create(nullptr, &created) != PAXECT_OK) return PAXECT_OK;
+  if (paxect_reader_create(nullptr, &created) != PAXECT_OK) return PAXECT_ERROR_MEMORY;
   std::unique_ptr<paxect_reader, decltype(&paxect_reader_free)> reader(created, paxect_reader_free);
   paxect_container_info info{};
   info.struct_size = sizeof info;
   paxect_status status = paxect_reader_open_fd(created, container);
   if (status == PAXECT_OK) status = paxect_reader_info(created, &info);
-  return status >= PAXECT_ERROR_MAGIC ? status : PAXECT_OK;
+  return status >= PAXECT_ERROR_MAGIC || status == PAXECT_ERROR_MEMORY ? status : PAXECT_OK;
 }
 
 // What a failure of the core means for the file.
@@ -188,10 +189,10 @@ Status Codec::encode(int fd, const std::string& path, std::uint64_t size, const 
   info.struct_size = sizeof info;
   paxect_encoder_info(encoder, &info);
   *result = {.data_digest = hex(info.sha256, sizeof info.sha256),
-             .container_digest = hex(sha.finish()),
+             .container_digest = "",
              .data_size = source.offset,
              .container_size = sink.size};
-  return sha.ok() ? Status::success() : Status::environment("libcrypto: out of memory");
+  return sha.finish(&result->container_digest);
 }
 
 Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::uint64_t max_bytes,
@@ -204,14 +205,15 @@ Status Codec::decode(int fd, const std::string& path, std::uint64_t size, std::u
   paxect_status status = paxect_decoder_run(decoder, Source::call, &source);
   bool whole = source.error == 0 && status != PAXECT_ERROR_CANCELLED;
   if (whole) source.drain();
-  *result = {"", hex(sha.finish()), sink.size, source.offset, source.error};
+  *result = {"", "", sink.size, source.offset, source.error};
+  // Without it the container cannot be compared with its sidecar, whatever decoding it showed.
+  if (Status hashed = sha.finish(&result->container_digest); !hashed.ok()) return hashed;
   if (status != PAXECT_OK) {
     std::string message = paxect_decoder_error_message(decoder);
     if (status >= PAXECT_ERROR_MAGIC)
       message += place_of(paxect_decoder_error_offset(decoder), paxect_decoder_error_frame(decoder));
     return failure(status, "decode_error", path, message, source, sink);
   }
-  if (!sha.ok()) return Status::environment("libcrypto: out of memory");
   paxect_container_info info{};
   info.struct_size = sizeof info;
   paxect_decoder_info(decoder, &info);
@@ -252,16 +254,15 @@ Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, s
     const char* event = status == PAXECT_ERROR_NO_PROTECTION ? kUnprotected : "decode_error";
     return failure(status, event, path, paxect_repairer_error_message(created), {}, to_container);
   }
-  if (!sha.ok()) return Status::environment("libcrypto: out of memory");
   paxect_repair_report report{};
   report.struct_size = sizeof report;
   paxect_repairer_report(created, &report);
   *repair = {.cells = report.cells, .damaged = report.damaged};
   *result = {.data_digest = hex(report.sha256, sizeof report.sha256),
-             .container_digest = hex(sha.finish()),
+             .container_digest = "",
              .data_size = to_data.size,
              .container_size = to_container.size};
-  return Status::success();
+  return sha.finish(&result->container_digest);
 }
 
 Status Codec::read_footer(int container, const std::string& path, std::uint64_t believed,
@@ -273,6 +274,7 @@ Status Codec::read_footer(int container, const std::string& path, std::uint64_t 
   if (status == PAXECT_ERROR_READ) return Status::environment("cannot read " + path + ": " + message.data());
   // Of a container that was cut off, other bytes are where the footer was: its frames show it.
   if (status == PAXECT_OK && info.total_size > believed) status = compare_totals(container);
+  if (status == PAXECT_ERROR_MEMORY) return Status::environment("core: out of memory");
   if (status != PAXECT_OK) return Status::integrity("decode_error", message.data());
   *footer = {info.total_size, hex(info.sha256, sizeof info.sha256)};
   return Status::success();
