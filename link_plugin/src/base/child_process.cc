@@ -26,7 +26,8 @@ constexpr std::chrono::seconds kLinger{1};  // between its end and giving up on 
 // posix_spawn(3)'s settings: no input, no output, errors into our pipe, default signals.
 class SpawnSettings {
  public:
-  SpawnSettings(int errors, bool own_group) {
+  // `group`: the process group that it joins, 0 for ours.
+  SpawnSettings(int errors, pid_t group) {
     posix_spawn_file_actions_init(&actions_);
     posix_spawnattr_init(&attributes_);
     posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
@@ -38,7 +39,8 @@ class SpawnSettings {
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes_, &none);
     posix_spawnattr_setsigdefault(&attributes_, &all);
-    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (own_group ? POSIX_SPAWN_SETPGROUP : 0);
+    posix_spawnattr_setpgroup(&attributes_, group);
+    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (group != 0 ? POSIX_SPAWN_SETPGROUP : 0);
     posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
   }
   ~SpawnSettings() {
@@ -54,6 +56,70 @@ class SpawnSettings {
  private:
   posix_spawn_file_actions_t actions_{};
   posix_spawnattr_t attributes_{};
+};
+
+void close_from(int first) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+#endif
+  for (long fd = first; fd < sysconf(_SC_OPEN_MAX); ++fd) close(static_cast<int>(fd));
+}
+
+// The guard of a process group, which is in it: it kills the group when nobody has the other end of its pipe
+// open any more. Every call is async-signal-safe, as it must be after a fork of a process with threads.
+[[noreturn]] void guard(int pipe) {
+  setpgid(0, 0);
+  if (getpgrp() != getpid()) _exit(1);  // never to kill the group of the relay
+  dup2(pipe, 0);
+  close_from(1);  // locks, leases, and the pipes of other guards
+  char byte = 0;
+  while (read(0, &byte, 1) < 0 && errno == EINTR) {
+  }
+  kill(0, SIGKILL);
+  _exit(0);
+}
+
+// A process group that ends with this object, and also when this process ends without calling its destructor:
+// by _exit(), by a signal, by SIGKILL. PR_SET_PDEATHSIG alone would end the child and nothing that it
+// started.
+class ProcessGroup {
+ public:
+  ProcessGroup() = default;
+  ProcessGroup(const ProcessGroup&) = delete;
+  ProcessGroup& operator=(const ProcessGroup&) = delete;
+  ~ProcessGroup() {
+    if (id_ == 0) return;
+    kill(-id_, SIGKILL);
+    while (waitpid(id_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+
+  // 0, or an errno.
+  int begin() {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) return errno;
+    UniqueFd of_guard(ends[0]);
+    ours_.reset(ends[1]);
+    // The guard must survive the signal that asks the group to end.
+    sigset_t all;
+    sigset_t former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    const pid_t made = fork();
+    if (made == 0) guard(of_guard.get());
+    const int error = made < 0 ? errno : 0;
+    pthread_sigmask(SIG_SETMASK, &former, nullptr);
+    if (made < 0) return error;
+    setpgid(made, made);  // whoever comes first
+    id_ = made;
+    return 0;
+  }
+  // 0 before begin().
+  pid_t id() const { return id_; }
+
+ private:
+  UniqueFd ours_;
+  pid_t id_ = 0;  // of the guard too; it is kept as long as the guard was not waited for
 };
 
 // The strings as execve(2) takes them; they must outlive it.
@@ -76,9 +142,10 @@ bool has_ended(pid_t pid) {
 // started may keep it open.
 class Watch {
  public:
-  Watch(int errors, pid_t pid, const Child& child, ChildEnd* end)
+  // `group`: its own process group, 0 for none.
+  Watch(int errors, pid_t pid, pid_t group, const Child& child, ChildEnd* end)
       : pid_(pid),
-        target_(child.own_group ? -pid : pid),
+        target_(group != 0 ? -group : pid),
         child_(child),
         end_(end),
         errors_(errors),
@@ -92,8 +159,6 @@ class Watch {
     // What it wrote last may still be in the pipe, and what it started may have some last words.
     const auto over = Clock::now();
     while (errors_ >= 0 && Clock::now() - over < kLinger) wait_and_read(kStopIntervalMs);
-    // The group keeps its number as long as its leader was not waited for.
-    if (child_.own_group) kill(target_, SIGKILL);
   }
 
  private:
@@ -159,15 +224,18 @@ Status run_child(const Child& child, ChildEnd* end) {
                                "': " + std::generic_category().message(errno));
   UniqueFd errors(ends[0]);
   UniqueFd writer(ends[1]);
-  SpawnSettings settings(writer.get(), child.own_group);
+  ProcessGroup group;
+  int error = child.own_group ? group.begin() : 0;
+  SpawnSettings settings(writer.get(), group.id());
   pid_t pid = 0;
-  int error = posix_spawnp(&pid, arguments[0], settings.actions(), settings.attributes(), arguments.data(),
-                           child.environment ? own_environment.data() : environ);
+  if (error == 0)
+    error = posix_spawnp(&pid, arguments[0], settings.actions(), settings.attributes(), arguments.data(),
+                         child.environment ? own_environment.data() : environ);
   writer.reset();
   if (error != 0)
     return Status::environment("cannot run '" + words[0] + "': " + std::generic_category().message(error));
 
-  Watch(errors.get(), pid, child, end).run();
+  Watch(errors.get(), pid, group.id(), child, end).run();
   int raw = 0;
   while (waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
   }

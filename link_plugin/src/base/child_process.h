@@ -13,11 +13,13 @@
 namespace paxect::link {
 
 struct Child {
-  std::vector<std::string> words;                         // words[0] is a path, or looked up in PATH
-  std::function<bool()> stop{};                           // whether to end it before its time
-  std::uint64_t limit_ns = 0;                             // how long it may take; 0: without end
-  int stop_signal = SIGKILL;                              // what ends it then; one that stays on is killed
-  bool own_group = false;                                 // what it started and left running ends with it
+  std::vector<std::string> words;  // words[0] is a path, or looked up in PATH
+  std::function<bool()> stop{};    // whether to end it before its time
+  std::uint64_t limit_ns = 0;      // how long it may take; 0: without end
+  int stop_signal = SIGKILL;       // what ends it then; one that stays on is killed
+  // It gets a process group of its own: what it started and left running ends with it, and all of it ends
+  // with this process, however that ends.
+  bool own_group = false;
   std::optional<std::vector<std::string>> environment{};  // NAME=VALUE; none: ours
 };
 
