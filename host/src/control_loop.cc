@@ -198,12 +198,18 @@ std::string ControlLoop::awaited(std::size_t index, std::uint64_t now_ns) const 
 
 std::string ControlLoop::awaited() const {
   const std::uint64_t now = monotonic_now_ns();
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < instances_.size(); ++i)
-    // One without a call in progress only waits for the others.
-    if (!progress_[i].finished && instances_[i]->heartbeat().silence_ns(now))
-      texts.push_back(awaited(i, now));
-  return list(texts);
+  std::vector<std::string> calls;
+  std::vector<std::string> others;
+  for (std::size_t i = 0; i < instances_.size(); ++i) {
+    if (progress_[i].finished) continue;
+    // One without a call in progress only waits for the others, or has not seen the stop yet.
+    if (instances_[i]->heartbeat().silence_ns(now))
+      calls.push_back(awaited(i, now));
+    else
+      others.push_back("[" + instances_[i]->name() + "] (between two calls)");
+  }
+  if (!calls.empty()) return list(calls);
+  return others.empty() ? "the end of the process" : list(others);
 }
 
 void ControlLoop::remind() {

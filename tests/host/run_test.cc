@@ -104,6 +104,18 @@ TEST_CASE("A second signal ends a stop that hangs") {
   CHECK(has(result.error, "paxect: second signal: exiting without waiting for [one] ("));
 }
 
+TEST_CASE("A second signal names the instance also when it comes between two calls") {
+  Sandbox sandbox;
+  sandbox.write_config(sandbox.recorder("one", "at_stop = hang"));
+  Background paxect(sandbox.command({"run"}));
+  REQUIRE(eventually([&] { return sandbox.journal_has("one step wait"); }));
+  // Both signals are pending when the process goes on, so that it reads them together.
+  for (int number : {SIGSTOP, SIGTERM, SIGINT, SIGCONT}) paxect.signal(number);
+  Result result = paxect.wait();
+  CHECK(result.status > 128);
+  CHECK(has(result.error, "paxect: second signal: exiting without waiting for [one] ("));
+}
+
 TEST_CASE("A stop that takes long names the sections that it waits for and whether they make progress") {
   Sandbox sandbox;
   sandbox.write_config(sandbox.recorder("one", "at_stop = hang") + sandbox.recorder("two") +
