@@ -2,10 +2,13 @@
 #pragma once
 
 #include <exception>
+#include <new>
 #include <optional>
 #include <string>
 
 namespace paxect::host {
+
+inline constexpr const char* kOutOfMemory = "ran out of memory";
 
 // Calls `work`. Returns a description of the exception that it threw, or nothing.
 template <typename Work>
@@ -13,6 +16,8 @@ std::optional<std::string> guarded(Work&& work) {
   try {
     work();
     return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    return std::string(kOutOfMemory);
   } catch (const std::exception& exception) {
     return std::string("threw an exception: ") + exception.what();
   } catch (...) {

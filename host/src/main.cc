@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string>
 #include <system_error>
 
@@ -73,6 +74,8 @@ int main(int argc, char** argv) {
     return main_checked(argc, argv, signals);
   } catch (const std::system_error& error) {
     Log(false).write(resource_error("cannot begin", error.code().value()));
+  } catch (const std::bad_alloc&) {
+    Log(false).write("out of memory");
   } catch (const std::exception& exception) {
     Log(false).write(std::string("internal error: ") + exception.what());
   }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <optional>
+#include <system_error>
 
 #include "guard.h"
 #include "resources.h"
@@ -23,6 +24,31 @@ std::string version_text(unsigned major, unsigned minor) {
 std::string linker_error() {
   const char* text = dlerror();
   return text == nullptr ? "unknown reason" : text;
+}
+
+struct Opened {
+  void* module = nullptr;
+  paxect_plugin_query_function query = nullptr;  // nullptr when the module does not export it
+  std::string error;                             // without a module: the linker's
+  bool out_of_memory = false;
+};
+
+// Runs the constructors of the module, which may throw.
+Opened open_module(const std::string& path) {
+  Opened opened;
+  errno = 0;
+  opened.module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const int error = errno;
+  if (opened.module != nullptr) {
+    opened.query =
+        reinterpret_cast<paxect_plugin_query_function>(dlsym(opened.module, PAXECT_PLUGIN_QUERY_SYMBOL));
+    return opened;
+  }
+  opened.error = linker_error();
+  // The text of a mmap() that failed lacks the reason, and errno may be that of a later call.
+  opened.out_of_memory =
+      error == ENOMEM || opened.error.find(std::generic_category().message(ENOMEM)) != std::string::npos;
+  return opened;
 }
 
 const char* missing_part(const paxect_plugin_descriptor& descriptor) {
@@ -72,24 +98,23 @@ Status load_plugin(const PluginDirectory& directory, const std::string& name, Pl
   *out = {name, {}, nullptr};
   Status status = directory.check(name, &out->path);
   if (!status.ok()) return status;
-  void* module = nullptr;
-  paxect_plugin_query_function query = nullptr;
+  Opened opened;
   std::optional<std::string> exception = guarded([&] {
-    module = dlopen(out->path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (module == nullptr) return;
-    query = reinterpret_cast<paxect_plugin_query_function>(dlsym(module, PAXECT_PLUGIN_QUERY_SYMBOL));
-    if (query != nullptr) out->descriptor = query(PAXECT_PLUGIN_ABI);
+    opened = open_module(out->path);
+    if (opened.query != nullptr) out->descriptor = opened.query(PAXECT_PLUGIN_ABI);
   });
+  if (exception == kOutOfMemory || opened.out_of_memory)
+    return resource_error(out->path + ": cannot be loaded", ENOMEM);
   if (exception) return config_error(out->path + ": " PAXECT_PLUGIN_QUERY_SYMBOL " " + *exception);
-  if (module == nullptr) {
+  if (opened.module == nullptr) {
     // The linker names the file at fault, which may be a library that the plugin needs.
-    std::string error = linker_error();
     std::string prefix = out->path + ": ";
     if (no_descriptor_left()) return resource_error(prefix + "cannot be loaded", EMFILE);
     return config_error(
-        prefix + "cannot be loaded: " + (error.starts_with(prefix) ? error.substr(prefix.size()) : error));
+        prefix + "cannot be loaded: " +
+        (opened.error.starts_with(prefix) ? opened.error.substr(prefix.size()) : opened.error));
   }
-  if (query == nullptr)
+  if (opened.query == nullptr)
     return config_error(out->path + ": not a PAXECT plugin: it does not export " PAXECT_PLUGIN_QUERY_SYMBOL);
   return check_descriptor(*out);
 }

@@ -38,7 +38,7 @@ bool no_descriptor_left() {
 
 Status thread_error(const std::system_error& error) {
   return internal_error(std::string("cannot start a thread: ") + error.what() +
-                        ": raise the limit of processes (ulimit -u, TasksMax=)");
+                        ": raise the limit of processes (ulimit -u, TasksMax=) or of memory (ulimit -v)");
 }
 
 UniqueFd new_event() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/exception_text.h"
 #include "base/host.h"
 #include "base/version.h"
 #include "commands/command.h"
@@ -27,7 +28,7 @@ paxect_plugin_status guarded(paxect_plugin_instance* instance, const Call& call)
     try {
       return call();
     } catch (const std::exception& error) {
-      instance->caught = error.what();
+      instance->caught = paxect::link::exception_text(error);
     }
   } catch (...) {
   }

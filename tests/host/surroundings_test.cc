@@ -94,7 +94,7 @@ TEST_CASE("Without a thread the run fails with a reason and nothing is left runn
   CHECK(
       result.error ==
       "paxect: cannot start a thread: Resource temporarily unavailable: raise the limit of processes (ulimit "
-      "-u, TasksMax=)\n");
+      "-u, TasksMax=) or of memory (ulimit -v)\n");
   CHECK(sandbox.journal_lines().empty());
 }
 

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/exception_text.h"
+
 namespace paxect::link {
 namespace {
 
@@ -159,7 +161,7 @@ paxect_plugin_status run(const paxect_host* plain, std::int32_t argc, const char
       try {
         return run_one(command, plain, host, {argv + 1, argv + argc});
       } catch (const std::exception& error) {
-        host.log(PAXECT_LOG_ERROR, std::string("internal error: ") + error.what());
+        host.log(PAXECT_LOG_ERROR, std::string("internal error: ") + exception_text(error));
         return PAXECT_PLUGIN_INTERNAL;
       }
     }

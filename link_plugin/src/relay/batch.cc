@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/exception_text.h"
 #include "base/relay_paths.h"
 #include "base/side_by_side.h"
 #include "relay/recovery.h"
@@ -95,7 +96,7 @@ void Batch::note_exception() {
   try {
     std::rethrow_exception(std::exchange(exception_, nullptr));
   } catch (const std::exception& error) {
-    what = error.what();
+    what = exception_text(error);
   } catch (...) {
   }
   for (Transfer& transfer : transfers_)

@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/exception_text.h"
 #include "base/read_lease.h"
 #include "base/relay_paths.h"
 #include "base/sidecar.h"
@@ -54,7 +55,7 @@ paxect_plugin_status Relay::step(paxect_step* result) {
     return status;
   } catch (const std::exception& error) {
     if (++exceptions_ > kMaxExceptions) throw;
-    note_exception(error.what(), result);
+    note_exception(exception_text(error), result);
     return PAXECT_PLUGIN_OK;
   }
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "base/exception_text.h"
 #include "base/filesystem.h"
 
 namespace paxect::link {
@@ -89,7 +90,7 @@ struct Sink {
     try {
       self->status = self->take(data, count);
     } catch (const std::exception& error) {
-      self->status = Status::environment(error.what());
+      self->status = Status::environment(exception_text(error));
     }
     return self->status.ok() ? 0 : 1;
   }

@@ -1,0 +1,34 @@
+// A relay with little address space, by the shell's limit.
+#include "link/relay_site.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/sanitizer.h"
+
+namespace paxect::test {
+namespace {
+
+TEST_CASE("A plugin that cannot be loaded for lack of memory is no mistake in the configuration") {
+  if (skip_when_sanitized("it needs address space of its own")) return;
+  RelaySite site;
+  CHECK(run(site.command({"--once"})).status == 0);
+  site.put("file", text(50'000));
+  int refused = 0;
+  // From where the dynamic linker can load the host to where it can load the plugin too.
+  for (int kilobytes = 10'000; kilobytes <= 60'000; kilobytes += 500) {
+    const std::string limit = "ulimit -v " + std::to_string(kilobytes) + "; exec \"$@\"";
+    Result result = run(site.command({"--once"}, {"sh", "-c", limit, "sh"}));
+    INFO(kilobytes << " KB: status " << result.status << ", " << result.error);
+    CHECK(result.status != 78);
+    if (result.error.find("link.so: cannot be loaded: Cannot allocate memory\n") != std::string::npos) {
+      CHECK(result.status == 70);
+      ++refused;
+    } else if (refused > 0) {
+      break;
+    }
+  }
+  CHECK(refused > 0);
+  site.converges();
+}
+
+}  // namespace
+}  // namespace paxect::test
