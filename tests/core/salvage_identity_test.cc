@@ -231,6 +231,54 @@ TEST_CASE("a container inside of the ruined first frame of one is not proven") {
   }
 }
 
+TEST_CASE("a container that compression leaves visible in a cut one is not proven") {
+  // Zeros before the inner container: zstd writes its header as matches, and its frame and footer as
+  // literals. So the inner header is nowhere in the file, and the outer one is in front.
+  for (std::int64_t level : {1, 3, 5, 9}) {
+    for (std::size_t before : {std::size_t{20}, std::size_t{100}, std::size_t{512}}) {
+      std::string inner_data = noise(1000, 7);
+      std::string inner = encode(inner_data);
+      std::string data = std::string(before, '\0') + inner + noise(200, 3);
+      std::string container = encode(data, {{PAXECT_PARAM_LEVEL, level}, {PAXECT_PARAM_THREADS, 1}});
+      for (std::size_t cut :
+           {std::size_t{1}, std::size_t{44}, std::size_t{45}, std::size_t{60}, std::size_t{240}}) {
+        INFO("level " << level << ", " << before << " zeros, cut by " << cut);
+        Salvaged result = salvage({container.substr(0, container.size() - cut)});
+        check_never(result, inner_data, data);
+        if (cut > 44) CHECK(result.status != PAXECT_OK);
+      }
+    }
+  }
+  for (const char* name : {"nested-cut-level1", "nested-cut-level5", "nested-cut-small"}) {
+    INFO(name);
+    check_contested(salvage({read_file(std::string(PAXECT_TEST_VECTORS "/../fuzz/corpus/salvage/") + name)}));
+  }
+}
+
+TEST_CASE("a whole container behind the beginning of another one is not proven") {
+  std::string second_data = noise(5000, 2);
+  std::string second = container_of(second_data, 512);
+  for (std::int64_t frame : {std::int64_t{512}, std::int64_t{1000}, std::int64_t{4000}}) {
+    for (bool compressible : {false, true}) {
+      std::string data = compressible ? text(3000, 1) : noise(3000, 1);
+      std::string first = container_of(data, frame);
+      for (std::size_t cut = 25; cut < first.size(); cut += cut < 100 ? 1 : 37) {
+        INFO("frames of " << frame << ", the first " << cut << " of " << first.size() << " bytes");
+        Salvaged result = salvage({first.substr(0, cut) + second});
+        CHECK(result.status != PAXECT_OK);
+        CHECK(result.report.proven == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("an empty container behind one that lost its data frames proves nothing") {
+  Salvaged result =
+      salvage({read_file(PAXECT_TEST_VECTORS "/../fuzz/corpus/salvage/empty-behind-extensions")});
+  CHECK(result.status != PAXECT_OK);
+  CHECK(result.report.proven == 0);
+}
+
 TEST_CASE("an empty container is proven when its footer follows its header, and only then") {
   std::string empty = encode("");
   std::string footer = empty.substr(24);

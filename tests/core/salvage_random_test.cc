@@ -149,6 +149,66 @@ TEST_CASE("noise over a part of the container loses only the frames it touches")
   CHECK(tally.estimated < kMostEstimated);
 }
 
+// Salvage may prove the data of the container that was damaged, and no other data.
+void check_only(const std::string& copy, const std::string& data) {
+  Salvaged result = salvage({copy});
+  CHECK((result.report.proven == 1) == (result.status == PAXECT_OK));
+  if (result.status == PAXECT_OK) CHECK((result.data == data));
+}
+
+TEST_CASE("random damage to a container proves no other one that its data holds") {
+  for (std::uint32_t seed = 0; seed < kSeeds; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    auto any = [&](auto... values) {
+      std::int64_t all[] = {values...};
+      return all[random() % sizeof...(values)];
+    };
+    auto size = [&](auto... values) { return static_cast<std::size_t>(any(values...)); };
+    std::string inner =
+        encode(noise(size(100, 1000, 5000, 20'000), seed + 1),
+               {{PAXECT_PARAM_FRAME_SIZE, any(512, 4096, 1 << 20)}, {PAXECT_PARAM_PROTECT, any(0, 0, 25)}});
+    // Behind zeros or noise: compression then leaves some parts of the inner container visible, but not all.
+    std::size_t before = size(0, 20, 100, 300, 512);
+    std::string data = (random() % 2 == 0 ? std::string(before, '\0') : noise(before, seed + 2)) + inner +
+                       noise(size(0, 200, 3000), seed + 3);
+    std::string container = encode(data, {{PAXECT_PARAM_LEVEL, any(-7, 1, 3, 5, 9)},
+                                          {PAXECT_PARAM_FRAME_SIZE, any(512, 4096, 1 << 20)},
+                                          {PAXECT_PARAM_CHANNELS, any(1, 1, 2)},
+                                          {PAXECT_PARAM_THREADS, 1}});
+    for (std::size_t cut : {std::size_t{45}, std::size_t{60}, size(100, 500, 2000)}) {
+      if (cut >= container.size()) continue;
+      Damage damage(container.substr(0, container.size() - cut), seed);
+      check_only(damage.bytes(), data);
+      if (random() % 2 == 0)
+        damage.zero(512);
+      else
+        damage.garble(1 + damage.below(60));
+      check_only(damage.bytes(), data);
+    }
+  }
+}
+
+TEST_CASE("what remains of a container proves none that is appended to it") {
+  for (std::uint32_t seed = 0; seed < kSeeds; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    std::string data = motley(random() % 12'000, kFrame, seed % 7);
+    std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, seed % 2 == 0 ? 512 : 4096},
+                                          {PAXECT_PARAM_CHANNELS, 1 + seed % 3},
+                                          {PAXECT_PARAM_PROTECT, seed % 4 == 0 ? 25 : 0},
+                                          {PAXECT_PARAM_THREADS, 1}});
+    std::string appended = encode(seed % 5 == 0 ? std::string() : noise(5000, seed + 1),
+                                  {{PAXECT_PARAM_FRAME_SIZE, 512}, {PAXECT_PARAM_THREADS, 1}});
+    // Its header and something more are left of the first; or some of its middle is gone.
+    std::size_t kept = 25 + random() % (container.size() - 25);
+    check_only(container.substr(0, kept) + appended, data);
+    std::size_t gap = 24 + random() % (container.size() - 24);
+    check_only(container.substr(0, std::min(gap, kept)) + container.substr(std::max(gap, kept)) + appended,
+               data);
+  }
+}
+
 TEST_CASE("two copies with random damage give every frame that either has") {
   for (std::uint32_t seed = 0; seed < kSeeds; ++seed) {
     INFO("seed " << seed);

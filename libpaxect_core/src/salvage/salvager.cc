@@ -248,17 +248,20 @@ void Salvager::note(SalvageRange range) {
   report_.ranges.push_back(range);
 }
 
-// Whether the first frame of the data is where the first frame of a container is, in this copy. A frame there
-// that has no place in the data is one of another container, which may be the one that is lost: what was
-// written may then be its data.
+// Whether the first frame of the data is where the first frame of a container is, in this copy. Where another
+// frame is there, or remains of one, the data may be that of a container inside or behind the one that was
+// lost, whose own header the search did not see.
 bool Salvager::begins(std::size_t copy) {
   const CopyIndex& index = copies_[copy];
   if (!inputs_[copy].used || !index.front) return false;
   if (index.complete) return true;
-  auto first = std::find_if(index.sightings.begin(), index.sightings.end(), [&](const Sighting& sighting) {
-    return !meter_.pass() || (sighting.finding != Finding::kExtension && !sighting.foreign);
-  });
-  return first == index.sightings.end() || (!first->misfit && first->slot == 0);
+  std::uint64_t end = kHeaderSize;  // of what the header leads to
+  for (const Sighting& sighting : index.sightings) {
+    if (!meter_.pass() || sighting.start > end) return false;
+    if (sighting.finding != Finding::kExtension) return sighting.takes_slot() && sighting.slot == 0;
+    end = sighting.end();
+  }
+  return index.sightings.empty();
 }
 
 // Whether something in the copy is of this container. Requires: what was written has its digest.
