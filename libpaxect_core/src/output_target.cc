@@ -84,7 +84,10 @@ Status OutputTarget::find(const std::string& path) {
   if (path == "-") return find_descriptor(STDOUT_FILENO);
   if (!path.starts_with('/')) start_ = open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY);
   Status status = follow(path, start_.valid() ? start_.get() : AT_FDCWD);
-  return status.ok() && kind_ == Kind::kRegular ? check_replaceable() : status;
+  if (status.ok() && kind_ == Kind::kRegular) status = check_replaceable();
+  if (status.ok() && kind_ != Kind::kDescriptor && kind_ != Kind::kNothing) status = check_not_planted();
+  if (status.ok() && kind_ == Kind::kRegular) first_owner_ = file_.st_uid;
+  return status;
 }
 
 FileIdentity OutputTarget::identity() const {
@@ -142,7 +145,13 @@ Status OutputTarget::find_again(bool& changed) {
   changed = kind_ != Kind::kRegular || !same_file(now, file_);
   kind_ = Kind::kRegular;
   file_ = now;
-  return changed ? check_replaceable() : Status{};
+  if (!changed) return {};
+  if (now.st_uid != geteuid() && now.st_uid != first_owner_)
+    return failure(PAXECT_ERROR_WRITE, shown_name_ +
+                                           ": was created by another user during the work: give the output "
+                                           "another name");
+  Status status = check_replaceable();
+  return status.ok() ? check_not_planted() : status;
 }
 
 // What exists under the name is not examined here. A link that leads nowhere leads to the name where its file
@@ -184,6 +193,19 @@ Status OutputTarget::classify_link_of_proc() {
   if (S_ISREG(file_.st_mode))
     return refusal("is a file that another process has open: give the file's own name");
   return classify();
+}
+
+// In a directory like /tmp anyone can create the output's name first, to become the owner of the output or to
+// read it from a FIFO. The rule is that of the kernel for O_CREAT (fs.protected_regular, fs.protected_fifos).
+Status OutputTarget::check_not_planted() const {
+  bool shared =
+      (directory_file_.st_mode & S_ISVTX) != 0 && (directory_file_.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  bool other = file_.st_uid != geteuid() && file_.st_uid != directory_file_.st_uid;
+  bool plantable = S_ISREG(file_.st_mode) || S_ISFIFO(file_.st_mode);
+  if (!shared || !other || !plantable) return {};
+  return refusal(
+      "belongs to another user, in a sticky directory that others can write to: give the output another "
+      "name");
 }
 
 // What would make the replacement fail only when all the work is done.

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 
 #include "descriptor.h"
@@ -23,8 +24,9 @@ class OutputTarget {
   // Follows symbolic links to what the name means. Errors: OPEN when an output cannot be written there.
   Status find(const std::string& path);
   // Finds out again what exists under the name, after the work and just before the new file gets it.
-  // `changed`: a file exists there that find did not see. Requires: is_new_file(). Errors: WRITE, OPEN when
-  // it must not be replaced.
+  // `changed`: a file exists there that find did not see. It must belong to this user, or to the owner of the
+  // file that find saw: the new file gets its owner. Requires: is_new_file(). Errors: WRITE, OPEN when it
+  // must not be replaced.
   Status find_again(bool& changed);
   // Whether the name still leads to the directory that find opened, which may have been moved since.
   // Requires: is_new_file(). Errors: WRITE.
@@ -51,6 +53,7 @@ class OutputTarget {
   Status classify();
   Status classify_link_of_proc();
   Status check_replaceable() const;
+  Status check_not_planted() const;
   Status refusal(const char* reason) const;
 
   Kind kind_ = Kind::kNothing;
@@ -61,6 +64,7 @@ class OutputTarget {
   struct stat directory_file_ {};
   std::string name_;
   struct stat file_ {};
+  std::optional<uid_t> first_owner_;  // of the regular file that find saw
 };
 
 }  // namespace paxect::core

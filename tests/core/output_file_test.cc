@@ -95,6 +95,34 @@ TEST_CASE("a regular file that appears while the output is written is replaced a
   CHECK(read_file(out) == "input");
 }
 
+TEST_CASE("a file of another user that appears while the output is written does not get its data") {
+  if (!is_root()) return;
+  TempDir dir;
+  std::string out = dir / "out";
+  std::string in = dir / "in";
+  make(in, 0600);
+  OutputFile::Context context{.attributes_of = {attributes_of(in)}};
+  auto by_nobody = [&] {
+    std::filesystem::remove(out);
+    make(out, 0600, kNobody, kNogroup);
+  };
+  for (mode_t mode : {0700u, 0777u, 01777u}) {
+    REQUIRE(chmod(dir.path().c_str(), mode) == 0);
+    for (const auto& before : std::vector<std::function<void()>>{[] {}, [&] { make(out, 0600); }}) {
+      Status status = commit_between(out, before, by_nobody, context);
+      CHECK(status.code == PAXECT_ERROR_WRITE);
+      CHECK(status.message ==
+            out + ": was created by another user during the work: give the output another name");
+      CHECK(read_file(out) == "old");
+      CHECK(list(dir.path()) == std::vector<std::string>{"in", "out"});
+    }
+  }
+  // The owner of the output may replace it himself in the meantime.
+  REQUIRE(chmod(dir.path().c_str(), 0777) == 0);
+  CHECK(commit_between(out, by_nobody, by_nobody, context).ok());
+  CHECK(stat_of(out).st_uid == kNobody);
+}
+
 TEST_CASE("an output whose name leads elsewhere when it is complete is a failure, and changes nothing") {
   TempDir dir;
   std::filesystem::create_directory(dir / "out");

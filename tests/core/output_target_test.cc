@@ -129,6 +129,33 @@ TEST_CASE("directories and sockets are refused, devices and FIFOs written to and
   CHECK(list(dir.path()) == std::vector<std::string>{"fifo", "socket"});
 }
 
+TEST_CASE("a file or FIFO that another user put into a sticky directory is no output, not even for root") {
+  if (!is_root()) return;
+  TempDir dir;
+  const std::string refused =
+      "belongs to another user, in a sticky directory that others can write to: give the output another name";
+  make(dir / "file", 0666, kNobody, kNogroup);
+  REQUIRE(mkfifo((dir / "fifo").c_str(), 0600) == 0);
+  REQUIRE(chown((dir / "fifo").c_str(), kNobody, kNogroup) == 0);
+  Descriptor reader(open((dir / "fifo").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  for (mode_t mode : {01777u, 01770u, 01757u}) {
+    REQUIRE(chmod(dir.path().c_str(), mode) == 0);
+    CHECK(message_of(dir / "file") == refused);
+    CHECK(message_of(dir / "fifo") == refused);
+    CHECK(read_file(dir / "file") == "old");
+  }
+  // The directory's owner could replace them anyway.
+  REQUIRE(chmod(dir.path().c_str(), 01777) == 0);
+  REQUIRE(chown(dir.path().c_str(), kNobody, kNogroup) == 0);
+  CHECK(code_of(dir / "file") == PAXECT_OK);
+  CHECK(code_of(dir / "fifo") == PAXECT_OK);
+  // Nobody but its owner can create files in this one.
+  REQUIRE(chown(dir.path().c_str(), 0, 0) == 0);
+  REQUIRE(chmod(dir.path().c_str(), 01755) == 0);
+  CHECK(code_of(dir / "file") == PAXECT_OK);
+  CHECK(stat_of(dir / "file").st_uid == kNobody);
+}
+
 TEST_CASE("an output that cannot take its name is refused before the work") {
   if (!is_root()) return;
   TempDir dir;
