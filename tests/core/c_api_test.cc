@@ -120,6 +120,21 @@ TEST_CASE("a destination that is too small is an error, one of the bound's size 
   }
   Encoder encoder = make_encoder({{PAXECT_PARAM_FRAME_SIZE, 1}});
   CHECK(paxect_encoder_bound(encoder.get(), UINT64_MAX) == UINT64_MAX);
+  // It never falls as the data grows, whatever is added to it.
+  for (std::int64_t percent : {0, 1, 6, 25, 50}) {
+    INFO("protection of " << percent << " percent");
+    Encoder protecting = make_encoder({{PAXECT_PARAM_PROTECT, percent}});
+    std::uint64_t before = 0;
+    for (unsigned shift = 0; shift < 256; ++shift) {
+      std::uint64_t size = ((std::uint64_t{4} + shift % 4) << 61) >> (63 - shift / 4);
+      std::uint64_t bound = paxect_encoder_bound(protecting.get(), size);
+      INFO("size " << size);
+      CHECK(bound > size - (size == UINT64_MAX));
+      CHECK(bound >= before);
+      before = bound;
+    }
+    CHECK(paxect_encoder_bound(protecting.get(), UINT64_MAX) == UINT64_MAX);
+  }
 }
 
 TEST_CASE("info has header, footer and sizes") {

@@ -1,10 +1,9 @@
 // The C ABI of the encoder.
 #include "encoder.h"
 
-#include <limits>
-
 #include "c_api/stream.h"
 #include "file_jobs.h"
+#include "saturating.h"
 
 namespace paxect::core {
 namespace {
@@ -25,11 +24,6 @@ struct MemorySink {
     return 0;
   }
 };
-
-std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t sum;
-  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::uint64_t>::max() : sum;
-}
 
 }  // namespace
 }  // namespace paxect::core
@@ -73,8 +67,7 @@ uint64_t paxect_encoder_bound(const paxect_encoder* encoder, uint64_t size) {
   if (encoder == nullptr) return 0;
   uint64_t frame_size = encoder->parameters.header().frame_size;
   uint64_t per_frame = core::kFrameHeaderSize + core::payload_bound(frame_size);
-  uint64_t whole = 0;
-  if (__builtin_mul_overflow(size / frame_size, per_frame, &whole)) return UINT64_MAX;
+  uint64_t whole = core::saturating_multiply(size / frame_size, per_frame);
   uint64_t rest = size % frame_size;
   if (rest != 0) whole = core::saturating_add(whole, core::kFrameHeaderSize + core::payload_bound(rest));
   whole = core::saturating_add(whole, core::kHeaderSize + core::kFooterSize);

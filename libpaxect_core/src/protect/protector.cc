@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "protect/extension_writer.h"
+#include "saturating.h"
 
 namespace paxect::core {
 namespace {
@@ -103,10 +104,11 @@ std::uint64_t Protector::bound(unsigned percent, std::uint64_t stored) {
   constexpr std::uint64_t kCell = std::uint64_t{1} << kMaxCellBits;
   constexpr std::uint64_t kSmallCells = 640;  // of a window with smaller cells, parity included
   WindowShape full = choose_shape(kFullWindow, percent, false);
-  std::uint64_t share = stored / 100 * percent + stored / 32;
+  std::uint64_t share = saturating_add(stored / 100 * percent, stored / 32);
   std::uint64_t small = full.list_copies() * (kListHeaderSize + 4 * kSmallCells + kCell) + 32 * kCell;
   std::uint64_t large = full.parity_size() + full.list_copies() * full.list_size() + 8 * kCell;
-  return share + small + (stored <= kFullWindow ? 0 : (2 * (stored / kFullWindow) + 2) * large);
+  std::uint64_t windows = stored <= kFullWindow ? 0 : 2 * (stored / kFullWindow) + 2;
+  return saturating_add(share, saturating_add(small, saturating_multiply(windows, large)));
 }
 
 std::uint64_t Protector::memory(unsigned percent, std::uint64_t frame) {
