@@ -75,6 +75,30 @@ TEST_CASE("the library fills the fields that both know and sets those that only 
       "input", [&](paxect_salvage_input* input) { return paxect_salvager_input(salvager.get(), 0, input); });
 }
 
+TEST_CASE("a structure that is too small is refused before any work, and changes nothing") {
+  MemoryFile file(encode(text(5000), {{PAXECT_PARAM_FRAME_SIZE, 1000}}));
+  Reader reader = make_reader();
+  REQUIRE(paxect_reader_open_fd(reader.get(), file.fd()) == PAXECT_OK);
+  int reports = 0;
+  auto count = [](void* opaque, std::uint64_t, std::uint64_t) {
+    ++*static_cast<int*>(opaque);
+    return std::int32_t{0};
+  };
+  REQUIRE(paxect_reader_set_progress(reader.get(), count, &reports) == PAXECT_OK);
+  paxect_container_info info{};
+  info.struct_size = sizeof info.struct_size - 1;
+  CHECK(paxect_reader_info(reader.get(), &info) == PAXECT_ERROR_ARGUMENT);
+  CHECK(paxect_reader_error_message(reader.get()) ==
+        std::string("struct_size is smaller than the structure's first field"));
+  CHECK(reports == 0);
+  info.struct_size = sizeof info;
+  CHECK(paxect_reader_info(reader.get(), &info) == PAXECT_OK);
+  CHECK(reports > 0);
+  // Without a descriptor that can be read, the structure is still what is refused.
+  info.struct_size = sizeof info.struct_size - 1;
+  CHECK(paxect_read_info_fd(-1, &info, nullptr, 0) == PAXECT_ERROR_ARGUMENT);
+}
+
 TEST_CASE("structures given to callbacks carry the library's size") {
   std::string container = encode(text(3000), {{PAXECT_PARAM_FRAME_SIZE, 1000}});
   std::string damaged = container;

@@ -34,13 +34,13 @@ paxect_status paxect_parameter_bounds(paxect_parameter id, int64_t* min, int64_t
 }
 
 paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* message, size_t capacity) {
-  if (info == nullptr) return PAXECT_ERROR_ARGUMENT;
+  if (!core::can_take_structure(info)) return PAXECT_ERROR_ARGUMENT;
   core::Status status;
   try {
     core::ContainerEnds ends;
     status = core::read_ends(fd, ends);
     if (status.ok())
-      status.code = core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info);
+      core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info);
   } catch (...) {
     status = core::caught();
   }

@@ -47,13 +47,16 @@ paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path) {
 }
 
 paxect_status paxect_reader_info(paxect_reader* reader, paxect_container_info* info) {
-  return core::open_job(reader, info != nullptr, [&] {
+  if (!core::can_take_structure(info)) {
+    paxect_status status = core::admit(reader, info != nullptr);
+    return status != PAXECT_OK ? status
+                               : core::refuse(*reader, PAXECT_ERROR_ARGUMENT, core::kStructureTooSmall);
+  }
+  return core::open_job(reader, true, [&] {
     const core::ContainerEnds& ends = reader->codec.ends();
     core::Status status = reader->codec.verify(reader->callbacks);
     core::Protection protection = status.ok() ? reader->codec.protection() : core::Protection{};
-    if (core::give_structure(core::describe(ends.header, ends.footer, ends.container_size, protection),
-                             info) != PAXECT_OK)
-      return core::failure(PAXECT_ERROR_ARGUMENT, "struct_size is smaller than the structure's first field");
+    core::give_structure(core::describe(ends.header, ends.footer, ends.container_size, protection), info);
     return status;
   });
 }

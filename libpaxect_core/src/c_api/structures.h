@@ -13,11 +13,19 @@
 
 namespace paxect::core {
 
+inline constexpr const char* kStructureTooSmall = "struct_size is smaller than the structure's first field";
+
+// Whether a structure can be given to the caller in this one; to be asked before any work.
+template <class Structure>
+bool can_take_structure(const Structure* out) noexcept {
+  return out != nullptr && out->struct_size >= sizeof out->struct_size;
+}
+
 // Fills the caller's structure: the fields that both know, and zeros where only the caller knows one.
 template <class Structure>
 paxect_status give_structure(const Structure& full, Structure* out) noexcept {
   constexpr std::size_t kBegin = sizeof full.struct_size;
-  if (out == nullptr || out->struct_size < kBegin) return PAXECT_ERROR_ARGUMENT;
+  if (!can_take_structure(out)) return PAXECT_ERROR_ARGUMENT;
   auto* to = reinterpret_cast<std::byte*>(out);
   std::size_t known = std::min(out->struct_size, sizeof full);
   std::memcpy(to + kBegin, reinterpret_cast<const std::byte*>(&full) + kBegin, known - kBegin);
