@@ -279,6 +279,15 @@ TEST_CASE("an empty container behind one that lost its data frames proves nothin
   CHECK(result.report.proven == 0);
 }
 
+TEST_CASE("the footer of a protected container is found although bytes follow it and no frame leads to it") {
+  std::string data = text(50'000, 1);
+  std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_PROTECT, 6}});
+  std::vector<Frame> frames = frames_of(container);
+  Salvaged result = salvage({zeroed(container, frames.back().start, 40) + noise(1000)});
+  CHECK(result.status == PAXECT_OK);
+  CHECK((result.data == data));
+}
+
 TEST_CASE("an empty container is proven when its footer follows its header, and only then") {
   std::string empty = encode("");
   std::string footer = empty.substr(24);

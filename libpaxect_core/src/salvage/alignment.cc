@@ -69,14 +69,15 @@ int shows_step(const Landmarks& landmarks, const Sighting& sighting, std::uint32
 // Whether the nearest frames that show it, before and behind this one, are at the same offset in both copies.
 bool in_step(const Landmarks& landmarks, const std::vector<Sighting*>& frames, std::size_t at,
              std::uint32_t copy, WorkMeter& meter) {
-  constexpr std::size_t kFramesToSearch = 16;
+  constexpr std::size_t kMaxDistance = 15;
   int before = -1;
   int behind = -1;
-  for (std::size_t i = 1; i <= std::min(at, kFramesToSearch) && before < 0 && meter.charge(WorkMeter::kStep);
+  for (std::size_t i = 1; i <= std::min(at, kMaxDistance) && before < 0 && meter.charge(WorkMeter::kStep);
        ++i)
     before = shows_step(landmarks, *frames[at - i], copy);
   for (std::size_t i = 1;
-       i < std::min(frames.size() - at, kFramesToSearch) && behind < 0 && meter.charge(WorkMeter::kStep); ++i)
+       i <= std::min(frames.size() - at - 1, kMaxDistance) && behind < 0 && meter.charge(WorkMeter::kStep);
+       ++i)
     behind = shows_step(landmarks, *frames[at + i], copy);
   return before != 0 && behind != 0 && (before == 1 || behind == 1);
 }

@@ -448,15 +448,18 @@ bool Scanner::take_footer(std::uint64_t offset) {
 }
 
 // For a footer that the last frame does not lead to: at the end of the file or, if bytes follow the footer,
-// wherever the counts agree exactly.
+// wherever the counts agree: exactly, where no extension frame was found.
 void Scanner::find_last_footer() {
   if (index_->size < kFooterSize) return;
   std::uint64_t last = index_->size - kFooterSize;
   std::uint64_t begin = index_->sightings.empty() ? 0 : index_->sightings.back().payload;
   if (last < begin) return;
   take_footer(last);
-  std::uint64_t usual = index_->headers.empty() ? 0 : index_->headers.front().header.frame_size;
+  std::uint32_t usual = index_->headers.empty() ? 0 : index_->headers.front().header.frame_size;
   if (index_->footers.empty() || index_->footers.back().likely || usual == 0 || data_size_ == 0) return;
+  bool extended = std::any_of(
+      index_->sightings.begin(), index_->sightings.end(),
+      [&](const Sighting& sighting) { return meter_->pass() && sighting.finding == Finding::kExtension; });
   std::uint64_t least = last - std::min(last - begin, kFooterSearch);
   reader_->prefetch(least);
   meter_->charge(last - least);
@@ -464,7 +467,7 @@ void Scanner::find_last_footer() {
     --at;
     Footer footer;
     if (!likely_footer(at, footer) || footer.total_size < data_size_ || has_footer(at)) continue;
-    if ((footer.total_size + usual - 1) / usual != footer.total_frames) continue;
+    if (!counts_agree(footer, usual, extended ? index_->size : 0)) continue;
     index_->footers.insert(index_->footers.end() - 1, {at, footer, true});  // before the one at the end
     return;
   }
