@@ -78,8 +78,8 @@ class ConfigurationBuilder {
   }
 
   // A variable belongs to the section with the longest name that fits, so that [link] never takes a variable
-  // of [link_b].
-  Status add_environment(const Environment& environment) {
+  // of [link_b]. The plugin directory is not looked at where the command line names one.
+  Status add_environment(const Environment& environment, const CommandLine& command_line) {
     for (const auto& [variable, text] : environment) {
       InstanceSettings* owner = nullptr;
       for (InstanceSettings& instance : out_.instances) {
@@ -94,7 +94,7 @@ class ConfigurationBuilder {
     }
     for (InstanceSettings& instance : out_.instances) instance.foreign_variables_ = out_.foreign_variables;
     auto directory = environment.find(kPluginDirectoryVariable);
-    if (directory == environment.end()) return {};
+    if (directory == environment.end() || command_line.plugin_directory) return {};
     return set_plugin_directory(directory->second, kPluginDirectoryVariable);
   }
 
@@ -152,7 +152,7 @@ Status configure(const CommandLine& command_line, const Environment& environment
                  Configuration* out) {
   ConfigurationBuilder builder(out);
   Status status = builder.add_file(file);
-  if (status.ok()) status = builder.add_environment(environment);
+  if (status.ok()) status = builder.add_environment(environment, command_line);
   if (status.ok()) status = builder.add_command_line(command_line);
   builder.finish();
   return status;

@@ -129,6 +129,8 @@ TEST_CASE("The plugin directory comes from command line then environment then fi
   CHECK(make(text).instances.empty());
   CHECK(make(text, environment).plugin_directory == "/environment");
   CHECK(make(text, environment, command_line).plugin_directory == "/command-line");
+  // A value of the environment that is not absolute does no harm where the command line replaces it.
+  CHECK(make(text, {{"PAXECT_PLUGIN_DIR", "here"}}, command_line).plugin_directory == "/command-line");
 }
 
 TEST_CASE("The host's own section takes an absolute plugin_dir and nothing else") {
