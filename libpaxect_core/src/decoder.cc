@@ -56,6 +56,7 @@ void Decoder::clear() noexcept {
   frames_ = 0;
   data_size_ = 0;
   taken_ = 0;
+  trailing_.reset();
   memory_ = {};
   in_memory_ = false;
   write_at_ = nullptr;
@@ -99,6 +100,24 @@ void Decoder::hold(std::span<const std::uint8_t> data) {
 
 Status Decoder::write(std::span<const std::uint8_t> data) {
   bytes_in_ += data.size();
+  return defer_trailing(trailing_ ? Status{} : take(data));
+}
+
+// Whether bytes came behind the footer that trailing_ found.
+bool Decoder::continues_behind_footer() const { return bytes_in_ > trailing_->offset; }
+
+// A footer before the place where the known size of the container puts it is followed by other data, or the
+// container is shorter than its size says. Which of both becomes known with the next byte, or without one in
+// finish.
+Status Decoder::defer_trailing(Status status) {
+  if (status.code == PAXECT_ERROR_TRAILING && parameters_.container_size() != 0) {
+    trailing_ = std::move(status);
+    status = {};
+  }
+  return status.ok() && trailing_ && continues_behind_footer() ? *trailing_ : status;
+}
+
+Status Decoder::take(std::span<const std::uint8_t> data) {
   if (parameters_.container_size() != 0) return write_before_known_footer(data);
   std::size_t total = held_size_ + data.size();
   if (total > kFooterSize) {
@@ -141,7 +160,7 @@ Status Decoder::read_from(paxect_source source, void* opaque) {
     std::size_t size = 0;
     // With the footer's offset known, most of a large payload is read into its slot without a copy.
     std::span<std::uint8_t> place{reading_.data(), kReadSize};
-    bool in_place = parameters_.container_size() != 0 && header_.frame_size >= kLargeFrame;
+    bool in_place = parameters_.container_size() != 0 && header_.frame_size >= kLargeFrame && !trailing_;
     if (in_place) place = place.first(kHeadSize);
     bool direct = in_place && state_ == State::kPayload && frame_.clen - taken_ >= kHeadSize;
     if (direct) {
@@ -154,7 +173,7 @@ Status Decoder::read_from(paxect_source source, void* opaque) {
       return failure(PAXECT_ERROR_SOURCE, "the source callback failed");
     if (size == 0) return {};
     if (direct) bytes_in_ += size;
-    Status status = direct ? payload_grew(size) : write(place.first(size));
+    Status status = direct ? defer_trailing(payload_grew(size)) : write(place.first(size));
     if (!status.ok()) return status;
   }
 }
@@ -208,10 +227,6 @@ bool Decoder::payload_is_cut(const FrameHeader& header) const {
 Status Decoder::check_frame_header(const FrameHeader& header) const {
   Status status = core::check_frame_header(header, header_, parameters_.max_frame());
   if (status.ok() && header.ulen != 0 && payload_is_cut(header)) status = cut_in("payload");
-  if (status.ok() && in_memory_ && header.ulen > memory_.size() - data_size_)
-    return failure(
-        PAXECT_ERROR_BUFFER_TOO_SMALL,
-        "the data does not fit into the " + std::to_string(memory_.size()) + " bytes of the destination");
   return status;
 }
 
@@ -250,7 +265,10 @@ Status Decoder::start_frame(const FrameHeader& header, bool maybe_footer) {
   job->number = frames_;
   job->offset = frame_offset_;
   job->maybe_footer = maybe_footer;
-  job->data = in_memory_ ? memory_.data() + data_size_ : nullptr;
+  job->fits = !in_memory_ || (data_size_ <= memory_.size() && header.ulen <= memory_.size() - data_size_);
+  // A frame that does not fit is decompressed elsewhere: what is wrong with the frame itself is reported
+  // first, as by decoders with other outputs.
+  job->data = in_memory_ && job->fits ? memory_.data() + data_size_ : nullptr;
   job->data_offset = data_size_;
   job->write_at = writes_at_offsets() ? write_at_ : nullptr;
   return {};
@@ -339,6 +357,9 @@ Status Decoder::commit(Pipeline::Wait wait, bool& committed) {
     if (job->maybe_footer) status = trailing_data(job->offset, job->number);
     return status;
   }
+  if (!job->fits)
+    return {PAXECT_ERROR_BUFFER_TOO_SMALL, job->offset, job->number,
+            "the data does not fit into the " + std::to_string(memory_.size()) + " bytes of the destination"};
   digest_.update(job->data, job->header.ulen);
   if (!in_memory_ && job->write_at == nullptr) status = callbacks_.write(job->data, job->header.ulen);
   bytes_out_ += job->header.ulen;
@@ -367,6 +388,15 @@ Status Decoder::truncated() const {
 }
 
 Status Decoder::finish() {
+  Status status = trailing_ ? Status{} : finish_frames();
+  status = defer_trailing(std::move(status));
+  if (!status.ok() || !trailing_) return status;
+  frame_offset_ = trailing_->offset - kFooterSize;
+  frames_ = trailing_->frame;
+  return cut_in("header");
+}
+
+Status Decoder::finish_frames() {
   if (held_size_ < kFooterSize && state_ != State::kHeader) {  // its size was known and it is shorter
     Status status = commit_all();
     return status.ok() ? truncated() : status;

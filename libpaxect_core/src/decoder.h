@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "callbacks.h"
@@ -70,6 +71,7 @@ class Decoder {
     std::uint8_t* data = nullptr;       // in `output`, or in the caller's memory
     std::uint64_t data_offset = 0;      // of the frame's data in all data
     const WriteAt* write_at = nullptr;  // nullptr: the owner writes
+    bool fits = true;                   // into the caller's memory
     Status status;
   };
   struct Worker {
@@ -80,6 +82,9 @@ class Decoder {
   using Pipeline = OrderedPipeline<Job, Worker>;
   enum class State { kHeader, kFrameHeader, kPayload, kExtension };
 
+  Status take(std::span<const std::uint8_t> data);
+  Status defer_trailing(Status status);
+  bool continues_behind_footer() const;
   void hold(std::span<const std::uint8_t> data);
   std::uint64_t left_before_footer() const;
   Status write_before_known_footer(std::span<const std::uint8_t> data);
@@ -99,6 +104,7 @@ class Decoder {
   Status commit_all();
   Status cut_in(const char* part) const;
   Status truncated() const;
+  Status finish_frames();
   Status check_footer();
 
   Allocator allocator_;
@@ -123,6 +129,7 @@ class Decoder {
   std::uint64_t data_size_ = 0;     // declared by those frames
   std::uint64_t taken_ = 0;         // bytes of its payload
   bool maybe_footer_ = false;       // it could be the footer
+  std::optional<Status> trailing_;  // a failure that is one only if the container continues (defer_trailing)
 
   std::span<std::uint8_t> memory_;
   bool in_memory_ = false;

@@ -232,10 +232,50 @@ TEST_CASE("a container that is shorter or longer than its declared size is refus
   std::string container = small_container();
   auto size = static_cast<std::int64_t>(container.size());
   CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, size}}, 7).status == PAXECT_OK);
-  CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, size + 1}}).status == PAXECT_ERROR_TRUNCATED);
-  CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, size + 100}}).status == PAXECT_ERROR_TRAILING);
   CHECK(decode(container + "x", {{PAXECT_PARAM_CONTAINER_SIZE, size}}).status == PAXECT_ERROR_TRAILING);
   CHECK(decode(container, {{PAXECT_PARAM_CONTAINER_SIZE, 1}}).status != PAXECT_OK);
+}
+
+TEST_CASE("a container that ends before its declared size is truncated, by whatever number of bytes") {
+  // The footer of the second one reads like the header of a frame.
+  std::string first_frame_like = encode(std::string(1 << 20, '\0'));
+  for (const std::string& container : {small_container(), first_frame_like}) {
+    auto size = static_cast<std::int64_t>(container.size());
+    for (std::int64_t more : {1, 13, 14, 15, 29, 30, 43, 44, 45, 58, 100, 5000}) {
+      for (std::size_t chunk : {std::size_t{1}, std::size_t{7}, container.size() - 44, SIZE_MAX}) {
+        CAPTURE(size, more, chunk);
+        Parameters declared = {{PAXECT_PARAM_CONTAINER_SIZE, size + more}};
+        CHECK(decode(container, declared, chunk).status == PAXECT_ERROR_TRUNCATED);
+        if (more > 44)  // bytes follow, so that this was a footer of another container
+          CHECK(decode(container + "x", declared, chunk).status == PAXECT_ERROR_TRAILING);
+      }
+    }
+  }
+}
+
+TEST_CASE("in memory, a wrong length of the last frame is the failure that a stream reports") {
+  std::string container = small_container();
+  std::string data = decode(container).data;
+  std::size_t last = container.size();
+  for (std::size_t at = 24; at + 44 < container.size();) {
+    last = at;
+    std::uint32_t clen = 0;
+    std::memcpy(&clen, &container[at + 2], sizeof clen);
+    at += 14 + clen;
+  }
+  for (int bit = 0; bit < 32; ++bit) {
+    CAPTURE(bit);
+    std::string wrong = container;
+    wrong[last + 6 + static_cast<std::size_t>(bit / 8)] ^= static_cast<char>(1 << bit % 8);
+    std::string out(data.size(), '\0');
+    std::size_t size = 0;
+    Decoder decoder = make_decoder();
+    paxect_status status = paxect_decoder_decode_buffer(decoder.get(), wrong.data(), wrong.size(), out.data(),
+                                                        out.size(), &size);
+    Decoded streamed = decode(wrong);
+    CHECK(status == streamed.status);
+    CHECK(paxect_decoder_error_message(decoder.get()) == streamed.message);
+  }
 }
 
 }  // namespace
