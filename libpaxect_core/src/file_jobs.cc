@@ -180,12 +180,12 @@ Status read_file(const std::string& path, const Callbacks& callbacks,
 
 Status write_file(std::span<const NamedDescriptor> inputs, const std::string& output,
                   const Parameters& parameters, const Callbacks& callbacks,
-                  const std::function<Status(const Callbacks& callbacks)>& work) {
+                  const std::function<Status(const Callbacks& callbacks, bool can_withdraw)>& work) {
   Files files(callbacks);
   Status status = files.open_output(output, inputs, parameters);
   files.set_sparse(parameters.sparse());
   files.set_sync(parameters.sync());
-  return status.ok() ? files.finish(work(files.callbacks())) : status;
+  return status.ok() ? files.finish(work(files.callbacks(), files.output().is_new_file())) : status;
 }
 
 }  // namespace paxect::core

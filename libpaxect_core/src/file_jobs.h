@@ -30,9 +30,11 @@ Status decode_file(Decoder& decoder, Parameters parameters, const Callbacks& cal
 Status read_file(const std::string& path, const Callbacks& callbacks,
                  const std::function<Status(paxect_source source, void* opaque, std::uint64_t size)>& work);
 // Runs work that writes to `output`, which must be none of the inputs, through the sink of the callbacks it
-// is given. The output is kept when the work ends with OK or PARTIAL. Requires: the inputs are open.
+// is given. The output is kept when the work ends with OK or PARTIAL. `can_withdraw`: nobody sees the output
+// until then, as nobody does a new regular file; a pipe or a device has what was written. Requires: the
+// inputs are open.
 Status write_file(std::span<const NamedDescriptor> inputs, const std::string& output,
                   const Parameters& parameters, const Callbacks& callbacks,
-                  const std::function<Status(const Callbacks& callbacks)>& work);
+                  const std::function<Status(const Callbacks& callbacks, bool can_withdraw)>& work);
 
 }  // namespace paxect::core

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "codec.h"
 #include "salvaging.h"
@@ -150,6 +151,37 @@ TEST_CASE("progress never decreases while a salvage waits for a pipe") {
   CHECK(paxect_salvager_run_path(salvager.get(), files.fifo.c_str()) == PAXECT_OK);
   CHECK_FALSE(watcher.decreased());
   CHECK(watcher.out() == files.data.size());
+}
+
+TEST_CASE(
+    "a repair reports what it read and wrote, about once a frame and at the end, and can be cancelled") {
+  auto ignore = [](void*, const void*, std::size_t) { return 0; };
+  for (std::size_t size : {std::size_t{1000}, std::size_t{5'000'000}}) {
+    CAPTURE(size);
+    std::string container = encode(noise(size), {{PAXECT_PARAM_PROTECT, 10}});
+    MemoryFile copy(container);
+    Watcher watcher;
+    paxect_repairer* made = nullptr;
+    REQUIRE(paxect_repairer_create(nullptr, &made) == PAXECT_OK);
+    std::unique_ptr<paxect_repairer, void (*)(paxect_repairer*)> repairer(made, paxect_repairer_free);
+    REQUIRE(paxect_repairer_add_fd(made, copy.fd(), "copy") == PAXECT_OK);
+    paxect_repairer_set_sink(made, ignore, nullptr);
+    paxect_repairer_set_progress(made, &Watcher::callback, &watcher);
+    CHECK(paxect_repairer_run(made) == PAXECT_OK);
+    CHECK_FALSE(watcher.decreased());
+    CHECK(watcher.in() >= container.size() + size);  // for the search, and once more for the windows
+    CHECK(watcher.in() <= 2 * container.size());
+    CHECK(watcher.out() == container.size());
+    CHECK(watcher.calls() >= std::max<std::size_t>(1, size >> 20));
+    watcher.restart();
+    CHECK(paxect_repairer_check(made) == PAXECT_OK);
+    CHECK(watcher.calls() != 0);
+    CHECK(watcher.out() == 0);
+    paxect_repairer_set_progress(
+        made, [](void*, std::uint64_t, std::uint64_t) { return 1; }, nullptr);
+    CHECK(paxect_repairer_run(made) == PAXECT_ERROR_CANCELLED);
+    CHECK(paxect_repairer_check(made) == PAXECT_ERROR_CANCELLED);
+  }
 }
 
 TEST_CASE("progress of each job begins with the job") {

@@ -1,4 +1,6 @@
-// A repair into a file, which appears under its name only after the container was proven.
+// A repair into a file, which appears under its name only after the container was proven. A pipe, a device or
+// an open descriptor gets nothing before that either: the repair runs twice for it, the first time without
+// writing.
 #pragma once
 
 #include <string>

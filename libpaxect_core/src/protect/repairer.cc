@@ -61,7 +61,7 @@ Status Repairer::scan() {
     copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), {}, search_budget(input.size)});
     meter_.begin_copy(input.size);
     records.push_back(scan_records(copies_.back().reader));
-    meter_.used(input.size);
+    meter_.reached(input.size);
     Status status = copies_.back().reader.failure();
     if (!status.ok()) return status;
     sizes.push_back(input.size);
@@ -95,6 +95,7 @@ Status Repairer::repair_windows() {
     }
     if (damage.damaged != 0 || damage.lacking != 0) report_.damages.push_back(damage);
     if (report_.lacking == 0) status = write_window(window.number, damage.unproven);
+    meter_.used(window.shape.length);
     if (!status.ok()) return status;
   }
   return {};
@@ -193,12 +194,22 @@ Status Repairer::decoded(Status status) const {
   return status;
 }
 
+// In parts of about a frame, each of which reports progress.
 Status Repairer::emit(const void* data, std::size_t size) {
+  constexpr std::size_t kPart = std::size_t{1} << 20;
+  std::span left(static_cast<const std::uint8_t*>(data), size);
   Status status;
-  if (callbacks_.sink != nullptr) status = callbacks_.write(data, size);
-  meter_.written(size);
-  if (!status.ok()) return status;
-  return decoded(decoder_.write({static_cast<const std::uint8_t*>(data), size}));
+  while (!left.empty() && status.ok()) {
+    auto part = left.first(std::min(kPart, left.size()));
+    left = left.subspan(part.size());
+    if (callbacks_.sink != nullptr) {
+      status = callbacks_.write(part.data(), part.size());
+      meter_.written(part.size());
+    }
+    if (status.ok() && !meter_.ask()) status = meter_.status();
+    if (status.ok()) status = decoded(decoder_.write(part));
+  }
+  return status;
 }
 
 Status Repairer::check_copies() {

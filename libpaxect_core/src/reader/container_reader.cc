@@ -138,8 +138,9 @@ Status ContainerReader::read_to(const Parameters& parameters, const Callbacks& c
   if (status.ok()) status = check_range(offset, length);
   if (!status.ok()) return status;
   NamedDescriptor input{container_.fd, container_.name, !from_standard_stream_};
-  return write_file(std::span(&input, 1), output, parameters, callbacks,
-                    [&](const Callbacks& to_file) { return read(parameters, to_file, offset, length); });
+  return write_file(std::span(&input, 1), output, parameters, callbacks, [&](const Callbacks& to_file, bool) {
+    return read(parameters, to_file, offset, length);
+  });
 }
 
 Status ContainerReader::compare(const Callbacks& callbacks, const Original& original,
