@@ -1,5 +1,8 @@
 // The states of a handle, as in the table of core.h: which calls are allowed when, and the state after a
 // failure.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "codec.h"
 #include "handle_subject.h"
 #include "support/catch.h"
@@ -216,6 +219,27 @@ TEST_CASE("a reader shows neither an earlier container nor an earlier failure") 
   CHECK(paxect_reader_open_fd(reader.get(), bad.fd()) == PAXECT_ERROR_MAGIC);
   CHECK(paxect_reader_info(reader.get(), &info) == PAXECT_ERROR_SEQUENCE);
   CHECK(paxect_reader_read(reader.get(), 0, 1, append, &data) == PAXECT_ERROR_SEQUENCE);
+}
+
+TEST_CASE("a descriptor that is not open for reading is an argument that is refused") {
+  TempDir dir;
+  int for_writing = open((dir / "file").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(for_writing >= 0);
+  Salvager salvager = make_salvager();
+  paxect_repairer* repairer = nullptr;
+  REQUIRE(paxect_repairer_create(nullptr, &repairer) == PAXECT_OK);
+  Reader reader = make_reader();
+  for (int fd : {-1, 1'000'000, for_writing}) {
+    CHECK(paxect_reader_open_fd(reader.get(), fd) == PAXECT_ERROR_ARGUMENT);
+    CHECK(std::string(paxect_reader_error_message(reader.get())) == "the descriptor is not open for reading");
+    CHECK(paxect_salvager_add_fd(salvager.get(), fd, "copy") == PAXECT_ERROR_ARGUMENT);
+    CHECK(paxect_repairer_add_fd(repairer, fd, "copy") == PAXECT_ERROR_ARGUMENT);
+    paxect_container_info info{};
+    info.struct_size = sizeof info;
+    CHECK(paxect_read_info_fd(fd, &info, nullptr, 0) == PAXECT_ERROR_ARGUMENT);
+  }
+  paxect_repairer_free(repairer);
+  close(for_writing);
 }
 
 TEST_CASE("a salvager shows nothing of an earlier run, and runs again with more copies") {

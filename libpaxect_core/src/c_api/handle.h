@@ -3,6 +3,8 @@
 // that export anything.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cstddef>
 #include <new>
 
@@ -68,6 +70,22 @@ paxect_status admit(H* handle, bool pointers_given) noexcept {
   paxect_status status = admit(handle);
   if (status != PAXECT_OK || pointers_given) return status;
   return refuse(*handle, PAXECT_ERROR_ARGUMENT, "a required pointer is NULL");
+}
+
+inline constexpr const char* kNotReadable = "the descriptor is not open for reading";
+
+// Whether a descriptor is open for reading.
+inline bool is_readable(int fd) noexcept {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_WRONLY;
+}
+
+// admit(), and ARGUMENT for a descriptor that is not open for reading.
+template <class H>
+paxect_status admit_descriptor(H* handle, int fd) noexcept {
+  paxect_status status = admit(handle);
+  if (status != PAXECT_OK || is_readable(fd)) return status;
+  return refuse(*handle, PAXECT_ERROR_ARGUMENT, kNotReadable);
 }
 
 // One call of a handle that does work. While the scope exists the handle is busy, so that functions called

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "c_api/handle.h"
 #include "c_api/structures.h"
 #include "parameters.h"
 #include "reader/frame_walker.h"
@@ -38,7 +39,8 @@ paxect_status paxect_read_info_fd(int fd, paxect_container_info* info, char* mes
   core::Status status;
   try {
     core::ContainerEnds ends;
-    status = core::read_ends(fd, ends);
+    status = core::is_readable(fd) ? core::read_ends(fd, ends)
+                                   : core::failure(PAXECT_ERROR_ARGUMENT, core::kNotReadable);
     if (status.ok())
       core::give_structure(core::describe(ends.header, ends.footer, ends.container_size), info);
   } catch (...) {

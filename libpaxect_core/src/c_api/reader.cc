@@ -40,6 +40,8 @@ uint64_t paxect_reader_memory(const paxect_reader* reader, uint32_t frame_size) 
 }
 
 paxect_status paxect_reader_open_fd(paxect_reader* reader, int fd) {
+  paxect_status status = core::admit_descriptor(reader, fd);
+  if (status != PAXECT_OK) return status;
   return core::one_call_job(reader, true, [&] { return reader->codec.open(fd); });
 }
 paxect_status paxect_reader_open_path(paxect_reader* reader, const char* path) {

@@ -70,6 +70,7 @@ paxect_status paxect_repairer_set_progress(paxect_repairer* repairer, paxect_pro
 
 paxect_status paxect_repairer_add_fd(paxect_repairer* repairer, int fd, const char* name) {
   paxect_status status = core::admit(repairer, name != nullptr);
+  if (status == PAXECT_OK) status = core::admit_descriptor(repairer, fd);
   if (status != PAXECT_OK) return status;
   return core::set(repairer, [&](paxect_repairer& to) { return to.codec.add(fd, name); });
 }

@@ -89,6 +89,7 @@ paxect_status paxect_salvager_set_progress(paxect_salvager* salvager, paxect_pro
 
 paxect_status paxect_salvager_add_fd(paxect_salvager* salvager, int fd, const char* name) {
   paxect_status status = core::admit(salvager, name != nullptr);
+  if (status == PAXECT_OK) status = core::admit_descriptor(salvager, fd);
   if (status != PAXECT_OK) return status;
   return core::set(salvager, [&](paxect_salvager& to) { return to.codec.add(fd, name); });
 }
