@@ -6,6 +6,10 @@ pkg_check_modules(LIBCRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 # Not on every processor that Debian supports: protect/galois.cc has a loop of its own for the others.
 pkg_check_modules(ISAL IMPORTED_TARGET libisal)
 pkg_check_modules(RAPIDJSON REQUIRED IMPORTED_TARGET RapidJSON)
+# With an allocator that reports when memory runs out.
+add_library(paxect_json INTERFACE)
+target_include_directories(paxect_json INTERFACE "${CMAKE_CURRENT_LIST_DIR}/rapidjson")
+target_link_libraries(paxect_json INTERFACE PkgConfig::RAPIDJSON)
 find_package(Threads REQUIRED)
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 if(NOT PAXECT_BUILD_ONLY STREQUAL "core")

@@ -1,6 +1,7 @@
 #include "digest.h"
 
 #include <libdeflate.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -51,8 +52,10 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   fetch();
 }
 
-// Leaves md_ nullptr when there is no SHA-256.
+// Leaves md_ nullptr when there is no SHA-256. When libcrypto ran out of memory as it started, EVP_MD_fetch
+// uses a null pointer; it does not try to start again.
 void Sha256::fetch() {
+  if (OSSL_LIB_CTX_get0_global_default() == nullptr) throw std::bad_alloc();
   ErrorScope errors;
   md_.reset(EVP_MD_fetch(nullptr, "SHA256", nullptr));
   if (md_ == nullptr && errors.ran_out_of_memory()) throw std::bad_alloc();

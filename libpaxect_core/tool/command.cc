@@ -49,13 +49,13 @@ const std::vector<Command>& commands() {
 }
 
 std::vector<std::string> spelled_out(std::vector<std::string> arguments,
-                                     const std::vector<std::string>& names) {
+                                     std::span<const std::string_view> names) {
   for (std::string& word : arguments) {
     if (word == "--") break;
     if ((word.starts_with("-i=") || word.starts_with("-o=")) && word.size() > 3) word.erase(2, 1);
     if (!word.starts_with("--")) continue;
     std::string given = word.substr(2, word.find('=') - 2);
-    auto is_meant = [&](const std::string& name) { return name.starts_with(given); };
+    auto is_meant = [&](std::string_view name) { return name.starts_with(given); };
     auto name = std::find_if(names.begin(), names.end(), is_meant);
     if (name != names.end() && std::count_if(names.begin(), names.end(), is_meant) == 1)
       word.replace(2, given.size(), *name);
@@ -67,6 +67,8 @@ void complain(const std::string& message) {
   std::string line = printable("paxect-core: " + message) + '\n';
   write_fully(STDERR_FILENO, line.data(), line.size());
 }
+
+void say(const std::string& line) { std::cout << printable(line) << '\n'; }
 
 bool parse(const Command& command, po::options_description options, const std::vector<std::string>& arguments,
            po::variables_map& values, std::vector<std::string>* files) {

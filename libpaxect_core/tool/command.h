@@ -8,7 +8,9 @@
 #include <boost/program_options.hpp>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "paxect/core.h"
@@ -54,6 +56,8 @@ struct UsageError {
 
 // Prints a message to stderr, with control characters replaced.
 void complain(const std::string& message);
+// Prints a result as one line on standard output, likewise.
+void say(const std::string& line);
 
 // Parses the arguments of a command. The last occurrence of an option applies. Adds -h, which prints the help
 // and returns false. Positional arguments go to `files`; they are a UsageError when it is nullptr.
@@ -64,7 +68,7 @@ bool parse(const Command& command, po::options_description options, const std::v
 // `-i=FILE` changed to `-iFILE`. The Python tool accepts these forms. Options that it does not have cannot be
 // abbreviated, so that an option added later never changes the meaning of a script.
 std::vector<std::string> spelled_out(std::vector<std::string> arguments,
-                                     const std::vector<std::string>& names);
+                                     std::span<const std::string_view> names);
 
 // The shared options: what a command prints in addition to errors.
 struct Talk {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "command.h"
@@ -9,7 +10,7 @@ namespace paxect::tool {
 namespace {
 
 // The options of the Python tool, which accepts abbreviations.
-const std::vector<std::string> kCompatibleNames = {"help", "input", "output", "verify"};
+constexpr std::array<std::string_view, 4> kCompatibleNames = {"help", "input", "output", "verify"};
 
 struct Range {
   std::uint64_t offset = 0;
@@ -24,6 +25,8 @@ Range parse_range(const std::string& text) {
   if (good && colon + 1 != end) {
     auto [stop, length_error] = std::from_chars(colon + 1, end, range.length);
     good = length_error == std::errc{} && stop == end;
+    // UINT64_MAX would mean "to the end". No data is so long that one byte less is not refused as well.
+    range.length = std::min(range.length, UINT64_MAX - 1);
   }
   if (!good)
     throw UsageError{"--range cannot be '" + text +

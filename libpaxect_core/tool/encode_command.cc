@@ -1,3 +1,4 @@
+#include <array>
 #include <optional>
 
 #include "command.h"
@@ -7,8 +8,8 @@ namespace paxect::tool {
 namespace {
 
 // The options of the Python tool, which accepts abbreviations.
-const std::vector<std::string> kCompatibleNames = {"help",     "input", "output",  "level",
-                                                   "channels", "frame", "mapping", "verify"};
+constexpr std::array<std::string_view, 8> kCompatibleNames = {"help",     "input", "output",  "level",
+                                                              "channels", "frame", "mapping", "verify"};
 
 void set(paxect_encoder* encoder, paxect_parameter parameter, std::int64_t value) {
   if (paxect_encoder_set_parameter(encoder, parameter, value) != PAXECT_OK)
@@ -28,7 +29,7 @@ po::options_description make_options() {
       "verify", "set the container's VERIFY flag")(
       "paranoid", "decompress each frame and compare it with its data before it is written")(
       "protect", po::value<std::string>()->value_name("PERCENT"),
-      "let so much of the container be damaged and still be repaired, 1 to 50")(
+      "let so many percent be damaged and still be repaired, 0 to 50; default: 0")(
       "threads", po::value<std::string>()->value_name("N"), "number of threads; default: one per core")(
       "no-attributes", "do not give the output the modification time and permissions of the input")(
       "sync", "flush the output to disk before returning");

@@ -1,8 +1,9 @@
 // paxect-core: creates, verifies, reads, repairs and salvages .freq containers. This file: command dispatch,
-// help, version, and the handlers of last resort.
+// help, version, and what no command catches.
 #include <openssl/crypto.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <exception>
 #include <iomanip>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "command.h"
+#include "last_resort.h"
 #include "signals.h"
 #include "standard_streams.h"
 
@@ -69,20 +71,38 @@ int guarded(const std::vector<std::string>& arguments) {
   }
 }
 
+// libcrypto that runs out of memory as it starts has no SHA-256 from then on, and does not say why. Here the
+// process ends instead.
+void* allocate(std::size_t size, const char* /*file*/, int /*line*/) {
+  void* memory = size == 0 ? nullptr : std::malloc(size);
+  if (memory == nullptr && size != 0) end_without_memory();
+  return memory;
+}
+void release(void* memory, const char* /*file*/, int /*line*/) { std::free(memory); }
+void* reallocate(void* old, std::size_t size, const char* file, int line) {
+  void* memory = size == 0 ? nullptr : std::realloc(old, size);
+  if (memory == nullptr && size != 0) end_without_memory();
+  if (size == 0) release(old, file, line);
+  return memory;
+}
+
 // By default, libcrypto reads its configuration file and registers error texts and algorithms when it is
 // first used. That takes longer than a small file does, and none of it is needed for SHA-256. Only a program
 // may choose this for its process, so the library does not.
 void start_libcrypto() {
-  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
-                          OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
-                          OPENSSL_INIT_NO_ATEXIT,
-                      nullptr);
+  CRYPTO_set_mem_functions(allocate, reallocate, release);
+  int done = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+                                     OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
+                                     OPENSSL_INIT_NO_ATEXIT,
+                                 nullptr);
+  if (done != 1) end_without_memory();
 }
 
 }  // namespace
 }  // namespace paxect::tool
 
 int main(int argc, char** argv) {
+  paxect::tool::set_last_resorts();
   paxect::tool::open_standard_descriptors();
   paxect::tool::catch_signals();
   paxect::tool::start_libcrypto();

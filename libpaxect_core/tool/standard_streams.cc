@@ -9,12 +9,6 @@
 #include "signals.h"
 
 namespace paxect::tool {
-namespace {
-
-constexpr std::size_t kBufferSize = 16384;
-
-}  // namespace
-
 void open_standard_descriptors() {
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(fd, F_GETFD) >= 0) continue;
@@ -42,7 +36,6 @@ int write_fully(int fd, const char* data, std::size_t size) {
 
 StandardStream::StandardStream(std::ostream& stream, int fd)
     : stream_(stream), fd_(fd), replaced_(stream.rdbuf(this)) {
-  buffer_.resize(kBufferSize);
   setp(buffer_.data(), buffer_.data() + buffer_.size());
 }
 

@@ -2,10 +2,10 @@
 // Main thread only.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <ostream>
 #include <streambuf>
-#include <string>
 
 namespace paxect::tool {
 
@@ -36,7 +36,7 @@ class StandardStream : public std::streambuf {
  private:
   std::ostream& stream_;
   int fd_;
-  std::string buffer_;
+  std::array<char, 16384> buffer_;
   std::streambuf* replaced_;
   int error_ = 0;
 };

@@ -1,8 +1,7 @@
 // Results as JSON for other programs: one object on one line.
 #pragma once
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include <checked_json.h>
 
 #include <cstdint>
 #include <iosfwd>
@@ -43,8 +42,8 @@ class JsonLine {
   void flush_if_large();
 
   std::ostream& out_;
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+  json::StringBuffer buffer_;
+  json::Writer writer_;
 };
 
 // The job that a summary describes.

@@ -19,7 +19,7 @@ is_own() {
 }
 
 # Prints each include in the component in folder $1 that is not allowed: of <paxect/...>, all but those in $2;
-# of "...", all that are not files of its own.
+# of "...", all that are not files of its own; and those of RapidJSON's types, which do not notice that memory ran out.
 wrong_includes() {
   component=$(realpath "$1")
   find "$component" \( -name '*.h' -o -name '*.cc' -o -name '*.c' \) -print | while read -r file; do
@@ -27,6 +27,8 @@ wrong_includes() {
       name=${include#?}
       case $include in
         '<paxect/'*) case " $2 " in *" $name "*) continue ;; esac ;;
+        '<rapidjson/error/en.h' | '<rapidjson/memorystream.h') continue ;; # these allocate nothing
+        '<rapidjson/'*) ;;                                                 # checked_json.h instead
         '<'*) continue ;;
         *) ! is_own "$component" "$file" "$name" || continue ;;
       esac
@@ -85,12 +87,13 @@ done
 echo '#include <paxect/core.h>' >"$work/tree/host/src/a.cc"
 echo '#include "../../link_plugin/src/d.h"' >"$work/tree/host/src/b.cc"
 echo '#include <paxect/plugin.h>' >"$work/tree/libpaxect_core/src/c.cc"
+echo '#include <rapidjson/document.h>' >"$work/tree/libpaxect_core/src/h.cc"
 echo '#include "a.h"' >"$link/d.h"
 echo '#include "relay/a.h"' >"$link/base/e.cc"
 echo '#include "stages/a.h"' >"$link/stages/f.cc"
 echo '#include "stages/a.h"' >"$link/relay/g.cc" # as it should be
 : >"$work/tree/host/src/a.h"
-[ "$(check_includes "$work/tree" | wc -l)" -eq 6 ] || {
+[ "$(check_includes "$work/tree" | wc -l)" -eq 7 ] || {
   echo "dependency_direction.sh: wrong includes go unseen; found only:" >&2
   check_includes "$work/tree" >&2
   exit 1

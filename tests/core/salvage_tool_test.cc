@@ -20,7 +20,7 @@ Result salvage_tool(std::vector<std::string> arguments) {
 std::string sample_data() { return motley(20 * kFrame + 5, kFrame); }
 std::string sample() { return encode(sample_data(), {{PAXECT_PARAM_FRAME_SIZE, kFrame}}); }
 
-rapidjson::Document parse(const std::string& json) {
+json::Document parse(const std::string& json) {
   CHECK(fits_schema("libpaxect_core", "paxect-core", json));
   return parsed_json(json);
 }
@@ -50,7 +50,7 @@ TEST_CASE("salvage of a damaged container writes what it finds, with status 2 an
   expected.replace(5 * kFrame, kFrame, std::string(kFrame, '\0'));
   CHECK(read_file(dir / "out") == expected);
 
-  rapidjson::Document report = parse(read_file(dir / "report.json"));
+  json::Document report = parse(read_file(dir / "report.json"));
   CHECK(report["exit_status"].GetInt() == 2);
   CHECK(!report["proven"].GetBool());
   CHECK(report["size"].GetUint64() == sample_data().size());
@@ -119,7 +119,7 @@ TEST_CASE("a salvage that fails is reported in JSON too") {
   write_file(dir / "in", sample());
   auto error_of = [](const Result& result) {
     CHECK(result.status == 3);
-    rapidjson::Document line = parse(result.output);
+    json::Document line = parse(result.output);
     CHECK(line["exit_status"].GetInt() == 3);
     CHECK(result.error == "paxect-core: " + std::string(line["error"]["message"].GetString()) + "\n");
     return std::string(line["error"]["name"].GetString());

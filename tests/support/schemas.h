@@ -2,9 +2,7 @@
 // paxect_link_objects, which has the validator.
 #pragma once
 
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include <checked_json.h>
 
 #include <string>
 
@@ -16,7 +14,7 @@ namespace paxect::test {
 
 // A schema accepts unknown keys, because later versions may write more. In tests an object whose keys are
 // listed has no others, so that everything this version writes is described.
-inline void close_objects(rapidjson::Value& rule, rapidjson::Document::AllocatorType& allocator) {
+inline void close_objects(json::Value& rule, json::Document::AllocatorType& allocator) {
   if (rule.IsArray())
     for (auto& each : rule.GetArray()) close_objects(each, allocator);
   if (!rule.IsObject()) return;
@@ -28,8 +26,8 @@ inline void close_objects(rapidjson::Value& rule, rapidjson::Document::Allocator
     rule.AddMember("additionalProperties", false, allocator);
 }
 
-inline rapidjson::Document parsed_json(const std::string& text) {
-  rapidjson::Document document;
+inline json::Document parsed_json(const std::string& text) {
+  json::Document document;
   document.Parse<rapidjson::kParseValidateEncodingFlag>(text.c_str());
   INFO(text);
   REQUIRE_FALSE(document.HasParseError());
@@ -37,10 +35,10 @@ inline rapidjson::Document parsed_json(const std::string& text) {
 }
 
 inline std::string closed_schema(const std::string& path) {
-  rapidjson::Document schema = parsed_json(read_file(path));
+  json::Document schema = parsed_json(read_file(path));
   close_objects(schema, schema.GetAllocator());
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::StringBuffer buffer;
+  json::Writer writer(buffer);
   schema.Accept(writer);
   return buffer.GetString();
 }

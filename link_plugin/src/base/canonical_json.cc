@@ -1,8 +1,8 @@
 #include "base/canonical_json.h"
 
+#include <checked_json.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 
 #include <algorithm>
 #include <array>
@@ -182,7 +182,7 @@ const JsonNode* JsonNode::find(std::string_view name) const {
 Status parse_json(std::string_view text, JsonNode* root) {
   rapidjson::MemoryStream stream(text.data(), text.size());
   Builder builder(root);
-  rapidjson::Reader reader;
+  json::Reader reader;
   auto result = reader.Parse<kStrictJson | rapidjson::kParseNumbersAsStringsFlag>(stream, builder);
   if (!result.IsError()) return Status::success();
   return Status::invalid(

@@ -1,7 +1,7 @@
 // Small helpers around RapidJSON: how strictly we parse, and the line and column of an offset in a text.
 #pragma once
 
-#include <rapidjson/document.h>
+#include <checked_json.h>
 
 #include <string>
 #include <string_view>
@@ -15,9 +15,7 @@ inline constexpr unsigned kStrictJson =
 // Documents that are walked recursively must not be nested deeper.
 inline constexpr std::size_t kMaxJsonDepth = 64;
 
-inline std::string text_of(const rapidjson::Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
+inline std::string text_of(const json::Value& value) { return {value.GetString(), value.GetStringLength()}; }
 
 // "LINE:COLUMN" of a byte offset, both counted from 1.
 inline std::string line_and_column(std::string_view text, std::size_t offset) {

@@ -1,9 +1,8 @@
 // What a command prints: text for people, or one JSON object on a line for programs.
 #pragma once
 
+#include <checked_json.h>
 #include <paxect/plugin.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <cstdint>
 #include <string>
@@ -64,8 +63,8 @@ class JsonLine {
  private:
   void key(std::string_view key);
 
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+  json::StringBuffer buffer_;
+  json::Writer writer_;
 };
 
 }  // namespace paxect::link

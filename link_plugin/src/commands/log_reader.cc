@@ -1,7 +1,7 @@
 #include "commands/log_reader.h"
 
+#include <checked_json.h>
 #include <fcntl.h>
-#include <rapidjson/document.h>
 
 #include <algorithm>
 #include <array>
@@ -23,12 +23,12 @@ constexpr std::size_t kBlock = std::size_t{1} << 18;
 constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 constexpr std::string_view kTimeFormat = "YYYY-MM-DD HH:MM:SS UTC";
 
-std::string text_member(const rapidjson::Document& line, const char* name) {
+std::string text_member(const json::Document& line, const char* name) {
   auto member = line.FindMember(name);
   return member != line.MemberEnd() && member->value.IsString() ? text_of(member->value) : "";
 }
 
-std::uint64_t number_member(const rapidjson::Document& line, const char* name) {
+std::uint64_t number_member(const json::Document& line, const char* name) {
   auto member = line.FindMember(name);
   return member != line.MemberEnd() && member->value.IsUint64() ? member->value.GetUint64() : 0;
 }
@@ -122,7 +122,7 @@ Status read_from(int fd, const std::string& path, std::uint64_t offset, LineCutt
 }  // namespace
 
 std::optional<LogLine> parse_log_line(std::string_view line) {
-  rapidjson::Document document;
+  json::Document document;
   document.Parse<kStrictJson>(line.data(), line.size());
   if (document.HasParseError() || !document.IsObject()) return std::nullopt;
   LogLine result;

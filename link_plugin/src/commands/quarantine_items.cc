@@ -1,6 +1,6 @@
 #include "commands/quarantine_items.h"
 
-#include <rapidjson/document.h>
+#include <checked_json.h>
 
 #include <set>
 
@@ -16,10 +16,10 @@ constexpr std::size_t kReasonLimit = std::size_t{1} << 20;
 void read_reason(const Directory& directory, QuarantineItem* item) {
   std::string text;
   if (!directory.read_small(reason_of(item->name), kReasonLimit, &text).ok()) return;
-  rapidjson::Document parsed;
+  json::Document parsed;
   parsed.Parse<kStrictJson>(text.data(), text.size());
   if (parsed.HasParseError() || !parsed.IsObject()) return;
-  const rapidjson::Value& document = parsed;
+  const json::Value& document = parsed;
   auto read = [&](const char* name, std::string* out) {
     auto member = document.FindMember(name);
     if (member != document.MemberEnd() && member->value.IsString())

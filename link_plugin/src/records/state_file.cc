@@ -1,8 +1,7 @@
 #include "records/state_file.h"
 
+#include <checked_json.h>
 #include <fcntl.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -20,7 +19,7 @@ constexpr std::uint64_t kInterval = kSecond;
 constexpr std::int64_t kNanoseconds = 1'000'000'000;  // in a second
 constexpr std::size_t kLimit = std::size_t{16} << 20;
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using Writer = json::Writer;
 
 void write_text(Writer& writer, const char* key, std::string_view value) {
   std::string safe = printable(value);
@@ -58,10 +57,10 @@ void write_file(Writer& writer, const WaitingFile& file) {
 // Reads members; remembers whether one was missing or of another type.
 class Members {
  public:
-  explicit Members(const rapidjson::Value& object) : object_(object), ok_(object.IsObject()) {}
+  explicit Members(const json::Value& object) : object_(object), ok_(object.IsObject()) {}
   bool ok() const { return ok_; }
 
-  const rapidjson::Value* get(const char* key) {
+  const json::Value* get(const char* key) {
     if (!ok_) return nullptr;
     auto member = object_.FindMember(key);
     if (member != object_.MemberEnd()) return &member->value;
@@ -90,11 +89,11 @@ class Members {
   }
 
  private:
-  const rapidjson::Value& object_;
+  const json::Value& object_;
   bool ok_;
 };
 
-bool read_file_entry(const rapidjson::Value& value, WaitingFile* file) {
+bool read_file_entry(const json::Value& value, WaitingFile* file) {
   Members members(value);
   members.read("path", &file->path);
   members.read("inode", &file->identity.inode);
@@ -118,7 +117,7 @@ bool read_file_entry(const rapidjson::Value& value, WaitingFile* file) {
   return false;
 }
 
-bool read_in_hand(const rapidjson::Value& value, FileInHand* file) {
+bool read_in_hand(const json::Value& value, FileInHand* file) {
   Members members(value);
   members.read("path", &file->path);
   members.read("size", &file->size);
@@ -130,7 +129,7 @@ bool read_in_hand(const rapidjson::Value& value, FileInHand* file) {
 }  // namespace
 
 std::string to_json(const RelayState& state) {
-  rapidjson::StringBuffer buffer;
+  json::StringBuffer buffer;
   Writer writer(buffer);
   writer.StartObject();
   writer.Key("pid");
@@ -173,7 +172,7 @@ std::string to_json(const RelayState& state) {
 }
 
 std::optional<RelayState> parse_state(std::string_view text) {
-  rapidjson::Document document;
+  json::Document document;
   document.Parse<kStrictJson>(text.data(), text.size());
   if (document.HasParseError() || !document.IsObject()) return std::nullopt;
   RelayState state;
@@ -190,7 +189,7 @@ std::optional<RelayState> parse_state(std::string_view text) {
   if (!members.ok() || !trouble->IsObject() || !waiting->IsArray()) return std::nullopt;
   // A relay of an earlier version does not write it.
   if (document.HasMember("in_hand")) {
-    const rapidjson::Value& in_hand = document["in_hand"];
+    const json::Value& in_hand = document["in_hand"];
     if (!in_hand.IsArray()) return std::nullopt;
     for (const auto& entry : in_hand.GetArray())
       if (!read_in_hand(entry, &state.in_hand.emplace_back())) return std::nullopt;

@@ -1,9 +1,6 @@
 #include "settings/json_schema.h"
 
-#include <rapidjson/pointer.h>
-#include <rapidjson/schema.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include <checked_json.h>
 
 #include <algorithm>
 #include <map>
@@ -16,8 +13,8 @@
 namespace paxect::link {
 namespace {
 
-using rapidjson::Document;
-using rapidjson::Value;
+using json::Document;
+using json::Value;
 
 // What RapidJSON 1.1 implements correctly, and what only describes. It knows `patternProperties` too, but
 // mixes up the patterns of one key with those of the next.
@@ -87,8 +84,8 @@ bool is_deeper_than(std::size_t levels, const Value& value) {
 std::string shortened(const Value& value) {
   if (value.IsArray()) return "a list";
   if (value.IsObject()) return "an object";
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::ASCII<>> writer(buffer);
+  json::StringBuffer buffer;
+  json::BasicWriter<rapidjson::ASCII<>> writer(buffer);
   value.Accept(writer);
   std::string text(buffer.GetString(), buffer.GetSize());
   if (text.size() > kMaxFoundText) text.replace(kMaxFoundText, std::string::npos, "...");
@@ -108,7 +105,7 @@ class FaultFinder {
     const std::size_t before = faults_.size();
     if (value.IsObject()) find_in_object(value, own, around);
     if (value.IsArray()) find_in_array(value, own, around);
-    rapidjson::SchemaValidator validator(without_inner_rules(own));
+    json::SchemaValidator validator(without_inner_rules(own));
     if (value.Accept(validator)) return;
     around.keyword = validator.GetInvalidSchemaKeyword();
     around.found = shortened(value);
@@ -146,7 +143,7 @@ class FaultFinder {
   const Value& resolved(const Value& rule) const {
     const Value* reference = member(&rule, "$ref");
     if (reference == nullptr) return rule;
-    const Value* target = rapidjson::Pointer(reference->GetString()).Get(schema_);
+    const Value* target = json::Pointer(reference->GetString()).Get(schema_);
     if (target == nullptr)
       throw std::runtime_error("a schema refers to '" + text_of(*reference) + "', which is missing");
     return resolved(*target);
@@ -154,8 +151,8 @@ class FaultFinder {
 
   // The rule with the values inside left to their own turn. Compiled once, since one rule is for all of a
   // list.
-  const rapidjson::SchemaDocument& without_inner_rules(const Value& rule) {
-    std::unique_ptr<rapidjson::SchemaDocument>& compiled = compiled_[&rule];
+  const json::SchemaDocument& without_inner_rules(const Value& rule) {
+    std::unique_ptr<json::SchemaDocument>& compiled = compiled_[&rule];
     if (compiled == nullptr) {
       Document own;
       own.CopyFrom(rule, own.GetAllocator());
@@ -168,13 +165,13 @@ class FaultFinder {
                           own.GetAllocator());
         own["properties"] = names;
       }
-      compiled = std::make_unique<rapidjson::SchemaDocument>(own);
+      compiled = std::make_unique<json::SchemaDocument>(own);
     }
     return *compiled;
   }
 
   const Value& schema_;
-  std::map<const Value*, std::unique_ptr<rapidjson::SchemaDocument>> compiled_;
+  std::map<const Value*, std::unique_ptr<json::SchemaDocument>> compiled_;
   std::vector<SchemaFault> faults_;
 };
 

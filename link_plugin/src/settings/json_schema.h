@@ -5,7 +5,7 @@
 // of `const`, `anyOf` and `not` instead of `if`. A schema that uses anything else is rejected.
 #pragma once
 
-#include <rapidjson/document.h>
+#include <checked_json.h>
 
 #include <set>
 #include <string>
@@ -26,7 +26,7 @@ struct SchemaFault {
 // Returns every innermost value that breaks the schema, in document order; empty if the document is valid.
 // A document nested deeper than kMaxJsonDepth has one fault. Throws std::runtime_error if `schema` is not a
 // schema of the kind described above.
-std::vector<SchemaFault> check_schema(const rapidjson::Value& document, std::string_view schema);
+std::vector<SchemaFault> check_schema(const json::Value& document, std::string_view schema);
 
 // Returns the keys that the schema names for the outermost object.
 std::set<std::string> keys_of_schema(std::string_view schema);

@@ -1,11 +1,8 @@
 #include "settings/policy.h"
 
-#include <rapidjson/document.h>
+#include <checked_json.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/reader.h>
-#include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
 #include <array>
@@ -18,7 +15,7 @@
 namespace paxect::link {
 namespace {
 
-using rapidjson::Value;
+using json::Value;
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -74,7 +71,7 @@ class PolicyReader {
       : text_(text), path_(path), faults_(*faults) {}
 
   void read(Policy* policy, std::vector<std::string>* warnings) {
-    rapidjson::Document document;
+    json::Document document;
     document.Parse<kStrictJson>(text_.data(), text_.size());
     if (document.HasParseError())
       return fail_at(document.GetErrorOffset(), rapidjson::GetParseError_En(document.GetParseError()));
@@ -115,7 +112,7 @@ class PolicyReader {
     KeyFinder finder;
     finder.stream = &stream;
     finder.reader = this;
-    rapidjson::Reader reader;
+    json::Reader reader;
     reader.Parse<kStrictJson>(stream, finder);
   }
 
@@ -176,8 +173,8 @@ std::string in_one_line(const std::vector<std::string>& faults) {
 }
 
 std::string default_policy_text(std::string_view node) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  json::StringBuffer buffer;
+  json::PrettyWriter writer(buffer);
   writer.SetIndent(' ', 2);
   writer.SetFormatOptions(rapidjson::kFormatSingleLineArray);
   writer.StartObject();

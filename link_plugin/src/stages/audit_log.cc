@@ -1,9 +1,7 @@
 #include "stages/audit_log.h"
 
+#include <checked_json.h>
 #include <fcntl.h>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -61,8 +59,8 @@ class LineWriter {
     writer_.Reset(buffer_);
   }
 
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
+  json::StringBuffer buffer_;
+  json::Writer writer_{buffer_};
 };
 
 // Gives the new log mode, owner, group and ACL of the one before it: who reads the log goes on reading it.
@@ -262,14 +260,14 @@ LoggedDelivery last_delivery_in(int fd, const std::string& inbox, std::string_vi
       text.resize(at == std::string::npos ? 0 : at + 1);
       if (!last.relay.empty()) ++lines;
       if (line.find("\"relay\"") == std::string::npos) continue;
-      rapidjson::Document document;
+      json::Document document;
       document.Parse(line.data(), line.size());
       if (document.HasParseError() || !document.IsObject()) continue;
       const char* id_key = document.HasMember("id") ? "id" : "last_id";
       if (!document.HasMember("relay") || !document.HasMember(id_key) || !document.HasMember("src")) continue;
-      const rapidjson::Value& relay = document["relay"];
-      const rapidjson::Value& id = document[id_key];
-      const rapidjson::Value& source = document["src"];
+      const json::Value& relay = document["relay"];
+      const json::Value& id = document[id_key];
+      const json::Value& source = document["src"];
       if (!relay.IsString() || !id.IsUint64() || !source.IsString()) continue;
       const std::string path = source.GetString();
       if (path != inbox && !path.starts_with(inbox + "/")) continue;

@@ -1,7 +1,6 @@
 #include "stages/quarantine.h"
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
+#include <checked_json.h>
 
 #include <set>
 #include <tuple>
@@ -137,8 +136,8 @@ std::uint64_t Quarantine::count() {
 }
 
 std::string to_json(const QuarantineReason& reason) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  json::StringBuffer buffer;
+  json::PrettyWriter writer(buffer);
   writer.SetIndent(' ', 2);
   auto text = [&](const char* key, const std::string& value) {
     std::string safe = printable(value);

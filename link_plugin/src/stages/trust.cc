@@ -1,7 +1,6 @@
 #include "stages/trust.h"
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
+#include <checked_json.h>
 #include <sodium.h>
 
 #include "base/canonical_json.h"
@@ -96,8 +95,8 @@ Peer judge_manifest(std::string_view text, std::optional<std::string_view> key, 
 std::string manifest_text(const std::map<std::string, std::string>& payload,
                           std::optional<std::string_view> key) {
   JsonNode node{JsonNode::Type::kObject, "", {}};
-  rapidjson::StringBuffer buffer;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  json::StringBuffer buffer;
+  json::PrettyWriter writer(buffer);
   writer.SetIndent(' ', 2);
   auto write = [&](const std::string& text) {
     writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));

@@ -44,14 +44,14 @@ struct AuditSite {
     for (const std::string& line : lines) text += line;
     write_file(part, text);
   }
-  rapidjson::Document audit(int expected, std::vector<std::string> more = {}) {
+  json::Document audit(int expected, std::vector<std::string> more = {}) {
     more.insert(more.begin(), "audit");
     return command_json(host, more, expected);
   }
   std::string head() { return audit(0)["head"].GetString(); }
 };
 
-std::string text_of(const rapidjson::Value& value) { return value.GetString(); }
+std::string text_of(const json::Value& value) { return value.GetString(); }
 
 TEST_CASE("A log as it was written is intact through its rotated parts") {
   AuditSite site;

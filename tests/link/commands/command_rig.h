@@ -1,7 +1,7 @@
 // Runs the commands of link.so, by its extension, beside a relay or without one.
 #pragma once
 
-#include <rapidjson/document.h>
+#include <checked_json.h>
 
 #include <string>
 #include <vector>
@@ -31,14 +31,14 @@ inline CommandResult command(FakeHost& host, const std::vector<std::string>& wor
 }
 
 // The same with --json; its one line must be an object, and as the command's schema says.
-inline rapidjson::Document command_json(FakeHost& host, std::vector<std::string> words, int expected = 0) {
+inline json::Document command_json(FakeHost& host, std::vector<std::string> words, int expected = 0) {
   words.push_back("--json");
   CommandResult outcome = command(host, words);
   INFO(outcome.output);
   CHECK(outcome.status == expected);
   REQUIRE(outcome.output.find('\n') == outcome.output.size() - 1);
   CHECK(fits_schema("link_plugin", words.front(), outcome.output));
-  rapidjson::Document document = parsed_json(outcome.output);
+  json::Document document = parsed_json(outcome.output);
   REQUIRE(document.IsObject());
   return document;
 }

@@ -7,8 +7,8 @@
 namespace paxect::link {
 namespace {
 
-rapidjson::Document parsed(const std::string& text) {
-  rapidjson::Document document;
+json::Document parsed(const std::string& text) {
+  json::Document document;
   document.Parse(text.c_str());
   INFO(text);
   REQUIRE_FALSE(document.HasParseError());

@@ -1,0 +1,86 @@
+// Programs whose malloc fails: each call by number, alone and with all that follow it. PAXECT_TEST_LONG=1
+// tries every number rather than the first, the last and some in between.
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "paxect/core.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/temp_dir.h"
+#include "tool.h"
+
+namespace paxect::test {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+Result run_with(const Arguments& argv, const std::string& directory, std::vector<std::string> environment) {
+  environment.push_back("LD_PRELOAD=" PAXECT_TEST_FAILING_MALLOC);
+  return run({.argv = argv, .environment = environment, .directory = directory});
+}
+
+std::set<long> numbers(const Arguments& argv, const std::string& directory) {
+  Result counted = run_with(argv, directory, {"PAXECT_TEST_MALLOC_COUNT=2"});
+  REQUIRE(counted.status == 0);
+  long count = std::stol(counted.error.substr(counted.error.rfind('\n', counted.error.size() - 2) + 1));
+  REQUIRE(count > 3);
+  constexpr long kEnds = 10;
+  constexpr long kBetween = 20;
+  long step = std::getenv("PAXECT_TEST_LONG") != nullptr ? 1 : std::max(1L, count / kBetween);
+  std::set<long> tried;
+  for (long n = 1; n <= count; n += step) tried.insert(n);
+  for (long n = 1; n <= kEnds; ++n) tried.insert({n, std::max(1L, count - n + 1)});
+  return tried;
+}
+
+// Runs it once for each number and each kind of failure; `allowed`: besides 0.
+void fail_each(const Arguments& argv, const std::string& directory, int allowed, bool prints) {
+  for (long n : numbers(argv, directory)) {
+    for (bool lasting : {false, true}) {
+      std::vector<std::string> environment = {"PAXECT_TEST_MALLOC=" + std::to_string(n)};
+      if (lasting) environment.emplace_back("PAXECT_TEST_MALLOC_LASTING=1");
+      Result result = run_with(argv, directory, environment);
+      INFO("malloc " << n << (lasting ? " and later" : "") << ": " << result.error);
+      CHECK((result.status == 0 || result.status == allowed));
+      if (result.status != 0 && prints) CHECK(one_line(result.error));
+      if (result.status != 0 && prints) CHECK(result.error.find("memory") != std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a command that runs out of memory ends with status 3 and one line, and leaves nothing behind") {
+  TempDir dir;
+  write_file(dir / "in", noise(100000));
+  REQUIRE(tool({"encode", "-i", dir / "in", "-o", dir / "c", "--protect", "10", "--frame", "30000"}).status ==
+          0);
+  const std::vector<Arguments> commands = {
+      {"encode", "-i", "in", "-o", "out", "-q"},
+      {"decode", "-i", "c", "-o", "out", "--json"},
+      {"decode", "-i", "c", "-o", "out", "--range", "5:70000"},
+      {"test", "c", "--json"},
+      {"info", "c", "--frames", "--json"},
+      {"check", "c", "in"},
+      {"repair", "c", "-o", "out", "--json"},
+      {"salvage", "c", "-o", "out", "--json", "--report", "report"},
+      {"--help"},
+  };
+  for (Arguments argv : commands) {
+    argv.insert(argv.begin(), kTool);
+    CAPTURE(argv);
+    fail_each(argv, dir.path(), 3, true);
+    for (const std::string& name : list(dir.path()))
+      CHECK(std::set<std::string>{"in", "c", "out", "report"}.contains(name));
+  }
+}
+
+TEST_CASE("the first job of a process that runs out of memory ends with MEMORY") {
+  TempDir dir;
+  fail_each({PAXECT_TEST_FIRST_JOB}, dir.path(), PAXECT_ERROR_MEMORY, false);
+}
+
+}  // namespace paxect::test
