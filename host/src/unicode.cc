@@ -58,7 +58,8 @@ bool is_control(char32_t code) {
   struct Range {
     char32_t first, last;
   };
-  static constexpr std::array<Range, 10> kRanges = {
+  // The command paxect-core has the same table (libpaxect_core/tool/printable.cc).
+  static constexpr std::array<Range, 11> kRanges = {
       {{0x00, 0x1f},          // C0
        {0x7f, 0x9f},          // DEL, C1
        {0xad, 0xad},          // soft hyphen
@@ -68,6 +69,7 @@ bool is_control(char32_t code) {
        {0x2028, 0x202e},      // line separators, embeddings, overrides
        {0x2060, 0x206f},      // word joiner, isolates
        {0xfeff, 0xfeff},      // byte order mark
+       {0xfff9, 0xfffb},      // interlinear annotation
        {0xe0000, 0xe007f}}};  // tags
   return std::any_of(kRanges.begin(), kRanges.end(),
                      [&](const Range& range) { return code >= range.first && code <= range.last; });

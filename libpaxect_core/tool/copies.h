@@ -14,7 +14,7 @@ namespace paxect::tool {
 // Open as long as the object exists.
 class Copies {
  public:
-  // Opens each file and gives it to `add`, whose first failure it returns.
+  // Opens each file, "-" being standard input, and gives it to `add`, whose first failure it returns.
   Outcome open(const std::vector<std::string>& names,
                const std::function<Outcome(int fd, const std::string& name)>& add);
   std::vector<core::FileIdentity> identities() const;

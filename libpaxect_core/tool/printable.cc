@@ -37,18 +37,29 @@ struct Interval {
   std::uint32_t first;
   std::uint32_t last;
 };
-constexpr std::array<Interval, 7> kControls = {{{0x00, 0x1f},
-                                                {0x7f, 0x9f},
-                                                {0x61c, 0x61c},      // Arabic letter mark
-                                                {0x200e, 0x200f},    // left-to-right, right-to-left mark
-                                                {0x2028, 0x202e},    // separators, embeddings, overrides
-                                                {0x2066, 0x2069},    // isolates
-                                                {0xfeff, 0xfeff}}};  // byte order mark
+// The host has the same table (host/src/unicode.cc).
+constexpr std::array<Interval, 11> kControls = {{{0x00, 0x1f},      // C0
+                                                 {0x7f, 0x9f},      // DEL, C1
+                                                 {0xad, 0xad},      // soft hyphen
+                                                 {0x061c, 0x061c},  // Arabic letter mark
+                                                 {0x180e, 0x180e},  // Mongolian vowel separator
+                                                 {0x200b, 0x200f},  // zero width, direction marks
+                                                 {0x2028, 0x202e},  // line separators, embeddings, overrides
+                                                 {0x2060, 0x206f},  // word joiner, isolates
+                                                 {0xfeff, 0xfeff},  // byte order mark
+                                                 {0xfff9, 0xfffb},  // interlinear annotation
+                                                 {0xe0000, 0xe007f}}};  // tags
 
 bool is_control(std::uint32_t code) {
   for (const Interval& interval : kControls)
     if (code >= interval.first && code <= interval.last) return true;
   return false;
+}
+
+std::string escaped_unit(std::uint32_t unit) {
+  std::array<char, 7> escape;
+  std::snprintf(escape.data(), escape.size(), "\\u%04x", unit);
+  return escape.data();
 }
 
 }  // namespace
@@ -74,9 +85,11 @@ std::string json_string(std::string_view text) {
     if (!character.valid) {
       result += "\xef\xbf\xbd";
     } else if (is_control(character.code)) {
-      std::array<char, 7> escape;
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", character.code);
-      result += escape.data();
+      if (character.code < 0x10000)
+        result += escaped_unit(character.code);
+      else  // RFC 8259: a surrogate pair
+        result +=
+            escaped_unit(0xd7c0 + (character.code >> 10)) + escaped_unit(0xdc00 + (character.code & 0x3ff));
     } else {
       if (character.code == '"' || character.code == '\\') result += '\\';
       result += character.bytes;

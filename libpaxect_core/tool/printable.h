@@ -7,8 +7,9 @@
 namespace paxect::tool {
 
 // The text as UTF-8 in which a question mark replaces each byte that is not UTF-8 and each character that
-// controls a terminal or the order of the text: C0, DEL and C1 controls, line and paragraph separators,
-// bidirectional marks, embeddings, overrides and isolates, the byte order mark.
+// controls a terminal or the order of the text, or that is invisible: C0, DEL and C1 controls, line and
+// paragraph separators, bidirectional marks, embeddings, overrides and isolates, soft hyphen, zero-width
+// characters, annotation marks, the byte order mark, tags.
 std::string printable(std::string_view text);
 
 // The text as a JSON string, quotes included, with the same characters as \uXXXX, and U+FFFD for each byte

@@ -93,6 +93,13 @@ void print_json(const Job& job, double seconds, const Outcome& ended, const paxe
   line.end_array();
 }
 
+// The message with the name of the first copy, unless it begins with the name of one already.
+std::string named(const std::string& message, const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs)
+    if (message.starts_with(shown_name(input) + ": ")) return message;
+  return shown_name(inputs.front()) + ": " + message;
+}
+
 // Reports why, each window that is lost if there are several, and what recovers the rest.
 void explain_failure(const paxect_repairer* repairer, const std::vector<std::string>& inputs,
                      const Talk& talk) {
@@ -106,11 +113,11 @@ void explain_failure(const paxect_repairer* repairer, const std::vector<std::str
       return 0;
     }
   };
-  std::string name = inputs.front();
-  complain(name + ": " + paxect_repairer_error_message(repairer));
+  std::string name = shown_name(inputs.front());
+  complain(named(paxect_repairer_error_message(repairer), inputs));
   if (talk.quiet) return;
   if (report_of(repairer).damaged_windows > 1) paxect_repairer_each_window(repairer, Printer::print, &name);
-  complain(name + ": recover what is left with: paxect-core salvage " + name + " -o FILE");
+  complain(name + ": recover what is left with: paxect-core salvage " + inputs.front() + " -o FILE");
 }
 
 int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
@@ -125,8 +132,7 @@ int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
     std::string verdict = output.empty() ? "can be repaired: " : "repaired and proven by the SHA-256: ";
     paxect_repair_report report = report_of(repairer);
     if (report.damaged == 0) verdict = output.empty() ? "" : "written and proven by the SHA-256: ";
-    std::cout << shown_name(output.empty() ? inputs.front() : output) << ": " << verdict << findings(report)
-              << '\n';
+    say(shown_name(output.empty() ? inputs.front() : output) + ": " + verdict + findings(report));
   }
   return code;
 }
@@ -160,7 +166,7 @@ void suggest_repair(const Outcome& ended, const std::string& input, const Talk& 
   if (status == PAXECT_OK)
     complain(input + ": it can be repaired: paxect-core repair " + input + " -o FILE");
   else if (status == PAXECT_ERROR_DAMAGED)
-    complain(input + ": " + paxect_repairer_error_message(repairer.get()) +
+    complain(named(paxect_repairer_error_message(repairer.get()), {input}) +
              ": recover what is left with: paxect-core salvage " + input + " -o FILE");
 }
 
@@ -197,9 +203,11 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
                                 values.count("no-attributes") != 0 ? 0 : 1);
 
   Job job{"repair", inputs.front(), check ? "" : values["output"].as<std::string>()};
-  Progress progress(talk.progress, shown_name(check ? job.input : job.output), total_size(inputs));
+  Progress progress(talk.progress, shown_name(check ? job.input : job.output),
+                    total_size(inputs) + file_size(inputs.front()));
   Copies copies;
-  Outcome ended = add_copies(repairer.get(), copies, inputs);
+  Outcome ended = check_summary(job.output, talk);
+  if (ended.status == PAXECT_OK) ended = add_copies(repairer.get(), copies, inputs);
   if (ended.status == PAXECT_OK) {
     paxect_repairer_set_progress(repairer.get(), Progress::callback, &progress);
     paxect_status status = check ? paxect_repairer_check(repairer.get())

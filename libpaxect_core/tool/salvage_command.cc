@@ -50,14 +50,15 @@ void report_findings(const paxect_salvager* salvager, const SalvageJob& job) {
     paxect_salvage_input input = salvage_input(salvager, i);
     if (input.used != 0) continue;
     bool found = input.header != 0 || input.confirmed + input.unconfirmed + input.ruined != 0;
-    complain(job.inputs[i] + (found ? ": left out: it is not a copy of the same container as the others"
-                                    : ": left out: nothing of a container was found in it"));
+    complain(shown_name(job.inputs[i]) +
+             (found ? ": left out: it is not a copy of the same container as the others"
+                    : ": left out: nothing of a container was found in it"));
   }
   if (report.over_limit != 0)
     complain(std::to_string(report.over_limit) +
              " frames are larger than the limit: raise it with --max-frame");
   if (report.foreign_input >= 0)
-    complain(job.inputs[static_cast<std::size_t>(report.foreign_input)] +
+    complain(shown_name(job.inputs[static_cast<std::size_t>(report.foreign_input)]) +
              ": another container or a part of one is at offset " + std::to_string(report.foreign_offset) +
              ": its data is not in the output");
   if (job.status != PAXECT_ERROR_PARTIAL) return;

@@ -99,11 +99,66 @@ TEST_CASE("repair: info shows the protection and its cost") {
   CHECK(tool({"info", given.container}).output.find("protection") == std::string::npos);
 }
 
-TEST_CASE("repair: --protect takes 1 to 50") {
+TEST_CASE("repair: a message names a file once") {
+  Protected given;
+  std::string bytes = read_file(given.container);
+  bytes[6] = '\1';
+  write_file(given.damaged, bytes);
+  for (std::size_t size : {std::size_t{10}, bytes.size() / 2, bytes.size()}) {
+    write_file(given.damaged, bytes.substr(bytes.size() - size));
+    Result result = tool({"repair", given.damaged, "-o", given.output});
+    INFO(result.error);
+    CHECK(result.error.find(given.damaged + ": " + given.damaged) == std::string::npos);
+  }
+}
+
+TEST_CASE("repair and salvage: - is standard input, which must be a file") {
+  Protected given;
+  given.damage(0, 30000);
+  auto from_file = [&](const std::string& command, const std::string& output) {
+    return run({.argv = {"/bin/sh", "-c", "exec \"$0\" \"$1\" - -o \"$2\" <\"$3\"", kTool, command, output,
+                         given.damaged}});
+  };
+  Result repaired = from_file("repair", given.output);
+  CHECK(repaired.status == 0);
+  CHECK(repaired.error == "");
+  CHECK(read_file(given.output) == read_file(given.container));
+  CHECK(from_file("salvage", given.output).status == 2);
+  for (const char* command : {"repair", "salvage"}) {
+    Result piped = tool({command, "-", "-o", given.output}, read_file(given.damaged));
+    CHECK(piped.status == 3);
+    CHECK(
+        piped.error ==
+        "paxect-core: standard input: is not a file that can be read at any offset: copy it to one first\n");
+  }
+}
+
+TEST_CASE("repair: a pipe receives nothing of a container that is not proven") {
+  TempDir dir;
+  write_file(dir / "file", noise(17 << 20, 22));  // two windows, of which the second one has lost too much
+  REQUIRE(tool({"encode", "-i", dir / "file", "-o", dir / "c", "--protect", "2"}).status == 0);
+  const std::string container = read_file(dir / "c");
+  std::string damaged = container;
+  damaged.replace(container.size() - 1400000, 700000, std::string(700000, '\0'));
+  write_file(dir / "damaged", damaged);
+  Result result = tool({"repair", dir / "damaged", "-o", "-"});
+  CHECK(result.status == 2);
+  CHECK(result.output.size() == 0);
+  CHECK(tool({"repair", dir / "damaged", "-o", "/dev/stdout"}).output.size() == 0);
+  damaged = std::string(5000, '\0') + container.substr(5000);
+  write_file(dir / "damaged", damaged);
+  result = tool({"repair", dir / "damaged", "-o", "-"});
+  CHECK(result.status == 0);
+  CHECK((result.output == container));
+}
+
+TEST_CASE("repair: --protect takes 0, which means none, to 50") {
   Protected given;
   for (const char* percent : {"51", "-1", "6.5", "six", ""})
     CHECK(tool({"encode", "-i", given.file, "-o", given.output, "--protect", percent}).status == 64);
   CHECK(tool({"encode", "-i", given.file, "-o", given.output, "--protect", "50"}).status == 0);
+  CHECK(tool({"encode", "-i", given.file, "-o", given.output, "--protect", "0"}).status == 0);
+  CHECK(tool({"info", given.output}).output.find("protection") == std::string::npos);
 }
 
 }  // namespace paxect::test

@@ -15,11 +15,11 @@
 namespace paxect::test {
 namespace {
 
-rapidjson::Document json(const std::string& text) {
+json::Document json(const std::string& text) {
   INFO(text);
   CHECK(one_line(text));
   CHECK(fits_schema("libpaxect_core", "paxect-core", text));
-  rapidjson::Document document = parsed_json(text);
+  json::Document document = parsed_json(text);
   REQUIRE(document.IsObject());
   return document;
 }
@@ -105,7 +105,7 @@ TEST_CASE("info as JSON has every field") {
   write_file(dir / "a.freq", small_container());
   Result result = tool({"info", "--json", "--frames", dir / "a.freq"});
   CHECK(result.status == 0);
-  rapidjson::Document info = json(result.output);
+  json::Document info = json(result.output);
   CHECK(info["command"].GetString() == std::string("info"));
   CHECK(info["input"].GetString() == dir / "a.freq");
   CHECK(info["version"].GetInt() == 42);
@@ -144,7 +144,7 @@ TEST_CASE("info as JSON stays valid when the list of frames fails half-way, for 
   Result result = tool({"info", "--json", "--frames", dir / "a.freq"});
   CHECK(result.status == 4);
   CHECK(one_line(result.error));
-  rapidjson::Document info = json(result.output);
+  json::Document info = json(result.output);
   CHECK(info["frames"].Size() == 4000);
   CHECK(info["exit_status"].GetInt() == 4);
   CHECK(info["error"]["name"].GetString() == std::string("PAXECT_ERROR_COUNTS"));
@@ -166,7 +166,7 @@ TEST_CASE("info shows totals that the frames do not have as claims, with status 
   CHECK(result.output.find("verified") == std::string::npos);
   result = tool({"info", "--json", dir / "a.freq"});
   CHECK(result.status == 4);
-  rapidjson::Document info = json(result.output);
+  json::Document info = json(result.output);
   CHECK_FALSE(info.HasMember("total_size"));
   CHECK(info["frame_size"].GetInt() == 4);
 }
@@ -178,7 +178,7 @@ TEST_CASE("info of a file that is not a container fails with its error") {
   CHECK(result.output.empty());
   CHECK(one_line(result.error));
   CHECK(tool({"info", dir / "none"}).status == 3);
-  rapidjson::Document info = json(tool({"info", "--json", dir / "none"}).output);
+  json::Document info = json(tool({"info", "--json", dir / "none"}).output);
   CHECK(info["error"]["name"].GetString() == std::string("PAXECT_ERROR_OPEN"));
 }
 
@@ -230,7 +230,7 @@ TEST_CASE("check as JSON") {
   write_file(dir / "a.freq", small_container());
   Result result = tool({"check", "--json", dir / "a.freq", "-"}, "0x23456789ab");
   CHECK(result.status == 2);
-  rapidjson::Document check = json(result.output);
+  json::Document check = json(result.output);
   CHECK(check["exit_status"].GetInt() == 2);
   CHECK(check["error"]["name"].GetString() == std::string("PAXECT_ERROR_DIFFERENT"));
   REQUIRE(check["differences"].Size() == 2);
@@ -262,6 +262,7 @@ TEST_CASE("a range of the data, to a file and to standard output") {
   CHECK(redirected.output == data.substr(10, 20));
 
   CHECK(tool({"decode", "-i", dir / "a.freq", "--range", "40000:10001"}).status == 64);
+  CHECK(tool({"decode", "-i", dir / "a.freq", "--range", "49999:18446744073709551615"}).status == 64);
   CHECK(tool({"decode", "--range", "0:1"}, container).status == 3);  // a pipe
   for (const char* wrong : {"", ":", "5", "-1:5", "1:-5", "1:2:3", "a:b", "1 :2", ":5"}) {
     INFO(wrong);
@@ -353,7 +354,7 @@ TEST_CASE("summaries go where the data does not") {
   write_file(dir / "in", "0123456789");
   Result to_file = tool({"encode", "--json", "--frame", "4", "-i", dir / "in", "-o", dir / "out"});
   CHECK(to_file.error.empty());
-  rapidjson::Document encoded = json(to_file.output);
+  json::Document encoded = json(to_file.output);
   CHECK(encoded["command"].GetString() == std::string("encode"));
   CHECK(encoded["input"].GetString() == dir / "in");
   CHECK(encoded["output"].GetString() == dir / "out");
@@ -365,7 +366,7 @@ TEST_CASE("summaries go where the data does not") {
 
   Result to_pipe = tool({"decode", "--json", "-i", dir / "out"});
   CHECK(to_pipe.output == "0123456789");
-  rapidjson::Document decoded = json(to_pipe.error);
+  json::Document decoded = json(to_pipe.error);
   CHECK(decoded["sha256"] == encoded["sha256"]);
   CHECK(decoded["total_size"].GetInt() == 10);
 
@@ -381,7 +382,7 @@ TEST_CASE("a failure has a summary too, for each file that is tested") {
   CHECK(result.status == 4);
   CHECK(one_line(result.error));
   std::size_t line = result.output.find('\n') + 1;
-  rapidjson::Document bad = json(result.output.substr(0, line));
+  json::Document bad = json(result.output.substr(0, line));
   CHECK(bad["exit_status"].GetInt() == 4);
   CHECK(bad["error"]["name"].GetString() == std::string("PAXECT_ERROR_CRC"));
   CHECK(bad["error"]["message"].GetString() ==
@@ -393,7 +394,7 @@ TEST_CASE("a failure has a summary too, for each file that is tested") {
 TEST_CASE("a name that is not UTF-8 gives valid JSON") {
   TempDir dir;
   std::string name = dir / "caf\xe9-\xc3\xa9\xf0\x9f";
-  rapidjson::Document info = json(tool({"info", "--json", name}).output);
+  json::Document info = json(tool({"info", "--json", name}).output);
   CHECK(info["input"].GetString() == dir / "caf\xef\xbf\xbd-\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd");
 }
 
@@ -443,6 +444,42 @@ TEST_CASE("an original without end differs, and is not read without end") {
   write_file(dir / "longer", std::string(9'000'000, '\0'));
   CHECK(tool({"check", dir / "container", dir / "longer"}).output ==
         "the original continues at byte 3000000, after the last frame: 6000000 bytes more\n");
+}
+
+TEST_CASE("no command prints the control and invisible characters of a name") {
+  TempDir dir;
+  std::string file = dir / "a\x1b[31m\nb\xe2\x80\x8b\xc2\x9b";
+  write_file(file, text(1000));
+  std::string freq = file + ".freq";
+  std::vector<std::vector<std::string>> lines = {
+      {"encode", "-i", file, "-o", freq, "--protect", "20", "--json"},
+      {"test", freq, "--progress"},
+      {"info", freq},
+      {"check", freq, file},
+      {"repair", freq, "--check"},
+      {"repair", freq, "-o", file + ".repaired"},
+      {"repair", freq, "-o", file + ".repaired", "--json"},
+      {"salvage", freq, "-o", file + ".salvaged"},
+      {"decode", "-i", freq, "-o", file + ".decoded", "--range", "0:7", "--json"},
+      {"encode", "-i", file, "-o", freq + "/none"},
+      {"test", file},
+      {"info", file},
+      {"check", file, freq},
+      {"repair", file, "-o", freq + ".none"},
+      {"repair", file, "--check"},
+      {"salvage", file, "-o", freq + ".none"},
+      {"decode", "-i", file, "-o", freq + ".none"},
+      {file},
+      {"encode", "--" + file},
+      {"encode", "--level", file},
+  };
+  for (const std::vector<std::string>& line : lines) {
+    Result result = tool(line);
+    std::string printed = result.output + result.error;
+    INFO(printed);
+    for (const char* raw : {"\x1b", "\nb", "\xe2\x80\x8b", "\xc2\x9b"})
+      CHECK(printed.find(raw) == std::string::npos);
+  }
 }
 
 TEST_CASE("a name that is empty is shown as such") {

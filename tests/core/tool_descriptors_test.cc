@@ -96,7 +96,7 @@ TEST_CASE("an output is refused when it would replace the file that the summary 
   for (const std::string command :
        {"encode -i in -o printed", "decode -i container -o link",
         "decode -i container -o printed --range 0:10", "salvage container -o ./printed",
-        "salvage container -o data --report printed"}) {
+        "repair container -o printed", "salvage container -o data --report printed"}) {
     INFO(command);
     Result result = script(dir, "$T " + command + " --json >printed");
     CHECK(result.status == 3);
