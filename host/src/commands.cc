@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -116,9 +117,12 @@ Status do_while_reading_signals(Signals& signals, const RunContext& run, const A
   while (polled[1].revents == 0) {
     poll(polled.data(), polled.size(), reminder.timeout(monotonic_now_ns()));
     signals.read_pending([&] { return activity.get(); });
-    if (reminder.is_due(run.stop.requested(), monotonic_now_ns()))
+    if (!reminder.is_due(run.stop.requested(), monotonic_now_ns())) continue;
+    try {
       run.log.write_if_ready(PAXECT_LOG_WARN,
                              "the stop waits for " + activity.get() + ": " + signals.remedy());
+    } catch (const std::bad_alloc&) {  // A later reminder may have memory; signals must be read until then.
+    }
   }
   thread.join();
   if (exception) std::rethrow_exception(exception);

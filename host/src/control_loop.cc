@@ -27,6 +27,8 @@ constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
 // How long an instance may go without a heartbeat where no watchdog sets the time.
 constexpr std::uint64_t kDefaultLivenessLimit = 30 * kNanosecondsPerSecond;
+// Until a report is tried again that the service manager or the memory had no room for.
+constexpr int kRetryMilliseconds = 50;
 
 timespec time_until(std::uint64_t wake_at_ns) {
   std::uint64_t now_ns = monotonic_now_ns();
@@ -78,15 +80,13 @@ int ControlLoop::run() {
   std::vector<std::jthread> threads;
   threads.reserve(instances_.size());
   for (std::size_t i = 0; i < instances_.size(); ++i) {
-    try {
-      threads.emplace_back([this, i] { run_instance(i); });
-    } catch (const std::system_error& error) {
-      record(i, thread_error(error));
-      // Those that have a thread must not wait for the ones that will never arrive.
-      initialised_.count_down(static_cast<std::ptrdiff_t>(instances_.size() - i));
-      for (std::size_t missing = i; missing < instances_.size(); ++missing) finish(missing);
-      break;
-    }
+    Status status = start_thread(threads, i);
+    if (status.ok()) continue;
+    record(i, status);
+    // Those that have a thread must not wait for the ones that will never arrive.
+    initialised_.count_down(static_cast<std::ptrdiff_t>(instances_.size() - i));
+    for (std::size_t missing = i; missing < instances_.size(); ++missing) finish(missing);
+    break;
   }
   supervise();
   threads.clear();
@@ -97,28 +97,53 @@ int ControlLoop::run() {
 
 // ---- the main thread -----------------------------------------------------------------------------------
 
+Status ControlLoop::start_thread(std::vector<std::jthread>& threads, std::size_t index) {
+  try {
+    try {
+      threads.emplace_back([this, index] { run_instance(index); });
+    } catch (const std::system_error& error) {
+      return thread_error(error);
+    }
+  } catch (const std::bad_alloc&) {
+    return internal_error("out of memory");  // short enough to need no memory
+  }
+  return {};
+}
+
 void ControlLoop::supervise() {
   std::array<pollfd, 2> polled{{{signals_.fd(), POLLIN, 0}, {progress_event_.get(), POLLIN, 0}}};
   for (;;) {
-    report_state();
-    report_liveness();
-    remind();
+    const int timeout = report();
     if (std::all_of(progress_.get(), progress_.get() + instances_.size(),
                     [](const Progress& each) { return each.finished.load(); }))
       return;
-    poll(polled.data(), polled.size(), poll_timeout());
-    if (signals_.read_pending([this] { return awaited(); })) request_reload();
+    poll(polled.data(), polled.size(), timeout);
+    if (signals_.read_pending([this] { return awaited(); })) reload_pending_ = true;
     eventfd_t events = 0;
     eventfd_read(progress_event_.get(), &events);
   }
 }
 
+// Returns the timeout of the next poll. What fails for lack of memory is tried again soon.
+int ControlLoop::report() {
+  try {
+    request_reload();
+    report_state();
+    report_liveness();
+    remind();
+    return poll_timeout();
+  } catch (const std::bad_alloc&) {
+    return kRetryMilliseconds;
+  }
+}
+
 void ControlLoop::request_reload() {
-  if (stop_.requested()) return;
+  if (!reload_pending_ || stop_.requested()) return;
   // A reload before all have started is answered by READY as well.
   if (ready_reported_) manager_.reloading(last_state_ = "reloading");
   ++reloads_requested_;
   for (const UniqueFd& request : reload_requests_) eventfd_write(request.get(), 1);
+  reload_pending_ = false;
 }
 
 ControlLoop::Phase ControlLoop::phase() const {
@@ -154,12 +179,13 @@ std::string ControlLoop::state_text(Phase phase) const {
 void ControlLoop::report_state() {
   const Phase now = phase();
   const std::string text = state_text(now);
-  if (now == Phase::kStopping && !std::exchange(stopping_reported_, true)) {
+  if (now == Phase::kStopping && !stopping_reported_) {
     manager_.stopping(text);
+    stopping_reported_ = true;
   } else if (now == Phase::kRunning && (!ready_reported_ || reloads_reported_ != reloads_requested_)) {
+    manager_.ready(text);
     ready_reported_ = true;
     reloads_reported_ = reloads_requested_;
-    manager_.ready(text);
   } else if (text != last_state_) {
     manager_.status(text);
   }
@@ -221,7 +247,6 @@ void ControlLoop::remind() {
 // sign of life is good for, so that one late wake-up does no harm; soon, when the manager is too busy to take
 // a message.
 int ControlLoop::poll_timeout() {
-  constexpr int kRetryMilliseconds = 50;
   if (manager_.send_pending()) return kRetryMilliseconds;
   const int reminder = reminder_.timeout(monotonic_now_ns());
   if (!manager_.is_present() || (!manager_.watchdog_ns() && phase() == Phase::kRunning)) return reminder;

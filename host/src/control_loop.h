@@ -20,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "device_wait.h"
@@ -57,8 +58,10 @@ class ControlLoop {
   };
   enum class Phase { kStarting, kRunning, kReloading, kStopping };
 
-  // The main thread's part.
+  // The main thread's part. No lack of memory ends it while an instance has a thread: it must read signals.
+  Status start_thread(std::vector<std::jthread>& threads, std::size_t index);
   void supervise();
+  int report();
   void request_reload();
   Phase phase() const;
   void report_state();
@@ -97,6 +100,7 @@ class ControlLoop {
   // Of the main thread.
   ServiceManager manager_;
   StopReminder reminder_;
+  bool reload_pending_ = false;  // a SIGHUP that was not passed on to the instances yet
   bool ready_reported_ = false;
   bool stopping_reported_ = false;
   std::uint64_t reloads_reported_ = 0;

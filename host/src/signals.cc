@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <initializer_list>
+#include <new>
 #include <system_error>
 
 namespace paxect::host {
@@ -41,7 +42,10 @@ bool Signals::read_pending(const std::function<std::string()>& awaited) {
       continue;
     }
     if (stop_received_) {
-      log_.write_if_ready(PAXECT_LOG_ERROR, "second signal: exiting without waiting for " + awaited());
+      try {
+        log_.write_if_ready(PAXECT_LOG_ERROR, "second signal: exiting without waiting for " + awaited());
+      } catch (const std::bad_alloc&) {  // The exit status alone reports it.
+      }
       _exit(128 + static_cast<int>(signal.ssi_signo));
     }
     stop_received_ = true;

@@ -8,6 +8,7 @@
 
 #include "host/sandbox.h"
 #include "support/catch.h"
+#include "support/sanitizer.h"
 
 using namespace paxect::test;
 
@@ -136,6 +137,34 @@ TEST_CASE("A stop that takes long names the sections that it waits for and wheth
   CHECK(report.ends_with(" s), [three] (working): another SIGTERM ends the process at once\n"));
   paxect.signal(SIGTERM);
   CHECK(paxect.wait().status == 128 + SIGTERM);
+}
+
+TEST_CASE("An allocation that fails on the main thread leaves it reading signals") {
+  if (skip_when_sanitized("its run-time replaces malloc")) return;
+  Sandbox sandbox;
+  const bool hangs = GENERATE(false, true);
+  sandbox.write_config(sandbox.recorder("one", hangs ? "at_stop = hang" : "") + sandbox.recorder("two"));
+  const std::string trigger = sandbox / "no-memory";
+  Background paxect(sandbox.command(
+      {"run"}, {"PAXECT_PLUGIN_DIR=" + sandbox.plugin_directory(),
+                "LD_PRELOAD=" PAXECT_TEST_MODULES "/no_memory.so", "TEST_NO_MEMORY=" + trigger}));
+  for (const char* line : {"one step wait", "two step wait"})
+    REQUIRE(eventually([&] { return sandbox.journal_has(line); }));
+  // A reload makes the main thread describe its state, which needs memory.
+  for (int i = 0; i < 3; ++i) {
+    write_file(trigger, "");
+    paxect.signal(SIGHUP);
+    REQUIRE(eventually([&] { return !exists(trigger); }));
+  }
+  paxect.signal(SIGTERM);
+  REQUIRE(eventually([&] { return sandbox.journal_has("one stop"); }));
+  if (hangs) {
+    write_file(trigger, "");
+    paxect.signal(SIGTERM);
+  }
+  Result result = paxect.wait();
+  CHECK(result.status == (hangs ? 128 + SIGTERM : 0));
+  if (!hangs) CHECK(sandbox.journal_has("two destroy"));
 }
 
 TEST_CASE("A step that waits is called again when its descriptor becomes readable") {
