@@ -34,6 +34,10 @@ Salvager make_salvager(const Parameters& parameters) {
   return make(paxect_salvager_create, paxect_salvager_set_parameter, parameters);
 }
 
+Repairer make_repairer(const Parameters& parameters) {
+  return make(paxect_repairer_create, paxect_repairer_set_parameter, parameters);
+}
+
 std::string encode(const std::string& data, const Parameters& parameters, std::size_t chunk) {
   Encoder encoder = make_encoder(parameters);
   std::string container;

@@ -25,6 +25,7 @@ Encoder make_encoder(const Parameters& parameters = {});
 Decoder make_decoder(const Parameters& parameters = {});
 Reader make_reader(const Parameters& parameters = {});
 Salvager make_salvager(const Parameters& parameters = {});
+Repairer make_repairer(const Parameters& parameters = {});
 
 // A container of the data, pushed in chunks of `chunk` bytes; fails the test on any error.
 std::string encode(const std::string& data, const Parameters& parameters = {}, std::size_t chunk = SIZE_MAX);

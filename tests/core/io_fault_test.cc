@@ -166,6 +166,10 @@ class IoFault {
     container_ = encode(data_, {{PAXECT_PARAM_FRAME_SIZE, 16'384}});
     write_file(dir_ / "data", data_);
     write_file(dir_ / "container", container_);
+    protected_ = encode(data_, {{PAXECT_PARAM_FRAME_SIZE, 16'384}, {PAXECT_PARAM_PROTECT, 6}});
+    damaged_ = protected_;
+    damaged_[100] = static_cast<char>(damaged_[100] ^ 1);
+    write_file(dir_ / "damaged", damaged_);
     make_handles();
   }
 
@@ -176,6 +180,7 @@ class IoFault {
     decoder_ = make_decoder(parameters_);
     reader_ = make_reader(parameters_);
     salvager_ = make_salvager({{PAXECT_PARAM_SYNC, 1}});
+    repairer_ = make_repairer(parameters_);
   }
 
   std::vector<Job> jobs() {
@@ -231,7 +236,26 @@ class IoFault {
            return salvage(path("container"),
                           [&] { return paxect_salvager_run_path(salvager_.get(), path("output").c_str()); });
          },
-         true, data_, true}};
+         true, data_, true},
+        {"repairer check",
+         [=, this] {
+           return repair(path("damaged"), [this] { return paxect_repairer_check(repairer_.get()); });
+         },
+         false, "", true},
+        {"repairer run",
+         [=, this] {
+           return repair(path("damaged"), [this] {
+             paxect_repairer_set_sink(repairer_.get(), append, &out_);
+             return paxect_repairer_run(repairer_.get());
+           });
+         },
+         false, protected_, true},
+        {"repairer run_path",
+         [=, this] {
+           return repair(path("damaged"),
+                         [&] { return paxect_repairer_run_path(repairer_.get(), path("output").c_str()); });
+         },
+         true, protected_, true}};
   }
 
   struct Outcome {
@@ -253,7 +277,8 @@ class IoFault {
     INFO(job.name << ": call " << fail_at << " of " << outcome.calls << ", "
                   << (outcome.failed == nullptr ? "none" : outcome.failed)
                   << ", fails: " << paxect_status_name(status));
-    CHECK(list(dir_.path()) == std::vector<std::string>{"container", "data", "output"});
+    CHECK(list(dir_.path()) == std::vector<std::string>{"container", "damaged", "data", "output"});
+    CHECK(read_file(dir_ / "damaged") == damaged_);
     std::string output = read_file(dir_ / "output");
     bool partial = status == PAXECT_ERROR_PARTIAL;  // salvage writes what there is
     if (status == PAXECT_OK) CHECK((job.writes_file ? output : out_) == job.result);
@@ -286,15 +311,28 @@ class IoFault {
     return status;
   }
 
+  paxect_status repair(const std::string& path, const std::function<paxect_status()>& work) {
+    paxect_status status = paxect_repairer_reset(repairer_.get());
+    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return PAXECT_ERROR_OPEN;
+    if (status == PAXECT_OK) status = paxect_repairer_add_fd(repairer_.get(), fd, "damaged");
+    if (status == PAXECT_OK) status = work();
+    close(fd);
+    return status;
+  }
+
   TempDir dir_;
   Parameters parameters_;
   std::string data_;
   std::string container_;
+  std::string protected_;
+  std::string damaged_;
   std::string out_;  // what a sink received
   Encoder encoder_;
   Decoder decoder_;
   Reader reader_;
   Salvager salvager_;
+  Repairer repairer_;
 };
 
 bool is_transfer(const std::string& call) {
@@ -356,7 +394,7 @@ TEST_CASE("a libcrypto without SHA-256 gives CRYPTO and no digest") {
     CHECK((needs_none || status == PAXECT_ERROR_CRYPTO));
     affected += needs_none ? 0 : 1;
   }
-  CHECK(affected == 6);
+  CHECK(affected == 9);
   CHECK(paxect_status_exit_code(PAXECT_ERROR_CRYPTO) == 3);
   no_digest = false;
   for (const Job& job : fixture.jobs()) CHECK(fixture.run(job, 0).status == PAXECT_OK);

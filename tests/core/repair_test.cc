@@ -19,18 +19,6 @@
 namespace paxect::test {
 namespace {
 
-struct FreeRepairer {
-  void operator()(paxect_repairer* repairer) const { paxect_repairer_free(repairer); }
-};
-using Repairer = std::unique_ptr<paxect_repairer, FreeRepairer>;
-
-Repairer make_repairer() {
-  paxect_repairer* repairer = nullptr;
-  REQUIRE(paxect_repairer_create(nullptr, &repairer) == PAXECT_OK);
-  REQUIRE(paxect_repairer_set_parameter(repairer, PAXECT_PARAM_THREADS, 1) == PAXECT_OK);
-  return Repairer(repairer);
-}
-
 struct Repaired {
   paxect_status status = PAXECT_OK;
   std::string container;
@@ -38,13 +26,8 @@ struct Repaired {
   paxect_repair_report report{};
 };
 
-std::int32_t append(void* to, const void* data, std::size_t size) {
-  static_cast<std::string*>(to)->append(static_cast<const char*>(data), size);
-  return 0;
-}
-
 Repaired repair(const std::vector<std::string>& copies) {
-  Repairer repairer = make_repairer();
+  Repairer repairer = make_repairer({{PAXECT_PARAM_THREADS, 1}});
   std::vector<std::unique_ptr<MemoryFile>> files;
   for (const std::string& copy : copies) {
     files.push_back(std::make_unique<MemoryFile>(copy));

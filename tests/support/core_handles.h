@@ -17,11 +17,13 @@ struct FreeHandle {
   void operator()(paxect_decoder* handle) const { paxect_decoder_free(handle); }
   void operator()(paxect_reader* handle) const { paxect_reader_free(handle); }
   void operator()(paxect_salvager* handle) const { paxect_salvager_free(handle); }
+  void operator()(paxect_repairer* handle) const { paxect_repairer_free(handle); }
 };
 using Encoder = std::unique_ptr<paxect_encoder, FreeHandle>;
 using Decoder = std::unique_ptr<paxect_decoder, FreeHandle>;
 using Reader = std::unique_ptr<paxect_reader, FreeHandle>;
 using Salvager = std::unique_ptr<paxect_salvager, FreeHandle>;
+using Repairer = std::unique_ptr<paxect_repairer, FreeHandle>;
 
 // A sink that appends to a std::string.
 inline std::int32_t append(void* string, const void* data, std::size_t size) {
