@@ -73,6 +73,21 @@ TEST_CASE("a destroyed payload loses its frame and nothing else") {
   }
 }
 
+TEST_CASE("extension frames before the footer leave no doubt about where lost frames were") {
+  // The last frame is as long as the others, so that it alone does not show that it is the last one.
+  const std::string data = noise(kFrames * kFrame, 5);
+  const std::string container =
+      encode(data, {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, std::int64_t{kFrame}}});
+  const std::vector<Frame> frames = frames_of(container);
+  for (const std::size_t first : {std::size_t{1}, std::size_t{7}, kFrames - 7}) {
+    const std::size_t size = frames[first + 6].end - frames[first].start;
+    const Salvaged result = salvage({zeroed(container, frames[first].start, size)});
+    CHECK(result.status == PAXECT_ERROR_PARTIAL);
+    CHECK(result.lost == std::vector<Range>{{first * kFrame, (first + 7) * kFrame, 7, true}});
+    CHECK((result.data == zeroed(data, first * kFrame, 7 * kFrame)));
+  }
+}
+
 TEST_CASE("a destroyed frame with its header loses that frame and nothing else") {
   std::string container = sample();
   for (const Frame& frame : frames_of(container)) {

@@ -56,6 +56,7 @@ class Placer {
   void mark_misfits();
   void find_gaps();
   bool ends_early() const;
+  std::uint64_t extensions_before(std::size_t taken) const;
   void bound_gap(Gap& gap, bool vague) const;
   void find_remainders(std::uint64_t step);
   void solve();
@@ -112,6 +113,7 @@ void Placer::find_gaps() {
     // A missing header alone does not show that frames are missing too.
     gap.cut = run.cut || (run.begin < end && (i != 0 || copy_.header_found));
     gap.bytes = run.begin > end ? run.begin - end : 0;
+    gap.bytes -= std::min(gap.bytes, extensions_before(run.first));
     bool shifted = i == 0 && run.indicated && run.channel != 0;
     // Without its header, the copy may begin anywhere in the container.
     gap.open = i != 0 || gap.bytes != 0 || gap.cut || shifted || !copy_.header_found;
@@ -123,13 +125,26 @@ void Placer::find_gaps() {
   const FooterSighting* footer = copy_.footer();
   std::uint64_t stop = footer != nullptr ? footer->offset : copy_.size;
   last.bytes = stop > end ? stop - end : 0;
+  last.bytes -= std::min(last.bytes, extensions_before(found_.taken.size()));
   last.cut = stop < end;
-  last.shown = footer == nullptr || footer->offset != end || ends_early();
+  last.shown = footer == nullptr || last.bytes != 0 || last.cut || ends_early();
   const Sighting* frame = runs.empty() ? nullptr : &copy_.sightings[found_.taken.back()];
   last.open = last.shown || (frame != nullptr && frame->finding != Finding::kConfirmed);
   // A shorter frame can only be the last one.
   if (layout_.footer_known && frame != nullptr && frame->ulen < layout_.frame_size) last.open = false;
   bound_gap(last, !runs.empty() && !runs.back().end_likely);
+}
+
+// Bytes of the extension frames between the data frame before this one of those taken, and it.
+std::uint64_t Placer::extensions_before(std::size_t taken) const {
+  std::uint64_t bytes = 0;
+  std::size_t end = taken < found_.taken.size() ? found_.taken[taken] : copy_.sightings.size();
+  for (std::size_t i = taken == 0 ? 0 : found_.taken[taken - 1] + 1; i < end && meter_.pass(); ++i) {
+    const Sighting& sighting = copy_.sightings[i];
+    if (sighting.finding == Finding::kExtension && !sighting.foreign)
+      bytes += sighting.end() - sighting.start;
+  }
+  return bytes;
 }
 
 // Whether the last frame found has another channel than the last one of the data, or is longer.
