@@ -258,6 +258,64 @@ struct SalvagePath : SalvageJob {
   bool right(const Attempt&) override { return files.output_holds(original()); }
 };
 
+// Two damaged copies of a protected container, of which the repair needs both and the parity.
+const std::string& protected_container() {
+  static const std::string kContainer = [] {
+    Parameters parameters = kEncoding;
+    parameters.emplace_back(PAXECT_PARAM_PROTECT, 6);
+    return encode(original(), parameters);
+  }();
+  return kContainer;
+}
+class RepairJob : public Job {
+ public:
+  explicit RepairJob(std::int64_t threads)
+      : Job(threads),
+        repairer_(make_repairer({{PAXECT_PARAM_THREADS, threads}})),
+        first_(damaged({100, 5000})),
+        second_(damaged({9000, 5000})) {}
+  paxect_status work(Attempt& attempt) override {
+    files.prepare();
+    paxect_repairer_set_sink(repairer(), Attempt::sink, &attempt);
+    paxect_status status = paxect_repairer_add_fd(repairer(), first_.fd(), "first");
+    if (status == PAXECT_OK) status = paxect_repairer_add_fd(repairer(), second_.fd(), "second");
+    return status == PAXECT_OK ? repair(attempt) : status;
+  }
+  bool right(const Attempt& attempt) override { return attempt.out.holds(protected_container()); }
+  void recover() override {
+    files.check_unchanged();
+    REQUIRE(paxect_repairer_reset(repairer()) == PAXECT_OK);
+  }
+  std::string message() const override { return paxect_repairer_error_message(repairer_.get()); }
+
+ protected:
+  virtual paxect_status repair(Attempt&) { return paxect_repairer_run(repairer()); }
+  paxect_repairer* repairer() const { return repairer_.get(); }
+
+ private:
+  static std::string damaged(const std::vector<std::size_t>& places) {
+    std::string bytes = protected_container();
+    for (std::size_t at : places) bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    return bytes;
+  }
+
+  Repairer repairer_;
+  MemoryFile first_;
+  MemoryFile second_;
+};
+struct RepairCheck : RepairJob {
+  using RepairJob::RepairJob;
+  paxect_status repair(Attempt&) override { return paxect_repairer_check(repairer()); }
+  bool right(const Attempt& attempt) override { return attempt.out.size == 0; }
+};
+struct RepairPath : RepairJob {
+  using RepairJob::RepairJob;
+  paxect_status repair(Attempt&) override {
+    return paxect_repairer_run_path(repairer(), files.output.c_str());
+  }
+  bool right(const Attempt&) override { return files.output_holds(protected_container()); }
+};
+
 template <class J>
 Kind kind(const char* name, bool threads) {
   return {name, threads, [](std::int64_t count) { return std::make_unique<J>(count); }};
@@ -281,7 +339,10 @@ const std::vector<Kind>& kinds() {
                                         kind<Compare>("reader compare", false),
                                         kind<ComparePath>("reader compare_path", false),
                                         kind<SalvageJob>("salvager run", false),
-                                        kind<SalvagePath>("salvager run_path", false)};
+                                        kind<SalvagePath>("salvager run_path", false),
+                                        kind<RepairJob>("repairer run", true),
+                                        kind<RepairCheck>("repairer check", true),
+                                        kind<RepairPath>("repairer run_path", true)};
   return kKinds;
 }
 

@@ -65,12 +65,16 @@ class Job {
     // Enough zeros for a hole in the middle and one at the end of the file.
     std::string data = text(9000) + std::string(200'000, '\0') + text(2000);
     data.resize(std::size_t{88} * 4096);
-    std::string container = encode(data, {{PAXECT_PARAM_FRAME_SIZE, 65536}});
+    bool repairing = command == "repair";
+    std::string container =
+        encode(data, {{PAXECT_PARAM_FRAME_SIZE, 65536}, {PAXECT_PARAM_PROTECT, repairing ? 6 : 0}});
+    expected_ = command == "decode" ? data : container;
+    if (repairing) container[100] = static_cast<char>(container[100] ^ 1);
     write_file(dir_ / "in", command == "encode" ? data : container);
-    expected_ = command == "encode" ? container : data;
     traced_ = {dir_ / "in",
                log_dir_ / "log",
-               {kTool, command, "-i", dir_ / "in", "-o", dir_ / "out", "--sync", "--threads", "1"}};
+               {kTool, command, "-o", dir_ / "out", "--sync", "--threads", "1", repairing ? "-q" : "-i",
+                dir_ / "in"}};
     if (command == "encode") traced_.argv.insert(traced_.argv.end(), {"--frame", "65536"});
     restore();
   }
@@ -147,7 +151,7 @@ class Job {
   Traced traced_;
 };
 
-enum class Needed { kAlways, kDecoding, kReplacing, kCreating };
+enum class Needed { kAlways, kStreaming, kDecoding, kReplacing, kCreating };
 
 struct Fault {
   const char* call;
@@ -157,14 +161,15 @@ struct Fault {
 
   bool must_occur(const std::string& command, bool replacing) const {
     if (may_succeed) return false;
-    return needed == Needed::kAlways || (needed == Needed::kDecoding && command == "decode") ||
+    return needed == Needed::kAlways || (needed == Needed::kStreaming && command != "repair") ||
+           (needed == Needed::kDecoding && command == "decode") ||
            needed == (replacing ? Needed::kReplacing : Needed::kCreating);
   }
 };
 
 constexpr Fault kFaults[] = {{"openat", "EIO", true},
                              {"openat", "EMFILE", true},
-                             {"read", "EIO", false},
+                             {"read", "EIO", false, Needed::kStreaming},
                              {"read", "EINTR", true},
                              {"pwrite64", "ENOSPC", false},
                              {"pwrite64", "EIO", false},
@@ -208,7 +213,7 @@ int each_failure(Job& job, const Fault& fault, const std::vector<std::string>& b
 TEST_CASE(
     "any one system call that fails ends the command with status 3 and leaves an existing output unchanged") {
   if (!can_trace()) return;
-  for (const char* command : {"encode", "decode"}) {
+  for (const char* command : {"encode", "decode", "repair"}) {
     Job job(command, true);
     for (const Fault& fault : kFaults) {
       INFO(command << ", " << fault.call << ": " << fault.error);
@@ -220,7 +225,7 @@ TEST_CASE(
 
 TEST_CASE("the same holds on a file system that has no files without names") {
   if (!can_trace()) return;
-  for (const char* command : {"encode", "decode"}) {
+  for (const char* command : {"encode", "decode", "repair"}) {
     Job job(command, false);
     std::string number = std::to_string(job.number_of("openat", "O_TMPFILE"));
     std::string unnamed = "openat:error=EOPNOTSUPP:when=" + number;

@@ -142,6 +142,38 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("one flipped bit of a protected container is repaired, and repair never gives another container") {
+  const std::string container =
+      encode(text(400), {{PAXECT_PARAM_FRAME_SIZE, 150}, {PAXECT_PARAM_PROTECT, 6}});
+  Repairer repairer = make_repairer({{PAXECT_PARAM_THREADS, 1}});
+  std::string damaged = container;
+  std::string out;
+  REQUIRE(paxect_repairer_set_sink(repairer.get(), append, &out) == PAXECT_OK);
+  for (std::size_t bit = 0; bit < 8 * damaged.size(); ++bit) {
+    INFO("bit " << bit % 8 << " of byte " << bit / 8 << " of " << damaged.size());
+    auto flip = [&] { damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8)); };
+    flip();
+    MemoryFile file(damaged);
+    out.clear();
+    REQUIRE(paxect_repairer_reset(repairer.get()) == PAXECT_OK);
+    REQUIRE(paxect_repairer_add_fd(repairer.get(), file.fd(), "copy") == PAXECT_OK);
+    CHECK(paxect_repairer_run(repairer.get()) == PAXECT_OK);
+    CHECK((out == container));
+    flip();
+  }
+}
+
+TEST_CASE("one flipped bit never makes repair invent a container that was not protected") {
+  each_flipped_bit([&](const Sample& sample, const std::string& damaged) {
+    Repairer repairer = make_repairer({{PAXECT_PARAM_THREADS, 1}});
+    MemoryFile file(damaged);
+    std::string out;
+    REQUIRE(paxect_repairer_set_sink(repairer.get(), append, &out) == PAXECT_OK);
+    REQUIRE(paxect_repairer_add_fd(repairer.get(), file.fd(), "copy") == PAXECT_OK);
+    if (paxect_repairer_run(repairer.get()) == PAXECT_OK) CHECK(decode(out).data == sample.data);
+  });
+}
+
 TEST_CASE("one flipped bit never makes salvage prove other data") {
   each_flipped_bit([&](const Sample& sample, const std::string& damaged) {
     Salvaged salvaged = salvage({damaged});
