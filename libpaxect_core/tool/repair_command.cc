@@ -100,24 +100,35 @@ std::string named(const std::string& message, const std::vector<std::string>& in
   return shown_name(inputs.front()) + ": " + message;
 }
 
-// Reports why, each window that is lost if there are several, and what recovers the rest.
+constexpr int kMaxWindowLines = 20;
+
+// Reports why, the first windows that are lost if there are several, and what recovers the rest.
 void explain_failure(const paxect_repairer* repairer, const std::vector<std::string>& inputs,
                      const Talk& talk) {
   struct Printer {
-    static std::int32_t print(void* name, const paxect_repair_window* window) {
+    std::string name;
+    int lines = 0;
+
+    static std::int32_t print(void* self, const paxect_repair_window* window) {
+      auto& printer = *static_cast<Printer*>(self);
       if (window->lacking == 0) return 0;
-      complain(*static_cast<const std::string*>(name) + ": window " + std::to_string(window->number) + ": " +
+      if (++printer.lines > kMaxWindowLines) {
+        complain(printer.name + ": more windows are lost: --json lists all of them");
+        return 1;
+      }
+      complain(printer.name + ": window " + std::to_string(window->number) + ": " +
                count(window->damaged, "cell") + " of " + std::to_string(window->cells) +
                " damaged, between bytes " + std::to_string(window->start) + " and " +
                std::to_string(window->end) + "; " + std::to_string(window->lacking) + " too many");
       return 0;
     }
   };
-  std::string name = shown_name(inputs.front());
+  Printer printer{.name = shown_name(inputs.front())};
   complain(named(paxect_repairer_error_message(repairer), inputs));
   if (talk.quiet) return;
-  if (report_of(repairer).damaged_windows > 1) paxect_repairer_each_window(repairer, Printer::print, &name);
-  complain(name + ": recover what is left with: paxect-core salvage " + inputs.front() + " -o FILE");
+  if (report_of(repairer).damaged_windows > 1)
+    paxect_repairer_each_window(repairer, Printer::print, &printer);
+  complain(printer.name + ": recover what is left with: paxect-core salvage " + inputs.front() + " -o FILE");
 }
 
 int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
