@@ -87,9 +87,8 @@ Status check_log(const OpenLog& log, Audit* audit) {
 void judge_witnesses(Audit* audit) {
   for (Witness& witness : audit->witnesses) {
     const std::uint64_t line = witness.head.lines;
-    if (line == 0)
-      witness.state = "found";  // it was made before the first line
-    else if (audit->seen[line] == witness.head.chain)
+    // Number 0: the witness was made before the first line.
+    if (line == 0 || audit->seen[line] == witness.head.chain)
       witness.state = "found";
     else if (!audit->seen[line].empty())
       witness.state = "changed";

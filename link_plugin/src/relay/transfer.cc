@@ -209,9 +209,9 @@ Status repair(int source, Transfer* transfer, Codec* codec, Status status) {
   const bool forward = transfer->route == Route::kForward;
   Codec::Result repaired;
   Codec::Repair found;
-  const Status outcome = codec->repair(source, transfer->source_path(), transfer->source.identity.size,
-                                       transfer->max_bytes, forward ? into(&product) : nowhere,
-                                       forward ? nowhere : into(&product), &repaired, &found);
+  Status outcome = codec->repair(source, transfer->source_path(), transfer->source.identity.size,
+                                 transfer->max_bytes, forward ? into(&product) : nowhere,
+                                 forward ? nowhere : into(&product), &repaired, &found);
   if (outcome.fault == Fault::kIntegrity || outcome.fault == Fault::kRefused) {
     if (outcome.event != Codec::kUnprotected) status.message += "; " + outcome.message;
     return status;
