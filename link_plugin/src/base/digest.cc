@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <sodium.h>
 
@@ -27,7 +28,12 @@ Status fetch_failure() {
 
 }  // namespace
 
+// When libcrypto ran out of memory as it started, EVP_MD_fetch() uses a null pointer.
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  if (OSSL_LIB_CTX_get0_global_default() == nullptr) {
+    status_ = Status::environment("libcrypto: out of memory");
+    return;
+  }
   ErrorScope errors;
   md_.reset(EVP_MD_fetch(nullptr, "SHA256", nullptr));
   if (md_ == nullptr)
