@@ -113,10 +113,11 @@ Status ControlLoop::start_thread(std::vector<std::jthread>& threads, std::size_t
 void ControlLoop::supervise() {
   std::array<pollfd, 2> polled{{{signals_.fd(), POLLIN, 0}, {progress_event_.get(), POLLIN, 0}}};
   for (;;) {
+    // Before the report, which then has what the last of them failed of.
+    const bool all_finished = std::all_of(progress_.get(), progress_.get() + instances_.size(),
+                                          [](const Progress& each) { return each.finished.load(); });
     const int timeout = report();
-    if (std::all_of(progress_.get(), progress_.get() + instances_.size(),
-                    [](const Progress& each) { return each.finished.load(); }))
-      return;
+    if (all_finished) return;
     poll(polled.data(), polled.size(), timeout);
     if (signals_.read_pending([this] { return awaited(); })) reload_pending_ = true;
     eventfd_t events = 0;
