@@ -1,5 +1,5 @@
-// RapidJSON with an allocator that reports when memory runs out. RapidJSON's own returns a null pointer, which
-// its containers write to. Everything that parses or writes JSON uses these types instead of those in
+// RapidJSON with an allocator that reports when memory runs out. RapidJSON's own returns a null pointer,
+// which its containers write to. Everything that parses or writes JSON uses these types instead of those in
 // namespace rapidjson.
 #pragma once
 
@@ -48,6 +48,7 @@ using PrettyWriter = rapidjson::PrettyWriter<StringBuffer, Encoding, Encoding, A
 using Pointer = rapidjson::GenericPointer<Value, Allocator>;
 using SchemaDocument = rapidjson::GenericSchemaDocument<Value, Allocator>;
 using SchemaValidator =
-    rapidjson::GenericSchemaValidator<SchemaDocument, rapidjson::BaseReaderHandler<Encoding, void>, Allocator>;
+    rapidjson::GenericSchemaValidator<SchemaDocument, rapidjson::BaseReaderHandler<Encoding, void>,
+                                      Allocator>;
 
 }  // namespace paxect::json
