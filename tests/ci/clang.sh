@@ -10,7 +10,7 @@ cmake --preset clang
 # shellcheck disable=SC2086
 cmake --build --preset clang --parallel "$(nproc)" --target $targets
 # Another order of evaluation and another layout show faults that g++ hides. These take half of the time without
-# optimisation, and do not depend on either.
+# optimisation.
 slow='numbering, comparing and merging|the memory bound holds|at random'
 ctest --preset clang --parallel "$(nproc)" --no-tests=error \
   --tests-regex '^core_(abi|unit)_test:' --exclude-regex "$slow"
