@@ -168,19 +168,15 @@ Status Journal::prepare(std::span<const Intent> intents) {
   return status;
 }
 
-Status Journal::name(std::span<const std::uint64_t> ids) {
-  Status status = append(ids_record("name", ids), false);
-  if (!status.ok()) return status;
-  for (std::uint64_t id : ids)
-    if (auto found = in_flight_.find(id); found != in_flight_.end()) found->second.named = true;
-  return status;
-}
+Status Journal::name(std::span<const std::uint64_t> ids) { return mark("name", ids, &Intent::named); }
 
-Status Journal::link(std::span<const std::uint64_t> ids) {
-  Status status = append(ids_record("link", ids), false);
+Status Journal::link(std::span<const std::uint64_t> ids) { return mark("link", ids, &Intent::linked); }
+
+Status Journal::mark(std::string_view kind, std::span<const std::uint64_t> ids, bool Intent::*flag) {
+  Status status = append(ids_record(kind, ids), false);
   if (!status.ok()) return status;
   for (std::uint64_t id : ids)
-    if (auto found = in_flight_.find(id); found != in_flight_.end()) found->second.linked = true;
+    if (auto found = in_flight_.find(id); found != in_flight_.end()) found->second.*flag = true;
   return status;
 }
 

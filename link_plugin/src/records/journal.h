@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/filesystem.h"
@@ -129,6 +130,7 @@ class Journal {
 
  private:
   Status append(const std::string& lines, bool durable);
+  Status mark(std::string_view kind, std::span<const std::uint64_t> ids, bool Intent::*flag);
   Status sync_name();
   Status rewrite(const std::string& text);
   Status repair();
