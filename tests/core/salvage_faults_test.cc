@@ -1,43 +1,15 @@
 // Salvage from media that fail and files that change: sectors that cannot be read, files that become shorter,
 // gigabytes of zeros. This program replaces pread, so that a test can choose which read fails.
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 
 #include "salvaging.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/memory_file.h"
-
-namespace paxect::test {
-namespace {
-
-// Called before each pread of this program; when it returns an errno, the pread fails with that.
-std::function<int(int fd, std::uint64_t offset, std::size_t size)> before_pread;
-
-ssize_t checked_pread(int fd, void* data, std::size_t size, off_t offset) {
-  int error = before_pread ? before_pread(fd, static_cast<std::uint64_t>(offset), size) : 0;
-  if (error != 0) {
-    errno = error;
-    return -1;
-  }
-  return syscall(SYS_pread64, fd, data, size, offset);
-}
-
-}  // namespace
-}  // namespace paxect::test
-
-// In place of libc's, for the library too: it takes the symbols of the program that it is loaded into.
-extern "C" {
-__attribute__((visibility("default"))) ssize_t replaced_pread(int fd, void* data, size_t size,
-                                                              off_t offset) __asm__("pread64");
-ssize_t replaced_pread(int fd, void* data, size_t size, off_t offset) {
-  return paxect::test::checked_pread(fd, data, size, offset);
-}
-}
+#include "support/pread_fault.h"
 
 namespace paxect::test {
 namespace {

@@ -1,43 +1,16 @@
 // Damaged containers in a relay's inbox: those that their protection repairs are delivered, the others go to
 // the quarantine with what they lack. pread is replaced in this program, so that a medium can fail.
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
-#include <functional>
 
 #include "base/digest.h"
 #include "link/commands/command_rig.h"
 #include "link/link_rig.h"
 #include "support/catch.h"
 #include "support/files.h"
-
-namespace paxect::test {
-namespace {
-
-// Called before each pread of this program; an errno lets it fail.
-std::function<int(int fd, std::uint64_t offset, std::size_t size)> before_pread;
-
-ssize_t checked_pread(int fd, void* data, std::size_t size, off_t offset) {
-  const int error = before_pread ? before_pread(fd, static_cast<std::uint64_t>(offset), size) : 0;
-  if (error == 0) return syscall(SYS_pread64, fd, data, size, offset);
-  errno = error;
-  return -1;
-}
-
-}  // namespace
-}  // namespace paxect::test
-
-// In place of libc's, for the plugin and the library too: they take the symbols of the program.
-extern "C" {
-__attribute__((visibility("default"))) ssize_t replaced_pread(int fd, void* data, size_t size,
-                                                              off_t offset) __asm__("pread64");
-ssize_t replaced_pread(int fd, void* data, size_t size, off_t offset) {
-  return paxect::test::checked_pread(fd, data, size, offset);
-}
-}
+#include "support/pread_fault.h"
 
 namespace paxect::test {
 namespace {

@@ -191,6 +191,13 @@ void write_lines(AuditLog* log, int count) {
   for (int i = 0; i < count; ++i) log->append({.name = "event", .message = std::to_string(i)}, kTime);
 }
 
+// Opens a log that does not rotate, and adds so many lines.
+void begin_log(AuditLog* log, const std::string& path, int lines) {
+  REQUIRE(log->open(path, 1 << 20).ok());
+  write_lines(log, lines);
+  REQUIRE(log->flush(kTime).ok());
+}
+
 TEST_CASE("The chain goes on over batches, restarts and rotations") {
   TempDir temp;
   const std::string path = temp / "log.jsonl";
@@ -222,9 +229,7 @@ TEST_CASE("The chain goes on after logrotate has moved the log away, cut it, or 
   TempDir temp;
   const std::string path = temp / "log";
   AuditLog log;
-  REQUIRE(log.open(path, 1 << 20).ok());
-  write_lines(&log, 3);
-  REQUIRE(log.flush(kTime).ok());
+  begin_log(&log, path, 3);
   std::filesystem::rename(path, temp / "log.2");
   write_lines(&log, 1);
   REQUIRE(log.flush(kTime).ok());
@@ -251,9 +256,7 @@ TEST_CASE("The chain goes on after a torn line, and after lines without a chain"
   test::write_file(path, to_json_line({.name = "old"}, kTime, "0.9"));
   {
     AuditLog log;
-    REQUIRE(log.open(path, 1 << 20).ok());
-    write_lines(&log, 2);
-    REQUIRE(log.flush(kTime).ok());
+    begin_log(&log, path, 2);
   }
   const std::string text = test::read_file(path);
   test::write_file(path, text.substr(0, text.size() - 30));
@@ -274,9 +277,7 @@ TEST_CASE("A line that lacks its line end alone is part of the chain") {
   TempDir temp;
   const std::string path = temp / "log";
   AuditLog log;
-  REQUIRE(log.open(path, 1 << 20).ok());
-  write_lines(&log, 2);
-  REQUIRE(log.flush(kTime).ok());
+  begin_log(&log, path, 2);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   AuditLog next;
   REQUIRE(next.open(path, 1 << 20).ok());
@@ -287,9 +288,7 @@ TEST_CASE("Lines that did not fit on the disk are chained when they do") {
   TempDir temp;
   const std::string path = temp / "log";
   AuditLog log;
-  REQUIRE(log.open(path, 1 << 20).ok());
-  write_lines(&log, 2);
-  REQUIRE(log.flush(kTime).ok());
+  begin_log(&log, path, 2);
   const LogHead head = log.head();
   struct rlimit before {};
   REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
