@@ -47,7 +47,8 @@ std::string operator+(std::string text, std::string_view more) {
 }  // namespace
 
 bool is_never_taken(std::string_view name) {
-  return name.empty() || name.front() == '.' || has_end(name, kPart) || has_end(name, ".tmp");
+  return name.empty() || name.front() == '.' || has_end(name, kPart) || has_end(name, ".tmp") ||
+         name == kProofFolder;
 }
 
 bool is_container(std::string_view name) { return ends_with(name, kContainer); }

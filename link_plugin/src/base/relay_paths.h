@@ -18,7 +18,11 @@ enum class Naming {
 // The longest file name that the file systems we know take, in bytes.
 inline constexpr std::size_t kNameMax = 255;
 
-// Dot files, *.part, *.tmp: never taken, whatever the settings say.
+// The folder of lists and receipts in an outbox, and so in the inbox of who gets its contents. It has a
+// visible name so that `cp *` takes it along.
+inline constexpr char kProofFolder[] = "paxect.proof";
+
+// Dot files, *.part, *.tmp, and the folder of lists and receipts: never taken, whatever the settings say.
 bool is_never_taken(std::string_view name);
 // NAME.freq, and NAME.freq.sha256, in any ASCII case.
 bool is_container(std::string_view name);

@@ -85,10 +85,9 @@ std::string next_look(const RelayContext& context) {
 
 // Why the relay never takes it, "" when it does.
 std::string ignored_reason(const LinkConfig& config, const std::string& relative, const FileStat& observed) {
-  std::string_view name = base_name(relative);
-  if (is_never_taken(name)) return "names like " + std::string(name) + " are never taken";
   for (std::string_view rest = relative; !rest.empty();) {
     std::string_view part = rest.substr(0, rest.find('/'));
+    if (is_never_taken(part)) return "names like " + std::string(part) + " are never taken";
     if (config.ignore.matches(part)) return std::string(part) + " matches a pattern of the setting ignore";
     rest.remove_prefix(std::min(part.size() + 1, rest.size()));
   }

@@ -299,6 +299,20 @@ TEST_CASE("recursive keeps relative folders") {
   CHECK(read_file(rig.outbox("three")) == "3");
 }
 
+TEST_CASE("The folder of lists and receipts is never taken, also with recursive") {
+  LinkRig rig;
+  rig.host.set("recursive", "true");
+  std::filesystem::create_directories(rig.inbox("paxect.proof"));
+  std::filesystem::create_directories(rig.inbox("a/paxect.proof"));
+  rig.put("paxect.proof/one.txt", "1");
+  rig.put("a/paxect.proof/two.txt", "2");
+  rig.put("three.txt", "3");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(rig.delivered() == Names{"three"});
+  CHECK(read_file(rig.inbox("paxect.proof/one.txt")) == "1");
+  CHECK(read_file(rig.inbox("a/paxect.proof/two.txt")) == "2");
+}
+
 TEST_CASE("A damaged container gives no output and harms no other file") {
   std::string container = container_of(text(20'000));
   LinkRig rig;

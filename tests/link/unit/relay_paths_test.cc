@@ -44,6 +44,8 @@ TEST_CASE("Hidden and unfinished files are never taken") {
   CHECK(is_never_taken("a.part"));
   CHECK(is_never_taken("a.tmp"));
   CHECK(is_never_taken("a.PART"));
+  CHECK(is_never_taken("paxect.proof"));
+  CHECK_FALSE(is_never_taken("paxect.proof.txt"));
   CHECK_FALSE(is_never_taken("a.partial"));
 }
 
