@@ -1,108 +1,18 @@
 #include "records/journal_format.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
-#include "base/digest.h"
+#include "records/journal_line.h"
 
 namespace paxect::link {
 namespace {
 
-constexpr std::size_t kCheckDigits = 8;
 constexpr unsigned kFormat = 2;
-
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-         c == '-' || c == '/';
-}
-
-// A name as one word: other bytes as %HH; "" as "%".
-std::string word(std::string_view bytes) {
-  if (bytes.empty()) return "%";
-  std::string text;
-  for (char c : bytes) {
-    auto byte = static_cast<std::uint8_t>(c);
-    if (is_plain(c))
-      text += c;
-    else
-      text += "%" + hex(&byte, 1);
-  }
-  return text;
-}
-
-std::string unword(std::string_view text) {
-  std::string bytes;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = static_cast<unsigned char>(text[i]);
-    if (text[i] == '%' && text.size() - i > 2) {
-      std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16);
-      i += 2;
-    } else if (text[i] == '%') {
-      continue;
-    }
-    bytes += static_cast<char>(byte);
-  }
-  return bytes;
-}
-
-// Builds a line word by word.
-class Line {
- public:
-  explicit Line(std::string_view kind) : text_(kind) {}
-  Line& text(std::string_view bytes) {
-    text_ += " " + word(bytes);
-    return *this;
-  }
-  template <class Number>
-  Line& number(Number value) {
-    text_ += " " + std::to_string(value);
-    return *this;
-  }
-  Line& identity(const FileIdentity& identity) {
-    return number(identity.size).number(identity.mtime_ns).number(identity.inode).number(identity.ctime_ns);
-  }
-  Line& flag(bool on) { return number(on ? 1 : 0); }
-  std::string finish() const { return text_ + " " + sha256_hex(text_).substr(0, kCheckDigits) + "\n"; }
-
- private:
-  std::string text_;
-};
-
-// Takes the words of a line one by one.
-class Words {
- public:
-  explicit Words(std::string_view line) : rest_(line) {}
-  std::string_view next() {
-    std::size_t end = std::min(rest_.find(' '), rest_.size());
-    std::string_view result = rest_.substr(0, end);
-    rest_.remove_prefix(std::min(end + 1, rest_.size()));
-    return result;
-  }
-  std::string text() { return unword(next()); }
-  template <class Number>
-  void number(Number* value) {
-    std::string_view text = next();
-    std::from_chars(text.data(), text.data() + text.size(), *value);
-  }
-  FileIdentity identity() {
-    FileIdentity identity;
-    number(&identity.size);
-    number(&identity.mtime_ns);
-    number(&identity.inode);
-    number(&identity.ctime_ns);
-    return identity;
-  }
-  bool flag() { return next() == "1"; }
-  bool empty() const { return rest_.empty(); }
-
- private:
-  std::string_view rest_;
-};
 
 // ---- records -------------------------------------------------------------------------------------------
 
-Intent read_begin(Words& words) {
+Intent read_begin(JournalWords& words) {
   Intent intent;
   words.number(&intent.id);
   intent.identity = words.identity();
@@ -119,7 +29,7 @@ Intent read_begin(Words& words) {
   return intent;
 }
 
-Aside read_aside(Words& words) {
+Aside read_aside(JournalWords& words) {
   Aside aside;
   words.number(&aside.id);
   words.number(&aside.log_offset);
@@ -131,14 +41,6 @@ Aside read_aside(Words& words) {
 
 // ---- reading -------------------------------------------------------------------------------------------
 
-// The line without its checksum, or "" when that does not match.
-std::string_view checked(std::string_view line) {
-  if (line.size() < kCheckDigits + 2) return {};
-  std::string_view text = line.substr(0, line.size() - kCheckDigits - 1);
-  std::string_view check = line.substr(line.size() - kCheckDigits);
-  return sha256_hex(text).substr(0, kCheckDigits) == check ? text : std::string_view{};
-}
-
 class Parser {
  public:
   // A valid line.
@@ -149,11 +51,11 @@ class Parser {
   JournalContents finish(std::size_t valid);
 
  private:
-  void take_place(Words& words);
-  void take_repaired(Words& words);
-  void take_prepare(Words& words);
+  void take_place(JournalWords& words);
+  void take_repaired(JournalWords& words);
+  void take_prepare(JournalWords& words);
   template <class Change>
-  void each_intent(Words& words, const Change& change) {
+  void each_intent(JournalWords& words, const Change& change) {
     while (!words.empty()) {
       std::uint64_t id = 0;
       words.number(&id);
@@ -172,7 +74,7 @@ class Parser {
 
 void Parser::take(std::string_view line) {
   ++lines_;
-  Words words(line);
+  JournalWords words(line);
   std::string_view kind = words.next();
   if (kind == "journal") {
     words.next();
@@ -234,7 +136,7 @@ void Parser::take(std::string_view line) {
   }
 }
 
-void Parser::take_place(Words& words) {
+void Parser::take_place(JournalWords& words) {
   KnownPlace place;
   for (std::string* field : {&place.role, &place.token, &place.mount, &place.path, &place.fingerprint})
     *field = words.text();
@@ -244,7 +146,7 @@ void Parser::take_place(Words& words) {
   contents_.places.push_back(std::move(place));
 }
 
-void Parser::take_repaired(Words& words) {
+void Parser::take_repaired(JournalWords& words) {
   while (!words.empty()) {
     std::uint64_t id = 0;
     SourceRepair repair;
@@ -256,7 +158,7 @@ void Parser::take_repaired(Words& words) {
   }
 }
 
-void Parser::take_prepare(Words& words) {
+void Parser::take_prepare(JournalWords& words) {
   while (!words.empty()) {
     Intent read;
     words.number(&read.id);
@@ -306,7 +208,7 @@ JournalContents Parser::finish(std::size_t valid) {
 // ---- writing -------------------------------------------------------------------------------------------
 
 std::string place_record(const KnownPlace& place) {
-  return Line("place")
+  return JournalLine("place")
       .text(place.role)
       .text(place.token)
       .text(place.mount)
@@ -316,7 +218,7 @@ std::string place_record(const KnownPlace& place) {
 }
 
 std::string begin_record(const Intent& intent) {
-  return Line("begin")
+  return JournalLine("begin")
       .number(intent.id)
       .identity(intent.identity)
       .text(intent.source_place)
@@ -337,7 +239,7 @@ std::string begin_record(const Intent& intent) {
 }
 
 std::string repaired_record(std::span<const Intent> intents) {
-  Line line("repaired");
+  JournalLine line("repaired");
   bool any = false;
   for (const Intent& intent : intents) {
     if (!intent.repair) continue;
@@ -351,7 +253,7 @@ std::string repaired_record(std::span<const Intent> intents) {
 }
 
 std::string prepare_record(std::span<const Intent> intents) {
-  Line line("prepare");
+  JournalLine line("prepare");
   for (const Intent& intent : intents)
     line.number(intent.id)
         .text(intent.source_digest)
@@ -365,20 +267,20 @@ std::string prepare_record(std::span<const Intent> intents) {
 }
 
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids) {
-  Line line(kind);
+  JournalLine line(kind);
   for (std::uint64_t id : ids) line.number(id);
   return line.finish();
 }
 
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record) {
-  Line line("done");
+  JournalLine line("done");
   line.text(place).identity(record.identity).flag(record.nested).text(record.digest).text(path);
   if (!record.original.empty()) line.text(record.original);
   return line.finish();
 }
 
 std::string aside_record(const Aside& aside) {
-  return Line("aside")
+  return JournalLine("aside")
       .number(aside.id)
       .number(aside.log_offset)
       .text(aside.place)
@@ -390,7 +292,7 @@ std::string aside_record(const Aside& aside) {
 }
 
 std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record) {
-  return Line("held").text(place).identity(record.identity).flag(record.nested).text(path).finish();
+  return JournalLine("held").text(place).identity(record.identity).flag(record.nested).text(path).finish();
 }
 
 std::string journal_text(const JournalContents& contents) {
@@ -402,7 +304,7 @@ std::string journal_text(const JournalContents& contents) {
     for (const auto& [path, record] : records) lines.push_back(held_record(place, path, record));
   for (const Aside& aside : contents.asides) lines.push_back(aside_record(aside));
   for (const auto& [place, folder] : contents.unseen)
-    lines.push_back(Line("unseen").text(place).text(folder).finish());
+    lines.push_back(JournalLine("unseen").text(place).text(folder).finish());
   for (const Intent& intent : contents.intents) {
     lines.push_back(begin_record(intent));
     if (intent.repair) lines.push_back(repaired_record(std::span(&intent, 1)));
@@ -415,7 +317,7 @@ std::string journal_text(const JournalContents& contents) {
     if (intent.doubtful) lines.push_back(ids_record("doubt", id));
     if (intent.finished) lines.push_back(ids_record("finish", id));
   }
-  std::string text = Line("journal")
+  std::string text = JournalLine("journal")
                          .number(kFormat)
                          .text(contents.relay_token)
                          .number(contents.last_id)
@@ -433,7 +335,7 @@ JournalContents parse_journal(std::string_view text) {
   std::size_t begin = 0;
   for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string_view::npos; begin = end + 1) {
     ++number;
-    std::string_view line = checked(text.substr(begin, end - begin));
+    std::string_view line = checked_line(text.substr(begin, end - begin));
     if (line.empty())
       parser.note_damage(number);
     else
@@ -443,7 +345,7 @@ JournalContents parse_journal(std::string_view text) {
 }
 
 bool is_later_journal(std::string_view text) {
-  Words words(checked(text.substr(0, text.find('\n'))));
+  JournalWords words(checked_line(text.substr(0, text.find('\n'))));
   unsigned format = 0;
   if (words.next() == "journal") words.number(&format);
   return format > kFormat;
