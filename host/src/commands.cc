@@ -22,6 +22,7 @@
 #include "plugin_instance.h"
 #include "plugin_loader.h"
 #include "resources.h"
+#include "sections.h"
 #include "signals.h"
 #include "stop_reminder.h"
 #include "stop_request.h"
@@ -81,10 +82,11 @@ void report_unread_variables(const Configuration& configuration, const Log& log)
 
 // Everything up to instances that are ready to create. A failure is already reported.
 Status load(const CommandLine& command_line, const Environment& environment, const RunContext& run,
-            Activity* activity, Instances* out) {
+            Activity* activity, Sections* sections, Instances* out) {
   Configuration configuration;
   Status status = read_configuration(command_line, environment, &run.stop, &configuration);
   report_unread_variables(configuration, run.log);
+  *sections = Sections(path_of_program(), command_line, configuration);
   if (status.ok()) status = load_instances(configuration, run, activity, out);
   if (!status.ok() && !status.message().empty() && !run.stop.requested()) run.log.write(status);
   return status;
@@ -144,11 +146,13 @@ int run_command(const CommandLine& command_line, const Environment& environment)
   StopRequest stop;
   Signals signals(stop, log);
   Claims claims;
-  RunContext run{log, stop, command_line.once, nullptr, &claims};
+  Sections sections;
+  RunContext run{log, stop, command_line.once, nullptr, &claims, &sections};
   Activity activity;
   Instances instances;
-  Status status = do_while_reading_signals(
-      signals, run, activity, [&] { return load(command_line, environment, run, &activity, &instances); });
+  Status status = do_while_reading_signals(signals, run, activity, [&] {
+    return load(command_line, environment, run, &activity, &sections, &instances);
+  });
   if (stop.requested()) return command_line.once ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
   if (!status.ok()) return status.code();
   const std::size_t count = instances.size();
@@ -165,10 +169,11 @@ int check_command(const CommandLine& command_line, const Environment& environmen
   Log log(command_line.verbose);
   StopRequest stop;
   Claims claims;
-  RunContext run{log, stop, false, nullptr, &claims};
+  Sections sections;
+  RunContext run{log, stop, false, nullptr, &claims, &sections};
   Activity activity;
   Instances instances;
-  Status first_failure = load(command_line, environment, run, &activity, &instances);
+  Status first_failure = load(command_line, environment, run, &activity, &sections, &instances);
   for (const std::unique_ptr<PluginInstance>& instance : instances) {
     Status status = check_instance(*instance);
     if (status.ok()) {

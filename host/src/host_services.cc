@@ -110,6 +110,13 @@ struct HostServices::Thunks {
     }
   }
 
+  static const char* section_name_at(const paxect_host* host, std::uint32_t index) {
+    return self(host).run_.sections->name_at(index);
+  }
+  static const char* const* section_command_line(const paxect_host* host) {
+    return self(host).run_.sections->command_line();
+  }
+
   static const void* service(const paxect_host* host, const char* id) {
     static constexpr paxect_log_service kLog = {sizeof kLog, write};
     static constexpr paxect_clock_service kClock = {sizeof kClock, monotonic_ns, realtime_ns};
@@ -129,6 +136,9 @@ struct HostServices::Thunks {
     if (wanted == PAXECT_SERVICE_CLAIMS && self(host).run_.claims != nullptr) return &kClaims;
     static constexpr paxect_output_service kOutput = {sizeof kOutput, put};
     if (wanted == PAXECT_SERVICE_OUTPUT && self(host).run_.output != nullptr) return &kOutput;
+    static constexpr paxect_sections_service kSections = {sizeof kSections, section_name_at,
+                                                          section_command_line};
+    if (wanted == PAXECT_SERVICE_SECTIONS && self(host).run_.sections != nullptr) return &kSections;
     return nullptr;
   }
 };

@@ -15,6 +15,7 @@
 #include "claims.h"
 #include "heartbeat.h"
 #include "log.h"
+#include "sections.h"
 #include "settings.h"
 #include "stop_request.h"
 
@@ -25,8 +26,9 @@ struct RunContext {
   const Log& log;
   const StopRequest& stop;
   bool once = false;
-  std::ostream* output = nullptr;  // standard output, for a command; null otherwise
-  Claims* claims = nullptr;        // null for a command, which works beside the instance of its section
+  std::ostream* output = nullptr;      // standard output, for a command; null otherwise
+  Claims* claims = nullptr;            // null for a command, which works beside the instance of its section
+  const Sections* sections = nullptr;  // likewise
 };
 
 class HostServices {

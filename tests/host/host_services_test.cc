@@ -108,3 +108,35 @@ TEST_CASE_METHOD(Fixture, "A command has an output service which reports a faile
   output.setstate(std::ios::badbit);
   CHECK(service->write(command.host(), "c", 1) != 0);
 }
+
+TEST_CASE_METHOD(Fixture, "The sections service lists all sections and the options that read them again") {
+  CommandLine command_line;
+  command_line.config_path = "p.conf";
+  command_line.plugin_directory = "/plugins";
+  command_line.overrides = {{"one", "mode", "receive"}};
+  Configuration configuration;
+  configuration.instances.emplace_back("one");
+  configuration.instances.emplace_back("two");
+  const Sections sections("/usr/bin/paxect", command_line, configuration);
+  HostServices with(RunContext{log, stop, false, nullptr, nullptr, &sections}, services->settings());
+  auto* service =
+      static_cast<const paxect_sections_service*>(with.host()->service(with.host(), PAXECT_SERVICE_SECTIONS));
+  REQUIRE(service != nullptr);
+  CHECK(service->struct_size == sizeof *service);
+  CHECK(std::string(service->name_at(with.host(), 0)) == "one");
+  CHECK(std::string(service->name_at(with.host(), 1)) == "two");
+  CHECK(service->name_at(with.host(), 2) == nullptr);
+  std::vector<std::string> words;
+  for (const char* const* word = service->command_line(with.host()); *word != nullptr; ++word)
+    words.emplace_back(*word);
+  CHECK(words == std::vector<std::string>{"/usr/bin/paxect", "--config", "p.conf", "--plugin-dir", "/plugins",
+                                          "--set", "one.mode=receive"});
+  // A command, which has no sections, does not have the service either.
+  CHECK(host->service(host, PAXECT_SERVICE_SECTIONS) == nullptr);
+}
+
+TEST_CASE("Without the path of the program there is no command line") {
+  const Sections sections("", CommandLine{}, Configuration{});
+  CHECK(sections.command_line() == nullptr);
+  CHECK(sections.name_at(0) == nullptr);
+}

@@ -167,6 +167,18 @@ typedef struct paxect_output_service {
   int32_t (*write)(const paxect_host* host, const char* data, size_t size);
 } paxect_output_service;
 
+#define PAXECT_SERVICE_SECTIONS "paxect.sections/1" /* paxect_sections_service; not while a command runs */
+typedef struct paxect_sections_service {
+  size_t struct_size;
+  /* The name of the index-th section of the configuration, that of this instance among them, or NULL past the
+   * last. [any] */
+  const char* (*name_at)(const paxect_host* host, uint32_t index);
+  /* The program `paxect` and the options with which it reads the configuration of this run, NULL at the end:
+   * with a section and a command of it behind them, a command line to run as a program of its own in this
+   * working directory and environment. NULL where the path of the program is not known. [any] */
+  const char* const* (*command_line)(const paxect_host* host);
+} paxect_sections_service;
+
 /* ---- What a plugin offers ------------------------------------------------------------------------------ */
 
 typedef struct paxect_plugin_instance paxect_plugin_instance; /* the plugin's own */
