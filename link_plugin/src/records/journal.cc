@@ -137,7 +137,14 @@ Status Journal::rewrite(const std::string& text) {
 // ---- intents -------------------------------------------------------------------------------------------
 
 void Journal::resolve(const std::function<bool(const Intent&)>& is_over) {
-  std::erase_if(contents_.intents, is_over);
+  std::erase_if(contents_.intents, [&](const Intent& intent) {
+    if (!is_over(intent)) return false;
+    if (intent.prepared || intent.finished)
+      contents_.received.settle(intent.id);
+    else
+      contents_.received.release(intent.id);
+    return true;
+  });
 }
 
 std::size_t Journal::open_towards(const std::string& place_token) const {
@@ -159,7 +166,7 @@ Status Journal::begin(std::span<const Intent> intents) {
 }
 
 Status Journal::prepare(std::span<const Intent> intents) {
-  Status status = append(repaired_record(intents) + prepare_record(intents), true);
+  Status status = append(repaired_record(intents) + uses_record(intents) + prepare_record(intents), true);
   for (const Intent& intent : intents) {
     Intent& known = in_flight_[intent.id] = intent;
     // A record whose flush failed may be on disk. Rewritten, the journal says that it does not count.
@@ -184,6 +191,7 @@ Status Journal::abort(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return Status::success();
   Status status = append(ids_record("abort", ids), true);
   if (!status.ok()) return status;
+  for (std::uint64_t id : ids) contents_.received.release(id);
   for (std::uint64_t id : ids)
     if (auto found = in_flight_.find(id); found != in_flight_.end()) {
       found->second.prepared = false;
@@ -198,6 +206,7 @@ void Journal::drop(std::uint64_t id) {
   auto found = in_flight_.find(id);
   if (found == in_flight_.end()) return;
   const bool is_recorded = found->second.aborted;
+  contents_.received.release(id);
   in_flight_.erase(found);
   if (is_recorded) return;
   Status ignored = append(ids_record("abort", std::span(&id, 1)), false);
@@ -205,7 +214,10 @@ void Journal::drop(std::uint64_t id) {
 
 void Journal::finish(std::span<const std::uint64_t> ids) {
   if (ids.empty()) return;
-  for (std::uint64_t id : ids) in_flight_.erase(id);
+  for (std::uint64_t id : ids) {
+    in_flight_.erase(id);
+    contents_.received.settle(id);
+  }
   Status ignored = append(ids_record("finish", ids), false);
 }
 
@@ -218,8 +230,9 @@ Status Journal::leave_in_flight() {
   std::vector<Intent> left = contents_.intents;
   for (Intent& intent : found.intents)
     if (!intent.finished && in_flight_.contains(intent.id)) left.push_back(std::move(intent));
-  // Both or, after an exception, none.
+  // All or, after an exception, none.
   contents_.intents = std::move(left);
+  contents_.received = std::move(found.received);
   in_flight_.clear();
   return Status::success();
 }
@@ -237,6 +250,24 @@ void Journal::remember(const std::string& place, const std::string& path, const 
   contents_.done.set(place, path, record);
   contents_.held.erase(place, path);
   Status ignored = append(done_record(place, path, record), false);
+}
+
+Status Journal::note_received(const std::string& records, bool durable) {
+  if (Status status = append(records, durable); !status.ok()) return status;
+  for (std::size_t begin = 0, end = 0; (end = records.find('\n', begin)) != std::string::npos;
+       begin = end + 1) {
+    JournalWords words(checked_line(std::string_view(records).substr(begin, end - begin)));
+    const std::string_view kind = words.next();
+    contents_.received.take_record(kind, words);
+  }
+  return Status::success();
+}
+
+void Journal::refuse_entry(std::uint64_t id, std::string_view reason) {
+  const std::optional<EntryRef> entry = contents_.received.used_by(id);
+  if (!entry) return;
+  contents_.received.release(id);
+  Status ignored = note_received(ReceivedStreams::refuse_record(*entry, reason));
 }
 
 Status Journal::set_aside(const Aside& aside) {

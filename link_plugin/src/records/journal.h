@@ -112,6 +112,18 @@ class Journal {
   }
   void see(const std::string& place, const std::string& folder) { contents_.unseen.erase({place, folder}); }
 
+  // The streams of senders. Entries are used up by prepare(), given back by abort() and drop(), and used for
+  // good by finish() and resolve().
+  const ReceivedStreams& received() const { return contents_.received; }
+  // Appends records of these and makes their changes; after a failure it made none. Not durable unless asked
+  // for.
+  Status note_received(const std::string& records, bool durable = false);
+  // Gives back the entry that an intent has used up, since its delivery can be neither proven nor ruled out.
+  // Lasts until the next clear() has worked, which makes it durable.
+  void refuse_entry(std::uint64_t id, std::string_view reason);
+  // Reserves the entry for an intent that is about to be prepared.
+  void use_entry(const EntryRef& entry, std::uint64_t id) { contents_.received.use(entry, id); }
+
   // After damage, or when what is recorded elsewhere shows that records are missing: keeps the file aside as
   // PATH.damaged-STAMP, counts every intent that was left as doubtful and these inboxes as unseen, and writes
   // the journal again, all durable in one step. `*kept` receives the name of the old file.

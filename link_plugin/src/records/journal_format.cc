@@ -53,6 +53,7 @@ class Parser {
  private:
   void take_place(JournalWords& words);
   void take_repaired(JournalWords& words);
+  void take_uses(JournalWords& words);
   void take_prepare(JournalWords& words);
   template <class Change>
   void each_intent(JournalWords& words, const Change& change) {
@@ -92,6 +93,8 @@ void Parser::take(std::string_view line) {
     intents_[intent.id] = intent;
   } else if (kind == "prepare") {
     take_prepare(words);
+  } else if (kind == "uses") {
+    take_uses(words);
   } else if (kind == "repaired") {
     take_repaired(words);
   } else if (kind == "name") {
@@ -99,12 +102,17 @@ void Parser::take(std::string_view line) {
   } else if (kind == "link") {
     each_intent(words, [](Intent& intent) { intent.linked = true; });
   } else if (kind == "abort") {
-    each_intent(words, [](Intent& intent) {
+    each_intent(words, [this](Intent& intent) {
       intent.prepared = false;
       intent.aborted = true;
+      contents_.received.release(intent.id);
     });
   } else if (kind == "finish") {
-    each_intent(words, [](Intent& intent) { intent.finished = true; });
+    each_intent(words, [this](Intent& intent) {
+      intent.finished = true;
+      contents_.received.settle(intent.id);
+      if (intent.entry && intent.prepared) contents_.received.note_gone(*intent.entry);
+    });
   } else if (kind == "doubt") {
     each_intent(words, [](Intent& intent) { intent.doubtful = true; });
   } else if (kind == "done") {
@@ -133,6 +141,8 @@ void Parser::take(std::string_view line) {
   } else if (kind == "unseen") {
     std::string place = words.text();
     contents_.unseen.emplace(std::move(place), words.text());
+  } else {
+    contents_.received.take_record(kind, words);
   }
 }
 
@@ -181,6 +191,24 @@ void Parser::take_prepare(JournalWords& words) {
     intent.side_inode = read.side_inode;
     intent.ctime_ns = read.ctime_ns;
     intent.prepared = true;
+    if (intent.entry) contents_.received.use(*intent.entry, intent.id);
+  }
+}
+
+void Parser::take_uses(JournalWords& words) {
+  while (!words.empty()) {
+    std::uint64_t id = 0;
+    EntryRef entry;
+    words.number(&id);
+    words.number(&entry.stream);
+    words.number(&entry.number);
+    const std::string folder = words.text();
+    const std::string name = words.text();
+    const auto found = intents_.find(id);
+    if (found == intents_.end()) continue;
+    found->second.entry = entry;
+    found->second.folder = folder;
+    found->second.name = name;
   }
 }
 
@@ -252,6 +280,21 @@ std::string repaired_record(std::span<const Intent> intents) {
   return any ? line.finish() : "";
 }
 
+std::string uses_record(std::span<const Intent> intents) {
+  JournalLine line("uses");
+  bool any = false;
+  for (const Intent& intent : intents) {
+    if (!intent.entry) continue;
+    any = true;
+    line.number(intent.id)
+        .number(intent.entry->stream)
+        .number(intent.entry->number)
+        .text(intent.folder)
+        .text(intent.name);
+  }
+  return any ? line.finish() : "";
+}
+
 std::string prepare_record(std::span<const Intent> intents) {
   JournalLine line("prepare");
   for (const Intent& intent : intents)
@@ -305,9 +348,11 @@ std::string journal_text(const JournalContents& contents) {
   for (const Aside& aside : contents.asides) lines.push_back(aside_record(aside));
   for (const auto& [place, folder] : contents.unseen)
     lines.push_back(JournalLine("unseen").text(place).text(folder).finish());
+  for (std::string& line : contents.received.records()) lines.push_back(std::move(line));
   for (const Intent& intent : contents.intents) {
     lines.push_back(begin_record(intent));
     if (intent.repair) lines.push_back(repaired_record(std::span(&intent, 1)));
+    if (intent.entry) lines.push_back(uses_record(std::span(&intent, 1)));
     if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
     const std::span<const std::uint64_t> id(&intent.id, 1);
     if (intent.named) lines.push_back(ids_record("name", id));

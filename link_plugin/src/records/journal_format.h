@@ -5,6 +5,8 @@
 //   place ROLE TOKEN MOUNT PATH FINGERPRINT   a directory that the relay has worked in
 //   begin ID ...                        which source becomes which temporary file
 //   repaired (ID DIGEST CELLS DAMAGED)...   the sources were damaged; comes before their prepare
+//   uses (ID IX ENTRY FOLDER NAME)...   the entries that the deliveries use up, once they are prepared; the
+//                                       product goes to this folder and name; comes before their prepare
 //   prepare (ID digests inodes)...      the temporaries are complete and durable
 //   name ID...                          the products are about to get their final names; not flushed
 //   abort ID...                         they will not be delivered after all
@@ -15,6 +17,7 @@
 //   aside ID ... PATH TARGET MESSAGE    a file that is on its way to the quarantine
 //   over ID...                          it is there, and the audit log says so
 //   unseen PLACE FOLDER                 every file below is to be held that is there and not done
+// and those of received_streams.h.
 //
 // Each line is checked by itself, so that a damaged line loses its own record alone. That record may have
 // ended an intent or remembered a source, so that the contents count as incomplete then.
@@ -30,6 +33,7 @@
 #include <vector>
 
 #include "base/filesystem.h"
+#include "records/received_streams.h"
 #include "records/source_table.h"
 
 namespace paxect::link {
@@ -81,6 +85,7 @@ struct Intent {
   std::uint64_t side_inode = 0;
   std::int64_t ctime_ns = 0;  // of the product's temporary
   std::optional<SourceRepair> repair;
+  std::optional<EntryRef> entry;  // of a list, which names the container
 
   bool prepared = false;  // and not aborted
   bool named = false;     // its product was about to get its final name
@@ -111,6 +116,7 @@ struct JournalContents {
   SourceTable held;
   std::vector<Aside> asides;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
+  ReceivedStreams received;
 
   std::size_t valid = 0;  // bytes up to the end of the last valid line
   // What is wrong with it, "" for nothing: a line that was damaged or lost, or the header. An incomplete last
@@ -130,6 +136,8 @@ std::string place_record(const KnownPlace& place);
 std::string begin_record(const Intent& intent);
 // "" when none of them has a repaired source.
 std::string repaired_record(std::span<const Intent> intents);
+// "" when none of them uses an entry.
+std::string uses_record(std::span<const Intent> intents);
 std::string prepare_record(std::span<const Intent> intents);
 // name, link, abort, finish, doubt, over
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);

@@ -74,7 +74,7 @@ Status is_ours(const Intent& intent, const Directory& target, const FileStat& te
 }
 
 Verdict undecided(const Intent& intent, std::string why) {
-  return {.outcome = Outcome::kUndecided, .name = intent.name, .why = std::move(why)};
+  return {.outcome = Fate::kUndecided, .name = intent.name, .why = std::move(why)};
 }
 
 // Whether the place of the product is the very directory that it was, and not a copy with the same marker.
@@ -103,7 +103,7 @@ Verdict judge_gone(const Intent& intent, const std::string& path, const Evidence
     return undecided(intent, path + " is gone, and its directory is a copy of the one in which it was");
   if (!intent.named && is_same_boot(intent, evidence))
     return undecided(intent, path + " was removed before its file had its final name");
-  return {.outcome = Outcome::kDelivered, .name = intent.name};
+  return {.outcome = Fate::kDelivered, .name = intent.name};
 }
 
 Status judge_prepared(const Intent& intent, const Directory& target, const Evidence& evidence,
@@ -117,8 +117,8 @@ Status judge_prepared(const Intent& intent, const Directory& target, const Evide
     if (Status status = is_ours(intent, target, temporary, stop, &ours); !status.ok()) return status;
   if (ours) {
     verdict->outcome =
-        find_link(intent, target, temporary, &verdict->name) ? Outcome::kDelivered : Outcome::kUndelivered;
-    if (verdict->outcome == Outcome::kDelivered || !may_have_been_linked(intent, temporary, evidence))
+        find_link(intent, target, temporary, &verdict->name) ? Fate::kDelivered : Fate::kUndelivered;
+    if (verdict->outcome == Fate::kDelivered || !may_have_been_linked(intent, temporary, evidence))
       return Status::success();
   }
   bool found = false;
@@ -127,10 +127,10 @@ Status judge_prepared(const Intent& intent, const Directory& target, const Evide
   // taken since.
   if (ours)
     *verdict =
-        found ? Verdict{.outcome = Outcome::kUndelivered, .name = intent.name}
+        found ? Verdict{.outcome = Fate::kUndelivered, .name = intent.name}
               : undecided(intent, path + " had another name for a moment, which a receiver may have taken");
   else if (found)
-    verdict->outcome = Outcome::kDelivered;
+    verdict->outcome = Fate::kDelivered;
   else if (temporary.kind == FileKind::kMissing)
     *verdict = judge_gone(intent, path, evidence);
   else
@@ -156,7 +156,7 @@ Status remove_side(const Intent& intent, const Directory& target) {
 }  // namespace
 
 Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
-  *verdict = {.outcome = Outcome::kDelivered, .name = intent.name};
+  *verdict = {.outcome = Fate::kDelivered, .name = intent.name};
   if (intent.finished || evidence.is_logged(intent)) return Status::success();
   Directory target;
   Status status = open_target(intent, evidence, &target);
@@ -167,10 +167,10 @@ Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
     const bool there = target.stat_of(intent.temporary).kind != FileKind::kMissing;
     *verdict = intent.doubtful && !there && intent.digest.empty()
                    ? undecided(intent, "the journal is incomplete")
-                   : Verdict{.outcome = Outcome::kUndelivered, .name = intent.name};
+                   : Verdict{.outcome = Fate::kUndelivered, .name = intent.name};
   } else if (!intent.prepared && !intent.doubtful && status.fault != Fault::kWait) {
     // Whatever became of the folder, nothing in it had its final name.
-    verdict->outcome = Outcome::kUndelivered;
+    verdict->outcome = Fate::kUndelivered;
     return Status::success();
   } else if (status.fault == Fault::kGone) {
     *verdict = undecided(intent, tree_of(intent, evidence).root().path_of(intent.folder) +
@@ -178,7 +178,7 @@ Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
     return Status::success();
   }
   if (status.ok() || status.fault == Fault::kStopped) return status;
-  *verdict = {.outcome = Outcome::kOpen, .name = intent.name, .why = status.message};
+  *verdict = {.outcome = Fate::kOpen, .name = intent.name, .why = status.message};
   return Status::success();
 }
 

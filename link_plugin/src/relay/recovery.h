@@ -17,7 +17,7 @@
 
 namespace paxect::link {
 
-enum class Outcome {
+enum class Fate {
   kDelivered,    // the product has, or had, its final name
   kUndelivered,  // it has not, and never will
   kUndecided,    // nobody can tell
@@ -25,7 +25,7 @@ enum class Outcome {
 };
 
 struct Verdict {
-  Outcome outcome = Outcome::kOpen;
+  Fate outcome = Fate::kOpen;
   std::string name = {};  // final name of the product as far as it was seen, else the one that it was to have
   std::string why = {};   // for kUndecided and kOpen: one line
 };

@@ -118,7 +118,7 @@ Status Relay::resolve_left(Delivered* delivered, std::set<std::uint64_t>* over) 
   for (const Intent& intent : journal_.left()) {
     Verdict verdict;
     if (Status status = judge(intent, evidence, &verdict); !status.ok()) return status;
-    if (verdict.outcome == Outcome::kUndelivered && intent.prepared) aborted.push_back(intent.id);
+    if (verdict.outcome == Fate::kUndelivered && intent.prepared) aborted.push_back(intent.id);
     verdicts.emplace_back(&intent, std::move(verdict));
   }
   // Before a temporary goes away the journal must not read any more as if that meant delivery.
@@ -126,13 +126,13 @@ Status Relay::resolve_left(Delivered* delivered, std::set<std::uint64_t>* over) 
   std::string problem;
   for (const auto& [intent, verdict] : verdicts) {
     Status status;
-    if (verdict.outcome == Outcome::kUndelivered) status = undo(*intent, evidence);
-    if (verdict.outcome == Outcome::kDelivered) status = tidy(*intent, verdict, evidence);
-    if (verdict.outcome == Outcome::kDelivered) finish_recovered(*intent, verdict, delivered);
-    if (verdict.outcome == Outcome::kUndecided) hold(*intent, verdict.why);
-    if (verdict.outcome == Outcome::kOpen) problem = intent->source + ": " + verdict.why;
+    if (verdict.outcome == Fate::kUndelivered) status = undo(*intent, evidence);
+    if (verdict.outcome == Fate::kDelivered) status = tidy(*intent, verdict, evidence);
+    if (verdict.outcome == Fate::kDelivered) finish_recovered(*intent, verdict, delivered);
+    if (verdict.outcome == Fate::kUndecided) hold(*intent, verdict.why);
+    if (verdict.outcome == Fate::kOpen) problem = intent->source + ": " + verdict.why;
     if (!status.ok()) problem = status.message;
-    if (status.ok() && verdict.outcome != Outcome::kOpen) over->insert(intent->id);
+    if (status.ok() && verdict.outcome != Fate::kOpen) over->insert(intent->id);
   }
   reporter_.report_problem("recovery", problem);
   return reporter_.flush();

@@ -117,12 +117,12 @@ void SourceRemoval::keep(std::span<const Transfer* const> delivered) {
 
 // Each removal waits for the disk, so many wait at once.
 void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
-  struct Outcome {
+  struct Removed {
     Status status;
     bool left = false;
     std::vector<std::string> returned;
   };
-  std::vector<Outcome> outcomes(delivered.size());
+  std::vector<Removed> outcomes(delivered.size());
   side_by_side(delivered.size(), [&](std::size_t, std::size_t i) {
     const Transfer& transfer = *delivered[i];
     const Known known = {.leased = transfer.leased_source ? transfer.leased_source.get() : -1,

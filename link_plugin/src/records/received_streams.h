@@ -1,0 +1,190 @@
+// What a receiver knows of the streams of its senders: which lists it has verified, and what became of each
+// entry. Part of the journal, so that an entry is used up by the record that decides a delivery.
+//
+// Entries that were delivered are kept as ranges of numbers, and the digests of the last of them, so that a
+// stream takes little memory however long it is. A stream is never forgotten: its lists would open their
+// entries a second time. Nothing here touches the disk. Not for two threads at a time.
+//
+// The records, each a line of the journal; IX numbers the streams:
+//   stream IX NODE KEY STREAM CONTINUED NUMBER     a stream, before all that is about it
+//   list IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD (DIGEST NAME)...   a list that was verified
+//   fork IX                                        two texts for one number: nothing more is delivered
+//   refuse IX ENTRY REASON                         its container was here, and is not delivered
+//   receipt IX STREAM NUMBER TEXT                  a receipt about the stream, before its file has a name
+//   receipted IX STREAM NUMBER DIGEST MADE         it has
+// and in a journal that was rewritten, in place of the lists:
+//   heard IX WITHIN HEARD                          of the newest list
+//   run IX LIST LIST ENTRY ENTRY PREVIOUS DIGEST   lists without a gap between them
+//   known IX (LIST DIGEST)...                      the last lists
+//   entry IX (ENTRY LIST SINCE INTENT DIGEST NAME REASON)...   entries that are not delivered
+//   gone IX (ENTRY ENTRY)...                       ranges of those that are
+//   spent IX (ENTRY DIGEST)...                     the last of those
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "proof/list.h"
+#include "proof/receipt.h"
+#include "records/journal_line.h"
+
+namespace paxect::link {
+
+// Who sends it, with which key, under which name. KEY is the whole public key with its id, in hexadecimal.
+struct StreamAddress {
+  std::string node;
+  std::string key;
+  std::string stream;
+
+  bool operator==(const StreamAddress&) const = default;
+};
+
+// An entry that is not delivered for good.
+struct ReceivedEntry {
+  std::uint64_t list = 0;
+  std::int64_t since = 0;    // when the list was verified, in seconds of UTC
+  std::uint64_t intent = 0;  // of the delivery that uses it up; 0: none
+  std::string digest = {};
+  std::string name = {};
+  std::string reason = {};  // why its container was refused: an event of the audit log; "" when it was not
+
+  bool operator==(const ReceivedEntry&) const = default;
+};
+
+// Lists without a gap between them, and their entries.
+struct ListRun {
+  std::uint64_t first_list = 0;
+  std::uint64_t last_list = 0;
+  std::uint64_t first_entry = 0;
+  std::uint64_t next_entry = 0;
+  std::string previous = {};  // digest of the list before the first one
+  std::string digest = {};    // of the last one
+
+  bool operator==(const ListRun&) const = default;
+};
+
+// The receipts about a stream: a stream of their own.
+struct OwnReceipts {
+  std::string stream = {};  // "" before the first one
+  std::uint64_t number = 0;
+  std::string digest = {};   // of the last one that has its name
+  std::string pending = {};  // the text of one that has none yet, with the number after `number`
+  std::int64_t made = 0;     // when the last one got its name, in seconds of UTC
+
+  bool operator==(const OwnReceipts&) const = default;
+};
+
+struct ReceivedStream {
+  StreamAddress address;
+  std::optional<Continued> continues = {};
+  std::uint64_t within = 0;  // of the list with the highest number
+  std::int64_t heard = 0;    // when it was verified, in seconds of UTC
+  bool is_forked = false;
+  std::vector<ListRun> runs = {};                   // ascending
+  std::map<std::uint64_t, std::string> known = {};  // digests of the last lists
+  std::map<std::uint64_t, ReceivedEntry> entries = {};
+  std::map<std::uint64_t, std::uint64_t> gone = {};  // first -> last, delivered
+  std::map<std::uint64_t, std::string> spent = {};   // digests of the last of these
+  OwnReceipts receipts = {};
+
+  bool operator==(const ReceivedStream&) const = default;
+
+  std::uint64_t last_list() const { return runs.empty() ? 0 : runs.back().last_list; }
+  std::uint64_t next_entry() const { return runs.empty() ? 1 : runs.back().next_entry; }
+  // Numbers below next_entry() that are in no list that was verified, as ranges.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps() const;
+  // What became of each entry. `late_after` in seconds: how old a list must be for its entries to be late.
+  std::vector<OutcomeRange> outcomes(std::int64_t now, std::int64_t late_after) const;
+};
+
+struct EntryRef {
+  std::size_t stream = 0;  // the index
+  std::uint64_t number = 0;
+
+  bool operator==(const EntryRef&) const = default;
+};
+
+class ReceivedStreams {
+ public:
+  enum class Verdict {
+    kNew,     // and consistent with all that is known: take() it
+    kKnown,   // the same text was taken before, or one with this number too long ago to compare
+    kForked,  // another text than the one of this number, or one that contradicts its neighbours
+    kJumped,  // further ahead than allowed
+    kFull     // there is no room for its entries now
+  };
+
+  const std::vector<ReceivedStream>& streams() const { return streams_; }
+  bool empty() const { return streams_.empty(); }
+  std::optional<std::size_t> find(const StreamAddress& address) const;
+  // What a verified list is. `*why` receives one line for all but kNew and kKnown.
+  Verdict judge(const StreamAddress& address, const List& list, const std::string& digest,
+                std::uint64_t max_jump, std::string* why) const;
+
+  // The records for these changes; take_record() makes the change.
+  std::string list_records(const StreamAddress& address, const List& list, const std::string& digest,
+                           std::int64_t now) const;
+  std::string fork_record(std::size_t stream) const;
+  static std::string refuse_record(const EntryRef& entry, std::string_view reason);
+  static std::string receipt_record(std::size_t stream, const std::string& receipt_stream,
+                                    std::uint64_t number, const std::string& text);
+  static std::string receipted_record(std::size_t stream, const std::string& receipt_stream,
+                                      std::uint64_t number, const std::string& digest, std::int64_t now);
+
+  // An entry with this digest that no delivery has used up, of a stream that is not forked. Of several the
+  // one with this name, else the first one.
+  std::optional<EntryRef> find_open(const std::string& digest, const std::string& name) const;
+  // One that is used up.
+  std::optional<EntryRef> find_used(const std::string& digest) const;
+  // NULL once it is delivered.
+  const ReceivedEntry* entry(const EntryRef& ref) const;
+  // The entry that this intent uses up.
+  std::optional<EntryRef> used_by(std::uint64_t intent) const;
+
+  // The intent uses it up, gives it back, has delivered it. No effect on an entry that another intent uses.
+  void use(const EntryRef& ref, std::uint64_t intent);
+  void release(std::uint64_t intent);
+  void settle(std::uint64_t intent);
+  // Delivered, by a journal that has lost the record of its list.
+  void note_gone(const EntryRef& ref);
+
+  // Makes the change of a record. False for a kind that is not one of ours.
+  bool take_record(std::string_view kind, JournalWords& words);
+  // All of it as records.
+  std::vector<std::string> records() const;
+
+  bool operator==(const ReceivedStreams& other) const { return streams_ == other.streams_; }
+
+  static constexpr std::size_t kMaxStreams = 1024;
+  static constexpr std::size_t kMaxEntries = 262'144;  // that are not delivered, of all streams
+  static constexpr std::size_t kMaxGaps = 1024;        // of a stream
+  static constexpr std::size_t kKnownLists = 1024;     // of a stream, whose digests are kept
+  static constexpr std::size_t kSpent = 4096;          // of a stream, likewise
+
+ private:
+  using Index = std::unordered_multimap<std::string, EntryRef>;
+
+  ReceivedStream* stream(std::uint64_t index);
+  void take_stream(JournalWords& words);
+  void take_list(JournalWords& words);
+  void take_entries(JournalWords& words);
+  void add_entry(const EntryRef& ref, ReceivedEntry entry);
+  void add_run(ReceivedStream* stream, const ListRun& run);
+  void add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last);
+  void add_spent(const EntryRef& ref, const std::string& digest);
+  static void erase(Index* index, const std::string& digest, const EntryRef& ref);
+
+  std::vector<ReceivedStream> streams_;
+  Index by_digest_;  // of entries
+  Index spent_;
+  std::map<std::uint64_t, EntryRef> in_use_;  // by intent
+  std::size_t entries_ = 0;
+};
+
+}  // namespace paxect::link

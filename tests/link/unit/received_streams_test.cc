@@ -1,0 +1,320 @@
+#include "records/received_streams.h"
+
+#include <algorithm>
+
+#include "base/digest.h"
+#include "records/journal.h"
+#include "support/catch.h"
+#include "support/temp_dir.h"
+
+namespace paxect::link {
+namespace {
+
+using Verdict = ReceivedStreams::Verdict;
+
+const StreamAddress kNorth = {"north", std::string(80, 'a'), "3f9a6c2e11d04b77"};
+constexpr std::uint64_t kMaxJump = 10000;
+
+std::string digest_of(std::uint64_t entry) { return sha256_hex("container " + std::to_string(entry)); }
+std::string name_of_entry(std::uint64_t entry) { return "f" + std::to_string(entry) + ".freq"; }
+
+// List `number` of a sender that has put `each` entries into each list.
+List list(std::uint64_t number, std::uint64_t each = 2) {
+  List made;
+  made.head.from = "north";
+  made.head.stream = kNorth.stream;
+  made.head.number = number;
+  made.head.made = 1000;
+  made.first = (number - 1) * each + 1;
+  made.within = 600;
+  for (std::uint64_t i = 0; i < each; ++i)
+    made.entries.push_back({digest_of(made.first + i), name_of_entry(made.first + i)});
+  if (number > 1) made.head.previous = sha256_hex(list_text(list(number - 1, each)));
+  return made;
+}
+std::string digest_of(const List& each) { return sha256_hex(list_text(each)); }
+
+void change(ReceivedStreams* streams, const std::string& records) {
+  for (std::size_t begin = 0, end = 0; (end = records.find('\n', begin)) != std::string::npos;
+       begin = end + 1) {
+    JournalWords words(checked_line(std::string_view(records).substr(begin, end - begin)));
+    const std::string_view kind = words.next();
+    CHECK(streams->take_record(kind, words));
+  }
+}
+
+Verdict judge(const ReceivedStreams& streams, const List& each, std::uint64_t max_jump = kMaxJump) {
+  std::string why;
+  const Verdict verdict = streams.judge(kNorth, each, digest_of(each), max_jump, &why);
+  CHECK(why.empty() == (verdict == Verdict::kNew || verdict == Verdict::kKnown));
+  return verdict;
+}
+
+void take(ReceivedStreams* streams, const List& each, std::int64_t now = 2000) {
+  REQUIRE(judge(*streams, each) == Verdict::kNew);
+  change(streams, streams->list_records(kNorth, each, digest_of(each), now));
+  CHECK(judge(*streams, each) == Verdict::kKnown);
+}
+
+ReceivedStreams rewritten(const ReceivedStreams& streams) {
+  ReceivedStreams again;
+  for (const std::string& line : streams.records()) change(&again, line);
+  return again;
+}
+
+EntryRef open_entry(const ReceivedStreams& streams, std::uint64_t entry) {
+  const auto found = streams.find_open(digest_of(entry), name_of_entry(entry));
+  REQUIRE(found);
+  CHECK(found->number == entry);
+  return *found;
+}
+
+}  // namespace
+
+TEST_CASE("A list opens its entries, and each of them is good for one delivery") {
+  ReceivedStreams streams;
+  CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));
+  take(&streams, list(1));
+  const EntryRef entry = open_entry(streams, 1);
+  streams.use(entry, 7);
+  CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));
+  CHECK(streams.find_used(digest_of(1)) == entry);
+  SECTION("A delivery that is given up gives it back") {
+    streams.release(7);
+    CHECK(open_entry(streams, 1) == entry);
+    CHECK_FALSE(streams.find_used(digest_of(1)));
+    streams.settle(7);
+    CHECK(streams.find_open(digest_of(1), ""));
+  }
+  SECTION("A delivery uses it up for good") {
+    streams.settle(7);
+    streams.release(7);
+    CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));
+    CHECK(streams.find_used(digest_of(1)) == entry);
+    CHECK(streams.streams()[0].gone == std::map<std::uint64_t, std::uint64_t>{{1, 1}});
+  }
+  SECTION("Another delivery cannot take or end it") {
+    streams.use(entry, 8);
+    streams.settle(8);
+    streams.release(8);
+    CHECK(streams.used_by(7) == entry);
+  }
+  CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE("Of several entries with one digest the one with the name of the file is used, else the first") {
+  ReceivedStreams streams;
+  List both = list(1);
+  both.entries[1].digest = both.entries[0].digest;
+  take(&streams, both);
+  CHECK(streams.find_open(digest_of(1), "f2.freq")->number == 2);
+  CHECK(streams.find_open(digest_of(1), "f1.freq")->number == 1);
+  CHECK(streams.find_open(digest_of(1), "other.freq")->number == 1);
+  streams.use({0, 1}, 5);
+  CHECK(streams.find_open(digest_of(1), "f1.freq")->number == 2);
+}
+
+TEST_CASE("Lists that come in any order open their entries at once and end as one run") {
+  std::vector<std::uint64_t> order = {1, 2, 3, 4, 5};
+  do {
+    ReceivedStreams streams;
+    for (const std::uint64_t number : order) take(&streams, list(number));
+    const ReceivedStream& stream = streams.streams()[0];
+    REQUIRE(stream.runs.size() == 1);
+    CHECK(stream.runs[0] == ListRun{.first_list = 1,
+                                    .last_list = 5,
+                                    .first_entry = 1,
+                                    .next_entry = 11,
+                                    .digest = digest_of(list(5))});
+    CHECK(stream.entries.size() == 10);
+    CHECK(stream.gaps().empty());
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_CASE("A list that is missing leaves a gap of numbers until it comes") {
+  ReceivedStreams streams;
+  take(&streams, list(1));
+  take(&streams, list(4));
+  using Gaps = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  CHECK(streams.streams()[0].gaps() == Gaps{{3, 6}});
+  open_entry(streams, 7);
+  CHECK(rewritten(streams) == streams);
+  take(&streams, list(3));
+  CHECK(streams.streams()[0].gaps() == Gaps{{3, 4}});
+  take(&streams, list(2));
+  CHECK(streams.streams()[0].gaps().empty());
+}
+
+TEST_CASE("A second text for a number is a fork, also where only its neighbours show it") {
+  ReceivedStreams streams;
+  for (const std::uint64_t number : {1U, 2U, 5U}) take(&streams, list(number));
+  const auto other = [](std::uint64_t number) {
+    List changed = list(number);
+    changed.head.made += 1;
+    return changed;
+  };
+  CHECK(judge(streams, other(1)) == Verdict::kForked);
+  CHECK(judge(streams, other(2)) == Verdict::kForked);
+  CHECK(judge(streams, other(4)) == Verdict::kForked);  // not the `previous` of list 5
+  List changed = list(3);
+  changed.head.previous = digest_of(other(2));
+  CHECK(judge(streams, changed) == Verdict::kForked);
+  changed = list(3);
+  changed.first += 1;
+  CHECK(judge(streams, changed) == Verdict::kForked);
+  changed = list(6);
+  changed.first -= 1;
+  CHECK(judge(streams, changed) == Verdict::kForked);
+  changed = list(3);
+  changed.head.continues = Continued{"00000000000000aa", 3};
+  CHECK(judge(streams, changed) == Verdict::kForked);
+  changed = list(8);
+  changed.first += 1000;  // more than the two lists between can have
+  CHECK(judge(streams, changed) == Verdict::kForked);
+  CHECK(judge(streams, list(3)) == Verdict::kNew);
+}
+
+TEST_CASE("A stream that is forked delivers nothing more, also after a restart") {
+  ReceivedStreams streams;
+  take(&streams, list(1));
+  change(&streams, streams.fork_record(0));
+  CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));
+  CHECK_FALSE(rewritten(streams).find_open(digest_of(1), "f1.freq"));
+}
+
+TEST_CASE("A list further ahead than allowed waits") {
+  ReceivedStreams streams;
+  CHECK(judge(streams, list(12), 10) == Verdict::kJumped);
+  CHECK(judge(streams, list(11), 10) == Verdict::kNew);
+  take(&streams, list(3));
+  CHECK(judge(streams, list(15), 10) == Verdict::kJumped);
+  CHECK(judge(streams, list(14), 10) == Verdict::kNew);
+}
+
+TEST_CASE("The outcomes of a stream cover each entry once") {
+  ReceivedStreams streams;
+  for (const std::uint64_t number : {2U, 3U, 5U}) take(&streams, list(number), number == 5 ? 2050 : 2000);
+  for (const std::uint64_t entry : {3U, 4U, 6U}) {
+    streams.use(open_entry(streams, entry), entry);
+    if (entry != 6) streams.settle(entry);
+  }
+  change(&streams, ReceivedStreams::refuse_record({0, 9}, "decode_error"));
+  const std::vector<OutcomeRange> expected = {
+      {Outcome::kMissing, 1, 2},   {Outcome::kDelivered, 3, 4}, {Outcome::kMissing, 5, 5},
+      {Outcome::kExpected, 6, 6},  {Outcome::kMissing, 7, 8},   {Outcome::kRefused, 9, 9, "decode_error"},
+      {Outcome::kExpected, 10, 10}};
+  CHECK(streams.streams()[0].outcomes(2060, 60) == expected);
+  CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE("A refused entry can still be delivered") {
+  ReceivedStreams streams;
+  take(&streams, list(1));
+  change(&streams, ReceivedStreams::refuse_record({0, 1}, "decode_error"));
+  streams.use(open_entry(streams, 1), 3);
+  streams.settle(3);
+  CHECK(streams.streams()[0].outcomes(2060, 60)[0].outcome == Outcome::kDelivered);
+}
+
+TEST_CASE("A stream of many lists takes little memory and a short journal") {
+  ReceivedStreams streams;
+  constexpr std::uint64_t kLists = 3000;
+  List each = list(1);
+  for (std::uint64_t number = 1; number <= kLists; ++number) {
+    change(&streams, streams.list_records(kNorth, each, digest_of(each), 2000));
+    for (std::uint64_t i = 0; i < each.entries.size(); ++i) {
+      streams.use({0, each.first + i}, each.first + i);
+      streams.settle(each.first + i);
+    }
+    const std::string previous = digest_of(each);
+    each.head.number = number + 1;
+    each.head.previous = previous;
+    each.first += each.entries.size();
+    for (std::size_t i = 0; i < each.entries.size(); ++i) each.entries[i].digest = digest_of(each.first + i);
+  }
+  const ReceivedStream& stream = streams.streams()[0];
+  CHECK(stream.runs.size() == 1);
+  CHECK(stream.gone == std::map<std::uint64_t, std::uint64_t>{{1, 2 * kLists}});
+  CHECK(stream.known.size() == ReceivedStreams::kKnownLists);
+  CHECK(stream.spent.size() == ReceivedStreams::kSpent);
+  CHECK(streams.find_used(digest_of(2 * kLists)));
+  std::size_t size = 0;
+  for (const std::string& line : streams.records()) size += line.size();
+  CHECK(size < 500'000);
+  CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE("The journal uses an entry up by the record that prepares its delivery") {
+  test::TempDir temp;
+  std::string damage;
+  Journal journal;
+  REQUIRE(journal.open(temp / "j", &damage).ok());
+  const List each = list(1);
+  REQUIRE(journal.note_received(journal.received().list_records(kNorth, each, digest_of(each), 5)).ok());
+  Intent intent;
+  intent.id = journal.next_id();
+  intent.name = intent.source = "arrived";
+  intent.temporary = ".x.part";
+  const auto reopened = [&] {
+    Journal again;
+    REQUIRE(again.open(temp / "j", &damage).ok());
+    CHECK(damage.empty());
+    return again.received();
+  };
+  REQUIRE(journal.begin(std::span(&intent, 1)).ok());
+  intent.entry = EntryRef{0, 1};
+  intent.name = "listed";
+  intent.folder = "folder";
+  intent.digest = "d";
+  journal.use_entry(*intent.entry, intent.id);
+  CHECK_FALSE(reopened().used_by(intent.id));
+  REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
+  CHECK(reopened().used_by(intent.id) == EntryRef{0, 1});
+  {
+    Journal again;
+    REQUIRE(again.open(temp / "j", &damage).ok());
+    CHECK(again.left()[0].name == "listed");
+    CHECK(again.left()[0].folder == "folder");
+  }
+  const std::uint64_t ids[] = {intent.id};
+  const auto clear = [&] {
+    REQUIRE(journal.clear("", [](const std::string&, const SourceRecord&) { return false; }).ok());
+  };
+  SECTION("finish") {
+    SECTION("") {}
+    SECTION("rewritten before") { clear(); }
+    journal.finish(ids);
+    CHECK(reopened() == journal.received());
+    CHECK(reopened().find_used(digest_of(1)));
+    CHECK_FALSE(reopened().find_open(digest_of(1), ""));
+    clear();
+    CHECK(reopened() == journal.received());
+    CHECK(reopened().find_used(digest_of(1)));
+  }
+  SECTION("abort") {
+    SECTION("") {}
+    SECTION("rewritten before") { clear(); }
+    REQUIRE(journal.abort(ids).ok());
+    CHECK(reopened() == journal.received());
+    CHECK(reopened().find_open(digest_of(1), ""));
+    clear();
+    CHECK(reopened().find_open(digest_of(1), ""));
+  }
+  SECTION("a restart that finds it delivered") {
+    Journal again;
+    REQUIRE(again.open(temp / "j", &damage).ok());
+    again.resolve([](const Intent&) { return true; });
+    CHECK_FALSE(again.received().used_by(intent.id));
+    CHECK(again.received().find_used(digest_of(1)));
+  }
+  SECTION("a restart that cannot find out") {
+    Journal again;
+    REQUIRE(again.open(temp / "j", &damage).ok());
+    again.refuse_entry(intent.id, "held");
+    again.resolve([](const Intent&) { return true; });
+    CHECK(again.received().find_open(digest_of(1), ""));
+    CHECK(again.received().entry({0, 1})->reason == "held");
+  }
+}
+
+}  // namespace paxect::link
