@@ -173,9 +173,9 @@ typedef struct paxect_sections_service {
   /* The name of the index-th section of the configuration, that of this instance among them, or NULL past the
    * last. [any] */
   const char* (*name_at)(const paxect_host* host, uint32_t index);
-  /* The program `paxect` and the options with which it reads the configuration of this run, NULL at the end:
-   * with a section and a command of it behind them, a command line to run as a program of its own in this
-   * working directory and environment. NULL where the path of the program is not known. [any] */
+  /* The path of `paxect`, then the options with which it reads the configuration of this run, then NULL.
+   * PATH SECTION OPTION... COMMAND ARGUMENT... runs a command as a program of its own, in this working
+   * directory and environment. NULL where the path of the program is not known. [any] */
   const char* const* (*command_line)(const paxect_host* host);
 } paxect_sections_service;
 

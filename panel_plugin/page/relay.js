@@ -1,0 +1,138 @@
+// One section: its state in words, its numbers, its charts and the parts that open.
+import {chart} from "./chart.js";
+import {element, name, setBadge, setText} from "./dom.js";
+import {clock, count, duration, rate, size} from "./format.js";
+import {checksPart, explainPart, peersPart, placesPart, quarantinePart, waitingPart} from "./lists.js";
+import {get} from "./server.js";
+
+// The members of a report that have a label; others of the same form are shown by their name.
+const LABELS = {
+  "backlog.files": ["Waiting", count],
+  "backlog.bytes": ["Size waiting", size],
+  "backlog.oldest_seconds": ["Oldest waits", duration],
+  "backlog.pending": ["Pending", count],
+  "backlog.blocked": ["Blocked", count],
+  "backlog.held": ["Held", count],
+  "backlog.kept": ["Delivered and kept", count],
+  "backlog.ignored": ["Ignored", count],
+  "in_flight": ["In flight", count],
+  "quarantine": ["In quarantine", count],
+  "last_minute.files": ["Files, last minute", count],
+  "last_minute.files_per_second": ["Files per second", rate],
+  "last_minute.bytes_per_second": ["Per second", size],
+  "repaired.files": ["Repaired", count],
+};
+const HIDDEN = ["pid", "report_age_seconds", "last_minute.bytes", "repaired.cells"];
+const ATTENTION = /^(backlog\.(pending|blocked|held)|quarantine|.*(missing|unconfirmed|late|rejected|unreadable).*)$/;
+
+function numbers(report) {
+  const found = new Map(Object.keys(LABELS).map((key) => [key, undefined]));
+  for (const [key, value] of Object.entries(report)) {
+    if (typeof value === "number") found.set(key, value);
+    if (value === null || typeof value !== "object" || Array.isArray(value)) continue;
+    for (const [inner, each] of Object.entries(value))
+      if (typeof each === "number") found.set(`${key}.${inner}`, each);
+  }
+  return [...found].filter(([key, value]) => value !== undefined && !HIDDEN.includes(key));
+}
+
+// {kind, text, detail}: how the section is, in words.
+export function judge(section) {
+  const report = section.report;
+  if (!section.asked) return {kind: "unknown", text: "Not asked yet", detail: ""};
+  if (section.silent) return {kind: "unknown", text: "Reports nothing", detail: "Its plugin offers no command status."};
+  if (section.error) return {kind: "bad", text: "No answer", detail: section.error};
+  if (report.state === "stopped") return {kind: "bad", text: "Not running", detail: ""};
+  if (report.state === "waiting") return {kind: "warn", text: "Waiting", detail: report.waiting_for || ""};
+  const troubles = Object.entries(report.trouble || {}).map(([about, text]) => `${about}: ${text}`);
+  if (troubles.length > 0) return {kind: "warn", text: "Running with trouble", detail: troubles.join("; ")};
+  const attention = numbers(report).filter(([key, value]) => value > 0 && ATTENTION.test(key));
+  if (attention.length > 0) {
+    const words = attention.map(([key, value]) => `${(LABELS[key] || [key])[0].toLowerCase()}: ${count(value)}`);
+    return {kind: "warn", text: "Running, needs attention", detail: words.join(", ")};
+  }
+  return {kind: "good", text: "Running", detail: ""};
+}
+
+export class RelayView {
+  constructor(section, session) {
+    this.section = section.name;
+    this.span = "hour";
+    this.facts = new Map();
+    const title = `relay-${section.name}`;
+    this.badge = element("p", {class: "badge unknown", role: "status"});
+    this.since = element("p", {class: "dim"});
+    this.detail = element("p", {class: "alert warn", hidden: true});
+    this.about = element("p", {class: "dim"});
+    this.list = element("dl", {class: "facts"});
+    this.hands = element("ul", {class: "items"});
+    this.charts = element("div", {class: "charts"});
+    const span = element("select", {"aria-label": "Time shown in the charts", change: () => { this.span = span.value; this.loadCharts(); }},
+                         element("option", {value: "hour"}, "Last hour"), element("option", {value: "day"}, "Last day"));
+    this.reporting = [
+      this.about, this.list, this.hands, element("div", {class: "bar"}, span), this.charts, waitingPart(section.name),
+      quarantinePart(section.name, session.actions), explainPart(section.name), peersPart(section.name),
+      placesPart(section.name, session.actions), checksPart(section.name, session.actions),
+    ];
+    this.root = element("section", {class: "relay", "aria-labelledby": title},
+                        element("header", {}, element("h2", {id: title}, section.name), this.badge, this.since), this.detail);
+  }
+
+  update(section, now) {
+    const {kind, text, detail} = judge(section);
+    setBadge(this.badge, kind, text);
+    setText(this.since, section.since_ms ? `${section.since_start ? "at least since" : "since"} ${clock(section.since_ms)}` : "");
+    this.detail.hidden = detail === "";
+    this.detail.className = `alert ${kind === "unknown" ? "dim" : kind}`;
+    setText(this.detail, detail);
+    if (!section.report) return;
+    if (!this.list.isConnected) {
+      this.root.append(...this.reporting);
+      this.loadCharts();
+      setInterval(() => this.loadCharts(), 10000);
+    }
+    this.updateReport(section, now);
+  }
+
+  updateReport(section, now) {
+    const report = section.report;
+    const last = report.last_delivery ? `last delivery ${report.last_delivery.datetime_utc}` : "no delivery in the log";
+    const parts = [report.node && `node ${report.node}`, report.mode && `mode ${report.mode}`, last];
+    const age = (now - section.reported_ms) / 1000;
+    if (age > 15) parts.push(`reported ${duration(age)} ago`);
+    setText(this.about, parts.filter(Boolean).join(", "));
+    for (const [key, value] of numbers(report)) this.updateFact(key, value);
+    const hands = (report.in_hand || []).slice(0, 10).map((file) => element(
+      "li", {}, "In hand: ", name(file.path), ` ${size(file.bytes_read)} of ${size(file.bytes)}, for ${duration(file.seconds)}`));
+    if (hands.length > 0 || this.hands.childNodes.length > 0) this.hands.replaceChildren(...hands);
+  }
+
+  updateFact(key, value) {
+    const [label, format] = LABELS[key] || [key.replace(/[._]/g, " "), count];
+    if (!this.facts.has(key)) {
+      const text = element("dd", {});
+      const box = element("div", {}, element("dt", {}, label), text);
+      this.facts.set(key, {box, text});
+      this.list.append(box);
+    }
+    const {box, text} = this.facts.get(key);
+    setText(text, format(value));
+    box.classList.toggle("attention", value > 0 && ATTENTION.test(key));
+  }
+
+  async loadCharts() {
+    try {
+      const points = (await get(`/api/${this.section}/history`))[this.span];
+      const range = this.span === "hour" ? {span: 3600, step: 10} : {span: 86400, step: 240};
+      const options = {...range, end: Math.floor(Date.now() / 1000)};
+      const track = (index) => points.map((point) => [point[0], point[index]]);
+      this.charts.replaceChildren(
+        chart("Files per second", track(1), {...options, format: rate}),
+        chart("Data per second", track(2), {...options, format: size}),
+        chart("Files waiting", track(3), {...options, format: count}),
+        chart("Age of the oldest", track(4), {...options, format: duration}));
+    } catch {
+      // The line about the connection says that the panel does not answer.
+    }
+  }
+}

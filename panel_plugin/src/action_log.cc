@@ -1,0 +1,45 @@
+#include "action_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+
+#include "json_text.h"
+
+namespace paxect::panel {
+namespace {
+
+std::string utc_text(std::int64_t utc_ns) {
+  const auto seconds = static_cast<time_t>(utc_ns / 1'000'000'000);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return {text.data(), size};
+}
+
+}  // namespace
+
+Status ActionLog::open(const std::string& path) {
+  file_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+  return file_.valid() ? Status::success() : Status::system("cannot open the log of actions " + path);
+}
+
+Status ActionLog::write(std::int64_t utc_ns, const Action& action, const std::string& outcome) {
+  std::string line = R"({"datetime_utc": )" + json_string(utc_text(utc_ns));
+  line += R"(, "who": )" + json_string(printable(action.who));
+  line += R"(, "section": )" + json_string(action.section);
+  line += R"(, "action": )" + json_string(action.name);
+  line += R"(, "about": [)";
+  for (std::size_t i = 0; i < action.words.size(); ++i)
+    line += (i == 0 ? "" : ", ") + json_string(action.words[i]);
+  line += R"(], "outcome": )" + json_string(printable(outcome)) + "}\n";
+  const ssize_t written = ::write(file_.get(), line.data(), line.size());
+  if (written != static_cast<ssize_t>(line.size()) || fdatasync(file_.get()) != 0)
+    return Status::system("cannot write the log of actions", written < 0 ? errno : EIO);
+  return Status::success();
+}
+
+}  // namespace paxect::panel
