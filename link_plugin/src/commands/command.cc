@@ -36,6 +36,16 @@ constexpr Command kCommands[] = {
      1,
      1,
      run_explain},
+    {{sizeof(paxect_command), "waiting", "[--json]", "the files that could not be delivered, and what to do"},
+     "Lists the files of the inbox that are blocked, held or tried again, at most 1000, each with the "
+     "reason\n"
+     "and the remedy, as the relay has last reported them.\n",
+     true,
+     false,
+     false,
+     0,
+     0,
+     run_waiting},
     {{sizeof(paxect_command), "quarantine", "list|show|retry|drop [NAME]... [--json]",
       "what was given up, and what to do with it"},
      "  list           all there is, with the reason of each\n"

@@ -61,6 +61,7 @@ paxect_plugin_status run_stats(const Call& call);
 paxect_plugin_status run_doctor(const Call& call);
 paxect_plugin_status run_status(const Call& call);
 paxect_plugin_status run_explain(const Call& call);
+paxect_plugin_status run_waiting(const Call& call);
 paxect_plugin_status run_quarantine(const Call& call);
 paxect_plugin_status run_place(const Call& call);
 paxect_plugin_status run_audit(const Call& call);

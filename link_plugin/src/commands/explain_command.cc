@@ -108,7 +108,7 @@ void explain_held(const std::string& reason, Explanation* out) {
   out->state = "held";
   out->reason = reason;
   out->next_try = "when its size or mtime changes";
-  out->advice = "touch the file to deliver it (again), or remove it when its receiver has it";
+  out->advice = kHeldRemedy;
 }
 
 void explain_waiting(const WaitingFile& file, const RelayContext& context, Explanation* out) {

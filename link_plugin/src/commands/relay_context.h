@@ -35,6 +35,10 @@ paxect_plugin_status logs_of(const Call& call, std::vector<std::string>* out);
 inline std::optional<RelayState> state_of(const RelayContext& context, std::int64_t* alive_utc_ns = nullptr) {
   return read_state(context.config.state, alive_utc_ns);
 }
+// The remedy for a file that is held.
+inline constexpr const char* kHeldRemedy =
+    "touch the file to deliver it (again), or remove it when its receiver has it";
+
 // The record of this state of this file, NULL when it has none.
 const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,
                                 const FileIdentity& identity);

@@ -131,6 +131,10 @@ void print_json(const Report& report, Console* console) {
   json.add("mode", name_of(context.config.mode));
   json.add("inbox", context.config.inbox);
   json.add("outbox", context.config.outbox);
+  if (context.config.metrics_file.empty())
+    json.add_null("metrics_file");
+  else
+    json.add("metrics_file", context.config.metrics_file);
   json.begin_object("backlog");
   json.add("files", report.backlog.files);
   json.add("bytes", report.backlog.bytes);

@@ -288,6 +288,28 @@ TEST_CASE("explain says which key of which file lets a blocked file pass, and so
         "quarantine retry bad.freq gives it back to the inbox");
 }
 
+TEST_CASE("waiting lists what could not be delivered, with reason and remedy") {
+  LinkRig rig;
+  rig.host.set("settle_ms", "0");
+  CHECK(command_json(rig.host, {"waiting"})["items"].Size() == 0);
+  rig.put("tool.exe", "MZ");
+  rig.start();
+  CHECK(eventually([&] {
+    rig.host.advance_ns(6'000'000'000);
+    REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
+    return command_json(rig.host, {"waiting"})["items"].Size() == 1;
+  }));
+  auto report = command_json(rig.host, {"waiting"});
+  const auto& file = report["items"][0];
+  CHECK(file["path"].GetString() == std::string("tool.exe"));
+  CHECK(file["state"].GetString() == std::string("blocked"));
+  CHECK(file["reason"].GetString() == std::string("policy_block: disallowed_suffix:.exe"));
+  CHECK(std::string(file["advice"].GetString()).find("allowed_suffixes") != std::string::npos);
+  CHECK(report["unlisted"].GetUint64() == 0);
+  const std::string output = command(rig.host, {"waiting"}).output;
+  CHECK(output.find("tool.exe  blocked  policy_block: disallowed_suffix:.exe\n  what to do") == 0);
+}
+
 TEST_CASE("explain of a file that failed has its attempts and the time of the next") {
   LinkRig rig;
   rig.host.set("core",
