@@ -78,13 +78,14 @@ function pagedPart(title, path, item) {
       const turn = (label, offset, possible) => element(
         "button", {type: "button", disabled: !possible, click: () => { state.offset = offset; load(); }}, label);
       const unlisted = reply.rest.unlisted > 0 ? `, and ${reply.rest.unlisted} that the relay does not list` : "";
-      body.replaceChildren(
+      const shown = [
         element("p", {}, reply.total === 0 ? `None${unlisted}.` : `${state.offset + 1} to ${last} of ${reply.total}${unlisted}`),
         element("ul", {class: "items"}, ...reply.items.map((each) => item(each, load))),
-        reply.total > PAGE
-          ? element("div", {class: "bar"}, turn("Previous", Math.max(0, state.offset - PAGE), state.offset > 0),
-                    turn("Next", state.offset + PAGE, last < reply.total))
-          : null);
+      ];
+      if (reply.total > PAGE)
+        shown.push(element("div", {class: "bar"}, turn("Previous", Math.max(0, state.offset - PAGE), state.offset > 0),
+                           turn("Next", state.offset + PAGE, last < reply.total)));
+      body.replaceChildren(...shown);
     } catch (error) {
       body.replaceChildren(element("p", {}, error.message));
     }

@@ -19,7 +19,7 @@ const LABELS = {
   "quarantine": ["In quarantine", count],
   "last_minute.files": ["Files, last minute", count],
   "last_minute.files_per_second": ["Files per second", rate],
-  "last_minute.bytes_per_second": ["Per second", size],
+  "last_minute.bytes_per_second": ["Data per second", size],
   "repaired.files": ["Repaired", count],
 };
 const HIDDEN = ["pid", "report_age_seconds", "last_minute.bytes", "repaired.cells"];

@@ -31,6 +31,9 @@ class Site(unittest.TestCase):
             for name, words in (("peers", ["peers"]), ("place", ["place"]), ("explain?file=a.exe", ["explain", "a.exe"])):
                 self.assertEqual(panel.request(f"/api/link/{name}").json()["result"], panel.command(*words, "--json"))
             self.assertEqual(panel.request("/api/link/quarantine").json()["items"], panel.command("quarantine", "list", "--json")["items"])
+            self.assertEqual(panel.request("/api/link/waiting").json()["items"], panel.command("waiting", "--json")["items"])
+            self.assertIn("allowed_suffixes", panel.request("/api/link/waiting").json()["items"][0]["advice"])
+            self.assertEqual(panel.request("/metrics").status, 404)
             self.assertEqual(panel.request("/api/link/audit").json()["result"]["state"], "intact")
             history = panel.request("/api/link/history").json()
             self.assertGreater(len(history["hour"]), 0)
@@ -90,6 +93,15 @@ class Site(unittest.TestCase):
             policy.write_text(policy.read_text().replace('".txt"', '".txt", ".exe"'))
             self.assertEqual(panel.act("reload", ["link"]).json()["status"], 0)
             rig.wait_for("the delivery", lambda: (panel.work / "outbox/a").exists())
+
+    def test_metrics_are_those_of_the_file(self):
+        with rig.Panel(link="metrics_file = metrics.prom\n") as panel:
+            reply = rig.wait_for("metrics", lambda: next(
+                (r for r in [panel.request("/metrics")] if r.status == 200 and panel.section()["report"]), None))
+            self.assertIn(b"paxect_link_running 1", reply.body)
+            self.assertTrue(reply.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+            self.assertEqual(panel.request("/metrics?section=link").status, 200)
+            self.assertEqual(panel.request("/metrics?section=other").status, 404)
 
     def test_lists_come_in_pages(self):
         with rig.Panel() as panel:
