@@ -21,6 +21,9 @@ export function chart(caption, points, {end, span, step, format}) {
     if (isFirst) from = x(time);
     curve += `${isFirst ? "M" : "L"}${x(time).toFixed(1)} ${y(value).toFixed(1)}`;
     area += `${isFirst ? "M" : "L"}${x(time).toFixed(1)} ${y(value).toFixed(1)}`;
+    // A value without neighbours is a short line.
+    const isAlone = isFirst && !(i + 1 < shown.length && shown[i + 1][0] - time <= 3 * step);
+    if (isAlone) curve += "h2";
     const isLast = i === shown.length - 1 || shown[i + 1][0] - time > 3 * step;
     if (isLast) area += `L${x(time).toFixed(1)} ${HEIGHT - 4}L${from.toFixed(1)} ${HEIGHT - 4}Z`;
   });
