@@ -165,8 +165,16 @@ Status Journal::begin(std::span<const Intent> intents) {
   return append(lines, false);
 }
 
-Status Journal::prepare(std::span<const Intent> intents) {
-  Status status = append(repaired_record(intents) + uses_record(intents) + prepare_record(intents), true);
+Status Journal::prepare(std::span<const Intent> intents, std::span<const SentList> lists) {
+  std::string lines;
+  for (const SentList& list : lists) {
+    contents_.sent.decide(list);
+    lines += list_record(list);
+  }
+  if (!intents.empty()) lines += repaired_record(intents) + uses_record(intents) + prepare_record(intents);
+  Status status = append(lines, true);
+  if (status.ok())
+    for (const SentList& list : lists) contents_.sent.note_durable(list.number);
   for (const Intent& intent : intents) {
     Intent& known = in_flight_[intent.id] = intent;
     // A record whose flush failed may be on disk. Rewritten, the journal says that it does not count.
@@ -176,6 +184,16 @@ Status Journal::prepare(std::span<const Intent> intents) {
 }
 
 Status Journal::name(std::span<const std::uint64_t> ids) { return mark("name", ids, &Intent::named); }
+
+Status Journal::name_under(std::uint64_t id, const std::string& name) {
+  Status status = append(under_record(id, name) + ids_record("name", std::span(&id, 1)), false);
+  if (!status.ok()) return status;
+  if (auto found = in_flight_.find(id); found != in_flight_.end()) {
+    found->second.named = true;
+    found->second.tried_name = name;
+  }
+  return status;
+}
 
 Status Journal::link(std::span<const std::uint64_t> ids) { return mark("link", ids, &Intent::linked); }
 
@@ -212,13 +230,45 @@ void Journal::drop(std::uint64_t id) {
   Status ignored = append(ids_record("abort", std::span(&id, 1)), false);
 }
 
-void Journal::finish(std::span<const std::uint64_t> ids) {
+void Journal::finish(std::span<const std::uint64_t> ids, std::span<const SentEntry> sent) {
   if (ids.empty()) return;
+  std::string lines;
+  for (const SentEntry& entry : sent) {
+    contents_.sent.add(entry);
+    lines += sent_record(entry);
+  }
   for (std::uint64_t id : ids) {
     in_flight_.erase(id);
     contents_.received.settle(id);
   }
-  Status ignored = append(ids_record("finish", ids), false);
+  Status ignored = append(lines + ids_record("finish", ids), false);
+}
+
+// ---- lists ---------------------------------------------------------------------------------------------
+
+Status Journal::begin_stream(const std::string& name, const std::string& key, const std::string& node,
+                             const std::optional<Continued>& continues) {
+  SentStream begun;
+  begun.begin(name, key, node, continues);
+  Status status = append(stream_record(begun), false);
+  if (status.ok()) contents_.sent.begin(name, key, node, continues);
+  return status;
+}
+
+void Journal::note_sent(const SentEntry& entry) {
+  contents_.sent.add(entry);
+  Status ignored = append(sent_record(entry), false);
+}
+
+void Journal::note_listed(std::uint64_t number) {
+  contents_.sent.forget_lists(number);
+  Status ignored = append(listed_record(number), false);
+}
+
+void Journal::release(const std::vector<SentStream::EntryNumber>& numbers) {
+  if (numbers.empty()) return;
+  for (const SentStream::EntryNumber& number : numbers) contents_.sent.release(number);
+  Status ignored = append(released_record(numbers), false);
 }
 
 // ---- sources -------------------------------------------------------------------------------------------
@@ -293,6 +343,7 @@ Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t las
                          std::int64_t realtime_ns, std::string* kept) {
   contents_.last_id = last_old_id_ = std::max(contents_.last_id, last_id);
   for (Intent& intent : contents_.intents) intent.doubtful = true;
+  if (!contents_.sent.name.empty()) contents_.sent.is_doubtful = true;
   for (const std::string& inbox : inboxes) contents_.unseen.emplace(inbox, "");
   for (const KnownPlace& place : contents_.places)
     if (place.role == "inbox") contents_.unseen.emplace(place.token, "");
@@ -324,6 +375,7 @@ Status Journal::clear(const std::string& place,
   contents_.intents.resize(left);
   if (broken_ || written_ != fingerprint(text))
     if (Status status = rewrite(text); !status.ok()) return status;
+  contents_.sent.forget_ids();
   kept_ = size_;
   return Status::success();
 }

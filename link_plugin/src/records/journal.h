@@ -67,15 +67,18 @@ class Journal {
   // The last id of an earlier process that the journal knows.
   std::uint64_t last_old_id() const { return last_old_id_; }
   Status begin(std::span<const Intent> intents);
-  Status prepare(std::span<const Intent> intents);
+  // With lists that their batch carries: from a call on, successful or not, their numbers have these texts.
+  Status prepare(std::span<const Intent> intents, std::span<const SentList> lists = {});
   // Before their products get their final names. Not flushed: a process that is killed loses nothing that it
   // wrote, and after a loss of power nobody concludes anything from a record that is missing.
   Status name(std::span<const std::uint64_t> ids);
+  // The same for one product that gets a conflict name.
+  Status name_under(std::uint64_t id, const std::string& name);
   // The same before a hard link stands in for the rename.
   Status link(std::span<const std::uint64_t> ids);
   Status abort(std::span<const std::uint64_t> ids);
   // Not durable, and no harm when it is lost: recovery reaches the same result.
-  void finish(std::span<const std::uint64_t> ids);
+  void finish(std::span<const std::uint64_t> ids, std::span<const SentEntry> sent = {});
   // The intents of this process that are not over count as left by an earlier one: who worked on them has
   // given them up.
   Status leave_in_flight();
@@ -98,6 +101,23 @@ class Journal {
   }
   void release(const std::string& place, const std::string& path) { contents_.held.erase(place, path); }
   const SourceTable& held() const { return contents_.held; }
+  // What a sender lists. Only what prepare() says is durable; the rest recovery finds again.
+  const SentStream& sent() const { return contents_.sent; }
+  // Another stream. Not durable: a stream that a crash takes back has no list yet.
+  Status begin_stream(const std::string& name, const std::string& key, const std::string& node,
+                      const std::optional<Continued>& continues);
+  // A container of an earlier process that has its final name.
+  void note_sent(const SentEntry& entry);
+  // The list and its signature have their names, not durable yet.
+  void note_named(std::uint64_t number) { contents_.sent.note_named(number); }
+  // They are durable, and so are those of all lists before.
+  void note_listed(std::uint64_t number);
+  // Sources that need not stay any longer.
+  void release(const std::vector<SentStream::EntryNumber>& numbers);
+  void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
+    contents_.sent.forget_unlisted(digests_and_names);
+  }
+
   // A file that is about to move to the quarantine; durable.
   Status set_aside(const Aside& aside);
   // It is there and logged, or stays in the inbox. Not durable: whoever finds it again finds it done.

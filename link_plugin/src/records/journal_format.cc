@@ -141,8 +141,12 @@ void Parser::take(std::string_view line) {
   } else if (kind == "unseen") {
     std::string place = words.text();
     contents_.unseen.emplace(std::move(place), words.text());
+  } else if (kind == "under") {
+    std::uint64_t id = 0;
+    words.number(&id);
+    if (auto found = intents_.find(id); found != intents_.end()) found->second.tried_name = words.text();
   } else {
-    contents_.received.take_record(kind, words);
+    if (!contents_.sent.take(kind, words)) contents_.received.take_record(kind, words);
   }
 }
 
@@ -309,6 +313,10 @@ std::string prepare_record(std::span<const Intent> intents) {
   return line.finish();
 }
 
+std::string under_record(std::uint64_t id, const std::string& name) {
+  return JournalLine("under").number(id).text(name).finish();
+}
+
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids) {
   JournalLine line(kind);
   for (std::uint64_t id : ids) line.number(id);
@@ -349,12 +357,14 @@ std::string journal_text(const JournalContents& contents) {
   for (const auto& [place, folder] : contents.unseen)
     lines.push_back(JournalLine("unseen").text(place).text(folder).finish());
   for (std::string& line : contents.received.records()) lines.push_back(std::move(line));
+  for (std::string& line : contents.sent.records()) lines.push_back(std::move(line));
   for (const Intent& intent : contents.intents) {
     lines.push_back(begin_record(intent));
     if (intent.repair) lines.push_back(repaired_record(std::span(&intent, 1)));
     if (intent.entry) lines.push_back(uses_record(std::span(&intent, 1)));
     if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
     const std::span<const std::uint64_t> id(&intent.id, 1);
+    if (!intent.tried_name.empty()) lines.push_back(under_record(intent.id, intent.tried_name));
     if (intent.named) lines.push_back(ids_record("name", id));
     if (intent.linked) lines.push_back(ids_record("link", id));
     if (intent.aborted || (!intent.digest.empty() && !intent.prepared))

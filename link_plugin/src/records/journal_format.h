@@ -16,6 +16,8 @@
 //   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
 //   aside ID ... PATH TARGET MESSAGE    a file that is on its way to the quarantine
 //   over ID...                          it is there, and the audit log says so
+//   sender, sent, decided, listed, kept, released   what a sender lists: sent_stream.h
+//   under ID NAME                       the product is about to get this conflict name; not flushed
 //   unseen PLACE FOLDER                 every file below is to be held that is there and not done
 // and those of received_streams.h.
 //
@@ -34,6 +36,7 @@
 
 #include "base/filesystem.h"
 #include "records/received_streams.h"
+#include "records/sent_stream.h"
 #include "records/source_table.h"
 
 namespace paxect::link {
@@ -73,6 +76,7 @@ struct Intent {
   std::string folder;           // below the inbox or outbox
   std::string temporary;
   std::string name;
+  std::string tried_name;      // the conflict name that it was about to get last, "" for none
   std::string side_temporary;  // of the sidecar; "" for none
   std::uint64_t log_offset = 0;
 
@@ -93,6 +97,9 @@ struct Intent {
   bool aborted = false;   // it will not be delivered: its source is tried again
   bool finished = false;
   bool doubtful = false;  // later records of it may be missing
+
+  // The name that it got if it got one, as far as the journal knows.
+  const std::string& likely_name() const { return tried_name.empty() ? name : tried_name; }
 };
 
 // A file of the inbox on its way to the quarantine.
@@ -117,6 +124,7 @@ struct JournalContents {
   std::vector<Aside> asides;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
   ReceivedStreams received;
+  SentStream sent;
 
   std::size_t valid = 0;  // bytes up to the end of the last valid line
   // What is wrong with it, "" for nothing: a line that was damaged or lost, or the header. An incomplete last
@@ -139,6 +147,7 @@ std::string repaired_record(std::span<const Intent> intents);
 // "" when none of them uses an entry.
 std::string uses_record(std::span<const Intent> intents);
 std::string prepare_record(std::span<const Intent> intents);
+std::string under_record(std::uint64_t id, const std::string& name);
 // name, link, abort, finish, doubt, over
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);

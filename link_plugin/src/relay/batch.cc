@@ -26,7 +26,7 @@ std::string_view event_of(Route route) {
 
 }  // namespace
 
-void Workers::run(std::span<Transfer> transfers) {
+void Workers::run(std::span<Transfer> transfers, ListSender::Carried* lists) {
   while (codecs_.size() < std::min(kWorkers, transfers.size()))
     codecs_.push_back(std::make_unique<Codec>(stop_, encoding_));
   side_by_side(transfers.size(), [&](std::size_t worker, std::size_t i) {
@@ -35,11 +35,14 @@ void Workers::run(std::span<Transfer> transfers) {
     else
       work_on(&transfers[i], codecs_[worker].get(), core_);
   });
-  flush_all(transfers);
+  if (lists == nullptr || !lists->status.ok())
+    flush_all(transfers);
+  else
+    flush_all(transfers, lists->unflushed(), &lists->status);
 }
 
-Batch::Batch(const Parts& parts, std::vector<Transfer> transfers)
-    : parts_(parts), transfers_(std::move(transfers)), states_(transfers_.size()) {}
+Batch::Batch(const Parts& parts, std::vector<Transfer> transfers, Lists lists)
+    : parts_(parts), transfers_(std::move(transfers)), states_(transfers_.size()), may_carry_(lists) {}
 
 std::vector<std::size_t> Batch::in_phase(Phase phase) const {
   std::vector<std::size_t> found;
@@ -66,12 +69,13 @@ void Batch::begin() {
   is_begun_ = status.ok();
   if (!is_begun_)
     for (Transfer& transfer : transfers_) transfer.status = status;
+  if (is_begun_ && may_carry_ == Lists::kCarried) lists_ = parts_.lists.begin(false);
 }
 
 void Batch::write(Workers* workers) noexcept {
   if (!is_begun_) return;
   try {
-    workers->run(transfers_);
+    workers->run(transfers_, lists_.get());
   } catch (...) {
     exception_ = std::current_exception();
   }
@@ -102,6 +106,7 @@ void Batch::note_exception() {
   for (Transfer& transfer : transfers_)
     if (transfer.status.ok())
       transfer.status = Status::environment("cannot work on " + transfer.source_path() + ": " + what);
+  if (lists_ && lists_->status.ok()) lists_->status = Status::environment("cannot write lists: " + what);
 }
 
 void Batch::prepare() {
@@ -117,8 +122,11 @@ void Batch::prepare() {
     intents.push_back(transfer.intent);
     written.push_back(i);
   }
-  if (written.empty()) return;
-  Status status = parts_.journal.prepare(intents);
+  std::vector<SentList> lists;
+  if (lists_) lists = parts_.lists.lists_of(*lists_);
+  if (written.empty() && lists.empty()) return;
+  Status status = parts_.journal.prepare(intents, lists);
+  decided_ = status;
   for (std::size_t i : written) {
     transfers_[i].status = status;
     // A record that failed may have reached the disk: only an abort makes it safe to remove the products.
@@ -132,11 +140,18 @@ void Batch::publish() {
     transfer.status = check_unchanged(transfer);
     // As late as possible: a crash between the record and the rename is where nobody could tell the removal
     // of a temporary from a delivery.
-    auto note_name = [&] { return parts_.journal.name(std::span(&transfer.intent.id, 1)); };
+    auto note_name = [&] {
+      const std::uint64_t& id = transfer.intent.id;
+      return transfer.product.name == transfer.intent.name
+                 ? parts_.journal.name(std::span(&id, 1))
+                 : parts_.journal.name_under(id, transfer.product.name);
+    };
     auto note_link = [&] { return parts_.journal.link(std::span(&transfer.intent.id, 1)); };
     if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop, note_name, note_link);
     states_[i].phase = transfer.status.ok() ? Phase::kPublished : Phase::kAborting;
   }
+  if (lists_) parts_.lists.publish(lists_.get(), decided_);
+  lists_.reset();
 }
 
 // ---- delivered -----------------------------------------------------------------------------------------
@@ -168,7 +183,12 @@ bool Batch::finish_published() {
     parts_.delivered(transfers_[i]);
     states_[i].phase = Phase::kOver;
   }
-  parts_.journal.finish(ids_of(items));
+  std::vector<SentEntry> sent;
+  if (parts_.lists.is_on())
+    for (std::size_t i : items)
+      sent.push_back(parts_.lists.entry_of(transfers_[i].intent, transfers_[i].product.name));
+  parts_.journal.finish(ids_of(items), sent);
+  parts_.lists.note_sent();
   return true;
 }
 

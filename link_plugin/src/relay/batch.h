@@ -23,6 +23,7 @@
 #include "records/journal.h"
 #include "records/ledger.h"
 #include "relay/failures.h"
+#include "relay/list_sender.h"
 #include "relay/reporter.h"
 #include "relay/source_removal.h"
 #include "relay/transfer.h"
@@ -36,8 +37,9 @@ class Workers {
   Workers(const ExternalCore& core, const Encoding& encoding, Codec::Stop stop)
       : core_(core), encoding_(encoding), stop_(std::move(stop)) {}
 
-  // Reads each source, writes its product and makes it durable; the outcome is in each transfer's status.
-  void run(std::span<Transfer> transfers);
+  // Reads each source, writes its product and makes it durable; the outcome is in each transfer's status. The
+  // lists are made durable with them.
+  void run(std::span<Transfer> transfers, ListSender::Carried* lists);
 
  private:
   const ExternalCore& core_;
@@ -55,14 +57,18 @@ class Batch {
     Ledger& ledger;
     Reporter& reporter;
     SourceRemoval& removal;
+    ListSender& lists;
     Failures& failures;
     const Policy& policy;
     Stop stop;
     std::function<void(const Transfer&)> delivered;  // called once for each file
   };
 
+  // A batch that is over soon may carry lists of those before.
+  enum class Lists { kNone, kCarried };
+
   // Files whose sources and targets are known and that nobody has read yet.
-  Batch(const Parts& parts, std::vector<Transfer> transfers);
+  Batch(const Parts& parts, std::vector<Transfer> transfers, Lists lists);
 
   // Writes the intents to the journal.
   void begin();
@@ -103,6 +109,9 @@ class Batch {
   Parts parts_;
   std::vector<Transfer> transfers_;
   std::vector<State> states_;
+  Lists may_carry_;
+  std::shared_ptr<ListSender::Carried> lists_;
+  Status decided_;  // whether the record of them is durable
   bool is_begun_ = false;
   std::exception_ptr exception_;  // that ended write()
 };

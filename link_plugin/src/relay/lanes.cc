@@ -23,11 +23,11 @@ void Lanes::start_large(Transfer transfer) {
   while (!large_[i]->is_idle() || transfer.source.identity.size > limit_of(i)) ++i;
   std::vector<Transfer> transfers;
   transfers.push_back(std::move(transfer));
-  large_[i]->start(begin(std::move(transfers)));
+  large_[i]->start(begin(std::move(transfers), Batch::Lists::kNone));
 }
 
 void Lanes::run_small(std::vector<Transfer> transfers, bool has_more) {
-  std::unique_ptr<Batch> batch = begin(std::move(transfers));
+  std::unique_ptr<Batch> batch = begin(std::move(transfers), Batch::Lists::kCarried);
   if (written_) {
     small_.start(std::move(batch));
     try {
@@ -107,9 +107,9 @@ std::vector<int> Lanes::fds() const {
   return fds;
 }
 
-std::unique_ptr<Batch> Lanes::begin(std::vector<Transfer> transfers) {
+std::unique_ptr<Batch> Lanes::begin(std::vector<Transfer> transfers, Batch::Lists lists) {
   for (const Transfer& transfer : transfers) parts_.ledger.mark_working(transfer.intent.source);
-  auto batch = std::make_unique<Batch>(parts_, std::move(transfers));
+  auto batch = std::make_unique<Batch>(parts_, std::move(transfers), lists);
   batch->begin();
   return batch;
 }

@@ -71,7 +71,7 @@ class Lanes {
   std::vector<int> fds() const;
 
  private:
-  std::unique_ptr<Batch> begin(std::vector<Transfer> transfers);
+  std::unique_ptr<Batch> begin(std::vector<Transfer> transfers, Batch::Lists lists);
   void commit(std::unique_ptr<Batch> batch);
   bool try_to_end(Batch* batch);
   void release(const Batch& batch);

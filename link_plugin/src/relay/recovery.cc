@@ -103,7 +103,7 @@ Verdict judge_gone(const Intent& intent, const std::string& path, const Evidence
     return undecided(intent, path + " is gone, and its directory is a copy of the one in which it was");
   if (!intent.named && is_same_boot(intent, evidence))
     return undecided(intent, path + " was removed before its file had its final name");
-  return {.outcome = Fate::kDelivered, .name = intent.name};
+  return {.outcome = Fate::kDelivered, .name = intent.likely_name()};
 }
 
 Status judge_prepared(const Intent& intent, const Directory& target, const Evidence& evidence,
@@ -156,7 +156,7 @@ Status remove_side(const Intent& intent, const Directory& target) {
 }  // namespace
 
 Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
-  *verdict = {.outcome = Fate::kDelivered, .name = intent.name};
+  *verdict = {.outcome = Fate::kDelivered, .name = intent.likely_name()};
   if (intent.finished || evidence.is_logged(intent)) return Status::success();
   Directory target;
   Status status = open_target(intent, evidence, &target);

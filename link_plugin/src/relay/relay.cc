@@ -116,10 +116,25 @@ void Relay::work(paxect_step* result) {
   else
     lanes_->commit_small();
   note_ended_batches();
-  if (worked || !intake_->empty() || lanes_->is_done())
+  const bool listed = !worked && tend_lists();
+  if (worked || listed || !intake_->empty() || lanes_->is_done())
     result->state = PAXECT_STEP_AGAIN;
   else
     schedule_wakeup(result);
+}
+
+// While no batch is there that carries the lists of those before.
+bool Relay::tend_lists() {
+  const std::uint64_t now = host_.monotonic_ns();
+  // Nothing comes after a run with --once.
+  const bool is_due = now >= lists_->due_ns() || host_.once();
+  if (is_due && lists_->owes() && intake_->empty()) {
+    lists_->tend();
+    schedule_.set(Task::kLists, lists_->due_ns());
+    return true;
+  }
+  schedule_.set(Task::kLists, lists_->due_ns());
+  return false;
 }
 
 // A problem of our own holds everything up, for `delay_ns` at least.
@@ -234,7 +249,7 @@ std::vector<Transfer> Relay::next_batch() {
   std::vector<Transfer> batch;
   std::uint64_t bytes = 0;
   const std::size_t max_files = max_batch_files(descriptors_.max_open(), config_.recursive);
-  while (!intake_->empty() && batch.size() < max_files && bytes < kBatchBytes) {
+  while (!intake_->empty() && !lists_->is_full() && batch.size() < max_files && bytes < kBatchBytes) {
     Candidate candidate = intake_->take();
     Transfer transfer;
     const bool is_twice = std::any_of(batch.begin(), batch.end(), [&](const Transfer& each) {
@@ -274,6 +289,9 @@ bool Relay::admit(const Candidate& candidate, Transfer* transfer) {
   std::size_t longest = intent.container ? sidecar_of(intent.name).size() : intent.name.size();
   if (status.ok() && longest > kNameMax)
     status = Status::blocked("name_too_long:" + std::to_string(longest) + "B");
+  if (status.ok() && lists_->is_on() && !is_entry_name(join(intent.folder, intent.name)))
+    status =
+        Status::blocked("name_too_long:" + std::to_string(join(intent.folder, intent.name).size()) + "B");
   if (status.ok() && intent.into_inbox && config_.ignore.matches(intent.name))
     status = Status::blocked("ignored_container:" + intent.name);
   // What is still written to is neither judged nor moved.

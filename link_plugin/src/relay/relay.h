@@ -28,6 +28,7 @@
 #include "records/state_file.h"
 #include "relay/failures.h"
 #include "relay/lanes.h"
+#include "relay/list_sender.h"
 #include "relay/metrics.h"
 #include "relay/places.h"
 #include "relay/recovery.h"
@@ -102,6 +103,7 @@ class Relay {
   void stall(std::uint64_t delay_ns, paxect_step* result);
   void flush_log();
   void serve_reports();
+  bool tend_lists();
   void scan(std::uint64_t begin_ns);
   FileState classify(const Candidate& candidate);
   void start_large_files();
@@ -166,6 +168,7 @@ class Relay {
   Schedule schedule_;
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
+  std::optional<ListSender> lists_;
   std::optional<StateFile> state_file_;
   std::optional<std::int32_t> oldest_arrival_s_;  // as it was counted last
   std::uint64_t oldest_due_ns_ = 0;               // when it is counted again

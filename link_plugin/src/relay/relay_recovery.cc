@@ -78,8 +78,11 @@ Status Relay::recover_intents() {
   removal_->recover(delivered);
   hold_unseen();
   for (const Tree* tree : {&inbox_, &outbox_}) sweep_temporaries(tree->root(), journal_);
+  // Not again when a folder of a batch is opened: lists are written there too.
+  swept_.insert(outbox_.token() + "/");
   journal_.resolve([&](const Intent& intent) { return over.contains(intent.id); });
   checkpoint();
+  lists_->start();
   return Status::success();
 }
 
@@ -153,6 +156,11 @@ void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Deliv
                    .numbers = {{"id", intent.id}},
                    .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))},
                              {"note", "finished after a restart"}}});
+  }
+  // With its own record of the end, it has that of the list too.
+  if (lists_->is_on() && intent.container && !intent.finished) {
+    journal_.note_sent(lists_->entry_of(intent, verdict.name));
+    lists_->note_sent();
   }
   const SourceRecord record{.identity = intent.identity,
                             .digest = intent.source_digest,

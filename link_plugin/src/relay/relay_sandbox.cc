@@ -41,6 +41,7 @@ Paths paths_of(const LinkConfig& config) {
   for (const std::string& file :
        {config.lock, config.state, config.log, config.manifest, config.metrics_file})
     if (!file.empty()) paths.add(directory_name(file), kOwn);
+  if (!config.proof_also.empty()) paths.add_replaceable(config.proof_also);
   // Where a link under one of them leads.
   for (const std::string& file : {status_of(config.state), config.manifest, config.metrics_file}) {
     std::string end;

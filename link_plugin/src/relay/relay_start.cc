@@ -209,11 +209,18 @@ void Relay::make_parts() {
   removal_.emplace(
       &inbox_, &journal_, stop, [this](const std::string& path) { return watcher_.may_be_open(path); },
       returned, [this](const Candidate& source, const Status& status) { failures_->note(source, status); });
+  lists_.emplace(ListSender::Parts{.host = host_,
+                                   .config = config_,
+                                   .journal = journal_,
+                                   .reporter = reporter_,
+                                   .outbox = outbox_,
+                                   .stop = stop});
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,
                               .reporter = reporter_,
                               .removal = *removal_,
+                              .lists = *lists_,
                               .failures = *failures_,
                               .policy = policy_,
                               .stop = stop,
@@ -256,6 +263,7 @@ void Relay::wait_or_flush() {
 void Relay::stop() {
   if (started_) {
     end_batches();
+    if (!must_recover_ && inbox_.is_in_place() && outbox_.is_in_place() && lists_->owes()) lists_->tend();
     reporter_.log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
     if (Status status = reporter_.flush(); !status.ok())
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);

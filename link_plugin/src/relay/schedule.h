@@ -17,6 +17,7 @@ enum class Task {
   kUpkeep,   // policy, peers, manifest
   kState,    // the status file
   kMetrics,  // the metrics file
+  kLists,    // lists of what was sent last, or an empty one
   kStalled,  // try again what a problem of our own holds up
 };
 
@@ -36,7 +37,8 @@ class Schedule {
  private:
   std::uint64_t& at(Task task) { return due_[static_cast<std::size_t>(task)]; }
 
-  std::array<std::uint64_t, static_cast<std::size_t>(Task::kStalled) + 1> due_{0, 0, kNever, kNever, kNever};
+  std::array<std::uint64_t, static_cast<std::size_t>(Task::kStalled) + 1> due_{0,      0,      kNever,
+                                                                               kNever, kNever, kNever};
 };
 
 }  // namespace paxect::link

@@ -296,7 +296,7 @@ void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   codec->count_reads(nullptr);
 }
 
-void flush_all(std::span<Transfer> batch) {
+void flush_all(std::span<Transfer> batch, std::span<const Unflushed> more, Status* outcome) {
   std::vector<Unflushed> files;
   std::vector<Transfer*> owners;
   for (Transfer& transfer : batch) {
@@ -307,9 +307,12 @@ void flush_all(std::span<Transfer> batch) {
       owners.push_back(&transfer);
     }
   }
+  files.insert(files.end(), more.begin(), more.end());
   const std::vector<Status> results = flush_files(files);
-  for (std::size_t i = 0; i < files.size(); ++i)
-    if (!results[i].ok() && owners[i]->status.ok()) owners[i]->status = results[i];
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    Status* each = i < owners.size() ? &owners[i]->status : outcome;
+    if (!results[i].ok() && each->ok()) *each = results[i];
+  }
 }
 
 Status changed(const Transfer& transfer) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/flush.h"
 #include "records/journal.h"
 #include "settings/link_config.h"
 #include "stages/codec.h"
@@ -76,8 +77,9 @@ void name_temporaries(Transfer* transfer, const std::string& relay_token);
 // Touches nothing but the transfer and the codec.
 void work_on(Transfer* transfer, Codec* codec, const ExternalCore& core);
 
-// Makes what was written durable, contents and temporary names: all products of a batch.
-void flush_all(std::span<Transfer> batch);
+// Makes what was written durable, contents and temporary names: all products of a batch, and `more` with
+// them, of which `*outcome` receives the first failure.
+void flush_all(std::span<Transfer> batch, std::span<const Unflushed> more = {}, Status* outcome = nullptr);
 
 // The failure of a source that changed while it was read.
 Status changed(const Transfer& transfer);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/file_system_type.h"
 #include "base/filesystem.h"
+#include "proof/list.h"
 #include "settings/claims.h"
 #include "settings/key_source.h"
 
@@ -31,6 +32,7 @@ constexpr std::uint64_t kShortestPoll = 10 * kMillisecond;
 // need gigabytes of memory, at the receiver too.
 constexpr std::int64_t kSmallestFrame = 4096;
 constexpr std::int64_t kLargestFrame = 268435456;
+constexpr std::size_t kMaxReceivers = 64;
 constexpr std::size_t kMaxShownCommand = 200;  // bytes of it in a message
 
 const std::vector<std::string>& known_keys() {
@@ -46,6 +48,10 @@ const std::vector<std::string>& known_keys() {
                                                  "backoff_sec",
                                                  "hmac_key",
                                                  "sign_key",
+                                                 "to",
+                                                 "within",
+                                                 "list_ms",
+                                                 "proof_also",
                                                  "peers",
                                                  "core",
                                                  "quarantine",
@@ -223,6 +229,36 @@ void read_sign_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* con
   config->sign_key_problem = reader.message("sign_key", shown, status.message);
 }
 
+// Whom lists are for, and how often they come.
+void read_lists(const Host& host, KeyUse use, Reader& reader, LinkConfig* config) {
+  const std::string to = reader.text("to", "*");
+  if (to != "*") {
+    split_command(to, &config->to);
+    std::set<std::string> names;
+    for (const std::string& name : config->to)
+      if (!is_node_name(name) || !names.insert(name).second || config->to.size() > kMaxReceivers)
+        reader.fail("to", to, "not *, nor the names of nodes, each once, separated by blanks");
+    if (config->to.empty()) reader.fail("to", to, "no receiver: give their names, or * for whoever has it");
+  }
+  config->within = reader.number("within", 600, 1, kMaxWithin);
+  config->list_delay_ns = reader.number("list_ms", 200, 0, 86400000) * kMillisecond;
+  if (host.get("proof_also", nullptr) != nullptr) config->proof_also = reader.path("proof_also", "");
+  if (host.get("sign_key", nullptr) == nullptr) {
+    for (const char* key : {"to", "within", "list_ms", "proof_also"})
+      if (host.get(key, nullptr) != nullptr)
+        config->warnings.push_back(std::string(key) + " (" + host.describe(key) +
+                                   ") has no effect: without sign_key there are no lists");
+    return;
+  }
+  if (config->mode == Mode::kRelay && use == KeyUse::kRequired && config->sign_key.key())
+    reader.fail("sign_key", host.get("sign_key", nullptr),
+                "mode relay makes no lists and no receipts: set mode to send or receive, or leave it out");
+  if (!is_node_name(config->node))
+    reader.fail("node", config->node,
+                "with sign_key it is part of file names: give 1 to 128 letters, digits, '.', '-' and '_', "
+                "the first a letter or a digit, without a number after the last dot");
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
@@ -379,6 +415,7 @@ Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
   config->backoff_ns = reader.seconds("backoff_sec", "5.0", 0);
   read_hmac_key(host, key_use, reader, config);
   read_sign_key(host, key_use, reader, config);
+  read_lists(host, key_use, reader, config);
   config->peers = reader.path("peers", join(directory_name(config->policy), "peers"));
   read_core(host, reader, config);
   config->core.timeout_ns = reader.seconds("core_timeout_sec", "60", 0);

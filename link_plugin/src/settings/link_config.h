@@ -54,8 +54,12 @@ struct LinkConfig {
   HmacKey hmac_key;
   std::string key_problem;  // why there is no key although one is configured; "" when there is, or none is
   SignKey sign_key;
-  std::string sign_key_problem;  // the same for sign_key
-  std::string peers;             // folder of the pinned keys
+  std::string sign_key_problem;     // the same for sign_key
+  std::string peers;                // folder of the pinned keys
+  std::vector<std::string> to;      // whom lists are for; empty: whoever has them
+  std::uint64_t within = 0;         // seconds in which the next list follows
+  std::uint64_t list_delay_ns = 0;  // of a list while nothing else is sent
+  std::string proof_also;           // a second folder for lists; "": none
   ExternalCore core;
   std::string quarantine;
   std::string metrics_file;  // "": none

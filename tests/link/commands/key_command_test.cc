@@ -91,6 +91,7 @@ TEST_CASE("A key that others can read is refused with the remedy, by the relay a
   const unsigned mode = GENERATE(0640U, 0604U, 0620U, 0601U);
   REQUIRE(chmod(path.c_str(), mode) == 0);
   rig.host.set("sign_key", "file:" + path);
+  rig.host.set("mode", "send");
   PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
   CHECK(relay.init() == PAXECT_PLUGIN_CONFIG);
   CHECK(relay.error().find(path + ": others can read this key: chmod 600 it") != std::string::npos);

@@ -1,0 +1,281 @@
+#include "records/sent_stream.h"
+
+#include <algorithm>
+
+namespace paxect::link {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+  return text;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    names.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return names;
+}
+
+JournalLine& add_entry(JournalLine& line, const SentEntry& entry) {
+  return line.number(entry.id).text(entry.digest).text(entry.name).text(entry.place).text(entry.source);
+}
+
+SentEntry read_entry(JournalWords& words) {
+  SentEntry entry;
+  words.number(&entry.id);
+  for (std::string* text : {&entry.digest, &entry.name, &entry.place, &entry.source}) *text = words.text();
+  return entry;
+}
+
+SentList read_list(JournalWords& words) {
+  SentList list;
+  words.number(&list.number);
+  words.number(&list.first);
+  list.previous = words.text();
+  words.number(&list.made);
+  words.number(&list.within);
+  list.to = split(words.text());
+  words.number(&list.log.lines);
+  list.log.chain = words.text();
+  list.digest = words.text();
+  while (!words.empty()) list.entries.push_back(read_entry(words));
+  list.is_durable = true;
+  return list;
+}
+
+}  // namespace
+
+void SentStream::begin(std::string new_name, std::string new_key, std::string new_node,
+                       std::optional<Continued> new_continues) {
+  std::deque<SentEntry> entries;
+  for (const SentList& list : lists_) {
+    if (list.is_named) continue;
+    for (std::size_t i = 0; i < list.entries.size(); ++i) {
+      kept_.erase({name, list.first + i});
+      entries.push_back(list.entries[i]);
+    }
+  }
+  unlisted_.insert(unlisted_.begin(), entries.begin(), entries.end());
+  lists_.clear();
+  name = std::move(new_name);
+  key = std::move(new_key);
+  node = std::move(new_node);
+  continues = std::move(new_continues);
+  is_doubtful = false;
+  next = next_entry = 1;
+  previous.clear();
+}
+
+void SentStream::note_source(const SentEntry& entry) {
+  if (!entry.source.empty()) sources_.emplace(entry.place, entry.source);
+}
+
+void SentStream::add(const SentEntry& entry) {
+  if (!ids_.insert(entry.id).second) return;
+  unlisted_.push_back(entry);
+  note_source(entry);
+}
+
+void SentStream::decide(const SentList& list) {
+  if (list.number < next) return;  // the record was written twice
+  for (std::size_t i = 0; i < list.entries.size(); ++i) {
+    const SentEntry& entry = list.entries[i];
+    const auto found = std::find_if(unlisted_.begin(), unlisted_.end(),
+                                    [&](const SentEntry& each) { return each.id == entry.id; });
+    if (found != unlisted_.end())
+      unlisted_.erase(found);
+    else if (ids_.insert(entry.id).second && !kept_.contains({name, list.first + i}))
+      note_source(entry);
+    if (!entry.source.empty()) kept_[{name, list.first + i}] = {entry, list.made};
+  }
+  next = list.number + 1;
+  next_entry = list.first + list.entries.size();
+  previous = list.digest;
+  made = list.made;
+  lists_.push_back(list);
+}
+
+void SentStream::note_durable(std::uint64_t number) {
+  for (SentList& list : lists_)
+    if (list.number == number) list.is_durable = true;
+}
+
+void SentStream::note_named(std::uint64_t number) {
+  for (SentList& list : lists_)
+    if (list.number == number) list.is_named = true;
+}
+
+void SentStream::forget_lists(std::uint64_t number) {
+  while (!lists_.empty() && lists_.front().number <= number) lists_.pop_front();
+}
+
+void SentStream::forget_ids() {
+  ids_.clear();
+  for (const SentEntry& entry : unlisted_) ids_.insert(entry.id);
+  for (const SentList& list : lists_)
+    for (const SentEntry& entry : list.entries) ids_.insert(entry.id);
+}
+
+void SentStream::release(const EntryNumber& number) {
+  const auto found = kept_.find(number);
+  if (found == kept_.end()) return;
+  const auto source = sources_.find({found->second.entry.place, found->second.entry.source});
+  if (source != sources_.end()) sources_.erase(source);
+  kept_.erase(found);
+}
+
+void SentStream::forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
+  std::erase_if(unlisted_, [&](const SentEntry& entry) {
+    if (!digests_and_names.contains({entry.digest, entry.name})) return false;
+    const auto source = sources_.find({entry.place, entry.source});
+    if (source != sources_.end()) sources_.erase(source);
+    return true;
+  });
+}
+
+std::string SentStream::text_of(const SentList& list) const {
+  List text;
+  text.head = {.from = node,
+               .to = list.to,
+               .stream = name,
+               .continues = continues,
+               .number = list.number,
+               .previous = list.previous,
+               .made = list.made,
+               .log = list.log};
+  text.first = list.first;
+  text.within = list.within;
+  for (const SentEntry& entry : list.entries) text.entries.push_back({entry.digest, entry.name});
+  return list_text(text);
+}
+
+// ---- records -------------------------------------------------------------------------------------------
+
+std::string stream_record(const SentStream& stream) {
+  return JournalLine("sender")
+      .text(stream.name)
+      .text(stream.key)
+      .text(stream.node)
+      .text(stream.continues ? stream.continues->stream : "")
+      .number(stream.continues ? stream.continues->number : 0)
+      .flag(stream.is_doubtful)
+      .number(stream.next)
+      .number(stream.next_entry)
+      .text(stream.previous)
+      .number(stream.made)
+      .finish();
+}
+
+std::string sent_record(const SentEntry& entry) {
+  JournalLine line("sent");
+  return add_entry(line, entry).finish();
+}
+
+std::string list_record(const SentList& list) {
+  JournalLine line("decided");
+  line.number(list.number)
+      .number(list.first)
+      .text(list.previous)
+      .number(list.made)
+      .number(list.within)
+      .text(joined(list.to))
+      .number(list.log.lines)
+      .text(list.log.chain)
+      .text(list.digest);
+  for (const SentEntry& entry : list.entries) add_entry(line, entry);
+  return line.finish();
+}
+
+std::string listed_record(std::uint64_t number) { return JournalLine("listed").number(number).finish(); }
+
+std::string released_record(const std::vector<SentStream::EntryNumber>& numbers) {
+  JournalLine line("released");
+  for (const auto& [stream, number] : numbers) line.text(stream).number(number);
+  return line.finish();
+}
+
+std::vector<std::string> SentStream::records() const {
+  std::vector<std::string> lines;
+  if (!name.empty()) {
+    // As it was before the lists that follow.
+    SentStream before;
+    before.name = name;
+    before.key = key;
+    before.node = node;
+    before.continues = continues;
+    before.is_doubtful = is_doubtful;
+    before.made = made;
+    before.next = lists_.empty() ? next : lists_.front().number;
+    before.next_entry = lists_.empty() ? next_entry : lists_.front().first;
+    before.previous = lists_.empty() ? previous : lists_.front().previous;
+    lines.push_back(stream_record(before));
+  }
+  for (const auto& [number, source] : kept_) {
+    JournalLine line("kept");
+    line.text(number.first).number(number.second).number(source.made);
+    lines.push_back(add_entry(line, source.entry).finish());
+  }
+  for (SentList list : lists_) {
+    for (std::size_t i = 0; i < list.entries.size(); ++i)
+      if (!kept_.contains({name, list.first + i})) list.entries[i].place = list.entries[i].source = "";
+    lines.push_back(list_record(list));
+  }
+  for (const SentEntry& entry : unlisted_) lines.push_back(sent_record(entry));
+  return lines;
+}
+
+bool SentStream::take(std::string_view kind, JournalWords& words) {
+  if (kind == "sender") {
+    SentStream read;
+    for (std::string* text : {&read.name, &read.key, &read.node}) *text = words.text();
+    Continued before{.stream = words.text()};
+    words.number(&before.number);
+    if (!before.stream.empty()) read.continues = before;
+    read.is_doubtful = words.flag();
+    words.number(&read.next);
+    words.number(&read.next_entry);
+    read.previous = words.text();
+    words.number(&read.made);
+    begin(read.name, read.key, read.node, read.continues);
+    is_doubtful = read.is_doubtful;
+    next = read.next;
+    next_entry = read.next_entry;
+    previous = read.previous;
+    made = read.made;
+  } else if (kind == "sent") {
+    add(read_entry(words));
+  } else if (kind == "decided") {
+    decide(read_list(words));
+  } else if (kind == "listed") {
+    std::uint64_t number = 0;
+    words.number(&number);
+    forget_lists(number);
+  } else if (kind == "kept") {
+    std::string stream = words.text();
+    std::uint64_t number = 0;
+    KeptSource source;
+    words.number(&number);
+    words.number(&source.made);
+    source.entry = read_entry(words);
+    if (kept_.contains({stream, number})) return true;
+    note_source(source.entry);
+    kept_[{std::move(stream), number}] = std::move(source);
+  } else if (kind == "released") {
+    while (!words.empty()) {
+      std::string stream = words.text();
+      std::uint64_t number = 0;
+      words.number(&number);
+      release({std::move(stream), number});
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace paxect::link

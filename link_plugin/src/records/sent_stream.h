@@ -1,0 +1,137 @@
+// What a sender's journal knows of its lists: the stream, what was sent and is not listed yet, and the lists
+// whose text is decided.
+//
+//   sender NAME KEY NODE CONTINUES NUMBER IS_DOUBTFUL NEXT NEXT_ENTRY PREVIOUS MADE   a new stream, or a
+//   summary sent ENTRY                    a container that has its final name list NUMBER ... ENTRY... this
+//   number has this text from now on; its entries are no longer only sent listed NUMBER                 the
+//   list and its signature are durable under their names kept STREAM NUMBER MADE ENTRY   a source that stays
+//   until its receipt; with a summary only released (STREAM NUMBER)...   sources that need not stay any
+//   longer
+//
+// Everything but the last two is needed to write the same bytes again after a crash: Ed25519 is
+// deterministic.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proof/list.h"
+#include "records/journal_line.h"
+
+namespace paxect::link {
+
+// A container that has its final name.
+struct SentEntry {
+  std::uint64_t id = 0;  // of its intent, so that recovery does not count it twice
+  std::string digest;    // SHA-256 of the container
+  std::string name;      // in the outbox
+  // Where its source stays until the receipt: token of the inbox, and path in it. "" for one that goes at
+  // once.
+  std::string place = {};
+  std::string source = {};
+
+  bool operator==(const SentEntry&) const = default;
+};
+
+// A list whose text is decided.
+struct SentList {
+  std::uint64_t number = 0;
+  std::uint64_t first = 1;
+  std::string previous;  // SHA-256 of the list before, "" for the first
+  std::int64_t made = 0;
+  std::uint64_t within = 0;
+  std::vector<std::string> to;
+  LogHead log;
+  std::vector<SentEntry> entries;
+  std::string digest;  // SHA-256 of the text
+
+  // Not part of the record.
+  bool is_durable = false;  // the record is
+  bool is_named = false;    // it has its name in the outbox, which may not be durable yet
+
+  bool operator==(const SentList&) const = default;
+};
+
+// A source that stays until its receipt, or for a time.
+struct KeptSource {
+  SentEntry entry;
+  std::int64_t made = 0;  // of its list
+
+  bool operator==(const KeptSource&) const = default;
+};
+
+class SentStream {
+ public:
+  // Stream and number of the entry.
+  using EntryNumber = std::pair<std::string, std::uint64_t>;
+
+  std::string name;  // "" before the first one
+  std::string key;   // in base64, of the key that signs it
+  std::string node;
+  std::optional<Continued> continues;
+  bool is_doubtful = false;  // the journal was damaged since it began: another stream has to follow
+  std::uint64_t next = 1;    // number of the next list
+  std::uint64_t next_entry = 1;
+  std::string previous;   // SHA-256 of the last list
+  std::int64_t made = 0;  // of the last list
+
+  const std::deque<SentEntry>& unlisted() const { return unlisted_; }
+  const std::deque<SentList>& lists() const { return lists_; }
+  const std::map<EntryNumber, KeptSource>& kept() const { return kept_; }
+  // Of all of them, the sources that stay.
+  bool keeps(const std::string& place, const std::string& source) const {
+    return sources_.contains({place, source});
+  }
+
+  // Another stream begins; what was sent or decided and has no name in the outbox is listed in that one.
+  void begin(std::string name, std::string key, std::string node, std::optional<Continued> continues);
+  // Success also when it is known already; then nothing changes.
+  void add(const SentEntry& entry);
+  // The next list. Requires: its entries are the first of unlisted().
+  void decide(const SentList& list);
+  void note_durable(std::uint64_t number);
+  void note_named(std::uint64_t number);
+  // The lists up to this number need not be known any longer.
+  void forget_lists(std::uint64_t number);
+  void release(const EntryNumber& number);
+  // The journal was rewritten, so that no intent is left of what is listed.
+  void forget_ids();
+  // Entries that a list of ours names that the journal does not know.
+  void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names);
+
+  // The text of a list of this stream.
+  std::string text_of(const SentList& list) const;
+
+  // All of it, as records of a journal that is rewritten.
+  std::vector<std::string> records() const;
+  // Reads a record; false for one of another kind.
+  bool take(std::string_view kind, JournalWords& words);
+
+  bool operator==(const SentStream&) const = default;
+
+ private:
+  void note_source(const SentEntry& entry);
+
+  std::deque<SentEntry> unlisted_;
+  std::deque<SentList> lists_;
+  std::map<EntryNumber, KeptSource> kept_;
+  std::multiset<std::pair<std::string, std::string>> sources_;
+  std::set<std::uint64_t>
+      ids_;  // of all entries since the journal was rewritten, and of those that are listed
+};
+
+// Single records, each a line.
+std::string stream_record(const SentStream& stream);
+std::string sent_record(const SentEntry& entry);
+std::string list_record(const SentList& list);
+std::string listed_record(std::uint64_t number);
+std::string released_record(const std::vector<SentStream::EntryNumber>& numbers);
+
+}  // namespace paxect::link

@@ -1,0 +1,451 @@
+#include "relay/list_sender.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/relay_paths.h"
+#include "proof/signature.h"
+#include "proof/statement_name.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+// Lists that one batch carries. Under load each carries those of the two batches before.
+constexpr std::size_t kMaxCarried = 8;
+// Lists whose names are not durable, before a flush of their own. The journal has all of them until then.
+constexpr std::size_t kMaxUnsynced = 64;
+// Containers that wait for a list; the journal has a record of each.
+constexpr std::size_t kMaxUnlisted = 65536;
+// Files that wait for proof_also; they are in memory.
+constexpr std::size_t kMaxCopies = 2000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+
+// The line of a public key's file that has the key.
+std::string line_of(const PublicKey& key) {
+  const std::string text = public_key_text(key);
+  return text.substr(text.find('\n') + 1, text.size() - text.find('\n') - 2);
+}
+
+}  // namespace
+
+std::vector<Unflushed> ListSender::Carried::unflushed() const {
+  std::vector<Unflushed> files;
+  for (const Item& item : items)
+    for (const Product* product : {&item.signature, &item.file})
+      if (product->fd) files.push_back({product->fd.get(), product->directory, product->path()});
+  return files;
+}
+
+SentEntry ListSender::entry_of(const Intent& intent, const std::string& name) const {
+  SentEntry entry = {.id = intent.id, .digest = intent.digest, .name = join(intent.folder, name)};
+  return entry;
+}
+
+// ---- making lists --------------------------------------------------------------------------------------
+
+std::shared_ptr<ListSender::Carried> ListSender::begin(bool is_idle) {
+  if (!is_on() || !current_.expired() || has_unnamed() || must_open_) return nullptr;
+  const bool is_empty_due = is_idle && parts_.host.monotonic_ns() >= first_due_ns();
+  if (parts_.journal.sent().unlisted().empty() && !is_empty_due) return nullptr;
+  auto carried = std::make_shared<Carried>();
+  compose(carried.get(), is_empty_due);
+  carried->status = write(carried.get());
+  current_ = carried;
+  return carried;
+}
+
+void ListSender::compose(Carried* carried, bool may_be_empty) const {
+  const SentStream& stream = parts_.journal.sent();
+  SentList list;
+  list.number = stream.next;
+  list.first = stream.next_entry;
+  list.previous = stream.previous;
+  list.made = std::max<std::int64_t>(0, parts_.host.realtime_ns() / kSecondNs);
+  list.within = parts_.config.within;
+  list.to = parts_.config.to;
+  list.log = parts_.reporter.audit().head();
+  auto entry = stream.unlisted().begin();
+  const auto end = stream.unlisted().end();
+  for (; (entry != end && carried->items.size() < kMaxCarried) || may_be_empty; may_be_empty = false) {
+    list.entries.clear();
+    for (; entry != end && list.entries.size() < kMaxListEntries; ++entry) list.entries.push_back(*entry);
+    Carried::Item item;
+    item.text = stream.text_of(list);
+    list.digest = sha256_hex(item.text);
+    item.list = list;
+    carried->items.push_back(std::move(item));
+    list.previous = list.digest;
+    list.first += list.entries.size();
+    ++list.number;
+  }
+}
+
+// Their temporaries are in the outbox itself, where those of products are: the flush of those covers the
+// names. Only where the folder of the lists is another file system are they there.
+Status ListSender::write(Carried* carried) {
+  const SentStream& stream = parts_.journal.sent();
+  Status status = parts_.outbox.folder(kProofFolder, IfMissing::kCreate, &carried->folder);
+  if (!status.ok()) return status;
+  carried->temporaries = parts_.outbox.shared_root();
+  if (carried->folder->device() != carried->temporaries->device()) carried->temporaries = carried->folder;
+  for (Carried::Item& item : carried->items) {
+    const std::string name = list_of(stream.node, stream.name, item.list.number);
+    item.signature_text = sign_file(*parts_.config.sign_key.key(), item.text, name);
+    item.file.name = name;
+    item.signature.name = signature_of(name);
+    for (auto [product, text] :
+         {std::pair{&item.signature, &item.signature_text}, {&item.file, &item.text}}) {
+      product->directory = carried->temporaries.get();
+      product->temporary = product_temporary_of(parts_.journal.relay_token(), parts_.journal.next_id());
+      status = begin_product(product);
+      if (status.ok()) status = write_product(product, text->data(), text->size());
+      if (!status.ok()) return status;
+    }
+  }
+  return status;
+}
+
+std::vector<SentList> ListSender::lists_of(const Carried& carried) const {
+  std::vector<SentList> lists;
+  if (!carried.status.ok()) return lists;
+  for (const Carried::Item& item : carried.items) lists.push_back(item.list);
+  return lists;
+}
+
+void ListSender::publish(Carried* carried, const Status& decided) {
+  if (carried->status.ok()) listed_ns_ = parts_.host.monotonic_ns();
+  Status status = carried->status.ok() ? decided : carried->status;
+  for (Carried::Item& item : carried->items) {
+    if (!status.ok()) break;
+    status = publish_item(carried, &item);
+  }
+  abandon(carried);
+  if (status.ok() && parts_.journal.sent().lists().size() >= kMaxUnsynced) status = sync_names();
+  note_outcome(status);
+}
+
+Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
+  const SentStream& stream = parts_.journal.sent();
+  bool taken = false;
+  Status status = place(*carried, &item->signature, item->signature_text, &taken);
+  if (status.ok() && !taken) status = place(*carried, &item->file, item->text, &taken);
+  const std::string path = carried->folder->path_of(item->file.name);
+  if (taken) {
+    must_open_ = must_begin_another_ = true;
+    return Status::environment(path + " or its signature exists with another text: another stream begins");
+  }
+  if (!status.ok()) return status;
+  parts_.journal.note_named(item->list.number);
+  if (!parts_.config.proof_also.empty()) {
+    copies_.push_back({item->signature.name, item->signature_text});
+    copies_.push_back({item->file.name, item->text});
+  }
+  parts_.reporter.log({.name = "list",
+                       .target = path,
+                       .status = "ok",
+                       .message = "sha256=" + item->list.digest,
+                       .numbers = {{"number", item->list.number},
+                                   {"first", item->list.first},
+                                   {"count", item->list.entries.size()}},
+                       .texts = {{"stream", stream.name}}});
+  return status;
+}
+
+// A file that has the name already with the same bytes is from before a crash.
+Status ListSender::place(const Carried& carried, Product* product, const std::string& text,
+                         bool* taken) const {
+  *taken = false;
+  if (Status status = check_own(*product); !status.ok()) return status;
+  Status status = carried.temporaries->move_new(product->temporary, *carried.folder, product->name, taken);
+  if (status.ok()) product->fd.reset();
+  if (!*taken) return status;
+  std::string found;
+  status = carried.folder->read_small(product->name, kMaxStatementSize, &found);
+  *taken = status.fault != Fault::kEnvironment && (!status.ok() || found != text);
+  return status.fault == Fault::kEnvironment ? status : Status::success();
+}
+
+void ListSender::abandon(Carried* carried) {
+  for (Carried::Item& item : carried->items)
+    for (Product* product : {&item.signature, &item.file}) abandon_product(product);
+}
+
+void ListSender::note_outcome(const Status& status) {
+  parts_.reporter.report_problem("lists", status.message);
+  const std::uint64_t now = parts_.host.monotonic_ns();
+  failures_ = status.ok() ? 0 : failures_ + 1;
+  retry_ns_ = status.ok() ? 0 : now + backoff_delay_ns(parts_.config.backoff_ns, failures_, now);
+}
+
+// ---- what is left --------------------------------------------------------------------------------------
+
+bool ListSender::has_unnamed() const {
+  const auto& lists = parts_.journal.sent().lists();
+  return std::any_of(lists.begin(), lists.end(), [](const SentList& list) { return !list.is_named; });
+}
+
+bool ListSender::has_named() const {
+  const auto& lists = parts_.journal.sent().lists();
+  return !lists.empty() && lists.front().is_named;
+}
+
+bool ListSender::is_full() const { return parts_.journal.sent().unlisted().size() >= kMaxUnlisted; }
+
+std::uint64_t ListSender::first_due_ns() const { return listed_ns_ + parts_.config.within * kSecond; }
+
+bool ListSender::owes() const {
+  if (!is_on() || retry_ns_ > parts_.host.monotonic_ns()) return false;
+  const SentStream& stream = parts_.journal.sent();
+  return must_open_ || !stream.unlisted().empty() || !stream.lists().empty() || !copies_.empty() ||
+         parts_.host.monotonic_ns() >= first_due_ns();
+}
+
+std::uint64_t ListSender::due_ns() const {
+  if (!is_on()) return kNever;
+  if (retry_ns_ != 0) return retry_ns_;
+  const SentStream& stream = parts_.journal.sent();
+  if (must_open_ || !stream.unlisted().empty() || !stream.lists().empty() || !copies_.empty())
+    return changed_ns_ + parts_.config.list_delay_ns;
+  return first_due_ns();
+}
+
+void ListSender::tend() {
+  if (!is_on() || !current_.expired()) return;
+  Status status;
+  if (must_open_) status = open_stream();
+  if (status.ok() && has_unnamed()) status = redo();
+  while (status.ok()) {
+    const std::shared_ptr<Carried> carried = begin(true);
+    if (!carried) break;
+    status = carried->status;
+    if (status.ok()) status = flush(*carried);
+    if (status.ok()) status = parts_.journal.prepare({}, lists_of(*carried));
+    publish(carried.get(), status);
+    if (has_unnamed()) return;  // its failure is noted
+  }
+  if (status.ok() && has_named()) status = sync_names();
+  note_outcome(status);
+}
+
+Status ListSender::flush(const Carried& carried) {
+  Status status;
+  for (const Status& each : flush_files(carried.unflushed()))
+    if (!each.ok()) status = each;
+  return status;
+}
+
+// Lists that are decided and have no names yet: the same bytes again.
+Status ListSender::redo() {
+  Carried carried;
+  std::vector<SentList> undecided;
+  for (const SentList& list : parts_.journal.sent().lists()) {
+    if (list.is_named) continue;
+    if (!list.is_durable) undecided.push_back(list);
+    Carried::Item item;
+    item.list = list;
+    item.text = parts_.journal.sent().text_of(list);
+    carried.items.push_back(std::move(item));
+  }
+  // A record whose flush failed may be on disk.
+  Status status;
+  if (!undecided.empty()) status = parts_.journal.prepare({}, undecided);
+  if (status.ok()) status = write(&carried);
+  if (status.ok()) status = flush(carried);
+  for (Carried::Item& item : carried.items)
+    if (status.ok()) status = publish_item(&carried, &item);
+  abandon(&carried);
+  return status;
+}
+
+Status ListSender::sync_names() {
+  std::shared_ptr<const Directory> folder;
+  Status status = parts_.outbox.folder(kProofFolder, IfMissing::kCreate, &folder);
+  if (status.ok()) status = folder->sync();
+  // They are in the journal for as long as their copies may have to be made again.
+  if (status.ok()) status = copy_also();
+  if (!status.ok()) return status;
+  std::uint64_t number = 0;
+  for (const SentList& list : parts_.journal.sent().lists()) {
+    if (!list.is_named) break;
+    number = list.number;
+  }
+  if (number > 0) parts_.journal.note_listed(number);
+  return status;
+}
+
+namespace {
+
+Status put_copy(const Directory& folder, const std::string& temporary, const std::string& name,
+                const std::string& text) {
+  std::string found;
+  Status status = folder.read_small(name, kMaxStatementSize, &found);
+  if (status.ok() && found == text) return status;
+  if (status.ok())
+    return Status::environment(folder.path_of(name) + " exists with another text: move it away");
+  if (status.fault != Fault::kGone) return status;
+  UniqueFd fd;
+  status = folder.create_new(temporary, &fd);
+  if (!status.ok()) return status;
+  bool taken = false;
+  status = write_all(fd.get(), text.data(), text.size(), folder.path_of(temporary));
+  if (status.ok()) status = sync_file(fd.get(), folder.path_of(temporary));
+  if (status.ok()) status = folder.rename_new(temporary, name, &taken);
+  if (!status.ok() || taken) std::ignore = folder.remove(temporary);
+  return status;
+}
+
+}  // namespace
+
+// Into the second folder, which may be away: that holds up neither containers nor lists.
+Status ListSender::copy_also() {
+  if (copies_.empty()) return Status::success();
+  Directory folder;
+  Status status = Directory::open(parts_.config.proof_also, &folder);
+  while (status.ok() && !copies_.empty()) {
+    const Copy& copy = copies_.front();
+    status = put_copy(folder, product_temporary_of(parts_.journal.relay_token(), parts_.journal.next_id()),
+                      copy.name, copy.text);
+    if (status.ok()) copies_.pop_front();
+  }
+  if (status.ok()) status = folder.sync();
+  if (!status.ok() && copies_.size() > kMaxCopies) {
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "list_copy_lost",
+                         .target = parts_.config.proof_also + "/" + copies_.front().name,
+                         .status = "skipped",
+                         .message = "proof_also was away for too long: " + status.message});
+    while (copies_.size() > kMaxCopies / 2) copies_.pop_front();
+  }
+  parts_.reporter.report_problem("proof_also", status.message);
+  return status;
+}
+
+// ---- streams -------------------------------------------------------------------------------------------
+
+void ListSender::start() {
+  must_open_ = true;
+  if (is_on()) note_outcome(open_stream());
+}
+
+Status ListSender::open_stream() {
+  const PublicKey& key = parts_.config.sign_key.key()->public_key();
+  const SentStream& stream = parts_.journal.sent();
+  const bool is_ours = stream.key == line_of(key) && stream.node == parts_.config.node;
+  Status status;
+  // Their texts were decided, whatever else the journal may lack.
+  if (is_ours && has_unnamed() && !must_begin_another_) status = redo();
+  if (status.ok() && has_named()) status = sync_names();
+  if (!status.ok() && !must_begin_another_) return status;
+  std::shared_ptr<const Directory> folder;
+  status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
+  Shown shown;
+  if (status.ok()) status = read_shown(*folder, &shown);
+  if (!status.ok() && status.fault != Fault::kGone) return status;
+  Directory also;
+  if (!parts_.config.proof_also.empty() && Directory::open(parts_.config.proof_also, &also).ok())
+    if (status = read_shown(also, &shown); !status.ok()) return status;
+  std::string why;
+  if (stream.name.empty())
+    why = "the journal knows none";
+  else if (stream.key != line_of(key))
+    why = "sign_key is another key";
+  else if (stream.node != parts_.config.node)
+    why = "node is another name";
+  else if (stream.is_doubtful)
+    why = "the journal was damaged";
+  else if (must_begin_another_)
+    why = "another text has the name of its list " + std::to_string(stream.next - 1);
+  else if (shown.stream == stream.name && shown.number >= stream.next)
+    why = "the journal is older than list " + std::to_string(shown.number);
+  else if (shown.stream == stream.name && shown.number + 1 == stream.next && shown.digest != stream.previous)
+    why = "the journal knows another list " + std::to_string(shown.number);
+  if (!why.empty())
+    status = begin_another(why, shown);
+  else
+    status = Status::success();
+  if (!status.ok()) return status;
+  // The clock of empty lists goes on over a restart.
+  const std::uint64_t now = parts_.host.monotonic_ns();
+  const std::int64_t age = std::max<std::int64_t>(0, parts_.host.realtime_ns() / kSecondNs - stream.made);
+  const std::uint64_t passed =
+      stream.made == 0 ? 0
+                       : std::min(static_cast<std::uint64_t>(age) * kSecond, parts_.config.within * kSecond);
+  listed_ns_ = now - std::min(now, passed);
+  changed_ns_ = now;
+  must_open_ = false;
+  return status;
+}
+
+Status ListSender::begin_another(const std::string& why, const Shown& shown) {
+  const SentStream& stream = parts_.journal.sent();
+  std::optional<Continued> continues;
+  if (stream.name.empty()) {
+    if (shown.number > 0) continues = Continued{shown.stream, shown.number};
+  } else {
+    const std::uint64_t known = stream.next - 1;
+    const std::uint64_t number = shown.stream == stream.name ? std::max(known, shown.number) : known;
+    continues = number == 0 ? stream.continues : Continued{stream.name, number};
+  }
+  parts_.journal.forget_unlisted(shown.entries);
+  const std::string name = make_stream();
+  const std::string key = line_of(parts_.config.sign_key.key()->public_key());
+  Status status = parts_.journal.begin_stream(name, key, parts_.config.node, continues);
+  if (!status.ok()) return status;
+  must_begin_another_ = false;
+  const std::string before =
+      continues ? "; it continues " + continues->stream + " " + std::to_string(continues->number) : "";
+  parts_.reporter.log({.level = continues ? Level::kWarn : Level::kInfo,
+                       .name = "list_stream",
+                       .target = parts_.outbox.root().path_of(kProofFolder),
+                       .status = "ok",
+                       .message = "a new stream of lists begins: " + why + before,
+                       .texts = {{"stream", name}}});
+  return status;
+}
+
+// Anybody may have put a file there: only what our key signed counts.
+Status ListSender::read_shown(const Directory& folder, Shown* shown) const {
+  const SentStream& stream = parts_.journal.sent();
+  std::map<std::string, std::vector<std::uint64_t>> found;  // numbers by stream
+  Status status = folder.list([&](const char* name) {
+    StatementName each;
+    if (parse_statement_name(name, &each) && each.kind == StatementKind::kList && !each.is_signature &&
+        each.node == parts_.config.node && (stream.name.empty() || each.stream == stream.name) &&
+        each.number + 1 >= stream.next)
+      found[each.stream].push_back(each.number);
+    return true;
+  });
+  const std::vector<PublicKey> keys = {parts_.config.sign_key.key()->public_key()};
+  for (auto& [name, numbers] : found) {
+    std::sort(numbers.rbegin(), numbers.rend());
+    for (const std::uint64_t number : numbers) {
+      const std::string file = list_of(parts_.config.node, name, number);
+      std::string text;
+      std::string signature;
+      List list;
+      const bool is_ours = folder.read_small(file, kMaxStatementSize, &text).ok() &&
+                           folder.read_small(signature_of(file), kMaxStatementSize, &signature).ok() &&
+                           verify_file(text, signature, file, keys).ok() && parse_list(text, &list).ok();
+      if (!is_ours) continue;
+      if (number >= stream.next)
+        for (const ListEntry& entry : list.entries) shown->entries.emplace(entry.digest, entry.name);
+      const bool is_later = name == shown->stream ? number > shown->number : list.head.made >= shown->made;
+      if (is_later) {
+        shown->stream = name;
+        shown->number = number;
+        shown->digest = sha256_hex(text);
+        shown->made = list.head.made;
+      }
+      // Of a stream that the journal does not know, the last list is enough.
+      if (stream.name.empty()) break;
+    }
+  }
+  return status;
+}
+
+}  // namespace paxect::link

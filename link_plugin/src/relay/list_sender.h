@@ -1,0 +1,130 @@
+// Lists: what a sender says about the containers that got their final names, signed, so that a receiver knows
+// who sent them and that none is missing. (the texts: PROOF.md; where they fit into a batch: DESIGN.md)
+//
+// The lists of one batch are further products of a later one: begin() writes them beside its products, the
+// flush of that batch covers them, and so does its record in the journal; publish() then gives them their
+// names. What that leaves open (names that are not durable yet, lists that could not get their names) tend()
+// completes when the relay is idle. Not for two threads at a time.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/flush.h"
+#include "base/host.h"
+#include "base/tree.h"
+#include "records/journal.h"
+#include "relay/reporter.h"
+#include "relay/transfer.h"
+#include "settings/link_config.h"
+#include "stages/delivery.h"
+
+namespace paxect::link {
+
+class ListSender {
+ public:
+  // The lists that one batch carries.
+  struct Carried {
+    struct Item {
+      SentList list;
+      std::string text;
+      std::string signature_text;
+      Product file;
+      Product signature;
+    };
+    std::vector<Item> items;
+    std::shared_ptr<const Directory> temporaries;  // the folder in which they are written
+    std::shared_ptr<const Directory> folder;       // the one that they go to
+    Status status;
+
+    std::vector<Unflushed> unflushed() const;
+  };
+
+  struct Parts {
+    const Host& host;
+    const LinkConfig& config;
+    Journal& journal;
+    Reporter& reporter;
+    Tree& outbox;
+    Stop stop;
+  };
+
+  explicit ListSender(const Parts& parts) : parts_(parts) {}
+
+  // Whether this relay makes lists.
+  bool is_on() const { return parts_.config.mode == Mode::kSend && parts_.config.sign_key.key().has_value(); }
+  // The entry of a container that has its final name.
+  SentEntry entry_of(const Intent& intent, const std::string& name) const;
+
+  // The outbox is open and recovery is over: completes the lists of an earlier process, and begins another
+  // stream where the journal does not say all that its own was used for. What fails is left to tend().
+  void start();
+
+  // Writes the lists of what was sent so far, for a batch that begins; NULL when there is nothing to list, or
+  // the lists before are not over. With `is_idle` also an empty list that is due.
+  std::shared_ptr<Carried> begin(bool is_idle);
+  // Of those that were written and flushed, for the record of the batch. After that they are decided.
+  std::vector<SentList> lists_of(const Carried& carried) const;
+  // Gives them their names once the record is durable, `decided` says.
+  void publish(Carried* carried, const Status& decided);
+
+  // What is left to do while no batch carries lists: lists of their own, and what others have left open.
+  void tend();
+  // Whether begin() or tend() has something to do, as far as it may be tried now.
+  bool owes() const;
+  // When the relay is to do that, if no batch does before.
+  std::uint64_t due_ns() const;
+  // A batch has ended, or recovery found what was sent.
+  void note_sent() { changed_ns_ = parts_.host.monotonic_ns(); }
+  // So many containers wait for a list that no further ones are sent before it is made.
+  bool is_full() const;
+
+ private:
+  struct Copy {
+    std::string name;
+    std::string text;
+  };
+  // What a folder shows of our lists.
+  struct Shown {
+    std::string stream = {};
+    std::uint64_t number = 0;  // the highest
+    std::string digest = {};   // of the list with that number
+    std::int64_t made = 0;
+    std::set<std::pair<std::string, std::string>> entries = {};  // of those that the journal does not know
+  };
+
+  void compose(Carried* carried, bool may_be_empty) const;
+  Status write(Carried* carried);
+  Status publish_item(Carried* carried, Carried::Item* item);
+  Status place(const Carried& carried, Product* product, const std::string& text, bool* taken) const;
+  void abandon(Carried* carried);
+  void note_outcome(const Status& status);
+  static Status flush(const Carried& carried);
+  Status open_stream();
+  Status redo();
+  Status sync_names();
+  Status copy_also();
+  Status read_shown(const Directory& folder, Shown* shown) const;
+  Status begin_another(const std::string& why, const Shown& shown);
+  bool has_unnamed() const;
+  bool has_named() const;
+  std::uint64_t first_due_ns() const;
+
+  Parts parts_;
+  std::weak_ptr<Carried> current_;
+  std::deque<Copy> copies_;          // that proof_also does not have yet
+  bool must_open_ = true;            // open_stream() is to be called
+  bool must_begin_another_ = false;  // another text has the name of a list of ours
+  std::uint64_t changed_ns_ = 0;     // when a batch ended last
+  std::uint64_t listed_ns_ = 0;      // when the last list was made
+  std::uint64_t retry_ns_ = 0;       // not to be tried before, after a failure; 0: there was none
+  unsigned failures_ = 0;            // in a row
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,245 @@
+// When a sender makes lists, and when another stream of them begins.
+#include "relay/list_sender.h"
+
+#include <filesystem>
+
+#include "base/digest.h"
+#include "base/relay_paths.h"
+#include "link/link_rig.h"
+#include "link/sent_lists.h"
+#include "support/catch.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+class SenderRig : public LinkRig {
+ public:
+  SenderRig() : lists(make_sign_key(directory / "key")) {
+    host.set("mode", "send");
+    host.set("node", "north");
+    host.set("sign_key", "file:" + (directory / "key"));
+  }
+
+  std::string proof(const std::string& name = "") const { return outbox("paxect.proof/" + name); }
+  void send(const std::string& name) {
+    put(name, "contents of " + name);
+    REQUIRE(run_once() == PAXECT_PLUGIN_OK);
+    lists.read(outbox());
+  }
+  // The list that was read last in the order of its stream, and the only one of another stream.
+  link::List last() const { return lists.lists().back(); }
+  link::List first_of_other(const std::string& stream) const {
+    for (const link::List& list : lists.lists())
+      if (list.head.stream != stream && list.head.number == 1) return list;
+    FAIL("there is one stream");
+    return {};
+  }
+
+  SentLists lists;
+};
+
+}  // namespace
+
+TEST_CASE("A sender lists every container that it sent, with its digest, in a chain of signed lists") {
+  SenderRig rig;
+  rig.host.set("recursive", "true");
+  std::filesystem::create_directories(rig.inbox("a/b c"));
+  rig.put("one.txt", "1");
+  rig.put("a/b c/two.txt", "2");
+  rig.put("pair.txt", "one of two that want a name");
+  rig.put("pair.csv", "the other one");
+  rig.put("for.freq", container_of("forwarded"));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  rig.send("later.txt");
+  rig.lists.check_chains();
+  REQUIRE(rig.lists.texts().size() == 2);
+  std::set<std::string> names;
+  for (const link::List& list : rig.lists.lists())
+    for (const link::ListEntry& entry : list.entries) {
+      CHECK(entry.digest == link::sha256_hex(read_file(rig.outbox(entry.name))));
+      names.insert(entry.name);
+    }
+  CHECK(names.size() == 6);
+  CHECK(names.contains("a/b c/two.freq"));
+  CHECK(names.contains("for.freq"));
+  CHECK(rig.events("list").size() == 2);
+  CHECK(rig.events("list_stream").size() == 1);
+  for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("A list is there list_ms after the last container, and not before") {
+  SenderRig rig;
+  rig.host.set("list_ms", "5000");
+  rig.start();
+  rig.put("a.txt", "a");
+  rig.settle(4 * kSecond);
+  CHECK(rig.delivered() == Names{"a.freq", "a.freq.sha256"});
+  rig.settle(2 * kSecond);
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 1);
+  rig.lists.check_covers(rig.outbox());
+}
+
+TEST_CASE("An empty list follows within the time that the one before gives, over a restart too") {
+  SenderRig rig;
+  rig.host.set("within", "100");
+  rig.send("a.txt");
+  CHECK(rig.last().within == 100);
+  rig.start();
+  rig.settle(99 * kSecond);
+  rig.stop();
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 1);
+  rig.host.set_realtime_ns(rig.host.realtime_ns() + 99'000'000'000);
+  rig.start();
+  rig.settle(2 * kSecond);
+  rig.lists.read(rig.outbox());
+  REQUIRE(rig.lists.texts().size() == 2);
+  CHECK(rig.last().entries.empty());
+  rig.lists.check_chains();
+  // Without any container, from the start on.
+  SenderRig other;
+  other.host.set("within", "100");
+  other.start();
+  other.settle(301 * kSecond);
+  other.lists.read(other.outbox());
+  CHECK(other.lists.texts().size() == 3);
+}
+
+TEST_CASE("A list names the receivers that the setting to gives") {
+  SenderRig rig;
+  rig.host.set("to", "south west.example");
+  rig.send("a.txt");
+  CHECK(rig.last().head.to == std::vector<std::string>{"south", "west.example"});
+}
+
+TEST_CASE("Without a key there are no lists") {
+  SenderRig rig;
+  rig.host.set("sign_key", "");
+  rig.send("a.txt");
+  CHECK(rig.delivered() == Names{"a.freq", "a.freq.sha256"});
+}
+
+TEST_CASE("Another key begins another stream, which says what it continues") {
+  SenderRig rig;
+  rig.send("a.txt");
+  rig.send("b.txt");
+  const link::List before = rig.last();
+  SentLists lists(make_sign_key(rig.directory / "other"));
+  rig.host.set("sign_key", "file:" + (rig.directory / "other"));
+  std::filesystem::rename(rig.proof(), rig.directory / "taken");
+  rig.put("c.txt", "c");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  lists.read(rig.outbox());
+  REQUIRE(lists.lists().size() == 1);
+  const link::List after = lists.lists().front();
+  CHECK(after.head.stream != before.head.stream);
+  CHECK(after.head.number == 1);
+  CHECK(after.first == 1);
+  CHECK(after.head.continues == link::Continued{before.head.stream, 2});
+}
+
+TEST_CASE("A journal that was lost, put back or damaged begins another stream, and nothing is listed twice") {
+  SenderRig rig;
+  rig.send("a.txt");
+  const std::string journal = link::journal_of(rig.lock());
+  const std::string old = read_file(journal);
+  const std::string old_log = read_file(rig.log_path());
+  rig.send("b.txt");
+  const link::List before = rig.last();
+  const int how = GENERATE(0, 1, 2, 3);
+  INFO(how);
+  if (how == 0) std::filesystem::remove(journal);
+  if (how == 1) write_file(journal, old);
+  if (how == 2)
+    write_file(journal, read_file(journal) + "damage\n" + old.substr(old.rfind('\n', old.size() - 2) + 1));
+  // With its log: only the folder of the lists shows it.
+  if (how == 3) write_file(journal, old);
+  if (how == 3) write_file(rig.log_path(), old_log);
+  // What is in the inbox at such a start would be held.
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  rig.send("c.txt");
+  const link::List after = rig.first_of_other(before.head.stream);
+  CHECK(after.head.continues == link::Continued{before.head.stream, 2});
+  rig.lists.check_chains();
+  rig.lists.check_covers(rig.outbox());
+  // Once, not with every start.
+  rig.send("d.txt");
+  CHECK(rig.lists.streams().size() == 2);
+  rig.lists.check_chains();
+}
+
+TEST_CASE("A list of ours that somebody put under the next name begins another stream") {
+  SenderRig rig;
+  rig.send("a.txt");
+  const link::List before = rig.last();
+  const std::string next = link::list_of("north", before.head.stream, 2);
+  const bool is_signature = GENERATE(false, true);
+  const std::string name = is_signature ? link::signature_of(next) : next;
+  write_file(rig.proof(name), "not ours\n");
+  rig.put("b.txt", "b");
+  rig.run_once();
+  rig.run_once();
+  CHECK(read_file(rig.proof(name)) == "not ours\n");
+  std::filesystem::remove(rig.proof(name));
+  if (is_signature) std::filesystem::remove(rig.proof(next));
+  if (!is_signature) std::filesystem::remove(rig.proof(link::signature_of(next)));
+  rig.lists.read(rig.outbox());
+  CHECK(rig.first_of_other(before.head.stream).head.continues->stream == before.head.stream);
+  rig.lists.check_chains();
+  rig.lists.check_covers(rig.outbox());
+}
+
+TEST_CASE("A forged list in the outbox begins no other stream") {
+  SenderRig rig;
+  rig.send("a.txt");
+  const link::List before = rig.last();
+  write_file(rig.proof(link::list_of("north", before.head.stream, 9)), "forged\n");
+  write_file(rig.proof(link::list_of("north", "0123456789abcdef", 9)), "forged\n");
+  rig.put("b.txt", "b");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  for (const char* stream : {"0123456789abcdef", before.head.stream.c_str()})
+    std::filesystem::remove(rig.proof(link::list_of("north", stream, 9)));
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.streams().size() == 1);
+  rig.lists.check_chains();
+}
+
+TEST_CASE("proof_also gets a copy of each list, also of those that were made while it was away") {
+  SenderRig rig;
+  rig.host.set("proof_also", rig.directory / "second");
+  rig.put("a.txt", "a");
+  rig.start();
+  rig.settle(2 * kSecond);
+  CHECK(rig.host.logged("second"));
+  rig.put("b.txt", "b");
+  rig.settle(2 * kSecond);
+  std::filesystem::create_directory(rig.directory / "second");
+  rig.settle(60 * kSecond);
+  rig.stop();
+  CHECK(list(rig.directory / "second") == list(rig.proof()));
+  for (const std::string& name : list(rig.proof()))
+    CHECK(read_file(rig.directory / ("second/" + name)) == read_file(rig.proof(name)));
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 2);
+}
+
+TEST_CASE("A folder of lists that cannot be written holds up no container, and is tried again") {
+  SenderRig rig;
+  rig.send("a.txt");
+  std::filesystem::rename(rig.proof(), rig.directory / "aside");
+  write_file(rig.outbox("paxect.proof"), "a file");
+  rig.put("b.txt", "b");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(exists(rig.outbox("b.freq")));
+  std::filesystem::remove(rig.outbox("paxect.proof"));
+  std::filesystem::rename(rig.directory / "aside", rig.proof());
+  rig.send("c.txt");
+  CHECK(rig.lists.streams().size() == 1);
+  rig.lists.check_chains();
+  rig.lists.check_covers(rig.outbox());
+}
+
+}  // namespace paxect::test

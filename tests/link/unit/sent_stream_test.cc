@@ -1,0 +1,131 @@
+#include "records/sent_stream.h"
+
+#include "base/digest.h"
+#include "records/journal_format.h"
+#include "support/catch.h"
+
+namespace paxect::link {
+namespace {
+
+SentEntry entry(std::uint64_t id) {
+  return {.id = id,
+          .digest = sha256_hex(std::to_string(id)),
+          .name = "a b/" + std::to_string(id) + ".freq",
+          .place = "",
+          .source = ""};
+}
+
+// The next list, with the first entries of those that are not listed.
+SentList next_list(const SentStream& stream, std::size_t entries) {
+  SentList list;
+  list.number = stream.next;
+  list.first = stream.next_entry;
+  list.previous = stream.previous;
+  list.made = 1'767'323'045;
+  list.within = 600;
+  list.to = {"south", "west"};
+  list.log = {7, sha256_hex("line")};
+  for (std::size_t i = 0; i < entries; ++i) list.entries.push_back(stream.unlisted()[i]);
+  list.digest = sha256_hex(stream.text_of(list));
+  list.is_durable = true;
+  return list;
+}
+
+SentStream read_again(const SentStream& stream) {
+  JournalContents contents;
+  contents.relay_token = std::string(32, 'a');
+  contents.sent = stream;
+  const JournalContents read = parse_journal(journal_text(contents));
+  CHECK(read.damage.empty());
+  return read.sent;
+}
+
+SentStream three_sent() {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", Continued{"fedcba9876543210", 8});
+  for (std::uint64_t id = 1; id <= 3; ++id) stream.add(entry(id));
+  return stream;
+}
+
+}  // namespace
+
+TEST_CASE("What a sender lists is read as it was written, at every stage") {
+  SentStream stream = three_sent();
+  CHECK(read_again(stream) == stream);
+  stream.decide(next_list(stream, 2));
+  const std::string text = stream.text_of(stream.lists().front());
+  const SentStream again = read_again(stream);
+  CHECK(again == stream);
+  CHECK(again.text_of(again.lists().front()) == text);
+  stream.decide(next_list(stream, 1));
+  CHECK(read_again(stream) == stream);
+  stream.forget_lists(1);
+  stream.forget_ids();
+  CHECK(read_again(stream) == stream);
+  CHECK(stream.next == 3);
+  CHECK(stream.next_entry == 4);
+  stream.is_doubtful = true;
+  CHECK(read_again(stream).is_doubtful);
+}
+
+TEST_CASE("An entry counts once, and a list once, however often their records are there") {
+  SentStream stream = three_sent();
+  stream.add(entry(2));
+  CHECK(stream.unlisted().size() == 3);
+  const SentList list = next_list(stream, 3);
+  stream.decide(list);
+  stream.decide(list);
+  CHECK(stream.lists().size() == 1);
+  CHECK(stream.next == 2);
+  // Recovery finds the intent of one that is listed.
+  stream.add(entry(3));
+  CHECK(stream.unlisted().empty());
+}
+
+TEST_CASE("Another stream lists what has no name in the outbox yet, in the order in which it was sent") {
+  SentStream stream = three_sent();
+  stream.decide(next_list(stream, 1));
+  stream.note_named(1);
+  stream.decide(next_list(stream, 1));
+  stream.begin("00000000000000ff", "other", "north", Continued{"0123456789abcdef", 2});
+  REQUIRE(stream.unlisted().size() == 2);
+  CHECK(stream.unlisted()[0] == entry(2));
+  CHECK(stream.unlisted()[1] == entry(3));
+  CHECK(stream.next == 1);
+  CHECK(stream.next_entry == 1);
+  CHECK(stream.previous.empty());
+}
+
+TEST_CASE("A source stays until its entry is released, whatever stream its list is in") {
+  SentStream stream = three_sent();
+  SentEntry kept = entry(9);
+  kept.place = "place";
+  kept.source = "in box/9.txt";
+  stream.add(kept);
+  CHECK(stream.keeps("place", "in box/9.txt"));
+  stream.decide(next_list(stream, 4));
+  CHECK(read_again(stream) == stream);
+  stream.forget_lists(1);
+  stream.forget_ids();
+  stream.begin("00000000000000ff", "other", "north", {});
+  CHECK(stream.keeps("place", "in box/9.txt"));
+  REQUIRE(stream.kept().size() == 1);
+  CHECK(read_again(stream) == stream);
+  stream.release(stream.kept().begin()->first);
+  CHECK_FALSE(stream.keeps("place", "in box/9.txt"));
+  CHECK(read_again(stream) == stream);
+}
+
+TEST_CASE("A source that was released is not kept again by the record of its list") {
+  SentStream stream = three_sent();
+  SentEntry kept = entry(9);
+  kept.place = "place";
+  kept.source = "9.txt";
+  stream.add(kept);
+  stream.decide(next_list(stream, 4));
+  stream.release({stream.name, 4});
+  CHECK_FALSE(read_again(stream).keeps("place", "9.txt"));
+  CHECK(read_again(stream).kept().empty());
+}
+
+}  // namespace paxect::link
