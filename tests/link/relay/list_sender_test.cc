@@ -8,6 +8,7 @@
 #include "link/link_rig.h"
 #include "link/sent_lists.h"
 #include "support/catch.h"
+#include "support/schemas.h"
 
 namespace paxect::test {
 namespace {
