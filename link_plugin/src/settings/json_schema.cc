@@ -17,19 +17,25 @@ using json::Document;
 using json::Value;
 
 // What RapidJSON 1.1 implements correctly, and what only describes. It knows `patternProperties` too, but
-// mixes up the patterns of one key with those of the next.
-const std::set<std::string_view> kKeywords = {"$schema",     "$id",      "$ref",     "additionalProperties",
-                                              "allOf",       "anyOf",    "default",  "definitions",
-                                              "description", "enum",     "items",    "maxItems",
-                                              "maxLength",   "maximum",  "minItems", "minLength",
-                                              "minimum",     "not",      "oneOf",    "pattern",
-                                              "properties",  "required", "title",    "type",
-                                              "uniqueItems"};
-const std::set<std::string_view> kNamedRules = {"definitions", "properties"};
-const std::set<std::string_view> kInnerRules = {"additionalProperties", "items"};
-const std::set<std::string_view> kCombinedRules = {"allOf", "anyOf", "not", "oneOf"};
+// mixes up the patterns of one key with those of the next. An array needs no memory while the module is
+// loaded, when nothing could report that there is none.
+constexpr std::string_view kKeywords[] = {"$schema",     "$id",      "$ref",     "additionalProperties",
+                                          "allOf",       "anyOf",    "default",  "definitions",
+                                          "description", "enum",     "items",    "maxItems",
+                                          "maxLength",   "maximum",  "minItems", "minLength",
+                                          "minimum",     "not",      "oneOf",    "pattern",
+                                          "properties",  "required", "title",    "type",
+                                          "uniqueItems"};
+constexpr std::string_view kNamedRules[] = {"definitions", "properties"};
+constexpr std::string_view kInnerRules[] = {"additionalProperties", "items"};
+constexpr std::string_view kCombinedRules[] = {"allOf", "anyOf", "not", "oneOf"};
 
 constexpr std::size_t kMaxFoundText = 40;
+
+template <std::size_t N>
+bool is_among(const std::string_view (&words)[N], std::string_view word) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
 
 // A rule is compiled without the rest of the schema (see FaultFinder), so a reference inside a combined rule
 // would lead nowhere, which RapidJSON takes for a rule that accepts everything.
@@ -40,14 +46,14 @@ void require_known_keywords(const Value& rule, References references) {
   for (const auto& member : rule.GetObject()) {
     const std::string keyword = text_of(member.name);
     const Value& value = member.value;
-    if (!kKeywords.contains(keyword))
+    if (!is_among(kKeywords, keyword))
       throw std::runtime_error("a schema uses '" + keyword + "', which the validator does not implement");
     if (keyword == "$ref" && references == References::kRejected)
       throw std::runtime_error("a schema uses '$ref' below 'allOf', 'anyOf', 'oneOf' or 'not'");
-    if (kNamedRules.contains(keyword))
+    if (is_among(kNamedRules, keyword))
       for (const auto& named : value.GetObject()) require_known_keywords(named.value, references);
-    if (kInnerRules.contains(keyword) && !value.IsBool()) require_known_keywords(value, references);
-    if (kCombinedRules.contains(keyword)) {
+    if (is_among(kInnerRules, keyword) && !value.IsBool()) require_known_keywords(value, references);
+    if (is_among(kCombinedRules, keyword)) {
       if (value.IsArray())
         for (const Value& each : value.GetArray()) require_known_keywords(each, References::kRejected);
       else
