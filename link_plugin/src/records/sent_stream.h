@@ -1,15 +1,14 @@
 // What a sender's journal knows of its lists: the stream, what was sent and is not listed yet, and the lists
 // whose text is decided.
 //
-//   sender NAME KEY NODE CONTINUES NUMBER IS_DOUBTFUL NEXT NEXT_ENTRY PREVIOUS MADE   a new stream, or a
-//   summary sent ENTRY                    a container that has its final name list NUMBER ... ENTRY... this
-//   number has this text from now on; its entries are no longer only sent listed NUMBER                 the
-//   list and its signature are durable under their names kept STREAM NUMBER MADE ENTRY   a source that stays
-//   until its receipt; with a summary only released (STREAM NUMBER)...   sources that need not stay any
-//   longer
+//   sender STREAM KEY NODE CONTINUES NUMBER ...   a new stream, or where one is
+//   sent ENTRY                       a container that has its final name
+//   decided NUMBER ... ENTRY...      this list has this text from now on; its entries are listed
+//   listed NUMBER                    it and its signature are durable under their names
+//   kept STREAM NUMBER MADE ENTRY    a source that stays; in a journal that was rewritten
+//   released (STREAM NUMBER)...      sources that need not stay any longer
 //
-// Everything but the last two is needed to write the same bytes again after a crash: Ed25519 is
-// deterministic.
+// With them a restart writes the same bytes again: Ed25519 is deterministic.
 #pragma once
 
 #include <cstdint>
