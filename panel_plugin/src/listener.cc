@@ -35,10 +35,12 @@ Status open_unix(const std::string& path, Listener* out) {
   if (Status status = remove_stale(address); !status.ok()) return status;
   out->socket = UniqueFd(socket(AF_UNIX, kFlags, 0));
   out->where = "unix:" + path;
-  // Before bind: nobody else may connect in between. Of a socket, fchmod sets the mode that bind starts from.
+  // Nobody can connect before listen(). bind() takes the mode of the socket and the umask, which may be
+  // narrower.
   const bool bound =
       out->socket.valid() && fchmod(out->socket.get(), 0660) == 0 &&
-      bind(out->socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+      bind(out->socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      chmod(address.sun_path, 0660) == 0;
   if (!bound) return Status::system("cannot listen at " + path);
   return Status::success();
 }
