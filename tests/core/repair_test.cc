@@ -1,116 +1,17 @@
 // Protected containers: what encoding with PAXECT_PARAM_PROTECT adds, and what repair restores.
 #include <rapidjson/document.h>
 
-#include <algorithm>
 #include <bit>
-#include <cstdlib>
-#include <functional>
-#include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "codec.h"
+#include "repairing.h"
 #include "salvaging.h"
 #include "support/catch.h"
 #include "support/files.h"
-#include "support/memory_file.h"
 
 namespace paxect::test {
-namespace {
-
-struct Repaired {
-  paxect_status status = PAXECT_OK;
-  std::string container;
-  std::string message;
-  paxect_repair_report report{};
-};
-
-Repaired repair(const std::vector<std::string>& copies) {
-  Repairer repairer = make_repairer({{PAXECT_PARAM_THREADS, 1}});
-  std::vector<std::unique_ptr<MemoryFile>> files;
-  for (const std::string& copy : copies) {
-    files.push_back(std::make_unique<MemoryFile>(copy));
-    REQUIRE(paxect_repairer_add_fd(repairer.get(), files.back()->fd(), "copy") == PAXECT_OK);
-  }
-  Repaired result;
-  REQUIRE(paxect_repairer_set_sink(repairer.get(), append, &result.container) == PAXECT_OK);
-  result.status = paxect_repairer_run(repairer.get());
-  result.message = paxect_repairer_error_message(repairer.get());
-  result.report.struct_size = sizeof result.report;
-  REQUIRE(paxect_repairer_report(repairer.get(), &result.report) == PAXECT_OK);
-  REQUIRE((result.report.proven == 1) == (result.status == PAXECT_OK));
-  // A check gives the same result.
-  REQUIRE(paxect_repairer_check(repairer.get()) == result.status);
-  return result;
-}
-
-void check_restored(const std::string& damaged, const std::string& original) {
-  Repaired result = repair({damaged});
-  CHECK(result.message == "");
-  REQUIRE(result.status == PAXECT_OK);
-  REQUIRE(result.container == original);
-}
-
-// The values of std::mt19937, which is wider than they are on some systems.
-struct Random {
-  explicit Random(std::uint32_t seed) : engine(seed) {}
-  std::uint32_t operator()() { return static_cast<std::uint32_t>(engine()); }
-  std::mt19937 engine;
-};
-
-std::string overwritten(std::string bytes, std::size_t at, std::size_t size, Random& random) {
-  for (std::size_t i = at; i < std::min(bytes.size(), at + size); ++i)
-    bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(1 + random() % 255));
-  return bytes;
-}
-
-// The number of random cases; thousands with PAXECT_TEST_LONG=1.
-int rounds(int count) {
-  const char* is_long = std::getenv("PAXECT_TEST_LONG");
-  return is_long != nullptr && *is_long == '1' ? 100 * count : count;
-}
-
-// Containers of every class of size: one cell, one code word, several, cells of 4 KiB, several windows.
-struct Sample {
-  const char* name;
-  std::size_t size;
-  int frame;
-};
-constexpr Sample kSamples[] = {{"empty", 0, 4096},
-                               {"one byte", 1, 4096},
-                               {"tiny", 700, 100},
-                               {"small", 20000, 4096},
-                               {"medium", 300000, 65536},
-                               {"large", 3000000, 1 << 20},
-                               {"one frame", 3000000, 8 << 20}};
-constexpr std::int64_t kPercents[] = {1, 6, 25, 50};
-
-std::string protect(const Sample& sample, std::int64_t percent) {
-  return encode(noise(sample.size, 5), {{PAXECT_PARAM_PROTECT, percent},
-                                        {PAXECT_PARAM_FRAME_SIZE, sample.frame},
-                                        {PAXECT_PARAM_THREADS, 1},
-                                        {PAXECT_PARAM_LEVEL, 1}});
-}
-
-// The stored bytes that the protection covers: the container without extension frames and footer.
-std::size_t covered(const std::string& container) {
-  std::size_t size = container.size() - 44;
-  for (const Frame& frame : frames_of(container))
-    if (frame.size == 0) size -= frame.end - frame.start;
-  return size;
-}
-
-void for_each_sample(const std::function<void(const std::string& container, std::int64_t percent)>& test) {
-  for (const Sample& sample : kSamples)
-    for (std::int64_t percent : kPercents) {
-      INFO(sample.name << ", " << percent << " %");
-      test(protect(sample, percent), percent);
-    }
-}
-
-}  // namespace
-
 TEST_CASE(
     "protect: without its extension frames, a container is the plain one but for the number of frames") {
   for_each_sample([](const std::string& container, std::int64_t) {
@@ -180,6 +81,19 @@ TEST_CASE("repair: a piece of the promised size is restored, wherever it was los
     }
     check_restored(container.substr(0, last), container);
   });
+}
+
+TEST_CASE("repair: any one byte of a container with one frame is restored, those of its header included") {
+  for (const Sample& sample : {kSamples[1], kSamples[2]}) {
+    const std::string container = protect(sample, 1);
+    for (std::size_t at = 0; at < std::min<std::size_t>(container.size(), 60); ++at)
+      for (int bit = 0; bit < 8; ++bit) {
+        INFO("bit " << bit << " of byte " << at);
+        std::string damaged = container;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1 << bit);
+        check_restored(damaged, container);
+      }
+  }
 }
 
 TEST_CASE("repair: bytes that were inserted or removed are found again") {

@@ -165,17 +165,25 @@ TEST_CASE("random damage to a container proves no other one that its data holds"
       return all[random() % sizeof...(values)];
     };
     auto size = [&](auto... values) { return static_cast<std::size_t>(any(values...)); };
-    std::string inner =
-        encode(noise(size(100, 1000, 5000, 20'000), seed + 1),
-               {{PAXECT_PARAM_FRAME_SIZE, any(512, 4096, 1 << 20)}, {PAXECT_PARAM_PROTECT, any(0, 0, 25)}});
+    // One by one, since compilers evaluate the arguments of a call in different orders.
+    const std::size_t inner_size = size(100, 1000, 5000, 20'000);
+    const std::int64_t inner_frame = any(512, 4096, 1 << 20);
+    const std::int64_t percent = any(0, 0, 25);
+    const std::size_t before = size(0, 20, 100, 300, 512);
+    const bool is_behind_zeros = random() % 2 == 0;
+    const std::size_t behind = size(0, 200, 3000);
+    const std::int64_t level = any(-7, 1, 3, 5, 9);
+    const std::int64_t frame = any(512, 4096, 1 << 20);
+    const std::int64_t channels = any(1, 1, 2);
+    const std::string inner = encode(noise(inner_size, seed + 1), {{PAXECT_PARAM_FRAME_SIZE, inner_frame},
+                                                                   {PAXECT_PARAM_PROTECT, percent}});
     // Behind zeros or noise: compression then leaves some parts of the inner container visible, but not all.
-    std::size_t before = size(0, 20, 100, 300, 512);
-    std::string data = (random() % 2 == 0 ? std::string(before, '\0') : noise(before, seed + 2)) + inner +
-                       noise(size(0, 200, 3000), seed + 3);
-    std::string container = encode(data, {{PAXECT_PARAM_LEVEL, any(-7, 1, 3, 5, 9)},
-                                          {PAXECT_PARAM_FRAME_SIZE, any(512, 4096, 1 << 20)},
-                                          {PAXECT_PARAM_CHANNELS, any(1, 1, 2)},
-                                          {PAXECT_PARAM_THREADS, 1}});
+    const std::string data = (is_behind_zeros ? std::string(before, '\0') : noise(before, seed + 2)) + inner +
+                             noise(behind, seed + 3);
+    const std::string container = encode(data, {{PAXECT_PARAM_LEVEL, level},
+                                                {PAXECT_PARAM_FRAME_SIZE, frame},
+                                                {PAXECT_PARAM_CHANNELS, channels},
+                                                {PAXECT_PARAM_THREADS, 1}});
     for (std::size_t cut : {std::size_t{45}, std::size_t{60}, size(100, 500, 2000)}) {
       if (cut >= container.size()) continue;
       Damage damage(container.substr(0, container.size() - cut), seed);

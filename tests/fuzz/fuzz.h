@@ -30,6 +30,7 @@ using test::Decoder;
 using test::Encoder;
 using test::MemoryFile;
 using test::Reader;
+using test::Repairer;
 using test::Salvager;
 using test::Source;
 

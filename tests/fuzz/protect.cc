@@ -5,10 +5,6 @@
 namespace paxect::fuzz {
 namespace {
 
-struct FreeRepairer {
-  void operator()(paxect_repairer* repairer) const { paxect_repairer_free(repairer); }
-};
-
 struct Repaired {
   paxect_status status;
   std::string container;
@@ -17,7 +13,7 @@ struct Repaired {
 Repaired repair(std::initializer_list<int> copies) {
   paxect_repairer* handle = nullptr;
   FUZZ_REQUIRE(paxect_repairer_create(nullptr, &handle) == PAXECT_OK);
-  std::unique_ptr<paxect_repairer, FreeRepairer> repairer(handle);
+  const Repairer repairer(handle);
   FUZZ_REQUIRE(paxect_repairer_set_parameter(handle, PAXECT_PARAM_MAX_FRAME, kMaxFrame) == PAXECT_OK);
   FUZZ_REQUIRE(paxect_repairer_set_parameter(handle, PAXECT_PARAM_THREADS, 1) == PAXECT_OK);
   for (int fd : copies) FUZZ_REQUIRE(paxect_repairer_add_fd(handle, fd, "copy") == PAXECT_OK);

@@ -1,0 +1,73 @@
+#include "repairing.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "salvaging.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/memory_file.h"
+
+namespace paxect::test {
+
+Repaired repair(const std::vector<std::string>& copies) {
+  Repairer repairer = make_repairer({{PAXECT_PARAM_THREADS, 1}});
+  std::vector<std::unique_ptr<MemoryFile>> files;
+  for (const std::string& copy : copies) {
+    files.push_back(std::make_unique<MemoryFile>(copy));
+    REQUIRE(paxect_repairer_add_fd(repairer.get(), files.back()->fd(), "copy") == PAXECT_OK);
+  }
+  Repaired result;
+  REQUIRE(paxect_repairer_set_sink(repairer.get(), append, &result.container) == PAXECT_OK);
+  result.status = paxect_repairer_run(repairer.get());
+  result.message = paxect_repairer_error_message(repairer.get());
+  result.report.struct_size = sizeof result.report;
+  REQUIRE(paxect_repairer_report(repairer.get(), &result.report) == PAXECT_OK);
+  REQUIRE((result.report.proven == 1) == (result.status == PAXECT_OK));
+  // A check gives the same result.
+  REQUIRE(paxect_repairer_check(repairer.get()) == result.status);
+  return result;
+}
+
+void check_restored(const std::string& damaged, const std::string& original) {
+  Repaired result = repair({damaged});
+  CHECK(result.message == "");
+  REQUIRE(result.status == PAXECT_OK);
+  REQUIRE(result.container == original);
+}
+
+std::string overwritten(std::string bytes, std::size_t at, std::size_t size, Random& random) {
+  for (std::size_t i = at; i < std::min(bytes.size(), at + size); ++i)
+    bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(1 + random() % 255));
+  return bytes;
+}
+
+int rounds(int count) {
+  const char* is_long = std::getenv("PAXECT_TEST_LONG");
+  return is_long != nullptr && *is_long == '1' ? 100 * count : count;
+}
+
+std::string protect(const Sample& sample, std::int64_t percent) {
+  return encode(noise(sample.size, 5), {{PAXECT_PARAM_PROTECT, percent},
+                                        {PAXECT_PARAM_FRAME_SIZE, sample.frame},
+                                        {PAXECT_PARAM_THREADS, 1},
+                                        {PAXECT_PARAM_LEVEL, 1}});
+}
+
+std::size_t covered(const std::string& container) {
+  std::size_t size = container.size() - 44;
+  for (const Frame& frame : frames_of(container))
+    if (frame.size == 0) size -= frame.end - frame.start;
+  return size;
+}
+
+void for_each_sample(const std::function<void(const std::string& container, std::int64_t percent)>& test) {
+  for (const Sample& sample : kSamples)
+    for (std::int64_t percent : kPercents) {
+      INFO(sample.name << ", " << percent << " %");
+      test(protect(sample, percent), percent);
+    }
+}
+
+}  // namespace paxect::test

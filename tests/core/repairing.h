@@ -1,0 +1,61 @@
+// Protected containers of every class of size, damage to them, and what repair makes of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "codec.h"
+
+namespace paxect::test {
+
+struct Repaired {
+  paxect_status status = PAXECT_OK;
+  std::string container;
+  std::string message;
+  paxect_repair_report report{};
+};
+
+Repaired repair(const std::vector<std::string>& copies);
+void check_restored(const std::string& damaged, const std::string& original);
+
+// The values of std::mt19937, which is wider than they are on some systems.
+struct Random {
+  explicit Random(std::uint32_t seed) : engine(seed) {}
+  std::uint32_t operator()() { return static_cast<std::uint32_t>(engine()); }
+  std::size_t below(std::size_t bound) { return (*this)() % bound; }
+  std::mt19937 engine;
+};
+
+// With another value for each byte.
+std::string overwritten(std::string bytes, std::size_t at, std::size_t size, Random& random);
+
+// The number of random cases; thousands with PAXECT_TEST_LONG=1.
+int rounds(int count);
+
+// Containers of every class of size: one cell, one code word, several, cells of 4 KiB, several windows.
+struct Sample {
+  const char* name;
+  std::size_t size;
+  int frame;
+};
+inline constexpr Sample kSamples[] = {{"empty", 0, 4096},
+                                      {"one byte", 1, 4096},
+                                      {"tiny", 700, 100},
+                                      {"small", 20000, 4096},
+                                      {"medium", 300000, 65536},
+                                      {"large", 3000000, 1 << 20},
+                                      {"one frame", 3000000, 8 << 20}};
+inline constexpr std::int64_t kPercents[] = {1, 6, 25, 50};
+
+std::string protect(const Sample& sample, std::int64_t percent);
+
+// The stored bytes that the protection covers: the container without extension frames and footer.
+std::size_t covered(const std::string& container);
+
+void for_each_sample(const std::function<void(const std::string& container, std::int64_t percent)>& test);
+
+}  // namespace paxect::test
