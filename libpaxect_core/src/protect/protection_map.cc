@@ -121,22 +121,27 @@ Status ProtectionMap::lay_out_all(std::uint64_t max_size) {
 
 // A record that claims another place says nothing about where the bytes around it belong.
 bool ProtectionMap::is_in_layout(const ListHeader& header) const {
-  if (header.tag != tag_ || header.window.number >= windows_.size()) return false;
-  const Window& window = windows_[header.window.number];
-  const WindowShape& shape = window.shape;
-  if (header.window != window || header.copy >= shape.list_copies()) return false;
-  const ExtensionLayout& next = extensions_[window.number + 1];
-  const std::uint64_t list = header.copy == 0   ? extensions_[window.number].own_list
-                             : header.copy == 1 ? next.list
-                                                : next.lists + (header.copy - 2) * shape.list_size();
+  if (header.tag != tag_) return false;
+  auto plan = std::lower_bound(
+      plans_.begin(), plans_.end(), header.window.number,
+      [](const WindowPlan& each, std::uint32_t number) { return each.window.number < number; });
+  if (plan == plans_.end() || header.window != plan->window) return false;
+  const WindowShape& shape = plan->window.shape;
+  if (header.copy >= shape.list_copies()) return false;
+  const std::uint64_t list = header.copy == 0   ? plan->own.own_list
+                             : header.copy == 1 ? plan->next.list
+                                                : plan->next.lists + (header.copy - 2) * shape.list_size();
   return header.offset == list + header.first / kPieceEntries * shape.piece_size(0);
 }
 
 bool ProtectionMap::is_in_layout(const Trailer& trailer) const {
-  auto in = [&](const ExtensionLayout& extension) {
+  if (trailer.tag != tag_) return false;
+  // The extension frames that hold it are not laid out where the lists of windows before them are lost.
+  if (is_partial_ && trailer_)
+    return trailer.container_size == trailer_->container_size && trailer.offset < trailer.container_size;
+  return std::any_of(extensions_.end() - 2, extensions_.end(), [&](const ExtensionLayout& extension) {
     return extension.first_trailer == trailer.offset || extension.second_trailer == trailer.offset;
-  };
-  return trailer.tag == tag_ && (in(extensions_[windows_.size() - 1]) || in(extensions_[windows_.size()]));
+  });
 }
 
 std::optional<std::int64_t> ProtectionMap::first_shift(std::size_t copy) const {
@@ -194,8 +199,111 @@ Status ProtectionMap::build(std::span<const Records> copies, std::span<const std
   std::uint64_t total = 0;
   for (std::uint64_t size : sizes) total += size;
   status = lay_out_all(kMaxGrowth * total + kMaxAdded);
-  if (status.ok()) find_displacements(copies);
+  if (!status.ok()) return status;
+  for (std::size_t i = 0; i < windows_.size(); ++i)
+    plans_.push_back({windows_[i], extensions_[i], extensions_[i + 1]});
+  size_ = extensions_.back().end + kFooterSize;
+  find_displacements(copies);
   return status;
+}
+
+// Of each number, what most records say, as far as it agrees with those before it.
+std::vector<Window> ProtectionMap::choose_windows(std::span<const Records> copies,
+                                                  std::uint64_t max_size) const {
+  struct Candidate {
+    Window window;
+    std::uint64_t votes = 0;
+  };
+  std::map<std::uint32_t, std::vector<Candidate>> candidates;
+  constexpr std::size_t kMaxCandidates = 8;
+  for (const Records& records : copies)
+    for (const FoundList& found : records.lists) {
+      if (found.header.tag != tag_) continue;
+      const Window& window = found.header.window;
+      std::vector<Candidate>& of = candidates[window.number];
+      auto known = std::find_if(of.begin(), of.end(), [&](const Candidate& c) { return c.window == window; });
+      if (known != of.end())
+        ++known->votes;
+      else if (of.size() < kMaxCandidates)
+        of.push_back({window, 1});
+    }
+  std::vector<Window> chosen;
+  std::uint64_t parity_size = 0;
+  for (const auto& [number, of] : candidates) {
+    const Window& window = std::max_element(of.begin(), of.end(), [](const Candidate& a, const Candidate& b) {
+                             return a.votes < b.votes;
+                           })->window;
+    bool first = chosen.empty();
+    bool fits = window.offset >= (first ? 0 : chosen.back().end()) && (number == 0) == (window.offset == 0) &&
+                window.offset <= max_size && window.shape.length <= max_size - window.offset &&
+                window.shape.parity_size() <= max_size - parity_size;
+    if (!first)
+      fits = fits && !chosen.back().last && window.shape.cell_bits == chosen.front().shape.cell_bits &&
+             window.shape.percent == chosen.front().shape.percent;
+    if (!fits) continue;
+    chosen.push_back(window);
+    parity_size += window.shape.parity_size();
+  }
+  return chosen;
+}
+
+// Where a list behind the next window is, parity is beside it. False when none is left.
+bool ProtectionMap::find_parity(std::span<const Records> copies, std::uint64_t max_size,
+                                WindowPlan& plan) const {
+  const WindowShape& shape = plan.window.shape;
+  for (const Records& records : copies)
+    for (const FoundList& found : records.of_window(plan.window.number)) {
+      const ListHeader& header = found.header;
+      if (header.tag != tag_ || header.window != plan.window || header.copy == 0) continue;
+      std::uint64_t before = header.first / kPieceEntries * shape.piece_size(0);
+      if (header.copy > 1) before += (header.copy - 2) * shape.list_size() + shape.parity_size();
+      if (header.copy > 1) before += shape.list_size();
+      if (header.offset > max_size || header.offset < plan.window.end() + before) continue;
+      ExtensionLayout& next = plan.next;
+      next.offset = next.own_list = next.list = header.offset - before;
+      next.parity = next.list + shape.list_size();
+      next.lists = next.parity + shape.parity_size();
+      next.end = next.lists + (shape.list_copies() - 2) * shape.list_size();
+      return true;
+    }
+  return false;
+}
+
+bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<const std::uint64_t> sizes) {
+  *this = {};
+  is_partial_ = true;
+  if (!choose_tag(copies)) return false;
+  for (const Records& records : copies)
+    for (const FoundTrailer& found : records.trailers)
+      if (found.trailer.tag == tag_ && !trailer_) trailer_ = found.trailer;
+  std::uint64_t total = 0;
+  for (std::uint64_t size : sizes) total += size;
+  const std::uint64_t max_size = kMaxGrowth * total + kMaxAdded;
+  windows_ = choose_windows(copies, max_size);
+  for (std::size_t i = 0; i < windows_.size(); ++i) {
+    const Window& window = windows_[i];
+    auto follows = [&](std::size_t later) {
+      return later < windows_.size() && windows_[later].number == windows_[later - 1].number + 1;
+    };
+    const Window* earlier = i != 0 && follows(i) ? &windows_[i - 1] : nullptr;
+    bool certain = earlier != nullptr || window.number == 0;  // else the frame also has what nobody knows
+    WindowPlan plan{window, lay_out(window.end(), &window, earlier), {}};
+    if (certain) extensions_.push_back(plan.own);
+    bool known = true;
+    if (follows(i + 1)) {
+      plan.next = lay_out(windows_[i + 1].end(), &windows_[i + 1], &window);
+    } else if (window.last && certain) {
+      plan.next = lay_out(plan.own.end, nullptr, &window);
+      extensions_.push_back(plan.next);
+      size_ = plan.next.end + kFooterSize;
+    } else {
+      known = find_parity(copies, max_size, plan);
+    }
+    if (known) plans_.push_back(plan);
+  }
+  if (trailer_ && trailer_->container_size <= max_size) size_ = std::max(size_, trailer_->container_size);
+  find_displacements(copies);
+  return !plans_.empty();
 }
 
 }  // namespace paxect::core

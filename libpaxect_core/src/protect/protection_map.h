@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "format.h"
 #include "protect/record_scan.h"
 #include "protect/window.h"
 #include "status.h"
@@ -21,18 +22,38 @@ struct Displacement {
   bool operator<(const Displacement& other) const { return offset < other.offset; }
 };
 
+// A window and where its redundancy is.
+struct WindowPlan {
+  Window window;
+  ExtensionLayout own;   // the extension frame behind it
+  ExtensionLayout next;  // the one that holds its parity
+};
+
 class ProtectionMap {
  public:
   // `sizes` are those of the copies. Errors: NO_PROTECTION when no record of a container was found; DAMAGED
   // when records of it are missing that cannot be replaced.
   Status build(std::span<const Records> copies, std::span<const std::uint64_t> sizes);
 
+  // The same of a container of which windows may have lost all of their records: those that can still be
+  // repaired are known, without what is between them. False when there is none.
+  bool build_partial(std::span<const Records> copies, std::span<const std::uint64_t> sizes);
+
   const ProtectionTag& tag() const { return tag_; }
   unsigned percent() const { return windows_.front().shape.percent; }
   const std::vector<Window>& windows() const { return windows_; }
   // The extension frame behind window `number`; behind that of the last one, for number windows().size().
   const ExtensionLayout& extension(std::size_t number) const { return extensions_[number]; }
-  std::uint64_t footer_offset() const { return extensions_.back().end; }
+  // Requires: size() is known.
+  std::uint64_t footer_offset() const { return size_ - kFooterSize; }
+  // Of windows(), after build() of all.
+  const std::vector<WindowPlan>& plans() const { return plans_; }
+  // After build_partial(): the extension frames whose place is certain, by offset, and the size of the
+  // container, 0 when it is not known.
+  const std::vector<ExtensionLayout>& extensions() const { return extensions_; }
+  std::uint64_t size() const { return size_; }
+  // Records found in a copy.
+  std::size_t records_in(std::size_t copy) const { return displacements_[copy].size(); }
   const std::optional<Trailer>& trailer() const { return trailer_; }
   // The shifts that the bytes from `begin` to `end` of the container may have in a copy, the likeliest first.
   // At most kMaxShifts.
@@ -42,6 +63,10 @@ class ProtectionMap {
   // records.
   std::optional<std::int64_t> first_shift(std::size_t copy) const;
   std::optional<std::int64_t> last_shift(std::size_t copy) const;
+  // Whether all records of a copy are behind this offset.
+  bool is_before_records(std::size_t copy, std::uint64_t offset) const {
+    return displacements_[copy].empty() || offset < displacements_[copy].front().offset;
+  }
 
   static constexpr std::size_t kMaxShifts = 8;
 
@@ -49,6 +74,8 @@ class ProtectionMap {
   bool choose_tag(std::span<const Records> copies);
   Status find_windows(std::span<const Records> copies);
   Status lay_out_all(std::uint64_t max_size);
+  std::vector<Window> choose_windows(std::span<const Records> copies, std::uint64_t max_size) const;
+  bool find_parity(std::span<const Records> copies, std::uint64_t max_size, WindowPlan& plan) const;
   void find_displacements(std::span<const Records> copies);
   bool is_in_layout(const ListHeader& header) const;
   bool is_in_layout(const Trailer& trailer) const;
@@ -56,6 +83,9 @@ class ProtectionMap {
   ProtectionTag tag_{};
   std::vector<Window> windows_;
   std::vector<ExtensionLayout> extensions_;
+  std::vector<WindowPlan> plans_;
+  std::uint64_t size_ = 0;   // of the container; 0: not known
+  bool is_partial_ = false;  // after build_partial()
   std::optional<Trailer> trailer_;
   std::vector<std::vector<Displacement>> displacements_;  // of each copy, by offset
 };

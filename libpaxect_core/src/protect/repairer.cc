@@ -83,7 +83,7 @@ Status Repairer::repair_windows() {
   report_.spare = kMaxParityCells;
   for (const Window& window : map_.windows()) {
     WindowDamage damage;
-    Status status = window_.run(map_, window.number, copies_, damage);
+    Status status = window_.run(map_, map_.plans()[window.number], copies_, damage);
     if (!status.ok()) return status;
     report_.cells += damage.cells;
     report_.damaged += damage.damaged;

@@ -55,10 +55,11 @@ struct WindowRepair::Run {
   std::uint64_t offset = 0;  // of the first cell in the container
 };
 
-Status WindowRepair::run(const ProtectionMap& map, std::uint32_t number, std::span<RepairCopy> copies,
+Status WindowRepair::run(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
                          WindowDamage& damage) {
   map_ = &map;
-  window_ = map.windows()[number];
+  plan_ = plan;
+  window_ = plan.window;
   const WindowShape& shape = window_.shape;
   auto data_size = static_cast<std::size_t>(shape.data_cells() << shape.cell_bits);
   auto parity_size = static_cast<std::size_t>(shape.parity_size());
@@ -70,8 +71,7 @@ Status WindowRepair::run(const ProtectionMap& map, std::uint32_t number, std::sp
   cells_.assign(static_cast<std::size_t>(shape.all_cells()), Cell::kMissing);
   Status status = load_lists(copies);
   for (std::size_t i = 0; status.ok() && i < copies.size(); ++i) {
-    for (std::int64_t shift : map.shifts(i, window_.offset, map.extension(number + 1).end))
-      take(copies[i].reader, shift);
+    for (std::int64_t shift : map.shifts(i, window_.offset, plan_.next.end)) take(copies[i].reader, shift);
     status = copies[i].reader.failure();
   }
   for (std::size_t i = 0; status.ok() && i < copies.size() && !all_enough(); ++i) {
@@ -93,8 +93,8 @@ Status WindowRepair::load_lists(std::span<RepairCopy> copies) {
     for (const FoundList& found : copy.records.of_window(window_.number))
       if (found.header.tag == map_->tag() && found.header.window == window_)
         load_piece(copy.reader, found.header.first / kPieceEntries, found.at + kListHeaderSize);
-  const ExtensionLayout& own = map_->extension(window_.number);
-  const ExtensionLayout& next = map_->extension(window_.number + 1);
+  const ExtensionLayout& own = plan_.own;
+  const ExtensionLayout& next = plan_.next;
   for (std::size_t i = 0; i < copies.size(); ++i)
     for (unsigned list = 0; list < shape.list_copies(); ++list) {
       std::uint64_t at = list == 0   ? own.own_list
@@ -142,7 +142,7 @@ std::uint64_t WindowRepair::stored_size(std::uint64_t cell) const {
 // Takes the cells that are still missing from where they are in a copy with this shift.
 void WindowRepair::take(CopyReader& reader, std::int64_t shift) {
   const WindowShape& shape = window_.shape;
-  std::uint64_t parity_offset = map_->extension(window_.number + 1).parity;
+  std::uint64_t parity_offset = plan_.next.parity;
   for (std::uint64_t cell = 0; cell < cells_.size();) {
     if (cells_[cell] == Cell::kFound) {
       ++cell;
@@ -210,7 +210,7 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
   keep_rare(wanted);
   if (wanted.empty()) return;
   for (const auto& [crc, cell] : wanted) search.want(crc);
-  std::vector<std::int64_t> shifts = map_->shifts(index, window_.offset, map_->extension(window_.number).end);
+  std::vector<std::int64_t> shifts = map_->shifts(index, window_.offset, plan_.own.end);
   std::vector<std::int64_t> found;
   auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
   auto bound = [&](std::uint64_t offset, std::int64_t shift) {
@@ -325,6 +325,7 @@ std::uint64_t WindowRepair::restore_word(std::uint32_t word, unsigned& spare, st
   if (trust && state.unconfirmed != 0 && state.parity <= lost.size()) unproven += state.unconfirmed;
   rows.resize(lost.size());
   if (!lost.empty()) compute(word, lost, kept, rows);
+  for (unsigned column : lost) cells_[data_cell(column, word)] = Cell::kFound;
   return 0;
 }
 
@@ -352,6 +353,19 @@ void WindowRepair::compute(std::uint32_t word, const std::vector<unsigned>& lost
     for (std::size_t byte = 0; byte < size; ++byte) sum[i][byte] ^= parity[byte];
   }
   galois::Multiplier(count, count, galois::inverse(rows, lost).data()).apply(size, sum.data(), out.data());
+}
+
+Status WindowRepair::fill(RepairCopy& copy, std::int64_t shift) {
+  const WindowShape& shape = window_.shape;
+  for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell) {
+    std::uint64_t at = 0;
+    auto size = static_cast<std::size_t>(stored_size(cell));
+    if (cells_[cell] != Cell::kMissing ||
+        !in_copy(copy.reader, window_.offset + (cell << shape.cell_bits), shift, size, at))
+      continue;
+    if (!copy.reader.read(at, place(cell), size)) return copy.reader.failure();
+  }
+  return {};
 }
 
 bool WindowRepair::contradicts(std::span<const std::uint8_t> parity) const {

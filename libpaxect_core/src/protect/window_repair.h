@@ -47,8 +47,10 @@ class WindowRepair {
       : data_(allocator), parity_(allocator), scratch_(allocator) {}
 
   // Errors: MEMORY, and those of the copies' readers. Whether the window is restored is in `damage`.
-  Status run(const ProtectionMap& map, std::uint32_t number, std::span<RepairCopy> copies,
+  Status run(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
              WindowDamage& damage);
+  // After run(): puts the damaged bytes of this copy where nothing better is known.
+  Status fill(RepairCopy& copy, std::int64_t shift);
 
   // The bytes of the window, filled up to whole cells with zeros.
   const std::uint8_t* bytes() const { return data_.data(); }
@@ -91,6 +93,7 @@ class WindowRepair {
   void describe(WindowDamage& damage) const;
 
   const ProtectionMap* map_ = nullptr;
+  WindowPlan plan_;
   Window window_;
   Buffer data_;
   Buffer parity_;

@@ -47,7 +47,10 @@ void CopyReader::read_sectors(std::uint64_t offset, std::uint8_t* out, std::size
 }
 
 bool CopyReader::read(std::uint64_t offset, std::uint8_t* out, std::size_t size) {
-  if (failure_.ok()) {
+  if (failure_.ok() && source_ != nullptr) {
+    failure_ = source_->read(offset, out, size);
+    if (failure_.ok() && !meter_->charge(size)) failure_ = meter_->status();
+  } else if (failure_.ok()) {
     std::size_t got = offset < readable_end_ ? read_piece(offset, out, size) : 0;
     if (got != size) {
       std::size_t whole = got - std::min<std::size_t>(got, (offset + got) % kSector);

@@ -16,6 +16,14 @@
 
 namespace paxect::core {
 
+// What stands for a file.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  // All of these bytes, which are inside of it. A failure ends the work.
+  virtual Status read(std::uint64_t offset, std::uint8_t* out, std::size_t size) = 0;
+};
+
 class CopyReader {
  public:
   static constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
@@ -28,6 +36,13 @@ class CopyReader {
         meter_(&meter),
         search_{Buffer(allocator)},
         look_{Buffer(allocator)} {}
+
+  // `source` must live as long as the reader.
+  CopyReader(const Allocator& allocator, ByteSource& source, std::uint64_t size, WorkMeter& meter)
+      : CopyReader(allocator, -1, size, meter) {
+    source_ = &source;
+    may_have_holes_ = false;
+  }
 
   std::uint64_t size() const { return size_; }
   const Status& failure() const { return failure_; }
@@ -70,6 +85,7 @@ class CopyReader {
   std::uint64_t skip_hole(std::uint64_t from);
 
   int fd_;
+  ByteSource* source_ = nullptr;
   std::uint64_t size_;
   std::uint64_t readable_end_;  // the file ended here when it was read last
   WorkMeter* meter_;

@@ -21,13 +21,15 @@ void Salvager::reset() noexcept {
 void Salvager::clear() noexcept {
   readers_.clear();
   copies_.clear();
+  given_ = 0;
+  healed_.reset();
   scanner_.reset();
   plan_ = {};
   report_ = {};
 }
 
-Status Salvager::named(Status status, std::size_t input) const {
-  status.message = inputs_[input].name + ": " + status.message;
+Status Salvager::named(Status status, std::size_t copy) const {
+  status.message = inputs_[owner(copy)].name + ": " + status.message;
   return status;
 }
 
@@ -51,7 +53,10 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   status = settle_disputes(likenesses);
   if (!status.ok()) return status;
   Belonging belonging = find_belonging(copies_, likenesses, meter_);
-  plan_ = make_plan(copies_, layouts, belonging.used, meter_);
+  std::vector<bool> used = belonging.used;
+  status = heal(layouts, used);
+  if (!status.ok()) return status;
+  plan_ = make_plan(copies_, layouts, used, meter_);
   if (!meter_.status().ok()) return meter_.status();
   for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].used = belonging.used[i];
   summarize();
@@ -64,23 +69,78 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
 }
 
 Status Salvager::scan(std::vector<Layout>& layouts) {
-  std::uint64_t capacity = 0;
-  for (const SalvageInput& input : inputs_) capacity += std::min(max_data(input.size), UINT64_MAX - capacity);
+  capacity_ = 0;
+  for (const SalvageInput& input : inputs_)
+    capacity_ += std::min(max_data(input.size), UINT64_MAX - capacity_);
+  healed_.reset();
   readers_.clear();
-  readers_.reserve(inputs_.size());
+  readers_.reserve(inputs_.size() + 1);
   copies_.assign(inputs_.size(), {});
+  given_ = inputs_.size();
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     readers_.emplace_back(allocator_, inputs_[i].fd, inputs_[i].size, meter_);
-    Status status = scanner_->scan(readers_[i], copies_[i]);
-    bool restored = false;
-    if (status.ok()) {
-      layouts.push_back(identify(copies_[i], capacity, meter_));
-      status = scanner_->restore(readers_[i], layouts[i], copies_[i], restored);
-    }
-    if (!status.ok()) return status.code == PAXECT_ERROR_CANCELLED ? status : named(status, i);
-    if (restored) layouts[i] = identify(copies_[i], capacity, meter_);
+    Status status = scan_one(i, layouts);
+    if (!status.ok()) return status;
   }
   return {};
+}
+
+Status Salvager::scan_one(std::size_t copy, std::vector<Layout>& layouts) {
+  Status status = scanner_->scan(readers_[copy], copies_[copy]);
+  bool restored = false;
+  if (status.ok()) {
+    layouts.push_back(identify(copies_[copy], capacity_, meter_));
+    status = scanner_->restore(readers_[copy], layouts[copy], copies_[copy], restored);
+  }
+  if (!status.ok()) return status.code == PAXECT_ERROR_CANCELLED ? status : named(status, copy);
+  if (restored) layouts[copy] = identify(copies_[copy], capacity_, meter_);
+  return {};
+}
+
+// Not where a copy shows that nothing is lost, nor where large copies show no extension frame: a large
+// container has too many of them to lose all.
+bool Salvager::may_be_healed(const std::vector<bool>& used) {
+  constexpr std::uint64_t kSmall = std::uint64_t{64} << 20;
+  bool extended = false;
+  for (std::size_t i = 0; i < given_; ++i) {
+    if (!used[i]) continue;
+    extended = extended || copies_[i].size <= kSmall;
+    bool whole = copies_[i].complete;
+    for (const Sighting& sighting : copies_[i].sightings) {
+      if (!meter_.pass()) return false;
+      extended = extended || sighting.finding == Finding::kExtension;
+      whole = whole && (sighting.foreign || sighting.finding == Finding::kConfirmed ||
+                        sighting.finding == Finding::kExtension);
+    }
+    if (whole) return false;
+  }
+  return extended;
+}
+
+// What protection restores of the container becomes one more copy of it. It is of the copies that are used
+// already and has no voice in which ones these are.
+Status Salvager::heal(std::vector<Layout>& layouts, std::vector<bool>& used) {
+  if (!may_be_healed(used)) return meter_.status();
+  healed_ = std::make_unique<HealedCopy>(allocator_);
+  bool found = false;
+  Status status = healed_->find({inputs_.begin(), inputs_.end()}, meter_, found);
+  if (!status.ok()) return status;
+  const std::size_t healed = given_;
+  if (found && used[healed_->base()]) {
+    readers_.emplace_back(allocator_, *healed_, healed_->size(), meter_);
+    copies_.emplace_back();
+    status = scan_one(healed, layouts);
+    if (!status.ok()) return status;
+    place(layouts[healed], copies_[healed], meter_);
+    if (healed_->belongs_to(copies_[healed_->base()], copies_[healed], meter_)) {
+      used.push_back(true);
+      return meter_.status();
+    }
+    readers_.pop_back();
+    copies_.pop_back();
+    layouts.pop_back();
+  }
+  return meter_.status();
 }
 
 // Of two complete copies whose frames are equal by their CRC-32, and whose footers have different digests,
@@ -128,16 +188,21 @@ void Salvager::summarize() {
   bool sound_copy = false;
   for (std::size_t i = copies_.size(); i-- != 0;) {
     const CopyIndex& copy = copies_[i];
-    if (!inputs_[i].used) continue;
-    auto number = static_cast<std::int32_t>(i);
+    if (!inputs_[owner(i)].used) continue;
+    auto number = static_cast<std::int32_t>(owner(i));
     if (copy.header_found && copy.header.frame_size == plan_.layout.frame_size &&
         copy.header.channels == plan_.layout.channels)
       report_.header_input = number;
     if (copy.footer() != nullptr && plan_.layout.footer_known &&
         copy.footer()->footer.total_size == plan_.layout.footer.total_size)
       report_.footer_input = number;
-    report_.over_limit += copy.over_limit;
     report_.search_limited = report_.search_limited || copy.search_limited;
+    if (is_healed(i)) {
+      report_.search_limited = report_.search_limited || healed_->limited();
+      sound_copy = sound_copy || (healed_->explains_base() && copy.intact && !copy.contested);
+      continue;
+    }
+    report_.over_limit += copy.over_limit;
     report_.contested = report_.contested || copy.contested;
     sound_copy = sound_copy || (copy.intact && !copy.contested);
     report_.foreign += copy.foreign;
@@ -155,6 +220,7 @@ void Salvager::summarize() {
 Status Salvager::write(const Callbacks& callbacks) {
   meter_.set_callbacks(callbacks);
   callbacks_ = callbacks;
+  if (healed_) healed_->begin_writing();
   digest_.reset();
   position_ = slot_ = 0;
   all_placed_ = true;
@@ -253,7 +319,8 @@ void Salvager::note(SalvageRange range) {
 // lost, whose own header the search did not see.
 bool Salvager::begins(std::size_t copy) {
   const CopyIndex& index = copies_[copy];
-  if (!inputs_[copy].used || !index.front) return false;
+  if (!inputs_[owner(copy)].used || !index.front) return false;
+  if (is_healed(copy) && !healed_->explains_base()) return false;
   if (index.complete) return true;
   std::uint64_t end = kHeaderSize;  // of what the header leads to
   for (const Sighting& sighting : index.sightings) {
@@ -301,12 +368,15 @@ Status Salvager::conclude() {
   bool ended = false;
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     begun = begun || begins(i);
-    if (!inputs_[i].used) continue;
+    if (!inputs_[owner(i)].used) continue;
     compare_digest(i);
     const FooterSighting* footer = copies_[i].footer();
-    if (footer != nullptr && footer->footer.digest == report_.digest) ended = ended || copies_[i].ended;
-    inputs_[i].used = contributes(i);
+    const bool may_end = !is_healed(i) || healed_->explains_base();
+    if (footer != nullptr && footer->footer.digest == report_.digest)
+      ended = ended || (copies_[i].ended && may_end);
   }
+  for (std::size_t i = 0; i < given_; ++i) inputs_[i].used = inputs_[i].used && contributes(i);
+  if (copies_.size() > given_) inputs_[healed_->base()].used = true;
   report_.proven = report_.agrees && ended && begun && !report_.contested;
   report_.contested = report_.contested || (report_.agrees && !report_.proven);
   if (!report_.proven) {
@@ -344,7 +414,7 @@ std::string Salvager::partial_message() const {
 
 // The data has the digest of a footer, and something in the copies has the same claim.
 std::string Salvager::contested_message() const {
-  for (std::size_t i = 0; i < copies_.size(); ++i) {
+  for (std::size_t i = 0; i < given_; ++i) {
     const CopyIndex& copy = copies_[i];
     if (!inputs_[i].used || copy.rival_offset == CopyIndex::kNoRival) continue;
     return "another container begins at offset " + std::to_string(copy.rival_offset) + " of " +

@@ -1,6 +1,6 @@
 // A salvage from beginning to end: scans the copies, makes a plan, writes the data that was found and reports
 // what is missing. One thread at a time. Memory: at most some 250 bytes for each frame of each copy, two
-// windows for each copy, and one frame at a time.
+// windows for each copy, and one frame at a time; of a protected container also what HealedCopy takes.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 #include "memory.h"
 #include "parameters.h"
 #include "salvage/copy_input.h"
+#include "salvage/healed_copy.h"
 #include "salvage/merge.h"
 #include "salvage/scanner.h"
 #include "salvage/work_meter.h"
@@ -79,13 +80,17 @@ class Salvager {
   Status write(const Callbacks& callbacks);
 
   const std::vector<SalvageInput>& inputs() const { return inputs_; }
-  const std::vector<CopyIndex>& copies() const { return copies_; }
+  // One for each of the inputs of the last run.
+  std::span<const CopyIndex> copies() const { return std::span(copies_).first(given_); }
   const SalvageReport& report() const { return report_; }
   // Bytes read, decompressed and hashed, and what other steps cost in terms of these.
-  std::uint64_t work() const { return meter_.total(); }
+  std::uint64_t work() const { return meter_.total() + (healed_ ? healed_->work() : 0); }
 
  private:
   Status scan(std::vector<Layout>& layouts);
+  Status scan_one(std::size_t copy, std::vector<Layout>& layouts);
+  Status heal(std::vector<Layout>& layouts, std::vector<bool>& used);
+  bool may_be_healed(const std::vector<bool>& used);
   void summarize();
   Status write_slot(std::size_t& choice, bool placed, bool& written);
   Status write_frame(const Choice& choice, std::span<const std::uint8_t> data);
@@ -101,7 +106,10 @@ class Salvager {
   std::string partial_message() const;
   std::string contested_message() const;
   std::string nothing_message() const;
-  Status named(Status status, std::size_t input) const;
+  Status named(Status status, std::size_t copy) const;
+  bool is_healed(std::size_t copy) const { return copy == given_; }
+  // The input that a copy is of.
+  std::size_t owner(std::size_t copy) const { return is_healed(copy) ? healed_->base() : copy; }
 
   Allocator allocator_;
   Callbacks callbacks_;
@@ -110,7 +118,10 @@ class Salvager {
   bool copies_differ_ = false;  // the copies are of different containers, as many of one as of another
   std::vector<SalvageInput> inputs_;
   std::vector<CopyReader> readers_;
-  std::vector<CopyIndex> copies_;
+  std::vector<CopyIndex> copies_;  // of the inputs, and then of healed_ if its frames are used
+  std::size_t given_ = 0;          // the former
+  std::uint64_t capacity_ = 0;     // max bytes of data that the inputs can have held
+  std::unique_ptr<HealedCopy> healed_;
   std::unique_ptr<Scanner> scanner_;
   Plan plan_;
   SalvageReport report_;

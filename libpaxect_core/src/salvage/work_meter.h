@@ -31,6 +31,12 @@ class WorkMeter {
     *this = {};
     callbacks_ = callbacks;
   }
+  // For a part of the work of `whole` with a total of its own: `whole` asks the progress function for it, and
+  // must live as long.
+  void begin_part(WorkMeter& whole) {
+    *this = {};
+    whole_ = &whole;
+  }
   // For the phase that writes: the sink may be another one than in the search.
   void set_callbacks(const Callbacks& callbacks) { callbacks_ = callbacks; }
 
@@ -60,7 +66,13 @@ class WorkMeter {
   // Asks the progress function at once.
   bool ask() {
     since_asked_ = 0;
-    if (status_.ok()) status_ = callbacks_.report(bytes_in_, bytes_out_);
+    if (!status_.ok()) return false;
+    if (whole_ != nullptr) {
+      whole_->ask();
+      status_ = whole_->status();
+    } else {
+      status_ = callbacks_.report(bytes_in_, bytes_out_);
+    }
     return status_.ok();
   }
 
@@ -76,6 +88,7 @@ class WorkMeter {
   static constexpr std::uint64_t kAskInterval = std::uint64_t{1} << 20;
 
   Callbacks callbacks_;
+  WorkMeter* whole_ = nullptr;
   Status status_;
   std::uint64_t total_ = 0;
   std::uint64_t since_asked_ = 0;
