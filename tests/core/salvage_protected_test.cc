@@ -104,6 +104,14 @@ TEST_CASE("a protected container below what it may lose is salvaged whole and pr
     }
 }
 
+TEST_CASE("a protected container of no data is salvaged as such") {
+  const std::string container = protect("", 6, 4096);
+  check_whole(container, "");
+  check_whole(zeroed(container, 0, 24), "");
+  check_whole(zeroed(container, container.size() - 44, 44), "");
+  check_whole(container.substr(0, container.size() - 44), "");
+}
+
 TEST_CASE("above that, salvage finds every frame that the repair of any window gives") {
   const std::string data = noise(50 * kMiB, 9);
   const std::string container = protect(data, 6, kMiB);

@@ -276,7 +276,7 @@ Footer FooterCheck::corrected(const FooterSighting& sighting) const {
 bool FooterCheck::plausible(const Footer& footer) const {
   if (layout_.frame_size == 0) return footer.total_size == 0 && footer.digest == kEmptyDigest;
   if (footer.total_size == 0)
-    return copy_.sightings.empty() && footer.total_frames <= copy_.size / kMinExtension &&
+    return copy_.sightings.size() == extensions_ && footer.total_frames <= copy_.size / kMinExtension &&
            footer.digest == kEmptyDigest;
   if (footer.total_size > layout_.capacity) return false;  // more than the copies can have held
   if (footer.total_frames > copy_.size / kFrameHeaderSize) return false;
