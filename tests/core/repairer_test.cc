@@ -113,6 +113,28 @@ TEST_CASE("repair: the work for hostile records is in proportion to the size of 
   CHECK(work_of(records([](std::uint32_t) { return list_of(std::uint64_t{1} << 40, 1, true); })) < kMost);
 }
 
+// A salvage uses records of a container that has lost others.
+TEST_CASE("repair: a trailer that is far away does not make the container long") {
+  std::string bytes = records([](std::uint32_t) {
+    ListHeader header = list_of(65536, 1, false);
+    header.copy = 1;
+    header.offset = 70000;
+    return header;
+  });
+  Trailer trailer;
+  trailer.percent = 1;
+  trailer.cell_bits = list_of(65536, 1, false).window.shape.cell_bits;
+  trailer.windows = 2;
+  for (const std::uint64_t size : {std::uint64_t{1} << 40, std::uint64_t{1} << 62}) {
+    trailer.container_size = size;
+    trailer.offset = size - 1000;
+    std::array<std::uint8_t, kTrailerSize> record;
+    write_trailer(trailer, record);
+    bytes.append(reinterpret_cast<const char*>(record.data()), record.size());
+    CHECK(work_of(bytes) < 64 * kSize);
+  }
+}
+
 // Each window could be anywhere between two of its records, so it would be searched for in all of the file.
 TEST_CASE("repair: records that claim places of their own do not make every window search the file") {
   constexpr std::size_t kRecordSize = kListHeaderSize + 8;  // with the entries of a data and a parity cell

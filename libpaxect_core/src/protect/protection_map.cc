@@ -137,8 +137,9 @@ bool ProtectionMap::is_in_layout(const ListHeader& header) const {
 bool ProtectionMap::is_in_layout(const Trailer& trailer) const {
   if (trailer.tag != tag_) return false;
   // The extension frames that hold it are not laid out where the lists of windows before them are lost.
-  if (is_partial_ && trailer_)
-    return trailer.container_size == trailer_->container_size && trailer.offset < trailer.container_size;
+  if (is_partial_)
+    return trailer_ && trailer.container_size == trailer_->container_size &&
+           trailer.offset < trailer.container_size;
   return std::any_of(extensions_.end() - 2, extensions_.end(), [&](const ExtensionLayout& extension) {
     return extension.first_trailer == trailer.offset || extension.second_trailer == trailer.offset;
   });
@@ -273,12 +274,13 @@ bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<con
   *this = {};
   is_partial_ = true;
   if (!choose_tag(copies)) return false;
-  for (const Records& records : copies)
-    for (const FoundTrailer& found : records.trailers)
-      if (found.trailer.tag == tag_ && !trailer_) trailer_ = found.trailer;
   std::uint64_t total = 0;
   for (std::uint64_t size : sizes) total += size;
   const std::uint64_t max_size = kMaxGrowth * total + kMaxAdded;
+  for (const Records& records : copies)
+    for (const FoundTrailer& found : records.trailers)
+      if (found.trailer.tag == tag_ && found.trailer.container_size <= max_size && !trailer_)
+        trailer_ = found.trailer;
   windows_ = choose_windows(copies, max_size);
   for (std::size_t i = 0; i < windows_.size(); ++i) {
     const Window& window = windows_[i];
@@ -301,7 +303,8 @@ bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<con
     }
     if (known) plans_.push_back(plan);
   }
-  if (trailer_ && trailer_->container_size <= max_size) size_ = std::max(size_, trailer_->container_size);
+  if (trailer_) size_ = std::max(size_, trailer_->container_size);
+  if (size_ > max_size) return false;
   find_displacements(copies);
   return !plans_.empty();
 }
