@@ -1,5 +1,7 @@
 // Repairs any bytes as damaged copies of a protected container. What repair gives decodes, is protected by
 // the bytes that repair gives, and is the same from two copies of which one is a part of the other.
+#include <string_view>
+
 #include "fuzz.h"
 
 namespace paxect::fuzz {
@@ -33,6 +35,21 @@ Repaired repair(std::initializer_list<int> copies) {
   return result;
 }
 
+// Whether all records are of one container. Of several in one file, a second copy can change which one has
+// most of the records.
+bool is_of_one(std::string_view bytes) {
+  constexpr std::string_view kMagic("\xd1PXheal\x1a", 8);
+  constexpr std::size_t kTag = 16;
+  std::string_view tag;
+  for (std::size_t at = 0; (at = bytes.find(kMagic, at)) != std::string_view::npos; ++at) {
+    if (bytes.size() - at < 2 * kTag) break;
+    const std::string_view here = bytes.substr(at + kTag, 8);
+    if (!tag.empty() && here != tag) return false;
+    tag = here;
+  }
+  return true;
+}
+
 }  // namespace
 }  // namespace paxect::fuzz
 
@@ -48,6 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MemoryFile repaired(first.container);
   Repaired again = repair({repaired.fd()});
   FUZZ_REQUIRE(again.status == PAXECT_OK && again.container == first.container);
-  FUZZ_REQUIRE(two.status == PAXECT_OK && two.container == first.container);
+  if (is_of_one(view(data, size))) FUZZ_REQUIRE(two.status == PAXECT_OK);
+  if (two.status == PAXECT_OK) FUZZ_REQUIRE(two.container == first.container);
   return 0;
 }
