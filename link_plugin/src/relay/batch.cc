@@ -114,6 +114,10 @@ void Batch::prepare() {
   std::vector<Intent> intents;
   for (std::size_t i : in_phase(Phase::kWritten)) {
     Transfer& transfer = transfers_[i];
+    if (transfer.status.ok())
+      transfer.status = parts_.receiver.claim(&transfer);
+    else
+      parts_.receiver.note_failed(transfer);
     if (!transfer.status.ok()) {
       states_[i].phase = Phase::kUnwanted;
       continue;
@@ -203,6 +207,7 @@ void Batch::log_delivery(std::size_t i) {
                           {"container_bytes", transfer.result.container_size},
                           {"id", transfer.intent.id}},
               .texts = {{"relay", std::string(short_token_of(parts_.journal.relay_token()))}}};
+  parts_.receiver.describe(transfer.intent, &event);
   if (transfer.published == Published::kDuplicate) event.name = "duplicate";
   if (transfer.intent.repair)
     parts_.reporter.log(repaired_event(transfer.intent, event.source, event.target));

@@ -24,6 +24,7 @@
 #include "records/ledger.h"
 #include "relay/failures.h"
 #include "relay/list_sender.h"
+#include "relay/receiver.h"
 #include "relay/reporter.h"
 #include "relay/source_removal.h"
 #include "relay/transfer.h"
@@ -59,6 +60,7 @@ class Batch {
     SourceRemoval& removal;
     ListSender& lists;
     Failures& failures;
+    Receiver& receiver;
     const Policy& policy;
     Stop stop;
     std::function<void(const Transfer&)> delivered;  // called once for each file

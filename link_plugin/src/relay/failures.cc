@@ -45,7 +45,7 @@ void Failures::note(const Candidate& source, const Status& status, Troubles* tro
   if (noted.wait == nullptr) return;
   bool hopeless = status.fault == Fault::kIntegrity ||
                   (counts && noted.wait->attempts >= parts_.config.max_attempts) ||
-                  (blocked && parts_.policy.quarantine_on_policy_block);
+                  (blocked && status.event == "policy_block" && parts_.policy.quarantine_on_policy_block);
   if (hopeless) quarantine(source, Wait(*noted.wait));
 }
 

@@ -169,6 +169,7 @@ void Relay::scan(std::uint64_t begin) {
   scanned_ns_ = begin;
   worked_since_scan_ = false;
   completeness_->begin_scan();
+  receiver_->scan(begin);
   Status removal;
   Status status = intake_->scan(
       inbox_.root(), begin, [this](const Candidate& candidate) { return classify(candidate); },
@@ -191,6 +192,7 @@ void Relay::scan(std::uint64_t begin) {
   const std::uint64_t pause = std::max(end - begin, (thread_cpu_ns() - cpu_begin) * kScanShare);
   scan_pause_ends_ns_ = end + std::min(pause, kMaxScanPause);
   schedule_.set(Task::kScan, std::max(begin + config_.poll_ns, scan_pause_ends_ns_));
+  schedule_.set_no_later(Task::kScan, std::max(receiver_->due_ns(), scan_pause_ends_ns_));
 }
 
 // What is to become of a complete file.
@@ -408,7 +410,7 @@ bool Relay::has_trouble() const {
 // Nothing is ready now.
 void Relay::schedule_wakeup(paxect_step* result) {
   const bool once = host_.once();
-  const std::uint64_t settled = intake_->next_observation_ns(!once);
+  const std::uint64_t settled = std::min(intake_->next_observation_ns(!once), receiver_->due_ns());
   const bool changed = worked_since_scan_ || ledger_->has_returned();
   if (intake_->has_more() || (once && changed)) {
     schedule_.set_now(Task::kScan);

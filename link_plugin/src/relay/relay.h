@@ -31,6 +31,7 @@
 #include "relay/list_sender.h"
 #include "relay/metrics.h"
 #include "relay/places.h"
+#include "relay/receiver.h"
 #include "relay/recovery.h"
 #include "relay/reporter.h"
 #include "relay/schedule.h"
@@ -68,6 +69,7 @@ class Relay {
   void wait_or_flush();
   Status take_lock();
   Status write_policy();
+  Status read_pinned();
   Status open_log();
   Status open_places();
   Status announce();
@@ -90,6 +92,7 @@ class Relay {
   bool resume();
   void reload_policy();
   void reload_key();
+  void look_after_proof(std::uint64_t now_ns);
   void refresh_peers();
   void write_manifest();
   void drain_events();
@@ -169,6 +172,7 @@ class Relay {
   std::optional<SourceRemoval> removal_;
   std::optional<Failures> failures_;
   std::optional<ListSender> lists_;
+  std::optional<Receiver> receiver_;
   std::optional<StateFile> state_file_;
   std::optional<std::int32_t> oldest_arrival_s_;  // as it was counted last
   std::uint64_t oldest_due_ns_ = 0;               // when it is counted again

@@ -148,14 +148,16 @@ void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Deliv
   const std::string to = base.path_of(join(intent.folder, verdict.name));
   if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset)) {
     if (intent.repair) reporter_.log(repaired_event(intent, from, to));
-    reporter_.log({.name = intent.container ? "encode" : "decode",
-                   .source = from,
-                   .target = to,
-                   .status = "ok",
-                   .message = "sha256=" + intent.digest,
-                   .numbers = {{"id", intent.id}},
-                   .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))},
-                             {"note", "finished after a restart"}}});
+    Event event{.name = intent.container ? "encode" : "decode",
+                .source = from,
+                .target = to,
+                .status = "ok",
+                .message = "sha256=" + intent.digest,
+                .numbers = {{"id", intent.id}},
+                .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))},
+                          {"note", "finished after a restart"}}};
+    receiver_->describe(intent, &event);
+    reporter_.log(event);
   }
   // With its own record of the end, it has that of the list too.
   if (lists_->is_on() && intent.container && !intent.finished) {
@@ -190,6 +192,9 @@ void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Deliv
 void Relay::hold(const Intent& intent, const std::string& why) {
   const SourceRecord* known = journal_.held().find(intent.source_place, intent.source);
   const bool is_reported = known != nullptr && known->identity == intent.identity;
+  // Whoever touches the file delivers it again: its entry must be there for that, and no receipt may say that
+  // it was delivered.
+  journal_.refuse_entry(intent.id, "held");
   journal_.hold(intent.source_place, intent.source,
                 {.identity = intent.identity, .nested = intent.source_nested});
   if (is_reported) return;

@@ -49,6 +49,8 @@ Paths paths_of(const LinkConfig& config) {
       paths.add(directory_name(end), kOwn);
   }
   paths.add(directory_name(config.policy), kRead);
+  paths.add(config.peers, kRead);
+  if (!config.receipts.empty()) paths.add(config.receipts, kOwn);
   if (!config.hmac_key.path().empty()) paths.add(directory_name(config.hmac_key.path()), kRead);
   // What libraries look up late, such as libcrypto its configuration.
   for (const char* system : {"/usr", "/lib", "/lib64", "/etc/ssl"}) paths.add(system, kRead);

@@ -1,6 +1,7 @@
 // How a relay starts: settings, policy, lock, log, and what a crash left.
 #include <unistd.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/clock.h"
@@ -8,9 +9,25 @@
 #include "base/relay_paths.h"
 #include "relay/relay.h"
 #include "settings/claims.h"
+#include "settings/pinned_keys.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
+namespace {
+
+// A receiver that requires proof and has no key delivers nothing.
+Status check_pinned(const LinkConfig& config) {
+  if (config.proof != ProofMode::kRequire) return Status::success();
+  std::vector<PinnedKey> pinned;
+  if (Status status = read_pinned_keys(config.peers, &pinned); !status.ok()) return status;
+  const auto is_valid = [](const PinnedKey& key) { return !key.is_revoked && key.problem.empty(); };
+  if (std::any_of(pinned.begin(), pinned.end(), is_valid)) return Status::success();
+  return Status::invalid("proof = require, and no key of a sender is pinned in " + config.peers +
+                         ": `paxect link key pin NAME FILE` for each sender, or set proof = off");
+}
+
+}  // namespace
+
 Relay::Relay(const Host& host) : host_(host), reporter_(host), random_(std::random_device{}()) {}
 
 Relay::~Relay() = default;
@@ -34,6 +51,7 @@ paxect_plugin_status Relay::init() {
   if (!config_.sign_key_problem.empty())
     host_.log(PAXECT_LOG_WARN,
               "sign_key is not checked: it is a credential, which exists in its service alone");
+  if (Status status = check_pinned(config_); !status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (config_.hmac_key.has_value() || config_.sign_key.key()) host_.hold_secrets();
   policy_file_.emplace(config_.policy, config_.node);
   PolicyReading reading = policy_file_->read();
@@ -56,8 +74,9 @@ paxect_plugin_status Relay::init() {
 // tried again, by step().
 paxect_plugin_status Relay::begin() {
   static constexpr Status (Relay::*kSteps[])() = {
-      &Relay::take_lock,   &Relay::write_policy,    &Relay::open_log, &Relay::open_journal,
-      &Relay::open_places, &Relay::recover_intents, &Relay::announce, &Relay::enter_sandbox};
+      &Relay::take_lock,       &Relay::write_policy, &Relay::open_log,
+      &Relay::read_pinned,     &Relay::open_journal, &Relay::open_places,
+      &Relay::recover_intents, &Relay::announce,     &Relay::enter_sandbox};
   while (steps_done_ < std::size(kSteps)) {
     // By way of a variable: UBSan of GCC 12 miscounts an index inside of a call through a member pointer.
     const auto step = kSteps[steps_done_];
@@ -116,6 +135,9 @@ Status Relay::open_log() {
   return Status::success();
 }
 
+// Before any container could pass without proof.
+Status Relay::read_pinned() { return receiver_->read_keys(); }
+
 Status Relay::open_places() {
   Places::Change change;
   Status status = places_->check(&change);
@@ -136,7 +158,8 @@ Status Relay::announce() {
                  .target = config_.outbox,
                  .status = "ok",
                  .message = "mode=" + std::string(name_of(config_.mode)) + " node=" + config_.node +
-                            " pid=" + std::to_string(getpid()),
+                            " pid=" + std::to_string(getpid()) +
+                            (receiver_->is_on() ? " proof=" + std::string(name_of(receiver_->mode())) : ""),
                  .numbers = {{"last_id", journal_.last_id()}},
                  .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))}}});
   for (const std::string& warning : policy_warnings_)
@@ -215,6 +238,17 @@ void Relay::make_parts() {
                                    .reporter = reporter_,
                                    .outbox = outbox_,
                                    .stop = stop});
+  receiver_.emplace(
+      Receiver::Parts{.host = host_,
+                      .config = config_,
+                      .inbox = inbox_,
+                      .outbox = outbox_,
+                      .reporter = reporter_,
+                      .ledger = *ledger_,
+                      .journal = journal_,
+                      .open_target = [this](const Intent& intent, std::shared_ptr<const Directory>* out) {
+                        return open_target_folder(intent, out);
+                      }});
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,
@@ -222,6 +256,7 @@ void Relay::make_parts() {
                               .removal = *removal_,
                               .lists = *lists_,
                               .failures = *failures_,
+                              .receiver = *receiver_,
                               .policy = policy_,
                               .stop = stop,
                               .delivered = [this](const Transfer& transfer) { note_delivered(transfer); }},

@@ -30,6 +30,7 @@ void Relay::upkeep(std::uint64_t now_ns) {
   retry_recovery(now_ns);
   reload_policy();
   refresh_peers();
+  look_after_proof(now_ns);
   write_manifest();
   places_->keep_markers();
   reporter_.report_problem("lock", lock_.keep().message);
@@ -63,6 +64,13 @@ void Relay::reload_key() {
                  .message = status.ok() ? "" : status.message + ": the previous key stays in force"});
 }
 
+void Relay::look_after_proof(std::uint64_t now_ns) {
+  reporter_.report_problem("pinned keys", receiver_->read_keys().message);
+  for (const Receiver::Overdue& overdue : receiver_->take_overdue(now_ns))
+    failures_->note(overdue.source, overdue.status);
+  receiver_->watch(now_ns);
+}
+
 // ---- hints ---------------------------------------------------------------------------------------------
 
 void Relay::drain_events() {
@@ -73,6 +81,7 @@ void Relay::drain_events() {
 }
 
 void Relay::notice(const std::string& folder, const std::string& name) {
+  if (folder == kProofFolder) return schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
   if (is_never_taken(name) || config_.ignore.matches(name)) return;
   std::shared_ptr<const Directory> directory;
   if (!inbox_.folder(folder, &directory).ok()) return;

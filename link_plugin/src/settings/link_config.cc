@@ -53,6 +53,10 @@ const std::vector<std::string>& known_keys() {
                                                  "list_ms",
                                                  "proof_also",
                                                  "peers",
+                                                 "proof",
+                                                 "late_after",
+                                                 "max_jump",
+                                                 "receipts",
                                                  "core",
                                                  "quarantine",
                                                  "names",
@@ -259,6 +263,20 @@ void read_lists(const Host& host, KeyUse use, Reader& reader, LinkConfig* config
                 "the first a letter or a digit, without a number after the last dot");
 }
 
+// Lists of senders, which only a receiver reads: a relay encodes and decodes by itself what comes.
+void read_proof(const Host& host, Reader& reader, LinkConfig* config) {
+  constexpr std::uint64_t kMaxLate = 366 * 86400;
+  const std::size_t chosen = reader.choice("proof", {"auto", "off", "check", "require"});
+  if (chosen > 0) config->proof = static_cast<ProofMode>(chosen - 1);
+  config->late_after = reader.number("late_after", 0, 0, kMaxLate);
+  config->max_jump = reader.number("max_jump", 10000, 1, std::uint64_t{1} << 32);
+  if (host.get("receipts", nullptr) != nullptr) config->receipts = reader.path("receipts", "");
+  if (config->mode == Mode::kReceive || config->proof.value_or(ProofMode::kOff) == ProofMode::kOff) return;
+  reader.fail("proof", reader.text("proof", ""),
+              "mode " + std::string(name_of(config->mode)) +
+                  " reads no lists: set mode = receive here and mode = send where the files come from");
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
@@ -355,6 +373,7 @@ void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
   refuse("policy", config.policy, false);
   refuse("manifest", config.manifest, false);
   refuse("peers", config.peers, true);
+  if (!config.receipts.empty()) refuse("receipts", config.receipts, true);
   refuse("log", config.log, false);
   refuse("lock", config.lock, false);
 }
@@ -392,6 +411,10 @@ std::string ExternalCore::name() const {
   return "core '" + (fits ? line : line.substr(0, kMaxShownCommand) + "...") + "'";
 }
 
+std::string_view name_of(ProofMode mode) {
+  return mode == ProofMode::kOff ? "off" : mode == ProofMode::kCheck ? "check" : "require";
+}
+
 std::string_view name_of(Mode mode) {
   return mode == Mode::kRelay ? "relay" : mode == Mode::kSend ? "send" : "receive";
 }
@@ -417,6 +440,7 @@ Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
   read_sign_key(host, key_use, reader, config);
   read_lists(host, key_use, reader, config);
   config->peers = reader.path("peers", join(directory_name(config->policy), "peers"));
+  read_proof(host, reader, config);
   read_core(host, reader, config);
   config->core.timeout_ns = reader.seconds("core_timeout_sec", "60", 0);
   config->quarantine = reader.path("quarantine", default_quarantine_of(config->inbox));

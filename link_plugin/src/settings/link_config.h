@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@
 namespace paxect::link {
 
 enum class Mode { kRelay, kSend, kReceive };
+
+// What a receiver makes of the lists of its senders.
+enum class ProofMode { kOff, kCheck, kRequire };
 
 enum class SandboxMode { kAuto, kOff, kRequire };
 
@@ -60,6 +64,12 @@ struct LinkConfig {
   std::uint64_t within = 0;         // seconds in which the next list follows
   std::uint64_t list_delay_ns = 0;  // of a list while nothing else is sent
   std::string proof_also;           // a second folder for lists; "": none
+  std::string sign_key_problem;     // the same for sign_key
+  std::string peers;                // folder of the pinned keys
+  std::optional<ProofMode> proof;   // none: by what is pinned
+  std::uint64_t late_after = 0;     // seconds after which a listed file is missing
+  std::uint64_t max_jump = 0;       // lists of a stream that may be missing before one that is taken
+  std::string receipts;  // folder that receipts are written to; "": the one that the lists come from
   ExternalCore core;
   std::string quarantine;
   std::string metrics_file;  // "": none
@@ -75,6 +85,7 @@ struct LinkConfig {
 };
 
 std::string_view name_of(Mode mode);
+std::string_view name_of(ProofMode mode);
 
 // The relay cannot do without its keys; but a credential exists in its service alone, so that a relay
 // which is only checked elsewhere has a `key_problem` instead. Commands can do without any: an operator need

@@ -42,6 +42,8 @@ std::string remedy_of(std::string_view reason, Mode mode, const std::string& pol
   if (what == "untrusted_node") return to_list("trusted_nodes");
   if (what == "rejected_peer")
     return "give " + std::string(about) + " and this relay the same hmac_key, or remove its manifest";
+  if (what == "unlisted" || what == "replayed")
+    return "a list that names it may be on its way; it is quarantined when none comes";
   if (what == "file_too_large") return "raise max_file_mb in " + policy;
   if (what == "ignored_container") return "change the setting ignore, which matches the container";
   if (what == "name_too_long") return "give it a shorter name";

@@ -1,0 +1,459 @@
+#include "relay/receiver.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/relay_paths.h"
+#include "settings/pinned_keys.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kMaxLists = 100'000;  // in the folder
+constexpr std::size_t kReadsInScan = 512;
+constexpr std::size_t kMaxSignature = 4096;
+constexpr std::uint64_t kUsualWithin = 600;
+constexpr std::uint64_t kMaxUnlisted = 65'536;
+
+std::string key_text(const PublicKey& key) {
+  return hex(key.id.data(), key.id.size()) + hex(key.bytes.data(), key.bytes.size());
+}
+
+std::string list_name(const ReceivedStream& stream, std::uint64_t number) {
+  return "list " + std::to_string(number) + " of " + stream.address.node;
+}
+
+std::int64_t utc_seconds(const Host& host) { return host.realtime_ns() / static_cast<std::int64_t>(kSecond); }
+
+}  // namespace
+
+// ---- keys ------------------------------------------------------------------------------------------------
+
+ProofMode Receiver::mode() const {
+  if (parts_.config.mode != Mode::kReceive) return ProofMode::kOff;
+  if (parts_.config.proof) return *parts_.config.proof;
+  // Also where every key was revoked: to revoke one must not let everything pass.
+  return has_pinned_ ? ProofMode::kRequire : ProofMode::kOff;
+}
+
+Status Receiver::read_keys() {
+  if (parts_.config.mode != Mode::kReceive) return Status::success();
+  std::vector<PinnedKey> pinned;
+  if (Status status = read_pinned_keys(parts_.config.peers, &pinned); !status.ok()) return status;
+  std::vector<NodeKey> keys;
+  Status status;
+  for (const PinnedKey& each : pinned) {
+    if (each.problem.empty())
+      keys.push_back({each.node, each.key, each.is_revoked});
+    else if (!each.is_revoked)
+      status = Status::environment(each.problem + ": nothing is verified by this key");
+  }
+  const ProofMode before = mode();
+  has_pinned_ = !pinned.empty();
+  if (mode() != before) {
+    unlisted_.clear();
+    parts_.ledger.end_blocks();
+  }
+  const auto is_same = [](const NodeKey& one, const NodeKey& other) {
+    return one.node == other.node && one.key == other.key && one.is_revoked == other.is_revoked;
+  };
+  if (std::equal(keys.begin(), keys.end(), keys_.begin(), keys_.end(), is_same)) return status;
+  keys_ = std::move(keys);
+  for (auto& [name, seen] : seen_)
+    if (seen.by_keys) seen.is_over = false;
+  return status;
+}
+
+// ---- lists -----------------------------------------------------------------------------------------------
+
+bool Receiver::scan(std::uint64_t now_ns) {
+  due_ns_ = UINT64_MAX;
+  waiting_ = 0;
+  if (!is_on() || !parts_.inbox.is_open()) return false;
+  // Kept, so that it is watched.
+  if (folder_ != nullptr && !folder_->is_in_place()) folder_.reset();
+  Status status = parts_.inbox.folder(kProofFolder, &folder_);
+  std::vector<StatementName> lists;
+  if (status.ok()) status = find_lists(*folder_, &lists);
+  const bool is_missing = status.fault == Fault::kGone;
+  parts_.reporter.report_problem("lists", is_missing ? "" : status.message);
+  if (!status.ok()) return false;
+  reads_left_ = kReadsInScan;
+  problem_.clear();
+  for (const StatementName& name : lists) {
+    if (reads_left_ == 0 || parts_.host.stop_requested()) {
+      due_ns_ = now_ns;
+      break;
+    }
+    look_at(*folder_, name, now_ns);
+  }
+  parts_.reporter.report_problem("list", problem_);
+  return std::exchange(has_new_, false) && end_waits();
+}
+
+Status Receiver::find_lists(const Directory& folder, std::vector<StatementName>* out) {
+  std::map<std::string, Seen> still;
+  Status status = folder.list([&](const char* text) {
+    StatementName name;
+    if (!parse_statement_name(text, &name) || name.kind != StatementKind::kList || name.is_signature)
+      return true;
+    if (auto seen = seen_.extract(text); !seen.empty()) still.insert(std::move(seen));
+    out->push_back(std::move(name));
+    return out->size() < kMaxLists;
+  });
+  if (!status.ok()) return status;
+  seen_ = std::move(still);
+  std::sort(out->begin(), out->end(), [](const StatementName& one, const StatementName& other) {
+    return std::tie(one.node, one.stream, one.number) < std::tie(other.node, other.stream, other.number);
+  });
+  if (out->size() < kMaxLists) return status;
+  return Status::environment(folder.path() + " has more than " + std::to_string(kMaxLists) +
+                             " lists: remove old ones");
+}
+
+// A list that cannot be verified may be on its way: it is read again once, after the settle time.
+void Receiver::look_at(const Directory& folder, const StatementName& name, std::uint64_t now_ns) {
+  const std::string file = statement_file(name);
+  const FileStat list = folder.stat_of(file);
+  const FileStat signature = folder.stat_of(signature_of(file));
+  if (list.kind == FileKind::kMissing) return;
+  Seen& seen = seen_[file];
+  if (!(seen.list == list.identity && seen.signature == signature.identity))
+    seen = {.list = list.identity, .signature = signature.identity, .since_ns = now_ns};
+  if (seen.is_over) {
+    if (!seen.reported.empty()) ++waiting_;
+    return;
+  }
+  const std::uint64_t judge_ns = seen.since_ns + parts_.config.settle_ns;
+  const bool is_settled = now_ns >= judge_ns && seen.is_read;
+  seen.is_read = true;
+  --reads_left_;
+  const Status status = read(folder, name);
+  if (status.ok()) {
+    seen.is_over = true;
+    return;
+  }
+  ++waiting_;
+  if (status.fault == Fault::kWait || status.fault == Fault::kEnvironment) {
+    problem_ = status.message;
+    return;
+  }
+  const bool is_certain = status.event != "list_refused";
+  if (!is_settled && !is_certain) {
+    due_ns_ = std::min(due_ns_, judge_ns);
+    return;
+  }
+  seen.is_over = true;
+  seen.by_keys = !is_certain;
+  if (std::exchange(seen.reported, status.message) != status.message) report(folder.path_of(file), status);
+}
+
+Status Receiver::read(const Directory& folder, const StatementName& name) {
+  const std::string file = statement_file(name);
+  std::string text;
+  std::string signature;
+  const auto refused = [&](const std::string& why) {
+    return Status::refused("list_refused",
+                           "list " + std::to_string(name.number) + " of " + name.node + ": " + why);
+  };
+  Status status = folder.read_small(file, kMaxStatementSize, &text);
+  if (status.fault == Fault::kEnvironment) return status;
+  if (!status.ok()) return refused(status.message);
+  const std::string digest = sha256_hex(text);
+  if (was_taken(name, digest)) return Status::success();
+  status = folder.read_small(signature_of(file), kMaxSignature, &signature);
+  if (status.fault == Fault::kEnvironment) return status;
+  if (status.fault == Fault::kGone)
+    return refused("its signature " + signature_of(file) + " is not here: have it copied too");
+  if (!status.ok()) return refused(status.message);
+  List list;
+  PublicKey key;
+  status = check_list(name, text, signature, keys_, parts_.config.node, &list, &key);
+  return status.ok() ? judge(folder.path_of(file), list, digest, key) : status;
+}
+
+// Without a look at the signature: this text was verified, or one with this number so long ago that nothing
+// of it counts any more.
+bool Receiver::was_taken(const StatementName& name, const std::string& digest) const {
+  for (const ReceivedStream& stream : parts_.journal.received().streams()) {
+    if (stream.address.node != name.node || stream.address.stream != name.stream) continue;
+    const auto known = stream.known.find(name.number);
+    if (known != stream.known.end() && known->second == digest) return true;
+  }
+  return false;
+}
+
+Status Receiver::judge(const std::string& path, const List& list, const std::string& digest,
+                       const PublicKey& key) {
+  using Verdict = ReceivedStreams::Verdict;
+  const ReceivedStreams& received = parts_.journal.received();
+  const StreamAddress address{list.head.from, key_text(key), list.head.stream};
+  const std::string what = "list " + std::to_string(list.head.number) + " of " + list.head.from;
+  std::string why;
+  switch (received.judge(address, list, digest, parts_.config.max_jump, &why)) {
+    case Verdict::kKnown:
+      return Status::success();
+    case Verdict::kForked: {
+      const std::optional<std::size_t> stream = received.find(address);
+      if (stream && !received.streams()[*stream].is_forked)
+        if (Status status = parts_.journal.note_received(received.fork_record(*stream), true); !status.ok())
+          return status;
+      return Status::refused("forked", what + " (sha256=" + digest + "): " + why);
+    }
+    case Verdict::kJumped:
+      return Status::refused("jumped", what + ": " + why);
+    case Verdict::kFull:
+      return Status::wait("list_refused", what + ": " + why);
+    case Verdict::kNew:
+      break;
+  }
+  Status status =
+      parts_.journal.note_received(received.list_records(address, list, digest, utc_seconds(parts_.host)));
+  if (!status.ok()) return status;
+  has_new_ = true;
+  const std::string last = std::to_string(list.first + list.entries.size() - 1);
+  parts_.reporter.log({.name = "list_verified",
+                       .source = path,
+                       .status = "ok",
+                       .message = what + (list.entries.empty() ? ", which names nothing"
+                                                               : ", of the entries " +
+                                                                     std::to_string(list.first) + "-" + last),
+                       .texts = {{"sender", list.head.from},
+                                 {"key", key_id_text(key.id)},
+                                 {"list", list.head.stream + " " + std::to_string(list.head.number)}}});
+  return Status::success();
+}
+
+void Receiver::report(const std::string& path, const Status& status) {
+  const bool is_alarm = status.event == "forked";
+  const bool is_fine = status.event == "list_ignored";
+  parts_.reporter.log({.level = is_alarm  ? Level::kError
+                                : is_fine ? Level::kInfo
+                                          : Level::kWarn,
+                       .name = status.event,
+                       .source = path,
+                       .status = is_fine ? "skipped" : "rejected",
+                       .message = status.message});
+}
+
+bool Receiver::end_waits() {
+  const auto may_pass = [&](const auto& item) {
+    const auto& [path, file] = item;
+    if (!parts_.journal.received().find_open(file.digest, path)) return false;
+    parts_.ledger.end_wait(path);
+    return true;
+  };
+  return std::erase_if(unlisted_, may_pass) > 0;
+}
+
+// ---- containers ------------------------------------------------------------------------------------------
+
+Status Receiver::claim(Transfer* transfer) {
+  if (!is_on() || transfer->route != Route::kDecode) return Status::success();
+  const std::string digest = content_of(*transfer).of_sidecar();
+  const std::string path = transfer->source.path();
+  const ReceivedStreams& received = parts_.journal.received();
+  const std::optional<EntryRef> entry = received.find_open(digest, path);
+  const bool is_required = mode() == ProofMode::kRequire;
+  if (entry) {
+    const std::string name = received.entry(*entry)->name;
+    if (Status status = name == path ? Status::success() : rename(transfer, name); !status.ok())
+      return status;
+    transfer->intent.entry = *entry;
+    parts_.journal.use_entry(*entry, transfer->intent.id);
+    unlisted_.erase(path);
+    return Status::success();
+  }
+  const std::optional<EntryRef> used = received.find_used(digest);
+  std::string why = "no list that was verified names this container";
+  if (used) {
+    const ReceivedStream& stream = received.streams()[used->stream];
+    why = "entry " + std::to_string(used->number) + " of " + stream.address.node +
+          ", which names this container, is used up: it was delivered before";
+  }
+  if (!is_required) {
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = used ? "replayed" : "unlisted",
+                         .source = transfer->source_path(),
+                         .status = "ok",
+                         .message = why + "; proof = check delivers it all the same"});
+    return Status::success();
+  }
+  // Also one that was delivered before waits: the sender may have sent the same once more, and its list comes
+  // after its container.
+  const std::string event = used ? "replayed" : "unlisted";
+  if (unlisted_.size() < kMaxUnlisted || unlisted_.contains(path)) {
+    Unlisted& waits = unlisted_[path];
+    if (!(waits.identity == transfer->source.identity))
+      waits = {transfer->source.identity, digest, parts_.host.monotonic_ns()};
+    waits.why = Status::integrity(event, why);
+  }
+  return {Fault::kBlocked, event, event + ": " + why};
+}
+
+// The name that the sender has signed wins over the one under which the container came.
+Status Receiver::rename(Transfer* transfer, const std::string& name) {
+  Intent renamed = transfer->intent;
+  renamed.folder = folder_of(name);
+  renamed.name = data_of(base_name(name));
+  Product& product = transfer->product;
+  if (renamed.folder != transfer->intent.folder) {
+    std::shared_ptr<const Directory> folder;
+    Status status = parts_.open_target(renamed, &folder);
+    bool taken = false;
+    if (status.ok())
+      status = product.directory->move_new(product.temporary, *folder, product.temporary, &taken);
+    if (status.ok() && taken)
+      status = Status::environment(folder->path_of(product.temporary) + " exists already");
+    if (!status.ok()) return status;
+    transfer->target_directory = folder;
+    product.directory = folder.get();
+    renamed.target_nested = folder->device() != parts_.outbox.root().device();
+    if (status = folder->sync(); !status.ok()) return status;
+  }
+  product.name = renamed.name;
+  product.compared.clear();
+  transfer->intent = std::move(renamed);
+  return Status::success();
+}
+
+void Receiver::note_failed(const Transfer& transfer) {
+  const Status& status = transfer.status;
+  const bool is_refused = status.fault == Fault::kIntegrity || status.fault == Fault::kRefused;
+  if (!is_on() || !is_refused || status.event == "replayed" || transfer.route != Route::kDecode) return;
+  const std::string digest = content_of(transfer).of_sidecar();
+  const ReceivedStreams& received = parts_.journal.received();
+  const std::optional<EntryRef> entry = received.find_open(digest, transfer.source.path());
+  if (!entry || received.entry(*entry)->reason == status.event) return;
+  std::ignore = parts_.journal.note_received(ReceivedStreams::refuse_record(*entry, status.event));
+}
+
+void Receiver::describe(const Intent& intent, Event* event) const {
+  if (!intent.entry) return;
+  const ReceivedStreams& received = parts_.journal.received();
+  const ReceivedEntry* entry = received.entry(*intent.entry);
+  if (entry == nullptr) return;
+  const StreamAddress& address = received.streams()[intent.entry->stream].address;
+  event->numbers.emplace_back("entry", intent.entry->number);
+  event->texts.emplace_back("sender", address.node);
+  event->texts.emplace_back("list", address.stream + " " + std::to_string(entry->list));
+}
+
+// A sender lists what it sends within a time that its lists state.
+std::uint64_t Receiver::longest_wait_ns() const {
+  std::uint64_t within = 0;
+  for (const ReceivedStream& stream : parts_.journal.received().streams())
+    if (is_live(stream)) within = std::max(within, stream.within);
+  if (within == 0) within = kUsualWithin;
+  return (within + parts_.config.late_after) * kSecond;
+}
+
+std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
+  std::vector<Overdue> overdue;
+  if (mode() != ProofMode::kRequire || unlisted_.empty()) return overdue;
+  const std::uint64_t patience = longest_wait_ns();
+  std::erase_if(unlisted_, [&](const auto& item) {
+    const auto& [path, file] = item;
+    const Wait* wait = parts_.ledger.find_wait(path, file.identity);
+    if (wait == nullptr || wait->event != file.why.event) return true;
+    if (now_ns - file.since_ns < patience) return false;
+    overdue.push_back({candidate_of(path, file.identity), file.why});
+    return true;
+  });
+  return overdue;
+}
+
+// ---- what is missing -------------------------------------------------------------------------------------
+
+// Whether more lists are to be expected.
+bool Receiver::is_live(const ReceivedStream& stream) const {
+  if (stream.address.node.empty() || stream.is_forked) return false;
+  const auto& all = parts_.journal.received().streams();
+  const bool is_continued = std::any_of(all.begin(), all.end(), [&](const ReceivedStream& other) {
+    return other.address.node == stream.address.node && other.continues &&
+           other.continues->stream == stream.address.stream;
+  });
+  const bool is_trusted = std::any_of(keys_.begin(), keys_.end(), [&](const NodeKey& key) {
+    return !key.is_revoked && key.node == stream.address.node && key_text(key.key) == stream.address.key;
+  });
+  return is_trusted && !is_continued;
+}
+
+void Receiver::watch(std::uint64_t now_ns) {
+  if (!is_on()) return;
+  const auto& all = parts_.journal.received().streams();
+  const std::int64_t now = utc_seconds(parts_.host);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const ReceivedStream& stream = all[i];
+    if (stream.address.node.empty()) continue;
+    auto [found, is_first] = watched_.try_emplace(i);
+    Watch& watch = found->second;
+    if (is_first || watch.list != stream.last_list()) {
+      watch.list = stream.last_list();
+      watch.heard_ns = now_ns;
+      watch.is_silent = false;
+    }
+    const std::uint64_t patience = (stream.within + parts_.config.late_after) * kSecond;
+    if (!watch.is_silent && is_live(stream) && now_ns - watch.heard_ns > patience) {
+      watch.is_silent = true;
+      parts_.reporter.log({.level = Level::kWarn,
+                           .name = "silent",
+                           .source = parts_.inbox.root().path_of(kProofFolder),
+                           .status = "pending",
+                           .message = "no list of " + stream.address.node + " after " +
+                                      list_name(stream, watch.list) + ", which promised one within " +
+                                      std::to_string(stream.within) + " s",
+                           .texts = {{"sender", stream.address.node}},
+                           .advice = "find out whether the sender runs and its files get here"});
+    }
+    // A container that has just come is not worth a line.
+    const auto grace = static_cast<std::int64_t>(parts_.config.poll_ns * 2 / kSecond) + 1;
+    const auto late = static_cast<std::int64_t>(parts_.config.late_after) + grace;
+    std::uint64_t missing = 0;
+    std::uint64_t first = 0;
+    for (const OutcomeRange& range : stream.outcomes(now, late)) {
+      if (range.outcome != Outcome::kMissing) continue;
+      missing += range.last - range.first + 1;
+      if (first == 0) first = range.first;
+    }
+    if (missing > watch.missing)
+      parts_.reporter.log({.level = Level::kWarn,
+                           .name = "missing",
+                           .source = parts_.inbox.root().path_of(kProofFolder),
+                           .status = "pending",
+                           .message = std::to_string(missing) + " containers of " + stream.address.node +
+                                      " are missing, the first is entry " + std::to_string(first),
+                           .texts = {{"sender", stream.address.node}},
+                           .advice = "`paxect link missing` lists them"});
+    if (missing == 0 && watch.missing > 0)
+      parts_.reporter.log({.name = "complete",
+                           .source = parts_.inbox.root().path_of(kProofFolder),
+                           .status = "ok",
+                           .message = "no container of " + stream.address.node + " is missing any more",
+                           .texts = {{"sender", stream.address.node}}});
+    watch.missing = missing;
+  }
+}
+
+Receiver::Counts Receiver::count() const {
+  Counts counts;
+  if (!is_on()) return counts;
+  const std::int64_t now = utc_seconds(parts_.host);
+  for (const ReceivedStream& stream : parts_.journal.received().streams()) {
+    for (const OutcomeRange& range :
+         stream.outcomes(now, static_cast<std::int64_t>(parts_.config.late_after))) {
+      const std::uint64_t size = range.last - range.first + 1;
+      if (range.outcome == Outcome::kExpected) counts.expected += size;
+      if (range.outcome == Outcome::kMissing) counts.missing += size;
+    }
+    if (stream.is_forked) ++counts.forked;
+  }
+  counts.unlisted = unlisted_.size();
+  for (const auto& [index, watch] : watched_)
+    if (watch.is_silent) ++counts.silent;
+  return counts;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,132 @@
+// What a receiver does with the lists of its senders (PROOF.md): it verifies each new one, lets a container
+// pass when an open entry names it, and notices what is missing.
+//
+// Uses what a relay shares, so it belongs to the relay's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/tree.h"
+#include "proof/list_check.h"
+#include "records/journal.h"
+#include "records/ledger.h"
+#include "relay/reporter.h"
+#include "relay/transfer.h"
+#include "settings/link_config.h"
+
+namespace paxect::link {
+
+class Receiver {
+ public:
+  struct Parts {
+    const Host& host;
+    const LinkConfig& config;
+    Tree& inbox;
+    Tree& outbox;
+    Reporter& reporter;
+    Ledger& ledger;
+    Journal& journal;
+    // Opens the folder that the product of an intent goes to.
+    std::function<Status(const Intent&, std::shared_ptr<const Directory>*)> open_target;
+  };
+
+  explicit Receiver(const Parts& parts) : parts_(parts) {}
+
+  // Reads the pinned keys again. After a failure those from before stay in force.
+  Status read_keys();
+  // Off in another mode than receive, and where no key was ever pinned, unless the setting says otherwise.
+  ProofMode mode() const;
+  bool is_on() const { return mode() != ProofMode::kOff; }
+
+  // Reads the lists that are new. True when a container may pass now that could not before.
+  bool scan(std::uint64_t now_ns);
+  // When a list that could not be verified is to be read again; UINT64_MAX for none.
+  std::uint64_t due_ns() const { return due_ns_; }
+  // Lists that were found and could not be verified, or have to wait.
+  std::size_t waiting() const { return waiting_; }
+
+  // Before a product is prepared: the entry that names its container, reserved for its intent, and the name
+  // that the entry gives it. kBlocked when no list names it, or none any more: one that names it (again) may
+  // be on its way.
+  Status claim(Transfer* transfer);
+  // A container that was read and will not be delivered.
+  void note_failed(const Transfer& transfer);
+  // What the audit log says of a delivery that uses up an entry.
+  void describe(const Intent& intent, Event* event) const;
+
+  // Containers that waited for a list for too long.
+  struct Overdue {
+    Candidate source;
+    Status status;
+  };
+  std::vector<Overdue> take_overdue(std::uint64_t now_ns);
+  // Senders that are late with their next list, and entries that are.
+  void watch(std::uint64_t now_ns);
+
+  // Of the senders in total, for metrics.
+  struct Counts {
+    std::uint64_t expected = 0;
+    std::uint64_t missing = 0;   // entries, those in lists that never came among them
+    std::uint64_t unlisted = 0;  // containers that wait for a list
+    std::uint64_t silent = 0;    // streams
+    std::uint64_t forked = 0;    // streams
+  };
+  Counts count() const;
+
+ private:
+  // A list file as it was last read.
+  struct Seen {
+    FileIdentity list;
+    FileIdentity signature;
+    std::uint64_t since_ns = 0;
+    bool is_read = false;
+    bool is_over = false;  // nothing is to be done while both files stay as they are
+    bool by_keys = false;  // and while the keys do
+    std::string reported = {};
+  };
+  // A container that no list names yet.
+  struct Unlisted {
+    FileIdentity identity;
+    std::string digest;
+    std::uint64_t since_ns = 0;
+    Status why = {};
+  };
+
+  // The names of lists in the folder, in the order of their numbers.
+  Status find_lists(const Directory& folder, std::vector<StatementName>* out);
+  void look_at(const Directory& folder, const StatementName& name, std::uint64_t now_ns);
+  Status read(const Directory& folder, const StatementName& name);
+  Status judge(const std::string& path, const List& list, const std::string& digest, const PublicKey& key);
+  bool was_taken(const StatementName& name, const std::string& digest) const;
+  void report(const std::string& path, const Status& status);
+  bool end_waits();
+  Status rename(Transfer* transfer, const std::string& name);
+  std::uint64_t longest_wait_ns() const;
+  bool is_live(const ReceivedStream& stream) const;
+
+  Parts parts_;
+  std::shared_ptr<const Directory> folder_;  // of the lists
+  std::vector<NodeKey> keys_;
+  bool has_pinned_ = false;  // any file of a key, revoked ones among them
+  std::map<std::string, Seen> seen_;
+  std::map<std::string, Unlisted> unlisted_;  // by path
+  std::uint64_t due_ns_ = UINT64_MAX;
+  std::size_t waiting_ = 0;
+  std::string problem_;         // of this scan: a list that has to wait
+  std::size_t reads_left_ = 0;  // in this scan
+  bool has_new_ = false;        // lists since the last call of scan()
+  struct Watch {
+    std::uint64_t list = 0;      // the last list when it was heard
+    std::uint64_t heard_ns = 0;  // since then, or since the start
+    bool is_silent = false;
+    std::uint64_t missing = 0;  // as last reported
+  };
+  std::map<std::size_t, Watch> watched_;  // by stream
+};
+
+}  // namespace paxect::link

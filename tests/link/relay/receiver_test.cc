@@ -1,0 +1,384 @@
+// What a receiver does with the lists of its senders: which containers pass, and what it reports of the
+// others.
+#include <filesystem>
+#include <map>
+
+#include "link/link_rig.h"
+#include "link/proof_sender.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+// The containers of some data, each made once.
+const std::string& container(const std::string& data) {
+  static std::map<std::string, std::string> made;
+  auto found = made.find(data);
+  if (found == made.end()) found = made.emplace(data, container_of(data)).first;
+  return found->second;
+}
+
+struct ReceiverRig : LinkRig {
+  ReceiverRig() {
+    host.set("mode", "receive");
+    host.set("node", "south");
+    host.set("peers", peers());
+    north.pin(peers());
+  }
+  std::string peers() const { return directory / "peers"; }
+  std::string lists() const { return inbox("paxect.proof"); }
+  // A container of this data arrives, and is listed later.
+  void send(const std::string& name, const std::string& data) {
+    north.send(name, container(data));
+    put(name, container(data));
+  }
+  // A copy of a container that comes again.
+  void send_again(const std::string& name, const std::string& data) { put(name, container(data)); }
+  void list() { north.write_next(inbox()); }
+  std::string content(const std::string& name) const {
+    return exists(outbox(name)) ? read_file(outbox(name)) : "";
+  }
+  std::vector<std::string> quarantined() const {
+    std::vector<std::string> found;
+    if (!exists(inbox(".quarantine"))) return found;
+    for (const std::string& name : test::list(inbox(".quarantine")))
+      if (!name.ends_with(".reason.json")) found.push_back(name);
+    return found;
+  }
+  std::string only_message(const std::string& event) const {
+    const std::vector<LogEntry> found = events(event);
+    REQUIRE(found.size() == 1);
+    return found[0].message;
+  }
+
+  ProofSender north;
+};
+
+}  // namespace
+
+TEST_CASE("A container that a list of a pinned sender names is delivered, and no other") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.put("forged.freq", container("forged"));
+  rig.list();
+  rig.start();
+  rig.settle();
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.content("a") == "data of a");
+  CHECK(rig.waiting() == std::vector<std::string>{"forged.freq", "paxect.proof"});
+  CHECK(rig.only_message("unlisted") == "unlisted: no list that was verified names this container");
+  const LogEntry entry = rig.events("decode")[0];
+  CHECK(entry.line.find("\"sender\": \"north\"") != std::string::npos);
+  CHECK(entry.line.find("\"entry\": 1") != std::string::npos);
+  CHECK(entry.line.find("\"list\": \"" + rig.north.stream() + " 1\"") != std::string::npos);
+  CHECK(rig.only_message("list_verified") == "list 1 of north, of the entries 1-1");
+}
+
+TEST_CASE("A container that comes before its list waits for it") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.start();
+  rig.settle();
+  CHECK(rig.delivered().empty());
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(rig.content("a") == "data of a");
+  CHECK(rig.events("unlisted").size() == 1);
+  CHECK(rig.quarantined().empty());
+}
+
+TEST_CASE("A container that no list names in time is quarantined") {
+  ReceiverRig rig;
+  rig.host.set("late_after", "60");
+  rig.put("forged.freq", container("forged"));
+  rig.north.within = 100;
+  rig.list();
+  rig.start();
+  rig.settle();
+  rig.settle(158 * kSecond);
+  CHECK(rig.quarantined().empty());
+  rig.settle(10 * kSecond);
+  CHECK(rig.quarantined() == std::vector<std::string>{"forged.freq"});
+  CHECK(rig.delivered().empty());
+}
+
+TEST_CASE("A container is delivered once for each entry that names it") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle();
+  std::filesystem::remove(rig.outbox("a"));
+  SECTION("replayed while the relay runs") {}
+  SECTION("replayed after a restart") {
+    rig.stop();
+    rig.start();
+  }
+  rig.send_again("b.freq", "data of a");
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.only_message("replayed") ==
+        "replayed: entry 1 of north, which names this container, is used up: it was delivered before");
+  rig.settle(700 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.quarantined() == std::vector<std::string>{"b.freq"});
+  // The sender sends the same once more: that is another entry.
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(rig.content("a") == "data of a");
+}
+
+TEST_CASE("Two copies of a container in one batch are delivered once") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.send_again("copy.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle();
+  rig.settle(700 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.quarantined().size() == 1);
+}
+
+TEST_CASE("The name in the list wins over the one under which a container came") {
+  ReceiverRig rig;
+  for (const std::string name : {"a.freq", "sub/b.freq", "c.freq"}) rig.north.send(name, container(name));
+  rig.put("c.freq", container("a.freq"));  // a and c are swapped
+  rig.put("a.freq", container("c.freq"));
+  rig.put("x.freq", container("sub/b.freq"));
+  rig.list();
+  rig.start();
+  rig.settle();
+  CHECK(rig.content("a") == "a.freq");
+  CHECK(rig.content("c") == "c.freq");
+  CHECK(rig.content("sub/b") == "sub/b.freq");
+  CHECK(rig.waiting() == std::vector<std::string>{"paxect.proof"});
+}
+
+TEST_CASE("A list that cannot be verified changes nothing and is reported once") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  link::List list = rig.north.next_list();
+  const std::string name = rig.north.name_of(list);
+  std::string expected;
+  SECTION("a changed byte") {
+    const std::string path = rig.north.write(list, rig.inbox());
+    std::string text = read_file(path);
+    text[text.find("first 1") + 6] = '2';
+    write_file(path, text);
+    expected = "list 1 of north: ";
+  }
+  SECTION("another key") {
+    ProofSender::write_text(link::list_text(list), name, rig.inbox(), link::SigningKey::generate());
+    expected = "list 1 of north: ";
+  }
+  SECTION("a revoked key") {
+    std::filesystem::rename(rig.peers() + "/north.pub", rig.peers() + "/north.pub.revoked");
+    rig.north.write(list, rig.inbox());
+    expected = "list 1 of north: the key ";
+  }
+  SECTION("no signature") {
+    const std::string path = rig.north.write(list, rig.inbox());
+    std::filesystem::remove(path + ".minisig");
+    expected = "list 1 of north: its signature ";
+  }
+  SECTION("another name") {
+    const std::string other = link::list_of("north", rig.north.stream(), 2);
+    ProofSender::write_text(link::list_text(list), other, rig.inbox(), rig.north.key());
+    expected = "list 2 of north: it says that it is list 1 ";
+  }
+  SECTION("a sender whose key is not pinned") {
+    ProofSender west("west");
+    west.send("a.freq", container("data of a"));
+    west.write_next(rig.inbox());
+    expected = "list 1 of west: no key of west is pinned";
+  }
+  SECTION("an entry that is no container") {
+    list.entries[0].name = "a.txt";
+    rig.north.write(list, rig.inbox());
+    expected = "list 1 of north: an entry is no name of a container";
+  }
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered().empty());
+  INFO(rig.only_message("list_refused"));
+  CHECK(rig.only_message("list_refused").starts_with(expected));
+  CHECK(rig.events("list_verified").empty());
+  // It is whole now.
+  if (!exists(rig.peers() + "/north.pub")) rig.north.pin(rig.peers());
+  list.entries[0].name = "a.freq";
+  rig.north.write(list, rig.inbox());
+  rig.settle(10 * kSecond);
+  CHECK(rig.content("a") == "data of a");
+}
+
+TEST_CASE("A list for others opens nothing here") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.north.to = {"east", "west"};
+  rig.list();
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.only_message("list_ignored") == "list 1 of north is for east, and this node is south");
+  rig.north.to = {"east", "south"};
+  rig.north.send("a.freq", container("data of a"));
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(rig.content("a") == "data of a");
+}
+
+TEST_CASE("Lists that come out of order let their containers pass at once") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  const link::List first = rig.north.next_list();
+  rig.send("b.freq", "data of b");
+  rig.list();
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"b"});
+  CHECK(rig.only_message("missing") == "1 containers of north are missing, the first is entry 1");
+  rig.north.write(first, rig.inbox());
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+  CHECK(rig.events("complete").size() == 1);
+}
+
+TEST_CASE("Two texts for one number end a stream with an alarm") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  link::List list = rig.north.next_list();
+  rig.north.write(list, rig.inbox());
+  rig.start();
+  rig.settle();
+  CHECK(rig.delivered() == Names{"a"});
+  list.head.made += 1;
+  rig.north.write(list, rig.inbox());
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.events("forked").size() == 1);
+  CHECK(rig.events("forked")[0].level == "error");
+  rig.send("b.freq", "data of b");
+  rig.list();
+  SECTION("") {}
+  SECTION("also after a restart") {
+    rig.stop();
+    rig.start();
+  }
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("A list that jumps too far waits for the operator") {
+  ReceiverRig rig;
+  rig.host.set("max_jump", "3");
+  for (int i = 0; i < 5; ++i) std::ignore = rig.north.next_list();
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.only_message("jumped").starts_with("list 6 of north: list 6 follows list 0: more than 3 are"));
+  rig.stop();
+  rig.host.set("max_jump", "5");
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("A sender that sends no list in time is reported once, until the next one") {
+  ReceiverRig rig;
+  rig.north.within = 100;
+  rig.list();
+  rig.start();
+  rig.settle();
+  rig.settle(99 * kSecond);
+  CHECK(rig.events("silent").empty());
+  rig.settle(20 * kSecond);
+  rig.settle(200 * kSecond);
+  CHECK(rig.only_message("silent") ==
+        "no list of north after list 1 of north, which promised one within 100 s");
+  rig.list();
+  rig.settle(10 * kSecond);
+  rig.settle(120 * kSecond);
+  CHECK(rig.events("silent").size() == 2);
+}
+
+TEST_CASE("With proof = check everything is delivered, and what has no proof is reported") {
+  ReceiverRig rig;
+  rig.host.set("proof", "check");
+  rig.send("a.freq", "data of a");
+  rig.put("forged.freq", container("forged"));
+  rig.list();
+  rig.start();
+  rig.settle();
+  CHECK(rig.delivered() == Names{"a", "forged"});
+  CHECK(rig.events("unlisted").size() == 1);
+  rig.send_again("again.freq", "data of a");
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "again", "forged"});
+  CHECK(rig.events("replayed").size() == 1);
+}
+
+TEST_CASE("Without a pinned key, and with proof = off, lists are not read") {
+  ReceiverRig rig;
+  SECTION("no key") { std::filesystem::remove_all(rig.peers()); }
+  SECTION("off") { rig.host.set("proof", "off"); }
+  rig.put("a.freq", container("data of a"));
+  rig.list();
+  rig.start();
+  rig.settle();
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.events("list_verified").empty());
+}
+
+TEST_CASE("To revoke the only key lets nothing pass") {
+  ReceiverRig rig;
+  rig.start();
+  rig.settle();
+  std::filesystem::rename(rig.peers() + "/north.pub", rig.peers() + "/north.pub.revoked");
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().empty());
+}
+
+TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
+  ReceiverRig rig;
+  std::string expected;
+  SECTION("require without keys") {
+    std::filesystem::remove_all(rig.peers());
+    rig.host.set("proof", "require");
+    expected = "paxect link key pin NAME FILE";
+  }
+  SECTION("relay mode") {
+    rig.host.set("mode", "relay");
+    rig.host.set("proof", "check");
+    expected = "mode relay reads no lists: set mode = receive here";
+  }
+  PluginDriver link(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+  CHECK(link.init() == PAXECT_PLUGIN_CONFIG);
+  INFO(link.error());
+  CHECK(link.error().find(expected) != std::string::npos);
+}
+
+TEST_CASE("A container that is damaged beyond repair leaves its entry open") {
+  ReceiverRig rig;
+  rig.north.send("a.freq", container("data of a"));
+  rig.list();
+  std::string bytes = container("data of a");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  rig.put("a.freq", bytes);
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.quarantined() == std::vector<std::string>{"a.freq"});
+  rig.put("a.freq", container("data of a"));
+  rig.settle(5 * kSecond);
+  CHECK(rig.content("a") == "data of a");
+}
+
+}  // namespace paxect::test
