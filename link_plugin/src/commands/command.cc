@@ -23,6 +23,7 @@ constexpr Command kCommands[] = {
      true,
      false,
      false,
+     false,
      0,
      0,
      run_status},
@@ -33,6 +34,7 @@ constexpr Command kCommands[] = {
      true,
      false,
      false,
+     false,
      1,
      1,
      run_explain},
@@ -41,6 +43,7 @@ constexpr Command kCommands[] = {
      "reason\n"
      "and the remedy, as the relay has last reported them.\n",
      true,
+     false,
      false,
      false,
      0,
@@ -57,6 +60,7 @@ constexpr Command kCommands[] = {
      true,
      false,
      false,
+     false,
      1,
      kAnyNumber,
      run_quarantine},
@@ -66,9 +70,26 @@ constexpr Command kCommands[] = {
      true,
      false,
      false,
+     false,
      0,
      0,
      run_peers},
+    {{sizeof(paxect_command), "missing", "[--request FILE] [--json]",
+      "what senders have listed and is not here"},
+     "Lists the containers that verified lists name and that were not delivered, by sender and number: "
+     "expected,\n"
+     "or missing when their list is older than late_after; and numbers that no list fills. --request FILE\n"
+     "writes that, signed by sign_key, as a receipt that somebody can carry to the sender; into a folder, "
+     "one\n"
+     "for each sender.\n"
+     "Exit status 0: nothing is missing; 1: something is.\n",
+     true,
+     false,
+     false,
+     true,
+     0,
+     0,
+     run_missing},
     {{sizeof(paxect_command), "key", "new|show|pin|revoke [ARGUMENT]... [--json]",
       "the key of this node, and those of its peers"},
      "  new PATH            make a secret key, PATH, and its public one, PATH.pub\n"
@@ -77,6 +98,7 @@ constexpr Command kCommands[] = {
      "  revoke NAME [FILE]  take none of its keys any more, or not the one in FILE\n\n"
      "Keys are files of minisign. Nothing is ever replaced; a revoked key is kept as FILE.revoked.\n",
      true,
+     false,
      false,
      false,
      1,
@@ -90,6 +112,7 @@ constexpr Command kCommands[] = {
      true,
      false,
      false,
+     false,
      0,
      2,
      run_place},
@@ -98,6 +121,7 @@ constexpr Command kCommands[] = {
      "last of them. Reads the configured log, or each LOG, with the rotated ones beside it\n"
      "(STEM.TIME.jsonl). Lines that are torn or not the relay's are counted and passed over.\n",
      true,
+     false,
      false,
      false,
      0,
@@ -112,6 +136,7 @@ constexpr Command kCommands[] = {
      true,
      false,
      true,
+     false,
      0,
      kAnyNumber,
      run_audit},
@@ -119,6 +144,7 @@ constexpr Command kCommands[] = {
      "Tries, in a hidden directory made in DIR and removed again, what the guarantees of the relay depend\n"
      "on, and reports which of them hold there. Exit status 0: all do; 1: some do not.\n",
      true,
+     false,
      false,
      false,
      1,
@@ -131,6 +157,7 @@ constexpr Command kCommands[] = {
      "Exit status 0: all passed; 1: something failed; the report is written in both cases.\n",
      true,
      true,
+     false,
      false,
      0,
      1,
@@ -191,6 +218,7 @@ Status parse_arguments(const Command& command, const std::vector<std::string>& g
   if (command.takes_json) options.add_options()("json", "");
   if (command.takes_junit) options.add_options()("junit", po::value<std::string>());
   if (command.takes_witness) options.add_options()("witness", po::value<std::vector<std::string>>());
+  if (command.takes_request) options.add_options()("request", po::value<std::string>());
   po::positional_options_description words;
   words.add("word", -1);
   po::variables_map values;
@@ -205,6 +233,7 @@ Status parse_arguments(const Command& command, const std::vector<std::string>& g
   out->json = values.count("json") != 0;
   if (values.count("junit") != 0) out->junit = values["junit"].as<std::string>();
   if (values.count("witness") != 0) out->witnesses = values["witness"].as<std::vector<std::string>>();
+  if (values.count("request") != 0) out->request = values["request"].as<std::string>();
   if (values.count("word") != 0) out->words = values["word"].as<std::vector<std::string>>();
   if (out->words.size() < command.least_words) return Status::invalid("too few words" + usage);
   if (out->words.size() > command.most_words) return Status::invalid("too many words" + usage);

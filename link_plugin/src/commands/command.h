@@ -22,6 +22,7 @@ struct Arguments {
   bool json = false;
   std::optional<std::string> junit{};    // --junit FILE
   std::vector<std::string> witnesses{};  // --witness FILE, each
+  std::optional<std::string> request{};  // --request FILE
 };
 
 // One call of a command. Failures are reported through the host's log.
@@ -52,6 +53,7 @@ struct Command {
   bool takes_json;
   bool takes_junit;
   bool takes_witness;
+  bool takes_request;
   std::size_t least_words;
   std::size_t most_words;
   paxect_plugin_status (*run)(const Call& call);
@@ -65,6 +67,7 @@ paxect_plugin_status run_waiting(const Call& call);
 paxect_plugin_status run_quarantine(const Call& call);
 paxect_plugin_status run_place(const Call& call);
 paxect_plugin_status run_audit(const Call& call);
+paxect_plugin_status run_missing(const Call& call);
 paxect_plugin_status run_key(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
 paxect_plugin_status run_smoke_command(const Call& call);

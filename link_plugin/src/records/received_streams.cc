@@ -208,13 +208,14 @@ std::string ReceivedStreams::receipt_record(std::size_t stream, const std::strin
 
 std::string ReceivedStreams::receipted_record(std::size_t stream, const std::string& receipt_stream,
                                               std::uint64_t number, const std::string& digest,
-                                              std::int64_t now) {
+                                              std::int64_t now, const std::string& key) {
   return JournalLine("receipted")
       .number(stream)
       .text(receipt_stream)
       .number(number)
       .text(digest)
       .number(now)
+      .text(key)
       .finish();
 }
 
@@ -438,11 +439,13 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     words.number(&number);
     of->receipts.pending = words.text();
     if (number > 0) of->receipts.number = number - 1;
+    if (number == 1) of->receipts.digest.clear();
   } else if (kind == "receipted") {
     of->receipts.stream = words.text();
     words.number(&of->receipts.number);
     of->receipts.digest = words.text();
     words.number(&of->receipts.made);
+    of->receipts.key = words.text();
     of->receipts.pending.clear();
   } else if (kind == "heard") {
     words.number(&of->within);
@@ -537,7 +540,8 @@ std::vector<std::string> ReceivedStreams::records() const {
     add_lines("spent", i, of.spent, pair, &lines);
     if (of.is_forked) lines.push_back(fork_record(i));
     const OwnReceipts& own = of.receipts;
-    if (own.number > 0) lines.push_back(receipted_record(i, own.stream, own.number, own.digest, own.made));
+    if (own.number > 0)
+      lines.push_back(receipted_record(i, own.stream, own.number, own.digest, own.made, own.key));
     if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
   }
   return lines;

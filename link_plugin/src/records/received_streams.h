@@ -11,7 +11,7 @@
 //   fork IX                                        two texts for one number: nothing more is delivered
 //   refuse IX ENTRY REASON                         its container was here, and is not delivered
 //   receipt IX STREAM NUMBER TEXT                  a receipt about the stream, before its file has a name
-//   receipted IX STREAM NUMBER DIGEST MADE         it has
+//   receipted IX STREAM NUMBER DIGEST MADE KEY     it has, signed by our key of this id
 // and in a journal that was rewritten, in place of the lists:
 //   heard IX WITHIN HEARD                          of the newest list
 //   run IX LIST LIST ENTRY ENTRY PREVIOUS DIGEST   lists without a gap between them
@@ -76,6 +76,7 @@ struct OwnReceipts {
   std::string digest = {};   // of the last one that has its name
   std::string pending = {};  // the text of one that has none yet, with the number after `number`
   std::int64_t made = 0;     // when the last one got its name, in seconds of UTC
+  std::string key = {};      // of ours, that signed it: its id
 
   bool operator==(const OwnReceipts&) const = default;
 };
@@ -135,7 +136,8 @@ class ReceivedStreams {
   static std::string receipt_record(std::size_t stream, const std::string& receipt_stream,
                                     std::uint64_t number, const std::string& text);
   static std::string receipted_record(std::size_t stream, const std::string& receipt_stream,
-                                      std::uint64_t number, const std::string& digest, std::int64_t now);
+                                      std::uint64_t number, const std::string& digest, std::int64_t now,
+                                      const std::string& key);
 
   // An entry with this digest that no delivery has used up, of a stream that is not forked. Of several the
   // one with this name, else the first one.

@@ -96,6 +96,14 @@ struct Metrics::Series {
                              "For how long the first of these files has been worked on, 0 without one.");
   Gauge& in_quarantine = gauge("paxect_link_quarantine_files", "Files in quarantine.");
   Family<Gauge>& peers = gauges("paxect_link_peers", "Manifests of peers, by what they are worth.");
+  Gauge& proof_expected =
+      gauge("paxect_link_proof_expected", "Listed containers that are not here and not late.");
+  Gauge& proof_missing =
+      gauge("paxect_link_proof_missing", "Listed containers that are late, and numbers that no list fills.");
+  Gauge& proof_unlisted =
+      gauge("paxect_link_proof_unlisted", "Containers in the inbox that no verified list names.");
+  Gauge& proof_silent = gauge("paxect_link_proof_silent", "Streams whose next list is overdue.");
+  Gauge& proof_forked = gauge("paxect_link_proof_forked", "Streams with two texts for one number.");
   Gauge& troubles = gauge("paxect_link_troubles",
                           "Problems of its own, such as a full disk, that hold up some of the work.");
   Family<Gauge>& waiting =
@@ -187,6 +195,11 @@ std::string Metrics::text(const MetricsSnapshot& snapshot) {
   series.in_quarantine.Set(static_cast<double>(snapshot.in_quarantine));
   for (const auto& [state, count] : snapshot.peers)
     series.peers.Add({{"state", std::string(state)}}).Set(static_cast<double>(count));
+  series.proof_expected.Set(static_cast<double>(snapshot.proof_expected));
+  series.proof_missing.Set(static_cast<double>(snapshot.proof_missing));
+  series.proof_unlisted.Set(static_cast<double>(snapshot.proof_unlisted));
+  series.proof_silent.Set(static_cast<double>(snapshot.proof_silent));
+  series.proof_forked.Set(static_cast<double>(snapshot.proof_forked));
   series.troubles.Set(static_cast<double>(snapshot.troubles));
   series.running.Set(snapshot.running ? 1 : 0);
   series.written.Set(seconds(snapshot.utc_ns));

@@ -32,7 +32,13 @@ struct MetricsSnapshot {
   std::int64_t in_hand_since_utc_ns = 0;  // of the first of them; 0: there is none
   std::uint64_t in_quarantine = 0;
   std::map<std::string_view, std::uint64_t> peers;  // by their state
-  std::uint64_t troubles = 0;                       // of our own, that hold up some of the work
+  // Of the senders whose lists are read.
+  std::uint64_t proof_expected = 0;
+  std::uint64_t proof_missing = 0;
+  std::uint64_t proof_unlisted = 0;
+  std::uint64_t proof_silent = 0;
+  std::uint64_t proof_forked = 0;
+  std::uint64_t troubles = 0;  // of our own, that hold up some of the work
 };
 
 class Metrics {

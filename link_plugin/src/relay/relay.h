@@ -31,6 +31,7 @@
 #include "relay/list_sender.h"
 #include "relay/metrics.h"
 #include "relay/places.h"
+#include "relay/receipts.h"
 #include "relay/receiver.h"
 #include "relay/recovery.h"
 #include "relay/reporter.h"
@@ -173,6 +174,7 @@ class Relay {
   std::optional<Failures> failures_;
   std::optional<ListSender> lists_;
   std::optional<Receiver> receiver_;
+  std::optional<Receipts> receipts_;
   std::optional<StateFile> state_file_;
   std::optional<std::int32_t> oldest_arrival_s_;  // as it was counted last
   std::uint64_t oldest_due_ns_ = 0;               // when it is counted again

@@ -24,6 +24,12 @@ MetricsSnapshot Relay::measure(bool running) {
   }
   now.in_quarantine = quarantine_->count();
   now.peers = peers_.counts();
+  const Receiver::Counts proof = receiver_->count();
+  now.proof_expected = proof.expected;
+  now.proof_missing = proof.missing;
+  now.proof_unlisted = proof.unlisted;
+  now.proof_silent = proof.silent;
+  now.proof_forked = proof.forked;
   now.troubles = reporter_.problems().size() - waiting_for().size();
   return now;
 }

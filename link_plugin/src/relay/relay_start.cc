@@ -249,6 +249,8 @@ void Relay::make_parts() {
                       .open_target = [this](const Intent& intent, std::shared_ptr<const Directory>* out) {
                         return open_target_folder(intent, out);
                       }});
+  receipts_.emplace(Receipts::Parts{
+      .host = host_, .config = config_, .inbox = inbox_, .reporter = reporter_, .journal = journal_});
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,

@@ -69,6 +69,7 @@ void Relay::look_after_proof(std::uint64_t now_ns) {
   for (const Receiver::Overdue& overdue : receiver_->take_overdue(now_ns))
     failures_->note(overdue.source, overdue.status);
   receiver_->watch(now_ns);
+  if (receiver_->is_on() && inbox_.is_in_place()) receipts_->issue(now_ns, false);
 }
 
 // ---- hints ---------------------------------------------------------------------------------------------

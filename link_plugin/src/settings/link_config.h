@@ -64,8 +64,6 @@ struct LinkConfig {
   std::uint64_t within = 0;         // seconds in which the next list follows
   std::uint64_t list_delay_ns = 0;  // of a list while nothing else is sent
   std::string proof_also;           // a second folder for lists; "": none
-  std::string sign_key_problem;     // the same for sign_key
-  std::string peers;                // folder of the pinned keys
   std::optional<ProofMode> proof;   // none: by what is pinned
   std::uint64_t late_after = 0;     // seconds after which a listed file is missing
   std::uint64_t max_jump = 0;       // lists of a stream that may be missing before one that is taken

@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <map>
 
+#include "link/commands/command_rig.h"
 #include "link/link_rig.h"
 #include "link/proof_sender.h"
+#include "proof/receipt.h"
 #include "support/catch.h"
 #include "support/files.h"
 
@@ -379,6 +381,142 @@ TEST_CASE("A container that is damaged beyond repair leaves its entry open") {
   rig.put("a.freq", container("data of a"));
   rig.settle(5 * kSecond);
   CHECK(rig.content("a") == "data of a");
+}
+
+// ---- receipts, and what is missing -----------------------------------------------------------------------
+
+namespace {
+
+// The receipts in the folder of the lists, or in another one, by number; each is verified by the key.
+std::map<std::uint64_t, link::Receipt> receipts_of(const ReceiverRig& rig, const link::SigningKey& key,
+                                                   const std::string& folder) {
+  std::map<std::uint64_t, link::Receipt> found;
+  if (!exists(folder)) return found;
+  for (const std::string& name : test::list(folder)) {
+    if (!name.ends_with(".receipt")) continue;
+    const std::string text = read_file(folder + "/" + name);
+    const std::string signature = read_file(folder + "/" + name + ".minisig");
+    REQUIRE(link::verify_file(text, signature, name, {key.public_key()}).ok());
+    link::Receipt receipt;
+    REQUIRE(link::parse_receipt(text, &receipt).ok());
+    CHECK(name == link::receipt_of("south", receipt.head.stream, receipt.head.number));
+    CHECK(receipt.about == rig.north.stream());
+    CHECK(receipt.head.to == std::vector<std::string>{"north"});
+    found[receipt.head.number] = receipt;
+  }
+  return found;
+}
+
+struct SigningRig : ReceiverRig {
+  SigningRig() {
+    link::Wiped text;
+    key.write(&text);
+    write_file(directory / "south.key", text.text);
+    std::filesystem::permissions(directory / "south.key", std::filesystem::perms(0600));
+    host.set("sign_key", "file:" + (directory / "south.key"));
+  }
+  std::map<std::uint64_t, link::Receipt> receipts() const { return receipts_of(*this, key, lists()); }
+  link::SigningKey key = link::SigningKey::generate();
+};
+
+}  // namespace
+
+TEST_CASE("A receipt says what became of each entry, and follows the one before") {
+  SigningRig rig;
+  rig.host.set("late_after", "1000");
+  rig.send("a.freq", "data of a");
+  rig.north.send("b.freq", container("data of b"));
+  rig.list();
+  rig.start();
+  rig.settle(10 * kSecond);
+  auto receipts = rig.receipts();
+  REQUIRE_FALSE(receipts.empty());
+  using Outcomes = std::vector<link::OutcomeRange>;
+  CHECK(receipts.rbegin()->second.outcomes ==
+        Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kExpected, 2, 2}});
+  CHECK(receipts.rbegin()->second.list == 1);
+  const std::size_t before = receipts.size();
+  SECTION("") {}
+  SECTION("over a restart") {
+    rig.stop();
+    rig.start();
+  }
+  rig.put("b.freq", container("data of b"));
+  rig.settle(10 * kSecond);
+  receipts = rig.receipts();
+  CHECK(receipts.size() > before);
+  CHECK(receipts.rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 2}});
+  std::string previous;
+  for (std::uint64_t number = 1; number <= receipts.size(); ++number) {
+    REQUIRE(receipts.contains(number));
+    CHECK(receipts[number].head.previous == previous);
+    previous = link::sha256_hex(link::receipt_text(receipts[number]));
+  }
+  // Nothing new: no further receipt.
+  rig.settle(60 * kSecond);
+  CHECK(rig.receipts().size() == receipts.size());
+  for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("Receipts go to the folder of the setting, and a receiver without a key makes none") {
+  SigningRig rig;
+  const std::string folder = rig.directory / "receipts";
+  rig.host.set("receipts", folder);
+  const bool has_key = GENERATE(true, false);
+  if (!has_key) rig.host.set("sign_key", "");
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(receipts_of(rig, rig.key, folder).empty() != has_key);
+  CHECK(rig.receipts().empty());
+}
+
+TEST_CASE("`missing` lists what is listed and not here, and the numbers of lists that never came") {
+  SigningRig rig;
+  rig.host.set("late_after", "100");
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.north.send("lost.freq", container("lost"));
+  std::ignore = rig.north.next_list();
+  rig.north.send("late.freq", container("late"));
+  rig.list();
+  rig.start();
+  rig.settle(5 * kSecond);
+  json::Document said = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK_FALSE(said["complete"].GetBool());
+  const auto& stream = said["streams"][0];
+  CHECK(stream["sender"] == "north");
+  CHECK(stream["missing"].GetInt() == 1);
+  CHECK(stream["expected"].GetInt() == 1);
+  REQUIRE(stream["entries"].Size() == 2);
+  CHECK(stream["entries"][0]["first"].GetInt() == 2);
+  CHECK(stream["entries"][0]["name"] == "");
+  CHECK(stream["entries"][1]["name"] == "late.freq");
+  CHECK(stream["entries"][1]["state"] == "expected");
+  rig.settle(100 * kSecond);
+  const CommandResult text = command(rig.host, {"missing", "--request", rig.directory / "request"});
+  CHECK(text.status == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(text.output.find("2 missing, 0 expected") != std::string::npos);
+  CHECK(text.output.find("late.freq") != std::string::npos);
+  const std::string request = read_file(rig.directory / "request");
+  CHECK(link::verify_file(request, read_file(rig.directory / "request.minisig"), "request",
+                          {rig.key.public_key()})
+            .ok());
+  link::Receipt receipt;
+  REQUIRE(link::parse_receipt(request, &receipt).ok());
+  using Outcomes = std::vector<link::OutcomeRange>;
+  CHECK(receipt.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kMissing, 2, 3}});
+}
+
+TEST_CASE("`missing` ends with success when all is here") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
 }
 
 }  // namespace paxect::test
