@@ -183,6 +183,7 @@ void explain_gone(const RelayContext& context, Explanation* out) {
     out->state = line->event == "quarantine" ? "gone" : "delivered";
     out->reason = line->event == "quarantine" ? "was in quarantine: " + line->message
                                               : "as " + line->target + " at " + line->datetime_utc;
+    if (!line->list.empty()) out->reason += ", sent by " + line->sender + ", by list " + line->list;
     return;
   }
   if (!out->history.empty()) out->state = "gone";

@@ -134,6 +134,8 @@ std::optional<LogLine> parse_log_line(std::string_view line) {
   result.target = text_member(document, "dst");
   result.status = text_member(document, "status");
   result.message = text_member(document, "message");
+  result.sender = text_member(document, "sender");
+  result.list = text_member(document, "list");
   result.bytes = number_member(document, "bytes");
   result.container_bytes = number_member(document, "container_bytes");
   return result;

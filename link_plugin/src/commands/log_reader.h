@@ -16,8 +16,9 @@ namespace paxect::link {
 struct LogLine {
   std::int64_t utc = 0;  // seconds since 1970
   std::string datetime_utc, level, event, source, target, status, message;
-  std::uint64_t bytes = 0;            // of the data, 0 when unknown
-  std::uint64_t container_bytes = 0;  // likewise
+  std::string sender = {}, list = {};  // who listed the container, and the stream and number of the list
+  std::uint64_t bytes = 0;             // of the data, 0 when unknown
+  std::uint64_t container_bytes = 0;   // likewise
 
   // A delivery: encode, decode, forward.
   bool is_transfer() const { return event == "encode" || event == "decode" || event == "forward"; }

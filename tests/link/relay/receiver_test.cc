@@ -77,6 +77,9 @@ TEST_CASE("A container that a list of a pinned sender names is delivered, and no
   CHECK(entry.line.find("\"entry\": 1") != std::string::npos);
   CHECK(entry.line.find("\"list\": \"" + rig.north.stream() + " 1\"") != std::string::npos);
   CHECK(rig.only_message("list_verified") == "list 1 of north, of the entries 1-1");
+  const std::string reason = command_json(rig.host, {"explain", rig.inbox("a.freq")})["reason"].GetString();
+  INFO(reason);
+  CHECK(reason.ends_with(", sent by north, by list " + rig.north.stream() + " 1"));
 }
 
 TEST_CASE("A container that comes before its list waits for it") {
