@@ -196,14 +196,15 @@ void WindowRepair::take_cell(std::uint64_t cell, const std::uint8_t* bytes) {
 
 // Bytes were inserted or removed at several places of the window. Cells between two of them are at a shift
 // that no record shows: they are looked for by their CRC-32. Two neighbours have to be found, since one alone
-// is sometimes a coincidence.
+// is sometimes a coincidence. They may have been found elsewhere already: what is still missing, parity
+// included, can be at the same shift.
 void WindowRepair::search(std::size_t index, RepairCopy& copy) {
   CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
   WantedCells wanted;
   CellSearch search(shape.cell());
   for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell) {
-    if (cells_[cell] == Cell::kFound || stored_size(cell) != shape.cell()) continue;
+    if (stored_size(cell) != shape.cell()) continue;
     for (const std::vector<std::uint8_t>& entries : pieces_[cell / kPieceEntries].variants)
       wanted.emplace_back(load<std::uint32_t>(&entries[4 * (cell % kPieceEntries)]), cell);
   }
