@@ -176,6 +176,37 @@ class Bench:
             print(f" | bare libzstd {count * size / codec / 1e6:6.1f} MB/s: {codec / wall:.2f}", end="")
         print(flush=True)
 
+    def proof(self, count, size):
+        """Mode send with signed lists beside mode send without, in turns."""
+        key = f"{self.work}/key"
+        subprocess.run([self.paxect, "link", "key", "new", key], check=True, capture_output=True)
+        sample = self.make_sample(size)
+        best = {True: None, False: None}
+        for turn in range(6):
+            signed = turn % 2 == 0
+            settings = {"sign_key": f"file:{key}", "node": "bench"} if signed else {}
+            relay = Relay(self.paxect, f"{self.work}/proof{turn}", settle_ms=0, mode="send", **settings)
+            for i in range(count):
+                shutil.copyfile(sample, f"{relay.inbox}/f{i}.bin")
+            settle_disk()
+            took = relay.run_once()
+            listed = 0
+            if signed:
+                for name in os.listdir(f"{relay.outbox}/paxect.proof"):
+                    if name.endswith(".list"):
+                        with open(f"{relay.outbox}/paxect.proof/{name}", encoding="ascii") as file:
+                            listed += sum(not line.startswith("#") for line in file)
+            if visible(relay.inbox) or (signed and listed != count):
+                sys.exit(f"relay.py: {len(visible(relay.inbox))} files left, {listed} of {count} listed")
+            relay.remove()
+            best[signed] = min(best[signed] or took, took)
+        os.remove(sample)
+        os.remove(key)
+        os.remove(key + ".pub")
+        (wall, cpu, _), (plain_wall, plain_cpu, _) = best[True], best[False]
+        print(f"   proof | {count / wall:7.1f} files/s  cpu {cpu:5.2f} s | without {count / plain_wall:7.1f} files/s"
+              f"  cpu {plain_cpu:5.2f} s: {plain_wall / wall:.2f}", flush=True)
+
     def latency_and_idle(self):
         relay = self.relay("latency", settle_ms=500)
         making = f"{relay.place}/making"
@@ -225,6 +256,7 @@ def main():
           "time as a part of the relay's. Disk floor: the same bytes written durably, nothing else. Bare libzstd: there\n"
           "and back, all cores, in memory.", flush=True)
     bench.throughput("4 KiB", 5000 // QUICK, 4096)
+    bench.proof(5000 // QUICK, 4096)
     bench.throughput("1 MiB", 200 // QUICK, 1 << 20)
     bench.throughput("256 MiB", max(1, 4 // QUICK), 256 << 20)
     bench.latency_and_idle()

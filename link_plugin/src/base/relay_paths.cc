@@ -171,6 +171,10 @@ std::string damaged_journal_of(std::string_view journal_path, std::string_view s
 
 std::string status_of(std::string_view state) { return std::string(state) + ".status.json"; }
 
+std::string resend_of(std::string_view state) { return std::string(state) + ".resend"; }
+
+std::string imported_receipts_of(std::string_view state) { return std::string(state) + ".receipts"; }
+
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number) {
   constexpr std::string_view kEnd = ".jsonl";
   std::string_view stem = log_path;

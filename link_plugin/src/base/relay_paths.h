@@ -86,6 +86,10 @@ std::string adopt_of(std::string_view state);
 // A journal that was damaged, kept for whoever wants to look into it.
 std::string damaged_journal_of(std::string_view journal_path, std::string_view stamp);
 std::string status_of(std::string_view state);
+// What the operator wants to be sent again: lines "STREAM ENTRY".
+std::string resend_of(std::string_view state);
+// The folder of receipts that the operator imported.
+std::string imported_receipts_of(std::string_view state);
 // log.jsonl -> log.20261122T140000Z.jsonl; with a number when two rotations fall into one second.
 std::string rotated_log_of(std::string_view log_path, std::string_view stamp, unsigned number);
 // Whether `name` is a rotated part of the log `base`: STEM.YYYYMMDDTHHMMSSZ[.N].jsonl by the relay, or BASE.N

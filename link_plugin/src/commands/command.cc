@@ -104,6 +104,41 @@ constexpr Command kCommands[] = {
      1,
      3,
      run_key},
+    {{sizeof(paxect_command), "sent", "[--json]", "what of what was sent its receivers have confirmed"},
+     "Mode send, with sign_key: how many containers were listed, what the receipts of each receiver say of\n"
+     "them, and of each source that the setting keep holds back, who has not confirmed it and since when.\n"
+     "Exit status 1: something is not confirmed, or a receipt does not count.\n",
+     true,
+     false,
+     false,
+     false,
+     0,
+     0,
+     run_sent},
+    {{sizeof(paxect_command), "receipt", "import FILE... [--json]",
+      "take a receipt that came on another way"},
+     "Checks each receipt FILE, with its signature FILE.minisig, by the pinned key of its node, and copies "
+     "it\n"
+     "to where the relay reads it. Receipts in the folder receipts_in need no import.\n",
+     true,
+     false,
+     false,
+     false,
+     2,
+     kAnyNumber,
+     run_receipt},
+    {{sizeof(paxect_command), "resend", "REQUEST [--json]", "send again what a receiver misses"},
+     "REQUEST is a signed receipt of a receiver. The relay sends each container again that it says is "
+     "missing,\n"
+     "under the same number, from the source that the setting keep has kept.\n"
+     "Exit status 1: the sources of some of them are not kept.\n",
+     true,
+     false,
+     false,
+     false,
+     1,
+     1,
+     run_resend},
     {{sizeof(paxect_command), "place", "[adopt ROLE] [--json]", "is the right disk under inbox and outbox"},
      "Lists inbox, outbox and quarantine: what is under the path of each (here: the directory from before),\n"
      "what is mounted there, and the deliveries that are unfinished. `adopt` says that the directory there\n"

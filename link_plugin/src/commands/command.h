@@ -1,8 +1,9 @@
 // The commands for the operator: `paxect link NAME`. Each is a function in a file of its own.
 //
 // A command only reads: it takes no lock of the relay and writes nothing, but for `quarantine retry` and
-// `drop`, which move and remove what the relay does not own any more, `key`, which the relay never writes to,
-// `doctor` and `smoke`, in a directory of their own, and the report that `smoke` is asked for.
+// `drop`, which move and remove what the relay does not own any more, `key` and `receipt`, which the relay
+// never writes to, `doctor` and `smoke`, in a directory of their own, and the report that `smoke` is asked
+// for.
 #pragma once
 
 #include <paxect/plugin.h>
@@ -70,6 +71,9 @@ paxect_plugin_status run_audit(const Call& call);
 paxect_plugin_status run_missing(const Call& call);
 paxect_plugin_status run_key(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
+paxect_plugin_status run_sent(const Call& call);
+paxect_plugin_status run_receipt(const Call& call);
+paxect_plugin_status run_resend(const Call& call);
 paxect_plugin_status run_smoke_command(const Call& call);
 
 // What a command line after the command's name says. `*help` is true for -h, and then nothing else counts.

@@ -72,7 +72,19 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
 }
 
 void SentStream::note_source(const SentEntry& entry) {
-  if (!entry.source.empty()) sources_.emplace(entry.place, entry.source);
+  if (!entry.source.empty()) sources_.emplace(std::pair(entry.place, entry.source), entry.digest);
+}
+
+void SentStream::forget_source(const SentEntry& entry) {
+  auto [begin, end] = sources_.equal_range({entry.place, entry.source});
+  const auto found =
+      std::find_if(begin, end, [&](const auto& source) { return source.second == entry.digest; });
+  if (found != end) sources_.erase(found);
+}
+
+bool SentStream::knows(const SentEntry& entry) const {
+  const auto [begin, end] = sources_.equal_range({entry.place, entry.source});
+  return std::any_of(begin, end, [&](const auto& source) { return source.second == entry.digest; });
 }
 
 void SentStream::add(const SentEntry& entry) {
@@ -124,16 +136,14 @@ void SentStream::forget_ids() {
 void SentStream::release(const EntryNumber& number) {
   const auto found = kept_.find(number);
   if (found == kept_.end()) return;
-  const auto source = sources_.find({found->second.entry.place, found->second.entry.source});
-  if (source != sources_.end()) sources_.erase(source);
+  forget_source(found->second.entry);
   kept_.erase(found);
 }
 
 void SentStream::forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
   std::erase_if(unlisted_, [&](const SentEntry& entry) {
     if (!digests_and_names.contains({entry.digest, entry.name})) return false;
-    const auto source = sources_.find({entry.place, entry.source});
-    if (source != sources_.end()) sources_.erase(source);
+    forget_source(entry);
     return true;
   });
 }

@@ -88,6 +88,8 @@ class SentStream {
   bool keeps(const std::string& place, const std::string& source) const {
     return sources_.contains({place, source});
   }
+  // Whether its container was sent before, from the source that stays: it needs no second entry.
+  bool knows(const SentEntry& entry) const;
 
   // Another stream begins; what was sent or decided and has no name in the outbox is listed in that one.
   void begin(std::string name, std::string key, std::string node, std::optional<Continued> continues);
@@ -117,11 +119,12 @@ class SentStream {
 
  private:
   void note_source(const SentEntry& entry);
+  void forget_source(const SentEntry& entry);
 
   std::deque<SentEntry> unlisted_;
   std::deque<SentList> lists_;
   std::map<EntryNumber, KeptSource> kept_;
-  std::multiset<std::pair<std::string, std::string>> sources_;
+  std::multimap<std::pair<std::string, std::string>, std::string> sources_;  // with the container's digest
   std::set<std::uint64_t>
       ids_;  // of all entries since the journal was rewritten, and of those that are listed
 };

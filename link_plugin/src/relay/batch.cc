@@ -189,8 +189,12 @@ bool Batch::finish_published() {
   }
   std::vector<SentEntry> sent;
   if (parts_.lists.is_on())
-    for (std::size_t i : items)
-      sent.push_back(parts_.lists.entry_of(transfers_[i].intent, transfers_[i].product.name));
+    for (std::size_t i : items) {
+      const SentEntry entry = parts_.lists.entry_of(transfers_[i].intent, transfers_[i].product.name);
+      const bool was_there = transfers_[i].published == Published::kDuplicate;
+      if (!parts_.journal.sent().knows(entry) && !(was_there && parts_.lists.is_listed(entry)))
+        sent.push_back(entry);
+    }
   parts_.journal.finish(ids_of(items), sent);
   parts_.lists.note_sent();
   return true;
@@ -224,7 +228,7 @@ void Batch::log_delivery(std::size_t i) {
 void Batch::remove_sources(std::span<const std::size_t> items) {
   std::vector<const Transfer*> delivered;
   for (std::size_t i : items) delivered.push_back(&transfers_[i]);
-  if (parts_.policy.auto_delete)
+  if (parts_.policy.auto_delete && !parts_.kept.is_on())
     parts_.removal.remove(delivered);
   else
     parts_.removal.keep(delivered);

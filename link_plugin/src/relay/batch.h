@@ -23,6 +23,7 @@
 #include "records/journal.h"
 #include "records/ledger.h"
 #include "relay/failures.h"
+#include "relay/kept_sources.h"
 #include "relay/list_sender.h"
 #include "relay/receiver.h"
 #include "relay/reporter.h"
@@ -59,6 +60,7 @@ class Batch {
     Reporter& reporter;
     SourceRemoval& removal;
     ListSender& lists;
+    const KeptSources& kept;
     Failures& failures;
     Receiver& receiver;
     const Policy& policy;

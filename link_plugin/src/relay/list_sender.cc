@@ -43,7 +43,34 @@ std::vector<Unflushed> ListSender::Carried::unflushed() const {
 
 SentEntry ListSender::entry_of(const Intent& intent, const std::string& name) const {
   SentEntry entry = {.id = intent.id, .digest = intent.digest, .name = join(intent.folder, name)};
+  if (parts_.config.keep == Keep::kNo) return entry;
+  entry.place = intent.source_place;
+  entry.source = intent.source;
   return entry;
+}
+
+bool ListSender::is_listed(const SentEntry& entry) {
+  const SentStream& stream = parts_.journal.sent();
+  auto is_it = [&](const SentEntry& each) { return each.digest == entry.digest && each.name == entry.name; };
+  if (std::any_of(stream.unlisted().begin(), stream.unlisted().end(), is_it)) return true;
+  for (const SentList& list : stream.lists())
+    if (std::any_of(list.entries.begin(), list.entries.end(), is_it)) return true;
+  if (!shown_) {
+    shown_.emplace();
+    std::shared_ptr<const Directory> folder;
+    Status status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
+    if (status.ok())
+      status = folder->list([&](const char* name) {
+        StatementName each;
+        std::string text;
+        List list;
+        if (parse_statement_name(name, &each) && !each.is_signature && each.stream == stream.name &&
+            folder->read_small(name, kMaxStatementSize, &text).ok() && parse_list(text, &list).ok())
+          for (const ListEntry& found : list.entries) shown_->emplace(found.digest, found.name);
+        return true;
+      });
+  }
+  return shown_->contains({entry.digest, entry.name});
 }
 
 // ---- making lists --------------------------------------------------------------------------------------
@@ -141,6 +168,7 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
   }
   if (!status.ok()) return status;
   parts_.journal.note_named(item->list.number);
+  shown_.reset();
   if (!parts_.config.proof_also.empty()) {
     copies_.push_back({item->signature.name, item->signature_text});
     copies_.push_back({item->file.name, item->text});

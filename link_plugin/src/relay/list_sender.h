@@ -62,6 +62,10 @@ class ListSender {
   // The entry of a container that has its final name.
   SentEntry entry_of(const Intent& intent, const std::string& name) const;
 
+  // Whether the container of this entry, which was there already, has one: in the journal, or in a list of
+  // the outbox.
+  bool is_listed(const SentEntry& entry);
+
   // The outbox is open and recovery is over: completes the lists of an earlier process, and begins another
   // stream where the journal does not say all that its own was used for. What fails is left to tend().
   void start();
@@ -118,7 +122,9 @@ class ListSender {
 
   Parts parts_;
   std::weak_ptr<Carried> current_;
-  std::deque<Copy> copies_;          // that proof_also does not have yet
+  std::deque<Copy> copies_;  // that proof_also does not have yet
+  std::optional<std::set<std::pair<std::string, std::string>>>
+      shown_;                        // digests and names in the outbox's lists
   bool must_open_ = true;            // open_stream() is to be called
   bool must_begin_another_ = false;  // another text has the name of a list of ours
   std::uint64_t changed_ns_ = 0;     // when a batch ended last

@@ -117,7 +117,7 @@ void Relay::work(paxect_step* result) {
     lanes_->commit_small();
   note_ended_batches();
   const bool listed = !worked && tend_lists();
-  if (worked || listed || !intake_->empty() || lanes_->is_done())
+  if (worked || listed || (!intake_->empty() && !lists_->is_full()) || lanes_->is_done())
     result->state = PAXECT_STEP_AGAIN;
   else
     schedule_wakeup(result);
@@ -128,7 +128,7 @@ bool Relay::tend_lists() {
   const std::uint64_t now = host_.monotonic_ns();
   // Nothing comes after a run with --once.
   const bool is_due = now >= lists_->due_ns() || host_.once();
-  if (is_due && lists_->owes() && intake_->empty()) {
+  if (is_due && lists_->owes() && (intake_->empty() || lists_->is_full())) {
     lists_->tend();
     schedule_.set(Task::kLists, lists_->due_ns());
     return true;
@@ -212,7 +212,7 @@ FileState Relay::classify(const Candidate& candidate) {
   const bool was_held = wait != nullptr && wait->state == FileState::kHeld;
   if (wait != nullptr && !was_held && wait->next_try_ns > now) return wait->state;
   if (journal_.match_done(inbox_.token(), path, candidate.identity) == SourceMatch::kSame) {
-    if (policy_.auto_delete) removal_->remove_done(candidate);
+    if (policy_.auto_delete && !kept_->keeps(inbox_.token(), path)) removal_->remove_done(candidate);
     const Wait* failed = ledger_->find_wait(path, candidate.identity);
     return failed == nullptr ? FileState::kDone : failed->state;
   }
@@ -410,6 +410,11 @@ bool Relay::has_trouble() const {
 // Nothing is ready now.
 void Relay::schedule_wakeup(paxect_step* result) {
   const bool once = host_.once();
+  if (lists_->is_full()) {  // nothing is taken before a list is made
+    result->state = once ? PAXECT_STEP_DONE : PAXECT_STEP_WAIT;
+    result->outcome = PAXECT_PLUGIN_INCOMPLETE;
+    return;
+  }
   const std::uint64_t settled = std::min(intake_->next_observation_ns(!once), receiver_->due_ns());
   const bool changed = worked_since_scan_ || ledger_->has_returned();
   if (intake_->has_more() || (once && changed)) {

@@ -175,6 +175,7 @@ class Relay {
   std::optional<ListSender> lists_;
   std::optional<Receiver> receiver_;
   std::optional<Receipts> receipts_;
+  std::optional<KeptSources> kept_;
   std::optional<StateFile> state_file_;
   std::optional<std::int32_t> oldest_arrival_s_;  // as it was counted last
   std::uint64_t oldest_due_ns_ = 0;               // when it is counted again

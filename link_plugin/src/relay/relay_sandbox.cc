@@ -41,6 +41,8 @@ Paths paths_of(const LinkConfig& config) {
   for (const std::string& file :
        {config.lock, config.state, config.log, config.manifest, config.metrics_file})
     if (!file.empty()) paths.add(directory_name(file), kOwn);
+  paths.add(config.peers, kRead);
+  if (!config.receipts_in.empty()) paths.add_replaceable(config.receipts_in);
   if (!config.proof_also.empty()) paths.add_replaceable(config.proof_also);
   // Where a link under one of them leads.
   for (const std::string& file : {status_of(config.state), config.manifest, config.metrics_file}) {

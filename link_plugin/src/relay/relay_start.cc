@@ -251,12 +251,15 @@ void Relay::make_parts() {
                       }});
   receipts_.emplace(Receipts::Parts{
       .host = host_, .config = config_, .inbox = inbox_, .reporter = reporter_, .journal = journal_});
+  kept_.emplace(
+      KeptSources::Parts{.host = host_, .config = config_, .journal = journal_, .reporter = reporter_});
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,
                               .reporter = reporter_,
                               .removal = *removal_,
                               .lists = *lists_,
+                              .kept = *kept_,
                               .failures = *failures_,
                               .receiver = *receiver_,
                               .policy = policy_,

@@ -35,6 +35,7 @@ void Relay::upkeep(std::uint64_t now_ns) {
   places_->keep_markers();
   reporter_.report_problem("lock", lock_.keep().message);
   failures_->retry_quarantine();
+  if (kept_->tend()) schedule_.set_now(Task::kScan);
   const bool is_soon = failures_->owes_quarantine();
   schedule_.set(Task::kUpkeep,
                 now_ns + (is_soon ? std::min(config_.poll_ns, kMaxRetryPause) : config_.poll_ns));

@@ -52,6 +52,8 @@ const std::vector<std::string>& known_keys() {
                                                  "within",
                                                  "list_ms",
                                                  "proof_also",
+                                                 "receipts_in",
+                                                 "keep",
                                                  "peers",
                                                  "proof",
                                                  "late_after",
@@ -233,6 +235,26 @@ void read_sign_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* con
   config->sign_key_problem = reader.message("sign_key", shown, status.message);
 }
 
+// no, receipt, or a whole number with s, m, h or d.
+void read_keep(Reader& reader, LinkConfig* config) {
+  const std::string value = reader.text("keep", "no");
+  if (value == "no") return;
+  config->keep = value == "receipt" ? Keep::kReceipt : Keep::kDuration;
+  if (config->keep == Keep::kReceipt) {
+    if (config->to.empty())
+      reader.fail("keep", value, "nobody is named whose receipt would end it: set to = NODE...");
+    return;
+  }
+  static constexpr std::pair<char, std::int64_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  std::uint64_t number = 0;
+  for (const auto& [letter, seconds] : kUnits)
+    if (!value.empty() && value.back() == letter &&
+        parse_number(std::string_view(value).substr(0, value.size() - 1), 1,
+                     std::uint64_t{36500} * 86400 / static_cast<std::uint64_t>(seconds), &number))
+      config->keep_s = static_cast<std::int64_t>(number) * seconds;
+  if (config->keep_s == 0) reader.fail("keep", value, "not no, receipt, or a time such as 12h or 30d");
+}
+
 // Whom lists are for, and how often they come.
 void read_lists(const Host& host, KeyUse use, Reader& reader, LinkConfig* config) {
   const std::string to = reader.text("to", "*");
@@ -247,8 +269,14 @@ void read_lists(const Host& host, KeyUse use, Reader& reader, LinkConfig* config
   config->within = reader.number("within", 600, 1, kMaxWithin);
   config->list_delay_ns = reader.number("list_ms", 200, 0, 86400000) * kMillisecond;
   if (host.get("proof_also", nullptr) != nullptr) config->proof_also = reader.path("proof_also", "");
-  if (host.get("sign_key", nullptr) == nullptr) {
-    for (const char* key : {"to", "within", "list_ms", "proof_also"})
+  if (host.get("receipts_in", nullptr) != nullptr) config->receipts_in = reader.path("receipts_in", "");
+  read_keep(reader, config);
+  const char* key_setting = host.get("sign_key", nullptr);
+  if (key_setting == nullptr || *key_setting == '\0') {
+    if (config->keep != Keep::kNo)
+      reader.fail("keep", host.get("keep", nullptr),
+                  "without sign_key nothing is listed that a receipt could be about: set it");
+    for (const char* key : {"to", "within", "list_ms", "proof_also", "receipts_in"})
       if (host.get(key, nullptr) != nullptr)
         config->warnings.push_back(std::string(key) + " (" + host.describe(key) +
                                    ") has no effect: without sign_key there are no lists");

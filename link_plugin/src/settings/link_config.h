@@ -39,6 +39,13 @@ struct Encoding {
   std::int64_t protect = 0;   // percent of a container that may be damaged; 0: no protection
 };
 
+// How long a sender keeps the sources of what it sent.
+enum class Keep {
+  kNo,
+  kReceipt,  // until every receiver says that it delivered the container
+  kDuration
+};
+
 struct LinkConfig {
   std::string node;  // what this relay is called in manifests and in trusted_nodes
   Mode mode = Mode::kRelay;
@@ -63,11 +70,14 @@ struct LinkConfig {
   std::vector<std::string> to;      // whom lists are for; empty: whoever has them
   std::uint64_t within = 0;         // seconds in which the next list follows
   std::uint64_t list_delay_ns = 0;  // of a list while nothing else is sent
-  std::string proof_also;           // a second folder for lists; "": none
   std::optional<ProofMode> proof;   // none: by what is pinned
   std::uint64_t late_after = 0;     // seconds after which a listed file is missing
   std::uint64_t max_jump = 0;       // lists of a stream that may be missing before one that is taken
-  std::string receipts;  // folder that receipts are written to; "": the one that the lists come from
+  std::string receipts;     // folder that receipts are written to; "": the one that the lists come from
+  std::string receipts_in;  // folder that receipts come to; "": none
+  Keep keep = Keep::kNo;
+  std::int64_t keep_s = 0;  // of kDuration
+  std::string proof_also;   // a second folder for lists; "": none
   ExternalCore core;
   std::string quarantine;
   std::string metrics_file;  // "": none

@@ -18,6 +18,8 @@ struct PinnedKey {
   bool is_revoked = false;
   PublicKey key = {};
   std::string problem = {};  // why the file is no key; "" when it is one
+
+  bool operator==(const PinnedKey&) const = default;
 };
 
 // Those in the folder, by node and file. A folder that does not exist has none.

@@ -70,6 +70,24 @@ TEST_CASE("A sender lists every container that it sent, with its digest, in a ch
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
 }
 
+TEST_CASE("A container that is there already and listed gets no second entry") {
+  SenderRig rig;
+  rig.send("a.txt");
+  rig.send("a.txt");
+  rig.run_once();
+  CHECK(rig.events("duplicate").size() == 1);
+  CHECK(rig.lists.texts().size() == 1);
+  rig.lists.check_covers(rig.outbox());
+  // One that was there before the lists began is listed.
+  SenderRig other;
+  other.host.set("sign_key", "");
+  other.put("a.txt", "contents of a.txt");
+  CHECK(other.run_once() == PAXECT_PLUGIN_OK);
+  other.host.set("sign_key", "file:" + (other.directory / "key"));
+  other.send("a.txt");
+  other.lists.check_covers(other.outbox());
+}
+
 TEST_CASE("A list is there list_ms after the last container, and not before") {
   SenderRig rig;
   rig.host.set("list_ms", "5000");

@@ -1,0 +1,66 @@
+// `receipt import`: takes a receipt that came on another way than a folder.
+#include "base/filesystem.h"
+#include "base/relay_paths.h"
+#include "commands/command.h"
+#include "commands/receipt_view.h"
+#include "proof/statement.h"
+#include "relay/kept_sources.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr const char* kUsage = "use paxect link receipt import FILE... [--json]";
+
+// The signature first, as everywhere. The same bytes may be there already.
+Status take(const std::string& folder, const std::string& path) {
+  for (const std::string& each : {signature_of(path), path}) {
+    std::string text;
+    if (Status status = read_file(each, kMaxStatementSize, &text); !status.ok()) return status;
+    if (Status status = replace_file(join(folder, base_name(each)), text); !status.ok()) return status;
+  }
+  return Status::success();
+}
+
+}  // namespace
+
+paxect_plugin_status run_receipt(const Call& call) {
+  const std::vector<std::string>& words = call.arguments().words;
+  if (words[0] != "import" || words.size() < 2) return call.fail(PAXECT_PLUGIN_USAGE, kUsage);
+  ReceiptView view;
+  if (paxect_plugin_status status = open_receipts(call, &view); status != PAXECT_PLUGIN_OK) return status;
+  const LinkConfig& config = view.context.config;
+  const std::string folder = imported_receipts_of(config.state);
+  std::vector<FoundReceipt> taken(words.size() - 1);
+  // All or none.
+  for (std::size_t i = 1; i < words.size(); ++i)
+    if (Status status =
+            read_receipt(words[i], config.node, view.keys, last_list_of(view.journal.sent), &taken[i - 1]);
+        !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  if (Status status = make_directories(folder); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  for (std::size_t i = 1; i < words.size(); ++i)
+    if (Status status = take(folder, words[i]); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  if (call.arguments().json) {
+    JsonLine json;
+    json.begin_array("imported");
+    for (const FoundReceipt& found : taken) {
+      json.begin_element();
+      json.add("node", found.receipt.head.from);
+      json.add("number", found.receipt.head.number);
+      json.add("about", found.receipt.about);
+      json.add("file", join(folder, base_name(found.path)));
+      json.end_object();
+    }
+    json.end_array();
+    json.finish(&call.console());
+    return PAXECT_PLUGIN_OK;
+  }
+  for (const FoundReceipt& found : taken)
+    call.console().line("imported receipt " + std::to_string(found.receipt.head.number) + " of " +
+                        shown(found.receipt.head.from) + " about " + found.receipt.about);
+  return PAXECT_PLUGIN_OK;
+}
+
+}  // namespace paxect::link

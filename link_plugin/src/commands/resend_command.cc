@@ -1,0 +1,59 @@
+// `resend`: what a receiver misses is sent again, under the numbers that it has in the lists.
+#include <algorithm>
+
+#include "base/filesystem.h"
+#include "base/relay_paths.h"
+#include "commands/command.h"
+#include "commands/receipt_view.h"
+#include "relay/kept_sources.h"
+
+namespace paxect::link {
+
+// The relay sends it: it alone knows what is in hand.
+paxect_plugin_status run_resend(const Call& call) {
+  ReceiptView view;
+  if (paxect_plugin_status status = open_receipts(call, &view); status != PAXECT_PLUGIN_OK) return status;
+  const LinkConfig& config = view.context.config;
+  FoundReceipt request;
+  Status status = read_request(call.arguments().words[0], config.node, view.keys,
+                               last_list_of(view.journal.sent), &request);
+  if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  const std::string path = resend_of(config.state);
+  std::string lines;
+  status = read_file(path, kMaxStatementSize, &lines);
+  if (!status.ok() && status.fault != Fault::kGone) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  std::uint64_t missing = 0;
+  std::uint64_t resent = 0;
+  const std::string& stream = request.receipt.about;
+  for (const OutcomeRange& range : request.receipt.outcomes)
+    if (range.outcome == Outcome::kMissing) missing += range.last - range.first + 1;
+  for (const auto& [number, source] : view.journal.sent.kept()) {
+    const bool is_missing = number.first == stream &&
+                            std::any_of(request.receipt.outcomes.begin(), request.receipt.outcomes.end(),
+                                        [&](const OutcomeRange& range) {
+                                          return range.outcome == Outcome::kMissing &&
+                                                 range.first <= number.second && number.second <= range.last;
+                                        });
+    if (!is_missing) continue;
+    lines += number.first + " " + std::to_string(number.second) + "\n";
+    ++resent;
+  }
+  if (resent > 0) status = replace_file(path, lines);
+  if (resent > 0 && !status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  if (call.arguments().json) {
+    JsonLine json;
+    json.add("node", request.receipt.head.from);
+    json.add("stream", stream);
+    json.add("missing", missing);
+    json.add("resent", resent);
+    json.finish(&call.console());
+  } else {
+    call.console().line(std::to_string(resent) + " of " + count_text(missing, "container") + " that " +
+                        shown(request.receipt.head.from) + " misses " +
+                        (view.context.runs() ? "are sent again" : "are sent again when a relay runs") +
+                        (resent < missing ? "; the sources of the others are not kept" : ""));
+  }
+  return resent == missing ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::link

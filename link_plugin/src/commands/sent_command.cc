@@ -1,0 +1,159 @@
+// `sent`: what of what this node sent its receivers have confirmed.
+#include <algorithm>
+#include <map>
+
+#include "base/clock.h"
+#include "base/relay_paths.h"
+#include "commands/command.h"
+#include "commands/receipt_view.h"
+#include "commands/relay_context.h"
+
+namespace paxect::link {
+namespace {
+
+// What one receiver says of the entries of one stream.
+struct Confirmed {
+  std::string node;
+  std::string about;
+  const FoundReceipt* receipt = nullptr;
+  std::map<Outcome, std::uint64_t> counts = {};
+  std::uint64_t sent = 0;  // entries of the stream, as far as this node knows
+};
+
+std::vector<Confirmed> confirmed_by(const ReceiptView& view) {
+  std::vector<Confirmed> all;
+  const SentStream& stream = view.journal.sent;
+  for (const auto& [key, found] : view.receipts.newest()) {
+    Confirmed one{.node = std::get<0>(key), .about = std::get<2>(key), .receipt = &found};
+    for (const OutcomeRange& range : found.receipt.outcomes)
+      one.counts[range.outcome] += range.last - range.first + 1;
+    const std::uint64_t through = found.receipt.outcomes.empty() ? 0 : found.receipt.outcomes.back().last;
+    one.sent = one.about == stream.name ? std::max(stream.next_entry - 1, through) : through;
+    all.push_back(std::move(one));
+  }
+  // A receiver that has not said anything yet.
+  for (const std::string& node : view.context.config.to) {
+    const bool is_known = std::any_of(all.begin(), all.end(), [&](const Confirmed& one) {
+      return one.node == node && one.about == stream.name;
+    });
+    if (!is_known && !stream.name.empty())
+      all.push_back({.node = node, .about = stream.name, .sent = stream.next_entry - 1});
+  }
+  return all;
+}
+
+std::uint64_t count(const Confirmed& one, Outcome outcome) {
+  const auto found = one.counts.find(outcome);
+  return found == one.counts.end() ? 0 : found->second;
+}
+
+bool is_confirmed(const Confirmed& one) { return count(one, Outcome::kDelivered) == one.sent; }
+
+// The files that are kept, and who has not confirmed each.
+struct Waiting {
+  const KeptSource* source;
+  SentStream::EntryNumber number;
+  std::vector<std::string> unconfirmed;
+};
+
+std::vector<Waiting> waiting_of(const ReceiptView& view) {
+  std::vector<Waiting> all;
+  for (const auto& [number, source] : view.journal.sent.kept()) {
+    Waiting one{.source = &source, .number = number, .unconfirmed = {}};
+    for (const std::string& node : view.context.config.to) {
+      const auto outcome = view.receipts.outcome_of(node, number.first, number.second);
+      if (!outcome || outcome->outcome != Outcome::kDelivered)
+        one.unconfirmed.push_back(node + " " + (outcome ? outcome_text(*outcome) : "silent"));
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void print_json(const ReceiptView& view, const std::vector<Confirmed>& all, const std::vector<Waiting>& kept,
+                Console* console) {
+  const SentStream& stream = view.journal.sent;
+  JsonLine json;
+  json.add("node", view.context.config.node);
+  json.add("stream", stream.name);
+  json.add("lists", stream.next - 1);
+  json.add("entries", stream.next_entry - 1);
+  json.add("unlisted", std::uint64_t{stream.unlisted().size()});
+  json.begin_array("receivers");
+  for (const Confirmed& one : all) {
+    json.begin_element();
+    json.add("node", one.node);
+    json.add("stream", one.about);
+    json.add("sent", one.sent);
+    for (const auto& [name, outcome] : kOutcomeNames) json.add(name, count(one, outcome));
+    if (one.receipt == nullptr) {
+      json.add_null("receipt");
+      json.add_null("made");
+    } else {
+      json.add("receipt", one.receipt->path);
+      json.add("made", utc_text(one.receipt->receipt.head.made * 1'000'000'000));
+    }
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_array("kept");
+  for (const Waiting& one : kept) {
+    json.begin_element();
+    json.add("source", one.source->entry.source);
+    json.add("name", one.source->entry.name);
+    json.add("stream", one.number.first);
+    json.add("entry", one.number.second);
+    json.add("listed", utc_text(one.source->made * 1'000'000'000));
+    json.begin_array("unconfirmed");
+    for (const std::string& each : one.unconfirmed) json.add_element(each);
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_array("refused_receipts");
+  for (const std::string& why : view.refused) json.add_element(why);
+  json.end_array();
+  json.finish(console);
+}
+
+}  // namespace
+
+paxect_plugin_status run_sent(const Call& call) {
+  ReceiptView view;
+  if (paxect_plugin_status status = open_receipts(call, &view); status != PAXECT_PLUGIN_OK) return status;
+  const std::vector<Confirmed> all = confirmed_by(view);
+  const std::vector<Waiting> kept = waiting_of(view);
+  const bool is_complete = std::all_of(all.begin(), all.end(), is_confirmed) &&
+                           view.journal.sent.unlisted().empty() && view.refused.empty();
+  Console& console = call.console();
+  if (call.arguments().json) {
+    print_json(view, all, kept, &console);
+    return is_complete ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+  }
+  const SentStream& stream = view.journal.sent;
+  console.row("listed", stream.name.empty() ? "nothing"
+                                            : count_text(stream.next_entry - 1, "container") + " in " +
+                                                  count_text(stream.next - 1, "list") + " of " + stream.name);
+  if (!stream.unlisted().empty()) console.row("unlisted", count_text(stream.unlisted().size(), "container"));
+  for (const Confirmed& one : all) {
+    std::string text =
+        std::to_string(count(one, Outcome::kDelivered)) + " of " + std::to_string(one.sent) + " delivered";
+    for (const auto& [name, outcome] : kOutcomeNames)
+      if (outcome != Outcome::kDelivered && count(one, outcome) > 0)
+        text += ", " + std::to_string(count(one, outcome)) + " " + name;
+    text += one.receipt == nullptr ? "; no receipt"
+                                   : "; " + utc_text(one.receipt->receipt.head.made * 1'000'000'000);
+    console.row(shown(one.node), text);
+  }
+  for (const Waiting& one : kept) {
+    std::string who;
+    for (const std::string& each : one.unconfirmed) who += (who.empty() ? "" : ", ") + each;
+    console.row(std::to_string(one.number.second),
+                shown(one.source->entry.source) + (who.empty() ? "  confirmed" : "  not confirmed: " + who) +
+                    ", since " + utc_text(one.source->made * 1'000'000'000));
+  }
+  for (const std::string& why : view.refused) console.row("refused", shown(why));
+  return is_complete ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::link

@@ -1,0 +1,54 @@
+// Sources that stay after their delivery, until every receiver has said that it delivered the container, or
+// for a time; and the receipts that say so.
+//
+// Not for two threads at a time.
+#pragma once
+
+#include <string>
+
+#include "base/host.h"
+#include "records/journal.h"
+#include "relay/reporter.h"
+#include "settings/link_config.h"
+#include "stages/peer_receipts.h"
+
+namespace paxect::link {
+
+// What receipts about the present stream are compared with.
+SentLast last_list_of(const SentStream& stream);
+
+class KeptSources {
+ public:
+  struct Parts {
+    const Host& host;
+    const LinkConfig& config;
+    Journal& journal;
+    Reporter& reporter;
+  };
+
+  explicit KeptSources(const Parts& parts) : parts_(parts) {}
+
+  // Whether sources stay at all.
+  bool is_on() const { return parts_.config.keep != Keep::kNo && parts_.config.mode == Mode::kSend; }
+  // Whether this one has to stay now.
+  bool keeps(const std::string& place, const std::string& path) const {
+    return is_on() && parts_.journal.sent().keeps(place, path);
+  }
+  // Reads new receipts, and what is to be sent again. Whether a scan has something to do: sources that need
+  // not stay any longer, or that are delivered again.
+  bool tend();
+
+  const PeerReceipts& receipts() const { return receipts_; }
+
+ private:
+  bool take_resend();
+  bool read_receipts();
+  bool is_over(const SentStream::EntryNumber& number, const KeptSource& source, std::int64_t now_s) const;
+
+  Parts parts_;
+  PeerReceipts receipts_;
+  std::vector<PinnedKey> keys_;
+  std::size_t kept_ = 0;  // when the receipts were compared with the sources last
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,74 @@
+// The receipts that peers made about our lists, from the folders that they come to: which entries each peer
+// says it delivered, refused, or misses. (the text: PROOF.md)
+//
+// A receipt counts when a pinned key of its node signed it, it is for this node, and it agrees with the list
+// that it names. Receipts are cumulative, so of each stream of a peer the newest is enough; an older one that
+// is put back takes nothing away. Reads only. Not for two threads at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/filesystem.h"
+#include "base/status.h"
+#include "proof/receipt.h"
+#include "settings/pinned_keys.h"
+
+namespace paxect::link {
+
+struct FoundReceipt {
+  std::string path;
+  std::string digest;  // SHA-256 of the text
+  Receipt receipt;
+};
+
+// What a sender knows of its own lists, to compare a receipt with.
+struct SentLast {
+  std::string stream;
+  std::uint64_t number = 0;  // of the last list
+  std::string digest;        // of the last list
+};
+
+// Reads one receipt for the node `us`, with its signature beside it, whatever its file is called. The failure
+// says what is wrong and what to do.
+Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
+                    const SentLast& last, FoundReceipt* out);
+// The same of a file NODE.STREAM.NUMBER.receipt, which agrees with its name.
+Status read_receipt(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
+                    const SentLast& last, FoundReceipt* out);
+
+class PeerReceipts {
+ public:
+  // Called for a receipt that was not there before, and for a file that does not count, once each.
+  using Accepted = std::function<void(const FoundReceipt&)>;
+  using Refused = std::function<void(const std::string& path, const std::string& why)>;
+
+  // Reads what came to the folder since the last call. A folder that does not exist has none.
+  Status read(const std::string& folder, const std::string& us, const std::vector<PinnedKey>& keys,
+              const SentLast& last, const Accepted& accepted, const Refused& refused);
+  // The keys have changed: everything is read again.
+  void forget() { *this = {}; }
+
+  // The newest of each peer's stream about each stream of ours, by node, stream and our stream.
+  using Key = std::tuple<std::string, std::string, std::string>;
+  const std::map<Key, FoundReceipt>& newest() const { return newest_; }
+  // What the node says of this entry; delivered if any of its receipts does.
+  std::optional<OutcomeRange> outcome_of(const std::string& node, const std::string& stream,
+                                         std::uint64_t entry) const;
+
+ private:
+  std::map<Key, FoundReceipt> newest_;
+  struct Seen {
+    FileIdentity identity;
+    bool counts = false;
+  };
+  std::map<std::string, Seen> seen_;  // by path
+};
+
+}  // namespace paxect::link

@@ -1,0 +1,227 @@
+// Sources that stay until a receipt, the receipts that count, and `sent`, `receipt` and `resend`.
+#include "relay/kept_sources.h"
+
+#include <filesystem>
+
+#include "base/digest.h"
+#include "base/relay_paths.h"
+#include "link/commands/command_rig.h"
+#include "link/link_rig.h"
+#include "link/sent_lists.h"
+#include "proof/signature.h"
+#include "support/catch.h"
+
+namespace paxect::test {
+namespace {
+
+using link::Outcome;
+
+// A sender that keeps its sources, and a receiver whose receipts the test writes.
+class ReceiptRig : public LinkRig {
+ public:
+  ReceiptRig() : lists(make_sign_key(directory / "key")), south(link::SigningKey::generate()) {
+    host.set("mode", "send");
+    host.set("node", "north");
+    host.set("sign_key", "file:" + (directory / "key"));
+    host.set("to", "south");
+    host.set("keep", "receipt");
+    host.set("receipts_in", directory / "receipts");
+    host.set("peers", directory / "peers");
+    std::filesystem::create_directories(directory / "receipts");
+    std::filesystem::create_directories(directory / "peers");
+    write_file(directory / "peers/south.pub", link::public_key_text(south.public_key()));
+  }
+
+  void send(const std::string& name) {
+    put(name, "contents of " + name);
+    run_once();
+    lists.read(outbox());
+  }
+
+  // Writes a receipt about the last list; the path of it.
+  std::string write(const std::string& folder, const std::vector<link::OutcomeRange>& outcomes,
+                    std::uint64_t number, const link::SigningKey& key, const std::string& to = "north") {
+    const auto& [list, text] = *lists.texts().rbegin();
+    link::Receipt receipt;
+    receipt.head = {.from = "south",
+                    .to = {to},
+                    .stream = "00000000000000ab",
+                    .continues = {},
+                    .number = number,
+                    .previous = number == 1 ? "" : link::sha256_hex("receipt before"),
+                    .made = 1'767'323'045,
+                    .log = {}};
+    receipt.about = list.first;
+    receipt.list = list.second;
+    receipt.list_digest = link::sha256_hex(text);
+    receipt.outcomes = outcomes;
+    const std::string name = link::receipt_of("south", "00000000000000ab", number);
+    const std::string contents = link::receipt_text(receipt);
+    write_file(folder + "/" + link::signature_of(name), link::sign_file(key, contents, name));
+    write_file(folder + "/" + name, contents);
+    return folder + "/" + name;
+  }
+  std::string write(const std::vector<link::OutcomeRange>& outcomes, std::uint64_t number = 1) {
+    return write(directory / "receipts", outcomes, number, south);
+  }
+
+  SentLists lists;
+  link::SigningKey south;
+};
+
+}  // namespace
+
+TEST_CASE("With keep = receipt a source stays until every receiver says that it delivered it") {
+  ReceiptRig rig;
+  rig.put("a.txt", "a");
+  rig.put("b.txt", "b");
+  rig.send("c.txt");
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt", "c.txt"});
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt", "c.txt"});
+  rig.write(
+      {{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}, {Outcome::kRefused, 3, 3, "decode_error"}});
+  rig.run_once();
+  CHECK(rig.waiting().size() == 2);
+  // Nothing but delivered lets a source go, and an old receipt takes nothing back.
+  rig.write({{Outcome::kDelivered, 1, 2}, {Outcome::kRefused, 3, 3, "decode_error"}}, 3);
+  rig.write({{Outcome::kExpected, 1, 3}}, 2);
+  rig.run_once();
+  CHECK(rig.waiting().size() == 1);
+  rig.write({{Outcome::kDelivered, 1, 3}}, 4);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 1);
+  CHECK(rig.events("receipted").size() >= 3);
+  for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("A receipt that does not count lets no source go, and the log says why") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  const std::vector<link::OutcomeRange> all = {{Outcome::kDelivered, 1, 1}};
+  const int how = GENERATE(0, 1, 2, 3, 4);
+  INFO(how);
+  const std::string folder = rig.directory / "receipts";
+  std::string path;
+  if (how == 0) path = rig.write(folder, all, 1, link::SigningKey::generate());
+  if (how == 1) path = rig.write(folder, all, 1, rig.south, "west");
+  if (how == 2) std::filesystem::remove(rig.directory / "peers/south.pub");
+  if (how == 2) path = rig.write(all);
+  if (how == 3) path = rig.write(all);
+  if (how == 3) write_file(path, read_file(path) + "\n");
+  if (how == 4) {
+    SentLists before = rig.lists;
+    rig.lists.read(rig.outbox());
+    path = rig.write(all);
+    std::string text = read_file(path);
+    text.replace(text.find("# list 1 "), 9, "# list 2 ");
+    write_file(path, text);
+    write_file(link::signature_of(path),
+               link::sign_file(rig.south, text, std::string(link::base_name(path))));
+  }
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt"});
+  REQUIRE(rig.events("receipt_reject").size() == 1);
+  CHECK(rig.events("receipt_reject")[0].source == path);
+  CHECK(rig.events("receipt_reject")[0].message.find(path) != std::string::npos);
+  auto sent = command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(sent["refused_receipts"].Size() == 1);
+}
+
+TEST_CASE("With keep = TIME a source stays for so long") {
+  ReceiptRig rig;
+  rig.host.set("keep", "2h");
+  rig.send("a.txt");
+  rig.host.set_realtime_ns(rig.host.realtime_ns() + 7199'000'000'000);
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt"});
+  rig.host.set_realtime_ns(rig.host.realtime_ns() + 2'000'000'000);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+}
+
+TEST_CASE("sent says what is confirmed, what is not, and since when") {
+  ReceiptRig rig;
+  rig.put("a.txt", "a");
+  rig.send("b.txt");
+  {
+    auto sent = command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(sent["entries"].GetUint64() == 2);
+    REQUIRE(sent["receivers"].Size() == 1);
+    CHECK(sent["receivers"][0]["receipt"].IsNull());
+    REQUIRE(sent["kept"].Size() == 2);
+    CHECK(std::string(sent["kept"][0]["unconfirmed"][0].GetString()) == "south silent");
+  }
+  rig.write({{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}});
+  {
+    auto sent = command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(sent["receivers"][0]["delivered"].GetUint64() == 1);
+    CHECK(sent["receivers"][0]["missing"].GetUint64() == 1);
+    CHECK(sent["kept"][0]["unconfirmed"].Size() == 0);
+    CHECK(std::string(sent["kept"][1]["unconfirmed"][0].GetString()) == "south missing");
+  }
+  rig.write({{Outcome::kDelivered, 1, 2}}, 2);
+  rig.run_once();
+  CHECK(command_json(rig.host, {"sent"})["kept"].Size() == 0);
+}
+
+TEST_CASE("A receipt that was imported counts as one that came to the folder") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  std::filesystem::create_directory(rig.directory / "mail");
+  const std::string path = rig.write(rig.directory / "mail", {{Outcome::kDelivered, 1, 1}}, 1, rig.south);
+  write_file(rig.directory / "mail/forged", "no receipt");
+  CHECK(command(rig.host, {"receipt", "import", rig.directory / "mail/forged"}).status ==
+        PAXECT_PLUGIN_CONFIG);
+  CHECK(command_json(rig.host, {"receipt", "import", path})["imported"].Size() == 1);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+}
+
+TEST_CASE("resend sends what a receiver misses again, under the same number") {
+  ReceiptRig rig;
+  rig.put("a.txt", "a");
+  rig.send("b.txt");
+  const auto entries = rig.lists.lists().back().entries;
+  const std::string lost = entries[1].name;
+  std::filesystem::remove(rig.outbox(lost));
+  std::filesystem::remove(rig.outbox(lost + ".sha256"));
+  const std::string request = rig.write({{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}});
+  CHECK(command_json(rig.host, {"resend", request})["resent"].GetUint64() == 1);
+  rig.run_once();
+  CHECK(link::sha256_hex(read_file(rig.outbox(lost))) == entries[1].digest);
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 1);
+  CHECK(rig.waiting().size() == 1);
+  // Once.
+  std::filesystem::remove(rig.outbox(lost));
+  std::filesystem::remove(rig.outbox(lost + ".sha256"));
+  rig.run_once();
+  CHECK_FALSE(exists(rig.outbox(lost)));
+  rig.write({{Outcome::kDelivered, 1, 2}}, 2);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  // Whose source is gone cannot be sent again.
+  CHECK(command_json(rig.host, {"resend", request}, PAXECT_PLUGIN_INCOMPLETE)["resent"].GetUint64() == 0);
+}
+
+TEST_CASE("A setting keep that could never end is refused") {
+  ReceiptRig rig;
+  auto problem = [&] {
+    PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+    CHECK(relay.init() == PAXECT_PLUGIN_CONFIG);
+    return relay.error();
+  };
+  rig.host.set("to", "*");
+  CHECK(problem().find("set to = NODE") != std::string::npos);
+  rig.host.set("to", "south");
+  rig.host.set("keep", "2 weeks");
+  CHECK(problem().find("12h") != std::string::npos);
+  rig.host.set("keep", "receipt");
+  rig.host.set("sign_key", "");
+  CHECK(problem().find("sign_key") != std::string::npos);
+}
+
+}  // namespace paxect::test
