@@ -19,9 +19,10 @@ constexpr std::size_t kFooter = 44;
 
 // What a container can lose, by the first record in it.
 struct Promise {
-  std::size_t piece = 0;  // bytes
-  std::size_t cells = 0;  // any ones
-  std::size_t cell = 0;   // bytes
+  std::size_t covered = 0;  // bytes of it that are protected
+  std::size_t piece = 0;    // bytes
+  std::size_t cells = 0;    // any ones
+  std::size_t cell = 0;     // bytes
 };
 
 Promise promise_of(const std::string& container, std::int64_t percent) {
@@ -30,7 +31,8 @@ Promise promise_of(const std::string& container, std::int64_t percent) {
   while (at != std::string::npos && container[at + 12] != 1);  // a trailer
   REQUIRE(at != std::string::npos);
   Promise promise;
-  promise.piece = std::max<std::size_t>(1, covered(container) * static_cast<std::size_t>(percent) / 100);
+  promise.covered = covered(container);
+  promise.piece = std::max<std::size_t>(1, promise.covered * static_cast<std::size_t>(percent) / 100);
   promise.cells = static_cast<unsigned char>(container[at + 56]);
   promise.cell = std::size_t{1} << container[at + 14];
   return promise;
@@ -55,9 +57,8 @@ struct Kind {
 };
 
 // Numbers of different cells of the data.
-std::vector<std::size_t> choose_cells(const std::string& bytes, const Promise& promise, std::size_t count,
-                                      Random& random) {
-  const std::size_t all = (covered(bytes) + promise.cell - 1) / promise.cell;
+std::vector<std::size_t> choose_cells(const Promise& promise, std::size_t count, Random& random) {
+  const std::size_t all = (promise.covered + promise.cell - 1) / promise.cell;
   std::vector<std::size_t> cells(all);
   for (std::size_t i = 0; i < all; ++i) cells[i] = i;
   count = std::min(count, all);
@@ -67,17 +68,17 @@ std::vector<std::size_t> choose_cells(const std::string& bytes, const Promise& p
 }
 
 std::string flipped(std::string bytes, const Promise& promise, const Amount& amount, Random& random) {
-  for (const std::size_t cell : choose_cells(bytes, promise, amount.of(promise.cells), random)) {
+  for (const std::size_t cell : choose_cells(promise, amount.of(promise.cells), random)) {
     const std::size_t begin = cell * promise.cell;
-    const std::size_t at = begin + random.below(std::min(promise.cell, covered(bytes) - begin));
+    const std::size_t at = begin + random.below(std::min(promise.cell, promise.covered - begin));
     bytes[at] = static_cast<char>(bytes[at] ^ 1 << random.below(8));
   }
   return bytes;
 }
 
 std::string without_sectors(std::string bytes, const Promise& promise, const Amount& amount, Random& random) {
-  const std::size_t end = covered(bytes);
-  for (const std::size_t cell : choose_cells(bytes, promise, amount.of(promise.cells), random)) {
+  const std::size_t end = promise.covered;
+  for (const std::size_t cell : choose_cells(promise, amount.of(promise.cells), random)) {
     const std::size_t begin = cell * promise.cell;
     bytes = zeroed(bytes, begin, std::min(promise.cell, end - begin));
   }
@@ -116,7 +117,7 @@ std::size_t places(const Promise& promise, const Amount& amount) {
 
 std::string inserted(std::string bytes, const Promise& promise, const Amount& amount, Random& random) {
   for (std::size_t i = 0; i < places(promise, amount); ++i) {
-    const std::size_t at = random.below(covered(bytes));
+    const std::size_t at = random.below(promise.covered);
     const std::size_t size = 1 + random.below(100);
     bytes.insert(at, noise(size, random()));
   }
