@@ -30,6 +30,8 @@ bool is_sidecar(std::string_view name);
 
 // link_manifest*.json: a peer's manifest, or our own.
 bool is_manifest(std::string_view name);
+// Stands for the name of every peer while nobody could list their manifests.
+inline constexpr char kManifestFolder[] = "folder of the manifests";
 
 // The marker of an inbox, an outbox or a quarantine.
 inline constexpr char kPlaceMarker[] = ".paxect-place";

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/filesystem.h"
+#include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/log_reader.h"
 #include "commands/relay_context.h"
@@ -29,13 +30,18 @@ struct Audit {
   std::uint64_t broken_line = 0;
   std::vector<Witness> witnesses;
   std::map<std::uint64_t, std::string> seen;  // chains of the lines that witnesses name
+  LogHead journal;  // what the journal knows of the log: at most its last line, no line when it knows nothing
 
+  // The lines that the relay wrote after the last one that is here.
+  std::uint64_t lost() const {
+    return journal.lines > chain.head().lines ? journal.lines - chain.head().lines : 0;
+  }
   const char* state() const {
-    if (!broken_log.empty()) return "broken";
+    if (!broken_log.empty() || lost() > 0) return "broken";
     return chain.lines() == 0 ? "unchained" : "intact";
   }
   bool is_good() const {
-    bool agree = broken_log.empty();
+    bool agree = std::string_view(state()) == "intact";
     for (const Witness& witness : witnesses) agree = agree && witness.state == "found";
     return agree;
   }
@@ -64,6 +70,18 @@ Status read_witness(const std::string& path, LogHead* out) {
   return status.ok() ? status : Status::invalid(path + ": " + status.message);
 }
 
+// Of the relay of the section, when the command is about its own log.
+paxect_plugin_status read_journal_head(const Call& call, Audit* audit) {
+  if (!call.arguments().words.empty()) return PAXECT_PLUGIN_OK;
+  RelayContext context;
+  if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
+  JournalContents journal;
+  if (Status status = read_journal(journal_of(context.config.state), &journal); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  audit->journal = journal.log;
+  return PAXECT_PLUGIN_OK;
+}
+
 Status check_log(const OpenLog& log, Audit* audit) {
   std::uint64_t number = 0;
   return read_lines(log, 0, [&](const std::string* line) {
@@ -71,7 +89,7 @@ Status check_log(const OpenLog& log, Audit* audit) {
     if (line != nullptr && line->empty()) return true;
     const std::string text = line == nullptr ? "" : *line;
     const std::uint64_t before = audit->chain.lines();
-    if (!audit->chain.add(text, parse_log_line(text).has_value())) {
+    if (!audit->chain.add(text, is_whole_line(text))) {
       audit->broken_log = log.path;
       audit->broken_line = number;
       return false;
@@ -105,16 +123,27 @@ std::string witness_text(const Witness& witness) {
   return line + " is not in the log: lines were removed, or the chain breaks before it";
 }
 
+// What is wrong with the log, "" for nothing.
+std::string problem_of(const Audit& audit) {
+  if (!audit.broken_log.empty() || audit.lost() == 0) return audit.chain.problem();
+  return "the journal has line " + std::to_string(audit.journal.lines) + ", and " +
+         (audit.chain.lines() == 0
+              ? "none is here"
+              : "line " + std::to_string(audit.chain.head().lines) + " is the last one here") +
+         ": lines were removed, or the log that has them was moved away or passed over";
+}
+
 void print_json(const Audit& audit, Console* console) {
   JsonLine json;
   json.add("state", audit.state());
-  json.add("problem", audit.chain.problem());
+  json.add("problem", problem_of(audit));
   json.add("log", audit.broken_log);
   json.add("line", audit.broken_line);
   json.add("first", audit.chain.first());
   json.add("lines", audit.chain.lines());
   json.add("head", log_head_value(audit.chain.head()));
   json.add("unchained", audit.chain.unchained());
+  json.add("missing", audit.chain.missing());
   json.add("torn", audit.chain.torn());
   json.begin_array("witnesses");
   for (const Witness& witness : audit.witnesses) {
@@ -138,12 +167,16 @@ void print_text(const Audit& audit, Console* console) {
   if (!audit.broken_log.empty())
     console->row("broken",
                  shown(audit.broken_log) + ":" + std::to_string(audit.broken_line) + ": " + chain.problem());
+  else if (audit.lost() > 0)
+    console->row("broken", problem_of(audit));
   else
     console->row(audit.state(),
                  count_text(chain.lines(), "line") + " in " + count_text(audit.logs.size(), "file"));
   if (chain.first() > 1)
     console->row("not checked",
                  "the lines before line " + std::to_string(chain.first()) + ", which are not here");
+  if (chain.missing() > 0)
+    console->row("not checked", count_text(chain.missing(), "line") + " of logs that were passed over");
   if (chain.unchained() > 0)
     console->row("not checked", count_text(chain.unchained(), "line") + " of a version without a chain");
   if (chain.torn() > 0) console->row("torn", count_text(chain.torn(), "line") + ", passed over");
@@ -156,9 +189,12 @@ void print_text(const Audit& audit, Console* console) {
 }  // namespace
 
 paxect_plugin_status run_audit(const Call& call) {
+  Audit audit;
+  // Before the log: the relay writes to the log first.
+  if (paxect_plugin_status status = read_journal_head(call, &audit); status != PAXECT_PLUGIN_OK)
+    return status;
   std::vector<std::string> logs;
   if (paxect_plugin_status status = logs_of(call, &logs); status != PAXECT_PLUGIN_OK) return status;
-  Audit audit;
   for (const std::string& path : call.arguments().witnesses) {
     Witness witness{.path = path};
     if (Status status = read_witness(path, &witness.head); !status.ok())
@@ -169,6 +205,7 @@ paxect_plugin_status run_audit(const Call& call) {
   for (const OpenLog& log : open_with_rotated(logs, &audit.passed_over)) {
     audit.logs.push_back(log.path);
     if (!audit.broken_log.empty()) continue;
+    audit.chain.begin_file(!audit.passed_over.empty());
     if (Status status = check_log(log, &audit); !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   }

@@ -141,6 +141,12 @@ std::optional<LogLine> parse_log_line(std::string_view line) {
   return result;
 }
 
+bool is_whole_line(std::string_view line) {
+  json::Document document;
+  document.Parse(line.data(), line.size());
+  return !document.HasParseError() && document.IsObject();
+}
+
 Status open_log(const std::string& path, OpenLog* out) {
   out->path = path;
   out->fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));

@@ -27,6 +27,9 @@ struct LogLine {
 // The line, or nothing when it is torn or not the relay's.
 std::optional<LogLine> parse_log_line(std::string_view line);
 
+// Whether it is a JSON object: a crash breaks a line off, and what is left of it is none.
+bool is_whole_line(std::string_view line);
+
 struct LogCount {
   std::uint64_t lines = 0;       // that were read
   std::uint64_t unreadable = 0;  // torn or foreign

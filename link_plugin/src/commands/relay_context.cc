@@ -1,6 +1,7 @@
 #include "commands/relay_context.h"
 
 #include "base/filesystem.h"
+#include "commands/log_reader.h"
 #include "records/relay_lock.h"
 #include "settings/policy_file.h"
 
@@ -27,9 +28,14 @@ paxect_plugin_status open_context(const Call& call, RelayContext* out) {
 
 paxect_plugin_status logs_of(const Call& call, std::vector<std::string>* out) {
   *out = call.arguments().words;
-  for (const std::string& log : *out)
-    if (FileIdentity ignored; !identity_of(log, &ignored))
+  for (const std::string& log : *out) {
+    FileIdentity ignored;
+    if (!identity_of(log, &ignored))
       return call.fail(PAXECT_PLUGIN_CONFIG, "cannot read log " + log + ": there is none");
+    OpenLog opened;
+    if (Status status = open_log(log, &opened); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  }
   if (!out->empty()) return PAXECT_PLUGIN_OK;
   LinkConfig config;
   if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())

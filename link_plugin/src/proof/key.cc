@@ -71,7 +71,8 @@ std::string key_id_text(const KeyId& id) {
     text += kDigits[*byte >> 4];
     text += kDigits[*byte & 15];
   }
-  return text;
+  // As minisign writes a number: without leading zeros.
+  return text.substr(std::min(text.find_first_not_of('0'), text.size() - 1));
 }
 
 Status parse_public_key(std::string_view text, PublicKey* out) {

@@ -25,7 +25,7 @@ struct PublicKey {
   bool operator==(const PublicKey&) const = default;
 };
 
-// 16 upper-case digits, as minisign shows an id.
+// Upper-case hexadecimal digits without leading zeros, as minisign shows an id.
 std::string key_id_text(const KeyId& id);
 
 Status parse_public_key(std::string_view text, PublicKey* out);

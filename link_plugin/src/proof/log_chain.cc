@@ -36,6 +36,11 @@ bool read_chain(std::string_view line, LogHead* out) {
   return parse_log_head_value(value.substr(0, value.size() - kEnd.size()), out) && out->lines > 0;
 }
 
+void ChainChecker::begin_file(bool after_gap) {
+  may_lack_ = after_gap;
+  is_after_unchained_ = false;
+}
+
 bool ChainChecker::add(std::string_view line, bool is_record) {
   if (!problem_.empty()) return false;
   LogHead stated;
@@ -44,13 +49,18 @@ bool ChainChecker::add(std::string_view line, bool is_record) {
     return true;
   }
   if (!read_chain(line, &stated)) {
+    if (line.find(kKey) != std::string_view::npos) return fail("its chain cannot be read: it was changed");
     if (first_ == 0) {
       ++unchained_;
+      is_after_unchained_ = true;
       return true;
     }
     return fail("this line has no chain: it was inserted, or an older version wrote it");
   }
   if (first_ == 0) {
+    if (is_after_unchained_ && stated.lines > 1)
+      return fail("line " + std::to_string(stated.lines) +
+                  " follows lines without a chain: theirs was removed, and they may have been changed");
     first_ = stated.lines;
     // Before another line than the first one there was one that is not here.
     if (stated.lines == 1 && stated.chain != chain_of({}, without_chain(line)))
@@ -58,6 +68,8 @@ bool ChainChecker::add(std::string_view line, bool is_record) {
   } else if (stated.lines == 1) {
     return fail("a new chain begins after line " + std::to_string(head_.lines) +
                 ": the log was removed, or replaced");
+  } else if (may_lack_ && stated.lines > head_.lines + 1) {
+    missing_ += stated.lines - head_.lines - 1;
   } else if (stated.lines != head_.lines + 1) {
     return fail("line " + std::to_string(stated.lines) + " follows line " + std::to_string(head_.lines) +
                 (stated.lines > head_.lines ? ": the lines between them were removed"
@@ -65,6 +77,7 @@ bool ChainChecker::add(std::string_view line, bool is_record) {
   } else if (stated.chain != chain_of(head_, without_chain(line))) {
     return fail("line " + std::to_string(stated.lines) + " was changed, or the line before it");
   }
+  may_lack_ = false;
   head_ = std::move(stated);
   ++lines_;
   return true;

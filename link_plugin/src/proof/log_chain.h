@@ -21,8 +21,11 @@ bool read_chain(std::string_view line, LogHead* out);
 // Checks lines one after another.
 class ChainChecker {
  public:
+  // The lines that follow are those of another file. `after_gap`: files that may be between the two could not
+  // be read, so that lines may be missing there.
+  void begin_file(bool after_gap);
   // False when the chain breaks with this line; then problem() says how, and nothing more is checked. The
-  // line is without its LF. `is_record`: it is a line of the log, and not the rest of one.
+  // line is without its LF. `is_record`: it is a whole JSON object, and not the rest of a line.
   bool add(std::string_view line, bool is_record);
 
   const std::string& problem() const { return problem_; }
@@ -32,7 +35,8 @@ class ChainChecker {
   std::uint64_t first() const { return first_; }
   std::uint64_t lines() const { return lines_; }          // with a chain
   std::uint64_t unchained() const { return unchained_; }  // before the first of them
-  std::uint64_t torn() const { return torn_; }            // passed over
+  std::uint64_t missing() const { return missing_; }      // with numbers that fall into gaps between files
+  std::uint64_t torn() const { return torn_; }            // no records, passed over
 
  private:
   bool fail(std::string problem);
@@ -42,6 +46,9 @@ class ChainChecker {
   std::uint64_t lines_ = 0;
   std::uint64_t unchained_ = 0;
   std::uint64_t torn_ = 0;
+  std::uint64_t missing_ = 0;
+  bool may_lack_ = false;            // the next line with a chain need not follow the one before
+  bool is_after_unchained_ = false;  // the line before, in the same file, has no chain
   std::string problem_;
 };
 

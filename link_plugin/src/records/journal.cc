@@ -14,6 +14,8 @@ namespace paxect::link {
 namespace {
 
 constexpr std::size_t kLargest = std::size_t{1} << 30;
+// Of records of the log, until the journal is written again for them.
+constexpr std::size_t kMaxLogRecords = std::size_t{1} << 16;
 
 }  // namespace
 
@@ -58,7 +60,8 @@ Status Journal::open(const std::string& path, std::string* damage) {
   Status status = read_journal(path, &contents_, &text);
   if (!status.ok()) return status;
   // As clear() has left it: the next one has nothing to do.
-  if (text == journal_text(contents_)) written_ = fingerprint(text);
+  const std::string whole = journal_text_without_log(contents_);
+  if (without_log_records(text) == whole) written_ = fingerprint(whole);
   *damage = contents_.damage;
   last_old_id_ = contents_.last_id;
   size_ = contents_.valid;
@@ -129,7 +132,7 @@ Status Journal::rewrite(const std::string& text) {
   if (!fd) return io_failure("open journal", path_, errno);
   fd_ = std::move(fd);
   size_ = text.size();
-  written_ = fingerprint(text);
+  written_ = fingerprint(without_log_records(text));
   broken_ = false;
   return Status::success();
 }
@@ -337,6 +340,13 @@ SourceMatch Journal::match_done(const std::string& place, const std::string& pat
   return record == nullptr ? SourceMatch::kOther : match_source_at(path, record->identity, found);
 }
 
+void Journal::note_log(const LogHead& head) {
+  if (!fd_ || head == contents_.log) return;
+  contents_.log = head;
+  const std::string written = written_;
+  if (append(log_record(head), false).ok()) written_ = written;
+}
+
 // ---- the whole -----------------------------------------------------------------------------------------
 
 Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t last_id,
@@ -360,8 +370,10 @@ Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t las
 }
 
 bool Journal::is_clear(const std::string& place) const {
-  return !broken_ && in_flight_.empty() && written_ == fingerprint(journal_text(contents_)) &&
-         contents_.done.of(place).empty() && contents_.held.of(place).empty();
+  const std::string text = journal_text_without_log(contents_);
+  return !broken_ && in_flight_.empty() && written_ == fingerprint(text) &&
+         size_ <= text.size() + kMaxLogRecords && contents_.done.of(place).empty() &&
+         contents_.held.of(place).empty();
 }
 
 Status Journal::clear(const std::string& place,
@@ -371,10 +383,12 @@ Status Journal::clear(const std::string& place,
   // Those of this process have higher ids than those that an earlier one left.
   const std::size_t left = contents_.intents.size();
   for (const auto& [id, intent] : in_flight_) contents_.intents.push_back(intent);
-  const std::string text = journal_text(contents_);
+  const std::string text = journal_text_without_log(contents_);
+  const bool is_written = written_ == fingerprint(text) && size_ <= text.size() + kMaxLogRecords;
+  const std::string whole = broken_ || !is_written ? journal_text(contents_) : "";
   contents_.intents.resize(left);
-  if (broken_ || written_ != fingerprint(text))
-    if (Status status = rewrite(text); !status.ok()) return status;
+  if (!whole.empty())
+    if (Status status = rewrite(whole); !status.ok()) return status;
   contents_.sent.forget_ids();
   kept_ = size_;
   return Status::success();

@@ -144,6 +144,11 @@ class Journal {
   // Reserves the entry for an intent that is about to be prepared.
   void use_entry(const EntryRef& entry, std::uint64_t id) { contents_.received.use(entry, id); }
 
+  // The chain of the last line of the audit log that was durable, by what is known here: the log itself may
+  // have been moved away or compressed since. Not durable, as a crash leaves the log too.
+  void note_log(const LogHead& head);
+  const LogHead& log() const { return contents_.log; }
+
   // After damage, or when what is recorded elsewhere shows that records are missing: keeps the file aside as
   // PATH.damaged-STAMP, counts every intent that was left as doubtful and these inboxes as unseen, and writes
   // the journal again, all durable in one step. `*kept` receives the name of the old file.

@@ -138,6 +138,9 @@ void Parser::take(std::string_view line) {
       words.number(&id);
       std::erase_if(contents_.asides, [&](const Aside& aside) { return aside.id == id; });
     }
+  } else if (kind == "log") {
+    words.number(&contents_.log.lines);
+    contents_.log.chain = words.text();
   } else if (kind == "unseen") {
     std::string place = words.text();
     contents_.unseen.emplace(std::move(place), words.text());
@@ -346,7 +349,29 @@ std::string held_record(const std::string& place, const std::string& path, const
   return JournalLine("held").text(place).identity(record.identity).flag(record.nested).text(path).finish();
 }
 
+std::string log_record(const LogHead& head) {
+  return JournalLine("log").number(head.lines).text(head.chain).finish();
+}
+
 std::string journal_text(const JournalContents& contents) {
+  std::string text = journal_text_without_log(contents);
+  // Behind the header: at the end of the file, a loss of other records is noticed.
+  if (contents.log.lines > 0) text.insert(text.find('\n') + 1, log_record(contents.log));
+  return text;
+}
+
+std::string without_log_records(std::string_view text) {
+  std::string rest;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
+    const std::string_view line = text.substr(begin, end - begin);
+    if (!line.starts_with("log ")) rest += line;
+    begin = end;
+  }
+  return rest;
+}
+
+std::string journal_text_without_log(const JournalContents& contents) {
   std::vector<std::string> lines;
   for (const KnownPlace& place : contents.places) lines.push_back(place_record(place));
   for (const auto& [place, records] : contents.done.places())

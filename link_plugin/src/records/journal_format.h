@@ -19,6 +19,7 @@
 //   sender, sent, decided, listed, kept, released   what a sender lists: sent_stream.h
 //   under ID NAME                       the product is about to get this conflict name; not flushed
 //   unseen PLACE FOLDER                 every file below is to be held that is there and not done
+//   log NUMBER SHA256                   the chain of the last durable line of the audit log
 // and those of received_streams.h.
 //
 // Each line is checked by itself, so that a damaged line loses its own record alone. That record may have
@@ -35,6 +36,7 @@
 #include <vector>
 
 #include "base/filesystem.h"
+#include "proof/statement.h"
 #include "records/received_streams.h"
 #include "records/sent_stream.h"
 #include "records/source_table.h"
@@ -123,6 +125,7 @@ struct JournalContents {
   SourceTable held;
   std::vector<Aside> asides;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
+  LogHead log;                                           // of the audit log, when its last line was durable
   ReceivedStreams received;
   SentStream sent;
 
@@ -138,6 +141,10 @@ bool is_later_journal(std::string_view text);
 
 // All contents as text, with a header.
 std::string journal_text(const JournalContents& contents);
+// The same without the record of the log, and the text of a journal without such records. Each flush of the
+// log appends one, and none is a reason to write the journal again.
+std::string journal_text_without_log(const JournalContents& contents);
+std::string without_log_records(std::string_view text);
 
 // Single records, each a line.
 std::string place_record(const KnownPlace& place);
@@ -152,6 +159,7 @@ std::string under_record(std::uint64_t id, const std::string& name);
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
 std::string aside_record(const Aside& aside);
+std::string log_record(const LogHead& head);
 std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record);
 
 }  // namespace paxect::link

@@ -171,7 +171,8 @@ Status Failures::set_aside(const Candidate& source, const Wait& wait, Aside* asi
 
 // A move that an earlier process began.
 void Failures::complete(const Aside& aside) {
-  if (parts_.reporter.audit().has_id(aside.id, aside.log_offset)) return parts_.journal.end_aside(aside.id);
+  if (parts_.reporter.audit().has(short_token_of(parts_.journal.relay_token()), aside.id, aside.log_offset))
+    return parts_.journal.end_aside(aside.id);
   bool is_there = false;
   if (!parts_.quarantine.has(aside.target, aside.identity.size, &is_there).ok()) return;
   if (!is_there) {
@@ -201,7 +202,8 @@ void Failures::log_quarantine(const Aside& aside) {
                        .target = join(parts_.quarantine.path(), aside.target),
                        .status = "ok",
                        .message = aside.message,
-                       .numbers = {{"id", aside.id}}});
+                       .numbers = {{"id", aside.id}},
+                       .texts = {{"relay", std::string(short_token_of(parts_.journal.relay_token()))}}});
   logged_.push_back(aside.id);
 }
 

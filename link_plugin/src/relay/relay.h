@@ -81,6 +81,7 @@ class Relay {
   Status recover_intents();
   void retry_recovery(std::uint64_t now_ns);
   Status resolve_left(Delivered* delivered, std::set<std::uint64_t>* over);
+  bool is_logged(const Intent& intent) const;
   void finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered);
   void hold(const Intent& intent, const std::string& why);
   void hold_unseen();

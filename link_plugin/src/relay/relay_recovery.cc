@@ -22,7 +22,11 @@ constexpr std::uint64_t kRetryShare = 20;
 }  // namespace
 
 // Needs no place. What is wrong with the journal is for recover_intents().
-Status Relay::open_journal() { return journal_.open(journal_of(config_.state), &journal_damage_); }
+Status Relay::open_journal() {
+  Status status = journal_.open(journal_of(config_.state), &journal_damage_);
+  if (status.ok()) reporter_.audit().follow(journal_.log());
+  return status;
+}
 
 // A journal that was damaged, cut or replaced by an older one says less than what happened. What it does not
 // say is then no evidence.
@@ -40,7 +44,7 @@ Status Relay::check_journal() {
     const bool is_behind =
         is_ours && (last.id > journal_.last_id() ||
                     std::any_of(journal_.left().begin(), journal_.left().end(), [&](const Intent& intent) {
-                      return !is_prepared(intent) && reporter_.audit().has_id(intent.id, intent.log_offset);
+                      return !is_prepared(intent) && reporter_.audit().has(own, intent.id, intent.log_offset);
                     }));
     if (!is_ours || is_behind) damage = "it is older than the log " + config_.log;
   }
@@ -109,13 +113,11 @@ void Relay::retry_recovery(std::uint64_t now_ns) {
 // Decides about each intent that is left, and undoes or completes its delivery. `*over` receives those that
 // the journal may forget, `*delivered` the sources of what was delivered to the present inbox.
 Status Relay::resolve_left(Delivered* delivered, std::set<std::uint64_t>* over) {
-  const Evidence evidence{
-      .inbox = inbox_,
-      .outbox = outbox_,
-      .is_logged =
-          [this](const Intent& intent) { return reporter_.audit().has_id(intent.id, intent.log_offset); },
-      .stop = [this] { return host_.stop_requested(); },
-      .boot = journal_.boot()};
+  const Evidence evidence{.inbox = inbox_,
+                          .outbox = outbox_,
+                          .is_logged = [this](const Intent& intent) { return is_logged(intent); },
+                          .stop = [this] { return host_.stop_requested(); },
+                          .boot = journal_.boot()};
   std::vector<std::pair<const Intent*, Verdict>> verdicts;
   std::vector<std::uint64_t> aborted;
   for (const Intent& intent : journal_.left()) {
@@ -141,12 +143,16 @@ Status Relay::resolve_left(Delivered* delivered, std::set<std::uint64_t>* over) 
   return reporter_.flush();
 }
 
+bool Relay::is_logged(const Intent& intent) const {
+  return reporter_.audit().has(short_token_of(journal_.relay_token()), intent.id, intent.log_offset);
+}
+
 // No second delivery. Its line may be missing, its source may still exist.
 void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered) {
   const Directory& base = intent.into_inbox ? inbox_.root() : outbox_.root();
   const std::string from = inbox_.root().path_of(intent.source);
   const std::string to = base.path_of(join(intent.folder, verdict.name));
-  if (!intent.finished && !reporter_.audit().has_id(intent.id, intent.log_offset)) {
+  if (!intent.finished && !is_logged(intent)) {
     if (intent.repair) reporter_.log(repaired_event(intent, from, to));
     Event event{.name = intent.container ? "encode" : "decode",
                 .source = from,

@@ -28,7 +28,9 @@ Status check_pinned(const LinkConfig& config) {
 
 }  // namespace
 
-Relay::Relay(const Host& host) : host_(host), reporter_(host), random_(std::random_device{}()) {}
+Relay::Relay(const Host& host) : host_(host), reporter_(host), random_(std::random_device{}()) {
+  reporter_.on_flushed([this](const LogHead& head) { journal_.note_log(head); });
+}
 
 Relay::~Relay() = default;
 

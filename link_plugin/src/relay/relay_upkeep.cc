@@ -190,6 +190,9 @@ void Relay::refresh_peers() {
           event.status = "rejected";
           event.message = peer.reason;
           if (rejected) event.texts.emplace_back("peer", peer.node);
+          if (!rejected && policy_.require_sig)
+            event.advice =
+                "no container is delivered that may be of this peer, until its manifest can be read";
           if (rejected) event.advice = "give " + peer.node + " and this relay the same hmac_key";
         }
         reporter_.log(event);

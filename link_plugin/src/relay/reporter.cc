@@ -16,6 +16,12 @@ void Reporter::log(const Event& event) {
   host_.log(level, text);
 }
 
+Status Reporter::flush() {
+  Status status = audit_.flush(host_.realtime_ns());
+  if (status.ok()) on_flushed_(audit_.head());
+  return status;
+}
+
 void Reporter::report_problem(const std::string& about, const std::string& message) {
   if (message.empty()) {
     problems_.erase(about);

@@ -4,8 +4,10 @@
 // Not for two threads at a time.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "base/host.h"
 #include "stages/audit_log.h"
@@ -27,13 +29,17 @@ class Reporter {
   const std::map<std::string, std::string>& problems() const { return problems_; }
 
   // Makes every event so far durable; the caller reports a failure.
-  Status flush() { return audit_.flush(host_.realtime_ns()); }
+  Status flush();
+  // Called after each flush, with the chain of the last line.
+  void on_flushed(std::function<void(const LogHead&)> call) { on_flushed_ = std::move(call); }
 
   AuditLog& audit() { return audit_; }
+  const AuditLog& audit() const { return audit_; }
 
  private:
   Host host_;
   AuditLog audit_;
+  std::function<void(const LogHead&)> on_flushed_ = [](const LogHead&) {};
   int level_ = static_cast<int>(Level::kInfo);
   std::map<std::string, std::string> problems_;
 };

@@ -2,12 +2,14 @@
 
 #include <checked_json.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <tuple>
 #include <utility>
 
@@ -94,29 +96,30 @@ std::string chained(std::string_view lines, LogHead* head) {
 }
 
 // The last chain in the last 2 MiB of a log; none is the head of an empty one.
-LogHead last_head_in(int fd) {
+Status last_head_in(int fd, const std::string& path, LogHead* head) {
   constexpr std::uint64_t kPiece = std::uint64_t{1} << 16;
   constexpr std::uint64_t kMaxRead = std::uint64_t{2} << 20;
+  *head = {};
   const std::uint64_t size = stat_fd(fd).identity.size;
   std::string text;
   for (std::uint64_t begin = size; begin > 0 && size - begin < kMaxRead;) {
     const std::uint64_t end = begin;
     begin = end > kPiece ? end - kPiece : 0;
     std::string piece(end - begin, '\0');
+    errno = EIO;  // of a file that became shorter
     if (pread(fd, piece.data(), piece.size(), static_cast<off_t>(begin)) !=
         static_cast<ssize_t>(piece.size()))
-      return {};
+      return io_failure("read log", path, errno);
     text.insert(0, piece);
     // Lines that begin in what was read so far, from the last one on.
     for (std::size_t at; (at = text.rfind('\n')) != std::string::npos || begin == 0;) {
-      LogHead head;
       const std::size_t line = at == std::string::npos ? 0 : at + 1;
-      if (read_chain(std::string_view(text).substr(line), &head)) return head;
+      if (read_chain(std::string_view(text).substr(line), head)) return Status::success();
       if (at == std::string::npos) break;
       text.resize(at);
     }
   }
-  return {};
+  return Status::success();
 }
 
 }  // namespace
@@ -141,8 +144,13 @@ Status AuditLog::open(const std::string& path, std::uint64_t limit) {
   limit_ = limit;
   head_ = {};
   Status status = open_file();
-  if (status.ok()) read_head();
+  // What cannot be read now is a failure of the first flush.
+  if (status.ok()) std::ignore = read_head();
   return status;
+}
+
+void AuditLog::follow(const LogHead& head) {
+  if (head.lines > head_.lines) head_ = head;
 }
 
 Status AuditLog::open_file(unsigned mode) {
@@ -160,6 +168,8 @@ Status AuditLog::open_file(unsigned mode) {
     ++size_;
   }
   is_name_durable_ = false;
+  is_head_read_ = false;
+  is_locked_ = false;
   return Status::success();
 }
 
@@ -169,67 +179,126 @@ void AuditLog::append(const Event& event, std::int64_t realtime_ns) {
 
 Status AuditLog::flush(std::int64_t realtime_ns) {
   if (buffer_.empty()) return Status::success();
-  // Somebody else's rotation: the path leads to another file now, or to none.
-  FileIdentity here;
-  FileIdentity ours = stat_fd(fd_.get()).identity;
-  if (!identity_of(path_, &here) || here.inode != ours.inode || here.device != ours.device) {
-    if (Status status = open_file(); !status.ok()) return status;
-  } else {
-    // Another program has appended lines, or has copied the file and cut it.
-    if (ours.size > size_) read_head();
-    size_ = ours.size;
+  LogHead head;
+  std::string lines;
+  for (;;) {
+    if (Status status = lock(); !status.ok()) return status;
+    head = head_;
+    lines = chained(buffer_, &head);
+    if (size_ == 0 || size_ + lines.size() <= limit_) break;
+    // Another relay may write to the new file before it is locked.
+    if (Status status = rotate(realtime_ns); !status.ok()) {
+      unlock();
+      return status;
+    }
   }
-  LogHead head = head_;
-  const std::string lines = chained(buffer_, &head);
-  if (size_ > 0 && size_ + lines.size() > limit_)
-    if (Status status = rotate(realtime_ns); !status.ok()) return status;
-  Status status = write_all(fd_.get(), lines.data(), lines.size(), path_);
-  if (status.ok()) status = sync_file(fd_.get(), path_);
-  if (status.ok() && !is_name_durable_) {
-    status = sync_names_beside(path_);
-    is_name_durable_ = status.ok();
-  }
-  if (!status.ok()) {
-    // No half lines: cut back to where the file was. Where even that fails the next open closes it off.
-    if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) fd_.reset();
-    // Some of the lines may be in the file then, and the next try follows them.
-    if (!fd_ && open_file().ok()) read_head();
-    return status;
-  }
+  Status status = write(lines);
+  unlock();
+  if (!status.ok()) return status;
   size_ += lines.size();
   head_ = head;
   buffer_.clear();
   return Status::success();
 }
 
-void AuditLog::read_head() {
-  head_ = last_head_in(fd_.get());
-  Directory directory;
-  if (head_.lines > 0 || !Directory::open(directory_name(path_), &directory).ok()) return;
-  std::ignore = directory.list([&](const char* name) {
-    UniqueFd fd;
-    FileIdentity identity;
-    if (!is_rotated_log(name, base_name(path_)) || !directory.open_source(name, &fd, &identity).ok())
-      return true;
-    LogHead head = last_head_in(fd.get());
-    if (head.lines > head_.lines) head_ = std::move(head);
-    return true;
-  });
+Status AuditLog::lock() {
+  constexpr int kTries = 2000;
+  constexpr timespec kPause = {.tv_sec = 0, .tv_nsec = 1'000'000};
+  if (!fd_)
+    if (Status status = open_file(); !status.ok()) return status;
+  for (;;) {
+    int tries = 0;
+    while (!(is_locked_ = flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) && errno == EWOULDBLOCK) {
+      if (++tries == kTries)
+        return Status::environment("another program holds the lock on the log " + path_ +
+                                   ": its disk may be slow");
+      nanosleep(&kPause, nullptr);
+    }
+    const FileIdentity ours = stat_fd(fd_.get()).identity;
+    FileIdentity here;
+    if (identity_of(path_, &here) && here.inode == ours.inode && here.device == ours.device) {
+      // Another program has appended lines, or has copied the file and cut it.
+      if (ours.size > size_) is_head_read_ = false;
+      size_ = ours.size;
+      Status status = is_head_read_ ? Status::success() : read_head();
+      if (!status.ok()) unlock();
+      return status;
+    }
+    // Somebody else's rotation: the path leads to another file now, or to none.
+    if (Status status = open_file(); !status.ok()) return status;
+  }
 }
 
-bool AuditLog::has_id(std::uint64_t id, std::uint64_t from) const {
-  const std::string digits = "\"id\": " + std::to_string(id);
-  std::string window;
+void AuditLog::unlock() {
+  if (is_locked_ && fd_) std::ignore = flock(fd_.get(), LOCK_UN);
+  is_locked_ = false;
+}
+
+Status AuditLog::write(const std::string& lines) {
+  Status status = write_all(fd_.get(), lines.data(), lines.size(), path_);
+  if (status.ok()) status = sync_file(fd_.get(), path_);
+  if (status.ok() && !is_name_durable_) {
+    status = sync_names_beside(path_);
+    is_name_durable_ = status.ok();
+  }
+  if (status.ok()) return status;
+  // No half lines: cut back to where the file was. Without the lock, lines of another relay may be behind
+  // them.
+  const bool is_cut = is_locked_ && ftruncate(fd_.get(), static_cast<off_t>(size_)) == 0;
+  // Otherwise the next open closes them off, and the next try follows those of them that are complete.
+  if (!is_cut) std::ignore = open_file();
+  return status;
+}
+
+Status AuditLog::read_head() {
+  LogHead found;
+  if (Status status = last_head_in(fd_.get(), path_, &found); !status.ok()) return status;
+  follow(found);
+  Directory directory;
+  // Without one in the file and in the journal, the log was rotated before the relay had a journal.
+  if (head_.lines == 0) {
+    if (Status status = Directory::open(directory_name(path_), &directory); !status.ok()) return status;
+    Status failure;
+    Status status = directory.list([&](const char* name) {
+      UniqueFd fd;
+      FileIdentity identity;
+      if (!is_rotated_log(name, base_name(path_))) return true;
+      failure = directory.open_source(name, &fd, &identity);
+      if (failure.ok()) failure = last_head_in(fd.get(), directory.path_of(name), &found);
+      if (failure.ok()) follow(found);
+      return failure.ok();
+    });
+    if (status.ok()) status = failure;
+    if (!status.ok()) return status;
+  }
+  is_head_read_ = true;
+  return Status::success();
+}
+
+bool AuditLog::has(std::string_view relay, std::uint64_t id, std::uint64_t from) const {
+  // Quotation marks in values are escaped, so that no name of a file reads like a field.
+  const std::string field = "\"id\": " + std::to_string(id);
+  const std::string own = "\"relay\": \"" + std::string(relay) + "\"";
+  constexpr std::size_t kMaxLine = std::size_t{1} << 20;
+  std::string rest;
   std::array<char, 65536> buffer;
   for (std::uint64_t at = size_ < from ? 0 : from;;) {
     ssize_t got = pread(fd_.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     at += static_cast<std::uint64_t>(got);
-    window.append(buffer.data(), static_cast<std::size_t>(got));
-    for (const char* end : {",", "}"})
-      if (window.find(digits + end) != std::string::npos) return true;
-    window.erase(0, window.size() - std::min(window.size(), digits.size()));
+    rest.append(buffer.data(), static_cast<std::size_t>(got));
+    std::size_t begin = 0;
+    for (std::size_t end; (end = rest.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string_view line = std::string_view(rest).substr(begin, end - begin);
+      if ((line.find(field + ",") != std::string_view::npos ||
+           line.find(field + "}") != std::string_view::npos) &&
+          line.find(own) != std::string_view::npos)
+        return true;
+    }
+    rest.erase(0, begin);
+    // Longer than any line of a relay.
+    if (rest.size() > kMaxLine) rest.clear();
   }
 }
 

@@ -3,7 +3,8 @@
 // Each line ends with a chain (proof/log_chain.h), which goes on over rotations and restarts. A torn last
 // line, left by a crash, is closed off at open so that nothing is glued to it. When the file passes its limit
 // it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one of the same mode, owner, group and ACL
-// begun. Not for two threads at a time.
+// begun. Several relays may append to one log: whoever writes holds a lock on the file (flock), where the
+// file system has locks. Not for two threads at a time.
 #pragma once
 
 #include <cstdint>
@@ -54,12 +55,15 @@ class AuditLog {
   // Keeps the line in memory until the next flush.
   void append(const Event& event, std::int64_t realtime_ns);
   // Writes and flushes what was appended. After a failure the lines are kept for the next try, and no part
-  // of them stays in the file.
+  // of them stays in the file, unless another program may have appended behind them.
   Status flush(std::int64_t realtime_ns);
+  // The chain goes on from this line when the log itself has none, or an earlier one, as its last.
+  void follow(const LogHead& head);
 
-  // Whether a line with the field "id" of this value is in the file at `from` or behind it; anywhere,
-  // when the file is shorter than that because it has been rotated since.
-  bool has_id(std::uint64_t id, std::uint64_t from) const;
+  // Whether a line of this relay with the field "id" of this value is in the file at `from` or behind it;
+  // anywhere, when the file is shorter than that because it has been rotated since. Each relay has ids of its
+  // own, and several may have one log.
+  bool has(std::string_view relay, std::uint64_t id, std::uint64_t from) const;
 
   // From the last 8 MiB: the last delivery from this inbox by any relay, or the last start or report about
   // its journal of the relay `own`, whichever is later, with the highest id near it; of the part that was
@@ -79,8 +83,13 @@ class AuditLog {
   // `mode` is that of a new file.
   Status open_file(unsigned mode = kOwnFileMode);
   Status rotate(std::int64_t realtime_ns);
+  // The file that the path leads to, with the lock on it, and what others have appended to it. Released with
+  // the descriptor or by unlock().
+  Status lock();
+  void unlock();
+  Status write(const std::string& lines);
   // From the file, or from what was rotated from it.
-  void read_head();
+  Status read_head();
 
   std::string path_;
   std::uint64_t limit_ = 0;
@@ -88,6 +97,8 @@ class AuditLog {
   std::uint64_t size_ = 0;
   bool is_name_durable_ = false;  // not before a line has to be
   LogHead head_;
+  bool is_head_read_ = false;  // from what the file holds now
+  bool is_locked_ = false;
   std::string buffer_;  // lines without a chain: what they follow is known when they are written
 };
 

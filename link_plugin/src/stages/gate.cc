@@ -40,6 +40,10 @@ std::string remedy_of(std::string_view reason, Mode mode, const std::string& pol
     return "add \"" + std::string(about) + "\" to " + key + " in " + policy;
   };
   if (what == "untrusted_node") return to_list("trusted_nodes");
+  if (what == "rejected_peer" && about == kManifestFolder)
+    return "let the relay read the folder of the manifest";
+  if (what == "rejected_peer" && is_manifest(about))
+    return "make " + std::string(about) + " a manifest that can be read, or remove it";
   if (what == "rejected_peer")
     return "give " + std::string(about) + " and this relay the same hmac_key, or remove its manifest";
   if (what == "unlisted" || what == "replayed")

@@ -119,6 +119,7 @@ std::string manifest_text(const std::map<std::string, std::string>& payload,
 
 Status PeerTable::refresh(const std::string& own, std::optional<std::string_view> key, bool require_sig,
                           const Changed& changed) {
+  require_sig_ = require_sig;
   Directory directory;
   if (Status status = Directory::open(directory_name(own), &directory); !status.ok()) return status;
   std::map<std::string, Known> now;
@@ -126,23 +127,32 @@ Status PeerTable::refresh(const std::string& own, std::optional<std::string_view
     std::string name = entry;
     if (name == base_name(own) || !is_manifest(name)) return true;
     FileStat observed = directory.stat_of(name);
-    if (observed.kind != FileKind::kRegular) return true;
+    if (observed.kind == FileKind::kMissing) return true;
     auto before = known_.find(name);
-    if (before != known_.end() && before->second.identity == observed.identity) {
+    const bool is_regular = observed.kind == FileKind::kRegular;
+    // What failed to be read may succeed the next time without another identity.
+    if (before != known_.end() && is_regular && before->second.is_read &&
+        before->second.identity == observed.identity) {
       now[name] = before->second;
       return true;
     }
     std::string text;
-    Status read = directory.read_small(name, kManifestLimit, &text);
+    Status read = is_regular ? directory.read_small(name, kManifestLimit, &text)
+                             : Status::invalid("it is no regular file");
     if (read.fault == Fault::kGone) return true;
     Peer peer;
     peer.reason = read.message;
     if (read.ok()) peer = judge_manifest(text, key, require_sig);
-    now[name] = {observed.identity, peer};
+    if (peer.state == PeerState::kUnreadable && before != known_.end()) {
+      peer.outbox = before->second.peer.outbox;
+      peer.outbox_place = before->second.peer.outbox_place;
+    }
+    now[name] = {.identity = observed.identity, .is_read = read.ok(), .peer = peer};
     if (before == known_.end() || before->second.peer != peer) changed(directory.path_of(name), peer);
     return true;
   });
   if (status.ok()) known_ = std::move(now);
+  is_listed_ = is_listed_ || status.ok();
   return status;
 }
 
@@ -152,9 +162,12 @@ void PeerTable::judge_again() {
 
 std::string PeerTable::rejected_sender(const std::string& inbox, const std::string& token) const {
   const std::string shown = printable(inbox);
+  if (require_sig_ && !is_listed_) return kManifestFolder;
   for (const auto& [file, known] : known_) {
     const Peer& peer = known.peer;
-    if (peer.state != PeerState::kRejected) continue;
+    const bool is_unreadable = require_sig_ && peer.state == PeerState::kUnreadable;
+    if (is_unreadable && peer.outbox.empty() && peer.outbox_place.empty()) return file;
+    if (peer.state != PeerState::kRejected && !is_unreadable) continue;
     if ((!token.empty() && peer.outbox_place == token) || peer.outbox == shown)
       return peer.node.empty() ? file : peer.node;
   }

@@ -59,14 +59,20 @@ class PeerTable {
   // Reads all of them again at the next refresh: the key or the policy is another one.
   void judge_again();
   // The node of a rejected manifest whose outbox is the inbox at this path and with this token; "" for none.
+  // A manifest that cannot be read is no signature. With require_sig it counts as rejected, under its file
+  // name, and has the outbox that it had before; one that was never read may have any. The folder of the
+  // manifests counts the same, as kManifestFolder, until it was listed once.
   std::string rejected_sender(const std::string& inbox, const std::string& token) const;
 
  private:
   struct Known {
     FileIdentity identity;
+    bool is_read = false;
     Peer peer;
   };
   std::map<std::string, Known> known_;  // by file name
+  bool is_listed_ = false;
+  bool require_sig_ = false;
 };
 
 }  // namespace paxect::link

@@ -166,12 +166,54 @@ TEST_CASE("Lists and receipts are witnesses, and a file that is none is refused"
   CHECK(command(site.host, {"audit", "--witness", site.directory / "none"}).status == PAXECT_PLUGIN_CONFIG);
 }
 
+TEST_CASE("What was cut off, emptied or removed shows by the journal") {
+  LinkRig rig;
+  rig.put("a.txt", "a");
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  REQUIRE(text_of(command_json(rig.host, {"audit"})["state"]) == "intact");
+  const std::string text = read_file(rig.log_path());
+  const std::size_t last = text.rfind('\n', text.size() - 2) + 1;
+  std::string stripped = text;
+  for (std::size_t at; (at = stripped.find(", \"chain\": \"")) != std::string::npos;)
+    stripped.erase(at, stripped.find("\"}", at) + 1 - at);
+  for (const std::string& edited : {text.substr(0, last), std::string(), stripped}) {
+    write_file(rig.log_path(), edited);
+    auto audit = command_json(rig.host, {"audit"}, 1);
+    CHECK(text_of(audit["state"]) == "broken");
+    CHECK(text_of(audit["problem"]).find("the journal has line ") == 0);
+  }
+  std::filesystem::remove(rig.log_path());
+  CHECK(text_of(command_json(rig.host, {"audit"}, 1)["state"]) == "broken");
+}
+
+TEST_CASE("The chain goes on after the only log was compressed, and a gap of such logs is no fault") {
+  LinkRig rig;
+  for (const char* name : {"log.jsonl.3.gz", "log.jsonl.2", "log.jsonl.1.gz", ""}) {
+    REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+    if (*name == '\0') break;
+    std::filesystem::rename(rig.log_path(), rig.directory / name);
+    // As gzip leaves it: nothing that a reader of lines could use.
+    if (std::string(name).ends_with(".gz")) write_file(rig.directory / name, "\x1f\x8b");
+  }
+  auto audit = command_json(rig.host, {"audit"});
+  CHECK(text_of(audit["state"]) == "intact");
+  CHECK(audit["first"].GetUint64() > 1);
+  CHECK(audit["missing"].GetUint64() > 0);
+  CHECK(command(rig.host, {"audit"}).output.find(" of logs that were passed over") != std::string::npos);
+}
+
+TEST_CASE("A log that is no file is refused") {
+  AuditSite site;
+  for (const char* log : {"/dev/null", "/"})
+    CHECK(command(site.host, {"audit", log}).status == PAXECT_PLUGIN_CONFIG);
+}
+
 TEST_CASE("A log of a version without a chain can be read, and is not checked") {
   AuditSite site(1 << 20);
   std::vector<std::string> lines = site.lines(site.path);
   for (std::string& line : lines) line = line.substr(0, line.find(", \"chain\"")) + "}\n";
   AuditSite::write(site.path, lines);
-  auto audit = site.audit(0);
+  auto audit = site.audit(1);
   CHECK(text_of(audit["state"]) == "unchained");
   CHECK(audit["unchained"].GetUint64() == 12);
   CHECK(command_json(site.host, {"stats"})["lines"].GetUint64() == 12);

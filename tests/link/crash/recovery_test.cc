@@ -55,6 +55,8 @@ struct Scene {
     intent.digest = intent.data_digest = link::sha256_hex("data");
     intent.size = 4;
   }
+  // As the lines of its log name it.
+  std::string relay() const { return std::string(link::short_token_of(journal.relay_token())); }
   void begin() { REQUIRE(journal.begin(std::span(&intent, 1)).ok()); }
   void prepare() {
     begin();
@@ -288,7 +290,7 @@ TEST_CASE("Delivered, and its line is in the log: the line is not written again,
         "{\"datetime_utc\": \"2026-01-02 03:04:05 UTC\", \"level\": \"info\", \"event\": \"decode\", "
         "\"src\": \"\", "
         "\"dst\": \"\", \"status\": \"ok\", \"message\": \"\", \"version\": \"1\", \"id\": " +
-        std::to_string(scene.intent.id) + "}\n";
+        std::to_string(scene.intent.id) + ", \"relay\": \"" + scene.relay() + "\"}\n";
     write_file(scene.rig.log_path(), (rotated ? "" : before) + line);
     CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
     std::string log = read_file(scene.rig.log_path());
@@ -296,6 +298,18 @@ TEST_CASE("Delivered, and its line is in the log: the line is not written again,
     CHECK(scene.rig.delivered().empty());
     CHECK(list(scene.rig.inbox()).empty());
   }
+}
+
+TEST_CASE("Begun and not prepared, and a line of another relay in the log has its number: taken again") {
+  Scene scene;
+  scene.begin();
+  write_file(scene.rig.log_path(), "{\"event\": \"decode\", \"src\": \"/other/a.freq\", \"id\": " +
+                                       std::to_string(scene.intent.id) +
+                                       ", \"relay\": \"0123456789abcdef\"}\n");
+  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(scene.rig.delivered() == Names{"a"});
+  CHECK(scene.rig.events("journal_damaged").empty());
+  CHECK(list(scene.rig.inbox()).empty());
 }
 
 TEST_CASE("Delivered, and its line is at the end of a large log: the line is not written again") {
@@ -306,7 +320,8 @@ TEST_CASE("Delivered, and its line is at the end of a large log: the line is not
   write_file(scene.rig.log_path(), "");
   std::filesystem::resize_file(scene.rig.log_path(), scene.intent.log_offset);
   std::ofstream(scene.rig.log_path(), std::ios::app)
-      << std::string(65'530, '\n') << "{\"event\": \"decode\", \"id\": " << scene.intent.id << "}\n";
+      << std::string(65'530, '\n') << "{\"event\": \"decode\", \"id\": " << scene.intent.id
+      << ", \"relay\": \"" << scene.relay() << "\"}\n";
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
   CHECK(read_file(scene.rig.log_path()).find("finished after a restart") == std::string::npos);
   CHECK(list(scene.rig.inbox()).empty());

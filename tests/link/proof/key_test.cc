@@ -40,7 +40,10 @@ TEST_CASE("A new key is read as it was written, and is like no other") {
 
 TEST_CASE("minisign signs with our keys, and verifies with them") {
   TempDir temp;
-  const SigningKey key = SigningKey::generate();
+  SigningKey key = SigningKey::generate();
+  // minisign leaves leading zeros of the id out.
+  const bool has_zeros = GENERATE(false, true);
+  while ((key_id_text(key.public_key().id).size() < 16) != has_zeros) key = SigningKey::generate();
   test::write_file(temp / "key", secret_text(key));
   test::write_file(temp / "key.pub", public_key_text(key.public_key()));
   test::write_file(temp / "text", "text\n");

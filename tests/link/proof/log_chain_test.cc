@@ -60,6 +60,35 @@ TEST_CASE("A chain that begins with its first line, or later, is intact") {
   CHECK(later.lines() == 5);
 }
 
+TEST_CASE("Lines that lost their chain, and a chain that cannot be read, are found") {
+  Lines lines = chained_lines(6);
+  for (std::size_t i = 0; i < 3; ++i) lines[i] = lines[i].substr(0, lines[i].find(", \"chain\"")) + "}\n";
+  CHECK(problem_of(lines) ==
+        "line 4 follows lines without a chain: theirs was removed, and they may have been changed");
+  lines = chained_lines(6);
+  for (std::string& line : lines) line.insert(line.size() - 1, "\r");
+  CHECK(problem_of(lines) == "its chain cannot be read: it was changed");
+}
+
+TEST_CASE("Lines may be missing between two files only where others were passed over") {
+  const Lines lines = chained_lines(9);
+  for (const bool after_gap : {false, true}) {
+    ChainChecker checker;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (i == 3) i = 6;
+      if (i == 6) checker.begin_file(after_gap);
+      checker.add(lines[i].substr(0, lines[i].size() - 1), true);
+    }
+    CHECK(checker.problem().empty() == after_gap);
+    CHECK(checker.missing() == (after_gap ? 3 : 0));
+  }
+  ChainChecker checker;
+  checker.begin_file(true);
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{3}})
+    checker.add(lines[i].substr(0, lines[i].size() - 1), true);
+  CHECK_FALSE(checker.problem().empty());
+}
+
 TEST_CASE("A line that was removed, repeated, moved or inserted is found") {
   const Lines lines = chained_lines(6);
   for (std::size_t i = 1; i + 1 < lines.size(); ++i) {

@@ -234,6 +234,38 @@ TEST_CASE("With require_sig no container of a peer passes whose manifest is reje
   CHECK(rig.delivered() == Names{"a"});
 }
 
+TEST_CASE("With require_sig, a manifest that cannot be read is no signature") {
+  LinkRig rig;
+  rig.host.set("mode", "receive");
+  rig.host.set("hmac_key", "our key");
+  rig.write_policy("\"require_sig\": true");
+  const std::string manifest = rig.directory / "link_manifest_north.json";
+  const std::string good =
+      link::manifest_text({{"node", "north"}, {"outbox", rig.directory / "inbox"}}, "our key");
+  const bool was_read = GENERATE(false, true);
+  rig.start();
+  if (was_read) {
+    write_file(manifest, good);
+    rig.settle(70'000'000'000);
+    REQUIRE(rig.events("handshake").size() == 1);
+    std::filesystem::remove(manifest);
+  }
+  const int kind = GENERATE(0, 1, 2, 3);
+  if (kind == 0) write_file(manifest, "{");
+  if (kind == 1) write_file(manifest, "");
+  if (kind == 2) std::filesystem::create_directory(manifest);
+  if (kind == 3) std::filesystem::create_symlink(rig.log_path(), manifest);
+  rig.settle(70'000'000'000);
+  CHECK(rig.events("handshake_parse_error").size() == 1);
+  rig.put("a.freq", container_of("a"));
+  rig.settle(70'000'000'000);
+  CHECK(rig.waiting() == Names{"a.freq"});
+  std::filesystem::remove_all(manifest);
+  write_file(manifest, good);
+  rig.settle(70'000'000'000);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
 TEST_CASE("A rejected peer that delivers elsewhere, or without require_sig, holds up nothing") {
   LinkRig rig;
   rig.host.set("mode", "receive");

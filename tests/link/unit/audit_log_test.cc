@@ -1,6 +1,8 @@
 #include "stages/audit_log.h"
 
+#include <fcntl.h>
 #include <rapidjson/document.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -307,18 +309,65 @@ TEST_CASE("Lines that did not fit on the disk are chained when they do") {
   CHECK(checked({path}).head().lines == 5);
 }
 
-TEST_CASE("Two programs that append to one log in turn make one chain") {
+TEST_CASE("Two programs that append to one log in turn make one chain, and both rotate it") {
   TempDir temp;
+  const std::uint64_t limit = GENERATE(std::uint64_t{1} << 20, std::uint64_t{700});
   AuditLog one;
   AuditLog other;
-  for (AuditLog* log : {&one, &other}) REQUIRE(log->open(temp / "log", 1 << 20).ok());
-  for (int i = 0; i < 3; ++i)
+  for (AuditLog* log : {&one, &other}) REQUIRE(log->open(temp / "log", limit).ok());
+  std::int64_t time = kTime;
+  for (int i = 0; i < 6; ++i)
     for (AuditLog* log : {&one, &other}) {
-      write_lines(log, 2);
-      REQUIRE(log->flush(kTime).ok());
+      write_lines(log, i % 3 + 1);
+      REQUIRE(log->flush(time += 1'000'000'000).ok());
     }
-  CHECK(checked({temp / "log"}).problem().empty());
-  CHECK(checked({temp / "log"}).head().lines == 12);
+  std::vector<std::string> paths;
+  for (const std::string& name : test::list(temp.path()))
+    if (name != "log") paths.push_back(temp / name);
+  CHECK(paths.empty() == (limit > 700));
+  paths.push_back(temp / "log");
+  const ChainChecker checker = checked(paths);
+  INFO(checker.problem());
+  CHECK(checker.problem().empty());
+  CHECK(checker.head().lines == 24);
+}
+
+TEST_CASE("A program that holds the log costs a try, and lines behind a failed write of ours stay") {
+  TempDir temp;
+  const std::string path = temp / "log";
+  AuditLog log;
+  begin_log(&log, path, 1);
+  const int fd = open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
+  REQUIRE(fd >= 0);
+  REQUIRE(flock(fd, LOCK_EX) == 0);
+  write_lines(&log, 1);
+  Status status = log.flush(kTime);
+  CHECK_FALSE(status.ok());
+  CHECK(status.message.find("another program holds the lock on the log") != std::string::npos);
+  close(fd);
+  CHECK(log.flush(kTime).ok());
+  CHECK(checked({path}).head().lines == 2);
+}
+
+TEST_CASE("A line is a relay's own by its token and its number together") {
+  TempDir temp;
+  AuditLog log;
+  REQUIRE(log.open(temp / "log", 1 << 20).ok());
+  log.append({.name = "decode",
+              .source = "\"id\": 9, \"relay\": \"aa\"",
+              .numbers = {{"id", 1}},
+              .texts = {{"relay", "bb"}}},
+             kTime);
+  log.append({.name = "decode", .numbers = {{"id", 12}}, .texts = {{"relay", "aa"}}}, kTime);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK(log.has("bb", 1, 0));
+  CHECK(log.has("aa", 12, 0));
+  CHECK_FALSE(log.has("aa", 1, 0));
+  CHECK_FALSE(log.has("bb", 12, 0));
+  CHECK_FALSE(log.has("aa", 9, 0));
+  CHECK_FALSE(log.has("bb", 9, 0));
+  CHECK(log.has("aa", 12, log.size() + 1));
+  CHECK_FALSE(log.has("aa", 12, log.size()));
 }
 
 }  // namespace
