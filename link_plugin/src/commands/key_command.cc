@@ -1,4 +1,7 @@
 // `key new|show|pin|revoke`: the secret key of this node, and the public keys of its peers.
+#include <unistd.h>
+
+#include <tuple>
 #include <vector>
 
 #include "base/filesystem.h"
@@ -26,15 +29,19 @@ bool exists(const std::string& path) {
 paxect_plugin_status make_key(const Call& call, const std::string& path) {
   const std::string public_path = public_key_of(path);
   if (path.empty() || path.ends_with('/')) return call.fail(PAXECT_PLUGIN_USAGE, kUsage);
-  // Before the secret key exists: it would be left without its public one.
+  // Nothing is made unless both can be.
   for (const std::string& each : {path, public_path})
     if (exists(each))
       return call.fail(PAXECT_PLUGIN_CONFIG, each + " exists already and is not replaced: give another path");
   const SigningKey key = SigningKey::generate();
   Wiped secret;
   key.write(&secret);
-  Status status = create_file(path, secret.text, kSecretMode);
-  if (status.ok()) status = create_file(public_path, public_key_text(key.public_key()), kOwnFileMode);
+  // The public one first: alone it is of no use to anybody, and is removed again.
+  Status status = create_file(public_path, public_key_text(key.public_key()), kOwnFileMode);
+  if (status.ok()) {
+    status = create_file(path, secret.text, kSecretMode);
+    if (!status.ok()) std::ignore = unlink(public_path.c_str());
+  }
   if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::string id = key_id_text(key.public_key().id);
   if (call.arguments().json) {

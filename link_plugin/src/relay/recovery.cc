@@ -225,8 +225,10 @@ Event repaired_event(const Intent& intent, const std::string& source, const std:
           .source = source,
           .target = target,
           .status = "ok",
-          .message = "the container was damaged: " + std::to_string(repair.damaged) + " of " +
-                     std::to_string(repair.cells) + " cells",
+          .message = repair.damaged == 0 ? "the container was damaged outside of its " +
+                                               std::to_string(repair.cells) + " cells"
+                                         : "the container was damaged: " + std::to_string(repair.damaged) +
+                                               " of " + std::to_string(repair.cells) + " cells",
           .numbers = {{"cells", repair.damaged}},
           .advice = "copy what else is on its medium while it can be read"};
 }

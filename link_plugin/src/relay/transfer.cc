@@ -1,5 +1,7 @@
 #include "relay/transfer.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -84,7 +86,7 @@ Status write_sidecar(Transfer* transfer) {
 // beside its sidecar.
 Status check_claimed_size(int source, const Transfer& transfer) {
   Codec::FooterInfo claimed;
-  Status status = Codec::read_footer(source, transfer.source_path(), transfer.max_bytes, &claimed);
+  Status status = Codec::read_footer(source, transfer.max_bytes, &claimed);
   if (status.fault == Fault::kIntegrity) return Status::success();
   if (!status.ok() || claimed.size <= transfer.max_bytes) return status;
   return Status::blocked("file_too_large:" + std::to_string(claimed.size) + "B");
@@ -198,6 +200,15 @@ bool may_be_repaired(const Transfer& transfer, const Status& status) {
   return is_damaged || status.fault == Fault::kRefused || transfer.result.read_error == EIO;
 }
 
+// The byte at which the reading of the source ended once, read again.
+bool can_be_read(int source, std::uint64_t offset) {
+  char byte = '\0';
+  ssize_t got = -1;
+  while ((got = pread(source, &byte, 1, static_cast<off_t>(offset))) < 0 && errno == EINTR) {
+  }
+  return got >= 0;
+}
+
 // Writes the product once more, from what the source was before it was damaged. `status` is what is wrong
 // with the source, and the outcome unless it can be repaired.
 Status repair(int source, Transfer* transfer, Codec* codec, Status status) {
@@ -220,13 +231,18 @@ Status repair(int source, Transfer* transfer, Codec* codec, Status status) {
   // Not damaged: what is wrong is something else, unless only the reading failed.
   const bool is_read = transfer->result.read_error == 0;
   if (is_read && repaired.container_digest == transfer->result.container_digest) return status;
-  if (is_read || found.damaged != 0) {
+  // Bytes outside of the cells may be what cannot be read.
+  const bool is_unreadable = !is_read && !can_be_read(source, transfer->result.container_size);
+  if (is_read || is_unreadable || found.damaged != 0) {
     transfer->damaged_digest = is_read ? transfer->result.container_digest : "";
     transfer->intent.repair =
         SourceRepair{.digest = repaired.container_digest, .cells = found.cells, .damaged = found.damaged};
   }
   transfer->result = repaired;
-  return Status::success();
+  // Delivered before, from the same damaged source or one that had less damage: what cannot be read has no
+  // digest by which compare_with_known() would find it.
+  const bool is_known = transfer->intent.repair && repaired.container_digest == transfer->known.original;
+  return is_known ? Status::delivered() : Status::success();
 }
 
 Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {

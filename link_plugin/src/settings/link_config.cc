@@ -380,6 +380,20 @@ void refuse_one_within_another(const Host& host, Reader& reader, const LinkConfi
         reader.fail(inner.key, inner.path,
                     std::string(inner.path == outer.path ? "this is also the " : "this is inside the ") +
                         outer.key + " " + outer.path + ": give each a directory of its own");
+  // `quarantine drop` removes what is there.
+  for (const Named& file : {Named{"lock", config.lock}, Named{"policy", config.policy},
+                            Named{"manifest", config.manifest}, Named{"log", config.log}})
+    if (directory_name(file.path) == config.quarantine)
+      reader.fail("quarantine", config.quarantine,
+                  "the " + std::string(file.key) + " " + file.path +
+                      " is in it and would count as quarantined: give each a directory of its own");
+  if (host.get("peers", nullptr) != nullptr)
+    for (const Named& outer : {Named{"inbox", config.inbox}, all[0], all[1]})
+      if (is_within(config.peers, outer.path))
+        reader.fail(
+            "peers", config.peers,
+            "this is in the " + std::string(outer.key) + " " + outer.path +
+                ", and who can write there would decide whom the relay trusts: give a path elsewhere");
   for (const Named& one : all)
     if (one.path == config.inbox)
       reader.fail(one.key, one.path, "this is also the inbox: give each a directory of its own");

@@ -70,15 +70,15 @@ class Codec {
 
   const Stop& stop() const { return stop_; }
 
-  // What the footer says, unverified. kIntegrity when it is no container.
+  // What the footer says, unverified. kIntegrity when it is no container. One that cannot be read says
+  // nothing: size 0.
   struct FooterInfo {
     std::uint64_t size = 0;
     std::string digest;  // hexadecimal SHA-256 of the data
   };
   // A size up to `believed` is taken as it is: decoding will show whether it is true. A larger one is
   // compared with the frames, which takes a read for each of them.
-  static Status read_footer(int container, const std::string& path, std::uint64_t believed,
-                            FooterInfo* footer);
+  static Status read_footer(int container, std::uint64_t believed, FooterInfo* footer);
 
  private:
   template <auto Release>

@@ -69,6 +69,14 @@ TEST_CASE("A new key replaces nothing, neither a file nor a public key, and leav
   CHECK(site.key({"new", site.path("no/such/k")}).status == PAXECT_PLUGIN_CONFIG);
 }
 
+TEST_CASE("Of a new key both files are made, or none") {
+  TempDir temp;
+  FakeHost host;
+  // With .pub behind it, the name is too long.
+  CHECK(command(host, {"key", "new", temp / std::string(253, 'k')}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(list(temp.path()).empty());
+}
+
 TEST_CASE("key show prints the file that key new made, with a key of minisign too") {
   KeySite site;
   CHECK(site.key({"show"}).status == PAXECT_PLUGIN_CONFIG);

@@ -170,6 +170,47 @@ TEST_CASE("What a medium does not deliver of a container is repaired") {
   check_repaired(rig);
 }
 
+// Lets no read of the file at this path get the bytes from `begin` to `end`.
+void make_unreadable(const std::string& path, std::uint64_t begin, std::uint64_t end) {
+  struct stat source {};
+  REQUIRE(stat(path.c_str(), &source) == 0);
+  before_pread = [=](int fd, std::uint64_t offset, std::size_t size) {
+    struct stat here {};
+    if (fstat(fd, &here) != 0 || here.st_ino != source.st_ino) return 0;
+    return offset < end && begin < offset + size ? EIO : 0;
+  };
+}
+
+TEST_CASE("A block that a medium does not deliver is repaired wherever it is, and reported") {
+  const std::string container = protected_container();
+  const std::uint64_t last = (container.size() - 1) / 4096 * 4096;
+  for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{4096}, last - 4096, last}) {
+    Receiver rig;
+    rig.put_container(container);
+    make_unreadable(rig.inbox("a.freq"), at, at + 4096);
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    before_pread = nullptr;
+    INFO(at);
+    CHECK(read_file(rig.outbox("a")) == kData);
+    REQUIRE(rig.events("repaired").size() == 1);
+    CHECK(rig.events("repaired")[0].message.starts_with("the container was damaged"));
+  }
+}
+
+TEST_CASE("A damaged source that stays and cannot be read as a whole is delivered once") {
+  Receiver rig;
+  rig.write_policy("\"auto_delete\": false");
+  rig.put_container(protected_container());
+  make_unreadable(rig.inbox("a.freq"), 140'000, 144'096);
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  std::filesystem::remove(rig.outbox("a"));
+  REQUIRE(chmod(rig.inbox("a.freq").c_str(), 0640) == 0);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  before_pread = nullptr;
+  CHECK(list(rig.outbox()).empty());
+  CHECK(rig.waiting() == Names{"a.freq"});
+}
+
 TEST_CASE("A container that cannot be read and has no protection waits, and is not damaged") {
   Receiver rig;
   rig.put_container(container_of(kData));
