@@ -139,6 +139,7 @@ void Parser::take(std::string_view line) {
       std::erase_if(contents_.asides, [&](const Aside& aside) { return aside.id == id; });
     }
   } else if (kind == "log") {
+    --lines_;  // the header does not count it
     words.number(&contents_.log.lines);
     contents_.log.chain = words.text();
   } else if (kind == "unseen") {

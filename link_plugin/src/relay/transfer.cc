@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -200,13 +201,15 @@ bool may_be_repaired(const Transfer& transfer, const Status& status) {
   return is_damaged || status.fault == Fault::kRefused || transfer.result.read_error == EIO;
 }
 
-// The byte at which the reading of the source ended once, read again.
+// Whether the source can be read from there to its end, where reading it failed before.
 bool can_be_read(int source, std::uint64_t offset) {
-  char byte = '\0';
-  ssize_t got = -1;
-  while ((got = pread(source, &byte, 1, static_cast<off_t>(offset))) < 0 && errno == EINTR) {
+  std::array<char, 65536> block;
+  for (;;) {
+    const ssize_t got = pread(source, block.data(), block.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got == 0;
+    offset += static_cast<std::uint64_t>(got);
   }
-  return got >= 0;
 }
 
 // Writes the product once more, from what the source was before it was damaged. `status` is what is wrong
