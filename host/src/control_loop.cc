@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,8 +13,10 @@
 #include <limits>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "names.h"
@@ -359,7 +362,9 @@ void ControlLoop::record(std::size_t index, const Status& failure) {
   try {
     entry.text = failure.message();
     instances_[index]->report(failure);
-  } catch (const std::bad_alloc&) {  // The exit status alone reports it.
+  } catch (const std::bad_alloc&) {
+    static constexpr std::string_view kLine = "paxect: out of memory\n";
+    std::ignore = write(STDERR_FILENO, kLine.data(), kLine.size());
   }
   {
     std::lock_guard lock(failure_mutex_);

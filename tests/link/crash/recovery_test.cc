@@ -10,6 +10,7 @@
 #include "base/token.h"
 #include "link/link_rig.h"
 #include "records/journal.h"
+#include "stages/audit_log.h"
 #include "support/catch.h"
 
 namespace paxect::test {
@@ -300,12 +301,14 @@ TEST_CASE("Delivered, and its line is in the log: the line is not written again,
   }
 }
 
-TEST_CASE("Begun and not prepared, and a line of another relay in the log has its number: taken again") {
+TEST_CASE("Begun, and a line of another relay in the log has its number: it is delivered") {
   Scene scene;
   scene.begin();
-  write_file(scene.rig.log_path(), "{\"event\": \"decode\", \"src\": \"/other/a.freq\", \"id\": " +
-                                       std::to_string(scene.intent.id) +
-                                       ", \"relay\": \"0123456789abcdef\"}\n");
+  write_file(scene.rig.log_path(), link::to_json_line({.name = "decode",
+                                                       .source = "/other/a.freq",
+                                                       .numbers = {{"id", scene.intent.id}},
+                                                       .texts = {{"relay", "0123456789abcdef"}}},
+                                                      0, "1"));
   CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
   CHECK(scene.rig.delivered() == Names{"a"});
   CHECK(scene.rig.events("journal_damaged").empty());

@@ -15,7 +15,7 @@ TEST_CASE("A relay that has too little memory ends with status 70 and says so") 
   int refused = 0;
   int without_memory = 0;
   // From where the dynamic linker can load the host to where the relay has all the memory that it needs.
-  for (int kilobytes = 10'000; kilobytes <= 60'000; kilobytes += 500) {
+  for (int kilobytes = 10'000; kilobytes <= 60'000; kilobytes += 250) {
     const std::string limit = "ulimit -v " + std::to_string(kilobytes) + "; exec \"$@\"";
     Result result = run(site.command({"--once"}, {"sh", "-c", limit, "sh"}));
     INFO(kilobytes << " KB: status " << result.status << ", " << result.error);
