@@ -28,12 +28,11 @@ paxect_plugin_status run_resend(const Call& call) {
   for (const OutcomeRange& range : request.receipt.outcomes)
     if (range.outcome == Outcome::kMissing) missing += range.last - range.first + 1;
   for (const auto& [number, source] : view.journal.sent.kept()) {
-    const bool is_missing = number.first == stream &&
-                            std::any_of(request.receipt.outcomes.begin(), request.receipt.outcomes.end(),
-                                        [&](const OutcomeRange& range) {
-                                          return range.outcome == Outcome::kMissing &&
-                                                 range.first <= number.second && number.second <= range.last;
-                                        });
+    const auto has_entry = [entry = number.second](const OutcomeRange& range) {
+      return range.outcome == Outcome::kMissing && range.first <= entry && entry <= range.last;
+    };
+    const bool is_missing = number.first == stream && std::any_of(request.receipt.outcomes.begin(),
+                                                                  request.receipt.outcomes.end(), has_entry);
     if (!is_missing) continue;
     lines += number.first + " " + std::to_string(number.second) + "\n";
     ++resent;
