@@ -53,12 +53,11 @@ Response text_reply(const CommandEnd& end) {
 Response list_reply(const CommandEnd& end, const Range& range) {
   json::Document result;
   if (!parse_output(end, &result)) return failure(end);
-  const auto items = result.FindMember("items");
-  if (items == result.MemberEnd() || !items->value.IsArray())
+  if (!result.HasMember("items") || !result["items"].IsArray())
     return Response::line(502, "it printed no list");
   std::size_t total = 0;
   std::string text;
-  for (const json::Value& item : items->value.GetArray()) {
+  for (const json::Value& item : result["items"].GetArray()) {
     if (!range.filter.empty() && !contains(item, range.filter)) continue;
     if (total >= range.offset && total - range.offset < range.limit)
       text += (text.empty() ? "" : ",") + json_text(item);

@@ -163,8 +163,9 @@ std::int64_t Sections::number_in(const std::string& name, const char* member) co
   const Section* section = find(name);
   json::Document report;
   if (section == nullptr || !parse_json(section->report, &report) || !report.IsObject()) return 0;
-  const auto found = report.FindMember(member);
-  return found != report.MemberEnd() && found->value.IsInt64() ? found->value.GetInt64() : 0;
+  const json::Value& object = report;
+  const auto found = object.FindMember(member);
+  return found != object.MemberEnd() && found->value.IsInt64() ? found->value.GetInt64() : 0;
 }
 
 }  // namespace paxect::panel

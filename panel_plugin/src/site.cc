@@ -56,8 +56,9 @@ bool is_name(const std::string& text) {
 bool read_names(const std::string& body, std::vector<std::string>* out) {
   json::Document document;
   if (!parse_json(body, &document) || !document.IsObject()) return false;
-  const auto names = document.FindMember("names");
-  if (names == document.MemberEnd() || !names->value.IsArray() || names->value.Empty() ||
+  const json::Value& object = document;
+  const auto names = object.FindMember("names");
+  if (names == object.MemberEnd() || !names->value.IsArray() || names->value.Empty() ||
       names->value.Size() > kMaxNames)
     return false;
   for (const json::Value& name : names->value.GetArray()) {

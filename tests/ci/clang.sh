@@ -1,10 +1,10 @@
 #!/bin/sh
-# clang++ with libstdc++ builds library, command, host and plugin without a warning, and the tests of the library pass:
+# clang++ with libstdc++ builds library, command, host and plugins without a warning, and the tests of the library pass:
 # clang.sh [--all]
-# --all also builds the tests of host and plugin, which takes twice the time.
+# --all also builds the tests of host and plugins, which takes twice the time.
 set -eu
 cd "$(dirname "$0")/../.."
-targets='paxect_core paxect-core paxect paxect_link core_abi_test core_unit_test'
+targets='paxect_core paxect-core paxect paxect_link paxect_panel core_abi_test core_unit_test'
 [ "${1:-}" != --all ] || targets=all
 cmake --preset clang
 # shellcheck disable=SC2086
