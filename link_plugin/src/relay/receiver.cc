@@ -87,7 +87,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
       due_ns_ = now_ns;
       break;
     }
-    look_at(*folder_, name, now_ns);
+    examine(*folder_, name, now_ns);
   }
   parts_.reporter.report_problem("list", problem_);
   return std::exchange(has_new_, false) && end_waits();
@@ -114,7 +114,7 @@ Status Receiver::find_lists(const Directory& folder, std::vector<StatementName>*
 }
 
 // A list that cannot be verified may be on its way: it is read again once, after the settle time.
-void Receiver::look_at(const Directory& folder, const StatementName& name, std::uint64_t now_ns) {
+void Receiver::examine(const Directory& folder, const StatementName& name, std::uint64_t now_ns) {
   const std::string file = statement_file(name);
   const FileStat list = folder.stat_of(file);
   const FileStat signature = folder.stat_of(signature_of(file));
@@ -174,8 +174,7 @@ Status Receiver::read(const Directory& folder, const StatementName& name) {
   return status.ok() ? judge(folder.path_of(file), list, digest, key) : status;
 }
 
-// Without a look at the signature: this text was verified, or one with this number so long ago that nothing
-// of it counts any more.
+// Whether this very text was verified before, so that its signature need not be.
 bool Receiver::was_taken(const StatementName& name, const std::string& digest) const {
   for (const ReceivedStream& stream : parts_.journal.received().streams()) {
     if (stream.address.node != name.node || stream.address.stream != name.stream) continue;

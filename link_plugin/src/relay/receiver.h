@@ -99,7 +99,7 @@ class Receiver {
 
   // The names of lists in the folder, in the order of their numbers.
   Status find_lists(const Directory& folder, std::vector<StatementName>* out);
-  void look_at(const Directory& folder, const StatementName& name, std::uint64_t now_ns);
+  void examine(const Directory& folder, const StatementName& name, std::uint64_t now_ns);
   Status read(const Directory& folder, const StatementName& name);
   Status judge(const std::string& path, const List& list, const std::string& digest, const PublicKey& key);
   bool was_taken(const StatementName& name, const std::string& digest) const;
