@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/filesystem.h"
-
 #include "base/relay_paths.h"
 
 namespace paxect::link {

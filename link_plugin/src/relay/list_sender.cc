@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <tuple>
 
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -10,6 +9,7 @@
 #include "base/relay_paths.h"
 #include "proof/signature.h"
 #include "proof/statement_name.h"
+#include "relay/statement_file.h"
 
 namespace paxect::link {
 namespace {
@@ -306,29 +306,6 @@ Status ListSender::sync_names() {
   return status;
 }
 
-namespace {
-
-Status put_copy(const Directory& folder, const std::string& temporary, const std::string& name,
-                const std::string& text) {
-  std::string found;
-  Status status = folder.read_small(name, kMaxStatementSize, &found);
-  if (status.ok() && found == text) return status;
-  if (status.ok())
-    return Status::environment(folder.path_of(name) + " exists with another text: move it away");
-  if (status.fault != Fault::kGone) return status;
-  UniqueFd fd;
-  status = folder.create_new(temporary, &fd);
-  if (!status.ok()) return status;
-  bool taken = false;
-  status = write_all(fd.get(), text.data(), text.size(), folder.path_of(temporary));
-  if (status.ok()) status = sync_file(fd.get(), folder.path_of(temporary));
-  if (status.ok()) status = folder.rename_new(temporary, name, &taken);
-  if (!status.ok() || taken) std::ignore = folder.remove(temporary);
-  return status;
-}
-
-}  // namespace
-
 // Into the second folder, which may be away: that holds up neither containers nor lists.
 Status ListSender::copy_also() {
   if (copies_.empty()) return Status::success();
@@ -336,8 +313,7 @@ Status ListSender::copy_also() {
   Status status = Directory::open(parts_.config.proof_also, &folder);
   while (status.ok() && !copies_.empty()) {
     const Copy& copy = copies_.front();
-    status = put_copy(folder, product_temporary_of(parts_.journal.relay_token(), parts_.journal.next_id()),
-                      copy.name, copy.text);
+    status = put_statement(folder, copy.name, copy.text);
     if (status.ok()) copies_.pop_front();
   }
   if (status.ok()) status = folder.sync();

@@ -1,11 +1,10 @@
 #include "relay/receipts.h"
 
-#include <tuple>
-
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
+#include "relay/statement_file.h"
 
 namespace paxect::link {
 namespace {
@@ -21,23 +20,6 @@ std::string essence(Receipt receipt) {
   receipt.head.made = 0;
   receipt.head.log = {};
   return receipt_text(receipt);
-}
-
-// A file that has these contents already is what an earlier process made.
-Status write_file(const Directory& folder, const std::string& name, std::string_view contents) {
-  std::string found;
-  if (folder.read_small(name, kMaxStatementSize, &found).ok() && found == contents) return Status::success();
-  UniqueFd fd;
-  const std::string temporary = temporary_of(name);
-  Status status = folder.create_temporary(temporary, &fd);
-  if (status.ok()) status = write_all(fd.get(), contents.data(), contents.size(), folder.path_of(name));
-  if (status.ok()) status = sync_file(fd.get(), folder.path_of(name));
-  bool taken = false;
-  if (status.ok()) status = folder.rename_new(temporary, name, &taken);
-  if (status.ok() && taken)
-    status = Status::environment(folder.path_of(name) + " exists and is another receipt: move it away");
-  if (!status.ok()) std::ignore = folder.remove(temporary);
-  return status;
 }
 
 }  // namespace
@@ -102,8 +84,8 @@ Status Receipts::write(std::size_t index, const Directory& folder) {
   const OwnReceipts own = parts_.journal.received().streams()[index].receipts;
   const std::string name = receipt_of(parts_.config.node, own.stream, own.number + 1);
   const std::string signature = sign_file(*parts_.config.sign_key.key(), own.pending, name);
-  Status status = write_file(folder, signature_of(name), signature);
-  if (status.ok()) status = write_file(folder, name, own.pending);
+  Status status = put_statement(folder, signature_of(name), signature);
+  if (status.ok()) status = put_statement(folder, name, own.pending);
   if (status.ok()) status = folder.sync();
   if (!status.ok()) return status;
   const std::int64_t now = parts_.host.realtime_ns() / static_cast<std::int64_t>(kSecond);

@@ -1,0 +1,17 @@
+// A list, a receipt or a signature in a folder where others read it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/filesystem.h"
+#include "base/status.h"
+
+namespace paxect::link {
+
+// Puts a file with these contents into the folder, durable but for its name: the caller flushes the folder.
+// Success when it is there already, as an earlier process made it. kEnvironment when another one has the
+// name; that one stays as it is.
+Status put_statement(const Directory& folder, const std::string& name, std::string_view contents);
+
+}  // namespace paxect::link

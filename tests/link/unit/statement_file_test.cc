@@ -1,0 +1,26 @@
+#include "relay/statement_file.h"
+
+#include "base/relay_paths.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/temp_dir.h"
+
+namespace paxect::link {
+
+TEST_CASE("A statement is put once, over what a process left that ended, and never over another text") {
+  test::TempDir temp;
+  Directory folder;
+  REQUIRE(Directory::open(temp.path(), &folder).ok());
+  test::write_file(temp / temporary_of("a.list"), "half of");
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(put_statement(folder, "a.list", "text\n").ok());
+    CHECK(test::list(temp.path()) == std::vector<std::string>{"a.list"});
+    CHECK(test::read_file(temp / "a.list") == "text\n");
+  }
+  const Status other = put_statement(folder, "a.list", "another\n");
+  CHECK(other.fault == Fault::kEnvironment);
+  CHECK(other.message.ends_with("a.list exists with another text: move it away"));
+  CHECK(test::read_file(temp / "a.list") == "text\n");
+}
+
+}  // namespace paxect::link
