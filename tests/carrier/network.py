@@ -1,0 +1,192 @@
+"""Bad networks: a proxy for connections, and a wire for packets."""
+import contextlib
+import fcntl
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+
+class Proxy:
+    """Forwards connections to `target` (HOST:PORT). stall() lets nothing through and closes nothing, cut() closes all
+    connections, refuse() accepts no new ones, resume() ends both. With `cut_after`, a connection ends after so many bytes
+    towards the target: in the middle of a message."""
+
+    def __init__(self, target):
+        self.target = target
+        self.open = threading.Event()
+        self.open.set()
+        self.cut_after = None
+        self.links = set()
+        self.connections = 0
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        self.closed = False
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closed = True
+        self.refuse()
+        self.open.set()
+        self.cut()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                host, port = self.target.split(":")
+                far = socket.create_connection((host, int(port)), 5)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
+            with self.lock:
+                self.links |= {near, far}
+                self.connections += 1
+            limit = self.cut_after
+            threading.Thread(target=self._pump, args=(near, far, limit), daemon=True).start()
+            threading.Thread(target=self._pump, args=(far, near, None), daemon=True).start()
+
+    def _pump(self, source, target, limit):
+        passed = 0
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self.open.wait()
+                if limit is not None and passed + len(data) >= limit:
+                    target.sendall(data[:limit - passed])
+                    break
+                target.sendall(data)
+                passed += len(data)
+        self._close(source, target)
+
+    def _close(self, *sockets):
+        with self.lock:
+            self.links -= set(sockets)
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def stall(self):
+        self.open.clear()
+
+    def cut(self):
+        with self.lock:
+            links = list(self.links)
+        self._close(*links)
+
+    def refuse(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def resume(self):
+        self.open.set()
+        if self.listener.fileno() < 0 and not self.closed:
+            self.listener = socket.create_server(("127.0.0.1", self.port))
+            threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+
+def why_no_wire():
+    """Why this machine cannot have a Wire, or None."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "there is no /dev/net/tun"
+    name = f"paxect-probe-{os.getpid()}"
+    probe = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    if probe.returncode != 0:
+        return f"no network namespaces: {probe.stderr.strip()}"
+    subprocess.run(["ip", "netns", "del", name], check=False)
+    return None
+
+
+TUNSETIFF = 0x400454CA
+IFF_TUN, IFF_NO_PI = 1, 0x1000
+
+
+class Wire:
+    """A network namespace for some processes, and a wire from it to this one that drops, duplicates and delays packets:
+    each with its probability, delays up to `delay` seconds, so that packets also overtake one another. `near` is this
+    end's address and `far` that of the namespace. cut = True drops everything: a partition."""
+
+    def __init__(self, seed=1, drop=0.0, duplicate=0.0, delay=0.0):
+        self.drop, self.duplicate, self.delay, self.cut = drop, duplicate, delay, False
+        self.random = random.Random(seed)
+        self.name = f"paxect-{os.getpid()}-{id(self) % 100000}"
+        number = os.getpid() % 16000 * 4
+        self.near, self.far = (f"10.{200 + number // 65536}.{number // 256 % 256}.{number % 256 + host}" for host in (1, 2))
+        self.packets = self.dropped = 0
+        self.running = True
+        self._ip("netns", "add", self.name)
+        self.ends = [self._tun(f"pxn{os.getpid()}"), self._tun(f"pxf{os.getpid()}")]
+        self._ip("addr", "add", f"{self.near}/30", "dev", f"pxn{os.getpid()}")
+        self._ip("link", "set", f"pxn{os.getpid()}", "up")
+        self._ip("link", "set", f"pxf{os.getpid()}", "netns", self.name)
+        self._ip("-n", self.name, "addr", "add", f"{self.far}/30", "dev", f"pxf{os.getpid()}")
+        self._ip("-n", self.name, "link", "set", f"pxf{os.getpid()}", "up")
+        self._ip("-n", self.name, "link", "set", "lo", "up")
+        self.thread = threading.Thread(target=self._forward, daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.running = False
+        self.thread.join()
+        for end in self.ends:
+            os.close(end)
+        self._ip("netns", "del", self.name)
+
+    @staticmethod
+    def _ip(*words):
+        subprocess.run(["ip", *words], check=True)
+
+    @staticmethod
+    def _tun(name):
+        end = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+        return end
+
+    def wrap(self):
+        """The words before a command that run it at the far end."""
+        return ["nsenter", f"--net=/run/netns/{self.name}"]
+
+    def _forward(self):
+        near, far = self.ends
+        waiting = []  # (when, end, packet)
+        while self.running:
+            timeout = min((when for when, _, _ in waiting), default=time.monotonic() + 0.1) - time.monotonic()
+            ready = select.select([near, far], [], [], max(0, timeout))[0]
+            for end in ready:
+                with contextlib.suppress(BlockingIOError):
+                    for _ in range(64):
+                        packet = os.read(end, 1 << 16)
+                        self._pass(waiting, far if end == near else near, packet)
+            now = time.monotonic()
+            due = [entry for entry in waiting if entry[0] <= now]
+            waiting = [entry for entry in waiting if entry[0] > now]
+            for _, end, packet in due:
+                with contextlib.suppress(OSError):
+                    os.write(end, packet)
+
+    def _pass(self, waiting, end, packet):
+        self.packets += 1
+        for _ in range(2 if self.random.random() < self.duplicate else 1):
+            if self.cut or self.random.random() < self.drop:
+                self.dropped += 1
+                continue
+            waiting.append((time.monotonic() + self.random.random() * self.delay, end, packet))
