@@ -64,9 +64,12 @@ constexpr Command kCommands[] = {
      1,
      kAnyNumber,
      run_quarantine},
-    {{sizeof(paxect_command), "peers", "[--json]", "the manifests beside our own, and what they are worth"},
+    {{sizeof(paxect_command), "peers", "[--json]", "the other nodes: manifests, keys, and their last lists"},
      "Judges each link_manifest*.json beside our own by the key and the policy as they are now: signed,\n"
-     "unsigned, unverified (signed, but we have no key), rejected or unreadable.\n",
+     "unsigned, unverified (signed, but we have no key), rejected or unreadable. Lists the pinned keys, and "
+     "in\n"
+     "mode receive each stream of lists: its state, the last list and when it was verified, since when the\n"
+     "sender is silent, and how many of its containers were delivered, are expected and are missing.\n",
      true,
      false,
      false,

@@ -6,6 +6,7 @@
 #include "commands/command.h"
 #include "commands/relay_context.h"
 #include "proof/signature.h"
+#include "records/stream_state.h"
 #include "relay/receipts.h"
 #include "settings/pinned_keys.h"
 
@@ -24,7 +25,7 @@ struct Missing {
 };
 
 std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkConfig& config,
-                                  std::int64_t now) {
+                                  const std::vector<NodeKey>& keys, std::int64_t now) {
   std::vector<Missing> all;
   for (const ReceivedStream& stream : received.streams()) {
     if (stream.runs.empty()) continue;
@@ -34,8 +35,8 @@ std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkCon
       (range.outcome == Outcome::kMissing ? found.missing : found.expected) += range.last - range.first + 1;
       found.ranges.push_back(range);
     }
-    found.is_silent = now - stream.heard >
-                      static_cast<std::int64_t>(stream.within) + static_cast<std::int64_t>(config.late_after);
+    found.is_silent = state_of(received, stream, keys) == StreamState::kLive &&
+                      silent_since(stream, now, config.late_after).has_value();
     all.push_back(std::move(found));
   }
   return all;
@@ -165,8 +166,11 @@ paxect_plugin_status run_missing(const Call& call) {
   JournalContents journal;
   if (Status status = read_journal(journal_of(context.config.state), &journal); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  std::vector<PinnedKey> pinned;
+  if (Status status = read_pinned_keys(context.config.peers, &pinned); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::int64_t now = call.host().realtime_ns() / static_cast<std::int64_t>(kSecond);
-  const std::vector<Missing> all = find_missing(journal.received, context.config, now);
+  const std::vector<Missing> all = find_missing(journal.received, context.config, node_keys_of(pinned), now);
   bool is_complete = true;
   for (const Missing& found : all) is_complete = is_complete && found.missing == 0;
   if (call.arguments().request)

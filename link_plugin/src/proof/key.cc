@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/digest.h"
 #include "proof/statement.h"
 
 namespace paxect::link {
@@ -73,6 +74,10 @@ std::string key_id_text(const KeyId& id) {
   }
   // As minisign writes a number: without leading zeros.
   return text.substr(std::min(text.find_first_not_of('0'), text.size() - 1));
+}
+
+std::string whole_key_text(const PublicKey& key) {
+  return hex(key.id.data(), key.id.size()) + hex(key.bytes.data(), key.bytes.size());
 }
 
 Status parse_public_key(std::string_view text, PublicKey* out) {

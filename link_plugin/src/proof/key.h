@@ -27,6 +27,8 @@ struct PublicKey {
 
 // Upper-case hexadecimal digits without leading zeros, as minisign shows an id.
 std::string key_id_text(const KeyId& id);
+// Id and key in lower-case hexadecimal digits: what distinguishes a key from every other one.
+std::string whole_key_text(const PublicKey& key);
 
 Status parse_public_key(std::string_view text, PublicKey* out);
 std::string public_key_text(const PublicKey& key);

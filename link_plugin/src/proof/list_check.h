@@ -16,6 +16,8 @@ struct NodeKey {
   std::string node;
   PublicKey key;
   bool is_revoked = false;
+
+  bool operator==(const NodeKey&) const = default;
 };
 
 // A failure is one line: whose key, what is wrong, what to do. Its event is `list_ignored` where the list is

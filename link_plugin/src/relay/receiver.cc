@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/relay_paths.h"
+#include "records/stream_state.h"
 #include "settings/pinned_keys.h"
 
 namespace paxect::link {
@@ -16,10 +17,6 @@ constexpr std::size_t kReadsInScan = 512;
 constexpr std::size_t kMaxSignature = 4096;
 constexpr std::uint64_t kUsualWithin = 600;
 constexpr std::uint64_t kMaxUnlisted = 65'536;
-
-std::string key_text(const PublicKey& key) {
-  return hex(key.id.data(), key.id.size()) + hex(key.bytes.data(), key.bytes.size());
-}
 
 std::string list_name(const ReceivedStream& stream, std::uint64_t number) {
   return "list " + std::to_string(number) + " of " + stream.address.node;
@@ -42,24 +39,18 @@ Status Receiver::read_keys() {
   if (parts_.config.mode != Mode::kReceive) return Status::success();
   std::vector<PinnedKey> pinned;
   if (Status status = read_pinned_keys(parts_.config.peers, &pinned); !status.ok()) return status;
-  std::vector<NodeKey> keys;
   Status status;
-  for (const PinnedKey& each : pinned) {
-    if (each.problem.empty())
-      keys.push_back({each.node, each.key, each.is_revoked});
-    else if (!each.is_revoked)
+  for (const PinnedKey& each : pinned)
+    if (!each.problem.empty() && !each.is_revoked)
       status = Status::environment(each.problem + ": nothing is verified by this key");
-  }
+  std::vector<NodeKey> keys = node_keys_of(pinned);
   const ProofMode before = mode();
   has_pinned_ = !pinned.empty();
   if (mode() != before) {
     unlisted_.clear();
     parts_.ledger.end_blocks();
   }
-  const auto is_same = [](const NodeKey& one, const NodeKey& other) {
-    return one.node == other.node && one.key == other.key && one.is_revoked == other.is_revoked;
-  };
-  if (std::equal(keys.begin(), keys.end(), keys_.begin(), keys_.end(), is_same)) return status;
+  if (keys == keys_) return status;
   keys_ = std::move(keys);
   for (auto& [name, seen] : seen_)
     if (seen.by_keys) seen.is_over = false;
@@ -188,7 +179,7 @@ Status Receiver::judge(const std::string& path, const List& list, const std::str
                        const PublicKey& key) {
   using Verdict = ReceivedStreams::Verdict;
   const ReceivedStreams& received = parts_.journal.received();
-  const StreamAddress address{list.head.from, key_text(key), list.head.stream};
+  const StreamAddress address{list.head.from, whole_key_text(key), list.head.stream};
   const std::string what = "list " + std::to_string(list.head.number) + " of " + list.head.from;
   std::string why;
   switch (received.judge(address, list, digest, parts_.config.max_jump, &why)) {
@@ -368,16 +359,8 @@ std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
 
 // Whether more lists are to be expected.
 bool Receiver::is_live(const ReceivedStream& stream) const {
-  if (stream.address.node.empty() || stream.is_forked) return false;
-  const auto& all = parts_.journal.received().streams();
-  const bool is_continued = std::any_of(all.begin(), all.end(), [&](const ReceivedStream& other) {
-    return other.address.node == stream.address.node && other.continues &&
-           other.continues->stream == stream.address.stream;
-  });
-  const bool is_trusted = std::any_of(keys_.begin(), keys_.end(), [&](const NodeKey& key) {
-    return !key.is_revoked && key.node == stream.address.node && key_text(key.key) == stream.address.key;
-  });
-  return is_trusted && !is_continued;
+  return !stream.address.node.empty() &&
+         state_of(parts_.journal.received(), stream, keys_) == StreamState::kLive;
 }
 
 void Receiver::watch(std::uint64_t now_ns) {

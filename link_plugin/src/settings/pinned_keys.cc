@@ -52,6 +52,13 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) 
   return status;
 }
 
+std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned) {
+  std::vector<NodeKey> keys;
+  for (const PinnedKey& each : pinned)
+    if (each.problem.empty()) keys.push_back({each.node, each.key, each.is_revoked});
+  return keys;
+}
+
 Status pin_key(const std::string& folder, const std::string& node, const std::string& file, PinnedKey* made) {
   if (!is_node_name(node))
     return Status::invalid("'" + node +

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "proof/key.h"
+#include "proof/list_check.h"
 
 namespace paxect::link {
 
@@ -24,6 +25,9 @@ struct PinnedKey {
 
 // Those in the folder, by node and file. A folder that does not exist has none.
 Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out);
+
+// Those of them that are keys, revoked ones among them.
+std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned);
 
 // Pins the key of a file; `*made` receives the new entry. Refuses a key that is pinned or was revoked.
 Status pin_key(const std::string& folder, const std::string& node, const std::string& file, PinnedKey* made);

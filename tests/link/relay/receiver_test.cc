@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/clock.h"
 #include "link/commands/command_rig.h"
 #include "link/link_rig.h"
 #include "link/proof_sender.h"
@@ -13,7 +14,7 @@
 namespace paxect::test {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
+using link::kSecond;
 
 // The containers of some data, each made once.
 const std::string& container(const std::string& data) {
@@ -520,6 +521,61 @@ TEST_CASE("`missing` ends with success when all is here") {
   rig.start();
   rig.settle(5 * kSecond);
   CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+}
+
+TEST_CASE(
+    "`peers` shows the last list of each sender, since when it is silent, and the state of its streams") {
+  ReceiverRig rig;
+  CHECK(command(rig.host, {"peers"}).output.find("no list was verified yet") != std::string::npos);
+  rig.north.within = 100;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.north.send("late.freq", container("late"));
+  link::List list = rig.north.next_list();
+  rig.north.write(list, rig.inbox());
+  rig.start();
+  rig.settle(5 * kSecond);
+  const auto stream = [&] {
+    json::Document said = command_json(rig.host, {"peers"});
+    REQUIRE(said["streams"].Size() == 1);
+    json::Document one;
+    one.CopyFrom(said["streams"][0], one.GetAllocator());
+    return one;
+  };
+  json::Document said = stream();
+  CHECK(said["sender"] == "north");
+  CHECK(said["stream"].GetString() == rig.north.stream());
+  CHECK(said["key"].GetString() == link::key_id_text(rig.north.key().public_key().id));
+  CHECK(said["state"] == "live");
+  CHECK(said["last_list"].GetInt() == 2);
+  CHECK(said["silent_since"].IsNull());
+  CHECK(said["delivered"].GetInt() == 1);
+  CHECK(said["missing"].GetInt() == 1);
+  // The clock of the machine says when the next one is overdue: a command does not know the relay's.
+  const std::int64_t heard = rig.host.realtime_ns() / static_cast<std::int64_t>(kSecond);
+  rig.host.set_realtime_ns(rig.host.realtime_ns() + 90 * static_cast<std::int64_t>(kSecond));
+  CHECK(stream()["silent_since"].IsNull());
+  rig.host.set_realtime_ns(rig.host.realtime_ns() + 20 * static_cast<std::int64_t>(kSecond));
+  said = stream();
+  REQUIRE(said["silent_since"].IsString());
+  const std::string since = said["silent_since"].GetString();
+  CHECK(since <= link::utc_text((heard + 100) * static_cast<std::int64_t>(kSecond)));
+  CHECK(since >= link::utc_text((heard + 94) * static_cast<std::int64_t>(kSecond)));
+  CHECK(command(rig.host, {"peers"}).output.find("live, list 2 of ") != std::string::npos);
+  CHECK(command(rig.host, {"peers"}).output.find(", silent since " + since) != std::string::npos);
+  std::string state = "revoked";
+  SECTION("a revoked key") {
+    std::filesystem::rename(rig.peers() + "/north.pub", rig.peers() + "/north.pub.revoked");
+  }
+  SECTION("a fork") {
+    list.head.made += 1;
+    rig.north.write(list, rig.inbox());
+    rig.settle(5 * kSecond);
+    state = "forked";
+  }
+  said = stream();
+  CHECK(said["state"].GetString() == state);
+  CHECK(said["silent_since"].IsNull());
 }
 
 }  // namespace paxect::test

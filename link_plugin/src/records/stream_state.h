@@ -1,0 +1,30 @@
+// What may still come of a stream of a sender, by its records and by the keys that are pinned.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "proof/list_check.h"
+#include "records/received_streams.h"
+
+namespace paxect::link {
+
+enum class StreamState {
+  kLive,       // more lists are to be expected
+  kForked,     // it has two texts for one number: nothing more of it is delivered
+  kContinued,  // another stream of the sender continues it
+  kRevoked     // its key is not pinned any more, or was revoked
+};
+// "live", "forked", "continued", "revoked".
+std::string_view name_of(StreamState state);
+StreamState state_of(const ReceivedStreams& received, const ReceivedStream& stream,
+                     const std::vector<NodeKey>& keys);
+
+// Since when the next list of a stream is overdue, in seconds of UTC by the clock of this machine; nothing
+// while it is not. `late_after` in seconds.
+std::optional<std::int64_t> silent_since(const ReceivedStream& stream, std::int64_t now,
+                                         std::uint64_t late_after);
+
+}  // namespace paxect::link
