@@ -16,5 +16,7 @@ if(NOT PAXECT_BUILD_ONLY STREQUAL "core")
   pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
   pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
   pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+  # By pkg-config: the CMake package of libnats-dev 3.4.1 names a file that it does not have.
+  pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats>=3.4)
   find_package(Boost 1.74 REQUIRED COMPONENTS filesystem)
 endif()

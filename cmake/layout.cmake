@@ -26,6 +26,6 @@ endif()
 set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 
-# Installed files belong to one of three components, each a Debian package: `library`, `development` and, by default,
-# `programs`.
+# Installed files belong to one of four components, each a Debian package: `library`, `development`, `carrier` and, by
+# default, `programs`.
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME programs)

@@ -1,5 +1,5 @@
-# Builds Debian packages with CPack: libpaxect-core1, libpaxect-core-dev and paxect from the components library,
-# development and programs. build.sh runs it; README.md gives the rationale.
+# Builds Debian packages with CPack: libpaxect-core1, libpaxect-core-dev, paxect and paxect-carrier from the
+# components library, development, programs and carrier. build.sh runs it; README.md gives the rationale.
 file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/changelog" newest LIMIT_COUNT 1)
 if(NOT newest MATCHES "^paxect \\(([0-9.]+)-([^)]+)\\)" OR NOT CMAKE_MATCH_1 STREQUAL PROJECT_VERSION)
   message(FATAL_ERROR "cmake/packaging/changelog begins with '${newest}', but this is version ${PROJECT_VERSION}")
@@ -14,7 +14,7 @@ set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
 set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}/packages")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # the first line of each package's description
 set(CPACK_VERBATIM_VARIABLES ON)
-set(CPACK_COMPONENTS_ALL library development programs)
+set(CPACK_COMPONENTS_ALL library development programs carrier)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_SET_DESTDIR ON) # because /etc is outside the prefix
 set(CPACK_STRIP_FILES ON)
@@ -59,5 +59,13 @@ set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION "verified, durable, offline file exchan
 paxect relays files between machines over shared folders, USB sticks and
 one-way links. It delivers each file completely, verified and once, or records
 the reason why not. paxect-core makes and reads the containers.")
+
+set(CPACK_DEBIAN_CARRIER_PACKAGE_NAME paxect-carrier)
+set(CPACK_DEBIAN_CARRIER_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_CARRIER_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_CARRIER_PACKAGE_DEPENDS "paxect (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
+set(CPACK_COMPONENT_CARRIER_DESCRIPTION "verified, durable, offline file exchange (carrier)
+The plugin carrier connects relays of paxect on different machines over NATS
+JetStream. It needs a server, such as that of the package nats-server.")
 
 include(CPack)

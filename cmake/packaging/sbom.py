@@ -21,12 +21,13 @@ import uuid
 
 # Objects below a folder belong to its binary. The first match counts.
 BINARIES = [("libpaxect_core/tool/", "paxect-core"), ("libpaxect_core/", "libpaxect_core.so.1"), ("host/", "paxect"),
-            ("link_plugin/", "link.so"), ("panel_plugin/", "panel.so")]
+            ("link_plugin/", "link.so"), ("panel_plugin/", "panel.so"),
+            ("carrier_plugin/", "carrier.so")]
 # The licences of the libraries, by source package. Debian's copyright files cover the whole source and have no form that
 # a program can read. A package that is missing here fails the build, so that somebody checks its licence.
 LICENCES = {
     r"boost[\d.]+": "BSL-1.0", r"gcc-\d+": "GPL-3.0-or-later WITH GCC-exception-3.1", "glibc": "LGPL-2.1-or-later", "libisal": "BSD-3-Clause",
-    "libcap2": "BSD-3-Clause OR GPL-2.0-only", "libdeflate": "MIT", "libgcrypt20": "LGPL-2.1-or-later",
+    "libcap2": "BSD-3-Clause OR GPL-2.0-only", "libdeflate": "MIT", "nats.c": "Apache-2.0", "protobuf-c": "BSD-2-Clause", "libgcrypt20": "LGPL-2.1-or-later",
     "libgpg-error": "LGPL-2.1-or-later", "libsodium": "ISC", "libzstd": "BSD-3-Clause OR GPL-2.0-only",
     "lz4": "BSD-2-Clause", "openssl": "Apache-2.0", "prometheus-cpp": "MIT", "cpp-httplib": "MIT", "brotli": "MIT", "rapidjson": "MIT",
     "systemd": "LGPL-2.1-or-later", "xz-utils": None,  # liblzma: in the public domain

@@ -10,7 +10,7 @@ mkdir -p build
 cmake --preset release >build/tidy.log 2>&1 || { cat build/tidy.log; exit 1; }
 # Without clang's compiler warnings: the step clang reports those.
 run-clang-tidy -quiet -p build/release -extra-arg=-w -j "$(nproc)" -checks="$checks" \
-  "$PWD/(libpaxect_core|host|link_plugin|panel_plugin)/.*${1:-}" >build/tidy.log 2>&1 || {
+  "$PWD/(libpaxect_core|host|link_plugin|panel_plugin|carrier_plugin)/.*${1:-}" >build/tidy.log 2>&1 || {
   sed 's/\x1b\[[0-9;]*m//g' build/tidy.log | grep -E 'error:|warning:' | sort -u
   exit 1
 }

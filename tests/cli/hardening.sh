@@ -68,7 +68,7 @@ done
 python3 - "$1" "$build/compile_commands.json" <<'EOS'
 import json, sys
 source, commands = sys.argv[1], json.load(open(sys.argv[2]))
-shipped = [c for c in commands if any(c["file"].startswith(f"{source}/{d}/") for d in ("libpaxect_core", "host", "link_plugin", "panel_plugin"))]
+shipped = [c for c in commands if any(c["file"].startswith(f"{source}/{d}/") for d in ("libpaxect_core", "host", "link_plugin", "panel_plugin", "carrier_plugin"))]
 bare = [c["file"] for c in shipped if "-D_FORTIFY_SOURCE=" not in c["command"] or " -O" not in c["command"]]
 if len(shipped) < 50 or bare:
     sys.exit(f"hardening.sh: {len(shipped)} sources, without _FORTIFY_SOURCE: {bare}")

@@ -16,6 +16,7 @@ import tempfile
 source, build = map(pathlib.Path, sys.argv[1:3])
 PAGES = {
     "paxect.1": "host", "paxect.conf.5": "host", "paxect-link.7": "link_plugin", "paxect-panel.7": "panel_plugin",
+    "paxect-carrier.7": "carrier_plugin",
     "paxect-core.1": "libpaxect_core", "paxect_core.3": "libpaxect_core",
 }
 failures = []
@@ -138,6 +139,12 @@ def check_panel():
     expect_same("setting of panel", re.findall(r'"(\w+)"', table.group(1)), heads("paxect-panel.7", "SETTINGS"))
 
 
+def check_carrier():
+    settings = (source / "carrier_plugin/src/settings.cc").read_text()
+    table = re.search(r"kKeys = \{(.*?)\}", settings, re.S)
+    expect_same("setting of carrier", re.findall(r'"(\w+)"', table.group(1)), heads("paxect-carrier.7", "SETTINGS"))
+
+
 def check_policy():
     schema = json.loads((source / "link_plugin/schemas/policy.schema.json").read_text())
     expect_same("key of the policy", schema["properties"], heads("paxect-link.7", "POLICY"))
@@ -184,7 +191,7 @@ def check_sound():
                 failures.append(f"man {page}: {shown.stderr.strip()}")
 
 
-for check in (check_host, check_tool, check_link, check_panel, check_library, check_sound):
+for check in (check_host, check_tool, check_link, check_panel, check_carrier, check_library, check_sound):
     check()
 for failure in failures:
     print(f"manual.py: {failure}", file=sys.stderr)

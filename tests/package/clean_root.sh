@@ -18,7 +18,7 @@ suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 components=main
 case $(. /etc/os-release && echo "$ID") in ubuntu) components=main,universe ;; esac
 depends=$(for package in "$debs"/*.deb; do dpkg-deb -f "$package" Depends; done | tr ',' '\n' |
-  sed 's/^ *//; s/[ (|].*//; /^libpaxect/d; /^$/d' | sort -u | paste -sd,),$2
+  sed 's/^ *//; s/[ (|].*//; /^libpaxect/d; /^paxect/d; /^$/d' | sort -u | paste -sd,),$2
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/paxect
 archive=$cache/$suite-$(printf '%s' "$depends" | cksum | cut -d' ' -f1).tar
 if [ ! -f "$archive" ]; then

@@ -14,25 +14,27 @@ field() { dpkg-deb -f "$(one "$1")" "$2"; }
 library=$(one libpaxect-core1)
 development=$(one libpaxect-core-dev)
 programs=$(one paxect)
+carrier=$(one paxect-carrier)
 quiet=; [ "$(id -u)" -ne 0 ] || quiet=--allow-root
-lintian $quiet --fail-on error,warning --no-tag-display-limit "$library" "$development" "$programs" 2>"$work/noise" ||
+lintian $quiet --fail-on error,warning --no-tag-display-limit "$library" "$development" "$programs" "$carrier" 2>"$work/noise" ||
   fail "lintian found what no override gives a reason for"
 
 case $(field libpaxect-core1 Depends) in *libzstd1*libpaxect*) fail "the library depends on itself" ;; *libzstd1*) ;;
   *) fail "the library does not depend on libzstd1: $(field libpaxect-core1 Depends)" ;; esac
 case $(field paxect Depends) in *"libpaxect-core1 (>="*libsodium*) ;; *) fail "paxect depends on $(field paxect Depends)" ;; esac
+case $(field paxect Depends) in *libnats*) fail "paxect depends on libnats, which only paxect-carrier needs" ;; esac
 version=$(field libpaxect-core1 Version)
 [ "$(field libpaxect-core-dev Depends)" = "libpaxect-core1 (= $version)" ] || fail "the header is not tied to the library"
 for package in libpaxect-core1 libpaxect-core-dev; do
   [ "$(field $package Multi-Arch)" = same ] || fail "$package cannot be installed for two architectures"
 done
 
-for package in "$library" "$development" "$programs"; do dpkg-deb -x "$package" "$work/root"; done
+for package in "$library" "$development" "$programs" "$carrier"; do dpkg-deb -x "$package" "$work/root"; done
 dpkg-deb -e "$library" "$work/control"
 [ ! -e "$work/control/postinst" ] || fail "the library needs no script: ldconfig is a trigger"
 grep -q ldconfig "$work/control/triggers" || fail "the library does not trigger ldconfig"
 triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
-for path in usr/bin/paxect usr/bin/paxect-core usr/lib/paxect/plugins/link.so usr/lib/paxect/plugins/panel.so "usr/lib/$triplet/libpaxect_core.so.1" \
+for path in usr/bin/paxect usr/bin/paxect-core usr/lib/paxect/plugins/link.so usr/lib/paxect/plugins/panel.so usr/lib/paxect/plugins/carrier.so "usr/lib/$triplet/libpaxect_core.so.1" \
   "usr/lib/$triplet/pkgconfig/paxect_core.pc" usr/include/paxect/core.h usr/include/paxect/plugin.h \
   usr/share/man/man1/paxect.1.gz usr/share/man/man7/paxect-link.7.gz usr/share/man/man7/paxect-panel.7.gz usr/share/doc/paxect/paxect.cdx.json; do
   [ -e "$work/root/$path" ] || fail "no /$path"

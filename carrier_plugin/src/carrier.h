@@ -1,0 +1,33 @@
+// An instance of the carrier: a sender or a receiver.
+#pragma once
+
+#include <paxect/plugin.h>
+
+#include <string>
+
+#include "host.h"
+#include "settings.h"
+#include "state_directory.h"
+
+namespace paxect::carrier {
+
+class Carrier {
+ public:
+  explicit Carrier(const Host& host) : host_(host) {}
+
+  paxect_plugin_status init();
+  paxect_plugin_status start();
+  paxect_plugin_status step(paxect_step* result);
+  void stop();
+  const std::string& error() const { return error_; }
+
+ private:
+  paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
+
+  Host host_;
+  Settings settings_{};
+  StateDirectory state_{};
+  std::string error_;
+};
+
+}  // namespace paxect::carrier

@@ -1,0 +1,30 @@
+// Whether something worked, with the line for the operator when it did not.
+#pragma once
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace paxect::carrier {
+
+class Status {
+ public:
+  static Status success() { return {}; }
+  static Status failure(std::string message) {
+    Status status;
+    status.message_ = std::move(message);
+    return status;
+  }
+  // "cannot open x: No such file or directory"
+  static Status system(const std::string& what, int error = errno) {
+    return failure(what + ": " + std::generic_category().message(error));
+  }
+  bool ok() const { return message_.empty(); }
+  const std::string& message() const { return message_; }
+
+ private:
+  std::string message_;
+};
+
+}  // namespace paxect::carrier
