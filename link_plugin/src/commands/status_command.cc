@@ -1,5 +1,7 @@
 // `status`: whether the relay runs or waits, the backlog, and what was delivered.
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <map>
 
 #include "base/clock.h"
@@ -29,12 +31,20 @@ struct Deliveries {
   double bytes_per_second() const { return static_cast<double>(bytes) / static_cast<double>(seconds); }
 };
 
+// Containers that a list names, or that wait for a receipt.
+struct ProofCounts {
+  std::uint64_t expected = 0;
+  std::uint64_t missing = 0;
+  std::uint64_t unconfirmed = 0;
+};
+
 struct Report {
   RelayContext context;
   Backlog backlog;
   std::optional<RelayState> state;  // of a relay that runs
   std::int64_t alive_utc_ns = 0;    // its last sign of life
   Deliveries deliveries;
+  ProofCounts proof;
   std::size_t quarantined = 0;
   std::map<std::string_view, std::uint64_t> peers;  // by their state
   std::map<std::string, std::string> trouble;
@@ -42,6 +52,7 @@ struct Report {
 
   // Large files that are being worked on.
   std::vector<FileInHand> in_hand() const { return state ? state->in_hand : std::vector<FileInHand>{}; }
+  std::optional<LatencySummary> latency() const { return state ? state->latency : std::nullopt; }
   std::uint64_t seconds_since(std::int64_t utc_ns) const {
     return now_ns > utc_ns ? static_cast<std::uint64_t>(now_ns - utc_ns) / kSecond : 0;
   }
@@ -82,6 +93,19 @@ Status read_deliveries(const Report& report, Deliveries* out) {
   return Status::success();
 }
 
+ProofCounts count_proof(const LinkConfig& config, const JournalContents& journal, std::int64_t now_ns) {
+  ProofCounts counts{.unconfirmed = journal.sent.kept().size()};
+  if (config.mode != Mode::kReceive) return counts;
+  const std::int64_t now = now_ns / static_cast<std::int64_t>(kSecond);
+  for (const ReceivedStream& stream : journal.received.streams())
+    for (const OutcomeRange& range : stream.outcomes(now, static_cast<std::int64_t>(config.late_after))) {
+      const std::uint64_t size = range.last - range.first + 1;
+      if (range.outcome == Outcome::kExpected) counts.expected += size;
+      if (range.outcome == Outcome::kMissing) counts.missing += size;
+    }
+  return counts;
+}
+
 // What cannot be read is reported as trouble, and the report goes on.
 void gather(Report* report) {
   auto note = [&](const char* about, const std::string& message) {
@@ -101,6 +125,7 @@ void gather(Report* report) {
   JournalContents journal;
   note("journal", read_journal(journal_of(context.config.state), &journal).message);
   note("inbox", measure_backlog(context, journal, report->state, report->now_ns, &report->backlog).message);
+  report->proof = count_proof(context.config, journal, report->now_ns);
   note("log", read_deliveries(*report, &report->deliveries).message);
   std::vector<QuarantineItem> items;
   note("quarantine", list_quarantine(context.config.quarantine, &items).message);
@@ -170,6 +195,15 @@ void print_json(const Report& report, Console* console) {
   json.add("files_per_second", report.deliveries.files_per_second());
   json.add("bytes_per_second", report.deliveries.bytes_per_second());
   json.end_object();
+  if (const auto latency = report.latency()) {
+    json.begin_object("latency");
+    json.add("files", latency->files);
+    json.add("median_seconds", latency->median_s);
+    json.add("p95_seconds", latency->p95_s);
+    json.end_object();
+  } else {
+    json.add_null("latency");
+  }
   if (const auto& last = report.deliveries.last) {
     json.begin_object("last_delivery");
     json.add("datetime_utc", last->datetime_utc);
@@ -180,6 +214,11 @@ void print_json(const Report& report, Console* console) {
     json.add_null("last_delivery");
   }
   json.add("quarantine", std::uint64_t{report.quarantined});
+  json.begin_object("proof");
+  json.add("expected", report.proof.expected);
+  json.add("missing", report.proof.missing);
+  json.add("unconfirmed", report.proof.unconfirmed);
+  json.end_object();
   json.begin_object("peers");
   for (const auto& [state, count] : report.peers) json.add(state, count);
   json.end_object();
@@ -215,6 +254,28 @@ std::string backlog_text(const Report& report) {
   return text;
 }
 
+// "12.3 ms", "4.5 s", "3 min".
+std::string short_text(double seconds) {
+  if (seconds >= 60) return duration_text(static_cast<std::uint64_t>(seconds));
+  std::array<char, 32> text{};
+  const bool is_short = seconds < 1;
+  const int size = std::snprintf(text.data(), text.size(), "%.1f %s", is_short ? seconds * 1000 : seconds,
+                                 is_short ? "ms" : "s");
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+// "" when there is nothing to report.
+std::string proof_text(const ProofCounts& proof) {
+  std::string text;
+  auto add = [&](std::uint64_t count, const char* what) {
+    if (count > 0) text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + what;
+  };
+  add(proof.expected, "expected");
+  add(proof.missing, "missing");
+  add(proof.unconfirmed, "unconfirmed");
+  return text;
+}
+
 void print_text(const Report& report, Console* console) {
   const Deliveries& deliveries = report.deliveries;
   bool runs = report.context.runs();
@@ -233,10 +294,15 @@ void print_text(const Report& report, Console* console) {
                                     : "none in the log");
   console->row("last minute", count_text(deliveries.files, "file") + ", " + size_text(deliveries.bytes) +
                                   ", " + rate_text(deliveries.files_per_second(), "files"));
+  if (const auto latency = report.latency())
+    console->row("latency",
+                 "median " + short_text(latency->median_s) + ", 95 % within " + short_text(latency->p95_s));
   if (report.state && report.state->repaired_files > 0)
     console->row("repaired", count_text(report.state->repaired_files, "damaged container") +
                                  " since the start, " + count_text(report.state->repaired_cells, "cell"));
   console->row("quarantine", count_text(report.quarantined, "file"));
+  const std::string proof = proof_text(report.proof);
+  if (!proof.empty()) console->row("proof", proof);
   std::string peers;
   for (const auto& [state, count] : report.peers)
     peers += (peers.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(state);

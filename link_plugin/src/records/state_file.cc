@@ -79,6 +79,10 @@ class Members {
     const auto* value = get(key);
     if (ok_ &= value != nullptr && value->IsUint()) *out = value->GetUint();
   }
+  void read(const char* key, double* out) {
+    const auto* value = get(key);
+    if (ok_ &= value != nullptr && value->IsNumber()) *out = value->GetDouble();
+  }
   void read(const char* key, bool* out) {
     const auto* value = get(key);
     if (ok_ &= value != nullptr && value->IsBool()) *out = value->GetBool();
@@ -117,6 +121,26 @@ bool read_file_entry(const json::Value& value, WaitingFile* file) {
   return false;
 }
 
+void write_latency(Writer& writer, const LatencySummary& latency) {
+  writer.Key("latency");
+  writer.StartObject();
+  writer.Key("files");
+  writer.Uint64(latency.files);
+  writer.Key("median_s");
+  writer.Double(latency.median_s);
+  writer.Key("p95_s");
+  writer.Double(latency.p95_s);
+  writer.EndObject();
+}
+
+bool read_latency(const json::Value& value, LatencySummary* latency) {
+  Members members(value);
+  members.read("files", &latency->files);
+  members.read("median_s", &latency->median_s);
+  members.read("p95_s", &latency->p95_s);
+  return members.ok();
+}
+
 bool read_in_hand(const json::Value& value, FileInHand* file) {
   Members members(value);
   members.read("path", &file->path);
@@ -145,6 +169,7 @@ std::string to_json(const RelayState& state) {
   writer.Uint64(state.repaired_files);
   writer.Key("repaired_cells");
   writer.Uint64(state.repaired_cells);
+  if (state.latency) write_latency(writer, *state.latency);
   writer.Key("trouble");
   writer.StartObject();
   for (const auto& [about, message] : state.trouble) write_text(writer, about.c_str(), message);
@@ -194,6 +219,8 @@ std::optional<RelayState> parse_state(std::string_view text) {
     for (const auto& entry : in_hand.GetArray())
       if (!read_in_hand(entry, &state.in_hand.emplace_back())) return std::nullopt;
   }
+  if (document.HasMember("latency") && !read_latency(document["latency"], &state.latency.emplace()))
+    return std::nullopt;
   for (const auto& entry : trouble->GetObject()) {
     if (!entry.value.IsString()) return std::nullopt;
     state.trouble[text_of(entry.name)] = bytes_of_printable(text_of(entry.value));

@@ -44,6 +44,13 @@ struct FileInHand {
   std::int64_t since_utc_ns = 0;
 };
 
+// How long files took from their arrival in the inbox to their durable delivery.
+struct LatencySummary {
+  std::uint64_t files = 0;
+  double median_s = 0;
+  double p95_s = 0;  // 95 % of the files took at most this
+};
+
 struct RelayState {
   std::int64_t pid = 0;
   std::string waiting_for;           // what the relay itself waits for, such as a place; "" for nothing
@@ -51,6 +58,7 @@ struct RelayState {
   std::uint64_t waiting_count = 0;   // all of them
   std::vector<WaitingFile> waiting;  // at most kMaxListed
   std::vector<FileInHand> in_hand;
+  std::optional<LatencySummary> latency;       // of the last minute; nothing when no file was delivered
   std::uint64_t repaired_files = 0;            // containers that were damaged, since the start
   std::uint64_t repaired_cells = 0;            // of these
   std::map<std::string, std::string> trouble;  // of our own, by what it is about

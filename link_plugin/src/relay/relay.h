@@ -28,6 +28,7 @@
 #include "records/state_file.h"
 #include "relay/failures.h"
 #include "relay/lanes.h"
+#include "relay/latency_window.h"
 #include "relay/list_sender.h"
 #include "relay/metrics.h"
 #include "relay/places.h"
@@ -181,6 +182,7 @@ class Relay {
   std::optional<std::int32_t> oldest_arrival_s_;  // as it was counted last
   std::uint64_t oldest_due_ns_ = 0;               // when it is counted again
   std::int64_t clock_offset_ns_ = 0;  // of the wall clock to the monotonic one, as it was last reported
+  LatencyWindow latency_{};
   std::optional<Metrics> metrics_;    // when asked for
   std::string metrics_problem_;       // reported last
   std::uint64_t repaired_files_ = 0;  // since the start

@@ -41,9 +41,10 @@ void Relay::count_delivery(const Transfer& transfer) {
     if (metrics_) metrics_->repaired(repair->damaged);
   }
   // A rename into the inbox leaves mtime alone, but not ctime.
-  if (metrics_)
-    metrics_->delivered(transfer.route, transfer.published, transfer.result,
-                        transfer.source.identity.ctime_ns, host_.realtime_ns());
+  const std::int64_t arrived_ns = transfer.source.identity.ctime_ns;
+  const std::int64_t now_ns = host_.realtime_ns();
+  if (!transfer.intent.into_inbox) latency_.add(now_ns - arrived_ns, host_.monotonic_ns());
+  if (metrics_) metrics_->delivered(transfer.route, transfer.published, transfer.result, arrived_ns, now_ns);
 }
 
 void Relay::write_metrics(bool running) {

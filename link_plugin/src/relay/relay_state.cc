@@ -77,6 +77,7 @@ void Relay::write_state() {
   if (const auto oldest = oldest_arrival()) state.oldest_utc_ns = utc_of(*oldest * kSecondNs);
   for (const Lanes::InHand& file : lanes_->in_hand())
     state.in_hand.push_back({file.path, file.identity.size, file.bytes_read, file.since_utc_ns});
+  state.latency = latency_.summary(host_.monotonic_ns());
   state.repaired_files = repaired_files_;
   state.repaired_cells = repaired_cells_;
   state.waiting_count = ledger_->waits().size();

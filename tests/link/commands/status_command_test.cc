@@ -101,11 +101,16 @@ TEST_CASE("status of a running relay has its process and its last delivery") {
   CHECK(status["last_minute"]["files"].GetUint64() == 1);
   CHECK(status["last_minute"]["bytes"].GetUint64() == 1000);
   CHECK(status["last_minute"]["files_per_second"].GetDouble() > 0);
+  CHECK(status["latency"]["files"].GetUint64() == 1);
+  CHECK(status["latency"]["p95_seconds"].GetDouble() >= status["latency"]["median_seconds"].GetDouble());
   CHECK(status["backlog"]["blocked"].GetUint64() == 1);
   CHECK(status["quarantine"].GetUint64() == 1);
   CHECK(status["in_flight"].GetUint64() == 0);
   CHECK(std::string(status["state"].GetString()) == "running");
   CHECK(status["waiting_for"].IsNull());
+  // It does not stay in the report of a relay that delivers nothing any more.
+  rig.settle(80'000'000'000);
+  CHECK(command_json(rig.host, {"status"})["latency"].IsNull());
 }
 
 TEST_CASE("A relay that waits for a place, or for its start, is shown as waiting and not as in trouble") {
