@@ -13,6 +13,7 @@
 #include "base/relay_paths.h"
 #include "commands/backlog.h"
 #include "commands/command.h"
+#include "commands/list_trail.h"
 #include "commands/log_reader.h"
 #include "commands/quarantine_items.h"
 #include "commands/relay_context.h"
@@ -29,8 +30,10 @@ struct Explanation {
   std::string reason;
   std::string since;  // when it came to the inbox; "" unless it is there
   std::uint64_t attempts = 0;
-  std::string next_try;  // when, in words
-  std::string advice;    // what to do about it
+  std::string next_try;               // when, in words
+  std::string advice;                 // what to do about it
+  std::optional<ListedEntry> listed;  // by which list it went or came
+  std::vector<EntryReceipt> receipts;
   std::deque<LogLine> history;
   std::vector<std::string> passed_over;  // compressed logs
 };
@@ -62,12 +65,15 @@ Status read_history(const LinkConfig& config, Explanation* out) {
   std::set<std::string> followed{printable(out->path)};
   const std::string inbox = printable(config.inbox);
   LogCount count;
+  ListTrail trail(config.node);
   for (const OpenLog& log : open_with_rotated({config.log}, &out->passed_over)) {
     Status status = read_log(
         log, 0,
         [&](const LogLine& line) {
           bool ours = followed.count(line.source) != 0;
-          if (!ours && (line.target.empty() || followed.count(line.target) == 0)) return true;
+          const bool is_about_it = ours || (!line.target.empty() && followed.count(line.target) != 0);
+          trail.take(line, is_about_it);
+          if (!is_about_it) return true;
           if (ours && line.is_transfer() && is_below(line.target, inbox)) followed.insert(line.target);
           out->history.push_back(line);
           if (out->history.size() > kHistory) out->history.pop_front();
@@ -76,6 +82,7 @@ Status read_history(const LinkConfig& config, Explanation* out) {
         &count);
     if (!status.ok()) return status;
   }
+  out->listed = trail.found();
   return Status::success();
 }
 
@@ -219,6 +226,32 @@ void print_json(const Explanation& report, Console* console) {
   json.add("attempts", report.attempts);
   json.add("next_try", report.next_try);
   json.add("advice", report.advice);
+  if (report.listed) {
+    json.begin_object("list");
+    json.add("sender", report.listed->sender);
+    json.add("stream", report.listed->stream);
+    json.add("number", report.listed->list);
+    json.add("entry", report.listed->entry);
+    json.add("listed_utc", report.listed->listed_utc);
+    json.end_object();
+  } else {
+    json.add_null("list");
+  }
+  json.begin_array("receipts");
+  for (const EntryReceipt& each : report.receipts) {
+    json.begin_element();
+    json.add("node", each.node);
+    json.add("outcome", each.outcome);
+    if (each.receipt > 0) {
+      json.add("receipt", each.receipt);
+      json.add("made_utc", each.made_utc);
+    } else {
+      json.add_null("receipt");
+      json.add_null("made_utc");
+    }
+    json.end_object();
+  }
+  json.end_array();
   json.begin_array("passed_over");
   for (const std::string& path : report.passed_over) json.add_element(path);
   json.end_array();
@@ -236,6 +269,14 @@ void print_json(const Explanation& report, Console* console) {
   json.finish(console);
 }
 
+std::string receipt_text(const EntryReceipt& each, const Explanation& report) {
+  if (each.receipt > 0)
+    return shown(each.node) + " " + each.outcome + ", by receipt " + std::to_string(each.receipt) + " of " +
+           each.made_utc;
+  if (!each.outcome.empty()) return shown(each.node) + " " + each.outcome;
+  return shown(each.node) + " none that says so, since " + report.listed->listed_utc;
+}
+
 void print_text(const Explanation& report, Console* console) {
   console->row("file", shown(report.path));
   console->row("state", report.state);
@@ -244,6 +285,11 @@ void print_text(const Explanation& report, Console* console) {
   if (report.attempts > 0) console->row("attempts", std::to_string(report.attempts));
   if (!report.next_try.empty()) console->row("next try", shown(report.next_try));
   if (!report.advice.empty()) console->row("what to do", shown(report.advice));
+  if (report.listed)
+    console->row("listed", "entry " + std::to_string(report.listed->entry) + ", in list " +
+                               std::to_string(report.listed->list) + " of " + shown(report.listed->sender) +
+                               ", stream " + report.listed->stream + ", at " + report.listed->listed_utc);
+  for (const EntryReceipt& each : report.receipts) console->row("receipt", receipt_text(each, report));
   for (const LogLine& line : report.history)
     console->row("log", line.datetime_utc + "  " + shown(line.event) + "  " +
                             shown(line.target.empty() ? line.message : line.target + "  " + line.message));
@@ -263,6 +309,7 @@ paxect_plugin_status run_explain(const Call& call) {
   if (Status status = read_history(context.config, &report); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   explain(context, &report);
+  if (report.listed) report.receipts = receipts_about(context, *report.listed);
   if (call.arguments().json)
     print_json(report, &call.console());
   else

@@ -136,6 +136,13 @@ std::optional<LogLine> parse_log_line(std::string_view line) {
   result.message = text_member(document, "message");
   result.sender = text_member(document, "sender");
   result.list = text_member(document, "list");
+  result.relay = text_member(document, "relay");
+  result.stream = text_member(document, "stream");
+  result.ids = text_member(document, "ids");
+  result.id = number_member(document, "id");
+  result.number = number_member(document, "number");
+  result.first = number_member(document, "first");
+  result.entry = number_member(document, "entry");
   result.bytes = number_member(document, "bytes");
   result.container_bytes = number_member(document, "container_bytes");
   return result;

@@ -16,9 +16,14 @@ namespace paxect::link {
 struct LogLine {
   std::int64_t utc = 0;  // seconds since 1970
   std::string datetime_utc, level, event, source, target, status, message;
-  std::string sender = {}, list = {};  // who listed the container, and the stream and number of the list
-  std::uint64_t bytes = 0;             // of the data, 0 when unknown
-  std::uint64_t container_bytes = 0;   // likewise
+  std::string sender = {}, list = {};   // who listed the container, and the stream and number of the list
+  std::string relay = {};               // that made the delivery or the list
+  std::string stream = {}, ids = {};    // of a list of ours: its stream, and the deliveries it is about
+  std::uint64_t id = 0;                 // of the delivery
+  std::uint64_t number = 0, first = 0;  // of a list: its number, and that of its first entry
+  std::uint64_t entry = 0;              // of the list that names the container
+  std::uint64_t bytes = 0;              // of the data, 0 when unknown
+  std::uint64_t container_bytes = 0;    // likewise
 
   // A delivery: encode, decode, forward.
   bool is_transfer() const { return event == "encode" || event == "decode" || event == "forward"; }

@@ -1,6 +1,11 @@
 #include "commands/receipt_view.h"
 
+#include <algorithm>
+#include <map>
+#include <tuple>
+
 #include "base/relay_paths.h"
+#include "proof/statement_name.h"
 #include "records/journal.h"
 #include "relay/kept_sources.h"
 
@@ -13,13 +18,8 @@ std::string outcome_text(const OutcomeRange& outcome) {
   return "";
 }
 
-paxect_plugin_status open_receipts(const Call& call, ReceiptView* out) {
-  if (paxect_plugin_status status = open_context(call, &out->context); status != PAXECT_PLUGIN_OK)
-    return status;
+Status read_receipt_view(ReceiptView* out) {
   const LinkConfig& config = out->context.config;
-  if (config.mode != Mode::kSend)
-    return call.fail(PAXECT_PLUGIN_CONFIG, "this relay is in mode " + std::string(name_of(config.mode)) +
-                                               ": lists and receipts are about what mode send sent");
   Status status = read_journal(journal_of(config.state), &out->journal);
   if (status.ok()) status = read_pinned_keys(config.peers, &out->keys);
   const SentLast last = last_list_of(out->journal.sent);
@@ -31,7 +31,74 @@ paxect_plugin_status open_receipts(const Call& call, ReceiptView* out) {
         folder, config.node, out->keys, last, [](const FoundReceipt&) {},
         [&](const std::string&, const std::string& why) { out->refused.push_back(why); });
   }
+  return status;
+}
+
+paxect_plugin_status open_receipts(const Call& call, ReceiptView* out) {
+  if (paxect_plugin_status status = open_context(call, &out->context); status != PAXECT_PLUGIN_OK)
+    return status;
+  const LinkConfig& config = out->context.config;
+  if (config.mode != Mode::kSend)
+    return call.fail(PAXECT_PLUGIN_CONFIG, "this relay is in mode " + std::string(name_of(config.mode)) +
+                                               ": lists and receipts are about what mode send sent");
+  const Status status = read_receipt_view(out);
   return status.ok() ? PAXECT_PLUGIN_OK : call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+}
+
+std::vector<std::string> receipt_folders_of(const LinkConfig& config) {
+  return {config.receipts.empty() ? join(config.inbox, kProofFolder) : config.receipts};
+}
+
+std::optional<Receipt> first_to_deliver(const std::string& folder, const std::string& node,
+                                        const std::string& about, std::uint64_t entry,
+                                        const ReadReceipt& read) {
+  Directory directory;
+  if (!Directory::open(folder, &directory).ok()) return std::nullopt;
+  std::map<std::string, std::vector<std::uint64_t>> streams;
+  std::ignore = directory.list([&](const char* text) {
+    StatementName name;
+    if (parse_statement_name(text, &name) && name.kind == StatementKind::kReceipt && !name.is_signature &&
+        name.node == node)
+      streams[name.stream].push_back(name.number);
+    return true;
+  });
+  std::optional<Receipt> first;
+  for (auto& [stream, numbers] : streams) {
+    std::sort(numbers.begin(), numbers.end());
+    const auto delivers = [&](std::uint64_t number, Receipt* out) {
+      return read(directory.path_of(receipt_of(node, stream, number)), out) && out->about == about &&
+             std::any_of(out->outcomes.begin(), out->outcomes.end(), [&](const OutcomeRange& range) {
+               return range.outcome == Outcome::kDelivered && range.first <= entry && entry <= range.last;
+             });
+    };
+    const auto found = std::partition_point(numbers.begin(), numbers.end(), [&](std::uint64_t number) {
+      Receipt ignored;
+      return !delivers(number, &ignored);
+    });
+    Receipt receipt;
+    if (found == numbers.end() || !delivers(*found, &receipt)) continue;
+    if (!first || receipt.head.made < first->head.made) first = std::move(receipt);
+  }
+  return first;
+}
+
+std::optional<Receipt> first_to_deliver(const ReceiptView& view, const std::string& node,
+                                        const std::string& about, std::uint64_t entry) {
+  const LinkConfig& config = view.context.config;
+  const SentLast last = last_list_of(view.journal.sent);
+  const auto read = [&](const std::string& path, Receipt* out) {
+    FoundReceipt found;
+    if (!read_receipt(path, config.node, view.keys, last, &found).ok()) return false;
+    *out = std::move(found.receipt);
+    return true;
+  };
+  std::optional<Receipt> first;
+  for (const std::string& folder : {imported_receipts_of(config.state), config.receipts_in}) {
+    if (folder.empty()) continue;
+    auto found = first_to_deliver(folder, node, about, entry, read);
+    if (found && (!first || found->head.made < first->head.made)) first = std::move(found);
+  }
+  return first;
 }
 
 }  // namespace paxect::link

@@ -10,7 +10,10 @@
 #include "commands/command.h"
 #include "commands/log_reader.h"
 #include "commands/quarantine_items.h"
+#include "commands/receipt_view.h"
 #include "commands/relay_context.h"
+#include "records/stream_state.h"
+#include "relay/sent_counts.h"
 
 namespace paxect::link {
 namespace {
@@ -31,10 +34,12 @@ struct Deliveries {
   double bytes_per_second() const { return static_cast<double>(bytes) / static_cast<double>(seconds); }
 };
 
-// Containers that a list names, or that wait for a receipt.
+// Containers that lists name, the streams of these lists, and sources that wait for a receipt.
 struct ProofCounts {
   std::uint64_t expected = 0;
   std::uint64_t missing = 0;
+  std::uint64_t silent = 0;
+  std::uint64_t forked = 0;
   std::uint64_t unconfirmed = 0;
 };
 
@@ -48,6 +53,7 @@ struct Report {
   std::size_t quarantined = 0;
   std::map<std::string_view, std::uint64_t> peers;  // by their state
   std::map<std::string, std::string> trouble;
+  std::optional<SentCounts> sent;  // of a sender with lists
   std::int64_t now_ns = 0;
 
   // Large files that are being worked on.
@@ -93,17 +99,38 @@ Status read_deliveries(const Report& report, Deliveries* out) {
   return Status::success();
 }
 
-ProofCounts count_proof(const LinkConfig& config, const JournalContents& journal, std::int64_t now_ns) {
-  ProofCounts counts{.unconfirmed = journal.sent.kept().size()};
-  if (config.mode != Mode::kReceive) return counts;
-  const std::int64_t now = now_ns / static_cast<std::int64_t>(kSecond);
-  for (const ReceivedStream& stream : journal.received.streams())
+Status count_received(const LinkConfig& config, const ReceivedStreams& received, std::int64_t now,
+                      ProofCounts* out) {
+  std::vector<PinnedKey> pinned;
+  Status status = read_pinned_keys(config.peers, &pinned);
+  const std::vector<NodeKey> keys = node_keys_of(pinned);
+  for (const ReceivedStream& stream : received.streams()) {
+    if (stream.runs.empty()) continue;
+    const StreamState state = state_of(received, stream, keys);
+    if (state == StreamState::kForked) ++out->forked;
+    if (state == StreamState::kLive && silent_since(stream, now, config.late_after)) ++out->silent;
     for (const OutcomeRange& range : stream.outcomes(now, static_cast<std::int64_t>(config.late_after))) {
       const std::uint64_t size = range.last - range.first + 1;
-      if (range.outcome == Outcome::kExpected) counts.expected += size;
-      if (range.outcome == Outcome::kMissing) counts.missing += size;
+      if (range.outcome == Outcome::kExpected) out->expected += size;
+      if (range.outcome == Outcome::kMissing) out->missing += size;
     }
-  return counts;
+  }
+  return status;
+}
+
+// Lists and receipts, as far as this relay has to do with them.
+Status read_proof(const JournalContents& journal, Report* report) {
+  const LinkConfig& config = report->context.config;
+  report->proof.unconfirmed = journal.sent.kept().size();
+  if (config.mode == Mode::kReceive)
+    return count_received(config, journal.received, report->now_ns / static_cast<std::int64_t>(kSecond),
+                          &report->proof);
+  if (config.mode != Mode::kSend || journal.sent.name.empty()) return Status::success();
+  ReceiptView view;
+  view.context = report->context;
+  const Status status = read_receipt_view(&view);
+  report->sent = count_sent(view.journal.sent, view.receipts, config);
+  return status;
 }
 
 // What cannot be read is reported as trouble, and the report goes on.
@@ -124,8 +151,8 @@ void gather(Report* report) {
   note("policy", context.policy_problem);
   JournalContents journal;
   note("journal", read_journal(journal_of(context.config.state), &journal).message);
+  note("proof", read_proof(journal, report).message);
   note("inbox", measure_backlog(context, journal, report->state, report->now_ns, &report->backlog).message);
-  report->proof = count_proof(context.config, journal, report->now_ns);
   note("log", read_deliveries(*report, &report->deliveries).message);
   std::vector<QuarantineItem> items;
   note("quarantine", list_quarantine(context.config.quarantine, &items).message);
@@ -133,6 +160,29 @@ void gather(Report* report) {
   std::vector<PeerEntry> peers;
   note("peers", find_peers(context, &peers).message);
   for (const PeerEntry& entry : peers) ++report->peers[name_of(entry.peer.state)];
+}
+
+void print_sent(const Report& report, JsonLine* json) {
+  const auto add_seconds = [&](const char* key, std::int64_t utc_s) {
+    if (utc_s > 0)
+      json->add(key, report.seconds_since(utc_s * static_cast<std::int64_t>(kSecond)));
+    else
+      json->add_null(key);
+  };
+  if (const auto& sent = report.sent) {
+    json->begin_object("sent");
+    json->add("lists", sent->lists);
+    json->add("entries", sent->entries);
+    json->add("unlisted", sent->unlisted);
+    json->add("unreceipted", sent->unreceipted);
+    add_seconds("unreceipted_seconds", sent->oldest);
+    add_seconds("receipt_age_seconds", sent->receipt_made);
+    json->add("missing", sent->missing);
+    json->add("refused", sent->refused);
+    json->end_object();
+  } else {
+    json->add_null("sent");
+  }
 }
 
 void print_json(const Report& report, Console* console) {
@@ -213,10 +263,13 @@ void print_json(const Report& report, Console* console) {
   } else {
     json.add_null("last_delivery");
   }
+  print_sent(report, &json);
   json.add("quarantine", std::uint64_t{report.quarantined});
   json.begin_object("proof");
   json.add("expected", report.proof.expected);
   json.add("missing", report.proof.missing);
+  json.add("silent", report.proof.silent);
+  json.add("forked", report.proof.forked);
   json.add("unconfirmed", report.proof.unconfirmed);
   json.end_object();
   json.begin_object("peers");
@@ -254,6 +307,22 @@ std::string backlog_text(const Report& report) {
   return text;
 }
 
+std::string sent_text(const Report& report) {
+  const SentCounts& sent = *report.sent;
+  std::string text = count_text(sent.entries, "container") + " in " + count_text(sent.lists, "list");
+  const auto age = [&](std::int64_t utc_s) {
+    return duration_text(report.seconds_since(utc_s * static_cast<std::int64_t>(kSecond)));
+  };
+  if (sent.unlisted > 0) text += ", " + std::to_string(sent.unlisted) + " not listed yet";
+  if (!expects_receipts(report.context.config)) return text;
+  text += ", " + std::to_string(sent.unreceipted) + " without receipt";
+  if (sent.oldest > 0) text += ", the oldest for " + age(sent.oldest);
+  if (sent.missing > 0) text += ", " + std::to_string(sent.missing) + " missing";
+  if (sent.refused > 0) text += ", " + std::to_string(sent.refused) + " refused";
+  return text +
+         (sent.receipt_made > 0 ? "; last receipt " + age(sent.receipt_made) + " ago" : "; no receipt");
+}
+
 // "12.3 ms", "4.5 s", "3 min".
 std::string short_text(double seconds) {
   if (seconds >= 60) return duration_text(static_cast<std::uint64_t>(seconds));
@@ -272,6 +341,8 @@ std::string proof_text(const ProofCounts& proof) {
   };
   add(proof.expected, "expected");
   add(proof.missing, "missing");
+  add(proof.silent, "silent");
+  add(proof.forked, "forked");
   add(proof.unconfirmed, "unconfirmed");
   return text;
 }
@@ -300,6 +371,7 @@ void print_text(const Report& report, Console* console) {
   if (report.state && report.state->repaired_files > 0)
     console->row("repaired", count_text(report.state->repaired_files, "damaged container") +
                                  " since the start, " + count_text(report.state->repaired_cells, "cell"));
+  if (report.sent) console->row("listed", sent_text(report));
   console->row("quarantine", count_text(report.quarantined, "file"));
   const std::string proof = proof_text(report.proof);
   if (!proof.empty()) console->row("proof", proof);

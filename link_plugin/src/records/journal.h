@@ -114,6 +114,8 @@ class Journal {
   void note_listed(std::uint64_t number);
   // Sources that need not stay any longer.
   void release(const std::vector<SentStream::EntryNumber>& numbers);
+  // Every receiver has the entries up to this one. Not recorded before clear().
+  void confirm(std::uint64_t through) { contents_.sent.confirm(through); }
   void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
     contents_.sent.forget_unlisted(digests_and_names);
   }

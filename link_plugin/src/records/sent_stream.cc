@@ -1,6 +1,7 @@
 #include "records/sent_stream.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace paxect::link {
 namespace {
@@ -69,6 +70,26 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
   is_doubtful = false;
   next = next_entry = 1;
   previous.clear();
+  times_.clear();
+}
+
+void SentStream::note_time(std::uint64_t first, std::int64_t time) {
+  times_.emplace(first, time);
+  if (times_.size() <= kMaxTimes) return;
+  // Every second one: what is asked for is how old the oldest are.
+  bool keeps = false;
+  std::erase_if(times_, [&](const auto&) { return !(keeps = !keeps); });
+}
+
+std::int64_t SentStream::made_of(std::uint64_t entry) const {
+  const auto after = times_.upper_bound(entry);
+  return after == times_.begin() ? 0 : std::prev(after)->second;
+}
+
+void SentStream::confirm(std::uint64_t through) {
+  // The list that has the next entry stays.
+  const auto after = times_.upper_bound(through + 1);
+  if (after != times_.begin()) times_.erase(times_.begin(), std::prev(after));
 }
 
 void SentStream::note_source(const SentEntry& entry) {
@@ -105,6 +126,7 @@ void SentStream::decide(const SentList& list) {
       note_source(entry);
     if (!entry.source.empty()) kept_[{name, list.first + i}] = {entry, list.made};
   }
+  if (!list.entries.empty()) note_time(list.first, list.made);
   next = list.number + 1;
   next_entry = list.first + list.entries.size();
   previous = list.digest;
@@ -224,6 +246,10 @@ std::vector<std::string> SentStream::records() const {
     before.next_entry = lists_.empty() ? next_entry : lists_.front().first;
     before.previous = lists_.empty() ? previous : lists_.front().previous;
     lines.push_back(stream_record(before));
+    JournalLine line("made");
+    for (const auto& [first, time] : times_)
+      if (first < before.next_entry) line.number(first).number(time);
+    if (!times_.empty() && times_.begin()->first < before.next_entry) lines.push_back(line.finish());
   }
   for (const auto& [number, source] : kept_) {
     JournalLine line("kept");
@@ -275,6 +301,14 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     if (kept_.contains({stream, number})) return true;
     note_source(source.entry);
     kept_[{std::move(stream), number}] = std::move(source);
+  } else if (kind == "made") {
+    while (!words.empty()) {
+      std::uint64_t first = 0;
+      std::int64_t time = 0;
+      words.number(&first);
+      words.number(&time);
+      note_time(first, time);
+    }
   } else if (kind == "released") {
     while (!words.empty()) {
       std::string stream = words.text();

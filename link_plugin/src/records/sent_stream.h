@@ -7,6 +7,7 @@
 //   listed NUMBER                    it and its signature are durable under their names
 //   kept STREAM NUMBER MADE ENTRY    a source that stays; in a journal that was rewritten
 //   released (STREAM NUMBER)...      sources that need not stay any longer
+//   made (ENTRY MADE)...             when entries were listed; in a journal that was rewritten
 //
 // With them a restart writes the same bytes again: Ed25519 is deterministic.
 #pragma once
@@ -102,6 +103,11 @@ class SentStream {
   // The lists up to this number need not be known any longer.
   void forget_lists(std::uint64_t number);
   void release(const EntryNumber& number);
+  // When this entry was listed at the latest, in seconds of UTC; 0 when that is not known. Exact for the last
+  // kMaxTimes lists from the first entry on that confirm() was not called for, and earlier for others.
+  std::int64_t made_of(std::uint64_t entry) const;
+  // Nobody asks for the time of these entries any more.
+  void confirm(std::uint64_t through);
   // The journal was rewritten, so that no intent is left of what is listed.
   void forget_ids();
   // Entries that a list of ours names that the journal does not know.
@@ -117,13 +123,17 @@ class SentStream {
 
   bool operator==(const SentStream&) const = default;
 
+  static constexpr std::size_t kMaxTimes = 1024;
+
  private:
+  void note_time(std::uint64_t first, std::int64_t time);
   void note_source(const SentEntry& entry);
   void forget_source(const SentEntry& entry);
 
   std::deque<SentEntry> unlisted_;
   std::deque<SentList> lists_;
   std::map<EntryNumber, KeptSource> kept_;
+  std::map<std::uint64_t, std::int64_t> times_;  // of lists of this stream, by the first entry of each
   std::multimap<std::pair<std::string, std::string>, std::string> sources_;  // with the container's digest
   std::set<std::uint64_t>
       ids_;  // of all entries since the journal was rewritten, and of those that are listed

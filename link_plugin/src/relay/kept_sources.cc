@@ -32,6 +32,7 @@ bool KeptSources::tend() {
   if (parts_.config.mode != Mode::kSend || !parts_.config.sign_key.key()) return false;
   const bool resends = take_resend();
   const bool has_new = read_receipts();
+  if (has_new) parts_.journal.confirm(counts().confirmed_through);
   const auto& kept = parts_.journal.sent().kept();
   // Without a new receipt nothing has changed but the time.
   if (!is_on() || (parts_.config.keep == Keep::kReceipt && !has_new && kept.size() == kept_)) return resends;

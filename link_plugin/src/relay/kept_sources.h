@@ -9,6 +9,7 @@
 #include "base/host.h"
 #include "records/journal.h"
 #include "relay/reporter.h"
+#include "relay/sent_counts.h"
 #include "settings/link_config.h"
 #include "stages/peer_receipts.h"
 
@@ -39,6 +40,8 @@ class KeptSources {
   bool tend();
 
   const PeerReceipts& receipts() const { return receipts_; }
+  // What receivers have confirmed, by the receipts that tend() has read.
+  SentCounts counts() const { return count_sent(parts_.journal.sent(), receipts_, parts_.config); }
 
  private:
   bool take_resend();

@@ -31,6 +31,19 @@ std::string line_of(const PublicKey& key) {
   return text.substr(text.find('\n') + 1, text.size() - text.find('\n') - 2);
 }
 
+// The deliveries that the entries are about, in their order: "12-40 43".
+std::string ids_text(const std::vector<SentEntry>& entries) {
+  std::string text;
+  for (std::size_t i = 0; i < entries.size();) {
+    std::size_t end = i + 1;
+    while (end < entries.size() && entries[end].id == entries[end - 1].id + 1) ++end;
+    text += (i == 0 ? "" : " ") + std::to_string(entries[i].id);
+    if (end > i + 1) text += "-" + std::to_string(entries[end - 1].id);
+    i = end;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::vector<Unflushed> ListSender::Carried::unflushed() const {
@@ -168,6 +181,7 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
   }
   if (!status.ok()) return status;
   parts_.journal.note_named(item->list.number);
+  ++written_;
   shown_.reset();
   if (!parts_.config.proof_also.empty()) {
     copies_.push_back({item->signature.name, item->signature_text});
@@ -180,7 +194,9 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
                        .numbers = {{"number", item->list.number},
                                    {"first", item->list.first},
                                    {"count", item->list.entries.size()}},
-                       .texts = {{"stream", stream.name}}});
+                       .texts = {{"stream", stream.name},
+                                 {"relay", std::string(short_token_of(parts_.journal.relay_token()))},
+                                 {"ids", ids_text(item->list.entries)}}});
   return status;
 }
 

@@ -86,6 +86,8 @@ class ListSender {
   std::uint64_t due_ns() const;
   // A batch has ended, or recovery found what was sent.
   void note_sent() { changed_ns_ = parts_.host.monotonic_ns(); }
+  // Lists that got their names since the start.
+  std::uint64_t written() const { return written_; }
   // So many containers wait for a list that no further ones are sent before it is made.
   bool is_full() const;
 
@@ -131,6 +133,7 @@ class ListSender {
   std::uint64_t listed_ns_ = 0;      // when the last list was made
   std::uint64_t retry_ns_ = 0;       // not to be tried before, after a failure; 0: there was none
   unsigned failures_ = 0;            // in a row
+  std::uint64_t written_ = 0;
 };
 
 }  // namespace paxect::link

@@ -104,6 +104,16 @@ struct Metrics::Series {
       gauge("paxect_link_proof_unlisted", "Containers in the inbox that no verified list names.");
   Gauge& proof_silent = gauge("paxect_link_proof_silent", "Streams whose next list is overdue.");
   Gauge& proof_forked = gauge("paxect_link_proof_forked", "Streams with two texts for one number.");
+  Counter& lists = counters("paxect_link_proof_lists_total", "Lists that got their names.").Add({});
+  Gauge& unreceipted = gauge("paxect_link_proof_unreceipted",
+                             "Listed containers that not every receiver has said it delivered.");
+  Gauge& unreceipted_age = gauge("paxect_link_proof_unreceipted_oldest_age_seconds",
+                                 "Time since the first of them was listed, 0 without one.");
+  Gauge& receipt_time =
+      gauge("paxect_link_proof_receipt_timestamp_seconds",
+            "When the newest receipt was made, of the receiver furthest behind; 0 while one has none.");
+  Family<Gauge>& reported =
+      gauges("paxect_link_proof_reported", "Containers that receivers call missing or refused.");
   Gauge& troubles = gauge("paxect_link_troubles",
                           "Problems of its own, such as a full disk, that hold up some of the work.");
   Family<Gauge>& waiting =
@@ -200,6 +210,12 @@ std::string Metrics::text(const MetricsSnapshot& snapshot) {
   series.proof_unlisted.Set(static_cast<double>(snapshot.proof_unlisted));
   series.proof_silent.Set(static_cast<double>(snapshot.proof_silent));
   series.proof_forked.Set(static_cast<double>(snapshot.proof_forked));
+  series.lists.Increment(static_cast<double>(snapshot.lists_written) - series.lists.Value());
+  series.unreceipted.Set(static_cast<double>(snapshot.unreceipted));
+  series.unreceipted_age.Set(static_cast<double>(snapshot.unreceipted_age_s));
+  series.receipt_time.Set(static_cast<double>(snapshot.receipt_utc_s));
+  series.reported.Add({{"outcome", "missing"}}).Set(static_cast<double>(snapshot.reported_missing));
+  series.reported.Add({{"outcome", "refused"}}).Set(static_cast<double>(snapshot.reported_refused));
   series.troubles.Set(static_cast<double>(snapshot.troubles));
   series.running.Set(snapshot.running ? 1 : 0);
   series.written.Set(seconds(snapshot.utc_ns));

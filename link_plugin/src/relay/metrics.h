@@ -38,6 +38,13 @@ struct MetricsSnapshot {
   std::uint64_t proof_unlisted = 0;
   std::uint64_t proof_silent = 0;
   std::uint64_t proof_forked = 0;
+  // Of what this relay lists.
+  std::uint64_t lists_written = 0;  // since the start
+  std::uint64_t unreceipted = 0;
+  std::uint64_t unreceipted_age_s = 0;  // of the first of these; 0: there is none
+  std::int64_t receipt_utc_s = 0;       // 0: there is none
+  std::uint64_t reported_missing = 0;
+  std::uint64_t reported_refused = 0;
   std::uint64_t troubles = 0;  // of our own, that hold up some of the work
 };
 

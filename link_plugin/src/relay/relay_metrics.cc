@@ -30,6 +30,15 @@ MetricsSnapshot Relay::measure(bool running) {
   now.proof_unlisted = proof.unlisted;
   now.proof_silent = proof.silent;
   now.proof_forked = proof.forked;
+  const SentCounts sent = kept_->counts();
+  now.lists_written = lists_->written();
+  now.unreceipted = sent.unreceipted;
+  if (sent.oldest > 0)
+    now.unreceipted_age_s = static_cast<std::uint64_t>(
+        std::max<std::int64_t>(0, now.utc_ns / static_cast<std::int64_t>(kSecond) - sent.oldest));
+  now.receipt_utc_s = sent.receipt_made;
+  now.reported_missing = sent.missing;
+  now.reported_refused = sent.refused;
   now.troubles = reporter_.problems().size() - waiting_for().size();
   return now;
 }

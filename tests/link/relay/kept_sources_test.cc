@@ -207,6 +207,80 @@ TEST_CASE("resend sends what a receiver misses again, under the same number") {
   CHECK(command_json(rig.host, {"resend", request}, PAXECT_PLUGIN_INCOMPLETE)["resent"].GetUint64() == 0);
 }
 
+TEST_CASE("status, explain and the metrics of a sender say what has no receipt, and since when") {
+  ReceiptRig rig;
+  const bool keeps = GENERATE(true, false);
+  if (!keeps) rig.host.set("keep", "no");
+  rig.host.set("metrics_file", rig.directory / "north.prom");
+  const auto has = [&](const std::string& line) {
+    const std::string text = read_file(rig.directory / "north.prom");
+    INFO(line << "\n" << text);
+    CHECK(("\n" + text).find("\npaxect_link_proof_" + line + "\n") != std::string::npos);
+  };
+  const auto pass = [&](std::int64_t seconds) {
+    rig.host.set_realtime_ns(rig.host.realtime_ns() + seconds * 1'000'000'000);
+  };
+  rig.put("a.txt", "a");
+  rig.send("b.txt");
+  pass(100);
+  rig.send("c.txt");
+  pass(50);
+  rig.run_once();
+  json::Document status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(status["proof"]["unconfirmed"].GetInt() == (keeps ? 3 : 0));
+  CHECK(status["sent"]["lists"].GetInt() == 2);
+  CHECK(status["sent"]["unreceipted"].GetInt() == 3);
+  CHECK(status["sent"]["unreceipted_seconds"].GetInt() == 150);
+  CHECK(status["sent"]["receipt_age_seconds"].IsNull());
+  has("unreceipted{relay=\"north\"} 3");
+  has("unreceipted_oldest_age_seconds{relay=\"north\"} 150");
+  has("receipt_timestamp_seconds{relay=\"north\"} 0");
+  json::Document said = command_json(rig.host, {"explain", "c.txt"});
+  CHECK(said["list"]["sender"] == "north");
+  CHECK(said["list"]["number"].GetInt() == 2);
+  CHECK(said["list"]["entry"].GetInt() == 3);
+  REQUIRE(said["receipts"].Size() == 1);
+  CHECK(said["receipts"][0]["outcome"] == "");
+  const std::string since = said["list"]["listed_utc"].GetString();
+  CHECK(command(rig.host, {"explain", "c.txt"}).output.find("south none that says so, since " + since) !=
+        std::string::npos);
+
+  rig.write({{Outcome::kDelivered, 1, 2}, {Outcome::kMissing, 3, 3}}, 1);
+  rig.run_once();
+  has("unreceipted{relay=\"north\"} 1");
+  has("unreceipted_oldest_age_seconds{relay=\"north\"} 50");
+  has("receipt_timestamp_seconds{relay=\"north\"} 1767323045");
+  has("reported{relay=\"north\",outcome=\"missing\"} 1");
+  CHECK(command_json(rig.host, {"explain", "c.txt"})["receipts"][0]["outcome"] == "missing");
+  CHECK(command(rig.host, {"status"}).output.find("1 without receipt, the oldest for 50 s, 1 missing") !=
+        std::string::npos);
+
+  // The first receipt that says so counts, not the newest.
+  rig.write({{Outcome::kDelivered, 1, 3}}, 2);
+  rig.write({{Outcome::kDelivered, 1, 3}}, 3);
+  rig.run_once();
+  has("unreceipted{relay=\"north\"} 0");
+  has("unreceipted_oldest_age_seconds{relay=\"north\"} 0");
+  said = command_json(rig.host, {"explain", "c.txt"});
+  CHECK(said["receipts"][0]["outcome"] == "delivered");
+  CHECK(said["receipts"][0]["receipt"].GetInt() == 2);
+  CHECK(command_json(rig.host, {"explain", "a.txt"})["receipts"][0]["receipt"].GetInt() == 1);
+  // A relay that makes lists counts them.
+  rig.put("d.txt", "d");
+  rig.run_once();
+  has("lists_total{relay=\"north\"} 1");
+}
+
+TEST_CASE("Where no receiver is named nothing counts as without a receipt") {
+  ReceiptRig rig;
+  rig.host.set("keep", "no");
+  rig.host.set("to", "*");
+  rig.send("a.txt");
+  json::Document status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(status["sent"]["entries"].GetInt() == 1);
+  CHECK(status["sent"]["unreceipted"].GetInt() == 0);
+}
+
 TEST_CASE("A setting keep that could never end is refused") {
   ReceiptRig rig;
   auto problem = [&] {

@@ -462,6 +462,37 @@ TEST_CASE("A receipt says what became of each entry, and follows the one before"
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
 }
 
+TEST_CASE("`explain` at a receiver says by which receipt the sender learns of a delivery") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(10 * kSecond);
+  const std::size_t first = rig.receipts().size();
+  rig.send("b.freq", "data of b");
+  rig.list();
+  rig.settle(10 * kSecond);
+  const auto explained = [&](const std::string& name) {
+    json::Document said = command_json(rig.host, {"explain", rig.inbox(name)});
+    CHECK(said["list"]["sender"] == "north");
+    REQUIRE(said["receipts"].Size() == 1);
+    CHECK(said["receipts"][0]["node"] == "south");
+    return said["receipts"][0]["receipt"].IsNull() ? 0 : said["receipts"][0]["receipt"].GetUint64();
+  };
+  CHECK(explained("a.freq") == 1);
+  CHECK(explained("b.freq") > first);
+  CHECK(command(rig.host, {"explain", rig.inbox("b.freq")}).output.find("entry 2, in list 2 of north") !=
+        std::string::npos);
+  json::Document status = command_json(rig.host, {"status"});
+  CHECK(status["sent"].IsNull());
+  CHECK(status["proof"]["forked"].GetInt() == 0);
+  CHECK(status["proof"]["missing"].GetInt() == 0);
+  // Whoever takes receipts along takes the answer along.
+  for (const std::string& name : test::list(rig.lists()))
+    if (name.find(".receipt") != std::string::npos) std::filesystem::remove(rig.lists() + "/" + name);
+  CHECK(explained("a.freq") == 0);
+}
+
 TEST_CASE("Receipts go to the folder of the setting, and a receiver without a key makes none") {
   SigningRig rig;
   const std::string folder = rig.directory / "receipts";

@@ -128,4 +128,36 @@ TEST_CASE("A source that was released is not kept again by the record of its lis
   CHECK(read_again(stream).kept().empty());
 }
 
+TEST_CASE("When an entry was listed is known for the oldest that is not confirmed, also in a long stream") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", std::nullopt);
+  constexpr std::uint64_t kLists = 3 * SentStream::kMaxTimes;
+  for (std::uint64_t i = 1; i <= kLists; ++i) {
+    stream.add(entry(2 * i));
+    stream.add(entry(2 * i + 1));
+    SentList list = next_list(stream, 2);
+    list.made = static_cast<std::int64_t>(1000 + i);
+    stream.decide(list);
+  }
+  CHECK(stream.made_of(1) == 1001);
+  CHECK(stream.made_of(2) == 1001);
+  CHECK(stream.made_of(2 * kLists) == std::int64_t{1000 + kLists});
+  stream.forget_lists(kLists);
+  stream.confirm(2 * kLists - 1);
+  CHECK(stream.made_of(2 * kLists) == std::int64_t{1000 + kLists});
+  CHECK(stream.made_of(1) == 0);
+  CHECK(read_again(stream).made_of(2 * kLists) == std::int64_t{1000 + kLists});
+  // A time that is not exact is never too late.
+  for (std::uint64_t i = 1; i <= 2 * SentStream::kMaxTimes; ++i) {
+    stream.add(entry(2 * kLists + 1 + i));
+    SentList list = next_list(stream, 1);
+    list.made = static_cast<std::int64_t>(9000 + i);
+    stream.decide(list);
+    REQUIRE(stream.made_of(2 * kLists + i) == static_cast<std::int64_t>(9000 + i));
+  }
+  for (std::uint64_t i = 1; i <= 2 * SentStream::kMaxTimes; ++i)
+    REQUIRE(stream.made_of(2 * kLists + i) <= static_cast<std::int64_t>(9000 + i));
+  CHECK(stream.made_of(2 * kLists) == std::int64_t{1000 + kLists});
+}
+
 }  // namespace paxect::link

@@ -1,0 +1,35 @@
+// What of what a sender listed its receivers have confirmed, in numbers: for metrics and `status`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "records/sent_stream.h"
+#include "settings/link_config.h"
+#include "stages/peer_receipts.h"
+
+namespace paxect::link {
+
+struct SentCounts {
+  std::uint64_t lists = 0;    // of the present stream
+  std::uint64_t entries = 0;  // of it
+  std::uint64_t unlisted = 0;
+  // Entries that not every receiver has said it delivered, and when the first of them was listed, in seconds
+  // of UTC; of streams before, those whose sources are kept until then. 0 where no receipts are expected.
+  std::uint64_t unreceipted = 0;
+  std::int64_t oldest = 0;
+  // Entries before which there is none of these, in the present stream.
+  std::uint64_t confirmed_through = 0;
+  // When the newest receipt was made, of the receiver whose newest one is the oldest; 0 while one has none.
+  std::int64_t receipt_made = 0;
+  // Entries that the newest receipts call missing or refused.
+  std::uint64_t missing = 0;
+  std::uint64_t refused = 0;
+};
+
+// Receipts are expected where receivers are named, and receipts can come or sources are kept for them.
+bool expects_receipts(const LinkConfig& config);
+SentCounts count_sent(const SentStream& stream, const PeerReceipts& receipts, const LinkConfig& config);
+
+}  // namespace paxect::link
