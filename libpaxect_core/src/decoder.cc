@@ -423,6 +423,15 @@ Status Decoder::finish_frames() {
   return check_footer();
 }
 
+Status Decoder::expected_footer(std::uint32_t frames_to_come, Footer& footer) {
+  Status status = commit_all();
+  if (!status.ok()) return status;
+  footer.total_size = bytes_out_;
+  footer.total_frames = static_cast<std::uint32_t>(frames_) + frames_to_come;
+  footer.digest = digest_.so_far();
+  return {};
+}
+
 Status Decoder::check_footer() {
   footer_ = read_footer(held_);
   if (digest_.finish() != footer_.digest) return wrong_digest(offset_ + 12, frames_);

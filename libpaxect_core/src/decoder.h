@@ -49,6 +49,9 @@ class Decoder {
   Status read_from(paxect_source source, void* opaque);
   // Verifies the footer.
   Status finish();
+  // The footer that proves the frames before the one that is not complete yet, if from there on no data and
+  // so many frames follow.
+  Status expected_footer(std::uint32_t frames_to_come, Footer& footer);
 
   // The maximum memory that a job uses, in bytes.
   static std::uint64_t memory(const Parameters& parameters, std::uint64_t frame_size);

@@ -80,6 +80,14 @@ Digest Sha256::finish() {
   return digest;
 }
 
+Digest Sha256::so_far() const {
+  const std::unique_ptr<evp_md_ctx_st, Free> copy(EVP_MD_CTX_new());
+  Digest digest;
+  require(copy != nullptr ? EVP_MD_CTX_copy_ex(copy.get(), context_.get()) : 0);
+  require(EVP_DigestFinal_ex(copy.get(), digest.data(), nullptr));
+  return digest;
+}
+
 std::uint32_t crc32(const void* data, std::size_t size, std::uint32_t before) {
   return libdeflate_crc32(before, data, size);
 }

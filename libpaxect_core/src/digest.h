@@ -29,6 +29,8 @@ class Sha256 {
   void reset();
   void update(const void* data, std::size_t size);
   Digest finish();
+  // Of the data so far, which more may follow.
+  Digest so_far() const;
 
  private:
   void fetch();

@@ -140,19 +140,6 @@ TEST_CASE("repair: more than the protection restores never gives a result that p
   CHECK(refused > 10);
 }
 
-TEST_CASE("repair: of two copies, each gives what the other has lost") {
-  std::string container = protect(kSamples[5], 1);
-  std::size_t half = container.size() / 2;
-  std::string front = zeroed(container, half, container.size());
-  std::string back = zeroed(container, 0, half - 5000);
-  CHECK(repair({front}).status == PAXECT_ERROR_NO_PROTECTION);
-  CHECK(repair({back}).status == PAXECT_ERROR_DAMAGED);
-  Repaired both = repair({front, back});
-  REQUIRE(both.status == PAXECT_OK);
-  CHECK(both.container == container);
-  CHECK(repair({back, container.substr(0, half)}).container == container);
-}
-
 TEST_CASE("repair: a container without protection is refused, also when its data is a protected one") {
   std::string protected_one = protect(kSamples[4], 6);
   CHECK(repair({encode("plain")}).status == PAXECT_ERROR_NO_PROTECTION);
@@ -220,20 +207,6 @@ TEST_CASE("repair: a beginning that another container overwrote is repaired") {
   std::string protected_older = encode(noise(30000, 77), {{PAXECT_PARAM_PROTECT, 25}});
   check_restored(older.substr(0, 30000) + container.substr(30000), container);
   check_restored(protected_older + container.substr(protected_older.size()), container);
-}
-
-TEST_CASE("repair: copies of different containers are refused by name") {
-  auto two = [](const std::string& a, const std::string& b) {
-    Repaired result = repair({a, b});
-    CHECK(result.status == PAXECT_ERROR_DAMAGED);
-    CHECK(result.message.find("copies of different containers") != std::string::npos);
-    CHECK(result.container.empty());
-  };
-  two(protect(kSamples[4], 25), protect(kSamples[3], 25));
-  // Two versions of data, of which the first window is the same.
-  std::string same = noise(17000000, 1);
-  Parameters options{{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_LEVEL, 1}};
-  two(encode(same + noise(3000000, 2), options), encode(same + noise(3000000, 3), options));
 }
 
 // The cut took all checksums of the last cells. Their data is right, but nothing shows that the rest of their

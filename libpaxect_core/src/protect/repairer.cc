@@ -83,8 +83,8 @@ Status Repairer::repair_windows() {
   report_.spare = kMaxParityCells;
   for (const Window& window : map_.windows()) {
     WindowDamage damage;
-    Status status = window_.run(map_, map_.plans()[window.number], copies_, damage);
-    if (!status.ok()) return status;
+    const Status proof = repair_window(window.number, damage);
+    if (!proof.ok() && proof.code != PAXECT_ERROR_DAMAGED) return proof;
     report_.cells += damage.cells;
     report_.damaged += damage.damaged;
     report_.damaged_data += damage.damaged_data;
@@ -94,15 +94,38 @@ Status Repairer::repair_windows() {
       report_.parity = damage.parity;
     }
     if (damage.damaged != 0 || damage.lacking != 0) report_.damages.push_back(damage);
-    if (report_.lacking == 0) status = write_window(window.number, damage.unproven);
+    Status status;
+    if (report_.lacking == 0) status = proof.ok() ? write_window(window.number) : proof;
     meter_.used(window.shape.length);
     if (!status.ok()) return status;
   }
   return {};
 }
 
-// `unproven`: cells of it that are taken as a copy has them.
-Status Repairer::write_window(std::uint32_t number, std::uint64_t unproven) {
+// DAMAGED: it lacks cells or is not proven. Bytes of copies without the window, or garbage in a list, may
+// stand in for what another copy has: then that one is tried, and cells that differ from the list.
+Status Repairer::repair_window(std::uint32_t number, WindowDamage& damage) {
+  const Status first = window_.run(map_, map_.plans()[number], copies_, damage);
+  if (!first.ok()) return first;
+  const Status proof = prove_window(number, damage);
+  if (proof.ok() || proof.code != PAXECT_ERROR_DAMAGED) return proof;
+  for (const bool contradicted : {false, true})
+    for (std::size_t copy = contradicted ? 0 : 1; copy < copies_.size(); ++copy) {
+      WindowDamage other = damage;
+      Status status;
+      if (!window_.retry(copies_, {.copy = copy, .contradicted = contradicted}, other, status)) {
+        if (!status.ok()) return status;
+        continue;
+      }
+      status = prove_window(number, other);
+      if (status.ok()) damage = other;
+      if (status.ok() || status.code != PAXECT_ERROR_DAMAGED) return status;
+    }
+  return proof;
+}
+
+Status Repairer::prove_window(std::uint32_t number, const WindowDamage& damage) {
+  if (damage.lacking != 0) return failure(PAXECT_ERROR_DAMAGED, "cells are lacking");  // see lacking_cells()
   const Window& window = map_.windows()[number];
   WindowCode& code = codes_[number % 2];
   Status status = code.compute(window, window_.bytes());
@@ -113,71 +136,90 @@ Status Repairer::write_window(std::uint32_t number, std::uint64_t unproven) {
     return {PAXECT_ERROR_DAMAGED, window.offset, 0,
             "cannot be repaired: cells of window " + std::to_string(number) + ", " +
                 between(window.offset, window.end()) + ", contradict its parity"};
-  if (number != 0 && unproven != 0)
+  if (number != 0 && damage.unproven != 0)
     return {PAXECT_ERROR_DAMAGED, window.offset, 0,
-            "cannot be repaired: nothing proves " + std::to_string(unproven) + " cells of window " +
+            "cannot be repaired: nothing proves " + std::to_string(damage.unproven) + " cells of window " +
                 std::to_string(number) + ", " + between(window.offset, window.end()) +
                 ": their checksums are lost, and so is the parity that could replace them"};
+  return {};
+}
+
+Status Repairer::write_window(std::uint32_t number) {
+  const Window& window = map_.windows()[number];
+  Status status;
   if (number == 0) {
     status = check_copies();
     std::copy_n(window_.bytes(), std::min<std::uint64_t>(kHeaderSize, window.shape.length), header_.begin());
   }
-  if (status.ok()) status = emit(window_.bytes(), static_cast<std::size_t>(window.shape.length));
+  if (status.ok()) status = emit(window_.bytes(), static_cast<std::size_t>(window.shape.length), {});
   if (!status.ok()) return status;
-  return window.last ? Status{} : write_extension_behind(number, nullptr);
+  return window.last ? Status{} : write_extension_behind(number, nullptr, {});
 }
 
-Status Repairer::write_extension_behind(std::uint32_t number, const Trailer* trailer) {
-  Callbacks to_both;
-  to_both.sink = [](void* self, const void* data, std::size_t size) -> std::int32_t {
-    auto& repairer = *static_cast<Repairer*>(self);
-    repairer.emitted_ = repairer.emit(data, size);
-    return repairer.emitted_.ok() ? 0 : 1;
+Status Repairer::write_extension_behind(std::uint32_t number, const Trailer* trailer, Receivers to) {
+  Callbacks emitter;
+  auto emit_part = [&](const void* data, std::size_t size) {
+    emitted_ = emit(data, size, to);
+    return emitted_.ok() ? 0 : 1;
   };
-  to_both.sink_opaque = this;
+  emitter.sink = [](void* self, const void* data, std::size_t size) -> std::int32_t {
+    return (*static_cast<decltype(emit_part)*>(self))(data, size);
+  };
+  emitter.sink_opaque = &emit_part;
   bool behind_last = number == map_.windows().size();
   const WindowCode* own = behind_last ? nullptr : &codes_[number % 2];
   const WindowCode* earlier = number == 0 ? nullptr : &codes_[(number - 1) % 2];
   std::uint64_t size = 0;
   Status status =
-      write_extension(to_both, map_.tag(), map_.extension(number).offset, own, earlier, trailer, size);
+      write_extension(emitter, map_.tag(), map_.extension(number).offset, own, earlier, trailer, size);
   return emitted_.ok() ? status : emitted_;
 }
 
-// The footer as the trailers have it, or else as a copy has it at its place.
-Footer Repairer::find_footer() {
-  if (map_.trailer()) return read_footer(map_.trailer()->footer);
-  std::array<std::uint8_t, kFooterSize> bytes{};
+// The digest of a footer is what proves the data: one has to be left somewhere, in a trailer, at its place or
+// at the end of a copy. The decoder says which one is right, and the rest of the footer.
+Status Repairer::find_footer(Footer& footer) {
+  Footer expected;
+  constexpr std::uint32_t kToCome = 2;  // extension frames; the decoder holds back the end of the first one
+  if (Status status = decoded(decoder_.expected_footer(kToCome, expected)); !status.ok()) return status;
   std::optional<Footer> first;
+  if (map_.trailer()) first = read_footer(map_.trailer()->footer);
+  auto is_right = [&](const Footer& found) {
+    if (!first) first = found;
+    return found.digest == expected.digest;
+  };
+  footer = expected;
+  if (first && is_right(*first)) return {};
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     CopyReader& reader = copies_[i].reader;
-    for (std::int64_t shift : map_.shifts(i, map_.footer_offset(), map_.footer_offset())) {
-      std::uint64_t at = map_.footer_offset() + static_cast<std::uint64_t>(shift);
+    std::vector<std::int64_t> shifts = map_.shifts(i, map_.footer_offset(), map_.footer_offset());
+    shifts.push_back(static_cast<std::int64_t>(reader.size() - map_.footer_offset() - kFooterSize));
+    for (const std::int64_t shift : shifts) {
+      std::array<std::uint8_t, kFooterSize> bytes{};
+      const std::uint64_t at = map_.footer_offset() + static_cast<std::uint64_t>(shift);
       if (at > reader.size() || reader.size() - at < kFooterSize) continue;
-      if (!reader.read(at, bytes.data(), bytes.size())) continue;
-      const Footer footer = read_footer(bytes);
-      // One that was damaged in a copy says another size; the decoder compares the rest.
-      if (footer.total_size == decoder_.bytes_out()) return footer;
-      if (!first) first = footer;
+      if (reader.read(at, bytes.data(), bytes.size()) && is_right(read_footer(bytes))) return {};
     }
   }
-  return first.value_or(Footer{});
+  footer = first.value_or(Footer{});
+  return {};
 }
 
 Status Repairer::finish() {
   auto last = static_cast<std::uint32_t>(map_.windows().size() - 1);
   const WindowShape& shape = map_.windows().back().shape;
-  report_.footer = find_footer();
   Trailer trailer;
   trailer.percent = shape.percent;
   trailer.cell_bits = shape.cell_bits;
   trailer.windows = last + 1;
   trailer.container_size = report_.size;
   trailer.header = header_;
+  // The decoder needs something behind the last frame to finish it, and passes over what a trailer says.
+  Status status = write_extension_behind(last, &trailer, {.sink = false});
+  if (status.ok()) status = find_footer(report_.footer);
   write_footer(report_.footer, trailer.footer);
-  Status status = write_extension_behind(last, &trailer);
-  if (status.ok()) status = write_extension_behind(last + 1, &trailer);
-  if (status.ok()) status = emit(trailer.footer.data(), trailer.footer.size());
+  if (status.ok()) status = write_extension_behind(last, &trailer, {.decoder = false});
+  if (status.ok()) status = write_extension_behind(last + 1, &trailer, {});
+  if (status.ok()) status = emit(trailer.footer.data(), trailer.footer.size(), {});
   if (status.ok()) status = decoded(decoder_.finish());
   report_.proven = status.ok();
   return status;
@@ -195,19 +237,19 @@ Status Repairer::decoded(Status status) const {
 }
 
 // In parts of about a frame, each of which reports progress.
-Status Repairer::emit(const void* data, std::size_t size) {
+Status Repairer::emit(const void* data, std::size_t size, Receivers to) {
   constexpr std::size_t kPart = std::size_t{1} << 20;
   std::span left(static_cast<const std::uint8_t*>(data), size);
   Status status;
   while (!left.empty() && status.ok()) {
     auto part = left.first(std::min(kPart, left.size()));
     left = left.subspan(part.size());
-    if (callbacks_.sink != nullptr) {
+    if (to.sink && callbacks_.sink != nullptr) {
       status = callbacks_.write(part.data(), part.size());
       meter_.written(part.size());
     }
     if (status.ok() && !meter_.ask()) status = meter_.status();
-    if (status.ok()) status = decoded(decoder_.write(part));
+    if (status.ok() && to.decoder) status = decoded(decoder_.write(part));
   }
   return status;
 }

@@ -66,13 +66,19 @@ class Repairer {
  private:
   Status scan();
   Status repair_windows();
-  Status write_window(std::uint32_t number, std::uint64_t unproven);
+  Status repair_window(std::uint32_t number, WindowDamage& damage);
+  Status prove_window(std::uint32_t number, const WindowDamage& damage);
+  Status write_window(std::uint32_t number);
   Status finish();
-  Status write_extension_behind(std::uint32_t number, const Trailer* trailer);
-  Status emit(const void* data, std::size_t size);
+  struct Receivers {
+    bool sink = true;
+    bool decoder = true;
+  };
+  Status write_extension_behind(std::uint32_t number, const Trailer* trailer, Receivers to);
+  Status emit(const void* data, std::size_t size, Receivers to);
   Status decoded(Status status) const;
   Status check_copies();
-  Footer find_footer();
+  Status find_footer(Footer& footer);
   Status lacking_cells() const;
 
   Allocator allocator_;

@@ -71,17 +71,34 @@ Status WindowRepair::run(const ProtectionMap& map, const WindowPlan& plan, std::
   cells_.assign(static_cast<std::size_t>(shape.all_cells()), Cell::kMissing);
   Status status = load_lists(copies);
   for (std::size_t i = 0; status.ok() && i < copies.size(); ++i) {
-    for (std::int64_t shift : map.shifts(i, window_.offset, plan_.next.end)) take(copies[i].reader, shift);
+    for (std::int64_t shift : map.shifts(i, window_.offset, plan_.next.end))
+      take(copies[i].reader, shift, Take::kProven);
     status = copies[i].reader.failure();
   }
+  bool has_any = false;
+  if (status.ok()) status = take_unproven(copies, 0, has_any);
   for (std::size_t i = 0; status.ok() && i < copies.size() && !all_enough(); ++i) {
     search(i, copies[i]);
     status = copies[i].reader.failure();
   }
   if (!status.ok()) return status;
   describe(damage);
-  restore(damage);
+  restore(false, damage);
   return {};
+}
+
+bool WindowRepair::retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage,
+                         Status& status) {
+  bool has_any = false;
+  status = take_unproven(copies, trust.copy, has_any);
+  if (!status.ok() || !has_any) return false;
+  WindowDamage now = damage;
+  now.lacking = now.unproven = 0;
+  restore(trust.contradicted, now);
+  // The tag proves all of window 0.
+  if (now.lacking != 0 || (window_.number != 0 && now.unproven != 0)) return false;
+  damage = now;
+  return true;
 }
 
 // From where records were found, and from where they would be if their headers were not damaged: an entry of
@@ -90,34 +107,42 @@ Status WindowRepair::load_lists(std::span<RepairCopy> copies) {
   const WindowShape& shape = window_.shape;
   pieces_.assign(static_cast<std::size_t>(shape.pieces()), {});
   for (RepairCopy& copy : copies)
-    for (const FoundList& found : copy.records.of_window(window_.number))
-      if (found.header.tag == map_->tag() && found.header.window == window_)
-        load_piece(copy.reader, found.header.first / kPieceEntries, found.at + kListHeaderSize);
-  const ExtensionLayout& own = plan_.own;
-  const ExtensionLayout& next = plan_.next;
-  for (std::size_t i = 0; i < copies.size(); ++i)
-    for (unsigned list = 0; list < shape.list_copies(); ++list) {
-      std::uint64_t at = list == 0   ? own.own_list
-                         : list == 1 ? next.list
-                                     : next.lists + (list - 2) * shape.list_size();
-      std::int64_t shift = map_->shifts(i, at, at + shape.list_size()).front();
-      for (std::uint64_t piece = 0; piece < shape.pieces(); at += shape.piece_size(piece), ++piece) {
-        std::uint64_t place = 0;
-        if (in_copy(copies[i].reader, at + kListHeaderSize, shift, 4 * shape.piece_entries(piece), place))
-          load_piece(copies[i].reader, piece, place);
-      }
+    for (const FoundList& found : copy.records.of_window(window_.number)) {
+      if (found.header.tag != map_->tag() || found.header.window != window_) continue;
+      const std::uint64_t piece = found.header.first / kPieceEntries;
+      if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
     }
+  // Copies without any records have garbage there, which must not take the room of lists.
+  for (const bool with_records : {true, false})
+    for (std::size_t i = 0; i < copies.size(); ++i)
+      if ((map_->records_in(i) != 0) == with_records) load_pieces_in_place(i, copies[i].reader);
   return {};
 }
 
-void WindowRepair::load_piece(CopyReader& reader, std::uint64_t piece, std::uint64_t at) {
-  auto& [variants, attempts] = pieces_[static_cast<std::size_t>(piece)];
-  std::vector<std::uint8_t> entries(4 * window_.shape.piece_entries(piece));
-  if (at > reader.size() || entries.size() > reader.size() - at) return;
-  if (variants.size() == kMaxVariants || ++attempts > kMaxAttempts) return;
-  if (!reader.read(at, entries.data(), entries.size())) return;
-  if (std::find(variants.begin(), variants.end(), entries) == variants.end())
-    variants.push_back(std::move(entries));
+void WindowRepair::load_pieces_in_place(std::size_t index, CopyReader& reader) {
+  const WindowShape& shape = window_.shape;
+  for (unsigned list = 0; list < shape.list_copies(); ++list) {
+    std::uint64_t at = list == 0   ? plan_.own.own_list
+                       : list == 1 ? plan_.next.list
+                                   : plan_.next.lists + (list - 2) * shape.list_size();
+    std::int64_t shift = map_->shifts(index, at, at + shape.list_size()).front();
+    for (std::uint64_t piece = 0; piece < shape.pieces(); at += shape.piece_size(piece), ++piece) {
+      std::uint64_t place = 0;
+      if (in_copy(reader, at + kListHeaderSize, shift, 4 * shape.piece_entries(piece), place))
+        load_piece(reader, piece, place);
+    }
+  }
+}
+
+bool WindowRepair::load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at) {
+  Piece& piece = pieces_[static_cast<std::size_t>(number)];
+  std::vector<std::uint8_t> entries(4 * window_.shape.piece_entries(number));
+  if (at > reader.size() || entries.size() > reader.size() - at) return false;
+  if (piece.variants.size() == kMaxVariants || ++piece.attempts > kMaxAttempts) return false;
+  if (!reader.read(at, entries.data(), entries.size())) return false;
+  if (std::find(piece.variants.begin(), piece.variants.end(), entries) == piece.variants.end())
+    piece.variants.push_back(std::move(entries));
+  return true;
 }
 
 bool WindowRepair::matches(std::uint64_t cell, std::uint32_t crc) const {
@@ -139,27 +164,44 @@ std::uint64_t WindowRepair::stored_size(std::uint64_t cell) const {
   return cell + 1 == shape.data_cells() ? shape.length - (cell << shape.cell_bits) : size;
 }
 
-// Takes the cells that are still missing from where they are in a copy with this shift.
-void WindowRepair::take(CopyReader& reader, std::int64_t shift) {
+// The bytes of the copies where nothing better is known, those of `first` before others. `has_any`: it has
+// some.
+Status WindowRepair::take_unproven(std::span<RepairCopy> copies, std::size_t first, bool& has_any) {
+  for (Cell& cell : cells_)
+    if (cell != Cell::kFound) cell = Cell::kMissing;
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    const std::size_t index = (first + i) % copies.size();
+    CopyReader& reader = copies[index].reader;
+    for (std::int64_t shift : map_->shifts(index, window_.offset, plan_.next.end))
+      take(reader, shift, Take::kAny);
+    if (!reader.failure().ok()) return reader.failure();
+    auto is_taken = [](Cell cell) { return cell == Cell::kContradicted || cell == Cell::kUnconfirmed; };
+    if (i == 0) has_any = std::any_of(cells_.begin(), cells_.end(), is_taken);
+  }
+  return {};
+}
+
+// Takes the cells that are still wanted from where they are in a copy with this shift.
+void WindowRepair::take(CopyReader& reader, std::int64_t shift, Take what) {
   const WindowShape& shape = window_.shape;
   std::uint64_t parity_offset = plan_.next.parity;
   for (std::uint64_t cell = 0; cell < cells_.size();) {
-    if (cells_[cell] == Cell::kFound) {
+    if (!is_wanted(cell, what)) {
       ++cell;
       continue;
     }
     bool is_data = cell < shape.data_cells();
     std::uint64_t limit = is_data ? shape.data_cells() : cells_.size();
     std::uint64_t end = cell + 1;
-    while (end < std::min(limit, cell + kRunCells) && cells_[end] != Cell::kFound) ++end;
+    while (end < std::min(limit, cell + kRunCells) && is_wanted(end, what)) ++end;
     std::uint64_t offset = is_data ? window_.offset + (cell << shape.cell_bits)
                                    : parity_offset + ((cell - shape.data_cells()) << shape.cell_bits);
-    take_run(reader, shift, {cell, end - cell, offset});
+    take_run(reader, shift, what, {cell, end - cell, offset});
     cell = end;
   }
 }
 
-void WindowRepair::take_run(CopyReader& reader, std::int64_t shift, Run run) {
+void WindowRepair::take_run(CopyReader& reader, std::int64_t shift, Take what, Run run) {
   const WindowShape& shape = window_.shape;
   // Only cells that the copy has whole: the ends of the run may be outside.
   std::uint64_t at = 0;
@@ -176,22 +218,21 @@ void WindowRepair::take_run(CopyReader& reader, std::int64_t shift, Run run) {
   if (!reader.read(at, scratch_.data(), static_cast<std::size_t>(size))) return;
   std::memset(scratch_.data() + size, 0, shape.cell());
   for (std::uint64_t i = 0; i < whole; ++i)
-    take_cell(run.first + i, scratch_.data() + (i << shape.cell_bits));
+    take_cell(run.first + i, what, scratch_.data() + (i << shape.cell_bits));
 }
 
 // Requires: `bytes` has a whole cell, filled up with zeros if less of it is stored.
-void WindowRepair::take_cell(std::uint64_t cell, const std::uint8_t* bytes) {
-  std::size_t size = window_.shape.cell();
-  if (cells_[cell] == Cell::kFound) return;
-  if (!listed(cell)) {
-    // No CRC-32 of it is left: the first bytes at its place are taken, which count only if they are needed.
-    if (cells_[cell] == Cell::kMissing) std::memcpy(place(cell), bytes, size);
-    cells_[cell] = Cell::kUnconfirmed;
-    return;
+void WindowRepair::take_cell(std::uint64_t cell, Take what, const std::uint8_t* bytes) {
+  const std::size_t size = window_.shape.cell();
+  Piece& piece = pieces_[cell / kPieceEntries];
+  if (what == Take::kAny) {
+    cells_[cell] = piece.is_list ? Cell::kContradicted : Cell::kUnconfirmed;
+  } else {
+    if (!matches(cell, crc32(bytes, size))) return;
+    cells_[cell] = Cell::kFound;
+    piece.is_list = true;
   }
-  if (!matches(cell, crc32(bytes, size))) return;
   std::memcpy(place(cell), bytes, size);
-  cells_[cell] = Cell::kFound;
 }
 
 // Bytes were inserted or removed at several places of the window. Cells between two of them are at a shift
@@ -246,14 +287,15 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
       return 1;
     });
   }
-  for (std::int64_t shift : found) take(reader, shift);
+  for (std::int64_t shift : found) take(reader, shift, Take::kProven);
 }
 
 // The cells of a code word by what is known of them.
 struct WindowRepair::WordState {
-  unsigned missing = 0;      // data
-  unsigned unconfirmed = 0;  // data
-  unsigned parity = 0;       // found
+  unsigned missing = 0;       // data, contradicted ones included
+  unsigned contradicted = 0;  // data
+  unsigned unconfirmed = 0;   // data
+  unsigned parity = 0;        // found
   unsigned unconfirmed_parity = 0;
 };
 
@@ -261,8 +303,10 @@ WindowRepair::WordState WindowRepair::state_of(std::uint32_t word) const {
   const WindowShape& shape = window_.shape;
   WordState state;
   for (std::uint64_t cell = word; cell < shape.data_cells(); cell += shape.words) {
-    if (cells_[cell] == Cell::kMissing) ++state.missing;
-    if (cells_[cell] == Cell::kUnconfirmed) ++state.unconfirmed;
+    const Cell known = cells_[cell];
+    if (known == Cell::kMissing || known == Cell::kContradicted) ++state.missing;
+    if (known == Cell::kContradicted) ++state.contradicted;
+    if (known == Cell::kUnconfirmed) ++state.unconfirmed;
   }
   for (unsigned row = 0; row < shape.parity; ++row) {
     Cell cell = cells_[parity_cell(row, word)];
@@ -289,7 +333,7 @@ void WindowRepair::describe(WindowDamage& damage) const {
       .number = window_.number, .offset = window_.offset, .length = shape.length, .cells = cells_.size()};
   damage.parity = shape.parity;
   for (std::uint64_t cell = 0; cell < cells_.size(); ++cell) {
-    if (cells_[cell] != Cell::kMissing) continue;
+    if (cells_[cell] != Cell::kMissing && cells_[cell] != Cell::kContradicted) continue;
     damage.damaged += 1;
     if (cell >= shape.data_cells()) continue;
     if (damage.damaged_data == 0) damage.begin = window_.offset + (cell << shape.cell_bits);
@@ -298,35 +342,51 @@ void WindowRepair::describe(WindowDamage& damage) const {
   }
 }
 
-void WindowRepair::restore(WindowDamage& damage) {
+void WindowRepair::restore(bool trust_contradicted, WindowDamage& damage) {
   damage.spare = window_.shape.parity;
   for (std::uint32_t word = 0; word < window_.shape.words; ++word) {
     unsigned spare = 0;
-    damage.lacking += restore_word(word, spare, damage.unproven);
+    damage.lacking += restore_word(word, trust_contradicted, spare, damage.unproven);
     damage.spare = std::min(damage.spare, spare);
   }
 }
 
-// The number of cells that cannot be restored. Cells without a CRC-32 are computed like missing ones as long
-// as there is parity enough, and else taken as they are: the SHA-256 of the data decides.
-std::uint64_t WindowRepair::restore_word(std::uint32_t word, unsigned& spare, std::uint64_t& unproven) {
-  WordState state = state_of(word);
-  bool trust = state.missing + state.unconfirmed > state.parity;
-  auto usable = [&](Cell cell) { return cell == Cell::kFound || (trust && cell == Cell::kUnconfirmed); };
+// The number of cells that cannot be restored. Cells that no CRC-32 confirms are computed like missing ones
+// as long as there is parity enough, and else taken as they are.
+std::uint64_t WindowRepair::restore_word(std::uint32_t word, bool trust_contradicted, unsigned& spare,
+                                         std::uint64_t& unproven) {
+  const WordState state = state_of(word);
+  const bool trust = state.missing + state.unconfirmed > state.parity;
+  const bool trust_all = trust && trust_contradicted && state.missing > state.parity;
+  auto usable = [&](Cell cell) {
+    return cell == Cell::kFound || (trust && cell == Cell::kUnconfirmed) ||
+           (trust_all && cell == Cell::kContradicted);
+  };
   std::vector<unsigned> lost;
   std::vector<unsigned> kept;
   for (unsigned column = 0; column < window_.shape.word_cells(word); ++column)
     (usable(cells_[data_cell(column, word)]) ? kept : lost).push_back(column);
   std::vector<unsigned> rows;
-  for (unsigned row = 0; row < window_.shape.parity; ++row)
-    if (usable(cells_[parity_cell(row, word)])) rows.push_back(row);
+  for (const bool proven : {true, false})
+    for (unsigned row = 0; row < window_.shape.parity; ++row) {
+      const Cell cell = cells_[parity_cell(row, word)];
+      if (usable(cell) && (cell == Cell::kFound) == proven) rows.push_back(row);
+    }
   if (rows.size() < lost.size()) return lost.size() - rows.size();
   spare = static_cast<unsigned>(rows.size() - lost.size());
-  // One parity cell more than was needed, with its checksum, shows any wrong cell of the code word.
-  if (trust && state.unconfirmed != 0 && state.parity <= lost.size()) unproven += state.unconfirmed;
   rows.resize(lost.size());
   if (!lost.empty()) compute(word, lost, kept, rows);
-  for (unsigned column : lost) cells_[data_cell(column, word)] = Cell::kFound;
+  for (unsigned column : lost) cells_[data_cell(column, word)] = Cell::kComputed;
+  if (!trust) return 0;
+  // A wrong cell that was used makes every cell wrong that is computed from it. So one that has its CRC-32
+  // proves the code word: a computed cell, or a parity cell that was not needed, which contradicts()
+  // compares.
+  auto has_checksum = [&](unsigned column) {
+    const std::size_t cell = data_cell(column, word);
+    return matches(cell, crc32(place(cell), window_.shape.cell()));
+  };
+  if (state.parity > lost.size() || std::any_of(lost.begin(), lost.end(), has_checksum)) return 0;
+  unproven += state.unconfirmed + lost.size() + (trust_all ? state.contradicted : 0);
   return 0;
 }
 
@@ -361,7 +421,7 @@ Status WindowRepair::fill(RepairCopy& copy, std::int64_t shift) {
   for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell) {
     std::uint64_t at = 0;
     auto size = static_cast<std::size_t>(stored_size(cell));
-    if (cells_[cell] != Cell::kMissing ||
+    if ((cells_[cell] != Cell::kMissing && cells_[cell] != Cell::kContradicted) ||
         !in_copy(copy.reader, window_.offset + (cell << shape.cell_bits), shift, size, at))
       continue;
     if (!copy.reader.read(at, place(cell), size)) return copy.reader.failure();

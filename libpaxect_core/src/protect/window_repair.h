@@ -41,6 +41,12 @@ struct WindowDamage {
   unsigned parity = 0;         // cells that a code word had
 };
 
+// What stands in for cells that no checksum confirms, where the parity is not enough to compute them.
+struct Trust {
+  std::size_t copy = 0;       // has them first
+  bool contradicted = false;  // even those that differ from their checksum, which may be the damaged one
+};
+
 class WindowRepair {
  public:
   explicit WindowRepair(const Allocator& allocator)
@@ -49,6 +55,9 @@ class WindowRepair {
   // Errors: MEMORY, and those of the copies' readers. Whether the window is restored is in `damage`.
   Status run(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
              WindowDamage& damage);
+  // After run(): the same from other bytes, for a window that is not restored or not proven. False when these
+  // cannot be all of the window, or when nothing would prove that they are. `status`: of the copies' readers.
+  bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
   // After run(): puts the damaged bytes of this copy where nothing better is known.
   Status fill(RepairCopy& copy, std::int64_t shift);
 
@@ -59,23 +68,36 @@ class WindowRepair {
   bool contradicts(std::span<const std::uint8_t> parity) const;
 
  private:
-  enum class Cell : std::uint8_t { kMissing, kUnconfirmed, kFound };
+  enum class Cell : std::uint8_t {
+    kMissing,       // no copy has bytes for it
+    kContradicted,  // bytes that differ from its checksum
+    kUnconfirmed,   // bytes; its checksum is lost
+    kFound,         // bytes that have its checksum
+    kComputed       // from parity
+  };
   struct Piece {
     std::vector<std::vector<std::uint8_t>> variants;  // what the copies of this piece hold
     unsigned attempts = 0;
+    bool is_list = false;  // a variant has a valid header or the checksum of a cell; else all may be garbage
   };
   struct Run;  // cells that follow each other in the container
   struct WordState;
 
   Status load_lists(std::span<RepairCopy> copies);
-  void load_piece(CopyReader& reader, std::uint64_t piece, std::uint64_t at);
-  bool listed(std::uint64_t cell) const { return !pieces_[cell / kPieceEntries].variants.empty(); }
+  void load_pieces_in_place(std::size_t index, CopyReader& reader);
+  // False when it cannot be read.
+  bool load_piece(CopyReader& reader, std::uint64_t piece, std::uint64_t at);
   bool matches(std::uint64_t cell, std::uint32_t crc) const;
   std::uint8_t* place(std::uint64_t cell);
   std::uint64_t stored_size(std::uint64_t cell) const;
-  void take(CopyReader& reader, std::int64_t shift);
-  void take_run(CopyReader& reader, std::int64_t shift, Run run);
-  void take_cell(std::uint64_t cell, const std::uint8_t* bytes);
+  enum class Take : std::uint8_t { kProven, kAny };
+  bool is_wanted(std::uint64_t cell, Take what) const {
+    return what == Take::kProven ? cells_[cell] != Cell::kFound : cells_[cell] == Cell::kMissing;
+  }
+  void take(CopyReader& reader, std::int64_t shift, Take what);
+  void take_run(CopyReader& reader, std::int64_t shift, Take what, Run run);
+  void take_cell(std::uint64_t cell, Take what, const std::uint8_t* bytes);
+  Status take_unproven(std::span<RepairCopy> copies, std::size_t first, bool& has_any);
   void search(std::size_t index, RepairCopy& copy);
   std::size_t data_cell(unsigned column, std::uint32_t word) const {
     return std::size_t{column} * window_.shape.words + word;
@@ -86,8 +108,9 @@ class WindowRepair {
   WordState state_of(std::uint32_t word) const;
   bool enough(std::uint32_t word) const;
   bool all_enough() const;
-  void restore(WindowDamage& damage);
-  std::uint64_t restore_word(std::uint32_t word, unsigned& spare, std::uint64_t& unproven);
+  void restore(bool trust_contradicted, WindowDamage& damage);
+  std::uint64_t restore_word(std::uint32_t word, bool trust_contradicted, unsigned& spare,
+                             std::uint64_t& unproven);
   void compute(std::uint32_t word, const std::vector<unsigned>& lost, const std::vector<unsigned>& kept,
                const std::vector<unsigned>& rows);
   void describe(WindowDamage& damage) const;

@@ -1,0 +1,160 @@
+// Repair from several copies: each gives what the others have lost, and none makes a repair fail that
+// succeeds without it, garbage included.
+#include <array>
+#include <string>
+#include <vector>
+
+#include "repairing.h"
+#include "salvaging.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+constexpr std::size_t kFooter = 44;
+
+// The entries of its lists, but not their headers, as random bytes.
+std::string with_garbage_lists(std::string container, Random& random) {
+  constexpr std::size_t kHeader = 64;
+  constexpr std::size_t kEntries = 58;  // their number, in the header
+  for (std::size_t at = 0; (at = container.find("\xd1PXheal\x1a", at)) != std::string::npos; at += kHeader) {
+    if (container.size() - at < kHeader || container[at + 12] != 1) continue;
+    const std::size_t count = static_cast<unsigned char>(container[at + kEntries]) +
+                              std::size_t{256} * static_cast<unsigned char>(container[at + kEntries + 1]);
+    container = overwritten(std::move(container), at + kHeader, 4 * count, random);
+  }
+  return container;
+}
+
+// 8 MiB, of which the cut took all checksums of the last cells.
+struct WithoutLastChecksums {
+  std::string container = encode(
+      noise(8 << 20, 1), {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_CHANNELS, 4}, {PAXECT_PARAM_LEVEL, 1}});
+  std::string cut = container.substr(0, frames_of(container)[8].start + std::size_t{2} * 4096);
+};
+
+}  // namespace
+
+TEST_CASE("repair: of two copies, each gives what the other has lost") {
+  std::string container = protect(kSamples[5], 1);
+  std::size_t half = container.size() / 2;
+  std::string front = zeroed(container, half, container.size());
+  std::string back = zeroed(container, 0, half - 5000);
+  CHECK(repair({front}).status == PAXECT_ERROR_NO_PROTECTION);
+  CHECK(repair({back}).status == PAXECT_ERROR_DAMAGED);
+  Repaired both = repair({front, back});
+  REQUIRE(both.status == PAXECT_OK);
+  CHECK(both.container == container);
+  CHECK(repair({back, container.substr(0, half)}).container == container);
+}
+
+TEST_CASE("repair: copies of different containers are refused by name") {
+  auto two = [](const std::string& a, const std::string& b) {
+    Repaired result = repair({a, b});
+    CHECK(result.status == PAXECT_ERROR_DAMAGED);
+    CHECK(result.message.find("copies of different containers") != std::string::npos);
+    CHECK(result.container.empty());
+  };
+  two(protect(kSamples[4], 25), protect(kSamples[3], 25));
+  // Two versions of data, of which the first window is the same.
+  std::string same = noise(17000000, 1);
+  Parameters options{{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_LEVEL, 1}};
+  two(encode(same + noise(3000000, 2), options), encode(same + noise(3000000, 3), options));
+}
+
+TEST_CASE("repair: garbage in every list does not make valid cells of the first window lost") {
+  Random random(31);
+  for (const Sample& sample : kSamples) {
+    INFO(sample.name);
+    const std::string container = protect(sample, 6);
+    check_restored(with_garbage_lists(container, random), container);
+  }
+}
+
+TEST_CASE("repair: with garbage in every list, damage of a cell is found by the tag") {
+  Random random(32);
+  std::string damaged = with_garbage_lists(protect(kSamples[4], 6), random);
+  damaged[1000] = static_cast<char>(damaged[1000] ^ 1);
+  const Repaired result = repair({damaged});
+  CHECK(result.status == PAXECT_ERROR_DAMAGED);
+  CHECK(result.container.empty());
+}
+
+TEST_CASE("repair: a copy of garbage does not stand in for what another one has") {
+  const WithoutLastChecksums sample;
+  for (const std::string& garbage : {noise(sample.container.size(), 3), std::string(sample.cut.size(), '\0')})
+    for (const auto& copies : {std::vector{garbage, sample.cut}, std::vector{sample.cut, garbage}}) {
+      const Repaired result = repair(copies);
+      CHECK(result.message == "");
+      CHECK((result.container == sample.container));
+    }
+}
+
+TEST_CASE("repair: garbage in a list of one copy does not outvote the cells of another") {
+  const WithoutLastChecksums sample;
+  Random random(33);
+  const std::string lists = zeroed(with_garbage_lists(sample.container, random), 0, 8 << 20);
+  for (const auto& copies : {std::vector{lists, sample.cut}, std::vector{sample.cut, lists}}) {
+    const Repaired result = repair(copies);
+    CHECK(result.message == "");
+    CHECK((result.container == sample.container));
+  }
+}
+
+TEST_CASE("repair: the footer of a copy that proves the data is found behind the garbage of another") {
+  const std::string container = protect(kSamples[2], 50);
+  std::string damaged = container;
+  // Without the trailers, which have the footer too.
+  for (std::size_t at = 0; (at = damaged.find("\xd1PXheal\x1a", at)) != std::string::npos; ++at)
+    if (damaged[at + 12] == 2) damaged[at + 4] = 0;
+  const std::string garbage = noise(container.size(), 4);
+  std::string counts = damaged;
+  counts[counts.size() - kFooter + 1] = 77;
+  for (const auto& copies : {std::vector{damaged}, std::vector{garbage, damaged}, std::vector{counts},
+                             std::vector{damaged.substr(0, damaged.size() - 1), counts}}) {
+    const Repaired result = repair(copies);
+    CHECK(result.message == "");
+    CHECK((result.container == container));
+  }
+  std::string digest = damaged;
+  digest[digest.size() - 1] ^= 1;
+  CHECK(repair({digest}).status == PAXECT_ERROR_DAMAGED);
+}
+
+TEST_CASE("repair: a copy more never makes a repair fail") {
+  Random random(34);
+  unsigned repaired = 0;
+  for_each_sample([&](const std::string& container, std::int64_t percent) {
+    for (int i = 0; i < rounds(2); ++i) {
+      if (container.size() > 1'000'000 && rounds(1) == 1 && random.below(3) != 0) continue;
+      const std::size_t lost =
+          container.size() * static_cast<std::size_t>(percent) * (1 + random.below(3)) / 200;
+      auto damage = [&](std::string bytes) {
+        return overwritten(std::move(bytes), random.below(container.size()), lost + 1, random);
+      };
+      std::string damaged = damage(damage(container));
+      damaged.resize(damaged.size() - (random.below(2) == 0 ? 0 : random.below(damaged.size() / 3)));
+      const Repaired alone = repair({damaged});
+      if (alone.status != PAXECT_OK) continue;
+      ++repaired;
+      REQUIRE(alone.container == container);
+      const std::array others = {noise(container.size(), random()),
+                                 container.substr(0, random.below(container.size())),
+                                 zeroed(container, random.below(container.size()), container.size()),
+                                 with_garbage_lists(container, random),
+                                 zeroed(with_garbage_lists(container, random), 0, covered(container)),
+                                 damage(damage(damage(container)))};
+      const std::size_t kind = random.below(others.size());
+      INFO("round " << i << ", a copy of kind " << kind);
+      for (const auto& copies : {std::vector{others[kind], damaged}, std::vector{damaged, others[kind]}}) {
+        const Repaired two = repair(copies);
+        CHECK(two.message == "");
+        CHECK((two.container == container));
+      }
+    }
+  });
+  CHECK(repaired > 10);
+}
+
+}  // namespace paxect::test
