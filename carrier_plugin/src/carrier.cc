@@ -1,8 +1,9 @@
 #include "carrier.h"
 
+#include <poll.h>
 #include <sodium.h>
 
-#include <limits>
+#include <algorithm>
 
 namespace paxect::carrier {
 
@@ -29,15 +30,41 @@ paxect_plugin_status Carrier::start() {
   bool busy = false;
   if (const Status status = state_.open(settings_, &busy); !status.ok())
     return fail(busy ? PAXECT_PLUGIN_BUSY : PAXECT_PLUGIN_CONFIG, status.message());
-  return PAXECT_PLUGIN_OK;
+  connection_ = std::make_unique<Connection>(host_, settings_, "paxect " + host_.instance_name());
+  Status status = connection_->open();
+  if (status.ok() && settings_.mode == Mode::kSend) {
+    sender_ = std::make_unique<Sender>(host_, settings_, state_, connection_.get());
+    status = sender_->start();
+  } else if (status.ok()) {
+    receiver_ = std::make_unique<Receiver>(host_, settings_, state_, connection_.get());
+    status = receiver_->start();
+  }
+  return status.ok() ? PAXECT_PLUGIN_OK : fail(PAXECT_PLUGIN_CONFIG, status.message());
 }
+
+bool Carrier::is_idle() const { return sender_ ? sender_->is_idle() : receiver_->is_idle(); }
 
 paxect_plugin_status Carrier::step(paxect_step* result) {
-  result->state = host_.once() ? PAXECT_STEP_DONE : PAXECT_STEP_WAIT;
-  result->wake_at_ns = std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t reconnect = connection_->tend(host_.monotonic_ns());
+  if (sender_) sender_->forget_changes();
+  const std::uint64_t wake = sender_ ? sender_->step() : receiver_->step();
+  if (host_.once() && wake != 0 && (!connection_->is_connected() || is_idle())) {
+    result->state = PAXECT_STEP_DONE;
+    result->outcome = connection_->is_connected() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+    return PAXECT_PLUGIN_OK;
+  }
+  watches_[0] = {.fd = connection_->fd(), .events = POLLIN, .reserved = 0};
+  watches_[1] = {.fd = sender_ ? sender_->watch_fd() : -1, .events = POLLIN, .reserved = 0};
+  result->state = wake == 0 ? PAXECT_STEP_AGAIN : PAXECT_STEP_WAIT;
+  result->wake_at_ns = std::min(wake, reconnect);
+  result->watches = watches_.data();
+  result->watch_count = static_cast<std::uint32_t>(watches_.size());
   return PAXECT_PLUGIN_OK;
 }
 
-void Carrier::stop() { state_.close(); }
+void Carrier::stop() {
+  if (connection_) connection_->close();
+  state_.close();
+}
 
 }  // namespace paxect::carrier

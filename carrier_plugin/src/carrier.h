@@ -3,9 +3,14 @@
 
 #include <paxect/plugin.h>
 
+#include <array>
+#include <memory>
 #include <string>
 
+#include "connection.h"
 #include "host.h"
+#include "receiver.h"
+#include "sender.h"
 #include "settings.h"
 #include "state_directory.h"
 
@@ -22,11 +27,16 @@ class Carrier {
   const std::string& error() const { return error_; }
 
  private:
+  bool is_idle() const;
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
 
   Host host_;
   Settings settings_{};
   StateDirectory state_{};
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Sender> sender_;  // of the two, the one of the mode
+  std::unique_ptr<Receiver> receiver_;
+  std::array<paxect_watch, 2> watches_{};
   std::string error_;
 };
 

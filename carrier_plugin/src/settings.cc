@@ -83,6 +83,7 @@ bool parse_address(std::string_view text, std::string* out) {
 
 Status read_servers(const Reader& reader, Settings* out) {
   constexpr std::string_view kScheme = "nats://";
+  constexpr std::string_view kTlsScheme = "tls://";
   const std::string text = reader.text("servers", "nats://127.0.0.1:4222");
   std::string word;
   for (const char c : text + ",") {
@@ -92,6 +93,10 @@ Status read_servers(const Reader& reader, Settings* out) {
     }
     std::string_view address = word;
     if (address.starts_with(kScheme)) address.remove_prefix(kScheme.size());
+    if (address.starts_with(kTlsScheme)) {
+      address.remove_prefix(kTlsScheme.size());
+      out->tls = true;
+    }
     std::string server;
     if (address.find('@') != std::string_view::npos)
       return reader.fault("servers", "must not have a user or a password: use credentials or nkey");
@@ -170,8 +175,9 @@ Status read_file_setting(const Reader& reader, const char* key, Secrecy secrecy,
 }
 
 Status read_security(const Reader& reader, Settings* out) {
-  const std::string tls = reader.text("tls", "off");
+  const std::string tls = reader.text("tls", out->tls ? "on" : "off");
   if (tls != "on" && tls != "off") return reader.fault("tls", "must be on or off, not '" + tls + "'");
+  if (out->tls && tls == "off") return reader.fault("tls", "is off, but servers has tls://");
   out->tls = tls == "on";
   Status status =
       read_file_setting(reader, "credentials", Secrecy::kOwnerOnly, "BEGIN NATS USER JWT", &out->credentials);

@@ -1,0 +1,77 @@
+#include "exchange.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace paxect::carrier {
+
+bool Exchange::send(const std::string& subject, std::string_view data, std::uint64_t timeout_ns,
+                    Handler handler) {
+  const std::uint64_t number = connection_.request(subject, data);
+  if (number == 0) return false;
+  pending_[number] = {std::move(handler), host_.monotonic_ns() + timeout_ns};
+  return true;
+}
+
+std::uint64_t Exchange::dispatch() {
+  while (std::unique_ptr<Message> message = connection_.next()) {
+    const auto found = pending_.find(message->request);
+    if (found == pending_.end()) {
+      other_(std::move(message));
+      continue;
+    }
+    const Handler handler = std::move(found->second.handler);
+    pending_.erase(found);
+    handler(message.get());
+  }
+  std::map<std::uint64_t, Pending> lost;
+  if (const std::uint64_t generation = connection_.generation();
+      generation != std::exchange(generation_, generation)) {
+    lost.swap(pending_);
+  } else {
+    const std::uint64_t now = host_.monotonic_ns();
+    for (auto at = pending_.begin(); at != pending_.end();) {
+      const auto next = std::next(at);
+      if (at->second.deadline_ns <= now) lost.insert(pending_.extract(at));
+      at = next;
+    }
+  }
+  for (const auto& [number, pending] : lost) pending.handler(nullptr);
+  std::uint64_t earliest = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& [number, pending] : pending_) earliest = std::min(earliest, pending.deadline_ns);
+  return earliest;
+}
+
+bool Exchange::await(const std::function<bool()>& condition, std::uint64_t timeout_ns,
+                     const std::function<bool()>& pulse) {
+  const std::uint64_t deadline = host_.monotonic_ns() + timeout_ns;
+  for (;;) {
+    dispatch();
+    if (condition()) return true;
+    if (host_.stop_requested() || host_.monotonic_ns() >= deadline || !pulse()) return false;
+    connection_.wait(50);
+  }
+}
+
+bool Exchange::ask(const std::string& subject, std::string_view data, std::uint64_t timeout_ns,
+                   const std::function<bool()>& pulse, const std::function<void(const Message&)>& handler) {
+  struct State {
+    bool over = false;
+    bool replied = false;
+    bool abandoned = false;
+  };
+  const auto state = std::make_shared<State>();
+  const auto on_reply = [state, handler](const Message* reply) {
+    if (state->abandoned) return;
+    state->over = true;
+    state->replied = reply != nullptr;
+    if (reply != nullptr) handler(*reply);
+  };
+  if (!send(subject, data, timeout_ns, on_reply)) return false;
+  await([&] { return state->over; }, timeout_ns, pulse);
+  state->abandoned = true;
+  return state->replied;
+}
+
+}  // namespace paxect::carrier

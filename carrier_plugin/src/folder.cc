@@ -1,0 +1,314 @@
+#include "folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "names.h"
+#include "state_directory.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+constexpr std::size_t kMaxDepth = 64;
+
+std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+FileIdentity identity_from(const struct stat& info) {
+  return {.device = info.st_dev,
+          .inode = info.st_ino,
+          .size = static_cast<std::uint64_t>(info.st_size),
+          .mtime_ns = nanoseconds(info.st_mtim),
+          .ctime_ns = nanoseconds(info.st_ctim)};
+}
+
+}  // namespace
+
+bool identity_of(int fd, FileIdentity* out) {
+  struct stat info {};
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  *out = identity_from(info);
+  return true;
+}
+
+Status write_all(int fd, const char* data, std::size_t size, std::uint64_t offset, const std::string& path) {
+  while (size > 0) {
+    const ssize_t written = pwrite(fd, data, size, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return Status::system("cannot write " + path, written < 0 ? errno : ENOSPC);
+    data += written;
+    size -= static_cast<std::size_t>(written);
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return Status::success();
+}
+
+Status Folder::open(const std::string& path, const std::string& place_file) {
+  path_ = path;
+  place_file_ = place_file;
+  root_.reset();
+  // The folder itself may be a symbolic link of the operator's.
+  UniqueFd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat info {};
+  if (!root.valid() || fstat(root.get(), &info) != 0) return Status::system("cannot open the folder " + path);
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
+  root_ = std::move(root);
+  if (Status status = check_marker(); !status.ok()) {
+    root_.reset();
+    return status;
+  }
+  return Status::success();
+}
+
+Status Folder::check() {
+  struct stat info {};
+  if (root_.valid() && stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
+    return Status::success();
+  return open(path_, place_file_);
+}
+
+// A share that is not mounted leaves an empty directory. Once link's marker was seen there, a directory
+// without it, or with another one, is not the folder.
+Status Folder::check_marker() const {
+  constexpr std::size_t kMarkerSize = 4096;
+  std::string known;
+  std::string found;
+  bool is_new = false;
+  bool missing = false;
+  if (Status status = read_file(place_file_, kMarkerSize, &known, &is_new); !status.ok()) return status;
+  FileIdentity ignored;
+  const Status status = read_small(kPlaceMarker, kMarkerSize, &found, &ignored, &missing);
+  if (!status.ok() && !missing) return status;
+  if (missing)
+    return is_new ? Status::success()
+                  : Status::failure("the folder " + path_ + " has no " + kPlaceMarker +
+                                    ", which it had before: is it mounted? If it is the right one, remove " +
+                                    place_file_);
+  if (is_new) return replace_file(place_file_, found);
+  if (known == found) return Status::success();
+  return Status::failure("the folder " + path_ + " is another one than before, by its " + kPlaceMarker +
+                         ": if it is the right one, remove " + place_file_);
+}
+
+Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
+                          const std::function<bool(const std::string&, const FileIdentity&)>& each,
+                          bool* go_on) const {
+  const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy < 0 ? nullptr : fdopendir(copy), closedir);
+  if (stream == nullptr) return Status::system("cannot read " + path_ + "/" + prefix);
+  const std::size_t depth = static_cast<std::size_t>(std::count(prefix.begin(), prefix.end(), '/'));
+  std::string job;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string name = entry->d_name;
+    const bool is_ours = is_temporary(name, &job) || !name_of_leaving(name).empty();
+    if (name == "." || name == ".." || (name.front() == '.' && !(hidden && is_ours))) continue;
+    struct stat info {};
+    if (fstatat(dirfd(stream.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (S_ISREG(info.st_mode) && (!hidden || is_ours)) *go_on = each(prefix + name, identity_from(info));
+    if (S_ISDIR(info.st_mode) && depth < kMaxDepth) {
+      const UniqueFd below(openat(dirfd(stream.get()), name.c_str(), kDirectoryFlags));
+      if (!below.valid() && errno == ENOENT) continue;
+      if (!below.valid()) return Status::system("cannot read " + path_ + "/" + prefix + name);
+      if (Status status = scan_below(below.get(), prefix + name + "/", hidden, each, go_on); !status.ok())
+        return status;
+    }
+    if (!*go_on) return Status::success();
+  }
+  return errno == 0 ? Status::success() : Status::system("cannot read " + path_ + "/" + prefix);
+}
+
+Status Folder::scan(const std::function<bool(Entry)>& each) const {
+  bool go_on = true;
+  return scan_below(
+      root_.get(), "", false,
+      [&](const std::string& path, const FileIdentity& identity) {
+        return each({path, identity});
+      },
+      &go_on);
+}
+
+Status Folder::scan_temporaries(const std::function<void(const std::string& path)>& each) const {
+  bool go_on = true;
+  const auto visit = [&](const std::string& path, const FileIdentity&) {
+    each(path);
+    return true;
+  };
+  return scan_below(root_.get(), "", true, visit, &go_on);
+}
+
+Status Folder::open_parent(const std::string& path, bool create, UniqueFd* out, std::string* name) const {
+  UniqueFd at(openat(root_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!at.valid()) return Status::system("cannot open " + path_);
+  std::size_t begin = 0;
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', begin)) {
+    const std::string part = path.substr(begin, slash - begin);
+    UniqueFd next(openat(at.get(), part.c_str(), kDirectoryFlags));
+    if (!next.valid() && errno == ENOENT && create) {
+      if (mkdirat(at.get(), part.c_str(), 0777) != 0 && errno != EEXIST)
+        return Status::system("cannot create " + path_ + "/" + path.substr(0, slash));
+      if (fsync(at.get()) != 0) return Status::system("cannot flush " + path_);
+      next = UniqueFd(openat(at.get(), part.c_str(), kDirectoryFlags));
+    }
+    if (!next.valid()) return Status::system("cannot open " + path_ + "/" + path.substr(0, slash));
+    at = std::move(next);
+    begin = slash + 1;
+  }
+  *name = path.substr(begin);
+  *out = std::move(at);
+  return Status::success();
+}
+
+Status Folder::open_file(const std::string& path, UniqueFd* out, FileIdentity* identity,
+                         bool* missing) const {
+  *missing = false;
+  UniqueFd parent;
+  std::string name;
+  if (Status status = open_parent(path, false, &parent, &name); !status.ok()) {
+    *missing = errno == ENOENT || errno == ENOTDIR;
+    return status;
+  }
+  UniqueFd file(openat(parent.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.valid()) {
+    *missing = errno == ENOENT;
+    return Status::system("cannot open " + path_ + "/" + path);
+  }
+  if (!identity_of(file.get(), identity))
+    return Status::failure(path_ + "/" + path + " is not a regular file");
+  *out = std::move(file);
+  return Status::success();
+}
+
+Status Folder::read_small(const std::string& path, std::size_t limit, std::string* out,
+                          FileIdentity* identity, bool* missing) const {
+  UniqueFd file;
+  if (Status status = open_file(path, &file, identity, missing); !status.ok()) return status;
+  out->assign(limit + 1, '\0');
+  std::size_t size = 0;
+  while (size < out->size()) {
+    const ssize_t got = pread(file.get(), out->data() + size, out->size() - size, static_cast<off_t>(size));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Status::system("cannot read " + path_ + "/" + path);
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  if (size > limit)
+    return Status::failure(path_ + "/" + path + " has more than " + std::to_string(limit) + " bytes");
+  out->resize(size);
+  return Status::success();
+}
+
+bool Folder::exists(const std::string& path) const {
+  UniqueFd parent;
+  std::string name;
+  struct stat info {};
+  return open_parent(path, false, &parent, &name).ok() &&
+         fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+Status Folder::create(const std::string& path, UniqueFd* out) const {
+  UniqueFd parent;
+  std::string name;
+  if (Status status = open_parent(path, true, &parent, &name); !status.ok()) return status;
+  if (unlinkat(parent.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+    return Status::system("cannot replace " + path_ + "/" + path);
+  *out =
+      UniqueFd(openat(parent.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+  return out->valid() ? Status::success() : Status::system("cannot create " + path_ + "/" + path);
+}
+
+Status Folder::rename_new(const std::string& from, const std::string& to, bool* taken) const {
+  *taken = false;
+  UniqueFd parent;
+  std::string old_name;
+  if (Status status = open_parent(from, false, &parent, &old_name); !status.ok()) return status;
+  const std::string new_name = base_of(to);
+  if (renameat2(parent.get(), old_name.c_str(), parent.get(), new_name.c_str(), RENAME_NOREPLACE) == 0)
+    return Status::success();
+  if (errno == EINVAL || errno == ENOSYS) {  // a file system without that: a link never replaces either
+    if (linkat(parent.get(), old_name.c_str(), parent.get(), new_name.c_str(), 0) == 0) {
+      if (unlinkat(parent.get(), old_name.c_str(), 0) == 0) return Status::success();
+      return Status::system("cannot remove " + path_ + "/" + from);
+    }
+  }
+  *taken = errno == EEXIST;
+  return *taken ? Status::success()
+                : Status::system("cannot rename " + path_ + "/" + from + " to " + new_name);
+}
+
+Status Folder::remove(const std::string& path) const {
+  UniqueFd parent;
+  std::string name;
+  if (Status status = open_parent(path, false, &parent, &name); !status.ok())
+    return errno == ENOENT ? Status::success() : status;
+  if (unlinkat(parent.get(), name.c_str(), 0) == 0 || errno == ENOENT) return Status::success();
+  return Status::system("cannot remove " + path_ + "/" + path);
+}
+
+// The file gets a hidden name first, because another one could be renamed over it between a comparison and
+// the removal; one that is not meant gets its name back.
+Status Folder::remove_same(const std::string& path, const FileIdentity& identity, bool* removed) const {
+  *removed = false;
+  UniqueFd parent;
+  std::string name;
+  if (Status status = open_parent(path, false, &parent, &name); !status.ok()) return status;
+  struct stat info {};
+  if (fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    *removed = errno == ENOENT;
+    return *removed ? Status::success() : Status::system("cannot stat " + path_ + "/" + path);
+  }
+  if (!S_ISREG(info.st_mode) || !identity_from(info).same_but_name(identity)) return Status::success();
+  const std::string hidden = leaving_of(name);
+  if (renameat(parent.get(), name.c_str(), parent.get(), hidden.c_str()) != 0)
+    return Status::system("cannot rename " + path_ + "/" + path);
+  if (fstatat(parent.get(), hidden.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+    return Status::system("cannot stat " + path_ + "/" + hidden);
+  if (!identity_from(info).same_but_name(identity)) {
+    if (linkat(parent.get(), hidden.c_str(), parent.get(), name.c_str(), 0) == 0)
+      unlinkat(parent.get(), hidden.c_str(), 0);
+    return Status::success();
+  }
+  if (unlinkat(parent.get(), hidden.c_str(), 0) != 0)
+    return Status::system("cannot remove " + path_ + "/" + hidden);
+  *removed = true;
+  return Status::success();
+}
+
+Status Folder::put_back_leaving() const {
+  bool go_on = true;
+  Status first;
+  const auto visit = [&](const std::string& path, const FileIdentity&) {
+    UniqueFd parent;
+    std::string hidden;
+    if (!open_parent(path, false, &parent, &hidden).ok()) return true;
+    const std::string name = name_of_leaving(hidden);
+    if (name.empty()) return true;
+    if (linkat(parent.get(), hidden.c_str(), parent.get(), name.c_str(), 0) == 0)
+      unlinkat(parent.get(), hidden.c_str(), 0);
+    else if (first.ok())
+      first = Status::system("cannot rename " + path_ + "/" + path + " to " + name);
+    return true;
+  };
+  const Status status = scan_below(root_.get(), "", true, visit, &go_on);
+  return status.ok() ? first : status;
+}
+
+Status Folder::sync_names(const std::string& path) const {
+  UniqueFd parent;
+  std::string name;
+  if (Status status = open_parent(path, false, &parent, &name); !status.ok()) return status;
+  return fsync(parent.get()) == 0 ? Status::success() : Status::system("cannot flush the folder of " + path);
+}
+
+}  // namespace paxect::carrier

@@ -1,0 +1,87 @@
+// The folder of a sender or a receiver: files of it by relative path, without following symbolic links, and
+// the question whether the path still leads to it. Nothing else of the carrier renames or removes files in
+// it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "status.h"
+#include "unique_fd.h"
+
+namespace paxect::carrier {
+
+// One state of one file.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+  // After it was renamed, which its ctime shows.
+  bool same_but_name(const FileIdentity& other) const {
+    return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns;
+  }
+};
+
+class Folder {
+ public:
+  // Opens the directory. `place_file` remembers the token of link's marker in it. A failure says what is
+  // missing, and the folder stays closed.
+  Status open(const std::string& path, const std::string& place_file);
+  // Whether the folder is open and its path still leads to it, by the marker too; opens it again if it can
+  // be.
+  Status check();
+  bool is_open() const { return root_.valid(); }
+  const std::string& path() const { return path_; }
+
+  struct Entry {
+    std::string path;  // relative
+    FileIdentity identity;
+  };
+  // Every regular file that is not hidden, in the folders below too. False ends the scan.
+  Status scan(const std::function<bool(Entry)>& each) const;
+  // Every hidden file of ours, see is_temporary() and name_of_leaving().
+  Status scan_temporaries(const std::function<void(const std::string& path)>& each) const;
+
+  // A regular file for reading. `*missing` says that there is none, which is a failure too.
+  Status open_file(const std::string& path, UniqueFd* out, FileIdentity* identity, bool* missing) const;
+  Status read_small(const std::string& path, std::size_t limit, std::string* out, FileIdentity* identity,
+                    bool* missing) const;
+  bool exists(const std::string& path) const;
+  // An empty file for writing; one of the name is replaced. Makes the folders above it, durably.
+  Status create(const std::string& path, UniqueFd* out) const;
+  // Gives a file another name in the same folder; nothing is replaced. `*taken` says that the name is.
+  Status rename_new(const std::string& from, const std::string& to, bool* taken) const;
+  // Success also when there is none.
+  Status remove(const std::string& path) const;
+  // Removes the file only if it is this one; `*removed` says whether it is gone. Another file keeps its name.
+  Status remove_same(const std::string& path, const FileIdentity& identity, bool* removed) const;
+  // Gives files that a crash left in the middle of remove_same() their names again.
+  Status put_back_leaving() const;
+  // Makes the names in the folder of this path durable.
+  Status sync_names(const std::string& path) const;
+
+ private:
+  Status open_parent(const std::string& path, bool create, UniqueFd* out, std::string* name) const;
+  Status check_marker() const;
+  Status scan_below(int directory, const std::string& prefix, bool hidden,
+                    const std::function<bool(const std::string&, const FileIdentity&)>& each,
+                    bool* go_on) const;
+
+  std::string path_;
+  std::string place_file_;
+  UniqueFd root_;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
+};
+
+bool identity_of(int fd, FileIdentity* out);
+Status write_all(int fd, const char* data, std::size_t size, std::uint64_t offset, const std::string& path);
+
+}  // namespace paxect::carrier

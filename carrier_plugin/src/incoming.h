@@ -1,0 +1,62 @@
+// What a receiver has in hand.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connection.h"
+#include "digest.h"
+#include "messages.h"
+#include "unique_fd.h"
+
+namespace paxect::carrier {
+
+// The tokens of the subject by which a message of a stream is acknowledged.
+struct AckSubject {
+  std::uint64_t deliveries = 0;
+  std::uint64_t sequence = 0;  // of the message in its stream
+};
+// False when it is none.
+bool parse_ack_subject(std::string_view subject, AckSubject* out);
+
+// A job whose contents are being fetched.
+struct Incoming {
+  Job job;
+  std::string ack;
+  AckSubject position;
+  std::uint64_t seen_ns = 0;  // when the job was in the stream, by a clock that counts sleep
+  bool claimed = false;       // by us, before
+
+  UniqueFd file;
+  std::unique_ptr<Digest> digest;
+  std::uint64_t digested = 0;                  // chunks
+  std::map<std::uint64_t, std::string> early;  // chunks that came before their turn
+  std::vector<std::uint64_t> sequences;        // of the chunks in their stream
+  std::string damage;                          // why the contents cannot be those of the job
+  bool is_late = false;                        // not all chunks came in time
+};
+
+// A job whose contents are durable under their hidden name, and recorded.
+struct Intent {
+  Job job;
+  std::string ack;  // empty: not known, after a restart
+  std::uint64_t sequence = 0;
+  std::uint64_t seen_ns = 0;
+  bool claimed = false;
+  std::vector<std::uint64_t> chunk_sequences;
+  bool recorded = true;               // durably
+  std::uint64_t seen_generation = 0;  // of the connection in which its sequences are those of the streams
+};
+
+struct Delivered {
+  std::string name;
+  std::string digest;
+  std::uint64_t size = 0;
+  std::string at;  // the name in the folder
+  std::int64_t time_ns = 0;
+};
+
+}  // namespace paxect::carrier

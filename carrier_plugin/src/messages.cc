@@ -1,0 +1,164 @@
+#include "messages.h"
+
+#include "digest.h"
+#include "json_object.h"
+#include "names.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kVersion = 1;
+constexpr std::size_t kIdSize = 32;
+constexpr std::size_t kTokenSize = 16;
+constexpr std::size_t kDigestSize = 64;
+
+bool has_version(const JsonReader& reader) {
+  std::uint64_t version = 0;
+  return reader.get("v", &version) && version == kVersion;
+}
+
+}  // namespace
+
+std::string id_of(const Job& job) {
+  const std::string text = job.name + '\n' + std::to_string(job.size) + '\n' + job.digest + '\n' +
+                           std::to_string(job.mtime_ns) + '\n';
+  return digest_of(text).substr(0, kIdSize);
+}
+
+std::string job_text(const Job& job) {
+  JsonObject object;
+  object.add("v", kVersion)
+      .add("id", job.id)
+      .add("name", job.name)
+      .add("digest", job.digest)
+      .add("size", job.size);
+  object.add("mtime_ns", job.mtime_ns).add("sidecar", job.sidecar).add("sender", job.sender);
+  return object.add("server", job.server).text();
+}
+
+bool parse_job(std::string_view text, Job* out) {
+  const JsonReader reader(text);
+  return has_version(reader) && reader.get("id", &out->id) && reader.get("name", &out->name) &&
+         reader.get("digest", &out->digest) && reader.get("size", &out->size) &&
+         reader.get("mtime_ns", &out->mtime_ns) && reader.get("sidecar", &out->sidecar) &&
+         reader.get("sender", &out->sender) && reader.get("server", &out->server) &&
+         is_hex(out->digest, kDigestSize) && is_hex(out->sender, kTokenSize) && out->id == id_of(*out) &&
+         is_valid_path(out->name) && out->sidecar.size() <= kMaxSidecar &&
+         out->size <= std::uint64_t{1} << 60U;
+}
+
+std::string list_text(const Job& job, std::string_view contents) {
+  return job_text(job) + "\n" + std::string(contents);
+}
+
+bool parse_list(std::string_view text, Job* out, std::string* contents) {
+  const std::size_t end = text.find('\n');
+  if (end == std::string_view::npos || !parse_job(text.substr(0, end), out)) return false;
+  *contents = text.substr(end + 1);
+  return contents->size() == out->size && digest_of(*contents) == out->digest;
+}
+
+std::string claim_text(const Claim& claim) {
+  return JsonObject().add("v", kVersion).add("id", claim.id).add("receiver", claim.receiver).text();
+}
+
+bool parse_claim(std::string_view text, Claim* out) {
+  const JsonReader reader(text);
+  return has_version(reader) && reader.get("id", &out->id) && reader.get("receiver", &out->receiver) &&
+         is_hex(out->id, kIdSize) && is_hex(out->receiver, kTokenSize);
+}
+
+std::string receipt_text(const Receipt& receipt) {
+  JsonObject object;
+  object.add("v", kVersion).add("id", receipt.id).add("name", receipt.name).add("digest", receipt.digest);
+  return object.add("size", receipt.size).add("receiver", receipt.receiver).add("at", receipt.at).text();
+}
+
+bool parse_receipt(std::string_view text, Receipt* out) {
+  const JsonReader reader(text);
+  return has_version(reader) && reader.get("id", &out->id) && reader.get("name", &out->name) &&
+         reader.get("digest", &out->digest) && reader.get("size", &out->size) &&
+         reader.get("receiver", &out->receiver) && reader.get("at", &out->at) && is_hex(out->id, kIdSize) &&
+         is_hex(out->digest, kDigestSize) && is_hex(out->receiver, kTokenSize);
+}
+
+std::string report_text(const Report& report) {
+  JsonObject object;
+  object.add("v", kVersion)
+      .add("id", report.id)
+      .add("receiver", report.receiver)
+      .add("reason", report.reason);
+  return object.add("again", report.again).text();
+}
+
+bool parse_report(std::string_view text, Report* out) {
+  const JsonReader reader(text);
+  return has_version(reader) && reader.get("id", &out->id) && reader.get("receiver", &out->receiver) &&
+         reader.get("reason", &out->reason) && reader.get("again", &out->again);
+}
+
+std::string question_text(const Question& question) {
+  JsonObject object;
+  object.add("v", kVersion).add("id", question.id).add("sender", question.sender);
+  return object.add("receiver", question.receiver).text();
+}
+
+bool parse_question(std::string_view text, Question* out) {
+  const JsonReader reader(text);
+  return has_version(reader) && reader.get("id", &out->id) && reader.get("sender", &out->sender) &&
+         reader.get("receiver", &out->receiver);
+}
+
+std::string answer_text(const Answer& answer) {
+  return JsonObject().add("v", kVersion).add("state", answer.state).add("holder", answer.holder).text();
+}
+
+bool parse_answer(std::string_view text, Answer* out) {
+  const JsonReader reader(text);
+  return has_version(reader) && reader.get("state", &out->state) && reader.get("holder", &out->holder);
+}
+
+std::string peer_text(const Peer& peer) {
+  JsonObject object;
+  object.add("v", kVersion).add("id", peer.id).add("mode", peer.mode).add("host", peer.host);
+  return object.add("section", peer.section).add("version", peer.version).add("waiting", peer.waiting).text();
+}
+
+bool parse_peer(std::string_view text, Peer* out) {
+  const JsonReader reader(text);
+  return has_version(reader) && reader.get("id", &out->id) && reader.get("mode", &out->mode) &&
+         reader.get("host", &out->host) && reader.get("section", &out->section) &&
+         reader.get("version", &out->version) && reader.get("waiting", &out->waiting) &&
+         is_hex(out->id, kTokenSize);
+}
+
+Stored parse_publication(std::string_view text, std::uint64_t* sequence, std::string* reason) {
+  const JsonReader reader(text);
+  const json::Value* error = reader.find("error");
+  if (error == nullptr) {
+    if (reader.get("seq", sequence) && *sequence > 0) return Stored::kYes;
+    *reason = "the server's reply is not one to a publication";
+    return Stored::kFailed;
+  }
+  const auto description =
+      error->IsObject() ? error->FindMember("description") : json::Value::ConstMemberIterator();
+  *reason = "an unknown error";
+  if (error->IsObject() && description != error->MemberEnd() && description->value.IsString())
+    *reason = description->value.GetString();
+  // Both have number 10077: what the stream has of this subject, and a stream without room.
+  if (reason->find("per subject") != std::string::npos) return Stored::kAlready;
+  for (const char* words :
+       {"maximum bytes", "maximum messages", "resource limits", "insufficient", "no space"})
+    if (reason->find(words) != std::string::npos) return Stored::kFull;
+  return Stored::kFailed;
+}
+
+std::string poison_text(std::string_view subject, std::uint64_t sequence, std::string_view reason,
+                        std::string_view data) {
+  constexpr std::size_t kKept = 16 * 1024;
+  JsonObject object;
+  object.add("v", kVersion).add("subject", subject).add("sequence", sequence).add("reason", reason);
+  return object.add("bytes", std::uint64_t{data.size()}).add("data", data.substr(0, kKept)).text();
+}
+
+}  // namespace paxect::carrier

@@ -1,0 +1,54 @@
+// A file that a sender has in hand.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "digest.h"
+#include "folder.h"
+#include "messages.h"
+#include "names.h"
+#include "unique_fd.h"
+
+namespace paxect::carrier {
+
+enum class Phase {
+  kChecking,    // whether the server has it, or its receipt, from an earlier run
+  kSending,     // its chunks
+  kPublishing,  // its job, or its list message
+  kWaiting,     // for a receipt
+  kHeld         // until held_until_ns
+};
+
+struct Outgoing {
+  Job job;
+  FileKind kind = FileKind::kPlain;
+  FileIdentity identity;
+  FileIdentity sidecar_identity;
+  Phase phase = Phase::kSending;
+  UniqueFd file;
+  std::uint64_t next_chunk = 0;
+  std::uint64_t stored_chunks = 0;
+  std::deque<std::uint64_t> again;  // chunks to publish once more
+  std::uint64_t in_flight = 0;      // chunks that are not acknowledged
+  std::uint64_t round = 0;  // changes with each start from chunk 0: replies of another round do not count
+  std::uint64_t job_sequence = 0;  // of the job in its stream; 0: not known
+  unsigned attempts = 0;
+  std::uint64_t since_ns = 0;
+  std::uint64_t checked_ns = 0;
+  std::uint64_t held_until_ns = 0;
+  std::string holder;   // the receiver that has claimed it
+  std::string trouble;  // why it is not delivered
+
+  bool is_statement() const { return kind == FileKind::kStatement && job.size <= kChunkSize; }
+};
+
+// A file whose digest is being computed, a part at each step.
+struct Preparing {
+  Outgoing file;
+  Digest digest;
+  std::uint64_t read = 0;
+};
+
+}  // namespace paxect::carrier

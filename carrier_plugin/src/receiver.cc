@@ -1,0 +1,452 @@
+#include "receiver.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <ctime>
+#include <limits>
+#include <utility>
+
+#include "json_object.h"
+#include "peers.h"
+#include "streams.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kReplyTime = 5 * kSecond;
+constexpr std::uint64_t kExpires = 5 * kSecond;
+constexpr std::size_t kBatch = 32;
+constexpr std::uint64_t kLarge = 8 * 1024 * 1024;
+constexpr std::uint64_t kRecent = 60 * kSecond;
+constexpr std::uint64_t kRepublish = 3600 * kSecond;
+constexpr std::int64_t kKept = std::int64_t{35} * 86'400 * 1'000'000'000;
+constexpr std::size_t kMaxDelivered = 1'000'000;
+constexpr std::uint64_t kHeldDelay = 5 * kSecond;
+constexpr std::uint64_t kWaitDelay = 2 * kSecond;
+
+bool parse_number(std::string_view text, std::uint64_t* out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+std::uint64_t boottime_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+bool parse_ack_subject(std::string_view subject, AckSubject* out) {
+  std::vector<std::string_view> tokens;
+  for (std::size_t begin = 0; begin <= subject.size();) {
+    const std::size_t end = std::min(subject.find('.', begin), subject.size());
+    tokens.push_back(subject.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (tokens.size() < 9 || tokens[0] != "$JS" || tokens[1] != "ACK") return false;
+  const std::size_t first = tokens.size() == 9 ? 4 : 6;  // newer servers add a domain and an account
+  return tokens.size() > first + 1 && parse_number(tokens[first], &out->deliveries) &&
+         parse_number(tokens[first + 1], &out->sequence);
+}
+
+Receiver::Receiver(const Host& host, const Settings& settings, const StateDirectory& state,
+                   Connection* connection)
+    : host_(host),
+      settings_(settings),
+      state_(state),
+      connection_(*connection),
+      names_(settings.subject),
+      exchange_(host, connection,
+                [this](std::unique_ptr<Message> message) { on_message(std::move(message)); }),
+      log_(host, settings.log),
+      problems_(host) {
+  connection_.subscribe(names_.peers());
+}
+
+Status Receiver::start() {
+  std::uint64_t damaged = 0;
+  const std::int64_t now = host_.realtime_ns();
+  const auto each = [&](const std::string& record) {
+    const std::size_t blank = record.find(' ');
+    const std::string word = record.substr(0, blank);
+    const std::string rest = blank == std::string::npos ? "" : record.substr(blank + 1);
+    Intent intent;
+    if (word == "intent" && parse_job(rest, &intent.job)) intents_[intent.job.id] = intent;
+    if (word == "dropped") intents_.erase(rest);
+    if (word == "receipted") unconfirmed_.erase(rest);
+    if (word != "delivered") return;
+    const JsonReader reader(rest);
+    std::string id;
+    Delivered done;
+    if (!reader.get("id", &id) || !reader.get("name", &done.name) || !reader.get("digest", &done.digest) ||
+        !reader.get("size", &done.size) || !reader.get("at", &done.at) ||
+        !reader.get("time_ns", &done.time_ns))
+      return;
+    intents_.erase(id);
+    unconfirmed_.insert(id);
+    delivered_[id] = done;
+  };
+  const std::string path = state_.path("receiver.records");
+  if (Status status = Records::read(path, each, &damaged); !status.ok()) return status;
+  if (damaged > 0)
+    host_.log(PAXECT_LOG_WARN,
+              std::to_string(damaged) + " records of " + path + " are damaged and were passed over");
+  std::erase_if(delivered_, [&](const auto& one) {
+    return now - one.second.time_ns > kKept && !unconfirmed_.contains(one.first);
+  });
+  return rewrite_records();
+}
+
+Status Receiver::rewrite_records() {
+  std::vector<std::pair<std::int64_t, std::string>> order;
+  for (const auto& [id, done] : delivered_) order.emplace_back(done.time_ns, id);
+  std::sort(order.begin(), order.end());
+  const std::size_t surplus = order.size() - std::min(order.size(), kMaxDelivered);
+  std::vector<std::string> kept;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::string& id = order[i].second;
+    if (i < surplus && !unconfirmed_.contains(id)) {
+      delivered_.erase(id);
+      continue;
+    }
+    kept.push_back(delivered_record(id, delivered_.at(id)));
+    if (!unconfirmed_.contains(id)) kept.push_back("receipted " + id);
+  }
+  for (const auto& [id, intent] : intents_) kept.push_back("intent " + job_text(intent.job));
+  return records_.rewrite(state_.path("receiver.records"), kept);
+}
+
+std::string Receiver::delivered_record(const std::string& id, const Delivered& done) {
+  JsonObject object;
+  object.add("id", id).add("name", done.name).add("digest", done.digest).add("size", done.size);
+  return "delivered " + object.add("at", done.at).add("time_ns", done.time_ns).text();
+}
+
+bool Receiver::is_idle() const {
+  return idle_ && jobs_.empty() && lists_.empty() && intents_.empty() && unconfirmed_.empty();
+}
+
+std::uint64_t Receiver::step() {
+  connection_.wait(0);
+  exchange_.dispatch();
+  tend_connection();
+  tend_folder();
+  const std::uint64_t now = host_.monotonic_ns();
+  if (!connection_.is_connected() || !streams_ready_ || !folder_.is_open()) return now + kSecond / 2;
+  if (!intents_.empty() && now >= next_finish_ns_) {
+    next_finish_ns_ = now + kSecond;
+    finish();
+  }
+  if (!unconfirmed_.empty() && now >= next_receipts_ns_) {
+    next_receipts_ns_ = now + 2 * kSecond;
+    publish_receipts();
+  }
+  if (now < paused_until_ns_) return paused_until_ns_;
+  if (!lists_.empty() || !jobs_.empty()) {
+    work();
+    return 0;
+  }
+  fetch();
+  std::uint64_t wake = now + kSecond;
+  if (job_fetch_.number == 0) wake = now + 20 * kMillisecond;  // the folder is full
+  if (!intents_.empty()) wake = std::min(wake, next_finish_ns_);
+  if (!unconfirmed_.empty()) wake = std::min(wake, next_receipts_ns_);
+  return std::min(wake, exchange_.dispatch());
+}
+
+void Receiver::tend_connection() {
+  const std::uint64_t now = host_.monotonic_ns();
+  problems_.set("no connection", connection_.is_connected() ? "" : connection_.problem());
+  if (const std::string error = connection_.take_error(); !error.empty())
+    host_.log(PAXECT_LOG_WARN, "the server " + connection_.server_url() + " reports: " + error);
+  if (!connection_.is_connected()) return;
+  if (const std::uint64_t generation = connection_.generation();
+      generation != std::exchange(generation_, generation)) {
+    const std::string server = connection_.server_id();
+    if (server != server_id_) {
+      // The store may be an older one. What was delivered lately is published again, before others claim it.
+      const std::int64_t since = host_.realtime_ns() - static_cast<std::int64_t>(kRepublish);
+      for (const auto& [id, done] : delivered_)
+        if (done.time_ns > since) unconfirmed_.insert(id);
+    }
+    server_id_ = server;
+    streams_ready_ = false;
+    next_streams_ns_ = next_receipts_ns_ = next_finish_ns_ = 0;
+    job_fetch_ = list_fetch_ = {};
+    jobs_.clear();  // they come again
+    lists_.clear();
+    in_hand_.clear();
+    for (auto& [id, intent] : intents_) intent.ack.clear();
+    host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
+  }
+  if (streams_ready_ || now < next_streams_ns_) return;
+  next_streams_ns_ = now + 2 * kSecond;
+  Status status = ensure_streams(connection_.jetstream(), names_, settings_);
+  if (status.ok()) status = ensure_consumer(connection_.jetstream(), names_, "job", kReceivers, settings_);
+  if (status.ok())
+    status = ensure_consumer(connection_.jetstream(), names_, "list", state_.token(), settings_);
+  streams_ready_ = status.ok();
+  problems_.set("the streams cannot be used",
+                status.ok() ? "" : status.message() + " at " + connection_.server_url());
+}
+
+void Receiver::tend_folder() {
+  const bool was_open = folder_.is_open();
+  const Status status = was_open ? folder_.check() : folder_.open(settings_.folder, state_.path("place"));
+  problems_.set("the folder cannot be used", status.message());
+  if (status.ok() && !was_open) remove_temporaries();
+}
+
+void Receiver::remove_temporaries() {
+  std::vector<std::string> paths;
+  const Status status = folder_.scan_temporaries([&](const std::string& path) {
+    std::string id;
+    if (is_temporary(base_of(path), &id) && !intents_.contains(id)) paths.push_back(path);
+  });
+  if (!status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
+  for (const std::string& path : paths) folder_.remove(path);
+}
+
+void Receiver::on_message(std::unique_ptr<Message> message) {
+  if (message->subject() == names_.peers()) {
+    connection_.publish(std::string(message->reply()),
+                        peer_text(own_peer(host_, settings_, state_, intents_.size() + jobs_.size())));
+    return;
+  }
+  for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
+    if (fetch->number == 0 || message->request != fetch->number) continue;
+    if (message->reply().empty()) {
+      // The end of a fetch. Without a consumer nobody answers: it is made again.
+      if (message->status() == 503 || message->status() == 409) streams_ready_ = false;
+      if (fetch == &job_fetch_ && message->status() != 503) idle_ = true;
+      *fetch = {};
+      return;
+    }
+    if (fetch->open > 0 && --fetch->open == 0) fetch->number = 0;
+  }
+  if (!message->reply().starts_with("$JS.ACK.")) return;
+  idle_ = false;
+  keep_alive(std::string(message->reply()));
+  const bool is_list = message->reply().find("." + names_.stream("list") + ".") != std::string_view::npos;
+  (is_list ? lists_ : jobs_).push_back(std::move(message));
+}
+
+// How many containers more the folder may get: those of the last minute that link has not taken yet count.
+std::size_t Receiver::room() {
+  const std::uint64_t now = boottime_ns();
+  while (!recent_.empty() && now - recent_.front().first > kRecent) recent_.pop_front();
+  std::erase_if(recent_, [&](const auto& one) { return !folder_.exists(one.second); });
+  return settings_.backlog - std::min(settings_.backlog, recent_.size() + intents_.size());
+}
+
+void Receiver::fetch() {
+  const std::uint64_t now = host_.monotonic_ns();
+  const auto begin = [&](Fetch* fetch, const std::string& what, const std::string& consumer,
+                         std::size_t batch) {
+    if (fetch->number != 0 && now < fetch->until_ns) return;
+    *fetch = {};
+    if (batch == 0) return;
+    JsonObject object;
+    object.add("batch", std::uint64_t{batch}).add("expires", kExpires);
+    fetch->number = connection_.request("$JS.API.CONSUMER.MSG.NEXT." + names_.stream(what) + "." + consumer,
+                                        object.text());
+    fetch->open = batch;
+    fetch->until_ns = now + kExpires + 2 * kSecond;
+  };
+  begin(&list_fetch_, "list", state_.token(), kBatch);
+  if (job_fetch_.number == 0 || now >= job_fetch_.until_ns)
+    begin(&job_fetch_, "job", kReceivers,
+          was_large_ ? std::min<std::size_t>(room(), 1) : std::min(room(), kBatch));
+}
+
+void Receiver::work() {
+  while (!lists_.empty() && !host_.stop_requested()) {
+    const std::unique_ptr<Message> message = std::move(lists_.front());
+    lists_.pop_front();
+    take_list(*message);
+  }
+  std::vector<Incoming> batch;
+  was_large_ = false;
+  while (!jobs_.empty() && batch.size() < kBatch && !was_large_ && pulse()) {
+    const std::unique_ptr<Message> message = std::move(jobs_.front());
+    jobs_.pop_front();
+    take(*message, &batch);
+    was_large_ = !batch.empty() && batch.back().job.size > kLarge;
+  }
+  // Beside a large one, others would wait here while another receiver could take them.
+  while (was_large_ && !jobs_.empty()) {
+    acknowledge(std::string(jobs_.front()->reply()), "-NAK");
+    jobs_.pop_front();
+  }
+  if (!batch.empty()) download(&batch);
+  finish();
+}
+
+void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
+  Incoming job;
+  job.ack = message.reply();
+  job.seen_ns = boottime_ns();
+  if (!parse_ack_subject(message.reply(), &job.position)) return;
+  if (!parse_job(message.data(), &job.job)) return poison(message, "job", "it is no job");
+  if (id_of_subject(message.subject()) != job.job.id)
+    return poison(message, "job", "its subject is that of another job");
+  const std::string& id = job.job.id;
+  if (delivered_.contains(id)) {
+    ++counts_.repeated;
+    unconfirmed_.insert(id);
+    next_receipts_ns_ = 0;
+    acknowledge(job.ack, "+ACK");
+    return;
+  }
+  if (const auto intent = intents_.find(id); intent != intents_.end()) {
+    intent->second.ack = job.ack;
+    intent->second.sequence = job.position.sequence;
+    intent->second.seen_ns = job.seen_ns;
+    return;
+  }
+  for (const Incoming& other : *batch)
+    if (other.job.id == id) return acknowledge(job.ack, "-NAK");
+  switch (decide(&job)) {
+    case Verdict::kDeliver:
+      batch->push_back(std::move(job));
+      break;
+    case Verdict::kLater:
+      give_back(job.ack, kHeldDelay);
+      break;
+    case Verdict::kFinished:
+      acknowledge(job.ack, "+ACK");
+      break;
+  }
+}
+
+// A job that comes for the first time from the server process that has stored it needs no question.
+Receiver::Verdict Receiver::decide(Incoming* job) {
+  const bool is_continuous = job->job.server == server_id_;
+  if (job->position.deliveries <= 1 && is_continuous) return Verdict::kDeliver;
+  const std::string& id = job->job.id;
+  std::string text;
+  std::uint64_t sequence = 0;
+  Lookup found = look_up("receipt", id, &text, &sequence);
+  if (found == Lookup::kUnknown) return Verdict::kLater;
+  Receipt receipt;
+  if (found == Lookup::kFound && parse_receipt(text, &receipt) && receipt.digest == job->job.digest) {
+    ++counts_.repeated;
+    return Verdict::kFinished;
+  }
+  if (found == Lookup::kFound) remove_message("receipt", sequence);
+  found = look_up("claim", id, &text, &sequence);
+  if (found == Lookup::kUnknown) return Verdict::kLater;
+  Claim claim;
+  if (found == Lookup::kFound && parse_claim(text, &claim) && claim.id == id) {
+    job->claimed = claim.receiver == state_.token();
+    if (job->claimed) return Verdict::kDeliver;
+    ++counts_.left;
+    return Verdict::kLater;
+  }
+  if (found == Lookup::kFound) remove_message("claim", sequence);
+  return is_continuous ? Verdict::kDeliver : ask_senders(*job);
+}
+
+Receiver::Verdict Receiver::ask_senders(const Incoming& job) {
+  Answer answer{.state = "none", .holder = ""};
+  const Question question{.id = job.job.id, .sender = job.job.sender, .receiver = state_.token()};
+  const auto on_reply = [&](const Message& reply) {
+    if (reply.status() != 0 || !parse_answer(reply.data(), &answer)) answer.state = "none";
+  };
+  exchange_.ask(
+      names_.ask(), question_text(question), kWaitDelay, [&] { return pulse(); }, on_reply);
+  if (host_.stop_requested() || !connection_.is_connected()) return Verdict::kLater;
+  if (answer.state == "open") return Verdict::kDeliver;
+  if (answer.state == "held" && answer.holder == state_.token()) return Verdict::kDeliver;
+  if (answer.state == "done") {
+    remove_message("job", job.position.sequence);
+    return Verdict::kFinished;
+  }
+  const bool is_replicated = settings_.replicas >= 3;
+  problems_.set("jobs wait for their sender",
+                answer.state != "none" || is_replicated
+                    ? ""
+                    : "the server was restarted after " + job.job.name + " was sent, and the sender " +
+                          job.job.sender +
+                          " does not answer whether it is delivered: it waits until it does");
+  return answer.state == "none" && is_replicated ? Verdict::kDeliver : Verdict::kLater;
+}
+
+void Receiver::poison(const Message& message, const char* what, const std::string& reason) {
+  AckSubject position;
+  parse_ack_subject(message.reply(), &position);
+  ++counts_.poison;
+  const std::string name = std::string(what) + "-" + std::to_string(position.sequence);
+  const bool kept = call(names_.subject("poison", name),
+                         poison_text(message.subject(), position.sequence, reason, message.data()));
+  host_.log(PAXECT_LOG_WARN, "the message " + std::to_string(position.sequence) + " of the stream " +
+                                 names_.stream(what) + " at " + connection_.server_url() + ", subject " +
+                                 std::string(message.subject()) + ", is set aside: " + reason +
+                                 "; see the stream " + names_.stream("poison"));
+  if (!kept) return give_back(std::string(message.reply()), kHeldDelay);
+  remove_message(what, position.sequence);
+  acknowledge(std::string(message.reply()), "+TERM");
+}
+
+void Receiver::take_list(const Message& message) {
+  Job job;
+  std::string contents;
+  const std::string ack(message.reply());
+  if (!parse_list(message.data(), &job, &contents)) return poison(message, "list", "it is no list");
+  if (kind_of(job.name) != FileKind::kStatement)
+    return poison(message, "list", "it has a name that is not one of a list or receipt");
+  bool refused = false;
+  if (const Status status = put_list(job, contents, &refused); !status.ok()) {
+    problems_.set(refused ? "list " + job.name : "the folder cannot be written", status.message());
+    if (!refused) {
+      paused_until_ns_ = host_.monotonic_ns() + kWaitDelay;
+      return give_back(ack, kWaitDelay);
+    }
+    const Report report{.id = job.id, .receiver = state_.token(), .reason = status.message(), .again = false};
+    call(names_.subject("report", job.id), report_text(report));
+    return acknowledge(ack, "+TERM");
+  }
+  const Receipt receipt{.id = job.id,
+                        .name = job.name,
+                        .digest = job.digest,
+                        .size = job.size,
+                        .receiver = state_.token(),
+                        .at = job.name};
+  if (!call(names_.subject("receipt", job.id), receipt_text(receipt))) return give_back(ack, kWaitDelay);
+  ++counts_.lists;
+  log_.write("delivered", job, job.sender);
+  acknowledge(ack, "+ACK");
+}
+
+Status Receiver::put_list(const Job& job, const std::string& contents, bool* refused) {
+  std::string there;
+  FileIdentity ignored;
+  bool missing = false;
+  const auto compare = [&] {
+    const Status status = folder_.read_small(job.name, kChunkSize, &there, &ignored, &missing);
+    *refused = !missing && (!status.ok() || there != contents);
+    return *refused ? Status::failure("the folder has another " + job.name +
+                                      ": two texts with one name; see man paxect-link, LISTS")
+                    : Status::success();
+  };
+  Status status = compare();
+  if (!status.ok() || !missing) return status;
+  const std::string temporary = temporary_of(job.name, job.id);
+  UniqueFd file;
+  status = folder_.create(temporary, &file);
+  if (status.ok()) status = write_all(file.get(), contents.data(), contents.size(), 0, job.name);
+  if (status.ok() && fsync(file.get()) != 0) status = Status::system("cannot flush " + job.name);
+  bool taken = false;
+  if (status.ok()) status = folder_.rename_new(temporary, job.name, &taken);
+  if (!status.ok() || taken) folder_.remove(temporary);
+  if (status.ok() && taken) status = compare();
+  return status.ok() ? folder_.sync_names(job.name) : status;
+}
+
+}  // namespace paxect::carrier

@@ -1,0 +1,251 @@
+// How a receiver gets the contents of jobs, and makes them durable under hidden names.
+#include <algorithm>
+#include <utility>
+
+#include "json_object.h"
+#include "receiver.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kReplyTime = 5 * kSecond;
+constexpr std::size_t kChunkWindow = 16;
+constexpr unsigned kChunkAttempts = 3;
+constexpr std::uint64_t kDelay = 2 * kSecond;
+constexpr std::uint64_t kPatience = std::uint64_t{365} * 86'400 * kSecond;  // await() ends by other means
+
+}  // namespace
+
+void Receiver::acknowledge(const std::string& ack, std::string_view word) {
+  in_hand_.erase(ack);
+  if (!ack.empty()) connection_.publish(ack, word);
+}
+
+void Receiver::give_back(const std::string& ack, std::uint64_t delay_ns) {
+  acknowledge(ack, "-NAK " + JsonObject().add("delay", delay_ns).text());
+}
+
+// Reports what is in hand to the server, so that it gives it to nobody else. False when there is no point in
+// going on.
+bool Receiver::pulse() {
+  const std::uint64_t now = host_.monotonic_ns();
+  const std::uint64_t third = static_cast<std::uint64_t>(settings_.ack_wait_ms) * 1'000'000 / 3;
+  if (now - pulse_ns_ >= third) {
+    pulse_ns_ = now;
+    for (const std::string& ack : in_hand_) connection_.publish(ack, "+WPI");
+  }
+  return !host_.stop_requested() && connection_.is_connected() && connection_.generation() == generation_;
+}
+
+bool Receiver::call(const std::string& subject, std::string_view data) {
+  bool stored = false;
+  const auto on_reply = [&](const Message& reply) {
+    std::uint64_t sequence = 0;
+    std::string reason;
+    const Stored result =
+        reply.status() == 0 ? parse_publication(reply.data(), &sequence, &reason) : Stored::kFailed;
+    stored = result == Stored::kYes || result == Stored::kAlready;
+  };
+  return exchange_.ask(
+             subject, data, kReplyTime, [&] { return pulse(); }, on_reply) &&
+         stored;
+}
+
+Receiver::Lookup Receiver::look_up(const std::string& what, const std::string& id, std::string* text,
+                                   std::uint64_t* sequence) {
+  Lookup result = Lookup::kUnknown;
+  const auto on_reply = [&](const Message& reply) {
+    if (reply.status() == 404) result = Lookup::kMissing;
+    if (reply.sequence() == 0) return;
+    result = Lookup::kFound;
+    *text = reply.data();
+    *sequence = reply.sequence();
+  };
+  const std::string subject = "$JS.API.DIRECT.GET." + names_.stream(what) + "." + names_.subject(what, id);
+  exchange_.ask(
+      subject, "", kReplyTime, [&] { return pulse(); }, on_reply);
+  return result;
+}
+
+void Receiver::remove_message(const std::string& what, std::uint64_t sequence) {
+  exchange_.ask(
+      "$JS.API.STREAM.MSG.DELETE." + names_.stream(what),
+      JsonObject().add("seq", sequence).add("no_erase", true).text(), kReplyTime, [&] { return pulse(); },
+      [](const Message&) {});
+}
+
+// The chunks of all jobs of a batch are requested together, a window of them at a time.
+void Receiver::download(std::vector<Incoming>* batch) {
+  Status status;
+  for (Incoming& job : *batch) {
+    job.digest = std::make_unique<Digest>();
+    job.sequences.resize(job.job.chunks());
+    if (status.ok()) status = folder_.create(temporary_of(job.job.name, job.job.id), &job.file);
+  }
+  if (!status.ok()) return fail(status.message(), batch);
+  trouble_.clear();
+  chunks_in_flight_ = 0;
+  const auto has_room = [&] { return chunks_in_flight_ < kChunkWindow; };
+  const auto go_on = [&] { return pulse() && trouble_.empty(); };
+  for (Incoming& job : *batch)
+    for (std::uint64_t number = 0; number < job.job.chunks() && job.damage.empty() && !job.is_late;
+         ++number) {
+      if (!exchange_.await(has_room, kPatience, go_on) || !request_chunk(&job, number, 1)) {
+        job.is_late = true;
+        break;
+      }
+    }
+  exchange_.await([&] { return chunks_in_flight_ == 0; }, kPatience, go_on);
+  ++download_;  // late replies are for nobody
+  if (!trouble_.empty()) return fail(trouble_, batch);
+  for (Incoming& job : *batch) {
+    const bool is_whole = job.digested == job.job.chunks();
+    if (!pulse() || job.is_late || (!is_whole && job.damage.empty())) {
+      folder_.remove(temporary_of(job.job.name, job.job.id));
+      give_back(job.ack, kDelay);
+      continue;
+    }
+    if (job.damage.empty() && job.digest->finish() != job.job.digest)
+      job.damage = "the contents do not have the digest of the job";
+    if (!job.damage.empty()) {
+      folder_.remove(temporary_of(job.job.name, job.job.id));
+      send_again(&job);
+      continue;
+    }
+    if (status = make_durable(&job); !status.ok()) return fail(status.message(), batch);
+    status = records_.append("intent " + job_text(job.job));
+    if (!status.ok()) return fail(status.message(), batch);
+    intents_[job.job.id] = {.job = job.job,
+                            .ack = job.ack,
+                            .sequence = job.position.sequence,
+                            .seen_ns = job.seen_ns,
+                            .claimed = job.claimed,
+                            .chunk_sequences = job.sequences,
+                            .recorded = false,
+                            .seen_generation = generation_};
+  }
+  if (status = flush_records(); !status.ok()) return fail(status.message(), batch);
+  problems_.set("the folder cannot be written", "");
+  for (auto& [id, intent] : intents_) intent.recorded = true;
+}
+
+// After a failure of our own disk: nothing of the batch has been claimed, so that all of it can go to others.
+void Receiver::fail(const std::string& what, std::vector<Incoming>* batch) {
+  problems_.set("the folder cannot be written", what);
+  for (Incoming& job : *batch) {
+    job.file.reset();
+    const auto intent = intents_.find(job.job.id);
+    if (intent != intents_.end() && intent->second.recorded) continue;
+    // A record may be on disk: as long as the file is there it is no delivery.
+    if (intent != intents_.end()) {
+      drop(job.job.id);
+      continue;
+    }
+    folder_.remove(temporary_of(job.job.name, job.job.id));
+    folder_.remove(sidecar_temporary_of(job.job.name, job.job.id));
+    give_back(job.ack, kDelay);
+  }
+  paused_until_ns_ = host_.monotonic_ns() + kDelay;
+}
+
+bool Receiver::request_chunk(Incoming* job, std::uint64_t number, unsigned attempt) {
+  const std::string subject =
+      "$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(job->job.id, number);
+  const std::uint64_t download = download_;
+  const bool sent =
+      exchange_.send(subject, "", kReplyTime, [this, job, number, attempt, download](const Message* reply) {
+        if (download != download_) return;  // the batch is over, and `job` with it
+        --chunks_in_flight_;
+        on_chunk(job, number, attempt, reply);
+      });
+  if (sent) ++chunks_in_flight_;
+  return sent;
+}
+
+void Receiver::on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, const Message* reply) {
+  if (!job->damage.empty() || job->is_late || !trouble_.empty()) return;
+  if (reply == nullptr || (reply->status() != 0 && reply->status() != 404)) {
+    job->is_late = attempt >= kChunkAttempts || !request_chunk(job, number, attempt + 1);
+    return;
+  }
+  if (reply->status() == 404) {
+    job->damage = "chunk " + std::to_string(number) + " is missing in the stream " + names_.stream("data");
+    return;
+  }
+  job->sequences[number] = reply->sequence();
+  const std::uint64_t expected = std::min<std::uint64_t>(kChunkSize, job->job.size - number * kChunkSize);
+  if (reply->data().size() != expected) {
+    job->damage = "chunk " + std::to_string(number) + " has " + std::to_string(reply->data().size()) +
+                  " bytes instead of " + std::to_string(expected);
+    return;
+  }
+  if (const Status status = write_chunk(job, number, reply->data()); !status.ok())
+    trouble_ = status.message();
+}
+
+Status Receiver::write_chunk(Incoming* job, std::uint64_t number, std::string_view data) {
+  if (Status status = write_all(job->file.get(), data.data(), data.size(), number * kChunkSize,
+                                folder_.path() + "/" + temporary_of(job->job.name, job->job.id));
+      !status.ok())
+    return status;
+  // Servers of a cluster may answer out of order; the digest needs the order.
+  if (number != job->digested) {
+    job->early.emplace(number, data);
+    return Status::success();
+  }
+  job->digest->update(data.data(), data.size());
+  ++job->digested;
+  for (auto next = job->early.find(job->digested); next != job->early.end();
+       next = job->early.find(job->digested)) {
+    job->digest->update(next->second.data(), next->second.size());
+    job->early.erase(next);
+    ++job->digested;
+  }
+  return Status::success();
+}
+
+Status Receiver::make_durable(Incoming* job) {
+  const std::string path = temporary_of(job->job.name, job->job.id);
+  if (fsync(job->file.get()) != 0) return Status::system("cannot flush " + folder_.path() + "/" + path);
+  job->file.reset();
+  return job->job.sidecar.empty() ? Status::success() : write_sidecar(job->job);
+}
+
+Status Receiver::write_sidecar(const Job& job) {
+  const std::string path = sidecar_temporary_of(job.name, job.id);
+  UniqueFd file;
+  if (Status status = folder_.create(path, &file); !status.ok()) return status;
+  if (Status status =
+          write_all(file.get(), job.sidecar.data(), job.sidecar.size(), 0, folder_.path() + "/" + path);
+      !status.ok())
+    return status;
+  return fsync(file.get()) == 0 ? Status::success()
+                                : Status::system("cannot flush " + folder_.path() + "/" + path);
+}
+
+// Chunks and job go first, then the report: the sender publishes at once what it reads there, and would be
+// refused.
+void Receiver::send_again(Incoming* job) {
+  std::string text;
+  std::uint64_t sequence = 0;
+  Receipt receipt;
+  // Another receiver may have delivered it and removed the chunks.
+  const Lookup found = look_up("receipt", job->job.id, &text, &sequence);
+  if (found == Lookup::kFound && parse_receipt(text, &receipt)) return acknowledge(job->ack, "+ACK");
+  if (found == Lookup::kUnknown) return give_back(job->ack, kDelay);
+  ++counts_.damaged;
+  host_.log(PAXECT_LOG_WARN,
+            job->job.name + " is not delivered: " + job->damage + "; its sender sends it again");
+  log_.write("damaged", job->job, job->job.sender, job->damage);
+  exchange_.ask(
+      "$JS.API.STREAM.PURGE." + names_.stream("data"),
+      JsonObject().add("filter", names_.subject("data", job->job.id) + ".*").text(), kReplyTime,
+      [&] { return pulse(); }, [](const Message&) {});
+  remove_message("job", job->position.sequence);
+  const Report report{.id = job->job.id, .receiver = state_.token(), .reason = job->damage, .again = true};
+  call(names_.subject("report", job->job.id), report_text(report));
+  acknowledge(job->ack, "+TERM");
+}
+
+}  // namespace paxect::carrier

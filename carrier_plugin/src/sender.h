@@ -1,0 +1,154 @@
+// Mode send: from the folder to the server, and the removal of what has its receipt. Instance thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "connection.h"
+#include "event_log.h"
+#include "exchange.h"
+#include "folder.h"
+#include "names.h"
+#include "outgoing.h"
+#include "problems.h"
+#include "records.h"
+#include "settings.h"
+#include "state_directory.h"
+
+namespace paxect::carrier {
+
+struct SenderCounts {
+  std::uint64_t sent = 0;  // receipted and removed
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t published = 0;  // jobs and list messages
+  std::uint64_t resent = 0;     // files that had to be published again
+  std::uint64_t reports = 0;    // of receivers that could not deliver
+};
+
+class Sender {
+ public:
+  Sender(const Host& host, const Settings& settings, const StateDirectory& state, Connection* connection);
+
+  // Reads the records and finishes the removals of the last run.
+  Status start();
+  // One bounded piece of work. Returns when to be called next: 0 for at once.
+  std::uint64_t step();
+  // Whether nothing is left that this process could do at once.
+  bool is_idle() const;
+  // A descriptor that is readable when the folder has changed; negative: none.
+  int watch_fd() const { return inotify_.get(); }
+  void forget_changes();
+
+  const SenderCounts& counts() const { return counts_; }
+  const Problems& problems() const { return problems_; }
+  const std::map<std::string, Outgoing>& files() const { return files_; }
+  struct Held {
+    FileIdentity identity;
+    std::string reason;
+    bool reported = false;
+    std::uint64_t since_ns = 0;
+  };
+  const std::map<std::string, Held>& held() const { return held_; }
+  std::uint64_t candidates() const { return candidates_.size(); }
+
+ private:
+  // sender.cc
+  void tend_connection();
+  void tend_folder();
+  void scan();
+  void consider(const Folder::Entry& entry);
+  void watch_folders(const std::set<std::string>& folders);
+  bool prepare();
+  void begin(const Folder::Entry& entry);
+  void finish_preparing();
+  void hold(const std::string& path, const FileIdentity& identity, const std::string& reason);
+  bool send_chunks();
+  bool send_chunk(Outgoing* file, std::uint64_t number);
+  void publish(Outgoing* file);
+  void on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number, const Message* reply);
+  void on_published(const std::string& id, const Message* reply);
+  void on_full(Outgoing* file, const std::string& reason);
+  void wait_for_room();
+  void restart(Outgoing* file);
+  void begin_round(Outgoing* file);
+  void withdraw(const std::string& id);
+  void drop(const std::string& id);
+  Outgoing* find(const std::string& id);
+
+  // sender_replies.cc
+  void on_message(std::unique_ptr<Message> message);
+  void on_receipt(std::string_view text);
+  void on_claim(std::string_view text);
+  void on_report(std::string_view text);
+  void on_question(const Message& message);
+  void remove_receipted();
+  Status record_receipted();
+  Status rewrite_records();
+  static std::string receipted_record(const Outgoing& file);
+  void remember_done(const std::string& id, std::uint64_t chunks);
+  void remove_files(const Outgoing& file, std::set<std::string>* folders);
+  void tidy_server(const Outgoing& file);
+  void check_waiting();
+  void check(Outgoing* file);
+  void check_job(const std::string& id);
+  void check_consumer();
+  void clean_up();
+  void delete_last(const std::string& what, const std::string& id);
+
+  const Host& host_;
+  const Settings& settings_;
+  const StateDirectory& state_;
+  Connection& connection_;
+  Names names_;
+  Exchange exchange_;
+  Folder folder_;
+  Records records_;
+  EventLog log_;
+  Problems problems_;
+  SenderCounts counts_;
+
+  std::map<std::string, Outgoing> files_;             // by ID
+  std::unordered_map<std::string, std::string> ids_;  // of paths
+  std::map<std::string, Held> held_;                  // files that are not sent, by path
+  std::map<std::string, FileIdentity> seen_;          // plain files of the last scan
+  std::deque<Folder::Entry> candidates_;
+  std::set<std::string> candidate_paths_;
+  std::unique_ptr<Preparing> preparing_;
+  std::deque<std::string> sending_;                         // IDs, in order
+  std::vector<std::pair<std::string, Receipt>> receipted_;  // IDs that are to be removed
+  struct Done {
+    std::uint64_t clean_up_ns;
+    std::uint64_t chunks;
+  };
+  std::map<std::string, Done> done_;  // IDs of the last removals
+  std::deque<std::pair<std::uint64_t, std::string>> clean_ups_;
+  std::map<std::string, std::string> holders_;  // the receivers that have claimed what has no receipt yet
+  std::vector<Outgoing> interrupted_;           // whose removal a crash interrupted
+
+  UniqueFd inotify_;
+  std::set<std::string> watched_;
+  std::uint64_t in_flight_bytes_ = 0;
+  std::uint64_t rounds_ = 0;
+  std::uint64_t next_scan_ns_ = 0;
+  std::uint64_t next_streams_ns_ = 0;
+  std::uint64_t next_check_ns_ = 0;
+  std::uint64_t next_room_ns_ = 0;
+  std::uint64_t paused_until_ns_ = 0;
+  std::uint64_t full_since_ns_ = 0;
+  std::uint64_t needed_room_ = 0;
+  std::uint64_t server_changed_ns_ = 0;
+  std::uint64_t generation_ = 0;
+  std::string server_id_;
+  bool streams_ready_ = false;
+  bool scanned_ = false;      // the folder once in this process
+  bool may_be_known_ = true;  // files of the first scan may be on the server already
+  bool changed_ = false;      // inotify
+};
+
+}  // namespace paxect::carrier

@@ -1,0 +1,376 @@
+// What a sender does with what comes from the server: receipts, claims, reports, questions; checks and
+// removals.
+#include <algorithm>
+#include <utility>
+
+#include "json_object.h"
+#include "peers.h"
+#include "sender.h"
+#include "streams.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kReplyTime = 10 * kSecond;
+constexpr std::uint64_t kCheckEvery = 60 * kSecond;
+constexpr std::uint64_t kCleanUpAfter = 600 * kSecond;
+constexpr std::uint64_t kSettle = 5 * kSecond;  // after a change of the server, for receivers to come back
+constexpr std::uint64_t kHoldTime = 3600 * kSecond;  // after max_attempts
+constexpr std::size_t kChecksAtOnce = 256;
+constexpr std::size_t kCleanUpsAtOnce = 64;
+constexpr std::size_t kMaxDone = 200'000;
+
+std::string identity_text(const FileIdentity& identity) {
+  JsonObject object;
+  object.add("inode", identity.inode).add("size", identity.size).add("mtime_ns", identity.mtime_ns);
+  return object.text();
+}
+
+bool parse_identity(const JsonReader& reader, const char* name, FileIdentity* out) {
+  const json::Value* value = reader.find(name);
+  if (value == nullptr || !value->IsObject()) return false;
+  const auto number = [&](const char* key) { return value->HasMember(key) ? &(*value)[key] : nullptr; };
+  const json::Value* inode = number("inode");
+  const json::Value* size = number("size");
+  const json::Value* mtime = number("mtime_ns");
+  if (inode == nullptr || size == nullptr || mtime == nullptr || !inode->IsUint64() || !size->IsUint64() ||
+      !mtime->IsInt64())
+    return false;
+  out->inode = inode->GetUint64();
+  out->size = size->GetUint64();
+  out->mtime_ns = mtime->GetInt64();
+  return true;
+}
+
+}  // namespace
+
+// A removal that a crash interrupted is done again, as soon as the folder is there.
+Status Sender::start() {
+  std::uint64_t damaged = 0;
+  std::map<std::string, Outgoing> open;
+  const auto each = [&](const std::string& record) {
+    const JsonReader reader(record);
+    std::string what;
+    Outgoing file;
+    if (!reader.get("record", &what) || !reader.get("id", &file.job.id)) return;
+    if (what == "claimed" && reader.get("receiver", &file.holder)) open[file.job.id].holder = file.holder;
+    if (what == "receipted" && reader.get("name", &file.job.name) && reader.get("size", &file.job.size) &&
+        parse_identity(reader, "file", &file.identity)) {
+      if (!parse_identity(reader, "sidecar", &file.sidecar_identity)) file.sidecar_identity = {};
+      file.kind = file.sidecar_identity.inode != 0 ? FileKind::kContainer : FileKind::kPlain;
+      interrupted_.push_back(std::move(file));
+    }
+    if (what == "removed") {
+      std::erase_if(interrupted_, [&](const Outgoing& one) { return one.job.id == file.job.id; });
+      std::uint64_t chunks = 0;
+      reader.get("chunks", &chunks);
+      remember_done(file.job.id, chunks);
+      open.erase(file.job.id);
+    }
+  };
+  const std::string path = state_.path("sender.records");
+  if (Status status = Records::read(path, each, &damaged); !status.ok()) return status;
+  if (damaged > 0)
+    host_.log(PAXECT_LOG_WARN,
+              std::to_string(damaged) + " records of " + path + " are damaged and were passed over");
+  for (const auto& [id, file] : open) holders_[id] = file.holder;
+  return rewrite_records();
+}
+
+Status Sender::rewrite_records() {
+  std::vector<std::string> kept;
+  for (const auto& [id, done] : done_)
+    kept.push_back(JsonObject().add("record", "removed").add("id", id).add("chunks", done.chunks).text());
+  for (const Outgoing& file : interrupted_) kept.push_back(receipted_record(file));
+  for (const auto& [id, holder] : holders_)
+    kept.push_back(JsonObject().add("record", "claimed").add("id", id).add("receiver", holder).text());
+  return records_.rewrite(state_.path("sender.records"), kept);
+}
+
+std::string Sender::receipted_record(const Outgoing& file) {
+  JsonObject object;
+  object.add("record", "receipted")
+      .add("id", file.job.id)
+      .add("name", file.job.name)
+      .add("size", file.job.size);
+  object.add_json("file", identity_text(file.identity));
+  if (file.sidecar_identity.inode != 0) object.add_json("sidecar", identity_text(file.sidecar_identity));
+  return object.text();
+}
+
+void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
+  const std::uint64_t due = host_.monotonic_ns() + kCleanUpAfter;
+  if (done_.size() >= kMaxDone && !clean_ups_.empty()) done_.erase(clean_ups_.front().second);
+  done_[id] = {due, chunks};
+  clean_ups_.emplace_back(due, id);
+  holders_.erase(id);
+}
+
+void Sender::on_message(std::unique_ptr<Message> message) {
+  const std::string_view subject = message->subject();
+  if (subject == names_.ask()) return on_question(*message);
+  if (subject == names_.peers())
+    connection_.publish(std::string(message->reply()),
+                        peer_text(own_peer(host_, settings_, state_, files_.size() + candidates_.size())));
+  if (subject.starts_with(names_.subject("receipt", ""))) return on_receipt(message->data());
+  if (subject.starts_with(names_.subject("claim", ""))) return on_claim(message->data());
+  if (subject.starts_with(names_.subject("report", ""))) return on_report(message->data());
+}
+
+void Sender::on_receipt(std::string_view text) {
+  Receipt receipt;
+  if (!parse_receipt(text, &receipt)) return;
+  if (const auto done = done_.find(receipt.id); done != done_.end()) {
+    // A receiver published it again after a restart of the server: it must go too.
+    clean_ups_.emplace_back(host_.monotonic_ns() + kCleanUpAfter, receipt.id);
+    return;
+  }
+  Outgoing* file = find(receipt.id);
+  if (file == nullptr) return;
+  if (receipt.digest != file->job.digest || receipt.name != file->job.name ||
+      receipt.size != file->job.size) {
+    host_.log(PAXECT_LOG_WARN, "a receipt of " + receipt.receiver + " for " + file->job.name +
+                                   " does not match the file and does not count");
+    return;
+  }
+  const auto same = [&](const auto& one) { return one.first == receipt.id; };
+  if (std::none_of(receipted_.begin(), receipted_.end(), same)) receipted_.emplace_back(receipt.id, receipt);
+}
+
+void Sender::on_claim(std::string_view text) {
+  Claim claim;
+  if (!parse_claim(text, &claim)) return;
+  Outgoing* file = find(claim.id);
+  if (file == nullptr || !file->holder.empty()) return;
+  file->holder = claim.receiver;
+  holders_[claim.id] = claim.receiver;
+  records_.append(
+      JsonObject().add("record", "claimed").add("id", claim.id).add("receiver", claim.receiver).text());
+}
+
+void Sender::on_report(std::string_view text) {
+  Report report;
+  Outgoing* file = nullptr;
+  if (!parse_report(text, &report) || (file = find(report.id)) == nullptr) return;
+  if (file->phase != Phase::kWaiting && file->phase != Phase::kPublishing) return;
+  ++counts_.reports;
+  file->trouble = "the receiver " + report.receiver + " reports: " + report.reason;
+  host_.log(PAXECT_LOG_WARN, file->job.name + ": " + file->trouble);
+  log_.write("reported", file->job, report.receiver, report.reason);
+  if (!report.again) return;
+  ++counts_.resent;
+  if (++file->attempts < settings_.max_attempts) return restart(file);
+  file->phase = Phase::kHeld;
+  file->held_until_ns = host_.monotonic_ns() + kHoldTime;
+  host_.log(PAXECT_LOG_ERROR, file->job.name + " was sent " + std::to_string(file->attempts) +
+                                  " times and not delivered; it is sent again in an hour");
+}
+
+void Sender::on_question(const Message& message) {
+  Question question;
+  if (message.reply().empty() || !parse_question(message.data(), &question)) return;
+  Answer answer;
+  const bool is_ours = question.sender == state_.token();
+  const std::uint64_t now = host_.monotonic_ns();
+  const auto holder = holders_.find(question.id);
+  const auto receipted = [&](const auto& one) { return one.first == question.id; };
+  if (done_.contains(question.id) || std::any_of(receipted_.begin(), receipted_.end(), receipted)) {
+    answer.state = "done";
+  } else if (Outgoing* file = find(question.id); file != nullptr) {
+    answer.state = now - server_changed_ns_ < kSettle ? "wait" : "open";
+    if (holder != holders_.end() && holder->second != question.receiver)
+      answer = {.state = "held", .holder = holder->second};
+  } else if (is_ours) {
+    // A file that has not been read yet has no ID: the answer comes when all have been read.
+    const bool all_read = scanned_ && candidates_.empty() && preparing_ == nullptr && folder_.is_open();
+    answer.state = all_read ? "done" : "wait";
+  } else {
+    return;
+  }
+  connection_.publish(std::string(message.reply()), answer_text(answer));
+}
+
+// Receipts first become records, with one flush for all of them, then the files go.
+void Sender::remove_receipted() {
+  for (const Outgoing& file : interrupted_) {
+    std::set<std::string> folders;
+    remove_files(file, &folders);
+    remember_done(file.job.id, file.job.chunks());
+  }
+  if (!interrupted_.empty()) {
+    interrupted_.clear();
+    problems_.set("the records cannot be written", rewrite_records().message());
+  }
+  if (receipted_.empty()) return;
+  const Status status = record_receipted();
+  problems_.set("the records cannot be written", status.message());
+  if (!status.ok()) {
+    // What was written may be torn or lost: all of it once more.
+    rewrite_records();
+    return;
+  }
+  std::set<std::string> folders;
+  const std::vector<std::pair<std::string, Receipt>> receipted = std::move(receipted_);
+  receipted_.clear();
+  std::vector<const Outgoing*> removed;
+  for (const auto& [id, receipt] : receipted) {
+    const Outgoing* file = find(id);
+    if (file == nullptr) continue;
+    remove_files(*file, &folders);
+    removed.push_back(file);
+  }
+  for (const std::string& path : folders) {
+    const Status synced = folder_.sync_names(path);
+    if (!synced.ok()) host_.log(PAXECT_LOG_WARN, synced.message());
+  }
+  for (const auto& [id, receipt] : receipted) {
+    const Outgoing* file = find(id);
+    if (file == nullptr) continue;
+    records_.append(
+        JsonObject().add("record", "removed").add("id", id).add("chunks", file->job.chunks()).text());
+    ++counts_.sent;
+    counts_.sent_bytes += file->job.size;
+    log_.write("sent", file->job, receipt.receiver);
+    tidy_server(*file);
+    remember_done(id, file->is_statement() ? 0 : file->job.chunks());
+    drop(id);
+  }
+}
+
+Status Sender::record_receipted() {
+  for (const auto& [id, receipt] : receipted_)
+    if (const Outgoing* file = find(id); file != nullptr)
+      if (Status status = records_.append(receipted_record(*file)); !status.ok()) return status;
+  return records_.flush();
+}
+
+// The container first: a sidecar that is left alone is reported, a container without one would not be sent
+// again.
+void Sender::remove_files(const Outgoing& file, std::set<std::string>* folders) {
+  bool removed = false;
+  Status status = folder_.remove_same(file.job.name, file.identity, &removed);
+  bool ignored = false;
+  if (status.ok() && removed && file.sidecar_identity.inode != 0)
+    status = folder_.remove_same(sidecar_of(file.job.name), file.sidecar_identity, &ignored);
+  folders->insert(file.job.name.substr(0, file.job.name.rfind('/') + 1) + "x");
+  if (!status.ok()) host_.log(PAXECT_LOG_WARN, status.message() + ": it was delivered and can be removed");
+}
+
+void Sender::tidy_server(const Outgoing& file) {
+  if (file.is_statement()) return;  // for receivers that have not taken it yet
+  const std::string stream = names_.stream("job");
+  if (file.job_sequence != 0) {
+    exchange_.tell("$JS.API.STREAM.MSG.DELETE." + stream,
+                   JsonObject().add("seq", file.job_sequence).add("no_erase", true).text());
+  } else {
+    exchange_.tell("$JS.API.STREAM.PURGE." + stream,
+                   JsonObject().add("filter", names_.subject("job", file.job.id)).text());
+  }
+}
+
+// Every minute, and after each reconnect: is what waits for its receipt still on the server?
+void Sender::check_waiting() {
+  const std::uint64_t now = host_.monotonic_ns();
+  for (auto& [id, file] : files_)
+    if (file.phase == Phase::kHeld && now >= file.held_until_ns) restart(&file);
+  if (now < next_check_ns_) return;
+  std::size_t checks = 0;
+  bool has_old = false;
+  for (auto& [id, file] : files_) {
+    if (file.phase != Phase::kWaiting || (file.checked_ns != 0 && now - file.checked_ns < kCheckEvery))
+      continue;
+    if (++checks > kChecksAtOnce) break;
+    has_old = has_old || (file.checked_ns != 0 && file.holder.empty() && !file.is_statement());
+    file.checked_ns = now;
+    check(&file);
+  }
+  next_check_ns_ = now + (checks > kChecksAtOnce ? kSecond / 10 : kSecond);
+  if (has_old) check_consumer();
+}
+
+void Sender::check(Outgoing* file) {
+  const std::string id = file->job.id;
+  const auto on_reply = [this, id](const Message* reply) {
+    Outgoing* found = find(id);
+    if (found == nullptr) return;
+    if (reply != nullptr && reply->status() == 404) return check_job(id);
+    if (reply != nullptr && reply->status() == 0) on_receipt(reply->data());
+    if (reply == nullptr || reply->status() == 503) found->checked_ns = 1;
+    if (found->phase == Phase::kChecking) found->phase = Phase::kWaiting;
+  };
+  const std::string stream = names_.stream("receipt");
+  if (exchange_.send("$JS.API.DIRECT.GET." + stream + "." + names_.subject("receipt", id), "", kReplyTime,
+                     on_reply))
+    return;
+  file->checked_ns = 0;
+  if (file->phase == Phase::kChecking) file->phase = Phase::kWaiting;
+}
+
+void Sender::check_job(const std::string& id) {
+  Outgoing* file = find(id);
+  const std::string what = file->is_statement() ? "list" : "job";
+  const auto on_reply = [this, id](const Message* reply) {
+    Outgoing* found = find(id);
+    if (found == nullptr || (found->phase != Phase::kWaiting && found->phase != Phase::kChecking)) return;
+    if (reply != nullptr && reply->status() == 404) {
+      if (found->phase == Phase::kWaiting) ++counts_.resent;
+      return restart(found);
+    }
+    if (reply != nullptr && reply->status() == 0) found->job_sequence = reply->sequence();
+    found->phase = Phase::kWaiting;
+    found->checked_ns = std::max<std::uint64_t>(found->checked_ns, 1);
+  };
+  const std::string subject = names_.subject(what, id);
+  if (!exchange_.send("$JS.API.DIRECT.GET." + names_.stream(what) + "." + subject, "", kReplyTime,
+                      on_reply)) {
+    file->checked_ns = 0;
+    file->phase = Phase::kWaiting;
+  }
+}
+
+// A loss of power can leave a consumer that is ahead of its stream: it would never hand out what has numbers
+// that it has seen. Jobs that nobody gets are published again, under new numbers.
+void Sender::check_consumer() {
+  bool idle = false;
+  if (!is_consumer_idle(connection_.jetstream(), names_, &idle).ok() || !idle) return;
+  const std::uint64_t now = host_.monotonic_ns();
+  for (auto& [id, file] : files_) {
+    if (file.phase != Phase::kWaiting || file.is_statement() || !file.holder.empty() ||
+        now - file.since_ns < kCheckEvery)
+      continue;
+    tidy_server(file);
+    ++counts_.resent;
+    restart(&file);
+  }
+}
+
+void Sender::delete_last(const std::string& what, const std::string& id) {
+  const std::string stream = names_.stream(what);
+  exchange_.send("$JS.API.DIRECT.GET." + stream + "." + names_.subject(what, id), "", kReplyTime,
+                 [this, stream](const Message* reply) {
+                   if (reply == nullptr || reply->sequence() == 0) return;
+                   exchange_.tell("$JS.API.STREAM.MSG.DELETE." + stream,
+                                  JsonObject().add("seq", reply->sequence()).add("no_erase", true).text());
+                 });
+}
+
+// Claims and receipts stay for a while after the removal: a receiver may have fetched the job before.
+void Sender::clean_up() {
+  const std::uint64_t now = host_.monotonic_ns();
+  for (std::size_t i = 0; i < kCleanUpsAtOnce && !clean_ups_.empty() && clean_ups_.front().first <= now;
+       ++i) {
+    const std::string id = clean_ups_.front().second;
+    clean_ups_.pop_front();
+    delete_last("claim", id);
+    delete_last("receipt", id);
+    const auto done = done_.find(id);
+    if (done == done_.end() || done->second.chunks == 0) continue;
+    exchange_.send("$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(id, 0), "", kReplyTime,
+                   [this, id](const Message* reply) {
+                     if (reply != nullptr && reply->sequence() != 0) withdraw(id);
+                   });
+  }
+}
+
+}  // namespace paxect::carrier

@@ -1,0 +1,157 @@
+#include "streams.h"
+
+#include <array>
+#include <memory>
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kDay = 86'400 * kSecond;
+constexpr int kStreamNotFound = 10059;
+constexpr int kConsumerNotFound = 10014;
+
+struct Spec {
+  const char* what;
+  const char* wildcard;
+  bool refuses_new;  // a second message of a subject; else the first one goes
+  std::int64_t max_age;
+  std::int64_t max_messages;
+};
+
+constexpr std::array<Spec, 7> kSpecs = {{{"data", "*.*", true, 0, -1},
+                                         {"job", "*", true, 0, -1},
+                                         {"claim", "*", true, 0, -1},
+                                         {"receipt", "*", true, 0, -1},
+                                         {"report", "*", false, 7 * kDay, -1},
+                                         {"list", "*", true, 35 * kDay, -1},
+                                         {"poison", "*", false, 35 * kDay, 1000}}};
+
+Status failure(const std::string& what, natsStatus status, jsErrCode code) {
+  const char* detail = nats_GetLastError(nullptr);
+  std::string text = what + ": " + natsStatus_GetText(status);
+  if (detail != nullptr && *detail != '\0') text = what + ": " + detail;
+  if (code != 0) text += " (" + std::to_string(static_cast<int>(code)) + ")";
+  return Status::failure(text);
+}
+
+using Info = std::unique_ptr<jsStreamInfo, void (*)(jsStreamInfo*)>;
+using ConsumerInfo = std::unique_ptr<jsConsumerInfo, void (*)(jsConsumerInfo*)>;
+
+// What a stream must be so that the first message of a subject stays.
+Status compare(const std::string& name, const std::string& subject, const Spec& spec,
+               const jsStreamConfig& config) {
+  const auto fault = [&](const std::string& what) {
+    return Status::failure("the stream " + name + " exists and " + what +
+                           ": remove it, or use another subject");
+  };
+  if (config.SubjectsLen != 1 || config.Subjects[0] != subject)
+    return fault("has other subjects than " + subject);
+  if (config.Retention != js_LimitsPolicy) return fault("is not one with limits retention");
+  if (config.Storage != js_FileStorage) return fault("is in memory");
+  if (!config.AllowDirect) return fault("does not allow direct gets");
+  if (config.NoAck || config.Sealed) return fault("takes no messages, or acknowledges none");
+  if (config.MaxMsgsPerSubject != 1) return fault("keeps more than one message of a subject");
+  if (spec.refuses_new && (config.Discard != js_DiscardNew || !config.DiscardNewPerSubject))
+    return fault("replaces messages instead of refusing new ones");
+  return Status::success();
+}
+
+Status ensure_stream(jsCtx* jetstream, const Names& names, const Settings& settings, const Spec& spec) {
+  const std::string name = names.stream(spec.what);
+  const std::string subject = names.subject(spec.what, spec.wildcard);
+  const std::int64_t bytes =
+      std::string_view(spec.what) == "data" ? settings.max_stream_mb * 1024 * 1024 : std::int64_t{-1};
+  jsStreamConfig config;
+  jsStreamConfig_Init(&config);
+  const char* subjects[] = {subject.c_str()};
+  config.Name = name.c_str();
+  config.Subjects = subjects;
+  config.SubjectsLen = 1;
+  config.Retention = js_LimitsPolicy;
+  config.Storage = js_FileStorage;
+  config.Replicas = settings.replicas;
+  config.MaxMsgsPerSubject = 1;
+  config.Discard = spec.refuses_new ? js_DiscardNew : js_DiscardOld;
+  config.DiscardNewPerSubject = spec.refuses_new;
+  config.AllowDirect = true;
+  config.MaxAge = spec.max_age;
+  config.MaxMsgs = spec.max_messages;
+  config.MaxBytes = bytes;
+  jsStreamInfo* found = nullptr;
+  jsErrCode code = static_cast<jsErrCode>(0);
+  natsStatus status = js_GetStreamInfo(&found, jetstream, name.c_str(), nullptr, &code);
+  if (status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND))
+    status = js_AddStream(&found, jetstream, &config, nullptr, &code);
+  const Info info(found, jsStreamInfo_Destroy);
+  if (status != NATS_OK || found == nullptr || found->Config == nullptr)
+    return failure("cannot create the stream " + name, status, code);
+  if (Status compared = compare(name, subject, spec, *found->Config); !compared.ok()) return compared;
+  // The sender says how large the stream of data is, whoever made it.
+  if (bytes < 0 || settings.mode != Mode::kSend || found->Config->MaxBytes == bytes) return Status::success();
+  status = js_UpdateStream(nullptr, jetstream, &config, nullptr, &code);
+  return status == NATS_OK ? Status::success()
+                           : failure("cannot change the size of the stream " + name, status, code);
+}
+
+}  // namespace
+
+Status ensure_streams(jsCtx* jetstream, const Names& names, const Settings& settings) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  for (const Spec& spec : kSpecs)
+    if (Status status = ensure_stream(jetstream, names, settings, spec); !status.ok()) return status;
+  return Status::success();
+}
+
+Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
+                       const Settings& settings) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  const std::string stream = names.stream(what);
+  const std::int64_t ack_wait = settings.ack_wait_ms * 1'000'000;
+  jsConsumerInfo* found = nullptr;
+  jsErrCode code = static_cast<jsErrCode>(0);
+  natsStatus status = js_GetConsumerInfo(&found, jetstream, stream.c_str(), name.c_str(), nullptr, &code);
+  const ConsumerInfo info(found, jsConsumerInfo_Destroy);
+  if (status == NATS_OK && found->Config->AckWait == ack_wait) return Status::success();
+  jsConsumerConfig config;
+  jsConsumerConfig_Init(&config);
+  config.Durable = name.c_str();
+  config.DeliverPolicy = js_DeliverAll;
+  config.AckPolicy = js_AckExplicit;
+  config.AckWait = ack_wait;
+  config.MaxDeliver = -1;
+  config.MaxAckPending = 10'000;
+  status = status == NATS_OK ? js_UpdateConsumer(nullptr, jetstream, stream.c_str(), &config, nullptr, &code)
+                             : js_AddConsumer(nullptr, jetstream, stream.c_str(), &config, nullptr, &code);
+  return status == NATS_OK ? Status::success()
+                           : failure("cannot create the consumer " + name + " of " + stream, status, code);
+}
+
+Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  jsStreamInfo* found = nullptr;
+  jsErrCode code = static_cast<jsErrCode>(0);
+  const natsStatus status = js_GetStreamInfo(&found, jetstream, stream.c_str(), nullptr, &code);
+  const Info info(found, jsStreamInfo_Destroy);
+  if (status != NATS_OK) return failure("cannot read the stream " + stream, status, code);
+  out->bytes = found->State.Bytes;
+  out->messages = found->State.Msgs;
+  out->max_bytes = found->Config->MaxBytes < 0 ? 0 : static_cast<std::uint64_t>(found->Config->MaxBytes);
+  return Status::success();
+}
+
+Status is_consumer_idle(jsCtx* jetstream, const Names& names, bool* idle) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  *idle = false;
+  jsConsumerInfo* found = nullptr;
+  jsErrCode code = static_cast<jsErrCode>(0);
+  const natsStatus status =
+      js_GetConsumerInfo(&found, jetstream, names.stream("job").c_str(), kReceivers, nullptr, &code);
+  const ConsumerInfo info(found, jsConsumerInfo_Destroy);
+  if (code == kConsumerNotFound || status == NATS_NOT_FOUND) return Status::success();
+  if (status != NATS_OK) return failure("cannot read the consumer of the jobs", status, code);
+  *idle = found->NumPending == 0 && found->NumAckPending == 0;
+  return Status::success();
+}
+
+}  // namespace paxect::carrier
