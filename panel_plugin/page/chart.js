@@ -8,7 +8,7 @@ const HEIGHT = 100;
 // steps breaks the curve: nothing was measured then.
 export function chart(caption, points, {end, span, step, format}) {
   const start = end - span;
-  const shown = points.filter(([time]) => time >= start);
+  const shown = points.filter(([time, value]) => time >= start && value !== null);
   const highest = Math.max(0, ...shown.map(([, value]) => value));
   const last = shown.length > 0 ? shown[shown.length - 1][1] : 0;
   const x = (time) => ((time - start) / span) * WIDTH;
@@ -29,7 +29,7 @@ export function chart(caption, points, {end, span, step, format}) {
   });
   const text = shown.length === 0
     ? `${caption}: nothing measured yet`
-    : `${caption}: ${format(last)} now, at most ${format(highest)}`;
+    : `${caption}: ${format(last)} last, at most ${format(highest)}`;
   const picture = drawing(
     "svg", {class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
             "aria-label": text},

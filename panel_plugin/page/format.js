@@ -18,6 +18,18 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+// A short time: "12.3 ms", "4.5 s".
+export function elapsed(seconds) {
+  if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
+}
+
+// "last_list" -> "Last list"
+export function label(key) {
+  const words = key.replace(/[._]+/g, " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 export function count(number) {
   return Number(number).toLocaleString("en");
 }

@@ -1,6 +1,6 @@
 // The parts of a relay that are loaded when they are opened: lists in pages, the search, checks on demand.
 import {element, name, setText} from "./dom.js";
-import {duration, size} from "./format.js";
+import {duration, label, size, visible} from "./format.js";
 import {act, get} from "./server.js";
 
 const PAGE = 50;
@@ -63,7 +63,8 @@ function part(title, load, again = "Refresh") {
 }
 
 // A list that the panel cuts into pages.
-function pagedPart(title, path, item) {
+// `head`, if given, makes what stands above the list of the other members of the report.
+function pagedPart(title, path, item, head = () => []) {
   const state = {offset: 0, filter: ""};
   const search = element("input", {type: "search", "aria-label": `Filter: ${title}`, placeholder: "Filter", maxlength: 200});
   const body = element("div", {"aria-live": "polite"});
@@ -79,6 +80,7 @@ function pagedPart(title, path, item) {
         "button", {type: "button", disabled: !possible, click: () => { state.offset = offset; load(); }}, label);
       const unlisted = reply.rest.unlisted > 0 ? `, and ${reply.rest.unlisted} that the relay does not list` : "";
       const shown = [
+        ...head(reply.rest, load),
         element("p", {}, reply.total === 0 ? `None${unlisted}.` : `${state.offset + 1} to ${last} of ${reply.total}${unlisted}`),
         element("ul", {class: "items"}, ...reply.items.map((each) => item(each, load))),
       ];
@@ -125,19 +127,26 @@ export function quarantinePart(section, actions) {
                 name(`paxect ${section} quarantine retry ${file.name}, or drop`))));
 }
 
-// The way of one file.
+// The way of one file. A digest has a line of its own.
+function step(line) {
+  const digest = /^sha256=([0-9a-f]{64})$/.exec(line.message || "");
+  const text = [line.event, line.status, line.dst && `as ${line.dst}`, digest ? "" : line.message].filter(Boolean).join("  ");
+  return element("li", {}, line.datetime_utc ? element("time", {}, `${line.datetime_utc} `) : null, name(text),
+                 digest ? element("div", {class: "dim"}, "SHA-256 ", name(digest[1])) : null);
+}
+
 function timeline(report) {
-  const entry = (time, text) => element("li", {}, time ? element("time", {}, `${time} `) : null, name(text));
-  const steps = report.history.map((line) => entry(
-    line.datetime_utc, [line.event, line.status, line.dst && `as ${line.dst}`, line.message].filter(Boolean).join("  ")));
-  if (report.since) steps.unshift(entry(report.since, "came to the inbox"));
+  if (!Array.isArray(report.history)) return [details(report)];
+  const steps = report.history.map(step);
+  if (report.since) steps.unshift(step({datetime_utc: report.since, event: "came to the inbox"}));
   const facts = [["State", report.state], ["Reason", report.reason], ["Next try", report.next_try], ["What to do", report.advice]];
+  const passed = (report.passed_over || []).length;
   return [
     element("p", {}, name(report.file)),
     element("dl", {class: "facts"}, ...facts.filter(([, text]) => text).map(
       ([label, text]) => element("div", {}, element("dt", {}, label), element("dd", {class: "small"}, name(text))))),
     steps.length > 0 ? element("ol", {class: "timeline"}, ...steps) : element("p", {class: "dim"}, "The log has nothing of it."),
-    report.passed_over.length > 0 ? element("p", {class: "dim"}, `Not read, because compressed: ${report.passed_over.length} logs`) : null,
+    passed > 0 ? element("p", {class: "dim"}, `Not read, because compressed: ${passed} logs`) : null,
   ].filter(Boolean);
 }
 
@@ -159,19 +168,77 @@ export function explainPart(section) {
   return element("details", {}, element("summary", {}, "Search a file"), form, body);
 }
 
-function table(heads, rows) {
-  return element("div", {class: "scroll"}, element(
-    "table", {}, element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", {scope: "col"}, head)))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, name(cell))))))));
+const MAX_ROWS = 200;
+
+function cellText(value) {
+  if (value === null || value === undefined || value === "") return "-";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+// A table of objects; its columns are their members.
+function table(caption, objects) {
+  const heads = [...new Set(objects.flatMap(Object.keys))];
+  const rows = objects.slice(0, MAX_ROWS).map(
+    (each) => element("tr", {}, ...heads.map((head) => element("td", {}, name(cellText(each[head]))))));
+  return element("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": caption}, element(
+    "table", {}, element("caption", {}, objects.length > MAX_ROWS ? `${caption}: the first ${MAX_ROWS} of ${objects.length}` : caption),
+    element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", {scope: "col"}, label(head))))),
+    element("tbody", {}, ...rows)));
+}
+
+// All lists of a report as tables.
+function tables(report) {
+  const lists = Object.entries(report).filter(([, value]) => Array.isArray(value) && value.length > 0);
+  if (lists.length === 0) return [element("p", {}, "None.")];
+  return lists.map(([key, value]) => table(label(key), value.map((each) => (each !== null && typeof each === "object" ? each : {[key]: each}))));
 }
 
 export function peersPart(section) {
   return part("Peers", async (body) => {
     const {result} = await get(`/api/${section}/peers`);
-    body.replaceChildren(result.peers.length === 0
-      ? element("p", {}, "None.")
-      : table(["Node", "Manifest is", "Reason"], result.peers.map((peer) => [peer.node || peer.manifest, peer.state, peer.reason])));
+    body.replaceChildren(...tables(result));
   });
+}
+
+// What the lists of a sender name and is not here.
+export function missingPart(section) {
+  const entryText = (entry) => (entry.last > entry.first ? `${entry.first} to ${entry.last}` : String(entry.first));
+  const stream = (each) => element(
+    "li", {}, element("div", {}, name(each.sender), ` ${each.missing} missing, ${each.expected} expected`,
+                      each.silent ? ", its next list is overdue" : "", each.forked ? ", forked: nothing more of it is delivered" : ""),
+    element("p", {class: "remedy dim"}, `Last list ${each.last_list}, heard ${each.heard_utc}, stream ${each.stream}`),
+    each.entries.length > 0
+      ? table("Entries", each.entries.slice(0, PAGE).map((entry) => ({entry: entryText(entry), state: entry.state, name: entry.name, list: entry.list})))
+      : null,
+    each.missing + each.expected > PAGE ? element("p", {class: "dim"}, `The first ${PAGE} are shown.`) : null,
+    each.missing > 0
+      ? element("p", {class: "remedy"}, element("strong", {}, "What to do: "),
+                name(`ask the sender to send again what its receipts show as missing, or give it the file of paxect ${section} missing --request FILE`))
+      : null);
+  return part("Missing", async (body) => {
+    const {result} = await get(`/api/${section}/missing`);
+    body.replaceChildren(result.streams.length === 0
+      ? element("p", {}, "No lists of a sender are known.")
+      : element("ul", {class: "items"}, ...result.streams.map(stream)));
+  });
+}
+
+// What receivers have confirmed of what was sent, and the sources that are kept until then.
+export function sentPart(section, actions) {
+  const receiver = (each, load) => element(
+    "li", {}, element("div", {}, name(each.node), ` has ${each.delivered} of ${each.sent}, misses ${each.missing}, expects ${each.expected}, refused ${each.refused}`),
+    element("p", {class: "remedy dim"}, each.made ? `By its receipt of ${each.made}, stream ${each.stream}` : `No receipt yet, stream ${each.stream}`),
+    each.missing === 0 || !each.receipt ? null : actions
+      ? actionButton(section, "resend", "Resend", "What this receiver misses of this stream is sent again:", [each.node, each.stream], load)
+      : element("p", {class: "remedy"}, element("strong", {}, "What to do: "), name(`paxect ${section} resend ${each.receipt}`)));
+  return pagedPart("Sent and confirmed", `/api/${section}/sent`, (file) => element(
+    "li", {}, element("div", {}, name(file.source)), element("p", {class: "remedy"}, name(file.unconfirmed.join(", ") || "confirmed by all")),
+    element("p", {class: "remedy dim"}, `Listed ${file.listed} as entry ${file.entry}`)), (rest, load) => [
+    element("ul", {class: "items"}, ...rest.receivers.map((each) => receiver(each, load))),
+    ...(rest.refused_receipts.length > 0 ? [table("Receipts that do not count", rest.refused_receipts.map((reason) => ({reason})))] : []),
+    element("h3", {}, "Sources that are kept"),
+  ]);
 }
 
 export function placesPart(section, actions) {
@@ -187,8 +254,8 @@ export function placesPart(section, actions) {
   return part("Places", load);
 }
 
-// The checks that take long, or write to the disk.
-export function checksPart(section, actions) {
+// The checks that take long, or write to the disk. `commands` are those of the section, and what follows each.
+export function checksPart(section, actions, commands, report) {
   const body = element("div", {"aria-live": "polite"});
   const check = (label, run) => element("button", {
     type: "button",
@@ -201,24 +268,28 @@ export function checksPart(section, actions) {
         const verdict = reply.status === 0 ? "all is as it should be" : "not all is as it should be";
         body.replaceChildren(
           element("p", {class: `alert ${reply.status === 0 ? "good" : "bad"}`},
-                  `${label}: ${verdict}, after ${duration((Date.now() - begin) / 1000)}. ${reply.message}`),
+                  `${label}: ${verdict}, after ${duration((Date.now() - begin) / 1000)}. ${visible(reply.message)}`),
           details(reply.result));
       } catch (error) {
-        body.replaceChildren(element("p", {class: "alert bad"}, `${label}: ${error.message}`));
+        body.replaceChildren(element("p", {class: "alert bad"}, `${label}: ${visible(error.message)}`));
       }
       event.target.disabled = false;
     },
   }, label);
-  const buttons = [check("Check the audit log", () => get(`/api/${section}/audit`))];
-  if (actions) {
-    for (const directory of ["inbox", "outbox"])
-      buttons.push(check(`Test the disk of the ${directory}`, () => act(section, "doctor", [directory])));
-  }
-  return element("details", {}, element("summary", {}, "Checks"),
-                 element("div", {class: "bar"}, ...buttons,
-                         actions ? actionButton(section, "reload", "Reload", "The relay reads its policy and keys again.", [section]) : null),
-                 actions ? null : element("p", {class: "dim"}, `The test of a disk writes to it: paxect ${section} doctor DIR.`),
-                 body);
+  const buttons = [];
+  if ("audit" in commands) buttons.push(check("Check the audit log", () => get(`/api/${section}/audit`)));
+  const wantsDirectory = (commands.doctor || "").includes("DIR");
+  const doctors = wantsDirectory
+    ? ["inbox", "outbox", "folder"].filter((each) => String(report[each] || "").startsWith("/")).map((each) => [`Test the disk of the ${each}`, each])
+    : [["Run doctor", section]];
+  if (actions && "doctor" in commands)
+    for (const [label, directory] of doctors) buttons.push(check(label, () => act(section, "doctor", [directory])));
+  const reload = actions && typeof report.pid !== "undefined"
+    ? actionButton(section, "reload", "Reload", "The relay reads its policy and keys again.", [section]) : null;
+  const hint = !actions && "doctor" in commands
+    ? element("p", {class: "dim"}, `The test of a disk writes to it: paxect ${section} doctor${wantsDirectory ? " DIR" : ""}.`) : null;
+  if (buttons.length === 0 && !reload && !hint) return null;
+  return element("details", {}, element("summary", {}, "Checks"), element("div", {class: "bar"}, ...buttons, reload), hint, body);
 }
 
 // Any JSON as nested lists.

@@ -28,12 +28,13 @@ void History::Track::add(const Sample& sample) {
   last.bytes_per_second += (sample.bytes_per_second - last.bytes_per_second) / count_;
   last.waiting_files = std::max(last.waiting_files, sample.waiting_files);
   last.oldest_seconds = std::max(last.oldest_seconds, sample.oldest_seconds);
+  last.latency_seconds = std::max(last.latency_seconds, sample.latency_seconds);  // nothing is the lowest
 }
 
 std::string History::Track::json() const {
   json::StringBuffer buffer;
   json::Writer writer(buffer);
-  writer.SetMaxDecimalPlaces(3);
+  writer.SetMaxDecimalPlaces(6);
   writer.StartArray();
   for (const Sample& sample : samples_) {
     writer.StartArray();
@@ -41,6 +42,10 @@ std::string History::Track::json() const {
     for (const double value :
          {sample.files_per_second, sample.bytes_per_second, sample.waiting_files, sample.oldest_seconds})
       writer.Double(value);
+    if (sample.latency_seconds)
+      writer.Double(*sample.latency_seconds);
+    else
+      writer.Null();
     writer.EndArray();
   }
   writer.EndArray();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 
 namespace paxect::panel {
@@ -14,17 +15,18 @@ struct Sample {
   double bytes_per_second = 0;
   double waiting_files = 0;
   double oldest_seconds = 0;
+  std::optional<double> latency_seconds{};  // median; nothing while no file was delivered
 };
 
 class History {
  public:
   void add(const Sample& sample);
-  // {"hour":[[time,files_per_second,bytes_per_second,waiting_files,oldest_seconds],...],"day":[...]}
+  // {"hour":[[time,files_per_second,bytes_per_second,waiting_files,oldest_seconds,latency_seconds],...],"day":[...]}
   std::string json() const;
 
  private:
-  // Samples of one length: each is the mean of those that fell into it, of ages and waiting files the
-  // highest.
+  // Samples of one length: each is the mean of those that fell into it, of ages, latencies and waiting
+  // files the highest.
   class Track {
    public:
     Track(std::int64_t step_s, std::size_t size) : step_s_(step_s), size_(size) {}

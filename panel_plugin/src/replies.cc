@@ -50,21 +50,35 @@ Response text_reply(const CommandEnd& end) {
                         json_string(printable(said)) + R"(,"result":{}})" + "\n");
 }
 
-Response list_reply(const CommandEnd& end, const Range& range) {
+std::string receipt_in(const CommandEnd& end, const std::string& node, const std::string& stream) {
+  json::Document result;
+  if (!parse_output(end, &result) || !result.HasMember("receivers") || !result["receivers"].IsArray())
+    return "";
+  const auto text = [](const json::Value& object, const char* member) -> std::string_view {
+    const auto found = object.FindMember(member);
+    if (found == object.MemberEnd() || !found->value.IsString()) return "";
+    return {found->value.GetString(), found->value.GetStringLength()};
+  };
+  for (const json::Value& receiver : result["receivers"].GetArray())
+    if (receiver.IsObject() && text(receiver, "node") == node && text(receiver, "stream") == stream)
+      return std::string(text(receiver, "receipt"));
+  return "";
+}
+
+Response list_reply(const CommandEnd& end, const char* list, const Range& range) {
   json::Document result;
   if (!parse_output(end, &result)) return failure(end);
-  if (!result.HasMember("items") || !result["items"].IsArray())
-    return Response::line(502, "it printed no list");
+  if (!result.HasMember(list) || !result[list].IsArray()) return Response::line(502, "it printed no list");
   std::size_t total = 0;
   std::string text;
-  for (const json::Value& item : result["items"].GetArray()) {
+  for (const json::Value& item : result[list].GetArray()) {
     if (!range.filter.empty() && !contains(item, range.filter)) continue;
     if (total >= range.offset && total - range.offset < range.limit)
       text += (text.empty() ? "" : ",") + json_text(item);
     ++total;
   }
   // What else the object says, such as how many there are beyond a limit of the command.
-  result.RemoveMember("items");
+  result.RemoveMember(list);
   return Response::json(R"({"total":)" + std::to_string(total) + R"(,"offset":)" +
                         std::to_string(range.offset) + R"(,"rest":)" + json_text(result) + R"(,"items":[)" +
                         text + "]}\n");

@@ -35,7 +35,19 @@ Sample sample_of(const json::Value& report, std::int64_t utc_ms) {
     sample.waiting_files = number(backlog->value, "files");
     sample.oldest_seconds = number(backlog->value, "oldest_seconds");
   }
+  if (const auto latency = report.FindMember("latency");
+      latency != report.MemberEnd() && latency->value.IsObject())
+    sample.latency_seconds = number(latency->value, "median_seconds");
   return sample;
+}
+
+// {"doctor":"DIR [--json]",...}
+std::string commands_json(const std::map<std::string, std::string>& commands) {
+  std::string text;
+  for (const auto& [name, arguments] : commands)
+    text +=
+        (text.empty() ? "{" : ",") + json_string(printable(name)) + ":" + json_string(printable(arguments));
+  return text.empty() ? "{}" : text + "}";
 }
 
 std::string text_of(const json::Value& report, const char* member) {
@@ -43,6 +55,32 @@ std::string text_of(const json::Value& report, const char* member) {
   return found != report.MemberEnd() && found->value.IsString()
              ? std::string(found->value.GetString(), found->value.GetStringLength())
              : "";
+}
+
+// A report without the member `state` has nothing to say about it.
+bool is_running(const std::string& state) { return state.empty() || state == "running"; }
+
+// Why a command gave no answer.
+std::string reason_of(const CommandEnd& end, const char* what) {
+  if (!end.error.empty()) return end.error;
+  return std::string(what) + " ended with " + std::to_string(end.status);
+}
+
+// What `paxect SECTION` prints (ABI.md, Commands): a line for each command, with two blanks, its name, its
+// arguments, two blanks and a summary.
+std::map<std::string, std::string> parse_commands(std::string_view text) {
+  std::map<std::string, std::string> commands;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!line.starts_with("  ")) continue;
+    line.remove_prefix(2);
+    line = line.substr(0, line.find("  "));
+    const std::string_view name = line.substr(0, line.find(' '));
+    line.remove_prefix(std::min(name.size() + 1, line.size()));
+    if (!name.empty()) commands.emplace(name, line);
+  }
+  return commands;
 }
 
 }  // namespace
@@ -66,6 +104,18 @@ std::vector<std::string> Sections::command(const std::string& section,
   return all;
 }
 
+bool Sections::offers(const std::string& section, const std::string& command) const {
+  const Section* found = find(section);
+  return found != nullptr && (found->commands.empty() || found->commands.count(command) != 0);
+}
+
+std::string Sections::arguments_of(const std::string& section, const std::string& command) const {
+  const Section* found = find(section);
+  if (found == nullptr) return "";
+  const auto entry = found->commands.find(command);
+  return entry == found->commands.end() ? "" : entry->second;
+}
+
 std::uint64_t Sections::poll(bool has_viewers, const std::function<void()>& on_report) {
   constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
   if (running_ || sections_.empty()) return kNever;  // the end of the command wakes us
@@ -80,41 +130,76 @@ std::uint64_t Sections::poll(bool has_viewers, const std::function<void()>& on_r
 void Sections::ask(Section* section, const std::function<void()>& on_report) {
   section->begun_ns = now_.monotonic_ns;
   section->due_ns = section->idle_due_ns = now_.monotonic_ns + kInterval;
-  running_ = runner_->run(command(section->name, {"status", "--json"}), kLimit,
-                          [this, section, on_report](const CommandEnd& end) {
+  const bool is_listed = section->is_listed;
+  const std::vector<std::string> words =
+      is_listed ? std::vector<std::string>{"status", "--json"} : std::vector<std::string>{};
+  running_ = runner_->run(command(section->name, words), kLimit,
+                          [this, section, on_report, is_listed](const CommandEnd& end) {
                             running_ = false;
-                            take(section, end);
+                            is_listed ? take_report(section, end) : take_commands(section, end);
                             on_report();
                           });
 }
 
-void Sections::take(Section* section, const CommandEnd& end) {
+// The state, or the error, is another one from now on.
+void Sections::note_change(Section* section) const {
+  section->since_start = !section->asked;
+  section->since_ms = now_.utc_ms;
+}
+
+void Sections::set_error(Section* section, std::string error) const {
+  if (error.empty() != section->error.empty()) note_change(section);
+  section->error = std::move(error);
+}
+
+// When to ask next: a command that takes long rests long.
+void Sections::rest(Section* section, std::uint64_t interval) const {
+  const std::uint64_t took = now_.monotonic_ns - section->begun_ns;
+  const std::uint64_t pause = std::max(interval, kRestFactor * took);
+  section->due_ns = section->begun_ns + pause;
+  section->idle_due_ns = section->begun_ns + std::max(pause, kIdleInterval);
+}
+
+void Sections::take_commands(Section* section, const CommandEnd& end) {
+  const bool has_none = end.started && end.status == kUsage;
+  const bool is_list = end.started && !end.late && end.status == 0;
+  if (!is_list && !has_none) {
+    set_error(section, reason_of(end, "the list of commands"));
+    section->asked = true;
+    return rest(section, kInterval);
+  }
+  section->commands = is_list ? parse_commands(end.output) : std::map<std::string, std::string>();
+  section->silent = section->commands.count("status") == 0;
+  section->is_listed = !section->silent;
+  if (section->is_listed) {
+    section->due_ns = section->idle_due_ns = now_.monotonic_ns;
+    return;
+  }
+  set_error(section, "");
+  section->asked = true;
+  rest(section, kSilentInterval);
+}
+
+void Sections::take_report(Section* section, const CommandEnd& end) {
   json::Document report;
-  std::string error;
-  section->silent = end.started && end.status == kUsage;
   std::string_view text = end.output;
   while (text.ends_with('\n')) text.remove_suffix(1);
   const bool is_report = end.started && !end.late && (end.status == 0 || end.status == 1) &&
                          parse_json(text, &report) && report.IsObject();
-  if (!is_report && !section->silent)
-    error = end.error.empty() ? "status ended with " + std::to_string(end.status) : end.error;
-  const std::string state = is_report ? text_of(report, "state") : section->state;
-  if (!section->asked || state != section->state || error.empty() != section->error.empty()) {
-    section->since_start = !section->asked;
-    section->since_ms = now_.utc_ms;
-  }
-  section->asked = true;
-  section->error = std::move(error);
-  section->state = state;
+  set_error(section, is_report ? "" : reason_of(end, "status"));
+  if (end.started && end.status == kUsage) section->is_listed = false;  // another version of the plugin
   if (is_report) {
+    const std::string state = text_of(report, "state");
+    if (!section->asked || state != section->state) note_change(section);
+    section->state = state;
     section->report = text;
     section->reported_ms = now_.utc_ms;
     section->history.add(sample_of(report, now_.utc_ms));
+  } else if (!section->asked) {
+    note_change(section);
   }
-  const std::uint64_t took = now_.monotonic_ns - section->begun_ns;
-  const std::uint64_t rest = std::max(section->silent ? kSilentInterval : kInterval, kRestFactor * took);
-  section->due_ns = section->begun_ns + rest;
-  section->idle_due_ns = section->begun_ns + std::max(rest, kIdleInterval);
+  section->asked = true;
+  rest(section, kInterval);
 }
 
 std::string Sections::json() const {
@@ -124,6 +209,7 @@ std::string Sections::json() const {
     text += R"({"name":)" + json_string(section.name);
     text += R"(,"asked":)" + std::string(section.asked ? "true" : "false");
     text += R"(,"silent":)" + std::string(section.silent ? "true" : "false");
+    text += R"(,"commands":)" + commands_json(section.commands);
     text += R"(,"error":)" + json_string(printable(section.error));
     text += R"(,"since_ms":)" + std::to_string(section.since_ms);
     text += R"(,"since_start":)" + std::string(section.since_start ? "true" : "false");
@@ -141,7 +227,7 @@ std::string Sections::history_json(const std::string& name) const {
 std::vector<std::string> Sections::unhealthy() const {
   std::vector<std::string> names;
   for (const Section& section : sections_)
-    if (!section.silent && (!section.error.empty() || section.state != "running"))
+    if (!section.silent && (!section.asked || !section.error.empty() || !is_running(section.state)))
       names.push_back(section.name);
   return names;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,11 @@ class Sections {
   // again.
   std::uint64_t poll(bool has_viewers, const std::function<void()>& on_report);
 
+  // Whether the plugin of the section offers the command. True while that is not known: the command itself
+  // then reports it.
+  bool offers(const std::string& section, const std::string& command) const;
+  // What `paxect SECTION` prints behind the name of the command, such as "DIR [--json]".
+  std::string arguments_of(const std::string& section, const std::string& command) const;
   bool has(const std::string& name) const { return find(name) != nullptr; }
   // The words that run a command of a section.
   std::vector<std::string> command(const std::string& section, const std::vector<std::string>& words) const;
@@ -50,6 +56,8 @@ class Sections {
     std::string state{};   // the member `state`
     std::string error{};   // why the last command gave no report
     bool silent = false;   // it offers no such command
+    bool is_listed = false;
+    std::map<std::string, std::string> commands{};  // that its plugin offers, and their arguments
     bool asked = false;
     std::int64_t since_ms = 0;     // since when the state, or the error, is what it is
     bool since_start = true;       // no change was seen: it may be older
@@ -62,7 +70,11 @@ class Sections {
 
   const Section* find(const std::string& name) const;
   void ask(Section* section, const std::function<void()>& on_report);
-  void take(Section* section, const CommandEnd& end);
+  void take_commands(Section* section, const CommandEnd& end);
+  void take_report(Section* section, const CommandEnd& end);
+  void note_change(Section* section) const;
+  void set_error(Section* section, std::string error) const;
+  void rest(Section* section, std::uint64_t interval) const;
 
   Runner* runner_;
   std::vector<std::string> program_;

@@ -36,13 +36,17 @@ void Server::accept_all() {
 
 bool Server::make_room() {
   if (connections_.size() < kMaxConnections) return true;
-  const Connections::value_type* oldest = nullptr;
-  for (const auto& each : connections_)
-    if (each.second->phase == Phase::kReading && (oldest == nullptr || each.first < oldest->first))
-      oldest = &each;
-  if (oldest == nullptr) return false;
-  end(oldest->first);
-  return true;
+  // One that lingers has its response: closing it takes nothing from its client. None of the three phases
+  // needs a token, so that without this order anybody could keep everybody else out.
+  for (const Phase phase : {Phase::kLingering, Phase::kReading, Phase::kWriting}) {
+    const Connections::value_type* oldest = nullptr;
+    for (const auto& each : connections_)
+      if (each.second->phase == phase && (oldest == nullptr || each.first < oldest->first)) oldest = &each;
+    if (oldest == nullptr) continue;
+    end(oldest->first);
+    return true;
+  }
+  return false;
 }
 
 void Server::admit(UniqueFd socket) {

@@ -3,7 +3,8 @@
 //
 // One thread, which never blocks. A client that is slow costs a descriptor and its buffers, for a limited
 // time: each connection carries one request, which has to be complete within kRequestTime. When all
-// connections are taken, the oldest of those that have not sent a request yet makes room.
+// connections are taken, one that has its response, or the oldest one that has not sent a
+// request yet, makes room.
 #pragma once
 
 #include <cstdint>

@@ -39,6 +39,12 @@ Response refuse_method(const std::string& allowed) {
   return response;
 }
 
+Response busy() { return Response::line(503, "too many commands run at once: try again"); }
+
+Response not_offered(const std::string& section, const std::string& command) {
+  return Response::line(404, "the section " + section + " has no command " + command);
+}
+
 Response not_found() { return Response::line(404, "there is nothing at this path"); }
 
 std::size_t number_of(const Request& request, const std::string& name, std::size_t preset, std::size_t max) {
@@ -50,6 +56,15 @@ std::size_t number_of(const Request& request, const std::string& name, std::size
 
 bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= kMaxName && text.find('\0') == std::string::npos;
+}
+
+// The command that an action runs, "" for none; NULL when there is no such action.
+const char* command_of(const std::string& action) {
+  if (action == "retry" || action == "drop") return "quarantine";
+  if (action == "adopt") return "place";
+  if (action == "doctor") return "doctor";
+  if (action == "resend") return "resend";
+  return action == "reload" ? "" : nullptr;
 }
 
 // {"names": [...]} of a request.
@@ -178,26 +193,30 @@ std::optional<Response> Site::question(const std::string& section, const std::st
   const auto words = [&](const std::vector<std::string>& all) {
     return parts_.sections.command(section, all);
   };
-  if (name == "peers" || name == "place" || name == "audit" || name == "stats")
+  constexpr std::array<std::string_view, 9> kQuestions = {
+      "peers", "place", "audit", "stats", "missing", "sent", "quarantine", "waiting", "explain"};
+  if (std::find(kQuestions.begin(), kQuestions.end(), name) == kQuestions.end()) return not_found();
+  if (!parts_.sections.offers(section, name)) return not_offered(section, name);
+  if (name == "peers" || name == "place" || name == "audit" || name == "stats" || name == "missing")
     return run(words({name, "--json"}), client, command_reply);
   if (name == "explain") {
     const std::string file = request.parameter("file");
     if (!is_name(file)) return Response::line(400, "explain needs a file of at most 4096 bytes");
     return run(words({"explain", "--json", "--", file}), client, command_reply);
   }
-  if (name != "quarantine" && name != "waiting") return not_found();
   const Range range{.offset = number_of(request, "offset", 0, 100'000'000),
                     .limit = number_of(request, "limit", 50, 500),
                     .filter = request.parameter("filter")};
-  const auto make = [range](const CommandEnd& end) { return list_reply(end, range); };
-  if (name == "waiting") return run(words({"waiting", "--json"}), client, make);
+  const char* list = name == "sent" ? "kept" : "items";
+  const auto make = [range, list](const CommandEnd& end) { return list_reply(end, list, range); };
+  if (name != "quarantine") return run(words({name, "--json"}), client, make);
   return run(words({"quarantine", "list", "--json"}), client, make);
 }
 
 std::optional<Response> Site::action(const std::string& section, const std::string& name,
                                      const Request& request, const Client& client) {
-  constexpr std::array<std::string_view, 5> kActions = {"retry", "drop", "adopt", "doctor", "reload"};
-  if (std::find(kActions.begin(), kActions.end(), name) == kActions.end()) return not_found();
+  const char* command = command_of(name);
+  if (command == nullptr) return not_found();
   if (!parts_.settings.actions) return Response::line(403, "this panel only shows: set actions = true");
   if (!parts_.access.has_csrf(request))
     return Response::line(403, "the request is not from the page: reload it");
@@ -207,8 +226,14 @@ std::optional<Response> Site::action(const std::string& section, const std::stri
   if (!read_names(request.body, &action.words))
     return Response::line(400, R"(the body must be {"names": [...]} with 1 to 1000 names)");
   if (name == "reload") return reload(action);
+  if (!parts_.sections.offers(section, command)) return not_offered(section, command);
+  if (name == "resend") return resend(action, client);
   std::vector<std::string> words = {"quarantine", name, "--"};
   if (name == "adopt") words = {"place", "adopt", "--"};
+  if (name == "doctor" && parts_.sections.arguments_of(section, "doctor").find("DIR") == std::string::npos) {
+    action.words = {section};
+    return run_action(action, {"doctor", "--json"}, client);
+  }
   if (name == "doctor") {
     // Only a directory that the section itself has reported, by the name that it has there.
     const std::string directory = parts_.sections.text_in(section, action.words.front().c_str());
@@ -225,16 +250,48 @@ std::optional<Response> Site::run_action(const Action& action, const std::vector
                                          const Client& client) {
   if (const Status status = parts_.log.write(parts_.host.realtime_ns(), action, "requested"); !status.ok())
     return Response::line(500, status.message() + ": nothing was done");
+  return finish_action(action, words, client);
+}
+
+std::optional<Response> Site::finish_action(const Action& action, const std::vector<std::string>& words,
+                                            const Client& client) {
   return run(parts_.sections.command(action.section, words), client, [this, action](const CommandEnd& end) {
-    const std::string outcome = end.late       ? "took too long"
-                                : !end.started ? end.error
-                                               : "exit status " + std::to_string(end.status);
-    const Status status = parts_.log.write(parts_.host.realtime_ns(), action, outcome);
-    if (!status.ok()) parts_.host.log(PAXECT_LOG_ERROR, status.message());
-    parts_.host.log(PAXECT_LOG_WARN,
-                    action.name + " of " + action.section + " by " + action.who + ": " + outcome);
+    note_outcome(action, end.late       ? "took too long"
+                         : !end.started ? end.error
+                                        : "exit status " + std::to_string(end.status));
     return action.name == "doctor" ? command_reply(end) : text_reply(end);
   });
+}
+
+void Site::note_outcome(const Action& action, const std::string& outcome) {
+  const Status status = parts_.log.write(parts_.host.realtime_ns(), action, outcome);
+  if (!status.ok()) parts_.host.log(PAXECT_LOG_ERROR, status.message());
+  parts_.host.log(PAXECT_LOG_WARN,
+                  action.name + " of " + action.section + " by " + action.who + ": " + outcome);
+}
+
+// Of what a receiver misses by its newest receipt. `words` has its node and the stream: the path of the
+// receipt comes from the section, not from the client.
+std::optional<Response> Site::resend(const Action& action, const Client& client) {
+  if (action.words.size() != 2) return Response::line(400, "resend needs a receiver and a stream");
+  if (const Status status = parts_.log.write(parts_.host.realtime_ns(), action, "requested"); !status.ok())
+    return Response::line(500, status.message() + ": nothing was done");
+  const auto send = [this, action, client](const CommandEnd& end) {
+    const std::string receipt = receipt_in(end, action.words[0], action.words[1]);
+    std::optional<Response> response;
+    if (!receipt.empty())
+      response = finish_action(action, {"resend", "--", receipt}, client);
+    else
+      response = Response::line(404, "the section reports no receipt of this receiver about this stream");
+    if (!response) return;
+    note_outcome(action, response->body);
+    parts_.server->respond(client.connection, *response);
+  };
+  if (!parts_.runner.run(parts_.sections.command(action.section, {"sent", "--json"}), kQuestionLimit, send)) {
+    note_outcome(action, "too many commands run at once");
+    return busy();
+  }
+  return std::nullopt;
 }
 
 Response Site::reload(const Action& action) {
@@ -242,9 +299,7 @@ Response Site::reload(const Action& action) {
     return Response::line(500, status.message() + ": nothing was done");
   const Status status = signal_reload(parts_.sections.number_in(action.section, "pid"));
   const std::string outcome = status.ok() ? "exit status 0" : status.message();
-  if (const Status logged = parts_.log.write(parts_.host.realtime_ns(), action, outcome); !logged.ok())
-    parts_.host.log(PAXECT_LOG_ERROR, logged.message());
-  parts_.host.log(PAXECT_LOG_WARN, "reload of " + action.section + " by " + action.who + ": " + outcome);
+  note_outcome(action, outcome);
   if (!status.ok()) return Response::line(502, status.message());
   return Response::json(R"({"status":0,"message":"","result":{}})"
                         "\n");
@@ -295,7 +350,7 @@ std::optional<Response> Site::run(const std::vector<std::string>& words, const C
                                        [server, connection, make = std::move(make)](const CommandEnd& end) {
                                          server->respond(connection, make(end));
                                        });
-  if (!taken) return Response::line(503, "too many commands run at once: try again");
+  if (!taken) return busy();
   return std::nullopt;
 }
 

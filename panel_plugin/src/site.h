@@ -48,6 +48,11 @@ class Site {
                                  const Client& client);
   std::optional<Response> run_action(const Action& action, const std::vector<std::string>& words,
                                      const Client& client);
+  // The rest of an action whose record has begun.
+  std::optional<Response> finish_action(const Action& action, const std::vector<std::string>& words,
+                                        const Client& client);
+  void note_outcome(const Action& action, const std::string& outcome);
+  std::optional<Response> resend(const Action& action, const Client& client);
   Response reload(const Action& action);
   Response health() const;
   Response metrics(const Request& request) const;

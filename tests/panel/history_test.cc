@@ -52,3 +52,14 @@ TEST_CASE("A week of reports keeps an hour and a day") {
   CHECK(document["hour"][360][0].GetInt64() - document["hour"][0][0].GetInt64() == 3600);
   CHECK(document["day"][360][0].GetInt64() - document["day"][0][0].GetInt64() == 86400);
 }
+
+TEST_CASE("The latency of a step is its highest, and none is known while no file was delivered") {
+  History history;
+  history.add({.time_s = 1000});
+  history.add({.time_s = 1010, .latency_seconds = 0.25});
+  history.add({.time_s = 1011, .latency_seconds = 0.5});
+  history.add({.time_s = 1012});
+  const auto document = parsed(history);
+  CHECK(document["hour"][0][5].IsNull());
+  CHECK(document["hour"][1][5].GetDouble() == 0.5);
+}

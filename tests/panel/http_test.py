@@ -137,6 +137,17 @@ class Requests(unittest.TestCase):
         for client in slow:
             client.close()
 
+    def test_clients_that_keep_their_answered_connections_do_not_keep_others_out(self):
+        held = []
+        for _ in range(400):
+            client = self.panel.connect()
+            client.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            held.append(client)
+            if len(held) % 20 == 0:
+                self.assertEqual(self.panel.request("/").status, 200)
+        for client in held:
+            client.close()
+
     def test_a_request_that_does_not_come_is_ended(self):
         with self.panel.connect() as client:
             client.sendall(b"GET / HTTP/1.1\r\n")

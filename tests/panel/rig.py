@@ -42,7 +42,8 @@ class Reply:
 class Panel:
     """`paxect run` with [link] and [panel] in a directory of its own."""
 
-    def __init__(self, panel="", link="", tcp=False, separate=False):
+    def __init__(self, panel="", link="", tcp=False, separate=False, more="", before=None):
+        """`more`: further sections. `before(panel)` runs before the start."""
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="paxect_panel."))
         self.inbox = self.work / "inbox"
         self.inbox.mkdir()
@@ -52,8 +53,12 @@ class Panel:
         token.write_text(TOKEN + "\n")
         token.chmod(0o600)
         listen = f"listen = 127.0.0.1:0\ntoken = file:{token}\n" if tcp else f"listen = unix:{self.socket}\n"
-        section = f"[link]\nlog = log.jsonl\n{link}\n"
+        section = f"[link]\nlog = log.jsonl\n{link}\n".replace("WORK", str(self.work))
         own = f"[panel]\n{listen}{panel}\n"
+        section += more.replace("WORK", str(self.work))
+        self.environment = dict(os.environ)
+        if before:
+            before(self)
         self.processes = []
         if separate:  # the panel in a process of its own, as its unit runs it
             self.write("relay.conf", section)
@@ -72,7 +77,7 @@ class Panel:
     def start(self, config, line):
         log = self.work / f"{config}.err"
         with log.open("w") as error:
-            process = subprocess.Popen([PAXECT, "run", "-c", config, "--verbose"], cwd=self.work, stderr=error)
+            process = subprocess.Popen([PAXECT, "run", "-c", config, "--verbose"], cwd=self.work, stderr=error, env=self.environment)
         self.processes.append(process)
         wait_for(line, lambda: process.poll() is not None or line in log.read_text())
         assert process.poll() is None, log.read_text()
@@ -115,13 +120,16 @@ class Panel:
         text = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         return self.raw(text.encode("latin-1") + b"\r\n" + (body or b""))
 
-    def act(self, action, names, **headers):
+    def act(self, action, names, section="link", **headers):
         csrf = self.request("/api/session").json()["csrf"]
         headers = {"X_Paxect_Csrf": csrf, "Content_Type": "application/json", **headers}
-        return self.request(f"/api/link/{action}", "POST", json.dumps({"names": names}), **headers)
+        return self.request(f"/api/{section}/{action}", "POST", json.dumps({"names": names}), **headers)
 
-    def section(self):
-        return self.request("/api/state").json()["sections"][0]
+    def sections(self):
+        return {section["name"]: section for section in self.request("/api/state").json()["sections"]}
+
+    def section(self, name="link"):
+        return self.sections()[name]
 
     def command(self, *words):
         """What a command of the relay prints as JSON."""

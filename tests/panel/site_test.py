@@ -37,7 +37,7 @@ class Site(unittest.TestCase):
             self.assertEqual(panel.request("/api/link/audit").json()["result"]["state"], "intact")
             history = panel.request("/api/link/history").json()
             self.assertGreater(len(history["hour"]), 0)
-            self.assertEqual(len(history["day"][0]), 5)
+            self.assertEqual(len(history["day"][0]), 6)
 
     def test_hostile_names_arrive_as_text(self):
         with rig.Panel() as panel:

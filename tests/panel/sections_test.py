@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Sections of other plugins, several of one plugin, and two relays that prove their transfers to each other."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+import rig
+
+STATION = pathlib.Path(os.environ["PAXECT_TEST_STATION"])
+
+
+def with_station(panel):
+    """A plugin must be a regular file: copies of the three modules, which find the core library elsewhere."""
+    plugins = panel.work / "plugins"
+    plugins.mkdir()
+    libraries = rig.PAXECT.parents[1] / "lib"
+    for module in (STATION, libraries / "paxect/plugins/link.so", libraries / "paxect/plugins/panel.so"):
+        shutil.copy(module, plugins)
+    panel.environment["LD_LIBRARY_PATH"] = str(libraries)
+    panel.environment["PAXECT_PLUGIN_DIR"] = str(plugins)
+
+
+def station(panel, **answers):
+    folder = panel.work / "answers"
+    if not folder.exists():
+        with_station(panel)
+        folder.mkdir()
+    for command, report in answers.items():
+        (folder / f"{command}.json").write_text(report if isinstance(report, str) else json.dumps(report))
+
+
+class Sections(unittest.TestCase):
+    def test_a_third_plugin_has_its_place_by_offering_the_same_commands(self):
+        report = {"state": "running", "sent": 12, "streams": {"waiting": 3}, "server": "nats://a"}
+        peers = {"peers": [{"name": "south", "seen": None, "late": True}]}
+        with rig.Panel(panel="actions = true\n", more="[station]\nanswers = WORK/answers\n",
+                       before=lambda panel: station(panel, status=report, peers=peers, explain={"file": "a"}, doctor={"holds": 1})) as panel:
+            found = rig.wait_for("a report", lambda: panel.section("station")["report"] and panel.section("station"))
+            self.assertEqual(found["report"], report)
+            self.assertEqual(found["commands"], {"status": "[--json]", "explain": "NAME [--json]", "peers": "[--json]", "doctor": "[--json]"})
+            self.assertEqual(panel.section("link")["commands"]["doctor"], "DIR [--json]")
+            self.assertEqual(panel.request("/api/station/peers").json()["result"], peers)
+            self.assertEqual(panel.request("/api/station/explain?file=x").json()["result"], {"file": "a"})
+            self.assertEqual(panel.act("doctor", ["station"], "station").json()["result"], {"holds": 1})
+            for name in ("audit", "waiting", "sent", "missing", "quarantine", "place"):
+                reply = panel.request(f"/api/station/{name}")
+                self.assertEqual((reply.status, reply.body), (404, f"the section station has no command {name}\n".encode()))
+            for name in ("retry", "adopt", "resend"):
+                self.assertEqual(panel.act(name, ["a", "b"], "station").status, 404)
+            rig.wait_for("health", lambda: panel.request("/healthz").status == 200)
+
+    def test_a_report_that_is_none_is_an_error_of_its_section_alone(self):
+        with rig.Panel(more="[station]\nanswers = WORK/answers\n",
+                       before=lambda panel: station(panel, status={"state": "running"})) as panel:
+            rig.wait_for("health", lambda: panel.request("/healthz").status == 200)
+            for bad in ("", "\"running\"", "\udcff" * 3, "[" * 100000):
+                (panel.work / "answers/status.json").write_bytes(bad.encode("utf-8", "surrogateescape"))
+                rig.wait_for(f"the error of {bad[:9]!r}", lambda: panel.section("station")["error"])
+                self.assertEqual(panel.request("/healthz").status, 503)
+                self.assertEqual(panel.section("link")["error"], "")
+                station(panel, status={"no_state": 1})
+                rig.wait_for("its return", lambda: not panel.section("station")["error"])
+                self.assertEqual(panel.request("/healthz").status, 200)
+
+    def test_two_sections_of_one_plugin_are_two_relays(self):
+        with rig.Panel(panel="actions = true\n", more="[north]\nplugin = link\ninbox = north/in\noutbox = north/out\nlog = north/log.jsonl\nlock = north/lock\n"
+                       "policy = north/policy.json\n", before=lambda panel: (panel.work / "north/in").mkdir(parents=True)) as panel:
+            (panel.work / "north/in/damaged.freq").write_text("x")
+            rig.wait_for("the quarantine of north", lambda: panel.section("north")["report"] and panel.section("north")["report"]["quarantine"] == 1)
+            self.assertEqual(panel.section("link")["report"]["quarantine"], 0)
+            self.assertEqual(panel.request("/api/link/quarantine").json()["total"], 0)
+            self.assertEqual(panel.request("/api/north/quarantine").json()["items"][0]["name"], "damaged.freq")
+            self.assertEqual(panel.act("drop", ["damaged.freq"], "link").json()["status"], 1)
+            self.assertEqual(panel.act("drop", ["damaged.freq"], "north").json()["status"], 0)
+            self.assertFalse((panel.work / "north/in/.quarantine/damaged.freq").exists())
+
+    def test_what_a_receiver_misses_is_resent_by_its_newest_receipt(self):
+        with Pair() as pair:
+            pair.put("a.txt", "b.txt")
+            panel = pair.panel
+            self.assertEqual(rig.wait_for("both", lambda: pair.counts()["unconfirmed"] == 2 and pair.counts()), pair.counts())
+            (pair.share / "b.freq").unlink()
+            pair.receive_until("a receipt with a missing entry", lambda: pair.receivers() and pair.receivers()[0]["missing"] == 1)
+            receiver = pair.receivers()[0]
+            self.assertEqual((receiver["node"], receiver["delivered"], receiver["sent"]), ("south", 1, 2))
+            self.assertEqual(panel.request("/api/link/sent").json()["rest"]["receivers"], panel.command("sent", "--json")["receivers"])
+            self.assertEqual(panel.act("resend", ["south", "0123456789abcdef"]).status, 404)
+            self.assertEqual(panel.act("resend", ["../../etc/passwd", receiver["stream"]]).status, 404)
+            self.assertEqual(panel.act("resend", ["south"]).status, 400)
+            reply = panel.act("resend", ["south", receiver["stream"]])
+            self.assertEqual((reply.status, reply.json()["status"]), (200, 0), reply.body)
+            rig.wait_for("the container", (pair.share / "b.freq").exists)
+            pair.receive_until("the delivery", (pair.south / "outbox/b").exists)
+            log = [json.loads(line) for line in (panel.work / "paxect_panel_log.jsonl").read_text().splitlines()]
+            self.assertEqual([(entry["action"], entry["about"], entry["outcome"]) for entry in log[-2:]],
+                             [("resend", ["south", receiver["stream"]], "requested"), ("resend", ["south", receiver["stream"]], "exit status 0")])
+
+
+class Pair:
+    """A sender with a page, and a receiver that runs when it is asked to."""
+
+    def __init__(self):
+        self.panel = rig.Panel(panel="actions = true\n", link="node = north\nmode = send\nsign_key = file:WORK/key\noutbox = WORK/share\n"
+                               "receipts_in = WORK/share/paxect.proof\nto = south\nkeep = receipt\nsettle_ms = 0\n", before=self.prepare)
+
+    def prepare(self, panel):
+        self.south = panel.work / "south"
+        self.share = panel.work / "share"
+        for folder in (self.south, self.share / "paxect.proof"):
+            folder.mkdir(parents=True)
+        (self.south / "paxect.conf").write_text(f"[link]\nnode = south\nmode = receive\nsign_key = file:{self.south}/key\ninbox = {self.share}\n"
+                                                "late_after = 0\nlog = log.jsonl\n")
+        for folder in (panel.work, self.south):
+            self.run(folder, "key", "new", str(folder / "key"))
+        self.run(panel.work, "key", "pin", "south", str(self.south / "key.pub"), config="paxect.conf")
+        self.run(self.south, "key", "pin", "north", str(panel.work / "key.pub"), config="paxect.conf")
+
+    def run(self, folder, *words, config=None):
+        options = ["-c", config] if config and (folder / config).exists() else []
+        result = subprocess.run([rig.PAXECT, "link", *options, *words], cwd=folder, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+
+    def put(self, *names):
+        for name in names:
+            (self.panel.inbox / name).write_text(name)
+
+    def counts(self):
+        report = self.panel.section()["report"]
+        return report["proof"] if report else {"unconfirmed": 0}
+
+    def receivers(self):
+        return self.panel.request("/api/link/sent").json()["rest"]["receivers"]
+
+    def receive_until(self, what, condition):
+        def once():
+            subprocess.run([rig.PAXECT, "run", "--once"], cwd=self.south, capture_output=True, check=False)
+            return condition()
+        return rig.wait_for(what, once)
+
+    def __enter__(self):
+        self.panel.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self.panel.__exit__(*error)
+
+
+if __name__ == "__main__":
+    unittest.main()
