@@ -51,7 +51,7 @@ std::string count(std::uint64_t number, const char* what) {
 
 // What was damaged and what is left in reserve.
 std::string findings(const paxect_repair_report& report) {
-  if (report.damaged == 0) return "nothing is damaged";
+  if (report.damaged == 0) return "no data and no parity is damaged";
   return count(report.damaged, "damaged cell") + " of " + std::to_string(report.cells) + " in " +
          count(report.damaged_windows, "window") + "; the code word with the least reserve has " +
          std::to_string(report.spare) + " of " + count(report.parity, "parity cell") + " left";

@@ -181,6 +181,8 @@ TEST_CASE("repair: of two containers in one file, neither is taken for it") {
                                           first.substr(5000) + second,
                                           plain + first,
                                           zeroed(plain, 10, 1) + first,
+                                          first + first,
+                                          first + zeroed(first, 200000, 1000),
                                           first + plain};
   for (const std::string& both : files) {
     INFO("file " << &both - files.data());

@@ -50,7 +50,8 @@ TEST_CASE("repair: --check says whether it could, and writes nothing") {
   CHECK(result.output.find("can be repaired: ") != std::string::npos);
   CHECK(result.output.find("parity cells left") != std::string::npos);
   CHECK(list(given.dir / ".") == before);
-  CHECK(tool({"repair", given.container, "--check"}).output == given.container + ": nothing is damaged\n");
+  CHECK(tool({"repair", given.container, "--check"}).output ==
+        given.container + ": no data and no parity is damaged\n");
   CHECK(tool({"repair", given.damaged}).status == 64);
   CHECK(tool({"repair", given.damaged, "--check", "-o", given.output}).status == 64);
 }

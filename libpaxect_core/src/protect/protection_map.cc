@@ -151,8 +151,10 @@ std::optional<std::int64_t> ProtectionMap::first_shift(std::size_t copy) const {
 }
 
 std::optional<std::int64_t> ProtectionMap::last_shift(std::size_t copy) const {
+  // Of a container that the copy has twice, the end of the first one: what is behind it is another container.
   const std::vector<Displacement>& all = displacements_[copy];
-  return all.empty() ? std::optional<std::int64_t>() : all.back().shift;
+  if (all.empty()) return {};
+  return std::lower_bound(all.begin(), all.end(), all.back())->shift;
 }
 
 void ProtectionMap::find_displacements(std::span<const Records> copies) {
