@@ -48,6 +48,8 @@ Status defect(const Plugin& plugin, const std::string& what) {
   return internal_error("plugin " + plugin.name + ": " PAXECT_EXTENSION_COMMANDS ": " + what);
 }
 
+std::string no_commands(const CommandSet& set) { return "plugin " + set.plugin.name + " offers no commands"; }
+
 // Collects the commands that the plugin offers.
 Status list_commands(CommandSet* set) {
   for (std::uint32_t index = 0; const paxect_command* command = set->extension->command_at(index); ++index) {
@@ -59,13 +61,13 @@ Status list_commands(CommandSet* set) {
   return {};
 }
 
+// A plugin without commands has no extension, and no entries.
 Status load_commands(const Configuration& configuration, const InstanceSettings& settings, CommandSet* out) {
   PluginDirectory directory;
   Status status = PluginDirectory::open(configuration.plugin_directory, &directory);
   if (status.ok()) status = load_plugin(directory, settings.plugin(), &out->plugin);
   if (status.ok()) status = find_extension(out->plugin, PAXECT_EXTENSION_COMMANDS, &out->extension);
-  if (!status.ok()) return status;
-  if (out->extension == nullptr) return usage_error("plugin " + out->plugin.name + " offers no commands");
+  if (!status.ok() || out->extension == nullptr) return status;
   if (out->extension->command_at == nullptr || out->extension->run == nullptr)
     return defect(out->plugin, "a function is missing");
   std::optional<std::string> exception = guarded([&] { status = list_commands(out); });
@@ -73,6 +75,10 @@ Status load_commands(const Configuration& configuration, const InstanceSettings&
 }
 
 void print_commands(const std::string& section, const CommandSet& set, std::ostream& output) {
+  if (set.entries.empty()) {
+    output << "paxect " << section << ": " << no_commands(set) << "\n";
+    return;
+  }
   std::size_t width = 0;
   for (const CommandEntry& entry : set.entries) width = std::max(width, entry.synopsis().size());
   output << "paxect " << section << " COMMAND [ARGUMENT]...: commands of plugin " << set.plugin.name
@@ -85,6 +91,7 @@ void print_commands(const std::string& section, const CommandSet& set, std::ostr
 }
 
 Status check_known(const CommandLine& command_line, const CommandSet& set) {
+  if (set.entries.empty()) return usage_error(no_commands(set));
   std::string names;
   for (const CommandEntry& entry : set.entries) {
     if (entry.name == command_line.words.front()) return {};

@@ -161,14 +161,13 @@ void Sections::rest(Section* section, std::uint64_t interval) const {
 }
 
 void Sections::take_commands(Section* section, const CommandEnd& end) {
-  const bool has_none = end.started && end.status == kUsage;
-  const bool is_list = end.started && !end.late && end.status == 0;
-  if (!is_list && !has_none) {
+  // It fails too for a section that the configuration does not have.
+  if (!end.started || end.late || end.status != 0) {
     set_error(section, reason_of(end, "the list of commands"));
     section->asked = true;
     return rest(section, kInterval);
   }
-  section->commands = is_list ? parse_commands(end.output) : std::map<std::string, std::string>();
+  section->commands = parse_commands(end.output);
   section->silent = section->commands.count("status") == 0;
   section->is_listed = !section->silent;
   if (section->is_listed) {

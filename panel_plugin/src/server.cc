@@ -29,13 +29,21 @@ void Server::accept_all() {
   // A bounded number, so that the other connections get their turn.
   for (int i = 0; i < 32; ++i) {
     UniqueFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket.valid()) return;
-    if (make_room()) admit(std::move(socket));
+    if (!socket.valid()) return is_temporary(errno) ? void() : rest_listener();
+    if (make_room(kMaxConnections)) admit(std::move(socket));
   }
 }
 
-bool Server::make_room() {
-  if (connections_.size() < kMaxConnections) return true;
+// No connection can be accepted, such as when the process has no descriptor left: the one that waits would be
+// reported again at once, and for ever.
+void Server::rest_listener() {
+  static_cast<void>(make_room(1));
+  events_->change(listener_event_, 0);
+  listen_at_ns_ = now_ns_ + kListenerRest;
+}
+
+bool Server::make_room(std::size_t max) {
+  if (connections_.size() < max) return true;
   // One that lingers has its response: closing it takes nothing from its client. None of the three phases
   // needs a token, so that without this order anybody could keep everybody else out.
   for (const Phase phase : {Phase::kLingering, Phase::kReading, Phase::kWriting}) {
@@ -186,6 +194,11 @@ void Server::broadcast(const std::string& event) {
 std::uint64_t Server::expire() {
   std::vector<std::uint64_t> over;
   std::uint64_t next = std::numeric_limits<std::uint64_t>::max();
+  if (listen_at_ns_ != 0 && listen_at_ns_ <= now_ns_) {
+    listen_at_ns_ = 0;
+    events_->change(listener_event_, EPOLLIN);
+  }
+  if (listen_at_ns_ != 0) next = listen_at_ns_;
   for (const auto& [id, connection] : connections_) {
     if (connection->deadline_ns <= now_ns_)
       over.push_back(id);

@@ -36,6 +36,7 @@ class Server {
   static constexpr std::uint64_t kRequestTime = 10 * kSecond;
   static constexpr std::uint64_t kResponseTime = 60 * kSecond;
   static constexpr std::uint64_t kStreamStall = 20 * kSecond;
+  static constexpr std::uint64_t kListenerRest = kSecond / 4;
   static constexpr std::uint64_t kLingerTime = 2 * kSecond;
   static constexpr std::size_t kMaxPending = 1024 * 1024;  // of a stream, not yet taken by its client
 
@@ -77,7 +78,9 @@ class Server {
   using Connections = std::unordered_map<std::uint64_t, std::unique_ptr<Connection>>;
 
   void accept_all();
-  bool make_room();
+  // Whether there are fewer than `max` connections, after one was closed for that if need be.
+  bool make_room(std::size_t max);
+  void rest_listener();
   void admit(UniqueFd socket);
   void handle(std::uint64_t id, std::uint32_t events);
   bool read(Connection* connection);
@@ -97,6 +100,7 @@ class Server {
   std::uint64_t next_ = 1;
   std::uint64_t now_ns_ = 0;
   std::size_t streams_ = 0;
+  std::uint64_t listen_at_ns_ = 0;  // when connections are accepted again; 0: they are
 };
 
 }  // namespace paxect::panel

@@ -70,7 +70,7 @@ TEST_CASE("An unknown command or section is refused with a list of those that ex
         "--help\n");
 }
 
-TEST_CASE("A plugin without commands is wrong usage and a malformed extension is a defect") {
+TEST_CASE("A plugin without commands has an empty list, and a malformed extension is a defect") {
   Sandbox sandbox;
   sandbox.add_plugin("plain");
   sandbox.add_plugin("bad_extension");
@@ -78,6 +78,9 @@ TEST_CASE("A plugin without commands is wrong usage and a malformed extension is
   Result result = sandbox.paxect({"plain", "say"});
   CHECK(result.status == 64);
   CHECK(result.error == "paxect: plugin plain offers no commands\n");
+  result = sandbox.paxect({"plain"});
+  CHECK(result.status == 0);
+  CHECK(result.output == "paxect plain: plugin plain offers no commands\n");
   result = sandbox.paxect({"bad_extension", "say"});
   CHECK(result.status == 70);
   CHECK(result.error ==

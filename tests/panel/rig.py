@@ -42,8 +42,8 @@ class Reply:
 class Panel:
     """`paxect run` with [link] and [panel] in a directory of its own."""
 
-    def __init__(self, panel="", link="", tcp=False, separate=False, more="", before=None):
-        """`more`: further sections. `before(panel)` runs before the start."""
+    def __init__(self, panel="", link="", tcp=False, separate=False, more="", before=None, limits=None):
+        """`more`: further sections. `before(panel)` runs before the start. `limits()` runs in each process of it."""
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="paxect_panel."))
         self.inbox = self.work / "inbox"
         self.inbox.mkdir()
@@ -57,6 +57,7 @@ class Panel:
         own = f"[panel]\n{listen}{panel}\n"
         section += more.replace("WORK", str(self.work))
         self.environment = dict(os.environ)
+        self.limits = limits
         if before:
             before(self)
         self.processes = []
@@ -77,7 +78,7 @@ class Panel:
     def start(self, config, line):
         log = self.work / f"{config}.err"
         with log.open("w") as error:
-            process = subprocess.Popen([PAXECT, "run", "-c", config, "--verbose"], cwd=self.work, stderr=error, env=self.environment)
+            process = subprocess.Popen([PAXECT, "run", "-c", config, "--verbose"], cwd=self.work, stderr=error, env=self.environment, preexec_fn=self.limits)
         self.processes.append(process)
         wait_for(line, lambda: process.poll() is not None or line in log.read_text())
         assert process.poll() is None, log.read_text()

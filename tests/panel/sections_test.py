@@ -65,6 +65,17 @@ class Sections(unittest.TestCase):
                 rig.wait_for("its return", lambda: not panel.section("station")["error"])
                 self.assertEqual(panel.request("/healthz").status, 200)
 
+    def test_a_section_that_does_not_exist_is_not_well_and_one_without_commands_is_no_matter(self):
+        with rig.Panel(separate=True, panel="sections = link, linc\n") as panel:
+            found = rig.wait_for("the error", lambda: panel.sections()["linc"]["error"])
+            self.assertIn("unknown command 'linc'", found)
+            rig.wait_for("link", lambda: panel.section()["report"])
+            self.assertEqual(panel.request("/healthz").status, 503)
+            with (panel.work / "relay.conf").open("a") as config:
+                config.write("[linc]\nplugin = panel\nlisten = unix:/nowhere\n")
+            rig.wait_for("health", lambda: panel.request("/healthz").status == 200)
+            self.assertTrue(panel.section("linc")["silent"])
+
     def test_two_sections_of_one_plugin_are_two_relays(self):
         with rig.Panel(panel="actions = true\n", more="[north]\nplugin = link\ninbox = north/in\noutbox = north/out\nlog = north/log.jsonl\nlock = north/lock\n"
                        "policy = north/policy.json\n", before=lambda panel: (panel.work / "north/in").mkdir(parents=True)) as panel:

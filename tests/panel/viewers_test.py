@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Fifty viewers: the panel stays small, asks the relay once for all of them, and drops who does not read."""
 import os
+import resource
 import time
 import unittest
 
@@ -12,6 +13,11 @@ VIEWERS = 50
 def memory_kib(pid, field="VmRSS"):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(field))
+
+
+def processor_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return sum(map(int, stat.read().rsplit(")")[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def open_stream(panel):
@@ -43,6 +49,17 @@ class Viewers(unittest.TestCase):
             for each in streams + viewers:
                 each.close()
             rig.wait_for("their ends", lambda: len(os.listdir(f"/proc/{panel.process.pid}/fd")) < VIEWERS)
+
+    def test_without_a_descriptor_for_the_next_connection_it_rests(self):
+        with rig.Panel(separate=True, limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))) as panel:
+            viewers = [open_stream(panel) for _ in range(60)]
+            rig.wait_for("the last descriptor", lambda: len(os.listdir(f"/proc/{panel.process.pid}/fd")) >= 39)
+            begin, used = time.monotonic(), processor_seconds(panel.process.pid)
+            rig.wait_for("three seconds", lambda: time.monotonic() - begin > 3)
+            self.assertLess(processor_seconds(panel.process.pid) - used, 0.6 * (5 if rig.SANITIZED else 1))
+            for viewer in viewers:
+                viewer.close()
+            rig.wait_for("room", lambda: panel.request("/").status == 200)
 
     def test_more_viewers_than_there_is_room_for_are_refused(self):
         with rig.Panel() as panel:
