@@ -221,19 +221,20 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
   }
   for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
     if (fetch->number == 0 || message->request != fetch->number) continue;
-    if (message->reply().empty()) {
-      // The end of a fetch. Without a consumer nobody answers: it is made again.
-      if (message->status() == 503 || message->status() == 409) streams_ready_ = false;
-      if (fetch == &job_fetch_ && message->status() != 503) idle_ = true;
-      *fetch = {};
-      return;
-    }
-    if (fetch->open > 0 && --fetch->open == 0) fetch->number = 0;
+    // The end of a fetch. Without a consumer nobody answers: it is made again.
+    if (message->status() == 503 || message->status() == 409) streams_ready_ = false;
+    if (fetch == &job_fetch_ && message->status() != 503) idle_ = true;
+    *fetch = {};
+    return;
   }
   if (!message->reply().starts_with("$JS.ACK.")) return;
+  // A message of a stream keeps its subject, so that only its acknowledgement shows to which fetch it
+  // belongs.
   idle_ = false;
   keep_alive(std::string(message->reply()));
   const bool is_list = message->reply().find("." + names_.stream("list") + ".") != std::string_view::npos;
+  Fetch& fetch = is_list ? list_fetch_ : job_fetch_;
+  if (fetch.open > 0 && --fetch.open == 0) fetch = {};
   (is_list ? lists_ : jobs_).push_back(std::move(message));
 }
 
