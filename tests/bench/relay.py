@@ -176,36 +176,46 @@ class Bench:
             print(f" | bare libzstd {count * size / codec / 1e6:6.1f} MB/s: {codec / wall:.2f}", end="")
         print(flush=True)
 
-    def proof(self, count, size):
-        """Mode send with signed lists beside mode send without, in turns."""
+    def send_run(self, name, sample, count, **settings):
+        """Wall and CPU seconds of `count` copies of `sample` in mode send, and how many of them the signed lists name."""
+        relay = Relay(self.paxect, f"{self.work}/{name}", settle_ms=0, mode="send", **settings)
+        for i in range(count):
+            shutil.copyfile(sample, f"{relay.inbox}/f{i}.bin")
+        settle_disk()
+        wall, cpu, _ = relay.run_once()
+        listed = 0
+        lists = f"{relay.outbox}/paxect.proof"
+        for name in os.listdir(lists) if os.path.isdir(lists) else []:
+            if name.endswith(".list"):
+                with open(f"{lists}/{name}", encoding="ascii") as file:
+                    listed += sum(not line.startswith("#") for line in file)
+        if visible(relay.inbox):
+            sys.exit(f"relay.py: {len(visible(relay.inbox))} files left")
+        relay.remove()
+        return wall, cpu, listed
+
+    def proof(self, count, size, pairs=5):
+        """Mode send with signed lists beside mode send without: pairs of runs, the order within a pair alternates."""
         key = f"{self.work}/key"
         subprocess.run([self.paxect, "link", "key", "new", key], check=True, capture_output=True)
         sample = self.make_sample(size)
-        best = {True: None, False: None}
-        for turn in range(6):
-            signed = turn % 2 == 0
-            settings = {"sign_key": f"file:{key}", "node": "bench"} if signed else {}
-            relay = Relay(self.paxect, f"{self.work}/proof{turn}", settle_ms=0, mode="send", **settings)
-            for i in range(count):
-                shutil.copyfile(sample, f"{relay.inbox}/f{i}.bin")
-            settle_disk()
-            took = relay.run_once()
-            listed = 0
-            if signed:
-                for name in os.listdir(f"{relay.outbox}/paxect.proof"):
-                    if name.endswith(".list"):
-                        with open(f"{relay.outbox}/paxect.proof/{name}", encoding="ascii") as file:
-                            listed += sum(not line.startswith("#") for line in file)
-            if visible(relay.inbox) or (signed and listed != count):
-                sys.exit(f"relay.py: {len(visible(relay.inbox))} files left, {listed} of {count} listed")
-            relay.remove()
-            best[signed] = min(best[signed] or took, took)
+        ratios, signed_runs, plain_runs = [], [], []
+        for pair in range(pairs):
+            for signed in (True, False) if pair % 2 == 0 else (False, True):
+                settings = {"sign_key": f"file:{key}", "node": "bench"} if signed else {}
+                wall, cpu, listed = self.send_run(f"proof{pair}", sample, count, **settings)
+                if listed != (count if signed else 0):
+                    sys.exit(f"relay.py: the lists name {listed} of {count} files")
+                (signed_runs if signed else plain_runs).append((wall, cpu))
+            ratios.append(plain_runs[-1][0] / signed_runs[-1][0])
         os.remove(sample)
         os.remove(key)
         os.remove(key + ".pub")
-        (wall, cpu, _), (plain_wall, plain_cpu, _) = best[True], best[False]
-        print(f"   proof | {count / wall:7.1f} files/s  cpu {cpu:5.2f} s | without {count / plain_wall:7.1f} files/s"
-              f"  cpu {plain_cpu:5.2f} s: {plain_wall / wall:.2f}", flush=True)
+        signed, plain = (statistics.median(wall for wall, _ in runs) for runs in (signed_runs, plain_runs))
+        signed_cpu, plain_cpu = (statistics.median(cpu for _, cpu in runs) for runs in (signed_runs, plain_runs))
+        print(f"   proof | {count / signed:7.1f} files/s  cpu {signed_cpu:5.2f} s | without {count / plain:7.1f} files/s"
+              f"  cpu {plain_cpu:5.2f} s: {statistics.median(ratios):.2f}, pairs {min(ratios):.2f} to {max(ratios):.2f}",
+              flush=True)
 
     def latency_and_idle(self):
         relay = self.relay("latency", settle_ms=500)
