@@ -195,6 +195,16 @@ Status undo(const Intent& intent, const Evidence& evidence) {
   return status.ok() ? remove_side(intent, target) : status;
 }
 
+Status flush_name(const Intent& intent, const Evidence& evidence, Flushed* flushed) {
+  const std::pair key(intent.into_inbox, intent.folder);
+  if (intent.finished || flushed->contains(key) || evidence.is_logged(intent)) return Status::success();
+  Directory target;
+  Status status = open_target(intent, evidence, &target);
+  if (status.ok()) status = target.sync();
+  if (status.ok()) flushed->insert(key);
+  return status;
+}
+
 Status tidy(const Intent& intent, const Verdict& verdict, const Evidence& evidence) {
   Directory target;
   if (!open_target(intent, evidence, &target).ok()) return Status::success();

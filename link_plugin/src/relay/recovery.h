@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,10 @@ Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict);
 // Removes the temporaries of an intent that was not delivered and the sidecar of a container that will not
 // get its name. Requires: the journal does not know the intent as prepared any more.
 Status undo(const Intent& intent, const Evidence& evidence);
+// Flushes the directory of a delivered product, once for each: the crash may have come between the rename and
+// that. To be called before the log or the journal says that the product was delivered.
+using Flushed = std::set<std::pair<bool, std::string>>;  // into_inbox, folder
+Status flush_name(const Intent& intent, const Evidence& evidence, Flushed* flushed);
 // Removes what is left of the temporaries beside a product that has its name.
 Status tidy(const Intent& intent, const Verdict& verdict, const Evidence& evidence);
 

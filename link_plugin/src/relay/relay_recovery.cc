@@ -129,8 +129,14 @@ Status Relay::resolve_left(Delivered* delivered, std::set<std::uint64_t>* over) 
   // Before a temporary goes away the journal must not read any more as if that meant delivery.
   if (Status status = journal_.abort(aborted); !status.ok()) return status;
   std::string problem;
+  Flushed flushed;
   for (const auto& [intent, verdict] : verdicts) {
     Status status;
+    if (verdict.outcome == Fate::kDelivered) status = flush_name(*intent, evidence, &flushed);
+    if (!status.ok()) {
+      problem = status.message;
+      continue;
+    }
     if (verdict.outcome == Fate::kUndelivered) status = undo(*intent, evidence);
     if (verdict.outcome == Fate::kDelivered) status = tidy(*intent, verdict, evidence);
     if (verdict.outcome == Fate::kDelivered) finish_recovered(*intent, verdict, delivered);

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <regex>
 #include <thread>
@@ -95,6 +96,44 @@ TEST_CASE("Killed at any call, the relay delivers everything once after a restar
     INFO(point.calls);
     CHECK(points > 0);
   }
+}
+
+// A relay that was killed between the rename of its product and the flush of the directory: at which flush
+// that is, the flushes before it tell.
+std::unique_ptr<RelaySite> killed_before_flush_of_name() {
+  for (int when = 1; when < 100; ++when) {
+    auto site = std::make_unique<RelaySite>();
+    site->put("a", "contents");
+    if (!run_with_fault(*site, "fsync", "signal=KILL", when, "", {"--set", "link.mode=send"})) break;
+    if (exists(site->path("outbox/a.freq")) && site->log().find("\"encode\"") == std::string::npos)
+      return site;
+  }
+  return nullptr;
+}
+
+TEST_CASE("A restart flushes the directory of a product before it removes the source") {
+  if (!has_strace()) return;
+  const std::unique_ptr<RelaySite> site = killed_before_flush_of_name();
+  REQUIRE(site != nullptr);
+  const std::vector<std::string> send = {"--once", "--set", "link.mode=send"};
+  const std::vector<std::string> no_flush = {"strace",
+                                             "-f",
+                                             "-q",
+                                             "-o",
+                                             site->path("trace"),
+                                             "-P",
+                                             site->path("outbox"),
+                                             "-e",
+                                             "trace=fsync",
+                                             "-e",
+                                             "inject=fsync:error=EIO"};
+  run(site->command(send, no_flush));
+  INFO(read_file(site->path("trace")));
+  CHECK(read_file(site->path("trace")).find("(INJECTED)") != std::string::npos);
+  CHECK(exists(site->path("inbox/a.txt")));
+  CHECK(run(site->command(send)).status == 0);
+  CHECK_FALSE(exists(site->path("inbox/a.txt")));
+  CHECK(exists(site->path("outbox/a.freq")));
 }
 
 // `error`, at one call or at all from there on.
