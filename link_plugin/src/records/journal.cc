@@ -258,6 +258,13 @@ Status Journal::begin_stream(const std::string& name, const std::string& key, co
   return status;
 }
 
+Status Journal::note_keys() {
+  if (contents_.had_keys) return Status::success();
+  Status status = append(keys_record(), true);
+  if (status.ok()) contents_.had_keys = true;
+  return status;
+}
+
 void Journal::note_sent(const SentEntry& entry) {
   contents_.sent.add(entry);
   Status ignored = append(sent_record(entry), false);

@@ -136,6 +136,10 @@ class Journal {
 
   // The streams of senders. Entries are used up by prepare(), given back by abort() and drop(), and used for
   // good by finish() and resolve().
+  // Whether keys of peers were pinned once. A folder of keys that is away must not read as none.
+  bool had_keys() const { return contents_.had_keys; }
+  Status note_keys();
+
   const ReceivedStreams& received() const { return contents_.received; }
   // Appends records of these and makes their changes; after a failure it made none. Not durable unless asked
   // for.

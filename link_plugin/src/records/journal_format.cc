@@ -145,6 +145,8 @@ void Parser::take(std::string_view line) {
   } else if (kind == "unseen") {
     std::string place = words.text();
     contents_.unseen.emplace(std::move(place), words.text());
+  } else if (kind == "keys") {
+    contents_.had_keys = true;
   } else if (kind == "under") {
     std::uint64_t id = 0;
     words.number(&id);
@@ -350,6 +352,8 @@ std::string held_record(const std::string& place, const std::string& path, const
   return JournalLine("held").text(place).identity(record.identity).flag(record.nested).text(path).finish();
 }
 
+std::string keys_record() { return JournalLine("keys").finish(); }
+
 std::string log_record(const LogHead& head) {
   return JournalLine("log").number(head.lines).text(head.chain).finish();
 }
@@ -382,6 +386,7 @@ std::string journal_text_without_log(const JournalContents& contents) {
   for (const Aside& aside : contents.asides) lines.push_back(aside_record(aside));
   for (const auto& [place, folder] : contents.unseen)
     lines.push_back(JournalLine("unseen").text(place).text(folder).finish());
+  if (contents.had_keys) lines.push_back(keys_record());
   for (std::string& line : contents.received.records()) lines.push_back(std::move(line));
   for (std::string& line : contents.sent.records()) lines.push_back(std::move(line));
   for (const Intent& intent : contents.intents) {

@@ -125,6 +125,7 @@ struct JournalContents {
   SourceTable held;
   std::vector<Aside> asides;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
+  bool had_keys = false;                                 // keys of peers were pinned once
   LogHead log;                                           // of the audit log, when its last line was durable
   ReceivedStreams received;
   SentStream sent;
@@ -159,6 +160,7 @@ std::string under_record(std::uint64_t id, const std::string& name);
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
 std::string aside_record(const Aside& aside);
+std::string keys_record();
 std::string log_record(const LogHead& head);
 std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record);
 

@@ -31,8 +31,12 @@ std::int64_t utc_seconds(const Host& host) { return host.realtime_ns() / static_
 ProofMode Receiver::mode() const {
   if (parts_.config.mode != Mode::kReceive) return ProofMode::kOff;
   if (parts_.config.proof) return *parts_.config.proof;
-  // Also where every key was revoked: to revoke one must not let everything pass.
-  return has_pinned_ ? ProofMode::kRequire : ProofMode::kOff;
+  // Also where every key was revoked, or the folder of the keys is away: neither must let everything pass.
+  return has_pinned_ || lacks_keys() ? ProofMode::kRequire : ProofMode::kOff;
+}
+
+bool Receiver::lacks_keys() const {
+  return !has_pinned_ && (parts_.journal.had_keys() || !parts_.journal.received().streams().empty());
 }
 
 Status Receiver::read_keys() {
@@ -50,6 +54,11 @@ Status Receiver::read_keys() {
     unlisted_.clear();
     parts_.ledger.end_blocks();
   }
+  if (is_on() && lacks_keys())
+    status =
+        Status::environment("no key is pinned in " + parts_.config.peers +
+                            ", and there was one: nothing is verified until it is back (to go on without "
+                            "lists, set proof = off)");
   if (keys == keys_) return status;
   keys_ = std::move(keys);
   for (auto& [name, seen] : seen_)
@@ -62,13 +71,16 @@ Status Receiver::read_keys() {
 bool Receiver::scan(std::uint64_t now_ns) {
   due_ns_ = UINT64_MAX;
   waiting_ = 0;
+  is_complete_ = false;
   if (!is_on() || !parts_.inbox.is_open()) return false;
   // Kept, so that it is watched.
   if (folder_ != nullptr && !folder_->is_in_place()) folder_.reset();
-  Status status = parts_.inbox.folder(kProofFolder, &folder_);
+  Status status = has_pinned_ ? parts_.journal.note_keys() : Status::success();
+  if (status.ok()) status = parts_.inbox.folder(kProofFolder, &folder_);
   std::vector<StatementName> lists;
   if (status.ok()) status = find_lists(*folder_, &lists);
   const bool is_missing = status.fault == Fault::kGone;
+  if (is_missing) is_complete_ = !lacks_keys();
   parts_.reporter.report_problem("lists", is_missing ? "" : status.message);
   if (!status.ok()) return false;
   reads_left_ = kReadsInScan;
@@ -80,6 +92,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
     }
     examine(*folder_, name, now_ns);
   }
+  is_complete_ = due_ns_ != now_ns && problem_.empty() && !lacks_keys();
   parts_.reporter.report_problem("list", problem_);
   return std::exchange(has_new_, false) && end_waits();
 }
@@ -295,8 +308,7 @@ Status Receiver::rename(Transfer* transfer, const std::string& name) {
     bool taken = false;
     if (status.ok())
       status = product.directory->move_new(product.temporary, *folder, product.temporary, &taken);
-    if (status.ok() && taken)
-      status = Status::environment(folder->path_of(product.temporary) + " exists already");
+    if (taken) status = Status::environment(folder->path_of(product.temporary) + " exists already");
     if (!status.ok()) return status;
     transfer->target_directory = folder;
     product.directory = folder.get();
@@ -342,7 +354,7 @@ std::uint64_t Receiver::longest_wait_ns() const {
 
 std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
   std::vector<Overdue> overdue;
-  if (mode() != ProofMode::kRequire || unlisted_.empty()) return overdue;
+  if (mode() != ProofMode::kRequire || unlisted_.empty() || !is_complete_) return overdue;
   const std::uint64_t patience = longest_wait_ns();
   std::erase_if(unlisted_, [&](const auto& item) {
     const auto& [path, file] = item;

@@ -108,6 +108,8 @@ class Receiver {
   Status rename(Transfer* transfer, const std::string& name);
   std::uint64_t longest_wait_ns() const;
   bool is_live(const ReceivedStream& stream) const;
+  // Keys were pinned once, and their folder has none or is away.
+  bool lacks_keys() const;
 
   Parts parts_;
   std::shared_ptr<const Directory> folder_;  // of the lists
@@ -119,7 +121,9 @@ class Receiver {
   std::size_t waiting_ = 0;
   std::string problem_;         // of this scan: a list that has to wait
   std::size_t reads_left_ = 0;  // in this scan
-  bool has_new_ = false;        // lists since the last call of scan()
+  // The last scan saw every list with the keys for it: a container that none of them names is not listed.
+  bool is_complete_ = false;
+  bool has_new_ = false;  // lists since the last call of scan()
   struct Watch {
     std::uint64_t list = 0;      // the last list when it was heard
     std::uint64_t heard_ns = 0;  // since then, or since the start

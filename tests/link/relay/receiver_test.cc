@@ -62,6 +62,29 @@ struct ReceiverRig : LinkRig {
 
 }  // namespace
 
+TEST_CASE("A folder of keys that is away lets nothing pass and sends nothing to the quarantine") {
+  ReceiverRig rig;
+  const bool is_restarted = GENERATE(false, true);
+  rig.put("other.freq", container("nobody's"));
+  auto begin = [&] {
+    rig.start();
+    rig.settle();
+  };
+  begin();
+  REQUIRE(rig.delivered().empty());
+  if (is_restarted) rig.stop();
+  std::filesystem::rename(rig.peers(), rig.peers() + ".away");
+  if (is_restarted) begin();
+  rig.settle(3'000 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.quarantined().empty());
+  CHECK(rig.host.logged("no key is pinned in " + rig.peers() + ", and there was one"));
+  std::filesystem::rename(rig.peers() + ".away", rig.peers());
+  rig.settle(3'000 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.quarantined() == Names{"other.freq"});
+}
+
 TEST_CASE("A container that a list of a pinned sender names is delivered, and no other") {
   ReceiverRig rig;
   rig.send("a.freq", "data of a");
