@@ -13,13 +13,10 @@
 namespace paxect::link {
 
 struct Child {
-  std::vector<std::string> words;  // words[0] is a path, or looked up in PATH
-  std::function<bool()> stop{};    // whether to end it before its time
-  std::uint64_t limit_ns = 0;      // how long it may take; 0: without end
-  int stop_signal = SIGKILL;       // what ends it then; one that stays on is killed
-  // It gets a process group of its own: what it started and left running ends with it, and all of it ends
-  // with this process, however that ends.
-  bool own_group = false;
+  std::vector<std::string> words;                         // words[0] is a path, or looked up in PATH
+  std::function<bool()> stop{};                           // whether to end it before its time
+  std::uint64_t limit_ns = 0;                             // how long it may take; 0: without end
+  int stop_signal = SIGKILL;                              // what ends it then; one that stays on is killed
   std::optional<std::vector<std::string>> environment{};  // NAME=VALUE; none: ours
 };
 
@@ -30,8 +27,10 @@ struct ChildEnd {
   std::string said;      // the end of what it wrote to standard error
 };
 
-// Its standard input and output are /dev/null, its signals the default ones. Returns when it has ended and
-// nobody has its standard error open any more, or a second after its end; fails when it could not be started.
+// Its standard input and output are /dev/null, its signals the default ones. It gets a process group of its
+// own. What it started and left running ends with it, and all of it ends with this process, however that ends
+// (guarded_process.h). Returns when it has ended, or two seconds after SIGKILL could not end it; fails when
+// it could not be started.
 Status run_child(const Child& child, ChildEnd* end);
 
 }  // namespace paxect::link

@@ -1,5 +1,5 @@
-// Bytes that nobody else may see, in memory that is locked, left out of core dumps, between guard pages, and
-// wiped when it is released.
+// Bytes that nobody else may see, in memory that is locked, left out of core dumps and of forked processes,
+// between guard pages, and wiped when it is released.
 #pragma once
 
 #include <memory>

@@ -111,13 +111,13 @@ paxect_plugin_status run_key(const Call& call) {
   if (verb == "pin") {
     PinnedKey made;
     status = pin_key(config.peers, words[1], words[2], &made);
-    keys = {made};
+    if (status.ok()) keys = {made};
   } else {
     status = revoke_keys(config.peers, words[1], words.size() == 3 ? words[2] : "", &keys);
   }
-  if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  report(call, keys, verb == "pin" ? "pinned" : "revoked");
-  return PAXECT_PLUGIN_OK;
+  // Some keys may be revoked when another one could not be.
+  if (!keys.empty()) report(call, keys, verb == "pin" ? "pinned" : "revoked");
+  return status.ok() ? PAXECT_PLUGIN_OK : call.fail(PAXECT_PLUGIN_CONFIG, status.message);
 }
 
 }  // namespace paxect::link

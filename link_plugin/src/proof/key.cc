@@ -81,6 +81,8 @@ std::string whole_key_text(const PublicKey& key) {
 }
 
 Status parse_public_key(std::string_view text, PublicKey* out) {
+  if (text.find('\r') != std::string_view::npos)
+    return Status::invalid("the lines end with CR LF: convert the file to lines that end with LF");
   LineReader reader(text);
   std::string_view comment;
   std::string key;

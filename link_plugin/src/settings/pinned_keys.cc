@@ -99,6 +99,7 @@ Status revoke_keys(const std::string& folder, const std::string& node, const std
   std::vector<PinnedKey> known;
   if (Status status = read_pinned_keys(folder, &known); !status.ok()) return status;
   Directory directory;
+  Status failure = Status::success();  // the first one; the other keys are revoked all the same
   for (PinnedKey& each : known) {
     if (each.is_revoked || each.node != node) continue;
     if (!file.empty() && (!each.problem.empty() || !(each.key == only))) continue;
@@ -106,17 +107,22 @@ Status revoke_keys(const std::string& folder, const std::string& node, const std
       if (Status status = Directory::open(folder, &directory); !status.ok()) return status;
     const std::string name(base_name(each.path));
     bool taken = false;
-    if (Status status = directory.rename_new(name, revoked_of(name), &taken); !status.ok()) return status;
+    Status status = directory.rename_new(name, revoked_of(name), &taken);
     if (taken)
-      return Status::invalid(directory.path_of(revoked_of(name)) + " exists already: move it away first");
+      status = Status::invalid(directory.path_of(revoked_of(name)) + " exists already: move it away first");
+    if (!status.ok()) {
+      if (failure.ok()) failure = status;
+      continue;
+    }
     each.path = directory.path_of(revoked_of(name));
     each.is_revoked = true;
     revoked->push_back(std::move(each));
   }
-  if (revoked->empty())
-    return Status::invalid((file.empty() ? "no key" : file + ": this key") + " is pinned for " + node +
-                           " in " + folder);
-  return directory.sync();
+  if (!revoked->empty())
+    if (Status status = directory.sync(); failure.ok()) failure = status;
+  if (!failure.ok() || !revoked->empty()) return failure;
+  return Status::invalid((file.empty() ? "no key" : file + ": this key") + " is pinned for " + node + " in " +
+                         folder);
 }
 
 Status create_file(const std::string& path, std::string_view contents, unsigned mode) {
@@ -132,7 +138,7 @@ Status create_file(const std::string& path, std::string_view contents, unsigned 
   if (status.ok() && fchmod(fd.get(), mode) != 0) status = io_failure("set the mode of", path, errno);
   if (status.ok()) status = sync_file(fd.get(), path);
   if (status.ok()) status = directory.rename_new(temporary, name, &taken);
-  if (status.ok() && taken) status = Status::invalid(path + " exists already and is not replaced");
+  if (taken) status = Status::invalid(path + " exists already and is not replaced");
   if (!status.ok()) {
     std::ignore = directory.remove(temporary);
     return status;

@@ -33,7 +33,8 @@ std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned);
 Status pin_key(const std::string& folder, const std::string& node, const std::string& file, PinnedKey* made);
 
 // Revokes every key of the node, or the one that is in `file` too. `*revoked` receives them, each with its
-// new path; none is a failure.
+// new path; none is a failure. A key that cannot be revoked is a failure too, and the others are revoked all
+// the same.
 Status revoke_keys(const std::string& folder, const std::string& node, const std::string& file,
                    std::vector<PinnedKey>* revoked);
 

@@ -40,8 +40,7 @@ std::vector<std::string> environment_for_core() {
 
 Status run_external_core(const CoreRun& run) {
   const std::string core = run.core.name() + " (" + run.verb + ")";
-  Child child{
-      .words = run.core.command, .stop = run.stop, .own_group = true, .environment = environment_for_core()};
+  Child child{.words = run.core.command, .stop = run.stop, .environment = environment_for_core()};
   child.words.insert(child.words.end(), {run.verb, "-i", run.input, "-o", run.output});
   if (run.core.timeout_ns != 0) child.limit_ns = run.core.timeout_ns + (run.input_size >> 20) * kSecond;
   ChildEnd end;

@@ -181,6 +181,16 @@ TEST_CASE("A revoked key is kept as evidence and is not pinned again before it i
   CHECK(site.key({"pin", "south", first}).status == 0);
 }
 
+TEST_CASE("A key that cannot be revoked does not keep the others of its node") {
+  KeySite site;
+  for (const char* name : {"a", "b"})
+    REQUIRE(site.key({"pin", "south", key_file(site, name) + ".pub"}).status == 0);
+  write_file(site.path("peers/south.pub.revoked"), "in the way");
+  CHECK(site.key({"revoke", "south"}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said("exists already"));
+  CHECK(list(site.path("peers")) == Names{"south.1.pub.revoked", "south.pub", "south.pub.revoked"});
+}
+
 TEST_CASE("peers shows the pinned keys, and what is wrong with a file that is none") {
   KeySite site;
   REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);

@@ -99,6 +99,16 @@ TEST_CASE("Of a public key every changed byte is refused, or verifies nothing, a
   }
 }
 
+TEST_CASE("A public key with CR LF is refused and the reason named") {
+  std::string text = vector_text("north.pub");
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2)
+    text.replace(at, 1, "\r\n");
+  PublicKey key;
+  const Status status = parse_public_key(text, &key);
+  CHECK_FALSE(status.ok());
+  CHECK(status.message.find("CR LF") != std::string::npos);
+}
+
 TEST_CASE("A key file of another kind is refused, and says which is needed") {
   SigningKey key;
   PublicKey public_key;

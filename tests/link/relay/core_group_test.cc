@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fstream>
 #include <memory>
+#include <sstream>
 
 #include "link/relay_site.h"
 #include "support/catch.h"
@@ -18,18 +19,22 @@ bool has_ended(const std::string& pid) {
   return !std::getline(stat, line) || line.find(") Z ") != std::string::npos;
 }
 
-// A relay with a core that hangs, and has started a program that hangs too.
+// A relay with a core that hangs, and has started two programs that hang too, one of them in a session of its
+// own.
 struct HangingCore {
   RelaySite site;
-  std::string pids;  // of both
+  std::string pids;  // of the three
   std::unique_ptr<Background> relay;
 
-  HangingCore() {
+  explicit HangingCore(const std::vector<std::string>& more = {}) {
     write_file(site.path("core"),
-               "#!/bin/sh\nsleep 1000 &\necho $! $$ >pids.part\nmv pids.part pids\nwait\n");
+               "#!/bin/sh\nsleep 1000 &\nfirst=$!\nsetsid sleep 1000 &\n"
+               "echo $first $! $$ >pids.part\nmv pids.part pids\nwait\n");
     REQUIRE(chmod(site.path("core").c_str(), 0755) == 0);
     site.put("file", "contents");
-    Command command = site.command({"--set", "link.core=" + site.path("core")});
+    std::vector<std::string> words{"--set", "link.core=" + site.path("core")};
+    words.insert(words.end(), more.begin(), more.end());
+    Command command = site.command(words);
     relay = std::make_unique<Background>(command);
     REQUIRE(eventually([&] { return !(pids = file_or_nothing(site.path("pids"))).empty(); }));
   }
@@ -40,9 +45,15 @@ struct HangingCore {
     return line;
   }
   bool core_ends() const {
-    const std::size_t space = pids.find(' ');
-    return eventually([&] { return has_ended(pids.substr(0, space)) && has_ended(pids.substr(space + 1)); },
-                      std::chrono::seconds(20));
+    return eventually(
+        [&] {
+          std::istringstream words(pids);
+          std::string pid;
+          while (words >> pid)
+            if (!has_ended(pid)) return false;
+          return true;
+        },
+        std::chrono::seconds(20));
   }
 };
 
@@ -59,6 +70,12 @@ TEST_CASE("A relay that is killed takes the core and all that it started with it
   hanging.relay->signal(SIGKILL);
   CHECK(hanging.relay->wait().status == 128 + SIGKILL);
   CHECK(hanging.core_ends());
+}
+
+TEST_CASE("A core that takes too long ends with all that it started") {
+  HangingCore hanging({"--set", "link.core_timeout_sec=0.5"});
+  CHECK(hanging.core_ends());
+  CHECK(eventually([&] { return hanging.site.log().find("did not end within") != std::string::npos; }));
 }
 
 }  // namespace

@@ -35,13 +35,14 @@ void reload(LinkRig& rig) {
   REQUIRE(extension->reload(rig.link->instance()) == PAXECT_PLUGIN_OK);
 }
 
-TEST_CASE("A key's memory is read-only and left out of core dumps") {
+TEST_CASE("A key's memory is read-only, left out of core dumps and of forked processes") {
   link::Secret secret("the key");
   CHECK(secret.view() == "the key");
   std::string flags = flags_of(secret.view().data());
   INFO(flags);
   CHECK(flags.find(" dd ") != std::string::npos);
   CHECK(flags.find(" wr ") == std::string::npos);
+  CHECK(flags.find(" wf ") != std::string::npos);
   auto common = std::make_unique<int>();
   CHECK(flags_of(common.get()).find(" dd ") == std::string::npos);
 }
