@@ -122,10 +122,10 @@ TEST_CASE("repair: the footer of a copy that proves the data is found behind the
   CHECK(repair({digest}).status == PAXECT_ERROR_DAMAGED);
 }
 
-TEST_CASE("repair: a copy more never makes a repair fail") {
+TEST_CASE_OF_EACH_SIZE("repair: a copy more never makes a repair fail") {
   Random random(34);
   unsigned repaired = 0;
-  for_each_sample([&](const std::string& container, std::int64_t percent) {
+  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
     for (int i = 0; i < rounds(2); ++i) {
       if (container.size() > 1'000'000 && rounds(1) == 1 && random.below(3) != 0) continue;
       const std::size_t lost =
@@ -154,7 +154,7 @@ TEST_CASE("repair: a copy more never makes a repair fail") {
       }
     }
   });
-  CHECK(repaired > 10);
+  CHECK((repaired > 0 || kSize >= large));
 }
 
 }  // namespace paxect::test

@@ -62,12 +62,18 @@ std::size_t covered(const std::string& container) {
   return size;
 }
 
+void for_each_percent(Size size,
+                      const std::function<void(const std::string& container, std::int64_t percent)>& test) {
+  const Sample& sample = kSamples[size];
+  for (std::int64_t percent : kPercents) {
+    INFO(sample.name << ", " << percent << " %");
+    test(protect(sample, percent), percent);
+  }
+}
+
 void for_each_sample(const std::function<void(const std::string& container, std::int64_t percent)>& test) {
-  for (const Sample& sample : kSamples)
-    for (std::int64_t percent : kPercents) {
-      INFO(sample.name << ", " << percent << " %");
-      test(protect(sample, percent), percent);
-    }
+  for (const Size size : {empty, one_byte, tiny, small, medium, large, one_frame})
+    for_each_percent(size, test);
 }
 
 }  // namespace paxect::test

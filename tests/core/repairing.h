@@ -37,6 +37,7 @@ std::string overwritten(std::string bytes, std::size_t at, std::size_t size, Ran
 int rounds(int count);
 
 // Containers of every class of size: one cell, one code word, several, cells of 4 KiB, several windows.
+enum Size { empty, one_byte, tiny, small, medium, large, one_frame };
 struct Sample {
   const char* name;
   std::size_t size;
@@ -51,11 +52,19 @@ inline constexpr Sample kSamples[] = {{"empty", 0, 4096},
                                       {"one frame", 3000000, 8 << 20}};
 inline constexpr std::int64_t kPercents[] = {1, 6, 25, 50};
 
+// A test of its own for each class, so that they run at the same time.
+#define TEST_CASE_OF_EACH_SIZE(name)                                                                   \
+  TEMPLATE_TEST_CASE_SIG(name, "", ((Size kSize), kSize), empty, one_byte, tiny, small, medium, large, \
+                         one_frame)
+
 std::string protect(const Sample& sample, std::int64_t percent);
 
 // The stored bytes that the protection covers: the container without extension frames and footer.
 std::size_t covered(const std::string& container);
 
+// Every percentage of one class, and of all.
+void for_each_percent(Size size,
+                      const std::function<void(const std::string& container, std::int64_t percent)>& test);
 void for_each_sample(const std::function<void(const std::string& container, std::int64_t percent)>& test);
 
 }  // namespace paxect::test

@@ -108,19 +108,28 @@ Status WindowRepair::load_lists(std::span<RepairCopy> copies) {
   pieces_.assign(static_cast<std::size_t>(shape.pieces()), {});
   for (RepairCopy& copy : copies)
     for (const FoundList& found : copy.records.of_window(window_.number)) {
-      if (found.header.tag != map_->tag() || found.header.window != window_) continue;
+      if (!describes_window(found)) continue;
       const std::uint64_t piece = found.header.first / kPieceEntries;
       if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
     }
   // Copies without any records have garbage there, which must not take the room of lists.
   for (const bool with_records : {true, false})
     for (std::size_t i = 0; i < copies.size(); ++i)
-      if ((map_->records_in(i) != 0) == with_records) load_pieces_in_place(i, copies[i].reader);
+      if ((map_->records_in(i) != 0) == with_records) load_pieces_in_place(i, copies[i]);
   return {};
 }
 
-void WindowRepair::load_pieces_in_place(std::size_t index, CopyReader& reader) {
+// Only those whose header was not found. Where bytes were inserted before a list, others are at its place.
+void WindowRepair::load_pieces_in_place(std::size_t index, RepairCopy& copy) {
   const WindowShape& shape = window_.shape;
+  CopyReader& reader = copy.reader;
+  std::vector<bool> is_loaded(static_cast<std::size_t>(shape.list_copies() * shape.pieces()));
+  auto piece_index = [&](unsigned list, std::uint64_t piece) {
+    return static_cast<std::size_t>(list * shape.pieces() + piece);
+  };
+  for (const FoundList& found : copy.records.of_window(window_.number))
+    if (describes_window(found))
+      is_loaded[piece_index(found.header.copy, found.header.first / kPieceEntries)] = true;
   for (unsigned list = 0; list < shape.list_copies(); ++list) {
     std::uint64_t at = list == 0   ? plan_.own.own_list
                        : list == 1 ? plan_.next.list
@@ -128,7 +137,8 @@ void WindowRepair::load_pieces_in_place(std::size_t index, CopyReader& reader) {
     std::int64_t shift = map_->shifts(index, at, at + shape.list_size()).front();
     for (std::uint64_t piece = 0; piece < shape.pieces(); at += shape.piece_size(piece), ++piece) {
       std::uint64_t place = 0;
-      if (in_copy(reader, at + kListHeaderSize, shift, 4 * shape.piece_entries(piece), place))
+      if (!is_loaded[piece_index(list, piece)] &&
+          in_copy(reader, at + kListHeaderSize, shift, 4 * shape.piece_entries(piece), place))
         load_piece(reader, piece, place);
     }
   }
@@ -140,15 +150,20 @@ bool WindowRepair::load_piece(CopyReader& reader, std::uint64_t number, std::uin
   if (at > reader.size() || entries.size() > reader.size() - at) return false;
   if (piece.variants.size() == kMaxVariants || ++piece.attempts > kMaxAttempts) return false;
   if (!reader.read(at, entries.data(), entries.size())) return false;
-  if (std::find(piece.variants.begin(), piece.variants.end(), entries) == piece.variants.end())
-    piece.variants.push_back(std::move(entries));
+  auto known = std::find_if(piece.variants.begin(), piece.variants.end(),
+                            [&](const Variant& variant) { return variant.entries == entries; });
+  if (known == piece.variants.end())
+    piece.variants.push_back({std::move(entries), 1});
+  else
+    ++known->votes;
   return true;
 }
 
-bool WindowRepair::matches(std::uint64_t cell, std::uint32_t crc) const {
-  for (const std::vector<std::uint8_t>& entries : pieces_[cell / kPieceEntries].variants)
-    if (load<std::uint32_t>(&entries[4 * (cell % kPieceEntries)]) == crc) return true;
-  return false;
+unsigned WindowRepair::votes(std::uint64_t cell, std::uint32_t crc) const {
+  unsigned count = 0;
+  for (const Variant& variant : pieces_[cell / kPieceEntries].variants)
+    if (load<std::uint32_t>(&variant.entries[4 * (cell % kPieceEntries)]) == crc) count += variant.votes;
+  return count;
 }
 
 std::uint8_t* WindowRepair::place(std::uint64_t cell) {
@@ -246,8 +261,8 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
   CellSearch search(shape.cell());
   for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell) {
     if (stored_size(cell) != shape.cell()) continue;
-    for (const std::vector<std::uint8_t>& entries : pieces_[cell / kPieceEntries].variants)
-      wanted.emplace_back(load<std::uint32_t>(&entries[4 * (cell % kPieceEntries)]), cell);
+    for (const Variant& variant : pieces_[cell / kPieceEntries].variants)
+      wanted.emplace_back(load<std::uint32_t>(&variant.entries[4 * (cell % kPieceEntries)]), cell);
   }
   keep_rare(wanted);
   if (wanted.empty()) return;
@@ -276,15 +291,19 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
       bool has_next = size - offset >= 2 * shape.cell();
       std::uint32_t next = has_next ? crc32(block.data() + offset + shape.cell(), shape.cell()) : 0;
       auto first = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(crc, std::uint64_t{0}));
+      // Bytes that were inserted in a list make cells of it pass for others. Other copies outvote it.
+      std::pair<unsigned, std::uint64_t> best;
       for (auto it = first; has_next && it != wanted.end() && it->first == crc; ++it) {
-        if (it->second + 1 >= shape.data_cells() || !matches(it->second + 1, next)) continue;
-        auto place = static_cast<std::int64_t>(window_.offset + (it->second << shape.cell_bits));
-        std::int64_t shift = static_cast<std::int64_t>(at + offset) - place;
-        if (found.size() < kMaxFoundShifts && std::find(found.begin(), found.end(), shift) == found.end())
-          found.push_back(shift);
-        return 2 * shape.cell();
+        if (it->second + 1 >= shape.data_cells()) continue;
+        const unsigned support = std::min(votes(it->second, crc), votes(it->second + 1, next));
+        if (support > best.first) best = {support, it->second};
       }
-      return 1;
+      if (best.first == 0) return 1;
+      auto place = static_cast<std::int64_t>(window_.offset + (best.second << shape.cell_bits));
+      std::int64_t shift = static_cast<std::int64_t>(at + offset) - place;
+      if (found.size() < kMaxFoundShifts && std::find(found.begin(), found.end(), shift) == found.end())
+        found.push_back(shift);
+      return 2 * shape.cell();
     });
   }
   for (std::int64_t shift : found) take(reader, shift, Take::kProven);

@@ -75,8 +75,12 @@ class WindowRepair {
     kFound,         // bytes that have its checksum
     kComputed       // from parity
   };
+  struct Variant {
+    std::vector<std::uint8_t> entries;
+    unsigned votes = 0;  // copies of the list that hold it
+  };
   struct Piece {
-    std::vector<std::vector<std::uint8_t>> variants;  // what the copies of this piece hold
+    std::vector<Variant> variants;  // what the copies of this piece hold
     unsigned attempts = 0;
     bool is_list = false;  // a variant has a valid header or the checksum of a cell; else all may be garbage
   };
@@ -84,10 +88,15 @@ class WindowRepair {
   struct WordState;
 
   Status load_lists(std::span<RepairCopy> copies);
-  void load_pieces_in_place(std::size_t index, CopyReader& reader);
+  bool describes_window(const FoundList& found) const {
+    return found.header.tag == map_->tag() && found.header.window == window_;
+  }
+  void load_pieces_in_place(std::size_t index, RepairCopy& copy);
   // False when it cannot be read.
   bool load_piece(CopyReader& reader, std::uint64_t piece, std::uint64_t at);
-  bool matches(std::uint64_t cell, std::uint32_t crc) const;
+  // The copies of the list that have this CRC-32 for the cell.
+  unsigned votes(std::uint64_t cell, std::uint32_t crc) const;
+  bool matches(std::uint64_t cell, std::uint32_t crc) const { return votes(cell, crc) != 0; }
   std::uint8_t* place(std::uint64_t cell);
   std::uint64_t stored_size(std::uint64_t cell) const;
   enum class Take : std::uint8_t { kProven, kAny };

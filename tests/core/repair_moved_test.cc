@@ -1,0 +1,128 @@
+// Bytes that were inserted or removed: what is behind them is found again, at one place and at as many as the
+// protection restores. Reproducible by the round that is printed.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "repairing.h"
+#include "salvaging.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+// A window of a container, and how many cells each of its code words can lose.
+struct Window {
+  std::size_t offset = 0;
+  std::size_t length = 0;
+  std::size_t cell = 0;
+  std::size_t parity = 0;
+};
+
+std::vector<Window> windows_of(const std::string& container) {
+  auto number = [&](std::size_t at, std::size_t size) {
+    std::size_t value = 0;
+    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(container[at + i]);
+    return value;
+  };
+  std::vector<Window> windows;
+  for (std::size_t at = 0; (at = container.find("\xd1PXheal\x1a", at)) != std::string::npos; ++at)
+    if (number(at + 12, 1) == 1 && number(at + 32, 4) == windows.size())
+      windows.push_back({.offset = number(at + 36, 8),
+                         .length = number(at + 44, 8),
+                         .cell = std::size_t{1} << number(at + 14, 1),
+                         .parity = number(at + 56, 1)});
+  return windows;
+}
+
+// Distinct places in a window, so far apart that two whole cells are between any two of them: what is between
+// two places is found by such a pair.
+std::vector<std::size_t> choose_places(const Window& window, std::size_t count, Random& random) {
+  constexpr std::size_t kCells = 4;
+  std::vector<std::size_t> parts(window.length / window.cell / kCells);
+  for (std::size_t i = 0; i < parts.size(); ++i) parts[i] = i;
+  count = std::min(count, parts.size());
+  for (std::size_t i = 0; i < count; ++i) std::swap(parts[i], parts[i + random.below(parts.size() - i)]);
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < count; ++i)
+    places.push_back(window.offset + parts[i] * kCells * window.cell + random.below(window.cell));
+  return places;
+}
+
+// At each of these places, bytes are inserted or removed.
+std::string moved(std::string bytes, std::vector<std::size_t> places, std::size_t cell, Random& random) {
+  std::sort(places.rbegin(), places.rend());
+  for (const std::size_t at : places) {
+    const std::size_t count = 1 + random.below(std::min<std::size_t>(cell, 100));
+    if (random.below(2) == 0)
+      bytes.insert(at, noise(count, random()));
+    else
+      bytes.erase(at, count);
+  }
+  return bytes;
+}
+
+// What is removed can be of two cells. More shifts than this are not searched for in one window.
+std::size_t max_places(const Window& window) { return std::min<std::size_t>(window.parity / 2, 30); }
+
+}  // namespace
+
+TEST_CASE_OF_EACH_SIZE("repair: bytes inserted or removed at one place are found again") {
+  Random random(4);
+  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
+    if (kSize < small || percent < 6) return;
+    for (int i = 0; i < rounds(2); ++i) {
+      std::size_t at = random() % container.size();
+      std::size_t count = 1 + random() % 100;
+      INFO("round " << i << ", " << count << " bytes at " << at);
+      check_restored(container.substr(0, at) + noise(count, random()) + container.substr(at), container);
+      check_restored(container.substr(0, at) + container.substr(std::min(container.size(), at + count)),
+                     container);
+      std::size_t other = random() % at + 1;
+      std::string both = container.substr(0, at) + "x" + container.substr(at);
+      both.erase(other, 1);
+      check_restored(both, container);
+    }
+    check_restored(noise(777, 9) + container, container);
+    check_restored(container + noise(777, 9), container);
+  });
+}
+
+TEST_CASE_OF_EACH_SIZE("repair: bytes inserted and removed at many places are found again") {
+  Random random(41);
+  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
+    const std::vector<Window> windows = windows_of(container);
+    REQUIRE(windows.size() == 1);
+    for (int i = 0; i < rounds(4); ++i) {
+      if (kSize >= large && rounds(1) == 1 && random.below(2) != 0) continue;
+      const std::size_t max = max_places(windows[0]);
+      std::vector<std::size_t> places = choose_places(
+          windows[0], i % 2 == 0 ? max : 1 + random.below(std::max<std::size_t>(1, max)), random);
+      INFO("round " << i << ", " << percent << " %, " << places.size() << " places");
+      check_restored(moved(container, places, windows[0].cell, random), container);
+    }
+  });
+}
+
+TEST_CASE("repair: bytes inserted and removed in every window and between windows are found again") {
+  const std::string container =
+      encode(noise(40 << 20, 8),
+             {{PAXECT_PARAM_PROTECT, 25}, {PAXECT_PARAM_LEVEL, -7}, {PAXECT_PARAM_FRAME_SIZE, 1 << 20}});
+  const std::vector<Window> windows = windows_of(container);
+  REQUIRE(windows.size() == 3);
+  Random random(42);
+  for (int i = 0; i < std::max(1, rounds(1) / 2); ++i) {
+    std::vector<std::size_t> places;
+    for (const Window& window : windows) {
+      const std::vector<std::size_t> more = choose_places(window, max_places(window), random);
+      places.insert(places.end(), more.begin(), more.end());
+      // One in the extension frame behind it.
+      places.push_back(window.offset + window.length + random.below(1 << 20));
+    }
+    INFO("round " << i << ", " << places.size() << " places");
+    check_restored(moved(container, places, windows[0].cell, random), container);
+  }
+}
+
+}  // namespace paxect::test
