@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kRetry = 2 * kSecond;
-constexpr int kInboxDigits = 128;
 constexpr std::int64_t kConnectBudgetMs = 10'000;  // for all servers together: a step must end
 constexpr std::int64_t kPingMs = 5'000;
 constexpr int kMaxPings = 2;
@@ -182,14 +181,6 @@ std::uint64_t Connection::tend(std::uint64_t now_ns) {
 
 bool Connection::is_connected() const {
   return connection_ != nullptr && natsConnection_Status(connection_) == NATS_CONN_STATUS_CONNECTED;
-}
-
-std::string Connection::server_id() const {
-  std::string text(kInboxDigits, '\0');
-  if (!is_connected() ||
-      natsConnection_GetConnectedServerId(connection_, text.data(), text.size()) != NATS_OK)
-    return "";
-  return text.c_str();
 }
 
 std::string Connection::server_url() const {

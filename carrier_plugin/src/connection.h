@@ -64,8 +64,6 @@ class Connection {
   bool is_connected() const;
   // Changes with each connection and reconnection: what was outstanding before has no reply.
   std::uint64_t generation() const { return generation_.load(); }
-  // The identity of the server process.
-  std::string server_id() const;
   std::string server_url() const;
   // Why there is no connection; "" while there is one.
   std::string problem() const;

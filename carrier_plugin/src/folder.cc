@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include <algorithm>
 #include <array>
@@ -55,6 +56,7 @@ Status Folder::open(const std::string& path, const std::string& place_file) {
   path_ = path;
   place_file_ = place_file;
   root_.reset();
+  is_place_known_ = false;
   // The folder itself may be a symbolic link of the operator's.
   UniqueFd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat info {};
@@ -72,7 +74,8 @@ Status Folder::open(const std::string& path, const std::string& place_file) {
 Status Folder::check() {
   struct stat info {};
   if (root_.valid() && stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
-    return Status::success();
+    // Link may make its marker after us.
+    return is_place_known_ ? Status::success() : check_marker();
   return open(path_, place_file_);
 }
 
@@ -93,8 +96,9 @@ Status Folder::check_marker() const {
                   : Status::failure("the folder " + path_ + " has no " + kPlaceMarker +
                                     ", which it had before: is it mounted? If it is the right one, remove " +
                                     place_file_);
+  is_place_known_ = is_new || known == found;
   if (is_new) return replace_file(place_file_, found);
-  if (known == found) return Status::success();
+  if (is_place_known_) return Status::success();
   return Status::failure("the folder " + path_ + " is another one than before, by its " + kPlaceMarker +
                          ": if it is the right one, remove " + place_file_);
 }
@@ -302,6 +306,17 @@ Status Folder::put_back_leaving() const {
   };
   const Status status = scan_below(root_.get(), "", true, visit, &go_on);
   return status.ok() ? first : status;
+}
+
+bool Folder::has_flush_for_all() const {
+  struct statfs info {};
+  constexpr std::array<long, 5> kLocal = {0xEF53, 0x58465342, 0x9123683E, 0xF2F52010, 0x01021994};
+  return fstatfs(root_.get(), &info) == 0 &&
+         std::find(kLocal.begin(), kLocal.end(), static_cast<long>(info.f_type)) != kLocal.end();
+}
+
+Status Folder::flush_all() const {
+  return syncfs(root_.get()) == 0 ? Status::success() : Status::system("cannot flush " + path_);
 }
 
 Status Folder::sync_names(const std::string& path) const {

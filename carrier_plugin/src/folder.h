@@ -64,6 +64,10 @@ class Folder {
   Status remove_same(const std::string& path, const FileIdentity& identity, bool* removed) const;
   // Gives files that a crash left in the middle of remove_same() their names again.
   Status put_back_leaving() const;
+  // Makes everything on the file system durable. Requires: has_flush_for_all(), which FUSE, servers and
+  // overlays do not have, since they may take the call without doing anything.
+  Status flush_all() const;
+  bool has_flush_for_all() const;
   // Makes the names in the folder of this path durable.
   Status sync_names(const std::string& path) const;
 
@@ -79,6 +83,7 @@ class Folder {
   UniqueFd root_;
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;
+  mutable bool is_place_known_ = false;  // the marker
 };
 
 bool identity_of(int fd, FileIdentity* out);

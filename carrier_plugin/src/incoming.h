@@ -36,6 +36,7 @@ struct Incoming {
   std::map<std::uint64_t, std::string> early;  // chunks that came before their turn
   std::vector<std::uint64_t> sequences;        // of the chunks in their stream
   std::string damage;                          // why the contents cannot be those of the job
+  bool is_whole = false;                       // and of the right digest
   bool is_late = false;                        // not all chunks came in time
 };
 
@@ -47,6 +48,7 @@ struct Intent {
   std::uint64_t seen_ns = 0;
   bool claimed = false;
   std::vector<std::uint64_t> chunk_sequences;
+  std::string epoch;                  // of the store in which nobody else can have delivered it; "" for none
   bool recorded = true;               // durably
   std::uint64_t seen_generation = 0;  // of the connection in which its sequences are those of the streams
 };

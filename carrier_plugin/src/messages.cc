@@ -33,7 +33,7 @@ std::string job_text(const Job& job) {
       .add("digest", job.digest)
       .add("size", job.size);
   object.add("mtime_ns", job.mtime_ns).add("sidecar", job.sidecar).add("sender", job.sender);
-  return object.add("server", job.server).text();
+  return object.add("epoch", job.epoch).text();
 }
 
 bool parse_job(std::string_view text, Job* out) {
@@ -41,7 +41,7 @@ bool parse_job(std::string_view text, Job* out) {
   return has_version(reader) && reader.get("id", &out->id) && reader.get("name", &out->name) &&
          reader.get("digest", &out->digest) && reader.get("size", &out->size) &&
          reader.get("mtime_ns", &out->mtime_ns) && reader.get("sidecar", &out->sidecar) &&
-         reader.get("sender", &out->sender) && reader.get("server", &out->server) &&
+         reader.get("sender", &out->sender) && reader.get("epoch", &out->epoch) &&
          is_hex(out->digest, kDigestSize) && is_hex(out->sender, kTokenSize) && out->id == id_of(*out) &&
          is_valid_path(out->name) && out->sidecar.size() <= kMaxSidecar &&
          out->size <= std::uint64_t{1} << 60U;
@@ -100,13 +100,13 @@ bool parse_report(std::string_view text, Report* out) {
 std::string question_text(const Question& question) {
   JsonObject object;
   object.add("v", kVersion).add("id", question.id).add("sender", question.sender);
-  return object.add("receiver", question.receiver).text();
+  return object.add("receiver", question.receiver).add("epoch", question.epoch).text();
 }
 
 bool parse_question(std::string_view text, Question* out) {
   const JsonReader reader(text);
   return has_version(reader) && reader.get("id", &out->id) && reader.get("sender", &out->sender) &&
-         reader.get("receiver", &out->receiver);
+         reader.get("receiver", &out->receiver) && reader.get("epoch", &out->epoch);
 }
 
 std::string answer_text(const Answer& answer) {

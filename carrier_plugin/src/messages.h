@@ -19,7 +19,7 @@ struct Job {
   std::int64_t mtime_ns = 0;
   std::string sidecar;  // the text of the sidecar; empty: none
   std::string sender;   // the token of the sender
-  std::string server;   // the identity of the server process that has acknowledged the chunks
+  std::string epoch;    // of the store that has acknowledged the chunks
 
   std::uint64_t chunks() const { return (size + kChunkSize - 1) / kChunkSize; }
 };
@@ -69,6 +69,7 @@ struct Question {
   std::string id;
   std::string sender;
   std::string receiver;
+  std::string epoch;  // that the receiver sees
 };
 struct Answer {
   std::string state;

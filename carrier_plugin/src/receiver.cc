@@ -20,7 +20,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kReplyTime = 5 * kSecond;
 constexpr std::uint64_t kExpires = 5 * kSecond;
-constexpr std::size_t kBatch = 32;
+constexpr std::size_t kBatch = 128;
 constexpr std::uint64_t kLarge = 8 * 1024 * 1024;
 constexpr std::uint64_t kRecent = 60 * kSecond;
 constexpr std::uint64_t kRepublish = 3600 * kSecond;
@@ -64,6 +64,7 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
       names_(settings.subject),
       exchange_(host, connection,
                 [this](std::unique_ptr<Message> message) { on_message(std::move(message)); }),
+      epoch_(host, &exchange_, names_),
       log_(host, settings.log),
       problems_(host) {
   connection_.subscribe(names_.peers());
@@ -139,6 +140,10 @@ std::uint64_t Receiver::step() {
   tend_folder();
   const std::uint64_t now = host_.monotonic_ns();
   if (!connection_.is_connected() || !streams_ready_ || !folder_.is_open()) return now + kSecond / 2;
+  bool missing = false;
+  epoch_.poll(&missing);
+  if (missing) streams_ready_ = false;
+  on_epoch();
   if (!intents_.empty() && now >= next_finish_ns_) {
     next_finish_ns_ = now + kSecond;
     finish();
@@ -168,15 +173,8 @@ void Receiver::tend_connection() {
   if (!connection_.is_connected()) return;
   if (const std::uint64_t generation = connection_.generation();
       generation != std::exchange(generation_, generation)) {
-    const std::string server = connection_.server_id();
-    if (server != server_id_) {
-      // The store may be an older one. What was delivered lately is published again, before others claim it.
-      const std::int64_t since = host_.realtime_ns() - static_cast<std::int64_t>(kRepublish);
-      for (const auto& [id, done] : delivered_)
-        if (done.time_ns > since) unconfirmed_.insert(id);
-    }
-    server_id_ = server;
     streams_ready_ = false;
+    epoch_.reset();
     next_streams_ns_ = next_receipts_ns_ = next_finish_ns_ = 0;
     job_fetch_ = list_fetch_ = {};
     jobs_.clear();  // they come again
@@ -194,6 +192,16 @@ void Receiver::tend_connection() {
   streams_ready_ = status.ok();
   problems_.set("the streams cannot be used",
                 status.ok() ? "" : status.message() + " at " + connection_.server_url());
+}
+
+// Another store may be an older one. What was delivered lately is published again, before others claim it.
+void Receiver::on_epoch() {
+  if (epoch_.value().empty() || epoch_.value() == seen_epoch_) return;
+  seen_epoch_ = epoch_.value();
+  next_receipts_ns_ = next_finish_ns_ = 0;
+  const std::int64_t since = host_.realtime_ns() - static_cast<std::int64_t>(kRepublish);
+  for (const auto& [id, done] : delivered_)
+    if (done.time_ns > since) unconfirmed_.insert(id);
 }
 
 void Receiver::tend_folder() {
@@ -263,7 +271,7 @@ void Receiver::fetch() {
   begin(&list_fetch_, "list", state_.token(), kBatch);
   if (job_fetch_.number == 0 || now >= job_fetch_.until_ns)
     begin(&job_fetch_, "job", kReceivers,
-          was_large_ ? std::min<std::size_t>(room(), 1) : std::min(room(), kBatch));
+          was_large_ ? std::min<std::size_t>(room(), 1) : std::min(room(), is_cautious_ ? 1 : kBatch));
 }
 
 void Receiver::work() {
@@ -272,9 +280,15 @@ void Receiver::work() {
     lists_.pop_front();
     take_list(*message);
   }
+  if (jobs_.empty()) return;
+  if (!epoch_.read([&] { return pulse(); })) {
+    paused_until_ns_ = host_.monotonic_ns() + kSecond / 10;
+    return;
+  }
+  on_epoch();
   std::vector<Incoming> batch;
   was_large_ = false;
-  while (!jobs_.empty() && batch.size() < kBatch && !was_large_ && pulse()) {
+  while (!jobs_.empty() && batch.size() < (is_cautious_ ? 1 : kBatch) && !was_large_ && pulse()) {
     const std::unique_ptr<Message> message = std::move(jobs_.front());
     jobs_.pop_front();
     take(*message, &batch);
@@ -326,9 +340,9 @@ void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
   }
 }
 
-// A job that comes for the first time from the server process that has stored it needs no question.
+// A job that comes for the first time from the store that has acknowledged it needs no question.
 Receiver::Verdict Receiver::decide(Incoming* job) {
-  const bool is_continuous = job->job.server == server_id_;
+  const bool is_continuous = job->job.epoch == epoch_.value();
   if (job->position.deliveries <= 1 && is_continuous) return Verdict::kDeliver;
   const std::string& id = job->job.id;
   std::string text;
@@ -351,12 +365,13 @@ Receiver::Verdict Receiver::decide(Incoming* job) {
     return Verdict::kLater;
   }
   if (found == Lookup::kFound) remove_message("claim", sequence);
-  return is_continuous ? Verdict::kDeliver : ask_senders(*job);
+  return is_continuous ? Verdict::kDeliver : ask_senders(job->job, job->position.sequence);
 }
 
-Receiver::Verdict Receiver::ask_senders(const Incoming& job) {
+Receiver::Verdict Receiver::ask_senders(const Job& job, std::uint64_t sequence) {
   Answer answer{.state = "none", .holder = ""};
-  const Question question{.id = job.job.id, .sender = job.job.sender, .receiver = state_.token()};
+  const Question question{
+      .id = job.id, .sender = job.sender, .receiver = state_.token(), .epoch = epoch_.value()};
   const auto on_reply = [&](const Message& reply) {
     if (reply.status() != 0 || !parse_answer(reply.data(), &answer)) answer.state = "none";
   };
@@ -366,17 +381,16 @@ Receiver::Verdict Receiver::ask_senders(const Incoming& job) {
   if (answer.state == "open") return Verdict::kDeliver;
   if (answer.state == "held" && answer.holder == state_.token()) return Verdict::kDeliver;
   if (answer.state == "done") {
-    remove_message("job", job.position.sequence);
+    if (sequence != 0) remove_message("job", sequence);
     return Verdict::kFinished;
   }
-  const bool is_replicated = settings_.replicas >= 3;
   problems_.set("jobs wait for their sender",
-                answer.state != "none" || is_replicated
+                answer.state != "none"
                     ? ""
-                    : "the server was restarted after " + job.job.name + " was sent, and the sender " +
-                          job.job.sender +
+                    : "the store of the servers is another one since " + job.name +
+                          " was sent, and the sender " + job.sender +
                           " does not answer whether it is delivered: it waits until it does");
-  return answer.state == "none" && is_replicated ? Verdict::kDeliver : Verdict::kLater;
+  return Verdict::kLater;
 }
 
 void Receiver::poison(const Message& message, const char* what, const std::string& reason) {

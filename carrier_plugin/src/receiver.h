@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "connection.h"
+#include "epoch.h"
 #include "event_log.h"
 #include "exchange.h"
 #include "folder.h"
@@ -68,7 +69,8 @@ class Receiver {
   void work();
   void take(const Message& message, std::vector<Incoming>* batch);
   Verdict decide(Incoming* job);
-  Verdict ask_senders(const Incoming& job);
+  Verdict ask_senders(const Job& job, std::uint64_t sequence);
+  void on_epoch();
   void poison(const Message& message, const char* what, const std::string& reason);
   void take_list(const Message& message);
   Status put_list(const Job& job, const std::string& contents, bool* refused);
@@ -78,14 +80,16 @@ class Receiver {
   bool request_chunk(Incoming* job, std::uint64_t number, unsigned attempt);
   void on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, const Message* reply);
   Status write_chunk(Incoming* job, std::uint64_t number, std::string_view data);
-  Status make_durable(Incoming* job);
+  enum class Flush { kNow, kLater };
+  Status make_durable(std::vector<Incoming>* batch);
   void give_back(const std::string& ack, std::uint64_t delay_ns);
-  Status write_sidecar(const Job& job);
+  Status write_sidecar(const Job& job, Flush flush);
   void send_again(Incoming* job);
   void fail(const std::string& what, std::vector<Incoming>* batch);
 
   // receiver_delivery.cc: claims, names, receipts
   void finish();
+  bool confirm_epoch(Intent* intent, bool* gone);
   bool confirm_seen(Intent* intent, bool* gone);
   void claim();
   void on_claimed(const std::string& id, const Message* reply);
@@ -114,6 +118,7 @@ class Receiver {
   Connection& connection_;
   Names names_;
   Exchange exchange_;
+  Epoch epoch_;
   Folder folder_;
   Records records_;
   EventLog log_;
@@ -140,15 +145,16 @@ class Receiver {
   std::string trouble_;           // of our own disk, in this download
   std::uint64_t download_ = 0;
   std::size_t chunks_in_flight_ = 0;
-  bool was_large_ = false;  // the last job
-  bool idle_ = false;       // the last fetch found nothing
+  bool was_large_ = false;    // the last job
+  bool is_cautious_ = false;  // one job at a time, after a failure of our own disk
+  bool idle_ = false;         // the last fetch found nothing
   std::uint64_t pulse_ns_ = 0;
   std::uint64_t next_streams_ns_ = 0;
   std::uint64_t next_finish_ns_ = 0;
   std::uint64_t next_receipts_ns_ = 0;
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t generation_ = 0;
-  std::string server_id_;
+  std::string seen_epoch_;
   bool streams_ready_ = false;
 };
 

@@ -75,6 +75,10 @@ void Receiver::finish() {
 }
 
 void Receiver::claim() {
+  const auto needs_claim = [&](const auto& one) { return !one.second.claimed && one.second.recorded; };
+  if (std::none_of(intents_.begin(), intents_.end(), needs_claim) || !epoch_.read([&] { return pulse(); }))
+    return;
+  on_epoch();
   std::vector<std::string> asked;
   std::vector<std::string> gone;
   for (auto& [id, intent] : intents_) {
@@ -82,7 +86,9 @@ void Receiver::claim() {
     bool is_gone = false;
     if (!confirm_seen(&intent, &is_gone)) continue;
     if (is_gone) gone.push_back(id);
-    if (is_gone || intent.claimed) continue;
+    if (is_gone || intent.claimed || !confirm_epoch(&intent, &is_gone)) continue;
+    if (is_gone) gone.push_back(id);
+    if (is_gone) continue;
     const std::string key = id;
     if (exchange_.send(names_.subject("claim", id), claim_text({.id = id, .receiver = state_.token()}),
                        kReplyTime, [this, key](const Message* reply) { on_claimed(key, reply); }))
@@ -121,6 +127,23 @@ bool Receiver::confirm_seen(Intent* intent, bool* gone) {
   intent->claimed = found == Lookup::kFound && parse_claim(text, &claim) && claim.receiver == state_.token();
   *gone = !intent->claimed;
   return true;
+}
+
+// A claim is good only in the store in which the job was decided about. In another one the sender decides
+// again.
+bool Receiver::confirm_epoch(Intent* intent, bool* gone) {
+  if (intent->epoch == epoch_.value() || intent->job.epoch == epoch_.value()) return true;
+  switch (ask_senders(intent->job, intent->sequence)) {
+    case Verdict::kDeliver:
+      intent->epoch = epoch_.value();
+      return true;
+    case Verdict::kFinished:
+      *gone = true;
+      return true;
+    case Verdict::kLater:
+      break;
+  }
+  return false;
 }
 
 void Receiver::on_claimed(const std::string& id, const Message* reply) {
@@ -204,7 +227,7 @@ Status Receiver::place_sidecar(const Job& job, const std::string& name, bool* ta
     return *taken ? Status::success() : folder_.remove(hidden);
   }
   if (!folder_.exists(hidden))
-    if (Status status = write_sidecar(job); !status.ok()) return status;
+    if (Status status = write_sidecar(job, Flush::kNow); !status.ok()) return status;
   return folder_.rename_new(hidden, target, taken);
 }
 

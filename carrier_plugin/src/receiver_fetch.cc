@@ -12,6 +12,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 5 * kSecond;
 constexpr std::size_t kChunkWindow = 16;
 constexpr unsigned kChunkAttempts = 3;
+constexpr std::size_t kFlushAlone = 4;  // files that are flushed one by one
 constexpr std::uint64_t kDelay = 2 * kSecond;
 constexpr std::uint64_t kPatience = std::uint64_t{365} * 86'400 * kSecond;  // await() ends by other means
 
@@ -113,7 +114,11 @@ void Receiver::download(std::vector<Incoming>* batch) {
       send_again(&job);
       continue;
     }
-    if (status = make_durable(&job); !status.ok()) return fail(status.message(), batch);
+    job.is_whole = true;
+  }
+  if (status = make_durable(batch); !status.ok()) return fail(status.message(), batch);
+  for (Incoming& job : *batch) {
+    if (!job.is_whole) continue;
     status = records_.append("intent " + job_text(job.job));
     if (!status.ok()) return fail(status.message(), batch);
     intents_[job.job.id] = {.job = job.job,
@@ -122,17 +127,20 @@ void Receiver::download(std::vector<Incoming>* batch) {
                             .seen_ns = job.seen_ns,
                             .claimed = job.claimed,
                             .chunk_sequences = job.sequences,
+                            .epoch = epoch_.value(),
                             .recorded = false,
                             .seen_generation = generation_};
   }
   if (status = flush_records(); !status.ok()) return fail(status.message(), batch);
   problems_.set("the folder cannot be written", "");
+  is_cautious_ = false;
   for (auto& [id, intent] : intents_) intent.recorded = true;
 }
 
 // After a failure of our own disk: nothing of the batch has been claimed, so that all of it can go to others.
 void Receiver::fail(const std::string& what, std::vector<Incoming>* batch) {
   problems_.set("the folder cannot be written", what);
+  is_cautious_ = true;
   for (Incoming& job : *batch) {
     job.file.reset();
     const auto intent = intents_.find(job.job.id);
@@ -205,14 +213,23 @@ Status Receiver::write_chunk(Incoming* job, std::uint64_t number, std::string_vi
   return Status::success();
 }
 
-Status Receiver::make_durable(Incoming* job) {
-  const std::string path = temporary_of(job->job.name, job->job.id);
-  if (fsync(job->file.get()) != 0) return Status::system("cannot flush " + folder_.path() + "/" + path);
-  job->file.reset();
-  return job->job.sidecar.empty() ? Status::success() : write_sidecar(job->job);
+// Many small files are flushed by one call, where the file system is one on which it counts.
+Status Receiver::make_durable(std::vector<Incoming>* batch) {
+  const bool is_one_call = batch->size() > kFlushAlone && folder_.has_flush_for_all();
+  Status status;
+  for (const Incoming& job : *batch) {
+    if (!status.ok() || !job.is_whole) continue;
+    if (!is_one_call && fsync(job.file.get()) != 0)
+      status = Status::system("cannot flush " + folder_.path() + "/" + job.job.name);
+    if (status.ok() && !job.job.sidecar.empty())
+      status = write_sidecar(job.job, is_one_call ? Flush::kLater : Flush::kNow);
+  }
+  if (status.ok() && is_one_call) status = folder_.flush_all();
+  for (Incoming& job : *batch) job.file.reset();
+  return status;
 }
 
-Status Receiver::write_sidecar(const Job& job) {
+Status Receiver::write_sidecar(const Job& job, Flush flush) {
   const std::string path = sidecar_temporary_of(job.name, job.id);
   UniqueFd file;
   if (Status status = folder_.create(path, &file); !status.ok()) return status;
@@ -220,8 +237,8 @@ Status Receiver::write_sidecar(const Job& job) {
           write_all(file.get(), job.sidecar.data(), job.sidecar.size(), 0, folder_.path() + "/" + path);
       !status.ok())
     return status;
-  return fsync(file.get()) == 0 ? Status::success()
-                                : Status::system("cannot flush " + folder_.path() + "/" + path);
+  if (flush == Flush::kLater || fsync(file.get()) == 0) return Status::success();
+  return Status::system("cannot flush " + folder_.path() + "/" + path);
 }
 
 // Chunks and job go first, then the report: the sender publishes at once what it reads there, and would be

@@ -54,6 +54,7 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
       names_(settings.subject),
       exchange_(host, connection,
                 [this](std::unique_ptr<Message> message) { on_message(std::move(message)); }),
+      epoch_(host, &exchange_, names_),
       log_(host, settings.log),
       problems_(host) {
   for (const char* what : {"receipt", "claim", "report"}) connection_.subscribe(names_.subject(what, "*"));
@@ -78,6 +79,7 @@ std::uint64_t Sender::step() {
   }
   bool busy = false;
   if (streams_ready_ && connection_.is_connected()) {
+    tend_epoch();
     wait_for_room();
     busy = send_chunks();
     for (std::size_t i = 0; i < kFilesAtOnce && folder_.is_open() && prepare(); ++i) busy = true;
@@ -104,10 +106,8 @@ void Sender::tend_connection() {
   if (!connection_.is_connected()) return;
   if (const std::uint64_t generation = connection_.generation();
       generation != std::exchange(generation_, generation)) {
-    const std::string server = connection_.server_id();
-    if (server != server_id_) server_changed_ns_ = now;
-    server_id_ = server;
     streams_ready_ = false;
+    epoch_.reset();
     next_streams_ns_ = 0;
     next_check_ns_ = 0;
     for (auto& [id, file] : files_) file.checked_ns = 0;
@@ -119,6 +119,18 @@ void Sender::tend_connection() {
   streams_ready_ = status.ok();
   problems_.set("the streams cannot be used",
                 status.ok() ? "" : status.message() + " at " + connection_.server_url());
+}
+
+// Another store may be an older one: everything that waits is looked for in it.
+void Sender::tend_epoch() {
+  bool missing = false;
+  epoch_.poll(&missing);
+  if (missing) streams_ready_ = false;
+  if (epoch_.value().empty() || epoch_.value() == seen_epoch_) return;
+  seen_epoch_ = epoch_.value();
+  epoch_changed_ns_ = host_.monotonic_ns();
+  next_check_ns_ = 0;
+  for (auto& [id, file] : files_) file.checked_ns = 0;
 }
 
 void Sender::tend_folder() {
@@ -447,7 +459,8 @@ void Sender::wait_for_room() {
 }
 
 void Sender::publish(Outgoing* file) {
-  file->job.server = connection_.server_id();
+  if (epoch_.value().empty()) return;
+  file->job.epoch = epoch_.value();
   const std::string id = file->job.id;
   const auto handler = [this, id](const Message* reply) { on_published(id, reply); };
   bool sent = false;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "connection.h"
+#include "epoch.h"
 #include "event_log.h"
 #include "exchange.h"
 #include "folder.h"
@@ -60,6 +61,7 @@ class Sender {
  private:
   // sender.cc
   void tend_connection();
+  void tend_epoch();
   void tend_folder();
   void scan();
   void consider(const Folder::Entry& entry);
@@ -107,6 +109,7 @@ class Sender {
   Connection& connection_;
   Names names_;
   Exchange exchange_;
+  Epoch epoch_;
   Folder folder_;
   Records records_;
   EventLog log_;
@@ -142,9 +145,9 @@ class Sender {
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t full_since_ns_ = 0;
   std::uint64_t needed_room_ = 0;
-  std::uint64_t server_changed_ns_ = 0;
+  std::uint64_t epoch_changed_ns_ = 0;
   std::uint64_t generation_ = 0;
-  std::string server_id_;
+  std::string seen_epoch_;
   bool streams_ready_ = false;
   bool scanned_ = false;      // the folder once in this process
   bool may_be_known_ = true;  // files of the first scan may be on the server already

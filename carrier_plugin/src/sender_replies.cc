@@ -178,7 +178,8 @@ void Sender::on_question(const Message& message) {
   if (done_.contains(question.id) || std::any_of(receipted_.begin(), receipted_.end(), receipted)) {
     answer.state = "done";
   } else if (Outgoing* file = find(question.id); file != nullptr) {
-    answer.state = now - server_changed_ns_ < kSettle ? "wait" : "open";
+    const bool is_settled = question.epoch == epoch_.value() && now - epoch_changed_ns_ >= kSettle;
+    answer.state = is_settled ? "open" : "wait";
     if (holder != holders_.end() && holder->second != question.receiver)
       answer = {.state = "held", .holder = holder->second};
   } else if (is_ours) {

@@ -9,6 +9,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kDay = 86'400 * kSecond;
 constexpr int kStreamNotFound = 10059;
+constexpr int kNoStorage = 10047;
 constexpr int kConsumerNotFound = 10014;
 
 struct Spec {
@@ -17,20 +18,27 @@ struct Spec {
   bool refuses_new;  // a second message of a subject; else the first one goes
   std::int64_t max_age;
   std::int64_t max_messages;
+  jsStorageType storage = js_FileStorage;
 };
 
-constexpr std::array<Spec, 7> kSpecs = {{{"data", "*.*", true, 0, -1},
+constexpr std::array<Spec, 8> kSpecs = {{{"data", "*.*", true, 0, -1},
                                          {"job", "*", true, 0, -1},
                                          {"claim", "*", true, 0, -1},
                                          {"receipt", "*", true, 0, -1},
                                          {"report", "*", false, 7 * kDay, -1},
                                          {"list", "*", true, 35 * kDay, -1},
-                                         {"poison", "*", false, 35 * kDay, 1000}}};
+                                         {"poison", "*", false, 35 * kDay, 1000},
+                                         {"epoch", "*", true, 0, -1, js_MemoryStorage}}};
 
 Status failure(const std::string& what, natsStatus status, jsErrCode code) {
   const char* detail = nats_GetLastError(nullptr);
   std::string text = what + ": " + natsStatus_GetText(status);
   if (detail != nullptr && *detail != '\0') text = what + ": " + detail;
+  if (code == kNoStorage)
+    text +=
+        ": the max_stream_mb of all subjects together must be below max_file of the server: raise it, or "
+        "lower "
+        "max_stream_mb";
   if (code != 0) text += " (" + std::to_string(static_cast<int>(code)) + ")";
   return Status::failure(text);
 }
@@ -48,7 +56,8 @@ Status compare(const std::string& name, const std::string& subject, const Spec& 
   if (config.SubjectsLen != 1 || config.Subjects[0] != subject)
     return fault("has other subjects than " + subject);
   if (config.Retention != js_LimitsPolicy) return fault("is not one with limits retention");
-  if (config.Storage != js_FileStorage) return fault("is in memory");
+  if (config.Storage != spec.storage)
+    return fault(spec.storage == js_FileStorage ? "is in memory" : "is not in memory");
   if (!config.AllowDirect) return fault("does not allow direct gets");
   if (config.NoAck || config.Sealed) return fault("takes no messages, or acknowledges none");
   if (config.MaxMsgsPerSubject != 1) return fault("keeps more than one message of a subject");
@@ -69,7 +78,7 @@ Status ensure_stream(jsCtx* jetstream, const Names& names, const Settings& setti
   config.Subjects = subjects;
   config.SubjectsLen = 1;
   config.Retention = js_LimitsPolicy;
-  config.Storage = js_FileStorage;
+  config.Storage = spec.storage;
   config.Replicas = settings.replicas;
   config.MaxMsgsPerSubject = 1;
   config.Discard = spec.refuses_new ? js_DiscardNew : js_DiscardOld;

@@ -1,0 +1,44 @@
+// Whether the store of the servers has been one and the same since a job was published.
+//
+// The stream SUBJECT_epoch is in memory: it ends with the process that has it (with the majority of the
+// processes, when it is replicated), as the only thing of the store. Who finds it empty publishes a random
+// number there, and the first one wins. Two equal numbers are one continuous store. Rejected: the identity of
+// the server that one is connected to, which behind a leaf node is not the one with the store.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "exchange.h"
+#include "names.h"
+
+namespace paxect::carrier {
+
+class Epoch {
+ public:
+  Epoch(const Host& host, Exchange* exchange, const Names& names)
+      : host_(host), exchange_(*exchange), names_(names) {}
+
+  // 16 hexadecimal digits; "" while it is not known.
+  const std::string& value() const { return value_; }
+  // Forgets it, for a new connection.
+  void reset();
+  // Asks for it once a second, without waiting. `*missing` says that the stream is not there.
+  void poll(bool* missing);
+  // Asks for it now and waits. False when there was no answer; value() is "" then.
+  bool read(const std::function<bool()>& pulse);
+
+ private:
+  void take(const Message& reply);
+  void publish();
+
+  const Host& host_;
+  Exchange& exchange_;
+  const Names& names_;
+  std::string value_;
+  bool missing_ = false;
+  bool asked_ = false;
+  std::uint64_t next_ns_ = 0;
+};
+
+}  // namespace paxect::carrier
