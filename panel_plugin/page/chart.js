@@ -1,17 +1,20 @@
 // A small chart of one value over time. An SVG of our own: one path, no library to serve and to keep current.
 import {drawing, element} from "./dom.js";
+import {duration} from "./format.js";
 
 const WIDTH = 600;
 const HEIGHT = 100;
+const MIN_SPAN = 300;
 
-// `points` are [seconds, value]; the chart ends at `end` and shows `span` seconds. A gap of more than three
-// steps breaks the curve: nothing was measured then.
+// `points` are [seconds, value]; the chart ends at `end` and shows `span` seconds, or what there is of them. A gap
+// of more than three steps breaks the curve: nothing was measured then.
 export function chart(caption, points, {end, span, step, format}) {
-  const start = end - span;
+  const first = points.length > 0 ? points[0][0] : end;
+  const start = Math.max(end - span, Math.min(first, end - MIN_SPAN));
   const shown = points.filter(([time, value]) => time >= start && value !== null);
   const highest = Math.max(0, ...shown.map(([, value]) => value));
   const last = shown.length > 0 ? shown[shown.length - 1][1] : 0;
-  const x = (time) => ((time - start) / span) * WIDTH;
+  const x = (time) => ((time - start) / (end - start)) * WIDTH;
   const y = (value) => HEIGHT - 4 - (highest > 0 ? value / highest : 0) * (HEIGHT - 12);
   let curve = "";
   let area = "";
@@ -29,7 +32,7 @@ export function chart(caption, points, {end, span, step, format}) {
   });
   const text = shown.length === 0
     ? `${caption}: nothing measured yet`
-    : `${caption}: ${format(last)} last, at most ${format(highest)}`;
+    : `${caption}, last ${duration(end - start)}: ${format(last)} latest, at most ${format(highest)}`;
   const picture = drawing(
     "svg", {class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
             "aria-label": text},

@@ -73,6 +73,12 @@ export function judge(section) {
   return {kind: "good", text: "Running", detail: ""};
 }
 
+// A relay reports its mode: only a receiver misses something, and only a sender has sent something.
+function isFor(command, report) {
+  const mode = {missing: "receive", sent: "send"}[command];
+  return mode === undefined || report.mode === undefined || report.mode === mode;
+}
+
 export class RelayView {
   constructor(section, session) {
     this.section = section.name;
@@ -93,6 +99,7 @@ export class RelayView {
   }
 
   update(section, now) {
+    this.now = now;  // the clock of the panel: that of the browser may differ
     const {kind, text, detail} = judge(section);
     setBadge(this.badge, kind, text);
     setText(this.since, section.since_ms ? `${section.since_start ? "at least since" : "since"} ${clock(section.since_ms)}` : "");
@@ -109,7 +116,7 @@ export class RelayView {
     const offered = [
       ["waiting", waitingPart], ["quarantine", quarantinePart], ["missing", missingPart], ["sent", sentPart],
       ["explain", explainPart], ["peers", peersPart], ["place", placesPart],
-    ].filter(([command]) => command in commands).map(([, part]) => part(name, this.actions));
+    ].filter(([command]) => command in commands && isFor(command, report)).map(([, part]) => part(name, this.actions));
     this.root.append(this.about, this.list, this.hands);
     if (report.last_minute || report.backlog || report.latency !== undefined) {
       const span = element(
@@ -162,7 +169,7 @@ export class RelayView {
     try {
       const points = (await get(`/api/${this.section}/history`))[this.span];
       const range = this.span === "hour" ? {span: 3600, step: 10} : {span: 86400, step: 240};
-      const options = {...range, end: Math.floor(Date.now() / 1000)};
+      const options = {...range, end: Math.floor(this.now / 1000)};
       const track = (index) => points.map((point) => [point[0], point[index]]);
       const charts = [];
       if (this.report.last_minute)

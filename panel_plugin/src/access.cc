@@ -35,10 +35,12 @@ bool equal(const std::string& given, const std::string& secret) {
   return sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// "name" of "name:8080" and "[::1]:8080"; lower case.
+// "name" of "name:8080" and "[::1]:8080"; lower case. "" when something else than a port follows the name.
 std::string name_in(std::string_view host) {
   const std::size_t bracket = host.rfind(']');
   const std::size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  const std::string_view port = colon == std::string_view::npos ? "" : host.substr(colon + 1);
+  if (port.find_first_not_of("0123456789") != std::string_view::npos) return "";
   std::string name(host.substr(0, colon));
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -62,7 +64,10 @@ std::vector<std::string> cookies_in(std::string_view header) {
 Access::Access(const Settings& settings)
     : settings_(settings), session_(random_text()), csrf_(random_text()) {}
 
-void Access::end_sessions() { session_ = random_text(); }
+void Access::end_sessions() {
+  session_ = random_text();
+  csrf_ = random_text();
+}
 
 bool Access::is_own_host(const std::string& host) const {
   const std::string name = name_in(host);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,11 @@ bool open_pipe(UniqueFd* reader, UniqueFd* writer) {
   return fcntl(reader->get(), F_SETFL, O_NONBLOCK) == 0;
 }
 
+std::uint64_t nanoseconds(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(time.tv_usec) * 1000;
+}
+
 // Reads what there is, keeps at most `limit` bytes. False when there were more.
 bool read_some(int fd, std::size_t limit, std::string* out) {
   std::array<char, 16384> buffer{};
@@ -88,7 +94,7 @@ bool read_some(int fd, std::size_t limit, std::string* out) {
 Runner::~Runner() { close(); }
 
 bool Runner::run(std::vector<std::string> words, std::uint64_t limit_ns, Done done) {
-  if (queued_.size() >= kMaxQueued) return false;
+  if (is_closed_ || queued_.size() >= kMaxQueued) return false;
   auto job = std::make_unique<Job>();
   job->words = std::move(words);
   job->limit_ns = limit_ns;
@@ -160,7 +166,9 @@ void Runner::finish(Job* job) {
   drain(job);
   int status = 0;
   kill(-job->pid, SIGKILL);  // what it left running, while its number is still its own
-  waitpid(job->pid, &status, 0);
+  rusage used{};
+  wait4(job->pid, &status, 0, &used);
+  job->end.processor_ns = nanoseconds(used.ru_utime) + nanoseconds(used.ru_stime);
   job->end.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   forget(job);
 }
@@ -203,14 +211,20 @@ std::uint64_t Runner::expire() {
 }
 
 void Runner::close() {
-  queued_.clear();
-  for (const std::unique_ptr<Job>& job : running_) {
+  is_closed_ = true;
+  Jobs all = std::exchange(running_, {});
+  for (std::unique_ptr<Job>& job : std::exchange(queued_, {})) all.push_back(std::move(job));
+  for (const std::unique_ptr<Job>& job : all) {
     for (const Events::Id id : job->watched) events_->remove(id);
-    if (!job->end.started) continue;
-    kill(-job->pid, SIGKILL);
-    waitpid(job->pid, nullptr, WNOHANG);  // one that a disk holds would hold the stop
+    if (job->pid != 0) {
+      kill(-job->pid, SIGKILL);
+      waitpid(job->pid, nullptr, WNOHANG);  // one that a disk holds would hold the stop
+    }
+    CommandEnd end;
+    end.started = false;
+    end.error = job->pid == 0 ? "not begun: the panel stopped" : "ended: the panel stopped";
+    if (job->done) job->done(std::move(end));
   }
-  running_.clear();
 }
 
 }  // namespace paxect::panel

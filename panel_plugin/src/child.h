@@ -18,9 +18,10 @@
 namespace paxect::panel {
 
 struct CommandEnd {
-  int status = 0;      // exit status, or 128 + signal
-  std::string output;  // standard output
-  std::string error;   // the first bytes of standard error, or why it could not run
+  int status = 0;                  // exit status, or 128 + signal
+  std::string output;              // standard output
+  std::string error;               // the first bytes of standard error, or why it could not run
+  std::uint64_t processor_ns = 0;  // that it has used
   bool late = false;
   bool started = true;
 };
@@ -44,7 +45,7 @@ class Runner {
   bool run(std::vector<std::string> words, std::uint64_t limit_ns, Done done);
   // Kills those whose time is over. Returns when it wants to be called again.
   std::uint64_t expire();
-  // Kills all, without calling their `done`.
+  // Kills all, and calls their `done`. Nothing runs after that.
   void close();
 
  private:
@@ -73,6 +74,7 @@ class Runner {
   std::uint64_t now_ns_ = 0;
   std::deque<std::unique_ptr<Job>> queued_;
   Jobs running_;
+  bool is_closed_ = false;
 };
 
 }  // namespace paxect::panel

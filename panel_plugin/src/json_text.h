@@ -20,6 +20,14 @@ inline std::string json_string(std::string_view text) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
+// The same in ASCII: characters that nobody sees, or that change the direction of text, are escapes.
+inline std::string ascii_json_string(std::string_view text) {
+  json::StringBuffer buffer;
+  rapidjson::Writer<json::StringBuffer, rapidjson::UTF8<>, rapidjson::ASCII<>> writer(buffer);
+  writer.String(text.data(), json_size(text));
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
 inline std::string json_text(const json::Value& value) {
   json::StringBuffer buffer;
   json::Writer writer(buffer);

@@ -49,7 +49,7 @@ paxect_plugin_status Panel::start() {
 
   access_ = std::make_unique<Access>(settings_);
   runner_ = std::make_unique<Runner>(&events_);
-  sections_ = std::make_unique<Sections>(runner_.get(), program_, settings_.sections);
+  sections_ = std::make_unique<Sections>(&events_, runner_.get(), program_, settings_.sections);
   server_ = std::make_unique<Server>(&events_, [this](const Request& request, const Client& client) {
     return site_->answer(request, client);
   });
@@ -95,7 +95,12 @@ Status Panel::confine() const {
 paxect_plugin_status Panel::reload() {
   const std::string before = settings_.token;
   if (const Status status = read_token_again(host_, &settings_); !status.ok()) return fail(status.message());
-  if (access_ && settings_.token != before) access_->end_sessions();
+  if (access_ && settings_.token != before) {
+    access_->end_sessions();
+    server_->end_streams();
+  }
+  if (access_ && settings_.actions)
+    if (const Status status = log_.open(settings_.log); !status.ok()) return fail(status.message());
   return PAXECT_PLUGIN_OK;
 }
 

@@ -55,6 +55,21 @@ bool is_known_method(const std::string& head) {
   return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
 }
 
+// No control character but the ends of lines, and no line that continues the one before it: servers and
+// proxies differ in what they make of these.
+bool is_clean(std::string_view head) {
+  while (!head.empty()) {
+    const std::size_t end = head.find("\r\n");
+    const std::string_view line = head.substr(0, end);
+    const bool has_control = std::any_of(line.begin(), line.end(), [](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+    });
+    if (has_control || line.starts_with(' ') || line.starts_with('\t')) return false;
+    head.remove_prefix(end == std::string_view::npos ? head.size() : end + 2);
+  }
+  return true;
+}
+
 // The length of the body, or the status that refuses it.
 int measure_body(const httplib::Request& request, std::size_t* size) {
   *size = 0;
@@ -118,6 +133,7 @@ RequestParser::~RequestParser() = default;
 
 int RequestParser::parse(const std::string& head, Request* out, std::size_t* body_size) {
   try {
+    if (!is_clean(head)) return 400;
     if (!is_known_method(head)) return head.find(" HTTP/1.") == std::string::npos ? 400 : 501;
     return parser_->parse(head, out, body_size);
   } catch (const std::bad_alloc&) {

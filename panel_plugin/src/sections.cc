@@ -1,5 +1,9 @@
 #include "sections.h"
 
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <limits>
 #include <string_view>
@@ -14,13 +18,20 @@ namespace {
 constexpr std::uint64_t kInterval = kSecond;
 constexpr std::uint64_t kIdleInterval = 10 * kSecond;
 constexpr std::uint64_t kSilentInterval = 60 * kSecond;
-constexpr std::uint64_t kRestFactor = 20;  // the pause after a command, in multiples of its time
+// The time from one command to the next, in multiples of what the first one took of a processor, or in all.
+constexpr std::uint64_t kRestFactor = 20;
+constexpr std::uint64_t kWaitFactor = 3;
 constexpr std::uint64_t kLimit = 60 * kSecond;
 constexpr int kUsage = 64;  // the exit status for a command that the section does not offer
 
 double number(const json::Value& object, const char* member) {
   const auto found = object.FindMember(member);
   return found != object.MemberEnd() && found->value.IsNumber() ? found->value.GetDouble() : 0;
+}
+
+std::int64_t integer(const json::Value& object, const char* member) {
+  const auto found = object.FindMember(member);
+  return found != object.MemberEnd() && found->value.IsInt64() ? found->value.GetInt64() : 0;
 }
 
 Sample sample_of(const json::Value& report, std::int64_t utc_ms) {
@@ -85,9 +96,14 @@ std::map<std::string, std::string> parse_commands(std::string_view text) {
 
 }  // namespace
 
-Sections::Sections(Runner* runner, std::vector<std::string> program, const std::vector<std::string>& names)
-    : runner_(runner), program_(std::move(program)) {
+Sections::Sections(Events* events, Runner* runner, std::vector<std::string> program,
+                   const std::vector<std::string>& names)
+    : events_(events), runner_(runner), program_(std::move(program)) {
   for (const std::string& name : names) sections_.push_back({.name = name});
+}
+
+Sections::~Sections() {
+  for (Section& section : sections_) unwatch(&section);
 }
 
 const Sections::Section* Sections::find(const std::string& name) const {
@@ -152,10 +168,30 @@ void Sections::set_error(Section* section, std::string error) const {
   section->error = std::move(error);
 }
 
-// When to ask next: a command that takes long rests long.
-void Sections::rest(Section* section, std::uint64_t interval) const {
+void Sections::watch(Section* section, std::int64_t pid) {
+  if (pid == section->pid) return;
+  unwatch(section);
+  if (pid <= 1 || pid > std::numeric_limits<pid_t>::max()) return;
+  section->process = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+  if (!section->process.valid()) return;
+  section->pid = pid;
+  section->ended = events_->add(section->process.get(), EPOLLIN, [this, section](std::uint32_t) {
+    unwatch(section);
+    section->due_ns = section->idle_due_ns = std::max(now_.monotonic_ns, section->begun_ns + kInterval);
+  });
+}
+
+void Sections::unwatch(Section* section) {
+  if (section->ended != 0) events_->remove(std::exchange(section->ended, 0));
+  section->process.reset();
+  section->pid = 0;
+}
+
+// When to ask next. The commands of a section take at most a twentieth of one processor, and at most a third
+// of the time where they wait for a disk or for a busy machine.
+void Sections::rest(Section* section, const CommandEnd& end, std::uint64_t interval) const {
   const std::uint64_t took = now_.monotonic_ns - section->begun_ns;
-  const std::uint64_t pause = std::max(interval, kRestFactor * took);
+  const std::uint64_t pause = std::max({interval, kRestFactor * end.processor_ns, kWaitFactor * took});
   section->due_ns = section->begun_ns + pause;
   section->idle_due_ns = section->begun_ns + std::max(pause, kIdleInterval);
 }
@@ -165,7 +201,7 @@ void Sections::take_commands(Section* section, const CommandEnd& end) {
   if (!end.started || end.late || end.status != 0) {
     set_error(section, reason_of(end, "the list of commands"));
     section->asked = true;
-    return rest(section, kInterval);
+    return rest(section, end, kInterval);
   }
   section->commands = parse_commands(end.output);
   section->silent = section->commands.count("status") == 0;
@@ -176,7 +212,7 @@ void Sections::take_commands(Section* section, const CommandEnd& end) {
   }
   set_error(section, "");
   section->asked = true;
-  rest(section, kSilentInterval);
+  rest(section, end, kSilentInterval);
 }
 
 void Sections::take_report(Section* section, const CommandEnd& end) {
@@ -198,7 +234,8 @@ void Sections::take_report(Section* section, const CommandEnd& end) {
     note_change(section);
   }
   section->asked = true;
-  rest(section, kInterval);
+  watch(section, is_report ? integer(report, "pid") : 0);
+  rest(section, end, kInterval);
 }
 
 std::string Sections::json() const {
@@ -248,9 +285,7 @@ std::int64_t Sections::number_in(const std::string& name, const char* member) co
   const Section* section = find(name);
   json::Document report;
   if (section == nullptr || !parse_json(section->report, &report) || !report.IsObject()) return 0;
-  const json::Value& object = report;
-  const auto found = object.FindMember(member);
-  return found != object.MemberEnd() && found->value.IsInt64() ? found->value.GetInt64() : 0;
+  return integer(report, member);
 }
 
 }  // namespace paxect::panel

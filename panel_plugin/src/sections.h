@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "child.h"
+#include "events.h"
 #include "history.h"
+#include "unique_fd.h"
 
 namespace paxect::panel {
 
@@ -19,7 +21,11 @@ class Sections {
  public:
   // `program` is the path of `paxect`, and the options that stand behind the section.
   // Requires: it is not empty.
-  Sections(Runner* runner, std::vector<std::string> program, const std::vector<std::string>& names);
+  Sections(Events* events, Runner* runner, std::vector<std::string> program,
+           const std::vector<std::string>& names);
+  ~Sections();
+  Sections(const Sections&) = delete;
+  Sections& operator=(const Sections&) = delete;
 
   struct Time {
     std::uint64_t monotonic_ns = 0;
@@ -65,6 +71,9 @@ class Sections {
     std::uint64_t begun_ns = 0;
     std::uint64_t due_ns = 0;       // with viewers
     std::uint64_t idle_due_ns = 0;  // without
+    std::int64_t pid = 0;           // of the process that it reports; its end is an event
+    UniqueFd process{};
+    Events::Id ended = 0;
     History history{};
   };
 
@@ -72,10 +81,14 @@ class Sections {
   void ask(Section* section, const std::function<void()>& on_report);
   void take_commands(Section* section, const CommandEnd& end);
   void take_report(Section* section, const CommandEnd& end);
+  // Asks again at once when the process ends. Until then a report may be as old as the pause between two.
+  void watch(Section* section, std::int64_t pid);
+  void unwatch(Section* section);
   void note_change(Section* section) const;
   void set_error(Section* section, std::string error) const;
-  void rest(Section* section, std::uint64_t interval) const;
+  void rest(Section* section, const CommandEnd& end, std::uint64_t interval) const;
 
+  Events* events_;
   Runner* runner_;
   std::vector<std::string> program_;
   std::vector<Section> sections_;

@@ -191,6 +191,13 @@ void Server::broadcast(const std::string& event) {
   for (const std::uint64_t id : ended) end(id);
 }
 
+void Server::end_streams() {
+  std::vector<std::uint64_t> ended;
+  for (const auto& [id, connection] : connections_)
+    if (connection->phase == Phase::kStreaming) ended.push_back(id);
+  for (const std::uint64_t id : ended) end(id);
+}
+
 std::uint64_t Server::expire() {
   std::vector<std::uint64_t> over;
   std::uint64_t next = std::numeric_limits<std::uint64_t>::max();

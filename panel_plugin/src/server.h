@@ -57,6 +57,8 @@ class Server {
   void respond(std::uint64_t connection, const Response& response);
   // Sends one event, complete with its empty line, to each stream.
   void broadcast(const std::string& event);
+  // Closes the streams of all viewers: they may have lost the right to see them.
+  void end_streams();
   std::size_t streams() const { return streams_; }
   void close();
 

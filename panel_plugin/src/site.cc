@@ -255,12 +255,15 @@ std::optional<Response> Site::run_action(const Action& action, const std::vector
 
 std::optional<Response> Site::finish_action(const Action& action, const std::vector<std::string>& words,
                                             const Client& client) {
-  return run(parts_.sections.command(action.section, words), client, [this, action](const CommandEnd& end) {
+  const auto make = [this, action](const CommandEnd& end) {
     note_outcome(action, end.late       ? "took too long"
                          : !end.started ? end.error
                                         : "exit status " + std::to_string(end.status));
     return action.name == "doctor" ? command_reply(end) : text_reply(end);
-  });
+  };
+  std::optional<Response> refused = run(parts_.sections.command(action.section, words), client, make);
+  if (refused) note_outcome(action, "too many commands run at once");
+  return refused;
 }
 
 void Site::note_outcome(const Action& action, const std::string& outcome) {
@@ -278,14 +281,13 @@ std::optional<Response> Site::resend(const Action& action, const Client& client)
     return Response::line(500, status.message() + ": nothing was done");
   const auto send = [this, action, client](const CommandEnd& end) {
     const std::string receipt = receipt_in(end, action.words[0], action.words[1]);
-    std::optional<Response> response;
-    if (!receipt.empty())
-      response = finish_action(action, {"resend", "--", receipt}, client);
-    else
-      response = Response::line(404, "the section reports no receipt of this receiver about this stream");
-    if (!response) return;
-    note_outcome(action, response->body);
-    parts_.server->respond(client.connection, *response);
+    if (receipt.empty()) {
+      const std::string why = "the section reports no receipt of this receiver about this stream";
+      note_outcome(action, end.started ? why : end.error);
+      return parts_.server->respond(client.connection, Response::line(404, why));
+    }
+    const std::optional<Response> refused = finish_action(action, {"resend", "--", receipt}, client);
+    if (refused) parts_.server->respond(client.connection, *refused);
   };
   if (!parts_.runner.run(parts_.sections.command(action.section, {"sent", "--json"}), kQuestionLimit, send)) {
     note_outcome(action, "too many commands run at once");

@@ -51,6 +51,11 @@ class Requests(unittest.TestCase):
             with self.subTest(data=data):
                 self.assertEqual(self.panel.raw(data).status, 400)
 
+    def test_control_characters_and_continued_lines_are_refused(self):
+        for line in (b"X: a\0b", b"X: a\r\n b", b"X: a\r\n\tb", b"X: a\nHost: evil", b"X: a\rb", b"X\x7f: a", b" X: a"):
+            reply = self.panel.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + line + b"\r\n\r\n")
+            self.assertEqual(reply.status, 400, line)
+
     def test_sizes_are_bounded(self):
         self.assertEqual(self.panel.request("/" + "a" * 9000).status, 431)
         self.assertEqual(self.panel.request("/", X="a" * 9000).status, 431)
@@ -84,7 +89,8 @@ class Requests(unittest.TestCase):
     def test_foreign_names_and_origins_are_refused(self):
         self.assertEqual(self.panel.raw(b"GET / HTTP/1.1\r\n\r\n").status, 400)
         self.assertEqual(self.panel.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n").status, 400)
-        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "evil.example:localhost", "[::2]", "@localhost"):
+        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "evil.example:localhost", "[::2]", "@localhost",
+                     "localhost:80@evil.example", "localhost:evil", "127.0.0.1:80:80", "[::1]evil"):
             with self.subTest(host=host):
                 self.assertEqual(self.panel.request("/", Host=host).status, 421)
         for host in ("localhost:8080", "127.0.0.1", "[::1]:8080", "LOCALHOST", "panel.example"):
@@ -190,11 +196,18 @@ class Login(unittest.TestCase):
         with rig.Panel(tcp=True) as panel:
             cookie = panel.request("/login", "POST", f"token={rig.TOKEN}").headers["Set-Cookie"].split(";")[0]
             self.assertEqual(panel.request("/api/session", Cookie=cookie).status, 200)
+            csrf = panel.request("/api/session", Cookie=cookie).json()["csrf"]
+            viewer = panel.connect()
+            viewer.sendall(f"GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode())
+            self.assertIn(b"200", viewer.recv(15))
             panel.write("token", "another-token-0123456789")
             panel.process.send_signal(rig.signal.SIGHUP)
+            rig.read_all(viewer)  # ends, since nobody may see what follows
+            viewer.close()
             rig.wait_for("the end of the session", lambda: panel.request("/api/session", Cookie=cookie).status == 401)
             self.assertEqual(panel.request("/api/session", Authorization=f"Bearer {rig.TOKEN}").status, 401)
             self.assertEqual(panel.request("/api/session", Authorization="Bearer another-token-0123456789").status, 200)
+            self.assertNotEqual(panel.request("/api/session", Authorization="Bearer another-token-0123456789").json()["csrf"], csrf)
 
 
 class Settings(unittest.TestCase):

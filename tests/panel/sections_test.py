@@ -4,9 +4,9 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import unittest
 
+import pair
 import rig
 
 STATION = pathlib.Path(os.environ["PAXECT_TEST_STATION"])
@@ -89,13 +89,13 @@ class Sections(unittest.TestCase):
             self.assertFalse((panel.work / "north/in/.quarantine/damaged.freq").exists())
 
     def test_what_a_receiver_misses_is_resent_by_its_newest_receipt(self):
-        with Pair() as pair:
-            pair.put("a.txt", "b.txt")
-            panel = pair.panel
-            self.assertEqual(rig.wait_for("both", lambda: pair.counts()["unconfirmed"] == 2 and pair.counts()), pair.counts())
-            (pair.share / "b.freq").unlink()
-            pair.receive_until("a receipt with a missing entry", lambda: pair.receivers() and pair.receivers()[0]["missing"] == 1)
-            receiver = pair.receivers()[0]
+        with pair.Pair() as nodes:
+            nodes.put("a.txt", "b.txt")
+            panel = nodes.panel
+            self.assertEqual(rig.wait_for("both", lambda: nodes.counts()["unconfirmed"] == 2 and nodes.counts()), nodes.counts())
+            (nodes.share / "b.freq").unlink()
+            nodes.receive_until("a receipt with a missing entry", lambda: nodes.receivers() and nodes.receivers()[0]["missing"] == 1)
+            receiver = nodes.receivers()[0]
             self.assertEqual((receiver["node"], receiver["delivered"], receiver["sent"]), ("south", 1, 2))
             self.assertEqual(panel.request("/api/link/sent").json()["rest"]["receivers"], panel.command("sent", "--json")["receivers"])
             self.assertEqual(panel.act("resend", ["south", "0123456789abcdef"]).status, 404)
@@ -103,60 +103,11 @@ class Sections(unittest.TestCase):
             self.assertEqual(panel.act("resend", ["south"]).status, 400)
             reply = panel.act("resend", ["south", receiver["stream"]])
             self.assertEqual((reply.status, reply.json()["status"]), (200, 0), reply.body)
-            rig.wait_for("the container", (pair.share / "b.freq").exists)
-            pair.receive_until("the delivery", (pair.south / "outbox/b").exists)
+            rig.wait_for("the container", (nodes.share / "b.freq").exists)
+            nodes.receive_until("the delivery", (nodes.south / "outbox/b").exists)
             log = [json.loads(line) for line in (panel.work / "paxect_panel_log.jsonl").read_text().splitlines()]
             self.assertEqual([(entry["action"], entry["about"], entry["outcome"]) for entry in log[-2:]],
                              [("resend", ["south", receiver["stream"]], "requested"), ("resend", ["south", receiver["stream"]], "exit status 0")])
-
-
-class Pair:
-    """A sender with a page, and a receiver that runs when it is asked to."""
-
-    def __init__(self):
-        self.panel = rig.Panel(panel="actions = true\n", link="node = north\nmode = send\nsign_key = file:WORK/key\noutbox = WORK/share\n"
-                               "receipts_in = WORK/share/paxect.proof\nto = south\nkeep = receipt\nsettle_ms = 0\n", before=self.prepare)
-
-    def prepare(self, panel):
-        self.south = panel.work / "south"
-        self.share = panel.work / "share"
-        for folder in (self.south, self.share / "paxect.proof"):
-            folder.mkdir(parents=True)
-        (self.south / "paxect.conf").write_text(f"[link]\nnode = south\nmode = receive\nsign_key = file:{self.south}/key\ninbox = {self.share}\n"
-                                                "late_after = 0\nlog = log.jsonl\n")
-        for folder in (panel.work, self.south):
-            self.run(folder, "key", "new", str(folder / "key"))
-        self.run(panel.work, "key", "pin", "south", str(self.south / "key.pub"), config="paxect.conf")
-        self.run(self.south, "key", "pin", "north", str(panel.work / "key.pub"), config="paxect.conf")
-
-    def run(self, folder, *words, config=None):
-        options = ["-c", config] if config and (folder / config).exists() else []
-        result = subprocess.run([rig.PAXECT, "link", *options, *words], cwd=folder, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
-
-    def put(self, *names):
-        for name in names:
-            (self.panel.inbox / name).write_text(name)
-
-    def counts(self):
-        report = self.panel.section()["report"]
-        return report["proof"] if report else {"unconfirmed": 0}
-
-    def receivers(self):
-        return self.panel.request("/api/link/sent").json()["rest"]["receivers"]
-
-    def receive_until(self, what, condition):
-        def once():
-            subprocess.run([rig.PAXECT, "run", "--once"], cwd=self.south, capture_output=True, check=False)
-            return condition()
-        return rig.wait_for(what, once)
-
-    def __enter__(self):
-        self.panel.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        self.panel.__exit__(*error)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,34 @@ class Site(unittest.TestCase):
             self.assertEqual(log[0]["about"], [first])
             self.assertTrue(all(entry["who"].startswith(f"uid {os.getuid()} (") for entry in log))
 
+    def test_the_record_of_actions_has_an_outcome_for_each_and_follows_a_rotation(self):
+        with rig.Panel(panel="actions = true\n") as panel:
+            rig.wait_for("a report", lambda: panel.section()["report"])
+            log = panel.work / "paxect_panel_log.jsonl"
+            panel.act("drop", ["\u202eevil\u200b.freq"])
+            self.assertNotIn("\u202e", log.read_text())
+            self.assertEqual(json.loads(log.read_text().splitlines()[0])["about"], ["\u202eevil\u200b.freq"])
+            with log.open("a") as torn:
+                torn.write('{"datetime_utc": "20')  # what a full disk leaves
+            panel.act("drop", ["x"])
+            self.assertEqual(log.read_text().splitlines()[2], '{"datetime_utc": "20')
+            self.assertEqual(len(log.read_text().splitlines()), 5)
+            log.unlink()
+            panel.process.send_signal(rig.signal.SIGHUP)
+            rig.wait_for("the new file", lambda: panel.act("drop", ["x"]) and log.exists())
+            with panel.connect() as client:  # a stop in the middle of an action; whether it comes that early is a matter of chance
+                csrf = panel.request("/api/session").json()["csrf"]
+                body = b'{"names": ["inbox"]}'
+                client.sendall(f"POST /api/link/doctor HTTP/1.1\r\nHost: localhost\r\nX-Paxect-Csrf: {csrf}\r\nContent-Type: application/json\r\n"
+                               f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                rig.wait_for("its beginning", lambda: '"doctor"' in log.read_text())
+                panel.process.send_signal(rig.signal.SIGTERM)
+                panel.process.wait(rig.LIMIT)
+            outcomes = [json.loads(line)["outcome"] for line in log.read_text().splitlines()]
+            self.assertEqual(len(outcomes) % 2, 0)
+            self.assertEqual(outcomes[-2], "requested")
+            self.assertIn(outcomes[-1], ("ended: the panel stopped", "exit status 0", "exit status 1"))
+
     def test_without_actions_nothing_can_be_changed(self):
         with rig.Panel() as panel:
             for action in ("retry", "drop", "adopt", "doctor", "reload"):
@@ -132,6 +160,15 @@ class Site(unittest.TestCase):
                 panel.start("relay.conf", "startup")
                 self.next_state(stream, "running")
             self.assertEqual(panel.request("/healthz").status, 200)
+
+    def test_the_end_of_a_relay_is_noticed_at_once_also_while_nobody_looks(self):
+        with rig.Panel(separate=True) as panel:
+            rig.wait_for("running", lambda: panel.request("/healthz").status == 200)
+            panel.relay.kill()
+            panel.relay.wait()
+            begin = rig.time.monotonic()
+            rig.wait_for("its end", lambda: panel.request("/healthz").status == 503)
+            self.assertLess(rig.time.monotonic() - begin, 5)  # without viewers it asks every 10 s
 
     def next_state(self, stream, state):
         for line in stream:
