@@ -32,10 +32,10 @@ class FrameBytes {
       std::uint64_t end = at_ + shape.piece_size(piece);
       ListHeader header{.tag = tag_,
                         .offset = at_,
-                        .copy = static_cast<std::uint8_t>(copy),
                         .window = code.window(),
                         .first = static_cast<std::uint32_t>(piece * kPieceEntries),
-                        .entries = static_cast<std::uint16_t>(shape.piece_entries(piece))};
+                        .entries = static_cast<std::uint16_t>(shape.piece_entries(piece)),
+                        .copy = static_cast<std::uint8_t>(copy)};
       std::array<std::uint8_t, kListHeaderSize> bytes;
       write_list_header(header, bytes);
       put(bytes.data(), bytes.size());

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace paxect::core {
@@ -12,6 +12,7 @@ namespace {
 // What is lost from a container can be at most half of it, or there is not enough left for a repair.
 constexpr std::uint64_t kMaxGrowth = 2;
 constexpr std::uint64_t kMaxAdded = std::uint64_t{1} << 20;
+constexpr std::uint32_t kMaxNumber = std::numeric_limits<std::uint32_t>::max();
 
 std::string window_text(const Window& window) {
   return "window " + std::to_string(window.number) + " (bytes " + std::to_string(window.offset) + " to " +
@@ -42,49 +43,83 @@ struct Extent {
 
 }  // namespace
 
+// Of the records of all copies, which are sorted by tag, those of one tag after the other.
 bool ProtectionMap::choose_tag(std::span<const Records> copies) {
-  std::map<ProtectionTag, Votes> votes;
-  for (const Records& records : copies) {
-    std::map<ProtectionTag, Extent> extents;
-    for (const FoundList& found : records.lists) extents[found.header.tag].add(found.header.offset, found.at);
-    for (const FoundTrailer& found : records.trailers)
-      extents[found.trailer.tag].add(found.trailer.offset, found.at);
-    for (const auto& [tag, extent] : extents) {
-      votes[tag].covered += extent.end - extent.begin;
-      votes[tag].all += extent.records;
-      votes[tag].before -= static_cast<std::int64_t>(extent.begin);
+  struct Next {
+    std::size_t list = 0;
+    std::size_t trailer = 0;
+  };
+  std::vector<Next> next(copies.size());
+  auto list_tag = [&](std::size_t i) {
+    return next[i].list < copies[i].lists.size() ? &copies[i].lists[next[i].list].header.tag : nullptr;
+  };
+  auto trailer_tag = [&](std::size_t i) {
+    return next[i].trailer < copies[i].trailers.size() ? &copies[i].trailers[next[i].trailer].trailer.tag
+                                                       : nullptr;
+  };
+  std::optional<Votes> best;
+  for (;;) {
+    const ProtectionTag* first = nullptr;
+    for (std::size_t i = 0; i < copies.size(); ++i)
+      for (const ProtectionTag* tag : {list_tag(i), trailer_tag(i)})
+        if (tag != nullptr && (first == nullptr || *tag < *first)) first = tag;
+    if (first == nullptr) return best.has_value();
+    const ProtectionTag tag = *first;
+    Votes votes;
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+      Extent extent;
+      for (; list_tag(i) != nullptr && *list_tag(i) == tag; ++next[i].list) {
+        const FoundList& found = copies[i].lists[next[i].list];
+        extent.add(found.header.offset, found.at);
+      }
+      for (; trailer_tag(i) != nullptr && *trailer_tag(i) == tag; ++next[i].trailer) {
+        const FoundTrailer& found = copies[i].trailers[next[i].trailer];
+        extent.add(found.trailer.offset, found.at);
+      }
+      if (extent.records == 0) continue;
+      votes.covered += extent.end - extent.begin;
+      votes.all += extent.records;
+      votes.before -= static_cast<std::int64_t>(extent.begin);
+    }
+    if (!best || *best < votes) {
+      best = votes;
+      tag_ = tag;
     }
   }
-  if (votes.empty()) return false;
-  auto best = std::max_element(votes.begin(), votes.end(),
-                               [](const auto& a, const auto& b) { return a.second < b.second; });
-  tag_ = best->first;
-  return true;
 }
 
-// What most of its records say about each window. The numbers of the windows have to be without a gap: where
-// the window behind one begins is known from that one alone.
-Status ProtectionMap::find_windows(std::span<const Records> copies) {
-  auto less = [](const Window& a, const Window& b) {
-    auto key = [](const Window& w) {
-      return std::make_tuple(w.number, w.offset, w.shape.length, w.shape.words, w.shape.cell_bits,
-                             w.shape.parity, w.shape.percent, w.last);
-    };
-    return key(a) < key(b);
-  };
-  std::map<Window, std::uint64_t, decltype(less)> votes(less);
+// What most records say about window `number`; nothing when there are none.
+std::optional<Window> ProtectionMap::choose_window(std::span<const Records> copies,
+                                                   std::uint32_t number) const {
+  std::vector<const Window*> all;
   for (const Records& records : copies)
-    for (const FoundList& found : records.lists)
-      if (found.header.tag == tag_) votes[found.header.window] += 1;
-  std::uint64_t best = 0;
-  for (const auto& [window, count] : votes) {
-    bool same = !windows_.empty() && windows_.back().number == window.number;
-    if (!same && window.number != windows_.size()) break;
-    if (same && count <= best) continue;
-    if (same) windows_.pop_back();
-    windows_.push_back(window);
-    best = count;
+    for (const FoundList& found : records.of_window(tag_, number)) all.push_back(&found.header.window);
+  std::sort(all.begin(), all.end(), [](const Window* a, const Window* b) {
+    auto key = [](const Window& w) {
+      return std::tie(w.offset, w.shape.length, w.shape.words, w.shape.cell_bits, w.shape.parity,
+                      w.shape.percent, w.last);
+    };
+    return key(*a) < key(*b);
+  });
+  std::optional<Window> best;
+  std::ptrdiff_t votes = 0;
+  for (auto it = all.begin(); it != all.end();) {
+    const auto end = std::find_if(it, all.end(), [&](const Window* other) { return *other != **it; });
+    if (end - it > votes) {
+      best = **it;
+      votes = end - it;
+    }
+    it = end;
   }
+  return best;
+}
+
+// The numbers of the windows have to be without a gap: where the window behind one begins is known from that
+// one alone.
+Status ProtectionMap::find_windows(std::span<const Records> copies) {
+  while (const std::optional<Window> window =
+             choose_window(copies, static_cast<std::uint32_t>(windows_.size())))
+    windows_.push_back(*window);
   for (const Records& records : copies)
     for (const FoundTrailer& found : records.trailers)
       if (found.trailer.tag == tag_ && !trailer_) trailer_ = found.trailer;
@@ -145,6 +180,12 @@ bool ProtectionMap::is_in_layout(const Trailer& trailer) const {
   });
 }
 
+namespace {
+
+bool starts_before(const Displacement& each, std::uint64_t offset) { return each.offset < offset; }
+
+}  // namespace
+
 std::optional<std::int64_t> ProtectionMap::first_shift(std::size_t copy) const {
   const std::vector<Displacement>& all = displacements_[copy];
   return all.empty() ? std::optional<std::int64_t>() : all.front().shift;
@@ -154,7 +195,7 @@ std::optional<std::int64_t> ProtectionMap::last_shift(std::size_t copy) const {
   // Of a container that the copy has twice, the end of the first one: what is behind it is another container.
   const std::vector<Displacement>& all = displacements_[copy];
   if (all.empty()) return {};
-  return std::lower_bound(all.begin(), all.end(), all.back())->shift;
+  return std::lower_bound(all.begin(), all.end(), all.back().offset, starts_before)->shift;
 }
 
 void ProtectionMap::find_displacements(std::span<const Records> copies) {
@@ -163,11 +204,11 @@ void ProtectionMap::find_displacements(std::span<const Records> copies) {
     auto add = [&](std::uint64_t offset, std::uint64_t at) {
       found.push_back({offset, static_cast<std::int64_t>(at) - static_cast<std::int64_t>(offset)});
     };
-    for (const FoundList& list : records.lists)
+    for (const FoundList& list : records.of_tag(tag_))
       if (is_in_layout(list.header)) add(list.header.offset, list.at);
     for (const FoundTrailer& trailer : records.trailers)
       if (is_in_layout(trailer.trailer)) add(trailer.trailer.offset, trailer.at);
-    std::stable_sort(found.begin(), found.end());
+    std::sort(found.begin(), found.end());
     displacements_.push_back(std::move(found));
   }
 }
@@ -180,7 +221,7 @@ std::vector<std::int64_t> ProtectionMap::shifts(std::size_t copy, std::uint64_t 
     if (found.size() < kMaxShifts && std::find(found.begin(), found.end(), shift) == found.end())
       found.push_back(shift);
   };
-  auto inside = std::lower_bound(all.begin(), all.end(), Displacement{begin, 0});
+  auto inside = std::lower_bound(all.begin(), all.end(), begin, starts_before);
   if (inside != all.begin()) add(std::prev(inside)->shift);
   if (inside == all.begin()) add(0);
   for (auto it = inside; it != all.end(); ++it) {
@@ -210,35 +251,33 @@ Status ProtectionMap::build(std::span<const Records> copies, std::span<const std
   return status;
 }
 
+// The number of the first window from `from` on of which there is a record.
+std::optional<std::uint32_t> ProtectionMap::next_number(std::span<const Records> copies,
+                                                        std::uint32_t from) const {
+  std::optional<std::uint32_t> next;
+  for (const Records& records : copies) {
+    const std::span<const FoundList> all = records.of_tag(tag_);
+    const auto found = std::lower_bound(
+        all.begin(), all.end(), from,
+        [](const FoundList& list, std::uint32_t number) { return list.header.window.number < number; });
+    if (found != all.end() && (!next || found->header.window.number < *next))
+      next = found->header.window.number;
+  }
+  return next;
+}
+
 // Of each number, what most records say, as far as it agrees with those before it.
 std::vector<Window> ProtectionMap::choose_windows(std::span<const Records> copies,
                                                   std::uint64_t max_size) const {
-  struct Candidate {
-    Window window;
-    std::uint64_t votes = 0;
-  };
-  std::map<std::uint32_t, std::vector<Candidate>> candidates;
-  constexpr std::size_t kMaxCandidates = 8;
-  for (const Records& records : copies)
-    for (const FoundList& found : records.lists) {
-      if (found.header.tag != tag_) continue;
-      const Window& window = found.header.window;
-      std::vector<Candidate>& of = candidates[window.number];
-      auto known = std::find_if(of.begin(), of.end(), [&](const Candidate& c) { return c.window == window; });
-      if (known != of.end())
-        ++known->votes;
-      else if (of.size() < kMaxCandidates)
-        of.push_back({window, 1});
-    }
   std::vector<Window> chosen;
   std::uint64_t parity_size = 0;
-  for (const auto& [number, of] : candidates) {
-    const Window& window = std::max_element(of.begin(), of.end(), [](const Candidate& a, const Candidate& b) {
-                             return a.votes < b.votes;
-                           })->window;
+  std::optional<std::uint32_t> number = next_number(copies, 0);
+  for (; number; number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1)) {
+    const Window window = *choose_window(copies, *number);
     bool first = chosen.empty();
-    bool fits = window.offset >= (first ? 0 : chosen.back().end()) && (number == 0) == (window.offset == 0) &&
-                window.offset <= max_size && window.shape.length <= max_size - window.offset &&
+    bool fits = window.offset >= (first ? 0 : chosen.back().end()) &&
+                (*number == 0) == (window.offset == 0) && window.offset <= max_size &&
+                window.shape.length <= max_size - window.offset &&
                 window.shape.parity_size() <= max_size - parity_size;
     if (!first)
       fits = fits && !chosen.back().last && window.shape.cell_bits == chosen.front().shape.cell_bits &&
@@ -255,9 +294,9 @@ bool ProtectionMap::find_parity(std::span<const Records> copies, std::uint64_t m
                                 WindowPlan& plan) const {
   const WindowShape& shape = plan.window.shape;
   for (const Records& records : copies)
-    for (const FoundList& found : records.of_window(plan.window.number)) {
+    for (const FoundList& found : records.of_window(tag_, plan.window.number)) {
       const ListHeader& header = found.header;
-      if (header.tag != tag_ || header.window != plan.window || header.copy == 0) continue;
+      if (header.window != plan.window || header.copy == 0) continue;
       std::uint64_t before = header.first / kPieceEntries * shape.piece_size(0);
       if (header.copy > 1) before += (header.copy - 2) * shape.list_size() + shape.parity_size();
       if (header.copy > 1) before += shape.list_size();

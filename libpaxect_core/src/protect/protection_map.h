@@ -19,7 +19,7 @@ struct Displacement {
   std::uint64_t offset = 0;  // of the record in the container
   std::int64_t shift = 0;    // of it in the copy, from there
 
-  bool operator<(const Displacement& other) const { return offset < other.offset; }
+  auto operator<=>(const Displacement&) const = default;  // of two at one offset, the first in the copy
 };
 
 // A window and where its redundancy is.
@@ -72,6 +72,8 @@ class ProtectionMap {
 
  private:
   bool choose_tag(std::span<const Records> copies);
+  std::optional<Window> choose_window(std::span<const Records> copies, std::uint32_t number) const;
+  std::optional<std::uint32_t> next_number(std::span<const Records> copies, std::uint32_t from) const;
   Status find_windows(std::span<const Records> copies);
   Status lay_out_all(std::uint64_t max_size);
   std::vector<Window> choose_windows(std::span<const Records> copies, std::uint64_t max_size) const;

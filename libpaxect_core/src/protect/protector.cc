@@ -52,8 +52,8 @@ const WindowCode* Protector::before_last() const { return windows_ < 2 ? nullptr
 
 Status Protector::close_window(bool last) {
   Window window{.shape = choose_shape(filled_, percent_, last && windows_ == 0),
-                .number = windows_,
                 .offset = offset_,
+                .number = windows_,
                 .last = last};
   std::size_t cells = round_up(filled_, window.shape.cell());
   std::memset(bytes_.data() + filled_, 0, cells - filled_);

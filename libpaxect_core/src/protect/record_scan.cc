@@ -1,8 +1,29 @@
 #include "protect/record_scan.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace paxect::core {
+namespace {
+
+// Grows by a quarter: what a vector takes at once would be the largest part of all memory of a repair.
+template <class T>
+void add(std::vector<T>& all, const T& one) {
+  constexpr std::size_t kFew = 64;
+  if (all.size() == all.capacity()) all.reserve(all.size() + std::max(kFew, all.size() / 4));
+  all.push_back(one);
+}
+
+auto key(const FoundList& found) { return std::tie(found.header.tag, found.header.window.number, found.at); }
+auto key(const FoundTrailer& found) { return std::tie(found.trailer.tag, found.at); }
+
+template <class Less>
+std::span<const FoundList> range(const std::vector<FoundList>& all, const FoundList& wanted, Less less) {
+  const auto [begin, end] = std::equal_range(all.begin(), all.end(), wanted, less);
+  return {begin, end};
+}
+
+}  // namespace
 
 Records scan_records(CopyReader& copy) {
   constexpr auto kStart = std::span<const std::uint8_t, 8>(kRecordMagic).first<4>();
@@ -14,29 +35,32 @@ Records scan_records(CopyReader& copy) {
     RecordKind kind = record_kind(bytes.first<kRecordStartSize>());
     FoundList list{.header = {}, .at = at};
     if (kind == RecordKind::kList && read_list_header(bytes.first<kListHeaderSize>(), list.header))
-      found.lists.push_back(list);
+      add(found.lists, list);
     FoundTrailer trailer{.trailer = {}, .at = at};
     if (kind == RecordKind::kTrailer && bytes.size() == kTrailerSize &&
         read_trailer(bytes.first<kTrailerSize>(), trailer.trailer))
-      found.trailers.push_back(trailer);
+      add(found.trailers, trailer);
   }
-  auto earlier = [](const FoundList& a, const FoundList& b) {
-    return a.header.window.number < b.header.window.number;
-  };
-  std::stable_sort(found.lists.begin(), found.lists.end(), earlier);
+  auto earlier = [](const auto& a, const auto& b) { return key(a) < key(b); };
+  std::sort(found.lists.begin(), found.lists.end(), earlier);
+  std::sort(found.trailers.begin(), found.trailers.end(), earlier);
   return found;
 }
 
-std::span<const FoundList> Records::of_window(std::uint32_t number) const {
-  auto before = [](const FoundList& list, std::uint32_t wanted) {
-    return list.header.window.number < wanted;
-  };
-  auto behind = [](std::uint32_t wanted, const FoundList& list) {
-    return wanted < list.header.window.number;
-  };
-  auto begin = std::lower_bound(lists.begin(), lists.end(), number, before);
-  auto end = std::upper_bound(begin, lists.end(), number, behind);
-  return {begin, end};
+std::span<const FoundList> Records::of_window(const ProtectionTag& tag, std::uint32_t number) const {
+  FoundList wanted;
+  wanted.header.tag = tag;
+  wanted.header.window.number = number;
+  return range(lists, wanted, [](const FoundList& a, const FoundList& b) {
+    return std::tie(a.header.tag, a.header.window.number) < std::tie(b.header.tag, b.header.window.number);
+  });
+}
+
+std::span<const FoundList> Records::of_tag(const ProtectionTag& tag) const {
+  FoundList wanted;
+  wanted.header.tag = tag;
+  return range(lists, wanted,
+               [](const FoundList& a, const FoundList& b) { return a.header.tag < b.header.tag; });
 }
 
 }  // namespace paxect::core

@@ -25,10 +25,10 @@ enum class RecordKind : std::uint8_t { kNone = 0, kList = 1, kTrailer = 2 };
 struct ListHeader {
   ProtectionTag tag{};
   std::uint64_t offset = 0;  // of the record in the container
-  std::uint8_t copy = 0;
   Window window;
   std::uint32_t first = 0;    // entry
   std::uint16_t entries = 0;  // in this piece
+  std::uint8_t copy = 0;
 };
 
 struct Trailer {

@@ -74,8 +74,8 @@ bool window_is_full(std::uint64_t length, std::uint64_t size);
 // A window of a container.
 struct Window {
   WindowShape shape;
-  std::uint32_t number = 0;
   std::uint64_t offset = 0;  // in the container
+  std::uint32_t number = 0;
   bool last = false;
 
   bool operator==(const Window&) const = default;

@@ -107,8 +107,8 @@ Status WindowRepair::load_lists(std::span<RepairCopy> copies) {
   const WindowShape& shape = window_.shape;
   pieces_.assign(static_cast<std::size_t>(shape.pieces()), {});
   for (RepairCopy& copy : copies)
-    for (const FoundList& found : copy.records.of_window(window_.number)) {
-      if (!describes_window(found)) continue;
+    for (const FoundList& found : copy.records.of_window(map_->tag(), window_.number)) {
+      if (found.header.window != window_) continue;
       const std::uint64_t piece = found.header.first / kPieceEntries;
       if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
     }
@@ -127,8 +127,8 @@ void WindowRepair::load_pieces_in_place(std::size_t index, RepairCopy& copy) {
   auto piece_index = [&](unsigned list, std::uint64_t piece) {
     return static_cast<std::size_t>(list * shape.pieces() + piece);
   };
-  for (const FoundList& found : copy.records.of_window(window_.number))
-    if (describes_window(found))
+  for (const FoundList& found : copy.records.of_window(map_->tag(), window_.number))
+    if (found.header.window == window_)
       is_loaded[piece_index(found.header.copy, found.header.first / kPieceEntries)] = true;
   for (unsigned list = 0; list < shape.list_copies(); ++list) {
     std::uint64_t at = list == 0   ? plan_.own.own_list

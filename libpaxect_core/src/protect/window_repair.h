@@ -88,9 +88,6 @@ class WindowRepair {
   struct WordState;
 
   Status load_lists(std::span<RepairCopy> copies);
-  bool describes_window(const FoundList& found) const {
-    return found.header.tag == map_->tag() && found.header.window == window_;
-  }
   void load_pieces_in_place(std::size_t index, RepairCopy& copy);
   // False when it cannot be read.
   bool load_piece(CopyReader& reader, std::uint64_t piece, std::uint64_t at);
