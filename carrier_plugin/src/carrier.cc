@@ -63,6 +63,8 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
 }
 
 void Carrier::stop() {
+  sender_.reset();  // they have messages of the library, which ends with the connection
+  receiver_.reset();
   if (connection_) connection_->close();
   state_.close();
 }

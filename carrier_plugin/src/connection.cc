@@ -78,6 +78,10 @@ Status Connection::open() {
 
 void Connection::close() {
   drop();
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.clear();
+  }
   if (holds_library_) release_library();
   holds_library_ = false;
 }

@@ -28,7 +28,6 @@ struct Incoming {
   std::string ack;
   AckSubject position;
   std::uint64_t seen_ns = 0;  // when the job was in the stream, by a clock that counts sleep
-  bool claimed = false;       // by us, before
 
   UniqueFd file;
   std::unique_ptr<Digest> digest;

@@ -22,10 +22,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-std::string beside(std::string_view path, const std::string& name) {
-  const std::string folder = folder_of(path);
-  return folder.empty() ? name : folder + "/" + name;
-}
+std::string beside(std::string_view path, const std::string& name) { return join(folder_of(path), name); }
 
 bool is_never_sent(const std::string& name) {
   return name.empty() || name.front() == '.' || name.ends_with(".part") || name.ends_with(".tmp");
@@ -41,6 +38,10 @@ std::string folder_of(std::string_view path) {
 std::string base_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+std::string join(std::string_view folder, std::string_view name) {
+  return folder.empty() ? std::string(name) : std::string(folder) + "/" + std::string(name);
 }
 
 FileKind kind_of(std::string_view path) {

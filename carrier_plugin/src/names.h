@@ -37,6 +37,7 @@ std::string conflict_of(std::string_view path, std::string_view digits);
 // "folder/name": the folder, "" for none, and the name.
 std::string folder_of(std::string_view path);
 std::string base_of(std::string_view path);
+std::string join(std::string_view folder, std::string_view name);
 
 inline constexpr char kPlaceMarker[] = ".paxect-place";
 inline constexpr char kReceivers[] = "receivers";  // the consumer of the jobs

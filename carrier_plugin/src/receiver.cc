@@ -359,13 +359,22 @@ Receiver::Verdict Receiver::decide(Incoming* job) {
   if (found == Lookup::kUnknown) return Verdict::kLater;
   Claim claim;
   if (found == Lookup::kFound && parse_claim(text, &claim) && claim.id == id) {
-    job->claimed = claim.receiver == state_.token();
-    if (job->claimed) return Verdict::kDeliver;
+    if (claim.receiver == state_.token()) return refuse_own_claim(job->job);
     ++counts_.left;
     return Verdict::kLater;
   }
   if (found == Lookup::kFound) remove_message("claim", sequence);
-  return is_continuous ? Verdict::kDeliver : ask_senders(job->job, job->position.sequence);
+  if (is_continuous) return Verdict::kDeliver;
+  return ask_senders(job->job, job->position.sequence);
+}
+
+// We have claimed it, and the records do not have it: they were damaged or put back, and it may be delivered.
+Receiver::Verdict Receiver::refuse_own_claim(const Job& job) {
+  problems_.set("claimed " + job.id,
+                job.name + " is claimed by this receiver, whose records do not have it: it may be in " +
+                    folder_.path() + " already and is left; if it is not, run: nats stream purge " +
+                    names_.stream("claim") + " --subject " + names_.subject("claim", job.id));
+  return Verdict::kLater;
 }
 
 Receiver::Verdict Receiver::ask_senders(const Job& job, std::uint64_t sequence) {
@@ -379,7 +388,8 @@ Receiver::Verdict Receiver::ask_senders(const Job& job, std::uint64_t sequence) 
       names_.ask(), question_text(question), kWaitDelay, [&] { return pulse(); }, on_reply);
   if (host_.stop_requested() || !connection_.is_connected()) return Verdict::kLater;
   if (answer.state == "open") return Verdict::kDeliver;
-  if (answer.state == "held" && answer.holder == state_.token()) return Verdict::kDeliver;
+  if (answer.state == "held" && answer.holder == state_.token())
+    return intents_.contains(job.id) ? Verdict::kDeliver : refuse_own_claim(job);
   if (answer.state == "done") {
     if (sequence != 0) remove_message("job", sequence);
     return Verdict::kFinished;

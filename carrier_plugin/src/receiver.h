@@ -69,6 +69,7 @@ class Receiver {
   void work();
   void take(const Message& message, std::vector<Incoming>* batch);
   Verdict decide(Incoming* job);
+  Verdict refuse_own_claim(const Job& job);
   Verdict ask_senders(const Job& job, std::uint64_t sequence);
   void on_epoch();
   void poison(const Message& message, const char* what, const std::string& reason);

@@ -41,7 +41,7 @@ void Receiver::finish() {
       problems_.set("the folder cannot be written", status.message());
       if (!status.ok()) break;
     }
-    folders.insert(intent.job.name);
+    folders.insert(folder_of(intent.job.name));
     delivered_[id] = {.name = intent.job.name,
                       .digest = intent.job.digest,
                       .size = intent.job.size,
@@ -52,7 +52,7 @@ void Receiver::finish() {
   if (delivered.empty()) return;
   Status status;
   for (const std::string& folder : folders)
-    if (status.ok()) status = folder_.sync_names(folder);
+    if (status.ok()) status = folder_.sync_names(join(folder, "x"));
   for (const std::string& id : delivered)
     if (status.ok()) status = records_.append(delivered_record(id, delivered_.at(id)));
   if (status.ok()) status = flush_records();
@@ -196,7 +196,7 @@ void Receiver::drop(const std::string& id) {
 Status Receiver::deliver(const Intent& intent, std::string* at, std::set<std::string>* folders) {
   const Job& job = intent.job;
   const std::string temporary = temporary_of(job.name, job.id);
-  folders->insert(job.name);
+  folders->insert(folder_of(job.name));
   for (const std::size_t digits : {0U, 8U, 16U, 32U}) {
     *at = digits == 0 ? job.name : conflict_of(job.name, job.id.substr(0, digits));
     if (folder_.exists(*at)) continue;

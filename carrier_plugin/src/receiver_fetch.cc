@@ -125,7 +125,7 @@ void Receiver::download(std::vector<Incoming>* batch) {
                             .ack = job.ack,
                             .sequence = job.position.sequence,
                             .seen_ns = job.seen_ns,
-                            .claimed = job.claimed,
+                            .claimed = false,
                             .chunk_sequences = job.sequences,
                             .epoch = epoch_.value(),
                             .recorded = false,

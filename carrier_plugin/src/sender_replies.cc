@@ -221,8 +221,8 @@ void Sender::remove_receipted() {
     remove_files(*file, &folders);
     removed.push_back(file);
   }
-  for (const std::string& path : folders) {
-    const Status synced = folder_.sync_names(path);
+  for (const std::string& folder : folders) {
+    const Status synced = folder_.sync_names(join(folder, "x"));
     if (!synced.ok()) host_.log(PAXECT_LOG_WARN, synced.message());
   }
   for (const auto& [id, receipt] : receipted) {
@@ -254,7 +254,7 @@ void Sender::remove_files(const Outgoing& file, std::set<std::string>* folders) 
   bool ignored = false;
   if (status.ok() && removed && file.sidecar_identity.inode != 0)
     status = folder_.remove_same(sidecar_of(file.job.name), file.sidecar_identity, &ignored);
-  folders->insert(file.job.name.substr(0, file.job.name.rfind('/') + 1) + "x");
+  folders->insert(folder_of(file.job.name));
   if (!status.ok()) host_.log(PAXECT_LOG_WARN, status.message() + ": it was delivered and can be removed");
 }
 
