@@ -31,6 +31,7 @@ paxect_plugin_status Carrier::start() {
   if (const Status status = state_.open(settings_, &busy); !status.ok())
     return fail(busy ? PAXECT_PLUGIN_BUSY : PAXECT_PLUGIN_CONFIG, status.message());
   connection_ = std::make_unique<Connection>(host_, settings_, "paxect " + host_.instance_name());
+  reporter_ = std::make_unique<Reporter>(host_, settings_, state_);
   Status status = connection_->open();
   if (status.ok() && settings_.mode == Mode::kSend) {
     sender_ = std::make_unique<Sender>(host_, settings_, state_, connection_.get());
@@ -48,6 +49,7 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
   const std::uint64_t reconnect = connection_->tend(host_.monotonic_ns());
   if (sender_) sender_->forget_changes();
   const std::uint64_t wake = sender_ ? sender_->step() : receiver_->step();
+  reporter_->write(*connection_, sender_.get(), receiver_.get());
   if (host_.once() && wake != 0 && (!connection_->is_connected() || is_idle())) {
     result->state = PAXECT_STEP_DONE;
     result->outcome = connection_->is_connected() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
@@ -63,6 +65,7 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
 }
 
 void Carrier::stop() {
+  if (reporter_ && (sender_ || receiver_)) reporter_->write_now(*connection_, sender_.get(), receiver_.get());
   sender_.reset();  // they have messages of the library, which ends with the connection
   receiver_.reset();
   if (connection_) connection_->close();

@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "host.h"
 #include "receiver.h"
+#include "report.h"
 #include "sender.h"
 #include "settings.h"
 #include "state_directory.h"
@@ -36,6 +37,7 @@ class Carrier {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Sender> sender_;  // of the two, the one of the mode
   std::unique_ptr<Receiver> receiver_;
+  std::unique_ptr<Reporter> reporter_;
   std::array<paxect_watch, 2> watches_{};
   std::string error_;
 };

@@ -31,6 +31,19 @@ FileIdentity identity_from(const struct stat& info) {
           .ctime_ns = nanoseconds(info.st_ctim)};
 }
 
+// Another name in the same folder; nothing is replaced. False with errno, EEXIST when the name is taken. A
+// file system without the flag may have hard links, which never replace; one without both, such as exFAT, has
+// the name compared.
+bool give_name(int folder, const std::string& from, const std::string& to) {
+  if (renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return false;
+  if (linkat(folder, from.c_str(), folder, to.c_str(), 0) == 0) return unlinkat(folder, from.c_str(), 0) == 0;
+  if (errno == EEXIST || errno == ENOENT) return false;
+  struct stat info {};
+  if (fstatat(folder, to.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) errno = EEXIST;
+  return errno == ENOENT && renameat(folder, from.c_str(), folder, to.c_str()) == 0;
+}
+
 }  // namespace
 
 bool identity_of(int fd, FileIdentity* out) {
@@ -238,14 +251,7 @@ Status Folder::rename_new(const std::string& from, const std::string& to, bool* 
   std::string old_name;
   if (Status status = open_parent(from, false, &parent, &old_name); !status.ok()) return status;
   const std::string new_name = base_of(to);
-  if (renameat2(parent.get(), old_name.c_str(), parent.get(), new_name.c_str(), RENAME_NOREPLACE) == 0)
-    return Status::success();
-  if (errno == EINVAL || errno == ENOSYS) {  // a file system without that: a link never replaces either
-    if (linkat(parent.get(), old_name.c_str(), parent.get(), new_name.c_str(), 0) == 0) {
-      if (unlinkat(parent.get(), old_name.c_str(), 0) == 0) return Status::success();
-      return Status::system("cannot remove " + path_ + "/" + from);
-    }
-  }
+  if (give_name(parent.get(), old_name, new_name)) return Status::success();
   *taken = errno == EEXIST;
   return *taken ? Status::success()
                 : Status::system("cannot rename " + path_ + "/" + from + " to " + new_name);
@@ -279,8 +285,7 @@ Status Folder::remove_same(const std::string& path, const FileIdentity& identity
   if (fstatat(parent.get(), hidden.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
     return Status::system("cannot stat " + path_ + "/" + hidden);
   if (!identity_from(info).same_but_name(identity)) {
-    if (linkat(parent.get(), hidden.c_str(), parent.get(), name.c_str(), 0) == 0)
-      unlinkat(parent.get(), hidden.c_str(), 0);
+    give_name(parent.get(), hidden, name);
     return Status::success();
   }
   if (unlinkat(parent.get(), hidden.c_str(), 0) != 0)
@@ -298,9 +303,7 @@ Status Folder::put_back_leaving() const {
     if (!open_parent(path, false, &parent, &hidden).ok()) return true;
     const std::string name = name_of_leaving(hidden);
     if (name.empty()) return true;
-    if (linkat(parent.get(), hidden.c_str(), parent.get(), name.c_str(), 0) == 0)
-      unlinkat(parent.get(), hidden.c_str(), 0);
-    else if (first.ok())
+    if (!give_name(parent.get(), hidden, name) && first.ok())
       first = Status::system("cannot rename " + path_ + "/" + path + " to " + name);
     return true;
   };

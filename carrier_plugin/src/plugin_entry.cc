@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "carrier.h"
+#include "commands/command.h"
 #include "host.h"
 
 struct paxect_plugin_instance {
@@ -68,7 +69,9 @@ const char* error(paxect_plugin_instance* instance) noexcept {
   return instance->caught.empty() ? instance->carrier.error().c_str() : instance->caught.c_str();
 }
 
-const void* extension(const char*) noexcept { return nullptr; }
+const void* extension(const char* id) noexcept {
+  return std::string_view(id) == PAXECT_EXTENSION_COMMANDS ? paxect::carrier::commands_extension() : nullptr;
+}
 
 constexpr paxect_plugin_descriptor kDescriptor = {
     .magic = PAXECT_PLUGIN_MAGIC,

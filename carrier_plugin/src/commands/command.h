@@ -1,0 +1,56 @@
+// The commands for the operator: `paxect carrier NAME`. Each is a function in a file of its own, and only
+// reads; doctor writes to the folder, in a file of its own.
+#pragma once
+
+#include <paxect/plugin.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host.h"
+#include "settings.h"
+
+namespace paxect::carrier {
+
+class Call {
+ public:
+  Call(const Host& host, const paxect_output_service* output, Settings settings)
+      : host_(host), output_(output), settings_(std::move(settings)) {}
+
+  const Host& host() const { return host_; }
+  const Settings& settings() const { return settings_; }
+  void line(std::string_view text) const {
+    const std::string whole = std::string(text) + "\n";
+    output_->write(host_.raw(), whole.data(), whole.size());
+  }
+  // "name        value".
+  void row(std::string_view name, std::string_view value) const;
+  paxect_plugin_status fail(const std::string& message) const {
+    host_.log(PAXECT_LOG_ERROR, message);
+    return PAXECT_PLUGIN_CONFIG;
+  }
+
+  std::vector<std::string> words;
+  bool json = false;
+
+ private:
+  const Host& host_;
+  const paxect_output_service* output_;
+  Settings settings_;
+};
+
+paxect_plugin_status run_status(const Call& call);
+paxect_plugin_status run_explain(const Call& call);
+paxect_plugin_status run_doctor(const Call& call);
+paxect_plugin_status run_peers(const Call& call);
+
+// What the instance reported last; "" when there is nothing.
+std::string read_report(const Settings& settings);
+// A name for the terminal: control characters become '?'.
+std::string shown(std::string_view name);
+
+// The extension PAXECT_EXTENSION_COMMANDS; catches everything.
+const paxect_commands_extension* commands_extension();
+
+}  // namespace paxect::carrier

@@ -1,0 +1,170 @@
+// `doctor`: does what the carrier depends on, once, and reports what does not work.
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <memory>
+#include <vector>
+
+#include "commands/command.h"
+#include "connection.h"
+#include "folder.h"
+#include "json_object.h"
+#include "names.h"
+#include "state_directory.h"
+#include "streams.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr int kPatienceMs = 3000;
+constexpr std::uint64_t kMinPayload = 1024 * 1024;
+constexpr unsigned kRecentMinor = 10;  // of version 2
+
+struct Finding {
+  std::string check;
+  std::string state;  // ok, warning, failed
+  std::string text;
+};
+using Findings = std::vector<Finding>;
+
+// The first line of a server: INFO and a JSON object, before any login.
+Status read_info(const std::string& server, std::string* out) {
+  std::string host = server.substr(server.find("//") + 2);
+  const std::size_t colon = host.rfind(':');
+  const std::string port = host.substr(colon + 1);
+  host = host.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0)
+    return Status::failure("cannot find " + host + ": " + gai_strerror(error));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
+  Status last = Status::failure("no address");
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    const UniqueFd fd(socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd.valid()) continue;
+    if (connect(fd.get(), at->ai_addr, at->ai_addrlen) != 0 && errno != EINPROGRESS) {
+      last = Status::system("cannot connect to " + server);
+      continue;
+    }
+    std::string text;
+    std::string buffer(4096, '\0');
+    pollfd watch{.fd = fd.get(), .events = POLLIN, .revents = 0};
+    while (text.find('\n') == std::string::npos && text.size() < 65536 && poll(&watch, 1, kPatienceMs) > 0) {
+      const ssize_t size = read(fd.get(), buffer.data(), buffer.size());
+      if (size <= 0) {
+        last = size < 0 ? Status::system("cannot connect to " + server)
+                        : Status::failure(server + " closes the connection");
+        break;
+      }
+      text.append(buffer, 0, static_cast<std::size_t>(size));
+    }
+    if (text.starts_with("INFO ") && text.find('\n') != std::string::npos) {
+      *out = text.substr(5, text.find('\n') - 5);
+      return Status::success();
+    }
+    if (!text.empty()) last = Status::failure(server + " is no NATS server");
+  }
+  return last;
+}
+
+void check_server(const std::string& server, Findings* findings) {
+  std::string text;
+  if (const Status status = read_info(server, &text); !status.ok()) {
+    findings->push_back({"server " + server, "failed", status.message()});
+    return;
+  }
+  while (text.ends_with('\r') || text.ends_with(' ')) text.pop_back();
+  const JsonReader info(text);
+  std::string version;
+  std::uint64_t payload = 0;
+  info.get("version", &version);
+  info.get("max_payload", &payload);
+  unsigned minor = 0;
+  if (version.starts_with("2.")) std::from_chars(version.data() + 2, version.data() + version.size(), minor);
+  if (payload < kMinPayload) {
+    findings->push_back({"server " + server, "failed",
+                         "max_payload is " + std::to_string(payload) + ": it must be at least 1MB"});
+  } else if (version.starts_with("2.") && minor < kRecentMinor) {
+    findings->push_back({"server " + server, "warning",
+                         "version " + version +
+                             " is old: use a current one, and set sync_interval: always in "
+                             "jetstream {}, since by default up to two minutes are lost with the power"});
+  } else {
+    findings->push_back({"server " + server, "ok",
+                         "version " + version +
+                             "; set sync_interval: always in jetstream {}, since by default up to "
+                             "two minutes are lost with the power"});
+  }
+}
+
+Status try_folder(const Settings& settings) {
+  Folder folder;
+  if (Status status = folder.open(settings.folder, settings.state + "/place"); !status.ok()) return status;
+  const std::string id(32, '0');
+  const std::string from = temporary_of("x", id);
+  const std::string to = sidecar_temporary_of("x", id);
+  UniqueFd file;
+  if (Status status = folder.create(from, &file); !status.ok()) return status;
+  Status status = write_all(file.get(), "x", 1, 0, from);
+  if (status.ok() && fsync(file.get()) != 0)
+    status = Status::system("cannot flush a file in " + settings.folder);
+  bool taken = false;
+  if (status.ok()) status = folder.rename_new(from, to, &taken);
+  if (status.ok()) status = folder.sync_names(to);
+  folder.remove(from);
+  folder.remove(to);
+  return status;
+}
+
+void add(const std::string& check, const Status& status, const std::string& ok, Findings* findings) {
+  findings->push_back({check, status.ok() ? "ok" : "failed", status.ok() ? ok : status.message()});
+}
+
+void check_streams(const Call& call, Findings* findings) {
+  Connection connection(call.host(), call.settings(), "paxect doctor");
+  Status status = connection.open();
+  if (status.ok()) connection.tend(call.host().monotonic_ns());
+  if (status.ok() && !connection.is_connected()) status = Status::failure(connection.problem());
+  add("connection", status, "connected to " + connection.server_url(), findings);
+  if (!status.ok()) return;
+  const Names names(call.settings().subject);
+  status = ensure_streams(connection.jetstream(), names, call.settings());
+  add("streams", status, "they exist", findings);
+  StreamRoom room;
+  for (const char* what : {"data", "job", "claim", "poison"})
+    if (read_room(connection.jetstream(), names.stream(what), &room).ok())
+      findings->push_back({"stream " + names.stream(what),
+                           std::string(what) == "poison" && room.messages > 0 ? "warning" : "ok",
+                           std::to_string(room.messages) + " messages, " + std::to_string(room.bytes) +
+                               " bytes" +
+                               (room.max_bytes == 0 ? "" : " of " + std::to_string(room.max_bytes))});
+}
+
+}  // namespace
+
+paxect_plugin_status run_doctor(const Call& call) {
+  Findings findings;
+  add("state", make_directories(call.settings().state), call.settings().state, &findings);
+  add("folder", try_folder(call.settings()), call.settings().folder + " can be written and flushed",
+      &findings);
+  for (const std::string& server : call.settings().servers) check_server(server, &findings);
+  check_streams(call, &findings);
+  bool failed = false;
+  std::string items;
+  for (const Finding& finding : findings) {
+    failed = failed || finding.state == "failed";
+    if (!call.json) call.line(finding.state + ": " + finding.check + ": " + shown(finding.text));
+    JsonObject item;
+    item.add("check", finding.check).add("state", finding.state);
+    items += (items.empty() ? "" : ",") + item.add("text", finding.text).text();
+  }
+  if (call.json) call.line(JsonObject().add("ok", !failed).add_json("checks", "[" + items + "]").text());
+  return failed ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
+}
+
+}  // namespace paxect::carrier

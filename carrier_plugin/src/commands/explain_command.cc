@@ -1,0 +1,101 @@
+// `explain`: one file, by the last report, the records of a receiver, and the log.
+#include "commands/command.h"
+#include "json_object.h"
+#include "records.h"
+#include "state_directory.h"
+
+namespace paxect::carrier {
+namespace {
+
+struct Explanation {
+  std::string name;
+  std::string state = "unknown";
+  std::string peer;
+  std::string reason;
+  std::string at;    // the name in the folder of the receiver, when it has another one
+  std::string time;  // UTC
+};
+
+bool find_in_report(const Settings& settings, Explanation* out) {
+  const JsonReader report(read_report(settings));
+  const json::Value* files = report.find("files");
+  if (files == nullptr || !files->IsArray()) return false;
+  for (const json::Value& file : files->GetArray()) {
+    if (!file.IsObject()) continue;
+    const auto text = [&](const char* name) -> std::string {
+      return file.HasMember(name) && file[name].IsString() ? file[name].GetString() : "";
+    };
+    if (text("name") != out->name) continue;
+    out->state = text("state");
+    out->peer = text("receiver");
+    out->reason = text("reason");
+    return true;
+  }
+  return false;
+}
+
+bool find_in_records(const Settings& settings, Explanation* out) {
+  std::uint64_t damaged = 0;
+  bool found = false;
+  const auto each = [&](const std::string& record) {
+    constexpr std::string_view kWord = "delivered ";
+    if (!record.starts_with(kWord)) return;
+    const JsonReader reader(std::string_view(record).substr(kWord.size()));
+    std::string name;
+    if (!reader.get("name", &name) || name != out->name) return;
+    found = reader.get("at", &out->at);
+    out->state = "delivered";
+  };
+  return Records::read(settings.state + "/receiver.records", each, &damaged).ok() && found;
+}
+
+// The last line of the log about it.
+bool find_in_log(const Settings& settings, Explanation* out) {
+  constexpr std::size_t kLimit = 256 * 1024 * 1024;
+  std::string text;
+  bool missing = false;
+  if (settings.log.empty() || !read_file(settings.log, kLimit, &text, &missing).ok() || missing) return false;
+  bool found = false;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const JsonReader reader(std::string_view(text).substr(begin, end - begin));
+    std::string name;
+    begin = end + 1;
+    if (!reader.get("name", &name) || name != out->name || !reader.get("event", &out->state)) continue;
+    reader.get("peer", &out->peer);
+    reader.get("datetime_utc", &out->time);
+    if (!reader.get("reason", &out->reason)) out->reason.clear();
+    found = true;
+  }
+  return found;
+}
+
+}  // namespace
+
+paxect_plugin_status run_explain(const Call& call) {
+  Explanation found;
+  found.name = call.words.front();
+  const std::string prefix = call.settings().folder + "/";
+  if (found.name.starts_with(prefix)) found.name.erase(0, prefix.size());
+  const bool in_report = find_in_report(call.settings(), &found);
+  const bool known = in_report || find_in_log(call.settings(), &found) ||
+                     (call.settings().mode == Mode::kReceive && find_in_records(call.settings(), &found));
+  if (call.json) {
+    JsonObject object;
+    object.add("name", found.name)
+        .add("state", found.state)
+        .add("peer", found.peer)
+        .add("reason", found.reason);
+    call.line(object.add("at", found.at).add("datetime_utc", found.time).text());
+  } else {
+    call.row("name", shown(found.name));
+    call.row("state", found.state);
+    if (!found.peer.empty()) call.row("peer", found.peer);
+    if (!found.reason.empty()) call.row("reason", shown(found.reason));
+    if (!found.at.empty() && found.at != found.name) call.row("at", shown(found.at));
+    if (!found.time.empty()) call.row("time", found.time);
+  }
+  return known ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::carrier

@@ -1,0 +1,50 @@
+// `peers`: who shares the subject and is connected.
+#include <algorithm>
+#include <vector>
+
+#include "commands/command.h"
+#include "connection.h"
+#include "json_object.h"
+#include "messages.h"
+#include "names.h"
+
+namespace paxect::carrier {
+
+paxect_plugin_status run_peers(const Call& call) {
+  constexpr std::uint64_t kPatience = 1'000'000'000;
+  Connection connection(call.host(), call.settings(), "paxect peers");
+  if (const Status status = connection.open(); !status.ok()) return call.fail(status.message());
+  connection.tend(call.host().monotonic_ns());
+  if (!connection.is_connected()) return call.fail(connection.problem());
+  if (connection.request(Names(call.settings().subject).peers(), "{}") == 0)
+    return call.fail("no connection");
+  std::vector<Peer> peers;
+  bool is_alone = false;
+  const std::uint64_t end = call.host().monotonic_ns() + kPatience;
+  while (!is_alone && call.host().monotonic_ns() < end && !call.host().stop_requested()) {
+    connection.wait(50);
+    while (const std::unique_ptr<Message> message = connection.next()) {
+      Peer peer;
+      is_alone = is_alone || message->status() == 503;
+      if (parse_peer(message->data(), &peer)) peers.push_back(peer);
+    }
+  }
+  std::sort(peers.begin(), peers.end(),
+            [](const Peer& a, const Peer& b) { return std::pair(a.mode, a.id) < std::pair(b.mode, b.id); });
+  std::string items;
+  for (const Peer& peer : peers) {
+    if (!call.json)
+      call.line(peer.id + "  " + peer.mode + "  " + shown(peer.host) + " [" + shown(peer.section) + "]  " +
+                shown(peer.version) + "  " + std::to_string(peer.waiting) + " waiting");
+    JsonObject item;
+    item.add("id", peer.id).add("mode", peer.mode).add("host", peer.host).add("section", peer.section);
+    items +=
+        (items.empty() ? "" : ",") + item.add("version", peer.version).add("waiting", peer.waiting).text();
+  }
+  if (call.json)
+    call.line(
+        JsonObject().add("subject", call.settings().subject).add_json("peers", "[" + items + "]").text());
+  return peers.empty() ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
+}
+
+}  // namespace paxect::carrier

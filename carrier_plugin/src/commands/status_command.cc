@@ -1,0 +1,71 @@
+// `status`: what the instance reported last, and whether it runs.
+#include "commands/command.h"
+#include "json_object.h"
+#include "state_directory.h"
+
+namespace paxect::carrier {
+namespace {
+
+std::string number(const JsonReader& report, const char* name) {
+  std::uint64_t value = 0;
+  report.get(name, &value);
+  return std::to_string(value);
+}
+
+void print(const Call& call, const JsonReader& report, bool running) {
+  const Settings& settings = call.settings();
+  const bool sends = settings.mode == Mode::kSend;
+  bool connected = false;
+  std::string server;
+  report.get("connected", &connected);
+  report.get("server", &server);
+  call.row("carrier",
+           std::string(running ? "running" : "not running") + ", mode " + (sends ? "send" : "receive"));
+  call.row("server", running && connected ? server : "not connected to " + settings.server_list());
+  call.row("subject", settings.subject);
+  call.row("folder", settings.folder);
+  if (!report.valid()) return;
+  if (sends) {
+    call.row("waiting", number(report, "waiting") + " to be published");
+    call.row("unconfirmed", number(report, "unconfirmed") + " published, without a receipt");
+    call.row("held", number(report, "held") + " not sent");
+  } else {
+    call.row("waiting", number(report, "waiting") + " fetched and not delivered");
+    call.row("unconfirmed", number(report, "unconfirmed") + " delivered, whose receipt is not stored");
+  }
+  call.row("delivered", number(report, "delivered") + " since it was started, " +
+                            number(report, "delivered_bytes") + " bytes");
+  if (const json::Value* problems = report.find("problems"); problems != nullptr && problems->IsArray())
+    for (const json::Value& problem : problems->GetArray())
+      if (problem.IsObject() && problem.HasMember("text") && problem["text"].IsString())
+        call.row("problem", shown(problem["text"].GetString()));
+}
+
+}  // namespace
+
+paxect_plugin_status run_status(const Call& call) {
+  const bool running = is_running(call.settings());
+  const std::string text = read_report(call.settings());
+  const JsonReader report(text.empty() ? "{}" : text);
+  bool connected = false;
+  report.get("connected", &connected);
+  const json::Value* problems = report.find("problems");
+  const bool is_well =
+      running && connected && problems != nullptr && problems->IsArray() && problems->Empty();
+  if (call.json) {
+    JsonObject object;
+    object.add("running", running).add("mode", call.settings().mode == Mode::kSend ? "send" : "receive");
+    object.add("subject", call.settings().subject);
+    if (report.valid() && !text.empty()) {
+      object.add_json("report", text);
+    } else {
+      object.add_null("report");
+    }
+    call.line(object.text());
+  } else {
+    print(call, report, running);
+  }
+  return is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+}
+
+}  // namespace paxect::carrier

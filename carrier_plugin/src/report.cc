@@ -1,0 +1,190 @@
+#include "report.h"
+
+#include <fcntl.h>
+#include <prometheus/text_serializer.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cstdio>
+#include <sstream>
+#include <vector>
+
+#include "json_object.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::size_t kMaxNames = 1000;
+
+const char* phase_text(const Outgoing& file) {
+  switch (file.phase) {
+    case Phase::kChecking:
+    case Phase::kSending:
+    case Phase::kPublishing:
+      return "sending";
+    case Phase::kWaiting:
+      return file.holder.empty() ? "sent" : "claimed";
+    case Phase::kHeld:
+      return "held";
+  }
+  return "";
+}
+
+std::string array_of(const std::vector<std::string>& items) {
+  std::string text = "[";
+  for (const std::string& item : items) text += (text.size() == 1 ? "" : ",") + item;
+  return text + "]";
+}
+
+std::string problems_array(const Problems& problems) {
+  std::vector<std::string> items;
+  for (const auto& [what, text] : problems.all())
+    items.push_back(JsonObject().add("what", what).add("text", text).text());
+  return array_of(items);
+}
+
+void add_sender(const Sender& sender, JsonObject* object) {
+  std::vector<std::string> items;
+  std::uint64_t waiting = 0;
+  for (const auto& [id, file] : sender.files()) {
+    if (file.phase == Phase::kWaiting) ++waiting;
+    if (items.size() >= kMaxNames) continue;
+    JsonObject item;
+    item.add("name", file.job.name).add("state", phase_text(file)).add("id", id).add("size", file.job.size);
+    item.add("receiver", file.holder).add("reason", file.trouble);
+    items.push_back(item.text());
+  }
+  std::uint64_t held = 0;
+  for (const auto& [name, one] : sender.held()) {
+    ++held;
+    if (items.size() >= kMaxNames) continue;
+    JsonObject item;
+    item.add("name", name).add("state", "held").add("id", "").add("size", one.identity.size);
+    item.add("receiver", "").add("reason", one.reason);
+    items.push_back(item.text());
+  }
+  object->add("waiting", sender.candidates() + sender.files().size() - waiting).add("unconfirmed", waiting);
+  object->add("held", held).add("delivered", sender.counts().sent);
+  object->add("delivered_bytes", sender.counts().sent_bytes).add("resent", sender.counts().resent);
+  object->add_json("files", array_of(items)).add_json("problems", problems_array(sender.problems()));
+}
+
+void add_receiver(const Receiver& receiver, JsonObject* object) {
+  std::vector<std::string> items;
+  for (const auto& [id, intent] : receiver.intents()) {
+    if (items.size() >= kMaxNames) break;
+    JsonObject item;
+    item.add("name", intent.job.name).add("state", intent.claimed ? "claimed" : "fetched").add("id", id);
+    item.add("size", intent.job.size).add("receiver", "").add("reason", "");
+    items.push_back(item.text());
+  }
+  const ReceiverCounts& counts = receiver.counts();
+  object->add("waiting", std::uint64_t{receiver.intents().size()});
+  object->add("unconfirmed", std::uint64_t{receiver.unconfirmed()}).add("held", std::uint64_t{0});
+  object->add("delivered", counts.delivered).add("delivered_bytes", counts.delivered_bytes);
+  object->add("lists", counts.lists).add("repeated", counts.repeated).add("damaged", counts.damaged);
+  object->add("poison", counts.poison).add("left", counts.left);
+  object->add_json("files", array_of(items)).add_json("problems", problems_array(receiver.problems()));
+}
+
+class Families {
+ public:
+  explicit Families(std::string section) : section_(std::move(section)) {}
+
+  void add(const char* name, const char* help, prometheus::MetricType type, std::uint64_t value) {
+    prometheus::ClientMetric metric;
+    metric.label = {{"section", section_}};
+    metric.counter.value = static_cast<double>(value);
+    metric.gauge.value = static_cast<double>(value);
+    families_.push_back({name, help, type, {metric}});
+  }
+  void count(const char* name, const char* help, std::uint64_t value) {
+    add(name, help, prometheus::MetricType::Counter, value);
+  }
+  void gauge(const char* name, const char* help, std::uint64_t value) {
+    add(name, help, prometheus::MetricType::Gauge, value);
+  }
+  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  std::string section_;
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+}  // namespace
+
+std::string metrics_text(const std::string& section, const Connection& connection, const Sender* sender,
+                         const Receiver* receiver) {
+  Families all(section);
+  all.gauge("paxect_carrier_connected", "Whether there is a connection to a server.",
+            connection.is_connected() ? 1 : 0);
+  if (sender != nullptr) {
+    std::uint64_t waiting = 0;
+    for (const auto& [id, file] : sender->files()) waiting += file.phase == Phase::kWaiting ? 1 : 0;
+    const SenderCounts& counts = sender->counts();
+    all.gauge("paxect_carrier_problems", "Conditions that hold things up.", sender->problems().all().size());
+    all.gauge("paxect_carrier_waiting", "Files that are not on the server.",
+              sender->candidates() + sender->files().size() - waiting);
+    all.gauge("paxect_carrier_unconfirmed", "Files on the server without a receipt.", waiting);
+    all.gauge("paxect_carrier_held", "Files that are not sent, with a reason.", sender->held().size());
+    all.count("paxect_carrier_sent_total", "Files that were delivered and removed.", counts.sent);
+    all.count("paxect_carrier_sent_bytes_total", "Their bytes.", counts.sent_bytes);
+    all.count("paxect_carrier_resent_total", "Files that had to be published again.", counts.resent);
+    all.count("paxect_carrier_reports_total", "Reports of receivers that could not deliver.", counts.reports);
+  }
+  if (receiver != nullptr) {
+    const ReceiverCounts& counts = receiver->counts();
+    all.gauge("paxect_carrier_problems", "Conditions that hold things up.",
+              receiver->problems().all().size());
+    all.gauge("paxect_carrier_unconfirmed", "Deliveries whose receipts are not stored yet.",
+              receiver->unconfirmed());
+    all.count("paxect_carrier_delivered_total", "Files that were delivered, without lists.",
+              counts.delivered);
+    all.count("paxect_carrier_delivered_bytes_total", "Their bytes.", counts.delivered_bytes);
+    all.count("paxect_carrier_lists_total", "Lists, receipts and signatures that were delivered.",
+              counts.lists);
+    all.count("paxect_carrier_repeated_total", "Jobs that came again after their delivery.", counts.repeated);
+    all.count("paxect_carrier_damaged_total", "Jobs whose contents were missing or damaged.", counts.damaged);
+    all.count("paxect_carrier_poison_total", "Messages that were set aside.", counts.poison);
+    all.count("paxect_carrier_left_total", "Jobs that another receiver had claimed.", counts.left);
+  }
+  return all.text();
+}
+
+void Reporter::write(const Connection& connection, const Sender* sender, const Receiver* receiver) {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (now < next_ns_) return;
+  next_ns_ = now + kSecond;
+  write_now(connection, sender, receiver);
+}
+
+void Reporter::write_now(const Connection& connection, const Sender* sender, const Receiver* receiver) {
+  JsonObject object;
+  object.add("mode", settings_.mode == Mode::kSend ? "send" : "receive").add("id", state_.token());
+  object.add("subject", settings_.subject).add("folder", settings_.folder);
+  object.add("connected", connection.is_connected()).add("server", connection.server_url());
+  if (sender != nullptr) add_sender(*sender, &object);
+  if (receiver != nullptr) add_receiver(*receiver, &object);
+  const std::string text = object.text();
+  if (text == last_) return;
+  last_ = text;
+  replace(state_.path("status.json"), text + "\n");
+  if (!settings_.metrics_file.empty())
+    replace(settings_.metrics_file, metrics_text(host_.instance_name(), connection, sender, receiver));
+}
+
+void Reporter::replace(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".part";
+  bool written = false;
+  {
+    const UniqueFd file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+    written =
+        file.valid() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  }
+  written = written && rename(temporary.c_str(), path.c_str()) == 0;
+  if (!written && !reported_) host_.log(PAXECT_LOG_WARN, Status::system("cannot write " + path).message());
+  reported_ = !written;
+}
+
+}  // namespace paxect::carrier
