@@ -361,6 +361,7 @@ Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t las
   contents_.last_id = last_old_id_ = std::max(contents_.last_id, last_id);
   for (Intent& intent : contents_.intents) intent.doubtful = true;
   if (!contents_.sent.name.empty()) contents_.sent.is_doubtful = true;
+  contents_.received.end_receipts();
   for (const std::string& inbox : inboxes) contents_.unseen.emplace(inbox, "");
   for (const KnownPlace& place : contents_.places)
     if (place.role == "inbox") contents_.unseen.emplace(place.token, "");

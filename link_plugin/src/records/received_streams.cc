@@ -16,6 +16,10 @@ std::string forked(const std::string& why) {
          "delivered any more: have it begin a new stream";
 }
 
+std::string no_room(std::uint64_t number) {
+  return "there is no room for list " + std::to_string(number) + ": too much of what is listed is missing";
+}
+
 bool is_reason(std::string_view text) {
   return !text.empty() && text.size() <= 64 &&
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
@@ -59,18 +63,59 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> ReceivedStream::gaps() cons
   return found;
 }
 
+// Also where a damaged journal has lost records: a number that nothing is known of is missing, and where two
+// records are about one number a delivery wins.
 std::vector<OutcomeRange> ReceivedStream::outcomes(std::int64_t now, std::int64_t late_after) const {
   std::vector<OutcomeRange> all;
-  for (const auto& [first, last] : gaps())
-    all.push_back({.outcome = Outcome::kMissing, .first = first, .last = last});
   for (const auto& [first, last] : gone)
     all.push_back({.outcome = Outcome::kDelivered, .first = first, .last = last});
   for (const auto& [number, entry] : entries) all.push_back(outcome_of(number, entry, now, late_after));
-  std::sort(all.begin(), all.end(),
-            [](const OutcomeRange& one, const OutcomeRange& other) { return one.first < other.first; });
+  std::stable_sort(all.begin(), all.end(), [](const OutcomeRange& one, const OutcomeRange& other) {
+    return one.first < other.first;
+  });
   std::vector<OutcomeRange> joined;
-  for (OutcomeRange& range : all) append(&joined, std::move(range));
+  std::uint64_t next = 1;
+  const auto fill = [&](std::uint64_t end) {
+    if (next < end) append(&joined, {.outcome = Outcome::kMissing, .first = next, .last = end - 1});
+    next = std::max(next, end);
+  };
+  for (OutcomeRange& range : all) {
+    if (range.last < next) continue;
+    fill(range.first);
+    range.first = next;
+    next = range.last + 1;
+    append(&joined, std::move(range));
+  }
+  fill(next_entry());
   return joined;
+}
+
+bool ReceivedStream::knows(std::uint64_t number) const {
+  if (entries.contains(number)) return true;
+  const auto after = gone.upper_bound(number);
+  return after != gone.begin() && std::prev(after)->second >= number;
+}
+
+bool ReceivedStream::has(std::uint64_t number, const std::string& digest) const {
+  const auto text = known.find(number);
+  return text != known.end() && text->second == digest &&
+         std::any_of(runs.begin(), runs.end(),
+                     [&](const ListRun& run) { return run.first_list <= number && number <= run.last_list; });
+}
+
+bool ReceivedStream::is_whole() const {
+  std::uint64_t unknown = 0;
+  for (const ListRun& run : runs) {
+    unknown += run.next_entry - run.first_entry;
+    unknown -= static_cast<std::uint64_t>(
+        std::distance(entries.lower_bound(run.first_entry), entries.lower_bound(run.next_entry)));
+    for (const auto& [first, last] : gone) {
+      const std::uint64_t begin = std::max(first, run.first_entry);
+      const std::uint64_t end = std::min(last + 1, run.next_entry);
+      if (begin < end) unknown -= end - begin;
+    }
+  }
+  return unknown == 0;
 }
 
 std::optional<std::size_t> ReceivedStreams::find(const StreamAddress& address) const {
@@ -134,7 +179,8 @@ ReceivedStreams::Verdict ReceivedStreams::judge(const StreamAddress& address, co
     if (run.first_list > number && after == nullptr) after = &run;
     if (number < run.first_list || number > run.last_list) continue;
     const auto text = known.known.find(number);
-    if (text == known.known.end() || text->second == digest) return Verdict::kKnown;
+    if (text == known.known.end()) return Verdict::kKnown;
+    if (text->second == digest) return opens_lost(known, list, why);
     *why = forked("a second text for list " + std::to_string(number));
     return Verdict::kForked;
   }
@@ -161,10 +207,22 @@ ReceivedStreams::Verdict ReceivedStreams::judge(const StreamAddress& address, co
   const bool is_gap = before == nullptr ? number != 1 : lists_between != 0;
   if ((!index && streams_.size() >= kMaxStreams) || (is_gap && known.runs.size() >= kMaxGaps) ||
       entries_ + list.entries.size() > kMaxEntries) {
-    *why = "there is no room for list " + std::to_string(number) + ": too much of what is listed is missing";
+    *why = no_room(number);
     return Verdict::kFull;
   }
   return Verdict::kNew;
+}
+
+// A list that was taken before. Where a damaged journal has lost some of its entries it opens them again.
+ReceivedStreams::Verdict ReceivedStreams::opens_lost(const ReceivedStream& of, const List& list,
+                                                     std::string* why) const {
+  std::size_t lost = 0;
+  for (std::uint64_t i = 0; i < list.entries.size(); ++i)
+    if (!of.knows(list.first + i)) ++lost;
+  if (lost == 0) return Verdict::kKnown;
+  if (entries_ + lost <= kMaxEntries) return Verdict::kNew;
+  *why = no_room(list.head.number);
+  return Verdict::kFull;
 }
 
 std::string ReceivedStreams::list_records(const StreamAddress& address, const List& list,
@@ -208,7 +266,8 @@ std::string ReceivedStreams::receipt_record(std::size_t stream, const std::strin
 
 std::string ReceivedStreams::receipted_record(std::size_t stream, const std::string& receipt_stream,
                                               std::uint64_t number, const std::string& digest,
-                                              std::int64_t now, const std::string& key) {
+                                              std::int64_t now, const std::string& key,
+                                              const std::string& contents) {
   return JournalLine("receipted")
       .number(stream)
       .text(receipt_stream)
@@ -216,6 +275,7 @@ std::string ReceivedStreams::receipted_record(std::size_t stream, const std::str
       .text(digest)
       .number(now)
       .text(key)
+      .text(contents)
       .finish();
 }
 
@@ -249,6 +309,10 @@ void ReceivedStreams::settle(std::uint64_t intent) {
   --entries_;
   add_gone(&of, ref.number, ref.number);
   add_spent(ref, digest);
+}
+
+void ReceivedStreams::end_receipts() {
+  for (ReceivedStream& each : streams_) each.receipts = {};
 }
 
 void ReceivedStreams::note_gone(const EntryRef& ref) {
@@ -446,6 +510,7 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     of->receipts.digest = words.text();
     words.number(&of->receipts.made);
     of->receipts.key = words.text();
+    of->receipts.contents = words.text();
     of->receipts.pending.clear();
   } else if (kind == "heard") {
     words.number(&of->within);
@@ -541,7 +606,8 @@ std::vector<std::string> ReceivedStreams::records() const {
     if (of.is_forked) lines.push_back(fork_record(i));
     const OwnReceipts& own = of.receipts;
     if (own.number > 0)
-      lines.push_back(receipted_record(i, own.stream, own.number, own.digest, own.made, own.key));
+      lines.push_back(
+          receipted_record(i, own.stream, own.number, own.digest, own.made, own.key, own.contents));
     if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
   }
   return lines;

@@ -11,7 +11,7 @@
 //   fork IX                                        two texts for one number: nothing more is delivered
 //   refuse IX ENTRY REASON                         its container was here, and is not delivered
 //   receipt IX STREAM NUMBER TEXT                  a receipt about the stream, before its file has a name
-//   receipted IX STREAM NUMBER DIGEST MADE KEY     it has, signed by our key of this id
+//   receipted IX STREAM NUMBER DIGEST MADE KEY CONTENTS   it has, signed by our key of this id
 // and in a journal that was rewritten, in place of the lists:
 //   heard IX WITHIN HEARD                          of the newest list
 //   run IX LIST LIST ENTRY ENTRY PREVIOUS DIGEST   lists without a gap between them
@@ -77,6 +77,8 @@ struct OwnReceipts {
   std::string pending = {};  // the text of one that has none yet, with the number after `number`
   std::int64_t made = 0;     // when the last one got its name, in seconds of UTC
   std::string key = {};      // of ours, that signed it: its id
+  // Digest of what the last one says, without number and time: the next one differs in that.
+  std::string contents = {};
 
   bool operator==(const OwnReceipts&) const = default;
 };
@@ -100,7 +102,14 @@ struct ReceivedStream {
   std::uint64_t next_entry() const { return runs.empty() ? 1 : runs.back().next_entry; }
   // Numbers below next_entry() that are in no list that was verified, as ranges.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps() const;
-  // What became of each entry. `late_after` in seconds: how old a list must be for its entries to be late.
+  // Whether what became of this entry is known.
+  bool knows(std::uint64_t number) const;
+  // Whether that list was taken with this digest. False also for one too long ago to compare.
+  bool has(std::uint64_t number, const std::string& digest) const;
+  // False where a damaged journal has lost entries of lists that were taken.
+  bool is_whole() const;
+  // What became of each entry from 1 on, without a hole. `late_after` in seconds: how old a list must be for
+  // its entries to be late.
   std::vector<OutcomeRange> outcomes(std::int64_t now, std::int64_t late_after) const;
 };
 
@@ -114,7 +123,7 @@ struct EntryRef {
 class ReceivedStreams {
  public:
   enum class Verdict {
-    kNew,     // and consistent with all that is known: take() it
+    kNew,     // and consistent with all that is known: take() it. Also one whose entries were lost by damage
     kKnown,   // the same text was taken before, or one with this number too long ago to compare
     kForked,  // another text than the one of this number, or one that contradicts its neighbours
     kJumped,  // further ahead than allowed
@@ -137,7 +146,7 @@ class ReceivedStreams {
                                     std::uint64_t number, const std::string& text);
   static std::string receipted_record(std::size_t stream, const std::string& receipt_stream,
                                       std::uint64_t number, const std::string& digest, std::int64_t now,
-                                      const std::string& key);
+                                      const std::string& key, const std::string& contents);
 
   // An entry with this digest that no delivery has used up, of a stream that is not forked. Of several the
   // one with this name, else the first one.
@@ -153,6 +162,8 @@ class ReceivedStreams {
   void use(const EntryRef& ref, std::uint64_t intent);
   void release(std::uint64_t intent);
   void settle(std::uint64_t intent);
+  // Receipts that this journal does not know may have been made: each stream begins another one of receipts.
+  void end_receipts();
   // Delivered, by a journal that has lost the record of its list.
   void note_gone(const EntryRef& ref);
 
@@ -172,6 +183,7 @@ class ReceivedStreams {
  private:
   using Index = std::unordered_multimap<std::string, EntryRef>;
 
+  Verdict opens_lost(const ReceivedStream& of, const List& list, std::string* why) const;
   ReceivedStream* stream(std::uint64_t index);
   void take_stream(JournalWords& words);
   void take_list(JournalWords& words);

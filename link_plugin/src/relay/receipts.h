@@ -1,11 +1,13 @@
 // The receipts of a receiver (PROOF.md): what became of each entry, signed, for its sender.
 //
 // The text of a receipt is durable in the journal before a file has its name, so that a number has one text
-// for ever, whatever crash comes between. Belongs to the relay's thread.
+// for ever, whatever crash comes between. Where the journal may not know which numbers are used, another
+// stream of receipts begins. Belongs to the relay's thread.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/tree.h"
@@ -40,13 +42,22 @@ class Receipts {
   void issue(std::uint64_t now_ns, bool now_or_never);
 
  private:
+  const OwnReceipts& own(std::size_t index) const {
+    return parts_.journal.received().streams()[index].receipts;
+  }
   Status issue_one(std::size_t index);
-  Status write(std::size_t index, const Directory& folder);
+  Receipt next_receipt(std::size_t index, bool goes_on) const;
+  // Its text is the one of its number from then on.
+  Status decide(std::size_t index, const Receipt& receipt);
+  Status write(std::size_t index, const Directory& folder, bool* is_taken);
+  Status read_used(const Directory& folder);
+  void report_stream(std::size_t index, const std::string& why) const;
   Status open_folder(Directory* out) const;
 
   Parts parts_;
-  std::map<std::size_t, std::string> last_;  // what the last one of a stream says, without number and time
   std::uint64_t due_ns_ = 0;
+  // The highest number of each stream of receipts that was in the folder at the first one of this process.
+  std::optional<std::map<std::string, std::uint64_t>> used_ = {};
 };
 
 }  // namespace paxect::link

@@ -178,12 +178,19 @@ Status Receiver::read(const Directory& folder, const StatementName& name) {
   return status.ok() ? judge(folder.path_of(file), list, digest, key) : status;
 }
 
+// A damaged journal is known by what it says when it is read: nothing is lost of it later.
+bool Receiver::is_whole(const ReceivedStream& stream) {
+  const auto index = static_cast<std::size_t>(&stream - parts_.journal.received().streams().data());
+  const auto [found, is_first] = whole_.try_emplace(index, false);
+  if (is_first) found->second = stream.is_whole();
+  return found->second;
+}
+
 // Whether this very text was verified before, so that its signature need not be.
-bool Receiver::was_taken(const StatementName& name, const std::string& digest) const {
+bool Receiver::was_taken(const StatementName& name, const std::string& digest) {
   for (const ReceivedStream& stream : parts_.journal.received().streams()) {
     if (stream.address.node != name.node || stream.address.stream != name.stream) continue;
-    const auto known = stream.known.find(name.number);
-    if (known != stream.known.end() && known->second == digest) return true;
+    if (stream.has(name.number, digest) && is_whole(stream)) return true;
   }
   return false;
 }

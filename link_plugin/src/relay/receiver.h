@@ -102,7 +102,8 @@ class Receiver {
   void examine(const Directory& folder, const StatementName& name, std::uint64_t now_ns);
   Status read(const Directory& folder, const StatementName& name);
   Status judge(const std::string& path, const List& list, const std::string& digest, const PublicKey& key);
-  bool was_taken(const StatementName& name, const std::string& digest) const;
+  bool is_whole(const ReceivedStream& stream);
+  bool was_taken(const StatementName& name, const std::string& digest);
   void report(const std::string& path, const Status& status);
   bool end_waits();
   Status rename(Transfer* transfer, const std::string& name);
@@ -131,6 +132,7 @@ class Receiver {
     std::uint64_t missing = 0;  // as last reported
   };
   std::map<std::size_t, Watch> watched_;  // by stream
+  std::map<std::size_t, bool> whole_;     // likewise
 };
 
 }  // namespace paxect::link

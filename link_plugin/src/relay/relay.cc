@@ -423,6 +423,7 @@ void Relay::schedule_wakeup(paxect_step* result) {
     return;
   }
   if (once && settled == Schedule::kNever && !lanes_->is_working()) {
+    issue_receipts(host_.monotonic_ns(), true);
     result->state = PAXECT_STEP_DONE;
     result->outcome = has_trouble() ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
     return;

@@ -96,6 +96,7 @@ class Relay {
   void reload_policy();
   void reload_key();
   void look_after_proof(std::uint64_t now_ns);
+  void issue_receipts(std::uint64_t now_ns, bool now_or_never);
   void refresh_peers();
   void write_manifest();
   void drain_events();

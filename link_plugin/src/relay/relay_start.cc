@@ -306,6 +306,7 @@ void Relay::stop() {
   if (started_) {
     end_batches();
     if (!must_recover_ && inbox_.is_in_place() && outbox_.is_in_place() && lists_->owes()) lists_->tend();
+    if (!must_recover_) issue_receipts(host_.monotonic_ns(), true);
     reporter_.log({.name = "shutdown", .source = config_.inbox, .target = config_.outbox, .status = "ok"});
     if (Status status = reporter_.flush(); !status.ok())
       host_.log(PAXECT_LOG_ERROR, "deferred " + status.message);

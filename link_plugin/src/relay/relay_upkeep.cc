@@ -70,7 +70,12 @@ void Relay::look_after_proof(std::uint64_t now_ns) {
   for (const Receiver::Overdue& overdue : receiver_->take_overdue(now_ns))
     failures_->note(overdue.source, overdue.status);
   receiver_->watch(now_ns);
-  if (receiver_->is_on() && inbox_.is_in_place()) receipts_->issue(now_ns, false);
+  // A run with --once writes them at its end.
+  if (!host_.once()) issue_receipts(now_ns, false);
+}
+
+void Relay::issue_receipts(std::uint64_t now_ns, bool now_or_never) {
+  if (receiver_->is_on() && inbox_.is_in_place()) receipts_->issue(now_ns, now_or_never);
 }
 
 // ---- hints ---------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ namespace paxect::link {
 
 Status put_statement(const Directory& folder, const std::string& name, std::string_view contents) {
   const Status taken_by_another =
-      Status::environment(folder.path_of(name) + " exists with another text: move it away");
+      Status::environment(std::string(kTaken), folder.path_of(name) + " exists with another text");
   std::string found;
   Status status = folder.read_small(name, kMaxStatementSize, &found);
   if (status.ok()) return found == contents ? status : taken_by_another;
-  if (status.fault != Fault::kGone) return status;
+  if (status.fault == Fault::kEnvironment) return status;
+  if (status.fault != Fault::kGone) return taken_by_another;
   UniqueFd fd;
   const std::string temporary = temporary_of(name);
   status = folder.create_temporary(temporary, &fd);

@@ -9,9 +9,11 @@
 
 namespace paxect::link {
 
+inline constexpr std::string_view kTaken = "taken";
+
 // Puts a file with these contents into the folder, durable but for its name: the caller flushes the folder.
-// Success when it is there already, as an earlier process made it. kEnvironment when another one has the
-// name; that one stays as it is.
+// Success when it is there already, as an earlier process made it. kEnvironment with the event kTaken when
+// anything else has the name; that stays as it is.
 Status put_statement(const Directory& folder, const std::string& name, std::string_view contents);
 
 }  // namespace paxect::link

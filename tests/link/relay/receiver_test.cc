@@ -2,6 +2,8 @@
 // others.
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "base/clock.h"
 #include "link/commands/command_rig.h"
@@ -483,6 +485,135 @@ TEST_CASE("A receipt says what became of each entry, and follows the one before"
   rig.settle(60 * kSecond);
   CHECK(rig.receipts().size() == receipts.size());
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("A run with --once ends with a receipt, if anything has changed") {
+  SigningRig rig;
+  for (const char* name : {"a", "b"}) {
+    rig.send(std::string(name) + ".freq", std::string("data of ") + name);
+    rig.list();
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    const auto receipts = rig.receipts();
+    REQUIRE_FALSE(receipts.empty());
+    const std::uint64_t last = name[0] == 'a' ? 1 : 2;
+    CHECK(receipts.rbegin()->second.outcomes ==
+          std::vector<link::OutcomeRange>{{link::Outcome::kDelivered, 1, last}});
+    CHECK(receipts.size() == last);
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(rig.receipts().size() == last);
+  }
+}
+
+TEST_CASE("A receiver that ends writes the receipt of what it delivered last") {
+  SigningRig rig;
+  rig.start();
+  rig.settle(5 * kSecond);
+  rig.send("a.freq", "data of a");
+  rig.list();
+  for (int i = 0; i < 5 && rig.delivered().empty(); ++i) rig.settle(kSecond);
+  REQUIRE(rig.delivered() == Names{"a"});
+  rig.stop();
+  CHECK(rig.receipts().rbegin()->second.outcomes ==
+        std::vector<link::OutcomeRange>{{link::Outcome::kDelivered, 1, 1}});
+}
+
+TEST_CASE("A journal that may not know all receipts begins another stream of them") {
+  SigningRig rig;
+  const std::string journal = link::journal_of(rig.lock());
+  const auto deliver = [&](const std::string& name) {
+    rig.send(name + ".freq", "data of " + name);
+    rig.list();
+    std::ignore = rig.run_once();
+  };
+  deliver("a");
+  const std::string old_journal = read_file(journal);
+  const std::string old_log = read_file(rig.log_path());
+  deliver("b");
+  std::string before = rig.receipts().rbegin()->second.head.stream;
+  std::map<std::string, std::string> texts;  // of the receipts so far
+  for (const std::string& name : test::list(rig.lists()))
+    if (name.find(".receipt") != std::string::npos) texts[name] = read_file(rig.lists() + "/" + name);
+  SECTION("its journal was put back, its receipts are there") { write_file(journal, old_journal); }
+  SECTION("its journal was put back, and its receipts were carried away") {
+    write_file(journal, old_journal);
+    for (const auto& [name, text] : texts) std::filesystem::remove(rig.lists() + "/" + name);
+  }
+  SECTION("journal and log were put back") {
+    write_file(journal, old_journal);
+    write_file(rig.log_path(), old_log);
+  }
+  SECTION("another file has the name of the next receipt") {
+    write_file(rig.lists() + "/" + link::receipt_of("south", before, 3), "junk");
+    std::filesystem::create_directory(rig.lists() + "/" + link::receipt_of("south", before, 4));
+  }
+  SECTION("another file has the name of its signature") {
+    write_file(rig.lists() + "/" + link::receipt_of("south", before, 3) + ".minisig", "junk");
+  }
+  deliver("c");
+  deliver("d");
+  std::set<std::string> streams;
+  std::optional<link::Receipt> last;
+  for (const std::string& name : test::list(rig.lists())) {
+    if (!name.ends_with(".receipt") || std::filesystem::is_directory(rig.lists() + "/" + name)) continue;
+    const std::string text = read_file(rig.lists() + "/" + name);
+    if (text == "junk") continue;
+    if (texts.contains(name)) CHECK(texts[name] == text);
+    link::Receipt receipt;
+    REQUIRE(link::parse_receipt(text, &receipt).ok());
+    streams.insert(receipt.head.stream);
+    if (receipt.head.stream != before && (!last || receipt.head.number > last->head.number)) last = receipt;
+  }
+  streams.insert(before);
+  CHECK(streams.size() == 2);
+  REQUIRE(last);
+  const auto& outcomes = last->outcomes;
+  CHECK(std::any_of(outcomes.begin(), outcomes.end(), [](const link::OutcomeRange& range) {
+    return range.outcome == link::Outcome::kDelivered && range.first <= 4 && 4 <= range.last;
+  }));
+}
+
+TEST_CASE("After damage to any line of the journal receipts are valid and what is listed is delivered") {
+  static constexpr std::size_t kLines = 40;
+  std::size_t damaged = 0;
+  for (std::size_t line = 0; line < kLines; ++line) {
+    SigningRig rig;
+    for (const char* name : {"a", "b"}) rig.send(std::string(name) + ".freq", std::string("data of ") + name);
+    rig.list();
+    rig.send("late.freq", "late");
+    std::filesystem::remove(rig.inbox("late.freq"));
+    rig.list();
+    std::ignore = rig.run_once();
+    REQUIRE(rig.delivered() == Names{"a", "b"});
+    const std::string journal = link::journal_of(rig.lock());
+    std::string text = read_file(journal);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < line && begin != std::string::npos; ++i) {
+      begin = text.find('\n', begin);
+      if (begin != std::string::npos) ++begin;
+    }
+    if (begin == std::string::npos || begin + 8 >= text.size()) break;
+    ++damaged;
+    text[begin + 7] = text[begin + 7] == '9' ? '8' : '9';
+    write_file(journal, text);
+    CAPTURE(line);
+    std::ignore = rig.run_once();
+    std::ignore = rig.run_once();
+    rig.put("late.freq", container("late"));
+    std::ignore = rig.run_once();
+    std::ignore = rig.run_once();
+    CHECK(rig.content("late") == "late");
+    std::optional<link::Receipt> newest;
+    for (const std::string& name : test::list(rig.lists())) {
+      if (!name.ends_with(".receipt")) continue;
+      link::Receipt receipt;
+      const link::Status status = link::parse_receipt(read_file(rig.lists() + "/" + name), &receipt);
+      INFO(name << " " << status.message);
+      REQUIRE(status.ok());
+      if (!newest || receipt.head.number >= newest->head.number) newest = receipt;
+    }
+    CHECK(test::list(rig.lists()).size() <= 4 + 2 * 5);
+  }
+  CHECK(damaged > 5);
 }
 
 TEST_CASE("`explain` at a receiver says by which receipt the sender learns of a delivery") {

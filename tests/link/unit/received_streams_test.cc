@@ -207,6 +207,40 @@ TEST_CASE("The outcomes of a stream cover each entry once") {
   CHECK(rewritten(streams) == streams);
 }
 
+TEST_CASE("A stream that lost any record has each outcome once, and its lists open what is lost") {
+  ReceivedStreams whole;
+  for (const std::uint64_t number : {1U, 2U, 3U, 5U}) take(&whole, list(number));
+  for (const std::uint64_t entry : {2U, 3U, 5U}) {
+    whole.use(open_entry(whole, entry), entry);
+    whole.settle(entry);
+  }
+  const std::vector<std::string> lines = whole.records();
+  std::size_t mended = 0;
+  for (std::size_t lost = 1; lost < lines.size(); ++lost) {
+    ReceivedStreams streams;
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      if (i != lost) change(&streams, lines[i]);
+    INFO(lines[lost]);
+    std::uint64_t next = 1;
+    for (const OutcomeRange& range : streams.streams()[0].outcomes(2060, 60)) {
+      CHECK(range.first == next);
+      next = range.last + 1;
+    }
+    CHECK(next >= streams.streams()[0].next_entry());
+    const bool is_whole = streams.streams()[0].is_whole();
+    CHECK(is_whole ==
+          (lines[lost].starts_with("gone") == false && lines[lost].starts_with("entry") == false));
+    if (is_whole) continue;
+    ++mended;
+    for (const std::uint64_t number : {1U, 2U, 3U, 5U})
+      if (judge(streams, list(number)) == Verdict::kNew)
+        change(&streams, streams.list_records(kNorth, list(number), digest_of(list(number)), 2000));
+    CHECK(streams.streams()[0].is_whole());
+    CHECK(streams.streams()[0].gaps() == whole.streams()[0].gaps());
+  }
+  CHECK(mended == 2);
+}
+
 TEST_CASE("A refused entry can still be delivered") {
   ReceivedStreams streams;
   take(&streams, list(1));

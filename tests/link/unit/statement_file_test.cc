@@ -1,5 +1,7 @@
 #include "relay/statement_file.h"
 
+#include <filesystem>
+
 #include "base/relay_paths.h"
 #include "support/catch.h"
 #include "support/files.h"
@@ -19,8 +21,13 @@ TEST_CASE("A statement is put once, over what a process left that ended, and nev
   }
   const Status other = put_statement(folder, "a.list", "another\n");
   CHECK(other.fault == Fault::kEnvironment);
-  CHECK(other.message.ends_with("a.list exists with another text: move it away"));
+  CHECK(other.message.ends_with("a.list exists with another text"));
+  CHECK(other.event == kTaken);
   CHECK(test::read_file(temp / "a.list") == "text\n");
+  test::write_file(temp / "large.list", std::string(5'000'000, 'x'));
+  std::filesystem::create_directory(temp / "folder.list");
+  for (const char* name : {"large.list", "folder.list"})
+    CHECK(put_statement(folder, name, "text\n").event == kTaken);
 }
 
 }  // namespace paxect::link
