@@ -63,11 +63,9 @@ Status WindowRepair::run(const ProtectionMap& map, const WindowPlan& plan, std::
   const WindowShape& shape = window_.shape;
   auto data_size = static_cast<std::size_t>(shape.data_cells() << shape.cell_bits);
   auto parity_size = static_cast<std::size_t>(shape.parity_size());
-  if (!data_.reserve(data_size) || !parity_.reserve(parity_size) ||
-      !scratch_.reserve(kSearchBytes + 2 * shape.cell()))
+  if (!data_.reserve(data_size) || !parity_.reserve(parity_size))
     return failure(PAXECT_ERROR_MEMORY,
                    "out of memory for a window of " + std::to_string(data_size + parity_size) + " bytes");
-  std::memset(data_.data(), 0, data_size);
   cells_.assign(static_cast<std::size_t>(shape.all_cells()), Cell::kMissing);
   Status status = load_lists(copies);
   for (std::size_t i = 0; status.ok() && i < copies.size(); ++i) {
@@ -77,13 +75,19 @@ Status WindowRepair::run(const ProtectionMap& map, const WindowPlan& plan, std::
   }
   bool has_any = false;
   if (status.ok()) status = take_unproven(copies, 0, has_any);
+  bool is_searched = false;
   for (std::size_t i = 0; status.ok() && i < copies.size() && !all_enough(); ++i) {
+    is_searched = true;
     search(i, copies[i]);
     status = copies[i].reader.failure();
   }
+  // What a search read and did not find is not where these cells are.
+  if (status.ok() && is_searched) status = take_unproven(copies, 0, has_any);
   if (!status.ok()) return status;
   describe(damage);
   restore(false, damage);
+  for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell)
+    if (cells_[cell] == Cell::kMissing) std::memset(place(cell), 0, shape.cell());
   return {};
 }
 
@@ -230,24 +234,23 @@ void WindowRepair::take_run(CopyReader& reader, std::int64_t shift, Take what, R
   std::uint64_t whole = 0;
   for (; whole < run.cells && size + stored_size(run.first + whole) <= reader.size() - at; ++whole)
     size += stored_size(run.first + whole);
-  if (!reader.read(at, scratch_.data(), static_cast<std::size_t>(size))) return;
-  std::memset(scratch_.data() + size, 0, shape.cell());
-  for (std::uint64_t i = 0; i < whole; ++i)
-    take_cell(run.first + i, what, scratch_.data() + (i << shape.cell_bits));
+  // To where they belong: what a wanted cell has there is nothing yet, or is taken again from what is there.
+  std::uint8_t* bytes = place(run.first);
+  if (whole == 0 || !reader.read(at, bytes, static_cast<std::size_t>(size))) return;
+  std::memset(bytes + size, 0, static_cast<std::size_t>((whole << shape.cell_bits) - size));
+  for (std::uint64_t i = 0; i < whole; ++i) take_cell(run.first + i, what);
 }
 
-// Requires: `bytes` has a whole cell, filled up with zeros if less of it is stored.
-void WindowRepair::take_cell(std::uint64_t cell, Take what, const std::uint8_t* bytes) {
-  const std::size_t size = window_.shape.cell();
+// Its place has the bytes of a copy, filled up with zeros if less than a cell is stored.
+void WindowRepair::take_cell(std::uint64_t cell, Take what) {
   Piece& piece = pieces_[cell / kPieceEntries];
   if (what == Take::kAny) {
     cells_[cell] = piece.is_list ? Cell::kContradicted : Cell::kUnconfirmed;
   } else {
-    if (!matches(cell, crc32(bytes, size))) return;
+    if (!matches(cell, crc32(place(cell), window_.shape.cell()))) return;
     cells_[cell] = Cell::kFound;
     piece.is_list = true;
   }
-  std::memcpy(place(cell), bytes, size);
 }
 
 // Bytes were inserted or removed at several places of the window. Cells between two of them are at a shift

@@ -49,8 +49,7 @@ struct Trust {
 
 class WindowRepair {
  public:
-  explicit WindowRepair(const Allocator& allocator)
-      : data_(allocator), parity_(allocator), scratch_(allocator) {}
+  explicit WindowRepair(const Allocator& allocator) : data_(allocator), parity_(allocator) {}
 
   // Errors: MEMORY, and those of the copies' readers. Whether the window is restored is in `damage`.
   Status run(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
@@ -102,7 +101,7 @@ class WindowRepair {
   }
   void take(CopyReader& reader, std::int64_t shift, Take what);
   void take_run(CopyReader& reader, std::int64_t shift, Take what, Run run);
-  void take_cell(std::uint64_t cell, Take what, const std::uint8_t* bytes);
+  void take_cell(std::uint64_t cell, Take what);
   Status take_unproven(std::span<RepairCopy> copies, std::size_t first, bool& has_any);
   void search(std::size_t index, RepairCopy& copy);
   std::size_t data_cell(unsigned column, std::uint32_t word) const {
@@ -126,7 +125,6 @@ class WindowRepair {
   Window window_;
   Buffer data_;
   Buffer parity_;
-  Buffer scratch_;
   std::vector<Cell> cells_;  // the data cells, then the parity cells
   std::vector<Piece> pieces_;
 };

@@ -12,6 +12,22 @@ namespace {
 
 constexpr std::size_t kSector = 4096;  // what is given up at once when it cannot be read
 
+// memchr is several times as fast as memmem where the first byte of a magic is rare, as in compressed data.
+const std::uint8_t* find_magic(std::span<const std::uint8_t, 4> magic, const std::uint8_t* begin,
+                               const std::uint8_t* end) {
+  constexpr std::ptrdiff_t kRare = 64;
+  constexpr std::ptrdiff_t kFew = 64;
+  std::ptrdiff_t hits = 0;
+  for (const std::uint8_t* at = begin; end - at >= static_cast<std::ptrdiff_t>(magic.size()); ++at) {
+    const auto size = static_cast<std::size_t>(end - at);
+    if (++hits > kFew && at - begin < kRare * hits)
+      return static_cast<const std::uint8_t*>(memmem(at, size, magic.data(), magic.size()));
+    at = static_cast<const std::uint8_t*>(std::memchr(at, magic[0], size - magic.size() + 1));
+    if (at == nullptr || std::equal(magic.begin(), magic.end(), at)) return at;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 // Reads as much of it as the medium delivers and returns the number of bytes.
@@ -115,11 +131,9 @@ std::uint64_t CopyReader::find(std::span<const std::uint8_t, 4> magic, std::uint
     }
     const std::uint8_t* begin = search_.bytes.data() + (from - search_.offset);
     const std::uint8_t* window_end = search_.bytes.data() + search_.size;
-    const void* found =
-        memmem(begin, static_cast<std::size_t>(window_end - begin), magic.data(), magic.size());
+    const std::uint8_t* found = find_magic(magic, begin, window_end);
     if (found != nullptr) {
-      std::uint64_t at = search_.offset + static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(found) -
-                                                                     search_.bytes.data());
+      std::uint64_t at = search_.offset + static_cast<std::uint64_t>(found - search_.bytes.data());
       return at < stop ? at : kNowhere;
     }
     from = search_.offset + search_.size - (magic.size() - 1);
