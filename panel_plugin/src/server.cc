@@ -16,6 +16,26 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
+// Why the parser refuses a request.
+const char* reason_of(int status) {
+  switch (status) {
+    case 411:
+      return "a POST needs a Content-Length and no Transfer-Encoding";
+    case 413:
+      return "the body of a request may have 64 KiB";
+    case 414:
+      return "the path of the request is too long";
+    case 417:
+      return "Expect is not supported: send the body at once";
+    case 501:
+      return "there is no such method";
+    case 503:
+      return "out of memory: try again";
+    default:
+      return "this is not a well-formed HTTP/1.1 request, or a header that may be there once is there twice";
+  }
+}
+
 bool is_temporary(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
@@ -114,7 +134,7 @@ void Server::take_input(Connection* connection) {
     if (end == std::string::npos) return;
     const int status =
         parser_.parse(connection->input.substr(0, size), &connection->request, &connection->body_size);
-    if (status != 200) return begin_response(connection, Response::line(status, "this request is refused"));
+    if (status != 200) return begin_response(connection, Response::line(status, reason_of(status)));
     connection->head_size = size;
   }
   if (connection->input.size() - connection->head_size < connection->body_size) return;
