@@ -19,6 +19,8 @@
 namespace paxect::panel {
 namespace {
 
+constexpr int kNice = 10;  // a relay that has work to do comes first
+
 // posix_spawn's two structures, freed with their owner.
 class SpawnPlan {
  public:
@@ -126,6 +128,7 @@ bool Runner::start(Job* job) {
   if (failure == 0) failure = plan.prepare(output.get(), error.get());
   if (failure == 0) failure = plan.spawn(job->words, &job->pid);
   if (failure == 0) {
+    setpriority(PRIO_PROCESS, static_cast<id_t>(job->pid), kNice);
     job->deadline_ns = now_ns_ + job->limit_ns;
     job->process = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, job->pid, 0)));
     if (job->process.valid() && watch(job)) return true;

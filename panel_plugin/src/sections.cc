@@ -19,7 +19,7 @@ constexpr std::uint64_t kInterval = kSecond;
 constexpr std::uint64_t kIdleInterval = 10 * kSecond;
 constexpr std::uint64_t kSilentInterval = 60 * kSecond;
 // The time from one command to the next, in multiples of what the first one took of a processor, or in all.
-constexpr std::uint64_t kRestFactor = 20;
+constexpr std::uint64_t kRestFactor = 50;
 constexpr std::uint64_t kWaitFactor = 3;
 constexpr std::uint64_t kLimit = 60 * kSecond;
 constexpr int kUsage = 64;  // the exit status for a command that the section does not offer
@@ -187,7 +187,7 @@ void Sections::unwatch(Section* section) {
   section->pid = 0;
 }
 
-// When to ask next. The commands of a section take at most a twentieth of one processor, and at most a third
+// When to ask next. The commands of a section take at most a fiftieth of one processor, and at most a third
 // of the time where they wait for a disk or for a busy machine.
 void Sections::rest(Section* section, const CommandEnd& end, std::uint64_t interval) const {
   const std::uint64_t took = now_.monotonic_ns - section->begun_ns;

@@ -1,7 +1,7 @@
 // The sections that the page shows, and what each has last reported by its command `status --json`.
 //
 // One poller for all viewers: it runs one command at a time, not more often than once a second for a section,
-// and so rarely that the commands take at most a twentieth of one processor.
+// and so rarely that the commands take at most a fiftieth of one processor.
 #pragma once
 
 #include <cstdint>
