@@ -110,7 +110,10 @@ void Sender::tend_connection() {
     epoch_.reset();
     next_streams_ns_ = 0;
     next_check_ns_ = 0;
-    for (auto& [id, file] : files_) file.checked_ns = 0;
+    for (auto& [id, file] : files_) {
+      file.checked_ns = 0;
+      file.since_ns = host_.monotonic_ns();
+    }
     host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
   }
   if (streams_ready_ || now < next_streams_ns_) return;
@@ -130,7 +133,10 @@ void Sender::tend_epoch() {
   seen_epoch_ = epoch_.value();
   epoch_changed_ns_ = host_.monotonic_ns();
   next_check_ns_ = 0;
-  for (auto& [id, file] : files_) file.checked_ns = 0;
+  for (auto& [id, file] : files_) {
+    file.checked_ns = 0;
+    file.since_ns = host_.monotonic_ns();
+  }
 }
 
 void Sender::tend_folder() {

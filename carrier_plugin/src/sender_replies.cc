@@ -21,6 +21,8 @@ constexpr std::size_t kChecksAtOnce = 256;
 constexpr std::size_t kCleanUpsAtOnce = 64;
 constexpr std::size_t kMaxDone = 200'000;
 
+std::uint64_t check_interval(std::uint64_t age_ns) { return std::clamp(age_ns, 5 * kSecond, kCheckEvery); }
+
 std::string identity_text(const FileIdentity& identity) {
   JsonObject object;
   object.add("inode", identity.inode).add("size", identity.size).add("mtime_ns", identity.mtime_ns);
@@ -270,7 +272,8 @@ void Sender::tidy_server(const Outgoing& file) {
   }
 }
 
-// Every minute, and after each reconnect: is what waits for its receipt still on the server?
+// After each reconnect, then less and less often, at last every minute: is what waits for its receipt still
+// on the server?
 void Sender::check_waiting() {
   const std::uint64_t now = host_.monotonic_ns();
   for (auto& [id, file] : files_)
@@ -279,7 +282,8 @@ void Sender::check_waiting() {
   std::size_t checks = 0;
   bool has_old = false;
   for (auto& [id, file] : files_) {
-    if (file.phase != Phase::kWaiting || (file.checked_ns != 0 && now - file.checked_ns < kCheckEvery))
+    if (file.phase != Phase::kWaiting ||
+        (file.checked_ns != 0 && now - file.checked_ns < check_interval(now - file.since_ns)))
       continue;
     if (++checks > kChecksAtOnce) break;
     has_old = has_old || (file.checked_ns != 0 && file.holder.empty() && !file.is_statement());

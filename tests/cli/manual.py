@@ -143,6 +143,9 @@ def check_carrier():
     settings = (source / "carrier_plugin/src/settings.cc").read_text()
     table = re.search(r"kKeys = \{(.*?)\}", settings, re.S)
     expect_same("setting of carrier", re.findall(r'"(\w+)"', table.group(1)), heads("paxect-carrier.7", "SETTINGS"))
+    commands = (source / "carrier_plugin/src/commands/command.cc").read_text()
+    there = re.findall(r'sizeof\(paxect_command\), "(\w+)"', commands)
+    expect_same("command of carrier", there, heads("paxect-carrier.7", "COMMANDS"))
 
 
 def check_policy():
