@@ -145,7 +145,7 @@ class Client:
     def messages(self, stream):
         """All messages of a stream, as (sequence, subject, headers, payload)."""
         state = self.api(f"STREAM.INFO.{stream}")["state"]
-        for sequence in range(state["first_seq"], state["last_seq"] + 1):
+        for sequence in range(state["first_seq"], state["last_seq"] + 1) if state["messages"] else ():
             try:
                 yield sequence, *self.message(stream, sequence)
             except NatsError as error:

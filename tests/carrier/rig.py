@@ -5,9 +5,11 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,7 @@ PAXECT, CORE = BIN / "paxect", BIN / "paxect-core"
 SANITIZED = bool(os.environ.get("PAXECT_TEST_SANITIZER"))
 LONG = bool(os.environ.get("PAXECT_TEST_LONG"))
 SEED = int(os.environ.get("PAXECT_TEST_SEED", "1"))
-LIMIT = 60  # seconds to wait for an event: a loaded machine is slow
+LIMIT = int(os.environ.get("PAXECT_TEST_LIMIT", "60"))  # seconds to wait for an event: a loaded machine is slow
 SKIPPED = 77
 
 
@@ -69,23 +71,42 @@ class Process:
                                             stdout=error, stderr=error)
         return self
 
+    def traced(self, calls, fault, trace):
+        """Starts it under strace, which injects the fault and ends when it ends."""
+        return self.start(["strace", "-f", "-q", "-o", trace, "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}"])
+
     def running(self):
         return self.process is not None and self.process.poll() is None
 
     def signal(self, number):
-        self.process.send_signal(number)
+        """Signals the program itself, also where strace has started it; one that has ended gets nothing."""
+        pid = self.process.pid
+        if self.process.args[0] == "strace":
+            pid = wait_for("the program below strace", lambda: self._traced_pid() or not self.running())
+        if pid is not True:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _traced_pid(self):
+        pid = self.process.pid
+        with contextlib.suppress(OSError, IndexError):
+            child = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0]
+            if os.readlink(f"/proc/{child}/exe") != os.readlink(f"/proc/{pid}/exe"):
+                return int(child)
+        return None
 
     def kill(self):
+        if self.running():
+            self.signal(signal.SIGKILL)
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            self.process.wait(LIMIT)
 
     def stop(self):
         """Stops it with SIGTERM and returns its exit status."""
         if self.process is None:
             return 0
         if self.running():
-            self.process.send_signal(signal.SIGTERM)
+            self.signal(signal.SIGTERM)
         return self.process.wait(LIMIT)
 
     def text(self):
@@ -95,7 +116,7 @@ class Process:
 class Server(Process):
     """A nats-server with JetStream in `place`/store, or one of a cluster. `settings` is added to its configuration."""
 
-    def __init__(self, place, name="server", settings="", host="127.0.0.1", cluster=None, tls="", max_file="2GB"):
+    def __init__(self, place, name="server", settings="", host="127.0.0.1", cluster=None, tls="", max_file="8GB"):
         self.place = pathlib.Path(place) / name
         self.place.mkdir()
         self.store = self.place / "store"
@@ -111,7 +132,7 @@ class Server(Process):
 
     @property
     def url(self):
-        return f"{'tls' if self.tls else 'nats'}://{self.address}"
+        return f"nats://{self.address}"
 
     def write(self):
         cluster = ""
@@ -208,12 +229,12 @@ class Node:
     """A directory with a folder, a carrier that sends from it or receives into it, and with `link` settings a link too:
     inbox -> link -> folder -> carrier, or carrier -> folder -> link -> outbox."""
 
-    def __init__(self, site, name, mode, servers, carrier="", link=None, wrap=()):
+    def __init__(self, site, name, mode, servers, carrier="", link=None, wrap=(), folder=None):
         self.site, self.name, self.mode, self.wrap = site, name, mode, list(wrap)
         self.place = site.place / name
         self.place.mkdir()
-        self.folder = self.place / "folder"
-        self.folder.mkdir()
+        self.folder = folder or self.place / "folder"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.inbox, self.outbox = self.place / "inbox", self.place / "outbox"
         self.settings = {"mode": mode, "folder": self.folder, "servers": servers, "subject": "test", "log": "carrier.jsonl",
                          "metrics_file": "carrier.prom", "scan_ms": 50, "ack_wait_ms": 1000}
@@ -243,11 +264,11 @@ class Node:
         return self
 
     def stop(self):
-        """Stops both; each must end with 0."""
+        """Stops both; each must end with 0, or by the signal if it was only starting."""
         for process in (self.carrier, self.link):
             if process is not None and process.process is not None:
                 status = process.stop()
-                assert status == 0, f"{process.argv} ended with {status}\n{process.text()[-4000:]}"
+                assert status in (0, -signal.SIGTERM), f"{process.argv} ended with {status}\n{process.text()[-4000:]}"
 
     def kill(self):
         for process in (self.carrier, self.link):
@@ -298,6 +319,8 @@ class Site:
     def __exit__(self, kind, *_):
         self.end_taking()
         problems = []
+        if kind is not None:
+            self.print_streams()
         for node in self.nodes:
             if kind is None:
                 try:
@@ -318,6 +341,22 @@ class Site:
         if kind is None or not os.environ.get("PAXECT_TEST_KEEP"):
             shutil.rmtree(self.place)
         assert not problems + self.problems, problems + self.problems
+
+    def print_streams(self):
+        """What a failed test leaves in the first server that answers."""
+        for server in self.servers:
+            if server.running():
+                with contextlib.suppress(OSError, NatsError, KeyError), server.client(limit=2) as client:
+                    for name, stream in client.streams().items():
+                        print(f"{name}: {stream['state']}", file=sys.stderr)
+                        for consumer in client.api(f"CONSUMER.LIST.{name}", {"offset": 0})["consumers"] or []:
+                            shown = {key: consumer[key] for key in ("name", "delivered", "ack_floor", "num_ack_pending", "num_redelivered",
+                                                                    "num_waiting", "num_pending")}
+                            print(f"    {shown}", file=sys.stderr)
+                        if name.endswith(("_job", "_claim")):
+                            for sequence, subject, _, payload in list(client.messages(name))[:5]:
+                                print(f"    {sequence} {subject} {payload[:400]}", file=sys.stderr)
+                    return
 
     def server(self, **settings):
         self.servers.append(Server(self.place, **{"name": f"server{len(self.servers)}", **settings}))
@@ -348,7 +387,7 @@ class Site:
         with self.lock:
             self.sent[name] = digest(data)
         for target, text in ([(path.with_name(path.name + ".sha256"), digest(data).encode() + b"\n")] if sidecar else []) + [(path, data)]:
-            hidden = target.with_name(f".{target.name}.writing.part")
+            hidden = target.with_name(".writing.part")
             hidden.write_bytes(text)
             hidden.rename(target)
 

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Three servers that replicate: one is killed, the leader is killed, all are killed, one loses its disk."""
+import unittest
+
+import rig
+
+STREAMS = ("test_data", "test_job", "test_claim", "test_receipt")
+SETTINGS = "replicas = 3"
+
+
+class Cluster(unittest.TestCase):
+    def site(self, site, receivers=2):
+        cluster = site.cluster().start()
+        north = site.node("north", "send", cluster.urls, carrier=SETTINGS).start()
+        for i in range(receivers):
+            site.node(f"south{i}", "receive", cluster.urls, carrier=SETTINGS).start()
+        site.take()
+        site.send_many(north, 6)
+        site.await_arrival()
+        return cluster, north
+
+    def test_a_server_that_is_killed_costs_nothing_but_time(self):
+        with rig.Site() as site:
+            cluster, north = self.site(site)
+            with cluster.servers[0].client() as client:
+                for name, stream in client.streams().items():
+                    self.assertEqual(stream["config"]["num_replicas"], 3, name)
+            for i, stream in enumerate(STREAMS if rig.LONG else STREAMS[1:2]):
+                leader = rig.wait_for("a leader", lambda stream=stream: cluster.leader(stream))
+                site.send_many(north, 12, prefix=f"a{i}_")
+                rig.time.sleep(site.random.random() * 0.2)
+                leader.kill()
+                site.send_many(north, 6, prefix=f"b{i}_")
+                site.await_arrival()  # by the two that are left
+                leader.start().ready()
+
+    def test_all_servers_killed_at_once_lose_nothing(self):
+        with rig.Site() as site:
+            cluster, north = self.site(site)
+            site.send_many(north, 20, prefix="k")
+            rig.time.sleep(site.random.random() * 0.2)
+            cluster.kill()
+            self.assertFalse(site.lost())
+            cluster.start()
+            site.await_arrival()
+
+    @unittest.skipUnless(rig.LONG, "PAXECT_TEST_LONG=1 takes half a minute more")
+    def test_a_server_that_lost_its_disk_comes_back(self):
+        with rig.Site() as site:
+            cluster, north = self.site(site)
+            site.send_many(north, 12, prefix="k")
+            cluster.servers[1].kill()
+            cluster.servers[1].put_back_store(None)
+            cluster.servers[1].start().ready()
+            site.send_many(north, 6, prefix="after")
+            site.await_arrival()
+
+
+if __name__ == "__main__":
+    rig.main()

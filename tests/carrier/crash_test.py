@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Sender and receiver are killed at their system calls, counted by strace, and started again. PAXECT_TEST_LONG=1 takes every
+call; otherwise they are sampled."""
+import shutil
+import sys
+import unittest
+
+import rig
+
+# Calls that change something on disk or on the network, and the step between the points that the short run takes.
+CALLS = [("renameat2,renameat,rename", 2), ("unlinkat,unlink", 3), ("fsync,fdatasync,syncfs", 7), ("write,pwrite64", 40), ("openat,open", 50),
+         ("sendto,send,sendmsg,writev", 20), ("mkdir,mkdirat,flock,ftruncate", 3)]
+ERRORS = ("EIO", "ENOSPC")
+
+
+class Crash(unittest.TestCase):
+    def site(self, site):
+        server = site.server().start().ready()
+        north = site.node("north", "send", server.url, carrier="scan_ms = 20").start()
+        south = site.node("south", "receive", server.url, carrier="scan_ms = 20").start()
+        site.take()
+        site.send_many(north, 2)
+        site.await_arrival()
+        return north, south
+
+    def at_every_call(self, choose, fault, while_running):
+        with rig.Site() as site:
+            north, south = self.site(site)
+            victim = choose(north, south)
+            points = 0
+            for calls, step in CALLS:
+                for when in range(1, 2000, 1 if rig.LONG else step):
+                    victim.kill()
+                    trace = victim.place / "trace"
+                    trace.unlink(missing_ok=True)
+                    victim.carrier.traced(calls, f"{fault}:when={when}", trace)
+                    site.send_many(north, 3, prefix=f"{calls[:5]}{when}_", sizes=(5, 700_000, 100))
+                    done = rig.wait_for(lambda: f"{fault} at call {when} of {calls}", lambda: while_running(site, victim, trace))
+                    victim.kill()
+                    victim.carrier.start()
+                    site.await_arrival()
+                    if done == "no such call":
+                        break
+                    points += 1
+            self.assertGreater(points, 10)
+
+    @staticmethod
+    def killed(site, victim, _):
+        if not victim.carrier.running():
+            return "killed"
+        return "no such call" if site.arrived() else None
+
+    @staticmethod
+    def failed(site, victim, trace):
+        if not victim.carrier.running():
+            return "ended"
+        if site.arrived():
+            return "failed" if "(INJECTED)" in trace.read_text(errors="replace") else "no such call"
+        return None
+
+    def test_a_sender_that_is_killed_at_any_call(self):
+        self.at_every_call(lambda north, _: north, "signal=KILL", self.killed)
+
+    def test_a_receiver_that_is_killed_at_any_call(self):
+        self.at_every_call(lambda _, south: south, "signal=KILL", self.killed)
+
+    @unittest.skipUnless(rig.LONG, "PAXECT_TEST_LONG=1 takes some minutes")
+    def test_a_sender_whose_calls_fail(self):
+        for error in ERRORS:
+            self.at_every_call(lambda north, _: north, f"error={error}", self.failed)
+
+    @unittest.skipUnless(rig.LONG, "PAXECT_TEST_LONG=1 takes some minutes")
+    def test_a_receiver_whose_calls_fail(self):
+        for error in ERRORS:
+            self.at_every_call(lambda _, south: south, f"error={error}", self.failed)
+
+
+if __name__ == "__main__":
+    if not shutil.which("strace"):
+        print("skipped: there is no strace: apt-get install strace")
+        sys.exit(rig.SKIPPED)
+    rig.main()

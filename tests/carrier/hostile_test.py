@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+"""Foreign and damaged messages, a full stream, a receiver that is away, and logins that end while everything runs."""
+import json
+import unittest
+
+import keys
+import rig
+from nats_client import NatsError
+
+
+def pair(site, server, **settings):
+    north = site.node("north", "send", server.url, **settings).start()
+    south = site.node("south", "receive", server.url, **settings).start()
+    site.take()
+    return north, south
+
+
+def subjects(server):
+    with server.client() as client:
+        return {name: stream["config"]["subjects"] for name, stream in client.streams().items()}
+
+
+def stream_of(server, part):
+    """The name of the stream that takes test.PART.*, once it exists."""
+    def find():
+        for name, taken in subjects(server).items():
+            if any(subject.startswith(f"test.{part}.") for subject in taken):
+                return name
+        return None
+    return rig.wait_for(f"the stream of {part}", find)
+
+
+class Messages(unittest.TestCase):
+    def test_foreign_messages_hold_up_nothing(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, _ = pair(site, server)
+            site.send_many(north, 3)
+            site.await_arrival()
+            zero = "0" * 64
+            payloads = [b"", b"x", b"{}", b"[]", b"null", b"\0" * 1000, b"{\"digest\": 1}", b"\xff\xfe{}", b"[" * 100_000, b"{\"a\":" * 10_000,
+                        site.random.randbytes(500_000), json.dumps({"name": "../../../../tmp/paxect_escape.freq"}).encode()]
+            names = ["test.job.x", f"test.job.{zero}", f"test.job.{zero}.1", "test.job." + "a." * 50 + "b", f"test.receipt.{zero}",
+                     "test.receipt.x.y.z", f"test.data.{zero}.0", "test.data.x.0", f"test.data.{zero}.x", f"test.data.{zero}.4294967296"]
+            with server.client() as client:
+                for name in names:
+                    for payload in payloads:
+                        try:
+                            client.store(name, payload, {"Nats-Msg-Id": f"{name}{len(payload)}", "X-Foreign": "yes"})
+                        except NatsError as error:
+                            self.assertNotIn("no responders", str(error))
+                        client.publish(name, payload)  # without a reply: nobody can acknowledge it
+                site.send_many(north, 6, prefix="after")
+                site.await_arrival()
+            self.assertFalse(rig.pathlib.Path("/tmp/paxect_escape.freq").exists())
+
+    def test_messages_of_the_carrier_that_were_changed_deliver_nothing_wrong(self):
+        """Each message that a carrier stored is published again with flipped bits, cut off and extended."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, south = pair(site, server)
+            site.send_many(north, 3)
+            site.await_arrival()
+            south.stop()
+            site.send_many(north, 3, sizes=(600_000,), prefix="held")
+            stored = []
+            with server.client() as client:
+                job = stream_of(server, "job")
+                rig.wait_for("three jobs", lambda: sum(1 for _ in client.messages(job)) >= 3)
+                for name in client.streams():
+                    stored += [(name, *message[1:]) for message in client.messages(name)]
+                for _, subject, _, payload in stored:
+                    for changed in self.changes(site, payload):
+                        try:
+                            client.store(subject, changed)
+                        except NatsError:
+                            pass  # the stream keeps one message for each subject
+                        client.publish(subject.rsplit(".", 1)[0] + f".{site.random.randrange(100)}", changed)
+            south.start()
+            site.send_many(north, 6, prefix="after")
+            site.await_arrival()
+
+    @staticmethod
+    def changes(site, payload):
+        changed = [payload[:len(payload) // 2], payload + b"x", b""]
+        for _ in range(6):
+            if payload:
+                at, data = site.random.randrange(len(payload)), bytearray(payload)
+                data[at] ^= 1 << site.random.randrange(8)
+                changed.append(bytes(data))
+        return changed
+
+    def test_data_that_somebody_replaced_is_not_delivered_and_sent_again(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, south = pair(site, server)
+            site.send_many(north, 1)
+            site.await_arrival()
+            south.stop()
+            site.send(north, "target.freq", site.random.randbytes(700_000))
+            data, job = stream_of(server, "data"), stream_of(server, "job")
+            with server.client() as client:
+                before = client.api(f"STREAM.INFO.{job}")["state"]["last_seq"]
+                rig.wait_for("the job", lambda: client.api(f"STREAM.INFO.{job}")["state"]["messages"] > 0 and before is not None)
+                rig.wait_for("the chunks", lambda: sum(1 for _ in client.messages(data)) >= 2)
+                sequence, subject, _, payload = next(iter(client.messages(data)))
+                client.api(f"STREAM.MSG.DELETE.{data}", {"seq": sequence})
+                client.store(subject, payload[:-1] + bytes([payload[-1] ^ 1]))
+            south.start()
+            site.await_arrival()
+
+    def test_a_deleted_chunk_is_sent_again(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, south = pair(site, server)
+            site.send_many(north, 1)
+            site.await_arrival()
+            south.stop()
+            site.send(north, "target.freq", site.random.randbytes(1_700_000))
+            data, job = stream_of(server, "data"), stream_of(server, "job")
+            with server.client() as client:
+                rig.wait_for("the job", lambda: client.api(f"STREAM.INFO.{job}")["state"]["messages"] > 0)
+                rig.wait_for("the chunks", lambda: sum(1 for _ in client.messages(data)) >= 4)
+                sequence = [message[0] for message in client.messages(data)][1]
+                client.api(f"STREAM.MSG.DELETE.{data}", {"seq": sequence})
+            south.start()
+            site.await_arrival()
+
+
+class Space(unittest.TestCase):
+    def test_a_full_stream_makes_the_sender_wait(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 4").start()
+            south = site.node("south", "receive", server.url, carrier="max_stream_mb = 4")
+            site.send_many(north, 20, sizes=(1_000_000,))
+
+            rig.wait_for("a report that the stream is full", lambda: "full" in north.carrier.text())
+            data = stream_of(server, "data")
+            with server.client() as client:
+                self.assertLessEqual(client.api(f"STREAM.INFO.{data}")["state"]["bytes"], 4 << 20)
+            self.assertEqual(len([name for name in rig.visible(north.folder) if name.endswith(".freq")]), 20)
+            south.start()
+            site.take()
+            site.await_arrival()
+
+    def test_a_container_larger_than_the_stream_is_reported_and_holds_up_nothing(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 4").start()
+            site.node("south", "receive", server.url, carrier="max_stream_mb = 4").start()
+            site.take()
+            site.send(north, "huge.freq", site.random.randbytes(6 << 20))
+            huge = site.sent.pop("huge.freq")
+            site.send_many(north, 4, sizes=(1_000_000,))
+            rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent))
+            if "huge.freq" not in site.taken:  # a carrier may send it in parts
+                rig.wait_for("a report", lambda: "huge.freq" in north.carrier.text())
+                self.assertTrue((north.folder / "huge.freq").exists())
+            else:
+                self.assertEqual(site.taken["huge.freq"][0][1], huge)
+
+    def test_a_server_without_space_makes_the_sender_wait(self):
+        with rig.Site() as site:
+            server = site.server(max_file="3MB").start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 2").start()
+            site.node("south", "receive", server.url, carrier="max_stream_mb = 2")
+            site.send_many(north, 6, sizes=(900_000,))
+            rig.wait_for("a report", lambda: rig.re.search("full|space|storage|resources", north.carrier.text()))
+            self.assertFalse(site.lost())
+            server.stop()
+            server.max_file = "8GB"
+            server.start().ready()
+            site.receivers()[0].start()
+            site.take()
+            site.await_arrival()
+
+    def test_a_receiver_that_was_away_gets_everything(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, south = pair(site, server)
+            site.send_many(north, 6)
+            site.await_arrival()
+            south.stop()
+            for day in range(3):
+                site.send_many(north, 6, prefix=f"d{day}_")
+                stream_of(server, "job")
+                server.stop()
+                north.stop()
+                server.start().ready()
+                north.start()
+            south.start()
+            site.await_arrival()
+
+
+class Clocks(unittest.TestCase):
+    """The wall clocks of sender and receiver jump while they run; those of the server and the monotonic ones do not."""
+
+    LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+
+    def test_clocks_that_jump(self):
+        if rig.SANITIZED or not rig.pathlib.Path(self.LIBRARY).exists():
+            self.skipTest("no faketime for this build: apt-get install faketime")
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            south = site.node("south", "receive", server.url)
+            for node in (north, south):
+                node.clock = site.place / f"{node.name}.clock"
+                node.clock.write_text("+0")
+                node.carrier.env |= {"LD_PRELOAD": self.LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(node.clock), "FAKETIME_NO_CACHE": "1",
+                                     "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+                node.start()
+            site.take()
+            for i, offset in enumerate(("+0", "-3650d", "+3650d", "-40d", "+36d", "+0")):
+                for node in ((north,), (south,), (north, south))[i % 3]:
+                    node.clock.write_text(offset)
+                site.send_many(north, 6, prefix=f"c{i}_")
+                site.await_arrival()
+                if i % 2:
+                    south.kill()
+                    south.start()
+
+
+class Logins(unittest.TestCase):
+    def with_login(self, make_login, revoke, restore):
+        with rig.Site() as site:
+            server = site.server()
+            line = make_login(site, server)
+            server.start().ready()
+            north, south = pair(site, server, carrier=line)
+            site.send_many(north, 6)
+            site.await_arrival()
+            revoke(site, server)
+            server.reload()
+            site.send_many(north, 3, prefix="revoked")
+            rig.wait_for("a report of the refused login", lambda: rig.re.search(
+                "uthori|uthenti|login|credential|permission", north.carrier.text() + south.carrier.text()))
+            self.assertTrue(north.carrier.running() and south.carrier.running(), north.carrier.text())
+            self.assertFalse(site.lost())
+            self.assertEqual(len(site.taken), 6)
+            restore(site, server)
+            server.reload()
+            site.await_arrival()
+
+    def test_an_nkey_that_is_revoked_and_comes_back(self):
+        user, other = keys.Key("user"), keys.Key("user")
+
+        def make(site, server):
+            seed = site.place / "seed"
+            seed.write_text(user.seed + "\n")
+            seed.chmod(0o600)
+            server.login = {"key": other}
+            let_in(site, server)
+            return f"nkey = {seed}"
+
+        def let_in(_, server):
+            server.settings = f"authorization {{ users: [{{ nkey: {user.public} }}, {{ nkey: {other.public} }}] }}\n"
+
+        def revoke(_, server):
+            server.settings = f"authorization {{ users: [{{ nkey: {other.public} }}] }}\n"
+        self.with_login(make, revoke, let_in)
+
+    def test_credentials_that_are_revoked_and_come_back(self):
+        operator, user, other = keys.Operator(), keys.Key("user"), keys.Key("user")
+
+        def make(site, server):
+            file = site.place / "user.creds"
+            file.write_text(operator.credentials(user))
+            file.chmod(0o600)
+            server.login = {"key": other, "jwt": operator.user(other)}
+            server.settings = operator.configuration()
+            return f"credentials = {file}"
+
+        def revoke(_, server):
+            operator.revoke(user)
+            server.settings = operator.configuration()
+
+        def restore(_, server):
+            operator.revoked.clear()
+            server.settings = operator.configuration()
+        self.with_login(make, revoke, restore)
+
+    def test_certificates_of_both_sides(self):
+        with rig.Site() as site:
+            keys.certificates(site.place)
+            for name in ("client", "other"):
+                (site.place / f"{name}.key").chmod(0o600)
+            server = site.server(tls=f"tls {{ cert_file: {site.place}/server.pem, key_file: {site.place}/server.key, "
+                                     f"ca_file: {site.place}/ca.pem, verify: true }}\n")
+            context = rig.ssl.create_default_context(cafile=site.place / "ca.pem")
+            context.load_cert_chain(site.place / "client.pem", site.place / "client.key")
+            server.login = {"tls": context}
+            server.start().ready()
+            tls = "tls = on\ntls_ca = {0}/{2}.pem\ntls_cert = {0}/{1}.pem\ntls_key = {0}/{1}.key"
+            refused = [site.node("stranger", "receive", server.url, carrier=tls.format(site.place, "other", "ca")).start(),
+                       site.node("trusts", "receive", server.url, carrier=tls.format(site.place, "client", "stranger")).start(),
+                       site.node("plain", "receive", server.url).start()]
+            for node in refused:
+                rig.wait_for(f"{node.name}: a report of the refused connection", lambda node=node: str(server.port) in node.carrier.text())
+            north, _ = pair(site, server, carrier=tls.format(site.place, "client", "ca"))
+            site.send_many(north, 6)
+            site.await_arrival()
+            self.assertFalse([name for name, got in site.taken.items() if got[0][0] != "south"])
+            for node in refused:
+                self.assertTrue(node.carrier.running(), node.carrier.text())
+
+    def test_permissions_that_end_are_reported_and_waited_for(self):
+        with rig.Site() as site:
+            user, other = keys.Key("user"), keys.Key("user")
+
+            def users(deny):
+                return (f"authorization {{ users: [{{ nkey: {user.public}, permissions: {{ publish: {{ deny: [{deny}] }} }} }}, "
+                        f"{{ nkey: {other.public} }}] }}\n")
+            seed = site.place / "seed"
+            seed.write_text(user.seed + "\n")
+            seed.chmod(0o600)
+            server = site.server(settings=users('"nothing"'))
+            server.login = {"key": other}
+            server.start().ready()
+            north, _ = pair(site, server, carrier=f"nkey = {seed}")
+            site.send_many(north, 3)
+            site.await_arrival()
+            server.settings = users('"test.>"')
+            server.reload()
+            site.send_many(north, 3, prefix="denied")
+            rig.wait_for("a report", lambda: rig.re.search("ermission|denied|not allowed|no acknowledgement|imeout",
+                                                           north.carrier.text()))
+            self.assertFalse(site.lost())
+            server.settings = users('"nothing"')
+            server.reload()
+            site.await_arrival()
+
+
+if __name__ == "__main__":
+    rig.main()

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Networks that stall, cut, refuse, drop, duplicate, reorder and partition."""
+import unittest
+
+import network
+import rig
+
+TURNS = 21 if rig.LONG else 3
+
+
+class Connections(unittest.TestCase):
+    """Sender and receiver each reach the server through a proxy of their own."""
+
+    def site(self, site):
+        server = site.server().start().ready()
+        proxies = [self.enterContext(network.Proxy(server.address)) for _ in range(2)]
+        north = site.node("north", "send", f"nats://{proxies[0].address}").start()
+        site.node("south", "receive", f"nats://{proxies[1].address}").start()
+        site.take()
+        return proxies, north
+
+    def during(self, bad, good):
+        """Sends while one of the proxies is bad, or both are, for some tenths of a second each."""
+        with rig.Site() as site:
+            proxies, north = self.site(site)
+            for turn in range(TURNS):
+                chosen = [proxies[:1], proxies[1:], proxies][turn % 3]
+                site.send_many(north, 9, prefix=f"t{turn}_")
+                rig.time.sleep(site.random.random() * 0.2)
+                for proxy in chosen:
+                    bad(proxy)
+                site.send_many(north, 3, prefix=f"u{turn}_")
+                rig.time.sleep(site.random.random())
+                self.assertFalse(site.lost())
+                for proxy in chosen:
+                    good(proxy)
+                site.await_arrival()
+
+    def test_cut_connections_are_made_again(self):
+        self.during(lambda proxy: proxy.cut(), lambda _: None)
+
+    def test_stalled_connections_go_on(self):
+        self.during(lambda proxy: proxy.stall(), lambda proxy: proxy.resume())
+
+    def test_a_server_out_of_reach_is_waited_for(self):
+        def bad(proxy):
+            proxy.refuse()
+            proxy.cut()
+        self.during(bad, lambda proxy: proxy.resume())
+
+    def test_a_start_without_a_server_waits_for_it(self):
+        with rig.Site() as site:
+            server = site.server()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url).start()
+            site.take()
+            site.send_many(north, 6)
+            rig.wait_for("a report of the missing server", lambda: str(server.port) in north.carrier.text() and
+                         str(server.port) in south.carrier.text())
+            server.start().ready()
+            site.await_arrival()
+
+    def test_connections_that_end_in_the_middle_of_a_message(self):
+        with rig.Site() as site:
+            proxies, north = self.site(site)
+            for proxy in proxies:
+                proxy.cut_after = 900_000
+                proxy.cut()
+            site.send_many(north, 9)
+            rig.wait_for("some connections", lambda: proxies[0].connections > 4)
+            for proxy in proxies:
+                proxy.cut_after = None
+            site.await_arrival()
+
+    def test_a_connection_that_stalls_for_good_is_given_up(self):
+        with rig.Site() as site:
+            proxies, north = self.site(site)
+            site.send_many(north, 3)
+            site.await_arrival()
+            before = proxies[0].connections
+            proxies[0].stall()
+            site.send_many(north, 3, prefix="later")
+            # A new connection would pass, because only what is stalled stays stalled.
+            rig.wait_for("another connection", lambda: proxies[0].connections > before, limit=90)
+            proxies[0].resume()
+            site.await_arrival()
+
+
+class Packets(unittest.TestCase):
+    """The sender, or the receiver, is at the far end of a wire."""
+
+    def setUp(self):
+        reason = network.why_no_wire()
+        if reason:
+            self.skipTest(reason)
+
+    def sites(self, site, wire, far):
+        server = site.server(host="0.0.0.0").start().ready()
+        url = f"nats://{wire.near}:{server.port}"
+        north = site.node("north", "send", url if far == "north" else server.url, wrap=wire.wrap() if far == "north" else ()).start()
+        site.node("south", "receive", url if far == "south" else server.url, wrap=wire.wrap() if far == "south" else ()).start()
+        site.take()
+        return north
+
+    def test_packets_that_are_dropped_doubled_and_reordered(self):
+        for far in ("north", "south"):
+            with rig.Site() as site, network.Wire(seed=rig.SEED, drop=0.02, duplicate=0.05, delay=0.005) as wire:
+                north = self.sites(site, wire, far)
+                site.send_many(north, 18)
+                site.await_arrival()
+                self.assertGreater(wire.dropped, 0)
+
+    def test_a_partition_ends(self):
+        for far in ("north", "south"):
+            with rig.Site() as site, network.Wire(seed=rig.SEED) as wire:
+                north = self.sites(site, wire, far)
+                for turn in range(TURNS - 1):
+                    site.send_many(north, 6, prefix=f"t{turn}_")
+                    rig.time.sleep(site.random.random() * 0.1)
+                    wire.cut = True
+                    site.send_many(north, 3, prefix=f"u{turn}_")
+                    rig.time.sleep(0.5 + site.random.random())
+                    self.assertFalse(site.lost())
+                    wire.cut = False
+                    site.await_arrival()
+
+
+if __name__ == "__main__":
+    rig.main()

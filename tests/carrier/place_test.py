@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Records that are lost or put back, folders that are away, and disks that are full."""
+import contextlib
+import os
+import shutil
+import subprocess
+import unittest
+
+import rig
+
+TURNS = 12 if rig.LONG else 3
+
+
+def state_of(node):
+    return node.place / ".paxect_carrier_folder"
+
+
+def site_of(site, receivers=1):
+    server = site.server().start().ready()
+    north = site.node("north", "send", server.url).start()
+    for i in range(receivers):
+        site.node(f"south{i}", "receive", server.url).start()
+    site.take()
+    site.send_many(north, 3)
+    site.await_arrival()
+    return server, north
+
+
+class Records(unittest.TestCase):
+    def test_lost_records_of_a_sender_cost_nothing(self):
+        with rig.Site() as site:
+            _, north = site_of(site)
+            for turn in range(TURNS):
+                site.send_many(north, 12, prefix=f"t{turn}_")
+                rig.time.sleep(site.random.random() * 0.3)
+                north.kill()
+                shutil.rmtree(state_of(north))
+                north.start()
+            site.await_arrival()
+
+    def test_old_records_of_a_sender_cost_nothing(self):
+        with rig.Site() as site:
+            _, north = site_of(site)
+            north.stop()
+            shutil.copytree(state_of(north), site.place / "backup")
+            north.start()
+            for turn in range(TURNS):
+                site.send_many(north, 12, prefix=f"t{turn}_")
+                rig.time.sleep(site.random.random() * 0.3)
+                north.kill()
+                shutil.rmtree(state_of(north))
+                shutil.copytree(site.place / "backup", state_of(north))
+                north.start()
+            site.await_arrival()
+
+    def test_old_records_of_a_receiver_double_nothing(self):
+        with rig.Site() as site:
+            _, north = site_of(site)
+            (south,) = site.receivers()
+            south.stop()
+            shutil.copytree(state_of(south), site.place / "backup")
+            south.start()
+            for turn in range(TURNS):
+                site.send_many(north, 12, prefix=f"t{turn}_")
+                rig.time.sleep(site.random.random() * 0.3)
+                south.kill()
+                shutil.rmtree(state_of(south))
+                shutil.copytree(site.place / "backup", state_of(south))
+                south.start()
+            site.await_arrival()
+
+    def test_damaged_records_lose_nothing(self):
+        """A byte of each file of its own is flipped, or the file cut off."""
+        for mode in ("send", "receive"):
+            with rig.Site() as site:
+                _, north = site_of(site)
+                node = next(node for node in site.nodes if node.mode == mode)
+                for turn in range(TURNS):
+                    site.send_many(north, 6, prefix=f"t{turn}_")
+                    rig.time.sleep(site.random.random() * 0.2)
+                    node.kill()
+                    for path in state_of(node).iterdir():
+                        data = bytearray(path.read_bytes())
+                        if data and path.name != "id":
+                            at = site.random.randrange(len(data))
+                            data[at] ^= 4
+                            path.write_bytes(data if turn % 2 else data[:at])
+                    node.start()
+                    rig.wait_for("nothing lost", lambda: not site.lost())
+                site.await_arrival()
+
+
+class Folders(unittest.TestCase):
+    def test_a_folder_that_is_away_is_waited_for(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, link="").start()
+            south = site.node("south", "receive", server.url, link="").start()
+
+            def put(*names):
+                for name in names:
+                    (north.place / name).write_text(name)
+                    (north.place / name).rename(north.inbox / name)
+
+            def arrived(*names):
+                rig.wait_for(f"{names}", lambda: rig.visible(south.outbox) >= {name.removesuffix('.txt') for name in names})
+            put("first.txt")
+            arrived("first.txt")
+            for node in (south, north):
+                away = node.place / "away"
+                node.folder.rename(away)
+                node.folder.mkdir()  # what is left of a share that is not mounted
+                put(f"during_{node.name}.txt")
+                rig.wait_for(f"{node.name} to report its folder", lambda node=node: str(node.folder) in node.carrier.text())
+                rig.time.sleep(0.3)
+                self.assertEqual(os.listdir(node.folder), [])
+                shutil.rmtree(node.folder)
+                away.rename(node.folder)
+                arrived(f"during_{node.name}.txt")
+            self.assertEqual(len(rig.visible(south.outbox)), 3)
+
+    def test_a_name_that_is_taken_is_not_replaced(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url)
+            (south.folder / "taken.freq").write_text("another file")
+            (south.folder / "taken.freq.sha256").write_text("its sidecar")
+            south.start()
+            site.send(north, "taken.freq", b"data")
+            rig.wait_for("the receipt", lambda: not rig.visible(north.folder))
+            names = rig.visible(south.folder)
+            (other,) = [name for name in names if name.endswith(".freq") and name != "taken.freq"]
+            self.assertEqual((south.folder / other).read_bytes(), b"data")
+            self.assertEqual((south.folder / (other + ".sha256")).read_text().strip(), rig.digest(b"data"))
+            self.assertEqual((south.folder / "taken.freq").read_text(), "another file")
+            self.assertEqual((south.folder / "taken.freq.sha256").read_text(), "its sidecar")
+
+    def test_a_container_that_does_not_fit_its_sidecar_is_reported_and_stays(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.node("south", "receive", server.url).start()
+            site.take()
+            (north.folder / "bad.freq.sha256").write_text("0" * 64 + "\n")
+            (north.folder / "bad.freq").write_text("data")
+            site.send_many(north, 3)
+            rig.wait_for("a report", lambda: "bad.freq" in north.carrier.text())
+            rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent))
+            self.assertTrue((north.folder / "bad.freq").exists())
+            self.assertNotIn("bad.freq", site.taken)
+
+    def test_a_file_that_changes_while_it_is_sent_arrives_whole(self):
+        """A producer that replaces its file: what is removed at the end is what was delivered."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.node("south", "receive", server.url).start()
+            site.take()
+            versions = [bytes([i]) * (700_000 + i) for i in range(20)]
+            for data in versions:
+                site.send(north, "changing.freq", data)
+                rig.time.sleep(site.random.random() * 0.05)
+            last = rig.digest(versions[-1])
+            rig.wait_for("the last version", lambda: any(got[1] == last for got in site.taken.get("changing.freq", [])))
+            rig.wait_for("the receipts", lambda: not rig.visible(north.folder))
+            digests = [got[1] for got in site.taken["changing.freq"]]
+            self.assertLessEqual(set(digests), {rig.digest(data) for data in versions})
+            self.assertEqual(len(digests), len(set(digests)))
+
+    def test_a_full_disk_of_the_receiver_is_waited_for(self):
+        if os.geteuid() != 0:
+            self.skipTest("mounts need root")
+        with rig.Site() as site, contextlib.ExitStack() as undo:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url)
+            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", south.folder], capture_output=True, text=True, check=False)
+            if mounted.returncode != 0:
+                self.skipTest(f"no tmpfs here: {mounted.stderr.strip()}")
+            undo.callback(lambda: (south.kill(), subprocess.run(["umount", "-l", south.folder], check=False)))
+            south.start()
+            site.send_many(north, 6, sizes=(900_000,))
+            rig.wait_for("a report", lambda: rig.re.search("No space|space", south.carrier.text()))
+            self.assertFalse(site.lost())
+            for name in rig.visible(south.folder):
+                data = (south.folder / name).read_bytes()
+                self.assertTrue(name.endswith(".sha256") or rig.digest(data) == site.sent[name], name)
+            site.take()
+            site.await_arrival()
+            site.end_taking()
+            south.stop()
+
+
+if __name__ == "__main__":
+    rig.main()
