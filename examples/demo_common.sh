@@ -82,7 +82,7 @@ names_in() {
 }
 
 # Settings in the environment of the caller must not change the demo.
-for name in $(env | sed -n 's/^\(PAXECT_LINK_[A-Z0-9_]*\)=.*/\1/p') PAXECT_CORE; do unset "$name"; done
+for name in $(env | sed -nE 's/^(PAXECT_(LINK|CARRIER)_[A-Z0-9_]*)=.*/\1/p') PAXECT_CORE; do unset "$name"; done
 trap clean_up EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

@@ -18,6 +18,11 @@ fail() {
   exit 1
 }
 
+if [ "$demo" = carrier ] && ! PATH=$PATH:/usr/sbin command -v nats-server >/dev/null; then
+  echo "skipped: there is no nats-server: apt-get install nats-server"
+  exit 77
+fi
+
 # The demo runs in a folder whose configuration, like the environment, must not affect it.
 folder="$work/a folder"
 mkdir -p "$folder" "$work/the tmp"
