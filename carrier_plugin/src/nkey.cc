@@ -23,7 +23,7 @@ std::uint16_t checksum_of(const unsigned char* data, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     crc = static_cast<std::uint16_t>(crc ^ (data[i] << 8U));
     for (int bit = 0; bit < 8; ++bit)
-      crc = static_cast<std::uint16_t>((crc & 0x8000U) != 0 ? (crc << 1U) ^ 0x1021U : crc << 1U);
+      crc = static_cast<std::uint16_t>((std::uint32_t{crc} << 1U) ^ ((crc & 0x8000U) != 0 ? 0x1021U : 0U));
   }
   return crc;
 }

@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr std::uint64_t kReplyTime = 5 * kSecond;
 constexpr std::uint64_t kExpires = 5 * kSecond;
 constexpr std::size_t kBatch = 128;
 constexpr std::uint64_t kLarge = 8 * 1024 * 1024;
