@@ -33,8 +33,7 @@ paxect_plugin_status run_receipt(const Call& call) {
   std::vector<FoundReceipt> taken(words.size() - 1);
   // All or none.
   for (std::size_t i = 1; i < words.size(); ++i)
-    if (Status status =
-            read_receipt(words[i], config.node, view.keys, last_list_of(view.journal.sent), &taken[i - 1]);
+    if (Status status = read_receipt(words[i], config.node, view.keys, view.journal.sent, &taken[i - 1]);
         !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (Status status = make_directories(folder); !status.ok())

@@ -22,13 +22,12 @@ Status read_receipt_view(ReceiptView* out) {
   const LinkConfig& config = out->context.config;
   Status status = read_journal(journal_of(config.state), &out->journal);
   if (status.ok()) status = read_pinned_keys(config.peers, &out->keys);
-  const SentLast last = last_list_of(out->journal.sent);
   for (const std::string& folder : {imported_receipts_of(config.state), config.receipts_in}) {
     if (folder.empty() || !status.ok()) continue;
     FileIdentity ignored;
     if (folder != config.receipts_in && !identity_of(folder, &ignored)) continue;
     status = out->receipts.read(
-        folder, config.node, out->keys, last, [](const FoundReceipt&) {},
+        folder, config.node, out->keys, out->journal.sent, [](const FoundReceipt&) {},
         [&](const std::string&, const std::string& why) { out->refused.push_back(why); });
   }
   return status;
@@ -85,10 +84,11 @@ std::optional<Receipt> first_to_deliver(const std::string& folder, const std::st
 std::optional<Receipt> first_to_deliver(const ReceiptView& view, const std::string& node,
                                         const std::string& about, std::uint64_t entry) {
   const LinkConfig& config = view.context.config;
-  const SentLast last = last_list_of(view.journal.sent);
+  // One that cannot be compared with our lists any more is good for its date: the newest one counts.
+  const SentStream nothing;
   const auto read = [&](const std::string& path, Receipt* out) {
     FoundReceipt found;
-    if (!read_receipt(path, config.node, view.keys, last, &found).ok()) return false;
+    if (!read_receipt(path, config.node, view.keys, nothing, &found).ok()) return false;
     *out = std::move(found.receipt);
     return true;
   };

@@ -15,8 +15,8 @@ paxect_plugin_status run_resend(const Call& call) {
   if (paxect_plugin_status status = open_receipts(call, &view); status != PAXECT_PLUGIN_OK) return status;
   const LinkConfig& config = view.context.config;
   FoundReceipt request;
-  Status status = read_request(call.arguments().words[0], config.node, view.keys,
-                               last_list_of(view.journal.sent), &request);
+  Status status =
+      read_request(call.arguments().words[0], config.node, view.keys, view.journal.sent, &request);
   if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::string path = resend_of(config.state);
   std::string lines;

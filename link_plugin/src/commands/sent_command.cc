@@ -7,6 +7,7 @@
 #include "commands/command.h"
 #include "commands/receipt_view.h"
 #include "commands/relay_context.h"
+#include "relay/kept_sources.h"
 
 namespace paxect::link {
 namespace {
@@ -60,7 +61,9 @@ std::vector<Waiting> waiting_of(const ReceiptView& view) {
   std::vector<Waiting> all;
   for (const auto& [number, source] : view.journal.sent.kept()) {
     Waiting one{.source = &source, .number = number, .unconfirmed = {}};
-    for (const std::string& node : view.context.config.to) {
+    std::vector<std::string> to = receivers_of(source);
+    if (to.empty()) to = view.context.config.to;
+    for (const std::string& node : to) {
       const auto outcome = view.receipts.outcome_of(node, number.first, number.second);
       if (!outcome || outcome->outcome != Outcome::kDelivered)
         one.unconfirmed.push_back(node + " " + (outcome ? outcome_text(*outcome) : "silent"));

@@ -275,6 +275,17 @@ void Journal::note_listed(std::uint64_t number) {
   Status ignored = append(listed_record(number), false);
 }
 
+void Journal::relist(const std::vector<SentStream::EntryNumber>& numbers) {
+  if (numbers.empty()) return;
+  for (const SentStream::EntryNumber& number : numbers) contents_.sent.relist(number);
+  Status ignored = append(relisted_record(numbers), false);
+}
+
+void Journal::keep(const SentStream::EntryNumber& number, const KeptSource& source) {
+  contents_.sent.keep(number, source);
+  Status ignored = append(kept_record(number, source), false);
+}
+
 void Journal::release(const std::vector<SentStream::EntryNumber>& numbers) {
   if (numbers.empty()) return;
   for (const SentStream::EntryNumber& number : numbers) contents_.sent.release(number);

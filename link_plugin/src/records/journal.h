@@ -114,6 +114,10 @@ class Journal {
   void note_listed(std::uint64_t number);
   // Sources that need not stay any longer.
   void release(const std::vector<SentStream::EntryNumber>& numbers);
+  // The containers of these get other entries. Not durable: a crash leaves the entries that they have.
+  void relist(const std::vector<SentStream::EntryNumber>& numbers);
+  // A source stays whose container is listed already. Lasts as a record of finish() does.
+  void keep(const SentStream::EntryNumber& number, const KeptSource& source);
   // Every receiver has the entries up to this one. Not recorded before clear().
   void confirm(std::uint64_t through) { contents_.sent.confirm(through); }
   void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {

@@ -251,6 +251,12 @@ std::string ReceivedStreams::list_records(const StreamAddress& address, const Li
   return text + line.finish();
 }
 
+bool ReceivedStreams::is_settled(const ReceivedStream& stream, std::uint64_t number) {
+  if (stream.known.contains(number)) return false;
+  return std::any_of(stream.runs.begin(), stream.runs.end(),
+                     [&](const ListRun& run) { return run.first_list <= number && number <= run.last_list; });
+}
+
 std::string ReceivedStreams::fork_record(std::size_t stream) const {
   return JournalLine("fork").number(stream).finish();
 }

@@ -131,6 +131,9 @@ class ReceivedStreams {
   };
 
   const std::vector<ReceivedStream>& streams() const { return streams_; }
+  // Whether nothing is to be learned from a list with this name: it is in a run of verified lists, and too
+  // old for a second text to be recognized.
+  static bool is_settled(const ReceivedStream& stream, std::uint64_t number);
   bool empty() const { return streams_.empty(); }
   std::optional<std::size_t> find(const StreamAddress& address) const;
   // What a verified list is. `*why` receives one line for all but kNew and kKnown.

@@ -6,6 +6,14 @@
 namespace paxect::link {
 namespace {
 
+constexpr std::size_t kDigestsInLine = 256;
+
+std::string numbers_record(std::string_view kind, const std::vector<SentStream::EntryNumber>& numbers) {
+  JournalLine line(kind);
+  for (const auto& [stream, number] : numbers) line.text(stream).number(number);
+  return line.finish();
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
@@ -63,6 +71,7 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
   }
   unlisted_.insert(unlisted_.begin(), entries.begin(), entries.end());
   lists_.clear();
+  if (!keeps_of(name)) digests_.erase(name);
   name = std::move(new_name);
   key = std::move(new_key);
   node = std::move(new_node);
@@ -71,6 +80,32 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
   next = next_entry = 1;
   previous.clear();
   times_.clear();
+}
+
+// Whether a source stays of an entry of this stream before `before`.
+bool SentStream::keeps_of(const std::string& stream, std::uint64_t before) const {
+  const auto found = kept_.lower_bound({stream, 0});
+  return found != kept_.end() && found->first.first == stream && found->first.second < before;
+}
+
+void SentStream::note_digest(const std::string& stream, std::uint64_t number, std::uint64_t first,
+                             const std::string& digest) {
+  Digests& known = digests_[stream];
+  if (known.lists.empty() || number != known.number + known.lists.size()) known = {.number = number};
+  known.lists.emplace_back(first, digest);
+  // One is needed for as long as a source stays of an entry before the next list.
+  while (known.lists.size() > kMaxDigests &&
+         (known.lists.size() > kMaxDigestsEver || !keeps_of(stream, known.lists[1].first))) {
+    known.lists.pop_front();
+    ++known.number;
+  }
+}
+
+std::string SentStream::digest_of(const std::string& stream, std::uint64_t number) const {
+  const auto found = digests_.find(stream);
+  if (found == digests_.end() || number < found->second.number) return "";
+  const std::uint64_t at = number - found->second.number;
+  return at < found->second.lists.size() ? found->second.lists[at].second : "";
 }
 
 void SentStream::note_time(std::uint64_t first, std::int64_t time) {
@@ -124,8 +159,9 @@ void SentStream::decide(const SentList& list) {
       unlisted_.erase(found);
     else if (ids_.insert(entry.id).second && !kept_.contains({name, list.first + i}))
       note_source(entry);
-    if (!entry.source.empty()) kept_[{name, list.first + i}] = {entry, list.made};
+    if (!entry.source.empty()) kept_[{name, list.first + i}] = {entry, list.made, joined(list.to)};
   }
+  note_digest(name, list.number, list.first, list.digest);
   if (!list.entries.empty()) note_time(list.first, list.made);
   next = list.number + 1;
   next_entry = list.first + list.entries.size();
@@ -160,6 +196,22 @@ void SentStream::release(const EntryNumber& number) {
   if (found == kept_.end()) return;
   forget_source(found->second.entry);
   kept_.erase(found);
+  if (number.first != name && !keeps_of(number.first)) digests_.erase(number.first);
+}
+
+void SentStream::relist(const EntryNumber& number) {
+  const auto found = kept_.find(number);
+  if (found == kept_.end()) return;
+  unlisted_.push_back(found->second.entry);
+  ids_.insert(found->second.entry.id);
+  kept_.erase(found);
+  if (number.first != name && !keeps_of(number.first)) digests_.erase(number.first);
+}
+
+void SentStream::keep(const EntryNumber& number, const KeptSource& source) {
+  if (kept_.contains(number)) return;
+  note_source(source.entry);
+  kept_[number] = source;
 }
 
 void SentStream::forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
@@ -225,10 +277,18 @@ std::string list_record(const SentList& list) {
 
 std::string listed_record(std::uint64_t number) { return JournalLine("listed").number(number).finish(); }
 
+std::string kept_record(const SentStream::EntryNumber& number, const KeptSource& source) {
+  JournalLine line("kept");
+  line.text(number.first).number(number.second).number(source.made).text(source.to);
+  return add_entry(line, source.entry).finish();
+}
+
+std::string relisted_record(const std::vector<SentStream::EntryNumber>& numbers) {
+  return numbers_record("relisted", numbers);
+}
+
 std::string released_record(const std::vector<SentStream::EntryNumber>& numbers) {
-  JournalLine line("released");
-  for (const auto& [stream, number] : numbers) line.text(stream).number(number);
-  return line.finish();
+  return numbers_record("released", numbers);
 }
 
 std::vector<std::string> SentStream::records() const {
@@ -251,10 +311,16 @@ std::vector<std::string> SentStream::records() const {
       if (first < before.next_entry) line.number(first).number(time);
     if (!times_.empty() && times_.begin()->first < before.next_entry) lines.push_back(line.finish());
   }
-  for (const auto& [number, source] : kept_) {
-    JournalLine line("kept");
-    line.text(number.first).number(number.second).number(source.made);
-    lines.push_back(add_entry(line, source.entry).finish());
+  for (const auto& [number, source] : kept_) lines.push_back(kept_record(number, source));
+  for (const auto& [stream, known] : digests_) {
+    const std::uint64_t end = stream == name && !lists_.empty() ? lists_.front().number : UINT64_MAX;
+    for (std::size_t i = 0; i < known.lists.size() && known.number + i < end; i += kDigestsInLine) {
+      JournalLine line("digests");
+      line.text(stream).number(known.number + i);
+      for (std::size_t j = i; j < std::min(known.lists.size(), i + kDigestsInLine); ++j)
+        if (known.number + j < end) line.number(known.lists[j].first).text(known.lists[j].second);
+      lines.push_back(line.finish());
+    }
   }
   for (SentList list : lists_) {
     for (std::size_t i = 0; i < list.entries.size(); ++i)
@@ -297,10 +363,18 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     KeptSource source;
     words.number(&number);
     words.number(&source.made);
+    source.to = words.text();
     source.entry = read_entry(words);
-    if (kept_.contains({stream, number})) return true;
-    note_source(source.entry);
-    kept_[{std::move(stream), number}] = std::move(source);
+    keep({std::move(stream), number}, source);
+  } else if (kind == "digests") {
+    const std::string stream = words.text();
+    std::uint64_t number = 0;
+    words.number(&number);
+    for (; !words.empty(); ++number) {
+      std::uint64_t first = 0;
+      words.number(&first);
+      note_digest(stream, number, first, words.text());
+    }
   } else if (kind == "made") {
     while (!words.empty()) {
       std::uint64_t first = 0;
@@ -309,12 +383,15 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
       words.number(&time);
       note_time(first, time);
     }
-  } else if (kind == "released") {
+  } else if (kind == "released" || kind == "relisted") {
     while (!words.empty()) {
       std::string stream = words.text();
       std::uint64_t number = 0;
       words.number(&number);
-      release({std::move(stream), number});
+      if (kind == "released")
+        release({std::move(stream), number});
+      else
+        relist({std::move(stream), number});
     }
   } else {
     return false;

@@ -5,8 +5,10 @@
 //   sent ENTRY                       a container that has its final name
 //   decided NUMBER ... ENTRY...      this list has this text from now on; its entries are listed
 //   listed NUMBER                    it and its signature are durable under their names
-//   kept STREAM NUMBER MADE ENTRY    a source that stays; in a journal that was rewritten
+//   kept STREAM NUMBER MADE TO ENTRY a source that stays, of an entry that is listed already
 //   released (STREAM NUMBER)...      sources that need not stay any longer
+//   relisted (STREAM NUMBER)...      sources that stay whose containers get another entry
+//   digests STREAM NUMBER (FIRST DIGEST)...   lists from this number on; in a journal that was rewritten
 //   made (ENTRY MADE)...             when entries were listed; in a journal that was rewritten
 //
 // With them a restart writes the same bytes again: Ed25519 is deterministic.
@@ -63,6 +65,7 @@ struct SentList {
 struct KeptSource {
   SentEntry entry;
   std::int64_t made = 0;  // of its list
+  std::string to = {};    // whom that is for, separated by blanks; "" for whoever has it
 
   bool operator==(const KeptSource&) const = default;
 };
@@ -108,6 +111,15 @@ class SentStream {
   std::int64_t made_of(std::uint64_t entry) const;
   // Nobody asks for the time of these entries any more.
   void confirm(std::uint64_t through);
+  // The container of a source that stays gets another entry, in the next list.
+  void relist(const EntryNumber& number);
+  // A source stays whose container is listed under this number already.
+  void keep(const EntryNumber& number, const KeptSource& source);
+  // Of this list, of any stream with sources that stay, and of the last kMaxDigests lists of the present one;
+  // "" when it is not known any more.
+  std::string digest_of(const std::string& stream, std::uint64_t number) const;
+  // Whether digests of the stream are known.
+  bool has_digests(const std::string& stream) const { return digests_.contains(stream); }
   // The journal was rewritten, so that no intent is left of what is listed.
   void forget_ids();
   // Entries that a list of ours names that the journal does not know.
@@ -124,8 +136,21 @@ class SentStream {
   bool operator==(const SentStream&) const = default;
 
   static constexpr std::size_t kMaxTimes = 1024;
+  static constexpr std::size_t kMaxDigests = 4096;  // beyond those from the oldest source on that stays
+  static constexpr std::size_t kMaxDigestsEver = 262'144;  // of a stream
 
  private:
+  // Lists of a stream without a gap, each with its first entry and its digest.
+  struct Digests {
+    std::uint64_t number = 1;  // of the first of them
+    std::deque<std::pair<std::uint64_t, std::string>> lists = {};
+
+    bool operator==(const Digests&) const = default;
+  };
+
+  void note_digest(const std::string& stream, std::uint64_t number, std::uint64_t first,
+                   const std::string& digest);
+  bool keeps_of(const std::string& stream, std::uint64_t before = UINT64_MAX) const;
   void note_time(std::uint64_t first, std::int64_t time);
   void note_source(const SentEntry& entry);
   void forget_source(const SentEntry& entry);
@@ -133,6 +158,7 @@ class SentStream {
   std::deque<SentEntry> unlisted_;
   std::deque<SentList> lists_;
   std::map<EntryNumber, KeptSource> kept_;
+  std::map<std::string, Digests> digests_;       // by stream
   std::map<std::uint64_t, std::int64_t> times_;  // of lists of this stream, by the first entry of each
   std::multimap<std::pair<std::string, std::string>, std::string> sources_;  // with the container's digest
   std::set<std::uint64_t>
@@ -144,6 +170,8 @@ std::string stream_record(const SentStream& stream);
 std::string sent_record(const SentEntry& entry);
 std::string list_record(const SentList& list);
 std::string listed_record(std::uint64_t number);
+std::string kept_record(const SentStream::EntryNumber& number, const KeptSource& source);
+std::string relisted_record(const std::vector<SentStream::EntryNumber>& numbers);
 std::string released_record(const std::vector<SentStream::EntryNumber>& numbers);
 
 }  // namespace paxect::link

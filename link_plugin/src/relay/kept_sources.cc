@@ -14,6 +14,7 @@ namespace paxect::link {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kEarliestTime = 1'735'689'600;  // 2025-01-01: no list of ours is older
 
 std::uint64_t delivered_in(const Receipt& receipt) {
   std::uint64_t count = 0;
@@ -24,25 +25,59 @@ std::uint64_t delivered_in(const Receipt& receipt) {
 
 }  // namespace
 
-SentLast last_list_of(const SentStream& stream) {
-  return {.stream = stream.name, .number = stream.next - 1, .digest = stream.previous};
+std::vector<std::string> receivers_of(const KeptSource& source) {
+  std::vector<std::string> nodes;
+  split_command(source.to, &nodes);
+  return nodes;
 }
 
 bool KeptSources::tend() {
   if (parts_.config.mode != Mode::kSend || !parts_.config.sign_key.key()) return false;
   const bool resends = take_resend();
   const bool has_new = read_receipts();
+  if (!std::exchange(has_relisted_, true)) relist_for_others();
   if (has_new) parts_.journal.confirm(counts().confirmed_through);
   const auto& kept = parts_.journal.sent().kept();
   // Without a new receipt nothing has changed but the time.
   if (!is_on() || (parts_.config.keep == Keep::kReceipt && !has_new && kept.size() == kept_)) return resends;
-  const std::int64_t now_s = parts_.host.realtime_ns() / kSecondNs;
+  const std::int64_t now_s = trusted_seconds();
   std::vector<SentStream::EntryNumber> over;
   for (const auto& [number, source] : kept)
     if (is_over(number, source, now_s)) over.push_back(number);
   parts_.journal.release(over);
   kept_ = kept.size();
   return resends || !over.empty();
+}
+
+// Seconds of UTC, as far as both clocks agree that they have passed: a clock that was set forward while this
+// process ran ends no time.
+std::int64_t KeptSources::trusted_seconds() {
+  const std::int64_t now_s = parts_.host.realtime_ns() / kSecondNs;
+  const std::uint64_t now_ns = parts_.host.monotonic_ns();
+  if (begun_ns_ == 0) {
+    begun_ns_ = now_ns;
+    begun_utc_s_ = now_s;
+  }
+  return std::min(now_s, begun_utc_s_ + static_cast<std::int64_t>((now_ns - begun_ns_) / kSecondNs));
+}
+
+// Entries whose lists are for none of the receivers that there are now: nobody would ever confirm them.
+void KeptSources::relist_for_others() {
+  const std::vector<std::string>& now = parts_.config.to;
+  if (now.empty() || !is_on()) return;
+  std::vector<SentStream::EntryNumber> numbers;
+  for (const auto& [number, source] : parts_.journal.sent().kept()) {
+    const std::vector<std::string> to = receivers_of(source);
+    if (!to.empty() && std::find_first_of(to.begin(), to.end(), now.begin(), now.end()) == to.end())
+      numbers.push_back(number);
+  }
+  if (numbers.empty()) return;
+  parts_.journal.relist(numbers);
+  parts_.reporter.log({.level = Level::kWarn,
+                       .name = "relist",
+                       .status = "ok",
+                       .message = "containers whose lists are for other receivers are listed again",
+                       .numbers = {{"count", numbers.size()}}});
 }
 
 // Sources that count as not delivered again. A container with the digest of the one before gets no second
@@ -74,8 +109,13 @@ bool KeptSources::take_resend() {
 
 bool KeptSources::is_over(const SentStream::EntryNumber& number, const KeptSource& source,
                           std::int64_t now_s) const {
-  if (parts_.config.keep == Keep::kDuration) return now_s - source.made >= parts_.config.keep_s;
-  return std::all_of(parts_.config.to.begin(), parts_.config.to.end(), [&](const std::string& node) {
+  // A source that was listed before the clock was set counts from the start of this process on.
+  if (parts_.config.keep == Keep::kDuration)
+    return now_s - (source.made < kEarliestTime ? begun_utc_s_ : source.made) >= parts_.config.keep_s;
+  // Those that its list is for, whoever the setting names now.
+  std::vector<std::string> to = receivers_of(source);
+  if (to.empty()) to = parts_.config.to;
+  return !to.empty() && std::all_of(to.begin(), to.end(), [&](const std::string& node) {
     const auto outcome = receipts_.outcome_of(node, number.first, number.second);
     return outcome && outcome->outcome == Outcome::kDelivered;
   });
@@ -89,11 +129,11 @@ bool KeptSources::read_receipts() {
     receipts_.forget();
   }
   bool has_new = false;
-  const SentLast last = last_list_of(parts_.journal.sent());
+  const SentStream& sent = parts_.journal.sent();
   for (const std::string& folder : {imported_receipts_of(parts_.config.state), parts_.config.receipts_in}) {
     if (folder.empty() || !status.ok()) continue;
     status = receipts_.read(
-        folder, parts_.config.node, keys_, last,
+        folder, parts_.config.node, keys_, sent,
         [&](const FoundReceipt& found) {
           has_new = true;
           const Receipt& receipt = found.receipt;
@@ -118,6 +158,7 @@ bool KeptSources::read_receipts() {
     if (status.fault == Fault::kGone || folder != parts_.config.receipts_in) status = Status::success();
   }
   parts_.reporter.report_problem("receipts", status.message);
+  if (const auto list = receipts_.take_other_list()) parts_.numbers_are_used(*list);
   return has_new;
 }
 

@@ -4,6 +4,8 @@
 // Not for two threads at a time.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/host.h"
@@ -15,8 +17,8 @@
 
 namespace paxect::link {
 
-// What receipts about the present stream are compared with.
-SentLast last_list_of(const SentStream& stream);
+// Whom the list of a source that stays is for; none: whoever has it.
+std::vector<std::string> receivers_of(const KeptSource& source);
 
 class KeptSources {
  public:
@@ -25,6 +27,8 @@ class KeptSources {
     const LinkConfig& config;
     Journal& journal;
     Reporter& reporter;
+    // A receipt shows that the numbers of the present stream, up to this list, had other texts.
+    std::function<void(std::uint64_t list)> numbers_are_used;
   };
 
   explicit KeptSources(const Parts& parts) : parts_(parts) {}
@@ -46,12 +50,18 @@ class KeptSources {
  private:
   bool take_resend();
   bool read_receipts();
+  void relist_for_others();
+  std::int64_t trusted_seconds();
   bool is_over(const SentStream::EntryNumber& number, const KeptSource& source, std::int64_t now_s) const;
 
   Parts parts_;
   PeerReceipts receipts_;
   std::vector<PinnedKey> keys_;
   std::size_t kept_ = 0;  // when the receipts were compared with the sources last
+  bool has_relisted_ = false;
+  // Both clocks when time was asked for first.
+  std::int64_t begun_utc_s_ = 0;
+  std::uint64_t begun_ns_ = 0;
 };
 
 }  // namespace paxect::link

@@ -23,6 +23,7 @@ constexpr std::size_t kMaxUnsynced = 64;
 constexpr std::size_t kMaxUnlisted = 65536;
 // Files that wait for proof_also; they are in memory.
 constexpr std::size_t kMaxCopies = 2000;
+constexpr std::uint64_t kCopyRetry = 5 * kSecond;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 // The line of a public key's file that has the key.
@@ -64,26 +65,50 @@ SentEntry ListSender::entry_of(const Intent& intent, const std::string& name) co
 
 bool ListSender::is_listed(const SentEntry& entry) {
   const SentStream& stream = parts_.journal.sent();
-  auto is_it = [&](const SentEntry& each) { return each.digest == entry.digest && each.name == entry.name; };
+  // Where sources are kept, one with this content has to be kept for the entry.
+  auto is_it = [&](const SentEntry& each) {
+    return each.digest == entry.digest && each.name == entry.name &&
+           (entry.source.empty() || !each.source.empty());
+  };
   if (std::any_of(stream.unlisted().begin(), stream.unlisted().end(), is_it)) return true;
   for (const SentList& list : stream.lists())
     if (std::any_of(list.entries.begin(), list.entries.end(), is_it)) return true;
-  if (!shown_) {
-    shown_.emplace();
-    std::shared_ptr<const Directory> folder;
-    Status status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
-    if (status.ok())
-      status = folder->list([&](const char* name) {
-        StatementName each;
-        std::string text;
-        List list;
-        if (parse_statement_name(name, &each) && !each.is_signature && each.stream == stream.name &&
-            folder->read_small(name, kMaxStatementSize, &text).ok() && parse_list(text, &list).ok())
-          for (const ListEntry& found : list.entries) shown_->emplace(found.digest, found.name);
-        return true;
-      });
-  }
-  return shown_->contains({entry.digest, entry.name});
+  if (!shown_) read_listed();
+  const auto found = shown_->find({entry.digest, entry.name});
+  if (found == shown_->end()) return false;
+  if (!entry.source.empty())
+    parts_.journal.keep(found->second.number, {entry, found->second.made, found->second.to});
+  return true;
+}
+
+// The entries of the lists in the outbox, which our key signed: anybody may have put a file there.
+void ListSender::read_listed() {
+  shown_.emplace();
+  std::shared_ptr<const Directory> folder;
+  if (!parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder).ok()) return;
+  const SentStream& stream = parts_.journal.sent();
+  const std::vector<PublicKey> keys = {parts_.config.sign_key.key()->public_key()};
+  std::ignore = folder->list([&](const char* name) {
+    StatementName each;
+    std::string text;
+    std::string signature;
+    List list;
+    if (parse_statement_name(name, &each) && each.kind == StatementKind::kList && !each.is_signature &&
+        each.stream == stream.name && each.node == stream.node &&
+        folder->read_small(name, kMaxStatementSize, &text).ok() &&
+        folder->read_small(signature_of(name), kMaxStatementSize, &signature).ok() &&
+        verify_file(text, signature, name, keys).ok() && parse_list(text, &list).ok())
+      note_listed(list);
+    return true;
+  });
+}
+
+void ListSender::note_listed(const List& list) {
+  std::string to;
+  for (const std::string& node : list.head.to) to += (to.empty() ? "" : " ") + node;
+  for (std::size_t i = 0; i < list.entries.size(); ++i)
+    shown_->try_emplace({list.entries[i].digest, list.entries[i].name},
+                        Listed{{list.head.stream, list.first + i}, list.head.made, to});
 }
 
 // ---- making lists --------------------------------------------------------------------------------------
@@ -165,7 +190,8 @@ void ListSender::publish(Carried* carried, const Status& decided) {
     status = publish_item(carried, &item);
   }
   abandon(carried);
-  if (status.ok() && parts_.journal.sent().lists().size() >= kMaxUnsynced) status = sync_names();
+  const auto& lists = parts_.journal.sent().lists();
+  if (status.ok() && !lists.empty() && lists.back().number >= synced_ + kMaxUnsynced) status = sync_names();
   note_outcome(status);
 }
 
@@ -182,7 +208,7 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
   if (!status.ok()) return status;
   parts_.journal.note_named(item->list.number);
   ++written_;
-  shown_.reset();
+  if (List list; shown_ && parse_list(item->text, &list).ok()) note_listed(list);
   if (!parts_.config.proof_also.empty()) {
     copies_.push_back({item->signature.name, item->signature_text});
     copies_.push_back({item->file.name, item->text});
@@ -238,6 +264,12 @@ bool ListSender::has_named() const {
   return !lists.empty() && lists.front().is_named;
 }
 
+// Lists that have no names, or whose names may not be durable; others wait for their copies.
+bool ListSender::has_unsynced() const {
+  const auto& lists = parts_.journal.sent().lists();
+  return !lists.empty() && (has_unnamed() || lists.back().number > synced_ || copies_.empty());
+}
+
 bool ListSender::is_full() const { return parts_.journal.sent().unlisted().size() >= kMaxUnlisted; }
 
 std::uint64_t ListSender::first_due_ns() const { return listed_ns_ + parts_.config.within * kSecond; }
@@ -245,17 +277,18 @@ std::uint64_t ListSender::first_due_ns() const { return listed_ns_ + parts_.conf
 bool ListSender::owes() const {
   if (!is_on() || retry_ns_ > parts_.host.monotonic_ns()) return false;
   const SentStream& stream = parts_.journal.sent();
-  return must_open_ || !stream.unlisted().empty() || !stream.lists().empty() || !copies_.empty() ||
-         parts_.host.monotonic_ns() >= first_due_ns();
+  const std::uint64_t now = parts_.host.monotonic_ns();
+  return must_open_ || !stream.unlisted().empty() || has_unsynced() ||
+         (!copies_.empty() && now >= copies_retry_ns_) || now >= first_due_ns();
 }
 
 std::uint64_t ListSender::due_ns() const {
   if (!is_on()) return kNever;
   if (retry_ns_ != 0) return retry_ns_;
   const SentStream& stream = parts_.journal.sent();
-  if (must_open_ || !stream.unlisted().empty() || !stream.lists().empty() || !copies_.empty())
+  if (must_open_ || !stream.unlisted().empty() || has_unsynced())
     return changed_ns_ + parts_.config.list_delay_ns;
-  return first_due_ns();
+  return copies_.empty() ? first_due_ns() : std::min(first_due_ns(), copies_retry_ns_);
 }
 
 void ListSender::tend() {
@@ -272,8 +305,14 @@ void ListSender::tend() {
     publish(carried.get(), status);
     if (has_unnamed()) return;  // its failure is noted
   }
-  if (status.ok() && has_named()) status = sync_names();
+  if (status.ok() && has_named()) status = has_unsynced() ? sync_names() : copy_waiting();
   note_outcome(status);
+}
+
+// The names are durable, and copies are due.
+Status ListSender::copy_waiting() {
+  copy_also();
+  return copies_.empty() ? sync_names() : Status::success();
 }
 
 Status ListSender::flush(const Carried& carried) {
@@ -310,21 +349,26 @@ Status ListSender::sync_names() {
   std::shared_ptr<const Directory> folder;
   Status status = parts_.outbox.folder(kProofFolder, IfMissing::kCreate, &folder);
   if (status.ok()) status = folder->sync();
-  // They are in the journal for as long as their copies may have to be made again.
-  if (status.ok()) status = copy_also();
   if (!status.ok()) return status;
   std::uint64_t number = 0;
   for (const SentList& list : parts_.journal.sent().lists()) {
     if (!list.is_named) break;
     number = list.number;
   }
+  synced_ = std::max(synced_, number);
+  copy_also();
+  // They are in the journal for as long as their copies may have to be made again.
+  StatementName waiting;
+  if (!copies_.empty() && parse_statement_name(copies_.front().name, &waiting) &&
+      waiting.stream == parts_.journal.sent().name)
+    number = std::min(number, waiting.number - 1);
   if (number > 0) parts_.journal.note_listed(number);
   return status;
 }
 
 // Into the second folder, which may be away: that holds up neither containers nor lists.
-Status ListSender::copy_also() {
-  if (copies_.empty()) return Status::success();
+void ListSender::copy_also() {
+  if (copies_.empty() || parts_.host.monotonic_ns() < copies_retry_ns_) return;
   Directory folder;
   Status status = Directory::open(parts_.config.proof_also, &folder);
   while (status.ok() && !copies_.empty()) {
@@ -341,8 +385,8 @@ Status ListSender::copy_also() {
                          .message = "proof_also was away for too long: " + status.message});
     while (copies_.size() > kMaxCopies / 2) copies_.pop_front();
   }
+  copies_retry_ns_ = status.ok() ? 0 : parts_.host.monotonic_ns() + kCopyRetry;
   parts_.reporter.report_problem("proof_also", status.message);
-  return status;
 }
 
 // ---- streams -------------------------------------------------------------------------------------------
@@ -357,6 +401,7 @@ Status ListSender::open_stream() {
   const SentStream& stream = parts_.journal.sent();
   const bool is_ours = stream.key == line_of(key) && stream.node == parts_.config.node;
   Status status;
+  if (!is_ours) find_named();
   // Their texts were decided, whatever else the journal may lack.
   if (is_ours && has_unnamed() && !must_begin_another_) status = redo();
   if (status.ok() && has_named()) status = sync_names();
@@ -378,6 +423,8 @@ Status ListSender::open_stream() {
     why = "node is another name";
   else if (stream.is_doubtful)
     why = "the journal was damaged";
+  else if (used_number_ > 0)
+    why = "a receipt is about another list " + std::to_string(used_number_) + ": the journal was put back";
   else if (must_begin_another_)
     why = "another text has the name of its list " + std::to_string(stream.next - 1);
   else if (shown.stream == stream.name && shown.number >= stream.next)
@@ -401,22 +448,60 @@ Status ListSender::open_stream() {
   return status;
 }
 
+void ListSender::give_up_numbers(std::uint64_t list) {
+  used_number_ = std::max(used_number_, list);
+  must_open_ = must_begin_another_ = true;
+}
+
+// What the receivers have of the old stream is not what the journal says, so nobody confirms these.
+void ListSender::relist(const std::string& stream) {
+  std::vector<SentStream::EntryNumber> numbers;
+  for (const auto& [number, source] : parts_.journal.sent().kept())
+    if (number.first == stream) numbers.push_back(number);
+  parts_.journal.relist(numbers);
+}
+
+// Lists that got their names, with our text, before a crash took the record of it.
+void ListSender::find_named() {
+  Directory also;
+  std::shared_ptr<const Directory> folder;
+  std::vector<const Directory*> open;
+  if (parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder).ok()) open.push_back(folder.get());
+  if (!parts_.config.proof_also.empty() && Directory::open(parts_.config.proof_also, &also).ok())
+    open.push_back(&also);
+  const SentStream& stream = parts_.journal.sent();
+  std::vector<std::uint64_t> named;
+  for (const SentList& list : stream.lists())
+    for (const Directory* each : open) {
+      std::string text;
+      if (!list.is_named &&
+          each->read_small(list_of(stream.node, stream.name, list.number), kMaxStatementSize, &text).ok() &&
+          sha256_hex(text) == list.digest)
+        named.push_back(list.number);
+    }
+  for (const std::uint64_t number : named) parts_.journal.note_named(number);
+}
+
 Status ListSender::begin_another(const std::string& why, const Shown& shown) {
   const SentStream& stream = parts_.journal.sent();
   std::optional<Continued> continues;
   if (stream.name.empty()) {
     if (shown.number > 0) continues = Continued{shown.stream, shown.number};
   } else {
-    const std::uint64_t known = stream.next - 1;
+    const std::uint64_t known = std::max(stream.next - 1, used_number_);
     const std::uint64_t number = shown.stream == stream.name ? std::max(known, shown.number) : known;
     continues = number == 0 ? stream.continues : Continued{stream.name, number};
   }
   parts_.journal.forget_unlisted(shown.entries);
+  const std::string old = stream.name;
   const std::string name = make_stream();
   const std::string key = line_of(parts_.config.sign_key.key()->public_key());
   Status status = parts_.journal.begin_stream(name, key, parts_.config.node, continues);
   if (!status.ok()) return status;
   must_begin_another_ = false;
+  synced_ = 0;
+  shown_.reset();
+  if (std::exchange(used_number_, 0) > 0) relist(old);
   const std::string before =
       continues ? "; it continues " + continues->stream + " " + std::to_string(continues->number) : "";
   parts_.reporter.log({.level = continues ? Level::kWarn : Level::kInfo,

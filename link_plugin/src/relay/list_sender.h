@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -63,7 +64,7 @@ class ListSender {
   SentEntry entry_of(const Intent& intent, const std::string& name) const;
 
   // Whether the container of this entry, which was there already, has one: in the journal, or in a list of
-  // the outbox.
+  // the outbox. If it has, its source stays where sources are kept.
   bool is_listed(const SentEntry& entry);
 
   // The outbox is open and recovery is over: completes the lists of an earlier process, and begins another
@@ -84,6 +85,9 @@ class ListSender {
   bool owes() const;
   // When the relay is to do that, if no batch does before.
   std::uint64_t due_ns() const;
+  // The numbers of the present stream, up to this list, had other texts: another stream begins, before the
+  // next list. The sources that wait for receipts about it are listed again.
+  void give_up_numbers(std::uint64_t list);
   // A batch has ended, or recovery found what was sent.
   void note_sent() { changed_ns_ = parts_.host.monotonic_ns(); }
   // Lists that got their names since the start.
@@ -105,6 +109,10 @@ class ListSender {
     std::set<std::pair<std::string, std::string>> entries = {};  // of those that the journal does not know
   };
 
+  void read_listed();
+  void note_listed(const List& list);
+  void find_named();
+  void relist(const std::string& stream);
   void compose(Carried* carried, bool may_be_empty) const;
   Status write(Carried* carried);
   Status publish_item(Carried* carried, Carried::Item* item);
@@ -115,7 +123,9 @@ class ListSender {
   Status open_stream();
   Status redo();
   Status sync_names();
-  Status copy_also();
+  void copy_also();
+  Status copy_waiting();
+  bool has_unsynced() const;
   Status read_shown(const Directory& folder, Shown* shown) const;
   Status begin_another(const std::string& why, const Shown& shown);
   bool has_unnamed() const;
@@ -125,15 +135,23 @@ class ListSender {
   Parts parts_;
   std::weak_ptr<Carried> current_;
   std::deque<Copy> copies_;  // that proof_also does not have yet
-  std::optional<std::set<std::pair<std::string, std::string>>>
-      shown_;                        // digests and names in the outbox's lists
+  // An entry of a list in the outbox.
+  struct Listed {
+    SentStream::EntryNumber number;
+    std::int64_t made = 0;
+    std::string to;
+  };
+  std::optional<std::map<std::pair<std::string, std::string>, Listed>> shown_;  // by digest and name
   bool must_open_ = true;            // open_stream() is to be called
   bool must_begin_another_ = false;  // another text has the name of a list of ours
+  std::uint64_t used_number_ = 0;    // of a list whose text is not ours, by a receipt; 0: there is none
   std::uint64_t changed_ns_ = 0;     // when a batch ended last
   std::uint64_t listed_ns_ = 0;      // when the last list was made
   std::uint64_t retry_ns_ = 0;       // not to be tried before, after a failure; 0: there was none
   unsigned failures_ = 0;            // in a row
   std::uint64_t written_ = 0;
+  std::uint64_t synced_ = 0;           // the last list whose name is durable
+  std::uint64_t copies_retry_ns_ = 0;  // proof_also is not to be tried before
 };
 
 }  // namespace paxect::link

@@ -1,6 +1,7 @@
 #include "relay/receiver.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <tuple>
 
 #include "base/clock.h"
@@ -12,7 +13,12 @@
 namespace paxect::link {
 namespace {
 
-constexpr std::size_t kMaxLists = 100'000;  // in the folder
+constexpr std::size_t kMaxUnread = 100'000;  // names of lists that belong to no verified stream
+// Between two looks at every list, where events show changes, and where they may not.
+constexpr std::uint64_t kFullInterval = 600 * kSecond;
+constexpr std::uint64_t kFullIntervalRemote = 60 * kSecond;
+// For how long a folder must not have changed for the time of its change to say that it has not since.
+constexpr std::int64_t kClockTick = 2'000'000'000;
 constexpr std::size_t kReadsInScan = 512;
 constexpr std::size_t kMaxSignature = 4096;
 constexpr std::uint64_t kUsualWithin = 600;
@@ -61,9 +67,14 @@ Status Receiver::read_keys() {
                             "lists, set proof = off)");
   if (keys == keys_) return status;
   keys_ = std::move(keys);
-  for (auto& [name, seen] : seen_)
-    if (seen.by_keys) seen.is_over = false;
+  reopen(&Seen::by_keys);
+  is_complete_ = false;  // until a scan has used them
   return status;
+}
+
+void Receiver::reopen(bool Seen::*why) {
+  for (auto& [name, seen] : seen_)
+    if (seen.*why) seen.is_over = false;
 }
 
 // ---- lists -----------------------------------------------------------------------------------------------
@@ -75,16 +86,17 @@ bool Receiver::scan(std::uint64_t now_ns) {
   if (!is_on() || !parts_.inbox.is_open()) return false;
   // Kept, so that it is watched.
   if (folder_ != nullptr && !folder_->is_in_place()) folder_.reset();
+  if (folder_ == nullptr) listed_ = {};
   Status status = has_pinned_ ? parts_.journal.note_keys() : Status::success();
   if (status.ok()) status = parts_.inbox.folder(kProofFolder, &folder_);
   std::vector<StatementName> lists;
-  if (status.ok()) status = find_lists(*folder_, &lists);
+  problem_.clear();
+  if (status.ok()) status = find_lists(*folder_, now_ns, &lists);
   const bool is_missing = status.fault == Fault::kGone;
   if (is_missing) is_complete_ = !lacks_keys();
   parts_.reporter.report_problem("lists", is_missing ? "" : status.message);
   if (!status.ok()) return false;
   reads_left_ = kReadsInScan;
-  problem_.clear();
   for (const StatementName& name : lists) {
     if (reads_left_ == 0 || parts_.host.stop_requested()) {
       due_ns_ = now_ns;
@@ -93,28 +105,81 @@ bool Receiver::scan(std::uint64_t now_ns) {
     examine(*folder_, name, now_ns);
   }
   is_complete_ = due_ns_ != now_ns && problem_.empty() && !lacks_keys();
+  if (has_new_) {
+    // A list that was too far ahead may follow the ones that came.
+    reopen(&Seen::by_lists);
+    due_ns_ = now_ns;
+  }
   parts_.reporter.report_problem("list", problem_);
   return std::exchange(has_new_, false) && end_waits();
 }
 
-Status Receiver::find_lists(const Directory& folder, std::vector<StatementName>* out) {
+void Receiver::note_event(const std::string& name) {
+  constexpr std::string_view kSuffix = ".minisig";
+  changed_.insert(name.ends_with(kSuffix) ? name.substr(0, name.size() - kSuffix.size()) : name);
+}
+
+// Whether the folder has the names that it had when they were read.
+bool Receiver::is_unchanged(const Directory& folder) {
+  const FileStat now = folder.stat_of(".");
+  const bool is_same = is_listed_late_ && now.kind == FileKind::kDirectory && now.identity == listed_;
+  listed_ = now.identity;
+  is_listed_late_ = std::abs(parts_.host.realtime_ns() - now.identity.mtime_ns) > kClockTick;
+  return is_same;
+}
+
+// Those that are settled are not kept: there may be many more of them than memory is worth.
+Status Receiver::read_names(const Directory& folder) {
+  std::map<std::pair<std::string, std::string>, const ReceivedStream*> streams;
+  for (const ReceivedStream& stream : parts_.journal.received().streams())
+    streams[{stream.address.node, stream.address.stream}] = &stream;
   std::map<std::string, Seen> still;
+  std::size_t unread = 0;
   Status status = folder.list([&](const char* text) {
     StatementName name;
     if (!parse_statement_name(text, &name) || name.kind != StatementKind::kList || name.is_signature)
       return true;
-    if (auto seen = seen_.extract(text); !seen.empty()) still.insert(std::move(seen));
-    out->push_back(std::move(name));
-    return out->size() < kMaxLists;
+    const auto stream = streams.find({name.node, name.stream});
+    if (stream != streams.end() && ReceivedStreams::is_settled(*stream->second, name.number)) return true;
+    const bool is_near =
+        stream != streams.end() && name.number <= stream->second->last_list() + parts_.config.max_jump;
+    if (!is_near && ++unread > kMaxUnread) return true;
+    auto seen = seen_.extract(text);
+    if (seen.empty())
+      still.try_emplace(text);
+    else
+      still.insert(std::move(seen));
+    return true;
   });
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    // Those that were moved away come back with the next names.
+    for (auto& [name, seen] : still) seen_[name] = std::move(seen);
+    listed_ = {};
+    return status;
+  }
   seen_ = std::move(still);
+  if (unread > kMaxUnread)
+    problem_ = folder.path() + " has more than " + std::to_string(kMaxUnread) +
+               " lists of streams of which none was verified: find out who puts them there, and remove them";
+  return status;
+}
+
+Status Receiver::find_lists(const Directory& folder, std::uint64_t now_ns, std::vector<StatementName>* out) {
+  const bool is_full = now_ns >= full_due_ns_;
+  if (is_full) full_due_ns_ = now_ns + (folder.is_local() ? kFullInterval : kFullIntervalRemote);
+  const bool is_same = is_unchanged(folder);
+  if (!is_same || is_full)
+    if (Status status = read_names(folder); !status.ok()) return status;
+  for (const auto& [file, seen] : seen_) {
+    const bool is_quiet = seen.is_over && seen.reported.empty();
+    if (is_quiet && !is_full && !changed_.contains(file)) continue;
+    if (StatementName name; parse_statement_name(file, &name)) out->push_back(std::move(name));
+  }
+  changed_.clear();
   std::sort(out->begin(), out->end(), [](const StatementName& one, const StatementName& other) {
     return std::tie(one.node, one.stream, one.number) < std::tie(other.node, other.stream, other.number);
   });
-  if (out->size() < kMaxLists) return status;
-  return Status::environment(folder.path() + " has more than " + std::to_string(kMaxLists) +
-                             " lists: remove old ones");
+  return Status::success();
 }
 
 // A list that cannot be verified may be on its way: it is read again once, after the settle time.
@@ -132,7 +197,14 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   }
   const std::uint64_t judge_ns = seen.since_ns + parts_.config.settle_ns;
   const bool is_settled = now_ns >= judge_ns && seen.is_read;
+  if (seen.is_read && !is_settled && !seen.is_retried) {
+    // Nothing has changed since it was read.
+    ++waiting_;
+    due_ns_ = std::min(due_ns_, judge_ns);
+    return;
+  }
   seen.is_read = true;
+  seen.is_retried = false;
   --reads_left_;
   const Status status = read(folder, name);
   if (status.ok()) {
@@ -142,6 +214,7 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   ++waiting_;
   if (status.fault == Fault::kWait || status.fault == Fault::kEnvironment) {
     problem_ = status.message;
+    seen.is_retried = true;
     return;
   }
   const bool is_certain = status.event != "list_refused";
@@ -151,6 +224,7 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   }
   seen.is_over = true;
   seen.by_keys = !is_certain;
+  seen.by_lists = status.event == "jumped";
   if (std::exchange(seen.reported, status.message) != status.message) report(folder.path_of(file), status);
 }
 

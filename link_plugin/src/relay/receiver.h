@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,13 @@ class Receiver {
   ProofMode mode() const;
   bool is_on() const { return mode() != ProofMode::kOff; }
 
-  // Reads the lists that are new. True when a container may pass now that could not before.
+  // Reads the lists that are new. True when a container may pass now that could not before. The work is that
+  // of what has changed: the folder is read when it has changed, and a list that is verified is looked at
+  // again after an event, and at long intervals.
   bool scan(std::uint64_t now_ns);
+  // An event about this file in the folder of the lists. Events were lost.
+  void note_event(const std::string& name);
+  void note_lost_events() { full_due_ns_ = 0; }
   // When a list that could not be verified is to be read again; UINT64_MAX for none.
   std::uint64_t due_ns() const { return due_ns_; }
   // Lists that were found and could not be verified, or have to wait.
@@ -85,8 +91,10 @@ class Receiver {
     FileIdentity signature;
     std::uint64_t since_ns = 0;
     bool is_read = false;
-    bool is_over = false;  // nothing is to be done while both files stay as they are
-    bool by_keys = false;  // and while the keys do
+    bool is_retried = false;  // trouble of our own was in the way
+    bool is_over = false;     // nothing is to be done while both files stay as they are
+    bool by_keys = false;     // and while the keys do
+    bool by_lists = false;    // and while no further list was verified
     std::string reported = {};
   };
   // A container that no list names yet.
@@ -97,8 +105,11 @@ class Receiver {
     Status why = {};
   };
 
-  // The names of lists in the folder, in the order of their numbers.
-  Status find_lists(const Directory& folder, std::vector<StatementName>* out);
+  // The lists in the folder that are to be examined, in the order of their numbers.
+  Status find_lists(const Directory& folder, std::uint64_t now_ns, std::vector<StatementName>* out);
+  Status read_names(const Directory& folder);
+  bool is_unchanged(const Directory& folder);
+  void reopen(bool Seen::*why);
   void examine(const Directory& folder, const StatementName& name, std::uint64_t now_ns);
   Status read(const Directory& folder, const StatementName& name);
   Status judge(const std::string& path, const List& list, const std::string& digest, const PublicKey& key);
@@ -115,8 +126,12 @@ class Receiver {
   Parts parts_;
   std::shared_ptr<const Directory> folder_;  // of the lists
   std::vector<NodeKey> keys_;
-  bool has_pinned_ = false;  // any file of a key, revoked ones among them
-  std::map<std::string, Seen> seen_;
+  bool has_pinned_ = false;                   // any file of a key, revoked ones among them
+  std::map<std::string, Seen> seen_;          // lists in the folder, without those that are settled
+  std::set<std::string> changed_;             // lists about which there was an event
+  FileIdentity listed_;                       // the folder when its names were read last
+  bool is_listed_late_ = false;               // it had not changed for a while then
+  std::uint64_t full_due_ns_ = 0;             // when every list is looked at
   std::map<std::string, Unlisted> unlisted_;  // by path
   std::uint64_t due_ns_ = UINT64_MAX;
   std::size_t waiting_ = 0;

@@ -254,7 +254,11 @@ void Relay::make_parts() {
   receipts_.emplace(Receipts::Parts{
       .host = host_, .config = config_, .inbox = inbox_, .reporter = reporter_, .journal = journal_});
   kept_.emplace(
-      KeptSources::Parts{.host = host_, .config = config_, .journal = journal_, .reporter = reporter_});
+      KeptSources::Parts{.host = host_,
+                         .config = config_,
+                         .journal = journal_,
+                         .reporter = reporter_,
+                         .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); }});
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,

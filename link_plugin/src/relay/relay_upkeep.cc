@@ -84,11 +84,15 @@ void Relay::drain_events() {
   bool complete =
       watcher_.read([this](const std::string& folder, const std::string& name) { notice(folder, name); });
   // Soon, but not before the pause after the last scan: events may keep getting lost.
+  if (!complete) receiver_->note_lost_events();
   if (!complete) schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
 }
 
 void Relay::notice(const std::string& folder, const std::string& name) {
-  if (folder == kProofFolder) return schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
+  if (folder == kProofFolder) {
+    receiver_->note_event(name);
+    return schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
+  }
   if (is_never_taken(name) || config_.ignore.matches(name)) return;
   std::shared_ptr<const Directory> directory;
   if (!inbox_.folder(folder, &directory).ok()) return;

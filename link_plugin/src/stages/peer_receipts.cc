@@ -19,13 +19,19 @@ std::vector<PublicKey> keys_of(const std::string& node, const std::vector<Pinned
 }
 
 // Which of a receipt's claims about our lists cannot be true, "" when all may be.
-std::string contradiction(const Receipt& receipt, const SentLast& last) {
-  if (receipt.about != last.stream) return "";
+std::string contradiction(const Receipt& receipt, const SentStream& sent, bool* is_other) {
+  *is_other = false;
+  if (sent.name.empty()) return "";
   const std::string list = "list " + std::to_string(receipt.list) + " of stream " + receipt.about;
-  if (receipt.list > last.number)
-    return "it is about " + list + ", and this node made no more than " + std::to_string(last.number) +
-           ": the journal may be an older one";
-  if (receipt.list == last.number && receipt.list_digest != last.digest)
+  *is_other = receipt.about == sent.name;
+  if (receipt.about == sent.name && receipt.list >= sent.next)
+    return "it is about " + list + ", and this node made no more than " + std::to_string(sent.next - 1) +
+           ": the journal is an older one";
+  const std::string digest = sent.digest_of(receipt.about, receipt.list);
+  *is_other = *is_other && !digest.empty() && digest != receipt.list_digest;
+  if (digest.empty())
+    return "it is about " + list + ", which this node cannot compare any more: a newer receipt counts";
+  if (digest != receipt.list_digest)
     return "it is about another " + list + " than the one that this node made";
   return "";
 }
@@ -33,7 +39,7 @@ std::string contradiction(const Receipt& receipt, const SentLast& last) {
 }  // namespace
 
 Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentLast& last, FoundReceipt* out) {
+                    const SentStream& sent, FoundReceipt* out) {
   auto refuse = [&](const std::string& why) { return Status::invalid(path + ": " + why); };
   std::string text;
   std::string signature;
@@ -50,27 +56,34 @@ Status read_request(const std::string& path, const std::string& us, const std::v
     return refuse(status.message);
   if (receipt.head.to.front() != us)
     return refuse("it is for " + receipt.head.to.front() + ", and this node is " + us);
-  if (const std::string problem = contradiction(receipt, last); !problem.empty()) return refuse(problem);
+  // Of a stream that the journal knows nothing of no source waits for a receipt.
+  if (!sent.name.empty() && receipt.about != sent.name && !sent.has_digests(receipt.about))
+    return Status::refused("old_stream", path + ": it is about stream " + receipt.about +
+                                             ", of which nothing waits for a receipt any more");
+  bool is_other = false;
+  const std::string problem = contradiction(receipt, sent, &is_other);
+  if (!problem.empty() && !is_other) return refuse(problem);
   *out = {.path = path, .digest = sha256_hex(text), .receipt = std::move(receipt)};
-  return Status::success();
+  return is_other ? Status::refused("other_list", path + ": " + problem) : Status::success();
 }
 
 Status read_receipt(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentLast& last, FoundReceipt* out) {
+                    const SentStream& sent, FoundReceipt* out) {
   StatementName name;
   if (!parse_statement_name(base_name(path), &name) || name.kind != StatementKind::kReceipt ||
       name.is_signature)
     return Status::invalid(path + ": the name is not NODE.STREAM.NUMBER.receipt");
-  if (Status status = read_request(path, us, keys, last, out); !status.ok()) return status;
+  const Status status = read_request(path, us, keys, sent, out);
+  if (!status.ok() && status.event != "other_list") return status;
   const StatementHead& head = out->receipt.head;
   if (head.from != name.node || head.stream != name.stream || head.number != name.number)
     return Status::invalid(path + ": its head has another node, stream or number than its name");
-  return Status::success();
+  return status;
 }
 
 Status PeerReceipts::read(const std::string& folder, const std::string& us,
-                          const std::vector<PinnedKey>& keys, const SentLast& last, const Accepted& accepted,
-                          const Refused& refused) {
+                          const std::vector<PinnedKey>& keys, const SentStream& sent,
+                          const Accepted& accepted, const Refused& refused) {
   Directory directory;
   Status status = Directory::open(folder, &directory);
   if (!status.ok()) return status;
@@ -88,14 +101,24 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
       const std::string file = receipt_of(stream.first, stream.second, number);
       const std::string path = directory.path_of(file);
       // Its signature gets its name first, but a copy may come in any order.
-      if (directory.stat_of(signature_of(file)).kind == FileKind::kMissing) continue;
+      const FileStat signature = directory.stat_of(signature_of(file));
+      if (signature.kind == FileKind::kMissing) continue;
       const FileIdentity identity = directory.stat_of(file).identity;
       Seen& seen = seen_[path];
-      if (seen.identity == identity && seen.counts) break;
-      if (seen.identity == identity) continue;
+      const bool is_seen = seen.identity == identity && seen.signature == signature.identity;
+      if (is_seen && seen.counts) break;
+      if (is_seen) continue;
       FoundReceipt found;
-      const Status read = read_receipt(path, us, keys, last, &found);
-      seen = {identity, read.ok()};
+      const Status read = read_receipt(path, us, keys, sent, &found);
+      // Trouble of the disk says nothing about the receipt: it is read again.
+      if (read.fault == Fault::kEnvironment) {
+        status = read;
+        continue;
+      }
+      const bool is_old = read.event == "old_stream";
+      seen = {identity, signature.identity, read.ok() || is_old};
+      if (is_old) break;
+      if (read.event == "other_list") other_list_ = std::max(other_list_.value_or(0), found.receipt.list);
       if (!read.ok()) {
         refused(path, read.message);
         continue;

@@ -13,11 +13,13 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/filesystem.h"
 #include "base/status.h"
 #include "proof/receipt.h"
+#include "records/sent_stream.h"
 #include "settings/pinned_keys.h"
 
 namespace paxect::link {
@@ -28,20 +30,15 @@ struct FoundReceipt {
   Receipt receipt;
 };
 
-// What a sender knows of its own lists, to compare a receipt with.
-struct SentLast {
-  std::string stream;
-  std::uint64_t number = 0;  // of the last list
-  std::string digest;        // of the last list
-};
-
 // Reads one receipt for the node `us`, with its signature beside it, whatever its file is called. The failure
-// says what is wrong and what to do.
+// says what is wrong and what to do; kEnvironment for one that is to be read again. It is compared with the
+// lists that this node `sent`: the digest of a list covers all lists before. A failure with the event
+// `other_list` is about another list of the present stream than ours: `*out` receives that receipt.
 Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentLast& last, FoundReceipt* out);
+                    const SentStream& sent, FoundReceipt* out);
 // The same of a file NODE.STREAM.NUMBER.receipt, which agrees with its name.
 Status read_receipt(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentLast& last, FoundReceipt* out);
+                    const SentStream& sent, FoundReceipt* out);
 
 class PeerReceipts {
  public:
@@ -51,7 +48,10 @@ class PeerReceipts {
 
   // Reads what came to the folder since the last call. A folder that does not exist has none.
   Status read(const std::string& folder, const std::string& us, const std::vector<PinnedKey>& keys,
-              const SentLast& last, const Accepted& accepted, const Refused& refused);
+              const SentStream& sent, const Accepted& accepted, const Refused& refused);
+  // Of the receipts read since the last call, the highest number of a list that one about our present stream
+  // has, and we have another list of this number, or none: it was ours before our state was put back.
+  std::optional<std::uint64_t> take_other_list() { return std::exchange(other_list_, std::nullopt); }
   // The keys have changed: everything is read again.
   void forget() { *this = {}; }
 
@@ -66,9 +66,11 @@ class PeerReceipts {
   std::map<Key, FoundReceipt> newest_;
   struct Seen {
     FileIdentity identity;
+    FileIdentity signature;
     bool counts = false;
   };
   std::map<std::string, Seen> seen_;  // by path
+  std::optional<std::uint64_t> other_list_;
 };
 
 }  // namespace paxect::link

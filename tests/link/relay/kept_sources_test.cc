@@ -40,10 +40,18 @@ class ReceiptRig : public LinkRig {
 
   // Writes a receipt about the last list; the path of it.
   std::string write(const std::string& folder, const std::vector<link::OutcomeRange>& outcomes,
-                    std::uint64_t number, const link::SigningKey& key, const std::string& to = "north") {
+                    std::uint64_t number, const link::SigningKey& key, const std::string& to = "north",
+                    const std::string& from = "south") {
     const auto& [list, text] = *lists.texts().rbegin();
+    return write_about(list, link::sha256_hex(text), folder, outcomes, number, key, to, from);
+  }
+  // The same about any list: stream, number and SHA-256.
+  std::string write_about(const std::pair<std::string, std::uint64_t>& list, const std::string& digest,
+                          const std::string& folder, const std::vector<link::OutcomeRange>& outcomes,
+                          std::uint64_t number, const link::SigningKey& key, const std::string& to = "north",
+                          const std::string& from = "south") {
     link::Receipt receipt;
-    receipt.head = {.from = "south",
+    receipt.head = {.from = from,
                     .to = {to},
                     .stream = "00000000000000ab",
                     .continues = {},
@@ -53,9 +61,9 @@ class ReceiptRig : public LinkRig {
                     .log = {}};
     receipt.about = list.first;
     receipt.list = list.second;
-    receipt.list_digest = link::sha256_hex(text);
+    receipt.list_digest = digest;
     receipt.outcomes = outcomes;
-    const std::string name = link::receipt_of("south", "00000000000000ab", number);
+    const std::string name = link::receipt_of(from, "00000000000000ab", number);
     const std::string contents = link::receipt_text(receipt);
     write_file(folder + "/" + link::signature_of(name), link::sign_file(key, contents, name));
     write_file(folder + "/" + name, contents);
@@ -127,7 +135,155 @@ TEST_CASE("A receipt that does not count lets no source go, and the log says why
   CHECK(rig.events("receipt_reject")[0].source == path);
   CHECK(rig.events("receipt_reject")[0].message.find(path) != std::string::npos);
   auto sent = command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE);
-  CHECK(sent["refused_receipts"].Size() == 1);
+  // That of a list that was never made has begun another stream, which it is not about.
+  CHECK(sent["refused_receipts"].Size() == (how == 4 ? 0 : 1));
+  CHECK(rig.events("list_stream").size() == (how == 4 ? 2 : 1));
+}
+
+TEST_CASE("A receipt about other texts of our lists lets no source go, also of a stream that is over") {
+  ReceiptRig rig;
+  for (const char* name : {"a.txt", "b.txt", "c.txt"}) rig.send(name);
+  const std::string stream = *rig.lists.streams().begin();
+  const bool is_over = GENERATE(false, true);
+  INFO(is_over);
+  if (is_over) {
+    make_sign_key(rig.directory / "other");
+    rig.host.set("sign_key", "file:" + (rig.directory / "other"));
+    rig.run_once();
+    CHECK(rig.events("list_stream").size() == 2);
+  }
+  // What another life of this node listed as number 2.
+  rig.write_about({stream, 2}, link::sha256_hex("another text"), rig.directory / "receipts",
+                  {{Outcome::kDelivered, 1, 2}}, 1, rig.south);
+  rig.run_once();
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt", "c.txt"});
+  CHECK(rig.events("receipted").empty());
+  CHECK(rig.events("receipt_reject").size() >= 1);
+  // Our own list 2 is a good one to be about.
+  if (!is_over) return;
+  rig.write_about({stream, 2}, link::sha256_hex(rig.lists.texts().at({stream, 2})),
+                  rig.directory / "receipts", {{Outcome::kDelivered, 1, 2}}, 2, rig.south);
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"c.txt"});
+}
+
+TEST_CASE(
+    "A receipt that knows more of our numbers than the journal begins another stream before the next list") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  const std::string journal = link::journal_of(rig.lock());
+  const std::string old = read_file(journal);
+  const std::string old_log = read_file(rig.log_path());
+  rig.send("b.txt");
+  const link::List last = rig.lists.lists().back();
+  rig.write({{Outcome::kDelivered, 1, 2}});
+  // Put back from a backup; the lists were carried away.
+  const bool is_late = GENERATE(false, true);
+  INFO(is_late);
+  write_file(journal, old);
+  write_file(rig.log_path(), old_log);
+  std::filesystem::remove_all(rig.outbox("paxect.proof"));
+  for (const char* name : {"a.freq", "a.freq.sha256", "b.freq", "b.freq.sha256"})
+    std::filesystem::remove(rig.outbox(name));
+  std::filesystem::remove(rig.inbox("b.txt"));
+  const std::string receipts = rig.directory / "receipts";
+  if (is_late) std::filesystem::rename(receipts, rig.directory / "on its way");
+  if (is_late) std::filesystem::create_directory(receipts);
+  rig.put("new.txt", "new");
+  rig.run_once();
+  if (is_late) {
+    // It could not know better: list 2 has a second text, until the receipt comes.
+    std::filesystem::remove(receipts);
+    std::filesystem::rename(rig.directory / "on its way", receipts);
+    rig.run_once();
+    rig.run_once();
+  }
+  std::set<std::string> streams;
+  for (const std::string& name : list(rig.outbox("paxect.proof"))) streams.insert(name.substr(6, 16));
+  const std::string stream = last.head.stream;
+  streams.erase(stream);
+  REQUIRE(streams.size() == 1);
+  CHECK(exists(rig.outbox("paxect.proof/" + link::list_of("north", stream, 2))) == is_late);
+  const std::string first =
+      read_file(rig.outbox("paxect.proof/" + link::list_of("north", *streams.begin(), 1)));
+  CHECK(first.find("# continues " + stream + " 2\n") != std::string::npos);
+  CHECK(first.find("  new.freq\n") != std::string::npos);
+  // What was said of other texts released nothing.
+  CHECK(exists(rig.inbox("new.txt")));
+  CHECK(exists(rig.inbox("a.txt")));
+}
+
+TEST_CASE("A receipt that was seen while its signature was copied is judged again when that is whole") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  const std::string path = rig.write({{Outcome::kDelivered, 1, 1}});
+  const std::string signature = read_file(link::signature_of(path));
+  write_file(link::signature_of(path), signature.substr(0, 40));
+  rig.start();
+  rig.settle(5'000'000'000);
+  CHECK(rig.waiting() == Names{"a.txt"});
+  write_file(link::signature_of(path), signature);
+  rig.settle(10'000'000'000);
+  CHECK(rig.waiting().empty());
+}
+
+TEST_CASE("With keep = receipt a source stays whose container was listed when nothing was kept") {
+  ReceiptRig rig;
+  rig.host.set("keep", "no");
+  rig.send("a.txt");
+  CHECK(rig.waiting().empty());
+  rig.host.set("keep", "receipt");
+  rig.send("a.txt");
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt"});
+  CHECK(rig.lists.texts().size() == 1);
+  rig.write({{Outcome::kDelivered, 1, 1}});
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+}
+
+TEST_CASE("A source waits for the receivers of its list, and is listed again where none of them is left") {
+  ReceiptRig rig;
+  const link::SigningKey west = link::SigningKey::generate();
+  write_file(rig.directory / "peers/west.pub", link::public_key_text(west.public_key()));
+  rig.host.set("to", "south west");
+  rig.send("a.txt");
+  rig.host.set("to", "south");
+  rig.write({{Outcome::kDelivered, 1, 1}});
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt"});
+  rig.host.set("to", "east");
+  rig.run_once();
+  rig.lists.read(rig.outbox());
+  REQUIRE(rig.lists.texts().size() == 2);
+  CHECK(rig.lists.lists().back().head.to == std::vector<std::string>{"east"});
+  CHECK(rig.lists.lists().back().entries == rig.lists.lists().front().entries);
+  CHECK(rig.events("relist").size() == 1);
+  rig.run_once();
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 2);
+  CHECK(rig.waiting() == Names{"a.txt"});
+}
+
+TEST_CASE("A clock that is set forward ends no time that sources are kept for") {
+  ReceiptRig rig;
+  rig.host.set("keep", "30d");
+  SECTION("while the relay runs") {
+    rig.start();
+    rig.put("a.txt", "a");
+    rig.settle(5'000'000'000);
+    rig.host.set_realtime_ns(rig.host.realtime_ns() + std::int64_t{40} * 86'400 * 1'000'000'000);
+    rig.settle(10'000'000'000);
+  }
+  SECTION("after it was in 1970") {
+    const std::int64_t now = rig.host.realtime_ns();
+    rig.host.set_realtime_ns(1'000'000'000);
+    rig.send("a.txt");
+    rig.host.set_realtime_ns(now);
+    rig.run_once();
+  }
+  CHECK(rig.waiting() == Names{"a.txt"});
 }
 
 TEST_CASE("With keep = TIME a source stays for so long") {

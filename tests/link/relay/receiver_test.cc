@@ -366,6 +366,80 @@ TEST_CASE("Without a pinned key, and with proof = off, lists are not read") {
   CHECK(rig.events("list_verified").empty());
 }
 
+TEST_CASE("A folder of keys that is away lets nothing pass, and nothing is given up because of it") {
+  ReceiverRig rig;
+  rig.start();
+  rig.settle();
+  std::filesystem::rename(rig.peers(), rig.directory / "away");
+  SECTION("while the relay runs") {}
+  SECTION("at a start") {
+    rig.stop();
+    rig.start();
+  }
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.settle(10 * kSecond);
+  rig.settle(2000 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.quarantined().empty());
+  const CommandResult status = command(rig.host, {"status"});
+  CHECK(status.output.find("no key of a sender is in ") != std::string::npos);
+  std::filesystem::rename(rig.directory / "away", rig.peers());
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("A list that came too early is read again when those before it are here") {
+  ReceiverRig rig;
+  rig.host.set("max_jump", "2");
+  std::vector<link::List> lists;
+  for (int i = 1; i <= 6; ++i) {
+    rig.send("f" + std::to_string(i) + ".freq", "data of " + std::to_string(i));
+    lists.push_back(rig.north.next_list());
+  }
+  rig.north.write(lists[4], rig.inbox());
+  rig.north.write(lists[5], rig.inbox());
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.events("jumped").size() == 2);
+  for (int i = 0; i < 4; ++i) rig.north.write(lists[static_cast<std::size_t>(i)], rig.inbox());
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered().size() == 6);
+  CHECK(rig.events("jumped").size() == 2);
+}
+
+TEST_CASE("Names of lists that nobody signed hold up no list, and none is given up while lists are unread") {
+  ReceiverRig rig;
+  rig.list();
+  rig.start();
+  rig.settle();
+  for (int i = 0; i < 1500; ++i)
+    write_file(
+        rig.lists() + "/" + link::list_of("north", "00000000000000ab", static_cast<std::uint64_t>(i) + 1),
+        "");
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.settle(20 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("Lists that cannot be read quarantine nothing") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  const link::List list = rig.north.next_list();
+  std::filesystem::create_directories(rig.inbox());
+  write_file(rig.inbox("paxect.proof"), "no folder");
+  rig.start();
+  rig.settle(5 * kSecond);
+  rig.settle(2000 * kSecond);
+  CHECK(rig.quarantined().empty());
+  std::filesystem::remove(rig.inbox("paxect.proof"));
+  rig.north.write(list, rig.inbox());
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+}
+
 TEST_CASE("To revoke the only key lets nothing pass") {
   ReceiverRig rig;
   rig.start();
