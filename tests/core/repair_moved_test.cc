@@ -105,6 +105,15 @@ TEST_CASE_OF_EACH_SIZE("repair: bytes inserted and removed at many places are fo
   });
 }
 
+TEST_CASE("repair: bytes inserted in the first frame header and behind it are not another container") {
+  const std::string container = protect(kSamples[small], 25);
+  const Window window = windows_of(container).front();
+  std::string damaged = container;
+  damaged.insert(20 * window.cell + 7, noise(59, 1));
+  damaged.insert(30, noise(80, 2));
+  check_restored(damaged, container);
+}
+
 TEST_CASE("repair: bytes inserted and removed in every window and between windows are found again") {
   const std::string container =
       encode(noise(40 << 20, 8),

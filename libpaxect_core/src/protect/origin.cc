@@ -29,8 +29,8 @@ struct Range {
 class OriginCheck {
  public:
   OriginCheck(const ProtectionMap& map, std::size_t index, CopyReader& reader,
-              std::span<const std::uint8_t> first_window)
-      : map_(map), index_(index), reader_(reader), first_window_(first_window) {}
+              std::span<const std::uint8_t> first_window, std::optional<std::int64_t> moved_cell)
+      : map_(map), index_(index), reader_(reader), first_window_(first_window), moved_cell_(moved_cell) {}
 
   Status run() {
     if (!map_.first_shift(index_)) return {};
@@ -45,7 +45,7 @@ class OriginCheck {
  private:
   // What precedes the container. Bytes that were inserted behind its beginning move the first record too.
   Range range_before() {
-    const std::int64_t shift = *map_.first_shift(index_);
+    const std::int64_t shift = moved_cell_.value_or(*map_.first_shift(index_));
     if (shift <= 0 || has_cell_in_place()) return {};
     const auto begin = static_cast<std::uint64_t>(shift);
     std::array<std::uint8_t, kStartSize> here{};
@@ -137,13 +137,14 @@ class OriginCheck {
   std::size_t index_;
   CopyReader& reader_;
   std::span<const std::uint8_t> first_window_;
+  std::optional<std::int64_t> moved_cell_;
 };
 
 }  // namespace
 
 Status check_origin(const ProtectionMap& map, std::size_t index, RepairCopy& copy,
-                    std::span<const std::uint8_t> first_window) {
-  return OriginCheck(map, index, copy.reader, first_window).run();
+                    std::span<const std::uint8_t> first_window, std::optional<std::int64_t> moved_cell) {
+  return OriginCheck(map, index, copy.reader, first_window, moved_cell).run();
 }
 
 Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy> copies,

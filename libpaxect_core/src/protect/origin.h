@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -19,8 +20,11 @@ namespace paxect::core {
 // that were inserted or overwritten elsewhere are damage. `first_window`: the repaired bytes of window 0. A
 // copy without records passes. Errors: NO_PROTECTION, and those of the reader; the message is without the
 // name of the copy.
+// `moved_cell`: the shift of the first cell that a search found, if there was one. Bytes that were inserted
+// at several places before the first record moved that one by more than the beginning.
 Status check_origin(const ProtectionMap& map, std::size_t index, RepairCopy& copy,
-                    std::span<const std::uint8_t> first_window);
+                    std::span<const std::uint8_t> first_window,
+                    std::optional<std::int64_t> moved_cell = std::nullopt);
 
 // Finds out from the records alone whether all copies are of one container. Errors: DAMAGED, with the message
 // that names two that are not. `names`: of the copies.

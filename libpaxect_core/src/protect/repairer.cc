@@ -259,6 +259,10 @@ Status Repairer::check_copies() {
                                static_cast<std::size_t>(map_.windows().front().shape.length));
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     Status status = check_origin(map_, i, copies_[i], first_window);
+    if (status.code == PAXECT_ERROR_NO_PROTECTION) {
+      const std::vector<std::int64_t> shifts = window_.find_shifts(i, copies_[i]);
+      if (!shifts.empty()) status = check_origin(map_, i, copies_[i], first_window, shifts.front());
+    }
     if (!status.ok()) {
       if (inputs_.size() > 1) status.message = inputs_[i].name + ": " + status.message;
       return status;

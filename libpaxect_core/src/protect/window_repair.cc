@@ -257,7 +257,7 @@ void WindowRepair::take_cell(std::uint64_t cell, Take what) {
 // that no record shows: they are looked for by their CRC-32. Two neighbours have to be found, since one alone
 // is sometimes a coincidence. They may have been found elsewhere already: what is still missing, parity
 // included, can be at the same shift.
-void WindowRepair::search(std::size_t index, RepairCopy& copy) {
+std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCopy& copy) {
   CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
   WantedCells wanted;
@@ -268,7 +268,7 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
       wanted.emplace_back(load<std::uint32_t>(&variant.entries[4 * (cell % kPieceEntries)]), cell);
   }
   keep_rare(wanted);
-  if (wanted.empty()) return;
+  if (wanted.empty()) return {};
   for (const auto& [crc, cell] : wanted) search.want(crc);
   std::vector<std::int64_t> shifts = map_->shifts(index, window_.offset, plan_.own.end);
   std::vector<std::int64_t> found;
@@ -279,7 +279,7 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
   };
   std::uint64_t from = bound(window_.offset, *least);
   std::uint64_t to = bound(window_.end(), *most);
-  if (to <= from || to - from > copy.search_budget) return;
+  if (to <= from || to - from > copy.search_budget) return {};
   copy.search_budget -= to - from;
   std::vector<std::uint8_t> block;
   std::uint64_t checks = kMaxChecks * (to - from) / shape.cell();
@@ -287,7 +287,7 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
        at += kSearchBytes) {
     auto size = static_cast<std::size_t>(std::min(kSearchBytes + 2 * shape.cell() - 1, to - at));
     block.resize(size);
-    if (!reader.read(at, block.data(), size)) return;
+    if (!reader.read(at, block.data(), size)) return {};
     search.run(block, [&](std::size_t offset, std::uint32_t crc) -> std::size_t {
       if (checks == 0 || !reader.charge(2 * shape.cell())) return size - offset;
       --checks;
@@ -309,7 +309,11 @@ void WindowRepair::search(std::size_t index, RepairCopy& copy) {
       return 2 * shape.cell();
     });
   }
-  for (std::int64_t shift : found) take(reader, shift, Take::kProven);
+  return found;
+}
+
+void WindowRepair::search(std::size_t index, RepairCopy& copy) {
+  for (std::int64_t shift : find_shifts(index, copy)) take(copy.reader, shift, Take::kProven);
 }
 
 // The cells of a code word by what is known of them.

@@ -57,6 +57,9 @@ class WindowRepair {
   // After run(): the same from other bytes, for a window that is not restored or not proven. False when these
   // cannot be all of the window, or when nothing would prove that they are. `status`: of the copies' readers.
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
+  // After run(): the shifts in a copy at which two cells that follow each other are, in the order of the
+  // copy.
+  std::vector<std::int64_t> find_shifts(std::size_t index, RepairCopy& copy);
   // After run(): puts the damaged bytes of this copy where nothing better is known.
   Status fill(RepairCopy& copy, std::int64_t shift);
 
