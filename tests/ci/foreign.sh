@@ -11,7 +11,7 @@ libraries=libc6-dev,libzstd-dev,libssl-dev,libdeflate-dev,libboost-program-optio
 # Most of the time under emulation, and nothing in them depends on the processor.
 slow='at random|random damage|no single-byte change|the memory bound holds|a copy full of traces|one flipped bit'
 slow="$slow|:each failing|any one system call|for every way of passing a container|a file that becomes shorter"
-slow="$slow|numbering, comparing and merging|a piece of the promised size|bytes that were inserted or removed"
+slow="$slow|numbering, comparing and merging|a piece of the promised size|bytes inserted or removed|bytes inserted and removed"
 slow="$slow|of several windows"
 
 make_sysroot() { # PRESET PROCESSOR
