@@ -136,9 +136,10 @@ Status read_places(const Reader& reader, Settings* out) {
   return Status::success();
 }
 
+constexpr std::string_view kCredential = "credential:";
+
 // The path of a setting that is a path, or credential:NAME.
 Status find_file(const Reader& reader, const char* key, std::string* path) {
-  constexpr std::string_view kCredential = "credential:";
   if (!path->starts_with(kCredential)) return Status::success();
   const std::string name = path->substr(kCredential.size());
   const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
@@ -157,6 +158,9 @@ Status read_file_setting(const Reader& reader, const char* key, Secrecy secrecy,
                          std::string* path) {
   *path = reader.text(key, "");
   if (path->empty()) return Status::success();
+  // systemd lets nobody but the user of the service read a credential, where necessary by an ACL, which the
+  // mode shows as the rights of the group.
+  if (path->starts_with(kCredential)) secrecy = Secrecy::kPublic;
   if (Status status = find_file(reader, key, path); !status.ok()) return status;
   const UniqueFd fd(open(path->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};

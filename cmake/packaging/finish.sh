@@ -42,10 +42,8 @@ fi
 
 # Files below /etc belong to the administrator.
 if [ -d "$staged/etc" ]; then (cd "$staged" && find etc -type f | sed 's|^|/|' | LC_ALL=C sort) >"$control/conffiles"; fi
-# Only a package with a service needs maintainer scripts.
-if [ -d "$staged/usr/lib/systemd/system" ] || [ -d "$staged/lib/systemd/system" ]; then
-  cp "$here/service/postinst" "$here/service/prerm" "$here/service/postrm" "$control"
-fi
+# Only a package with a service has maintainer scripts, which are in the folder of its name.
+if [ -d "$here/$name" ]; then cp "$here/$name/postinst" "$here/$name/prerm" "$here/$name/postrm" "$control"; fi
 
 find "$staged" -type d -exec chmod 755 {} +
 find "$staged" "$control" -exec touch -h -d "@${SOURCE_DATE_EPOCH:?is not set: use build.sh}" {} +

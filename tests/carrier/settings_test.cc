@@ -103,6 +103,16 @@ TEST_CASE("A secret that others can read is refused") {
   CHECK(Section().set("nkey", path).read().nkey == path);
 }
 
+TEST_CASE("A credential of systemd may have rights for the group, as an ACL shows") {
+  const test::TempDir place;
+  const std::string path = write_secret(place, "SUAEXAMPLE\n", 0440);
+  setenv("CREDENTIALS_DIRECTORY", path.substr(0, path.rfind('/')).c_str(), 1);
+  const std::string name = "credential:" + path.substr(path.rfind('/') + 1);
+  const std::string found = Section().set("nkey", name).read().nkey;
+  unsetenv("CREDENTIALS_DIRECTORY");
+  CHECK(found == path);
+}
+
 TEST_CASE("A file that is no creds file is refused") {
   const test::TempDir place;
   const std::string path = write_secret(place, "hello\n", 0600);

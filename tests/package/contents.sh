@@ -29,6 +29,16 @@ for package in libpaxect-core1 libpaxect-core-dev; do
   [ "$(field $package Multi-Arch)" = same ] || fail "$package cannot be installed for two architectures"
 done
 
+# Each package stops and restarts the units that it installs, and no other one.
+for package in "$programs" "$carrier"; do
+  rm -rf "$work/scripts" && dpkg-deb -e "$package" "$work/scripts"
+  dpkg-deb -c "$package" | sed -n 's|.*/lib/systemd/system/\(.\)|\1|p' | sort >"$work/installed"
+  for script in postinst prerm postrm; do
+    grep -o 'paxect[a-z-]*@\*\.service' "$work/scripts/$script" | sed 's/\*//' | sort -u | diff "$work/installed" - ||
+      fail "$script of $package handles other units than it installs, as shown above"
+  done
+done
+
 for package in "$library" "$development" "$programs" "$carrier"; do dpkg-deb -x "$package" "$work/root"; done
 dpkg-deb -e "$library" "$work/control"
 [ ! -e "$work/control/postinst" ] || fail "the library needs no script: ldconfig is a trigger"
@@ -36,7 +46,7 @@ grep -q ldconfig "$work/control/triggers" || fail "the library does not trigger 
 triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 for path in usr/bin/paxect usr/bin/paxect-core usr/lib/paxect/plugins/link.so usr/lib/paxect/plugins/panel.so usr/lib/paxect/plugins/carrier.so "usr/lib/$triplet/libpaxect_core.so.1" \
   "usr/lib/$triplet/pkgconfig/paxect_core.pc" usr/include/paxect/core.h usr/include/paxect/plugin.h \
-  usr/share/man/man1/paxect.1.gz usr/share/man/man7/paxect-link.7.gz usr/share/man/man7/paxect-panel.7.gz usr/share/doc/paxect/paxect.cdx.json; do
+  usr/share/man/man1/paxect.1.gz usr/share/man/man7/paxect-link.7.gz usr/share/man/man7/paxect-panel.7.gz usr/share/man/man7/paxect-carrier.7.gz usr/share/doc/paxect/paxect.cdx.json; do
   [ -e "$work/root/$path" ] || fail "no /$path"
 done
 # The library is shared and its header includes only the C library's: the package needs no other -dev package.
