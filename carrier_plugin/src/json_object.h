@@ -92,6 +92,18 @@ class JsonObject {
   json::Writer writer_;
 };
 
+// Reads a text that JsonObject::add has written, as it is or in hexadecimal digits. False when there is none.
+inline bool get_text(const json::Value& object, const char* name, std::string* out) {
+  if (!object.IsObject()) return false;
+  if (const auto plain = object.FindMember(name); plain != object.MemberEnd() && plain->value.IsString()) {
+    out->assign(plain->value.GetString(), plain->value.GetStringLength());
+    return true;
+  }
+  const auto hex = object.FindMember((std::string(name) + "_hex").c_str());
+  return hex != object.MemberEnd() && hex->value.IsString() &&
+         bytes_of({hex->value.GetString(), hex->value.GetStringLength()}, out);
+}
+
 // Reads one object; every get fails when the member is missing or of another type.
 class JsonReader {
  public:
@@ -101,14 +113,7 @@ class JsonReader {
   }
   bool valid() const { return valid_; }
 
-  bool get(const char* name, std::string* out) const {
-    if (const json::Value* value = find(name); value != nullptr && value->IsString()) {
-      out->assign(value->GetString(), value->GetStringLength());
-      return true;
-    }
-    const json::Value* hex = find((std::string(name) + "_hex").c_str());
-    return hex != nullptr && hex->IsString() && bytes_of({hex->GetString(), hex->GetStringLength()}, out);
-  }
+  bool get(const char* name, std::string* out) const { return valid_ && get_text(document_, name, out); }
   bool get(const char* name, std::uint64_t* out) const {
     const json::Value* value = find(name);
     if (value == nullptr || !value->IsUint64()) return false;

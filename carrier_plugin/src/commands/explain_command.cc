@@ -21,15 +21,11 @@ bool find_in_report(const Settings& settings, Explanation* out) {
   const json::Value* files = report.find("files");
   if (files == nullptr || !files->IsArray()) return false;
   for (const json::Value& file : files->GetArray()) {
-    if (!file.IsObject()) continue;
-    const auto text = [&](const char* name) -> std::string {
-      return file.HasMember(name) && file[name].IsString() ? file[name].GetString() : "";
-    };
-    if (text("name") != out->name) continue;
-    out->state = text("state");
-    out->peer = text("receiver");
-    out->reason = text("reason");
-    return true;
+    std::string name;
+    if (!get_text(file, "name", &name) || name != out->name) continue;
+    get_text(file, "receiver", &out->peer);
+    get_text(file, "reason", &out->reason);
+    return get_text(file, "state", &out->state);
   }
   return false;
 }

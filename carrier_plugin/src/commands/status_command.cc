@@ -37,8 +37,7 @@ void print(const Call& call, const JsonReader& report, bool running) {
                             number(report, "delivered_bytes") + " bytes");
   if (const json::Value* problems = report.find("problems"); problems != nullptr && problems->IsArray())
     for (const json::Value& problem : problems->GetArray())
-      if (problem.IsObject() && problem.HasMember("text") && problem["text"].IsString())
-        call.row("problem", shown(problem["text"].GetString()));
+      if (std::string text; get_text(problem, "text", &text)) call.row("problem", shown(text));
 }
 
 }  // namespace
