@@ -65,7 +65,8 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
 }
 
 void Carrier::stop() {
-  if (reporter_ && (sender_ || receiver_)) reporter_->write_now(*connection_, sender_.get(), receiver_.get());
+  if (reporter_ && (sender_ || receiver_))
+    reporter_->write_now(*connection_, sender_.get(), receiver_.get(), false);
   sender_.reset();  // they have messages of the library, which ends with the connection
   receiver_.reset();
   if (connection_) connection_->close();

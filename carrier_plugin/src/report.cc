@@ -4,9 +4,8 @@
 #include <prometheus/text_serializer.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <cstdio>
-#include <sstream>
+#include <utility>
 #include <vector>
 
 #include "json_object.h"
@@ -15,6 +14,8 @@ namespace paxect::carrier {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kMetricsTime =
+    5 * kSecond;  // a file that is older is of an instance that is gone or hangs
 constexpr std::size_t kMaxNames = 1000;
 
 const char* phase_text(const Outgoing& file) {
@@ -90,76 +91,90 @@ void add_receiver(const Receiver& receiver, JsonObject* object) {
 
 class Families {
  public:
-  explicit Families(std::string section) : section_(std::move(section)) {}
+  explicit Families(std::string carrier) : carrier_(std::move(carrier)) {}
 
-  void add(const char* name, const char* help, prometheus::MetricType type, std::uint64_t value) {
+  void add(const char* name, const char* help, prometheus::MetricType type, double value) {
     prometheus::ClientMetric metric;
-    metric.label = {{"section", section_}};
-    metric.counter.value = static_cast<double>(value);
-    metric.gauge.value = static_cast<double>(value);
+    metric.label = {{"carrier", carrier_}};
+    metric.counter.value = value;
+    metric.gauge.value = value;
     families_.push_back({name, help, type, {metric}});
   }
   void count(const char* name, const char* help, std::uint64_t value) {
-    add(name, help, prometheus::MetricType::Counter, value);
+    add(name, help, prometheus::MetricType::Counter, static_cast<double>(value));
   }
   void gauge(const char* name, const char* help, std::uint64_t value) {
-    add(name, help, prometheus::MetricType::Gauge, value);
+    add(name, help, prometheus::MetricType::Gauge, static_cast<double>(value));
   }
   std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
 
  private:
-  std::string section_;
+  std::string carrier_;
   std::vector<prometheus::MetricFamily> families_;
 };
 
-}  // namespace
-
-std::string metrics_text(const std::string& section, const Connection& connection, const Sender* sender,
-                         const Receiver* receiver) {
-  Families all(section);
-  all.gauge("paxect_carrier_connected", "Whether there is a connection to a server.",
-            connection.is_connected() ? 1 : 0);
-  if (sender != nullptr) {
-    std::uint64_t waiting = 0;
-    for (const auto& [id, file] : sender->files()) waiting += file.phase == Phase::kWaiting ? 1 : 0;
-    const SenderCounts& counts = sender->counts();
-    all.gauge("paxect_carrier_problems", "Conditions that hold things up.", sender->problems().all().size());
-    all.gauge("paxect_carrier_waiting", "Files that are not on the server.",
-              sender->candidates() + sender->files().size() - waiting);
-    all.gauge("paxect_carrier_unconfirmed", "Files on the server without a receipt.", waiting);
-    all.gauge("paxect_carrier_held", "Files that are not sent, with a reason.", sender->held().size());
-    all.count("paxect_carrier_sent_total", "Files that were delivered and removed.", counts.sent);
-    all.count("paxect_carrier_sent_bytes_total", "Their bytes.", counts.sent_bytes);
-    all.count("paxect_carrier_resent_total", "Files that had to be published again.", counts.resent);
-    all.count("paxect_carrier_reports_total", "Reports of receivers that could not deliver.", counts.reports);
-  }
-  if (receiver != nullptr) {
-    const ReceiverCounts& counts = receiver->counts();
-    all.gauge("paxect_carrier_problems", "Conditions that hold things up.",
-              receiver->problems().all().size());
-    all.gauge("paxect_carrier_unconfirmed", "Deliveries whose receipts are not stored yet.",
-              receiver->unconfirmed());
-    all.count("paxect_carrier_delivered_total", "Files that were delivered, without lists.",
-              counts.delivered);
-    all.count("paxect_carrier_delivered_bytes_total", "Their bytes.", counts.delivered_bytes);
-    all.count("paxect_carrier_lists_total", "Lists, receipts and signatures that were delivered.",
-              counts.lists);
-    all.count("paxect_carrier_repeated_total", "Jobs that came again after their delivery.", counts.repeated);
-    all.count("paxect_carrier_damaged_total", "Jobs whose contents were missing or damaged.", counts.damaged);
-    all.count("paxect_carrier_poison_total", "Messages that were set aside.", counts.poison);
-    all.count("paxect_carrier_left_total", "Jobs that another receiver had claimed.", counts.left);
-  }
-  return all.text();
+// The name of the file without .prom: it distinguishes the carriers of a host, whose sections may have one
+// name. Prometheus refuses a label that is not UTF-8.
+std::string label_of(const std::string& path) {
+  constexpr std::string_view kSuffix = ".prom";
+  std::string name = path.substr(path.rfind('/') + 1);
+  if (name.size() > kSuffix.size() && name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
+  for (char& c : name)
+    if (static_cast<unsigned char>(c) >= 0x80) c = '_';
+  return name;
 }
+
+void add_instance(const Connection& connection, bool running, std::int64_t utc_ns, Families* all) {
+  all->gauge("paxect_carrier_running", "1, and 0 after a clean stop.", running ? 1 : 0);
+  all->add("paxect_carrier_written_timestamp_seconds", "When this file was written.",
+           prometheus::MetricType::Gauge, static_cast<double>(utc_ns) / static_cast<double>(kSecond));
+  all->gauge("paxect_carrier_connected", "Whether there is a connection to a server.",
+             connection.is_connected() ? 1 : 0);
+}
+
+void add_sender_metrics(const Sender& sender, Families* all) {
+  std::uint64_t waiting = 0;
+  for (const auto& [id, file] : sender.files()) waiting += file.phase == Phase::kWaiting ? 1 : 0;
+  const SenderCounts& counts = sender.counts();
+  all->gauge("paxect_carrier_problems", "Conditions that hold things up.", sender.problems().all().size());
+  all->gauge("paxect_carrier_waiting", "Files that are not on the server.",
+             sender.candidates() + sender.files().size() - waiting);
+  all->gauge("paxect_carrier_unconfirmed", "Files on the server without a receipt.", waiting);
+  all->gauge("paxect_carrier_held", "Files that are not sent, with a reason.", sender.held().size());
+  all->count("paxect_carrier_sent_total", "Files that were delivered and removed.", counts.sent);
+  all->count("paxect_carrier_sent_bytes_total", "Their bytes.", counts.sent_bytes);
+  all->count("paxect_carrier_resent_total", "Files that had to be published again.", counts.resent);
+  all->count("paxect_carrier_reports_total", "Reports of receivers that could not deliver.", counts.reports);
+}
+
+void add_receiver_metrics(const Receiver& receiver, Families* all) {
+  const ReceiverCounts& counts = receiver.counts();
+  all->gauge("paxect_carrier_problems", "Conditions that hold things up.", receiver.problems().all().size());
+  all->gauge("paxect_carrier_waiting", "Files that are fetched and not delivered.",
+             receiver.intents().size());
+  all->gauge("paxect_carrier_unconfirmed", "Deliveries whose receipts are not stored yet.",
+             receiver.unconfirmed());
+  all->count("paxect_carrier_delivered_total", "Files that were delivered, without lists.", counts.delivered);
+  all->count("paxect_carrier_delivered_bytes_total", "Their bytes.", counts.delivered_bytes);
+  all->count("paxect_carrier_lists_total", "Lists, receipts and signatures that were delivered.",
+             counts.lists);
+  all->count("paxect_carrier_repeated_total", "Jobs that came again after their delivery.", counts.repeated);
+  all->count("paxect_carrier_damaged_total", "Jobs whose contents were missing or damaged.", counts.damaged);
+  all->count("paxect_carrier_poison_total", "Messages that were set aside.", counts.poison);
+  all->count("paxect_carrier_left_total", "Jobs that another receiver had claimed.", counts.left);
+}
+
+}  // namespace
 
 void Reporter::write(const Connection& connection, const Sender* sender, const Receiver* receiver) {
   const std::uint64_t now = host_.monotonic_ns();
   if (now < next_ns_) return;
   next_ns_ = now + kSecond;
-  write_now(connection, sender, receiver);
+  write_now(connection, sender, receiver, true);
 }
 
-void Reporter::write_now(const Connection& connection, const Sender* sender, const Receiver* receiver) {
+void Reporter::write_now(const Connection& connection, const Sender* sender, const Receiver* receiver,
+                         bool running) {
   JsonObject object;
   object.add("mode", settings_.mode == Mode::kSend ? "send" : "receive").add("id", state_.token());
   object.add("subject", settings_.subject).add("folder", settings_.folder);
@@ -167,20 +182,26 @@ void Reporter::write_now(const Connection& connection, const Sender* sender, con
   if (sender != nullptr) add_sender(*sender, &object);
   if (receiver != nullptr) add_receiver(*receiver, &object);
   const std::string text = object.text();
-  if (text == last_) return;
-  last_ = text;
-  replace(state_.path("status.json"), text + "\n");
-  if (!settings_.metrics_file.empty())
-    replace(settings_.metrics_file, metrics_text(host_.instance_name(), connection, sender, receiver));
+  const bool changed = text != std::exchange(last_, text);
+  if (changed) replace(state_.path("status.json"), text + "\n", 0640);
+  const std::uint64_t now = host_.monotonic_ns();
+  if (settings_.metrics_file.empty() || (running && !changed && now < next_metrics_ns_)) return;
+  next_metrics_ns_ = now + kMetricsTime;
+  Families all(label_of(settings_.metrics_file));
+  add_instance(connection, running, host_.realtime_ns(), &all);
+  if (sender != nullptr) add_sender_metrics(*sender, &all);
+  if (receiver != nullptr) add_receiver_metrics(*receiver, &all);
+  replace(settings_.metrics_file, all.text(), 0644);
 }
 
-void Reporter::replace(const std::string& path, const std::string& text) {
+// Whoever collects metrics is another user, whatever the umask of the service is.
+void Reporter::replace(const std::string& path, const std::string& text, mode_t mode) {
   const std::string temporary = path + ".part";
   bool written = false;
   {
-    const UniqueFd file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-    written =
-        file.valid() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const UniqueFd file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+    written = file.valid() && fchmod(file.get(), mode) == 0 &&
+              ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   }
   written = written && rename(temporary.c_str(), path.c_str()) == 0;
   if (!written && !reported_) host_.log(PAXECT_LOG_WARN, Status::system("cannot write " + path).message());

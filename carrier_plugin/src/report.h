@@ -1,6 +1,8 @@
 // What an instance reports of itself: STATE/status.json for the commands, and the file of metrics.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 
@@ -18,25 +20,22 @@ class Reporter {
   Reporter(const Host& host, const Settings& settings, const StateDirectory& state)
       : host_(host), settings_(settings), state_(state) {}
 
-  // Writes both at most once a second, and only when something has changed. One of the two is null. Without a
-  // flush: nothing depends on them.
+  // Writes both at most once a second when something has changed, and the metrics every five seconds, since
+  // they have the time. One of sender and receiver is null. Without a flush: nothing depends on them.
   void write(const Connection& connection, const Sender* sender, const Receiver* receiver);
-  // The same at once.
-  void write_now(const Connection& connection, const Sender* sender, const Receiver* receiver);
+  // The same at once; the last one of an instance is with running = false.
+  void write_now(const Connection& connection, const Sender* sender, const Receiver* receiver, bool running);
 
  private:
-  void replace(const std::string& path, const std::string& text);
+  void replace(const std::string& path, const std::string& text, mode_t mode);
 
   const Host& host_;
   const Settings& settings_;
   const StateDirectory& state_;
   std::string last_;
   std::uint64_t next_ns_ = 0;
+  std::uint64_t next_metrics_ns_ = 0;
   bool reported_ = false;
 };
-
-// The metrics in the text format of Prometheus.
-std::string metrics_text(const std::string& section, const Connection& connection, const Sender* sender,
-                         const Receiver* receiver);
 
 }  // namespace paxect::carrier

@@ -1,7 +1,5 @@
 #!/bin/sh
 # The metrics of a real run, the alert rules and the dashboard: right by promtool, and at one with each other.
-# promtool is that of PATH, of $PAXECT_PROMTOOL, or of Debian's package, unpacked below the build directory and not
-# installed, since that would start a server.
 # usage: monitoring.sh SOURCE_DIR BUILD_DIR
 set -eu
 source=$1
@@ -55,22 +53,7 @@ done
 python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$monitoring/paxect-dashboard.json"
 
 # ---- promtool ----
-promtool=${PAXECT_PROMTOOL:-$(command -v promtool || true)}
-if [ -z "$promtool" ]; then
-  promtool=$build/promtool/usr/bin/promtool
-  if [ ! -x "$promtool" ]; then
-    mkdir -p "$build/promtool/usr/bin"
-    for package in promtool prometheus; do # newer releases have a package of its name
-      (cd "$work" && timeout 120 apt-get download -qq $package && dpkg-deb -x ${package}_*.deb tree) \
-        >"$work/download" 2>&1 && mv "$work/tree/usr/bin/promtool" "$promtool" 2>>"$work/download" && break
-    done
-    [ -x "$promtool" ] || {
-      cat "$work/download" >&2
-      echo "monitoring.sh: skipped: no promtool, and Debian's package with it cannot be had here" >&2
-      exit 77
-    }
-  fi
-fi
+promtool=$("$source/tests/support/promtool.sh" "$build")
 "$promtool" check metrics <"$metrics" || fail "promtool finds fault with the metrics"
 cp "$monitoring/paxect-alerts.yml" "$source/tests/link/relay/alerts_test.yml" "$work/"
 cd "$work"
