@@ -383,7 +383,7 @@ TEST_CASE("A folder of keys that is away lets nothing pass, and nothing is given
   CHECK(rig.delivered().empty());
   CHECK(rig.quarantined().empty());
   const CommandResult status = command(rig.host, {"status"});
-  CHECK(status.output.find("no key of a sender is in ") != std::string::npos);
+  CHECK(status.output.find("no key is pinned in ") != std::string::npos);
   std::filesystem::rename(rig.directory / "away", rig.peers());
   rig.settle(10 * kSecond);
   CHECK(rig.delivered() == Names{"a"});
