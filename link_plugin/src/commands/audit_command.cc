@@ -19,7 +19,8 @@ namespace {
 struct Witness {
   std::string path;
   LogHead head = {};
-  std::string state = {};  // found, missing, changed, before
+  std::string node = {};   // that made the list or receipt
+  std::string state = {};  // found, missing, changed, before, foreign
 };
 
 struct Audit {
@@ -31,13 +32,19 @@ struct Audit {
   std::vector<Witness> witnesses;
   std::map<std::uint64_t, std::string> seen;  // chains of the lines that witnesses name
   LogHead journal;  // what the journal knows of the log: at most its last line, no line when it knows nothing
+  std::string node;  // whose log it is; "" when that is not known
 
   // The lines that the relay wrote after the last one that is here.
   std::uint64_t lost() const {
     return journal.lines > chain.head().lines ? journal.lines - chain.head().lines : 0;
   }
+  // The log has another line than the journal.
+  bool is_remade() const {
+    const auto line = seen.find(journal.lines);
+    return journal.lines > 0 && line != seen.end() && !line->second.empty() && line->second != journal.chain;
+  }
   const char* state() const {
-    if (!broken_log.empty() || lost() > 0) return "broken";
+    if (!broken_log.empty() || lost() > 0 || is_remade()) return "broken";
     return chain.lines() == 0 ? "unchained" : "intact";
   }
   bool is_good() const {
@@ -48,21 +55,24 @@ struct Audit {
 };
 
 // A list, a receipt, or one line with a head.
-Status read_witness(const std::string& path, LogHead* out) {
+Status read_witness(const std::string& path, Witness* out) {
+  *out = {.path = path};
   std::string text;
   if (Status status = read_file(path, kMaxStatementSize, &text); !status.ok()) return status;
   Status status;
   if (text.starts_with("# paxect list ")) {
     List list;
     status = parse_list(text, &list);
-    *out = list.head.log;
+    out->head = list.head.log;
+    out->node = list.head.from;
   } else if (text.starts_with("# paxect receipt ")) {
     Receipt receipt;
     status = parse_receipt(text, &receipt);
-    *out = receipt.head.log;
+    out->head = receipt.head.log;
+    out->node = receipt.head.from;
   } else if (text.ends_with('\n')) {
     text.pop_back();
-    if (!parse_log_head_value(text, out))
+    if (!parse_log_head_value(text, &out->head))
       status = Status::invalid("neither a list, a receipt, nor a line NUMBER SHA256");
   } else {
     status = Status::invalid("neither a list, a receipt, nor a line NUMBER SHA256");
@@ -79,6 +89,8 @@ paxect_plugin_status read_journal_head(const Call& call, Audit* audit) {
   if (Status status = read_journal(journal_of(context.config.state), &journal); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   audit->journal = journal.log;
+  audit->seen[journal.log.lines];
+  audit->node = context.config.node;
   return PAXECT_PLUGIN_OK;
 }
 
@@ -112,19 +124,26 @@ void judge_witnesses(Audit* audit) {
       witness.state = "changed";
     else
       witness.state = line < audit->chain.first() ? "before" : "missing";
+    const bool is_other = !witness.node.empty() && !audit->node.empty() && witness.node != audit->node;
+    if (witness.state != "found" && is_other) witness.state = "foreign";
   }
 }
 
-std::string witness_text(const Witness& witness) {
+std::string witness_text(const Witness& witness, const std::string& node) {
   const std::string line = "line " + std::to_string(witness.head.lines);
   if (witness.state == "found") return "the log has its " + line;
   if (witness.state == "changed") return "the log has another " + line + ": it was made again";
+  if (witness.state == "foreign")
+    return "it is about the log of " + shown(witness.node) + ", and this is the one of " + shown(node) +
+           ": give a list or a receipt that " + shown(node) + " made";
   if (witness.state == "before") return line + " is older than these logs: give the rotated ones too";
   return line + " is not in the log: lines were removed, or the chain breaks before it";
 }
 
 // What is wrong with the log, "" for nothing.
 std::string problem_of(const Audit& audit) {
+  if (audit.broken_log.empty() && audit.is_remade())
+    return "the journal has another line " + std::to_string(audit.journal.lines) + ": the log was made again";
   if (!audit.broken_log.empty() || audit.lost() == 0) return audit.chain.problem();
   return "the journal has line " + std::to_string(audit.journal.lines) + ", and " +
          (audit.chain.lines() == 0
@@ -167,7 +186,7 @@ void print_text(const Audit& audit, Console* console) {
   if (!audit.broken_log.empty())
     console->row("broken",
                  shown(audit.broken_log) + ":" + std::to_string(audit.broken_line) + ": " + chain.problem());
-  else if (audit.lost() > 0)
+  else if (audit.lost() > 0 || audit.is_remade())
     console->row("broken", problem_of(audit));
   else
     console->row(audit.state(),
@@ -182,7 +201,7 @@ void print_text(const Audit& audit, Console* console) {
   if (chain.torn() > 0) console->row("torn", count_text(chain.torn(), "line") + ", passed over");
   console->row("head", log_head_value(chain.head()));
   for (const Witness& witness : audit.witnesses)
-    console->row("witness", shown(witness.path) + ": " + witness_text(witness));
+    console->row("witness", shown(witness.path) + ": " + witness_text(witness, audit.node));
   if (!audit.passed_over.empty()) console->row("", shown(passed_over_text(audit.passed_over)));
 }
 
@@ -196,8 +215,8 @@ paxect_plugin_status run_audit(const Call& call) {
   std::vector<std::string> logs;
   if (paxect_plugin_status status = logs_of(call, &logs); status != PAXECT_PLUGIN_OK) return status;
   for (const std::string& path : call.arguments().witnesses) {
-    Witness witness{.path = path};
-    if (Status status = read_witness(path, &witness.head); !status.ok())
+    Witness witness;
+    if (Status status = read_witness(path, &witness); !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
     audit.seen[witness.head.lines];
     audit.witnesses.push_back(std::move(witness));
@@ -205,7 +224,7 @@ paxect_plugin_status run_audit(const Call& call) {
   for (const OpenLog& log : open_with_rotated(logs, &audit.passed_over)) {
     audit.logs.push_back(log.path);
     if (!audit.broken_log.empty()) continue;
-    audit.chain.begin_file(!audit.passed_over.empty());
+    audit.chain.begin_file(log.after_gap);
     if (Status status = check_log(log, &audit); !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   }

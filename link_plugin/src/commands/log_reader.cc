@@ -186,14 +186,32 @@ std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
       });
     std::sort(names.begin(), names.end(), is_older);
     std::vector<OpenLog> rotated;
-    for (const std::string& name : names)
-      if ((is_compressed_log(name) || !add(directory.path_of(name), &rotated)) && passed_over != nullptr)
-        passed_over->push_back(directory.path_of(name));
+    // By the names: whether logs that were passed over are after each of `rotated`.
+    std::vector<bool> is_before_gap;
+    bool is_gap = false;
+    for (const std::string& name : names) {
+      const std::size_t count = rotated.size();
+      const bool is_passed_over = is_compressed_log(name) || !add(directory.path_of(name), &rotated);
+      if (is_passed_over && passed_over != nullptr) passed_over->push_back(directory.path_of(name));
+      if (is_passed_over && !rotated.empty()) is_before_gap.back() = true;
+      is_gap = is_gap || is_passed_over;
+      if (rotated.size() == count) continue;
+      rotated.back().after_gap = std::exchange(is_gap, false);
+      is_before_gap.push_back(false);
+    }
     std::vector<std::pair<std::int64_t, std::size_t>> order;
     for (std::size_t i = 0; i < rotated.size(); ++i) order.emplace_back(first_time(rotated[i]), i);
     std::sort(order.begin(), order.end());
-    for (const auto& [time, i] : order) opened.push_back(std::move(rotated[i]));
-    for (OpenLog& last : itself) opened.push_back(std::move(last));
+    bool is_after = false;
+    for (const auto& [time, i] : order) {
+      rotated[i].after_gap = rotated[i].after_gap || is_after;
+      is_after = is_before_gap[i];
+      opened.push_back(std::move(rotated[i]));
+    }
+    for (OpenLog& last : itself) {
+      last.after_gap = is_gap || is_after;
+      opened.push_back(std::move(last));
+    }
   }
   return opened;
 }

@@ -44,6 +44,7 @@ struct LogCount {
 struct OpenLog {
   std::string path;  // under which it was opened
   UniqueFd fd;
+  bool after_gap = false;  // logs that were passed over may be between it and the one before
 };
 
 Status open_log(const std::string& path, OpenLog* out);

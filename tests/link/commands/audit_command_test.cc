@@ -155,8 +155,13 @@ TEST_CASE("Lists and receipts are witnesses, and a file that is none is refused"
   AuditSite site;
   auto audit =
       site.audit(1, {"--witness", vector_path(list_vector(1)), "--witness", vector_path(receipt_vector())});
-  CHECK(text_of(audit["witnesses"][0]["state"]) == "changed");
+  CHECK(text_of(audit["witnesses"][0]["state"]) == "foreign");
   CHECK(text_of(audit["witnesses"][1]["state"]) == "found");  // made before the first line
+  CHECK(command(site.host, {"audit", "--witness", vector_path(list_vector(1))})
+            .output.find("it is about the log of north, and this is the one of ") != std::string::npos);
+  site.host.set("node", "north");
+  audit = site.audit(1, {"--witness", vector_path(list_vector(1))});
+  CHECK(text_of(audit["witnesses"][0]["state"]) == "changed");
   for (const char* text : {"", "5\n", "5 abc\n", "# paxect list 2\n"}) {
     write_file(site.directory / "witness", text);
     CHECK(command(site.host, {"audit", "--witness", site.directory / "witness"}).status ==
@@ -200,6 +205,51 @@ TEST_CASE("The chain goes on after the only log was compressed, and a gap of suc
   CHECK(audit["first"].GetUint64() > 1);
   CHECK(audit["missing"].GetUint64() > 0);
   CHECK(command(rig.host, {"audit"}).output.find(" of logs that were passed over") != std::string::npos);
+}
+
+TEST_CASE("Lines that are cut off beside no compressed log are found") {
+  AuditSite site(600);
+  REQUIRE(site.parts.size() > 4);
+  // As gzip leaves it: nothing that a reader of lines could use.
+  const auto compress = [&](const std::string& part) {
+    write_file(part + ".gz", "\x1f\x8b");
+    std::filesystem::remove(part);
+  };
+  const std::size_t cut = GENERATE(1U, 2U);
+  compress(site.parts[cut == 1 ? 3 : 0]);
+  CHECK(text_of(site.audit(0)["state"]) == "intact");
+  std::vector<std::string> lines = site.lines(site.parts[cut]);
+  lines.pop_back();
+  AuditSite::write(site.parts[cut], lines);
+  CHECK(text_of(site.audit(1)["problem"]).find("the lines between them were removed") != std::string::npos);
+}
+
+TEST_CASE("A log that was made again as a whole shows by the journal") {
+  LinkRig rig;
+  rig.put("a.txt", "a");
+  REQUIRE(rig.run_once() == PAXECT_PLUGIN_OK);
+  std::string text = read_file(rig.log_path());
+  const auto remake = [&](const std::string& from, const std::string& to) {
+    std::string made;
+    link::LogHead head;
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+      std::string line = text.substr(at, text.find('\n', at) - at);
+      line = line.substr(0, line.rfind(", \"chain\": ")) + "}\n";
+      if (const std::size_t found = line.find(from); found != std::string::npos)
+        line.replace(found, from.size(), to);
+      made += link::chained_line(line, &head);
+    }
+    write_file(rig.log_path(), made);
+  };
+  remake("nothing of this", "");
+  REQUIRE(read_file(rig.log_path()) == text);
+  remake("a.txt", "z.txt");
+  auto audit = command_json(rig.host, {"audit"}, 1);
+  CHECK(text_of(audit["state"]) == "broken");
+  CHECK(text_of(audit["problem"]).find("the journal has another line ") == 0);
+  CHECK(command(rig.host, {"audit"}).output.find("the log was made again") != std::string::npos);
+  // Whose journal it is is not known of a log that is named.
+  CHECK(text_of(command_json(rig.host, {"audit", rig.log_path()})["state"]) == "intact");
 }
 
 TEST_CASE("A log that is no file is refused") {
