@@ -1,10 +1,13 @@
 // `missing`: what senders have listed and is not here, as the journal of the receiver has it.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/relay_context.h"
+#include "commands/waiting_lists.h"
 #include "proof/signature.h"
 #include "records/stream_state.h"
 #include "relay/receipts.h"
@@ -18,11 +21,45 @@ constexpr std::size_t kMaxShown = 1000;  // entries of a stream
 // A stream with the entries that are not here.
 struct Missing {
   const ReceivedStream* stream = nullptr;
-  std::vector<OutcomeRange> ranges = {};  // expected and missing ones
+  std::vector<OutcomeRange> ranges = {};  // all but those that were delivered
   std::uint64_t expected = 0;
   std::uint64_t missing = 0;
+  std::uint64_t refused = 0;
+  bool is_live = false;
   bool is_silent = false;
+  bool is_stopped = false;  // forked, and no other stream continues it
+
+  std::uint64_t& count(Outcome outcome) {
+    return outcome == Outcome::kMissing ? missing : outcome == Outcome::kRefused ? refused : expected;
+  }
 };
+
+// What the journal and the lists in the inbox say.
+struct Findings {
+  std::vector<Missing> streams = {};
+  std::vector<WaitingList> lists = {};
+
+  // A sender with several streams is silent when each of them is.
+  bool is_silent(const std::string& node) const {
+    return std::none_of(streams.begin(), streams.end(), [&](const Missing& each) {
+      return each.stream->address.node == node && each.is_live && !each.is_silent;
+    });
+  }
+  bool is_complete() const {
+    return lists.empty() && std::none_of(streams.begin(), streams.end(), [&](const Missing& each) {
+             return each.missing > 0 || each.refused > 0 || each.is_stopped ||
+                    (each.is_silent && is_silent(each.stream->address.node));
+           });
+  }
+};
+
+bool is_continued(const ReceivedStreams& received, const ReceivedStream& stream) {
+  const auto& all = received.streams();
+  return std::any_of(all.begin(), all.end(), [&](const ReceivedStream& other) {
+    return other.address.node == stream.address.node && other.continues &&
+           other.continues->stream == stream.address.stream;
+  });
+}
 
 std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkConfig& config,
                                   const std::vector<NodeKey>& keys, std::int64_t now) {
@@ -31,18 +68,21 @@ std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkCon
     if (stream.runs.empty()) continue;
     Missing found{.stream = &stream};
     for (const OutcomeRange& range : stream.outcomes(now, static_cast<std::int64_t>(config.late_after))) {
-      if (range.outcome != Outcome::kExpected && range.outcome != Outcome::kMissing) continue;
-      (range.outcome == Outcome::kMissing ? found.missing : found.expected) += range.last - range.first + 1;
+      if (range.outcome == Outcome::kDelivered) continue;
+      found.count(range.outcome) += range.last - range.first + 1;
       found.ranges.push_back(range);
     }
-    found.is_silent = state_of(received, stream, keys) == StreamState::kLive &&
-                      silent_since(stream, now, config.late_after).has_value();
+    found.is_live = state_of(received, stream, keys) == StreamState::kLive;
+    found.is_silent = found.is_live && silent_since(stream, now, config.late_after).has_value();
+    found.is_stopped = stream.is_forked && !is_continued(received, stream);
     all.push_back(std::move(found));
   }
   return all;
 }
 
-const char* name_of(Outcome outcome) { return outcome == Outcome::kMissing ? "missing" : "expected"; }
+const char* name_of(Outcome outcome) {
+  return outcome == Outcome::kMissing ? "missing" : outcome == Outcome::kRefused ? "refused" : "expected";
+}
 
 // Each entry of a list, and each range of numbers that is in none, until `each` returns false.
 template <class Each>
@@ -55,16 +95,16 @@ void each_item(const Missing& found, const Each& each) {
       std::uint64_t last = number;
       if (!is_listed)
         last = next == found.stream->entries.end() ? range.last : std::min(range.last, next->first - 1);
-      if (!each(range.outcome, number, last, is_listed ? &entry->second : nullptr)) return;
+      if (!each(range, number, last, is_listed ? &entry->second : nullptr)) return;
       number = last;
     }
 }
 
-void print_json(const std::vector<Missing>& all, bool is_complete, Console* console) {
+void print_json(const Findings& findings, Console* console) {
   JsonLine json;
-  json.add("complete", is_complete);
+  json.add("complete", findings.is_complete());
   json.begin_array("streams");
-  for (const Missing& found : all) {
+  for (const Missing& found : findings.streams) {
     const ReceivedStream& stream = *found.stream;
     json.begin_element();
     json.add("sender", stream.address.node);
@@ -76,56 +116,98 @@ void print_json(const std::vector<Missing>& all, bool is_complete, Console* cons
     json.add("forked", stream.is_forked);
     json.add("expected", found.expected);
     json.add("missing", found.missing);
+    json.add("refused", found.refused);
     json.begin_array("entries");
     std::size_t shown = 0;
-    each_item(found,
-              [&](Outcome outcome, std::uint64_t first, std::uint64_t last, const ReceivedEntry* entry) {
-                json.begin_element();
-                json.add("first", first);
-                json.add("last", last);
-                json.add("state", name_of(outcome));
-                json.add("list", entry == nullptr ? std::uint64_t{0} : entry->list);
-                json.add("name", entry == nullptr ? "" : entry->name);
-                json.end_object();
-                return ++shown < kMaxShown;
-              });
+    each_item(found, [&](const OutcomeRange& range, std::uint64_t first, std::uint64_t last,
+                         const ReceivedEntry* entry) {
+      json.begin_element();
+      json.add("first", first);
+      json.add("last", last);
+      json.add("state", name_of(range.outcome));
+      json.add("list", entry == nullptr ? std::uint64_t{0} : entry->list);
+      json.add("name", entry == nullptr ? "" : entry->name);
+      json.add("reason", range.reason);
+      json.end_object();
+      return ++shown < kMaxShown;
+    });
     json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_array("lists");
+  for (std::size_t i = 0; i < findings.lists.size() && i < kMaxShown; ++i) {
+    const WaitingList& list = findings.lists[i];
+    json.begin_element();
+    json.add("file", list.path);
+    json.add("sender", list.sender);
+    json.add("number", list.number);
+    json.add("state", list.state);
+    json.add("reason", list.why);
     json.end_object();
   }
   json.end_array();
   json.finish(console);
 }
 
-void print_text(const std::vector<Missing>& all, bool is_complete, Console* console) {
-  if (all.empty()) return console->line("no list was verified yet");
-  for (const Missing& found : all) {
+void print_lists(const std::vector<WaitingList>& lists, Console* console) {
+  for (std::size_t i = 0; i < lists.size() && i < kMaxShown; ++i)
+    console->row("list " + lists[i].state, shown(lists[i].path) + ": " + shown(lists[i].why));
+  if (lists.size() > kMaxShown) console->row("", "and more");
+}
+
+void print_text(const Findings& findings, Console* console) {
+  if (findings.streams.empty()) console->line("no list was verified yet");
+  for (const Missing& found : findings.streams) {
     const ReceivedStream& stream = *found.stream;
     std::string text = "list " + std::to_string(stream.last_list()) + " of " +
                        utc_text(stream.heard * static_cast<std::int64_t>(kSecond)) + ": " +
                        std::to_string(found.missing) + " missing, " + std::to_string(found.expected) +
                        " expected";
+    if (found.refused > 0) text += ", " + std::to_string(found.refused) + " refused";
     if (stream.is_forked) text += "; forked: nothing more is delivered";
     if (found.is_silent) text += "; silent";
     console->row(shown(stream.address.node), text);
     std::size_t lines = 0;
-    each_item(found, [&](Outcome outcome, std::uint64_t first, std::uint64_t last,
+    each_item(found, [&](const OutcomeRange& range, std::uint64_t first, std::uint64_t last,
                          const ReceivedEntry* entry) {
       const std::string numbers =
           first == last ? std::to_string(first) : std::to_string(first) + "-" + std::to_string(last);
-      console->row("  " + numbers, std::string(name_of(outcome)) + "  " +
-                                       (entry == nullptr ? "in a list that never came" : shown(entry->name)));
+      const std::string reason = range.reason.empty() ? "" : " (" + range.reason + ")";
+      const bool is_lost = entry == nullptr && found.stream->is_listed(first);
+      console->row("  " + numbers, std::string(name_of(range.outcome)) + "  " +
+                                       (entry != nullptr ? shown(entry->name)
+                                        : is_lost        ? "a damaged journal has lost what became of it"
+                                                         : "in a list that never came") +
+                                       reason);
       return ++lines < kMaxShown;
     });
     if (lines == kMaxShown) console->row("", "and more");
   }
-  if (is_complete) console->line("nothing is missing");
+  print_lists(findings.lists, console);
+  if (findings.is_complete() && !findings.streams.empty()) console->line("nothing is missing");
+}
+
+// What was refused is not here either: it has to be sent again.
+std::vector<OutcomeRange> requested(std::vector<OutcomeRange> outcomes) {
+  std::vector<OutcomeRange> wanted;
+  for (OutcomeRange& range : outcomes) {
+    if (range.outcome == Outcome::kRefused)
+      range = {.outcome = Outcome::kMissing, .first = range.first, .last = range.last};
+    if (!wanted.empty() && wanted.back().outcome == range.outcome)
+      wanted.back().last = range.last;
+    else
+      wanted.push_back(std::move(range));
+  }
+  return wanted;
 }
 
 // The file and its signature, durable; never replaces one.
 Status write_request(const Missing& found, const LinkConfig& config, std::int64_t now, std::string path) {
   // A stream of its own: the numbers of the relay's receipts are the relay's.
-  const Receipt receipt =
+  Receipt receipt =
       make_receipt(*found.stream, config.node, make_stream(), 1, "", now, config.late_after, {});
+  receipt.outcomes = requested(std::move(receipt.outcomes));
   const std::string text = receipt_text(receipt);
   struct stat info {};
   if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
@@ -146,7 +228,7 @@ Status write_requests(const std::vector<Missing>& all, const LinkConfig& config,
   const bool is_folder = stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
   std::vector<const Missing*> wanted;
   for (const Missing& found : all)
-    if (found.missing > 0) wanted.push_back(&found);
+    if (found.missing + found.refused > 0) wanted.push_back(&found);
   if (wanted.size() > 1 && !is_folder)
     return Status::invalid(
         "containers of several streams are missing: give --request a folder for a file of each");
@@ -170,17 +252,23 @@ paxect_plugin_status run_missing(const Call& call) {
   if (Status status = read_pinned_keys(context.config.peers, &pinned); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::int64_t now = call.host().realtime_ns() / static_cast<std::int64_t>(kSecond);
-  const std::vector<Missing> all = find_missing(journal.received, context.config, node_keys_of(pinned), now);
-  bool is_complete = true;
-  for (const Missing& found : all) is_complete = is_complete && found.missing == 0;
+  const std::vector<NodeKey> keys = node_keys_of(pinned);
+  Findings findings{.streams = find_missing(journal.received, context.config, keys, now)};
+  const bool is_off = context.config.proof ? *context.config.proof == ProofMode::kOff
+                                           : pinned.empty() && !journal.had_keys && journal.received.empty();
+  if (!is_off)
+    if (Status status = find_waiting_lists(context.config, journal.received, keys, &findings.lists);
+        !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().request)
-    if (Status status = write_requests(all, context.config, now, *call.arguments().request); !status.ok())
+    if (Status status = write_requests(findings.streams, context.config, now, *call.arguments().request);
+        !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().json)
-    print_json(all, is_complete, &call.console());
+    print_json(findings, &call.console());
   else
-    print_text(all, is_complete, &call.console());
-  return is_complete ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+    print_text(findings, &call.console());
+  return findings.is_complete() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 
 }  // namespace paxect::link

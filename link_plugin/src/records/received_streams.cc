@@ -96,11 +96,24 @@ bool ReceivedStream::knows(std::uint64_t number) const {
   return after != gone.begin() && std::prev(after)->second >= number;
 }
 
+bool ReceivedStream::is_listed(std::uint64_t number) const {
+  return std::any_of(runs.begin(), runs.end(), [&](const ListRun& run) {
+    return run.first_entry <= number && number < run.next_entry;
+  });
+}
+
+bool ReceivedStream::is_in_run(std::uint64_t number) const {
+  return std::any_of(runs.begin(), runs.end(),
+                     [&](const ListRun& run) { return run.first_list <= number && number <= run.last_list; });
+}
+
 bool ReceivedStream::has(std::uint64_t number, const std::string& digest) const {
   const auto text = known.find(number);
-  return text != known.end() && text->second == digest &&
-         std::any_of(runs.begin(), runs.end(),
-                     [&](const ListRun& run) { return run.first_list <= number && number <= run.last_list; });
+  return text != known.end() && text->second == digest && is_in_run(number);
+}
+
+bool ReceivedStream::is_beyond(std::uint64_t number) const {
+  return !known.contains(number) && is_in_run(number);
 }
 
 bool ReceivedStream::is_whole() const {

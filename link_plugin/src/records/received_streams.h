@@ -106,6 +106,11 @@ struct ReceivedStream {
   bool knows(std::uint64_t number) const;
   // Whether that list was taken with this digest. False also for one too long ago to compare.
   bool has(std::uint64_t number, const std::string& digest) const;
+  // Whether it was taken so long ago that its digest is not known any more.
+  bool is_beyond(std::uint64_t number) const;
+  bool is_in_run(std::uint64_t number) const;
+  // Whether a list that was taken has the entry of this number.
+  bool is_listed(std::uint64_t number) const;
   // False where a damaged journal has lost entries of lists that were taken.
   bool is_whole() const;
   // What became of each entry from 1 on, without a hole. `late_after` in seconds: how old a list must be for
