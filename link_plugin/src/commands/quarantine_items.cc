@@ -11,11 +11,12 @@
 namespace paxect::link {
 namespace {
 
+constexpr std::string_view kReasonEnd = ".reason.json";
 constexpr std::size_t kReasonLimit = std::size_t{1} << 20;
 
-void read_reason(const Directory& directory, QuarantineItem* item) {
+void read_reason(const Directory& directory, const std::string& file, QuarantineItem* item) {
   std::string text;
-  if (!directory.read_small(reason_of(item->name), kReasonLimit, &text).ok()) return;
+  if (!directory.read_small(file, kReasonLimit, &text).ok()) return;
   json::Document parsed;
   parsed.Parse<kStrictJson>(text.data(), text.size());
   if (parsed.HasParseError() || !parsed.IsObject()) return;
@@ -35,6 +36,14 @@ void read_reason(const Directory& directory, QuarantineItem* item) {
   auto attempts = document.FindMember("attempts");
   if (attempts != document.MemberEnd() && attempts->value.IsUint64())
     item->attempts = attempts->value.GetUint64();
+}
+
+// A reason without its file: that one is on its way here, or a command that ended took it away.
+bool is_orphan(const Directory& directory, const std::string& name, const std::set<std::string>& names) {
+  if (!name.ends_with(kReasonEnd) || names.contains(reason_of(name))) return false;
+  QuarantineItem reason;
+  read_reason(directory, name, &reason);
+  return !reason.event.empty() && !reason.source.empty() && !reason.first_utc.empty();
 }
 
 }  // namespace
@@ -61,11 +70,12 @@ Status list_quarantine(const std::string& path, std::vector<QuarantineItem>* ite
   for (const std::string& name : names) {
     FileStat observed = directory.stat_of(name);
     if (companions.count(name) != 0 || observed.kind != FileKind::kRegular) continue;
+    if (is_orphan(directory, name, names)) continue;
     QuarantineItem& item = items->emplace_back();
     item.name = name;
     item.size = observed.identity.size;
     item.has_sidecar = companions.count(sidecar_of(name)) != 0;
-    read_reason(directory, &item);
+    read_reason(directory, reason_of(name), &item);
   }
   return Status::success();
 }

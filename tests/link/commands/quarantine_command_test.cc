@@ -80,6 +80,15 @@ TEST_CASE("Of the longest names, too, a reason is none of the files in quarantin
     CHECK(read_file(rig.inbox(name)) == "junk " + name.substr(stem.size()));
 }
 
+TEST_CASE_METHOD(Given, "A reason without its file is no file in quarantine") {
+  std::filesystem::remove(rig.inbox(".quarantine/junk.freq"));
+  auto report = command_json(rig.host, {"quarantine", "list"});
+  REQUIRE(report["items"].Size() == 1);
+  CHECK(std::string(report["items"][0]["name"].GetString()) == "bad.freq");
+  CHECK(command(rig.host, {"quarantine", "retry", "junk.freq.reason.json"}).status != 0);
+  CHECK(rig.waiting().empty());
+}
+
 TEST_CASE_METHOD(Given, "quarantine show tells all about the names given and says which is not there") {
   CommandResult outcome = command(rig.host, {"quarantine", "show", "bad.freq"});
   CHECK(outcome.status == 0);
