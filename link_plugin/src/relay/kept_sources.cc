@@ -124,6 +124,7 @@ bool KeptSources::is_over(const SentStream::EntryNumber& number, const KeptSourc
 bool KeptSources::read_receipts() {
   std::vector<PinnedKey> keys;
   Status status = read_pinned_keys(parts_.config.peers, &keys);
+  parts_.reporter.report_problem("keys of receivers", status.ok() ? problem_of(keys) : status.message);
   if (status.ok() && keys != keys_) {
     keys_ = std::move(keys);
     receipts_.forget();
@@ -154,7 +155,10 @@ bool KeptSources::read_receipts() {
                                .status = "rejected",
                                .message = why});
         });
-    // The one that receipts are imported to need not exist.
+    // The one that receipts are imported to need not exist, and that of our own lists is made with the first.
+    const bool may_lack =
+        folder != parts_.config.receipts_in || folder == join(parts_.config.outbox, kProofFolder);
+    if (FileIdentity ignored; may_lack && !identity_of(folder, &ignored)) status = Status::success();
     if (status.fault == Fault::kGone || folder != parts_.config.receipts_in) status = Status::success();
   }
   parts_.reporter.report_problem("receipts", status.message);

@@ -42,17 +42,17 @@ ProofMode Receiver::mode() const {
 }
 
 bool Receiver::lacks_keys() const {
-  return !has_pinned_ && (parts_.journal.had_keys() || !parts_.journal.received().streams().empty());
+  return !has_pinned_ &&
+         (is_unreadable_ || parts_.journal.had_keys() || !parts_.journal.received().streams().empty());
 }
 
 Status Receiver::read_keys() {
   if (parts_.config.mode != Mode::kReceive) return Status::success();
   std::vector<PinnedKey> pinned;
-  if (Status status = read_pinned_keys(parts_.config.peers, &pinned); !status.ok()) return status;
-  Status status;
-  for (const PinnedKey& each : pinned)
-    if (!each.problem.empty() && !each.is_revoked)
-      status = Status::environment(each.problem + ": nothing is verified by this key");
+  Status status = read_pinned_keys(parts_.config.peers, &pinned);
+  is_unreadable_ = !status.ok();
+  if (is_unreadable_) return status;
+  if (const std::string problem = problem_of(pinned); !problem.empty()) status = Status::environment(problem);
   std::vector<NodeKey> keys = node_keys_of(pinned);
   const ProofMode before = mode();
   has_pinned_ = !pinned.empty();

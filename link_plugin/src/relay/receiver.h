@@ -120,13 +120,14 @@ class Receiver {
   Status rename(Transfer* transfer, const std::string& name);
   std::uint64_t longest_wait_ns() const;
   bool is_live(const ReceivedStream& stream) const;
-  // Keys were pinned once, and their folder has none or is away.
+  // Keys were pinned once, and their folder has none or is away; or it cannot be read.
   bool lacks_keys() const;
 
   Parts parts_;
   std::shared_ptr<const Directory> folder_;  // of the lists
   std::vector<NodeKey> keys_;
-  bool has_pinned_ = false;                   // any file of a key, revoked ones among them
+  bool has_pinned_ = false;  // any file of a key, revoked ones among them
+  bool is_unreadable_ = false;
   std::map<std::string, Seen> seen_;          // lists in the folder, without those that are settled
   std::set<std::string> changed_;             // lists about which there was an event
   FileIdentity listed_;                       // the folder when its names were read last

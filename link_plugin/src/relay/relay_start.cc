@@ -15,13 +15,24 @@
 namespace paxect::link {
 namespace {
 
-// A receiver that requires proof and has no key delivers nothing.
-Status check_pinned(const LinkConfig& config) {
-  if (config.proof != ProofMode::kRequire) return Status::success();
+// The keys that this relay verifies by. A receiver that requires proof and has none delivers nothing.
+Status check_pinned(const Host& host, const LinkConfig& config) {
+  const bool reads_lists = config.mode == Mode::kReceive && config.proof != ProofMode::kOff;
+  const bool reads_receipts = config.mode == Mode::kSend && config.sign_key.key().has_value();
+  if (!reads_lists && !reads_receipts) return Status::success();
+  const bool is_required = config.proof == ProofMode::kRequire;
   std::vector<PinnedKey> pinned;
-  if (Status status = read_pinned_keys(config.peers, &pinned); !status.ok()) return status;
+  if (Status status = read_pinned_keys(config.peers, &pinned); !status.ok()) {
+    if (is_required) return status;
+    host.log(PAXECT_LOG_WARN, status.message);
+  }
+  for (const PinnedKey& each : pinned) {
+    if (each.is_revoked || each.problem.empty()) continue;
+    if (each.is_exposed) return Status::invalid(each.problem);
+    host.log(PAXECT_LOG_WARN, each.problem + ": nothing is verified by this key");
+  }
   const auto is_valid = [](const PinnedKey& key) { return !key.is_revoked && key.problem.empty(); };
-  if (std::any_of(pinned.begin(), pinned.end(), is_valid)) return Status::success();
+  if (!is_required || std::any_of(pinned.begin(), pinned.end(), is_valid)) return Status::success();
   return Status::invalid("proof = require, and no key of a sender is pinned in " + config.peers +
                          ": `paxect link key pin NAME FILE` for each sender, or set proof = off");
 }
@@ -53,7 +64,8 @@ paxect_plugin_status Relay::init() {
   if (!config_.sign_key_problem.empty())
     host_.log(PAXECT_LOG_WARN,
               "sign_key is not checked: it is a credential, which exists in its service alone");
-  if (Status status = check_pinned(config_); !status.ok()) return fail(PAXECT_PLUGIN_CONFIG, status.message);
+  if (Status status = check_pinned(host_, config_); !status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (config_.hmac_key.has_value() || config_.sign_key.key()) host_.hold_secrets();
   policy_file_.emplace(config_.policy, config_.node);
   PolicyReading reading = policy_file_->read();

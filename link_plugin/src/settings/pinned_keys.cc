@@ -25,8 +25,20 @@ Status read_key_file(const std::string& path, PublicKey* out) {
   return Status::invalid((names_path ? "" : path + ": ") + status.message);
 }
 
+// Whoever can write a key or its folder decides whose lists are verified.
+std::string exposure_of(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 || (info.st_mode & S_IWOTH) == 0) return "";
+  return path + ": every user can write it, and so pin a key: chmod o-w it, and compare the keys in it";
+}
+
+// A new one can be written by its owner alone, whatever the umask.
 Status open_folder(const std::string& folder, Directory* out) {
+  FileIdentity ignored;
+  const bool is_new = !identity_of(folder, &ignored);
   if (Status status = make_directories(folder); !status.ok()) return status;
+  if (is_new && chmod(folder.c_str(), S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH) != 0)
+    return io_failure("set the mode of", folder, errno);
   return Directory::open(folder, out);
 }
 
@@ -37,12 +49,18 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) 
   if (FileIdentity ignored; !identity_of(folder, &ignored) && errno == ENOENT) return Status::success();
   Directory directory;
   if (Status status = Directory::open(folder, &directory); !status.ok()) return status;
+  const std::string exposure = exposure_of(folder);
   Status status = directory.list([&](const char* name) {
     PinnedKey pinned;
     pinned.node = node_of_pinned(name, &pinned.is_revoked);
     if (pinned.node.empty()) return true;
     pinned.path = directory.path_of(name);
     pinned.problem = read_key_file(pinned.path, &pinned.key).message;
+    const std::string own = exposure.empty() ? exposure_of(pinned.path) : exposure;
+    if (pinned.problem.empty() && !own.empty()) {
+      pinned.problem = own;
+      pinned.is_exposed = true;
+    }
     out->push_back(std::move(pinned));
     return true;
   });
@@ -50,6 +68,13 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) 
     return std::tie(one.node, one.path) < std::tie(other.node, other.path);
   });
   return status;
+}
+
+std::string problem_of(const std::vector<PinnedKey>& pinned) {
+  for (const PinnedKey& each : pinned)
+    if (!each.problem.empty() && !each.is_revoked)
+      return each.problem + ": nothing is verified by " + (each.is_exposed ? "it" : "this key");
+  return "";
 }
 
 std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned) {

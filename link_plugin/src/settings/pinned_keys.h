@@ -18,13 +18,17 @@ struct PinnedKey {
   std::string path = {};
   bool is_revoked = false;
   PublicKey key = {};
-  std::string problem = {};  // why the file is no key; "" when it is one
+  std::string problem = {};  // why the file is no key, or none that counts; "" when it is one
+  bool is_exposed = false;   // that is because every user can write the file or the folder
 
   bool operator==(const PinnedKey&) const = default;
 };
 
 // Those in the folder, by node and file. A folder that does not exist has none.
 Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out);
+
+// One line about the first of them that is not revoked and does not count; "" when all count.
+std::string problem_of(const std::vector<PinnedKey>& pinned);
 
 // Those of them that are keys, revoked ones among them.
 std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned);

@@ -39,6 +39,19 @@ std::string key_file(KeySite& site, const std::string& name) {
   return site.path(name);
 }
 
+TEST_CASE("The folder of keys that pin makes is for its owner alone to write, whatever the umask") {
+  KeySite site;
+  REQUIRE(site.key({"new", site.path("k")}).status == 0);
+  site.host.set("peers", site.path("peers"));
+  const mode_t before = umask(0);
+  const CommandResult pinned = site.key({"pin", "north", site.path("k.pub")});
+  umask(before);
+  INFO(pinned.output);
+  CHECK(pinned.status == 0);
+  CHECK(mode_of(site.path("peers")) == 0755);
+  CHECK(mode_of(site.path("peers/north.pub")) == 0644);
+}
+
 TEST_CASE("A new secret key is for its owner alone whatever the umask, and minisign works with it") {
   KeySite site;
   const mode_t mask = GENERATE(0000U, 0777U);

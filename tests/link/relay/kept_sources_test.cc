@@ -286,6 +286,30 @@ TEST_CASE("A clock that is set forward ends no time that sources are kept for") 
   CHECK(rig.waiting() == Names{"a.txt"});
 }
 
+TEST_CASE("The folder of lists need not exist where receipts come to it") {
+  ReceiptRig rig;
+  rig.host.set("receipts_in", rig.outbox("paxect.proof"));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK_FALSE(rig.host.logged("paxect.proof"));
+}
+
+TEST_CASE("A sender reports a key of a receiver that is damaged, and refuses one that every user can write") {
+  ReceiptRig rig;
+  const std::string key = rig.directory / "peers/south.pub";
+  SECTION("damaged") {
+    write_file(key, "no key");
+    rig.send("a.txt");
+    CHECK(rig.host.logged(key + ": "));
+    CHECK(rig.host.logged("nothing is verified by this key"));
+  }
+  SECTION("exposed") {
+    std::filesystem::permissions(key, std::filesystem::perms(0666));
+    PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+    CHECK(relay.init() == PAXECT_PLUGIN_CONFIG);
+    CHECK(std::string(relay.error()).find("south.pub: every user can write it") != std::string::npos);
+  }
+}
+
 TEST_CASE("With keep = TIME a source stays for so long") {
   ReceiptRig rig;
   rig.host.set("keep", "2h");

@@ -459,6 +459,14 @@ TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
     rig.host.set("proof", "require");
     expected = "paxect link key pin NAME FILE";
   }
+  SECTION("a key that every user can write") {
+    std::filesystem::permissions(rig.peers() + "/north.pub", std::filesystem::perms(0666));
+    expected = "north.pub: every user can write it, and so pin a key: chmod o-w it";
+  }
+  SECTION("a folder of keys that every user can write") {
+    std::filesystem::permissions(rig.peers(), std::filesystem::perms(01777));
+    expected = "peers: every user can write it, and so pin a key: chmod o-w it";
+  }
   SECTION("relay mode") {
     rig.host.set("mode", "relay");
     rig.host.set("proof", "check");
@@ -468,6 +476,22 @@ TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
   CHECK(link.init() == PAXECT_PLUGIN_CONFIG);
   INFO(link.error());
   CHECK(link.error().find(expected) != std::string::npos);
+}
+
+TEST_CASE("A key that every user can write from now on verifies nothing more") {
+  ReceiverRig rig;
+  rig.start();
+  rig.settle();
+  std::filesystem::permissions(rig.peers() + "/north.pub", std::filesystem::perms(0666));
+  rig.settle(3 * kSecond);
+  CHECK(rig.host.logged("north.pub: every user can write it"));
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().empty());
+  std::filesystem::permissions(rig.peers() + "/north.pub", std::filesystem::perms(0644));
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
 }
 
 TEST_CASE("A container that is damaged beyond repair leaves its entry open") {
@@ -771,6 +795,78 @@ TEST_CASE("`missing` lists what is listed and not here, and the numbers of lists
   REQUIRE(link::parse_receipt(request, &receipt).ok());
   using Outcomes = std::vector<link::OutcomeRange>;
   CHECK(receipt.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kMissing, 2, 3}});
+}
+
+TEST_CASE("`missing` reports a fork, lists that are not taken and a sender that is silent") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.host.set("max_jump", "5");
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(command_json(rig.host, {"missing"})["complete"].GetBool());
+  std::string state;
+  std::string wanted;
+  link::List list = rig.north.next_list();
+  SECTION("forked") {
+    rig.north.write(list, rig.inbox());
+    rig.settle(5 * kSecond);
+    list.head.made += 1;
+    state = "forked";
+    wanted = "forked: nothing more is delivered";
+  }
+  SECTION("jumped") {
+    list.head.number = 50;
+    state = "jumped";
+    wanted = "list jumped";
+  }
+  SECTION("refused") {
+    state = "refused";
+    wanted = "list refused";
+  }
+  SECTION("not read yet") {
+    rig.stop();
+    state = "waiting";
+    wanted = "no relay has read it yet";
+  }
+  SECTION("silent") {
+    rig.host.set_realtime_ns(rig.host.realtime_ns() + 700 * static_cast<std::int64_t>(kSecond));
+    wanted = "; silent";
+  }
+  if (!state.empty()) {
+    const std::string path = rig.north.write(list, rig.inbox());
+    if (state == "refused") write_file(path + ".minisig", "no signature");
+    if (rig.link) rig.settle(5 * kSecond);
+  }
+  const json::Document said = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK_FALSE(said["complete"].GetBool());
+  REQUIRE(said["lists"].Size() == (state.empty() ? 0 : 1));
+  if (!state.empty()) CHECK(said["lists"][0]["state"].GetString() == state);
+  const CommandResult text = command(rig.host, {"missing"});
+  CHECK(text.status == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(text.output.find(wanted) != std::string::npos);
+  CHECK(text.output.find("nothing is missing") == std::string::npos);
+}
+
+TEST_CASE("`missing` reports what was refused, and a request asks for it") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  std::string bytes = container("data of a");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  rig.put("a.freq", bytes);
+  rig.list();
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.quarantined() == Names{"a.freq"});
+  const json::Document said = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+  const auto& stream = said["streams"][0];
+  // Its digest is not the listed one, so it says nothing of the entry; one that is listed and refused does.
+  CHECK(stream["missing"].GetInt() + stream["refused"].GetInt() == 1);
+  CHECK(command(rig.host, {"missing", "--request", rig.directory / "request"}).status ==
+        PAXECT_PLUGIN_INCOMPLETE);
+  link::Receipt receipt;
+  REQUIRE(link::parse_receipt(read_file(rig.directory / "request"), &receipt).ok());
+  CHECK(receipt.outcomes == std::vector<link::OutcomeRange>{{link::Outcome::kMissing, 1, 1}});
 }
 
 TEST_CASE("`missing` ends with success when all is here") {
