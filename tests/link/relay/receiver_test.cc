@@ -585,6 +585,52 @@ TEST_CASE("A receipt says what became of each entry, and follows the one before"
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
 }
 
+TEST_CASE("A damaged container that is repaired uses up the entry of the undamaged one, once") {
+  const std::string data = noise(400'000, 11);
+  LinkRig sender;
+  sender.host.set("mode", "send");
+  sender.host.set("protect", "10");
+  sender.put("a.txt", data);
+  REQUIRE(sender.run_once() == PAXECT_PLUGIN_OK);
+  const std::string whole = read_file(sender.outbox("a.freq"));
+  std::string damaged = whole;
+  damaged.replace(200'000, 20'000, std::string(20'000, '\0'));
+  SigningRig rig;
+  rig.north.send("a.freq", whole);
+  const bool has_sidecar = GENERATE(false, true);
+  const bool is_list_late = GENERATE(false, true);
+  INFO("sidecar " << has_sidecar << ", list after the container " << is_list_late);
+  if (!is_list_late) rig.list();
+  if (has_sidecar) rig.put("other.freq.sha256", link::sha256_hex(whole) + "  other.freq\n");
+  rig.put("other.freq", damaged);
+  rig.start();
+  rig.settle(5 * kSecond);
+  if (is_list_late) {
+    REQUIRE(rig.delivered().empty());
+    rig.list();
+    rig.settle(5 * kSecond);
+  }
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.content("a") == data);
+  CHECK(rig.events("repaired").size() == 1);
+  REQUIRE(rig.events("decode").size() == 1);
+  CHECK(rig.events("decode")[0].line.find("\"entry\": 1") != std::string::npos);
+  using Outcomes = std::vector<link::OutcomeRange>;
+  REQUIRE_FALSE(rig.receipts().empty());
+  CHECK(rig.receipts().rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}});
+  // Neither the damaged container nor the undamaged one is delivered again.
+  rig.stop();
+  std::filesystem::remove(rig.outbox("a"));
+  rig.put("damaged.freq", damaged);
+  rig.put("whole.freq", whole);
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.events("decode").size() == 1);
+  CHECK(rig.events("replayed").size() == 2);
+  CHECK(rig.receipts().rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}});
+}
+
 TEST_CASE("A run with --once ends with a receipt, if anything has changed") {
   SigningRig rig;
   for (const char* name : {"a", "b"}) {
