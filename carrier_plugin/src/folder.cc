@@ -102,7 +102,7 @@ Status Folder::check_marker() const {
   bool missing = false;
   if (Status status = read_file(place_file_, kMarkerSize, &known, &is_new); !status.ok()) return status;
   FileIdentity ignored;
-  const Status status = read_small(kPlaceMarker, kMarkerSize, &found, &ignored, &missing);
+  Status status = read_small(kPlaceMarker, kMarkerSize, &found, &ignored, &missing);
   if (!status.ok() && !missing) return status;
   if (missing)
     return is_new ? Status::success()

@@ -89,9 +89,8 @@ void Receiver::claim() {
     if (is_gone || intent.claimed || !confirm_epoch(&intent, &is_gone)) continue;
     if (is_gone) gone.push_back(id);
     if (is_gone) continue;
-    const std::string key = id;
     if (exchange_.send(names_.subject("claim", id), claim_text({.id = id, .receiver = state_.token()}),
-                       kReplyTime, [this, key](const Message* reply) { on_claimed(key, reply); }))
+                       kReplyTime, [this, key = id](const Message* reply) { on_claimed(key, reply); }))
       asked.push_back(id);
   }
   for (const std::string& id : gone) drop(id);
@@ -204,7 +203,7 @@ Status Receiver::deliver(const Intent& intent, std::string* at, std::set<std::st
     if (!job.sidecar.empty())
       if (Status status = place_sidecar(job, *at, &taken); !status.ok()) return status;
     if (taken) continue;
-    const Status status = folder_.rename_new(temporary, *at, &taken);
+    Status status = folder_.rename_new(temporary, *at, &taken);
     if (!status.ok() || !taken) return status;
     // Somebody was faster with the name: the sidecar goes back under its hidden one.
     if (!job.sidecar.empty()) {
@@ -244,9 +243,8 @@ void Receiver::publish_receipts() {
                           .size = done.size,
                           .receiver = state_.token(),
                           .at = done.at};
-    const std::string key = id;
     if (exchange_.send(names_.subject("receipt", id), receipt_text(receipt), kReplyTime,
-                       [this, key](const Message* reply) { on_receipted(key, reply); }))
+                       [this, key = id](const Message* reply) { on_receipted(key, reply); }))
       asked.push_back(id);
   }
   // Each goes from `unconfirmed_` when it is stored.

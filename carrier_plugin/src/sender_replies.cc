@@ -62,8 +62,7 @@ Status Sender::start() {
       if (!parse_identity(reader, "sidecar", &file.sidecar_identity)) file.sidecar_identity = {};
       file.kind = file.sidecar_identity.inode != 0 ? FileKind::kContainer : FileKind::kPlain;
       interrupted_.push_back(std::move(file));
-    }
-    if (what == "removed") {
+    } else if (what == "removed") {
       std::erase_if(interrupted_, [&](const Outgoing& one) { return one.job.id == file.job.id; });
       std::uint64_t chunks = 0;
       reader.get("chunks", &chunks);

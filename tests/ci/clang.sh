@@ -4,7 +4,7 @@
 # --all also builds the tests of host and plugins, which takes twice the time.
 set -eu
 cd "$(dirname "$0")/../.."
-targets='paxect_core paxect-core paxect paxect_link paxect_panel core_abi_test core_repair_test core_unit_test'
+targets='paxect_core paxect-core paxect paxect_link paxect_panel paxect_carrier core_abi_test core_repair_test core_unit_test'
 [ "${1:-}" != --all ] || targets=all
 cmake --preset clang
 # shellcheck disable=SC2086
