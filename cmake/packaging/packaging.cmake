@@ -14,7 +14,8 @@ set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
 set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}/packages")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # the first line of each package's description
 set(CPACK_VERBATIM_VARIABLES ON)
-set(CPACK_COMPONENTS_ALL library development programs carrier)
+# The last one has the bill of materials, with the digests of all others as they are packed.
+set(CPACK_COMPONENTS_ALL library development carrier programs)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_SET_DESTDIR ON) # because /etc is outside the prefix
 set(CPACK_STRIP_FILES ON)

@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 root=$work/root
-"$here/clean_root.sh" "$debs" systemd "$root" || exit $?
+"$here/clean_root.sh" "$debs" systemd,nats-server "$root" || exit $?
 cp "$here/booted_inside.sh" "$root/inside.sh"
 # Begins when the boot is over; its status is that of the machine, which it ends.
 mkdir -p "$root/etc/systemd/system/multi-user.target.wants"

@@ -8,8 +8,8 @@ state=/var/lib/paxect
 
 fail() {
   echo "booted.sh: $*"
-  systemctl status --no-pager --lines=0 'paxect@*' || true
-  journalctl --no-pager -n 40 -o short-precise -u 'paxect@*' || true
+  systemctl status --no-pager --lines=0 'paxect@*' 'paxect-carrier@*' || true
+  journalctl --no-pager -n 40 -o short-precise -u 'paxect@*' -u 'paxect-carrier@*' || true
   exit 1
 }
 quietly() { "$@" >/tmp/log 2>&1 || { cat /tmp/log; fail "'$*' failed"; }; }
@@ -186,6 +186,33 @@ CONF
   eventually "metrics" grep -q '^paxect_link_running{.*} 1' "$state/south/metrics.prom"
 }
 
+carries() { # from one folder to another, by a server that asks for a key
+  printf 'listen: "127.0.0.1:4333"\njetstream { store_dir: "/var/tmp/nats" }\nauthorization { users: [ { nkey: %s } ] }\n' \
+    UCG7LIEMP6IXPMQUEE3WP2VAQCASHO5UR2T3BS2YWJWCBXLHSLBR4QSD >/etc/nats-test.conf
+  systemd-run --quiet --unit=nats-test nats-server -c /etc/nats-test.conf || fail "no server"
+  for end in out:send in:receive; do
+    mode=${end#*:} end=${end%:*}
+    install -d -o paxect -g paxect "$state/$end" "$state/$end/box"
+    (umask 077 && echo SUAAT36YIUQSBNCQA4GIY3UDYTF5FL6QNOOT25WR7IZ7DCKNMMYZC4QLXQ >"/etc/credstore/paxect-$end.nkey")
+    printf '[carrier]\nmode = %s\nfolder = box\nservers = nats://127.0.0.1:4333\nsubject = test\nnkey = credential:nkey\n' "$mode" \
+      >"/etc/paxect/$end-carrier.conf"
+    echo "metrics_file = /var/lib/paxect-metrics/$end-carrier.prom" >>"/etc/paxect/$end-carrier.conf"
+    systemctl start "paxect-carrier@$end" || fail "paxect-carrier@$end does not start"
+  done
+  arrives "$state/out/box" carried.bin "$state/in/box" carried.bin
+  for end in out in; do
+    eventually "metrics of $end" grep -q '^paxect_carrier_connected{.*} 1' "/var/lib/paxect-metrics/$end-carrier.prom"
+    [ "$(stat -c %a "/var/lib/paxect-metrics/$end-carrier.prom")" = 644 ] || fail "not everyone can read the metrics of $end"
+  done
+  process=/proc/$(systemctl show -P MainPID paxect-carrier@out)
+  [ "$(stat -c %U:%G "$process")" = paxect:paxect ] || fail "runs as $(stat -c %U:%G "$process")"
+  for line in 'CapEff:0000000000000000' 'CapBnd:0000000000000000' 'NoNewPrivs:1' 'Seccomp:2'; do
+    tr -d '\t ' <"$process/status" | grep -qx "$line" || fail "not $line: $(grep "^${line%%:*}" "$process/status")"
+  done
+  systemctl stop paxect-carrier@in || fail "no stop"
+  [ "$(systemctl show -P Result paxect-carrier@in)" = success ] || fail "stopped, but failed"
+}
+
 stops() {
   systemctl stop paxect@south || fail "no stop"
   expect south ActiveState inactive
@@ -198,7 +225,11 @@ stops() {
 
 is_upgraded() {
   pid=$(is north MainPID)
+  carrier=$(systemctl show -P MainPID paxect-carrier@out)
   quietly dpkg -i /newer/*.deb
+  systemctl -q is-active paxect-carrier@out || fail "the carrier does not run after the upgrade"
+  [ "$(systemctl show -P MainPID paxect-carrier@out)" -ne "$carrier" ] || fail "the old carrier still runs after the upgrade"
+  ! systemctl -q is-active paxect-carrier@in || fail "the upgrade started a carrier that was stopped"
   expect north ActiveState active
   [ "$(is north MainPID)" -ne "$pid" ] || fail "the old program still runs after the upgrade"
   expect south ActiveState inactive
@@ -213,6 +244,11 @@ is_there_again() {
 }
 
 goes() {
+  pid=$(is north MainPID)
+  systemctl start paxect-carrier@out || fail "a carrier does not start without a server"
+  quietly dpkg -r paxect-carrier
+  ! systemctl -q is-active paxect-carrier@out || fail "removed under the running carrier"
+  [ "$(is north MainPID)" -eq "$pid" ] || fail "the removal of the carrier ends relays"
   quietly dpkg -r paxect
   expect north ActiveState inactive
   [ -z "$(systemctl list-units --no-legend --failed 'paxect@*')" ] || fail "an instance failed"
@@ -221,7 +257,7 @@ goes() {
     [ "$(stat -c %U "$process" 2>/dev/null)" != paxect ] || fail "still runs: $(tr '\0' ' ' <"$process/cmdline")"
   done
   [ -f /etc/paxect/north.conf ] || fail "removal took a configuration"
-  quietly dpkg -P paxect libpaxect-core-dev libpaxect-core1
+  quietly dpkg -P paxect-carrier paxect libpaxect-core-dev libpaxect-core1
   # Neither removal nor purge may delete what the administrator made or what was exchanged.
   [ -f /etc/paxect/north.conf ] && [ -f "$state/north/outbox/six" ] || fail "the purge took what is not ours"
   left=$(find /etc /usr /run -xdev -name '*paxect*' ! -path '/etc/paxect*' ! -path '/etc/credstore/*' \
@@ -229,7 +265,7 @@ goes() {
   [ -z "$left" ] || fail "left behind by the purge: $left"
 }
 
-steps='installs does_not_start starts reloads is_watched works_elsewhere stops is_upgraded'
+steps='installs does_not_start starts reloads is_watched works_elsewhere carries stops is_upgraded'
 [ ! -e /booted ] || steps='is_there_again goes'
 for step in $steps; do
   begin=$(date +%s)
