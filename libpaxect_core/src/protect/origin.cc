@@ -32,13 +32,17 @@ class OriginCheck {
               std::span<const std::uint8_t> first_window, std::optional<std::int64_t> moved_cell)
       : map_(map), index_(index), reader_(reader), first_window_(first_window), moved_cell_(moved_cell) {}
 
-  Status run() {
+  Status run(CopyExtent& extent) {
+    extent = {};
     if (!map_.first_shift(index_)) return {};
     const Range before = range_before();
     const Range behind = range_behind();
     for (const Range& range : {before, behind})
       if (is_foreign(range)) return refuse(range, before.end, behind.begin);
     if (!behind.empty() && ends_like_a_footer(behind)) return refuse(behind, before.end, behind.begin);
+    extent.begins_whole = begins_whole();
+    extent.has_others = !before.empty() || !behind.empty();
+    extent.has_an_end = extent.begins_whole || begins_in_place() || ends_in_place();
     return reader_.failure();
   }
 
@@ -70,6 +74,27 @@ class OriginCheck {
     if (begin >= reader_.size()) return {};
     if (map_.trailer() && begin >= kFooterSize && has_footer_around(begin - kFooterSize)) return {};
     return {begin, reader_.size()};
+  }
+
+  // A container around this one can have the same header, but not the same first frame header.
+  bool begins_whole() {
+    std::array<std::uint8_t, kStartSize> here{};
+    const std::size_t size = std::min(kStartSize, first_window_.size());
+    return read(0, {here.data(), size}) &&
+           std::equal(here.begin(), here.begin() + size, first_window_.data()) &&
+           (size == kStartSize || *map_.first_shift(index_) == 0);
+  }
+
+  bool begins_in_place() { return *map_.first_shift(index_) == 0 && has_cell_in_place(); }
+
+  bool ends_in_place() {
+    const std::uint64_t end = map_.footer_offset() + kFooterSize;
+    if (static_cast<std::int64_t>(end) + *map_.last_shift(index_) ==
+        static_cast<std::int64_t>(reader_.size()))
+      return true;
+    std::array<std::uint8_t, kFooterSize> last{};
+    return map_.trailer() && reader_.size() >= kFooterSize && read(reader_.size() - kFooterSize, last) &&
+           last == map_.trailer()->footer;
   }
 
   bool has_cell_in_place() {
@@ -143,8 +168,9 @@ class OriginCheck {
 }  // namespace
 
 Status check_origin(const ProtectionMap& map, std::size_t index, RepairCopy& copy,
-                    std::span<const std::uint8_t> first_window, std::optional<std::int64_t> moved_cell) {
-  return OriginCheck(map, index, copy.reader, first_window, moved_cell).run();
+                    std::span<const std::uint8_t> first_window, CopyExtent& extent,
+                    std::optional<std::int64_t> moved_cell) {
+  return OriginCheck(map, index, copy.reader, first_window, moved_cell).run(extent);
 }
 
 Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy> copies,

@@ -20,6 +20,7 @@ std::string between(std::uint64_t begin, std::uint64_t end) {
 void Repairer::clear() noexcept {
   abandon();
   copies_.clear();
+  extents_.clear();
   emitted_ = {};
   report_ = {};
 }
@@ -36,7 +37,7 @@ Status Repairer::add(int fd, const std::string& name) {
   return status;
 }
 
-Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks) {
+Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks, Output output) {
   clear();
   parameters_ = parameters;
   callbacks_ = callbacks;
@@ -44,9 +45,14 @@ Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks) {
   if (inputs_.empty()) return failure(PAXECT_ERROR_SEQUENCE, "no copies to repair from: add some first");
   Status status = scan();
   if (!status.ok()) return status;
-  Callbacks to_nowhere;
-  to_nowhere.sink = discard;
-  decoder_.begin(parameters_, to_nowhere);
+  Callbacks of_data;
+  of_data.sink = discard;
+  if (output == Output::kData && callbacks_.sink != nullptr) {
+    of_data.sink = callbacks_.sink;
+    of_data.sink_opaque = callbacks_.sink_opaque;
+    callbacks_.sink = nullptr;
+  }
+  decoder_.begin(parameters_, of_data);
   status = repair_windows();
   if (status.ok() && report_.lacking != 0) status = lacking_cells();
   if (status.ok()) status = finish();
@@ -257,11 +263,13 @@ Status Repairer::emit(const void* data, std::size_t size, Receivers to) {
 Status Repairer::check_copies() {
   const std::span first_window(window_.bytes(),
                                static_cast<std::size_t>(map_.windows().front().shape.length));
+  extents_.assign(copies_.size(), {});
   for (std::size_t i = 0; i < copies_.size(); ++i) {
-    Status status = check_origin(map_, i, copies_[i], first_window);
+    Status status = check_origin(map_, i, copies_[i], first_window, extents_[i]);
     if (status.code == PAXECT_ERROR_NO_PROTECTION) {
       const std::vector<std::int64_t> shifts = window_.find_shifts(i, copies_[i]);
-      if (!shifts.empty()) status = check_origin(map_, i, copies_[i], first_window, shifts.front());
+      if (!shifts.empty())
+        status = check_origin(map_, i, copies_[i], first_window, extents_[i], shifts.front());
     }
     if (!status.ok()) {
       if (inputs_.size() > 1) status.message = inputs_[i].name + ": " + status.message;

@@ -13,6 +13,7 @@
 #include "decoder.h"
 #include "memory.h"
 #include "parameters.h"
+#include "protect/origin.h"
 #include "protect/protection_map.h"
 #include "protect/window_code.h"
 #include "protect/window_repair.h"
@@ -39,6 +40,8 @@ struct RepairReport {
 
 class Repairer {
  public:
+  enum class Output { kContainer, kData };
+
   explicit Repairer(const Allocator& allocator)
       : allocator_(allocator),
         decoder_(allocator),
@@ -53,13 +56,18 @@ class Repairer {
   void reset() noexcept;
   // Errors: those of open_copy.
   Status add(int fd, const std::string& name);
-  // Writes the container to the sink of `callbacks`; without a sink, only finds out whether it could. OK: it
-  // is complete and proven by the SHA-256. Errors: SEQUENCE (no inputs), NO_PROTECTION, DAMAGED, READ,
-  // MEMORY, SINK, CANCELLED.
-  Status run(const Parameters& parameters, const Callbacks& callbacks);
+  // Writes the container, or the data in it, to the sink of `callbacks`; without a sink, only finds out
+  // whether it could. OK: it is complete and proven by the SHA-256. Errors: SEQUENCE (no inputs),
+  // NO_PROTECTION, DAMAGED, READ, MEMORY, SINK, CANCELLED.
+  Status run(const Parameters& parameters, const Callbacks& callbacks, Output output = Output::kContainer);
 
   const std::vector<CopyInput>& inputs() const { return inputs_; }
   const RepairReport& report() const { return report_; }
+  // Of the last run, if it succeeded: the container's header, the records that a copy has of it, and whether
+  // the copy has anything else.
+  Header header() const { return decoder_.header(); }
+  std::size_t records_in(std::size_t copy) const { return map_.records_in(copy); }
+  bool explains(std::size_t copy) const { return extents_[copy].is_explained(); }
   // Bytes read.
   std::uint64_t work() const { return meter_.total(); }
 
@@ -86,6 +94,7 @@ class Repairer {
   Callbacks callbacks_;
   std::vector<CopyInput> inputs_;
   std::vector<RepairCopy> copies_;
+  std::vector<CopyExtent> extents_;  // of each of the copies
   WorkMeter meter_;
   ProtectionMap map_;
   Decoder decoder_;

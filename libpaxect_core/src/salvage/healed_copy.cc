@@ -98,7 +98,8 @@ Status HealedCopy::check_base() {
   if (Status status = load(0, slot); !status.ok()) return status;
   if (slot == nullptr || !slot->is_restored) return {};
   const std::span bytes(slot->window.bytes(), static_cast<std::size_t>(first.window.shape.length));
-  const Status origin = check_origin(map_, base_, copies_[base_], bytes);
+  CopyExtent extent;
+  const Status origin = check_origin(map_, base_, copies_[base_], bytes, extent);
   const auto base_size = static_cast<std::int64_t>(inputs_[base_].size);
   const std::int64_t end = static_cast<std::int64_t>(size_) + shift_at(size_ - kFooterSize, size_);
   const bool has_others = begin_shift_ > 0 || end < base_size;

@@ -22,6 +22,7 @@ void Salvager::clear() noexcept {
   readers_.clear();
   copies_.clear();
   given_ = 0;
+  repaired_.reset();
   healed_.reset();
   scanner_.reset();
   plan_ = {};
@@ -54,6 +55,12 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   if (!status.ok()) return status;
   Belonging belonging = find_belonging(copies_, likenesses, meter_);
   std::vector<bool> used = belonging.used;
+  status = repair(used, parameters.max_frame());
+  if (!status.ok()) return status;
+  if (repaired_) {
+    summarize_repaired();
+    return meter_.status();
+  }
   status = heal(layouts, used);
   if (!status.ok()) return status;
   plan_ = make_plan(copies_, layouts, used, meter_);
@@ -72,7 +79,9 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
   capacity_ = 0;
   for (const SalvageInput& input : inputs_)
     capacity_ += std::min(max_data(input.size), UINT64_MAX - capacity_);
+  repaired_.reset();
   healed_.reset();
+  copies_differ_ = false;
   readers_.clear();
   readers_.reserve(inputs_.size() + 1);
   copies_.assign(inputs_.size(), {});
@@ -97,30 +106,101 @@ Status Salvager::scan_one(std::size_t copy, std::vector<Layout>& layouts) {
   return {};
 }
 
-// Not where a copy shows that nothing is lost, nor where large copies show no extension frame: a large
-// container has too many of them to lose all.
-bool Salvager::may_be_healed(const std::vector<bool>& used) {
+// A large container has too many extension frames to lose all.
+bool Salvager::may_be_protected() {
   constexpr std::uint64_t kSmall = std::uint64_t{64} << 20;
-  bool extended = false;
   for (std::size_t i = 0; i < given_; ++i) {
-    if (!used[i]) continue;
-    extended = extended || copies_[i].size <= kSmall;
-    bool whole = copies_[i].complete;
+    if (copies_[i].size <= kSmall) return true;
     for (const Sighting& sighting : copies_[i].sightings) {
       if (!meter_.pass()) return false;
-      extended = extended || sighting.finding == Finding::kExtension;
-      whole = whole && (sighting.foreign || sighting.finding == Finding::kConfirmed ||
-                        sighting.finding == Finding::kExtension);
+      if (sighting.finding == Finding::kExtension) return true;
     }
-    if (whole) return false;
   }
-  return extended;
+  return false;
+}
+
+bool Salvager::is_all_confirmed(const CopyIndex& copy) {
+  return std::all_of(copy.sightings.begin(), copy.sightings.end(), [&](const Sighting& sighting) {
+    return meter_.pass() && (sighting.foreign || sighting.finding == Finding::kConfirmed ||
+                             sighting.finding == Finding::kExtension);
+  });
+}
+
+bool Salvager::has_whole_copy(const std::vector<bool>& used) {
+  for (std::size_t i = 0; i < given_; ++i)
+    if (used[i] && copies_[i].complete && is_all_confirmed(copies_[i])) return true;
+  return false;
+}
+
+// `found`: one of the copies is a container, nothing else, and its data has the digest of its own footer.
+Status Salvager::has_proven_copy(const std::vector<bool>& used, bool& found) {
+  found = false;
+  for (std::size_t i = 0; i < given_ && !found; ++i) {
+    const CopyIndex& copy = copies_[i];
+    if (!used[i] || !copy.intact || copy.contested || !is_all_confirmed(copy)) continue;
+    if (Status status = prove_alone(i, found); !status.ok()) return status;
+  }
+  return meter_.status();
+}
+
+// Sets repaired_ if a repair proves the container, unless one of the copies is something else: then the
+// copies decide.
+Status Salvager::repair(const std::vector<bool>& used, std::uint64_t max_frame) {
+  is_protected_ = may_be_protected();
+  if (!is_protected_) return meter_.status();
+  bool found = false;
+  if (Status status = has_proven_copy(used, found); !status.ok() || found) return status;
+  auto repaired = std::make_unique<RepairedContainer>(allocator_);
+  bool proven = false;
+  Status status = repaired->find({inputs_.begin(), inputs_.end()}, max_frame, meter_, proven);
+  if (!status.ok()) return status;
+  is_protected_ = repaired->has_protection();
+  for (std::size_t i = 0; proven && i < given_; ++i) proven = !repaired->is_opposed_by(i, copies_[i], meter_);
+  if (proven) repaired_ = std::move(repaired);
+  return meter_.status();
+}
+
+void Salvager::summarize_repaired() {
+  report_ = {};
+  Layout& layout = report_.layout;
+  layout.frame_size = repaired_->header().frame_size;
+  layout.channels = repaired_->header().channels;
+  layout.footer_known = true;
+  layout.footer = repaired_->footer();
+  report_.header_input = report_.footer_input = static_cast<std::int32_t>(repaired_->base());
+  report_.frames = repaired_->frames();
+  report_.size = repaired_->footer().total_size;
+  report_.size_known = true;
+  report_.contested = !repaired_->is_explained();
+  for (std::size_t i = 0; i < given_; ++i) inputs_[i].used = repaired_->is_in(i, copies_[i], meter_);
+}
+
+Status Salvager::write_repaired() {
+  auto forward = [this](const void* data, std::size_t size) {
+    emitted_ = emit(static_cast<const std::uint8_t*>(data), size);
+    meter_.used(size);
+    return emitted_.ok() ? 0 : 1;
+  };
+  Callbacks to_output;
+  to_output.sink = [](void* self, const void* data, std::size_t size) -> std::int32_t {
+    return (*static_cast<decltype(forward)*>(self))(data, size);
+  };
+  to_output.sink_opaque = &forward;
+  emitted_ = {};
+  const Status status = repaired_->write(to_output, meter_);
+  if (!emitted_.ok()) return emitted_;
+  if (!status.ok()) return status;
+  report_.digest = digest_.finish();
+  report_.agrees = true;
+  report_.proven = !report_.contested;
+  report_.confirmed = report_.frames;
+  return report_.proven ? Status{} : failure(PAXECT_ERROR_PARTIAL, surrounded_message());
 }
 
 // What protection restores of the container becomes one more copy of it. It is of the copies that are used
 // already and has no voice in which ones these are.
 Status Salvager::heal(std::vector<Layout>& layouts, std::vector<bool>& used) {
-  if (!may_be_healed(used)) return meter_.status();
+  if (!is_protected_ || has_whole_copy(used)) return meter_.status();
   healed_ = std::make_unique<HealedCopy>(allocator_);
   bool found = false;
   Status status = healed_->find({inputs_.begin(), inputs_.end()}, meter_, found);
@@ -222,6 +302,7 @@ Status Salvager::write(const Callbacks& callbacks) {
   callbacks_ = callbacks;
   if (healed_) healed_->begin_writing();
   digest_.reset();
+  if (repaired_) return write_repaired();
   position_ = slot_ = 0;
   all_placed_ = true;
   bool placed = true;  // the frame before
@@ -423,6 +504,10 @@ std::string Salvager::contested_message() const {
            "to a file of its own (tail -c +" +
            std::to_string(copy.rival_offset + 1) + ") and decode that";
   }
+  return surrounded_message();
+}
+
+std::string Salvager::surrounded_message() {
   return "the data is that of a whole container with other bytes before or behind it, which may be a part of "
          "another one that is lost: if it is what is wanted, copy it to a file of its own and decode that";
 }

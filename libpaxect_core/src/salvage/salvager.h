@@ -1,6 +1,7 @@
-// A salvage from beginning to end: scans the copies, makes a plan, writes the data that was found and reports
-// what is missing. One thread at a time. Memory: at most some 250 bytes for each frame of each copy, two
-// windows for each copy, and one frame at a time; of a protected container also what HealedCopy takes.
+// A salvage from beginning to end: takes what a repair of the copies proves, or else scans the copies, makes
+// a plan, writes the data that was found and reports what is missing. One thread at a time. Memory: at most
+// some 250 bytes for each frame of each copy, two windows for each copy, and one frame at a time; of a
+// protected container also what HealedCopy takes.
 #pragma once
 
 #include <array>
@@ -17,6 +18,7 @@
 #include "salvage/copy_input.h"
 #include "salvage/healed_copy.h"
 #include "salvage/merge.h"
+#include "salvage/repaired_container.h"
 #include "salvage/scanner.h"
 #include "salvage/work_meter.h"
 #include "status.h"
@@ -84,13 +86,21 @@ class Salvager {
   std::span<const CopyIndex> copies() const { return std::span(copies_).first(given_); }
   const SalvageReport& report() const { return report_; }
   // Bytes read, decompressed and hashed, and what other steps cost in terms of these.
-  std::uint64_t work() const { return meter_.total() + (healed_ ? healed_->work() : 0); }
+  std::uint64_t work() const {
+    return meter_.total() + (healed_ ? healed_->work() : 0) + (repaired_ ? repaired_->work() : 0);
+  }
 
  private:
   Status scan(std::vector<Layout>& layouts);
   Status scan_one(std::size_t copy, std::vector<Layout>& layouts);
+  Status repair(const std::vector<bool>& used, std::uint64_t max_frame);
+  Status has_proven_copy(const std::vector<bool>& used, bool& found);
+  void summarize_repaired();
+  Status write_repaired();
   Status heal(std::vector<Layout>& layouts, std::vector<bool>& used);
-  bool may_be_healed(const std::vector<bool>& used);
+  bool may_be_protected();
+  bool has_whole_copy(const std::vector<bool>& used);
+  bool is_all_confirmed(const CopyIndex& copy);
   void summarize();
   Status write_slot(std::size_t& choice, bool placed, bool& written);
   Status write_frame(const Choice& choice, std::span<const std::uint8_t> data);
@@ -105,6 +115,7 @@ class Salvager {
   void note(SalvageRange range);
   std::string partial_message() const;
   std::string contested_message() const;
+  static std::string surrounded_message();
   std::string nothing_message() const;
   Status named(Status status, std::size_t copy) const;
   bool is_healed(std::size_t copy) const { return copy == given_; }
@@ -118,13 +129,16 @@ class Salvager {
   bool copies_differ_ = false;  // the copies are of different containers, as many of one as of another
   std::vector<SalvageInput> inputs_;
   std::vector<CopyReader> readers_;
-  std::vector<CopyIndex> copies_;  // of the inputs, and then of healed_ if its frames are used
-  std::size_t given_ = 0;          // the former
-  std::uint64_t capacity_ = 0;     // max bytes of data that the inputs can have held
+  std::vector<CopyIndex> copies_;                // of the inputs, and then of healed_ if its frames are used
+  std::size_t given_ = 0;                        // the former
+  std::uint64_t capacity_ = 0;                   // max bytes of data that the inputs can have held
+  std::unique_ptr<RepairedContainer> repaired_;  // if it is what is written; then there is no plan
+  bool is_protected_ = false;                    // perhaps
   std::unique_ptr<HealedCopy> healed_;
   std::unique_ptr<Scanner> scanner_;
   Plan plan_;
   SalvageReport report_;
+  Status emitted_;  // of write_repaired()
   Sha256 digest_;
   WorkMeter meter_;
   std::uint64_t position_ = 0;  // in the data: what lies before was written, or noted as lost
