@@ -323,6 +323,21 @@ void Journal::remember(const std::string& place, const std::string& path, const 
   Status ignored = append(done_record(place, path, record), false);
 }
 
+Status Journal::send_again(std::span<const SentStream::EntryNumber> numbers) {
+  std::string lines;
+  std::vector<const SentEntry*> entries;
+  for (const SentStream::EntryNumber& number : numbers) {
+    const auto found = contents_.sent.kept().find(number);
+    if (found == contents_.sent.kept().end()) continue;
+    entries.push_back(&found->second.entry);
+    lines += again_record(entries.back()->place, entries.back()->source);
+  }
+  if (lines.empty()) return Status::success();
+  if (Status status = append(lines, true); !status.ok()) return status;
+  for (const SentEntry* entry : entries) forget(entry->place, entry->source);
+  return Status::success();
+}
+
 Status Journal::note_received(const std::string& records, bool durable) {
   if (Status status = append(records, durable); !status.ok()) return status;
   for (std::size_t begin = 0, end = 0; (end = records.find('\n', begin)) != std::string::npos;

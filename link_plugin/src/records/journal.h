@@ -91,6 +91,8 @@ class Journal {
   void remember(const std::string& place, const std::string& path, const SourceRecord& record);
   void forget(const std::string& place, const std::string& path) { contents_.done.erase(place, path); }
   const SourceTable& done() const { return contents_.done; }
+  // The sources of these entries count as not delivered. Durable; after a failure nothing has changed.
+  Status send_again(std::span<const SentStream::EntryNumber> numbers);
   // Whether the file found under a path is one that was delivered.
   SourceMatch match_done(const std::string& place, const std::string& path, const FileIdentity& found) const;
 

@@ -124,6 +124,9 @@ void Parser::take(std::string_view line) {
     record.original = words.text();
     contents_.held.erase(place, path);
     contents_.done.set(place, path, std::move(record));
+  } else if (kind == "again") {
+    const std::string place = words.text();
+    contents_.done.erase(place, words.text());
   } else if (kind == "held") {
     std::string place = words.text();
     SourceRecord record{.identity = words.identity()};
@@ -327,6 +330,10 @@ std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids
   JournalLine line(kind);
   for (std::uint64_t id : ids) line.number(id);
   return line.finish();
+}
+
+std::string again_record(const std::string& place, const std::string& path) {
+  return JournalLine("again").text(place).text(path).finish();
 }
 
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record) {

@@ -13,6 +13,7 @@
 //   finish ID...                        the sources are gone, or remembered
 //   doubt ID...                         later records of these intents may be missing
 //   done PLACE ... PATH [ORIGINAL]      a source that was delivered and is still there
+//   again PLACE PATH                    it is to be delivered again
 //   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
 //   aside ID ... PATH TARGET MESSAGE    a file that is on its way to the quarantine
 //   over ID...                          it is there, and the audit log says so
@@ -159,6 +160,7 @@ std::string under_record(std::uint64_t id, const std::string& name);
 // name, link, abort, finish, doubt, over
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
+std::string again_record(const std::string& place, const std::string& path);
 std::string aside_record(const Aside& aside);
 std::string keys_record();
 std::string log_record(const LogHead& head);

@@ -64,6 +64,7 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
   std::deque<SentEntry> entries;
   for (const SentList& list : lists_) {
     if (list.is_named) continue;
+    texts_.erase({name, list.first});
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
       kept_.erase({name, list.first + i});
       entries.push_back(list.entries[i]);
@@ -159,7 +160,10 @@ void SentStream::decide(const SentList& list) {
       unlisted_.erase(found);
     else if (ids_.insert(entry.id).second && !kept_.contains({name, list.first + i}))
       note_source(entry);
-    if (!entry.source.empty()) kept_[{name, list.first + i}] = {entry, list.made, joined(list.to)};
+    if (entry.source.empty()) continue;
+    kept_[{name, list.first + i}] = {entry, list.made, joined(list.to)};
+    if (ListText& text = texts_[{name, list.first}]; text.text.empty())
+      text = {list.entries.size(), key, text_of(list)};
   }
   note_digest(name, list.number, list.first, list.digest);
   if (!list.entries.empty()) note_time(list.first, list.made);
@@ -195,8 +199,30 @@ void SentStream::release(const EntryNumber& number) {
   const auto found = kept_.find(number);
   if (found == kept_.end()) return;
   forget_source(found->second.entry);
-  kept_.erase(found);
+  forget_kept(found);
+}
+
+void SentStream::forget_kept(std::map<EntryNumber, KeptSource>::iterator source) {
+  const EntryNumber number = source->first;
+  const auto later = kept_.erase(source);
   if (number.first != name && !keeps_of(number.first)) digests_.erase(number.first);
+  const auto after = texts_.upper_bound(number);
+  if (after == texts_.begin()) return;
+  const auto list = std::prev(after);
+  const auto& [stream, first] = list->first;
+  const std::uint64_t end = first + list->second.count;
+  if (stream != number.first || number.second >= end) return;
+  const bool keeps_later = later != kept_.end() && later->first.first == stream && later->first.second < end;
+  const bool keeps_earlier = later != kept_.begin() && std::prev(later)->first.first == stream &&
+                             std::prev(later)->first.second >= first;
+  if (!keeps_later && !keeps_earlier) texts_.erase(list);
+}
+
+const ListText* SentStream::list_with(const EntryNumber& entry) const {
+  const auto after = texts_.upper_bound(entry);
+  if (after == texts_.begin()) return nullptr;
+  const auto& [list, text] = *std::prev(after);
+  return list.first == entry.first && entry.second < list.second + text.count ? &text : nullptr;
 }
 
 void SentStream::relist(const EntryNumber& number) {
@@ -204,8 +230,7 @@ void SentStream::relist(const EntryNumber& number) {
   if (found == kept_.end()) return;
   unlisted_.push_back(found->second.entry);
   ids_.insert(found->second.entry.id);
-  kept_.erase(found);
-  if (number.first != name && !keeps_of(number.first)) digests_.erase(number.first);
+  forget_kept(found);
 }
 
 void SentStream::keep(const EntryNumber& number, const KeptSource& source) {
@@ -312,6 +337,14 @@ std::vector<std::string> SentStream::records() const {
     if (!times_.empty() && times_.begin()->first < before.next_entry) lines.push_back(line.finish());
   }
   for (const auto& [number, source] : kept_) lines.push_back(kept_record(number, source));
+  for (const auto& [list, text] : texts_) {
+    const bool is_decided_below =
+        list.first == name && !lists_.empty() && list.second >= lists_.front().first;
+    if (is_decided_below) continue;
+    JournalLine line("text");
+    line.text(list.first).number(list.second).number(text.count).text(text.key).text(text.text);
+    lines.push_back(line.finish());
+  }
   for (const auto& [stream, known] : digests_) {
     const std::uint64_t end = stream == name && !lists_.empty() ? lists_.front().number : UINT64_MAX;
     for (std::size_t i = 0; i < known.lists.size() && known.number + i < end; i += kDigestsInLine) {
@@ -366,6 +399,15 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     source.to = words.text();
     source.entry = read_entry(words);
     keep({std::move(stream), number}, source);
+  } else if (kind == "text") {
+    EntryNumber list;
+    ListText text;
+    list.first = words.text();
+    words.number(&list.second);
+    words.number(&text.count);
+    text.key = words.text();
+    text.text = words.text();
+    texts_[list] = std::move(text);
   } else if (kind == "digests") {
     const std::string stream = words.text();
     std::uint64_t number = 0;

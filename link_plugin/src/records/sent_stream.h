@@ -8,6 +8,7 @@
 //   kept STREAM NUMBER MADE TO ENTRY a source that stays, of an entry that is listed already
 //   released (STREAM NUMBER)...      sources that need not stay any longer
 //   relisted (STREAM NUMBER)...      sources that stay whose containers get another entry
+//   text STREAM FIRST COUNT KEY TEXT a list of which sources stay; in a journal that was rewritten
 //   digests STREAM NUMBER (FIRST DIGEST)...   lists from this number on; in a journal that was rewritten
 //   made (ENTRY MADE)...             when entries were listed; in a journal that was rewritten
 //
@@ -70,6 +71,15 @@ struct KeptSource {
   bool operator==(const KeptSource&) const = default;
 };
 
+// The text of a list of which sources stay: it can be written again when it was lost on its way.
+struct ListText {
+  std::uint64_t count = 0;  // of its entries
+  std::string key;          // in base64, that signed it
+  std::string text;
+
+  bool operator==(const ListText&) const = default;
+};
+
 class SentStream {
  public:
   // Stream and number of the entry.
@@ -118,6 +128,9 @@ class SentStream {
   // Of this list, of any stream with sources that stay, and of the last kMaxDigests lists of the present one;
   // "" when it is not known any more.
   std::string digest_of(const std::string& stream, std::uint64_t number) const;
+  // Of the list that has this entry, of any stream, while a source of the list stays; NULL when it is not
+  // known.
+  const ListText* list_with(const EntryNumber& entry) const;
   // Whether digests of the stream are known.
   bool has_digests(const std::string& stream) const { return digests_.contains(stream); }
   // The journal was rewritten, so that no intent is left of what is listed.
@@ -154,10 +167,12 @@ class SentStream {
   void note_time(std::uint64_t first, std::int64_t time);
   void note_source(const SentEntry& entry);
   void forget_source(const SentEntry& entry);
+  void forget_kept(std::map<EntryNumber, KeptSource>::iterator source);
 
   std::deque<SentEntry> unlisted_;
   std::deque<SentList> lists_;
   std::map<EntryNumber, KeptSource> kept_;
+  std::map<EntryNumber, ListText> texts_;        // by stream and first entry
   std::map<std::string, Digests> digests_;       // by stream
   std::map<std::uint64_t, std::int64_t> times_;  // of lists of this stream, by the first entry of each
   std::multimap<std::pair<std::string, std::string>, std::string> sources_;  // with the container's digest

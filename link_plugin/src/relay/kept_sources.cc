@@ -80,22 +80,20 @@ void KeptSources::relist_for_others() {
                        .numbers = {{"count", numbers.size()}}});
 }
 
-// Sources that count as not delivered again. A container with the digest of the one before gets no second
-// entry.
+// Sources that count as not delivered again, and their lists, which may be what was lost. A container with
+// the digest of the one before gets no second entry. The request goes last: a crash repeats what it asks for.
 bool KeptSources::take_resend() {
   const std::string path = resend_of(parts_.config.state);
   std::string text;
   Status status = read_file(path, kMaxStatementSize, &text);
   if (status.fault == Fault::kGone) return false;
   std::istringstream lines(text);
-  std::uint64_t count = 0;
-  for (SentStream::EntryNumber number; status.ok() && lines >> number.first >> number.second;) {
-    const auto& kept = parts_.journal.sent().kept();
-    const auto found = kept.find(number);
-    if (found == kept.end()) continue;
-    parts_.journal.forget(found->second.entry.place, found->second.entry.source);
-    ++count;
-  }
+  std::vector<SentStream::EntryNumber> entries;
+  for (SentStream::EntryNumber number; status.ok() && lines >> number.first >> number.second;)
+    if (parts_.journal.sent().kept().contains(number)) entries.push_back(number);
+  if (status.ok()) status = parts_.list_again(entries);
+  if (status.ok()) status = parts_.journal.send_again(entries);
+  const bool is_sent = status.ok() && !entries.empty();
   if (status.ok() && unlink(path.c_str()) != 0) status = io_failure("remove", path, errno);
   parts_.reporter.report_problem("resend", status.message);
   if (status.ok())
@@ -103,8 +101,8 @@ bool KeptSources::take_resend() {
                          .source = path,
                          .status = "ok",
                          .message = "containers that are sent again under their numbers",
-                         .numbers = {{"count", count}}});
-  return count > 0;
+                         .numbers = {{"count", entries.size()}}});
+  return is_sent;
 }
 
 bool KeptSources::is_over(const SentStream::EntryNumber& number, const KeptSource& source,

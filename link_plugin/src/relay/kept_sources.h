@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/host.h"
 #include "records/journal.h"
@@ -29,6 +30,8 @@ class KeptSources {
     Reporter& reporter;
     // A receipt shows that the numbers of the present stream, up to this list, had other texts.
     std::function<void(std::uint64_t list)> numbers_are_used;
+    // Writes the lists again that have these entries.
+    std::function<Status(const std::vector<SentStream::EntryNumber>& entries)> list_again;
   };
 
   explicit KeptSources(const Parts& parts) : parts_(parts) {}

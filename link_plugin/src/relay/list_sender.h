@@ -88,6 +88,9 @@ class ListSender {
   // The numbers of the present stream, up to this list, had other texts: another stream begins, before the
   // next list. The sources that wait for receipts about it are listed again.
   void give_up_numbers(std::uint64_t list);
+  // Writes the lists that have these entries again, with the same bytes, where they are not in the outbox or
+  // were damaged there.
+  Status write_again(const std::vector<SentStream::EntryNumber>& entries) const;
   // A batch has ended, or recovery found what was sent.
   void note_sent() { changed_ns_ = parts_.host.monotonic_ns(); }
   // Lists that got their names since the start.
@@ -120,6 +123,7 @@ class ListSender {
   void abandon(Carried* carried);
   void note_outcome(const Status& status);
   static Status flush(const Carried& carried);
+  Status restore(const Directory& folder, const std::string& text) const;
   Status open_stream();
   Status redo();
   Status sync_names();

@@ -270,7 +270,11 @@ void Relay::make_parts() {
                          .config = config_,
                          .journal = journal_,
                          .reporter = reporter_,
-                         .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); }});
+                         .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); },
+                         .list_again =
+                             [this](const std::vector<SentStream::EntryNumber>& entries) {
+                               return lists_->write_again(entries);
+                             }});
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,
