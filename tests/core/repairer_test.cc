@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "digest.h"
+#include "encoder.h"
 #include "protect/records.h"
 #include "salvage/healed_copy.h"
 #include "salvage/work_meter.h"
@@ -199,4 +200,46 @@ TEST_CASE("repair: cells that all have one CRC-32 are not searched for at every 
     bytes[std::min(at + 2 * cell, begin + length) - 1] = 1;
   }
   CHECK(work_of(bytes) < 64 * bytes.size());
+}
+
+TEST_CASE("repair: lists with another percentage than the trailers do not change the container") {
+  auto append = [](void* out, const void* data, std::size_t size) -> std::int32_t {
+    static_cast<std::string*>(out)->append(static_cast<const char*>(data), size);
+    return 0;
+  };
+  Parameters parameters(Role::kEncoder);
+  REQUIRE(parameters.set(PAXECT_PARAM_PROTECT, 10).ok());
+  REQUIRE(parameters.set(PAXECT_PARAM_THREADS, 1).ok());
+  std::string container;
+  Callbacks to_container;
+  to_container.sink = append;
+  to_container.sink_opaque = &container;
+  Encoder encoder{Allocator()};
+  encoder.begin(parameters, to_container);
+  const std::vector<std::uint8_t> data(20'000, 7);
+  REQUIRE(encoder.write(data).ok());
+  REQUIRE(encoder.finish().ok());
+  // One list copy fewer: a shorter container of the same data.
+  std::string hostile = container;
+  int changed = 0;
+  for (std::size_t at = 0; at + kListHeaderSize <= hostile.size(); ++at) {
+    std::array<std::uint8_t, kListHeaderSize> bytes;
+    std::copy_n(hostile.begin() + static_cast<std::ptrdiff_t>(at), bytes.size(), bytes.begin());
+    ListHeader header;
+    if (record_kind(std::span(bytes).first<kRecordStartSize>()) != RecordKind::kList ||
+        !read_list_header(bytes, header))
+      continue;
+    header.window.shape.percent = 9;
+    write_list_header(header, bytes);
+    std::copy(bytes.begin(), bytes.end(), hostile.begin() + static_cast<std::ptrdiff_t>(at));
+    ++changed;
+  }
+  REQUIRE(changed == 4);
+  for (const auto& [bytes, code] :
+       {std::pair(container, PAXECT_OK), std::pair(hostile, PAXECT_ERROR_DAMAGED)}) {
+    const paxect::test::MemoryFile file(bytes);
+    Repairer repairer{Allocator()};
+    REQUIRE(repairer.add(file.fd(), "copy").ok());
+    CHECK(repairer.run(Parameters(Role::kRepairer), Callbacks()).code == code);
+  }
 }

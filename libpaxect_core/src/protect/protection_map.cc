@@ -232,6 +232,21 @@ std::vector<std::int64_t> ProtectionMap::shifts(std::size_t copy, std::uint64_t 
   return found;
 }
 
+// Lists with another percentage than the container's describe one of another size. Requires: size_.
+Status ProtectionMap::choose_trailer(std::span<const Records> copies) {
+  for (const Records& records : copies)
+    for (const FoundTrailer& found : records.trailers) {
+      const Trailer& trailer = found.trailer;
+      if (trailer.tag != tag_ || trailer.container_size != size_ || trailer.percent != percent()) continue;
+      trailer_ = trailer;
+      return {};
+    }
+  if (!trailer_) return {};
+  return {PAXECT_ERROR_DAMAGED, 0, 0,
+          "cannot be repaired: the lists are of a container of " + std::to_string(size_) +
+              " bytes, and the trailers of one of " + std::to_string(trailer_->container_size)};
+}
+
 Status ProtectionMap::build(std::span<const Records> copies, std::span<const std::uint64_t> sizes) {
   *this = {};
   if (!choose_tag(copies))
@@ -247,7 +262,8 @@ Status ProtectionMap::build(std::span<const Records> copies, std::span<const std
   for (std::size_t i = 0; i < windows_.size(); ++i)
     plans_.push_back({windows_[i], extensions_[i], extensions_[i + 1]});
   size_ = extensions_.back().end + kFooterSize;
-  find_displacements(copies);
+  status = choose_trailer(copies);
+  if (status.ok()) find_displacements(copies);
   return status;
 }
 

@@ -76,6 +76,7 @@ class ProtectionMap {
   std::optional<std::uint32_t> next_number(std::span<const Records> copies, std::uint32_t from) const;
   Status find_windows(std::span<const Records> copies);
   Status lay_out_all(std::uint64_t max_size);
+  Status choose_trailer(std::span<const Records> copies);
   std::vector<Window> choose_windows(std::span<const Records> copies, std::uint64_t max_size) const;
   bool find_parity(std::span<const Records> copies, std::uint64_t max_size, WindowPlan& plan) const;
   void find_displacements(std::span<const Records> copies);
