@@ -11,6 +11,9 @@
 namespace paxect::host {
 namespace {
 
+// Within it, the same signal counts once.
+constexpr std::chrono::milliseconds kRepeatTime{50};
+
 sigset_t handled_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -41,6 +44,11 @@ bool Signals::read_pending(const std::function<std::string()>& awaited) {
       reload = true;
       continue;
     }
+    // timeout(1) signals the process and its group: that is one request.
+    const bool is_repeated = signal.ssi_signo == last_signal_ && Clock::now() - received_ < kRepeatTime;
+    if (stop_received_ && is_repeated) continue;
+    last_signal_ = signal.ssi_signo;
+    received_ = Clock::now();
     if (stop_received_) {
       try {
         log_.write_if_ready(PAXECT_LOG_ERROR, "second signal: exiting without waiting for " + awaited());

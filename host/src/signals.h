@@ -1,7 +1,9 @@
 // SIGTERM, SIGINT and SIGHUP as events to read rather than as interruptions.
 #pragma once
 
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -49,7 +51,10 @@ class Signals {
   StopRequest& stop_;
   const Log& log_;
   UniqueFd fd_;
+  using Clock = std::chrono::steady_clock;
   bool stop_received_ = false;
+  std::uint32_t last_signal_ = 0;
+  Clock::time_point received_;  // the last signal that asked to stop
 };
 
 }  // namespace paxect::host

@@ -87,6 +87,17 @@ TEST_CASE("A second signal ends a load that hangs") {
   CHECK(result.error == "paxect: second signal: exiting without waiting for [two] (loading plugin gated)\n");
 }
 
+// As timeout(1) sends it: to the process, and to its group.
+TEST_CASE("The same signal twice at once is one request to stop") {
+  Loading loading;
+  loading.paxect->signal(SIGTERM);
+  loading.paxect->signal(SIGTERM);
+  loading.gate.release();
+  Result result = loading.paxect->wait();
+  CHECK(result.status == 0);
+  CHECK(result.error.empty());
+}
+
 TEST_CASE("A second signal ends the process even when nobody reads its messages") {
   Sandbox sandbox;
   int ends[2];
