@@ -362,8 +362,11 @@ Status Directory::rename_to_own(const std::string& from, const std::string& own)
 }
 
 Status Directory::remove(const std::string& name) const {
-  if (unlinkat(fd(), name.c_str(), 0) == 0 || is_missing(errno)) return Status::success();
-  return io_failure("remove", path_of(name), errno);
+  if (unlinkat(fd(), name.c_str(), 0) == 0) return Status::success();
+  const int error = errno;
+  // A server that is away for a moment reports every name as missing.
+  if (is_missing(error) && stat_of(name).kind == FileKind::kMissing) return Status::success();
+  return io_failure("remove", path_of(name), error);
 }
 
 Status Directory::sync() const {

@@ -6,6 +6,15 @@
 
 namespace paxect::link {
 
+Status confirm_gone(const Directory& folder, const std::string& name) {
+  const std::string path = folder.path_of(name);
+  if (!folder.is_in_place()) return Status::wait("the folder of " + path + " is away");
+  const FileStat observed = folder.stat_of(name);
+  if (observed.kind == FileKind::kMissing) return Status::success();
+  if (observed.kind == FileKind::kUnknown) return io_failure("stat", path, observed.error);
+  return Status::environment("the file system reported that " + path + " does not exist, and lists it");
+}
+
 Status remove_if(const Directory& folder, const std::string& name, const IsMeant& is_meant,
                  std::vector<std::string>* returned, bool* removed) {
   if (removed != nullptr) *removed = false;
@@ -14,7 +23,10 @@ Status remove_if(const Directory& folder, const std::string& name, const IsMeant
   // No file of the name: but an earlier try may have got this far.
   if (!status.ok() && status.fault != Fault::kGone) return status;
   FileStat observed = folder.stat_of(tombstone);
-  if (observed.kind == FileKind::kMissing) return Status::success();
+  if (observed.kind == FileKind::kMissing) {
+    const Status gone = confirm_gone(folder, tombstone);
+    return gone.ok() ? confirm_gone(folder, name) : gone;
+  }
   if (observed.kind == FileKind::kUnknown)
     return io_failure("stat", folder.path_of(tombstone), observed.error);
   bool meant = false;
@@ -34,7 +46,7 @@ Status remove_same(const Directory& folder, const std::string& name, const FileI
   // While it is held, no new file can get its inode.
   UniqueFd held;
   Status status = folder.hold(name, &held);
-  if (status.fault == Fault::kGone) return Status::success();
+  if (status.fault == Fault::kGone) return confirm_gone(folder, name);
   if (!status.ok()) return status;
   FileStat now = stat_fd(held.get());
   if (now.kind == FileKind::kUnknown) return io_failure("stat", folder.path_of(name), now.error);

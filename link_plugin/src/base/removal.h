@@ -20,6 +20,10 @@ namespace paxect::link {
 // Whether the file under the hidden name is the one that is meant. A failure puts it back.
 using IsMeant = std::function<Status(const std::string& tombstone, const FileStat& observed, bool* meant)>;
 
+// Whether a name that a call reported as missing does not exist. A server, or a FUSE mount, that is away for
+// a moment reports that of every name: kWait then, and a failure where the name is there.
+Status confirm_gone(const Directory& folder, const std::string& name);
+
 // Success also when there is no file of the name, or another one. `*returned` receives the names under which
 // other files stand again. `*removed`, when asked for, receives whether the file was there and is removed.
 // After a failure the file may have its hidden name.

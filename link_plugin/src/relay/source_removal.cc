@@ -58,6 +58,7 @@ Status remove_files(const Directory& folder, const Candidate& source, Known know
   FileStat observed = folder.stat_of(source.name);
   if (observed.kind == FileKind::kUnknown)
     return io_failure("stat", folder.path_of(source.name), observed.error);
+  if (observed.kind == FileKind::kMissing) return confirm_gone(folder, source.name);
   if (observed.kind != FileKind::kRegular || observed.identity != source.identity) return Status::success();
   if (is_container(source.name)) {
     // Before its sidecar goes.
@@ -66,6 +67,9 @@ Status remove_files(const Directory& folder, const Candidate& source, Known know
     if (is_open) return open_for_writing(folder.path_of(source.name));
     Sidecar sidecar;
     sidecar.name = find_sidecar(folder, source.name, &sidecar.observed);
+    // Once its container is removed, nobody would remove it any more.
+    if (sidecar.observed.kind == FileKind::kMissing)
+      if (Status status = confirm_gone(folder, sidecar.name); !status.ok()) return status;
     if (sidecar.observed.kind != FileKind::kMissing ||
         folder.stat_of(tombstone_of(sidecar.name)).kind != FileKind::kMissing) {
       std::string& digest = known.container_digest;
@@ -92,7 +96,7 @@ Status find_left(const Transfer& transfer, bool* left, Candidate* now) {
 // A file with several names has another ctime as soon as one of them is removed: it goes if it has the
 // content that was delivered.
 Status remove_left(const Transfer& transfer, const Stop& stop, const MayBeOpen& may_be_open,
-                   std::vector<std::string>* returned) {
+                   std::vector<std::string>* returned, bool* removed) {
   Candidate now;
   bool left = false;
   std::string digest;
@@ -101,9 +105,8 @@ Status remove_left(const Transfer& transfer, const Stop& stop, const MayBeOpen& 
   status = digest_of(*transfer.source_directory, now.name, stop, &digest);
   if (status.fault == Fault::kGone || status.fault == Fault::kChanged) return Status::success();
   if (!status.ok() || digest != content_of(transfer).digest) return status;
-  bool removed = false;
   return remove_files(*transfer.source_directory, now, {.container_digest = transfer.result.container_digest},
-                      stop, may_be_open, returned, &removed);
+                      stop, may_be_open, returned, removed);
 }
 
 }  // namespace
@@ -119,6 +122,7 @@ void SourceRemoval::keep(std::span<const Transfer* const> delivered) {
 void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
   struct Removed {
     Status status;
+    bool removed = false;
     bool left = false;
     std::vector<std::string> returned;
   };
@@ -128,20 +132,21 @@ void SourceRemoval::remove(std::span<const Transfer* const> delivered) {
     const Known known = {.leased = transfer.leased_source ? transfer.leased_source.get() : -1,
                          .sidecar = transfer.read_sidecar,
                          .container_digest = transfer.result.container_digest};
-    bool removed = false;
-    outcomes[i].status = remove_files(*transfer.source_directory, transfer.source, known, stop_,
-                                      events_of(transfer.source), &outcomes[i].returned, &removed);
+    Removed& outcome = outcomes[i];
+    outcome.status = remove_files(*transfer.source_directory, transfer.source, known, stop_,
+                                  events_of(transfer.source), &outcome.returned, &outcome.removed);
     Candidate now;
-    if (outcomes[i].status.ok() && !removed)
-      outcomes[i].status = find_left(transfer, &outcomes[i].left, &now);
+    if (outcome.status.ok() && !outcome.removed) outcome.status = find_left(transfer, &outcome.left, &now);
   });
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const Transfer& transfer = *delivered[i];
+    Removed& outcome = outcomes[i];
     // One after the other: the removal of one name changes the ctime of the next.
-    if (outcomes[i].status.ok() && outcomes[i].left)
-      outcomes[i].status = remove_left(transfer, stop_, events_of(transfer.source), &outcomes[i].returned);
-    returned_(*transfer.source_directory, transfer.source, outcomes[i].returned);
-    note_removal(*transfer.source_directory, transfer.source, content_of(transfer), outcomes[i].status);
+    if (outcome.status.ok() && outcome.left)
+      outcome.status =
+          remove_left(transfer, stop_, events_of(transfer.source), &outcome.returned, &outcome.removed);
+    returned_(*transfer.source_directory, transfer.source, outcome.returned);
+    note_removal(*transfer.source_directory, transfer.source, content_of(transfer), outcome.status);
   }
 }
 

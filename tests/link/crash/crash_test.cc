@@ -160,6 +160,23 @@ TEST_CASE(
   fail_at_any_call("ENOSPC", true);
 }
 
+// As a server or a FUSE mount answers that is away for a moment.
+TEST_CASE("A file that is reported missing for a moment is delivered once all the same") {
+  if (!has_strace()) return;
+  for (const char* calls : {"renameat2", "unlinkat", "newfstatat,statx"}) {
+    const int step = is_long() ? 1 : calls == std::string("newfstatat,statx") ? 7 : 1;
+    int points = 0;
+    for (int when = 1; when < 2000; when += step, ++points) {
+      INFO("ENOENT from call " << when << " of " << calls);
+      RelaySite site;
+      fill(site);
+      if (!run_with_fault(site, calls, "error=ENOENT", when, "")) break;
+      site.converges();
+    }
+    CHECK(points > 0);
+  }
+}
+
 // Where there is no rename without replacing: NFS, and what FUSE makes of many things.
 constexpr FailingCall kNoReplace = {SYS_renameat2, EINVAL};
 constexpr Point kLinkPoints[] = {{"linkat,link", 1}, {"unlinkat,unlink", 1}, {"renameat", 1}};
