@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <ctime>
 #include <limits>
 #include <tuple>
@@ -19,6 +20,7 @@ constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
 // tick of the kernel's clock, and the steps of FAT.
 constexpr std::uint64_t kTick = 10 * kMillisecond;
 constexpr std::uint64_t kCoarseTick = 2 * kSecond;
+const std::string kClockStem = "clock.";
 
 }  // namespace
 
@@ -56,6 +58,17 @@ std::uint64_t Completeness::age_ns(const Directory& folder, const FileIdentity& 
   return age > tick ? age - tick : 0;
 }
 
+bool parse_clock_name(std::string_view name, pid_t* pid) {
+  const std::string before = "." + std::string(kClockStem);
+  const std::string_view behind = ".part";
+  if (!name.starts_with(before) || !name.ends_with(behind) || name.size() <= before.size() + behind.size())
+    return false;
+  const std::string_view digits = name.substr(before.size(), name.size() - before.size() - behind.size());
+  const char* end = digits.data() + digits.size();
+  const auto [after, error] = std::from_chars(digits.data(), end, *pid);
+  return error == std::errc() && after == end && *pid > 1;
+}
+
 std::int64_t file_system_now(const Directory& folder) {
   if (folder.is_local()) {
     // The kernel's own clock, from which its file systems take their times.
@@ -64,7 +77,7 @@ std::int64_t file_system_now(const Directory& folder) {
     return now.tv_sec * static_cast<std::int64_t>(kSecond) + now.tv_nsec;
   }
   UniqueFd fd(openat(folder.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  const std::string name = temporary_of("clock." + std::to_string(getpid()));
+  const std::string name = temporary_of(kClockStem + std::to_string(getpid()));
   const bool is_named = !fd;
   if (is_named) fd.reset(openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return kNoTime;

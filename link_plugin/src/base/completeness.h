@@ -8,10 +8,13 @@
 // Not for two threads at a time.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/filesystem.h"
 
@@ -55,7 +58,9 @@ class Completeness {
 };
 
 // What time a file would get that is made in this folder now; INT64_MIN when none can be made. Leaves nothing
-// behind.
+// behind unless it is killed: where no file can be made without a name, that is .clock.PID.part.
 std::int64_t file_system_now(const Directory& folder);
+// Whether it is such a name; `*pid` receives the process that made it.
+bool parse_clock_name(std::string_view name, pid_t* pid);
 
 }  // namespace paxect::link

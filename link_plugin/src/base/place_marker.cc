@@ -109,6 +109,10 @@ Status try_to_make(const Directory& directory, const std::string& text, bool* is
 
 }  // namespace
 
+bool has_place_marker(const Directory& directory) {
+  return directory.stat_of(kPlaceMarker).kind == FileKind::kRegular;
+}
+
 Status make_marker(const Directory& directory, std::string* token, bool* is_refused, const Stop& stop) {
   *is_refused = false;
   const std::string text = std::string(kTitle) + *token + "\n";

@@ -14,6 +14,8 @@ namespace paxect::link {
 
 // `*token` receives that of the marker, "" when there is none. A marker without a token is a failure.
 Status read_marker(const Directory& directory, std::string* token);
+// Whether there is a marker, one that cannot be read among them.
+bool has_place_marker(const Directory& directory);
 // Makes a marker with this token, durably, unless there is one; `*token` receives that of the one there is.
 // `*is_refused`: nobody with our rights makes files in this directory. `stop` ends waiting for another relay
 // that is making it.

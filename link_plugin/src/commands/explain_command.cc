@@ -182,12 +182,17 @@ void explain_quarantined(const QuarantineItem& item, Explanation* out) {
 // Of a file that is not where it was, by where it went.
 void explain_gone(const RelayContext& context, Explanation* out) {
   std::vector<QuarantineItem> items;
-  std::ignore = list_quarantine(context.config.quarantine, &items);
+  const Status status = list_quarantine(context.config.quarantine, &items);
   for (const QuarantineItem& item : items)
     if (item.source == out->path) return explain_quarantined(item, out);
   for (auto line = out->history.rbegin(); line != out->history.rend(); ++line) {
     if (!line->is_transfer() && line->event != "duplicate" && line->event != "quarantine") continue;
     out->state = line->event == "quarantine" ? "gone" : "delivered";
+    if (line->event == "quarantine" && !status.ok()) {
+      out->state = "unknown";
+      out->reason = "it went to the quarantine, and " + status.message;
+      return;
+    }
     out->reason = line->event == "quarantine" ? "was in quarantine: " + line->message
                                               : "as " + line->target + " at " + line->datetime_utc;
     if (!line->list.empty()) out->reason += ", sent by " + line->sender + ", by list " + line->list;

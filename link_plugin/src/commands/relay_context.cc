@@ -1,6 +1,12 @@
 #include "commands/relay_context.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+
 #include "base/filesystem.h"
+#include "base/relay_paths.h"
+#include "base/unique_fd.h"
 #include "commands/log_reader.h"
 #include "records/relay_lock.h"
 #include "settings/policy_file.h"
@@ -18,9 +24,21 @@ void read_policy(RelayContext* context) {
 
 }  // namespace
 
+Status check_readable(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (fd || errno != EACCES) return Status::success();
+  return Status::environment(
+      "cannot open " + path +
+      ": Permission denied: run this as the user of the relay, or let the user read it");
+}
+
 paxect_plugin_status open_context(const Call& call, RelayContext* out) {
   if (Status status = read_config(call.host(), KeyUse::kIfReadable, &out->config); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  // Without these nothing is known, and "not running" or "nothing was delivered" would be no answer.
+  for (const std::string& path : {out->config.lock, journal_of(out->config.state), out->config.log})
+    if (Status status = check_readable(path); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   read_policy(out);
   out->holder = RelayLock::holder(out->config.lock);
   return PAXECT_PLUGIN_OK;
@@ -41,7 +59,8 @@ paxect_plugin_status logs_of(const Call& call, std::vector<std::string>* out) {
   if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   *out = {config.log};
-  return PAXECT_PLUGIN_OK;
+  Status status = check_readable(config.log);
+  return status.ok() ? PAXECT_PLUGIN_OK : call.fail(PAXECT_PLUGIN_CONFIG, status.message);
 }
 
 void print_keys(const std::vector<PinnedKey>& keys, JsonLine* json) {

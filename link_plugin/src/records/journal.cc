@@ -83,8 +83,15 @@ Status Journal::open(const std::string& path, std::string* damage) {
 
 // ---- writing -------------------------------------------------------------------------------------------
 
+// Whether the path still leads to the file that is open. A state directory that was replaced does not.
+bool Journal::is_in_place() const {
+  FileIdentity named;
+  const FileIdentity open = stat_fd(fd_.get()).identity;
+  return identity_of(path_, &named) && named.device == open.device && named.inode == open.inode;
+}
+
 Status Journal::append(const std::string& lines, bool durable) {
-  if (broken_)
+  if (broken_ || !is_in_place())
     if (Status status = repair(); !status.ok()) return status;
   written_.clear();
   Status status = write_all(fd_.get(), lines.data(), lines.size(), path_);

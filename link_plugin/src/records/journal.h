@@ -178,6 +178,7 @@ class Journal {
   std::uint64_t grown() const { return size_ - kept_; }
 
  private:
+  bool is_in_place() const;
   Status append(const std::string& lines, bool durable);
   Status mark(std::string_view kind, std::span<const std::uint64_t> ids, bool Intent::*flag);
   Status sync_name();

@@ -3,20 +3,27 @@
 #include <checked_json.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "base/clock.h"
+#include "base/filesystem.h"
 #include "base/json_text.h"
 #include "base/printable.h"
 #include "base/published_file.h"
 #include "base/relay_paths.h"
+#include "base/unique_fd.h"
 
 namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kInterval = kSecond;
 constexpr std::int64_t kNanoseconds = 1'000'000'000;  // in a second
+constexpr std::size_t kBlock = 4096;                  // the least that a file with contents occupies
+constexpr std::size_t kFewListed = 16;                // files that wait, in a state that must fit into that
 constexpr std::size_t kLimit = std::size_t{16} << 20;
 
 using Writer = json::Writer;
@@ -254,13 +261,36 @@ void StateFile::set_time(std::int64_t realtime_ns) const {
   utimensat(AT_FDCWD, path_.c_str(), times.data(), 0);
 }
 
+// A full disk takes no new file, but changes in the block of one that exists.
+void StateFile::overwrite(RelayState state, const std::string& problem) const {
+  state.trouble["state"] = problem;
+  state.in_hand.clear();
+  std::string text;
+  for (std::size_t count = kFewListed;; count /= 2) {
+    if (state.waiting.size() > count) state.waiting.resize(count);
+    text = to_json(state);
+    if (text.size() <= kBlock || count == 0) break;
+  }
+  std::string end;
+  if (!find_published_file(path_, &end).ok()) return;
+  const UniqueFd fd(open(end.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return;
+  // Blanks behind it: the end of a longer text goes in the same write.
+  const std::size_t former = stat_fd(fd.get()).identity.size;
+  text.resize(std::max(text.size(), std::min<std::size_t>(former, kBlock)), ' ');
+  if (pwrite(fd.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()))
+    std::ignore = ftruncate(fd.get(), static_cast<off_t>(text.size()));
+}
+
 void StateFile::write(const RelayState& state, std::uint64_t monotonic_ns) {
   due_ns_ = monotonic_ns + kInterval;
   RelayState timeless = state;
   timeless.written_utc_ns = 0;
   std::string text = to_json(timeless);
   if (text == last_) return;
-  last_ = publish_file(path_, to_json(state), Durable::kNothing).ok() ? text : "";
+  const Status status = publish_file(path_, to_json(state), Durable::kNothing);
+  last_ = status.ok() ? text : "";
+  if (!status.ok()) overwrite(state, status.message);
   alive_ns_ = monotonic_ns;
   set_time(state.written_utc_ns);
 }

@@ -86,10 +86,12 @@ class StateFile {
   // Gives a sign of life if the last one is more than half of kAliveInterval old. Safe for several threads,
   // also beside write().
   void keep_alive(std::uint64_t monotonic_ns, std::int64_t realtime_ns);
-  // Replaces the file unless only the time would change. A failure is ignored: the next write may work.
+  // Replaces the file unless only the time would change. Where that fails, the file reports the reason and as
+  // much else as fits into its block; a failure of that too is ignored, since the next write may work.
   void write(const RelayState& state, std::uint64_t monotonic_ns);
 
  private:
+  void overwrite(RelayState state, const std::string& problem) const;
   // By the clock of this host: a server may have another one.
   void set_time(std::int64_t realtime_ns) const;
 

@@ -259,7 +259,7 @@ Status Batch::drop(std::size_t i, std::vector<Failures::Failed>* failed) {
   // or blocked.
   if (Status status = remove_own_sidecar(transfer.intent, *transfer.target_directory); !status.ok())
     return status;
-  abandon(&transfer);
+  if (!abandon(&transfer)) parts_.left_behind(transfer.intent);
   parts_.journal.drop(transfer.intent.id);
   states_[i].phase = Phase::kOver;
   if (transfer.status.fault == Fault::kDelivered) {

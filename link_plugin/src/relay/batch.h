@@ -66,6 +66,7 @@ class Batch {
     const Policy& policy;
     Stop stop;
     std::function<void(const Transfer&)> delivered;  // called once for each file
+    std::function<void(const Intent&)> left_behind;  // a temporary may be left in its folder
   };
 
   // A batch that is over soon may carry lists of those before.

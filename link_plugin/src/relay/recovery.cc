@@ -1,8 +1,11 @@
 #include "relay/recovery.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <tuple>
 
+#include "base/completeness.h"
 #include "base/relay_paths.h"
 #include "stages/delivery.h"
 
@@ -153,6 +156,13 @@ Status remove_side(const Intent& intent, const Directory& target) {
   return target.remove(intent.side_temporary);
 }
 
+// A file that a process made to read the clock of a file system, and was killed.
+bool is_clock_of_dead(std::string_view name) {
+  pid_t pid = 0;
+  if (!parse_clock_name(name, &pid)) return false;
+  return kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 }  // namespace
 
 Status judge(const Intent& intent, const Evidence& evidence, Verdict* verdict) {
@@ -249,6 +259,7 @@ void sweep_temporaries(const Directory& folder, const Journal& journal) {
   std::ignore = folder.list([&](const char* text) {
     const std::string name = text;
     std::uint64_t id = 0;
+    if (is_clock_of_dead(name)) names.push_back(name);
     // A hard link that stood in for the rename of the marker.
     if ((name == marker_temporary || name == temporary_of(kPlaceMarker)) &&
         is_one_file(folder.stat_of(name), folder.stat_of(std::string(kPlaceMarker))))

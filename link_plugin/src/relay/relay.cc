@@ -451,6 +451,11 @@ void Relay::set_watches(paxect_step* result) {
   result->watch_count = static_cast<std::uint32_t>(watches_.size());
 }
 
+// The folder was away for a moment: it is swept when it is opened again, the place itself at the next upkeep.
+void Relay::note_left_behind(const Intent& intent) {
+  swept_.erase(intent.target_place + "/" + intent.folder);
+}
+
 Status Relay::open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out) {
   Status status = intent.into_inbox ? inbox_.folder(intent.folder, out)
                                     : outbox_.folder(intent.folder, IfMissing::kCreate, out);

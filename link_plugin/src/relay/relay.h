@@ -100,6 +100,7 @@ class Relay {
   void refresh_peers();
   void write_manifest();
   void drain_events();
+  bool is_within_other_place(const std::string& folder);
   void notice(const std::string& folder, const std::string& name);
   void note_returned(const Directory& folder, const Candidate& source, const std::vector<std::string>& names);
 
@@ -146,6 +147,7 @@ class Relay {
   // Forgets what is over, once the removal of its sources is durable.
   void checkpoint();
   // The folder that the product of an intent goes to; created when missing in the outbox.
+  void note_left_behind(const Intent& intent);
   Status open_target_folder(const Intent& intent, std::shared_ptr<const Directory>* out);
 
   Host host_;

@@ -286,7 +286,8 @@ void Relay::make_parts() {
                               .receiver = *receiver_,
                               .policy = policy_,
                               .stop = stop,
-                              .delivered = [this](const Transfer& transfer) { note_delivered(transfer); }},
+                              .delivered = [this](const Transfer& transfer) { note_delivered(transfer); },
+                              .left_behind = [this](const Intent& intent) { note_left_behind(intent); }},
                  config_.core, config_.encoding);
 }
 

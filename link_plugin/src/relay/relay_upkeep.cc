@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/place_marker.h"
 #include "base/published_file.h"
 #include "base/relay_paths.h"
 #include "base/version.h"
@@ -33,6 +34,9 @@ void Relay::upkeep(std::uint64_t now_ns) {
   look_after_proof(now_ns);
   write_manifest();
   places_->keep_markers();
+  // Its files are swept once: at the start, and after an outage in which some may have been left.
+  if (!must_recover_ && outbox_.is_in_place() && swept_.insert(outbox_.token() + "/").second)
+    sweep_temporaries(outbox_.root(), journal_);
   reporter_.report_problem("lock", lock_.keep().message);
   failures_->retry_quarantine();
   if (kept_->tend()) schedule_.set_now(Task::kScan);
@@ -88,6 +92,15 @@ void Relay::drain_events() {
   if (!complete) schedule_.set_no_later(Task::kScan, scan_pause_ends_ns_);
 }
 
+// Another relay may have made its inbox of a folder that this one watches.
+bool Relay::is_within_other_place(const std::string& folder) {
+  for (std::string each = folder; !each.empty(); each = folder_of(each)) {
+    std::shared_ptr<const Directory> directory;
+    if (inbox_.folder(each, &directory).ok() && has_place_marker(*directory)) return true;
+  }
+  return false;
+}
+
 void Relay::notice(const std::string& folder, const std::string& name) {
   if (folder == kProofFolder) {
     receiver_->note_event(name);
@@ -95,7 +108,7 @@ void Relay::notice(const std::string& folder, const std::string& name) {
   }
   if (is_never_taken(name) || config_.ignore.matches(name)) return;
   std::shared_ptr<const Directory> directory;
-  if (!inbox_.folder(folder, &directory).ok()) return;
+  if (!inbox_.folder(folder, &directory).ok() || is_within_other_place(folder)) return;
   FileStat observed = directory->stat_of(name);
   if (observed.kind != FileKind::kRegular) return;
   Candidate candidate{folder, name, observed.identity};

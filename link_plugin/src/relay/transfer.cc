@@ -376,9 +376,9 @@ Transfer::Content content_of(const Transfer& transfer) {
   return {transfer.route == Route::kEncode ? transfer.result.data_digest : transfer.result.container_digest};
 }
 
-void abandon(Transfer* transfer) {
-  abandon_product(&transfer->product);
-  abandon_product(&transfer->sidecar);
+bool abandon(Transfer* transfer) {
+  const bool is_product_removed = abandon_product(&transfer->product);
+  return abandon_product(&transfer->sidecar) && is_product_removed;
 }
 
 }  // namespace paxect::link

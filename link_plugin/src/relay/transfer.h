@@ -95,6 +95,7 @@ Transfer::Content content_of(const Transfer& transfer);
 // Gives the product its name.
 Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name,
                const AboutToName& about_to_link = {});
-void abandon(Transfer* transfer);
+// Removes the temporary files. False when one may be left.
+bool abandon(Transfer* transfer);
 
 }  // namespace paxect::link

@@ -207,10 +207,11 @@ Status publish_container(Product* container, Product* sidecar, const std::string
   });
 }
 
-void abandon_product(Product* product) {
-  if (!product->fd) return;
-  if (check_own(*product).ok()) std::ignore = product->directory->remove(product->temporary);
+bool abandon_product(Product* product) {
+  if (!product->fd) return true;
+  const bool is_removed = check_own(*product).ok() && product->directory->remove(product->temporary).ok();
   product->fd.reset();
+  return is_removed;
 }
 
 }  // namespace paxect::link

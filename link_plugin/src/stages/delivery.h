@@ -71,8 +71,8 @@ Status publish_product(Product* product, const std::string& data_digest, const S
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
                          const Stop& stop, const AboutToName& about_to_name, Published* published,
                          const AboutToName& about_to_link = {});
-// Removes the temporary file if it is the one that was written, as far as it goes.
-void abandon_product(Product* product);
+// Removes the temporary file if it is the one that was written. False when one may be left.
+bool abandon_product(Product* product);
 
 // Hexadecimal SHA-256 of the regular file `name`.
 Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/place_marker.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
@@ -69,6 +70,13 @@ void Intake::visit(const Directory& folder, const std::string& relative, const s
           depth < kMaxDepth
               ? folder.open_below(name, false, &below)
               : Status::environment("more than " + std::to_string(kMaxDepth) + " folders deep: not scanned");
+      if (status.ok() && has_place_marker(below)) {
+        report_unexpected(
+            path, "skipped",
+            "it is the place of another relay, which takes its files; if none uses it any more, remove its " +
+                std::string(kPlaceMarker));
+        break;
+      }
       if (status.ok()) status = scan_folder(below, path, depth + 1);
       if (!status.ok() && status.fault != Fault::kGone) {
         ++unread_;

@@ -444,6 +444,67 @@ TEST_CASE("A state comes back as it was written and a damaged one is none") {
   CHECK_FALSE(link::parse_state("{\"pid\": 1}"));
 }
 
+TEST_CASE("A state file that cannot be replaced reports that in its place") {
+  TempDir directory;
+  const std::string lock = directory / "lock";
+  link::StateFile file(lock);
+  link::RelayState state;
+  state.waiting.resize(2);
+  state.waiting_count = 2;
+  file.write(state, 10);
+  // As on a full disk, no new file can be made.
+  std::filesystem::create_directories(directory / ".lock.status.json.part/in the way");
+  state.trouble["log"] = "no space";
+  file.write(state, 2'000'000'000);
+  const auto read = link::read_state(lock);
+  REQUIRE(read);
+  CHECK(read->trouble.at("log") == "no space");
+  CHECK(read->trouble.contains("state"));
+  CHECK(read->waiting.size() == 2);
+  state.waiting.resize(500);
+  for (auto& waiting : state.waiting) waiting.path = std::string(100, 'p');
+  file.write(state, 4'000'000'000);
+  REQUIRE(link::read_state(lock));
+  CHECK(link::read_state(lock)->waiting.size() < 500);
+}
+
+TEST_CASE("A user who may not read the state is told so") {
+  if (geteuid() != 0) return;
+  const std::vector<std::string> as_nobody = {"setpriv", "--reuid", "65534", "--clear-groups"};
+  auto run_as_nobody = [&](const std::string& at, const std::vector<std::string>& words) {
+    std::vector<std::string> argv = as_nobody;
+    argv.insert(argv.end(), words.begin(), words.end());
+    return run({.argv = argv, .directory = at});
+  };
+  TempDir directory;
+  std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
+  const std::string paxect = PAXECT_TEST_BIN "/paxect";
+  if (run_as_nobody(directory.path(), {paxect, "--version"}).status != 0) {
+    WARN("skipped: another user cannot run the program here");
+    return;
+  }
+  for (const char* name : {"inbox", "state"}) std::filesystem::create_directory(directory / name);
+  const std::vector<std::string> settings = {"--set", "link.log=state/log", "--set", "link.lock=state/lock"};
+  auto words = [&](std::vector<std::string> all) {
+    all.insert(all.begin(), paxect);
+    all.insert(all.end(), settings.begin(), settings.end());
+    return all;
+  };
+  write_file(directory / "inbox/a.txt", "a");
+  REQUIRE(run({.argv = words({"run", "--once"}), .directory = directory.path()}).status == 0);
+  std::filesystem::permissions(directory / "state", std::filesystem::perms(0700));
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"status"}, {"stats"}, {"waiting"}, {"explain", "a.txt"}}) {
+    std::vector<std::string> all = {"link"};
+    all.insert(all.end(), command.begin(), command.end());
+    const Result result = run_as_nobody(directory.path(), words(all));
+    INFO(command[0] << ": " << result.output << result.error);
+    CHECK(result.status == 78);
+    CHECK(result.output.empty());
+    CHECK(result.error.find("Permission denied") != std::string::npos);
+  }
+}
+
 TEST_CASE("The state file is written at most once a second and only when something changed") {
   TempDir directory;
   const std::string lock = directory / "lock";

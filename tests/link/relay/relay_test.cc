@@ -286,6 +286,20 @@ TEST_CASE("A folder that is not looked into is told, and a run with --once is no
   CHECK(rig.events("skipped").size() == 1);
 }
 
+TEST_CASE("A folder that is the place of another relay is left to that one") {
+  LinkRig rig;
+  rig.host.set("recursive", "true");
+  std::filesystem::create_directories(rig.inbox("other/below"));
+  write_file(rig.inbox("other/.paxect-place"), std::string(32, 'a') + "\n");
+  rig.put("other/a.txt", "a");
+  rig.put("other/below/b.txt", "b");
+  rig.put("c.txt", "c");
+  rig.run_once();
+  CHECK(rig.delivered() == Names{"c"});
+  REQUIRE(rig.events("skipped").size() == 1);
+  CHECK(rig.events("skipped")[0].message.find("place of another relay") != std::string::npos);
+}
+
 TEST_CASE("recursive keeps relative folders") {
   LinkRig rig;
   rig.host.set("recursive", "true");
