@@ -16,14 +16,15 @@ class ErrorScope {
   ErrorScope& operator=(const ErrorScope&) = delete;
 };
 
-// Why EVP_MD_fetch() failed. An error takes memory itself: none at all says that there is none left.
+// Why EVP_MD_fetch() failed. An error takes memory itself: none at all says that there is none left. A
+// provider that could not allocate may also be reported as one that does not exist.
 Status fetch_failure() {
   const unsigned long error = ERR_peek_last_error();
   if (error == 0 || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
     return Status::environment("libcrypto: out of memory");
   return Status::environment(
       "libcrypto offers no SHA-256: check the providers in its openssl.cnf, OPENSSL_CONF and "
-      "OPENSSL_MODULES");
+      "OPENSSL_MODULES, and the memory limit of the process");
 }
 
 }  // namespace

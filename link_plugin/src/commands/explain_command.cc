@@ -181,12 +181,20 @@ void explain_quarantined(const QuarantineItem& item, Explanation* out) {
 
 // Of a file that is not where it was, by where it went.
 void explain_gone(const RelayContext& context, Explanation* out) {
-  std::vector<QuarantineItem> items;
-  const Status status = list_quarantine(context.config.quarantine, &items);
-  for (const QuarantineItem& item : items)
-    if (item.source == out->path) return explain_quarantined(item, out);
-  for (auto line = out->history.rbegin(); line != out->history.rend(); ++line) {
-    if (!line->is_transfer() && line->event != "duplicate" && line->event != "quarantine") continue;
+  const auto is_end = [](const LogLine& line) {
+    return line.is_transfer() || line.event == "duplicate" || line.event == "quarantine";
+  };
+  const auto line = std::find_if(out->history.rbegin(), out->history.rend(), is_end);
+  const bool has_end = line != out->history.rend();
+  Status status;
+  // Another file of this name may be in the quarantine since before the last one was delivered.
+  if (!has_end || line->event == "quarantine") {
+    std::vector<QuarantineItem> items;
+    status = list_quarantine(context.config.quarantine, &items);
+    for (const QuarantineItem& item : items)
+      if (item.source == out->path) return explain_quarantined(item, out);
+  }
+  if (has_end) {
     out->state = line->event == "quarantine" ? "gone" : "delivered";
     if (line->event == "quarantine" && !status.ok()) {
       out->state = "unknown";

@@ -37,6 +37,16 @@ TEST_CASE_METHOD(Given, "quarantine list names each file once with its reason") 
   CHECK(outcome.output.find("bad.freq  4 B  2026-01-02") == 0);
 }
 
+TEST_CASE_METHOD(Given,
+                 "explain names the last thing that became of a name, not what went to quarantine before") {
+  CHECK(std::string(command_json(rig.host, {"explain", rig.inbox("junk.freq")})["state"].GetString()) ==
+        "quarantined");
+  rig.put("junk.freq", container_of("whole"));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  CHECK(std::string(command_json(rig.host, {"explain", rig.inbox("junk.freq")})["state"].GetString()) ==
+        "delivered");
+}
+
 TEST_CASE_METHOD(Given, "quarantine list tells files of one name apart") {
   rig.put("bad.freq", "junk again");
   rig.put("bad.freq.sha256", std::string(64, '1'));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kMessage =
     "[LINK] libcrypto offers no SHA-256: check the providers in its openssl.cnf, OPENSSL_CONF and "
-    "OPENSSL_MODULES\n";
+    "OPENSSL_MODULES, and the memory limit of the process\n";
 
 TEST_CASE("A relay whose openssl.cnf offers no SHA-256 ends with 70 and changes nothing") {
   RelaySite site;

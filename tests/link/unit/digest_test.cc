@@ -45,7 +45,7 @@ TEST_CASE("Without SHA-256 in libcrypto, names have their digests and contents a
   CHECK(status.fault == Fault::kEnvironment);
   CHECK(status.message ==
         "libcrypto offers no SHA-256: check the providers in its openssl.cnf, OPENSSL_CONF and "
-        "OPENSSL_MODULES");
+        "OPENSSL_MODULES, and the memory limit of the process");
   CHECK(digest.empty());
   CHECK(check_sha256().message == status.message);
   scope.restore();
