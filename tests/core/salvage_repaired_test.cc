@@ -61,8 +61,10 @@ std::string hit(std::string bytes, Random& random) {
     case 6:
       return random.below(2) == 0 ? bytes.substr(size) : bytes.substr(0, bytes.size() - size);
     default:
-      for (int i = 0; i < 4; ++i)
-        bytes = overwritten(std::move(bytes), random.below(bytes.size()), 1, random);
+      for (int i = 0; i < 4; ++i) {
+        const std::size_t flip = random.below(bytes.size());
+        bytes = overwritten(std::move(bytes), flip, 1, random);
+      }
       return bytes;
   }
 }
