@@ -64,8 +64,8 @@ std::optional<Receipt> first_to_deliver(const std::string& folder, const std::st
   std::optional<Receipt> first;
   for (auto& [stream, numbers] : streams) {
     std::sort(numbers.begin(), numbers.end());
-    const auto delivers = [&](std::uint64_t number, Receipt* out) {
-      return read(directory.path_of(receipt_of(node, stream, number)), out) && out->about == about &&
+    const auto delivers = [&, &name = stream](std::uint64_t number, Receipt* out) {
+      return read(directory.path_of(receipt_of(node, name, number)), out) && out->about == about &&
              std::any_of(out->outcomes.begin(), out->outcomes.end(), [&](const OutcomeRange& range) {
                return range.outcome == Outcome::kDelivered && range.first <= entry && entry <= range.last;
              });
