@@ -89,7 +89,7 @@ Status Repairer::repair_windows() {
   report_.spare = kMaxParityCells;
   for (const Window& window : map_.windows()) {
     WindowDamage damage;
-    const Status proof = repair_window(window.number, damage);
+    Status proof = repair_window(window.number, damage);
     if (!proof.ok() && proof.code != PAXECT_ERROR_DAMAGED) return proof;
     report_.cells += damage.cells;
     report_.damaged += damage.damaged;
@@ -111,9 +111,9 @@ Status Repairer::repair_windows() {
 // DAMAGED: it lacks cells or is not proven. Bytes of copies without the window, or garbage in a list, may
 // stand in for what another copy has: then that one is tried, and cells that differ from the list.
 Status Repairer::repair_window(std::uint32_t number, WindowDamage& damage) {
-  const Status first = window_.run(map_, map_.plans()[number], copies_, damage);
+  Status first = window_.run(map_, map_.plans()[number], copies_, damage);
   if (!first.ok()) return first;
-  const Status proof = prove_window(number, damage);
+  Status proof = prove_window(number, damage);
   if (proof.ok() || proof.code != PAXECT_ERROR_DAMAGED) return proof;
   for (const bool contradicted : {false, true})
     for (std::size_t copy = contradicted ? 0 : 1; copy < copies_.size(); ++copy) {

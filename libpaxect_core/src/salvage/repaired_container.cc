@@ -133,7 +133,7 @@ Status RepairedContainer::write(const Callbacks& callbacks, WorkMeter& meter) {
     written = callbacks.write(data.data(), data.size());
     return written.ok() ? 0 : 1;
   };
-  const Status status = repairer_.run(parameters_, callbacks_to(forward, meter), Repairer::Output::kData);
+  Status status = repairer_.run(parameters_, callbacks_to(forward, meter), Repairer::Output::kData);
   if (!written.ok()) return written;
   const bool is_same = status.ok() && repairer_.report().footer.digest == footer_.digest;
   if (is_same || status.code == PAXECT_ERROR_MEMORY || status.code == PAXECT_ERROR_CANCELLED) return status;

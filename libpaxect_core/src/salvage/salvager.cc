@@ -187,7 +187,7 @@ Status Salvager::write_repaired() {
   };
   to_output.sink_opaque = &forward;
   emitted_ = {};
-  const Status status = repaired_->write(to_output, meter_);
+  Status status = repaired_->write(to_output, meter_);
   if (!emitted_.ok()) return emitted_;
   if (!status.ok()) return status;
   report_.digest = digest_.finish();

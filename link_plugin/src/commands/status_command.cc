@@ -128,7 +128,7 @@ Status read_proof(const JournalContents& journal, Report* report) {
   if (config.mode != Mode::kSend || journal.sent.name.empty()) return Status::success();
   ReceiptView view;
   view.context = report->context;
-  const Status status = read_receipt_view(&view);
+  Status status = read_receipt_view(&view);
   report->sent = count_sent(view.journal.sent, view.receipts, config);
   return status;
 }

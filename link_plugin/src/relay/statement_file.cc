@@ -8,7 +8,7 @@
 namespace paxect::link {
 
 Status put_statement(const Directory& folder, const std::string& name, std::string_view contents) {
-  const Status taken_by_another =
+  Status taken_by_another =
       Status::environment(std::string(kTaken), folder.path_of(name) + " exists with another text");
   std::string found;
   Status status = folder.read_small(name, kMaxStatementSize, &found);

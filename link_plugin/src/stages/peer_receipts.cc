@@ -73,7 +73,7 @@ Status read_receipt(const std::string& path, const std::string& us, const std::v
   if (!parse_statement_name(base_name(path), &name) || name.kind != StatementKind::kReceipt ||
       name.is_signature)
     return Status::invalid(path + ": the name is not NODE.STREAM.NUMBER.receipt");
-  const Status status = read_request(path, us, keys, sent, out);
+  Status status = read_request(path, us, keys, sent, out);
   if (!status.ok() && status.event != "other_list") return status;
   const StatementHead& head = out->receipt.head;
   if (head.from != name.node || head.stream != name.stream || head.number != name.number)
