@@ -25,12 +25,14 @@ files >/tmp/before
 echo "== install"
 quietly dpkg -i /debs/*.deb
 [ -z "$(dpkg --audit)" ] || fail "dpkg --audit: $(dpkg --audit)"
-quietly dpkg --verify paxect libpaxect-core1 libpaxect-core-dev
+quietly dpkg --verify paxect paxect-carrier libpaxect-core1 libpaxect-core-dev
 [ ! -s /tmp/log ] || { cat /tmp/log; fail "installed files are not those of the packages"; }
 ldconfig -p | grep -q libpaxect_core.so.1 || fail "the dynamic linker does not know the library"
 [ "$(stat -c '%U %a' /var/lib/paxect)" = 'paxect 750' ] || fail "/var/lib/paxect: $(stat -c '%U %a' /var/lib/paxect)"
 [ "$(stat -c '%U %a' /etc/paxect)" = 'root 755' ] || fail "/etc/paxect: $(stat -c '%U %a' /etc/paxect)"
-paxect plugins | grep -q '^  link ' || fail "no plugin link: $(paxect plugins)"
+for plugin in link carrier; do
+  paxect plugins | grep -q "^  $plugin " || fail "no plugin $plugin: $(paxect plugins)"
+done
 relay
 # An upgrade keeps what the administrator changed in /etc.
 changed=
@@ -49,7 +51,7 @@ relay
 for file in $changed; do tail -n 1 "$file" | grep -qx '# ours' || fail "the upgrade replaced $file"; done
 
 echo "== remove"
-quietly dpkg -r paxect libpaxect-core-dev libpaxect-core1
+quietly dpkg -r paxect-carrier paxect libpaxect-core-dev libpaxect-core1
 [ ! -e /usr/bin/paxect ] || fail "paxect is still there"
 [ -z "$changed" ] || [ -f "$changed" ] || fail "removal took $changed, which only a purge may"
 ldconfig -p | grep libpaxect && fail "the dynamic linker still knows the library"
@@ -58,7 +60,7 @@ ldconfig -p | grep libpaxect && fail "the dynamic linker still knows the library
 rm /etc/paxect/ours.conf
 
 echo "== purge"
-quietly dpkg -P paxect libpaxect-core-dev libpaxect-core1
+quietly dpkg -P paxect-carrier paxect libpaxect-core-dev libpaxect-core1
 files >/tmp/after
 # The user remains, because files may belong to it, and the tools keep a backup of the user lists.
 diff /tmp/before /tmp/after | grep '^[<>]' | grep -vE '^> /etc/(passwd|group|shadow|gshadow)-$' &&
