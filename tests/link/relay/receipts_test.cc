@@ -1,0 +1,274 @@
+// The receipts that a receiver writes, over restarts and damage.
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "link/commands/command_rig.h"
+#include "link/receiver_rig.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+namespace paxect::test {
+namespace {
+
+TEST_CASE("A receipt says what became of each entry, and follows the one before") {
+  SigningRig rig;
+  rig.host.set("late_after", "1000");
+  rig.send("a.freq", "data of a");
+  rig.north.send("b.freq", container("data of b"));
+  rig.list();
+  rig.start();
+  rig.settle(10 * kSecond);
+  auto receipts = rig.receipts();
+  REQUIRE_FALSE(receipts.empty());
+  using Outcomes = std::vector<link::OutcomeRange>;
+  CHECK(receipts.rbegin()->second.outcomes ==
+        Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kExpected, 2, 2}});
+  CHECK(receipts.rbegin()->second.list == 1);
+  const std::size_t before = receipts.size();
+  SECTION("") {}
+  SECTION("over a restart") {
+    rig.stop();
+    rig.start();
+  }
+  rig.put("b.freq", container("data of b"));
+  rig.settle(10 * kSecond);
+  receipts = rig.receipts();
+  CHECK(receipts.size() > before);
+  CHECK(receipts.rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 2}});
+  std::string previous;
+  for (std::uint64_t number = 1; number <= receipts.size(); ++number) {
+    REQUIRE(receipts.contains(number));
+    CHECK(receipts[number].head.previous == previous);
+    previous = link::sha256_hex(link::receipt_text(receipts[number]));
+  }
+  // Nothing new: no further receipt.
+  rig.settle(60 * kSecond);
+  CHECK(rig.receipts().size() == receipts.size());
+  for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("A damaged container that is repaired uses up the entry of the undamaged one, once") {
+  const std::string data = noise(400'000, 11);
+  LinkRig sender;
+  sender.host.set("mode", "send");
+  sender.host.set("protect", "10");
+  sender.put("a.txt", data);
+  REQUIRE(sender.run_once() == PAXECT_PLUGIN_OK);
+  const std::string whole = read_file(sender.outbox("a.freq"));
+  std::string damaged = whole;
+  damaged.replace(200'000, 20'000, std::string(20'000, '\0'));
+  SigningRig rig;
+  rig.north.send("a.freq", whole);
+  const bool has_sidecar = GENERATE(false, true);
+  const bool is_list_late = GENERATE(false, true);
+  INFO("sidecar " << has_sidecar << ", list after the container " << is_list_late);
+  if (!is_list_late) rig.list();
+  if (has_sidecar) rig.put("other.freq.sha256", link::sha256_hex(whole) + "  other.freq\n");
+  rig.put("other.freq", damaged);
+  rig.start();
+  rig.settle(5 * kSecond);
+  if (is_list_late) {
+    REQUIRE(rig.delivered().empty());
+    rig.list();
+    rig.settle(5 * kSecond);
+  }
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.content("a") == data);
+  CHECK(rig.events("repaired").size() == 1);
+  REQUIRE(rig.events("decode").size() == 1);
+  CHECK(rig.events("decode")[0].line.find("\"entry\": 1") != std::string::npos);
+  using Outcomes = std::vector<link::OutcomeRange>;
+  REQUIRE_FALSE(rig.receipts().empty());
+  CHECK(rig.receipts().rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}});
+  // Neither the damaged container nor the undamaged one is delivered again.
+  rig.stop();
+  std::filesystem::remove(rig.outbox("a"));
+  rig.put("damaged.freq", damaged);
+  rig.put("whole.freq", whole);
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered().empty());
+  CHECK(rig.events("decode").size() == 1);
+  CHECK(rig.events("replayed").size() == 2);
+  CHECK(rig.receipts().rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}});
+}
+
+TEST_CASE("A run with --once ends with a receipt, if anything has changed") {
+  SigningRig rig;
+  for (const char* name : {"a", "b"}) {
+    rig.send(std::string(name) + ".freq", std::string("data of ") + name);
+    rig.list();
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    const auto receipts = rig.receipts();
+    REQUIRE_FALSE(receipts.empty());
+    const std::uint64_t last = name[0] == 'a' ? 1 : 2;
+    CHECK(receipts.rbegin()->second.outcomes ==
+          std::vector<link::OutcomeRange>{{link::Outcome::kDelivered, 1, last}});
+    CHECK(receipts.size() == last);
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(rig.receipts().size() == last);
+  }
+}
+
+TEST_CASE("A receiver that ends writes the receipt of what it delivered last") {
+  SigningRig rig;
+  rig.start();
+  rig.settle(5 * kSecond);
+  rig.send("a.freq", "data of a");
+  rig.list();
+  for (int i = 0; i < 5 && rig.delivered().empty(); ++i) rig.settle(kSecond);
+  REQUIRE(rig.delivered() == Names{"a"});
+  rig.stop();
+  CHECK(rig.receipts().rbegin()->second.outcomes ==
+        std::vector<link::OutcomeRange>{{link::Outcome::kDelivered, 1, 1}});
+}
+
+TEST_CASE("A journal that may not know all receipts begins another stream of them") {
+  SigningRig rig;
+  const std::string journal = link::journal_of(rig.lock());
+  const auto deliver = [&](const std::string& name) {
+    rig.send(name + ".freq", "data of " + name);
+    rig.list();
+    std::ignore = rig.run_once();
+  };
+  deliver("a");
+  const std::string old_journal = read_file(journal);
+  const std::string old_log = read_file(rig.log_path());
+  deliver("b");
+  std::string before = rig.receipts().rbegin()->second.head.stream;
+  std::map<std::string, std::string> texts;  // of the receipts so far
+  for (const std::string& name : test::list(rig.lists()))
+    if (name.find(".receipt") != std::string::npos) texts[name] = read_file(rig.lists() + "/" + name);
+  SECTION("its journal was put back, its receipts are there") { write_file(journal, old_journal); }
+  SECTION("its journal was put back, and its receipts were carried away") {
+    write_file(journal, old_journal);
+    for (const auto& [name, text] : texts) std::filesystem::remove(rig.lists() + "/" + name);
+  }
+  SECTION("journal and log were put back") {
+    write_file(journal, old_journal);
+    write_file(rig.log_path(), old_log);
+  }
+  SECTION("another file has the name of the next receipt") {
+    write_file(rig.lists() + "/" + link::receipt_of("south", before, 3), "junk");
+    std::filesystem::create_directory(rig.lists() + "/" + link::receipt_of("south", before, 4));
+  }
+  SECTION("another file has the name of its signature") {
+    write_file(rig.lists() + "/" + link::receipt_of("south", before, 3) + ".minisig", "junk");
+  }
+  deliver("c");
+  deliver("d");
+  std::set<std::string> streams;
+  std::optional<link::Receipt> last;
+  for (const std::string& name : test::list(rig.lists())) {
+    if (!name.ends_with(".receipt") || std::filesystem::is_directory(rig.lists() + "/" + name)) continue;
+    const std::string text = read_file(rig.lists() + "/" + name);
+    if (text == "junk") continue;
+    if (texts.contains(name)) CHECK(texts[name] == text);
+    link::Receipt receipt;
+    REQUIRE(link::parse_receipt(text, &receipt).ok());
+    streams.insert(receipt.head.stream);
+    if (receipt.head.stream != before && (!last || receipt.head.number > last->head.number)) last = receipt;
+  }
+  streams.insert(before);
+  CHECK(streams.size() == 2);
+  REQUIRE(last);
+  const auto& outcomes = last->outcomes;
+  CHECK(std::any_of(outcomes.begin(), outcomes.end(), [](const link::OutcomeRange& range) {
+    return range.outcome == link::Outcome::kDelivered && range.first <= 4 && 4 <= range.last;
+  }));
+}
+
+TEST_CASE("After damage to any line of the journal receipts are valid and what is listed is delivered") {
+  static constexpr std::size_t kLines = 40;
+  std::size_t damaged = 0;
+  for (std::size_t line = 0; line < kLines; ++line) {
+    SigningRig rig;
+    for (const char* name : {"a", "b"}) rig.send(std::string(name) + ".freq", std::string("data of ") + name);
+    rig.list();
+    rig.send("late.freq", "late");
+    std::filesystem::remove(rig.inbox("late.freq"));
+    rig.list();
+    std::ignore = rig.run_once();
+    REQUIRE(rig.delivered() == Names{"a", "b"});
+    const std::string journal = link::journal_of(rig.lock());
+    std::string text = read_file(journal);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < line && begin != std::string::npos; ++i) {
+      begin = text.find('\n', begin);
+      if (begin != std::string::npos) ++begin;
+    }
+    if (begin == std::string::npos || begin + 8 >= text.size()) break;
+    ++damaged;
+    text[begin + 7] = text[begin + 7] == '9' ? '8' : '9';
+    write_file(journal, text);
+    CAPTURE(line);
+    std::ignore = rig.run_once();
+    std::ignore = rig.run_once();
+    rig.put("late.freq", container("late"));
+    std::ignore = rig.run_once();
+    std::ignore = rig.run_once();
+    CHECK(rig.content("late") == "late");
+    std::optional<link::Receipt> newest;
+    for (const std::string& name : test::list(rig.lists())) {
+      if (!name.ends_with(".receipt")) continue;
+      link::Receipt receipt;
+      const link::Status status = link::parse_receipt(read_file(rig.lists() + "/" + name), &receipt);
+      INFO(name << " " << status.message);
+      REQUIRE(status.ok());
+      if (!newest || receipt.head.number >= newest->head.number) newest = receipt;
+    }
+    CHECK(test::list(rig.lists()).size() <= 4 + 2 * 5);
+  }
+  CHECK(damaged > 5);
+}
+
+TEST_CASE("`explain` at a receiver says by which receipt the sender learns of a delivery") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(10 * kSecond);
+  const std::size_t first = rig.receipts().size();
+  rig.send("b.freq", "data of b");
+  rig.list();
+  rig.settle(10 * kSecond);
+  const auto explained = [&](const std::string& name) {
+    json::Document said = command_json(rig.host, {"explain", rig.inbox(name)});
+    CHECK(said["list"]["sender"] == "north");
+    REQUIRE(said["receipts"].Size() == 1);
+    CHECK(said["receipts"][0]["node"] == "south");
+    return said["receipts"][0]["receipt"].IsNull() ? 0 : said["receipts"][0]["receipt"].GetUint64();
+  };
+  CHECK(explained("a.freq") == 1);
+  CHECK(explained("b.freq") > first);
+  CHECK(command(rig.host, {"explain", rig.inbox("b.freq")}).output.find("entry 2, in list 2 of north") !=
+        std::string::npos);
+  json::Document status = command_json(rig.host, {"status"});
+  CHECK(status["sent"].IsNull());
+  CHECK(status["proof"]["forked"].GetInt() == 0);
+  CHECK(status["proof"]["missing"].GetInt() == 0);
+  // Whoever takes receipts along takes the answer along.
+  for (const std::string& name : test::list(rig.lists()))
+    if (name.find(".receipt") != std::string::npos) std::filesystem::remove(rig.lists() + "/" + name);
+  CHECK(explained("a.freq") == 0);
+}
+
+TEST_CASE("Receipts go to the folder of the setting, and a receiver without a key makes none") {
+  SigningRig rig;
+  const std::string folder = rig.directory / "receipts";
+  rig.host.set("receipts", folder);
+  const bool has_key = GENERATE(true, false);
+  if (!has_key) rig.host.set("sign_key", "");
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(receipts_of(rig, rig.key, folder).empty() != has_key);
+  CHECK(rig.receipts().empty());
+}
+
+}  // namespace
+}  // namespace paxect::test
