@@ -31,7 +31,7 @@ void Epoch::take(const Message& reply) {
 void Epoch::publish() {
   std::array<unsigned char, kBytes> bytes{};
   randombytes_buf(bytes.data(), bytes.size());
-  exchange_.tell(names_.subject("epoch", "now"),
+  exchange_.post(names_.subject("epoch", "now"),
                  hex_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   next_ns_ = 0;
 }

@@ -24,7 +24,7 @@ class Exchange {
   // False when it cannot be sent; the handler is not called then.
   bool send(const std::string& subject, std::string_view data, std::uint64_t timeout_ns, Handler handler);
   // A request whose reply does not matter.
-  void tell(const std::string& subject, std::string_view data) { connection_.request(subject, data); }
+  void post(const std::string& subject, std::string_view data) { connection_.request(subject, data); }
 
   // Calls the handlers of what has arrived, of what is late, and of everything when the connection was lost.
   // Returns when something may be late next.

@@ -1,7 +1,7 @@
 // Mode receive: from the server to the folder, each job once among all receivers. Instance thread only.
 //
-// The functions that talk to the server in the middle of a batch wait for it, and meanwhile keep the jobs in
-// hand alive.
+// The functions that talk to the server in the middle of a batch wait for it, and keep the jobs in hand
+// alive.
 #pragma once
 
 #include <cstdint>

@@ -297,12 +297,12 @@ void Receiver::tidy_server(const Intent& intent) {
   const bool all_known = !intent.chunk_sequences.empty() && intent.chunk_sequences.size() <= kDeletesByNumber;
   if (intent.job.chunks() == 0) return;
   if (!all_known) {
-    exchange_.tell("$JS.API.STREAM.PURGE." + stream,
+    exchange_.post("$JS.API.STREAM.PURGE." + stream,
                    JsonObject().add("filter", names_.subject("data", intent.job.id) + ".*").text());
     return;
   }
   for (const std::uint64_t sequence : intent.chunk_sequences)
-    exchange_.tell("$JS.API.STREAM.MSG.DELETE." + stream,
+    exchange_.post("$JS.API.STREAM.MSG.DELETE." + stream,
                    JsonObject().add("seq", sequence).add("no_erase", true).text());
 }
 

@@ -530,7 +530,7 @@ void Sender::begin_round(Outgoing* file) {
 }
 
 void Sender::withdraw(const std::string& id) {
-  exchange_.tell("$JS.API.STREAM.PURGE." + names_.stream("data"),
+  exchange_.post("$JS.API.STREAM.PURGE." + names_.stream("data"),
                  JsonObject().add("filter", names_.subject("data", id) + ".*").text());
 }
 

@@ -263,10 +263,10 @@ void Sender::tidy_server(const Outgoing& file) {
   if (file.is_statement()) return;  // for receivers that have not taken it yet
   const std::string stream = names_.stream("job");
   if (file.job_sequence != 0) {
-    exchange_.tell("$JS.API.STREAM.MSG.DELETE." + stream,
+    exchange_.post("$JS.API.STREAM.MSG.DELETE." + stream,
                    JsonObject().add("seq", file.job_sequence).add("no_erase", true).text());
   } else {
-    exchange_.tell("$JS.API.STREAM.PURGE." + stream,
+    exchange_.post("$JS.API.STREAM.PURGE." + stream,
                    JsonObject().add("filter", names_.subject("job", file.job.id)).text());
   }
 }
@@ -354,7 +354,7 @@ void Sender::delete_last(const std::string& what, const std::string& id) {
   exchange_.send("$JS.API.DIRECT.GET." + stream + "." + names_.subject(what, id), "", kReplyTime,
                  [this, stream](const Message* reply) {
                    if (reply == nullptr || reply->sequence() == 0) return;
-                   exchange_.tell("$JS.API.STREAM.MSG.DELETE." + stream,
+                   exchange_.post("$JS.API.STREAM.MSG.DELETE." + stream,
                                   JsonObject().add("seq", reply->sequence()).add("no_erase", true).text());
                  });
 }

@@ -63,7 +63,7 @@ function part(title, load, again = "Refresh") {
 }
 
 // A list that the panel cuts into pages.
-// `head`, if given, makes what stands above the list of the other members of the report.
+// `head`, if given, makes the part above the list from the other members of the report.
 function pagedPart(title, path, item, head = () => []) {
   const state = {offset: 0, filter: ""};
   const search = element("input", {type: "search", "aria-label": `Filter: ${title}`, placeholder: "Filter", maxlength: 200});

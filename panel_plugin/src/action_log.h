@@ -22,7 +22,7 @@ struct Action {
 
 class ActionLog {
  public:
-  // Opens the file, or opens it anew after a rotation. After a failure the one from before stays in use.
+  // Opens the file, or opens it again after a rotation. After a failure the one from before stays in use.
   Status open(const std::string& path);
   // Appends a line and flushes it. `outcome` is "requested", or how the action ended.
   Status write(std::int64_t utc_ns, const Action& action, const std::string& outcome);

@@ -31,7 +31,7 @@ struct Explanation {
   std::string since;  // when it came to the inbox; "" unless it is there
   std::uint64_t attempts = 0;
   std::string next_try;               // when, in words
-  std::string advice;                 // what to do about it
+  std::string advice;                 // the remedy
   std::optional<ListedEntry> listed;  // by which list it went or came
   std::vector<EntryReceipt> receipts;
   std::deque<LogLine> history;

@@ -14,7 +14,7 @@ namespace paxect::link {
 namespace {
 
 constexpr std::size_t kMaxUnread = 100'000;  // names of lists that belong to no verified stream
-// Between two looks at every list, where events show changes, and where they may not.
+// Between two checks of every list, where events show changes, and where they may not.
 constexpr std::uint64_t kFullInterval = 600 * kSecond;
 constexpr std::uint64_t kFullIntervalRemote = 60 * kSecond;
 // For how long a folder must not have changed for the time of its change to say that it has not since.

@@ -58,7 +58,7 @@ class Relay {
   paxect_plugin_status start();
   paxect_plugin_status step(paxect_step* result);
   void stop();
-  // Reads policy, key and peers again, changed or not, and opens the log anew.
+  // Reads policy, key and peers again, changed or not, and opens the log again.
   void reload();
   const std::string& error() const { return error_; }
 

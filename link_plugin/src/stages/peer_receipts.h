@@ -31,7 +31,7 @@ struct FoundReceipt {
 };
 
 // Reads one receipt for the node `us`, with its signature beside it, whatever its file is called. The failure
-// says what is wrong and what to do; kEnvironment for one that is to be read again. It is compared with the
+// says what is wrong and the remedy; kEnvironment for one that is to be read again. It is compared with the
 // lists that this node `sent`: the digest of a list covers all lists before. A failure with the event
 // `other_list` is about another list of the present stream than ours: `*out` receives that receipt.
 Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,

@@ -468,7 +468,7 @@ TEST_CASE("A state file that cannot be replaced reports that in its place") {
   CHECK(link::read_state(lock)->waiting.size() < 500);
 }
 
-TEST_CASE("A user who may not read the state is told so") {
+TEST_CASE("Commands report that their user may not read the state") {
   if (geteuid() != 0) return;
   const std::vector<std::string> as_nobody = {"setpriv", "--reuid", "65534", "--clear-groups"};
   auto run_as_nobody = [&](const std::string& at, const std::vector<std::string>& words) {

@@ -98,8 +98,8 @@ TEST_CASE("Killed at any call, the relay delivers everything once after a restar
   }
 }
 
-// A relay that was killed between the rename of its product and the flush of the directory: at which flush
-// that is, the flushes before it tell.
+// A relay that was killed between the rename of its product and the flush of the directory. One flush after
+// another is tried until that state is found.
 std::unique_ptr<RelaySite> killed_before_flush_of_name() {
   for (int when = 1; when < 100; ++when) {
     auto site = std::make_unique<RelaySite>();
