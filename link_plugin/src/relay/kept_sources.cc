@@ -9,6 +9,7 @@
 
 #include "base/filesystem.h"
 #include "base/relay_paths.h"
+#include "settings/setting_reader.h"
 
 namespace paxect::link {
 namespace {

@@ -9,6 +9,7 @@
 #include "base/relay_paths.h"
 #include "relay/relay.h"
 #include "settings/claims.h"
+#include "settings/path_checks.h"
 #include "settings/pinned_keys.h"
 #include "stages/gate.h"
 

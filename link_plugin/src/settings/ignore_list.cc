@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "settings/link_config.h"
+#include "settings/setting_reader.h"
 
 namespace paxect::link {
 namespace {

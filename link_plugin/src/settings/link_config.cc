@@ -1,27 +1,20 @@
 #include "settings/link_config.h"
 
 #include <paxect/core.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/filesystem/operations.hpp>
-#include <boost/filesystem/path.hpp>
-#include <charconv>
-#include <cmath>
 #include <cstdlib>
-#include <map>
-#include <numeric>
-#include <set>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/file_system_type.h"
 #include "base/filesystem.h"
 #include "proof/list.h"
-#include "settings/claims.h"
 #include "settings/key_source.h"
+#include "settings/path_checks.h"
+#include "settings/setting_reader.h"
 
 namespace paxect::link {
 namespace {
@@ -81,130 +74,16 @@ const std::vector<std::string>& known_keys() {
   return kKeys;
 }
 
-// Reads keys one after another; remembers the first fault of each.
-class Reader {
- public:
-  explicit Reader(const Host& host) : host_(host) {}
-
-  const std::vector<std::string>& faults() const { return faults_; }
-  bool failed() const { return !faults_.empty(); }
-
-  void fail(const std::string& key, const std::string& value, const std::string& expected) {
-    if (faulty_keys_.insert(key).second) faults_.push_back(message(key.c_str(), value, expected));
-  }
-
-  void fail_unknown(const std::string& key) {
-    const std::string near = nearest(key, known_keys());
-    faults_.push_back("unknown key '" + key + "' (" + host_.describe(key.c_str()) + ")" +
-                      (near.empty() ? "" : ": did you mean '" + near + "'?"));
-  }
-
-  std::string message(const char* key, const std::string& value, const std::string& expected) const {
-    return std::string(key) + " = '" + value + "' (" + host_.describe(key) + "): " + expected;
-  }
-
-  std::string text(const char* key, const std::string& standard) {
-    const char* value = host_.get(key, nullptr);
-    return value == nullptr ? standard : value;
-  }
-
-  std::string path(const char* key, const std::string& standard) {
-    std::string value = text(key, standard);
-    if (value.empty()) fail(key, value, "an empty path: give one, or leave the key out");
-    boost::filesystem::path path = value;
-    if (path.is_relative()) {
-      boost::system::error_code error;
-      path = boost::filesystem::current_path(error) / path;
-      // Once: it would be the same fault of every relative path.
-      if (error && !std::exchange(no_working_directory_, true))
-        fail(key, value, "the working directory does not exist: give an absolute path");
-    }
-    std::string result = path.lexically_normal().string();
-    while (result.size() > 1 && result.ends_with("/.")) result.resize(result.size() - 2);
-    while (result.size() > 1 && result.ends_with('/')) result.pop_back();
-    return result;
-  }
-
-  std::uint64_t number(const char* key, std::uint64_t standard, std::uint64_t minimum,
-                       std::uint64_t maximum) {
-    std::string value = text(key, std::to_string(standard));
-    std::uint64_t result = 0;
-    auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
-    if (status != std::errc() || end != value.data() + value.size() || result < minimum || result > maximum)
-      fail(key, value,
-           "not a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum));
-    return result;
-  }
-
-  // A parameter of the encoder, of which only some values may be allowed here.
-  std::int64_t parameter(const char* key, paxect_parameter parameter, std::int64_t minimum,
-                         std::int64_t maximum) {
-    std::int64_t lowest = 0;
-    std::int64_t highest = 0;
-    std::int64_t result = 0;
-    paxect_parameter_bounds(parameter, &lowest, &highest, &result);
-    minimum = std::max(minimum, lowest);
-    maximum = std::min(maximum, highest);
-    std::string value = text(key, std::to_string(result));
-    auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
-    if (status != std::errc() || end != value.data() + value.size() || result < minimum || result > maximum)
-      fail(key, value,
-           "not a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum));
-    return result;
-  }
-
-  // Seconds with a fraction, as nanoseconds.
-  std::uint64_t seconds(const char* key, const char* standard, double minimum) {
-    constexpr double kMaximum = 86400.0 * 365;
-    std::string value = text(key, standard);
-    double result = 0;
-    auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), result);
-    bool whole = status == std::errc() && end == value.data() + value.size();
-    if (!whole || !std::isfinite(result) || result < minimum || result > kMaximum) {
-      fail(key, value, "not a number of seconds, 0 or more, such as 2.0");
-      return kSecond;
-    }
-    return static_cast<std::uint64_t>(result * static_cast<double>(kSecond));
-  }
-
-  bool boolean(const char* key, bool standard) {
-    std::string value = text(key, standard ? "true" : "false");
-    for (const char* yes : {"true", "yes", "on", "1"})
-      if (value == yes) return true;
-    for (const char* no : {"false", "no", "off", "0"})
-      if (value == no) return false;
-    fail(key, value, "not true or false");
-    return standard;
-  }
-
-  std::size_t choice(const char* key, const std::vector<std::string>& choices) {
-    std::string value = text(key, choices.front());
-    auto found = std::find(choices.begin(), choices.end(), value);
-    if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
-    std::string list;
-    for (const std::string& name : choices) list += (list.empty() ? "" : ", ") + name;
-    std::string near = nearest(value, choices);
-    fail(key, value, "not one of " + list + (near.empty() ? "" : ": did you mean '" + near + "'?"));
-    return 0;
-  }
-
- private:
-  const Host& host_;
-  std::vector<std::string> faults_;
-  std::set<std::string> faulty_keys_;
-  bool no_working_directory_ = false;
-};
-
-void refuse_unknown_keys(const Host& host, Reader& reader) {
+void refuse_unknown_keys(const Host& host, SettingReader& reader) {
   const auto& known = known_keys();
   for (std::uint32_t i = 0; const char* key = host.key_at(i); ++i)
     // `plugin` says which plugin an instance is; it is the host's.
     if (std::string_view(key) != "plugin" && std::find(known.begin(), known.end(), key) == known.end())
-      reader.fail_unknown(key);
+      reader.fail_unknown(key, known);
 }
 
 // A key is never repeated in a message.
-void read_hmac_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* config) {
+void read_hmac_key(const Host& host, KeyUse use, SettingReader& reader, LinkConfig* config) {
   int32_t origin = PAXECT_ORIGIN_NONE;
   const char* value = host.get("hmac_key", &origin);
   const std::string setting = value == nullptr ? "" : value;
@@ -223,7 +102,7 @@ void read_hmac_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* con
     config->warnings.push_back(config->hmac_key.path() + ": every user can read this key: chmod o= it");
 }
 
-void read_sign_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* config) {
+void read_sign_key(const Host& host, KeyUse use, SettingReader& reader, LinkConfig* config) {
   const char* value = host.get("sign_key", nullptr);
   const std::string setting = value == nullptr ? "" : value;
   // What is not a place may be the key itself.
@@ -236,7 +115,7 @@ void read_sign_key(const Host& host, KeyUse use, Reader& reader, LinkConfig* con
 }
 
 // no, receipt, or a whole number with s, m, h or d.
-void read_keep(Reader& reader, LinkConfig* config) {
+void read_keep(SettingReader& reader, LinkConfig* config) {
   const std::string value = reader.text("keep", "no");
   if (value == "no") return;
   config->keep = value == "receipt" ? Keep::kReceipt : Keep::kDuration;
@@ -256,7 +135,7 @@ void read_keep(Reader& reader, LinkConfig* config) {
 }
 
 // Whom lists are for, and how often they come.
-void read_lists(const Host& host, KeyUse use, Reader& reader, LinkConfig* config) {
+void read_lists(const Host& host, KeyUse use, SettingReader& reader, LinkConfig* config) {
   const std::string to = reader.text("to", "*");
   if (to != "*") {
     split_command(to, &config->to);
@@ -292,7 +171,7 @@ void read_lists(const Host& host, KeyUse use, Reader& reader, LinkConfig* config
 }
 
 // Lists of senders, which only a receiver reads: a relay encodes and decodes by itself what comes.
-void read_proof(const Host& host, Reader& reader, LinkConfig* config) {
+void read_proof(const Host& host, SettingReader& reader, LinkConfig* config) {
   constexpr std::uint64_t kMaxLate = 366 * 86400;
   const std::size_t chosen = reader.choice("proof", {"auto", "off", "check", "require"});
   if (chosen > 0) config->proof = static_cast<ProofMode>(chosen - 1);
@@ -312,7 +191,7 @@ std::string host_name() {
 }
 
 // Peers compare it with what they trust, and people read it in logs: nothing that one could mistake.
-void read_node(const Host& host, Reader& reader, LinkConfig* config) {
+void read_node(const Host& host, SettingReader& reader, LinkConfig* config) {
   constexpr std::size_t kLongest = 255;
   config->node = reader.text("node", host_name());
   if (host.get("node", nullptr) == nullptr) return;
@@ -323,7 +202,7 @@ void read_node(const Host& host, Reader& reader, LinkConfig* config) {
 }
 
 // PAXECT_CORE ranks just below PAXECT_LINK_CORE and above the config file.
-void read_core(const Host& host, Reader& reader, LinkConfig* config) {
+void read_core(const Host& host, SettingReader& reader, LinkConfig* config) {
   int32_t origin = PAXECT_ORIGIN_NONE;
   const char* own = host.get("core", &origin);
   const char* common = std::getenv("PAXECT_CORE");
@@ -336,7 +215,7 @@ void read_core(const Host& host, Reader& reader, LinkConfig* config) {
     reader.fail("core", value, "not 'builtin' nor a command line (is a quote left open?)");
 }
 
-void read_encoding(const Host& host, Reader& reader, LinkConfig* config) {
+void read_encoding(const Host& host, SettingReader& reader, LinkConfig* config) {
   config->encoding.level = reader.parameter("level", PAXECT_PARAM_LEVEL, INT64_MIN, INT64_MAX);
   config->encoding.frame_size =
       reader.parameter("frame", PAXECT_PARAM_FRAME_SIZE, kSmallestFrame, kLargestFrame);
@@ -352,7 +231,7 @@ void read_encoding(const Host& host, Reader& reader, LinkConfig* config) {
 }
 
 // The relay's records are beside its lock, or where the administrator says.
-void read_state(const Host& host, Reader& reader, LinkConfig* config) {
+void read_state(const Host& host, SettingReader& reader, LinkConfig* config) {
   config->state = config->lock;
   if (host.get("state", nullptr) != nullptr) {
     const std::string directory = reader.path("state", "");
@@ -364,86 +243,6 @@ void read_state(const Host& host, Reader& reader, LinkConfig* config) {
     config->warnings.push_back(
         directory + " is in memory, and a reboot takes from it what was delivered and not yet removed: set " +
         "state to a directory on a disk");
-}
-
-// Files would be relayed that were given up, or records delivered.
-void refuse_one_within_another(const Host& host, Reader& reader, const LinkConfig& config) {
-  struct Named {
-    const char* key;
-    std::string path;
-  };
-  std::vector<Named> all = {{"outbox", config.outbox}, {"quarantine", config.quarantine}};
-  if (host.get("state", nullptr) != nullptr) all.push_back({"state", directory_name(config.state)});
-  for (const Named& inner : all)
-    for (const Named& outer : all)
-      if (inner.key != outer.key && is_within(inner.path, outer.path))
-        reader.fail(inner.key, inner.path,
-                    std::string(inner.path == outer.path ? "this is also the " : "this is inside the ") +
-                        outer.key + " " + outer.path + ": give each a directory of its own");
-  // `quarantine drop` removes what is there.
-  for (const Named& file : {Named{"lock", config.lock}, Named{"policy", config.policy},
-                            Named{"manifest", config.manifest}, Named{"log", config.log}})
-    if (directory_name(file.path) == config.quarantine)
-      reader.fail("quarantine", config.quarantine,
-                  "the " + std::string(file.key) + " " + file.path +
-                      " is in it and would count as quarantined: give each a directory of its own");
-  if (host.get("peers", nullptr) != nullptr)
-    for (const Named& outer : {Named{"inbox", config.inbox}, all[0], all[1]})
-      if (is_within(config.peers, outer.path))
-        reader.fail(
-            "peers", config.peers,
-            "this is in the " + std::string(outer.key) + " " + outer.path +
-                ", and who can write there would decide whom the relay trusts: give a path elsewhere");
-  for (const Named& one : all)
-    if (one.path == config.inbox)
-      reader.fail(one.key, one.path, "this is also the inbox: give each a directory of its own");
-}
-
-// What would be taken for files to relay: folders of ours in the inbox, where those are looked into, and
-// files. Hidden ones are never taken.
-void refuse_own_in_inbox(Reader& reader, const LinkConfig& config) {
-  auto refuse = [&](const char* key, const std::string& path, bool folder) {
-    const std::string inbox = config.inbox.ends_with('/') ? config.inbox : config.inbox + "/";
-    if (!path.starts_with(inbox)) return;
-    const std::string rest = path.substr(inbox.size() - 1);
-    if (rest.find("/.") != std::string::npos) return;
-    if (!config.recursive && (folder || rest.find('/', 1) != std::string::npos)) return;
-    reader.fail(key, path, "in the inbox it would be relayed like what comes there: give a path elsewhere");
-  };
-  refuse("outbox", config.outbox, true);
-  refuse("quarantine", config.quarantine, true);
-  refuse("policy", config.policy, false);
-  refuse("manifest", config.manifest, false);
-  refuse("peers", config.peers, true);
-  if (!config.receipts.empty()) refuse("receipts", config.receipts, true);
-  refuse("log", config.log, false);
-  refuse("lock", config.lock, false);
-}
-
-// Writing to anything else would lose what is written, or replace what every program of the system shares.
-void refuse_what_is_no_file(Reader& reader, const LinkConfig& config) {
-  for (auto [key, path] : {std::pair{"policy", &config.policy},
-                           {"manifest", &config.manifest},
-                           {"log", &config.log},
-                           {"lock", &config.lock},
-                           {"metrics_file", &config.metrics_file}}) {
-    struct stat info {};
-    if (!path->empty() && stat(path->c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-      reader.fail(key, *path, "this is no regular file: give the path of a file");
-  }
-}
-
-// One would be written over the other, and a lock is removed at the end.
-void refuse_one_file_for_two(Reader& reader, const LinkConfig& config) {
-  std::map<std::string, const char*> owners;
-  for (auto [key, path] : {std::pair{"policy", &config.policy},
-                           {"manifest", &config.manifest},
-                           {"log", &config.log},
-                           {"lock", &config.lock},
-                           {"metrics_file", &config.metrics_file}}) {
-    auto [owner, first] = owners.emplace(*path, key);
-    if (!first) reader.fail(key, *path, std::string(owner->second) + " has this path: give each its own");
-  }
 }
 
 }  // namespace
@@ -462,7 +261,7 @@ std::string_view name_of(Mode mode) {
 }
 
 Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
-  Reader reader(host);
+  SettingReader reader(host);
   refuse_unknown_keys(host, reader);
   read_node(host, reader, config);
   config->mode = static_cast<Mode>(reader.choice("mode", {"relay", "send", "receive"}));
@@ -500,80 +299,9 @@ Status read_config(const Host& host, KeyUse key_use, LinkConfig* config) {
   if (config->inbox == config->outbox)
     reader.fail("outbox", config->outbox, "the outbox must not be the inbox");
   if (!reader.failed()) {  // a path that is faulty by itself would seem to be another's
-    refuse_one_within_another(host, reader, *config);
-    refuse_own_in_inbox(reader, *config);
-    refuse_one_file_for_two(reader, *config);
+    refuse_path_conflicts(host, *config, &reader);
   }
   return reader.failed() ? Status::invalid(host.log_all_but_last(reader.faults())) : Status::success();
-}
-
-Status check_paths(const Host& host, const LinkConfig& config) {
-  Reader reader(host);
-  refuse_what_is_no_file(reader, config);
-  LinkConfig resolved;
-  resolved.recursive = config.recursive;
-  for (auto path : {&LinkConfig::inbox, &LinkConfig::outbox, &LinkConfig::quarantine, &LinkConfig::policy,
-                    &LinkConfig::manifest, &LinkConfig::log, &LinkConfig::lock, &LinkConfig::state})
-    resolved.*path = canonical_path(config.*path);
-  refuse_one_within_another(host, reader, resolved);
-  refuse_own_in_inbox(reader, resolved);
-  return reader.failed() ? Status::invalid(host.log_all_but_last(reader.faults())) : Status::success();
-}
-
-bool split_command(std::string_view line, std::vector<std::string>* words) {
-  words->clear();
-  std::string word;
-  bool in_word = false;
-  char quote = '\0';
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    char c = line[i];
-    if (c == '\\' && quote != '\'' && i + 1 < line.size()) {
-      word += line[++i];
-      in_word = true;
-    } else if (quote != '\0') {
-      if (c == quote)
-        quote = '\0';
-      else
-        word += c;
-    } else if (c == '\'' || c == '"') {
-      quote = c;
-      in_word = true;
-    } else if (c == ' ' || c == '\t') {
-      if (in_word) words->push_back(word);
-      word.clear();
-      in_word = false;
-    } else {
-      word += c;
-      in_word = true;
-    }
-  }
-  if (in_word) words->push_back(word);
-  return quote == '\0';
-}
-
-std::string nearest(std::string_view word, const std::vector<std::string>& known) {
-  std::string best;
-  std::size_t best_distance = 4;  // further than this it is another word
-  for (const std::string& candidate : known) {
-    // Levenshtein's distance, one row at a time.
-    std::vector<std::size_t> row(candidate.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= word.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j <= candidate.size(); ++j) {
-        std::size_t above = row[j];
-        std::size_t change = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
-        row[j] = std::min({above + 1, row[j - 1] + 1, change});
-        diagonal = above;
-      }
-    }
-    if (row.back() < best_distance) {
-      best_distance = row.back();
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 }  // namespace paxect::link

@@ -103,16 +103,5 @@ enum class KeyUse { kRequired, kIfReadable };
 // Reads and validates every key; changes nothing outside. Each faulty key gets a line that names it, where it
 // is set, and the remedy: the last line is the message of the failure, the others go to the log.
 Status read_config(const Host& host, KeyUse key_use, LinkConfig* config);
-// What read_config() does not look at, since a share that hangs would hang it: whether paths that differ lead
-// to one directory, and whether the files of the relay are regular files as far as they exist.
-Status check_paths(const Host& host, const LinkConfig& config);
-
-// A command line in words: blanks separate, '...' and "..." hold together, a backslash takes the next
-// character literally (not inside '...'). Nothing else is special: no shell ever sees it. False when a quote
-// stays open.
-bool split_command(std::string_view line, std::vector<std::string>* words);
-
-// The one of `known` that takes the fewest edits to reach, "" when none is near.
-std::string nearest(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace paxect::link

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "settings/setting_reader.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/files.h"
