@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "commands/relay_context.h"
 
@@ -23,6 +25,13 @@ struct Backlog {
 // An inbox that does not exist is empty. `state` is that of a relay that runs; `now_ns` is UTC.
 Status measure_backlog(const RelayContext& context, const JournalContents& journal,
                        const std::optional<RelayState>& state, std::int64_t now_ns, Backlog* out);
+
+// The files that measure_backlog() counts as pending, blocked and held, by their paths. What the relay
+// reported about a file is in its entry. Of one that it has not reported yet, or when none runs, the entry
+// has what the rules of the relay say now.
+Status list_waiting(const RelayContext& context, const JournalContents& journal,
+                    const std::optional<RelayState>& state, std::int64_t now_ns,
+                    std::map<std::string, WaitingFile>* out);
 
 // The peer that the gate blocks the containers of the inbox for, as of PeerTable; "" for none, and where the
 // key to judge manifests by cannot be read.

@@ -1,8 +1,11 @@
-// `waiting`: the files of the inbox that could not be delivered, by the last report of the relay.
+// `waiting`: the files of the inbox that cannot be delivered now, the same that `status` counts.
 #include <algorithm>
 
+#include "base/relay_paths.h"
+#include "commands/backlog.h"
 #include "commands/command.h"
 #include "commands/relay_context.h"
+#include "records/journal.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
@@ -18,12 +21,39 @@ std::string next_try(const WaitingFile& file, const RelayContext& context) {
   return file.state == FileState::kPending && context.runs() ? utc_text(file.next_try_utc_ns) : "";
 }
 
-void print_json(const RelayContext& context, const RelayState& state, Console* console) {
+struct WaitingReport {
+  std::vector<WaitingFile> files;  // at most RelayState::kMaxListed
+  std::uint64_t unlisted = 0;      // files beyond
+};
+
+// By the inbox itself. While the inbox is away, by what a relay that runs reported last.
+WaitingReport gather(const RelayContext& context, std::int64_t now_ns) {
+  WaitingReport report;
+  const std::optional<RelayState> state = state_of(context);
+  JournalContents journal;
+  std::ignore = read_journal(journal_of(context.config.state), &journal);
+  std::map<std::string, WaitingFile> found;
+  if (!list_waiting(context, journal, state, now_ns, &found).ok()) {
+    if (!state) return report;
+    report.files = state->waiting;
+    report.unlisted =
+        state->waiting_count - std::min<std::uint64_t>(state->waiting_count, state->waiting.size());
+    return report;
+  }
+  for (auto& [path, file] : found) {
+    if (report.files.size() < RelayState::kMaxListed)
+      report.files.push_back(std::move(file));
+    else
+      ++report.unlisted;
+  }
+  return report;
+}
+
+void print_json(const RelayContext& context, const WaitingReport& report, Console* console) {
   JsonLine json;
-  json.add("unlisted",
-           state.waiting_count - std::min<std::uint64_t>(state.waiting_count, state.waiting.size()));
+  json.add("unlisted", report.unlisted);
   json.begin_array("items");
-  for (const WaitingFile& file : state.waiting) {
+  for (const WaitingFile& file : report.files) {
     json.begin_element();
     json.add("path", file.path);
     json.add("state", name_of(file.state));
@@ -38,15 +68,14 @@ void print_json(const RelayContext& context, const RelayState& state, Console* c
   json.finish(console);
 }
 
-void print_text(const RelayContext& context, const RelayState& state, Console* console) {
-  for (const WaitingFile& file : state.waiting) {
+void print_text(const RelayContext& context, const WaitingReport& report, Console* console) {
+  for (const WaitingFile& file : report.files) {
     console->line(shown(file.path) + "  " + std::string(name_of(file.state)) + "  " +
                   shown(file.event + ": " + file.reason));
     if (const std::string remedy = remedy_of(file, context); !remedy.empty())
       console->row("  what to do", shown(remedy));
   }
-  if (state.waiting_count > state.waiting.size())
-    console->line("and " + std::to_string(state.waiting_count - state.waiting.size()) + " more");
+  if (report.unlisted > 0) console->line("and " + std::to_string(report.unlisted) + " more");
 }
 
 }  // namespace
@@ -54,11 +83,11 @@ void print_text(const RelayContext& context, const RelayState& state, Console* c
 paxect_plugin_status run_waiting(const Call& call) {
   RelayContext context;
   if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
-  const RelayState state = state_of(context).value_or(RelayState());
+  const WaitingReport report = gather(context, call.host().realtime_ns());
   if (call.arguments().json)
-    print_json(context, state, &call.console());
+    print_json(context, report, &call.console());
   else
-    print_text(context, state, &call.console());
+    print_text(context, report, &call.console());
   return PAXECT_PLUGIN_OK;
 }
 

@@ -293,6 +293,17 @@ TEST_CASE("explain says which key of which file lets a blocked file pass, and so
         "quarantine retry bad.freq gives it back to the inbox");
 }
 
+TEST_CASE("waiting lists what status counts, before the relay has observed it") {
+  LinkRig rig;
+  rig.start();
+  rig.put("tool.exe", "MZ");
+  CHECK(command_json(rig.host, {"status"})["backlog"]["blocked"].GetUint64() == 1);
+  auto report = command_json(rig.host, {"waiting"});
+  REQUIRE(report["items"].Size() == 1);
+  CHECK(report["items"][0]["path"].GetString() == std::string("tool.exe"));
+  CHECK(report["items"][0]["reason"].GetString() == std::string("policy_block: disallowed_suffix:.exe"));
+}
+
 TEST_CASE("waiting lists what could not be delivered, with reason and remedy") {
   LinkRig rig;
   rig.host.set("settle_ms", "0");
