@@ -44,11 +44,24 @@ function actionButton(section, action, label, text, names, done) {
   return element("span", {}, button, outcome);
 }
 
+// Gives the part a function that loads it again without being asked: unless it is closed, or the operator is in it,
+// whose place would be lost. A screen reader does not read it out again. Returns whether it loads.
+function follow(details, body, load) {
+  details.follow = () => {
+    const inside = details.contains(document.activeElement) && document.activeElement.tagName !== "SUMMARY";
+    if (!details.open || inside || document.querySelector("dialog[open]")) return false;
+    body.setAttribute("aria-live", "off");
+    load().finally(() => body.setAttribute("aria-live", "polite"));
+    return true;
+  };
+  return details;
+}
+
 // <details> that calls load(body) when it is opened, and again by its button.
 function part(title, load, again = "Refresh") {
   const body = element("div", {"aria-live": "polite"});
-  const run = async () => {
-    setText(body, "Loading");
+  const run = async (event) => {
+    if (event || body.childNodes.length === 0) setText(body, "Loading");
     try {
       await load(body);
     } catch (error) {
@@ -59,7 +72,7 @@ function part(title, load, again = "Refresh") {
                           element("div", {class: "bar"}, element("button", {type: "button", click: run}, again)),
                           body);
   details.addEventListener("toggle", () => details.open && body.childNodes.length === 0 && run());
-  return details;
+  return follow(details, body, run);
 }
 
 // A list that the panel cuts into pages.
@@ -78,7 +91,7 @@ function pagedPart(title, path, item, head = () => []) {
       const last = state.offset + reply.items.length;
       const turn = (label, offset, possible) => element(
         "button", {type: "button", disabled: !possible, click: () => { state.offset = offset; load(); }}, label);
-      const unlisted = reply.rest.unlisted > 0 ? `, and ${reply.rest.unlisted} that the relay does not list` : "";
+      const unlisted = reply.rest.unlisted > 0 ? `, and ${reply.rest.unlisted} that are not listed` : "";
       const shown = [
         ...head(reply.rest, load),
         element("p", {}, reply.total === 0 ? `None${unlisted}.` : `${state.offset + 1} to ${last} of ${reply.total}${unlisted}`),
@@ -102,7 +115,7 @@ function pagedPart(title, path, item, head = () => []) {
                           element("div", {class: "bar"}, search, element("button", {type: "button", click: load}, "Refresh")),
                           body);
   details.addEventListener("toggle", () => details.open && load());
-  return details;
+  return follow(details, body, load);
 }
 
 export function waitingPart(section) {

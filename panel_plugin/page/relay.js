@@ -54,6 +54,15 @@ function numbers(report) {
   return [...found].filter(([key, value]) => value !== undefined && !HIDDEN.includes(key));
 }
 
+// The numbers of a report with which the list of a command changes.
+const COUNTS = {
+  waiting: ["backlog.pending", "backlog.blocked", "backlog.held"],
+  quarantine: ["quarantine"],
+  missing: ["proof.missing", "proof.expected", "proof.silent", "proof.forked"],
+  sent: ["proof.unconfirmed", "sent.entries", "sent.unreceipted", "sent.missing", "sent.refused"],
+};
+const FOLLOW_INTERVAL = 5000;  // ms
+
 // {kind, text, detail}: how the section is, in words.
 export function judge(section) {
   const report = section.report;
@@ -85,6 +94,7 @@ export class RelayView {
     this.span = "hour";
     this.facts = new Map();
     this.report = {};
+    this.parts = [];
     const title = `relay-${section.name}`;
     this.badge = element("p", {class: "badge unknown", role: "status"});
     this.since = element("p", {class: "dim"});
@@ -116,7 +126,9 @@ export class RelayView {
     const offered = [
       ["waiting", waitingPart], ["quarantine", quarantinePart], ["missing", missingPart], ["sent", sentPart],
       ["explain", explainPart], ["peers", peersPart], ["place", placesPart],
-    ].filter(([command]) => command in commands && isFor(command, report)).map(([, part]) => part(name, this.actions));
+    ].filter(([command]) => command in commands && isFor(command, report))
+      .map(([command, part]) => ({command, root: part(name, this.actions), counts: "", due: 0}));
+    this.parts = offered;
     this.root.append(this.about, this.list, this.hands);
     if (report.last_minute || report.backlog || report.latency !== undefined) {
       const span = element(
@@ -126,7 +138,7 @@ export class RelayView {
       this.loadCharts();
       setInterval(() => this.loadCharts(), 10000);
     }
-    this.root.append(...offered);
+    this.root.append(...offered.map((each) => each.root));
     const checks = checksPart(name, this.actions, commands, report);
     if (checks) this.root.append(checks);
   }
@@ -141,6 +153,7 @@ export class RelayView {
     if (age > 15) parts.push(`reported ${duration(age)} ago`);
     setText(this.about, visible(parts.filter(Boolean).join(", ")));
     const found = new Map(numbers(report));
+    this.followCounts(found, now);
     for (const [key, value] of found) this.updateFact(key, value);
     for (const [key, {box, text}] of this.facts) {
       if (found.has(key)) continue;
@@ -150,6 +163,17 @@ export class RelayView {
     const hands = (report.in_hand || []).slice(0, 10).map((file) => element(
       "li", {}, "In hand: ", name(file.path), ` ${size(file.bytes_read)} of ${size(file.bytes)}, for ${duration(file.seconds)}`));
     if (hands.length > 0 || this.hands.childNodes.length > 0) this.hands.replaceChildren(...hands);
+  }
+
+  // An open list is loaded again when what it is about has changed.
+  followCounts(found, now) {
+    for (const part of this.parts) {
+      const counts = (COUNTS[part.command] || []).map((key) => found.get(key)).join();
+      if (counts === part.counts || now < part.due) continue;
+      if (part.root.open && !part.root.follow()) continue;
+      part.counts = counts;
+      part.due = now + FOLLOW_INTERVAL;
+    }
   }
 
   updateFact(key, value) {
