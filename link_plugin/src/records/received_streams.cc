@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <tuple>
-#include <type_traits>
 
 namespace paxect::link {
 namespace {
-
-constexpr std::size_t kWordsInLine = 256;  // items of a record that was rewritten
-constexpr std::uint64_t kNobody = UINT64_MAX;
 
 std::string forked(const std::string& why) {
   return why +
@@ -20,116 +16,9 @@ std::string no_room(std::uint64_t number) {
   return "there is no room for list " + std::to_string(number) + ": too much of what is listed is missing";
 }
 
-bool is_reason(std::string_view text) {
-  return !text.empty() && text.size() <= 64 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
-}
-
-// Appends one entry to ranges of which each covers successive entries.
-void append(std::vector<OutcomeRange>* ranges, OutcomeRange next) {
-  if (!ranges->empty()) {
-    OutcomeRange& last = ranges->back();
-    if (last.outcome == next.outcome && last.reason == next.reason) {
-      last.last = next.last;
-      return;
-    }
-  }
-  ranges->push_back(std::move(next));
-}
-
-OutcomeRange outcome_of(std::uint64_t number, const ReceivedEntry& entry, std::int64_t now,
-                        std::int64_t late_after) {
-  OutcomeRange range{.first = number, .last = number};
-  if (entry.intent == 0 && !entry.reason.empty()) {
-    range.outcome = Outcome::kRefused;
-    range.reason = entry.reason;
-  } else if (entry.intent == 0 && now - entry.since >= late_after) {
-    range.outcome = Outcome::kMissing;
-  }
-  return range;
-}
-
 }  // namespace
 
-// ---- views -----------------------------------------------------------------------------------------------
-
-std::vector<std::pair<std::uint64_t, std::uint64_t>> ReceivedStream::gaps() const {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> found;
-  std::uint64_t next = 1;
-  for (const ListRun& run : runs) {
-    if (run.first_entry > next) found.emplace_back(next, run.first_entry - 1);
-    next = run.next_entry;
-  }
-  return found;
-}
-
-// Also where a damaged journal has lost records: a number that nothing is known of is missing, and where two
-// records are about one number a delivery wins.
-std::vector<OutcomeRange> ReceivedStream::outcomes(std::int64_t now, std::int64_t late_after) const {
-  std::vector<OutcomeRange> all;
-  for (const auto& [first, last] : gone)
-    all.push_back({.outcome = Outcome::kDelivered, .first = first, .last = last});
-  for (const auto& [number, entry] : entries) all.push_back(outcome_of(number, entry, now, late_after));
-  std::stable_sort(all.begin(), all.end(), [](const OutcomeRange& one, const OutcomeRange& other) {
-    return one.first < other.first;
-  });
-  std::vector<OutcomeRange> joined;
-  std::uint64_t next = 1;
-  const auto fill = [&](std::uint64_t end) {
-    if (next < end) append(&joined, {.outcome = Outcome::kMissing, .first = next, .last = end - 1});
-    next = std::max(next, end);
-  };
-  for (OutcomeRange& range : all) {
-    if (range.last < next) continue;
-    fill(range.first);
-    range.first = next;
-    next = range.last + 1;
-    append(&joined, std::move(range));
-  }
-  fill(next_entry());
-  return joined;
-}
-
-bool ReceivedStream::knows(std::uint64_t number) const {
-  if (entries.contains(number)) return true;
-  const auto after = gone.upper_bound(number);
-  return after != gone.begin() && std::prev(after)->second >= number;
-}
-
-bool ReceivedStream::is_listed(std::uint64_t number) const {
-  return std::any_of(runs.begin(), runs.end(), [&](const ListRun& run) {
-    return run.first_entry <= number && number < run.next_entry;
-  });
-}
-
-bool ReceivedStream::is_in_run(std::uint64_t number) const {
-  return std::any_of(runs.begin(), runs.end(),
-                     [&](const ListRun& run) { return run.first_list <= number && number <= run.last_list; });
-}
-
-bool ReceivedStream::has(std::uint64_t number, const std::string& digest) const {
-  const auto text = known.find(number);
-  return text != known.end() && text->second == digest && is_in_run(number);
-}
-
-bool ReceivedStream::is_beyond(std::uint64_t number) const {
-  return !known.contains(number) && is_in_run(number);
-}
-
-bool ReceivedStream::is_whole() const {
-  std::uint64_t unknown = 0;
-  for (const ListRun& run : runs) {
-    unknown += run.next_entry - run.first_entry;
-    unknown -= static_cast<std::uint64_t>(
-        std::distance(entries.lower_bound(run.first_entry), entries.lower_bound(run.next_entry)));
-    for (const auto& [first, last] : gone) {
-      const std::uint64_t begin = std::max(first, run.first_entry);
-      const std::uint64_t end = std::min(last + 1, run.next_entry);
-      if (begin < end) unknown -= end - begin;
-    }
-  }
-  return unknown == 0;
-}
+// ---- what it has -----------------------------------------------------------------------------------------
 
 std::optional<std::size_t> ReceivedStreams::find(const StreamAddress& address) const {
   for (std::size_t i = 0; i < streams_.size(); ++i)
@@ -238,66 +127,6 @@ ReceivedStreams::Verdict ReceivedStreams::opens_lost(const ReceivedStream& of, c
   return Verdict::kFull;
 }
 
-std::string ReceivedStreams::list_records(const StreamAddress& address, const List& list,
-                                          const std::string& digest, std::int64_t now) const {
-  const std::optional<std::size_t> known = find(address);
-  const std::size_t index = known.value_or(streams_.size());
-  std::string text;
-  if (!known)
-    text = JournalLine("stream")
-               .number(index)
-               .text(address.node)
-               .text(address.key)
-               .text(address.stream)
-               .text(list.head.continues ? list.head.continues->stream : "")
-               .number(list.head.continues ? list.head.continues->number : 0)
-               .finish();
-  JournalLine line("list");
-  line.number(index)
-      .number(list.head.number)
-      .text(digest)
-      .text(list.head.previous)
-      .number(list.first)
-      .number(list.within)
-      .number(now);
-  for (const ListEntry& entry : list.entries) line.text(entry.digest).text(entry.name);
-  return text + line.finish();
-}
-
-bool ReceivedStreams::is_settled(const ReceivedStream& stream, std::uint64_t number) {
-  if (stream.known.contains(number)) return false;
-  return std::any_of(stream.runs.begin(), stream.runs.end(),
-                     [&](const ListRun& run) { return run.first_list <= number && number <= run.last_list; });
-}
-
-std::string ReceivedStreams::fork_record(std::size_t stream) const {
-  return JournalLine("fork").number(stream).finish();
-}
-
-std::string ReceivedStreams::refuse_record(const EntryRef& entry, std::string_view reason) {
-  return JournalLine("refuse").number(entry.stream).number(entry.number).text(reason).finish();
-}
-
-std::string ReceivedStreams::receipt_record(std::size_t stream, const std::string& receipt_stream,
-                                            std::uint64_t number, const std::string& text) {
-  return JournalLine("receipt").number(stream).text(receipt_stream).number(number).text(text).finish();
-}
-
-std::string ReceivedStreams::receipted_record(std::size_t stream, const std::string& receipt_stream,
-                                              std::uint64_t number, const std::string& digest,
-                                              std::int64_t now, const std::string& key,
-                                              const std::string& contents) {
-  return JournalLine("receipted")
-      .number(stream)
-      .text(receipt_stream)
-      .number(number)
-      .text(digest)
-      .number(now)
-      .text(key)
-      .text(contents)
-      .finish();
-}
-
 // ---- entries ---------------------------------------------------------------------------------------------
 
 void ReceivedStreams::use(const EntryRef& ref, std::uint64_t intent) {
@@ -336,7 +165,7 @@ void ReceivedStreams::end_receipts() {
 
 void ReceivedStreams::note_gone(const EntryRef& ref) {
   ReceivedStream* of = stream(ref.stream);
-  if (of != nullptr && ref.number != 0 && ref.number < kNobody && !of->entries.contains(ref.number))
+  if (of != nullptr && ref.number != 0 && ref.number < UINT64_MAX && !of->entries.contains(ref.number))
     add_gone(of, ref.number, ref.number);
 }
 
@@ -411,225 +240,8 @@ void ReceivedStreams::add_run(ReceivedStream* stream, const ListRun& run) {
   runs.erase(at);
 }
 
-// ---- records ---------------------------------------------------------------------------------------------
-
 ReceivedStream* ReceivedStreams::stream(std::uint64_t index) {
   return index < streams_.size() && !streams_[index].address.node.empty() ? &streams_[index] : nullptr;
-}
-
-void ReceivedStreams::take_stream(JournalWords& words) {
-  std::uint64_t index = kNobody;
-  ReceivedStream read;
-  Continued continued;
-  words.number(&index);
-  read.address.node = words.text();
-  read.address.key = words.text();
-  read.address.stream = words.text();
-  continued.stream = words.text();
-  words.number(&continued.number);
-  if (!continued.stream.empty()) read.continues = continued;
-  // A record before this one may have been lost: the numbers of the others stay what they are.
-  if (index >= kMaxStreams || read.address.node.empty()) return;
-  if (index >= streams_.size()) streams_.resize(index + 1);
-  if (streams_[index].address.node.empty()) streams_[index] = std::move(read);
-}
-
-void ReceivedStreams::take_list(JournalWords& words) {
-  std::uint64_t index = kNobody;
-  std::uint64_t number = 0;
-  ListRun run;
-  words.number(&index);
-  words.number(&number);
-  run.digest = words.text();
-  run.previous = words.text();
-  words.number(&run.first_entry);
-  std::uint64_t within = 0;
-  std::int64_t heard = 0;
-  words.number(&within);
-  words.number(&heard);
-  ReceivedStream* of = stream(index);
-  if (of == nullptr || number == 0 || run.first_entry == 0) return;
-  run.first_list = run.last_list = number;
-  run.next_entry = run.first_entry;
-  std::vector<ReceivedEntry> entries;
-  while (!words.empty() && entries.size() < kMaxListEntries) {
-    ReceivedEntry entry{.list = number, .since = heard};
-    entry.digest = words.text();
-    entry.name = words.text();
-    entries.push_back(std::move(entry));
-  }
-  run.next_entry += entries.size();
-  if (number > of->last_list()) {
-    of->within = within;
-    of->heard = heard;
-  }
-  add_run(of, run);
-  of->known[number] = run.digest;
-  if (of->known.size() > kKnownLists) of->known.erase(of->known.begin());
-  for (std::size_t i = 0; i < entries.size(); ++i)
-    add_entry({static_cast<std::size_t>(index), run.first_entry + i}, std::move(entries[i]));
-}
-
-void ReceivedStreams::take_entries(JournalWords& words) {
-  std::uint64_t index = kNobody;
-  words.number(&index);
-  if (stream(index) == nullptr) return;
-  while (!words.empty()) {
-    std::uint64_t number = 0;
-    ReceivedEntry entry;
-    words.number(&number);
-    words.number(&entry.list);
-    words.number(&entry.since);
-    words.number(&entry.intent);
-    entry.digest = words.text();
-    entry.name = words.text();
-    entry.reason = words.text();
-    add_entry({static_cast<std::size_t>(index), number}, std::move(entry));
-  }
-}
-
-bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
-  if (kind == "stream") {
-    take_stream(words);
-    return true;
-  }
-  if (kind == "list") {
-    take_list(words);
-    return true;
-  }
-  if (kind == "entry") {
-    take_entries(words);
-    return true;
-  }
-  constexpr std::string_view kKinds[] = {"fork", "refuse", "receipt", "receipted", "heard",
-                                         "run",  "known",  "gone",    "spent"};
-  if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds)) return false;
-  std::uint64_t index = kNobody;
-  words.number(&index);
-  ReceivedStream* of = stream(index);
-  if (of == nullptr) return true;
-  if (kind == "fork") {
-    of->is_forked = true;
-  } else if (kind == "refuse") {
-    std::uint64_t number = 0;
-    words.number(&number);
-    const std::string reason = words.text();
-    const auto found = of->entries.find(number);
-    if (found != of->entries.end() && is_reason(reason)) found->second.reason = reason;
-  } else if (kind == "receipt") {
-    of->receipts.stream = words.text();
-    std::uint64_t number = 0;
-    words.number(&number);
-    of->receipts.pending = words.text();
-    if (number > 0) of->receipts.number = number - 1;
-    if (number == 1) of->receipts.digest.clear();
-  } else if (kind == "receipted") {
-    of->receipts.stream = words.text();
-    words.number(&of->receipts.number);
-    of->receipts.digest = words.text();
-    words.number(&of->receipts.made);
-    of->receipts.key = words.text();
-    of->receipts.contents = words.text();
-    of->receipts.pending.clear();
-  } else if (kind == "heard") {
-    words.number(&of->within);
-    words.number(&of->heard);
-  } else if (kind == "run") {
-    ListRun run;
-    for (std::uint64_t* value : {&run.first_list, &run.last_list, &run.first_entry, &run.next_entry})
-      words.number(value);
-    run.previous = words.text();
-    run.digest = words.text();
-    if (run.first_list > 0 && run.last_list >= run.first_list) add_run(of, run);
-  } else {
-    while (!words.empty()) {
-      std::uint64_t number = 0;
-      words.number(&number);
-      if (kind == "gone") {
-        std::uint64_t last = 0;
-        words.number(&last);
-        if (number > 0 && last >= number && last < kNobody) add_gone(of, number, last);
-      } else if (kind == "known") {
-        of->known[number] = words.text();
-      } else {
-        add_spent({static_cast<std::size_t>(index), number}, words.text());
-      }
-    }
-  }
-  return true;
-}
-
-namespace {
-
-// Lines of this kind with at most kWordsInLine of the items each.
-template <class Items, class Add>
-void add_lines(std::string_view kind, std::size_t index, const Items& items, const Add& add,
-               std::vector<std::string>* lines) {
-  auto item = items.begin();
-  while (item != items.end()) {
-    JournalLine line(kind);
-    line.number(index);
-    for (std::size_t n = 0; n < kWordsInLine && item != items.end(); ++n, ++item) add(line, *item);
-    lines->push_back(line.finish());
-  }
-}
-
-}  // namespace
-
-std::vector<std::string> ReceivedStreams::records() const {
-  std::vector<std::string> lines;
-  const auto pair = [](JournalLine& line, const auto& item) {
-    if constexpr (std::is_same_v<std::remove_cv_t<decltype(item.second)>, std::string>)
-      line.number(item.first).text(item.second);
-    else
-      line.number(item.first).number(item.second);
-  };
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    const ReceivedStream& of = streams_[i];
-    if (of.address.node.empty()) continue;
-    lines.push_back(JournalLine("stream")
-                        .number(i)
-                        .text(of.address.node)
-                        .text(of.address.key)
-                        .text(of.address.stream)
-                        .text(of.continues ? of.continues->stream : "")
-                        .number(of.continues ? of.continues->number : 0)
-                        .finish());
-    lines.push_back(JournalLine("heard").number(i).number(of.within).number(of.heard).finish());
-    for (const ListRun& run : of.runs)
-      lines.push_back(JournalLine("run")
-                          .number(i)
-                          .number(run.first_list)
-                          .number(run.last_list)
-                          .number(run.first_entry)
-                          .number(run.next_entry)
-                          .text(run.previous)
-                          .text(run.digest)
-                          .finish());
-    add_lines("known", i, of.known, pair, &lines);
-    add_lines("gone", i, of.gone, pair, &lines);
-    add_lines(
-        "entry", i, of.entries,
-        [](JournalLine& line, const auto& item) {
-          const ReceivedEntry& entry = item.second;
-          line.number(item.first)
-              .number(entry.list)
-              .number(entry.since)
-              .number(entry.intent)
-              .text(entry.digest)
-              .text(entry.name)
-              .text(entry.reason);
-        },
-        &lines);
-    add_lines("spent", i, of.spent, pair, &lines);
-    if (of.is_forked) lines.push_back(fork_record(i));
-    const OwnReceipts& own = of.receipts;
-    if (own.number > 0)
-      lines.push_back(
-          receipted_record(i, own.stream, own.number, own.digest, own.made, own.key, own.contents));
-    if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
-  }
-  return lines;
 }
 
 }  // namespace paxect::link

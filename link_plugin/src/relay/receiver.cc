@@ -140,7 +140,7 @@ Status Receiver::read_names(const Directory& folder) {
     if (!parse_statement_name(text, &name) || name.kind != StatementKind::kList || name.is_signature)
       return true;
     const auto stream = streams.find({name.node, name.stream});
-    if (stream != streams.end() && ReceivedStreams::is_settled(*stream->second, name.number)) return true;
+    if (stream != streams.end() && stream->second->is_beyond(name.number)) return true;
     const bool is_near =
         stream != streams.end() && name.number <= stream->second->last_list() + parts_.config.max_jump;
     if (!is_near && ++unread > kMaxUnread) return true;

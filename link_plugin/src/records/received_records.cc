@@ -1,0 +1,295 @@
+// The records of ReceivedStreams: their text, and the changes that they make.
+#include <algorithm>
+#include <type_traits>
+
+#include "records/received_streams.h"
+
+namespace paxect::link {
+namespace {
+
+constexpr std::size_t kWordsInLine = 256;  // items of a record that was rewritten
+constexpr std::uint64_t kNobody = UINT64_MAX;
+
+bool is_reason(std::string_view text) {
+  return !text.empty() && text.size() <= 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+}
+
+}  // namespace
+
+// ---- one change ------------------------------------------------------------------------------------------
+
+std::string ReceivedStreams::list_records(const StreamAddress& address, const List& list,
+                                          const std::string& digest, std::int64_t now) const {
+  const std::optional<std::size_t> known = find(address);
+  const std::size_t index = known.value_or(streams_.size());
+  std::string text;
+  if (!known)
+    text = JournalLine("stream")
+               .number(index)
+               .text(address.node)
+               .text(address.key)
+               .text(address.stream)
+               .text(list.head.continues ? list.head.continues->stream : "")
+               .number(list.head.continues ? list.head.continues->number : 0)
+               .finish();
+  JournalLine line("list");
+  line.number(index)
+      .number(list.head.number)
+      .text(digest)
+      .text(list.head.previous)
+      .number(list.first)
+      .number(list.within)
+      .number(now);
+  for (const ListEntry& entry : list.entries) line.text(entry.digest).text(entry.name);
+  return text + line.finish();
+}
+
+std::string ReceivedStreams::fork_record(std::size_t stream) const {
+  return JournalLine("fork").number(stream).finish();
+}
+
+std::string ReceivedStreams::refuse_record(const EntryRef& entry, std::string_view reason) {
+  return JournalLine("refuse").number(entry.stream).number(entry.number).text(reason).finish();
+}
+
+std::string ReceivedStreams::receipt_record(std::size_t stream, const std::string& receipt_stream,
+                                            std::uint64_t number, const std::string& text) {
+  return JournalLine("receipt").number(stream).text(receipt_stream).number(number).text(text).finish();
+}
+
+std::string ReceivedStreams::receipted_record(std::size_t stream, const std::string& receipt_stream,
+                                              std::uint64_t number, const std::string& digest,
+                                              std::int64_t now, const std::string& key,
+                                              const std::string& contents) {
+  return JournalLine("receipted")
+      .number(stream)
+      .text(receipt_stream)
+      .number(number)
+      .text(digest)
+      .number(now)
+      .text(key)
+      .text(contents)
+      .finish();
+}
+
+// ---- reading ---------------------------------------------------------------------------------------------
+
+void ReceivedStreams::take_stream(JournalWords& words) {
+  std::uint64_t index = kNobody;
+  ReceivedStream read;
+  Continued continued;
+  words.number(&index);
+  read.address.node = words.text();
+  read.address.key = words.text();
+  read.address.stream = words.text();
+  continued.stream = words.text();
+  words.number(&continued.number);
+  if (!continued.stream.empty()) read.continues = continued;
+  // A record before this one may have been lost: the numbers of the others stay what they are.
+  if (index >= kMaxStreams || read.address.node.empty()) return;
+  if (index >= streams_.size()) streams_.resize(index + 1);
+  if (streams_[index].address.node.empty()) streams_[index] = std::move(read);
+}
+
+void ReceivedStreams::take_list(JournalWords& words) {
+  std::uint64_t index = kNobody;
+  std::uint64_t number = 0;
+  ListRun run;
+  words.number(&index);
+  words.number(&number);
+  run.digest = words.text();
+  run.previous = words.text();
+  words.number(&run.first_entry);
+  std::uint64_t within = 0;
+  std::int64_t heard = 0;
+  words.number(&within);
+  words.number(&heard);
+  ReceivedStream* of = stream(index);
+  if (of == nullptr || number == 0 || run.first_entry == 0) return;
+  run.first_list = run.last_list = number;
+  run.next_entry = run.first_entry;
+  std::vector<ReceivedEntry> entries;
+  while (!words.empty() && entries.size() < kMaxListEntries) {
+    ReceivedEntry entry{.list = number, .since = heard};
+    entry.digest = words.text();
+    entry.name = words.text();
+    entries.push_back(std::move(entry));
+  }
+  run.next_entry += entries.size();
+  if (number > of->last_list()) {
+    of->within = within;
+    of->heard = heard;
+  }
+  add_run(of, run);
+  of->known[number] = run.digest;
+  if (of->known.size() > kKnownLists) of->known.erase(of->known.begin());
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    add_entry({static_cast<std::size_t>(index), run.first_entry + i}, std::move(entries[i]));
+}
+
+void ReceivedStreams::take_entries(JournalWords& words) {
+  std::uint64_t index = kNobody;
+  words.number(&index);
+  if (stream(index) == nullptr) return;
+  while (!words.empty()) {
+    std::uint64_t number = 0;
+    ReceivedEntry entry;
+    words.number(&number);
+    words.number(&entry.list);
+    words.number(&entry.since);
+    words.number(&entry.intent);
+    entry.digest = words.text();
+    entry.name = words.text();
+    entry.reason = words.text();
+    add_entry({static_cast<std::size_t>(index), number}, std::move(entry));
+  }
+}
+
+bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
+  if (kind == "stream") {
+    take_stream(words);
+    return true;
+  }
+  if (kind == "list") {
+    take_list(words);
+    return true;
+  }
+  if (kind == "entry") {
+    take_entries(words);
+    return true;
+  }
+  constexpr std::string_view kKinds[] = {"fork", "refuse", "receipt", "receipted", "heard",
+                                         "run",  "known",  "gone",    "spent"};
+  if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds)) return false;
+  std::uint64_t index = kNobody;
+  words.number(&index);
+  ReceivedStream* of = stream(index);
+  if (of == nullptr) return true;
+  if (kind == "fork") {
+    of->is_forked = true;
+  } else if (kind == "refuse") {
+    std::uint64_t number = 0;
+    words.number(&number);
+    const std::string reason = words.text();
+    const auto found = of->entries.find(number);
+    if (found != of->entries.end() && is_reason(reason)) found->second.reason = reason;
+  } else if (kind == "receipt") {
+    of->receipts.stream = words.text();
+    std::uint64_t number = 0;
+    words.number(&number);
+    of->receipts.pending = words.text();
+    if (number > 0) of->receipts.number = number - 1;
+    if (number == 1) of->receipts.digest.clear();
+  } else if (kind == "receipted") {
+    of->receipts.stream = words.text();
+    words.number(&of->receipts.number);
+    of->receipts.digest = words.text();
+    words.number(&of->receipts.made);
+    of->receipts.key = words.text();
+    of->receipts.contents = words.text();
+    of->receipts.pending.clear();
+  } else if (kind == "heard") {
+    words.number(&of->within);
+    words.number(&of->heard);
+  } else if (kind == "run") {
+    ListRun run;
+    for (std::uint64_t* value : {&run.first_list, &run.last_list, &run.first_entry, &run.next_entry})
+      words.number(value);
+    run.previous = words.text();
+    run.digest = words.text();
+    if (run.first_list > 0 && run.last_list >= run.first_list) add_run(of, run);
+  } else {
+    while (!words.empty()) {
+      std::uint64_t number = 0;
+      words.number(&number);
+      if (kind == "gone") {
+        std::uint64_t last = 0;
+        words.number(&last);
+        if (number > 0 && last >= number && last < kNobody) add_gone(of, number, last);
+      } else if (kind == "known") {
+        of->known[number] = words.text();
+      } else {
+        add_spent({static_cast<std::size_t>(index), number}, words.text());
+      }
+    }
+  }
+  return true;
+}
+
+// ---- all of it -------------------------------------------------------------------------------------------
+
+namespace {
+
+// Lines of this kind with at most kWordsInLine of the items each.
+template <class Items, class Add>
+void add_lines(std::string_view kind, std::size_t index, const Items& items, const Add& add,
+               std::vector<std::string>* lines) {
+  auto item = items.begin();
+  while (item != items.end()) {
+    JournalLine line(kind);
+    line.number(index);
+    for (std::size_t n = 0; n < kWordsInLine && item != items.end(); ++n, ++item) add(line, *item);
+    lines->push_back(line.finish());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> ReceivedStreams::records() const {
+  std::vector<std::string> lines;
+  const auto pair = [](JournalLine& line, const auto& item) {
+    if constexpr (std::is_same_v<std::remove_cv_t<decltype(item.second)>, std::string>)
+      line.number(item.first).text(item.second);
+    else
+      line.number(item.first).number(item.second);
+  };
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    const ReceivedStream& of = streams_[i];
+    if (of.address.node.empty()) continue;
+    lines.push_back(JournalLine("stream")
+                        .number(i)
+                        .text(of.address.node)
+                        .text(of.address.key)
+                        .text(of.address.stream)
+                        .text(of.continues ? of.continues->stream : "")
+                        .number(of.continues ? of.continues->number : 0)
+                        .finish());
+    lines.push_back(JournalLine("heard").number(i).number(of.within).number(of.heard).finish());
+    for (const ListRun& run : of.runs)
+      lines.push_back(JournalLine("run")
+                          .number(i)
+                          .number(run.first_list)
+                          .number(run.last_list)
+                          .number(run.first_entry)
+                          .number(run.next_entry)
+                          .text(run.previous)
+                          .text(run.digest)
+                          .finish());
+    add_lines("known", i, of.known, pair, &lines);
+    add_lines("gone", i, of.gone, pair, &lines);
+    add_lines(
+        "entry", i, of.entries,
+        [](JournalLine& line, const auto& item) {
+          const ReceivedEntry& entry = item.second;
+          line.number(item.first)
+              .number(entry.list)
+              .number(entry.since)
+              .number(entry.intent)
+              .text(entry.digest)
+              .text(entry.name)
+              .text(entry.reason);
+        },
+        &lines);
+    add_lines("spent", i, of.spent, pair, &lines);
+    if (of.is_forked) lines.push_back(fork_record(i));
+    const OwnReceipts& own = of.receipts;
+    if (own.number > 0)
+      lines.push_back(
+          receipted_record(i, own.stream, own.number, own.digest, own.made, own.key, own.contents));
+    if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
+  }
+  return lines;
+}
+
+}  // namespace paxect::link

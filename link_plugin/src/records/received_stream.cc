@@ -1,0 +1,112 @@
+#include "records/received_stream.h"
+
+#include <algorithm>
+
+namespace paxect::link {
+namespace {
+
+// Appends one entry to ranges of which each covers successive entries.
+void append(std::vector<OutcomeRange>* ranges, OutcomeRange next) {
+  if (!ranges->empty()) {
+    OutcomeRange& last = ranges->back();
+    if (last.outcome == next.outcome && last.reason == next.reason) {
+      last.last = next.last;
+      return;
+    }
+  }
+  ranges->push_back(std::move(next));
+}
+
+OutcomeRange outcome_of(std::uint64_t number, const ReceivedEntry& entry, std::int64_t now,
+                        std::int64_t late_after) {
+  OutcomeRange range{.first = number, .last = number};
+  if (entry.intent == 0 && !entry.reason.empty()) {
+    range.outcome = Outcome::kRefused;
+    range.reason = entry.reason;
+  } else if (entry.intent == 0 && now - entry.since >= late_after) {
+    range.outcome = Outcome::kMissing;
+  }
+  return range;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> ReceivedStream::gaps() const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> found;
+  std::uint64_t next = 1;
+  for (const ListRun& run : runs) {
+    if (run.first_entry > next) found.emplace_back(next, run.first_entry - 1);
+    next = run.next_entry;
+  }
+  return found;
+}
+
+// Also where a damaged journal has lost records: a number that nothing is known of is missing, and where two
+// records are about one number a delivery wins.
+std::vector<OutcomeRange> ReceivedStream::outcomes(std::int64_t now, std::int64_t late_after) const {
+  std::vector<OutcomeRange> all;
+  for (const auto& [first, last] : gone)
+    all.push_back({.outcome = Outcome::kDelivered, .first = first, .last = last});
+  for (const auto& [number, entry] : entries) all.push_back(outcome_of(number, entry, now, late_after));
+  std::stable_sort(all.begin(), all.end(), [](const OutcomeRange& one, const OutcomeRange& other) {
+    return one.first < other.first;
+  });
+  std::vector<OutcomeRange> joined;
+  std::uint64_t next = 1;
+  const auto fill = [&](std::uint64_t end) {
+    if (next < end) append(&joined, {.outcome = Outcome::kMissing, .first = next, .last = end - 1});
+    next = std::max(next, end);
+  };
+  for (OutcomeRange& range : all) {
+    if (range.last < next) continue;
+    fill(range.first);
+    range.first = next;
+    next = range.last + 1;
+    append(&joined, std::move(range));
+  }
+  fill(next_entry());
+  return joined;
+}
+
+bool ReceivedStream::knows(std::uint64_t number) const {
+  if (entries.contains(number)) return true;
+  const auto after = gone.upper_bound(number);
+  return after != gone.begin() && std::prev(after)->second >= number;
+}
+
+bool ReceivedStream::is_listed(std::uint64_t number) const {
+  return std::any_of(runs.begin(), runs.end(), [&](const ListRun& run) {
+    return run.first_entry <= number && number < run.next_entry;
+  });
+}
+
+bool ReceivedStream::is_in_run(std::uint64_t number) const {
+  return std::any_of(runs.begin(), runs.end(),
+                     [&](const ListRun& run) { return run.first_list <= number && number <= run.last_list; });
+}
+
+bool ReceivedStream::has(std::uint64_t number, const std::string& digest) const {
+  const auto text = known.find(number);
+  return text != known.end() && text->second == digest && is_in_run(number);
+}
+
+bool ReceivedStream::is_beyond(std::uint64_t number) const {
+  return !known.contains(number) && is_in_run(number);
+}
+
+bool ReceivedStream::is_whole() const {
+  std::uint64_t unknown = 0;
+  for (const ListRun& run : runs) {
+    unknown += run.next_entry - run.first_entry;
+    unknown -= static_cast<std::uint64_t>(
+        std::distance(entries.lower_bound(run.first_entry), entries.lower_bound(run.next_entry)));
+    for (const auto& [first, last] : gone) {
+      const std::uint64_t begin = std::max(first, run.first_entry);
+      const std::uint64_t end = std::min(last + 1, run.next_entry);
+      if (begin < end) unknown -= end - begin;
+    }
+  }
+  return unknown == 0;
+}
+
+}  // namespace paxect::link
