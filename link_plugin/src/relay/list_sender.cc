@@ -8,7 +8,6 @@
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
-#include "proof/statement_name.h"
 #include "relay/statement_file.h"
 
 namespace paxect::link {
@@ -21,16 +20,7 @@ constexpr std::size_t kMaxCarried = 8;
 constexpr std::size_t kMaxUnsynced = 64;
 // Containers that wait for a list; the journal has a record of each.
 constexpr std::size_t kMaxUnlisted = 65536;
-// Files that wait for proof_also; they are in memory.
-constexpr std::size_t kMaxCopies = 2000;
-constexpr std::uint64_t kCopyRetry = 5 * kSecond;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-
-// The line of a public key's file that has the key.
-std::string line_of(const PublicKey& key) {
-  const std::string text = public_key_text(key);
-  return text.substr(text.find('\n') + 1, text.size() - text.find('\n') - 2);
-}
 
 // The deliveries that the entries are about, in their order: "12-40 43".
 std::string ids_text(const std::vector<SentEntry>& entries) {
@@ -73,42 +63,17 @@ bool ListSender::is_listed(const SentEntry& entry) {
   if (std::any_of(stream.unlisted().begin(), stream.unlisted().end(), is_it)) return true;
   for (const SentList& list : stream.lists())
     if (std::any_of(list.entries.begin(), list.entries.end(), is_it)) return true;
-  if (!shown_) read_listed();
+  if (!shown_) {
+    std::shared_ptr<const Directory> folder;
+    shown_.emplace();
+    if (parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder).ok())
+      shown_ = read_entries(*folder, stream, parts_.config.sign_key.key()->public_key());
+  }
   const auto found = shown_->find({entry.digest, entry.name});
   if (found == shown_->end()) return false;
   if (!entry.source.empty())
     parts_.journal.keep(found->second.number, {entry, found->second.made, found->second.to});
   return true;
-}
-
-// The entries of the lists in the outbox, which our key signed: anybody may have put a file there.
-void ListSender::read_listed() {
-  shown_.emplace();
-  std::shared_ptr<const Directory> folder;
-  if (!parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder).ok()) return;
-  const SentStream& stream = parts_.journal.sent();
-  const std::vector<PublicKey> keys = {parts_.config.sign_key.key()->public_key()};
-  std::ignore = folder->list([&](const char* name) {
-    StatementName each;
-    std::string text;
-    std::string signature;
-    List list;
-    if (parse_statement_name(name, &each) && each.kind == StatementKind::kList && !each.is_signature &&
-        each.stream == stream.name && each.node == stream.node &&
-        folder->read_small(name, kMaxStatementSize, &text).ok() &&
-        folder->read_small(signature_of(name), kMaxStatementSize, &signature).ok() &&
-        verify_file(text, signature, name, keys).ok() && parse_list(text, &list).ok())
-      note_listed(list);
-    return true;
-  });
-}
-
-void ListSender::note_listed(const List& list) {
-  std::string to;
-  for (const std::string& node : list.head.to) to += (to.empty() ? "" : " ") + node;
-  for (std::size_t i = 0; i < list.entries.size(); ++i)
-    shown_->try_emplace({list.entries[i].digest, list.entries[i].name},
-                        Listed{{list.head.stream, list.first + i}, list.head.made, to});
 }
 
 // ---- making lists --------------------------------------------------------------------------------------
@@ -202,17 +167,16 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
   if (status.ok() && !taken) status = place(*carried, &item->file, item->text, &taken);
   const std::string path = carried->folder->path_of(item->file.name);
   if (taken) {
-    must_open_ = must_begin_another_ = true;
+    must_open_ = true;
+    streams_.give_up();
     return Status::environment(path + " or its signature exists with another text: another stream begins");
   }
   if (!status.ok()) return status;
   parts_.journal.note_named(item->list.number);
   ++written_;
-  if (List list; shown_ && parse_list(item->text, &list).ok()) note_listed(list);
-  if (!parts_.config.proof_also.empty()) {
-    copies_.push_back({item->signature.name, item->signature_text});
-    copies_.push_back({item->file.name, item->text});
-  }
+  if (List list; shown_ && parse_list(item->text, &list).ok()) add_entries(list, &*shown_);
+  copies_.add(item->signature.name, item->signature_text);
+  copies_.add(item->file.name, item->text);
   parts_.reporter.log({.name = "list",
                        .target = path,
                        .status = "ok",
@@ -278,8 +242,8 @@ bool ListSender::owes() const {
   if (!is_on() || retry_ns_ > parts_.host.monotonic_ns()) return false;
   const SentStream& stream = parts_.journal.sent();
   const std::uint64_t now = parts_.host.monotonic_ns();
-  return must_open_ || !stream.unlisted().empty() || has_unsynced() ||
-         (!copies_.empty() && now >= copies_retry_ns_) || now >= first_due_ns();
+  return must_open_ || !stream.unlisted().empty() || has_unsynced() || copies_.is_due() ||
+         now >= first_due_ns();
 }
 
 std::uint64_t ListSender::due_ns() const {
@@ -288,7 +252,7 @@ std::uint64_t ListSender::due_ns() const {
   const SentStream& stream = parts_.journal.sent();
   if (must_open_ || !stream.unlisted().empty() || has_unsynced())
     return changed_ns_ + parts_.config.list_delay_ns;
-  return copies_.empty() ? first_due_ns() : std::min(first_due_ns(), copies_retry_ns_);
+  return copies_.empty() ? first_due_ns() : std::min(first_due_ns(), copies_.retry_ns());
 }
 
 void ListSender::tend() {
@@ -311,7 +275,7 @@ void ListSender::tend() {
 
 // The names are durable, and copies are due.
 Status ListSender::copy_waiting() {
-  copy_also();
+  copies_.copy();
   return copies_.empty() ? sync_names() : Status::success();
 }
 
@@ -356,37 +320,12 @@ Status ListSender::sync_names() {
     number = list.number;
   }
   synced_ = std::max(synced_, number);
-  copy_also();
+  copies_.copy();
   // They are in the journal for as long as their copies may have to be made again.
-  StatementName waiting;
-  if (!copies_.empty() && parse_statement_name(copies_.front().name, &waiting) &&
-      waiting.stream == parts_.journal.sent().name)
-    number = std::min(number, waiting.number - 1);
+  if (const auto waiting = copies_.first_of(parts_.journal.sent().name))
+    number = std::min(number, *waiting - 1);
   if (number > 0) parts_.journal.note_listed(number);
   return status;
-}
-
-// Into the second folder, which may be away: that holds up neither containers nor lists.
-void ListSender::copy_also() {
-  if (copies_.empty() || parts_.host.monotonic_ns() < copies_retry_ns_) return;
-  Directory folder;
-  Status status = Directory::open(parts_.config.proof_also, &folder);
-  while (status.ok() && !copies_.empty()) {
-    const Copy& copy = copies_.front();
-    status = put_statement(folder, copy.name, copy.text);
-    if (status.ok()) copies_.pop_front();
-  }
-  if (status.ok()) status = folder.sync();
-  if (!status.ok() && copies_.size() > kMaxCopies) {
-    parts_.reporter.log({.level = Level::kWarn,
-                         .name = "list_copy_lost",
-                         .target = parts_.config.proof_also + "/" + copies_.front().name,
-                         .status = "skipped",
-                         .message = "proof_also was away for too long: " + status.message});
-    while (copies_.size() > kMaxCopies / 2) copies_.pop_front();
-  }
-  copies_retry_ns_ = status.ok() ? 0 : parts_.host.monotonic_ns() + kCopyRetry;
-  parts_.reporter.report_problem("proof_also", status.message);
 }
 
 // ---- lists that were lost ------------------------------------------------------------------------------
@@ -458,45 +397,21 @@ void ListSender::start() {
 }
 
 Status ListSender::open_stream() {
-  const PublicKey& key = parts_.config.sign_key.key()->public_key();
   const SentStream& stream = parts_.journal.sent();
-  const bool is_ours = stream.key == line_of(key) && stream.node == parts_.config.node;
+  const bool is_ours = streams_.is_ours();
   Status status;
-  if (!is_ours) find_named();
+  if (!is_ours) streams_.find_named();
   // Their texts were decided, whatever else the journal may lack.
-  if (is_ours && has_unnamed() && !must_begin_another_) status = redo();
+  if (is_ours && has_unnamed() && !streams_.is_given_up()) status = redo();
   if (status.ok() && has_named()) status = sync_names();
-  if (!status.ok() && !must_begin_another_) return status;
-  std::shared_ptr<const Directory> folder;
-  status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
-  Shown shown;
-  if (status.ok()) status = read_shown(*folder, &shown);
-  if (!status.ok() && status.fault != Fault::kGone) return status;
-  Directory also;
-  if (!parts_.config.proof_also.empty() && Directory::open(parts_.config.proof_also, &also).ok())
-    if (status = read_shown(also, &shown); !status.ok()) return status;
-  std::string why;
-  if (stream.name.empty())
-    why = "the journal knows none";
-  else if (stream.key != line_of(key))
-    why = "sign_key is another key";
-  else if (stream.node != parts_.config.node)
-    why = "node is another name";
-  else if (stream.is_doubtful)
-    why = "the journal was damaged";
-  else if (used_number_ > 0)
-    why = "a receipt is about another list " + std::to_string(used_number_) + ": the journal was put back";
-  else if (must_begin_another_)
-    why = "another text has the name of its list " + std::to_string(stream.next - 1);
-  else if (shown.stream == stream.name && shown.number >= stream.next)
-    why = "the journal is older than list " + std::to_string(shown.number);
-  else if (shown.stream == stream.name && shown.number + 1 == stream.next && shown.digest != stream.previous)
-    why = "the journal knows another list " + std::to_string(shown.number);
-  if (!why.empty())
-    status = begin_another(why, shown);
-  else
-    status = Status::success();
+  if (!status.ok() && !streams_.is_given_up()) return status;
+  bool is_new = false;
+  status = streams_.open(&is_new);
   if (!status.ok()) return status;
+  if (is_new) {
+    synced_ = 0;
+    shown_.reset();
+  }
   // The clock of empty lists goes on over a restart.
   const std::uint64_t now = parts_.host.monotonic_ns();
   const std::int64_t age = std::max<std::int64_t>(0, parts_.host.realtime_ns() / kSecondNs - stream.made);
@@ -510,108 +425,8 @@ Status ListSender::open_stream() {
 }
 
 void ListSender::give_up_numbers(std::uint64_t list) {
-  used_number_ = std::max(used_number_, list);
-  must_open_ = must_begin_another_ = true;
-}
-
-// What the receivers have of the old stream is not what the journal says, so nobody confirms these.
-void ListSender::relist(const std::string& stream) {
-  std::vector<SentStream::EntryNumber> numbers;
-  for (const auto& [number, source] : parts_.journal.sent().kept())
-    if (number.first == stream) numbers.push_back(number);
-  parts_.journal.relist(numbers);
-}
-
-// Lists that got their names, with our text, before a crash took the record of it.
-void ListSender::find_named() {
-  Directory also;
-  std::shared_ptr<const Directory> folder;
-  std::vector<const Directory*> open;
-  if (parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder).ok()) open.push_back(folder.get());
-  if (!parts_.config.proof_also.empty() && Directory::open(parts_.config.proof_also, &also).ok())
-    open.push_back(&also);
-  const SentStream& stream = parts_.journal.sent();
-  std::vector<std::uint64_t> named;
-  for (const SentList& list : stream.lists())
-    for (const Directory* each : open) {
-      std::string text;
-      if (!list.is_named &&
-          each->read_small(list_of(stream.node, stream.name, list.number), kMaxStatementSize, &text).ok() &&
-          sha256_hex(text) == list.digest)
-        named.push_back(list.number);
-    }
-  for (const std::uint64_t number : named) parts_.journal.note_named(number);
-}
-
-Status ListSender::begin_another(const std::string& why, const Shown& shown) {
-  const SentStream& stream = parts_.journal.sent();
-  std::optional<Continued> continues;
-  if (stream.name.empty()) {
-    if (shown.number > 0) continues = Continued{shown.stream, shown.number};
-  } else {
-    const std::uint64_t known = std::max(stream.next - 1, used_number_);
-    const std::uint64_t number = shown.stream == stream.name ? std::max(known, shown.number) : known;
-    continues = number == 0 ? stream.continues : Continued{stream.name, number};
-  }
-  parts_.journal.forget_unlisted(shown.entries);
-  const std::string old = stream.name;
-  const std::string name = make_stream();
-  const std::string key = line_of(parts_.config.sign_key.key()->public_key());
-  Status status = parts_.journal.begin_stream(name, key, parts_.config.node, continues);
-  if (!status.ok()) return status;
-  must_begin_another_ = false;
-  synced_ = 0;
-  shown_.reset();
-  if (std::exchange(used_number_, 0) > 0) relist(old);
-  const std::string before =
-      continues ? "; it continues " + continues->stream + " " + std::to_string(continues->number) : "";
-  parts_.reporter.log({.level = continues ? Level::kWarn : Level::kInfo,
-                       .name = "list_stream",
-                       .target = parts_.outbox.root().path_of(kProofFolder),
-                       .status = "ok",
-                       .message = "a new stream of lists begins: " + why + before,
-                       .texts = {{"stream", name}}});
-  return status;
-}
-
-// Anybody may have put a file there: only what our key signed counts.
-Status ListSender::read_shown(const Directory& folder, Shown* shown) const {
-  const SentStream& stream = parts_.journal.sent();
-  std::map<std::string, std::vector<std::uint64_t>> found;  // numbers by stream
-  Status status = folder.list([&](const char* name) {
-    StatementName each;
-    if (parse_statement_name(name, &each) && each.kind == StatementKind::kList && !each.is_signature &&
-        each.node == parts_.config.node && (stream.name.empty() || each.stream == stream.name) &&
-        each.number + 1 >= stream.next)
-      found[each.stream].push_back(each.number);
-    return true;
-  });
-  const std::vector<PublicKey> keys = {parts_.config.sign_key.key()->public_key()};
-  for (auto& [name, numbers] : found) {
-    std::sort(numbers.rbegin(), numbers.rend());
-    for (const std::uint64_t number : numbers) {
-      const std::string file = list_of(parts_.config.node, name, number);
-      std::string text;
-      std::string signature;
-      List list;
-      const bool is_ours = folder.read_small(file, kMaxStatementSize, &text).ok() &&
-                           folder.read_small(signature_of(file), kMaxStatementSize, &signature).ok() &&
-                           verify_file(text, signature, file, keys).ok() && parse_list(text, &list).ok();
-      if (!is_ours) continue;
-      if (number >= stream.next)
-        for (const ListEntry& entry : list.entries) shown->entries.emplace(entry.digest, entry.name);
-      const bool is_later = name == shown->stream ? number > shown->number : list.head.made >= shown->made;
-      if (is_later) {
-        shown->stream = name;
-        shown->number = number;
-        shown->digest = sha256_hex(text);
-        shown->made = list.head.made;
-      }
-      // Of a stream that the journal does not know, the last list is enough.
-      if (stream.name.empty()) break;
-    }
-  }
-  return status;
+  streams_.give_up_numbers(list);
+  must_open_ = true;
 }
 
 }  // namespace paxect::link

@@ -8,19 +8,18 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/flush.h"
 #include "base/host.h"
 #include "base/tree.h"
 #include "records/journal.h"
+#include "relay/list_copies.h"
+#include "relay/list_stream.h"
+#include "relay/own_lists.h"
 #include "relay/reporter.h"
 #include "relay/transfer.h"
 #include "settings/link_config.h"
@@ -56,7 +55,10 @@ class ListSender {
     Stop stop;
   };
 
-  explicit ListSender(const Parts& parts) : parts_(parts) {}
+  explicit ListSender(const Parts& parts)
+      : parts_(parts),
+        streams_({parts.host, parts.config, parts.journal, parts.reporter, parts.outbox}),
+        copies_({parts.host, parts.config, parts.reporter}) {}
 
   // Whether this relay makes lists.
   bool is_on() const { return parts_.config.mode == Mode::kSend && parts_.config.sign_key.key().has_value(); }
@@ -99,23 +101,6 @@ class ListSender {
   bool is_full() const;
 
  private:
-  struct Copy {
-    std::string name;
-    std::string text;
-  };
-  // What a folder shows of our lists.
-  struct Shown {
-    std::string stream = {};
-    std::uint64_t number = 0;  // the highest
-    std::string digest = {};   // of the list with that number
-    std::int64_t made = 0;
-    std::set<std::pair<std::string, std::string>> entries = {};  // of those that the journal does not know
-  };
-
-  void read_listed();
-  void note_listed(const List& list);
-  void find_named();
-  void relist(const std::string& stream);
   void compose(Carried* carried, bool may_be_empty) const;
   Status write(Carried* carried);
   Status publish_item(Carried* carried, Carried::Item* item);
@@ -127,35 +112,24 @@ class ListSender {
   Status open_stream();
   Status redo();
   Status sync_names();
-  void copy_also();
   Status copy_waiting();
   bool has_unsynced() const;
-  Status read_shown(const Directory& folder, Shown* shown) const;
-  Status begin_another(const std::string& why, const Shown& shown);
   bool has_unnamed() const;
   bool has_named() const;
   std::uint64_t first_due_ns() const;
 
   Parts parts_;
   std::weak_ptr<Carried> current_;
-  std::deque<Copy> copies_;  // that proof_also does not have yet
-  // An entry of a list in the outbox.
-  struct Listed {
-    SentStream::EntryNumber number;
-    std::int64_t made = 0;
-    std::string to;
-  };
-  std::optional<std::map<std::pair<std::string, std::string>, Listed>> shown_;  // by digest and name
+  ListStream streams_;
+  ListCopies copies_;
+  std::optional<OwnEntries> shown_;  // of the lists in the outbox, once they were asked for
   bool must_open_ = true;            // open_stream() is to be called
-  bool must_begin_another_ = false;  // another text has the name of a list of ours
-  std::uint64_t used_number_ = 0;    // of a list whose text is not ours, by a receipt; 0: there is none
   std::uint64_t changed_ns_ = 0;     // when a batch ended last
   std::uint64_t listed_ns_ = 0;      // when the last list was made
   std::uint64_t retry_ns_ = 0;       // not to be tried before, after a failure; 0: there was none
   unsigned failures_ = 0;            // in a row
   std::uint64_t written_ = 0;
-  std::uint64_t synced_ = 0;           // the last list whose name is durable
-  std::uint64_t copies_retry_ns_ = 0;  // proof_also is not to be tried before
+  std::uint64_t synced_ = 0;  // the last list whose name is durable
 };
 
 }  // namespace paxect::link

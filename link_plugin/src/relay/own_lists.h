@@ -1,0 +1,50 @@
+// The lists that a folder has of this node: those that our key has signed. Anybody may have put others there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/filesystem.h"
+#include "proof/key.h"
+#include "proof/list.h"
+#include "records/sent_stream.h"
+
+namespace paxect::link {
+
+// A key as sent_stream has it: the line of a public key's file that has the key.
+std::string line_of(const PublicKey& key);
+
+// Whether this file is a list that the key has signed; `*text` and `*list` receive it.
+bool read_own_list(const Directory& folder, const std::string& name, const PublicKey& key, std::string* text,
+                   List* list);
+
+// An entry of a list that is in a folder.
+struct OwnEntry {
+  SentStream::EntryNumber number;
+  std::int64_t made = 0;
+  std::string to;
+};
+// By digest and name.
+using OwnEntries = std::map<std::pair<std::string, std::string>, OwnEntry>;
+
+void add_entries(const List& list, OwnEntries* out);
+// Those of the stream's lists in the folder.
+OwnEntries read_entries(const Directory& folder, const SentStream& stream, const PublicKey& key);
+
+// What folders show of our lists that the journal may not know.
+struct ShownLists {
+  std::string stream = {};
+  std::uint64_t number = 0;  // the highest
+  std::string digest = {};   // of the list with that number
+  std::int64_t made = 0;
+  std::set<std::pair<std::string, std::string>> entries = {};  // of those that the journal does not know
+};
+
+// Adds what this folder shows of the stream that the journal has, or of any of the node's where it has none.
+Status read_shown(const Directory& folder, const std::string& node, const SentStream& stream,
+                  const PublicKey& key, ShownLists* shown);
+
+}  // namespace paxect::link
