@@ -52,12 +52,17 @@ TEST_CASE("protection: the multiplier of this build gives the bytes of the plain
     std::vector<Bytes> in;
     for (unsigned i = 0; i < columns; ++i) in.push_back(random_bytes(size, random()));
     std::vector<Bytes> fast(rows, Bytes(size, 1));
-    std::vector<Bytes> plain(rows, Bytes(size, 2));
-    galois::Multiplier(rows, columns, factors.data())
-        .apply(size, starts(std::as_const(in)).data(), starts(fast).data());
-    galois::apply_plain(rows, columns, factors.data(), size, starts(std::as_const(in)).data(),
-                        starts(plain).data());
+    std::vector<Bytes> plain(rows, Bytes(size));
+    const galois::Multiplier multiplier(rows, columns, factors.data());
+    multiplier.apply(size, starts(std::as_const(in)).data(), starts(fast).data());
+    for (unsigned row = 0; row < rows; ++row)
+      for (unsigned column = 0; column < columns; ++column)
+        galois::add_plain(factors[row * columns + column], size, in[column].data(), plain[row].data());
     REQUIRE(fast == plain);
+    std::vector<Bytes> added(rows, Bytes(size));
+    for (unsigned column = 0; column < columns; ++column)
+      multiplier.add(column, size, in[column].data(), starts(added).data());
+    REQUIRE(added == plain);
   }
 }
 

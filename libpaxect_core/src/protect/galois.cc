@@ -70,20 +70,11 @@ std::vector<std::uint8_t> inverse(const std::vector<unsigned>& rows, const std::
   return result;
 }
 
-void apply_plain(unsigned rows, unsigned columns, const std::uint8_t* factors, std::size_t size,
-                 const std::uint8_t* const* in, std::uint8_t* const* out) {
+void add_plain(std::uint8_t factor, std::size_t size, const std::uint8_t* from, std::uint8_t* to) {
   std::array<std::uint8_t, 256> products;
-  for (unsigned row = 0; row < rows; ++row) {
-    std::memset(out[row], 0, size);
-    for (unsigned column = 0; column < columns; ++column) {
-      std::uint8_t factor = factors[row * columns + column];
-      for (unsigned value = 0; value < products.size(); ++value)
-        products[value] = multiply(factor, static_cast<std::uint8_t>(value));
-      const std::uint8_t* from = in[column];
-      std::uint8_t* to = out[row];
-      for (std::size_t i = 0; i < size; ++i) to[i] ^= products[from[i]];
-    }
-  }
+  for (unsigned value = 0; value < products.size(); ++value)
+    products[value] = multiply(factor, static_cast<std::uint8_t>(value));
+  for (std::size_t i = 0; i < size; ++i) to[i] ^= products[from[i]];
 }
 
 #ifdef PAXECT_HAVE_ISAL
@@ -104,13 +95,27 @@ void Multiplier::apply(std::size_t size, const std::uint8_t* const* in, std::uin
                  const_cast<std::uint8_t**>(out));
 }
 
+void Multiplier::add(unsigned column, std::size_t size, const std::uint8_t* in,
+                     std::uint8_t* const* out) const {
+  ec_encode_data_update(static_cast<int>(size), static_cast<int>(columns_), static_cast<int>(rows_),
+                        static_cast<int>(column), const_cast<std::uint8_t*>(tables_.data()),
+                        const_cast<std::uint8_t*>(in), const_cast<std::uint8_t**>(out));
+}
+
 #else
 
 Multiplier::Multiplier(unsigned rows, unsigned columns, const std::uint8_t* factors)
     : rows_(rows), columns_(columns), tables_(factors, factors + std::size_t{rows} * columns) {}
 
 void Multiplier::apply(std::size_t size, const std::uint8_t* const* in, std::uint8_t* const* out) const {
-  apply_plain(rows_, columns_, tables_.data(), size, in, out);
+  for (unsigned row = 0; row < rows_; ++row) std::memset(out[row], 0, size);
+  for (unsigned column = 0; column < columns_; ++column) add(column, size, in[column], out);
+}
+
+void Multiplier::add(unsigned column, std::size_t size, const std::uint8_t* in,
+                     std::uint8_t* const* out) const {
+  for (unsigned row = 0; row < rows_; ++row)
+    add_plain(tables_[std::size_t{row} * columns_ + column], size, in, out[row]);
 }
 
 #endif

@@ -26,6 +26,8 @@ class Multiplier {
   Multiplier(unsigned rows, unsigned columns, const std::uint8_t* factors);
   // out[row] = the sum over the columns of factor x in[column]; each cell has `size` bytes, at least 64.
   void apply(std::size_t size, const std::uint8_t* const* in, std::uint8_t* const* out) const;
+  // The part of one column: out[row] += factor x in.
+  void add(unsigned column, std::size_t size, const std::uint8_t* in, std::uint8_t* const* out) const;
 
  private:
   unsigned rows_;
@@ -34,8 +36,7 @@ class Multiplier {
       tables_;  // 32 bytes for each factor, as ec_init_tables makes them; or the factors
 };
 
-// The plain loop, whichever one Multiplier uses.
-void apply_plain(unsigned rows, unsigned columns, const std::uint8_t* factors, std::size_t size,
-                 const std::uint8_t* const* in, std::uint8_t* const* out);
+// The plain loop, whichever one Multiplier uses: to += factor x from.
+void add_plain(std::uint8_t factor, std::size_t size, const std::uint8_t* from, std::uint8_t* to);
 
 }  // namespace paxect::core::galois

@@ -21,7 +21,7 @@ void Protector::begin(unsigned percent) {
   windows_ = 0;
 }
 
-Status Protector::add(std::span<const std::uint8_t> bytes) {
+Status Protector::collect(std::span<const std::uint8_t> bytes) {
   std::size_t needed = round_up(filled_ + bytes.size(), std::size_t{1} << kMaxCellBits);
   std::size_t wanted = std::max(needed, std::min(2 * bytes_.capacity(), kFullWindow));
   if (needed > bytes_.capacity() && !bytes_.reserve(wanted, filled_))
@@ -32,11 +32,21 @@ Status Protector::add(std::span<const std::uint8_t> bytes) {
   return {};
 }
 
-Status Protector::add_header(std::span<const std::uint8_t, kHeaderSize> bytes) { return add(bytes); }
+Status Protector::add_header(std::span<const std::uint8_t, kHeaderSize> bytes) { return collect(bytes); }
 
 Status Protector::add_frame(std::span<const std::uint8_t> frame) {
+  Status status;
+  if (windows_ == 0) {
+    status = collect(frame);
+  } else {
+    // A window that is longer than a full one is a single frame.
+    if (!has_frame_)
+      status = code(windows_).begin(choose_shape(std::max(frame.size(), kFullWindow), percent_, false));
+    if (status.ok()) code(windows_).add(frame);
+    filled_ += frame.size();
+  }
   has_frame_ = true;
-  return add(frame);
+  return status;
 }
 
 Status Protector::before_frame(std::span<const std::uint8_t> frame, const Callbacks& callbacks,
@@ -55,11 +65,13 @@ Status Protector::close_window(bool last) {
                 .offset = offset_,
                 .number = windows_,
                 .last = last};
-  std::size_t cells = round_up(filled_, window.shape.cell());
-  std::memset(bytes_.data() + filled_, 0, cells - filled_);
-  Status status = code(windows_).compute(window, bytes_.data());
-  if (!status.ok()) return status;
-  if (windows_ == 0) tag_ = code(0).tag();
+  if (windows_ == 0) {
+    Status status = code(0).compute(window, bytes_.data());
+    if (!status.ok()) return status;
+    tag_ = code(0).tag();
+  } else {
+    code(windows_).finish(window);
+  }
   windows_ += 1;
   offset_ += filled_;
   filled_ = 0;
@@ -115,9 +127,9 @@ std::uint64_t Protector::memory(unsigned percent, std::uint64_t frame) {
   std::uint64_t window = std::max<std::uint64_t>(kFullWindow, kHeaderSize + frame);
   WindowShape shape = choose_shape(window, percent, false);
   std::uint64_t growing = kFullWindow / 2 + 2 * (std::uint64_t{1} << kMaxCellBits);  // an earlier buffer
-  std::uint64_t words = 2 * 2 * std::uint64_t{kMaxDataCells} * (std::uint64_t{2} << kMaxCellBits);
+  std::uint64_t cells = std::uint64_t{2} << kMaxCellBits;
   std::uint64_t tables = 2 * 33 * std::uint64_t{kMaxDataCells} * shape.parity;  // of two multipliers
-  return window + growing + words + 2 * (shape.parity_size() + 4 * shape.all_cells()) + tables;
+  return window + growing + cells + 2 * (shape.parity_size() + 4 * shape.all_cells()) + tables;
 }
 
 }  // namespace paxect::core

@@ -1,6 +1,6 @@
-// What an encoder adds to a container so that it can be repaired: collects the stored bytes of a window,
-// computes the window's parity when it is full, and writes it behind the next one. Holds the bytes of one
-// window and the parity of two. One thread at a time.
+// What an encoder adds to a container so that it can be repaired: adds the stored bytes of a window to the
+// window's parity, and writes that behind the next window. Holds the bytes of the first window, whose shape
+// depends on whether another one follows, and the parity of two. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ class Protector {
   static std::uint64_t memory(unsigned percent, std::uint64_t frame);
 
  private:
-  Status add(std::span<const std::uint8_t> bytes);
+  Status collect(std::span<const std::uint8_t> bytes);
   Status close_window(bool last);
   WindowCode& code(std::uint32_t window) { return codes_[window % 2]; }
   const WindowCode* before_last() const;  // nullptr: there is one window
@@ -49,12 +49,12 @@ class Protector {
                const Callbacks& callbacks, std::uint64_t& written);
 
   unsigned percent_ = 0;
-  Buffer bytes_;               // of the window that is being filled
-  std::size_t filled_ = 0;     // bytes in it
+  Buffer bytes_;               // of the first window
+  std::size_t filled_ = 0;     // bytes of the window that is being filled
   bool has_frame_ = false;     // a frame is among them
   std::uint64_t offset_ = 0;   // of the window, then of what follows it
   std::uint32_t windows_ = 0;  // that were closed before
-  WindowCode codes_[2];        // of the windows that were closed last, by number modulo 2
+  WindowCode codes_[2];        // of the last two windows, by number modulo 2
   ProtectionTag tag_{};
 };
 

@@ -9,14 +9,6 @@
 #include "little_endian.h"
 
 namespace paxect::core {
-namespace {
-
-// Cells of a code word are a multiple of 4096 bytes apart in a window, so that a processor's cache can hold
-// only a few of them at a time. They are copied to where they are so much more apart than they are long: 5
-// times as fast.
-constexpr std::size_t kSkew = 128;
-
-}  // namespace
 
 std::vector<std::uint8_t> code_matrix(std::span<const unsigned> rows, std::span<const unsigned> columns) {
   std::vector<std::uint8_t> factors;
@@ -26,53 +18,79 @@ std::vector<std::uint8_t> code_matrix(std::span<const unsigned> rows, std::span<
   return factors;
 }
 
-Status WindowCode::compute(const Window& window, const std::uint8_t* bytes) {
-  window_ = window;
-  const WindowShape& shape = window.shape;
-  if (!list_.reserve(static_cast<std::size_t>(4 * shape.all_cells())) ||
-      !parity_.reserve(static_cast<std::size_t>(shape.parity_size())) ||
-      !word_.reserve((kMaxDataCells + kMaxParityCells) * (shape.cell() + kSkew)))
-    return failure(PAXECT_ERROR_MEMORY, "out of memory for the parity of " + std::to_string(shape.length) +
+Status WindowCode::begin(const WindowShape& longest) {
+  window_.shape = longest;
+  cells_ = 0;
+  filled_ = 0;
+  const auto parity_size = static_cast<std::size_t>(longest.parity_size());
+  if (!list_.reserve(static_cast<std::size_t>(4 * longest.all_cells())) || !parity_.reserve(parity_size) ||
+      !cell_.reserve(longest.cell()))
+    return failure(PAXECT_ERROR_MEMORY, "out of memory for the parity of " + std::to_string(longest.length) +
                                             " bytes: use smaller frames or less protection");
-  std::vector<unsigned> rows(shape.parity);
+  std::memset(parity_.data(), 0, parity_size);
+  if (rows_ == longest.parity && columns_ >= longest.word_cells(0)) return {};
+  rows_ = longest.parity;
+  columns_ = longest.word_cells(0);
+  std::vector<unsigned> rows(rows_);
   std::iota(rows.begin(), rows.end(), 0u);
-  // Words differ in their data cells by one at most: two multipliers serve all of them.
-  std::vector<unsigned> columns(shape.word_cells(0));
+  std::vector<unsigned> columns(columns_);
   std::iota(columns.begin(), columns.end(), 0u);
-  galois::Multiplier longer(shape.parity, static_cast<unsigned>(columns.size()),
-                            code_matrix(rows, columns).data());
-  std::uint32_t word = 0;
-  for (; word < shape.words && shape.word_cells(word) == columns.size(); ++word)
-    compute_word(word, bytes, longer);
-  if (word == shape.words) return {};
-  columns.pop_back();
-  galois::Multiplier shorter(shape.parity, static_cast<unsigned>(columns.size()),
-                             code_matrix(rows, columns).data());
-  for (; word < shape.words; ++word) compute_word(word, bytes, shorter);
+  multiplier_.emplace(rows_, columns_, code_matrix(rows, columns).data());
   return {};
 }
 
-void WindowCode::compute_word(std::uint32_t word, const std::uint8_t* bytes,
-                              const galois::Multiplier& multiplier) {
+void WindowCode::add(std::span<const std::uint8_t> bytes) {
+  const std::size_t size = window_.shape.cell();
+  while (!bytes.empty()) {
+    if (filled_ == 0 && bytes.size() >= size) {
+      add_cell(bytes.data());
+      bytes = bytes.subspan(size);
+      continue;
+    }
+    const std::size_t part = std::min(size - filled_, bytes.size());
+    std::memcpy(cell_.data() + filled_, bytes.data(), part);
+    bytes = bytes.subspan(part);
+    filled_ += part;
+    if (filled_ != size) break;
+    add_cell(cell_.data());
+    filled_ = 0;
+  }
+}
+
+void WindowCode::add_cell(const std::uint8_t* bytes) {
   const WindowShape& shape = window_.shape;
-  const std::size_t size = shape.cell();
-  std::array<const std::uint8_t*, kMaxDataCells> in;
+  const auto word = static_cast<std::size_t>(cells_ % shape.words);
   std::array<std::uint8_t*, kMaxParityCells> out;
-  std::uint8_t* next = word_.data();
-  unsigned cells = shape.word_cells(word);
-  for (unsigned i = 0; i < cells; ++i, next += size + kSkew) {
-    std::uint64_t cell = std::uint64_t{i} * shape.words + word;
-    std::memcpy(next, bytes + (cell << shape.cell_bits), size);
-    store(crc32(next, size), list_.data() + 4 * cell);
-    in[i] = next;
+  for (unsigned row = 0; row < shape.parity; ++row)
+    out[row] = parity_.data() + ((std::size_t{row} * shape.words + word) << shape.cell_bits);
+  store(crc32(bytes, shape.cell()), list_.data() + 4 * cells_);
+  multiplier_->add(static_cast<unsigned>(cells_ / shape.words), shape.cell(), bytes, out.data());
+  ++cells_;
+}
+
+void WindowCode::finish(const Window& window) {
+  if (filled_ != 0) {
+    std::memset(cell_.data() + filled_, 0, window_.shape.cell() - filled_);
+    add_cell(cell_.data());
   }
-  for (unsigned row = 0; row < shape.parity; ++row, next += size + kSkew) out[row] = next;
-  multiplier.apply(size, in.data(), out.data());
-  for (unsigned row = 0; row < shape.parity; ++row) {
-    std::uint64_t cell = std::uint64_t{row} * shape.words + word;
-    std::memcpy(parity_.data() + (cell << shape.cell_bits), out[row], size);
-    store(crc32(out[row], size), list_.data() + 4 * (shape.data_cells() + cell));
-  }
+  const std::uint32_t words = window_.shape.words;
+  window_ = window;
+  const WindowShape& shape = window.shape;
+  const auto row_size = static_cast<std::size_t>(shape.words) << shape.cell_bits;
+  for (unsigned row = 1; words != shape.words && row < shape.parity; ++row)
+    std::memmove(parity_.data() + row * row_size,
+                 parity_.data() + ((std::size_t{row} * words) << shape.cell_bits), row_size);
+  for (std::uint64_t cell = 0; cell < shape.parity_cells(); ++cell)
+    store(crc32(parity_.data() + (cell << shape.cell_bits), shape.cell()),
+          list_.data() + 4 * (shape.data_cells() + cell));
+}
+
+Status WindowCode::compute(const Window& window, const std::uint8_t* bytes) {
+  Status status = begin(window.shape);
+  if (!status.ok()) return status;
+  add({bytes, static_cast<std::size_t>(window.shape.length)});
+  finish(window);
+  return status;
 }
 
 ProtectionTag WindowCode::tag() const {

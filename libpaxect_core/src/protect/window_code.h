@@ -1,7 +1,10 @@
-// The redundancy of one window: the CRC-32 of each of its cells, and its parity. One thread at a time.
+// The redundancy of one window: the CRC-32 of each of its cells, and its parity. Each cell is added to the
+// parity when it is known, while it is in the processor's cache; the cells are not kept. One thread at a
+// time.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,11 +18,19 @@ namespace paxect::core {
 
 class WindowCode {
  public:
-  explicit WindowCode(const Allocator& allocator) : list_(allocator), parity_(allocator), word_(allocator) {}
+  explicit WindowCode(const Allocator& allocator) : list_(allocator), parity_(allocator), cell_(allocator) {}
 
-  // Computes both. `bytes`: those of the window, filled up to whole cells with zeros. Errors: MEMORY.
+  // Begins a window of this shape, or a shorter one whose shape is known when it ends. Errors: MEMORY.
+  Status begin(const WindowShape& longest);
+  // The next bytes of it. Requires: no more in all than the shape's.
+  void add(std::span<const std::uint8_t> bytes);
+  // Requires: the window has the bytes that were added, and its cells are in the code words that begin() was
+  // given: it has the same number of them, or one for each cell.
+  void finish(const Window& window);
+  // All of these, for a window whose bytes are in memory. Errors: MEMORY.
   Status compute(const Window& window, const std::uint8_t* bytes);
 
+  // After finish().
   const Window& window() const { return window_; }
   // 4 bytes for each cell: the data cells, then the parity cells.
   const std::uint8_t* list() const { return list_.data(); }
@@ -30,12 +41,17 @@ class WindowCode {
   ProtectionTag tag() const;
 
  private:
-  void compute_word(std::uint32_t word, const std::uint8_t* bytes, const galois::Multiplier& multiplier);
+  void add_cell(const std::uint8_t* bytes);
 
-  Window window_;
+  Window window_;            // its shape: that of begin() until finish()
+  std::uint64_t cells_ = 0;  // that were added
+  std::optional<galois::Multiplier> multiplier_;
+  unsigned rows_ = 0;     // of it
+  unsigned columns_ = 0;  // of it
   Buffer list_;
   Buffer parity_;
-  Buffer word_;  // the cells of a code word, close together
+  Buffer cell_;  // whose first bytes were added
+  std::size_t filled_ = 0;
 };
 
 // The factors of the parity cells `rows` for the data cells `columns`, row by row.
