@@ -70,6 +70,8 @@ export function judge(section) {
   if (section.silent) return {kind: "unknown", text: "Reports nothing", detail: "Its plugin offers no command status."};
   if (section.error) return {kind: "bad", text: "No answer", detail: section.error};
   if (report.state === "stopped") return {kind: "bad", text: "Not running", detail: ""};
+  if (report.state === "unresponsive")
+    return {kind: "bad", text: "Not responding", detail: Object.values(report.trouble || {}).join("; ")};
   if (report.state === "waiting") return {kind: "warn", text: "Waiting", detail: report.waiting_for || ""};
   if (report.state && report.state !== "running") return {kind: "warn", text: label(String(report.state)), detail: ""};
   const troubles = Object.entries(report.trouble || {}).map(([about, text]) => `${about}: ${text}`);

@@ -181,6 +181,15 @@ class Site(unittest.TestCase):
             rig.wait_for("its end", lambda: panel.request("/healthz").status == 503)
             self.assertLess(rig.time.monotonic() - begin, 5)  # without viewers it asks every 10 s
 
+    def test_a_relay_that_gives_no_sign_of_life_is_not_healthy(self):
+        with rig.Panel(separate=True) as panel:
+            rig.wait_for("running", lambda: panel.request("/healthz").status == 200)
+            panel.relay.send_signal(rig.signal.SIGSTOP)
+            rig.wait_for("the silence", lambda: panel.request("/healthz").status == 503)
+            self.assertEqual(panel.section()["report"]["state"], "unresponsive")
+            panel.relay.send_signal(rig.signal.SIGCONT)
+            rig.wait_for("its return", lambda: panel.request("/healthz").status == 200)
+
     def next_state(self, stream, state):
         for line in stream:
             if not line.startswith(b"data: "):

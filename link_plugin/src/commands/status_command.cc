@@ -69,9 +69,12 @@ struct Report {
     return age > 0 ? static_cast<std::uint64_t>(age) / kSecond : 0;
   }
 
+  // The relay is stopped by a signal, hangs, or waits for a disk.
+  bool is_silent() const { return state && report_seconds() >= kSilence; }
   std::string waiting_for() const { return state ? state->waiting_for : ""; }
   const char* relay_state() const {
     if (!context.runs()) return "stopped";
+    if (is_silent()) return "unresponsive";
     return waiting_for().empty() ? "running" : "waiting";
   }
 };
@@ -143,7 +146,7 @@ void gather(Report* report) {
   if (context.runs() && state && state->pid == context.holder) {
     report->state = state;
     report->trouble = state->trouble;
-    if (report->report_seconds() >= kSilence)
+    if (report->is_silent())
       note("relay", "process " + std::to_string(context.holder) + " has given no sign of life for " +
                         duration_text(report->report_seconds()) +
                         ": it is stopped, hangs, or waits for a disk; what follows is as old");
@@ -395,7 +398,8 @@ paxect_plugin_status run_status(const Call& call) {
     print_json(report, &call.console());
   else
     print_text(report, &call.console());
-  return report.context.runs() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+  const bool responds = report.context.runs() && !report.is_silent();
+  return responds ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 
 }  // namespace paxect::link

@@ -203,7 +203,8 @@ TEST_CASE("status says how old its knowledge of a relay is, and that a silent on
   CHECK_FALSE(status["trouble"].HasMember("relay"));
   // Stopped: the clock goes on, and it does not step.
   rig.host.advance_ns(12'000'000'000);
-  status = command_json(rig.host, {"status"});
+  status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(status["state"].GetString() == std::string("unresponsive"));
   CHECK(status["report_age_seconds"].GetInt() >= 12);
   CHECK(status["trouble"].HasMember("relay"));
   CHECK(command(rig.host, {"status"}).output.find("has given no sign of life for ") != std::string::npos);
