@@ -14,18 +14,35 @@ namespace {
 
 constexpr std::size_t kFooter = 44;
 
-// The entries of its lists, but not their headers, as random bytes.
-std::string with_garbage_lists(std::string container, Random& random) {
+// The entries of its lists as random bytes, those of one window or of all; with headers, nothing is left of
+// the lists.
+struct Garbage {
+  int window = -1;  // all
+  bool headers = false;
+};
+std::string with_garbage_lists(std::string container, Random& random, const Garbage& garbage = {}) {
   constexpr std::size_t kHeader = 64;
-  constexpr std::size_t kEntries = 58;  // their number, in the header
+  constexpr std::size_t kWindow = 32;   // its number, in the header
+  constexpr std::size_t kEntries = 58;  // their number
   for (std::size_t at = 0; (at = container.find("\xd1PXheal\x1a", at)) != std::string::npos; at += kHeader) {
     if (container.size() - at < kHeader || container[at + 12] != 1) continue;
+    if (garbage.window >= 0 && container[at + kWindow] != garbage.window) continue;
     const std::size_t count = static_cast<unsigned char>(container[at + kEntries]) +
                               std::size_t{256} * static_cast<unsigned char>(container[at + kEntries + 1]);
+    if (garbage.headers) container = overwritten(std::move(container), at, kHeader, random);
     container = overwritten(std::move(container), at + kHeader, 4 * count, random);
   }
   return container;
 }
+
+// Of two windows, and the same with 6 % of the first one lost.
+struct TwoWindows {
+  static constexpr std::size_t kFrame = 1 << 20;
+  std::string data = noise(20 * kFrame, 8);
+  std::string container = encode(data, {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_LEVEL, -7}});
+  std::size_t second = 18'000'000;  // in a frame of the second window, 800,000 bytes before its end
+  std::string without_piece = zeroed(container, 5 * kFrame, kFrame - 80000);
+};
 
 // 8 MiB, of which the cut took all checksums of the last cells.
 struct WithoutLastChecksums {
@@ -79,6 +96,55 @@ TEST_CASE("repair: with garbage in every list, damage of a cell is found by the 
   const Repaired result = repair({damaged});
   CHECK(result.status == PAXECT_ERROR_DAMAGED);
   CHECK(result.container.empty());
+}
+
+TEST_CASE("repair: garbage in the lists of a later window is no damage where the parity confirms all cells") {
+  const TwoWindows sample;
+  Random random(35);
+  const Repaired all = repair({with_garbage_lists(sample.container, random)});
+  CHECK(all.message == "");
+  CHECK(all.report.damaged == 0);
+  CHECK((all.container == sample.container));
+  check_restored(with_garbage_lists(sample.without_piece, random, {.window = 1}), sample.container);
+}
+
+// One byte each of two cells of a code word, at the same place of both: of 256 parity cells, one agrees.
+TEST_CASE(
+    "repair: with garbage in the lists of a later window, damage of its cells is refused by its number") {
+  const TwoWindows sample;
+  Random random(36);
+  std::string damaged = with_garbage_lists(sample.without_piece, random, {.window = 1});
+  for (const std::size_t at : {sample.second, sample.second + std::size_t{32} * 4096}) {
+    damaged = overwritten(damaged, at, 1, random);
+    const Repaired result = repair({damaged});
+    CHECK(result.status == PAXECT_ERROR_DAMAGED);
+    CHECK(result.message.starts_with("cannot be repaired: window 1 lacks"));
+    CHECK(result.message.find("no cell of it matches the lists of checksums") != std::string::npos);
+    const Salvaged salvaged = salvage({damaged});
+    CHECK(salvaged.status == PAXECT_ERROR_PARTIAL);
+    CHECK(salvaged.lost.size() + salvaged.unconfirmed.size() == 1);
+    CHECK(salvaged.report.confirmed == 19);
+  }
+}
+
+TEST_CASE("repair: where nothing is left of the lists of a window, salvage still restores the others") {
+  const TwoWindows sample;
+  Random random(37);
+  for (const int window : {0, 1}) {
+    INFO("window " << window);
+    const std::string damaged =
+        with_garbage_lists(window == 1 ? sample.without_piece
+                                       : zeroed(sample.container, sample.second, TwoWindows::kFrame - 80000),
+                           random, {.window = window, .headers = true});
+    const Repaired result = repair({damaged});
+    CHECK(result.status == PAXECT_ERROR_DAMAGED);
+    CHECK(result.message.find(window == 0 ? "the lists of the first window are lost"
+                                          : "the lists of the window behind window 0") != std::string::npos);
+    const Salvaged salvaged = salvage({damaged});
+    CHECK(salvaged.message == "");
+    CHECK(salvaged.status == PAXECT_OK);
+    CHECK((salvaged.data == sample.data));
+  }
 }
 
 TEST_CASE("repair: a copy of garbage does not stand in for what another one has") {

@@ -124,7 +124,10 @@ Status Repairer::repair_window(std::uint32_t number, WindowDamage& damage) {
         continue;
       }
       status = prove_window(number, other);
-      if (status.ok()) damage = other;
+      if (status.ok()) {
+        damage = other;
+        if (contradicted) window_.count_again(codes_[number % 2].parity(), damage);
+      }
       if (status.ok() || status.code != PAXECT_ERROR_DAMAGED) return status;
     }
   return proof;
@@ -142,7 +145,8 @@ Status Repairer::prove_window(std::uint32_t number, const WindowDamage& damage) 
     return {PAXECT_ERROR_DAMAGED, window.offset, 0,
             "cannot be repaired: cells of window " + std::to_string(number) + ", " +
                 between(window.offset, window.end()) + ", contradict its parity"};
-  if (number != 0 && damage.unproven != 0)
+  // The tag proves all of the first window.
+  if (number != 0 && damage.unproven != 0 && !window_.is_confirmed_by(code.parity()))
     return {PAXECT_ERROR_DAMAGED, window.offset, 0,
             "cannot be repaired: nothing proves " + std::to_string(damage.unproven) + " cells of window " +
                 std::to_string(number) + ", " + between(window.offset, window.end()) +
@@ -293,6 +297,8 @@ Status Repairer::lacking_cells() const {
                     (first->lacking == 1 ? " cell" : " cells") + " of " +
                     std::to_string(map_.windows()[first->number].shape.cell()) + " bytes, damaged " +
                     between(first->begin, first->end);
+  if (first->damaged == first->cells)
+    status.message += "; no cell of it matches the lists of checksums, which may be what is damaged";
   return status;
 }
 

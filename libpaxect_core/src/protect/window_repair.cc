@@ -99,8 +99,7 @@ bool WindowRepair::retry(std::span<RepairCopy> copies, const Trust& trust, Windo
   WindowDamage now = damage;
   now.lacking = now.unproven = 0;
   restore(trust.contradicted, now);
-  // The tag proves all of window 0.
-  if (now.lacking != 0 || (window_.number != 0 && now.unproven != 0)) return false;
+  if (now.lacking != 0) return false;
   damage = now;
   return true;
 }
@@ -359,7 +358,7 @@ void WindowRepair::describe(WindowDamage& damage) const {
       .number = window_.number, .offset = window_.offset, .length = shape.length, .cells = cells_.size()};
   damage.parity = shape.parity;
   for (std::uint64_t cell = 0; cell < cells_.size(); ++cell) {
-    if (cells_[cell] != Cell::kMissing && cells_[cell] != Cell::kContradicted) continue;
+    if (cells_[cell] == Cell::kFound || cells_[cell] == Cell::kUnconfirmed) continue;
     damage.damaged += 1;
     if (cell >= shape.data_cells()) continue;
     if (damage.damaged_data == 0) damage.begin = window_.offset + (cell << shape.cell_bits);
@@ -369,6 +368,7 @@ void WindowRepair::describe(WindowDamage& damage) const {
 }
 
 void WindowRepair::restore(bool trust_contradicted, WindowDamage& damage) {
+  unproven_.clear();
   damage.spare = window_.shape.parity;
   for (std::uint32_t word = 0; word < window_.shape.words; ++word) {
     unsigned spare = 0;
@@ -413,6 +413,8 @@ std::uint64_t WindowRepair::restore_word(std::uint32_t word, bool trust_contradi
   };
   if (state.parity > lost.size() || std::any_of(lost.begin(), lost.end(), has_checksum)) return 0;
   unproven += state.unconfirmed + lost.size() + (trust_all ? state.contradicted : 0);
+  unproven_.push_back({.word = word, .needed = {}});
+  for (unsigned row : rows) unproven_.back().needed.set(row);
   return 0;
 }
 
@@ -464,6 +466,45 @@ bool WindowRepair::contradicts(std::span<const std::uint8_t> parity) const {
       return true;
   }
   return false;
+}
+
+// The lists of a window can be garbage while nothing else of it is damaged. If two cells of a code word are
+// wrong in one byte each, a parity cell agrees by coincidence in one of 256 cases, so one alone proves
+// nothing.
+bool WindowRepair::is_confirmed_by(std::span<const std::uint8_t> parity) const {
+  constexpr unsigned kEnough = 2;
+  return std::all_of(unproven_.begin(), unproven_.end(), [&](const UnprovenWord& each) {
+    unsigned equal = 0;
+    unsigned different = 0;
+    for (unsigned row = 0; row < window_.shape.parity; ++row) {
+      if (each.needed[row] || cells_[parity_cell(row, each.word)] == Cell::kMissing) continue;
+      const bool same = std::memcmp(row_of(parity.data(), row, each.word),
+                                    row_of(parity_.data(), row, each.word), window_.shape.cell()) == 0;
+      ++(same ? equal : different);
+    }
+    return equal >= kEnough && equal > different;
+  });
+}
+
+void WindowRepair::count_again(std::span<const std::uint8_t> parity, WindowDamage& damage) {
+  for (std::uint32_t word = 0; word < window_.shape.words; ++word) {
+    for (unsigned column = 0; column < window_.shape.word_cells(word); ++column) {
+      Cell& cell = cells_[data_cell(column, word)];
+      if (cell == Cell::kContradicted) cell = Cell::kFound;  // used as it was
+    }
+    for (unsigned row = 0; row < window_.shape.parity; ++row) {
+      Cell& cell = cells_[parity_cell(row, word)];
+      const bool same =
+          cell != Cell::kMissing && std::memcmp(row_of(parity.data(), row, word),
+                                                row_of(parity_.data(), row, word), window_.shape.cell()) == 0;
+      if (same) cell = Cell::kFound;
+    }
+  }
+  WindowDamage counted;
+  describe(counted);
+  counted.spare = damage.spare;
+  counted.unproven = damage.unproven;
+  damage = counted;
 }
 
 }  // namespace paxect::core

@@ -2,6 +2,7 @@
 // parity. One thread at a time. Memory: the window, its parity and its lists.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,7 +37,7 @@ struct WindowDamage {
   std::uint64_t begin = 0;         // of the damaged data cells; offsets in the container
   std::uint64_t end = 0;
   std::uint64_t lacking = 0;   // cells that the parity cannot restore; 0: the window is restored
-  std::uint64_t unproven = 0;  // data cells that no checksum and no parity confirms
+  std::uint64_t unproven = 0;  // data cells that no checksum confirms, see is_confirmed_by()
   unsigned spare = 0;          // parity cells that the worst code word has left
   unsigned parity = 0;         // cells that a code word had
 };
@@ -55,7 +56,7 @@ class WindowRepair {
   Status run(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
              WindowDamage& damage);
   // After run(): the same from other bytes, for a window that is not restored or not proven. False when these
-  // cannot be all of the window, or when nothing would prove that they are. `status`: of the copies' readers.
+  // cannot be all of the window. `status`: of the copies' readers.
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
   // After run(): the shifts in a copy at which two cells that follow each other are, in the order of the
   // copy.
@@ -68,6 +69,12 @@ class WindowRepair {
   // Whether a parity cell that a copy has differs from this parity, which is that of bytes(): then some cells
   // were taken for valid that are not.
   bool contradicts(std::span<const std::uint8_t> parity) const;
+  // Whether this parity, which is that of bytes(), confirms the unproven cells: of the parity cells of their
+  // code words that the copies have, it agrees with at least two that were not needed, and with most of them.
+  bool is_confirmed_by(std::span<const std::uint8_t> parity) const;
+  // After a retry that trusted contradicted cells and was proven: counts the damage again, without the cells
+  // that turned out to be right.
+  void count_again(std::span<const std::uint8_t> parity, WindowDamage& damage);
 
  private:
   enum class Cell : std::uint8_t {
@@ -88,6 +95,10 @@ class WindowRepair {
   };
   struct Run;  // cells that follow each other in the container
   struct WordState;
+  struct UnprovenWord {
+    std::uint32_t word = 0;
+    std::bitset<kMaxParityCells> needed;  // of its parity cells, to compute others
+  };
 
   Status load_lists(std::span<RepairCopy> copies);
   void load_pieces_in_place(std::size_t index, RepairCopy& copy);
@@ -122,6 +133,9 @@ class WindowRepair {
   void compute(std::uint32_t word, const std::vector<unsigned>& lost, const std::vector<unsigned>& kept,
                const std::vector<unsigned>& rows);
   void describe(WindowDamage& damage) const;
+  const std::uint8_t* row_of(const std::uint8_t* parity, unsigned row, std::uint32_t word) const {
+    return parity + ((std::size_t{row} * window_.shape.words + word) << window_.shape.cell_bits);
+  }
 
   const ProtectionMap* map_ = nullptr;
   WindowPlan plan_;
@@ -130,6 +144,7 @@ class WindowRepair {
   Buffer parity_;
   std::vector<Cell> cells_;  // the data cells, then the parity cells
   std::vector<Piece> pieces_;
+  std::vector<UnprovenWord> unproven_;
 };
 
 }  // namespace paxect::core

@@ -79,7 +79,8 @@ Status RepairedContainer::find(const std::vector<CopyInput>& inputs, std::uint64
     return 0;
   };
   if (status.ok()) status = repairer_.run(parameters_, callbacks_to(take, meter));
-  has_protection_ = repairer_.report().windows != 0;
+  // DAMAGED without windows: the records of the first one are lost.
+  has_protection_ = repairer_.report().windows != 0 || status.code == PAXECT_ERROR_DAMAGED;
   if (status.code == PAXECT_ERROR_MEMORY || status.code == PAXECT_ERROR_CANCELLED) return status;
   if (!status.ok()) return {};
   header_ = repairer_.header();
