@@ -191,7 +191,7 @@ TEST_CASE("repair: the footer of a copy that proves the data is found behind the
 TEST_CASE_OF_EACH_SIZE("repair: a copy more never makes a repair fail") {
   Random random(34);
   unsigned repaired = 0;
-  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
+  for_each_percent(kPart, [&](const std::string& container, std::int64_t percent) {
     for (int i = 0; i < rounds(2); ++i) {
       if (container.size() > 1'000'000 && rounds(1) == 1 && random.below(3) != 0) continue;
       const std::size_t lost =
@@ -220,7 +220,7 @@ TEST_CASE_OF_EACH_SIZE("repair: a copy more never makes a repair fail") {
       }
     }
   });
-  CHECK((repaired > 0 || kSize >= large));
+  CHECK((repaired > 0 || kPart >= large_1));
 }
 
 }  // namespace paxect::test

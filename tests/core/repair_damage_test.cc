@@ -143,10 +143,10 @@ const Kind kMoves[] = {{"inserted bytes", inserted}, {"removed bytes", removed}}
 
 // By default, a third of the cases of large containers.
 void for_each_case(
-    Size size, std::uint32_t seed, std::span<const Kind> kinds, std::span<const Amount> amounts,
+    int part, std::uint32_t seed, std::span<const Kind> kinds, std::span<const Amount> amounts,
     const std::function<void(const std::string& damaged, const std::string& container)>& test) {
   Random random(seed);
-  for_each_percent(size, [&](const std::string& container, std::int64_t percent) {
+  for_each_percent(part, [&](const std::string& container, std::int64_t percent) {
     const Promise promise = promise_of(container, percent);
     for (const Kind& kind : kinds)
       for (const Amount& amount : amounts)
@@ -162,7 +162,7 @@ void for_each_case(
 
 TEST_CASE_OF_EACH_SIZE("repair: damage of any kind is repaired up to the promise") {
   const Amount amounts[] = {kBelow, kAt};
-  for_each_case(kSize, 21, kKinds, amounts, check_restored);
+  for_each_case(kPart, 21, kKinds, amounts, check_restored);
 }
 
 TEST_CASE_OF_EACH_SIZE("repair: nothing else passes for the original above the promise") {
@@ -176,8 +176,8 @@ TEST_CASE_OF_EACH_SIZE("repair: nothing else passes for the original above the p
     CHECK((result.status == PAXECT_ERROR_DAMAGED || result.status == PAXECT_ERROR_NO_PROTECTION));
     CHECK(result.message.starts_with("cannot be repaired"));
   };
-  for_each_case(kSize, 22, kKinds, amounts, check);
-  for_each_case(kSize, 23, kMoves, amounts, check);
+  for_each_case(kPart, 22, kKinds, amounts, check);
+  for_each_case(kPart, 23, kMoves, amounts, check);
   CHECK(refused > 0);
 }
 

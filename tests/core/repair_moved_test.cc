@@ -70,8 +70,8 @@ std::size_t max_places(const Window& window) { return std::min<std::size_t>(wind
 
 TEST_CASE_OF_EACH_SIZE("repair: bytes inserted or removed at one place are found again") {
   Random random(4);
-  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
-    if (kSize < small || percent < 6) return;
+  for_each_percent(kPart, [&](const std::string& container, std::int64_t percent) {
+    if (kPart < small || percent < 6) return;
     for (int i = 0; i < rounds(2); ++i) {
       std::size_t at = random() % container.size();
       std::size_t count = 1 + random() % 100;
@@ -91,11 +91,11 @@ TEST_CASE_OF_EACH_SIZE("repair: bytes inserted or removed at one place are found
 
 TEST_CASE_OF_EACH_SIZE("repair: bytes inserted and removed at many places are found again") {
   Random random(41);
-  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
+  for_each_percent(kPart, [&](const std::string& container, std::int64_t percent) {
     const std::vector<Window> windows = windows_of(container);
     REQUIRE(windows.size() == 1);
     for (int i = 0; i < rounds(4); ++i) {
-      if (kSize >= large && rounds(1) == 1 && random.below(2) != 0) continue;
+      if (kPart >= large_1 && rounds(1) == 1 && random.below(2) != 0) continue;
       const std::size_t max = max_places(windows[0]);
       std::vector<std::size_t> places = choose_places(
           windows[0], i % 2 == 0 ? max : 1 + random.below(std::max<std::size_t>(1, max)), random);

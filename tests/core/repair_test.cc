@@ -68,7 +68,7 @@ TEST_CASE("repair: an undamaged container comes out as it is") {
 
 TEST_CASE_OF_EACH_SIZE("repair: a piece of the promised size is restored, wherever it was lost") {
   Random random(3);
-  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
+  for_each_percent(kPart, [&](const std::string& container, std::int64_t percent) {
     std::size_t size = covered(container) * static_cast<std::size_t>(percent) / 100;
     if (size == 0) size = 1;
     std::size_t last = container.size() - size;
@@ -99,7 +99,7 @@ TEST_CASE("repair: any one byte of a container with one frame is restored, those
 TEST_CASE_OF_EACH_SIZE("repair: nothing else passes for the original after hits above the promise") {
   Random random(6);
   unsigned refused = 0;
-  for_each_percent(kSize, [&](const std::string& container, std::int64_t percent) {
+  for_each_percent(kPart, [&](const std::string& container, std::int64_t percent) {
     for (int i = 0; i < rounds(2); ++i) {
       std::string damaged = container;
       std::size_t hits = 1 + random() % 8;

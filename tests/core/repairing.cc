@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 
 #include "salvaging.h"
@@ -62,10 +63,13 @@ std::size_t covered(const std::string& container) {
   return size;
 }
 
-void for_each_percent(Size size,
+void for_each_percent(int part,
                       const std::function<void(const std::string& container, std::int64_t percent)>& test) {
-  const Sample& sample = kSamples[size];
-  for (std::int64_t percent : kPercents) {
+  constexpr int kCount = std::size(kPercents);
+  const bool is_size = part < large_1;
+  const Sample& sample = kSamples[is_size ? part : large + (part - large_1) / kCount];
+  for (const std::int64_t percent : kPercents) {
+    if (!is_size && percent != kPercents[(part - large_1) % kCount]) continue;
     INFO(sample.name << ", " << percent << " %");
     test(protect(sample, percent), percent);
   }
