@@ -91,14 +91,33 @@ bool is_abandoned(int directory, const char* name) {
   return stat_fd(fd.get()).kind == FileKind::kRegular && flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
+// What an operator can do about a failed call, "" where the error says it or nothing general helps.
+std::string remedy_of_error(int error) {
+  switch (error) {
+    case EACCES:
+      return "the user " + std::to_string(geteuid()) +
+             " of this process may not: change owner, mode or ACL of it or of the folders above";
+    case EPERM:
+      return "the file system refuses it to the user " + std::to_string(geteuid()) +
+             ": it may be immutable (lsattr), or of another user in a sticky folder";
+    case EROFS:
+      return "it is mounted read-only: mount it for writing";
+    case ENOSPC:
+      return "make room there; no inodes may be left either (df -i)";
+    case EDQUOT:
+      return "the quota of the user or the project is used up: make room there or raise it";
+    case EFBIG:
+      return "the file system, or the file size limit of the process (ulimit -f), allows no file of this "
+             "size: lower max_file_mb in the policy, or use another file system";
+    default:
+      return "";
+  }
+}
+
 std::string io_message(std::string_view what, std::string_view path, int error) {
-  std::string message =
-      "cannot " + std::string(what) + " " + std::string(path) + ": " + std::generic_category().message(error);
-  if (error == EFBIG)
-    message +=
-        ": the file system, or the file size limit of the process (ulimit -f), allows no file of this size: "
-        "lower max_file_mb in the policy, or use another file system";
-  return message;
+  const std::string remedy = remedy_of_error(error);
+  return "cannot " + std::string(what) + " " + std::string(path) + ": " +
+         std::generic_category().message(error) + (remedy.empty() ? "" : ": " + remedy);
 }
 
 // A new name that could not be had. FAT, exFAT and NTFS refuse some names; the same error can mean that the

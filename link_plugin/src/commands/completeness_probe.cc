@@ -70,12 +70,12 @@ Finding probe_completeness(const ProbeDirectory& place, std::uint64_t settle_ns)
       events && is_local ? "inotify and the settle time of " + settle
                          : "the settle time of " + settle + (events ? ", and inotify for writers here" : "");
   if (leases)
-    return {what, Verdict::kHolds,
+    return {what, Verdict::kPartly,
             "proved by a read lease, for files of this user (" + std::to_string(geteuid()) +
                 "); those of others by " + others,
             "a file of another user that is written slower than that may be taken too early: give the relay "
             "CAP_LEASE, or have it renamed into the inbox when it is complete"};
-  return {what, Verdict::kNote, "no read leases: by " + others,
+  return {what, Verdict::kPartly, "no read leases: by " + others,
           "a file that is written slower than that may be taken too early: have it renamed into the inbox "
           "when it is complete"};
 }

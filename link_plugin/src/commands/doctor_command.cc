@@ -1,4 +1,6 @@
 // `doctor DIR`: which guarantees hold on the disk of a directory.
+#include <algorithm>
+
 #include "commands/command.h"
 #include "commands/mount_probe.h"
 #include "settings/link_config.h"
@@ -8,9 +10,22 @@ namespace paxect::link {
 namespace {
 
 const char* text_of(Finding::Verdict verdict) {
-  return verdict == Finding::Verdict::kHolds   ? "holds"
-         : verdict == Finding::Verdict::kFails ? "fails"
-                                               : "note";
+  switch (verdict) {
+    case Finding::Verdict::kHolds:
+      return "holds";
+    case Finding::Verdict::kPartly:
+      return "partly";
+    case Finding::Verdict::kFails:
+      return "fails";
+    case Finding::Verdict::kNote:
+      break;
+  }
+  return "note";
+}
+
+std::size_t count(const std::vector<Finding>& findings, Finding::Verdict verdict) {
+  return static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(),
+                                                [&](const auto& each) { return each.verdict == verdict; }));
 }
 
 // What the relay needs of a disk. Where the policy is missing or broken, the default one counts.
@@ -41,14 +56,20 @@ void print_json(const std::string& directory, const std::vector<Finding>& findin
   json.finish(console);
 }
 
-void print_text(const std::vector<Finding>& findings, std::size_t failed, Console* console) {
+void print_text(const std::vector<Finding>& findings, Console* console) {
   for (const Finding& finding : findings) {
     console->line(std::string(text_of(finding.verdict)) + "  " + finding.what + ": " + finding.found);
     console->line("       " + finding.effect);
   }
-  console->line(failed == 0
-                    ? "all guarantees hold here"
-                    : count_text(failed, "guarantee") + (failed == 1 ? " does" : " do") + " not hold here");
+  const std::size_t failed = count(findings, Finding::Verdict::kFails);
+  const std::size_t partly = count(findings, Finding::Verdict::kPartly);
+  if (failed > 0)
+    console->line(count_text(failed, "guarantee") + (failed == 1 ? " does" : " do") + " not hold here");
+  else if (partly > 0)
+    console->line("no guarantee fails here, and " + std::to_string(partly) +
+                  (partly == 1 ? " holds" : " hold") + " in part");
+  else
+    console->line("all guarantees hold here");
 }
 
 }  // namespace
@@ -61,13 +82,12 @@ paxect_plugin_status run_doctor(const Call& call) {
   std::vector<Finding> findings;
   if (Status status = probe_mount(directory, needs_of(config), &findings); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  std::size_t failed = 0;
-  for (const Finding& finding : findings) failed += finding.verdict == Finding::Verdict::kFails ? 1 : 0;
+  const bool fails = count(findings, Finding::Verdict::kFails) > 0;
   if (call.arguments().json)
-    print_json(directory, findings, failed == 0, &call.console());
+    print_json(directory, findings, !fails, &call.console());
   else
-    print_text(findings, failed, &call.console());
-  return failed == 0 ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+    print_text(findings, &call.console());
+  return !fails ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 
 }  // namespace paxect::link

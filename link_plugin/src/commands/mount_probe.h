@@ -14,6 +14,7 @@ namespace paxect::link {
 struct Finding {
   enum class Verdict {
     kHolds,
+    kPartly,  // for some files, or only as long as producers are fast enough
     kFails,
     kNote  // worth knowing, but no guarantee depends on it
   };

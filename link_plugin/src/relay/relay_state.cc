@@ -41,6 +41,11 @@ WaitingFile Relay::waiting_file(const Wait& wait) {
   const bool is_observed = entry.arrived_s != LedgerEntry::kNever;
   // One whose time has come is tried at the next scan, if not in this step.
   const auto next_try = static_cast<std::int64_t>(std::max(wait.next_try_ns, host_.monotonic_ns()));
+  std::string reason = wait.reason;
+  // The reason of a block has a form of its own, which the remedy depends on.
+  const auto trouble = reporter_.problems().find("quarantine");
+  if (wait.owes_quarantine && wait.state != FileState::kBlocked && trouble != reporter_.problems().end())
+    reason += "; it waits to be moved to the quarantine: " + trouble->second;
   return {.path = path,
           .identity = entry.identity,
           .state = wait.state,
@@ -50,7 +55,7 @@ WaitingFile Relay::waiting_file(const Wait& wait) {
           .first_utc_ns = wait.first_utc_ns,
           .last_utc_ns = wait.last_utc_ns,
           .event = wait.event,
-          .reason = wait.reason};
+          .reason = reason};
 }
 
 // When the oldest file came that waits for its turn. To find it takes a pass over the whole ledger, so with

@@ -419,6 +419,17 @@ until_true '! px link status | grep -q "^trouble"'; finish
   CHECK(output == "once 0\n1\nended 0\n");
 }
 
+TEST_CASE("explain of a damaged file says that the quarantine cannot take it, and why") {
+  Scene scene(Settings{{"quarantine", "state/q"}});
+  const std::string output = scene.script(R"(
+once; echo "in the way" >state/q; echo damaged >inbox/x.freq
+relay; says 'state/q'; until_true 'px link explain x.freq | grep -q "waits to be moved to the quarantine: .*state/q"'
+px link explain x.freq | grep -c '^reason .*container'
+rm state/q; until_true 'test -e state/q/x.freq'; finish
+)");
+  CHECK(output == "once 0\n1\nended 0\n");
+}
+
 TEST_CASE("A quarantine on a share that is away keeps files in the inbox, and the relay goes on") {
   if (!may_mount()) return;
   Scene scene(Settings{{"quarantine", "share"}});
