@@ -1,4 +1,4 @@
-// `status`, `explain` and `peers`, beside a relay that runs and without one.
+// `status` and `peers`, beside a relay that runs and without one.
 #include <unistd.h>
 
 #include <chrono>
@@ -6,18 +6,12 @@
 
 #include "base/relay_paths.h"
 #include "link/commands/command_rig.h"
-#include "records/state_file.h"
 #include "stages/trust.h"
 #include "support/catch.h"
 #include "support/process.h"
 
 namespace paxect::test {
 namespace {
-
-std::string state_of(LinkRig& rig, const std::string& file) {
-  auto report = command_json(rig.host, {"explain", file});
-  return report["state"].GetString();
-}
 
 std::int64_t now_ns() {
   return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -179,20 +173,6 @@ TEST_CASE("The age of a file counts from its arrival, whatever its mtime") {
   CHECK(std::string(explained["state"].GetString()) == "pending");
 }
 
-TEST_CASE("explain says since when a file is there") {
-  LinkRig rig;
-  rig.start();
-  rig.settle();
-  rig.put("a.exe", "MZ");
-  rig.settle();
-  rig.host.advance_ns(100'000'000'000);
-  rig.settle();
-  CHECK(std::string(command_json(rig.host, {"explain", "a.exe"})["since"].GetString())
-            .find("2026-01-02 03:04:") == 0);
-  CHECK(command(rig.host, {"explain", "a.exe"}).output.find("since           2026-01-02 03:04:") !=
-        std::string::npos);
-}
-
 TEST_CASE("status says how old its knowledge of a relay is, and that a silent one is in trouble") {
   LinkRig rig;
   CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["report_age_seconds"].IsNull());
@@ -227,137 +207,6 @@ TEST_CASE("Commands do not disturb a relay and take no lock of it") {
     command(rig.host, words);
   CHECK_FALSE(exists(rig.lock()));
   rig.start();
-}
-
-TEST_CASE("explain follows a file from the inbox to the outbox") {
-  LinkRig rig;
-  rig.put("a.txt", text(100));
-  CHECK(state_of(rig, "a.txt") == "waiting");
-  CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
-  auto report = command_json(rig.host, {"explain", "a.txt"});
-  CHECK(std::string(report["state"].GetString()) == "delivered");
-  CHECK(std::string(report["reason"].GetString()).find(rig.outbox("a")) != std::string::npos);
-  REQUIRE(report["history"].Size() == 2);
-  CHECK(std::string(report["history"][0]["event"].GetString()) == "encode");
-  CHECK(std::string(report["history"][1]["event"].GetString()) == "decode");
-  CHECK(state_of(rig, rig.inbox("a.txt")) == "delivered");
-  CHECK(state_of(rig, rig.outbox("a")) == "delivered");
-  CHECK(std::string(command_json(rig.host, {"explain", "never.txt"}, PAXECT_PLUGIN_INCOMPLETE)["state"]
-                        .GetString()) == "unknown");
-}
-
-TEST_CASE("explain says why a file is not taken") {
-  LinkRig rig;
-  rig.put("a.exe", "MZ");
-  rig.put("half.part", "");
-  std::filesystem::create_symlink("a.exe", rig.inbox("link.txt"));
-  std::filesystem::create_directories(rig.inbox("folder"));
-  rig.put("folder/b.txt", "b");
-  auto report = command_json(rig.host, {"explain", "a.exe"});
-  CHECK(std::string(report["state"].GetString()) == "blocked");
-  CHECK(std::string(report["reason"].GetString()) == "disallowed_suffix:.exe");
-  for (const char* name : {"half.part", "link.txt", "folder", "folder/b.txt"})
-    CHECK(state_of(rig, name) == "ignored");
-  rig.put("c.freq", "container");
-  rig.put("c.freq.sha256", "sidecar");
-  report = command_json(rig.host, {"explain", "c.freq.sha256"});
-  CHECK(std::string(report["reason"].GetString()) == "goes with its container");
-}
-
-TEST_CASE("explain says which key of which file lets a blocked file pass, and so does the screen") {
-  struct Block {
-    const char* policy;
-    const char* name;
-    std::string advice;
-  };
-  for (const Block& block : {Block{"", "a.exe", "add \".exe\" to allowed_suffixes in "},
-                             Block{"", "a", "give it an allowed suffix, or add \"\" to allowed_suffixes in "},
-                             Block{"\"max_file_mb\": 0", "a.txt", "raise max_file_mb in "},
-                             Block{nullptr, "a.txt", "add \"other\" to trusted_nodes in "}}) {
-    LinkRig rig;
-    rig.write_policy(block.policy == nullptr ? "" : block.policy);
-    if (block.policy == nullptr) rig.host.set("node", "other");
-    rig.put(block.name, "a");
-    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
-    auto report = command_json(rig.host, {"explain", block.name});
-    CHECK(report["advice"].GetString() == block.advice + rig.policy());
-    CHECK(rig.host.logged(": " + block.advice + rig.policy()));
-    CHECK(read_file(rig.log_path()).find(block.advice) == std::string::npos);
-  }
-  LinkRig rig;
-  rig.host.set("mode", "receive");
-  rig.put("a.txt", "a");
-  rig.put("bad.freq", "bad");
-  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
-  CHECK(rig.host.logged("mode receive takes containers alone"));
-  CHECK(std::string(command_json(rig.host, {"explain", "bad.freq"})["advice"].GetString()) ==
-        "quarantine retry bad.freq gives it back to the inbox");
-}
-
-TEST_CASE("waiting lists what status counts, before the relay has observed it") {
-  LinkRig rig;
-  rig.start();
-  rig.put("tool.exe", "MZ");
-  CHECK(command_json(rig.host, {"status"})["backlog"]["blocked"].GetUint64() == 1);
-  auto report = command_json(rig.host, {"waiting"});
-  REQUIRE(report["items"].Size() == 1);
-  CHECK(report["items"][0]["path"].GetString() == std::string("tool.exe"));
-  CHECK(report["items"][0]["reason"].GetString() == std::string("policy_block: disallowed_suffix:.exe"));
-}
-
-TEST_CASE("waiting lists what could not be delivered, with reason and remedy") {
-  LinkRig rig;
-  rig.host.set("settle_ms", "0");
-  CHECK(command_json(rig.host, {"waiting"})["items"].Size() == 0);
-  rig.put("tool.exe", "MZ");
-  rig.start();
-  CHECK(eventually([&] {
-    rig.host.advance_ns(6'000'000'000);
-    REQUIRE(rig.link->step() == PAXECT_PLUGIN_OK);
-    return command_json(rig.host, {"waiting"})["items"].Size() == 1;
-  }));
-  auto report = command_json(rig.host, {"waiting"});
-  const auto& file = report["items"][0];
-  CHECK(file["path"].GetString() == std::string("tool.exe"));
-  CHECK(file["state"].GetString() == std::string("blocked"));
-  CHECK(file["reason"].GetString() == std::string("policy_block: disallowed_suffix:.exe"));
-  CHECK(std::string(file["advice"].GetString()).find("allowed_suffixes") != std::string::npos);
-  CHECK(report["unlisted"].GetUint64() == 0);
-  const std::string output = command(rig.host, {"waiting"}).output;
-  CHECK(output.find("tool.exe  blocked  policy_block: disallowed_suffix:.exe\n  what to do") == 0);
-}
-
-TEST_CASE("explain of a file that failed has its attempts and the time of the next") {
-  LinkRig rig;
-  rig.host.set("core",
-               "sh -c 'case $3 in *a.txt) exit 1;; esac; exec " PAXECT_TEST_BIN "/paxect-core \"$@\"' core");
-  rig.host.set("max_attempts", "5");
-  rig.host.set("backoff_sec", "100");
-  rig.put("a.txt", "a");
-  rig.start();
-  rig.settle(10'000'000'000);
-  rig.host.advance_ns(5'000'000'000);
-  rig.link->step();
-  auto report = command_json(rig.host, {"explain", "a.txt"});
-  CHECK(std::string(report["state"].GetString()) == "pending");
-  CHECK(report["attempts"].GetUint64() == 1);
-  CHECK(std::string(report["next_try"].GetString()).find("2026-01-02 03:0") == 0);
-  CHECK(command_json(rig.host, {"status"})["backlog"]["pending"].GetUint64() == 1);
-  rig.settle(3'000'000'000'000);
-  report = command_json(rig.host, {"explain", "a.txt"});
-  CHECK(std::string(report["state"].GetString()) == "quarantined");
-  CHECK(report["attempts"].GetUint64() == 5);
-}
-
-TEST_CASE("explain knows what was delivered and left where it is") {
-  LinkRig rig;
-  rig.write_policy("\"auto_delete\": false");
-  rig.put("a.txt", "a");
-  rig.run_once();
-  CHECK(state_of(rig, "a.txt") == "delivered");
-  auto status = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
-  CHECK(status["backlog"]["files"].GetUint64() == 0);
-  CHECK(status["backlog"]["kept"].GetUint64() == 2);
 }
 
 TEST_CASE("status and explain report a file that is held, with or without a relay that runs") {
@@ -427,59 +276,6 @@ TEST_CASE("An operator who cannot read the key asks all the same, but for what p
   CHECK(command(rig.host, {"status"}).status == PAXECT_PLUGIN_CONFIG);
 }
 
-TEST_CASE("A state comes back as it was written and a damaged one is none") {
-  link::RelayState state;
-  state.pid = 7;
-  state.written_utc_ns = 42;
-  state.waiting_count = 1;
-  state.waiting_for = "outbox";
-  state.oldest_utc_ns = 12;
-  state.trouble["log"] = "disk is \"full\"\n";
-  state.waiting.push_back({.path = "odd \xff\\x41",
-                           .identity = {0, 1, 2, -3, 4},
-                           .state = link::FileState::kBlocked,
-                           .attempts = 3,
-                           .next_try_utc_ns = 4,
-                           .arrived_utc_ns = 9,
-                           .first_utc_ns = 5,
-                           .last_utc_ns = 6,
-                           .event = "policy_block",
-                           .reason = "why"});
-  std::string written = link::to_json(state);
-  auto read = link::parse_state(written);
-  REQUIRE(read);
-  CHECK(link::to_json(*read) == written);
-  CHECK(read->waiting.at(0).path == "odd \xff\\x41");
-  CHECK(read->waiting.at(0).identity == state.waiting[0].identity);
-  for (std::size_t size = 0; size + 1 < written.size(); ++size)
-    CHECK_FALSE(link::parse_state(written.substr(0, size)));
-  CHECK_FALSE(link::parse_state("{\"pid\": 1}"));
-}
-
-TEST_CASE("A state file that cannot be replaced reports that in its place") {
-  TempDir directory;
-  const std::string lock = directory / "lock";
-  link::StateFile file(lock);
-  link::RelayState state;
-  state.waiting.resize(2);
-  state.waiting_count = 2;
-  file.write(state, 10);
-  // As on a full disk, no new file can be made.
-  std::filesystem::create_directories(directory / ".lock.status.json.part/in the way");
-  state.trouble["log"] = "no space";
-  file.write(state, 2'000'000'000);
-  const auto read = link::read_state(lock);
-  REQUIRE(read);
-  CHECK(read->trouble.at("log") == "no space");
-  CHECK(read->trouble.contains("state"));
-  CHECK(read->waiting.size() == 2);
-  state.waiting.resize(500);
-  for (auto& waiting : state.waiting) waiting.path = std::string(100, 'p');
-  file.write(state, 4'000'000'000);
-  REQUIRE(link::read_state(lock));
-  CHECK(link::read_state(lock)->waiting.size() < 500);
-}
-
 TEST_CASE("Commands report that their user may not read the state") {
   if (geteuid() != 0) return;
   const std::vector<std::string> as_nobody = {"setpriv", "--reuid", "65534", "--clear-groups"};
@@ -515,25 +311,6 @@ TEST_CASE("Commands report that their user may not read the state") {
     CHECK(result.output.empty());
     CHECK(result.error.find("Permission denied") != std::string::npos);
   }
-}
-
-TEST_CASE("The state file is written at most once a second and only when something changed") {
-  TempDir directory;
-  const std::string lock = directory / "lock";
-  link::StateFile file(lock);
-  link::RelayState state;
-  CHECK(file.due_ns() == 0);
-  file.write(state, 10);
-  CHECK(file.due_ns() == 1'000'000'010);
-  REQUIRE(link::read_state(lock));
-  std::filesystem::remove(directory / "lock.status.json");
-  state.written_utc_ns = 99;
-  file.write(state, 2'000'000'000);
-  CHECK_FALSE(link::read_state(lock));
-  state.waiting_count = 1;
-  file.write(state, 4'000'000'000);
-  REQUIRE(link::read_state(lock));
-  CHECK(link::read_state(lock)->written_utc_ns == 99);
 }
 
 TEST_CASE("A reload reads a policy again that did not change") {

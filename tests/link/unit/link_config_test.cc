@@ -258,17 +258,5 @@ TEST_CASE(
   CHECK(ParsedConfig(host).config.core.name() == "core 'core " + std::string(195, 'x') + "...'");
 }
 
-TEST_CASE("A command line is split without a shell") {
-  std::vector<std::string> words;
-  CHECK(split_command("a 'b c' \"d \\\" e\" f\\ g ''  $HOME", &words));
-  CHECK(words == std::vector<std::string>{"a", "b c", "d \" e", "f g", "", "$HOME"});
-  CHECK_FALSE(split_command("a \"b", &words));
-}
-
-TEST_CASE("The nearest word is found, a far one is not") {
-  CHECK(nearest("inbx", {"outbox", "inbox"}) == "inbox");
-  CHECK(nearest("completely_else", {"outbox", "inbox"}).empty());
-}
-
 }  // namespace
 }  // namespace paxect::link
