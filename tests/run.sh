@@ -13,4 +13,5 @@ jobs=$(nproc)
 ./cmake/setup.sh test
 cmake --preset "$preset"
 cmake --build --preset "$preset" --parallel "$jobs"
-exec ctest --preset "$preset" --parallel "$jobs" "$@"
+# Most tests wait for a disk, a process or a clock.
+exec ctest --preset "$preset" --parallel $((2 * jobs)) "$@"
