@@ -151,6 +151,27 @@ TEST_CASE("repair: the container in the data of a damaged one is not taken for i
   }
 }
 
+// What is left may be a part of the container around it, or this container that has lost both of its ends.
+TEST_CASE("repair: a container of which both ends are lost is not taken for that of the file") {
+  const std::string inner = protect(kSamples[small], 25);
+  const std::string part = inner.substr(100, inner.size() - 120);
+  const Repaired result = repair({part});
+  CHECK(result.status == PAXECT_ERROR_NO_PROTECTION);
+  CHECK(result.container.empty());
+  CHECK(result.message.find("both ends") != std::string::npos);
+  const Salvaged salvaged = salvage({part});
+  CHECK(salvaged.status == PAXECT_ERROR_PARTIAL);
+  CHECK(salvaged.report.contested == 1);
+  CHECK((salvaged.data == decode(inner).data));
+  // Either end shows it.
+  check_restored(inner.substr(100), inner);
+  const std::string front = inner.substr(0, inner.size() - 20);
+  check_restored(front, inner);
+  check_restored(front.substr(0, 30) + noise(90, 1) + front.substr(30), inner);
+  check_restored(front.substr(0, 30) + front.substr(33), inner);
+  CHECK(repair({part, inner.substr(100)}).container == inner);
+}
+
 TEST_CASE("repair: of two containers in one file, neither is taken for it") {
   std::string first = protect(kSamples[4], 25);
   std::string second = encode(noise(20000, 8), {{PAXECT_PARAM_PROTECT, 25}});

@@ -43,6 +43,7 @@ class OriginCheck {
     extent.begins_whole = begins_whole();
     extent.has_others = !before.empty() || !behind.empty();
     extent.has_an_end = extent.begins_whole || begins_in_place() || ends_in_place();
+    extent.shows_an_end = extent.has_an_end || begins_apart_from_one_piece();
     return reader_.failure();
   }
 
@@ -83,6 +84,28 @@ class OriginCheck {
     return read(0, {here.data(), size}) &&
            std::equal(here.begin(), here.begin() + size, first_window_.data()) &&
            (size == kStartSize || *map_.first_shift(index_) == 0);
+  }
+
+  // Bytes were inserted or removed at one place of the header and the first frame header. A container around
+  // this one may have the same header, but not the same frame header, and has the beginning of this one
+  // behind it.
+  bool begins_apart_from_one_piece() {
+    constexpr std::size_t kEnough = 4;  // bytes of the frame header
+    const std::size_t size = std::min(kStartSize, first_window_.size());
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(std::min(reader_.size(), size + kMaxForeign)));
+    if (bytes.size() < size || !read(0, bytes)) return false;
+    const std::uint8_t* start = first_window_.data();
+    const std::uint8_t* end = start + size;
+    const std::uint8_t* here = bytes.data();
+    const auto same = static_cast<std::size_t>(std::mismatch(start, end, here).first - start);
+    if (same + kEnough > size) return true;
+    if (same < kMagic.size()) return false;
+    for (std::size_t inserted = 1; inserted <= bytes.size() - size; ++inserted)
+      if (std::equal(start + same, end, here + same + inserted))
+        return !std::equal(start, end, here + inserted);
+    for (std::size_t removed = 1; same + removed + kEnough <= size; ++removed)
+      if (std::equal(start + same + removed, end, here + same)) return true;
+    return false;
   }
 
   bool begins_in_place() { return *map_.first_shift(index_) == 0 && has_cell_in_place(); }

@@ -37,9 +37,10 @@ Status Repairer::add(int fd, const std::string& name) {
   return status;
 }
 
-Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks, Output output) {
+Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks, Output output, Origin origin) {
   clear();
   parameters_ = parameters;
+  origin_ = origin;
   callbacks_ = callbacks;
   meter_.begin(callbacks);
   if (inputs_.empty()) return failure(PAXECT_ERROR_SEQUENCE, "no copies to repair from: add some first");
@@ -280,7 +281,12 @@ Status Repairer::check_copies() {
       return status;
     }
   }
-  return {};
+  auto shows_an_end = [](const CopyExtent& extent) { return extent.shows_an_end; };
+  if (origin_ == Origin::kAny || std::any_of(extents_.begin(), extents_.end(), shows_an_end)) return {};
+  return failure(
+      PAXECT_ERROR_NO_PROTECTION,
+      "cannot be repaired: both ends of the protected container are lost, so that it may be data of "
+      "another one: to have what is in it, use salvage");
 }
 
 Status Repairer::lacking_cells() const {

@@ -41,6 +41,9 @@ struct RepairReport {
 class Repairer {
  public:
   enum class Output { kContainer, kData };
+  // Whether a copy has to show the beginning or the end of the container. Without either, all copies may be
+  // parts of another container that has this one in its data.
+  enum class Origin { kShown, kAny };
 
   explicit Repairer(const Allocator& allocator)
       : allocator_(allocator),
@@ -59,7 +62,8 @@ class Repairer {
   // Writes the container, or the data in it, to the sink of `callbacks`; without a sink, only finds out
   // whether it could. OK: it is complete and proven by the SHA-256. Errors: SEQUENCE (no inputs),
   // NO_PROTECTION, DAMAGED, READ, MEMORY, SINK, CANCELLED.
-  Status run(const Parameters& parameters, const Callbacks& callbacks, Output output = Output::kContainer);
+  Status run(const Parameters& parameters, const Callbacks& callbacks, Output output = Output::kContainer,
+             Origin origin = Origin::kShown);
 
   const std::vector<CopyInput>& inputs() const { return inputs_; }
   const RepairReport& report() const { return report_; }
@@ -91,6 +95,7 @@ class Repairer {
 
   Allocator allocator_;
   Parameters parameters_{Role::kRepairer};
+  Origin origin_ = Origin::kShown;
   Callbacks callbacks_;
   std::vector<CopyInput> inputs_;
   std::vector<RepairCopy> copies_;

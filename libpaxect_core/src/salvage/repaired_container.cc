@@ -42,9 +42,55 @@ class FrameHeaders {
   std::size_t size_ = 0;
 };
 
+// Takes a container in pieces and notes which of the wanted frames begin anywhere in it: those that are in
+// its data have been stored uncompressed.
+class FrameSearch {
+ public:
+  using Contents = std::pair<std::uint32_t, std::uint32_t>;
+
+  // `wanted`: sorted, without duplicates.
+  explicit FrameSearch(std::vector<Contents> wanted) : wanted_(std::move(wanted)), found_(wanted_.size()) {}
+
+  void write(std::span<const std::uint8_t> bytes, WorkMeter& meter) {
+    if (wanted_.empty()) return;
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    auto at = bytes_.begin();
+    while (meter.charge(WorkMeter::kStep)) {
+      at = std::search(at, bytes_.end(), kZstdMagic.begin(), kZstdMagic.end());
+      if (at == bytes_.end()) break;
+      if (static_cast<std::size_t>(at - bytes_.begin()) >= kFrameHeaderSize) check(&*at - kFrameHeaderSize);
+      ++at;
+    }
+    constexpr std::size_t kKept = kFrameHeaderSize + kZstdMagic.size() - 1;
+    if (bytes_.size() > kKept) bytes_.erase(bytes_.begin(), bytes_.end() - kKept);
+  }
+  std::vector<Contents> found() const {
+    std::vector<Contents> all;
+    for (std::size_t i = 0; i < wanted_.size(); ++i)
+      if (found_[i]) all.push_back(wanted_[i]);
+    return all;
+  }
+
+ private:
+  void check(const std::uint8_t* at) {
+    const FrameHeader header =
+        read_frame_header(std::span<const std::uint8_t, kFrameHeaderSize>(at, kFrameHeaderSize));
+    const Contents contents(header.crc, header.ulen);
+    const auto place = std::lower_bound(wanted_.begin(), wanted_.end(), contents);
+    if (place != wanted_.end() && *place == contents)
+      found_[static_cast<std::size_t>(place - wanted_.begin())] = true;
+  }
+
+  std::vector<Contents> wanted_;
+  std::vector<bool> found_;
+  std::vector<std::uint8_t> bytes_;  // the last ones, and those of this call
+};
+
 std::int32_t ask(void* meter, std::uint64_t /*in*/, std::uint64_t /*out*/) {
   return static_cast<WorkMeter*>(meter)->ask() ? 0 : 1;
 }
+
+bool counts(const Sighting& sighting) { return sighting.finding == Finding::kConfirmed && !sighting.foreign; }
 
 // `write` is called with the bytes and returns 0 to continue.
 template <class Write>
@@ -61,9 +107,18 @@ Callbacks callbacks_to(Write& write, WorkMeter& meter) {
 
 }  // namespace
 
-Status RepairedContainer::find(const std::vector<CopyInput>& inputs, std::uint64_t max_frame,
-                               WorkMeter& meter, bool& proven) {
+Status RepairedContainer::find(const std::vector<CopyInput>& inputs, std::span<const CopyIndex> indexes,
+                               std::uint64_t max_frame, WorkMeter& meter, bool& proven) {
   proven = false;
+  std::vector<Contents> wanted;
+  for (const CopyIndex& index : indexes)
+    for (const Sighting& sighting : index.sightings) {
+      if (!meter.pass()) return meter.status();
+      if (counts(sighting)) wanted.emplace_back(sighting.crc_data, sighting.ulen);
+    }
+  if (!sort(wanted, std::less<>(), meter)) return meter.status();
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  FrameSearch search(std::move(wanted));
   // The work is that of a salvage, which has one thread.
   Status status = parameters_.set(PAXECT_PARAM_THREADS, 1);
   if (status.ok()) status = parameters_.set(PAXECT_PARAM_MAX_FRAME, static_cast<std::int64_t>(max_frame));
@@ -76,10 +131,16 @@ Status RepairedContainer::find(const std::vector<CopyInput>& inputs, std::uint64
     bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left)));
     seen += bytes.size();
     headers.write(bytes);
-    return 0;
+    search.write(bytes, meter);
+    return meter.status().ok() ? 0 : 1;
   };
-  if (status.ok()) status = repairer_.run(parameters_, callbacks_to(take, meter));
+  // Whether the container is explained is for the salvage to decide.
+  if (status.ok())
+    status = repairer_.run(parameters_, callbacks_to(take, meter), Repairer::Output::kContainer,
+                           Repairer::Origin::kAny);
   // DAMAGED without windows: the records of the first one are lost.
+  if (!meter.status().ok()) return meter.status();
+  held_ = search.found();
   has_protection_ = repairer_.report().windows != 0 || status.code == PAXECT_ERROR_DAMAGED;
   if (status.code == PAXECT_ERROR_MEMORY || status.code == PAXECT_ERROR_CANCELLED) return status;
   if (!status.ok()) return {};
@@ -96,15 +157,20 @@ bool RepairedContainer::has(const Sighting& sighting) const {
          std::binary_search(contents_.begin(), contents_.end(), Contents(sighting.crc_data, sighting.ulen));
 }
 
+bool RepairedContainer::has_or_holds(const Sighting& sighting) const {
+  return has(sighting) ||
+         std::binary_search(held_.begin(), held_.end(), Contents(sighting.crc_data, sighting.ulen));
+}
+
 bool RepairedContainer::is_opposed_by(std::size_t copy, const CopyIndex& index, WorkMeter& meter) const {
   if (repairer_.records_in(copy) != 0) return false;
   std::size_t all = 0;
   std::size_t here = 0;
   for (const Sighting& sighting : index.sightings) {
     if (!meter.charge(WorkMeter::kStep)) return false;
-    if (sighting.finding != Finding::kConfirmed || sighting.foreign) continue;
+    if (!counts(sighting)) continue;
     ++all;
-    if (has(sighting)) ++here;
+    if (has_or_holds(sighting)) ++here;
   }
   return all != 0 && 2 * here <= all;
 }
@@ -134,7 +200,8 @@ Status RepairedContainer::write(const Callbacks& callbacks, WorkMeter& meter) {
     written = callbacks.write(data.data(), data.size());
     return written.ok() ? 0 : 1;
   };
-  Status status = repairer_.run(parameters_, callbacks_to(forward, meter), Repairer::Output::kData);
+  Status status = repairer_.run(parameters_, callbacks_to(forward, meter), Repairer::Output::kData,
+                                Repairer::Origin::kAny);
   if (!written.ok()) return written;
   const bool is_same = status.ok() && repairer_.report().footer.digest == footer_.digest;
   if (is_same || status.code == PAXECT_ERROR_MEMORY || status.code == PAXECT_ERROR_CANCELLED) return status;

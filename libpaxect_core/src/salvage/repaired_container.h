@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -25,8 +26,10 @@ class RepairedContainer {
  public:
   explicit RepairedContainer(const Allocator& allocator) : repairer_(allocator) {}
 
-  // Repairs the copies without writing anything. `proven`: that succeeded. Errors: MEMORY, CANCELLED.
-  Status find(const std::vector<CopyInput>& inputs, std::uint64_t max_frame, WorkMeter& meter, bool& proven);
+  // Repairs the copies without writing anything. `indexes`: what a scan found in each. `proven`: that
+  // succeeded. Errors: MEMORY, CANCELLED.
+  Status find(const std::vector<CopyInput>& inputs, std::span<const CopyIndex> indexes,
+              std::uint64_t max_frame, WorkMeter& meter, bool& proven);
   // After find(): whether the copies have records of protection at all.
   bool has_protection() const { return has_protection_; }
 
@@ -35,7 +38,7 @@ class RepairedContainer {
   // Whether one of the copies is this container and nothing else.
   bool is_explained() const { return is_explained_; }
   // Whether a copy without records of this container is another one: most of the frames that a scan found in
-  // it, and confirmed, are not of this one. In a copy with records, they are of a container in its data.
+  // it, and confirmed, are neither of this one nor in its data. In a copy with records, they are in its data.
   bool is_opposed_by(std::size_t copy, const CopyIndex& index, WorkMeter& meter) const;
   // Whether something in a copy is of this container.
   bool is_in(std::size_t copy, const CopyIndex& index, WorkMeter& meter) const;
@@ -56,10 +59,12 @@ class RepairedContainer {
   using Contents = std::pair<std::uint32_t, std::uint32_t>;  // CRC-32 and length of a frame's data
 
   bool has(const Sighting& sighting) const;
+  bool has_or_holds(const Sighting& sighting) const;
 
   Repairer repairer_;
   Parameters parameters_{Role::kRepairer};
   std::vector<Contents> contents_;  // sorted
+  std::vector<Contents> held_;      // of frames that are in its data; sorted
   Header header_;
   Footer footer_;
   bool has_protection_ = false;

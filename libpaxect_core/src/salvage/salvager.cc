@@ -22,6 +22,7 @@ void Salvager::clear() noexcept {
   readers_.clear();
   copies_.clear();
   given_ = 0;
+  proven_copy_.reset();
   repaired_.reset();
   healed_.reset();
   scanner_.reset();
@@ -63,6 +64,7 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   }
   status = heal(layouts, used);
   if (!status.ok()) return status;
+  for (std::size_t i = 0; proven_copy_ && i < used.size(); ++i) used[i] = i == *proven_copy_;
   plan_ = make_plan(copies_, layouts, used, meter_);
   if (!meter_.status().ok()) return meter_.status();
   for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].used = belonging.used[i];
@@ -79,6 +81,7 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
   capacity_ = 0;
   for (const SalvageInput& input : inputs_)
     capacity_ += std::min(max_data(input.size), UINT64_MAX - capacity_);
+  proven_copy_.reset();
   repaired_.reset();
   healed_.reset();
   copies_differ_ = false;
@@ -132,13 +135,14 @@ bool Salvager::has_whole_copy(const std::vector<bool>& used) {
   return false;
 }
 
-// `found`: one of the copies is a container, nothing else, and its data has the digest of its own footer.
-Status Salvager::has_proven_copy(const std::vector<bool>& used, bool& found) {
-  found = false;
-  for (std::size_t i = 0; i < given_ && !found; ++i) {
+// Frames of the other copies, which may have been moved in them, are not to replace those of a proven copy.
+Status Salvager::find_proven_copy(const std::vector<bool>& used) {
+  for (std::size_t i = 0; i < given_ && !proven_copy_; ++i) {
     const CopyIndex& copy = copies_[i];
     if (!used[i] || !copy.intact || copy.contested || !is_all_confirmed(copy)) continue;
-    if (Status status = prove_alone(i, found); !status.ok()) return status;
+    bool is_proven = false;
+    if (Status status = prove_alone(i, is_proven); !status.ok()) return status;
+    if (is_proven) proven_copy_ = i;
   }
   return meter_.status();
 }
@@ -147,12 +151,12 @@ Status Salvager::has_proven_copy(const std::vector<bool>& used, bool& found) {
 // copies decide.
 Status Salvager::repair(const std::vector<bool>& used, std::uint64_t max_frame) {
   is_protected_ = may_be_protected();
-  if (!is_protected_) return meter_.status();
-  bool found = false;
-  if (Status status = has_proven_copy(used, found); !status.ok() || found) return status;
+  if (!is_protected_ && given_ == 1) return meter_.status();
+  Status proof = find_proven_copy(used);
+  if (!proof.ok() || proven_copy_ || !is_protected_) return proof;
   auto repaired = std::make_unique<RepairedContainer>(allocator_);
   bool proven = false;
-  Status status = repaired->find({inputs_.begin(), inputs_.end()}, max_frame, meter_, proven);
+  Status status = repaired->find({inputs_.begin(), inputs_.end()}, copies_, max_frame, meter_, proven);
   if (!status.ok()) return status;
   is_protected_ = repaired->has_protection();
   for (std::size_t i = 0; proven && i < given_; ++i) proven = !repaired->is_opposed_by(i, copies_[i], meter_);

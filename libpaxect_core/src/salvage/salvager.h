@@ -94,7 +94,7 @@ class Salvager {
   Status scan(std::vector<Layout>& layouts);
   Status scan_one(std::size_t copy, std::vector<Layout>& layouts);
   Status repair(const std::vector<bool>& used, std::uint64_t max_frame);
-  Status has_proven_copy(const std::vector<bool>& used, bool& found);
+  Status find_proven_copy(const std::vector<bool>& used);
   void summarize_repaired();
   Status write_repaired();
   Status heal(std::vector<Layout>& layouts, std::vector<bool>& used);
@@ -132,6 +132,7 @@ class Salvager {
   std::vector<CopyIndex> copies_;                // of the inputs, and then of healed_ if its frames are used
   std::size_t given_ = 0;                        // the former
   std::uint64_t capacity_ = 0;                   // max bytes of data that the inputs can have held
+  std::optional<std::size_t> proven_copy_;       // a container and nothing else, proven by its own footer
   std::unique_ptr<RepairedContainer> repaired_;  // if it is what is written; then there is no plan
   bool is_protected_ = false;                    // perhaps
   std::unique_ptr<HealedCopy> healed_;
