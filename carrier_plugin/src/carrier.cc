@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "sandbox.h"
+
 namespace paxect::carrier {
 
 paxect_plugin_status Carrier::fail(paxect_plugin_status status, const std::string& message) {
@@ -30,6 +32,8 @@ paxect_plugin_status Carrier::start() {
   bool busy = false;
   if (const Status status = state_.open(settings_, &busy); !status.ok())
     return fail(busy ? PAXECT_PLUGIN_BUSY : PAXECT_PLUGIN_CONFIG, status.message());
+  if (const Status status = enter_sandbox(host_, settings_); !status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message());
   connection_ = std::make_unique<Connection>(host_, settings_, "paxect " + host_.instance_name());
   reporter_ = std::make_unique<Reporter>(host_, settings_, state_);
   Status status = connection_->open();
@@ -52,7 +56,9 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
   reporter_->write(*connection_, sender_.get(), receiver_.get());
   if (host_.once() && wake != 0 && (!connection_->is_connected() || is_idle())) {
     result->state = PAXECT_STEP_DONE;
-    result->outcome = connection_->is_connected() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+    const Problems& problems = sender_ ? sender_->problems() : receiver_->problems();
+    const bool is_well = connection_->is_connected() && problems.all().empty();
+    result->outcome = is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
     return PAXECT_PLUGIN_OK;
   }
   watches_[0] = {.fd = connection_->fd(), .events = POLLIN, .reserved = 0};

@@ -56,22 +56,32 @@ bool Exchange::await(const std::function<bool()>& condition, std::uint64_t timeo
 
 bool Exchange::ask(const std::string& subject, std::string_view data, std::uint64_t timeout_ns,
                    const std::function<bool()>& pulse, const std::function<void(const Message&)>& handler) {
+  bool replied = false;
+  ask_all({{subject, std::string(data)}}, timeout_ns, pulse, [&](std::size_t, const Message& reply) {
+    replied = true;
+    handler(reply);
+  });
+  return replied;
+}
+
+void Exchange::ask_all(const std::vector<Request>& requests, std::uint64_t timeout_ns,
+                       const std::function<bool()>& pulse,
+                       const std::function<void(std::size_t index, const Message&)>& handler) {
   struct State {
-    bool over = false;
-    bool replied = false;
+    std::size_t open = 0;
     bool abandoned = false;
   };
   const auto state = std::make_shared<State>();
-  const auto on_reply = [state, handler](const Message* reply) {
-    if (state->abandoned) return;
-    state->over = true;
-    state->replied = reply != nullptr;
-    if (reply != nullptr) handler(*reply);
-  };
-  if (!send(subject, data, timeout_ns, on_reply)) return false;
-  await([&] { return state->over; }, timeout_ns, pulse);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto on_reply = [state, i, &handler](const Message* reply) {
+      if (state->abandoned) return;
+      --state->open;
+      if (reply != nullptr) handler(i, *reply);
+    };
+    if (send(requests[i].subject, requests[i].data, timeout_ns, on_reply)) ++state->open;
+  }
+  await([&] { return state->open == 0; }, timeout_ns, pulse);
   state->abandoned = true;
-  return state->replied;
 }
 
 }  // namespace paxect::carrier

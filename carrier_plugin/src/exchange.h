@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "connection.h"
 
@@ -37,6 +38,15 @@ class Exchange {
   // False without one.
   bool ask(const std::string& subject, std::string_view data, std::uint64_t timeout_ns,
            const std::function<bool()>& pulse, const std::function<void(const Message&)>& handler);
+  // Sends several requests together and waits for all replies; each has a place of its own in `handler`'s
+  // index. What has no reply in time has none.
+  struct Request {
+    std::string subject;
+    std::string data;
+  };
+  void ask_all(const std::vector<Request>& requests, std::uint64_t timeout_ns,
+               const std::function<bool()>& pulse,
+               const std::function<void(std::size_t index, const Message&)>& handler);
   std::size_t outstanding() const { return pending_.size(); }
 
  private:

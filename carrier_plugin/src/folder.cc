@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "digest.h"
 #include "names.h"
 #include "state_directory.h"
 
@@ -38,10 +40,28 @@ bool give_name(int folder, const std::string& from, const std::string& to) {
   if (renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return true;
   if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return false;
   if (linkat(folder, from.c_str(), folder, to.c_str(), 0) == 0) return unlinkat(folder, from.c_str(), 0) == 0;
-  if (errno == EEXIST || errno == ENOENT) return false;
+  const int error = errno;
   struct stat info {};
+  struct stat other {};
+  // A crash between the two steps leaves both names on one file.
+  if (error == EEXIST && fstatat(folder, from.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+      fstatat(folder, to.c_str(), &other, AT_SYMLINK_NOFOLLOW) == 0 && info.st_ino == other.st_ino &&
+      info.st_dev == other.st_dev)
+    return unlinkat(folder, from.c_str(), 0) == 0;
+  errno = error;
+  if (errno == EEXIST || errno == ENOENT) return false;
   if (fstatat(folder, to.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) errno = EEXIST;
   return errno == ENOENT && renameat(folder, from.c_str(), folder, to.c_str()) == 0;
+}
+
+constexpr std::size_t kMarkerDigits = 32;
+
+std::string own_marker(const std::string& token) {
+  return token + " " + digest_of(token).substr(0, kMarkerDigits) + "\n";
+}
+
+bool is_own_marker(const std::string& text) {
+  return text.size() > kMarkerDigits && text == own_marker(text.substr(0, kMarkerDigits));
 }
 
 }  // namespace
@@ -65,11 +85,11 @@ Status write_all(int fd, const char* data, std::size_t size, std::uint64_t offse
   return Status::success();
 }
 
-Status Folder::open(const std::string& path, const std::string& place_file) {
+Status Folder::open(const std::string& path, const std::string& place_file, const std::string& own_file) {
   path_ = path;
-  place_file_ = place_file;
+  markers_ = {{.name = kPlaceMarker, .file = place_file}};
+  if (!own_file.empty()) markers_.push_back({.name = kOwnMarker, .file = own_file, .is_made = true});
   root_.reset();
-  is_place_known_ = false;
   // The folder itself may be a symbolic link of the operator's.
   UniqueFd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat info {};
@@ -77,48 +97,70 @@ Status Folder::open(const std::string& path, const std::string& place_file) {
   device_ = info.st_dev;
   inode_ = info.st_ino;
   root_ = std::move(root);
-  if (Status status = check_marker(); !status.ok()) {
-    root_.reset();
-    return status;
-  }
-  return Status::success();
+  Status status = check_markers();
+  if (!status.ok()) root_.reset();
+  return status;
 }
 
 Status Folder::check() {
   struct stat info {};
   if (root_.valid() && stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
-    // Link may make its marker after us.
-    return is_place_known_ ? Status::success() : check_marker();
-  return open(path_, place_file_);
+    return check_markers();  // link may make its marker after us
+  return open(path_, markers_[0].file, markers_.size() > 1 ? markers_[1].file : "");
 }
 
-// A share that is not mounted leaves an empty directory. Once link's marker was seen there, a directory
-// without it, or with another one, is not the folder.
-Status Folder::check_marker() const {
+Status Folder::check_markers() {
+  for (Marker& marker : markers_)
+    if (Status status = marker.is_known ? Status::success() : check_marker(&marker); !status.ok())
+      return status;
+  return Status::success();
+}
+
+// A share that is not mounted leaves an empty directory. Once a marker was seen there, a directory without
+// it, or with another one, is not the folder.
+Status Folder::check_marker(Marker* marker) {
   constexpr std::size_t kMarkerSize = 4096;
   std::string known;
   std::string found;
   bool is_new = false;
   bool missing = false;
-  if (Status status = read_file(place_file_, kMarkerSize, &known, &is_new); !status.ok()) return status;
+  if (Status status = read_file(marker->file, kMarkerSize, &known, &is_new); !status.ok()) return status;
+  is_new = is_new || (marker->is_made && !is_own_marker(known));  // a damaged record
   FileIdentity ignored;
-  Status status = read_small(kPlaceMarker, kMarkerSize, &found, &ignored, &missing);
+  Status status = read_small(marker->name, kMarkerSize, &found, &ignored, &missing);
   if (!status.ok() && !missing) return status;
+  if (missing && is_new) return marker->is_made ? make_marker(marker) : Status::success();
   if (missing)
-    return is_new ? Status::success()
-                  : Status::failure("the folder " + path_ + " has no " + kPlaceMarker +
-                                    ", which it had before: is it mounted? If it is the right one, remove " +
-                                    place_file_);
-  is_place_known_ = is_new || known == found;
-  if (is_new) return replace_file(place_file_, found);
-  if (is_place_known_) return Status::success();
-  return Status::failure("the folder " + path_ + " is another one than before, by its " + kPlaceMarker +
-                         ": if it is the right one, remove " + place_file_);
+    return Status::failure("the folder " + path_ + " has no " + marker->name +
+                           ", which it had before: is it mounted? If it is the right one, remove " +
+                           marker->file);
+  marker->is_known = is_new || known == found;
+  if (is_new) return replace_file(marker->file, found);
+  if (marker->is_known) return Status::success();
+  return Status::failure("the folder " + path_ + " is another one than before, by its " + marker->name +
+                         ": if it is the right one, remove " + marker->file);
+}
+
+// First in the folder, then in the records: a crash in between leaves one that is taken as it is.
+Status Folder::make_marker(Marker* marker) {
+  std::array<unsigned char, 16> bytes{};
+  randombytes_buf(bytes.data(), bytes.size());
+  const std::string token = own_marker(hex_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  const std::string temporary = temporary_of(marker->name.substr(1), std::string(32, '0'));
+  UniqueFd file;
+  Status status = create(temporary, &file);
+  if (status.ok()) status = write_all(file.get(), token.data(), token.size(), 0, path_ + "/" + temporary);
+  if (status.ok() && fsync(file.get()) != 0)
+    status = Status::system("cannot flush " + path_ + "/" + temporary);
+  bool taken = false;
+  if (status.ok()) status = rename_new(temporary, marker->name, &taken);
+  if (status.ok() && taken) status = remove(temporary);
+  if (status.ok()) status = sync_names(marker->name);
+  return status.ok() ? check_marker(marker) : status;
 }
 
 Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
-                          const std::function<bool(const std::string&, const FileIdentity&)>& each,
-                          bool* go_on) const {
+                          const std::function<bool(Entry)>& each, bool* go_on) const {
   const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy < 0 ? nullptr : fdopendir(copy), closedir);
   if (stream == nullptr) return Status::system("cannot read " + path_ + "/" + prefix);
@@ -133,7 +175,9 @@ Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
     if (name == "." || name == ".." || (name.front() == '.' && !(hidden && is_ours))) continue;
     struct stat info {};
     if (fstatat(dirfd(stream.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    if (S_ISREG(info.st_mode) && (!hidden || is_ours)) *go_on = each(prefix + name, identity_from(info));
+    const bool is_regular = S_ISREG(info.st_mode);
+    if (!S_ISDIR(info.st_mode) && (hidden ? is_ours && is_regular : true))
+      *go_on = each({prefix + name, identity_from(info), is_regular});
     if (S_ISDIR(info.st_mode) && depth < kMaxDepth) {
       const UniqueFd below(openat(dirfd(stream.get()), name.c_str(), kDirectoryFlags));
       if (!below.valid() && errno == ENOENT) continue;
@@ -148,18 +192,13 @@ Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
 
 Status Folder::scan(const std::function<bool(Entry)>& each) const {
   bool go_on = true;
-  return scan_below(
-      root_.get(), "", false,
-      [&](const std::string& path, const FileIdentity& identity) {
-        return each({path, identity});
-      },
-      &go_on);
+  return scan_below(root_.get(), "", false, each, &go_on);
 }
 
 Status Folder::scan_temporaries(const std::function<void(const std::string& path)>& each) const {
   bool go_on = true;
-  const auto visit = [&](const std::string& path, const FileIdentity&) {
-    each(path);
+  const auto visit = [&](const Entry& entry) {
+    each(entry.path);
     return true;
   };
   return scan_below(root_.get(), "", true, visit, &go_on);
@@ -226,12 +265,53 @@ Status Folder::read_small(const std::string& path, std::size_t limit, std::strin
   return Status::success();
 }
 
-bool Folder::exists(const std::string& path) const {
-  UniqueFd parent;
-  std::string name;
+Status Folder::find(const std::string& path, Presence* presence) const { return find(path, false, presence); }
+
+Status Folder::find_surely(const std::string& path, Presence* presence) const {
+  return find(path, true, presence);
+}
+
+Status Folder::find(const std::string& path, bool surely, Presence* presence) const {
+  UniqueFd at(openat(root_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!at.valid()) return Status::system("cannot open " + path_);
+  std::size_t begin = 0;
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', begin)) {
+    const std::string part = path.substr(begin, slash - begin);
+    UniqueFd next(openat(at.get(), part.c_str(), kDirectoryFlags));
+    if (!next.valid() && errno != ENOENT)
+      return Status::system("cannot open " + path_ + "/" + path.substr(0, slash));
+    if (!next.valid()) {
+      Status status = surely ? confirm_absent(at.get(), part, path) : Status::success();
+      if (status.ok()) *presence = Presence::kAbsent;
+      return status;
+    }
+    at = std::move(next);
+    begin = slash + 1;
+  }
+  const std::string name = path.substr(begin);
   struct stat info {};
-  return open_parent(path, false, &parent, &name).ok() &&
-         fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  if (fstatat(at.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+    *presence = Presence::kThere;
+    return Status::success();
+  }
+  if (errno != ENOENT) return Status::system("cannot stat " + path_ + "/" + path);
+  Status status = surely ? confirm_absent(at.get(), name, path) : Status::success();
+  if (status.ok()) *presence = Presence::kAbsent;
+  return status;
+}
+
+Status Folder::confirm_absent(int directory, const std::string& name, const std::string& path) const {
+  const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy < 0 ? nullptr : fdopendir(copy), closedir);
+  if (stream == nullptr) return Status::system("cannot read the folder of " + path_ + "/" + path);
+  errno = 0;
+  while (const dirent* entry = readdir(stream.get())) {
+    if (name == entry->d_name)
+      return Status::failure("the file system reports that " + path_ + "/" + path +
+                             " does not exist, and lists it");
+    errno = 0;
+  }
+  return errno == 0 ? Status::success() : Status::system("cannot read the folder of " + path_ + "/" + path);
 }
 
 Status Folder::create(const std::string& path, UniqueFd* out) const {
@@ -278,8 +358,13 @@ Status Folder::remove_same(const std::string& path, const FileIdentity& identity
     *removed = errno == ENOENT;
     return *removed ? Status::success() : Status::system("cannot stat " + path_ + "/" + path);
   }
-  if (!S_ISREG(info.st_mode) || !identity_from(info).same_but_name(identity)) return Status::success();
+  // Also by its ctime: contents can be written with the old mtime put back.
+  if (!S_ISREG(info.st_mode) || !identity_from(info).same_file(identity)) return Status::success();
   const std::string hidden = leaving_of(name);
+  if (hidden.empty()) {  // the name is too long for a prefix
+    *removed = unlinkat(parent.get(), name.c_str(), 0) == 0;
+    return *removed ? Status::success() : Status::system("cannot remove " + path_ + "/" + path);
+  }
   if (renameat(parent.get(), name.c_str(), parent.get(), hidden.c_str()) != 0)
     return Status::system("cannot rename " + path_ + "/" + path);
   if (fstatat(parent.get(), hidden.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
@@ -297,7 +382,8 @@ Status Folder::remove_same(const std::string& path, const FileIdentity& identity
 Status Folder::put_back_leaving() const {
   bool go_on = true;
   Status first;
-  const auto visit = [&](const std::string& path, const FileIdentity&) {
+  const auto visit = [&](const Entry& entry) {
+    const std::string& path = entry.path;
     UniqueFd parent;
     std::string hidden;
     if (!open_parent(path, false, &parent, &hidden).ok()) return true;

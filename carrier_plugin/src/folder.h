@@ -23,28 +23,38 @@ struct FileIdentity {
   std::int64_t ctime_ns = 0;
 
   bool operator==(const FileIdentity&) const = default;
+  // By its ctime also of the same contents, whatever its time of modification is. The device may have another
+  // number after a restart.
+  bool same_file(const FileIdentity& other) const {
+    return same_but_name(other) && ctime_ns == other.ctime_ns;
+  }
   // After it was renamed, which its ctime shows.
   bool same_but_name(const FileIdentity& other) const {
     return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns;
   }
 };
 
+enum class Presence { kThere, kAbsent };
+
 class Folder {
  public:
-  // Opens the directory. `place_file` remembers the token of link's marker in it. A failure says what is
-  // missing, and the folder stays closed.
-  Status open(const std::string& path, const std::string& place_file);
+  // Opens the directory. `place_file` remembers the token of link's marker in it, and `own_file` that of a
+  // marker that is made when there is none; empty: without one. A failure says what is missing, and the
+  // folder stays closed.
+  Status open(const std::string& path, const std::string& place_file, const std::string& own_file = "");
   // Whether the folder is open and its path still leads to it, by the marker too; opens it again if it can
   // be.
   Status check();
   bool is_open() const { return root_.valid(); }
   const std::string& path() const { return path_; }
+  std::uint64_t device() const { return device_; }
 
   struct Entry {
     std::string path;  // relative
     FileIdentity identity;
+    bool is_regular = true;
   };
-  // Every regular file that is not hidden, in the folders below too. False ends the scan.
+  // Everything that is not hidden but folders, in the folders below too. False ends the scan.
   Status scan(const std::function<bool(Entry)>& each) const;
   // Every hidden file of ours, see is_temporary() and name_of_leaving().
   Status scan_temporaries(const std::function<void(const std::string& path)>& each) const;
@@ -53,7 +63,11 @@ class Folder {
   Status open_file(const std::string& path, UniqueFd* out, FileIdentity* identity, bool* missing) const;
   Status read_small(const std::string& path, std::size_t limit, std::string* out, FileIdentity* identity,
                     bool* missing) const;
-  bool exists(const std::string& path) const;
+  // Whether there is a file of any kind. A failure leaves *presence alone.
+  Status find(const std::string& path, Presence* presence) const;
+  // The same; absent is only what its folder does not list either. A network file system whose server
+  // restarts can deny a file that is there.
+  Status find_surely(const std::string& path, Presence* presence) const;
   // An empty file for writing; one of the name is replaced. Makes the folders above it, durably.
   Status create(const std::string& path, UniqueFd* out) const;
   // Gives a file another name in the same folder; nothing is replaced. `*taken` says that the name is.
@@ -72,18 +86,26 @@ class Folder {
   Status sync_names(const std::string& path) const;
 
  private:
+  Status find(const std::string& path, bool surely, Presence* presence) const;
+  Status confirm_absent(int directory, const std::string& name, const std::string& path) const;
   Status open_parent(const std::string& path, bool create, UniqueFd* out, std::string* name) const;
-  Status check_marker() const;
+  struct Marker {
+    std::string name;  // in the folder
+    std::string file;  // that remembers its contents
+    bool is_made = false;
+    bool is_known = false;
+  };
+  Status check_markers();
+  Status check_marker(Marker* marker);
+  Status make_marker(Marker* marker);
   Status scan_below(int directory, const std::string& prefix, bool hidden,
-                    const std::function<bool(const std::string&, const FileIdentity&)>& each,
-                    bool* go_on) const;
+                    const std::function<bool(Entry)>& each, bool* go_on) const;
 
   std::string path_;
-  std::string place_file_;
+  std::vector<Marker> markers_;
   UniqueFd root_;
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;
-  mutable bool is_place_known_ = false;  // the marker
 };
 
 bool identity_of(int fd, FileIdentity* out);

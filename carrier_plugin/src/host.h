@@ -3,8 +3,10 @@
 
 #include <paxect/plugin.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace paxect::carrier {
 
@@ -18,7 +20,8 @@ class Host {
         run_(service<paxect_run_service>(PAXECT_SERVICE_RUN)),
         config_(service<paxect_config_service>(PAXECT_SERVICE_CONFIG)),
         secrets_(service<paxect_secrets_service>(PAXECT_SERVICE_SECRETS)),
-        claims_(service<paxect_claims_service>(PAXECT_SERVICE_CLAIMS)) {}
+        claims_(service<paxect_claims_service>(PAXECT_SERVICE_CLAIMS)),
+        sandbox_(service<paxect_sandbox_service>(PAXECT_SERVICE_SANDBOX)) {}
 
   bool complete() const {
     return log_ != nullptr && clock_ != nullptr && run_ != nullptr && config_ != nullptr;
@@ -46,6 +49,11 @@ class Host {
     const char* holder = claims_ == nullptr ? nullptr : claims_->claim(host_, resource.c_str());
     return holder == nullptr ? "" : holder;
   }
+  // 0, or an errno: ENOSYS for a host or a system without a sandbox.
+  int confine(const std::vector<paxect_access>& paths) const {
+    if (sandbox_ == nullptr) return ENOSYS;
+    return sandbox_->confine(host_, paths.data(), static_cast<std::uint32_t>(paths.size()));
+  }
   const paxect_host* raw() const { return host_; }
 
  private:
@@ -61,6 +69,7 @@ class Host {
   const paxect_config_service* config_;
   const paxect_secrets_service* secrets_;  // null where there is none
   const paxect_claims_service* claims_;    // likewise
+  const paxect_sandbox_service* sandbox_;  // likewise
 };
 
 }  // namespace paxect::carrier

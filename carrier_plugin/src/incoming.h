@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "connection.h"
@@ -22,21 +23,30 @@ struct AckSubject {
 // False when it is none.
 bool parse_ack_subject(std::string_view subject, AckSubject* out);
 
+enum class Verdict {
+  kDeliver,
+  kLater,    // it is given back
+  kFinished  // it is delivered, or nobody wants it any more
+};
+
 // A job whose contents are being fetched.
 struct Incoming {
   Job job;
   std::string ack;
   AckSubject position;
   std::uint64_t seen_ns = 0;  // when the job was in the stream, by a clock that counts sleep
+  Verdict verdict = Verdict::kDeliver;
 
   UniqueFd file;
+  std::uint64_t inode = 0;
   std::unique_ptr<Digest> digest;
   std::uint64_t digested = 0;                  // chunks
   std::map<std::uint64_t, std::string> early;  // chunks that came before their turn
-  std::vector<std::uint64_t> sequences;        // of the chunks in their stream
-  std::string damage;                          // why the contents cannot be those of the job
-  bool is_whole = false;                       // and of the right digest
-  bool is_late = false;                        // not all chunks came in time
+  std::vector<std::uint64_t> sequences;        // of the chunks in their stream, where there are few
+  std::vector<std::pair<std::uint64_t, unsigned>> missing;  // chunks and the next attempt
+  std::string damage;                                       // why the contents cannot be those of the job
+  bool is_whole = false;                                    // and of the right digest
+  bool is_late = false;                                     // not all chunks came in time
 };
 
 // A job whose contents are durable under their hidden name, and recorded.
@@ -46,6 +56,11 @@ struct Intent {
   std::uint64_t sequence = 0;
   std::uint64_t seen_ns = 0;
   bool claimed = false;
+  std::uint64_t inode = 0;      // of the hidden file
+  std::string at{};             // its name in the folder, once that is recorded
+  bool may_be_renamed = false;  // to that name, by an earlier process or a call that failed
+  bool is_renamed = false;
+  bool waits = false;  // for an answer of its sender, or for its job
   std::vector<std::uint64_t> chunk_sequences;
   std::string epoch;                  // of the store in which nobody else can have delivered it; "" for none
   bool recorded = true;               // durably

@@ -19,6 +19,20 @@ bool has_version(const JsonReader& reader) {
 
 }  // namespace
 
+std::string digest_in_sidecar(const std::string& text) {
+  std::string run;
+  for (const char raw : text + "\n") {
+    const char c = raw >= 'A' && raw <= 'F' ? static_cast<char>(raw - 'A' + 'a') : raw;
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) {
+      run += c;
+      continue;
+    }
+    if (run.size() == 64) return run;
+    run.clear();
+  }
+  return "";
+}
+
 std::string id_of(const Job& job) {
   const std::string text = job.name + '\n' + std::to_string(job.size) + '\n' + job.digest + '\n' +
                            std::to_string(job.mtime_ns) + '\n';

@@ -24,6 +24,9 @@ struct Job {
   std::uint64_t chunks() const { return (size + kChunkSize - 1) / kChunkSize; }
 };
 
+// The digest in the text of a sidecar: the first 64 hexadecimal digits in a row; "" for none.
+std::string digest_in_sidecar(const std::string& text);
+
 // The ID that name, size, digest and time of modification have.
 std::string id_of(const Job& job);
 

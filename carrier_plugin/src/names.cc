@@ -51,7 +51,7 @@ FileKind kind_of(std::string_view path) {
   if (name.ends_with(".freq.sha256")) return FileKind::kSidecar;
   for (const char* suffix : {".list", ".receipt", ".list.minisig", ".receipt.minisig"})
     if (name.ends_with(suffix)) return FileKind::kStatement;
-  return FileKind::kPlain;
+  return FileKind::kOther;
 }
 
 bool is_valid_path(std::string_view path) {
@@ -66,6 +66,10 @@ bool is_valid_path(std::string_view path) {
 }
 
 std::string sidecar_of(std::string_view container) { return std::string(container) + ".sha256"; }
+
+std::string container_of(std::string_view sidecar) {
+  return std::string(sidecar.substr(0, sidecar.size() - sidecar_of("").size()));
+}
 
 std::string temporary_of(std::string_view path, std::string_view id) {
   return beside(path, std::string(kPrefix) + std::string(id) + std::string(kSuffix));
@@ -84,7 +88,7 @@ bool is_temporary(std::string_view name, std::string* id) {
 }
 
 std::string leaving_of(std::string_view name) {
-  return (std::string(kLeaving) + std::string(name)).substr(0, kNameMax);
+  return kLeaving.size() + name.size() > kNameMax ? "" : std::string(kLeaving) + std::string(name);
 }
 
 std::string name_of_leaving(std::string_view hidden) {

@@ -12,7 +12,7 @@ enum class FileKind {
   kContainer,  // NAME.freq
   kSidecar,    // NAME.freq.sha256: goes with its container
   kStatement,  // a signed list, a receipt, or a signature of one: for every receiver
-  kPlain
+  kOther
 };
 
 // By the last component of a path.
@@ -23,12 +23,14 @@ FileKind kind_of(std::string_view path);
 bool is_valid_path(std::string_view path);
 
 std::string sidecar_of(std::string_view container);
+std::string container_of(std::string_view sidecar);
 // The hidden name of what is not delivered yet, beside its final place.
 std::string temporary_of(std::string_view path, std::string_view id);
 std::string sidecar_temporary_of(std::string_view path, std::string_view id);
 // Whether a name, without its folder, is one of the two; *id receives that of the job.
 bool is_temporary(std::string_view name, std::string* id);
-// The hidden name of a file while it is removed, and the name that it had: "" for another file.
+// The hidden name of a file while it is removed, "" when it would be too long; and the name that a file with
+// such a name had, "" for another file.
 std::string leaving_of(std::string_view name);
 std::string name_of_leaving(std::string_view hidden);
 // NAME.DIGITS.freq: the name that a container gets when its own is taken. At most 255 bytes in its last part,
@@ -39,8 +41,9 @@ std::string folder_of(std::string_view path);
 std::string base_of(std::string_view path);
 std::string join(std::string_view folder, std::string_view name);
 
-inline constexpr char kPlaceMarker[] = ".paxect-place";
-inline constexpr char kReceivers[] = "receivers";  // the consumer of the jobs
+inline constexpr char kPlaceMarker[] = ".paxect-place";        // of link
+inline constexpr char kOwnMarker[] = ".paxect-carrier-place";  // of a receiver
+inline constexpr char kReceivers[] = "receivers";              // the consumer of the jobs
 
 // The subjects and streams of one SUBJECT.
 class Names {

@@ -40,7 +40,7 @@ bool decode(std::string_view text, std::string* out) {
     count -= 8;
     out->push_back(static_cast<char>(bits >> static_cast<unsigned>(count)));
   }
-  return true;
+  return (bits & ((1U << static_cast<unsigned>(count)) - 1U)) == 0;  // what is left over must be zero
 }
 
 std::string encode(const unsigned char* data, std::size_t size) {

@@ -23,7 +23,7 @@ enum class Phase {
 
 struct Outgoing {
   Job job;
-  FileKind kind = FileKind::kPlain;
+  FileKind kind = FileKind::kOther;
   FileIdentity identity;
   FileIdentity sidecar_identity;
   Phase phase = Phase::kSending;
@@ -31,6 +31,7 @@ struct Outgoing {
   std::uint64_t next_chunk = 0;
   std::uint64_t stored_chunks = 0;
   std::deque<std::uint64_t> again;  // chunks to publish once more
+  bool is_full = false;             // it waits for room in the stream
   std::uint64_t in_flight = 0;      // chunks that are not acknowledged
   std::uint64_t round = 0;  // changes with each start from chunk 0: replies of another round do not count
   std::uint64_t job_sequence = 0;  // of the job in its stream; 0: not known
@@ -38,8 +39,10 @@ struct Outgoing {
   std::uint64_t since_ns = 0;
   std::uint64_t checked_ns = 0;
   std::uint64_t held_until_ns = 0;
-  std::string holder;   // the receiver that has claimed it
-  std::string trouble;  // why it is not delivered
+  std::string holder;         // the receiver that has claimed it
+  std::string claim_epoch;    // of the store in which that claim was read; empty: it was only seen
+  unsigned claim_misses = 0;  // how often it was not there any more
+  std::string trouble;        // why it is not delivered
 
   bool is_statement() const { return kind == FileKind::kStatement && job.size <= kChunkSize; }
 };

@@ -26,6 +26,7 @@ constexpr std::uint64_t kRepublish = 3600 * kSecond;
 constexpr std::int64_t kKept = std::int64_t{35} * 86'400 * 1'000'000'000;
 constexpr std::size_t kMaxDelivered = 1'000'000;
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
+constexpr std::uint64_t kRefusedDelay = 30 * kSecond;
 constexpr std::uint64_t kWaitDelay = 2 * kSecond;
 
 bool parse_number(std::string_view text, std::uint64_t* out) {
@@ -65,7 +66,8 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
                 [this](std::unique_ptr<Message> message) { on_message(std::move(message)); }),
       epoch_(host, &exchange_, names_),
       log_(host, settings.log),
-      problems_(host) {
+      problems_(host),
+      readiness_(host, connection, &epoch_, &problems_, [this] { return ensure_consumers(); }) {
   connection_.subscribe(names_.peers());
 }
 
@@ -77,7 +79,12 @@ Status Receiver::start() {
     const std::string word = record.substr(0, blank);
     const std::string rest = blank == std::string::npos ? "" : record.substr(blank + 1);
     Intent intent;
-    if (word == "intent" && parse_job(rest, &intent.job)) intents_[intent.job.id] = intent;
+    const std::size_t second = rest.find(' ');
+    if (word == "intent" && second != std::string::npos &&
+        parse_number(std::string_view(rest).substr(0, second), &intent.inode) &&
+        parse_job(std::string_view(rest).substr(second + 1), &intent.job))
+      intents_[intent.job.id] = intent;
+    if (word == "naming") take_naming(rest);
     if (word == "dropped") intents_.erase(rest);
     if (word == "receipted") unconfirmed_.erase(rest);
     if (word != "delivered") return;
@@ -118,8 +125,32 @@ Status Receiver::rewrite_records() {
     kept.push_back(delivered_record(id, delivered_.at(id)));
     if (!unconfirmed_.contains(id)) kept.push_back("receipted " + id);
   }
-  for (const auto& [id, intent] : intents_) kept.push_back("intent " + job_text(intent.job));
-  return records_.rewrite(state_.path("receiver.records"), kept);
+  for (const auto& [id, intent] : intents_) {
+    kept.push_back(intent_record(intent));
+    if (!intent.at.empty()) kept.push_back(naming_record(intent));
+  }
+  const Status status = records_.rewrite(state_.path("receiver.records"), kept);
+  rewritten_size_ = records_.size();
+  return status;
+}
+
+std::string Receiver::intent_record(const Intent& intent) {
+  return "intent " + std::to_string(intent.inode) + " " + job_text(intent.job);
+}
+
+std::string Receiver::naming_record(const Intent& intent) {
+  return "naming " + JsonObject().add("id", intent.job.id).add("at", intent.at).text();
+}
+
+void Receiver::take_naming(std::string_view text) {
+  const JsonReader reader(text);
+  std::string id;
+  std::string at;
+  if (!reader.get("id", &id) || !reader.get("at", &at)) return;
+  const auto found = intents_.find(id);
+  if (found == intents_.end()) return;
+  found->second.at = at;
+  found->second.may_be_renamed = true;
 }
 
 std::string Receiver::delivered_record(const std::string& id, const Delivered& done) {
@@ -137,11 +168,12 @@ std::uint64_t Receiver::step() {
   exchange_.dispatch();
   tend_connection();
   tend_folder();
+  report_waiting();
   const std::uint64_t now = host_.monotonic_ns();
-  if (!connection_.is_connected() || !streams_ready_ || !folder_.is_open()) return now + kSecond / 2;
+  if (!readiness_.is_ready() || !folder_.is_open()) return now + kSecond / 2;
   bool missing = false;
   epoch_.poll(&missing);
-  if (missing) streams_ready_ = false;
+  if (missing) readiness_.lose_streams();
   on_epoch();
   if (!intents_.empty() && now >= next_finish_ns_) {
     next_finish_ns_ = now + kSecond;
@@ -165,32 +197,21 @@ std::uint64_t Receiver::step() {
 }
 
 void Receiver::tend_connection() {
-  const std::uint64_t now = host_.monotonic_ns();
-  problems_.set("no connection", connection_.is_connected() ? "" : connection_.problem());
-  if (const std::string error = connection_.take_error(); !error.empty())
-    host_.log(PAXECT_LOG_WARN, "the server " + connection_.server_url() + " reports: " + error);
-  if (!connection_.is_connected()) return;
-  if (const std::uint64_t generation = connection_.generation();
-      generation != std::exchange(generation_, generation)) {
-    streams_ready_ = false;
-    epoch_.reset();
-    next_streams_ns_ = next_receipts_ns_ = next_finish_ns_ = 0;
-    job_fetch_ = list_fetch_ = {};
-    jobs_.clear();  // they come again
-    lists_.clear();
-    in_hand_.clear();
-    for (auto& [id, intent] : intents_) intent.ack.clear();
-    host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
-  }
-  if (streams_ready_ || now < next_streams_ns_) return;
-  next_streams_ns_ = now + 2 * kSecond;
+  if (!readiness_.tend()) return;
+  next_receipts_ns_ = next_finish_ns_ = 0;
+  job_fetch_ = list_fetch_ = {};
+  jobs_.clear();  // they come again
+  lists_.clear();
+  in_hand_.clear();
+  for (auto& [id, intent] : intents_) intent.ack.clear();
+}
+
+Status Receiver::ensure_consumers() {
   Status status = ensure_streams(connection_.jetstream(), names_, settings_);
   if (status.ok()) status = ensure_consumer(connection_.jetstream(), names_, "job", kReceivers, settings_);
   if (status.ok())
     status = ensure_consumer(connection_.jetstream(), names_, "list", state_.token(), settings_);
-  streams_ready_ = status.ok();
-  problems_.set("the streams cannot be used",
-                status.ok() ? "" : status.message() + " at " + connection_.server_url());
+  return status;
 }
 
 // Another store may be an older one. What was delivered lately is published again, before others claim it.
@@ -205,7 +226,9 @@ void Receiver::on_epoch() {
 
 void Receiver::tend_folder() {
   const bool was_open = folder_.is_open();
-  const Status status = was_open ? folder_.check() : folder_.open(settings_.folder, state_.path("place"));
+  const Status status = was_open
+                            ? folder_.check()
+                            : folder_.open(settings_.folder, state_.path("place"), state_.path("own_place"));
   problems_.set("the folder cannot be used", status.message());
   if (status.ok() && !was_open) remove_temporaries();
 }
@@ -229,7 +252,7 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
   for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
     if (fetch->number == 0 || message->request != fetch->number) continue;
     // The end of a fetch. Without a consumer nobody answers: it is made again.
-    if (message->status() == 503 || message->status() == 409) streams_ready_ = false;
+    if (message->status() == 503 || message->status() == 409) readiness_.lose_streams();
     if (fetch == &job_fetch_ && message->status() != 503) idle_ = true;
     *fetch = {};
     return;
@@ -249,8 +272,14 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
 std::size_t Receiver::room() {
   const std::uint64_t now = boottime_ns();
   while (!recent_.empty() && now - recent_.front().first > kRecent) recent_.pop_front();
-  std::erase_if(recent_, [&](const auto& one) { return !folder_.exists(one.second); });
-  return settings_.backlog - std::min(settings_.backlog, recent_.size() + intents_.size());
+  std::erase_if(recent_, [&](const auto& one) {
+    Presence presence = Presence::kThere;
+    return folder_.find(one.second, &presence).ok() && presence == Presence::kAbsent;
+  });
+  // What waits for its sender must not keep out what others send.
+  const auto counts = [](const auto& one) { return !one.second.waits; };
+  const auto open = static_cast<std::size_t>(std::count_if(intents_.begin(), intents_.end(), counts));
+  return settings_.backlog - std::min(settings_.backlog, recent_.size() + open);
 }
 
 void Receiver::fetch() {
@@ -298,10 +327,12 @@ void Receiver::work() {
     acknowledge(std::string(jobs_.front()->reply()), "-NAK");
     jobs_.pop_front();
   }
+  decide(&batch);
   if (!batch.empty()) download(&batch);
   finish();
 }
 
+// Adds a job to the batch, unless it is none or already in hand.
 void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
   Incoming job;
   job.ack = message.reply();
@@ -326,80 +357,10 @@ void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
   }
   for (const Incoming& other : *batch)
     if (other.job.id == id) return acknowledge(job.ack, "-NAK");
-  switch (decide(&job)) {
-    case Verdict::kDeliver:
-      batch->push_back(std::move(job));
-      break;
-    case Verdict::kLater:
-      give_back(job.ack, kHeldDelay);
-      break;
-    case Verdict::kFinished:
-      acknowledge(job.ack, "+ACK");
-      break;
-  }
-}
-
-// A job that comes for the first time from the store that has acknowledged it needs no question.
-Receiver::Verdict Receiver::decide(Incoming* job) {
-  const bool is_continuous = job->job.epoch == epoch_.value();
-  if (job->position.deliveries <= 1 && is_continuous) return Verdict::kDeliver;
-  const std::string& id = job->job.id;
-  std::string text;
-  std::uint64_t sequence = 0;
-  Lookup found = look_up("receipt", id, &text, &sequence);
-  if (found == Lookup::kUnknown) return Verdict::kLater;
-  Receipt receipt;
-  if (found == Lookup::kFound && parse_receipt(text, &receipt) && receipt.digest == job->job.digest) {
-    ++counts_.repeated;
-    return Verdict::kFinished;
-  }
-  if (found == Lookup::kFound) remove_message("receipt", sequence);
-  found = look_up("claim", id, &text, &sequence);
-  if (found == Lookup::kUnknown) return Verdict::kLater;
-  Claim claim;
-  if (found == Lookup::kFound && parse_claim(text, &claim) && claim.id == id) {
-    if (claim.receiver == state_.token()) return refuse_own_claim(job->job);
-    ++counts_.left;
-    return Verdict::kLater;
-  }
-  if (found == Lookup::kFound) remove_message("claim", sequence);
-  if (is_continuous) return Verdict::kDeliver;
-  return ask_senders(job->job, job->position.sequence);
-}
-
-// We have claimed it, and the records do not have it: they were damaged or put back, and it may be delivered.
-Receiver::Verdict Receiver::refuse_own_claim(const Job& job) {
-  problems_.set("claimed " + job.id,
-                job.name + " is claimed by this receiver, whose records do not have it: it may be in " +
-                    folder_.path() + " already and is left; if it is not, run: nats stream purge " +
-                    names_.stream("claim") + " --subject " + names_.subject("claim", job.id));
-  return Verdict::kLater;
-}
-
-Receiver::Verdict Receiver::ask_senders(const Job& job, std::uint64_t sequence) {
-  Answer answer{.state = "none", .holder = ""};
-  const Question question{
-      .id = job.id, .sender = job.sender, .receiver = state_.token(), .epoch = epoch_.value()};
-  const auto on_reply = [&](const Message& reply) {
-    if (reply.status() != 0 || !parse_answer(reply.data(), &answer)) answer.state = "none";
-  };
-  exchange_.ask(
-      names_.ask(), question_text(question), kWaitDelay, [&] { return pulse(); }, on_reply);
-  if (host_.stop_requested() || !connection_.is_connected()) return Verdict::kLater;
-  if (answer.state == "open") return Verdict::kDeliver;
-  if (answer.state == "held" && answer.holder == state_.token())
-    return intents_.contains(job.id) ? Verdict::kDeliver : refuse_own_claim(job);
-  if (answer.state == "done") {
-    if (sequence != 0) remove_message("job", sequence);
-    return Verdict::kFinished;
-  }
-  problems_.set("jobs wait for their sender",
-                answer.state != "none"
-                    ? ""
-                    : "the store of the servers is another one since " + job.name +
-                          " was sent, and the sender " + job.sender +
-                          " does not answer whether it is delivered: it waits until it does");
-  return Verdict::kLater;
+  if (const auto refused = refused_.find(id);
+      refused != refused_.end() && host_.monotonic_ns() < refused->second.until_ns)
+    return give_back(job.ack, kRefusedDelay);
+  batch->push_back(std::move(job));
 }
 
 void Receiver::poison(const Message& message, const char* what, const std::string& reason) {
@@ -427,11 +388,14 @@ void Receiver::take_list(const Message& message) {
     return poison(message, "list", "it has a name that is not one of a list or receipt");
   bool refused = false;
   if (const Status status = put_list(job, contents, &refused); !status.ok()) {
-    problems_.set(refused ? "list " + job.name : "the folder cannot be written", status.message());
-    if (!refused) {
+    if (refused) {
+      waiting_lists_.set(job.name, status.message(), host_.monotonic_ns());
+    } else {
+      problems_.set("the folder cannot be written", status.message());
       paused_until_ns_ = host_.monotonic_ns() + kWaitDelay;
       return give_back(ack, kWaitDelay);
     }
+    log_.write("refused", job, job.sender, status.message());
     const Report report{.id = job.id, .receiver = state_.token(), .reason = status.message(), .again = false};
     call(names_.subject("report", job.id), report_text(report));
     return acknowledge(ack, "+TERM");
@@ -448,16 +412,28 @@ void Receiver::take_list(const Message& message) {
   acknowledge(ack, "+ACK");
 }
 
+// One that is there may be from before a crash, which came between its name and the flush.
+Status Receiver::flush_list(const std::string& name) {
+  UniqueFd file;
+  FileIdentity ignored;
+  bool missing = false;
+  if (Status status = folder_.open_file(name, &file, &ignored, &missing); !status.ok()) return status;
+  if (fsync(file.get()) != 0) return Status::system("cannot flush " + folder_.path() + "/" + name);
+  return folder_.sync_names(name);
+}
+
 Status Receiver::put_list(const Job& job, const std::string& contents, bool* refused) {
   std::string there;
   FileIdentity ignored;
   bool missing = false;
   const auto compare = [&] {
     const Status status = folder_.read_small(job.name, kChunkSize, &there, &ignored, &missing);
-    *refused = !missing && (!status.ok() || there != contents);
+    if (missing) return Status::success();
+    if (!status.ok() && status.error() != 0) return status;
+    *refused = !status.ok() || there != contents;
     return *refused ? Status::failure("the folder has another " + job.name +
                                       ": two texts with one name; see man paxect-link, LISTS")
-                    : Status::success();
+                    : flush_list(job.name);
   };
   Status status = compare();
   if (!status.ok() || !missing) return status;

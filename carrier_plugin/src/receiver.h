@@ -20,9 +20,11 @@
 #include "incoming.h"
 #include "names.h"
 #include "problems.h"
+#include "readiness.h"
 #include "records.h"
 #include "settings.h"
 #include "state_directory.h"
+#include "waiting_jobs.h"
 
 namespace paxect::carrier {
 
@@ -51,16 +53,26 @@ class Receiver {
   const Problems& problems() const { return problems_; }
   const std::map<std::string, Intent>& intents() const { return intents_; }
   const std::map<std::string, Delivered>& delivered() const { return delivered_; }
+  struct Refused {
+    Job job;
+    std::string reason;
+    std::uint64_t delay_ns = 0;
+    std::uint64_t until_ns = 0;  // it is not tried again before
+  };
+  const std::map<std::string, Refused>& refused() const { return refused_; }
   std::size_t unconfirmed() const { return unconfirmed_.size(); }
 
  private:
-  enum class Verdict { kDeliver, kLater, kFinished };
   enum class Lookup { kFound, kMissing, kUnknown };
 
   // receiver.cc
   Status rewrite_records();
+  static std::string intent_record(const Intent& intent);
+  static std::string naming_record(const Intent& intent);
+  void take_naming(std::string_view text);
   static std::string delivered_record(const std::string& id, const Delivered& done);
   void tend_connection();
+  Status ensure_consumers();
   void tend_folder();
   void remove_temporaries();
   void on_message(std::unique_ptr<Message> message);
@@ -68,17 +80,39 @@ class Receiver {
   std::size_t room();
   void work();
   void take(const Message& message, std::vector<Incoming>* batch);
-  Verdict decide(Incoming* job);
-  Verdict refuse_own_claim(const Job& job);
-  Verdict ask_senders(const Job& job, std::uint64_t sequence);
   void on_epoch();
   void poison(const Message& message, const char* what, const std::string& reason);
   void take_list(const Message& message);
+  Status flush_list(const std::string& name);
   Status put_list(const Job& job, const std::string& contents, bool* refused);
+
+  // receiver_decision.cc: which jobs may be delivered
+  void decide(std::vector<Incoming>* batch);
+  void settle_by_receipts(std::vector<Incoming*>* open);
+  void settle_by_claims(std::vector<Incoming*>* open);
+  Verdict refuse_own_claim(const Job& job);
+  std::map<std::string, Verdict> ask_senders(const std::vector<const Job*>& jobs);
+  Verdict verdict_of(const Job& job, const Answer& answer);
+  static std::string no_answer(const Job& job);
+  void report_waiting();
+  struct Found {
+    Lookup result = Lookup::kUnknown;
+    std::string text;
+    std::uint64_t sequence = 0;
+  };
+  // The messages of these IDs in one stream, in their order.
+  std::vector<Found> look_up(const std::string& what, const std::vector<std::string>& ids);
+  // Likewise, but what the leader of a cluster has: a replica may be behind, and answers direct gets all the
+  // same. Without the texts.
+  std::vector<Found> look_up_at_leader(const std::string& what, const std::vector<std::string>& subjects);
+  Found look_up(const std::string& what, const std::string& id) {
+    return look_up(what, std::vector<std::string>{id})[0];
+  }
 
   // receiver_fetch.cc: contents
   void download(std::vector<Incoming>* batch);
   bool request_chunk(Incoming* job, std::uint64_t number, unsigned attempt);
+  bool request_missing(std::vector<Incoming>* batch);
   void on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, const Message* reply);
   Status write_chunk(Incoming* job, std::uint64_t number, std::string_view data);
   enum class Flush { kNow, kLater };
@@ -88,27 +122,43 @@ class Receiver {
   void send_again(Incoming* job);
   void fail(const std::string& what, std::vector<Incoming>* batch);
 
-  // receiver_delivery.cc: claims, names, receipts
-  void finish();
-  bool confirm_epoch(Intent* intent, bool* gone);
-  bool confirm_seen(Intent* intent, bool* gone);
+  // receiver_claims.cc
   void claim();
+  void confirm(std::vector<Intent*>* open, std::vector<std::string>* gone);
   void on_claimed(const std::string& id, const Message* reply);
+  void remove_late_claims();
   void read_claims();
   void drop(const std::string& id);
-  Status deliver(const Intent& intent, std::string* at, std::set<std::string>* folders);
+  static bool is_about_name(const Job& job, const Status& status);
+  void release(const std::string& id, const std::string& reason);
+  void refuse(const Job& job, const std::string& ack, const std::string& reason);
+
+  // receiver_delivery.cc: names
+  struct Failures {
+    Status common;                                              // of the folder or the records
+    std::vector<std::pair<std::string, std::string>> of_names;  // IDs and reasons
+    void add(const Intent& intent, const Status& status);
+  };
+  void finish();
+  bool choose_names(Failures* failures);
+  Status choose_name(const Job& job, std::string* at);
+  bool rename_all(std::vector<std::string>* delivered, std::set<std::string>* folders, Failures* failures);
+  bool is_at(const Intent& intent, const std::string& name);
+  Status rename(const Intent& intent, bool* taken);
+  Status find_sidecar(const Job& job, const std::string& name, Presence* presence, bool* fits);
   Status place_sidecar(const Job& job, const std::string& name, bool* taken);
+
+  // receiver_receipts.cc
   void publish_receipts();
-  void confirm(const std::string& id);
+  void on_receipted(const std::string& id, const Message* reply);
+  void on_receipt_stored(const std::string& id);
   void check_receipt(const std::string& id);
   Status flush_records();
-  void on_receipted(const std::string& id, const Message* reply);
   void tidy_server(const Intent& intent);
 
-  Lookup look_up(const std::string& what, const std::string& id, std::string* text, std::uint64_t* sequence);
   // Sends a request and waits for its reply; false without one.
   bool call(const std::string& subject, std::string_view data);
-  void remove_message(const std::string& what, std::uint64_t sequence);
+  bool remove_message(const std::string& what, std::uint64_t sequence);
   bool pulse();
   void keep_alive(const std::string& ack) { in_hand_.insert(ack); }
   void acknowledge(const std::string& ack, std::string_view word);
@@ -124,6 +174,7 @@ class Receiver {
   Records records_;
   EventLog log_;
   Problems problems_;
+  Readiness readiness_;
   ReceiverCounts counts_;
 
   std::deque<std::unique_ptr<Message>> jobs_;
@@ -131,8 +182,15 @@ class Receiver {
   std::map<std::string, Intent> intents_;
   std::map<std::string, Delivered> delivered_;
   std::set<std::string> unconfirmed_;  // IDs of deliveries whose receipts are not known to be stored
-  std::set<std::string> disputed_;     // IDs of intents whose claim was refused
-  std::set<std::string> in_hand_;      // subjects by which jobs are acknowledged
+  WaitingJobs waiting_for_senders_;
+  WaitingJobs waiting_for_operator_;
+  WaitingJobs waiting_lists_{std::uint64_t{86'400} * 1'000'000'000};  // refused ones, which do not come again
+  std::map<std::string, Refused> refused_;                    // that cannot get their names here, by ID
+  std::map<std::string, std::uint64_t> silent_senders_;       // until when they are not asked again
+  std::set<std::string> disputed_claims_;                     // IDs of intents whose claim was refused
+  std::set<std::string> disputed_receipts_;                   // IDs whose receipt was refused
+  std::map<std::string, std::uint64_t> late_;                 // sequences of claims that came too late, by ID
+  std::set<std::string> in_hand_;                             // subjects by which jobs are acknowledged
   std::deque<std::pair<std::uint64_t, std::string>> recent_;  // what was delivered, and when
 
   struct Fetch {
@@ -145,18 +203,16 @@ class Receiver {
   std::vector<Intent> finished_;  // delivered; their chunks go when their receipts are stored
   std::string trouble_;           // of our own disk, in this download
   std::uint64_t download_ = 0;
+  std::uint64_t rewritten_size_ = 0;  // of the records, when they were last rewritten
   std::size_t chunks_in_flight_ = 0;
   bool was_large_ = false;    // the last job
   bool is_cautious_ = false;  // one job at a time, after a failure of our own disk
   bool idle_ = false;         // the last fetch found nothing
   std::uint64_t pulse_ns_ = 0;
-  std::uint64_t next_streams_ns_ = 0;
   std::uint64_t next_finish_ns_ = 0;
   std::uint64_t next_receipts_ns_ = 0;
   std::uint64_t paused_until_ns_ = 0;
-  std::uint64_t generation_ = 0;
   std::string seen_epoch_;
-  bool streams_ready_ = false;
 };
 
 // Nanoseconds on a clock that counts the time in which the machine sleeps.

@@ -12,7 +12,8 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 5 * kSecond;
 constexpr std::size_t kChunkWindow = 16;
 constexpr unsigned kChunkAttempts = 3;
-constexpr std::size_t kFlushAlone = 4;  // files that are flushed one by one
+constexpr std::uint64_t kDeletesByNumber = 4;  // chunks
+constexpr std::size_t kFlushAlone = 4;         // files that are flushed one by one
 constexpr std::uint64_t kDelay = 2 * kSecond;
 constexpr std::uint64_t kPatience = std::uint64_t{365} * 86'400 * kSecond;  // await() ends by other means
 
@@ -36,7 +37,8 @@ bool Receiver::pulse() {
     pulse_ns_ = now;
     for (const std::string& ack : in_hand_) connection_.publish(ack, "+WPI");
   }
-  return !host_.stop_requested() && connection_.is_connected() && connection_.generation() == generation_;
+  return !host_.stop_requested() && connection_.is_connected() &&
+         connection_.generation() == readiness_.generation();
 }
 
 bool Receiver::call(const std::string& subject, std::string_view data) {
@@ -53,27 +55,15 @@ bool Receiver::call(const std::string& subject, std::string_view data) {
          stored;
 }
 
-Receiver::Lookup Receiver::look_up(const std::string& what, const std::string& id, std::string* text,
-                                   std::uint64_t* sequence) {
-  Lookup result = Lookup::kUnknown;
-  const auto on_reply = [&](const Message& reply) {
-    if (reply.status() == 404) result = Lookup::kMissing;
-    if (reply.sequence() == 0) return;
-    result = Lookup::kFound;
-    *text = reply.data();
-    *sequence = reply.sequence();
-  };
-  const std::string subject = "$JS.API.DIRECT.GET." + names_.stream(what) + "." + names_.subject(what, id);
-  exchange_.ask(
-      subject, "", kReplyTime, [&] { return pulse(); }, on_reply);
-  return result;
-}
-
-void Receiver::remove_message(const std::string& what, std::uint64_t sequence) {
+bool Receiver::remove_message(const std::string& what, std::uint64_t sequence) {
+  bool removed = false;
   exchange_.ask(
       "$JS.API.STREAM.MSG.DELETE." + names_.stream(what),
       JsonObject().add("seq", sequence).add("no_erase", true).text(), kReplyTime, [&] { return pulse(); },
-      [](const Message&) {});
+      [&](const Message& reply) {
+        removed = reply.data().find("\"success\":true") != std::string_view::npos;
+      });
+  return removed;
 }
 
 // The chunks of all jobs of a batch are requested together, a window of them at a time.
@@ -81,9 +71,18 @@ void Receiver::download(std::vector<Incoming>* batch) {
   Status status;
   for (Incoming& job : *batch) {
     job.digest = std::make_unique<Digest>();
-    job.sequences.resize(job.job.chunks());
-    if (status.ok()) status = folder_.create(temporary_of(job.job.name, job.job.id), &job.file);
+    if (job.job.chunks() <= kDeletesByNumber) job.sequences.resize(job.job.chunks());
+    const Status created =
+        status.ok() ? folder_.create(temporary_of(job.job.name, job.job.id), &job.file) : status;
+    if (created.ok()) continue;
+    if (!is_about_name(job.job, created)) {
+      status = created;
+      continue;
+    }
+    job.verdict = Verdict::kLater;
+    refuse(job.job, job.ack, created.message());
   }
+  std::erase_if(*batch, [](const Incoming& job) { return job.verdict == Verdict::kLater; });
   if (!status.ok()) return fail(status.message(), batch);
   trouble_.clear();
   chunks_in_flight_ = 0;
@@ -98,6 +97,8 @@ void Receiver::download(std::vector<Incoming>* batch) {
       }
     }
   exchange_.await([&] { return chunks_in_flight_ == 0; }, kPatience, go_on);
+  while (go_on() && request_missing(batch))
+    exchange_.await([&] { return chunks_in_flight_ == 0; }, kPatience, go_on);
   ++download_;  // late replies are for nobody
   if (!trouble_.empty()) return fail(trouble_, batch);
   for (Incoming& job : *batch) {
@@ -109,6 +110,10 @@ void Receiver::download(std::vector<Incoming>* batch) {
     }
     if (job.damage.empty() && job.digest->finish() != job.job.digest)
       job.damage = "the contents do not have the digest of the job";
+    // Link would set a container aside that its sidecar does not fit.
+    if (job.damage.empty() && kind_of(job.job.name) == FileKind::kContainer &&
+        digest_in_sidecar(job.job.sidecar) != job.job.digest)
+      job.damage = "the sidecar in the job is not that of the contents";
     if (!job.damage.empty()) {
       folder_.remove(temporary_of(job.job.name, job.job.id));
       send_again(&job);
@@ -119,22 +124,44 @@ void Receiver::download(std::vector<Incoming>* batch) {
   if (status = make_durable(batch); !status.ok()) return fail(status.message(), batch);
   for (Incoming& job : *batch) {
     if (!job.is_whole) continue;
-    status = records_.append("intent " + job_text(job.job));
+    const Intent intent{.job = job.job,
+                        .ack = job.ack,
+                        .sequence = job.position.sequence,
+                        .seen_ns = job.seen_ns,
+                        .inode = job.inode,
+                        .chunk_sequences = job.sequences,
+                        .epoch = epoch_.value(),
+                        .recorded = false,
+                        .seen_generation = readiness_.generation()};
+    status = records_.append(intent_record(intent));
     if (!status.ok()) return fail(status.message(), batch);
-    intents_[job.job.id] = {.job = job.job,
-                            .ack = job.ack,
-                            .sequence = job.position.sequence,
-                            .seen_ns = job.seen_ns,
-                            .claimed = false,
-                            .chunk_sequences = job.sequences,
-                            .epoch = epoch_.value(),
-                            .recorded = false,
-                            .seen_generation = generation_};
+    intents_[job.job.id] = intent;
   }
   if (status = flush_records(); !status.ok()) return fail(status.message(), batch);
   problems_.set("the folder cannot be written", "");
   is_cautious_ = false;
   for (auto& [id, intent] : intents_) intent.recorded = true;
+}
+
+// Chunks that a server did not have are missing if the leader of the stream does not have them either, and
+// are requested again otherwise. True when some are.
+bool Receiver::request_missing(std::vector<Incoming>* batch) {
+  std::vector<std::string> subjects;
+  for (const Incoming& job : *batch)
+    for (const auto& [number, attempt] : job.missing) subjects.push_back(names_.chunk(job.job.id, number));
+  if (subjects.empty()) return false;
+  const std::vector<Found> found = look_up_at_leader("data", subjects);
+  std::size_t index = 0;
+  for (Incoming& job : *batch)
+    for (const auto& [number, attempt] : std::exchange(job.missing, {})) {
+      const Lookup result = found[index++].result;
+      if (result == Lookup::kMissing)
+        job.damage = "chunk " + std::to_string(number) + " is missing in the stream " + names_.stream("data");
+      if (result == Lookup::kUnknown || attempt > kChunkAttempts) job.is_late = true;
+      if (result == Lookup::kFound && !job.is_late)
+        job.is_late = !request_chunk(&job, number, attempt) || job.is_late;
+    }
+  return chunks_in_flight_ > 0;
 }
 
 // After a failure of our own disk: nothing of the batch has been claimed, so that all of it can go to others.
@@ -178,10 +205,10 @@ void Receiver::on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, c
     return;
   }
   if (reply->status() == 404) {
-    job->damage = "chunk " + std::to_string(number) + " is missing in the stream " + names_.stream("data");
+    job->missing.emplace_back(number, attempt + 1);  // a replica may be behind: see download()
     return;
   }
-  job->sequences[number] = reply->sequence();
+  if (number < job->sequences.size()) job->sequences[number] = reply->sequence();
   const std::uint64_t expected = std::min<std::uint64_t>(kChunkSize, job->job.size - number * kChunkSize);
   if (reply->data().size() != expected) {
     job->damage = "chunk " + std::to_string(number) + " has " + std::to_string(reply->data().size()) +
@@ -213,18 +240,28 @@ Status Receiver::write_chunk(Incoming* job, std::uint64_t number, std::string_vi
   return Status::success();
 }
 
-// Many small files are flushed by one call, where the file system is one on which it counts.
+// Many small files are flushed by one call, where the file system is one on which it counts, and they are in
+// it: a subfolder may be another one.
 Status Receiver::make_durable(std::vector<Incoming>* batch) {
   const bool is_one_call = batch->size() > kFlushAlone && folder_.has_flush_for_all();
   Status status;
-  for (const Incoming& job : *batch) {
+  std::set<std::string> folders;
+  for (Incoming& job : *batch) {
     if (!status.ok() || !job.is_whole) continue;
-    if (!is_one_call && fsync(job.file.get()) != 0)
+    FileIdentity identity;
+    if (!identity_of(job.file.get(), &identity))
+      status = Status::system("cannot stat " + folder_.path() + "/" + job.job.name);
+    job.inode = identity.inode;
+    const bool is_alone = !is_one_call || identity.device != folder_.device();
+    if (status.ok() && is_alone && fsync(job.file.get()) != 0)
       status = Status::system("cannot flush " + folder_.path() + "/" + job.job.name);
     if (status.ok() && !job.job.sidecar.empty())
-      status = write_sidecar(job.job, is_one_call ? Flush::kLater : Flush::kNow);
+      status = write_sidecar(job.job, is_alone ? Flush::kNow : Flush::kLater);
+    if (is_alone) folders.insert(folder_of(job.job.name));
   }
   if (status.ok() && is_one_call) status = folder_.flush_all();
+  for (const std::string& folder : folders)
+    if (status.ok()) status = folder_.sync_names(join(folder, "x"));
   for (Incoming& job : *batch) job.file.reset();
   return status;
 }
@@ -244,13 +281,12 @@ Status Receiver::write_sidecar(const Job& job, Flush flush) {
 // Chunks and job go first, then the report: the sender publishes at once what it reads there, and would be
 // refused.
 void Receiver::send_again(Incoming* job) {
-  std::string text;
-  std::uint64_t sequence = 0;
   Receipt receipt;
   // Another receiver may have delivered it and removed the chunks.
-  const Lookup found = look_up("receipt", job->job.id, &text, &sequence);
-  if (found == Lookup::kFound && parse_receipt(text, &receipt)) return acknowledge(job->ack, "+ACK");
-  if (found == Lookup::kUnknown) return give_back(job->ack, kDelay);
+  const Found found = look_up("receipt", job->job.id);
+  if (found.result == Lookup::kFound && parse_receipt(found.text, &receipt))
+    return acknowledge(job->ack, "+ACK");
+  if (found.result == Lookup::kUnknown) return give_back(job->ack, kDelay);
   ++counts_.damaged;
   host_.log(PAXECT_LOG_WARN,
             job->job.name + " is not delivered: " + job->damage + "; its sender sends it again");

@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMetricsTime =
     5 * kSecond;  // a file that is older is of an instance that is gone or hangs
+constexpr std::uint64_t kStatusTime = 5 * kSecond;
 constexpr std::size_t kMaxNames = 1000;
 
 const char* phase_text(const Outgoing& file) {
@@ -80,9 +81,16 @@ void add_receiver(const Receiver& receiver, JsonObject* object) {
     item.add("size", intent.job.size).add("receiver", "").add("reason", "");
     items.push_back(item.text());
   }
+  for (const auto& [id, refused] : receiver.refused()) {
+    if (items.size() >= kMaxNames) break;
+    JsonObject item;
+    item.add("name", refused.job.name).add("state", "held").add("id", id).add("size", refused.job.size);
+    items.push_back(item.add("receiver", "").add("reason", refused.reason).text());
+  }
   const ReceiverCounts& counts = receiver.counts();
   object->add("waiting", std::uint64_t{receiver.intents().size()});
-  object->add("unconfirmed", std::uint64_t{receiver.unconfirmed()}).add("held", std::uint64_t{0});
+  object->add("unconfirmed", std::uint64_t{receiver.unconfirmed()});
+  object->add("held", std::uint64_t{receiver.refused().size()});
   object->add("delivered", counts.delivered).add("delivered_bytes", counts.delivered_bytes);
   object->add("lists", counts.lists).add("repeated", counts.repeated).add("damaged", counts.damaged);
   object->add("poison", counts.poison).add("left", counts.left);
@@ -152,6 +160,8 @@ void add_receiver_metrics(const Receiver& receiver, Families* all) {
   all->gauge("paxect_carrier_problems", "Conditions that hold things up.", receiver.problems().all().size());
   all->gauge("paxect_carrier_waiting", "Files that are fetched and not delivered.",
              receiver.intents().size());
+  all->gauge("paxect_carrier_held", "Files that cannot be delivered here, with a reason.",
+             receiver.refused().size());
   all->gauge("paxect_carrier_unconfirmed", "Deliveries whose receipts are not stored yet.",
              receiver.unconfirmed());
   all->count("paxect_carrier_delivered_total", "Files that were delivered, without lists.", counts.delivered);
@@ -181,10 +191,14 @@ void Reporter::write_now(const Connection& connection, const Sender* sender, con
   object.add("connected", connection.is_connected()).add("server", connection.server_url());
   if (sender != nullptr) add_sender(*sender, &object);
   if (receiver != nullptr) add_receiver(*receiver, &object);
-  const std::string text = object.text();
-  const bool changed = text != std::exchange(last_, text);
-  if (changed) replace(state_.path("status.json"), text + "\n", 0640);
   const std::uint64_t now = host_.monotonic_ns();
+  const std::string text = object.text();
+  const bool changed = text != std::exchange(last_, text) || now >= next_status_ns_;
+  if (changed) {
+    next_status_ns_ = now + kStatusTime;
+    const std::string time = ",\"written_ns\":" + std::to_string(boottime_ns()) + "}\n";
+    replace(state_.path("status.json"), text.substr(0, text.size() - 1) + time, 0640);
+  }
   if (settings_.metrics_file.empty() || (running && !changed && now < next_metrics_ns_)) return;
   next_metrics_ns_ = now + kMetricsTime;
   Families all(label_of(settings_.metrics_file));

@@ -34,6 +34,7 @@ class Reporter {
   const StateDirectory& state_;
   std::string last_;
   std::uint64_t next_ns_ = 0;
+  std::uint64_t next_status_ns_ = 0;
   std::uint64_t next_metrics_ns_ = 0;
   bool reported_ = false;
 };

@@ -25,23 +25,11 @@ constexpr std::size_t kFilesAtOnce = 16;            // prepared in one step
 constexpr std::size_t kMaxSending = 128;            // of them with chunks under way
 constexpr std::uint64_t kSlice = 32 * 1024 * 1024;  // of a digest, in one step
 constexpr std::uint64_t kSidecarPatience = 10 * kSecond;
+constexpr std::uint64_t kRepeatHeld = 60 * kSecond;
+constexpr char kNoSidecar[] = "no sidecar";
+constexpr char kNoContainer[] = "the container of this sidecar is missing: remove it";
 constexpr std::uint64_t kFullPatience = 5 * kSecond;
 constexpr std::uint64_t kMessageOverhead = 256;
-
-// The digest in the text of a sidecar: the first 64 hexadecimal digits in a row.
-std::string digest_in(const std::string& text) {
-  std::string run;
-  for (const char raw : text + "\n") {
-    const char c = raw >= 'A' && raw <= 'F' ? static_cast<char>(raw - 'A' + 'a') : raw;
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) {
-      run += c;
-      continue;
-    }
-    if (run.size() == 64) return run;
-    run.clear();
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -56,7 +44,9 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
                 [this](std::unique_ptr<Message> message) { on_message(std::move(message)); }),
       epoch_(host, &exchange_, names_),
       log_(host, settings.log),
-      problems_(host) {
+      problems_(host),
+      readiness_(host, connection, &epoch_, &problems_,
+                 [this] { return ensure_streams(connection_.jetstream(), names_, settings_); }) {
   for (const char* what : {"receipt", "claim", "report"}) connection_.subscribe(names_.subject(what, "*"));
   connection_.subscribe(names_.ask());
   connection_.subscribe(names_.peers());
@@ -78,7 +68,7 @@ std::uint64_t Sender::step() {
     if (changed_ || now >= next_scan_ns_) scan();
   }
   bool busy = false;
-  if (streams_ready_ && connection_.is_connected()) {
+  if (readiness_.is_ready()) {
     tend_epoch();
     wait_for_room();
     busy = send_chunks();
@@ -87,48 +77,37 @@ std::uint64_t Sender::step() {
     clean_up();
   }
   if (busy) return 0;
+  report_held();
   std::uint64_t wake = std::min(exchange_.dispatch(), next_scan_ns_);
-  if (changed_ || !receipted_.empty()) wake = std::min(wake, now + 20 * kMillisecond);
+  if (changed_ || has_removals()) wake = std::min(wake, now + 20 * kMillisecond);
   if (paused_until_ns_ > now) wake = std::min(wake, paused_until_ns_);
   return std::min(wake, now + kSecond);
 }
 
 bool Sender::is_idle() const {
-  return scanned_ && candidates_.empty() && preparing_ == nullptr && sending_.empty() && receipted_.empty() &&
+  return scanned_ && candidates_.empty() && preparing_ == nullptr && sending_.empty() && !has_removals() &&
          exchange_.outstanding() == 0;
 }
 
+bool Sender::has_removals() const {
+  return std::any_of(receipted_.begin(), receipted_.end(),
+                     [](const Receipted& one) { return one.retry_ns == 0; });
+}
+
 void Sender::tend_connection() {
-  const std::uint64_t now = host_.monotonic_ns();
-  problems_.set("no connection", connection_.is_connected() ? "" : connection_.problem());
-  if (const std::string error = connection_.take_error(); !error.empty())
-    host_.log(PAXECT_LOG_WARN, "the server " + connection_.server_url() + " reports: " + error);
-  if (!connection_.is_connected()) return;
-  if (const std::uint64_t generation = connection_.generation();
-      generation != std::exchange(generation_, generation)) {
-    streams_ready_ = false;
-    epoch_.reset();
-    next_streams_ns_ = 0;
-    next_check_ns_ = 0;
-    for (auto& [id, file] : files_) {
-      file.checked_ns = 0;
-      file.since_ns = host_.monotonic_ns();
-    }
-    host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
+  if (!readiness_.tend()) return;
+  next_check_ns_ = 0;
+  for (auto& [id, file] : files_) {
+    file.checked_ns = 0;
+    file.since_ns = host_.monotonic_ns();
   }
-  if (streams_ready_ || now < next_streams_ns_) return;
-  next_streams_ns_ = now + 2 * kSecond;
-  const Status status = ensure_streams(connection_.jetstream(), names_, settings_);
-  streams_ready_ = status.ok();
-  problems_.set("the streams cannot be used",
-                status.ok() ? "" : status.message() + " at " + connection_.server_url());
 }
 
 // Another store may be an older one: everything that waits is looked for in it.
 void Sender::tend_epoch() {
   bool missing = false;
   epoch_.poll(&missing);
-  if (missing) streams_ready_ = false;
+  if (missing) readiness_.lose_streams();
   if (epoch_.value().empty() || epoch_.value() == seen_epoch_) return;
   seen_epoch_ = epoch_.value();
   epoch_changed_ns_ = host_.monotonic_ns();
@@ -141,7 +120,9 @@ void Sender::tend_epoch() {
 
 void Sender::tend_folder() {
   const bool was_open = folder_.is_open();
-  const Status status = was_open ? folder_.check() : folder_.open(settings_.folder, state_.path("place"));
+  const Status status = was_open
+                            ? folder_.check()
+                            : folder_.open(settings_.folder, state_.path("place"), state_.path("own_place"));
   problems_.set("the folder cannot be used", status.message());
   if (!status.ok() || was_open) return;
   if (const Status back = folder_.put_back_leaving(); !back.ok()) host_.log(PAXECT_LOG_WARN, back.message());
@@ -184,14 +165,9 @@ void Sender::scan() {
   std::sort(found.begin(), found.end(), [](const Folder::Entry& a, const Folder::Entry& b) {
     return std::pair(a.identity.mtime_ns, a.path) < std::pair(b.identity.mtime_ns, b.path);
   });
-  std::map<std::string, FileIdentity> plain;
-  std::set<std::string> there;
-  for (const Folder::Entry& entry : found) {
-    there.insert(entry.path);
-    if (kind_of(entry.path) == FileKind::kPlain) plain[entry.path] = entry.identity;
-    consider(entry);
-  }
-  seen_ = std::move(plain);
+  std::map<std::string, FileIdentity> there;
+  for (const Folder::Entry& entry : found) there[entry.path] = entry.identity;
+  for (const Folder::Entry& entry : found) consider(entry, there);
   std::erase_if(held_, [&](const auto& held) { return !there.contains(held.first); });
   const std::uint64_t now = host_.monotonic_ns();
   next_scan_ns_ =
@@ -199,37 +175,69 @@ void Sender::scan() {
   if (status.ok() && !host_.stop_requested()) scanned_ = true;
 }
 
-void Sender::consider(const Folder::Entry& entry) {
+void Sender::consider(const Folder::Entry& entry, const std::map<std::string, FileIdentity>& there) {
   const FileKind kind = kind_of(entry.path);
   if (kind == FileKind::kNever || candidate_paths_.contains(entry.path)) return;
   if (!is_valid_path(entry.path)) {
     hold(entry.path, entry.identity, "its name has more than 4095 bytes: rename it");
     return;
   }
-  if (kind == FileKind::kSidecar) return;
+  if (!entry.is_regular) return hold(entry.path, entry.identity, "it is not a regular file: remove it");
+  if (kind == FileKind::kOther)
+    return hold(entry.path, entry.identity,
+                "it is neither a container (.freq) nor a list or receipt: remove it, or encode it");
+  if (kind == FileKind::kSidecar) {
+    if (!there.contains(container_of(entry.path))) hold(entry.path, entry.identity, kNoContainer);
+    return;
+  }
   if (preparing_ != nullptr && preparing_->file.job.name == entry.path) return;
   const auto id = ids_.find(entry.path);
-  if (id != ids_.end() && files_.at(id->second).identity.same_but_name(entry.identity)) return;
+  if (id != ids_.end() && files_.at(id->second).identity.same_file(entry.identity)) return;
+  // What was read and could not be sent is read again when it, or its sidecar, is another one.
   const auto held = held_.find(entry.path);
-  if (held != held_.end() && held->second.identity == entry.identity && kind != FileKind::kContainer) return;
-  if (kind == FileKind::kPlain) {
-    const auto seen = seen_.find(entry.path);
-    if (seen == seen_.end() || seen->second != entry.identity) return;
-  }
+  const auto sidecar = there.find(sidecar_of(entry.path));
+  const FileIdentity beside = sidecar == there.end() ? FileIdentity{} : sidecar->second;
+  if (held != held_.end() && held->second.identity == entry.identity && held->second.sidecar == beside)
+    return hold(entry.path, entry.identity, std::string(held->second.reason), beside);
   if (candidates_.size() + files_.size() >= kMaxFiles) return;
   candidate_paths_.insert(entry.path);
   candidates_.push_back(entry);
 }
 
-void Sender::hold(const std::string& path, const FileIdentity& identity, const std::string& reason) {
+// A file that is written to is another one at each scan: the same words are logged once a minute.
+void Sender::hold(const std::string& path, const FileIdentity& identity, const std::string& reason,
+                  const FileIdentity& sidecar) {
   Held& held = held_[path];
-  if (held.identity == identity && held.reason == reason && held.reported) return;
   const std::uint64_t now = host_.monotonic_ns();
-  if (held.reason != reason || held.identity != identity) held = {identity, reason, false, now};
+  if (held.reason != reason) held = {.reason = reason, .since_ns = now};
+  if (held.identity != identity && now - held.reported_ns > kRepeatHeld) held.reported_ns = 0;
+  held.identity = identity;
+  held.sidecar = sidecar;
+  if (held.reported_ns != 0) return;
   // Link gives a sidecar its name before the container; a copy by hand may take a moment.
-  if (reason == "no sidecar" && now - held.since_ns < kSidecarPatience) return;
-  held.reported = true;
+  if ((reason == kNoSidecar || reason == kNoContainer) && now - held.since_ns < kSidecarPatience) return;
+  held.reported_ns = now;
   host_.log(PAXECT_LOG_WARN, settings_.folder + "/" + path + " is not sent: " + reason);
+}
+
+// What needs the operator, for `status`.
+void Sender::report_held() {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (now < next_report_ns_) return;
+  next_report_ns_ = now + kSecond;
+  std::string text;
+  std::size_t count = 0;
+  for (const auto& [path, held] : held_) {
+    if (held.reported_ns == 0) continue;
+    if (count++ == 0) text = path + " is not sent: " + held.reason;
+  }
+  problems_.set("files are not sent", count > 1 ? text + " (others neither)" : text);
+  count = 0;
+  for (const auto& [id, file] : files_) {
+    if (file.trouble.empty() || file.phase == Phase::kSending) continue;
+    if (count++ == 0) text = file.job.name + " is not delivered: " + file.trouble;
+  }
+  problems_.set("files are not delivered", count == 0 ? "" : count > 1 ? text + " (others neither)" : text);
 }
 
 // Begins or continues the digest of the next candidate. True while there is more to do at once.
@@ -240,7 +248,7 @@ bool Sender::prepare() {
     candidates_.pop_front();
     candidate_paths_.erase(entry.path);
     begin(entry);
-    if (candidates_.empty() && scanned_ && preparing_ == nullptr) may_be_known_ = false;
+    if (candidates_.empty() && scanned_ && preparing_ == nullptr) end_first_scan();
     if (preparing_ == nullptr) return true;
   }
   std::vector<char> buffer(1024 * 1024);
@@ -255,7 +263,7 @@ bool Sender::prepare() {
     }
     if (size == 0) {
       finish_preparing();
-      if (candidates_.empty() && scanned_) may_be_known_ = false;
+      if (candidates_.empty() && scanned_) end_first_scan();
       return true;
     }
     preparing_->digest.update(buffer.data(), static_cast<std::size_t>(size));
@@ -263,6 +271,12 @@ bool Sender::prepare() {
     slice += static_cast<std::uint64_t>(size);
   }
   return true;
+}
+
+// All files of the folder are known: what the records have about others is of no use.
+void Sender::end_first_scan() {
+  if (!std::exchange(may_be_known_, false)) return;
+  std::erase_if(holders_, [&](const auto& one) { return !files_.contains(one.first); });
 }
 
 void Sender::begin(const Folder::Entry& entry) {
@@ -281,7 +295,7 @@ void Sender::begin(const Folder::Entry& entry) {
     const Status status = folder_.read_small(sidecar_of(entry.path), kMaxSidecar, &file.job.sidecar,
                                              &file.sidecar_identity, &missing);
     if (!status.ok()) {
-      hold(entry.path, file.identity, missing ? "no sidecar" : status.message());
+      hold(entry.path, file.identity, missing ? kNoSidecar : status.message(), file.sidecar_identity);
       return;
     }
   }
@@ -307,14 +321,32 @@ void Sender::finish_preparing() {
     return;
   }
   file.job.digest = done->digest.finish();
-  if (file.kind == FileKind::kContainer && digest_in(file.job.sidecar) != file.job.digest) {
-    hold(file.job.name, file.identity, "its contents do not match its sidecar: repair or replace it");
+  if (file.kind == FileKind::kContainer && digest_in_sidecar(file.job.sidecar).empty()) {
+    hold(file.job.name, file.identity,
+         "its sidecar has no SHA-256: write it again with sha256sum, or replace both files",
+         file.sidecar_identity);
+    return;
+  }
+  if (file.kind == FileKind::kContainer && digest_in_sidecar(file.job.sidecar) != file.job.digest) {
+    hold(file.job.name, file.identity, "its contents do not match its sidecar: repair or replace it",
+         file.sidecar_identity);
     return;
   }
   held_.erase(file.job.name);
   file.job.id = id_of(file.job);
   file.since_ns = host_.monotonic_ns();
   const std::string id = file.job.id;
+  if (done_.contains(id)) {
+    // By name, size, contents and time it is the file that was delivered: an operator has put it back, or its
+    // removal was interrupted.
+    host_.log(PAXECT_LOG_WARN,
+              settings_.folder + "/" + file.job.name + " was delivered before and is removed");
+    receipted_.push_back({.id = id, .receiver = ""});
+    ids_[file.job.name] = id;
+    files_[id] = std::move(file);
+    return;
+  }
+  if (const auto holder = holders_.find(id); holder != holders_.end()) file.holder = holder->second;
   if (files_.contains(id)) {
     files_.at(id).identity = file.identity;
     files_.at(id).sidecar_identity = file.sidecar_identity;
@@ -325,6 +357,7 @@ void Sender::finish_preparing() {
   Outgoing& kept = files_[id] = std::move(file);
   begin_round(&kept);
   if (may_be_known_) {
+    kept.file.reset();  // there may be thousands
     kept.phase = Phase::kChecking;
     check(&kept);
   } else {
@@ -335,7 +368,7 @@ void Sender::finish_preparing() {
 // True when it published something and could publish more.
 bool Sender::send_chunks() {
   const std::uint64_t now = host_.monotonic_ns();
-  if (now < paused_until_ns_ || full_since_ns_ != 0) return false;
+  if (now < paused_until_ns_) return false;
   bool sent = false;
   for (std::size_t i = 0; i < sending_.size();) {
     const std::string id = sending_[i];
@@ -345,8 +378,9 @@ bool Sender::send_chunks() {
       continue;
     }
     ++i;
+    if (file->is_full) continue;
     const std::uint64_t chunks = file->is_statement() ? 0 : file->job.chunks();
-    while (!file->again.empty() || file->next_chunk < chunks) {
+    while (!file->is_full && (!file->again.empty() || file->next_chunk < chunks)) {
       if (in_flight_bytes_ + kChunkSize > kWindow || exchange_.outstanding() >= kMaxOutstanding) return sent;
       std::uint64_t number = file->next_chunk;
       if (file->again.empty()) {
@@ -424,7 +458,7 @@ void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t 
       paused_until_ns_ = host_.monotonic_ns() + kSecond;
     }
   } else if (reply != nullptr) {
-    streams_ready_ = false;  // nobody stores the subject: the stream was removed
+    readiness_.lose_streams();  // nobody stores the subject: the stream was removed
     paused_until_ns_ = host_.monotonic_ns() + kSecond;
   }
   file->again.push_back(number);
@@ -432,35 +466,43 @@ void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t 
 
 void Sender::on_full(Outgoing* file, const std::string& reason) {
   if (full_since_ns_ == 0) full_since_ns_ = host_.monotonic_ns();
-  needed_room_ = file->job.size - std::min(file->job.size, file->stored_chunks * kChunkSize) +
-                 file->job.chunks() * kMessageOverhead;
+  file->is_full = true;
   problems_.set("the stream is full", "the stream " + names_.stream("data") + " at " +
                                           connection_.server_url() + " is full (" + reason +
                                           "): " + std::to_string(files_.size()) +
                                           " files wait until receivers have taken some");
 }
 
-// While the stream is full its room is read every second. After 5 seconds the chunks of unfinished files are
-// taken back: two senders with half a container each would wait for each other for ever.
+// While files wait for room, it is read every second; what fits goes on, also before a larger one. After 5
+// seconds the chunks of unfinished files are taken back: two senders with half a container each would wait
+// for each other for ever.
 void Sender::wait_for_room() {
   const std::uint64_t now = host_.monotonic_ns();
-  if (full_since_ns_ == 0 || now < next_room_ns_ || in_flight_bytes_ > 0) return;
+  if (full_since_ns_ == 0 || now < next_room_ns_) return;
   next_room_ns_ = now + kSecond / 2 + randombytes_uniform(static_cast<std::uint32_t>(kSecond / 2));
+  std::vector<Outgoing*> waiting;
+  for (const std::string& id : sending_)
+    if (Outgoing* file = find(id); file != nullptr && file->phase == Phase::kSending && file->is_full)
+      waiting.push_back(file);
   if (now - full_since_ns_ > kFullPatience)
-    for (const std::string& id : sending_) {
-      Outgoing* file = find(id);
-      if (file == nullptr || file->phase != Phase::kSending || file->next_chunk == 0 || file->in_flight > 0)
-        continue;
-      withdraw(id);
+    for (Outgoing* file : waiting) {
+      if (file->next_chunk == 0 || file->in_flight > 0) continue;
+      withdraw(file->job.id);
       begin_round(file);
-      needed_room_ = std::max(needed_room_, file->job.size + file->job.chunks() * kMessageOverhead);
       next_room_ns_ = now + kSecond + randombytes_uniform(static_cast<std::uint32_t>(4 * kSecond));
     }
   StreamRoom room;
-  if (!read_room(connection_.jetstream(), names_.stream("data"), &room).ok()) return;
-  if (room.max_bytes != 0 && room.bytes + needed_room_ > room.max_bytes) return;
+  if (!waiting.empty() && !read_room(connection_.jetstream(), names_.stream("data"), &room).ok()) return;
+  bool is_full = false;
+  for (Outgoing* file : waiting) {
+    const std::uint64_t needed = file->job.size - std::min(file->job.size, file->stored_chunks * kChunkSize) +
+                                 file->job.chunks() * kMessageOverhead;
+    file->is_full = file->in_flight > 0 || (room.max_bytes != 0 && room.bytes + needed > room.max_bytes);
+    if (!file->is_full) room.bytes += needed;
+    is_full = is_full || file->is_full;
+  }
+  if (is_full) return;
   full_since_ns_ = 0;
-  needed_room_ = 0;
   problems_.set("the stream is full", "");
 }
 
@@ -497,7 +539,7 @@ void Sender::on_published(const std::string& id, const Message* reply) {
   Stored stored = Stored::kFailed;
   if (reply != nullptr && reply->status() != 503)
     stored = parse_publication(reply->data(), &sequence, &reason);
-  if (reply != nullptr && reply->status() == 503) streams_ready_ = false;
+  if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
   if (stored == Stored::kYes || stored == Stored::kAlready) {
     file->phase = Phase::kWaiting;
     file->job_sequence = sequence;
@@ -518,6 +560,7 @@ void Sender::on_published(const std::string& id, const Message* reply) {
 void Sender::restart(Outgoing* file) {
   file->phase = Phase::kSending;
   file->job_sequence = 0;
+  file->is_full = false;
   file->file.reset();
   begin_round(file);
   sending_.push_back(file->job.id);
@@ -537,6 +580,7 @@ void Sender::withdraw(const std::string& id) {
 void Sender::drop(const std::string& id) {
   const auto found = files_.find(id);
   if (found == files_.end()) return;
+  holders_.erase(id);
   if (const auto path = ids_.find(found->second.job.name); path != ids_.end() && path->second == id)
     ids_.erase(path);
   files_.erase(found);

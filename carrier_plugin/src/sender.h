@@ -18,6 +18,7 @@
 #include "names.h"
 #include "outgoing.h"
 #include "problems.h"
+#include "readiness.h"
 #include "records.h"
 #include "settings.h"
 #include "state_directory.h"
@@ -50,10 +51,11 @@ class Sender {
   const Problems& problems() const { return problems_; }
   const std::map<std::string, Outgoing>& files() const { return files_; }
   struct Held {
-    FileIdentity identity;
+    FileIdentity identity{};
+    FileIdentity sidecar{};
     std::string reason;
-    bool reported = false;
     std::uint64_t since_ns = 0;
+    std::uint64_t reported_ns = 0;  // 0: not yet
   };
   const std::map<std::string, Held>& held() const { return held_; }
   std::uint64_t candidates() const { return candidates_.size(); }
@@ -64,12 +66,15 @@ class Sender {
   void tend_epoch();
   void tend_folder();
   void scan();
-  void consider(const Folder::Entry& entry);
+  void consider(const Folder::Entry& entry, const std::map<std::string, FileIdentity>& there);
+  void end_first_scan();
+  void report_held();
   void watch_folders(const std::set<std::string>& folders);
   bool prepare();
   void begin(const Folder::Entry& entry);
   void finish_preparing();
-  void hold(const std::string& path, const FileIdentity& identity, const std::string& reason);
+  void hold(const std::string& path, const FileIdentity& identity, const std::string& reason,
+            const FileIdentity& sidecar = {});
   bool send_chunks();
   bool send_chunk(Outgoing* file, std::uint64_t number);
   void publish(Outgoing* file);
@@ -87,21 +92,34 @@ class Sender {
   void on_message(std::unique_ptr<Message> message);
   void on_receipt(std::string_view text);
   void on_claim(std::string_view text);
+  void set_holder(const Claim& claim);
+  void read_claim(const std::string& id);
   void on_report(std::string_view text);
   void on_question(const Message& message);
   void remove_receipted();
+  struct Receipted {
+    std::string id;
+    std::string receiver;
+    bool is_recorded = false;
+    bool is_removed = false;
+    std::uint64_t retry_ns = 0;  // after a failed removal
+  };
   Status record_receipted();
+  void finish_removal(const Receipted& one);
+  bool has_removals() const;
+  bool is_receipted(const std::string& id) const;
   Status rewrite_records();
   static std::string receipted_record(const Outgoing& file);
   void remember_done(const std::string& id, std::uint64_t chunks);
-  void remove_files(const Outgoing& file, std::set<std::string>* folders);
+  Status remove_files(const Outgoing& file, std::set<std::string>* folders);
   void tidy_server(const Outgoing& file);
   void check_waiting();
   void check(Outgoing* file);
   void check_job(const std::string& id);
   void check_consumer();
   void clean_up();
-  void delete_last(const std::string& what, const std::string& id);
+  void clean_up(const std::string& id);
+  void delete_last(const std::string& what, const std::string& id, const std::function<void(bool)>& then);
 
   const Host& host_;
   const Settings& settings_;
@@ -114,22 +132,22 @@ class Sender {
   Records records_;
   EventLog log_;
   Problems problems_;
+  Readiness readiness_;
   SenderCounts counts_;
 
   std::map<std::string, Outgoing> files_;             // by ID
   std::unordered_map<std::string, std::string> ids_;  // of paths
   std::map<std::string, Held> held_;                  // files that are not sent, by path
-  std::map<std::string, FileIdentity> seen_;          // plain files of the last scan
   std::deque<Folder::Entry> candidates_;
   std::set<std::string> candidate_paths_;
   std::unique_ptr<Preparing> preparing_;
-  std::deque<std::string> sending_;                         // IDs, in order
-  std::vector<std::pair<std::string, Receipt>> receipted_;  // IDs that are to be removed
+  std::deque<std::string> sending_;   // IDs, in order
+  std::vector<Receipted> receipted_;  // that are to be removed
   struct Done {
-    std::uint64_t clean_up_ns;
-    std::uint64_t chunks;
+    std::uint64_t chunks = 0;
   };
-  std::map<std::string, Done> done_;  // IDs of the last removals
+  std::map<std::string, Done> done_;    // IDs of the last removals
+  std::deque<std::string> done_order_;  // the oldest first
   std::deque<std::pair<std::uint64_t, std::string>> clean_ups_;
   std::map<std::string, std::string> holders_;  // the receivers that have claimed what has no receipt yet
   std::vector<Outgoing> interrupted_;           // whose removal a crash interrupted
@@ -138,17 +156,15 @@ class Sender {
   std::set<std::string> watched_;
   std::uint64_t in_flight_bytes_ = 0;
   std::uint64_t rounds_ = 0;
+  std::uint64_t rewritten_size_ = 0;  // of the records, when they were last rewritten
   std::uint64_t next_scan_ns_ = 0;
-  std::uint64_t next_streams_ns_ = 0;
   std::uint64_t next_check_ns_ = 0;
   std::uint64_t next_room_ns_ = 0;
+  std::uint64_t next_report_ns_ = 0;
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t full_since_ns_ = 0;
-  std::uint64_t needed_room_ = 0;
   std::uint64_t epoch_changed_ns_ = 0;
-  std::uint64_t generation_ = 0;
   std::string seen_epoch_;
-  bool streams_ready_ = false;
   bool scanned_ = false;      // the folder once in this process
   bool may_be_known_ = true;  // files of the first scan may be on the server already
   bool changed_ = false;      // inotify

@@ -19,6 +19,9 @@ constexpr std::uint64_t kSettle = 5 * kSecond;  // after a change of the server,
 constexpr std::uint64_t kHoldTime = 3600 * kSecond;  // after max_attempts
 constexpr std::size_t kChecksAtOnce = 256;
 constexpr std::size_t kCleanUpsAtOnce = 64;
+constexpr unsigned kClaimMisses = 2;  // one may come from a replica that lags behind
+constexpr std::uint64_t kRemoveAgain = 10 * kSecond;
+constexpr std::uint64_t kMaxRecords = 64 * 1024 * 1024;
 constexpr std::size_t kMaxDone = 200'000;
 
 std::uint64_t check_interval(std::uint64_t age_ns) { return std::clamp(age_ns, 5 * kSecond, kCheckEvery); }
@@ -26,7 +29,7 @@ std::uint64_t check_interval(std::uint64_t age_ns) { return std::clamp(age_ns, 5
 std::string identity_text(const FileIdentity& identity) {
   JsonObject object;
   object.add("inode", identity.inode).add("size", identity.size).add("mtime_ns", identity.mtime_ns);
-  return object.text();
+  return object.add("ctime_ns", identity.ctime_ns).text();
 }
 
 bool parse_identity(const JsonReader& reader, const char* name, FileIdentity* out) {
@@ -36,12 +39,14 @@ bool parse_identity(const JsonReader& reader, const char* name, FileIdentity* ou
   const json::Value* inode = number("inode");
   const json::Value* size = number("size");
   const json::Value* mtime = number("mtime_ns");
-  if (inode == nullptr || size == nullptr || mtime == nullptr || !inode->IsUint64() || !size->IsUint64() ||
-      !mtime->IsInt64())
+  const json::Value* ctime = number("ctime_ns");
+  if (inode == nullptr || size == nullptr || mtime == nullptr || ctime == nullptr || !inode->IsUint64() ||
+      !size->IsUint64() || !mtime->IsInt64() || !ctime->IsInt64())
     return false;
   out->inode = inode->GetUint64();
   out->size = size->GetUint64();
   out->mtime_ns = mtime->GetInt64();
+  out->ctime_ns = ctime->GetInt64();
   return true;
 }
 
@@ -57,10 +62,11 @@ Status Sender::start() {
     Outgoing file;
     if (!reader.get("record", &what) || !reader.get("id", &file.job.id)) return;
     if (what == "claimed" && reader.get("receiver", &file.holder)) open[file.job.id].holder = file.holder;
+    if (what == "unclaimed") open.erase(file.job.id);
     if (what == "receipted" && reader.get("name", &file.job.name) && reader.get("size", &file.job.size) &&
         parse_identity(reader, "file", &file.identity)) {
       if (!parse_identity(reader, "sidecar", &file.sidecar_identity)) file.sidecar_identity = {};
-      file.kind = file.sidecar_identity.inode != 0 ? FileKind::kContainer : FileKind::kPlain;
+      file.kind = file.sidecar_identity.inode != 0 ? FileKind::kContainer : FileKind::kStatement;
       interrupted_.push_back(std::move(file));
     } else if (what == "removed") {
       std::erase_if(interrupted_, [&](const Outgoing& one) { return one.job.id == file.job.id; });
@@ -81,12 +87,18 @@ Status Sender::start() {
 
 Status Sender::rewrite_records() {
   std::vector<std::string> kept;
-  for (const auto& [id, done] : done_)
-    kept.push_back(JsonObject().add("record", "removed").add("id", id).add("chunks", done.chunks).text());
+  for (const std::string& id : done_order_)
+    kept.push_back(
+        JsonObject().add("record", "removed").add("id", id).add("chunks", done_.at(id).chunks).text());
   for (const Outgoing& file : interrupted_) kept.push_back(receipted_record(file));
   for (const auto& [id, holder] : holders_)
     kept.push_back(JsonObject().add("record", "claimed").add("id", id).add("receiver", holder).text());
-  return records_.rewrite(state_.path("sender.records"), kept);
+  for (const Receipted& one : receipted_)
+    if (const Outgoing* file = find(one.id); file != nullptr && one.is_recorded)
+      kept.push_back(receipted_record(*file));
+  const Status status = records_.rewrite(state_.path("sender.records"), kept);
+  rewritten_size_ = records_.size();
+  return status;
 }
 
 std::string Sender::receipted_record(const Outgoing& file) {
@@ -101,11 +113,13 @@ std::string Sender::receipted_record(const Outgoing& file) {
 }
 
 void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
-  const std::uint64_t due = host_.monotonic_ns() + kCleanUpAfter;
-  if (done_.size() >= kMaxDone && !clean_ups_.empty()) done_.erase(clean_ups_.front().second);
-  done_[id] = {due, chunks};
-  clean_ups_.emplace_back(due, id);
+  if (done_.insert_or_assign(id, Done{chunks}).second) done_order_.push_back(id);
+  clean_ups_.emplace_back(host_.monotonic_ns() + kCleanUpAfter, id);
   holders_.erase(id);
+  while (done_order_.size() > kMaxDone) {
+    done_.erase(done_order_.front());
+    done_order_.pop_front();
+  }
 }
 
 void Sender::on_message(std::unique_ptr<Message> message) {
@@ -122,32 +136,63 @@ void Sender::on_message(std::unique_ptr<Message> message) {
 void Sender::on_receipt(std::string_view text) {
   Receipt receipt;
   if (!parse_receipt(text, &receipt)) return;
-  if (const auto done = done_.find(receipt.id); done != done_.end()) {
+  Outgoing* file = find(receipt.id);
+  if (file == nullptr) {
     // A receiver published it again after a restart of the server: it must go too.
-    clean_ups_.emplace_back(host_.monotonic_ns() + kCleanUpAfter, receipt.id);
+    if (done_.contains(receipt.id)) clean_ups_.emplace_back(host_.monotonic_ns() + kCleanUpAfter, receipt.id);
     return;
   }
-  Outgoing* file = find(receipt.id);
-  if (file == nullptr) return;
   if (receipt.digest != file->job.digest || receipt.name != file->job.name ||
       receipt.size != file->job.size) {
     host_.log(PAXECT_LOG_WARN, "a receipt of " + receipt.receiver + " for " + file->job.name +
                                    " does not match the file and does not count");
     return;
   }
-  const auto same = [&](const auto& one) { return one.first == receipt.id; };
-  if (std::none_of(receipted_.begin(), receipted_.end(), same)) receipted_.emplace_back(receipt.id, receipt);
+  if (!is_receipted(receipt.id)) receipted_.push_back({.id = receipt.id, .receiver = receipt.receiver});
 }
 
+// A claim that is seen as it is published may be refused, because another receiver has claimed the file
+// while this sender was not connected. What is seen is recorded at once, since the store may lose what it has
+// taken; who holds it is what the stream says.
 void Sender::on_claim(std::string_view text) {
   Claim claim;
-  if (!parse_claim(text, &claim)) return;
+  if (!parse_claim(text, &claim) || find(claim.id) == nullptr) return;
+  const auto holder = holders_.find(claim.id);
+  if (holder != holders_.end() && holder->second == claim.receiver) return;
+  if (holder == holders_.end()) set_holder(claim);
+  read_claim(claim.id);
+}
+
+void Sender::set_holder(const Claim& claim) {
   Outgoing* file = find(claim.id);
-  if (file == nullptr || !file->holder.empty()) return;
+  if (file == nullptr) return;
   file->holder = claim.receiver;
-  holders_[claim.id] = claim.receiver;
+  std::string& holder = holders_[claim.id];
+  if (std::exchange(holder, claim.receiver) == claim.receiver) return;
   records_.append(
       JsonObject().add("record", "claimed").add("id", claim.id).add("receiver", claim.receiver).text());
+}
+
+// A claim that was in the store, and is not there while the store is the same one, was removed on purpose: by
+// an operator who knows that its holder has not delivered, or by the holder itself because it came too late.
+void Sender::read_claim(const std::string& id) {
+  exchange_.send("$JS.API.DIRECT.GET." + names_.stream("claim") + "." + names_.subject("claim", id), "",
+                 kReplyTime, [this, id, epoch = epoch_.value()](const Message* reply) {
+                   Outgoing* file = find(id);
+                   if (reply == nullptr || file == nullptr) return;
+                   Claim claim;
+                   if (reply->sequence() != 0 && parse_claim(reply->data(), &claim) && claim.id == id) {
+                     set_holder(claim);
+                     file->claim_epoch = epoch;
+                     file->claim_misses = 0;
+                   } else if (reply->status() == 404 && !epoch.empty() && file->claim_epoch == epoch &&
+                              ++file->claim_misses >= kClaimMisses) {
+                     file->claim_epoch.clear();
+                     file->holder.clear();
+                     holders_.erase(id);
+                     records_.append(JsonObject().add("record", "unclaimed").add("id", id).text());
+                   }
+                 });
 }
 
 void Sender::on_report(std::string_view text) {
@@ -175,8 +220,7 @@ void Sender::on_question(const Message& message) {
   const bool is_ours = question.sender == state_.token();
   const std::uint64_t now = host_.monotonic_ns();
   const auto holder = holders_.find(question.id);
-  const auto receipted = [&](const auto& one) { return one.first == question.id; };
-  if (done_.contains(question.id) || std::any_of(receipted_.begin(), receipted_.end(), receipted)) {
+  if (done_.contains(question.id) || is_receipted(question.id)) {
     answer.state = "done";
   } else if (Outgoing* file = find(question.id); file != nullptr) {
     const bool is_settled = question.epoch == epoch_.value() && now - epoch_changed_ns_ >= kSettle;
@@ -197,66 +241,90 @@ void Sender::on_question(const Message& message) {
 void Sender::remove_receipted() {
   for (const Outgoing& file : interrupted_) {
     std::set<std::string> folders;
-    remove_files(file, &folders);
+    // One that cannot be removed is found by the scan, with a digest of which it is known.
+    if (const Status status = remove_files(file, &folders); !status.ok())
+      host_.log(PAXECT_LOG_WARN, status.message());
     remember_done(file.job.id, file.job.chunks());
   }
   if (!interrupted_.empty()) {
     interrupted_.clear();
     problems_.set("the records cannot be written", rewrite_records().message());
   }
-  if (receipted_.empty()) return;
+  const std::uint64_t now = host_.monotonic_ns();
+  const auto is_due = [&](const Receipted& one) { return one.retry_ns <= now; };
+  if (std::none_of(receipted_.begin(), receipted_.end(), is_due)) return;
   const Status status = record_receipted();
   problems_.set("the records cannot be written", status.message());
   if (!status.ok()) {
     // What was written may be torn or lost: all of it once more.
+    for (Receipted& one : receipted_) one.retry_ns = now + kSecond;
     rewrite_records();
     return;
   }
+  Status failed;
   std::set<std::string> folders;
-  const std::vector<std::pair<std::string, Receipt>> receipted = std::move(receipted_);
-  receipted_.clear();
-  std::vector<const Outgoing*> removed;
-  for (const auto& [id, receipt] : receipted) {
-    const Outgoing* file = find(id);
-    if (file == nullptr) continue;
-    remove_files(*file, &folders);
-    removed.push_back(file);
+  for (Receipted& one : receipted_) {
+    const Outgoing* file = is_due(one) ? find(one.id) : nullptr;
+    const Status removed = file == nullptr ? Status::success() : remove_files(*file, &folders);
+    one.is_removed = is_due(one) && removed.ok();
+    if (removed.ok()) continue;
+    // It waits for the operator, and is neither sent again nor forgotten.
+    failed = removed;
+    one.retry_ns = now + kRemoveAgain;
   }
+  problems_.set("delivered files cannot be removed", failed.message());
   for (const std::string& folder : folders) {
     const Status synced = folder_.sync_names(join(folder, "x"));
     if (!synced.ok()) host_.log(PAXECT_LOG_WARN, synced.message());
   }
-  for (const auto& [id, receipt] : receipted) {
-    const Outgoing* file = find(id);
-    if (file == nullptr) continue;
-    records_.append(
-        JsonObject().add("record", "removed").add("id", id).add("chunks", file->job.chunks()).text());
+  for (const Receipted& one : receipted_)
+    if (one.is_removed) finish_removal(one);
+  std::erase_if(receipted_, [](const Receipted& one) { return one.is_removed; });
+  if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
+    if (const Status rewritten = rewrite_records(); !rewritten.ok())
+      host_.log(PAXECT_LOG_WARN, rewritten.message());
+}
+
+void Sender::finish_removal(const Receipted& one) {
+  const Outgoing* file = find(one.id);
+  if (file == nullptr) return;
+  const std::uint64_t chunks = file->is_statement() ? 0 : file->job.chunks();
+  records_.append(JsonObject().add("record", "removed").add("id", one.id).add("chunks", chunks).text());
+  // One that is there again after its delivery was counted then.
+  if (!done_.contains(one.id)) {
     ++counts_.sent;
     counts_.sent_bytes += file->job.size;
-    log_.write("sent", file->job, receipt.receiver);
+    log_.write("sent", file->job, one.receiver);
     tidy_server(*file);
-    remember_done(id, file->is_statement() ? 0 : file->job.chunks());
-    drop(id);
   }
+  remember_done(one.id, chunks);
+  drop(one.id);
+}
+
+bool Sender::is_receipted(const std::string& id) const {
+  return std::any_of(receipted_.begin(), receipted_.end(), [&](const auto& one) { return one.id == id; });
 }
 
 Status Sender::record_receipted() {
-  for (const auto& [id, receipt] : receipted_)
-    if (const Outgoing* file = find(id); file != nullptr)
-      if (Status status = records_.append(receipted_record(*file)); !status.ok()) return status;
+  for (Receipted& one : receipted_) {
+    const Outgoing* file = find(one.id);
+    if (file == nullptr || one.is_recorded) continue;
+    if (Status status = records_.append(receipted_record(*file)); !status.ok()) return status;
+    one.is_recorded = true;
+  }
   return records_.flush();
 }
 
 // The container first: a sidecar that is left alone is reported, a container without one would not be sent
 // again.
-void Sender::remove_files(const Outgoing& file, std::set<std::string>* folders) {
+Status Sender::remove_files(const Outgoing& file, std::set<std::string>* folders) {
   bool removed = false;
   Status status = folder_.remove_same(file.job.name, file.identity, &removed);
   bool ignored = false;
   if (status.ok() && removed && file.sidecar_identity.inode != 0)
     status = folder_.remove_same(sidecar_of(file.job.name), file.sidecar_identity, &ignored);
   folders->insert(folder_of(file.job.name));
-  if (!status.ok()) host_.log(PAXECT_LOG_WARN, status.message() + ": it was delivered and can be removed");
+  return status;
 }
 
 void Sender::tidy_server(const Outgoing& file) {
@@ -298,7 +366,10 @@ void Sender::check(Outgoing* file) {
   const auto on_reply = [this, id](const Message* reply) {
     Outgoing* found = find(id);
     if (found == nullptr) return;
-    if (reply != nullptr && reply->status() == 404) return check_job(id);
+    if (reply != nullptr && reply->status() == 404) {
+      read_claim(id);  // it may have been made while this sender was not connected
+      return check_job(id);
+    }
     if (reply != nullptr && reply->status() == 0) on_receipt(reply->data());
     if (reply == nullptr || reply->status() == 503) found->checked_ns = 1;
     if (found->phase == Phase::kChecking) found->phase = Phase::kWaiting;
@@ -349,16 +420,6 @@ void Sender::check_consumer() {
   }
 }
 
-void Sender::delete_last(const std::string& what, const std::string& id) {
-  const std::string stream = names_.stream(what);
-  exchange_.send("$JS.API.DIRECT.GET." + stream + "." + names_.subject(what, id), "", kReplyTime,
-                 [this, stream](const Message* reply) {
-                   if (reply == nullptr || reply->sequence() == 0) return;
-                   exchange_.post("$JS.API.STREAM.MSG.DELETE." + stream,
-                                  JsonObject().add("seq", reply->sequence()).add("no_erase", true).text());
-                 });
-}
-
 // Claims and receipts stay for a while after the removal: a receiver may have fetched the job before.
 void Sender::clean_up() {
   const std::uint64_t now = host_.monotonic_ns();
@@ -366,15 +427,46 @@ void Sender::clean_up() {
        ++i) {
     const std::string id = clean_ups_.front().second;
     clean_ups_.pop_front();
-    delete_last("claim", id);
-    delete_last("receipt", id);
-    const auto done = done_.find(id);
-    if (done == done_.end() || done->second.chunks == 0) continue;
-    exchange_.send("$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(id, 0), "", kReplyTime,
-                   [this, id](const Message* reply) {
-                     if (reply != nullptr && reply->sequence() != 0) withdraw(id);
-                   });
+    if (!files_.contains(id)) clean_up(id);
   }
+}
+
+// First the job, whose removal may have been lost with a connection: without claim and receipt a receiver
+// would deliver it. What gets no reply is done again later.
+void Sender::clean_up(const std::string& id) {
+  const auto again = [this, id](bool ok) {
+    if (!ok) clean_ups_.emplace_back(host_.monotonic_ns() + kCheckEvery, id);
+  };
+  delete_last("job", id, [this, id, again](bool ok) {
+    if (!ok) return again(false);
+    delete_last("claim", id, again);
+    delete_last("receipt", id, again);
+  });
+  const auto done = done_.find(id);
+  if (done == done_.end() || done->second.chunks == 0) return;
+  exchange_.send("$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(id, 0), "", kReplyTime,
+                 [this, id](const Message* reply) {
+                   if (reply != nullptr && reply->sequence() != 0 && !files_.contains(id)) withdraw(id);
+                 });
+}
+
+void Sender::delete_last(const std::string& what, const std::string& id,
+                         const std::function<void(bool)>& then) {
+  const std::string stream = names_.stream(what);
+  const auto on_found = [this, stream, then](const Message* reply) {
+    if (reply != nullptr && reply->status() == 404) return then(true);
+    if (reply == nullptr || reply->sequence() == 0) return then(false);
+    const auto on_deleted = [then](const Message* done) {
+      then(done != nullptr && done->data().find("\"success\":true") != std::string_view::npos);
+    };
+    if (!exchange_.send("$JS.API.STREAM.MSG.DELETE." + stream,
+                        JsonObject().add("seq", reply->sequence()).add("no_erase", true).text(), kReplyTime,
+                        on_deleted))
+      then(false);
+  };
+  if (!exchange_.send("$JS.API.DIRECT.GET." + stream + "." + names_.subject(what, id), "", kReplyTime,
+                      on_found))
+    then(false);
 }
 
 }  // namespace paxect::carrier

@@ -15,10 +15,10 @@
 namespace paxect::carrier {
 namespace {
 
-constexpr std::array<std::string_view, 20> kKeys = {
+constexpr std::array<std::string_view, 21> kKeys = {
     "mode",         "folder",      "state",   "lock",    "servers",      "subject", "replicas",
     "nkey",         "credentials", "tls",     "tls_ca",  "tls_cert",     "tls_key", "max_stream_mb",
-    "max_attempts", "ack_wait_ms", "scan_ms", "backlog", "metrics_file", "log"};
+    "max_attempts", "ack_wait_ms", "scan_ms", "backlog", "metrics_file", "log",     "sandbox"};
 
 class Reader {
  public:
@@ -234,6 +234,12 @@ Status read_settings(const Host& host, Settings* out) {
   if (out->subject.empty() || out->subject.size() > 64 || !is_plain(out->subject, "-_"))
     return reader.fault("subject", "must be 1 to 64 letters, digits, - and _, not '" + out->subject + "'");
   if (Status status = read_numbers(reader, out); !status.ok()) return status;
+  const std::string sandbox = reader.text("sandbox", "auto");
+  if (sandbox != "auto" && sandbox != "off" && sandbox != "require")
+    return reader.fault("sandbox", "must be auto, off or require, not '" + sandbox + "'");
+  out->sandbox = sandbox == "auto"  ? SandboxMode::kAuto
+                 : sandbox == "off" ? SandboxMode::kOff
+                                    : SandboxMode::kRequire;
   return read_security(reader, out);
 }
 

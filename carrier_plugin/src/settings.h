@@ -12,6 +12,7 @@
 namespace paxect::carrier {
 
 enum class Mode { kSend, kReceive };
+enum class SandboxMode { kAuto, kOff, kRequire };
 
 struct Settings {
   Mode mode = Mode::kSend;
@@ -33,6 +34,7 @@ struct Settings {
   std::int64_t scan_ms = 1000;
   std::size_t backlog = 64;  // receive: containers of the last minute that link has not taken yet
   std::string metrics_file;
+  SandboxMode sandbox = SandboxMode::kAuto;
   std::string log;  // one JSON object a line; empty: none
 
   std::string server_list() const;  // for messages

@@ -18,13 +18,18 @@ class Status {
   }
   // "cannot open x: No such file or directory"
   static Status system(const std::string& what, int error = errno) {
-    return failure(what + ": " + std::generic_category().message(error));
+    Status status = failure(what + ": " + std::generic_category().message(error));
+    status.error_ = error;
+    return status;
   }
   bool ok() const { return message_.empty(); }
   const std::string& message() const { return message_; }
+  // The errno of a failed system call; 0 for another failure.
+  int error() const { return error_; }
 
  private:
   std::string message_;
+  int error_ = 0;
 };
 
 }  // namespace paxect::carrier

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kDay = 86'400 * kSecond;
+constexpr std::int32_t kMinMessage = 1024 * 1024;
 constexpr int kStreamNotFound = 10059;
 constexpr int kNoStorage = 10047;
 constexpr int kConsumerNotFound = 10014;
@@ -60,6 +61,14 @@ Status compare(const std::string& name, const std::string& subject, const Spec& 
     return fault(spec.storage == js_FileStorage ? "is in memory" : "is not in memory");
   if (!config.AllowDirect) return fault("does not allow direct gets");
   if (config.NoAck || config.Sealed) return fault("takes no messages, or acknowledges none");
+  if (config.MaxAge != spec.max_age)
+    return fault("removes messages after " + std::to_string(config.MaxAge / kSecond) + " s instead of " +
+                 (spec.max_age == 0 ? "never" : std::to_string(spec.max_age / kSecond) + " s"));
+  if (config.MaxMsgs > 0 && config.MaxMsgs != spec.max_messages) return fault("has a limit of messages");
+  if (config.MaxMsgSize > 0 && config.MaxMsgSize < kMinMessage)
+    return fault("takes no messages of " + std::to_string(kMinMessage) + " bytes");
+  if (config.DenyDelete || config.DenyPurge) return fault("does not allow messages to be removed");
+  if (config.Mirror != nullptr || config.SourcesLen > 0) return fault("copies other streams");
   if (config.MaxMsgsPerSubject != 1) return fault("keeps more than one message of a subject");
   if (spec.refuses_new && (config.Discard != js_DiscardNew || !config.DiscardNewPerSubject))
     return fault("replaces messages instead of refusing new ones");

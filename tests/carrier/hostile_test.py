@@ -222,6 +222,41 @@ class Clocks(unittest.TestCase):
                     south.start()
 
 
+    def test_a_receiver_that_is_away_for_a_week_gets_everything(self):
+        """A week passes by the clocks of the carriers. The server's own clock cannot be moved: the ages that it keeps
+        messages for are compared instead."""
+        if rig.SANITIZED or not rig.pathlib.Path(self.LIBRARY).exists():
+            self.skipTest("no faketime for this build: apt-get install faketime")
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            south = site.node("south", "receive", server.url)
+            clock = site.place / "clock"
+            clock.write_text("+0")
+            for node in (north, south):
+                node.carrier.env |= {"LD_PRELOAD": self.LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                                     "NO_FAKE_STAT": "1"}
+                node.start()
+            site.take()
+            site.send_many(north, 3)
+            site.await_arrival()
+            south.stop()
+            site.send_many(north, 6, prefix="away")
+            (north.folder / "north.1.list").write_text("a list")
+            rig.wait_for("the jobs", lambda: north.command("status", status=range(100))["report"]["unconfirmed"] == 7)
+            north.stop()
+            clock.write_text("+7d")
+            north.start()
+            south.start()
+            site.await_arrival()
+            rig.wait_for("the list", lambda: (south.folder / "north.1.list").exists())
+            week = 7 * 86_400 * 10**9
+            with server.client() as client:
+                for name, stream in client.streams().items():
+                    age = stream["config"].get("max_age", 0)
+                    self.assertTrue(age == 0 or age >= week, f"{name}: {age}")
+
+
 class Logins(unittest.TestCase):
     def with_login(self, make_login, revoke, restore):
         with rig.Site() as site:

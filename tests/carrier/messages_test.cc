@@ -111,7 +111,7 @@ TEST_CASE("Kinds of files are known by their names") {
   CHECK(kind_of("a.freq") == FileKind::kContainer);
   CHECK(kind_of("a.FREQ.sha256") == FileKind::kSidecar);
   CHECK(kind_of("paxect.proof/n.s.1.list.minisig") == FileKind::kStatement);
-  CHECK(kind_of("a.txt") == FileKind::kPlain);
+  CHECK(kind_of("a.txt") == FileKind::kOther);
   CHECK(kind_of(".a.freq") == FileKind::kNever);
   CHECK(kind_of("a.freq.part") == FileKind::kNever);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The metrics of a real sender and receiver, the page about them, and the alert rules: at one with each other, and right by
 promtool."""
+import json
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 MONITORING = SOURCE / "carrier_plugin" / "monitoring"
 PAGE = (MONITORING / "MONITORING.md").read_text()
 RULES = MONITORING / "paxect-carrier-alerts.yml"
+DASHBOARD = MONITORING / "paxect-carrier-dashboard.json"
 RULES_TEST = pathlib.Path(__file__).with_name("alerts_test.yml")
 
 
@@ -75,6 +77,9 @@ class Monitoring(unittest.TestCase):
         there = exported(self.text["north"]) | exported(self.text["south"])
         self.assertEqual(named(PAGE), there)
         self.assertLessEqual(named(RULES.read_text()) | named(RULES_TEST.read_text()), there)
+        drawn = [target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]]
+        self.assertLessEqual(named("\n".join(drawn)), there)
+        self.assertTrue(all('{carrier=~"$carrier"}' in expression for expression in drawn), drawn)
         for name, text in self.text.items():
             mode = {"north": "send", "south": "receive"}[name]
             rows = re.findall(r"^\| (`paxect_[^|]*) \| (\w+) \|", PAGE, re.MULTILINE)

@@ -28,6 +28,24 @@ class Relay(unittest.TestCase):
             self.assertEqual(len(decoded), 100)
             self.assertFalse(rig.visible(north.inbox))
 
+    def test_a_stop_right_after_the_start_ends_cleanly(self):
+        """Before the program has installed its handler the signal ends it, which service managers take for a clean end."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            nodes = [site.node("north", "send", server.url), site.node("south", "receive", server.url)]
+            for node in nodes:
+                for step in range(20):
+                    node.start()
+                    rig.time.sleep(step * 0.005)
+                    begin = rig.time.monotonic()
+                    node.stop()
+                    self.assertLess(rig.time.monotonic() - begin, 5)
+                self.assertNotIn("damaged", node.carrier.text())
+                node.start()
+            site.take()
+            site.send_many(nodes[0], 3)
+            site.await_arrival()
+
     def test_the_stores_are_empty_at_the_end(self):
         with rig.Site() as site:
             server = site.server().start().ready()

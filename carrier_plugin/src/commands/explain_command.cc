@@ -1,4 +1,6 @@
 // `explain`: one file, by the last report, the records of a receiver, and the log.
+#include <sys/stat.h>
+
 #include "commands/command.h"
 #include "json_object.h"
 #include "records.h"
@@ -63,7 +65,19 @@ bool find_in_log(const Settings& settings, Explanation* out) {
     if (!reader.get("reason", &out->reason)) out->reason.clear();
     found = true;
   }
+  // The sender's log has a line when a file is delivered and removed; `sent` is one that waits for that.
+  if (out->state == "sent") out->state = "delivered";
   return found;
+}
+
+// Whether it is in the folder of a sender, beyond the names that the report has.
+bool is_waiting(const Settings& settings, Explanation* out) {
+  struct stat info {};
+  if (settings.mode != Mode::kSend || lstat((settings.folder + "/" + out->name).c_str(), &info) != 0)
+    return false;
+  out->state = "waiting";
+  out->reason = "it is in the folder; the report names 1000 files, and this one is not among them";
+  return true;
 }
 
 }  // namespace
@@ -74,7 +88,8 @@ paxect_plugin_status run_explain(const Call& call) {
   const std::string prefix = call.settings().folder + "/";
   if (found.name.starts_with(prefix)) found.name.erase(0, prefix.size());
   const bool in_report = find_in_report(call.settings(), &found);
-  const bool known = in_report || find_in_log(call.settings(), &found) ||
+  const bool known = in_report || is_waiting(call.settings(), &found) ||
+                     find_in_log(call.settings(), &found) ||
                      (call.settings().mode == Mode::kReceive && find_in_records(call.settings(), &found));
   if (call.json) {
     JsonObject object;

@@ -1,15 +1,25 @@
 // `status`: what the instance reported last, and whether it runs.
 #include "commands/command.h"
 #include "json_object.h"
+#include "receiver.h"
 #include "state_directory.h"
 
 namespace paxect::carrier {
 namespace {
 
+constexpr std::uint64_t kMaxAge = 30;  // seconds
+
 std::string number(const JsonReader& report, const char* name) {
   std::uint64_t value = 0;
   report.get(name, &value);
   return std::to_string(value);
+}
+
+// Seconds since the instance has written its report, of one that writes it every few seconds.
+std::uint64_t age_of(const JsonReader& report) {
+  std::uint64_t written = 0;
+  const std::uint64_t now = boottime_ns();
+  return report.get("written_ns", &written) && written < now ? (now - written) / 1'000'000'000 : 0;
 }
 
 void print(const Call& call, const JsonReader& report, bool running) {
@@ -21,6 +31,9 @@ void print(const Call& call, const JsonReader& report, bool running) {
   report.get("server", &server);
   call.row("carrier",
            std::string(running ? "running" : "not running") + ", mode " + (sends ? "send" : "receive"));
+  if (running && age_of(report) > kMaxAge)
+    call.row("problem", "the instance has reported nothing for " + std::to_string(age_of(report)) +
+                            " s: is it stopped, or does a disk hang?");
   call.row("server", running && connected ? server : "not connected to " + settings.server_list());
   call.row("subject", settings.subject);
   call.row("folder", settings.folder);
@@ -49,12 +62,12 @@ paxect_plugin_status run_status(const Call& call) {
   bool connected = false;
   report.get("connected", &connected);
   const json::Value* problems = report.find("problems");
-  const bool is_well =
-      running && connected && problems != nullptr && problems->IsArray() && problems->Empty();
+  const bool is_well = running && connected && age_of(report) <= kMaxAge && problems != nullptr &&
+                       problems->IsArray() && problems->Empty();
   if (call.json) {
     JsonObject object;
     object.add("running", running).add("mode", call.settings().mode == Mode::kSend ? "send" : "receive");
-    object.add("subject", call.settings().subject);
+    object.add("subject", call.settings().subject).add("age_seconds", age_of(report));
     if (report.valid() && !text.empty()) {
       object.add_json("report", text);
     } else {

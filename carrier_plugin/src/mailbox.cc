@@ -1,0 +1,111 @@
+#include "mailbox.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <charconv>
+#include <utility>
+
+namespace paxect::carrier {
+
+std::string_view Message::data() const {
+  const char* data = natsMsg_GetData(message_.get());
+  return {data == nullptr ? "" : data, static_cast<std::size_t>(natsMsg_GetDataLength(message_.get()))};
+}
+
+std::string_view Message::header(const char* name) const {
+  const char* value = nullptr;
+  return natsMsgHeader_Get(message_.get(), name, &value) == NATS_OK ? text(value) : std::string_view();
+}
+
+int Message::status() const {
+  if (natsMsg_GetDataLength(message_.get()) > 0) return 0;
+  const std::string_view digits = header("Status");
+  int status = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), status);
+  return status;
+}
+
+std::uint64_t Message::sequence() const {
+  const std::string_view digits = header("Nats-Sequence");
+  std::uint64_t sequence = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), sequence);
+  return sequence;
+}
+
+Status Mailbox::open() {
+  event_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event_.valid()) return Status::system("cannot create an eventfd");
+  natsInbox* inbox = nullptr;
+  if (natsInbox_Create(&inbox) != NATS_OK) return Status::failure("cannot connect: out of memory");
+  inbox_ = std::string(inbox) + ".";
+  natsInbox_Destroy(inbox);
+  return Status::success();
+}
+
+std::unique_ptr<Message> Mailbox::next() {
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty()) return nullptr;
+  std::unique_ptr<Message> message = std::move(queue_.front());
+  queue_.pop_front();
+  return message;
+}
+
+void Mailbox::wait(int milliseconds) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!queue_.empty()) return;
+  }
+  pollfd watch{.fd = event_.get(), .events = POLLIN, .revents = 0};
+  if (poll(&watch, 1, milliseconds) > 0) {
+    eventfd_t ignored = 0;
+    eventfd_read(event_.get(), &ignored);
+  }
+}
+
+void Mailbox::clear() {
+  const std::lock_guard lock(mutex_);
+  queue_.clear();
+}
+
+void Mailbox::push(natsMsg* raw) {
+  auto message = std::make_unique<Message>(raw);
+  if (const std::string_view subject = message->subject(); subject.starts_with(inbox_)) {
+    const std::string_view digits = subject.substr(inbox_.size());
+    std::from_chars(digits.data(), digits.data() + digits.size(), message->request);
+  }
+  const std::lock_guard lock(mutex_);
+  queue_.push_back(std::move(message));
+}
+
+void Mailbox::wake() { eventfd_write(event_.get(), 1); }
+
+void Mailbox::on_message(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+  auto* self = static_cast<Mailbox*>(closure);
+  try {
+    self->push(message);
+  } catch (...) {  // out of memory: the request runs into its time limit
+  }
+  self->wake();
+}
+
+void Mailbox::on_event(natsConnection*, void* closure) { static_cast<Mailbox*>(closure)->wake(); }
+
+void Mailbox::on_error(natsConnection* connection, natsSubscription*, natsStatus error, void* closure) {
+  auto* self = static_cast<Mailbox*>(closure);
+  const char* detail = nullptr;
+  natsConnection_GetLastError(connection, &detail);
+  try {
+    const std::lock_guard lock(self->mutex_);
+    self->error_ = detail != nullptr && *detail != '\0' ? detail : natsStatus_GetText(error);
+  } catch (...) {
+  }
+  self->wake();
+}
+
+std::string Mailbox::take_error() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(error_, {});
+}
+
+}  // namespace paxect::carrier

@@ -1,0 +1,50 @@
+// Whether a sender or a receiver can work with the server: connected, and the streams exist. Reports what is
+// in the way. Instance thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "connection.h"
+#include "epoch.h"
+#include "host.h"
+#include "problems.h"
+#include "status.h"
+
+namespace paxect::carrier {
+
+class Readiness {
+ public:
+  // `ensure` makes the streams and consumers that are missing; it may block for some seconds.
+  Readiness(const Host& host, Connection* connection, Epoch* epoch, Problems* problems,
+            std::function<Status()> ensure)
+      : host_(host),
+        connection_(*connection),
+        epoch_(*epoch),
+        problems_(*problems),
+        ensure_(std::move(ensure)) {}
+
+  // To be called in each step. True when the connection is a new one: nothing that was outstanding has a
+  // reply.
+  bool tend();
+  bool is_ready() const { return has_streams_ && connection_.is_connected(); }
+  // A stream or consumer was found missing.
+  void lose_streams() { has_streams_ = false; }
+  std::uint64_t generation() const { return generation_; }
+
+ private:
+  void report();
+
+  const Host& host_;
+  Connection& connection_;
+  Epoch& epoch_;
+  Problems& problems_;
+  std::function<Status()> ensure_;
+  std::uint64_t generation_ = 0;
+  std::uint64_t next_streams_ns_ = 0;
+  std::uint64_t refused_until_ns_ = 0;
+  bool has_streams_ = false;
+};
+
+}  // namespace paxect::carrier

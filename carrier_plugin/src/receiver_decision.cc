@@ -1,0 +1,222 @@
+// Which jobs of a batch a receiver may deliver. The questions to the server, and those to the senders, go out
+// for all jobs together: after a restart of the server thousands of jobs may need them, and one that gets no
+// answer must not delay the others.
+#include <utility>
+
+#include "json_object.h"
+#include "receiver.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kReplyTime = 5 * kSecond;
+constexpr std::uint64_t kAnswerTime = 2 * kSecond;  // of a sender
+constexpr std::uint64_t kSilence = 10 * kSecond;    // until a sender that did not answer is asked again
+constexpr std::uint64_t kForgotten = 60 * kSecond;
+constexpr std::uint64_t kHeldDelay = 5 * kSecond;
+
+}  // namespace
+
+std::vector<Receiver::Found> Receiver::look_up(const std::string& what, const std::vector<std::string>& ids) {
+  std::vector<Found> found(ids.size());
+  std::vector<Exchange::Request> requests;
+  for (const std::string& id : ids)
+    requests.push_back(
+        {"$JS.API.DIRECT.GET." + names_.stream(what) + "." + names_.subject(what, id), std::string()});
+  exchange_.ask_all(
+      requests, kReplyTime, [&] { return pulse(); },
+      [&](std::size_t index, const Message& reply) {
+        if (reply.status() == 404) found[index].result = Lookup::kMissing;
+        if (reply.sequence() == 0) return;
+        found[index] = {Lookup::kFound, std::string(reply.data()), reply.sequence()};
+      });
+  return found;
+}
+
+std::vector<Receiver::Found> Receiver::look_up_at_leader(const std::string& what,
+                                                         const std::vector<std::string>& subjects) {
+  constexpr int kNoMessage = 10037;
+  std::vector<Found> found(subjects.size());
+  std::vector<Exchange::Request> requests;
+  for (const std::string& subject : subjects)
+    requests.push_back(
+        {"$JS.API.STREAM.MSG.GET." + names_.stream(what), JsonObject().add("last_by_subj", subject).text()});
+  exchange_.ask_all(
+      requests, kReplyTime, [&] { return pulse(); },
+      [&](std::size_t index, const Message& reply) {
+        const JsonReader reader(reply.data());
+        const json::Value* message = reader.find("message");
+        const json::Value* error = reader.find("error");
+        if (message != nullptr && message->IsObject() && message->HasMember("seq") &&
+            (*message)["seq"].IsUint64())
+          found[index] = {Lookup::kFound, "", (*message)["seq"].GetUint64()};
+        if (error != nullptr && error->IsObject() && error->HasMember("err_code") &&
+            (*error)["err_code"].IsInt() && (*error)["err_code"].GetInt() == kNoMessage)
+          found[index].result = Lookup::kMissing;
+      });
+  return found;
+}
+
+// Keeps in the batch what may be delivered. A job that comes for the first time, from the store that has
+// acknowledged it, needs no question.
+void Receiver::decide(std::vector<Incoming>* batch) {
+  std::vector<Incoming*> open;
+  for (Incoming& job : *batch) {
+    const bool is_continuous = job.job.epoch == epoch_.value();
+    job.verdict = Verdict::kDeliver;
+    if (job.position.deliveries > 1 || !is_continuous) open.push_back(&job);
+  }
+  settle_by_receipts(&open);
+  settle_by_claims(&open);
+  std::erase_if(open, [&](const Incoming* job) { return job->job.epoch == epoch_.value(); });
+  std::vector<const Job*> asked;
+  for (const Incoming* job : open) asked.push_back(&job->job);
+  const std::map<std::string, Verdict> answers = ask_senders(asked);
+  for (Incoming* job : open) {
+    job->verdict = answers.at(job->job.id);
+    if (job->verdict == Verdict::kFinished) remove_message("job", job->position.sequence);
+  }
+  for (const Incoming& job : *batch) {
+    if (job.verdict == Verdict::kLater) give_back(job.ack, kHeldDelay);
+    if (job.verdict == Verdict::kFinished) acknowledge(job.ack, "+ACK");
+    if (job.verdict != Verdict::kLater) waiting_for_senders_.clear(job.job.id);
+    if (job.verdict == Verdict::kFinished) refused_.erase(job.job.id);
+  }
+  std::erase_if(*batch, [](const Incoming& job) { return job.verdict != Verdict::kDeliver; });
+  report_waiting();
+}
+
+// Leaves in `open` what has no receipt.
+void Receiver::settle_by_receipts(std::vector<Incoming*>* open) {
+  std::vector<std::string> ids;
+  for (const Incoming* job : *open) ids.push_back(job->job.id);
+  const std::vector<Found> found = look_up("receipt", ids);
+  std::vector<Incoming*> left;
+  for (std::size_t i = 0; i < open->size(); ++i) {
+    Incoming* job = (*open)[i];
+    Receipt receipt;
+    if (found[i].result == Lookup::kUnknown) {
+      job->verdict = Verdict::kLater;
+    } else if (found[i].result == Lookup::kFound && parse_receipt(found[i].text, &receipt) &&
+               receipt.digest == job->job.digest) {
+      ++counts_.repeated;
+      job->verdict = Verdict::kFinished;
+    } else {
+      if (found[i].result == Lookup::kFound) remove_message("receipt", found[i].sequence);
+      left.push_back(job);
+    }
+  }
+  *open = std::move(left);
+}
+
+// Leaves in `open` what nobody has claimed.
+void Receiver::settle_by_claims(std::vector<Incoming*>* open) {
+  std::vector<std::string> ids;
+  for (const Incoming* job : *open) ids.push_back(job->job.id);
+  const std::vector<Found> found = look_up("claim", ids);
+  std::vector<Incoming*> left;
+  for (std::size_t i = 0; i < open->size(); ++i) {
+    Incoming* job = (*open)[i];
+    Claim claim;
+    const bool is_claim =
+        found[i].result == Lookup::kFound && parse_claim(found[i].text, &claim) && claim.id == job->job.id;
+    if (found[i].result == Lookup::kUnknown) {
+      job->verdict = Verdict::kLater;
+    } else if (is_claim && claim.receiver == state_.token()) {
+      job->verdict = refuse_own_claim(job->job);
+    } else if (is_claim) {
+      ++counts_.left;
+      job->verdict = Verdict::kLater;
+    } else {
+      if (found[i].result == Lookup::kFound) remove_message("claim", found[i].sequence);
+      waiting_for_operator_.clear(job->job.id);
+      left.push_back(job);
+    }
+  }
+  *open = std::move(left);
+}
+
+// We have claimed it, and the records do not have it: they were damaged or put back, and it may be delivered.
+Verdict Receiver::refuse_own_claim(const Job& job) {
+  waiting_for_operator_.set(
+      job.id,
+      job.name + " is claimed by this receiver, whose records do not have it: it may be in " +
+          folder_.path() + " already and is left; if it is not, run: nats stream purge " +
+          names_.stream("claim") + " --subject " + names_.subject("claim", job.id),
+      host_.monotonic_ns());
+  return Verdict::kLater;
+}
+
+// What the senders say about jobs of another store, for each of them. Without an answer it waits.
+std::map<std::string, Verdict> Receiver::ask_senders(const std::vector<const Job*>& jobs) {
+  std::map<std::string, Verdict> verdicts;
+  std::vector<const Job*> asked;
+  std::vector<Exchange::Request> requests;
+  const std::uint64_t now = host_.monotonic_ns();
+  std::erase_if(silent_senders_, [&](const auto& one) { return now >= one.second; });
+  for (const Job* job : jobs) {
+    verdicts[job->id] = Verdict::kLater;
+    if (silent_senders_.contains(job->sender)) {
+      waiting_for_senders_.set(job->id, no_answer(*job), now);
+      continue;
+    }
+    const Question question{
+        .id = job->id, .sender = job->sender, .receiver = state_.token(), .epoch = epoch_.value()};
+    asked.push_back(job);
+    requests.push_back({names_.ask(), question_text(question)});
+  }
+  std::vector<Answer> answers(asked.size());
+  std::vector<bool> replied(asked.size());
+  exchange_.ask_all(
+      requests, kAnswerTime, [&] { return pulse(); },
+      [&](std::size_t index, const Message& reply) {
+        replied[index] = true;
+        if (reply.status() != 0 || !parse_answer(reply.data(), &answers[index])) answers[index].state = "";
+      });
+  if (host_.stop_requested() || !connection_.is_connected() ||
+      connection_.generation() != readiness_.generation())
+    return verdicts;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const Job& job = *asked[i];
+    if (answers[i].state.empty()) {
+      // Other senders of the subject are connected, and this one is not: the server waits in vain.
+      if (!replied[i]) silent_senders_[job.sender] = host_.monotonic_ns() + kSilence;
+      waiting_for_senders_.set(job.id, no_answer(job), host_.monotonic_ns());
+      continue;
+    }
+    waiting_for_senders_.clear(job.id);
+    verdicts[job.id] = verdict_of(job, answers[i]);
+  }
+  report_waiting();
+  return verdicts;
+}
+
+Verdict Receiver::verdict_of(const Job& job, const Answer& answer) {
+  if (answer.state == "open") return Verdict::kDeliver;
+  if (answer.state == "done") return Verdict::kFinished;
+  if (answer.state == "held" && answer.holder == state_.token())
+    return intents_.contains(job.id) ? Verdict::kDeliver : refuse_own_claim(job);
+  return Verdict::kLater;
+}
+
+std::string Receiver::no_answer(const Job& job) {
+  return "the store of the servers is another one since " + job.name + " was sent, and the sender " +
+         job.sender + " does not answer whether it is delivered: it waits until it does";
+}
+
+void Receiver::report_waiting() {
+  const std::uint64_t now = host_.monotonic_ns();
+  problems_.set("jobs wait for their sender", waiting_for_senders_.text(now));
+  problems_.set("jobs are claimed and not in the records", waiting_for_operator_.text(now));
+  problems_.set("lists are refused", waiting_lists_.text(now));
+  // One that another receiver has delivered, or whose sender has taken it back, does not come again.
+  std::erase_if(refused_, [&](const auto& one) { return now > one.second.until_ns + kForgotten; });
+  problems_.set("files cannot be delivered",
+                refused_.empty() ? ""
+                                 : refused_.begin()->second.job.name +
+                                       " cannot be delivered here: " + refused_.begin()->second.reason +
+                                       (refused_.size() > 1 ? " (others neither)" : ""));
+}
+
+}  // namespace paxect::carrier

@@ -1,0 +1,112 @@
+// How a receiver publishes its receipts, and removes from the server what they are about.
+#include <algorithm>
+#include <utility>
+
+#include "json_object.h"
+#include "receiver.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kReplyTime = 5 * kSecond;
+constexpr std::size_t kReceiptsAtOnce = 256;
+constexpr std::uint64_t kMaxRecords = 64 * 1024 * 1024;
+
+}  // namespace
+
+Status Receiver::flush_records() {
+  const Status status = records_.flush();
+  // What could not be flushed may be lost: everything that is known, in a new file.
+  return status.ok() ? status : rewrite_records();
+}
+
+void Receiver::publish_receipts() {
+  // The newest first: those are the ones that others may have to be kept from delivering.
+  std::vector<std::pair<std::int64_t, std::string>> order;
+  for (const std::string& id : unconfirmed_)
+    if (const auto found = delivered_.find(id); found != delivered_.end())
+      order.emplace_back(-found->second.time_ns, id);
+  const std::size_t count = std::min(order.size(), kReceiptsAtOnce);
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
+  std::vector<std::string> asked;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string& id = order[i].second;
+    const auto found = delivered_.find(id);
+    if (found == delivered_.end()) continue;
+    const Delivered& done = found->second;
+    const Receipt receipt{.id = id,
+                          .name = done.name,
+                          .digest = done.digest,
+                          .size = done.size,
+                          .receiver = state_.token(),
+                          .at = done.at};
+    if (exchange_.send(names_.subject("receipt", id), receipt_text(receipt), kReplyTime,
+                       [this, key = id](const Message* reply) { on_receipted(key, reply); }))
+      asked.push_back(id);
+  }
+  // While the server stores them: what they are about becomes durable. Until then the record of the name says
+  // after a crash that it was delivered.
+  if (const Status status = flush_records(); !status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
+  // Each goes from `unconfirmed_` when it is stored.
+  exchange_.await(
+      [&] {
+        return std::none_of(asked.begin(), asked.end(), [&](const std::string& id) {
+          return unconfirmed_.contains(id) && !disputed_receipts_.contains(id);
+        });
+      },
+      kReplyTime, [&] { return pulse(); });
+  for (const std::string& id : std::exchange(disputed_receipts_, {})) check_receipt(id);
+  for (auto at = finished_.begin(); at != finished_.end();) {
+    const bool is_stored = !unconfirmed_.contains(at->job.id);
+    if (is_stored) tidy_server(*at);
+    at = is_stored ? finished_.erase(at) : std::next(at);
+  }
+  if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
+    if (const Status status = rewrite_records(); !status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
+}
+
+void Receiver::on_receipted(const std::string& id, const Message* reply) {
+  if (reply == nullptr || reply->status() != 0) return;
+  std::uint64_t sequence = 0;
+  std::string reason;
+  const Stored stored = parse_publication(reply->data(), &sequence, &reason);
+  if (stored == Stored::kAlready) disputed_receipts_.insert(id);
+  if (stored == Stored::kYes) on_receipt_stored(id);
+}
+
+void Receiver::on_receipt_stored(const std::string& id) {
+  unconfirmed_.erase(id);
+  records_.append("receipted " + id);  // without a flush: after a loss of power it is published once more
+}
+
+// There is a receipt: it must be one that the sender accepts.
+void Receiver::check_receipt(const std::string& id) {
+  const auto done = delivered_.find(id);
+  const Found there = look_up("receipt", id);
+  if (done == delivered_.end() || there.result != Lookup::kFound) return;
+  Receipt receipt;
+  if (parse_receipt(there.text, &receipt) && receipt.digest == done->second.digest)
+    return on_receipt_stored(id);
+  host_.log(PAXECT_LOG_WARN, "the receipt of " + done->second.name + " in the stream " +
+                                 names_.stream("receipt") + " is none and is replaced");
+  remove_message("receipt", there.sequence);
+}
+
+// Sequences are those of the store in which they were read, and another connection may lead to another one.
+void Receiver::tidy_server(const Intent& intent) {
+  const bool is_same_store = intent.seen_generation == readiness_.generation();
+  if (is_same_store) acknowledge(intent.ack, "+ACK");
+  const std::string stream = names_.stream("data");
+  if (intent.job.chunks() == 0) return;
+  if (!is_same_store || intent.chunk_sequences.size() != intent.job.chunks()) {
+    exchange_.post("$JS.API.STREAM.PURGE." + stream,
+                   JsonObject().add("filter", names_.subject("data", intent.job.id) + ".*").text());
+    return;
+  }
+  for (const std::uint64_t sequence : intent.chunk_sequences)
+    exchange_.post("$JS.API.STREAM.MSG.DELETE." + stream,
+                   JsonObject().add("seq", sequence).add("no_erase", true).text());
+}
+
+}  // namespace paxect::carrier
