@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cinttypes>
 #include <cstdio>
@@ -22,6 +23,15 @@ std::string flags_text(std::uint32_t flags) {
   return text.empty() ? "none" : text.substr(1);
 }
 
+// The bytes of a piece that repair restores wherever it is, by FORMAT.md: of what the protection covers,
+// which the footer is not part of.
+std::uint64_t restorable_piece(const paxect_container_info& info) {
+  constexpr std::uint64_t kFooterSize = 44;
+  constexpr std::uint64_t kMaxCovered = std::uint64_t{16} << 20;
+  const std::uint64_t covered = info.container_size - info.protection_size - kFooterSize;
+  return std::max<std::uint64_t>(1, std::min(covered, kMaxCovered) * info.protection / 100);
+}
+
 // `verified`: the totals are those of the frames.
 void print_text(const std::string& file, const paxect_container_info& info, bool verified) {
   const char* claim = verified ? "" : " (the footer's claim)";
@@ -41,6 +51,8 @@ void print_text(const std::string& file, const paxect_container_info& info, bool
     std::cout << "protection      "
               << (info.protection == 0 ? "unknown" : std::to_string(info.protection) + " %") << ", for "
               << info.protection_size << " bytes (" << part.data() << " % of the rest)\n";
+    if (info.protection != 0)
+      std::cout << "restorable      any piece of " << restorable_piece(info) << " bytes\n";
   }
   if (verified) std::cout << "verified        sizes and frames; the test command verifies the data too\n";
 }

@@ -1,6 +1,7 @@
 // paxect-core encode --protect, repair, and what other commands say about protection.
 #include <string>
 
+#include "repairing.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
@@ -95,6 +96,8 @@ TEST_CASE("repair: info shows the protection and its cost") {
   Protected given("25");
   Result info = tool({"info", given.container});
   CHECK(info.output.find("protection      25 %, for ") != std::string::npos);
+  const std::string piece = std::to_string(covered(read_file(given.container)) / 4);
+  CHECK(info.output.find("restorable      any piece of " + piece + " bytes\n") != std::string::npos);
   CHECK(tool({"info", given.container, "--json"}).output.find("\"protection\":25") != std::string::npos);
   REQUIRE(tool({"encode", "-i", given.file, "-o", given.container}).status == 0);
   CHECK(tool({"info", given.container}).output.find("protection") == std::string::npos);

@@ -148,6 +148,20 @@ TEST_CASE("salvage: a repaired container with bytes before it is written and not
   CHECK(salvage({damaged, zeroed(original.container, 40, 100)}).status == PAXECT_OK);
 }
 
+TEST_CASE("salvage: bytes inserted in the header are not before the container") {
+  Random random(55);
+  for (const std::size_t at : {4u, 25u, 33u}) {
+    INFO("at " << at);
+    const Original original = make_original(random, false);
+    const std::string damaged =
+        original.container.substr(0, at) + noise(100, 3) + original.container.substr(at);
+    const Salvaged result = salvage({damaged});
+    CHECK(result.message == "");
+    CHECK(result.status == PAXECT_OK);
+    CHECK((result.data == original.data));
+  }
+}
+
 // A frame of the second copy is at the place of another one, and valid.
 TEST_CASE("salvage: a copy that is complete and proven gives all data, whatever the other copies hold") {
   for (const std::int64_t percent : {0, 6}) {

@@ -40,10 +40,9 @@ class OriginCheck {
     for (const Range& range : {before, behind})
       if (is_foreign(range)) return refuse(range, before.end, behind.begin);
     if (!behind.empty() && ends_like_a_footer(behind)) return refuse(behind, before.end, behind.begin);
-    extent.begins_whole = begins_whole();
+    extent.begins_whole = begins_whole() || begins_apart_from_one_piece();
     extent.has_others = !before.empty() || !behind.empty();
     extent.has_an_end = extent.begins_whole || begins_in_place() || ends_in_place();
-    extent.shows_an_end = extent.has_an_end || begins_apart_from_one_piece();
     return reader_.failure();
   }
 
@@ -102,7 +101,7 @@ class OriginCheck {
     if (same < kMagic.size()) return false;
     for (std::size_t inserted = 1; inserted <= bytes.size() - size; ++inserted)
       if (std::equal(start + same, end, here + same + inserted))
-        return !std::equal(start, end, here + inserted);
+        return !std::equal(start, end, here + inserted) && !has_magic({here + same, inserted});
     for (std::size_t removed = 1; same + removed + kEnough <= size; ++removed)
       if (std::equal(start + same + removed, end, here + same)) return true;
     return false;
@@ -139,6 +138,11 @@ class OriginCheck {
     const auto ends = std::mismatch(last.rbegin(), last.rend(), footer.rbegin()).first - last.rbegin();
     constexpr auto kSize = static_cast<std::ptrdiff_t>(kFooterSize);
     return begins < kSize && begins + ends >= kSize;
+  }
+
+  static bool has_magic(std::span<const std::uint8_t> bytes) {
+    return std::search(bytes.begin(), bytes.end(), kMagic.begin(), kMagic.end()) != bytes.end() ||
+           std::search(bytes.begin(), bytes.end(), kZstdMagic.begin(), kZstdMagic.end()) != bytes.end();
   }
 
   bool is_foreign(const Range& range) {

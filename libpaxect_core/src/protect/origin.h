@@ -17,12 +17,11 @@ namespace paxect::core {
 
 // What a copy shows of where the container begins and ends in it.
 struct CopyExtent {
-  bool begins_whole = false;  // the copy begins with the header and the first frame header
-  bool has_others = false;    // bytes before or behind the container
+  // The copy begins with the header and the first frame header, but for bytes that were inserted or removed
+  // at one place of them.
+  bool begins_whole = false;
+  bool has_others = false;  // bytes before or behind the container
   bool has_an_end = false;  // its first bytes are at the copy's beginning, or its last ones at the copy's end
-  // has_an_end, or its first bytes are at the copy's beginning but for some that were inserted or removed
-  // there.
-  bool shows_an_end = false;
 
   // The copy is the container. What follows a container from the first byte on is remains of an older file. A
   // copy that has lost both ends may be a part of another container, and so may one with bytes before it.

@@ -281,8 +281,8 @@ Status Repairer::check_copies() {
       return status;
     }
   }
-  auto shows_an_end = [](const CopyExtent& extent) { return extent.shows_an_end; };
-  if (origin_ == Origin::kAny || std::any_of(extents_.begin(), extents_.end(), shows_an_end)) return {};
+  auto has_an_end = [](const CopyExtent& extent) { return extent.has_an_end; };
+  if (origin_ == Origin::kAny || std::any_of(extents_.begin(), extents_.end(), has_an_end)) return {};
   return failure(
       PAXECT_ERROR_NO_PROTECTION,
       "cannot be repaired: both ends of the protected container are lost, so that it may be data of "
