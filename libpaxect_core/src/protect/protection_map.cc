@@ -123,12 +123,32 @@ Status ProtectionMap::find_windows(std::span<const Records> copies) {
   for (const Records& records : copies)
     for (const FoundTrailer& found : records.trailers)
       if (found.trailer.tag == tag_ && !trailer_) trailer_ = found.trailer;
-  if (windows_.empty())
-    return failure(PAXECT_ERROR_DAMAGED, "cannot be repaired: the lists of the first window are lost");
-  const Window& last = windows_.back();
-  if (trailer_ ? windows_.size() == trailer_->windows : last.last) return {};
-  return {PAXECT_ERROR_DAMAGED, last.end(), 0,
-          "cannot be repaired: nothing is left of the lists of the window behind " + window_text(last)};
+  const bool is_all =
+      !windows_.empty() && (trailer_ ? windows_.size() == trailer_->windows : windows_.back().last);
+  return is_all ? Status{} : lost_lists(copies);
+}
+
+// How many windows have lost all of their lists, as far as the others show it, and where the first of these
+// is.
+Status ProtectionMap::lost_lists(std::span<const Records> copies) const {
+  const auto first = static_cast<std::uint32_t>(windows_.size());
+  const std::uint64_t begin = windows_.empty() ? 0 : windows_.back().end();
+  std::uint64_t count = 0;
+  std::uint64_t expected = first;
+  std::string end;
+  for (std::optional<std::uint32_t> number = next_number(copies, first); number;
+       number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1)) {
+    if (end.empty()) end = " and byte " + std::to_string(choose_window(copies, *number)->offset);
+    count += *number - expected;
+    expected = std::uint64_t{*number} + 1;
+  }
+  if (trailer_ && trailer_->windows > expected) count += trailer_->windows - expected;
+  if (end.empty()) end = " and the end";
+  return {PAXECT_ERROR_DAMAGED, begin, 0,
+          "cannot be repaired: all lists of " +
+              (count > 1 ? std::to_string(count) + " windows are lost, the first of them " : "") + "window " +
+              std::to_string(first) + ", between byte " + std::to_string(begin) + end +
+              (count > 1 ? "" : ", are lost")};
 }
 
 Status ProtectionMap::lay_out_all(std::uint64_t max_size) {

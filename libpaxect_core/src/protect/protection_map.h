@@ -75,6 +75,7 @@ class ProtectionMap {
   std::optional<Window> choose_window(std::span<const Records> copies, std::uint32_t number) const;
   std::optional<std::uint32_t> next_number(std::span<const Records> copies, std::uint32_t from) const;
   Status find_windows(std::span<const Records> copies);
+  Status lost_lists(std::span<const Records> copies) const;
   Status lay_out_all(std::uint64_t max_size);
   Status choose_trailer(std::span<const Records> copies);
   std::vector<Window> choose_windows(std::span<const Records> copies, std::uint64_t max_size) const;
