@@ -119,7 +119,7 @@ function pagedPart(title, path, item, head = () => []) {
 }
 
 export function waitingPart(section) {
-  return pagedPart("Files with a problem", `/api/${section}/waiting`, (file) => element(
+  return pagedPart("Files with a problem", `api/${section}/waiting`, (file) => element(
     "li", {}, element("div", {}, name(file.path), " ", element("span", {class: "badge warn"}, file.state)),
     element("p", {class: "remedy"}, name(file.reason)),
     file.advice ? element("p", {class: "remedy"}, element("strong", {}, "What to do: "), name(file.advice)) : null,
@@ -128,7 +128,7 @@ export function waitingPart(section) {
 }
 
 export function quarantinePart(section, actions) {
-  return pagedPart("Quarantine", `/api/${section}/quarantine`, (file, load) => element(
+  return pagedPart("Quarantine", `api/${section}/quarantine`, (file, load) => element(
     "li", {}, element("div", {}, name(file.name), ` ${size(file.bytes)}`),
     element("p", {class: "remedy"}, name(file.reason ? `${file.event}: ${file.reason}` : "no reason is on record")),
     element("p", {class: "remedy dim"}, file.last_utc),
@@ -172,7 +172,7 @@ export function explainPart(section) {
       event.preventDefault();
       setText(body, "Searching");
       try {
-        body.replaceChildren(...timeline((await get(`/api/${section}/explain`, {file: field.value})).result));
+        body.replaceChildren(...timeline((await get(`api/${section}/explain`, {file: field.value})).result));
       } catch (error) {
         body.replaceChildren(element("p", {}, error.message));
       }
@@ -209,7 +209,7 @@ function tables(report) {
 
 export function peersPart(section) {
   return part("Peers", async (body) => {
-    const {result} = await get(`/api/${section}/peers`);
+    const {result} = await get(`api/${section}/peers`);
     body.replaceChildren(...tables(result));
   });
 }
@@ -230,7 +230,7 @@ export function missingPart(section) {
                 name(`ask the sender to send again what its receipts show as missing, or give it the file of paxect ${section} missing --request FILE`))
       : null);
   return part("Missing", async (body) => {
-    const {result} = await get(`/api/${section}/missing`);
+    const {result} = await get(`api/${section}/missing`);
     body.replaceChildren(result.streams.length === 0
       ? element("p", {}, "No lists of a sender are known.")
       : element("ul", {class: "items"}, ...result.streams.map(stream)));
@@ -245,7 +245,7 @@ export function sentPart(section, actions) {
     each.missing === 0 || !each.receipt ? null : actions
       ? actionButton(section, "resend", "Resend", "What this receiver misses of this stream is sent again:", [each.node, each.stream], load)
       : element("p", {class: "remedy"}, element("strong", {}, "What to do: "), name(`paxect ${section} resend ${each.receipt}`)));
-  return pagedPart("Sent and confirmed", `/api/${section}/sent`, (file) => element(
+  return pagedPart("Sent and confirmed", `api/${section}/sent`, (file) => element(
     "li", {}, element("div", {}, name(file.source)), element("p", {class: "remedy"}, name(file.unconfirmed.join(", ") || "confirmed by all")),
     element("p", {class: "remedy dim"}, `Listed ${file.listed} as entry ${file.entry}`)), (rest, load) => [
     element("ul", {class: "items"}, ...rest.receivers.map((each) => receiver(each, load))),
@@ -256,7 +256,7 @@ export function sentPart(section, actions) {
 
 export function placesPart(section, actions) {
   const load = async (body) => {
-    const {result} = await get(`/api/${section}/place`);
+    const {result} = await get(`api/${section}/place`);
     const rows = result.places.map((place) => element(
       "li", {}, element("div", {}, element("strong", {}, place.role), " ", name(place.path)),
       element("p", {class: "remedy"}, name(place.state)),
@@ -290,7 +290,7 @@ export function checksPart(section, actions, commands, report) {
     },
   }, label);
   const buttons = [];
-  if ("audit" in commands) buttons.push(check("Check the audit log", () => get(`/api/${section}/audit`)));
+  if ("audit" in commands) buttons.push(check("Check the audit log", () => get(`api/${section}/audit`)));
   const wantsDirectory = (commands.doctor || "").includes("DIR");
   const doctors = wantsDirectory
     ? ["inbox", "outbox", "folder"].filter((each) => String(report[each] || "").startsWith("/")).map((each) => [`Test the disk of the ${each}`, each])

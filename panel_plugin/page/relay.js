@@ -193,7 +193,7 @@ export class RelayView {
 
   async loadCharts() {
     try {
-      const points = (await get(`/api/${this.section}/history`))[this.span];
+      const points = (await get(`api/${this.section}/history`))[this.span];
       const range = this.span === "hour" ? {span: 3600, step: 10} : {span: 86400, step: 240};
       const options = {...range, end: Math.floor(this.now / 1000)};
       const track = (index) => points.map((point) => [point[0], point[index]]);

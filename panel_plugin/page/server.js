@@ -3,7 +3,7 @@
 let session = null;
 
 async function fail(response) {
-  if (response.status === 401) location.assign("/login");
+  if (response.status === 401) location.assign("login");
   const text = (await response.text()).trim();
   throw new Error(text || `status ${response.status}`);
 }
@@ -15,12 +15,12 @@ export async function get(path, parameters = {}) {
 }
 
 export async function openSession() {
-  session = await get("/api/session");
+  session = await get("api/session");
   return session;
 }
 
 export async function act(section, action, names) {
-  const response = await fetch(`/api/${encodeURIComponent(section)}/${action}`, {
+  const response = await fetch(`api/${encodeURIComponent(section)}/${action}`, {
     method: "POST",
     headers: {"Content-Type": "application/json", "X-Paxect-Csrf": session.csrf},
     body: JSON.stringify({names}),
@@ -40,7 +40,7 @@ export function follow(onState, onLoss) {
     lost = true;
   };
   const open = () => {
-    source = new EventSource("/events");
+    source = new EventSource("events");
     source.addEventListener("state", (event) => {
       if (lost) openSession().catch(() => {});  // a panel that was started again has other secrets
       last = Date.now();

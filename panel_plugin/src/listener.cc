@@ -41,7 +41,11 @@ Status open_unix(const std::string& path, Listener* out) {
       out->socket.valid() && fchmod(out->socket.get(), 0660) == 0 &&
       bind(out->socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
       chmod(address.sun_path, 0660) == 0;
-  if (!bound) return Status::system("cannot listen at " + path);
+  struct stat info {};
+  if (!bound || lstat(address.sun_path, &info) != 0) return Status::system("cannot listen at " + path);
+  out->path = path;
+  out->device = info.st_dev;
+  out->inode = info.st_ino;
   return Status::success();
 }
 
@@ -85,6 +89,16 @@ Status open_listener(const Settings& settings, Listener* out) {
   if (status.ok() && listen(out->socket.get(), kBacklog) != 0)
     status = Status::system("cannot listen at " + out->where);
   return status;
+}
+
+bool is_reachable(const Listener& listener) {
+  struct stat info {};
+  return listener.path.empty() || (lstat(listener.path.c_str(), &info) == 0 &&
+                                   info.st_dev == listener.device && info.st_ino == listener.inode);
+}
+
+void remove_socket(const Listener& listener) {
+  if (!listener.path.empty() && is_reachable(listener)) unlink(listener.path.c_str());
 }
 
 }  // namespace paxect::panel

@@ -8,13 +8,12 @@
 #include <limits>
 #include <vector>
 
-#include "listener.h"
-
 namespace paxect::panel {
 namespace {
 
 // The longest time between two events: a page that gets none knows that the connection is dead.
 constexpr std::uint64_t kTick = 4 * kSecond;
+constexpr std::uint64_t kListenerInterval = 5 * kSecond;
 
 std::string folder_of(const std::string& path) {
   return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
@@ -39,12 +38,10 @@ paxect_plugin_status Panel::init() {
 paxect_plugin_status Panel::start() {
   if (host_.once()) return PAXECT_PLUGIN_OK;
   if (!settings_.token.empty()) host_.hold_secrets();
-  Listener listener;
   Status status = events_.open();
   if (status.ok() && settings_.actions) status = log_.open(settings_.log);
-  if (status.ok()) status = open_listener(settings_, &listener);
+  if (status.ok()) status = open_listener(settings_, &listener_);
   if (!status.ok()) return fail(status.message());
-  unlink_ = settings_.socket_path;
   if (status = confine(); !status.ok()) return fail(status.message());
 
   access_ = std::make_unique<Access>(settings_);
@@ -60,8 +57,8 @@ paxect_plugin_status Panel::start() {
                                              .runner = *runner_,
                                              .log = log_,
                                              .server = server_.get()});
-  server_->listen(std::move(listener.socket));
-  host_.log(PAXECT_LOG_INFO, "the page is at " + listener.where);
+  server_->listen(std::move(listener_.socket));
+  host_.log(PAXECT_LOG_INFO, "the page is at " + listener_.where);
   return PAXECT_PLUGIN_OK;
 }
 
@@ -121,13 +118,35 @@ paxect_plugin_status Panel::step(paxect_step* result) {
   std::uint64_t wake = std::min(server_->expire(), runner_->expire());
   wake = std::min(
       wake, sections_->poll(server_->streams() > 0 || site_->is_followed(), [this] { has_news_ = true; }));
-  wake = std::min({wake, tell_viewers(), runner_->expire()});
+  wake = std::min({wake, tell_viewers(), runner_->expire(), tend_listener()});
   watch_ = {.fd = events_.fd(), .events = POLLIN, .reserved = 0};
   result->state = PAXECT_STEP_WAIT;
   result->wake_at_ns = wake;
   result->watches = &watch_;
   result->watch_count = 1;
   return PAXECT_PLUGIN_OK;
+}
+
+// Makes a Unix socket again whose file is gone: without it nobody can connect. The sandbox of the host does
+// not allow that.
+std::uint64_t Panel::tend_listener() {
+  if (listener_.path.empty()) return std::numeric_limits<std::uint64_t>::max();
+  if (now_ns_ < listener_due_ns_) return listener_due_ns_;
+  listener_due_ns_ = now_ns_ + kListenerInterval;
+  if (is_reachable(listener_)) return listener_due_ns_;
+  Listener again;
+  const Status status = open_listener(settings_, &again);
+  if (status.ok()) {
+    server_->listen(std::move(again.socket));
+    host_.log(PAXECT_LOG_WARN,
+              "the file of the socket was removed: the page is at " + again.where + " again");
+    listener_ = std::move(again);
+  } else if (status.message() != listener_problem_) {
+    host_.log(PAXECT_LOG_ERROR, "nobody can connect: the file of the socket was removed, and " +
+                                    status.message() + ": restart the panel");
+  }
+  listener_problem_ = status.message();
+  return listener_due_ns_;
 }
 
 std::uint64_t Panel::tell_viewers() {
@@ -143,8 +162,8 @@ std::uint64_t Panel::tell_viewers() {
 void Panel::stop() {
   if (runner_) runner_->close();
   if (server_) server_->close();
-  if (!unlink_.empty()) unlink(unlink_.c_str());
-  unlink_.clear();
+  remove_socket(listener_);
+  listener_ = {};
 }
 
 }  // namespace paxect::panel

@@ -12,6 +12,7 @@
 #include "child.h"
 #include "events.h"
 #include "host.h"
+#include "listener.h"
 #include "sections.h"
 #include "server.h"
 #include "settings.h"
@@ -35,12 +36,15 @@ class Panel {
   Status confine() const;
   void set_time();
   std::uint64_t tell_viewers();
+  std::uint64_t tend_listener();
 
   Host host_;
   Settings settings_{};
   std::vector<std::string> program_;  // `paxect` and the options that read the sections
   std::string error_;
-  std::string unlink_;  // the path of the socket
+  Listener listener_{};  // its socket is with the server
+  std::string listener_problem_;
+  std::uint64_t listener_due_ns_ = 0;  // when to look whether clients still find it
 
   Events events_{};
   ActionLog log_{};

@@ -41,6 +41,7 @@ bool is_temporary(int error) { return error == EAGAIN || error == EWOULDBLOCK ||
 }  // namespace
 
 void Server::listen(UniqueFd socket) {
+  if (listener_event_ != 0) events_->remove(listener_event_);
   listener_ = std::move(socket);
   listener_event_ = events_->add(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_all(); });
 }

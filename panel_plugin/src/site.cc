@@ -130,8 +130,8 @@ std::optional<Response> Site::answer(const Request& request, const Client& clien
   const PageFile* file = find_page_file(request.path);
   const bool is_public = file != nullptr && file->is_public;
   if (!is_public && !parts_.access.is_authorized(request))
-    return request.path == "/" ? see_other("/login")
-                               : Response::line(401, "log in first: the token is missing");
+    return request.path == "/" ? see_other("login")
+                               : Response::line(401, "log in first: the token is missing, or another one");
   if (file == nullptr) return route(request, client);
   if (!request.is_read()) return refuse_method("GET, HEAD");
   Response response;
@@ -155,7 +155,7 @@ std::optional<Response> Site::login(const Request& request) const {
     return response;
   }
   if (!parts_.access.is_token(token)) return Response::line(403, "this is not the token");
-  Response response = see_other("/");
+  Response response = see_other("./");  // relative: a proxy may add a folder in front
   response.headers.emplace_back("Set-Cookie", parts_.access.cookie());
   return response;
 }

@@ -4,12 +4,15 @@
 PAXECT_TEST_SCREENSHOT=FILE also stores a picture of the page.
 """
 import base64
+import contextlib
+import http.server
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import urllib.request
@@ -97,6 +100,23 @@ class Browser:
         rig.wait_for(f"'{text}' on the page", lambda: text in self.text())
 
 
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Passes what is below /relays/ on to a panel."""
+    panel = None
+
+    def do_GET(self):
+        head = f"GET {self.path.removeprefix('/relays')} HTTP/1.1\r\nHost: localhost\r\nCookie: {self.headers.get('Cookie', '')}\r\n\r\n"
+        with self.panel.connect() as panel:
+            panel.sendall(head.encode("latin-1"))
+            with contextlib.suppress(OSError):  # the browser leaves
+                while data := panel.recv(65536):
+                    self.wfile.write(data)
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
 class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -169,6 +189,19 @@ class Page(unittest.TestCase):
             self.browser.click("Explain")
             self.browser.see("delivered")
             self.assertEqual(self.browser.findings(), [])
+
+    def test_a_proxy_may_add_a_folder_in_front(self):
+        with rig.Panel(tcp=True) as panel:
+            (panel.inbox / "tool.exe").write_text("MZ")
+            with http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Relays", (Proxy,), {"panel": panel})) as proxy:
+                threading.Thread(target=proxy.serve_forever, daemon=True).start()
+                self.browser.open(f"http://127.0.0.1:{proxy.server_port}/relays/login?token={rig.TOKEN}")
+                rig.wait_for("the block", lambda: self.browser.fact("Blocked") == "1")
+                self.assertTrue(self.browser.call("GET", "/url").endswith("/relays/"))
+                self.browser.open_part("Files with a problem")
+                self.browser.see("disallowed_suffix:.exe")
+                self.browser.open("about:blank")
+                proxy.shutdown()
 
     def test_quarantine_is_retried_only_after_a_question(self):
         with rig.Panel(tcp=True, panel="actions = true\n") as panel:

@@ -171,8 +171,8 @@ class Login(unittest.TestCase):
         with rig.Panel(tcp=True) as panel:
             for path in ("/api/session", "/api/state", "/events", "/metrics", "/panel.js", f"/api/state?token={rig.TOKEN}", "/nothing"):
                 self.assertEqual(panel.request(path).status, 401, path)
-            self.assertEqual(panel.request("/").headers["Location"], "/login")
-            self.assertEqual(panel.request(f"/?token={rig.TOKEN}").headers["Location"], "/login")
+            self.assertEqual(panel.request("/").headers["Location"], "login")
+            self.assertEqual(panel.request(f"/?token={rig.TOKEN}").headers["Location"], "login")
             self.assertEqual(panel.request("/login").status, 200)
             self.assertIn(panel.request("/healthz").status, (200, 503))
             for forged in ("paxect_panel=", "paxect_panel=0", "paxect_panel=" + "0" * 64, f"paxect_panel={rig.TOKEN}",
@@ -185,7 +185,7 @@ class Login(unittest.TestCase):
                 self.assertIn(panel.request("/login", "POST", wrong).status, (400, 403))
             self.assertEqual(panel.request("/login", "POST", f"token={rig.TOKEN}", Origin="http://evil.example").status, 403)
             for reply in (panel.request("/login", "POST", f"token={rig.TOKEN}"), panel.request(f"/login?token={rig.TOKEN}")):
-                self.assertEqual((reply.status, reply.headers["Location"]), (303, "/"))
+                self.assertEqual((reply.status, reply.headers["Location"]), (303, "./"))
                 cookie = reply.headers["Set-Cookie"]
                 self.assertIn("HttpOnly", cookie)
                 self.assertIn("SameSite=Strict", cookie)
@@ -239,6 +239,23 @@ class Settings(unittest.TestCase):
                 self.assertIn(words, result.stderr)
                 self.assertNotIn("secret-secret", result.stderr)
         self.assertEqual(self.check(work, "", link="").returncode, 78, "a panel without another section")
+
+    def test_a_socket_whose_file_is_removed_is_made_again(self):
+        with rig.Panel(panel="sandbox = off\n") as panel:
+            panel.socket.unlink()
+            rig.wait_for("the socket", panel.socket.exists)
+            self.assertEqual(panel.request("/").status, 200)
+            panel.socket.unlink()
+            panel.socket.write_text("in the way")
+            errors = panel.work / "paxect.conf.err"
+            rig.wait_for("the error", lambda: "nobody can connect: the file of the socket was removed, and" in errors.read_text())
+            panel.socket.unlink()
+            rig.wait_for("the socket", panel.socket.exists)
+            self.assertEqual(panel.request("/").status, 200)
+        with rig.Panel() as panel:  # no sandbox lets it make a socket
+            panel.socket.unlink()
+            errors = panel.work / "paxect.conf.err"
+            rig.wait_for("a socket or the remedy", lambda: panel.socket.exists() or "restart the panel" in errors.read_text())
 
     def test_a_socket_in_use_is_not_taken_and_a_stale_one_is(self):
         with rig.Panel() as panel:
