@@ -24,8 +24,9 @@ struct Sample {
 
 // `container` with an extension frame before its first frame.
 std::string with_extension(std::string container) {
-  std::string payload = {"\x28\xb5\x2f\xfd\x20\0\1\0\0\x50\x2a\x4d\x18\4\0\0\0note", 21};
-  container.insert(24, std::string("\0\0\x15\0\0\0\0\0\0\0\0\0\0\0", 14) + payload);
+  std::string frame("\0\0\x15\0\0\0\0\0\0\0\0\0\0\0", 14);
+  frame.append("\x28\xb5\x2f\xfd\x20\0\1\0\0\x50\x2a\x4d\x18\4\0\0\0note", 21);
+  container.insert(24, frame);
   char& frames = container[container.size() - 44 + 8];
   frames = static_cast<char>(frames + 1);
   return container;
