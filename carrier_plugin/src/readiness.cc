@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kRetry = 2 * kSecond;
+constexpr std::uint64_t kSilent = 10 * kSecond;
+constexpr std::uint64_t kLost = 30 * kSecond;
 constexpr std::uint64_t kRefused = 60 * kSecond;  // without another error of the server
 
 }  // namespace
@@ -23,8 +25,27 @@ void Readiness::report() {
   }
 }
 
+// Nothing is sent or delivered without the epoch. A cluster whose majority was restarted may never choose a
+// leader for a stream that was in memory: another one takes its place, which is another epoch.
+void Readiness::tend_epoch() {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (!is_ready() || !epoch_.value().empty()) {
+    silent_since_ns_ = 0;
+    problems_.set("the epoch is not known", "");
+    return;
+  }
+  if (silent_since_ns_ == 0) silent_since_ns_ = now;
+  if (now - silent_since_ns_ > kSilent)
+    problems_.set("the epoch is not known", "the stream of the epoch at " + connection_.last_url() +
+                                                " does not answer: has the cluster a majority?");
+  if (now - silent_since_ns_ < kLost) return;
+  silent_since_ns_ = now;
+  if (renew_().ok()) lose_streams();
+}
+
 bool Readiness::tend() {
   report();
+  tend_epoch();
   if (!connection_.is_connected()) return false;
   const std::uint64_t generation = connection_.generation();
   const bool is_new = generation != std::exchange(generation_, generation);

@@ -16,14 +16,16 @@ namespace paxect::carrier {
 
 class Readiness {
  public:
-  // `ensure` makes the streams and consumers that are missing; it may block for some seconds.
+  // `ensure` makes the streams and consumers that are missing, and `renew` removes the stream of the epoch;
+  // both may block for some seconds.
   Readiness(const Host& host, Connection* connection, Epoch* epoch, Problems* problems,
-            std::function<Status()> ensure)
+            std::function<Status()> ensure, std::function<Status()> renew)
       : host_(host),
         connection_(*connection),
         epoch_(*epoch),
         problems_(*problems),
-        ensure_(std::move(ensure)) {}
+        ensure_(std::move(ensure)),
+        renew_(std::move(renew)) {}
 
   // To be called in each step. True when the connection is a new one: nothing that was outstanding has a
   // reply.
@@ -35,15 +37,18 @@ class Readiness {
 
  private:
   void report();
+  void tend_epoch();
 
   const Host& host_;
   Connection& connection_;
   Epoch& epoch_;
   Problems& problems_;
   std::function<Status()> ensure_;
+  std::function<Status()> renew_;
   std::uint64_t generation_ = 0;
   std::uint64_t next_streams_ns_ = 0;
   std::uint64_t refused_until_ns_ = 0;
+  std::uint64_t silent_since_ns_ = 0;  // the stream of the epoch; 0: it answers
   bool has_streams_ = false;
 };
 

@@ -67,7 +67,9 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
       epoch_(host, &exchange_, names_),
       log_(host, settings.log),
       problems_(host),
-      readiness_(host, connection, &epoch_, &problems_, [this] { return ensure_consumers(); }) {
+      readiness_(
+          host, connection, &epoch_, &problems_, [this] { return ensure_consumers(); },
+          [this] { return remove_epoch(connection_.jetstream(), names_); }) {
   connection_.subscribe(names_.peers());
 }
 
@@ -272,13 +274,15 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
 std::size_t Receiver::room() {
   const std::uint64_t now = boottime_ns();
   while (!recent_.empty() && now - recent_.front().first > kRecent) recent_.pop_front();
-  std::erase_if(recent_, [&](const auto& one) {
-    Presence presence = Presence::kThere;
-    return folder_.find(one.second, &presence).ok() && presence == Presence::kAbsent;
-  });
   // What waits for its sender must not keep out what others send.
   const auto counts = [](const auto& one) { return !one.second.waits; };
   const auto open = static_cast<std::size_t>(std::count_if(intents_.begin(), intents_.end(), counts));
+  // Which of them are still there is looked at only when it makes a difference.
+  if (recent_.size() + open + kBatch > settings_.backlog)
+    std::erase_if(recent_, [&](const auto& one) {
+      Presence presence = Presence::kThere;
+      return folder_.find(one.second, &presence).ok() && presence == Presence::kAbsent;
+    });
   return settings_.backlog - std::min(settings_.backlog, recent_.size() + open);
 }
 

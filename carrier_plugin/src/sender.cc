@@ -45,8 +45,10 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
       epoch_(host, &exchange_, names_),
       log_(host, settings.log),
       problems_(host),
-      readiness_(host, connection, &epoch_, &problems_,
-                 [this] { return ensure_streams(connection_.jetstream(), names_, settings_); }) {
+      readiness_(
+          host, connection, &epoch_, &problems_,
+          [this] { return ensure_streams(connection_.jetstream(), names_, settings_); },
+          [this] { return remove_epoch(connection_.jetstream(), names_); }) {
   for (const char* what : {"receipt", "claim", "report"}) connection_.subscribe(names_.subject(what, "*"));
   connection_.subscribe(names_.ask());
   connection_.subscribe(names_.peers());
@@ -65,7 +67,7 @@ std::uint64_t Sender::step() {
   const std::uint64_t now = host_.monotonic_ns();
   if (folder_.is_open()) {
     remove_receipted();
-    if (changed_ || now >= next_scan_ns_) scan();
+    if ((changed_ && now >= next_early_scan_ns_) || now >= next_scan_ns_) scan();
   }
   bool busy = false;
   if (readiness_.is_ready()) {
@@ -79,7 +81,8 @@ std::uint64_t Sender::step() {
   if (busy) return 0;
   report_held();
   std::uint64_t wake = std::min(exchange_.dispatch(), next_scan_ns_);
-  if (changed_ || has_removals()) wake = std::min(wake, now + 20 * kMillisecond);
+  if (changed_) wake = std::min(wake, std::max(now + kMillisecond, next_early_scan_ns_));
+  if (has_removals()) wake = std::min(wake, now + 20 * kMillisecond);
   if (paused_until_ns_ > now) wake = std::min(wake, paused_until_ns_);
   return std::min(wake, now + kSecond);
 }
@@ -132,10 +135,18 @@ void Sender::tend_folder() {
   next_scan_ns_ = 0;
 }
 
-// Events only say that it is time for a scan.
+// Events only say that it is time for a scan. Those about hidden names do not: a removal of ours makes one.
 void Sender::forget_changes() {
-  std::array<char, 16384> buffer{};
-  while (inotify_.valid() && read(inotify_.get(), buffer.data(), buffer.size()) > 0) changed_ = true;
+  alignas(inotify_event) std::array<char, 16384> buffer{};
+  for (;;) {
+    const ssize_t size = inotify_.valid() ? read(inotify_.get(), buffer.data(), buffer.size()) : 0;
+    if (size <= 0) return;
+    for (ssize_t at = 0; at < size;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+      changed_ = changed_ || event->len == 0 || event->name[0] != '.';
+      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+    }
+  }
 }
 
 void Sender::watch_folders(const std::set<std::string>& folders) {
@@ -172,6 +183,8 @@ void Sender::scan() {
   const std::uint64_t now = host_.monotonic_ns();
   next_scan_ns_ =
       now + std::max(static_cast<std::uint64_t>(settings_.scan_ms) * kMillisecond, 5 * (now - began));
+  // While files keep coming, scans take a third of the time.
+  next_early_scan_ns_ = now + std::max(20 * kMillisecond, 2 * (now - began));
   if (status.ok() && !host_.stop_requested()) scanned_ = true;
 }
 

@@ -158,6 +158,7 @@ class Sender {
   std::uint64_t rounds_ = 0;
   std::uint64_t rewritten_size_ = 0;  // of the records, when they were last rewritten
   std::uint64_t next_scan_ns_ = 0;
+  std::uint64_t next_early_scan_ns_ = 0;  // when something has changed
   std::uint64_t next_check_ns_ = 0;
   std::uint64_t next_room_ns_ = 0;
   std::uint64_t next_report_ns_ = 0;

@@ -145,6 +145,14 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
                            : failure("cannot create the consumer " + name + " of " + stream, status, code);
 }
 
+Status remove_epoch(jsCtx* jetstream, const Names& names) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  jsErrCode code = static_cast<jsErrCode>(0);
+  const std::string stream = names.stream("epoch");
+  const natsStatus status = js_DeleteStream(jetstream, stream.c_str(), nullptr, &code);
+  return status == NATS_OK ? Status::success() : failure("cannot remove the stream " + stream, status, code);
+}
+
 Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out) {
   if (jetstream == nullptr) return Status::failure("no connection");
   jsStreamInfo* found = nullptr;

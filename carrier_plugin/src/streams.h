@@ -27,4 +27,7 @@ Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out);
 // Whether the consumer of the jobs has nothing left to hand out.
 Status is_consumer_idle(jsCtx* jetstream, const Names& names, bool* idle);
 
+// Removes the stream of the epoch, for ensure_streams() to make another one.
+Status remove_epoch(jsCtx* jetstream, const Names& names);
+
 }  // namespace paxect::carrier

@@ -121,13 +121,13 @@ std::string shown(std::string_view name) {
   return text;
 }
 
-std::string read_report(const Settings& settings) {
+Status read_report(const Settings& settings, std::string* text) {
   constexpr std::size_t kLimit = 16 * 1024 * 1024;
-  std::string text;
   bool missing = false;
-  if (!read_file(settings.state + "/status.json", kLimit, &text, &missing).ok() || missing) return "";
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
+  text->clear();
+  Status status = read_file(settings.state + "/status.json", kLimit, text, &missing);
+  while (text->ends_with('\n')) text->pop_back();
+  return status;
 }
 
 const paxect_commands_extension* commands_extension() {

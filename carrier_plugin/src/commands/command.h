@@ -45,8 +45,9 @@ paxect_plugin_status run_explain(const Call& call);
 paxect_plugin_status run_doctor(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
 
-// What the instance reported last; "" when there is nothing.
-std::string read_report(const Settings& settings);
+// What the instance reported last; "" when there is nothing. A failure: there may be one, which this user may
+// not read.
+Status read_report(const Settings& settings, std::string* text);
 // A name for the terminal: control characters become '?'.
 std::string shown(std::string_view name);
 

@@ -18,8 +18,8 @@ struct Explanation {
   std::string time;  // UTC
 };
 
-bool find_in_report(const Settings& settings, Explanation* out) {
-  const JsonReader report(read_report(settings));
+bool find_in_report(const std::string& text, Explanation* out) {
+  const JsonReader report(text);
   const json::Value* files = report.find("files");
   if (files == nullptr || !files->IsArray()) return false;
   for (const json::Value& file : files->GetArray()) {
@@ -87,7 +87,10 @@ paxect_plugin_status run_explain(const Call& call) {
   found.name = call.words.front();
   const std::string prefix = call.settings().folder + "/";
   if (found.name.starts_with(prefix)) found.name.erase(0, prefix.size());
-  const bool in_report = find_in_report(call.settings(), &found);
+  std::string report;
+  if (const Status status = read_report(call.settings(), &report); !status.ok())
+    return call.fail(status.message());
+  const bool in_report = find_in_report(report, &found);
   const bool known = in_report || is_waiting(call.settings(), &found) ||
                      find_in_log(call.settings(), &found) ||
                      (call.settings().mode == Mode::kReceive && find_in_records(call.settings(), &found));

@@ -57,7 +57,9 @@ void print(const Call& call, const JsonReader& report, bool running) {
 
 paxect_plugin_status run_status(const Call& call) {
   const bool running = is_running(call.settings());
-  const std::string text = read_report(call.settings());
+  std::string text;
+  if (const Status status = read_report(call.settings(), &text); !status.ok())
+    return call.fail(status.message());
   const JsonReader report(text.empty() ? "{}" : text);
   bool connected = false;
   report.get("connected", &connected);
