@@ -204,32 +204,33 @@ Status Folder::scan_temporaries(const std::function<void(const std::string& path
   return scan_below(root_.get(), "", true, visit, &go_on);
 }
 
-Status Folder::open_parent(const std::string& path, bool create, UniqueFd* out, std::string* name) const {
-  UniqueFd at(openat(root_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!at.valid()) return Status::system("cannot open " + path_);
+Status Folder::open_parent(const std::string& path, bool create, Parent* out, std::string* name) const {
+  UniqueFd at;
+  int current = root_.get();
   std::size_t begin = 0;
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', begin)) {
     const std::string part = path.substr(begin, slash - begin);
-    UniqueFd next(openat(at.get(), part.c_str(), kDirectoryFlags));
+    UniqueFd next(openat(current, part.c_str(), kDirectoryFlags));
     if (!next.valid() && errno == ENOENT && create) {
-      if (mkdirat(at.get(), part.c_str(), 0777) != 0 && errno != EEXIST)
+      if (mkdirat(current, part.c_str(), 0777) != 0 && errno != EEXIST)
         return Status::system("cannot create " + path_ + "/" + path.substr(0, slash));
-      if (fsync(at.get()) != 0) return Status::system("cannot flush " + path_);
-      next = UniqueFd(openat(at.get(), part.c_str(), kDirectoryFlags));
+      if (fsync(current) != 0) return Status::system("cannot flush " + path_);
+      next = UniqueFd(openat(current, part.c_str(), kDirectoryFlags));
     }
     if (!next.valid()) return Status::system("cannot open " + path_ + "/" + path.substr(0, slash));
     at = std::move(next);
+    current = at.get();
     begin = slash + 1;
   }
   *name = path.substr(begin);
-  *out = std::move(at);
+  *out = Parent(std::move(at), current);
   return Status::success();
 }
 
 Status Folder::open_file(const std::string& path, UniqueFd* out, FileIdentity* identity,
                          bool* missing) const {
   *missing = false;
-  UniqueFd parent;
+  Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok()) {
     *missing = errno == ENOENT || errno == ENOTDIR;
@@ -272,30 +273,31 @@ Status Folder::find_surely(const std::string& path, Presence* presence) const {
 }
 
 Status Folder::find(const std::string& path, bool surely, Presence* presence) const {
-  UniqueFd at(openat(root_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!at.valid()) return Status::system("cannot open " + path_);
+  UniqueFd at;
+  int current = root_.get();
   std::size_t begin = 0;
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', begin)) {
     const std::string part = path.substr(begin, slash - begin);
-    UniqueFd next(openat(at.get(), part.c_str(), kDirectoryFlags));
+    UniqueFd next(openat(current, part.c_str(), kDirectoryFlags));
     if (!next.valid() && errno != ENOENT)
       return Status::system("cannot open " + path_ + "/" + path.substr(0, slash));
     if (!next.valid()) {
-      Status status = surely ? confirm_absent(at.get(), part, path) : Status::success();
+      Status status = surely ? confirm_absent(current, part, path) : Status::success();
       if (status.ok()) *presence = Presence::kAbsent;
       return status;
     }
     at = std::move(next);
+    current = at.get();
     begin = slash + 1;
   }
   const std::string name = path.substr(begin);
   struct stat info {};
-  if (fstatat(at.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+  if (fstatat(current, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
     *presence = Presence::kThere;
     return Status::success();
   }
   if (errno != ENOENT) return Status::system("cannot stat " + path_ + "/" + path);
-  Status status = surely ? confirm_absent(at.get(), name, path) : Status::success();
+  Status status = surely ? confirm_absent(current, name, path) : Status::success();
   if (status.ok()) *presence = Presence::kAbsent;
   return status;
 }
@@ -315,7 +317,7 @@ Status Folder::confirm_absent(int directory, const std::string& name, const std:
 }
 
 Status Folder::create(const std::string& path, UniqueFd* out) const {
-  UniqueFd parent;
+  Parent parent;
   std::string name;
   if (Status status = open_parent(path, true, &parent, &name); !status.ok()) return status;
   if (unlinkat(parent.get(), name.c_str(), 0) != 0 && errno != ENOENT)
@@ -327,7 +329,7 @@ Status Folder::create(const std::string& path, UniqueFd* out) const {
 
 Status Folder::rename_new(const std::string& from, const std::string& to, bool* taken) const {
   *taken = false;
-  UniqueFd parent;
+  Parent parent;
   std::string old_name;
   if (Status status = open_parent(from, false, &parent, &old_name); !status.ok()) return status;
   const std::string new_name = base_of(to);
@@ -338,7 +340,7 @@ Status Folder::rename_new(const std::string& from, const std::string& to, bool* 
 }
 
 Status Folder::remove(const std::string& path) const {
-  UniqueFd parent;
+  Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok())
     return errno == ENOENT ? Status::success() : status;
@@ -350,7 +352,7 @@ Status Folder::remove(const std::string& path) const {
 // the removal; one that is not meant gets its name back.
 Status Folder::remove_same(const std::string& path, const FileIdentity& identity, bool* removed) const {
   *removed = false;
-  UniqueFd parent;
+  Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok()) return status;
   struct stat info {};
@@ -384,7 +386,7 @@ Status Folder::put_back_leaving() const {
   Status first;
   const auto visit = [&](const Entry& entry) {
     const std::string& path = entry.path;
-    UniqueFd parent;
+    Parent parent;
     std::string hidden;
     if (!open_parent(path, false, &parent, &hidden).ok()) return true;
     const std::string name = name_of_leaving(hidden);
@@ -409,7 +411,7 @@ Status Folder::flush_all() const {
 }
 
 Status Folder::sync_names(const std::string& path) const {
-  UniqueFd parent;
+  Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok()) return status;
   return fsync(parent.get()) == 0 ? Status::success() : Status::system("cannot flush the folder of " + path);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "status.h"
@@ -88,7 +89,18 @@ class Folder {
  private:
   Status find(const std::string& path, bool surely, Presence* presence) const;
   Status confirm_absent(int directory, const std::string& name, const std::string& path) const;
-  Status open_parent(const std::string& path, bool create, UniqueFd* out, std::string* name) const;
+  // The folder of a path: an open one below, or the folder itself.
+  class Parent {
+   public:
+    Parent() = default;
+    Parent(UniqueFd own, int fd) : own_(std::move(own)), fd_(fd) {}
+    int get() const { return fd_; }
+
+   private:
+    UniqueFd own_;
+    int fd_ = -1;
+  };
+  Status open_parent(const std::string& path, bool create, Parent* out, std::string* name) const;
   struct Marker {
     std::string name;  // in the folder
     std::string file;  // that remembers its contents

@@ -131,7 +131,7 @@ Status Receiver::rewrite_records() {
     kept.push_back(intent_record(intent));
     if (!intent.at.empty()) kept.push_back(naming_record(intent));
   }
-  const Status status = records_.rewrite(state_.path("receiver.records"), kept);
+  Status status = records_.rewrite(state_.path("receiver.records"), kept);
   rewritten_size_ = records_.size();
   return status;
 }
@@ -431,7 +431,7 @@ Status Receiver::put_list(const Job& job, const std::string& contents, bool* ref
   FileIdentity ignored;
   bool missing = false;
   const auto compare = [&] {
-    const Status status = folder_.read_small(job.name, kChunkSize, &there, &ignored, &missing);
+    Status status = folder_.read_small(job.name, kChunkSize, &there, &ignored, &missing);
     if (missing) return Status::success();
     if (!status.ok() && status.error() != 0) return status;
     *refused = !status.ok() || there != contents;

@@ -68,6 +68,7 @@ void Receiver::confirm(std::vector<Intent*>* open, std::vector<std::string>* gon
     if (intent->seen_ns == 0 || boottime_ns() - intent->seen_ns >= kSeenTime) stale.push_back(intent->job.id);
   const std::uint64_t asked_ns = boottime_ns();
   std::vector<std::string> subjects;
+  subjects.reserve(stale.size());
   for (const std::string& id : stale) subjects.push_back(names_.subject("job", id));
   const std::vector<Found> found = look_up_at_leader("job", subjects);
   std::set<std::string> missing;
@@ -107,6 +108,7 @@ void Receiver::confirm(std::vector<Intent*>* open, std::vector<std::string>* gon
 
 void Receiver::on_claimed(const std::string& id, const Message* reply) {
   const auto found = intents_.find(id);
+  if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
   if (found == intents_.end() || reply == nullptr || reply->status() != 0) return;
   std::uint64_t sequence = 0;
   std::string reason;

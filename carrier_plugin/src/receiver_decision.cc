@@ -21,6 +21,7 @@ constexpr std::uint64_t kHeldDelay = 5 * kSecond;
 std::vector<Receiver::Found> Receiver::look_up(const std::string& what, const std::vector<std::string>& ids) {
   std::vector<Found> found(ids.size());
   std::vector<Exchange::Request> requests;
+  requests.reserve(ids.size());
   for (const std::string& id : ids)
     requests.push_back(
         {"$JS.API.DIRECT.GET." + names_.stream(what) + "." + names_.subject(what, id), std::string()});
@@ -28,6 +29,7 @@ std::vector<Receiver::Found> Receiver::look_up(const std::string& what, const st
       requests, kReplyTime, [&] { return pulse(); },
       [&](std::size_t index, const Message& reply) {
         if (reply.status() == 404) found[index].result = Lookup::kMissing;
+        if (reply.status() == 503) readiness_.lose_streams();  // somebody removed the stream
         if (reply.sequence() == 0) return;
         found[index] = {Lookup::kFound, std::string(reply.data()), reply.sequence()};
       });
@@ -39,6 +41,7 @@ std::vector<Receiver::Found> Receiver::look_up_at_leader(const std::string& what
   constexpr int kNoMessage = 10037;
   std::vector<Found> found(subjects.size());
   std::vector<Exchange::Request> requests;
+  requests.reserve(subjects.size());
   for (const std::string& subject : subjects)
     requests.push_back(
         {"$JS.API.STREAM.MSG.GET." + names_.stream(what), JsonObject().add("last_by_subj", subject).text()});
@@ -71,6 +74,7 @@ void Receiver::decide(std::vector<Incoming>* batch) {
   settle_by_claims(&open);
   std::erase_if(open, [&](const Incoming* job) { return job->job.epoch == epoch_.value(); });
   std::vector<const Job*> asked;
+  asked.reserve(open.size());
   for (const Incoming* job : open) asked.push_back(&job->job);
   const std::map<std::string, Verdict> answers = ask_senders(asked);
   for (Incoming* job : open) {
@@ -90,6 +94,7 @@ void Receiver::decide(std::vector<Incoming>* batch) {
 // Leaves in `open` what has no receipt.
 void Receiver::settle_by_receipts(std::vector<Incoming*>* open) {
   std::vector<std::string> ids;
+  ids.reserve(open->size());
   for (const Incoming* job : *open) ids.push_back(job->job.id);
   const std::vector<Found> found = look_up("receipt", ids);
   std::vector<Incoming*> left;
@@ -113,6 +118,7 @@ void Receiver::settle_by_receipts(std::vector<Incoming*>* open) {
 // Leaves in `open` what nobody has claimed.
 void Receiver::settle_by_claims(std::vector<Incoming*>* open) {
   std::vector<std::string> ids;
+  ids.reserve(open->size());
   for (const Incoming* job : *open) ids.push_back(job->job.id);
   const std::vector<Found> found = look_up("claim", ids);
   std::vector<Incoming*> left;

@@ -12,6 +12,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 5 * kSecond;
 constexpr std::size_t kChunkWindow = 16;
 constexpr unsigned kChunkAttempts = 3;
+constexpr std::size_t kMaxMissing = 8;         // chunks, before the others are requested
 constexpr std::uint64_t kDeletesByNumber = 4;  // chunks
 constexpr std::size_t kFlushAlone = 4;         // files that are flushed one by one
 constexpr std::uint64_t kDelay = 2 * kSecond;
@@ -46,6 +47,7 @@ bool Receiver::call(const std::string& subject, std::string_view data) {
   const auto on_reply = [&](const Message& reply) {
     std::uint64_t sequence = 0;
     std::string reason;
+    if (reply.status() == 503) readiness_.lose_streams();
     const Stored result =
         reply.status() == 0 ? parse_publication(reply.data(), &sequence, &reason) : Stored::kFailed;
     stored = result == Stored::kYes || result == Stored::kAlready;
@@ -89,7 +91,8 @@ void Receiver::download(std::vector<Incoming>* batch) {
   const auto has_room = [&] { return chunks_in_flight_ < kChunkWindow; };
   const auto go_on = [&] { return pulse() && trouble_.empty(); };
   for (Incoming& job : *batch)
-    for (std::uint64_t number = 0; number < job.job.chunks() && job.damage.empty() && !job.is_late;
+    for (std::uint64_t number = 0;
+         number < job.job.chunks() && job.damage.empty() && !job.is_late && job.missing.size() < kMaxMissing;
          ++number) {
       if (!exchange_.await(has_room, kPatience, go_on) || !request_chunk(&job, number, 1)) {
         job.is_late = true;
@@ -200,6 +203,7 @@ bool Receiver::request_chunk(Incoming* job, std::uint64_t number, unsigned attem
 
 void Receiver::on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, const Message* reply) {
   if (!job->damage.empty() || job->is_late || !trouble_.empty()) return;
+  if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
   if (reply == nullptr || (reply->status() != 0 && reply->status() != 404)) {
     job->is_late = attempt >= kChunkAttempts || !request_chunk(job, number, attempt + 1);
     return;

@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -46,6 +47,13 @@ std::string problems_array(const Problems& problems) {
   return array_of(items);
 }
 
+// Files that were sent as often as max_attempts allows, and are tried once an hour.
+std::uint64_t held_after_attempts(const Sender& sender) {
+  return static_cast<std::uint64_t>(
+      std::count_if(sender.files().begin(), sender.files().end(),
+                    [](const auto& file) { return file.second.phase == Phase::kHeld; }));
+}
+
 void add_sender(const Sender& sender, JsonObject* object) {
   std::vector<std::string> items;
   std::uint64_t waiting = 0;
@@ -57,7 +65,7 @@ void add_sender(const Sender& sender, JsonObject* object) {
     item.add("receiver", file.holder).add("reason", file.trouble);
     items.push_back(item.text());
   }
-  std::uint64_t held = 0;
+  std::uint64_t held = held_after_attempts(sender);
   for (const auto& [name, one] : sender.held()) {
     ++held;
     if (items.size() >= kMaxNames) continue;
@@ -148,7 +156,8 @@ void add_sender_metrics(const Sender& sender, Families* all) {
   all->gauge("paxect_carrier_waiting", "Files that are not on the server.",
              sender.candidates() + sender.files().size() - waiting);
   all->gauge("paxect_carrier_unconfirmed", "Files on the server without a receipt.", waiting);
-  all->gauge("paxect_carrier_held", "Files that are not sent, with a reason.", sender.held().size());
+  all->gauge("paxect_carrier_held", "Files that are not sent, with a reason.",
+             sender.held().size() + held_after_attempts(sender));
   all->count("paxect_carrier_sent_total", "Files that were delivered and removed.", counts.sent);
   all->count("paxect_carrier_sent_bytes_total", "Their bytes.", counts.sent_bytes);
   all->count("paxect_carrier_resent_total", "Files that had to be published again.", counts.resent);

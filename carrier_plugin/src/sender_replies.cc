@@ -96,7 +96,7 @@ Status Sender::rewrite_records() {
   for (const Receipted& one : receipted_)
     if (const Outgoing* file = find(one.id); file != nullptr && one.is_recorded)
       kept.push_back(receipted_record(*file));
-  const Status status = records_.rewrite(state_.path("sender.records"), kept);
+  Status status = records_.rewrite(state_.path("sender.records"), kept);
   rewritten_size_ = records_.size();
   return status;
 }
@@ -179,6 +179,7 @@ void Sender::read_claim(const std::string& id) {
   exchange_.send("$JS.API.DIRECT.GET." + names_.stream("claim") + "." + names_.subject("claim", id), "",
                  kReplyTime, [this, id, epoch = epoch_.value()](const Message* reply) {
                    Outgoing* file = find(id);
+                   if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
                    if (reply == nullptr || file == nullptr) return;
                    Claim claim;
                    if (reply->sequence() != 0 && parse_claim(reply->data(), &claim) && claim.id == id) {
@@ -371,6 +372,7 @@ void Sender::check(Outgoing* file) {
       return check_job(id);
     }
     if (reply != nullptr && reply->status() == 0) on_receipt(reply->data());
+    if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
     if (reply == nullptr || reply->status() == 503) found->checked_ns = 1;
     if (found->phase == Phase::kChecking) found->phase = Phase::kWaiting;
   };
@@ -388,6 +390,7 @@ void Sender::check_job(const std::string& id) {
   const auto on_reply = [this, id](const Message* reply) {
     Outgoing* found = find(id);
     if (found == nullptr || (found->phase != Phase::kWaiting && found->phase != Phase::kChecking)) return;
+    if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
     if (reply != nullptr && reply->status() == 404) {
       if (found->phase == Phase::kWaiting) ++counts_.resent;
       return restart(found);

@@ -12,6 +12,8 @@ namespace paxect::carrier {
 namespace {
 
 constexpr std::size_t kTokenBytes = 8;
+constexpr int kLockAttempts = 10;
+constexpr useconds_t kLockPauseUs = 20'000;
 
 bool is_token(const std::string& text) {
   return text.size() == 2 * kTokenBytes && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -94,7 +96,13 @@ Status StateDirectory::open(const Settings& settings, bool* busy) {
   if (Status status = make_directories(path_); !status.ok()) return status;
   lock_ = UniqueFd(::open(settings.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock_.valid()) return Status::system("cannot open the lock " + settings.lock);
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+  // A command that looks whether an instance runs holds the lock for a moment.
+  bool is_locked = flock(lock_.get(), LOCK_EX | LOCK_NB) == 0;
+  for (int attempt = 0; !is_locked && errno == EWOULDBLOCK && attempt < kLockAttempts; ++attempt) {
+    usleep(kLockPauseUs);
+    is_locked = flock(lock_.get(), LOCK_EX | LOCK_NB) == 0;
+  }
+  if (!is_locked) {
     *busy = errno == EWOULDBLOCK;
     return *busy ? Status::failure("another process holds the lock " + settings.lock)
                  : Status::system("cannot lock " + settings.lock);

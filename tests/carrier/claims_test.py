@@ -10,15 +10,8 @@ import rig
 A, B = "a" * 16, "b" * 16  # two receivers that only the test plays
 
 
-def jobs(server):
-    """The jobs that senders have published, by name."""
-    with server.client() as client:
-        messages = client.messages("test_job") if "test_job" in client.streams() else ()
-        return {job["name"]: job for job in (json.loads(message[3]) for message in messages)}
-
-
 def job_of(server, name):
-    return rig.wait_for(f"the job of {name}", lambda: jobs(server).get(name))
+    return rig.wait_for(f"the job of {name}", lambda: rig.jobs(server).get(name))
 
 
 def claim(server, job, receiver):
@@ -114,7 +107,7 @@ class Senders(unittest.TestCase):
             north = site.node("north", "send", server.url).start()
             away = site.node("away", "send", server.url).start()
             site.send_many(away, 20, sizes=(100,), prefix="away")
-            rig.wait_for("20 jobs", lambda: len(jobs(server)) == 20)
+            rig.wait_for("20 jobs", lambda: len(rig.jobs(server)) == 20)
             away.kill()
             server.kill()
             server.start().ready()

@@ -29,6 +29,8 @@ class Crash(unittest.TestCase):
             victim = choose(north, south)
             points = 0
             for calls, step in CALLS:
+                if fault.startswith("error"):
+                    calls = calls.removeprefix("write,")  # an eventfd is written by write, and never fails
                 for when in range(1, 2000, 1 if rig.LONG else step):
                     victim.kill()
                     trace = victim.place / "trace"

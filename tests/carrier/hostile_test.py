@@ -109,6 +109,28 @@ class Messages(unittest.TestCase):
             south.start()
             site.await_arrival()
 
+    def test_a_job_of_a_foreign_size_or_sidecar_delivers_nothing_and_harms_nobody(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, south = pair(site, server)
+            site.send_many(north, 1)
+            site.await_arrival()
+            south.stop()
+            site.send(north, "target.freq", b"data")
+            job = stream_of(server, "job")
+            with server.client() as client:
+                rig.wait_for("the job", lambda: client.api(f"STREAM.INFO.{job}")["state"]["messages"] > 0)
+                sequence, subject, _, payload = next(iter(client.messages(job)))
+                client.api(f"STREAM.MSG.DELETE.{job}", {"seq": sequence})
+                client.store(subject, json.dumps(json.loads(payload) | {"sidecar": "0" * 64}).encode())
+                huge = json.loads(payload) | {"name": "huge.freq", "size": 1 << 55}
+                text = "".join(f"{huge[key]}\n" for key in ("name", "size", "digest", "mtime_ns"))
+                huge["id"] = rig.digest(text.encode())[:32]
+                client.store(f"test.job.{huge['id']}", json.dumps(huge).encode())
+            south.start()
+            site.await_arrival()
+            self.assertEqual(south.carrier.process.poll(), None)
+
     def test_a_deleted_chunk_is_sent_again(self):
         with rig.Site() as site:
             server = site.server().start().ready()

@@ -26,6 +26,20 @@ def site_of(site, receivers=1):
     return server, north
 
 
+def operator_and_arrival(site, server):
+    """Waits for what arrives. What a receiver has claimed and its records have lost waits for the operator, who follows the
+    message: looks whether it was delivered, and removes the claim if it was not."""
+    names = {f"test.claim.{job['id']}": job["name"] for job in rig.jobs(server).values()}
+    (south,) = site.receivers()
+    if "whose records do not have it" in south.carrier.text():
+        with server.client() as client:
+            claimed = [message[1] for message in client.messages("test_claim")]
+            for subject in claimed:
+                if subject in names and names[subject] not in set(site.taken) | rig.visible(south.folder):
+                    client.api("STREAM.PURGE.test_claim", {"filter": subject})
+    return site.arrived()
+
+
 class Records(unittest.TestCase):
     def test_lost_records_of_a_sender_cost_nothing(self):
         with rig.Site() as site:
@@ -55,7 +69,7 @@ class Records(unittest.TestCase):
 
     def test_old_records_of_a_receiver_double_nothing(self):
         with rig.Site() as site:
-            _, north = site_of(site)
+            server, north = site_of(site)
             (south,) = site.receivers()
             south.stop()
             shutil.copytree(state_of(south), site.place / "backup")
@@ -67,13 +81,13 @@ class Records(unittest.TestCase):
                 shutil.rmtree(state_of(south))
                 shutil.copytree(site.place / "backup", state_of(south))
                 south.start()
-            site.await_arrival()
+            rig.wait_for("everything", lambda: operator_and_arrival(site, server))
 
     def test_damaged_records_lose_nothing(self):
         """A byte of each file of its own is flipped, or the file cut off."""
         for mode in ("send", "receive"):
             with rig.Site() as site:
-                _, north = site_of(site)
+                server, north = site_of(site)
                 node = next(node for node in site.nodes if node.mode == mode)
                 for turn in range(TURNS):
                     site.send_many(north, 6, prefix=f"t{turn}_")
@@ -87,7 +101,7 @@ class Records(unittest.TestCase):
                             path.write_bytes(data if turn % 2 else data[:at])
                     node.start()
                     rig.wait_for("nothing lost", lambda: not site.lost())
-                site.await_arrival()
+                rig.wait_for("everything", lambda server=server: operator_and_arrival(site, server))
 
 
 class Folders(unittest.TestCase):
@@ -135,6 +149,44 @@ class Folders(unittest.TestCase):
             self.assertEqual((south.folder / (other + ".sha256")).read_text().strip(), rig.digest(b"data"))
             self.assertEqual((south.folder / "taken.freq").read_text(), "another file")
             self.assertEqual((south.folder / "taken.freq.sha256").read_text(), "its sidecar")
+
+    def test_a_name_that_cannot_be_had_holds_up_nothing_and_is_reported_at_both_ends(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url)
+            (south.folder / "sub").write_text("a file where a folder is needed")
+            south.start()
+            site.take()
+            for i in range(5):
+                site.send(north, f"sub/{i}.freq", b"data")
+            refused = {name: site.sent.pop(name) for name in list(site.sent)}
+            site.send_many(north, 60, sizes=(700,))
+            rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent), 15)
+            for name in refused:
+                for node in (north, south):
+                    rig.wait_for(f"the reason at {node.name}", lambda name=name, node=node: "Not a directory" in
+                                 node.command("explain", name, status=(0, 1))["reason"])
+            self.assertEqual(rig.visible(north.folder), {f"{name}{suffix}" for name in refused for suffix in ("", ".sha256")})
+            for node in (north, south):
+                rig.wait_for("a problem", lambda node=node: node.command("status", status=range(100))["report"]["problems"])
+
+    def test_what_is_no_container_is_reported_and_stays(self):
+        """A file without a sidecar may be half written, whatever its times are."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.node("south", "receive", server.url).start()
+            site.take()
+            (north.folder / "half.txt").write_text("half of it")
+            (north.folder / "link.freq").symlink_to("/etc/passwd")
+            site.send_many(north, 3)
+            site.sent.pop("half.txt", None)
+            for name in ("half.txt", "link.freq"):
+                rig.wait_for(f"a report of {name}", lambda name=name: f"{name} is not sent" in north.carrier.text())
+            rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent))
+            self.assertEqual(north.command("explain", "half.txt")["state"], "held")
+            self.assertTrue((north.folder / "half.txt").exists())
 
     def test_a_container_that_does_not_fit_its_sidecar_is_reported_and_stays(self):
         with rig.Site() as site:

@@ -221,6 +221,13 @@ class Cluster:
         return None
 
 
+def jobs(server):
+    """The jobs that senders have published, by name."""
+    with server.client() as client:
+        messages = client.messages("test_job") if "test_job" in client.streams() else ()
+        return {job["name"]: job for job in (json.loads(message[3]) for message in messages)}
+
+
 def digest(data):
     return hashlib.sha256(data).hexdigest()
 
