@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ class ProofSender {
   const std::string& stream() const { return stream_; }
   std::vector<std::string> to = {};
   std::uint64_t within = 600;
+  std::optional<link::Continued> continues = {};
 
   // The next container with these bytes has this name in the outbox.
   void send(const std::string& name, const std::string& container) {
@@ -35,6 +37,7 @@ class ProofSender {
     list.head.from = node_;
     list.head.to = to;
     list.head.stream = stream_;
+    list.head.continues = continues;
     list.head.number = ++number_;
     list.head.previous = previous_;
     list.head.made = 1'767'323'000;
@@ -63,11 +66,21 @@ class ProofSender {
   // A list of what was sent, written.
   std::string write_next(const std::string& inbox) { return write(next_list(), inbox); }
 
-  // Pins the key in this folder.
-  void pin(const std::string& folder) const {
+  // Pins the key in this folder, as NODE.pub or as another file.
+  std::string pin(const std::string& folder, const std::string& file = "") const {
     std::filesystem::create_directories(folder);
-    write_file(folder + "/" + node_ + ".pub", link::public_key_text(key_.public_key()));
+    const std::string path = folder + "/" + (file.empty() ? node_ + ".pub" : file);
+    write_file(path, link::public_key_text(key_.public_key()));
+    return path;
   }
+  // Another stream with the same key.
+  ProofSender with_stream() const {
+    ProofSender other(node_);
+    other.key_ = key_;
+    return other;
+  }
+  // The number of the last list.
+  std::uint64_t number() const { return number_; }
 
  private:
   std::string node_;

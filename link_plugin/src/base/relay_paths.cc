@@ -20,6 +20,7 @@ constexpr std::string_view kDigits = "0123456789";
 constexpr std::array<std::string_view, 6> kCompressed = {".gz", ".xz", ".zst", ".bz2", ".lz4", ".Z"};
 constexpr std::string_view kPublicKey = ".pub";
 constexpr std::string_view kRevoked = ".revoked";
+constexpr std::string_view kRetired = ".retired";
 constexpr std::string_view kProduct = ".paxect-";
 constexpr std::size_t kShortToken = 16;
 constexpr std::string_view kTombstone = ".paxect-leaving";
@@ -215,9 +216,21 @@ std::string pinned_of(std::string_view node, unsigned number) {
 
 std::string revoked_of(std::string_view file) { return std::string(file) + std::string(kRevoked); }
 
-std::string node_of_pinned(std::string_view name, bool* is_revoked) {
-  *is_revoked = name.ends_with(kRevoked);
-  if (*is_revoked) name.remove_suffix(kRevoked.size());
+std::string_view name_of(PinState state) {
+  if (state == PinState::kPinned) return "pinned";
+  return state == PinState::kRetired ? "retired" : "revoked";
+}
+
+std::string retired_of(std::string_view file) { return std::string(file) + std::string(kRetired); }
+
+std::string node_of_pinned(std::string_view name, PinState* state) {
+  *state = PinState::kPinned;
+  for (const auto& [suffix, each] : {std::pair{kRevoked, PinState::kRevoked}, {kRetired, PinState::kRetired}})
+    if (name.ends_with(suffix)) {
+      *state = each;
+      name.remove_suffix(suffix.size());
+      break;
+    }
   if (!name.ends_with(kPublicKey) || name.starts_with('.')) return "";
   name.remove_suffix(kPublicKey.size());
   const std::size_t dot = name.rfind('.');

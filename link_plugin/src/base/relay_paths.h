@@ -102,12 +102,16 @@ bool is_compressed_log(std::string_view name);
 std::string default_quarantine_of(std::string_view inbox);
 
 // PATH.pub, of the secret key PATH. The pinned keys of a node: NODE.pub, NODE.1.pub, ..., by their number
-// from 0 on, and each when it was revoked: FILE.revoked. node_of_pinned() gives the node of either, "" where
-// the name has another form; no name of a node ends with a dot and a number.
+// from 0 on, and each when it was retired or revoked: FILE.retired, FILE.revoked. node_of_pinned() gives the
+// node of each, "" where the name has another form; no name of a node ends with a dot and a number.
+enum class PinState { kPinned, kRetired, kRevoked };
+// "pinned", "retired", "revoked".
+std::string_view name_of(PinState state);
 std::string public_key_of(std::string_view path);
 std::string pinned_of(std::string_view node, unsigned number);
+std::string retired_of(std::string_view file);
 std::string revoked_of(std::string_view file);
-std::string node_of_pinned(std::string_view name, bool* is_revoked);
+std::string node_of_pinned(std::string_view name, PinState* state);
 
 // The list and the receipt of this number in a stream of a node, and the signature beside each:
 // NODE.STREAM.NUMBER.list, NODE.STREAM.NUMBER.receipt, FILE.minisig.

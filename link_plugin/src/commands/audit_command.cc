@@ -10,7 +10,10 @@
 #include "commands/relay_context.h"
 #include "proof/list.h"
 #include "proof/log_chain.h"
+#include "proof/node_key.h"
 #include "proof/receipt.h"
+#include "proof/signature.h"
+#include "settings/pinned_keys.h"
 
 namespace paxect::link {
 namespace {
@@ -54,8 +57,23 @@ struct Audit {
   }
 };
 
+// A list or a receipt proves nothing about the log if its node did not sign it.
+Status verify_witness(const std::string& path, const std::string& text, const StatementHead& head,
+                      const std::vector<NodeKey>& keys) {
+  const std::vector<PublicKey> valid = keys_for(keys, head.from, head.stream, head.number);
+  if (valid.empty())
+    return Status::invalid("no key of " + head.from +
+                           " is known here: pin the one that signed it, `paxect link key pin " + head.from +
+                           " FILE`");
+  std::string signature;
+  const std::string beside = signature_of(path);
+  if (Status status = read_file(beside, kMaxStatementSize, &signature); !status.ok())
+    return Status::invalid("its signature cannot be read: " + status.message);
+  return verify_file(text, signature, base_name(path), valid);
+}
+
 // A list, a receipt, or one line with a head.
-Status read_witness(const std::string& path, Witness* out) {
+Status read_witness(const std::string& path, const std::vector<NodeKey>& keys, Witness* out) {
   *out = {.path = path};
   std::string text;
   if (Status status = read_file(path, kMaxStatementSize, &text); !status.ok()) return status;
@@ -63,11 +81,13 @@ Status read_witness(const std::string& path, Witness* out) {
   if (text.starts_with("# paxect list ")) {
     List list;
     status = parse_list(text, &list);
+    if (status.ok()) status = verify_witness(path, text, list.head, keys);
     out->head = list.head.log;
     out->node = list.head.from;
   } else if (text.starts_with("# paxect receipt ")) {
     Receipt receipt;
     status = parse_receipt(text, &receipt);
+    if (status.ok()) status = verify_witness(path, text, receipt.head, keys);
     out->head = receipt.head.log;
     out->node = receipt.head.from;
   } else if (text.ends_with('\n')) {
@@ -91,6 +111,19 @@ paxect_plugin_status read_journal_head(const Call& call, Audit* audit) {
   audit->journal = journal.log;
   audit->seen[journal.log.lines];
   audit->node = context.config.node;
+  return PAXECT_PLUGIN_OK;
+}
+
+// Our own, and those of peers. Our own earlier ones are pinned under our own name.
+paxect_plugin_status read_keys(const Call& call, std::vector<NodeKey>* out) {
+  LinkConfig config;
+  if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  std::vector<PinnedKey> pinned;
+  if (Status status = read_pinned_keys(config.peers, &pinned); !status.ok())
+    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  *out = node_keys_of(pinned);
+  if (config.sign_key.key()) out->push_back({config.node, config.sign_key.key()->public_key()});
   return PAXECT_PLUGIN_OK;
 }
 
@@ -212,11 +245,14 @@ paxect_plugin_status run_audit(const Call& call) {
   // Before the log: the relay writes to the log first.
   if (paxect_plugin_status status = read_journal_head(call, &audit); status != PAXECT_PLUGIN_OK)
     return status;
+  std::vector<NodeKey> keys;
+  if (!call.arguments().witnesses.empty())
+    if (paxect_plugin_status status = read_keys(call, &keys); status != PAXECT_PLUGIN_OK) return status;
   std::vector<std::string> logs;
   if (paxect_plugin_status status = logs_of(call, &logs); status != PAXECT_PLUGIN_OK) return status;
   for (const std::string& path : call.arguments().witnesses) {
     Witness witness;
-    if (Status status = read_witness(path, &witness); !status.ok())
+    if (Status status = read_witness(path, keys, &witness); !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
     audit.seen[witness.head.lines];
     audit.witnesses.push_back(std::move(witness));

@@ -93,19 +93,23 @@ constexpr Command kCommands[] = {
      0,
      0,
      run_missing},
-    {{sizeof(paxect_command), "key", "new|show|pin|revoke [ARGUMENT]... [--json]",
+    {{sizeof(paxect_command), "key", "new|show|pin|retire|revoke [ARGUMENT]... [--json]",
       "the key of this node, and those of its peers"},
      "  new PATH            make a secret key, PATH, and its public one, PATH.pub\n"
      "  show                the public key of sign_key; with --json also the pinned ones\n"
      "  pin NAME FILE       take the public key in FILE as a key of the node NAME\n"
+     "  retire NAME FILE [STREAM NUMBER]\n"
+     "                      take the lists of the key in FILE up to this one of the stream, and none after\n"
+     "                      it; without STREAM up to those that lists of another key continue\n"
      "  revoke NAME [FILE]  take none of its keys any more, or not the one in FILE\n\n"
-     "Keys are files of minisign. Nothing is ever replaced; a revoked key is kept as FILE.revoked.\n",
+     "Keys are files of minisign. No key is ever replaced; one that was retired or revoked is kept, as\n"
+     "FILE.retired or FILE.revoked.\n",
      true,
      false,
      false,
      false,
      1,
-     3,
+     5,
      run_key},
     {{sizeof(paxect_command), "sent", "[--json]", "what of what was sent its receivers have confirmed"},
      "Mode send, with sign_key: how many containers were listed, what the receipts of each receiver say of\n"

@@ -1,4 +1,4 @@
-// `key new|show|pin|revoke`: the secret key of this node, and the public keys of its peers.
+// `key new|show|pin|retire|revoke`: the secret key of this node, and the public keys of its peers.
 #include <unistd.h>
 
 #include <tuple>
@@ -9,6 +9,7 @@
 #include "commands/command.h"
 #include "commands/relay_context.h"
 #include "proof/key.h"
+#include "proof/statement.h"
 #include "settings/link_config.h"
 #include "settings/pinned_keys.h"
 
@@ -17,8 +18,8 @@ namespace {
 
 constexpr unsigned kSecretMode = 0600;
 constexpr const char* kUsage =
-    "use paxect link key new PATH, key show, key pin NAME FILE, or key revoke NAME [FILE], each with "
-    "[--json]";
+    "use paxect link key new PATH, key show, key pin NAME FILE, key retire NAME FILE [STREAM NUMBER], or key "
+    "revoke NAME [FILE], each with [--json]";
 
 bool exists(const std::string& path) {
   FileIdentity ignored;
@@ -92,6 +93,19 @@ void report(const Call& call, const std::vector<PinnedKey>& keys, const char* wh
         shown(pinned.path));
 }
 
+Status retire(const LinkConfig& config, const std::vector<std::string>& words, PinnedKey* out) {
+  std::string stream;
+  std::uint64_t number = 0;
+  if (words.size() == 5) {
+    stream = words[3];
+    if (!is_stream(stream) || !parse_number(words[4], 0, kMaxNumber, &number))
+      return Status::invalid("'" + stream + " " + words[4] +
+                             "' is not a stream, 16 hexadecimal digits, and the number of its last list that "
+                             "counts: the name of that list has both");
+  }
+  return retire_key(config.peers, words[1], words[2], stream, number, out);
+}
+
 }  // namespace
 
 paxect_plugin_status run_key(const Call& call) {
@@ -99,6 +113,7 @@ paxect_plugin_status run_key(const Call& call) {
   const std::string& verb = words[0];
   const bool is_known = (verb == "new" && words.size() == 2) || (verb == "show" && words.size() == 1) ||
                         (verb == "pin" && words.size() == 3) ||
+                        (verb == "retire" && (words.size() == 3 || words.size() == 5)) ||
                         (verb == "revoke" && (words.size() == 2 || words.size() == 3));
   if (!is_known) return call.fail(PAXECT_PLUGIN_USAGE, kUsage);
   if (verb == "new") return make_key(call, words[1]);
@@ -112,11 +127,15 @@ paxect_plugin_status run_key(const Call& call) {
     PinnedKey made;
     status = pin_key(config.peers, words[1], words[2], &made);
     if (status.ok()) keys = {made};
+  } else if (verb == "retire") {
+    PinnedKey made;
+    status = retire(config, words, &made);
+    if (status.ok()) keys = {made};
   } else {
     status = revoke_keys(config.peers, words[1], words.size() == 3 ? words[2] : "", &keys);
   }
   // Some keys may be revoked when another one could not be.
-  if (!keys.empty()) report(call, keys, verb == "pin" ? "pinned" : "revoked");
+  if (!keys.empty()) report(call, keys, verb == "pin" ? "pinned" : verb == "retire" ? "retired" : "revoked");
   return status.ok() ? PAXECT_PLUGIN_OK : call.fail(PAXECT_PLUGIN_CONFIG, status.message);
 }
 

@@ -25,6 +25,8 @@ struct Missing {
   std::uint64_t expected = 0;
   std::uint64_t missing = 0;
   std::uint64_t refused = 0;
+  std::uint64_t not_ours = 0;  // of these: nobody here waits for them
+  std::uint64_t lists = 0;     // at the end of a stream that is over
   bool is_live = false;
   bool is_silent = false;
   bool is_stopped = false;  // forked, and no other stream continues it
@@ -47,7 +49,7 @@ struct Findings {
   }
   bool is_complete() const {
     return lists.empty() && std::none_of(streams.begin(), streams.end(), [&](const Missing& each) {
-             return each.missing > 0 || each.refused > 0 || each.is_stopped ||
+             return each.missing > 0 || each.lists > 0 || each.refused > each.not_ours || each.is_stopped ||
                     (each.is_silent && is_silent(each.stream->address.node));
            });
   }
@@ -70,8 +72,10 @@ std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkCon
     for (const OutcomeRange& range : stream.outcomes(now, static_cast<std::int64_t>(config.late_after))) {
       if (range.outcome == Outcome::kDelivered) continue;
       found.count(range.outcome) += range.last - range.first + 1;
+      if (is_not_ours(range.reason)) found.not_ours += range.last - range.first + 1;
       found.ranges.push_back(range);
     }
+    found.lists = received.lists_missing(stream);
     found.is_live = state_of(received, stream, keys) == StreamState::kLive;
     found.is_silent = found.is_live && silent_since(stream, now, config.late_after).has_value();
     found.is_stopped = stream.is_forked && !is_continued(received, stream);
@@ -116,6 +120,7 @@ void print_json(const Findings& findings, Console* console) {
     json.add("forked", stream.is_forked);
     json.add("expected", found.expected);
     json.add("missing", found.missing);
+    json.add("lists_missing", found.lists);
     json.add("refused", found.refused);
     json.begin_array("entries");
     std::size_t shown = 0;
@@ -165,6 +170,9 @@ void print_text(const Findings& findings, Console* console) {
                        std::to_string(found.missing) + " missing, " + std::to_string(found.expected) +
                        " expected";
     if (found.refused > 0) text += ", " + std::to_string(found.refused) + " refused";
+    if (found.lists > 0)
+      text += "; " + count_text(found.lists, "list") +
+              " after it never came, with what they name: another stream continues this one";
     if (stream.is_forked) text += "; forked: nothing more is delivered";
     if (found.is_silent) text += "; silent";
     console->row(shown(stream.address.node), text);
@@ -192,9 +200,9 @@ void print_text(const Findings& findings, Console* console) {
 std::vector<OutcomeRange> requested(std::vector<OutcomeRange> outcomes) {
   std::vector<OutcomeRange> wanted;
   for (OutcomeRange& range : outcomes) {
-    if (range.outcome == Outcome::kRefused)
+    if (range.outcome == Outcome::kRefused && !is_not_ours(range.reason))
       range = {.outcome = Outcome::kMissing, .first = range.first, .last = range.last};
-    if (!wanted.empty() && wanted.back().outcome == range.outcome)
+    if (!wanted.empty() && wanted.back().outcome == range.outcome && wanted.back().reason == range.reason)
       wanted.back().last = range.last;
     else
       wanted.push_back(std::move(range));
@@ -228,7 +236,7 @@ Status write_requests(const std::vector<Missing>& all, const LinkConfig& config,
   const bool is_folder = stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
   std::vector<const Missing*> wanted;
   for (const Missing& found : all)
-    if (found.missing + found.refused > 0) wanted.push_back(&found);
+    if (found.missing + found.refused + found.lists > found.not_ours) wanted.push_back(&found);
   if (wanted.size() > 1 && !is_folder)
     return Status::invalid(
         "containers of several streams are missing: give --request a folder for a file of each");
@@ -252,7 +260,7 @@ paxect_plugin_status run_missing(const Call& call) {
   if (Status status = read_pinned_keys(context.config.peers, &pinned); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::int64_t now = call.host().realtime_ns() / static_cast<std::int64_t>(kSecond);
-  const std::vector<NodeKey> keys = node_keys_of(pinned);
+  const std::vector<NodeKey> keys = with_continued(journal.received, node_keys_of(pinned));
   Findings findings{.streams = find_missing(journal.received, context.config, keys, now)};
   const bool is_off = context.config.proof ? *context.config.proof == ProofMode::kOff
                                            : pinned.empty() && !journal.had_keys && journal.received.empty();

@@ -89,6 +89,15 @@ void print_json(const RelayContext& context, const std::vector<PeerEntry>& peers
   json.finish(console);
 }
 
+// Up to which lists a retired key counts, by what the operator has given.
+std::string last_text(const PinnedKey& key) {
+  if (key.state != PinState::kRetired) return "";
+  std::string text;
+  for (const auto& [stream, number] : key.last)
+    text += (text.empty() ? " (" : ", ") + stream + " through " + std::to_string(number);
+  return text.empty() ? text : text + ")";
+}
+
 std::string stream_text(const Heard& one) {
   std::string text = std::string(name_of(one.state)) + ", list " + std::to_string(one.stream->last_list()) +
                      " of " + utc_of(one.stream->heard);
@@ -110,9 +119,10 @@ void print_text(const RelayContext& context, const std::vector<PeerEntry>& peers
   }
   for (const PinnedKey& pinned : keys) {
     const bool is_key = pinned.problem.empty();
-    const std::string state = !is_key ? "not a key" : pinned.is_revoked ? "revoked" : "pinned";
-    console->row(shown(pinned.node), state + (is_key ? " " + key_id_text(pinned.key.id) : "") + "  " +
-                                         shown(is_key ? pinned.path : pinned.problem));
+    const std::string state = !is_key ? "not a key" : std::string(name_of(pinned.state));
+    console->row(shown(pinned.node),
+                 state + (is_key ? " " + key_id_text(pinned.key.id) + last_text(pinned) : "") + "  " +
+                     shown(is_key ? pinned.path : pinned.problem));
   }
   for (const Heard& one : heard) console->row(shown(one.stream->address.node), stream_text(one));
   if (context.config.mode != Mode::kReceive) return;
@@ -143,7 +153,8 @@ paxect_plugin_status run_peers(const Call& call) {
   std::sort(peers.begin(), peers.end(),
             [](const PeerEntry& a, const PeerEntry& b) { return a.path < b.path; });
   const std::int64_t now = call.host().realtime_ns() / static_cast<std::int64_t>(kSecond);
-  const std::vector<Heard> heard = find_heard(journal.received, node_keys_of(keys), context.config, now);
+  const std::vector<Heard> heard =
+      find_heard(journal.received, with_continued(journal.received, node_keys_of(keys)), context.config, now);
   if (call.arguments().json)
     print_json(context, peers, keys, heard, &call.console());
   else

@@ -45,7 +45,8 @@ paxect_plugin_status open_receipts(const Call& call, ReceiptView* out) {
 }
 
 std::vector<std::string> receipt_folders_of(const LinkConfig& config) {
-  return {config.receipts.empty() ? join(config.inbox, kProofFolder) : config.receipts};
+  if (!config.receipts.empty()) return {config.receipts};
+  return {join(config.inbox, kProofFolder), imported_receipts_of(config.state)};
 }
 
 std::optional<Receipt> first_to_deliver(const std::string& folder, const std::string& node,

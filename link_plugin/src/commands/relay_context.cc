@@ -70,7 +70,17 @@ void print_keys(const std::vector<PinnedKey>& keys, JsonLine* json) {
     json->add("node", pinned.node);
     json->add("id", pinned.problem.empty() ? key_id_text(pinned.key.id) : "");
     json->add("file", pinned.path);
-    json->add("revoked", pinned.is_revoked);
+    json->add("revoked", pinned.state == PinState::kRevoked);
+    json->add("retired", pinned.state == PinState::kRetired);
+    json->begin_array("last");
+    if (pinned.state == PinState::kRetired)
+      for (const auto& [stream, number] : pinned.last) {
+        json->begin_element();
+        json->add("stream", stream);
+        json->add("number", number);
+        json->end_object();
+      }
+    json->end_array();
     json->add("problem", pinned.problem);
     json->end_object();
   }

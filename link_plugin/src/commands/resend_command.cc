@@ -25,14 +25,24 @@ paxect_plugin_status run_resend(const Call& call) {
   std::uint64_t missing = 0;
   std::uint64_t resent = 0;
   const std::string& stream = request.receipt.about;
-  for (const OutcomeRange& range : request.receipt.outcomes)
+  std::uint64_t through = 0;
+  for (const OutcomeRange& range : request.receipt.outcomes) {
     if (range.outcome == Outcome::kMissing) missing += range.last - range.first + 1;
+    through = range.last;
+  }
+  // The receiver cannot know how many entries the lists at the end of a stream have that it does not have.
+  const auto ended = view.journal.sent.ended().find(stream);
+  const bool is_over = stream != view.journal.sent.name;
+  if (ended != view.journal.sent.ended().end() && ended->second.entries > through)
+    missing += ended->second.entries - through;
   for (const auto& [number, source] : view.journal.sent.kept()) {
     const auto has_entry = [entry = number.second](const OutcomeRange& range) {
       return range.outcome == Outcome::kMissing && range.first <= entry && entry <= range.last;
     };
-    const bool is_missing = number.first == stream && std::any_of(request.receipt.outcomes.begin(),
-                                                                  request.receipt.outcomes.end(), has_entry);
+    const bool is_missing =
+        number.first == stream &&
+        ((is_over && number.second > through) ||
+         std::any_of(request.receipt.outcomes.begin(), request.receipt.outcomes.end(), has_entry));
     if (!is_missing) continue;
     lines += number.first + " " + std::to_string(number.second) + "\n";
     ++resent;

@@ -1,6 +1,8 @@
 // `sent`: what of what this node sent its receivers have confirmed.
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/relay_paths.h"
@@ -8,6 +10,7 @@
 #include "commands/receipt_view.h"
 #include "commands/relay_context.h"
 #include "relay/kept_sources.h"
+#include "relay/sent_counts.h"
 
 namespace paxect::link {
 namespace {
@@ -16,39 +19,52 @@ namespace {
 struct Confirmed {
   std::string node;
   std::string about;
-  const FoundReceipt* receipt = nullptr;
+  const FoundReceipt* receipt = nullptr;  // the newest
   std::map<Outcome, std::uint64_t> counts = {};
-  std::uint64_t sent = 0;  // entries of the stream, as far as this node knows
+  std::uint64_t settled = 0;  // delivered, or in lists for other nodes
+  std::uint64_t sent = 0;     // entries of the stream, as far as this node knows
 };
-
-std::vector<Confirmed> confirmed_by(const ReceiptView& view) {
-  std::vector<Confirmed> all;
-  const SentStream& stream = view.journal.sent;
-  for (const auto& [key, found] : view.receipts.newest()) {
-    Confirmed one{.node = std::get<0>(key), .about = std::get<2>(key), .receipt = &found};
-    for (const OutcomeRange& range : found.receipt.outcomes)
-      one.counts[range.outcome] += range.last - range.first + 1;
-    const std::uint64_t through = found.receipt.outcomes.empty() ? 0 : found.receipt.outcomes.back().last;
-    one.sent = one.about == stream.name ? std::max(stream.next_entry - 1, through) : through;
-    all.push_back(std::move(one));
-  }
-  // A receiver that has not said anything yet.
-  for (const std::string& node : view.context.config.to) {
-    const bool is_known = std::any_of(all.begin(), all.end(), [&](const Confirmed& one) {
-      return one.node == node && one.about == stream.name;
-    });
-    if (!is_known && !stream.name.empty())
-      all.push_back({.node = node, .about = stream.name, .sent = stream.next_entry - 1});
-  }
-  return all;
-}
 
 std::uint64_t count(const Confirmed& one, Outcome outcome) {
   const auto found = one.counts.find(outcome);
   return found == one.counts.end() ? 0 : found->second;
 }
 
-bool is_confirmed(const Confirmed& one) { return count(one, Outcome::kDelivered) == one.sent; }
+bool is_confirmed(const Confirmed& one) { return one.settled >= one.sent; }
+
+// A receiver has another stream of receipts with another key or journal: all of them count.
+Confirmed confirmed_by(const std::string& node, const std::string& about, const ReceiptView& view) {
+  const SentStream& stream = view.journal.sent;
+  const Said said = said_by(node, about, view.receipts);
+  Confirmed one{.node = node, .about = about, .receipt = said.newest};
+  std::uint64_t through = 0;
+  if (said.newest != nullptr)
+    for (const OutcomeRange& range : said.newest->receipt.outcomes) {
+      one.counts[range.outcome] += range.last - range.first + 1;
+      through = range.last;
+    }
+  one.counts[Outcome::kDelivered] = size_of(said.delivered);
+  one.settled = size_of(said.settled);
+  const auto ended = stream.ended().find(about);
+  const std::uint64_t known = about == stream.name            ? stream.next_entry - 1
+                              : ended != stream.ended().end() ? ended->second.entries
+                                                              : 0;
+  one.sent = std::max(known, through);
+  return one;
+}
+
+std::vector<Confirmed> find_confirmed(const ReceiptView& view) {
+  std::set<std::pair<std::string, std::string>> wanted;  // node and stream
+  for (const auto& [key, found] : view.receipts.newest()) wanted.emplace(std::get<0>(key), std::get<2>(key));
+  // A receiver that has not said anything yet.
+  for (const std::string& node : view.context.config.to) {
+    if (!view.journal.sent.name.empty()) wanted.emplace(node, view.journal.sent.name);
+    for (const auto& [stream, ended] : view.journal.sent.ended()) wanted.emplace(node, stream);
+  }
+  std::vector<Confirmed> all;
+  for (const auto& [node, about] : wanted) all.push_back(confirmed_by(node, about, view));
+  return all;
+}
 
 // The files that are kept, and who has not confirmed each.
 struct Waiting {
@@ -124,10 +140,11 @@ void print_json(const ReceiptView& view, const std::vector<Confirmed>& all, cons
 paxect_plugin_status run_sent(const Call& call) {
   ReceiptView view;
   if (paxect_plugin_status status = open_receipts(call, &view); status != PAXECT_PLUGIN_OK) return status;
-  const std::vector<Confirmed> all = confirmed_by(view);
+  const std::vector<Confirmed> all = find_confirmed(view);
   const std::vector<Waiting> kept = waiting_of(view);
-  const bool is_complete = std::all_of(all.begin(), all.end(), is_confirmed) &&
-                           view.journal.sent.unlisted().empty() && view.refused.empty();
+  const bool is_complete =
+      std::all_of(all.begin(), all.end(), is_confirmed) && view.journal.sent.unlisted().empty() &&
+      std::all_of(kept.begin(), kept.end(), [](const Waiting& one) { return one.unconfirmed.empty(); });
   Console& console = call.console();
   if (call.arguments().json) {
     print_json(view, all, kept, &console);
@@ -144,6 +161,7 @@ paxect_plugin_status run_sent(const Call& call) {
     for (const auto& [name, outcome] : kOutcomeNames)
       if (outcome != Outcome::kDelivered && count(one, outcome) > 0)
         text += ", " + std::to_string(count(one, outcome)) + " " + name;
+    if (one.about != stream.name) text += " of stream " + one.about;
     text += one.receipt == nullptr ? "; no receipt"
                                    : "; " + utc_text(one.receipt->receipt.head.made * 1'000'000'000);
     console.row(shown(one.node), text);

@@ -106,7 +106,7 @@ Status count_received(const LinkConfig& config, const ReceivedStreams& received,
                       ProofCounts* out) {
   std::vector<PinnedKey> pinned;
   Status status = read_pinned_keys(config.peers, &pinned);
-  const std::vector<NodeKey> keys = node_keys_of(pinned);
+  const std::vector<NodeKey> keys = with_continued(received, node_keys_of(pinned));
   for (const ReceivedStream& stream : received.streams()) {
     if (stream.runs.empty()) continue;
     const StreamState state = state_of(received, stream, keys);
@@ -117,6 +117,7 @@ Status count_received(const LinkConfig& config, const ReceivedStreams& received,
       if (range.outcome == Outcome::kExpected) out->expected += size;
       if (range.outcome == Outcome::kMissing) out->missing += size;
     }
+    out->missing += received.lists_missing(stream);
   }
   return status;
 }

@@ -13,12 +13,15 @@ Status refused(const StatementName& name, const std::string& why) {
                          "list " + std::to_string(name.number) + " of " + name.node + ": " + why);
 }
 
-// Of this node, those in force or those that were revoked.
-std::vector<PublicKey> keys_of(const std::vector<NodeKey>& keys, std::string_view node, bool revoked) {
-  std::vector<PublicKey> found;
-  for (const NodeKey& each : keys)
-    if (each.node == node && each.is_revoked == revoked) found.push_back(each.key);
-  return found;
+// Why a list that the key has signed does not count.
+std::string reason_of(const NodeKey& key, const StatementName& name) {
+  const std::string text = "the key " + key_id_text(key.key.id) + " that signed it was ";
+  if (key.is_revoked) return text + "revoked: pin the new key of " + name.node;
+  const std::uint64_t last = key.last_of(name.stream);
+  if (last > 0)
+    return text + "retired after list " + std::to_string(last) + ": pin the new key of " + name.node;
+  return text + "retired, for all lists of this stream: if its sender made it, `paxect link key retire " +
+         name.node + " FILE " + name.stream + " NUMBER` says up to which one its lists count";
 }
 
 // What a receiver could not deliver under its name.
@@ -36,17 +39,18 @@ bool is_deliverable(std::string_view name) {
 
 Status check_list(const StatementName& name, std::string_view text, std::string_view signature,
                   const std::vector<NodeKey>& keys, std::string_view own_node, List* out, PublicKey* by) {
-  const std::vector<PublicKey> valid = keys_of(keys, name.node, false);
-  const std::vector<PublicKey> revoked = keys_of(keys, name.node, true);
-  if (valid.empty() && revoked.empty())
+  const auto is_of_node = [&](const NodeKey& key) { return key.node == name.node; };
+  if (std::none_of(keys.begin(), keys.end(), is_of_node))
     return refused(name, "no key of " + name.node + " is pinned: if you trust it, `paxect link key pin " +
                              name.node + " FILE`");
   const std::string file = statement_file(name);
-  const Status verified = verify_file(text, signature, file, valid, by);
+  const Status verified =
+      verify_file(text, signature, file, keys_for(keys, name.node, name.stream, name.number), by);
   if (!verified.ok()) {
-    if (PublicKey old; verify_file(text, signature, file, revoked, &old).ok())
-      return refused(name, "the key " + key_id_text(old.id) +
-                               " that signed it was revoked: pin the new key of " + name.node);
+    PublicKey old;
+    for (const NodeKey& key : keys)
+      if (is_of_node(key) && verify_file(text, signature, file, {key.key}, &old).ok())
+        return refused(name, reason_of(key, name));
     return refused(name, verified.message + ": have it copied again, or pin the key that signed it");
   }
   List list;
@@ -56,14 +60,15 @@ Status check_list(const StatementName& name, std::string_view text, std::string_
   if (head.from != name.node || head.stream != name.stream || head.number != name.number)
     return refused(name, "it says that it is list " + std::to_string(head.number) + " of stream " +
                              head.stream + " of " + head.from + ": give it its own name");
-  if (!head.to.empty() && std::find(head.to.begin(), head.to.end(), own_node) == head.to.end())
-    return {Fault::kRefused, "list_ignored",
-            "list " + std::to_string(name.number) + " of " + name.node + " is for " + head.to.front() +
-                ", and this node is " + std::string(own_node)};
   for (const ListEntry& entry : list.entries)
     if (!is_deliverable(entry.name))
       return refused(name, "an entry is no name of a container: have the sender list containers alone");
   *out = std::move(list);
+  const std::vector<std::string>& to = out->head.to;
+  if (!to.empty() && std::find(to.begin(), to.end(), own_node) == to.end())
+    return {Fault::kRefused, "list_ignored",
+            "list " + std::to_string(name.number) + " of " + name.node + " is for " + to.front() +
+                ", and this node is " + std::string(own_node)};
   return Status::success();
 }
 

@@ -6,22 +6,14 @@
 #include <vector>
 
 #include "base/status.h"
-#include "proof/key.h"
 #include "proof/list.h"
+#include "proof/node_key.h"
 #include "proof/statement_name.h"
 
 namespace paxect::link {
 
-struct NodeKey {
-  std::string node;
-  PublicKey key;
-  bool is_revoked = false;
-
-  bool operator==(const NodeKey&) const = default;
-};
-
 // A failure is one line: whose key, what is wrong, what to do. Its event is `list_ignored` where the list is
-// good and for others, else `list_refused`.
+// good and for others, and `*out` and `*by` receive it too; else `list_refused`.
 Status check_list(const StatementName& name, std::string_view text, std::string_view signature,
                   const std::vector<NodeKey>& keys, std::string_view own_node, List* out, PublicKey* by);
 

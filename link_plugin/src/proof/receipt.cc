@@ -55,16 +55,25 @@ Status read_outcomes(LineReader* reader, Receipt* out) {
   }
 }
 
-// "NUMBER SHA256": a receipt needs a list that was verified.
-Status read_last_list(LineReader* reader, Receipt* out) {
-  std::string_view value;
-  if (Status status = reader->field("list", &value); !status.ok()) return status;
-  const std::size_t blank = value.find(' ');
-  const std::string_view digest =
-      blank == std::string_view::npos ? std::string_view() : value.substr(blank + 1);
-  if (!parse_number(value.substr(0, blank), 1, kMaxNumber, &out->list) || !is_digest(digest))
-    return reader->fail("'list' is not the number and the SHA-256 of a list");
-  out->list_digest = digest;
+// "NUMBER SHA256", the last list before each gap and the last one of all: a receipt needs a list that was
+// verified.
+Status read_lists(LineReader* reader, Receipt* out) {
+  do {
+    std::string_view value;
+    if (Status status = reader->field("list", &value); !status.ok()) return status;
+    const std::size_t blank = value.find(' ');
+    const std::string_view digest =
+        blank == std::string_view::npos ? std::string_view() : value.substr(blank + 1);
+    const std::uint64_t last = out->list;
+    if (last > 0) out->before.push_back({last, out->list_digest});
+    if (!parse_number(value.substr(0, blank), 1, kMaxNumber, &out->list) || !is_digest(digest))
+      return reader->fail("'list' is not the number and the SHA-256 of a list");
+    // With no list missing between them one would do.
+    if (last > 0 && out->list < last + 2)
+      return reader->fail("'list' is not behind a gap after list " + std::to_string(last));
+    if (out->before.size() >= kMaxListsInReceipt) return reader->fail("too many lists");
+    out->list_digest = digest;
+  } while (reader->has_field("list"));
   return Status::success();
 }
 
@@ -81,7 +90,7 @@ Status parse_receipt(std::string_view text, Receipt* out) {
   if (Status status = reader.field("about", &value); !status.ok()) return status;
   if (!is_stream(value)) return reader.fail("'about' is not 16 hexadecimal digits in lower case");
   receipt.about = value;
-  if (Status status = read_last_list(&reader, &receipt); !status.ok()) return status;
+  if (Status status = read_lists(&reader, &receipt); !status.ok()) return status;
   if (Status status = reader.field("through", 0, kMaxNumber, &claimed); !status.ok()) return status;
   if (Status status = read_made(&reader, &receipt.head); !status.ok()) return status;
   if (Status status = read_log_head(&reader, &receipt.head); !status.ok()) return status;
@@ -97,6 +106,8 @@ Status parse_receipt(std::string_view text, Receipt* out) {
 std::string receipt_text(const Receipt& receipt) {
   std::string text = head_text(kKind, receipt.head);
   text += field_text("about", receipt.about);
+  for (const ListDigest& each : receipt.before)
+    text += field_text("list", std::to_string(each.number) + " " + each.digest);
   text += field_text("list", std::to_string(receipt.list) + " " + receipt.list_digest);
   text += field_text("through", std::to_string(through(receipt.outcomes)));
   text += made_text(receipt.head);

@@ -29,15 +29,26 @@ struct OutcomeRange {
   bool operator==(const OutcomeRange&) const = default;
 };
 
+// A list by its number and SHA-256, which by its chain covers every list before it.
+struct ListDigest {
+  std::uint64_t number = 0;
+  std::string digest;
+
+  bool operator==(const ListDigest&) const = default;
+};
+
 struct Receipt {
-  StatementHead head;                  // `to` is the sender alone
-  std::string about;                   // the sender's stream
-  std::uint64_t list = 0;              // the highest number of a list of that stream that was verified
-  std::string list_digest;             // its SHA-256, which by its chain covers every list before it
-  std::vector<OutcomeRange> outcomes;  // of the entries 1, 2, 3 ... in this order, none left out
+  StatementHead head;                   // `to` is the sender alone
+  std::string about;                    // the sender's stream
+  std::vector<ListDigest> before = {};  // of the lists before each gap, ascending
+  std::uint64_t list = 0;               // the highest number of a list of that stream that was verified
+  std::string list_digest;              // its SHA-256
+  std::vector<OutcomeRange> outcomes;   // of the entries 1, 2, 3 ... in this order, none left out
 
   bool operator==(const Receipt&) const = default;
 };
+
+inline constexpr std::size_t kMaxListsInReceipt = 4096;
 
 Status parse_receipt(std::string_view text, Receipt* out);
 std::string receipt_text(const Receipt& receipt);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -260,9 +261,24 @@ Status Journal::begin_stream(const std::string& name, const std::string& key, co
                              const std::optional<Continued>& continues) {
   SentStream begun;
   begun.begin(name, key, node, continues);
-  Status status = append(stream_record(begun), false);
-  if (status.ok()) contents_.sent.begin(name, key, node, continues);
+  SentStream& sent = contents_.sent;
+  const std::string before = sent.name;
+  const EndedStream ended = sent.named();
+  const bool has_ended = !before.empty() && ended.entries > 0;
+  Status status = append((has_ended ? ended_record(before, ended) : "") + stream_record(begun), false);
+  if (!status.ok()) return status;
+  if (has_ended) sent.note_ended(before, ended);
+  sent.begin(name, key, node, continues);
   return status;
+}
+
+void Journal::settle(const std::vector<std::string>& streams) {
+  std::string records;
+  for (const std::string& stream : streams) {
+    records += settled_record(stream);
+    contents_.sent.settle(stream);
+  }
+  if (!records.empty()) std::ignore = append(records, false);
 }
 
 Status Journal::note_keys() {
@@ -270,6 +286,16 @@ Status Journal::note_keys() {
   Status status = append(keys_record(), true);
   if (status.ok()) contents_.had_keys = true;
   return status;
+}
+
+bool Journal::is_news(const std::string& what) {
+  const std::string digest = sha256_hex(what).substr(0, 16);
+  auto& reported = contents_.reported;
+  if (std::find(reported.begin(), reported.end(), digest) != reported.end()) return false;
+  reported.push_back(digest);
+  if (reported.size() > kMaxReported) reported.pop_front();
+  std::ignore = append(reported_record(digest), false);
+  return true;
 }
 
 void Journal::note_sent(const SentEntry& entry) {

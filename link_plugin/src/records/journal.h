@@ -120,6 +120,8 @@ class Journal {
   void relist(const std::vector<SentStream::EntryNumber>& numbers);
   // A source stays whose container is listed already. Lasts as a record of finish() does.
   void keep(const SentStream::EntryNumber& number, const KeptSource& source);
+  // Every receiver has all entries of these streams. Not durable: what is lost of it is found out again.
+  void settle(const std::vector<std::string>& streams);
   // Every receiver has the entries up to this one. Not recorded before clear().
   void confirm(std::uint64_t through) { contents_.sent.confirm(through); }
   void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
@@ -139,6 +141,10 @@ class Journal {
     contents_.unseen.emplace(place, folder);
   }
   void see(const std::string& place, const std::string& folder) { contents_.unseen.erase({place, folder}); }
+
+  // Whether this was not reported before, also by an earlier process; then it counts as reported. Not
+  // durable: a crash may have it reported again.
+  bool is_news(const std::string& what);
 
   // The streams of senders. Entries are used up by prepare(), given back by abort() and drop(), and used for
   // good by finish() and resolve().

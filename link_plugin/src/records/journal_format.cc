@@ -150,6 +150,9 @@ void Parser::take(std::string_view line) {
     contents_.unseen.emplace(std::move(place), words.text());
   } else if (kind == "keys") {
     contents_.had_keys = true;
+  } else if (kind == "reported") {
+    contents_.reported.push_back(words.text());
+    if (contents_.reported.size() > kMaxReported) contents_.reported.pop_front();
   } else if (kind == "under") {
     std::uint64_t id = 0;
     words.number(&id);
@@ -361,6 +364,10 @@ std::string held_record(const std::string& place, const std::string& path, const
 
 std::string keys_record() { return JournalLine("keys").finish(); }
 
+std::string reported_record(const std::string& digest) {
+  return JournalLine("reported").text(digest).finish();
+}
+
 std::string log_record(const LogHead& head) {
   return JournalLine("log").number(head.lines).text(head.chain).finish();
 }
@@ -394,6 +401,7 @@ std::string journal_text_without_log(const JournalContents& contents) {
   for (const auto& [place, folder] : contents.unseen)
     lines.push_back(JournalLine("unseen").text(place).text(folder).finish());
   if (contents.had_keys) lines.push_back(keys_record());
+  for (const std::string& digest : contents.reported) lines.push_back(reported_record(digest));
   for (std::string& line : contents.received.records()) lines.push_back(std::move(line));
   for (std::string& line : contents.sent.records()) lines.push_back(std::move(line));
   for (const Intent& intent : contents.intents) {

@@ -28,6 +28,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <set>
 #include <span>
@@ -117,6 +118,9 @@ struct Aside {
 };
 
 // A journal as it is stored on disk.
+// Of what is reported once, however often a relay starts. What is older is reported again.
+inline constexpr std::size_t kMaxReported = 4096;
+
 struct JournalContents {
   std::string relay_token;  // "" without a header
   std::uint64_t last_id = 0;
@@ -127,6 +131,7 @@ struct JournalContents {
   std::vector<Aside> asides;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
   bool had_keys = false;                                 // keys of peers were pinned once
+  std::deque<std::string> reported;                      // digests of what is reported once, the newest last
   LogHead log;                                           // of the audit log, when its last line was durable
   ReceivedStreams received;
   SentStream sent;
@@ -163,6 +168,7 @@ std::string done_record(const std::string& place, const std::string& path, const
 std::string again_record(const std::string& place, const std::string& path);
 std::string aside_record(const Aside& aside);
 std::string keys_record();
+std::string reported_record(const std::string& digest);
 std::string log_record(const LogHead& head);
 std::string held_record(const std::string& place, const std::string& path, const SourceRecord& record);
 

@@ -15,38 +15,71 @@ bool is_reason(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
 }
 
-}  // namespace
+// A time of a damaged record may be any number.
+void shift(std::int64_t* time, std::int64_t seconds) {
+  std::int64_t moved = 0;
+  if (!__builtin_add_overflow(*time, seconds, &moved)) *time = moved;
+}
 
-// ---- one change ------------------------------------------------------------------------------------------
-
-std::string ReceivedStreams::list_records(const StreamAddress& address, const List& list,
-                                          const std::string& digest, std::int64_t now) const {
-  const std::optional<std::size_t> known = find(address);
-  const std::size_t index = known.value_or(streams_.size());
-  std::string text;
-  if (!known)
-    text = JournalLine("stream")
-               .number(index)
-               .text(address.node)
-               .text(address.key)
-               .text(address.stream)
-               .text(list.head.continues ? list.head.continues->stream : "")
-               .number(list.head.continues ? list.head.continues->number : 0)
-               .finish();
-  JournalLine line("list");
-  line.number(index)
+// What the records of lists have in common.
+JournalLine list_line(std::string_view kind, std::size_t stream, const List& list, const std::string& digest,
+                      std::int64_t now) {
+  JournalLine line(kind);
+  line.number(stream)
       .number(list.head.number)
       .text(digest)
       .text(list.head.previous)
       .number(list.first)
       .number(list.within)
       .number(now);
+  return line;
+}
+
+}  // namespace
+
+// ---- one change ------------------------------------------------------------------------------------------
+
+std::string ReceivedStreams::list_records(const StreamAddress& address, const List& list,
+                                          const std::string& digest, std::int64_t now) const {
+  JournalLine line = list_line("list", find(address).value_or(streams_.size()), list, digest, now);
   for (const ListEntry& entry : list.entries) line.text(entry.digest).text(entry.name);
-  return text + line.finish();
+  return new_stream_record(address, list) + line.finish();
+}
+
+std::string ReceivedStreams::other_records(const StreamAddress& address, const List& list,
+                                           const std::string& digest, std::int64_t now) const {
+  JournalLine line = list_line("other", find(address).value_or(streams_.size()), list, digest, now);
+  for (const ListEntry& entry : list.entries) line.text(entry.digest);
+  return new_stream_record(address, list) + line.finish();
+}
+
+// "" for a stream that is known.
+std::string ReceivedStreams::new_stream_record(const StreamAddress& address, const List& list) const {
+  if (find(address)) return "";
+  return JournalLine("stream")
+      .number(streams_.size())
+      .text(address.node)
+      .text(address.key)
+      .text(address.stream)
+      .text(list.head.continues ? list.head.continues->stream : "")
+      .number(list.head.continues ? list.head.continues->number : 0)
+      .finish();
 }
 
 std::string ReceivedStreams::fork_record(std::size_t stream) const {
   return JournalLine("fork").number(stream).finish();
+}
+
+std::string ReceivedStreams::until_record(std::size_t stream, std::uint64_t number) {
+  return JournalLine("until").number(stream).number(number).finish();
+}
+
+std::string ReceivedStreams::early_record(const std::string& digest) {
+  return JournalLine("early").text(digest).finish();
+}
+
+std::string ReceivedStreams::shift_record(std::int64_t seconds) {
+  return JournalLine("shift").number(seconds).finish();
 }
 
 std::string ReceivedStreams::refuse_record(const EntryRef& entry, std::string_view reason) {
@@ -92,7 +125,7 @@ void ReceivedStreams::take_stream(JournalWords& words) {
   if (streams_[index].address.node.empty()) streams_[index] = std::move(read);
 }
 
-void ReceivedStreams::take_list(JournalWords& words) {
+void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
   std::uint64_t index = kNobody;
   std::uint64_t number = 0;
   ListRun run;
@@ -113,7 +146,7 @@ void ReceivedStreams::take_list(JournalWords& words) {
   while (!words.empty() && entries.size() < kMaxListEntries) {
     ReceivedEntry entry{.list = number, .since = heard};
     entry.digest = words.text();
-    entry.name = words.text();
+    if (is_ours) entry.name = words.text();
     entries.push_back(std::move(entry));
   }
   run.next_entry += entries.size();
@@ -124,8 +157,18 @@ void ReceivedStreams::take_list(JournalWords& words) {
   add_run(of, run);
   of->known[number] = run.digest;
   if (of->known.size() > kKnownLists) of->known.erase(of->known.begin());
-  for (std::size_t i = 0; i < entries.size(); ++i)
-    add_entry({static_cast<std::size_t>(index), run.first_entry + i}, std::move(entries[i]));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const EntryRef ref{static_cast<std::size_t>(index), run.first_entry + i};
+    if (is_ours && !of->knows(ref.number) && take_early(entries[i].digest)) {
+      add_gone(of, ref.number, ref.number);
+      add_spent(ref, entries[i].digest);
+    } else if (is_ours) {
+      add_entry(ref, std::move(entries[i]));
+    } else {
+      add_digest(ref, entries[i].digest, &of->foreign, &foreign_);
+    }
+  }
+  if (!is_ours && !entries.empty()) add_range(&of->others, run.first_entry, run.next_entry - 1);
 }
 
 void ReceivedStreams::take_entries(JournalWords& words) {
@@ -142,7 +185,9 @@ void ReceivedStreams::take_entries(JournalWords& words) {
     entry.digest = words.text();
     entry.name = words.text();
     entry.reason = words.text();
-    add_entry({static_cast<std::size_t>(index), number}, std::move(entry));
+    // Of a damaged record: entries are numbered from 1.
+    if (number > 0 && number < kNobody)
+      add_entry({static_cast<std::size_t>(index), number}, std::move(entry));
   }
 }
 
@@ -151,16 +196,30 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     take_stream(words);
     return true;
   }
-  if (kind == "list") {
-    take_list(words);
+  if (kind == "list" || kind == "other") {
+    take_list(words, kind == "list");
     return true;
   }
   if (kind == "entry") {
     take_entries(words);
     return true;
   }
-  constexpr std::string_view kKinds[] = {"fork", "refuse", "receipt", "receipted", "heard",
-                                         "run",  "known",  "gone",    "spent"};
+  if (kind == "early") {
+    while (!words.empty()) early_.push_back(words.text());
+    while (early_.size() > kSpent) early_.pop_front();
+    return true;
+  }
+  if (kind == "shift") {
+    std::int64_t seconds = 0;
+    words.number(&seconds);
+    for (ReceivedStream& each : streams_) {
+      shift(&each.heard, seconds);
+      for (auto& [number, entry] : each.entries) shift(&entry.since, seconds);
+    }
+    return true;
+  }
+  constexpr std::string_view kKinds[] = {"fork", "until", "refuse", "receipt", "receipted", "heard",
+                                         "run",  "known", "gone",   "spent",   "others",    "foreign"};
   if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds)) return false;
   std::uint64_t index = kNobody;
   words.number(&index);
@@ -168,6 +227,8 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
   if (of == nullptr) return true;
   if (kind == "fork") {
     of->is_forked = true;
+  } else if (kind == "until") {
+    words.number(&of->counts_through);
   } else if (kind == "refuse") {
     std::uint64_t number = 0;
     words.number(&number);
@@ -203,14 +264,29 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     while (!words.empty()) {
       std::uint64_t number = 0;
       words.number(&number);
-      if (kind == "gone") {
+      const EntryRef ref{static_cast<std::size_t>(index), number};
+      if (kind == "gone" || kind == "others") {
         std::uint64_t last = 0;
         words.number(&last);
-        if (number > 0 && last >= number && last < kNobody) add_gone(of, number, last);
+        if (number > 0 && last >= number && last < kNobody) {
+          add_range(kind == "gone" ? &of->gone : &of->others, number, last);
+          // What was delivered, or is for others, is not open, whatever an earlier record says.
+          auto entry = of->entries.lower_bound(number);
+          while (entry != of->entries.end() && entry->first <= last) {
+            const EntryRef gone{ref.stream, entry->first};
+            const auto used = in_use_.find(entry->second.intent);
+            if (used != in_use_.end() && used->second == gone) in_use_.erase(used);
+            erase(&by_digest_, entry->second.digest, gone);
+            entry = of->entries.erase(entry);
+            --entries_;
+          }
+        }
       } else if (kind == "known") {
         of->known[number] = words.text();
+      } else if (kind == "spent") {
+        add_spent(ref, words.text());
       } else {
-        add_spent({static_cast<std::size_t>(index), number}, words.text());
+        add_digest(ref, words.text(), &of->foreign, &foreign_);
       }
     }
   }
@@ -282,12 +358,21 @@ std::vector<std::string> ReceivedStreams::records() const {
         },
         &lines);
     add_lines("spent", i, of.spent, pair, &lines);
+    add_lines("others", i, of.others, pair, &lines);
+    add_lines("foreign", i, of.foreign, pair, &lines);
     if (of.is_forked) lines.push_back(fork_record(i));
+    if (of.counts_through != UINT64_MAX) lines.push_back(until_record(i, of.counts_through));
     const OwnReceipts& own = of.receipts;
     if (own.number > 0)
       lines.push_back(
           receipted_record(i, own.stream, own.number, own.digest, own.made, own.key, own.contents));
     if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
+  }
+  auto digest = early_.begin();
+  while (digest != early_.end()) {
+    JournalLine line("early");
+    for (std::size_t n = 0; n < kWordsInLine && digest != early_.end(); ++n) line.text(*digest++);
+    lines.push_back(line.finish());
   }
   return lines;
 }

@@ -17,10 +17,13 @@ void append(std::vector<OutcomeRange>* ranges, OutcomeRange next) {
   ranges->push_back(std::move(next));
 }
 
-OutcomeRange outcome_of(std::uint64_t number, const ReceivedEntry& entry, std::int64_t now,
-                        std::int64_t late_after) {
+OutcomeRange outcome_of(std::uint64_t number, const ReceivedEntry& entry, std::uint64_t counts_through,
+                        std::int64_t now, std::int64_t late_after) {
   OutcomeRange range{.first = number, .last = number};
-  if (entry.intent == 0 && !entry.reason.empty()) {
+  if (entry.intent == 0 && entry.list > counts_through) {
+    range.outcome = Outcome::kRefused;
+    range.reason = kKeyRetired;
+  } else if (entry.intent == 0 && !entry.reason.empty()) {
     range.outcome = Outcome::kRefused;
     range.reason = entry.reason;
   } else if (entry.intent == 0 && now - entry.since >= late_after) {
@@ -41,20 +44,42 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> ReceivedStream::gaps() cons
   return found;
 }
 
+// Where a run has lists on both sides of the last one that counts, its entries say to which of them they
+// belong.
+std::uint64_t ReceivedStream::first_retired_entry() const {
+  std::uint64_t last_list = 0;
+  std::uint64_t next = 1;
+  for (const ListRun& run : runs) {
+    if (last_list >= counts_through) return next;
+    if (run.first_list > counts_through) return run.first_entry;
+    last_list = run.last_list;
+    next = run.next_entry;
+  }
+  return last_list >= counts_through ? next : UINT64_MAX;
+}
+
 // Also where a damaged journal has lost records: a number that nothing is known of is missing, and where two
 // records are about one number a delivery wins.
 std::vector<OutcomeRange> ReceivedStream::outcomes(std::int64_t now, std::int64_t late_after) const {
   std::vector<OutcomeRange> all;
   for (const auto& [first, last] : gone)
     all.push_back({.outcome = Outcome::kDelivered, .first = first, .last = last});
-  for (const auto& [number, entry] : entries) all.push_back(outcome_of(number, entry, now, late_after));
+  for (const auto& [first, last] : others)
+    all.push_back({.outcome = Outcome::kRefused, .first = first, .last = last, .reason = kForOthers});
+  for (const auto& [number, entry] : entries)
+    all.push_back(outcome_of(number, entry, counts_through, now, late_after));
   std::stable_sort(all.begin(), all.end(), [](const OutcomeRange& one, const OutcomeRange& other) {
     return one.first < other.first;
   });
   std::vector<OutcomeRange> joined;
   std::uint64_t next = 1;
+  const std::uint64_t first_retired = first_retired_entry();
   const auto fill = [&](std::uint64_t end) {
-    if (next < end) append(&joined, {.outcome = Outcome::kMissing, .first = next, .last = end - 1});
+    const std::uint64_t middle = std::clamp(first_retired, next, std::max(next, end));
+    if (next < middle) append(&joined, {.outcome = Outcome::kMissing, .first = next, .last = middle - 1});
+    if (middle < end)
+      append(&joined,
+             {.outcome = Outcome::kRefused, .first = middle, .last = end - 1, .reason = kKeyRetired});
     next = std::max(next, end);
   };
   for (OutcomeRange& range : all) {
@@ -70,8 +95,11 @@ std::vector<OutcomeRange> ReceivedStream::outcomes(std::int64_t now, std::int64_
 
 bool ReceivedStream::knows(std::uint64_t number) const {
   if (entries.contains(number)) return true;
-  const auto after = gone.upper_bound(number);
-  return after != gone.begin() && std::prev(after)->second >= number;
+  for (const auto* ranges : {&gone, &others}) {
+    const auto after = ranges->upper_bound(number);
+    if (after != ranges->begin() && std::prev(after)->second >= number) return true;
+  }
+  return false;
 }
 
 bool ReceivedStream::is_listed(std::uint64_t number) const {
@@ -100,11 +128,12 @@ bool ReceivedStream::is_whole() const {
     unknown += run.next_entry - run.first_entry;
     unknown -= static_cast<std::uint64_t>(
         std::distance(entries.lower_bound(run.first_entry), entries.lower_bound(run.next_entry)));
-    for (const auto& [first, last] : gone) {
-      const std::uint64_t begin = std::max(first, run.first_entry);
-      const std::uint64_t end = std::min(last + 1, run.next_entry);
-      if (begin < end) unknown -= end - begin;
-    }
+    for (const auto* ranges : {&gone, &others})
+      for (const auto& [first, last] : *ranges) {
+        const std::uint64_t begin = std::max(first, run.first_entry);
+        const std::uint64_t end = std::min(last + 1, run.next_entry);
+        if (begin < end) unknown -= end - begin;
+      }
   }
   return unknown == 0;
 }

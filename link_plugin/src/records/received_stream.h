@@ -6,12 +6,19 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "proof/receipt.h"
 
 namespace paxect::link {
+
+// The reasons in a receipt of an entry whose list does not count, or is for others.
+inline constexpr const char* kKeyRetired = "key_retired";
+inline constexpr const char* kForOthers = "list_ignored";
+// Whether nobody here waits for an entry that is refused for this reason.
+inline bool is_not_ours(std::string_view reason) { return reason == kKeyRetired || reason == kForOthers; }
 
 // Who sends it, with which key, under which name. KEY is the whole public key with its id, in hexadecimal.
 struct StreamAddress {
@@ -66,11 +73,15 @@ struct ReceivedStream {
   std::uint64_t within = 0;  // of the list with the highest number
   std::int64_t heard = 0;    // when it was verified, in seconds of UTC
   bool is_forked = false;
+  // The last list that counts, where the key is retired: what later ones name is not delivered.
+  std::uint64_t counts_through = UINT64_MAX;
   std::vector<ListRun> runs = {};                   // ascending
   std::map<std::uint64_t, std::string> known = {};  // digests of the last lists
   std::map<std::uint64_t, ReceivedEntry> entries = {};
-  std::map<std::uint64_t, std::uint64_t> gone = {};  // first -> last, delivered
-  std::map<std::uint64_t, std::string> spent = {};   // digests of the last of these
+  std::map<std::uint64_t, std::uint64_t> gone = {};    // first -> last, delivered
+  std::map<std::uint64_t, std::string> spent = {};     // digests of the last of these
+  std::map<std::uint64_t, std::uint64_t> others = {};  // first -> last, of lists for other nodes
+  std::map<std::uint64_t, std::string> foreign = {};   // digests of the last of these
   OwnReceipts receipts = {};
 
   bool operator==(const ReceivedStream&) const = default;
@@ -91,6 +102,8 @@ struct ReceivedStream {
   bool is_listed(std::uint64_t number) const;
   // False where a damaged journal has lost entries of lists that were taken.
   bool is_whole() const;
+  // The first entry of lists that do not count, as far as is known; UINT64_MAX when all of them do.
+  std::uint64_t first_retired_entry() const;
   // What became of each entry from 1 on, without a hole. `late_after` in seconds: how old a list must be for
   // its entries to be late.
   std::vector<OutcomeRange> outcomes(std::int64_t now, std::int64_t late_after) const;

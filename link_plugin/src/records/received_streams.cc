@@ -26,6 +26,18 @@ std::optional<std::size_t> ReceivedStreams::find(const StreamAddress& address) c
   return std::nullopt;
 }
 
+std::uint64_t ReceivedStreams::lists_missing(const ReceivedStream& stream) const {
+  std::uint64_t last = 0;
+  for (const ReceivedStream& other : streams_) {
+    const bool continues = other.continues && other.continues->stream == stream.address.stream &&
+                           other.address.node == stream.address.node;
+    if (continues && other.counts_through > 0 && !other.is_forked)
+      last = std::max(last, other.continues->number);
+  }
+  last = std::min(last, stream.counts_through);
+  return stream.is_forked || last <= stream.last_list() ? 0 : last - stream.last_list();
+}
+
 std::optional<EntryRef> ReceivedStreams::find_open(const std::string& digest, const std::string& name) const {
   std::optional<EntryRef> best;
   bool has_name = false;
@@ -33,7 +45,9 @@ std::optional<EntryRef> ReceivedStreams::find_open(const std::string& digest, co
   for (auto found = begin; found != end; ++found) {
     const EntryRef& ref = found->second;
     const ReceivedEntry* each = entry(ref);
-    if (each == nullptr || each->intent != 0 || streams_[ref.stream].is_forked) continue;
+    if (each == nullptr || each->intent != 0) continue;
+    const ReceivedStream& of = streams_[ref.stream];
+    if (of.is_forked || each->list > of.counts_through) continue;
     const bool is_named = each->name == name;
     const bool is_earlier = best && std::tie(ref.stream, ref.number) < std::tie(best->stream, best->number);
     if (best && (has_name > is_named || (has_name == is_named && !is_earlier))) continue;
@@ -50,6 +64,11 @@ std::optional<EntryRef> ReceivedStreams::find_used(const std::string& digest) co
     if (const ReceivedEntry* each = entry(found->second); each != nullptr && each->intent != 0)
       return found->second;
   return std::nullopt;
+}
+
+std::optional<EntryRef> ReceivedStreams::find_foreign(const std::string& digest) const {
+  const auto found = foreign_.find(digest);
+  return found == foreign_.end() ? std::nullopt : std::optional(found->second);
 }
 
 const ReceivedEntry* ReceivedStreams::entry(const EntryRef& ref) const {
@@ -84,6 +103,12 @@ ReceivedStreams::Verdict ReceivedStreams::judge(const StreamAddress& address, co
     if (text == known.known.end()) return Verdict::kKnown;
     if (text->second == digest) return opens_lost(known, list, why);
     *why = forked("a second text for list " + std::to_string(number));
+    return Verdict::kForked;
+  }
+  // What else it names, somebody else may have signed.
+  if (known.is_forked) {
+    *why =
+        "list " + std::to_string(number) + " is of a stream that is forked, of which nothing more is taken";
     return Verdict::kForked;
   }
   const std::uint64_t last_list = before == nullptr ? 0 : before->last_list;
@@ -125,6 +150,15 @@ ReceivedStreams::Verdict ReceivedStreams::opens_lost(const ReceivedStream& of, c
   if (entries_ + lost <= kMaxEntries) return Verdict::kNew;
   *why = no_room(list.head.number);
   return Verdict::kFull;
+}
+
+std::int64_t ReceivedStreams::newest_time() const {
+  std::int64_t newest = 0;
+  for (const ReceivedStream& each : streams_) {
+    newest = std::max(newest, each.heard);
+    for (const auto& [number, entry] : each.entries) newest = std::max(newest, entry.since);
+  }
+  return newest;
 }
 
 // ---- entries ---------------------------------------------------------------------------------------------
@@ -183,30 +217,46 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
 }
 
 void ReceivedStreams::add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last) {
-  auto& gone = stream->gone;
-  auto after = gone.upper_bound(first);
-  if (after != gone.begin()) {
+  add_range(&stream->gone, first, last);
+}
+
+void ReceivedStreams::add_range(std::map<std::uint64_t, std::uint64_t>* ranges, std::uint64_t first,
+                                std::uint64_t last) {
+  auto after = ranges->upper_bound(first);
+  if (after != ranges->begin()) {
     const auto before = std::prev(after);
     if (before->second >= last) return;
     if (before->second + 1 >= first) {
       first = before->first;
-      gone.erase(before);
+      ranges->erase(before);
     }
   }
-  while (after != gone.end() && after->first <= last + 1) {
+  while (after != ranges->end() && after->first <= last + 1) {
     last = std::max(last, after->second);
-    after = gone.erase(after);
+    after = ranges->erase(after);
   }
-  gone[first] = last;
+  (*ranges)[first] = last;
+}
+
+// The list of a container that was delivered already: its entry is used up.
+bool ReceivedStreams::take_early(const std::string& digest) {
+  const auto found = std::find(early_.begin(), early_.end(), digest);
+  if (found == early_.end()) return false;
+  early_.erase(found);
+  return true;
 }
 
 void ReceivedStreams::add_spent(const EntryRef& ref, const std::string& digest) {
-  auto& spent = streams_[ref.stream].spent;
-  if (!spent.emplace(ref.number, digest).second) return;
-  spent_.emplace(digest, ref);
-  if (spent.size() <= kSpent) return;
-  erase(&spent_, spent.begin()->second, {ref.stream, spent.begin()->first});
-  spent.erase(spent.begin());
+  add_digest(ref, digest, &streams_[ref.stream].spent, &spent_);
+}
+
+void ReceivedStreams::add_digest(const EntryRef& ref, const std::string& digest,
+                                 std::map<std::uint64_t, std::string>* digests, Index* index) {
+  if (!digests->emplace(ref.number, digest).second) return;
+  index->emplace(digest, ref);
+  if (digests->size() <= kSpent) return;
+  erase(index, digests->begin()->second, {ref.stream, digests->begin()->first});
+  digests->erase(digests->begin());
 }
 
 void ReceivedStreams::erase(Index* index, const std::string& digest, const EntryRef& ref) {
@@ -224,6 +274,7 @@ void ReceivedStreams::add_run(ReceivedStream* stream, const ListRun& run) {
   auto at = std::find_if(runs.begin(), runs.end(),
                          [&](const ListRun& each) { return each.first_list > run.first_list; });
   if (at != runs.begin() && std::prev(at)->last_list >= run.first_list) return;
+  if (at != runs.end() && at->first_list <= run.last_list) return;
   at = runs.insert(at, run);
   if (const auto after = std::next(at); after != runs.end() && after->first_list == at->last_list + 1) {
     at->last_list = after->last_list;

@@ -8,10 +8,15 @@
 // The records, each a line of the journal; IX numbers the streams:
 //   stream IX NODE KEY STREAM CONTINUED NUMBER     a stream, before all that is about it
 //   list IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD (DIGEST NAME)...   a list that was verified
+//   other IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD DIGEST...   one that is for other nodes
 //   fork IX                                        two texts for one number: nothing more is delivered
+//   until IX NUMBER                                its key is retired: the last list that counts
 //   refuse IX ENTRY REASON                         its container was here, and is not delivered
 //   receipt IX STREAM NUMBER TEXT                  a receipt about the stream, before its file has a name
 //   receipted IX STREAM NUMBER DIGEST MADE KEY CONTENTS   it has, signed by our key of this id
+//   early DIGEST...                                containers that were delivered before their lists (proof =
+//   check) shift SECONDS                                  the clock of the machine was set: all times move
+//   with it
 // and in a journal that was rewritten, in place of the lists:
 //   heard IX WITHIN HEARD                          of the newest list
 //   run IX LIST LIST ENTRY ENTRY PREVIOUS DIGEST   lists without a gap between them
@@ -19,9 +24,12 @@
 //   entry IX (ENTRY LIST SINCE INTENT DIGEST NAME REASON)...   entries that are not delivered
 //   gone IX (ENTRY ENTRY)...                       ranges of those that are
 //   spent IX (ENTRY DIGEST)...                     the last of those
+//   others IX (ENTRY ENTRY)...                     ranges of those in lists for other nodes
+//   foreign IX (ENTRY DIGEST)...                   the last of those
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -63,7 +71,16 @@ class ReceivedStreams {
   // The records for these changes; take_record() makes the change.
   std::string list_records(const StreamAddress& address, const List& list, const std::string& digest,
                            std::int64_t now) const;
+  // Of a list that is for other nodes: it opens nothing, and leaves no gap.
+  std::string other_records(const StreamAddress& address, const List& list, const std::string& digest,
+                            std::int64_t now) const;
   std::string fork_record(std::size_t stream) const;
+  // `number` UINT64_MAX: all of its lists count again.
+  static std::string until_record(std::size_t stream, std::uint64_t number);
+  static std::string early_record(const std::string& digest);
+  static std::string shift_record(std::int64_t seconds);
+  // The newest time in any record, in seconds of UTC; 0 when there is none.
+  std::int64_t newest_time() const;
   static std::string refuse_record(const EntryRef& entry, std::string_view reason);
   static std::string receipt_record(std::size_t stream, const std::string& receipt_stream,
                                     std::uint64_t number, const std::string& text);
@@ -71,11 +88,15 @@ class ReceivedStreams {
                                       std::uint64_t number, const std::string& digest, std::int64_t now,
                                       const std::string& key, const std::string& contents);
 
-  // An entry with this digest that no delivery has used up, of a stream that is not forked. Of several the
-  // one with this name, else the first one.
+  // Lists at the end of the stream that never came: a stream that counts continues it after a later one.
+  std::uint64_t lists_missing(const ReceivedStream& stream) const;
+  // An entry with this digest that no delivery has used up, of a stream that is not forked, and of a list
+  // that counts. Of several the one with this name, else the first one.
   std::optional<EntryRef> find_open(const std::string& digest, const std::string& name) const;
   // One that is used up.
   std::optional<EntryRef> find_used(const std::string& digest) const;
+  // One in a list for other nodes, of the last of them.
+  std::optional<EntryRef> find_foreign(const std::string& digest) const;
   // NULL once it is delivered.
   const ReceivedEntry* entry(const EntryRef& ref) const;
   // The entry that this intent uses up.
@@ -95,7 +116,9 @@ class ReceivedStreams {
   // All of it as records.
   std::vector<std::string> records() const;
 
-  bool operator==(const ReceivedStreams& other) const { return streams_ == other.streams_; }
+  bool operator==(const ReceivedStreams& other) const {
+    return streams_ == other.streams_ && early_ == other.early_;
+  }
 
   static constexpr std::size_t kMaxStreams = 1024;
   static constexpr std::size_t kMaxEntries = 262'144;  // that are not delivered, of all streams
@@ -106,20 +129,28 @@ class ReceivedStreams {
  private:
   using Index = std::unordered_multimap<std::string, EntryRef>;
 
+  std::string new_stream_record(const StreamAddress& address, const List& list) const;
   Verdict opens_lost(const ReceivedStream& of, const List& list, std::string* why) const;
   ReceivedStream* stream(std::uint64_t index);
   void take_stream(JournalWords& words);
-  void take_list(JournalWords& words);
+  void take_list(JournalWords& words, bool is_ours);
   void take_entries(JournalWords& words);
   void add_entry(const EntryRef& ref, ReceivedEntry entry);
+  bool take_early(const std::string& digest);
   void add_run(ReceivedStream* stream, const ListRun& run);
   void add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last);
+  static void add_range(std::map<std::uint64_t, std::uint64_t>* ranges, std::uint64_t first,
+                        std::uint64_t last);
+  static void add_digest(const EntryRef& ref, const std::string& digest,
+                         std::map<std::uint64_t, std::string>* digests, Index* index);
   void add_spent(const EntryRef& ref, const std::string& digest);
   static void erase(Index* index, const std::string& digest, const EntryRef& ref);
 
   std::vector<ReceivedStream> streams_;
   Index by_digest_;  // of entries
   Index spent_;
+  Index foreign_;
+  std::deque<std::string> early_;             // digests of containers that were delivered before their lists
   std::map<std::uint64_t, EntryRef> in_use_;  // by intent
   std::size_t entries_ = 0;
 };

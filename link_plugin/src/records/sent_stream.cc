@@ -72,7 +72,7 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
   }
   unlisted_.insert(unlisted_.begin(), entries.begin(), entries.end());
   lists_.clear();
-  if (!keeps_of(name)) digests_.erase(name);
+  if (!needs_digests(name)) digests_.erase(name);
   name = std::move(new_name);
   key = std::move(new_key);
   node = std::move(new_node);
@@ -81,6 +81,32 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
   next = next_entry = 1;
   previous.clear();
   times_.clear();
+}
+
+EndedStream SentStream::named() const {
+  const auto unnamed =
+      std::find_if(lists_.begin(), lists_.end(), [](const SentList& list) { return !list.is_named; });
+  if (unnamed == lists_.end()) return {next - 1, next_entry - 1, made};
+  return {unnamed->number - 1, unnamed->first - 1, made};
+}
+
+void SentStream::note_ended(const std::string& stream, const EndedStream& ended) {
+  ended_[stream] = ended;
+  if (ended_.size() <= kMaxEnded) return;
+  settle(std::min_element(ended_.begin(), ended_.end(), [](const auto& one, const auto& other) {
+           return one.second.made < other.second.made;
+         })->first);
+}
+
+void SentStream::settle(const std::string& stream) {
+  const std::string settled = stream;  // may be the key itself
+  ended_.erase(settled);
+  if (settled != name && !needs_digests(settled)) digests_.erase(settled);
+}
+
+// A receipt about it may come that has to be compared.
+bool SentStream::needs_digests(const std::string& stream) const {
+  return keeps_of(stream) || ended_.contains(stream);
 }
 
 // Whether a source stays of an entry of this stream before `before`.
@@ -107,6 +133,19 @@ std::string SentStream::digest_of(const std::string& stream, std::uint64_t numbe
   if (found == digests_.end() || number < found->second.number) return "";
   const std::uint64_t at = number - found->second.number;
   return at < found->second.lists.size() ? found->second.lists[at].second : "";
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> SentStream::entries_of(const std::string& stream,
+                                                                              std::uint64_t number) const {
+  const auto found = digests_.find(stream);
+  if (found == digests_.end() || number < found->second.number) return std::nullopt;
+  const auto& lists = found->second.lists;
+  const std::uint64_t at = number - found->second.number;
+  if (at >= lists.size()) return std::nullopt;
+  if (at + 1 < lists.size()) return std::pair(lists[at].first, lists[at + 1].first);
+  const auto ended = ended_.find(stream);
+  if (stream != name && ended == ended_.end()) return std::nullopt;
+  return std::pair(lists[at].first, stream == name ? next_entry : ended->second.entries + 1);
 }
 
 void SentStream::note_time(std::uint64_t first, std::int64_t time) {
@@ -205,7 +244,7 @@ void SentStream::release(const EntryNumber& number) {
 void SentStream::forget_kept(std::map<EntryNumber, KeptSource>::iterator source) {
   const EntryNumber number = source->first;
   const auto later = kept_.erase(source);
-  if (number.first != name && !keeps_of(number.first)) digests_.erase(number.first);
+  if (number.first != name && !needs_digests(number.first)) digests_.erase(number.first);
   const auto after = texts_.upper_bound(number);
   if (after == texts_.begin()) return;
   const auto list = std::prev(after);
@@ -280,6 +319,17 @@ std::string stream_record(const SentStream& stream) {
       .finish();
 }
 
+std::string ended_record(const std::string& stream, const EndedStream& ended) {
+  return JournalLine("ended")
+      .text(stream)
+      .number(ended.lists)
+      .number(ended.entries)
+      .number(ended.made)
+      .finish();
+}
+
+std::string settled_record(const std::string& stream) { return JournalLine("settled").text(stream).finish(); }
+
 std::string sent_record(const SentEntry& entry) {
   JournalLine line("sent");
   return add_entry(line, entry).finish();
@@ -336,6 +386,7 @@ std::vector<std::string> SentStream::records() const {
       if (first < before.next_entry) line.number(first).number(time);
     if (!times_.empty() && times_.begin()->first < before.next_entry) lines.push_back(line.finish());
   }
+  for (const auto& [stream, ended] : ended_) lines.push_back(ended_record(stream, ended));
   for (const auto& [number, source] : kept_) lines.push_back(kept_record(number, source));
   for (const auto& [list, text] : texts_) {
     const bool is_decided_below =
@@ -382,6 +433,15 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     next_entry = read.next_entry;
     previous = read.previous;
     made = read.made;
+  } else if (kind == "ended") {
+    const std::string stream = words.text();
+    EndedStream ended;
+    words.number(&ended.lists);
+    words.number(&ended.entries);
+    words.number(&ended.made);
+    note_ended(stream, ended);
+  } else if (kind == "settled") {
+    settle(words.text());
   } else if (kind == "sent") {
     add(read_entry(words));
   } else if (kind == "decided") {

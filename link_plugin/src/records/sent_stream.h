@@ -2,6 +2,8 @@
 // whose text is decided.
 //
 //   sender STREAM KEY NODE CONTINUES NUMBER ...   a new stream, or where one is
+//   ended STREAM LISTS ENTRIES MADE  one that another one continues: what has been listed in it
+//   settled STREAM                   nobody waits for receipts about it any more
 //   sent ENTRY                       a container that has its final name
 //   decided NUMBER ... ENTRY...      this list has this text from now on; its entries are listed
 //   listed NUMBER                    it and its signature are durable under their names
@@ -71,6 +73,15 @@ struct KeptSource {
   bool operator==(const KeptSource&) const = default;
 };
 
+// A stream that another one continues, as far as its lists got their names.
+struct EndedStream {
+  std::uint64_t lists = 0;
+  std::uint64_t entries = 0;
+  std::int64_t made = 0;  // of its last list
+
+  bool operator==(const EndedStream&) const = default;
+};
+
 // The text of a list of which sources stay: it can be written again when it was lost on its way.
 struct ListText {
   std::uint64_t count = 0;  // of its entries
@@ -105,6 +116,12 @@ class SentStream {
   // Whether its container was sent before, from the source that stays: it needs no second entry.
   bool knows(const SentEntry& entry) const;
 
+  // What of the present stream got its name: what another one would continue.
+  EndedStream named() const;
+  // Streams before, until settle(): at most kMaxEnded, the newest.
+  const std::map<std::string, EndedStream>& ended() const { return ended_; }
+  void note_ended(const std::string& stream, const EndedStream& ended);
+  void settle(const std::string& stream);
   // Another stream begins; what was sent or decided and has no name in the outbox is listed in that one.
   void begin(std::string name, std::string key, std::string node, std::optional<Continued> continues);
   // Success also when it is known already; then nothing changes.
@@ -125,9 +142,13 @@ class SentStream {
   void relist(const EntryNumber& number);
   // A source stays whose container is listed under this number already.
   void keep(const EntryNumber& number, const KeptSource& source);
-  // Of this list, of any stream with sources that stay, and of the last kMaxDigests lists of the present one;
+  // Of this list, of any stream with sources that stay or in ended(), and of the last kMaxDigests lists of
+  // the present one;
   // "" when it is not known any more.
   std::string digest_of(const std::string& stream, std::uint64_t number) const;
+  // The first entry of this list, and that of the next one; nothing when either is not known any more.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> entries_of(const std::string& stream,
+                                                                    std::uint64_t number) const;
   // Of the list that has this entry, of any stream, while a source of the list stays; NULL when it is not
   // known.
   const ListText* list_with(const EntryNumber& entry) const;
@@ -148,6 +169,7 @@ class SentStream {
 
   bool operator==(const SentStream&) const = default;
 
+  static constexpr std::size_t kMaxEnded = 16;
   static constexpr std::size_t kMaxTimes = 1024;
   static constexpr std::size_t kMaxDigests = 4096;  // beyond those from the oldest source on that stays
   static constexpr std::size_t kMaxDigestsEver = 262'144;  // of a stream
@@ -163,12 +185,14 @@ class SentStream {
 
   void note_digest(const std::string& stream, std::uint64_t number, std::uint64_t first,
                    const std::string& digest);
+  bool needs_digests(const std::string& stream) const;
   bool keeps_of(const std::string& stream, std::uint64_t before = UINT64_MAX) const;
   void note_time(std::uint64_t first, std::int64_t time);
   void note_source(const SentEntry& entry);
   void forget_source(const SentEntry& entry);
   void forget_kept(std::map<EntryNumber, KeptSource>::iterator source);
 
+  std::map<std::string, EndedStream> ended_;
   std::deque<SentEntry> unlisted_;
   std::deque<SentList> lists_;
   std::map<EntryNumber, KeptSource> kept_;
@@ -182,6 +206,8 @@ class SentStream {
 
 // Single records, each a line.
 std::string stream_record(const SentStream& stream);
+std::string ended_record(const std::string& stream, const EndedStream& ended);
+std::string settled_record(const std::string& stream);
 std::string sent_record(const SentEntry& entry);
 std::string list_record(const SentList& list);
 std::string listed_record(std::uint64_t number);

@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace paxect::link {
+namespace {
+
+// The one that signed the stream; NULL when it is not pinned any more.
+const NodeKey* key_of(const ReceivedStream& stream, const std::vector<NodeKey>& keys) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const NodeKey& key) {
+    return key.node == stream.address.node && whole_key_text(key.key) == stream.address.key;
+  });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+}  // namespace
 
 std::string_view name_of(StreamState state) {
   switch (state) {
@@ -10,6 +21,8 @@ std::string_view name_of(StreamState state) {
       return "forked";
     case StreamState::kContinued:
       return "continued";
+    case StreamState::kRetired:
+      return "retired";
     case StreamState::kRevoked:
       return "revoked";
     case StreamState::kLive:
@@ -28,10 +41,31 @@ StreamState state_of(const ReceivedStreams& received, const ReceivedStream& stre
                other.continues->stream == address.stream;
       });
   if (is_continued) return StreamState::kContinued;
-  const bool is_trusted = std::any_of(keys.begin(), keys.end(), [&](const NodeKey& key) {
-    return !key.is_revoked && key.node == address.node && whole_key_text(key.key) == address.key;
-  });
-  return is_trusted ? StreamState::kLive : StreamState::kRevoked;
+  const NodeKey* key = key_of(stream, keys);
+  if (key == nullptr || key->is_revoked) return StreamState::kRevoked;
+  return stream.last_list() < key->last_of(address.stream) ? StreamState::kLive : StreamState::kRetired;
+}
+
+std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys) {
+  // What a revoked key has signed and was verified before stays.
+  const NodeKey* key = key_of(stream, keys);
+  return key == nullptr || key->is_revoked ? UINT64_MAX : key->last_of(stream.address.stream);
+}
+
+std::vector<NodeKey> with_continued(const ReceivedStreams& received, std::vector<NodeKey> keys) {
+  const auto has_retired = [](const NodeKey& key) { return key.last.has_value(); };
+  for (bool is_changed = std::any_of(keys.begin(), keys.end(), has_retired); is_changed;) {
+    is_changed = false;
+    for (const ReceivedStream& stream : received.streams()) {
+      const NodeKey* by = stream.continues ? key_of(stream, keys) : nullptr;
+      if (by == nullptr || by->last_of(stream.address.stream) == 0) continue;
+      for (NodeKey& key : keys)
+        if (key.node == by->node && key.last &&
+            key.last->try_emplace(stream.continues->stream, stream.continues->number).second)
+          is_changed = true;
+    }
+  }
+  return keys;
 }
 
 std::optional<std::int64_t> silent_since(const ReceivedStream& stream, std::int64_t now,

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proof/list_check.h"
+#include "proof/node_key.h"
 #include "records/received_streams.h"
 
 namespace paxect::link {
@@ -15,12 +15,19 @@ enum class StreamState {
   kLive,       // more lists are to be expected
   kForked,     // it has two texts for one number: nothing more of it is delivered
   kContinued,  // another stream of the sender continues it
+  kRetired,    // its key is retired, and the last list that counts is here
   kRevoked     // its key is not pinned any more, or was revoked
 };
-// "live", "forked", "continued", "revoked".
+// "live", "forked", "continued", "retired", "revoked".
 std::string_view name_of(StreamState state);
 StreamState state_of(const ReceivedStreams& received, const ReceivedStream& stream,
                      const std::vector<NodeKey>& keys);
+
+// The keys, with what the streams say of those that are retired: where a stream that counts continues another
+// one, that one counts up to the number that it says, unless the operator has given a number.
+std::vector<NodeKey> with_continued(const ReceivedStreams& received, std::vector<NodeKey> keys);
+// The last list of the stream that counts by these keys.
+std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys);
 
 // Since when the next list of a stream is overdue, in seconds of UTC by the clock of this machine; nothing
 // while it is not. `late_after` in seconds.

@@ -37,7 +37,11 @@ bool KeptSources::tend() {
   const bool resends = take_resend();
   const bool has_new = read_receipts();
   if (!std::exchange(has_relisted_, true)) relist_for_others();
-  if (has_new) parts_.journal.confirm(counts().confirmed_through);
+  if (has_new) {
+    const SentCounts known = counts();
+    parts_.journal.confirm(known.confirmed_through);
+    parts_.journal.settle(known.settled);
+  }
   const auto& kept = parts_.journal.sent().kept();
   // Without a new receipt nothing has changed but the time.
   if (!is_on() || (parts_.config.keep == Keep::kReceipt && !has_new && kept.size() == kept_)) return resends;
@@ -81,6 +85,21 @@ void KeptSources::relist_for_others() {
                        .numbers = {{"count", numbers.size()}}});
 }
 
+// Of a stream that is over a receiver has other lists than this node: nobody confirms what is in ours.
+void KeptSources::relist_stream(const std::string& stream) {
+  std::vector<SentStream::EntryNumber> numbers;
+  for (const auto& [number, source] : parts_.journal.sent().kept())
+    if (number.first == stream) numbers.push_back(number);
+  if (numbers.empty()) return;
+  parts_.journal.relist(numbers);
+  parts_.reporter.log({.level = Level::kWarn,
+                       .name = "relist",
+                       .status = "ok",
+                       .message = "a receiver has other lists of stream " + stream +
+                                  " than this node: what it names and stays is listed again",
+                       .numbers = {{"count", numbers.size()}}});
+}
+
 // Sources that count as not delivered again, and their lists, which may be what was lost. A container with
 // the digest of the one before gets no second entry. The request goes last: a crash repeats what it asks for.
 bool KeptSources::take_resend() {
@@ -92,8 +111,11 @@ bool KeptSources::take_resend() {
   std::vector<SentStream::EntryNumber> entries;
   for (SentStream::EntryNumber number; status.ok() && lines >> number.first >> number.second;)
     if (parts_.journal.sent().kept().contains(number)) entries.push_back(number);
-  if (status.ok()) status = parts_.list_again(entries);
+  std::vector<SentStream::EntryNumber> lost;
+  if (status.ok()) status = parts_.list_again(entries, &lost);
   if (status.ok()) status = parts_.journal.send_again(entries);
+  // Nobody makes the signature of an earlier key again: these get entries in lists of the present one.
+  if (status.ok()) parts_.journal.relist(lost);
   const bool is_sent = status.ok() && !entries.empty();
   if (status.ok() && unlink(path.c_str()) != 0) status = io_failure("remove", path, errno);
   parts_.reporter.report_problem("resend", status.message);
@@ -101,8 +123,11 @@ bool KeptSources::take_resend() {
     parts_.reporter.log({.name = "resend",
                          .source = path,
                          .status = "ok",
-                         .message = "containers that are sent again under their numbers",
-                         .numbers = {{"count", entries.size()}}});
+                         .message = lost.empty()
+                                        ? "containers that are sent again under their numbers"
+                                        : "containers that are sent again; those whose lists another "
+                                          "key signed are listed again",
+                         .numbers = {{"count", entries.size()}, {"relisted", lost.size()}}});
   return is_sent;
 }
 
@@ -137,6 +162,7 @@ bool KeptSources::read_receipts() {
         [&](const FoundReceipt& found) {
           has_new = true;
           const Receipt& receipt = found.receipt;
+          if (!parts_.journal.is_news("receipted " + found.path + " " + found.digest)) return;
           parts_.reporter.log(
               {.name = "receipted",
                .source = found.path,
@@ -148,6 +174,7 @@ bool KeptSources::read_receipts() {
                .texts = {{"stream", receipt.about}, {"peer", receipt.head.from}}});
         },
         [&](const std::string& path, const std::string& why) {
+          if (!parts_.journal.is_news("receipt_reject " + path + " " + why)) return;
           parts_.reporter.log({.level = Level::kWarn,
                                .name = "receipt_reject",
                                .source = path,
@@ -161,7 +188,12 @@ bool KeptSources::read_receipts() {
     if (status.fault == Fault::kGone || folder != parts_.config.receipts_in) status = Status::success();
   }
   parts_.reporter.report_problem("receipts", status.message);
-  if (const auto list = receipts_.take_other_list()) parts_.numbers_are_used(*list);
+  for (const auto& [stream, list] : receipts_.take_other_lists()) {
+    if (stream == sent.name)
+      parts_.numbers_are_used(list);
+    else
+      relist_stream(stream);
+  }
   return has_new;
 }
 

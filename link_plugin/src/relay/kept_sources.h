@@ -30,8 +30,10 @@ class KeptSources {
     Reporter& reporter;
     // A receipt shows that the numbers of the present stream, up to this list, had other texts.
     std::function<void(std::uint64_t list)> numbers_are_used;
-    // Writes the lists again that have these entries.
-    std::function<Status(const std::vector<SentStream::EntryNumber>& entries)> list_again;
+    // Writes the lists again that have these entries; `*lost` receives those of which it cannot.
+    std::function<Status(const std::vector<SentStream::EntryNumber>& entries,
+                         std::vector<SentStream::EntryNumber>* lost)>
+        list_again;
   };
 
   explicit KeptSources(const Parts& parts) : parts_(parts) {}
@@ -54,6 +56,7 @@ class KeptSources {
   bool take_resend();
   bool read_receipts();
   void relist_for_others();
+  void relist_stream(const std::string& stream);
   std::int64_t trusted_seconds();
   bool is_over(const SentStream::EntryNumber& number, const KeptSource& source, std::int64_t now_s) const;
 

@@ -2,19 +2,16 @@
 
 #include "base/clock.h"
 #include "proof/statement_name.h"
-#include "relay/statement_file.h"
 
 namespace paxect::link {
 namespace {
 
-// Files that wait; they are in memory.
-constexpr std::size_t kMaxCopies = 2000;
 constexpr std::uint64_t kRetry = 5 * kSecond;
 
 }  // namespace
 
-void ListCopies::add(const std::string& name, const std::string& text) {
-  if (!parts_.config.proof_also.empty()) copies_.push_back({name, text});
+void ListCopies::add(OwnList list) {
+  if (!parts_.config.proof_also.empty()) copies_.push_back(std::move(list));
 }
 
 void ListCopies::copy() {
@@ -22,18 +19,30 @@ void ListCopies::copy() {
   Directory folder;
   Status status = Directory::open(parts_.config.proof_also, &folder);
   while (status.ok() && !copies_.empty()) {
-    const Copy& copy = copies_.front();
-    status = put_statement(folder, copy.name, copy.text);
-    if (status.ok()) copies_.pop_front();
+    const OwnList& list = copies_.front();
+    bool is_other = false;
+    status = put_list(folder, *parts_.config.sign_key.key(), list, &is_other);
+    if (!status.ok()) break;
+    if (is_other)
+      parts_.reporter.log({.level = Level::kError,
+                           .name = "list_copy_lost",
+                           .target = folder.path_of(list.name),
+                           .status = "rejected",
+                           .message =
+                               "this list has another text than the one in the outbox, signed by the key "
+                               "of this node: find out who else has the key"});
+    copies_.pop_front();
   }
   if (status.ok()) status = folder.sync();
   if (!status.ok() && copies_.size() > kMaxCopies) {
+    const std::uint64_t lost = copies_.size() - kMaxCopies / 2;
     parts_.reporter.log({.level = Level::kWarn,
                          .name = "list_copy_lost",
                          .target = parts_.config.proof_also + "/" + copies_.front().name,
                          .status = "skipped",
-                         .message = "proof_also was away for too long: " + status.message});
-    while (copies_.size() > kMaxCopies / 2) copies_.pop_front();
+                         .message = "proof_also was away for too long: " + status.message,
+                         .numbers = {{"count", lost}}});
+    copies_.erase(copies_.begin(), copies_.begin() + static_cast<std::ptrdiff_t>(lost));
   }
   retry_ns_ = status.ok() ? 0 : parts_.host.monotonic_ns() + kRetry;
   parts_.reporter.report_problem("proof_also", status.message);

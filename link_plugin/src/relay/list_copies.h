@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/host.h"
+#include "relay/own_lists.h"
 #include "relay/reporter.h"
 #include "settings/link_config.h"
 
@@ -24,8 +25,8 @@ class ListCopies {
 
   explicit ListCopies(const Parts& parts) : parts_(parts) {}
 
-  // A list or a signature that got its name in the outbox. Without a second folder nothing is to be done.
-  void add(const std::string& name, const std::string& text);
+  // A list that is in the outbox. Without a second folder nothing is to be done.
+  void add(OwnList list);
   bool empty() const { return copies_.empty(); }
   // When the folder is to be tried again.
   std::uint64_t retry_ns() const { return retry_ns_; }
@@ -35,14 +36,11 @@ class ListCopies {
   // The first list of this stream that waits.
   std::optional<std::uint64_t> first_of(const std::string& stream) const;
 
- private:
-  struct Copy {
-    std::string name;
-    std::string text;
-  };
+  static constexpr std::size_t kMaxCopies = 1000;  // that wait; they are in memory
 
+ private:
   Parts parts_;
-  std::deque<Copy> copies_;
+  std::deque<OwnList> copies_;
   std::uint64_t retry_ns_ = 0;
 };
 

@@ -175,8 +175,7 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
   parts_.journal.note_named(item->list.number);
   ++written_;
   if (List list; shown_ && parse_list(item->text, &list).ok()) add_entries(list, &*shown_);
-  copies_.add(item->signature.name, item->signature_text);
-  copies_.add(item->file.name, item->text);
+  copies_.add({item->file.name, item->text, item->signature_text});
   parts_.reporter.log({.name = "list",
                        .target = path,
                        .status = "ok",
@@ -269,14 +268,18 @@ void ListSender::tend() {
     publish(carried.get(), status);
     if (has_unnamed()) return;  // its failure is noted
   }
-  if (status.ok() && has_named()) status = has_unsynced() ? sync_names() : copy_waiting();
+  if (status.ok() && has_named() && has_unsynced())
+    status = sync_names();
+  else if (status.ok())
+    status = copy_waiting();
   note_outcome(status);
 }
 
-// The names are durable, and copies are due.
+// Once they are there, their lists need not be known any longer.
 Status ListSender::copy_waiting() {
+  if (!copies_.is_due()) return Status::success();
   copies_.copy();
-  return copies_.empty() ? sync_names() : Status::success();
+  return copies_.empty() && has_named() ? sync_names() : Status::success();
 }
 
 Status ListSender::flush(const Carried& carried) {
@@ -330,62 +333,38 @@ Status ListSender::sync_names() {
 
 // ---- lists that were lost ------------------------------------------------------------------------------
 
-Status ListSender::write_again(const std::vector<SentStream::EntryNumber>& entries) const {
+Status ListSender::write_again(const std::vector<SentStream::EntryNumber>& entries,
+                               std::vector<SentStream::EntryNumber>* lost) {
+  lost->clear();
   if (!is_on() || entries.empty()) return Status::success();
   std::shared_ptr<const Directory> folder;
   Status status = parts_.outbox.folder(kProofFolder, IfMissing::kCreate, &folder);
   std::set<const ListText*> seen;
-  std::uint64_t lost = 0;
   for (const SentStream::EntryNumber& entry : entries) {
     const ListText* list = parts_.journal.sent().list_with(entry);
     // Only the key that signed it makes the same signature.
     if (list == nullptr || list->key != line_of(parts_.config.sign_key.key()->public_key()))
-      ++lost;
+      lost->push_back(entry);
     else if (status.ok() && seen.insert(list).second)
       status = restore(*folder, list->text);
   }
   if (status.ok() && !seen.empty()) status = folder->sync();
-  if (status.ok() && lost > 0)
-    parts_.reporter.log({.level = Level::kWarn,
-                         .name = "resend",
-                         .target = folder->path(),
-                         .status = "skipped",
-                         .message =
-                             "the lists of these containers were signed by another key, or are not in the "
-                             "journal: they are not written again",
-                         .numbers = {{"count", lost}}});
   return status;
 }
 
-// The file with the list's name may be damaged, and is replaced then. Another list that our key has signed is
-// evidence of a second text, and stays.
-Status ListSender::restore(const Directory& folder, const std::string& text) const {
-  List list;
-  if (Status status = parse_list(text, &list); !status.ok()) return status;
-  const SigningKey& key = *parts_.config.sign_key.key();
-  const std::string name = list_of(list.head.from, list.head.stream, list.head.number);
-  const std::string signature = sign_file(key, text, name);
-  std::string found;
-  std::string found_signature;
-  const bool is_signed = folder.read_small(name, kMaxStatementSize, &found).ok() &&
-                         folder.read_small(signature_of(name), kMaxStatementSize, &found_signature).ok() &&
-                         verify_file(found, found_signature, name, {key.public_key()}).ok();
-  if (is_signed && found != text) {
+Status ListSender::restore(const Directory& folder, const std::string& text) {
+  OwnList list;
+  bool is_other = false;
+  Status status = sign_list(*parts_.config.sign_key.key(), text, &list);
+  if (status.ok()) status = put_list(folder, *parts_.config.sign_key.key(), list, &is_other);
+  if (status.ok() && !is_other) copies_.add(std::move(list));
+  if (status.ok() && is_other)
     parts_.reporter.log({.level = Level::kError,
                          .name = "resend",
-                         .target = folder.path_of(name),
+                         .target = folder.path_of(list.name),
                          .status = "rejected",
                          .message = "this list has another text than the one that this node made, signed by "
                                     "its key: find out who else has the key"});
-    return Status::success();
-  }
-  Status status;
-  for (const auto& [file, contents] : {std::pair{signature_of(name), signature}, {name, text}}) {
-    if (status.ok()) status = put_statement(folder, file, contents);
-    if (status.event != kTaken) continue;
-    status = folder.remove(file);
-    if (status.ok()) status = put_statement(folder, file, contents);
-  }
   return status;
 }
 

@@ -91,8 +91,10 @@ class ListSender {
   // next list. The sources that wait for receipts about it are listed again.
   void give_up_numbers(std::uint64_t list);
   // Writes the lists that have these entries again, with the same bytes, where they are not in the outbox or
-  // were damaged there.
-  Status write_again(const std::vector<SentStream::EntryNumber>& entries) const;
+  // in `proof_also`, or were damaged there. `*lost` receives those that have a list of another key, or none
+  // that is known.
+  Status write_again(const std::vector<SentStream::EntryNumber>& entries,
+                     std::vector<SentStream::EntryNumber>* lost);
   // A batch has ended, or recovery found what was sent.
   void note_sent() { changed_ns_ = parts_.host.monotonic_ns(); }
   // Lists that got their names since the start.
@@ -108,7 +110,7 @@ class ListSender {
   void abandon(Carried* carried);
   void note_outcome(const Status& status);
   static Status flush(const Carried& carried);
-  Status restore(const Directory& folder, const std::string& text) const;
+  Status restore(const Directory& folder, const std::string& text);
   Status open_stream();
   Status redo();
   Status sync_names();

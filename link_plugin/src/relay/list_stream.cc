@@ -91,7 +91,8 @@ Status ListStream::begin_another(const std::string& why, const ShownLists& shown
   if (stream.name.empty()) {
     if (shown.number > 0) continues = Continued{shown.stream, shown.number};
   } else {
-    const std::uint64_t known = std::max(stream.next - 1, used_number_);
+    // A list that never got its name is not to be waited for.
+    const std::uint64_t known = std::max(stream.named().lists, used_number_);
     const std::uint64_t number = shown.stream == stream.name ? std::max(known, shown.number) : known;
     continues = number == 0 ? stream.continues : Continued{stream.name, number};
   }

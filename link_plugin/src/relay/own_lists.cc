@@ -7,6 +7,7 @@
 #include "base/relay_paths.h"
 #include "proof/signature.h"
 #include "proof/statement_name.h"
+#include "relay/statement_file.h"
 
 namespace paxect::link {
 
@@ -21,6 +22,32 @@ bool read_own_list(const Directory& folder, const std::string& name, const Publi
   return folder.read_small(name, kMaxStatementSize, text).ok() &&
          folder.read_small(signature_of(name), kMaxStatementSize, &signature).ok() &&
          verify_file(*text, signature, name, {key}).ok() && parse_list(*text, list).ok();
+}
+
+Status sign_list(const SigningKey& key, const std::string& text, OwnList* out) {
+  List list;
+  if (Status status = parse_list(text, &list); !status.ok()) return status;
+  out->name = list_of(list.head.from, list.head.stream, list.head.number);
+  out->text = text;
+  out->signature = sign_file(key, text, out->name);
+  return Status::success();
+}
+
+// The signature gets its name first.
+Status put_list(const Directory& folder, const SigningKey& key, const OwnList& list, bool* is_other) {
+  std::string found;
+  List ignored;
+  *is_other = read_own_list(folder, list.name, key.public_key(), &found, &ignored) && found != list.text;
+  if (*is_other) return Status::success();
+  Status status;
+  for (const auto& [file, contents] :
+       {std::pair{signature_of(list.name), list.signature}, {list.name, list.text}}) {
+    if (status.ok()) status = put_statement(folder, file, contents);
+    if (status.event != kTaken) continue;
+    status = folder.remove(file);
+    if (status.ok()) status = put_statement(folder, file, contents);
+  }
+  return status;
 }
 
 void add_entries(const List& list, OwnEntries* out) {

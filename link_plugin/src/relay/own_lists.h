@@ -17,6 +17,19 @@ namespace paxect::link {
 // A key as sent_stream has it: the line of a public key's file that has the key.
 std::string line_of(const PublicKey& key);
 
+// A list of ours with its signature, as two files.
+struct OwnList {
+  std::string name;
+  std::string text;
+  std::string signature;
+};
+
+// Signs the text of a list again; with the key that signed it before the signature has the same bytes.
+Status sign_list(const SigningKey& key, const std::string& text, OwnList* out);
+// Puts it into the folder, durable but for its names. A damaged file under one of the names is replaced.
+// Another list that the key has signed is evidence of a second text and stays: then `*is_other` is true.
+Status put_list(const Directory& folder, const SigningKey& key, const OwnList& list, bool* is_other);
+
 // Whether this file is a list that the key has signed; `*text` and `*list` receive it.
 bool read_own_list(const Directory& folder, const std::string& name, const PublicKey& key, std::string* text,
                    List* list);

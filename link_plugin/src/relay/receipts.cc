@@ -1,6 +1,10 @@
 #include "relay/receipts.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -17,14 +21,44 @@ constexpr std::uint64_t kInterval = 2 * kSecond;
 // In a receipt, which is at most 4 MiB long. The entries after them are in it once those before are settled.
 constexpr std::size_t kMaxRanges = 32'768;
 
+// What was delivered counts for entries of lists that the receipt names. A damaged journal may know of a
+// delivery whose list it has lost: that entry is missing until its list comes again.
+std::vector<OutcomeRange> bound_outcomes(const ReceivedStream& stream,
+                                         const std::vector<OutcomeRange>& outcomes) {
+  std::vector<OutcomeRange> bound;
+  const auto add = [&](Outcome outcome, std::uint64_t first, std::uint64_t last, const std::string& reason) {
+    if (first > last) return;
+    if (!bound.empty() && bound.back().outcome == outcome && bound.back().reason == reason)
+      bound.back().last = last;
+    else
+      bound.push_back({.outcome = outcome, .first = first, .last = last, .reason = reason});
+  };
+  for (const OutcomeRange& range : outcomes) {
+    std::uint64_t next = range.first;
+    if (range.outcome == Outcome::kDelivered)
+      for (const ListRun& run : stream.runs) {
+        if (run.next_entry <= next || run.first_entry > range.last) continue;
+        const std::uint64_t first = std::max(next, run.first_entry);
+        const std::uint64_t last = std::min(range.last, run.next_entry - 1);
+        add(Outcome::kMissing, next, first - 1, "");
+        add(Outcome::kDelivered, first, last, "");
+        next = last + 1;
+      }
+    add(range.outcome == Outcome::kDelivered ? Outcome::kMissing : range.outcome, next, range.last,
+        range.reason);
+  }
+  return bound;
+}
+
 // Digest of what a receipt says, without what is different in each.
-std::string contents_of(Receipt receipt) {
+// A fork makes another one: it tells a sender that was put back.
+std::string contents_of(Receipt receipt, bool is_forked) {
   receipt.head.stream.assign(16, '0');
   receipt.head.number = 1;
   receipt.head.previous.clear();
   receipt.head.made = 0;
   receipt.head.log = {};
-  return sha256_hex(receipt_text(receipt));
+  return sha256_hex(receipt_text(receipt)) + (is_forked ? " forked" : "");
 }
 
 }  // namespace
@@ -41,9 +75,11 @@ Receipt make_receipt(const ReceivedStream& stream, const std::string& node, cons
   receipt.head.made = now;
   receipt.head.log = log;
   receipt.about = stream.address.stream;
+  for (std::size_t i = 0; i + 1 < stream.runs.size(); ++i)
+    receipt.before.push_back({stream.runs[i].last_list, stream.runs[i].digest});
   receipt.list = stream.last_list();
   receipt.list_digest = stream.runs.empty() ? "" : stream.runs.back().digest;
-  receipt.outcomes = stream.outcomes(now, static_cast<std::int64_t>(late_after));
+  receipt.outcomes = bound_outcomes(stream, stream.outcomes(now, static_cast<std::int64_t>(late_after)));
   if (receipt.outcomes.size() > kMaxRanges) receipt.outcomes.resize(kMaxRanges);
   return receipt;
 }
@@ -68,7 +104,8 @@ Status Receipts::issue_one(std::size_t index) {
     bool goes_on =
         own(index).number > 0 && own(index).key == key_id_text(parts_.config.sign_key.key()->public_key().id);
     const Receipt receipt = next_receipt(index, goes_on);
-    if (goes_on && own(index).contents == contents_of(receipt)) return status;
+    const bool is_forked = parts_.journal.received().streams()[index].is_forked;
+    if (goes_on && own(index).contents == contents_of(receipt, is_forked)) return status;
     if (status = open_folder(&folder); !status.ok()) return status;
     if (status = read_used(folder); !status.ok()) return status;
     const auto used = used_->find(own(index).stream);
@@ -92,7 +129,9 @@ Status Receipts::issue_one(std::size_t index) {
 // The one after the last of its stream, or the first one of another stream: a receipt is complete by itself.
 Receipt Receipts::next_receipt(std::size_t index, bool goes_on) const {
   const OwnReceipts& last = own(index);
-  const std::int64_t now = parts_.host.realtime_ns() / static_cast<std::int64_t>(kSecond);
+  // A clock that is not set yet may say anything.
+  const std::int64_t now =
+      std::max<std::int64_t>(0, parts_.host.realtime_ns() / static_cast<std::int64_t>(kSecond));
   return make_receipt(parts_.journal.received().streams()[index], parts_.config.node,
                       goes_on ? last.stream : make_stream(), goes_on ? last.number + 1 : 1,
                       goes_on ? last.digest : "", now, parts_.config.late_after,
@@ -130,8 +169,7 @@ void Receipts::report_stream(std::size_t index, const std::string& why) const {
   const std::string& sender = parts_.journal.received().streams()[index].address.node;
   parts_.reporter.log({.level = Level::kWarn,
                        .name = "receipt_stream",
-                       .source = parts_.config.receipts.empty() ? parts_.inbox.root().path_of(kProofFolder)
-                                                                : parts_.config.receipts,
+                       .source = folder(),
                        .status = "ok",
                        .message = "a new stream of receipts for " + sender + " begins: " + why,
                        .texts = {{"sender", sender}}});
@@ -150,7 +188,8 @@ Status Receipts::write(std::size_t index, const Directory& folder, bool* is_take
   const std::int64_t now = parts_.host.realtime_ns() / static_cast<std::int64_t>(kSecond);
   Receipt receipt;
   std::string contents;
-  if (parse_receipt(pending.pending, &receipt).ok()) contents = contents_of(receipt);
+  if (parse_receipt(pending.pending, &receipt).ok())
+    contents = contents_of(receipt, parts_.journal.received().streams()[index].is_forked);
   status = parts_.journal.note_received(ReceivedStreams::receipted_record(
       index, pending.stream, pending.number + 1, sha256_hex(pending.pending), now,
       key_id_text(parts_.config.sign_key.key()->public_key().id), contents));
@@ -164,10 +203,26 @@ Status Receipts::write(std::size_t index, const Directory& folder, bool* is_take
   return Status::success();
 }
 
+// A medium that only leads here takes no receipts: they wait in the folder of the state, for a person or a
+// path that carries them back.
+std::string Receipts::folder() const {
+  if (!parts_.config.receipts.empty()) return parts_.config.receipts;
+  const std::string lists = parts_.inbox.root().path_of(kProofFolder);
+  const Directory& root = parts_.inbox.root();
+  Directory below;
+  const bool is_there = root.open_below(kProofFolder, false, &below).ok();
+  const int fd = is_there ? below.fd() : root.fd();
+  const bool is_refused =
+      faccessat(fd, ".", W_OK, AT_EACCESS) != 0 && (errno == EROFS || errno == EACCES || errno == EPERM);
+  return is_refused ? imported_receipts_of(parts_.config.state) : lists;
+}
+
 Status Receipts::open_folder(Directory* out) const {
-  if (parts_.config.receipts.empty()) return parts_.inbox.root().open_below(kProofFolder, true, out);
-  Status status = make_directories(parts_.config.receipts);
-  return status.ok() ? Directory::open(parts_.config.receipts, out) : status;
+  const std::string path = folder();
+  if (path == parts_.inbox.root().path_of(kProofFolder))
+    return parts_.inbox.root().open_below(kProofFolder, true, out);
+  Status status = make_directories(path);
+  return status.ok() ? Directory::open(path, out) : status;
 }
 
 }  // namespace paxect::link

@@ -52,6 +52,7 @@ class Receipts {
   Status write(std::size_t index, const Directory& folder, bool* is_taken);
   Status read_used(const Directory& folder);
   void report_stream(std::size_t index, const std::string& why) const;
+  std::string folder() const;
   Status open_folder(Directory* out) const;
 
   Parts parts_;

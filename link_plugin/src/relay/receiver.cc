@@ -24,6 +24,11 @@ constexpr std::size_t kMaxSignature = 4096;
 constexpr std::uint64_t kUsualWithin = 600;
 constexpr std::uint64_t kMaxUnlisted = 65'536;
 
+// By how much the clock must have been set to be followed, and after how long a pause it is not taken for
+// granted.
+constexpr std::int64_t kClockStep = 10;
+constexpr std::int64_t kLongPause = 30 * 86'400;
+
 std::string list_name(const ReceivedStream& stream, std::uint64_t number) {
   return "list " + std::to_string(number) + " of " + stream.address.node;
 }
@@ -65,11 +70,73 @@ Status Receiver::read_keys() {
         Status::environment("no key is pinned in " + parts_.config.peers +
                             ", and there was one: nothing is verified until it is back (to go on without "
                             "lists, set proof = off)");
-  if (keys == keys_) return status;
-  keys_ = std::move(keys);
-  reopen(&Seen::by_keys);
-  is_complete_ = false;  // until a scan has used them
-  return status;
+  pinned_ = std::move(keys);
+  const Status used = use_keys();
+  return used.ok() ? status : used;
+}
+
+// With the streams that are known now.
+Status Receiver::use_keys() {
+  std::vector<NodeKey> keys = with_continued(parts_.journal.received(), pinned_);
+  if (keys != keys_) {
+    keys_ = std::move(keys);
+    reopen(&Seen::by_keys);
+    is_complete_ = false;  // until a scan has used them
+  }
+  return note_retired();
+}
+
+// Which lists count is part of the journal: no container is delivered by one that does not, and receipts say
+// so.
+Status Receiver::note_retired() {
+  const auto& streams = parts_.journal.received().streams();
+  bool is_changed = false;
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    const std::uint64_t last = counts_through(streams[i], keys_);
+    if (streams[i].address.node.empty() || streams[i].counts_through == last) continue;
+    if (Status status = parts_.journal.note_received(ReceivedStreams::until_record(i, last), true);
+        !status.ok())
+      return status;
+    is_changed = true;
+  }
+  if (is_changed) end_waits();
+  return Status::success();
+}
+
+Status Receiver::follow_clock(std::uint64_t now_ns) {
+  const std::int64_t now_s = utc_seconds(parts_.host);
+  const bool is_first = clock_ns_ == 0;
+  const std::int64_t newest = is_first ? parts_.journal.received().newest_time() : 0;
+  if (is_first && newest > 0 && now_s - newest > kLongPause)
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "clock",
+                         .status = "ok",
+                         .message = "by the clock of this machine the last list was verified " +
+                                    std::to_string((now_s - newest) / 86'400) +
+                                    " days ago: what it names counts as late",
+                         .advice = "if that is not so, set the clock and restart the relay"});
+  // A list from the future was verified by a clock that was set back since.
+  const std::int64_t expected =
+      is_first ? std::max(now_s, newest)
+               : clock_utc_s_ + static_cast<std::int64_t>((now_ns - clock_ns_) / kSecond);
+  const std::int64_t step = now_s - expected;
+  if (is_first || std::abs(step) >= kClockStep) {
+    if (std::abs(step) >= kClockStep && !parts_.journal.received().empty()) {
+      if (Status status = parts_.journal.note_received(ReceivedStreams::shift_record(step), true);
+          !status.ok())
+        return status;
+      parts_.reporter.log({.level = Level::kWarn,
+                           .name = "clock",
+                           .status = "ok",
+                           .message = "the clock of this machine was set " +
+                                      std::string(step > 0 ? "forward" : "back") + " by " +
+                                      std::to_string(std::abs(step)) +
+                                      " s: what is listed is late by how long it has been listed"});
+    }
+    clock_utc_s_ = now_s;
+    clock_ns_ = now_ns;
+  }
+  return Status::success();
 }
 
 void Receiver::reopen(bool Seen::*why) {
@@ -89,6 +156,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
   if (folder_ == nullptr) listed_ = {};
   Status status = has_pinned_ ? parts_.journal.note_keys() : Status::success();
   if (status.ok()) status = parts_.inbox.folder(kProofFolder, &folder_);
+  if (status.ok()) status = follow_clock(now_ns);
   std::vector<StatementName> lists;
   problem_.clear();
   if (status.ok()) status = find_lists(*folder_, now_ns, &lists);
@@ -109,6 +177,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
     // A list that was too far ahead may follow the ones that came.
     reopen(&Seen::by_lists);
     due_ns_ = now_ns;
+    if (Status used = use_keys(); !used.ok() && problem_.empty()) problem_ = used.message;
   }
   parts_.reporter.report_problem("list", problem_);
   return std::exchange(has_new_, false) && end_waits();
@@ -249,7 +318,9 @@ Status Receiver::read(const Directory& folder, const StatementName& name) {
   List list;
   PublicKey key;
   status = check_list(name, text, signature, keys_, parts_.config.node, &list, &key);
-  return status.ok() ? judge(folder.path_of(file), list, digest, key) : status;
+  if (!status.ok() && status.event != "list_ignored") return status;
+  const Status judged = judge(folder.path_of(file), list, digest, key, status.ok());
+  return judged.ok() ? status : judged;
 }
 
 // A damaged journal is known by what it says when it is read: nothing is lost of it later.
@@ -270,7 +341,7 @@ bool Receiver::was_taken(const StatementName& name, const std::string& digest) {
 }
 
 Status Receiver::judge(const std::string& path, const List& list, const std::string& digest,
-                       const PublicKey& key) {
+                       const PublicKey& key, bool is_ours) {
   using Verdict = ReceivedStreams::Verdict;
   const ReceivedStreams& received = parts_.journal.received();
   const StreamAddress address{list.head.from, whole_key_text(key), list.head.stream};
@@ -281,6 +352,9 @@ Status Receiver::judge(const std::string& path, const List& list, const std::str
       return Status::success();
     case Verdict::kForked: {
       const std::optional<std::size_t> stream = received.find(address);
+      const bool is_later = stream && received.streams()[*stream].is_forked &&
+                            !received.streams()[*stream].is_in_run(list.head.number);
+      if (is_later) return Status::refused("list_refused", what + ": " + why);
       if (stream && !received.streams()[*stream].is_forked)
         if (Status status = parts_.journal.note_received(received.fork_record(*stream), true); !status.ok())
           return status;
@@ -293,10 +367,12 @@ Status Receiver::judge(const std::string& path, const List& list, const std::str
     case Verdict::kNew:
       break;
   }
-  Status status =
-      parts_.journal.note_received(received.list_records(address, list, digest, utc_seconds(parts_.host)));
+  const std::int64_t now = utc_seconds(parts_.host);
+  Status status = parts_.journal.note_received(is_ours ? received.list_records(address, list, digest, now)
+                                                       : received.other_records(address, list, digest, now));
   if (!status.ok()) return status;
   has_new_ = true;
+  if (!is_ours) return status;
   const std::string last = std::to_string(list.first + list.entries.size() - 1);
   parts_.reporter.log({.name = "list_verified",
                        .source = path,
@@ -313,6 +389,8 @@ Status Receiver::judge(const std::string& path, const List& list, const std::str
 void Receiver::report(const std::string& path, const Status& status) {
   const bool is_alarm = status.event == "forked";
   const bool is_fine = status.event == "list_ignored";
+  // Not again with each start.
+  if (!parts_.journal.is_news(path + " " + status.message)) return;
   parts_.reporter.log({.level = is_alarm  ? Level::kError
                                 : is_fine ? Level::kInfo
                                           : Level::kWarn,
@@ -325,11 +403,21 @@ void Receiver::report(const std::string& path, const Status& status) {
 bool Receiver::end_waits() {
   const auto may_pass = [&](const auto& item) {
     const auto& [path, file] = item;
-    if (!parts_.journal.received().find_open(file.digest, path)) return false;
+    const ReceivedStreams& received = parts_.journal.received();
+    const bool is_foreign = file.why.event == "unlisted" && received.find_foreign(file.digest).has_value();
+    if (!is_foreign && !received.find_open(file.digest, path)) return false;
     parts_.ledger.end_wait(path);
     return true;
   };
-  return std::erase_if(unlisted_, may_pass) > 0;
+  const bool is_any = std::erase_if(unlisted_, may_pass) > 0;
+  return is_any | end_untracked();
+}
+
+// Those that did not fit are read again.
+bool Receiver::end_untracked() {
+  if (!std::exchange(has_untracked_, false)) return false;
+  parts_.ledger.end_blocks();
+  return true;
 }
 
 // ---- containers ------------------------------------------------------------------------------------------
@@ -352,6 +440,7 @@ Status Receiver::claim(Transfer* transfer) {
   }
   const std::optional<EntryRef> used = received.find_used(digest);
   std::string why = "no list that was verified names this container";
+  std::string event = used ? "replayed" : "unlisted";
   if (used) {
     const ReceivedStream& stream = received.streams()[used->stream];
     why = "entry " + std::to_string(used->number) + " of " + stream.address.node +
@@ -359,20 +448,33 @@ Status Receiver::claim(Transfer* transfer) {
   }
   if (!is_required) {
     parts_.reporter.log({.level = Level::kWarn,
-                         .name = used ? "replayed" : "unlisted",
+                         .name = event,
                          .source = transfer->source_path(),
                          .status = "ok",
                          .message = why + "; proof = check delivers it all the same"});
-    return Status::success();
+    // Its list mostly comes later, and its entry must not stay open then. So does that of the same content
+    // that is sent again.
+    const auto [known, is_new] = early_.try_emplace(path);
+    if (!is_new && known->second == transfer->source.identity) return Status::success();
+    known->second = transfer->source.identity;
+    if (early_.size() > kMaxUnlisted) early_.clear();
+    return parts_.journal.note_received(ReceivedStreams::early_record(digest));
   }
   // Also one that was delivered before waits: the sender may have sent the same once more, and its list comes
   // after its container.
-  const std::string event = used ? "replayed" : "unlisted";
+  if (const std::optional<EntryRef> foreign = received.find_foreign(digest); foreign && !used) {
+    // Whoever it is for takes it.
+    event = "foreign";
+    why = "a list of " + received.streams()[foreign->stream].address.node +
+          " names this container for other nodes";
+  }
   if (unlisted_.size() < kMaxUnlisted || unlisted_.contains(path)) {
     Unlisted& waits = unlisted_[path];
     if (!(waits.identity == transfer->source.identity))
       waits = {transfer->source.identity, digest, parts_.host.monotonic_ns()};
     waits.why = Status::integrity(event, why);
+  } else {
+    has_untracked_ = true;
   }
   return {Fault::kBlocked, event, event + ": " + why};
 }
@@ -441,10 +543,11 @@ std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
     const auto& [path, file] = item;
     const Wait* wait = parts_.ledger.find_wait(path, file.identity);
     if (wait == nullptr || wait->event != file.why.event) return true;
-    if (now_ns - file.since_ns < patience) return false;
+    if (file.why.event == "foreign" || now_ns - file.since_ns < patience) return false;
     overdue.push_back({candidate_of(path, file.identity), file.why});
     return true;
   });
+  if (!overdue.empty()) end_untracked();
   return overdue;
 }
 
@@ -456,60 +559,94 @@ bool Receiver::is_live(const ReceivedStream& stream) const {
          state_of(parts_.journal.received(), stream, keys_) == StreamState::kLive;
 }
 
+// What is held is here, and nobody has read it: a receipt must not call it missing. By its name, which is all
+// that is known of it.
+void Receiver::note_held() {
+  std::set<std::string> held;
+  for (const Wait& wait : parts_.ledger.waits())
+    if (wait.state == FileState::kHeld) held.insert(wait.file->first);
+  if (held.empty()) return;
+  std::string records;
+  const auto& all = parts_.journal.received().streams();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (const auto& [number, entry] : all[i].entries)
+      if (entry.intent == 0 && entry.reason.empty() && held.contains(entry.name))
+        records += ReceivedStreams::refuse_record({i, number}, "held");
+  if (!records.empty()) std::ignore = parts_.journal.note_received(records);
+}
+
 void Receiver::watch(std::uint64_t now_ns) {
   if (!is_on()) return;
+  parts_.reporter.report_problem("clock", follow_clock(now_ns).message);
   const auto& all = parts_.journal.received().streams();
-  const std::int64_t now = utc_seconds(parts_.host);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const ReceivedStream& stream = all[i];
-    if (stream.address.node.empty()) continue;
+    if (all[i].address.node.empty()) continue;
     auto [found, is_first] = watched_.try_emplace(i);
     Watch& watch = found->second;
-    if (is_first || watch.list != stream.last_list()) {
-      watch.list = stream.last_list();
+    if (is_first || watch.list != all[i].last_list()) {
+      watch.list = all[i].last_list();
       watch.heard_ns = now_ns;
       watch.is_silent = false;
     }
-    const std::uint64_t patience = (stream.within + parts_.config.late_after) * kSecond;
-    if (!watch.is_silent && is_live(stream) && now_ns - watch.heard_ns > patience) {
-      watch.is_silent = true;
-      parts_.reporter.log({.level = Level::kWarn,
-                           .name = "silent",
-                           .source = parts_.inbox.root().path_of(kProofFolder),
-                           .status = "pending",
-                           .message = "no list of " + stream.address.node + " after " +
-                                      list_name(stream, watch.list) + ", which promised one within " +
-                                      std::to_string(stream.within) + " s",
-                           .texts = {{"sender", stream.address.node}},
-                           .advice = "find out whether the sender runs and its files get here"});
-    }
-    // A container that has just come is not worth a line.
-    const auto grace = static_cast<std::int64_t>(parts_.config.poll_ns * 2 / kSecond) + 1;
-    const auto late = static_cast<std::int64_t>(parts_.config.late_after) + grace;
-    std::uint64_t missing = 0;
-    std::uint64_t first = 0;
-    for (const OutcomeRange& range : stream.outcomes(now, late)) {
-      if (range.outcome != Outcome::kMissing) continue;
-      missing += range.last - range.first + 1;
-      if (first == 0) first = range.first;
-    }
-    if (missing > watch.missing)
-      parts_.reporter.log({.level = Level::kWarn,
-                           .name = "missing",
-                           .source = parts_.inbox.root().path_of(kProofFolder),
-                           .status = "pending",
-                           .message = std::to_string(missing) + " containers of " + stream.address.node +
-                                      " are missing, the first is entry " + std::to_string(first),
-                           .texts = {{"sender", stream.address.node}},
-                           .advice = "`paxect link missing` lists them"});
-    if (missing == 0 && watch.missing > 0)
-      parts_.reporter.log({.name = "complete",
-                           .source = parts_.inbox.root().path_of(kProofFolder),
-                           .status = "ok",
-                           .message = "no container of " + stream.address.node + " is missing any more",
-                           .texts = {{"sender", stream.address.node}}});
-    watch.missing = missing;
+    watch_silence(all[i], now_ns, &watch);
+    watch_missing(all[i], now_ns, &watch);
   }
+}
+
+void Receiver::watch_silence(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {
+  const std::uint64_t patience = (stream.within + parts_.config.late_after) * kSecond;
+  if (watch->is_silent || !is_live(stream) || now_ns - watch->heard_ns <= patience) return;
+  watch->is_silent = true;
+  parts_.reporter.log({.level = Level::kWarn,
+                       .name = "silent",
+                       .source = parts_.inbox.root().path_of(kProofFolder),
+                       .status = "pending",
+                       .message = "no list of " + stream.address.node + " after " +
+                                  list_name(stream, watch->list) + ", which promised one within " +
+                                  std::to_string(stream.within) + " s",
+                       .texts = {{"sender", stream.address.node}},
+                       .advice = "find out whether the sender runs and its files get here"});
+}
+
+void Receiver::watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {
+  // A container that has just come is not worth a line.
+  const auto grace = static_cast<std::int64_t>(parts_.config.poll_ns * 2 / kSecond) + 1;
+  const std::int64_t late = static_cast<std::int64_t>(parts_.config.late_after) + grace;
+  std::uint64_t missing = 0;
+  std::uint64_t first = 0;
+  for (const OutcomeRange& range : stream.outcomes(utc_seconds(parts_.host), late)) {
+    if (range.outcome != Outcome::kMissing) continue;
+    missing += range.last - range.first + 1;
+    if (first == 0) first = range.first;
+  }
+  std::uint64_t lists = parts_.journal.received().lists_missing(stream);
+  if (lists == 0) watch->ended_ns = 0;
+  if (lists > 0 && watch->ended_ns == 0) watch->ended_ns = now_ns;
+  if (now_ns - watch->ended_ns < static_cast<std::uint64_t>(late) * kSecond) lists = 0;
+  const auto report = [&](Level level, const char* event, const std::string& message, const char* advice) {
+    parts_.reporter.log({.level = level,
+                         .name = event,
+                         .source = parts_.inbox.root().path_of(kProofFolder),
+                         .status = level == Level::kWarn ? "pending" : "ok",
+                         .message = message,
+                         .texts = {{"sender", stream.address.node}},
+                         .advice = advice});
+  };
+  if (missing > watch->missing)
+    report(Level::kWarn, "missing",
+           std::to_string(missing) + " containers of " + stream.address.node +
+               " are missing, the first is entry " + std::to_string(first),
+           "`paxect link missing` lists them");
+  if (lists > watch->lists_missing)
+    report(Level::kWarn, "missing",
+           std::to_string(lists) + " lists of " + stream.address.node + " are missing after " +
+               list_name(stream, stream.last_list()) +
+               ", and so is what they name: another stream continues this one",
+           "`paxect link missing --request FILE` asks for them");
+  if (missing + lists == 0 && watch->missing + watch->lists_missing > 0)
+    report(Level::kInfo, "complete", "no container of " + stream.address.node + " is missing any more", "");
+  watch->missing = missing;
+  watch->lists_missing = lists;
 }
 
 Receiver::Counts Receiver::count() const {
@@ -523,9 +660,11 @@ Receiver::Counts Receiver::count() const {
       if (range.outcome == Outcome::kExpected) counts.expected += size;
       if (range.outcome == Outcome::kMissing) counts.missing += size;
     }
+    counts.missing += parts_.journal.received().lists_missing(stream);
     if (stream.is_forked) ++counts.forked;
   }
-  counts.unlisted = unlisted_.size();
+  for (const auto& [path, file] : unlisted_)
+    if (file.why.event != "foreign") ++counts.unlisted;
   for (const auto& [index, watch] : watched_)
     if (watch.is_silent) ++counts.silent;
   return counts;

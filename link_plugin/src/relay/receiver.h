@@ -71,13 +71,16 @@ class Receiver {
     Status status;
   };
   std::vector<Overdue> take_overdue(std::uint64_t now_ns);
+  // Before a receipt: the entries of files that are held.
+  void note_held();
   // Senders that are late with their next list, and entries that are.
   void watch(std::uint64_t now_ns);
 
   // Of the senders in total, for metrics.
   struct Counts {
     std::uint64_t expected = 0;
-    std::uint64_t missing = 0;   // entries, those in lists that never came among them
+    std::uint64_t missing = 0;  // entries, those in lists that never came among them; and lists at the end of
+                                // a stream that is over
     std::uint64_t unlisted = 0;  // containers that wait for a list
     std::uint64_t silent = 0;    // streams
     std::uint64_t forked = 0;    // streams
@@ -109,14 +112,20 @@ class Receiver {
   Status find_lists(const Directory& folder, std::uint64_t now_ns, std::vector<StatementName>* out);
   Status read_names(const Directory& folder);
   bool is_unchanged(const Directory& folder);
+  // What is listed is late by how long it has been listed, whatever is done to the clock of the machine.
+  Status follow_clock(std::uint64_t now_ns);
+  Status use_keys();
+  Status note_retired();
   void reopen(bool Seen::*why);
   void examine(const Directory& folder, const StatementName& name, std::uint64_t now_ns);
   Status read(const Directory& folder, const StatementName& name);
-  Status judge(const std::string& path, const List& list, const std::string& digest, const PublicKey& key);
+  Status judge(const std::string& path, const List& list, const std::string& digest, const PublicKey& key,
+               bool is_ours);
   bool is_whole(const ReceivedStream& stream);
   bool was_taken(const StatementName& name, const std::string& digest);
   void report(const std::string& path, const Status& status);
   bool end_waits();
+  bool end_untracked();
   Status rename(Transfer* transfer, const std::string& name);
   std::uint64_t longest_wait_ns() const;
   bool is_live(const ReceivedStream& stream) const;
@@ -125,15 +134,21 @@ class Receiver {
 
   Parts parts_;
   std::shared_ptr<const Directory> folder_;  // of the lists
-  std::vector<NodeKey> keys_;
-  bool has_pinned_ = false;  // any file of a key, revoked ones among them
+  std::vector<NodeKey> pinned_;
+  std::vector<NodeKey> keys_;  // the same, with what streams say of those that are retired
+  bool has_pinned_ = false;    // any file of a key, revoked ones among them
   bool is_unreadable_ = false;
-  std::map<std::string, Seen> seen_;          // lists in the folder, without those that are settled
-  std::set<std::string> changed_;             // lists about which there was an event
-  FileIdentity listed_;                       // the folder when its names were read last
-  bool is_listed_late_ = false;               // it had not changed for a while then
-  std::uint64_t full_due_ns_ = 0;             // when every list is looked at
-  std::map<std::string, Unlisted> unlisted_;  // by path
+  std::map<std::string, Seen> seen_;           // lists in the folder, without those that are settled
+  std::set<std::string> changed_;              // lists about which there was an event
+  FileIdentity listed_;                        // the folder when its names were read last
+  bool is_listed_late_ = false;                // it had not changed for a while then
+  std::uint64_t full_due_ns_ = 0;              // when every list is looked at
+  std::map<std::string, Unlisted> unlisted_;   // by path
+  bool has_untracked_ = false;                 // further ones wait that did not fit
+  std::map<std::string, FileIdentity> early_;  // delivered without a list, by path: each is recorded once
+  // Both clocks when they agreed; 0 before the first look.
+  std::int64_t clock_utc_s_ = 0;
+  std::uint64_t clock_ns_ = 0;
   std::uint64_t due_ns_ = UINT64_MAX;
   std::size_t waiting_ = 0;
   std::string problem_;         // of this scan: a list that has to wait
@@ -145,8 +160,13 @@ class Receiver {
     std::uint64_t list = 0;      // the last list when it was heard
     std::uint64_t heard_ns = 0;  // since then, or since the start
     bool is_silent = false;
-    std::uint64_t missing = 0;  // as last reported
+    std::uint64_t missing = 0;        // as last reported
+    std::uint64_t lists_missing = 0;  // at the end of a stream that is over, likewise
+    std::uint64_t ended_ns = 0;       // since when some are; 0: none is
   };
+  void watch_silence(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch);
+  void watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch);
+
   std::map<std::size_t, Watch> watched_;  // by stream
   std::map<std::size_t, bool> whole_;     // likewise
 };

@@ -28,11 +28,13 @@ Status check_pinned(const Host& host, const LinkConfig& config) {
     host.log(PAXECT_LOG_WARN, status.message);
   }
   for (const PinnedKey& each : pinned) {
-    if (each.is_revoked || each.problem.empty()) continue;
+    if (each.state == PinState::kRevoked || each.problem.empty()) continue;
     if (each.is_exposed) return Status::invalid(each.problem);
     host.log(PAXECT_LOG_WARN, each.problem + ": nothing is verified by this key");
   }
-  const auto is_valid = [](const PinnedKey& key) { return !key.is_revoked && key.problem.empty(); };
+  const auto is_valid = [](const PinnedKey& key) {
+    return key.state != PinState::kRevoked && key.problem.empty();
+  };
   if (!is_required || std::any_of(pinned.begin(), pinned.end(), is_valid)) return Status::success();
   return Status::invalid("proof = require, and no key of a sender is pinned in " + config.peers +
                          ": `paxect link key pin NAME FILE` for each sender, or set proof = off");
@@ -266,16 +268,15 @@ void Relay::make_parts() {
                       }});
   receipts_.emplace(Receipts::Parts{
       .host = host_, .config = config_, .inbox = inbox_, .reporter = reporter_, .journal = journal_});
-  kept_.emplace(
-      KeptSources::Parts{.host = host_,
-                         .config = config_,
-                         .journal = journal_,
-                         .reporter = reporter_,
-                         .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); },
-                         .list_again =
-                             [this](const std::vector<SentStream::EntryNumber>& entries) {
-                               return lists_->write_again(entries);
-                             }});
+  kept_.emplace(KeptSources::Parts{
+      .host = host_,
+      .config = config_,
+      .journal = journal_,
+      .reporter = reporter_,
+      .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); },
+      .list_again =
+          [this](const std::vector<SentStream::EntryNumber>& entries,
+                 std::vector<SentStream::EntryNumber>* lost) { return lists_->write_again(entries, lost); }});
   lanes_.emplace(Batch::Parts{.inbox = inbox_,
                               .journal = journal_,
                               .ledger = *ledger_,

@@ -79,7 +79,9 @@ void Relay::look_after_proof(std::uint64_t now_ns) {
 }
 
 void Relay::issue_receipts(std::uint64_t now_ns, bool now_or_never) {
-  if (receiver_->is_on() && inbox_.is_in_place()) receipts_->issue(now_ns, now_or_never);
+  if (!receiver_->is_on() || !inbox_.is_in_place()) return;
+  receiver_->note_held();
+  receipts_->issue(now_ns, now_or_never);
 }
 
 // ---- hints ---------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "records/received_stream.h"
+
 namespace paxect::link {
 namespace {
 
-using Range = std::pair<std::uint64_t, std::uint64_t>;  // first and last entry
+using Range = EntryRange;
 
 // Ascending, and none touches another.
 std::vector<Range> joined(std::vector<Range> ranges) {
@@ -33,35 +35,53 @@ std::vector<Range> others(const std::vector<Range>& ranges, std::uint64_t end) {
   return all;
 }
 
-// What one receiver says of a stream.
-struct Said {
-  std::vector<Range> delivered = {};  // by any of its receipts
-  const Receipt* newest = nullptr;
-};
-
-Said said_by(const std::string& node, const std::string& stream, const PeerReceipts& receipts) {
-  Said said;
-  std::vector<Range> delivered;
-  for (const auto& [key, found] : receipts.newest()) {
-    if (std::get<0>(key) != node || std::get<2>(key) != stream) continue;
-    const Receipt& receipt = found.receipt;
-    if (said.newest == nullptr || receipt.head.made > said.newest->head.made) said.newest = &receipt;
-    for (const OutcomeRange& range : receipt.outcomes)
-      if (range.outcome == Outcome::kDelivered) delivered.emplace_back(range.first, range.last);
-  }
-  said.delivered = joined(std::move(delivered));
-  return said;
-}
-
 void count_reported(const Receipt& receipt, SentCounts* counts) {
   for (const OutcomeRange& range : receipt.outcomes) {
     const std::uint64_t size = range.last - range.first + 1;
     if (range.outcome == Outcome::kMissing) counts->missing += size;
-    if (range.outcome == Outcome::kRefused) counts->refused += size;
+    if (range.outcome == Outcome::kRefused && range.reason != kForOthers) counts->refused += size;
   }
 }
 
+// Entries up to `last` of a stream that not every receiver has.
+std::vector<Range> open_entries(const std::string& stream, std::uint64_t last, const PeerReceipts& receipts,
+                                const LinkConfig& config) {
+  std::vector<Range> open;
+  for (const std::string& node : config.to)
+    for (const Range& each : others(said_by(node, stream, receipts).settled, last + 1)) open.push_back(each);
+  return joined(std::move(open));
+}
+
+void note_oldest(std::int64_t made, SentCounts* counts) {
+  counts->oldest = counts->oldest == 0 ? made : std::min(counts->oldest, made);
+}
+
 }  // namespace
+
+std::uint64_t size_of(const std::vector<EntryRange>& ranges) {
+  std::uint64_t size = 0;
+  for (const EntryRange& each : ranges) size += each.second - each.first + 1;
+  return size;
+}
+
+Said said_by(const std::string& node, const std::string& stream, const PeerReceipts& receipts) {
+  Said said;
+  std::vector<Range> delivered;
+  std::vector<Range> settled;
+  for (const auto& [key, found] : receipts.newest()) {
+    if (std::get<0>(key) != node || std::get<2>(key) != stream) continue;
+    if (said.newest == nullptr || found.receipt.head.made > said.newest->receipt.head.made)
+      said.newest = &found;
+    for (const OutcomeRange& range : found.receipt.outcomes) {
+      if (range.outcome == Outcome::kDelivered) delivered.emplace_back(range.first, range.last);
+      if (range.outcome == Outcome::kDelivered || range.reason == kForOthers)
+        settled.emplace_back(range.first, range.last);
+    }
+  }
+  said.delivered = joined(std::move(delivered));
+  said.settled = joined(std::move(settled));
+  return said;
+}
 
 bool expects_receipts(const LinkConfig& config) {
   return config.mode == Mode::kSend && !config.to.empty() &&
@@ -72,27 +92,33 @@ SentCounts count_sent(const SentStream& stream, const PeerReceipts& receipts, co
   SentCounts counts{
       .lists = stream.next - 1, .entries = stream.next_entry - 1, .unlisted = stream.unlisted().size()};
   if (!expects_receipts(config)) return counts;
-  std::vector<Range> open;  // of any of them
   bool has_all = true;
   for (const std::string& node : config.to) {
-    const Said said = said_by(node, stream.name, receipts);
-    for (const Range& each : others(said.delivered, stream.next_entry)) open.push_back(each);
-    has_all = has_all && said.newest != nullptr;
-    if (said.newest == nullptr) continue;
-    count_reported(*said.newest, &counts);
-    const std::int64_t made = said.newest->head.made;
+    const FoundReceipt* newest = said_by(node, stream.name, receipts).newest;
+    has_all = has_all && newest != nullptr;
+    if (newest == nullptr) continue;
+    count_reported(newest->receipt, &counts);
+    const std::int64_t made = newest->receipt.head.made;
     counts.receipt_made = counts.receipt_made == 0 ? made : std::min(counts.receipt_made, made);
   }
   if (!has_all) counts.receipt_made = 0;
-  open = joined(std::move(open));
-  for (const Range& each : open) counts.unreceipted += each.second - each.first + 1;
+  const std::vector<Range> open = open_entries(stream.name, counts.entries, receipts, config);
+  counts.unreceipted = size_of(open);
   counts.confirmed_through = open.empty() ? counts.entries : open.front().first - 1;
   if (!open.empty()) counts.oldest = stream.made_of(open.front().first);
+  for (const auto& [name, ended] : stream.ended()) {
+    const std::uint64_t size = size_of(open_entries(name, ended.entries, receipts, config));
+    counts.unreceipted += size;
+    if (size > 0)
+      note_oldest(ended.made, &counts);
+    else
+      counts.settled.push_back(name);
+  }
   if (config.keep != Keep::kReceipt) return counts;
   for (const auto& [number, source] : stream.kept()) {
     if (number.first == stream.name) continue;
-    ++counts.unreceipted;
-    counts.oldest = counts.oldest == 0 ? source.made : std::min(counts.oldest, source.made);
+    if (!stream.ended().contains(number.first)) ++counts.unreceipted;
+    note_oldest(source.made, &counts);
   }
   return counts;
 }

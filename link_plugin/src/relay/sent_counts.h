@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "records/sent_stream.h"
@@ -16,17 +17,32 @@ struct SentCounts {
   std::uint64_t entries = 0;  // of it
   std::uint64_t unlisted = 0;
   // Entries that not every receiver has said it delivered, and when the first of them was listed, in seconds
-  // of UTC; of streams before, those whose sources are kept until then. 0 where no receipts are expected.
+  // of UTC; also those of streams before. 0 where no receipts are expected.
   std::uint64_t unreceipted = 0;
   std::int64_t oldest = 0;
   // Entries before which there is none of these, in the present stream.
   std::uint64_t confirmed_through = 0;
+  // Streams before of which every receiver has all.
+  std::vector<std::string> settled = {};
   // When the newest receipt was made, of the receiver whose newest one is the oldest; 0 while one has none.
   std::int64_t receipt_made = 0;
   // Entries that the newest receipts call missing or refused.
   std::uint64_t missing = 0;
   std::uint64_t refused = 0;
 };
+
+using EntryRange = std::pair<std::uint64_t, std::uint64_t>;  // first and last entry
+
+// What one receiver says of a stream.
+struct Said {
+  // By any of its receipts; ascending, and none touches another.
+  std::vector<EntryRange> delivered = {};
+  std::vector<EntryRange> settled = {};  // these, and those of lists that are for other nodes
+  const FoundReceipt* newest = nullptr;
+};
+// How many entries they have.
+std::uint64_t size_of(const std::vector<EntryRange>& ranges);
+Said said_by(const std::string& node, const std::string& stream, const PeerReceipts& receipts);
 
 // Receipts are expected where receivers are named, and receipts can come or sources are kept for them.
 bool expects_receipts(const LinkConfig& config);

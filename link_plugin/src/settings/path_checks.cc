@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/filesystem.h"
+#include "base/relay_paths.h"
 #include "settings/claims.h"
 
 namespace paxect::link {
@@ -44,6 +45,23 @@ void refuse_one_within_another(const Host& host, SettingReader& reader, const Li
       reader.fail(one.key, one.path, "this is also the inbox: give each a directory of its own");
 }
 
+// Lists and receipts are files like any other to whoever reads these folders; and in the folder of keys and
+// in the quarantine, commands would come across them.
+void refuse_proof_folders(SettingReader& reader, const LinkConfig& config) {
+  for (const auto& [key, path] :
+       {std::pair{"proof_also", config.proof_also}, {"receipts", config.receipts}}) {
+    if (path.empty()) continue;
+    for (const auto& [other, taken] : {std::pair<const char*, std::string>{"inbox", config.inbox},
+                                       {"outbox", config.outbox},
+                                       {"quarantine", config.quarantine},
+                                       {"folder of peers", config.peers},
+                                       {"folder of the lists", join(config.outbox, kProofFolder)}})
+      if (path == taken)
+        reader.fail(key, path,
+                    std::string("this is also the ") + other + ": give each a directory of its own");
+  }
+}
+
 // What would be taken for files to relay: folders of ours in the inbox, where those are looked into, and
 // files. Hidden ones are never taken.
 void refuse_own_in_inbox(SettingReader& reader, const LinkConfig& config) {
@@ -61,6 +79,7 @@ void refuse_own_in_inbox(SettingReader& reader, const LinkConfig& config) {
   refuse("manifest", config.manifest, false);
   refuse("peers", config.peers, true);
   if (!config.receipts.empty()) refuse("receipts", config.receipts, true);
+  if (!config.proof_also.empty()) refuse("proof_also", config.proof_also, true);
   refuse("log", config.log, false);
   refuse("lock", config.lock, false);
 }
@@ -96,6 +115,7 @@ void refuse_one_file_for_two(SettingReader& reader, const LinkConfig& config) {
 void refuse_path_conflicts(const Host& host, const LinkConfig& config, SettingReader* reader) {
   refuse_one_within_another(host, *reader, config);
   refuse_own_in_inbox(*reader, config);
+  refuse_proof_folders(*reader, config);
   refuse_one_file_for_two(*reader, config);
 }
 
@@ -105,10 +125,12 @@ Status check_paths(const Host& host, const LinkConfig& config) {
   LinkConfig resolved;
   resolved.recursive = config.recursive;
   for (auto path : {&LinkConfig::inbox, &LinkConfig::outbox, &LinkConfig::quarantine, &LinkConfig::policy,
-                    &LinkConfig::manifest, &LinkConfig::log, &LinkConfig::lock, &LinkConfig::state})
-    resolved.*path = canonical_path(config.*path);
+                    &LinkConfig::manifest, &LinkConfig::log, &LinkConfig::lock, &LinkConfig::state,
+                    &LinkConfig::peers, &LinkConfig::proof_also, &LinkConfig::receipts})
+    if (!(config.*path).empty()) resolved.*path = canonical_path(config.*path);
   refuse_one_within_another(host, reader, resolved);
   refuse_own_in_inbox(reader, resolved);
+  refuse_proof_folders(reader, resolved);
   return reader.failed() ? Status::invalid(host.log_all_but_last(reader.faults())) : Status::success();
 }
 

@@ -13,16 +13,37 @@
 namespace paxect::link {
 namespace {
 
-constexpr std::size_t kMaxKeyFile = 1024;
+constexpr std::size_t kMaxKeyFile = 16384;
 constexpr unsigned kMaxKeysOfNode = 1000;
 
-Status read_key_file(const std::string& path, PublicKey* out) {
+// Without `last` a file with lines of a retired key is refused.
+Status read_key_file(const std::string& path, PublicKey* out, LastStatements* last = nullptr) {
   std::string text;
   Status status = read_file(path, kMaxKeyFile, &text);
-  if (status.ok()) status = parse_public_key(text, out);
+  if (status.ok())
+    status = last == nullptr ? parse_public_key(text, out) : parse_retired_key(text, out, last);
   if (status.ok()) return status;
   const bool names_path = status.message.find(path) != std::string::npos;
   return Status::invalid((names_path ? "" : path + ": ") + status.message);
+}
+
+// What the operator gives to say which key is meant: any of its files.
+Status read_any_key(const std::string& path, PublicKey* out) {
+  LastStatements ignored;
+  return read_key_file(path, out, &ignored);
+}
+
+// NAME.pub, of a file in the folder of keys.
+std::string pinned_name_of(const PinnedKey& key) {
+  std::string_view name = base_name(key.path);
+  name.remove_suffix(key.state == PinState::kPinned    ? 0
+                     : key.state == PinState::kRetired ? retired_of("").size()
+                                                       : revoked_of("").size());
+  return std::string(name);
+}
+
+std::string_view participle_of(PinState state) {
+  return state == PinState::kRevoked ? " was revoked" : " was retired";
 }
 
 // Whoever can write a key or its folder decides whose lists are verified.
@@ -52,10 +73,11 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) 
   const std::string exposure = exposure_of(folder);
   Status status = directory.list([&](const char* name) {
     PinnedKey pinned;
-    pinned.node = node_of_pinned(name, &pinned.is_revoked);
+    pinned.node = node_of_pinned(name, &pinned.state);
     if (pinned.node.empty()) return true;
     pinned.path = directory.path_of(name);
-    pinned.problem = read_key_file(pinned.path, &pinned.key).message;
+    const bool is_pinned = pinned.state == PinState::kPinned;
+    pinned.problem = read_key_file(pinned.path, &pinned.key, is_pinned ? nullptr : &pinned.last).message;
     const std::string own = exposure.empty() ? exposure_of(pinned.path) : exposure;
     if (pinned.problem.empty() && !own.empty()) {
       pinned.problem = own;
@@ -72,15 +94,22 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) 
 
 std::string problem_of(const std::vector<PinnedKey>& pinned) {
   for (const PinnedKey& each : pinned)
-    if (!each.problem.empty() && !each.is_revoked)
+    if (!each.problem.empty() && each.state != PinState::kRevoked)
       return each.problem + ": nothing is verified by " + (each.is_exposed ? "it" : "this key");
   return "";
 }
 
 std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned) {
   std::vector<NodeKey> keys;
-  for (const PinnedKey& each : pinned)
-    if (each.problem.empty()) keys.push_back({each.node, each.key, each.is_revoked});
+  for (const PinnedKey& each : pinned) {
+    if (!each.problem.empty()) continue;
+    auto found = std::find_if(keys.begin(), keys.end(), [&](const NodeKey& known) {
+      return known.node == each.node && known.key == each.key;
+    });
+    if (found == keys.end()) found = keys.insert(keys.end(), {each.node, each.key});
+    if (each.state == PinState::kRevoked) found->is_revoked = true;
+    if (each.state == PinState::kRetired && !found->last) found->last = each.last;
+  }
   return keys;
 }
 
@@ -96,23 +125,26 @@ Status pin_key(const std::string& folder, const std::string& node, const std::st
   for (const PinnedKey& each : known) {
     if (!each.problem.empty() || !(each.key == pinned.key)) continue;
     return Status::invalid(file + ": the key " + key_id_text(each.key.id) +
-                           (each.is_revoked
-                                ? " was revoked, as " + each.path + ": remove that to pin it again"
-                                : " is pinned for " + each.node + ", as " + each.path));
+                           (each.state == PinState::kPinned
+                                ? " is pinned for " + each.node + ", as " + each.path
+                                : std::string(participle_of(each.state)) + ", as " + each.path +
+                                      ": remove that to pin it again"));
   }
   Directory directory;
   if (Status status = open_folder(folder, &directory); !status.ok()) return status;
   for (unsigned number = 0; number < kMaxKeysOfNode; ++number) {
     const std::string name = pinned_of(node, number);
-    const bool is_free = directory.stat_of(name).kind == FileKind::kMissing &&
-                         directory.stat_of(revoked_of(name)).kind == FileKind::kMissing;
+    const auto is_missing = [&](const std::string& taken) {
+      return directory.stat_of(taken).kind == FileKind::kMissing;
+    };
+    const bool is_free = is_missing(name) && is_missing(retired_of(name)) && is_missing(revoked_of(name));
     if (!is_free) continue;
     pinned.path = directory.path_of(name);
     Status status = create_file(pinned.path, public_key_text(pinned.key), kOwnFileMode);
     if (status.ok()) *made = std::move(pinned);
     return status;
   }
-  return Status::invalid(node + " has too many keys in " + folder + ": remove revoked ones");
+  return Status::invalid(node + " has too many keys in " + folder + ": remove retired and revoked ones");
 }
 
 Status revoke_keys(const std::string& folder, const std::string& node, const std::string& file,
@@ -120,27 +152,33 @@ Status revoke_keys(const std::string& folder, const std::string& node, const std
   revoked->clear();
   PublicKey only;
   if (!file.empty())
-    if (Status status = read_key_file(file, &only); !status.ok()) return status;
+    if (Status status = read_any_key(file, &only); !status.ok()) return status;
   std::vector<PinnedKey> known;
   if (Status status = read_pinned_keys(folder, &known); !status.ok()) return status;
   Directory directory;
   Status failure = Status::success();  // the first one; the other keys are revoked all the same
   for (PinnedKey& each : known) {
-    if (each.is_revoked || each.node != node) continue;
+    if (each.state == PinState::kRevoked || each.node != node) continue;
     if (!file.empty() && (!each.problem.empty() || !(each.key == only))) continue;
     if (!directory)
       if (Status status = Directory::open(folder, &directory); !status.ok()) return status;
     const std::string name(base_name(each.path));
+    const std::string target = revoked_of(pinned_name_of(each));
     bool taken = false;
-    Status status = directory.rename_new(name, revoked_of(name), &taken);
-    if (taken)
-      status = Status::invalid(directory.path_of(revoked_of(name)) + " exists already: move it away first");
+    Status status = directory.rename_new(name, target, &taken);
+    PublicKey there;
+    // The same key was revoked already, and its file was put back.
+    if (taken && each.problem.empty() && read_any_key(directory.path_of(target), &there).ok() &&
+        there == each.key)
+      status = directory.remove(name);
+    else if (taken)
+      status = Status::invalid(directory.path_of(target) + " exists already: move it away first");
     if (!status.ok()) {
       if (failure.ok()) failure = status;
       continue;
     }
-    each.path = directory.path_of(revoked_of(name));
-    each.is_revoked = true;
+    each.path = directory.path_of(target);
+    each.state = PinState::kRevoked;
     revoked->push_back(std::move(each));
   }
   if (!revoked->empty())
@@ -148,6 +186,44 @@ Status revoke_keys(const std::string& folder, const std::string& node, const std
   if (!failure.ok() || !revoked->empty()) return failure;
   return Status::invalid((file.empty() ? "no key" : file + ": this key") + " is pinned for " + node + " in " +
                          folder);
+}
+
+// The new file is there before the old one goes: at no time does neither say that the key is retired, and
+// while both are there the retired one counts.
+Status retire_key(const std::string& folder, const std::string& node, const std::string& file,
+                  const std::string& stream, std::uint64_t number, PinnedKey* retired) {
+  PublicKey key;
+  if (Status status = read_any_key(file, &key); !status.ok()) return status;
+  std::vector<PinnedKey> known;
+  if (Status status = read_pinned_keys(folder, &known); !status.ok()) return status;
+  std::vector<PinnedKey> found;
+  for (PinnedKey& each : known)
+    if (each.node == node && each.problem.empty() && each.key == key) found.push_back(std::move(each));
+  if (found.empty()) return Status::invalid(file + ": this key is not pinned for " + node + " in " + folder);
+  const auto find = [&](PinState state) {
+    return std::find_if(found.begin(), found.end(),
+                        [&](const PinnedKey& each) { return each.state == state; });
+  };
+  if (const auto revoked = find(PinState::kRevoked); revoked != found.end())
+    return Status::invalid(file + ": the key " + key_id_text(key.id) + " was revoked, as " + revoked->path +
+                           ": none of its lists counts that was not verified before");
+  const auto before = find(PinState::kRetired);
+  const bool is_new = before == found.end();
+  PinnedKey made = is_new ? found.front() : *before;
+  if (is_new) made.path = retired_of(made.path);
+  made.state = PinState::kRetired;
+  if (!stream.empty()) made.last[stream] = number;
+  const std::string text = retired_key_text(made.key, made.last);
+  Status status = is_new ? create_file(made.path, text, kOwnFileMode)
+                         : replace_file(made.path, text, Durable::kWhole, kOwnFileMode);
+  Directory directory;
+  if (status.ok()) status = Directory::open(folder, &directory);
+  for (const PinnedKey& each : found)
+    if (status.ok() && each.state == PinState::kPinned)
+      status = directory.remove(std::string(base_name(each.path)));
+  if (status.ok()) status = directory.sync();
+  if (status.ok()) *retired = std::move(made);
+  return status;
 }
 
 Status create_file(const std::string& path, std::string_view contents, unsigned mode) {

@@ -1,23 +1,25 @@
 // The public keys of peers that the operator pinned: files NAME.pub, NAME.1.pub, ... in the folder of the
-// setting `peers`. Several of one name are valid at the same time. A revoked one is kept as FILE.revoked, so
-// that it is not pinned again by accident.
+// setting `peers`. Several of one name are valid at the same time. A retired one is kept as FILE.retired,
+// with the last list or receipt of each stream that counts, and a revoked one as FILE.revoked, so that
+// neither is pinned again by accident. A copy of the key that is put back beside such a file does not count.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/relay_paths.h"
 #include "base/status.h"
-#include "proof/key.h"
-#include "proof/list_check.h"
+#include "proof/node_key.h"
 
 namespace paxect::link {
 
 struct PinnedKey {
   std::string node;
   std::string path = {};
-  bool is_revoked = false;
+  PinState state = PinState::kPinned;
   PublicKey key = {};
+  LastStatements last = {};  // of one that is retired
   std::string problem = {};  // why the file is no key, or none that counts; "" when it is one
   bool is_exposed = false;   // that is because every user can write the file or the folder
 
@@ -30,7 +32,7 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out);
 // One line about the first of them that is not revoked and does not count; "" when all count.
 std::string problem_of(const std::vector<PinnedKey>& pinned);
 
-// Those of them that are keys, revoked ones among them.
+// Those of them that are keys, retired and revoked ones among them, each once.
 std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned);
 
 // Pins the key of a file; `*made` receives the new entry. Refuses a key that is pinned or was revoked.
@@ -41,6 +43,11 @@ Status pin_key(const std::string& folder, const std::string& node, const std::st
 // the same.
 Status revoke_keys(const std::string& folder, const std::string& node, const std::string& file,
                    std::vector<PinnedKey>* revoked);
+
+// Retires the key of the node that is in `file`: it counts for the statements of `stream` up to `number`, and
+// for those of the streams that were given before. With an empty `stream` for no further one.
+Status retire_key(const std::string& folder, const std::string& node, const std::string& file,
+                  const std::string& stream, std::uint64_t number, PinnedKey* retired);
 
 // A new file, durable and complete under its name, or none. Never replaces one: that is a failure.
 Status create_file(const std::string& path, std::string_view contents, unsigned mode);

@@ -10,29 +10,44 @@
 namespace paxect::link {
 namespace {
 
-// The keys of a node that are valid.
-std::vector<PublicKey> keys_of(const std::string& node, const std::vector<PinnedKey>& keys) {
-  std::vector<PublicKey> found;
-  for (const PinnedKey& pinned : keys)
-    if (pinned.node == node && !pinned.is_revoked && pinned.problem.empty()) found.push_back(pinned.key);
-  return found;
-}
-
-// Which of a receipt's claims about our lists cannot be true, "" when all may be.
+// Which of a receipt's claims about our lists cannot be true, "" when all may be. `*is_other` receives
+// whether it is about other texts than ours, or more of them.
 std::string contradiction(const Receipt& receipt, const SentStream& sent, bool* is_other) {
   *is_other = false;
   if (sent.name.empty()) return "";
-  const std::string list = "list " + std::to_string(receipt.list) + " of stream " + receipt.about;
-  *is_other = receipt.about == sent.name;
-  if (receipt.about == sent.name && receipt.list >= sent.next)
-    return "it is about " + list + ", and this node made no more than " + std::to_string(sent.next - 1) +
-           ": the journal is an older one";
-  const std::string digest = sent.digest_of(receipt.about, receipt.list);
-  *is_other = *is_other && !digest.empty() && digest != receipt.list_digest;
-  if (digest.empty())
-    return "it is about " + list + ", which this node cannot compare any more: a newer receipt counts";
-  if (digest != receipt.list_digest)
-    return "it is about another " + list + " than the one that this node made";
+  std::vector<ListDigest> lists = receipt.before;
+  lists.push_back({receipt.list, receipt.list_digest});
+  for (const ListDigest& each : lists) {
+    const std::string list = "list " + std::to_string(each.number) + " of stream " + receipt.about;
+    if (receipt.about == sent.name && each.number >= sent.next) {
+      *is_other = true;
+      return "it is about " + list + ", and this node made no more than " + std::to_string(sent.next - 1) +
+             ": the journal is an older one";
+    }
+    const std::string digest = sent.digest_of(receipt.about, each.number);
+    if (!digest.empty() && digest != each.digest) {
+      *is_other = true;
+      return "it is about another " + list + " than the one that this node made";
+    }
+    // Of lists before, those are known of which a source stays.
+    if (digest.empty() && each.number == receipt.list)
+      return "it is about " + list + ", which this node cannot compare any more: a newer receipt counts";
+  }
+  // What it says is bound to these lists: of an entry that none of them has nothing can be said.
+  const std::uint64_t through = receipt.outcomes.empty() ? 0 : receipt.outcomes.back().last;
+  const auto last = sent.entries_of(receipt.about, receipt.list);
+  if (last && through >= last->second)
+    return "it says what became of entry " + std::to_string(through) + ", and list " +
+           std::to_string(receipt.list) + ", the last one that it is about, ends with entry " +
+           std::to_string(last->second - 1);
+  for (const ListDigest& each : receipt.before) {
+    const auto missing = sent.entries_of(receipt.about, each.number + 1);
+    for (const OutcomeRange& range : receipt.outcomes)
+      if (missing && range.outcome == Outcome::kDelivered && range.first < missing->second &&
+          range.last >= missing->first)
+        return "it says that entries of list " + std::to_string(each.number + 1) +
+               " were delivered, and that this list is missing";
+  }
   return "";
 }
 
@@ -49,13 +64,16 @@ Status read_request(const std::string& path, const std::string& us, const std::v
     return status;
   if (Status status = parse_receipt(text, &receipt); !status.ok()) return refuse(status.message);
   const std::string& node = receipt.head.from;
-  const std::vector<PublicKey> valid = keys_of(node, keys);
+  const std::vector<NodeKey> all = node_keys_of(keys);
+  const std::vector<PublicKey> valid = keys_for(all, node, receipt.head.stream, receipt.head.number);
   if (valid.empty())
-    return refuse("no key of " + node + " is pinned: run paxect link key pin " + node + " FILE");
+    return refuse("no key of " + node + " is pinned that counts for it: run paxect link key pin " + node +
+                  " FILE");
   if (Status status = verify_file(text, signature, base_name(path), valid); !status.ok())
     return refuse(status.message);
   if (receipt.head.to.front() != us)
-    return refuse("it is for " + receipt.head.to.front() + ", and this node is " + us);
+    return Status::refused("for_others",
+                           path + ": it is for " + receipt.head.to.front() + ", and this node is " + us);
   // Of a stream that the journal knows nothing of no source waits for a receipt.
   if (!sent.name.empty() && receipt.about != sent.name && !sent.has_digests(receipt.about))
     return Status::refused("old_stream", path + ": it is about stream " + receipt.about +
@@ -115,10 +133,11 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
         status = read;
         continue;
       }
-      const bool is_old = read.event == "old_stream";
+      // Several senders may have one folder.
+      const bool is_old = read.event == "old_stream" || read.event == "for_others";
       seen = {identity, signature.identity, read.ok() || is_old};
       if (is_old) break;
-      if (read.event == "other_list") other_list_ = std::max(other_list_.value_or(0), found.receipt.list);
+      if (read.event == "other_list") other_lists_[found.receipt.about] = found.receipt.list;
       if (!read.ok()) {
         refused(path, read.message);
         continue;

@@ -33,7 +33,7 @@ struct FoundReceipt {
 // Reads one receipt for the node `us`, with its signature beside it, whatever its file is called. The failure
 // says what is wrong and the remedy; kEnvironment for one that is to be read again. It is compared with the
 // lists that this node `sent`: the digest of a list covers all lists before. A failure with the event
-// `other_list` is about another list of the present stream than ours: `*out` receives that receipt.
+// `other_list` is about another list of a stream than ours: `*out` receives that receipt.
 Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
                     const SentStream& sent, FoundReceipt* out);
 // The same of a file NODE.STREAM.NUMBER.receipt, which agrees with its name.
@@ -49,9 +49,9 @@ class PeerReceipts {
   // Reads what came to the folder since the last call. A folder that does not exist has none.
   Status read(const std::string& folder, const std::string& us, const std::vector<PinnedKey>& keys,
               const SentStream& sent, const Accepted& accepted, const Refused& refused);
-  // Of the receipts read since the last call, the highest number of a list that one about our present stream
-  // has, and we have another list of this number, or none: it was ours before our state was put back.
-  std::optional<std::uint64_t> take_other_list() { return std::exchange(other_list_, std::nullopt); }
+  // Of the receipts read since the last call, by stream the highest number of a list of one that has another
+  // text than ours, or that we have not made: it was ours before our state was put back.
+  std::map<std::string, std::uint64_t> take_other_lists() { return std::exchange(other_lists_, {}); }
   // The keys have changed: everything is read again.
   void forget() { *this = {}; }
 
@@ -70,7 +70,7 @@ class PeerReceipts {
     bool counts = false;
   };
   std::map<std::string, Seen> seen_;  // by path
-  std::optional<std::uint64_t> other_list_;
+  std::map<std::string, std::uint64_t> other_lists_;
 };
 
 }  // namespace paxect::link

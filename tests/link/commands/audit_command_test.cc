@@ -153,14 +153,25 @@ TEST_CASE("A log that was made again as a whole shows by a witness alone") {
 
 TEST_CASE("Lists and receipts are witnesses, and a file that is none is refused") {
   AuditSite site;
-  auto audit =
-      site.audit(1, {"--witness", vector_path(list_vector(1)), "--witness", vector_path(receipt_vector())});
+  const std::string witness = site.directory / list_vector(1);
+  write_file(witness, vector_text(list_vector(1)));
+  write_file(link::signature_of(witness), vector_text(link::signature_of(list_vector(1))));
+  site.host.set("peers", site.directory / "peers");
+  // Nobody has signed it, as far as is known here.
+  CHECK(command(site.host, {"audit", "--witness", witness}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.host.logged("no key of north is known here"));
+  for (const char* node : {"north", "south"}) {
+    std::filesystem::create_directories(site.directory / "peers");
+    write_file(site.directory / (std::string("peers/") + node + ".pub"),
+               vector_text(std::string(node) + ".pub"));
+  }
+  auto audit = site.audit(1, {"--witness", witness, "--witness", vector_path(receipt_vector())});
   CHECK(text_of(audit["witnesses"][0]["state"]) == "foreign");
   CHECK(text_of(audit["witnesses"][1]["state"]) == "found");  // made before the first line
-  CHECK(command(site.host, {"audit", "--witness", vector_path(list_vector(1))})
+  CHECK(command(site.host, {"audit", "--witness", witness})
             .output.find("it is about the log of north, and this is the one of ") != std::string::npos);
   site.host.set("node", "north");
-  audit = site.audit(1, {"--witness", vector_path(list_vector(1))});
+  audit = site.audit(1, {"--witness", witness});
   CHECK(text_of(audit["witnesses"][0]["state"]) == "changed");
   for (const char* text : {"", "5\n", "5 abc\n", "# paxect list 2\n"}) {
     write_file(site.directory / "witness", text);
@@ -169,6 +180,45 @@ TEST_CASE("Lists and receipts are witnesses, and a file that is none is refused"
     CHECK(site.host.logged(site.directory / "witness: "));
   }
   CHECK(command(site.host, {"audit", "--witness", site.directory / "none"}).status == PAXECT_PLUGIN_CONFIG);
+}
+
+TEST_CASE(
+    "A witness whose signature is missing, damaged or of another key is refused, and says nothing of the "
+    "log") {
+  AuditSite site;
+  const std::string witness = site.directory / list_vector(1);
+  const std::string signature = link::signature_of(witness);
+  write_file(witness, vector_text(list_vector(1)));
+  write_file(signature, vector_text(link::signature_of(list_vector(1))));
+  site.host.set("peers", site.directory / "peers");
+  std::filesystem::create_directories(site.directory / "peers");
+  write_file(site.directory / "peers/north.pub", vector_text("north.pub"));
+  site.audit(1, {"--witness", witness});
+  std::string expected;
+  SECTION("no signature") {
+    std::filesystem::remove(signature);
+    expected = "its signature cannot be read";
+  }
+  SECTION("a changed head of the log") {
+    std::string text = read_file(witness);
+    const std::size_t at = text.find("# log ") + 6;
+    text[at] = text[at] == '1' ? '2' : '1';
+    write_file(witness, text);
+    expected = witness + ": ";
+  }
+  SECTION("another key") {
+    write_file(site.directory / "peers/north.pub",
+               link::public_key_text(link::SigningKey::generate().public_key()));
+    expected = witness + ": ";
+  }
+  SECTION("a revoked key") {
+    std::filesystem::rename(site.directory / "peers/north.pub", site.directory / "peers/north.pub.revoked");
+    expected = "no key of north is known here";
+  }
+  const CommandResult refused = command(site.host, {"audit", "--witness", witness});
+  CHECK(refused.status == PAXECT_PLUGIN_CONFIG);
+  CHECK(refused.output.empty());
+  CHECK(site.host.logged(expected));
 }
 
 TEST_CASE("What was cut off, emptied or removed shows by the journal") {

@@ -204,6 +204,66 @@ TEST_CASE("A key that cannot be revoked does not keep the others of its node") {
   CHECK(list(site.path("peers")) == Names{"south.1.pub.revoked", "south.pub", "south.pub.revoked"});
 }
 
+TEST_CASE(
+    "A retired key is kept with the last list that counts, and is not pinned again before it is removed") {
+  KeySite site;
+  const std::string first = key_file(site, "a") + ".pub";
+  const std::string second = key_file(site, "b") + ".pub";
+  const std::string stream = "3f9a6c2e11d04b77";
+  const std::string other = "0123456789abcdef";
+  for (const std::string& file : {first, second}) REQUIRE(site.key({"pin", "south", file}).status == 0);
+  auto retired = command_json(site.host, {"key", "retire", "south", first, stream, "12"});
+  REQUIRE(retired["keys"].Size() == 1);
+  CHECK(retired["keys"][0]["retired"].GetBool());
+  CHECK(retired["keys"][0]["last"][0]["number"].GetInt() == 12);
+  CHECK(list(site.path("peers")) == Names{"south.1.pub", "south.pub.retired"});
+  CHECK(read_file(site.path("peers/south.pub.retired")) == read_file(first) + "retired " + stream + " 12\n");
+  CHECK(site.key({"pin", "south", first}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said(" was retired, as " + site.path("peers/south.pub.retired")));
+  // Another stream, another number, and none.
+  REQUIRE(site.key({"retire", "south", first, other, "0"}).status == 0);
+  REQUIRE(site.key({"retire", "south", site.path("peers/south.pub.retired"), stream, "13"}).status == 0);
+  REQUIRE(site.key({"retire", "south", first}).status == 0);
+  const std::string lines = "retired " + other + " 0\nretired " + stream + " 13\n";
+  CHECK(read_file(site.path("peers/south.pub.retired")) == read_file(first) + lines);
+  write_file(site.path("text"), "text");
+  REQUIRE(run({.argv = {"minisign", "-Sm", "text", "-s", "a"}, .directory = site.directory.path()}).status ==
+          0);
+  CHECK(run({.argv = {"minisign", "-Vm", "text", "-p", "peers/south.pub.retired"},
+             .directory = site.directory.path()})
+            .status == 0);
+  // A new key does not take its name.
+  REQUIRE(site.key({"pin", "south", key_file(site, "c") + ".pub"}).status == 0);
+  CHECK(list(site.path("peers")) == Names{"south.1.pub", "south.2.pub", "south.pub.retired"});
+  const std::string text = command(site.host, {"peers"}).output;
+  CHECK(text.find("(" + other + " through 0, " + stream + " through 13)") != std::string::npos);
+  // Revoked later, it is evidence, and cannot be retired.
+  REQUIRE(site.key({"revoke", "south", first}).status == 0);
+  CHECK(list(site.path("peers")) == Names{"south.1.pub", "south.2.pub", "south.pub.revoked"});
+  CHECK(site.key({"retire", "south", first}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.key({"pin", "south", first}).status == PAXECT_PLUGIN_CONFIG);
+}
+
+TEST_CASE("What is no stream with a number, or no pinned key, is not retired") {
+  KeySite site;
+  const std::string file = key_file(site, "a") + ".pub";
+  CHECK(site.key({"retire", "south", file}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said(file + ": this key is not pinned for south"));
+  REQUIRE(site.key({"pin", "south", file}).status == 0);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"3f9a6c2e11d04b7", "1"},
+                                                {"3F9A6C2E11D04B77", "1"},
+                                                {"3f9a6c2e11d04b77", "01"},
+                                                {"3f9a6c2e11d04b77", "x"},
+                                                {"3f9a6c2e11d04b77", "9223372036854775808"}}) {
+    std::vector<std::string> all = {"retire", "south", file};
+    all.insert(all.end(), words.begin(), words.end());
+    CHECK(site.key(all).status == PAXECT_PLUGIN_CONFIG);
+  }
+  CHECK(site.key({"retire", "west", file}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.key({"retire", "south", file, "3f9a6c2e11d04b77"}).status == PAXECT_PLUGIN_USAGE);
+  CHECK(list(site.path("peers")) == Names{"south.pub"});
+}
+
 TEST_CASE("peers shows the pinned keys, and what is wrong with a file that is none") {
   KeySite site;
   REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);

@@ -73,6 +73,19 @@ TEST_CASE("A receipt is for one sender, about one stream, up to one list") {
   CHECK_FALSE(problem_of("# about 3f", "# about ").empty());
   CHECK_FALSE(problem_of("# list 3 ", "# list 0 ").empty());
   CHECK_FALSE(problem_of("# list 3 ", "# list 3").empty());
+  // One for the last list before each gap, ascending.
+  const std::string digest = std::string(64, 'c');
+  std::string text = vector_text(test::receipt_vector());
+  text.insert(text.find("# list 3 "), "# list 1 " + digest + "\n");
+  Receipt receipt;
+  REQUIRE(parse_receipt(text, &receipt).ok());
+  CHECK(receipt.before == std::vector<ListDigest>{{1, digest}});
+  CHECK(receipt.list == 3);
+  CHECK(receipt_text(receipt) == text);
+  CHECK(problem_of("# list 3 ", "# list 2 " + digest + "\n# list 3 ")
+            .find("is not behind a gap after list 2") != std::string::npos);
+  CHECK_FALSE(problem_of("# list 3 ", "# list 3 " + digest + "\n# list 3 ").empty());
+  CHECK_FALSE(problem_of("# list 3 ", "# list 5 " + digest + "\n# list 3 ").empty());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "link/receiver_rig.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/process.h"
 
 namespace paxect::test {
 namespace {
@@ -253,6 +254,41 @@ TEST_CASE("`explain` at a receiver says by which receipt the sender learns of a 
   for (const std::string& name : test::list(rig.lists()))
     if (name.find(".receipt") != std::string::npos) std::filesystem::remove(rig.lists() + "/" + name);
   CHECK(explained("a.freq") == 0);
+}
+
+TEST_CASE(
+    "Receipts of a receiver whose place is read-only go to the folder of the state, for somebody to carry") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  const auto mount = [](const std::string& words) {
+    return run({.argv = {"sh", "-c", "PATH=$PATH:/sbin:/usr/sbin; " + words}}).status == 0;
+  };
+  const std::string inbox = rig.directory / "inbox";
+  const bool is_mounted =
+      mount("mount --bind " + inbox + " " + inbox + " && mount -o remount,bind,ro " + inbox);
+  if (!is_mounted) {
+    WARN("skipped: cannot mount here");
+    return;
+  }
+  const std::string folder = link::imported_receipts_of(rig.lock());
+  std::ignore = rig.run_once();
+  CHECK(rig.delivered() == Names{"a"});
+  auto receipts = receipts_of(rig, rig.key, folder);
+  REQUIRE(receipts.size() == 1);
+  CHECK(receipts.at(1).outcomes.back().outcome == link::Outcome::kDelivered);
+  CHECK_FALSE(rig.host.logged("receipts: "));
+  json::Document said = command_json(rig.host, {"explain", rig.inbox("a.freq")});
+  REQUIRE(said["receipts"].Size() == 1);
+  CHECK(said["receipts"][0]["receipt"].GetUint64() == 1);
+  // It can be written again: receipts go on there, in their stream.
+  REQUIRE(mount("umount -l " + inbox));
+  rig.send("b.freq", "data of b");
+  rig.list();
+  std::ignore = rig.run_once();
+  receipts = rig.receipts();
+  REQUIRE(receipts.size() == 1);
+  CHECK(receipts.contains(2));
 }
 
 TEST_CASE("Receipts go to the folder of the setting, and a receiver without a key makes none") {

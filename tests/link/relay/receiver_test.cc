@@ -163,6 +163,7 @@ TEST_CASE("A list that cannot be verified changes nothing and is reported once")
   CHECK(rig.only_message("list_refused").starts_with(expected));
   CHECK(rig.events("list_verified").empty());
   // It is whole now.
+  std::filesystem::remove(rig.peers() + "/north.pub.revoked");
   if (!exists(rig.peers() + "/north.pub")) rig.north.pin(rig.peers());
   list.entries[0].name = "a.freq";
   rig.north.write(list, rig.inbox());
@@ -275,6 +276,29 @@ TEST_CASE("With proof = check everything is delivered, and what has no proof is 
   rig.settle(5 * kSecond);
   CHECK(rig.delivered() == Names{"a", "again", "forged"});
   CHECK(rig.events("replayed").size() == 1);
+}
+
+TEST_CASE("With proof = check an entry is used up by a container that came before its list") {
+  ReceiverRig rig;
+  rig.host.set("proof", "check");
+  rig.send("a.freq", "data of a");
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  SECTION("while it runs") {}
+  SECTION("after a restart") {
+    rig.stop();
+    rig.start();
+    rig.settle(5 * kSecond);
+  }
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+  // Once: the same content that is listed again is another container.
+  rig.north.send("b.freq", container("data of a"));
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK_FALSE(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["complete"].GetBool());
 }
 
 TEST_CASE("Without a pinned key, and with proof = off, lists are not read") {

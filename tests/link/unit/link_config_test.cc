@@ -140,6 +140,26 @@ TEST_CASE("What is ours may stand in the inbox only where it is not taken for a 
   }
 }
 
+TEST_CASE("Lists and receipts do not go where files are taken from, delivered or given up") {
+  for (const char* key : {"proof_also", "receipts"})
+    for (const char* other : {"inbox", "outbox", "quarantine", "peers"}) {
+      FakeHost host;
+      const bool is_sender = std::string(key) == "proof_also";
+      host.set("mode", is_sender ? "send" : "receive");
+      host.set(other, "/srv/place");
+      host.set(key, "/srv/place");
+      INFO(key << " " << other);
+      CHECK_FALSE(ParsedConfig(host).good);
+      host.set(key, "/srv/other");
+      CHECK(ParsedConfig(host).good);
+    }
+  FakeHost host;
+  host.set("mode", "send");
+  host.set("outbox", "/srv/place");
+  host.set("proof_also", "/srv/place/paxect.proof");
+  CHECK_FALSE(ParsedConfig(host).good);
+}
+
 TEST_CASE("No file of ours is two things") {
   for (const char* key : {"policy", "manifest", "lock", "metrics_file"}) {
     FakeHost host;

@@ -160,4 +160,27 @@ TEST_CASE("When an entry was listed is known for the oldest that is not confirme
   CHECK(stream.made_of(2 * kLists) == std::int64_t{1000 + kLists});
 }
 
+TEST_CASE("A source that waits for a receipt takes as many bytes of the journal however many wait") {
+  const auto size_of = [](std::uint64_t sources) {
+    SentStream stream;
+    stream.begin("0123456789abcdef", "key", "north", std::nullopt);
+    for (std::uint64_t id = 1; id <= sources; ++id) {
+      SentEntry kept = entry(id);
+      kept.place = std::string(32, 'a');
+      kept.source = std::to_string(id) + ".txt";
+      stream.add(kept);
+      if (id % kMaxListEntries == 0 || id == sources)
+        stream.decide(next_list(stream, stream.unlisted().size()));
+    }
+    stream.forget_lists(stream.next - 1);
+    std::size_t size = 0;
+    for (const std::string& line : stream.records()) size += line.size();
+    return size;
+  };
+  constexpr std::uint64_t kFew = 4 * kMaxListEntries;
+  const std::size_t few = size_of(kFew);
+  CHECK(few / kFew < 600);
+  CHECK((size_of(3 * kFew) - few) / (2 * kFew) < 600);
+}
+
 }  // namespace paxect::link

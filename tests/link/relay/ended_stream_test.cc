@@ -1,0 +1,128 @@
+// What a receiver makes of a stream that another one continues.
+#include <filesystem>
+
+#include "link/commands/command_rig.h"
+#include "link/receiver_rig.h"
+
+namespace paxect::test {
+namespace {
+
+// List 1 of a stream is here; list 2, which another stream continues, is on its way.
+struct EndedRig : SigningRig {
+  EndedRig() {
+    send("a.freq", "data of a");
+    list();
+    send("b.freq", "data of b");
+    const std::string last = north.write_next(inbox());
+    name = std::filesystem::path(last).filename();
+    for (const std::string& file : {name, name + ".minisig"}) {
+      const std::string text = read_file(lists() + "/" + file);
+      withheld[file] = text;
+      std::filesystem::remove(lists() + "/" + file);
+    }
+    next.continues = link::Continued{north.stream(), 2};
+    next.send("c.freq", container("data of c"));
+    put("c.freq", container("data of c"));
+    next.write_next(inbox());
+  }
+  void bring() {
+    for (const auto& [file, text] : withheld) write_file(lists() + "/" + file, text);
+  }
+  std::string name;
+  std::map<std::string, std::string> withheld;
+  ProofSender next = north.with_stream();
+};
+
+}  // namespace
+
+TEST_CASE("The last lists of a stream that another one continues are missing until they come") {
+  EndedRig rig;
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "c"});
+  {
+    auto missing = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+    CHECK_FALSE(missing["complete"].GetBool());
+    for (const auto& stream : missing["streams"].GetArray())
+      CHECK(stream["lists_missing"].GetUint64() ==
+            (rig.north.stream() == stream["stream"].GetString() ? 1 : 0));
+    CHECK(command_json(rig.host, {"status"})["proof"]["missing"].GetUint64() == 1);
+  }
+  rig.settle(10 * kSecond);
+  CHECK(rig.only_message("missing").find("1 lists of north are missing after list 1 of north") == 0);
+  const std::string request = rig.directory / "request";
+  CHECK(command(rig.host, {"missing", "--request", request}).status == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(exists(request));
+  rig.bring();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+  CHECK(rig.events("complete").size() == 1);
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+}
+
+TEST_CASE("What a forked stream continues is not missing because of it") {
+  EndedRig rig;
+  rig.start();
+  rig.settle(5 * kSecond);
+  ProofSender other = rig.next.with_stream();
+  link::List fork;
+  fork.head = {.from = "north",
+               .to = {},
+               .stream = rig.next.stream(),
+               .continues = {},
+               .number = 1,
+               .previous = "",
+               .made = 1'767'323'000,
+               .log = {}};
+  fork.within = 600;
+  rig.next.write(fork, rig.inbox());
+  rig.settle(5 * kSecond);
+  CHECK(rig.events("forked").size() == 1);
+  CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["lists_missing"]
+            .GetUint64() == 0);
+}
+
+TEST_CASE("A receipt names the last list before each gap, and delivers nothing in a gap") {
+  SigningRig rig;
+  std::vector<std::string> paths;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    rig.send(std::string(name) + ".freq", std::string("data of ") + name);
+    paths.push_back(rig.north.write_next(rig.inbox()));
+  }
+  const std::string second = read_file(paths[1]);
+  std::filesystem::remove(paths[2]);
+  std::ignore = rig.run_once();
+  const link::Receipt receipt = rig.receipts().rbegin()->second;
+  REQUIRE(receipt.before.size() == 1);
+  CHECK(receipt.before[0] == link::ListDigest{2, link::sha256_hex(second)});
+  CHECK(receipt.list == 4);
+  REQUIRE(receipt.outcomes.size() == 3);
+  CHECK(receipt.outcomes[1].outcome == link::Outcome::kMissing);
+}
+
+TEST_CASE("Of a forked stream no further list is taken, and its sender gets another receipt") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  link::List list = rig.north.next_list();
+  rig.north.write(list, rig.inbox());
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.receipts().size() == 1);
+  list.within = 601;
+  rig.north.write(list, rig.inbox());
+  rig.settle(5 * kSecond);
+  CHECK(rig.events("forked").size() == 1);
+  CHECK(rig.receipts().size() == 2);
+  // List 3 of the other history: nothing before it contradicts it.
+  rig.send("c.freq", "data of c");
+  rig.north.next_list();
+  rig.send("d.freq", "data of d");
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(rig.events("list_verified").size() == 1);
+  CHECK(rig.only_message("list_refused").find("of a stream that is forked") != std::string::npos);
+  CHECK(rig.receipts().rbegin()->second.list == 1);
+  CHECK(rig.receipts().size() == 2);
+}
+
+}  // namespace paxect::test

@@ -1,0 +1,199 @@
+// What a receiver makes of lists whose key was retired: those up to a number count, whenever they come.
+#include <filesystem>
+
+#include "link/commands/command_rig.h"
+#include "link/receiver_rig.h"
+
+namespace paxect::test {
+namespace {
+
+struct RetiredRig : SigningRig {
+  RetiredRig() { host.set("late_after", "100000"); }
+  // Puts container and list number N of north there.
+  void send_list(const std::string& name) {
+    send(name + ".freq", "data of " + name);
+    list();
+  }
+  // A list whose container or which itself comes later.
+  std::string late_list(const std::string& name) {
+    north.send(name + ".freq", container("data of " + name));
+    return north.write_next(inbox());
+  }
+  CommandResult retire(const std::string& file, std::vector<std::string> words = {}) {
+    words.insert(words.begin(), {"key", "retire", "north", file});
+    return command(host, words);
+  }
+  CommandResult retire_at(std::uint64_t number) {
+    return retire(peers() + "/" + pinned, {north.stream(), std::to_string(number)});
+  }
+  void run() {
+    start();
+    settle(5 * kSecond);
+  }
+  bool delivered_has(const std::string& name) const { return exists(outbox(name)); }
+  std::string pinned = "north.pub";  // the pinned one
+};
+
+std::vector<std::string> states_of(RetiredRig& rig) {
+  const auto peers = command_json(rig.host, {"peers"});
+  std::vector<std::string> states;
+  for (const auto& stream : peers["streams"].GetArray()) states.emplace_back(stream["state"].GetString());
+  return states;
+}
+
+}  // namespace
+
+TEST_CASE("Of a retired key the list with the number counts, and the next one does not") {
+  RetiredRig rig;
+  rig.send_list("a");
+  rig.send_list("b");
+  rig.send_list("c");
+  const CommandResult retired = rig.retire_at(2);
+  INFO(retired.output);
+  REQUIRE(retired.status == 0);
+  CHECK(test::list(rig.peers()) == Names{"north.pub.retired"});
+  rig.run();
+  CHECK(rig.delivered() == Names{"a", "b"});
+  CHECK(rig.only_message("list_refused").find("retired after list 2: pin the new key of north") !=
+        std::string::npos);
+  CHECK(states_of(rig) == std::vector<std::string>{"retired"});
+  rig.settle(3000 * kSecond);
+  CHECK(rig.events("silent").empty());
+}
+
+TEST_CASE("A receiver that is behind accepts the lists of a retired key up to the number as they come") {
+  RetiredRig rig;
+  rig.send_list("a");
+  rig.run();
+  REQUIRE(rig.retire_at(3).status == 0);
+  rig.settle(5 * kSecond);
+  CHECK(states_of(rig) == std::vector<std::string>{"live"});
+  for (const char* name : {"b", "c", "d"}) rig.send_list(name);
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+  CHECK(states_of(rig) == std::vector<std::string>{"retired"});
+}
+
+TEST_CASE("What a list after the number names is not delivered, although it was verified before") {
+  RetiredRig rig;
+  rig.send_list("a");
+  rig.late_list("b");
+  rig.late_list("c");
+  rig.run();
+  CHECK(rig.events("list_verified").size() == 3);
+  REQUIRE(rig.retire_at(2).status == 0);
+  rig.settle(5 * kSecond);
+  rig.put("b.freq", container("data of b"));
+  rig.put("c.freq", container("data of c"));
+  SECTION("while it runs") {}
+  SECTION("after a restart") {
+    rig.stop();
+    rig.start();
+  }
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+  const auto receipts = rig.receipts();
+  REQUIRE_FALSE(receipts.empty());
+  const link::Receipt& last = receipts.rbegin()->second;
+  REQUIRE(last.outcomes.size() == 2);
+  CHECK(last.outcomes[0].last == 2);
+  CHECK(last.outcomes[1].outcome == link::Outcome::kRefused);
+  CHECK(last.outcomes[1].reason == "key_retired");
+  // Nobody waits for it.
+  std::filesystem::remove(rig.lists() + "/" + link::list_of("north", rig.north.stream(), 3));
+  CHECK(command(rig.host, {"missing"}).status == PAXECT_PLUGIN_OK);
+  // A number that was too low is corrected, and the container that waits passes.
+  rig.pinned = "north.pub.retired";
+  REQUIRE(rig.retire_at(3).status == 0);
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+}
+
+TEST_CASE("Lists that are missing after the number are not waited for, those before it are") {
+  RetiredRig rig;
+  rig.host.set("late_after", "0");
+  rig.send_list("a");
+  const std::string second = rig.late_list("b");
+  const std::string third = rig.late_list("c");
+  rig.late_list("d");
+  std::filesystem::remove(second);
+  std::filesystem::remove(third);
+  rig.run();
+  const std::uint64_t number = GENERATE(1U, 2U);
+  REQUIRE(rig.retire_at(number).status == 0);
+  rig.settle(5 * kSecond);
+  std::filesystem::remove(rig.lists() + "/" + link::list_of("north", rig.north.stream(), 4));
+  const CommandResult missing = command(rig.host, {"missing"});
+  INFO(missing.output);
+  CHECK(missing.status == (number == 1 ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE));
+}
+
+TEST_CASE("A file of a retired or revoked key that is put back beside it does not count") {
+  RetiredRig rig;
+  const std::string path = rig.peers() + "/north.pub";
+  const std::string before = read_file(path);
+  const bool is_revoked = GENERATE(false, true);
+  if (is_revoked)
+    REQUIRE(command(rig.host, {"key", "revoke", "north"}).status == 0);
+  else
+    REQUIRE(rig.retire_at(1).status == 0);
+  write_file(path, before);
+  rig.send_list("a");
+  rig.send_list("b");
+  rig.run();
+  CHECK(rig.delivered() == (is_revoked ? Names{} : Names{"a"}));
+  // The command removes it.
+  const CommandResult again = is_revoked ? command(rig.host, {"key", "revoke", "north"}) : rig.retire_at(1);
+  CHECK(again.status == 0);
+  CHECK_FALSE(exists(path));
+}
+
+TEST_CASE("Without a number the lists of a retired key count that a list of another key continues") {
+  RetiredRig rig;
+  rig.send_list("a");
+  const std::string late = rig.late_list("b");
+  const std::string forged = rig.late_list("c");
+  const std::string text = read_file(late);
+  const std::string signature = read_file(late + ".minisig");
+  std::filesystem::remove(late);
+  rig.run();
+  CHECK(rig.delivered() == Names{"a"});
+  const std::string old_file = rig.peers() + "/north.pub";
+  ProofSender next("north");
+  next.pin(rig.peers(), "north.1.pub");
+  next.continues = link::Continued{rig.north.stream(), 2};
+  REQUIRE(rig.retire(old_file).status == 0);
+  rig.settle(5 * kSecond);
+  rig.put("b.freq", container("data of b"));
+  rig.put("c.freq", container("data of c"));
+  write_file(late + ".minisig", signature);
+  write_file(late, text);
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  // A stream of the new key says where the old one ends.
+  next.send("d.freq", container("data of d"));
+  rig.put("d.freq", container("data of d"));
+  next.write_next(rig.inbox());
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "d"});
+}
+
+TEST_CASE("A stream that a thief continues with a retired key says nothing about the streams before") {
+  RetiredRig rig;
+  rig.send_list("a");
+  rig.run();
+  ProofSender thief = rig.north.with_stream();
+  thief.continues = link::Continued{rig.north.stream(), 1};
+  thief.send("x.freq", container("data of x"));
+  thief.write_next(rig.inbox());
+  rig.settle(5 * kSecond);
+  CHECK(rig.events("list_verified").size() == 2);
+  REQUIRE(rig.retire_at(2).status == 0);
+  rig.settle(5 * kSecond);
+  rig.put("x.freq", container("data of x"));
+  rig.send_list("b");
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+}
+
+}  // namespace paxect::test
