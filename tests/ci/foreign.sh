@@ -12,7 +12,7 @@ libraries=libc6-dev,libzstd-dev,libssl-dev,libdeflate-dev,libboost-program-optio
 slow='at random|random damage|no single-byte change|the memory bound holds|a copy full of traces|one flipped bit'
 slow="$slow|:each failing|any one system call|for every way of passing a container|a file that becomes shorter"
 slow="$slow|numbering, comparing and merging|a piece of the promised size|bytes inserted or removed|bytes inserted and removed"
-slow="$slow|of several windows"
+slow="$slow|of several windows|the lists of a later window|the lists of a window"
 
 make_sysroot() { # PRESET PROCESSOR
   root=build/sysroot/$2
