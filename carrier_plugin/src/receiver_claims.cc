@@ -108,7 +108,8 @@ void Receiver::confirm(std::vector<Intent*>* open, std::vector<std::string>* gon
 
 void Receiver::on_claimed(const std::string& id, const Message* reply) {
   const auto found = intents_.find(id);
-  if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+  // Senders listen on the subject too, so that a stream that somebody removed shows by silence.
+  if (reply == nullptr || reply->status() == 503) readiness_.lose_streams();
   if (found == intents_.end() || reply == nullptr || reply->status() != 0) return;
   std::uint64_t sequence = 0;
   std::string reason;

@@ -67,7 +67,7 @@ void Receiver::publish_receipts() {
 }
 
 void Receiver::on_receipted(const std::string& id, const Message* reply) {
-  if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+  if (reply == nullptr || reply->status() == 503) readiness_.lose_streams();
   if (reply == nullptr || reply->status() != 0) return;
   std::uint64_t sequence = 0;
   std::string reason;
