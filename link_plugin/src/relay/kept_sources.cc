@@ -7,6 +7,7 @@
 #include <sstream>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/filesystem.h"
 #include "base/relay_paths.h"
 #include "settings/setting_reader.h"
@@ -16,6 +17,10 @@ namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kEarliestTime = 1'735'689'600;  // 2025-01-01: no list of ours is older
+// A clock that is ahead of the last sign of life by more is doubted for so long: a machine without a battery
+// may have a wrong one until it has asked a server.
+constexpr std::int64_t kDoubtfulGap = 86'400;  // s
+constexpr std::uint64_t kDoubt = std::uint64_t{3600} * kSecond;
 
 std::uint64_t delivered_in(const Receipt& receipt) {
   std::uint64_t count = 0;
@@ -47,8 +52,11 @@ bool KeptSources::tend() {
   if (!is_on() || (parts_.config.keep == Keep::kReceipt && !has_new && kept.size() == kept_)) return resends;
   const std::int64_t now_s = trusted_seconds();
   std::vector<SentStream::EntryNumber> over;
-  for (const auto& [number, source] : kept)
-    if (is_over(number, source, now_s)) over.push_back(number);
+  if (parts_.config.keep != Keep::kDuration || !is_clock_doubtful())
+    for (const auto& [number, source] : kept)
+      if (is_over(number, source, now_s)) over.push_back(number);
+  if (parts_.config.keep == Keep::kDuration)
+    for (const SentStream::EntryNumber& number : over) report_end(number, kept.at(number));
   parts_.journal.release(over);
   kept_ = kept.size();
   return resends || !over.empty();
@@ -64,6 +72,32 @@ std::int64_t KeptSources::trusted_seconds() {
     begun_utc_s_ = now_s;
   }
   return std::min(now_s, begun_utc_s_ + static_cast<std::int64_t>((now_ns - begun_ns_) / kSecondNs));
+}
+
+// No time ends while the clock is doubtful.
+bool KeptSources::is_clock_doubtful() {
+  const std::int64_t gap = begun_utc_s_ - parts_.last_alive_utc_s;
+  if (parts_.last_alive_utc_s == 0 || gap <= kDoubtfulGap) return false;
+  if (parts_.host.monotonic_ns() - begun_ns_ >= kDoubt) return false;
+  if (!std::exchange(has_doubted_, true))
+    parts_.reporter.log(
+        {.level = Level::kWarn,
+         .name = "clock",
+         .status = "ok",
+         .message = "the clock is " + std::to_string(gap / 86'400) +
+                    " days ahead of the last sign of life of this relay: no source is removed by keep "
+                    "for an hour, in case it is wrong"});
+  return true;
+}
+
+void KeptSources::report_end(const SentStream::EntryNumber& number, const KeptSource& source) const {
+  parts_.reporter.log({.name = "keep_over",
+                       .source = source.entry.source,
+                       .status = "ok",
+                       .message = is_confirmed(number, source) ? "every receiver has confirmed it"
+                                                               : "not every receiver has confirmed it",
+                       .numbers = {{"entry", number.second}},
+                       .texts = {{"stream", number.first}}});
 }
 
 // Entries whose lists are for none of the receivers that there are now: nobody would ever confirm them.
@@ -136,6 +170,10 @@ bool KeptSources::is_over(const SentStream::EntryNumber& number, const KeptSourc
   // A source that was listed before the clock was set counts from the start of this process on.
   if (parts_.config.keep == Keep::kDuration)
     return now_s - (source.made < kEarliestTime ? begun_utc_s_ : source.made) >= parts_.config.keep_s;
+  return is_confirmed(number, source);
+}
+
+bool KeptSources::is_confirmed(const SentStream::EntryNumber& number, const KeptSource& source) const {
   // Those that its list is for, whoever the setting names now.
   std::vector<std::string> to = receivers_of(source);
   if (to.empty()) to = parts_.config.to;

@@ -28,6 +28,7 @@ class KeptSources {
     const LinkConfig& config;
     Journal& journal;
     Reporter& reporter;
+    std::int64_t last_alive_utc_s = 0;  // the last sign of life of the relay before this one; 0: unknown
     // A receipt shows that the numbers of the present stream, up to this list, had other texts.
     std::function<void(std::uint64_t list)> numbers_are_used;
     // Writes the lists again that have these entries; `*lost` receives those of which it cannot.
@@ -58,13 +59,17 @@ class KeptSources {
   void relist_for_others();
   void relist_stream(const std::string& stream);
   std::int64_t trusted_seconds();
+  bool is_clock_doubtful();
+  void report_end(const SentStream::EntryNumber& number, const KeptSource& source) const;
   bool is_over(const SentStream::EntryNumber& number, const KeptSource& source, std::int64_t now_s) const;
+  bool is_confirmed(const SentStream::EntryNumber& number, const KeptSource& source) const;
 
   Parts parts_;
   PeerReceipts receipts_;
   std::vector<PinnedKey> keys_;
   std::size_t kept_ = 0;  // when the receipts were compared with the sources last
   bool has_relisted_ = false;
+  bool has_doubted_ = false;
   // Both clocks when time was asked for first.
   std::int64_t begun_utc_s_ = 0;
   std::uint64_t begun_ns_ = 0;

@@ -191,6 +191,8 @@ Status Relay::announce() {
 }
 
 void Relay::make_parts() {
+  std::int64_t last_alive_ns = 0;
+  std::ignore = read_state(config_.state, &last_alive_ns);
   const Stop stop = [this] {
     state_file_->keep_alive(host_.monotonic_ns(), host_.realtime_ns());
     return host_.stop_requested();
@@ -273,6 +275,7 @@ void Relay::make_parts() {
       .config = config_,
       .journal = journal_,
       .reporter = reporter_,
+      .last_alive_utc_s = last_alive_ns / static_cast<std::int64_t>(kSecond),
       .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); },
       .list_again =
           [this](const std::vector<SentStream::EntryNumber>& entries,

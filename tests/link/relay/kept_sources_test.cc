@@ -206,6 +206,15 @@ TEST_CASE("A clock that is set forward ends no time that sources are kept for") 
     rig.host.set_realtime_ns(rig.host.realtime_ns() + std::int64_t{40} * 86'400 * 1'000'000'000);
     rig.settle(10'000'000'000);
   }
+  SECTION("while it did not run, as far as a restart can doubt it") {
+    rig.send("a.txt");
+    rig.host.set_realtime_ns(rig.host.realtime_ns() + std::int64_t{40} * 86'400 * 1'000'000'000);
+    rig.start();
+    rig.settle(60'000'000'000);
+    CHECK(rig.events("clock").size() == 1);
+    rig.host.set_realtime_ns(rig.host.realtime_ns() - std::int64_t{40} * 86'400 * 1'000'000'000);
+    rig.settle(std::int64_t{2} * 3600 * 1'000'000'000);
+  }
   SECTION("after it was in 1970") {
     const std::int64_t now = rig.host.realtime_ns();
     rig.host.set_realtime_ns(1'000'000'000);
@@ -249,6 +258,21 @@ TEST_CASE("With keep = TIME a source stays for so long") {
   CHECK(rig.waiting() == Names{"a.txt"});
   rig.host.set_realtime_ns(rig.host.realtime_ns() + 2'000'000'000);
   rig.run_once();
+  CHECK(rig.waiting().empty());
+  REQUIRE(rig.events("keep_over").size() == 1);
+  CHECK(rig.events("keep_over")[0].message == "not every receiver has confirmed it");
+}
+
+TEST_CASE("A relay that was away for longer than keep removes a source after an hour") {
+  ReceiptRig rig;
+  rig.host.set("keep", "30d");
+  rig.send("a.txt");
+  rig.host.set_realtime_ns(rig.host.realtime_ns() + std::int64_t{40} * 86'400 * 1'000'000'000);
+  rig.start();
+  rig.settle(10'000'000'000);
+  CHECK(rig.waiting() == Names{"a.txt"});
+  rig.settle(std::int64_t{3600} * 1'000'000'000);
+  rig.settle(10'000'000'000);
   CHECK(rig.waiting().empty());
 }
 
