@@ -28,7 +28,8 @@ Status WindowCode::begin(const WindowShape& longest) {
     return failure(PAXECT_ERROR_MEMORY, "out of memory for the parity of " + std::to_string(longest.length) +
                                             " bytes: use smaller frames or less protection");
   std::memset(parity_.data(), 0, parity_size);
-  if (rows_ == longest.parity && columns_ >= longest.word_cells(0)) return {};
+  if (multiplier_ && rows_ == longest.parity && columns_ >= longest.word_cells(0)) return {};
+  multiplier_.reset();  // what follows may throw
   rows_ = longest.parity;
   columns_ = longest.word_cells(0);
   std::vector<unsigned> rows(rows_);

@@ -59,6 +59,7 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   if (!status.ok()) return status;
   for (std::size_t i = 0; proven_copy_ && i < used.size(); ++i) used[i] = i == *proven_copy_;
   plan_ = make_plan(copies_, layouts, used, meter_);
+  if (proven_copy_) add_substitutes(belonging.used);
   if (!meter_.status().ok()) return meter_.status();
   for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].used = belonging.used[i];
   summarize();
@@ -68,6 +69,46 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   if (!plan_.choices.empty() || empty) return {};
   for (SalvageInput& input : inputs_) input.used = false;
   return failure(PAXECT_ERROR_NOTHING, nothing_message());
+}
+
+// A frame of the proven copy that can no longer be read is taken from a copy that has one with the same
+// contents, as far as length and CRC-32 show it; the SHA-256 of all data decides.
+void Salvager::add_substitutes(const std::vector<bool>& used) {
+  using Contents = std::pair<std::uint32_t, std::uint32_t>;
+  std::vector<std::pair<Contents, Choice>> others;
+  for (std::size_t i = 0; i < given_; ++i) {
+    if (!used[i] || i == *proven_copy_) continue;
+    for (std::size_t number = 0; number < copies_[i].sightings.size(); ++number) {
+      const Sighting& sighting = copies_[i].sightings[number];
+      if (!meter_.pass()) return;
+      if (sighting.finding != Finding::kConfirmed || sighting.foreign) continue;
+      others.push_back({{sighting.crc_data, sighting.ulen},
+                        {.copy = static_cast<std::uint32_t>(i),
+                         .sighting = static_cast<std::uint32_t>(number),
+                         .confirmed = true}});
+    }
+  }
+  if (others.empty()) return;
+  const auto before = [](const auto& a, const auto& b) { return a.first < b.first; };
+  std::sort(others.begin(), others.end(), before);
+  std::vector<Choice> choices;
+  for (const Choice& choice : plan_.choices) {
+    choices.push_back(choice);
+    const Sighting& sighting = copies_[choice.copy].sightings[choice.sighting];
+    const std::pair<Contents, Choice> wanted{{sighting.crc_data, sighting.ulen}, {}};
+    std::uint32_t taken = static_cast<std::uint32_t>(*proven_copy_);  // one of each copy is enough
+    for (auto [at, end] = std::equal_range(others.begin(), others.end(), wanted, before); at != end; ++at) {
+      if (!meter_.pass()) return;
+      Choice substitute = at->second;
+      if (substitute.copy == taken) continue;
+      taken = substitute.copy;
+      substitute.slot = choice.slot;
+      substitute.offset = choice.offset;
+      substitute.placed = choice.placed;
+      choices.push_back(substitute);
+    }
+  }
+  plan_.choices = std::move(choices);
 }
 
 Status Salvager::scan(std::vector<Layout>& layouts) {

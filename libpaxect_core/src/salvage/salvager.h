@@ -95,6 +95,7 @@ class Salvager {
   Status scan_one(std::size_t copy, std::vector<Layout>& layouts);
   Status repair(const std::vector<bool>& used, std::uint64_t max_frame);
   Status find_proven_copy(const std::vector<bool>& used);
+  void add_substitutes(const std::vector<bool>& used);
   void summarize_repaired();
   Status write_repaired();
   Status heal(std::vector<Layout>& layouts, std::vector<bool>& used);

@@ -281,7 +281,7 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   if (may_be_repaired(*transfer, status)) {
     status = repair(source.get(), transfer, codec, std::move(status));
     if (lease.is_broken()) return open_for_writing(transfer->source_path());
-    if (status.ok()) status = check_source(transfer, std::move(status));
+    status = check_source(transfer, std::move(status));
   }
   if (!status.ok()) return status;
 
