@@ -37,6 +37,7 @@ Status enter_sandbox(const Host& host, const Settings& settings) {
   if (settings.sandbox == SandboxMode::kOff) return Status::success();
   const auto paths = paths_of(settings);
   std::vector<paxect_access> list;
+  list.reserve(paths.size());
   for (const auto& [path, rights] : paths) list.push_back({path.c_str(), rights, 0});
   const int error = host.confine(list);
   if (error == 0) return Status::success();

@@ -62,6 +62,7 @@ std::vector<Confirmed> find_confirmed(const ReceiptView& view) {
     for (const auto& [stream, ended] : view.journal.sent.ended()) wanted.emplace(node, stream);
   }
   std::vector<Confirmed> all;
+  all.reserve(wanted.size());
   for (const auto& [node, about] : wanted) all.push_back(confirmed_by(node, about, view));
   return all;
 }

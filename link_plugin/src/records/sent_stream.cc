@@ -99,9 +99,8 @@ void SentStream::note_ended(const std::string& stream, const EndedStream& ended)
 }
 
 void SentStream::settle(const std::string& stream) {
-  const std::string settled = stream;  // may be the key itself
-  ended_.erase(settled);
-  if (settled != name && !needs_digests(settled)) digests_.erase(settled);
+  const auto settled = ended_.extract(stream);  // `stream` may be the key in it
+  if (stream != name && !needs_digests(stream)) digests_.erase(stream);
 }
 
 // A receipt about it may come that has to be compared.

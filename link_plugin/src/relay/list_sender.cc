@@ -357,14 +357,16 @@ Status ListSender::restore(const Directory& folder, const std::string& text) {
   bool is_other = false;
   Status status = sign_list(*parts_.config.sign_key.key(), text, &list);
   if (status.ok()) status = put_list(folder, *parts_.config.sign_key.key(), list, &is_other);
-  if (status.ok() && !is_other) copies_.add(std::move(list));
-  if (status.ok() && is_other)
+  if (!status.ok()) return status;
+  if (is_other)
     parts_.reporter.log({.level = Level::kError,
                          .name = "resend",
                          .target = folder.path_of(list.name),
                          .status = "rejected",
                          .message = "this list has another text than the one that this node made, signed by "
                                     "its key: find out who else has the key"});
+  else
+    copies_.add(std::move(list));
   return status;
 }
 

@@ -282,8 +282,7 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
     status = repair(source.get(), transfer, codec, std::move(status));
     if (lease.is_broken()) return open_for_writing(transfer->source_path());
     // Without a lease it may have changed while it was repaired, which proves nothing either.
-    const Status same = check_unchanged(*transfer);
-    if (!same.ok()) return same;
+    if (Status same = check_unchanged(*transfer); !same.ok()) return same;
     if (status.ok()) status = check_source(transfer, std::move(status));
   }
   if (!status.ok()) return status;
