@@ -199,7 +199,13 @@ carries() { # from one folder to another, by a server that asks for a key
     echo "metrics_file = /var/lib/paxect-metrics/$end-carrier.prom" >>"/etc/paxect/$end-carrier.conf"
     systemctl start "paxect-carrier@$end" || fail "paxect-carrier@$end does not start"
   done
-  arrives "$state/out/box" carried.bin "$state/in/box" carried.bin
+  head -c 100000 /dev/urandom >/tmp/sent
+  paxect-core encode -i /tmp/sent -o /tmp/carried.freq || fail "no container"
+  (cd /tmp && sha256sum carried.freq) >"$state/out/box/carried.freq.sha256"
+  cp /tmp/carried.freq "$state/out/box/carried.tmp"
+  mv "$state/out/box/carried.tmp" "$state/out/box/carried.freq"
+  eventually "a container arrives" test -e "$state/in/box/carried.freq"
+  cmp /tmp/carried.freq "$state/in/box/carried.freq" || fail "what arrived is not what was sent"
   for end in out in; do
     eventually "metrics of $end" grep -q '^paxect_carrier_connected{.*} 1' "/var/lib/paxect-metrics/$end-carrier.prom"
     [ "$(stat -c %a "/var/lib/paxect-metrics/$end-carrier.prom")" = 644 ] || fail "not everyone can read the metrics of $end"
