@@ -25,7 +25,7 @@ Status open_listener(const Settings& settings, Listener* out);
 
 // Whether clients still find the socket. Somebody may have removed its file, or cleaned the directory.
 bool is_reachable(const Listener& listener);
-// Removes the file of a Unix socket, unless it is another one by now.
+// Removes the file of a Unix socket. A file of another socket that has its path stays.
 void remove_socket(const Listener& listener);
 
 }  // namespace paxect::panel
