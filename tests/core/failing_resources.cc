@@ -31,9 +31,10 @@ struct Plan {
 };
 Plan plan;
 thread_local int unaffected = 0;
+thread_local bool exempt = false;  // this thread constructed a Failing for the other threads
 
 bool fails(Resource resource) {
-  if (!plan.armed || unaffected != 0 || plan.resource != resource) return false;
+  if (!plan.armed || unaffected != 0 || exempt || plan.resource != resource) return false;
   long left = --plan.left;
   bool failed = left == 0 || (left < 0 && plan.lasting);
   if (!failed) return false;
@@ -52,7 +53,8 @@ bool can_fail([[maybe_unused]] Resource resource) {
 #endif
 }
 
-Failing::Failing(Resource resource, long n, bool lasting) {
+Failing::Failing(Resource resource, long n, bool lasting, Requesters requesters) {
+  exempt = requesters == Requesters::kOtherThreads;
   plan.resource = resource;
   plan.left = n;
   plan.lasting = lasting;
@@ -61,7 +63,10 @@ Failing::Failing(Resource resource, long n, bool lasting) {
 }
 Failing::~Failing() { stop(); }
 bool Failing::happened() const { return plan.happened; }
-void Failing::stop() { plan.armed = false; }
+void Failing::stop() {
+  plan.armed = false;
+  exempt = false;
+}
 
 Unaffected::Unaffected() { ++unaffected; }
 Unaffected::~Unaffected() { --unaffected; }

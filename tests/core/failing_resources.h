@@ -13,11 +13,17 @@ enum class Resource {
 // Sanitizers replace malloc and pthread_create themselves.
 bool can_fail(Resource resource);
 
+// Whose requests count.
+enum class Requesters {
+  kAll,
+  kOtherThreads  // all threads but the one that constructs the Failing
+};
+
 // While it exists, the n-th request for the resource, counted from 1, fails; with `lasting` all later ones
 // too.
 class Failing {
  public:
-  Failing(Resource resource, long n, bool lasting);
+  Failing(Resource resource, long n, bool lasting, Requesters requesters = Requesters::kAll);
   ~Failing();
   Failing(const Failing&) = delete;
   Failing& operator=(const Failing&) = delete;
