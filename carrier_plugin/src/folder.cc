@@ -217,7 +217,12 @@ Status Folder::open_parent(const std::string& path, bool create, Parent* out, st
       if (fsync(current) != 0) return Status::system("cannot flush " + path_);
       next = UniqueFd(openat(current, part.c_str(), kDirectoryFlags));
     }
-    if (!next.valid()) return Status::system("cannot open " + path_ + "/" + path.substr(0, slash));
+    if (!next.valid()) {
+      Status status = Status::system("cannot open " + path_ + "/" + path.substr(0, slash));
+      *name = part;
+      *out = Parent(std::move(at), current);
+      return status;
+    }
     at = std::move(next);
     current = at.get();
     begin = slash + 1;
@@ -233,7 +238,7 @@ Status Folder::open_file(const std::string& path, UniqueFd* out, FileIdentity* i
   Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok()) {
-    *missing = errno == ENOENT || errno == ENOTDIR;
+    *missing = status.error() == ENOENT || status.error() == ENOTDIR;
     return status;
   }
   UniqueFd file(openat(parent.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -273,31 +278,17 @@ Status Folder::find_surely(const std::string& path, Presence* presence) const {
 }
 
 Status Folder::find(const std::string& path, bool surely, Presence* presence) const {
-  UniqueFd at;
-  int current = root_.get();
-  std::size_t begin = 0;
-  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', begin)) {
-    const std::string part = path.substr(begin, slash - begin);
-    UniqueFd next(openat(current, part.c_str(), kDirectoryFlags));
-    if (!next.valid() && errno != ENOENT)
-      return Status::system("cannot open " + path_ + "/" + path.substr(0, slash));
-    if (!next.valid()) {
-      Status status = surely ? confirm_absent(current, part, path) : Status::success();
-      if (status.ok()) *presence = Presence::kAbsent;
-      return status;
-    }
-    at = std::move(next);
-    current = at.get();
-    begin = slash + 1;
-  }
-  const std::string name = path.substr(begin);
+  Parent parent;
+  std::string name;
+  Status status = open_parent(path, false, &parent, &name);
   struct stat info {};
-  if (fstatat(current, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+  if (status.ok() && fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
     *presence = Presence::kThere;
-    return Status::success();
+    return status;
   }
-  if (errno != ENOENT) return Status::system("cannot stat " + path_ + "/" + path);
-  Status status = surely ? confirm_absent(current, name, path) : Status::success();
+  if (status.ok()) status = Status::system("cannot stat " + path_ + "/" + path);
+  if (status.error() != ENOENT) return status;
+  status = surely ? confirm_absent(parent.get(), name, path) : Status::success();
   if (status.ok()) *presence = Presence::kAbsent;
   return status;
 }
@@ -343,7 +334,7 @@ Status Folder::remove(const std::string& path) const {
   Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok())
-    return errno == ENOENT ? Status::success() : status;
+    return status.error() == ENOENT ? Status::success() : status;
   if (unlinkat(parent.get(), name.c_str(), 0) == 0 || errno == ENOENT) return Status::success();
   return Status::system("cannot remove " + path_ + "/" + path);
 }

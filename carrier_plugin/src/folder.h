@@ -100,6 +100,8 @@ class Folder {
     UniqueFd own_;
     int fd_ = -1;
   };
+  // The folder of a path, and the name in it. A failure gives the part that could not be opened instead, and
+  // the folder above it.
   Status open_parent(const std::string& path, bool create, Parent* out, std::string* name) const;
   struct Marker {
     std::string name;  // in the folder

@@ -64,17 +64,28 @@ class Sender {
   // sender.cc
   void tend_connection();
   void tend_epoch();
+  void restart(Outgoing* file);
+  void begin_round(Outgoing* file);
+  void withdraw(const std::string& id);
+  void drop(const std::string& id);
+  Outgoing* find(const std::string& id);
+
+  // sender_scan.cc
   void tend_folder();
   void scan();
   void consider(const Folder::Entry& entry, const std::map<std::string, FileIdentity>& there);
-  void end_first_scan();
-  void report_held();
-  void watch_folders(const std::set<std::string>& folders);
-  bool prepare();
-  void begin(const Folder::Entry& entry);
-  void finish_preparing();
   void hold(const std::string& path, const FileIdentity& identity, const std::string& reason,
             const FileIdentity& sidecar = {});
+  void report_held();
+  void watch_folders(const std::set<std::string>& folders);
+
+  // sender_prepare.cc
+  bool prepare();
+  void end_first_scan();
+  void begin(const Folder::Entry& entry);
+  void finish_preparing();
+
+  // sender_publish.cc
   bool send_chunks();
   bool send_chunk(Outgoing* file, std::uint64_t number);
   void publish(Outgoing* file);
@@ -82,11 +93,6 @@ class Sender {
   void on_published(const std::string& id, const Message* reply);
   void on_full(Outgoing* file, const std::string& reason);
   void wait_for_room();
-  void restart(Outgoing* file);
-  void begin_round(Outgoing* file);
-  void withdraw(const std::string& id);
-  void drop(const std::string& id);
-  Outgoing* find(const std::string& id);
 
   // sender_replies.cc
   void on_message(std::unique_ptr<Message> message);
@@ -96,6 +102,12 @@ class Sender {
   void read_claim(const std::string& id);
   void on_report(std::string_view text);
   void on_question(const Message& message);
+  void check_waiting();
+  void check(Outgoing* file);
+  void check_job(const std::string& id);
+  void check_consumer();
+
+  // sender_removal.cc
   void remove_receipted();
   struct Receipted {
     std::string id;
@@ -113,10 +125,6 @@ class Sender {
   void remember_done(const std::string& id, std::uint64_t chunks);
   Status remove_files(const Outgoing& file, std::set<std::string>* folders);
   void tidy_server(const Outgoing& file);
-  void check_waiting();
-  void check(Outgoing* file);
-  void check_job(const std::string& id);
-  void check_consumer();
   void clean_up();
   void clean_up(const std::string& id);
   void delete_last(const std::string& what, const std::string& id, const std::function<void(bool)>& then);

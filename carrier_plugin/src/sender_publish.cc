@@ -1,0 +1,213 @@
+// How a sender publishes what it has read: chunks in a window, then the job or the list.
+#include <sodium.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "json_object.h"
+#include "sender.h"
+#include "streams.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kReplyTime = 10 * kSecond;
+constexpr std::uint64_t kWindow = 8 * 1024 * 1024;  // bytes that are not acknowledged
+constexpr std::size_t kMaxOutstanding = 512;
+constexpr std::uint64_t kFullPatience = 5 * kSecond;
+
+}  // namespace
+
+// True when it published something and could publish more.
+bool Sender::send_chunks() {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (now < paused_until_ns_) return false;
+  bool sent = false;
+  for (std::size_t i = 0; i < sending_.size();) {
+    const std::string id = sending_[i];
+    Outgoing* file = find(id);
+    if (file == nullptr || file->phase != Phase::kSending) {
+      sending_.erase(sending_.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
+    ++i;
+    if (file->is_full) continue;
+    const std::uint64_t chunks = file->is_statement() ? 0 : file->job.chunks();
+    while (!file->is_full && (!file->again.empty() || file->next_chunk < chunks)) {
+      if (in_flight_bytes_ + kChunkSize > kWindow || exchange_.outstanding() >= kMaxOutstanding) return sent;
+      std::uint64_t number = file->next_chunk;
+      if (file->again.empty()) {
+        ++file->next_chunk;
+      } else {
+        number = file->again.front();
+        file->again.pop_front();
+      }
+      if (!send_chunk(file, number)) break;
+      sent = true;
+      if (host_.stop_requested()) return false;
+    }
+    file = find(id);
+    if (file != nullptr && file->phase == Phase::kSending && file->stored_chunks == chunks &&
+        exchange_.outstanding() < kMaxOutstanding)
+      publish(file);
+  }
+  return sent;
+}
+
+// False when the file cannot be sent, or not now.
+bool Sender::send_chunk(Outgoing* file, std::uint64_t number) {
+  const std::uint64_t offset = number * kChunkSize;
+  std::vector<char> buffer(std::min<std::uint64_t>(kChunkSize, file->job.size - offset));
+  const std::string id = file->job.id;
+  bool missing = false;
+  FileIdentity now;
+  if (!file->file.valid() && !folder_.open_file(file->job.name, &file->file, &now, &missing).ok()) {
+    if (!missing) file->again.push_back(number);
+    if (!missing) return false;
+    withdraw(id);
+    drop(id);
+    return false;
+  }
+  const ssize_t size = pread(file->file.get(), buffer.data(), buffer.size(), static_cast<off_t>(offset));
+  if (!identity_of(file->file.get(), &now) || !now.same_but_name(file->identity) ||
+      size != static_cast<ssize_t>(buffer.size())) {
+    changed_ = true;
+    withdraw(id);
+    drop(id);
+    return false;
+  }
+  const std::uint64_t bytes = buffer.size();
+  const std::uint64_t round = file->round;
+  const bool sent = exchange_.send(names_.chunk(id, number), {buffer.data(), buffer.size()}, kReplyTime,
+                                   [this, id, round, number, bytes](const Message* reply) {
+                                     in_flight_bytes_ -= bytes;
+                                     on_chunk(id, round, number, reply);
+                                   });
+  if (!sent) {
+    file->again.push_back(number);
+    return false;
+  }
+  in_flight_bytes_ += bytes;
+  ++file->in_flight;
+  return true;
+}
+
+void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number,
+                      const Message* reply) {
+  Outgoing* file = find(id);
+  if (file == nullptr || file->round != round) return;
+  --file->in_flight;
+  std::uint64_t sequence = 0;
+  std::string reason = "no reply";
+  if (reply != nullptr && reply->status() != 503) {
+    const Stored stored = parse_publication(reply->data(), &sequence, &reason);
+    if (stored == Stored::kYes || stored == Stored::kAlready) {
+      ++file->stored_chunks;
+      return;
+    }
+    if (stored == Stored::kFull) on_full(file, reason);
+    if (stored == Stored::kFailed) {
+      file->trouble = reason;
+      paused_until_ns_ = host_.monotonic_ns() + kSecond;
+    }
+  } else if (reply != nullptr) {
+    readiness_.lose_streams();  // nobody stores the subject: the stream was removed
+    paused_until_ns_ = host_.monotonic_ns() + kSecond;
+  }
+  file->again.push_back(number);
+}
+
+void Sender::on_full(Outgoing* file, const std::string& reason) {
+  if (full_since_ns_ == 0) full_since_ns_ = host_.monotonic_ns();
+  file->is_full = true;
+  problems_.set("the stream is full", "the stream " + names_.stream("data") + " at " +
+                                          connection_.server_url() + " is full (" + reason +
+                                          "): " + std::to_string(files_.size()) +
+                                          " files wait until receivers have taken some");
+}
+
+// While files wait for room, it is read every second; what fits goes on, also before a larger one. After 5
+// seconds the chunks of unfinished files are taken back: two senders with half a container each would wait
+// for each other for ever.
+void Sender::wait_for_room() {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (full_since_ns_ == 0 || now < next_room_ns_) return;
+  next_room_ns_ = now + kSecond / 2 + randombytes_uniform(static_cast<std::uint32_t>(kSecond / 2));
+  std::vector<Outgoing*> waiting;
+  for (const std::string& id : sending_)
+    if (Outgoing* file = find(id); file != nullptr && file->phase == Phase::kSending && file->is_full)
+      waiting.push_back(file);
+  if (now - full_since_ns_ > kFullPatience)
+    for (Outgoing* file : waiting) {
+      if (file->next_chunk == 0 || file->in_flight > 0) continue;
+      withdraw(file->job.id);
+      begin_round(file);
+      next_room_ns_ = now + kSecond + randombytes_uniform(static_cast<std::uint32_t>(4 * kSecond));
+    }
+  StreamRoom room;
+  if (!waiting.empty() && !read_room(connection_.jetstream(), names_.stream("data"), &room).ok()) return;
+  bool is_full = false;
+  for (Outgoing* file : waiting) {
+    const std::uint64_t needed = file->job.size - std::min(file->job.size, file->stored_chunks * kChunkSize) +
+                                 file->job.chunks() * kMessageOverhead;
+    file->is_full = file->in_flight > 0 || (room.max_bytes != 0 && room.bytes + needed > room.max_bytes);
+    if (!file->is_full) room.bytes += needed;
+    is_full = is_full || file->is_full;
+  }
+  if (is_full) return;
+  full_since_ns_ = 0;
+  problems_.set("the stream is full", "");
+}
+
+void Sender::publish(Outgoing* file) {
+  if (epoch_.value().empty()) return;
+  file->job.epoch = epoch_.value();
+  const std::string id = file->job.id;
+  const auto handler = [this, id](const Message* reply) { on_published(id, reply); };
+  bool sent = false;
+  if (file->is_statement()) {
+    std::string contents;
+    FileIdentity now;
+    bool missing = false;
+    const Status status = folder_.read_small(file->job.name, kChunkSize, &contents, &now, &missing);
+    if (!status.ok() || digest_of(contents) != file->job.digest) {
+      changed_ = true;
+      drop(id);
+      return;
+    }
+    sent = exchange_.send(names_.subject("list", id), list_text(file->job, contents), kReplyTime, handler);
+  } else {
+    sent = exchange_.send(names_.subject("job", id), job_text(file->job), kReplyTime, handler);
+  }
+  if (!sent) return;
+  file->phase = Phase::kPublishing;
+  file->file.reset();
+}
+
+void Sender::on_published(const std::string& id, const Message* reply) {
+  Outgoing* file = find(id);
+  if (file == nullptr || file->phase != Phase::kPublishing) return;
+  std::uint64_t sequence = 0;
+  std::string reason = "no reply";
+  Stored stored = Stored::kFailed;
+  if (reply != nullptr && reply->status() != 503)
+    stored = parse_publication(reply->data(), &sequence, &reason);
+  if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+  if (stored == Stored::kYes || stored == Stored::kAlready) {
+    file->phase = Phase::kWaiting;
+    file->job_sequence = sequence;
+    file->trouble.clear();
+    // One that was there may have been there for long: its receipt may exist.
+    file->checked_ns = stored == Stored::kAlready ? 0 : host_.monotonic_ns();
+    if (stored == Stored::kAlready) next_check_ns_ = 0;
+    if (stored == Stored::kYes) ++counts_.published;
+    return;
+  }
+  file->phase = Phase::kSending;
+  file->trouble = reason;
+  sending_.push_back(id);
+  paused_until_ns_ = host_.monotonic_ns() + kSecond;
+}
+
+}  // namespace paxect::carrier

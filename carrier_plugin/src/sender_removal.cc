@@ -1,0 +1,266 @@
+// How a sender removes what has its receipt, here and on the server, and the records of it.
+#include <algorithm>
+#include <utility>
+
+#include "json_object.h"
+#include "sender.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kReplyTime = 10 * kSecond;
+constexpr std::uint64_t kCheckEvery = 60 * kSecond;
+constexpr std::size_t kCleanUpsAtOnce = 64;
+constexpr std::uint64_t kRemoveAgain = 10 * kSecond;
+constexpr std::uint64_t kMaxRecords = 64 * 1024 * 1024;
+constexpr std::size_t kMaxDone = 200'000;
+
+std::string identity_text(const FileIdentity& identity) {
+  JsonObject object;
+  object.add("inode", identity.inode).add("size", identity.size).add("mtime_ns", identity.mtime_ns);
+  return object.add("ctime_ns", identity.ctime_ns).text();
+}
+
+bool parse_identity(const JsonReader& reader, const char* name, FileIdentity* out) {
+  const json::Value* value = reader.find(name);
+  if (value == nullptr || !value->IsObject()) return false;
+  const auto number = [&](const char* key) { return value->HasMember(key) ? &(*value)[key] : nullptr; };
+  const json::Value* inode = number("inode");
+  const json::Value* size = number("size");
+  const json::Value* mtime = number("mtime_ns");
+  const json::Value* ctime = number("ctime_ns");
+  if (inode == nullptr || size == nullptr || mtime == nullptr || ctime == nullptr || !inode->IsUint64() ||
+      !size->IsUint64() || !mtime->IsInt64() || !ctime->IsInt64())
+    return false;
+  out->inode = inode->GetUint64();
+  out->size = size->GetUint64();
+  out->mtime_ns = mtime->GetInt64();
+  out->ctime_ns = ctime->GetInt64();
+  return true;
+}
+
+}  // namespace
+
+// A removal that a crash interrupted is done again, as soon as the folder is there.
+Status Sender::start() {
+  std::uint64_t damaged = 0;
+  std::map<std::string, Outgoing> open;
+  const auto each = [&](const std::string& record) {
+    const JsonReader reader(record);
+    std::string what;
+    Outgoing file;
+    if (!reader.get("record", &what) || !reader.get("id", &file.job.id)) return;
+    if (what == "claimed" && reader.get("receiver", &file.holder)) open[file.job.id].holder = file.holder;
+    if (what == "unclaimed") open.erase(file.job.id);
+    if (what == "receipted" && reader.get("name", &file.job.name) && reader.get("size", &file.job.size) &&
+        parse_identity(reader, "file", &file.identity)) {
+      if (!parse_identity(reader, "sidecar", &file.sidecar_identity)) file.sidecar_identity = {};
+      file.kind = file.sidecar_identity.inode != 0 ? FileKind::kContainer : FileKind::kStatement;
+      interrupted_.push_back(std::move(file));
+    } else if (what == "removed") {
+      std::erase_if(interrupted_, [&](const Outgoing& one) { return one.job.id == file.job.id; });
+      std::uint64_t chunks = 0;
+      reader.get("chunks", &chunks);
+      remember_done(file.job.id, chunks);
+      open.erase(file.job.id);
+    }
+  };
+  const std::string path = state_.path("sender.records");
+  if (Status status = Records::read(path, each, &damaged); !status.ok()) return status;
+  if (damaged > 0)
+    host_.log(PAXECT_LOG_WARN,
+              std::to_string(damaged) + " records of " + path + " are damaged and were passed over");
+  for (const auto& [id, file] : open) holders_[id] = file.holder;
+  return rewrite_records();
+}
+
+Status Sender::rewrite_records() {
+  std::vector<std::string> kept;
+  for (const std::string& id : done_order_)
+    kept.push_back(
+        JsonObject().add("record", "removed").add("id", id).add("chunks", done_.at(id).chunks).text());
+  for (const Outgoing& file : interrupted_) kept.push_back(receipted_record(file));
+  for (const auto& [id, holder] : holders_)
+    kept.push_back(JsonObject().add("record", "claimed").add("id", id).add("receiver", holder).text());
+  for (const Receipted& one : receipted_)
+    if (const Outgoing* file = find(one.id); file != nullptr && one.is_recorded)
+      kept.push_back(receipted_record(*file));
+  Status status = records_.rewrite(state_.path("sender.records"), kept);
+  rewritten_size_ = records_.size();
+  return status;
+}
+
+std::string Sender::receipted_record(const Outgoing& file) {
+  JsonObject object;
+  object.add("record", "receipted")
+      .add("id", file.job.id)
+      .add("name", file.job.name)
+      .add("size", file.job.size);
+  object.add_json("file", identity_text(file.identity));
+  if (file.sidecar_identity.inode != 0) object.add_json("sidecar", identity_text(file.sidecar_identity));
+  return object.text();
+}
+
+void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
+  if (done_.insert_or_assign(id, Done{chunks}).second) done_order_.push_back(id);
+  clean_ups_.emplace_back(host_.monotonic_ns() + kCleanUpAfter, id);
+  holders_.erase(id);
+  while (done_order_.size() > kMaxDone) {
+    done_.erase(done_order_.front());
+    done_order_.pop_front();
+  }
+}
+
+// Receipts first become records, with one flush for all of them, then the files go.
+void Sender::remove_receipted() {
+  for (const Outgoing& file : interrupted_) {
+    std::set<std::string> folders;
+    // One that cannot be removed is found by the scan, with a digest of which it is known.
+    if (const Status status = remove_files(file, &folders); !status.ok())
+      host_.log(PAXECT_LOG_WARN, status.message());
+    remember_done(file.job.id, file.job.chunks());
+  }
+  if (!interrupted_.empty()) {
+    interrupted_.clear();
+    problems_.set("the records cannot be written", rewrite_records().message());
+  }
+  const std::uint64_t now = host_.monotonic_ns();
+  const auto is_due = [&](const Receipted& one) { return one.retry_ns <= now; };
+  if (std::none_of(receipted_.begin(), receipted_.end(), is_due)) return;
+  const Status status = record_receipted();
+  problems_.set("the records cannot be written", status.message());
+  if (!status.ok()) {
+    // What was written may be torn or lost: all of it once more.
+    for (Receipted& one : receipted_) one.retry_ns = now + kSecond;
+    rewrite_records();
+    return;
+  }
+  Status failed;
+  std::set<std::string> folders;
+  for (Receipted& one : receipted_) {
+    const Outgoing* file = is_due(one) ? find(one.id) : nullptr;
+    const Status removed = file == nullptr ? Status::success() : remove_files(*file, &folders);
+    one.is_removed = is_due(one) && removed.ok();
+    if (removed.ok()) continue;
+    // It waits for the operator, and is neither sent again nor forgotten.
+    failed = removed;
+    one.retry_ns = now + kRemoveAgain;
+  }
+  problems_.set("delivered files cannot be removed", failed.message());
+  for (const std::string& folder : folders) {
+    const Status synced = folder_.sync_names(join(folder, "x"));
+    if (!synced.ok()) host_.log(PAXECT_LOG_WARN, synced.message());
+  }
+  for (const Receipted& one : receipted_)
+    if (one.is_removed) finish_removal(one);
+  std::erase_if(receipted_, [](const Receipted& one) { return one.is_removed; });
+  if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
+    if (const Status rewritten = rewrite_records(); !rewritten.ok())
+      host_.log(PAXECT_LOG_WARN, rewritten.message());
+}
+
+void Sender::finish_removal(const Receipted& one) {
+  const Outgoing* file = find(one.id);
+  if (file == nullptr) return;
+  const std::uint64_t chunks = file->is_statement() ? 0 : file->job.chunks();
+  records_.append(JsonObject().add("record", "removed").add("id", one.id).add("chunks", chunks).text());
+  // One that is there again after its delivery was counted then.
+  if (!done_.contains(one.id)) {
+    ++counts_.sent;
+    counts_.sent_bytes += file->job.size;
+    log_.write("sent", file->job, one.receiver);
+    tidy_server(*file);
+  }
+  remember_done(one.id, chunks);
+  drop(one.id);
+}
+
+bool Sender::is_receipted(const std::string& id) const {
+  return std::any_of(receipted_.begin(), receipted_.end(), [&](const auto& one) { return one.id == id; });
+}
+
+Status Sender::record_receipted() {
+  for (Receipted& one : receipted_) {
+    const Outgoing* file = find(one.id);
+    if (file == nullptr || one.is_recorded) continue;
+    if (Status status = records_.append(receipted_record(*file)); !status.ok()) return status;
+    one.is_recorded = true;
+  }
+  return records_.flush();
+}
+
+// The container first: a sidecar that is left alone is reported, a container without one would not be sent
+// again.
+Status Sender::remove_files(const Outgoing& file, std::set<std::string>* folders) {
+  bool removed = false;
+  Status status = folder_.remove_same(file.job.name, file.identity, &removed);
+  bool ignored = false;
+  if (status.ok() && removed && file.sidecar_identity.inode != 0)
+    status = folder_.remove_same(sidecar_of(file.job.name), file.sidecar_identity, &ignored);
+  folders->insert(folder_of(file.job.name));
+  return status;
+}
+
+void Sender::tidy_server(const Outgoing& file) {
+  if (file.is_statement()) return;  // for receivers that have not taken it yet
+  const std::string stream = names_.stream("job");
+  if (file.job_sequence != 0) {
+    exchange_.post("$JS.API.STREAM.MSG.DELETE." + stream,
+                   JsonObject().add("seq", file.job_sequence).add("no_erase", true).text());
+  } else {
+    exchange_.post("$JS.API.STREAM.PURGE." + stream,
+                   JsonObject().add("filter", names_.subject("job", file.job.id)).text());
+  }
+}
+
+// Claims and receipts stay for a while after the removal: a receiver may have fetched the job before.
+void Sender::clean_up() {
+  const std::uint64_t now = host_.monotonic_ns();
+  for (std::size_t i = 0; i < kCleanUpsAtOnce && !clean_ups_.empty() && clean_ups_.front().first <= now;
+       ++i) {
+    const std::string id = clean_ups_.front().second;
+    clean_ups_.pop_front();
+    if (!files_.contains(id)) clean_up(id);
+  }
+}
+
+// First the job, whose removal may have been lost with a connection: without claim and receipt a receiver
+// would deliver it. What gets no reply is done again later.
+void Sender::clean_up(const std::string& id) {
+  const auto again = [this, id](bool ok) {
+    if (!ok) clean_ups_.emplace_back(host_.monotonic_ns() + kCheckEvery, id);
+  };
+  delete_last("job", id, [this, id, again](bool ok) {
+    if (!ok) return again(false);
+    delete_last("claim", id, again);
+    delete_last("receipt", id, again);
+  });
+  const auto done = done_.find(id);
+  if (done == done_.end() || done->second.chunks == 0) return;
+  exchange_.send("$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(id, 0), "", kReplyTime,
+                 [this, id](const Message* reply) {
+                   if (reply != nullptr && reply->sequence() != 0 && !files_.contains(id)) withdraw(id);
+                 });
+}
+
+void Sender::delete_last(const std::string& what, const std::string& id,
+                         const std::function<void(bool)>& then) {
+  const std::string stream = names_.stream(what);
+  const auto on_found = [this, stream, then](const Message* reply) {
+    if (reply != nullptr && reply->status() == 404) return then(true);
+    if (reply == nullptr || reply->sequence() == 0) return then(false);
+    const auto on_deleted = [then](const Message* done) {
+      then(done != nullptr && done->data().find("\"success\":true") != std::string_view::npos);
+    };
+    if (!exchange_.send("$JS.API.STREAM.MSG.DELETE." + stream,
+                        JsonObject().add("seq", reply->sequence()).add("no_erase", true).text(), kReplyTime,
+                        on_deleted))
+      then(false);
+  };
+  if (!exchange_.send("$JS.API.DIRECT.GET." + stream + "." + names_.subject(what, id), "", kReplyTime,
+                      on_found))
+    then(false);
+}
+
+}  // namespace paxect::carrier
