@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "certificate.h"
 #include "nkey.h"
 
 namespace paxect::carrier {
@@ -16,6 +17,9 @@ constexpr std::int64_t kConnectBudgetMs = 10'000;  // for all servers together: 
 constexpr std::int64_t kPingMs = 5'000;
 constexpr int kMaxPings = 2;
 constexpr std::int64_t kWriteDeadlineMs = 5'000;
+// Of the library's own queue between its threads, which the mailbox empties at once.
+constexpr int kMaxPending = 200'000;
+constexpr int kMaxPendingBytes = 256 * 1024 * 1024;
 
 // The library has threads of its own, which must end with the last instance.
 std::mutex library_mutex;                                 // NOLINT: the library is global
@@ -103,14 +107,21 @@ Status Connection::set_options(natsOptions* options) {
     also(natsOptions_LoadCertificatesChain(options, settings_.tls_cert.c_str(), settings_.tls_key.c_str()));
   if (status == NATS_OK) return Status::success();
   const char* detail = nats_GetLastError(nullptr);
-  return Status::failure(std::string("cannot use the settings of the connection: ") +
-                         natsStatus_GetText(status) +
-                         (detail == nullptr || *detail == '\0' ? "" : std::string(": ") + detail));
+  const std::string words =
+      natsStatus_GetText(status) + (detail == nullptr || *detail == '\0' ? "" : std::string(": ") + detail);
+  return Status::failure("cannot use the settings of the connection: " + explain(words));
+}
+
+std::string Connection::explain(const std::string& words) const {
+  return explain_failure(settings_, words, host_.realtime_ns() / static_cast<std::int64_t>(kSecond));
 }
 
 Status Connection::connect() {
   natsOptions* created = nullptr;
-  if (natsOptions_Create(&created) != NATS_OK) return Status::failure("cannot connect: out of memory");
+  // Opens the library, if that has failed before.
+  if (const natsStatus status = natsOptions_Create(&created); status != NATS_OK)
+    return Status::failure(std::string("cannot connect: the library cannot start (") +
+                           natsStatus_GetText(status) + "): memory or threads are short");
   const std::unique_ptr<natsOptions, void (*)(natsOptions*)> options(created, natsOptions_Destroy);
   if (Status status = set_options(options.get()); !status.ok()) return status;
   natsStatus status = natsConnection_Connect(&connection_, options.get());
@@ -126,7 +137,7 @@ Status Connection::connect() {
   const char* detail = nats_GetLastError(nullptr);
   const std::string text = detail == nullptr || *detail == '\0' ? natsStatus_GetText(status) : detail;
   drop();
-  return Status::failure("no connection to " + settings_.server_list() + ": " + text);
+  return Status::failure("no connection to " + settings_.server_list() + ": " + explain(text));
 }
 
 std::uint64_t Connection::tend(std::uint64_t now_ns) {
@@ -169,7 +180,7 @@ natsStatus Connection::subscribe_now(const std::string& subject) {
                                                Mailbox::on_message, mailbox_.get());
   if (status != NATS_OK) return status;
   subscriptions_.push_back(subscription);
-  return natsSubscription_SetPendingLimits(subscription, -1, -1);
+  return natsSubscription_SetPendingLimits(subscription, kMaxPending, kMaxPendingBytes);
 }
 
 void Connection::subscribe(const std::string& subject) {

@@ -44,6 +44,8 @@ class Connection {
   // What the server or the library reported since the last call, such as a missing permission; "" for
   // nothing.
   std::string take_error() { return mailbox_->take_error(); }
+  // How many messages were dropped since the last call, because they came faster than they could be taken.
+  std::uint64_t take_dropped() { return mailbox_->take_dropped(); }
 
   // Subscribes now and after each new connection.
   void subscribe(const std::string& subject);
@@ -62,6 +64,7 @@ class Connection {
  private:
   Status connect();
   Status set_options(natsOptions* options);
+  std::string explain(const std::string& words) const;
   void drop();
   natsStatus subscribe_now(const std::string& subject);
 

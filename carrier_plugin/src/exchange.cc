@@ -10,7 +10,7 @@ bool Exchange::send(const std::string& subject, std::string_view data, std::uint
                     Handler handler) {
   const std::uint64_t number = connection_.request(subject, data);
   if (number == 0) return false;
-  pending_[number] = {std::move(handler), host_.monotonic_ns() + timeout_ns};
+  pending_[number] = {std::move(handler), host_.monotonic_ns() + timeout_ns, subject.starts_with("$JS.API.")};
   return true;
 }
 
@@ -33,7 +33,10 @@ std::uint64_t Exchange::dispatch() {
     const std::uint64_t now = host_.monotonic_ns();
     for (auto at = pending_.begin(); at != pending_.end();) {
       const auto next = std::next(at);
-      if (at->second.deadline_ns <= now) lost.insert(pending_.extract(at));
+      if (at->second.deadline_ns <= now) {
+        is_silent_ = is_silent_ || at->second.is_to_jetstream;
+        lost.insert(pending_.extract(at));
+      }
       at = next;
     }
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "connection.h"
@@ -48,11 +49,16 @@ class Exchange {
                const std::function<bool()>& pulse,
                const std::function<void(std::size_t index, const Message&)>& handler);
   std::size_t outstanding() const { return pending_.size(); }
+  // Whether a request to JetStream got no reply in time since the last call. That is how a stream that
+  // somebody removed shows: the server answers for other subjects that nobody listens, and for its own with
+  // silence.
+  bool take_silence() { return std::exchange(is_silent_, false); }
 
  private:
   struct Pending {
     Handler handler;
     std::uint64_t deadline_ns;
+    bool is_to_jetstream;
   };
 
   const Host& host_;
@@ -60,6 +66,7 @@ class Exchange {
   Other other_;
   std::map<std::uint64_t, Pending> pending_;
   std::uint64_t generation_ = 0;
+  bool is_silent_ = false;
 };
 
 }  // namespace paxect::carrier

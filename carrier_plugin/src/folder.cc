@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -71,6 +72,15 @@ bool identity_of(int fd, FileIdentity* out) {
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return false;
   *out = identity_from(info);
   return true;
+}
+
+bool is_being_written(int fd) {
+  // Who opens it while the lease is there waits, and the process gets a signal, which must not be SIGIO: its
+  // default ends the process. That of SIGURG does nothing.
+  if (fcntl(fd, F_SETSIG, SIGURG) != 0) return false;
+  if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN;
+  fcntl(fd, F_SETLEASE, F_UNLCK);
+  return false;
 }
 
 Status write_all(int fd, const char* data, std::size_t size, std::uint64_t offset, const std::string& path) {

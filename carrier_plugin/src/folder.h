@@ -123,6 +123,9 @@ class Folder {
 };
 
 bool identity_of(int fd, FileIdentity* out);
+// Whether a process has the file open for writing. False also where the file system or its owner does not let
+// that be asked.
+bool is_being_written(int fd);
 Status write_all(int fd, const char* data, std::size_t size, std::uint64_t offset, const std::string& path);
 
 }  // namespace paxect::carrier

@@ -29,6 +29,9 @@ enum class Verdict {
   kFinished  // it is delivered, or nobody wants it any more
 };
 
+// Contents of more bytes are fetched alone, and in several goes if need be.
+inline constexpr std::uint64_t kLarge = 8 * 1024 * 1024;
+
 // A job whose contents are being fetched.
 struct Incoming {
   Job job;
@@ -46,7 +49,9 @@ struct Incoming {
   std::vector<std::pair<std::uint64_t, unsigned>> missing;  // chunks and the next attempt
   std::string damage;                                       // why the contents cannot be those of the job
   bool is_whole = false;                                    // and of the right digest
-  bool is_late = false;                                     // not all chunks came in time
+  bool keeps_chunks = false;  // the store has the others: only what is missing is to be sent again
+  bool is_late = false;       // not all chunks came in time
+  std::uint64_t kept_ns = 0;  // when the download was interrupted
 };
 
 // A job whose contents are durable under their hidden name, and recorded.
@@ -60,7 +65,9 @@ struct Intent {
   std::string at{};             // its name in the folder, once that is recorded
   bool may_be_renamed = false;  // to that name, by an earlier process or a call that failed
   bool is_renamed = false;
-  bool waits = false;  // for an answer of its sender, or for its job
+  bool waits = false;         // for an answer of its sender, or for its job
+  std::string run{};          // of the process that recorded it
+  bool is_recovered = false;  // from the records of an earlier process
   std::vector<std::uint64_t> chunk_sequences;
   std::string epoch;                  // of the store in which nobody else can have delivered it; "" for none
   bool recorded = true;               // durably

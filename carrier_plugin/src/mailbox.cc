@@ -7,6 +7,15 @@
 #include <utility>
 
 namespace paxect::carrier {
+namespace {
+
+constexpr std::size_t kMaxMessages = 100'000;
+constexpr std::size_t kMaxRequestedBytes =
+    std::size_t{256} * 1024 * 1024;  // a fetch of lists brings up to 64 MiB
+constexpr std::size_t kMaxHeardBytes = std::size_t{32} * 1024 * 1024;
+constexpr std::size_t kOverhead = 512;  // of a message in memory
+
+}  // namespace
 
 std::string_view Message::data() const {
   const char* data = natsMsg_GetData(message_.get());
@@ -46,9 +55,12 @@ Status Mailbox::open() {
 std::unique_ptr<Message> Mailbox::next() {
   const std::lock_guard lock(mutex_);
   if (queue_.empty()) return nullptr;
-  std::unique_ptr<Message> message = std::move(queue_.front());
+  Kept kept = std::move(queue_.front());
   queue_.pop_front();
-  return message;
+  Load& own = load(kept.is_requested);
+  --own.messages;
+  own.bytes -= kept.bytes;
+  return std::move(kept.message);
 }
 
 void Mailbox::wait(int milliseconds) {
@@ -66,27 +78,46 @@ void Mailbox::wait(int milliseconds) {
 void Mailbox::clear() {
   const std::lock_guard lock(mutex_);
   queue_.clear();
+  requested_ = heard_ = {};
 }
 
-void Mailbox::push(natsMsg* raw) {
+std::uint64_t Mailbox::take_dropped() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(dropped_, 0);
+}
+
+bool Mailbox::push(natsSubscription* subscription, natsMsg* raw) {
   auto message = std::make_unique<Message>(raw);
   if (const std::string_view subject = message->subject(); subject.starts_with(inbox_)) {
     const std::string_view digits = subject.substr(inbox_.size());
     std::from_chars(digits.data(), digits.data() + digits.size(), message->request);
   }
+  // A message of a stream keeps its subject: only its subscription shows that it was requested.
+  const char* by = natsSubscription_GetSubject(subscription);
+  Kept kept{.message = std::move(message),
+            .bytes = static_cast<std::size_t>(natsMsg_GetDataLength(raw)) + kOverhead,
+            .is_requested = by != nullptr && std::string_view(by).starts_with(inbox_)};
   const std::lock_guard lock(mutex_);
-  queue_.push_back(std::move(message));
+  Load& own = load(kept.is_requested);
+  const std::size_t max_bytes = kept.is_requested ? kMaxRequestedBytes : kMaxHeardBytes;
+  if (own.messages >= kMaxMessages || own.bytes + kept.bytes > max_bytes) {
+    ++dropped_;
+    return false;
+  }
+  ++own.messages;
+  own.bytes += kept.bytes;
+  queue_.push_back(std::move(kept));
+  return queue_.size() == 1;
 }
 
 void Mailbox::wake() { eventfd_write(event_.get(), 1); }
 
-void Mailbox::on_message(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+void Mailbox::on_message(natsConnection*, natsSubscription* subscription, natsMsg* message, void* closure) {
   auto* self = static_cast<Mailbox*>(closure);
   try {
-    self->push(message);
+    if (self->push(subscription, message)) self->wake();
   } catch (...) {  // out of memory: the request runs into its time limit
   }
-  self->wake();
 }
 
 void Mailbox::on_event(natsConnection*, void* closure) { static_cast<Mailbox*>(closure)->wake(); }

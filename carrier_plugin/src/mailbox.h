@@ -1,5 +1,9 @@
 // What the threads of the library leave for the instance thread: messages, and the last error. It outlives
 // the connection: the library calls back after a connection is closed, until it is closed itself.
+//
+// It is bounded, in messages and bytes, and drops what comes beyond: the instance thread may flush a disk for
+// minutes while somebody floods a subject. What was requested has a bound of its own, so that a flood does
+// not keep it out. A dropped reply runs into its time limit, a dropped job comes again.
 #pragma once
 
 #include <nats/nats.h>
@@ -54,6 +58,8 @@ class Mailbox {
   void wait(int milliseconds);      // for a message or an event; not longer than this
   void clear();
   std::string take_error();
+  // How many messages were dropped since the last call.
+  std::uint64_t take_dropped();
 
   // Callbacks of the library; the closure is the mailbox.
   static void on_message(natsConnection* connection, natsSubscription* subscription, natsMsg* message,
@@ -63,13 +69,28 @@ class Mailbox {
                        void* closure);
 
  private:
-  void push(natsMsg* message);
+  // True when the instance thread has to be woken: it empties the queue each time.
+  bool push(natsSubscription* subscription, natsMsg* message);
   void wake();
+
+  struct Kept {
+    std::unique_ptr<Message> message;
+    std::size_t bytes = 0;
+    bool is_requested = false;
+  };
+  struct Load {
+    std::size_t messages = 0;
+    std::size_t bytes = 0;
+  };
+  Load& load(bool is_requested) { return is_requested ? requested_ : heard_; }
 
   UniqueFd event_;
   std::string inbox_;
   std::mutex mutex_;  // of what follows
-  std::deque<std::unique_ptr<Message>> queue_;
+  std::deque<Kept> queue_;
+  Load requested_;  // replies, and what a fetch brings
+  Load heard_;      // by other subscriptions
+  std::uint64_t dropped_ = 0;
   std::string error_;
 };
 

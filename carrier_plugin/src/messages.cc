@@ -1,5 +1,8 @@
 #include "messages.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "digest.h"
 #include "json_object.h"
 #include "names.h"
@@ -18,6 +21,10 @@ bool has_version(const JsonReader& reader) {
 }
 
 }  // namespace
+
+std::uint64_t chunk_size(const Job& job, std::uint64_t number) {
+  return std::min<std::uint64_t>(kChunkSize, job.size - number * kChunkSize);
+}
 
 std::string digest_in_sidecar(const std::string& text) {
   std::string run;
@@ -73,13 +80,18 @@ bool parse_list(std::string_view text, Job* out, std::string* contents) {
 }
 
 std::string claim_text(const Claim& claim) {
-  return JsonObject().add("v", kVersion).add("id", claim.id).add("receiver", claim.receiver).text();
+  JsonObject object;
+  object.add("v", kVersion).add("id", claim.id).add("receiver", claim.receiver);
+  if (!claim.run.empty()) object.add("run", claim.run);
+  return object.text();
 }
 
 bool parse_claim(std::string_view text, Claim* out) {
   const JsonReader reader(text);
+  if (!reader.get("run", &out->run)) out->run.clear();
   return has_version(reader) && reader.get("id", &out->id) && reader.get("receiver", &out->receiver) &&
-         is_hex(out->id, kIdSize) && is_hex(out->receiver, kTokenSize);
+         is_hex(out->id, kIdSize) && is_hex(out->receiver, kTokenSize) &&
+         (out->run.empty() || is_hex(out->run, kTokenSize));
 }
 
 std::string receipt_text(const Receipt& receipt) {
@@ -135,11 +147,14 @@ bool parse_answer(std::string_view text, Answer* out) {
 std::string peer_text(const Peer& peer) {
   JsonObject object;
   object.add("v", kVersion).add("id", peer.id).add("mode", peer.mode).add("host", peer.host);
-  return object.add("section", peer.section).add("version", peer.version).add("waiting", peer.waiting).text();
+  object.add("section", peer.section).add("version", peer.version).add("waiting", peer.waiting);
+  if (!peer.run.empty()) object.add("run", peer.run).add("age_ns", peer.age_ns);
+  return object.text();
 }
 
 bool parse_peer(std::string_view text, Peer* out) {
   const JsonReader reader(text);
+  if (!reader.get("run", &out->run) || !reader.get("age_ns", &out->age_ns)) out->run.clear();
   return has_version(reader) && reader.get("id", &out->id) && reader.get("mode", &out->mode) &&
          reader.get("host", &out->host) && reader.get("section", &out->section) &&
          reader.get("version", &out->version) && reader.get("waiting", &out->waiting) &&
@@ -165,6 +180,25 @@ Stored parse_publication(std::string_view text, std::uint64_t* sequence, std::st
        {"maximum bytes", "maximum messages", "resource limits", "insufficient", "no space"})
     if (reason->find(words) != std::string::npos) return Stored::kFull;
   return Stored::kFailed;
+}
+
+void for_each_chunk(std::string_view info,
+                    const std::function<void(const std::string& id, std::uint64_t number)>& each) {
+  const JsonReader reader(info);
+  const json::Value* state = reader.find("state");
+  if (state == nullptr || !state->IsObject() || !state->HasMember("subjects")) return;
+  const json::Value& subjects = (*state)["subjects"];
+  if (!subjects.IsObject()) return;
+  for (const auto& member : subjects.GetObject()) {
+    const std::string_view subject(member.name.GetString(), member.name.GetStringLength());
+    const std::size_t dot = subject.rfind('.');
+    if (dot == std::string_view::npos) continue;
+    const std::string id = id_of_subject(subject.substr(0, dot));
+    const std::string_view digits = subject.substr(dot + 1);
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error == std::errc() && end == digits.data() + digits.size() && is_hex(id, kIdSize)) each(id, number);
+  }
 }
 
 std::string poison_text(std::string_view subject, std::uint64_t sequence, std::string_view reason,

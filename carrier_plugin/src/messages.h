@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ struct Job {
   std::uint64_t chunks() const { return (size + kChunkSize - 1) / kChunkSize; }
 };
 
+// Of one chunk of it.
+std::uint64_t chunk_size(const Job& job, std::uint64_t number);
+
 // The digest in the text of a sidecar: the first 64 hexadecimal digits in a row; "" for none.
 std::string digest_in_sidecar(const std::string& text);
 
@@ -41,6 +45,7 @@ bool parse_list(std::string_view text, Job* out, std::string* contents);
 struct Claim {
   std::string id;
   std::string receiver;
+  std::string run;  // of the process that recorded the intent; "" from earlier versions
 };
 std::string claim_text(const Claim& claim);
 bool parse_claim(std::string_view text, Claim* out);
@@ -91,6 +96,8 @@ struct Peer {
   std::string section;
   std::string version;
   std::uint64_t waiting = 0;
+  std::string run{};         // in an announcement: the number of the process
+  std::uint64_t age_ns = 0;  // and how long it has been running
 };
 std::string peer_text(const Peer& peer);
 bool parse_peer(std::string_view text, Peer* out);
@@ -98,6 +105,10 @@ bool parse_peer(std::string_view text, Peer* out);
 // The reply to a publication.
 enum class Stored { kYes, kAlready, kFull, kFailed };
 Stored parse_publication(std::string_view text, std::uint64_t* sequence, std::string* reason);
+
+// The chunks that the reply to STREAM.INFO with a `subjects_filter` names, as far as they are some.
+void for_each_chunk(std::string_view info,
+                    const std::function<void(const std::string& id, std::uint64_t number)>& each);
 
 // A message that nobody understands, for those who look into it: its subject, the reason, its first bytes.
 std::string poison_text(std::string_view subject, std::uint64_t sequence, std::string_view reason,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "digest.h"
 #include "folder.h"
@@ -35,6 +36,9 @@ struct Outgoing {
   std::uint64_t next_chunk = 0;
   std::uint64_t stored_chunks = 0;
   std::deque<std::uint64_t> again;  // chunks to publish once more
+  std::vector<bool> present;        // chunks that the server had when the round began
+  bool is_present_known = true;     // else it is asked before anything is published
+  bool is_asked = false;            // for that
   bool is_full = false;             // it waits for room in the stream
   std::uint64_t in_flight = 0;      // chunks that are not acknowledged
   std::uint64_t round = 0;  // changes with each start from chunk 0: replies of another round do not count
@@ -43,8 +47,9 @@ struct Outgoing {
   std::uint64_t since_ns = 0;
   std::uint64_t checked_ns = 0;
   std::uint64_t held_until_ns = 0;
-  std::string holder;         // the receiver that has claimed it
-  std::string claim_epoch;    // of the store in which that claim was read; empty: it was only seen
+  std::string holder;       // the receiver that has claimed it
+  std::string claim_epoch;  // of the store in which that claim was read; empty: it was only seen
+  bool is_claim_to_be_read = false;
   unsigned claim_misses = 0;  // how often it was not there any more
   std::string trouble;        // why it is not delivered
 

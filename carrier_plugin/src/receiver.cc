@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "json_object.h"
-#include "peers.h"
 #include "streams.h"
 
 namespace paxect::carrier {
@@ -20,7 +19,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kExpires = 5 * kSecond;
 constexpr std::size_t kBatch = 128;
-constexpr std::uint64_t kLarge = 8 * 1024 * 1024;
+constexpr std::uint64_t kPatience = 5 * kSecond;  // for a chunk, at first
 constexpr std::uint64_t kRecent = 60 * kSecond;
 constexpr std::uint64_t kRepublish = 3600 * kSecond;
 constexpr std::int64_t kKept = std::int64_t{35} * 86'400 * 1'000'000'000;
@@ -69,9 +68,9 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
       problems_(host),
       readiness_(
           host, connection, &epoch_, &problems_, [this] { return ensure_consumers(); },
-          [this] { return remove_epoch(connection_.jetstream(), names_); }) {
-  connection_.subscribe(names_.peers());
-}
+          [this] { return remove_epoch(connection_.jetstream(), names_); }),
+      identity_(host, settings, state, connection, &problems_),
+      window_(kPatience) {}
 
 Status Receiver::start() {
   std::uint64_t damaged = 0;
@@ -81,11 +80,7 @@ Status Receiver::start() {
     const std::string word = record.substr(0, blank);
     const std::string rest = blank == std::string::npos ? "" : record.substr(blank + 1);
     Intent intent;
-    const std::size_t second = rest.find(' ');
-    if (word == "intent" && second != std::string::npos &&
-        parse_number(std::string_view(rest).substr(0, second), &intent.inode) &&
-        parse_job(std::string_view(rest).substr(second + 1), &intent.job))
-      intents_[intent.job.id] = intent;
+    if (word == "intent" && parse_intent(rest, &intent)) intents_[intent.job.id] = intent;
     if (word == "naming") take_naming(rest);
     if (word == "dropped") intents_.erase(rest);
     if (word == "receipted") unconfirmed_.erase(rest);
@@ -137,7 +132,22 @@ Status Receiver::rewrite_records() {
 }
 
 std::string Receiver::intent_record(const Intent& intent) {
-  return "intent " + std::to_string(intent.inode) + " " + job_text(intent.job);
+  const std::string run = intent.run.empty() ? "" : intent.run + " ";
+  return "intent " + std::to_string(intent.inode) + " " + run + job_text(intent.job);
+}
+
+// INODE [RUN] JOB: earlier versions wrote no run.
+bool Receiver::parse_intent(std::string_view text, Intent* out) {
+  constexpr std::size_t kRun = 16;
+  const std::size_t first = text.find(' ');
+  if (first == std::string_view::npos || !parse_number(text.substr(0, first), &out->inode)) return false;
+  text.remove_prefix(first + 1);
+  if (text.size() > kRun && text[kRun] == ' ' && is_hex(text.substr(0, kRun), kRun)) {
+    out->run = text.substr(0, kRun);
+    text.remove_prefix(kRun + 1);
+  }
+  out->is_recovered = true;
+  return parse_job(text, &out->job);
 }
 
 std::string Receiver::naming_record(const Intent& intent) {
@@ -172,7 +182,10 @@ std::uint64_t Receiver::step() {
   tend_folder();
   report_waiting();
   const std::uint64_t now = host_.monotonic_ns();
-  if (!readiness_.is_ready() || !folder_.is_open()) return now + kSecond / 2;
+  forget_old_partials(now);
+  flush_late_records(now);
+  if (identity_.must_wait()) return_jobs();
+  if (!readiness_.is_ready() || !folder_.is_open() || identity_.must_wait()) return now + kSecond / 2;
   bool missing = false;
   epoch_.poll(&missing);
   if (missing) readiness_.lose_streams();
@@ -199,13 +212,28 @@ std::uint64_t Receiver::step() {
 }
 
 void Receiver::tend_connection() {
-  if (!readiness_.tend()) return;
+  if (exchange_.take_silence()) readiness_.lose_streams();
+  const bool is_new = readiness_.tend();
+  identity_.tend(waiting());
+  if (const std::uint64_t dropped = connection_.take_dropped(); dropped > 0)
+    host_.log(PAXECT_LOG_WARN, std::to_string(dropped) +
+                                   " messages came faster than they could be taken and were "
+                                   "dropped; jobs among them come again");
+  if (!is_new) return;
   next_receipts_ns_ = next_finish_ns_ = 0;
   job_fetch_ = list_fetch_ = {};
   jobs_.clear();  // they come again
   lists_.clear();
   in_hand_.clear();
   for (auto& [id, intent] : intents_) intent.ack.clear();
+}
+
+// Another process with this identity goes on: it gets what this one has fetched.
+void Receiver::return_jobs() {
+  for (auto* queue : {&jobs_, &lists_}) {
+    for (const auto& message : *queue) acknowledge(std::string(message->reply()), "-NAK");
+    queue->clear();
+  }
 }
 
 Status Receiver::ensure_consumers() {
@@ -239,18 +267,15 @@ void Receiver::remove_temporaries() {
   std::vector<std::string> paths;
   const Status status = folder_.scan_temporaries([&](const std::string& path) {
     std::string id;
-    if (is_temporary(base_of(path), &id) && !intents_.contains(id)) paths.push_back(path);
+    if (is_temporary(base_of(path), &id) && !intents_.contains(id) && !partial_.contains(id))
+      paths.push_back(path);
   });
   if (!status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
   for (const std::string& path : paths) folder_.remove(path);
 }
 
 void Receiver::on_message(std::unique_ptr<Message> message) {
-  if (message->subject() == names_.peers()) {
-    connection_.publish(std::string(message->reply()),
-                        peer_text(own_peer(host_, settings_, state_, intents_.size() + jobs_.size())));
-    return;
-  }
+  if (message->subject() == names_.peers()) return identity_.take(*message, waiting());
   for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
     if (fetch->number == 0 || message->request != fetch->number) continue;
     // The end of a fetch. Without a consumer nobody answers: it is made again.

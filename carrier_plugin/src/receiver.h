@@ -17,6 +17,7 @@
 #include "event_log.h"
 #include "exchange.h"
 #include "folder.h"
+#include "identity.h"
 #include "incoming.h"
 #include "names.h"
 #include "problems.h"
@@ -25,6 +26,7 @@
 #include "settings.h"
 #include "state_directory.h"
 #include "waiting_jobs.h"
+#include "window.h"
 
 namespace paxect::carrier {
 
@@ -63,15 +65,18 @@ class Receiver {
   std::size_t unconfirmed() const { return unconfirmed_.size(); }
 
  private:
+  std::uint64_t waiting() const { return intents_.size() + jobs_.size(); }
   enum class Lookup { kFound, kMissing, kUnknown };
 
   // receiver.cc
   Status rewrite_records();
   static std::string intent_record(const Intent& intent);
   static std::string naming_record(const Intent& intent);
+  static bool parse_intent(std::string_view text, Intent* out);
   void take_naming(std::string_view text);
   static std::string delivered_record(const std::string& id, const Delivered& done);
   void tend_connection();
+  void return_jobs();
   Status ensure_consumers();
   void tend_folder();
   void remove_temporaries();
@@ -111,6 +116,10 @@ class Receiver {
 
   // receiver_fetch.cc: contents
   void download(std::vector<Incoming>* batch);
+  bool resume(Incoming* job);
+  void interrupt(Incoming* job);
+  void forget_partial(const std::string& id);
+  void forget_old_partials(std::uint64_t now);
   bool request_chunk(Incoming* job, std::uint64_t number, unsigned attempt);
   bool request_missing(std::vector<Incoming>* batch);
   void on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, const Message* reply);
@@ -124,6 +133,7 @@ class Receiver {
 
   // receiver_claims.cc
   void claim();
+  void drop_receipted(std::vector<Intent*>* open);
   void confirm(std::vector<Intent*>* open, std::vector<std::string>* gone);
   void on_claimed(const std::string& id, const Message* reply);
   void remove_late_claims();
@@ -154,6 +164,7 @@ class Receiver {
   void on_receipt_stored(const std::string& id);
   void check_receipt(const std::string& id);
   Status flush_records();
+  void flush_late_records(std::uint64_t now);
   void tidy_server(const Intent& intent);
 
   // Sends a request and waits for its reply; false without one.
@@ -175,6 +186,7 @@ class Receiver {
   EventLog log_;
   Problems problems_;
   Readiness readiness_;
+  Identity identity_;
   ReceiverCounts counts_;
 
   std::deque<std::unique_ptr<Message>> jobs_;
@@ -204,12 +216,18 @@ class Receiver {
   std::string trouble_;           // of our own disk, in this download
   std::uint64_t download_ = 0;
   std::uint64_t rewritten_size_ = 0;  // of the records, when they were last rewritten
+  Window window_;
   std::size_t chunks_in_flight_ = 0;
+  std::uint64_t bytes_in_flight_ = 0;
+  // Large contents of which a part is there: their download was interrupted, and goes on where it was when
+  // the job comes again. By ID.
+  std::map<std::string, Incoming> partial_;
   bool was_large_ = false;    // the last job
   bool is_cautious_ = false;  // one job at a time, after a failure of our own disk
   bool idle_ = false;         // the last fetch found nothing
   std::uint64_t pulse_ns_ = 0;
   std::uint64_t next_finish_ns_ = 0;
+  std::uint64_t next_flush_ns_ = 0;
   std::uint64_t next_receipts_ns_ = 0;
   std::uint64_t paused_until_ns_ = 0;
   std::string seen_epoch_;

@@ -32,14 +32,16 @@ void Receiver::claim() {
     if (presence == Presence::kAbsent && intent.at.empty()) gone.push_back(id);
   }
   for (const std::string& id : std::exchange(gone, {})) drop(id);
+  drop_receipted(&open);
   if (open.empty() || !epoch_.read([&] { return pulse(); })) return;
   on_epoch();
   confirm(&open, &gone);
   std::vector<std::string> asked;
   for (const Intent* intent : open) {
     const std::string& id = intent->job.id;
-    if (exchange_.send(names_.subject("claim", id), claim_text({.id = id, .receiver = state_.token()}),
-                       kReplyTime, [this, key = id](const Message* reply) { on_claimed(key, reply); }))
+    if (exchange_.send(names_.subject("claim", id),
+                       claim_text({.id = id, .receiver = state_.token(), .run = intent->run}), kReplyTime,
+                       [this, key = id](const Message* reply) { on_claimed(key, reply); }))
       asked.push_back(id);
   }
   for (const std::string& id : gone) drop(id);
@@ -54,6 +56,35 @@ void Receiver::claim() {
       kReplyTime, [&] { return pulse(); });
   remove_late_claims();
   read_claims();
+}
+
+// An intent of an earlier process whose hidden file is there was not delivered by that process. A receipt is
+// then that of another one, with a copy of the records: see Identity.
+void Receiver::drop_receipted(std::vector<Intent*>* open) {
+  std::vector<std::string> ids;
+  for (const Intent* intent : *open)
+    if (intent->is_recovered) ids.push_back(intent->job.id);
+  if (ids.empty()) return;
+  const std::vector<Found> found = look_up("receipt", ids);
+  std::vector<std::string> receipted;
+  std::set<std::string> unknown;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    Receipt receipt;
+    if (found[i].result == Lookup::kUnknown) unknown.insert(ids[i]);
+    if (found[i].result == Lookup::kFound && parse_receipt(found[i].text, &receipt) &&
+        receipt.digest == intents_.at(ids[i]).job.digest)
+      receipted.push_back(ids[i]);
+  }
+  std::erase_if(*open, [&](const Intent* intent) {
+    const std::string& id = intent->job.id;
+    return unknown.contains(id) || std::find(receipted.begin(), receipted.end(), id) != receipted.end();
+  });
+  for (const std::string& id : receipted) {
+    host_.log(PAXECT_LOG_WARN,
+              intents_.at(id).job.name +
+                  " has a receipt that this process did not write: another one delivered it");
+    drop(id);
+  }
 }
 
 // Leaves in `open` what may be claimed now; `gone` gets the IDs of what nobody waits for any more.
@@ -141,9 +172,10 @@ void Receiver::read_claims() {
       host_.log(PAXECT_LOG_WARN, "the claim of " + found->second.job.name + " in the stream " +
                                      names_.stream("claim") + " is none and is removed");
       remove_message("claim", there.sequence);
-    } else if (claim.receiver == state_.token()) {
+    } else if (claim.receiver == state_.token() && claim.run == found->second.run) {
       found->second.claimed = true;
     } else {
+      if (claim.receiver == state_.token()) identity_.take_claim(found->second.job.name);
       ++counts_.left;
       drop(id);
     }

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 5 * kSecond;
-constexpr std::size_t kChunkWindow = 16;
+constexpr std::size_t kMaxRequests = 256;  // for chunks, at the same time
+constexpr std::size_t kMaxPartials = 4;
+constexpr std::uint64_t kPartialTime = 3600 * kSecond;
 constexpr unsigned kChunkAttempts = 3;
 constexpr std::size_t kMaxMissing = 8;         // chunks, before the others are requested
 constexpr std::uint64_t kDeletesByNumber = 4;  // chunks
@@ -72,6 +74,7 @@ bool Receiver::remove_message(const std::string& what, std::uint64_t sequence) {
 void Receiver::download(std::vector<Incoming>* batch) {
   Status status;
   for (Incoming& job : *batch) {
+    if (status.ok() && resume(&job)) continue;
     job.digest = std::make_unique<Digest>();
     if (job.job.chunks() <= kDeletesByNumber) job.sequences.resize(job.job.chunks());
     const Status created =
@@ -88,12 +91,17 @@ void Receiver::download(std::vector<Incoming>* batch) {
   if (!status.ok()) return fail(status.message(), batch);
   trouble_.clear();
   chunks_in_flight_ = 0;
-  const auto has_room = [&] { return chunks_in_flight_ < kChunkWindow; };
-  const auto go_on = [&] { return pulse() && trouble_.empty(); };
+  bytes_in_flight_ = 0;
+  std::uint64_t next_bytes = 0;
+  const auto has_room = [&] {
+    return chunks_in_flight_ < kMaxRequests && window_.has_room(bytes_in_flight_, next_bytes);
+  };
+  const auto go_on = [&] { return pulse() && trouble_.empty() && readiness_.is_ready(); };
   for (Incoming& job : *batch)
-    for (std::uint64_t number = 0;
+    for (std::uint64_t number = job.digested;
          number < job.job.chunks() && job.damage.empty() && !job.is_late && job.missing.size() < kMaxMissing;
          ++number) {
+      next_bytes = chunk_size(job.job, number);
       if (!exchange_.await(has_room, kPatience, go_on) || !request_chunk(&job, number, 1)) {
         job.is_late = true;
         break;
@@ -107,8 +115,8 @@ void Receiver::download(std::vector<Incoming>* batch) {
   for (Incoming& job : *batch) {
     const bool is_whole = job.digested == job.job.chunks();
     if (!pulse() || job.is_late || (!is_whole && job.damage.empty())) {
-      folder_.remove(temporary_of(job.job.name, job.job.id));
       give_back(job.ack, kDelay);
+      interrupt(&job);
       continue;
     }
     if (job.damage.empty() && job.digest->finish() != job.job.digest)
@@ -118,8 +126,8 @@ void Receiver::download(std::vector<Incoming>* batch) {
         digest_in_sidecar(job.job.sidecar) != job.job.digest)
       job.damage = "the sidecar in the job is not that of the contents";
     if (!job.damage.empty()) {
-      folder_.remove(temporary_of(job.job.name, job.job.id));
       send_again(&job);
+      interrupt(&job);
       continue;
     }
     job.is_whole = true;
@@ -132,6 +140,7 @@ void Receiver::download(std::vector<Incoming>* batch) {
                         .sequence = job.position.sequence,
                         .seen_ns = job.seen_ns,
                         .inode = job.inode,
+                        .run = identity_.run(),
                         .chunk_sequences = job.sequences,
                         .epoch = epoch_.value(),
                         .recorded = false,
@@ -146,6 +155,60 @@ void Receiver::download(std::vector<Incoming>* batch) {
   for (auto& [id, intent] : intents_) intent.recorded = true;
 }
 
+// Takes what is there of the contents from an earlier download. False when there is nothing.
+bool Receiver::resume(Incoming* job) {
+  const auto found = partial_.find(job->job.id);
+  if (found == partial_.end()) return false;
+  Incoming kept = std::move(found->second);
+  partial_.erase(found);
+  UniqueFd file;
+  FileIdentity there;
+  FileIdentity ours;
+  bool missing = false;
+  if (!folder_.open_file(temporary_of(job->job.name, job->job.id), &file, &there, &missing).ok() ||
+      !identity_of(kept.file.get(), &ours) || there.device != ours.device || there.inode != ours.inode)
+    return false;
+  job->file = std::move(kept.file);
+  job->digest = std::move(kept.digest);
+  job->digested = kept.digested;
+  return true;
+}
+
+// The download of the job is over, and it is not whole. Of large contents, the part that came in order stays:
+// over a line that never lasts for all of them they would begin with the first chunk for ever.
+void Receiver::interrupt(Incoming* job) {
+  const bool is_good = job->damage.empty() || job->keeps_chunks;
+  if (!is_good || job->digested == 0 || job->job.size <= kLarge) {
+    job->file.reset();
+    folder_.remove(temporary_of(job->job.name, job->job.id));
+    return;
+  }
+  job->early.clear();
+  job->kept_ns = host_.monotonic_ns();
+  const std::string id = job->job.id;
+  partial_[id] = std::move(*job);
+  while (partial_.size() > kMaxPartials)
+    forget_partial(std::min_element(partial_.begin(), partial_.end(), [](const auto& a, const auto& b) {
+                     return a.second.kept_ns < b.second.kept_ns;
+                   })->first);
+}
+
+void Receiver::forget_partial(const std::string& id) {
+  const auto found = partial_.find(id);
+  if (found == partial_.end()) return;
+  const std::string path = temporary_of(found->second.job.name, found->first);
+  partial_.erase(found);
+  if (folder_.is_open()) folder_.remove(path);
+}
+
+// Another receiver may have delivered them, or their sender has taken them back.
+void Receiver::forget_old_partials(std::uint64_t now) {
+  std::vector<std::string> old;
+  for (const auto& [id, job] : partial_)
+    if (now - job.kept_ns > kPartialTime) old.push_back(id);
+  for (const std::string& id : old) forget_partial(id);
+}
+
 // Chunks that a server did not have are missing if the leader of the stream does not have them either, and
 // are requested again otherwise. True when some are.
 bool Receiver::request_missing(std::vector<Incoming>* batch) {
@@ -158,8 +221,10 @@ bool Receiver::request_missing(std::vector<Incoming>* batch) {
   for (Incoming& job : *batch)
     for (const auto& [number, attempt] : std::exchange(job.missing, {})) {
       const Lookup result = found[index++].result;
-      if (result == Lookup::kMissing)
+      if (result == Lookup::kMissing) {
         job.damage = "chunk " + std::to_string(number) + " is missing in the stream " + names_.stream("data");
+        job.keeps_chunks = true;
+      }
       if (result == Lookup::kUnknown || attempt > kChunkAttempts) job.is_late = true;
       if (result == Lookup::kFound && !job.is_late)
         job.is_late = !request_chunk(&job, number, attempt) || job.is_late;
@@ -171,6 +236,7 @@ bool Receiver::request_missing(std::vector<Incoming>* batch) {
 void Receiver::fail(const std::string& what, std::vector<Incoming>* batch) {
   problems_.set("the folder cannot be written", what);
   is_cautious_ = true;
+  while (!partial_.empty()) forget_partial(partial_.begin()->first);  // they may be what fills the disk
   for (Incoming& job : *batch) {
     job.file.reset();
     const auto intent = intents_.find(job.job.id);
@@ -190,20 +256,26 @@ void Receiver::fail(const std::string& what, std::vector<Incoming>* batch) {
 bool Receiver::request_chunk(Incoming* job, std::uint64_t number, unsigned attempt) {
   const std::string subject =
       "$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(job->job.id, number);
-  const std::uint64_t download = download_;
-  const bool sent =
-      exchange_.send(subject, "", kReplyTime, [this, job, number, attempt, download](const Message* reply) {
-        if (download != download_) return;  // the batch is over, and `job` with it
-        --chunks_in_flight_;
-        on_chunk(job, number, attempt, reply);
-      });
-  if (sent) ++chunks_in_flight_;
-  return sent;
+  const std::uint64_t bytes = chunk_size(job->job, number);
+  const auto on_reply = [this, job, number, attempt, bytes, download = download_, line = window_.round(),
+                         sent_ns = host_.monotonic_ns()](const Message* reply) {
+    if (reply == nullptr) window_.on_silence(line);
+    if (reply != nullptr) window_.on_reply(bytes, host_.monotonic_ns() - sent_ns, line);
+    if (download != download_) return;  // the batch is over, and `job` with it
+    --chunks_in_flight_;
+    bytes_in_flight_ -= bytes;
+    on_chunk(job, number, attempt, reply);
+  };
+  if (!exchange_.send(subject, "", window_.patience_ns(), on_reply)) return false;
+  ++chunks_in_flight_;
+  bytes_in_flight_ += bytes;
+  return true;
 }
 
 void Receiver::on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, const Message* reply) {
   if (!job->damage.empty() || job->is_late || !trouble_.empty()) return;
-  if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+  // Also without a reply: that is how a stream that somebody removed answers.
+  if (reply == nullptr || reply->status() == 503) readiness_.lose_streams();
   if (reply == nullptr || (reply->status() != 0 && reply->status() != 404)) {
     job->is_late = attempt >= kChunkAttempts || !request_chunk(job, number, attempt + 1);
     return;
@@ -213,7 +285,7 @@ void Receiver::on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, c
     return;
   }
   if (number < job->sequences.size()) job->sequences[number] = reply->sequence();
-  const std::uint64_t expected = std::min<std::uint64_t>(kChunkSize, job->job.size - number * kChunkSize);
+  const std::uint64_t expected = chunk_size(job->job, number);
   if (reply->data().size() != expected) {
     job->damage = "chunk " + std::to_string(number) + " has " + std::to_string(reply->data().size()) +
                   " bytes instead of " + std::to_string(expected);
@@ -282,8 +354,8 @@ Status Receiver::write_sidecar(const Job& job, Flush flush) {
   return Status::system("cannot flush " + folder_.path() + "/" + path);
 }
 
-// Chunks and job go first, then the report: the sender publishes at once what it reads there, and would be
-// refused.
+// Chunks that may be damaged and the job go first, then the report: the sender publishes at once what it
+// reads there, and would be refused.
 void Receiver::send_again(Incoming* job) {
   Receipt receipt;
   // Another receiver may have delivered it and removed the chunks.
@@ -295,11 +367,12 @@ void Receiver::send_again(Incoming* job) {
   host_.log(PAXECT_LOG_WARN,
             job->job.name + " is not delivered: " + job->damage + "; its sender sends it again");
   log_.write("damaged", job->job, job->job.sender, job->damage);
-  exchange_.ask(
-      "$JS.API.STREAM.PURGE." + names_.stream("data"),
-      JsonObject().add("filter", names_.subject("data", job->job.id) + ".*").text(), kReplyTime,
-      [&] { return pulse(); }, [](const Message&) {});
-  remove_message("job", job->position.sequence);
+  if (!job->keeps_chunks)
+    exchange_.ask(
+        "$JS.API.STREAM.PURGE." + names_.stream("data"),
+        JsonObject().add("filter", names_.subject("data", job->job.id) + ".*").text(), kReplyTime,
+        [&] { return pulse(); }, [](const Message&) {});
+  if (!remove_message("job", job->position.sequence)) return give_back(job->ack, kDelay);
   const Report report{.id = job->job.id, .receiver = state_.token(), .reason = job->damage, .again = true};
   call(names_.subject("report", job->job.id), report_text(report));
   acknowledge(job->ack, "+TERM");

@@ -21,6 +21,13 @@ Status Receiver::flush_records() {
   return status.ok() ? status : rewrite_records();
 }
 
+// Deliveries and receipts become durable with the next batch, or after a second.
+void Receiver::flush_late_records(std::uint64_t now) {
+  if (now < next_flush_ns_) return;
+  next_flush_ns_ = now + kSecond;
+  problems_.set("the records cannot be written", flush_records().message());
+}
+
 void Receiver::publish_receipts() {
   // The newest first: those are the ones that others may have to be kept from delivering.
   std::vector<std::pair<std::int64_t, std::string>> order;
@@ -45,10 +52,8 @@ void Receiver::publish_receipts() {
                        [this, key = id](const Message* reply) { on_receipted(key, reply); }))
       asked.push_back(id);
   }
-  // While the server stores them: what they are about becomes durable. Until then the record of the name says
-  // after a crash that it was delivered.
-  if (const Status status = flush_records(); !status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
-  // Each goes from `unconfirmed_` when it is stored.
+  // What they are about needs no flush of its own: until the next one the record of the name says after a
+  // crash that it was delivered. Each goes from `unconfirmed_` when it is stored.
   exchange_.await(
       [&] {
         return std::none_of(asked.begin(), asked.end(), [&](const std::string& id) {
@@ -105,9 +110,10 @@ void Receiver::tidy_server(const Intent& intent) {
                    JsonObject().add("filter", names_.subject("data", intent.job.id) + ".*").text());
     return;
   }
-  for (const std::uint64_t sequence : intent.chunk_sequences)
+  // The first one last: by that one the sender looks later whether any are left.
+  for (auto sequence = intent.chunk_sequences.rbegin(); sequence != intent.chunk_sequences.rend(); ++sequence)
     exchange_.post("$JS.API.STREAM.MSG.DELETE." + stream,
-                   JsonObject().add("seq", sequence).add("no_erase", true).text());
+                   JsonObject().add("seq", *sequence).add("no_erase", true).text());
 }
 
 }  // namespace paxect::carrier

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kPatience = 10 * kSecond;  // for the reply to a chunk, at first
+constexpr std::size_t kBuffer = 1024 * 1024;
+constexpr std::uint64_t kAskPresent = 4;  // chunks; fewer are published again without a question
 constexpr std::size_t kFilesAtOnce = 16;  // prepared in one step
 
 }  // namespace
@@ -30,10 +33,12 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
       readiness_(
           host, connection, &epoch_, &problems_,
           [this] { return ensure_streams(connection_.jetstream(), names_, settings_); },
-          [this] { return remove_epoch(connection_.jetstream(), names_); }) {
+          [this] { return remove_epoch(connection_.jetstream(), names_); }),
+      identity_(host, settings, state, connection, &problems_),
+      window_(kPatience),
+      buffer_(kBuffer) {
   for (const char* what : {"receipt", "claim", "report"}) connection_.subscribe(names_.subject(what, "*"));
   connection_.subscribe(names_.ask());
-  connection_.subscribe(names_.peers());
 }
 
 Outgoing* Sender::find(const std::string& id) {
@@ -57,21 +62,24 @@ std::uint64_t Sender::step() {
     wait_for_room();
     busy = send_chunks();
     for (std::size_t i = 0; i < kFilesAtOnce && folder_.is_open() && prepare(); ++i) busy = true;
+    end_first_scan();
     check_waiting();
     clean_up();
+    sweep();
   }
   if (busy) return 0;
   report_held();
   std::uint64_t wake = std::min(exchange_.dispatch(), next_scan_ns_);
   if (changed_) wake = std::min(wake, std::max(now + kMillisecond, next_early_scan_ns_));
   if (has_removals()) wake = std::min(wake, now + 20 * kMillisecond);
+  if (!claim_reads_.empty()) wake = std::min(wake, std::max(now + kMillisecond, claim_reads_.front().first));
   if (paused_until_ns_ > now) wake = std::min(wake, paused_until_ns_);
   return std::min(wake, now + kSecond);
 }
 
 bool Sender::is_idle() const {
-  return scanned_ && candidates_.empty() && preparing_ == nullptr && sending_.empty() && !has_removals() &&
-         exchange_.outstanding() == 0;
+  return scanned_ && candidates_.empty() && fresh_.empty() && preparing_ == nullptr && sending_.empty() &&
+         !has_removals() && exchange_.outstanding() == 0;
 }
 
 bool Sender::has_removals() const {
@@ -80,7 +88,19 @@ bool Sender::has_removals() const {
 }
 
 void Sender::tend_connection() {
-  if (!readiness_.tend()) return;
+  if (exchange_.take_silence()) readiness_.lose_streams();
+  const bool is_new = readiness_.tend();
+  identity_.tend(waiting());
+  const std::uint64_t dropped = connection_.take_dropped();
+  if (dropped > 0)
+    host_.log(PAXECT_LOG_WARN, std::to_string(dropped) +
+                                   " messages came faster than they could be taken and were "
+                                   "dropped: what they were about is looked for");
+  if (is_new || dropped > 0) check_all();
+}
+
+// Receipts and claims may have been missed.
+void Sender::check_all() {
   next_check_ns_ = 0;
   for (auto& [id, file] : files_) {
     file.checked_ns = 0;
@@ -96,32 +116,42 @@ void Sender::tend_epoch() {
   if (epoch_.value().empty() || epoch_.value() == seen_epoch_) return;
   seen_epoch_ = epoch_.value();
   epoch_changed_ns_ = host_.monotonic_ns();
-  next_check_ns_ = 0;
-  for (auto& [id, file] : files_) {
-    file.checked_ns = 0;
-    file.since_ns = host_.monotonic_ns();
-  }
+  check_all();
 }
 
-// Everything again: the server refuses what it still has.
+// Everything again, but what the server still has.
 void Sender::restart(Outgoing* file) {
   file->phase = Phase::kSending;
   file->job_sequence = 0;
   file->is_full = false;
   file->file.reset();
   begin_round(file);
+  file->is_present_known = file->job.chunks() < kAskPresent || file->is_statement();
   sending_.push_back(file->job.id);
 }
 
 void Sender::begin_round(Outgoing* file) {
   file->next_chunk = file->stored_chunks = file->in_flight = 0;
   file->again.clear();
+  file->present.clear();
+  file->is_present_known = true;
   file->round = ++rounds_;
 }
 
 void Sender::withdraw(const std::string& id) {
   exchange_.post("$JS.API.STREAM.PURGE." + names_.stream("data"),
                  JsonObject().add("filter", names_.subject("data", id) + ".*").text());
+}
+
+// A file that is not there any more, or is another one. Its chunks go, also when there is no connection now.
+void Sender::give_up(const std::string& id) {
+  const Outgoing* file = find(id);
+  if (file == nullptr) return;
+  if (!file->is_statement()) {
+    withdraw(id);
+    clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = id});
+  }
+  drop(id);
 }
 
 void Sender::drop(const std::string& id) {

@@ -15,6 +15,7 @@
 #include "event_log.h"
 #include "exchange.h"
 #include "folder.h"
+#include "identity.h"
 #include "names.h"
 #include "outgoing.h"
 #include "problems.h"
@@ -22,6 +23,7 @@
 #include "records.h"
 #include "settings.h"
 #include "state_directory.h"
+#include "window.h"
 
 namespace paxect::carrier {
 
@@ -64,16 +66,20 @@ class Sender {
   // sender.cc
   void tend_connection();
   void tend_epoch();
+  void check_all();
+  std::uint64_t waiting() const { return files_.size() + candidates_.size(); }
   void restart(Outgoing* file);
   void begin_round(Outgoing* file);
   void withdraw(const std::string& id);
   void drop(const std::string& id);
+  void give_up(const std::string& id);
   Outgoing* find(const std::string& id);
 
   // sender_scan.cc
   void tend_folder();
   void scan();
   void consider(const Folder::Entry& entry, const std::map<std::string, FileIdentity>& there);
+  bool is_settled(const Folder::Entry& entry);
   void hold(const std::string& path, const FileIdentity& identity, const std::string& reason,
             const FileIdentity& sidecar = {});
   void report_held();
@@ -87,6 +93,8 @@ class Sender {
 
   // sender_publish.cc
   bool send_chunks();
+  void ask_present(Outgoing* file);
+  void on_present(const std::string& id, std::uint64_t round, const Message* reply);
   bool send_chunk(Outgoing* file, std::uint64_t number);
   void publish(Outgoing* file);
   void on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number, const Message* reply);
@@ -99,6 +107,7 @@ class Sender {
   void on_receipt(std::string_view text);
   void on_claim(std::string_view text);
   void set_holder(const Claim& claim);
+  void read_claims();
   void read_claim(const std::string& id);
   void on_report(std::string_view text);
   void on_question(const Message& message);
@@ -125,8 +134,20 @@ class Sender {
   void remember_done(const std::string& id, std::uint64_t chunks);
   Status remove_files(const Outgoing& file, std::set<std::string>* folders);
   void tidy_server(const Outgoing& file);
+  struct CleanUp {
+    std::uint64_t due_ns = 0;
+    std::string id;
+    bool is_delivered = false;  // else it was given up: its chunks alone go
+  };
   void clean_up();
-  void clean_up(const std::string& id);
+  void clean_up(const CleanUp& what);
+  void clean_up_chunks(const std::string& id);
+  // sender_sweep.cc
+  void sweep();
+  void on_stored(const Message* reply);
+  void look_for_job(const std::string& id, std::uint64_t chunk);
+  void look_at_chunk(const std::string& id, std::uint64_t chunk);
+
   void delete_last(const std::string& what, const std::string& id, const std::function<void(bool)>& then);
 
   const Host& host_;
@@ -141,11 +162,17 @@ class Sender {
   EventLog log_;
   Problems problems_;
   Readiness readiness_;
+  Identity identity_;
   SenderCounts counts_;
 
   std::map<std::string, Outgoing> files_;             // by ID
   std::unordered_map<std::string, std::string> ids_;  // of paths
   std::map<std::string, Held> held_;                  // files that are not sent, by path
+  struct Fresh {
+    FileIdentity identity;
+    std::uint64_t seen_ns = 0;
+  };
+  std::map<std::string, Fresh> fresh_;  // lists and receipts that may still be written, by path
   std::deque<Folder::Entry> candidates_;
   std::set<std::string> candidate_paths_;
   std::unique_ptr<Preparing> preparing_;
@@ -156,19 +183,24 @@ class Sender {
   };
   std::map<std::string, Done> done_;    // IDs of the last removals
   std::deque<std::string> done_order_;  // the oldest first
-  std::deque<std::pair<std::uint64_t, std::string>> clean_ups_;
+  std::deque<CleanUp> clean_ups_;
+  std::deque<std::pair<std::uint64_t, std::string>> claim_reads_;  // when, and of which file
   std::map<std::string, std::string> holders_;  // the receivers that have claimed what has no receipt yet
   std::vector<Outgoing> interrupted_;           // whose removal a crash interrupted
 
   UniqueFd inotify_;
   std::set<std::string> watched_;
+  Window window_;
   std::uint64_t in_flight_bytes_ = 0;
+  std::vector<char> buffer_;  // of what is read
   std::uint64_t rounds_ = 0;
   std::uint64_t rewritten_size_ = 0;  // of the records, when they were last rewritten
   std::uint64_t next_scan_ns_ = 0;
   std::uint64_t next_early_scan_ns_ = 0;  // when something has changed
+  std::uint64_t gather_since_ns_ = 0;     // receipts, for one flush; 0: not
   std::uint64_t next_check_ns_ = 0;
   std::uint64_t next_room_ns_ = 0;
+  std::uint64_t next_sweep_ns_ = 0;
   std::uint64_t next_report_ns_ = 0;
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t full_since_ns_ = 0;

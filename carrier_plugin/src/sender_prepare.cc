@@ -21,14 +21,12 @@ bool Sender::prepare() {
     candidates_.pop_front();
     candidate_paths_.erase(entry.path);
     begin(entry);
-    if (candidates_.empty() && scanned_ && preparing_ == nullptr) end_first_scan();
     if (preparing_ == nullptr) return true;
   }
-  std::vector<char> buffer(1024 * 1024);
   Outgoing& file = preparing_->file;
   for (std::uint64_t slice = 0; slice < kSlice && !host_.stop_requested();) {
     const ssize_t size =
-        pread(file.file.get(), buffer.data(), buffer.size(), static_cast<off_t>(preparing_->read));
+        pread(file.file.get(), buffer_.data(), buffer_.size(), static_cast<off_t>(preparing_->read));
     if (size < 0) {
       hold(file.job.name, file.identity, Status::system("it cannot be read").message());
       preparing_.reset();
@@ -36,10 +34,9 @@ bool Sender::prepare() {
     }
     if (size == 0) {
       finish_preparing();
-      if (candidates_.empty() && scanned_) end_first_scan();
       return true;
     }
-    preparing_->digest.update(buffer.data(), static_cast<std::size_t>(size));
+    preparing_->digest.update(buffer_.data(), static_cast<std::size_t>(size));
     preparing_->read += static_cast<std::uint64_t>(size);
     slice += static_cast<std::uint64_t>(size);
   }
@@ -48,7 +45,8 @@ bool Sender::prepare() {
 
 // All files of the folder are known: what the records have about others is of no use.
 void Sender::end_first_scan() {
-  if (!std::exchange(may_be_known_, false)) return;
+  if (!scanned_ || !candidates_.empty() || preparing_ != nullptr || !std::exchange(may_be_known_, false))
+    return;
   std::erase_if(holders_, [&](const auto& one) { return !files_.contains(one.first); });
 }
 
@@ -64,6 +62,7 @@ void Sender::begin(const Folder::Entry& entry) {
     if (!missing) hold(entry.path, entry.identity, status.message());
     return;
   }
+  if (file.kind == FileKind::kStatement && is_being_written(file.file.get())) return;  // see is_settled()
   if (file.kind == FileKind::kContainer) {
     const Status status = folder_.read_small(sidecar_of(entry.path), kMaxSidecar, &file.job.sidecar,
                                              &file.sidecar_identity, &missing);

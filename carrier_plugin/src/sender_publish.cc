@@ -13,10 +13,8 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
-constexpr std::uint64_t kWindow = 8 * 1024 * 1024;  // bytes that are not acknowledged
 constexpr std::size_t kMaxOutstanding = 512;
 constexpr std::uint64_t kFullPatience = 5 * kSecond;
-
 }  // namespace
 
 // True when it published something and could publish more.
@@ -33,15 +31,26 @@ bool Sender::send_chunks() {
     }
     ++i;
     if (file->is_full) continue;
+    if (!file->is_present_known) {
+      ask_present(file);
+      continue;
+    }
     const std::uint64_t chunks = file->is_statement() ? 0 : file->job.chunks();
     while (!file->is_full && (!file->again.empty() || file->next_chunk < chunks)) {
-      if (in_flight_bytes_ + kChunkSize > kWindow || exchange_.outstanding() >= kMaxOutstanding) return sent;
-      std::uint64_t number = file->next_chunk;
-      if (file->again.empty()) {
-        ++file->next_chunk;
-      } else {
-        number = file->again.front();
+      const bool is_again = !file->again.empty();
+      const std::uint64_t number = is_again ? file->again.front() : file->next_chunk;
+      if (!window_.has_room(in_flight_bytes_, chunk_size(file->job, number)) ||
+          exchange_.outstanding() >= kMaxOutstanding)
+        return sent;
+      if (is_again) {
         file->again.pop_front();
+      } else {
+        ++file->next_chunk;
+      }
+      if (number < file->present.size() && file->present[number]) {
+        file->present[number] = false;  // once: a chunk that is published again is published
+        ++file->stored_chunks;
+        continue;
       }
       if (!send_chunk(file, number)) break;
       sent = true;
@@ -55,33 +64,56 @@ bool Sender::send_chunks() {
   return sent;
 }
 
+// A line that ends again and again must not begin with the first chunk each time: what the server has is not
+// published again. A reply that says nothing about a chunk has it published, and the server refuses it then.
+void Sender::ask_present(Outgoing* file) {
+  if (file->is_asked) return;
+  const std::string filter = names_.subject("data", file->job.id) + ".*";
+  file->is_asked = exchange_.send(
+      "$JS.API.STREAM.INFO." + names_.stream("data"), JsonObject().add("subjects_filter", filter).text(),
+      kReplyTime,
+      [this, id = file->job.id, round = file->round](const Message* reply) { on_present(id, round, reply); });
+}
+
+void Sender::on_present(const std::string& id, std::uint64_t round, const Message* reply) {
+  Outgoing* file = find(id);
+  if (file == nullptr) return;
+  file->is_asked = false;
+  if (file->round != round || reply == nullptr) return;
+  file->is_present_known = true;
+  file->present.assign(file->job.chunks(), false);
+  for_each_chunk(reply->data(), [&](const std::string&, std::uint64_t number) {
+    if (number < file->present.size()) file->present[number] = true;
+  });
+}
+
 // False when the file cannot be sent, or not now.
 bool Sender::send_chunk(Outgoing* file, std::uint64_t number) {
   const std::uint64_t offset = number * kChunkSize;
-  std::vector<char> buffer(std::min<std::uint64_t>(kChunkSize, file->job.size - offset));
+  const std::uint64_t bytes = chunk_size(file->job, number);
   const std::string id = file->job.id;
   bool missing = false;
   FileIdentity now;
   if (!file->file.valid() && !folder_.open_file(file->job.name, &file->file, &now, &missing).ok()) {
     if (!missing) file->again.push_back(number);
-    if (!missing) return false;
-    withdraw(id);
-    drop(id);
+    if (missing) give_up(id);
     return false;
   }
-  const ssize_t size = pread(file->file.get(), buffer.data(), buffer.size(), static_cast<off_t>(offset));
+  const ssize_t size = pread(file->file.get(), buffer_.data(), bytes, static_cast<off_t>(offset));
   if (!identity_of(file->file.get(), &now) || !now.same_but_name(file->identity) ||
-      size != static_cast<ssize_t>(buffer.size())) {
+      size != static_cast<ssize_t>(bytes)) {
     changed_ = true;
-    withdraw(id);
-    drop(id);
+    give_up(id);
     return false;
   }
-  const std::uint64_t bytes = buffer.size();
   const std::uint64_t round = file->round;
-  const bool sent = exchange_.send(names_.chunk(id, number), {buffer.data(), buffer.size()}, kReplyTime,
-                                   [this, id, round, number, bytes](const Message* reply) {
+  const bool sent = exchange_.send(names_.chunk(id, number), {buffer_.data(), bytes}, window_.patience_ns(),
+                                   [this, id, round, number, bytes, line = window_.round(),
+                                    sent_ns = host_.monotonic_ns()](const Message* reply) {
                                      in_flight_bytes_ -= bytes;
+                                     if (reply == nullptr) window_.on_silence(line);
+                                     if (reply != nullptr)
+                                       window_.on_reply(bytes, host_.monotonic_ns() - sent_ns, line);
                                      on_chunk(id, round, number, reply);
                                    });
   if (!sent) {

@@ -12,6 +12,8 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::uint64_t kCheckEvery = 60 * kSecond;
 constexpr std::size_t kCleanUpsAtOnce = 64;
+constexpr std::size_t kRemovedAtOnce = 256;
+constexpr std::uint64_t kGatherTime = kSecond / 50;
 constexpr std::uint64_t kRemoveAgain = 10 * kSecond;
 constexpr std::uint64_t kMaxRecords = 64 * 1024 * 1024;
 constexpr std::size_t kMaxDone = 200'000;
@@ -104,7 +106,7 @@ std::string Sender::receipted_record(const Outgoing& file) {
 
 void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
   if (done_.insert_or_assign(id, Done{chunks}).second) done_order_.push_back(id);
-  clean_ups_.emplace_back(host_.monotonic_ns() + kCleanUpAfter, id);
+  clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = id, .is_delivered = true});
   holders_.erase(id);
   while (done_order_.size() > kMaxDone) {
     done_.erase(done_order_.front());
@@ -128,6 +130,10 @@ void Sender::remove_receipted() {
   const std::uint64_t now = host_.monotonic_ns();
   const auto is_due = [&](const Receipted& one) { return one.retry_ns <= now; };
   if (std::none_of(receipted_.begin(), receipted_.end(), is_due)) return;
+  // Receipts come together: two flushes serve all that come within a moment.
+  if (gather_since_ns_ == 0) gather_since_ns_ = now;
+  if (receipted_.size() < kRemovedAtOnce && now - gather_since_ns_ < kGatherTime) return;
+  gather_since_ns_ = 0;
   const Status status = record_receipted();
   problems_.set("the records cannot be written", status.message());
   if (!status.ok()) {
@@ -217,27 +223,34 @@ void Sender::tidy_server(const Outgoing& file) {
 // Claims and receipts stay for a while after the removal: a receiver may have fetched the job before.
 void Sender::clean_up() {
   const std::uint64_t now = host_.monotonic_ns();
-  for (std::size_t i = 0; i < kCleanUpsAtOnce && !clean_ups_.empty() && clean_ups_.front().first <= now;
+  for (std::size_t i = 0; i < kCleanUpsAtOnce && !clean_ups_.empty() && clean_ups_.front().due_ns <= now;
        ++i) {
-    const std::string id = clean_ups_.front().second;
+    const CleanUp what = std::move(clean_ups_.front());
     clean_ups_.pop_front();
-    if (!files_.contains(id)) clean_up(id);
+    if (!files_.contains(what.id)) clean_up(what);
   }
 }
 
 // First the job, whose removal may have been lost with a connection: without claim and receipt a receiver
 // would deliver it. What gets no reply is done again later.
-void Sender::clean_up(const std::string& id) {
+void Sender::clean_up(const CleanUp& what) {
+  const std::string& id = what.id;
+  const auto done = done_.find(id);
+  if (done == done_.end() || done->second.chunks > 0) clean_up_chunks(id);
+  // The job of a file that was given up goes when a receiver misses its chunks.
+  if (!what.is_delivered) return;
   const auto again = [this, id](bool ok) {
-    if (!ok) clean_ups_.emplace_back(host_.monotonic_ns() + kCheckEvery, id);
+    if (!ok)
+      clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCheckEvery, .id = id, .is_delivered = true});
   };
   delete_last("job", id, [this, id, again](bool ok) {
     if (!ok) return again(false);
     delete_last("claim", id, again);
     delete_last("receipt", id, again);
   });
-  const auto done = done_.find(id);
-  if (done == done_.end() || done->second.chunks == 0) return;
+}
+
+void Sender::clean_up_chunks(const std::string& id) {
   exchange_.send("$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(id, 0), "", kReplyTime,
                  [this, id](const Message* reply) {
                    if (reply != nullptr && reply->sequence() != 0 && !files_.contains(id)) withdraw(id);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "json_object.h"
-#include "peers.h"
 #include "sender.h"
 #include "streams.h"
 
@@ -14,21 +13,24 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::uint64_t kCheckEvery = 60 * kSecond;
-constexpr std::uint64_t kSettle = 5 * kSecond;  // after a change of the server, for receivers to come back
+constexpr std::uint64_t kSkipped = 15 * kSecond;  // so long a job may be there while its consumer is idle
+constexpr std::uint64_t kSettle = 5 * kSecond;    // after a change of the server, for receivers to come back
 constexpr std::uint64_t kHoldTime = 3600 * kSecond;  // after max_attempts
+constexpr std::uint64_t kClaimReadDelay = kSecond / 20;
 constexpr std::size_t kChecksAtOnce = 256;
 constexpr unsigned kClaimMisses = 2;  // one may come from a replica that lags behind
 
-std::uint64_t check_interval(std::uint64_t age_ns) { return std::clamp(age_ns, 5 * kSecond, kCheckEvery); }
+// After 5, 10, 20, 40 s and so on, at last every minute.
+std::uint64_t check_interval(std::uint64_t age_ns) {
+  return std::clamp(age_ns / 2, 5 * kSecond, kCheckEvery);
+}
 
 }  // namespace
 
 void Sender::on_message(std::unique_ptr<Message> message) {
   const std::string_view subject = message->subject();
   if (subject == names_.ask()) return on_question(*message);
-  if (subject == names_.peers())
-    connection_.publish(std::string(message->reply()),
-                        peer_text(own_peer(host_, settings_, state_, files_.size() + candidates_.size())));
+  if (subject == names_.peers()) return identity_.take(*message, waiting());
   if (subject.starts_with(names_.subject("receipt", ""))) return on_receipt(message->data());
   if (subject.starts_with(names_.subject("claim", ""))) return on_claim(message->data());
   if (subject.starts_with(names_.subject("report", ""))) return on_report(message->data());
@@ -40,7 +42,9 @@ void Sender::on_receipt(std::string_view text) {
   Outgoing* file = find(receipt.id);
   if (file == nullptr) {
     // A receiver published it again after a restart of the server: it must go too.
-    if (done_.contains(receipt.id)) clean_ups_.emplace_back(host_.monotonic_ns() + kCleanUpAfter, receipt.id);
+    if (done_.contains(receipt.id))
+      clean_ups_.push_back(
+          {.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = receipt.id, .is_delivered = true});
     return;
   }
   if (receipt.digest != file->job.digest || receipt.name != file->job.name ||
@@ -61,7 +65,23 @@ void Sender::on_claim(std::string_view text) {
   const auto holder = holders_.find(claim.id);
   if (holder != holders_.end() && holder->second == claim.receiver) return;
   if (holder == holders_.end()) set_holder(claim);
-  read_claim(claim.id);
+  // Mostly a receipt follows soon, and then nobody asks any more.
+  Outgoing* file = find(claim.id);
+  if (!std::exchange(file->is_claim_to_be_read, true))
+    claim_reads_.emplace_back(host_.monotonic_ns() + kClaimReadDelay, claim.id);
+}
+
+void Sender::read_claims() {
+  const std::uint64_t now = host_.monotonic_ns();
+  for (std::size_t i = 0; i < kChecksAtOnce && !claim_reads_.empty() && claim_reads_.front().first <= now;
+       ++i) {
+    const std::string id = std::move(claim_reads_.front().second);
+    claim_reads_.pop_front();
+    Outgoing* file = find(id);
+    if (file == nullptr) continue;
+    file->is_claim_to_be_read = false;
+    if (!is_receipted(id)) read_claim(id);
+  }
 }
 
 void Sender::set_holder(const Claim& claim) {
@@ -131,7 +151,9 @@ void Sender::on_question(const Message& message) {
       answer = {.state = "held", .holder = holder->second};
   } else if (is_ours) {
     // A file that has not been read yet has no ID: the answer comes when all have been read.
-    const bool all_read = scanned_ && candidates_.empty() && preparing_ == nullptr && folder_.is_open();
+    // Nor does a copy of this sender know what the original one has in its folder.
+    const bool all_read = scanned_ && candidates_.empty() && preparing_ == nullptr && folder_.is_open() &&
+                          !identity_.is_shared();
     answer.state = all_read ? "done" : "wait";
   } else {
     return;
@@ -142,6 +164,7 @@ void Sender::on_question(const Message& message) {
 // After each reconnect, then less and less often, at last every minute: is what waits for its receipt still
 // on the server?
 void Sender::check_waiting() {
+  read_claims();
   const std::uint64_t now = host_.monotonic_ns();
   for (auto& [id, file] : files_)
     if (file.phase == Phase::kHeld && now >= file.held_until_ns) restart(&file);
@@ -207,14 +230,15 @@ void Sender::check_job(const std::string& id) {
 }
 
 // A loss of power can leave a consumer that is ahead of its stream: it would never hand out what has numbers
-// that it has seen. Jobs that nobody gets are published again, under new numbers.
+// that it has seen. Debian's server also skips a job now and then when a receiver is killed with a fetch
+// open. Jobs that nobody gets are published again, under new numbers.
 void Sender::check_consumer() {
   bool idle = false;
   if (!is_consumer_idle(connection_.jetstream(), names_, &idle).ok() || !idle) return;
   const std::uint64_t now = host_.monotonic_ns();
   for (auto& [id, file] : files_) {
     if (file.phase != Phase::kWaiting || file.is_statement() || !file.holder.empty() ||
-        now - file.since_ns < kCheckEvery)
+        now - file.since_ns < kSkipped)
       continue;
     tidy_server(file);
     ++counts_.resent;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr std::size_t kMaxFiles = 20'000;  // in hand
+constexpr std::size_t kMaxFiles = 20'000;       // in hand
+constexpr std::uint64_t kSettleTime = kSecond;  // of a list or receipt
 constexpr std::uint64_t kSidecarPatience = 10 * kSecond;
 constexpr std::uint64_t kRepeatHeld = 60 * kSecond;
 constexpr char kNoContainer[] = "the container of this sidecar is missing: remove it";
@@ -78,9 +79,11 @@ void Sender::scan() {
   for (const Folder::Entry& entry : found) there[entry.path] = entry.identity;
   for (const Folder::Entry& entry : found) consider(entry, there);
   std::erase_if(held_, [&](const auto& held) { return !there.contains(held.first); });
+  std::erase_if(fresh_, [&](const auto& one) { return !there.contains(one.first); });
   const std::uint64_t now = host_.monotonic_ns();
-  next_scan_ns_ =
-      now + std::max(static_cast<std::uint64_t>(settings_.scan_ms) * kMillisecond, 5 * (now - began));
+  std::uint64_t pause = static_cast<std::uint64_t>(settings_.scan_ms) * kMillisecond;
+  if (!fresh_.empty()) pause = std::min(pause, kSettleTime);
+  next_scan_ns_ = now + std::max(pause, 5 * (now - began));
   // While files keep coming, scans take a third of the time.
   next_early_scan_ns_ = now + std::max(20 * kMillisecond, 2 * (now - began));
   if (status.ok() && !host_.stop_requested()) scanned_ = true;
@@ -111,8 +114,21 @@ void Sender::consider(const Folder::Entry& entry, const std::map<std::string, Fi
   if (held != held_.end() && held->second.identity == entry.identity && held->second.sidecar == beside)
     return hold(entry.path, entry.identity, std::string(held->second.reason), beside);
   if (candidates_.size() + files_.size() >= kMaxFiles) return;
+  if (kind == FileKind::kStatement && !is_settled(entry)) return;
   candidate_paths_.insert(entry.path);
   candidates_.push_back(entry);
+}
+
+// A list has no sidecar that shows whether all of it is there, and a receiver keeps the first text of a name:
+// it is sent when it has stayed as it is for a while. Whether somebody still has it open shows when it is
+// read.
+bool Sender::is_settled(const Folder::Entry& entry) {
+  const std::uint64_t now = host_.monotonic_ns();
+  Fresh& fresh = fresh_[entry.path];
+  if (fresh.seen_ns == 0 || fresh.identity != entry.identity) fresh = {entry.identity, now};
+  if (now - fresh.seen_ns < kSettleTime) return false;
+  fresh_.erase(entry.path);
+  return true;
 }
 
 // A file that is written to is another one at each scan: the same words are logged once a minute.

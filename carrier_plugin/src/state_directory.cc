@@ -19,14 +19,6 @@ bool is_token(const std::string& text) {
   return text.size() == 2 * kTokenBytes && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-std::string random_token() {
-  std::array<unsigned char, kTokenBytes> bytes{};
-  randombytes_buf(bytes.data(), bytes.size());
-  std::array<char, 2 * kTokenBytes + 1> text{};
-  sodium_bin2hex(text.data(), text.size(), bytes.data(), bytes.size());
-  return text.data();
-}
-
 Status write_durably(const std::string& path, const std::string& contents) {
   const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return Status::system("cannot create " + path);
@@ -39,6 +31,14 @@ Status write_durably(const std::string& path, const std::string& contents) {
 }
 
 }  // namespace
+
+std::string random_token() {
+  std::array<unsigned char, kTokenBytes> bytes{};
+  randombytes_buf(bytes.data(), bytes.size());
+  std::array<char, 2 * kTokenBytes + 1> text{};
+  sodium_bin2hex(text.data(), text.size(), bytes.data(), bytes.size());
+  return text.data();
+}
 
 std::string parent_path(const std::string& path) {
   const std::size_t slash = path.rfind('/');

@@ -28,6 +28,9 @@ class StateDirectory {
   UniqueFd lock_;
 };
 
+// 16 random hexadecimal digits.
+std::string random_token();
+
 // Whether a process holds the lock of these settings.
 bool is_running(const Settings& settings);
 

@@ -174,6 +174,16 @@ class Bench:
             shutil.rmtree(server.place)
         return float(out[0])
 
+    def files_alone(self, count, size):
+        """The durable work on files that two carriers have to do, without server, digests and records."""
+        place = self.work / "files_alone"
+        place.mkdir()
+        settle_disk()
+        out = subprocess.run([self.build / "tests/bench/bench_carrier_files", place, str(count), str(size)], check=True,
+                             capture_output=True, text=True).stdout.split()
+        shutil.rmtree(place)
+        return float(out[0])
+
     def rsync(self, count, size):
         """An rsync daemon on the loopback interface, and a client that flushes what it received is not to be had: the daemon
         flushes, by its setting."""
@@ -199,7 +209,7 @@ class Bench:
 
     def throughput(self, label, count, size):
         count = max(1, count // QUICK)
-        rows = {"inbox to outbox": [], "folder to folder": [], "the links alone": [], "libnats: publish": [],
+        rows = {"inbox to outbox": [], "folder to folder": [], "the links alone": [], "the files alone": [], "libnats: publish": [],
                 "libnats: publish, receive, acknowledge": [], "rsync --fsync to a daemon": []}
         tails, cpus = [], []
         for _ in range(ROUNDS):
@@ -209,6 +219,7 @@ class Bench:
             rows["inbox to outbox"].append(wall)
             rows["folder to folder"].append(self.chain(count, size, False)[0])
             rows["the links alone"].append(self.links_alone(count, size))
+            rows["the files alone"].append(self.files_alone(count, size))
             rows["libnats: publish"].append(self.library(count, size, "publish"))
             rows["libnats: publish, receive, acknowledge"].append(self.library(count, size, "through"))
             rows["rsync --fsync to a daemon"].append(self.rsync(count, size))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures the carrier, from inbox to outbox through one nats-server on the loopback interface, beside the bare client library,
-# rsync, and the links alone: tests/bench/carrier.sh [DIRECTORY] [PART]...
+# rsync, the links alone, and the durable work on files alone: tests/bench/carrier.sh [DIRECTORY] [PART]...
 # Parts, all by default: small, medium, large, receivers. DIRECTORY (- for the default) as in relay.sh. Takes some
 # minutes and 8 GiB; with QUICK=1 a tenth of the files.
 set -eu
@@ -9,7 +9,7 @@ cd "$root"
 . tests/bench/disk.sh
 ./cmake/setup.sh test
 cmake --preset release >/dev/null
-cmake --build --preset release --target paxect paxect-core paxect_link paxect_carrier bench_carrier_floor >/dev/null
+cmake --build --preset release --target paxect paxect-core paxect_link paxect_carrier bench_carrier_floor bench_carrier_files >/dev/null
 if [ $# -eq 0 ] || [ "$1" = - ]; then
   [ $# -eq 0 ] || shift
   make_disk

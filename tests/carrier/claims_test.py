@@ -92,6 +92,60 @@ class Claims(unittest.TestCase):
             site.await_arrival()
 
 
+def clone(site, node, name):
+    """A node with a copy of the folder and of the state of another one, which runs or not."""
+    copy = site.node(name, node.mode, node.settings["servers"])
+    shutil.rmtree(copy.folder)
+    shutil.copytree(node.folder, copy.folder, symlinks=True)
+    shutil.copytree(node.place / ".paxect_carrier_folder", copy.place / ".paxect_carrier_folder")
+    return copy
+
+
+class Clones(unittest.TestCase):
+    def test_two_receivers_with_one_identity_report_it_and_deliver_everything_once(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the receiver", lambda: report(south).get("connected"))
+            site.take()
+            copy = clone(site, south, "copy").start()
+            for turn in range(4):
+                site.send_many(north, 12, prefix=f"t{turn}_")
+            for node in (south, copy):
+                rig.wait_for(f"a report of {node.name}", lambda node=node: "the identity is used twice" in problems(node))
+            site.await_arrival()
+            # One of them waits. It takes over when the other one is gone.
+            south.stop()
+            site.send_many(north, 12, prefix="after")
+            site.await_arrival()
+            rig.wait_for("the end of the report", lambda: not problems(copy))
+
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_a_copy_that_delivered_what_a_crash_interrupted_is_noticed(self):
+        """The receiver is killed between its claim and the rename. A copy of it delivers, and the original comes back before
+        the sender has removed anything."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the receiver", lambda: report(south).get("connected"))
+            south.stop()
+            south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
+            site.send(north, "once.freq", b"data")
+            rig.wait_for("the crash", lambda: not south.carrier.running())
+            north.stop()  # it would remove the job
+            site.take()
+            copy = clone(site, south, "copy").start()
+            rig.wait_for("the delivery", lambda: "once.freq" in site.taken)
+            rig.wait_for("the receipt", lambda: not report(copy)["unconfirmed"] and report(copy)["delivered"] == 1)
+            copy.stop()
+            south.start()
+            rig.wait_for("a report", lambda: "another one delivered it" in south.carrier.text())
+            north.start()
+            site.await_arrival()
+
+
 def answer_or_none(server, job, receiver):
     try:
         return answer(server, job, receiver)

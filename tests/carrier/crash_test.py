@@ -76,6 +76,55 @@ class Crash(unittest.TestCase):
         for error in ERRORS:
             self.at_every_call(lambda _, south: south, f"error={error}", self.failed)
 
+    def test_a_thread_that_cannot_be_had(self):
+        """Of each start one attempt to make a thread fails. It ends with a status, or goes on by itself."""
+        with rig.Site() as site:
+            north, south = self.site(site)
+            for victim in (north, south):
+                for when in range(1, 100, 1 if rig.LONG else 2):
+                    victim.kill()
+                    trace = victim.place / "trace"
+                    trace.unlink(missing_ok=True)
+                    victim.carrier.traced("clone3,clone", f"error=EAGAIN:when={when}", trace)
+                    site.send_many(north, 2, prefix=f"{victim.name}{when}_", sizes=(5, 700_000))
+                    done = rig.wait_for(f"thread {when} of {victim.name}", lambda victim=victim, trace=trace: self.failed(site, victim, trace))
+                    if done == "ended":
+                        self.assertGreater(victim.carrier.process.returncode, 0, victim.carrier.text()[-2000:])
+                        victim.carrier.start()
+                        site.await_arrival()
+                    if done == "no such call":
+                        break
+                self.assertGreater(when, 3)
+
+    def test_memory_that_runs_out(self):
+        """With an address space that is too small, it ends with a status or reports; with more it goes on."""
+        with rig.Site() as site:
+            north, south = self.site(site)
+            for victim in (north, south):
+                reached = False
+                for limit in range(16, 1200, 8 if rig.LONG else 32):
+                    victim.kill()
+                    before = len(victim.carrier.text())
+                    victim.carrier.start(["prlimit", f"--as={limit << 20}"])
+                    site.send_many(north, 2, prefix=f"{victim.name}{limit}_", sizes=(5, 2_000_000))
+
+                    def seen(victim=victim, before=before):
+                        if not victim.carrier.running():
+                            return "ended"
+                        if site.arrived():
+                            return "arrived"
+                        return "reported" if "cannot" in victim.carrier.text()[before:] or "no connection" in victim.carrier.text()[before:] else None
+                    done = rig.wait_for(f"{victim.name} with {limit} MiB", seen)
+                    if done == "ended":
+                        self.assertGreater(victim.carrier.process.returncode, 0, victim.carrier.text()[-2000:])
+                    reached = done == "arrived"
+                    if reached:
+                        break
+                    victim.kill()
+                    victim.carrier.start()
+                    site.await_arrival()
+                self.assertTrue(reached)
+
 
 if __name__ == "__main__":
     if not shutil.which("strace"):

@@ -95,6 +95,27 @@ TEST_CASE("A file that was written with its old time is not removed") {
   CHECK(removed);
 }
 
+TEST_CASE("A file that somebody has open for writing is known by a lease") {
+  const Place place;
+  Folder folder;
+  REQUIRE(place.open(&folder).ok());
+  const std::string path = place.path + "/file";
+  test::write_file(path, "one");
+  UniqueFd file;
+  FileIdentity identity;
+  bool missing = false;
+  REQUIRE(folder.open_file("file", &file, &identity, &missing).ok());
+  CHECK_FALSE(is_being_written(file.get()));
+  {
+    const UniqueFd writer(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    REQUIRE(writer.valid());
+    CHECK(is_being_written(file.get()));
+  }
+  CHECK_FALSE(is_being_written(file.get()));
+  const UniqueFd writer(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK));  // no lease is left behind
+  CHECK(writer.valid());
+}
+
 TEST_CASE("A name of the greatest length is removed without leaving another") {
   const Place place;
   Folder folder;

@@ -216,7 +216,8 @@ class Space(unittest.TestCase):
 
 
 class Clocks(unittest.TestCase):
-    """The wall clocks of sender and receiver jump while they run; those of the server and the monotonic ones do not."""
+    """The wall clocks of sender and receiver jump while they run; those of the server and the monotonic ones do not. Without
+    the sandbox, in which libfaketime cannot read its file."""
 
     LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
@@ -225,8 +226,8 @@ class Clocks(unittest.TestCase):
             self.skipTest("no faketime for this build: apt-get install faketime")
         with rig.Site() as site:
             server = site.server().start().ready()
-            north = site.node("north", "send", server.url)
-            south = site.node("south", "receive", server.url)
+            north = site.node("north", "send", server.url, carrier="sandbox = off")
+            south = site.node("south", "receive", server.url, carrier="sandbox = off")
             for node in (north, south):
                 node.clock = site.place / f"{node.name}.clock"
                 node.clock.write_text("+0")
@@ -244,6 +245,53 @@ class Clocks(unittest.TestCase):
                     south.start()
 
 
+    def test_nothing_stays_in_the_stores(self):
+        """Not after deliveries with kills, not of a container that was given up in the middle, and not of one whose sender was
+        killed and came back without it."""
+        if rig.SANITIZED or not rig.pathlib.Path(self.LIBRARY).exists():
+            self.skipTest("no faketime for this build: apt-get install faketime")
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 4\nsandbox = off")
+            south = site.node("south", "receive", server.url, carrier="max_stream_mb = 4")
+            clock = site.place / "clock"
+            clock.write_text("+0")
+            north.carrier.env |= {"LD_PRELOAD": self.LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                                  "NO_FAKE_STAT": "1"}
+            north.start()
+            for i in range(3):
+                site.send(north, f"big{i}.freq", site.random.randbytes(3_000_000))
+            rig.wait_for("a full stream", lambda: "full" in north.carrier.text())
+            north.kill()  # with a job, and chunks without one
+            for name in set(site.sent) - set(rig.jobs(server)):
+                del site.sent[name]
+                for path in (north.folder / name, north.folder / f"{name}.sha256"):
+                    path.unlink(missing_ok=True)
+            south.start()
+
+            def consumers():
+                with server.client() as client:
+                    return client.api("CONSUMER.NAMES.test_job", {"offset": 0})["consumers"]
+            rig.wait_for("the receiver", consumers)
+            north.start()
+            site.take()
+            for turn in range(3):
+                site.send_many(north, 6, sizes=(700, 600_000, 1_200_000), prefix=f"t{turn}_")
+                (south if turn % 2 else north).kill()
+                (south if turn % 2 else north).start()
+            site.await_arrival()
+            north.stop()
+            clock.write_text("+2d")
+            north.start()
+            rig.wait_for("the chunks without a job", lambda: "without a job, a day old" in north.carrier.text())
+            clock.write_text("+3d")  # ten minutes after its receipts, by its clock
+
+            def left():
+                with server.client() as client:
+                    return {name: stream["state"]["messages"] for name, stream in client.streams().items()
+                            if name in ("test_data", "test_job", "test_claim", "test_receipt")}
+            rig.wait_for(lambda: f"empty stores: {left()}", lambda: left() and not any(left().values()))
+
     def test_a_receiver_that_is_away_for_a_week_gets_everything(self):
         """A week passes by the clocks of the carriers. The server's own clock cannot be moved: the ages that it keeps
         messages for are compared instead."""
@@ -251,8 +299,8 @@ class Clocks(unittest.TestCase):
             self.skipTest("no faketime for this build: apt-get install faketime")
         with rig.Site() as site:
             server = site.server().start().ready()
-            north = site.node("north", "send", server.url)
-            south = site.node("south", "receive", server.url)
+            north = site.node("north", "send", server.url, carrier="sandbox = off")
+            south = site.node("south", "receive", server.url, carrier="sandbox = off")
             clock = site.place / "clock"
             clock.write_text("+0")
             for node in (north, south):
@@ -341,7 +389,7 @@ class Logins(unittest.TestCase):
     def test_certificates_of_both_sides(self):
         with rig.Site() as site:
             keys.certificates(site.place)
-            for name in ("client", "other"):
+            for name in ("client", "other", "expired"):
                 (site.place / f"{name}.key").chmod(0o600)
             server = site.server(tls=f"tls {{ cert_file: {site.place}/server.pem, key_file: {site.place}/server.key, "
                                      f"ca_file: {site.place}/ca.pem, verify: true }}\n")
@@ -350,16 +398,25 @@ class Logins(unittest.TestCase):
             server.login = {"tls": context}
             server.start().ready()
             tls = "tls = on\ntls_ca = {0}/{2}.pem\ntls_cert = {0}/{1}.pem\ntls_key = {0}/{1}.key"
-            refused = [site.node("stranger", "receive", server.url, carrier=tls.format(site.place, "other", "ca")).start(),
-                       site.node("trusts", "receive", server.url, carrier=tls.format(site.place, "client", "stranger")).start(),
-                       site.node("plain", "receive", server.url).start()]
-            for node in refused:
-                rig.wait_for(f"{node.name}: a report of the refused connection", lambda node=node: str(server.port) in node.carrier.text())
+            none = tls.format(site.place, "client", "ca").splitlines()[:2]
+            refused = {"stranger": (tls.format(site.place, "other", "ca"), "refuses the client certificate .*other.pem .*issued by /CN=stranger"),
+                       "expired": (tls.format(site.place, "expired", "ca"), "client certificate .*expired.pem expired on .*: replace it"),
+                       "without": ("\n".join(none), "requires a client certificate, set tls_cert and tls_key"),
+                       "trusts": (tls.format(site.place, "client", "stranger"), "certificate of the server is not accepted .*tls_ca must"),
+                       "key": (tls.format(site.place, "client", "ca").replace("client.key", "other.key"), "other.key is not the key of .*client.pem"),
+                       "plain": ("", "certificate of the server is not accepted")}
+            for name, (settings, message) in refused.items():
+                node = site.node(name, "receive", server.url, carrier=settings).start()
+                refused[name] = node
+                rig.wait_for(lambda node=node: f"{node.name}: what is wrong: {node.carrier.text()}",
+                             lambda node=node, message=message: rig.re.search(message, node.carrier.text()))
+            checks = {check["check"]: check for check in refused["expired"].command("doctor", status=(1,))["checks"]}
+            self.assertEqual(checks["certificate"]["state"], "failed", checks)
             north, _ = pair(site, server, carrier=tls.format(site.place, "client", "ca"))
             site.send_many(north, 6)
             site.await_arrival()
             self.assertFalse([name for name, got in site.taken.items() if got[0][0] != "south"])
-            for node in refused:
+            for node in refused.values():
                 self.assertTrue(node.carrier.running(), node.carrier.text())
 
     def test_permissions_that_end_are_reported_and_waited_for(self):

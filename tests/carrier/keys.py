@@ -80,19 +80,19 @@ class Operator:
 
 def certificates(place):
     """Writes ca.pem, and server.pem, client.pem, other.pem with their .key files, to the directory. `other` is signed by an
-    authority of its own."""
+    authority of its own, and `expired` expired yesterday."""
     place = pathlib.Path(place)
 
     def authority(name):
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
                  "-subj", f"/CN={name}", "-keyout", str(place / f"{name}.key"), "-out", str(place / f"{name}.pem"))
 
-    def issue(name, by):
+    def issue(name, by, days=30):
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                  "-keyout", str(place / f"{name}.key"), "-out", str(place / f"{name}.csr"))
         (place / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
         _openssl("x509", "-req", "-in", str(place / f"{name}.csr"), "-CA", str(place / f"{by}.pem"),
-                 "-CAkey", str(place / f"{by}.key"), "-CAcreateserial", "-days", "30",
+                 "-CAkey", str(place / f"{by}.key"), "-CAcreateserial", "-days", str(days),
                  "-extfile", str(place / "extensions"), "-out", str(place / f"{name}.pem"))
 
     authority("ca")
@@ -100,3 +100,4 @@ def certificates(place):
     issue("server", "ca")
     issue("client", "ca")
     issue("other", "stranger")
+    issue("expired", "ca", -1)

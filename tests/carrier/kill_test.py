@@ -128,15 +128,16 @@ class Store(unittest.TestCase):
                 self.assertFalse(site.lost())
             site.await_arrival()
 
-    def remove(self, call, again):
+    def remove(self, call, again, names=None):
         """Every stream in turn loses its messages while the receiver stands still; again() lets the sender look."""
         with rig.Site() as site:
             server, north = site_of(site)
             (south,) = site.receivers()
             site.send_many(north, 3)
             site.await_arrival()
-            with server.client() as client:
-                names = sorted(client.streams())
+            if names is None:
+                with server.client() as client:
+                    names = sorted(client.streams())
             for name in names:
                 south.carrier.signal(rig.signal.SIGSTOP)
                 site.send_many(north, 6, prefix=name)
@@ -146,6 +147,9 @@ class Store(unittest.TestCase):
                 south.carrier.signal(rig.signal.SIGCONT)
                 again(north)
                 site.await_arrival(150)
+
+    def test_a_stream_of_data_that_is_deleted_under_jobs_is_made_again(self):
+        self.remove("DELETE", lambda _: None, ["test_data"])
 
     @unittest.skipUnless(rig.LONG, "PAXECT_TEST_LONG=1 takes some minutes")
     def test_streams_that_somebody_deletes_are_made_again(self):

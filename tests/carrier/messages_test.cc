@@ -1,6 +1,7 @@
 #include "messages.h"
 
 #include <string>
+#include <vector>
 
 #include "digest.h"
 #include "incoming.h"
@@ -77,6 +78,35 @@ TEST_CASE("A list has its contents") {
   REQUIRE(parse_list(list_text(job, contents), &read, &text));
   CHECK(text == contents);
   CHECK_FALSE(parse_list(list_text(job, contents + "x"), &read, &text));
+}
+
+TEST_CASE("A claim has the run of its process, or none from an earlier version") {
+  const std::string id(32, 'a');
+  const std::string receiver(16, 'b');
+  for (const std::string& run : {std::string(16, 'c'), std::string()}) {
+    Claim read{.id = "", .receiver = "", .run = "old"};
+    REQUIRE(parse_claim(claim_text({.id = id, .receiver = receiver, .run = run}), &read));
+    CHECK(read.id == id);
+    CHECK(read.receiver == receiver);
+    CHECK(read.run == run);
+  }
+  Claim ignored;
+  CHECK_FALSE(parse_claim(claim_text({.id = id, .receiver = receiver, .run = "x"}), &ignored));
+}
+
+TEST_CASE("The chunks of a stream are read from its information") {
+  const std::string id(32, 'a');
+  std::vector<std::uint64_t> numbers;
+  const auto each = [&](const std::string& found, std::uint64_t number) {
+    CHECK(found == id);
+    numbers.push_back(number);
+  };
+  for_each_chunk(R"({"state":{"messages":9,"subjects":{"s.data.)" + id + R"(.0":1,"s.data.)" + id +
+                     R"(.17":1,"s.data.x.1":1,"s.data.)" + id + R"(.y":1,"":1}}})",
+                 each);
+  CHECK(numbers == std::vector<std::uint64_t>{0, 17});
+  for (const char* text : {"", "{}", R"({"state":1})", R"({"state":{"subjects":[]}})", R"({"error":{}})"})
+    for_each_chunk(text, [](const std::string&, std::uint64_t) { FAIL(); });
 }
 
 TEST_CASE("A full stream is not a message that is there already") {

@@ -14,13 +14,15 @@ import time
 class Proxy:
     """Forwards connections to `target` (HOST:PORT). stall() lets nothing through and closes nothing, cut() closes all
     connections, refuse() accepts no new ones, resume() ends both. With `cut_after`, a connection ends after so many bytes
-    towards the target: in the middle of a message."""
+    towards the target, with `cut_back_after` after so many from it: in the middle of a message. With `rate`, each direction of
+    a connection lets through so many bytes a second."""
 
     def __init__(self, target):
         self.target = target
         self.open = threading.Event()
         self.open.set()
-        self.cut_after = None
+        self.cut_after = self.cut_back_after = self.rate = None
+        self.ended = 0  # connections that such a limit has ended
         self.links = set()
         self.connections = 0
         self.lock = threading.Lock()
@@ -55,19 +57,26 @@ class Proxy:
             with self.lock:
                 self.links |= {near, far}
                 self.connections += 1
-            limit = self.cut_after
-            threading.Thread(target=self._pump, args=(near, far, limit), daemon=True).start()
-            threading.Thread(target=self._pump, args=(far, near, None), daemon=True).start()
+            if self.rate:
+                for one in (near, far):  # or the kernel takes what the line cannot carry
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+            threading.Thread(target=self._pump, args=(near, far, self.cut_after), daemon=True).start()
+            threading.Thread(target=self._pump, args=(far, near, self.cut_back_after), daemon=True).start()
 
     def _pump(self, source, target, limit):
         passed = 0
         with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
+            while data := source.recv(1 << 14 if self.rate else 1 << 16):
                 self.open.wait()
                 if limit is not None and passed + len(data) >= limit:
                     target.sendall(data[:limit - passed])
+                    with self.lock:
+                        self.ended += 1
                     break
                 target.sendall(data)
+                if self.rate:
+                    time.sleep(len(data) / self.rate)
                 passed += len(data)
         self._close(source, target)
 

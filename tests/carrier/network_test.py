@@ -72,6 +72,48 @@ class Connections(unittest.TestCase):
                 proxy.cut_after = None
             site.await_arrival()
 
+    def test_a_large_container_arrives_over_a_line_that_never_lasts_for_all_of_it(self):
+        """Each connection of the receiver ends after 10 MiB."""
+        with rig.Site() as site:
+            proxies, north = self.site(site)
+            proxies[1].cut_back_after = 10 << 20
+            proxies[1].cut()
+            site.send(north, "large.freq", site.random.randbytes(25 << 20))
+            site.await_arrival()
+            self.assertGreaterEqual(proxies[1].ended, 2)
+
+    def test_a_sender_that_is_killed_again_and_again_comes_to_the_end_of_a_large_container(self):
+        """Each connection of the sender ends after 10 MiB, and the sender with it."""
+        with rig.Site() as site:
+            proxies, north = self.site(site)
+            proxies[0].cut_after = 10 << 20
+            proxies[0].cut()
+            site.send(north, "large.freq", site.random.randbytes(25 << 20))
+            killed = 0
+
+            def arrived():
+                nonlocal killed
+                if proxies[0].ended > killed:
+                    killed = proxies[0].ended
+                    north.kill()
+                    north.start()
+                return site.arrived()
+            rig.wait_for(lambda: f"the container, after {killed} kills", arrived)
+            self.assertGreaterEqual(killed, 2)
+
+    @unittest.skipUnless(rig.LONG, "PAXECT_TEST_LONG=1 takes half a minute")
+    def test_a_slow_line_gets_no_more_than_it_can_carry(self):
+        """250 kB a second: 8 MiB at once would take longer than the server waits."""
+        for i in range(2):
+            with rig.Site() as site:
+                proxies, north = self.site(site)
+                site.send_many(north, 1)
+                site.await_arrival()
+                proxies[i].rate = 250_000
+                proxies[i].cut()
+                site.send(north, "large.freq", site.random.randbytes(10 << 20))
+                site.await_arrival(200)
+
     def test_a_connection_that_stalls_for_good_is_given_up(self):
         with rig.Site() as site:
             proxies, north = self.site(site)

@@ -9,7 +9,7 @@ PLUGIN = pathlib.Path(__file__).resolve().parents[2] / "carrier_plugin"
 
 def literals():
     """The string literals of the source; those that the compiler joins are joined."""
-    text = "".join(path.read_text() for path in sorted((PLUGIN / "src").rglob("*.cc")))
+    text = "".join(path.read_text() for path in sorted((PLUGIN / "src").rglob("*.[ch]*")))
     return re.findall(r'"((?:[^"\\\n]|\\.)*)"', re.sub(r'"\s*\n\s*"', "", text))
 
 

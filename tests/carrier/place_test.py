@@ -188,6 +188,22 @@ class Folders(unittest.TestCase):
             self.assertEqual(north.command("explain", "half.txt")["state"], "held")
             self.assertTrue((north.folder / "half.txt").exists())
 
+    def test_a_list_that_is_still_being_written_is_not_sent(self):
+        """Receivers keep the first text of a name: half of a list would keep out the whole one."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url).start()
+            with (north.folder / "north.1.list").open("w", encoding="ascii") as slow:
+                slow.write("half of ")
+                slow.flush()
+                (north.folder / "north.2.list").write_text("whole", encoding="ascii")
+                rig.wait_for("the list that is whole", lambda: (south.folder / "north.2.list").exists())
+                self.assertFalse((south.folder / "north.1.list").exists())
+                slow.write("a list")
+            rig.wait_for("the other one", lambda: (south.folder / "north.1.list").exists())
+            self.assertEqual((south.folder / "north.1.list").read_text(encoding="ascii"), "half of a list")
+
     def test_a_container_that_does_not_fit_its_sidecar_is_reported_and_stays(self):
         with rig.Site() as site:
             server = site.server().start().ready()

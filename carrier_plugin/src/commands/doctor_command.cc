@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "certificate.h"
 #include "commands/command.h"
 #include "connection.h"
 #include "folder.h"
@@ -125,6 +126,23 @@ void add(const std::string& check, const Status& status, const std::string& ok, 
   findings->push_back({check, status.ok() ? "ok" : "failed", status.ok() ? ok : status.message()});
 }
 
+void check_certificate(const Call& call, Findings* findings) {
+  constexpr std::int64_t kSoon = std::int64_t{14} * 86'400;
+  const std::string& path = call.settings().tls_cert;
+  if (path.empty()) return;
+  Certificate own;
+  const std::int64_t now = call.host().realtime_ns() / 1'000'000'000;
+  Status status = read_certificate(path, &own);
+  if (const std::string problem = status.ok() ? own.problem(path, now) : ""; !problem.empty())
+    status = Status::failure(problem);
+  const std::string until = path + " is valid until " + date_of(own.not_after);
+  if (status.ok() && own.not_after - now < kSoon) {
+    findings->push_back({"certificate", "warning", until + ": replace it"});
+    return;
+  }
+  add("certificate", status, until, findings);
+}
+
 void check_streams(const Call& call, Findings* findings) {
   Connection connection(call.host(), call.settings(), "paxect doctor");
   Status status = connection.open();
@@ -153,6 +171,7 @@ paxect_plugin_status run_doctor(const Call& call) {
   add("folder", try_folder(call.settings()), call.settings().folder + " can be written and flushed",
       &findings);
   for (const std::string& server : call.settings().servers) check_server(server, &findings);
+  check_certificate(call, &findings);
   check_streams(call, &findings);
   bool failed = false;
   std::string items;
