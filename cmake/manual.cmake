@@ -1,4 +1,4 @@
-# Builds man pages from scdoc sources and installs shell completions. Without scdoc it builds no man pages.
+# Builds man pages from scdoc sources, and installs them, shell completions and documents. Without scdoc it builds no man pages.
 find_program(SCDOC scdoc)
 if(NOT SCDOC)
   message(STATUS "scdoc not found: the man pages are not built")
@@ -39,6 +39,13 @@ function(paxect_install_manual component)
   endforeach()
   string(MAKE_C_IDENTIFIER "manual_${CMAKE_CURRENT_SOURCE_DIR}_${component}" name)
   add_custom_target(${name} ALL DEPENDS ${built})
+endfunction()
+
+# paxect_install_documents(COMPONENT FILES...): installs documents of this folder below share/doc/paxect, in a folder of
+# the same name as here, so that links from one to another stay valid.
+function(paxect_install_documents component)
+  file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  install(FILES ${ARGN} DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/paxect/${folder}" COMPONENT ${component})
 endfunction()
 
 # paxect_install_completion(COMMAND): installs completion/COMMAND.bash and completion/_COMMAND of this folder.
