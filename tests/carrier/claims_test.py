@@ -170,9 +170,9 @@ class Senders(unittest.TestCase):
             site.take()
             for i in range(3):
                 site.send(north, f"north{i}.freq", b"data")
-                rig.wait_for("the file of the sender that is there", lambda name=f"north{i}.freq": name in site.taken, 8)
+                rig.wait_for("the file of the sender that is there", lambda name=f"north{i}.freq": name in site.taken)
             away.start()
-            site.await_arrival(40)
+            site.await_arrival()
             rig.wait_for("the end of the report", lambda: not problems(south))
 
 

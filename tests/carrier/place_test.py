@@ -162,7 +162,7 @@ class Folders(unittest.TestCase):
                 site.send(north, f"sub/{i}.freq", b"data")
             refused = {name: site.sent.pop(name) for name in list(site.sent)}
             site.send_many(north, 60, sizes=(700,))
-            rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent), 15)
+            rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent))
             for name in refused:
                 for node in (north, south):
                     rig.wait_for(f"the reason at {node.name}", lambda name=name, node=node: "Not a directory" in
