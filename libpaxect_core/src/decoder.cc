@@ -68,8 +68,12 @@ void Decoder::begin(const Parameters& parameters, const Callbacks& callbacks) {
   clear();
   parameters_ = parameters;
   callbacks_ = callbacks;
-  unsigned threads = parameters.threads();
-  Pipeline::fit(pipeline_, threads, slots_for(threads), [this] { return Job(allocator_); });
+  auto make_job = [this] { return Job(allocator_); };
+  unsigned threads = threads_ != nullptr ? threads_->size() : parameters.threads();
+  if (threads_ != nullptr)
+    Pipeline::fit(pipeline_, threads_, slots_for(threads), make_job);
+  else
+    Pipeline::fit(pipeline_, threads, slots_for(threads), make_job);
   digest_.reset();
 }
 

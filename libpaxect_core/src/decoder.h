@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "callbacks.h"
 #include "digest.h"
@@ -32,6 +33,9 @@ class Decoder {
  public:
   explicit Decoder(const Allocator& allocator) : allocator_(allocator), reading_(allocator) {}
 
+  // Decompresses on these threads, of the same owner, instead of threads of its own. From the next begin()
+  // on; that is the number of threads then, whatever its parameters say.
+  void share(std::shared_ptr<WorkerThreads> threads) { threads_ = std::move(threads); }
   // Drops all work in progress. Afterwards no worker uses the caller's memory or output.
   void abandon() noexcept;
   // Abandons, and clears the results of earlier jobs. Buffers, contexts and threads are kept.
@@ -113,6 +117,7 @@ class Decoder {
   Allocator allocator_;
   Parameters parameters_{Role::kDecoder};
   Callbacks callbacks_;
+  std::shared_ptr<WorkerThreads> threads_;  // that are shared, or nullptr
   std::unique_ptr<Pipeline> pipeline_;
   Buffer reading_;  // for read_from
   Sha256 digest_;

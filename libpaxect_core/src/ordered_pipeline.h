@@ -1,11 +1,11 @@
 // Jobs that several threads work on and that come back in the order in which they were submitted.
 //
 // A ring of slots, each with a Job that keeps its buffers. One thread, the owner, fills slots (acquire,
-// submit) and takes them back, oldest first (finished, release). `threads` - 1 workers do the jobs, and so
-// does the owner instead of blocking. At most `threads` threads are busy; one thread needs no
-// synchronization. Workers start when two jobs are waiting, so that small inputs need none.
+// submit) and takes them back, oldest first (finished, release). The other threads do the jobs, and so does
+// the owner instead of blocking. One thread needs no synchronization. Workers start when two jobs are
+// waiting, so that small inputs need none. Several pipelines of one owner can share their threads.
 //
-// Invariants, under mutex_ where other threads can see them:
+// Invariants, under the lock of the threads where others can see them:
 //   1. tail_ <= next_ <= head_ <= tail_ + slots: released | taken | waiting | free. Slot of job n is n %
 //   slots.
 //   2. Only the owner moves tail_ and head_; whoever takes a job moves next_.
@@ -13,16 +13,16 @@
 //   between.
 //   4. A job is done when its `done` is set. The owner blocks on the job at tail_ only.
 //
-// Worker: default constructible, `void operator()(Job&) noexcept`.
+// Worker: default constructible, `void operator()(Job&) noexcept`. Each thread has one.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
-#include <thread>
+#include <utility>
 #include <vector>
+
+#include "worker_threads.h"
 
 namespace paxect::core {
 
@@ -34,25 +34,25 @@ inline std::size_t slots_for(unsigned threads, std::size_t ahead = 0) {
 }
 
 template <class Job, class Worker>
-class OrderedPipeline {
+class OrderedPipeline final : private WorkerThreads::Queue {
  public:
   enum class Wait { kNo, kYes };
 
   template <class MakeJob>
-  OrderedPipeline(unsigned threads, std::size_t slots, MakeJob make_job) : workers_(threads) {
-    threads_.reserve(threads - 1);
+  OrderedPipeline(std::shared_ptr<WorkerThreads> threads, std::size_t slots, MakeJob make_job)
+      : threads_(std::move(threads)), workers_(threads_->size()) {
     slots_.reserve(slots);
     for (std::size_t i = 0; i < slots; ++i) slots_.push_back({make_job(), false});
+    threads_->add(*this);
   }
+  // With threads of its own.
+  template <class MakeJob>
+  OrderedPipeline(unsigned threads, std::size_t slots, MakeJob make_job)
+      : OrderedPipeline(std::make_shared<WorkerThreads>(threads), slots, make_job) {}
 
   ~OrderedPipeline() {
     abandon();
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    work_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    threads_->remove(*this);
   }
 
   OrderedPipeline(const OrderedPipeline&) = delete;
@@ -66,8 +66,16 @@ class OrderedPipeline {
     pipeline.reset();  // its memory first
     pipeline = std::make_unique<OrderedPipeline>(threads, slots, make_job);
   }
+  // The same with these threads.
+  template <class MakeJob>
+  static void fit(std::unique_ptr<OrderedPipeline>& pipeline, const std::shared_ptr<WorkerThreads>& threads,
+                  std::size_t slots, MakeJob make_job) {
+    if (pipeline != nullptr && pipeline->threads_ == threads && pipeline->slots_.size() == slots) return;
+    pipeline.reset();
+    pipeline = std::make_unique<OrderedPipeline>(threads, slots, make_job);
+  }
 
-  unsigned threads() const { return static_cast<unsigned>(workers_.size()); }
+  unsigned threads() const { return threads_->size(); }
 
   // The slot to fill next, the same one until submit; nullptr when all are in use.
   Job* acquire() { return head_ - tail_ == slots_.size() ? nullptr : &slot(head_).job; }
@@ -75,18 +83,17 @@ class OrderedPipeline {
   void submit() {
     bool several_waiting;
     {
-      std::lock_guard lock(mutex_);
+      const WorkerThreads::Lock lock = threads_->lock();
       slot(head_).done = false;
       ++head_;
       several_waiting = head_ - next_ > 1;
     }
-    if (several_waiting) start_threads();
-    if (!threads_.empty()) work_.notify_one();
+    threads_->notify(several_waiting);
   }
 
   // The number of submitted jobs that no thread has taken.
   std::size_t waiting() {
-    std::lock_guard lock(mutex_);
+    const WorkerThreads::Lock lock = threads_->lock();
     return static_cast<std::size_t>(head_ - next_);
   }
 
@@ -94,16 +101,31 @@ class OrderedPipeline {
   // not done or no job was submitted.
   Job* finished(Wait wait) {
     if (tail_ == head_) return nullptr;
-    Slot& oldest = slot(tail_);
-    std::unique_lock lock(mutex_);
+    const Slot& oldest = slot(tail_);
+    WorkerThreads::Lock lock = threads_->lock();
     while (!oldest.done) {
       if (wait == Wait::kNo) return nullptr;
-      if (next_ < head_)
-        take_one(lock, workers_[0]);
-      else
-        done_.wait(lock);
+      if (!take_waiting(lock)) threads_->wait_for_done(lock);
     }
-    return &oldest.job;
+    return &slot(tail_).job;
+  }
+
+  // As finished(kYes), for jobs that may take long: calls `ask` every now and then while it blocks. nullptr
+  // also when that returned false.
+  template <class Ask>
+  Job* finished_asking(Ask ask) {
+    if (tail_ == head_) return nullptr;
+    const Slot& oldest = slot(tail_);
+    WorkerThreads::Lock lock = threads_->lock();
+    while (!oldest.done) {
+      if (take_waiting(lock)) continue;
+      threads_->wait_briefly(lock);
+      if (oldest.done) break;
+      lock.unlock();
+      if (!ask()) return nullptr;
+      lock.lock();
+    }
+    return &slot(tail_).job;
   }
 
   // Returns the slot of the job from finished() to the ring.
@@ -112,11 +134,12 @@ class OrderedPipeline {
   // Drops all jobs and blocks on those that a worker has taken. Afterwards no worker uses a job or what it
   // refers to.
   void abandon() noexcept {
-    refused_ = false;
-    std::unique_lock lock(mutex_);
-    std::uint64_t begun = next_;
+    threads_->retry();
+    WorkerThreads::Lock lock = threads_->lock();
+    const std::uint64_t begun = next_;
     next_ = head_;
-    for (; tail_ < begun; ++tail_) done_.wait(lock, [&] { return slot(tail_).done; });
+    for (; tail_ < begun; ++tail_)
+      while (!slot(tail_).done) threads_->wait_for_done(lock);
     tail_ = head_;
   }
 
@@ -128,47 +151,29 @@ class OrderedPipeline {
 
   Slot& slot(std::uint64_t number) { return slots_[number % slots_.size()]; }
 
-  // Takes the oldest waiting job and does it. `lock` is held on entry and exit but not in between.
-  void take_one(std::unique_lock<std::mutex>& lock, Worker& worker) {
+  bool has_waiting() const override { return next_ < head_; }
+
+  void take_one(WorkerThreads::Lock& lock, unsigned number) override {
     Slot& taken = slot(next_++);
     lock.unlock();
-    worker(taken.job);
+    workers_[number](taken.job);
     lock.lock();
     taken.done = true;
   }
 
-  // If the system refuses a thread, because of a limit or a lack of memory, the other threads do its work.
-  // The jobs that were submitted do not fail.
-  void start_threads() noexcept {
-    try {
-      while (!refused_ && threads_.size() + 1 < workers_.size())
-        threads_.emplace_back([this, i = threads_.size() + 1] { serve(workers_[i]); });
-    } catch (...) {
-      refused_ = true;
-    }
+  // As the owner: of this pipeline first.
+  bool take_waiting(WorkerThreads::Lock& lock) {
+    if (!has_waiting()) return threads_->take_one(lock);
+    take_one(lock, 0);
+    return true;
   }
 
-  void serve(Worker& worker) {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      work_.wait(lock, [&] { return stopping_ || next_ < head_; });
-      if (stopping_) return;
-      take_one(lock, worker);
-      done_.notify_one();
-    }
-  }
-
+  std::shared_ptr<WorkerThreads> threads_;
   std::vector<Worker> workers_;  // [0] is the owner's
   std::vector<Slot> slots_;
-  std::vector<std::thread> threads_;
-  bool refused_ = false;  // the system refused a thread since the last abandon
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::condition_variable done_;
   std::uint64_t tail_ = 0;
   std::uint64_t next_ = 0;
   std::uint64_t head_ = 0;
-  bool stopping_ = false;
 };
 
 // Abandons work at the end of a scope that owns something the work's jobs use.

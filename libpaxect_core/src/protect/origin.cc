@@ -212,7 +212,7 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
   };
   for (std::size_t i = 0; i < copies.size(); ++i) {
     if (!with_tag && map.first_shift(i)) with_tag = i;
-    for (const FoundTrailer& found : copies[i].records.trailers) {
+    for (const FoundTrailer& found : copies[i].records().trailers) {
       if (found.trailer.tag != map.tag()) continue;
       if (known == nullptr) {
         known = &found.trailer;
@@ -229,9 +229,9 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
   };
   for (std::size_t i = 0; i < copies.size(); ++i) {
     if (map.first_shift(i)) continue;
-    for (const FoundList& found : copies[i].records.lists)
+    for (const FoundList& found : copies[i].records().lists)
       if (is_other(found.header, found.at)) return differ(*with_tag, i);
-    for (const FoundTrailer& found : copies[i].records.trailers)
+    for (const FoundTrailer& found : copies[i].records().trailers)
       if (is_other(found.trailer, found.at)) return differ(*with_tag, i);
   }
   return {};

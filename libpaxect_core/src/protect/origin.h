@@ -10,7 +10,7 @@
 #include <string>
 
 #include "protect/protection_map.h"
-#include "protect/window_repair.h"
+#include "protect/repair_copy.h"
 #include "status.h"
 
 namespace paxect::core {

@@ -17,9 +17,15 @@ std::string between(std::uint64_t begin, std::uint64_t end) {
 
 }  // namespace
 
+void Repairer::abandon() noexcept {
+  windows_.abandon();
+  decoder_.abandon();
+}
+
 void Repairer::clear() noexcept {
   abandon();
   copies_.clear();
+  found_.clear();
   extents_.clear();
   emitted_ = {};
   report_ = {};
@@ -53,6 +59,9 @@ Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks, O
     of_data.sink_opaque = callbacks_.sink_opaque;
     callbacks_.sink = nullptr;
   }
+  if (threads_ == nullptr || threads_->size() != parameters_.threads())
+    threads_ = std::make_shared<WorkerThreads>(parameters_.threads());
+  decoder_.share(threads_);
   decoder_.begin(parameters_, of_data);
   status = repair_windows();
   if (status.ok() && report_.lacking != 0) status = lacking_cells();
@@ -63,9 +72,14 @@ Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks, O
 Status Repairer::scan() {
   std::vector<Records> records;
   std::vector<std::uint64_t> sizes;
+  records.reserve(inputs_.size());
+  sizes.reserve(inputs_.size());
+  found_.resize(inputs_.size());
   copies_.reserve(inputs_.size());
   for (const CopyInput& input : inputs_) {
-    copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), {}, search_budget(input.size)});
+    CopyRecords& shared = found_[copies_.size()];
+    shared.search_budget = search_budget(input.size);
+    copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), &shared});
     meter_.begin_copy(input.size);
     records.push_back(scan_records(copies_.back().reader));
     meter_.reached(input.size);
@@ -74,7 +88,7 @@ Status Repairer::scan() {
     sizes.push_back(input.size);
   }
   Status status = map_.build(records, sizes);
-  for (std::size_t i = 0; i < records.size(); ++i) copies_[i].records = std::move(records[i]);
+  for (std::size_t i = 0; i < records.size(); ++i) found_[i].records = std::move(records[i]);
   if (!map_.windows().empty()) report_.percent = map_.percent();
   report_.windows = map_.windows().size();
   if (!status.ok()) return status;
@@ -87,84 +101,50 @@ Status Repairer::scan() {
 // All windows are examined, so that the report has everything that cannot be repaired. Nothing is written
 // behind the first of them.
 Status Repairer::repair_windows() {
+  const AbandonAtEnd<WindowQueue> scope(windows_);
+  windows_.begin(map_, inputs_, found_, meter_, threads_);
   report_.spare = kMaxParityCells;
-  for (const Window& window : map_.windows()) {
-    WindowDamage damage;
-    Status proof = repair_window(window.number, damage);
-    if (!proof.ok() && proof.code != PAXECT_ERROR_DAMAGED) return proof;
-    report_.cells += damage.cells;
-    report_.damaged += damage.damaged;
-    report_.damaged_data += damage.damaged_data;
-    report_.lacking += damage.lacking;
-    if (damage.spare < report_.spare || window.number == 0) {
-      report_.spare = damage.spare;
-      report_.parity = damage.parity;
-    }
-    if (damage.damaged != 0 || damage.lacking != 0) report_.damages.push_back(damage);
-    Status status;
-    if (report_.lacking == 0) status = proof.ok() ? write_window(window.number) : proof;
-    meter_.used(window.shape.length);
-    if (!status.ok()) return status;
+  Status status;
+  for (std::size_t i = 0; status.ok() && i < map_.windows().size(); ++i) {
+    RepairedWindow* window = windows_.next();
+    if (window == nullptr) return meter_.status();
+    status = take_window(*window);
+    windows_.release();
   }
-  return {};
+  return status;
 }
 
-// DAMAGED: it lacks cells or is not proven. Bytes of copies without the window, or garbage in a list, may
-// stand in for what another copy has: then that one is tried, and cells that differ from the list.
-Status Repairer::repair_window(std::uint32_t number, WindowDamage& damage) {
-  Status first = window_.run(map_, map_.plans()[number], copies_, damage);
-  if (!first.ok()) return first;
-  Status proof = prove_window(number, damage);
-  if (proof.ok() || proof.code != PAXECT_ERROR_DAMAGED) return proof;
-  for (const bool contradicted : {false, true})
-    for (std::size_t copy = contradicted ? 0 : 1; copy < copies_.size(); ++copy) {
-      WindowDamage other = damage;
-      Status status;
-      if (!window_.retry(copies_, {.copy = copy, .contradicted = contradicted}, other, status)) {
-        if (!status.ok()) return status;
-        continue;
-      }
-      status = prove_window(number, other);
-      if (status.ok()) {
-        damage = other;
-        if (contradicted) window_.count_again(codes_[number % 2].parity(), damage);
-      }
-      if (status.ok() || status.code != PAXECT_ERROR_DAMAGED) return status;
-    }
-  return proof;
+Status Repairer::take_window(RepairedWindow& window) {
+  Status proof = window.finish();
+  meter_.charge(window.work());
+  if (!proof.ok() && proof.code != PAXECT_ERROR_DAMAGED) return proof;
+  const WindowDamage& damage = window.damage();
+  report_.cells += damage.cells;
+  report_.damaged += damage.damaged;
+  report_.damaged_data += damage.damaged_data;
+  report_.lacking += damage.lacking;
+  if (damage.spare < report_.spare || damage.number == 0) {
+    report_.spare = damage.spare;
+    report_.parity = damage.parity;
+  }
+  if (damage.damaged != 0 || damage.lacking != 0) report_.damages.push_back(damage);
+  Status status;
+  if (report_.lacking == 0) status = proof.ok() ? write_window(window) : proof;
+  meter_.used(damage.length);
+  return status.ok() ? meter_.status() : status;
 }
 
-Status Repairer::prove_window(std::uint32_t number, const WindowDamage& damage) {
-  if (damage.lacking != 0) return failure(PAXECT_ERROR_DAMAGED, "cells are lacking");  // see lacking_cells()
-  const Window& window = map_.windows()[number];
-  WindowCode& code = codes_[number % 2];
-  Status status = code.compute(window, window_.bytes());
-  if (!status.ok()) return status;
-  // The tag is a hash of all data cells of the first window.
-  const bool is_right = number != 0 || code.tag() == map_.tag();
-  if (!is_right || window_.contradicts(code.parity()))
-    return {PAXECT_ERROR_DAMAGED, window.offset, 0,
-            "cannot be repaired: cells of window " + std::to_string(number) + ", " +
-                between(window.offset, window.end()) + ", contradict its parity"};
-  // The tag proves all of the first window.
-  if (number != 0 && damage.unproven != 0 && !window_.is_confirmed_by(code.parity()))
-    return {PAXECT_ERROR_DAMAGED, window.offset, 0,
-            "cannot be repaired: nothing proves " + std::to_string(damage.unproven) + " cells of window " +
-                std::to_string(number) + ", " + between(window.offset, window.end()) +
-                ": their checksums are lost, and so is the parity that could replace them"};
-  return {};
-}
-
-Status Repairer::write_window(std::uint32_t number) {
-  const Window& window = map_.windows()[number];
+Status Repairer::write_window(RepairedWindow& window) {
+  const std::uint64_t length = window.damage().length;
+  const std::uint32_t number = window.damage().number;
   Status status;
   if (number == 0) {
-    status = check_copies();
-    std::copy_n(window_.bytes(), std::min<std::uint64_t>(kHeaderSize, window.shape.length), header_.begin());
+    status = check_copies(window);
+    std::copy_n(window.bytes(), std::min<std::uint64_t>(kHeaderSize, length), header_.begin());
   }
-  if (status.ok()) status = emit(window_.bytes(), static_cast<std::size_t>(window.shape.length), {});
+  if (status.ok()) status = emit(window.bytes(), static_cast<std::size_t>(length), {});
   if (!status.ok()) return status;
-  return window.last ? Status{} : write_extension_behind(number, nullptr, {});
+  return window.window().last ? Status{} : write_extension_behind(number, nullptr, {});
 }
 
 Status Repairer::write_extension_behind(std::uint32_t number, const Trailer* trailer, Receivers to) {
@@ -178,8 +158,8 @@ Status Repairer::write_extension_behind(std::uint32_t number, const Trailer* tra
   };
   emitter.sink_opaque = &emit_part;
   bool behind_last = number == map_.windows().size();
-  const WindowCode* own = behind_last ? nullptr : &codes_[number % 2];
-  const WindowCode* earlier = number == 0 ? nullptr : &codes_[(number - 1) % 2];
+  const WindowCode* own = behind_last ? nullptr : &windows_.code(number);
+  const WindowCode* earlier = number == 0 ? nullptr : &windows_.code(number - 1);
   std::uint64_t size = 0;
   Status status =
       write_extension(emitter, map_.tag(), map_.extension(number).offset, own, earlier, trailer, size);
@@ -265,14 +245,13 @@ Status Repairer::emit(const void* data, std::size_t size, Receivers to) {
   return status;
 }
 
-Status Repairer::check_copies() {
-  const std::span first_window(window_.bytes(),
-                               static_cast<std::size_t>(map_.windows().front().shape.length));
+Status Repairer::check_copies(RepairedWindow& first) {
+  const std::span first_window(first.bytes(), static_cast<std::size_t>(first.damage().length));
   extents_.assign(copies_.size(), {});
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     Status status = check_origin(map_, i, copies_[i], first_window, extents_[i]);
     if (status.code == PAXECT_ERROR_NO_PROTECTION) {
-      const std::vector<std::int64_t> shifts = window_.find_shifts(i, copies_[i]);
+      const std::vector<std::int64_t> shifts = first.find_shifts(i);
       if (!shifts.empty())
         status = check_origin(map_, i, copies_[i], first_window, extents_[i], shifts.front());
     }

@@ -1,10 +1,11 @@
 // Repairs a container from its damaged copies: scans them for the records of protection, restores each
 // window, makes the extension frames again, and decodes what it writes to prove it. One thread at a time;
-// decoding has threads of its own.
+// windows are restored and frames decompressed by worker threads.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,8 +16,9 @@
 #include "parameters.h"
 #include "protect/origin.h"
 #include "protect/protection_map.h"
-#include "protect/window_code.h"
-#include "protect/window_repair.h"
+#include "protect/repair_copy.h"
+#include "protect/repaired_window.h"
+#include "protect/window_queue.h"
 #include "salvage/copy_input.h"
 #include "salvage/work_meter.h"
 #include "status.h"
@@ -46,13 +48,10 @@ class Repairer {
   enum class Origin { kShown, kAny };
 
   explicit Repairer(const Allocator& allocator)
-      : allocator_(allocator),
-        decoder_(allocator),
-        window_(allocator),
-        codes_{WindowCode(allocator), WindowCode(allocator)} {}
+      : allocator_(allocator), decoder_(allocator), windows_(allocator) {}
 
-  // Drops the decoder's work in progress.
-  void abandon() noexcept { decoder_.abandon(); }
+  // Drops all work in progress. Afterwards no worker uses the copies.
+  void abandon() noexcept;
   // Clears the results of earlier runs.
   void clear() noexcept;
   // Forgets the inputs too.
@@ -78,9 +77,8 @@ class Repairer {
  private:
   Status scan();
   Status repair_windows();
-  Status repair_window(std::uint32_t number, WindowDamage& damage);
-  Status prove_window(std::uint32_t number, const WindowDamage& damage);
-  Status write_window(std::uint32_t number);
+  Status take_window(RepairedWindow& window);
+  Status write_window(RepairedWindow& window);
   Status finish();
   struct Receivers {
     bool sink = true;
@@ -89,7 +87,7 @@ class Repairer {
   Status write_extension_behind(std::uint32_t number, const Trailer* trailer, Receivers to);
   Status emit(const void* data, std::size_t size, Receivers to);
   Status decoded(Status status) const;
-  Status check_copies();
+  Status check_copies(RepairedWindow& first);
   Status find_footer(Footer& footer);
   Status lacking_cells() const;
 
@@ -98,13 +96,14 @@ class Repairer {
   Origin origin_ = Origin::kShown;
   Callbacks callbacks_;
   std::vector<CopyInput> inputs_;
+  std::vector<CopyRecords> found_;  // in each of the copies
   std::vector<RepairCopy> copies_;
   std::vector<CopyExtent> extents_;  // of each of the copies
   WorkMeter meter_;
   ProtectionMap map_;
+  std::shared_ptr<WorkerThreads> threads_;  // of the two that follow
   Decoder decoder_;
-  WindowRepair window_;
-  WindowCode codes_[2];  // of the windows that were repaired last, by number modulo 2
+  WindowQueue windows_;
   std::array<std::uint8_t, kHeaderSize> header_{};
   Status emitted_;  // of the sink of extension frames
   RepairReport report_;

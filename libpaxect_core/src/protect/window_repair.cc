@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "digest.h"
-#include "little_endian.h"
 #include "protect/cell_search.h"
 #include "protect/galois.h"
 #include "protect/window_code.h"
@@ -13,9 +12,7 @@
 namespace paxect::core {
 namespace {
 
-constexpr std::uint64_t kRunCells = 64;   // that are read at once
-constexpr std::size_t kMaxVariants = 24;  // of a list piece
-constexpr unsigned kMaxAttempts = 1024;   // to load one: 8 copies of it in 64 copies of the container, twice
+constexpr std::uint64_t kRunCells = 64;          // that are read at once
 constexpr std::size_t kMaxFoundShifts = 32;      // by a search of one copy
 constexpr std::uint64_t kSearchBytes = 1 << 20;  // that are searched at once
 // Cells of one CRC-32 that are searched for: more of them have equal contents, or hostile lists.
@@ -23,14 +20,6 @@ constexpr std::ptrdiff_t kMaxEqual = 4;
 // A place that has the CRC-32 of a wanted cell and turns out to be none costs the check of another cell. Such
 // checks may read so many times as much as is searched.
 constexpr std::uint64_t kMaxChecks = 4;
-
-// The place in a copy of what is at `offset` in the container; false when that is not in the copy.
-bool in_copy(const CopyReader& reader, std::uint64_t offset, std::int64_t shift, std::uint64_t size,
-             std::uint64_t& at) {
-  if (shift < 0 && offset < static_cast<std::uint64_t>(-shift)) return false;
-  at = offset + static_cast<std::uint64_t>(shift);
-  return at <= reader.size() && size <= reader.size() - at;
-}
 
 using WantedCells = std::vector<std::pair<std::uint32_t, std::uint64_t>>;  // CRC-32, cell
 
@@ -57,6 +46,15 @@ struct WindowRepair::Run {
 
 Status WindowRepair::run(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
                          WindowDamage& damage) {
+  bool is_enough = false;
+  Status status = gather(map, plan, copies, is_enough);
+  if (status.ok() && !is_enough) status = search(copies);
+  if (status.ok()) restore(damage);
+  return status;
+}
+
+Status WindowRepair::gather(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
+                            bool& is_enough) {
   map_ = &map;
   plan_ = plan;
   window_ = plan.window;
@@ -67,28 +65,34 @@ Status WindowRepair::run(const ProtectionMap& map, const WindowPlan& plan, std::
     return failure(PAXECT_ERROR_MEMORY,
                    "out of memory for a window of " + std::to_string(data_size + parity_size) + " bytes");
   cells_.assign(static_cast<std::size_t>(shape.all_cells()), Cell::kMissing);
-  Status status = load_lists(copies);
+  lists_.load(map, plan, copies);
+  Status status;
   for (std::size_t i = 0; status.ok() && i < copies.size(); ++i) {
     for (std::int64_t shift : map.shifts(i, window_.offset, plan_.next.end))
-      take(copies[i].reader, shift, Take::kProven);
+      take(copies[i], shift, Take::kProven);
     status = copies[i].reader.failure();
   }
   bool has_any = false;
   if (status.ok()) status = take_unproven(copies, 0, has_any);
-  bool is_searched = false;
-  for (std::size_t i = 0; status.ok() && i < copies.size() && !all_enough(); ++i) {
-    is_searched = true;
-    search(i, copies[i]);
-    status = copies[i].reader.failure();
+  is_enough = status.ok() && all_enough();
+  return status;
+}
+
+Status WindowRepair::search(std::span<RepairCopy> copies) {
+  for (std::size_t i = 0; i < copies.size() && !all_enough(); ++i) {
+    for (std::int64_t shift : find_shifts(i, copies[i])) take(copies[i], shift, Take::kProven);
+    if (!copies[i].reader.failure().ok()) return copies[i].reader.failure();
   }
   // What a search read and did not find is not where these cells are.
-  if (status.ok() && is_searched) status = take_unproven(copies, 0, has_any);
-  if (!status.ok()) return status;
+  bool has_any = false;
+  return take_unproven(copies, 0, has_any);
+}
+
+void WindowRepair::restore(WindowDamage& damage) {
   describe(damage);
-  restore(false, damage);
-  for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell)
-    if (cells_[cell] == Cell::kMissing) std::memset(place(cell), 0, shape.cell());
-  return {};
+  restore_words(false, damage);
+  for (std::uint64_t cell = 0; cell < window_.shape.data_cells(); ++cell)
+    if (cells_[cell] == Cell::kMissing) std::memset(place(cell), 0, window_.shape.cell());
 }
 
 bool WindowRepair::retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage,
@@ -98,75 +102,10 @@ bool WindowRepair::retry(std::span<RepairCopy> copies, const Trust& trust, Windo
   if (!status.ok() || !has_any) return false;
   WindowDamage now = damage;
   now.lacking = now.unproven = 0;
-  restore(trust.contradicted, now);
+  restore_words(trust.contradicted, now);
   if (now.lacking != 0) return false;
   damage = now;
   return true;
-}
-
-// From where records were found, and from where they would be if their headers were not damaged: an entry of
-// a list is compared with the cell, so a wrong one does no harm.
-Status WindowRepair::load_lists(std::span<RepairCopy> copies) {
-  const WindowShape& shape = window_.shape;
-  pieces_.assign(static_cast<std::size_t>(shape.pieces()), {});
-  for (RepairCopy& copy : copies)
-    for (const FoundList& found : copy.records.of_window(map_->tag(), window_.number)) {
-      if (found.header.window != window_) continue;
-      const std::uint64_t piece = found.header.first / kPieceEntries;
-      if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
-    }
-  // Copies without any records have garbage there, which must not take the room of lists.
-  for (const bool with_records : {true, false})
-    for (std::size_t i = 0; i < copies.size(); ++i)
-      if ((map_->records_in(i) != 0) == with_records) load_pieces_in_place(i, copies[i]);
-  return {};
-}
-
-// Only those whose header was not found. Where bytes were inserted before a list, others are at its place.
-void WindowRepair::load_pieces_in_place(std::size_t index, RepairCopy& copy) {
-  const WindowShape& shape = window_.shape;
-  CopyReader& reader = copy.reader;
-  std::vector<bool> is_loaded(static_cast<std::size_t>(shape.list_copies() * shape.pieces()));
-  auto piece_index = [&](unsigned list, std::uint64_t piece) {
-    return static_cast<std::size_t>(list * shape.pieces() + piece);
-  };
-  for (const FoundList& found : copy.records.of_window(map_->tag(), window_.number))
-    if (found.header.window == window_)
-      is_loaded[piece_index(found.header.copy, found.header.first / kPieceEntries)] = true;
-  for (unsigned list = 0; list < shape.list_copies(); ++list) {
-    std::uint64_t at = list == 0   ? plan_.own.own_list
-                       : list == 1 ? plan_.next.list
-                                   : plan_.next.lists + (list - 2) * shape.list_size();
-    std::int64_t shift = map_->shifts(index, at, at + shape.list_size()).front();
-    for (std::uint64_t piece = 0; piece < shape.pieces(); at += shape.piece_size(piece), ++piece) {
-      std::uint64_t place = 0;
-      if (!is_loaded[piece_index(list, piece)] &&
-          in_copy(reader, at + kListHeaderSize, shift, 4 * shape.piece_entries(piece), place))
-        load_piece(reader, piece, place);
-    }
-  }
-}
-
-bool WindowRepair::load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at) {
-  Piece& piece = pieces_[static_cast<std::size_t>(number)];
-  std::vector<std::uint8_t> entries(4 * window_.shape.piece_entries(number));
-  if (at > reader.size() || entries.size() > reader.size() - at) return false;
-  if (piece.variants.size() == kMaxVariants || ++piece.attempts > kMaxAttempts) return false;
-  if (!reader.read(at, entries.data(), entries.size())) return false;
-  auto known = std::find_if(piece.variants.begin(), piece.variants.end(),
-                            [&](const Variant& variant) { return variant.entries == entries; });
-  if (known == piece.variants.end())
-    piece.variants.push_back({std::move(entries), 1});
-  else
-    ++known->votes;
-  return true;
-}
-
-unsigned WindowRepair::votes(std::uint64_t cell, std::uint32_t crc) const {
-  unsigned count = 0;
-  for (const Variant& variant : pieces_[cell / kPieceEntries].variants)
-    if (load<std::uint32_t>(&variant.entries[4 * (cell % kPieceEntries)]) == crc) count += variant.votes;
-  return count;
 }
 
 std::uint8_t* WindowRepair::place(std::uint64_t cell) {
@@ -189,10 +128,9 @@ Status WindowRepair::take_unproven(std::span<RepairCopy> copies, std::size_t fir
     if (cell != Cell::kFound) cell = Cell::kMissing;
   for (std::size_t i = 0; i < copies.size(); ++i) {
     const std::size_t index = (first + i) % copies.size();
-    CopyReader& reader = copies[index].reader;
     for (std::int64_t shift : map_->shifts(index, window_.offset, plan_.next.end))
-      take(reader, shift, Take::kAny);
-    if (!reader.failure().ok()) return reader.failure();
+      take(copies[index], shift, Take::kAny);
+    if (!copies[index].reader.failure().ok()) return copies[index].reader.failure();
     auto is_taken = [](Cell cell) { return cell == Cell::kContradicted || cell == Cell::kUnconfirmed; };
     if (i == 0) has_any = std::any_of(cells_.begin(), cells_.end(), is_taken);
   }
@@ -200,7 +138,7 @@ Status WindowRepair::take_unproven(std::span<RepairCopy> copies, std::size_t fir
 }
 
 // Takes the cells that are still wanted from where they are in a copy with this shift.
-void WindowRepair::take(CopyReader& reader, std::int64_t shift, Take what) {
+void WindowRepair::take(RepairCopy& copy, std::int64_t shift, Take what) {
   const WindowShape& shape = window_.shape;
   std::uint64_t parity_offset = plan_.next.parity;
   for (std::uint64_t cell = 0; cell < cells_.size();) {
@@ -214,16 +152,17 @@ void WindowRepair::take(CopyReader& reader, std::int64_t shift, Take what) {
     while (end < std::min(limit, cell + kRunCells) && is_wanted(end, what)) ++end;
     std::uint64_t offset = is_data ? window_.offset + (cell << shape.cell_bits)
                                    : parity_offset + ((cell - shape.data_cells()) << shape.cell_bits);
-    take_run(reader, shift, what, {cell, end - cell, offset});
+    take_run(copy, shift, what, {cell, end - cell, offset});
     cell = end;
   }
 }
 
-void WindowRepair::take_run(CopyReader& reader, std::int64_t shift, Take what, Run run) {
+void WindowRepair::take_run(RepairCopy& copy, std::int64_t shift, Take what, Run run) {
+  CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
   // Only cells that the copy has whole: the ends of the run may be outside.
   std::uint64_t at = 0;
-  while (run.cells != 0 && !in_copy(reader, run.offset, shift, stored_size(run.first), at)) {
+  while (run.cells != 0 && !copy.find(run.offset, shift, stored_size(run.first), at)) {
     run.first += 1;
     run.offset += shape.cell();
     run.cells -= 1;
@@ -242,13 +181,12 @@ void WindowRepair::take_run(CopyReader& reader, std::int64_t shift, Take what, R
 
 // Its place has the bytes of a copy, filled up with zeros if less than a cell is stored.
 void WindowRepair::take_cell(std::uint64_t cell, Take what) {
-  Piece& piece = pieces_[cell / kPieceEntries];
   if (what == Take::kAny) {
-    cells_[cell] = piece.is_list ? Cell::kContradicted : Cell::kUnconfirmed;
+    cells_[cell] = lists_.is_garbage(cell) ? Cell::kUnconfirmed : Cell::kContradicted;
   } else {
-    if (!matches(cell, crc32(place(cell), window_.shape.cell()))) return;
+    if (!lists_.matches(cell, crc32(place(cell), window_.shape.cell()))) return;
     cells_[cell] = Cell::kFound;
-    piece.is_list = true;
+    lists_.confirm(cell);
   }
 }
 
@@ -263,8 +201,7 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
   CellSearch search(shape.cell());
   for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell) {
     if (stored_size(cell) != shape.cell()) continue;
-    for (const Variant& variant : pieces_[cell / kPieceEntries].variants)
-      wanted.emplace_back(load<std::uint32_t>(&variant.entries[4 * (cell % kPieceEntries)]), cell);
+    lists_.each(cell, [&](std::uint32_t crc) { wanted.emplace_back(crc, cell); });
   }
   keep_rare(wanted);
   if (wanted.empty()) return {};
@@ -278,8 +215,8 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
   };
   std::uint64_t from = bound(window_.offset, *least);
   std::uint64_t to = bound(window_.end(), *most);
-  if (to <= from || to - from > copy.search_budget) return {};
-  copy.search_budget -= to - from;
+  if (to <= from || to - from > copy.found->search_budget) return {};
+  copy.found->search_budget -= to - from;
   std::vector<std::uint8_t> block;
   std::uint64_t checks = kMaxChecks * (to - from) / shape.cell();
   for (std::uint64_t at = from; at < to && found.size() < kMaxFoundShifts && checks != 0;
@@ -297,7 +234,7 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
       std::pair<unsigned, std::uint64_t> best;
       for (auto it = first; has_next && it != wanted.end() && it->first == crc; ++it) {
         if (it->second + 1 >= shape.data_cells()) continue;
-        const unsigned support = std::min(votes(it->second, crc), votes(it->second + 1, next));
+        const unsigned support = std::min(lists_.votes(it->second, crc), lists_.votes(it->second + 1, next));
         if (support > best.first) best = {support, it->second};
       }
       if (best.first == 0) return 1;
@@ -309,10 +246,6 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
     });
   }
   return found;
-}
-
-void WindowRepair::search(std::size_t index, RepairCopy& copy) {
-  for (std::int64_t shift : find_shifts(index, copy)) take(copy.reader, shift, Take::kProven);
 }
 
 // The cells of a code word by what is known of them.
@@ -367,7 +300,7 @@ void WindowRepair::describe(WindowDamage& damage) const {
   }
 }
 
-void WindowRepair::restore(bool trust_contradicted, WindowDamage& damage) {
+void WindowRepair::restore_words(bool trust_contradicted, WindowDamage& damage) {
   unproven_.clear();
   damage.spare = window_.shape.parity;
   for (std::uint32_t word = 0; word < window_.shape.words; ++word) {
@@ -409,7 +342,7 @@ std::uint64_t WindowRepair::restore_word(std::uint32_t word, bool trust_contradi
   // compares.
   auto has_checksum = [&](unsigned column) {
     const std::size_t cell = data_cell(column, word);
-    return matches(cell, crc32(place(cell), window_.shape.cell()));
+    return lists_.matches(cell, crc32(place(cell), window_.shape.cell()));
   };
   if (state.parity > lost.size() || std::any_of(lost.begin(), lost.end(), has_checksum)) return 0;
   unproven += state.unconfirmed + lost.size() + (trust_all ? state.contradicted : 0);
@@ -450,7 +383,7 @@ Status WindowRepair::fill(RepairCopy& copy, std::int64_t shift) {
     std::uint64_t at = 0;
     auto size = static_cast<std::size_t>(stored_size(cell));
     if ((cells_[cell] != Cell::kMissing && cells_[cell] != Cell::kContradicted) ||
-        !in_copy(copy.reader, window_.offset + (cell << shape.cell_bits), shift, size, at))
+        !copy.find(window_.offset + (cell << shape.cell_bits), shift, size, at))
       continue;
     if (!copy.reader.read(at, place(cell), size)) return copy.reader.failure();
   }

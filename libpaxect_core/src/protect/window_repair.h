@@ -9,22 +9,12 @@
 
 #include "memory.h"
 #include "protect/protection_map.h"
+#include "protect/repair_copy.h"
 #include "protect/window.h"
-#include "salvage/copy_reader.h"
+#include "protect/window_lists.h"
 #include "status.h"
 
 namespace paxect::core {
-
-// A damaged copy, with the records found in it.
-struct RepairCopy {
-  CopyReader reader;
-  Records records;
-  std::uint64_t search_budget = 0;  // bytes that may still be searched for cells
-};
-
-// A search of every window reads a copy once. Records that contradict each other could make each of them read
-// all of it.
-constexpr std::uint64_t search_budget(std::uint64_t size) { return 8 * size; }
 
 // What was found of a window.
 struct WindowDamage {
@@ -52,16 +42,24 @@ class WindowRepair {
  public:
   explicit WindowRepair(const Allocator& allocator) : data_(allocator), parity_(allocator) {}
 
-  // Errors: MEMORY, and those of the copies' readers. Whether the window is restored is in `damage`.
+  // The next three, in turn. Errors: MEMORY, and those of the copies' readers. Whether the window is restored
+  // is in `damage`.
   Status run(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
              WindowDamage& damage);
-  // After run(): the same from other bytes, for a window that is not restored or not proven. False when these
-  // cannot be all of the window. `status`: of the copies' readers.
+  // Takes the cells from where the map says that they are. `is_enough`: that suffices to restore the window.
+  Status gather(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
+                bool& is_enough);
+  // Searches the copies for those that are still missing, which uses up their search budget.
+  Status search(std::span<RepairCopy> copies);
+  // Computes what is missing.
+  void restore(WindowDamage& damage);
+  // After restore(): the same from other bytes, for a window that is not restored or not proven. False when
+  // these cannot be all of the window. `status`: of the copies' readers.
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
-  // After run(): the shifts in a copy at which two cells that follow each other are, in the order of the
+  // After gather(): the shifts in a copy at which two cells that follow each other are, in the order of the
   // copy.
   std::vector<std::int64_t> find_shifts(std::size_t index, RepairCopy& copy);
-  // After run(): puts the damaged bytes of this copy where nothing better is known.
+  // After restore(): puts the damaged bytes of this copy where nothing better is known.
   Status fill(RepairCopy& copy, std::int64_t shift);
 
   // The bytes of the window, filled up to whole cells with zeros.
@@ -84,15 +82,6 @@ class WindowRepair {
     kFound,         // bytes that have its checksum
     kComputed       // from parity
   };
-  struct Variant {
-    std::vector<std::uint8_t> entries;
-    unsigned votes = 0;  // copies of the list that hold it
-  };
-  struct Piece {
-    std::vector<Variant> variants;  // what the copies of this piece hold
-    unsigned attempts = 0;
-    bool is_list = false;  // a variant has a valid header or the checksum of a cell; else all may be garbage
-  };
   struct Run;  // cells that follow each other in the container
   struct WordState;
   struct UnprovenWord {
@@ -100,24 +89,16 @@ class WindowRepair {
     std::bitset<kMaxParityCells> needed;  // of its parity cells, to compute others
   };
 
-  Status load_lists(std::span<RepairCopy> copies);
-  void load_pieces_in_place(std::size_t index, RepairCopy& copy);
-  // False when it cannot be read.
-  bool load_piece(CopyReader& reader, std::uint64_t piece, std::uint64_t at);
-  // The copies of the list that have this CRC-32 for the cell.
-  unsigned votes(std::uint64_t cell, std::uint32_t crc) const;
-  bool matches(std::uint64_t cell, std::uint32_t crc) const { return votes(cell, crc) != 0; }
   std::uint8_t* place(std::uint64_t cell);
   std::uint64_t stored_size(std::uint64_t cell) const;
   enum class Take : std::uint8_t { kProven, kAny };
   bool is_wanted(std::uint64_t cell, Take what) const {
     return what == Take::kProven ? cells_[cell] != Cell::kFound : cells_[cell] == Cell::kMissing;
   }
-  void take(CopyReader& reader, std::int64_t shift, Take what);
-  void take_run(CopyReader& reader, std::int64_t shift, Take what, Run run);
+  void take(RepairCopy& copy, std::int64_t shift, Take what);
+  void take_run(RepairCopy& copy, std::int64_t shift, Take what, Run run);
   void take_cell(std::uint64_t cell, Take what);
   Status take_unproven(std::span<RepairCopy> copies, std::size_t first, bool& has_any);
-  void search(std::size_t index, RepairCopy& copy);
   std::size_t data_cell(unsigned column, std::uint32_t word) const {
     return std::size_t{column} * window_.shape.words + word;
   }
@@ -127,7 +108,7 @@ class WindowRepair {
   WordState state_of(std::uint32_t word) const;
   bool enough(std::uint32_t word) const;
   bool all_enough() const;
-  void restore(bool trust_contradicted, WindowDamage& damage);
+  void restore_words(bool trust_contradicted, WindowDamage& damage);
   std::uint64_t restore_word(std::uint32_t word, bool trust_contradicted, unsigned& spare,
                              std::uint64_t& unproven);
   void compute(std::uint32_t word, const std::vector<unsigned>& lost, const std::vector<unsigned>& kept,
@@ -143,7 +124,7 @@ class WindowRepair {
   Buffer data_;
   Buffer parity_;
   std::vector<Cell> cells_;  // the data cells, then the parity cells
-  std::vector<Piece> pieces_;
+  WindowLists lists_;
   std::vector<UnprovenWord> unproven_;
 };
 

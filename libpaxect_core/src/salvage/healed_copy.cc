@@ -29,16 +29,21 @@ Status HealedCopy::find(std::vector<CopyInput> inputs, WorkMeter& whole, bool& f
   meter_.begin_part(whole);
   std::vector<Records> records;
   std::vector<std::uint64_t> sizes;
+  records.reserve(inputs_.size());
+  sizes.reserve(inputs_.size());
+  found_.resize(inputs_.size());
   copies_.reserve(inputs_.size());
   for (const CopyInput& input : inputs_) {
-    copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), {}, search_budget(input.size)});
+    CopyRecords& shared = found_[copies_.size()];
+    shared.search_budget = search_budget(input.size);
+    copies_.push_back({CopyReader(allocator_, input.fd, input.size, meter_), &shared});
     records.push_back(scan_records(copies_.back().reader));
     if (!copies_.back().reader.failure().ok()) return copies_.back().reader.failure();
     sizes.push_back(input.size);
   }
   if (!map_.build_partial(records, sizes)) return {};
   for (std::size_t i = 0; i < records.size(); ++i) {
-    copies_[i].records = std::move(records[i]);
+    found_[i].records = std::move(records[i]);
     if (map_.records_in(i) > map_.records_in(base_)) base_ = i;
   }
   loads_left_ = kLoadsPerWindow * map_.plans().size() + kMoreLoads;
@@ -54,7 +59,7 @@ Status HealedCopy::find(std::vector<CopyInput> inputs, WorkMeter& whole, bool& f
 }
 
 void HealedCopy::begin_writing() {
-  for (RepairCopy& copy : copies_) copy.search_budget = search_budget(copy.reader.size());
+  for (RepairCopy& copy : copies_) copy.found->search_budget = search_budget(copy.reader.size());
   loads_left_ = kLoadsPerWindow * map_.plans().size() + kMoreLoads;
 }
 

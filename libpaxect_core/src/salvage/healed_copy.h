@@ -64,6 +64,7 @@ class HealedCopy : public ByteSource {
   Allocator allocator_;
   WorkMeter meter_;
   std::vector<CopyInput> inputs_;
+  std::vector<CopyRecords> found_;  // of each of the copies
   std::vector<RepairCopy> copies_;
   ProtectionMap map_;
   std::size_t base_ = 0;

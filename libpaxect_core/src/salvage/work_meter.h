@@ -4,8 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 #include "callbacks.h"
@@ -37,6 +39,13 @@ class WorkMeter {
     *this = {};
     whole_ = &whole;
   }
+  // The same for a part that another thread may do: on any other thread than this one, it stops when `stop`
+  // is set, and does not ask `whole`.
+  void begin_part(WorkMeter& whole, const std::atomic<bool>& stop) {
+    begin_part(whole);
+    stop_ = &stop;
+    owner_ = std::this_thread::get_id();
+  }
   // For the phase that writes: the sink may be another one than in the search.
   void set_callbacks(const Callbacks& callbacks) { callbacks_ = callbacks; }
 
@@ -67,7 +76,9 @@ class WorkMeter {
   bool ask() {
     since_asked_ = 0;
     if (!status_.ok()) return false;
-    if (whole_ != nullptr) {
+    if (stop_ != nullptr && std::this_thread::get_id() != owner_) {
+      if (*stop_) status_ = failure(PAXECT_ERROR_CANCELLED, "cancelled");
+    } else if (whole_ != nullptr) {
       whole_->ask();
       status_ = whole_->status();
     } else {
@@ -89,6 +100,8 @@ class WorkMeter {
 
   Callbacks callbacks_;
   WorkMeter* whole_ = nullptr;
+  const std::atomic<bool>* stop_ = nullptr;
+  std::thread::id owner_;
   Status status_;
   std::uint64_t total_ = 0;
   std::uint64_t since_asked_ = 0;

@@ -1,0 +1,76 @@
+#include "protect/window_lists.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace paxect::core {
+namespace {
+
+constexpr std::size_t kMaxVariants = 24;  // of a list piece
+constexpr unsigned kMaxAttempts = 1024;   // to load one: 8 copies of it in 64 copies of the container, twice
+
+}  // namespace
+
+void WindowLists::load(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies) {
+  shape_ = plan.window.shape;
+  pieces_.assign(static_cast<std::size_t>(shape_.pieces()), {});
+  for (RepairCopy& copy : copies)
+    for (const FoundList& found : copy.records().of_window(map.tag(), plan.window.number)) {
+      if (found.header.window != plan.window) continue;
+      const std::uint64_t piece = found.header.first / kPieceEntries;
+      if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
+    }
+  // Copies without any records have garbage there, which must not take the room of lists.
+  for (const bool with_records : {true, false})
+    for (std::size_t i = 0; i < copies.size(); ++i)
+      if ((map.records_in(i) != 0) == with_records) load_in_place(map, plan, i, copies[i]);
+}
+
+// Only those whose header was not found. Where bytes were inserted before a list, others are at its place.
+void WindowLists::load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index,
+                                RepairCopy& copy) {
+  std::vector<bool> is_loaded(static_cast<std::size_t>(shape_.list_copies() * shape_.pieces()));
+  auto piece_index = [&](unsigned list, std::uint64_t piece) {
+    return static_cast<std::size_t>(list * shape_.pieces() + piece);
+  };
+  for (const FoundList& found : copy.records().of_window(map.tag(), plan.window.number))
+    if (found.header.window == plan.window)
+      is_loaded[piece_index(found.header.copy, found.header.first / kPieceEntries)] = true;
+  for (unsigned list = 0; list < shape_.list_copies(); ++list) {
+    std::uint64_t at = list == 0   ? plan.own.own_list
+                       : list == 1 ? plan.next.list
+                                   : plan.next.lists + (list - 2) * shape_.list_size();
+    std::int64_t shift = map.shifts(index, at, at + shape_.list_size()).front();
+    for (std::uint64_t piece = 0; piece < shape_.pieces(); at += shape_.piece_size(piece), ++piece) {
+      std::uint64_t place = 0;
+      if (!is_loaded[piece_index(list, piece)] &&
+          copy.find(at + kListHeaderSize, shift, 4 * shape_.piece_entries(piece), place))
+        load_piece(copy.reader, piece, place);
+    }
+  }
+}
+
+// False when it cannot be read.
+bool WindowLists::load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at) {
+  Piece& piece = pieces_[static_cast<std::size_t>(number)];
+  std::vector<std::uint8_t> entries(4 * shape_.piece_entries(number));
+  if (at > reader.size() || entries.size() > reader.size() - at) return false;
+  if (piece.variants.size() == kMaxVariants || ++piece.attempts > kMaxAttempts) return false;
+  if (!reader.read(at, entries.data(), entries.size())) return false;
+  auto known = std::find_if(piece.variants.begin(), piece.variants.end(),
+                            [&](const Variant& variant) { return variant.entries == entries; });
+  if (known == piece.variants.end())
+    piece.variants.push_back({std::move(entries), 1});
+  else
+    ++known->votes;
+  return true;
+}
+
+unsigned WindowLists::votes(std::uint64_t cell, std::uint32_t crc) const {
+  unsigned count = 0;
+  for (const Variant& variant : piece_of(cell).variants)
+    if (entry(variant, cell) == crc) count += variant.votes;
+  return count;
+}
+
+}  // namespace paxect::core
