@@ -164,18 +164,29 @@ bool ends_like_protected(int fd) {
 
 void suggest_repair(const Outcome& ended, const std::string& input, const Talk& talk) {
   int code = paxect_status_exit_code(ended.status);
-  if (talk.quiet || input == "-" || (code != 2 && code != 4) || ended.status == PAXECT_ERROR_LIMIT) return;
-  core::Descriptor file = core::open_at(AT_FDCWD, input, O_RDONLY | O_NONBLOCK);
+  if (talk.quiet || (code != 2 && code != 4) || ended.status == PAXECT_ERROR_LIMIT) return;
+  core::Descriptor opened;
+  if (input != "-") opened = core::open_at(AT_FDCWD, input, O_RDONLY | O_NONBLOCK);
+  const int file = input == "-" ? STDIN_FILENO : opened.get();
   struct stat type {};
-  if (!file.valid() || fstat(file.get(), &type) != 0 || !S_ISREG(type.st_mode)) return;
+  if (file < 0 || fstat(file, &type) != 0) return;
+  const std::string name = shown_name(input);
+  if (!S_ISREG(type.st_mode)) {
+    // What went through a pipe is gone. Something else than a container has nothing to do with repair.
+    if (ended.status != PAXECT_ERROR_MAGIC)
+      complain(name +
+               ": if it was encoded with --protect, save it to a file, and repair that: paxect-core repair " +
+               "DAMAGED -o FILE");
+    return;
+  }
   // A large file that is no container at all is not searched.
-  if (ended.status == PAXECT_ERROR_MAGIC && !ends_like_protected(file.get())) return;
+  if (ended.status == PAXECT_ERROR_MAGIC && !ends_like_protected(file)) return;
   Repairer repairer = make_repairer();
-  if (paxect_repairer_add_fd(repairer.get(), file.get(), input.c_str()) != PAXECT_OK) return;
+  if (paxect_repairer_add_fd(repairer.get(), file, input.c_str()) != PAXECT_OK) return;
   paxect_repairer_set_progress(repairer.get(), stop_on_signal, nullptr);
   paxect_status status = paxect_repairer_check(repairer.get());
   if (status == PAXECT_OK)
-    complain(input + ": it can be repaired: paxect-core repair " + input + " -o FILE");
+    complain(name + ": it can be repaired: paxect-core repair " + input + " -o FILE");
   else if (status == PAXECT_ERROR_DAMAGED)
     complain(named(paxect_repairer_error_message(repairer.get()), {input}) +
              ": recover what is left with: paxect-core salvage " + input + " -o FILE");

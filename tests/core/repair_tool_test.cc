@@ -92,6 +92,29 @@ TEST_CASE("repair: decode and test of a damaged protected container say that it 
   CHECK(one_line(plain.error));
 }
 
+TEST_CASE("repair: decode and test of standard input say how a damaged container is repaired") {
+  Protected given;
+  given.damage(200000, 5000);
+  const std::string damaged = read_file(given.damaged);
+  const std::string piped = "if it was encoded with --protect, save it to a file, and repair that";
+  Result result = tool({"decode", "-o", given.output}, damaged);
+  CHECK(result.status == 4);
+  CHECK(result.error.find(piped) != std::string::npos);
+  result = tool({"test", "-"}, damaged);
+  CHECK(result.status == 4);
+  CHECK(result.error.find(piped) != std::string::npos);
+  CHECK(one_line(tool({"test", "-", "--quiet"}, damaged).error));
+  CHECK(one_line(tool({"test", "-"}, "something else").error));
+  // A file can be searched.
+  auto test_file = [&] {
+    return run({.argv = {"/bin/sh", "-c", "exec \"$0\" test - <\"$1\"", kTool, given.damaged}});
+  };
+  CHECK(test_file().error.find("it can be repaired: paxect-core repair - -o FILE") != std::string::npos);
+  REQUIRE(tool({"encode", "-i", given.file, "-o", given.container, "--frame", "65536"}).status == 0);
+  given.damage(200000, 5000);
+  CHECK(one_line(test_file().error));
+}
+
 TEST_CASE("repair: info shows the protection and its cost") {
   Protected given("25");
   Result info = tool({"info", given.container});

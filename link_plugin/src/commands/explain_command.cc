@@ -171,12 +171,16 @@ void explain_in_inbox(const RelayContext& context, const std::string& relative, 
   explain_block(context, out->reason, out);
 }
 
-void explain_quarantined(const QuarantineItem& item, Explanation* out) {
+void explain_quarantined(const LinkConfig& config, const QuarantineItem& item, Explanation* out) {
   out->state = "quarantined";
   out->reason = item.has_reason ? item.event + ": " + item.reason : "no reason file that can be read";
   out->attempts = item.attempts;
   out->next_try = "never";
   out->advice = "quarantine retry " + item.name + " gives it back to the inbox";
+  // As the core says it of a container with protection.
+  if (item.reason.find("cannot be repaired") != std::string::npos)
+    out->advice +=
+        "; what is left of its data: paxect-core salvage " + join(config.quarantine, item.name) + " -o FILE";
 }
 
 // Of a file that is not where it was, by where it went.
@@ -192,7 +196,7 @@ void explain_gone(const RelayContext& context, Explanation* out) {
     std::vector<QuarantineItem> items;
     status = list_quarantine(context.config.quarantine, &items);
     for (const QuarantineItem& item : items)
-      if (item.source == out->path) return explain_quarantined(item, out);
+      if (item.source == out->path) return explain_quarantined(context.config, item, out);
   }
   if (has_end) {
     out->state = line->event == "quarantine" ? "gone" : "delivered";
@@ -216,7 +220,7 @@ void explain(const RelayContext& context, Explanation* out) {
     std::vector<QuarantineItem> items;
     std::ignore = list_quarantine(config.quarantine, &items);
     for (const QuarantineItem& item : items)
-      if (join(config.quarantine, item.name) == out->path) return explain_quarantined(item, out);
+      if (join(config.quarantine, item.name) == out->path) return explain_quarantined(config, item, out);
   } else if (is_below(out->path, config.inbox)) {
     const std::string relative = out->path.substr(config.inbox.size() + 1);
     Directory inbox;

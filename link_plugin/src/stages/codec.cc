@@ -118,6 +118,13 @@ paxect_status compare_totals(int container) {
   return status >= PAXECT_ERROR_MAGIC || status == PAXECT_ERROR_MEMORY ? status : PAXECT_OK;
 }
 
+paxect_repair_report report_of(const paxect_repairer* repairer) {
+  paxect_repair_report report{};
+  report.struct_size = sizeof report;
+  paxect_repairer_report(repairer, &report);
+  return report;
+}
+
 // What a failure of the core means for the file.
 Status failure(paxect_status status, const char* event, const std::string& path, const std::string& message,
                const Source& source, const Sink& sink) {
@@ -252,12 +259,12 @@ Status Codec::repair(int damaged, const std::string& path, std::uint64_t size, s
     if (status != PAXECT_OK)
       return failure(status, "decode_error", path, paxect_decoder_error_message(decoder), {}, to_data);
   } else {
-    const char* event = status == PAXECT_ERROR_NO_PROTECTION ? kUnprotected : "decode_error";
+    // NO_PROTECTION is also of a container that has some, if it may be data of another one.
+    const bool has_none = status == PAXECT_ERROR_NO_PROTECTION && report_of(created).protection == 0;
+    const char* event = has_none ? kUnprotected : "decode_error";
     return failure(status, event, path, paxect_repairer_error_message(created), {}, to_container);
   }
-  paxect_repair_report report{};
-  report.struct_size = sizeof report;
-  paxect_repairer_report(created, &report);
+  const paxect_repair_report report = report_of(created);
   *repair = {.cells = report.cells, .damaged = report.damaged};
   *result = {.data_digest = hex(report.sha256, sizeof report.sha256),
              .container_digest = "",

@@ -242,7 +242,21 @@ TEST_CASE("A container that lost too much goes to the quarantine, and explain sa
     CHECK(explained.find(std::string(event) + ": ") != std::string::npos);
     CHECK(explained.find("; cannot be repaired: window 0 lacks ") != std::string::npos);
     CHECK(explained.find(" cells of 2048 bytes, damaged between bytes ") != std::string::npos);
+    CHECK(explained.find("paxect-core salvage " + rig.quarantined("a.freq") + " -o FILE") !=
+          std::string::npos);
   }
+}
+
+TEST_CASE("A protected container that lost both ends goes to the quarantine with the reason and the remedy") {
+  const std::string container = protected_container();
+  Receiver rig;
+  rig.put_container(container.substr(100, container.size() - 120));
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(list(rig.outbox()).empty());
+  const std::string explained = command(rig.host, {"explain", rig.inbox("a.freq")}).output;
+  CHECK(explained.find("; cannot be repaired: both ends of the protected container are lost") !=
+        std::string::npos);
+  CHECK(explained.find("paxect-core salvage " + rig.quarantined("a.freq") + " -o FILE") != std::string::npos);
 }
 
 TEST_CASE("A damaged container without protection fails as it did before there was any") {
