@@ -7,7 +7,6 @@
 namespace paxect::carrier {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::size_t kMaxSending = 128;            // files with chunks under way
 constexpr std::uint64_t kSlice = 32 * 1024 * 1024;  // of a digest, in one step
 
