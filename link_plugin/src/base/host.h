@@ -37,6 +37,7 @@ class Host {
   }
   std::uint64_t monotonic_ns() const { return clock_->monotonic_ns(host_); }
   std::int64_t realtime_ns() const { return clock_->realtime_ns(host_); }
+  std::int64_t realtime_s() const { return realtime_ns() / 1'000'000'000; }
   bool stop_requested() const { return run_->stop_requested(host_) != 0; }
   bool once() const { return run_->once(host_) != 0; }
 

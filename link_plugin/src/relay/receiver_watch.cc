@@ -1,0 +1,178 @@
+// What a receiver notices by the clock: entries and senders that are late.
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <tuple>
+
+#include "base/clock.h"
+#include "records/stream_state.h"
+#include "relay/receiver.h"
+
+namespace paxect::link {
+namespace {
+
+// By how much the clock must have been set to be followed, and after how long a pause it is not taken for
+// granted.
+constexpr std::int64_t kClockStep = 10;
+constexpr std::int64_t kLongPause = 30 * 86'400;
+
+std::string list_name(const ReceivedStream& stream, std::uint64_t number) {
+  return "list " + std::to_string(number) + " of " + stream.address.node;
+}
+
+}  // namespace
+
+Status Receiver::follow_clock(std::uint64_t now_ns) {
+  const std::int64_t now_s = parts_.host.realtime_s();
+  const bool is_first = clock_ns_ == 0;
+  const std::int64_t newest = is_first ? parts_.journal.received().newest_time() : 0;
+  if (is_first && newest > 0 && now_s - newest > kLongPause)
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "clock",
+                         .status = "ok",
+                         .message = "by the clock of this machine the last list was verified " +
+                                    std::to_string((now_s - newest) / 86'400) +
+                                    " days ago: what it names counts as late",
+                         .advice = "if that is not so, set the clock and restart the relay"});
+  // A list from the future was verified by a clock that was set back since.
+  const std::int64_t expected =
+      is_first ? std::max(now_s, newest)
+               : clock_utc_s_ + static_cast<std::int64_t>((now_ns - clock_ns_) / kSecond);
+  const std::int64_t step = now_s - expected;
+  if (is_first || std::abs(step) >= kClockStep) {
+    if (std::abs(step) >= kClockStep && !parts_.journal.received().empty()) {
+      if (Status status = parts_.journal.note_received(ReceivedStreams::shift_record(step), true);
+          !status.ok())
+        return status;
+      parts_.reporter.log({.level = Level::kWarn,
+                           .name = "clock",
+                           .status = "ok",
+                           .message = "the clock of this machine was set " +
+                                      std::string(step > 0 ? "forward" : "back") + " by " +
+                                      std::to_string(std::abs(step)) +
+                                      " s: what is listed is late by how long it has been listed"});
+    }
+    clock_utc_s_ = now_s;
+    clock_ns_ = now_ns;
+  }
+  return Status::success();
+}
+
+// Whether more lists are to be expected.
+bool Receiver::is_live(const ReceivedStream& stream) const {
+  return !stream.address.node.empty() &&
+         state_of(parts_.journal.received(), stream, keys_) == StreamState::kLive;
+}
+
+// What is held is here, and nobody has read it: a receipt must not call it missing. By its name, which is all
+// that is known of it.
+void Receiver::note_held() {
+  std::set<std::string> held;
+  for (const Wait& wait : parts_.ledger.waits())
+    if (wait.state == FileState::kHeld) held.insert(wait.file->first);
+  if (held.empty()) return;
+  std::string records;
+  const auto& all = parts_.journal.received().streams();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (const auto& [number, entry] : all[i].entries)
+      if (entry.intent == 0 && entry.reason.empty() && held.contains(entry.name))
+        records += ReceivedStreams::refuse_record({i, number}, "held");
+  if (!records.empty()) std::ignore = parts_.journal.note_received(records);
+}
+
+void Receiver::watch(std::uint64_t now_ns) {
+  if (!is_on()) return;
+  parts_.reporter.report_problem("clock", follow_clock(now_ns).message);
+  const auto& all = parts_.journal.received().streams();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].address.node.empty()) continue;
+    auto [found, is_first] = watched_.try_emplace(i);
+    Watch& watch = found->second;
+    if (is_first || watch.list != all[i].last_list()) {
+      watch.list = all[i].last_list();
+      watch.heard_ns = now_ns;
+      watch.is_silent = false;
+    }
+    watch_silence(all[i], now_ns, &watch);
+    watch_missing(all[i], now_ns, &watch);
+  }
+}
+
+void Receiver::watch_silence(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {
+  const std::uint64_t patience = (stream.within + parts_.config.late_after) * kSecond;
+  if (watch->is_silent || !is_live(stream) || now_ns - watch->heard_ns <= patience) return;
+  watch->is_silent = true;
+  parts_.reporter.log({.level = Level::kWarn,
+                       .name = "silent",
+                       .source = parts_.inbox.root().path_of(kProofFolder),
+                       .status = "pending",
+                       .message = "no list of " + stream.address.node + " after " +
+                                  list_name(stream, watch->list) + ", which promised one within " +
+                                  std::to_string(stream.within) + " s",
+                       .texts = {{"sender", stream.address.node}},
+                       .advice = "find out whether the sender runs and its files get here"});
+}
+
+void Receiver::watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {
+  // A container that has just come is not worth a line.
+  const auto grace = static_cast<std::int64_t>(parts_.config.poll_ns * 2 / kSecond) + 1;
+  const std::int64_t late = static_cast<std::int64_t>(parts_.config.late_after) + grace;
+  std::uint64_t missing = 0;
+  std::uint64_t first = 0;
+  for (const OutcomeRange& range : stream.outcomes(parts_.host.realtime_s(), late)) {
+    if (range.outcome != Outcome::kMissing) continue;
+    missing += range.last - range.first + 1;
+    if (first == 0) first = range.first;
+  }
+  std::uint64_t lists = parts_.journal.received().lists_missing(stream);
+  if (lists == 0) watch->ended_ns = 0;
+  if (lists > 0 && watch->ended_ns == 0) watch->ended_ns = now_ns;
+  if (now_ns - watch->ended_ns < static_cast<std::uint64_t>(late) * kSecond) lists = 0;
+  const auto report = [&](Level level, const char* event, const std::string& message, const char* advice) {
+    parts_.reporter.log({.level = level,
+                         .name = event,
+                         .source = parts_.inbox.root().path_of(kProofFolder),
+                         .status = level == Level::kWarn ? "pending" : "ok",
+                         .message = message,
+                         .texts = {{"sender", stream.address.node}},
+                         .advice = advice});
+  };
+  if (missing > watch->missing)
+    report(Level::kWarn, "missing",
+           std::to_string(missing) + " containers of " + stream.address.node +
+               " are missing, the first is entry " + std::to_string(first),
+           "`paxect link missing` lists them");
+  if (lists > watch->lists_missing)
+    report(Level::kWarn, "missing",
+           std::to_string(lists) + " lists of " + stream.address.node + " are missing after " +
+               list_name(stream, stream.last_list()) +
+               ", and so is what they name: another stream continues this one",
+           "`paxect link missing --request FILE` asks for them");
+  if (missing + lists == 0 && watch->missing + watch->lists_missing > 0)
+    report(Level::kInfo, "complete", "no container of " + stream.address.node + " is missing any more", "");
+  watch->missing = missing;
+  watch->lists_missing = lists;
+}
+
+Receiver::Counts Receiver::count() const {
+  Counts counts;
+  if (!is_on()) return counts;
+  const std::int64_t now = parts_.host.realtime_s();
+  for (const ReceivedStream& stream : parts_.journal.received().streams()) {
+    for (const OutcomeRange& range :
+         stream.outcomes(now, static_cast<std::int64_t>(parts_.config.late_after))) {
+      const std::uint64_t size = range.last - range.first + 1;
+      if (range.outcome == Outcome::kExpected) counts.expected += size;
+      if (range.outcome == Outcome::kMissing) counts.missing += size;
+    }
+    counts.missing += parts_.journal.received().lists_missing(stream);
+    if (stream.is_forked) ++counts.forked;
+  }
+  for (const auto& [path, file] : unlisted_)
+    if (file.why.event != "foreign") ++counts.unlisted;
+  for (const auto& [index, watch] : watched_)
+    if (watch.is_silent) ++counts.silent;
+  return counts;
+}
+
+}  // namespace paxect::link
