@@ -3,93 +3,11 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/digest.h"
-#include "base/filesystem.h"
-#include "base/place_marker.h"
-#include "base/relay_paths.h"
-#include "base/token.h"
-#include "link/link_rig.h"
-#include "records/journal.h"
+#include "link/journal_scene.h"
 #include "stages/audit_log.h"
-#include "support/catch.h"
 
 namespace paxect::test {
 namespace {
-
-// The token of a place, which gets a marker.
-std::string token_of(const std::string& path) {
-  bool is_refused = true;
-  link::Directory directory;
-  REQUIRE(link::Directory::open(path, &directory).ok());
-  std::string token = link::make_token();
-  REQUIRE(link::make_marker(directory, &token, &is_refused).ok());
-  return token;
-}
-
-std::string instance_of(const std::string& path) {
-  link::Directory directory;
-  REQUIRE(link::Directory::open(path, &directory).ok());
-  return link::directory_instance(directory);
-}
-
-// A container a.freq in the inbox on its way to the output a.
-struct Scene {
-  LinkRig rig;
-  link::Journal journal;
-  link::Intent intent;
-
-  Scene() {
-    rig.put("a.freq", container_of("data"));
-    std::filesystem::create_directories(rig.outbox());
-    std::string damage;
-    REQUIRE(journal.open(link::journal_of(rig.lock()), &damage).ok());
-    intent.id = journal.next_id();
-    intent.source_place = token_of(rig.inbox());
-    intent.target_place = token_of(rig.outbox());
-    intent.target_instance = instance_of(rig.outbox());
-    intent.boot = journal.boot();
-    intent.source = "a.freq";
-    REQUIRE(link::identity_of(rig.inbox("a.freq"), &intent.identity));
-    intent.temporary = ".a.part";
-    intent.name = "a";
-    intent.source_digest = link::sha256_hex(read_file(rig.inbox("a.freq")));
-    intent.digest = intent.data_digest = link::sha256_hex("data");
-    intent.size = 4;
-  }
-  // As the lines of its log name it.
-  std::string relay() const { return std::string(link::short_token_of(journal.relay_token())); }
-  void begin() { REQUIRE(journal.begin(std::span(&intent, 1)).ok()); }
-  void prepare() {
-    begin();
-    REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
-  }
-  // The rename is the next step.
-  void name() {
-    prepare();
-    REQUIRE(journal.name(std::span(&intent.id, 1)).ok());
-  }
-  // Nobody can say whether it was delivered, and nothing is done about it.
-  void check_held() {
-    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
-    CHECK(rig.waiting() == Names{"a.freq"});
-    CHECK(rig.delivered().empty());
-    CHECK_FALSE(rig.events("held").empty());
-  }
-  void abort() { REQUIRE(journal.abort(std::span(&intent.id, 1)).ok()); }
-  void finish() { journal.finish(std::span(&intent.id, 1)); }
-  void remember() {
-    journal.remember(intent.source_place, "a.freq",
-                     {.identity = intent.identity, .digest = intent.source_digest});
-  }
-  void temporary(const std::string& contents) { write_file(rig.outbox(".a.part"), contents); }
-  // What the next start makes of it: what is in the outbox then; the inbox must be empty.
-  Names restart() {
-    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
-    CHECK(list(rig.inbox()).empty());
-    CHECK(rig.events("decode").size() == 1);
-    return rig.delivered();
-  }
-};
 
 TEST_CASE("Begun and not prepared: whatever the temporary holds goes, and the source is taken again") {
   for (const char* contents : {"", "da", "data"}) {
@@ -341,6 +259,18 @@ TEST_CASE("Delivered, and another file has the name of its source now: that one 
   CHECK(list(scene.rig.inbox()).empty());
 }
 
+TEST_CASE("Half a line at the end of the journal is as if it had not been written") {
+  Scene scene;
+  scene.begin();
+  const std::string path = link::journal_of(scene.rig.lock());
+  const std::string begun = read_file(path);
+  REQUIRE(scene.journal.prepare(std::span(&scene.intent, 1)).ok());
+  const std::string prepared = read_file(path);
+  // Had prepare counted, the missing temporary would mean that it was delivered.
+  write_file(path, prepared.substr(0, begun.size() + (prepared.size() - begun.size()) / 2));
+  CHECK(scene.restart() == Names{"a"});
+}
+
 // ---- a world that changed ------------------------------------------------------------------------------
 
 TEST_CASE("Prepared, and another place is at the path: nothing is concluded until the place is back") {
@@ -474,118 +404,6 @@ TEST_CASE(
   CHECK_FALSE(exists(own));
   CHECK_FALSE(exists(later));
   CHECK(exists(other));
-}
-
-// ---- a source under its hidden name --------------------------------------------------------------------
-
-TEST_CASE("Delivered, and its removal was broken off: it is not delivered again, finished or not") {
-  for (bool finished : {true, false}) {
-    Scene scene;
-    scene.name();
-    if (finished) scene.finish();
-    std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.paxect-leaving"));
-    CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
-    CHECK(list(scene.rig.inbox()).empty());
-    CHECK(scene.rig.delivered().empty());
-    CHECK(scene.rig.events("decode").size() == (finished ? 0 : 1));
-  }
-}
-
-TEST_CASE("The removal of a container was broken off at its sidecar: both go, whatever their names") {
-  for (const std::string& stem : {std::string("a"), std::string(243, 'x')}) {
-    Scene scene;
-    const std::string container = stem + ".freq";
-    const std::string sidecar = link::sidecar_of(container);
-    std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(container));
-    scene.intent.source = container;
-    REQUIRE(link::identity_of(scene.rig.inbox(container), &scene.intent.identity));
-    scene.name();
-    scene.rig.put(link::tombstone_of(sidecar),
-                  link::sha256_hex(read_file(scene.rig.inbox(container))) + "\n");
-    CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
-    CHECK(list(scene.rig.inbox()).empty());
-    CHECK(scene.rig.delivered().empty());
-  }
-}
-
-TEST_CASE("Delivered, and another file was caught under the hidden name: that one is delivered too") {
-  Scene scene;
-  scene.prepare();
-  std::filesystem::remove(scene.rig.inbox("a.freq"));
-  scene.rig.put(".a.freq.paxect-leaving", container_of("another"));
-  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
-  CHECK(list(scene.rig.inbox()).empty());
-  CHECK(scene.rig.delivered() == Names{"a"});
-  CHECK(read_file(scene.rig.outbox("a")) == "another");
-}
-
-TEST_CASE("Removal broken off, and a new file has the name of the source: that one alone is delivered") {
-  Scene scene;
-  scene.name();
-  std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.paxect-leaving"));
-  scene.rig.put("a.freq", container_of("another"));
-  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
-  CHECK(list(scene.rig.inbox()).empty());
-  CHECK(scene.rig.delivered() == Names{"a"});
-  CHECK(read_file(scene.rig.outbox("a")) == "another");
-}
-
-TEST_CASE("Another file under the hidden name, and a third under that of the source: both are delivered") {
-  Scene scene;
-  scene.prepare();
-  scene.rig.put("a.freq", container_of("third"));
-  scene.rig.put(".a.freq.paxect-leaving", container_of("another"));
-  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
-  CHECK(list(scene.rig.inbox()).empty());
-  REQUIRE(scene.rig.delivered().size() == 2);
-  CHECK(read_file(scene.rig.outbox("a")) == "third");
-  CHECK(read_file(scene.rig.outbox(scene.rig.delivered()[1])) == "another");
-}
-
-TEST_CASE("A hidden name that the journal does not know gives its file back, in any folder") {
-  for (const char* folder : {"", "sub/"}) {
-    LinkRig rig;
-    rig.host.set("recursive", "true");
-    std::filesystem::create_directories(rig.inbox(folder));
-    rig.put(std::string(folder) + ".a.txt.paxect-leaving", "data");
-    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
-    CHECK(read_file(rig.outbox(std::string(folder) + "a")) == "data");
-    CHECK(list(rig.inbox(folder)).empty());
-  }
-}
-
-TEST_CASE("Kept by policy once, and its removal was broken off: it is not delivered again") {
-  Scene scene;
-  scene.remember();
-  std::filesystem::rename(scene.rig.inbox("a.freq"), scene.rig.inbox(".a.freq.paxect-leaving"));
-  CHECK(scene.rig.run_once() == PAXECT_PLUGIN_OK);
-  CHECK(list(scene.rig.inbox()).empty());
-  CHECK(scene.rig.delivered().empty());
-}
-
-TEST_CASE("Kept by policy, and removed when that changes: with its own sidecar, not with another's") {
-  for (bool own : {true, false}) {
-    Scene scene;
-    scene.remember();
-    const std::string text =
-        own ? link::sha256_hex(read_file(scene.rig.inbox("a.freq"))) : std::string(64, '0');
-    scene.rig.put("a.freq.sha256", text + "\n");
-    scene.rig.run_once();
-    CHECK(list(scene.rig.inbox()) == (own ? Names{} : Names{"a.freq.sha256"}));
-    CHECK(scene.rig.delivered().empty());
-  }
-}
-
-TEST_CASE("Half a line at the end of the journal is as if it had not been written") {
-  Scene scene;
-  scene.begin();
-  const std::string path = link::journal_of(scene.rig.lock());
-  const std::string begun = read_file(path);
-  REQUIRE(scene.journal.prepare(std::span(&scene.intent, 1)).ok());
-  const std::string prepared = read_file(path);
-  // Had prepare counted, the missing temporary would mean that it was delivered.
-  write_file(path, prepared.substr(0, begun.size() + (prepared.size() - begun.size()) / 2));
-  CHECK(scene.restart() == Names{"a"});
 }
 
 }  // namespace
