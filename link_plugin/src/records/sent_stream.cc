@@ -4,60 +4,12 @@
 #include <iterator>
 
 namespace paxect::link {
-namespace {
 
-constexpr std::size_t kDigestsInLine = 256;
-
-std::string numbers_record(std::string_view kind, const std::vector<SentStream::EntryNumber>& numbers) {
-  JournalLine line(kind);
-  for (const auto& [stream, number] : numbers) line.text(stream).number(number);
-  return line.finish();
-}
-
-std::string joined(const std::vector<std::string>& names) {
+std::string receivers_text(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
   return text;
 }
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> names;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    names.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return names;
-}
-
-JournalLine& add_entry(JournalLine& line, const SentEntry& entry) {
-  return line.number(entry.id).text(entry.digest).text(entry.name).text(entry.place).text(entry.source);
-}
-
-SentEntry read_entry(JournalWords& words) {
-  SentEntry entry;
-  words.number(&entry.id);
-  for (std::string* text : {&entry.digest, &entry.name, &entry.place, &entry.source}) *text = words.text();
-  return entry;
-}
-
-SentList read_list(JournalWords& words) {
-  SentList list;
-  words.number(&list.number);
-  words.number(&list.first);
-  list.previous = words.text();
-  words.number(&list.made);
-  words.number(&list.within);
-  list.to = split(words.text());
-  words.number(&list.log.lines);
-  list.log.chain = words.text();
-  list.digest = words.text();
-  while (!words.empty()) list.entries.push_back(read_entry(words));
-  list.is_durable = true;
-  return list;
-}
-
-}  // namespace
 
 void SentStream::begin(std::string new_name, std::string new_key, std::string new_node,
                        std::optional<Continued> new_continues) {
@@ -199,7 +151,7 @@ void SentStream::decide(const SentList& list) {
     else if (ids_.insert(entry.id).second && !kept_.contains({name, list.first + i}))
       note_source(entry);
     if (entry.source.empty()) continue;
-    kept_[{name, list.first + i}] = {entry, list.made, joined(list.to)};
+    kept_[{name, list.first + i}] = {entry, list.made, receivers_text(list.to)};
     if (ListText& text = texts_[{name, list.first}]; text.text.empty())
       text = {list.entries.size(), key, text_of(list)};
   }
@@ -299,205 +251,6 @@ std::string SentStream::text_of(const SentList& list) const {
   text.within = list.within;
   for (const SentEntry& entry : list.entries) text.entries.push_back({entry.digest, entry.name});
   return list_text(text);
-}
-
-// ---- records -------------------------------------------------------------------------------------------
-
-std::string stream_record(const SentStream& stream) {
-  return JournalLine("sender")
-      .text(stream.name)
-      .text(stream.key)
-      .text(stream.node)
-      .text(stream.continues ? stream.continues->stream : "")
-      .number(stream.continues ? stream.continues->number : 0)
-      .flag(stream.is_doubtful)
-      .number(stream.next)
-      .number(stream.next_entry)
-      .text(stream.previous)
-      .number(stream.made)
-      .finish();
-}
-
-std::string ended_record(const std::string& stream, const EndedStream& ended) {
-  return JournalLine("ended")
-      .text(stream)
-      .number(ended.lists)
-      .number(ended.entries)
-      .number(ended.made)
-      .finish();
-}
-
-std::string settled_record(const std::string& stream) { return JournalLine("settled").text(stream).finish(); }
-
-std::string sent_record(const SentEntry& entry) {
-  JournalLine line("sent");
-  return add_entry(line, entry).finish();
-}
-
-std::string list_record(const SentList& list) {
-  JournalLine line("decided");
-  line.number(list.number)
-      .number(list.first)
-      .text(list.previous)
-      .number(list.made)
-      .number(list.within)
-      .text(joined(list.to))
-      .number(list.log.lines)
-      .text(list.log.chain)
-      .text(list.digest);
-  for (const SentEntry& entry : list.entries) add_entry(line, entry);
-  return line.finish();
-}
-
-std::string listed_record(std::uint64_t number) { return JournalLine("listed").number(number).finish(); }
-
-std::string kept_record(const SentStream::EntryNumber& number, const KeptSource& source) {
-  JournalLine line("kept");
-  line.text(number.first).number(number.second).number(source.made).text(source.to);
-  return add_entry(line, source.entry).finish();
-}
-
-std::string relisted_record(const std::vector<SentStream::EntryNumber>& numbers) {
-  return numbers_record("relisted", numbers);
-}
-
-std::string released_record(const std::vector<SentStream::EntryNumber>& numbers) {
-  return numbers_record("released", numbers);
-}
-
-std::vector<std::string> SentStream::records() const {
-  std::vector<std::string> lines;
-  if (!name.empty()) {
-    // As it was before the lists that follow.
-    SentStream before;
-    before.name = name;
-    before.key = key;
-    before.node = node;
-    before.continues = continues;
-    before.is_doubtful = is_doubtful;
-    before.made = made;
-    before.next = lists_.empty() ? next : lists_.front().number;
-    before.next_entry = lists_.empty() ? next_entry : lists_.front().first;
-    before.previous = lists_.empty() ? previous : lists_.front().previous;
-    lines.push_back(stream_record(before));
-    JournalLine line("made");
-    for (const auto& [first, time] : times_)
-      if (first < before.next_entry) line.number(first).number(time);
-    if (!times_.empty() && times_.begin()->first < before.next_entry) lines.push_back(line.finish());
-  }
-  for (const auto& [stream, ended] : ended_) lines.push_back(ended_record(stream, ended));
-  for (const auto& [number, source] : kept_) lines.push_back(kept_record(number, source));
-  for (const auto& [list, text] : texts_) {
-    const bool is_decided_below =
-        list.first == name && !lists_.empty() && list.second >= lists_.front().first;
-    if (is_decided_below) continue;
-    JournalLine line("text");
-    line.text(list.first).number(list.second).number(text.count).text(text.key).text(text.text);
-    lines.push_back(line.finish());
-  }
-  for (const auto& [stream, known] : digests_) {
-    const std::uint64_t end = stream == name && !lists_.empty() ? lists_.front().number : UINT64_MAX;
-    for (std::size_t i = 0; i < known.lists.size() && known.number + i < end; i += kDigestsInLine) {
-      JournalLine line("digests");
-      line.text(stream).number(known.number + i);
-      for (std::size_t j = i; j < std::min(known.lists.size(), i + kDigestsInLine); ++j)
-        if (known.number + j < end) line.number(known.lists[j].first).text(known.lists[j].second);
-      lines.push_back(line.finish());
-    }
-  }
-  for (SentList list : lists_) {
-    for (std::size_t i = 0; i < list.entries.size(); ++i)
-      if (!kept_.contains({name, list.first + i})) list.entries[i].place = list.entries[i].source = "";
-    lines.push_back(list_record(list));
-  }
-  for (const SentEntry& entry : unlisted_) lines.push_back(sent_record(entry));
-  return lines;
-}
-
-bool SentStream::take(std::string_view kind, JournalWords& words) {
-  if (kind == "sender") {
-    SentStream read;
-    for (std::string* text : {&read.name, &read.key, &read.node}) *text = words.text();
-    Continued before{.stream = words.text()};
-    words.number(&before.number);
-    if (!before.stream.empty()) read.continues = before;
-    read.is_doubtful = words.flag();
-    words.number(&read.next);
-    words.number(&read.next_entry);
-    read.previous = words.text();
-    words.number(&read.made);
-    begin(read.name, read.key, read.node, read.continues);
-    is_doubtful = read.is_doubtful;
-    next = read.next;
-    next_entry = read.next_entry;
-    previous = read.previous;
-    made = read.made;
-  } else if (kind == "ended") {
-    const std::string stream = words.text();
-    EndedStream ended;
-    words.number(&ended.lists);
-    words.number(&ended.entries);
-    words.number(&ended.made);
-    note_ended(stream, ended);
-  } else if (kind == "settled") {
-    settle(words.text());
-  } else if (kind == "sent") {
-    add(read_entry(words));
-  } else if (kind == "decided") {
-    decide(read_list(words));
-  } else if (kind == "listed") {
-    std::uint64_t number = 0;
-    words.number(&number);
-    forget_lists(number);
-  } else if (kind == "kept") {
-    std::string stream = words.text();
-    std::uint64_t number = 0;
-    KeptSource source;
-    words.number(&number);
-    words.number(&source.made);
-    source.to = words.text();
-    source.entry = read_entry(words);
-    keep({std::move(stream), number}, source);
-  } else if (kind == "text") {
-    EntryNumber list;
-    ListText text;
-    list.first = words.text();
-    words.number(&list.second);
-    words.number(&text.count);
-    text.key = words.text();
-    text.text = words.text();
-    texts_[list] = std::move(text);
-  } else if (kind == "digests") {
-    const std::string stream = words.text();
-    std::uint64_t number = 0;
-    words.number(&number);
-    for (; !words.empty(); ++number) {
-      std::uint64_t first = 0;
-      words.number(&first);
-      note_digest(stream, number, first, words.text());
-    }
-  } else if (kind == "made") {
-    while (!words.empty()) {
-      std::uint64_t first = 0;
-      std::int64_t time = 0;
-      words.number(&first);
-      words.number(&time);
-      note_time(first, time);
-    }
-  } else if (kind == "released" || kind == "relisted") {
-    while (!words.empty()) {
-      std::string stream = words.text();
-      std::uint64_t number = 0;
-      words.number(&number);
-      if (kind == "released")
-        release({std::move(stream), number});
-      else
-        relist({std::move(stream), number});
-    }
-  } else {
-    return false;
-  }
-  return true;
 }
 
 }  // namespace paxect::link

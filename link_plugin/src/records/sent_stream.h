@@ -64,11 +64,14 @@ struct SentList {
   bool operator==(const SentList&) const = default;
 };
 
+// Whom a list is for, separated by blanks; "" for whoever has it.
+std::string receivers_text(const std::vector<std::string>& names);
+
 // A source that stays until its receipt, or for a time.
 struct KeptSource {
   SentEntry entry;
   std::int64_t made = 0;  // of its list
-  std::string to = {};    // whom that is for, separated by blanks; "" for whoever has it
+  std::string to = {};    // whom that is for, as receivers_text() has it
 
   bool operator==(const KeptSource&) const = default;
 };

@@ -51,8 +51,7 @@ Status put_list(const Directory& folder, const SigningKey& key, const OwnList& l
 }
 
 void add_entries(const List& list, OwnEntries* out) {
-  std::string to;
-  for (const std::string& node : list.head.to) to += (to.empty() ? "" : " ") + node;
+  const std::string to = receivers_text(list.head.to);
   for (std::size_t i = 0; i < list.entries.size(); ++i)
     out->try_emplace({list.entries[i].digest, list.entries[i].name},
                      OwnEntry{{list.head.stream, list.first + i}, list.head.made, to});
