@@ -104,7 +104,19 @@ void each_item(const Missing& found, const Each& each) {
     }
 }
 
-void print_json(const Findings& findings, Console* console) {
+// What says that the content of an entry that is not here was delivered by another one: of two senders that
+// send one file under one name, one container replaces the other.
+const ReceivedStream* delivered_by(const ReceivedStreams& received, const ReceivedEntry* entry,
+                                   std::uint64_t* number) {
+  // One that is being delivered is found itself.
+  if (entry == nullptr || entry->intent != 0) return nullptr;
+  const auto used = received.find_used(entry->digest);
+  if (!used) return nullptr;
+  *number = used->number;
+  return &received.streams()[used->stream];
+}
+
+void print_json(const Findings& findings, const ReceivedStreams& received, Console* console) {
   JsonLine json;
   json.add("complete", findings.is_complete());
   json.begin_array("streams");
@@ -133,6 +145,9 @@ void print_json(const Findings& findings, Console* console) {
       json.add("list", entry == nullptr ? std::uint64_t{0} : entry->list);
       json.add("name", entry == nullptr ? "" : entry->name);
       json.add("reason", range.reason);
+      std::uint64_t other = 0;
+      const ReceivedStream* by = delivered_by(received, entry, &other);
+      json.add("delivered_as", by == nullptr ? "" : by->address.node + " " + std::to_string(other));
       json.end_object();
       return ++shown < kMaxShown;
     });
@@ -161,7 +176,7 @@ void print_lists(const std::vector<WaitingList>& lists, Console* console) {
   if (lists.size() > kMaxShown) console->row("", "and more");
 }
 
-void print_text(const Findings& findings, Console* console) {
+void print_text(const Findings& findings, const ReceivedStreams& received, Console* console) {
   if (findings.streams.empty()) console->line("no list was verified yet");
   for (const Missing& found : findings.streams) {
     const ReceivedStream& stream = *found.stream;
@@ -181,7 +196,11 @@ void print_text(const Findings& findings, Console* console) {
                          const ReceivedEntry* entry) {
       const std::string numbers =
           first == last ? std::to_string(first) : std::to_string(first) + "-" + std::to_string(last);
-      const std::string reason = range.reason.empty() ? "" : " (" + range.reason + ")";
+      std::string reason = range.reason.empty() ? "" : " (" + range.reason + ")";
+      std::uint64_t other = 0;
+      if (const ReceivedStream* by = delivered_by(received, entry, &other))
+        reason += "; the same content was delivered as entry " + std::to_string(other) + " of " +
+                  shown(by->address.node);
       const bool is_lost = entry == nullptr && found.stream->is_listed(first);
       console->row("  " + numbers, std::string(name_of(range.outcome)) + "  " +
                                        (entry != nullptr ? shown(entry->name)
@@ -273,9 +292,9 @@ paxect_plugin_status run_missing(const Call& call) {
         !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().json)
-    print_json(findings, &call.console());
+    print_json(findings, journal.received, &call.console());
   else
-    print_text(findings, &call.console());
+    print_text(findings, journal.received, &call.console());
   return findings.is_complete() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 

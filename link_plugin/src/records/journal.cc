@@ -258,18 +258,49 @@ void Journal::finish(std::span<const std::uint64_t> ids, std::span<const SentEnt
 // ---- lists ---------------------------------------------------------------------------------------------
 
 Status Journal::begin_stream(const std::string& name, const std::string& key, const std::string& node,
-                             const std::optional<Continued>& continues) {
+                             const std::optional<Continued>& continues, std::span<const SentList> adopted,
+                             const LostEntries& lost) {
   SentStream begun;
   begun.begin(name, key, node, continues);
   SentStream& sent = contents_.sent;
   const std::string before = sent.name;
-  const EndedStream ended = sent.named();
+  EndedStream ended = sent.named();
+  std::string lines;
+  for (const auto& entry : lost) lines += lost_record(entry);
+  for (const SentList& list : adopted) {
+    lines += adopted_record(list);
+    ended = {list.number, list.first + list.entries.size() - 1, list.made};
+  }
   const bool has_ended = !before.empty() && ended.entries > 0;
-  Status status = append((has_ended ? ended_record(before, ended) : "") + stream_record(begun), false);
+  if (has_ended) lines += ended_record(before, ended);
+  Status status = append(lines + stream_record(begun), !adopted.empty() || !lost.empty());
   if (!status.ok()) return status;
+  sent.note_lost(lost);
+  for (const SentList& list : adopted) sent.adopt(list);
   if (has_ended) sent.note_ended(before, ended);
   sent.begin(name, key, node, continues);
   return status;
+}
+
+Status Journal::take_up_stream(const std::string& key, const List& first) {
+  SentStream taken;
+  taken.begin(first.head.stream, key, first.head.from, first.head.continues);
+  taken.is_doubtful = true;
+  taken.next = first.head.number;
+  taken.next_entry = first.first;
+  taken.previous = first.head.previous;
+  taken.made = first.head.made;
+  const std::string line = stream_record(taken);
+  if (Status status = append(line, true); !status.ok()) return status;
+  JournalWords words(checked_line(std::string_view(line).substr(0, line.size() - 1)));
+  const std::string_view kind = words.next();
+  contents_.sent.take(kind, words);
+  return Status::success();
+}
+
+void Journal::note_found(const LostEntries::key_type& digest_and_name) {
+  contents_.sent.forget_lost(digest_and_name);
+  Status ignored = append(found_record(digest_and_name), false);
 }
 
 void Journal::settle(const std::vector<std::string>& streams) {

@@ -105,9 +105,17 @@ class Journal {
   const SourceTable& held() const { return contents_.held; }
   // What a sender lists. Only what prepare() says is durable; the rest recovery finds again.
   const SentStream& sent() const { return contents_.sent; }
-  // Another stream. Not durable: a stream that a crash takes back has no list yet.
+  // Another stream. Durable only where it is after lists that the journal did not know: a stream that a crash
+  // takes back has no list yet. `adopted` are those that follow the ones that it knows, `lost` entries whose
+  // sources may be there.
   Status begin_stream(const std::string& name, const std::string& key, const std::string& node,
-                      const std::optional<Continued>& continues);
+                      const std::optional<Continued>& continues, std::span<const SentList> adopted = {},
+                      const LostEntries& lost = {});
+  // The stream as the first of its lists that are there found it, in a journal that knows none. Another one
+  // has to follow.
+  Status take_up_stream(const std::string& key, const List& first);
+  // The source of a container that a list names which the journal did not know.
+  void note_found(const LostEntries::key_type& digest_and_name);
   // A container of an earlier process that has its final name.
   void note_sent(const SentEntry& entry);
   // The list and its signature have their names, not durable yet.

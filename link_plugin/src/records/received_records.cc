@@ -78,6 +78,40 @@ std::string ReceivedStreams::early_record(const std::string& digest) {
   return JournalLine("early").text(digest).finish();
 }
 
+std::string ReceivedStreams::put_away_record(const std::string& what) const {
+  const bool is_known = std::find(put_away_.begin(), put_away_.end(), what) != put_away_.end();
+  return is_known ? "" : JournalLine("put_away").text(what).finish();
+}
+
+std::string ReceivedStreams::gone_records(const std::string& node, const std::string& stream,
+                                          const Ranges& ranges) const {
+  const auto is_covered = [](const std::map<std::uint64_t, std::uint64_t>& known, const auto& range) {
+    const auto after = known.upper_bound(range.first);
+    return after != known.begin() && std::prev(after)->second >= range.second;
+  };
+  std::string records;
+  bool is_known = false;
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_[i].address.node != node || streams_[i].address.stream != stream) continue;
+    is_known = true;
+    for (const auto& range : ranges)
+      if (!is_covered(streams_[i].gone, range))
+        records += JournalLine("gone").number(i).number(range.first).number(range.second).finish();
+  }
+  if (is_known) return records;
+  const auto found = receipted_gone_.find({node, stream});
+  if (found == receipted_gone_.end() && receipted_gone_.size() >= kMaxStreams) return records;
+  for (const auto& range : ranges)
+    if (found == receipted_gone_.end() || !is_covered(found->second, range))
+      records += JournalLine("receipted_gone")
+                     .text(node)
+                     .text(stream)
+                     .number(range.first)
+                     .number(range.second)
+                     .finish();
+  return records;
+}
+
 std::string ReceivedStreams::shift_record(std::int64_t seconds) {
   return JournalLine("shift").number(seconds).finish();
 }
@@ -122,7 +156,30 @@ void ReceivedStreams::take_stream(JournalWords& words) {
   // A record before this one may have been lost: the numbers of the others stay what they are.
   if (index >= kMaxStreams || read.address.node.empty()) return;
   if (index >= streams_.size()) streams_.resize(index + 1);
-  if (streams_[index].address.node.empty()) streams_[index] = std::move(read);
+  if (!streams_[index].address.node.empty()) return;
+  streams_[index] = std::move(read);
+  take_receipted(index);
+}
+
+// What is known of its entries since before its first list.
+void ReceivedStreams::take_receipted(std::size_t index) {
+  const StreamAddress& address = streams_[index].address;
+  const auto ranges = receipted_gone_.extract({address.node, address.stream});
+  if (ranges.empty()) return;
+  for (const auto& [first, last] : ranges.mapped()) add_gone(&streams_[index], first, last);
+}
+
+void ReceivedStreams::erase_entries(std::size_t index, std::uint64_t first, std::uint64_t last) {
+  ReceivedStream& of = streams_[index];
+  auto entry = of.entries.lower_bound(first);
+  while (entry != of.entries.end() && entry->first <= last) {
+    const EntryRef gone{index, entry->first};
+    const auto used = in_use_.find(entry->second.intent);
+    if (used != in_use_.end() && used->second == gone) in_use_.erase(used);
+    erase(&by_digest_, entry->second.digest, gone);
+    entry = of.entries.erase(entry);
+    --entries_;
+  }
 }
 
 void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
@@ -163,6 +220,7 @@ void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
       add_gone(of, ref.number, ref.number);
       add_spent(ref, entries[i].digest);
     } else if (is_ours) {
+      if (take_put_away(entries[i])) entries[i].reason = kPutAway;
       add_entry(ref, std::move(entries[i]));
     } else {
       add_digest(ref, entries[i].digest, &of->foreign, &foreign_);
@@ -207,6 +265,24 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
   if (kind == "early") {
     while (!words.empty()) early_.push_back(words.text());
     while (early_.size() > kSpent) early_.pop_front();
+    return true;
+  }
+  if (kind == "put_away") {
+    put_away_.push_back(words.text());
+    if (put_away_.size() > kSpent) put_away_.pop_front();
+    return true;
+  }
+  if (kind == "receipted_gone") {
+    std::pair<std::string, std::string> key;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    key.first = words.text();
+    key.second = words.text();
+    words.number(&first);
+    words.number(&last);
+    const bool has_room = receipted_gone_.contains(key) || receipted_gone_.size() < kMaxStreams;
+    if (first > 0 && last >= first && last < kNobody && has_room)
+      add_range(&receipted_gone_[key], first, last);
     return true;
   }
   if (kind == "shift") {
@@ -269,17 +345,9 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
         std::uint64_t last = 0;
         words.number(&last);
         if (number > 0 && last >= number && last < kNobody) {
-          add_range(kind == "gone" ? &of->gone : &of->others, number, last);
           // What was delivered, or is for others, is not open, whatever an earlier record says.
-          auto entry = of->entries.lower_bound(number);
-          while (entry != of->entries.end() && entry->first <= last) {
-            const EntryRef gone{ref.stream, entry->first};
-            const auto used = in_use_.find(entry->second.intent);
-            if (used != in_use_.end() && used->second == gone) in_use_.erase(used);
-            erase(&by_digest_, entry->second.digest, gone);
-            entry = of->entries.erase(entry);
-            --entries_;
-          }
+          add_range(kind == "gone" ? &of->gone : &of->others, number, last);
+          erase_entries(ref.stream, number, last);
         }
       } else if (kind == "known") {
         of->known[number] = words.text();
@@ -374,6 +442,11 @@ std::vector<std::string> ReceivedStreams::records() const {
     for (std::size_t n = 0; n < kWordsInLine && digest != early_.end(); ++n) line.text(*digest++);
     lines.push_back(line.finish());
   }
+  for (const std::string& each : put_away_) lines.push_back(JournalLine("put_away").text(each).finish());
+  for (const auto& [key, ranges] : receipted_gone_)
+    for (const auto& [first, last] : ranges)
+      lines.push_back(
+          JournalLine("receipted_gone").text(key.first).text(key.second).number(first).number(last).finish());
   return lines;
 }
 

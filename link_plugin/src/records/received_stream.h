@@ -17,6 +17,8 @@ namespace paxect::link {
 // The reasons in a receipt of an entry whose list does not count, or is for others.
 inline constexpr const char* kKeyRetired = "key_retired";
 inline constexpr const char* kForOthers = "list_ignored";
+// Of one whose container went to the quarantine before its list came.
+inline constexpr const char* kPutAway = "quarantine";
 // Whether nobody here waits for an entry that is refused for this reason.
 inline bool is_not_ours(std::string_view reason) { return reason == kKeyRetired || reason == kForOthers; }
 

@@ -209,7 +209,7 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
   const std::string digest = entry.digest;
   // A record that is read again must not open what was used up.
   const auto after = of.gone.upper_bound(ref.number);
-  if (after != of.gone.begin() && std::prev(after)->second >= ref.number) return;
+  if (after != of.gone.begin() && std::prev(after)->second >= ref.number) return add_spent(ref, digest);
   if (!of.entries.emplace(ref.number, std::move(entry)).second) return;
   by_digest_.emplace(digest, ref);
   ++entries_;
@@ -244,6 +244,24 @@ bool ReceivedStreams::take_early(const std::string& digest) {
   if (found == early_.end()) return false;
   early_.erase(found);
   return true;
+}
+
+// Whether its container is in the quarantine since before its list came.
+bool ReceivedStreams::take_put_away(const ReceivedEntry& entry) {
+  const auto found = std::find_if(put_away_.begin(), put_away_.end(), [&](const std::string& what) {
+    return what == entry.digest || what == entry.name;
+  });
+  if (found == put_away_.end()) return false;
+  put_away_.erase(found);
+  return true;
+}
+
+std::vector<EntryRef> ReceivedStreams::open_with_name(const std::string& name) const {
+  std::vector<EntryRef> found;
+  for (std::size_t i = 0; i < streams_.size(); ++i)
+    for (const auto& [number, entry] : streams_[i].entries)
+      if (entry.intent == 0 && entry.name == name) found.push_back({i, number});
+  return found;
 }
 
 void ReceivedStreams::add_spent(const EntryRef& ref, const std::string& digest) {

@@ -14,16 +14,19 @@
 //   refuse IX ENTRY REASON                         its container was here, and is not delivered
 //   receipt IX STREAM NUMBER TEXT                  a receipt about the stream, before its file has a name
 //   receipted IX STREAM NUMBER DIGEST MADE KEY CONTENTS   it has, signed by our key of this id
+//   gone IX (ENTRY ENTRY)...                       ranges of entries that are delivered
+//   receipted_gone NODE STREAM ENTRY ENTRY         the same of a stream that is not known yet
 //   early DIGEST...                                containers that were delivered before their lists (proof =
-//   check) shift SECONDS                                  the clock of the machine was set: all times move
-//   with it
+//                                                  check)
+//   put_away WHAT                                  a container that no list had named, in the quarantine: its
+//                                                  digest, or the name of a damaged one
+//   shift SECONDS                                  the clock of the machine was set: all times move with it
 // and in a journal that was rewritten, in place of the lists:
 //   heard IX WITHIN HEARD                          of the newest list
 //   run IX LIST LIST ENTRY ENTRY PREVIOUS DIGEST   lists without a gap between them
 //   known IX (LIST DIGEST)...                      the last lists
 //   entry IX (ENTRY LIST SINCE INTENT DIGEST NAME REASON)...   entries that are not delivered
-//   gone IX (ENTRY ENTRY)...                       ranges of those that are
-//   spent IX (ENTRY DIGEST)...                     the last of those
+//   spent IX (ENTRY DIGEST)...                     the last of those that are
 //   others IX (ENTRY ENTRY)...                     ranges of those in lists for other nodes
 //   foreign IX (ENTRY DIGEST)...                   the last of those
 #pragma once
@@ -78,6 +81,14 @@ class ReceivedStreams {
   // `number` UINT64_MAX: all of its lists count again.
   static std::string until_record(std::size_t stream, std::uint64_t number);
   static std::string early_record(const std::string& digest);
+  // "" where it is known.
+  std::string put_away_record(const std::string& what) const;
+  // Open entries that no delivery uses and that have this name.
+  std::vector<EntryRef> open_with_name(const std::string& name) const;
+  // By a receipt of ours about this stream, which a journal that was put back from a backup does not know:
+  // its entries in these ranges are delivered. "" where the journal knows all of it.
+  using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  std::string gone_records(const std::string& node, const std::string& stream, const Ranges& ranges) const;
   static std::string shift_record(std::int64_t seconds);
   // The newest time in any record, in seconds of UTC; 0 when there is none.
   std::int64_t newest_time() const;
@@ -117,7 +128,8 @@ class ReceivedStreams {
   std::vector<std::string> records() const;
 
   bool operator==(const ReceivedStreams& other) const {
-    return streams_ == other.streams_ && early_ == other.early_;
+    return streams_ == other.streams_ && early_ == other.early_ && put_away_ == other.put_away_ &&
+           receipted_gone_ == other.receipted_gone_;
   }
 
   static constexpr std::size_t kMaxStreams = 1024;
@@ -137,6 +149,9 @@ class ReceivedStreams {
   void take_entries(JournalWords& words);
   void add_entry(const EntryRef& ref, ReceivedEntry entry);
   bool take_early(const std::string& digest);
+  bool take_put_away(const ReceivedEntry& entry);
+  void take_receipted(std::size_t index);
+  void erase_entries(std::size_t index, std::uint64_t first, std::uint64_t last);
   void add_run(ReceivedStream* stream, const ListRun& run);
   void add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last);
   static void add_range(std::map<std::uint64_t, std::uint64_t>* ranges, std::uint64_t first,
@@ -150,7 +165,10 @@ class ReceivedStreams {
   Index by_digest_;  // of entries
   Index spent_;
   Index foreign_;
-  std::deque<std::string> early_;             // digests of containers that were delivered before their lists
+  std::deque<std::string> early_;     // digests of containers that were delivered before their lists
+  std::deque<std::string> put_away_;  // those that went to the quarantine before; each is for one entry
+  // Entries of streams that are not known yet, by node and stream, as in ReceivedStream::gone.
+  std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, std::uint64_t>> receipted_gone_;
   std::map<std::uint64_t, EntryRef> in_use_;  // by intent
   std::size_t entries_ = 0;
 };

@@ -84,8 +84,10 @@ std::string sent_record(const SentEntry& entry) {
   return add_entry(line, entry).finish();
 }
 
-std::string list_record(const SentList& list) {
-  JournalLine line("decided");
+namespace {
+
+std::string list_line(std::string_view kind, const SentList& list) {
+  JournalLine line(kind);
   line.number(list.number)
       .number(list.first)
       .text(list.previous)
@@ -97,6 +99,29 @@ std::string list_record(const SentList& list) {
       .text(list.digest);
   for (const SentEntry& entry : list.entries) add_entry(line, entry);
   return line.finish();
+}
+
+}  // namespace
+
+std::string list_record(const SentList& list) { return list_line("decided", list); }
+
+std::string adopted_record(const SentList& list) { return list_line("adopted", list); }
+
+std::string lost_record(const LostEntries::value_type& entry) {
+  const auto& [key, lost] = entry;
+  return JournalLine("lost")
+      .text(lost.number.first)
+      .number(lost.number.second)
+      .number(lost.made)
+      .number(lost.noted_ns)
+      .text(lost.to)
+      .text(key.first)
+      .text(key.second)
+      .finish();
+}
+
+std::string found_record(const LostEntries::key_type& digest_and_name) {
+  return JournalLine("found").text(digest_and_name.first).text(digest_and_name.second).finish();
 }
 
 std::string listed_record(std::uint64_t number) { return JournalLine("listed").number(number).finish(); }
@@ -136,6 +161,7 @@ std::vector<std::string> SentStream::records() const {
     if (!times_.empty() && times_.begin()->first < before.next_entry) lines.push_back(line.finish());
   }
   for (const auto& [stream, ended] : ended_) lines.push_back(ended_record(stream, ended));
+  for (const auto& entry : lost_) lines.push_back(lost_record(entry));
   for (const auto& [number, source] : kept_) lines.push_back(kept_record(number, source));
   for (const auto& [list, text] : texts_) {
     const bool is_decided_below =
@@ -195,6 +221,20 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     add(read_entry(words));
   } else if (kind == "decided") {
     decide(read_list(words));
+  } else if (kind == "adopted") {
+    adopt(read_list(words));
+  } else if (kind == "lost") {
+    LostEntry lost;
+    lost.number.first = words.text();
+    words.number(&lost.number.second);
+    words.number(&lost.made);
+    words.number(&lost.noted_ns);
+    lost.to = words.text();
+    std::string digest = words.text();
+    note_lost({{{std::move(digest), words.text()}, std::move(lost)}});
+  } else if (kind == "found") {
+    std::string digest = words.text();
+    forget_lost({std::move(digest), words.text()});
   } else if (kind == "listed") {
     std::uint64_t number = 0;
     words.number(&number);

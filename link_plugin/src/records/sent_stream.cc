@@ -237,6 +237,17 @@ void SentStream::forget_unlisted(const std::set<std::pair<std::string, std::stri
   });
 }
 
+void SentStream::note_lost(const LostEntries& entries) {
+  for (const auto& entry : entries)
+    if (lost_.size() < kMaxLost) lost_.insert(entry);
+}
+
+void SentStream::adopt(const SentList& list) {
+  decide(list);
+  forget_lists(list.number);
+  is_doubtful = true;
+}
+
 std::string SentStream::text_of(const SentList& list) const {
   List text;
   text.head = {.from = node,

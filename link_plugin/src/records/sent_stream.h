@@ -10,6 +10,11 @@
 //   kept STREAM NUMBER MADE TO ENTRY a source that stays, of an entry that is listed already
 //   released (STREAM NUMBER)...      sources that need not stay any longer
 //   relisted (STREAM NUMBER)...      sources that stay whose containers get another entry
+//   adopted NUMBER ... ENTRY...      a list that is in the folder, after those that the journal knows: as
+//   decided
+//                                    and listed; another stream has to follow
+//   lost STREAM NUMBER MADE NOTED TO DIGEST NAME   an entry of a list of ours that the journal did not know
+//   found DIGEST NAME                its source was found
 //   text STREAM FIRST COUNT KEY TEXT a list of which sources stay; in a journal that was rewritten
 //   digests STREAM NUMBER (FIRST DIGEST)...   lists from this number on; in a journal that was rewritten
 //   made (ENTRY MADE)...             when entries were listed; in a journal that was rewritten
@@ -75,6 +80,19 @@ struct KeptSource {
 
   bool operator==(const KeptSource&) const = default;
 };
+
+// An entry of a list of ours that a journal did not know which was put back from a backup: its source may
+// still be in the inbox, and look as if it had not been sent.
+struct LostEntry {
+  std::pair<std::string, std::uint64_t> number;  // stream and number of the entry
+  std::int64_t made = 0;                         // of its list
+  std::int64_t noted_ns = 0;                     // when this was found out, in UTC
+  std::string to = {};                           // whom the list is for, as receivers_text() has it
+
+  bool operator==(const LostEntry&) const = default;
+};
+// By digest and name of the container.
+using LostEntries = std::map<std::pair<std::string, std::string>, LostEntry>;
 
 // A stream that another one continues, as far as its lists got their names.
 struct EndedStream {
@@ -162,6 +180,13 @@ class SentStream {
   // Entries that a list of ours names that the journal does not know.
   void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names);
 
+  const LostEntries& lost() const { return lost_; }
+  // Of several with one digest and name the first counts. At most kMaxLost.
+  void note_lost(const LostEntries& entries);
+  void forget_lost(const LostEntries::key_type& digest_and_name) { lost_.erase(digest_and_name); }
+  // A list that has its name already and follows those that are known. Requires: another stream begins.
+  void adopt(const SentList& list);
+
   // The text of a list of this stream.
   std::string text_of(const SentList& list) const;
 
@@ -176,6 +201,7 @@ class SentStream {
   static constexpr std::size_t kMaxTimes = 1024;
   static constexpr std::size_t kMaxDigests = 4096;  // beyond those from the oldest source on that stays
   static constexpr std::size_t kMaxDigestsEver = 262'144;  // of a stream
+  static constexpr std::size_t kMaxLost = 262'144;
 
  private:
   // Lists of a stream without a gap, each with its first entry and its digest.
@@ -203,6 +229,7 @@ class SentStream {
   std::map<std::string, Digests> digests_;       // by stream
   std::map<std::uint64_t, std::int64_t> times_;  // of lists of this stream, by the first entry of each
   std::multimap<std::pair<std::string, std::string>, std::string> sources_;  // with the container's digest
+  LostEntries lost_;
   std::set<std::uint64_t>
       ids_;  // of all entries since the journal was rewritten, and of those that are listed
 };
@@ -214,6 +241,9 @@ std::string settled_record(const std::string& stream);
 std::string sent_record(const SentEntry& entry);
 std::string list_record(const SentList& list);
 std::string listed_record(std::uint64_t number);
+std::string adopted_record(const SentList& list);
+std::string lost_record(const LostEntries::value_type& entry);
+std::string found_record(const LostEntries::key_type& digest_and_name);
 std::string kept_record(const SentStream::EntryNumber& number, const KeptSource& source);
 std::string relisted_record(const std::vector<SentStream::EntryNumber>& numbers);
 std::string released_record(const std::vector<SentStream::EntryNumber>& numbers);

@@ -114,10 +114,9 @@ void Batch::prepare() {
   std::vector<Intent> intents;
   for (std::size_t i : in_phase(Phase::kWritten)) {
     Transfer& transfer = transfers_[i];
-    if (transfer.status.ok())
-      transfer.status = parts_.receiver.claim(&transfer);
-    else
-      parts_.receiver.note_failed(transfer);
+    if (!transfer.status.ok()) parts_.receiver.note_failed(transfer);
+    if (transfer.status.ok()) transfer.status = parts_.receiver.claim(&transfer);
+    if (transfer.status.ok()) transfer.status = parts_.lists.claim(transfer);
     if (!transfer.status.ok()) {
       states_[i].phase = Phase::kUnwanted;
       continue;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -38,8 +39,10 @@ std::vector<std::string> receivers_of(const KeptSource& source) {
 }
 
 bool KeptSources::tend() {
-  if (parts_.config.mode != Mode::kSend || !parts_.config.sign_key.key()) return false;
-  const bool resends = take_resend();
+  if (parts_.config.mode != Mode::kSend) return false;
+  const bool lets_go = let_go();
+  if (!parts_.config.sign_key.key()) return lets_go;
+  const bool resends = take_resend() || lets_go;
   const bool has_new = read_receipts();
   if (!std::exchange(has_relisted_, true)) relist_for_others();
   if (has_new) {
@@ -49,7 +52,7 @@ bool KeptSources::tend() {
   }
   const auto& kept = parts_.journal.sent().kept();
   // Without a new receipt nothing has changed but the time.
-  if (!is_on() || (parts_.config.keep == Keep::kReceipt && !has_new && kept.size() == kept_)) return resends;
+  if (parts_.config.keep != Keep::kDuration && !has_new && kept.size() == kept_) return resends;
   const std::int64_t now_s = trusted_seconds();
   std::vector<SentStream::EntryNumber> over;
   if (parts_.config.keep != Keep::kDuration || !is_clock_doubtful())
@@ -60,6 +63,28 @@ bool KeptSources::tend() {
   parts_.journal.release(over);
   kept_ = kept.size();
   return resends || !over.empty();
+}
+
+// With keep = no: sources of an earlier run stay until their receivers confirm them, and go at once where
+// nobody is named who could.
+bool KeptSources::let_go() {
+  const auto& kept = parts_.journal.sent().kept();
+  if (is_on() || kept.empty()) return false;
+  std::vector<SentStream::EntryNumber> over;
+  if (parts_.config.to.empty())
+    for (const auto& [number, source] : kept)
+      if (source.to.empty()) over.push_back(number);
+  parts_.journal.release(over);
+  if (kept.empty() || std::exchange(has_reported_, true)) return !over.empty();
+  parts_.reporter.log({.level = Level::kWarn,
+                       .name = "kept",
+                       .status = "ok",
+                       .message = std::to_string(kept.size()) +
+                                  " sources that an earlier run kept stay until their receivers confirm "
+                                  "them, also with keep = no",
+                       .numbers = {{"count", kept.size()}},
+                       .advice = "set keep = receipt again, or keep = 1s for one run to let them go"});
+  return !over.empty();
 }
 
 // Seconds of UTC, as far as both clocks agree that they have passed: a clock that was set forward while this
@@ -226,11 +251,14 @@ bool KeptSources::read_receipts() {
     if (status.fault == Fault::kGone || folder != parts_.config.receipts_in) status = Status::success();
   }
   parts_.reporter.report_problem("receipts", status.message);
+  const bool is_first = !std::exchange(has_read_, true);
   for (const auto& [stream, list] : receipts_.take_other_lists()) {
-    if (stream == sent.name)
-      parts_.numbers_are_used(list);
-    else
+    if (stream != sent.name) {
       relist_stream(stream);
+      continue;
+    }
+    parts_.numbers_are_used(list.number);
+    if (is_first) parts_.sources_are_unknown(list.made);
   }
   return has_new;
 }

@@ -31,6 +31,9 @@ class KeptSources {
     std::int64_t last_alive_utc_s = 0;  // the last sign of life of the relay before this one; 0: unknown
     // A receipt shows that the numbers of the present stream, up to this list, had other texts.
     std::function<void(std::uint64_t list)> numbers_are_used;
+    // The lists are not here that such a receipt is about, which was made then, in seconds of UTC: which
+    // sources they named cannot be known. Called before the first scan of this process alone.
+    std::function<void(std::int64_t made)> sources_are_unknown;
     // Writes the lists again that have these entries; `*lost` receives those of which it cannot.
     std::function<Status(const std::vector<SentStream::EntryNumber>& entries,
                          std::vector<SentStream::EntryNumber>* lost)>
@@ -39,11 +42,12 @@ class KeptSources {
 
   explicit KeptSources(const Parts& parts) : parts_(parts) {}
 
-  // Whether sources stay at all.
+  // Whether the sources of what is sent now stay.
   bool is_on() const { return parts_.config.keep != Keep::kNo && parts_.config.mode == Mode::kSend; }
-  // Whether this one has to stay now.
+  // Whether this one has to stay now. One that an earlier run kept stays also where the setting is `no` now:
+  // a run with other settings must not remove what nobody has confirmed.
   bool keeps(const std::string& place, const std::string& path) const {
-    return is_on() && parts_.journal.sent().keeps(place, path);
+    return parts_.journal.sent().keeps(place, path);
   }
   // Reads new receipts, and what is to be sent again. Whether a scan has something to do: sources that need
   // not stay any longer, or that are delivered again.
@@ -57,6 +61,7 @@ class KeptSources {
   bool take_resend();
   bool read_receipts();
   void relist_for_others();
+  bool let_go();
   void relist_stream(const std::string& stream);
   std::int64_t trusted_seconds();
   bool is_clock_doubtful();
@@ -69,6 +74,8 @@ class KeptSources {
   std::vector<PinnedKey> keys_;
   std::size_t kept_ = 0;  // when the receipts were compared with the sources last
   bool has_relisted_ = false;
+  bool has_reported_ = false;
+  bool has_read_ = false;  // receipts
   bool has_doubted_ = false;
   // Both clocks when time was asked for first.
   std::int64_t begun_utc_s_ = 0;

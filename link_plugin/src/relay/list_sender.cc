@@ -76,6 +76,43 @@ bool ListSender::is_listed(const SentEntry& entry) {
   return true;
 }
 
+Status ListSender::claim(const Transfer& transfer) {
+  const LostEntries& lost = parts_.journal.sent().lost();
+  if (!is_on() || !transfer.makes_container() || lost.empty()) return Status::success();
+  const Intent& intent = transfer.intent;
+  std::vector<std::string> names = {intent.name};
+  for (const std::size_t digits : kConflictDigits)
+    names.push_back(conflict_of(intent.name, transfer.result.data_digest, digits));
+  for (const std::string& name : names) {
+    const auto found = lost.find({transfer.product.digest, join(intent.folder, name)});
+    // Whoever has put it there or touched it since wants it sent.
+    if (found == lost.end() || transfer.source.identity.ctime_ns > found->second.noted_ns) continue;
+    const auto [key, entry] = *found;
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "sent_before",
+                         .source = transfer.source_path(),
+                         .target = parts_.outbox.root().path_of(key.second),
+                         .status = "ok",
+                         .message = "entry " + std::to_string(entry.number.second) + " of stream " +
+                                    entry.number.first +
+                                    " names its container: it was sent before the journal was put back",
+                         .advice = "touch it to send it again"});
+    // As with any delivery, its line is durable before its source goes.
+    if (Status status = parts_.reporter.flush(); !status.ok()) return status;
+    if (parts_.config.keep != Keep::kNo)
+      parts_.journal.keep(entry.number, {.entry = {.id = intent.id,
+                                                   .digest = key.first,
+                                                   .name = key.second,
+                                                   .place = intent.source_place,
+                                                   .source = intent.source},
+                                         .made = entry.made,
+                                         .to = entry.to});
+    parts_.journal.note_found(key);
+    return Status::delivered();
+  }
+  return Status::success();
+}
+
 // ---- making lists --------------------------------------------------------------------------------------
 
 std::shared_ptr<ListSender::Carried> ListSender::begin(bool is_idle) {
@@ -152,7 +189,7 @@ void ListSender::publish(Carried* carried, const Status& decided) {
   Status status = carried->status.ok() ? decided : carried->status;
   for (Carried::Item& item : carried->items) {
     if (!status.ok()) break;
-    status = publish_item(carried, &item);
+    status = publish_item(carried, &item, false);
   }
   abandon(carried);
   const auto& lists = parts_.journal.sent().lists();
@@ -160,7 +197,8 @@ void ListSender::publish(Carried* carried, const Status& decided) {
   note_outcome(status);
 }
 
-Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
+// A process before that was killed may have logged it already.
+Status ListSender::publish_item(Carried* carried, Carried::Item* item, bool may_be_logged) {
   const SentStream& stream = parts_.journal.sent();
   bool taken = false;
   Status status = place(*carried, &item->signature, item->signature_text, &taken);
@@ -176,6 +214,7 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item) {
   ++written_;
   if (List list; shown_ && parse_list(item->text, &list).ok()) add_entries(list, &*shown_);
   copies_.add({item->file.name, item->text, item->signature_text});
+  if (may_be_logged && parts_.reporter.audit().has_list(stream.name, item->list.number)) return status;
   parts_.reporter.log({.name = "list",
                        .target = path,
                        .status = "ok",
@@ -307,7 +346,7 @@ Status ListSender::redo() {
   if (status.ok()) status = write(&carried);
   if (status.ok()) status = flush(carried);
   for (Carried::Item& item : carried.items)
-    if (status.ok()) status = publish_item(&carried, &item);
+    if (status.ok()) status = publish_item(&carried, &item, true);
   abandon(&carried);
   return status;
 }

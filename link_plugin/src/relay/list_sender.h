@@ -69,6 +69,11 @@ class ListSender {
   // the outbox. If it has, its source stays where sources are kept.
   bool is_listed(const SentEntry& entry);
 
+  // Before a product is prepared. kDelivered when a list of ours names this container that the journal did
+  // not know, because it was put back from a backup, and the source is from before that was found out: then
+  // it is sent already, and stays where sources are kept.
+  Status claim(const Transfer& transfer);
+
   // The outbox is open and recovery is over: completes the lists of an earlier process, and begins another
   // stream where the journal does not say all that its own was used for. What fails is left to tend().
   void start();
@@ -105,7 +110,7 @@ class ListSender {
  private:
   void compose(Carried* carried, bool may_be_empty) const;
   Status write(Carried* carried);
-  Status publish_item(Carried* carried, Carried::Item* item);
+  Status publish_item(Carried* carried, Carried::Item* item, bool may_be_logged);
   Status place(const Carried& carried, Product* product, const std::string& text, bool* taken) const;
   void abandon(Carried* carried);
   void note_outcome(const Status& status);

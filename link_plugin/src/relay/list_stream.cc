@@ -1,7 +1,9 @@
 #include "relay/list_stream.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/digest.h"
@@ -85,33 +87,147 @@ void ListStream::find_named() {
   for (const std::uint64_t number : named) parts_.journal.note_named(number);
 }
 
+// The first of the lists before the last one that have no gap between them. Requires: there is one.
+const List& ListStream::first_in_chain(const ShownLists& shown) {
+  auto first = shown.unknown.find({shown.stream, shown.number});
+  while (first != shown.unknown.begin()) {
+    const auto before = std::prev(first);
+    const bool is_next = before->first == std::pair(shown.stream, first->first.second - 1) &&
+                         before->second.digest == first->second.list.head.previous;
+    if (!is_next) break;
+    first = before;
+  }
+  return first->second.list;
+}
+
+// The lists that follow those of the journal in the folder without a gap: what they name is listed, and
+// receipts about them can be compared.
+std::vector<SentList> ListStream::adoptable(const ShownLists& shown) const {
+  const SentStream& stream = parts_.journal.sent();
+  std::vector<SentList> lists;
+  std::vector<bool> is_used(stream.unlisted().size());
+  std::uint64_t next_entry = stream.next_entry;
+  std::string previous = stream.previous;
+  for (std::uint64_t number = stream.next; !stream.name.empty(); ++number) {
+    const auto found = shown.unknown.find({stream.name, number});
+    if (found == shown.unknown.end()) break;
+    const auto& [list, digest] = found->second;
+    if (list.first != next_entry || list.head.previous != previous) break;
+    SentList adopted{.number = number,
+                     .first = list.first,
+                     .previous = list.head.previous,
+                     .made = list.head.made,
+                     .within = list.within,
+                     .to = list.head.to,
+                     .log = list.head.log,
+                     .entries = {},
+                     .digest = digest};
+    for (const ListEntry& entry : list.entries) {
+      SentEntry sent{.digest = entry.digest, .name = entry.name};
+      for (std::size_t i = 0; i < is_used.size(); ++i) {
+        const SentEntry& known = stream.unlisted()[i];
+        if (is_used[i] || known.digest != entry.digest || known.name != entry.name) continue;
+        sent = known;
+        is_used[i] = true;
+        break;
+      }
+      adopted.entries.push_back(std::move(sent));
+    }
+    next_entry += list.entries.size();
+    previous = digest;
+    lists.push_back(std::move(adopted));
+  }
+  return lists;
+}
+
+// What these lists name and the journal does not know as sent.
+LostEntries ListStream::lost_entries(const ShownLists& shown) const {
+  LostEntries lost;
+  const std::int64_t now_ns = parts_.host.realtime_ns();
+  const auto& unlisted = parts_.journal.sent().unlisted();
+  for (const auto& [number, each] : shown.unknown)
+    for (std::size_t i = 0; i < each.list.entries.size(); ++i) {
+      const ListEntry& entry = each.list.entries[i];
+      const bool is_known = std::any_of(unlisted.begin(), unlisted.end(), [&](const SentEntry& known) {
+        return known.digest == entry.digest && known.name == entry.name;
+      });
+      if (!is_known)
+        lost.try_emplace({entry.digest, entry.name}, LostEntry{.number = {number.first, each.list.first + i},
+                                                               .made = each.list.head.made,
+                                                               .noted_ns = now_ns,
+                                                               .to = receivers_text(each.list.head.to)});
+    }
+  return lost;
+}
+
+// As far as its folders can be read.
+std::size_t ListStream::count_containers(const Directory& folder, unsigned depth) const {
+  constexpr unsigned kMaxDepth = 64;
+  std::size_t count = 0;
+  std::vector<std::string> folders;
+  std::ignore = folder.list([&](const char* name) {
+    if (is_never_taken(name)) return true;
+    const FileKind kind = folder.stat_of(name).kind;
+    if (kind == FileKind::kRegular && is_container(name)) ++count;
+    if (kind == FileKind::kDirectory) folders.emplace_back(name);
+    return true;
+  });
+  for (const std::string& name : folders) {
+    Directory below;
+    if (depth < kMaxDepth && folder.open_below(name, false, &below).ok())
+      count += count_containers(below, depth + 1);
+  }
+  return count;
+}
+
 Status ListStream::begin_another(const std::string& why, const ShownLists& shown) {
   const SentStream& stream = parts_.journal.sent();
   std::optional<Continued> continues;
-  if (stream.name.empty()) {
-    if (shown.number > 0) continues = Continued{shown.stream, shown.number};
-  } else {
+  const std::string key = line_of(parts_.config.sign_key.key()->public_key());
+  if (stream.name.empty() && shown.number > 0)
+    if (Status status = parts_.journal.take_up_stream(key, first_in_chain(shown)); !status.ok())
+      return status;
+  if (!stream.name.empty()) {
     // A list that never got its name is not to be waited for.
     const std::uint64_t known = std::max(stream.named().lists, used_number_);
     const std::uint64_t number = shown.stream == stream.name ? std::max(known, shown.number) : known;
     continues = number == 0 ? stream.continues : Continued{stream.name, number};
   }
-  parts_.journal.forget_unlisted(shown.entries);
+  const std::vector<SentList> adopted = adoptable(shown);
+  const LostEntries lost = lost_entries(shown);
+  std::set<std::pair<std::string, std::string>> listed;
+  for (const auto& [number, each] : shown.unknown)
+    for (const ListEntry& entry : each.list.entries) listed.emplace(entry.digest, entry.name);
   const std::string old = stream.name;
   const std::string name = make_stream();
-  const std::string key = line_of(parts_.config.sign_key.key()->public_key());
-  Status status = parts_.journal.begin_stream(name, key, parts_.config.node, continues);
+  Status status = parts_.journal.begin_stream(name, key, parts_.config.node, continues, adopted, lost);
   if (!status.ok()) return status;
+  parts_.journal.forget_unlisted(listed);
   is_given_up_ = false;
   if (std::exchange(used_number_, 0) > 0) relist(old);
+  // What was sent before there was a key has no entry, and a receiver that requires one does not deliver it.
+  const std::size_t unnamed = !continues && old.empty() ? count_containers(parts_.outbox.root(), 0) : 0;
+  const std::string early =
+      unnamed == 0 ? ""
+                   : "; no list of this node names the " + std::to_string(unnamed) +
+                         " containers that are in the outbox already, and a receiver with proof = require "
+                         "delivers none of them";
   const std::string before =
       continues ? "; it continues " + continues->stream + " " + std::to_string(continues->number) : "";
-  parts_.reporter.log({.level = continues ? Level::kWarn : Level::kInfo,
+  const std::string known =
+      lost.empty() ? ""
+                   : "; the sources of " + std::to_string(lost.size()) +
+                         " containers that its lists name are not sent again if they are still there, and "
+                         "what was sent after its last list is";
+  parts_.reporter.log({.level = continues || unnamed > 0 ? Level::kWarn : Level::kInfo,
                        .name = "list_stream",
                        .target = parts_.outbox.root().path_of(kProofFolder),
                        .status = "ok",
-                       .message = "a new stream of lists begins: " + why + before,
-                       .texts = {{"stream", name}}});
+                       .message = "a new stream of lists begins: " + why + before + known + early,
+                       .texts = {{"stream", name}},
+                       .advice = unnamed == 0 ? ""
+                                              : "have them received first, or deliver their sources again "
+                                                "while they are there: that gives them entries"});
   return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/host.h"
 #include "base/tree.h"
@@ -45,6 +46,10 @@ class ListStream {
   Status begin_another(const std::string& why, const ShownLists& shown);
   std::string why_another(const ShownLists& shown) const;
   void relist(const std::string& stream);
+  static const List& first_in_chain(const ShownLists& shown);
+  std::vector<SentList> adoptable(const ShownLists& shown) const;
+  LostEntries lost_entries(const ShownLists& shown) const;
+  std::size_t count_containers(const Directory& folder, unsigned depth) const;
 
   Parts parts_;
   bool is_given_up_ = false;

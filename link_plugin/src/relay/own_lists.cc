@@ -89,17 +89,16 @@ Status read_shown(const Directory& folder, const std::string& node, const SentSt
       std::string text;
       List list;
       if (!read_own_list(folder, list_of(node, name, number), key, &text, &list)) continue;
-      if (number >= stream.next)
-        for (const ListEntry& entry : list.entries) shown->entries.emplace(entry.digest, entry.name);
+      const std::string digest = sha256_hex(text);
       const bool is_later = name == shown->stream ? number > shown->number : list.head.made >= shown->made;
       if (is_later) {
         shown->stream = name;
         shown->number = number;
-        shown->digest = sha256_hex(text);
+        shown->digest = digest;
         shown->made = list.head.made;
       }
-      // Of a stream that the journal does not know, the last list is enough.
-      if (stream.name.empty()) break;
+      if (number >= stream.next || digest != stream.previous)
+        shown->unknown.try_emplace({name, number}, UnknownList{std::move(list), digest});
     }
   }
   return status;

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -47,13 +46,20 @@ void add_entries(const List& list, OwnEntries* out);
 // Those of the stream's lists in the folder.
 OwnEntries read_entries(const Directory& folder, const SentStream& stream, const PublicKey& key);
 
+// A list of ours that a folder has and the journal does not know.
+struct UnknownList {
+  List list;
+  std::string digest;
+};
+
 // What folders show of our lists that the journal may not know.
 struct ShownLists {
   std::string stream = {};
   std::uint64_t number = 0;  // the highest
   std::string digest = {};   // of the list with that number
   std::int64_t made = 0;
-  std::set<std::pair<std::string, std::string>> entries = {};  // of those that the journal does not know
+  // Those that the journal does not know, by stream and number.
+  std::map<std::pair<std::string, std::uint64_t>, UnknownList> unknown = {};
 };
 
 // Adds what this folder shows of the stream that the journal has, or of any of the node's where it has none.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -163,6 +164,77 @@ Status Receipts::read_used(const Directory& folder) {
   });
   if (status.ok()) used_ = std::move(used);
   return status;
+}
+
+Status Receipts::find_unknown(std::string* records, std::string* newest) const {
+  records->clear();
+  newest->clear();
+  std::int64_t made = 0;
+  if (!is_on() || !parts_.inbox.is_open()) return Status::success();
+  const std::string lists = parts_.inbox.root().path_of(kProofFolder);
+  const std::string elsewhere = imported_receipts_of(parts_.config.state);
+  std::set<std::string> read;
+  for (const std::string& path : {lists, elsewhere, parts_.config.receipts}) {
+    FileIdentity ignored;
+    if (path.empty() || !read.insert(path).second || !identity_of(path, &ignored)) continue;
+    Directory folder;
+    Status status = path == lists ? parts_.inbox.root().open_below(kProofFolder, false, &folder)
+                                  : Directory::open(path, &folder);
+    // The setting may lead to a folder that several relays share.
+    const bool is_own_place = path == lists || path == elsewhere;
+    if (status.ok()) status = find_unknown_in(folder, is_own_place, records, newest, &made);
+    if (!status.ok() && status.fault != Fault::kGone) return status;
+  }
+  return Status::success();
+}
+
+// Of each stream of receipts the newest that our key has signed: it says all that the ones before it said.
+Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std::string* records,
+                                 std::string* newest, std::int64_t* made) const {
+  const ReceivedStreams& received = parts_.journal.received();
+  std::map<std::string, std::vector<std::uint64_t>> numbers;
+  Status status = folder.list([&](const char* text) {
+    StatementName name;
+    if (parse_statement_name(text, &name) && name.kind == StatementKind::kReceipt && !name.is_signature &&
+        name.node == parts_.config.node)
+      numbers[name.stream].push_back(name.number);
+    return true;
+  });
+  if (!status.ok()) return status;
+  for (const ReceivedStream& stream : received.streams())
+    std::erase_if(numbers[stream.receipts.stream],
+                  [&](std::uint64_t number) { return number <= stream.receipts.number; });
+  for (auto& [stream, all] : numbers) {
+    std::sort(all.rbegin(), all.rend());
+    for (const std::uint64_t number : all) {
+      const std::string file = receipt_of(parts_.config.node, stream, number);
+      std::string text;
+      std::string signature;
+      Receipt receipt;
+      status = folder.read_small(file, kMaxStatementSize, &text);
+      if (status.ok()) status = folder.read_small(signature_of(file), kMaxStatementSize, &signature);
+      if (status.fault == Fault::kEnvironment) return status;
+      if (!status.ok() || !parse_receipt(text, &receipt).ok() ||
+          !verify_file(text, signature, file, {parts_.config.sign_key.key()->public_key()}).ok())
+        continue;
+      const auto& known = received.streams();
+      const bool is_known = std::any_of(known.begin(), known.end(), [&](const ReceivedStream& each) {
+        return each.address.node == receipt.head.to.front() && each.address.stream == receipt.about;
+      });
+      if (!is_known && !is_own_place) break;
+      ReceivedStreams::Ranges delivered;
+      for (const OutcomeRange& range : receipt.outcomes)
+        if (range.outcome == Outcome::kDelivered) delivered.emplace_back(range.first, range.last);
+      const std::string unknown = received.gone_records(receipt.head.to.front(), receipt.about, delivered);
+      *records += unknown;
+      if (!unknown.empty() && receipt.head.made >= *made) {
+        *made = receipt.head.made;
+        *newest = folder.path_of(file);
+      }
+      break;
+    }
+  }
+  return Status::success();
 }
 
 void Receipts::report_stream(std::size_t index, const std::string& why) const {

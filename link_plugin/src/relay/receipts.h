@@ -37,6 +37,11 @@ class Receipts {
 
   // Without a key of this node there are none.
   bool is_on() const { return parts_.config.mode == Mode::kReceive && parts_.config.sign_key.key(); }
+  // What receipts of ours in the inbox, or of this relay elsewhere, say was delivered and the journal does
+  // not know: it was put back from a backup. `*records` receives what it lacks, for note_received(); "" for
+  // nothing. `*newest` receives the path of the newest of them.
+  Status find_unknown(std::string* records, std::string* newest) const;
+
   // Writes those whose contents have changed. What is reported in them has to be durable: the log is flushed
   // first. With `now_or_never` also what changed a moment ago.
   void issue(std::uint64_t now_ns, bool now_or_never);
@@ -51,6 +56,8 @@ class Receipts {
   Status decide(std::size_t index, const Receipt& receipt);
   Status write(std::size_t index, const Directory& folder, bool* is_taken);
   Status read_used(const Directory& folder);
+  Status find_unknown_in(const Directory& folder, bool is_own_place, std::string* records,
+                         std::string* newest, std::int64_t* made) const;
   void report_stream(std::size_t index, const std::string& why) const;
   std::string folder() const;
   Status open_folder(Directory* out) const;

@@ -192,9 +192,21 @@ void Receiver::note_failed(const Transfer& transfer) {
   if (!is_on() || !is_refused || status.event == "replayed" || transfer.route != Route::kDecode) return;
   const std::string digest = content_of(transfer).of_sidecar();
   const ReceivedStreams& received = parts_.journal.received();
-  const std::optional<EntryRef> entry = received.find_open(digest, transfer.source.path());
-  if (!entry || received.entry(*entry)->reason == status.event) return;
-  std::ignore = parts_.journal.note_received(ReceivedStreams::refuse_record(*entry, status.event));
+  const std::string path = transfer.source.path();
+  // A damaged one has another digest than the entry, so its name has to say which one it is.
+  std::vector<EntryRef> entries;
+  if (const std::optional<EntryRef> entry = received.find_open(digest, path)) entries = {*entry};
+  if (entries.empty()) entries = received.open_with_name(path);
+  if (entries.empty()) put_away(path);
+  for (const EntryRef& entry : entries)
+    if (received.entry(entry)->reason != status.event)
+      std::ignore = parts_.journal.note_received(ReceivedStreams::refuse_record(entry, status.event));
+}
+
+// A receipt must not call it missing when its list comes.
+void Receiver::put_away(const std::string& what) {
+  const std::string record = parts_.journal.received().put_away_record(what);
+  if (!record.empty()) std::ignore = parts_.journal.note_received(record);
 }
 
 void Receiver::describe(const Intent& intent, Event* event) const {
@@ -226,6 +238,7 @@ std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
     const Wait* wait = parts_.ledger.find_wait(path, file.identity);
     if (wait == nullptr || wait->event != file.why.event) return true;
     if (file.why.event == "foreign" || now_ns - file.since_ns < patience) return false;
+    if (file.why.event == "unlisted") put_away(file.digest);
     overdue.push_back({candidate_of(path, file.identity), file.why});
     return true;
   });

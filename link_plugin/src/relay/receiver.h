@@ -127,6 +127,7 @@ class Receiver {
   bool end_waits();
   bool end_untracked();
   Status rename(Transfer* transfer, const std::string& name);
+  void put_away(const std::string& what);
   std::uint64_t longest_wait_ns() const;
   bool is_live(const ReceivedStream& stream) const;
   // Keys were pinned once, and their folder has none or is away; or it cannot be read.

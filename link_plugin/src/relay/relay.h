@@ -86,7 +86,8 @@ class Relay {
   void finish_recovered(const Intent& intent, const Verdict& verdict, Delivered* delivered);
   void hold(const Intent& intent, const std::string& why);
   void hold_unseen();
-  void hold_folder(const Directory& folder, const std::string& relative);
+  void hold_folder(const Directory& folder, const std::string& relative, std::int64_t before_ns = INT64_MAX);
+  void hold_older(std::int64_t made);
   bool is_held(const Candidate& candidate);
 
   // relay_upkeep.cc: what is looked after between batches

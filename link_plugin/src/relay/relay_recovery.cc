@@ -48,10 +48,19 @@ Status Relay::check_journal() {
                     }));
     if (!is_ours || is_behind) damage = "it is older than the log " + config_.log;
   }
+  std::string unknown;
+  if (receiver_->is_on()) {
+    std::string receipt;
+    if (Status status = receipts_->find_unknown(&unknown, &receipt); !status.ok()) return status;
+    if (damage.empty() && !unknown.empty())
+      damage = (was_missing ? "it was missing, and " : "it is older than ") + receipt +
+               (was_missing ? " shows that this inbox had one" : ", which says what it does not know");
+  }
   if (damage.empty()) return Status::success();
   std::string kept;
   const std::string inbox[] = {inbox_.token()};
   Status status = journal_.distrust(inbox, is_ours ? last.id : 0, host_.realtime_ns(), &kept);
+  if (status.ok() && !unknown.empty()) status = journal_.note_received(unknown, true);
   if (!status.ok()) return status;
   journal_damage_.clear();
   reporter_.log({.level = Level::kError,
@@ -233,7 +242,20 @@ void Relay::hold_unseen() {
   }
 }
 
-void Relay::hold_folder(const Directory& folder, const std::string& relative) {
+// A receipt is about lists that neither the journal nor the folder has: sources that were there when it was
+// made may have been sent.
+void Relay::hold_older(std::int64_t made) {
+  // Where sources go at once, those that are there were not sent.
+  if (policy_.auto_delete && !kept_->is_on()) return;
+  // The clock of the receiver, and that of the file system, may be another one.
+  constexpr std::int64_t kSlack = 3600;
+  const std::int64_t last = std::min(made, host_.realtime_s()) + kSlack;
+  hold_folder(inbox_.root(), "", last * static_cast<std::int64_t>(kSecond));
+  checkpoint();
+}
+
+// Those that have not changed since a time.
+void Relay::hold_folder(const Directory& folder, const std::string& relative, std::int64_t before_ns) {
   std::vector<std::string> names;
   auto list = [&] {
     names.clear();
@@ -259,12 +281,12 @@ void Relay::hold_folder(const Directory& folder, const std::string& relative) {
     if (observed.kind == FileKind::kDirectory && config_.recursive) {
       Directory below;
       if (folder.open_below(name, false, &below).ok())
-        hold_folder(below, path);
+        hold_folder(below, path, before_ns);
       else
         journal_.add_unseen(inbox_.token(), path);
     }
     if (observed.kind == FileKind::kUnknown) journal_.add_unseen(inbox_.token(), relative);
-    if (observed.kind != FileKind::kRegular) continue;
+    if (observed.kind != FileKind::kRegular || observed.identity.ctime_ns > before_ns) continue;
     if (journal_.match_done(inbox_.token(), path, observed.identity) != SourceMatch::kOther) continue;
     journal_.hold(inbox_.token(), path,
                   {.identity = observed.identity, .nested = folder.device() != inbox_.root().device()});

@@ -277,6 +277,7 @@ void Relay::make_parts() {
       .reporter = reporter_,
       .last_alive_utc_s = last_alive_ns / static_cast<std::int64_t>(kSecond),
       .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); },
+      .sources_are_unknown = [this](std::int64_t made) { hold_older(made); },
       .list_again =
           [this](const std::vector<SentStream::EntryNumber>& entries,
                  std::vector<SentStream::EntryNumber>* lost) { return lists_->write_again(entries, lost); }});

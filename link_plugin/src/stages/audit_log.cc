@@ -27,6 +27,8 @@ std::string_view name_of(Level level) {
 
 namespace {
 
+constexpr std::uint64_t kMaxTail = std::uint64_t{8} << 20;  // of the end of a log
+
 constexpr const char* kAcl = "system.posix_acl_access";
 constexpr std::size_t kAclLimit = 65536;
 constexpr unsigned kPrivateMode = 0600;  // until it has the attributes of the log before it
@@ -276,9 +278,18 @@ Status AuditLog::read_head() {
 }
 
 bool AuditLog::has(std::string_view relay, std::uint64_t id, std::uint64_t from) const {
-  // Quotation marks in values are escaped, so that no name of a file reads like a field.
-  const std::string field = "\"id\": " + std::to_string(id);
-  const std::string own = "\"relay\": \"" + std::string(relay) + "\"";
+  const std::string fields[] = {"\"id\": " + std::to_string(id), "\"relay\": \"" + std::string(relay) + "\""};
+  return has_line(fields, from);
+}
+
+bool AuditLog::has_list(std::string_view stream, std::uint64_t number) const {
+  const std::string fields[] = {"\"event\": \"list\"", "\"number\": " + std::to_string(number),
+                                "\"stream\": \"" + std::string(stream) + "\""};
+  return has_line(fields, size_ - std::min(size_, kMaxTail));
+}
+
+// Quotation marks in values are escaped, so that no name of a file reads like a field.
+bool AuditLog::has_line(std::span<const std::string> fields, std::uint64_t from) const {
   constexpr std::size_t kMaxLine = std::size_t{1} << 20;
   std::string rest;
   std::array<char, 65536> buffer;
@@ -291,10 +302,11 @@ bool AuditLog::has(std::string_view relay, std::uint64_t id, std::uint64_t from)
     std::size_t begin = 0;
     for (std::size_t end; (end = rest.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const std::string_view line = std::string_view(rest).substr(begin, end - begin);
-      if ((line.find(field + ",") != std::string_view::npos ||
-           line.find(field + "}") != std::string_view::npos) &&
-          line.find(own) != std::string_view::npos)
-        return true;
+      const bool has_all = std::all_of(fields.begin(), fields.end(), [&](const std::string& field) {
+        return line.find(field + ",") != std::string_view::npos ||
+               line.find(field + "}") != std::string_view::npos;
+      });
+      if (has_all) return true;
     }
     rest.erase(0, begin);
     // Longer than any line of a relay.
@@ -307,13 +319,12 @@ namespace {
 // Of one log, read from its end.
 LoggedDelivery last_delivery_in(int fd, const std::string& inbox, std::string_view own) {
   constexpr std::uint64_t kPiece = std::uint64_t{1} << 18;
-  constexpr std::uint64_t kMaxRead = std::uint64_t{8} << 20;
   constexpr int kBatchLines = 512;  // in which ids are not in order
   LoggedDelivery last;
   int lines = 0;
   std::string text;
   const std::uint64_t size = stat_fd(fd).identity.size;
-  for (std::uint64_t end = size; end > 0 && size - end < kMaxRead && lines < kBatchLines;) {
+  for (std::uint64_t end = size; end > 0 && size - end < kMaxTail && lines < kBatchLines;) {
     const std::uint64_t begin = end > kPiece ? end - kPiece : 0;
     std::string piece(end - begin, '\0');
     if (pread(fd, piece.data(), piece.size(), static_cast<off_t>(begin)) !=

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +66,9 @@ class AuditLog {
   // own, and several may have one log.
   bool has(std::string_view relay, std::uint64_t id, std::uint64_t from) const;
 
+  // Whether a line in the last 8 MiB reports this list of ours.
+  bool has_list(std::string_view stream, std::uint64_t number) const;
+
   // From the last 8 MiB: the last delivery from this inbox by any relay, or the last start or report about
   // its journal of the relay `own`, whichever is later, with the highest id near it; of the part that was
   // rotated last when the log has none.
@@ -80,6 +84,8 @@ class AuditLog {
   std::size_t waiting() const { return buffer_.size(); }
 
  private:
+  // Whether a line in the file at `from` or behind it has all of these fields.
+  bool has_line(std::span<const std::string> fields, std::uint64_t from) const;
   // `mode` is that of a new file.
   Status open_file(unsigned mode = kOwnFileMode);
   Status rotate(std::int64_t realtime_ns);

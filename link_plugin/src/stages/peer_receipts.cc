@@ -137,7 +137,8 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
       const bool is_old = read.event == "old_stream" || read.event == "for_others";
       seen = {identity, signature.identity, read.ok() || is_old};
       if (is_old) break;
-      if (read.event == "other_list") other_lists_[found.receipt.about] = found.receipt.list;
+      if (read.event == "other_list")
+        other_lists_[found.receipt.about] = {found.receipt.list, found.receipt.head.made};
       if (!read.ok()) {
         refused(path, read.message);
         continue;

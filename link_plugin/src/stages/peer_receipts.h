@@ -51,7 +51,11 @@ class PeerReceipts {
               const SentStream& sent, const Accepted& accepted, const Refused& refused);
   // Of the receipts read since the last call, by stream the highest number of a list of one that has another
   // text than ours, or that we have not made: it was ours before our state was put back.
-  std::map<std::string, std::uint64_t> take_other_lists() { return std::exchange(other_lists_, {}); }
+  struct OtherList {
+    std::uint64_t number = 0;
+    std::int64_t made = 0;  // of the receipt
+  };
+  std::map<std::string, OtherList> take_other_lists() { return std::exchange(other_lists_, {}); }
   // The keys have changed: everything is read again.
   void forget() { *this = {}; }
 
@@ -70,7 +74,7 @@ class PeerReceipts {
     bool counts = false;
   };
   std::map<std::string, Seen> seen_;  // by path
-  std::map<std::string, std::uint64_t> other_lists_;
+  std::map<std::string, OtherList> other_lists_;
 };
 
 }  // namespace paxect::link

@@ -109,13 +109,77 @@ TEST_CASE("`missing` reports what was refused, and a request asks for it") {
   REQUIRE(rig.quarantined() == Names{"a.freq"});
   const json::Document said = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
   const auto& stream = said["streams"][0];
-  // Its digest is not the listed one, so it says nothing of the entry; one that is listed and refused does.
-  CHECK(stream["missing"].GetInt() + stream["refused"].GetInt() == 1);
+  // Its digest is not the listed one, but its name is.
+  CHECK(stream["missing"].GetInt() == 0);
+  REQUIRE(stream["refused"].GetInt() == 1);
+  CHECK(stream["entries"][0]["reason"] == "decode_error");
   CHECK(command(rig.host, {"missing", "--request", rig.directory / "request"}).status ==
         PAXECT_PLUGIN_INCOMPLETE);
   link::Receipt receipt;
   REQUIRE(link::parse_receipt(read_file(rig.directory / "request"), &receipt).ok());
   CHECK(receipt.outcomes == std::vector<link::OutcomeRange>{{link::Outcome::kMissing, 1, 1}});
+}
+
+TEST_CASE("A container that went to the quarantine before its list came is refused, and not missing") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.north.send("b.freq", container("data of b"));
+  const bool is_damaged = GENERATE(false, true);
+  INFO(is_damaged);
+  if (is_damaged) rig.put("a.freq", container("data of a").substr(0, container("data of a").size() / 2));
+  const link::List list = rig.north.next_list();
+  rig.start();
+  rig.settle(700 * kSecond);
+  REQUIRE(rig.quarantined() == Names{"a.freq"});
+  if (GENERATE(false, true)) {
+    rig.stop();
+    rig.start();
+  }
+  rig.north.write(list, rig.inbox());
+  rig.settle(10 * kSecond);
+  using Outcomes = std::vector<link::OutcomeRange>;
+  REQUIRE_FALSE(rig.receipts().empty());
+  CHECK(rig.receipts().rbegin()->second.outcomes ==
+        Outcomes{{link::Outcome::kRefused, 1, 1, "quarantine"}, {link::Outcome::kMissing, 2, 2}});
+  // It comes again, whole.
+  rig.put("a.freq", container("data of a"));
+  rig.settle(10 * kSecond);
+  CHECK(rig.content("a") == "data of a");
+  // The same again is another entry, and nothing is known of its container.
+  rig.north.send("a.freq", container("data of a"));
+  rig.list();
+  rig.settle(10 * kSecond);
+  CHECK(rig.receipts().rbegin()->second.outcomes ==
+        Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kMissing, 2, 3}});
+}
+
+TEST_CASE("Of two senders of one file under one name `missing` says that the content is here") {
+  ReceiverRig rig;
+  ProofSender west("west");
+  west.pin(rig.peers());
+  rig.send("a.freq", "data of a");
+  west.send("a.freq", container("data of a"));
+  rig.list();
+  west.write_next(rig.inbox());
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  json::Document said = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+  std::size_t found = 0;
+  for (const auto& stream : said["streams"].GetArray())
+    for (const auto& entry : stream["entries"].GetArray()) {
+      ++found;
+      const std::string other = stream["sender"] == "west" ? "north 1" : "west 1";
+      CHECK(entry["delivered_as"].GetString() == other);
+    }
+  CHECK(found == 1);
+  CHECK(command(rig.host, {"missing"}).output.find("; the same content was delivered as entry 1 of ") !=
+        std::string::npos);
+  // The container of the other one comes, too.
+  rig.put("a.freq", container("data of a"));
+  rig.settle(10 * kSecond);
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+  CHECK(rig.delivered() == Names{"a"});
 }
 
 TEST_CASE("`missing` ends with success when all is here") {

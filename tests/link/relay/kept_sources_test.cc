@@ -225,6 +225,43 @@ TEST_CASE("A clock that is set forward ends no time that sources are kept for") 
   CHECK(rig.waiting() == Names{"a.txt"});
 }
 
+TEST_CASE("With keep = no what an earlier run kept stays until its receivers confirm it") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  rig.send("b.txt");
+  const bool has_key = GENERATE(true, false);
+  INFO(has_key);
+  rig.host.set("keep", "no");
+  if (!has_key) rig.host.set("sign_key", "");
+  rig.put("c.txt", "c");
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt"});
+  REQUIRE(rig.events("kept").size() == 1);
+  CHECK(rig.events("kept")[0].message.starts_with("2 sources that an earlier run kept stay"));
+  if (!has_key) return;
+  rig.lists.read(rig.outbox());
+  rig.write({{Outcome::kDelivered, 1, 1}});
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"b.txt"});
+  rig.host.set("keep", "1s");
+  rig.host.set_realtime_ns(rig.host.realtime_ns() + 2'000'000'000);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("With keep = no what an earlier run kept for whoever has it goes, since nobody could confirm it") {
+  ReceiptRig rig;
+  rig.host.set("keep", "30d");
+  rig.host.set("to", "*");
+  rig.send("a.txt");
+  CHECK(rig.waiting() == Names{"a.txt"});
+  rig.host.set("keep", "no");
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  CHECK(rig.events("kept").empty());
+}
+
 TEST_CASE("The folder of lists need not exist where receipts come to it") {
   ReceiptRig rig;
   rig.host.set("receipts_in", rig.outbox("paxect.proof"));

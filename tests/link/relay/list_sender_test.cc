@@ -70,6 +70,52 @@ TEST_CASE("A sender lists every container that it sent, with its digest, in a ch
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
 }
 
+TEST_CASE("A sender reports the containers in its outbox that were sent before there was a key") {
+  SenderRig rig;
+  rig.host.set("sign_key", "");
+  rig.host.set("recursive", "true");
+  std::filesystem::create_directories(rig.inbox("sub"));
+  rig.put("a.txt", "a");
+  rig.put("sub/b.txt", "b");
+  rig.run_once();
+  rig.host.set("sign_key", "file:" + (rig.directory / "key"));
+  rig.send("c.txt");
+  REQUIRE(rig.events("list_stream").size() == 1);
+  const LogEntry event = rig.events("list_stream")[0];
+  CHECK(event.level == "warn");
+  CHECK(event.message.find("no list of this node names the 2 containers that are in the outbox already") !=
+        std::string::npos);
+  CHECK(fits_schema("link_plugin", "log", event.line));
+  rig.run_once();
+  CHECK(rig.events("list_stream").size() == 1);
+}
+
+TEST_CASE("A list is logged once, also when the relay ends before its journal says that it has its name") {
+  SenderRig rig;
+  rig.start();
+  rig.put("a.txt", "a");
+  rig.put("b.txt", "b");
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.events("list").size() == 1);
+  const std::string path = link::journal_of(rig.lock());
+  std::string journal = read_file(path);
+  const std::string log = read_file(rig.log_path());
+  rig.stop();
+  const std::size_t listed = journal.find("\nlisted ");
+  REQUIRE(listed != std::string::npos);
+  // As a kill leaves it after the line of the log, and, for comparison, before it.
+  write_file(path, journal.substr(0, listed + 1));
+  const bool is_logged = GENERATE(true, false);
+  INFO(is_logged);
+  std::string left = log;
+  const std::size_t line = log.rfind('\n', log.find("\"event\": \"list\"")) + 1;
+  if (!is_logged) left.erase(line);
+  write_file(rig.log_path(), left);
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.events("list").size() == 1);
+}
+
 TEST_CASE("A container that is there already and listed gets no second entry") {
   SenderRig rig;
   rig.send("a.txt");

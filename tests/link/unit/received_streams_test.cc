@@ -71,6 +71,42 @@ EntryRef open_entry(const ReceivedStreams& streams, std::uint64_t entry) {
 
 }  // namespace
 
+TEST_CASE("What a receipt of ours calls delivered is used up, before its list came and after") {
+  ReceivedStreams streams;
+  const bool is_known = GENERATE(false, true);
+  INFO(is_known);
+  if (is_known) take(&streams, list(1));
+  CHECK(streams.gone_records("north", kNorth.stream, {}).empty());
+  const std::string records = streams.gone_records("north", kNorth.stream, {{2, 3}});
+  CHECK_FALSE(records.empty());
+  change(&streams, records);
+  CHECK(streams.gone_records("north", kNorth.stream, {{2, 3}}).empty());
+  CHECK(streams.gone_records("north", kNorth.stream, {{3, 3}}).empty());
+  CHECK_FALSE(streams.gone_records("north", kNorth.stream, {{2, 4}}).empty());
+  CHECK(rewritten(streams) == streams);
+  if (!is_known) take(&streams, list(1));
+  take(&streams, list(2));
+  CHECK_FALSE(streams.find_open(digest_of(2), name_of_entry(2)));
+  CHECK_FALSE(streams.find_open(digest_of(3), name_of_entry(3)));
+  open_entry(streams, 1);
+  open_entry(streams, 4);
+  CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE("A container in the quarantine is that of one entry, by its digest or its name") {
+  ReceivedStreams streams;
+  const std::string what = GENERATE(as<std::string>(), digest_of(1), "f1.freq");
+  change(&streams, streams.put_away_record(what));
+  CHECK(streams.put_away_record(what).empty());
+  CHECK(rewritten(streams) == streams);
+  take(&streams, list(1));
+  CHECK(streams.entry(open_entry(streams, 1))->reason == kPutAway);
+  CHECK(streams.entry(open_entry(streams, 2))->reason.empty());
+  CHECK(rewritten(streams) == streams);
+  CHECK(streams.open_with_name("f1.freq") == std::vector<EntryRef>{open_entry(streams, 1)});
+  CHECK_FALSE(streams.put_away_record(what).empty());
+}
+
 TEST_CASE("A list opens its entries, and each of them is good for one delivery") {
   ReceivedStreams streams;
   CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));

@@ -49,6 +49,36 @@ SentStream three_sent() {
 
 }  // namespace
 
+TEST_CASE("Lists that the journal did not know become its own, and their entries are found once") {
+  SentStream stream = three_sent();
+  stream.decide(next_list(stream, 1));
+  SentStream known = stream;
+  stream.decide(next_list(stream, 2));
+  SentList unknown = stream.lists().back();
+  unknown.entries[1].id = 0;  // this one was sent after the backup
+  known.note_named(1);
+  known.adopt(unknown);
+  CHECK(known.is_doubtful);
+  CHECK(known.next == stream.next);
+  CHECK(known.next_entry == stream.next_entry);
+  CHECK(known.previous == stream.previous);
+  CHECK(known.digest_of(stream.name, 2) == stream.digest_of(stream.name, 2));
+  CHECK(known.unlisted().size() == 1);
+  known.forget_ids();
+  CHECK(read_again(known) == known);
+  const LostEntries::key_type key{entry(3).digest, entry(3).name};
+  const LostEntry lost{.number = {stream.name, 3}, .made = 5, .noted_ns = 7, .to = "south west"};
+  known.note_lost({{key, lost}});
+  known.note_lost({{key, {.number = {stream.name, 9}}}});
+  CHECK(known.lost() == LostEntries{{key, lost}});
+  CHECK(read_again(known) == known);
+  const std::string record = found_record(key);
+  JournalWords words(checked_line(std::string_view(record).substr(0, record.size() - 1)));
+  const std::string_view kind = words.next();
+  CHECK(known.take(kind, words));
+  CHECK(known.lost().empty());
+}
+
 TEST_CASE("What a sender lists is read as it was written, at every stage") {
   SentStream stream = three_sent();
   CHECK(read_again(stream) == stream);
