@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
@@ -100,6 +101,7 @@ Status Folder::open(const std::string& path, const std::string& place_file, cons
   markers_ = {{.name = kPlaceMarker, .file = place_file}};
   if (!own_file.empty()) markers_.push_back({.name = kOwnMarker, .file = own_file, .is_made = true});
   root_.reset();
+  lock_.reset();
   // The folder itself may be a symbolic link of the operator's.
   UniqueFd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat info {};
@@ -117,6 +119,25 @@ Status Folder::check() {
   if (root_.valid() && stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
     return check_markers();  // link may make its marker after us
   return open(path_, markers_[0].file, markers_.size() > 1 ? markers_[1].file : "");
+}
+
+// A share may be mounted by several machines, each with records of its own.
+Status Folder::lock() {
+  if (lock_.valid()) return Status::success();
+  UniqueFd marker(openat(root_.get(), kOwnMarker, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  // Another user may have made it. Only a network file system needs the right to write for the lock.
+  if (!marker.valid()) marker = UniqueFd(openat(root_.get(), kOwnMarker, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const bool is_open = marker.valid();
+  const Status status =
+      is_open ? Status::success() : Status::system("cannot open " + path_ + "/" + kOwnMarker);
+  if (is_open && (flock(marker.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)) {
+    lock_ = std::move(marker);  // also where the file system has no locks
+    return Status::success();
+  }
+  root_.reset();
+  if (!is_open) return status;
+  return Status::failure("another receiver works in the folder " + path_ +
+                         ": give each receiver a folder of its own, or stop one of them");
 }
 
 Status Folder::check_markers() {
@@ -382,7 +403,7 @@ Status Folder::remove_same(const std::string& path, const FileIdentity& identity
   return Status::success();
 }
 
-Status Folder::put_back_leaving() const {
+Status Folder::put_back_leaving(std::set<std::string>* paths) const {
   bool go_on = true;
   Status first;
   const auto visit = [&](const Entry& entry) {
@@ -392,7 +413,9 @@ Status Folder::put_back_leaving() const {
     if (!open_parent(path, false, &parent, &hidden).ok()) return true;
     const std::string name = name_of_leaving(hidden);
     if (name.empty()) return true;
-    if (!give_name(parent.get(), hidden, name) && first.ok())
+    if (give_name(parent.get(), hidden, name))
+      paths->insert(join(folder_of(path), name));
+    else if (first.ok())
       first = Status::system("cannot rename " + path_ + "/" + path + " to " + name);
     return true;
   };

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,8 @@ class Folder {
   // be.
   Status check();
   bool is_open() const { return root_.valid(); }
+  // Keeps the open folder for this process alone, by a lock on the own marker. A failure closes it.
+  Status lock();
   const std::string& path() const { return path_; }
   std::uint64_t device() const { return device_; }
 
@@ -77,8 +80,8 @@ class Folder {
   Status remove(const std::string& path) const;
   // Removes the file only if it is this one; `*removed` says whether it is gone. Another file keeps its name.
   Status remove_same(const std::string& path, const FileIdentity& identity, bool* removed) const;
-  // Gives files that a crash left in the middle of remove_same() their names again.
-  Status put_back_leaving() const;
+  // Gives files that a crash left in the middle of remove_same() their names again; *paths gets them.
+  Status put_back_leaving(std::set<std::string>* paths) const;
   // Makes everything on the file system durable. Requires: has_flush_for_all(), which FUSE, servers and
   // overlays do not have, since they may take the call without doing anything.
   Status flush_all() const;
@@ -118,6 +121,7 @@ class Folder {
   std::string path_;
   std::vector<Marker> markers_;
   UniqueFd root_;
+  UniqueFd lock_;
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;
 };

@@ -54,11 +54,15 @@ std::string job_text(const Job& job) {
       .add("digest", job.digest)
       .add("size", job.size);
   object.add("mtime_ns", job.mtime_ns).add("sidecar", job.sidecar).add("sender", job.sender);
-  return object.add("epoch", job.epoch).text();
+  object.add("epoch", job.epoch);
+  if (job.is_repeated) object.add("repeated", true);
+  return object.text();
 }
 
 bool parse_job(std::string_view text, Job* out) {
   const JsonReader reader(text);
+  out->is_repeated = false;
+  reader.get("repeated", &out->is_repeated);
   return has_version(reader) && reader.get("id", &out->id) && reader.get("name", &out->name) &&
          reader.get("digest", &out->digest) && reader.get("size", &out->size) &&
          reader.get("mtime_ns", &out->mtime_ns) && reader.get("sidecar", &out->sidecar) &&

@@ -18,9 +18,10 @@ struct Job {
   std::string digest;  // SHA-256, 64 hexadecimal digits
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
-  std::string sidecar;  // the text of the sidecar; empty: none
-  std::string sender;   // the token of the sender
-  std::string epoch;    // of the store that has acknowledged the chunks
+  std::string sidecar;       // the text of the sidecar; empty: none
+  std::string sender;        // the token of the sender
+  std::string epoch;         // of the store that has acknowledged the chunks
+  bool is_repeated = false;  // it was published before, perhaps in another store
 
   std::uint64_t chunks() const { return (size + kChunkSize - 1) / kChunkSize; }
 };

@@ -15,6 +15,7 @@ constexpr std::uint64_t kPatience = 10 * kSecond;  // for the reply to a chunk, 
 constexpr std::size_t kBuffer = 1024 * 1024;
 constexpr std::uint64_t kAskPresent = 4;  // chunks; fewer are published again without a question
 constexpr std::size_t kFilesAtOnce = 16;  // prepared in one step
+constexpr std::uint64_t kClaimsTogether = 50 * kMillisecond;  // with one flush
 
 }  // namespace
 
@@ -52,6 +53,7 @@ std::uint64_t Sender::step() {
   tend_connection();
   tend_folder();
   const std::uint64_t now = host_.monotonic_ns();
+  flush_claims(now);
   if (folder_.is_open()) {
     remove_receipted();
     if ((changed_ && now >= next_early_scan_ns_) || now >= next_scan_ns_) scan();
@@ -71,10 +73,21 @@ std::uint64_t Sender::step() {
   report_held();
   std::uint64_t wake = std::min(exchange_.dispatch(), next_scan_ns_);
   if (changed_) wake = std::min(wake, std::max(now + kMillisecond, next_early_scan_ns_));
+  if (claimed_since_ns_ != 0) wake = std::min(wake, claimed_since_ns_ + kClaimsTogether);
   if (has_removals()) wake = std::min(wake, now + 20 * kMillisecond);
   if (!claim_reads_.empty()) wake = std::min(wake, std::max(now + kMillisecond, claim_reads_.front().first));
   if (paused_until_ns_ > now) wake = std::min(wake, paused_until_ns_);
   return std::min(wake, now + kSecond);
+}
+
+// After a loss of power here and at the server nobody but the records knows who has claimed what. Mostly a
+// receipt follows at once, whose flush serves the claim too.
+void Sender::flush_claims(std::uint64_t now) {
+  if (claimed_since_ns_ == 0 || now < claimed_since_ns_ + kClaimsTogether) return;
+  Status status = records_.flush();
+  if (!status.ok()) status = rewrite_records();
+  problems_.set("the records cannot be written", status.message());
+  claimed_since_ns_ = status.ok() ? 0 : now + kSecond;
 }
 
 bool Sender::is_idle() const {
@@ -105,6 +118,7 @@ void Sender::check_all() {
   for (auto& [id, file] : files_) {
     file.checked_ns = 0;
     file.since_ns = host_.monotonic_ns();
+    file.job_sequence = 0;  // of a store that may be another one
   }
 }
 
@@ -158,6 +172,7 @@ void Sender::drop(const std::string& id) {
   const auto found = files_.find(id);
   if (found == files_.end()) return;
   holders_.erase(id);
+  published_.erase(id);
   if (const auto path = ids_.find(found->second.job.name); path != ids_.end() && path->second == id)
     ids_.erase(path);
   files_.erase(found);

@@ -68,6 +68,7 @@ class Sender {
   void tend_epoch();
   void check_all();
   std::uint64_t waiting() const { return files_.size() + candidates_.size(); }
+  void flush_claims(std::uint64_t now);
   void restart(Outgoing* file);
   void begin_round(Outgoing* file);
   void withdraw(const std::string& id);
@@ -97,6 +98,7 @@ class Sender {
   void on_present(const std::string& id, std::uint64_t round, const Message* reply);
   bool send_chunk(Outgoing* file, std::uint64_t number);
   void publish(Outgoing* file);
+  bool remember_published(const std::string& id);
   void on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number, const Message* reply);
   void on_published(const std::string& id, const Message* reply);
   void on_full(Outgoing* file, const std::string& reason);
@@ -133,6 +135,7 @@ class Sender {
   static std::string receipted_record(const Outgoing& file);
   void remember_done(const std::string& id, std::uint64_t chunks);
   Status remove_files(const Outgoing& file, std::set<std::string>* folders);
+  void find_put_back(const std::string& path, FileIdentity* identity);
   void tidy_server(const Outgoing& file);
   struct CleanUp {
     std::uint64_t due_ns = 0;
@@ -186,7 +189,9 @@ class Sender {
   std::deque<CleanUp> clean_ups_;
   std::deque<std::pair<std::uint64_t, std::string>> claim_reads_;  // when, and of which file
   std::map<std::string, std::string> holders_;  // the receivers that have claimed what has no receipt yet
+  std::set<std::string> published_;             // IDs of jobs that have no receipt yet
   std::vector<Outgoing> interrupted_;           // whose removal a crash interrupted
+  std::set<std::string> put_back_;              // files to which that crash had left a hidden name
 
   UniqueFd inotify_;
   std::set<std::string> watched_;
@@ -205,6 +210,8 @@ class Sender {
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t full_since_ns_ = 0;
   std::uint64_t epoch_changed_ns_ = 0;
+  std::uint64_t known_receipt_ns_ = 0;  // when one came of what has been removed
+  std::uint64_t claimed_since_ns_ = 0;  // claims are recorded and not durable; 0: none
   std::string seen_epoch_;
   bool scanned_ = false;      // the folder once in this process
   bool may_be_known_ = true;  // files of the first scan may be on the server already

@@ -195,6 +195,7 @@ void Sender::wait_for_room() {
 void Sender::publish(Outgoing* file) {
   if (epoch_.value().empty()) return;
   file->job.epoch = epoch_.value();
+  file->job.is_repeated = !file->is_statement() && !remember_published(file->job.id);
   const std::string id = file->job.id;
   const auto handler = [this, id](const Message* reply) { on_published(id, reply); };
   bool sent = false;
@@ -215,6 +216,13 @@ void Sender::publish(Outgoing* file) {
   if (!sent) return;
   file->phase = Phase::kPublishing;
   file->file.reset();
+}
+
+// False when it was published before, also by an earlier process.
+bool Sender::remember_published(const std::string& id) {
+  if (!published_.insert(id).second) return false;
+  records_.append(JsonObject().add("record", "published").add("id", id).text());
+  return true;
 }
 
 void Sender::on_published(const std::string& id, const Message* reply) {

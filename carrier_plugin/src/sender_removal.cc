@@ -55,6 +55,7 @@ Status Sender::start() {
     if (!reader.get("record", &what) || !reader.get("id", &file.job.id)) return;
     if (what == "claimed" && reader.get("receiver", &file.holder)) open[file.job.id].holder = file.holder;
     if (what == "unclaimed") open.erase(file.job.id);
+    if (what == "published") published_.insert(file.job.id);
     if (what == "receipted" && reader.get("name", &file.job.name) && reader.get("size", &file.job.size) &&
         parse_identity(reader, "file", &file.identity)) {
       if (!parse_identity(reader, "sidecar", &file.sidecar_identity)) file.sidecar_identity = {};
@@ -73,7 +74,10 @@ Status Sender::start() {
   if (damaged > 0)
     host_.log(PAXECT_LOG_WARN,
               std::to_string(damaged) + " records of " + path + " are damaged and were passed over");
-  for (const auto& [id, file] : open) holders_[id] = file.holder;
+  for (const auto& [id, file] : open) {
+    holders_[id] = file.holder;
+    published_.insert(id);
+  }
   return rewrite_records();
 }
 
@@ -85,6 +89,8 @@ Status Sender::rewrite_records() {
   for (const Outgoing& file : interrupted_) kept.push_back(receipted_record(file));
   for (const auto& [id, holder] : holders_)
     kept.push_back(JsonObject().add("record", "claimed").add("id", id).add("receiver", holder).text());
+  for (const std::string& id : published_)
+    kept.push_back(JsonObject().add("record", "published").add("id", id).text());
   for (const Receipted& one : receipted_)
     if (const Outgoing* file = find(one.id); file != nullptr && one.is_recorded)
       kept.push_back(receipted_record(*file));
@@ -108,6 +114,7 @@ void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
   if (done_.insert_or_assign(id, Done{chunks}).second) done_order_.push_back(id);
   clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = id, .is_delivered = true});
   holders_.erase(id);
+  published_.erase(id);
   while (done_order_.size() > kMaxDone) {
     done_.erase(done_order_.front());
     done_order_.pop_front();
@@ -116,8 +123,10 @@ void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
 
 // Receipts first become records, with one flush for all of them, then the files go.
 void Sender::remove_receipted() {
-  for (const Outgoing& file : interrupted_) {
+  for (Outgoing& file : interrupted_) {
     std::set<std::string> folders;
+    find_put_back(file.job.name, &file.identity);
+    find_put_back(sidecar_of(file.job.name), &file.sidecar_identity);
     // One that cannot be removed is found by the scan, with a digest of which it is known.
     if (const Status status = remove_files(file, &folders); !status.ok())
       host_.log(PAXECT_LOG_WARN, status.message());
@@ -125,6 +134,7 @@ void Sender::remove_receipted() {
   }
   if (!interrupted_.empty()) {
     interrupted_.clear();
+    put_back_.clear();
     problems_.set("the records cannot be written", rewrite_records().message());
   }
   const std::uint64_t now = host_.monotonic_ns();
@@ -193,7 +203,19 @@ Status Sender::record_receipted() {
     if (Status status = records_.append(receipted_record(*file)); !status.ok()) return status;
     one.is_recorded = true;
   }
-  return records_.flush();
+  Status status = records_.flush();
+  if (status.ok()) claimed_since_ns_ = 0;
+  return status;
+}
+
+// Two renames have given it another ctime. Nobody could write to it meanwhile by its name.
+void Sender::find_put_back(const std::string& path, FileIdentity* identity) {
+  UniqueFd file;
+  FileIdentity there;
+  bool missing = false;
+  if (put_back_.contains(path) && folder_.open_file(path, &file, &there, &missing).ok() &&
+      there.same_but_name(*identity))
+    *identity = there;
 }
 
 // The container first: a sidecar that is left alone is reported, a container without one would not be sent

@@ -42,9 +42,10 @@ void Sender::on_receipt(std::string_view text) {
   Outgoing* file = find(receipt.id);
   if (file == nullptr) {
     // A receiver published it again after a restart of the server: it must go too.
-    if (done_.contains(receipt.id))
-      clean_ups_.push_back(
-          {.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = receipt.id, .is_delivered = true});
+    if (!done_.contains(receipt.id)) return;
+    known_receipt_ns_ = host_.monotonic_ns();
+    clean_ups_.push_back(
+        {.due_ns = known_receipt_ns_ + kCleanUpAfter, .id = receipt.id, .is_delivered = true});
     return;
   }
   if (receipt.digest != file->job.digest || receipt.name != file->job.name ||
@@ -90,6 +91,7 @@ void Sender::set_holder(const Claim& claim) {
   file->holder = claim.receiver;
   std::string& holder = holders_[claim.id];
   if (std::exchange(holder, claim.receiver) == claim.receiver) return;
+  if (claimed_since_ns_ == 0) claimed_since_ns_ = host_.monotonic_ns();
   records_.append(
       JsonObject().add("record", "claimed").add("id", claim.id).add("receiver", claim.receiver).text());
 }
@@ -145,7 +147,9 @@ void Sender::on_question(const Message& message) {
   if (done_.contains(question.id) || is_receipted(question.id)) {
     answer.state = "done";
   } else if (Outgoing* file = find(question.id); file != nullptr) {
-    const bool is_settled = question.epoch == epoch_.value() && now - epoch_changed_ns_ >= kSettle;
+    // As long as receivers publish again what they have delivered, more may come.
+    const bool is_settled = question.epoch == epoch_.value() && now - epoch_changed_ns_ >= kSettle &&
+                            now - known_receipt_ns_ >= kSecond;
     answer.state = is_settled ? "open" : "wait";
     if (holder != holders_.end() && holder->second != question.receiver)
       answer = {.state = "held", .holder = holder->second};

@@ -27,7 +27,8 @@ void Sender::tend_folder() {
                             : folder_.open(settings_.folder, state_.path("place"), state_.path("own_place"));
   problems_.set("the folder cannot be used", status.message());
   if (!status.ok() || was_open) return;
-  if (const Status back = folder_.put_back_leaving(); !back.ok()) host_.log(PAXECT_LOG_WARN, back.message());
+  if (const Status back = folder_.put_back_leaving(&put_back_); !back.ok())
+    host_.log(PAXECT_LOG_WARN, back.message());
   inotify_ = UniqueFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   watched_.clear();
   watch_folders({""});

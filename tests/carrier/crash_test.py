@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Sender and receiver are killed at their system calls, counted by strace, and started again. PAXECT_TEST_LONG=1 takes every
 call; otherwise they are sampled."""
+import os
 import shutil
 import sys
 import unittest
@@ -65,6 +66,32 @@ class Crash(unittest.TestCase):
 
     def test_a_receiver_that_is_killed_at_any_call(self):
         self.at_every_call(lambda _, south: south, "signal=KILL", self.killed)
+
+    @staticmethod
+    def removed(site, sender):
+        if not sender.carrier.running():
+            return "killed"
+        left = [name for name in os.listdir(sender.folder) if not name.startswith(".paxect-carrier-")]
+        return "no such call" if site.arrived() and not left else None
+
+    def test_a_sender_that_is_killed_while_it_removes_leaves_nothing(self):
+        """At each removal of a name: also between the hidden name of a sidecar and its end."""
+        with rig.Site() as site:
+            north, _ = self.site(site)
+            for when in range(1, 100):
+                north.kill()
+                trace = north.place / "trace"
+                trace.unlink(missing_ok=True)
+                north.carrier.traced("unlinkat,unlink", f"signal=KILL:when={when}", trace)
+                site.send_many(north, 1, prefix=f"r{when}_", sizes=(5,))
+                done = rig.wait_for(f"a kill at removal {when}", lambda: self.removed(site, north))
+                north.kill()
+                north.carrier.start()
+                site.await_arrival()
+                rig.wait_for(lambda: f"an empty folder after removal {when}: {rig.visible(north.folder)}", lambda: not rig.visible(north.folder))
+                if done == "no such call":
+                    break
+            self.assertGreater(when, 2)
 
     @unittest.skipUnless(rig.LONG, "PAXECT_TEST_LONG=1 takes some minutes")
     def test_a_sender_whose_calls_fail(self):
