@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,9 +43,9 @@ struct Incoming {
   UniqueFd file;
   std::uint64_t inode = 0;
   std::unique_ptr<Digest> digest;
-  std::uint64_t digested = 0;                  // chunks
-  std::map<std::uint64_t, std::string> early;  // chunks that came before their turn
-  std::vector<std::uint64_t> sequences;        // of the chunks in their stream, where there are few
+  std::uint64_t digested = 0;            // chunks
+  std::set<std::uint64_t> early;         // chunks that came before their turn and are in the file
+  std::vector<std::uint64_t> sequences;  // of the chunks in their stream, where there are few
   std::vector<std::pair<std::uint64_t, unsigned>> missing;  // chunks and the next attempt
   std::string damage;                                       // why the contents cannot be those of the job
   bool is_whole = false;                                    // and of the right digest
@@ -58,7 +58,6 @@ struct Incoming {
 struct Intent {
   Job job;
   std::string ack;  // empty: not known, after a restart
-  std::uint64_t sequence = 0;
   std::uint64_t seen_ns = 0;
   bool claimed = false;
   std::uint64_t inode = 0;      // of the hidden file

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kPrefix = ".paxect-carrier-";
 constexpr std::string_view kSuffix = ".part";
 constexpr std::string_view kSidecarSuffix = "-s.part";
+constexpr std::string_view kWitnessSuffix = "-n.part";
 constexpr std::string_view kLeaving = ".paxect-leaving.";
 constexpr std::size_t kNameMax = 255;
 constexpr std::size_t kPathMax = 4095;
@@ -79,12 +80,17 @@ std::string sidecar_temporary_of(std::string_view path, std::string_view id) {
   return beside(path, std::string(kPrefix) + std::string(id) + std::string(kSidecarSuffix));
 }
 
+std::string witness_of(std::string_view path, std::string_view id) {
+  return beside(path, std::string(kPrefix) + std::string(id) + std::string(kWitnessSuffix));
+}
+
 bool is_temporary(std::string_view name, std::string* id) {
   if (!name.starts_with(kPrefix)) return false;
   const std::string_view rest = name.substr(kPrefix.size());
   if (rest.size() < kIdSize || !is_hex(rest.substr(0, kIdSize), kIdSize)) return false;
   *id = rest.substr(0, kIdSize);
-  return rest.substr(kIdSize) == kSuffix || rest.substr(kIdSize) == kSidecarSuffix;
+  const std::string_view suffix = rest.substr(kIdSize);
+  return suffix == kSuffix || suffix == kSidecarSuffix || suffix == kWitnessSuffix;
 }
 
 std::string leaving_of(std::string_view name) {

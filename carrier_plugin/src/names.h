@@ -27,7 +27,9 @@ std::string container_of(std::string_view sidecar);
 // The hidden name of what is not delivered yet, beside its final place.
 std::string temporary_of(std::string_view path, std::string_view id);
 std::string sidecar_temporary_of(std::string_view path, std::string_view id);
-// Whether a name, without its folder, is one of the two; *id receives that of the job.
+// The name of an empty file that is there from before the rename of the hidden file until its record.
+std::string witness_of(std::string_view path, std::string_view id);
+// Whether a name, without its folder, is one of the three; *id receives that of the job.
 bool is_temporary(std::string_view name, std::string* id);
 // The hidden name of a file while it is removed, "" when it would be too long; and the name that a file with
 // such a name had, "" for another file.

@@ -22,6 +22,7 @@ constexpr std::size_t kBatch = 128;
 constexpr std::uint64_t kPatience = 5 * kSecond;  // for a chunk, at first
 constexpr std::uint64_t kRecent = 60 * kSecond;
 constexpr std::uint64_t kRepublish = 3600 * kSecond;
+constexpr std::uint64_t kReceiptsFirst = 30 * kSecond;  // so long they may keep everything else waiting
 constexpr std::int64_t kKept = std::int64_t{35} * 86'400 * 1'000'000'000;
 constexpr std::size_t kMaxDelivered = 1'000'000;
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
@@ -71,6 +72,9 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
       identity_(host, settings, state, connection, &problems_),
       window_(kPatience) {}
+
+// Also removes the witnesses.
+Receiver::~Receiver() { flush_records(); }
 
 Status Receiver::start() {
   std::uint64_t damaged = 0;
@@ -172,7 +176,8 @@ std::string Receiver::delivered_record(const std::string& id, const Delivered& d
 }
 
 bool Receiver::is_idle() const {
-  return idle_ && jobs_.empty() && lists_.empty() && intents_.empty() && unconfirmed_.empty();
+  return idle_ && jobs_.empty() && lists_.empty() && intents_.empty() && unconfirmed_.empty() &&
+         witnesses_.empty();
 }
 
 std::uint64_t Receiver::step() {
@@ -190,13 +195,18 @@ std::uint64_t Receiver::step() {
   epoch_.poll(&missing);
   if (missing) readiness_.lose_streams();
   on_epoch();
-  if (!intents_.empty() && now >= next_finish_ns_) {
-    next_finish_ns_ = now + kSecond;
-    finish();
-  }
+  // First what has been delivered: another receiver may be about to ask for it.
   if (!unconfirmed_.empty() && now >= next_receipts_ns_) {
     next_receipts_ns_ = now + 2 * kSecond;
     publish_receipts();
+  }
+  if (!unconfirmed_.empty() && now < receipts_first_until_ns_) {
+    pulse();
+    return next_receipts_ns_;
+  }
+  if (!intents_.empty() && now >= next_finish_ns_) {
+    next_finish_ns_ = now + kSecond;
+    finish();
   }
   if (now < paused_until_ns_) return paused_until_ns_;
   if (!lists_.empty() || !jobs_.empty()) {
@@ -245,20 +255,23 @@ Status Receiver::ensure_consumers() {
 }
 
 // Another store may be an older one. What was delivered lately is published again, before others claim it.
-void Receiver::on_epoch() {
-  if (epoch_.value().empty() || epoch_.value() == seen_epoch_) return;
+// True when it is another one.
+bool Receiver::on_epoch() {
+  if (epoch_.value().empty() || epoch_.value() == seen_epoch_) return false;
   seen_epoch_ = epoch_.value();
   next_receipts_ns_ = next_finish_ns_ = 0;
+  receipts_first_until_ns_ = host_.monotonic_ns() + kReceiptsFirst;
   const std::int64_t since = host_.realtime_ns() - static_cast<std::int64_t>(kRepublish);
   for (const auto& [id, done] : delivered_)
     if (done.time_ns > since) unconfirmed_.insert(id);
+  return true;
 }
 
 void Receiver::tend_folder() {
   const bool was_open = folder_.is_open();
-  const Status status = was_open
-                            ? folder_.check()
-                            : folder_.open(settings_.folder, state_.path("place"), state_.path("own_place"));
+  Status status = was_open ? folder_.check()
+                           : folder_.open(settings_.folder, state_.path("place"), state_.path("own_place"));
+  if (status.ok()) status = folder_.lock();
   problems_.set("the folder cannot be used", status.message());
   if (status.ok() && !was_open) remove_temporaries();
 }
@@ -342,7 +355,7 @@ void Receiver::work() {
     paused_until_ns_ = host_.monotonic_ns() + kSecond / 10;
     return;
   }
-  on_epoch();
+  if (on_epoch()) return;  // the jobs stay in hand
   std::vector<Incoming> batch;
   was_large_ = false;
   while (!jobs_.empty() && batch.size() < (is_cautious_ ? 1 : kBatch) && !was_large_ && pulse()) {
@@ -380,7 +393,6 @@ void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
   }
   if (const auto intent = intents_.find(id); intent != intents_.end()) {
     intent->second.ack = job.ack;
-    intent->second.sequence = job.position.sequence;
     intent->second.seen_ns = job.seen_ns;
     return;
   }

@@ -44,6 +44,10 @@ class Receiver {
  public:
   Receiver(const Host& host, const Settings& settings, const StateDirectory& state, Connection* connection);
 
+  ~Receiver();
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
+
   // Reads the records.
   Status start();
   // One batch, or a fetch. Returns when to be called next: 0 for at once.
@@ -85,7 +89,7 @@ class Receiver {
   std::size_t room();
   void work();
   void take(const Message& message, std::vector<Incoming>* batch);
-  void on_epoch();
+  bool on_epoch();
   void poison(const Message& message, const char* what, const std::string& reason);
   void take_list(const Message& message);
   Status flush_list(const std::string& name);
@@ -93,6 +97,7 @@ class Receiver {
 
   // receiver_decision.cc: which jobs may be delivered
   void decide(std::vector<Incoming>* batch);
+  bool must_ask(const Job& job) const;
   void settle_by_receipts(std::vector<Incoming*>* open);
   void settle_by_claims(std::vector<Incoming*>* open);
   Verdict refuse_own_claim(const Job& job);
@@ -124,6 +129,8 @@ class Receiver {
   bool request_missing(std::vector<Incoming>* batch);
   void on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, const Message* reply);
   Status write_chunk(Incoming* job, std::uint64_t number, std::string_view data);
+  Status read_back(Incoming* job);
+  void read_all_back(Incoming* job);
   enum class Flush { kNow, kLater };
   Status make_durable(std::vector<Incoming>* batch);
   void give_back(const std::string& ack, std::uint64_t delay_ns);
@@ -141,12 +148,14 @@ class Receiver {
   void drop(const std::string& id);
   static bool is_about_name(const Job& job, const Status& status);
   void release(const std::string& id, const std::string& reason);
+  void leave_to_operator(const std::string& id);
   void refuse(const Job& job, const std::string& ack, const std::string& reason);
 
   // receiver_delivery.cc: names
   struct Failures {
-    Status common;                                              // of the folder or the records
-    std::vector<std::pair<std::string, std::string>> of_names;  // IDs and reasons
+    Status common;                                // of the folder or the records
+    std::map<std::string, std::string> of_names;  // IDs and reasons
+    std::set<std::string> unknown;                // IDs of what may have been delivered, or not
     void add(const Intent& intent, const Status& status);
   };
   void finish();
@@ -154,15 +163,17 @@ class Receiver {
   Status choose_name(const Job& job, std::string* at);
   bool rename_all(std::vector<std::string>* delivered, std::set<std::string>* folders, Failures* failures);
   bool is_at(const Intent& intent, const std::string& name);
+  Status find_renamed(const Intent& intent, bool* renamed);
   Status rename(const Intent& intent, bool* taken);
   Status find_sidecar(const Job& job, const std::string& name, Presence* presence, bool* fits);
   Status place_sidecar(const Job& job, const std::string& name, bool* taken);
 
   // receiver_receipts.cc
   void publish_receipts();
+  void publish_receipts(const std::vector<std::string>& ids);
   void on_receipted(const std::string& id, const Message* reply);
   void on_receipt_stored(const std::string& id);
-  void check_receipt(const std::string& id);
+  void check_receipts(const std::vector<std::string>& ids);
   Status flush_records();
   void flush_late_records(std::uint64_t now);
   void tidy_server(const Intent& intent);
@@ -170,6 +181,7 @@ class Receiver {
   // Sends a request and waits for its reply; false without one.
   bool call(const std::string& subject, std::string_view data);
   bool remove_message(const std::string& what, std::uint64_t sequence);
+  void remove_job(const std::string& id);
   bool pulse();
   void keep_alive(const std::string& ack) { in_hand_.insert(ack); }
   void acknowledge(const std::string& ack, std::string_view word);
@@ -212,8 +224,9 @@ class Receiver {
   };
   Fetch job_fetch_;
   Fetch list_fetch_;
-  std::vector<Intent> finished_;  // delivered; their chunks go when their receipts are stored
-  std::string trouble_;           // of our own disk, in this download
+  std::vector<std::string> witnesses_;  // of deliveries whose records are not durable yet
+  std::vector<Intent> finished_;        // delivered; their chunks go when their receipts are stored
+  std::string trouble_;                 // of our own disk, in this download
   std::uint64_t download_ = 0;
   std::uint64_t rewritten_size_ = 0;  // of the records, when they were last rewritten
   Window window_;
@@ -229,6 +242,7 @@ class Receiver {
   std::uint64_t next_finish_ns_ = 0;
   std::uint64_t next_flush_ns_ = 0;
   std::uint64_t next_receipts_ns_ = 0;
+  std::uint64_t receipts_first_until_ns_ = 0;  // after a change of the store
   std::uint64_t paused_until_ns_ = 0;
   std::string seen_epoch_;
 };

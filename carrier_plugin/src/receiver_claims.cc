@@ -34,7 +34,7 @@ void Receiver::claim() {
   for (const std::string& id : std::exchange(gone, {})) drop(id);
   drop_receipted(&open);
   if (open.empty() || !epoch_.read([&] { return pulse(); })) return;
-  on_epoch();
+  if (on_epoch()) return;
   confirm(&open, &gone);
   std::vector<std::string> asked;
   for (const Intent* intent : open) {
@@ -106,10 +106,7 @@ void Receiver::confirm(std::vector<Intent*>* open, std::vector<std::string>* gon
   std::set<std::string> unknown;
   for (std::size_t i = 0; i < stale.size(); ++i) {
     Intent& intent = intents_.at(stale[i]);
-    if (found[i].result == Lookup::kFound) {
-      intent.seen_ns = asked_ns;
-      intent.sequence = found[i].sequence;
-    }
+    if (found[i].result == Lookup::kFound) intent.seen_ns = asked_ns;
     if (found[i].result == Lookup::kMissing) missing.insert(stale[i]);
     if (found[i].result == Lookup::kUnknown) unknown.insert(stale[i]);
   }
@@ -128,7 +125,7 @@ void Receiver::confirm(std::vector<Intent*>* open, std::vector<std::string>* gon
     if (verdict == Verdict::kDeliver && answer != answers.end() && !missing.contains(id))
       intent->epoch = epoch_.value();
     if (verdict == Verdict::kFinished) gone->push_back(id);
-    if (verdict == Verdict::kFinished && !missing.contains(id)) remove_message("job", intent->sequence);
+    if (verdict == Verdict::kFinished && !missing.contains(id)) remove_job(id);
     // One whose job is not there is published again by its sender.
     const bool is_good = verdict == Verdict::kDeliver && !missing.contains(id) && !unknown.contains(id);
     intent->waits = !is_good;
@@ -182,7 +179,7 @@ void Receiver::read_claims() {
   }
 }
 
-// First the record, then the file: a file that is gone without that record counts as delivered.
+// First the record, then the files: without that record they would be looked for after a crash.
 void Receiver::drop(const std::string& id) {
   const auto found = intents_.find(id);
   if (found == intents_.end()) return;
@@ -194,6 +191,7 @@ void Receiver::drop(const std::string& id) {
   intents_.erase(found);
   folder_.remove(temporary_of(intent.job.name, id));
   folder_.remove(sidecar_temporary_of(intent.job.name, id));
+  folder_.remove(witness_of(intent.job.name, id));
   if (!intent.ack.empty()) give_back(intent.ack, kHeldDelay);
 }
 
@@ -227,11 +225,26 @@ void Receiver::release(const std::string& id, const std::string& reason) {
   const bool is_ours =
       there.result == Lookup::kFound && parse_claim(there.text, &claim) && claim.receiver == state_.token();
   if (is_ours && !remove_message("claim", there.sequence)) return;
-  intents_.at(id).claimed = false;
-  const Intent intent = intents_.at(id);
-  intents_.at(id).ack.clear();
+  const auto found = intents_.find(id);
+  if (found == intents_.end()) return;
+  found->second.claimed = false;
+  const Intent intent = found->second;
+  found->second.ack.clear();
   drop(id);
   if (!intents_.contains(id)) refuse(intent.job, intent.ack, reason);
+}
+
+// Its hidden file is gone and nothing shows whether it had got its name. Its claim stays, so that nobody
+// delivers it until the operator has looked.
+void Receiver::leave_to_operator(const std::string& id) {
+  const auto found = intents_.find(id);
+  if (found == intents_.end()) return;
+  const Job job = found->second.job;
+  drop(id);
+  if (intents_.contains(id)) return;  // the records could not be written
+  host_.log(PAXECT_LOG_WARN, "another program removed the hidden files of " + job.name +
+                                 " while it was delivered: whether it is delivered is not known");
+  refuse_own_claim(job);
 }
 
 // Reports a job that this receiver cannot deliver, here and to its sender, and gives it back.

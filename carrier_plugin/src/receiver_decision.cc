@@ -62,17 +62,17 @@ std::vector<Receiver::Found> Receiver::look_up_at_leader(const std::string& what
 }
 
 // Keeps in the batch what may be delivered. A job that comes for the first time, from the store that has
-// acknowledged it, needs no question.
+// acknowledged it, needs no question, unless it was published before: it may have been delivered from a store
+// that was lost.
 void Receiver::decide(std::vector<Incoming>* batch) {
   std::vector<Incoming*> open;
   for (Incoming& job : *batch) {
-    const bool is_continuous = job.job.epoch == epoch_.value();
     job.verdict = Verdict::kDeliver;
-    if (job.position.deliveries > 1 || !is_continuous) open.push_back(&job);
+    if (job.position.deliveries > 1 || must_ask(job.job)) open.push_back(&job);
   }
   settle_by_receipts(&open);
   settle_by_claims(&open);
-  std::erase_if(open, [&](const Incoming* job) { return job->job.epoch == epoch_.value(); });
+  std::erase_if(open, [&](const Incoming* job) { return !must_ask(job->job); });
   std::vector<const Job*> asked;
   asked.reserve(open.size());
   for (const Incoming* job : open) asked.push_back(&job->job);
@@ -90,6 +90,8 @@ void Receiver::decide(std::vector<Incoming>* batch) {
   std::erase_if(*batch, [](const Incoming& job) { return job.verdict != Verdict::kDeliver; });
   report_waiting();
 }
+
+bool Receiver::must_ask(const Job& job) const { return job.is_repeated || job.epoch != epoch_.value(); }
 
 // Leaves in `open` what has no receipt.
 void Receiver::settle_by_receipts(std::vector<Incoming*>* open) {

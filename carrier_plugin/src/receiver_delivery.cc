@@ -1,7 +1,9 @@
 // How a receiver gives claimed containers their names.
 //
-// The name is recorded, durably, before the rename: a hidden file that is gone after a crash was renamed if
-// and only if the records have its name. Without them somebody else removed it, and the job is fetched again.
+// The name is recorded, durably, before the rename. A hidden file that is gone after a crash was renamed if
+// it is under that name. Link may have taken it from there: then the witness shows it, an empty file beside
+// it that is made right before the rename and removed when the delivery is recorded. Who removes hidden
+// files, by their names or their age, removes the witness too: that is left to the operator.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -26,6 +28,7 @@ void Receiver::finish() {
     if (!rename_all(&delivered, &folders, &failures)) break;
   problems_.set("deliveries fail", failures.common.message());
   for (const auto& [id, reason] : failures.of_names) release(id, reason);
+  for (const std::string& id : failures.unknown) leave_to_operator(id);
   if (delivered.empty()) return;
   Status status;
   for (const std::string& folder : folders)
@@ -41,7 +44,8 @@ void Receiver::finish() {
                          .at = intent.at,
                          .time_ns = host_.realtime_ns()};
     delivered_[id] = done;
-    records_.append(delivered_record(id, done));
+    // The witness of one that cannot be recorded stays.
+    if (records_.append(delivered_record(id, done)).ok()) witnesses_.push_back(witness_of(done.name, id));
     ++counts_.delivered;
     counts_.delivered_bytes += intent.job.size;
     log_.write("delivered", intent.job, intent.job.sender);
@@ -57,7 +61,7 @@ void Receiver::finish() {
 void Receiver::Failures::add(const Intent& intent, const Status& status) {
   // One that cannot be delivered does not hold up the others.
   if (is_about_name(intent.job, status)) {
-    of_names.emplace_back(intent.job.id, status.message());
+    of_names.emplace(intent.job.id, status.message());
   } else {
     common = status;
   }
@@ -74,7 +78,7 @@ bool Receiver::choose_names(Failures* failures) {
     bool missing = false;
     Status status = folder_.open_file(temporary_of(intent.job.name, id), &file, &identity, &missing);
     if (missing || (status.ok() && identity.inode != intent.inode)) {
-      failures->of_names.emplace_back(id, "another program removed or replaced its hidden file");
+      failures->of_names.emplace(id, "another program removed or replaced its hidden file");
       continue;
     }
     std::string at;
@@ -119,19 +123,25 @@ bool Receiver::rename_all(std::vector<std::string>* delivered, std::set<std::str
     Presence presence = Presence::kThere;
     Status status = folder_.find_surely(temporary_of(intent.job.name, id), &presence);
     if (status.ok() && presence == Presence::kAbsent && intent.may_be_renamed) {
-      intent.is_renamed = true;
-      delivered->push_back(id);
+      status = find_renamed(intent, &intent.is_renamed);
+      if (!status.ok()) {
+        failures->common = status;
+      } else if (intent.is_renamed) {
+        delivered->push_back(id);
+      } else {
+        failures->unknown.insert(id);
+      }
       continue;
     }
     if (status.ok() && presence == Presence::kAbsent) {
-      failures->of_names.emplace_back(id, "another program removed its hidden file");
+      failures->of_names.emplace(id, "another program removed its hidden file");
       continue;
     }
     if (status.ok() && !intent.claimed) continue;
     bool taken = false;
     if (status.ok()) status = rename(intent, &taken);
     if (status.error() == ENOENT && !is_at(intent, intent.at)) {
-      failures->of_names.emplace_back(id, "another program removed its hidden file");
+      failures->of_names.emplace(id, "another program removed its hidden file");
     } else if (!status.ok() && status.error() != ENOENT) {
       // A network file system may have renamed it all the same.
       intent.may_be_renamed = !is_about_name(intent.job, status);
@@ -158,15 +168,30 @@ bool Receiver::is_at(const Intent& intent, const std::string& name) {
   UniqueFd file;
   FileIdentity identity;
   bool missing = false;
-  return folder_.open_file(name, &file, &identity, &missing).ok() && identity.inode == intent.inode;
+  return folder_.open_file(name, &file, &identity, &missing).ok() && identity.inode == intent.inode &&
+         identity.size == intent.job.size;
+}
+
+// Whether one whose hidden file is gone had its name.
+Status Receiver::find_renamed(const Intent& intent, bool* renamed) {
+  Presence presence = Presence::kAbsent;
+  *renamed = is_at(intent, intent.at);
+  if (*renamed) return Status::success();
+  Status status = folder_.find_surely(witness_of(intent.job.name, intent.job.id), &presence);
+  *renamed = status.ok() && presence == Presence::kThere;
+  return status;
 }
 
 Status Receiver::rename(const Intent& intent, bool* taken) {
   const Job& job = intent.job;
   if (!job.sidecar.empty())
     if (Status status = place_sidecar(job, intent.at, taken); !status.ok() || *taken) return status;
-  Status status = folder_.rename_new(temporary_of(job.name, job.id), intent.at, taken);
+  const std::string witness = witness_of(job.name, job.id);
+  UniqueFd file;
+  Status status = folder_.create(witness, &file);
+  if (status.ok()) status = folder_.rename_new(temporary_of(job.name, job.id), intent.at, taken);
   if (status.ok() && !*taken) return status;
+  folder_.remove(witness);
   // Somebody was faster with the name, or it cannot be had: the sidecar goes back under its hidden one.
   bool ignored = false;
   if (!job.sidecar.empty())

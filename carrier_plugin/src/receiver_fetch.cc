@@ -1,5 +1,8 @@
 // How a receiver gets the contents of jobs, and makes them durable under hidden names.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "json_object.h"
@@ -16,6 +19,7 @@ constexpr std::uint64_t kPartialTime = 3600 * kSecond;
 constexpr unsigned kChunkAttempts = 3;
 constexpr std::size_t kMaxMissing = 8;         // chunks, before the others are requested
 constexpr std::uint64_t kDeletesByNumber = 4;  // chunks
+constexpr std::size_t kReadBack = 16;          // chunks, between two messages
 constexpr std::size_t kFlushAlone = 4;         // files that are flushed one by one
 constexpr std::uint64_t kDelay = 2 * kSecond;
 constexpr std::uint64_t kPatience = std::uint64_t{365} * 86'400 * kSecond;  // await() ends by other means
@@ -70,6 +74,14 @@ bool Receiver::remove_message(const std::string& what, std::uint64_t sequence) {
   return removed;
 }
 
+// By its subject: the sequence that it had when it was fetched may be that of another job, in another store.
+void Receiver::remove_job(const std::string& id) {
+  exchange_.ask(
+      "$JS.API.STREAM.PURGE." + names_.stream("job"),
+      JsonObject().add("filter", names_.subject("job", id)).text(), kReplyTime, [&] { return pulse(); },
+      [](const Message&) {});
+}
+
 // The chunks of all jobs of a batch are requested together, a window of them at a time.
 void Receiver::download(std::vector<Incoming>* batch) {
   Status status;
@@ -111,6 +123,8 @@ void Receiver::download(std::vector<Incoming>* batch) {
   while (go_on() && request_missing(batch))
     exchange_.await([&] { return chunks_in_flight_ == 0; }, kPatience, go_on);
   ++download_;  // late replies are for nobody
+  for (Incoming& job : *batch)
+    if (job.damage.empty()) read_all_back(&job);
   if (!trouble_.empty()) return fail(trouble_, batch);
   for (Incoming& job : *batch) {
     const bool is_whole = job.digested == job.job.chunks();
@@ -137,7 +151,6 @@ void Receiver::download(std::vector<Incoming>* batch) {
     if (!job.is_whole) continue;
     const Intent intent{.job = job.job,
                         .ack = job.ack,
-                        .sequence = job.position.sequence,
                         .seen_ns = job.seen_ns,
                         .inode = job.inode,
                         .run = identity_.run(),
@@ -302,18 +315,41 @@ Status Receiver::write_chunk(Incoming* job, std::uint64_t number, std::string_vi
     return status;
   // Servers of a cluster may answer out of order; the digest needs the order.
   if (number != job->digested) {
-    job->early.emplace(number, data);
+    job->early.insert(number);
     return Status::success();
   }
   job->digest->update(data.data(), data.size());
   ++job->digested;
-  for (auto next = job->early.find(job->digested); next != job->early.end();
-       next = job->early.find(job->digested)) {
-    job->digest->update(next->second.data(), next->second.size());
-    job->early.erase(next);
-    ++job->digested;
+  Status status;
+  for (std::size_t i = 0; i < kReadBack && status.ok() && job->early.contains(job->digested); ++i)
+    status = read_back(job);
+  return status;
+}
+
+// The chunk whose turn it is came early and is in the file already.
+Status Receiver::read_back(Incoming* job) {
+  const std::uint64_t offset = job->digested * kChunkSize;
+  std::vector<char> buffer(std::min<std::uint64_t>(kChunkSize, job->job.size - offset));
+  for (std::size_t done = 0; done < buffer.size();) {
+    const ssize_t got =
+        pread(job->file.get(), buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0)
+      return Status::system("cannot read " + folder_.path() + "/" + temporary_of(job->job.name, job->job.id),
+                            got < 0 ? errno : EIO);
+    done += static_cast<std::size_t>(got);
   }
+  job->digest->update(buffer.data(), buffer.size());
+  job->early.erase(job->digested);
+  ++job->digested;
   return Status::success();
+}
+
+// After a late chunk there may be as much to read as the container has, and the server must hear of us
+// meanwhile.
+void Receiver::read_all_back(Incoming* job) {
+  while (trouble_.empty() && pulse() && job->early.contains(job->digested))
+    if (const Status status = read_back(job); !status.ok()) trouble_ = status.message();
 }
 
 // Many small files are flushed by one call, where the file system is one on which it counts, and they are in

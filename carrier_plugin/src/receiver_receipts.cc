@@ -16,29 +16,54 @@ constexpr std::uint64_t kMaxRecords = 64 * 1024 * 1024;
 }  // namespace
 
 Status Receiver::flush_records() {
-  const Status status = records_.flush();
+  Status status = records_.flush();
   // What could not be flushed may be lost: everything that is known, in a new file.
-  return status.ok() ? status : rewrite_records();
+  if (!status.ok()) status = rewrite_records();
+  if (status.ok())
+    for (const std::string& path : std::exchange(witnesses_, {})) folder_.remove(path);
+  return status;
 }
 
 // Deliveries and receipts become durable with the next batch, or after a second.
 void Receiver::flush_late_records(std::uint64_t now) {
-  if (now < next_flush_ns_) return;
+  if (now < next_flush_ns_ && !host_.once()) return;
   next_flush_ns_ = now + kSecond;
   problems_.set("the records cannot be written", flush_records().message());
 }
 
+// All of them, as long as the server stores them.
 void Receiver::publish_receipts() {
   // The newest first: those are the ones that others may have to be kept from delivering.
   std::vector<std::pair<std::int64_t, std::string>> order;
+  order.reserve(unconfirmed_.size());
   for (const std::string& id : unconfirmed_)
     if (const auto found = delivered_.find(id); found != delivered_.end())
       order.emplace_back(-found->second.time_ns, id);
-  const std::size_t count = std::min(order.size(), kReceiptsAtOnce);
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
+  std::sort(order.begin(), order.end());
+  for (std::size_t begin = 0; begin < order.size();) {
+    std::vector<std::string> ids;
+    const std::size_t end = std::min(order.size(), begin + kReceiptsAtOnce);
+    ids.reserve(end - begin);
+    for (; begin < end; ++begin) ids.push_back(std::move(order[begin].second));
+    publish_receipts(ids);
+    if (!pulse() ||
+        std::any_of(ids.begin(), ids.end(), [&](const std::string& id) { return unconfirmed_.contains(id); }))
+      break;
+  }
+  for (auto at = finished_.begin(); at != finished_.end();) {
+    const bool is_stored = !unconfirmed_.contains(at->job.id);
+    if (is_stored) tidy_server(*at);
+    at = is_stored ? finished_.erase(at) : std::next(at);
+  }
+  if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
+    if (const Status status = rewrite_records(); !status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
+}
+
+// Each goes from `unconfirmed_` when it is stored.
+void Receiver::publish_receipts(const std::vector<std::string>& ids) {
   std::vector<std::string> asked;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string& id = order[i].second;
+  asked.reserve(ids.size());
+  for (const std::string& id : ids) {
     const auto found = delivered_.find(id);
     if (found == delivered_.end()) continue;
     const Delivered& done = found->second;
@@ -53,7 +78,7 @@ void Receiver::publish_receipts() {
       asked.push_back(id);
   }
   // What they are about needs no flush of its own: until the next one the record of the name says after a
-  // crash that it was delivered. Each goes from `unconfirmed_` when it is stored.
+  // crash that it was delivered.
   exchange_.await(
       [&] {
         return std::none_of(asked.begin(), asked.end(), [&](const std::string& id) {
@@ -61,14 +86,8 @@ void Receiver::publish_receipts() {
         });
       },
       kReplyTime, [&] { return pulse(); });
-  for (const std::string& id : std::exchange(disputed_receipts_, {})) check_receipt(id);
-  for (auto at = finished_.begin(); at != finished_.end();) {
-    const bool is_stored = !unconfirmed_.contains(at->job.id);
-    if (is_stored) tidy_server(*at);
-    at = is_stored ? finished_.erase(at) : std::next(at);
-  }
-  if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
-    if (const Status status = rewrite_records(); !status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
+  const std::set<std::string> disputed = std::exchange(disputed_receipts_, {});
+  check_receipts({disputed.begin(), disputed.end()});
 }
 
 void Receiver::on_receipted(const std::string& id, const Message* reply) {
@@ -86,17 +105,21 @@ void Receiver::on_receipt_stored(const std::string& id) {
   records_.append("receipted " + id);  // without a flush: after a loss of power it is published once more
 }
 
-// There is a receipt: it must be one that the sender accepts.
-void Receiver::check_receipt(const std::string& id) {
-  const auto done = delivered_.find(id);
-  const Found there = look_up("receipt", id);
-  if (done == delivered_.end() || there.result != Lookup::kFound) return;
-  Receipt receipt;
-  if (parse_receipt(there.text, &receipt) && receipt.digest == done->second.digest)
-    return on_receipt_stored(id);
-  host_.log(PAXECT_LOG_WARN, "the receipt of " + done->second.name + " in the stream " +
-                                 names_.stream("receipt") + " is none and is replaced");
-  remove_message("receipt", there.sequence);
+// There are receipts: they must be such as the sender accepts.
+void Receiver::check_receipts(const std::vector<std::string>& ids) {
+  const std::vector<Found> found = look_up("receipt", ids);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto done = delivered_.find(ids[i]);
+    if (done == delivered_.end() || found[i].result != Lookup::kFound) continue;
+    Receipt receipt;
+    if (parse_receipt(found[i].text, &receipt) && receipt.digest == done->second.digest) {
+      on_receipt_stored(ids[i]);
+      continue;
+    }
+    host_.log(PAXECT_LOG_WARN, "the receipt of " + done->second.name + " in the stream " +
+                                   names_.stream("receipt") + " is none and is replaced");
+    remove_message("receipt", found[i].sequence);
+  }
 }
 
 // Sequences are those of the store in which they were read, and another connection may lead to another one.

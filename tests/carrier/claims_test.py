@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Who may deliver after the server has started again: claims, the answers of senders, and what a restart of anybody changes."""
+import contextlib
 import json
 import os
 import shutil
 import unittest
 
+import network
 import rig
 
 A, B = "a" * 16, "b" * 16  # two receivers that only the test plays
@@ -81,6 +83,48 @@ class Claims(unittest.TestCase):
             north.start()
             rig.wait_for("the holder", lambda: (answer_or_none(server, job, B) or {}).get("holder") == A)
 
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_what_a_sender_hears_of_a_claim_becomes_durable_without_a_receipt(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            trace = north.place / "trace"
+            north.carrier.start(["strace", "-f", "-q", "-y", "-o", trace, "-e", "trace=fdatasync"])
+            site.send(north, "held.freq", b"data")
+            job = job_of(server, "held.freq")
+            flushes = lambda: trace.read_text(errors="replace").count("sender.records")
+            before = flushes()
+            self.assertTrue(claim(server, job, A))
+            rig.wait_for("the holder", lambda: answer(server, job, B)["holder"] == A)
+            rig.wait_for("a flush of the records", lambda: flushes() > before)
+
+    def test_a_receipt_in_another_store_removes_the_job_of_nobody_else(self):
+        """The job of north had the number that a job of another sender has in the new store."""
+        with rig.Site() as site, contextlib.ExitStack() as stack:
+            server = site.server().start().ready()
+            proxy = stack.enter_context(network.Proxy(server.address))
+            north = site.node("north", "send", f"nats://{proxy.address}").start()
+            site.send(north, "ours.freq", b"data")
+            ours = job_of(server, "ours.freq")
+            rig.wait_for("the sender to wait", lambda: north.command("explain", "ours.freq")["state"] != "sending")
+            proxy.refuse()
+            proxy.cut()
+            server.kill()
+            server.put_back_store(None)
+            server.start().ready()
+            other = site.node("other", "send", server.url).start()
+            site.send(other, "theirs.freq", b"data")
+            job_of(server, "theirs.freq")
+            with server.client() as client:
+                client.store(f"test.receipt.{ours['id']}", receipt_of(ours))
+                (theirs,) = [message[0] for message in client.messages("test_job")]
+            proxy.resume()
+            rig.wait_for("the end of ours.freq", lambda: not rig.visible(north.folder))
+            site.send(north, "next.freq", b"data")  # published after what the removal asks of the server
+            job_of(server, "next.freq")
+            with server.client() as client:
+                self.assertIn(theirs, [message[0] for message in client.messages("test_job")])
+
     def test_a_claim_that_the_operator_removes_frees_the_file(self):
         with rig.Site() as site:
             server, north, job = self.held(site)
@@ -153,6 +197,90 @@ def answer_or_none(server, job, receiver):
         return None
 
 
+def in_another_store(site, server, north, name):
+    """The job of the file after the store was lost: its sender has published it again."""
+    before = job_of(server, name)
+    server.kill()
+    server.put_back_store(None)
+    server.start().ready()
+
+    def again():
+        with contextlib.suppress(OSError, rig.NatsError):
+            job = rig.jobs(server).get(name)
+            return job if job and job["epoch"] != before["epoch"] else None
+        return None
+    return rig.wait_for(lambda: f"the job in the new store: {north.carrier.text()[-1000:]}", again)
+
+
+def receipt_of(job):
+    """A receipt by A."""
+    return json.dumps({key: job[key] for key in ("v", "id", "name", "digest", "size")} | {"receiver": A, "at": job["name"]}).encode()
+
+
+class Stores(unittest.TestCase):
+    """The store is lost, and with it what others have claimed and delivered."""
+
+    def test_a_holder_that_the_sender_knows_stays_the_holder(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.send(north, "held.freq", b"data")
+            self.assertTrue(claim(server, job_of(server, "held.freq"), A))
+            rig.wait_for("the holder", lambda: answer(server, job_of(server, "held.freq"), B)["holder"] == A)
+            job = in_another_store(site, server, north, "held.freq")
+            south = site.node("south", "receive", server.url).start()
+            site.send(north, "other.freq", b"data")
+            rig.wait_for("the receipt of the other one", lambda: "other.freq" not in rig.visible(north.folder))
+            self.assertNotIn("held.freq", rig.visible(south.folder))
+            with server.client() as client:
+                client.store(f"test.receipt.{job['id']}", receipt_of(job))
+            rig.wait_for("the end of held.freq", lambda: not rig.visible(north.folder))
+            self.assertNotIn("held.freq", rig.visible(south.folder))
+
+    def test_what_is_published_again_is_asked_about(self):
+        """A has delivered one of two files; nobody but its receipt in the new store knows. The sender is away."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            for name in ("delivered.freq", "open.freq"):
+                site.send(north, name, name.encode())
+                job_of(server, name)
+            job = in_another_store(site, server, north, "delivered.freq")
+            job_of(server, "open.freq")
+            north.kill()
+            with server.client() as client:
+                client.store(f"test.receipt.{job['id']}", receipt_of(job))
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the receipt to be seen", lambda: report(south).get("repeated"))
+            rig.wait_for("a report", lambda: "jobs wait for their sender" in problems(south))
+            self.assertEqual(rig.visible(south.folder), set())
+            north.start()
+            rig.wait_for("the end of both", lambda: not rig.visible(north.folder))
+            self.assertEqual(rig.visible(south.folder), {"open.freq", "open.freq.sha256"})
+
+    def test_all_receipts_come_before_anything_is_delivered(self):
+        count = 1000
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.send(north, "first.freq", b"data")
+            job_of(server, "first.freq")
+            south = site.node("south", "receive", server.url)
+            state = south.place / ".paxect_carrier_folder"
+            state.mkdir()
+            with (state / "receiver.records").open("w", encoding="ascii") as records:
+                for i in range(count):
+                    digest = rig.digest(b"%d" % i)
+                    done = {"id": digest[:32], "name": f"{i}.freq", "digest": digest, "size": 1, "at": f"{i}.freq",
+                            "time_ns": rig.time.time_ns()}
+                    for record in (f"delivered {json.dumps(done)}", f"receipted {digest[:32]}"):
+                        records.write(f"{record} {rig.digest(record.encode())[:8]}\n")
+            south.start()
+            rig.wait_for("the container", lambda: "first.freq" in rig.visible(south.folder))
+            with server.client() as client:
+                self.assertGreaterEqual(client.api("STREAM.INFO.test_receipt")["state"]["messages"], count)
+
+
 class Senders(unittest.TestCase):
     def test_a_sender_that_does_not_answer_holds_up_nobody_else(self):
         """Two senders, and jobs of both in a store that is another one since: one sender is away."""
@@ -178,6 +306,67 @@ class Senders(unittest.TestCase):
 
 @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
 class Folders(unittest.TestCase):
+    def killed(self, site, fault):
+        """A sender and a receiver that fails at the name of a container."""
+        server = site.server().start().ready()
+        north = site.node("north", "send", server.url).start()
+        south = site.node("south", "receive", server.url).start()
+        rig.wait_for("the receiver", lambda: report(south).get("connected"))
+        south.stop()
+        south.carrier.traced("renameat2", fault, south.place / "trace")
+        site.send(north, "kept.freq", b"data")
+        return server, south
+
+    def remove_hidden(self, south):
+        hidden = [name for name in os.listdir(south.folder) if name.endswith(".part")]
+        self.assertTrue(hidden, os.listdir(south.folder))
+        for name in hidden:
+            (south.folder / name).unlink(missing_ok=True)
+
+    def release(self, site, server, south):
+        """The receiver reports the container, and the operator, who does not find it, removes the claim."""
+        job = rig.jobs(server)["kept.freq"]
+        rig.wait_for("a report", lambda: any("kept.freq is claimed by this receiver" in problem["text"]
+                                             for problem in report(south).get("problems", ())))
+        self.assertFalse(site.lost())
+        with server.client() as client:
+            client.api("STREAM.PURGE.test_claim", {"filter": f"test.claim.{job['id']}"})
+        site.take()
+        site.await_arrival()
+
+    def test_hidden_files_that_a_cleaner_removes_after_a_crash_are_not_delivered(self):
+        with rig.Site() as site:
+            server, south = self.killed(site, "signal=KILL:when=2+")  # the first call is that of the sidecar
+            rig.wait_for("the crash", lambda: not south.carrier.running())
+            self.remove_hidden(south)
+            south.carrier.start()
+            self.release(site, server, south)
+
+    def test_hidden_files_that_are_removed_from_a_full_disk_are_not_delivered(self):
+        with rig.Site() as site:
+            server, south = self.killed(site, "error=ENOSPC:when=1+")
+            rig.wait_for("a report", lambda: "deliveries fail" in problems(south))
+            self.remove_hidden(south)
+            rig.wait_for("a report", lambda: "whether it is delivered is not known" in south.carrier.text())
+            south.kill()
+            south.carrier.start()
+            self.release(site, server, south)
+
+    def test_one_receiver_at_a_time_works_in_a_folder(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            first = site.node("first", "receive", server.url).start()
+            rig.wait_for("the first one", lambda: report(first).get("connected"))
+            second = site.node("second", "receive", server.url, carrier=f"state = {site.place}/second/state", folder=first.folder).start()
+            rig.wait_for("a report", lambda: "another receiver works in the folder" in second.carrier.text())
+            site.take()
+            site.send_many(north, 3)
+            site.await_arrival()
+            first.stop()
+            site.send_many(north, 3, prefix="second")
+            site.await_arrival()
+
     def test_a_folder_that_is_empty_after_a_crash_has_delivered_nothing(self):
         """The receiver is killed before it gives a container its name. Then its folder is not mounted, and no link has
         made a marker in it."""

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Foreign and damaged messages, a full stream, a receiver that is away, and logins that end while everything runs."""
 import json
+import re
 import unittest
 
 import keys
@@ -150,6 +151,27 @@ class Messages(unittest.TestCase):
 
 
 class Space(unittest.TestCase):
+    def test_a_first_chunk_that_is_missing_does_not_bring_the_container_into_memory(self):
+        mebibytes = 128
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, south = pair(site, server)
+            site.send_many(north, 1)
+            site.await_arrival()
+            south.stop()
+            site.send(north, "large.freq", site.random.randbytes(1 << 20) * mebibytes)
+            job = rig.wait_for("the job", lambda: rig.jobs(server).get("large.freq"))
+            north.stop()
+            with server.client() as client:
+                client.api("STREAM.PURGE.test_data", {"filter": f"test.data.{job['id']}.0"})
+            south.start()
+            rig.wait_for("a report of the chunk", lambda: "chunk 0 is missing in the stream" in south.carrier.text())
+            status = rig.pathlib.Path(f"/proc/{south.carrier.process.pid}/status").read_text(encoding="ascii")
+            peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1024
+            self.assertLess(peak, mebibytes * 3 // 4)
+            north.start()
+            site.await_arrival()
+
     def test_a_full_stream_makes_the_sender_wait(self):
         with rig.Site() as site:
             server = site.server().start().ready()

@@ -30,7 +30,9 @@ TEST_CASE("A job is read as it was written") {
       GENERATE(as<std::string>{}, "a.freq", "folder/b.freq", "\xff\x80.freq", "\"\\\n.freq");
   const Job job = example(name);
   Job read;
+  read.is_repeated = true;
   REQUIRE(parse_job(job_text(job), &read));
+  CHECK_FALSE(read.is_repeated);
   CHECK(read.name == name);
   CHECK(read.id == job.id);
   CHECK(read.digest == job.digest);
@@ -38,6 +40,14 @@ TEST_CASE("A job is read as it was written") {
   CHECK(read.sidecar == "text\n");
   CHECK(read.epoch == job.epoch);
   CHECK(job.chunks() == 2);
+}
+
+TEST_CASE("A job says that it was published before") {
+  Job job = example();
+  job.is_repeated = true;
+  Job read;
+  REQUIRE(parse_job(job_text(job), &read));
+  CHECK(read.is_repeated);
 }
 
 TEST_CASE("A job with a name that leads elsewhere is refused") {
@@ -157,6 +167,7 @@ TEST_CASE("Hidden names are recognised") {
   CHECK(is_temporary(base_of(temporary_of("f/a.freq", id)), &found));
   CHECK(found == id);
   CHECK(is_temporary(base_of(sidecar_temporary_of("f/a.freq", id)), &found));
+  CHECK(is_temporary(base_of(witness_of("f/a.freq", id)), &found));
   CHECK_FALSE(is_temporary(".paxect-0123-1.part", &found));
   CHECK(name_of_leaving(leaving_of("a.freq")) == "a.freq");
   CHECK(name_of_leaving("a.freq").empty());

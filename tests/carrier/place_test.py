@@ -40,6 +40,10 @@ def operator_and_arrival(site, server):
     return site.arrived()
 
 
+def digest(folder, name):
+    return rig.digest((folder / name).read_bytes())
+
+
 class Records(unittest.TestCase):
     def test_lost_records_of_a_sender_cost_nothing(self):
         with rig.Site() as site:
@@ -149,6 +153,26 @@ class Folders(unittest.TestCase):
             self.assertEqual((south.folder / (other + ".sha256")).read_text().strip(), rig.digest(b"data"))
             self.assertEqual((south.folder / "taken.freq").read_text(), "another file")
             self.assertEqual((south.folder / "taken.freq.sha256").read_text(), "its sidecar")
+
+    def test_a_batch_in_which_one_name_cannot_be_had_and_two_are_the_same_is_delivered(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, other = (site.node(name, "send", server.url).start() for name in ("north", "other"))
+            site.send(north, "same.freq", b"one")
+            site.send(other, "same.freq", b"two")
+            site.send(north, "taken.freq", b"three")
+            with server.client() as client:
+                rig.wait_for("three jobs", lambda: "test_job" in client.streams() and sum(1 for _ in client.messages("test_job")) == 3)
+            south = site.node("south", "receive", server.url)
+            job = rig.jobs(server)["taken.freq"]["id"]
+            for name in ("taken.freq", *(f"taken.{job[:digits]}.freq" for digits in (8, 16, 32))):
+                (south.folder / name).write_bytes(b"another")
+            south.start()
+            rig.wait_for("a report", lambda: "all names for taken.freq are taken" in str(south.command("status", status=range(100))))
+            rig.wait_for("both", lambda: {digest(south.folder, name) for name in rig.visible(south.folder) if name.endswith(".freq")}
+                         >= {rig.digest(b"one"), rig.digest(b"two")})
+            self.assertTrue(south.carrier.running(), south.carrier.text())
+            self.assertEqual((north.folder / "taken.freq").read_bytes(), b"three")
 
     def test_a_name_that_cannot_be_had_holds_up_nothing_and_is_reported_at_both_ends(self):
         with rig.Site() as site:
