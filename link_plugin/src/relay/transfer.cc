@@ -16,6 +16,7 @@
 #include "base/relay_paths.h"
 #include "base/sidecar.h"
 #include "relay/external_work.h"
+#include "stages/original.h"
 
 namespace paxect::link {
 namespace {
@@ -248,6 +249,17 @@ Status repair(int source, Transfer* transfer, Codec* codec, Status status) {
   return is_known ? Status::delivered() : Status::success();
 }
 
+// What is wrong with a container that decodes and that no sidecar speaks for: whether its protection says
+// that it was another one. Protection that has lost too much to say that proves nothing against the data.
+Status check_protection(int source, const Transfer& transfer, const Codec& codec) {
+  if (transfer.route == Route::kEncode || !transfer.source_sidecar.empty()) return Status::success();
+  const unsigned threads = transfer.is_large() ? 0 : 1;
+  std::string original = transfer.result.container_digest;
+  Status status = find_original(source, transfer.source_path(), codec.stop(), threads, &original);
+  if (!status.ok() || original == transfer.result.container_digest) return status;
+  return Status::integrity("decode_error", "its protection is damaged");
+}
+
 Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   OpenSource source(*transfer);
   FileIdentity identity;
@@ -278,6 +290,7 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
       (!builtin && is_open_for_writing(*transfer->source_directory, transfer->source.name)))
     return open_for_writing(transfer->source_path());
   status = check_source(transfer, std::move(status));
+  if (status.ok()) status = check_protection(source.get(), *transfer, *codec);
   if (may_be_repaired(*transfer, status)) {
     status = repair(source.get(), transfer, codec, std::move(status));
     if (lease.is_broken()) return open_for_writing(transfer->source_path());

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "link/commands/command_rig.h"
 #include "link/link_rig.h"
+#include "link/receiver_rig.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/pread_fault.h"
@@ -130,7 +131,7 @@ TEST_CASE("A container that became shorter or longer is repaired") {
   }
 }
 
-TEST_CASE("Damage that only the sidecar shows is repaired too") {
+TEST_CASE("Damage of the protection alone is repaired too") {
   const std::string container = protected_container();
   const std::string damaged = zeroed(container, container.size() - 40'000, 4'096);  // of the parity
   for (const bool has_sidecar : {false, true}) {
@@ -138,8 +139,51 @@ TEST_CASE("Damage that only the sidecar shows is repaired too") {
     rig.put_container(damaged, has_sidecar ? container : "");
     CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
     CHECK(read_file(rig.outbox("a")) == kData);
-    CHECK(rig.events("repaired").size() == (has_sidecar ? 1 : 0));
+    CHECK(rig.events("repaired").size() == 1);
     CHECK(rig.waiting().empty());
+  }
+}
+
+// Damage that a decoder passes over: of the level in the header, and of the parity.
+std::vector<std::string> hidden_damages(const std::string& container) {
+  std::vector<std::string> damages;
+  for (const std::size_t at : {std::size_t{8}, container.size() - 40'000}) {
+    damages.push_back(container);
+    damages.back()[at] ^= 4;
+  }
+  return damages;
+}
+
+TEST_CASE("A listed container without a sidecar is repaired before it counts as unlisted") {
+  const std::string container = protected_container();
+  for (const std::string& damaged : hidden_damages(container))
+    for (const char* proof : {"require", "check"}) {
+      INFO(proof);
+      ReceiverRig rig;
+      rig.host.set("proof", proof);
+      rig.north.send("a.freq", container);
+      rig.put("a.freq", damaged);
+      rig.list();
+      rig.start();
+      rig.settle();
+      CHECK(rig.content("a") == kData);
+      CHECK(rig.events("repaired").size() == 1);
+      CHECK(rig.events("unlisted").empty());
+      REQUIRE(rig.events("decode").size() == 1);
+      CHECK(rig.events("decode")[0].line.find("\"entry\": 1") != std::string::npos);
+    }
+}
+
+TEST_CASE(
+    "A container is forwarded as its protection says it was, whether or not the damage is in its data") {
+  const std::string container = protected_container();
+  for (const std::string& damaged : hidden_damages(container)) {
+    Receiver rig("send");
+    rig.put_container(damaged);
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+    CHECK(read_file(rig.outbox("a.freq")) == container);
+    CHECK(read_file(rig.outbox("a.freq.sha256")) == link::sha256_hex(container) + "\n");
+    check_repaired(rig, "forward");
   }
 }
 
