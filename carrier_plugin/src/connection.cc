@@ -1,5 +1,7 @@
 #include "connection.h"
 
+#include <openssl/ssl.h>
+
 #include <algorithm>
 #include <mutex>
 #include <utility>
@@ -32,9 +34,18 @@ void take_library(const std::shared_ptr<Mailbox>& mailbox) {
   if (library_users++ == 0) nats_Open(-1);
 }
 
+// The library frees OpenSSL's list of compression methods when it is unloaded, and OpenSSL frees it once more
+// when the process ends: there must be none.
+void remove_compression_methods() {
+  SSL_COMP_get_compression_methods();  // makes it, once in a process
+  sk_SSL_COMP_free(SSL_COMP_set0_compression_methods(nullptr));
+}
+
 void release_library() {
   const std::lock_guard lock(library_mutex);
-  if (--library_users == 0 && nats_CloseAndWait(5000) == NATS_OK) library_mailboxes.clear();
+  if (--library_users > 0) return;
+  remove_compression_methods();
+  if (nats_CloseAndWait(5000) == NATS_OK) library_mailboxes.clear();
 }
 
 }  // namespace
