@@ -20,6 +20,26 @@ bool has_version(const JsonReader& reader) {
   return reader.get("v", &version) && version == kVersion;
 }
 
+// `DIGEST  NAME` begins with it, `SHA256 (NAME) = DIGEST` ends with it, and a name can have as many digits. A
+// backslash before either says that the name is escaped.
+std::string digest_in_line(std::string_view line) {
+  if (line.starts_with('\\')) line.remove_prefix(1);
+  const bool is_tagged = line.starts_with("SHA");
+  std::string run;
+  std::string found;
+  for (std::size_t i = 0; i <= line.size(); ++i) {
+    const char raw = i < line.size() ? line[i] : '\n';
+    const char c = raw >= 'A' && raw <= 'F' ? static_cast<char>(raw - 'A' + 'a') : raw;
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) {
+      run += c;
+      continue;
+    }
+    if (run.size() == kDigestSize && (found.empty() || is_tagged)) found = run;
+    run.clear();
+  }
+  return found;
+}
+
 }  // namespace
 
 std::uint64_t chunk_size(const Job& job, std::uint64_t number) {
@@ -27,15 +47,12 @@ std::uint64_t chunk_size(const Job& job, std::uint64_t number) {
 }
 
 std::string digest_in_sidecar(const std::string& text) {
-  std::string run;
-  for (const char raw : text + "\n") {
-    const char c = raw >= 'A' && raw <= 'F' ? static_cast<char>(raw - 'A' + 'a') : raw;
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) {
-      run += c;
-      continue;
-    }
-    if (run.size() == 64) return run;
-    run.clear();
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    if (std::string digest = digest_in_line(std::string_view(text).substr(begin, end - begin));
+        !digest.empty())
+      return digest;
+    begin = end + 1;
   }
   return "";
 }

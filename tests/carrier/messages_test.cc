@@ -1,5 +1,6 @@
 #include "messages.h"
 
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,29 @@ TEST_CASE("A job with a name that leads elsewhere is refused") {
   Job read;
   INFO(name);
   CHECK_FALSE(parse_job(job_text(job), &read));
+}
+
+TEST_CASE("A sidecar gives its digest beside a name of as many digits") {
+  const std::string digest = digest_of("contents");
+  const std::string name = digest_of("name") + ".freq";
+  const std::vector<std::string> texts = {digest,
+                                          digest + "\n",
+                                          digest + "  " + name + "\n",
+                                          digest + " *" + name + "\r\n",
+                                          "\\" + digest + "  " + name + "\n",
+                                          "SHA256 (" + name + ") = " + digest + "\n",
+                                          "\\SHA256 (" + name + ") = " + digest + "\n",
+                                          "SHA2-256(" + name + ")= " + digest + "\n",
+                                          "# written by hand\n" + digest + "\n"};
+  for (const std::string& text : texts) {
+    INFO(text);
+    CHECK(digest_in_sidecar(text) == digest);
+  }
+  std::string upper = digest;
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  CHECK(digest_in_sidecar(upper) == digest);
+  CHECK(digest_in_sidecar(digest + "0").empty());
+  CHECK(digest_in_sidecar("").empty());
 }
 
 TEST_CASE("A job whose ID is not that of its contents is refused") {
