@@ -1,6 +1,7 @@
 #include "records.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "digest.h"
 #include "state_directory.h"
@@ -9,7 +10,8 @@ namespace paxect::carrier {
 namespace {
 
 constexpr std::size_t kCheckSize = 8;
-constexpr std::size_t kMaxFile = std::size_t{1} << 30U;
+constexpr std::size_t kBlock = std::size_t{1} << 20U;
+constexpr std::size_t kMaxLine = std::size_t{1} << 20U;
 
 std::string line_of(std::string_view record) {
   return std::string(record) + " " + digest_of(record).substr(0, kCheckSize) + "\n";
@@ -27,19 +29,34 @@ bool record_of(std::string_view line, std::string* out) {
 
 Status Records::read(const std::string& path, const std::function<void(const std::string&)>& each,
                      std::uint64_t* damaged) {
-  std::string text;
-  bool missing = false;
-  if (Status status = read_file(path, kMaxFile, &text, &missing); !status.ok() || missing) return status;
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.valid()) return errno == ENOENT ? Status::success() : Status::system("cannot open " + path);
   std::string record;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    if (record_of(std::string_view(text).substr(begin, end - begin), &record)) {
+  std::string line;  // of a longer one only the beginning
+  const auto take_line = [&] {
+    if (line.size() <= kMaxLine && record_of(line, &record)) {
       each(record);
-    } else if (end > begin) {
+    } else if (!line.empty()) {
       ++*damaged;
     }
-    begin = end + 1;
+    line.clear();
+  };
+  std::string block(kBlock, '\0');
+  for (;;) {
+    const ssize_t size = ::read(file.get(), block.data(), block.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return Status::system("cannot read " + path);
+    if (size == 0) break;
+    std::string_view left(block.data(), static_cast<std::size_t>(size));
+    while (!left.empty()) {
+      const std::size_t end = left.find('\n');
+      if (line.size() <= kMaxLine) line += left.substr(0, end);
+      if (end == std::string_view::npos) break;
+      take_line();
+      left.remove_prefix(end + 1);
+    }
   }
+  take_line();
   return Status::success();
 }
 

@@ -1,5 +1,7 @@
 #include "records.h"
 
+#include <unistd.h>
+
 #include <fstream>
 #include <string>
 #include <vector>
@@ -31,6 +33,22 @@ TEST_CASE("Records are read as they were appended") {
   REQUIRE(records.flush().ok());
   CHECK(read_all(path, &damaged) == std::vector<std::string>{"one", "two 2"});
   CHECK(damaged == 0);
+}
+
+TEST_CASE("Records of any size are read, and a line without an end costs no memory") {
+  const test::TempDir place;
+  const std::string path = place / "records";
+  std::uint64_t damaged = 0;
+  Records records;
+  REQUIRE(records.rewrite(path, {"one", std::string(900'000, 'x')}).ok());
+  REQUIRE(truncate(path.c_str(), (off_t{1} << 30) + 1) == 0);  // a hole
+  std::ofstream(path, std::ios::app) << '\n';
+  Records more;
+  const std::string other = place / "other";
+  REQUIRE(more.rewrite(other, {"three"}).ok());
+  std::ofstream(path, std::ios::app) << test::read_file(other);
+  CHECK(read_all(path, &damaged) == std::vector<std::string>{"one", std::string(900'000, 'x'), "three"});
+  CHECK(damaged == 1);
 }
 
 TEST_CASE("A torn or changed record is passed over, the others count") {
