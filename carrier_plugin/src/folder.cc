@@ -22,6 +22,9 @@ namespace {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 constexpr std::size_t kMaxDepth = 64;
+// In the root of a file system, root's alone: it has what a check of the file system found, under other
+// names.
+constexpr char kLostAndFound[] = "lost+found";
 
 std::int64_t nanoseconds(const timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -114,6 +117,12 @@ Status Folder::open(const std::string& path, const std::string& place_file, cons
   return status;
 }
 
+Status Folder::open_to_compare(const std::string& path, const std::string& place_file,
+                               const std::string& own_file) {
+  compares_only_ = true;
+  return open(path, place_file, own_file);
+}
+
 Status Folder::check() {
   struct stat info {};
   if (root_.valid() && stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
@@ -160,13 +169,13 @@ Status Folder::check_marker(Marker* marker) {
   FileIdentity ignored;
   Status status = read_small(marker->name, kMarkerSize, &found, &ignored, &missing);
   if (!status.ok() && !missing) return status;
-  if (missing && is_new) return marker->is_made ? make_marker(marker) : Status::success();
+  if (missing && is_new) return marker->is_made && !compares_only_ ? make_marker(marker) : Status::success();
   if (missing)
     return Status::failure("the folder " + path_ + " has no " + marker->name +
                            ", which it had before: is it mounted? If it is the right one, remove " +
                            marker->file);
   marker->is_known = is_new || known == found;
-  if (is_new) return replace_file(marker->file, found);
+  if (is_new) return compares_only_ ? Status::success() : replace_file(marker->file, found);
   if (marker->is_known) return Status::success();
   return Status::failure("the folder " + path_ + " is another one than before, by its " + marker->name +
                          ": if it is the right one, remove " + marker->file);
@@ -191,7 +200,7 @@ Status Folder::make_marker(Marker* marker) {
 }
 
 Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
-                          const std::function<bool(Entry)>& each, bool* go_on) const {
+                          const std::function<bool(Entry)>& each, Unread* unread, bool* go_on) const {
   const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy < 0 ? nullptr : fdopendir(copy), closedir);
   if (stream == nullptr) return Status::system("cannot read " + path_ + "/" + prefix);
@@ -205,34 +214,44 @@ Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
     const bool is_ours = is_temporary(name, &job) || !name_of_leaving(name).empty();
     if (name == "." || name == ".." || (name.front() == '.' && !(hidden && is_ours))) continue;
     struct stat info {};
-    if (fstatat(dirfd(stream.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (fstatat(dirfd(stream.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) continue;
+      return Status::system("cannot stat " + path_ + "/" + prefix + name);
+    }
     const bool is_regular = S_ISREG(info.st_mode);
     if (!S_ISDIR(info.st_mode) && (hidden ? is_ours && is_regular : true))
       *go_on = each({prefix + name, identity_from(info), is_regular});
     if (S_ISDIR(info.st_mode) && depth < kMaxDepth) {
       const UniqueFd below(openat(dirfd(stream.get()), name.c_str(), kDirectoryFlags));
       if (!below.valid() && errno == ENOENT) continue;
-      if (!below.valid()) return Status::system("cannot read " + path_ + "/" + prefix + name);
-      if (Status status = scan_below(below.get(), prefix + name + "/", hidden, each, go_on); !status.ok())
-        return status;
+      if (!below.valid() && errno == EACCES && prefix.empty() && name == kLostAndFound) continue;
+      const Status status = below.valid()
+                                ? scan_below(below.get(), prefix + name + "/", hidden, each, unread, go_on)
+                                : Status::system("cannot read " + path_ + "/" + prefix + name);
+      if (!status.ok()) unread->emplace(prefix + name, status);
     }
     if (!*go_on) return Status::success();
   }
   return errno == 0 ? Status::success() : Status::system("cannot read " + path_ + "/" + prefix);
 }
 
-Status Folder::scan(const std::function<bool(Entry)>& each) const {
+Status Folder::scan(const std::function<bool(Entry)>& each, Unread* unread) const {
   bool go_on = true;
-  return scan_below(root_.get(), "", false, each, &go_on);
+  return scan_below(root_.get(), "", false, each, unread, &go_on);
+}
+
+Status Folder::scan_hidden(const std::function<bool(Entry)>& each) const {
+  bool go_on = true;
+  Unread unread;
+  const Status status = scan_below(root_.get(), "", true, each, &unread, &go_on);
+  return status.ok() && !unread.empty() ? unread.begin()->second : status;
 }
 
 Status Folder::scan_temporaries(const std::function<void(const std::string& path)>& each) const {
-  bool go_on = true;
-  const auto visit = [&](const Entry& entry) {
+  return scan_hidden([&](const Entry& entry) {
     each(entry.path);
     return true;
-  };
-  return scan_below(root_.get(), "", true, visit, &go_on);
+  });
 }
 
 Status Folder::open_parent(const std::string& path, bool create, Parent* out, std::string* name) const {
@@ -404,7 +423,6 @@ Status Folder::remove_same(const std::string& path, const FileIdentity& identity
 }
 
 Status Folder::put_back_leaving(std::set<std::string>* paths) const {
-  bool go_on = true;
   Status first;
   const auto visit = [&](const Entry& entry) {
     const std::string& path = entry.path;
@@ -419,7 +437,7 @@ Status Folder::put_back_leaving(std::set<std::string>* paths) const {
       first = Status::system("cannot rename " + path_ + "/" + path + " to " + name);
     return true;
   };
-  const Status status = scan_below(root_.get(), "", true, visit, &go_on);
+  const Status status = scan_hidden(visit);
   return status.ok() ? first : status;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ class Folder {
   // marker that is made when there is none; empty: without one. A failure says what is missing, and the
   // folder stays closed.
   Status open(const std::string& path, const std::string& place_file, const std::string& own_file = "");
+  // The same by the markers that are remembered; remembers and makes none.
+  Status open_to_compare(const std::string& path, const std::string& place_file, const std::string& own_file);
   // Whether the folder is open and its path still leads to it, by the marker too; opens it again if it can
   // be.
   Status check();
@@ -58,9 +61,13 @@ class Folder {
     FileIdentity identity;
     bool is_regular = true;
   };
-  // Everything that is not hidden but folders, in the folders below too. False ends the scan.
-  Status scan(const std::function<bool(Entry)>& each) const;
-  // Every hidden file of ours, see is_temporary() and name_of_leaving().
+  // The folders below that could not be read completely, by path without a final slash, with the reasons.
+  using Unread = std::map<std::string, Status>;
+  // Everything that is not hidden but folders, in the folders below too. False ends the scan. A folder below
+  // that cannot be read, such as lost+found, does not: nothing is to be concluded about what is in it.
+  Status scan(const std::function<bool(Entry)>& each, Unread* unread) const;
+  // Every hidden file of ours, see is_temporary() and name_of_leaving(). A folder below that cannot be read
+  // is a failure, after the others were read.
   Status scan_temporaries(const std::function<void(const std::string& path)>& each) const;
 
   // A regular file for reading. `*missing` says that there is none, which is a failure too.
@@ -115,11 +122,13 @@ class Folder {
   Status check_markers();
   Status check_marker(Marker* marker);
   Status make_marker(Marker* marker);
+  Status scan_hidden(const std::function<bool(Entry)>& each) const;
   Status scan_below(int directory, const std::string& prefix, bool hidden,
-                    const std::function<bool(Entry)>& each, bool* go_on) const;
+                    const std::function<bool(Entry)>& each, Unread* unread, bool* go_on) const;
 
   std::string path_;
   std::vector<Marker> markers_;
+  bool compares_only_ = false;
   UniqueFd root_;
   UniqueFd lock_;
   std::uint64_t device_ = 0;

@@ -45,6 +45,8 @@ class Sender {
   std::uint64_t step();
   // Whether nothing is left that this process could do at once.
   bool is_idle() const;
+  // Whether something outside of this process must change before anything goes on.
+  bool is_blocked() const;
   // A descriptor that is readable when the folder has changed; negative: none.
   int watch_fd() const { return inotify_.get(); }
   void forget_changes();
@@ -69,6 +71,7 @@ class Sender {
   void check_all();
   std::uint64_t waiting() const { return files_.size() + candidates_.size(); }
   void flush_claims(std::uint64_t now);
+  Status tend_streams();
   void restart(Outgoing* file);
   void begin_round(Outgoing* file);
   void withdraw(const std::string& id);
@@ -79,11 +82,13 @@ class Sender {
   // sender_scan.cc
   void tend_folder();
   void scan();
+  bool has_room() const;
   void consider(const Folder::Entry& entry, const std::map<std::string, FileIdentity>& there);
   bool is_settled(const Folder::Entry& entry);
   void hold(const std::string& path, const FileIdentity& identity, const std::string& reason,
             const FileIdentity& sidecar = {});
   void report_held();
+  void report_unread(const Folder::Unread& unread);
   void watch_folders(const std::set<std::string>& folders);
 
   // sender_prepare.cc
@@ -102,6 +107,8 @@ class Sender {
   void on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number, const Message* reply);
   void on_published(const std::string& id, const Message* reply);
   void on_full(Outgoing* file, const std::string& reason);
+  void end_refusal();
+  void on_refused(Outgoing* file, const std::string& reason);
   void wait_for_room();
 
   // sender_replies.cc
@@ -209,13 +216,17 @@ class Sender {
   std::uint64_t next_report_ns_ = 0;
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t full_since_ns_ = 0;
+  std::uint64_t stuck_since_ns_ = 0;  // without anything that was stored; 0: not
   std::uint64_t epoch_changed_ns_ = 0;
   std::uint64_t known_receipt_ns_ = 0;  // when one came of what has been removed
   std::uint64_t claimed_since_ns_ = 0;  // claims are recorded and not durable; 0: none
   std::string seen_epoch_;
-  bool scanned_ = false;      // the folder once in this process
-  bool may_be_known_ = true;  // files of the first scan may be on the server already
-  bool changed_ = false;      // inotify
+  std::vector<std::string> differences_;  // of the streams from the settings, as they were logged
+  bool scanned_ = false;                  // the folder once in this process
+  bool scanned_all_ = false;              // and every folder below, with room for every file
+  bool may_be_known_ = true;              // files of the first scan may be on the server already
+  bool changed_ = false;                  // inotify
+  bool is_folder_read_ = false;           // by the last scan
 };
 
 }  // namespace paxect::carrier

@@ -44,7 +44,7 @@ bool Sender::prepare() {
 
 // All files of the folder are known: what the records have about others is of no use.
 void Sender::end_first_scan() {
-  if (!scanned_ || !candidates_.empty() || preparing_ != nullptr || !std::exchange(may_be_known_, false))
+  if (!scanned_all_ || !candidates_.empty() || preparing_ != nullptr || !std::exchange(may_be_known_, false))
     return;
   std::erase_if(holders_, [&](const auto& one) { return !files_.contains(one.first); });
   std::erase_if(published_, [&](const std::string& id) { return !files_.contains(id); });

@@ -156,7 +156,7 @@ void Sender::on_question(const Message& message) {
   } else if (is_ours) {
     // A file that has not been read yet has no ID: the answer comes when all have been read.
     // Nor does a copy of this sender know what the original one has in its folder.
-    const bool all_read = scanned_ && candidates_.empty() && preparing_ == nullptr && folder_.is_open() &&
+    const bool all_read = scanned_all_ && candidates_.empty() && preparing_ == nullptr && folder_.is_open() &&
                           !identity_.is_shared();
     answer.state = all_read ? "done" : "wait";
   } else {

@@ -18,6 +18,13 @@ constexpr std::uint64_t kSidecarPatience = 10 * kSecond;
 constexpr std::uint64_t kRepeatHeld = 60 * kSecond;
 constexpr char kNoContainer[] = "the container of this sidecar is missing: remove it";
 
+// Whether the file is in a folder that could not be read, or below one.
+bool is_below(const std::string& path, const Folder::Unread& unread) {
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1))
+    if (unread.contains(path.substr(0, slash))) return true;
+  return false;
+}
+
 }  // namespace
 
 void Sender::tend_folder() {
@@ -57,29 +64,43 @@ void Sender::watch_folders(const std::set<std::string>& folders) {
   }
 }
 
+bool Sender::has_room() const { return candidates_.size() + files_.size() < kMaxFiles; }
+
 void Sender::scan() {
-  if (candidates_.size() + files_.size() >= kMaxFiles) {
-    next_scan_ns_ = host_.monotonic_ns() + static_cast<std::uint64_t>(settings_.scan_ms) * kMillisecond;
+  if (!has_room()) {
+    next_scan_ns_ = next_early_scan_ns_ =
+        host_.monotonic_ns() + static_cast<std::uint64_t>(settings_.scan_ms) * kMillisecond;
     return;
   }
   changed_ = false;
   std::vector<Folder::Entry> found;
+  Folder::Unread unread;
   std::set<std::string> folders{""};
   const std::uint64_t began = host_.monotonic_ns();
-  const Status status = folder_.scan([&](Folder::Entry entry) {
-    folders.insert(folder_of(entry.path));
-    found.push_back(std::move(entry));
-    return !host_.stop_requested();
-  });
+  const Status status = folder_.scan(
+      [&](Folder::Entry entry) {
+        folders.insert(folder_of(entry.path));
+        found.push_back(std::move(entry));
+        return !host_.stop_requested();
+      },
+      &unread);
   problems_.set("the folder cannot be read", status.message());
+  report_unread(unread);
   watch_folders(folders);
   std::sort(found.begin(), found.end(), [](const Folder::Entry& a, const Folder::Entry& b) {
     return std::pair(a.identity.mtime_ns, a.path) < std::pair(b.identity.mtime_ns, b.path);
   });
+  const bool is_read = status.ok() && !host_.stop_requested();
   std::map<std::string, FileIdentity> there;
   for (const Folder::Entry& entry : found) there[entry.path] = entry.identity;
-  for (const Folder::Entry& entry : found) consider(entry, there);
-  std::erase_if(held_, [&](const auto& held) { return !there.contains(held.first); });
+  for (const Folder::Entry& entry : found) {
+    // A sidecar and its container are in the same folder: only one that was read shows that one is missing.
+    const bool is_known = is_read && !unread.contains(folder_of(entry.path));
+    if (is_known || kind_of(entry.path) != FileKind::kSidecar) consider(entry, there);
+  }
+  std::erase_if(held_, [&](const auto& held) {
+    return !there.contains(held.first) && is_read && !is_below(held.first, unread);
+  });
   std::erase_if(fresh_, [&](const auto& one) { return !there.contains(one.first); });
   const std::uint64_t now = host_.monotonic_ns();
   std::uint64_t pause = static_cast<std::uint64_t>(settings_.scan_ms) * kMillisecond;
@@ -87,7 +108,19 @@ void Sender::scan() {
   next_scan_ns_ = now + std::max(pause, 5 * (now - began));
   // While files keep coming, scans take a third of the time.
   next_early_scan_ns_ = now + std::max(20 * kMillisecond, 2 * (now - began));
-  if (status.ok() && !host_.stop_requested()) scanned_ = true;
+  is_folder_read_ = is_read;
+  scanned_ = scanned_ || is_read;
+  scanned_all_ = scanned_all_ || (is_read && unread.empty() && has_room());
+}
+
+// The others are sent all the same.
+void Sender::report_unread(const Folder::Unread& unread) {
+  std::string text;
+  if (!unread.empty())
+    text = unread.begin()->second.message() +
+           ": what is in it is not sent; make it readable, or move it out of the folder";
+  if (unread.size() > 1) text += " (" + std::to_string(unread.size() - 1) + " others neither)";
+  problems_.set("a folder below cannot be read", text);
 }
 
 void Sender::consider(const Folder::Entry& entry, const std::map<std::string, FileIdentity>& there) {
@@ -114,7 +147,7 @@ void Sender::consider(const Folder::Entry& entry, const std::map<std::string, Fi
   const FileIdentity beside = sidecar == there.end() ? FileIdentity{} : sidecar->second;
   if (held != held_.end() && held->second.identity == entry.identity && held->second.sidecar == beside)
     return hold(entry.path, entry.identity, std::string(held->second.reason), beside);
-  if (candidates_.size() + files_.size() >= kMaxFiles) return;
+  if (!has_room()) return;
   if (kind == FileKind::kStatement && !is_settled(entry)) return;
   candidate_paths_.insert(entry.path);
   candidates_.push_back(entry);

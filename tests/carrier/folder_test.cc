@@ -1,9 +1,12 @@
 #include "folder.h"
 
 #include <fcntl.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <set>
 #include <string>
 
 #include "names.h"
@@ -131,6 +134,55 @@ TEST_CASE("A name of the greatest length is removed without leaving another") {
   CHECK(removed);
   CHECK(leaving_of(name).empty());
   CHECK(name_of_leaving(leaving_of("short.freq")) == "short.freq");
+}
+
+// What the tests do as an ordinary user, whom modes of files bind.
+class OrdinaryUser {
+ public:
+  OrdinaryUser() {
+    if (geteuid() == 0) setfsuid(65534);
+  }
+  ~OrdinaryUser() {
+    if (geteuid() == 0) setfsuid(0);
+  }
+  OrdinaryUser(const OrdinaryUser&) = delete;
+  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
+};
+
+TEST_CASE("A folder below that cannot be read is reported, and what is beside it is found") {
+  const Place place;
+  Folder folder;
+  REQUIRE(place.open(&folder).ok());
+  std::set<std::string> expected;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = std::to_string(i);
+    for (const char* kind : {"/a", "/b", "/shut"}) mkdir((place.path + kind + name).c_str(), 0755);
+    for (const std::string& file : {"a" + name + "/file", "b" + name + "/file", "file" + name}) {
+      test::write_file(place.path + "/" + file, "x");
+      expected.insert(file);
+    }
+    test::write_file(place.path + "/b" + name + "/" + temporary_of("x", std::string(32, 'a')), "x");
+    test::write_file(place.path + "/shut" + name + "/file", "x");
+    REQUIRE(chmod((place.path + "/shut" + name).c_str(), i % 2 == 0 ? 0 : 0644) == 0);
+  }
+  mkdir((place.path + "/lost+found").c_str(), 0);
+  std::set<std::string> found;
+  std::set<std::string> temporaries;
+  Folder::Unread unread;
+  {
+    const OrdinaryUser user;
+    const auto each = [&](const Folder::Entry& entry) { return found.insert(entry.path).second; };
+    CHECK(folder.scan(each, &unread).ok());
+    CHECK_FALSE(folder.scan_temporaries([&](const std::string& path) { temporaries.insert(path); }).ok());
+  }
+  CHECK(found == expected);
+  CHECK(temporaries.size() == 20);
+  CHECK(unread.size() == 20);
+  for (const auto& [path, status] : unread) {
+    CHECK(path.starts_with("shut"));
+    CHECK(status.message().find(place.path + "/" + path) != std::string::npos);
+  }
+  for (int i = 0; i < 20; ++i) chmod((place.path + "/shut" + std::to_string(i)).c_str(), 0755);
 }
 
 }  // namespace
