@@ -31,6 +31,10 @@ constexpr std::array<Spec, 8> kSpecs = {{{"data", "*.*", true, 0, -1},
                                          {"poison", "*", false, 35 * kDay, 1000},
                                          {"epoch", "*", true, 0, -1, js_MemoryStorage}}};
 
+std::int64_t max_bytes(const Settings& settings, const Spec& spec) {
+  return std::string_view(spec.what) == "data" ? settings.max_stream_mb * 1024 * 1024 : std::int64_t{-1};
+}
+
 Status failure(const std::string& what, natsStatus status, jsErrCode code) {
   const char* detail = nats_GetLastError(nullptr);
   std::string text = what + ": " + natsStatus_GetText(status);
@@ -75,27 +79,31 @@ Status compare(const std::string& name, const std::string& subject, const Spec& 
   return Status::success();
 }
 
+// A stream as this carrier makes it. Points into `name` and `subject`.
+void fill_config(const std::string& name, const char** subject, const Settings& settings, const Spec& spec,
+                 jsStreamConfig* out) {
+  jsStreamConfig_Init(out);
+  out->Name = name.c_str();
+  out->Subjects = subject;
+  out->SubjectsLen = 1;
+  out->Retention = js_LimitsPolicy;
+  out->Storage = spec.storage;
+  out->Replicas = settings.replicas;
+  out->MaxMsgsPerSubject = 1;
+  out->Discard = spec.refuses_new ? js_DiscardNew : js_DiscardOld;
+  out->DiscardNewPerSubject = spec.refuses_new;
+  out->AllowDirect = true;
+  out->MaxAge = spec.max_age;
+  out->MaxMsgs = spec.max_messages;
+  out->MaxBytes = max_bytes(settings, spec);
+}
+
 Status ensure_stream(jsCtx* jetstream, const Names& names, const Settings& settings, const Spec& spec) {
   const std::string name = names.stream(spec.what);
   const std::string subject = names.subject(spec.what, spec.wildcard);
-  const std::int64_t bytes =
-      std::string_view(spec.what) == "data" ? settings.max_stream_mb * 1024 * 1024 : std::int64_t{-1};
-  jsStreamConfig config;
-  jsStreamConfig_Init(&config);
   const char* subjects[] = {subject.c_str()};
-  config.Name = name.c_str();
-  config.Subjects = subjects;
-  config.SubjectsLen = 1;
-  config.Retention = js_LimitsPolicy;
-  config.Storage = spec.storage;
-  config.Replicas = settings.replicas;
-  config.MaxMsgsPerSubject = 1;
-  config.Discard = spec.refuses_new ? js_DiscardNew : js_DiscardOld;
-  config.DiscardNewPerSubject = spec.refuses_new;
-  config.AllowDirect = true;
-  config.MaxAge = spec.max_age;
-  config.MaxMsgs = spec.max_messages;
-  config.MaxBytes = bytes;
+  jsStreamConfig config;
+  fill_config(name, subjects, settings, spec, &config);
   jsStreamInfo* found = nullptr;
   jsErrCode code = static_cast<jsErrCode>(0);
   natsStatus status = js_GetStreamInfo(&found, jetstream, name.c_str(), nullptr, &code);
@@ -105,9 +113,12 @@ Status ensure_stream(jsCtx* jetstream, const Names& names, const Settings& setti
   if (status != NATS_OK || found == nullptr || found->Config == nullptr)
     return failure("cannot create the stream " + name, status, code);
   if (Status compared = compare(name, subject, spec, *found->Config); !compared.ok()) return compared;
-  // The sender says how large the stream of data is, whoever made it.
-  if (bytes < 0 || settings.mode != Mode::kSend || found->Config->MaxBytes == bytes) return Status::success();
-  status = js_UpdateStream(nullptr, jetstream, &config, nullptr, &code);
+  // Several senders share the stream of data: the largest of their sizes holds, and the rest of it is as who
+  // made it wants it.
+  const bool is_smaller = found->Config->MaxBytes >= 0 && found->Config->MaxBytes < config.MaxBytes;
+  if (settings.mode != Mode::kSend || !is_smaller) return Status::success();
+  found->Config->MaxBytes = config.MaxBytes;
+  status = js_UpdateStream(nullptr, jetstream, found->Config, nullptr, &code);
   return status == NATS_OK ? Status::success()
                            : failure("cannot change the size of the stream " + name, status, code);
 }
@@ -121,6 +132,43 @@ Status ensure_streams(jsCtx* jetstream, const Names& names, const Settings& sett
   return Status::success();
 }
 
+Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& settings,
+                       std::vector<std::string>* differences) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  for (const Spec& spec : kSpecs) {
+    const std::string name = names.stream(spec.what);
+    jsStreamInfo* found = nullptr;
+    jsErrCode code = static_cast<jsErrCode>(0);
+    const natsStatus status = js_GetStreamInfo(&found, jetstream, name.c_str(), nullptr, &code);
+    const Info info(found, jsStreamInfo_Destroy);
+    if (status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND)) {
+      differences->push_back("the stream " + name + " does not exist yet: the carrier makes it");
+      continue;
+    }
+    if (status != NATS_OK) return failure("cannot read the stream " + name, status, code);
+    const jsStreamConfig& config = *found->Config;
+    if (Status compared = compare(name, names.subject(spec.what, spec.wildcard), spec, config);
+        !compared.ok())
+      return compared;
+    if (config.Replicas != settings.replicas)
+      differences->push_back("the stream " + name + " has " + std::to_string(config.Replicas) +
+                             " replicas, and the setting is " + std::to_string(settings.replicas) +
+                             ": change one of them; the carrier does not");
+    // All of them are made alike: one line is enough.
+    if (std::string_view(spec.what) == "claim" && config.Replicas == 1 && found->Cluster != nullptr &&
+        found->Cluster->Name != nullptr)
+      differences->push_back(
+          "the stream " + name + " is on one server of the cluster " + found->Cluster->Name +
+          ": if that server loses it, containers may be delivered twice; set replicas to 3");
+    const std::int64_t bytes = max_bytes(settings, spec);
+    if (settings.mode == Mode::kSend && bytes >= 0 && config.MaxBytes != bytes)
+      differences->push_back("the stream " + name + " has room for " + std::to_string(config.MaxBytes) +
+                             " bytes, and max_stream_mb is " + std::to_string(settings.max_stream_mb) +
+                             ": the carrier raises it and never lowers it");
+  }
+  return Status::success();
+}
+
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
                        const Settings& settings) {
   if (jetstream == nullptr) return Status::failure("no connection");
@@ -130,7 +178,7 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
   jsErrCode code = static_cast<jsErrCode>(0);
   natsStatus status = js_GetConsumerInfo(&found, jetstream, stream.c_str(), name.c_str(), nullptr, &code);
   const ConsumerInfo info(found, jsConsumerInfo_Destroy);
-  if (status == NATS_OK && found->Config->AckWait == ack_wait) return Status::success();
+  if (status == NATS_OK && found->Config->AckWait >= ack_wait) return Status::success();
   jsConsumerConfig config;
   jsConsumerConfig_Init(&config);
   config.Durable = name.c_str();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "connection.h"
 #include "names.h"
@@ -13,7 +14,12 @@ namespace paxect::carrier {
 // Makes the streams that are missing, and compares those that exist: one with another retention, discard
 // policy or subject is a failure, because containers could be lost in it. Blocks up to 5 s for each.
 Status ensure_streams(jsCtx* jetstream, const Names& names, const Settings& settings);
-// Makes the consumer, or changes its AckWait. Requires: ensure_streams().
+// Compares the streams and changes nothing. `differences` gets what is not as in the settings and no failure:
+// a stream that is missing, or has another size or number of replicas.
+Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& settings,
+                       std::vector<std::string>* differences);
+// Makes the consumer, or raises its AckWait: the receivers of a subject share that of the jobs, and each of
+// them reports what it has in hand at a third of its own. Requires: ensure_streams().
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
                        const Settings& settings);
 

@@ -34,6 +34,14 @@ class Cluster(unittest.TestCase):
                 site.await_arrival()  # by the two that are left
                 leader.start().ready()
 
+    def test_one_replica_in_a_cluster_is_reported(self):
+        with rig.Site() as site:
+            cluster = site.cluster().start()
+            north = site.node("north", "send", cluster.urls).start()
+            rig.wait_for("a warning in the log", lambda: "is on one server of the cluster test" in north.carrier.text())
+            texts = [one["text"] for one in north.command("doctor")["checks"] if one["state"] == "warning"]
+            self.assertTrue([text for text in texts if "set replicas to 3" in text], texts)
+
     def test_all_servers_killed_at_once_lose_nothing(self):
         with rig.Site() as site:
             cluster, north = self.site(site)

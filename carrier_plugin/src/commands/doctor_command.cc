@@ -2,6 +2,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -103,9 +104,26 @@ void check_server(const std::string& server, Findings* findings) {
   }
 }
 
+// Makes nothing: doctor may run as another user, such as root, before the carrier has started.
+Status try_state(const std::string& path) {
+  std::string existing = path;
+  struct stat info {};
+  while (stat(existing.c_str(), &info) != 0) {
+    const std::string parent = parent_path(existing);
+    if (errno != ENOENT || parent == existing) return Status::system("cannot stat " + existing);
+    existing = parent;
+  }
+  if (!S_ISDIR(info.st_mode)) return Status::failure(existing + " is not a directory");
+  return access(existing.c_str(), R_OK | W_OK | X_OK) == 0 ? Status::success()
+                                                           : Status::system("cannot use " + existing);
+}
+
 Status try_folder(const Settings& settings) {
   Folder folder;
-  if (Status status = folder.open(settings.folder, settings.state + "/place"); !status.ok()) return status;
+  if (Status status =
+          folder.open_to_compare(settings.folder, settings.state + "/place", settings.state + "/own_place");
+      !status.ok())
+    return status;
   const std::string id(32, '0');
   const std::string from = temporary_of("x", id);
   const std::string to = sidecar_temporary_of("x", id);
@@ -151,10 +169,12 @@ void check_streams(const Call& call, Findings* findings) {
   add("connection", status, "connected to " + connection.server_url(), findings);
   if (!status.ok()) return;
   const Names names(call.settings().subject);
-  status = ensure_streams(connection.jetstream(), names, call.settings());
-  add("streams", status, "they exist", findings);
+  std::vector<std::string> differences;
+  status = compare_streams(connection.jetstream(), names, call.settings(), &differences);
+  if (!status.ok() || differences.empty()) add("streams", status, "they are as in the settings", findings);
+  for (const std::string& difference : differences) findings->push_back({"streams", "warning", difference});
   StreamRoom room;
-  for (const char* what : {"data", "job", "claim", "poison"})
+  for (const char* what : {"data", "job", "claim", "receipt", "poison"})
     if (read_room(connection.jetstream(), names.stream(what), &room).ok())
       findings->push_back({"stream " + names.stream(what),
                            std::string(what) == "poison" && room.messages > 0 ? "warning" : "ok",
@@ -167,7 +187,7 @@ void check_streams(const Call& call, Findings* findings) {
 
 paxect_plugin_status run_doctor(const Call& call) {
   Findings findings;
-  add("state", make_directories(call.settings().state), call.settings().state, &findings);
+  add("state", try_state(call.settings().state), call.settings().state, &findings);
   add("folder", try_folder(call.settings()), call.settings().folder + " can be written and flushed",
       &findings);
   for (const std::string& server : call.settings().servers) check_server(server, &findings);
