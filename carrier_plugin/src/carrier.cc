@@ -42,6 +42,7 @@ paxect_plugin_status Carrier::start() {
     status = sender_->start();
   } else if (status.ok()) {
     receiver_ = std::make_unique<Receiver>(host_, settings_, state_, connection_.get());
+    receiver_->set_observer([this] { reporter_->write(*connection_, nullptr, receiver_.get()); });
     status = receiver_->start();
   }
   return status.ok() ? PAXECT_PLUGIN_OK : fail(PAXECT_PLUGIN_CONFIG, status.message());
@@ -49,12 +50,16 @@ paxect_plugin_status Carrier::start() {
 
 bool Carrier::is_idle() const { return sender_ ? sender_->is_idle() : receiver_->is_idle(); }
 
+bool Carrier::is_blocked() const {
+  return !connection_->is_connected() || (sender_ ? sender_->is_blocked() : receiver_->is_blocked());
+}
+
 paxect_plugin_status Carrier::step(paxect_step* result) {
   const std::uint64_t reconnect = connection_->tend(host_.monotonic_ns());
   if (sender_) sender_->forget_changes();
   const std::uint64_t wake = sender_ ? sender_->step() : receiver_->step();
   reporter_->write(*connection_, sender_.get(), receiver_.get());
-  if (host_.once() && wake != 0 && (!connection_->is_connected() || is_idle())) {
+  if (host_.once() && wake != 0 && (is_blocked() || is_idle())) {
     result->state = PAXECT_STEP_DONE;
     const Problems& problems = sender_ ? sender_->problems() : receiver_->problems();
     const bool is_done = !sender_ || (sender_->files().empty() && sender_->held().empty());

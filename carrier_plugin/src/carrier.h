@@ -29,6 +29,7 @@ class Carrier {
 
  private:
   bool is_idle() const;
+  bool is_blocked() const;
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
 
   Host host_;

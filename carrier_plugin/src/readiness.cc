@@ -60,6 +60,7 @@ bool Readiness::tend() {
   next_streams_ns_ = now + kRetry;
   const Status status = ensure_();
   has_streams_ = status.ok();
+  has_failed_ = !status.ok();
   problems_.set("the streams cannot be used",
                 status.ok() ? "" : status.message() + " at " + connection_.last_url());
   return is_new;

@@ -31,6 +31,8 @@ class Readiness {
   // reply.
   bool tend();
   bool is_ready() const { return has_streams_ && connection_.is_connected(); }
+  // The streams could not be used at the last attempt.
+  bool has_failed() const { return has_failed_; }
   // A stream or consumer was found missing.
   void lose_streams() { has_streams_ = false; }
   std::uint64_t generation() const { return generation_; }
@@ -50,6 +52,7 @@ class Readiness {
   std::uint64_t refused_until_ns_ = 0;
   std::uint64_t silent_since_ns_ = 0;  // the stream of the epoch; 0: it answers
   bool has_streams_ = false;
+  bool has_failed_ = false;
 };
 
 }  // namespace paxect::carrier

@@ -54,6 +54,10 @@ class Receiver {
   std::uint64_t step();
   // Whether the server has nothing for us.
   bool is_idle() const;
+  // Called now and then within a long step.
+  void set_observer(std::function<void()> observer) { observer_ = std::move(observer); }
+  // Whether something outside of this process must change before anything goes on.
+  bool is_blocked() const { return readiness_.has_failed() || !folder_.is_open(); }
 
   const ReceiverCounts& counts() const { return counts_; }
   const Problems& problems() const { return problems_; }
@@ -186,6 +190,7 @@ class Receiver {
   void keep_alive(const std::string& ack) { in_hand_.insert(ack); }
   void acknowledge(const std::string& ack, std::string_view word);
 
+  std::function<void()> observer_;
   const Host& host_;
   const Settings& settings_;
   const StateDirectory& state_;

@@ -16,6 +16,7 @@ constexpr std::size_t kBuffer = 1024 * 1024;
 constexpr std::uint64_t kAskPresent = 4;  // chunks; fewer are published again without a question
 constexpr std::size_t kFilesAtOnce = 16;  // prepared in one step
 constexpr std::uint64_t kClaimsTogether = 50 * kMillisecond;  // with one flush
+constexpr std::uint64_t kMaxStuck = 60 * kSecond;
 
 }  // namespace
 
@@ -32,8 +33,7 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
       log_(host, settings.log),
       problems_(host),
       readiness_(
-          host, connection, &epoch_, &problems_,
-          [this] { return ensure_streams(connection_.jetstream(), names_, settings_); },
+          host, connection, &epoch_, &problems_, [this] { return tend_streams(); },
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
       identity_(host, settings, state, connection, &problems_),
       window_(kPatience),
@@ -71,8 +71,10 @@ std::uint64_t Sender::step() {
   }
   if (busy) return 0;
   report_held();
-  std::uint64_t wake = std::min(exchange_.dispatch(), next_scan_ns_);
-  if (changed_) wake = std::min(wake, std::max(now + kMillisecond, next_early_scan_ns_));
+  std::uint64_t wake = exchange_.dispatch();
+  // While the folder is away a scan is due, and cannot be made.
+  if (folder_.is_open()) wake = std::min(wake, next_scan_ns_);
+  if (changed_ && folder_.is_open()) wake = std::min(wake, std::max(now + kMillisecond, next_early_scan_ns_));
   if (claimed_since_ns_ != 0) wake = std::min(wake, claimed_since_ns_ + kClaimsTogether);
   if (has_removals()) wake = std::min(wake, now + 20 * kMillisecond);
   if (!claim_reads_.empty()) wake = std::min(wake, std::max(now + kMillisecond, claim_reads_.front().first));
@@ -93,6 +95,21 @@ void Sender::flush_claims(std::uint64_t now) {
 bool Sender::is_idle() const {
   return scanned_ && candidates_.empty() && fresh_.empty() && preparing_ == nullptr && sending_.empty() &&
          !has_removals() && exchange_.outstanding() == 0;
+}
+
+bool Sender::is_blocked() const {
+  const bool is_stuck = stuck_since_ns_ != 0 && host_.monotonic_ns() - stuck_since_ns_ > kMaxStuck;
+  return readiness_.has_failed() || !folder_.is_open() || !is_folder_read_ || is_stuck;
+}
+
+Status Sender::tend_streams() {
+  Status status = ensure_streams(connection_.jetstream(), names_, settings_);
+  std::vector<std::string> differences;
+  if (status.ok()) compare_streams(connection_.jetstream(), names_, settings_, &differences);
+  if (!status.ok() || differences == differences_) return status;
+  for (const std::string& one : differences) host_.log(PAXECT_LOG_WARN, one);
+  differences_ = std::move(differences);
+  return status;
 }
 
 bool Sender::has_removals() const {

@@ -122,6 +122,8 @@ bool Sender::send_chunk(Outgoing* file, std::uint64_t number) {
   }
   in_flight_bytes_ += bytes;
   ++file->in_flight;
+  // Thousands may wait for their replies.
+  if (file->again.empty() && file->next_chunk == file->job.chunks()) file->file.reset();
   return true;
 }
 
@@ -136,13 +138,11 @@ void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t 
     const Stored stored = parse_publication(reply->data(), &sequence, &reason);
     if (stored == Stored::kYes || stored == Stored::kAlready) {
       ++file->stored_chunks;
+      end_refusal();
       return;
     }
     if (stored == Stored::kFull) on_full(file, reason);
-    if (stored == Stored::kFailed) {
-      file->trouble = reason;
-      paused_until_ns_ = host_.monotonic_ns() + kSecond;
-    }
+    if (stored == Stored::kFailed) on_refused(file, reason);
   } else if (reply != nullptr) {
     readiness_.lose_streams();  // nobody stores the subject: the stream was removed
     paused_until_ns_ = host_.monotonic_ns() + kSecond;
@@ -152,11 +152,16 @@ void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t 
 
 void Sender::on_full(Outgoing* file, const std::string& reason) {
   if (full_since_ns_ == 0) full_since_ns_ = host_.monotonic_ns();
+  if (stuck_since_ns_ == 0) stuck_since_ns_ = host_.monotonic_ns();
   file->is_full = true;
-  problems_.set("the stream is full", "the stream " + names_.stream("data") + " at " +
-                                          connection_.server_url() + " is full (" + reason +
-                                          "): " + std::to_string(files_.size()) +
-                                          " files wait until receivers have taken some");
+  file->file.reset();  // there may be many, and they may wait for long
+  const bool is_stream = reason.find("maximum") != std::string::npos;
+  const std::string where = "the stream " + names_.stream("data") + " at " + connection_.server_url();
+  const std::string what = is_stream ? where + " is full" : "the server has no room for " + where;
+  problems_.set("the stream is full",
+                what + " (" + reason + "): " + std::to_string(files_.size()) +
+                    (is_stream ? " files wait until receivers have taken some"
+                               : " files wait: make room on its disk or in its account"));
 }
 
 // While files wait for room, it is read every second; what fits goes on, also before a larger one. After 5
@@ -188,8 +193,31 @@ void Sender::wait_for_room() {
     is_full = is_full || file->is_full;
   }
   if (is_full) return;
+  // The account or the disk of the server may have no room, while the stream has: only a chunk shows it.
+  if (sending_.empty()) end_refusal();
+}
+
+void Sender::end_refusal() {
+  problems_.set(kNotStored, "");
+  stuck_since_ns_ = 0;
+  if (full_since_ns_ == 0) return;
+  const bool is_full = std::any_of(sending_.begin(), sending_.end(), [this](const std::string& id) {
+    const Outgoing* file = find(id);
+    return file != nullptr && file->is_full;
+  });
+  if (is_full) stuck_since_ns_ = host_.monotonic_ns();
+  if (is_full) return;
   full_since_ns_ = 0;
   problems_.set("the stream is full", "");
+}
+
+// It holds until something is stored.
+void Sender::on_refused(Outgoing* file, const std::string& reason) {
+  file->trouble = reason;
+  if (stuck_since_ns_ == 0) stuck_since_ns_ = host_.monotonic_ns();
+  paused_until_ns_ = host_.monotonic_ns() + kSecond;
+  problems_.set(kNotStored, "the server " + connection_.server_url() + " does not store " + file->job.name +
+                                ": " + reason);
 }
 
 void Sender::publish(Outgoing* file) {
@@ -242,12 +270,12 @@ void Sender::on_published(const std::string& id, const Message* reply) {
     file->checked_ns = stored == Stored::kAlready ? 0 : host_.monotonic_ns();
     if (stored == Stored::kAlready) next_check_ns_ = 0;
     if (stored == Stored::kYes) ++counts_.published;
+    end_refusal();
     return;
   }
   file->phase = Phase::kSending;
-  file->trouble = reason;
   sending_.push_back(id);
-  paused_until_ns_ = host_.monotonic_ns() + kSecond;
+  on_refused(file, reason);
 }
 
 }  // namespace paxect::carrier

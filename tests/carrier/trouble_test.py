@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Folders that cannot be read, and servers that store nothing."""
+import os
+import unittest
+
+import rig
+
+
+def problems(node):
+    report = node.command("status", status=range(100))["report"] or {}
+    return [problem["text"] for problem in report.get("problems", [])]
+
+
+def run_once(node, before=()):
+    """The exit status of a run with --once."""
+    return rig.subprocess.run([*before, rig.PAXECT, "run", "--once", "-c", "carrier.conf"], cwd=node.place,
+                              stdin=rig.subprocess.DEVNULL, capture_output=True, check=False, timeout=3 * rig.LIMIT).returncode
+
+
+class Folders(unittest.TestCase):
+    def test_a_folder_below_that_cannot_be_read_holds_up_nothing_else(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, wrap=rig.without_privileges())
+            site.node("south", "receive", server.url).start()
+            site.take()
+            site.send_many(north, 20, sizes=(100,), prefix="a")
+            for name in ("lost+found", "shut", "sub/shut"):
+                (north.folder / name).mkdir(parents=True)
+                (north.folder / name).chmod(0)
+            site.send_many(north, 20, sizes=(100,), prefix="b")
+            site.send_many(north, 20, sizes=(100,), prefix="sub/c")
+            self.assertNotEqual(run_once(north, rig.without_privileges()), 0)
+            rig.wait_for("all that can be read", lambda: set(site.taken) >= set(site.sent))
+            north.start()
+            site.send_many(north, 3, sizes=(100,), prefix="later")
+            site.await_arrival()
+            rig.wait_for("a report", lambda: [text for text in problems(north) if "shut" in text and "1 others" in text])
+            self.assertNotIn("lost+found", north.carrier.text())
+            self.assertNotIn("the container of this sidecar is missing", north.carrier.text())
+            for name in ("sub/shut", "shut"):
+                (north.folder / name).chmod(0o755)
+            rig.wait_for("the end of the report", lambda: not problems(north))
+
+
+class Once(unittest.TestCase):
+    def test_a_run_once_ends_where_nothing_can_be_stored(self):
+        with rig.Site() as site:
+            server = site.server()
+            server.write()
+            server.config.write_text(f'listen: "127.0.0.1:{server.port}"\n')  # without JetStream
+            rig.Process.start(server)
+            rig.wait_for("the server", lambda: "Server is ready" in server.text())
+            for mode in ("send", "receive"):
+                node = site.node(mode, mode, server.url)
+                site.send(node, "x.freq", b"data")
+                self.assertNotEqual(run_once(node), 0, mode)
+
+    def test_a_run_once_ends_when_the_folder_is_away(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            for mode in ("send", "receive"):
+                node = site.node(mode, mode, server.url)
+                run_once(node)  # makes the marker
+                node.folder.rename(node.place / "away")
+                self.assertNotEqual(run_once(node), 0, mode)
+
+
+class Stores(unittest.TestCase):
+    def test_a_server_without_room_for_a_job_or_list_is_reported_until_it_has_some(self):
+        with rig.Site() as site:
+            server = site.server(max_file="8MB").start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 2").start()
+            rig.wait_for("the streams", lambda: (north.command("status", status=range(100))["report"] or {}).get("connected"))
+            with server.client() as client:
+                client.api("STREAM.CREATE.filler", {"name": "filler", "subjects": ["filler.*"], "storage": "file"})
+                number = 0
+                for size in (200_000, 2_000, 100):
+                    with self.assertRaises(rig.NatsError):
+                        while True:
+                            client.store(f"filler.{number}", site.random.randbytes(size))
+                            number += 1
+            (north.folder / "north.1.list").write_text("a list")
+            site.send(north, "x.freq", b"data" * 1000)
+            words = ("does not store", "has no room for the stream")
+            rig.wait_for(lambda: f"a report: {problems(north)}",
+                         lambda: [text for text in problems(north) if any(one in text for one in words)])
+            with server.client() as client:
+                client.api("STREAM.DELETE.filler")
+            site.node("south", "receive", server.url).start()
+            site.take()
+            site.await_arrival()
+            rig.wait_for(lambda: f"the end of the report: {problems(north)}", lambda: not problems(north))
+
+    def test_files_that_wait_for_room_are_not_kept_open(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 2").start()
+            for i in range(128):
+                site.send(north, f"f{i}.freq", site.random.randbytes(40_000))
+            rig.wait_for("a full stream", lambda: [text for text in problems(north) if "is full" in text])
+
+            def descriptors():
+                return len(os.listdir(f"/proc/{north.carrier.process.pid}/fd"))
+            rig.wait_for(lambda: f"fewer descriptors: {descriptors()}", lambda: descriptors() < 60)
+            site.node("south", "receive", server.url).start()
+            site.take()
+            site.await_arrival()
+
+
+if __name__ == "__main__":
+    rig.main()
