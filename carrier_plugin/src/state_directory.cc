@@ -94,8 +94,10 @@ Status StateDirectory::open(const Settings& settings, bool* busy) {
   *busy = false;
   path_ = settings.state;
   if (Status status = make_directories(path_); !status.ok()) return status;
-  lock_ = UniqueFd(::open(settings.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  lock_ = UniqueFd(::open(settings.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!lock_.valid()) return Status::system("cannot open the lock " + settings.lock);
+  // Who may read the report may see whether the instance runs, whatever the umask of the service is.
+  fchmod(lock_.get(), 0640);
   // A command that looks whether an instance runs holds the lock for a moment.
   bool is_locked = flock(lock_.get(), LOCK_EX | LOCK_NB) == 0;
   for (int attempt = 0; !is_locked && errno == EWOULDBLOCK && attempt < kLockAttempts; ++attempt) {
@@ -122,9 +124,13 @@ Status StateDirectory::read_token() {
   return missing ? replace_file(path("id"), token_ + "\n") : Status::success();
 }
 
-bool is_running(const Settings& settings) {
+Status find_running(const Settings& settings, bool* running) {
+  *running = false;
   const UniqueFd fd(::open(settings.lock.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  return fd.valid() && flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (!fd.valid())
+    return errno == ENOENT ? Status::success() : Status::system("cannot open the lock " + settings.lock);
+  *running = flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  return Status::success();
 }
 
 }  // namespace paxect::carrier

@@ -31,8 +31,8 @@ class StateDirectory {
 // 16 random hexadecimal digits.
 std::string random_token();
 
-// Whether a process holds the lock of these settings.
-bool is_running(const Settings& settings);
+// Whether a process holds the lock of these settings. A failure: it cannot be known.
+Status find_running(const Settings& settings, bool* running);
 
 // Replaces a file by one with these contents, whole and durable, or leaves it as it was.
 Status replace_file(const std::string& path, const std::string& contents);

@@ -90,10 +90,11 @@ paxect_plugin_status run_explain(const Call& call) {
   std::string report;
   if (const Status status = read_report(call.settings(), &report); !status.ok())
     return call.fail(status.message());
-  const bool in_report = find_in_report(report, &found);
-  const bool known = in_report || is_waiting(call.settings(), &found) ||
-                     find_in_log(call.settings(), &found) ||
-                     (call.settings().mode == Mode::kReceive && find_in_records(call.settings(), &found));
+  bool known = find_in_report(report, &found) || is_waiting(call.settings(), &found) ||
+               find_in_log(call.settings(), &found);
+  // The log does not have the name that a container got; the records have not when, or from whom.
+  if (call.settings().mode == Mode::kReceive && (!known || found.state == "delivered"))
+    known = find_in_records(call.settings(), &found) || known;
   if (call.json) {
     JsonObject object;
     object.add("name", found.name)

@@ -56,7 +56,9 @@ void print(const Call& call, const JsonReader& report, bool running) {
 }  // namespace
 
 paxect_plugin_status run_status(const Call& call) {
-  const bool running = is_running(call.settings());
+  bool running = false;
+  if (const Status status = find_running(call.settings(), &running); !status.ok())
+    return call.fail(status.message());
   std::string text;
   if (const Status status = read_report(call.settings(), &text); !status.ok())
     return call.fail(status.message());

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""What the commands report, and what they leave as it is."""
+import stat
+import unittest
+
+import network
+import rig
+
+
+def state_of(node):
+    return node.place / ".paxect_carrier_folder"
+
+
+def configurations(server):
+    """The streams and their consumers, without what flows through them."""
+    with server.client() as client:
+        return {name: stream["config"] for name, stream in client.streams().items()}
+
+
+def connected(node):
+    rig.wait_for(f"{node.name} to be connected",
+                 lambda: (node.command("status", status=range(100))["report"] or {}).get("connected"))
+
+
+class Doctor(unittest.TestCase):
+    def test_before_the_first_start_it_makes_neither_state_nor_streams(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            for mode in ("send", "receive"):
+                node = site.node(mode, mode, server.url)
+                (node.folder / ".paxect-place").write_text("token of link\n")
+                checks = node.command("doctor")["checks"]
+                self.assertEqual({one["state"] for one in checks if one["check"] in ("state", "folder")}, {"ok"})
+                self.assertTrue([one for one in checks if one["check"] == "streams" and one["state"] == "warning"], checks)
+                self.assertFalse(state_of(node).exists())
+                self.assertEqual([path.name for path in node.folder.iterdir()], [".paxect-place"])
+            self.assertEqual(configurations(server), {})
+
+    def test_neither_doctor_nor_a_second_sender_changes_a_stream_but_to_enlarge_it(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 20").start()
+            connected(north)
+            with server.client() as client:
+                config = {**configurations(server)["test_data"], "description": "of an administrator"}
+                client.api("STREAM.UPDATE.test_data", config)
+            before = configurations(server)
+            other = site.node("other", "send", server.url, carrier="max_stream_mb = 10\nreplicas = 3")
+            texts = [one["text"] for one in other.command("doctor")["checks"] if one["state"] == "warning"]
+            for words in ("max_stream_mb is 10", "the setting is 3"):
+                self.assertTrue([text for text in texts if words in text], texts)
+            self.assertEqual(configurations(server), before)
+            other.start()
+            connected(other)
+            self.assertEqual(configurations(server), before)
+            large = site.node("large", "send", server.url, carrier="max_stream_mb = 30").start()
+            connected(large)
+            rig.wait_for("a larger stream", lambda: configurations(server)["test_data"]["max_bytes"] == 30 << 20)
+            self.assertEqual(configurations(server)["test_data"]["description"], "of an administrator")
+
+    def test_the_directory_of_a_share_that_is_not_mounted_is_not_the_folder(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            connected(north)
+            north.stop()
+            north.folder.rename(north.place / "away")
+            north.folder.mkdir()
+            checks = north.command("doctor", status=range(1, 100))["checks"]
+            self.assertEqual([one["state"] for one in checks if one["check"] == "folder"], ["failed"])
+            north.folder.rmdir()
+            (north.place / "away").rename(north.folder)
+            self.assertTrue(north.command("doctor")["ok"])
+
+
+class Status(unittest.TestCase):
+    def test_who_may_read_the_report_sees_whether_the_instance_runs(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            connected(north)
+            for name in ("lock", "status.json"):
+                self.assertEqual(stat.S_IMODE((state_of(north) / name).stat().st_mode), 0o640, name)
+            lock = state_of(north) / "lock"
+            lock.chmod(0)
+            result = rig.subprocess.run([*rig.without_privileges(), rig.PAXECT, "carrier", "status", "-c", "carrier.conf"],
+                                        cwd=north.place, capture_output=True, text=True, check=False)
+            self.assertIn("cannot open the lock", result.stderr)
+            self.assertNotIn("not running", result.stdout)
+            self.assertNotEqual(result.returncode, 0)
+
+    def test_a_long_download_is_reported_while_it_lasts(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            proxy = self.enterContext(SlowProxy(server.address))
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", f"nats://{proxy.address}").start()
+            connected(south)
+            site.send(north, "large.freq", site.random.randbytes(24 << 20))
+
+            def hidden():
+                return [path for path in south.folder.iterdir() if path.name.endswith(".part")]
+
+            def written():
+                return south.command("status", status=range(100))["report"]["written_ns"]
+            rig.wait_for("the hidden file", hidden)
+            before = written()
+            rig.wait_for("another report", lambda: written() != before)
+            self.assertTrue(hidden())
+
+
+class SlowProxy(network.Proxy):
+    def _pump(self, source, target, limit):
+        with rig.contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+                rig.time.sleep(len(data) / 1_500_000)
+        self._close(source, target)
+
+
+class Explain(unittest.TestCase):
+    def test_the_name_that_a_container_got_is_reported_with_and_without_a_log(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url)
+            (south.folder / "same.freq").write_bytes(b"another file")
+            south.start()
+            site.send(north, "same.freq", b"data")
+            rig.wait_for("the receipt", lambda: not rig.visible(north.folder))
+            (other,) = [name for name in rig.visible(south.folder) if name.endswith(".freq") and name != "same.freq"]
+            for log in ("carrier.jsonl", None):
+                south.write(log=log)
+                found = south.command("explain", "same.freq")
+                self.assertEqual((found["state"], found["at"]), ("delivered", other), log)
+
+
+class Consumers(unittest.TestCase):
+    def test_the_largest_ack_wait_of_the_receivers_holds(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+
+            def ack_wait_ms():
+                with server.client() as client:
+                    return client.api("CONSUMER.INFO.test_job.receivers")["config"]["ack_wait"] // 1_000_000
+            for name, value, expected in (("a", 5000, 5000), ("b", 1000, 5000), ("c", 9000, 9000)):
+                node = site.node(name, "receive", server.url, carrier=f"ack_wait_ms = {value}").start()
+                connected(node)
+                # The streams and consumers of an instance are there when it answers.
+                rig.wait_for("it to be among the peers", lambda node=node: len(node.command("peers")["peers"]) == len(site.nodes))
+                self.assertEqual(ack_wait_ms(), expected, name)
+
+
+if __name__ == "__main__":
+    rig.main()
