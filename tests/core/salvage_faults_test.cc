@@ -110,10 +110,12 @@ TEST_CASE("a sector that is readable in the search but not when its frame is wri
   }
 }
 
-TEST_CASE("a medium that cannot be read at all is a copy without frames") {
+TEST_CASE("a medium that cannot be read at all is a copy without frames, unless there is no other copy") {
   Rig alone({sample()});
   alone.fail(0, 0, UINT64_MAX);
-  CHECK(alone.run() == PAXECT_ERROR_NOTHING);
+  CHECK(alone.run() == PAXECT_ERROR_READ);
+  CHECK(paxect_salvager_error_message(alone.salvager()) ==
+        std::string("copy: cannot read: Input/output error"));
   CHECK(alone.unreadable(0) == sample().size());
   Rig both({sample(), sample()});
   both.fail(0, 0, UINT64_MAX);

@@ -87,6 +87,9 @@ Status Repairer::scan() {
     if (!status.ok()) return status;
     sizes.push_back(input.size);
   }
+  auto delivers = [](const RepairCopy& copy) { return copy.reader.error() == 0; };
+  if (std::none_of(copies_.begin(), copies_.end(), delivers))
+    return system_failure(PAXECT_ERROR_READ, inputs_[0].name, "cannot read", copies_[0].reader.error());
   Status status = map_.build(records, sizes);
   for (std::size_t i = 0; i < records.size(); ++i) found_[i].records = std::move(records[i]);
   if (!map_.windows().empty()) report_.percent = map_.percent();

@@ -36,12 +36,16 @@ std::size_t CopyReader::read_piece(std::uint64_t offset, std::uint8_t* out, std:
   while (done != size) {
     ssize_t got = pread(fd_, out + done, size - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR && meter_->ask()) continue;
-    if (got < 0) break;
+    if (got < 0) {
+      error_ = errno;
+      break;
+    }
     if (got == 0) {  // the file is shorter than it was
       readable_end_ = std::min(readable_end_, offset + done);
       break;
     }
     done += static_cast<std::size_t>(got);
+    delivers_ = true;
   }
   meter_->charge(done);
   return done;

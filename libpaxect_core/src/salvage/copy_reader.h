@@ -64,6 +64,8 @@ class CopyReader {
 
   // Bytes that were not delivered, as far as they were asked for.
   std::uint64_t unreadable() const { return unreadable_ + (size_ - readable_end_); }
+  // The errno of a medium that delivers nothing; 0 once it has delivered a byte.
+  int error() const { return delivers_ ? 0 : error_; }
 
   static constexpr std::size_t kLookSize = 4096;
   static constexpr std::size_t kSearchSize = 1 << 20;
@@ -93,6 +95,8 @@ class CopyReader {
   Window look_;
   Status failure_;
   bool may_have_holes_ = true;
+  bool delivers_ = false;
+  int error_ = 0;  // of the last read that failed
   std::uint64_t unreadable_ = 0;
   std::uint64_t unreadable_end_ = 0;  // what lies before it was counted
 };

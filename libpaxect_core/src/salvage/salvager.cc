@@ -128,7 +128,9 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
     Status status = scan_one(i, layouts);
     if (!status.ok()) return status;
   }
-  return {};
+  auto delivers = [](const CopyReader& reader) { return reader.error() == 0; };
+  if (std::any_of(readers_.begin(), readers_.end(), delivers)) return {};
+  return system_failure(PAXECT_ERROR_READ, inputs_[0].name, "cannot read", readers_[0].error());
 }
 
 Status Salvager::scan_one(std::size_t copy, std::vector<Layout>& layouts) {
