@@ -6,6 +6,11 @@
 #include <cerrno>
 
 namespace paxect::core {
+namespace {
+
+std::string at_byte(std::uint64_t offset) { return " (byte " + std::to_string(offset) + ")"; }
+
+}  // namespace
 
 Status InputFile::open(const std::string& path, const Interrupted& interrupted) {
   name_ = shown_input(path);
@@ -34,6 +39,7 @@ Status InputFile::read(void* buffer, std::size_t capacity, std::size_t& size,
   Status status = io_.read(buffer, capacity, size, interrupted);
   if (status.ok()) offset_ += size;
   if (!status.ok()) status.offset = offset_;
+  if (status.code == PAXECT_ERROR_READ && S_ISREG(file_.st_mode)) status.message += at_byte(offset_);
   return status;
 }
 
@@ -48,7 +54,12 @@ Status read_at(int fd, std::uint64_t offset, std::uint8_t* out, std::size_t size
   while (size != 0) {
     ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_failure(PAXECT_ERROR_READ, name, "cannot read", errno);
+    if (got < 0) {
+      Status status = system_failure(PAXECT_ERROR_READ, name, "cannot read", errno);
+      status.offset = offset;
+      status.message += at_byte(offset);
+      return status;
+    }
     if (got == 0) return {PAXECT_ERROR_TRUNCATED, offset, 0, "ends too early: the file was cut short"};
     out += got;
     offset += static_cast<std::uint64_t>(got);

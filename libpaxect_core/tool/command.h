@@ -120,6 +120,14 @@ int conclude(const Outcome& outcome, const std::string& input);
 // After a failure of `input`, which conclude printed: prints whether repair restores it, if it is a protected
 // container.
 void suggest_repair(const Outcome& outcome, const std::string& input, const Talk& talk);
+// Whether the protection of a container, the data of which was verified, is as it was made. Prints what is
+// wrong with it, which is no failure: the code is that of a file that cannot be read any more.
+using Setting = std::pair<paxect_parameter, std::int64_t>;
+struct ProtectionTest {
+  int code = kExitOk;
+  std::optional<bool> is_damaged = {};  // nullopt: it has none, or is no file that can be read again
+};
+ProtectionTest test_protection(const std::string& file, std::span<const Setting> settings, const Talk& talk);
 // Prints the warning of a successful job, such as an owner that could not be kept; not with --quiet.
 void warn(const Outcome& outcome, const Talk& talk);
 

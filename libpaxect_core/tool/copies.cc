@@ -1,9 +1,13 @@
 #include "copies.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +18,16 @@ namespace {
 core::Descriptor open_copy(const std::string& name) {
   if (name == "-") return core::Descriptor(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
   return core::open_at(AT_FDCWD, name, O_RDONLY | O_NONBLOCK);  // not wait at a FIFO
+}
+
+bool reads_all(int fd, std::uint64_t offset, std::span<char> out) {
+  for (std::size_t done = 0; done != out.size();) {
+    const ssize_t got = pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    done += static_cast<std::size_t>(got);
+  }
+  return true;
 }
 
 }  // namespace
@@ -36,6 +50,48 @@ std::vector<core::FileIdentity> Copies::identities() const {
   for (const core::Descriptor& file : files_)
     if (auto identity = core::FileIdentity::of(file.get())) found.push_back(*identity);
   return found;
+}
+
+CopyComparison::CopyComparison(const Copies& copies) {
+  for (const core::Descriptor& file : copies.files()) same_.push_back(file.get());
+}
+
+void CopyComparison::take(std::span<const char> bytes) {
+  std::array<char, 65536> block;
+  for (std::size_t done = 0; done != bytes.size() && !same_.empty();) {
+    const std::size_t size = std::min(block.size(), bytes.size() - done);
+    std::erase_if(same_, [&](int fd) {
+      return !reads_all(fd, offset_ + done, std::span(block).first(size)) ||
+             std::memcmp(block.data(), bytes.data() + done, size) != 0;
+    });
+    done += size;
+  }
+  offset_ += bytes.size();
+}
+
+std::int32_t CopyComparison::sink(void* opaque, const void* data, std::size_t size) {
+  static_cast<CopyComparison*>(opaque)->take({static_cast<const char*>(data), size});
+  return 0;
+}
+
+void CopyComparison::take_file(const std::string& path) {
+  core::Descriptor file = core::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
+  std::array<char, 65536> block;
+  for (;;) {
+    const ssize_t got = file.valid() ? read(file.get(), block.data(), block.size()) : -1;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) same_.clear();
+    if (got <= 0) return;
+    take({block.data(), static_cast<std::size_t>(got)});
+  }
+}
+
+bool CopyComparison::is_any_whole() const {
+  return std::any_of(same_.begin(), same_.end(), [&](int fd) {
+    struct stat file {};
+    return fstat(fd, &file) == 0 &&
+           (!S_ISREG(file.st_mode) || static_cast<std::uint64_t>(file.st_size) == offset_);
+  });
 }
 
 std::uint64_t total_size(const std::vector<std::string>& files) {

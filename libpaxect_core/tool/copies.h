@@ -1,7 +1,9 @@
 // The damaged copies of a container that the commands salvage and repair were given.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,9 +20,29 @@ class Copies {
   Outcome open(const std::vector<std::string>& names,
                const std::function<Outcome(int fd, const std::string& name)>& add);
   std::vector<core::FileIdentity> identities() const;
+  const std::vector<core::Descriptor>& files() const { return files_; }
 
  private:
   std::vector<core::Descriptor> files_;
+};
+
+// Compares them with the container that is made from them.
+class CopyComparison {
+ public:
+  explicit CopyComparison(const Copies& copies);
+
+  // The next bytes of the container.
+  void take(std::span<const char> bytes);
+  // The same as a paxect_sink, whose `opaque` is the comparison.
+  static std::int32_t sink(void* opaque, const void* data, std::size_t size);
+  // The bytes of a file that has been written.
+  void take_file(const std::string& path);
+  // Once all of it was taken: whether a copy is the container, byte for byte.
+  bool is_any_whole() const;
+
+ private:
+  std::vector<int> same_;  // descriptors of the copies that have been the same so far
+  std::uint64_t offset_ = 0;
 };
 
 // The sum of their sizes.

@@ -1,11 +1,14 @@
-#include <algorithm>
 #include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <iostream>
+#include <optional>
+#include <vector>
 
 #include "command.h"
+#include "format.h"
 #include "printable.h"
+#include "restorable.h"
 #include "signals.h"
 #include "summary.h"
 
@@ -23,17 +26,9 @@ std::string flags_text(std::uint32_t flags) {
   return text.empty() ? "none" : text.substr(1);
 }
 
-// The bytes of a piece that repair restores wherever it is, by FORMAT.md: of what the protection covers,
-// which the footer is not part of.
-std::uint64_t restorable_piece(const paxect_container_info& info) {
-  constexpr std::uint64_t kFooterSize = 44;
-  constexpr std::uint64_t kMaxCovered = std::uint64_t{16} << 20;
-  const std::uint64_t covered = info.container_size - info.protection_size - kFooterSize;
-  return std::max<std::uint64_t>(1, std::min(covered, kMaxCovered) * info.protection / 100);
-}
-
 // `verified`: the totals are those of the frames.
-void print_text(const std::string& file, const paxect_container_info& info, bool verified) {
+void print_text(const std::string& file, const paxect_container_info& info, bool verified,
+                std::optional<std::uint64_t> restorable) {
   const char* claim = verified ? "" : " (the footer's claim)";
   std::array<char, 40> part;
   std::snprintf(part.data(), part.size(), "%.3f", ratio(info));
@@ -51,8 +46,9 @@ void print_text(const std::string& file, const paxect_container_info& info, bool
     std::cout << "protection      "
               << (info.protection == 0 ? "unknown" : std::to_string(info.protection) + " %") << ", for "
               << info.protection_size << " bytes (" << part.data() << " % of the rest)\n";
-    if (info.protection != 0)
-      std::cout << "restorable      any piece of " << restorable_piece(info) << " bytes\n";
+    if (restorable)
+      std::cout << "restorable      any piece of " << *restorable
+                << " bytes, while the protection is whole\n";
   }
   if (verified) std::cout << "verified        sizes and frames; the test command verifies the data too\n";
 }
@@ -99,11 +95,26 @@ void add_header(JsonLine& json, const paxect_container_info& info) {
   json.add("flags", std::uint64_t{info.flags});
 }
 
+std::int32_t add_extension(void* places, const paxect_frame_info* frame) {
+  if (frame->extension != 0)
+    static_cast<std::vector<ExtensionPlace>*>(places)->push_back(
+        {frame->offset, frame->offset + core::kFrameHeaderSize + frame->clen});
+  return 0;
+}
+
+std::optional<std::uint64_t> restorable(paxect_reader* reader, const paxect_container_info& info) {
+  std::vector<ExtensionPlace> extensions;
+  if (info.protection == 0 || paxect_reader_frames(reader, add_extension, &extensions) != PAXECT_OK)
+    return std::nullopt;
+  return restorable_piece(info, extensions);
+}
+
 Outcome show_text(paxect_reader* reader, Outcome opened, const std::string& file, bool frames) {
   if (opened.status != PAXECT_OK) return opened;
   paxect_container_info info = new_info();
   Outcome verified = outcome(paxect_reader_info(reader, &info), reader);
-  print_text(file, info, verified.status == PAXECT_OK);
+  const bool is_verified = verified.status == PAXECT_OK;
+  print_text(file, info, is_verified, is_verified ? restorable(reader, info) : std::nullopt);
   if (!frames) return verified;
   print_table_head();
   return outcome(paxect_reader_frames(reader, print_frame, nullptr), reader);

@@ -78,6 +78,29 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string shell_word(std::string_view name) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,-";
+  std::string word = name.size() > 1 && name.front() == '-' ? "./" : "";
+  word += name;
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
+  const bool is_printable = printable(word) == word;
+  std::string quoted = is_printable ? "'" : "$'";
+  for (const char each : word) {
+    const auto byte = static_cast<unsigned char>(each);
+    std::array<char, 5> octal;
+    if (each == '\'') {
+      quoted += is_printable ? "'\\''" : "\\'";
+    } else if (!is_printable && (byte < 0x20 || byte >= 0x7f || each == '\\')) {
+      std::snprintf(octal.data(), octal.size(), "\\%03o", unsigned{byte});
+      quoted += octal.data();
+    } else {
+      quoted += each;
+    }
+  }
+  return quoted + "'";
+}
+
 std::string json_string(std::string_view text) {
   std::string result = "\"";
   while (!text.empty()) {

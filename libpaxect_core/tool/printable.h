@@ -16,4 +16,8 @@ std::string printable(std::string_view text);
 // that is not UTF-8.
 std::string json_string(std::string_view text);
 
+// The name of a file as a word of a command that a reader can copy into a shell: quoted where it has to be,
+// and never an option. Bytes that printable() replaces are octal escapes of $'...'.
+std::string shell_word(std::string_view name);
+
 }  // namespace paxect::tool

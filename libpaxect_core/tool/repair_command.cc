@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "copies.h"
+#include "printable.h"
 #include "signals.h"
 #include "summary.h"
 
@@ -49,9 +50,11 @@ std::string count(std::uint64_t number, const char* what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
-// What was damaged and what is left in reserve.
-std::string findings(const paxect_repair_report& report) {
-  if (report.damaged == 0) return "no data and no parity is damaged";
+// What was damaged and what is left in reserve. `is_whole`: one of the copies is the container.
+std::string findings(const paxect_repair_report& report, bool is_whole, std::size_t copies) {
+  if (is_whole) return "no data and no parity is damaged";
+  if (report.damaged == 0 && copies > 1) return "each cell is whole in one of the copies";
+  if (report.damaged == 0) return "damaged outside of its " + count(report.cells, "cell");
   return count(report.damaged, "damaged cell") + " of " + std::to_string(report.cells) + " in " +
          count(report.damaged_windows, "window") + "; the code word with the least reserve has " +
          std::to_string(report.spare) + " of " + count(report.parity, "parity cell") + " left";
@@ -72,7 +75,8 @@ std::int32_t add_window(void* line, const paxect_repair_window* window) {
   return 0;
 }
 
-void print_json(const Job& job, double seconds, const Outcome& ended, const paxect_repairer* repairer) {
+void print_json(const Job& job, double seconds, const Outcome& ended, const paxect_repairer* repairer,
+                bool is_whole) {
   paxect_repair_report report = report_of(repairer);
   JsonLine line(summary_stream(job));
   line.add("command", job.command);
@@ -80,6 +84,7 @@ void print_json(const Job& job, double seconds, const Outcome& ended, const paxe
   line.add("seconds", seconds);
   line.add_outcome(ended);
   line.add("proven", report.proven != 0);
+  line.add("undamaged", is_whole);
   line.add("protection", std::uint64_t{report.protection});
   line.add("container_size", report.container_size);
   line.add("cells", report.cells);
@@ -128,11 +133,13 @@ void explain_failure(const paxect_repairer* repairer, const std::vector<std::str
   if (talk.quiet) return;
   if (report_of(repairer).damaged_windows > 1)
     paxect_repairer_each_window(repairer, Printer::print, &printer);
-  complain(printer.name + ": recover what is left with: paxect-core salvage " + inputs.front() + " -o FILE");
+  complain(printer.name + ": recover what is left with: paxect-core salvage " + shell_word(inputs.front()) +
+           " -o FILE");
 }
 
 int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
-                    const std::vector<std::string>& inputs, const std::string& output, const Talk& talk) {
+                    const std::vector<std::string>& inputs, const std::string& output, bool is_whole,
+                    const Talk& talk) {
   if (ended.status == PAXECT_ERROR_DAMAGED || ended.status == PAXECT_ERROR_NO_PROTECTION) {
     explain_failure(repairer, inputs, talk);
     return paxect_status_exit_code(ended.status);
@@ -142,8 +149,9 @@ int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
   if (code == kExitOk && !talk.quiet && !talk.json && !to_stdout) {
     std::string verdict = output.empty() ? "can be repaired: " : "repaired and proven by the SHA-256: ";
     paxect_repair_report report = report_of(repairer);
-    if (report.damaged == 0) verdict = output.empty() ? "" : "written and proven by the SHA-256: ";
-    say(shown_name(output.empty() ? inputs.front() : output) + ": " + verdict + findings(report));
+    if (is_whole) verdict = output.empty() ? "" : "written and proven by the SHA-256: ";
+    say(shown_name(output.empty() ? inputs.front() : output) + ": " + verdict +
+        findings(report, is_whole, inputs.size()));
   }
   return code;
 }
@@ -164,7 +172,8 @@ bool ends_like_protected(int fd) {
 
 void suggest_repair(const Outcome& ended, const std::string& input, const Talk& talk) {
   int code = paxect_status_exit_code(ended.status);
-  if (talk.quiet || (code != 2 && code != 4) || ended.status == PAXECT_ERROR_LIMIT) return;
+  const bool is_damage = code == 2 || code == 4 || ended.status == PAXECT_ERROR_READ;
+  if (talk.quiet || !is_damage || ended.status == PAXECT_ERROR_LIMIT) return;
   core::Descriptor opened;
   if (input != "-") opened = core::open_at(AT_FDCWD, input, O_RDONLY | O_NONBLOCK);
   const int file = input == "-" ? STDIN_FILENO : opened.get();
@@ -173,7 +182,7 @@ void suggest_repair(const Outcome& ended, const std::string& input, const Talk& 
   const std::string name = shown_name(input);
   if (!S_ISREG(type.st_mode)) {
     // What went through a pipe is gone. Something else than a container has nothing to do with repair.
-    if (ended.status != PAXECT_ERROR_MAGIC)
+    if (ended.status != PAXECT_ERROR_MAGIC && ended.status != PAXECT_ERROR_READ)
       complain(name +
                ": if it was encoded with --protect, save it to a file, and repair that: paxect-core repair " +
                "DAMAGED -o FILE");
@@ -186,10 +195,45 @@ void suggest_repair(const Outcome& ended, const std::string& input, const Talk& 
   paxect_repairer_set_progress(repairer.get(), stop_on_signal, nullptr);
   paxect_status status = paxect_repairer_check(repairer.get());
   if (status == PAXECT_OK)
-    complain(name + ": it can be repaired: paxect-core repair " + input + " -o FILE");
+    complain(name + ": it can be repaired: paxect-core repair " + shell_word(input) + " -o FILE");
   else if (status == PAXECT_ERROR_DAMAGED)
     complain(named(paxect_repairer_error_message(repairer.get()), {input}) +
-             ": recover what is left with: paxect-core salvage " + input + " -o FILE");
+             ": recover what is left with: paxect-core salvage " + shell_word(input) + " -o FILE");
+}
+
+ProtectionTest test_protection(const std::string& file, std::span<const Setting> settings, const Talk& talk) {
+  ProtectionTest result;
+  Reader reader = make_reader();
+  paxect_container_info info = new_info();
+  if (file == "-" || file_size(file) == 0) return result;
+  if (paxect_reader_open_path(reader.get(), file.c_str()) != PAXECT_OK) return result;
+  if (paxect_reader_info(reader.get(), &info) != PAXECT_OK || info.protection_size == 0) return result;
+  Repairer repairer = make_repairer();
+  for (const Setting& setting : settings)
+    paxect_repairer_set_parameter(repairer.get(), setting.first, setting.second);
+  Progress progress(talk.progress, shown_name(file), 2 * file_size(file));
+  paxect_repairer_set_progress(repairer.get(), Progress::callback, &progress);
+  Copies copies;
+  Outcome ended = add_copies(repairer.get(), copies, {file});
+  CopyComparison comparison(copies);
+  if (ended.status == PAXECT_OK) {
+    paxect_repairer_set_sink(repairer.get(), CopyComparison::sink, &comparison);
+    ended = outcome(paxect_repairer_run(repairer.get()), repairer.get());
+  }
+  progress.erase();
+  const bool is_lost = ended.status == PAXECT_ERROR_DAMAGED || ended.status == PAXECT_ERROR_NO_PROTECTION;
+  if (ended.status != PAXECT_OK && !is_lost) {
+    result.code = conclude(ended, file);
+    return result;
+  }
+  result.is_damaged = is_lost || !comparison.is_any_whole();
+  if (!*result.is_damaged || talk.quiet) return result;
+  complain(shown_name(file) +
+           (is_lost ? ": its data is whole, but its protection is lost: decode it and encode it again"
+                    : ": its data is whole, but its protection is damaged: restore it with: paxect-core "
+                      "repair " +
+                          shell_word(file) + " -o FILE"));
+  return result;
 }
 
 int run_repair(const Command& command, const std::vector<std::string>& arguments) {
@@ -228,18 +272,26 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
   Progress progress(talk.progress, shown_name(check ? job.input : job.output),
                     total_size(inputs) + file_size(inputs.front()));
   Copies copies;
+  bool is_whole = false;
   Outcome ended = check_summary(job.output, talk);
   if (ended.status == PAXECT_OK) ended = add_copies(repairer.get(), copies, inputs);
   if (ended.status == PAXECT_OK) {
     paxect_repairer_set_progress(repairer.get(), Progress::callback, &progress);
-    paxect_status status = check ? paxect_repairer_check(repairer.get())
+    CopyComparison comparison(copies);
+    if (check) paxect_repairer_set_sink(repairer.get(), CopyComparison::sink, &comparison);
+    paxect_status status = check ? paxect_repairer_run(repairer.get())
                                  : paxect_repairer_run_path(repairer.get(), job.output.c_str());
     ended = outcome(status, repairer.get());
+    // Only a file can be read again; what went elsewhere is reported by its cells.
+    const bool is_file = file_size(job.output) != 0;
+    const bool has_whole_cells = status == PAXECT_OK && report_of(repairer.get()).damaged == 0;
+    if (has_whole_cells && is_file) comparison.take_file(job.output);
+    is_whole = has_whole_cells && ((!check && !is_file) || comparison.is_any_whole());
   }
   progress.erase();
-  int code = conclude_repair(ended, repairer.get(), inputs, job.output, talk);
+  int code = conclude_repair(ended, repairer.get(), inputs, job.output, is_whole, talk);
   warn(ended, talk);
-  if (talk.json) print_json(job, progress.seconds(), ended, repairer.get());
+  if (talk.json) print_json(job, progress.seconds(), ended, repairer.get(), is_whole);
   return code;
 }
 

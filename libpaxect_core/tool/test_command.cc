@@ -6,7 +6,8 @@
 namespace paxect::tool {
 namespace {
 
-int test_file(paxect_decoder* decoder, const std::string& file, const Talk& talk) {
+int test_file(paxect_decoder* decoder, const std::string& file, std::span<const Setting> settings,
+              const Talk& talk) {
   Progress progress(talk.progress, shown_name(file), file_size(file));
   paxect_decoder_set_progress(decoder, Progress::callback, &progress);
   paxect_status status = paxect_decoder_decode_path(decoder, file.c_str(), "/dev/null");
@@ -14,14 +15,20 @@ int test_file(paxect_decoder* decoder, const std::string& file, const Talk& talk
   Outcome ended = outcome(status, decoder);
   int code = conclude(ended, file);
   suggest_repair(ended, file, talk);
+  ProtectionTest protection;
+  if (code == kExitOk) protection = test_protection(file, settings, talk);
   if (talk.json) {
     paxect_container_info info = new_info();
     paxect_decoder_info(decoder, &info);
-    print_summary({"test", file, ""}, progress.seconds(), ended, info);
+    const Job job{"test", file, ""};
+    JsonLine line(summary_stream(job));
+    begin_summary(line, job, progress.seconds(), ended);
+    if (ended.status == PAXECT_OK) line.add_container(info);
+    if (protection.is_damaged) line.add("protection_damaged", *protection.is_damaged);
   }
   paxect_decoder_reset(decoder);
   paxect_decoder_set_progress(decoder, nullptr, nullptr);
-  return code;
+  return std::max(code, protection.code);
 }
 
 }  // namespace
@@ -38,15 +45,18 @@ int run_test(const Command& command, const std::vector<std::string>& arguments) 
   if (files.empty()) throw UsageError{"test: give the containers to test; - is standard input"};
   Talk talk = read_talk(values);
   Decoder decoder = make_decoder();
+  std::vector<Setting> settings;
   auto set_number = [&](const char* name, paxect_parameter parameter) {
     if (values.count(name) == 0) return;
     std::int64_t value = number(name, values[name].as<std::string>(), parameter);
     paxect_decoder_set_parameter(decoder.get(), parameter, value);
+    settings.emplace_back(parameter, value);
   };
   set_number("max-frame", PAXECT_PARAM_MAX_FRAME);
   set_number("threads", PAXECT_PARAM_THREADS);
   int worst = kExitOk;
-  for (const std::string& file : files) worst = std::max(worst, test_file(decoder.get(), file, talk));
+  for (const std::string& file : files)
+    worst = std::max(worst, test_file(decoder.get(), file, settings, talk));
   return worst;
 }
 

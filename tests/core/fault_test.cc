@@ -210,6 +210,36 @@ int each_failure(Job& job, const Fault& fault, const std::vector<std::string>& b
   }
 }
 
+TEST_CASE("a container that cannot be read as a whole: the message says where, and that repair restores it") {
+  if (!can_trace()) return;
+  TempDir dir;
+  write_file(dir / "in", encode(noise(1 << 20, 5), {{PAXECT_PARAM_PROTECT, 6}}));
+  for (const char* command : {"test", "decode"}) {
+    // The fault of read(2) alone: a repair reads with pread(2).
+    std::vector<std::string> argv = {"strace",
+                                     "-f",
+                                     "-q",
+                                     "-o",
+                                     dir / "log",
+                                     "-P",
+                                     dir / "in",
+                                     "-e",
+                                     "trace=read",
+                                     "-e",
+                                     "inject=read:error=EIO:when=2+",
+                                     kTool,
+                                     command};
+    if (std::string(command) == "decode") argv.insert(argv.end(), {"-o", dir / "out", "-i"});
+    argv.push_back(dir / "in");
+    const Result result = run({.argv = argv});
+    INFO(result.error);
+    CHECK(result.status == 3);
+    CHECK(result.error.find("/in: cannot read: Input/output error (byte ") != std::string::npos);
+    CHECK(result.error.find("it can be repaired: paxect-core repair " + (dir / "in") + " -o FILE") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE(
     "any one system call that fails ends the command with status 3 and leaves an existing output unchanged") {
   if (!can_trace()) return;

@@ -1,4 +1,5 @@
 // paxect-core encode --protect, repair, and what other commands say about protection.
+#include <filesystem>
 #include <string>
 
 #include "repairing.h"
@@ -120,10 +121,126 @@ TEST_CASE("repair: info shows the protection and its cost") {
   Result info = tool({"info", given.container});
   CHECK(info.output.find("protection      25 %, for ") != std::string::npos);
   const std::string piece = std::to_string(covered(read_file(given.container)) / 4);
-  CHECK(info.output.find("restorable      any piece of " + piece + " bytes\n") != std::string::npos);
+  CHECK(info.output.find("restorable      any piece of " + piece +
+                         " bytes, while the protection is whole\n") != std::string::npos);
   CHECK(tool({"info", given.container, "--json"}).output.find("\"protection\":25") != std::string::npos);
   REQUIRE(tool({"encode", "-i", given.file, "-o", given.container}).status == 0);
   CHECK(tool({"info", given.container}).output.find("protection") == std::string::npos);
+}
+
+TEST_CASE("repair: a piece as long as info says is restored where it ends in the parity of its window, too") {
+  TempDir dir;
+  // The last window is so short that the parity of the first one is close behind it.
+  write_file(dir / "file", noise((16 << 20) + 1, 23));
+  REQUIRE(tool({"encode", "-i", dir / "file", "-o", dir / "c", "--protect", "49", "--frame", "16777216"})
+              .status == 0);
+  const std::string info = tool({"info", dir / "c"}).output;
+  const std::string label = "restorable      any piece of ";
+  const std::size_t at = info.find(label);
+  REQUIRE(at != std::string::npos);
+  const std::size_t piece = std::stoul(info.substr(at + label.size()));
+  const std::string container = read_file(dir / "c");
+  // Where one row of cells more is lost than the length of the piece needs.
+  for (const std::size_t begin : {std::size_t{10263239}, std::size_t{10289151}}) {
+    std::string damaged = container;
+    write_file(dir / "damaged", damaged.replace(begin, piece, std::string(piece, '\0')));
+    const Result result = tool({"repair", dir / "damaged", "--check"});
+    INFO(begin << ", " << piece << " bytes: " << result.error);
+    CHECK(result.status == 0);
+  }
+}
+
+TEST_CASE("repair: --check and test report damage that costs no cell and no data") {
+  Protected given;
+  const std::string container = read_file(given.container);
+  const std::size_t size = container.size();
+  // In the level, and in what protects.
+  for (const std::size_t at : {std::size_t{8}, size - 20000}) {
+    std::string bytes = container;
+    bytes[at] = static_cast<char>(bytes[at] ^ 4);
+    write_file(given.damaged, bytes);
+    CHECK(
+        tool({"repair", given.damaged, "--check"}).output.starts_with(given.damaged + ": can be repaired: "));
+    CHECK(tool({"repair", given.damaged, "--check", "--json"}).output.find("\"undamaged\":false") !=
+          std::string::npos);
+    const Result tested = tool({"test", given.damaged});
+    CHECK(tested.status == 0);
+    CHECK(one_line(tested.error));
+    CHECK(
+        tested.error.find(": its data is whole, but its protection is damaged: restore it with: paxect-core "
+                          "repair " +
+                          given.damaged + " -o FILE") != std::string::npos);
+    CHECK(tool({"test", given.damaged, "--json"}).output.find("\"protection_damaged\":true") !=
+          std::string::npos);
+    const Result repaired = tool({"repair", given.damaged, "-o", given.output});
+    CHECK(repaired.output.starts_with(given.output + ": repaired and proven"));
+    CHECK((read_file(given.output) == read_file(given.container)));
+  }
+  given.damage(size - 10, 10);  // of the SHA-256 in the footer
+  CHECK(
+      tool({"repair", given.damaged, "--check"}).output.find(": can be repaired: damaged outside of its ") !=
+      std::string::npos);
+  CHECK(tool({"repair", given.container, "--check", "--json"}).output.find("\"undamaged\":true") !=
+        std::string::npos);
+  CHECK(tool({"repair", given.container, "-o", given.output}).output.find("written and proven") !=
+        std::string::npos);
+  const Result whole = tool({"test", given.container, "--json"});
+  CHECK(whole.error == "");
+  CHECK(whole.output.find("\"protection_damaged\":false") != std::string::npos);
+}
+
+TEST_CASE("repair: test reports that the parity of whole data is destroyed") {
+  Protected given;
+  const std::string container = read_file(given.container);
+  given.damage(container.size() - 45000, 40000);
+  const Result result = tool({"test", given.damaged});
+  CHECK(result.status == 0);
+  CHECK(one_line(result.error));
+  CHECK(result.error.find(": its data is whole, but its protection is ") != std::string::npos);
+  CHECK(tool({"test", given.damaged, "--quiet"}).error == "");
+}
+
+TEST_CASE("repair: the commands in messages name files as the shell needs it") {
+  Protected given;
+  given.damage(200000, 5000);
+  const std::string damaged = read_file(given.damaged);
+  TempDir dir;
+  for (const std::string& name :
+       {std::string("my report.freq"), std::string("-rf.freq"), std::string("it's.freq"),
+        std::string("a$(touch PWNED).freq"), std::string("\x1b[31m\xff\\.freq")}) {
+    write_file(dir / name, damaged);
+    const std::string script = "cd \"$1\" && \"$0\" test -- \"$2\"";
+    const std::string error = run({.argv = {"/bin/sh", "-c", script, kTool, dir / ".", name}}).error;
+    const std::string label = "it can be repaired: paxect-core ";
+    const std::size_t at = error.find(label);
+    INFO(error);
+    REQUIRE(at != std::string::npos);
+    std::string command = error.substr(at + label.size());
+    command.replace(command.rfind("FILE"), 4, "fixed");
+    const Result followed =
+        run({.argv = {"/bin/bash", "-c", "cd \"$1\" && \"$0\" " + command, kTool, dir / "."}});
+    INFO(followed.error);
+    CHECK(followed.status == 0);
+    CHECK((read_file(dir / "fixed") == read_file(given.container)));
+    CHECK(!exists(dir / "PWNED"));
+    std::filesystem::remove(dir / "fixed");
+  }
+}
+
+TEST_CASE("repair and salvage: more copies than 64 are refused with the remedy") {
+  Protected given;
+  given.damage(0, 30000);
+  for (const char* command : {"repair", "salvage"}) {
+    std::vector<std::string> arguments = {command, "-o", given.output};
+    arguments.insert(arguments.end(), 64, given.damaged);
+    CHECK(tool(arguments).status == 0);
+    std::filesystem::remove(given.output);
+    arguments.push_back(given.damaged);
+    const Result result = tool(arguments);
+    CHECK(result.status == 64);
+    CHECK(result.error.find("more than 64 copies: give those that are damaged least") != std::string::npos);
+    CHECK(!exists(given.output));
+  }
 }
 
 TEST_CASE("repair: a message names a file once") {

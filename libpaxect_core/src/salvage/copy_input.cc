@@ -24,7 +24,8 @@ Status size_of(int fd, const struct stat& identity, std::uint64_t& size) {
 
 Status open_copy(int fd, const std::string& name, std::size_t earlier, CopyInput& out) {
   if (earlier == kMaxCopies)
-    return failure(PAXECT_ERROR_ARGUMENT, "more than " + std::to_string(kMaxCopies) + " copies");
+    return failure(PAXECT_ERROR_ARGUMENT,
+                   "more than " + std::to_string(kMaxCopies) + " copies: give those that are damaged least");
   CopyInput input;
   input.fd = fd;
   input.name = name;
