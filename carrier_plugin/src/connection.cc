@@ -169,6 +169,12 @@ std::uint64_t Connection::tend(std::uint64_t now_ns) {
   return status.ok() ? now_ns : retry_ns_;
 }
 
+void Connection::end(const std::string& problem) {
+  problem_ = problem;
+  drop();
+  retry_ns_ = 0;
+}
+
 bool Connection::is_connected() const {
   return connection_ != nullptr && natsConnection_Status(connection_) == NATS_CONN_STATUS_CONNECTED;
 }

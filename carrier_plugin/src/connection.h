@@ -33,6 +33,8 @@ class Connection {
   // Connects when there is no connection and it is time to. Returns when to call again.
   std::uint64_t tend(std::uint64_t now_ns);
   bool is_connected() const;
+  // Ends a connection that does not do its work; tend() makes another one.
+  void end(const std::string& problem);
   // Changes with each connection: what was outstanding before has no reply.
   std::uint64_t generation() const { return generation_; }
   std::string server_url() const;

@@ -9,6 +9,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kRetry = 2 * kSecond;
 constexpr std::uint64_t kSilent = 10 * kSecond;
 constexpr std::uint64_t kLost = 30 * kSecond;
+constexpr int kMaxUnanswered = 2;
 constexpr std::uint64_t kRefused = 60 * kSecond;  // without another error of the server
 
 }  // namespace
@@ -52,6 +53,7 @@ bool Readiness::tend() {
   if (is_new) {
     has_streams_ = false;
     next_streams_ns_ = 0;
+    unanswered_ = 0;
     epoch_.reset();
     host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
   }
@@ -63,6 +65,11 @@ bool Readiness::tend() {
   has_failed_ = !status.ok();
   problems_.set("the streams cannot be used",
                 status.ok() ? "" : status.message() + " at " + connection_.last_url());
+  unanswered_ = status.is_silence() ? unanswered_ + 1 : 0;
+  // A connection that lost a subscription while it stayed up gets no reply any more; another one may.
+  if (unanswered_ >= kMaxUnanswered)
+    connection_.end("the server " + connection_.last_url() +
+                    " does not reply to requests to JetStream on this connection");
   return is_new;
 }
 

@@ -51,6 +51,7 @@ class Readiness {
   std::uint64_t next_streams_ns_ = 0;
   std::uint64_t refused_until_ns_ = 0;
   std::uint64_t silent_since_ns_ = 0;  // the stream of the epoch; 0: it answers
+  int unanswered_ = 0;                 // attempts to ensure the streams on this connection
   bool has_streams_ = false;
   bool has_failed_ = false;
 };

@@ -22,10 +22,17 @@ class Status {
     status.error_ = error;
     return status;
   }
+  // Of the server, which did not reply in time.
+  static Status silence(std::string message) {
+    Status status = failure(std::move(message));
+    status.error_ = ETIMEDOUT;
+    return status;
+  }
   bool ok() const { return message_.empty(); }
   const std::string& message() const { return message_; }
   // The errno of a failed system call; 0 for another failure.
   int error() const { return error_; }
+  bool is_silence() const { return error_ == ETIMEDOUT; }
 
  private:
   std::string message_;

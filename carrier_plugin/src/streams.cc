@@ -45,7 +45,7 @@ Status failure(const std::string& what, natsStatus status, jsErrCode code) {
         "lower "
         "max_stream_mb";
   if (code != 0) text += " (" + std::to_string(static_cast<int>(code)) + ")";
-  return Status::failure(text);
+  return status == NATS_TIMEOUT ? Status::silence(text) : Status::failure(text);
 }
 
 using Info = std::unique_ptr<jsStreamInfo, void (*)(jsStreamInfo*)>;

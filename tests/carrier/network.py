@@ -3,6 +3,7 @@ import contextlib
 import fcntl
 import os
 import random
+import re
 import select
 import socket
 import struct
@@ -15,13 +16,14 @@ class Proxy:
     """Forwards connections to `target` (HOST:PORT). stall() lets nothing through and closes nothing, cut() closes all
     connections, refuse() accepts no new ones, resume() ends both. With `cut_after`, a connection ends after so many bytes
     towards the target, with `cut_back_after` after so many from it: in the middle of a message. With `rate`, each direction of
-    a connection lets through so many bytes a second."""
+    a connection lets through so many bytes a second. The first `deaf` connections lose their subscriptions on the way."""
 
     def __init__(self, target):
         self.target = target
         self.open = threading.Event()
         self.open.set()
         self.cut_after = self.cut_back_after = self.rate = None
+        self.deaf = 0
         self.ended = 0  # connections that such a limit has ended
         self.links = set()
         self.connections = 0
@@ -57,18 +59,21 @@ class Proxy:
             with self.lock:
                 self.links |= {near, far}
                 self.connections += 1
+                is_deaf = self.connections <= self.deaf
             if self.rate:
                 for one in (near, far):  # or the kernel takes what the line cannot carry
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
-            threading.Thread(target=self._pump, args=(near, far, self.cut_after), daemon=True).start()
+            threading.Thread(target=self._pump, args=(near, far, self.cut_after, is_deaf), daemon=True).start()
             threading.Thread(target=self._pump, args=(far, near, self.cut_back_after), daemon=True).start()
 
-    def _pump(self, source, target, limit):
+    def _pump(self, source, target, limit, is_deaf=False):
         passed = 0
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 14 if self.rate else 1 << 16):
                 self.open.wait()
+                if is_deaf:
+                    data = re.sub(rb"(?m)^SUB [^\r]*\r\n", b"", data)
                 if limit is not None and passed + len(data) >= limit:
                     target.sendall(data[:limit - passed])
                     with self.lock:

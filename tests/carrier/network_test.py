@@ -60,6 +60,18 @@ class Connections(unittest.TestCase):
             server.start().ready()
             site.await_arrival()
 
+    def test_a_connection_that_lost_its_subscriptions_is_made_again(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            proxy = self.enterContext(network.Proxy(server.address))
+            proxy.deaf = 1
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", f"nats://{proxy.address}").start()
+            site.take()
+            site.send_many(north, 3)
+            site.await_arrival()
+            self.assertIn("does not reply to requests to JetStream", south.carrier.text())
+
     def test_connections_that_end_in_the_middle_of_a_message(self):
         with rig.Site() as site:
             proxies, north = self.site(site)
