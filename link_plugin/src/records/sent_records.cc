@@ -230,8 +230,8 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     words.number(&lost.made);
     words.number(&lost.noted_ns);
     lost.to = words.text();
-    std::string digest = words.text();
-    note_lost({{{std::move(digest), words.text()}, std::move(lost)}});
+    const std::string digest = words.text();
+    note_lost({{{digest, words.text()}, lost}});
   } else if (kind == "found") {
     std::string digest = words.text();
     forget_lost({std::move(digest), words.text()});
