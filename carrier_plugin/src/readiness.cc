@@ -67,9 +67,12 @@ bool Readiness::tend() {
                 status.ok() ? "" : status.message() + " at " + connection_.last_url());
   unanswered_ = status.is_silence() ? unanswered_ + 1 : 0;
   // A connection that lost a subscription while it stayed up gets no reply any more; another one may.
-  if (unanswered_ >= kMaxUnanswered)
-    connection_.end("the server " + connection_.last_url() +
-                    " does not reply to requests to JetStream on this connection");
+  if (unanswered_ >= kMaxUnanswered) {
+    const std::string problem = "the server " + connection_.last_url() +
+                                " does not reply to requests to JetStream: connecting again";
+    host_.log(PAXECT_LOG_WARN, problem);
+    connection_.end(problem);
+  }
   return is_new;
 }
 

@@ -92,7 +92,8 @@ class Status(unittest.TestCase):
     def test_a_long_download_is_reported_while_it_lasts(self):
         with rig.Site() as site:
             server = site.server().start().ready()
-            proxy = self.enterContext(SlowProxy(server.address))
+            proxy = self.enterContext(network.Proxy(server.address))
+            proxy.rate = 1_500_000
             north = site.node("north", "send", server.url).start()
             south = site.node("south", "receive", f"nats://{proxy.address}").start()
             connected(south)
@@ -107,15 +108,6 @@ class Status(unittest.TestCase):
             before = written()
             rig.wait_for("another report", lambda: written() != before)
             self.assertTrue(hidden())
-
-
-class SlowProxy(network.Proxy):
-    def _pump(self, source, target, limit):
-        with rig.contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-                rig.time.sleep(len(data) / 1_500_000)
-        self._close(source, target)
 
 
 class Explain(unittest.TestCase):
