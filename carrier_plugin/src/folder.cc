@@ -137,8 +137,7 @@ Status Folder::lock() {
   // Another user may have made it. Only a network file system needs the right to write for the lock.
   if (!marker.valid()) marker = UniqueFd(openat(root_.get(), kOwnMarker, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   const bool is_open = marker.valid();
-  const Status status =
-      is_open ? Status::success() : Status::system("cannot open " + path_ + "/" + kOwnMarker);
+  Status status = is_open ? Status::success() : Status::system("cannot open " + path_ + "/" + kOwnMarker);
   if (is_open && (flock(marker.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)) {
     lock_ = std::move(marker);  // also where the file system has no locks
     return Status::success();

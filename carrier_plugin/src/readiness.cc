@@ -68,8 +68,8 @@ bool Readiness::tend() {
   unanswered_ = status.is_silence() ? unanswered_ + 1 : 0;
   // A connection that lost a subscription while it stayed up gets no reply any more; another one may.
   if (unanswered_ >= kMaxUnanswered) {
-    const std::string problem = "the server " + connection_.last_url() +
-                                " does not reply to requests to JetStream: connecting again";
+    const std::string problem =
+        "the server " + connection_.last_url() + " does not reply to requests to JetStream: connecting again";
     host_.log(PAXECT_LOG_WARN, problem);
     connection_.end(problem);
   }
