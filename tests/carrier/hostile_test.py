@@ -243,18 +243,24 @@ class Clocks(unittest.TestCase):
 
     LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
-    def test_clocks_that_jump(self):
+    def setUp(self):
         if rig.SANITIZED or not rig.pathlib.Path(self.LIBRARY).exists():
             self.skipTest("no faketime for this build: apt-get install faketime")
+
+    def follow(self, node, clock, **more):
+        """The next start of the node's carrier follows this file, which has the difference to the machine's clocks."""
+        clock.write_text("+0")
+        node.carrier.env |= {"LD_PRELOAD": self.LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                             "NO_FAKE_STAT": "1"} | more
+
+    def test_clocks_that_jump(self):
         with rig.Site() as site:
             server = site.server().start().ready()
             north = site.node("north", "send", server.url, carrier="sandbox = off")
             south = site.node("south", "receive", server.url, carrier="sandbox = off")
             for node in (north, south):
                 node.clock = site.place / f"{node.name}.clock"
-                node.clock.write_text("+0")
-                node.carrier.env |= {"LD_PRELOAD": self.LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(node.clock), "FAKETIME_NO_CACHE": "1",
-                                     "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+                self.follow(node, node.clock, FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1")
                 node.start()
             site.take()
             for i, offset in enumerate(("+0", "-3650d", "+3650d", "-40d", "+36d", "+0")):
@@ -266,20 +272,15 @@ class Clocks(unittest.TestCase):
                     south.kill()
                     south.start()
 
-
     def test_nothing_stays_in_the_stores(self):
         """Not after deliveries with kills, not of a container that was given up in the middle, and not of one whose sender was
         killed and came back without it."""
-        if rig.SANITIZED or not rig.pathlib.Path(self.LIBRARY).exists():
-            self.skipTest("no faketime for this build: apt-get install faketime")
         with rig.Site() as site:
             server = site.server().start().ready()
             north = site.node("north", "send", server.url, carrier="max_stream_mb = 4\nsandbox = off")
             south = site.node("south", "receive", server.url, carrier="max_stream_mb = 4")
             clock = site.place / "clock"
-            clock.write_text("+0")
-            north.carrier.env |= {"LD_PRELOAD": self.LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-                                  "NO_FAKE_STAT": "1"}
+            self.follow(north, clock)
             north.start()
             for i in range(3):
                 site.send(north, f"big{i}.freq", site.random.randbytes(3_000_000))
@@ -317,17 +318,13 @@ class Clocks(unittest.TestCase):
     def test_a_receiver_that_is_away_for_a_week_gets_everything(self):
         """A week passes by the clocks of the carriers. The server's own clock cannot be moved: the ages that it keeps
         messages for are compared instead."""
-        if rig.SANITIZED or not rig.pathlib.Path(self.LIBRARY).exists():
-            self.skipTest("no faketime for this build: apt-get install faketime")
         with rig.Site() as site:
             server = site.server().start().ready()
             north = site.node("north", "send", server.url, carrier="sandbox = off")
             south = site.node("south", "receive", server.url, carrier="sandbox = off")
             clock = site.place / "clock"
-            clock.write_text("+0")
             for node in (north, south):
-                node.carrier.env |= {"LD_PRELOAD": self.LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-                                     "NO_FAKE_STAT": "1"}
+                self.follow(node, clock)
                 node.start()
             site.take()
             site.send_many(north, 3)
