@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 
 #include "support/catch.h"
@@ -15,26 +16,38 @@ namespace {
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr int kMaxFiles = 20'000;
 
+// A sender of a folder, started, without a server.
+struct SenderRig {
+  explicit SenderRig(const std::string& folder) {
+    fake.set("mode", "send");
+    fake.set("folder", folder);
+    fake.set("subject", "test");
+    fake.set("scan_ms", "500");
+    REQUIRE(read_settings(host, &settings).ok());
+    bool busy = false;
+    REQUIRE(state.open(settings, &busy).ok());
+    connection.emplace(host, settings, "test");
+    REQUIRE(connection->open().ok());
+    sender.emplace(host, settings, state, &*connection);
+    REQUIRE(sender->start().ok());
+  }
+
+  test::FakeHost fake{"carrier"};
+  Host host{fake.get()};
+  Settings settings;
+  StateDirectory state;
+  std::optional<Connection> connection;
+  std::optional<Sender> sender;
+};
+
 TEST_CASE("A sender with as many files in hand as it takes waits for the next scan when more come") {
   const test::TempDir place;
   const std::string folder = place / "folder";
   REQUIRE(mkdir(folder.c_str(), 0755) == 0);
   for (int i = 0; i < kMaxFiles; ++i) test::write_file(folder + "/" + std::to_string(i) + ".freq", "");
-  test::FakeHost fake("carrier");
-  fake.set("mode", "send");
-  fake.set("folder", folder);
-  fake.set("subject", "test");
-  fake.set("scan_ms", "500");
-  const Host host(fake.get());
-  Settings settings;
-  REQUIRE(read_settings(host, &settings).ok());
-  StateDirectory state;
-  bool busy = false;
-  REQUIRE(state.open(settings, &busy).ok());
-  Connection connection(host, settings, "test");
-  REQUIRE(connection.open().ok());
-  Sender sender(host, settings, state, &connection);
-  REQUIRE(sender.start().ok());
+  SenderRig rig(folder);
+  test::FakeHost& fake = rig.fake;
+  Sender& sender = *rig.sender;
   sender.step();
   REQUIRE(sender.candidates() == kMaxFiles);
   for (int i = 0; i < 3; ++i) {
@@ -50,22 +63,9 @@ TEST_CASE("A sender with as many files in hand as it takes waits for the next sc
 
 TEST_CASE("A sender whose folder is away waits a second") {
   const test::TempDir place;
-  test::FakeHost fake("carrier");
-  fake.set("mode", "send");
-  fake.set("folder", place / "folder");
-  fake.set("subject", "test");
-  const Host host(fake.get());
-  Settings settings;
-  REQUIRE(read_settings(host, &settings).ok());
-  StateDirectory state;
-  bool busy = false;
-  REQUIRE(state.open(settings, &busy).ok());
-  Connection connection(host, settings, "test");
-  REQUIRE(connection.open().ok());
-  Sender sender(host, settings, state, &connection);
-  REQUIRE(sender.start().ok());
-  CHECK(sender.step() >= fake.monotonic_ns() + 1000 * kMillisecond);
-  CHECK(sender.is_blocked());
+  SenderRig rig(place / "folder");
+  CHECK(rig.sender->step() >= rig.fake.monotonic_ns() + 1000 * kMillisecond);
+  CHECK(rig.sender->is_blocked());
 }
 
 }  // namespace
