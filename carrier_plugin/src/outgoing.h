@@ -33,7 +33,6 @@ struct Outgoing {
   FileIdentity identity;
   FileIdentity sidecar_identity;
   Phase phase = Phase::kSending;
-  UniqueFd file;
   std::uint64_t next_chunk = 0;
   std::uint64_t stored_chunks = 0;
   std::deque<std::uint64_t> again;  // chunks to publish once more
@@ -60,6 +59,7 @@ struct Outgoing {
 // A file whose digest is being computed, a part at each step.
 struct Preparing {
   Outgoing file;
+  UniqueFd fd;
   Digest digest;
   std::uint64_t read = 0;
 };

@@ -155,7 +155,6 @@ void Sender::restart(Outgoing* file) {
   file->phase = Phase::kSending;
   file->job_sequence = 0;
   file->is_full = false;
-  file->file.reset();
   begin_round(file);
   file->is_present_known = file->job.chunks() < kAskPresent || file->is_statement();
   sending_.push_back(file->job.id);
@@ -188,6 +187,7 @@ void Sender::give_up(const std::string& id) {
 void Sender::drop(const std::string& id) {
   const auto found = files_.find(id);
   if (found == files_.end()) return;
+  close_read(id);
   holders_.erase(id);
   published_.erase(id);
   if (const auto path = ids_.find(found->second.job.name); path != ids_.end() && path->second == id)

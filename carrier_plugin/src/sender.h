@@ -101,8 +101,11 @@ class Sender {
   bool send_chunks();
   void ask_present(Outgoing* file);
   void on_present(const std::string& id, std::uint64_t round, const Message* reply);
-  bool send_chunk(Outgoing* file, std::uint64_t number);
-  void publish(Outgoing* file);
+  enum class Sent { kYes, kUnreadable, kNoConnection };
+  Sent send_chunk(Outgoing* file, std::uint64_t number);
+  bool open_to_read(Outgoing* file, std::uint64_t number);
+  void close_read(const std::string& id);
+  bool publish(Outgoing* file);
   bool remember_published(const std::string& id);
   void on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number, const Message* reply);
   void on_published(const std::string& id, const Message* reply);
@@ -186,7 +189,13 @@ class Sender {
   std::deque<Folder::Entry> candidates_;
   std::set<std::string> candidate_paths_;
   std::unique_ptr<Preparing> preparing_;
-  std::deque<std::string> sending_;   // IDs, in order
+  std::deque<std::string> sending_;  // IDs, in order
+  // The one of them that is open: after a loss of the store there may be thousands.
+  struct Reading {
+    std::string id;
+    UniqueFd file;
+  };
+  Reading reading_;
   std::vector<Receipted> receipted_;  // that are to be removed
   struct Done {
     std::uint64_t chunks = 0;

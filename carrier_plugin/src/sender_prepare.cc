@@ -25,7 +25,7 @@ bool Sender::prepare() {
   Outgoing& file = preparing_->file;
   for (std::uint64_t slice = 0; slice < kSlice && !host_.stop_requested();) {
     const ssize_t size =
-        pread(file.file.get(), buffer_.data(), buffer_.size(), static_cast<off_t>(preparing_->read));
+        pread(preparing_->fd.get(), buffer_.data(), buffer_.size(), static_cast<off_t>(preparing_->read));
     if (size < 0) {
       hold(file.job.name, file.identity, Status::system("it cannot be read").message());
       preparing_.reset();
@@ -57,12 +57,12 @@ void Sender::begin(const Folder::Entry& entry) {
   file.job.name = entry.path;
   file.job.sender = state_.token();
   bool missing = false;
-  if (const Status status = folder_.open_file(entry.path, &file.file, &file.identity, &missing);
+  if (const Status status = folder_.open_file(entry.path, &preparing->fd, &file.identity, &missing);
       !status.ok()) {
     if (!missing) hold(entry.path, entry.identity, status.message());
     return;
   }
-  if (file.kind == FileKind::kStatement && is_being_written(file.file.get())) return;  // see is_settled()
+  if (file.kind == FileKind::kStatement && is_being_written(preparing->fd.get())) return;  // see is_settled()
   if (file.kind == FileKind::kContainer) {
     const Status status = folder_.read_small(sidecar_of(entry.path), kMaxSidecar, &file.job.sidecar,
                                              &file.sidecar_identity, &missing);
@@ -88,7 +88,7 @@ void Sender::finish_preparing() {
   const std::unique_ptr<Preparing> done = std::move(preparing_);
   Outgoing& file = done->file;
   FileIdentity now;
-  if (!identity_of(file.file.get(), &now) || now != file.identity || done->read != file.job.size) {
+  if (!identity_of(done->fd.get(), &now) || now != file.identity || done->read != file.job.size) {
     changed_ = true;  // it was written to: the next scan takes it as it is then
     return;
   }
@@ -129,7 +129,6 @@ void Sender::finish_preparing() {
   Outgoing& kept = files_[id] = std::move(file);
   begin_round(&kept);
   if (may_be_known_) {
-    kept.file.reset();  // there may be thousands
     kept.phase = Phase::kChecking;
     check(&kept);
   } else {

@@ -32,6 +32,7 @@ bool Sender::send_chunks() {
     ++i;
     if (file->is_full) continue;
     if (!file->is_present_known) {
+      if (exchange_.outstanding() >= kMaxOutstanding) return sent;
       ask_present(file);
       continue;
     }
@@ -52,14 +53,16 @@ bool Sender::send_chunks() {
         ++file->stored_chunks;
         continue;
       }
-      if (!send_chunk(file, number)) break;
+      const Sent result = send_chunk(file, number);
+      if (result == Sent::kNoConnection) return false;
+      if (result == Sent::kUnreadable) break;
       sent = true;
       if (host_.stop_requested()) return false;
     }
     file = find(id);
     if (file != nullptr && file->phase == Phase::kSending && file->stored_chunks == chunks &&
-        exchange_.outstanding() < kMaxOutstanding)
-      publish(file);
+        exchange_.outstanding() < kMaxOutstanding && !publish(file))
+      return false;
   }
   return sent;
 }
@@ -87,24 +90,41 @@ void Sender::on_present(const std::string& id, std::uint64_t round, const Messag
   });
 }
 
-// False when the file cannot be sent, or not now.
-bool Sender::send_chunk(Outgoing* file, std::uint64_t number) {
+// False when it cannot be opened now, or is not there any more: then it is given up.
+bool Sender::open_to_read(Outgoing* file, std::uint64_t number) {
+  const std::string& id = file->job.id;
+  if (reading_.id == id) return true;
+  reading_ = {};
+  bool missing = false;
+  FileIdentity ignored;
+  if (folder_.open_file(file->job.name, &reading_.file, &ignored, &missing).ok()) {
+    reading_.id = id;
+    return true;
+  }
+  if (missing) {
+    give_up(std::string(id));
+  } else {
+    file->again.push_back(number);
+  }
+  return false;
+}
+
+void Sender::close_read(const std::string& id) {
+  if (reading_.id == id) reading_ = {};
+}
+
+Sender::Sent Sender::send_chunk(Outgoing* file, std::uint64_t number) {
   const std::uint64_t offset = number * kChunkSize;
   const std::uint64_t bytes = chunk_size(file->job, number);
   const std::string id = file->job.id;
-  bool missing = false;
+  if (!open_to_read(file, number)) return Sent::kUnreadable;
+  const ssize_t size = pread(reading_.file.get(), buffer_.data(), bytes, static_cast<off_t>(offset));
   FileIdentity now;
-  if (!file->file.valid() && !folder_.open_file(file->job.name, &file->file, &now, &missing).ok()) {
-    if (!missing) file->again.push_back(number);
-    if (missing) give_up(id);
-    return false;
-  }
-  const ssize_t size = pread(file->file.get(), buffer_.data(), bytes, static_cast<off_t>(offset));
-  if (!identity_of(file->file.get(), &now) || !now.same_but_name(file->identity) ||
+  if (!identity_of(reading_.file.get(), &now) || !now.same_but_name(file->identity) ||
       size != static_cast<ssize_t>(bytes)) {
     changed_ = true;
     give_up(id);
-    return false;
+    return Sent::kUnreadable;
   }
   const std::uint64_t round = file->round;
   const bool sent = exchange_.send(names_.chunk(id, number), {buffer_.data(), bytes}, window_.patience_ns(),
@@ -118,13 +138,12 @@ bool Sender::send_chunk(Outgoing* file, std::uint64_t number) {
                                    });
   if (!sent) {
     file->again.push_back(number);
-    return false;
+    return Sent::kNoConnection;
   }
   in_flight_bytes_ += bytes;
   ++file->in_flight;
-  // Thousands may wait for their replies.
-  if (file->again.empty() && file->next_chunk == file->job.chunks()) file->file.reset();
-  return true;
+  if (file->again.empty() && file->next_chunk == file->job.chunks()) close_read(id);
+  return Sent::kYes;
 }
 
 void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number,
@@ -154,7 +173,7 @@ void Sender::on_full(Outgoing* file, const std::string& reason) {
   if (full_since_ns_ == 0) full_since_ns_ = host_.monotonic_ns();
   if (stuck_since_ns_ == 0) stuck_since_ns_ = host_.monotonic_ns();
   file->is_full = true;
-  file->file.reset();  // there may be many, and they may wait for long
+  close_read(file->job.id);
   const bool is_stream = reason.find("maximum") != std::string::npos;
   const std::string where = "the stream " + names_.stream("data") + " at " + connection_.server_url();
   const std::string what = is_stream ? where + " is full" : "the server has no room for " + where;
@@ -220,8 +239,9 @@ void Sender::on_refused(Outgoing* file, const std::string& reason) {
                                 ": " + reason);
 }
 
-void Sender::publish(Outgoing* file) {
-  if (epoch_.value().empty()) return;
+// False when there is no connection.
+bool Sender::publish(Outgoing* file) {
+  if (epoch_.value().empty()) return true;
   file->job.epoch = epoch_.value();
   file->job.is_repeated = !file->is_statement() && !remember_published(file->job.id);
   const std::string id = file->job.id;
@@ -235,15 +255,14 @@ void Sender::publish(Outgoing* file) {
     if (!status.ok() || digest_of(contents) != file->job.digest) {
       changed_ = true;
       drop(id);
-      return;
+      return true;
     }
     sent = exchange_.send(names_.subject("list", id), list_text(file->job, contents), kReplyTime, handler);
   } else {
     sent = exchange_.send(names_.subject("job", id), job_text(file->job), kReplyTime, handler);
   }
-  if (!sent) return;
-  file->phase = Phase::kPublishing;
-  file->file.reset();
+  if (sent) file->phase = Phase::kPublishing;
+  return sent;
 }
 
 // False when it was published before, also by an earlier process.
