@@ -179,7 +179,9 @@ void Sender::give_up(const std::string& id) {
   if (file == nullptr) return;
   if (!file->is_statement()) {
     withdraw(id);
-    clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = id});
+    remember_begun(id);
+    clean_ups_.push_back(
+        {.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = id, .kind = CleanUp::Kind::kGivenUp});
   }
   drop(id);
 }

@@ -107,6 +107,7 @@ class Sender {
   void close_read(const std::string& id);
   bool publish(Outgoing* file);
   bool remember_published(const std::string& id);
+  void remember_begun(const std::string& id);
   void on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number, const Message* reply);
   void on_published(const std::string& id, const Message* reply);
   void on_full(Outgoing* file, const std::string& reason);
@@ -148,14 +149,22 @@ class Sender {
   void find_put_back(const std::string& path, FileIdentity* identity);
   void tidy_server(const Outgoing& file);
   struct CleanUp {
+    enum class Kind {
+      kDelivered,  // chunks, job, claim and receipt
+      kGivenUp,    // the chunks
+      kUnfinished  // the chunks, if there is no job
+    };
     std::uint64_t due_ns = 0;
     std::string id;
-    bool is_delivered = false;  // else it was given up: its chunks alone go
+    Kind kind = Kind::kDelivered;
   };
   void clean_up();
   void clean_up(const CleanUp& what);
   void clean_up_chunks(const std::string& id);
   // sender_sweep.cc
+  void withdraw_unfinished(const std::string& id);
+  void withdraw_surely(const CleanUp& what);
+  void forget_begun(const std::string& id);
   void sweep();
   void on_stored(const Message* reply);
   void look_for_job(const std::string& id, std::uint64_t chunk);
@@ -206,6 +215,7 @@ class Sender {
   std::deque<std::pair<std::uint64_t, std::string>> claim_reads_;  // when, and of which file
   std::map<std::string, std::string> holders_;  // the receivers that have claimed what has no receipt yet
   std::set<std::string> published_;             // IDs of jobs that have no receipt yet
+  std::set<std::string> begun_;                 // IDs whose chunks may be in the store without a job
   std::vector<Outgoing> interrupted_;           // whose removal a crash interrupted
   std::set<std::string> put_back_;              // files to which that crash had left a hidden name
 

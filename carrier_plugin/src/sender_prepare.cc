@@ -47,7 +47,14 @@ void Sender::end_first_scan() {
   if (!scanned_all_ || !candidates_.empty() || preparing_ != nullptr || !std::exchange(may_be_known_, false))
     return;
   std::erase_if(holders_, [&](const auto& one) { return !files_.contains(one.first); });
-  std::erase_if(published_, [&](const std::string& id) { return !files_.contains(id); });
+  // A file that was removed while this sender was away leaves chunks behind, if it was being published.
+  std::erase_if(published_, [&](const std::string& id) {
+    if (files_.contains(id)) return false;
+    begun_.insert(id);
+    return true;
+  });
+  for (const std::string& id : begun_)
+    if (!files_.contains(id)) clean_ups_.push_front({.id = id, .kind = CleanUp::Kind::kUnfinished});
 }
 
 void Sender::begin(const Folder::Entry& entry) {

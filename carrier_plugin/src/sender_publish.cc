@@ -126,6 +126,7 @@ Sender::Sent Sender::send_chunk(Outgoing* file, std::uint64_t number) {
     give_up(id);
     return Sent::kUnreadable;
   }
+  remember_begun(id);
   const std::uint64_t round = file->round;
   const bool sent = exchange_.send(names_.chunk(id, number), {buffer_.data(), bytes}, window_.patience_ns(),
                                    [this, id, round, number, bytes, line = window_.round(),
@@ -268,8 +269,15 @@ bool Sender::publish(Outgoing* file) {
 // False when it was published before, also by an earlier process.
 bool Sender::remember_published(const std::string& id) {
   if (!published_.insert(id).second) return false;
+  begun_.erase(id);
   records_.append(JsonObject().add("record", "published").add("id", id).text());
   return true;
+}
+
+// Without a flush: after a loss of power the sweep finds what it has left.
+void Sender::remember_begun(const std::string& id) {
+  if (published_.contains(id) || !begun_.insert(id).second) return;
+  records_.append(JsonObject().add("record", "begun").add("id", id).text());
 }
 
 void Sender::on_published(const std::string& id, const Message* reply) {

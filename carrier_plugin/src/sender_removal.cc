@@ -55,7 +55,10 @@ Status Sender::start() {
     if (!reader.get("record", &what) || !reader.get("id", &file.job.id)) return;
     if (what == "claimed" && reader.get("receiver", &file.holder)) open[file.job.id].holder = file.holder;
     if (what == "unclaimed") open.erase(file.job.id);
+    if (what == "begun") begun_.insert(file.job.id);
     if (what == "published") published_.insert(file.job.id);
+    if (what == "published" || what == "withdrawn") begun_.erase(file.job.id);
+    if (what == "withdrawn") published_.erase(file.job.id);
     if (what == "receipted" && reader.get("name", &file.job.name) && reader.get("size", &file.job.size) &&
         parse_identity(reader, "file", &file.identity)) {
       if (!parse_identity(reader, "sidecar", &file.sidecar_identity)) file.sidecar_identity = {};
@@ -91,6 +94,8 @@ Status Sender::rewrite_records() {
     kept.push_back(JsonObject().add("record", "claimed").add("id", id).add("receiver", holder).text());
   for (const std::string& id : published_)
     kept.push_back(JsonObject().add("record", "published").add("id", id).text());
+  for (const std::string& id : begun_)
+    kept.push_back(JsonObject().add("record", "begun").add("id", id).text());
   for (const Receipted& one : receipted_)
     if (const Outgoing* file = find(one.id); file != nullptr && one.is_recorded)
       kept.push_back(receipted_record(*file));
@@ -112,9 +117,10 @@ std::string Sender::receipted_record(const Outgoing& file) {
 
 void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
   if (done_.insert_or_assign(id, Done{chunks}).second) done_order_.push_back(id);
-  clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = id, .is_delivered = true});
+  clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAfter, .id = id});
   holders_.erase(id);
   published_.erase(id);
+  begun_.erase(id);
   while (done_order_.size() > kMaxDone) {
     done_.erase(done_order_.front());
     done_order_.pop_front();
@@ -257,13 +263,13 @@ void Sender::clean_up() {
 // would deliver it. What gets no reply is done again later.
 void Sender::clean_up(const CleanUp& what) {
   const std::string& id = what.id;
+  // The job of a file that was given up goes when a receiver misses its chunks.
+  if (what.kind == CleanUp::Kind::kGivenUp) return withdraw_surely(what);
+  if (what.kind == CleanUp::Kind::kUnfinished) return withdraw_unfinished(id);
   const auto done = done_.find(id);
   if (done == done_.end() || done->second.chunks > 0) clean_up_chunks(id);
-  // The job of a file that was given up goes when a receiver misses its chunks.
-  if (!what.is_delivered) return;
   const auto again = [this, id](bool ok) {
-    if (!ok)
-      clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCheckEvery, .id = id, .is_delivered = true});
+    if (!ok) clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCheckEvery, .id = id});
   };
   delete_last("job", id, [this, id, again](bool ok) {
     if (!ok) return again(false);

@@ -44,8 +44,7 @@ void Sender::on_receipt(std::string_view text) {
     // A receiver published it again after a restart of the server: it must go too.
     if (!done_.contains(receipt.id)) return;
     known_receipt_ns_ = host_.monotonic_ns();
-    clean_ups_.push_back(
-        {.due_ns = known_receipt_ns_ + kCleanUpAfter, .id = receipt.id, .is_delivered = true});
+    clean_ups_.push_back({.due_ns = known_receipt_ns_ + kCleanUpAfter, .id = receipt.id});
     return;
   }
   if (receipt.digest != file->job.digest || receipt.name != file->job.name ||

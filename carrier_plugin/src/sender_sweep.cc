@@ -1,6 +1,6 @@
 // How a sender finds chunks that nobody will ask for: a sender was killed while it published them, and their
 // file was removed before it came back. Nobody else knows of them, and they would take up the stream for
-// ever.
+// ever. Its records name them, if they were not lost; what nobody's records name is removed when it is old.
 #include <algorithm>
 #include <ctime>
 #include <map>
@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 30 * kSecond;
 constexpr std::uint64_t kSweepEvery = 3600 * kSecond;
+constexpr std::uint64_t kAgain = 60 * kSecond;  // after a request without a reply
 constexpr std::size_t kSweptAtOnce = 64;
 constexpr std::int64_t kAge = std::int64_t{86'400} * 1'000'000'000;  // of the last chunk
 
@@ -25,6 +26,42 @@ std::int64_t time_of(const std::string& text) {
 }
 
 }  // namespace
+
+// One that has a job is delivered, whether its file is there or not.
+void Sender::withdraw_unfinished(const std::string& id) {
+  const CleanUp what{.due_ns = host_.monotonic_ns() + kAgain, .id = id, .kind = CleanUp::Kind::kUnfinished};
+  const auto on_reply = [this, what](const Message* reply) {
+    if (files_.contains(what.id)) return;  // it is there again
+    if (reply != nullptr && reply->sequence() != 0) return forget_begun(what.id);
+    if (reply == nullptr || reply->status() != 404) return clean_ups_.push_back(what);
+    host_.log(PAXECT_LOG_INFO, "the file of " + what.id +
+                                   " is gone, and only a part of it was published: its chunks are removed");
+    withdraw_surely(what);
+  };
+  if (!exchange_.send("$JS.API.DIRECT.GET." + names_.stream("job") + "." + names_.subject("job", id), "",
+                      kReplyTime, on_reply))
+    clean_ups_.push_back(what);
+}
+
+// Tries again until the server has done it.
+void Sender::withdraw_surely(const CleanUp& what) {
+  const auto again = [this, what] {
+    clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kAgain, .id = what.id, .kind = what.kind});
+  };
+  const auto on_reply = [this, id = what.id, again](const Message* reply) {
+    const bool is_done = reply != nullptr && reply->data().find("\"success\":true") != std::string_view::npos;
+    if (!is_done) return again();
+    if (!files_.contains(id)) forget_begun(id);
+  };
+  if (!exchange_.send("$JS.API.STREAM.PURGE." + names_.stream("data"),
+                      JsonObject().add("filter", names_.subject("data", what.id) + ".*").text(), kReplyTime,
+                      on_reply))
+    again();
+}
+
+void Sender::forget_begun(const std::string& id) {
+  if (begun_.erase(id) > 0) records_.append(JsonObject().add("record", "withdrawn").add("id", id).text());
+}
 
 // Once all files of the folder are known, and every hour.
 void Sender::sweep() {

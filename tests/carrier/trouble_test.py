@@ -3,6 +3,7 @@
 import os
 import unittest
 
+import network
 import rig
 
 
@@ -71,6 +72,42 @@ class Once(unittest.TestCase):
 
 
 class Stores(unittest.TestCase):
+    def test_chunks_of_a_file_that_is_gone_when_its_sender_comes_back_are_removed(self):
+        """The sender is killed when it has published a part of the file."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            proxy = self.enterContext(network.Proxy(server.address))
+            north = site.node("north", "send", f"nats://{proxy.address}").start()
+            rig.wait_for("the streams", lambda: (north.command("status", status=range(100))["report"] or {}).get("connected"))
+            site.send(north, "first.freq", b"data")
+            rig.wait_for("the first job", lambda: rig.jobs(server))
+            proxy.cut_after = 3_000_000  # of the next connection
+            proxy.cut()
+
+            def chunks():
+                with server.client() as client:
+                    return client.streams()["test_data"]["state"]["messages"]
+            large = site.random.randbytes(20 << 20)
+            rig.wait_for("a connection", lambda: proxy.connections >= 2)
+            proxy.refuse()  # further ones
+            site.send(north, "large.freq", large)
+            rig.wait_for("a part of it", lambda: proxy.ended and chunks() > 2)
+            north.kill()
+            self.assertEqual(list(rig.jobs(server)), ["first.freq"])
+            for name in ("large.freq", "large.freq.sha256"):
+                (north.folder / name).unlink()
+            proxy.cut_after = None
+            proxy.resume()
+            north.start()
+            rig.wait_for(lambda: f"the chunk of the first file alone: {chunks()}", lambda: chunks() == 1)
+            del site.sent["large.freq"]
+            site.node("south", "receive", server.url).start()
+            site.take()
+            site.await_arrival()
+            north.stop()
+            records = (north.place / ".paxect_carrier_folder" / "sender.records").read_text()
+            self.assertIn("withdrawn", records)
+
     def test_a_server_without_room_for_a_job_or_list_is_reported_until_it_has_some(self):
         with rig.Site() as site:
             server = site.server(max_file="8MB").start().ready()
