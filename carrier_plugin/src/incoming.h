@@ -1,6 +1,7 @@
 // What a receiver has in hand.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -52,6 +53,8 @@ struct Incoming {
   bool keeps_chunks = false;  // the store has the others: only what is missing is to be sent again
   bool is_late = false;       // not all chunks came in time
   std::uint64_t kept_ns = 0;  // when the download was interrupted
+
+  std::uint64_t fetched_bytes() const { return std::min(job.size, (digested + early.size()) * kChunkSize); }
 };
 
 // A job whose contents are durable under their hidden name, and recorded.

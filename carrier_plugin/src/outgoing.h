@@ -1,6 +1,7 @@
 // A file that a sender has in hand.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -53,6 +54,11 @@ struct Outgoing {
   unsigned claim_misses = 0;  // how often it was not there any more
   std::string trouble;        // why it is not delivered
 
+  // Bytes that the server has.
+  std::uint64_t stored_bytes() const {
+    const bool is_stored = phase == Phase::kWaiting || phase == Phase::kPublishing;
+    return is_stored ? job.size : std::min(job.size, stored_chunks * kChunkSize);
+  }
   bool is_statement() const { return kind == FileKind::kStatement && job.size <= kChunkSize; }
 };
 

@@ -63,6 +63,8 @@ class Receiver {
   const Problems& problems() const { return problems_; }
   const std::map<std::string, Intent>& intents() const { return intents_; }
   const std::map<std::string, Delivered>& delivered() const { return delivered_; }
+  // What is being fetched, for the observer; null: nothing.
+  const std::vector<Incoming>* fetching() const { return fetching_; }
   struct Refused {
     Job job;
     std::string reason;
@@ -125,6 +127,7 @@ class Receiver {
 
   // receiver_fetch.cc: contents
   void download(std::vector<Incoming>* batch);
+  void download_batch(std::vector<Incoming>* batch);
   bool resume(Incoming* job);
   void interrupt(Incoming* job);
   void forget_partial(const std::string& id);
@@ -230,8 +233,9 @@ class Receiver {
   Fetch job_fetch_;
   Fetch list_fetch_;
   std::vector<std::string> witnesses_;  // of deliveries whose records are not durable yet
-  std::vector<Intent> finished_;        // delivered; their chunks go when their receipts are stored
-  std::string trouble_;                 // of our own disk, in this download
+  const std::vector<Incoming>* fetching_ = nullptr;
+  std::vector<Intent> finished_;  // delivered; their chunks go when their receipts are stored
+  std::string trouble_;           // of our own disk, in this download
   std::uint64_t download_ = 0;
   std::uint64_t rewritten_size_ = 0;  // of the records, when they were last rewritten
   Window window_;

@@ -83,8 +83,18 @@ void Receiver::remove_job(const std::string& id) {
       [](const Message&) {});
 }
 
-// The chunks of all jobs of a batch are requested together, a window of them at a time.
 void Receiver::download(std::vector<Incoming>* batch) {
+  struct Reset {
+    const std::vector<Incoming>** pointer;
+    ~Reset() { *pointer = nullptr; }
+  };
+  fetching_ = batch;
+  const Reset reset{&fetching_};
+  download_batch(batch);
+}
+
+// The chunks of all jobs of a batch are requested together, a window of them at a time.
+void Receiver::download_batch(std::vector<Incoming>* batch) {
   Status status;
   for (Incoming& job : *batch) {
     if (status.ok() && resume(&job)) continue;

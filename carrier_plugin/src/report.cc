@@ -62,7 +62,7 @@ void add_sender(const Sender& sender, JsonObject* object) {
     if (items.size() >= kMaxNames) continue;
     JsonObject item;
     item.add("name", file.job.name).add("state", phase_text(file)).add("id", id).add("size", file.job.size);
-    item.add("receiver", file.holder).add("reason", file.trouble);
+    item.add("bytes", file.stored_bytes()).add("receiver", file.holder).add("reason", file.trouble);
     items.push_back(item.text());
   }
   std::uint64_t held = held_after_attempts(sender);
@@ -82,6 +82,16 @@ void add_sender(const Sender& sender, JsonObject* object) {
 
 void add_receiver(const Receiver& receiver, JsonObject* object) {
   std::vector<std::string> items;
+  if (receiver.fetching() != nullptr)
+    for (const Incoming& one : *receiver.fetching()) {
+      if (items.size() >= kMaxNames) break;
+      // At its end, what is durable is there as an intent too.
+      if (receiver.intents().contains(one.job.id)) continue;
+      JsonObject item;
+      item.add("name", one.job.name).add("state", "fetching").add("id", one.job.id).add("size", one.job.size);
+      item.add("bytes", one.fetched_bytes()).add("receiver", "").add("reason", "");
+      items.push_back(item.text());
+    }
   for (const auto& [id, intent] : receiver.intents()) {
     if (items.size() >= kMaxNames) break;
     JsonObject item;

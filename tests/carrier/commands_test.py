@@ -102,12 +102,16 @@ class Status(unittest.TestCase):
             def hidden():
                 return [path for path in south.folder.iterdir() if path.name.endswith(".part")]
 
-            def written():
-                return south.command("status", status=range(100))["report"]["written_ns"]
-            rig.wait_for("the hidden file", hidden)
-            before = written()
-            rig.wait_for("another report", lambda: written() != before)
+            def fetched():
+                files = south.command("status", status=range(100))["report"]["files"]
+                return next((file["bytes"] for file in files if file["state"] == "fetching"), None)
+            first = rig.wait_for("some bytes", fetched)
+            rig.wait_for("more of them", lambda: (fetched() or 0) > first)
             self.assertTrue(hidden())
+            self.assertEqual(south.command("explain", "large.freq")["state"], "fetching")
+            shown = rig.subprocess.run([rig.PAXECT, "carrier", "status", "-c", "carrier.conf"], cwd=south.place, capture_output=True,
+                                       text=True, check=True).stdout
+            self.assertRegex(shown, r"fetching +1 file, [0-9]+ of 25165824 bytes")
 
 
 class Explain(unittest.TestCase):

@@ -22,6 +22,29 @@ std::uint64_t age_of(const JsonReader& report) {
   return report.get("written_ns", &written) && written < now ? (now - written) / 1'000'000'000 : 0;
 }
 
+// What is on its way to or from the server: "2 files, 3 of 14 bytes"; "" for nothing.
+std::string under_way(const JsonReader& report) {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t size = 0;
+  const json::Value* files = report.find("files");
+  if (files == nullptr || !files->IsArray()) return "";
+  const auto number_of = [](const json::Value& file, const char* name) {
+    return file.HasMember(name) && file[name].IsUint64() ? file[name].GetUint64() : 0;
+  };
+  for (const json::Value& file : files->GetArray()) {
+    std::string state;
+    if (!file.IsObject() || !get_text(file, "state", &state) || (state != "sending" && state != "fetching"))
+      continue;
+    ++count;
+    bytes += number_of(file, "bytes");
+    size += number_of(file, "size");
+  }
+  if (count == 0) return "";
+  return std::to_string(count) + (count == 1 ? " file, " : " files, ") + std::to_string(bytes) + " of " +
+         std::to_string(size) + " bytes";
+}
+
 void print(const Call& call, const JsonReader& report, bool running) {
   const Settings& settings = call.settings();
   const bool sends = settings.mode == Mode::kSend;
@@ -46,6 +69,8 @@ void print(const Call& call, const JsonReader& report, bool running) {
     call.row("waiting", number(report, "waiting") + " fetched and not delivered");
     call.row("unconfirmed", number(report, "unconfirmed") + " delivered, whose receipt is not stored");
   }
+  if (const std::string text = under_way(report); !text.empty())
+    call.row(sends ? "sending" : "fetching", text);
   call.row("delivered", number(report, "delivered") + " since it was started, " +
                             number(report, "delivered_bytes") + " bytes");
   if (const json::Value* problems = report.find("problems"); problems != nullptr && problems->IsArray())
