@@ -62,7 +62,8 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
   if (host_.once() && wake != 0 && (is_blocked() || is_idle())) {
     result->state = PAXECT_STEP_DONE;
     const Problems& problems = sender_ ? sender_->problems() : receiver_->problems();
-    const bool is_done = !sender_ || (sender_->files().empty() && sender_->held().empty());
+    const bool is_done =
+        sender_ ? sender_->files().empty() && sender_->held().empty() : receiver_->intents().empty();
     const bool is_well = connection_->is_connected() && problems.all().empty() && is_done;
     result->outcome = is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
     return PAXECT_PLUGIN_OK;

@@ -28,6 +28,7 @@ constexpr std::size_t kMaxDelivered = 1'000'000;
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
 constexpr std::uint64_t kRefusedDelay = 30 * kSecond;
 constexpr std::uint64_t kWaitDelay = 2 * kSecond;
+constexpr std::uint64_t kMaxStuck = 60 * kSecond;
 
 bool parse_number(std::string_view text, std::uint64_t* out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
@@ -176,8 +177,18 @@ std::string Receiver::delivered_record(const std::string& id, const Delivered& d
 }
 
 bool Receiver::is_idle() const {
-  return idle_ && jobs_.empty() && lists_.empty() && intents_.empty() && unconfirmed_.empty() &&
-         witnesses_.empty();
+  return idle_ && jobs_.empty() && lists_.empty() && unconfirmed_.empty() && witnesses_.empty() &&
+         !is_working();
+}
+
+// Whether what was fetched may be delivered soon. Not when its sender is away, who alone knows whether it is
+// delivered already, nor when nothing has changed for a minute.
+bool Receiver::is_working() const {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (now - progress_ns_ >= kMaxStuck) return false;
+  const auto comes_again = [&](const auto& one) { return now - one.second.seen_ns < 2 * kHeldDelay; };
+  return std::any_of(deferred_.begin(), deferred_.end(), comes_again) ||
+         std::any_of(intents_.begin(), intents_.end(), [](const auto& one) { return !one.second.waits; });
 }
 
 std::uint64_t Receiver::step() {
@@ -230,6 +241,7 @@ void Receiver::tend_connection() {
                                    " messages came faster than they could be taken and were "
                                    "dropped; jobs among them come again");
   if (!is_new) return;
+  progress_ns_ = host_.monotonic_ns();
   next_receipts_ns_ = next_finish_ns_ = 0;
   job_fetch_ = list_fetch_ = {};
   jobs_.clear();  // they come again

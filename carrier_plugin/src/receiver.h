@@ -52,7 +52,7 @@ class Receiver {
   Status start();
   // One batch, or a fetch. Returns when to be called next: 0 for at once.
   std::uint64_t step();
-  // Whether the server has nothing for us.
+  // Whether the server has nothing for us, and nothing that was fetched can be delivered now.
   bool is_idle() const;
   // Called now and then within a long step.
   void set_observer(std::function<void()> observer) { observer_ = std::move(observer); }
@@ -96,6 +96,7 @@ class Receiver {
   void work();
   void take(const Message& message, std::vector<Incoming>* batch);
   bool on_epoch();
+  bool is_working() const;
   void poison(const Message& message, const char* what, const std::string& reason);
   void take_list(const Message& message);
   Status flush_list(const std::string& name);
@@ -110,6 +111,7 @@ class Receiver {
   std::map<std::string, Verdict> ask_senders(const std::vector<const Job*>& jobs);
   Verdict verdict_of(const Job& job, const Answer& answer);
   static std::string no_answer(const Job& job);
+  void defer(const Job& job);
   void report_waiting();
   struct Found {
     Lookup result = Lookup::kUnknown;
@@ -217,12 +219,17 @@ class Receiver {
   WaitingJobs waiting_for_senders_;
   WaitingJobs waiting_for_operator_;
   WaitingJobs waiting_lists_{std::uint64_t{86'400} * 1'000'000'000};  // refused ones, which do not come again
-  std::map<std::string, Refused> refused_;                    // that cannot get their names here, by ID
-  std::map<std::string, std::uint64_t> silent_senders_;       // until when they are not asked again
-  std::set<std::string> disputed_claims_;                     // IDs of intents whose claim was refused
-  std::set<std::string> disputed_receipts_;                   // IDs whose receipt was refused
-  std::map<std::string, std::uint64_t> late_;                 // sequences of claims that came too late, by ID
-  std::set<std::string> in_hand_;                             // subjects by which jobs are acknowledged
+  std::map<std::string, Refused> refused_;               // that cannot get their names here, by ID
+  std::map<std::string, std::uint64_t> silent_senders_;  // until when they are not asked again
+  struct Deferred {
+    std::uint64_t since_ns = 0;
+    std::uint64_t seen_ns = 0;
+  };
+  std::map<std::string, Deferred> deferred_;   // jobs that their sender cannot answer about yet
+  std::set<std::string> disputed_claims_;      // IDs of intents whose claim was refused
+  std::set<std::string> disputed_receipts_;    // IDs whose receipt was refused
+  std::map<std::string, std::uint64_t> late_;  // sequences of claims that came too late, by ID
+  std::set<std::string> in_hand_;              // subjects by which jobs are acknowledged
   std::deque<std::pair<std::uint64_t, std::string>> recent_;  // what was delivered, and when
 
   struct Fetch {
@@ -253,6 +260,7 @@ class Receiver {
   std::uint64_t next_receipts_ns_ = 0;
   std::uint64_t receipts_first_until_ns_ = 0;  // after a change of the store
   std::uint64_t paused_until_ns_ = 0;
+  std::uint64_t progress_ns_ = 0;  // when an intent came or went, or a connection came
   std::string seen_epoch_;
 };
 

@@ -189,6 +189,7 @@ void Receiver::drop(const std::string& id) {
   if (!status.ok()) return;
   const Intent intent = found->second;
   intents_.erase(found);
+  progress_ns_ = host_.monotonic_ns();
   folder_.remove(temporary_of(intent.job.name, id));
   folder_.remove(sidecar_temporary_of(intent.job.name, id));
   folder_.remove(witness_of(intent.job.name, id));

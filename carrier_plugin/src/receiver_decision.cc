@@ -14,6 +14,7 @@ constexpr std::uint64_t kReplyTime = 5 * kSecond;
 constexpr std::uint64_t kAnswerTime = 2 * kSecond;  // of a sender
 constexpr std::uint64_t kSilence = 10 * kSecond;    // until a sender that did not answer is asked again
 constexpr std::uint64_t kForgotten = 60 * kSecond;
+constexpr std::uint64_t kDeferred = 30 * kSecond;  // until it is reported
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
 
 }  // namespace
@@ -193,7 +194,12 @@ std::map<std::string, Verdict> Receiver::ask_senders(const std::vector<const Job
       waiting_for_senders_.set(job.id, no_answer(job), host_.monotonic_ns());
       continue;
     }
-    waiting_for_senders_.clear(job.id);
+    if (answers[i].state == "wait") {
+      defer(job);
+    } else {
+      deferred_.erase(job.id);
+      waiting_for_senders_.clear(job.id);
+    }
     verdicts[job.id] = verdict_of(job, answers[i]);
   }
   report_waiting();
@@ -208,6 +214,18 @@ Verdict Receiver::verdict_of(const Job& job, const Answer& answer) {
   return Verdict::kLater;
 }
 
+// Its sender is there and cannot say yet: it reads its folder, or receipts come again. That ends soon.
+void Receiver::defer(const Job& job) {
+  const std::uint64_t now = host_.monotonic_ns();
+  Deferred& deferred = deferred_.try_emplace(job.id, Deferred{.since_ns = now, .seen_ns = now}).first->second;
+  deferred.seen_ns = now;
+  if (now - deferred.since_ns >= kDeferred)
+    waiting_for_senders_.set(job.id,
+                             "the sender " + job.sender + " cannot say yet whether " + job.name +
+                                 " is delivered: can it read all of its folder?",
+                             now);
+}
+
 std::string Receiver::no_answer(const Job& job) {
   return "the store of the servers is another one since " + job.name + " was sent, and the sender " +
          job.sender + " does not answer whether it is delivered: it waits until it does";
@@ -218,6 +236,7 @@ void Receiver::report_waiting() {
   problems_.set("jobs wait for their sender", waiting_for_senders_.text(now));
   problems_.set("jobs are claimed and not in the records", waiting_for_operator_.text(now));
   problems_.set("lists are refused", waiting_lists_.text(now));
+  std::erase_if(deferred_, [&](const auto& one) { return now - one.second.seen_ns > kForgotten; });
   // One that another receiver has delivered, or whose sender has taken it back, does not come again.
   std::erase_if(refused_, [&](const auto& one) { return now > one.second.until_ns + kForgotten; });
   problems_.set("files cannot be delivered",

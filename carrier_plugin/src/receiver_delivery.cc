@@ -55,6 +55,7 @@ void Receiver::finish() {
     finished_.push_back(std::move(found->second));
     intents_.erase(found);
   }
+  progress_ns_ = host_.monotonic_ns();
   publish_receipts();
 }
 

@@ -177,6 +177,7 @@ void Receiver::download_batch(std::vector<Incoming>* batch) {
   problems_.set("the folder cannot be written", "");
   is_cautious_ = false;
   for (auto& [id, intent] : intents_) intent.recorded = true;
+  progress_ns_ = host_.monotonic_ns();
 }
 
 // Takes what is there of the contents from an earlier download. False when there is nothing.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Folders that cannot be read, and servers that store nothing."""
 import os
+import shutil
 import unittest
 
 import network
@@ -69,6 +70,36 @@ class Once(unittest.TestCase):
                 run_once(node)  # makes the marker
                 node.folder.rename(node.place / "away")
                 self.assertNotEqual(run_once(node), 0, mode)
+
+
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_a_run_once_does_not_wait_for_a_sender_that_is_away_after_a_loss_of_the_store(self):
+        """Of what the receiver has fetched and claimed when it is killed, and of what it would fetch."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the receiver", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected"))
+            south.stop()
+            south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
+            site.send(north, "claimed.freq", b"data")
+            rig.wait_for("the crash", lambda: not south.carrier.running())
+            north.stop()
+            server.kill()
+            server.put_back_store(None)
+            server.start().ready()
+            self.assertEqual(run_once(south), 1)
+            north.start()
+            rig.wait_for("the job", lambda: rig.jobs(server))
+            north.stop()
+            server.kill()
+            server.start().ready()
+            self.assertEqual(run_once(south), 1)
+            self.assertFalse(rig.visible(south.folder))
+            site.take()
+            north.start()
+            south.start()
+            site.await_arrival()
 
 
 class Stores(unittest.TestCase):
