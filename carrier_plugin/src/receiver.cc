@@ -25,6 +25,7 @@ constexpr std::uint64_t kRepublish = 3600 * kSecond;
 constexpr std::uint64_t kReceiptsFirst = 30 * kSecond;  // so long they may keep everything else waiting
 constexpr std::int64_t kKept = std::int64_t{35} * 86'400 * 1'000'000'000;
 constexpr std::size_t kMaxDelivered = 1'000'000;
+constexpr std::size_t kEpochDigits = 16;
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
 constexpr std::uint64_t kRefusedDelay = 30 * kSecond;
 constexpr std::uint64_t kWaitDelay = 2 * kSecond;
@@ -89,6 +90,7 @@ Status Receiver::start() {
     if (word == "naming") take_naming(rest);
     if (word == "dropped") intents_.erase(rest);
     if (word == "receipted") unconfirmed_.erase(rest);
+    if (word == "epoch" && is_hex(rest, kEpochDigits)) settled_epoch_ = rest;
     if (word != "delivered") return;
     const JsonReader reader(rest);
     std::string id;
@@ -106,6 +108,7 @@ Status Receiver::start() {
   if (damaged > 0)
     host_.log(PAXECT_LOG_WARN,
               std::to_string(damaged) + " records of " + path + " are damaged and were passed over");
+  seen_epoch_ = settled_epoch_;
   std::erase_if(delivered_, [&](const auto& one) {
     return now - one.second.time_ns > kKept && !unconfirmed_.contains(one.first);
   });
@@ -127,6 +130,7 @@ Status Receiver::rewrite_records() {
     kept.push_back(delivered_record(id, delivered_.at(id)));
     if (!unconfirmed_.contains(id)) kept.push_back("receipted " + id);
   }
+  if (!settled_epoch_.empty()) kept.push_back("epoch " + settled_epoch_);
   for (const auto& [id, intent] : intents_) {
     kept.push_back(intent_record(intent));
     if (!intent.at.empty()) kept.push_back(naming_record(intent));
@@ -276,6 +280,7 @@ bool Receiver::on_epoch() {
   const std::int64_t since = host_.realtime_ns() - static_cast<std::int64_t>(kRepublish);
   for (const auto& [id, done] : delivered_)
     if (done.time_ns > since) unconfirmed_.insert(id);
+  remember_epoch();
   return true;
 }
 

@@ -179,6 +179,7 @@ class Receiver {
 
   // receiver_receipts.cc
   void publish_receipts();
+  void remember_epoch();
   void publish_receipts(const std::vector<std::string>& ids);
   void on_receipted(const std::string& id, const Message* reply);
   void on_receipt_stored(const std::string& id);
@@ -262,6 +263,7 @@ class Receiver {
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t progress_ns_ = 0;  // when an intent came or went, or a connection came
   std::string seen_epoch_;
+  std::string settled_epoch_;  // of the store that has the receipts of all that was delivered lately
 };
 
 // Nanoseconds on a clock that counts the time in which the machine sleeps.

@@ -50,6 +50,7 @@ void Receiver::publish_receipts() {
         std::any_of(ids.begin(), ids.end(), [&](const std::string& id) { return unconfirmed_.contains(id); }))
       break;
   }
+  remember_epoch();
   for (auto at = finished_.begin(); at != finished_.end();) {
     const bool is_stored = !unconfirmed_.contains(at->job.id);
     if (is_stored) tidy_server(*at);
@@ -57,6 +58,14 @@ void Receiver::publish_receipts() {
   }
   if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
     if (const Status status = rewrite_records(); !status.ok()) host_.log(PAXECT_LOG_WARN, status.message());
+}
+
+// Records that this store has all receipts, so that the next process has nothing to publish again. Without a
+// flush: it does that once more otherwise.
+void Receiver::remember_epoch() {
+  if (!unconfirmed_.empty() || seen_epoch_ == settled_epoch_) return;
+  settled_epoch_ = seen_epoch_;
+  records_.append("epoch " + settled_epoch_);
 }
 
 // Each goes from `unconfirmed_` when it is stored.

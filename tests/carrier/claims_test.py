@@ -279,6 +279,15 @@ class Stores(unittest.TestCase):
             rig.wait_for("the container", lambda: "first.freq" in rig.visible(south.folder))
             with server.client() as client:
                 self.assertGreaterEqual(client.api("STREAM.INFO.test_receipt")["state"]["messages"], count)
+            # The next start finds the same store, which has them.
+            rig.wait_for("the last receipt", lambda: report(south).get("delivered") == 1 and not report(south)["unconfirmed"])
+            south.stop()
+            with server.client(limit=rig.LIMIT) as client:
+                client.subscribe("test.receipt.*")
+                client.flush()
+                south.start()
+                site.send(north, "second.freq", b"data")
+                self.assertEqual(json.loads(client.next()[3])["name"], "second.freq")
 
 
 class Senders(unittest.TestCase):
