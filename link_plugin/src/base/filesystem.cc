@@ -377,7 +377,7 @@ Status Directory::rename_to_own(const std::string& from, const std::string& own)
     if (error == 0 && renameat(fd(), from.c_str(), fd(), own.c_str()) != 0) error = errno;
   }
   if (error == 0) return Status::success();
-  return io_failure_or_gone("rename to", path_of(own), error, error == ENOENT);
+  return io_failure_or_gone("rename " + path_of(from) + " to", path_of(own), error, error == ENOENT);
 }
 
 Status Directory::remove(const std::string& name) const {

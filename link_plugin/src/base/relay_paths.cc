@@ -136,6 +136,9 @@ std::string name_of_tombstone(std::string_view tombstone) {
 }
 
 std::string apart_of(std::string_view name, std::string_view digits, std::size_t longest) {
+  // Still a sidecar, which nobody takes for a file of a producer.
+  if (is_sidecar(name))
+    return apart_of(container_of_sidecar(name), digits, longest) + name.substr(name.size() - kSidecar.size());
   if (is_container(name)) longest -= kSidecar.size();
   std::string_view suffix = suffix_of(name);
   if (suffix.size() > kLongestSuffix) suffix = {};

@@ -1,10 +1,42 @@
 #include "base/removal.h"
 
+#include "base/blocks.h"
 #include "base/digest.h"
 #include "base/read_lease.h"
 #include "base/relay_paths.h"
 
 namespace paxect::link {
+namespace {
+
+Status measure_file(const Directory& folder, const std::string& name, std::string* digest) {
+  const Stop never = [] { return false; };
+  UniqueFd fd;
+  FileIdentity identity;
+  std::uint64_t size = 0;
+  Status status = folder.open_source(name, &fd, &identity);
+  return status.ok() ? measure(fd.get(), folder.path_of(name), never, &size, digest) : status;
+}
+
+// Whether `other` in `home` is another name of the file `name`, or has all that it has: a file system in user
+// space may give each name of a file an inode number of its own. Where the contents cannot be read, nothing
+// is concluded.
+Status is_another_name(const Directory& folder, const std::string& name, const FileStat& observed,
+                       const Directory& home, const std::string& other, bool* same) {
+  const FileStat there = home.stat_of(other);
+  *same = is_one_file(observed, there);
+  if (there.kind == FileKind::kUnknown) return io_failure("stat", home.path_of(other), there.error);
+  if (*same || observed.kind != FileKind::kRegular || there.kind != FileKind::kRegular ||
+      observed.identity.size != there.identity.size || observed.identity.mtime_ns != there.identity.mtime_ns)
+    return Status::success();
+  std::string digest;
+  std::string other_digest;
+  Status status = measure_file(folder, name, &digest);
+  if (status.ok()) status = measure_file(home, other, &other_digest);
+  *same = status.ok() && digest == other_digest;
+  return status.fault == Fault::kGone || status.fault == Fault::kChanged ? Status::success() : status;
+}
+
+}  // namespace
 
 Status confirm_gone(const Directory& folder, const std::string& name) {
   const std::string path = folder.path_of(name);
@@ -89,20 +121,22 @@ Status put_back(const Directory& folder, const std::string& from, const Director
                 const std::string& name, std::vector<std::string>* returned) {
   FileStat observed = folder.stat_of(from);
   if (observed.kind == FileKind::kMissing) return Status::success();
-  std::string as = name;
-  bool taken = false;
-  Status status = folder.move_new(from, home, as, &taken);
-  // A hard link that stood in for the rename, and a crash before the old name was removed.
-  if (taken && is_one_file(observed, home.stat_of(name))) return folder.remove(from);
+  // The same names each time: an earlier try may have got this far. A link changes the ctime.
   const std::string digest =
-      sha256_hex(std::to_string(observed.identity.inode) + " " + std::to_string(observed.identity.mtime_ns) +
-                 " " + std::to_string(observed.identity.ctime_ns));
-  for (std::size_t digits : kConflictDigits) {
-    if (!taken) break;
-    as = apart_of(name, digest.substr(0, digits));
+      sha256_hex(std::to_string(observed.identity.inode) + " " + std::to_string(observed.identity.mtime_ns));
+  std::vector<std::string> names = {name};
+  for (std::size_t digits : kConflictDigits) names.push_back(apart_of(name, digest.substr(0, digits)));
+  Status status;
+  for (const std::string& as : names) {
+    bool taken = false;
     status = folder.move_new(from, home, as, &taken);
+    if (status.ok()) returned->push_back(as);
+    if (!taken) return status;
+    // A hard link that stood in for the rename, and the old name could not be removed.
+    bool is_back = false;
+    if (Status same = is_another_name(folder, from, observed, home, as, &is_back); !same.ok()) return same;
+    if (is_back) return folder.remove(from);
   }
-  if (status.ok()) returned->push_back(as);
   return status;
 }
 

@@ -134,14 +134,15 @@ void Relay::note_returned(const Directory& folder, const Candidate& source,
                           const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     ledger_->note_returned(join(source.folder, name), folder.stat_of(name).identity, host_.monotonic_ns());
-    if (name != source.name && name != sidecar_of(source.name))
-      reporter_.log(
-          {.level = Level::kWarn,
-           .name = "name_conflict",
-           .source = folder.path_of(source.name),
-           .target = folder.path_of(name),
-           .status = "ok",
-           .message = source.name + " is taken: another file that had the name is " + name + " now"});
+    const bool is_beside = is_sidecar(name) && !is_sidecar(source.name);
+    if (name == source.name || (is_beside && container_of_sidecar(name) == source.name)) continue;
+    const std::string was = is_beside ? sidecar_of(source.name) : source.name;
+    reporter_.log({.level = Level::kWarn,
+                   .name = "name_conflict",
+                   .source = folder.path_of(was),
+                   .target = folder.path_of(name),
+                   .status = "ok",
+                   .message = was + " is taken: another file that had the name is " + name + " now"});
   }
 }
 

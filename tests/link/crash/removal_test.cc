@@ -167,6 +167,7 @@ TEST_CASE("What is meant is removed, and anything else has its name afterwards")
 TEST_CASE("Where a third file has the name by then, the one that comes back gets a name of its own") {
   for (const auto& [name, suffix] : {std::pair<std::string, std::string>("a.txt", ".txt"),
                                      {"a.freq", ".freq"},
+                                     {"a.freq.sha256", ".freq.sha256"},
                                      {std::string(255, 'x'), ""}}) {
     Folder folder;
     Names returned;
@@ -220,6 +221,26 @@ TEST_CASE("A hard link that stood in for the way back is not a second file") {
   std::filesystem::create_hard_link(folder.temp / "a", folder.temp / ".a.paxect-leaving");
   CHECK(link::put_back(folder.directory, ".a.paxect-leaving", folder.directory, "a", &returned).ok());
   CHECK(list(folder.temp.path()) == Names{"a"});
+}
+
+TEST_CASE("Where each name of a file has an inode of its own, the content shows that it is back already") {
+  for (const bool is_other : {false, true}) {
+    Folder folder;
+    Names returned;
+    folder.put("a", "one");
+    folder.put(".a.paxect-leaving", is_other ? "two" : "one");
+    std::filesystem::last_write_time(folder.temp / ".a.paxect-leaving",
+                                     std::filesystem::last_write_time(folder.temp / "a"));
+    CHECK(link::put_back(folder.directory, ".a.paxect-leaving", folder.directory, "a", &returned).ok());
+    CHECK(returned.size() == (is_other ? 1 : 0));
+    CHECK(list(folder.temp.path()).size() == (is_other ? 2 : 1));
+    CHECK(folder.read("a") == "one");
+    if (!is_other) continue;
+    // The name apart was given by a link, and the old one could not be removed.
+    std::filesystem::create_hard_link(folder.temp / returned[0], folder.temp / ".a.paxect-leaving");
+    CHECK(link::put_back(folder.directory, ".a.paxect-leaving", folder.directory, "a", &returned).ok());
+    CHECK(list(folder.temp.path()).size() == 2);
+  }
 }
 
 TEST_CASE("A file moves away by its identity alone, on one file system and across two") {

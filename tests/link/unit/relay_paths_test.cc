@@ -91,10 +91,15 @@ TEST_CASE("A name apart from another one has its suffix, and leaves room for a s
   CHECK(apart_of("a.txt", "01234567") == "a.01234567.txt");
   CHECK(apart_of("a.freq", "01234567") == "a.01234567.freq");
   CHECK(apart_of("a", "01234567") == "a.01234567");
+  CHECK(apart_of("a.freq.sha256", "01234567") == "a.01234567.freq.sha256");
+  CHECK(apart_of("a.FREQ.Sha256", "01234567") == "a.01234567.FREQ.Sha256");
   std::string longest(kNameMax, 'x');
   CHECK(apart_of(longest, "01234567").size() == kNameMax);
   CHECK(apart_of("a." + longest.substr(2), "01234567").size() == kNameMax);
   CHECK(sidecar_of(apart_of(longest.substr(5) + ".freq", "01234567")).size() == kNameMax);
+  const std::string sidecar = longest.substr(12) + ".freq.sha256";
+  CHECK(apart_of(sidecar, "01234567").size() == kNameMax);
+  CHECK(is_sidecar(apart_of(sidecar, "01234567")));
 }
 
 TEST_CASE("A conflict name carries the digits, before the suffix of a container") {
