@@ -1,6 +1,8 @@
 #include "relay/places.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/place_marker.h"
 #include "base/relay_paths.h"
@@ -17,6 +19,15 @@ constexpr std::string_view kNone = "-";
 std::string below(const std::string& path, const std::string& directory) {
   if (!path.starts_with(directory + "/")) return "";
   return path.substr(directory.size() + 1);
+}
+
+// The place in which somebody else made this marker after it was known.
+const KnownPlace* place_with_marker(const std::vector<KnownPlace>& places, const char* role,
+                                    const std::string& marker) {
+  const auto found = std::find_if(places.begin(), places.end(), [&](const KnownPlace& place) {
+    return place.role == role && has_marker(place, marker);
+  });
+  return found == places.end() ? nullptr : &*found;
 }
 
 bool is_derived(const Directory& directory, const std::string& token) {
@@ -103,7 +114,8 @@ Status Places::judge(const Side& side, const KnownPlace& known, const PlaceObser
   }
   if (is_adopted(side, observed, token)) return mark(side, observed, token);
   if (match == PlaceMatch::kNotMounted) return elsewhere(side, "is not mounted (" + known.mount + ")");
-  bool may_take_turns = is_known(side, observed.token);
+  const KnownPlace* other = place_with_marker(parts_.journal.places(), side.role, observed.token);
+  bool may_take_turns = other != nullptr || is_known(side, observed.token);
   if (!may_take_turns && is_mount)
     if (Status status = is_unused(*observed.directory, &may_take_turns); !status.ok()) return status;
   if (!may_take_turns)
@@ -112,6 +124,8 @@ Status Places::judge(const Side& side, const KnownPlace& known, const PlaceObser
   if (const std::size_t open = parts_.journal.open_towards(known.token); open > 0)
     return elsewhere(
         side, "is another place than before, and deliveries to that are unfinished: " + std::to_string(open));
+  if (other != nullptr) *token = other->token;
+  if (other != nullptr) return Status::success();
   return mark(side, observed, token);
 }
 
@@ -170,11 +184,14 @@ Status Places::mark(const Side& side, const PlaceObservation& observed, std::str
 
 Status Places::note(const Side& side, const PlaceObservation& observed, const std::string& token) {
   const KnownPlace* current = current_place(parts_.journal.places(), side.role, side.path);
-  const KnownPlace found{.role = side.role,
-                         .token = token,
-                         .mount = observed.mount,
-                         .path = side.path,
-                         .fingerprint = observed.fingerprint};
+  KnownPlace found{.role = side.role,
+                   .token = token,
+                   .mount = observed.mount,
+                   .path = side.path,
+                   .fingerprint = evidence_of(observed, token)};
+  // A marker that was removed does not take the place away from whoever made it.
+  if (current != nullptr && current->token == token && observed.token.empty() && found.fingerprint.empty())
+    found.fingerprint = current->fingerprint;
   if (current != nullptr && *current == found) return Status::success();
   const bool is_other = current != nullptr && current->token != token;
   if (Status status = parts_.journal.note_place(found); !status.ok()) return status;
@@ -185,6 +202,14 @@ Status Places::note(const Side& side, const PlaceObservation& observed, const st
                          .status = "ok",
                          .message = std::string(side.role) + " is another place from now on" +
                                     (observed.mount == kNone ? "" : ": " + observed.mount)});
+  if (has_marker(found, observed.token))
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "place",
+                         .source = side.path,
+                         .status = "ok",
+                         .message = std::string(side.role) +
+                                    " has got a marker from somebody else: it is known by " +
+                                    "that from now on"});
   const std::string path = adopt_of(parts_.config.state);
   return adopted(path, side.role).empty() ? Status::success() : adopt(path, side.role, "");
 }

@@ -300,6 +300,35 @@ px link place adopt inbox >/dev/null; once; ls outbox
   CHECK(output == "once 0\nonce 1\nonce 0\nb.freq\nb.freq.sha256\n");
 }
 
+TEST_CASE("A share that is read-only here gets its marker from its sender later, and stays the place") {
+  if (!may_mount()) return;
+  // Neither has the directory a time of birth there.
+  Scene scene;
+  const std::string output = scene.mounting(R"sh(
+command -v bindfs >found || { echo skipped; exit; }
+attach() { bindfs -f -o ro $1 inbox 2>>errors & fs=$!; until_true 'mountpoint -q inbox'; }
+detach() { umount inbox; wait $fs; }
+marker() { echo "paxect-place 1 $(printf %032d $2)" >$1/.paxect-place; }
+mkdir one two; echo a >one/a.txt; attach one
+once >/dev/null; sed -i 's/"auto_delete": true/"auto_delete": false/' state/policy.json
+marker one 1; echo b >one/b.txt; rm -f outbox/*
+once; ls outbox
+detach; attach one; once; ls outbox
+detach; marker one 2; attach one; once
+detach; marker two 3; cp -p one/a.txt two; attach two; once
+detach; marker one 1; attach one; once; ls outbox
+detach
+)sh");
+  if (output == "skipped\n") {
+    WARN("skipped: no bindfs here");
+    return;
+  }
+  const std::string delivered = "once 0\nb.freq\nb.freq.sha256\n";
+  CHECK(output == delivered + delivered + "once 1\nonce 1\n" + delivered);
+  CHECK(scene.said("has got a marker from somebody else"));
+  CHECK(scene.said("is another place than before: its marker differs"));
+}
+
 TEST_CASE("A marker that a receiver takes along is made again, while the relay runs and at its start") {
   Scene scene;
   const std::string output = scene.script(R"(

@@ -3,11 +3,13 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "base/relay_paths.h"
 #include "base/token.h"
+#include "records/place_match.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
@@ -109,4 +111,39 @@ TEST_CASE("A directory has the same fingerprint and derived token as long as it 
   Scene other;
   CHECK(link::derived_token(other.opened) != token);
   CHECK((print.empty() || link::directory_fingerprint(other.opened) != print));
+}
+
+TEST_CASE("The first marker read in a place without one belongs to it, and any later other one does not") {
+  Scene scene;
+  auto shared = std::make_shared<link::Directory>();
+  REQUIRE(link::Directory::open(scene.directory.path(), shared.get()).ok());
+  const std::string first(32, '1');
+  const std::string second(32, '2');
+  // As on a file system that records no time of birth.
+  link::PlaceObservation observed{.directory = shared, .mount = "fuse share on /mnt"};
+  link::KnownPlace known{.role = "inbox",
+                         .token = link::derived_token(*shared),
+                         .mount = "fuse share on /mnt",
+                         .path = scene.directory.path()};
+  CHECK(link::match_place(known, observed) == link::PlaceMatch::kSame);
+  observed.token = first;
+  CHECK(link::match_place(known, observed) == link::PlaceMatch::kSame);
+  observed.mount = "fuse another on /mnt";
+  CHECK(link::match_place(known, observed) == link::PlaceMatch::kOther);
+  observed.mount = known.mount;
+  known.fingerprint = link::evidence_of(observed, known.token);
+  CHECK(link::match_place(known, observed) == link::PlaceMatch::kSame);
+  // It says which place it is where the directory does not.
+  link::KnownPlace moved = known;
+  moved.token = second;
+  CHECK(link::match_place(moved, observed) == link::PlaceMatch::kSame);
+  observed.token = second;
+  CHECK(link::match_place(known, observed) == link::PlaceMatch::kOther);
+  observed.token = "";
+  CHECK(link::match_place(known, observed) == link::PlaceMatch::kSame);
+  // A token that was read from the place is evidence.
+  known.token = first;
+  known.fingerprint = "";
+  observed.token = second;
+  CHECK(link::match_place(known, observed) == link::PlaceMatch::kOther);
 }
