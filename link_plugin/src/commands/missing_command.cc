@@ -25,8 +25,11 @@ struct Missing {
   std::uint64_t expected = 0;
   std::uint64_t missing = 0;
   std::uint64_t refused = 0;
-  std::uint64_t not_ours = 0;  // of these: nobody here waits for them
-  std::uint64_t lists = 0;     // at the end of a stream that is over
+  std::uint64_t not_ours = 0;   // of these: nobody here waits for them
+  std::uint64_t lists = 0;      // at the end of a stream that is over
+  std::uint64_t continued = 0;  // the last list that another stream says there is
+  // Of the entries that do not count because the key was retired, nobody waits for those from this one on.
+  std::uint64_t first_not_awaited = UINT64_MAX;
   bool is_live = false;
   bool is_silent = false;
   bool is_stopped = false;  // forked, and no other stream continues it
@@ -63,16 +66,35 @@ bool is_continued(const ReceivedStreams& received, const ReceivedStream& stream)
   });
 }
 
+// The sender says by another stream that the lists up to `continued` are its own, whatever the number with
+// which the key was retired.
+std::uint64_t first_not_awaited(const ReceivedStream& stream, std::uint64_t continued) {
+  if (continued <= stream.counts_through) return 0;
+  const auto later = std::find_if(stream.entries.begin(), stream.entries.end(),
+                                  [&](const auto& entry) { return entry.second.list > continued; });
+  const std::uint64_t first = first_entry_after(stream, continued);
+  return later == stream.entries.end() ? first : std::min(first, later->first);
+}
+
+// How many entries of the range nobody here waits for.
+std::uint64_t count_not_ours(const Missing& found, const OutcomeRange& range) {
+  if (!is_not_ours(range.reason)) return 0;
+  const std::uint64_t first =
+      range.reason == kKeyRetired ? std::max(range.first, found.first_not_awaited) : range.first;
+  return first > range.last ? 0 : range.last - first + 1;
+}
+
 std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkConfig& config,
                                   const std::vector<NodeKey>& keys, std::int64_t now) {
   std::vector<Missing> all;
   for (const ReceivedStream& stream : received.streams()) {
     if (stream.runs.empty()) continue;
-    Missing found{.stream = &stream};
+    Missing found{.stream = &stream, .continued = continued_after(received, stream)};
+    found.first_not_awaited = first_not_awaited(stream, found.continued);
     for (const OutcomeRange& range : stream.outcomes(now, static_cast<std::int64_t>(config.late_after))) {
       if (range.outcome == Outcome::kDelivered) continue;
       found.count(range.outcome) += range.last - range.first + 1;
-      if (is_not_ours(range.reason)) found.not_ours += range.last - range.first + 1;
+      found.not_ours += count_not_ours(found, range);
       found.ranges.push_back(range);
     }
     found.lists = received.lists_missing(stream);
@@ -176,6 +198,20 @@ void print_lists(const std::vector<WaitingList>& lists, Console* console) {
   if (lists.size() > kMaxShown) console->row("", "and more");
 }
 
+// What is missing at the end of a stream that another one continues.
+std::string lists_text(const Missing& found) {
+  if (found.lists == 0) return "";
+  const std::string lists = "; " + count_text(found.lists, "list");
+  const std::uint64_t counted = found.stream->counts_through;
+  if (found.continued <= counted)
+    return lists + " after it never came, with what they name: another stream continues this one";
+  return lists + " after list " + std::to_string(counted) +
+         " do not count, nor does what they name: the key was retired after that one, and another stream "
+         "continues this one after list " +
+         std::to_string(found.continued) +
+         " (--request asks for it; if that list is the sender's own, retire the key after it)";
+}
+
 void print_text(const Findings& findings, const ReceivedStreams& received, Console* console) {
   if (findings.streams.empty()) console->line("no list was verified yet");
   for (const Missing& found : findings.streams) {
@@ -185,9 +221,7 @@ void print_text(const Findings& findings, const ReceivedStreams& received, Conso
                        std::to_string(found.missing) + " missing, " + std::to_string(found.expected) +
                        " expected";
     if (found.refused > 0) text += ", " + std::to_string(found.refused) + " refused";
-    if (found.lists > 0)
-      text += "; " + count_text(found.lists, "list") +
-              " after it never came, with what they name: another stream continues this one";
+    text += lists_text(found);
     if (stream.is_forked) text += "; forked: nothing more is delivered";
     if (found.is_silent) text += "; silent";
     console->row(shown(stream.address.node), text);
@@ -216,15 +250,24 @@ void print_text(const Findings& findings, const ReceivedStreams& received, Conso
 }
 
 // What was refused is not here either: it has to be sent again.
-std::vector<OutcomeRange> requested(std::vector<OutcomeRange> outcomes) {
+std::vector<OutcomeRange> requested(const Missing& found, const std::vector<OutcomeRange>& outcomes) {
   std::vector<OutcomeRange> wanted;
-  for (OutcomeRange& range : outcomes) {
-    if (range.outcome == Outcome::kRefused && !is_not_ours(range.reason))
-      range = {.outcome = Outcome::kMissing, .first = range.first, .last = range.last};
+  const auto add = [&](const OutcomeRange& range) {
+    if (range.first > range.last) return;
     if (!wanted.empty() && wanted.back().outcome == range.outcome && wanted.back().reason == range.reason)
       wanted.back().last = range.last;
     else
-      wanted.push_back(std::move(range));
+      wanted.push_back(range);
+  };
+  for (const OutcomeRange& range : outcomes) {
+    // Those that nobody waits for are the last ones of the range.
+    const std::uint64_t end = range.last + 1 - count_not_ours(found, range);
+    if (range.outcome != Outcome::kRefused) {
+      add(range);
+      continue;
+    }
+    add({.outcome = Outcome::kMissing, .first = range.first, .last = end - 1});
+    add({.outcome = Outcome::kRefused, .first = end, .last = range.last, .reason = range.reason});
   }
   return wanted;
 }
@@ -234,7 +277,7 @@ Status write_request(const Missing& found, const LinkConfig& config, std::int64_
   // A stream of its own: the numbers of the relay's receipts are the relay's.
   Receipt receipt =
       make_receipt(*found.stream, config.node, make_stream(), 1, "", now, config.late_after, {});
-  receipt.outcomes = requested(std::move(receipt.outcomes));
+  receipt.outcomes = requested(found, receipt.outcomes);
   const std::string text = receipt_text(receipt);
   struct stat info {};
   if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
@@ -245,7 +288,7 @@ Status write_request(const Missing& found, const LinkConfig& config, std::int64_
 }
 
 Status write_requests(const std::vector<Missing>& all, const LinkConfig& config, std::int64_t now,
-                      const std::string& path) {
+                      const std::string& path, std::size_t* written) {
   if (!config.sign_key.key())
     return Status::invalid(
         "a request is signed, and there is no sign_key that can be read here: set sign_key");
@@ -261,6 +304,7 @@ Status write_requests(const std::vector<Missing>& all, const LinkConfig& config,
         "containers of several streams are missing: give --request a folder for a file of each");
   for (const Missing* found : wanted)
     if (Status status = write_request(*found, config, now, path); !status.ok()) return status;
+  *written = wanted.size();
   return Status::success();
 }
 
@@ -287,14 +331,18 @@ paxect_plugin_status run_missing(const Call& call) {
     if (Status status = find_waiting_lists(context.config, journal.received, keys, &findings.lists);
         !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  std::size_t requests = 0;
   if (call.arguments().request)
-    if (Status status = write_requests(findings.streams, context.config, now, *call.arguments().request);
+    if (Status status =
+            write_requests(findings.streams, context.config, now, *call.arguments().request, &requests);
         !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().json)
     print_json(findings, journal.received, &call.console());
   else
     print_text(findings, journal.received, &call.console());
+  if (call.arguments().request && requests == 0 && !call.arguments().json)
+    call.console().line("no request was written: there is nothing that one can ask for");
   return findings.is_complete() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 

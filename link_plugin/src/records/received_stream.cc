@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "records/stream_state.h"
+
 namespace paxect::link {
 namespace {
 
@@ -44,19 +46,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> ReceivedStream::gaps() cons
   return found;
 }
 
-// Where a run has lists on both sides of the last one that counts, its entries say to which of them they
-// belong.
-std::uint64_t ReceivedStream::first_retired_entry() const {
-  std::uint64_t last_list = 0;
-  std::uint64_t next = 1;
-  for (const ListRun& run : runs) {
-    if (last_list >= counts_through) return next;
-    if (run.first_list > counts_through) return run.first_entry;
-    last_list = run.last_list;
-    next = run.next_entry;
-  }
-  return last_list >= counts_through ? next : UINT64_MAX;
-}
+std::uint64_t ReceivedStream::first_retired_entry() const { return first_entry_after(*this, counts_through); }
 
 // Also where a damaged journal has lost records: a number that nothing is known of is missing, and where two
 // records are about one number a delivery wins.

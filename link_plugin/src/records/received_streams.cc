@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "records/stream_state.h"
+
 namespace paxect::link {
 namespace {
 
@@ -27,15 +29,10 @@ std::optional<std::size_t> ReceivedStreams::find(const StreamAddress& address) c
 }
 
 std::uint64_t ReceivedStreams::lists_missing(const ReceivedStream& stream) const {
-  std::uint64_t last = 0;
-  for (const ReceivedStream& other : streams_) {
-    const bool continues = other.continues && other.continues->stream == stream.address.stream &&
-                           other.address.node == stream.address.node;
-    if (continues && other.counts_through > 0 && !other.is_forked)
-      last = std::max(last, other.continues->number);
-  }
-  last = std::min(last, stream.counts_through);
-  return stream.is_forked || last <= stream.last_list() ? 0 : last - stream.last_list();
+  // The number with which a key was retired takes no list away that its sender says there is.
+  const std::uint64_t taken = std::min(stream.last_list(), stream.counts_through);
+  const std::uint64_t last = continued_after(*this, stream);
+  return stream.is_forked || last <= taken ? 0 : last - taken;
 }
 
 std::optional<EntryRef> ReceivedStreams::find_open(const std::string& digest, const std::string& name) const {

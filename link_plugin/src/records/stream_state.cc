@@ -46,6 +46,30 @@ StreamState state_of(const ReceivedStreams& received, const ReceivedStream& stre
   return stream.last_list() < key->last_of(address.stream) ? StreamState::kLive : StreamState::kRetired;
 }
 
+std::uint64_t continued_after(const ReceivedStreams& received, const ReceivedStream& stream) {
+  std::uint64_t last = 0;
+  for (const ReceivedStream& other : received.streams()) {
+    const bool continues = other.continues && other.continues->stream == stream.address.stream &&
+                           other.address.node == stream.address.node;
+    if (continues && other.counts_through > 0 && !other.is_forked)
+      last = std::max(last, other.continues->number);
+  }
+  return last;
+}
+
+// Where a run has lists on both sides of that one, its entries say to which of them they belong.
+std::uint64_t first_entry_after(const ReceivedStream& stream, std::uint64_t list) {
+  std::uint64_t last_list = 0;
+  std::uint64_t next = 1;
+  for (const ListRun& run : stream.runs) {
+    if (last_list >= list) return next;
+    if (run.first_list > list) return run.first_entry;
+    last_list = run.last_list;
+    next = run.next_entry;
+  }
+  return last_list >= list ? next : UINT64_MAX;
+}
+
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys) {
   // What a revoked key has signed and was verified before stays.
   const NodeKey* key = key_of(stream, keys);

@@ -26,6 +26,11 @@ StreamState state_of(const ReceivedStreams& received, const ReceivedStream& stre
 // The keys, with what the streams say of those that are retired: where a stream that counts continues another
 // one, that one counts up to the number that it says, unless the operator has given a number.
 std::vector<NodeKey> with_continued(const ReceivedStreams& received, std::vector<NodeKey> keys);
+// The last list of the stream by the streams that count and continue it; 0 when there is none.
+std::uint64_t continued_after(const ReceivedStreams& received, const ReceivedStream& stream);
+// The first entry of the lists after this one, as far as the runs of the stream show it; UINT64_MAX when
+// there is none.
+std::uint64_t first_entry_after(const ReceivedStream& stream, std::uint64_t list);
 // The last list of the stream that counts by these keys.
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys);
 

@@ -145,7 +145,7 @@ void Receiver::watch_missing(const ReceivedStream& stream, std::uint64_t now_ns,
   if (lists > watch->lists_missing)
     report(Level::kWarn, "missing",
            std::to_string(lists) + " lists of " + stream.address.node + " are missing after " +
-               list_name(stream, stream.last_list()) +
+               list_name(stream, std::min(stream.last_list(), stream.counts_through)) +
                ", and so is what they name: another stream continues this one",
            "`paxect link missing --request FILE` asks for them");
   if (missing + lists == 0 && watch->missing + watch->lists_missing > 0)

@@ -17,7 +17,9 @@ struct RetiredRig : SigningRig {
   // A list whose container or which itself comes later.
   std::string late_list(const std::string& name) {
     north.send(name + ".freq", container("data of " + name));
-    return north.write_next(inbox());
+    const std::string path = north.write_next(inbox());
+    second_text = read_file(path);
+    return path;
   }
   CommandResult retire(const std::string& file, std::vector<std::string> words = {}) {
     words.insert(words.begin(), {"key", "retire", "north", file});
@@ -32,6 +34,7 @@ struct RetiredRig : SigningRig {
   }
   bool delivered_has(const std::string& name) const { return exists(outbox(name)); }
   std::string pinned = "north.pub";  // the pinned one
+  std::string second_text = {};      // of the last late list
 };
 
 std::vector<std::string> states_of(RetiredRig& rig) {
@@ -176,6 +179,54 @@ TEST_CASE("Without a number the lists of a retired key count that a list of anot
   next.write_next(rig.inbox());
   rig.settle(5 * kSecond);
   CHECK(rig.delivered() == Names{"a", "b", "d"});
+}
+
+TEST_CASE("A list after the number is missing if a stream of another key says that there is one") {
+  RetiredRig rig;
+  rig.host.set("late_after", "0");
+  rig.send_list("a");
+  const std::string second = rig.late_list("b");
+  const bool was_verified = GENERATE(false, true);
+  INFO(was_verified);
+  if (!was_verified) std::filesystem::remove(second);
+  if (was_verified) rig.run();
+  REQUIRE(rig.retire_at(1).status == 0);
+  ProofSender next("north");
+  next.pin(rig.peers(), "north.1.pub");
+  next.continues = link::Continued{rig.north.stream(), 2};
+  next.send("c.freq", container("data of c"));
+  rig.put("c.freq", container("data of c"));
+  next.write_next(rig.inbox());
+  if (!was_verified) rig.start();
+  rig.settle(20 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "c"});
+  std::filesystem::remove(second);
+  const auto missing = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK_FALSE(missing["complete"].GetBool());
+  for (const auto& stream : missing["streams"].GetArray())
+    CHECK(stream["lists_missing"].GetUint64() ==
+          (rig.north.stream() == stream["stream"].GetString() ? 1 : 0));
+  CHECK(command_json(rig.host, {"status"})["proof"]["missing"].GetUint64() >= 1);
+  CHECK_FALSE(rig.events("missing").empty());
+  CHECK(rig.events("missing").back().message.find("1 lists of north are missing after list 1 of north") == 0);
+  const CommandResult text = command(rig.host, {"missing", "--request", rig.directory / "request"});
+  CHECK(text.output.find("retired after that one") != std::string::npos);
+  link::Receipt request;
+  REQUIRE(link::parse_receipt(read_file(rig.directory / "request"), &request).ok());
+  CHECK(request.about == rig.north.stream());
+  using Outcomes = std::vector<link::OutcomeRange>;
+  Outcomes wanted = {{link::Outcome::kDelivered, 1, 1}};
+  if (was_verified) wanted.push_back({link::Outcome::kMissing, 2, 2});
+  CHECK(request.outcomes == wanted);
+  // If the number was too low, the right one ends it.
+  rig.pinned = "north.pub.retired";
+  REQUIRE(rig.retire_at(2).status == 0);
+  rig.north.write_text(rig.second_text, link::list_of("north", rig.north.stream(), 2), rig.inbox(),
+                       rig.north.key());
+  rig.put("b.freq", container("data of b"));
+  rig.settle(20 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
 }
 
 TEST_CASE("A stream that a thief continues with a retired key says nothing about the streams before") {
