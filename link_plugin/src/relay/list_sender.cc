@@ -413,7 +413,11 @@ Status ListSender::restore(const Directory& folder, const std::string& text) {
 
 void ListSender::start() {
   must_open_ = true;
-  if (is_on()) note_outcome(open_stream());
+  if (!is_on()) return;
+  std::shared_ptr<const Directory> folder;
+  if (parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder).ok())
+    sweep_statements(*folder, parts_.config.node);
+  note_outcome(open_stream());
 }
 
 Status ListSender::open_stream() {

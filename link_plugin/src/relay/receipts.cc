@@ -154,6 +154,7 @@ Status Receipts::decide(std::size_t index, const Receipt& receipt) {
 // with its log does not know them. A number that is gone from there too is beyond what can be known.
 Status Receipts::read_used(const Directory& folder) {
   if (used_) return Status::success();
+  sweep_statements(folder, parts_.config.node);
   std::map<std::string, std::uint64_t> used;
   Status status = folder.list([&](const char* text) {
     StatementName name;

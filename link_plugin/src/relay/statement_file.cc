@@ -1,9 +1,13 @@
 #include "relay/statement_file.h"
 
+#include <sys/file.h>
+
 #include <tuple>
+#include <vector>
 
 #include "base/relay_paths.h"
 #include "proof/statement.h"
+#include "proof/statement_name.h"
 
 namespace paxect::link {
 
@@ -26,6 +30,26 @@ Status put_statement(const Directory& folder, const std::string& name, std::stri
   if (status.ok() && is_taken) status = taken_by_another;
   if (!status.ok()) std::ignore = folder.remove(temporary);
   return status;
+}
+
+void sweep_statements(const Directory& folder, std::string_view node) {
+  std::vector<std::string> left;
+  std::ignore = folder.list([&](const char* text) {
+    const std::string_view name(text);
+    const std::size_t end = name.rfind('.');
+    StatementName statement;
+    if (!name.starts_with('.') || end == 0 || end == std::string_view::npos) return true;
+    if (!parse_statement_name(name.substr(1, end - 1), &statement) || statement.node != node) return true;
+    if (temporary_of(name.substr(1, end - 1)) == name) left.emplace_back(name);
+    return true;
+  });
+  for (const std::string& name : left) {
+    UniqueFd fd;
+    FileIdentity ignored;
+    // Whoever writes one has it locked.
+    if (folder.open_source(name, &fd, &ignored).ok() && flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+      std::ignore = folder.remove(name);
+  }
 }
 
 }  // namespace paxect::link

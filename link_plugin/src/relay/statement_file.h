@@ -16,4 +16,8 @@ inline constexpr std::string_view kTaken = "taken";
 // anything else has the name; that stays as it is.
 Status put_statement(const Directory& folder, const std::string& name, std::string_view contents);
 
+// Removes what processes of this node that died, or failed to rename and to remove, have left of its lists
+// and receipts. What cannot be removed stays.
+void sweep_statements(const Directory& folder, std::string_view node);
+
 }  // namespace paxect::link
