@@ -16,9 +16,13 @@ namespace {
 
 constexpr int kMaxTries = 16;
 
+// Some file systems in user space pass over a file when others of the directory are removed while it is read.
 void remove_tree(const std::string& path) {
-  boost::system::error_code ignored;
-  boost::filesystem::remove_all(path, ignored);
+  boost::system::error_code error;
+  for (int i = 0; i < kMaxTries; ++i) {
+    boost::filesystem::remove_all(path, error);
+    if (!error) break;
+  }
 }
 
 // Whoever works in one has it locked, so that one without a lock is nobody's. Where a file system has no
