@@ -13,6 +13,7 @@
 #include "proof/node_key.h"
 #include "proof/receipt.h"
 #include "proof/signature.h"
+#include "proof/signature_damage.h"
 #include "settings/pinned_keys.h"
 
 namespace paxect::link {
@@ -32,11 +33,16 @@ struct Audit {
   ChainChecker chain;
   std::string broken_log;  // where the chain breaks; "" when it does not
   std::uint64_t broken_line = 0;
+  std::string inserted_log;  // which has the first line that no relay wrote; "" when there is none
+  std::uint64_t inserted_line = 0;
+  bool is_inserted_empty = false;
+  std::uint64_t inserted = 0;
   std::vector<Witness> witnesses;
   std::map<std::uint64_t, std::string> seen;  // chains of the lines that witnesses name
   LogHead journal;  // what the journal knows of the log: at most its last line, no line when it knows nothing
   std::string node;  // whose log it is; "" when that is not known
 
+  std::uint64_t torn() const { return chain.torn() - inserted; }
   // The lines that the relay wrote after the last one that is here.
   std::uint64_t lost() const {
     return journal.lines > chain.head().lines ? journal.lines - chain.head().lines : 0;
@@ -47,7 +53,7 @@ struct Audit {
     return journal.lines > 0 && line != seen.end() && !line->second.empty() && line->second != journal.chain;
   }
   const char* state() const {
-    if (!broken_log.empty() || lost() > 0 || is_remade()) return "broken";
+    if (!broken_log.empty() || !inserted_log.empty() || lost() > 0 || is_remade()) return "broken";
     return chain.lines() == 0 ? "unchained" : "intact";
   }
   bool is_good() const {
@@ -69,7 +75,10 @@ Status verify_witness(const std::string& path, const std::string& text, const St
   const std::string beside = signature_of(path);
   if (Status status = read_file(beside, kMaxStatementSize, &signature); !status.ok())
     return Status::invalid("its signature cannot be read: " + status.message);
-  return verify_file(text, signature, base_name(path), valid);
+  Status status = verify_file(text, signature, base_name(path), valid);
+  if (!status.ok() && status.event != kSignatureDamaged)
+    status.message += ": have it and its signature copied again, or pin the key that signed it";
+  return status;
 }
 
 // A list, a receipt, or one line with a head.
@@ -127,17 +136,33 @@ paxect_plugin_status read_keys(const Call& call, std::vector<NodeKey>* out) {
   return PAXECT_PLUGIN_OK;
 }
 
+// What a crash leaves of a line: its beginning, or the zeros of blocks that were not written.
+bool is_rest_of_line(std::string_view line) {
+  constexpr std::string_view kBegin = "{\"datetime_utc\": \"";  // of every line of a relay
+  if (line.empty()) return false;
+  return line.starts_with(kBegin) || kBegin.starts_with(line) ||
+         line.find_first_not_of('\0') == std::string_view::npos;
+}
+
 Status check_log(const OpenLog& log, Audit* audit) {
   std::uint64_t number = 0;
   return read_lines(log, 0, [&](const std::string* line) {
     ++number;
-    if (line != nullptr && line->empty()) return true;
-    const std::string text = line == nullptr ? "" : *line;
+    // One that is longer than any of a relay is not kept.
+    const std::string text = line == nullptr ? "a line that is too long" : *line;
     const std::uint64_t before = audit->chain.lines();
-    if (!audit->chain.add(text, is_whole_line(text))) {
+    const bool is_record = is_whole_line(text);
+    // What an older version, or another program, had in the log before is not checked.
+    const bool is_inserted = !is_record && audit->chain.first() > 0 && !is_rest_of_line(text);
+    if (!audit->chain.add(text, is_record)) {
       audit->broken_log = log.path;
       audit->broken_line = number;
       return false;
+    }
+    if (is_inserted && audit->inserted++ == 0) {
+      audit->inserted_log = log.path;
+      audit->inserted_line = number;
+      audit->is_inserted_empty = text.empty();
     }
     if (audit->chain.lines() != before) {
       const auto wanted = audit->seen.find(audit->chain.head().lines);
@@ -173,11 +198,18 @@ std::string witness_text(const Witness& witness, const std::string& node) {
   return line + " is not in the log: lines were removed, or the chain breaks before it";
 }
 
-// What is wrong with the log, "" for nothing.
-std::string problem_of(const Audit& audit) {
-  if (audit.broken_log.empty() && audit.is_remade())
+std::string inserted_text(const Audit& audit) {
+  std::string text = audit.is_inserted_empty ? "an empty line" : "this line is none of a relay";
+  text += ": it was inserted, or another program writes to the log";
+  if (audit.inserted > 1) text += "; so are " + std::to_string(audit.inserted - 1) + " more";
+  return text;
+}
+
+// What the journal says against the log, "" for nothing.
+std::string journal_problem_of(const Audit& audit) {
+  if (audit.is_remade())
     return "the journal has another line " + std::to_string(audit.journal.lines) + ": the log was made again";
-  if (!audit.broken_log.empty() || audit.lost() == 0) return audit.chain.problem();
+  if (audit.lost() == 0) return "";
   return "the journal has line " + std::to_string(audit.journal.lines) + ", and " +
          (audit.chain.lines() == 0
               ? "none is here"
@@ -185,18 +217,25 @@ std::string problem_of(const Audit& audit) {
          ": lines were removed, or the log that has them was moved away or passed over";
 }
 
+// What is wrong with the log, "" for nothing.
+std::string problem_of(const Audit& audit) {
+  if (!audit.broken_log.empty()) return audit.chain.problem();
+  return audit.inserted_log.empty() ? journal_problem_of(audit) : inserted_text(audit);
+}
+
 void print_json(const Audit& audit, Console* console) {
   JsonLine json;
   json.add("state", audit.state());
   json.add("problem", problem_of(audit));
-  json.add("log", audit.broken_log);
-  json.add("line", audit.broken_line);
+  json.add("log", audit.broken_log.empty() ? audit.inserted_log : audit.broken_log);
+  json.add("line", audit.broken_log.empty() ? audit.inserted_line : audit.broken_line);
   json.add("first", audit.chain.first());
   json.add("lines", audit.chain.lines());
   json.add("head", log_head_value(audit.chain.head()));
   json.add("unchained", audit.chain.unchained());
   json.add("missing", audit.chain.missing());
-  json.add("torn", audit.chain.torn());
+  json.add("torn", audit.torn());
+  json.add("inserted", audit.inserted);
   json.begin_array("witnesses");
   for (const Witness& witness : audit.witnesses) {
     json.begin_element();
@@ -216,12 +255,15 @@ void print_json(const Audit& audit, Console* console) {
 
 void print_text(const Audit& audit, Console* console) {
   const ChainChecker& chain = audit.chain;
+  if (!audit.inserted_log.empty())
+    console->row("broken", shown(audit.inserted_log) + ":" + std::to_string(audit.inserted_line) + ": " +
+                               inserted_text(audit));
   if (!audit.broken_log.empty())
     console->row("broken",
                  shown(audit.broken_log) + ":" + std::to_string(audit.broken_line) + ": " + chain.problem());
   else if (audit.lost() > 0 || audit.is_remade())
-    console->row("broken", problem_of(audit));
-  else
+    console->row("broken", journal_problem_of(audit));
+  else if (audit.inserted_log.empty())
     console->row(audit.state(),
                  count_text(chain.lines(), "line") + " in " + count_text(audit.logs.size(), "file"));
   if (chain.first() > 1)
@@ -231,7 +273,7 @@ void print_text(const Audit& audit, Console* console) {
     console->row("not checked", count_text(chain.missing(), "line") + " of logs that were passed over");
   if (chain.unchained() > 0)
     console->row("not checked", count_text(chain.unchained(), "line") + " of a version without a chain");
-  if (chain.torn() > 0) console->row("torn", count_text(chain.torn(), "line") + ", passed over");
+  if (audit.torn() > 0) console->row("torn", count_text(audit.torn(), "line") + ", passed over");
   console->row("head", log_head_value(chain.head()));
   for (const Witness& witness : audit.witnesses)
     console->row("witness", shown(witness.path) + ": " + witness_text(witness, audit.node));

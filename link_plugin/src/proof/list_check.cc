@@ -4,6 +4,7 @@
 
 #include "base/relay_paths.h"
 #include "proof/signature.h"
+#include "proof/signature_damage.h"
 
 namespace paxect::link {
 namespace {
@@ -46,6 +47,7 @@ Status check_list(const StatementName& name, std::string_view text, std::string_
   const std::string file = statement_file(name);
   const Status verified =
       verify_file(text, signature, file, keys_for(keys, name.node, name.stream, name.number), by);
+  if (verified.event == kSignatureDamaged) return refused(name, verified.message);
   if (!verified.ok()) {
     PublicKey old;
     for (const NodeKey& key : keys)

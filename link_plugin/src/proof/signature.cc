@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "base/relay_paths.h"
+#include "proof/signature_damage.h"
 #include "proof/statement.h"
 
 namespace paxect::link {
@@ -37,6 +39,15 @@ bool is_signed(const std::array<std::uint8_t, kSignatureSize>& signature, std::s
 bool is_comment(std::string_view text) {
   return !text.empty() && text.size() <= kMaxCommentSize &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// What is wrong with a signature file that is none: what copies and media do to files first.
+std::string damage_of(std::string_view text, const Status& parsed) {
+  if (text.empty()) return "it is empty";
+  if (text.find_first_not_of('\0') == std::string_view::npos) return "it consists of zeros";
+  if (text.find('\r') != std::string_view::npos)
+    return "its lines end with carriage returns, as a copy in text mode makes them";
+  return parsed.message;
 }
 
 }  // namespace
@@ -97,7 +108,10 @@ Status verify(const Signature& signature, const PublicKey& key, std::string_view
 Status verify_file(std::string_view text, std::string_view signature_file, std::string_view name,
                    const std::vector<PublicKey>& keys, PublicKey* by) {
   Signature signature;
-  if (Status status = parse_signature(signature_file, &signature); !status.ok()) return status;
+  if (Status parsed = parse_signature(signature_file, &signature); !parsed.ok())
+    return Status::refused(std::string(kSignatureDamaged),
+                           "its signature " + signature_of(name) + " is damaged: " +
+                               damage_of(signature_file, parsed) + ": have that file copied again, as it is");
   Status status =
       Status::invalid("signed with the key " + key_id_text(signature.key) + ", which is not pinned");
   for (const PublicKey& key : keys) {

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
+#include "proof/signature_damage.h"
 #include "proof/statement_name.h"
 
 namespace paxect::link {
@@ -70,7 +71,10 @@ Status read_request(const std::string& path, const std::string& us, const std::v
     return refuse("no key of " + node + " is pinned that counts for it: run paxect link key pin " + node +
                   " FILE");
   if (Status status = verify_file(text, signature, base_name(path), valid); !status.ok())
-    return refuse(status.message);
+    return refuse(status.message + (status.event == kSignatureDamaged
+                                        ? ""
+                                        : ": have it and its signature copied again, or pin the key that "
+                                          "signed it"));
   if (receipt.head.to.front() != us)
     return Status::refused("for_others",
                            path + ": it is for " + receipt.head.to.front() + ", and this node is " + us);

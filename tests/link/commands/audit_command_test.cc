@@ -107,6 +107,36 @@ TEST_CASE("The first line that was changed, removed or moved is named, in whatev
   CHECK(text_of(site.audit(0)["state"]) == "intact");
 }
 
+TEST_CASE("A line that no relay wrote is named as inserted, and the rest of one as torn") {
+  AuditSite site(1 << 20);
+  const std::vector<std::string> before = site.lines(site.path);
+  for (const std::string other : {"\n", "garbage\n", "[1, 2]\n"}) {
+    for (const std::size_t at : {std::size_t{1}, std::size_t{5}, before.size()}) {
+      std::vector<std::string> lines = before;
+      lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(at), other);
+      AuditSite::write(site.path, lines);
+      auto audit = site.audit(1);
+      CHECK(text_of(audit["state"]) == "broken");
+      CHECK(text_of(audit["log"]) == site.path);
+      CHECK(audit["line"].GetUint64() == at + 1);
+      CHECK(audit["inserted"].GetUint64() == 1);
+      CHECK(audit["torn"].GetUint64() == 0);
+      CHECK(audit["lines"].GetUint64() == before.size());
+      CHECK(text_of(audit["problem"]).find("it was inserted") != std::string::npos);
+      const CommandResult text = command(site.host, {"audit"});
+      CHECK(text.output.find(site.path + ":" + std::to_string(at + 1) +
+                             (other == "\n" ? ": an empty line: " : ": this line is none of a relay: ")) !=
+            std::string::npos);
+    }
+  }
+  std::vector<std::string> lines = before;
+  lines.insert(lines.begin() + 5, before[5].substr(0, 40) + "\n");
+  AuditSite::write(site.path, lines);
+  auto torn = site.audit(0);
+  CHECK(torn["torn"].GetUint64() == 1);
+  CHECK(torn["inserted"].GetUint64() == 0);
+}
+
 TEST_CASE("A part that is missing in the middle is found, one at the beginning is named") {
   AuditSite site;
   const std::string text = read_file(site.parts[1]);
@@ -205,6 +235,10 @@ TEST_CASE(
     text[at] = text[at] == '1' ? '2' : '1';
     write_file(witness, text);
     expected = witness + ": ";
+  }
+  SECTION("an empty signature") {
+    write_file(signature, "");
+    expected = witness + ": its signature " + link::signature_of(list_vector(1)) + " is damaged: it is empty";
   }
   SECTION("another key") {
     write_file(site.directory / "peers/north.pub",

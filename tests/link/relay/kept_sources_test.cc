@@ -351,6 +351,32 @@ TEST_CASE("A receipt that was imported counts as one that came to the folder") {
   CHECK(rig.waiting().empty());
 }
 
+TEST_CASE("A damaged signature is named itself, with what is wrong and the remedy") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  const std::string path = rig.write({{Outcome::kMissing, 1, 1}});
+  const std::string file = link::signature_of(path);
+  const std::string good = read_file(file);
+  std::string with_returns;
+  for (const char c : good) with_returns += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  for (const auto& [bytes, why] : {std::pair<std::string, std::string>("", "it is empty"),
+                                   {good.substr(0, 100), "line 2: the text ends within it"},
+                                   {with_returns, "its lines end with carriage returns"},
+                                   {std::string(good.size(), '\0'), "it consists of zeros"}}) {
+    write_file(file, bytes);
+    const std::string name(link::base_name(file));
+    const std::string wanted = path + ": its signature " + name + " is damaged: " + why;
+    CHECK(command(rig.host, {"receipt", "import", path}).status == PAXECT_PLUGIN_CONFIG);
+    CHECK(rig.host.logged(wanted));
+    CHECK(command(rig.host, {"resend", path}).status == PAXECT_PLUGIN_CONFIG);
+    rig.run_once();
+    REQUIRE_FALSE(rig.events("receipt_reject").empty());
+    const std::string logged = rig.events("receipt_reject").back().message;
+    CHECK(logged.find(wanted) == 0);
+    CHECK(logged.find("have that file copied again") != std::string::npos);
+  }
+}
+
 TEST_CASE("resend sends what a receiver misses again, under the same number") {
   ReceiptRig rig;
   rig.put("a.txt", "a");
