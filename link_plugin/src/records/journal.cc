@@ -182,7 +182,9 @@ Status Journal::prepare(std::span<const Intent> intents, std::span<const SentLis
     contents_.sent.decide(list);
     lines += list_record(list);
   }
-  if (!intents.empty()) lines += repaired_record(intents) + uses_record(intents) + prepare_record(intents);
+  if (!intents.empty())
+    lines +=
+        sizes_record(intents) + repaired_record(intents) + uses_record(intents) + prepare_record(intents);
   Status status = append(lines, true);
   if (status.ok())
     for (const SentList& list : lists) contents_.sent.note_durable(list.number);
@@ -207,6 +209,10 @@ Status Journal::name_under(std::uint64_t id, const std::string& name) {
 }
 
 Status Journal::link(std::span<const std::uint64_t> ids) { return mark("link", ids, &Intent::linked); }
+
+Status Journal::note_duplicate(std::uint64_t id) {
+  return mark("duplicate", std::span(&id, 1), &Intent::duplicate);
+}
 
 Status Journal::mark(std::string_view kind, std::span<const std::uint64_t> ids, bool Intent::*flag) {
   Status status = append(ids_record(kind, ids), false);

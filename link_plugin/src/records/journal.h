@@ -76,6 +76,8 @@ class Journal {
   Status name_under(std::uint64_t id, const std::string& name);
   // The same before a hard link stands in for the rename.
   Status link(std::span<const std::uint64_t> ids);
+  // The same before the temporary of a product is removed whose bytes another file has under its name.
+  Status note_duplicate(std::uint64_t id);
   Status abort(std::span<const std::uint64_t> ids);
   // Not durable, and no harm when it is lost: recovery reaches the same result.
   void finish(std::span<const std::uint64_t> ids, std::span<const SentEntry> sent = {});

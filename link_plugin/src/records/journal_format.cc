@@ -35,7 +35,7 @@ Aside read_aside(JournalWords& words) {
   words.number(&aside.log_offset);
   aside.place = words.text();
   aside.identity = words.identity();
-  for (std::string* text : {&aside.path, &aside.target, &aside.message}) *text = words.text();
+  for (std::string* text : {&aside.path, &aside.target, &aside.message, &aside.sidecar}) *text = words.text();
   return aside;
 }
 
@@ -53,6 +53,7 @@ class Parser {
  private:
   void take_place(JournalWords& words);
   void take_repaired(JournalWords& words);
+  void take_sizes(JournalWords& words);
   void take_uses(JournalWords& words);
   void take_prepare(JournalWords& words);
   template <class Change>
@@ -97,10 +98,14 @@ void Parser::take(std::string_view line) {
     take_uses(words);
   } else if (kind == "repaired") {
     take_repaired(words);
+  } else if (kind == "sizes") {
+    take_sizes(words);
   } else if (kind == "name") {
     each_intent(words, [](Intent& intent) { intent.named = true; });
   } else if (kind == "link") {
     each_intent(words, [](Intent& intent) { intent.linked = true; });
+  } else if (kind == "duplicate") {
+    each_intent(words, [](Intent& intent) { intent.duplicate = true; });
   } else if (kind == "abort") {
     each_intent(words, [this](Intent& intent) {
       intent.prepared = false;
@@ -181,6 +186,17 @@ void Parser::take_repaired(JournalWords& words) {
     words.number(&repair.cells);
     words.number(&repair.damaged);
     if (auto found = intents_.find(id); found != intents_.end()) found->second.repair = std::move(repair);
+  }
+}
+
+void Parser::take_sizes(JournalWords& words) {
+  while (!words.empty()) {
+    std::uint64_t id = 0;
+    DeliverySizes sizes;
+    words.number(&id);
+    words.number(&sizes.data);
+    words.number(&sizes.container);
+    if (auto found = intents_.find(id); found != intents_.end()) found->second.sizes = sizes;
   }
 }
 
@@ -282,6 +298,17 @@ std::string begin_record(const Intent& intent) {
       .finish();
 }
 
+std::string sizes_record(std::span<const Intent> intents) {
+  JournalLine line("sizes");
+  bool any = false;
+  for (const Intent& intent : intents) {
+    if (!intent.sizes) continue;
+    any = true;
+    line.number(intent.id).number(intent.sizes->data).number(intent.sizes->container);
+  }
+  return any ? line.finish() : "";
+}
+
 std::string repaired_record(std::span<const Intent> intents) {
   JournalLine line("repaired");
   bool any = false;
@@ -355,6 +382,7 @@ std::string aside_record(const Aside& aside) {
       .text(aside.path)
       .text(aside.target)
       .text(aside.message)
+      .text(aside.sidecar)
       .finish();
 }
 
@@ -406,6 +434,7 @@ std::string journal_text_without_log(const JournalContents& contents) {
   for (std::string& line : contents.sent.records()) lines.push_back(std::move(line));
   for (const Intent& intent : contents.intents) {
     lines.push_back(begin_record(intent));
+    if (intent.sizes) lines.push_back(sizes_record(std::span(&intent, 1)));
     if (intent.repair) lines.push_back(repaired_record(std::span(&intent, 1)));
     if (intent.entry) lines.push_back(uses_record(std::span(&intent, 1)));
     if (!intent.digest.empty()) lines.push_back(prepare_record(std::span(&intent, 1)));
@@ -413,6 +442,7 @@ std::string journal_text_without_log(const JournalContents& contents) {
     if (!intent.tried_name.empty()) lines.push_back(under_record(intent.id, intent.tried_name));
     if (intent.named) lines.push_back(ids_record("name", id));
     if (intent.linked) lines.push_back(ids_record("link", id));
+    if (intent.duplicate) lines.push_back(ids_record("duplicate", id));
     if (intent.aborted || (!intent.digest.empty() && !intent.prepared))
       lines.push_back(ids_record("abort", id));
     if (intent.doubtful) lines.push_back(ids_record("doubt", id));

@@ -5,17 +5,20 @@
 //   place ROLE TOKEN MOUNT PATH FINGERPRINT   a directory that the relay has worked in
 //   begin ID ...                        which source becomes which temporary file
 //   repaired (ID DIGEST CELLS DAMAGED)...   the sources were damaged; comes before their prepare
+//   sizes (ID DATA CONTAINER)...        bytes of the data and of their containers; comes before their prepare
 //   uses (ID IX ENTRY FOLDER NAME)...   the entries that the deliveries use up, once they are prepared; the
 //                                       product goes to this folder and name; comes before their prepare
 //   prepare (ID digests inodes)...      the temporaries are complete and durable
 //   name ID...                          the products are about to get their final names; not flushed
+//   duplicate ID...                     another file under its final name has the product's bytes, and the
+//                                       temporary is about to be removed; not flushed
 //   abort ID...                         they will not be delivered after all
 //   finish ID...                        the sources are gone, or remembered
 //   doubt ID...                         later records of these intents may be missing
 //   done PLACE ... PATH [ORIGINAL]      a source that was delivered and is still there
 //   again PLACE PATH                    it is to be delivered again
 //   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
-//   aside ID ... PATH TARGET MESSAGE    a file that is on its way to the quarantine
+//   aside ID ... PATH TARGET MESSAGE [SIDECAR]   a file that is on its way to the quarantine
 //   over ID...                          it is there, and the audit log says so
 //   sender, sent, decided, listed, kept, released   what a sender lists: sent_stream.h
 //   under ID NAME                       the product is about to get this conflict name; not flushed
@@ -25,6 +28,10 @@
 //
 // Each line is checked by itself, so that a damaged line loses its own record alone. That record may have
 // ended an intent or remembered a source, so that the contents count as incomplete then.
+//
+// A valid line of a kind that the reader does not know is passed over, as are words behind those that it
+// knows, and both are gone when it writes the journal again. So what a relay concludes needs a new format,
+// and what it only reports (sizes, duplicate, SIDECAR) does not: without these the log lacks a figure.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +72,12 @@ struct SourceRepair {
   std::uint64_t damaged = 0;  // of these
 };
 
+// Bytes of the data in or out of a container, and of that container.
+struct DeliverySizes {
+  std::uint64_t data = 0;
+  std::uint64_t container = 0;
+};
+
 struct Intent {
   std::uint64_t id = 0;
   std::string source;        // path in the inbox
@@ -91,14 +104,17 @@ struct Intent {
   std::uint64_t size = 0;   // of the product
   std::uint64_t inode = 0;
   std::uint64_t side_inode = 0;
-  std::int64_t ctime_ns = 0;  // of the product's temporary
+  std::int64_t ctime_ns = 0;           // of the product's temporary
+  std::optional<DeliverySizes> sizes;  // absent in journals of earlier versions
   std::optional<SourceRepair> repair;
   std::optional<EntryRef> entry;  // of a list, which names the container
 
   bool prepared = false;  // and not aborted
   bool named = false;     // its product was about to get its final name
   bool linked = false;    // by a hard link that stands in for the rename
-  bool aborted = false;   // it will not be delivered: its source is tried again
+  bool duplicate =
+      false;             // another file had its name and bytes already: its temporary was about to be removed
+  bool aborted = false;  // it will not be delivered: its source is tried again
   bool finished = false;
   bool doubtful = false;  // later records of it may be missing
 
@@ -115,6 +131,7 @@ struct Aside {
   FileIdentity identity;
   std::string target = {};   // its name in the quarantine
   std::string message = {};  // of the audit line
+  std::string sidecar = {};  // the name of the sidecar that goes with it, "" for none
 };
 
 // A journal as it is stored on disk.
@@ -156,13 +173,15 @@ std::string without_log_records(std::string_view text);
 // Single records, each a line.
 std::string place_record(const KnownPlace& place);
 std::string begin_record(const Intent& intent);
+// "" when none of them has sizes.
+std::string sizes_record(std::span<const Intent> intents);
 // "" when none of them has a repaired source.
 std::string repaired_record(std::span<const Intent> intents);
 // "" when none of them uses an entry.
 std::string uses_record(std::span<const Intent> intents);
 std::string prepare_record(std::span<const Intent> intents);
 std::string under_record(std::uint64_t id, const std::string& name);
-// name, link, abort, finish, doubt, over
+// name, link, duplicate, abort, finish, doubt, over
 std::string ids_record(std::string_view kind, std::span<const std::uint64_t> ids);
 std::string done_record(const std::string& place, const std::string& path, const SourceRecord& record);
 std::string again_record(const std::string& place, const std::string& path);

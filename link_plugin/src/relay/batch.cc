@@ -7,24 +7,10 @@
 #include "base/exception_text.h"
 #include "base/relay_paths.h"
 #include "base/side_by_side.h"
+#include "relay/delivery_events.h"
 #include "relay/recovery.h"
 
 namespace paxect::link {
-namespace {
-
-std::string_view event_of(Route route) {
-  switch (route) {
-    case Route::kEncode:
-      return "encode";
-    case Route::kDecode:
-      return "decode";
-    case Route::kForward:
-      break;
-  }
-  return "forward";
-}
-
-}  // namespace
 
 void Workers::run(std::span<Transfer> transfers, ListSender::Carried* lists) {
   while (codecs_.size() < std::min(kWorkers, transfers.size()))
@@ -149,8 +135,10 @@ void Batch::publish() {
                  ? parts_.journal.name(std::span(&id, 1))
                  : parts_.journal.name_under(id, transfer.product.name);
     };
-    auto note_link = [&] { return parts_.journal.link(std::span(&transfer.intent.id, 1)); };
-    if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop, note_name, note_link);
+    const AboutTo about_to{.name = note_name,
+                           .link = [&] { return parts_.journal.link(std::span(&transfer.intent.id, 1)); },
+                           .drop = [&] { return parts_.journal.note_duplicate(transfer.intent.id); }};
+    if (transfer.status.ok()) transfer.status = link::publish(&transfer, parts_.stop, about_to);
     states_[i].phase = transfer.status.ok() ? Phase::kPublished : Phase::kAborting;
   }
   if (lists_) parts_.lists.publish(lists_.get(), decided_);
@@ -191,8 +179,7 @@ bool Batch::finish_published() {
     for (std::size_t i : items) {
       const SentEntry entry = parts_.lists.entry_of(transfers_[i].intent, transfers_[i].product.name);
       const bool was_there = transfers_[i].published == Published::kDuplicate;
-      if (!parts_.journal.sent().knows(entry) && !(was_there && parts_.lists.is_listed(entry)))
-        sent.push_back(entry);
+      if (parts_.lists.lacks(entry, was_there)) sent.push_back(entry);
     }
   parts_.journal.finish(ids_of(items), sent);
   parts_.lists.note_sent();
@@ -201,27 +188,11 @@ bool Batch::finish_published() {
 
 void Batch::log_delivery(std::size_t i) {
   const Transfer& transfer = transfers_[i];
-  Event event{.name = std::string(event_of(transfer.route)),
-              .source = transfer.source_path(),
-              .target = transfer.product.path(),
-              .status = "ok",
-              .message = "sha256=" + transfer.product.digest,
-              .numbers = {{"bytes", transfer.result.data_size},
-                          {"container_bytes", transfer.result.container_size},
-                          {"id", transfer.intent.id}},
-              .texts = {{"relay", std::string(short_token_of(parts_.journal.relay_token()))}}};
-  parts_.receiver.describe(transfer.intent, &event);
-  if (transfer.published == Published::kDuplicate) event.name = "duplicate";
-  if (transfer.intent.repair)
-    parts_.reporter.log(repaired_event(transfer.intent, event.source, event.target));
-  if (transfer.published == Published::kConflict) {
-    Event conflict = event;
-    conflict.level = Level::kWarn;
-    conflict.name = "name_conflict";
-    conflict.message = transfer.intent.name + " is taken: delivered as " + transfer.product.name;
-    parts_.reporter.log(conflict);
-  }
-  parts_.reporter.log(event);
+  const DeliveryOutcome outcome{
+      .source = transfer.source_path(), .target = transfer.product.path(), .published = transfer.published};
+  for (const Event& event :
+       delivery_events(transfer.intent, outcome, parts_.journal.relay_token(), parts_.receiver))
+    parts_.reporter.log(event);
 }
 
 void Batch::remove_sources(std::span<const std::size_t> items) {

@@ -118,11 +118,9 @@ Status Failures::move_to_quarantine(const Candidate& source, const Wait& wait) {
   if (!status.ok()) return status.fault == Fault::kGone ? is_another(source) : status;
   const Aside* known = find_aside(source);
   if (known == nullptr && folder->stat_of(source.name).identity != source.identity) return is_another(source);
-  const std::string beside = is_container(source.name) ? find_sidecar(*folder, source.name) : "";
-  bool sidecar = is_container(source.name) && folder->stat_of(beside).kind == FileKind::kRegular;
   Aside aside = known == nullptr ? Aside{} : *known;
   if (known == nullptr)
-    if (status = set_aside(source, wait, &aside); !status.ok()) return status;
+    if (status = set_aside(*folder, source, wait, &aside); !status.ok()) return status;
   std::vector<std::string> returned;
   status = parts_.quarantine.put(*folder, source.name, source.identity, reason, aside.target, &returned);
   parts_.returned(*folder, source, returned);
@@ -136,13 +134,6 @@ Status Failures::move_to_quarantine(const Candidate& source, const Wait& wait) {
     return is_another(source);
   }
   if (!status.ok()) return status;
-  if (sidecar)
-    parts_.reporter.log({.level = Level::kWarn,
-                         .name = "policy_block",
-                         .source = folder->path_of(beside),
-                         .target = join(parts_.quarantine.path(), sidecar_of(aside.target)),
-                         .status = "blocked",
-                         .message = "disallowed_suffix:.sha256"});
   log_quarantine(aside);
   parts_.ledger.note_done(source.path(), source.identity);
   return Status::success();
@@ -158,7 +149,7 @@ const Aside* Failures::find_aside(const Candidate& source) const {
   return nullptr;
 }
 
-Status Failures::set_aside(const Candidate& source, const Wait& wait, Aside* aside) {
+Status Failures::set_aside(const Directory& folder, const Candidate& source, const Wait& wait, Aside* aside) {
   *aside = {.id = parts_.journal.next_id(),
             .log_offset = parts_.reporter.audit().size(),
             .place = parts_.inbox.token(),
@@ -166,6 +157,10 @@ Status Failures::set_aside(const Candidate& source, const Wait& wait, Aside* asi
             .identity = source.identity,
             .message = wait.event + ": " + wait.reason};
   if (Status status = parts_.quarantine.choose(source.name, &aside->target); !status.ok()) return status;
+  if (is_container(source.name)) {
+    const std::string sidecar = find_sidecar(folder, source.name);
+    if (folder.stat_of(sidecar).kind == FileKind::kRegular) aside->sidecar = sidecar;
+  }
   return parts_.journal.set_aside(*aside);
 }
 
@@ -193,9 +188,17 @@ void Failures::complete(const Aside& aside) {
   if (status.ok() || status.fault == Fault::kGone) log_quarantine(aside);
 }
 
+// The same lines, whether this process has moved the file or an earlier one.
 void Failures::log_quarantine(const Aside& aside) {
   has_quarantined_ = true;
   if (parts_.metrics != nullptr) parts_.metrics->quarantined();
+  if (!aside.sidecar.empty())
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "policy_block",
+                         .source = parts_.inbox.root().path_of(join(folder_of(aside.path), aside.sidecar)),
+                         .target = join(parts_.quarantine.path(), sidecar_of(aside.target)),
+                         .status = "blocked",
+                         .message = "disallowed_suffix:.sha256"});
   parts_.reporter.log({.level = Level::kWarn,
                        .name = "quarantine",
                        .source = parts_.inbox.root().path_of(aside.path),

@@ -78,7 +78,7 @@ class Failures {
   void report_owed();
   Status move_to_quarantine(const Candidate& source, const Wait& wait);
   const Aside* find_aside(const Candidate& source) const;
-  Status set_aside(const Candidate& source, const Wait& wait, Aside* aside);
+  Status set_aside(const Directory& folder, const Candidate& source, const Wait& wait, Aside* aside);
   void complete(const Aside& aside);
   void log_quarantine(const Aside& aside);
 

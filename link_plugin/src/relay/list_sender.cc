@@ -53,6 +53,10 @@ SentEntry ListSender::entry_of(const Intent& intent, const std::string& name) co
   return entry;
 }
 
+bool ListSender::lacks(const SentEntry& entry, bool was_there) {
+  return !parts_.journal.sent().knows(entry) && !(was_there && is_listed(entry));
+}
+
 bool ListSender::is_listed(const SentEntry& entry) {
   const SentStream& stream = parts_.journal.sent();
   // Where sources are kept, one with this content has to be kept for the entry.

@@ -65,9 +65,9 @@ class ListSender {
   // The entry of a container that has its final name.
   SentEntry entry_of(const Intent& intent, const std::string& name) const;
 
-  // Whether the container of this entry, which was there already, has one: in the journal, or in a list of
-  // the outbox. If it has, its source stays where sources are kept.
-  bool is_listed(const SentEntry& entry);
+  // Whether the container of this delivery needs an entry. One that was there already may have one: then the
+  // source of this one stays, too, where sources are kept.
+  bool lacks(const SentEntry& entry, bool was_there);
 
   // Before a product is prepared. kDelivered when a list of ours names this container that the journal did
   // not know, because it was put back from a backup, and the source is from before that was found out: then
@@ -108,6 +108,8 @@ class ListSender {
   bool is_full() const;
 
  private:
+  // In the journal, or in a list of the outbox.
+  bool is_listed(const SentEntry& entry);
   void compose(Carried* carried, bool may_be_empty) const;
   Status write(Carried* carried);
   Status publish_item(Carried* carried, Carried::Item* item, bool may_be_logged);

@@ -238,21 +238,6 @@ Status remove_own_sidecar(const Intent& intent, const Directory& target) {
   return Status::success();
 }
 
-Event repaired_event(const Intent& intent, const std::string& source, const std::string& target) {
-  const SourceRepair& repair = *intent.repair;
-  return {.level = Level::kWarn,
-          .name = "repaired",
-          .source = source,
-          .target = target,
-          .status = "ok",
-          .message = repair.damaged == 0 ? "the container was damaged outside of its " +
-                                               std::to_string(repair.cells) + " cells"
-                                         : "the container was damaged: " + std::to_string(repair.damaged) +
-                                               " of " + std::to_string(repair.cells) + " cells",
-          .numbers = {{"cells", repair.damaged}},
-          .advice = "copy what else is on its medium while it can be read"};
-}
-
 void sweep_temporaries(const Directory& folder, const Journal& journal) {
   const std::string marker_temporary = std::string(kPlaceMarker) + ".part";
   std::vector<std::string> names;

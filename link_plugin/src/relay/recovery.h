@@ -58,9 +58,6 @@ Status tidy(const Intent& intent, const Verdict& verdict, const Evidence& eviden
 // gives the digest of ours.
 Status remove_own_sidecar(const Intent& intent, const Directory& target);
 
-// What the audit log says of a repaired source, before the line of its delivery. Requires: intent.repair.
-Event repaired_event(const Intent& intent, const std::string& source, const std::string& target);
-
 // Removes temporaries of earlier processes of this relay that the journal does not know, as far as it goes.
 void sweep_temporaries(const Directory& folder, const Journal& journal);
 

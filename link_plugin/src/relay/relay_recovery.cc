@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/relay_paths.h"
+#include "relay/delivery_events.h"
 #include "relay/recovery.h"
 #include "relay/relay.h"
 
@@ -168,22 +169,18 @@ void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Deliv
   const std::string from = inbox_.root().path_of(intent.source);
   const std::string to = base.path_of(join(intent.folder, verdict.name));
   if (!intent.finished && !is_logged(intent)) {
-    if (intent.repair) reporter_.log(repaired_event(intent, from, to));
-    Event event{.name = intent.container ? "encode" : "decode",
-                .source = from,
-                .target = to,
-                .status = "ok",
-                .message = "sha256=" + intent.digest,
-                .numbers = {{"id", intent.id}},
-                .texts = {{"relay", std::string(short_token_of(journal_.relay_token()))},
-                          {"note", "finished after a restart"}}};
-    receiver_->describe(intent, &event);
-    reporter_.log(event);
+    const Published published = intent.duplicate              ? Published::kDuplicate
+                                : verdict.name != intent.name ? Published::kConflict
+                                                              : Published::kDelivered;
+    std::vector<Event> events = delivery_events(
+        intent, {.source = from, .target = to, .published = published}, journal_.relay_token(), *receiver_);
+    events.back().texts.emplace_back("note", "finished after a restart");
+    for (const Event& event : events) reporter_.log(event);
   }
   // With its own record of the end, it has that of the list too.
   if (lists_->is_on() && intent.container && !intent.finished) {
     const SentEntry entry = lists_->entry_of(intent, verdict.name);
-    if (!journal_.sent().knows(entry)) journal_.note_sent(entry);
+    if (lists_->lacks(entry, intent.duplicate)) journal_.note_sent(entry);
     lists_->note_sent();
   }
   const SourceRecord record{.identity = intent.identity,

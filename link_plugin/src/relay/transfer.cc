@@ -361,14 +361,12 @@ Status check_unchanged(const Transfer& transfer) {
              : changed(transfer);
 }
 
-Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name,
-               const AboutToName& about_to_link) {
+Status publish(Transfer* transfer, const Stop& stop, const AboutTo& about_to) {
   const std::string& digest = transfer->result.data_digest;
   if (!transfer->makes_container())
-    return publish_product(&transfer->product, digest, stop, about_to_name, &transfer->published,
-                           about_to_link);
-  return publish_container(&transfer->product, &transfer->sidecar, digest, stop, about_to_name,
-                           &transfer->published, about_to_link);
+    return publish_product(&transfer->product, digest, stop, about_to, &transfer->published);
+  return publish_container(&transfer->product, &transfer->sidecar, digest, stop, about_to,
+                           &transfer->published);
 }
 
 void note_products(Transfer* transfer) {
@@ -377,6 +375,7 @@ void note_products(Transfer* transfer) {
   intent.digest = transfer->product.digest;
   intent.data_digest = transfer->result.data_digest;
   intent.size = transfer->product.size;
+  intent.sizes = {.data = transfer->result.data_size, .container = transfer->result.container_size};
   note_identity(&transfer->product);
   intent.inode = transfer->product.identity.inode;
   intent.ctime_ns = transfer->product.identity.ctime_ns;

@@ -93,8 +93,7 @@ void note_products(Transfer* transfer);
 Transfer::Content content_of(const Transfer& transfer);
 
 // Gives the product its name.
-Status publish(Transfer* transfer, const Stop& stop, const AboutToName& about_to_name,
-               const AboutToName& about_to_link = {});
+Status publish(Transfer* transfer, const Stop& stop, const AboutTo& about_to);
 // Removes the temporary files. False when one may be left.
 bool abandon(Transfer* transfer);
 

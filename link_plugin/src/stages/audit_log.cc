@@ -29,6 +29,9 @@ namespace {
 
 constexpr std::uint64_t kMaxTail = std::uint64_t{8} << 20;  // of the end of a log
 
+// A line that has the id of a delivery, too, and is written before that of the delivery itself.
+constexpr std::string_view kAlsoOfDelivery = "\"event\": \"name_conflict\"";
+
 constexpr const char* kAcl = "system.posix_acl_access";
 constexpr std::size_t kAclLimit = 65536;
 constexpr unsigned kPrivateMode = 0600;  // until it has the attributes of the log before it
@@ -279,7 +282,7 @@ Status AuditLog::read_head() {
 
 bool AuditLog::has(std::string_view relay, std::uint64_t id, std::uint64_t from) const {
   const std::string fields[] = {"\"id\": " + std::to_string(id), "\"relay\": \"" + std::string(relay) + "\""};
-  return has_line(fields, from);
+  return has_line(fields, from, kAlsoOfDelivery);
 }
 
 bool AuditLog::has_list(std::string_view stream, std::uint64_t number) const {
@@ -289,7 +292,8 @@ bool AuditLog::has_list(std::string_view stream, std::uint64_t number) const {
 }
 
 // Quotation marks in values are escaped, so that no name of a file reads like a field.
-bool AuditLog::has_line(std::span<const std::string> fields, std::uint64_t from) const {
+bool AuditLog::has_line(std::span<const std::string> fields, std::uint64_t from,
+                        std::string_view unless) const {
   constexpr std::size_t kMaxLine = std::size_t{1} << 20;
   std::string rest;
   std::array<char, 65536> buffer;
@@ -306,7 +310,7 @@ bool AuditLog::has_line(std::span<const std::string> fields, std::uint64_t from)
         return line.find(field + ",") != std::string_view::npos ||
                line.find(field + "}") != std::string_view::npos;
       });
-      if (has_all) return true;
+      if (has_all && (unless.empty() || line.find(unless) == std::string_view::npos)) return true;
     }
     rest.erase(0, begin);
     // Longer than any line of a relay.

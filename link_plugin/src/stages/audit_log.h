@@ -63,7 +63,8 @@ class AuditLog {
 
   // Whether a line of this relay with the field "id" of this value is in the file at `from` or behind it;
   // anywhere, when the file is shorter than that because it has been rotated since. Each relay has ids of its
-  // own, and several may have one log.
+  // own, and several may have one log. The line of a conflict of names does not count: a loss of power may
+  // have left it without that of its delivery, which is behind it.
   bool has(std::string_view relay, std::uint64_t id, std::uint64_t from) const;
 
   // Whether a line in the last 8 MiB reports this list of ours.
@@ -84,8 +85,8 @@ class AuditLog {
   std::size_t waiting() const { return buffer_.size(); }
 
  private:
-  // Whether a line in the file at `from` or behind it has all of these fields.
-  bool has_line(std::span<const std::string> fields, std::uint64_t from) const;
+  // Whether a line in the file at `from` or behind it has all of these fields, and not `unless`.
+  bool has_line(std::span<const std::string> fields, std::uint64_t from, std::string_view unless = {}) const;
   // `mode` is that of a new file.
   Status open_file(unsigned mode = kOwnFileMode);
   Status rotate(std::int64_t realtime_ns);

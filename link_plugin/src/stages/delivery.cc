@@ -46,6 +46,13 @@ Status with_free_name(Product* product, const std::string& data_digest, Publishe
   return no_name_left(*product);
 }
 
+// Of a duplicate.
+Status drop_temporary(const Product& product, const AboutTo& about_to) {
+  if (about_to.drop)
+    if (Status status = about_to.drop(); !status.ok()) return status;
+  return product.directory->remove(product.temporary);
+}
+
 }  // namespace
 
 Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest) {
@@ -133,21 +140,20 @@ Status compare_names(Product* product, const std::string& data_digest, const Sto
 }
 
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
-                       const AboutToName& about_to_name, Published* published,
-                       const AboutToName& about_to_link) {
+                       const AboutTo& about_to, Published* published) {
   if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
   const Directory& directory = *product->directory;
   return with_free_name(product, data_digest, published, [&](const std::string& name, bool* taken) {
-    Status status = about_to_name();
-    if (status.ok()) status = directory.rename_new(product->temporary, name, taken, about_to_link);
+    Status status = about_to.name();
+    if (status.ok()) status = directory.rename_new(product->temporary, name, taken, about_to.link);
     if (!*taken) return status;
     bool same = false;
     status = has_product(*product, name, stop, &same);
     if (!status.ok() || same) *taken = false;
     if (!status.ok() || !same) return status;
     *published = Published::kDuplicate;
-    return directory.remove(product->temporary);
+    return drop_temporary(*product, about_to);
   });
 }
 
@@ -170,8 +176,7 @@ Status place_sidecar(Product* sidecar, const Stop& stop, bool* placed, bool* tak
 }  // namespace
 
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         const Stop& stop, const AboutToName& about_to_name, Published* published,
-                         const AboutToName& about_to_link) {
+                         const Stop& stop, const AboutTo& about_to, Published* published) {
   for (const Product* product : {container, sidecar})
     if (Status own = check_own(*product); !own.ok()) return own;
   *published = Published::kDelivered;
@@ -190,14 +195,14 @@ Status publish_container(Product* container, Product* sidecar, const std::string
       status = place_sidecar(sidecar, stop, &placed, taken);
       if (!status.ok() || *taken) return status;
       *published = Published::kDuplicate;
-      status = about_to_name();
-      return status.ok() ? directory.remove(container->temporary) : status;
+      status = about_to.name();
+      return status.ok() ? drop_temporary(*container, about_to) : status;
     }
     bool placed = false;
     Status status = place_sidecar(sidecar, stop, &placed, taken);
     if (!status.ok() || *taken) return status;
-    status = about_to_name();
-    if (status.ok()) status = directory.rename_new(container->temporary, name, taken, about_to_link);
+    status = about_to.name();
+    if (status.ok()) status = directory.rename_new(container->temporary, name, taken, about_to.link);
     if (status.ok() || (!placed && !*taken)) return status;
     // Somebody took the name just now, or it cannot be had: the sidecar must not stand beside a container
     // that is not ours, nor alone, since the next try may get another name.

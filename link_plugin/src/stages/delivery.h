@@ -58,19 +58,20 @@ Status check_own(const Product& product);
 // that publishing has to read them only if they change in between. For large products, on the thread that
 // wrote them.
 Status compare_names(Product* product, const std::string& data_digest, const Stop& stop);
-// Called right before a product gets its final name, each time that this is tried; a failure ends the try.
-using AboutToName = std::function<Status()>;
-// `about_to_link` is called as well before a hard link stands in for the rename.
+// Called right before a step, each time that it is tried; a failure ends the try. An empty one is not called.
+struct AboutTo {
+  std::function<Status()> name;       // the product gets its final name
+  std::function<Status()> link = {};  // and a hard link stands in for the rename
+  std::function<Status()> drop = {};  // the temporary is removed: a file under the name has the same bytes
+};
 
 // Renames it to its name, or finds that it is there already. Conflicts are told apart by digits of
 // `data_digest`. Not durable before the directory is flushed.
 Status publish_product(Product* product, const std::string& data_digest, const Stop& stop,
-                       const AboutToName& about_to_name, Published* published,
-                       const AboutToName& about_to_link = {});
+                       const AboutTo& about_to, Published* published);
 // A container with its sidecar: the sidecar is in place before the container gets its name.
 Status publish_container(Product* container, Product* sidecar, const std::string& data_digest,
-                         const Stop& stop, const AboutToName& about_to_name, Published* published,
-                         const AboutToName& about_to_link = {});
+                         const Stop& stop, const AboutTo& about_to, Published* published);
 // Removes the temporary file if it is the one that was written. False when one may be left.
 bool abandon_product(Product* product);
 

@@ -426,6 +426,10 @@ void check_quarantine(const RelaySite& site, const std::string& directory, const
   const std::size_t first = log.find(line);
   CHECK(first != std::string::npos);
   CHECK(log.find(line, first + 1) == std::string::npos);
+  const std::string of_sidecar = "\"message\": \"disallowed_suffix:.sha256\"";
+  const std::size_t side = log.find(of_sidecar);
+  CHECK(side != std::string::npos);
+  CHECK(log.find(of_sidecar, side + 1) == std::string::npos);
 }
 
 TEST_CASE("Killed at any call of a quarantine, a container is there once, with sidecar, reason and line") {

@@ -178,6 +178,22 @@ TEST_CASE("Killed at any call, a sender whose lists are taken at once gives no n
   at_every_call("signal=KILL", 4, true);
 }
 
+TEST_CASE("Killed at any call of a duplicate, a sender lists its container once") {
+  if (!has_strace()) return;
+  for (const char* calls : {"renameat2,renameat", "unlinkat,unlink", "fsync,fdatasync,syncfs"}) {
+    for (int when = 1; when < 2000; ++when) {
+      INFO("killed at call " << when << " of " << calls);
+      SenderSite sender;
+      for (const bool is_again : {false, true}) {
+        sender.put("one.txt", "contents");
+        const bool killed = is_again && sender.run_with_fault(calls, "signal=KILL", when);
+        sender.converges(1);
+        if (is_again && !killed) when = 2000;
+      }
+    }
+  }
+}
+
 TEST_CASE("Any call of a sender failing by an I/O error costs no list") {
   at_every_call("error=EIO", 5, false);
 }

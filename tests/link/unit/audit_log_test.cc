@@ -370,5 +370,19 @@ TEST_CASE("A line is a relay's own by its token and its number together") {
   CHECK_FALSE(log.has("aa", 12, log.size()));
 }
 
+TEST_CASE("The line of a conflict of names does not stand for that of its delivery") {
+  TempDir temp;
+  AuditLog log;
+  REQUIRE(log.open(temp / "log", 1 << 20).ok());
+  Event event{.name = "name_conflict", .numbers = {{"id", 12}}, .texts = {{"relay", "aa"}}};
+  log.append(event, kTime);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK_FALSE(log.has("aa", 12, 0));
+  event.name = "forward";
+  log.append(event, kTime);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK(log.has("aa", 12, 0));
+}
+
 }  // namespace
 }  // namespace paxect::link

@@ -16,7 +16,7 @@ namespace {
 using Names = std::vector<std::string>;
 
 const Stop kNever = [] { return false; };
-const AboutToName kAlways = [] { return Status::success(); };
+const AboutTo kAlways = {.name = [] { return Status::success(); }};
 
 // A directory that receives products.
 class Target {
@@ -183,15 +183,22 @@ TEST_CASE("A container that exists with the same bytes gets the sidecar that it 
   Product sidecar = target.product("a.freq.sha256", "digest\n");
   test::write_file(target.path("a.freq"), "container");
   Published published = Published::kDelivered;
-  // Its temporary goes, so that recovery has to know that it was meant to.
+  // Its temporary goes, so that recovery has to know that it was meant to, and why.
   int named = 0;
-  auto about_to_name = [&] {
-    ++named;
-    return Status::success();
-  };
-  REQUIRE(
-      publish_container(&container, &sidecar, sha256_hex("data"), kNever, about_to_name, &published).ok());
-  CHECK(named == 1);
+  int dropped = 0;
+  const AboutTo about_to = {.name =
+                                [&] {
+                                  ++named;
+                                  return Status::success();
+                                },
+                            .drop =
+                                [&] {
+                                  ++dropped;
+                                  CHECK(test::exists(target.path(container.temporary)));
+                                  return Status::success();
+                                }};
+  REQUIRE(publish_container(&container, &sidecar, sha256_hex("data"), kNever, about_to, &published).ok());
+  CHECK((named == 1 && dropped == 1));
   CHECK(published == Published::kDuplicate);
   CHECK(target.names() == Names{"a.freq", "a.freq.sha256"});
 }
@@ -217,7 +224,7 @@ TEST_CASE("has_content compares size and bytes, and finds nothing where there is
 
 TEST_CASE("What fails right before the name is given ends the try, and no name is left") {
   Target target;
-  const AboutToName changed = [] { return Status::changed("the source changed"); };
+  const AboutTo changed = {.name = [] { return Status::changed("the source changed"); }};
   Product product = target.product("a", "data");
   Published published = Published::kDelivered;
   CHECK(publish_product(&product, product.digest, kNever, changed, &published).fault == Fault::kChanged);

@@ -1,6 +1,7 @@
 #include "records/journal.h"
 
 #include "base/digest.h"
+#include "records/journal_line.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
@@ -66,7 +67,8 @@ TEST_CASE("A file on its way to the quarantine is read again until that is over,
               .path = "folder/a b\n\xff.freq",
               .identity = {1, 2, 3, -4, 5},
               .target = "a b\n\xff.freq.1",
-              .message = "decode_error: \"it\" is damaged"};
+              .message = "decode_error: \"it\" is damaged",
+              .sidecar = "a b\n\xff.FREQ.sha256"};
   Aside other = aside;
   other.id = journal.next_id();
   REQUIRE(journal.set_aside(aside).ok());
@@ -85,6 +87,7 @@ TEST_CASE("A file on its way to the quarantine is read again until that is over,
     CHECK(found.identity.same_but_device(aside.identity));
     CHECK(found.target == aside.target);
     CHECK(found.message == aside.message);
+    CHECK(found.sidecar == aside.sidecar);
     CHECK(again.next_id() > other.id);
   }
   journal.end_aside(aside.id);
@@ -141,6 +144,78 @@ TEST_CASE("What a source was repaired to is read again, also after clear") {
     CHECK(again.done().find("inbox token", "d")->original == "of d");
     CHECK(again.done().find("inbox token", "e")->original.empty());
   }
+}
+
+TEST_CASE("The sizes of a delivery, and that it was a duplicate, are read again, also after clear") {
+  TempDir temp;
+  Journal journal;
+  open(&journal, temp / "j");
+  std::vector<Intent> made = {intent(journal, "a"), intent(journal, "b")};
+  for (Intent& item : made) item.digest = "product";
+  made[0].sizes = DeliverySizes{.data = UINT64_MAX, .container = 17};
+  REQUIRE(journal.begin(made).ok());
+  REQUIRE(journal.prepare(made).ok());
+  REQUIRE(journal.note_duplicate(made[1].id).ok());
+  for (const bool cleared : {false, true}) {
+    if (cleared) REQUIRE(journal.clear("inbox token", nothing_is_gone).ok());
+    const std::vector<Intent> left = reopen(temp / "j");
+    REQUIRE(left.size() == 2);
+    REQUIRE(left[0].sizes);
+    CHECK((left[0].sizes->data == UINT64_MAX && left[0].sizes->container == 17));
+    CHECK_FALSE(left[1].sizes);
+    CHECK((left[0].prepared && left[1].prepared));
+    CHECK((!left[0].duplicate && left[1].duplicate));
+  }
+}
+
+TEST_CASE("Records and words that a later version adds are passed over, and are no damage") {
+  TempDir temp;
+  Journal journal;
+  open(&journal, temp / "j");
+  const Intent made = intent(journal, "a");
+  REQUIRE(journal.begin({{made}}).ok());
+  std::string text = test::read_file(temp / "j");
+  text += JournalLine("figures").number(made.id).text("of a later version").finish();
+  text += JournalLine("aside")
+              .number(journal.next_id())
+              .number(7)
+              .text("inbox token")
+              .identity(made.identity)
+              .text("b.freq")
+              .text("b.freq.1")
+              .text("message")
+              .text("b.freq.sha256")
+              .text("of a later version")
+              .finish();
+  test::write_file(temp / "j", text);
+  Journal again;
+  open(&again, temp / "j");
+  REQUIRE(again.left().size() == 1);
+  CHECK(again.left()[0].source == "a");
+  REQUIRE(again.asides().size() == 1);
+  CHECK(again.asides()[0].sidecar == "b.freq.sha256");
+}
+
+TEST_CASE("A record without the words that this version adds is read") {
+  TempDir temp;
+  Journal journal;
+  open(&journal, temp / "j");
+  std::string text = test::read_file(temp / "j");
+  text += JournalLine("aside")
+              .number(journal.next_id())
+              .number(7)
+              .text("inbox token")
+              .identity({1, 2, 3, 4, 5})
+              .text("b.freq")
+              .text("b.freq.1")
+              .text("message")
+              .finish();
+  test::write_file(temp / "j", text);
+  Journal again;
+  open(&again, temp / "j");
+  REQUIRE(again.asides().size() == 1);
+  CHECK(again.asides()[0].message == "message");
+  CHECK(again.asides()[0].sidecar.empty());
 }
 
 TEST_CASE("Prepared, aborted and finished are told apart") {

@@ -16,7 +16,7 @@ namespace {
 using Names = std::vector<std::string>;
 
 const Stop kNever = [] { return false; };
-const AboutToName kAlways = [] { return Status::success(); };
+const AboutTo kAlways = {.name = [] { return Status::success(); }};
 const std::string kRelay(32, '7');
 
 // An inbox and an outbox, and transfers from one to the other.
