@@ -18,6 +18,7 @@
 #include "base/file_system_type.h"
 #include "base/read_lease.h"
 #include "base/relay_paths.h"
+#include "base/shell_word.h"
 
 namespace paxect::link {
 namespace {
@@ -126,7 +127,7 @@ Status name_failure(std::string_view what, std::string_view path, int error) {
   Status status = io_failure(what, path, error);
   if (error == EINVAL || error == EILSEQ)
     status.message += ": the file system does not allow this name: rename the source (paxect link doctor " +
-                      directory_name(std::string(path)) + " reports the names that it refuses)";
+                      shell_word(directory_name(path)) + " reports the names that it refuses)";
   return status;
 }
 
@@ -363,7 +364,7 @@ Status Directory::move_new(const std::string& from, const Directory& target, con
         std::string(error == EINVAL ? "; or it" : ": the file system") +
         " can neither rename without replacing nor make hard links: use another one (paxect link "
         "doctor " +
-        target.path_of("") + " reports whether it can)";
+        shell_word(target.path_of("")) + " reports whether it can)";
   return status;
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/printable.h"
 #include "base/relay_paths.h"
+#include "base/shell_word.h"
 #include "commands/backlog.h"
 #include "commands/command.h"
 #include "commands/list_trail.h"
@@ -176,11 +177,12 @@ void explain_quarantined(const LinkConfig& config, const QuarantineItem& item, E
   out->reason = item.has_reason ? item.event + ": " + item.reason : "no reason file that can be read";
   out->attempts = item.attempts;
   out->next_try = "never";
-  out->advice = "quarantine retry " + item.name + " gives it back to the inbox";
+  out->advice =
+      "paxect link quarantine retry " + shell_word(shown(item.name)) + " gives it back to the inbox";
   // As the core says it of a container with protection.
   if (item.reason.find("cannot be repaired") != std::string::npos)
-    out->advice +=
-        "; what is left of its data: paxect-core salvage " + join(config.quarantine, item.name) + " -o FILE";
+    out->advice += "; what is left of its data: paxect-core salvage " +
+                   shell_word(join(config.quarantine, item.name)) + " -o FILE";
 }
 
 // Of a file that is not where it was, by where it went.

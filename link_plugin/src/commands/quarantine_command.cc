@@ -123,17 +123,18 @@ Status drop(const Directory& quarantine, const QuarantineItem& item, Console* co
   return status;
 }
 
-// The items of these names; a name is as it is shown, or else as it is on disk.
+// The items of these names; a name is as it is shown, or else as it is on disk, "./" before it or not.
 bool choose(const Call& call, const std::vector<QuarantineItem>& items, const std::string& path,
             std::vector<QuarantineItem>* chosen) {
   bool complete = true;
   const auto& words = call.arguments().words;
   for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::string name = words[i].starts_with("./") ? words[i].substr(2) : words[i];
     auto found = std::find_if(items.begin(), items.end(),
-                              [&](const QuarantineItem& item) { return shown(item.name) == words[i]; });
+                              [&](const QuarantineItem& item) { return shown(item.name) == name; });
     if (found == items.end())
       found = std::find_if(items.begin(), items.end(),
-                           [&](const QuarantineItem& item) { return item.name == words[i]; });
+                           [&](const QuarantineItem& item) { return item.name == name; });
     if (found != items.end()) {
       chosen->push_back(*found);
       continue;

@@ -91,7 +91,45 @@ TEST_CASE("explain says which key of which file lets a blocked file pass, and so
   CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
   CHECK(rig.host.logged("mode receive takes containers alone"));
   CHECK(std::string(command_json(rig.host, {"explain", "bad.freq"})["advice"].GetString()) ==
-        "quarantine retry bad.freq gives it back to the inbox");
+        "paxect link quarantine retry bad.freq gives it back to the inbox");
+}
+
+TEST_CASE("The commands that explain advises work as they are shown, whatever bytes a name has") {
+  const std::string data = noise(40'000, 7);
+  TempDir made;
+  write_file(made / "file", data);
+  REQUIRE(run({.argv = {PAXECT_TEST_BIN "/paxect-core", "encode", "-i", made / "file", "-o", made / "a.freq",
+                        "--protect", "5"}})
+              .status == 0);
+  // Beyond repair.
+  const std::string damaged = read_file(made / "a.freq").replace(10'000, 20'000, std::string(20'000, '\0'));
+  for (const std::string name :
+       {"a b.freq", "it's.freq", "a\nb.freq", "-rf.freq", "$(id).freq", "a\\x0ab.freq", "\xff.freq"}) {
+    LinkRig rig;
+    rig.host.set("mode", "receive");
+    rig.put(name, damaged);
+    // What is shown as one of the other names.
+    rig.put(name == "a\nb.freq" ? "a\\x0ab.freq" : "a\nb.freq", damaged);
+    CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+    const std::string advice = command_json(rig.host, {"explain", rig.inbox(name)})["advice"].GetString();
+    INFO(advice);
+    CHECK(command(rig.host, {"explain", rig.inbox(name)}).output.find(advice) != std::string::npos);
+    // The words of a command that the advice has, as a shell takes them.
+    const auto words_of = [&](const std::string& begin, const std::string& end) {
+      const std::size_t from = advice.find(begin);
+      const std::size_t to = advice.find(end, from);
+      REQUIRE((from != std::string::npos && to != std::string::npos));
+      const std::string text = advice.substr(from + begin.size(), to - from - begin.size());
+      return run({.argv = {"bash", "-c", "printf %s " + text}}).output;
+    };
+    const std::string salvaged = words_of("paxect-core salvage ", " -o FILE");
+    CHECK(read_file(salvaged) == damaged);
+    CHECK(command(rig.host,
+                  {"quarantine", "retry", words_of("paxect link quarantine retry ", " gives it back")})
+              .status == 0);
+    CHECK(read_file(rig.inbox(name)) == damaged);
+    CHECK(rig.waiting() == Names{name});
+  }
 }
 
 TEST_CASE("explain of a file that failed has its attempts and the time of the next") {

@@ -59,7 +59,8 @@ TEST_CASE("A name that the file system refuses waits with a remedy, and passes w
 
 TEST_CASE("A file system without exclusive names is reported as that, and nothing is delivered to it") {
   if (!has_strace()) return;
-  RelaySite site;
+  TempDir temp;
+  RelaySite site(temp / "it's -here\n");
   site.put("a", "data");
   Result result = run(
       site.command(kSendOnce, {"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2,linkat", "-e",
@@ -69,6 +70,15 @@ TEST_CASE("A file system without exclusive names is reported as that, and nothin
   CHECK(result.error.find("can neither rename without replacing nor make hard links: use another one") !=
         std::string::npos);
   CHECK(list(site.path("outbox")).empty());
+  // The command that it advises can be run as it is shown.
+  const std::string advice = "(paxect link doctor ";
+  const std::size_t at = result.error.find(advice);
+  const std::size_t end = result.error.find(" reports whether it can)", at);
+  REQUIRE((at != std::string::npos && end != std::string::npos));
+  const std::string word = result.error.substr(at + advice.size(), end - at - advice.size());
+  INFO(word);
+  const std::string directory = run({.argv = {"bash", "-c", "printf %s " + word}}).output;
+  CHECK((directory == site.path("inbox/") || directory == site.path("outbox/")));
 }
 
 }  // namespace
