@@ -78,6 +78,40 @@ TEST_CASE("repair: copies of different containers are refused by name") {
   std::string same = noise(17000000, 1);
   Parameters options{{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_LEVEL, 1}};
   two(encode(same + noise(3000000, 2), options), encode(same + noise(3000000, 3), options));
+  // All records of one are there, but a byte or some before them are gone or added.
+  const std::string mine = protect(kSamples[4], 10);
+  const std::string other = encode(noise(300000, 77), {{PAXECT_PARAM_PROTECT, 10}});
+  for (const std::string& moved : {mine.substr(1), mine.substr(0, 1000) + mine.substr(1001),
+                                   mine.substr(0, 1000) + "added" + mine.substr(1000)}) {
+    CHECK(repair({moved}).container == mine);
+    two(moved, other);
+    two(other, moved);
+  }
+}
+
+TEST_CASE(
+    "repair: data that its own footer proves is not replaced by what the parity of other data restores") {
+  for (const std::size_t size : {std::size_t{22}, std::size_t{300000}}) {
+    const Parameters options{{PAXECT_PARAM_PROTECT, 50}, {PAXECT_PARAM_FRAME_SIZE, 65536}};
+    const std::string old_data = noise(size, 1);
+    std::string new_data = old_data;
+    for (std::size_t i = size / 2; i < size / 2 + 5; ++i) new_data[i] = static_cast<char>(new_data[i] ^ 1);
+    const std::string old_container = encode(old_data, options);
+    std::string mixed = encode(new_data, options);
+    REQUIRE(mixed.size() == old_container.size());
+    for (const Frame& frame : frames_of(mixed))
+      if (frame.size == 0)
+        mixed.replace(frame.start, frame.end - frame.start, old_container, frame.start,
+                      frame.end - frame.start);
+    REQUIRE(decode(mixed).data == new_data);
+    const Repaired result = repair({mixed});
+    CHECK(result.status == PAXECT_ERROR_DAMAGED);
+    CHECK(result.message.find("the SHA-256 of its own footer proves the data") != std::string::npos);
+    // Of a footer that proves nothing, the digest in a trailer counts.
+    std::string damaged = zeroed(old_container, 24, 30);
+    damaged[damaged.size() - 1] = static_cast<char>(damaged.back() ^ 1);
+    CHECK(repair({damaged}).container == old_container);
+  }
 }
 
 TEST_CASE("repair: garbage in every list does not make valid cells of the first window lost") {

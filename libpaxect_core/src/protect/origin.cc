@@ -224,8 +224,11 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
       if (!same && *with_trailer != i) return differ(*with_trailer, i);
     }
   }
+  // The records of a container in the data of this one are further from their own offsets: a header and a
+  // frame header precede it at least. Bytes that were removed, or a few that were inserted, move those of
+  // another copy.
   auto is_other = [&](const auto& record, std::uint64_t at) {
-    return record.tag != map.tag() && record.offset == at;
+    return record.tag != map.tag() && (at < record.offset || at - record.offset < kStartSize);
   };
   for (std::size_t i = 0; i < copies.size(); ++i) {
     if (map.first_shift(i)) continue;

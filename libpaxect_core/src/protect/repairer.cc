@@ -215,8 +215,50 @@ Status Repairer::finish() {
   if (status.ok()) status = write_extension_behind(last + 1, &trailer, {});
   if (status.ok()) status = emit(trailer.footer.data(), trailer.footer.size(), {});
   if (status.ok()) status = decoded(decoder_.finish());
+  repaired_header_ = decoder_.header();
+  if (status.ok() && report_.damaged_data != 0) status = check_replaced_data();
   report_.proven = status.ok();
   return status;
+}
+
+// Of a container whose data and footer were overwritten in place, with the extension frames left as they
+// were, the parity restores the old data, which a trailer proves. The new data is proven as well, by its own
+// footer: it is not damaged, and a decoder would have given it.
+Status Repairer::check_replaced_data() {
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    CopyReader& reader = copies_[i].reader;
+    for (const std::int64_t shift : map_.shifts(i, map_.footer_offset(), map_.footer_offset())) {
+      std::array<std::uint8_t, kFooterSize> bytes{};
+      const std::uint64_t at = map_.footer_offset() + static_cast<std::uint64_t>(shift);
+      if (at > reader.size() || reader.size() - at < kFooterSize) continue;
+      if (!reader.read(at, bytes.data(), bytes.size())) return reader.failure();
+      if (read_footer(bytes).digest == report_.footer.digest) continue;
+      const std::int64_t begin = map_.first_shift(i).value_or(0);
+      const bool whole =
+          is_whole(copies_[i], begin < 0 ? 0 : static_cast<std::uint64_t>(begin), at + kFooterSize);
+      if (!meter_.status().ok()) return meter_.status();
+      if (whole)
+        return failure(PAXECT_ERROR_DAMAGED,
+                       "cannot be repaired: the SHA-256 of its own footer proves the data of " +
+                           inputs_[i].name +
+                           ", and its protection is that of other data: decode it and encode it again");
+    }
+  }
+  return {};
+}
+
+// Whether the bytes of a copy are a container that decodes as it stands.
+bool Repairer::is_whole(RepairCopy& copy, std::uint64_t begin, std::uint64_t end) {
+  Callbacks to_nowhere;
+  to_nowhere.sink = discard;
+  decoder_.begin(parameters_, to_nowhere);
+  std::vector<std::uint8_t> block(std::size_t{1} << 16);
+  for (std::uint64_t at = begin; at < end; at += block.size()) {
+    block.resize(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), end - at)));
+    if (!copy.reader.read(at, block.data(), block.size()) || !meter_.ask()) return false;
+    if (!decoder_.write(block).ok()) return false;
+  }
+  return decoder_.finish().ok();
 }
 
 // A failure of the decoder means that the repaired container is not the original, unless it lacks something

@@ -68,7 +68,7 @@ class Repairer {
   const RepairReport& report() const { return report_; }
   // Of the last run, if it succeeded: the container's header, the records that a copy has of it, and whether
   // the copy has anything else.
-  Header header() const { return decoder_.header(); }
+  Header header() const { return repaired_header_; }
   std::size_t records_in(std::size_t copy) const { return map_.records_in(copy); }
   bool explains(std::size_t copy) const { return extents_[copy].is_explained(); }
   // Bytes read.
@@ -89,6 +89,8 @@ class Repairer {
   Status decoded(Status status) const;
   Status check_copies(RepairedWindow& first);
   Status find_footer(Footer& footer);
+  Status check_replaced_data();
+  bool is_whole(RepairCopy& copy, std::uint64_t begin, std::uint64_t end);
   Status lacking_cells() const;
 
   Allocator allocator_;
@@ -105,6 +107,7 @@ class Repairer {
   Decoder decoder_;
   WindowQueue windows_;
   std::array<std::uint8_t, kHeaderSize> header_{};
+  Header repaired_header_;
   Status emitted_;  // of the sink of extension frames
   RepairReport report_;
 };
