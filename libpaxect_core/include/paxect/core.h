@@ -199,8 +199,9 @@ enum {
   PAXECT_PARAM_VERIFY = 104,     /* 1: set PAXECT_FLAG_VERIFY, metadata only. Default: 0. */
   PAXECT_PARAM_PARANOID = 110,   /* 1: decompress and compare each frame before it is written; a difference
                                     fails with INTERNAL. Default: 0. */
-  PAXECT_PARAM_PROTECT = 111,    /* 1 to 50: a repairer restores any piece of so many percent of the rest of
-                                    the container, but at most of 16 MiB. 0: none. Default: 0. */
+  PAXECT_PARAM_PROTECT = 111,    /* 1 to 50: a repairer restores any piece of about so many percent of the
+                                    rest of the container, but at most of 16 MiB; FORMAT.md has the exact
+                                    bound. 0: none. Default: 0. */
 
   /* Decoder, reader, salvager and repairer; CONTAINER_SIZE: decoder. */
   PAXECT_PARAM_MAX_FRAME = 200,      /* largest frame to accept, 1 to 4294967295 bytes. Default: 1 GiB. */
