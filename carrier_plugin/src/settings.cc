@@ -201,8 +201,10 @@ Status read_security(const Reader& reader, Settings* out) {
 }
 
 Status read_numbers(const Reader& reader, Settings* out) {
-  Status status = reader.number("replicas", 1, 5, &out->replicas);
-  if (status.ok() && out->replicas % 2 == 0)
+  Status status;
+  const bool is_number = reader.text("replicas", "auto") != "auto";
+  if (is_number) status = reader.number("replicas", 1, 5, &out->replicas);
+  if (status.ok() && is_number && out->replicas % 2 == 0)
     status = reader.fault("replicas", "must be 1, 3 or 5, not '" + std::to_string(out->replicas) + "'");
   constexpr std::int64_t kDay = 86'400'000;
   if (status.ok()) status = reader.number<std::int64_t>("max_stream_mb", 2, 1 << 30, &out->max_stream_mb);

@@ -21,7 +21,7 @@ struct Settings {
   std::string lock;
   std::vector<std::string> servers;  // nats://HOST:PORT, 1 to 16
   std::string subject;
-  int replicas = 1;
+  int replicas = 0;         // of the streams that are made; 0 (auto): 3 in a cluster, 1 otherwise
   std::string credentials;  // a creds file; empty: none
   std::string nkey;         // a file with the seed of an nkey; empty: none
   bool tls = false;

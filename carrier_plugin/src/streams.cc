@@ -11,6 +11,9 @@ constexpr std::int64_t kDay = 86'400 * kSecond;
 constexpr std::int32_t kMinMessage = 1024 * 1024;
 constexpr int kStreamNotFound = 10059;
 constexpr int kNoStorage = 10047;
+constexpr int kNoCluster = 10074;
+constexpr int kNoPeers = 10005;
+constexpr int kClusterReplicas = 3;
 constexpr int kConsumerNotFound = 10014;
 
 struct Spec {
@@ -44,6 +47,8 @@ Status failure(const std::string& what, natsStatus status, jsErrCode code) {
         ": the max_stream_mb of all subjects together must be below max_file of the server: raise it, or "
         "lower "
         "max_stream_mb";
+  if (code == kNoPeers)
+    text += ": it is stored on three servers of a cluster, or as many as `replicas` says; they must be up";
   if (code != 0) text += " (" + std::to_string(static_cast<int>(code)) + ")";
   return status == NATS_TIMEOUT ? Status::silence(text) : Status::failure(text);
 }
@@ -88,7 +93,7 @@ void fill_config(const std::string& name, const char** subject, const Settings& 
   out->SubjectsLen = 1;
   out->Retention = js_LimitsPolicy;
   out->Storage = spec.storage;
-  out->Replicas = settings.replicas;
+  out->Replicas = settings.replicas == 0 ? kClusterReplicas : settings.replicas;
   out->MaxMsgsPerSubject = 1;
   out->Discard = spec.refuses_new ? js_DiscardNew : js_DiscardOld;
   out->DiscardNewPerSubject = spec.refuses_new;
@@ -109,6 +114,10 @@ Status ensure_stream(jsCtx* jetstream, const Names& names, const Settings& setti
   natsStatus status = js_GetStreamInfo(&found, jetstream, name.c_str(), nullptr, &code);
   if (status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND))
     status = js_AddStream(&found, jetstream, &config, nullptr, &code);
+  if (status != NATS_OK && code == kNoCluster && settings.replicas == 0) {
+    config.Replicas = 1;
+    status = js_AddStream(&found, jetstream, &config, nullptr, &code);
+  }
   const Info info(found, jsStreamInfo_Destroy);
   if (status != NATS_OK || found == nullptr || found->Config == nullptr)
     return failure("cannot create the stream " + name, status, code);
@@ -150,7 +159,7 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
     if (Status compared = compare(name, names.subject(spec.what, spec.wildcard), spec, config);
         !compared.ok())
       return compared;
-    if (config.Replicas != settings.replicas)
+    if (settings.replicas != 0 && config.Replicas != settings.replicas)
       differences->push_back("the stream " + name + " has " + std::to_string(config.Replicas) +
                              " replicas, and the setting is " + std::to_string(settings.replicas) +
                              ": change one of them; the carrier does not");

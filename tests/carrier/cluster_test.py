@@ -5,15 +5,14 @@ import unittest
 import rig
 
 STREAMS = ("test_data", "test_job", "test_claim", "test_receipt")
-SETTINGS = "replicas = 3"
 
 
 class Cluster(unittest.TestCase):
     def site(self, site, receivers=2):
         cluster = site.cluster().start()
-        north = site.node("north", "send", cluster.urls, carrier=SETTINGS).start()
+        north = site.node("north", "send", cluster.urls).start()
         for i in range(receivers):
-            site.node(f"south{i}", "receive", cluster.urls, carrier=SETTINGS).start()
+            site.node(f"south{i}", "receive", cluster.urls).start()
         site.take()
         site.send_many(north, 6)
         site.await_arrival()
@@ -37,7 +36,7 @@ class Cluster(unittest.TestCase):
     def test_one_replica_in_a_cluster_is_reported(self):
         with rig.Site() as site:
             cluster = site.cluster().start()
-            north = site.node("north", "send", cluster.urls).start()
+            north = site.node("north", "send", cluster.urls, carrier="replicas = 1").start()
             rig.wait_for("a warning in the log", lambda: "is on one server of the cluster test" in north.carrier.text())
             texts = [one["text"] for one in north.command("doctor")["checks"] if one["state"] == "warning"]
             self.assertTrue([text for text in texts if "set replicas to 3" in text], texts)

@@ -80,8 +80,8 @@ class Scaling(unittest.TestCase):
             for server in site.servers:
                 server.ready()
             urls = ", ".join(server.url for server in site.servers)
-            north = site.node("north", "send", urls, carrier="replicas = 3").start()
-            site.node("south", "receive", urls, carrier="replicas = 3").start()
+            north = site.node("north", "send", urls).start()
+            site.node("south", "receive", urls).start()
             self.relay(site, north)
 
     def test_a_leaf_node(self):

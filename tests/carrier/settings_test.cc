@@ -56,6 +56,9 @@ TEST_CASE("Settings have defaults") {
   CHECK(settings.lock == "/srv/.paxect_carrier_outbox/lock");
   CHECK(settings.servers == std::vector<std::string>{"nats://127.0.0.1:4222"});
   CHECK(settings.max_stream_mb == 1024);
+  CHECK(settings.replicas == 0);
+  CHECK(Section().set("replicas", "auto").read().replicas == 0);
+  CHECK(Section().set("replicas", "3").read().replicas == 3);
   CHECK(Section().set("folder", "outbox/").read().state == "./.paxect_carrier_outbox");
 }
 
@@ -83,6 +86,8 @@ TEST_CASE("A setting that cannot be used is refused with its name") {
        {"servers", "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", "servers must name 1 to 16"},
        {"replicas", "2", "replicas must be 1, 3 or 5"},
        {"replicas", "7", "replicas must be a number from 1 to 5"},
+       {"replicas", "0", "replicas must be a number from 1 to 5"},
+       {"replicas", "", "replicas must be a number from 1 to 5"},
        {"max_stream_mb", "1", "max_stream_mb must be a number from 2"},
        {"ack_wait_ms", "1e3", "ack_wait_ms must be a number"},
        {"backlog", "0", "backlog must be a number from 1"},
