@@ -10,7 +10,9 @@ bool Exchange::send(const std::string& subject, std::string_view data, std::uint
                     Handler handler) {
   const std::uint64_t number = connection_.request(subject, data);
   if (number == 0) return false;
-  pending_[number] = {std::move(handler), host_.monotonic_ns() + timeout_ns, subject.starts_with("$JS.API.")};
+  const std::uint64_t deadline = host_.monotonic_ns() + timeout_ns;
+  pending_[number] = {std::move(handler), deadline, subject.starts_with("$JS.API.")};
+  earliest_ns_ = std::min(earliest_ns_, deadline);
   return true;
 }
 
@@ -29,8 +31,8 @@ std::uint64_t Exchange::dispatch() {
   if (const std::uint64_t generation = connection_.generation();
       generation != std::exchange(generation_, generation)) {
     lost.swap(pending_);
-  } else {
-    const std::uint64_t now = host_.monotonic_ns();
+    earliest_ns_ = std::numeric_limits<std::uint64_t>::max();
+  } else if (const std::uint64_t now = host_.monotonic_ns(); now >= earliest_ns_) {
     for (auto at = pending_.begin(); at != pending_.end();) {
       const auto next = std::next(at);
       if (at->second.deadline_ns <= now) {
@@ -39,11 +41,11 @@ std::uint64_t Exchange::dispatch() {
       }
       at = next;
     }
+    earliest_ns_ = std::numeric_limits<std::uint64_t>::max();
+    for (const auto& [number, pending] : pending_) earliest_ns_ = std::min(earliest_ns_, pending.deadline_ns);
   }
   for (const auto& [number, pending] : lost) pending.handler(nullptr);
-  std::uint64_t earliest = std::numeric_limits<std::uint64_t>::max();
-  for (const auto& [number, pending] : pending_) earliest = std::min(earliest, pending.deadline_ns);
-  return earliest;
+  return earliest_ns_;
 }
 
 bool Exchange::await(const std::function<bool()>& condition, std::uint64_t timeout_ns,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -65,6 +66,8 @@ class Exchange {
   Connection& connection_;
   Other other_;
   std::map<std::uint64_t, Pending> pending_;
+  // No deadline of pending_ is earlier: what has its reply in time costs no look at the others.
+  std::uint64_t earliest_ns_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t generation_ = 0;
   bool is_silent_ = false;
 };

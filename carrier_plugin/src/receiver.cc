@@ -18,7 +18,9 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kExpires = 5 * kSecond;
-constexpr std::size_t kBatch = 128;
+// Of one batch, which shares its flushes. Who waits for its first container waits for all of it.
+constexpr std::size_t kBatch = 512;
+constexpr std::uint64_t kBatchBytes = 64 * 1024 * 1024;
 constexpr std::uint64_t kPatience = 5 * kSecond;  // for a chunk, at first
 constexpr std::uint64_t kRecent = 60 * kSecond;
 constexpr std::uint64_t kRepublish = 3600 * kSecond;
@@ -375,10 +377,14 @@ void Receiver::work() {
   if (on_epoch()) return;  // the jobs stay in hand
   std::vector<Incoming> batch;
   was_large_ = false;
-  while (!jobs_.empty() && batch.size() < (is_cautious_ ? 1 : kBatch) && !was_large_ && pulse()) {
+  std::uint64_t bytes = 0;
+  while (!jobs_.empty() && batch.size() < (is_cautious_ ? 1 : kBatch) && bytes < kBatchBytes && !was_large_ &&
+         pulse()) {
     const std::unique_ptr<Message> message = std::move(jobs_.front());
     jobs_.pop_front();
+    const std::size_t before = batch.size();
     take(*message, &batch);
+    if (batch.size() > before) bytes += batch.back().job.size;
     was_large_ = !batch.empty() && batch.back().job.size > kLarge;
   }
   // Beside a large one, others would wait here while another receiver could take them.

@@ -169,9 +169,9 @@ void Sender::on_question(const Message& message) {
 void Sender::check_waiting() {
   read_claims();
   const std::uint64_t now = host_.monotonic_ns();
+  if (now < next_check_ns_) return;
   for (auto& [id, file] : files_)
     if (file.phase == Phase::kHeld && now >= file.held_until_ns) restart(&file);
-  if (now < next_check_ns_) return;
   std::size_t checks = 0;
   bool has_old = false;
   for (auto& [id, file] : files_) {
