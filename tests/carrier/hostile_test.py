@@ -274,7 +274,7 @@ class Clocks(unittest.TestCase):
 
     def test_nothing_stays_in_the_stores(self):
         """Not after deliveries with kills, not of a container that was given up in the middle, and not of one whose sender was
-        killed and came back without it."""
+        killed and came back without it, and without its records, which would name it."""
         with rig.Site() as site:
             server = site.server().start().ready()
             north = site.node("north", "send", server.url, carrier="max_stream_mb = 4\nsandbox = off")
@@ -286,6 +286,7 @@ class Clocks(unittest.TestCase):
                 site.send(north, f"big{i}.freq", site.random.randbytes(3_000_000))
             rig.wait_for("a full stream", lambda: "full" in north.carrier.text())
             north.kill()  # with a job, and chunks without one
+            (north.place / ".paxect_carrier_folder" / "sender.records").unlink()
             for name in set(site.sent) - set(rig.jobs(server)):
                 del site.sent[name]
                 for path in (north.folder / name, north.folder / f"{name}.sha256"):
