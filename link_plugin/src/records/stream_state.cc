@@ -13,6 +13,18 @@ const NodeKey* key_of(const ReceivedStream& stream, const std::vector<NodeKey>& 
   return found == keys.end() ? nullptr : &*found;
 }
 
+// The only one of the node that a stream of this name is known by; NULL where none is, or several are.
+const std::string* signer_of(const ReceivedStreams& received, const std::string& node,
+                             const std::string& stream) {
+  const std::string* key = nullptr;
+  for (const ReceivedStream& each : received.streams()) {
+    if (each.address.node != node || each.address.stream != stream) continue;
+    if (key != nullptr) return nullptr;
+    key = &each.address.key;
+  }
+  return key;
+}
+
 }  // namespace
 
 std::string_view name_of(StreamState state) {
@@ -83,8 +95,10 @@ std::vector<NodeKey> with_continued(const ReceivedStreams& received, std::vector
     for (const ReceivedStream& stream : received.streams()) {
       const NodeKey* by = stream.continues ? key_of(stream, keys) : nullptr;
       if (by == nullptr || by->last_of(stream.address.stream) == 0) continue;
+      const std::string* signer = signer_of(received, by->node, stream.continues->stream);
+      if (signer == nullptr) continue;
       for (NodeKey& key : keys)
-        if (key.node == by->node && key.last &&
+        if (key.node == by->node && key.last && whole_key_text(key.key) == *signer &&
             key.last->try_emplace(stream.continues->stream, stream.continues->number).second)
           is_changed = true;
     }

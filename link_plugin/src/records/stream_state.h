@@ -24,7 +24,10 @@ StreamState state_of(const ReceivedStreams& received, const ReceivedStream& stre
                      const std::vector<NodeKey>& keys);
 
 // The keys, with what the streams say of those that are retired: where a stream that counts continues another
-// one, that one counts up to the number that it says, unless the operator has given a number.
+// one, that one counts up to the number that it says, unless the operator has given a number. Only for the
+// key that signed the other one, and only where a list of it was verified: a stream that is not known yet may
+// be that of any key, and whoever has stolen a retired one could sign it. The same where two keys have signed
+// streams of one name.
 std::vector<NodeKey> with_continued(const ReceivedStreams& received, std::vector<NodeKey> keys);
 // The last list of the stream by the streams that count and continue it; 0 when there is none.
 std::uint64_t continued_after(const ReceivedStreams& received, const ReceivedStream& stream);

@@ -247,4 +247,49 @@ TEST_CASE("A stream that a thief continues with a retired key says nothing about
   CHECK(rig.delivered() == Names{"a", "b"});
 }
 
+TEST_CASE("A list that continues a stream says nothing about the other retired keys of the node") {
+  RetiredRig rig;
+  rig.send_list("a");
+  ProofSender second("north");
+  second.pin(rig.peers(), "north.1.pub");
+  second.continues = link::Continued{rig.north.stream(), 1};
+  ProofSender third("north");
+  third.pin(rig.peers(), "north.2.pub");
+  third.continues = link::Continued{second.stream(), 2};
+  const auto send = [&](ProofSender& sender, const std::string& name) {
+    sender.send(name + ".freq", container("data of " + name));
+    rig.put(name + ".freq", container("data of " + name));
+    sender.write_next(rig.inbox());
+  };
+  const bool is_known = GENERATE(true, false);
+  INFO(is_known);
+  if (is_known) send(second, "b");
+  send(third, "c");
+  rig.run();
+  for (const char* file : {"north.pub", "north.1.pub"})
+    REQUIRE(rig.retire(rig.peers() + "/" + file).status == 0);
+  rig.settle(5 * kSecond);
+  // Whoever has stolen the first key signs a list of the stream of the second one.
+  link::List forged;
+  forged.head.from = "north";
+  forged.head.stream = second.stream();
+  forged.head.number = 1;
+  forged.head.made = 1'767'323'000;
+  forged.head.continues = link::Continued{"0123456789abcdef", 9000};
+  forged.first = 1;
+  forged.within = 600;
+  forged.entries = {{link::sha256_hex(container("data of x")), "x.freq"}};
+  rig.put("x.freq", container("data of x"));
+  ProofSender::write_text(link::list_text(forged), link::list_of("north", second.stream(), 1), rig.inbox(),
+                          rig.north.key());
+  rig.settle(5 * kSecond);
+  CHECK_FALSE(rig.delivered_has("x"));
+  CHECK(rig.delivered() == (is_known ? Names{"a", "b", "c"} : Names{"a", "c"}));
+  // The second list of the second key counts, where a list of its stream was verified.
+  if (!is_known) return;
+  send(second, "d");
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered_has("d"));
+}
+
 }  // namespace paxect::test
