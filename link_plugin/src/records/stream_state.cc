@@ -83,9 +83,14 @@ std::uint64_t first_entry_after(const ReceivedStream& stream, std::uint64_t list
 }
 
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys) {
-  // What a revoked key has signed and was verified before stays.
+  // What a revoked key has signed and was verified before stays, as far as it counted then. So it is with a
+  // key whose file is away or cannot be read: that ends no retirement.
   const NodeKey* key = key_of(stream, keys);
-  return key == nullptr || key->is_revoked ? UINT64_MAX : key->last_of(stream.address.stream);
+  if (key == nullptr) return stream.counts_through;
+  if (!key->is_revoked) return key->last_of(stream.address.stream);
+  if (!key->last) return stream.counts_through;
+  const auto last = key->last->find(stream.address.stream);
+  return std::min(stream.counts_through, last == key->last->end() ? 0 : last->second);
 }
 
 std::vector<NodeKey> with_continued(const ReceivedStreams& received, std::vector<NodeKey> keys) {

@@ -34,7 +34,8 @@ std::uint64_t continued_after(const ReceivedStreams& received, const ReceivedStr
 // The first entry of the lists after this one, as far as the runs of the stream show it; UINT64_MAX when
 // there is none.
 std::uint64_t first_entry_after(const ReceivedStream& stream, std::uint64_t list);
-// The last list of the stream that counts by these keys.
+// The last list of the stream that counts by these keys. A key that is revoked, away or unreadable raises it
+// in no case.
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys);
 
 // Since when the next list of a stream is overdue, in seconds of UTC by the clock of this machine; nothing

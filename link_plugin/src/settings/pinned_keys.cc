@@ -53,6 +53,21 @@ std::string exposure_of(const std::string& path) {
   return path + ": every user can write it, and so pin a key: chmod o-w it, and compare the keys in it";
 }
 
+// A pinned file beside one that says that its key is retired or revoked, and cannot be read: it may be a copy
+// of that key.
+void refuse_copies(std::vector<PinnedKey>* pinned) {
+  for (PinnedKey& each : *pinned) {
+    if (each.state != PinState::kPinned || !each.problem.empty()) continue;
+    const auto is_beside = [&](const PinnedKey& other) {
+      return other.state != PinState::kPinned && !other.problem.empty() && other.node == each.node &&
+             pinned_name_of(other) == base_name(each.path);
+    };
+    const auto beside = std::find_if(pinned->begin(), pinned->end(), is_beside);
+    if (beside != pinned->end())
+      each.problem = each.path + ": it may be the key of a file that cannot be read: " + beside->problem;
+  }
+}
+
 // A new one can be written by its owner alone, whatever the umask.
 Status open_folder(const std::string& folder, Directory* out) {
   FileIdentity ignored;
@@ -89,6 +104,7 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) 
   std::sort(out->begin(), out->end(), [](const PinnedKey& one, const PinnedKey& other) {
     return std::tie(one.node, one.path) < std::tie(other.node, other.path);
   });
+  refuse_copies(out);
   return status;
 }
 
@@ -108,7 +124,10 @@ std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned) {
     });
     if (found == keys.end()) found = keys.insert(keys.end(), {each.node, each.key});
     if (each.state == PinState::kRevoked) found->is_revoked = true;
-    if (each.state == PinState::kRetired && !found->last) found->last = each.last;
+    // One that was retired before it was revoked has its lines still.
+    const bool is_retired =
+        each.state == PinState::kRetired || (each.state == PinState::kRevoked && !each.last.empty());
+    if (is_retired && !found->last) found->last = each.last;
   }
   return keys;
 }

@@ -292,4 +292,43 @@ TEST_CASE("A list that continues a stream says nothing about the other retired k
   CHECK(rig.delivered_has("d"));
 }
 
+TEST_CASE("Nothing that becomes of the file of a retired key lets later lists count again") {
+  RetiredRig rig;
+  const int how = GENERATE(0, 1, 2, 3, 4, 5);
+  INFO(how);
+  rig.send_list("a");
+  rig.late_list("b");
+  rig.run();
+  CHECK(rig.events("list_verified").size() == 2);
+  // The relay is stopped where it cannot have seen the retired key.
+  if (how == 5) rig.stop();
+  REQUIRE(rig.retire_at(1).status == 0);
+  if (how != 5) rig.settle(5 * kSecond);
+  const std::string retired = rig.peers() + "/north.pub.retired";
+  const std::string text = read_file(retired);
+  if (how == 0 || how == 5) REQUIRE(command(rig.host, {"key", "revoke", "north"}).status == 0);
+  if (how == 1) std::filesystem::remove(retired);
+  if (how == 2) write_file(retired, text.substr(0, text.size() - 2) + "x\n");
+  if (how == 3) std::filesystem::permissions(rig.peers(), std::filesystem::perms(01777));
+  if (how == 4) {
+    // A copy of the key was put back, and the file that says that it is retired is damaged.
+    write_file(retired, "damaged");
+    rig.north.pin(rig.peers());
+  }
+  if (how == 5) rig.start();
+  rig.settle(5 * kSecond);
+  rig.put("b.freq", container("data of b"));
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  // The operator raises the number.
+  if (how == 0 || how == 5) return;
+  std::filesystem::permissions(rig.peers(), std::filesystem::perms(0755));
+  std::filesystem::remove(rig.peers() + "/north.pub");
+  write_file(retired, text);
+  rig.pinned = "north.pub.retired";
+  REQUIRE(rig.retire_at(2).status == 0);
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+}
+
 }  // namespace paxect::test
