@@ -298,7 +298,8 @@ void Relay::make_parts() {
 }
 
 paxect_plugin_status Relay::start() {
-  if (!config_.key_problem.empty()) return fail(PAXECT_PLUGIN_CONFIG, config_.key_problem);
+  for (const std::string* problem : {&config_.key_problem, &config_.sign_key_problem})
+    if (!problem->empty()) return fail(PAXECT_PLUGIN_CONFIG, *problem);
   make_parts();
   const paxect_plugin_status status = begin();
   if (status == PAXECT_PLUGIN_OK) wait_or_flush();

@@ -173,6 +173,20 @@ TEST_CASE("An empty list follows within the time that the one before gives, over
   CHECK(other.lists.texts().size() == 3);
 }
 
+TEST_CASE("Without the credential that sign_key names a relay does not start, and no source goes unsigned") {
+  SenderRig rig;
+  rig.host.set("sign_key", "credential:sign_key");
+  unsetenv("CREDENTIALS_DIRECTORY");
+  rig.host.set("to", "south");
+  rig.host.set("keep", "receipt");
+  rig.put("a.txt", "a");
+  PluginDriver relay(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
+  REQUIRE(relay.init() == PAXECT_PLUGIN_OK);
+  CHECK(relay.start() == PAXECT_PLUGIN_CONFIG);
+  CHECK(relay.error().find("sign_key = 'credential:sign_key'") == 0);
+  CHECK(exists(rig.inbox("a.txt")));
+}
+
 TEST_CASE("A list names the receivers that the setting to gives") {
   SenderRig rig;
   rig.host.set("to", "south west.example");
