@@ -102,7 +102,7 @@ void Batch::prepare() {
     Transfer& transfer = transfers_[i];
     if (!transfer.status.ok()) parts_.receiver.note_failed(transfer);
     if (transfer.status.ok()) transfer.status = parts_.receiver.claim(&transfer);
-    if (transfer.status.ok()) transfer.status = parts_.lists.claim(transfer);
+    if (transfer.status.ok()) transfer.status = parts_.lists.claim(&transfer);
     if (!transfer.status.ok()) {
       states_[i].phase = Phase::kUnwanted;
       continue;
@@ -236,6 +236,8 @@ Status Batch::drop(std::size_t i, std::vector<Failures::Failed>* failed) {
     parts_.ledger.note_done(transfer.intent.source, transfer.source.identity);
     const std::size_t items[] = {i};
     remove_sources(items);
+    // Not before: a kill in between has the source examined again, and the entry is still there for it.
+    if (transfer.sent_before) parts_.journal.note_found(*transfer.sent_before);
     return Status::success();
   }
   failed->push_back({&transfer.source, &transfer.status});

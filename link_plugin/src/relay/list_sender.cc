@@ -80,21 +80,21 @@ bool ListSender::is_listed(const SentEntry& entry) {
   return true;
 }
 
-Status ListSender::claim(const Transfer& transfer) {
+Status ListSender::claim(Transfer* transfer) {
   const LostEntries& lost = parts_.journal.sent().lost();
-  if (!is_on() || !transfer.makes_container() || lost.empty()) return Status::success();
-  const Intent& intent = transfer.intent;
+  if (!is_on() || !transfer->makes_container() || lost.empty()) return Status::success();
+  const Intent& intent = transfer->intent;
   std::vector<std::string> names = {intent.name};
   for (const std::size_t digits : kConflictDigits)
-    names.push_back(conflict_of(intent.name, transfer.result.data_digest, digits));
+    names.push_back(conflict_of(intent.name, transfer->result.data_digest, digits));
   for (const std::string& name : names) {
-    const auto found = lost.find({transfer.product.digest, join(intent.folder, name)});
+    const auto found = lost.find({transfer->product.digest, join(intent.folder, name)});
     // Whoever has put it there or touched it since wants it sent.
-    if (found == lost.end() || transfer.source.identity.ctime_ns > found->second.noted_ns) continue;
+    if (found == lost.end() || transfer->source.identity.ctime_ns > found->second.noted_ns) continue;
     const auto [key, entry] = *found;
     parts_.reporter.log({.level = Level::kWarn,
                          .name = "sent_before",
-                         .source = transfer.source_path(),
+                         .source = transfer->source_path(),
                          .target = parts_.outbox.root().path_of(key.second),
                          .status = "ok",
                          .message = "entry " + std::to_string(entry.number.second) + " of stream " +
@@ -111,7 +111,7 @@ Status ListSender::claim(const Transfer& transfer) {
                                                    .source = intent.source},
                                          .made = entry.made,
                                          .to = entry.to});
-    parts_.journal.note_found(key);
+    transfer->sent_before = key;
     return Status::delivered();
   }
   return Status::success();

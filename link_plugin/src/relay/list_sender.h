@@ -71,8 +71,9 @@ class ListSender {
 
   // Before a product is prepared. kDelivered when a list of ours names this container that the journal did
   // not know, because it was put back from a backup, and the source is from before that was found out: then
-  // it is sent already, and stays where sources are kept.
-  Status claim(const Transfer& transfer);
+  // it is sent already, and stays where sources are kept. Its `sent_before` is to be noted as found once its
+  // source is removed or remembered.
+  Status claim(Transfer* transfer);
 
   // The outbox is open and recovery is over: completes the lists of an earlier process, and begins another
   // stream where the journal does not say all that its own was used for. What fails is left to tend().

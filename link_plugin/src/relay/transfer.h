@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,6 +55,8 @@ struct Transfer {
   std::string source_sidecar;    // the name of the source's, "" when it has none
   FileIdentity read_sidecar;     // the file of that name, once its digest was found to be the container's
   FileIdentity settled_sidecar;  // it, if it was complete when the source was taken
+  // Digest and name of the entry of a list that the journal did not know, which names its container.
+  std::optional<LostEntries::key_type> sent_before = {};
   Status status;
   Published published = Published::kDelivered;
 

@@ -115,6 +115,36 @@ TEST_CASE("A sender whose journal and log were put back sends nothing again that
   CHECK(rig.events("receipt_reject").empty());
 }
 
+TEST_CASE("Wherever it is killed, a sender that was put back sends nothing twice that its lists name") {
+  ReceiptRig rig;
+  rig.host.set("keep", "no");
+  keep_sources(rig, "north");
+  follow_clock(rig.host);
+  const Backup backup(rig);
+  rig.send("a.txt");
+  take_all(rig.outbox());
+  backup.lose();
+  follow_clock(rig.host);
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.events("sent_before").size() == 1);
+  const std::string path = link::journal_of(rig.lock());
+  const std::string journal = read_file(path);
+  rig.stop();
+  // Once the entry is recorded as lost, a kill may come after each record.
+  const std::size_t lost = journal.find("\nlost ");
+  REQUIRE(lost != std::string::npos);
+  REQUIRE(journal.find("\nfound ") != std::string::npos);
+  for (std::size_t end = journal.find('\n', lost + 1); end != std::string::npos;
+       end = journal.find('\n', end + 1)) {
+    INFO(journal.substr(lost + 1, end - lost));
+    write_file(path, journal.substr(0, end + 1));
+    rig.run_once();
+    CHECK(rig.delivered() == Names{"paxect.proof"});
+    take_all(rig.outbox());
+  }
+}
+
 TEST_CASE("A sender that was put back holds what its receipts say was listed where the lists are gone") {
   ReceiptRig rig;
   follow_clock(rig.host);
