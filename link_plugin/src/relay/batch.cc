@@ -196,12 +196,17 @@ void Batch::log_delivery(std::size_t i) {
 }
 
 void Batch::remove_sources(std::span<const std::size_t> items) {
-  std::vector<const Transfer*> delivered;
-  for (std::size_t i : items) delivered.push_back(&transfers_[i]);
-  if (parts_.policy.auto_delete && !parts_.kept.is_on())
-    parts_.removal.remove(delivered);
-  else
-    parts_.removal.keep(delivered);
+  std::vector<const Transfer*> removed;
+  std::vector<const Transfer*> kept;
+  for (std::size_t i : items) {
+    const Intent& intent = transfers_[i].intent;
+    // An earlier run may have kept it, for receipts that have not come yet.
+    const bool stays = !parts_.policy.auto_delete || parts_.kept.is_on() ||
+                       parts_.journal.sent().keeps(intent.source_place, intent.source);
+    (stays ? kept : removed).push_back(&transfers_[i]);
+  }
+  parts_.removal.remove(removed);
+  parts_.removal.keep(kept);
 }
 
 // ---- taken back ----------------------------------------------------------------------------------------

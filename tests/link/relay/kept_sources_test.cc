@@ -377,6 +377,31 @@ TEST_CASE("A damaged signature is named itself, with what is wrong and the remed
   }
 }
 
+TEST_CASE("With keep = no what an earlier run keeps stays, also where it is read or sent again") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  const bool is_sent_again = GENERATE(false, true);
+  INFO(is_sent_again);
+  if (is_sent_again) {
+    const std::string request = rig.write({{Outcome::kMissing, 1, 1}});
+    REQUIRE(command_json(rig.host, {"resend", request})["resent"].GetUint64() == 1);
+    for (const char* name : {"a.freq", "a.freq.sha256"}) std::filesystem::remove(rig.outbox(name));
+  } else {
+    // Its ctime is another one: whether it was sent is found out by its content.
+    std::filesystem::permissions(rig.inbox("a.txt"), std::filesystem::perms(0600));
+  }
+  rig.host.set("keep", "no");
+  rig.run_once();
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt"});
+  CHECK(exists(rig.outbox("a.freq")));
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 1);
+  rig.write({{Outcome::kDelivered, 1, 1}}, 2);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+}
+
 TEST_CASE("resend sends what a receiver misses again, under the same number") {
   ReceiptRig rig;
   rig.put("a.txt", "a");
