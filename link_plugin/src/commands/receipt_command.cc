@@ -31,11 +31,14 @@ paxect_plugin_status run_receipt(const Call& call) {
   const LinkConfig& config = view.context.config;
   const std::string folder = imported_receipts_of(config.state);
   std::vector<FoundReceipt> taken(words.size() - 1);
-  // All or none.
-  for (std::size_t i = 1; i < words.size(); ++i)
-    if (Status status = read_receipt(words[i], config.node, view.keys, view.journal.sent, &taken[i - 1]);
-        !status.ok())
-      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  // All or none. One about other lists than the journal knows shows that the journal was put back: the relay
+  // learns it by nothing else, where its lists were carried away.
+  std::vector<std::string> others(taken.size());
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const Status status = read_receipt(words[i], config.node, view.keys, view.journal.sent, &taken[i - 1]);
+    if (!status.ok() && status.event != "other_list") return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+    others[i - 1] = status.message;
+  }
   if (Status status = make_directories(folder); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   for (std::size_t i = 1; i < words.size(); ++i)
@@ -56,9 +59,14 @@ paxect_plugin_status run_receipt(const Call& call) {
     json.finish(&call.console());
     return PAXECT_PLUGIN_OK;
   }
-  for (const FoundReceipt& found : taken)
-    call.console().line("imported receipt " + std::to_string(found.receipt.head.number) + " of " +
-                        shown(found.receipt.head.from) + " about " + found.receipt.about);
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    const Receipt& receipt = taken[i].receipt;
+    call.console().line("imported receipt " + std::to_string(receipt.head.number) + " of " +
+                        shown(receipt.head.from) + " about " + receipt.about);
+    if (!others[i].empty())
+      call.console().line(shown(others[i]) +
+                          ": it confirms nothing, and the relay begins another stream of lists");
+  }
   return PAXECT_PLUGIN_OK;
 }
 

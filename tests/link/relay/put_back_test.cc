@@ -167,6 +167,35 @@ TEST_CASE("A sender that was put back holds what its receipts say was listed whe
   CHECK(rig.delivered() == Names{"b.freq", "b.freq.sha256", "paxect.proof"});
 }
 
+TEST_CASE("A receipt about lists that a sender does not know can be imported, and begins another stream") {
+  ReceiptRig rig;
+  follow_clock(rig.host);
+  rig.send("a.txt");
+  const Backup backup(rig);
+  rig.send("b.txt");
+  const std::string stream = *rig.lists.streams().begin();
+  rig.made = rig.host.realtime_ns() / 1'000'000'000;
+  std::filesystem::create_directory(rig.directory / "mail");
+  const std::string path = rig.write(rig.directory / "mail", {{Outcome::kDelivered, 1, 2}}, 1, rig.south);
+  take_all(rig.outbox());
+  std::filesystem::remove_all(rig.outbox("paxect.proof"));
+  backup.put_back();
+  const CommandResult imported = command(rig.host, {"receipt", "import", path});
+  INFO(imported.output);
+  CHECK(imported.status == PAXECT_PLUGIN_OK);
+  CHECK(imported.output.find("it confirms nothing, and the relay begins another stream") !=
+        std::string::npos);
+  follow_clock(rig.host);
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt"});
+  CHECK(rig.delivered() == Names{"paxect.proof"});
+  rig.put("c.txt", "c");
+  rig.run_once();
+  SentLists lists = rig.lists;
+  lists.read(rig.outbox());
+  CHECK(lists.streams().size() == 2);
+}
+
 TEST_CASE("What was put there after a journal was put back is sent, whatever lists name") {
   ReceiptRig rig;
   follow_clock(rig.host);
