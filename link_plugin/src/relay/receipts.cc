@@ -214,7 +214,10 @@ Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std
       Receipt receipt;
       status = folder.read_small(file, kMaxStatementSize, &text);
       if (status.ok()) status = folder.read_small(signature_of(file), kMaxStatementSize, &signature);
-      if (status.fault == Fault::kEnvironment) return status;
+      // One file must not hold up the start: the receipt before it says most of the same.
+      if (status.fault == Fault::kEnvironment)
+        parts_.host.log(PAXECT_LOG_WARN,
+                        "a receipt of this node cannot be read and is passed over: " + status.message);
       if (!status.ok() || !parse_receipt(text, &receipt).ok() ||
           !verify_file(text, signature, file, {parts_.config.sign_key.key()->public_key()}).ok())
         continue;

@@ -153,6 +153,7 @@ class Receiver {
   std::uint64_t due_ns_ = UINT64_MAX;
   std::size_t waiting_ = 0;
   std::string problem_;         // of this scan: a list that has to wait
+  bool is_held_up_ = false;     // of this scan: what has to wait may name any container
   std::size_t reads_left_ = 0;  // in this scan
   // The last scan saw every list with the keys for it: a container that none of them names is not listed.
   bool is_complete_ = false;

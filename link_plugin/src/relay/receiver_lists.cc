@@ -40,6 +40,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
   if (status.ok()) status = follow_clock(now_ns);
   std::vector<StatementName> lists;
   problem_.clear();
+  is_held_up_ = false;
   if (status.ok()) status = find_lists(*folder_, now_ns, &lists);
   const bool is_missing = status.fault == Fault::kGone;
   if (is_missing) is_complete_ = !lacks_keys();
@@ -53,7 +54,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
     }
     examine(*folder_, name, now_ns);
   }
-  is_complete_ = due_ns_ != now_ns && problem_.empty() && !lacks_keys();
+  is_complete_ = due_ns_ != now_ns && !is_held_up_ && !lacks_keys();
   if (has_new_) {
     // A list that was too far ahead may follow the ones that came.
     reopen(&Seen::by_lists);
@@ -108,7 +109,8 @@ Status Receiver::read_names(const Directory& folder) {
     return status;
   }
   seen_ = std::move(still);
-  if (unread > kMaxUnread)
+  is_held_up_ = unread > kMaxUnread;
+  if (is_held_up_)
     problem_ = folder.path() + " has more than " + std::to_string(kMaxUnread) +
                " lists of streams of which none was verified: find out who puts them there, and remove them";
   return status;
@@ -165,6 +167,9 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   if (status.fault == Fault::kWait || status.fault == Fault::kEnvironment) {
     problem_ = status.message;
     seen.is_retried = true;
+    // One file that stays unreadable does not stand for the folder.
+    const bool may_pass = now_ns - seen.since_ns < longest_wait_ns();
+    if (status.fault == Fault::kWait || may_pass) is_held_up_ = true;
     return;
   }
   const bool is_certain = status.event != "list_refused";

@@ -1,4 +1,8 @@
 // The receipts that a receiver writes, over restarts and damage.
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,6 +16,24 @@
 
 namespace paxect::test {
 namespace {
+
+// While it is there, this thread may read a file of its own only where its mode says so, also as root.
+class WithoutOverride {
+ public:
+  WithoutOverride() {
+    REQUIRE(syscall(SYS_capget, &header_, before_) == 0);
+    __user_cap_data_struct now[2] = {before_[0], before_[1]};
+    now[0].effective &= ~((1U << CAP_DAC_OVERRIDE) | (1U << CAP_DAC_READ_SEARCH));
+    REQUIRE(syscall(SYS_capset, &header_, now) == 0);
+  }
+  ~WithoutOverride() { syscall(SYS_capset, &header_, before_); }
+  WithoutOverride(const WithoutOverride&) = delete;
+  WithoutOverride& operator=(const WithoutOverride&) = delete;
+
+ private:
+  __user_cap_header_struct header_ = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct before_[2] = {};
+};
 
 TEST_CASE("A receipt says what became of each entry, and follows the one before") {
   SigningRig rig;
@@ -179,6 +201,24 @@ TEST_CASE("A journal that may not know all receipts begins another stream of the
   CHECK(std::any_of(outcomes.begin(), outcomes.end(), [](const link::OutcomeRange& range) {
     return range.outcome == link::Outcome::kDelivered && range.first <= 4 && 4 <= range.last;
   }));
+TEST_CASE("A receipt or a list that cannot be read holds up no start, and no other container for ever") {
+  SigningRig rig;
+  rig.host.set("late_after", "1");
+  rig.send("a.freq", "data of a");
+  rig.list();
+  std::ignore = rig.run_once();
+  const std::string stream = rig.receipts().rbegin()->second.head.stream;
+  const auto hide = [](const std::string& path) {
+    write_file(path, "nobody can read it");
+    std::filesystem::permissions(path, std::filesystem::perms(0));
+  };
+  SECTION("a receipt") { hide(rig.lists() + "/" + link::receipt_of("south", "0123456789abcdef", 1)); }
+  SECTION("a list") { hide(rig.lists() + "/" + link::list_of("north", rig.north.stream(), 2)); }
+  rig.put("unlisted.freq", container("nobody lists it"));
+  const WithoutOverride without;
+  rig.start();
+  rig.settle(2000 * kSecond);
+  CHECK(rig.quarantined().size() == 1);
 }
 
 TEST_CASE("After damage to any line of the journal receipts are valid and what is listed is delivered") {
