@@ -129,8 +129,13 @@ ReceivedStreams::Verdict ReceivedStreams::judge(const StreamAddress& address, co
     return Verdict::kForked;
   }
   const bool is_gap = before == nullptr ? number != 1 : lists_between != 0;
-  if ((!index && streams_.size() >= kMaxStreams) || (is_gap && known.runs.size() >= kMaxGaps) ||
-      entries_ + list.entries.size() > kMaxEntries) {
+  if (!index && streams_.size() >= kMaxStreams) {
+    *why = "this receiver knows " + std::to_string(kMaxStreams) +
+           " streams and takes no further one: find out which sender begins so many (paxect link peers), and "
+           "give a receiver of its own to the others";
+    return Verdict::kFull;
+  }
+  if ((is_gap && known.runs.size() >= kMaxGaps) || entries_ + list.entries.size() > kMaxEntries) {
     *why = no_room(number);
     return Verdict::kFull;
   }

@@ -210,10 +210,13 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item, bool may_
   Status status = place(*carried, &item->signature, item->signature_text, &taken);
   if (status.ok() && !taken) status = place(*carried, &item->file, item->text, &taken);
   const std::string path = carried->folder->path_of(item->file.name);
+  if (taken)
+    status = put_list(*carried->folder, *parts_.config.sign_key.key(),
+                      {item->file.name, item->text, item->signature_text}, &taken);
   if (taken) {
     must_open_ = true;
     streams_.give_up();
-    return Status::environment(path + " or its signature exists with another text: another stream begins");
+    return Status::environment(path + " exists with another text that our key signed: another stream begins");
   }
   if (!status.ok()) return status;
   parts_.journal.note_named(item->list.number);

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
+#include "proof/statement.h"
 #include "proof/statement_name.h"
 #include "relay/statement_file.h"
 
@@ -33,18 +34,43 @@ Status sign_list(const SigningKey& key, const std::string& text, OwnList* out) {
   return Status::success();
 }
 
+namespace {
+
+// Whether the folder has another text under this name that the key has signed. What cannot be read now may
+// be.
+Status find_other(const Directory& folder, const PublicKey& key, const OwnList& list, bool* is_other) {
+  std::string text;
+  std::string signature;
+  *is_other = false;
+  for (const auto& [file, contents] : {std::pair{list.name, &text}, {signature_of(list.name), &signature}}) {
+    const Status status = folder.read_small(file, kMaxStatementSize, contents);
+    if (status.fault == Fault::kEnvironment) return status;
+    if (!status.ok()) return Status::success();
+  }
+  *is_other = text != list.text && verify_file(text, signature, list.name, {key}).ok();
+  return Status::success();
+}
+
+// What cannot be removed, such as a folder, gets another name.
+Status make_way(const Directory& folder, const std::string& file) {
+  const Status status = folder.remove(file);
+  if (status.ok()) return status;
+  bool is_taken = false;
+  const Status moved = folder.rename_new(file, file + "." + make_stream() + ".not-ours", &is_taken);
+  return moved.ok() && !is_taken ? moved : status;
+}
+
+}  // namespace
+
 // The signature gets its name first.
 Status put_list(const Directory& folder, const SigningKey& key, const OwnList& list, bool* is_other) {
-  std::string found;
-  List ignored;
-  *is_other = read_own_list(folder, list.name, key.public_key(), &found, &ignored) && found != list.text;
-  if (*is_other) return Status::success();
-  Status status;
+  Status status = find_other(folder, key.public_key(), list, is_other);
+  if (!status.ok() || *is_other) return status;
   for (const auto& [file, contents] :
        {std::pair{signature_of(list.name), list.signature}, {list.name, list.text}}) {
     if (status.ok()) status = put_statement(folder, file, contents);
     if (status.event != kTaken) continue;
-    status = folder.remove(file);
+    status = make_way(folder, file);
     if (status.ok()) status = put_statement(folder, file, contents);
   }
   return status;

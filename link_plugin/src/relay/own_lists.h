@@ -25,8 +25,9 @@ struct OwnList {
 
 // Signs the text of a list again; with the key that signed it before the signature has the same bytes.
 Status sign_list(const SigningKey& key, const std::string& text, OwnList* out);
-// Puts it into the folder, durable but for its names. A damaged file under one of the names is replaced.
-// Another list that the key has signed is evidence of a second text and stays: then `*is_other` is true.
+// Puts it, or a receipt, into the folder, durable but for its names. A file under one of the names that is
+// damaged, or not ours, is replaced: whoever can write to the folder must not be able to end a stream.
+// Another text that the key has signed is evidence of a second one and stays: then `*is_other` is true.
 Status put_list(const Directory& folder, const SigningKey& key, const OwnList& list, bool* is_other);
 
 // Whether this file is a list that the key has signed; `*text` and `*list` receive it.

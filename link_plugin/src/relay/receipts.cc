@@ -12,6 +12,7 @@
 #include "base/relay_paths.h"
 #include "proof/signature.h"
 #include "proof/statement_name.h"
+#include "relay/own_lists.h"
 #include "relay/statement_file.h"
 
 namespace paxect::link {
@@ -60,6 +61,15 @@ std::string contents_of(Receipt receipt, bool is_forked) {
   receipt.head.made = 0;
   receipt.head.log = {};
   return sha256_hex(receipt_text(receipt)) + (is_forked ? " forked" : "");
+}
+
+// What cannot be read now may be.
+bool may_be_signed(const Directory& folder, const std::string& file, const PublicKey& key) {
+  std::string text;
+  std::string signature;
+  Status status = folder.read_small(signature_of(file), kMaxStatementSize, &signature);
+  if (status.ok()) status = folder.read_small(file, kMaxStatementSize, &text);
+  return status.ok() ? verify_file(text, signature, file, {key}).ok() : status.fault == Fault::kEnvironment;
 }
 
 }  // namespace
@@ -151,18 +161,34 @@ Status Receipts::decide(std::size_t index, const Receipt& receipt) {
 }
 
 // Numbers that are used in the folder, before the first receipt of this process: a journal that was put back
-// with its log does not know them. A number that is gone from there too is beyond what can be known.
+// with its log does not know them. A number that is gone from there too is beyond what can be known. Only
+// what our key has signed counts: anybody who can write there can make a name.
 Status Receipts::read_used(const Directory& folder) {
   if (used_) return Status::success();
   sweep_statements(folder, parts_.config.node);
-  std::map<std::string, std::uint64_t> used;
+  std::map<std::string, std::uint64_t> last;
+  for (const ReceivedStream& stream : parts_.journal.received().streams())
+    if (!stream.receipts.stream.empty()) last[stream.receipts.stream] = stream.receipts.number;
+  std::map<std::string, std::vector<std::uint64_t>> later;
   Status status = folder.list([&](const char* text) {
     StatementName name;
-    if (parse_statement_name(text, &name) && name.kind == StatementKind::kReceipt &&
-        name.node == parts_.config.node)
-      used[name.stream] = std::max(used[name.stream], name.number);
+    if (!parse_statement_name(text, &name) || name.kind != StatementKind::kReceipt || name.is_signature ||
+        name.node != parts_.config.node)
+      return true;
+    const auto known = last.find(name.stream);
+    if (known != last.end() && name.number > known->second) later[name.stream].push_back(name.number);
     return true;
   });
+  std::map<std::string, std::uint64_t> used;
+  for (auto& [stream, numbers] : later) {
+    std::sort(numbers.rbegin(), numbers.rend());
+    const auto signed_one =
+        std::find_if(numbers.begin(), numbers.end(), [&, &name = stream](std::uint64_t number) {
+          return may_be_signed(folder, receipt_of(parts_.config.node, name, number),
+                               parts_.config.sign_key.key()->public_key());
+        });
+    if (signed_one != numbers.end()) used[stream] = *signed_one;
+  }
   if (status.ok()) used_ = std::move(used);
   return status;
 }
@@ -255,10 +281,11 @@ void Receipts::report_stream(std::size_t index, const std::string& why) const {
 Status Receipts::write(std::size_t index, const Directory& folder, bool* is_taken) {
   const OwnReceipts pending = own(index);
   const std::string name = receipt_of(parts_.config.node, pending.stream, pending.number + 1);
-  const std::string signature = sign_file(*parts_.config.sign_key.key(), pending.pending, name);
-  Status status = put_statement(folder, signature_of(name), signature);
-  if (status.ok()) status = put_statement(folder, name, pending.pending);
-  *is_taken = status.event == kTaken;
+  const SigningKey& key = *parts_.config.sign_key.key();
+  Status status =
+      put_list(folder, key, {name, pending.pending, sign_file(key, pending.pending, name)}, is_taken);
+  if (*is_taken)
+    status = Status::environment(folder.path_of(name) + " exists with another text that our key signed");
   if (status.ok()) status = folder.sync();
   if (!status.ok()) return status;
   const std::int64_t now = parts_.host.realtime_ns() / static_cast<std::int64_t>(kSecond);

@@ -7,6 +7,7 @@
 #include "base/relay_paths.h"
 #include "link/link_rig.h"
 #include "link/sent_lists.h"
+#include "proof/signature.h"
 #include "support/catch.h"
 #include "support/schemas.h"
 
@@ -250,24 +251,78 @@ TEST_CASE("A journal that was lost, put back or damaged begins another stream, a
   rig.lists.check_chains();
 }
 
-TEST_CASE("A list of ours that somebody put under the next name begins another stream") {
+TEST_CASE("What somebody put under the name of the next list is replaced, and begins no other stream") {
   SenderRig rig;
   rig.send("a.txt");
   const link::List before = rig.last();
   const std::string next = link::list_of("north", before.head.stream, 2);
   const bool is_signature = GENERATE(false, true);
-  const std::string name = is_signature ? link::signature_of(next) : next;
-  write_file(rig.proof(name), "not ours\n");
+  const bool is_folder = GENERATE(false, true);
+  INFO(is_signature << is_folder);
+  const std::string path = rig.proof(is_signature ? link::signature_of(next) : next);
+  if (is_folder)
+    std::filesystem::create_directories(path + "/with a name in it");
+  else
+    write_file(path, "not ours\n");
   rig.put("b.txt", "b");
   rig.run_once();
   rig.run_once();
-  CHECK(read_file(rig.proof(name)) == "not ours\n");
-  std::filesystem::remove(rig.proof(name));
-  if (is_signature) std::filesystem::remove(rig.proof(next));
-  if (!is_signature) std::filesystem::remove(rig.proof(link::signature_of(next)));
+  // A folder is not removed: it has another name.
+  std::size_t aside = 0;
+  for (const std::string& name : list(rig.proof())) {
+    if (!name.ends_with(".not-ours")) continue;
+    std::filesystem::remove_all(rig.proof(name));
+    ++aside;
+  }
+  CHECK(aside == (is_folder ? 1 : 0));
   rig.lists.read(rig.outbox());
-  CHECK(rig.first_of_other(before.head.stream).head.continues->stream == before.head.stream);
+  CHECK(rig.lists.streams().size() == 1);
+  CHECK(rig.lists.texts().size() == 2);
+  CHECK(rig.events("list_stream").size() == 1);
   rig.lists.check_chains();
+  rig.lists.check_covers(rig.outbox());
+}
+
+TEST_CASE("Another text of the next list that our key signed stays, and another stream begins") {
+  SenderRig rig;
+  rig.send("a.txt");
+  link::List other = rig.last();
+  const std::string stream = other.head.stream;
+  other.head.number = 2;
+  other.head.previous = link::sha256_hex(link::list_text(rig.last()));
+  other.first = 2;
+  const std::string text = link::list_text(other);
+  const std::string name = link::list_of("north", stream, 2);
+  rig.start();
+  link::SigningKey key;
+  REQUIRE(link::SigningKey::parse(read_file(rig.directory / "key"), &key).ok());
+  write_file(rig.proof(link::signature_of(name)), link::sign_file(key, text, name));
+  write_file(rig.proof(name), text);
+  rig.put("b.txt", "b");
+  rig.settle(60 * kSecond);
+  rig.stop();
+  CHECK(read_file(rig.proof(name)) == text);
+  rig.lists.read(rig.outbox());
+  CHECK(rig.first_of_other(stream).head.continues->stream == stream);
+}
+
+TEST_CASE("Garbage over a list that has its name and is not known to have it gives no entry a second time") {
+  SenderRig rig;
+  rig.start();
+  rig.put("a.txt", "a");
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.events("list").size() == 1);
+  const std::string path = link::journal_of(rig.lock());
+  const std::string journal = read_file(path);
+  rig.stop();
+  write_file(path, journal.substr(0, journal.find("\nlisted ") + 1));
+  rig.lists.read(rig.outbox());
+  write_file(rig.proof(link::list_of("north", rig.last().head.stream, 1)), "garbage");
+  rig.start();
+  rig.settle(5 * kSecond);
+  rig.stop();
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 1);
   rig.lists.check_covers(rig.outbox());
 }
 

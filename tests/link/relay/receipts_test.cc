@@ -10,6 +10,7 @@
 
 #include "link/commands/command_rig.h"
 #include "link/receiver_rig.h"
+#include "proof/signature.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
@@ -173,13 +174,6 @@ TEST_CASE("A journal that may not know all receipts begins another stream of the
     write_file(journal, old_journal);
     write_file(rig.log_path(), old_log);
   }
-  SECTION("another file has the name of the next receipt") {
-    write_file(rig.lists() + "/" + link::receipt_of("south", before, 3), "junk");
-    std::filesystem::create_directory(rig.lists() + "/" + link::receipt_of("south", before, 4));
-  }
-  SECTION("another file has the name of its signature") {
-    write_file(rig.lists() + "/" + link::receipt_of("south", before, 3) + ".minisig", "junk");
-  }
   deliver("c");
   deliver("d");
   std::set<std::string> streams;
@@ -201,6 +195,37 @@ TEST_CASE("A journal that may not know all receipts begins another stream of the
   CHECK(std::any_of(outcomes.begin(), outcomes.end(), [](const link::OutcomeRange& range) {
     return range.outcome == link::Outcome::kDelivered && range.first <= 4 && 4 <= range.last;
   }));
+}
+
+TEST_CASE("What somebody put under the names of later receipts begins no other stream of them") {
+  SigningRig rig;
+  const auto deliver = [&](const std::string& name) {
+    rig.send(name + ".freq", "data of " + name);
+    rig.list();
+    std::ignore = rig.run_once();
+  };
+  deliver("a");
+  const auto [number, first] = *rig.receipts().rbegin();
+  const std::string next = rig.lists() + "/" + link::receipt_of("south", first.head.stream, number + 1);
+  SECTION("the next one") { write_file(next, "junk"); }
+  SECTION("its signature") { write_file(next + ".minisig", "junk"); }
+  SECTION("a folder") { std::filesystem::create_directory(next); }
+  SECTION("a later one") {
+    const std::string later = rig.lists() + "/" + link::receipt_of("south", first.head.stream, number + 9);
+    write_file(later, "junk");
+    write_file(later + ".minisig", "junk");
+  }
+  deliver("b");
+  CHECK(rig.events("receipt_stream").empty());
+  std::string text = read_file(next);
+  link::Receipt receipt;
+  REQUIRE(link::parse_receipt(text, &receipt).ok());
+  CHECK(receipt.outcomes == std::vector<link::OutcomeRange>{{link::Outcome::kDelivered, 1, 2}});
+  CHECK(link::verify_file(text, read_file(next + ".minisig"), std::string(link::base_name(next)),
+                          {rig.key.public_key()})
+            .ok());
+}
+
 TEST_CASE("A receipt or a list that cannot be read holds up no start, and no other container for ever") {
   SigningRig rig;
   rig.host.set("late_after", "1");
