@@ -223,6 +223,28 @@ TEST_CASE("thousands of footers among thousands of frames are compared in propor
   CHECK((std::clock() - begin) / CLOCKS_PER_SEC < (test::kSanitized ? 30 : 3));
 }
 
+TEST_CASE("frames of equal contents are substituted in proportion to the copies") {
+  struct Cost {
+    std::uint64_t work = 0;
+    std::size_t choices = 0;
+  };
+  auto cost_of = [](std::size_t frames, std::size_t copies) {
+    const std::string container = encode(std::string(10 * frames, '\0'), 10, 1, 1);
+    const test::MemoryFile file(container);
+    Salvager salvager{Allocator()};
+    for (std::size_t i = 0; i < copies; ++i) REQUIRE(salvager.add(file.fd(), "copy").ok());
+    REQUIRE(salvager.find(Parameters(Role::kSalvager), Callbacks()).ok());
+    return Cost{salvager.work(), salvager.choices()};
+  };
+  for (const std::size_t copies : {2u, 3u, 8u}) {
+    const Cost few = cost_of(500, copies);
+    const Cost many = cost_of(2000, copies);
+    CHECK(few.choices == 500 * copies);
+    CHECK(many.choices == 2000 * copies);
+    CHECK(many.work < 5 * few.work);
+  }
+}
+
 TEST_CASE("numbering, comparing and merging ask for cancel") {
   std::string container = encode(noise(400'000), 10, 1, 1);
   std::vector<std::string> copies(3, container);

@@ -1,6 +1,7 @@
 #include "salvage/salvager.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "salvage/identity.h"
 
@@ -88,20 +89,23 @@ void Salvager::add_substitutes(const std::vector<bool>& used) {
                          .confirmed = true}});
     }
   }
-  if (others.empty()) return;
+  // One of each copy is enough. So a frame has less substitutes than there are copies, however many frames
+  // have the same contents.
+  const auto by_copy = [](const auto& a, const auto& b) {
+    return std::tie(a.first, a.second.copy) < std::tie(b.first, b.second.copy);
+  };
+  if (others.empty() || !sort(others, by_copy, meter_)) return;
+  const auto of_one_copy = [&](const auto& a, const auto& b) { return !by_copy(a, b); };
+  others.erase(std::unique(others.begin(), others.end(), of_one_copy), others.end());
   const auto before = [](const auto& a, const auto& b) { return a.first < b.first; };
-  std::sort(others.begin(), others.end(), before);
   std::vector<Choice> choices;
   for (const Choice& choice : plan_.choices) {
     choices.push_back(choice);
     const Sighting& sighting = copies_[choice.copy].sightings[choice.sighting];
     const std::pair<Contents, Choice> wanted{{sighting.crc_data, sighting.ulen}, {}};
-    std::uint32_t taken = static_cast<std::uint32_t>(*proven_copy_);  // one of each copy is enough
     for (auto [at, end] = std::equal_range(others.begin(), others.end(), wanted, before); at != end; ++at) {
       if (!meter_.pass()) return;
       Choice substitute = at->second;
-      if (substitute.copy == taken) continue;
-      taken = substitute.copy;
       substitute.slot = choice.slot;
       substitute.offset = choice.offset;
       substitute.placed = choice.placed;

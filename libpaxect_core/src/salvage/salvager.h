@@ -85,6 +85,8 @@ class Salvager {
   // One for each of the inputs of the last run.
   std::span<const CopyIndex> copies() const { return std::span(copies_).first(given_); }
   const SalvageReport& report() const { return report_; }
+  // Frames of the copies that the plan has, those included that can take the place of another one.
+  std::size_t choices() const { return plan_.choices.size(); }
   // Bytes read, decompressed and hashed, and what other steps cost in terms of these.
   std::uint64_t work() const {
     return meter_.total() + (healed_ ? healed_->work() : 0) + (repaired_ ? repaired_->work() : 0);
