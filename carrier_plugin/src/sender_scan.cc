@@ -16,6 +16,7 @@ constexpr std::size_t kMaxFiles = 20'000;       // in hand
 constexpr std::uint64_t kSettleTime = kSecond;  // of a list or receipt
 constexpr std::uint64_t kSidecarPatience = 10 * kSecond;
 constexpr std::uint64_t kRepeatHeld = 60 * kSecond;
+constexpr char kContainerToCome[] = "the container of this sidecar is not there yet";
 constexpr char kNoContainer[] = "the container of this sidecar is missing: remove it";
 
 // Whether the file is in a folder that could not be read, or below one.
@@ -135,7 +136,15 @@ void Sender::consider(const Folder::Entry& entry, const std::map<std::string, Fi
     return hold(entry.path, entry.identity,
                 "it is neither a container (.freq) nor a list or receipt: remove it, or encode it");
   if (kind == FileKind::kSidecar) {
-    if (!there.contains(container_of(entry.path))) hold(entry.path, entry.identity, kNoContainer);
+    // It goes with its container. Link gives it its name first: only one that stays alone is nobody's.
+    const auto held = held_.find(entry.path);
+    if (!there.contains(container_of(entry.path))) {
+      const bool is_old =
+          held != held_.end() && host_.monotonic_ns() - held->second.since_ns >= kSidecarPatience;
+      hold(entry.path, entry.identity, is_old ? kNoContainer : kContainerToCome);
+    } else if (held != held_.end()) {
+      held_.erase(held);
+    }
     return;
   }
   if (preparing_ != nullptr && preparing_->file.job.name == entry.path) return;
@@ -170,13 +179,15 @@ void Sender::hold(const std::string& path, const FileIdentity& identity, const s
                   const FileIdentity& sidecar) {
   Held& held = held_[path];
   const std::uint64_t now = host_.monotonic_ns();
-  if (held.reason != reason) held = {.reason = reason, .since_ns = now};
+  const bool is_still_alone = held.reason == kContainerToCome && reason == kNoContainer;
+  if (held.reason != reason) held = {.reason = reason, .since_ns = is_still_alone ? held.since_ns : now};
   if (held.identity != identity && now - held.reported_ns > kRepeatHeld) held.reported_ns = 0;
   held.identity = identity;
   held.sidecar = sidecar;
   if (held.reported_ns != 0) return;
-  // Link gives a sidecar its name before the container; a copy by hand may take a moment.
-  if ((reason == kNoSidecar || reason == kNoContainer) && now - held.since_ns < kSidecarPatience) return;
+  if (reason == kContainerToCome) return;
+  // A copy by hand may take a moment.
+  if (reason == kNoSidecar && now - held.since_ns < kSidecarPatience) return;
   held.reported_ns = now;
   host_.log(PAXECT_LOG_WARN, settings_.folder + "/" + path + " is not sent: " + reason);
 }

@@ -68,5 +68,28 @@ TEST_CASE("A sender whose folder is away waits a second") {
   CHECK(rig.sender->is_blocked());
 }
 
+TEST_CASE("A sidecar is held until its container is there, and only one that stays alone is to be removed") {
+  const test::TempDir place;
+  const std::string folder = place / "folder";
+  REQUIRE(mkdir(folder.c_str(), 0755) == 0);
+  test::write_file(folder + "/g.freq.sha256", "");
+  SenderRig rig(folder);
+  Sender& sender = *rig.sender;
+  const auto reason = [&] {
+    sender.forget_changes();
+    rig.fake.advance_ns(1000 * kMillisecond);
+    sender.step();
+    const auto held = sender.held().find("g.freq.sha256");
+    return held == sender.held().end() ? "" : held->second.reason;
+  };
+  CHECK(reason() == "the container of this sidecar is not there yet");
+  CHECK_FALSE(rig.fake.logged("is not sent"));
+  rig.fake.advance_ns(10'000 * kMillisecond);
+  CHECK(reason() == "the container of this sidecar is missing: remove it");
+  CHECK(reason() == "the container of this sidecar is missing: remove it");
+  test::write_file(folder + "/g.freq", "");
+  CHECK(reason().empty());
+}
+
 }  // namespace
 }  // namespace paxect::carrier
