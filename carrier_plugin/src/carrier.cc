@@ -2,12 +2,19 @@
 
 #include <poll.h>
 #include <sodium.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "environment.h"
 #include "sandbox.h"
 
 namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kRetryStart = 2'000'000'000;
+
+}  // namespace
 
 paxect_plugin_status Carrier::fail(paxect_plugin_status status, const std::string& message) {
   error_ = message;
@@ -29,23 +36,47 @@ paxect_plugin_status Carrier::init() {
 paxect_plugin_status Carrier::start() {
   if (!settings_.credentials.empty() || !settings_.nkey.empty() || !settings_.tls_key.empty())
     host_.hold_secrets();
+  return try_to_begin();
+}
+
+// A disk that is full or fails is no fault of the settings: the host would report one, and a service manager
+// starts no instance again that has one.
+paxect_plugin_status Carrier::try_to_begin() {
   bool busy = false;
-  if (const Status status = state_.open(settings_, &busy); !status.ok())
+  const Status status = begin(&busy);
+  if (!status.ok() && !is_environment(status))
     return fail(busy ? PAXECT_PLUGIN_BUSY : PAXECT_PLUGIN_CONFIG, status.message());
-  if (const Status status = enter_sandbox(host_, settings_); !status.ok())
-    return fail(PAXECT_PLUGIN_CONFIG, status.message());
-  connection_ = std::make_unique<Connection>(host_, settings_, "paxect " + host_.instance_name());
-  reporter_ = std::make_unique<Reporter>(host_, settings_, state_);
-  Status status = connection_->open();
-  if (status.ok() && settings_.mode == Mode::kSend) {
-    sender_ = std::make_unique<Sender>(host_, settings_, state_, connection_.get());
-    status = sender_->start();
-  } else if (status.ok()) {
-    receiver_ = std::make_unique<Receiver>(host_, settings_, state_, connection_.get());
-    receiver_->set_observer([this] { reporter_->write(*connection_, nullptr, receiver_.get()); });
-    status = receiver_->start();
+  // `status` would show that of the process before.
+  if (!status.ok() && has_state_) unlink(state_.path("status.json").c_str());
+  problems_.set("start", status.message());
+  next_try_ns_ = host_.monotonic_ns() + kRetryStart;
+  return PAXECT_PLUGIN_OK;
+}
+
+Status Carrier::begin(bool* busy) {
+  if (!has_state_)
+    if (Status status = state_.open(settings_, busy); !status.ok()) return status;
+  has_state_ = true;
+  if (!is_confined_)
+    if (Status status = enter_sandbox(host_, settings_); !status.ok()) return status;
+  is_confined_ = true;
+  if (connection_ == nullptr) {
+    auto connection = std::make_unique<Connection>(host_, settings_, "paxect " + host_.instance_name());
+    if (Status status = connection->open(); !status.ok()) return status;
+    connection_ = std::move(connection);
+    reporter_ = std::make_unique<Reporter>(host_, settings_, state_);
   }
-  return status.ok() ? PAXECT_PLUGIN_OK : fail(PAXECT_PLUGIN_CONFIG, status.message());
+  if (settings_.mode == Mode::kSend) {
+    auto sender = std::make_unique<Sender>(host_, settings_, state_, connection_.get());
+    if (Status status = sender->start(); !status.ok()) return status;
+    sender_ = std::move(sender);
+  } else {
+    auto receiver = std::make_unique<Receiver>(host_, settings_, state_, connection_.get());
+    if (Status status = receiver->start(); !status.ok()) return status;
+    receiver_ = std::move(receiver);
+    receiver_->set_observer([this] { reporter_->write(*connection_, nullptr, receiver_.get()); });
+  }
+  return Status::success();
 }
 
 bool Carrier::is_idle() const { return sender_ ? sender_->is_idle() : receiver_->is_idle(); }
@@ -55,6 +86,15 @@ bool Carrier::is_blocked() const {
 }
 
 paxect_plugin_status Carrier::step(paxect_step* result) {
+  if (!has_begun()) {
+    if (host_.monotonic_ns() >= next_try_ns_)
+      if (const paxect_plugin_status status = try_to_begin(); status != PAXECT_PLUGIN_OK) return status;
+    const bool ends = host_.once() && !has_begun();
+    result->state = ends ? PAXECT_STEP_DONE : has_begun() ? PAXECT_STEP_AGAIN : PAXECT_STEP_WAIT;
+    result->outcome = ends ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
+    result->wake_at_ns = next_try_ns_;
+    return PAXECT_PLUGIN_OK;
+  }
   const std::uint64_t reconnect = connection_->tend(host_.monotonic_ns());
   if (sender_) sender_->forget_changes();
   const std::uint64_t wake = sender_ ? sender_->step() : receiver_->step();
@@ -78,8 +118,7 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
 }
 
 void Carrier::stop() {
-  if (reporter_ && (sender_ || receiver_))
-    reporter_->write_now(*connection_, sender_.get(), receiver_.get(), false);
+  if (has_begun()) reporter_->write_now(*connection_, sender_.get(), receiver_.get(), false);
   sender_.reset();  // they have messages of the library, which ends with the connection
   receiver_.reset();
   if (connection_) connection_->close();

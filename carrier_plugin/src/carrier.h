@@ -9,6 +9,7 @@
 
 #include "connection.h"
 #include "host.h"
+#include "problems.h"
 #include "receiver.h"
 #include "report.h"
 #include "sender.h"
@@ -28,6 +29,11 @@ class Carrier {
   const std::string& error() const { return error_; }
 
  private:
+  // What a start does; what has been done by an earlier try stays done.
+  Status begin(bool* busy);
+  // Calls begin(). What may pass is tried again by the next call, two seconds later.
+  paxect_plugin_status try_to_begin();
+  bool has_begun() const { return sender_ != nullptr || receiver_ != nullptr; }
   bool is_idle() const;
   bool is_blocked() const;
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
@@ -41,6 +47,10 @@ class Carrier {
   std::unique_ptr<Reporter> reporter_;
   std::array<paxect_watch, 2> watches_{};
   std::string error_;
+  Problems problems_{host_};  // of the start
+  std::uint64_t next_try_ns_ = 0;
+  bool has_state_ = false;
+  bool is_confined_ = false;
 };
 
 }  // namespace paxect::carrier

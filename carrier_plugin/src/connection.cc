@@ -201,6 +201,8 @@ natsStatus Connection::subscribe_now(const std::string& subject) {
 }
 
 void Connection::subscribe(const std::string& subject) {
+  // The sender or receiver of a start that is tried again subscribes again.
+  if (std::find(subjects_.begin(), subjects_.end(), subject) != subjects_.end()) return;
   subjects_.push_back(subject);
   if (connection_ != nullptr) subscribe_now(subject);
 }

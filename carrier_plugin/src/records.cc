@@ -86,7 +86,7 @@ Status Records::append(std::string_view record) {
 }
 
 Status Records::flush() {
-  if (failed_) return Status::failure("cannot flush " + path_ + ": an earlier flush failed");
+  if (failed_) return Status::system("cannot flush " + path_ + ": an earlier flush failed", EIO);
   if (!dirty_) return Status::success();
   if (fdatasync(file_.get()) != 0) {
     failed_ = true;

@@ -114,6 +114,16 @@ class Status(unittest.TestCase):
             self.assertRegex(shown, r"fetching +1 file, [0-9]+ of 25165824 bytes")
 
 
+class Peers(unittest.TestCase):
+    def test_without_a_server_nobody_answers(self):
+        with rig.Site() as site:
+            node = site.node("north", "send", site.server().url)
+            result = rig.subprocess.run([rig.PAXECT, "carrier", "peers", "-c", "carrier.conf"], cwd=node.place,
+                                        capture_output=True, text=True, check=False, timeout=rig.LIMIT)
+            self.assertEqual(result.returncode, 1, result)
+            self.assertIn("no connection to", result.stderr)
+
+
 class Explain(unittest.TestCase):
     def test_the_name_that_a_container_got_is_reported_with_and_without_a_log(self):
         with rig.Site() as site:

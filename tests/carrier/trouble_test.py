@@ -49,6 +49,33 @@ class Folders(unittest.TestCase):
             rig.wait_for("the end of the report", lambda: not problems(north))
 
 
+class Disks(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_a_disk_that_fails_at_the_start_is_no_fault_of_the_settings_and_is_tried_again(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            for mode, records in (("send", "sender.records"), ("receive", "receiver.records")):
+                node = site.node(mode, mode, server.url, carrier="sandbox = off")
+                self.assertEqual(run_once(node), 0)  # makes the directories
+                part = node.place / ".paxect_carrier_folder" / f"{records}.part"
+
+                def faulty(call, error, when, part=part, node=node):
+                    return ["strace", "-f", "-q", "-o", node.place / "trace", "-P", part, "-e", f"trace={call}",
+                            "-e", f"inject={call}:error={error}:when={when}"]
+                for call, error in (("fsync", "ENOSPC"), ("fsync", "EIO"), ("openat", "EDQUOT")):
+                    self.assertEqual(run_once(node, faulty(call, error, "1+")), 1, (mode, call, error))
+                node.carrier.start(faulty("fsync", "ENOSPC", "1..2"))
+                rig.wait_for("the report of a failure", lambda node=node: "No space left" in node.carrier.text())
+                rig.wait_for("the start", lambda node=node: "start: over" in node.carrier.text())
+                rig.wait_for("a connection", lambda node=node: (node.command("status", status=range(100))["report"] or {}).get("connected"))
+                node.stop()
+                node.carrier.start(faulty("fsync", "ENOSPC", "1+"))
+                found = rig.wait_for("a status without the report of the process before", lambda node=node: [
+                    one for one in [node.command("status", status=range(100))] if one["running"] and one["report"] is None])
+                self.assertIn("cannot write to", found[0]["problem"])
+                node.stop()
+
+
 class Once(unittest.TestCase):
     def test_a_run_once_ends_where_nothing_can_be_stored(self):
         with rig.Site() as site:

@@ -76,7 +76,7 @@ paxect_plugin_status run_one(const Command& command, const Host& host, const pax
     return PAXECT_PLUGIN_USAGE;
   }
   Settings settings;
-  if (const Status status = read_settings(host, &settings); !status.ok()) return early.fail(status.message());
+  if (const Status status = read_settings(host, &settings); !status.ok()) return early.fail(status);
   Call call(host, output, settings);
   call.words = early.words;
   call.json = early.json;

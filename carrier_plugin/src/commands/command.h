@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "environment.h"
 #include "host.h"
 #include "settings.h"
 
@@ -26,9 +27,13 @@ class Call {
   }
   // "name        value".
   void row(std::string_view name, std::string_view value) const;
-  paxect_plugin_status fail(const std::string& message) const {
+  paxect_plugin_status fail(const std::string& message, paxect_plugin_status status) const {
     host_.log(PAXECT_LOG_ERROR, message);
-    return PAXECT_PLUGIN_CONFIG;
+    return status;
+  }
+  // INCOMPLETE for a disk that fails, which is no fault of the settings.
+  paxect_plugin_status fail(const Status& status) const {
+    return fail(status.message(), is_environment(status) ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_CONFIG);
   }
 
   std::vector<std::string> words;

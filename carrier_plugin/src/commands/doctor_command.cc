@@ -114,8 +114,8 @@ Status try_state(const std::string& path) {
     existing = parent;
   }
   if (!S_ISDIR(info.st_mode)) return Status::failure(existing + " is not a directory");
-  return access(existing.c_str(), R_OK | W_OK | X_OK) == 0 ? Status::success()
-                                                           : Status::system("cannot use " + existing);
+  if (access(existing.c_str(), R_OK | W_OK | X_OK) != 0) return Status::system("cannot use " + existing);
+  return check_room(existing);
 }
 
 Status try_folder(const Settings& settings) {
@@ -129,9 +129,9 @@ Status try_folder(const Settings& settings) {
   const std::string to = sidecar_temporary_of("x", id);
   UniqueFd file;
   if (Status status = folder.create(from, &file); !status.ok()) return status;
-  Status status = write_all(file.get(), "x", 1, 0, from);
+  Status status = write_all(file.get(), "x", 1, 0, settings.folder + "/" + from);
   if (status.ok() && fsync(file.get()) != 0)
-    status = Status::system("cannot flush a file in " + settings.folder);
+    status = Status::system("cannot flush " + settings.folder + "/" + from);
   bool taken = false;
   if (status.ok()) status = folder.rename_new(from, to, &taken);
   if (status.ok()) status = folder.sync_names(to);

@@ -89,7 +89,7 @@ paxect_plugin_status run_explain(const Call& call) {
   if (found.name.starts_with(prefix)) found.name.erase(0, prefix.size());
   std::string report;
   if (const Status status = read_report(call.settings(), &report); !status.ok())
-    return call.fail(status.message());
+    return call.fail(status);
   bool known = find_in_report(report, &found) || is_waiting(call.settings(), &found) ||
                find_in_log(call.settings(), &found);
   // The log does not have the name that a container got; the records have not when, or from whom.

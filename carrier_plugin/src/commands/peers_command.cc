@@ -13,11 +13,12 @@ namespace paxect::carrier {
 paxect_plugin_status run_peers(const Call& call) {
   constexpr std::uint64_t kPatience = 1'000'000'000;
   Connection connection(call.host(), call.settings(), "paxect peers");
-  if (const Status status = connection.open(); !status.ok()) return call.fail(status.message());
+  if (const Status status = connection.open(); !status.ok()) return call.fail(status);
   connection.tend(call.host().monotonic_ns());
-  if (!connection.is_connected()) return call.fail(connection.problem());
+  // Nobody answers without a server: that is how `status` and `doctor` report it too, and no wrong setting.
+  if (!connection.is_connected()) return call.fail(connection.problem(), PAXECT_PLUGIN_INCOMPLETE);
   if (connection.request(Names(call.settings().subject).peers(), "{}") == 0)
-    return call.fail("no connection");
+    return call.fail("no connection to " + connection.last_url(), PAXECT_PLUGIN_INCOMPLETE);
   std::vector<Peer> peers;
   bool is_alone = false;
   const std::uint64_t end = call.host().monotonic_ns() + kPatience;

@@ -45,7 +45,21 @@ std::string under_way(const JsonReader& report) {
          std::to_string(size) + " bytes";
 }
 
-void print(const Call& call, const JsonReader& report, bool running) {
+// Why the report, if there is one, says nothing of an instance that runs; "" when it does.
+std::string problem_of_report(const Settings& settings, const JsonReader& report, bool is_there) {
+  const std::uint64_t age = age_of(report);
+  // A full disk keeps an instance from writing a report, and the last one looks well.
+  if (const Status status = check_room(settings.state); !status.ok())
+    return "the instance cannot write what it reports: " + status.message();
+  if (!is_there)
+    return "the instance has reported nothing yet: it is starting, or cannot write to " + settings.state +
+           ", and its messages have the reason";
+  if (age <= kMaxAge) return "";
+  return "the instance has reported nothing for " + std::to_string(age) +
+         " s: is it stopped, or does a disk hang?";
+}
+
+void print(const Call& call, const JsonReader& report, bool running, const std::string& unreported) {
   const Settings& settings = call.settings();
   const bool sends = settings.mode == Mode::kSend;
   bool connected = false;
@@ -54,9 +68,7 @@ void print(const Call& call, const JsonReader& report, bool running) {
   report.get("server", &server);
   call.row("carrier",
            std::string(running ? "running" : "not running") + ", mode " + (sends ? "send" : "receive"));
-  if (running && age_of(report) > kMaxAge)
-    call.row("problem", "the instance has reported nothing for " + std::to_string(age_of(report)) +
-                            " s: is it stopped, or does a disk hang?");
+  if (!unreported.empty()) call.row("problem", unreported);
   call.row("server", running && connected ? server : "not connected to " + settings.server_list());
   call.row("subject", settings.subject);
   call.row("folder", settings.folder);
@@ -82,21 +94,21 @@ void print(const Call& call, const JsonReader& report, bool running) {
 
 paxect_plugin_status run_status(const Call& call) {
   bool running = false;
-  if (const Status status = find_running(call.settings(), &running); !status.ok())
-    return call.fail(status.message());
+  if (const Status status = find_running(call.settings(), &running); !status.ok()) return call.fail(status);
   std::string text;
-  if (const Status status = read_report(call.settings(), &text); !status.ok())
-    return call.fail(status.message());
+  if (const Status status = read_report(call.settings(), &text); !status.ok()) return call.fail(status);
   const JsonReader report(text.empty() ? "{}" : text);
   bool connected = false;
   report.get("connected", &connected);
   const json::Value* problems = report.find("problems");
-  const bool is_well = running && connected && age_of(report) <= kMaxAge && problems != nullptr &&
+  const std::string unreported = running ? problem_of_report(call.settings(), report, !text.empty()) : "";
+  const bool is_well = running && connected && unreported.empty() && problems != nullptr &&
                        problems->IsArray() && problems->Empty();
   if (call.json) {
     JsonObject object;
     object.add("running", running).add("mode", call.settings().mode == Mode::kSend ? "send" : "receive");
     object.add("subject", call.settings().subject).add("age_seconds", age_of(report));
+    object.add("problem", unreported);
     if (report.valid() && !text.empty()) {
       object.add_json("report", text);
     } else {
@@ -104,7 +116,7 @@ paxect_plugin_status run_status(const Call& call) {
     }
     call.line(object.text());
   } else {
-    print(call, report, running);
+    print(call, report, running, unreported);
   }
   return is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
