@@ -61,6 +61,12 @@ bool give_name(int folder, const std::string& from, const std::string& to) {
 
 constexpr std::size_t kMarkerDigits = 32;
 
+// The folder that has the file.
+std::string folder_path(const std::string& root, const std::string& path) {
+  const std::string below = folder_of(path);
+  return below.empty() ? root : root + "/" + below;
+}
+
 std::string own_marker(const std::string& token) {
   return token + " " + digest_of(token).substr(0, kMarkerDigits) + "\n";
 }
@@ -263,7 +269,8 @@ Status Folder::open_parent(const std::string& path, bool create, Parent* out, st
     if (!next.valid() && errno == ENOENT && create) {
       if (mkdirat(current, part.c_str(), 0777) != 0 && errno != EEXIST)
         return Status::system("cannot create " + path_ + "/" + path.substr(0, slash));
-      if (fsync(current) != 0) return Status::system("cannot flush " + path_);
+      if (fsync(current) != 0)
+        return Status::system("cannot flush " + folder_path(path_, path.substr(0, slash)));
       next = UniqueFd(openat(current, part.c_str(), kDirectoryFlags));
     }
     if (!next.valid()) {
@@ -345,7 +352,7 @@ Status Folder::find(const std::string& path, bool surely, Presence* presence) co
 Status Folder::confirm_absent(int directory, const std::string& name, const std::string& path) const {
   const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy < 0 ? nullptr : fdopendir(copy), closedir);
-  if (stream == nullptr) return Status::system("cannot read the folder of " + path_ + "/" + path);
+  if (stream == nullptr) return Status::system("cannot read " + folder_path(path_, path));
   errno = 0;
   while (const dirent* entry = readdir(stream.get())) {
     if (name == entry->d_name)
@@ -353,7 +360,7 @@ Status Folder::confirm_absent(int directory, const std::string& name, const std:
                              " does not exist, and lists it");
     errno = 0;
   }
-  return errno == 0 ? Status::success() : Status::system("cannot read the folder of " + path_ + "/" + path);
+  return errno == 0 ? Status::success() : Status::system("cannot read " + folder_path(path_, path));
 }
 
 Status Folder::create(const std::string& path, UniqueFd* out) const {
@@ -455,7 +462,8 @@ Status Folder::sync_names(const std::string& path) const {
   Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok()) return status;
-  return fsync(parent.get()) == 0 ? Status::success() : Status::system("cannot flush the folder of " + path);
+  return fsync(parent.get()) == 0 ? Status::success()
+                                  : Status::system("cannot flush " + folder_path(path_, path));
 }
 
 }  // namespace paxect::carrier

@@ -435,7 +435,7 @@ void Receiver::poison(const Message& message, const char* what, const std::strin
   const bool kept = call(names_.subject("poison", name),
                          poison_text(message.subject(), position.sequence, reason, message.data()));
   host_.log(PAXECT_LOG_WARN, "the message " + std::to_string(position.sequence) + " of the stream " +
-                                 names_.stream(what) + " at " + connection_.server_url() + ", subject " +
+                                 names_.stream(what) + " at " + connection_.last_url() + ", subject " +
                                  std::string(message.subject()) + ", is set aside: " + reason +
                                  "; see the stream " + names_.stream("poison"));
   if (!kept) return give_back(std::string(message.reply()), kHeldDelay);
@@ -505,7 +505,8 @@ Status Receiver::put_list(const Job& job, const std::string& contents, bool* ref
   UniqueFd file;
   status = folder_.create(temporary, &file);
   if (status.ok()) status = write_all(file.get(), contents.data(), contents.size(), 0, job.name);
-  if (status.ok() && fsync(file.get()) != 0) status = Status::system("cannot flush " + job.name);
+  if (status.ok() && fsync(file.get()) != 0)
+    status = Status::system("cannot flush " + folder_.path() + "/" + job.name);
   bool taken = false;
   if (status.ok()) status = folder_.rename_new(temporary, job.name, &taken);
   if (!status.ok() || taken) folder_.remove(temporary);

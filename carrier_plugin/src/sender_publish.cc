@@ -176,7 +176,7 @@ void Sender::on_full(Outgoing* file, const std::string& reason) {
   file->is_full = true;
   close_read(file->job.id);
   const bool is_stream = reason.find("maximum") != std::string::npos;
-  const std::string where = "the stream " + names_.stream("data") + " at " + connection_.server_url();
+  const std::string where = "the stream " + names_.stream("data") + " at " + connection_.last_url();
   const std::string what = is_stream ? where + " is full" : "the server has no room for " + where;
   problems_.set("the stream is full",
                 what + " (" + reason + "): " + std::to_string(files_.size()) +
@@ -236,8 +236,8 @@ void Sender::on_refused(Outgoing* file, const std::string& reason) {
   file->trouble = reason;
   if (stuck_since_ns_ == 0) stuck_since_ns_ = host_.monotonic_ns();
   paused_until_ns_ = host_.monotonic_ns() + kSecond;
-  problems_.set(kNotStored, "the server " + connection_.server_url() + " does not store " + file->job.name +
-                                ": " + reason);
+  problems_.set(kNotStored,
+                "the server " + connection_.last_url() + " does not store " + file->job.name + ": " + reason);
 }
 
 // False when there is no connection.

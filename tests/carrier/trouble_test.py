@@ -75,6 +75,18 @@ class Disks(unittest.TestCase):
                 self.assertIn("cannot write to", found[0]["problem"])
                 node.stop()
 
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_the_folder_that_cannot_be_flushed_is_named(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url, carrier="sandbox = off")
+            self.assertEqual(run_once(south), 0)
+            site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
+            south.carrier.start(["strace", "-f", "-q", "-o", south.place / "trace", "-P", south.folder, "-e", "trace=fsync",
+                                 "-e", "inject=fsync:error=ENOSPC:when=1+"])
+            rig.wait_for("a message", lambda: f"cannot flush {south.folder}: No space left" in south.carrier.text())
+            south.stop()
+
 
 class Once(unittest.TestCase):
     def test_a_run_once_ends_where_nothing_can_be_stored(self):
