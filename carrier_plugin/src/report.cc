@@ -18,7 +18,6 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMetricsTime =
     5 * kSecond;  // a file that is older is of an instance that is gone or hangs
 constexpr std::uint64_t kStatusTime = 5 * kSecond;
-constexpr std::size_t kMaxNames = 1000;
 
 const char* phase_text(const Outgoing& file) {
   switch (file.phase) {
@@ -47,7 +46,7 @@ std::string problems_array(const Problems& problems) {
   return array_of(items);
 }
 
-// Files that were sent as often as max_attempts allows, and are tried once an hour.
+// Files that were sent and not delivered, until the next try.
 std::uint64_t held_after_attempts(const Sender& sender) {
   return static_cast<std::uint64_t>(
       std::count_if(sender.files().begin(), sender.files().end(),
@@ -59,7 +58,7 @@ void add_sender(const Sender& sender, JsonObject* object) {
   std::uint64_t waiting = 0;
   for (const auto& [id, file] : sender.files()) {
     if (file.phase == Phase::kWaiting) ++waiting;
-    if (items.size() >= kMaxNames) continue;
+    if (items.size() >= kMaxReportedNames) continue;
     JsonObject item;
     item.add("name", file.job.name).add("state", phase_text(file)).add("id", id).add("size", file.job.size);
     item.add("bytes", file.stored_bytes()).add("receiver", file.holder).add("reason", file.trouble);
@@ -68,7 +67,7 @@ void add_sender(const Sender& sender, JsonObject* object) {
   std::uint64_t held = held_after_attempts(sender);
   for (const auto& [name, one] : sender.held()) {
     ++held;
-    if (items.size() >= kMaxNames) continue;
+    if (items.size() >= kMaxReportedNames) continue;
     JsonObject item;
     item.add("name", name).add("state", "held").add("id", "").add("size", one.identity.size);
     item.add("receiver", "").add("reason", one.reason);
@@ -84,7 +83,7 @@ void add_receiver(const Receiver& receiver, JsonObject* object) {
   std::vector<std::string> items;
   if (receiver.fetching() != nullptr)
     for (const Incoming& one : *receiver.fetching()) {
-      if (items.size() >= kMaxNames) break;
+      if (items.size() >= kMaxReportedNames) break;
       // At its end, what is durable is there as an intent too.
       if (receiver.intents().contains(one.job.id)) continue;
       JsonObject item;
@@ -93,14 +92,14 @@ void add_receiver(const Receiver& receiver, JsonObject* object) {
       items.push_back(item.text());
     }
   for (const auto& [id, intent] : receiver.intents()) {
-    if (items.size() >= kMaxNames) break;
+    if (items.size() >= kMaxReportedNames) break;
     JsonObject item;
     item.add("name", intent.job.name).add("state", intent.claimed ? "claimed" : "fetched").add("id", id);
     item.add("size", intent.job.size).add("receiver", "").add("reason", "");
     items.push_back(item.text());
   }
   for (const auto& [id, refused] : receiver.refused()) {
-    if (items.size() >= kMaxNames) break;
+    if (items.size() >= kMaxReportedNames) break;
     JsonObject item;
     item.add("name", refused.job.name).add("state", "held").add("id", id).add("size", refused.job.size);
     items.push_back(item.add("receiver", "").add("reason", refused.reason).text());

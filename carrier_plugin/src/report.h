@@ -15,6 +15,9 @@
 
 namespace paxect::carrier {
 
+// Of files, in a report.
+inline constexpr std::size_t kMaxReportedNames = 1000;
+
 class Reporter {
  public:
   Reporter(const Host& host, const Settings& settings, const StateDirectory& state)

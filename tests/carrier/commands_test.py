@@ -141,6 +141,32 @@ class Explain(unittest.TestCase):
                 self.assertEqual((found["state"], found["at"]), ("delivered", other), log)
 
 
+    def test_a_file_that_the_report_does_not_name_has_the_true_reason(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            site.send(north, "first.freq", b"data")
+            self.assertIn("no instance has reported", north.command("explain", "first.freq")["reason"])
+            north.start()
+            rig.wait_for("the first one on the server", lambda: north.command("explain", "first.freq")["state"] == "sent")
+            found = north.command("explain", "first.freq.sha256")
+            self.assertEqual(found["state"], "sent")
+            self.assertIn("it goes with its container, first.freq", found["reason"])
+            (north.folder / ".hidden").mkdir()
+            for name in (".hidden.freq", ".hidden/y.freq"):
+                (north.folder / name).write_bytes(b"data")
+                found = north.command("explain", name)
+                self.assertEqual(found["state"], "hidden", name)
+                self.assertIn("begins with a dot", found["reason"])
+            server.kill()
+            rig.wait_for("the end of the connection", lambda: [one for one in north.command("status", status=range(100))["report"]["problems"]
+                                                               if one["what"] == "no connection"])
+            site.send(north, "later.freq", b"data")
+            found = north.command("explain", "later.freq")
+            self.assertEqual(found["state"], "waiting")
+            self.assertIn("no connection to", found["reason"])
+
+
 class Consumers(unittest.TestCase):
     def test_the_largest_ack_wait_of_the_receivers_holds(self):
         with rig.Site() as site:

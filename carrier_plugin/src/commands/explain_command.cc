@@ -3,7 +3,9 @@
 
 #include "commands/command.h"
 #include "json_object.h"
+#include "names.h"
 #include "records.h"
+#include "report.h"
 #include "state_directory.h"
 
 namespace paxect::carrier {
@@ -70,13 +72,61 @@ bool find_in_log(const Settings& settings, Explanation* out) {
   return found;
 }
 
-// Whether it is in the folder of a sender, beyond the names that the report has.
-bool is_waiting(const Settings& settings, Explanation* out) {
+bool is_in_folder(const Settings& settings, const std::string& name) {
   struct stat info {};
-  if (settings.mode != Mode::kSend || lstat((settings.folder + "/" + out->name).c_str(), &info) != 0)
-    return false;
+  return lstat((settings.folder + "/" + name).c_str(), &info) == 0;
+}
+
+// A scan passes over it.
+bool is_hidden(const std::string& name) {
+  return name.starts_with('.') || name.find("/.") != std::string::npos;
+}
+
+// Why the report does not name a file that is in the folder.
+std::string reason_to_wait(const std::string& text) {
+  if (text.empty()) return "it is in the folder; no instance has reported anything yet";
+  const JsonReader report(text);
+  bool is_connected = false;
+  report.get("connected", &is_connected);
+  const json::Value* problems = report.find("problems");
+  std::string what;
+  std::string reason;
+  // Nothing is read while there is no connection.
+  if (!is_connected && problems != nullptr && problems->IsArray())
+    for (const json::Value& problem : problems->GetArray())
+      if (get_text(problem, "what", &what) && what == "no connection" && get_text(problem, "text", &reason))
+        break;
+  if (!is_connected)
+    return "it is in the folder, and is read when there is a connection" +
+           (reason.empty() ? reason : ": " + reason);
+  const json::Value* files = report.find("files");
+  const std::size_t named = files != nullptr && files->IsArray() ? files->Size() : 0;
+  if (named < kMaxReportedNames) return "it is in the folder, and has not been read yet";
+  return "it is in the folder; the report names " + std::to_string(named) +
+         " files, and this one is not among them";
+}
+
+// Whether it is in the folder of a sender, beyond the names that the report has.
+bool is_waiting(const Settings& settings, const std::string& report, Explanation* out) {
+  if (settings.mode != Mode::kSend || !is_in_folder(settings, out->name)) return false;
+  if (is_hidden(out->name)) {
+    out->state = "hidden";
+    out->reason = "a name in its path begins with a dot, and hidden files are not sent: rename it";
+    return true;
+  }
+  if (const std::string container = container_of(out->name);
+      kind_of(out->name) == FileKind::kSidecar && is_in_folder(settings, container)) {
+    Explanation other;
+    other.name = container;
+    if (!find_in_report(report, &other)) is_waiting(settings, report, &other);
+    out->state = other.state;
+    out->peer = other.peer;
+    out->reason = "it goes with its container, " + container;
+    if (!other.reason.empty()) out->reason += ": " + other.reason;
+    return true;
+  }
   out->state = "waiting";
-  out->reason = "it is in the folder; the report names 1000 files, and this one is not among them";
+  out->reason = reason_to_wait(report);
   return true;
 }
 
@@ -88,9 +138,8 @@ paxect_plugin_status run_explain(const Call& call) {
   const std::string prefix = call.settings().folder + "/";
   if (found.name.starts_with(prefix)) found.name.erase(0, prefix.size());
   std::string report;
-  if (const Status status = read_report(call.settings(), &report); !status.ok())
-    return call.fail(status);
-  bool known = find_in_report(report, &found) || is_waiting(call.settings(), &found) ||
+  if (const Status status = read_report(call.settings(), &report); !status.ok()) return call.fail(status);
+  bool known = find_in_report(report, &found) || is_waiting(call.settings(), report, &found) ||
                find_in_log(call.settings(), &found);
   // The log does not have the name that a container got; the records have not when, or from whom.
   if (call.settings().mode == Mode::kReceive && (!known || found.state == "delivered"))
