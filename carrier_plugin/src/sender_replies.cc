@@ -16,6 +16,8 @@ constexpr std::uint64_t kCheckEvery = 60 * kSecond;
 constexpr std::uint64_t kSkipped = 15 * kSecond;  // so long a job may be there while its consumer is idle
 constexpr std::uint64_t kSettle = 5 * kSecond;    // after a change of the server, for receivers to come back
 constexpr std::uint64_t kHoldTime = 3600 * kSecond;  // after max_attempts
+constexpr std::uint64_t kFirstPause = kSecond / 2;   // 2 s after two attempts, then twice as long each time
+constexpr std::uint64_t kMaxPause = 60 * kSecond;
 constexpr std::uint64_t kClaimReadDelay = kSecond / 20;
 constexpr std::size_t kChecksAtOnce = 256;
 constexpr unsigned kClaimMisses = 2;  // one may come from a replica that lags behind
@@ -129,9 +131,16 @@ void Sender::on_report(std::string_view text) {
   log_.write("reported", file->job, report.receiver, report.reason);
   if (!report.again) return;
   ++counts_.resent;
-  if (++file->attempts < settings_.max_attempts) return restart(file);
+  // What is missing or damaged is published at once, and the rest stays.
+  if (++file->attempts == 1 && settings_.max_attempts > 1) return restart(file);
+  // That did not help. A server that was killed may refuse a chunk as one that it has, and not give it to
+  // anybody: it has to forget all of them, for which there is time before the next try.
+  if (!file->is_statement()) withdraw(file->job.id);
   file->phase = Phase::kHeld;
-  file->held_until_ns = host_.monotonic_ns() + kHoldTime;
+  const std::uint64_t now = host_.monotonic_ns();
+  file->held_until_ns = now + std::min(kFirstPause << std::min(file->attempts, 6U), kMaxPause);
+  if (file->attempts < settings_.max_attempts) return;
+  file->held_until_ns = now + kHoldTime;
   host_.log(PAXECT_LOG_ERROR, file->job.name + " was sent " + std::to_string(file->attempts) +
                                   " times and not delivered; it is sent again in an hour");
 }

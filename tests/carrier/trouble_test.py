@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Folders that cannot be read, and servers that store nothing."""
+import json
 import os
 import shutil
 import unittest
@@ -202,6 +203,32 @@ class Stores(unittest.TestCase):
             site.take()
             site.await_arrival()
             rig.wait_for(lambda: f"the end of the report: {problems(north)}", lambda: not problems(north))
+
+    def test_chunks_that_count_as_stored_and_cannot_be_got_back_are_removed_before_the_next_try(self):
+        """The server puts the chunk into another stream, which has it at the second try: to its sender it is stored."""
+        with rig.Site() as site:
+            server = site.server(settings='mappings = { "test.data.*.0": "elsewhere.$1" }\n').start().ready()
+            with server.client() as client:
+                client.api("STREAM.CREATE.elsewhere", {"name": "elsewhere", "subjects": ["elsewhere.*"], "storage": "file", "discard": "new",
+                                                       "max_msgs_per_subject": 1, "discard_new_per_subject": True})
+            north = site.node("north", "send", server.url, carrier="max_attempts = 100").start()
+            south = site.node("south", "receive", server.url).start()
+            for node in (north, south):
+                rig.wait_for("the streams", lambda node=node: (node.command("status", status=range(100))["report"] or {}).get("connected"))
+            with server.client(limit=rig.LIMIT) as client:
+                client.subscribe("$JS.EVENT.ADVISORY.API")
+                site.take()
+                site.send(north, "x.freq", b"data")
+                while True:
+                    call = json.loads(client.next()[3])
+                    if call["subject"] == "$JS.API.STREAM.PURGE.test_data":
+                        break
+                self.assertRegex(json.loads(call["request"])["filter"], r"^test\.data\.[0-9a-f]{32}\.\*$")
+                self.assertEqual(client.streams()["elsewhere"]["state"]["messages"], 1)
+            server.kill()
+            server.settings = ""
+            server.start().ready()
+            site.await_arrival()
 
     def test_files_that_wait_for_room_are_not_kept_open(self):
         with rig.Site() as site:
