@@ -14,8 +14,9 @@ constexpr std::uint32_t kFilterMask = 0xffff;
 
 // A CRC-32 without its initial value is linear: a byte that leaves is taken back by adding what it has become
 // after `size` more bytes.
-CellSearch::CellSearch(std::size_t size)
+CellSearch::CellSearch(std::size_t size, std::size_t count)
     : size_(size), zeros_(crc32(std::vector<std::uint8_t>(size).data(), size)), filter_(kFilterMask + 1) {
+  wanted_.reserve(count);
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     std::uint32_t value = byte;
     for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? value >> 1 ^ kPolynomial : value >> 1;

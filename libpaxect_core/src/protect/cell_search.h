@@ -11,8 +11,8 @@ namespace paxect::core {
 
 class CellSearch {
  public:
-  // `size`: of a cell, at least 1.
-  explicit CellSearch(std::size_t size);
+  // `size`: of a cell, at least 1. `count`: of the calls of want() that follow.
+  CellSearch(std::size_t size, std::size_t count);
 
   void want(std::uint32_t crc);
   // Calls `found` with each offset in `bytes` at which a cell with a wanted CRC-32 begins, in order. It

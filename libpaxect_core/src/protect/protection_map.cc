@@ -167,6 +167,10 @@ Status ProtectionMap::lay_out_all(std::uint64_t max_size) {
     }
     extensions_.push_back(lay_out(offset, own, i == 0 ? nullptr : &windows_[i - 1]));
     offset = extensions_.back().end;
+    if (extensions_.back().size() - kFrameHeaderSize > std::numeric_limits<std::uint32_t>::max())
+      return {PAXECT_ERROR_DAMAGED, extensions_.back().offset, 0,
+              "cannot be repaired: the records describe an extension frame of " +
+                  std::to_string(extensions_.back().size()) + " bytes, which no container has"};
     if (offset > max_size)
       return {PAXECT_ERROR_DAMAGED, offset, 0,
               "cannot be repaired: more than half of the container is missing"};
@@ -194,7 +198,7 @@ bool ProtectionMap::is_in_layout(const Trailer& trailer) const {
   // The extension frames that hold it are not laid out where the lists of windows before them are lost.
   if (is_partial_)
     return trailer_ && trailer.container_size == trailer_->container_size &&
-           trailer.offset < trailer.container_size;
+           trailer.offset >= windows_.back().end() && trailer.offset < trailer.container_size;
   return std::any_of(extensions_.end() - 2, extensions_.end(), [&](const ExtensionLayout& extension) {
     return extension.first_trailer == trailer.offset || extension.second_trailer == trailer.offset;
   });
@@ -202,11 +206,12 @@ bool ProtectionMap::is_in_layout(const Trailer& trailer) const {
 
 namespace {
 
-bool starts_before(const Displacement& each, std::uint64_t offset) { return each.offset < offset; }
+bool ends_before(const Displacement& each, std::uint64_t offset) { return each.last < offset; }
 
 }  // namespace
 
 std::optional<std::int64_t> ProtectionMap::first_shift(std::size_t copy) const {
+  if (displacements_.empty()) return {};
   const std::vector<Displacement>& all = displacements_[copy];
   return all.empty() ? std::optional<std::int64_t>() : all.front().shift;
 }
@@ -215,39 +220,55 @@ std::optional<std::int64_t> ProtectionMap::last_shift(std::size_t copy) const {
   // Of a container that the copy has twice, the end of the first one: what is behind it is another container.
   const std::vector<Displacement>& all = displacements_[copy];
   if (all.empty()) return {};
-  return std::lower_bound(all.begin(), all.end(), all.back().offset, starts_before)->shift;
+  return std::lower_bound(all.begin(), all.end(), all.back().last, ends_before)->shift;
 }
 
 void ProtectionMap::find_displacements(std::span<const Records> copies) {
+  struct Place {
+    std::uint64_t offset = 0;
+    std::int64_t shift = 0;
+    auto operator<=>(const Place&) const = default;  // of two at one offset, the first in the copy
+  };
+  std::vector<Place> places;
   for (const Records& records : copies) {
-    std::vector<Displacement> found;
+    places.clear();
     auto add = [&](std::uint64_t offset, std::uint64_t at) {
-      found.push_back({offset, static_cast<std::int64_t>(at) - static_cast<std::int64_t>(offset)});
+      places.push_back({offset, static_cast<std::int64_t>(at) - static_cast<std::int64_t>(offset)});
     };
     for (const FoundList& list : records.of_tag(tag_))
       if (is_in_layout(list.header)) add(list.header.offset, list.at);
     for (const FoundTrailer& trailer : records.trailers)
       if (is_in_layout(trailer.trailer)) add(trailer.trailer.offset, trailer.at);
-    std::sort(found.begin(), found.end());
-    displacements_.push_back(std::move(found));
+    std::sort(places.begin(), places.end());
+    counts_.push_back(places.size());
+    std::vector<Displacement>& all = displacements_.emplace_back();
+    for (const Place& place : places)
+      if (!all.empty() && all.back().shift == place.shift)
+        all.back().last = place.offset;
+      else
+        all.push_back({place.offset, place.offset, place.shift});
   }
 }
 
-std::vector<std::int64_t> ProtectionMap::shifts(std::size_t copy, std::uint64_t begin,
-                                                std::uint64_t end) const {
+std::vector<std::int64_t> ProtectionMap::shifts(std::size_t copy, std::uint64_t begin, std::uint64_t end,
+                                                std::size_t* steps) const {
   const std::vector<Displacement>& all = displacements_[copy];
   std::vector<std::int64_t> found;
   auto add = [&](std::int64_t shift) {
     if (found.size() < kMaxShifts && std::find(found.begin(), found.end(), shift) == found.end())
       found.push_back(shift);
   };
-  auto inside = std::lower_bound(all.begin(), all.end(), begin, starts_before);
-  if (inside != all.begin()) add(std::prev(inside)->shift);
-  if (inside == all.begin()) add(0);
-  for (auto it = inside; it != all.end(); ++it) {
+  // The first one that has a record at `begin` or behind it: it may have begun before.
+  auto inside = std::lower_bound(all.begin(), all.end(), begin, ends_before);
+  const bool has_begun = inside != all.end() && inside->first < begin;
+  if (!has_begun) add(inside == all.begin() ? 0 : std::prev(inside)->shift);
+  std::size_t passed = 0;
+  for (auto it = inside; it != all.end() && passed < kMaxSteps; ++it) {
+    ++passed;
     add(it->shift);
-    if (it->offset > end || found.size() == kMaxShifts) break;
+    if (it->last > end || found.size() == kMaxShifts) break;
   }
+  if (steps != nullptr) *steps = passed;
   add(0);
   return found;
 }
@@ -279,6 +300,7 @@ Status ProtectionMap::build(std::span<const Records> copies, std::span<const std
   for (std::uint64_t size : sizes) total += size;
   status = lay_out_all(kMaxGrowth * total + kMaxAdded);
   if (!status.ok()) return status;
+  plans_.reserve(windows_.size());
   for (std::size_t i = 0; i < windows_.size(); ++i)
     plans_.push_back({windows_[i], extensions_[i], extensions_[i + 1]});
   size_ = extensions_.back().end + kFooterSize;
@@ -302,7 +324,20 @@ std::optional<std::uint32_t> ProtectionMap::next_number(std::span<const Records>
   return next;
 }
 
-// Of each number, what most records say, as far as it agrees with those before it.
+namespace {
+
+// Where the window behind `last` can begin at the earliest: each window has an extension frame behind it, and
+// what protects it is there and in the next one. `before`: of `last`, if the numbers follow each other.
+std::uint64_t earliest_end(const Window& last, const Window* before, bool is_next) {
+  const std::uint64_t end = lay_out(last.end(), &last, before).end;
+  const WindowShape& shape = last.shape;
+  return is_next ? end : end + (shape.list_copies() - 1) * shape.list_size() + shape.parity_size();
+}
+
+}  // namespace
+
+// Of each number, what most records say, as far as it agrees with those before it. So each window takes as
+// much of the container as what protects it, and the number of windows is in proportion to the copies.
 std::vector<Window> ProtectionMap::choose_windows(std::span<const Records> copies,
                                                   std::uint64_t max_size) const {
   std::vector<Window> chosen;
@@ -311,9 +346,15 @@ std::vector<Window> ProtectionMap::choose_windows(std::span<const Records> copie
   for (; number; number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1)) {
     const Window window = *choose_window(copies, *number);
     bool first = chosen.empty();
-    bool fits = window.offset >= (first ? 0 : chosen.back().end()) &&
-                (*number == 0) == (window.offset == 0) && window.offset <= max_size &&
-                window.shape.length <= max_size - window.offset &&
+    std::uint64_t earliest = 0;
+    if (!first) {
+      const Window& last = chosen.back();
+      const bool follows = chosen.size() > 1 && chosen[chosen.size() - 2].number + 1 == last.number;
+      earliest =
+          earliest_end(last, follows ? &chosen[chosen.size() - 2] : nullptr, last.number + 1 == *number);
+    }
+    bool fits = window.offset >= earliest && (*number == 0) == (window.offset == 0) &&
+                window.offset <= max_size && window.shape.length <= max_size - window.offset &&
                 window.shape.parity_size() <= max_size - parity_size;
     if (!first)
       fits = fits && !chosen.back().last && window.shape.cell_bits == chosen.front().shape.cell_bits &&
@@ -354,11 +395,14 @@ bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<con
   std::uint64_t total = 0;
   for (std::uint64_t size : sizes) total += size;
   const std::uint64_t max_size = kMaxGrowth * total + kMaxAdded;
+  max_size_ = max_size;
   for (const Records& records : copies)
     for (const FoundTrailer& found : records.trailers)
       if (found.trailer.tag == tag_ && found.trailer.container_size <= max_size && !trailer_)
         trailer_ = found.trailer;
   windows_ = choose_windows(copies, max_size);
+  plans_.reserve(windows_.size());
+  extensions_.reserve(windows_.size() + 1);
   for (std::size_t i = 0; i < windows_.size(); ++i) {
     const Window& window = windows_[i];
     auto follows = [&](std::size_t later) {
@@ -381,9 +425,9 @@ bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<con
     if (known) plans_.push_back(plan);
   }
   if (trailer_) size_ = std::max(size_, trailer_->container_size);
-  if (size_ > max_size) return false;
+  if (size_ > max_size || plans_.empty()) return false;
   find_displacements(copies);
-  return !plans_.empty();
+  return true;
 }
 
 }  // namespace paxect::core

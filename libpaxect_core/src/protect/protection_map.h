@@ -14,12 +14,12 @@
 
 namespace paxect::core {
 
-// How far a record is from its place in the container: where bytes were inserted or removed before it.
+// Records that follow each other in the container and are equally far from their places in it: where bytes
+// were inserted or removed before them.
 struct Displacement {
-  std::uint64_t offset = 0;  // of the record in the container
-  std::int64_t shift = 0;    // of it in the copy, from there
-
-  auto operator<=>(const Displacement&) const = default;  // of two at one offset, the first in the copy
+  std::uint64_t first = 0;  // offset of the first of them in the container
+  std::uint64_t last = 0;
+  std::int64_t shift = 0;  // of them in the copy, from there
 };
 
 // A window and where its redundancy is.
@@ -52,23 +52,28 @@ class ProtectionMap {
   // container, 0 when it is not known.
   const std::vector<ExtensionLayout>& extensions() const { return extensions_; }
   std::uint64_t size() const { return size_; }
+  // After build_partial(): of any container that the copies can be of.
+  std::uint64_t max_size() const { return max_size_; }
   // Records found in a copy.
-  std::size_t records_in(std::size_t copy) const { return displacements_[copy].size(); }
+  std::size_t records_in(std::size_t copy) const { return copy < counts_.size() ? counts_[copy] : 0; }
   const std::optional<Trailer>& trailer() const { return trailer_; }
   // The shifts that the bytes from `begin` to `end` of the container may have in a copy, the likeliest first.
-  // At most kMaxShifts.
-  std::vector<std::int64_t> shifts(std::size_t copy, std::uint64_t begin, std::uint64_t end) const;
+  // At most kMaxShifts. `steps` receives the changes of the shift that were passed, at most kMaxSteps.
+  std::vector<std::int64_t> shifts(std::size_t copy, std::uint64_t begin, std::uint64_t end,
+                                   std::size_t* steps = nullptr) const;
 
   // The shift of the first and of the last record of a copy, in the order of the container; none without
-  // records.
+  // records, and after a build() that failed.
   std::optional<std::int64_t> first_shift(std::size_t copy) const;
   std::optional<std::int64_t> last_shift(std::size_t copy) const;
   // Whether all records of a copy are behind this offset.
   bool is_before_records(std::size_t copy, std::uint64_t offset) const {
-    return displacements_[copy].empty() || offset < displacements_[copy].front().offset;
+    return displacements_[copy].empty() || offset < displacements_[copy].front().first;
   }
 
   static constexpr std::size_t kMaxShifts = 8;
+  // Records that contradict each other may change the shift from each one to the next, to and fro.
+  static constexpr std::size_t kMaxSteps = 64;
 
  private:
   bool choose_tag(std::span<const Records> copies);
@@ -88,10 +93,12 @@ class ProtectionMap {
   std::vector<Window> windows_;
   std::vector<ExtensionLayout> extensions_;
   std::vector<WindowPlan> plans_;
-  std::uint64_t size_ = 0;   // of the container; 0: not known
+  std::uint64_t size_ = 0;  // of the container; 0: not known
+  std::uint64_t max_size_ = 0;
   bool is_partial_ = false;  // after build_partial()
   std::optional<Trailer> trailer_;
   std::vector<std::vector<Displacement>> displacements_;  // of each copy, by offset
+  std::vector<std::size_t> counts_;                       // of the records in each copy
 };
 
 }  // namespace paxect::core

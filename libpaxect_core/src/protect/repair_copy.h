@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "protect/protection_map.h"
 #include "protect/record_scan.h"
 #include "salvage/copy_reader.h"
 
@@ -30,5 +32,14 @@ struct RepairCopy {
     return at <= reader.size() && size <= reader.size() - at;
   }
 };
+
+// ProtectionMap::shifts(), whose steps are charged to the reader of the copy.
+inline std::vector<std::int64_t> charged_shifts(const ProtectionMap& map, std::size_t index, RepairCopy& copy,
+                                                std::uint64_t begin, std::uint64_t end) {
+  std::size_t steps = 0;
+  std::vector<std::int64_t> shifts = map.shifts(index, begin, end, &steps);
+  copy.reader.charge(WorkMeter::kRecord * steps);
+  return shifts;
+}
 
 }  // namespace paxect::core

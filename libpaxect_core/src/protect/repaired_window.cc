@@ -1,5 +1,6 @@
 #include "protect/repaired_window.h"
 
+#include <algorithm>
 #include <string>
 
 namespace paxect::core {
@@ -30,8 +31,8 @@ void RepairedWindow::run() noexcept {
 }
 
 void RepairedWindow::restore() {
-  repair_.restore(damage_);
-  proof_ = prove(damage_);
+  gathered_ = repair_.restore(damage_);
+  if (gathered_.ok()) proof_ = prove(damage_);
 }
 
 Status RepairedWindow::finish() {
@@ -64,11 +65,25 @@ Status RepairedWindow::retry() {
   return proof_;
 }
 
+// In parts, each of which may be the last one when the work is to stop.
+Status RepairedWindow::compute_code() {
+  constexpr std::size_t kPart = std::size_t{1} << 20;
+  Status status = code_->begin(window().shape);
+  std::span left(repair_.bytes(), static_cast<std::size_t>(window().shape.length));
+  while (status.ok() && !left.empty()) {
+    const auto part = left.first(std::min(kPart, left.size()));
+    code_->add(part);
+    left = left.subspan(part.size());
+    if (!meter_.charge(part.size())) status = meter_.status();
+  }
+  if (status.ok()) code_->finish(window());
+  return status;
+}
+
 Status RepairedWindow::prove(const WindowDamage& damage) {
   if (damage.lacking != 0)
     return failure(PAXECT_ERROR_DAMAGED, "cells are lacking");  // the report says which
-  Status status = code_->compute(window(), repair_.bytes());
-  if (!status.ok()) return status;
+  if (Status status = compute_code(); !status.ok()) return status;
   auto where = [&] {
     return "window " + std::to_string(number_) + ", between bytes " + std::to_string(window().offset) +
            " and " + std::to_string(window().end());

@@ -53,6 +53,7 @@ class RepairedWindow {
  private:
   void restore();
   Status prove(const WindowDamage& damage);
+  Status compute_code();
   Status retry();
 
   Allocator allocator_;

@@ -247,8 +247,10 @@ Status Repairer::check_replaced_data() {
   return {};
 }
 
-// Whether the bytes of a copy are a container that decodes as it stands.
+// Whether the bytes of a copy are a container that decodes as it stands. One of much more data than the
+// repaired container is hostile: to decode it would take time out of proportion.
 bool Repairer::is_whole(RepairCopy& copy, std::uint64_t begin, std::uint64_t end) {
+  const std::uint64_t max_data = 2 * report_.footer.total_size + (std::uint64_t{1} << 20);
   Callbacks to_nowhere;
   to_nowhere.sink = discard;
   decoder_.begin(parameters_, to_nowhere);
@@ -256,7 +258,7 @@ bool Repairer::is_whole(RepairCopy& copy, std::uint64_t begin, std::uint64_t end
   for (std::uint64_t at = begin; at < end; at += block.size()) {
     block.resize(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), end - at)));
     if (!copy.reader.read(at, block.data(), block.size()) || !meter_.ask()) return false;
-    if (!decoder_.write(block).ok()) return false;
+    if (!decoder_.write(block).ok() || decoder_.bytes_out() > max_data) return false;
   }
   return decoder_.finish().ok();
 }

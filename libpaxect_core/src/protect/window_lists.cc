@@ -3,47 +3,54 @@
 #include <algorithm>
 #include <utility>
 
+#include "digest.h"
+
 namespace paxect::core {
 namespace {
 
-constexpr std::size_t kMaxVariants = 24;  // of a list piece
-constexpr unsigned kMaxAttempts = 1024;   // to load one: 8 copies of it in 64 copies of the container, twice
+constexpr unsigned kMaxAttempts = 1024;  // to load one: 8 copies of it in 64 copies of the container, twice
 
 }  // namespace
 
 void WindowLists::load(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies) {
   shape_ = plan.window.shape;
   pieces_.assign(static_cast<std::size_t>(shape_.pieces()), {});
-  for (RepairCopy& copy : copies)
-    for (const FoundList& found : copy.records().of_window(map.tag(), plan.window.number)) {
-      if (found.header.window != plan.window) continue;
-      const std::uint64_t piece = found.header.first / kPieceEntries;
-      if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
-    }
+  std::vector<std::vector<bool>> is_found;
+  is_found.reserve(copies.size());
+  for (RepairCopy& copy : copies) is_found.push_back(load_found(map, plan, copy));
   // Copies without any records have garbage there, which must not take the room of lists.
   for (const bool with_records : {true, false})
     for (std::size_t i = 0; i < copies.size(); ++i)
-      if ((map.records_in(i) != 0) == with_records) load_in_place(map, plan, i, copies[i]);
+      if ((map.records_in(i) != 0) == with_records) load_in_place(map, plan, i, copies[i], is_found[i]);
+}
+
+// The pieces of each list whose header was found.
+std::vector<bool> WindowLists::load_found(const ProtectionMap& map, const WindowPlan& plan,
+                                          RepairCopy& copy) {
+  std::vector<std::uint8_t> counts(piece_index(shape_.list_copies(), 0));
+  for (const FoundList& found : copy.records().of_window(map.tag(), plan.window.number)) {
+    if (!copy.reader.charge(WorkMeter::kRecord)) break;
+    if (found.header.window != plan.window || found.header.copy >= shape_.list_copies()) continue;
+    const std::uint64_t piece = found.header.first / kPieceEntries;
+    std::uint8_t& count = counts[piece_index(found.header.copy, piece)];
+    if (count == kMaxFound) continue;
+    ++count;
+    if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
+  }
+  return {counts.begin(), counts.end()};
 }
 
 // Only those whose header was not found. Where bytes were inserted before a list, others are at its place.
 void WindowLists::load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index,
-                                RepairCopy& copy) {
-  std::vector<bool> is_loaded(static_cast<std::size_t>(shape_.list_copies() * shape_.pieces()));
-  auto piece_index = [&](unsigned list, std::uint64_t piece) {
-    return static_cast<std::size_t>(list * shape_.pieces() + piece);
-  };
-  for (const FoundList& found : copy.records().of_window(map.tag(), plan.window.number))
-    if (found.header.window == plan.window)
-      is_loaded[piece_index(found.header.copy, found.header.first / kPieceEntries)] = true;
+                                RepairCopy& copy, const std::vector<bool>& is_found) {
   for (unsigned list = 0; list < shape_.list_copies(); ++list) {
     std::uint64_t at = list == 0   ? plan.own.own_list
                        : list == 1 ? plan.next.list
                                    : plan.next.lists + (list - 2) * shape_.list_size();
-    std::int64_t shift = map.shifts(index, at, at + shape_.list_size()).front();
+    std::int64_t shift = charged_shifts(map, index, copy, at, at + shape_.list_size()).front();
     for (std::uint64_t piece = 0; piece < shape_.pieces(); at += shape_.piece_size(piece), ++piece) {
       std::uint64_t place = 0;
-      if (!is_loaded[piece_index(list, piece)] &&
+      if (!is_found[piece_index(list, piece)] &&
           copy.find(at + kListHeaderSize, shift, 4 * shape_.piece_entries(piece), place))
         load_piece(copy.reader, piece, place);
     }
@@ -57,10 +64,12 @@ bool WindowLists::load_piece(CopyReader& reader, std::uint64_t number, std::uint
   if (at > reader.size() || entries.size() > reader.size() - at) return false;
   if (piece.variants.size() == kMaxVariants || ++piece.attempts > kMaxAttempts) return false;
   if (!reader.read(at, entries.data(), entries.size())) return false;
-  auto known = std::find_if(piece.variants.begin(), piece.variants.end(),
-                            [&](const Variant& variant) { return variant.entries == entries; });
+  const std::uint32_t crc = crc32(entries.data(), entries.size());
+  auto known = std::find_if(piece.variants.begin(), piece.variants.end(), [&](const Variant& variant) {
+    return variant.crc == crc && variant.entries == entries;
+  });
   if (known == piece.variants.end())
-    piece.variants.push_back({std::move(entries), 1});
+    piece.variants.push_back({std::move(entries), crc, 1});
   else
     ++known->votes;
   return true;

@@ -2,8 +2,13 @@
 // thread at a time.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "little_endian.h"
@@ -16,7 +21,9 @@ namespace paxect::core {
 class WindowLists {
  public:
   // Reads them from where records were found, and from where they would be if their headers were not damaged:
-  // an entry is compared with the cell, so a wrong one does no harm. A reader that fails has the failure.
+  // an entry is compared with the cell, so a wrong one does no harm. A reader that fails has the failure. In
+  // each copy at most kMaxFound records of each piece of each list are used, so what is read and kept is in
+  // proportion to the window, however many records describe it.
   void load(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies);
 
   // The copies of the list that have this CRC-32 for the cell.
@@ -26,16 +33,35 @@ class WindowLists {
   void confirm(std::uint64_t cell) { piece_of(cell).is_list = true; }
   // Whether what the copies have for this cell may be anything.
   bool is_garbage(std::uint64_t cell) const { return !piece_of(cell).is_list; }
-  // Calls `use` with each CRC-32 that a copy of the list has for the cell.
+  // Calls `use` with each CRC-32 that a copy of the list has for the cell, once; with the kMaxEach that most
+  // copies have if there are more.
   template <class Use>
   void each(std::uint64_t cell, Use use) const {
-    for (const Variant& variant : piece_of(cell).variants) use(entry(variant, cell));
+    std::array<std::pair<unsigned, std::uint32_t>, kMaxVariants> found;  // votes, CRC-32
+    const auto begin = found.begin();
+    auto end = begin;
+    for (const Variant& variant : piece_of(cell).variants) {
+      const std::uint32_t crc = entry(variant, cell);
+      auto same = std::find_if(begin, end, [&](const auto& other) { return other.second == crc; });
+      if (same == end) *end++ = {0, crc};
+      same->first += variant.votes;
+    }
+    if (end - begin > kMaxEach) {
+      std::sort(begin, end, std::greater<>());
+      end = begin + kMaxEach;
+    }
+    for (auto it = begin; it != end; ++it) use(it->second);
   }
+
+  static constexpr unsigned kMaxFound = 2;         // a copy may have the container twice
+  static constexpr std::ptrdiff_t kMaxEach = 8;    // as many as a list has copies in a container
+  static constexpr std::size_t kMaxVariants = 24;  // of a list piece
 
  private:
   struct Variant {
     std::vector<std::uint8_t> entries;
-    unsigned votes = 0;  // copies of the list that hold it
+    std::uint32_t crc = 0;  // of the entries
+    unsigned votes = 0;     // copies of the list that hold it
   };
   struct Piece {
     std::vector<Variant> variants;  // what the copies of this piece hold
@@ -43,8 +69,13 @@ class WindowLists {
     bool is_list = false;  // a variant has a valid header or the checksum of a cell; else all may be garbage
   };
 
-  void load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index, RepairCopy& copy);
+  std::vector<bool> load_found(const ProtectionMap& map, const WindowPlan& plan, RepairCopy& copy);
+  void load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index, RepairCopy& copy,
+                     const std::vector<bool>& is_found);
   bool load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at);
+  std::size_t piece_index(unsigned list, std::uint64_t piece) const {
+    return static_cast<std::size_t>(list * shape_.pieces() + piece);
+  }
   Piece& piece_of(std::uint64_t cell) { return pieces_[static_cast<std::size_t>(cell / kPieceEntries)]; }
   const Piece& piece_of(std::uint64_t cell) const {
     return pieces_[static_cast<std::size_t>(cell / kPieceEntries)];

@@ -21,12 +21,11 @@ constexpr std::ptrdiff_t kMaxEqual = 4;
 // checks may read so many times as much as is searched.
 constexpr std::uint64_t kMaxChecks = 4;
 
-using WantedCells = std::vector<std::pair<std::uint32_t, std::uint64_t>>;  // CRC-32, cell
+using WantedCells = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // CRC-32, cell
 
-// Sorts the cells, each once, without those whose CRC-32 more than kMaxEqual of them share.
+// Sorts the cells, without those whose CRC-32 more than kMaxEqual of them share.
 void keep_rare(WantedCells& wanted) {
   std::sort(wanted.begin(), wanted.end());
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   auto kept = wanted.begin();
   for (auto it = wanted.begin(); it != wanted.end();) {
     auto end = std::find_if(it, wanted.end(), [&](const auto& each) { return each.first != it->first; });
@@ -49,13 +48,13 @@ Status WindowRepair::run(const ProtectionMap& map, const WindowPlan& plan, std::
   bool is_enough = false;
   Status status = gather(map, plan, copies, is_enough);
   if (status.ok() && !is_enough) status = search(copies);
-  if (status.ok()) restore(damage);
-  return status;
+  return status.ok() ? restore(damage) : status;
 }
 
 Status WindowRepair::gather(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies,
                             bool& is_enough) {
   map_ = &map;
+  charged_ = &copies.front().reader;
   plan_ = plan;
   window_ = plan.window;
   const WindowShape& shape = window_.shape;
@@ -68,7 +67,7 @@ Status WindowRepair::gather(const ProtectionMap& map, const WindowPlan& plan, st
   lists_.load(map, plan, copies);
   Status status;
   for (std::size_t i = 0; status.ok() && i < copies.size(); ++i) {
-    for (std::int64_t shift : map.shifts(i, window_.offset, plan_.next.end))
+    for (std::int64_t shift : charged_shifts(map, i, copies[i], window_.offset, plan_.next.end))
       take(copies[i], shift, Take::kProven);
     status = copies[i].reader.failure();
   }
@@ -88,11 +87,12 @@ Status WindowRepair::search(std::span<RepairCopy> copies) {
   return take_unproven(copies, 0, has_any);
 }
 
-void WindowRepair::restore(WindowDamage& damage) {
+Status WindowRepair::restore(WindowDamage& damage) {
   describe(damage);
-  restore_words(false, damage);
+  if (Status status = restore_words(false, damage); !status.ok()) return status;
   for (std::uint64_t cell = 0; cell < window_.shape.data_cells(); ++cell)
     if (cells_[cell] == Cell::kMissing) std::memset(place(cell), 0, window_.shape.cell());
+  return {};
 }
 
 bool WindowRepair::retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage,
@@ -102,8 +102,8 @@ bool WindowRepair::retry(std::span<RepairCopy> copies, const Trust& trust, Windo
   if (!status.ok() || !has_any) return false;
   WindowDamage now = damage;
   now.lacking = now.unproven = 0;
-  restore_words(trust.contradicted, now);
-  if (now.lacking != 0) return false;
+  status = restore_words(trust.contradicted, now);
+  if (!status.ok() || now.lacking != 0) return false;
   damage = now;
   return true;
 }
@@ -128,7 +128,7 @@ Status WindowRepair::take_unproven(std::span<RepairCopy> copies, std::size_t fir
     if (cell != Cell::kFound) cell = Cell::kMissing;
   for (std::size_t i = 0; i < copies.size(); ++i) {
     const std::size_t index = (first + i) % copies.size();
-    for (std::int64_t shift : map_->shifts(index, window_.offset, plan_.next.end))
+    for (std::int64_t shift : charged_shifts(*map_, index, copies[index], window_.offset, plan_.next.end))
       take(copies[index], shift, Take::kAny);
     if (!copies[index].reader.failure().ok()) return copies[index].reader.failure();
     auto is_taken = [](Cell cell) { return cell == Cell::kContradicted || cell == Cell::kUnconfirmed; };
@@ -190,6 +190,23 @@ void WindowRepair::take_cell(std::uint64_t cell, Take what) {
   }
 }
 
+// The whole data cells by their checksums, without those that many of them share.
+std::vector<std::pair<std::uint32_t, std::uint32_t>> WindowRepair::wanted_cells() const {
+  const WindowShape& shape = window_.shape;
+  auto for_each = [&](auto use) {
+    for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell)
+      if (stored_size(cell) == shape.cell())
+        lists_.each(cell, [&](std::uint32_t crc) { use(crc, static_cast<std::uint32_t>(cell)); });
+  };
+  std::size_t count = 0;
+  for_each([&](std::uint32_t, std::uint32_t) { ++count; });
+  WantedCells wanted;
+  wanted.reserve(count);
+  for_each([&](std::uint32_t crc, std::uint32_t cell) { wanted.emplace_back(crc, cell); });
+  keep_rare(wanted);
+  return wanted;
+}
+
 // Bytes were inserted or removed at several places of the window. Cells between two of them are at a shift
 // that no record shows: they are looked for by their CRC-32. Two neighbours have to be found, since one alone
 // is sometimes a coincidence. They may have been found elsewhere already: what is still missing, parity
@@ -197,17 +214,7 @@ void WindowRepair::take_cell(std::uint64_t cell, Take what) {
 std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCopy& copy) {
   CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
-  WantedCells wanted;
-  CellSearch search(shape.cell());
-  for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell) {
-    if (stored_size(cell) != shape.cell()) continue;
-    lists_.each(cell, [&](std::uint32_t crc) { wanted.emplace_back(crc, cell); });
-  }
-  keep_rare(wanted);
-  if (wanted.empty()) return {};
-  for (const auto& [crc, cell] : wanted) search.want(crc);
-  std::vector<std::int64_t> shifts = map_->shifts(index, window_.offset, plan_.own.end);
-  std::vector<std::int64_t> found;
+  std::vector<std::int64_t> shifts = charged_shifts(*map_, index, copy, window_.offset, plan_.own.end);
   auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
   auto bound = [&](std::uint64_t offset, std::int64_t shift) {
     std::int64_t at = static_cast<std::int64_t>(offset) + shift;
@@ -216,7 +223,12 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
   std::uint64_t from = bound(window_.offset, *least);
   std::uint64_t to = bound(window_.end(), *most);
   if (to <= from || to - from > copy.found->search_budget) return {};
+  const WantedCells wanted = wanted_cells();
+  if (wanted.empty()) return {};
   copy.found->search_budget -= to - from;
+  CellSearch search(shape.cell(), wanted.size());
+  for (const auto& [crc, cell] : wanted) search.want(crc);
+  std::vector<std::int64_t> found;
   std::vector<std::uint8_t> block;
   std::uint64_t checks = kMaxChecks * (to - from) / shape.cell();
   for (std::uint64_t at = from; at < to && found.size() < kMaxFoundShifts && checks != 0;
@@ -229,16 +241,18 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
       --checks;
       bool has_next = size - offset >= 2 * shape.cell();
       std::uint32_t next = has_next ? crc32(block.data() + offset + shape.cell(), shape.cell()) : 0;
-      auto first = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(crc, std::uint64_t{0}));
+      auto first = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(crc, std::uint32_t{0}));
       // Bytes that were inserted in a list make cells of it pass for others. Other copies outvote it.
-      std::pair<unsigned, std::uint64_t> best;
+      std::pair<unsigned, std::uint32_t> best;
       for (auto it = first; has_next && it != wanted.end() && it->first == crc; ++it) {
-        if (it->second + 1 >= shape.data_cells()) continue;
-        const unsigned support = std::min(lists_.votes(it->second, crc), lists_.votes(it->second + 1, next));
+        if (it->second + std::uint64_t{1} >= shape.data_cells()) continue;
+        const unsigned support =
+            std::min(lists_.votes(it->second, crc), lists_.votes(it->second + std::uint64_t{1}, next));
         if (support > best.first) best = {support, it->second};
       }
       if (best.first == 0) return 1;
-      auto place = static_cast<std::int64_t>(window_.offset + (best.second << shape.cell_bits));
+      auto place =
+          static_cast<std::int64_t>(window_.offset + (std::uint64_t{best.second} << shape.cell_bits));
       std::int64_t shift = static_cast<std::int64_t>(at + offset) - place;
       if (found.size() < kMaxFoundShifts && std::find(found.begin(), found.end(), shift) == found.end())
         found.push_back(shift);
@@ -300,14 +314,18 @@ void WindowRepair::describe(WindowDamage& damage) const {
   }
 }
 
-void WindowRepair::restore_words(bool trust_contradicted, WindowDamage& damage) {
+// Each code word is charged as if it was read: a window may be as long as all copies.
+Status WindowRepair::restore_words(bool trust_contradicted, WindowDamage& damage) {
   unproven_.clear();
   damage.spare = window_.shape.parity;
   for (std::uint32_t word = 0; word < window_.shape.words; ++word) {
+    if (!charged_->charge(std::uint64_t{window_.shape.word_cells(word)} << window_.shape.cell_bits))
+      return charged_->failure();
     unsigned spare = 0;
     damage.lacking += restore_word(word, trust_contradicted, spare, damage.unproven);
     damage.spare = std::min(damage.spare, spare);
   }
+  return {};
 }
 
 // The number of cells that cannot be restored. Cells that no CRC-32 confirms are computed like missing ones

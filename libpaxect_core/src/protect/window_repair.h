@@ -5,6 +5,7 @@
 #include <bitset>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "memory.h"
@@ -51,8 +52,8 @@ class WindowRepair {
                 bool& is_enough);
   // Searches the copies for those that are still missing, which uses up their search budget.
   Status search(std::span<RepairCopy> copies);
-  // Computes what is missing.
-  void restore(WindowDamage& damage);
+  // Computes what is missing. Requires: the copies that gather() was given still exist.
+  Status restore(WindowDamage& damage);
   // After restore(): the same from other bytes, for a window that is not restored or not proven. False when
   // these cannot be all of the window. `status`: of the copies' readers.
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
@@ -105,10 +106,11 @@ class WindowRepair {
   std::size_t parity_cell(unsigned row, std::uint32_t word) const {
     return window_.shape.data_cells() + std::size_t{row} * window_.shape.words + word;
   }
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> wanted_cells() const;  // CRC-32, cell
   WordState state_of(std::uint32_t word) const;
   bool enough(std::uint32_t word) const;
   bool all_enough() const;
-  void restore_words(bool trust_contradicted, WindowDamage& damage);
+  Status restore_words(bool trust_contradicted, WindowDamage& damage);
   std::uint64_t restore_word(std::uint32_t word, bool trust_contradicted, unsigned& spare,
                              std::uint64_t& unproven);
   void compute(std::uint32_t word, const std::vector<unsigned>& lost, const std::vector<unsigned>& kept,
@@ -119,6 +121,7 @@ class WindowRepair {
   }
 
   const ProtectionMap* map_ = nullptr;
+  CopyReader* charged_ = nullptr;  // for work that reads nothing
   WindowPlan plan_;
   Window window_;
   Buffer data_;

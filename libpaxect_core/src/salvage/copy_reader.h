@@ -46,8 +46,11 @@ class CopyReader {
 
   std::uint64_t size() const { return size_; }
   const Status& failure() const { return failure_; }
-  // Charges work on bytes that were read; false when it is to stop.
-  bool charge(std::uint64_t work) { return meter_->charge(work); }
+  // Charges work on bytes that were read; false when it is to stop, which is a failure.
+  bool charge(std::uint64_t work) {
+    if (failure_.ok() && !meter_->charge(work)) failure_ = meter_->status();
+    return failure_.ok();
+  }
 
   // `size` bytes at `offset`, at most kLookSize; fewer only where the copy ends. Valid until the next call.
   std::span<const std::uint8_t> look(std::uint64_t offset, std::size_t size);

@@ -51,7 +51,7 @@ Status HealedCopy::find(std::vector<CopyInput> inputs, WorkMeter& whole, bool& f
   // Where nothing says how long the container is, it ends with the copy.
   const std::uint64_t base_size = inputs_[base_].size;
   std::int64_t end_shift = shift_at(base_size, base_size);
-  std::uint64_t end = base_size - static_cast<std::uint64_t>(end_shift);
+  std::uint64_t end = std::min(base_size - static_cast<std::uint64_t>(end_shift), map_.max_size());
   size_ = map_.size() != 0 ? map_.size() : std::max(end, map_.plans().back().window.end());
   if (status.ok()) status = check_base();
   found = status.ok();
