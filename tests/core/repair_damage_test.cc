@@ -199,4 +199,28 @@ TEST_CASE("repair: a container of which only header or footer is left, or neithe
   });
 }
 
+TEST_CASE("repair: a container of which only the SHA-256 is lost everywhere is refused with that reason") {
+  const std::string data = noise(20'000, 5);
+  const std::string container = encode(data, {{PAXECT_PARAM_PROTECT, 10}});
+  std::vector<std::size_t> trailers;
+  for (std::size_t at = 0; (at = container.find("\xd1PXheal\x1a", at)) != std::string::npos; ++at)
+    if (container[at + 12] == 2) trailers.push_back(at);
+  REQUIRE(trailers.size() == 4);
+  std::string damaged = container;
+  damaged[damaged.size() - 1] ^= 1;
+  // Each of the trailers can prove the data.
+  for (const std::size_t at : trailers) {
+    check_restored(damaged, container);
+    damaged[at + 110] ^= 1;
+  }
+  const Repaired result = repair({damaged});
+  CHECK(result.status == PAXECT_ERROR_DAMAGED);
+  CHECK(result.message ==
+        "cannot be repaired: all cells are whole or restored, but no SHA-256 that is left proves the data: "
+        "salvage writes it without that proof");
+  const Salvaged salvaged = salvage({damaged});
+  CHECK(salvaged.status == PAXECT_ERROR_PARTIAL);
+  CHECK(salvaged.data == data);
+}
+
 }  // namespace paxect::test

@@ -2,6 +2,8 @@
 // claim what is not there. The work is in proportion to the size of the copies.
 #include "protect/repairer.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -9,15 +11,21 @@
 #include <iterator>
 #include <limits>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
+#include "descriptor.h"
 #include "digest.h"
 #include "encoder.h"
 #include "protect/records.h"
 #include "salvage/healed_copy.h"
+#include "salvage/salvager.h"
 #include "salvage/work_meter.h"
 #include "support/catch.h"
+#include "support/files.h"
 #include "support/memory_file.h"
+#include "support/temp_dir.h"
 
 using namespace paxect::core;
 
@@ -81,6 +89,45 @@ std::uint64_t work_of(const std::string& bytes) {
   CHECK(!status.ok());
   CHECK((status.code == PAXECT_ERROR_DAMAGED || status.code == PAXECT_ERROR_NO_PROTECTION));
   return std::max(repairer.work(), healing_work_of(file, bytes.size()));
+}
+
+std::string protected_container(const std::string& data, std::int64_t percent) {
+  auto append = [](void* out, const void* bytes, std::size_t size) -> std::int32_t {
+    static_cast<std::string*>(out)->append(static_cast<const char*>(bytes), size);
+    return 0;
+  };
+  Parameters parameters(Role::kEncoder);
+  REQUIRE(parameters.set(PAXECT_PARAM_PROTECT, percent).ok());
+  REQUIRE(parameters.set(PAXECT_PARAM_LEVEL, 1).ok());
+  REQUIRE(parameters.set(PAXECT_PARAM_THREADS, 1).ok());
+  std::string container;
+  Callbacks to_container;
+  to_container.sink = append;
+  to_container.sink_opaque = &container;
+  Encoder encoder{Allocator()};
+  encoder.begin(parameters, to_container);
+  REQUIRE(encoder.write({reinterpret_cast<const std::uint8_t*>(data.data()), data.size()}).ok());
+  REQUIRE(encoder.finish().ok());
+  return container;
+}
+
+// With another percentage in its lists. Requires: a single window, whose lists are of one piece.
+std::string with_percent(std::string container, std::uint8_t percent) {
+  int changed = 0;
+  for (std::size_t at = 0; at + kListHeaderSize <= container.size(); ++at) {
+    std::array<std::uint8_t, kListHeaderSize> bytes;
+    std::copy_n(container.begin() + static_cast<std::ptrdiff_t>(at), bytes.size(), bytes.begin());
+    ListHeader header;
+    if (record_kind(std::span(bytes).first<kRecordStartSize>()) != RecordKind::kList ||
+        !read_list_header(bytes, header))
+      continue;
+    header.window.shape.percent = percent;
+    write_list_header(header, bytes);
+    std::copy(bytes.begin(), bytes.end(), container.begin() + static_cast<std::ptrdiff_t>(at));
+    ++changed;
+  }
+  REQUIRE(changed == 4);
+  return container;
 }
 
 }  // namespace
@@ -202,44 +249,150 @@ TEST_CASE("repair: cells that all have one CRC-32 are not searched for at every 
   CHECK(work_of(bytes) < 64 * bytes.size());
 }
 
-TEST_CASE("repair: lists with another percentage than the trailers do not change the container") {
-  auto append = [](void* out, const void* data, std::size_t size) -> std::int32_t {
-    static_cast<std::string*>(out)->append(static_cast<const char*>(data), size);
-    return 0;
+// Each window reaches to a list behind all of them, and the records there change the shift to and fro.
+TEST_CASE("repair: windows that reach far do not pass all records again and again") {
+  constexpr std::uint32_t kWindows = 4096;
+  constexpr std::uint64_t kSpace = 640;  // for a window, its extension frame and the window that is missing
+  constexpr std::uint64_t kFar = kWindows * kSpace + 4096;
+  std::string bytes(kSize, '\0');
+  for (std::uint32_t i = 0; i < kWindows; ++i)
+    for (const unsigned copy : {1u, 2u}) {
+      ListHeader header;
+      header.window.number = 2 * i;
+      header.window.offset = kSpace * i;
+      header.window.shape = {.length = 64, .words = 1, .cell_bits = kMinCellBits, .parity = 1, .percent = 1};
+      header.entries = 2;
+      header.copy = static_cast<std::uint8_t>(copy);
+      header.offset = kFar + 256 * i + (copy - 1) * 192;  // the list of 128 bytes, the parity, the list
+      std::array<std::uint8_t, kListHeaderSize> record;
+      write_list_header(header, record);
+      bytes.replace(256 * i + (copy - 1) * 128, record.size(), std::string(record.begin(), record.end()));
+    }
+  CHECK(work_of(bytes) < 64 * kSize);
+}
+
+TEST_CASE("salvage: what protection restores is at most twice as long as the copies") {
+  CHECK(work_of(records([](std::uint32_t) {
+          ListHeader header = list_of(64, 1, false);
+          header.window.number = 5;
+          header.window.offset = 2 * kSize;
+          header.offset = 2 * kSize + 65536;
+          header.copy = 1;
+          return header;
+        })) < 64 * kSize);
+}
+
+TEST_CASE("repair: records of an extension frame that is too long are damage") {
+  Records records;
+  FoundList list;
+  list.header.window.shape = {.length = std::uint64_t{1} << 32,
+                              .words = 8192,
+                              .cell_bits = kMaxCellBits,
+                              .parity = 127,
+                              .percent = 50};
+  list.header.window.last = true;
+  REQUIRE(list.header.window.shape.possible());
+  records.lists.push_back(list);
+  ProtectionMap map;
+  const std::uint64_t size = std::uint64_t{1} << 40;
+  const Status status = map.build({&records, 1}, {&size, 1});
+  CHECK(status.code == PAXECT_ERROR_DAMAGED);
+  CHECK(status.message.find("an extension frame of 4") != std::string::npos);
+}
+
+// The first window is the same, and so is the tag.
+TEST_CASE("repair: two versions of a file that grew are different containers, in any order") {
+  auto version = [](std::uint32_t windows) {
+    std::string bytes(24, '\0');
+    auto add = [&](auto write, const auto& record, auto size) {
+      std::array<std::uint8_t, decltype(size)::value> stored;
+      write(record, std::span(stored));
+      bytes.append(stored.begin(), stored.end());
+    };
+    for (std::uint32_t number = 0; number < windows; ++number) {
+      ListHeader header;
+      header.window.shape = {.length = 64, .words = 1, .cell_bits = kMinCellBits, .parity = 1, .percent = 1};
+      header.window.number = number;
+      header.window.offset = 1024 * number;
+      header.window.last = number + 1 == windows;
+      header.entries = 2;
+      header.offset = bytes.size();
+      add(write_list_header, header, std::integral_constant<std::size_t, kListHeaderSize>());
+    }
+    Trailer trailer;
+    trailer.percent = 1;
+    trailer.cell_bits = kMinCellBits;
+    trailer.windows = windows;
+    trailer.container_size = 1024 * windows;
+    trailer.offset = bytes.size();
+    add(write_trailer, trailer, std::integral_constant<std::size_t, kTrailerSize>());
+    return bytes;
   };
-  Parameters parameters(Role::kEncoder);
-  REQUIRE(parameters.set(PAXECT_PARAM_PROTECT, 10).ok());
-  REQUIRE(parameters.set(PAXECT_PARAM_THREADS, 1).ok());
-  std::string container;
-  Callbacks to_container;
-  to_container.sink = append;
-  to_container.sink_opaque = &container;
-  Encoder encoder{Allocator()};
-  encoder.begin(parameters, to_container);
-  const std::vector<std::uint8_t> data(20'000, 7);
-  REQUIRE(encoder.write(data).ok());
-  REQUIRE(encoder.finish().ok());
-  // One list copy fewer: a shorter container of the same data.
-  std::string hostile = container;
-  int changed = 0;
-  for (std::size_t at = 0; at + kListHeaderSize <= hostile.size(); ++at) {
-    std::array<std::uint8_t, kListHeaderSize> bytes;
-    std::copy_n(hostile.begin() + static_cast<std::ptrdiff_t>(at), bytes.size(), bytes.begin());
-    ListHeader header;
-    if (record_kind(std::span(bytes).first<kRecordStartSize>()) != RecordKind::kList ||
-        !read_list_header(bytes, header))
-      continue;
-    header.window.shape.percent = 9;
-    write_list_header(header, bytes);
-    std::copy(bytes.begin(), bytes.end(), hostile.begin() + static_cast<std::ptrdiff_t>(at));
-    ++changed;
+  for (const auto& [first, second] : {std::pair(1u, 3u), std::pair(3u, 1u)}) {
+    const paxect::test::MemoryFile one(version(first));
+    const paxect::test::MemoryFile other(version(second));
+    Repairer repairer{Allocator()};
+    REQUIRE(repairer.add(one.fd(), "one").ok());
+    REQUIRE(repairer.add(other.fd(), "other").ok());
+    const Status status = repairer.run(Parameters(Role::kRepairer), Callbacks());
+    CHECK(status.code == PAXECT_ERROR_DAMAGED);
+    CHECK(status.message.find("one and other are copies of different containers") != std::string::npos);
   }
-  REQUIRE(changed == 4);
-  for (const auto& [bytes, code] :
-       {std::pair(container, PAXECT_OK), std::pair(hostile, PAXECT_ERROR_DAMAGED)}) {
+}
+
+// A descriptor that cannot be read stands for a medium that delivers nothing.
+TEST_CASE("repair and salvage: an empty copy does not hide that another one cannot be read") {
+  const paxect::test::TempDir directory;
+  const std::string path = directory / "copy";
+  paxect::test::write_file(path, std::string(100'000, 'x'));
+  const Descriptor unreadable = open_at(AT_FDCWD, path, O_WRONLY);
+  REQUIRE(unreadable.get() >= 0);
+  const paxect::test::MemoryFile empty("");
+  for (const bool is_first : {false, true}) {
+    Repairer repairer{Allocator()};
+    Salvager salvager{Allocator()};
+    auto add = [&](int fd, const char* name) {
+      REQUIRE(repairer.add(fd, name).ok());
+      REQUIRE(salvager.add(fd, name).ok());
+    };
+    if (is_first) add(empty.fd(), "empty");
+    add(unreadable.get(), "unreadable");
+    if (!is_first) add(empty.fd(), "empty");
+    for (const Status& status : {repairer.run(Parameters(Role::kRepairer), Callbacks()),
+                                 salvager.find(Parameters(Role::kSalvager), Callbacks())}) {
+      CHECK(status.code == PAXECT_ERROR_READ);
+      CHECK(status.message.starts_with("unreadable: "));
+    }
+  }
+}
+
+TEST_CASE("repair: what is computed is charged as what is read, so that the caller can stop it") {
+  const std::string container = protected_container(paxect::test::noise(3 << 20), 10);
+  const paxect::test::MemoryFile file(container);
+  Repairer repairer{Allocator()};
+  REQUIRE(repairer.add(file.fd(), "copy").ok());
+  Parameters parameters(Role::kRepairer);
+  REQUIRE(parameters.set(PAXECT_PARAM_THREADS, 1).ok());
+  REQUIRE(repairer.run(parameters, Callbacks()).ok());
+  // The search for records, the cells, their code words, and the parity that is made again.
+  CHECK(repairer.work() > 3 * container.size());
+}
+
+TEST_CASE("repair: lists with another percentage than the trailers do not change the container") {
+  const std::string container = protected_container(std::string(20'000, '\7'), 10);
+  // One list copy fewer: a shorter container of the same data.
+  const std::string shorter = with_percent(container, 9);
+  const std::string same_size = with_percent(container, 11);
+  for (const auto& [bytes, code, reason] :
+       {std::tuple(container, PAXECT_OK, ""),
+        std::tuple(shorter, PAXECT_ERROR_DAMAGED, "and the trailers of one of "),
+        std::tuple(same_size, PAXECT_ERROR_DAMAGED,
+                   "with 11 % protection, and the trailers of one with 10 %")}) {
     const paxect::test::MemoryFile file(bytes);
     Repairer repairer{Allocator()};
     REQUIRE(repairer.add(file.fd(), "copy").ok());
-    CHECK(repairer.run(Parameters(Role::kRepairer), Callbacks()).code == code);
+    const Status status = repairer.run(Parameters(Role::kRepairer), Callbacks());
+    CHECK(status.code == code);
+    CHECK(status.message.find(reason) != std::string::npos);
   }
 }

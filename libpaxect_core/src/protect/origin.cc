@@ -230,6 +230,7 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
   auto is_other = [&](const auto& record, std::uint64_t at) {
     return record.tag != map.tag() && (at < record.offset || at - record.offset < kStartSize);
   };
+  if (!with_tag) return {};  // the map has no places
   for (std::size_t i = 0; i < copies.size(); ++i) {
     if (map.first_shift(i)) continue;
     for (const FoundList& found : copies[i].records().lists)

@@ -120,9 +120,13 @@ Status ProtectionMap::find_windows(std::span<const Records> copies) {
   while (const std::optional<Window> window =
              choose_window(copies, static_cast<std::uint32_t>(windows_.size())))
     windows_.push_back(*window);
+  // One trailer that agrees is enough: others may be of another version of the data.
   for (const Records& records : copies)
-    for (const FoundTrailer& found : records.trailers)
-      if (found.trailer.tag == tag_ && !trailer_) trailer_ = found.trailer;
+    for (const FoundTrailer& found : records.trailers) {
+      if (found.trailer.tag != tag_) continue;
+      const bool agrees = found.trailer.windows == windows_.size();
+      if (!trailer_ || (agrees && trailer_->windows != windows_.size())) trailer_ = found.trailer;
+    }
   const bool is_all =
       !windows_.empty() && (trailer_ ? windows_.size() == trailer_->windows : windows_.back().last);
   return is_all ? Status{} : lost_lists(copies);
@@ -283,6 +287,10 @@ Status ProtectionMap::choose_trailer(std::span<const Records> copies) {
       return {};
     }
   if (!trailer_) return {};
+  if (trailer_->container_size == size_)
+    return {PAXECT_ERROR_DAMAGED, 0, 0,
+            "cannot be repaired: the lists are of a container with " + std::to_string(percent()) +
+                " % protection, and the trailers of one with " + std::to_string(trailer_->percent) + " %"};
   return {PAXECT_ERROR_DAMAGED, 0, 0,
           "cannot be repaired: the lists are of a container of " + std::to_string(size_) +
               " bytes, and the trailers of one of " + std::to_string(trailer_->container_size)};

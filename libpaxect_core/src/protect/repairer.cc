@@ -27,6 +27,8 @@ void Repairer::clear() noexcept {
   copies_.clear();
   found_.clear();
   extents_.clear();
+  header_ = {};
+  unproven_ = {};
   emitted_ = {};
   report_ = {};
 }
@@ -64,7 +66,6 @@ Status Repairer::run(const Parameters& parameters, const Callbacks& callbacks, O
   decoder_.share(threads_);
   decoder_.begin(parameters_, of_data);
   status = repair_windows();
-  if (status.ok() && report_.lacking != 0) status = lacking_cells();
   if (status.ok()) status = finish();
   return status;
 }
@@ -87,22 +88,29 @@ Status Repairer::scan() {
     if (!status.ok()) return status;
     sizes.push_back(input.size);
   }
-  auto delivers = [](const RepairCopy& copy) { return copy.reader.error() == 0; };
-  if (std::none_of(copies_.begin(), copies_.end(), delivers))
-    return system_failure(PAXECT_ERROR_READ, inputs_[0].name, "cannot read", copies_[0].reader.error());
+  std::vector<const CopyReader*> readers;
+  readers.reserve(copies_.size());
+  for (const RepairCopy& copy : copies_) readers.push_back(&copy.reader);
+  if (const std::optional<std::size_t> failing = find_undelivered(readers))
+    return system_failure(PAXECT_ERROR_READ, inputs_[*failing].name, "cannot read",
+                          readers[*failing]->error());
   Status status = map_.build(records, sizes);
   for (std::size_t i = 0; i < records.size(); ++i) found_[i].records = std::move(records[i]);
   if (!map_.windows().empty()) report_.percent = map_.percent();
   report_.windows = map_.windows().size();
-  if (!status.ok()) return status;
-  report_.size = map_.footer_offset() + kFooterSize;
+  if (!status.ok() && status.code != PAXECT_ERROR_DAMAGED) return status;
   std::vector<std::string> names;
+  names.reserve(inputs_.size());
   for (const CopyInput& input : inputs_) names.push_back(input.name);
-  return check_same_container(map_, copies_, names);
+  // Records of different containers contradict each other, or seem to be incomplete.
+  const Status same = check_same_container(map_, copies_, names);
+  if (!status.ok()) return same.ok() ? status : same;
+  report_.size = map_.footer_offset() + kFooterSize;
+  return same;
 }
 
 // All windows are examined, so that the report has everything that cannot be repaired. Nothing is written
-// behind the first of them.
+// behind the first of them. OK when every window has its cells and is proven.
 Status Repairer::repair_windows() {
   const AbandonAtEnd<WindowQueue> scope(windows_);
   windows_.begin(map_, inputs_, found_, meter_, threads_);
@@ -114,7 +122,8 @@ Status Repairer::repair_windows() {
     status = take_window(*window);
     windows_.release();
   }
-  return status;
+  if (!status.ok()) return status;
+  return report_.lacking != 0 ? lacking_cells() : unproven_;
 }
 
 Status Repairer::take_window(RepairedWindow& window) {
@@ -131,8 +140,9 @@ Status Repairer::take_window(RepairedWindow& window) {
     report_.parity = damage.parity;
   }
   if (damage.damaged != 0 || damage.lacking != 0) report_.damages.push_back(damage);
+  if (!proof.ok() && damage.lacking == 0 && unproven_.ok()) unproven_ = proof;
   Status status;
-  if (report_.lacking == 0) status = proof.ok() ? write_window(window) : proof;
+  if (report_.lacking == 0 && unproven_.ok()) status = write_window(window);
   meter_.used(damage.length);
   return status.ok() ? meter_.status() : status;
 }
@@ -183,6 +193,9 @@ Status Repairer::find_footer(Footer& footer) {
   };
   footer = expected;
   if (first && is_right(*first)) return {};
+  for (const RepairCopy& copy : copies_)
+    for (const FoundTrailer& found : copy.records().trailers)
+      if (found.trailer.tag == map_.tag() && is_right(read_footer(found.trailer.footer))) return {};
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     CopyReader& reader = copies_[i].reader;
     std::vector<std::int64_t> shifts = map_.shifts(i, map_.footer_offset(), map_.footer_offset());
@@ -195,7 +208,10 @@ Status Repairer::find_footer(Footer& footer) {
     }
   }
   footer = first.value_or(Footer{});
-  return {};
+  return failure(
+      PAXECT_ERROR_DAMAGED,
+      "cannot be repaired: all cells are whole or restored, but no SHA-256 that is left proves the "
+      "data: salvage writes it without that proof");
 }
 
 Status Repairer::finish() {

@@ -108,7 +108,8 @@ class Repairer {
   WindowQueue windows_;
   std::array<std::uint8_t, kHeaderSize> header_{};
   Header repaired_header_;
-  Status emitted_;  // of the sink of extension frames
+  Status emitted_;   // of the sink of extension frames
+  Status unproven_;  // of the first window that has all cells and is not proven
   RepairReport report_;
 };
 

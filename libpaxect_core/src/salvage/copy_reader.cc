@@ -145,4 +145,14 @@ std::uint64_t CopyReader::find(std::span<const std::uint8_t, 4> magic, std::uint
   return kNowhere;
 }
 
+std::optional<std::size_t> find_undelivered(std::span<const CopyReader* const> copies) {
+  const auto fails = [](const CopyReader* copy) { return copy->error() != 0; };
+  const auto is_empty = [](const CopyReader* copy) { return copy->size() == 0; };
+  const bool all = std::all_of(copies.begin(), copies.end(),
+                               [&](const CopyReader* copy) { return fails(copy) || is_empty(copy); });
+  const auto first = std::find_if(copies.begin(), copies.end(), fails);
+  if (!all || first == copies.end()) return {};
+  return static_cast<std::size_t>(first - copies.begin());
+}
+
 }  // namespace paxect::core

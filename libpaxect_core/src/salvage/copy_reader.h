@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 
 #include "memory.h"
@@ -103,5 +104,8 @@ class CopyReader {
   std::uint64_t unreadable_ = 0;
   std::uint64_t unreadable_end_ = 0;  // what lies before it was counted
 };
+
+// The first copy whose medium fails, if no copy delivers a byte. One that is empty has none to deliver.
+std::optional<std::size_t> find_undelivered(std::span<const CopyReader* const> copies);
 
 }  // namespace paxect::core

@@ -132,9 +132,12 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
     Status status = scan_one(i, layouts);
     if (!status.ok()) return status;
   }
-  auto delivers = [](const CopyReader& reader) { return reader.error() == 0; };
-  if (std::any_of(readers_.begin(), readers_.end(), delivers)) return {};
-  return system_failure(PAXECT_ERROR_READ, inputs_[0].name, "cannot read", readers_[0].error());
+  std::vector<const CopyReader*> readers;
+  readers.reserve(readers_.size());
+  for (const CopyReader& reader : readers_) readers.push_back(&reader);
+  const std::optional<std::size_t> failing = find_undelivered(readers);
+  if (!failing) return {};
+  return system_failure(PAXECT_ERROR_READ, inputs_[*failing].name, "cannot read", readers[*failing]->error());
 }
 
 Status Salvager::scan_one(std::size_t copy, std::vector<Layout>& layouts) {
