@@ -202,13 +202,16 @@ bool may_be_repaired(const Transfer& transfer, const Status& status) {
   return is_damaged || status.fault == Fault::kRefused || transfer.result.read_error == EIO;
 }
 
-// Whether the source can be read from there to its end, where reading it failed before.
-bool can_be_read(int source, std::uint64_t offset) {
+// Whether the source can be read from there to its end, where reading it failed before. A medium that fails
+// may take seconds for each block.
+Status find_readable(int source, std::uint64_t offset, const Stop& stop, bool* is_readable) {
   std::array<char, 65536> block;
   for (;;) {
+    if (stop()) return Status::stopped();
     const ssize_t got = pread(source, block.data(), block.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return got == 0;
+    *is_readable = got >= 0;
+    if (got <= 0) return Status::success();
     offset += static_cast<std::uint64_t>(got);
   }
 }
@@ -235,9 +238,15 @@ Status repair(int source, Transfer* transfer, Codec* codec, Status status) {
   // Not damaged: what is wrong is something else, unless only the reading failed.
   const bool is_read = transfer->result.read_error == 0;
   if (is_read && repaired.container_digest == transfer->result.container_digest) return status;
-  // Bytes outside of the cells may be what cannot be read.
-  const bool is_unreadable = !is_read && !can_be_read(source, transfer->result.container_size);
-  if (is_read || is_unreadable || found.damaged != 0) {
+  bool is_repaired = is_read || found.damaged != 0;
+  if (!is_repaired) {
+    // Bytes outside of the cells may be what cannot be read.
+    bool is_readable = false;
+    outcome = find_readable(source, transfer->result.container_size, codec->stop(), &is_readable);
+    if (!outcome.ok()) return outcome;
+    is_repaired = !is_readable;
+  }
+  if (is_repaired) {
     transfer->damaged_digest = is_read ? transfer->result.container_digest : "";
     transfer->intent.repair =
         SourceRepair{.digest = repaired.container_digest, .cells = found.cells, .damaged = found.damaged};
@@ -255,7 +264,8 @@ Status check_protection(int source, const Transfer& transfer, const Codec& codec
   if (transfer.route == Route::kEncode || !transfer.source_sidecar.empty()) return Status::success();
   const unsigned threads = transfer.is_large() ? 0 : 1;
   std::string original = transfer.result.container_digest;
-  Status status = find_original(source, transfer.source_path(), codec.stop(), threads, &original);
+  Status status =
+      find_original(source, transfer.source_path(), codec.stop(), threads, transfer.max_bytes, &original);
   if (!status.ok() || original == transfer.result.container_digest) return status;
   return Status::integrity("decode_error", "its protection is damaged");
 }

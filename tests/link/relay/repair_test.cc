@@ -9,8 +9,10 @@
 #include "link/commands/command_rig.h"
 #include "link/link_rig.h"
 #include "link/receiver_rig.h"
+#include "stages/original.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/memory_file.h"
 #include "support/pread_fault.h"
 
 namespace paxect::test {
@@ -338,6 +340,23 @@ TEST_CASE("The policy limits the data of a repaired container, too") {
   CHECK(rig.waiting() == Names{"a.freq"});
   CHECK(list(rig.outbox()).empty());
   CHECK(rig.events("policy_block").size() == 1);
+}
+
+// The data that decodes may be small, and what the protection is of may be large.
+TEST_CASE("The policy limits the data that the protection of a container claims, too") {
+  const std::string container = protected_container();
+  const std::string damaged = zeroed(container, container.size() - 40'000, 4'096);  // of the parity
+  const MemoryFile file(damaged);
+  const auto original = [&](std::uint64_t max_bytes) {
+    std::string digest = "of the source";
+    REQUIRE(link::find_original(
+                file.fd(), "a.freq", [] { return false; }, 1, max_bytes, &digest)
+                .ok());
+    return digest;
+  };
+  CHECK(original(kData.size()) == link::sha256_hex(container));
+  CHECK(original(kData.size() - 1) == "");
+  CHECK(original(1) == "");
 }
 
 TEST_CASE("A repaired source that the policy keeps is delivered once, and can be removed later") {
