@@ -89,6 +89,17 @@ TEST_CASE("repair: copies of different containers are refused by name") {
   }
 }
 
+TEST_CASE("repair: a protected container in the data does not make a piece of a copy that of another one") {
+  const std::string inner = encode(noise(200000, 5), {{PAXECT_PARAM_PROTECT, 10}});
+  const std::string outer = encode(inner, {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 65536}});
+  // It has no records of its own any more, and those in the data are before their own offsets.
+  const std::string piece = outer.substr(100, inner.size());
+  const std::string damaged = zeroed(outer, 4000, 40000);
+  REQUIRE(repair({damaged}).status == PAXECT_ERROR_DAMAGED);
+  CHECK(repair({damaged, piece}).container == outer);
+  CHECK(repair({piece, damaged}).container == outer);
+}
+
 TEST_CASE(
     "repair: data that its own footer proves is not replaced by what the parity of other data restores") {
   for (const std::size_t size : {std::size_t{22}, std::size_t{300000}}) {
@@ -107,6 +118,9 @@ TEST_CASE(
     const Repaired result = repair({mixed});
     CHECK(result.status == PAXECT_ERROR_DAMAGED);
     CHECK(result.message.find("the SHA-256 of its own footer proves the data") != std::string::npos);
+    // A whole copy of the old container beside it does not make it the right one.
+    CHECK(repair({old_container, mixed}).status == PAXECT_ERROR_DAMAGED);
+    CHECK(repair({mixed, old_container}).status == PAXECT_ERROR_DAMAGED);
     // Of a footer that proves nothing, the digest in a trailer counts.
     std::string damaged = zeroed(old_container, 24, 30);
     damaged[damaged.size() - 1] = static_cast<char>(damaged.back() ^ 1);

@@ -224,11 +224,27 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
       if (!same && *with_trailer != i) return differ(*with_trailer, i);
     }
   }
-  // The records of a container in the data of this one are further from their own offsets: a header and a
-  // frame header precede it at least. Bytes that were removed, or a few that were inserted, move those of
-  // another copy.
+  // A container in the data of this one has a tag of its own, which copies with records of both show. Its
+  // records are further from their own offsets, where nothing was lost before them: a header and a frame
+  // header precede it at least. Bytes that were removed, or a few that were inserted, move those of a copy of
+  // another container.
+  ProtectionTag last{};
+  bool is_last_of_data = false;
+  auto is_of_data = [&](const ProtectionTag& tag) {
+    if (tag == last) return is_last_of_data;
+    last = tag;
+    is_last_of_data = false;
+    for (std::size_t i = 0; i < copies.size() && !is_last_of_data; ++i) {
+      const std::vector<FoundTrailer>& trailers = copies[i].records().trailers;
+      auto has_tag = [&](const FoundTrailer& found) { return found.trailer.tag == tag; };
+      is_last_of_data = map.first_shift(i) && (!copies[i].records().of_tag(tag).empty() ||
+                                               std::any_of(trailers.begin(), trailers.end(), has_tag));
+    }
+    return is_last_of_data;
+  };
   auto is_other = [&](const auto& record, std::uint64_t at) {
-    return record.tag != map.tag() && (at < record.offset || at - record.offset < kStartSize);
+    return record.tag != map.tag() && (at < record.offset || at - record.offset < kStartSize) &&
+           !is_of_data(record.tag);
   };
   if (!with_tag) return {};  // the map has no places
   for (std::size_t i = 0; i < copies.size(); ++i) {

@@ -232,7 +232,7 @@ Status Repairer::finish() {
   if (status.ok()) status = emit(trailer.footer.data(), trailer.footer.size(), {});
   if (status.ok()) status = decoded(decoder_.finish());
   repaired_header_ = decoder_.header();
-  if (status.ok() && report_.damaged_data != 0) status = check_replaced_data();
+  if (status.ok()) status = check_other_data();
   report_.proven = status.ok();
   return status;
 }
@@ -240,7 +240,7 @@ Status Repairer::finish() {
 // Of a container whose data and footer were overwritten in place, with the extension frames left as they
 // were, the parity restores the old data, which a trailer proves. The new data is proven as well, by its own
 // footer: it is not damaged, and a decoder would have given it.
-Status Repairer::check_replaced_data() {
+Status Repairer::check_other_data() {
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     CopyReader& reader = copies_[i].reader;
     for (const std::int64_t shift : map_.shifts(i, map_.footer_offset(), map_.footer_offset())) {
@@ -248,35 +248,57 @@ Status Repairer::check_replaced_data() {
       const std::uint64_t at = map_.footer_offset() + static_cast<std::uint64_t>(shift);
       if (at > reader.size() || reader.size() - at < kFooterSize) continue;
       if (!reader.read(at, bytes.data(), bytes.size())) return reader.failure();
-      if (read_footer(bytes).digest == report_.footer.digest) continue;
+      const Footer found = read_footer(bytes);
+      if (found.digest == report_.footer.digest || !may_be_other(found)) continue;
       const std::int64_t begin = map_.first_shift(i).value_or(0);
-      const bool whole =
-          is_whole(copies_[i], begin < 0 ? 0 : static_cast<std::uint64_t>(begin), at + kFooterSize);
-      if (!meter_.status().ok()) return meter_.status();
+      bool whole = false;
+      Status status =
+          is_whole(reader, begin < 0 ? 0 : static_cast<std::uint64_t>(begin), at + kFooterSize, whole);
+      if (!status.ok()) return status;
       if (whole)
         return failure(PAXECT_ERROR_DAMAGED,
                        "cannot be repaired: the SHA-256 of its own footer proves the data of " +
                            inputs_[i].name +
                            ", and its protection is that of other data: decode it and encode it again");
+      break;  // one container at most begins there
     }
   }
   return {};
 }
 
-// Whether the bytes of a copy are a container that decodes as it stands. One of much more data than the
-// repaired container is hostile: to decode it would take time out of proportion.
-bool Repairer::is_whole(RepairCopy& copy, std::uint64_t begin, std::uint64_t end) {
+// Whether it is plausible as the footer of another version of the data. One of much more data is hostile: to
+// decode it would take time out of proportion.
+bool Repairer::may_be_other(const Footer& found) const {
+  return found.total_frames != 0 && found.total_frames <= report_.size &&
+         found.total_size <= 2 * report_.footer.total_size + (std::uint64_t{1} << 20);
+}
+
+// Whether the bytes of a copy are a container that decodes as it stands. Only a lack of memory and a caller
+// who cancels are failures.
+Status Repairer::is_whole(CopyReader& reader, std::uint64_t begin, std::uint64_t end, bool& whole) {
   const std::uint64_t max_data = 2 * report_.footer.total_size + (std::uint64_t{1} << 20);
   Callbacks to_nowhere;
   to_nowhere.sink = discard;
   decoder_.begin(parameters_, to_nowhere);
+  auto outcome = [](const Status& status) {
+    const bool is_failure = status.code == PAXECT_ERROR_MEMORY || status.code == PAXECT_ERROR_CRYPTO ||
+                            status.code == PAXECT_ERROR_CANCELLED || status_exit_code(status.code) == 70;
+    return is_failure ? status : Status{};
+  };
   std::vector<std::uint8_t> block(std::size_t{1} << 16);
+  std::uint64_t decoded_size = 0;
   for (std::uint64_t at = begin; at < end; at += block.size()) {
     block.resize(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), end - at)));
-    if (!copy.reader.read(at, block.data(), block.size()) || !meter_.ask()) return false;
-    if (!decoder_.write(block).ok() || decoder_.bytes_out() > max_data) return false;
+    if (!reader.read(at, block.data(), block.size())) return reader.failure();
+    if (Status status = decoder_.write(block); !status.ok()) return outcome(status);
+    const std::uint64_t grown = decoder_.bytes_out() - decoded_size;
+    decoded_size += grown;
+    if (!reader.charge(grown)) return meter_.status();
+    if (decoded_size > max_data) return {};
   }
-  return decoder_.finish().ok();
+  const Status status = decoder_.finish();
+  whole = status.ok();
+  return outcome(status);
 }
 
 // A failure of the decoder means that the repaired container is not the original, unless it lacks something

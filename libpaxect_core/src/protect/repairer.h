@@ -89,8 +89,9 @@ class Repairer {
   Status decoded(Status status) const;
   Status check_copies(RepairedWindow& first);
   Status find_footer(Footer& footer);
-  Status check_replaced_data();
-  bool is_whole(RepairCopy& copy, std::uint64_t begin, std::uint64_t end);
+  Status check_other_data();
+  bool may_be_other(const Footer& found) const;
+  Status is_whole(CopyReader& reader, std::uint64_t begin, std::uint64_t end, bool& whole);
   Status lacking_cells() const;
 
   Allocator allocator_;
