@@ -72,8 +72,8 @@ TEST_CASE("A file system without exclusive names is reported as that, and nothin
   CHECK(list(site.path("outbox")).empty());
   // The command that it advises can be run as it is shown.
   const std::string advice = "(paxect link doctor ";
-  const std::size_t at = result.error.find(advice);
-  const std::size_t end = result.error.find(" reports whether it can)", at);
+  const std::size_t end = result.error.find(" reports whether it can)");
+  const std::size_t at = result.error.rfind(advice, end);
   REQUIRE((at != std::string::npos && end != std::string::npos));
   const std::string word = result.error.substr(at + advice.size(), end - at - advice.size());
   INFO(word);
