@@ -203,6 +203,21 @@ Stored parse_publication(std::string_view text, std::uint64_t* sequence, std::st
   return Stored::kFailed;
 }
 
+Lookup parse_lookup(std::string_view text, std::uint64_t* sequence) {
+  constexpr int kNoMessage = 10037;
+  const JsonReader reader(text);
+  const auto member = [&](const char* object, const char* name) -> const json::Value* {
+    const json::Value* value = reader.find(object);
+    return value != nullptr && value->IsObject() && value->HasMember(name) ? &(*value)[name] : nullptr;
+  };
+  if (const json::Value* code = member("error", "err_code"); code != nullptr)
+    return code->IsInt() && code->GetInt() == kNoMessage ? Lookup::kMissing : Lookup::kUnknown;
+  const json::Value* found = member("message", "seq");
+  if (found == nullptr || !found->IsUint64()) return Lookup::kUnknown;
+  *sequence = found->GetUint64();
+  return Lookup::kFound;
+}
+
 void for_each_chunk(std::string_view info,
                     const std::function<void(const std::string& id, std::uint64_t number)>& each) {
   const JsonReader reader(info);

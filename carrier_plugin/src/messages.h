@@ -107,6 +107,11 @@ bool parse_peer(std::string_view text, Peer* out);
 enum class Stored { kYes, kAlready, kFull, kFailed };
 Stored parse_publication(std::string_view text, std::uint64_t* sequence, std::string* reason);
 
+// The reply to STREAM.MSG.GET with `last_by_subj`, which the leader of a stream gives: the message, or that
+// there is none. Any other reply says nothing.
+enum class Lookup { kFound, kMissing, kUnknown };
+Lookup parse_lookup(std::string_view text, std::uint64_t* sequence);
+
 // The chunks that the reply to STREAM.INFO with a `subjects_filter` names, as far as they are some.
 void for_each_chunk(std::string_view info,
                     const std::function<void(const std::string& id, std::uint64_t number)>& each);

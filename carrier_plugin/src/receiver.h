@@ -76,7 +76,6 @@ class Receiver {
 
  private:
   std::uint64_t waiting() const { return intents_.size() + jobs_.size(); }
-  enum class Lookup { kFound, kMissing, kUnknown };
 
   // receiver.cc
   Status rewrite_records();

@@ -39,7 +39,6 @@ std::vector<Receiver::Found> Receiver::look_up(const std::string& what, const st
 
 std::vector<Receiver::Found> Receiver::look_up_at_leader(const std::string& what,
                                                          const std::vector<std::string>& subjects) {
-  constexpr int kNoMessage = 10037;
   std::vector<Found> found(subjects.size());
   std::vector<Exchange::Request> requests;
   requests.reserve(subjects.size());
@@ -49,15 +48,7 @@ std::vector<Receiver::Found> Receiver::look_up_at_leader(const std::string& what
   exchange_.ask_all(
       requests, kReplyTime, [&] { return pulse(); },
       [&](std::size_t index, const Message& reply) {
-        const JsonReader reader(reply.data());
-        const json::Value* message = reader.find("message");
-        const json::Value* error = reader.find("error");
-        if (message != nullptr && message->IsObject() && message->HasMember("seq") &&
-            (*message)["seq"].IsUint64())
-          found[index] = {Lookup::kFound, "", (*message)["seq"].GetUint64()};
-        if (error != nullptr && error->IsObject() && error->HasMember("err_code") &&
-            (*error)["err_code"].IsInt() && (*error)["err_code"].GetInt() == kNoMessage)
-          found[index].result = Lookup::kMissing;
+        found[index].result = parse_lookup(reply.data(), &found[index].sequence);
       });
   return found;
 }

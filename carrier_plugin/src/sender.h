@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -162,6 +163,7 @@ class Sender {
   void clean_up(const CleanUp& what);
   void clean_up_chunks(const std::string& id);
   // sender_sweep.cc
+  bool look_up_job(const std::string& id, const std::function<void(Lookup)>& then);
   void withdraw_unfinished(const std::string& id);
   void withdraw_surely(const CleanUp& what);
   void forget_begun(const std::string& id);

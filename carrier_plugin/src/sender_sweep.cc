@@ -27,20 +27,30 @@ std::int64_t time_of(const std::string& text) {
 
 }  // namespace
 
-// One that has a job is delivered, whether its file is there or not.
+// The leader of the stream is asked: a direct get is answered by any replica, and one that is behind does not
+// have the job whose chunks would be removed. False when there is no connection.
+bool Sender::look_up_job(const std::string& id, const std::function<void(Lookup)>& then) {
+  return exchange_.send("$JS.API.STREAM.MSG.GET." + names_.stream("job"),
+                        JsonObject().add("last_by_subj", names_.subject("job", id)).text(), kReplyTime,
+                        [then](const Message* reply) {
+                          std::uint64_t ignored = 0;
+                          then(reply == nullptr ? Lookup::kUnknown : parse_lookup(reply->data(), &ignored));
+                        });
+}
+
+// One that has a job is delivered, whether its file is there or not. The age of the chunks does not count:
+// who published them is this sender alone, and it records that it publishes a job before it does.
 void Sender::withdraw_unfinished(const std::string& id) {
   const CleanUp what{.due_ns = host_.monotonic_ns() + kAgain, .id = id, .kind = CleanUp::Kind::kUnfinished};
-  const auto on_reply = [this, what](const Message* reply) {
+  const auto then = [this, what](Lookup job) {
     if (files_.contains(what.id)) return;  // it is there again
-    if (reply != nullptr && reply->sequence() != 0) return forget_begun(what.id);
-    if (reply == nullptr || reply->status() != 404) return clean_ups_.push_back(what);
+    if (job == Lookup::kFound) return forget_begun(what.id);
+    if (job == Lookup::kUnknown) return clean_ups_.push_back(what);
     host_.log(PAXECT_LOG_INFO, "the file of " + what.id +
                                    " is gone, and only a part of it was published: its chunks are removed");
     withdraw_surely(what);
   };
-  if (!exchange_.send("$JS.API.DIRECT.GET." + names_.stream("job") + "." + names_.subject("job", id), "",
-                      kReplyTime, on_reply))
-    clean_ups_.push_back(what);
+  if (!look_up_job(id, then)) clean_ups_.push_back(what);
 }
 
 // Tries again until the server has done it.
@@ -85,10 +95,9 @@ void Sender::on_stored(const Message* reply) {
 }
 
 void Sender::look_for_job(const std::string& id, std::uint64_t chunk) {
-  exchange_.send("$JS.API.DIRECT.GET." + names_.stream("job") + "." + names_.subject("job", id), "",
-                 kReplyTime, [this, id, chunk](const Message* reply) {
-                   if (reply != nullptr && reply->status() == 404) look_at_chunk(id, chunk);
-                 });
+  look_up_job(id, [this, id, chunk](Lookup job) {
+    if (job == Lookup::kMissing) look_at_chunk(id, chunk);
+  });
 }
 
 // Another sender may be publishing them now. One that takes days between two chunks finds them missing at the

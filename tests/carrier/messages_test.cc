@@ -160,6 +160,21 @@ TEST_CASE("A full stream is not a message that is there already") {
   CHECK(parse_publication("", &sequence, &reason) == Stored::kFailed);
 }
 
+TEST_CASE("Only the error that names it shows that a stream has no such message") {
+  std::uint64_t sequence = 0;
+  CHECK(parse_lookup(R"({"message":{"subject":"a","seq":7,"data":"eA=="}})", &sequence) == Lookup::kFound);
+  CHECK(sequence == 7);
+  CHECK(parse_lookup(R"({"error":{"code":404,"err_code":10037,"description":"no message found"}})",
+                     &sequence) == Lookup::kMissing);
+  for (const char* text :
+       {"", "{}", R"({"error":{"code":404,"err_code":10059,"description":"stream not found"}})",
+        R"({"error":{"code":503,"err_code":10008}})", R"({"error":{"code":404}})", R"({"error":404})",
+        R"({"message":{"subject":"a"}})", R"({"message":7})"}) {
+    INFO(text);
+    CHECK(parse_lookup(text, &sequence) == Lookup::kUnknown);
+  }
+}
+
 TEST_CASE("The subject of an acknowledgement has the position") {
   AckSubject position;
   REQUIRE(parse_ack_subject("$JS.ACK.test_job.receivers.2.13.14.1700000000.0", &position));

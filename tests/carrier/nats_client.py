@@ -89,9 +89,10 @@ class Client:
                 data = self._bytes(total)
                 return fields[0], reply, data[:head], data[head:]
 
-    def publish(self, subject, payload=b"", headers=None, reply=""):
-        if headers:
-            head = b"NATS/1.0\r\n" + b"".join(f"{key}: {value}\r\n".encode() for key, value in headers.items()) + b"\r\n"
+    def publish(self, subject, payload=b"", headers=None, reply="", status=""):
+        if headers or status:
+            first = f"NATS/1.0 {status}".rstrip().encode() + b"\r\n"
+            head = first + b"".join(f"{key}: {value}\r\n".encode() for key, value in (headers or {}).items()) + b"\r\n"
             self._send(f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}\r\n".encode() + head + payload + b"\r\n")
         else:
             self._send(f"PUB {subject} {reply} {len(payload)}\r\n".encode() + payload + b"\r\n")

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Folders that cannot be read, and servers that store nothing."""
+import contextlib
 import json
 import os
 import shutil
+import threading
 import unittest
 
 import network
@@ -178,6 +180,38 @@ class Stores(unittest.TestCase):
             north.stop()
             records = (north.place / ".paxect_carrier_folder" / "sender.records").read_text()
             self.assertIn("withdrawn", records)
+
+    def test_a_replica_that_is_behind_does_not_cost_the_chunks_of_a_job(self):
+        """The sender lost its record of the job with the power, and its file is gone. A client answers for the replica."""
+        with rig.Site() as site:
+            mappings = 'mappings = { "$JS.API.DIRECT.GET.test_job.test.job.*": "behind.$1" }\n'
+            server = site.server(settings=mappings).start().ready()
+            client = self.enterContext(server.client(limit=10 * rig.LIMIT))
+            client.subscribe("behind.*")
+            client.flush()
+
+            def answer():
+                with contextlib.suppress(OSError, rig.NatsError):
+                    while True:
+                        client.publish(client.next()[1], status="404 Message Not Found")
+            threading.Thread(target=answer, daemon=True).start()
+            north = site.node("north", "send", server.url).start()
+            site.send(north, "x.freq", b"data")
+            rig.wait_for("the job", lambda: rig.jobs(server))
+            north.kill()
+            records = north.place / ".paxect_carrier_folder" / "sender.records"
+            left = [line for line in records.read_text().splitlines(keepends=True) if '"published"' not in line]
+            self.assertTrue([line for line in left if '"begun"' in line])
+            records.write_text("".join(left))
+            for name in ("x.freq", "x.freq.sha256"):
+                (north.folder / name).unlink()
+            north.start()
+            rig.wait_for("a decision", lambda: '"withdrawn"' in records.read_text())
+            with server.client() as other:
+                self.assertEqual(other.streams()["test_data"]["state"]["messages"], 1)
+            site.node("south", "receive", server.url).start()
+            site.take()
+            rig.wait_for("the container", lambda: "x.freq" in site.taken)
 
     def test_a_server_without_room_for_a_job_or_list_is_reported_until_it_has_some(self):
         with rig.Site() as site:
