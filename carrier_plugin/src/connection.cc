@@ -221,6 +221,10 @@ std::uint64_t Connection::request(const std::string& subject, std::string_view d
   return ++requests_;
 }
 
+std::uint64_t Connection::max_payload() const {
+  return is_connected() ? static_cast<std::uint64_t>(natsConnection_GetMaxPayload(connection_)) : 0;
+}
+
 jsCtx* Connection::jetstream() { return is_connected() ? jetstream_ : nullptr; }
 
 }  // namespace paxect::carrier

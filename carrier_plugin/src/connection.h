@@ -56,6 +56,9 @@ class Connection {
   // 0 like false; otherwise a number that the reply has.
   std::uint64_t request(const std::string& subject, std::string_view data);
 
+  // Of a message, as the server allows it; 0 while there is no connection.
+  std::uint64_t max_payload() const;
+
   // The next message, or null.
   std::unique_ptr<Message> next() { return mailbox_->next(); }
   // Waits for a message or an event; not longer than this.

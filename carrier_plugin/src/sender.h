@@ -103,6 +103,7 @@ class Sender {
   void ask_present(Outgoing* file);
   void on_present(const std::string& id, std::uint64_t round, const Message* reply);
   enum class Sent { kYes, kUnreadable, kNoConnection };
+  bool is_too_large(Outgoing* file, std::uint64_t bytes);
   Sent send_chunk(Outgoing* file, std::uint64_t number);
   bool open_to_read(Outgoing* file, std::uint64_t number);
   void close_read(const std::string& id);

@@ -15,6 +15,8 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::size_t kMaxOutstanding = 512;
 constexpr std::uint64_t kFullPatience = 5 * kSecond;
+constexpr std::uint64_t kTooLarge = 60 * kSecond;  // until the server may allow more
+
 }  // namespace
 
 // True when it published something and could publish more.
@@ -113,10 +115,24 @@ void Sender::close_read(const std::string& id) {
   if (reading_.id == id) reading_ = {};
 }
 
+// A message that the server does not allow is never written. Its file is put off, or it would hold up all
+// that are behind it.
+bool Sender::is_too_large(Outgoing* file, std::uint64_t bytes) {
+  const std::uint64_t max = connection_.max_payload();
+  if (max == 0 || bytes <= max) return false;
+  file->trouble = "the server " + connection_.last_url() + " takes messages of up to " + std::to_string(max) +
+                  " bytes, and one of " + std::to_string(bytes) + " is needed: set its max_payload to 2MB";
+  file->phase = Phase::kHeld;
+  file->held_until_ns = host_.monotonic_ns() + kTooLarge;
+  close_read(file->job.id);
+  return true;
+}
+
 Sender::Sent Sender::send_chunk(Outgoing* file, std::uint64_t number) {
   const std::uint64_t offset = number * kChunkSize;
   const std::uint64_t bytes = chunk_size(file->job, number);
   const std::string id = file->job.id;
+  if (is_too_large(file, bytes)) return Sent::kUnreadable;
   if (!open_to_read(file, number)) return Sent::kUnreadable;
   const ssize_t size = pread(reading_.file.get(), buffer_.data(), bytes, static_cast<off_t>(offset));
   FileIdentity now;
@@ -246,8 +262,7 @@ bool Sender::publish(Outgoing* file) {
   file->job.epoch = epoch_.value();
   file->job.is_repeated = !file->is_statement() && !remember_published(file->job.id);
   const std::string id = file->job.id;
-  const auto handler = [this, id](const Message* reply) { on_published(id, reply); };
-  bool sent = false;
+  std::string text;
   if (file->is_statement()) {
     std::string contents;
     FileIdentity now;
@@ -258,10 +273,13 @@ bool Sender::publish(Outgoing* file) {
       drop(id);
       return true;
     }
-    sent = exchange_.send(names_.subject("list", id), list_text(file->job, contents), kReplyTime, handler);
+    text = list_text(file->job, contents);
   } else {
-    sent = exchange_.send(names_.subject("job", id), job_text(file->job), kReplyTime, handler);
+    text = job_text(file->job);
   }
+  if (is_too_large(file, text.size())) return true;
+  const bool sent = exchange_.send(names_.subject(file->is_statement() ? "list" : "job", id), text,
+                                   kReplyTime, [this, id](const Message* reply) { on_published(id, reply); });
   if (sent) file->phase = Phase::kPublishing;
   return sent;
 }

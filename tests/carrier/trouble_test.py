@@ -213,6 +213,25 @@ class Stores(unittest.TestCase):
             site.take()
             rig.wait_for("the container", lambda: "x.freq" in site.taken)
 
+    def test_a_file_whose_messages_the_server_does_not_take_holds_up_nothing_else(self):
+        with rig.Site() as site:
+            server = site.server(settings="max_payload: 200KB\n").start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.node("south", "receive", server.url).start()
+            site.take()
+            site.send(north, "a.freq", site.random.randbytes(300_000))
+            rig.wait_for(lambda: f"a report: {problems(north)}", lambda: [
+                text for text in problems(north) if "a.freq is not delivered" in text and "set its max_payload" in text])
+            site.send_many(north, 3, sizes=(100, 150_000))
+            rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent) - {"a.freq"})
+            north.stop()
+            server.stop()
+            server.settings = ""
+            server.start().ready()
+            north.start()
+            site.await_arrival()
+            rig.wait_for("the end of the report", lambda: not problems(north))
+
     def test_a_server_without_room_for_a_job_or_list_is_reported_until_it_has_some(self):
         with rig.Site() as site:
             server = site.server(max_file="8MB").start().ready()
