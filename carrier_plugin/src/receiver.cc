@@ -20,6 +20,7 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kExpires = 5 * kSecond;
 // Of one batch, which shares its flushes. Who waits for its first container waits for all of it.
 constexpr std::size_t kBatch = 512;
+constexpr std::size_t kListBatch = 128;  // of up to 512 KiB each: see kMaxRequestedBytes of the mailbox
 constexpr std::uint64_t kBatchBytes = 64 * 1024 * 1024;
 constexpr std::uint64_t kPatience = 5 * kSecond;  // for a chunk, at first
 constexpr std::uint64_t kRecent = 60 * kSecond;
@@ -357,7 +358,7 @@ void Receiver::fetch() {
     fetch->open = batch;
     fetch->until_ns = now + kExpires + 2 * kSecond;
   };
-  begin(&list_fetch_, "list", state_.token(), kBatch);
+  begin(&list_fetch_, "list", state_.token(), kListBatch);
   if (job_fetch_.number == 0 || now >= job_fetch_.until_ns)
     begin(&job_fetch_, "job", kReceivers,
           was_large_ ? std::min<std::size_t>(room(), 1) : std::min(room(), is_cautious_ ? 1 : kBatch));
