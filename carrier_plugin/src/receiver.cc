@@ -1,6 +1,7 @@
 #include "receiver.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -344,6 +345,16 @@ std::size_t Receiver::room() {
   return settings_.backlog - std::min(settings_.backlog, recent_.size() + open);
 }
 
+// Each job of a batch has its file open. The limit of descriptors is one of the process, which may run other
+// instances.
+std::size_t Receiver::max_batch() const {
+  constexpr std::size_t kShare = 8;
+  if (is_cautious_) return 1;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kBatch;
+  return std::clamp<std::size_t>(limit.rlim_cur / kShare, 1, kBatch);
+}
+
 void Receiver::fetch() {
   const std::uint64_t now = host_.monotonic_ns();
   const auto begin = [&](Fetch* fetch, const std::string& what, const std::string& consumer,
@@ -361,7 +372,7 @@ void Receiver::fetch() {
   begin(&list_fetch_, "list", state_.token(), kListBatch);
   if (job_fetch_.number == 0 || now >= job_fetch_.until_ns)
     begin(&job_fetch_, "job", kReceivers,
-          was_large_ ? std::min<std::size_t>(room(), 1) : std::min(room(), is_cautious_ ? 1 : kBatch));
+          was_large_ ? std::min<std::size_t>(room(), 1) : std::min(room(), max_batch()));
 }
 
 void Receiver::work() {
@@ -379,8 +390,7 @@ void Receiver::work() {
   std::vector<Incoming> batch;
   was_large_ = false;
   std::uint64_t bytes = 0;
-  while (!jobs_.empty() && batch.size() < (is_cautious_ ? 1 : kBatch) && bytes < kBatchBytes && !was_large_ &&
-         pulse()) {
+  while (!jobs_.empty() && batch.size() < max_batch() && bytes < kBatchBytes && !was_large_ && pulse()) {
     const std::unique_ptr<Message> message = std::move(jobs_.front());
     jobs_.pop_front();
     const std::size_t before = batch.size();

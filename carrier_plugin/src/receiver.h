@@ -92,6 +92,7 @@ class Receiver {
   void on_message(std::unique_ptr<Message> message);
   void fetch();
   std::size_t room();
+  std::size_t max_batch() const;
   void work();
   void take(const Message& message, std::vector<Incoming>* batch);
   bool on_epoch();

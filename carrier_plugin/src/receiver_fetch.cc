@@ -372,6 +372,7 @@ Status Receiver::make_durable(std::vector<Incoming>* batch) {
   std::set<std::string> folders;
   for (Incoming& job : *batch) {
     if (!status.ok() || !job.is_whole) continue;
+    pulse();  // hundreds of flushes may take longer than the server waits; also without it they are finished
     FileIdentity identity;
     if (!identity_of(job.file.get(), &identity))
       status = Status::system("cannot stat " + folder_.path() + "/" + job.job.name);

@@ -232,6 +232,21 @@ class Stores(unittest.TestCase):
             site.await_arrival()
             rig.wait_for("the end of the report", lambda: not problems(north))
 
+    def test_a_batch_does_not_use_up_the_descriptors_of_the_process(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.send_many(north, 300, sizes=(100,))
+
+            def stored():
+                with server.client() as client:
+                    return client.streams().get("test_job", {"state": {"messages": 0}})["state"]["messages"]
+            rig.wait_for("the jobs", lambda: stored() == 300)
+            south = site.node("south", "receive", server.url, wrap=["prlimit", "--nofile=128:128"]).start()
+            site.take()
+            site.await_arrival()
+            self.assertNotIn("Too many open files", south.carrier.text())
+
     def test_a_server_without_room_for_a_job_or_list_is_reported_until_it_has_some(self):
         with rig.Site() as site:
             server = site.server(max_file="8MB").start().ready()
