@@ -52,6 +52,14 @@ def without_privileges():
     return ["setpriv", f"--inh-caps={drop}", f"--bounding-set={drop}"]
 
 
+def environment(before, env=None):
+    """That of a program that `before` starts. LeakSanitizer does not work under strace and would end it with a failure."""
+    if not SANITIZED or list(before[:1]) != ["strace"]:
+        return env
+    env = dict(os.environ if env is None else env)
+    return env | {"ASAN_OPTIONS": ":".join(filter(None, (env.get("ASAN_OPTIONS"), "detect_leaks=0")))}
+
+
 def main():
     """Runs the tests of the script. Without a server it exits with the status that ctest takes for skipped."""
     if not server_program():
@@ -75,8 +83,8 @@ class Process:
     def start(self, before=()):
         assert not self.running(), self.argv
         with self.log.open("ab") as error:
-            self.process = subprocess.Popen([*before, *self.argv], cwd=self.cwd, env=self.env, stdin=subprocess.DEVNULL,
-                                            stdout=error, stderr=error)
+            self.process = subprocess.Popen([*before, *self.argv], cwd=self.cwd, env=environment(before, self.env),
+                                            stdin=subprocess.DEVNULL, stdout=error, stderr=error)
         return self
 
     def traced(self, calls, fault, trace):

@@ -23,7 +23,8 @@ def descriptors(node):
 def run_once(node, before=()):
     """The exit status of a run with --once."""
     return rig.subprocess.run([*before, rig.PAXECT, "run", "--once", "-c", "carrier.conf"], cwd=node.place,
-                              stdin=rig.subprocess.DEVNULL, capture_output=True, check=False, timeout=3 * rig.LIMIT).returncode
+                              env=rig.environment(before), stdin=rig.subprocess.DEVNULL, capture_output=True, check=False,
+                              timeout=3 * rig.LIMIT).returncode
 
 
 class Folders(unittest.TestCase):
