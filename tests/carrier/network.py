@@ -27,6 +27,7 @@ class Proxy:
         self.ended = 0  # connections that such a limit has ended
         self.links = set()
         self.connections = 0
+        self.subscribed = 0  # connections that the server has greeted: the client subscribes
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -64,14 +65,21 @@ class Proxy:
                 for one in (near, far):  # or the kernel takes what the line cannot carry
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
-            threading.Thread(target=self._pump, args=(near, far, self.cut_after, is_deaf), daemon=True).start()
+            threading.Thread(target=self._pump, args=(near, far, self.cut_after, is_deaf, True), daemon=True).start()
             threading.Thread(target=self._pump, args=(far, near, self.cut_back_after), daemon=True).start()
 
-    def _pump(self, source, target, limit, is_deaf=False):
+    def _pump(self, source, target, limit, is_deaf=False, is_near=False):
         passed = 0
+        head = b""  # of a connection that has not subscribed
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 14 if self.rate else 1 << 16):
                 self.open.wait()
+                if is_near:
+                    head += data
+                    if b"\nSUB " in head:
+                        is_near, head = False, b""
+                        with self.lock:
+                            self.subscribed += 1
                 if is_deaf:
                     data = re.sub(rb"(?m)^SUB [^\r]*\r\n", b"", data)
                 if limit is not None and passed + len(data) >= limit:

@@ -162,7 +162,7 @@ class Stores(unittest.TestCase):
                 with server.client() as client:
                     return client.streams()["test_data"]["state"]["messages"]
             large = site.random.randbytes(20 << 20)
-            rig.wait_for("a connection", lambda: proxy.connections >= 2)
+            rig.wait_for("a connection", lambda: proxy.subscribed >= 2)
             proxy.refuse()  # further ones
             site.send(north, "large.freq", large)
             rig.wait_for("a part of it", lambda: proxy.ended and chunks() > 2)
