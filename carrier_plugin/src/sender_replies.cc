@@ -138,7 +138,7 @@ void Sender::on_report(std::string_view text) {
   if (!file->is_statement()) withdraw(file->job.id);
   file->phase = Phase::kHeld;
   const std::uint64_t now = host_.monotonic_ns();
-  file->held_until_ns = now + std::min(kFirstPause << std::min(file->attempts, 6U), kMaxPause);
+  file->held_until_ns = now + std::min(kFirstPause << std::min(file->attempts, 7U), kMaxPause);
   if (file->attempts < settings_.max_attempts) return;
   file->held_until_ns = now + kHoldTime;
   host_.log(PAXECT_LOG_ERROR, file->job.name + " was sent " + std::to_string(file->attempts) +
