@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "support/catch.h"
+#include "support/emulation.h"
 #include "support/files.h"
 #include "support/process.h"
 
@@ -31,6 +32,19 @@ bool has_strace() {
   static const bool kWorks =
       run({.argv = {"sh", "-c", "strace -f -o /dev/null -e trace=none true"}}).status == 0;
   if (!kWorks) WARN("skipped: strace cannot trace here");
+  return kWorks;
+}
+
+bool has_bindfs() {
+  static const bool kWorks = [] {
+    TempDir directory;
+    std::filesystem::create_directory(directory / "from");
+    std::filesystem::create_directory(directory / "to");
+    const bool works = run({.argv = {"bindfs", directory / "from", directory / "to"}}).status == 0;
+    if (works) run({.argv = {"fusermount", "-u", directory / "to"}});
+    return works;
+  }();
+  if (!kWorks) skip("bindfs cannot mount here");
   return kWorks;
 }
 

@@ -17,6 +17,9 @@ bool is_long();
 // Whether strace can hold up programs and make their calls fail here; tells when it cannot.
 bool has_strace();
 
+// Whether bindfs can mount here; otherwise ctest reports the case as skipped.
+bool has_bindfs();
+
 class RelaySite {
  public:
   // In a directory of its own, or in an existing one.

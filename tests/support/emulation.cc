@@ -14,11 +14,14 @@ bool& skipped() {
 
 bool emulated() { return PAXECT_TEST_EMULATED; }
 
-bool skip_when_emulated(const std::string& reason) {
-  if (!emulated()) return false;
+void skip(const std::string& reason) {
   std::cout << "skipped: " << reason << '\n';
   skipped() = true;
-  return true;
+}
+
+bool skip_when_emulated(const std::string& reason) {
+  if (emulated()) skip(reason);
+  return emulated();
 }
 
 bool was_skipped() { return skipped(); }

@@ -50,16 +50,6 @@ class TracedMount {
   Background server_;
 };
 
-bool has_bindfs() {
-  TempDir directory;
-  std::filesystem::create_directory(directory / "from");
-  std::filesystem::create_directory(directory / "to");
-  const bool works = run({.argv = {"bindfs", directory / "from", directory / "to"}}).status == 0;
-  if (works) run({.argv = {"fusermount", "-u", directory / "to"}});
-  if (!works) WARN("skipped: bindfs cannot mount here");
-  return works;
-}
-
 // The time of the first or the last line of a trace that contains both texts.
 double time_of(const std::string& trace, const std::string& one, const std::string& other, bool last) {
   double time = 0;
