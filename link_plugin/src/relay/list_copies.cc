@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "proof/statement_name.h"
+#include "relay/statement_file.h"
 
 namespace paxect::link {
 namespace {
@@ -22,15 +23,18 @@ void ListCopies::copy() {
     const OwnList& list = copies_.front();
     bool is_other = false;
     status = put_list(folder, *parts_.config.sign_key.key(), list, &is_other);
-    if (!status.ok()) break;
-    if (is_other)
-      parts_.reporter.log({.level = Level::kError,
-                           .name = "list_copy_lost",
-                           .target = folder.path_of(list.name),
-                           .status = "rejected",
-                           .message =
-                               "this list has another text than the one in the outbox, signed by the key "
-                               "of this node: find out who else has the key"});
+    const bool is_taken = status.event == kTaken;
+    if (!status.ok() && !is_taken) break;
+    if (is_other || is_taken)
+      parts_.reporter.log(
+          {.level = Level::kError,
+           .name = "list_copy_lost",
+           .target = folder.path_of(list.name),
+           .status = "rejected",
+           .message = is_taken ? "this list cannot be copied: " + status.message
+                               : "this list has another text than the one in the outbox, signed by the key "
+                                 "of this node: find out who else has the key"});
+    status = Status::success();
     copies_.pop_front();
   }
   if (status.ok()) status = folder.sync();

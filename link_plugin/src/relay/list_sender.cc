@@ -213,10 +213,11 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item, bool may_
   if (taken)
     status = put_list(*carried->folder, *parts_.config.sign_key.key(),
                       {item->file.name, item->text, item->signature_text}, &taken);
-  if (taken) {
+  if (taken || status.event == kTaken) {
     must_open_ = true;
     streams_.give_up();
-    return Status::environment(path + " exists with another text that our key signed: another stream begins");
+    const std::string why = taken ? path + " exists with another text that our key signed" : status.message;
+    return Status::environment(why + ": another stream begins");
   }
   if (!status.ok()) return status;
   parts_.journal.note_named(item->list.number);
@@ -237,7 +238,8 @@ Status ListSender::publish_item(Carried* carried, Carried::Item* item, bool may_
   return status;
 }
 
-// A file that has the name already with the same bytes is from before a crash.
+// A file that has the name already with the same bytes is from before a crash. What cannot be read is taken:
+// put_list() judges it.
 Status ListSender::place(const Carried& carried, Product* product, const std::string& text,
                          bool* taken) const {
   *taken = false;
@@ -246,9 +248,8 @@ Status ListSender::place(const Carried& carried, Product* product, const std::st
   if (status.ok()) product->fd.reset();
   if (!*taken) return status;
   std::string found;
-  status = carried.folder->read_small(product->name, kMaxStatementSize, &found);
-  *taken = status.fault != Fault::kEnvironment && (!status.ok() || found != text);
-  return status.fault == Fault::kEnvironment ? status : Status::success();
+  *taken = !carried.folder->read_small(product->name, kMaxStatementSize, &found).ok() || found != text;
+  return Status::success();
 }
 
 void ListSender::abandon(Carried* carried) {
@@ -405,6 +406,16 @@ Status ListSender::restore(const Directory& folder, const std::string& text) {
   bool is_other = false;
   Status status = sign_list(*parts_.config.sign_key.key(), text, &list);
   if (status.ok()) status = put_list(folder, *parts_.config.sign_key.key(), list, &is_other);
+  if (status.event == kTaken) {
+    // The other lists of the request are written nevertheless.
+    parts_.reporter.log({.level = Level::kError,
+                         .name = "resend",
+                         .target = folder.path_of(list.name),
+                         .status = "rejected",
+                         .message = "this list cannot be written again: " + status.message,
+                         .advice = "remove what has its name, and request it again"});
+    return Status::success();
+  }
   if (!status.ok()) return status;
   if (is_other)
     parts_.reporter.log({.level = Level::kError,

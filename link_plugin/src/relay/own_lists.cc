@@ -1,6 +1,10 @@
 #include "relay/own_lists.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <vector>
 
 #include "base/digest.h"
@@ -34,30 +38,46 @@ Status sign_list(const SigningKey& key, const std::string& text, OwnList* out) {
   return Status::success();
 }
 
+bool is_forbidden(const Directory& folder, const std::string& file) {
+  return folder.stat_of(file).kind == FileKind::kRegular &&
+         faccessat(folder.fd(), file.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES;
+}
+
 namespace {
 
+// A name that no list or receipt has; nothing is lost.
+Status set_aside(const Directory& folder, const std::string& file) {
+  bool is_taken = false;
+  return folder.rename_new(file, file + "." + make_stream() + ".not-ours", &is_taken);
+}
+
+// What can be neither removed nor renamed, such as an immutable file, keeps its name for ever.
+Status taken_for_ever(const Status& why) { return Status::environment(std::string(kTaken), why.message); }
+
+// What cannot be removed, such as a folder, gets another name.
+Status make_way(const Directory& folder, const std::string& file) {
+  const Status status = folder.remove(file);
+  return status.ok() || set_aside(folder, file).ok() ? Status::success() : taken_for_ever(status);
+}
+
 // Whether the folder has another text under this name that the key has signed. What cannot be read now may
-// be.
+// be; what this process may not read gets another name.
 Status find_other(const Directory& folder, const PublicKey& key, const OwnList& list, bool* is_other) {
   std::string text;
   std::string signature;
   *is_other = false;
   for (const auto& [file, contents] : {std::pair{list.name, &text}, {signature_of(list.name), &signature}}) {
     const Status status = folder.read_small(file, kMaxStatementSize, contents);
-    if (status.fault == Fault::kEnvironment) return status;
-    if (!status.ok()) return Status::success();
+    if (status.fault == Fault::kEnvironment && is_forbidden(folder, file)) {
+      const Status moved = set_aside(folder, file);
+      if (!moved.ok() && moved.fault != Fault::kGone) return taken_for_ever(status);
+    } else if (status.fault == Fault::kEnvironment) {
+      return status;
+    }
+    if (!status.ok()) contents->clear();
   }
-  *is_other = text != list.text && verify_file(text, signature, list.name, {key}).ok();
+  *is_other = !text.empty() && text != list.text && verify_file(text, signature, list.name, {key}).ok();
   return Status::success();
-}
-
-// What cannot be removed, such as a folder, gets another name.
-Status make_way(const Directory& folder, const std::string& file) {
-  const Status status = folder.remove(file);
-  if (status.ok()) return status;
-  bool is_taken = false;
-  const Status moved = folder.rename_new(file, file + "." + make_stream() + ".not-ours", &is_taken);
-  return moved.ok() && !is_taken ? moved : status;
 }
 
 }  // namespace
@@ -65,10 +85,11 @@ Status make_way(const Directory& folder, const std::string& file) {
 // The signature gets its name first.
 Status put_list(const Directory& folder, const SigningKey& key, const OwnList& list, bool* is_other) {
   Status status = find_other(folder, key.public_key(), list, is_other);
-  if (!status.ok() || *is_other) return status;
+  if (*is_other) return status;
   for (const auto& [file, contents] :
        {std::pair{signature_of(list.name), list.signature}, {list.name, list.text}}) {
-    if (status.ok()) status = put_statement(folder, file, contents);
+    if (!status.ok()) return status;
+    status = put_statement(folder, file, contents);
     if (status.event != kTaken) continue;
     status = make_way(folder, file);
     if (status.ok()) status = put_statement(folder, file, contents);

@@ -28,7 +28,11 @@ Status sign_list(const SigningKey& key, const std::string& text, OwnList* out);
 // Puts it, or a receipt, into the folder, durable but for its names. A file under one of the names that is
 // damaged, or not ours, is replaced: whoever can write to the folder must not be able to end a stream.
 // Another text that the key has signed is evidence of a second one and stays: then `*is_other` is true.
+// kEnvironment with the event kTaken when one of the names cannot be had, however often it is tried.
 Status put_list(const Directory& folder, const SigningKey& key, const OwnList& list, bool* is_other);
+
+// Whether its mode keeps this process from reading this file: another try reads no more.
+bool is_forbidden(const Directory& folder, const std::string& file);
 
 // Whether this file is a list that the key has signed; `*text` and `*list` receive it.
 bool read_own_list(const Directory& folder, const std::string& name, const PublicKey& key, std::string* text,

@@ -286,6 +286,7 @@ Status Receipts::write(std::size_t index, const Directory& folder, bool* is_take
       put_list(folder, key, {name, pending.pending, sign_file(key, pending.pending, name)}, is_taken);
   if (*is_taken)
     status = Status::environment(folder.path_of(name) + " exists with another text that our key signed");
+  *is_taken = *is_taken || status.event == kTaken;
   if (status.ok()) status = folder.sync();
   if (!status.ok()) return status;
   const std::int64_t now = parts_.host.realtime_ns() / static_cast<std::int64_t>(kSecond);

@@ -9,7 +9,10 @@
 #include "link/sent_lists.h"
 #include "proof/signature.h"
 #include "support/catch.h"
+#include "support/emulation.h"
+#include "support/immutable.h"
 #include "support/schemas.h"
+#include "support/without_override.h"
 
 namespace paxect::test {
 namespace {
@@ -279,6 +282,61 @@ TEST_CASE("What somebody put under the name of the next list is replaced, and be
   CHECK(rig.lists.streams().size() == 1);
   CHECK(rig.lists.texts().size() == 2);
   CHECK(rig.events("list_stream").size() == 1);
+  rig.lists.check_chains();
+  rig.lists.check_covers(rig.outbox());
+}
+
+TEST_CASE("What nobody may read under the name of the next list gets another name") {
+  SenderRig rig;
+  rig.send("a.txt");
+  const std::string next = link::list_of("north", rig.last().head.stream, 2);
+  const bool is_signature = GENERATE(false, true);
+  INFO(is_signature);
+  const std::string path = rig.proof(is_signature ? link::signature_of(next) : next);
+  write_file(path, "not ours\n");
+  std::filesystem::permissions(path, std::filesystem::perms(0));
+  rig.put("b.txt", "b");
+  {
+    const WithoutOverride without;
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  }
+  std::size_t aside = 0;
+  for (const std::string& name : list(rig.proof())) {
+    if (!name.ends_with(".not-ours")) continue;
+    std::filesystem::remove(rig.proof(name));
+    ++aside;
+  }
+  CHECK(aside == 1);
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.streams().size() == 1);
+  CHECK(rig.lists.texts().size() == 2);
+  rig.lists.check_chains();
+  rig.lists.check_covers(rig.outbox());
+}
+
+TEST_CASE("What nobody can remove from the name of the next list begins another stream") {
+  SenderRig rig;
+  rig.send("a.txt");
+  const std::string stream = rig.last().head.stream;
+  const std::string next = link::list_of("north", stream, 2);
+  const bool is_signature = GENERATE(false, true);
+  INFO(is_signature);
+  const std::string path = rig.proof(is_signature ? link::signature_of(next) : next);
+  write_file(path, "not ours\n");
+  {
+    const Immutable junk(path);
+    if (!junk.is_set()) return skip("no file can be made immutable here");
+    rig.start();
+    rig.put("b.txt", "b");
+    rig.settle(60 * kSecond);
+    rig.stop();
+    CHECK(read_file(path) == "not ours\n");
+  }
+  std::filesystem::remove(path);
+  std::filesystem::remove(rig.proof(link::signature_of(next)));
+  rig.lists.read(rig.outbox());
+  CHECK(rig.first_of_other(stream).head.continues == link::Continued{stream, 1});
+  CHECK(rig.lists.streams().size() == 2);
   rig.lists.check_chains();
   rig.lists.check_covers(rig.outbox());
 }

@@ -1,8 +1,4 @@
 // The receipts that a receiver writes, over restarts and damage.
-#include <linux/capability.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,29 +8,14 @@
 #include "link/receiver_rig.h"
 #include "proof/signature.h"
 #include "support/catch.h"
+#include "support/emulation.h"
 #include "support/files.h"
+#include "support/immutable.h"
 #include "support/process.h"
+#include "support/without_override.h"
 
 namespace paxect::test {
 namespace {
-
-// While it is there, this thread may read a file of its own only where its mode says so, also as root.
-class WithoutOverride {
- public:
-  WithoutOverride() {
-    REQUIRE(syscall(SYS_capget, &header_, before_) == 0);
-    __user_cap_data_struct now[2] = {before_[0], before_[1]};
-    now[0].effective &= ~((1U << CAP_DAC_OVERRIDE) | (1U << CAP_DAC_READ_SEARCH));
-    REQUIRE(syscall(SYS_capset, &header_, now) == 0);
-  }
-  ~WithoutOverride() { syscall(SYS_capset, &header_, before_); }
-  WithoutOverride(const WithoutOverride&) = delete;
-  WithoutOverride& operator=(const WithoutOverride&) = delete;
-
- private:
-  __user_cap_header_struct header_ = {_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct before_[2] = {};
-};
 
 TEST_CASE("A receipt says what became of each entry, and follows the one before") {
   SigningRig rig;
@@ -224,6 +205,41 @@ TEST_CASE("What somebody put under the names of later receipts begins no other s
   CHECK(link::verify_file(text, read_file(next + ".minisig"), std::string(link::base_name(next)),
                           {rig.key.public_key()})
             .ok());
+}
+
+TEST_CASE("What nobody can remove from the name of the next receipt begins another stream of them") {
+  SigningRig rig;
+  const auto deliver = [&](const std::string& name) {
+    rig.send(name + ".freq", "data of " + name);
+    rig.list();
+    std::ignore = rig.run_once();
+  };
+  deliver("a");
+  const auto [number, first] = *rig.receipts().rbegin();
+  std::string next = rig.lists() + "/" + link::receipt_of("south", first.head.stream, number + 1);
+  const bool is_signature = GENERATE(false, true);
+  INFO(is_signature);
+  if (is_signature) next += ".minisig";
+  write_file(next, "junk");
+  {
+    const Immutable junk(next);
+    if (!junk.is_set()) return skip("no file can be made immutable here");
+    deliver("b");
+    CHECK(read_file(next) == "junk");
+  }
+  REQUIRE(rig.events("receipt_stream").size() == 1);
+  CHECK(rig.events("receipt_stream")[0].message.find(next) != std::string::npos);
+  std::filesystem::remove(next);
+  // Those of both streams have the same numbers.
+  std::size_t others = 0;
+  for (const std::string& name : test::list(rig.lists())) {
+    if (!name.ends_with(".receipt") || name.find(first.head.stream) != std::string::npos) continue;
+    link::Receipt receipt;
+    REQUIRE(link::parse_receipt(read_file(rig.lists() + "/" + name), &receipt).ok());
+    CHECK(receipt.head.number == ++others);
+    CHECK(receipt.outcomes == std::vector<link::OutcomeRange>{{link::Outcome::kDelivered, 1, 2}});
+  }
+  CHECK(others == 1);
 }
 
 TEST_CASE("A receipt or a list that cannot be read holds up no start, and no other container for ever") {

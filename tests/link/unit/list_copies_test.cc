@@ -5,8 +5,10 @@
 
 #include "base/relay_paths.h"
 #include "support/catch.h"
+#include "support/emulation.h"
 #include "support/fake_host.h"
 #include "support/files.h"
+#include "support/immutable.h"
 #include "support/temp_dir.h"
 
 namespace paxect::link {
@@ -106,6 +108,21 @@ TEST_CASE("A damaged copy is replaced, and one with another text that the key si
   CHECK(test::read_file(rig.second(first.name)) == (is_signed ? other.text : first.text));
   CHECK(test::exists(rig.second(rig.list(2).name)));
   CHECK(rig.lost_lines() == (is_signed ? 1 : 0));
+}
+
+TEST_CASE("A name of a copy that cannot be had holds up no other list") {
+  CopyRig rig;
+  std::filesystem::create_directory(rig.second());
+  const OwnList first = rig.list(1);
+  test::write_file(rig.second(first.name), "not ours");
+  const test::Immutable junk(rig.second(first.name));
+  if (!junk.is_set()) return test::skip("no file can be made immutable here");
+  rig.copies->add(first);
+  rig.copies->add(rig.list(2));
+  rig.copy();
+  CHECK(rig.copies->empty());
+  CHECK(test::exists(rig.second(rig.list(2).name)));
+  CHECK(rig.lost_lines() == 1);
 }
 
 }  // namespace paxect::link
