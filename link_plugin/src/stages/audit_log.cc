@@ -165,13 +165,6 @@ Status AuditLog::open_file(unsigned mode) {
   if (observed.kind != FileKind::kRegular)
     return Status::environment("the log " + path_ + " is no regular file");
   size_ = observed.identity.size;
-  char last = '\n';
-  if (size_ > 0 && pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
-    return io_failure("read log", path_, errno);
-  if (last != '\n') {
-    if (Status status = write_all(fd_.get(), "\n", 1, path_); !status.ok()) return status;
-    ++size_;
-  }
   is_name_durable_ = false;
   is_head_read_ = false;
   is_locked_ = false;
@@ -225,13 +218,25 @@ Status AuditLog::lock() {
       // Another program has appended lines, or has copied the file and cut it.
       if (ours.size > size_) is_head_read_ = false;
       size_ = ours.size;
-      Status status = is_head_read_ ? Status::success() : read_head();
+      Status status = close_off();
+      if (status.ok() && !is_head_read_) status = read_head();
       if (!status.ok()) unlock();
       return status;
     }
     // Somebody else's rotation: the path leads to another file now, or to none.
     if (Status status = open_file(); !status.ok()) return status;
   }
+}
+
+Status AuditLog::close_off() {
+  char last = '\n';
+  errno = EIO;  // of a file that became shorter
+  if (size_ > 0 && pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
+    return io_failure("read log", path_, errno);
+  if (last == '\n') return Status::success();
+  Status status = write_all(fd_.get(), "\n", 1, path_);
+  if (status.ok()) ++size_;
+  return status;
 }
 
 void AuditLog::unlock() {
@@ -250,7 +255,7 @@ Status AuditLog::write(const std::string& lines) {
   // No half lines: cut back to where the file was. Without the lock, lines of another relay may be behind
   // them.
   const bool is_cut = is_locked_ && ftruncate(fd_.get(), static_cast<off_t>(size_)) == 0;
-  // Otherwise the next open closes them off, and the next try follows those of them that are complete.
+  // Otherwise the next try closes them off, and follows those of them that are complete.
   if (!is_cut) std::ignore = open_file();
   return status;
 }

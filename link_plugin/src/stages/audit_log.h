@@ -1,10 +1,10 @@
 // The audit log: one JSON object a line, appended; a line is durable when flush() has succeeded.
 //
 // Each line ends with a chain (proof/log_chain.h), which goes on over rotations and restarts. A torn last
-// line, left by a crash, is closed off at open so that nothing is glued to it. When the file passes its limit
-// it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one of the same mode, owner, group and ACL
-// begun. Several relays may append to one log: whoever writes holds a lock on the file (flock), where the
-// file system has locks. Not for two threads at a time.
+// line, left by a crash, is closed off before the next one, so that nothing is glued to it. When the file
+// passes its limit it is renamed aside, to STEM.YYYYMMDDTHHMMSSZ.jsonl, and a new one of the same mode,
+// owner, group and ACL begun. Several relays may append to one log: whoever writes holds a lock on the file
+// (flock), where the file system has locks. Not for two threads at a time.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ struct LoggedDelivery {
 
 class AuditLog {
  public:
-  // Opens or creates it, and closes off a torn last line. `limit` in bytes.
+  // Opens or creates it. `limit` in bytes.
   Status open(const std::string& path, std::uint64_t limit);
   // The same path again: after somebody else's rotation, or a new file system under it.
   Status reopen() { return open_file(); }
@@ -94,6 +94,8 @@ class AuditLog {
   // the descriptor or by unlock().
   Status lock();
   void unlock();
+  // Ends the last line where it is torn. With the lock: another relay may be in the middle of a line.
+  Status close_off();
   Status write(const std::string& lines);
   // From the file, or from what was rotated from it.
   Status read_head();

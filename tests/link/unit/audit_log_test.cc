@@ -349,6 +349,42 @@ TEST_CASE("A program that holds the log costs a try, and lines behind a failed w
   CHECK(checked({path}).head().lines == 2);
 }
 
+TEST_CASE("A log that is opened while another relay is in the middle of a line gets no empty line") {
+  TempDir temp;
+  const std::string path = temp / "log";
+  AuditLog log;
+  begin_log(&log, path, 1);
+  LogHead head = log.head();
+  const std::string line = chained_line(to_json_line({.name = "other"}, kTime, "1.0.0"), &head);
+  const int fd = open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
+  REQUIRE(fd >= 0);
+  REQUIRE(flock(fd, LOCK_EX) == 0);
+  REQUIRE(write(fd, line.data(), 50) == 50);
+  AuditLog next;
+  REQUIRE(next.open(path, 1 << 20).ok());
+  REQUIRE(log.reopen().ok());
+  const auto rest = static_cast<ssize_t>(line.size() - 50);
+  REQUIRE(write(fd, line.data() + 50, static_cast<std::size_t>(rest)) == rest);
+  close(fd);
+  for (AuditLog* each : {&log, &next}) {
+    write_lines(each, 1);
+    REQUIRE(each->flush(kTime).ok());
+  }
+  CHECK(test::read_file(path).find("\n\n") == std::string::npos);
+  CHECK(checked({path}).torn() == 0);
+  CHECK(checked({path}).head().lines == 4);
+  // A program that ends in the middle of a line while the log is open: nothing is glued to it.
+  const int torn = open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
+  REQUIRE(torn >= 0);
+  REQUIRE(write(torn, line.data(), 50) == 50);
+  close(torn);
+  write_lines(&log, 1);
+  REQUIRE(log.flush(kTime).ok());
+  CHECK(checked({path}).problem().empty());
+  CHECK(checked({path}).torn() == 1);
+  CHECK(checked({path}).head().lines == 5);
+}
+
 TEST_CASE("A line is a relay's own by its token and its number together") {
   TempDir temp;
   AuditLog log;
