@@ -136,12 +136,12 @@ paxect_plugin_status read_keys(const Call& call, std::vector<NodeKey>* out) {
   return PAXECT_PLUGIN_OK;
 }
 
-// What a crash leaves of a line: its beginning, or the zeros of blocks that were not written.
+// What a crash leaves of a line: its beginning, or what is before or after the zeros of blocks that were not
+// written.
 bool is_rest_of_line(std::string_view line) {
   constexpr std::string_view kBegin = "{\"datetime_utc\": \"";  // of every line of a relay
   if (line.empty()) return false;
-  return line.starts_with(kBegin) || kBegin.starts_with(line) ||
-         line.find_first_not_of('\0') == std::string_view::npos;
+  return line.starts_with(kBegin) || kBegin.starts_with(line) || line.front() == '\0' || line.back() == '\0';
 }
 
 Status check_log(const OpenLog& log, Audit* audit) {
@@ -150,6 +150,7 @@ Status check_log(const OpenLog& log, Audit* audit) {
     ++number;
     // One that is longer than any of a relay is not kept.
     const std::string text = line == nullptr ? "a line that is too long" : *line;
+    if (text.empty() && audit->chain.first() == 0) return true;
     const std::uint64_t before = audit->chain.lines();
     const bool is_record = is_whole_line(text);
     // What an older version, or another program, had in the log before is not checked.

@@ -129,12 +129,21 @@ TEST_CASE("A line that no relay wrote is named as inserted, and the rest of one 
             std::string::npos);
     }
   }
+  const std::string zeros(40, '\0');
+  for (const std::string& rest : {before[5].substr(0, 40), zeros, zeros + before[5].substr(40, 40),
+                                  before[5].substr(0, 40) + zeros, "the end of a line}" + zeros}) {
+    std::vector<std::string> lines = before;
+    lines.insert(lines.begin() + 5, rest + "\n");
+    AuditSite::write(site.path, lines);
+    auto torn = site.audit(0);
+    CHECK(torn["torn"].GetUint64() == 1);
+    CHECK(torn["inserted"].GetUint64() == 0);
+  }
+  // What another program wrote before the relay.
   std::vector<std::string> lines = before;
-  lines.insert(lines.begin() + 5, before[5].substr(0, 40) + "\n");
+  lines.insert(lines.begin(), 3, "\n");
   AuditSite::write(site.path, lines);
-  auto torn = site.audit(0);
-  CHECK(torn["torn"].GetUint64() == 1);
-  CHECK(torn["inserted"].GetUint64() == 0);
+  CHECK(site.audit(0)["torn"].GetUint64() == 0);
 }
 
 TEST_CASE("A part that is missing in the middle is found, one at the beginning is named") {
