@@ -233,6 +233,7 @@ Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std
                   [&](std::uint64_t number) { return number <= stream.receipts.number; });
   for (auto& [stream, all] : numbers) {
     std::sort(all.rbegin(), all.rend());
+    Status unread;
     for (const std::uint64_t number : all) {
       const std::string file = receipt_of(parts_.config.node, stream, number);
       std::string text;
@@ -241,12 +242,17 @@ Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std
       status = folder.read_small(file, kMaxStatementSize, &text);
       if (status.ok()) status = folder.read_small(signature_of(file), kMaxStatementSize, &signature);
       // One file must not hold up the start: the receipt before it says most of the same.
-      if (status.fault == Fault::kEnvironment)
+      if (status.fault == Fault::kEnvironment) {
         parts_.host.log(PAXECT_LOG_WARN,
                         "a receipt of this node cannot be read and is passed over: " + status.message);
+        // Who may write to the folder can forbid to read a file, and cannot have a disk fail.
+        if (unread.ok() && !is_forbidden(folder, file) && !is_forbidden(folder, signature_of(file)))
+          unread = status;
+      }
       if (!status.ok() || !parse_receipt(text, &receipt).ok() ||
           !verify_file(text, signature, file, {parts_.config.sign_key.key()->public_key()}).ok())
         continue;
+      unread = Status::success();
       const auto& known = received.streams();
       const bool is_known = std::any_of(known.begin(), known.end(), [&](const ReceivedStream& each) {
         return each.address.node == receipt.head.to.front() && each.address.stream == receipt.about;
@@ -263,6 +269,8 @@ Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std
       }
       break;
     }
+    // It may be the only one that says what the journal does not know.
+    if (!unread.ok()) return unread;
   }
   return Status::success();
 }

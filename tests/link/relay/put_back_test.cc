@@ -10,6 +10,7 @@
 #include "link/receiver_rig.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/read_fault.h"
 
 namespace paxect::test {
 namespace {
@@ -276,6 +277,33 @@ TEST_CASE("A receiver whose journal and log were put back delivers nothing again
   REQUIRE(newest);
   CHECK(newest->outcomes == std::vector<link::OutcomeRange>{{link::Outcome::kDelivered, 1, all}});
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("A receiver whose journal was put back does not start while its only receipt cannot be read") {
+  SigningRig rig;
+  keep_sources(rig, "south");
+  std::ignore = rig.run_once();
+  const Backup backup(rig);
+  rig.send("a.freq", "data of a");
+  rig.list();
+  std::ignore = rig.run_once();
+  REQUIRE(rig.content("a") == "data of a");
+  REQUIRE(rig.receipts().size() == 1);
+  const link::Receipt receipt = rig.receipts().begin()->second;
+  backup.put_back();
+  std::filesystem::remove(rig.outbox("a"));
+  const std::string name = link::receipt_of("south", receipt.head.stream, 1);
+  const bool is_signature = GENERATE(false, true);
+  INFO(is_signature);
+  unreadable_end = "/" + (is_signature ? link::signature_of(name) : name);
+  std::ignore = rig.run_once();
+  unreadable_end.clear();
+  CHECK(rig.host.logged("Input/output error"));
+  CHECK(rig.delivered().empty());
+  std::ignore = rig.run_once();
+  CHECK(rig.delivered().empty());
+  REQUIRE(rig.events("journal_damaged").size() == 1);
+  CHECK(rig.events("journal_damaged")[0].message.find(name) != std::string::npos);
 }
 
 TEST_CASE("A receipt of another key, or of another relay in a folder that both have, says nothing") {
