@@ -200,9 +200,15 @@ void Batch::remove_sources(std::span<const std::size_t> items) {
   std::vector<const Transfer*> kept;
   for (std::size_t i : items) {
     const Intent& intent = transfers_[i].intent;
-    // An earlier run may have kept it, for receipts that have not come yet.
-    const bool stays = !parts_.policy.auto_delete || parts_.kept.is_on() ||
-                       parts_.journal.sent().keeps(intent.source_place, intent.source);
+    const SentEntry entry = {.digest = transfers_[i].product.digest,
+                             .name = {},
+                             .place = intent.source_place,
+                             .source = intent.source};
+    const SentStream& sent = parts_.journal.sent();
+    // An earlier run may have kept it, for receipts that have not come yet. Other contents under its path are
+    // another file; without a product they were found to be the same.
+    const bool is_kept = entry.digest.empty() ? sent.keeps(entry.place, entry.source) : sent.knows(entry);
+    const bool stays = !parts_.policy.auto_delete || parts_.kept.is_on() || is_kept;
     (stays ? kept : removed).push_back(&transfers_[i]);
   }
   parts_.removal.remove(removed);

@@ -46,12 +46,14 @@ std::vector<Unflushed> ListSender::Carried::unflushed() const {
 }
 
 SentEntry ListSender::entry_of(const Intent& intent, const std::string& name) const {
-  SentEntry entry = {.id = intent.id, .digest = intent.digest, .name = join(intent.folder, name)};
-  const bool stays =
-      parts_.config.keep != Keep::kNo || parts_.journal.sent().keeps(intent.source_place, intent.source);
-  if (!stays) return entry;
-  entry.place = intent.source_place;
-  entry.source = intent.source;
+  SentEntry entry = {.id = intent.id,
+                     .digest = intent.digest,
+                     .name = join(intent.folder, name),
+                     .place = intent.source_place,
+                     .source = intent.source};
+  if (parts_.config.keep != Keep::kNo || parts_.journal.sent().knows(entry)) return entry;
+  entry.place.clear();
+  entry.source.clear();
   return entry;
 }
 

@@ -250,6 +250,20 @@ TEST_CASE("With keep = no what an earlier run kept stays until its receivers con
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
 }
 
+TEST_CASE("With keep = no other contents under the path of a source that stays go at once") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  REQUIRE(rig.waiting() == Names{"a.txt"});
+  rig.host.set("keep", "no");
+  rig.put("a.txt", "other contents");
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  rig.lists.read(rig.outbox());
+  REQUIRE(rig.lists.texts().size() == 2);
+  CHECK(rig.lists.lists().back().entries.size() == 1);
+  rig.lists.check_covers(rig.outbox());
+}
+
 TEST_CASE("With keep = no what an earlier run kept for whoever has it goes, since nobody could confirm it") {
   ReceiptRig rig;
   rig.host.set("keep", "30d");
