@@ -103,7 +103,7 @@ Status Repairer::scan() {
   names.reserve(inputs_.size());
   for (const CopyInput& input : inputs_) names.push_back(input.name);
   // Records of different containers contradict each other, or seem to be incomplete.
-  const Status same = check_same_container(map_, copies_, names);
+  Status same = check_same_container(map_, copies_, names);
   if (!status.ok()) return same.ok() ? status : same;
   report_.size = map_.footer_offset() + kFooterSize;
   return same;

@@ -67,7 +67,7 @@ Status find_other(const Directory& folder, const PublicKey& key, const OwnList& 
   std::string signature;
   *is_other = false;
   for (const auto& [file, contents] : {std::pair{list.name, &text}, {signature_of(list.name), &signature}}) {
-    const Status status = folder.read_small(file, kMaxStatementSize, contents);
+    Status status = folder.read_small(file, kMaxStatementSize, contents);
     if (status.fault == Fault::kEnvironment && is_forbidden(folder, file)) {
       const Status moved = set_aside(folder, file);
       if (!moved.ok() && moved.fault != Fault::kGone) return taken_for_ever(status);
