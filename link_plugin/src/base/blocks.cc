@@ -45,4 +45,12 @@ Status measure(int fd, const std::string& path, const Stop& stop, std::uint64_t*
   return status.ok() ? hashed : status;
 }
 
+Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest) {
+  UniqueFd fd;
+  FileIdentity identity;
+  std::uint64_t size = 0;
+  if (Status status = directory.open_source(name, &fd, &identity); !status.ok()) return status;
+  return measure(fd.get(), directory.path_of(name), stop, &size, digest);
+}
+
 }  // namespace paxect::link

@@ -11,6 +11,8 @@
 
 namespace paxect::link {
 
+class Directory;
+
 // Whether to give up. Called from the thread that works.
 using Stop = std::function<bool()>;
 using TakeBlock = std::function<Status(const void* data, std::size_t size)>;
@@ -23,5 +25,7 @@ Status each_block(int fd, const std::string& path, std::uint64_t size, const Sto
 
 // Size and hexadecimal SHA-256 of what a descriptor holds now.
 Status measure(int fd, const std::string& path, const Stop& stop, std::uint64_t* size, std::string* digest);
+// Hexadecimal SHA-256 of the regular file `name`.
+Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest);
 
 }  // namespace paxect::link

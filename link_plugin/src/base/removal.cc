@@ -8,15 +8,6 @@
 namespace paxect::link {
 namespace {
 
-Status measure_file(const Directory& folder, const std::string& name, std::string* digest) {
-  const Stop never = [] { return false; };
-  UniqueFd fd;
-  FileIdentity identity;
-  std::uint64_t size = 0;
-  Status status = folder.open_source(name, &fd, &identity);
-  return status.ok() ? measure(fd.get(), folder.path_of(name), never, &size, digest) : status;
-}
-
 // Whether `other` in `home` is another name of the file `name`, or has all that it has: a file system in user
 // space may give each name of a file an inode number of its own. Where the contents cannot be read, nothing
 // is concluded.
@@ -28,10 +19,11 @@ Status is_another_name(const Directory& folder, const std::string& name, const F
   if (*same || observed.kind != FileKind::kRegular || there.kind != FileKind::kRegular ||
       observed.identity.size != there.identity.size || observed.identity.mtime_ns != there.identity.mtime_ns)
     return Status::success();
+  const Stop never = [] { return false; };
   std::string digest;
   std::string other_digest;
-  Status status = measure_file(folder, name, &digest);
-  if (status.ok()) status = measure_file(home, other, &other_digest);
+  Status status = digest_of(folder, name, never, &digest);
+  if (status.ok()) status = digest_of(home, other, never, &other_digest);
   *same = status.ok() && digest == other_digest;
   return status.fault == Fault::kGone || status.fault == Fault::kChanged ? Status::success() : status;
 }

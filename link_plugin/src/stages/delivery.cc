@@ -55,14 +55,6 @@ Status drop_temporary(const Product& product, const AboutTo& about_to) {
 
 }  // namespace
 
-Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest) {
-  UniqueFd fd;
-  FileIdentity identity;
-  std::uint64_t size = 0;
-  if (Status status = directory.open_source(name, &fd, &identity); !status.ok()) return status;
-  return measure(fd.get(), directory.path_of(name), stop, &size, digest);
-}
-
 Status begin_product(Product* product) {
   product->identity = {};
   return product->directory->create_new(product->temporary, &product->fd);

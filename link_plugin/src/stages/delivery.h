@@ -75,9 +75,6 @@ Status publish_container(Product* container, Product* sidecar, const std::string
 // Removes the temporary file if it is the one that was written. False when one may be left.
 bool abandon_product(Product* product);
 
-// Hexadecimal SHA-256 of the regular file `name`.
-Status digest_of(const Directory& directory, const std::string& name, const Stop& stop, std::string* digest);
-
 // Whether the regular file `name` has these bytes; false also when there is none.
 Status has_content(const Directory& directory, const std::string& name, std::uint64_t size,
                    const std::string& digest, const Stop& stop, bool* same);

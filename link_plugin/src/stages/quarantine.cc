@@ -19,14 +19,6 @@ Status is_another(const Directory& folder, const std::string& name) {
   return Status::changed(folder.path_of(name) + " is another file now");
 }
 
-Status digest_of(const Directory& folder, const std::string& name, const Stop& stop, std::string* digest) {
-  UniqueFd fd;
-  FileIdentity identity;
-  std::uint64_t size = 0;
-  Status status = folder.open_source(name, &fd, &identity);
-  return status.ok() ? measure(fd.get(), folder.path_of(name), stop, &size, digest) : status;
-}
-
 // The target exists: the file was moved there, or copied and not removed yet.
 Status complete_move(const Directory& from, const std::string& name, const FileIdentity& identity,
                      const Directory& to, const std::string& target, const Stop& stop,

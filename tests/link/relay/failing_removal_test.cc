@@ -71,8 +71,27 @@ void check_log(const LinkRig& rig, const std::set<std::string>& names) {
 }
 
 constexpr int kFiles = 4;
-constexpr std::uint64_t kOutage = 8'000'000'000;
-constexpr std::uint64_t kAfter = 600'000'000'000;
+
+// The relay takes the files that `put` has put, while nothing can be removed and afterwards.
+template <class Put>
+void relay_through_outage(LinkRig& rig, Put put) {
+  constexpr std::uint64_t kOutage = 8'000'000'000;
+  constexpr std::uint64_t kAfter = 600'000'000'000;
+  InUserSpace file_system;
+  rig.start();
+  put();
+  rig.settle(kOutage);
+  file_system.heal();
+  rig.settle(kAfter);
+}
+
+void check_delivered(const LinkRig& rig, const std::vector<std::string>& outputs,
+                     const std::set<std::string>& names) {
+  CHECK(without_hidden(rig.delivered()) == outputs);
+  for (const std::string& stem : outputs) CHECK(read_file(rig.outbox(stem)) == "contents of " + stem);
+  CHECK(rig.waiting().empty());
+  check_log(rig, names);
+}
 
 TEST_CASE("While removals fail, a relay takes no sidecar of its own for a file of a producer") {
   for (const bool takes_all : {true, false}) {
@@ -82,23 +101,15 @@ TEST_CASE("While removals fail, a relay takes no sidecar of its own for a file o
       write_file(rig.policy(), "{\"trusted_nodes\": [\"north\"], \"allowed_suffixes\": [\"*\"]}\n");
     std::set<std::string> names;
     std::vector<std::string> outputs;
-    {
-      InUserSpace file_system;
-      rig.start();
+    relay_through_outage(rig, [&] {
       for (int i = 0; i < kFiles; ++i) {
         const std::string stem = "f" + std::to_string(i);
         rig.put(stem + ".txt", "contents of " + stem);
         names.insert({stem + ".txt", stem + ".freq"});
         outputs.push_back(stem);
       }
-      rig.settle(kOutage);
-      file_system.heal();
-      rig.settle(kAfter);
-    }
-    CHECK(without_hidden(rig.delivered()) == outputs);
-    for (const std::string& stem : outputs) CHECK(read_file(rig.outbox(stem)) == "contents of " + stem);
-    CHECK(rig.waiting().empty());
-    check_log(rig, names);
+    });
+    check_delivered(rig, outputs, names);
   }
 }
 
@@ -114,21 +125,13 @@ TEST_CASE("While removals fail, a receiver takes no sidecar of a container for a
     names.insert(stem + ".freq");
     outputs.push_back(stem);
   }
-  {
-    InUserSpace file_system;
-    rig.start();
+  relay_through_outage(rig, [&] {
     for (const auto& [stem, bytes] : containers) {
       rig.put(stem + ".freq.sha256", link::sha256_hex(bytes) + "\n");
       rig.put(stem + ".freq", bytes);
     }
-    rig.settle(kOutage);
-    file_system.heal();
-    rig.settle(kAfter);
-  }
-  CHECK(without_hidden(rig.delivered()) == outputs);
-  for (const std::string& stem : outputs) CHECK(read_file(rig.outbox(stem)) == "contents of " + stem);
-  CHECK(rig.waiting().empty());
-  check_log(rig, names);
+  });
+  check_delivered(rig, outputs, names);
 }
 
 }  // namespace

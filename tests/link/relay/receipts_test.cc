@@ -17,6 +17,13 @@
 namespace paxect::test {
 namespace {
 
+// A container and its list come, and are delivered.
+void deliver(SigningRig& rig, const std::string& name) {
+  rig.send(name + ".freq", "data of " + name);
+  rig.list();
+  std::ignore = rig.run_once();
+}
+
 TEST_CASE("A receipt says what became of each entry, and follows the one before") {
   SigningRig rig;
   rig.host.set("late_after", "1000");
@@ -133,15 +140,10 @@ TEST_CASE("A receiver that ends writes the receipt of what it delivered last") {
 TEST_CASE("A journal that may not know all receipts begins another stream of them") {
   SigningRig rig;
   const std::string journal = link::journal_of(rig.lock());
-  const auto deliver = [&](const std::string& name) {
-    rig.send(name + ".freq", "data of " + name);
-    rig.list();
-    std::ignore = rig.run_once();
-  };
-  deliver("a");
+  deliver(rig, "a");
   const std::string old_journal = read_file(journal);
   const std::string old_log = read_file(rig.log_path());
-  deliver("b");
+  deliver(rig, "b");
   std::string before = rig.receipts().rbegin()->second.head.stream;
   std::map<std::string, std::string> texts;  // of the receipts so far
   for (const std::string& name : test::list(rig.lists()))
@@ -155,8 +157,8 @@ TEST_CASE("A journal that may not know all receipts begins another stream of the
     write_file(journal, old_journal);
     write_file(rig.log_path(), old_log);
   }
-  deliver("c");
-  deliver("d");
+  deliver(rig, "c");
+  deliver(rig, "d");
   std::set<std::string> streams;
   std::optional<link::Receipt> last;
   for (const std::string& name : test::list(rig.lists())) {
@@ -180,12 +182,7 @@ TEST_CASE("A journal that may not know all receipts begins another stream of the
 
 TEST_CASE("What somebody put under the names of later receipts begins no other stream of them") {
   SigningRig rig;
-  const auto deliver = [&](const std::string& name) {
-    rig.send(name + ".freq", "data of " + name);
-    rig.list();
-    std::ignore = rig.run_once();
-  };
-  deliver("a");
+  deliver(rig, "a");
   const auto [number, first] = *rig.receipts().rbegin();
   const std::string next = rig.lists() + "/" + link::receipt_of("south", first.head.stream, number + 1);
   SECTION("the next one") { write_file(next, "junk"); }
@@ -196,7 +193,7 @@ TEST_CASE("What somebody put under the names of later receipts begins no other s
     write_file(later, "junk");
     write_file(later + ".minisig", "junk");
   }
-  deliver("b");
+  deliver(rig, "b");
   CHECK(rig.events("receipt_stream").empty());
   std::string text = read_file(next);
   link::Receipt receipt;
@@ -209,12 +206,7 @@ TEST_CASE("What somebody put under the names of later receipts begins no other s
 
 TEST_CASE("What nobody can remove from the name of the next receipt begins another stream of them") {
   SigningRig rig;
-  const auto deliver = [&](const std::string& name) {
-    rig.send(name + ".freq", "data of " + name);
-    rig.list();
-    std::ignore = rig.run_once();
-  };
-  deliver("a");
+  deliver(rig, "a");
   const auto [number, first] = *rig.receipts().rbegin();
   std::string next = rig.lists() + "/" + link::receipt_of("south", first.head.stream, number + 1);
   const bool is_signature = GENERATE(false, true);
@@ -224,7 +216,7 @@ TEST_CASE("What nobody can remove from the name of the next receipt begins anoth
   {
     const Immutable junk(next);
     if (!junk.is_set()) return skip("no file can be made immutable here");
-    deliver("b");
+    deliver(rig, "b");
     CHECK(read_file(next) == "junk");
   }
   REQUIRE(rig.events("receipt_stream").size() == 1);
