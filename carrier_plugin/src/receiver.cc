@@ -389,7 +389,8 @@ void Receiver::work() {
   std::vector<Incoming> batch;
   was_large_ = false;
   std::uint64_t bytes = 0;
-  while (!jobs_.empty() && batch.size() < max_batch() && bytes < kBatchBytes && !was_large_ && pulse()) {
+  const std::size_t most = max_batch();
+  while (!jobs_.empty() && batch.size() < most && bytes < kBatchBytes && !was_large_ && pulse()) {
     const std::unique_ptr<Message> message = std::move(jobs_.front());
     jobs_.pop_front();
     const std::size_t before = batch.size();
