@@ -105,6 +105,58 @@ TEST_CASE_OF_EACH_SIZE("repair: bytes inserted and removed at many places are fo
   });
 }
 
+// Cells of equal contents stand in for each other, so that they cost no more than others.
+TEST_CASE("repair: bytes inserted and removed where most cells are equal cost the cells that they are in") {
+  // Frames of zeros, of which each cell occurs at many places.
+  const std::string container =
+      encode(std::string(64 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 25}, {PAXECT_PARAM_FRAME_SIZE, 8192}});
+  const Window window = windows_of(container).at(0);
+  Random random(43);
+  for (int i = 0; i < rounds(8); ++i) {
+    const std::vector<std::size_t> places =
+        choose_places(window, std::min<std::size_t>(window.parity / 2, 4), random);
+    INFO("round " << i << ", " << places.size() << " places");
+    check_restored(moved(container, places, window.cell, random), container);
+  }
+}
+
+TEST_CASE("repair: cells that equal each other and no cell outside of the moved bytes are found there") {
+  // Each of the equal frames takes four cells.
+  constexpr std::size_t kFrame = 16384;
+  const std::string one = encode(noise(kFrame, 1), {{PAXECT_PARAM_LEVEL, -7}});
+  const std::size_t size = kFrame - (one.size() - 24 - 44 - kFrame);
+  std::string equal;
+  for (int i = 0; i < 60; ++i) equal += noise(size, 2);
+  const std::string container = encode(noise(60 * size, 3) + equal + noise(60 * size, 4),
+                                       {{PAXECT_PARAM_PROTECT, 6},
+                                        {PAXECT_PARAM_LEVEL, -7},
+                                        {PAXECT_PARAM_FRAME_SIZE, static_cast<std::int64_t>(size)}});
+  const std::vector<Frame> frames = frames_of(container);
+  REQUIRE(frames[70].end - frames[70].start == kFrame);
+  for (const std::size_t removed : {std::size_t{1}, std::size_t{50}}) {
+    std::string damaged = container;
+    damaged.erase(frames[120].start + 100, removed);
+    damaged.insert(frames[60].start - 100, "inserted");
+    check_restored(damaged, container);
+  }
+}
+
+TEST_CASE("repair: lost cells are taken from equal ones where the parity does not suffice") {
+  const std::string container =
+      encode(std::string(64 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 8192}});
+  const Window window = windows_of(container).at(0);
+  check_restored(zeroed(container, window.length / 4, window.length / 3), container);
+  // Not from cells of which a list has the checksums in a wrong place.
+  std::string damaged = zeroed(container, window.length / 4, window.length / 3);
+  for (std::size_t at = 0; (at = damaged.find("\xd1PXheal\x1a", at)) != std::string::npos; at += 64)
+    if (damaged[at + 12] == 1) {
+      damaged.insert(at + 64, "list");
+      damaged.erase(at + 64 + 400, 4);
+    }
+  const Repaired result = repair({damaged});
+  CHECK((result.status != PAXECT_OK || result.container == container));
+}
+
 TEST_CASE("repair: bytes inserted in the first frame header and behind it are not another container") {
   const std::string container = protect(kSamples[small], 25);
   const Window window = windows_of(container).front();

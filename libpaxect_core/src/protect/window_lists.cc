@@ -75,6 +75,28 @@ bool WindowLists::load_piece(CopyReader& reader, std::uint64_t number, std::uint
   return true;
 }
 
+std::ptrdiff_t WindowLists::count(std::uint64_t cell, Counts& counts) const {
+  const auto begin = counts.begin();
+  auto end = begin;
+  for (const Variant& variant : piece_of(cell).variants) {
+    const std::uint32_t crc = entry(variant, cell);
+    auto same = std::find_if(begin, end, [&](const auto& other) { return other.second == crc; });
+    if (same == end) *end++ = {0, crc};
+    same->first += variant.votes;
+  }
+  return end - begin;
+}
+
+std::optional<std::uint32_t> WindowLists::majority(std::uint64_t cell) const {
+  Counts counts;
+  const auto end = counts.begin() + count(cell, counts);
+  const auto best = std::max_element(counts.begin(), end);
+  if (best == end) return {};
+  const auto as_many =
+      std::count_if(counts.begin(), end, [&](const auto& c) { return c.first == best->first; });
+  return as_many == 1 ? std::optional(best->second) : std::nullopt;
+}
+
 unsigned WindowLists::votes(std::uint64_t cell, std::uint32_t crc) const {
   unsigned count = 0;
   for (const Variant& variant : piece_of(cell).variants)

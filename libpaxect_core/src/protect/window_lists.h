@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -37,27 +38,24 @@ class WindowLists {
   // copies have if there are more.
   template <class Use>
   void each(std::uint64_t cell, Use use) const {
-    std::array<std::pair<unsigned, std::uint32_t>, kMaxVariants> found;  // votes, CRC-32
-    const auto begin = found.begin();
-    auto end = begin;
-    for (const Variant& variant : piece_of(cell).variants) {
-      const std::uint32_t crc = entry(variant, cell);
-      auto same = std::find_if(begin, end, [&](const auto& other) { return other.second == crc; });
-      if (same == end) *end++ = {0, crc};
-      same->first += variant.votes;
-    }
+    Counts counts;
+    const auto begin = counts.begin();
+    auto end = begin + count(cell, counts);
     if (end - begin > kMaxEach) {
       std::sort(begin, end, std::greater<>());
       end = begin + kMaxEach;
     }
     for (auto it = begin; it != end; ++it) use(it->second);
   }
+  // The CRC-32 that more copies of the list have for the cell than any other; none when two have as many.
+  std::optional<std::uint32_t> majority(std::uint64_t cell) const;
 
   static constexpr unsigned kMaxFound = 2;         // a copy may have the container twice
   static constexpr std::ptrdiff_t kMaxEach = 8;    // as many as a list has copies in a container
   static constexpr std::size_t kMaxVariants = 24;  // of a list piece
 
  private:
+  using Counts = std::array<std::pair<unsigned, std::uint32_t>, kMaxVariants>;  // votes, CRC-32
   struct Variant {
     std::vector<std::uint8_t> entries;
     std::uint32_t crc = 0;  // of the entries
@@ -72,6 +70,7 @@ class WindowLists {
   std::vector<bool> load_found(const ProtectionMap& map, const WindowPlan& plan, RepairCopy& copy);
   void load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index, RepairCopy& copy,
                      const std::vector<bool>& is_found);
+  std::ptrdiff_t count(std::uint64_t cell, Counts& counts) const;  // how many
   bool load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at);
   std::size_t piece_index(unsigned list, std::uint64_t piece) const {
     return static_cast<std::size_t>(list * shape_.pieces() + piece);

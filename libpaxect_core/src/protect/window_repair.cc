@@ -5,35 +5,13 @@
 #include <cstring>
 
 #include "digest.h"
-#include "protect/cell_search.h"
 #include "protect/galois.h"
 #include "protect/window_code.h"
 
 namespace paxect::core {
 namespace {
 
-constexpr std::uint64_t kRunCells = 64;          // that are read at once
-constexpr std::size_t kMaxFoundShifts = 32;      // by a search of one copy
-constexpr std::uint64_t kSearchBytes = 1 << 20;  // that are searched at once
-// Cells of one CRC-32 that are searched for: more of them have equal contents, or hostile lists.
-constexpr std::ptrdiff_t kMaxEqual = 4;
-// A place that has the CRC-32 of a wanted cell and turns out to be none costs the check of another cell. Such
-// checks may read so many times as much as is searched.
-constexpr std::uint64_t kMaxChecks = 4;
-
-using WantedCells = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // CRC-32, cell
-
-// Sorts the cells, without those whose CRC-32 more than kMaxEqual of them share.
-void keep_rare(WantedCells& wanted) {
-  std::sort(wanted.begin(), wanted.end());
-  auto kept = wanted.begin();
-  for (auto it = wanted.begin(); it != wanted.end();) {
-    auto end = std::find_if(it, wanted.end(), [&](const auto& each) { return each.first != it->first; });
-    if (end - it <= kMaxEqual) kept = std::move(it, end, kept);
-    it = end;
-  }
-  wanted.erase(kept, wanted.end());
-}
+constexpr std::uint64_t kRunCells = 64;  // that are read at once
 
 }  // namespace
 
@@ -79,9 +57,11 @@ Status WindowRepair::gather(const ProtectionMap& map, const WindowPlan& plan, st
 
 Status WindowRepair::search(std::span<RepairCopy> copies) {
   for (std::size_t i = 0; i < copies.size() && !all_enough(); ++i) {
-    for (std::int64_t shift : find_shifts(i, copies[i])) take(copies[i], shift, Take::kProven);
+    for (std::int64_t shift : find_shifts(i, copies[i], Equal::kNearest))
+      take(copies[i], shift, Take::kProven);
     if (!copies[i].reader.failure().ok()) return copies[i].reader.failure();
   }
+  if (!all_enough()) take_equal();
   // What a search read and did not find is not where these cells are.
   bool has_any = false;
   return take_unproven(copies, 0, has_any);
@@ -188,78 +168,6 @@ void WindowRepair::take_cell(std::uint64_t cell, Take what) {
     cells_[cell] = Cell::kFound;
     lists_.confirm(cell);
   }
-}
-
-// The whole data cells by their checksums, without those that many of them share.
-std::vector<std::pair<std::uint32_t, std::uint32_t>> WindowRepair::wanted_cells() const {
-  const WindowShape& shape = window_.shape;
-  auto for_each = [&](auto use) {
-    for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell)
-      if (stored_size(cell) == shape.cell())
-        lists_.each(cell, [&](std::uint32_t crc) { use(crc, static_cast<std::uint32_t>(cell)); });
-  };
-  std::size_t count = 0;
-  for_each([&](std::uint32_t, std::uint32_t) { ++count; });
-  WantedCells wanted;
-  wanted.reserve(count);
-  for_each([&](std::uint32_t crc, std::uint32_t cell) { wanted.emplace_back(crc, cell); });
-  keep_rare(wanted);
-  return wanted;
-}
-
-// Bytes were inserted or removed at several places of the window. Cells between two of them are at a shift
-// that no record shows: they are looked for by their CRC-32. Two neighbours have to be found, since one alone
-// is sometimes a coincidence. They may have been found elsewhere already: what is still missing, parity
-// included, can be at the same shift.
-std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCopy& copy) {
-  CopyReader& reader = copy.reader;
-  const WindowShape& shape = window_.shape;
-  std::vector<std::int64_t> shifts = charged_shifts(*map_, index, copy, window_.offset, plan_.own.end);
-  auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
-  auto bound = [&](std::uint64_t offset, std::int64_t shift) {
-    std::int64_t at = static_cast<std::int64_t>(offset) + shift;
-    return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0)), reader.size());
-  };
-  std::uint64_t from = bound(window_.offset, *least);
-  std::uint64_t to = bound(window_.end(), *most);
-  if (to <= from || to - from > copy.found->search_budget) return {};
-  const WantedCells wanted = wanted_cells();
-  if (wanted.empty()) return {};
-  copy.found->search_budget -= to - from;
-  CellSearch search(shape.cell(), wanted.size());
-  for (const auto& [crc, cell] : wanted) search.want(crc);
-  std::vector<std::int64_t> found;
-  std::vector<std::uint8_t> block;
-  std::uint64_t checks = kMaxChecks * (to - from) / shape.cell();
-  for (std::uint64_t at = from; at < to && found.size() < kMaxFoundShifts && checks != 0;
-       at += kSearchBytes) {
-    auto size = static_cast<std::size_t>(std::min(kSearchBytes + 2 * shape.cell() - 1, to - at));
-    block.resize(size);
-    if (!reader.read(at, block.data(), size)) return {};
-    search.run(block, [&](std::size_t offset, std::uint32_t crc) -> std::size_t {
-      if (checks == 0 || !reader.charge(2 * shape.cell())) return size - offset;
-      --checks;
-      bool has_next = size - offset >= 2 * shape.cell();
-      std::uint32_t next = has_next ? crc32(block.data() + offset + shape.cell(), shape.cell()) : 0;
-      auto first = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(crc, std::uint32_t{0}));
-      // Bytes that were inserted in a list make cells of it pass for others. Other copies outvote it.
-      std::pair<unsigned, std::uint32_t> best;
-      for (auto it = first; has_next && it != wanted.end() && it->first == crc; ++it) {
-        if (it->second + std::uint64_t{1} >= shape.data_cells()) continue;
-        const unsigned support =
-            std::min(lists_.votes(it->second, crc), lists_.votes(it->second + std::uint64_t{1}, next));
-        if (support > best.first) best = {support, it->second};
-      }
-      if (best.first == 0) return 1;
-      auto place =
-          static_cast<std::int64_t>(window_.offset + (std::uint64_t{best.second} << shape.cell_bits));
-      std::int64_t shift = static_cast<std::int64_t>(at + offset) - place;
-      if (found.size() < kMaxFoundShifts && std::find(found.begin(), found.end(), shift) == found.end())
-        found.push_back(shift);
-      return 2 * shape.cell();
-    });
-  }
-  return found;
 }
 
 // The cells of a code word by what is known of them.

@@ -4,6 +4,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -58,8 +59,10 @@ class WindowRepair {
   // these cannot be all of the window. `status`: of the copies' readers.
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
   // After gather(): the shifts in a copy at which two cells that follow each other are, in the order of the
-  // copy.
-  std::vector<std::int64_t> find_shifts(std::size_t index, RepairCopy& copy);
+  // copy. Of cells that many others equal, contents do not show which one it is: they are passed over, or
+  // each is taken for the nearest, and their shifts follow the others.
+  enum class Equal { kIgnored, kNearest };
+  std::vector<std::int64_t> find_shifts(std::size_t index, RepairCopy& copy, Equal equal);
   // After restore(): puts the damaged bytes of this copy where nothing better is known.
   Status fill(RepairCopy& copy, std::int64_t shift);
 
@@ -106,7 +109,16 @@ class WindowRepair {
   std::size_t parity_cell(unsigned row, std::uint32_t word) const {
     return window_.shape.data_cells() + std::size_t{row} * window_.shape.words + word;
   }
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> wanted_cells() const;  // CRC-32, cell
+  using CellsByCrc = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // CRC-32, cell; sorted
+  struct Found {
+    std::uint32_t cell = 0;
+    std::uint32_t distance = 0;  // from the expected one
+    bool is_one_of_many = false;
+  };
+  void take_equal();
+  CellsByCrc wanted_cells() const;
+  std::optional<Found> choose(const CellsByCrc& wanted, std::uint32_t crc, std::uint32_t next,
+                              std::uint32_t expected) const;
   WordState state_of(std::uint32_t word) const;
   bool enough(std::uint32_t word) const;
   bool all_enough() const;
