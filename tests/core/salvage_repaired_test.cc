@@ -116,6 +116,21 @@ TEST_CASE("salvage: what a repair of a damaged copy proves is whole") {
   CHECK(repaired > rounds(300) / 4);
 }
 
+TEST_CASE("salvage: bytes inserted in the first ones of a repairable copy do not make it another container") {
+  const std::string data = noise(50'000, 7);
+  const std::string container = encode(data, {{PAXECT_PARAM_PROTECT, 6}});
+  for (std::size_t at = 1; at < kStart - 4; ++at) {
+    INFO("inserted at " << at);
+    const Salvaged result = salvage({container.substr(0, at) + "SEVEN##" + container.substr(at)});
+    CHECK(result.status == PAXECT_OK);
+    CHECK((result.data == data));
+  }
+  // A file that holds the container may begin with the same byte.
+  const Salvaged archived = salvage({"PK\3\4" + noise(40, 1) + container});
+  CHECK(archived.status == PAXECT_ERROR_PARTIAL);
+  CHECK(archived.report.contested == 1);
+}
+
 TEST_CASE("salvage: what a repair of several damaged copies proves is whole") {
   Random random(52);
   int repaired = 0;

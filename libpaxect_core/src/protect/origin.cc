@@ -98,7 +98,7 @@ class OriginCheck {
     const std::uint8_t* here = bytes.data();
     const auto same = static_cast<std::size_t>(std::mismatch(start, end, here).first - start);
     if (same + kEnough > size) return true;
-    if (same < kMagic.size()) return false;
+    if (same == 0) return false;  // or what precedes the container looks like inserted bytes
     for (std::size_t inserted = 1; inserted <= bytes.size() - size; ++inserted)
       if (std::equal(start + same, end, here + same + inserted))
         return !std::equal(start, end, here + inserted) && !has_magic({here + same, inserted});
