@@ -282,6 +282,54 @@ TEST_CASE("salvage: what protection restores is at most twice as long as the cop
         })) < 64 * kSize);
 }
 
+TEST_CASE("repair: records that contradict their own place do not outvote those that do not") {
+  const std::string container = protected_container(paxect::test::noise(20'000, 1), 10);
+  Records records;
+  {
+    const paxect::test::MemoryFile file(container);
+    WorkMeter meter;
+    meter.begin(Callbacks());
+    CopyReader reader(Allocator(), file.fd(), container.size(), meter);
+    records = scan_records(reader);
+  }
+  ProtectionMap map;
+  const std::uint64_t size = container.size();
+  REQUIRE(map.build({&records, 1}, {&size, 1}).ok());
+  const Window window = map.windows().front();
+  const std::size_t count = records.lists.size();
+  for (std::size_t i = 0; i < 2 * count; ++i) {
+    FoundList list = records.lists.front();
+    list.header.window.shape.length += 1;
+    list.header.offset += 1 + i;
+    records.lists.push_back(list);
+  }
+  REQUIRE(map.build({&records, 1}, {&size, 1}).ok());
+  CHECK(map.windows().front() == window);
+}
+
+TEST_CASE("repair: a container begins where its first record shows it, whatever a later one claims") {
+  Records records;
+  auto add = [&](std::uint8_t tag, std::uint64_t offset, std::uint64_t at) {
+    FoundList list{.header = list_of(24, 1, true), .at = at};
+    list.header.tag.fill(tag);
+    list.header.offset = offset;
+    records.lists.push_back(list);
+  };
+  // The outer container covers 20,000 bytes, and the one in its data 10,000.
+  add(1, 1000, 1000);
+  add(1, 20000, 20000);
+  add(2, 1000, 9000);
+  add(2, 1 << 30, 18000);
+  add(2, 0, 20001);
+  ProtectionMap map;
+  const std::uint64_t size = 30000;
+  const Status status = map.build({&records, 1}, {&size, 1});
+  INFO(status.message);
+  ProtectionTag outer;
+  outer.fill(1);
+  CHECK(map.tag() == outer);
+}
+
 TEST_CASE("repair: records of an extension frame that is too long are damage") {
   Records records;
   FoundList list;

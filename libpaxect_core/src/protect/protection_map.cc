@@ -28,18 +28,36 @@ struct Votes {
   auto operator<=>(const Votes&) const = default;
 };
 
-// Where a container is in one copy, as its records show it.
+// Where a container is in one copy, as its records show it: from where the first of them says that it begins
+// to the last one.
 struct Extent {
-  std::uint64_t begin = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::uint64_t records = 0;
 
   void add(std::uint64_t offset, std::uint64_t at) {
-    begin = std::min(begin, at - std::min(at, offset));
+    if (at < first) {
+      first = at;
+      begin = at - std::min(at, offset);
+    }
     end = std::max(end, at);
     records += 1;
   }
 };
+
+// Whether the offset of a record is one that a list of its own window can have. Copy 0 of it is directly
+// behind the window; the others are behind the next one.
+bool can_be_at_its_offset(const ListHeader& header) {
+  const WindowShape& shape = header.window.shape;
+  if ((header.window.number == 0) != (header.window.offset == 0)) return false;
+  const std::uint64_t first = lay_out(header.window.end(), &header.window, nullptr).own_list;
+  const std::uint64_t piece = header.first / kPieceEntries * shape.piece_size(0);
+  if (header.copy == 0) return header.offset == first + piece;
+  std::uint64_t before = piece + shape.list_size();  // copy 0
+  if (header.copy > 1) before += (header.copy - 1) * shape.list_size() + shape.parity_size();
+  return header.offset >= first + before && header.offset % shape.cell() == 0;
+}
 
 }  // namespace
 
@@ -88,26 +106,30 @@ bool ProtectionMap::choose_tag(std::span<const Records> copies) {
   }
 }
 
-// What most records say about window `number`; nothing when there are none.
+// What most records say about window `number`, those that contradict themselves only where there are no
+// others; nothing when there are none.
 std::optional<Window> ProtectionMap::choose_window(std::span<const Records> copies,
                                                    std::uint32_t number) const {
-  std::vector<const Window*> all;
+  std::vector<const ListHeader*> all;
   for (const Records& records : copies)
-    for (const FoundList& found : records.of_window(tag_, number)) all.push_back(&found.header.window);
-  std::sort(all.begin(), all.end(), [](const Window* a, const Window* b) {
+    for (const FoundList& found : records.of_window(tag_, number)) all.push_back(&found.header);
+  std::sort(all.begin(), all.end(), [](const ListHeader* a, const ListHeader* b) {
     auto key = [](const Window& w) {
       return std::tie(w.offset, w.shape.length, w.shape.words, w.shape.cell_bits, w.shape.parity,
                       w.shape.percent, w.last);
     };
-    return key(*a) < key(*b);
+    return key(a->window) < key(b->window);
   });
   std::optional<Window> best;
-  std::ptrdiff_t votes = 0;
+  std::pair<std::ptrdiff_t, std::ptrdiff_t> votes;  // of those that do not contradict themselves; of all
   for (auto it = all.begin(); it != all.end();) {
-    const auto end = std::find_if(it, all.end(), [&](const Window* other) { return *other != **it; });
-    if (end - it > votes) {
-      best = **it;
-      votes = end - it;
+    const auto end =
+        std::find_if(it, all.end(), [&](const ListHeader* other) { return other->window != (*it)->window; });
+    const auto sound =
+        std::count_if(it, end, [](const ListHeader* each) { return can_be_at_its_offset(*each); });
+    if (std::pair(sound, end - it) > votes) {
+      best = (*it)->window;
+      votes = {sound, end - it};
     }
     it = end;
   }
