@@ -184,11 +184,14 @@ std::uint64_t file_size(const std::string& path) {
 int conclude(const Outcome& outcome, const std::string& input) {
   if (outcome.status == PAXECT_OK) return kExitOk;
   if (outcome.status == PAXECT_ERROR_CANCELLED && stop_requested() != 0) throw StoppedBySignal{};
-  if (outcome.status < PAXECT_ERROR_MAGIC) {  // the message names the file
+  const std::string name = shown_name(input);
+  if (outcome.status == PAXECT_ERROR_MEMORY && !outcome.message.starts_with(name + ": ")) {
+    complain(name + ": " + outcome.message);
+  } else if (outcome.status < PAXECT_ERROR_MAGIC) {  // the message names the file
     complain(outcome.message);
   } else {
-    complain(shown_name(input) + ": " + outcome.message + " (byte " + std::to_string(outcome.offset) +
-             ", frame " + std::to_string(outcome.frame) + ")");
+    complain(name + ": " + outcome.message + " (byte " + std::to_string(outcome.offset) + ", frame " +
+             std::to_string(outcome.frame) + ")");
   }
   return paxect_status_exit_code(outcome.status);
 }

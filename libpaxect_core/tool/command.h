@@ -117,15 +117,17 @@ std::uint64_t file_size(const std::string& path);
 // Returns the exit status of a job on `input`. Prints the error of a failed job; when a signal stopped the
 // job, throws StoppedBySignal. Requires: the progress line is erased.
 int conclude(const Outcome& outcome, const std::string& input);
+using Setting = std::pair<paxect_parameter, std::int64_t>;
 // After a failure of `input`, which conclude printed: prints whether repair restores it, if it is a protected
-// container.
-void suggest_repair(const Outcome& outcome, const std::string& input, const Talk& talk);
+// container. `settings`: of the command, those that a repair has too.
+void suggest_repair(const Outcome& outcome, const std::string& input, std::span<const Setting> settings,
+                    const Talk& talk);
 // Whether the protection of a container, the data of which was verified, is as it was made. Prints what is
 // wrong with it, which is no failure: the code is that of a file that cannot be read any more.
-using Setting = std::pair<paxect_parameter, std::int64_t>;
+// Requires: `file` can be read from its beginning.
 struct ProtectionTest {
   int code = kExitOk;
-  std::optional<bool> is_damaged = {};  // nullopt: it has none, or is no file that can be read again
+  std::optional<bool> is_damaged = {};  // nullopt: it has none, or is no regular file
 };
 ProtectionTest test_protection(const std::string& file, std::span<const Setting> settings, const Talk& talk);
 // Prints the warning of a successful job, such as an owner that could not be kept; not with --quiet.

@@ -55,16 +55,22 @@ po::options_description make_options() {
   return options;
 }
 
+constexpr std::array<std::pair<const char*, paxect_parameter>, 2> kNumbers = {
+    {{"max-frame", PAXECT_PARAM_MAX_FRAME}, {"threads", PAXECT_PARAM_THREADS}}};
+
+std::vector<Setting> numbers_of(const po::variables_map& values) {
+  std::vector<Setting> settings;
+  for (const auto& [name, parameter] : kNumbers)
+    if (values.count(name) != 0)
+      settings.emplace_back(parameter, number(name, values[name].as<std::string>(), parameter));
+  return settings;
+}
+
 // Options that decoders and readers share.
 template <class Handle>
 void set_options(Handle* handle, paxect_status (*set)(Handle*, paxect_parameter, std::int64_t),
                  const po::variables_map& values) {
-  auto set_number = [&](const char* name, paxect_parameter parameter) {
-    if (values.count(name) == 0) return;
-    set(handle, parameter, number(name, values[name].as<std::string>(), parameter));
-  };
-  set_number("max-frame", PAXECT_PARAM_MAX_FRAME);
-  set_number("threads", PAXECT_PARAM_THREADS);
+  for (const auto& [parameter, value] : numbers_of(values)) set(handle, parameter, value);
   set(handle, PAXECT_PARAM_SPARSE, values.count("no-sparse") != 0 ? 0 : 1);
   set(handle, PAXECT_PARAM_SYNC, values.count("sync") != 0 ? 1 : 0);
   set(handle, PAXECT_PARAM_KEEP_ATTRIBUTES, values.count("no-attributes") != 0 ? 0 : 1);
@@ -81,7 +87,7 @@ int decode_whole(const Job& job, const Talk& talk, const po::variables_map& valu
                     decoder.get());
   progress.erase();
   int code = conclude(ended, job.input);
-  suggest_repair(ended, job.input, talk);
+  suggest_repair(ended, job.input, numbers_of(values), talk);
   warn(ended, talk);
   if (talk.json) {
     paxect_container_info info = new_info();
@@ -110,7 +116,7 @@ int decode_range(const Job& job, const Talk& talk, const po::variables_map& valu
   progress.erase();
   if (ended.status == PAXECT_OK) ended = outcome(status, reader.get());
   int code = conclude(ended, job.input);
-  suggest_repair(ended, job.input, talk);
+  suggest_repair(ended, job.input, numbers_of(values), talk);
   warn(ended, talk);
   if (talk.json) {
     JsonLine line(summary_stream(job));

@@ -8,11 +8,14 @@
 #include <string_view>
 
 #include "command.h"
+#include "printable.h"
 #include "standard_streams.h"
 #include "temporary_file.h"
 
 namespace paxect::tool {
 namespace {
+
+std::atomic<const OutOfMemory*> in_force = nullptr;
 
 // Several threads may run out of memory at once: the first one ends the process.
 [[noreturn]] void end(std::string_view line, int code) {
@@ -39,6 +42,16 @@ void set_last_resorts() {
   std::set_terminate(end_without_handler);
 }
 
-void end_without_memory() { end("paxect-core: out of memory\n", kExitFile); }
+OutOfMemory::OutOfMemory(const std::string& message, int status)
+    : line_("paxect-core: " + printable(message) + '\n'), status_(status) {
+  in_force = this;
+}
+
+OutOfMemory::~OutOfMemory() { in_force = nullptr; }
+
+void end_without_memory() {
+  if (const OutOfMemory* given = in_force) end(given->line_, given->status_);
+  end("paxect-core: out of memory\n", kExitFile);
+}
 
 }  // namespace paxect::tool

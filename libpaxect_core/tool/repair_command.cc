@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "copies.h"
+#include "last_resort.h"
 #include "printable.h"
 #include "signals.h"
 #include "summary.h"
@@ -105,11 +106,24 @@ std::string named(const std::string& message, const std::vector<std::string>& in
   return shown_name(inputs.front()) + ": " + message;
 }
 
+std::string salvage_advice(const std::vector<std::string>& inputs, const std::string& options) {
+  std::string command = ": recover what is left with: paxect-core salvage";
+  for (const std::string& input : inputs) command += ' ' + shell_word(input);
+  return command + options + " -o FILE";
+}
+
+// What the advised command needs besides the names.
+std::string options_for(std::span<const Setting> settings) {
+  for (const auto& [parameter, value] : settings)
+    if (parameter == PAXECT_PARAM_MAX_FRAME) return " --max-frame " + std::to_string(value);
+  return "";
+}
+
 constexpr int kMaxWindowLines = 20;
 
 // Reports why, the first windows that are lost if there are several, and what recovers the rest.
 void explain_failure(const paxect_repairer* repairer, const std::vector<std::string>& inputs,
-                     const Talk& talk) {
+                     std::span<const Setting> settings, const Talk& talk) {
   struct Printer {
     std::string name;
     int lines = 0;
@@ -133,15 +147,17 @@ void explain_failure(const paxect_repairer* repairer, const std::vector<std::str
   if (talk.quiet) return;
   if (report_of(repairer).damaged_windows > 1)
     paxect_repairer_each_window(repairer, Printer::print, &printer);
-  complain(printer.name + ": recover what is left with: paxect-core salvage " + shell_word(inputs.front()) +
-           " -o FILE");
+  // Of different containers, each has to be repaired alone, as the message says.
+  const std::string message = paxect_repairer_error_message(repairer);
+  if (message.find("are copies of different containers") == message.npos)
+    complain(printer.name + salvage_advice(inputs, options_for(settings)));
 }
 
 int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
-                    const std::vector<std::string>& inputs, const std::string& output, bool is_whole,
-                    const Talk& talk) {
+                    const std::vector<std::string>& inputs, std::span<const Setting> settings,
+                    const std::string& output, bool is_whole, const Talk& talk) {
   if (ended.status == PAXECT_ERROR_DAMAGED || ended.status == PAXECT_ERROR_NO_PROTECTION) {
-    explain_failure(repairer, inputs, talk);
+    explain_failure(repairer, inputs, settings, talk);
     return paxect_status_exit_code(ended.status);
   }
   int code = conclude(ended, inputs.front());
@@ -156,21 +172,57 @@ int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
   return code;
 }
 
-// Whether the end of the file is that of a protected container, whose last record is before the footer.
-bool ends_like_protected(int fd) {
+// Whether there is a record of protection near the beginning or the end of the file. One is behind the first
+// window, which is at most 16 MiB long unless a frame is longer, and others are before the footer.
+bool looks_protected(int fd) {
   constexpr std::string_view kMagic("\xd1PXheal\x1a", 8);  // FORMAT.md, Protection
-  constexpr off_t kTail = 8192;
+  constexpr off_t kEnds = off_t{17} << 20;
+  constexpr off_t kBlock = off_t{1} << 20;
   struct stat file {};
   if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return false;
-  std::array<char, kTail> tail;
-  ssize_t size = pread(fd, tail.data(), tail.size(), std::max<off_t>(0, file.st_size - kTail));
-  return size > 0 &&
-         std::string_view(tail.data(), static_cast<std::size_t>(size)).find(kMagic) != kMagic.npos;
+  std::string block;
+  auto has_record = [&](off_t begin, off_t end) {
+    for (off_t at = begin; at < end; at += kBlock) {
+      const off_t with_next = kBlock + static_cast<off_t>(kMagic.size()) - 1;
+      block.resize(static_cast<std::size_t>(std::min(with_next, end - at)));
+      const ssize_t size = pread(fd, block.data(), block.size(), at);
+      if (size > 0 &&
+          std::string_view(block.data(), static_cast<std::size_t>(size)).find(kMagic) != kMagic.npos)
+        return true;
+    }
+    return false;
+  };
+  const off_t begin = std::min(kEnds, file.st_size);
+  return has_record(std::max(begin, file.st_size - kEnds), file.st_size) || has_record(0, begin);
+}
+
+// `is_protected`: it has records of protection. Requires: `file` is a regular file.
+void suggest_repair_of(int file, const std::string& input, bool is_protected,
+                       std::span<const Setting> settings) {
+  const std::string name = shown_name(input);
+  Repairer repairer = make_repairer();
+  for (const Setting& setting : settings)
+    paxect_repairer_set_parameter(repairer.get(), setting.first, setting.second);
+  if (paxect_repairer_add_fd(repairer.get(), file, input.c_str()) != PAXECT_OK) return;
+  paxect_repairer_set_progress(repairer.get(), stop_on_signal, nullptr);
+  const paxect_status status = paxect_repairer_check(repairer.get());
+  const std::string message = paxect_repairer_error_message(repairer.get());
+  const std::string command = "paxect-core repair " + shell_word(input) + options_for(settings);
+  if (status == PAXECT_OK)
+    complain(name + ": it can be repaired: " + command + " -o FILE");
+  else if (status == PAXECT_ERROR_DAMAGED)
+    complain(named(message, {input}) + salvage_advice({input}, options_for(settings)));
+  else if (status == PAXECT_ERROR_NO_PROTECTION && is_protected)
+    complain(named(message, {input}));
+  else if (status == PAXECT_ERROR_MEMORY)
+    complain(name + ": whether it can be repaired is not known: " + message +
+             ": find it out with more memory: " + command + " --check");
 }
 
 }  // namespace
 
-void suggest_repair(const Outcome& ended, const std::string& input, const Talk& talk) {
+void suggest_repair(const Outcome& ended, const std::string& input, std::span<const Setting> settings,
+                    const Talk& talk) {
   int code = paxect_status_exit_code(ended.status);
   const bool is_damage = code == 2 || code == 4 || ended.status == PAXECT_ERROR_READ;
   if (talk.quiet || !is_damage || ended.status == PAXECT_ERROR_LIMIT) return;
@@ -179,33 +231,27 @@ void suggest_repair(const Outcome& ended, const std::string& input, const Talk& 
   const int file = input == "-" ? STDIN_FILENO : opened.get();
   struct stat type {};
   if (file < 0 || fstat(file, &type) != 0) return;
-  const std::string name = shown_name(input);
   if (!S_ISREG(type.st_mode)) {
     // What went through a pipe is gone. Something else than a container has nothing to do with repair.
     if (ended.status != PAXECT_ERROR_MAGIC && ended.status != PAXECT_ERROR_READ)
-      complain(name +
+      complain(shown_name(input) +
                ": if it was encoded with --protect, save it to a file, and repair that: paxect-core repair " +
                "DAMAGED -o FILE");
     return;
   }
-  // A large file that is no container at all is not searched.
-  if (ended.status == PAXECT_ERROR_MAGIC && !ends_like_protected(file)) return;
-  Repairer repairer = make_repairer();
-  if (paxect_repairer_add_fd(repairer.get(), file, input.c_str()) != PAXECT_OK) return;
-  paxect_repairer_set_progress(repairer.get(), stop_on_signal, nullptr);
-  paxect_status status = paxect_repairer_check(repairer.get());
-  if (status == PAXECT_OK)
-    complain(name + ": it can be repaired: paxect-core repair " + shell_word(input) + " -o FILE");
-  else if (status == PAXECT_ERROR_DAMAGED)
-    complain(named(paxect_repairer_error_message(repairer.get()), {input}) +
-             ": recover what is left with: paxect-core salvage " + shell_word(input) + " -o FILE");
+  // All of a large file that is no container is not searched.
+  const bool is_protected = ended.status == PAXECT_ERROR_MAGIC && looks_protected(file);
+  if (ended.status == PAXECT_ERROR_MAGIC && !is_protected) return;
+  const OutOfMemory message(shown_name(input) + ": whether it can be repaired is not known: out of memory",
+                            code);
+  suggest_repair_of(file, input, is_protected, settings);
 }
 
 ProtectionTest test_protection(const std::string& file, std::span<const Setting> settings, const Talk& talk) {
   ProtectionTest result;
   Reader reader = make_reader();
   paxect_container_info info = new_info();
-  if (file == "-" || file_size(file) == 0) return result;
+  if (file_size(file) == 0) return result;
   if (paxect_reader_open_path(reader.get(), file.c_str()) != PAXECT_OK) return result;
   if (paxect_reader_info(reader.get(), &info) != PAXECT_OK || info.protection_size == 0) return result;
   Repairer repairer = make_repairer();
@@ -243,7 +289,7 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
                         "the repaired container; - is standard output")(
       "check", "report whether it can be repaired, and write nothing")(
       "max-frame", text()->value_name("BYTES"), "refuse frames of more data; default: 1 GiB")(
-      "threads", text()->value_name("N"), "threads to verify with; default: one per core")(
+      "threads", text()->value_name("N"), "threads to work with; default: one per core")(
       "no-attributes", "do not give the output the modification time and permissions of the damaged files")(
       "sync", "flush the output to disk before returning");
   add_talk_options(options, "print a summary as one line of JSON");
@@ -255,11 +301,13 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
   if (check == (values.count("output") != 0))
     throw UsageError{"repair: give either the output with -o, or --check; - is standard output"};
   Talk talk = read_talk(values);
+  const OutOfMemory message(shown_name(inputs.front()) + ": out of memory", kExitFile);
   Repairer repairer = make_repairer();
+  std::vector<Setting> settings;
   auto set_number = [&](const char* name, paxect_parameter parameter) {
     if (values.count(name) == 0) return;
-    paxect_repairer_set_parameter(repairer.get(), parameter,
-                                  number(name, values[name].as<std::string>(), parameter));
+    settings.emplace_back(parameter, number(name, values[name].as<std::string>(), parameter));
+    paxect_repairer_set_parameter(repairer.get(), parameter, settings.back().second);
   };
   set_number("max-frame", PAXECT_PARAM_MAX_FRAME);
   set_number("threads", PAXECT_PARAM_THREADS);
@@ -289,7 +337,7 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
     is_whole = has_whole_cells && ((!check && !is_file) || comparison.is_any_whole());
   }
   progress.erase();
-  int code = conclude_repair(ended, repairer.get(), inputs, job.output, is_whole, talk);
+  int code = conclude_repair(ended, repairer.get(), inputs, settings, job.output, is_whole, talk);
   warn(ended, talk);
   if (talk.json) print_json(job, progress.seconds(), ended, repairer.get(), is_whole);
   return code;

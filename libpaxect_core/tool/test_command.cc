@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "command.h"
@@ -6,17 +9,26 @@
 namespace paxect::tool {
 namespace {
 
+// Whether what a command has read from standard input can be read once more as a file. Requires: nothing was
+// read yet.
+bool is_whole_file(const std::string& file) {
+  struct stat type {};
+  return file != "-" ||
+         (fstat(STDIN_FILENO, &type) == 0 && S_ISREG(type.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0);
+}
+
 int test_file(paxect_decoder* decoder, const std::string& file, std::span<const Setting> settings,
               const Talk& talk) {
+  const bool can_read_again = is_whole_file(file);
   Progress progress(talk.progress, shown_name(file), file_size(file));
   paxect_decoder_set_progress(decoder, Progress::callback, &progress);
   paxect_status status = paxect_decoder_decode_path(decoder, file.c_str(), "/dev/null");
   progress.erase();
   Outcome ended = outcome(status, decoder);
   int code = conclude(ended, file);
-  suggest_repair(ended, file, talk);
+  suggest_repair(ended, file, settings, talk);
   ProtectionTest protection;
-  if (code == kExitOk) protection = test_protection(file, settings, talk);
+  if (code == kExitOk && can_read_again) protection = test_protection(file, settings, talk);
   if (talk.json) {
     paxect_container_info info = new_info();
     paxect_decoder_info(decoder, &info);

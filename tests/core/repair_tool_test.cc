@@ -116,6 +116,77 @@ TEST_CASE("repair: decode and test of standard input say how a damaged container
   CHECK(one_line(test_file().error));
 }
 
+TEST_CASE("repair: test of standard input verifies the protection where it is a whole file") {
+  Protected given;
+  given.damage(read_file(given.container).size() - 45000, 4000);
+  auto test_stdin = [&](const std::string& before) {
+    return run({.argv = {"/bin/sh", "-c", "{ " + before + " exec \"$0\" test - --json; } <\"$1\"", kTool,
+                         given.damaged}});
+  };
+  const Result whole = test_stdin("");
+  CHECK(whole.status == 0);
+  CHECK(whole.output.find("\"protection_damaged\":true") != std::string::npos);
+  CHECK(whole.error.find("restore it with: paxect-core repair - -o FILE") != std::string::npos);
+  // Behind something else, it is not the file that repair would read.
+  std::string bytes = read_file(given.damaged);
+  write_file(given.damaged, std::string(100, 'x') + bytes);
+  const Result later = test_stdin("head -c 100 >/dev/null;");
+  CHECK(later.status == 0);
+  CHECK(later.output.find("protection_damaged") == std::string::npos);
+  CHECK(later.error == "");
+}
+
+TEST_CASE(
+    "repair: a container that has lost both ends, or has zeros behind it, is found to be a protected one") {
+  Protected given;
+  const std::string container = read_file(given.container);
+  std::string bytes = container + std::string(100000, '\0');
+  bytes.replace(0, 5000, std::string(5000, '\0'));
+  write_file(given.damaged, bytes);
+  CHECK(tool({"test", given.damaged}).error.find("it can be repaired: paxect-core repair ") !=
+        std::string::npos);
+  bytes.replace(container.size() - 9000, 9000, std::string(9000, '\0'));
+  write_file(given.damaged, bytes);
+  CHECK(tool({"test", given.damaged}).error.find("it can be repaired: paxect-core repair ") !=
+        std::string::npos);
+  // Nothing shows any more that it is not a part of another container.
+  write_file(given.damaged, bytes.substr(5100));
+  CHECK(tool({"test", given.damaged})
+            .error.find("cannot be repaired: both ends of the protected container are lost") !=
+        std::string::npos);
+  write_file(given.damaged, noise(100000));
+  CHECK(one_line(tool({"test", given.damaged}).error));
+}
+
+TEST_CASE("repair: the advised commands have all copies, and the options that they need") {
+  Protected given;
+  given.damage(50000, 100000);
+  const std::string other = given.dir / "other.freq";
+  write_file(other, read_file(given.damaged));
+  Result result = tool({"repair", given.damaged, other, "-o", given.output, "--max-frame", "70000"});
+  CHECK(result.status == 2);
+  CHECK(result.error.find(": recover what is left with: paxect-core salvage " + given.damaged + " " + other +
+                          " --max-frame 70000 -o FILE\n") != std::string::npos);
+  // Each of them has to be repaired alone.
+  REQUIRE(tool({"encode", "-i", kTool, "-o", other, "--protect", "10"}).status == 0);
+  result = tool({"repair", given.damaged, other, "-o", given.output});
+  CHECK(result.status == 2);
+  CHECK(result.error.find("repair each of them alone") != std::string::npos);
+  CHECK(one_line(result.error));
+  given.damage(200000, 5000);
+  for (const char* command : {"decode", "test"}) {
+    std::vector<std::string> arguments{command, "--max-frame", "70000", "--threads", "1"};
+    if (command == std::string("decode")) arguments.insert(arguments.end(), {"-o", given.output, "-i"});
+    arguments.push_back(given.damaged);
+    const Result advised = tool(arguments);
+    CHECK(advised.status == 4);
+    CHECK(advised.error.find("it can be repaired: paxect-core repair " + given.damaged +
+                             " --max-frame 70000 -o FILE\n") != std::string::npos);
+  }
+  // Frames that the check is not allowed to decode are no damage.
+  CHECK(tool({"repair", given.damaged, "--check", "--max-frame", "100"}).status != 0);
+}
+
 TEST_CASE("repair: info shows the protection and its cost") {
   Protected given("25");
   Result info = tool({"info", given.container});

@@ -80,6 +80,43 @@ TEST_CASE("a command that runs out of memory ends with status 3 and one line, an
   }
 }
 
+TEST_CASE("repair: a lack of memory is reported with the name of the file and what helps a repair") {
+  if (skip_when_emulated("the emulator takes memory too")) return;
+  TempDir dir;
+  // A frame that takes far more memory than the commands without it.
+  write_file(dir / "file", noise(24 << 20, 5));
+  REQUIRE(tool({"encode", "-i", dir / "file", "-o", dir / "c", "--protect", "10", "--frame", "25165824"})
+              .status == 0);
+  std::string bytes = read_file(dir / "c");
+  bytes.replace(1000, 5000, std::string(5000, '\0'));
+  write_file(dir / "c", bytes);
+  unsigned unknown = 0;
+  unsigned failed = 0;
+  for (unsigned mebibytes = 16; mebibytes <= 160; mebibytes += 8) {
+    auto limited = [&](const std::string& command) {
+      return run({.argv = {"/bin/sh", "-c",
+                           "ulimit -v " + std::to_string(1024 * mebibytes) + "; exec \"$0\" " + command +
+                               " \"$1\" --threads 1",
+                           kTool, dir / "c"}});
+    };
+    const Result checked = limited("repair --check");
+    INFO(mebibytes << " MiB: " << checked.error);
+    if (checked.status == 3) {
+      CHECK(checked.error.find("memory") != std::string::npos);
+      if (checked.error.find(dir / "c") != std::string::npos) ++failed;
+    }
+    CHECK(checked.error.find("use smaller frames") == std::string::npos);
+    const Result tested = limited("test");
+    INFO(tested.error);
+    // Where the data is found to be damaged, something is said about a repair.
+    if (tested.status == 4) CHECK(tested.error.find("repaired") != std::string::npos);
+    if (tested.error.find("whether it can be repaired is not known: out of memory") != std::string::npos)
+      ++unknown;
+  }
+  CHECK(failed > 0);
+  CHECK(unknown > 0);
+}
+
 TEST_CASE("the first job of a process that runs out of memory ends with MEMORY") {
   if (skip_when_emulated("a preloaded library reaches the emulator too")) return;
   TempDir dir;

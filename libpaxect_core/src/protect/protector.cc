@@ -13,6 +13,15 @@ constexpr std::size_t kFullWindow = std::size_t{kFullWindowCells} << kMaxCellBit
 
 }  // namespace
 
+namespace {
+
+Status with_remedy(Status status) {
+  if (status.code == PAXECT_ERROR_MEMORY) status.message += ": use smaller frames or less protection";
+  return status;
+}
+
+}  // namespace
+
 void Protector::begin(unsigned percent) {
   percent_ = percent;
   filled_ = 0;
@@ -41,7 +50,8 @@ Status Protector::add_frame(std::span<const std::uint8_t> frame) {
   } else {
     // A window that is longer than a full one is a single frame.
     if (!has_frame_)
-      status = code(windows_).begin(choose_shape(std::max(frame.size(), kFullWindow), percent_, false));
+      status = with_remedy(
+          code(windows_).begin(choose_shape(std::max(frame.size(), kFullWindow), percent_, false)));
     if (status.ok()) code(windows_).add(frame);
     filled_ += frame.size();
   }
@@ -66,7 +76,7 @@ Status Protector::close_window(bool last) {
                 .number = windows_,
                 .last = last};
   if (windows_ == 0) {
-    Status status = code(0).compute(window, bytes_.data());
+    Status status = with_remedy(code(0).compute(window, bytes_.data()));
     if (!status.ok()) return status;
     tag_ = code(0).tag();
   } else {

@@ -25,8 +25,8 @@ Status WindowCode::begin(const WindowShape& longest) {
   const auto parity_size = static_cast<std::size_t>(longest.parity_size());
   if (!list_.reserve(static_cast<std::size_t>(4 * longest.all_cells())) || !parity_.reserve(parity_size) ||
       !cell_.reserve(longest.cell()))
-    return failure(PAXECT_ERROR_MEMORY, "out of memory for the parity of " + std::to_string(longest.length) +
-                                            " bytes: use smaller frames or less protection");
+    return failure(PAXECT_ERROR_MEMORY,
+                   "out of memory for the parity of " + std::to_string(longest.length) + " bytes");
   std::memset(parity_.data(), 0, parity_size);
   if (multiplier_ && rows_ == longest.parity && columns_ >= longest.word_cells(0)) return {};
   multiplier_.reset();  // what follows may throw
