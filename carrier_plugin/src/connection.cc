@@ -41,6 +41,15 @@ void remove_compression_methods() {
   sk_SSL_COMP_free(SSL_COMP_set0_compression_methods(nullptr));
 }
 
+// The last failure that the library has noted for this thread since forget_failure(). It forgets none by
+// itself, so that a known one takes its place.
+void forget_failure() { natsConnection_Flush(nullptr); }
+natsStatus last_failure() {
+  natsStatus status = NATS_OK;
+  nats_GetLastError(&status);
+  return status == NATS_INVALID_ARG ? NATS_OK : status;
+}
+
 void release_library() {
   const std::lock_guard lock(library_mutex);
   if (--library_users > 0) return;
@@ -83,6 +92,7 @@ void Connection::drop() {
     natsConnection_Destroy(connection_);
   }
   connection_ = nullptr;
+  has_failed_write_ = false;
   mailbox_->clear();
 }
 
@@ -102,6 +112,7 @@ Status Connection::set_options(natsOptions* options) {
   // The library would publish after a reconnect what it has buffered: a claim that was decided about in the
   // store before it.
   also(natsOptions_SetAllowReconnect(options, false));
+  also(natsOptions_SetSendAsap(options, true));
   also(natsOptions_SetPingInterval(options, kPingMs));
   also(natsOptions_SetMaxPingsOut(options, kMaxPings));
   also(natsOptions_SetWriteDeadline(options, kWriteDeadlineMs));
@@ -143,6 +154,7 @@ Status Connection::connect() {
     if (status == NATS_OK) status = subscribe_now(subject);
   if (status == NATS_OK) {
     last_url_ = server_url();
+    forget_failure();  // that of another server, before this one
     return Status::success();
   }
   const char* detail = nats_GetLastError(nullptr);
@@ -152,6 +164,14 @@ Status Connection::connect() {
 }
 
 std::uint64_t Connection::tend(std::uint64_t now_ns) {
+  // One of the calls for the management of streams.
+  if (connection_ != nullptr && last_failure() == NATS_IO_ERROR) note_failed_write();
+  if (has_failed_write_) {
+    problem_ = "sending to the server " + last_url_ + " failed: connecting again";
+    host_.log(PAXECT_LOG_WARN, problem_);
+    drop();
+    retry_ns_ = now_ns + kFirstRetry;
+  }
   if (connection_ != nullptr && natsConnection_Status(connection_) == NATS_CONN_STATUS_CLOSED) {
     const char* detail = nullptr;
     natsConnection_GetLastError(connection_, &detail);
@@ -176,7 +196,8 @@ void Connection::end(const std::string& problem) {
 }
 
 bool Connection::is_connected() const {
-  return connection_ != nullptr && natsConnection_Status(connection_) == NATS_CONN_STATUS_CONNECTED;
+  return connection_ != nullptr && !has_failed_write_ &&
+         natsConnection_Status(connection_) == NATS_CONN_STATUS_CONNECTED;
 }
 
 std::string Connection::server_url() const {
@@ -191,12 +212,15 @@ std::string Connection::problem() const {
   return problem_.empty() ? "no connection to " + settings_.server_list() : problem_;
 }
 
+// A subscription that was not sent counts as one: the library would send it when it reconnects.
 natsStatus Connection::subscribe_now(const std::string& subject) {
   natsSubscription* subscription = nullptr;
+  forget_failure();
   natsStatus status = natsConnection_Subscribe(&subscription, connection_, subject.c_str(),
                                                Mailbox::on_message, mailbox_.get());
   if (status != NATS_OK) return status;
   subscriptions_.push_back(subscription);
+  if (status = last_failure(); status != NATS_OK) return status;
   return natsSubscription_SetPendingLimits(subscription, kMaxPending, kMaxPendingBytes);
 }
 
@@ -204,19 +228,32 @@ void Connection::subscribe(const std::string& subject) {
   // The sender or receiver of a start that is tried again subscribes again.
   if (std::find(subjects_.begin(), subjects_.end(), subject) != subjects_.end()) return;
   subjects_.push_back(subject);
-  if (connection_ != nullptr) subscribe_now(subject);
+  if (is_connected() && subscribe_now(subject) != NATS_OK) note_failed_write();
+}
+
+void Connection::note_failed_write() {
+  has_failed_write_ = true;
+  forget_failure();
+}
+
+// Whether a message was written. What the library refuses before it writes anything ends no connection.
+bool Connection::note_write(natsStatus status) {
+  const bool is_refused = status == NATS_MAX_PAYLOAD || status == NATS_INVALID_SUBJECT ||
+                          status == NATS_INVALID_ARG || status == NATS_CONNECTION_CLOSED;
+  if (status != NATS_OK && !is_refused) note_failed_write();
+  return status == NATS_OK;
 }
 
 bool Connection::publish(const std::string& subject, std::string_view data) {
-  return is_connected() && natsConnection_Publish(connection_, subject.c_str(), data.data(),
-                                                  static_cast<int>(data.size())) == NATS_OK;
+  return is_connected() && note_write(natsConnection_Publish(connection_, subject.c_str(), data.data(),
+                                                             static_cast<int>(data.size())));
 }
 
 std::uint64_t Connection::request(const std::string& subject, std::string_view data) {
   if (!is_connected()) return 0;
   const std::string reply = mailbox_->inbox() + std::to_string(requests_ + 1);
-  if (natsConnection_PublishRequest(connection_, subject.c_str(), reply.c_str(), data.data(),
-                                    static_cast<int>(data.size())) != NATS_OK)
+  if (!note_write(natsConnection_PublishRequest(connection_, subject.c_str(), reply.c_str(), data.data(),
+                                                static_cast<int>(data.size()))))
     return 0;
   return ++requests_;
 }

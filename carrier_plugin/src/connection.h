@@ -2,6 +2,10 @@
 //
 // tend() makes the connection and makes it again; it blocks for at most a few seconds. All functions are for
 // the instance thread. The library's threads only use the mailbox.
+//
+// A write that fails ends the connection: it may have sent a part of its lines, and the library drops the rest
+// and goes on, so that the server may know nothing of a subscription. So each call writes what it sends by
+// itself; the thread of the library that would write later keeps its failures to itself.
 #pragma once
 
 #include <nats/nats.h>
@@ -72,6 +76,8 @@ class Connection {
   std::string explain(const std::string& words) const;
   void drop();
   natsStatus subscribe_now(const std::string& subject);
+  bool note_write(natsStatus status);
+  void note_failed_write();
 
   const Host& host_;
   const Settings& settings_;
@@ -90,6 +96,7 @@ class Connection {
   std::size_t first_server_ = 0;
   std::uint64_t generation_ = 0;
 
+  bool has_failed_write_ = false;  // on this connection
   std::string problem_;
 };
 

@@ -8,11 +8,19 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kRetry = 2 * kSecond;
 constexpr std::uint64_t kSilent = 10 * kSecond;
-constexpr std::uint64_t kLost = 30 * kSecond;
+constexpr std::uint64_t kLost = 15 * kSecond;
 constexpr int kMaxUnanswered = 2;
 constexpr std::uint64_t kRefused = 60 * kSecond;  // without another error of the server
 
 }  // namespace
+
+// A connection that lost a subscription while it stayed up gets no reply any more; another one may.
+void Readiness::end_deaf_connection() {
+  const std::string problem =
+      "the server " + connection_.last_url() + " does not reply to requests to JetStream: connecting again";
+  host_.log(PAXECT_LOG_WARN, problem);
+  connection_.end(problem);
+}
 
 void Readiness::report() {
   const std::uint64_t now = host_.monotonic_ns();
@@ -26,10 +34,13 @@ void Readiness::report() {
   }
 }
 
-// Nothing is sent or delivered without the epoch. A cluster whose majority was restarted may never choose a
-// leader for a stream that was in memory: another one takes its place, which is another epoch.
+// Nothing is sent or delivered without the epoch. The library gets replies by a subscription of its own, so
+// that the streams may answer where ours is lost: another connection is tried first. A cluster whose majority
+// was restarted may never choose a leader for a stream that was in memory: then another stream takes its
+// place, which is another epoch.
 void Readiness::tend_epoch() {
   const std::uint64_t now = host_.monotonic_ns();
+  if (!epoch_.value().empty()) has_reconnected_ = false;
   if (!is_ready() || !epoch_.value().empty()) {
     silent_since_ns_ = 0;
     problems_.set("the epoch is not known", "");
@@ -41,6 +52,8 @@ void Readiness::tend_epoch() {
                                                 " does not answer: has the cluster a majority?");
   if (now - silent_since_ns_ < kLost) return;
   silent_since_ns_ = now;
+  has_reconnected_ = !has_reconnected_;
+  if (has_reconnected_) return end_deaf_connection();
   if (renew_().ok()) lose_streams();
 }
 
@@ -66,13 +79,7 @@ bool Readiness::tend() {
   problems_.set("the streams cannot be used",
                 status.ok() ? "" : status.message() + " at " + connection_.last_url());
   unanswered_ = status.is_silence() ? unanswered_ + 1 : 0;
-  // A connection that lost a subscription while it stayed up gets no reply any more; another one may.
-  if (unanswered_ >= kMaxUnanswered) {
-    const std::string problem =
-        "the server " + connection_.last_url() + " does not reply to requests to JetStream: connecting again";
-    host_.log(PAXECT_LOG_WARN, problem);
-    connection_.end(problem);
-  }
+  if (unanswered_ >= kMaxUnanswered) end_deaf_connection();
   return is_new;
 }
 

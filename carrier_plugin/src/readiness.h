@@ -40,6 +40,7 @@ class Readiness {
  private:
   void report();
   void tend_epoch();
+  void end_deaf_connection();
 
   const Host& host_;
   Connection& connection_;
@@ -52,6 +53,7 @@ class Readiness {
   std::uint64_t refused_until_ns_ = 0;
   std::uint64_t silent_since_ns_ = 0;  // the stream of the epoch; 0: it answers
   int unanswered_ = 0;                 // attempts to ensure the streams on this connection
+  bool has_reconnected_ = false;       // for that stream
   bool has_streams_ = false;
   bool has_failed_ = false;
 };

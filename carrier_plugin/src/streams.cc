@@ -39,9 +39,10 @@ std::int64_t max_bytes(const Settings& settings, const Spec& spec) {
 }
 
 Status failure(const std::string& what, natsStatus status, jsErrCode code) {
-  const char* detail = nats_GetLastError(nullptr);
+  natsStatus detailed = NATS_OK;
+  const char* detail = nats_GetLastError(&detailed);
   std::string text = what + ": " + natsStatus_GetText(status);
-  if (detail != nullptr && *detail != '\0') text = what + ": " + detail;
+  if (detail != nullptr && *detail != '\0' && detailed == status) text = what + ": " + detail;
   if (code == kNoStorage)
     text +=
         ": the max_stream_mb of all subjects together must be below max_file of the server: raise it, or "
