@@ -3,9 +3,9 @@
 // tend() makes the connection and makes it again; it blocks for at most a few seconds. All functions are for
 // the instance thread. The library's threads only use the mailbox.
 //
-// A write that fails ends the connection: it may have sent a part of its lines, and the library drops the rest
-// and goes on, so that the server may know nothing of a subscription. So each call writes what it sends by
-// itself; the thread of the library that would write later keeps its failures to itself.
+// A write that fails ends the connection: it may have sent a part of its lines, and the library drops the
+// rest and goes on, so that the server may know nothing of a subscription. So each call writes what it sends
+// by itself; the thread of the library that would write later keeps its failures to itself.
 #pragma once
 
 #include <nats/nats.h>

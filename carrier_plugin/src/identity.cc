@@ -10,6 +10,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kEvery = 5 * kSecond;
 constexpr std::uint64_t kForgotten = 4 * kEvery;
 constexpr std::uint64_t kOlderBy = 2 * kSecond;
+constexpr std::size_t kMaxPeers = 10'000;
 
 }  // namespace
 
@@ -54,8 +55,9 @@ void Identity::take(const Message& message, std::uint64_t waiting) {
     return;
   }
   Peer peer;
-  if (!parse_peer(message.data(), &peer) || peer.id != state_.token() || peer.run.empty() || peer.run == run_)
-    return;
+  if (!parse_peer(message.data(), &peer)) return;
+  note_held(peer);
+  if (peer.id != state_.token() || peer.run.empty() || peer.run == run_) return;
   // An announcement takes a while, so ages that differ by little show nothing.
   const std::uint64_t own = age_ns();
   const std::uint64_t difference = own > peer.age_ns ? own - peer.age_ns : peer.age_ns - own;
@@ -66,6 +68,22 @@ void Identity::take(const Message& message, std::uint64_t waiting) {
   if (now < answered_ns_ + kSecond) return;
   answered_ns_ = now;
   announce(waiting);
+}
+
+void Identity::note_held(const Peer& peer) {
+  if (peer.mode != "receive" || peer.id == state_.token()) return;
+  const std::uint64_t now = host_.monotonic_ns();
+  std::erase_if(held_, [&](const auto& one) { return now >= one.second.until_ns; });
+  if (held_.size() < kMaxPeers || held_.contains(peer.id))
+    held_[peer.id] = {.files = peer.waiting, .until_ns = now + kForgotten};
+}
+
+std::uint64_t Identity::held_by_others() const {
+  const std::uint64_t now = host_.monotonic_ns();
+  std::uint64_t files = 0;
+  for (const auto& [id, held] : held_)
+    if (now < held.until_ns) files += held.files;
+  return files;
 }
 
 void Identity::take_claim(const std::string& name) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -38,11 +39,19 @@ class Identity {
   // Whether another process was heard in the last seconds, and whether this one leaves the work to it.
   bool is_shared() const { return shared_until_ns_ != 0; }
   bool must_wait() const { return is_shared() && is_younger_; }
+  // How many files other receivers of the subject have in hand, as they have said lately.
+  std::uint64_t held_by_others() const;
 
  private:
   std::uint64_t age_ns() const;
   void announce(std::uint64_t waiting);
+  void note_held(const Peer& peer);
   void report(const std::string& whom);
+
+  struct Held {
+    std::uint64_t files = 0;
+    std::uint64_t until_ns = 0;
+  };
 
   const Host& host_;
   const Settings& settings_;
@@ -56,6 +65,7 @@ class Identity {
   std::uint64_t answered_ns_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t shared_until_ns_ = 0;  // 0: nobody else was heard
+  std::map<std::string, Held> held_;   // by other receivers
   bool is_younger_ = false;
 };
 

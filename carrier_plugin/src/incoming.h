@@ -20,6 +20,8 @@ namespace paxect::carrier {
 struct AckSubject {
   std::uint64_t deliveries = 0;
   std::uint64_t sequence = 0;  // of the message in its stream
+  std::uint64_t given = 0;     // by its consumer: each time has the next number
+  std::int64_t stored_ns = 0;  // when the server has stored it, by its clock
 };
 // False when it is none.
 bool parse_ack_subject(std::string_view subject, AckSubject* out);

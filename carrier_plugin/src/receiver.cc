@@ -34,7 +34,8 @@ constexpr std::uint64_t kHeldDelay = 5 * kSecond;
 constexpr std::uint64_t kRefusedDelay = 30 * kSecond;
 constexpr std::uint64_t kMaxStuck = 60 * kSecond;
 
-bool parse_number(std::string_view text, std::uint64_t* out) {
+template <typename Number>
+bool parse_number(std::string_view text, Number* out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
   return error == std::errc() && end == text.data() + text.size();
 }
@@ -56,8 +57,9 @@ bool parse_ack_subject(std::string_view subject, AckSubject* out) {
   }
   if (tokens.size() < 9 || tokens[0] != "$JS" || tokens[1] != "ACK") return false;
   const std::size_t first = tokens.size() == 9 ? 4 : 6;  // newer servers add a domain and an account
-  return tokens.size() > first + 1 && parse_number(tokens[first], &out->deliveries) &&
-         parse_number(tokens[first + 1], &out->sequence);
+  return tokens.size() > first + 3 && parse_number(tokens[first], &out->deliveries) &&
+         parse_number(tokens[first + 1], &out->sequence) && parse_number(tokens[first + 2], &out->given) &&
+         parse_number(tokens[first + 3], &out->stored_ns);
 }
 
 Receiver::Receiver(const Host& host, const Settings& settings, const StateDirectory& state,
@@ -232,6 +234,7 @@ std::uint64_t Receiver::step() {
     return 0;
   }
   fetch();
+  watch_consumer(now);
   std::uint64_t wake = now + kSecond;
   if (job_fetch_.number == 0) wake = now + 20 * kMillisecond;  // the folder is full
   if (!intents_.empty()) wake = std::min(wake, next_finish_ns_);
@@ -251,6 +254,7 @@ void Receiver::tend_connection() {
   progress_ns_ = host_.monotonic_ns();
   next_receipts_ns_ = next_finish_ns_ = 0;
   job_fetch_ = list_fetch_ = {};
+  watch_.reset();
   jobs_.clear();  // they come again
   lists_.clear();
   in_hand_.clear();
@@ -267,9 +271,13 @@ void Receiver::return_jobs() {
 
 Status Receiver::ensure_consumers() {
   Status status = ensure_streams(connection_.jetstream(), names_, settings_);
-  if (status.ok()) status = ensure_consumer(connection_.jetstream(), names_, "job", kReceivers, settings_);
+  std::int64_t ignored = 0;
   if (status.ok())
-    status = ensure_consumer(connection_.jetstream(), names_, "list", state_.token(), settings_);
+    status =
+        ensure_consumer(connection_.jetstream(), names_, "job", kReceivers, settings_, &consumer_made_ns_);
+  if (status.ok()) last_given_ = 0;
+  if (status.ok())
+    status = ensure_consumer(connection_.jetstream(), names_, "list", state_.token(), settings_, &ignored);
   return status;
 }
 
@@ -325,6 +333,7 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
   const bool is_list = message->reply().find("." + names_.stream("list") + ".") != std::string_view::npos;
   Fetch& fetch = is_list ? list_fetch_ : job_fetch_;
   if (fetch.open > 0 && --fetch.open == 0) fetch = {};
+  if (!is_list) note_given(*message);
   (is_list ? lists_ : jobs_).push_back(std::move(message));
 }
 

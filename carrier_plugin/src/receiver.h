@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "connection.h"
+#include "consumer_watch.h"
 #include "epoch.h"
 #include "event_log.h"
 #include "exchange.h"
@@ -75,7 +76,10 @@ class Receiver {
   std::size_t unconfirmed() const { return unconfirmed_.size(); }
 
  private:
-  std::uint64_t waiting() const { return intents_.size() + jobs_.size(); }
+  // What is in hand and not delivered.
+  std::uint64_t waiting() const {
+    return intents_.size() + jobs_.size() + (fetching_ == nullptr ? 0 : fetching_->size());
+  }
 
   // receiver.cc
   Status rewrite_records();
@@ -101,6 +105,12 @@ class Receiver {
   void take_list(const Message& message);
   Status flush_list(const std::string& name);
   Status put_list(const Job& job, const std::string& contents, bool* refused);
+
+  // receiver_consumer.cc: a consumer that gives out nothing
+  void note_given(const Message& message);
+  void watch_consumer(std::uint64_t now);
+  void on_consumer(const Message* reply);
+  void replace_consumer(const ConsumerState& state);
 
   // receiver_decision.cc: which jobs may be delivered
   void decide(std::vector<Incoming>* batch);
@@ -240,6 +250,10 @@ class Receiver {
   };
   Fetch job_fetch_;
   Fetch list_fetch_;
+  ConsumerWatch watch_;
+  std::uint64_t next_watch_ns_ = 0;
+  std::uint64_t last_given_ = 0;        // by the consumer of the jobs, since it was looked at
+  std::int64_t consumer_made_ns_ = 0;   // by the clock of the servers
   std::vector<std::string> witnesses_;  // of deliveries whose records are not durable yet
   const std::vector<Incoming>* fetching_ = nullptr;
   std::vector<Intent> finished_;  // delivered; their chunks go when their receipts are stored

@@ -55,12 +55,13 @@ std::vector<Receiver::Found> Receiver::look_up_at_leader(const std::string& what
 
 // Keeps in the batch what may be delivered. A job that comes for the first time, from the store that has
 // acknowledged it, needs no question, unless it was published before: it may have been delivered from a store
-// that was lost.
+// that was lost. One that is older than its consumer may have been given out by the consumer before.
 void Receiver::decide(std::vector<Incoming>* batch) {
   std::vector<Incoming*> open;
   for (Incoming& job : *batch) {
     job.verdict = Verdict::kDeliver;
-    if (job.position.deliveries > 1 || must_ask(job.job)) open.push_back(&job);
+    const bool is_first = job.position.deliveries == 1 && job.position.stored_ns > consumer_made_ns_;
+    if (!is_first || must_ask(job.job)) open.push_back(&job);
   }
   settle_by_receipts(&open);
   settle_by_claims(&open);

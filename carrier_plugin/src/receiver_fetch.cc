@@ -44,6 +44,7 @@ bool Receiver::pulse() {
     pulse_ns_ = now;
     for (const std::string& ack : in_hand_) connection_.publish(ack, "+WPI");
   }
+  identity_.tend(waiting());
   if (observer_) observer_();
   return !host_.stop_requested() && connection_.is_connected() &&
          connection_.generation() == readiness_.generation();

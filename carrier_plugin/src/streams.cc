@@ -180,7 +180,7 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
 }
 
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
-                       const Settings& settings) {
+                       const Settings& settings, std::int64_t* created_ns) {
   if (jetstream == nullptr) return Status::failure("no connection");
   const std::string stream = names.stream(what);
   const std::int64_t ack_wait = settings.ack_wait_ms * 1'000'000;
@@ -188,6 +188,7 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
   jsErrCode code = static_cast<jsErrCode>(0);
   natsStatus status = js_GetConsumerInfo(&found, jetstream, stream.c_str(), name.c_str(), nullptr, &code);
   const ConsumerInfo info(found, jsConsumerInfo_Destroy);
+  if (status == NATS_OK) *created_ns = found->Created;
   if (status == NATS_OK && found->Config->AckWait >= ack_wait) return Status::success();
   jsConsumerConfig config;
   jsConsumerConfig_Init(&config);
@@ -197,8 +198,11 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
   config.AckWait = ack_wait;
   config.MaxDeliver = -1;
   config.MaxAckPending = 10'000;
-  status = status == NATS_OK ? js_UpdateConsumer(nullptr, jetstream, stream.c_str(), &config, nullptr, &code)
-                             : js_AddConsumer(nullptr, jetstream, stream.c_str(), &config, nullptr, &code);
+  jsConsumerInfo* made = nullptr;
+  status = status == NATS_OK ? js_UpdateConsumer(&made, jetstream, stream.c_str(), &config, nullptr, &code)
+                             : js_AddConsumer(&made, jetstream, stream.c_str(), &config, nullptr, &code);
+  const ConsumerInfo now(made, jsConsumerInfo_Destroy);
+  if (status == NATS_OK && made != nullptr) *created_ns = made->Created;
   return status == NATS_OK ? Status::success()
                            : failure("cannot create the consumer " + name + " of " + stream, status, code);
 }

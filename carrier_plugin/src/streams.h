@@ -20,8 +20,9 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
                        std::vector<std::string>* differences);
 // Makes the consumer, or raises its AckWait: the receivers of a subject share that of the jobs, and each of
 // them reports what it has in hand at a third of its own. Requires: ensure_streams().
+// `*created_ns` gets when it was made, by the clock of the servers.
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
-                       const Settings& settings);
+                       const Settings& settings, std::int64_t* created_ns);
 
 struct StreamRoom {
   std::uint64_t bytes = 0;

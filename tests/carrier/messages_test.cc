@@ -180,9 +180,13 @@ TEST_CASE("The subject of an acknowledgement has the position") {
   REQUIRE(parse_ack_subject("$JS.ACK.test_job.receivers.2.13.14.1700000000.0", &position));
   CHECK(position.deliveries == 2);
   CHECK(position.sequence == 13);
+  CHECK(position.given == 14);
+  CHECK(position.stored_ns == 1700000000);
   REQUIRE(parse_ack_subject("$JS.ACK.hub.ACCOUNT.test_job.receivers.3.15.14.1700000000.0.x", &position));
   CHECK(position.deliveries == 3);
   CHECK(position.sequence == 15);
+  CHECK(position.given == 14);
+  CHECK(position.stored_ns == 1700000000);
   CHECK_FALSE(parse_ack_subject("_INBOX.a.b", &position));
 }
 

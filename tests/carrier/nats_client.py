@@ -119,6 +119,15 @@ class Client:
                     raise NatsError(f"nobody answers on {subject}")
                 return head, data
 
+    def fetch(self, stream, consumer):
+        """(subject, acknowledgement, headers, payload) of the next message that the consumer gives out."""
+        self.replies += 1
+        self.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", b"1", reply=f"{self.inbox}.{self.replies}")
+        message = self.next()
+        if not message[1].startswith("$JS.ACK."):
+            raise NatsError(f"{consumer}: {message}")
+        return message
+
     def api(self, call, body=None):
         """A call of JetStream's API, such as STREAM.INFO.orders."""
         answer = json.loads(self.request("$JS.API." + call, json.dumps(body).encode() if body else b"")[1])

@@ -92,6 +92,54 @@ class Disks(unittest.TestCase):
             south.stop()
 
 
+class Consumers(unittest.TestCase):
+    @staticmethod
+    @contextlib.contextmanager
+    def held_job(server):
+        """A job in the hand of nobody: it was given out and is not given to others."""
+        done = threading.Event()
+        with server.client() as client:
+            _, ack, _, text = client.fetch("test_job", "receivers")
+
+            def hold():
+                while not done.wait(0.2):
+                    client.publish(ack, b"+WPI")
+            holder = threading.Thread(target=hold)
+            holder.start()
+            try:
+                yield json.loads(text)["name"]
+            finally:
+                done.set()
+                holder.join()
+
+    def test_a_consumer_that_gives_out_nothing_is_made_again_and_nothing_arrives_twice(self):
+        """What another receiver has delivered comes again too, while its sender is away."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the consumer", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected")
+                         and south.command("peers", status=range(100)).get("peers"))
+            south.stop()
+            north = site.node("north", "send", server.url).start()
+            site.send_many(north, 4)
+            rig.wait_for("the jobs", lambda: len(rig.jobs(server)) == 4)
+            north.stop()
+            site.take()
+            with self.held_job(server) as held:
+                south.start()
+                rig.wait_for("the others", lambda: set(site.taken) == set(site.sent) - {held})
+                south.stop()
+                west = site.node("west", "receive", server.url).start()
+                rig.wait_for("the last one", lambda: held in site.taken, 3 * rig.LIMIT)
+            self.assertIn("gives out none of 1 jobs", west.carrier.text())
+            rig.wait_for("the end of the report", lambda: not problems(west))
+            report = rig.wait_for("all to come again", lambda: [report for report in [west.command("status", status=range(100))["report"]]
+                                                               if report["repeated"] >= 3])[0]
+            self.assertEqual((report["delivered"], report["damaged"]), (1, 0))
+            north.start()
+            site.await_arrival()
+
+
 class Once(unittest.TestCase):
     def test_a_run_once_ends_where_nothing_can_be_stored(self):
         with rig.Site() as site:
