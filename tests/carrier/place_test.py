@@ -28,15 +28,21 @@ def site_of(site, receivers=1):
 
 def operator_and_arrival(site, server):
     """Waits for what arrives. What a receiver has claimed and its records have lost waits for the operator, who follows the
-    message: looks whether it was delivered, and removes the claim if it was not."""
+    message: looks whether it was delivered, and removes the claim if it was not, otherwise the file at the sender."""
     names = {f"test.claim.{job['id']}": job["name"] for job in rig.jobs(server).values()}
     (south,) = site.receivers()
     if "whose records do not have it" in south.carrier.text():
         with server.client() as client:
             claimed = [message[1] for message in client.messages("test_claim")]
             for subject in claimed:
-                if subject in names and names[subject] not in set(site.taken) | rig.visible(south.folder):
+                if subject not in names:
+                    continue
+                if names[subject] not in set(site.taken) | rig.visible(south.folder):
                     client.api("STREAM.PURGE.test_claim", {"filter": subject})
+                elif names[subject] in site.taken:  # killed before the receipt, which the records would have made again
+                    for sender in site.senders():
+                        for name in (names[subject], names[subject] + ".sha256"):
+                            (sender.folder / name).unlink(missing_ok=True)
     return site.arrived()
 
 
