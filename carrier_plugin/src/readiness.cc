@@ -41,7 +41,8 @@ void Readiness::report() {
 void Readiness::tend_epoch() {
   const std::uint64_t now = host_.monotonic_ns();
   if (!epoch_.value().empty()) has_reconnected_ = false;
-  if (!is_ready() || !epoch_.value().empty()) {
+  // That the streams are looked at again, to which silence leads, is no answer.
+  if (!connection_.is_connected() || has_failed_ || !epoch_.value().empty()) {
     silent_since_ns_ = 0;
     problems_.set("the epoch is not known", "");
     return;
@@ -67,6 +68,7 @@ bool Readiness::tend() {
     has_streams_ = false;
     next_streams_ns_ = 0;
     unanswered_ = 0;
+    silent_since_ns_ = 0;
     epoch_.reset();
     host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
   }

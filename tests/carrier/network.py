@@ -16,7 +16,8 @@ class Proxy:
     """Forwards connections to `target` (HOST:PORT). stall() lets nothing through and closes nothing, cut() closes all
     connections, refuse() accepts no new ones, resume() ends both. With `cut_after`, a connection ends after so many bytes
     towards the target, with `cut_back_after` after so many from it: in the middle of a message. With `rate`, each direction of
-    a connection lets through so many bytes a second. The first `deaf` connections lose their subscriptions on the way."""
+    a connection lets through so many bytes a second. The first `deaf` connections lose their subscriptions on the way,
+    all of them or, with `deaf_once`, the first one."""
 
     def __init__(self, target):
         self.target = target
@@ -24,6 +25,7 @@ class Proxy:
         self.open.set()
         self.cut_after = self.cut_back_after = self.rate = None
         self.deaf = 0
+        self.deaf_once = False
         self.ended = 0  # connections that such a limit has ended
         self.links = set()
         self.connections = 0
@@ -81,7 +83,8 @@ class Proxy:
                         with self.lock:
                             self.subscribed += 1
                 if is_deaf:
-                    data = re.sub(rb"(?m)^SUB [^\r]*\r\n", b"", data)
+                    data, removed = re.subn(rb"(?m)^SUB [^\r]*\r\n", b"", data, count=1 if self.deaf_once else 0)
+                    is_deaf = not (self.deaf_once and removed)
                 if limit is not None and passed + len(data) >= limit:
                     target.sendall(data[:limit - passed])
                     with self.lock:

@@ -72,6 +72,19 @@ class Connections(unittest.TestCase):
             site.await_arrival()
             self.assertIn("does not reply to requests to JetStream", south.carrier.text())
 
+    def test_a_connection_that_lost_the_subscription_of_its_replies_alone_is_made_again(self):
+        """The library has replies by another one, so that streams and server look well."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            proxy = self.enterContext(network.Proxy(server.address))
+            proxy.deaf, proxy.deaf_once = 1, True
+            north = site.node("north", "send", f"nats://{proxy.address}").start()
+            site.node("south", "receive", server.url).start()
+            site.take()
+            site.send_many(north, 3)
+            site.await_arrival(2 * rig.LIMIT)
+            self.assertIn("does not reply to requests to JetStream", north.carrier.text())
+
     def test_connections_that_end_in_the_middle_of_a_message(self):
         with rig.Site() as site:
             proxies, north = self.site(site)
