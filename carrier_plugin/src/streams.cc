@@ -145,6 +145,8 @@ Status ensure_streams(jsCtx* jetstream, const Names& names, const Settings& sett
 Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& settings,
                        std::vector<std::string>* differences) {
   if (jetstream == nullptr) return Status::failure("no connection");
+  std::string few;  // streams with fewer replicas than new ones get, and their number
+  std::string cluster;
   for (const Spec& spec : kSpecs) {
     const std::string name = names.stream(spec.what);
     jsStreamInfo* found = nullptr;
@@ -160,13 +162,18 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
     if (Status compared = compare(name, names.subject(spec.what, spec.wildcard), spec, config);
         !compared.ok())
       return compared;
+    if (settings.replicas == 0 && found->Cluster != nullptr && found->Cluster->Name != nullptr &&
+        config.Replicas < kClusterReplicas) {
+      few += (few.empty() ? "" : ", ") + name + " (" + std::to_string(config.Replicas) + ")";
+      cluster = found->Cluster->Name;
+    }
     if (settings.replicas != 0 && config.Replicas != settings.replicas)
       differences->push_back("the stream " + name + " has " + std::to_string(config.Replicas) +
                              " replicas, and the setting is " + std::to_string(settings.replicas) +
-                             ": change one of them; the carrier does not");
-    // All of them are made alike: one line is enough.
+                             ": change the setting, or run: nats stream edit " + name + " --replicas " +
+                             std::to_string(settings.replicas));
     if (std::string_view(spec.what) == "claim" && config.Replicas == 1 && found->Cluster != nullptr &&
-        found->Cluster->Name != nullptr)
+        found->Cluster->Name != nullptr && settings.replicas == 1)
       differences->push_back(
           "the stream " + name + " is on one server of the cluster " + found->Cluster->Name +
           ": if that server loses it, containers may be delivered twice; set replicas to 3");
@@ -176,6 +183,12 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
                              " bytes, and max_stream_mb is " + std::to_string(settings.max_stream_mb) +
                              ": the carrier raises it and never lowers it");
   }
+  if (!few.empty())
+    differences->push_back("streams of the cluster " + cluster + " have fewer than " +
+                           std::to_string(kClusterReplicas) + " replicas: " + few +
+                           ": if a server loses one, containers may be delivered twice; run for each: nats "
+                           "stream edit NAME --replicas " +
+                           std::to_string(kClusterReplicas));
   return Status::success();
 }
 

@@ -41,6 +41,39 @@ class Cluster(unittest.TestCase):
             texts = [one["text"] for one in north.command("doctor")["checks"] if one["state"] == "warning"]
             self.assertTrue([text for text in texts if "set replicas to 3" in text], texts)
 
+    def test_streams_with_fewer_replicas_than_new_ones_get_are_reported(self):
+        with rig.Site() as site:
+            cluster, north = self.site(site, receivers=1)
+            with cluster.servers[0].client() as client:
+                for name in ("test_job", "test_receipt"):
+                    config = client.streams()[name]["config"]
+                    client.api(f"STREAM.UPDATE.{name}", {**config, "num_replicas": 1})
+
+            def warnings():
+                return [one["text"] for one in north.command("doctor")["checks"] if one["state"] == "warning" and "replicas" in one["text"]]
+            found = rig.wait_for("a warning", warnings)
+            self.assertEqual(len(found), 1, found)
+            self.assertIn("test_job (1), test_receipt (1)", found[0])
+            self.assertIn("nats stream edit NAME --replicas 3", found[0])
+            with cluster.servers[0].client() as client:
+                for name in ("test_job", "test_receipt"):
+                    client.api(f"STREAM.UPDATE.{name}", {**client.streams()[name]["config"], "num_replicas": 3})
+            rig.wait_for("the end of it", lambda: not warnings())
+
+    def test_a_server_that_hangs_for_a_while_loses_and_doubles_nothing(self):
+        """Connections to it stay open, it leads a stream, and the two others choose another leader."""
+        with rig.Site() as site:
+            cluster, north = self.site(site)
+            before = len(site.taken)
+            leader = rig.wait_for("a leader", lambda: cluster.leader("test_job"))
+            site.send_many(north, 12, prefix="a")
+            leader.signal(rig.signal.SIGSTOP)
+            site.send_many(north, 6, prefix="b")
+            rig.wait_for("deliveries by the two others", lambda: not site.lost() and len(site.taken) > before + 6, 2 * rig.LIMIT)
+            leader.signal(rig.signal.SIGCONT)
+            site.send_many(north, 6, prefix="c")
+            site.await_arrival(2 * rig.LIMIT)
+
     def test_all_servers_killed_at_once_lose_nothing(self):
         with rig.Site() as site:
             cluster, north = self.site(site)
