@@ -21,6 +21,7 @@ constexpr int kMaxPings = 2;
 constexpr std::int64_t kWriteDeadlineMs = 5'000;
 // Of the library's own queue between its threads, which the mailbox empties at once.
 constexpr int kMaxPending = 200'000;
+constexpr std::size_t kMaxWatched = 1000;
 constexpr int kMaxPendingBytes = 256 * 1024 * 1024;
 
 // The library has threads of its own, which must end with the last instance.
@@ -255,7 +256,24 @@ std::uint64_t Connection::request(const std::string& subject, std::string_view d
   if (!note_write(natsConnection_PublishRequest(connection_, subject.c_str(), reply.c_str(), data.data(),
                                                 static_cast<int>(data.size()))))
     return 0;
-  return ++requests_;
+  ++requests_;
+  if (!watched_kind_.empty() && subject.starts_with(watched_kind_)) {
+    watched_.insert(requests_);
+    if (watched_.size() > kMaxWatched) watched_.erase(watched_.begin());
+  }
+  return requests_;
+}
+
+void Connection::watch_kind(const std::string& kind) {
+  watched_kind_ = kind;
+  watched_.clear();
+  is_kind_answered_ = false;
+}
+
+std::unique_ptr<Message> Connection::next() {
+  std::unique_ptr<Message> message = mailbox_->next();
+  if (message != nullptr && watched_.contains(message->request)) is_kind_answered_ = true;
+  return message;
 }
 
 std::uint64_t Connection::max_payload() const {

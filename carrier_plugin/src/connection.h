@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,10 @@ class Connection {
   // What the server or the library reported since the last call, such as a missing permission; "" for
   // nothing.
   std::string take_error() { return mailbox_->take_error(); }
+  // Whether a request of the kind of this subject, made after the call, has a reply: the server takes it. See
+  // kind_of_subject(); "" for none.
+  void watch_kind(const std::string& kind);
+  bool is_kind_answered() const { return is_kind_answered_; }
   // How many messages were dropped since the last call, because they came faster than they could be taken.
   std::uint64_t take_dropped() { return mailbox_->take_dropped(); }
 
@@ -64,7 +69,7 @@ class Connection {
   std::uint64_t max_payload() const;
 
   // The next message, or null.
-  std::unique_ptr<Message> next() { return mailbox_->next(); }
+  std::unique_ptr<Message> next();
   // Waits for a message or an event; not longer than this.
   void wait(int milliseconds) { mailbox_->wait(milliseconds); }
   // For the management of streams; null without a connection. Its calls block up to 5 s.
@@ -97,6 +102,9 @@ class Connection {
   std::uint64_t generation_ = 0;
 
   bool has_failed_write_ = false;  // on this connection
+  std::string watched_kind_;
+  std::set<std::uint64_t> watched_;  // the last requests of that kind
+  bool is_kind_answered_ = false;
   std::string problem_;
 };
 

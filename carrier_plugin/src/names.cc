@@ -112,6 +112,14 @@ std::string conflict_of(std::string_view path, std::string_view digits) {
   return beside(path, name.substr(0, keep) + tail);
 }
 
+std::string kind_of_subject(std::string_view subject) {
+  const int dots = subject.starts_with("$JS.API.") ? 4 : 2;
+  std::size_t end = 0;
+  for (int i = 0; i < dots && end != std::string_view::npos; ++i)
+    end = subject.find('.', end + (i > 0 ? 1 : 0));
+  return std::string(end == std::string_view::npos ? subject : subject.substr(0, end + 1));
+}
+
 std::string id_of_subject(std::string_view subject) {
   const std::size_t dot = subject.rfind('.');
   return std::string(dot == std::string_view::npos ? subject : subject.substr(dot + 1));

@@ -69,4 +69,8 @@ class Names {
 // The last token of a subject.
 std::string id_of_subject(std::string_view subject);
 
+// What the subjects of one kind of message have in common: "north.data." of chunks, "$JS.API.STREAM.INFO." of
+// one call.
+std::string kind_of_subject(std::string_view subject);
+
 }  // namespace paxect::carrier

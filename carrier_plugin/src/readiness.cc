@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "names.h"
+
 namespace paxect::carrier {
 namespace {
 
@@ -10,7 +12,8 @@ constexpr std::uint64_t kRetry = 2 * kSecond;
 constexpr std::uint64_t kSilent = 10 * kSecond;
 constexpr std::uint64_t kLost = 15 * kSecond;
 constexpr int kMaxUnanswered = 2;
-constexpr std::uint64_t kRefused = 60 * kSecond;  // without another error of the server
+constexpr std::uint64_t kRefused = 60 * kSecond;    // without another error of the server
+constexpr std::uint64_t kAnnounced = 15 * kSecond;  // likewise of announcements, which come every 5 seconds
 
 }  // namespace
 
@@ -25,13 +28,30 @@ void Readiness::end_deaf_connection() {
 void Readiness::report() {
   const std::uint64_t now = host_.monotonic_ns();
   problems_.set("no connection", connection_.is_connected() ? "" : connection_.problem());
-  // The server reports a missing permission once for each message, and drops the message.
-  if (const std::string error = connection_.take_error(); !error.empty()) {
-    problems_.set("the server refuses", "the server " + connection_.last_url() + " reports: " + error);
-    refused_until_ns_ = now + kRefused;
-  } else if (now >= refused_until_ns_) {
-    problems_.set("the server refuses", "");
+  report_refusal(now);
+}
+
+// The server reports a missing permission once for each message, and drops the message. That is over when a
+// message of this kind has a reply, which not all of them have, or on a connection that gets no such report.
+void Readiness::report_refusal(std::uint64_t now) {
+  const std::string error = connection_.take_error();
+  if (error.empty()) {
+    if (refused_until_ns_ != 0 && (now >= refused_until_ns_ || connection_.is_kind_answered())) end_refusal();
+    return;
   }
+  problems_.set("the server refuses", "the server " + connection_.last_url() + " reports: " + error);
+  const std::size_t begin = error.find('"');
+  const std::size_t end = begin == std::string::npos ? begin : error.find('"', begin + 1);
+  refused_ = end == std::string::npos ? "" : kind_of_subject(error.substr(begin + 1, end - begin - 1));
+  refused_until_ns_ = now + (refused_.ends_with(".peers") ? kAnnounced : kRefused);
+  connection_.watch_kind(refused_);
+}
+
+void Readiness::end_refusal() {
+  refused_until_ns_ = 0;
+  refused_.clear();
+  connection_.watch_kind("");
+  problems_.set("the server refuses", "");
 }
 
 // Nothing is sent or delivered without the epoch. The library gets replies by a subscription of its own, so
@@ -65,6 +85,7 @@ bool Readiness::tend() {
   const std::uint64_t generation = connection_.generation();
   const bool is_new = generation != std::exchange(generation_, generation);
   if (is_new) {
+    end_refusal();
     has_streams_ = false;
     next_streams_ns_ = 0;
     unanswered_ = 0;
@@ -77,6 +98,8 @@ bool Readiness::tend() {
   next_streams_ns_ = now + kRetry;
   const Status status = ensure_();
   has_streams_ = status.ok();
+  // These requests are the library's.
+  if (status.ok() && refused_.starts_with("$JS.API.STREAM.INFO.")) end_refusal();
   has_failed_ = !status.ok();
   problems_.set("the streams cannot be used",
                 status.ok() ? "" : status.message() + " at " + connection_.last_url());

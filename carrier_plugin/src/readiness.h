@@ -39,6 +39,8 @@ class Readiness {
 
  private:
   void report();
+  void report_refusal(std::uint64_t now);
+  void end_refusal();
   void tend_epoch();
   void end_deaf_connection();
 
@@ -51,6 +53,7 @@ class Readiness {
   std::uint64_t generation_ = 0;
   std::uint64_t next_streams_ns_ = 0;
   std::uint64_t refused_until_ns_ = 0;
+  std::string refused_;  // the kind of the subject of the message; "" for nothing, or an unknown one
   std::uint64_t silent_since_ns_ = 0;  // the stream of the epoch; 0: it answers
   int unanswered_ = 0;                 // attempts to ensure the streams on this connection
   bool has_reconnected_ = false;       // for that stream

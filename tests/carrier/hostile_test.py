@@ -455,15 +455,19 @@ class Logins(unittest.TestCase):
             north, _ = pair(site, server, carrier=f"nkey = {seed}")
             site.send_many(north, 3)
             site.await_arrival()
-            server.settings = users('"test.>"')
-            server.reload()
-            site.send_many(north, 3, prefix="denied")
-            rig.wait_for("a report", lambda: rig.re.search("ermission|denied|not allowed|no acknowledgement|imeout",
-                                                           north.carrier.text()))
-            self.assertFalse(site.lost())
-            server.settings = users('"nothing"')
-            server.reload()
-            site.await_arrival()
+            for number, deny in enumerate(('"test.>"', '"test.data.>"')):
+                server.settings = users(deny)
+                server.reload()
+                site.send_many(north, 3, prefix=f"denied{number}_")
+                rig.wait_for("a report", lambda number=number: north.carrier.text().lower().count("permissions violation") > number
+                             and "the server refuses" in str(north.command("status", status=range(100))))
+                self.assertFalse(site.lost())
+                server.settings = users('"nothing"')
+                server.reload()
+                site.await_arrival()
+                # Not a minute after the last refusal: the server has taken what it had refused.
+                rig.wait_for("the end of the report", lambda: "the server refuses" not in str(
+                    north.command("status", status=range(100))), rig.LIMIT / 2)
 
 
 if __name__ == "__main__":

@@ -190,6 +190,16 @@ TEST_CASE("The subject of an acknowledgement has the position") {
   CHECK_FALSE(parse_ack_subject("_INBOX.a.b", &position));
 }
 
+TEST_CASE("Subjects of one kind of message have the same beginning") {
+  CHECK(kind_of_subject("test.data.0123.4") == "test.data.");
+  CHECK(kind_of_subject("test.job.0123") == "test.job.");
+  CHECK(kind_of_subject("$JS.API.STREAM.INFO.test_job") == "$JS.API.STREAM.INFO.");
+  CHECK(kind_of_subject("$JS.API.DIRECT.GET.test_epoch.test.epoch.now") == "$JS.API.DIRECT.GET.");
+  CHECK(kind_of_subject("test.peers") == "test.peers");
+  CHECK(kind_of_subject("$JS.API.INFO") == "$JS.API.INFO");
+  CHECK(kind_of_subject("").empty());
+}
+
 TEST_CASE("Kinds of files are known by their names") {
   CHECK(kind_of("a.freq") == FileKind::kContainer);
   CHECK(kind_of("a.FREQ.sha256") == FileKind::kSidecar);
