@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Sender, receiver and server are killed at many moments, and the store of the server is put back to an older state: nothing
 is lost, nothing arrives twice, and no sender's copy goes before the other end has the container."""
+import threading
 import unittest
 
+import network
 import rig
 
 TURNS = 40 if rig.LONG else 4
@@ -82,6 +84,39 @@ class Kill(unittest.TestCase):
             rig.wait_for("everything that was not claimed", all_but_held)
             dead.start()
             site.await_arrival()
+
+
+class Steps(unittest.TestCase):
+    """What the ends send in the course of a delivery, in this order."""
+    SENDER = (b"PUB test.data.", b"PUB test.job.", b"DELETE.test_job")
+    RECEIVER = (b"MSG.NEXT.test_job", b"DIRECT.GET.test_data", b"PUB test.claim.", b"PUB test.receipt.", b"+ACK", b"DELETE.test_data")
+
+    def test_a_server_that_is_killed_at_any_step_loses_and_doubles_nothing(self):
+        """Right before it gets the message, and right after it: perhaps it was stored, and the reply was lost."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            proxies = [self.enterContext(network.Proxy(server.address)) for _ in range(2)]
+            north = site.node("north", "send", f"nats://{proxies[0].address}").start()
+            site.node("south", "receive", f"nats://{proxies[1].address}").start()
+            site.take()
+            site.send_many(north, 2)
+            site.await_arrival()
+            killed = threading.Event()
+
+            def kill():
+                server.kill()
+                killed.set()
+            number = 0
+            for proxy, steps in zip(proxies, (self.SENDER, self.RECEIVER)):
+                for step in steps:
+                    for before in (True, False):
+                        number += 1
+                        killed.clear()
+                        proxy.set_trap(step, kill, before)
+                        site.send_many(north, 2, prefix=f"s{number}_", sizes=(5, 700_000))
+                        rig.wait_for(lambda step=step: f"{step}", killed.is_set)
+                        server.start().ready()
+                        site.await_arrival()
 
 
 class Store(unittest.TestCase):

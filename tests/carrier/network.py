@@ -17,7 +17,7 @@ class Proxy:
     connections, refuse() accepts no new ones, resume() ends both. With `cut_after`, a connection ends after so many bytes
     towards the target, with `cut_back_after` after so many from it: in the middle of a message. With `rate`, each direction of
     a connection lets through so many bytes a second. The first `deaf` connections lose their subscriptions on the way,
-    all of them or, with `deaf_once`, the first one."""
+    all of them or, with `deaf_once`, the first one. set_trap() has a function called at a certain message."""
 
     def __init__(self, target):
         self.target = target
@@ -26,6 +26,7 @@ class Proxy:
         self.cut_after = self.cut_back_after = self.rate = None
         self.deaf = 0
         self.deaf_once = False
+        self.trap = None
         self.ended = 0  # connections that such a limit has ended
         self.links = set()
         self.connections = 0
@@ -72,6 +73,7 @@ class Proxy:
 
     def _pump(self, source, target, limit, is_deaf=False, is_near=False):
         passed = 0
+        is_outward = is_near
         head = b""  # of a connection that has not subscribed
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 14 if self.rate else 1 << 16):
@@ -90,7 +92,11 @@ class Proxy:
                     with self.lock:
                         self.ended += 1
                     break
+                if is_outward:
+                    self._spring(data, True)
                 target.sendall(data)
+                if is_outward:
+                    self._spring(data, False)
                 if self.rate:
                     time.sleep(len(data) / self.rate)
                 passed += len(data)
@@ -103,6 +109,18 @@ class Proxy:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
+
+    def set_trap(self, pattern, function, before):
+        """Calls the function once, when bytes with the pattern come on their way to the target: before they go on, or after."""
+        self.trap = (pattern, function, before)
+
+    def _spring(self, data, before):
+        with self.lock:
+            trap = self.trap
+            if trap is None or trap[2] != before or trap[0] not in data:
+                return
+            self.trap = None
+        trap[1]()
 
     def stall(self):
         self.open.clear()
