@@ -34,6 +34,7 @@ namespace paxect::carrier {
 struct ReceiverCounts {
   std::uint64_t delivered = 0;
   std::uint64_t delivered_bytes = 0;
+  std::uint64_t fetched_bytes = 0;  // of chunks, also of those that come again
   std::uint64_t lists = 0;
   std::uint64_t repeated = 0;  // jobs that were delivered before
   std::uint64_t damaged = 0;

@@ -310,6 +310,7 @@ void Receiver::on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, c
     job->missing.emplace_back(number, attempt + 1);  // a replica may be behind: see download()
     return;
   }
+  counts_.fetched_bytes += reply->data().size();
   if (number < job->sequences.size()) job->sequences[number] = reply->sequence();
   const std::uint64_t expected = chunk_size(job->job, number);
   if (reply->data().size() != expected) {

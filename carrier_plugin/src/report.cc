@@ -184,6 +184,8 @@ void add_receiver_metrics(const Receiver& receiver, Families* all) {
              receiver.unconfirmed());
   all->count("paxect_carrier_delivered_total", "Files that were delivered, without lists.", counts.delivered);
   all->count("paxect_carrier_delivered_bytes_total", "Their bytes.", counts.delivered_bytes);
+  all->count("paxect_carrier_fetched_bytes_total",
+             "Bytes of contents that came from the server, again or in vain too.", counts.fetched_bytes);
   all->count("paxect_carrier_lists_total", "Lists, receipts and signatures that were delivered.",
              counts.lists);
   all->count("paxect_carrier_repeated_total", "Jobs that came again after their delivery.", counts.repeated);

@@ -76,6 +76,9 @@ class Monitoring(unittest.TestCase):
             self.assertEqual(values(self.text[name])["paxect_carrier_running"], 0)
             self.assertNotRegex(self.text[name], r"\.freq")
         self.assertEqual(self.mode, 0o644)
+        south = self.running["south"]
+        self.assertGreater(south["paxect_carrier_delivered_bytes_total"], 0)
+        self.assertGreaterEqual(south["paxect_carrier_fetched_bytes_total"], south["paxect_carrier_delivered_bytes_total"])
 
     def test_every_metric_is_on_the_page_and_every_named_one_exists(self):
         there = exported(self.text["north"]) | exported(self.text["south"])
