@@ -75,6 +75,17 @@ bool is_own_marker(const std::string& text) {
   return text.size() > kMarkerDigits && text == own_marker(text.substr(0, kMarkerDigits));
 }
 
+// Whether somebody may miss it who does not know that hidden names are passed over: a folder, or a file that
+// would be a container or list without its dots. Those of link and the carrier are nobody's.
+bool is_missed(int directory, const std::string& name) {
+  if (name.starts_with(".paxect")) return false;
+  const FileKind kind = kind_of(name.substr(std::min(name.find_first_not_of('.'), name.size())));
+  struct stat info {};
+  if (fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  return S_ISDIR(info.st_mode) ||
+         (S_ISREG(info.st_mode) && (kind == FileKind::kContainer || kind == FileKind::kStatement));
+}
+
 }  // namespace
 
 bool identity_of(int fd, FileIdentity* out) {
@@ -204,8 +215,9 @@ Status Folder::make_marker(Marker* marker) {
   return status.ok() ? check_marker(marker) : status;
 }
 
-Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
+Status Folder::scan_below(int directory, const std::string& prefix, std::set<std::string>* hidden,
                           const std::function<bool(Entry)>& each, Unread* unread, bool* go_on) const {
+  const bool only_ours = hidden == nullptr;
   const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy < 0 ? nullptr : fdopendir(copy), closedir);
   if (stream == nullptr) return Status::system("cannot read " + path_ + "/" + prefix);
@@ -217,14 +229,19 @@ Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
     if (entry == nullptr) break;
     const std::string name = entry->d_name;
     const bool is_ours = is_temporary(name, &job) || !name_of_leaving(name).empty();
-    if (name == "." || name == ".." || (name.front() == '.' && !(hidden && is_ours))) continue;
+    if (name == "." || name == "..") continue;
+    if (name.front() == '.' && !(only_ours && is_ours)) {
+      if (!only_ours && hidden->size() < kMaxHidden && is_missed(dirfd(stream.get()), name))
+        hidden->insert(prefix + name);
+      continue;
+    }
     struct stat info {};
     if (fstatat(dirfd(stream.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) continue;
       return Status::system("cannot stat " + path_ + "/" + prefix + name);
     }
     const bool is_regular = S_ISREG(info.st_mode);
-    if (!S_ISDIR(info.st_mode) && (hidden ? is_ours && is_regular : true))
+    if (!S_ISDIR(info.st_mode) && (only_ours ? is_ours && is_regular : true))
       *go_on = each({prefix + name, identity_from(info), is_regular});
     if (S_ISDIR(info.st_mode) && depth < kMaxDepth) {
       const UniqueFd below(openat(dirfd(stream.get()), name.c_str(), kDirectoryFlags));
@@ -240,15 +257,16 @@ Status Folder::scan_below(int directory, const std::string& prefix, bool hidden,
   return errno == 0 ? Status::success() : Status::system("cannot read " + path_ + "/" + prefix);
 }
 
-Status Folder::scan(const std::function<bool(Entry)>& each, Unread* unread) const {
+Status Folder::scan(const std::function<bool(Entry)>& each, Unread* unread,
+                    std::set<std::string>* hidden) const {
   bool go_on = true;
-  return scan_below(root_.get(), "", false, each, unread, &go_on);
+  return scan_below(root_.get(), "", hidden, each, unread, &go_on);
 }
 
 Status Folder::scan_hidden(const std::function<bool(Entry)>& each) const {
   bool go_on = true;
   Unread unread;
-  const Status status = scan_below(root_.get(), "", true, each, &unread, &go_on);
+  const Status status = scan_below(root_.get(), "", nullptr, each, &unread, &go_on);
   return status.ok() && !unread.empty() ? unread.begin()->second : status;
 }
 

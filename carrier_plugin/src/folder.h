@@ -65,7 +65,10 @@ class Folder {
   using Unread = std::map<std::string, Status>;
   // Everything that is not hidden but folders, in the folders below too. False ends the scan. A folder below
   // that cannot be read, such as lost+found, does not: nothing is to be concluded about what is in it.
-  Status scan(const std::function<bool(Entry)>& each, Unread* unread) const;
+  // *hidden gets what is passed over for its name alone: hidden folders, and files that would be containers
+  // or lists; not ours, nor more than kMaxHidden of them.
+  static constexpr std::size_t kMaxHidden = 100;
+  Status scan(const std::function<bool(Entry)>& each, Unread* unread, std::set<std::string>* hidden) const;
   // Every hidden file of ours, see is_temporary() and name_of_leaving(). A folder below that cannot be read
   // is a failure, after the others were read.
   Status scan_temporaries(const std::function<void(const std::string& path)>& each) const;
@@ -123,7 +126,8 @@ class Folder {
   Status check_marker(Marker* marker);
   Status make_marker(Marker* marker);
   Status scan_hidden(const std::function<bool(Entry)>& each) const;
-  Status scan_below(int directory, const std::string& prefix, bool hidden,
+  // `hidden`: null for the hidden files alone.
+  Status scan_below(int directory, const std::string& prefix, std::set<std::string>* hidden,
                     const std::function<bool(Entry)>& each, Unread* unread, bool* go_on) const;
 
   std::string path_;

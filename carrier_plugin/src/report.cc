@@ -74,7 +74,8 @@ void add_sender(const Sender& sender, JsonObject* object) {
     items.push_back(item.text());
   }
   object->add("waiting", sender.candidates() + sender.files().size() - waiting).add("unconfirmed", waiting);
-  object->add("held", held).add("delivered", sender.counts().sent);
+  object->add("held", held).add("hidden", std::uint64_t{sender.hidden()});
+  object->add("delivered", sender.counts().sent);
   object->add("delivered_bytes", sender.counts().sent_bytes).add("resent", sender.counts().resent);
   object->add_json("files", array_of(items)).add_json("problems", problems_array(sender.problems()));
 }

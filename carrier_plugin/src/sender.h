@@ -63,6 +63,8 @@ class Sender {
     std::uint64_t reported_ns = 0;  // 0: not yet
   };
   const std::map<std::string, Held>& held() const { return held_; }
+  // Hidden folders, and hidden files that would be containers or lists: they are passed over.
+  std::size_t hidden() const { return hidden_.size(); }
   std::uint64_t candidates() const { return candidates_.size(); }
 
  private:
@@ -90,6 +92,7 @@ class Sender {
             const FileIdentity& sidecar = {});
   void report_held();
   void report_unread(const Folder::Unread& unread);
+  void report_hidden(std::set<std::string> hidden);
   void watch_folders(const std::set<std::string>& folders);
 
   // sender_prepare.cc
@@ -193,6 +196,8 @@ class Sender {
   std::map<std::string, Outgoing> files_;             // by ID
   std::unordered_map<std::string, std::string> ids_;  // of paths
   std::map<std::string, Held> held_;                  // files that are not sent, by path
+  std::set<std::string> hidden_;                      // what is passed over, as the last scan found it
+  std::set<std::string> reported_hidden_;
   struct Fresh {
     FileIdentity identity;
     std::uint64_t seen_ns = 0;

@@ -76,6 +76,7 @@ void Sender::scan() {
   changed_ = false;
   std::vector<Folder::Entry> found;
   Folder::Unread unread;
+  std::set<std::string> hidden;
   std::set<std::string> folders{""};
   const std::uint64_t began = host_.monotonic_ns();
   const Status status = folder_.scan(
@@ -84,9 +85,10 @@ void Sender::scan() {
         found.push_back(std::move(entry));
         return !host_.stop_requested();
       },
-      &unread);
+      &unread, &hidden);
   problems_.set("the folder cannot be read", status.message());
   report_unread(unread);
+  report_hidden(std::move(hidden));
   watch_folders(folders);
   std::sort(found.begin(), found.end(), [](const Folder::Entry& a, const Folder::Entry& b) {
     return std::pair(a.identity.mtime_ns, a.path) < std::pair(b.identity.mtime_ns, b.path);
@@ -122,6 +124,16 @@ void Sender::report_unread(const Folder::Unread& unread) {
            ": what is in it is not sent; make it readable, or move it out of the folder";
   if (unread.size() > 1) text += " (" + std::to_string(unread.size() - 1) + " others neither)";
   problems_.set("a folder below cannot be read", text);
+}
+
+// No problem: a hidden name is a way to keep a file out. One that vanishes soon was a temporary one.
+void Sender::report_hidden(std::set<std::string> hidden) {
+  for (const std::string& path : hidden)
+    if (hidden_.contains(path) && reported_hidden_.size() < Folder::kMaxHidden &&
+        reported_hidden_.insert(path).second)
+      host_.log(PAXECT_LOG_WARN,
+                settings_.folder + "/" + path + " is passed over: a name that begins with a dot is not sent");
+  hidden_ = std::move(hidden);
 }
 
 void Sender::consider(const Folder::Entry& entry, const std::map<std::string, FileIdentity>& there) {

@@ -169,10 +169,11 @@ TEST_CASE("A folder below that cannot be read is reported, and what is beside it
   std::set<std::string> found;
   std::set<std::string> temporaries;
   Folder::Unread unread;
+  std::set<std::string> hidden;
   {
     const OrdinaryUser user;
     const auto each = [&](const Folder::Entry& entry) { return found.insert(entry.path).second; };
-    CHECK(folder.scan(each, &unread).ok());
+    CHECK(folder.scan(each, &unread, &hidden).ok());
     CHECK_FALSE(folder.scan_temporaries([&](const std::string& path) { temporaries.insert(path); }).ok());
   }
   CHECK(found == expected);

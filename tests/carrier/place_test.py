@@ -218,6 +218,27 @@ class Folders(unittest.TestCase):
             self.assertEqual(north.command("explain", "half.txt")["state"], "held")
             self.assertTrue((north.folder / "half.txt").exists())
 
+    def test_hidden_names_are_counted_and_named_once_and_are_no_problem(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            for name in (".a.freq", "sub/.b.LIST", "sub/.c/d.freq", ".e.freq.part", ".f.txt", ".paxect-g/h.freq", "..i.freq"):
+                (north.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (north.folder / name).write_bytes(b"data")
+            north.start()
+            site.node("south", "receive", server.url).start()
+            site.take()
+            passed = (".a.freq", "sub/.b.LIST", "sub/.c", "..i.freq")
+            rig.wait_for("the names", lambda: all(f"{north.folder}/{name} is passed over" in north.carrier.text() for name in passed))
+            for i in range(2):
+                site.send_many(north, 2, prefix=f"{i}_")
+                site.await_arrival()
+            found = rig.wait_for("the count", lambda: [one for one in [north.command("status", status=range(100))["report"]]
+                                                       if one and one["hidden"] == len(passed) and not one["problems"]])
+            self.assertEqual(found[0]["held"], 0)
+            self.assertEqual(north.carrier.text().count("is passed over"), len(passed))
+            self.assertEqual(north.command("explain", "sub/.c/d.freq")["state"], "hidden")
+
     def test_a_list_that_is_still_being_written_is_not_sent(self):
         """Receivers keep the first text of a name: half of a list would keep out the whole one."""
         with rig.Site() as site:
