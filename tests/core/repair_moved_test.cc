@@ -109,7 +109,7 @@ TEST_CASE_OF_EACH_SIZE("repair: bytes inserted and removed at many places are fo
 TEST_CASE("repair: bytes inserted and removed where most cells are equal cost the cells that they are in") {
   // Frames of zeros, of which each cell occurs at many places.
   const std::string container =
-      encode(std::string(64 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 25}, {PAXECT_PARAM_FRAME_SIZE, 8192}});
+      encode(std::string(16 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 25}, {PAXECT_PARAM_FRAME_SIZE, 2048}});
   const Window window = windows_of(container).at(0);
   Random random(43);
   for (int i = 0; i < rounds(8); ++i) {
@@ -143,7 +143,7 @@ TEST_CASE("repair: cells that equal each other and no cell outside of the moved 
 
 TEST_CASE("repair: lost cells are taken from equal ones where the parity does not suffice") {
   const std::string container =
-      encode(std::string(64 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 8192}});
+      encode(std::string(16 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 2048}});
   const Window window = windows_of(container).at(0);
   check_restored(zeroed(container, window.length / 4, window.length / 3), container);
   // Not from cells of which a list has the checksums in a wrong place.
@@ -166,14 +166,17 @@ TEST_CASE("repair: bytes inserted in the first frame header and behind it are no
   check_restored(damaged, container);
 }
 
-TEST_CASE("repair: bytes inserted and removed in every window and between windows are found again") {
-  const std::string container =
-      encode(noise(40 << 20, 8),
-             {{PAXECT_PARAM_PROTECT, 25}, {PAXECT_PARAM_LEVEL, -7}, {PAXECT_PARAM_FRAME_SIZE, 1 << 20}});
+// A test of its own for each percentage, so that none takes long with PAXECT_TEST_LONG.
+TEMPLATE_TEST_CASE_SIG(
+    "repair: bytes inserted and removed in every window and between windows are found again", "",
+    ((int kPercent), kPercent), 6, 25, 50) {
+  const std::string container = encode(
+      noise(40 << 20, 8),
+      {{PAXECT_PARAM_PROTECT, kPercent}, {PAXECT_PARAM_LEVEL, -7}, {PAXECT_PARAM_FRAME_SIZE, 1 << 20}});
   const std::vector<Window> windows = windows_of(container);
   REQUIRE(windows.size() == 3);
   Random random(42);
-  for (int i = 0; i < std::max(1, rounds(1) / 2); ++i) {
+  for (int i = 0; i < std::max(1, rounds(1) / 6); ++i) {
     std::vector<std::size_t> places;
     for (const Window& window : windows) {
       const std::vector<std::size_t> more = choose_places(window, max_places(window), random);
