@@ -108,7 +108,7 @@ def check(offers, shell, exactly):
     expect(f"{shell}: paxect run", common | instance | {"--once"}, offers("paxect", "run", "--"), exactly)
     expect(f"{shell}: paxect check", common | instance, offers("paxect", "check", "--"), exactly)
     expect(f"{shell}: paxect plugins", common, offers("paxect", "plugins", "--"), exactly)
-    there = set(re.findall(r"^  ([a-z]+) ", help_of("paxect", "link", "-h"), re.M))
+    there = set(re.findall(r"^  ([a-z_]+) ", help_of("paxect", "link", "-h"), re.M))
     expect(f"{shell}: paxect link", there, offers("paxect", "link", ""), exactly)
 
 

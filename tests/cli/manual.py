@@ -124,7 +124,7 @@ def check_link():
     check_policy()
     with tempfile.TemporaryDirectory() as place:
         listing = help_of(build / "bin/paxect", "link", "-h", cwd=place)
-    expect_same("command of link", re.findall(r"^  ([a-z]+) ", listing, re.M), heads("paxect-link.7", "COMMANDS"))
+    expect_same("command of link", re.findall(r"^  ([a-z_]+) ", listing, re.M), heads("paxect-link.7", "COMMANDS"))
     expect_same("option of link's commands", options_in(listing), options_in(section("paxect-link.7", "COMMANDS")))
     everything = "\n".join(sources.values())
     for head, _ in entries("paxect-link.7", "THE AUDIT LOG"):

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -57,7 +59,7 @@ class ReceiptRig : public LinkRig {
                     .stream = stream_of(key),
                     .continues = {},
                     .number = number,
-                    .previous = number == 1 ? "" : link::sha256_hex("receipt before"),
+                    .previous = number == 1 ? "" : previous_of(stream_of(key), list.first, number),
                     .made = made,
                     .log = {}};
     receipt.about = list.first;
@@ -67,6 +69,7 @@ class ReceiptRig : public LinkRig {
     receipt.outcomes = outcomes;
     const std::string name = link::receipt_of(from, stream_of(key), number);
     const std::string contents = link::receipt_text(receipt);
+    digests_[{stream_of(key), list.first, number}] = link::sha256_hex(contents);
     write_file(folder + "/" + link::signature_of(name), link::sign_file(key, contents, name));
     write_file(folder + "/" + name, contents);
     return folder + "/" + name;
@@ -81,6 +84,11 @@ class ReceiptRig : public LinkRig {
   std::vector<link::ListDigest> before = {};  // likewise: of the lists before gaps
 
  private:
+  std::string previous_of(const std::string& stream, const std::string& about, std::uint64_t number) const {
+    const auto found = digests_.find({stream, about, number - 1});
+    return found == digests_.end() ? link::sha256_hex("receipt before") : found->second;
+  }
+  std::map<std::tuple<std::string, std::string, std::uint64_t>, std::string> digests_;
   std::string stream_of(const link::SigningKey& key) const {
     return key.public_key() == south.public_key() ? "00000000000000ab" : "00000000000000cd";
   }

@@ -146,6 +146,21 @@ constexpr Command kCommands[] = {
      1,
      1,
      run_resend},
+    {{sizeof(paxect_command), "write_off", "STREAM REASON [--json]",
+      "wait no more for what a stream lacks for good"},
+     "What is missing of the STREAM now, or refused, or in mode send not confirmed and without its source, "
+     "ends\n"
+     "no command with status 1 and no alert any more. The relay does it, and logs it with the REASON. What "
+     "comes\n"
+     "all the same is delivered.\n"
+     "Exit status 1: nothing can be written off, or sources are kept that can be sent again.\n",
+     true,
+     false,
+     false,
+     false,
+     2,
+     2,
+     run_write_off},
     {{sizeof(paxect_command), "place", "[adopt ROLE] [--json]", "is the right disk under inbox and outbox"},
      "Lists inbox, outbox and quarantine: what is under the path of each (here: the directory from before),\n"
      "what is mounted there, and the deliveries that are unfinished. `adopt` says that the directory there\n"

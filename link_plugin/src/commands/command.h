@@ -74,6 +74,7 @@ paxect_plugin_status run_peers(const Call& call);
 paxect_plugin_status run_sent(const Call& call);
 paxect_plugin_status run_receipt(const Call& call);
 paxect_plugin_status run_resend(const Call& call);
+paxect_plugin_status run_write_off(const Call& call);
 paxect_plugin_status run_smoke_command(const Call& call);
 
 // What a command line after the command's name says. `*help` is true for -h, and then nothing else counts.

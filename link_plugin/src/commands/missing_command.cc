@@ -66,16 +66,6 @@ bool is_continued(const ReceivedStreams& received, const ReceivedStream& stream)
   });
 }
 
-// The sender says by another stream that the lists up to `continued` are its own, whatever the number with
-// which the key was retired.
-std::uint64_t first_not_awaited(const ReceivedStream& stream, std::uint64_t continued) {
-  if (continued <= stream.counts_through) return 0;
-  const auto later = std::find_if(stream.entries.begin(), stream.entries.end(),
-                                  [&](const auto& entry) { return entry.second.list > continued; });
-  const std::uint64_t first = first_entry_after(stream, continued);
-  return later == stream.entries.end() ? first : std::min(first, later->first);
-}
-
 // How many entries of the range nobody here waits for.
 std::uint64_t count_not_ours(const Missing& found, const OutcomeRange& range) {
   if (!is_not_ours(range.reason)) return 0;
@@ -90,7 +80,7 @@ std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkCon
   for (const ReceivedStream& stream : received.streams()) {
     if (stream.runs.empty()) continue;
     Missing found{.stream = &stream, .continued = continued_after(received, stream)};
-    found.first_not_awaited = first_not_awaited(stream, found.continued);
+    found.first_not_awaited = first_not_awaited(received, stream);
     for (const OutcomeRange& range : stream.outcomes(now, static_cast<std::int64_t>(config.late_after))) {
       if (range.outcome == Outcome::kDelivered) continue;
       found.count(range.outcome) += range.last - range.first + 1;

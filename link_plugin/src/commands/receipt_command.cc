@@ -21,6 +21,24 @@ Status take(const std::string& folder, const std::string& path) {
   return Status::success();
 }
 
+// Whether no receipt of this name with another text is here that counts.
+Status check_first(const ReceiptView& view, const FoundReceipt& found) {
+  const LinkConfig& config = view.context.config;
+  for (const std::string& folder : {imported_receipts_of(config.state), config.receipts_in}) {
+    if (folder.empty()) continue;
+    FoundReceipt known;
+    const std::string path = join(folder, base_name(found.path));
+    if (!read_receipt(path, config.node, view.keys, view.journal.sent, &known).ok() ||
+        known.digest == found.digest)
+      continue;
+    const std::string& node = found.receipt.head.from;
+    return Status::invalid(found.path + ": " + node +
+                           " has signed two texts for this receipt, and the other one is " + path +
+                           ", so two receivers run with one state: " + std::string(kForkedReceiver));
+  }
+  return Status::success();
+}
+
 }  // namespace
 
 paxect_plugin_status run_receipt(const Call& call) {
@@ -39,6 +57,10 @@ paxect_plugin_status run_receipt(const Call& call) {
     if (!status.ok() && status.event != "other_list") return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
     others[i - 1] = status.message;
   }
+  // The first text is the evidence: it is not replaced.
+  for (const FoundReceipt& found : taken)
+    if (Status status = check_first(view, found); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (Status status = make_directories(folder); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   for (std::size_t i = 1; i < words.size(); ++i)

@@ -30,6 +30,8 @@ Status read_receipt_view(ReceiptView* out) {
         folder, config.node, out->keys, out->journal.sent, [](const FoundReceipt&) {},
         [&](const std::string&, const std::string& why) { out->refused.push_back(why); });
   }
+  for (const PeerReceipts::Fork& fork : out->receipts.take_forks())
+    out->forked.push_back(fork.path + ": " + fork.why);
   return status;
 }
 

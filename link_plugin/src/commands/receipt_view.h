@@ -19,6 +19,7 @@ struct ReceiptView {
   std::vector<PinnedKey> keys;
   PeerReceipts receipts;
   std::vector<std::string> refused;  // receipts that do not count, and why
+  std::vector<std::string> forked;   // those of receivers whose state exists twice
 };
 
 // Reads the journal, the keys and the receipts of a sender, by out->context.

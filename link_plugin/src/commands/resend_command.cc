@@ -1,10 +1,11 @@
 // `resend`: what a receiver misses is sent again, under the numbers that it has in the lists.
 #include <algorithm>
 
-#include "base/filesystem.h"
 #include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/receipt_view.h"
+#include "records/entry_ranges.h"
+#include "records/request_file.h"
 #include "relay/kept_sources.h"
 
 namespace paxect::link {
@@ -18,10 +19,7 @@ paxect_plugin_status run_resend(const Call& call) {
   Status status =
       read_request(call.arguments().words[0], config.node, view.keys, view.journal.sent, &request);
   if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  const std::string path = resend_of(config.state);
-  std::string lines;
-  status = read_file(path, kMaxStatementSize, &lines);
-  if (!status.ok() && status.fault != Fault::kGone) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  EntryRanges ranges;
   std::uint64_t missing = 0;
   std::uint64_t resent = 0;
   const std::string& stream = request.receipt.about;
@@ -44,10 +42,13 @@ paxect_plugin_status run_resend(const Call& call) {
         ((is_over && number.second > through) ||
          std::any_of(request.receipt.outcomes.begin(), request.receipt.outcomes.end(), has_entry));
     if (!is_missing) continue;
-    lines += number.first + " " + std::to_string(number.second) + "\n";
+    add_range(&ranges, number.second, number.second);
     ++resent;
   }
-  if (resent > 0) status = replace_file(path, lines);
+  std::string lines;
+  for (const auto& [first, last] : ranges)
+    lines += stream + " " + std::to_string(first) + " " + std::to_string(last) + "\n";
+  if (resent > 0) status = add_requests(resend_of(config.state), lines);
   if (resent > 0 && !status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().json) {
     JsonLine json;

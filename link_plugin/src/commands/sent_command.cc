@@ -21,8 +21,10 @@ struct Confirmed {
   std::string about;
   const FoundReceipt* receipt = nullptr;  // the newest
   std::map<Outcome, std::uint64_t> counts = {};
-  std::uint64_t settled = 0;  // delivered, or in lists for other nodes
-  std::uint64_t sent = 0;     // entries of the stream, as far as this node knows
+  std::uint64_t settled = 0;   // delivered, or nobody waits for it any more
+  std::uint64_t replaced = 0;  // of these: listed again under other numbers
+  std::uint64_t forgone = 0;   // and written off here
+  std::uint64_t sent = 0;      // entries of the stream, as far as this node knows
 };
 
 std::uint64_t count(const Confirmed& one, Outcome outcome) {
@@ -35,16 +37,19 @@ bool is_confirmed(const Confirmed& one) { return one.settled >= one.sent; }
 // A receiver has another stream of receipts with another key or journal: all of them count.
 Confirmed confirmed_by(const std::string& node, const std::string& about, const ReceiptView& view) {
   const SentStream& stream = view.journal.sent;
-  const Said said = said_by(node, about, view.receipts);
+  const Said said = said_by(node, about, stream, view.receipts);
   Confirmed one{.node = node, .about = about, .receipt = said.newest};
   std::uint64_t through = 0;
   if (said.newest != nullptr)
     for (const OutcomeRange& range : said.newest->receipt.outcomes) {
-      one.counts[range.outcome] += range.last - range.first + 1;
+      one.counts[range.outcome] += range.outcome == Outcome::kDelivered ? range.last - range.first + 1
+                                                                        : count_open(stream, about, range);
       through = range.last;
     }
   one.counts[Outcome::kDelivered] = size_of(said.delivered);
   one.settled = size_of(said.settled);
+  one.replaced = size_of(stream.replaced(about));
+  one.forgone = size_of(stream.forgone(about));
   const auto ended = stream.ended().find(about);
   const std::uint64_t known = about == stream.name            ? stream.next_entry - 1
                               : ended != stream.ended().end() ? ended->second.entries
@@ -106,6 +111,8 @@ void print_json(const ReceiptView& view, const std::vector<Confirmed>& all, cons
     json.add("stream", one.about);
     json.add("sent", one.sent);
     for (const auto& [name, outcome] : kOutcomeNames) json.add(name, count(one, outcome));
+    json.add("listed_again", one.replaced);
+    json.add("written_off", one.forgone);
     if (one.receipt == nullptr) {
       json.add_null("receipt");
       json.add_null("made");
@@ -133,6 +140,9 @@ void print_json(const ReceiptView& view, const std::vector<Confirmed>& all, cons
   json.begin_array("refused_receipts");
   for (const std::string& why : view.refused) json.add_element(why);
   json.end_array();
+  json.begin_array("forked_receipts");
+  for (const std::string& why : view.forked) json.add_element(why);
+  json.end_array();
   json.finish(console);
 }
 
@@ -144,7 +154,8 @@ paxect_plugin_status run_sent(const Call& call) {
   const std::vector<Confirmed> all = find_confirmed(view);
   const std::vector<Waiting> kept = waiting_of(view);
   const bool is_complete =
-      std::all_of(all.begin(), all.end(), is_confirmed) && view.journal.sent.unlisted().empty() &&
+      view.forked.empty() && std::all_of(all.begin(), all.end(), is_confirmed) &&
+      view.journal.sent.unlisted().empty() &&
       std::all_of(kept.begin(), kept.end(), [](const Waiting& one) { return one.unconfirmed.empty(); });
   Console& console = call.console();
   if (call.arguments().json) {
@@ -162,6 +173,8 @@ paxect_plugin_status run_sent(const Call& call) {
     for (const auto& [name, outcome] : kOutcomeNames)
       if (outcome != Outcome::kDelivered && count(one, outcome) > 0)
         text += ", " + std::to_string(count(one, outcome)) + " " + name;
+    if (one.replaced > 0) text += ", " + std::to_string(one.replaced) + " listed again";
+    if (one.forgone > 0) text += ", " + std::to_string(one.forgone) + " written off";
     if (one.about != stream.name) text += " of stream " + one.about;
     text += one.receipt == nullptr ? "; no receipt"
                                    : "; " + utc_text(one.receipt->receipt.head.made * 1'000'000'000);
@@ -175,6 +188,8 @@ paxect_plugin_status run_sent(const Call& call) {
                     ", since " + utc_text(one.source->made * 1'000'000'000));
   }
   for (const std::string& why : view.refused) console.row("refused", shown(why));
+  for (const std::string& why : view.forked)
+    console.row("forked", shown(why) + ": " + std::string(kForkedReceiver));
   return is_complete ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 

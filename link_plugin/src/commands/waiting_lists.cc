@@ -6,6 +6,7 @@
 #include "base/filesystem.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
+#include "records/stream_state.h"
 
 namespace paxect::link {
 namespace {
@@ -76,8 +77,11 @@ Status find_waiting_lists(const LinkConfig& config, const ReceivedStreams& recei
         found.state = "refused";
         found.why = read.message;
       }
-      // What nobody signed takes nothing away from the one that was taken.
-      const auto has_number = [&](const ReceivedStream& stream) { return stream.is_in_run(name.number); };
+      // What nobody signed takes nothing away from the one that was taken, and of one that was written off
+      // nobody waits for the right one.
+      const auto has_number = [&](const ReceivedStream& stream) {
+        return stream.is_in_run(name.number) || is_written_off(stream, name.number);
+      };
       if (found.state == "refused" && was_taken(received, name, has_number)) return true;
       if (!found.state.empty()) out->push_back(std::move(found));
       return true;

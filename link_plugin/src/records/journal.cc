@@ -318,6 +318,13 @@ void Journal::settle(const std::vector<std::string>& streams) {
   if (!records.empty()) std::ignore = append(records, false);
 }
 
+Status Journal::forgo(const std::string& stream, const EntryRanges& ranges) {
+  Status status = append(forgone_record(stream, ranges), true);
+  if (!status.ok()) return status;
+  for (const auto& [first, last] : ranges) contents_.sent.forgo(stream, first, last);
+  return status;
+}
+
 Status Journal::note_keys() {
   if (contents_.had_keys) return Status::success();
   Status status = append(keys_record(), true);

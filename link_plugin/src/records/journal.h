@@ -132,6 +132,8 @@ class Journal {
   void keep(const SentStream::EntryNumber& number, const KeptSource& source);
   // Every receiver has all entries of these streams. Not durable: what is lost of it is found out again.
   void settle(const std::vector<std::string>& streams);
+  // The operator has given up these entries of our lists.
+  Status forgo(const std::string& stream, const EntryRanges& ranges);
   // Every receiver has the entries up to this one. Not recorded before clear().
   void confirm(std::uint64_t through) { contents_.sent.confirm(through); }
   void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {

@@ -112,6 +112,15 @@ std::string ReceivedStreams::gone_records(const std::string& node, const std::st
   return records;
 }
 
+std::string ReceivedStreams::write_off_records(std::size_t stream, const EntryRanges& entries,
+                                               std::uint64_t last_list) {
+  std::string records;
+  for (const auto& [first, last] : entries)
+    records += JournalLine("written_off").number(stream).number(first).number(last).finish();
+  if (last_list > 0) records += JournalLine("lists_off").number(stream).number(last_list).finish();
+  return records;
+}
+
 std::string ReceivedStreams::shift_record(std::int64_t seconds) {
   return JournalLine("shift").number(seconds).finish();
 }
@@ -294,8 +303,9 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     }
     return true;
   }
-  constexpr std::string_view kKinds[] = {"fork", "until", "refuse", "receipt", "receipted", "heard",
-                                         "run",  "known", "gone",   "spent",   "others",    "foreign"};
+  constexpr std::string_view kKinds[] = {"fork",   "until",       "refuse",    "receipt", "receipted",
+                                         "heard",  "run",         "known",     "gone",    "spent",
+                                         "others", "written_off", "lists_off", "foreign"};
   if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds)) return false;
   std::uint64_t index = kNobody;
   words.number(&index);
@@ -305,6 +315,8 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     of->is_forked = true;
   } else if (kind == "until") {
     words.number(&of->counts_through);
+  } else if (kind == "lists_off") {
+    words.number(&of->lists_written_off);
   } else if (kind == "refuse") {
     std::uint64_t number = 0;
     words.number(&number);
@@ -341,10 +353,13 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
       std::uint64_t number = 0;
       words.number(&number);
       const EntryRef ref{static_cast<std::size_t>(index), number};
-      if (kind == "gone" || kind == "others") {
+      if (kind == "gone" || kind == "others" || kind == "written_off") {
         std::uint64_t last = 0;
         words.number(&last);
-        if (number > 0 && last >= number && last < kNobody) {
+        const bool is_range = number > 0 && last >= number && last < kNobody;
+        if (is_range && kind == "written_off") {
+          add_range(&of->written_off, number, last);
+        } else if (is_range) {
           // What was delivered, or is for others, is not open, whatever an earlier record says.
           add_range(kind == "gone" ? &of->gone : &of->others, number, last);
           erase_entries(ref.stream, number, last);
@@ -428,6 +443,9 @@ std::vector<std::string> ReceivedStreams::records() const {
     add_lines("spent", i, of.spent, pair, &lines);
     add_lines("others", i, of.others, pair, &lines);
     add_lines("foreign", i, of.foreign, pair, &lines);
+    add_lines("written_off", i, of.written_off, pair, &lines);
+    if (of.lists_written_off > 0)
+      lines.push_back(JournalLine("lists_off").number(i).number(of.lists_written_off).finish());
     if (of.is_forked) lines.push_back(fork_record(i));
     if (of.counts_through != UINT64_MAX) lines.push_back(until_record(i, of.counts_through));
     const OwnReceipts& own = of.receipts;

@@ -19,6 +19,30 @@ void append(std::vector<OutcomeRange>* ranges, OutcomeRange next) {
   ranges->push_back(std::move(next));
 }
 
+// The ranges with what the operator has given up as refused for that reason.
+std::vector<OutcomeRange> without(const std::vector<OutcomeRange>& ranges, const EntryRanges& written_off) {
+  std::vector<OutcomeRange> all;
+  for (const OutcomeRange& range : ranges) {
+    std::uint64_t next = range.first;
+    const auto add = [&](std::uint64_t last, Outcome outcome, const std::string& reason) {
+      if (last < next) return;
+      append(&all, {.outcome = outcome, .first = next, .last = last, .reason = reason});
+      next = last + 1;
+    };
+    auto off = written_off.upper_bound(range.first);
+    if (off != written_off.begin()) --off;
+    const bool is_due = range.outcome == Outcome::kMissing ||
+                        (range.outcome == Outcome::kRefused && range.reason != kForOthers);
+    for (; is_due && off != written_off.end() && off->first <= range.last; ++off) {
+      if (off->second < next) continue;
+      add(std::max(off->first, next) - 1, range.outcome, range.reason);
+      add(std::min(off->second, range.last), Outcome::kRefused, kWrittenOff);
+    }
+    add(range.last, range.outcome, range.reason);
+  }
+  return all;
+}
+
 OutcomeRange outcome_of(std::uint64_t number, const ReceivedEntry& entry, std::uint64_t counts_through,
                         std::int64_t now, std::int64_t late_after) {
   OutcomeRange range{.first = number, .last = number};
@@ -80,7 +104,7 @@ std::vector<OutcomeRange> ReceivedStream::outcomes(std::int64_t now, std::int64_
     append(&joined, std::move(range));
   }
   fill(next_entry());
-  return joined;
+  return written_off.empty() ? joined : without(joined, written_off);
 }
 
 bool ReceivedStream::knows(std::uint64_t number) const {

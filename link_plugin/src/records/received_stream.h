@@ -11,16 +11,23 @@
 #include <vector>
 
 #include "proof/receipt.h"
+#include "records/entry_ranges.h"
 
 namespace paxect::link {
 
 // The reasons in a receipt of an entry whose list does not count, or is for others.
 inline constexpr const char* kKeyRetired = "key_retired";
 inline constexpr const char* kForOthers = "list_ignored";
+// Of one that the operator has given up.
+inline constexpr const char* kWrittenOff = "written_off";
 // Of one whose container went to the quarantine before its list came.
 inline constexpr const char* kPutAway = "quarantine";
 // Whether nobody here waits for an entry that is refused for this reason.
-inline bool is_not_ours(std::string_view reason) { return reason == kKeyRetired || reason == kForOthers; }
+inline bool is_not_ours(std::string_view reason) {
+  return reason == kKeyRetired || reason == kForOthers || reason == kWrittenOff;
+}
+// Whether its sender need not wait for it either.
+inline bool is_over(std::string_view reason) { return reason == kForOthers || reason == kWrittenOff; }
 
 // Who sends it, with which key, under which name. KEY is the whole public key with its id, in hexadecimal.
 struct StreamAddress {
@@ -80,10 +87,12 @@ struct ReceivedStream {
   std::vector<ListRun> runs = {};                   // ascending
   std::map<std::uint64_t, std::string> known = {};  // digests of the last lists
   std::map<std::uint64_t, ReceivedEntry> entries = {};
-  std::map<std::uint64_t, std::uint64_t> gone = {};    // first -> last, delivered
-  std::map<std::uint64_t, std::string> spent = {};     // digests of the last of these
-  std::map<std::uint64_t, std::uint64_t> others = {};  // first -> last, of lists for other nodes
-  std::map<std::uint64_t, std::string> foreign = {};   // digests of the last of these
+  EntryRanges gone = {};                              // delivered
+  std::map<std::uint64_t, std::string> spent = {};    // digests of the last of these
+  EntryRanges others = {};                            // of lists for other nodes
+  std::map<std::uint64_t, std::string> foreign = {};  // digests of the last of these
+  EntryRanges written_off = {};
+  std::uint64_t lists_written_off = 0;  // the last one of them, of those at the end of the stream
   OwnReceipts receipts = {};
 
   bool operator==(const ReceivedStream&) const = default;

@@ -32,7 +32,8 @@ std::uint64_t ReceivedStreams::lists_missing(const ReceivedStream& stream) const
   // The number with which a key was retired takes no list away that its sender says there is.
   const std::uint64_t taken = std::min(stream.last_list(), stream.counts_through);
   const std::uint64_t last = continued_after(*this, stream);
-  return stream.is_forked || last <= taken ? 0 : last - taken;
+  const std::uint64_t settled = std::max(taken, stream.lists_written_off);
+  return stream.is_forked || last <= settled ? 0 : last - settled;
 }
 
 std::optional<EntryRef> ReceivedStreams::find_open(const std::string& digest, const std::string& name) const {
@@ -220,24 +221,6 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
 
 void ReceivedStreams::add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last) {
   add_range(&stream->gone, first, last);
-}
-
-void ReceivedStreams::add_range(std::map<std::uint64_t, std::uint64_t>* ranges, std::uint64_t first,
-                                std::uint64_t last) {
-  auto after = ranges->upper_bound(first);
-  if (after != ranges->begin()) {
-    const auto before = std::prev(after);
-    if (before->second >= last) return;
-    if (before->second + 1 >= first) {
-      first = before->first;
-      ranges->erase(before);
-    }
-  }
-  while (after != ranges->end() && after->first <= last + 1) {
-    last = std::max(last, after->second);
-    after = ranges->erase(after);
-  }
-  (*ranges)[first] = last;
 }
 
 // The list of a container that was delivered already: its entry is used up.

@@ -20,6 +20,8 @@
 //                                                  check)
 //   put_away WHAT                                  a container that no list had named, in the quarantine: its
 //                                                  digest, or the name of a damaged one
+//   written_off IX (ENTRY ENTRY)...                the operator does not wait for these any more
+//   lists_off IX NUMBER                            nor for lists at the end of the stream up to this one
 //   shift SECONDS                                  the clock of the machine was set: all times move with it
 // and in a journal that was rewritten, in place of the lists:
 //   heard IX WITHIN HEARD                          of the newest list
@@ -92,6 +94,9 @@ class ReceivedStreams {
   static std::string shift_record(std::int64_t seconds);
   // The newest time in any record, in seconds of UTC; 0 when there is none.
   std::int64_t newest_time() const;
+  // The operator gives up these entries of a stream, and the lists at its end up to this one; 0: none.
+  static std::string write_off_records(std::size_t stream, const EntryRanges& entries,
+                                       std::uint64_t last_list);
   static std::string refuse_record(const EntryRef& entry, std::string_view reason);
   static std::string receipt_record(std::size_t stream, const std::string& receipt_stream,
                                     std::uint64_t number, const std::string& text);
@@ -99,7 +104,8 @@ class ReceivedStreams {
                                       std::uint64_t number, const std::string& digest, std::int64_t now,
                                       const std::string& key, const std::string& contents);
 
-  // Lists at the end of the stream that never came: a stream that counts continues it after a later one.
+  // Lists at the end of the stream that never came, or came and do not count because the key was retired with
+  // a lower number: a stream that counts continues it after a later one.
   std::uint64_t lists_missing(const ReceivedStream& stream) const;
   // An entry with this digest that no delivery has used up, of a stream that is not forked, and of a list
   // that counts. Of several the one with this name, else the first one.
@@ -154,8 +160,6 @@ class ReceivedStreams {
   void erase_entries(std::size_t index, std::uint64_t first, std::uint64_t last);
   void add_run(ReceivedStream* stream, const ListRun& run);
   void add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last);
-  static void add_range(std::map<std::uint64_t, std::uint64_t>* ranges, std::uint64_t first,
-                        std::uint64_t last);
   static void add_digest(const EntryRef& ref, const std::string& digest,
                          std::map<std::uint64_t, std::string>* digests, Index* index);
   void add_spent(const EntryRef& ref, const std::string& digest);

@@ -14,6 +14,13 @@ std::string numbers_record(std::string_view kind, const std::vector<SentStream::
   return line.finish();
 }
 
+std::string ranges_record(std::string_view kind, const std::string& stream, const EntryRanges& ranges) {
+  JournalLine line(kind);
+  line.text(stream);
+  for (const auto& [first, last] : ranges) line.number(first).number(last);
+  return line.finish();
+}
+
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> names;
   while (!text.empty()) {
@@ -136,6 +143,10 @@ std::string relisted_record(const std::vector<SentStream::EntryNumber>& numbers)
   return numbers_record("relisted", numbers);
 }
 
+std::string forgone_record(const std::string& stream, const EntryRanges& ranges) {
+  return ranges_record("forgone", stream, ranges);
+}
+
 std::string released_record(const std::vector<SentStream::EntryNumber>& numbers) {
   return numbers_record("released", numbers);
 }
@@ -161,6 +172,8 @@ std::vector<std::string> SentStream::records() const {
     if (!times_.empty() && times_.begin()->first < before.next_entry) lines.push_back(line.finish());
   }
   for (const auto& [stream, ended] : ended_) lines.push_back(ended_record(stream, ended));
+  for (const auto& [stream, ranges] : replaced_) lines.push_back(ranges_record("replaced", stream, ranges));
+  for (const auto& [stream, ranges] : forgone_) lines.push_back(forgone_record(stream, ranges));
   for (const auto& entry : lost_) lines.push_back(lost_record(entry));
   for (const auto& [number, source] : kept_) lines.push_back(kept_record(number, source));
   for (const auto& [list, text] : texts_) {
@@ -215,6 +228,15 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     words.number(&ended.entries);
     words.number(&ended.made);
     note_ended(stream, ended);
+  } else if (kind == "replaced" || kind == "forgone") {
+    const std::string stream = words.text();
+    while (!words.empty()) {
+      std::uint64_t first = 0;
+      std::uint64_t last = 0;
+      words.number(&first);
+      words.number(&last);
+      note_over(kind == "replaced" ? &replaced_ : &forgone_, stream, first, last);
+    }
   } else if (kind == "settled") {
     settle(words.text());
   } else if (kind == "sent") {

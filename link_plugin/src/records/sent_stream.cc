@@ -14,12 +14,15 @@ std::string receivers_text(const std::vector<std::string>& names) {
 void SentStream::begin(std::string new_name, std::string new_key, std::string new_node,
                        std::optional<Continued> new_continues) {
   std::deque<SentEntry> entries;
+  std::set<std::uint64_t> unlisted;
+  for (const SentEntry& entry : unlisted_) unlisted.insert(entry.id);
   for (const SentList& list : lists_) {
     if (list.is_named) continue;
     texts_.erase({name, list.first});
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
       kept_.erase({name, list.first + i});
-      entries.push_back(list.entries[i]);
+      // One that is listed again already has its place there.
+      if (!unlisted.contains(list.entries[i].id)) entries.push_back(list.entries[i]);
     }
   }
   unlisted_.insert(unlisted_.begin(), entries.begin(), entries.end());
@@ -52,7 +55,10 @@ void SentStream::note_ended(const std::string& stream, const EndedStream& ended)
 
 void SentStream::settle(const std::string& stream) {
   const auto settled = ended_.extract(stream);  // `stream` may be the key in it
-  if (stream != name && !needs_digests(stream)) digests_.erase(stream);
+  if (stream == name) return;
+  if (!needs_digests(stream)) digests_.erase(stream);
+  replaced_.erase(stream);
+  forgone_.erase(stream);
 }
 
 // A receipt about it may come that has to be compared.
@@ -220,7 +226,25 @@ void SentStream::relist(const EntryNumber& number) {
   if (found == kept_.end()) return;
   unlisted_.push_back(found->second.entry);
   ids_.insert(found->second.entry.id);
+  note_over(&replaced_, number.first, number.second, number.second);
   forget_kept(found);
+}
+
+const EntryRanges& SentStream::ranges_of(const RangesByStream& all, const std::string& stream) {
+  static const EntryRanges kNone;
+  const auto found = all.find(stream);
+  return found == all.end() ? kNone : found->second;
+}
+
+// Of other streams nobody waits for anything.
+void SentStream::note_over(RangesByStream* all, const std::string& stream, std::uint64_t first,
+                           std::uint64_t last) {
+  if (first > 0 && first <= last && (stream == name || ended_.contains(stream)))
+    add_range(&(*all)[stream], first, last);
+}
+
+void SentStream::forgo(const std::string& stream, std::uint64_t first, std::uint64_t last) {
+  note_over(&forgone_, stream, first, last);
 }
 
 void SentStream::keep(const EntryNumber& number, const KeptSource& source) {

@@ -10,6 +10,8 @@
 //   kept STREAM NUMBER MADE TO ENTRY a source that stays, of an entry that is listed already
 //   released (STREAM NUMBER)...      sources that need not stay any longer
 //   relisted (STREAM NUMBER)...      sources that stay whose containers get another entry
+//   replaced STREAM (ENTRY ENTRY)...   entries whose containers got others; in a journal that was rewritten
+//   forgone STREAM (ENTRY ENTRY)...   entries that the operator does not wait for any more
 //   adopted NUMBER ... ENTRY...      a list that is in the folder, after those that the journal knows: as
 //   decided
 //                                    and listed; another stream has to follow
@@ -33,6 +35,7 @@
 #include <vector>
 
 #include "proof/list.h"
+#include "records/entry_ranges.h"
 #include "records/journal_line.h"
 
 namespace paxect::link {
@@ -161,6 +164,11 @@ class SentStream {
   void confirm(std::uint64_t through);
   // The container of a source that stays gets another entry, in the next list.
   void relist(const EntryNumber& number);
+  // Entries that nobody waits for: their containers got other ones, or the operator has given them up. Of the
+  // present stream and those in ended().
+  const EntryRanges& replaced(const std::string& stream) const { return ranges_of(replaced_, stream); }
+  const EntryRanges& forgone(const std::string& stream) const { return ranges_of(forgone_, stream); }
+  void forgo(const std::string& stream, std::uint64_t first, std::uint64_t last);
   // A source stays whose container is listed under this number already.
   void keep(const EntryNumber& number, const KeptSource& source);
   // Of this list, of any stream with sources that stay or in ended(), and of the last kMaxDigests lists of
@@ -217,6 +225,9 @@ class SentStream {
   bool needs_digests(const std::string& stream) const;
   bool keeps_of(const std::string& stream, std::uint64_t before = UINT64_MAX) const;
   void note_time(std::uint64_t first, std::int64_t time);
+  using RangesByStream = std::map<std::string, EntryRanges>;
+  static const EntryRanges& ranges_of(const RangesByStream& all, const std::string& stream);
+  void note_over(RangesByStream* all, const std::string& stream, std::uint64_t first, std::uint64_t last);
   void note_source(const SentEntry& entry);
   void forget_source(const SentEntry& entry);
   void forget_kept(std::map<EntryNumber, KeptSource>::iterator source);
@@ -230,6 +241,8 @@ class SentStream {
   std::map<std::uint64_t, std::int64_t> times_;  // of lists of this stream, by the first entry of each
   std::multimap<std::pair<std::string, std::string>, std::string> sources_;  // with the container's digest
   LostEntries lost_;
+  RangesByStream replaced_;
+  RangesByStream forgone_;
   std::set<std::uint64_t>
       ids_;  // of all entries since the journal was rewritten, and of those that are listed
 };
@@ -246,6 +259,7 @@ std::string lost_record(const LostEntries::value_type& entry);
 std::string found_record(const LostEntries::key_type& digest_and_name);
 std::string kept_record(const SentStream::EntryNumber& number, const KeptSource& source);
 std::string relisted_record(const std::vector<SentStream::EntryNumber>& numbers);
+std::string forgone_record(const std::string& stream, const EntryRanges& ranges);
 std::string released_record(const std::vector<SentStream::EntryNumber>& numbers);
 
 }  // namespace paxect::link

@@ -82,6 +82,46 @@ std::uint64_t first_entry_after(const ReceivedStream& stream, std::uint64_t list
   return last_list >= list ? next : UINT64_MAX;
 }
 
+std::uint64_t first_not_awaited(const ReceivedStreams& received, const ReceivedStream& stream) {
+  const std::uint64_t continued = continued_after(received, stream);
+  if (continued <= stream.counts_through) return 0;
+  const auto later = std::find_if(stream.entries.begin(), stream.entries.end(),
+                                  [&](const auto& entry) { return entry.second.list > continued; });
+  const std::uint64_t first = first_entry_after(stream, continued);
+  return later == stream.entries.end() ? first : std::min(first, later->first);
+}
+
+Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream, std::int64_t now,
+                   std::int64_t late_after) {
+  Awaited found{.lists = received.lists_missing(stream)};
+  const std::uint64_t end = first_not_awaited(received, stream);
+  for (const OutcomeRange& range : stream.outcomes(now, late_after)) {
+    if (range.outcome != Outcome::kMissing && range.outcome != Outcome::kRefused) continue;
+    std::uint64_t last = range.last;
+    if (range.reason == kKeyRetired) {
+      if (end <= range.first) continue;
+      last = std::min(last, end - 1);
+    } else if (is_not_ours(range.reason)) {
+      continue;
+    }
+    add_range(&found.entries, range.first, last);
+  }
+  return found;
+}
+
+bool is_written_off(const ReceivedStream& stream, std::uint64_t list) {
+  std::uint64_t next = 1;
+  for (const ListRun& run : stream.runs) {
+    if (list < run.first_list) {
+      const std::uint64_t lost = run.first_entry - next;
+      return lost > 0 && count_in(stream.written_off, next, run.first_entry - 1) == lost;
+    }
+    if (list <= run.last_list) return false;
+    next = run.next_entry;
+  }
+  return list <= stream.lists_written_off;
+}
+
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys) {
   // What a revoked key has signed and was verified before stays, as far as it counted then. So it is with a
   // key whose file is away or cannot be read: that ends no retirement.

@@ -34,6 +34,20 @@ std::uint64_t continued_after(const ReceivedStreams& received, const ReceivedStr
 // The first entry of the lists after this one, as far as the runs of the stream show it; UINT64_MAX when
 // there is none.
 std::uint64_t first_entry_after(const ReceivedStream& stream, std::uint64_t list);
+// Of the entries that do not count because the key was retired, nobody waits for those from this one on.
+std::uint64_t first_not_awaited(const ReceivedStreams& received, const ReceivedStream& stream);
+// What a receiver waits for, and somebody has to do something about: what is missing or refused, and lists at
+// the end of the stream. Likewise those that do not count because the key was retired, where the sender says
+// by another stream that they are its own. `late_after` in seconds.
+struct Awaited {
+  EntryRanges entries = {};
+  std::uint64_t lists = 0;
+};
+Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream, std::int64_t now,
+                   std::int64_t late_after);
+// Whether the operator does not wait for this list any more, which was not taken: it is at the end of the
+// stream, or all that can be in it was written off.
+bool is_written_off(const ReceivedStream& stream, std::uint64_t list);
 // The last list of the stream that counts by these keys. A key that is revoked, away or unreadable raises it
 // in no case.
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys);

@@ -1,9 +1,7 @@
 #include "relay/kept_sources.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -11,6 +9,8 @@
 #include "base/clock.h"
 #include "base/filesystem.h"
 #include "base/relay_paths.h"
+#include "records/request_file.h"
+#include "records/write_off.h"
 #include "settings/setting_reader.h"
 
 namespace paxect::link {
@@ -43,7 +43,8 @@ bool KeptSources::tend() {
   const bool lets_go = let_go();
   if (!parts_.config.sign_key.key()) return lets_go;
   const bool resends = take_resend() || lets_go;
-  const bool has_new = read_receipts();
+  const bool has_receipts = read_receipts();
+  const bool has_new = take_write_offs() || has_receipts;
   if (!std::exchange(has_relisted_, true)) relist_for_others();
   if (has_new) {
     const SentCounts known = counts();
@@ -161,22 +162,38 @@ void KeptSources::relist_stream(const std::string& stream) {
 
 // Sources that count as not delivered again, and their lists, which may be what was lost. A container with
 // the digest of the one before gets no second entry. The request goes last: a crash repeats what it asks for.
+//
+// A line is "STREAM FIRST LAST".
+std::vector<SentStream::EntryNumber> KeptSources::kept_in(const std::vector<std::string>& lines) const {
+  const auto& kept = parts_.journal.sent().kept();
+  std::set<SentStream::EntryNumber> numbers;
+  for (const std::string& line : lines) {
+    std::istringstream words(line);
+    std::string stream;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    if (!(words >> stream >> first)) continue;
+    if (!(words >> last)) last = first;
+    for (auto source = kept.lower_bound({stream, first});
+         source != kept.end() && source->first.first == stream && source->first.second <= last; ++source)
+      numbers.insert(source->first);
+  }
+  return {numbers.begin(), numbers.end()};
+}
+
 bool KeptSources::take_resend() {
   const std::string path = resend_of(parts_.config.state);
-  std::string text;
-  Status status = read_file(path, kMaxStatementSize, &text);
-  if (status.fault == Fault::kGone) return false;
-  std::istringstream lines(text);
-  std::vector<SentStream::EntryNumber> entries;
-  for (SentStream::EntryNumber number; status.ok() && lines >> number.first >> number.second;)
-    if (parts_.journal.sent().kept().contains(number)) entries.push_back(number);
+  std::vector<std::string> lines;
+  Status status = take_requests(path, &lines);
+  if (status.ok() && lines.empty()) return false;
+  const std::vector<SentStream::EntryNumber> entries = kept_in(lines);
   std::vector<SentStream::EntryNumber> lost;
   if (status.ok()) status = parts_.list_again(entries, &lost);
   if (status.ok()) status = parts_.journal.send_again(entries);
   // Nobody makes the signature of an earlier key again: these get entries in lists of the present one.
   if (status.ok()) parts_.journal.relist(lost);
   const bool is_sent = status.ok() && !entries.empty();
-  if (status.ok() && unlink(path.c_str()) != 0) status = io_failure("remove", path, errno);
+  if (status.ok()) status = finish_requests(path);
   parts_.reporter.report_problem("resend", status.message);
   if (status.ok())
     parts_.reporter.log({.name = "resend",
@@ -188,6 +205,36 @@ bool KeptSources::take_resend() {
                                           "key signed are listed again",
                          .numbers = {{"count", entries.size()}, {"relisted", lost.size()}}});
   return is_sent;
+}
+
+// Entries that the operator gives up. The log has the reason before the journal knows of it, and the request
+// goes last: a crash repeats both.
+bool KeptSources::take_write_offs() {
+  std::vector<WriteOff> wanted;
+  Status status = link::take_write_offs(parts_.config.state, &wanted);
+  bool has_any = false;
+  for (const WriteOff& each : wanted) {
+    std::uint64_t kept = 0;
+    const EntryRanges ranges =
+        without_source(parts_.journal.sent(), each.stream, receipts_, parts_.config, &kept);
+    if (ranges.empty()) continue;
+    const std::uint64_t count = size_of(ranges);
+    parts_.reporter.log(
+        {.level = Level::kWarn,
+         .name = "written_off",
+         .status = "ok",
+         .message = std::to_string(count) + " containers of stream " + each.stream +
+                    " that no receiver has confirmed are not waited for any more: " + each.reason,
+         .numbers = {{"count", count}},
+         .texts = {{"stream", each.stream}}});
+    status = parts_.reporter.flush();
+    if (status.ok()) status = parts_.journal.forgo(each.stream, ranges);
+    if (!status.ok()) break;
+    has_any = true;
+  }
+  if (status.ok()) status = finish_write_offs(parts_.config.state);
+  parts_.reporter.report_problem("write_off", status.message);
+  return has_any;
 }
 
 bool KeptSources::is_over(const SentStream::EntryNumber& number, const KeptSource& source,
@@ -251,6 +298,15 @@ bool KeptSources::read_receipts() {
     if (status.fault == Fault::kGone || folder != parts_.config.receipts_in) status = Status::success();
   }
   parts_.reporter.report_problem("receipts", status.message);
+  for (const PeerReceipts::Fork& fork : receipts_.take_forks())
+    if (parts_.journal.is_news("forked " + fork.path + " " + fork.why))
+      parts_.reporter.log({.level = Level::kError,
+                           .name = "forked",
+                           .source = fork.path,
+                           .status = "rejected",
+                           .message = fork.why,
+                           .texts = {{"peer", fork.node}},
+                           .advice = std::string(kForkedReceiver)});
   const bool is_first = !std::exchange(has_read_, true);
   for (const auto& [stream, list] : receipts_.take_other_lists()) {
     if (stream != sent.name) {

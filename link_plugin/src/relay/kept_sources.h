@@ -58,7 +58,9 @@ class KeptSources {
   SentCounts counts() const { return count_sent(parts_.journal.sent(), receipts_, parts_.config); }
 
  private:
+  std::vector<SentStream::EntryNumber> kept_in(const std::vector<std::string>& lines) const;
   bool take_resend();
+  bool take_write_offs();
   bool read_receipts();
   void relist_for_others();
   bool let_go();

@@ -167,6 +167,7 @@ class Receiver {
     std::uint64_t ended_ns = 0;       // since when some are; 0: none is
   };
   void watch_silence(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch);
+  void take_write_offs();
   void watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch);
 
   std::map<std::size_t, Watch> watched_;  // by stream

@@ -3,9 +3,11 @@
 #include <cstdlib>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include "base/clock.h"
 #include "records/stream_state.h"
+#include "records/write_off.h"
 #include "relay/receiver.h"
 
 namespace paxect::link {
@@ -83,6 +85,7 @@ void Receiver::note_held() {
 void Receiver::watch(std::uint64_t now_ns) {
   if (!is_on()) return;
   parts_.reporter.report_problem("clock", follow_clock(now_ns).message);
+  take_write_offs();
   const auto& all = parts_.journal.received().streams();
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].address.node.empty()) continue;
@@ -96,6 +99,42 @@ void Receiver::watch(std::uint64_t now_ns) {
     watch_silence(all[i], now_ns, &watch);
     watch_missing(all[i], now_ns, &watch);
   }
+}
+
+// What the operator gives up. The log has the reason before the journal knows of it, and the request goes
+// last: a crash repeats both.
+void Receiver::take_write_offs() {
+  std::vector<WriteOff> wanted;
+  Status status = link::take_write_offs(parts_.config.state, &wanted);
+  const ReceivedStreams& received = parts_.journal.received();
+  const std::int64_t now = parts_.host.realtime_s();
+  const auto late_after = static_cast<std::int64_t>(parts_.config.late_after);
+  for (const WriteOff& each : wanted)
+    for (std::size_t i = 0; i < received.streams().size() && status.ok(); ++i) {
+      const ReceivedStream& stream = received.streams()[i];
+      if (stream.address.stream != each.stream || stream.address.node.empty()) continue;
+      const Awaited found = awaited_of(received, stream, now, late_after);
+      if (found.entries.empty() && found.lists == 0) continue;
+      const std::uint64_t entries = size_of(found.entries);
+      parts_.reporter.log({.level = Level::kWarn,
+                           .name = "written_off",
+                           .source = parts_.inbox.root().path_of(kProofFolder),
+                           .status = "ok",
+                           .message = std::to_string(entries) + " containers and " +
+                                      std::to_string(found.lists) + " lists of " + stream.address.node +
+                                      " are not waited for any more: " + each.reason,
+                           .numbers = {{"count", entries}, {"lists", found.lists}},
+                           .texts = {{"sender", stream.address.node}, {"stream", each.stream}}});
+      status = parts_.reporter.flush();
+      if (status.ok())
+        status = parts_.journal.note_received(
+            ReceivedStreams::write_off_records(i, found.entries,
+                                               found.lists > 0 ? continued_after(received, stream) : 0),
+            true);
+      if (status.ok()) watched_[i].missing = watched_[i].lists_missing = 0;
+    }
+  if (status.ok()) status = finish_write_offs(parts_.config.state);
+  parts_.reporter.report_problem("write_off", status.message);
 }
 
 void Receiver::watch_silence(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {

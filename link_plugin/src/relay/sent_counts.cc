@@ -35,20 +35,21 @@ std::vector<Range> others(const std::vector<Range>& ranges, std::uint64_t end) {
   return all;
 }
 
-void count_reported(const Receipt& receipt, SentCounts* counts) {
+void count_reported(const SentStream& sent, const Receipt& receipt, SentCounts* counts) {
   for (const OutcomeRange& range : receipt.outcomes) {
-    const std::uint64_t size = range.last - range.first + 1;
-    if (range.outcome == Outcome::kMissing) counts->missing += size;
-    if (range.outcome == Outcome::kRefused && range.reason != kForOthers) counts->refused += size;
+    if (range.outcome == Outcome::kMissing) counts->missing += count_open(sent, receipt.about, range);
+    if (range.outcome == Outcome::kRefused && !is_over(range.reason))
+      counts->refused += count_open(sent, receipt.about, range);
   }
 }
 
 // Entries up to `last` of a stream that not every receiver has.
-std::vector<Range> open_entries(const std::string& stream, std::uint64_t last, const PeerReceipts& receipts,
-                                const LinkConfig& config) {
+std::vector<Range> open_entries(const SentStream& sent, const std::string& stream, std::uint64_t last,
+                                const PeerReceipts& receipts, const LinkConfig& config) {
   std::vector<Range> open;
   for (const std::string& node : config.to)
-    for (const Range& each : others(said_by(node, stream, receipts).settled, last + 1)) open.push_back(each);
+    for (const Range& each : others(said_by(node, stream, sent, receipts).settled, last + 1))
+      open.push_back(each);
   return joined(std::move(open));
 }
 
@@ -64,17 +65,48 @@ std::uint64_t size_of(const std::vector<EntryRange>& ranges) {
   return size;
 }
 
-Said said_by(const std::string& node, const std::string& stream, const PeerReceipts& receipts) {
+std::uint64_t count_open(const SentStream& sent, const std::string& stream, const OutcomeRange& range) {
+  EntryRanges over = sent.replaced(stream);
+  for (const auto& [first, last] : sent.forgone(stream)) add_range(&over, first, last);
+  return range.last - range.first + 1 - count_in(over, range.first, range.last);
+}
+
+EntryRanges without_source(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
+                           const LinkConfig& config, std::uint64_t* kept) {
+  *kept = 0;
+  const auto ended = sent.ended().find(stream);
+  const std::uint64_t last = stream == sent.name           ? sent.next_entry - 1
+                             : ended == sent.ended().end() ? 0
+                                                           : ended->second.entries;
+  EntryRanges found;
+  for (const auto& [first, end] : open_entries(sent, stream, last, receipts, config)) {
+    std::uint64_t next = first;
+    for (auto source = sent.kept().lower_bound({stream, first});
+         source != sent.kept().end() && source->first.first == stream && source->first.second <= end;
+         ++source) {
+      ++*kept;
+      if (next < source->first.second) add_range(&found, next, source->first.second - 1);
+      next = source->first.second + 1;
+    }
+    if (next <= end) add_range(&found, next, end);
+  }
+  return found;
+}
+
+Said said_by(const std::string& node, const std::string& stream, const SentStream& sent,
+             const PeerReceipts& receipts) {
   Said said;
   std::vector<Range> delivered;
   std::vector<Range> settled;
+  for (const EntryRanges* over : {&sent.replaced(stream), &sent.forgone(stream)})
+    settled.insert(settled.end(), over->begin(), over->end());
   for (const auto& [key, found] : receipts.newest()) {
     if (std::get<0>(key) != node || std::get<2>(key) != stream) continue;
     if (said.newest == nullptr || found.receipt.head.made > said.newest->receipt.head.made)
       said.newest = &found;
     for (const OutcomeRange& range : found.receipt.outcomes) {
       if (range.outcome == Outcome::kDelivered) delivered.emplace_back(range.first, range.last);
-      if (range.outcome == Outcome::kDelivered || range.reason == kForOthers)
+      if (range.outcome == Outcome::kDelivered || is_over(range.reason))
         settled.emplace_back(range.first, range.last);
     }
   }
@@ -94,20 +126,20 @@ SentCounts count_sent(const SentStream& stream, const PeerReceipts& receipts, co
   if (!expects_receipts(config)) return counts;
   bool has_all = true;
   for (const std::string& node : config.to) {
-    const FoundReceipt* newest = said_by(node, stream.name, receipts).newest;
+    const FoundReceipt* newest = said_by(node, stream.name, stream, receipts).newest;
     has_all = has_all && newest != nullptr;
     if (newest == nullptr) continue;
-    count_reported(newest->receipt, &counts);
+    count_reported(stream, newest->receipt, &counts);
     const std::int64_t made = newest->receipt.head.made;
     counts.receipt_made = counts.receipt_made == 0 ? made : std::min(counts.receipt_made, made);
   }
   if (!has_all) counts.receipt_made = 0;
-  const std::vector<Range> open = open_entries(stream.name, counts.entries, receipts, config);
+  const std::vector<Range> open = open_entries(stream, stream.name, counts.entries, receipts, config);
   counts.unreceipted = size_of(open);
   counts.confirmed_through = open.empty() ? counts.entries : open.front().first - 1;
   if (!open.empty()) counts.oldest = stream.made_of(open.front().first);
   for (const auto& [name, ended] : stream.ended()) {
-    const std::uint64_t size = size_of(open_entries(name, ended.entries, receipts, config));
+    const std::uint64_t size = size_of(open_entries(stream, name, ended.entries, receipts, config));
     counts.unreceipted += size;
     if (size > 0)
       note_oldest(ended.made, &counts);

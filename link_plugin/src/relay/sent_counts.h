@@ -37,12 +37,21 @@ using EntryRange = std::pair<std::uint64_t, std::uint64_t>;  // first and last e
 struct Said {
   // By any of its receipts; ascending, and none touches another.
   std::vector<EntryRange> delivered = {};
-  std::vector<EntryRange> settled = {};  // these, and those of lists that are for other nodes
+  // These, those of lists that are for other nodes, and those that the receiver, or this node, has given up,
+  // or whose containers got other entries.
+  std::vector<EntryRange> settled = {};
   const FoundReceipt* newest = nullptr;
 };
 // How many entries they have.
 std::uint64_t size_of(const std::vector<EntryRange>& ranges);
-Said said_by(const std::string& node, const std::string& stream, const PeerReceipts& receipts);
+Said said_by(const std::string& node, const std::string& stream, const SentStream& sent,
+             const PeerReceipts& receipts);
+// What of the range is neither replaced nor given up here.
+std::uint64_t count_open(const SentStream& sent, const std::string& stream, const OutcomeRange& range);
+// Entries of the stream that not every receiver has, and whose sources are gone: all that the operator can do
+// is to give them up. `*kept` receives how many others there are.
+EntryRanges without_source(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
+                           const LinkConfig& config, std::uint64_t* kept);
 
 // Receipts are expected where receivers are named, and receipts can come or sources are kept for them.
 bool expects_receipts(const LinkConfig& config);

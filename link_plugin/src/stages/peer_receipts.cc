@@ -149,6 +149,7 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
       }
       const Key key{stream.first, stream.second, found.receipt.about};
       auto& newest = newest_[key];
+      if (!newest.path.empty()) compare(found, newest);
       const bool is_newer = newest.path.empty() || newest.receipt.head.number < number;
       if (is_newer) newest = found;
       if (is_newer) accepted(found);
@@ -156,6 +157,22 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
     }
   }
   return status;
+}
+
+// A number of a stream has one text for ever.
+void PeerReceipts::compare(const FoundReceipt& found, const FoundReceipt& known) {
+  const StatementHead& one = found.receipt.head;
+  const StatementHead& other = known.receipt.head;
+  const bool is_second_text = one.number == other.number && found.digest != known.digest;
+  const bool follows_another = one.number == other.number + 1 && one.previous != known.digest;
+  if (!is_second_text && !follows_another) return;
+  forks_.push_back({.path = found.path,
+                    .node = one.from,
+                    .why = one.from + " has signed two texts for receipt " + std::to_string(other.number) +
+                           " of stream " + one.stream +
+                           (follows_another ? ": this one follows" : ": this is") + " another one than " +
+                           (known.path == found.path ? "was here before" : known.path) +
+                           ", so two receivers run with one state"});
 }
 
 std::optional<OutcomeRange> PeerReceipts::outcome_of(const std::string& node, const std::string& stream,

@@ -30,6 +30,11 @@ struct FoundReceipt {
   Receipt receipt;
 };
 
+// What to do where a receiver's state exists twice.
+inline constexpr std::string_view kForkedReceiver =
+    "find out whether its machine was cloned or its state restored while it ran on, stop one of the two, and "
+    "give it a new key and an empty state";
+
 // Reads one receipt for the node `us`, with its signature beside it, whatever its file is called. The failure
 // says what is wrong and the remedy; kEnvironment for one that is to be read again. It is compared with the
 // lists that this node `sent`: the digest of a list covers all lists before. A failure with the event
@@ -56,6 +61,14 @@ class PeerReceipts {
     std::int64_t made = 0;  // of the receipt
   };
   std::map<std::string, OtherList> take_other_lists() { return std::exchange(other_lists_, {}); }
+  // Likewise receipts of which their peer has signed two texts, or a history that is not the one of the
+  // receipt before: its state exists twice. They count, since what either of them says was delivered.
+  struct Fork {
+    std::string path;
+    std::string node;
+    std::string why;
+  };
+  std::vector<Fork> take_forks() { return std::exchange(forks_, {}); }
   // The keys have changed: everything is read again.
   void forget() { *this = {}; }
 
@@ -74,7 +87,10 @@ class PeerReceipts {
     bool counts = false;
   };
   std::map<std::string, Seen> seen_;  // by path
+  void compare(const FoundReceipt& found, const FoundReceipt& known);
+
   std::map<std::string, OtherList> other_lists_;
+  std::vector<Fork> forks_;
 };
 
 }  // namespace paxect::link

@@ -60,6 +60,69 @@ TEST_CASE("The last lists of a stream that another one continues are missing unt
   CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
 }
 
+TEST_CASE(
+    "Lists that never come end no command with failure once they are written off, and count if they come") {
+  EndedRig rig;
+  rig.start();
+  rig.settle(15 * kSecond);
+  const std::string stream = rig.north.stream();
+  CHECK(command(rig.host, {"missing"}).status == PAXECT_PLUGIN_INCOMPLETE);
+  const auto asked = command_json(rig.host, {"write_off", stream, "the key was stolen; all came again"});
+  CHECK(asked["lists"].GetUint64() == 1);
+  CHECK(asked["containers"].GetUint64() == 0);
+  rig.settle(5 * kSecond);
+  CHECK(rig.only_message("written_off").ends_with(": the key was stolen; all came again"));
+  CHECK(fits_schema("link_plugin", "log", rig.events("written_off")[0].line));
+  CHECK(rig.events("complete").empty());
+  const auto is_complete = [&] {
+    CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+    CHECK(command_json(rig.host, {"status"})["proof"]["missing"].GetUint64() == 0);
+  };
+  is_complete();
+  rig.stop();
+  rig.start();
+  rig.settle(5 * kSecond);
+  is_complete();
+  CHECK(rig.events("written_off").size() == 1);
+  CHECK(
+      command_json(rig.host, {"write_off", stream, "again"}, PAXECT_PLUGIN_INCOMPLETE)["lists"].GetUint64() ==
+      0);
+  rig.bring();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+  is_complete();
+}
+
+TEST_CASE("Containers that are written off are refused in receipts, and delivered if they come") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.north.send("b.freq", container("data of b"));
+  rig.list();
+  rig.start();
+  rig.settle(15 * kSecond);
+  CHECK(command(rig.host, {"missing"}).status == PAXECT_PLUGIN_INCOMPLETE);
+  const std::string stream = rig.north.stream();
+  CHECK(command(rig.host, {"write_off", "north", "why"}).status == PAXECT_PLUGIN_USAGE);
+  CHECK(command(rig.host, {"write_off", stream, "two\nlines"}).status == PAXECT_PLUGIN_USAGE);
+  CHECK(command(rig.host, {"write_off", "0123456789abcdef", "why"}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(command_json(rig.host, {"write_off", stream, "it is not needed"})["containers"].GetUint64() == 1);
+  rig.settle(15 * kSecond);
+  CHECK(command(rig.host, {"missing"}).status == PAXECT_PLUGIN_OK);
+  using Outcomes = std::vector<link::OutcomeRange>;
+  CHECK(rig.receipts().rbegin()->second.outcomes ==
+        Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kRefused, 2, 2, "written_off"}});
+  // What is missing later is reported again.
+  rig.north.send("d.freq", container("data of d"));
+  rig.list();
+  rig.settle(15 * kSecond);
+  CHECK(command(rig.host, {"missing"}).status == PAXECT_PLUGIN_INCOMPLETE);
+  rig.put("d.freq", container("data of d"));
+  rig.put("b.freq", container("data of b"));
+  rig.settle(15 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "d"});
+  CHECK(rig.receipts().rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 3}});
+}
+
 TEST_CASE("What a forked stream continues is not missing because of it") {
   EndedRig rig;
   rig.start();

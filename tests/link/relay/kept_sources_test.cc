@@ -416,6 +416,55 @@ TEST_CASE("With keep = no what an earlier run keeps stays, also where it is read
   CHECK(rig.waiting().empty());
 }
 
+TEST_CASE("Two texts for one receipt show that two receivers run with one state") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  rig.send("b.txt");
+  const std::string first = rig.write({{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}});
+  std::filesystem::create_directory(rig.directory / "mail");
+  rig.start();
+  rig.settle(5'000'000'000);
+  CHECK(rig.waiting() == Names{"b.txt"});
+  CHECK(rig.events("forked").empty());
+  std::string path;
+  std::string wanted = "south has signed two texts for receipt 1 of stream 00000000000000ab: ";
+  SECTION("a second text comes to the same folder") {
+    path = rig.write({{Outcome::kMissing, 1, 2}});
+    rig.settle(100'000'000'000);
+    wanted += "this is another one than ";
+  }
+  SECTION("one follows another text") {
+    rig.write(rig.directory / "mail", {{Outcome::kMissing, 1, 2}}, 1, rig.south);
+    path = rig.write({{Outcome::kDelivered, 1, 2}}, 2);
+    rig.settle(100'000'000'000);
+    wanted += "this one follows another one than ";
+    CHECK(rig.waiting().empty());
+  }
+  const std::vector<LogEntry> forked = rig.events("forked");
+  REQUIRE(forked.size() == 1);
+  CHECK(forked[0].source == path);
+  CHECK(forked[0].message.find(wanted) == 0);
+  CHECK(fits_schema("link_plugin", "log", forked[0].line));
+}
+
+TEST_CASE("Of two texts for one receipt the second one is not imported, and `sent` reports both") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  std::filesystem::create_directory(rig.directory / "mail");
+  const std::string second = rig.write(rig.directory / "mail", {{Outcome::kMissing, 1, 1}}, 1, rig.south);
+  const std::string first = rig.write({{Outcome::kDelivered, 1, 1}});
+  CHECK(command(rig.host, {"receipt", "import", second}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(rig.host.logged("south has signed two texts for this receipt, and the other one is " + first));
+  CHECK(command_json(rig.host, {"sent"})["forked_receipts"].Size() == 0);
+  // Another version of this program, or a person, has put it there.
+  const std::string imported = link::imported_receipts_of(rig.lock());
+  std::filesystem::create_directories(imported);
+  for (const std::string& each : {second, link::signature_of(second)})
+    std::filesystem::copy(each, imported + "/" + std::string(link::base_name(each)));
+  CHECK(command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE)["forked_receipts"].Size() == 1);
+  CHECK(command(rig.host, {"sent"}).output.find("stop one of the two") != std::string::npos);
+}
+
 TEST_CASE("resend sends what a receiver misses again, under the same number") {
   ReceiptRig rig;
   rig.put("a.txt", "a");

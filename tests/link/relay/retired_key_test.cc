@@ -229,6 +229,49 @@ TEST_CASE("A list after the number is missing if a stream of another key says th
   CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
 }
 
+TEST_CASE("What a revoked key listed and another one listed again is missing until it is written off") {
+  RetiredRig rig;
+  rig.host.set("late_after", "0");
+  rig.send_list("a");
+  rig.run();
+  // Containers and lists on their way: the third list comes without the second.
+  const std::string second = rig.late_list("b");
+  const std::string text = read_file(second);
+  std::filesystem::remove(second);
+  rig.late_list("c");
+  rig.settle(5 * kSecond);
+  const bool comes_late = GENERATE(false, true);
+  INFO(comes_late);
+  REQUIRE(command(rig.host, {"key", "revoke", "north", rig.peers() + "/north.pub"}).status == 0);
+  rig.settle(5 * kSecond);
+  if (comes_late) write_file(second, text);
+  ProofSender next("north");
+  next.pin(rig.peers(), "north.1.pub");
+  next.continues = link::Continued{rig.north.stream(), 4};
+  for (const std::string& name : {std::string("b"), std::string("d")}) {
+    next.send(name + ".freq", container("data of " + name));
+    rig.put(name + ".freq", container("data of " + name));
+  }
+  rig.put("c.freq", container("data of c"));
+  next.write_next(rig.inbox());
+  rig.settle(20 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c", "d"});
+  auto missing = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(missing["lists"].Size() == (comes_late ? 1 : 0));
+  CHECK(command_json(rig.host, {"status"})["proof"]["missing"].GetUint64() > 0);
+  CHECK(command(rig.host, {"write_off", rig.north.stream(), "listed again by the new key"}).status == 0);
+  rig.settle(20 * kSecond);
+  for (int run = 0; run < 2; ++run) {
+    CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+    CHECK(command_json(rig.host, {"status"})["proof"]["missing"].GetUint64() == 0);
+    rig.stop();
+    rig.start();
+    rig.settle(5 * kSecond);
+  }
+  CHECK(rig.events("written_off").size() == 1);
+  CHECK(rig.delivered() == Names{"a", "b", "c", "d"});
+}
+
 TEST_CASE("A stream that a thief continues with a retired key says nothing about the streams before") {
   RetiredRig rig;
   rig.send_list("a");

@@ -140,7 +140,61 @@ TEST_CASE("A request for what an earlier key listed lists it again, and it is se
     for (const link::ListEntry& entry : each.entries) names.push_back(entry.name);
   CHECK(names == std::vector<std::string>{"b.freq"});
   CHECK(rig.events("resend").back().line.find("\"relisted\": 1") != std::string::npos);
+  // The old number is not waited for any more: the receiver confirms the other one.
+  auto sent = command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE);
+  for (const auto& each : sent["receivers"].GetArray())
+    CHECK(each["listed_again"].GetUint64() == (stream == each["stream"].GetString() ? 1 : 0));
+  const auto& [list, text] = *lists.texts().rbegin();
+  // The receipts about each stream are a stream of their own.
+  const link::SigningKey other = link::SigningKey::generate();
+  write_file(rig.directory / "peers/south.1.pub", link::public_key_text(other.public_key()));
+  rig.write_about(list, link::sha256_hex(text), rig.directory / "receipts", {{Outcome::kDelivered, 1, 1}}, 1,
+                  other);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  CHECK(command(rig.host, {"sent"}).status == PAXECT_PLUGIN_OK);
+  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["sent"]["unreceipted"].GetUint64() == 0);
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("What nobody confirms and cannot be sent again is written off, with the reason in the log") {
+  ReceiptRig rig;
+  rig.host.set("keep", "no");
+  rig.send("a.txt");
+  rig.send("b.txt");
+  const std::string stream = stream_of(rig);
+  const bool is_over = GENERATE(false, true);
+  INFO(is_over);
+  rig.write({{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}});
+  if (is_over) std::ignore = change_key(rig, "other");
+  if (is_over) rig.put("c.txt", "c");
+  rig.run_once();
+  CHECK(command(rig.host, {"sent"}).status == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(
+      command_json(rig.host, {"write_off", stream, "the receiver was scrapped"})["containers"].GetUint64() ==
+      1);
+  rig.run_once();
+  REQUIRE(rig.events("written_off").size() == 1);
+  CHECK(rig.events("written_off")[0].message.ends_with(": the receiver was scrapped"));
+  CHECK(fits_schema("link_plugin", "log", rig.events("written_off")[0].line));
+  const auto unreceipted = [&] {
+    return command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["sent"]["unreceipted"].GetUint64();
+  };
+  CHECK(unreceipted() == (is_over ? 1 : 0));
+  rig.run_once();
+  CHECK(unreceipted() == (is_over ? 1 : 0));
+  if (!is_over) CHECK(command(rig.host, {"sent"}).status == PAXECT_PLUGIN_OK);
+}
+
+TEST_CASE("What a receiver has written off is not waited for, and a source that is kept stays") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  rig.write({{link::Outcome::kRefused, 1, 1, "written_off"}});
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt"});
+  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["sent"]["unreceipted"].GetUint64() == 0);
+  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["sent"]["refused"].GetUint64() == 0);
+  CHECK(command(rig.host, {"sent"}).status == PAXECT_PLUGIN_INCOMPLETE);
 }
 
 TEST_CASE("A receipt that has another list before a gap lets no source go, and another stream begins") {

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "records/journal.h"
+#include "records/stream_state.h"
 #include "support/catch.h"
 #include "support/temp_dir.h"
 
@@ -241,6 +242,41 @@ TEST_CASE("The outcomes of a stream cover each entry once") {
       {Outcome::kExpected, 10, 10}};
   CHECK(streams.streams()[0].outcomes(2060, 60) == expected);
   CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE("What is written off is refused, but for what is expected or delivered, also in a later journal") {
+  ReceivedStreams streams;
+  for (const std::uint64_t number : {2U, 3U, 5U}) take(&streams, list(number), number == 5 ? 2050 : 2000);
+  streams.use(open_entry(streams, 4), 4);
+  streams.settle(4);
+  change(&streams, ReceivedStreams::refuse_record({0, 9}, "decode_error"));
+  const auto overdue = [&](std::int64_t now) {
+    return awaited_of(streams, streams.streams()[0], now, 60).entries;
+  };
+  CHECK(overdue(2060) == EntryRanges{{1, 3}, {5, 9}});
+  CHECK_FALSE(is_written_off(streams.streams()[0], 1));
+  change(&streams, ReceivedStreams::write_off_records(0, overdue(2060), 0));
+  CHECK(overdue(2060).empty());
+  CHECK(is_written_off(streams.streams()[0], 1));
+  CHECK_FALSE(is_written_off(streams.streams()[0], 2));
+  CHECK(is_written_off(streams.streams()[0], 4));
+  CHECK_FALSE(is_written_off(streams.streams()[0], 6));
+  const std::vector<OutcomeRange> expected = {{Outcome::kRefused, 1, 3, kWrittenOff},
+                                              {Outcome::kDelivered, 4, 4},
+                                              {Outcome::kRefused, 5, 9, kWrittenOff},
+                                              {Outcome::kExpected, 10, 10}};
+  CHECK(streams.streams()[0].outcomes(2060, 60) == expected);
+  CHECK(rewritten(streams) == streams);
+  // What comes late is delivered, and what was expected at that time may be missing.
+  streams.use(open_entry(streams, 3), 5);
+  streams.settle(5);
+  take(&streams, list(1), 2055);
+  const std::vector<OutcomeRange> later = {{Outcome::kRefused, 1, 2, kWrittenOff},
+                                           {Outcome::kDelivered, 3, 4},
+                                           {Outcome::kRefused, 5, 9, kWrittenOff},
+                                           {Outcome::kMissing, 10, 10}};
+  CHECK(streams.streams()[0].outcomes(2200, 60) == later);
+  CHECK(overdue(2200) == EntryRanges{{10, 10}});
 }
 
 TEST_CASE("A stream that lost any record has each outcome once, and its lists open what is lost") {

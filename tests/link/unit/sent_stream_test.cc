@@ -49,6 +49,36 @@ SentStream three_sent() {
 
 }  // namespace
 
+TEST_CASE("Entries that others replaced, or that are given up, are known until nobody waits for the stream") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    SentEntry kept = entry(id);
+    kept.place = "place";
+    kept.source = "source " + std::to_string(id);
+    stream.add(kept);
+  }
+  stream.decide(next_list(stream, 3));
+  stream.note_named(1);
+  const std::string old = stream.name;
+  stream.note_ended(old, stream.named());
+  stream.begin("1123456789abcdef", "other key", "north", Continued{old, 1});
+  stream.relist({old, 2});
+  stream.relist({old, 2});
+  stream.forgo(old, 3, 3);
+  stream.forgo("2123456789abcdef", 1, 1);
+  CHECK(stream.replaced(old) == EntryRanges{{2, 2}});
+  CHECK(stream.forgone(old) == EntryRanges{{3, 3}});
+  CHECK(stream.forgone("2123456789abcdef").empty());
+  CHECK(stream.unlisted().size() == 1);
+  stream.forget_ids();
+  CHECK(read_again(stream) == stream);
+  stream.settle(old);
+  CHECK(stream.replaced(old).empty());
+  CHECK(stream.forgone(old).empty());
+  CHECK(read_again(stream) == stream);
+}
+
 TEST_CASE("Lists that the journal did not know become its own, and their entries are found once") {
   SentStream stream = three_sent();
   stream.decide(next_list(stream, 1));
