@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/digest.h"
@@ -28,8 +29,9 @@ class ProofSender {
   std::optional<link::Continued> continues = {};
 
   // The next container with these bytes has this name in the outbox.
-  void send(const std::string& name, const std::string& container) {
-    pending_.push_back({link::sha256_hex(container), name});
+  void send(const std::string& name, const std::string& container,
+            std::optional<link::EarlierEntry> again = {}) {
+    pending_.push_back({link::sha256_hex(container), name, std::move(again)});
   }
   // The list of what was sent since the last one.
   link::List next_list() {

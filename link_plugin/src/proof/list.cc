@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kKind = "list";
 constexpr std::string_view kEnd = "# end";
+constexpr std::string_view kAgain = "again";
 constexpr std::size_t kDigestDigits = 64;
 constexpr std::size_t kMaxEntryName = 4095;
 // As sha256sum writes names: a backslash before the digest says that the name has escapes.
@@ -59,10 +60,21 @@ bool parse_entry(std::string_view line, ListEntry* out) {
          (is_escaped || line.find('\r') == std::string_view::npos);
 }
 
+bool parse_again(std::string_view value, EarlierEntry* out) {
+  const std::size_t end = value.find(' ');
+  if (end == std::string_view::npos || !is_stream(value.substr(0, end))) return false;
+  out->stream = value.substr(0, end);
+  return parse_number(value.substr(end + 1), 1, kMaxNumber, &out->number);
+}
+
 Status read_entries(LineReader* reader, std::uint64_t count, List* out) {
   std::string_view line;
   for (std::uint64_t i = 0; i < count; ++i) {
     ListEntry entry;
+    if (reader->has_field(kAgain)) {
+      if (Status status = reader->field(kAgain, &line); !status.ok()) return status;
+      if (!parse_again(line, &entry.again.emplace())) return reader->fail("not '# again STREAM NUMBER'");
+    }
     if (Status status = reader->line(&line); !status.ok()) return status;
     if (!parse_entry(line, &entry))
       return reader->fail("not a SHA-256 and a relative path as sha256sum writes them");
@@ -114,6 +126,8 @@ std::string list_text(const List& list) {
   text += log_head_text(list.head);
   for (const ListEntry& entry : list.entries) {
     const std::string name = escaped(entry.name);
+    if (entry.again)
+      text += field_text(kAgain, entry.again->stream + " " + std::to_string(entry.again->number));
     text += (name == entry.name ? "" : "\\") + entry.digest + "  " + name + "\n";
   }
   return text + std::string(kEnd) + "\n";

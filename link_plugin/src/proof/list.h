@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,18 @@ namespace paxect::link {
 inline constexpr std::size_t kMaxListEntries = 256;
 inline constexpr std::uint64_t kMaxWithin = 366 * 86400;
 
+// Another entry of its container, of an earlier list of the same sender.
+struct EarlierEntry {
+  std::string stream;
+  std::uint64_t number = 0;
+
+  bool operator==(const EarlierEntry&) const = default;
+};
+
 struct ListEntry {
   std::string digest;  // the SHA-256 of the container
   std::string name;    // relative to the outbox: bytes
+  std::optional<EarlierEntry> again = {};
 
   bool operator==(const ListEntry&) const = default;
 };

@@ -35,15 +35,32 @@ JournalLine list_line(std::string_view kind, std::size_t stream, const List& lis
   return line;
 }
 
+std::string again_record(std::size_t stream, std::uint64_t entry, const ListedAgain& again) {
+  return JournalLine("twin")
+      .number(stream)
+      .number(entry)
+      .text(again.stream)
+      .number(again.number)
+      .text(again.digest)
+      .text(again.name)
+      .finish();
+}
+
 }  // namespace
 
 // ---- one change ------------------------------------------------------------------------------------------
 
 std::string ReceivedStreams::list_records(const StreamAddress& address, const List& list,
                                           const std::string& digest, std::int64_t now) const {
-  JournalLine line = list_line("list", find(address).value_or(streams_.size()), list, digest, now);
+  const std::size_t index = find(address).value_or(streams_.size());
+  JournalLine line = list_line("list", index, list, digest, now);
   for (const ListEntry& entry : list.entries) line.text(entry.digest).text(entry.name);
-  return new_stream_record(address, list) + line.finish();
+  std::string records = new_stream_record(address, list) + line.finish();
+  for (std::size_t i = 0; i < list.entries.size(); ++i)
+    if (const ListEntry& entry = list.entries[i]; entry.again)
+      records += again_record(index, list.first + i,
+                              {entry.again->stream, entry.again->number, entry.digest, entry.name});
+  return records;
 }
 
 std::string ReceivedStreams::other_records(const StreamAddress& address, const List& list,
@@ -305,7 +322,7 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
   }
   constexpr std::string_view kKinds[] = {"fork",   "until",       "refuse",    "receipt", "receipted",
                                          "heard",  "run",         "known",     "gone",    "spent",
-                                         "others", "written_off", "lists_off", "foreign"};
+                                         "others", "written_off", "lists_off", "twin",    "foreign"};
   if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds)) return false;
   std::uint64_t index = kNobody;
   words.number(&index);
@@ -315,6 +332,16 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     of->is_forked = true;
   } else if (kind == "until") {
     words.number(&of->counts_through);
+  } else if (kind == "twin") {
+    std::uint64_t number = 0;
+    ListedAgain again;
+    words.number(&number);
+    again.stream = words.text();
+    words.number(&again.number);
+    again.digest = words.text();
+    again.name = words.text();
+    if (number > 0 && number < kNobody)
+      add_again({static_cast<std::size_t>(index), number}, std::move(again));
   } else if (kind == "lists_off") {
     words.number(&of->lists_written_off);
   } else if (kind == "refuse") {
@@ -360,6 +387,7 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
         if (is_range && kind == "written_off") {
           add_range(&of->written_off, number, last);
         } else if (is_range) {
+          if (kind == "gone") use_up_with_twins(ref.stream, number, last);
           // What was delivered, or is for others, is not open, whatever an earlier record says.
           add_range(kind == "gone" ? &of->gone : &of->others, number, last);
           erase_entries(ref.stream, number, last);
@@ -454,6 +482,9 @@ std::vector<std::string> ReceivedStreams::records() const {
           receipted_record(i, own.stream, own.number, own.digest, own.made, own.key, own.contents));
     if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
   }
+  // Behind all that they are about.
+  for (std::size_t i = 0; i < streams_.size(); ++i)
+    for (const auto& [number, again] : streams_[i].again) lines.push_back(again_record(i, number, again));
   auto digest = early_.begin();
   while (digest != early_.end()) {
     JournalLine line("early");

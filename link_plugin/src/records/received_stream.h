@@ -50,6 +50,17 @@ struct ReceivedEntry {
   bool operator==(const ReceivedEntry&) const = default;
 };
 
+// The entry of the same node that this one names as an earlier one of its container, and what both have to
+// have for that to count.
+struct ListedAgain {
+  std::string stream;
+  std::uint64_t number = 0;
+  std::string digest = {};
+  std::string name = {};
+
+  bool operator==(const ListedAgain&) const = default;
+};
+
 // Lists without a gap between them, and their entries.
 struct ListRun {
   std::uint64_t first_list = 0;
@@ -92,7 +103,8 @@ struct ReceivedStream {
   EntryRanges others = {};                            // of lists for other nodes
   std::map<std::uint64_t, std::string> foreign = {};  // digests of the last of these
   EntryRanges written_off = {};
-  std::uint64_t lists_written_off = 0;  // the last one of them, of those at the end of the stream
+  std::uint64_t lists_written_off = 0;              // the last one of them, of those at the end of the stream
+  std::map<std::uint64_t, ListedAgain> again = {};  // by the later entry, of this stream
   OwnReceipts receipts = {};
 
   bool operator==(const ReceivedStream&) const = default;

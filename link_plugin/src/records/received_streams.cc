@@ -45,7 +45,7 @@ std::optional<EntryRef> ReceivedStreams::find_open(const std::string& digest, co
     const ReceivedEntry* each = entry(ref);
     if (each == nullptr || each->intent != 0) continue;
     const ReceivedStream& of = streams_[ref.stream];
-    if (of.is_forked || each->list > of.counts_through) continue;
+    if (of.is_forked || each->list > of.counts_through || is_twin_in_use(ref, *each)) continue;
     const bool is_named = each->name == name;
     const bool is_earlier = best && std::tie(ref.stream, ref.number) < std::tie(best->stream, best->number);
     if (best && (has_name > is_named || (has_name == is_named && !is_earlier))) continue;
@@ -178,22 +178,147 @@ void ReceivedStreams::use(const EntryRef& ref, std::uint64_t intent) {
 void ReceivedStreams::release(std::uint64_t intent) {
   const auto used = in_use_.find(intent);
   if (used == in_use_.end()) return;
-  streams_[used->second.stream].entries[used->second.number].intent = 0;
+  const EntryRef ref = used->second;
+  streams_[ref.stream].entries[ref.number].intent = 0;
   in_use_.erase(used);
+  use_up_if_twin_is(ref);
 }
 
 void ReceivedStreams::settle(std::uint64_t intent) {
   const auto used = in_use_.find(intent);
   if (used == in_use_.end()) return;
   const EntryRef ref = used->second;
-  ReceivedStream& of = streams_[ref.stream];
-  const std::string digest = of.entries[ref.number].digest;
   in_use_.erase(used);
-  of.entries.erase(ref.number);
-  erase(&by_digest_, digest, ref);
-  --entries_;
-  add_gone(&of, ref.number, ref.number);
-  add_spent(ref, digest);
+  use_up(ref);
+}
+
+// Requires: the entry is here, and no delivery uses it.
+void ReceivedStreams::use_up(const EntryRef& ref) {
+  const ReceivedEntry first = *entry(ref);
+  std::vector<EntryRef> all = {ref};
+  while (!all.empty()) {
+    const EntryRef each = all.back();
+    all.pop_back();
+    ReceivedStream& of = streams_[each.stream];
+    if (of.entries.erase(each.number) == 0) continue;
+    erase(&by_digest_, first.digest, each);
+    --entries_;
+    add_gone(&of, each.number, each.number);
+    add_spent(each, first.digest);
+    for (const EntryRef& twin : twins_of(each, first.digest, first.name))
+      if (is_open(twin, first.digest, first.name)) all.push_back(twin);
+  }
+}
+
+// ---- one container with several entries ------------------------------------------------------------------
+
+// What the sender lists again, such as after a change of its key, has another entry where the first one is
+// open or used up already. All of them are good for one delivery.
+
+void ReceivedStreams::add_again(const EntryRef& ref, ListedAgain again) {
+  ReceivedStream& of = streams_[ref.stream];
+  // Of a damaged record.
+  const ReceivedEntry* open = entry(ref);
+  if (open != nullptr && (open->digest != again.digest || open->name != again.name)) return;
+  const auto [added, is_new] = of.again.emplace(ref.number, std::move(again));
+  if (!is_new) return;
+  later_.emplace(std::tuple(of.address.node, added->second.stream, added->second.number), ref);
+  if (is_gone(ref))
+    use_up_twins(ref, added->second.digest, added->second.name);
+  else
+    use_up_if_twin_is(ref);
+  if (of.again.size() > kMaxAgain) forget_again({ref.stream, of.again.begin()->first});
+}
+
+void ReceivedStreams::forget_again(const EntryRef& ref) {
+  ReceivedStream& of = streams_[ref.stream];
+  const auto again = of.again.find(ref.number);
+  const auto [begin, end] =
+      later_.equal_range(std::tuple(of.address.node, again->second.stream, again->second.number));
+  const auto later = std::find_if(begin, end, [&](const auto& each) { return each.second == ref; });
+  if (later != end) later_.erase(later);
+  of.again.erase(again);
+}
+
+// The earlier entries that it names and the later ones that name it, with this digest and name, also those
+// that are delivered.
+std::vector<EntryRef> ReceivedStreams::twins_of(const EntryRef& ref, const std::string& digest,
+                                                const std::string& name) const {
+  std::vector<EntryRef> twins;
+  const ReceivedStream& of = streams_[ref.stream];
+  const auto is_same = [&](const ListedAgain& again) { return again.digest == digest && again.name == name; };
+  if (const auto again = of.again.find(ref.number); again != of.again.end() && is_same(again->second))
+    for (std::size_t i = 0; i < streams_.size(); ++i)
+      if (streams_[i].address.node == of.address.node && streams_[i].address.stream == again->second.stream)
+        twins.push_back({i, again->second.number});
+  const auto [begin, end] = later_.equal_range(std::tuple(of.address.node, of.address.stream, ref.number));
+  for (auto each = begin; each != end; ++each)
+    if (is_same(streams_[each->second.stream].again.at(each->second.number))) twins.push_back(each->second);
+  return twins;
+}
+
+// Whether a delivery uses another entry of its container.
+bool ReceivedStreams::is_twin_in_use(const EntryRef& ref, const ReceivedEntry& of) const {
+  if (later_.empty()) return false;
+  std::vector<EntryRef> all = {ref};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const ReceivedEntry* each = entry(all[i]);
+    if (each == nullptr || each->digest != of.digest || each->name != of.name) continue;
+    if (each->intent != 0) return true;
+    for (const EntryRef& twin : twins_of(all[i], of.digest, of.name))
+      if (std::find(all.begin(), all.end(), twin) == all.end()) all.push_back(twin);
+    // No sender lists a container so often: what is not followed to its end is not delivered.
+    if (all.size() > kMaxTwins) return true;
+  }
+  return false;
+}
+
+bool ReceivedStreams::is_open(const EntryRef& ref, const std::string& digest, const std::string& name) const {
+  const ReceivedEntry* each = entry(ref);
+  return each != nullptr && each->intent == 0 && each->digest == digest && each->name == name;
+}
+
+bool ReceivedStreams::is_gone(const EntryRef& ref) const {
+  const EntryRanges& gone = streams_[ref.stream].gone;
+  const auto after = gone.upper_bound(ref.number);
+  return after != gone.begin() && std::prev(after)->second >= ref.number;
+}
+
+// Requires: `ref` is delivered, and had this digest and name.
+void ReceivedStreams::use_up_twins(const EntryRef& ref, const std::string& digest, const std::string& name) {
+  for (const EntryRef& twin : twins_of(ref, digest, name))
+    if (is_open(twin, digest, name)) use_up(twin);
+}
+
+// An entry that came, or was given back. Of an earlier entry that was delivered long ago the digest is not
+// known any more: it may be another one then.
+void ReceivedStreams::use_up_if_twin_is(const EntryRef& ref) {
+  const ReceivedEntry* open = entry(ref);
+  if (later_.empty() || open == nullptr || open->intent != 0) return;
+  for (const EntryRef& twin : twins_of(ref, open->digest, open->name)) {
+    if (!is_gone(twin)) continue;
+    const ReceivedStream& of = streams_[twin.stream];
+    const auto spent = of.spent.find(twin.number);
+    const auto again = of.again.find(twin.number);
+    if ((spent != of.spent.end() && spent->second == open->digest) ||
+        (again != of.again.end() && again->second.digest == open->digest))
+      return use_up(ref);
+  }
+}
+
+// Entries that a record calls delivered which has only their numbers.
+void ReceivedStreams::use_up_with_twins(std::size_t index, std::uint64_t first, std::uint64_t last) {
+  if (later_.empty()) return;
+  const ReceivedStream& of = streams_[index];
+  std::vector<EntryRef> open;
+  for (auto each = of.entries.lower_bound(first); each != of.entries.end() && each->first <= last; ++each)
+    if (each->second.intent == 0) open.push_back({index, each->first});
+  for (const EntryRef& ref : open)
+    if (const ReceivedEntry* each = entry(ref);
+        each != nullptr && !twins_of(ref, each->digest, each->name).empty())
+      use_up(ref);
+  for (auto again = of.again.lower_bound(first); again != of.again.end() && again->first <= last; ++again)
+    use_up_twins({index, again->first}, again->second.digest, again->second.name);
 }
 
 void ReceivedStreams::end_receipts() {
@@ -211,12 +336,12 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
   const std::uint64_t intent = std::exchange(entry.intent, 0);
   const std::string digest = entry.digest;
   // A record that is read again must not open what was used up.
-  const auto after = of.gone.upper_bound(ref.number);
-  if (after != of.gone.begin() && std::prev(after)->second >= ref.number) return add_spent(ref, digest);
+  if (is_gone(ref)) return add_spent(ref, digest);
   if (!of.entries.emplace(ref.number, std::move(entry)).second) return;
   by_digest_.emplace(digest, ref);
   ++entries_;
   if (intent != 0 && !in_use_.contains(intent)) use(ref, intent);
+  use_up_if_twin_is(ref);
 }
 
 void ReceivedStreams::add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last) {

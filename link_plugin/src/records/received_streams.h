@@ -8,6 +8,8 @@
 // The records, each a line of the journal; IX numbers the streams:
 //   stream IX NODE KEY STREAM CONTINUED NUMBER     a stream, before all that is about it
 //   list IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD (DIGEST NAME)...   a list that was verified
+//   twin IX ENTRY STREAM NUMBER DIGEST NAME        an entry of a list before: of its container there is an
+//                                                  earlier entry
 //   other IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD DIGEST...   one that is for other nodes
 //   fork IX                                        two texts for one number: nothing more is delivered
 //   until IX NUMBER                                its key is retired: the last list that counts
@@ -39,6 +41,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -143,6 +146,8 @@ class ReceivedStreams {
   static constexpr std::size_t kMaxGaps = 1024;        // of a stream
   static constexpr std::size_t kKnownLists = 1024;     // of a stream, whose digests are kept
   static constexpr std::size_t kSpent = 4096;          // of a stream, likewise
+  static constexpr std::size_t kMaxAgain = 4096;       // entries of a stream that name an earlier one
+  static constexpr std::size_t kMaxTwins = 256;        // entries of one container
 
  private:
   using Index = std::unordered_multimap<std::string, EntryRef>;
@@ -154,6 +159,17 @@ class ReceivedStreams {
   void take_list(JournalWords& words, bool is_ours);
   void take_entries(JournalWords& words);
   void add_entry(const EntryRef& ref, ReceivedEntry entry);
+  void add_again(const EntryRef& ref, ListedAgain again);
+  void forget_again(const EntryRef& ref);
+  std::vector<EntryRef> twins_of(const EntryRef& ref, const std::string& digest,
+                                 const std::string& name) const;
+  bool is_twin_in_use(const EntryRef& ref, const ReceivedEntry& of) const;
+  bool is_gone(const EntryRef& ref) const;
+  bool is_open(const EntryRef& ref, const std::string& digest, const std::string& name) const;
+  void use_up(const EntryRef& ref);
+  void use_up_twins(const EntryRef& ref, const std::string& digest, const std::string& name);
+  void use_up_with_twins(std::size_t index, std::uint64_t first, std::uint64_t last);
+  void use_up_if_twin_is(const EntryRef& ref);
   bool take_early(const std::string& digest);
   bool take_put_away(const ReceivedEntry& entry);
   void take_receipted(std::size_t index);
@@ -174,6 +190,8 @@ class ReceivedStreams {
   // Entries of streams that are not known yet, by node and stream, as in ReceivedStream::gone.
   std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, std::uint64_t>> receipted_gone_;
   std::map<std::uint64_t, EntryRef> in_use_;  // by intent
+  // Entries that name an earlier one, by node, stream and number of that.
+  std::multimap<std::tuple<std::string, std::string, std::uint64_t>, EntryRef> later_;
   std::size_t entries_ = 0;
 };
 

@@ -225,6 +225,7 @@ void SentStream::relist(const EntryNumber& number) {
   const auto found = kept_.find(number);
   if (found == kept_.end()) return;
   unlisted_.push_back(found->second.entry);
+  unlisted_.back().again = {number.first, number.second};
   ids_.insert(found->second.entry.id);
   note_over(&replaced_, number.first, number.second, number.second);
   forget_kept(found);
@@ -284,7 +285,7 @@ std::string SentStream::text_of(const SentList& list) const {
                .log = list.log};
   text.first = list.first;
   text.within = list.within;
-  for (const SentEntry& entry : list.entries) text.entries.push_back({entry.digest, entry.name});
+  for (const SentEntry& entry : list.entries) text.entries.push_back({entry.digest, entry.name, entry.again});
   return list_text(text);
 }
 

@@ -49,6 +49,8 @@ struct SentEntry {
   // once.
   std::string place = {};
   std::string source = {};
+  // It was listed before, under this number.
+  std::optional<EarlierEntry> again = {};
 
   bool operator==(const SentEntry&) const = default;
 };

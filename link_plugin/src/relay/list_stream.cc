@@ -131,6 +131,7 @@ std::vector<SentList> ListStream::adoptable(const ShownLists& shown) const {
         is_used[i] = true;
         break;
       }
+      sent.again = entry.again;
       adopted.entries.push_back(std::move(sent));
     }
     next_entry += list.entries.size();

@@ -64,6 +64,8 @@ TEST_CASE("Whatever a list contains, it is read as it was written") {
     const bool is_free = byte != '\0' && byte != '/';
     list.entries.push_back({digest, std::string("n") + (is_free ? std::string(1, byte) : "") + ".freq"});
   }
+  list.entries[7].again = EarlierEntry{"fedcba9876543210", 12};
+  list.entries[static_cast<unsigned char>('\n')].again = EarlierEntry{"0123456789abcdef", kMaxNumber};
   List again;
   Status status = parse_list(list_text(list), &again);
   INFO(status.message);
@@ -84,6 +86,27 @@ TEST_CASE("A line that is out of order, missing or there twice is refused by its
         "line 14: not a SHA-256 and a relative path as sha256sum writes them");
   CHECK(problem_of(text + "# end\n") == "line 15: text after the end");
   CHECK(problem_of("") == "line 1: the text ends before it");
+}
+
+TEST_CASE("The earlier entry that one names has one form") {
+  const std::string text = vector_text(test::list_vector(1));
+  const std::size_t entry = text.rfind("\n", text.rfind("\n# end") - 1) + 1;
+  const auto with = [&](const std::string& line) {
+    return text.substr(0, entry) + line + text.substr(entry);
+  };
+  List list;
+  REQUIRE(parse_list(with("# again 0123456789abcdef 7\n"), &list).ok());
+  CHECK(list.entries.back().again == EarlierEntry{"0123456789abcdef", 7});
+  CHECK(list_text(list) == with("# again 0123456789abcdef 7\n"));
+  for (const char* bad :
+       {"# again 0123456789abcdef 0\n", "# again 0123456789abcdef 07\n", "# again 0123456789abcdef\n",
+        "# again 0123456789abcde 7\n", "# again 0123456789abcdef  7\n", "# again 0123456789abcdef 7 \n",
+        "# again 0123456789ABCDEF 7\n", "#again 0123456789abcdef 7\n",
+        "# again 0123456789abcdef 7\n# again 0123456789abcdef 7\n", "# other\n"}) {
+    INFO(bad);
+    CHECK_FALSE(problem_of(with(bad)).empty());
+  }
+  CHECK_FALSE(problem_of(replaced(text, "# end", "# again 0123456789abcdef 7\n# end")).empty());
 }
 
 TEST_CASE("A value that has another form is refused") {

@@ -188,7 +188,10 @@ TEST_CASE("A source waits for the receivers of its list, and is listed again whe
   rig.lists.read(rig.outbox());
   REQUIRE(rig.lists.texts().size() == 2);
   CHECK(rig.lists.lists().back().head.to == std::vector<std::string>{"east"});
-  CHECK(rig.lists.lists().back().entries == rig.lists.lists().front().entries);
+  std::vector<link::ListEntry> again = rig.lists.lists().front().entries;
+  REQUIRE(again.size() == 1);
+  again[0].again = link::EarlierEntry{rig.lists.lists().front().head.stream, 1};
+  CHECK(rig.lists.lists().back().entries == again);
   CHECK(rig.events("relist").size() == 1);
   rig.run_once();
   rig.lists.read(rig.outbox());

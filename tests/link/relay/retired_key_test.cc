@@ -229,6 +229,38 @@ TEST_CASE("A list after the number is missing if a stream of another key says th
   CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
 }
 
+TEST_CASE("What is listed again by another key is delivered once, and nothing of it is missing") {
+  RetiredRig rig;
+  rig.host.set("late_after", "0");
+  rig.send_list("a");
+  rig.late_list("b");
+  rig.run();
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(command(rig.host, {"missing"}).status == PAXECT_PLUGIN_INCOMPLETE);
+  ProofSender next("north");
+  next.pin(rig.peers(), "north.1.pub");
+  next.continues = link::Continued{rig.north.stream(), 2};
+  next.send("b.freq", container("data of b"), link::EarlierEntry{rig.north.stream(), 2});
+  const bool list_is_first = GENERATE(false, true);
+  INFO(list_is_first);
+  if (list_is_first) next.write_next(rig.inbox());
+  if (list_is_first) rig.settle(5 * kSecond);
+  rig.put("b.freq", container("data of b"));
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+  std::filesystem::remove(rig.outbox("b"));
+  if (!list_is_first) next.write_next(rig.inbox());
+  // A copy that somebody has put back.
+  rig.put("b.freq", container("data of b"));
+  rig.settle(20 * kSecond);
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+  CHECK(command_json(rig.host, {"status"})["proof"]["missing"].GetUint64() == 0);
+  CHECK(rig.events("replayed").size() == 1);
+  rig.settle(700 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.quarantined() == std::vector<std::string>{"b.freq"});
+}
+
 TEST_CASE("What a revoked key listed and another one listed again is missing until it is written off") {
   RetiredRig rig;
   rig.host.set("late_after", "0");

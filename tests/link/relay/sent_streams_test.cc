@@ -139,6 +139,8 @@ TEST_CASE("A request for what an earlier key listed lists it again, and it is se
   for (const link::List& each : lists.lists())
     for (const link::ListEntry& entry : each.entries) names.push_back(entry.name);
   CHECK(names == std::vector<std::string>{"b.freq"});
+  // A receiver that has the old list knows by this that both entries are of one container.
+  CHECK(lists.texts().rbegin()->second.find("\n# again " + stream + " 2\n") != std::string::npos);
   CHECK(rig.events("resend").back().line.find("\"relisted\": 1") != std::string::npos);
   // The old number is not waited for any more: the receiver confirms the other one.
   auto sent = command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE);

@@ -279,6 +279,85 @@ TEST_CASE("What is written off is refused, but for what is expected or delivered
   CHECK(overdue(2200) == EntryRanges{{10, 10}});
 }
 
+TEST_CASE("Entries of one container that name each other are good for one delivery, whatever the order") {
+  // Entry 3 of the old stream, entry 1 of the next one, entry 1 of the one after that.
+  const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
+  const StreamAddress last{"north", std::string(80, 'c'), "5f9a6c2e11d04b77"};
+  List second = list(1, 1);
+  second.head.stream = next.stream;
+  second.entries[0] = {digest_of(3), name_of_entry(3), EarlierEntry{kNorth.stream, 3}};
+  List third = second;
+  third.head.stream = last.stream;
+  third.entries[0].again = EarlierEntry{next.stream, 1};
+  const std::vector<std::pair<StreamAddress, List>> lists = {
+      {kNorth, list(1)}, {kNorth, list(2)}, {next, second}, {last, third}};
+  const auto before = GENERATE(as<std::size_t>{}, 0, 1, 2, 3, 4);  // lists that come before the delivery
+  const auto first = GENERATE(as<std::size_t>{}, 0, 1, 2, 3);
+  const bool is_in_use = GENERATE(false, true);  // while the others come
+  INFO(before << " lists before the delivery, from list " << first << " on, in use: " << is_in_use);
+  ReceivedStreams streams;
+  std::size_t taken = 0;
+  const auto take_next = [&] {
+    const auto& [address, each] = lists[(first + taken++) % lists.size()];
+    change(&streams, streams.list_records(address, each, digest_of(each), 2000));
+    CHECK(rewritten(streams) == streams);
+  };
+  while (taken < before) take_next();
+  const auto open = [&] { return streams.find_open(digest_of(3), name_of_entry(3)); };
+  const auto has = [&](std::size_t list) { return (list + lists.size() - first) % lists.size() < taken; };
+  // Nothing shows that the first and the last are of one container before the one between them is here.
+  const bool is_linked = !has(1) || !has(3) || has(2);
+  const auto used = open();
+  if (used) {
+    streams.use(*used, 7);
+    CHECK(open().has_value() == !is_linked);
+    CHECK(rewritten(streams) == streams);
+    if (!is_in_use) streams.settle(7);
+  }
+  while (taken < lists.size()) take_next();
+  if (used) {
+    CHECK_FALSE(open());
+    streams.settle(7);
+  }
+  REQUIRE(open().has_value() == !used);
+  if (!used) {
+    streams.use(*open(), 8);
+    CHECK_FALSE(open());
+    streams.release(8);
+    streams.use(*open(), 9);
+    streams.settle(9);
+  }
+  CHECK_FALSE(open());
+  CHECK(streams.find_used(digest_of(3)));
+  for (const ReceivedStream& each : streams.streams())
+    for (const OutcomeRange& range : each.outcomes(2060, 0))
+      CHECK((range.outcome == Outcome::kDelivered) ==
+            (each.address.stream != kNorth.stream || range.first == 3));
+  CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE("An entry that names one with another digest or name, or of another node, is one of its own") {
+  const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
+  ReceivedStreams streams;
+  take(&streams, list(1));
+  List second = list(1, 1);
+  second.head.stream = next.stream;
+  StreamAddress from = next;
+  std::uint64_t entry = 1;
+  SECTION("another digest") { entry = 2; }
+  SECTION("another name") { second.entries[0].name = "other.freq"; }
+  SECTION("another node") { from.node = "west"; }
+  second.entries[0].again = EarlierEntry{kNorth.stream, entry};
+  change(&streams, streams.list_records(from, second, digest_of(second), 2000));
+  streams.use(open_entry(streams, 1), 7);
+  const auto other = streams.find_open(digest_of(1), name_of_entry(1));
+  REQUIRE(other);
+  CHECK(other->stream == 1);
+  streams.settle(7);
+  CHECK(streams.find_open(digest_of(1), name_of_entry(1)) == other);
+  CHECK(streams.entry({0, 2}) != nullptr);
+}
+
 TEST_CASE("A stream that lost any record has each outcome once, and its lists open what is lost") {
   ReceivedStreams whole;
   for (const std::uint64_t number : {1U, 2U, 3U, 5U}) take(&whole, list(number));
