@@ -79,7 +79,8 @@ Status Journal::open(const std::string& path, std::string* damage) {
     return io_failure("write journal", path, errno);
   // Whoever made the file may have been killed before its name was durable.
   is_name_durable_ = false;
-  return Status::success();
+  // Before it gets a record that the version that wrote it would pass over.
+  return is_earlier_journal(text) && damage->empty() ? rewrite(journal_text(contents_)) : Status::success();
 }
 
 // ---- writing -------------------------------------------------------------------------------------------

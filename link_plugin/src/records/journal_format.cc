@@ -8,7 +8,7 @@
 namespace paxect::link {
 namespace {
 
-constexpr unsigned kFormat = 2;
+constexpr unsigned kFormat = 3;
 
 // ---- records -------------------------------------------------------------------------------------------
 
@@ -475,11 +475,23 @@ JournalContents parse_journal(std::string_view text) {
   return parser.finish(begin);
 }
 
-bool is_later_journal(std::string_view text) {
+namespace {
+
+// 0 without a header that can be read.
+unsigned format_of(std::string_view text) {
   JournalWords words(checked_line(text.substr(0, text.find('\n'))));
   unsigned format = 0;
   if (words.next() == "journal") words.number(&format);
-  return format > kFormat;
+  return format;
+}
+
+}  // namespace
+
+bool is_later_journal(std::string_view text) { return format_of(text) > kFormat; }
+
+bool is_earlier_journal(std::string_view text) {
+  const unsigned format = format_of(text);
+  return format > 0 && format < kFormat;
 }
 
 }  // namespace paxect::link

@@ -1,7 +1,7 @@
-// The text of the journal, format 2: one record a line, words separated by blanks, names with other bytes as
+// The text of the journal, format 3: one record a line, words separated by blanks, names with other bytes as
 // %HH, each line closed by the first 8 hexadecimal digits of its SHA-256.
 //
-//   journal 2 RELAY LAST_ID COUNT       the first line; COUNT more lines were written together with it
+//   journal 3 RELAY LAST_ID COUNT       the first line; COUNT more lines were written together with it
 //   place ROLE TOKEN MOUNT PATH FINGERPRINT   a directory that the relay has worked in
 //   begin ID ...                        which source becomes which temporary file
 //   repaired (ID DIGEST CELLS DAMAGED)...   the sources were damaged; comes before their prepare
@@ -25,6 +25,10 @@
 //   unseen PLACE FOLDER                 every file below is to be held that is there and not done
 //   log NUMBER SHA256                   the chain of the last durable line of the audit log
 // and those of received_streams.h.
+//
+// Format 3 has the records of format 2 and more of them: `until` and most records of streams of lists came
+// under the number 2, and a version that does not know a record passes it over without a word. A journal of
+// format 2 is rewritten when it is opened, so that an earlier version refuses it, and says why.
 //
 // Each line is checked by itself, so that a damaged line loses its own record alone. That record may have
 // ended an intent or remembered a source, so that the contents count as incomplete then.
@@ -162,6 +166,8 @@ struct JournalContents {
 JournalContents parse_journal(std::string_view text);
 // Whether the text begins with the header of a later format than this one.
 bool is_later_journal(std::string_view text);
+// Likewise of an earlier one, which this one can read.
+bool is_earlier_journal(std::string_view text);
 
 // All contents as text, with a header.
 std::string journal_text(const JournalContents& contents);

@@ -510,7 +510,7 @@ TEST_CASE("A journal that is not trusted is kept aside, its intents are doubtful
 
 TEST_CASE("A journal of a later format is refused, and one of an earlier format is damaged") {
   TempDir temp;
-  const std::string later = "journal 3";
+  const std::string later = "journal 4";
   test::write_file(temp / "j", later + " " + sha256_hex(later).substr(0, 8) + "\n");
   Journal journal;
   std::string damage;
@@ -519,6 +519,27 @@ TEST_CASE("A journal of a later format is refused, and one of an earlier format 
   test::write_file(temp / "j", earlier + " " + sha256_hex(earlier).substr(0, 8) + "\n");
   CHECK(journal.open(temp / "j", &damage).ok());
   CHECK(damage == "it has no header that can be read");
+}
+
+TEST_CASE("A journal of format 2 is rewritten when it is opened, so that an earlier version refuses it") {
+  TempDir temp;
+  std::string token;
+  {
+    Journal journal;
+    open(&journal, temp / "j");
+    token = journal.relay_token();
+    REQUIRE(journal.note_keys().ok());
+  }
+  std::string text = test::read_file(temp / "j");
+  REQUIRE(text.starts_with("journal 3 "));
+  const std::size_t end = text.find('\n');
+  const std::string header = "journal 2" + text.substr(9, text.rfind(' ', end) - 9);
+  test::write_file(temp / "j", header + " " + sha256_hex(header).substr(0, 8) + text.substr(end));
+  Journal journal;
+  open(&journal, temp / "j");
+  CHECK(journal.relay_token() == token);
+  CHECK(journal.had_keys());
+  CHECK(test::read_file(temp / "j").starts_with("journal 3 "));
 }
 
 }  // namespace
