@@ -264,45 +264,38 @@ void Journal::finish(std::span<const std::uint64_t> ids, std::span<const SentEnt
 
 // ---- lists ---------------------------------------------------------------------------------------------
 
-Status Journal::begin_stream(const std::string& name, const std::string& key, const std::string& node,
-                             const std::optional<Continued>& continues, std::span<const SentList> adopted,
-                             const LostEntries& lost) {
+Status Journal::begin_stream(const StreamStart& start) {
   SentStream begun;
-  begun.begin(name, key, node, continues);
-  SentStream& sent = contents_.sent;
-  const std::string before = sent.name;
-  EndedStream ended = sent.named();
-  std::string lines;
-  for (const auto& entry : lost) lines += lost_record(entry);
-  for (const SentList& list : adopted) {
-    lines += adopted_record(list);
+  begun.begin(start.name, start.key, start.node, start.continues);
+  const SentStream& before = start.taken_up ? *start.taken_up : contents_.sent;
+  EndedStream ended = before.named();
+  std::vector<std::string> lines;
+  lines.reserve(start.lost.size() + start.shown.size() + start.digests.size() + start.adopted.size() + 4);
+  // Before all that makes a later start look for the lists of one stream alone.
+  for (const auto& entry : start.lost) lines.push_back(lost_record(entry));
+  for (const ShownEntry& entry : start.shown) lines.push_back(shown_record(entry));
+  lines.insert(lines.end(), start.digests.begin(), start.digests.end());
+  if (start.taken_up) lines.push_back(stream_record(*start.taken_up));
+  // What has its name stays listed there, also for who reads these records after a crash.
+  if (!before.lists().empty() && before.lists().front().is_named) lines.push_back(listed_record(ended.lists));
+  for (const SentList& list : start.adopted) {
+    lines.push_back(adopted_record(list));
     ended = {list.number, list.first + list.entries.size() - 1, list.made};
   }
-  const bool has_ended = !before.empty() && ended.entries > 0;
-  if (has_ended) lines += ended_record(before, ended);
-  Status status = append(lines + stream_record(begun), !adopted.empty() || !lost.empty());
+  if (!before.name.empty() && ended.entries > 0) lines.push_back(ended_record(before.name, ended));
+  const bool is_durable =
+      start.taken_up || !start.adopted.empty() || !start.shown.empty() || !start.lost.empty();
+  lines.push_back(stream_record(begun));
+  std::string text;
+  for (const std::string& line : lines) text += line;
+  Status status = append(text, is_durable);
   if (!status.ok()) return status;
-  sent.note_lost(lost);
-  for (const SentList& list : adopted) sent.adopt(list);
-  if (has_ended) sent.note_ended(before, ended);
-  sent.begin(name, key, node, continues);
+  for (const std::string& line : lines) {
+    JournalWords words(checked_line(std::string_view(line).substr(0, line.size() - 1)));
+    const std::string_view kind = words.next();
+    contents_.sent.take(kind, words);
+  }
   return status;
-}
-
-Status Journal::take_up_stream(const std::string& key, const List& first) {
-  SentStream taken;
-  taken.begin(first.head.stream, key, first.head.from, first.head.continues);
-  taken.is_doubtful = true;
-  taken.next = first.head.number;
-  taken.next_entry = first.first;
-  taken.previous = first.head.previous;
-  taken.made = first.head.made;
-  const std::string line = stream_record(taken);
-  if (Status status = append(line, true); !status.ok()) return status;
-  JournalWords words(checked_line(std::string_view(line).substr(0, line.size() - 1)));
-  const std::string_view kind = words.next();
-  contents_.sent.take(kind, words);
-  return Status::success();
 }
 
 void Journal::note_found(const LostEntries::key_type& digest_and_name) {

@@ -36,6 +36,20 @@ const KnownPlace* current_place(const std::vector<KnownPlace>& places, const std
 SourceMatch match_source_at(const std::string& path, const FileIdentity& remembered,
                             const FileIdentity& found);
 
+// A stream of lists that begins, and what is known then of the lists of those before it.
+struct StreamStart {
+  std::string name;
+  std::string key;
+  std::string node;
+  std::optional<Continued> continues = {};
+  // Where the journal knows no stream: the one of the lists that are there, as the first of them found it.
+  std::optional<SentStream> taken_up = {};
+  std::vector<SentList> adopted = {};     // lists that follow the ones that the journal knows
+  std::vector<ShownEntry> shown = {};     // what others name and the journal has not listed
+  std::vector<std::string> digests = {};  // of these others, as records
+  LostEntries lost = {};                  // entries whose sources may be there
+};
+
 class Journal {
  public:
   // Reads what an earlier process left and appends to it; without a file, writes one with a new token.
@@ -107,15 +121,9 @@ class Journal {
   const SourceTable& held() const { return contents_.held; }
   // What a sender lists. Only what prepare() says is durable; the rest recovery finds again.
   const SentStream& sent() const { return contents_.sent; }
-  // Another stream. Durable only where it is after lists that the journal did not know: a stream that a crash
-  // takes back has no list yet. `adopted` are those that follow the ones that it knows, `lost` entries whose
-  // sources may be there.
-  Status begin_stream(const std::string& name, const std::string& key, const std::string& node,
-                      const std::optional<Continued>& continues, std::span<const SentList> adopted = {},
-                      const LostEntries& lost = {});
-  // The stream as the first of its lists that are there found it, in a journal that knows none. Another one
-  // has to follow.
-  Status take_up_stream(const std::string& key, const List& first);
+  // Another stream, by one record. Durable only where it is after lists that the journal did not know: a
+  // stream that a crash takes back has no list yet.
+  Status begin_stream(const StreamStart& start);
   // The source of a container that a list names which the journal did not know.
   void note_found(const LostEntries::key_type& digest_and_name);
   // A container of an earlier process that has its final name.
@@ -136,9 +144,6 @@ class Journal {
   Status forgo(const std::string& stream, const EntryRanges& ranges);
   // Every receiver has the entries up to this one. Not recorded before clear().
   void confirm(std::uint64_t through) { contents_.sent.confirm(through); }
-  void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
-    contents_.sent.forget_unlisted(digests_and_names);
-  }
 
   // A file that is about to move to the quarantine; durable.
   Status set_aside(const Aside& aside);

@@ -142,6 +142,21 @@ std::string lost_record(const LostEntries::value_type& entry) {
       .finish();
 }
 
+std::string shown_record(const ShownEntry& shown) {
+  return JournalLine("shown")
+      .number(shown.id)
+      .text(shown.number.first)
+      .number(shown.number.second)
+      .number(shown.made)
+      .text(shown.to)
+      .finish();
+}
+
+std::string digest_record(const std::string& stream, std::uint64_t number, std::uint64_t first,
+                          const std::string& digest) {
+  return JournalLine("digests").text(stream).number(number).number(first).text(digest).finish();
+}
+
 std::string found_record(const LostEntries::key_type& digest_and_name) {
   return JournalLine("found").text(digest_and_name.first).text(digest_and_name.second).finish();
 }
@@ -201,11 +216,14 @@ std::vector<std::string> SentStream::records() const {
   }
   for (const auto& [stream, known] : digests_) {
     const std::uint64_t end = stream == name && !lists_.empty() ? lists_.front().number : UINT64_MAX;
-    for (std::size_t i = 0; i < known.lists.size() && known.number + i < end; i += kDigestsInLine) {
+    for (auto list = known.begin(); list != known.end() && list->first < end;) {
       JournalLine line("digests");
-      line.text(stream).number(known.number + i);
-      for (std::size_t j = i; j < std::min(known.lists.size(), i + kDigestsInLine); ++j)
-        if (known.number + j < end) line.number(known.lists[j].first).text(known.lists[j].second);
+      line.text(stream).number(list->first);
+      std::uint64_t number = list->first;
+      for (std::size_t n = 0; n < kDigestsInLine && number < end; ++n, ++number, ++list) {
+        if (list == known.end() || list->first != number) break;
+        line.number(list->second.first).text(list->second.second);
+      }
       lines.push_back(line.finish());
     }
   }
@@ -269,6 +287,14 @@ bool SentStream::take(std::string_view kind, JournalWords& words) {
     lost.to = words.text();
     const std::string digest = words.text();
     note_lost({{{digest, words.text()}, lost}});
+  } else if (kind == "shown") {
+    ShownEntry shown;
+    words.number(&shown.id);
+    shown.number.first = words.text();
+    words.number(&shown.number.second);
+    words.number(&shown.made);
+    shown.to = words.text();
+    note_shown(shown);
   } else if (kind == "found") {
     std::string digest = words.text();
     forget_lost({std::move(digest), words.text()});

@@ -63,7 +63,9 @@ void SentStream::settle(const std::string& stream) {
 
 // A receipt about it may come that has to be compared.
 bool SentStream::needs_digests(const std::string& stream) const {
-  return keeps_of(stream) || ended_.contains(stream);
+  return keeps_of(stream) || ended_.contains(stream) ||
+         std::any_of(lost_.begin(), lost_.end(),
+                     [&](const auto& lost) { return lost.second.number.first == stream; });
 }
 
 // Whether a source stays of an entry of this stream before `before`.
@@ -75,34 +77,33 @@ bool SentStream::keeps_of(const std::string& stream, std::uint64_t before) const
 void SentStream::note_digest(const std::string& stream, std::uint64_t number, std::uint64_t first,
                              const std::string& digest) {
   Digests& known = digests_[stream];
-  if (known.lists.empty() || number != known.number + known.lists.size()) known = {.number = number};
-  known.lists.emplace_back(first, digest);
+  known.emplace(number, std::pair(first, digest));
   // One is needed for as long as a source stays of an entry before the next list.
-  while (known.lists.size() > kMaxDigests &&
-         (known.lists.size() > kMaxDigestsEver || !keeps_of(stream, known.lists[1].first))) {
-    known.lists.pop_front();
-    ++known.number;
-  }
+  while (known.size() > kMaxDigests &&
+         (known.size() > kMaxDigestsEver || !keeps_of(stream, std::next(known.begin())->second.first)))
+    known.erase(known.begin());
 }
 
 std::string SentStream::digest_of(const std::string& stream, std::uint64_t number) const {
   const auto found = digests_.find(stream);
-  if (found == digests_.end() || number < found->second.number) return "";
-  const std::uint64_t at = number - found->second.number;
-  return at < found->second.lists.size() ? found->second.lists[at].second : "";
+  if (found == digests_.end()) return "";
+  const auto list = found->second.find(number);
+  return list == found->second.end() ? "" : list->second.second;
 }
 
 std::optional<std::pair<std::uint64_t, std::uint64_t>> SentStream::entries_of(const std::string& stream,
                                                                               std::uint64_t number) const {
   const auto found = digests_.find(stream);
-  if (found == digests_.end() || number < found->second.number) return std::nullopt;
-  const auto& lists = found->second.lists;
-  const std::uint64_t at = number - found->second.number;
-  if (at >= lists.size()) return std::nullopt;
-  if (at + 1 < lists.size()) return std::pair(lists[at].first, lists[at + 1].first);
+  if (found == digests_.end()) return std::nullopt;
+  const auto list = found->second.find(number);
+  if (list == found->second.end()) return std::nullopt;
+  const std::uint64_t first = list->second.first;
+  if (const auto after = found->second.find(number + 1); after != found->second.end())
+    return std::pair(first, after->second.first);
+  if (stream == name) return number + 1 == next ? std::optional(std::pair(first, next_entry)) : std::nullopt;
   const auto ended = ended_.find(stream);
-  if (stream != name && ended == ended_.end()) return std::nullopt;
-  return std::pair(lists[at].first, stream == name ? next_entry : ended->second.entries + 1);
+  if (ended == ended_.end() || number != ended->second.lists) return std::nullopt;
+  return std::pair(first, ended->second.entries + 1);
 }
 
 void SentStream::note_time(std::uint64_t first, std::int64_t time) {
@@ -254,12 +255,15 @@ void SentStream::keep(const EntryNumber& number, const KeptSource& source) {
   kept_[number] = source;
 }
 
-void SentStream::forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names) {
-  std::erase_if(unlisted_, [&](const SentEntry& entry) {
-    if (!digests_and_names.contains({entry.digest, entry.name})) return false;
-    forget_source(entry);
-    return true;
-  });
+void SentStream::note_shown(const ShownEntry& shown) {
+  const auto found = std::find_if(unlisted_.begin(), unlisted_.end(),
+                                  [&](const SentEntry& entry) { return entry.id == shown.id; });
+  if (found == unlisted_.end()) return;
+  if (!found->source.empty() && !kept_.contains(shown.number))
+    kept_[shown.number] = {*found, shown.made, shown.to};
+  else
+    forget_source(*found);
+  unlisted_.erase(found);
 }
 
 void SentStream::note_lost(const LostEntries& entries) {

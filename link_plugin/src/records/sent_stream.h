@@ -15,10 +15,12 @@
 //   adopted NUMBER ... ENTRY...      a list that is in the folder, after those that the journal knows: as
 //   decided
 //                                    and listed; another stream has to follow
+//   shown ID STREAM NUMBER MADE TO   what was sent is listed by such a list that is not adopted
 //   lost STREAM NUMBER MADE NOTED TO DIGEST NAME   an entry of a list of ours that the journal did not know
 //   found DIGEST NAME                its source was found
 //   text STREAM FIRST COUNT KEY TEXT a list of which sources stay; in a journal that was rewritten
-//   digests STREAM NUMBER (FIRST DIGEST)...   lists from this number on; in a journal that was rewritten
+//   digests STREAM NUMBER (FIRST DIGEST)...   lists from this number on: of such lists, and in a journal that
+//                                    was rewritten
 //   made (ENTRY MADE)...             when entries were listed; in a journal that was rewritten
 //
 // With them a restart writes the same bytes again: Ed25519 is deterministic.
@@ -98,6 +100,14 @@ struct LostEntry {
 };
 // By digest and name of the container.
 using LostEntries = std::map<std::pair<std::string, std::string>, LostEntry>;
+
+// What is not listed by the journal, and is by a list that it did not know.
+struct ShownEntry {
+  std::uint64_t id = 0;  // of the SentEntry
+  std::pair<std::string, std::uint64_t> number = {};
+  std::int64_t made = 0;  // of its list
+  std::string to = {};    // as receivers_text() has it
+};
 
 // A stream that another one continues, as far as its lists got their names.
 struct EndedStream {
@@ -187,8 +197,8 @@ class SentStream {
   bool has_digests(const std::string& stream) const { return digests_.contains(stream); }
   // The journal was rewritten, so that no intent is left of what is listed.
   void forget_ids();
-  // Entries that a list of ours names that the journal does not know.
-  void forget_unlisted(const std::set<std::pair<std::string, std::string>>& digests_and_names);
+  // It is listed, and its source stays under that number if it was to stay.
+  void note_shown(const ShownEntry& shown);
 
   const LostEntries& lost() const { return lost_; }
   // Of several with one digest and name the first counts. At most kMaxLost.
@@ -214,13 +224,8 @@ class SentStream {
   static constexpr std::size_t kMaxLost = 262'144;
 
  private:
-  // Lists of a stream without a gap, each with its first entry and its digest.
-  struct Digests {
-    std::uint64_t number = 1;  // of the first of them
-    std::deque<std::pair<std::uint64_t, std::string>> lists = {};
-
-    bool operator==(const Digests&) const = default;
-  };
+  // Lists of a stream, each with its first entry and its digest.
+  using Digests = std::map<std::uint64_t, std::pair<std::uint64_t, std::string>>;
 
   void note_digest(const std::string& stream, std::uint64_t number, std::uint64_t first,
                    const std::string& digest);
@@ -258,6 +263,9 @@ std::string list_record(const SentList& list);
 std::string listed_record(std::uint64_t number);
 std::string adopted_record(const SentList& list);
 std::string lost_record(const LostEntries::value_type& entry);
+std::string shown_record(const ShownEntry& shown);
+std::string digest_record(const std::string& stream, std::uint64_t number, std::uint64_t first,
+                          const std::string& digest);
 std::string found_record(const LostEntries::key_type& digest_and_name);
 std::string kept_record(const SentStream::EntryNumber& number, const KeptSource& source);
 std::string relisted_record(const std::vector<SentStream::EntryNumber>& numbers);

@@ -1,9 +1,10 @@
 #include "relay/list_stream.h"
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
-#include <optional>
-#include <set>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "base/digest.h"
@@ -102,8 +103,7 @@ const List& ListStream::first_in_chain(const ShownLists& shown) {
 
 // The lists that follow those of the journal in the folder without a gap: what they name is listed, and
 // receipts about them can be compared.
-std::vector<SentList> ListStream::adoptable(const ShownLists& shown) const {
-  const SentStream& stream = parts_.journal.sent();
+std::vector<SentList> ListStream::adoptable(const SentStream& stream, const ShownLists& shown) {
   std::vector<SentList> lists;
   std::vector<bool> is_used(stream.unlisted().size());
   std::uint64_t next_entry = stream.next_entry;
@@ -141,24 +141,62 @@ std::vector<SentList> ListStream::adoptable(const ShownLists& shown) const {
   return lists;
 }
 
-// What these lists name and the journal does not know as sent.
-LostEntries ListStream::lost_entries(const ShownLists& shown) const {
-  LostEntries lost;
+// The stream as the first of its lists that are there found it.
+SentStream ListStream::take_up(const SentStream& stream, const std::string& key, const List& first) {
+  SentStream taken = stream;
+  taken.begin(first.head.stream, key, first.head.from, first.head.continues);
+  taken.is_doubtful = true;
+  taken.next = first.head.number;
+  taken.next_entry = first.first;
+  taken.previous = first.head.previous;
+  taken.made = first.head.made;
+  return taken;
+}
+
+// What the lists name that the journal does not know: what was sent and is not listed yet as far as it knows,
+// and what it does not know as sent. Receipts about lists that are not adopted are compared by their digests.
+void ListStream::find_entries(const SentStream& stream, const ShownLists& shown, StreamStart* start) const {
   const std::int64_t now_ns = parts_.host.realtime_ns();
-  const auto& unlisted = parts_.journal.sent().unlisted();
-  for (const auto& [number, each] : shown.unknown)
+  // By digest and name the ids of what is not listed, in their order.
+  std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> unlisted;
+  for (const SentEntry& entry : stream.unlisted()) unlisted[{entry.digest, entry.name}].push_back(entry.id);
+  const auto note_lost = [&](const ListEntry& entry, const SentStream::EntryNumber& number,
+                             const List& list) {
+    start->lost.try_emplace({entry.digest, entry.name}, LostEntry{.number = number,
+                                                                  .made = list.head.made,
+                                                                  .noted_ns = now_ns,
+                                                                  .to = receivers_text(list.head.to)});
+  };
+  for (const SentList& list : start->adopted)
+    for (std::size_t i = 0; i < list.entries.size(); ++i) {
+      const SentEntry& entry = list.entries[i];
+      if (entry.id == 0)
+        note_lost({entry.digest, entry.name}, {stream.name, list.first + i},
+                  shown.unknown.at({stream.name, list.number}).list);
+      else
+        std::erase(unlisted[{entry.digest, entry.name}], entry.id);
+    }
+  for (const auto& [number, each] : shown.unknown) {
+    const bool is_adopted = number.first == stream.name && !start->adopted.empty() &&
+                            number.second >= start->adopted.front().number &&
+                            number.second <= start->adopted.back().number;
+    if (is_adopted || each.list.entries.empty()) continue;
     for (std::size_t i = 0; i < each.list.entries.size(); ++i) {
       const ListEntry& entry = each.list.entries[i];
-      const bool is_known = std::any_of(unlisted.begin(), unlisted.end(), [&](const SentEntry& known) {
-        return known.digest == entry.digest && known.name == entry.name;
-      });
-      if (!is_known)
-        lost.try_emplace({entry.digest, entry.name}, LostEntry{.number = {number.first, each.list.first + i},
-                                                               .made = each.list.head.made,
-                                                               .noted_ns = now_ns,
-                                                               .to = receivers_text(each.list.head.to)});
+      const SentStream::EntryNumber named{number.first, each.list.first + i};
+      std::deque<std::uint64_t>& ids = unlisted[{entry.digest, entry.name}];
+      if (ids.empty()) {
+        note_lost(entry, named, each.list);
+        continue;
+      }
+      start->shown.push_back({.id = ids.front(),
+                              .number = named,
+                              .made = each.list.head.made,
+                              .to = receivers_text(each.list.head.to)});
+      ids.pop_front();
     }
-  return lost;
+    start->digests.push_back(digest_record(number.first, number.second, each.list.first, each.digest));
+  }
 }
 
 // As far as its folders can be read.
@@ -182,50 +220,48 @@ std::size_t ListStream::count_containers(const Directory& folder, unsigned depth
 }
 
 Status ListStream::begin_another(const std::string& why, const ShownLists& shown) {
-  const SentStream& stream = parts_.journal.sent();
-  std::optional<Continued> continues;
-  const std::string key = line_of(parts_.config.sign_key.key()->public_key());
-  if (stream.name.empty() && shown.number > 0)
-    if (Status status = parts_.journal.take_up_stream(key, first_in_chain(shown)); !status.ok())
-      return status;
+  StreamStart start;
+  start.key = line_of(parts_.config.sign_key.key()->public_key());
+  start.node = parts_.config.node;
+  if (parts_.journal.sent().name.empty() && shown.number > 0)
+    start.taken_up = take_up(parts_.journal.sent(), start.key, first_in_chain(shown));
+  const SentStream& stream = start.taken_up ? *start.taken_up : parts_.journal.sent();
   if (!stream.name.empty()) {
     // A list that never got its name is not to be waited for.
     const std::uint64_t known = std::max(stream.named().lists, used_number_);
     const std::uint64_t number = shown.stream == stream.name ? std::max(known, shown.number) : known;
-    continues = number == 0 ? stream.continues : Continued{stream.name, number};
+    start.continues = number == 0 ? stream.continues : Continued{stream.name, number};
   }
-  const std::vector<SentList> adopted = adoptable(shown);
-  const LostEntries lost = lost_entries(shown);
-  std::set<std::pair<std::string, std::string>> listed;
-  for (const auto& [number, each] : shown.unknown)
-    for (const ListEntry& entry : each.list.entries) listed.emplace(entry.digest, entry.name);
+  start.adopted = adoptable(stream, shown);
+  find_entries(stream, shown, &start);
   const std::string old = stream.name;
-  const std::string name = make_stream();
-  Status status = parts_.journal.begin_stream(name, key, parts_.config.node, continues, adopted, lost);
+  start.name = make_stream();
+  Status status = parts_.journal.begin_stream(start);
   if (!status.ok()) return status;
-  parts_.journal.forget_unlisted(listed);
   is_given_up_ = false;
   if (std::exchange(used_number_, 0) > 0) relist(old);
   // What was sent before there was a key has no entry, and a receiver that requires one does not deliver it.
-  const std::size_t unnamed = !continues && old.empty() ? count_containers(parts_.outbox.root(), 0) : 0;
+  const std::size_t unnamed = !start.continues && old.empty() ? count_containers(parts_.outbox.root(), 0) : 0;
   const std::string early =
       unnamed == 0 ? ""
                    : "; no list of this node names the " + std::to_string(unnamed) +
                          " containers that are in the outbox already, and a receiver with proof = require "
                          "delivers none of them";
-  const std::string before =
-      continues ? "; it continues " + continues->stream + " " + std::to_string(continues->number) : "";
+  const std::string before = start.continues ? "; it continues " + start.continues->stream + " " +
+                                                   std::to_string(start.continues->number)
+                                             : "";
   const std::string known =
-      lost.empty() ? ""
-                   : "; the sources of " + std::to_string(lost.size()) +
-                         " containers that its lists name are not sent again if they are still there, and "
-                         "what was sent after its last list is";
-  parts_.reporter.log({.level = continues || unnamed > 0 ? Level::kWarn : Level::kInfo,
+      start.lost.empty()
+          ? ""
+          : "; the sources of " + std::to_string(start.lost.size()) +
+                " containers that its lists name are not sent again if they are still there, and "
+                "what was sent after its last list is";
+  parts_.reporter.log({.level = start.continues || unnamed > 0 ? Level::kWarn : Level::kInfo,
                        .name = "list_stream",
                        .target = parts_.outbox.root().path_of(kProofFolder),
                        .status = "ok",
                        .message = "a new stream of lists begins: " + why + before + known + early,
-                       .texts = {{"stream", name}},
+                       .texts = {{"stream", start.name}},
                        .advice = unnamed == 0 ? ""
                                               : "have them received first, or deliver their sources again "
                                                 "while they are there: that gives them entries"});

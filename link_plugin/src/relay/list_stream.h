@@ -47,8 +47,9 @@ class ListStream {
   std::string why_another(const ShownLists& shown) const;
   void relist(const std::string& stream);
   static const List& first_in_chain(const ShownLists& shown);
-  std::vector<SentList> adoptable(const ShownLists& shown) const;
-  LostEntries lost_entries(const ShownLists& shown) const;
+  static SentStream take_up(const SentStream& stream, const std::string& key, const List& first);
+  static std::vector<SentList> adoptable(const SentStream& stream, const ShownLists& shown);
+  void find_entries(const SentStream& stream, const ShownLists& shown, StreamStart* start) const;
   std::size_t count_containers(const Directory& folder, unsigned depth) const;
 
   Parts parts_;
