@@ -77,14 +77,15 @@ struct Waiting {
   const KeptSource* source;
   SentStream::EntryNumber number;
   std::vector<std::string> unconfirmed;
+  bool is_for_nobody;  // no receiver is named who could confirm it
 };
 
 std::vector<Waiting> waiting_of(const ReceiptView& view) {
   std::vector<Waiting> all;
   for (const auto& [number, source] : view.journal.sent.kept()) {
-    Waiting one{.source = &source, .number = number, .unconfirmed = {}};
     std::vector<std::string> to = receivers_of(source);
     if (to.empty()) to = view.context.config.to;
+    Waiting one{.source = &source, .number = number, .unconfirmed = {}, .is_for_nobody = to.empty()};
     for (const std::string& node : to) {
       const auto outcome = view.receipts.outcome_of(node, number.first, number.second);
       if (!outcome || outcome->outcome != Outcome::kDelivered)
@@ -184,7 +185,10 @@ paxect_plugin_status run_sent(const Call& call) {
     std::string who;
     for (const std::string& each : one.unconfirmed) who += (who.empty() ? "" : ", ") + each;
     console.row(std::to_string(one.number.second),
-                shown(one.source->entry.source) + (who.empty() ? "  confirmed" : "  not confirmed: " + who) +
+                shown(one.source->entry.source) +
+                    (one.is_for_nobody ? "  kept for a time: nobody is named who confirms it"
+                     : who.empty()     ? "  confirmed"
+                                       : "  not confirmed: " + who) +
                     ", since " + utc_text(one.source->made * 1'000'000'000));
   }
   for (const std::string& why : view.refused) console.row("refused", shown(why));

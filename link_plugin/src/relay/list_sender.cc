@@ -73,9 +73,14 @@ bool ListSender::is_listed(const SentEntry& entry) {
     if (std::any_of(list.entries.begin(), list.entries.end(), is_it)) return true;
   if (!shown_) {
     std::shared_ptr<const Directory> folder;
-    shown_.emplace();
-    if (parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder).ok())
-      shown_ = read_entries(*folder, stream, parts_.config.sign_key.key()->public_key());
+    OwnEntries entries;
+    Status status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
+    if (status.ok())
+      status = read_entries(*folder, stream, parts_.config.sign_key.key()->public_key(), &entries);
+    parts_.reporter.report_problem("lists", status.fault == Fault::kGone ? "" : status.message);
+    // What is known so far; the others are read again.
+    if (!status.ok() && status.fault != Fault::kGone) return entries.contains({entry.digest, entry.name});
+    shown_ = std::move(entries);
   }
   const auto found = shown_->find({entry.digest, entry.name});
   if (found == shown_->end()) return false;
@@ -449,7 +454,9 @@ Status ListSender::open_stream() {
   if (!is_ours) streams_.find_named();
   // Their texts were decided, whatever else the journal may lack.
   if (is_ours && has_unnamed() && !streams_.is_given_up()) status = redo();
-  if (status.ok() && has_named()) status = sync_names();
+  // Another stream lists nothing again that has its name: that has to be durable.
+  if (has_named() && (status.ok() || streams_.is_given_up()))
+    if (Status synced = sync_names(); !synced.ok()) return synced;
   if (!status.ok() && !streams_.is_given_up()) return status;
   bool is_new = false;
   status = streams_.open(&is_new);

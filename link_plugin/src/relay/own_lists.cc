@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 #include <vector>
 
 #include "base/digest.h"
@@ -15,18 +16,33 @@
 #include "relay/statement_file.h"
 
 namespace paxect::link {
+namespace {
+
+constexpr std::size_t kMaxSignatureSize = 4096;
+
+}  // namespace
 
 std::string line_of(const PublicKey& key) {
   const std::string text = public_key_text(key);
   return text.substr(text.find('\n') + 1, text.size() - text.find('\n') - 2);
 }
 
-bool read_own_list(const Directory& folder, const std::string& name, const PublicKey& key, std::string* text,
-                   List* list) {
+Status read_own_list(const Directory& folder, const std::string& name, const PublicKey& key, bool* is_own,
+                     std::string* text, List* list) {
+  *is_own = false;
   std::string signature;
-  return folder.read_small(name, kMaxStatementSize, text).ok() &&
-         folder.read_small(signature_of(name), kMaxStatementSize, &signature).ok() &&
-         verify_file(*text, signature, name, {key}).ok() && parse_list(*text, list).ok();
+  Signature parsed;
+  // The short file first: of what names no key of ours the text is not read.
+  for (const auto& [file, limit, contents] :
+       {std::tuple{signature_of(name), kMaxSignatureSize, &signature}, {name, kMaxStatementSize, text}}) {
+    Status status = folder.read_small(file, limit, contents);
+    if (status.fault == Fault::kEnvironment && !is_forbidden(folder, file)) return status;
+    if (!status.ok() ||
+        (contents == &signature && (!parse_signature(signature, &parsed).ok() || parsed.key != key.id)))
+      return Status::success();
+  }
+  *is_own = verify_file(*text, signature, name, {key}).ok() && parse_list(*text, list).ok();
+  return Status::success();
 }
 
 Status sign_list(const SigningKey& key, const std::string& text, OwnList* out) {
@@ -104,19 +120,22 @@ void add_entries(const List& list, OwnEntries* out) {
                      OwnEntry{{list.head.stream, list.first + i}, list.head.made, to});
 }
 
-OwnEntries read_entries(const Directory& folder, const SentStream& stream, const PublicKey& key) {
-  OwnEntries entries;
-  std::ignore = folder.list([&](const char* name) {
+Status read_entries(const Directory& folder, const SentStream& stream, const PublicKey& key,
+                    OwnEntries* out) {
+  Status status;
+  const Status listed = folder.list([&](const char* name) {
     StatementName each;
+    if (!parse_statement_name(name, &each) || each.kind != StatementKind::kList || each.is_signature ||
+        each.stream != stream.name || each.node != stream.node)
+      return true;
+    bool is_own = false;
     std::string text;
     List list;
-    if (parse_statement_name(name, &each) && each.kind == StatementKind::kList && !each.is_signature &&
-        each.stream == stream.name && each.node == stream.node &&
-        read_own_list(folder, name, key, &text, &list))
-      add_entries(list, &entries);
-    return true;
+    status = read_own_list(folder, name, key, &is_own, &text, &list);
+    if (is_own) add_entries(list, out);
+    return status.ok();
   });
-  return entries;
+  return listed.ok() ? status : listed;
 }
 
 Status read_shown(const Directory& folder, const std::string& node, const SentStream& stream,
@@ -135,7 +154,11 @@ Status read_shown(const Directory& folder, const std::string& node, const SentSt
     for (const std::uint64_t number : numbers) {
       std::string text;
       List list;
-      if (!read_own_list(folder, list_of(node, name, number), key, &text, &list)) continue;
+      bool is_own = false;
+      if (status = read_own_list(folder, list_of(node, name, number), key, &is_own, &text, &list);
+          !status.ok())
+        return status;
+      if (!is_own) continue;
       const std::string digest = sha256_hex(text);
       const bool is_later = name == shown->stream ? number > shown->number : list.head.made >= shown->made;
       if (is_later) {

@@ -34,9 +34,10 @@ Status put_list(const Directory& folder, const SigningKey& key, const OwnList& l
 // Whether its mode keeps this process from reading this file: another try reads no more.
 bool is_forbidden(const Directory& folder, const std::string& file);
 
-// Whether this file is a list that the key has signed; `*text` and `*list` receive it.
-bool read_own_list(const Directory& folder, const std::string& name, const PublicKey& key, std::string* text,
-                   List* list);
+// Whether this file is a list that the key has signed; `*text` and `*list` receive it. A file that cannot be
+// read may be one: that is a failure, unless its mode keeps this process from reading it.
+Status read_own_list(const Directory& folder, const std::string& name, const PublicKey& key, bool* is_own,
+                     std::string* text, List* list);
 
 // An entry of a list that is in a folder.
 struct OwnEntry {
@@ -49,7 +50,7 @@ using OwnEntries = std::map<std::pair<std::string, std::string>, OwnEntry>;
 
 void add_entries(const List& list, OwnEntries* out);
 // Those of the stream's lists in the folder.
-OwnEntries read_entries(const Directory& folder, const SentStream& stream, const PublicKey& key);
+Status read_entries(const Directory& folder, const SentStream& stream, const PublicKey& key, OwnEntries* out);
 
 // A list of ours that a folder has and the journal does not know.
 struct UnknownList {

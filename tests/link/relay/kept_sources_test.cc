@@ -419,6 +419,18 @@ TEST_CASE("With keep = no what an earlier run keeps stays, also where it is read
   CHECK(rig.waiting().empty());
 }
 
+TEST_CASE(
+    "Of a source that is kept for a time and that nobody confirms `sent` does not say that it is confirmed") {
+  ReceiptRig rig;
+  rig.host.set("to", "*");
+  rig.host.set("keep", "30d");
+  rig.send("a.txt");
+  const CommandResult sent = command(rig.host, {"sent"});
+  CHECK(sent.output.find("a.txt  kept for a time: nobody is named who confirms it, since") !=
+        std::string::npos);
+  CHECK(sent.output.find("  confirmed") == std::string::npos);
+}
+
 TEST_CASE("Two texts for one receipt show that two receivers run with one state") {
   ReceiptRig rig;
   rig.send("a.txt");

@@ -146,6 +146,91 @@ TEST_CASE("Wherever it is killed, a sender that was put back sends nothing twice
   }
 }
 
+TEST_CASE(
+    "Wherever it is killed, a sender without a journal sends nothing again that lists of any stream name") {
+  ReceiptRig rig;
+  rig.host.set("keep", "no");
+  keep_sources(rig, "north");
+  follow_clock(rig.host);
+  const Backup backup(rig);
+  rig.send("a.txt");
+  backup.lose();
+  follow_clock(rig.host);
+  rig.send("b.txt");
+  REQUIRE(rig.lists.streams().size() == 2);
+  take_all(rig.outbox());
+  backup.lose();
+  follow_clock(rig.host);
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.events("sent_before").size() >= 2);
+  const std::string path = link::journal_of(rig.lock());
+  const std::string journal = read_file(path);
+  rig.stop();
+  const std::size_t first = std::min(journal.find("\nlost "), journal.find("\nsender "));
+  REQUIRE(first != std::string::npos);
+  for (std::size_t end = journal.find('\n', first + 1); end != std::string::npos;
+       end = journal.find('\n', end + 1)) {
+    INFO(journal.substr(first + 1, end - first));
+    write_file(path, journal.substr(0, end + 1));
+    rig.run_once();
+    CHECK(rig.delivered() == Names{"paxect.proof"});
+    take_all(rig.outbox());
+  }
+}
+
+TEST_CASE("Receipts count about lists after a gap that a journal does not know which was put back") {
+  ReceiptRig rig;
+  follow_clock(rig.host);
+  rig.send("a.txt");
+  const Backup backup(rig);
+  rig.send("b.txt");
+  rig.send("c.txt");
+  const std::string stream = *rig.lists.streams().begin();
+  const std::string last = link::sha256_hex(rig.lists.texts().at({stream, 3}));
+  write_file(rig.outbox("paxect.proof/" + link::list_of("north", stream, 2)), "damaged");
+  take_all(rig.outbox());
+  backup.put_back();
+  follow_clock(rig.host);
+  rig.run_once();
+  CHECK(rig.delivered() == Names{"b.freq", "b.freq.sha256", "paxect.proof"});
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt", "c.txt"});
+  rig.run_once();
+  rig.write_about({stream, 3}, last, rig.directory / "receipts", {{Outcome::kDelivered, 1, 3}}, 1, rig.south);
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"b.txt"});
+  CHECK(rig.events("receipt_reject").empty());
+}
+
+TEST_CASE("A sender that was put back makes no list while one of its own cannot be read") {
+  ReceiptRig rig;
+  follow_clock(rig.host);
+  rig.send("a.txt");
+  const Backup backup(rig);
+  rig.send("b.txt");
+  const std::string stream = *rig.lists.streams().begin();
+  const std::string name = link::list_of("north", stream, 2);
+  const std::string text = rig.lists.texts().at({stream, 2});
+  take_all(rig.outbox());
+  backup.put_back();
+  std::filesystem::remove(rig.inbox("b.txt"));
+  rig.put("c.txt", "c");
+  follow_clock(rig.host);
+  const bool is_signature = GENERATE(false, true);
+  INFO(is_signature);
+  unreadable_end = "/" + (is_signature ? link::signature_of(name) : name);
+  rig.start();
+  rig.settle(5 * kSecond);
+  unreadable_end.clear();
+  CHECK(rig.host.logged(name));
+  CHECK(list(rig.outbox("paxect.proof")).size() == 4);
+  rig.settle(200 * kSecond);
+  CHECK(read_file(rig.outbox("paxect.proof/" + name)) == text);
+  rig.lists.read(rig.outbox());
+  rig.lists.check_chains();
+  CHECK(rig.lists.streams().size() == 2);
+}
+
 TEST_CASE("A sender that was put back holds what its receipts say was listed where the lists are gone") {
   ReceiptRig rig;
   follow_clock(rig.host);

@@ -79,6 +79,53 @@ TEST_CASE("Entries that others replaced, or that are given up, are known until n
   CHECK(read_again(stream) == stream);
 }
 
+TEST_CASE("What another list names that is not listed stays under that number, once") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  for (std::uint64_t id = 1; id <= 2; ++id) {
+    SentEntry each = entry(id);
+    if (id == 1) each.place = "place";
+    if (id == 1) each.source = "source";
+    stream.add(each);
+  }
+  const SentEntry kept = stream.unlisted()[0];
+  const std::pair<std::string, std::uint64_t> number = {"1123456789abcdef", 7};
+  for (int i = 0; i < 2; ++i) {
+    stream.note_shown({.id = 1, .number = number, .made = 100, .to = "south"});
+    stream.note_shown({.id = 2, .number = {"1123456789abcdef", 8}, .made = 100, .to = "south"});
+    CHECK(stream.unlisted().empty());
+    REQUIRE(stream.kept().size() == 1);
+    CHECK(stream.kept().at(number) == KeptSource{kept, 100, "south"});
+    CHECK(stream.keeps("place", "source"));
+    stream.add(kept);  // its record is read again
+  }
+  stream.forget_ids();
+  CHECK(read_again(stream) == stream);
+}
+
+TEST_CASE("Digests of lists with gaps between them are known, also in a later journal") {
+  SentStream stream = three_sent();
+  stream.decide(next_list(stream, 1));
+  stream.note_named(1);
+  const std::string old = stream.name;
+  stream.note_ended(old, stream.named());
+  for (const std::uint64_t number : {3U, 4U, 7U}) {
+    const std::string line = digest_record(old, number, number * 10, "digest " + std::to_string(number));
+    JournalWords words(checked_line(std::string_view(line).substr(0, line.size() - 1)));
+    const std::string_view kind = words.next();
+    CHECK(stream.take(kind, words));
+  }
+  stream.begin("1123456789abcdef", "key", "north", Continued{old, 7});
+  stream.forget_ids();
+  const SentStream again = read_again(stream);
+  CHECK(again == stream);
+  CHECK(again.digest_of(old, 7) == "digest 7");
+  CHECK(again.digest_of(old, 2).empty());
+  CHECK_FALSE(again.digest_of(old, 1).empty());
+  CHECK(again.entries_of(old, 3) == std::pair<std::uint64_t, std::uint64_t>(30, 40));
+  CHECK_FALSE(again.entries_of(old, 4));
+}
+
 TEST_CASE("Lists that the journal did not know become its own, and their entries are found once") {
   SentStream stream = three_sent();
   stream.decide(next_list(stream, 1));
