@@ -61,7 +61,7 @@ Status add_requests(const std::string& path, std::string_view lines) {
   UniqueFd fd;
   bool is_busy = false;
   Status status = lock_file(path, O_RDWR | O_CREAT, kTries, &fd, &is_busy);
-  if (status.ok() && !fd) return Status::environment(path + " is locked by another process: try again");
+  if (status.ok() && !fd) return Status::wait(path + " is locked by another process: try again");
   std::string text;
   if (status.ok()) status = read_file(path, kMaxFile, &text);
   if (!status.ok()) return status;
