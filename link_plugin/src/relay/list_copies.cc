@@ -1,5 +1,7 @@
 #include "relay/list_copies.h"
 
+#include <utility>
+
 #include "base/clock.h"
 #include "proof/statement_name.h"
 #include "relay/statement_file.h"
@@ -19,6 +21,7 @@ void ListCopies::copy() {
   if (!is_due()) return;
   Directory folder;
   Status status = Directory::open(parts_.config.proof_also, &folder);
+  if (status.ok() && !std::exchange(has_swept_, true)) sweep_statements(folder, parts_.config.node);
   while (status.ok() && !copies_.empty()) {
     const OwnList& list = copies_.front();
     bool is_other = false;

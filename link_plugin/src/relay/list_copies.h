@@ -42,6 +42,7 @@ class ListCopies {
   Parts parts_;
   std::deque<OwnList> copies_;
   std::uint64_t retry_ns_ = 0;
+  bool has_swept_ = false;  // what an earlier process left in the folder
 };
 
 }  // namespace paxect::link

@@ -110,6 +110,20 @@ TEST_CASE("A damaged copy is replaced, and one with another text that the key si
   CHECK(rig.lost_lines() == (is_signed ? 1 : 0));
 }
 
+TEST_CASE("What a process that ended left in proof_also is swept once, and what others write there is not") {
+  CopyRig rig;
+  const OwnList first = rig.list(1);
+  const std::string left = temporary_of(first.name);
+  const std::string of_other = temporary_of(list_of("west", kStream, 1));
+  rig.copies->add(first);
+  rig.copy();
+  std::filesystem::create_directory(rig.second());
+  for (const std::string& name : {left, of_other}) test::write_file(rig.second(name), "half of");
+  rig.copy();
+  CHECK(rig.copies->empty());
+  CHECK(test::list(rig.second()) == test::Names{of_other, first.name, signature_of(first.name)});
+}
+
 TEST_CASE("A name of a copy that cannot be had holds up no other list") {
   CopyRig rig;
   std::filesystem::create_directory(rig.second());
