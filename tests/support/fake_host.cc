@@ -25,7 +25,7 @@ struct FakeHost::Services {
   static std::uint64_t monotonic_ns(const paxect_host* host) { return self(host).monotonic_ns(); }
   static std::int64_t realtime_ns(const paxect_host* host) { return self(host).realtime_ns(); }
   static std::int32_t stop_requested(const paxect_host* host) {
-    ++self(host).looks_for_stop_;
+    if (++self(host).looks_for_stop_ > self(host).stop_at_look_) self(host).stop_requested_ = true;
     return self(host).stop_requested_ ? 1 : 0;
   }
   static std::int32_t once(const paxect_host* host) { return self(host).once_ ? 1 : 0; }

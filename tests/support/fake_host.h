@@ -43,6 +43,8 @@ class FakeHost {
   std::int64_t realtime_ns() const;
 
   void request_stop(bool on = true) { stop_requested_ = on; }
+  // From when the plugin has looked so often whether to stop.
+  void request_stop_after(std::uint64_t looks) { stop_at_look_ = looks_for_stop_ + looks; }
   // How often the plugin looked whether to stop; the same looks are its heartbeat.
   std::uint64_t looks_for_stop() const { return looks_for_stop_; }
   void set_once(bool on = true) { once_ = on; }
@@ -71,6 +73,7 @@ class FakeHost {
   std::atomic<std::int64_t> realtime_ns_{1'767'323'045'000'000'000};
   std::atomic<bool> stop_requested_{false};
   mutable std::atomic<std::uint64_t> looks_for_stop_{0};
+  std::atomic<std::uint64_t> stop_at_look_{UINT64_MAX};
   std::atomic<bool> once_{false};
   std::string output_;
   mutable std::mutex log_mutex_;

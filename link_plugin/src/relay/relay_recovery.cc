@@ -89,8 +89,10 @@ Status Relay::recover_intents() {
   // Together: what is delivered must be remembered before a removal of the same name is ended.
   const SourceTable::Records& done = journal_.done().of(inbox_.token());
   delivered.insert(delivered.end(), done.begin(), done.end());
-  removal_->recover(delivered);
+  if (Status status = removal_->recover(delivered); !status.ok()) return status;
   hold_unseen();
+  // What was not seen is seen by the next start.
+  if (host_.stop_requested()) return Status::stopped();
   for (const Tree* tree : {&inbox_, &outbox_}) sweep_temporaries(tree->root(), journal_);
   // Not again when a folder of a batch is opened: lists are written there too.
   swept_.insert(outbox_.token() + "/");
@@ -108,10 +110,10 @@ void Relay::retry_recovery(std::uint64_t now_ns) {
   const std::uint64_t cpu_begin = thread_cpu_ns();
   Delivered delivered;
   std::set<std::uint64_t> over;
-  const Status status = resolve_left(&delivered, &over);
+  Status status = resolve_left(&delivered, &over);
+  if (status.ok() && !over.empty()) status = removal_->recover(delivered);
   if (!status.ok() && status.fault != Fault::kStopped) reporter_.report_problem("recovery", status.message);
   if (status.ok() && !over.empty()) {
-    removal_->recover(delivered);
     journal_.resolve([&](const Intent& intent) { return over.contains(intent.id); });
     checkpoint();
     schedule_.set_now(Task::kScan);
@@ -254,6 +256,7 @@ void Relay::hold_older(std::int64_t made) {
 // Those that have not changed since a time.
 void Relay::hold_folder(const Directory& folder, const std::string& relative, std::int64_t before_ns) {
   std::vector<std::string> names;
+  const bool is_unseen = before_ns == INT64_MAX;
   auto list = [&] {
     names.clear();
     Status status = folder.list([&](const char* name) {
@@ -267,11 +270,12 @@ void Relay::hold_folder(const Directory& folder, const std::string& relative, st
   const auto tombstone =
       std::partition(names.begin(), names.end(), [](const std::string& name) { return !is_tombstone(name); });
   if (tombstone != names.end()) {
-    for (auto name = tombstone; name != names.end(); ++name)
+    for (auto name = tombstone; name != names.end() && !(is_unseen && host_.stop_requested()); ++name)
       std::ignore = removal_->end_removal(folder, relative, *name, name_of_tombstone(*name));
     list();
   }
   for (const std::string& name : names) {
+    if (is_unseen && host_.stop_requested()) return journal_.add_unseen(inbox_.token(), relative);
     if (is_never_taken(name)) continue;
     const FileStat observed = folder.stat_of(name);
     const std::string path = join(relative, name);

@@ -213,17 +213,21 @@ void SourceRemoval::remember_tombstone(const Directory& folder, const std::strin
   journal_.remember(inbox_.token(), join(folder_of(path), tombstone), caught);
 }
 
-void SourceRemoval::recover(std::span<const std::pair<std::string, SourceRecord>> sources) {
-  auto each = [&](const auto& action) {
+Status SourceRemoval::recover(std::span<const std::pair<std::string, SourceRecord>> sources) {
+  const auto each = [&](const auto& action) {
     for (const auto& [path, record] : sources) {
+      if (stop_()) return Status::stopped();
       Directory folder;
       if (inbox_.root().open_below(folder_of(path), false, &folder).ok()) action(folder, path, record);
     }
+    return Status::success();
   };
-  each([&](const Directory& folder, const std::string& path, const SourceRecord& record) {
+  Status status = each([&](const Directory& folder, const std::string& path, const SourceRecord& record) {
     remember_tombstone(folder, path, record);
   });
-  each([&](const Directory& folder, const std::string& path, const SourceRecord&) {
+  // Without all of those a file that was delivered could get its name back.
+  if (!status.ok()) return status;
+  return each([&](const Directory& folder, const std::string& path, const SourceRecord&) {
     std::string name(base_name(path));
     std::ignore = end_removal(folder, folder_of(path), tombstone_of(name), name);
     if (!is_container(name)) return;

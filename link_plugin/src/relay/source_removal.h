@@ -44,8 +44,8 @@ class SourceRemoval {
   void remove_done(const Candidate& source);
 
   // After a restart: sources that were delivered and whose removal may have been broken off. What cannot be
-  // done now is left to the scans.
-  void recover(std::span<const std::pair<std::string, SourceRecord>> sources);
+  // done now is left to the scans. kStopped between two of them when a stop is asked for.
+  Status recover(std::span<const std::pair<std::string, SourceRecord>> sources);
   // A file with a hidden name while no removal is under way: removed if the journal knows it as done, else
   // given its name back.
   Status end_removal(const Directory& folder, const std::string& relative, const std::string& tombstone,

@@ -1,5 +1,6 @@
 // Removals of sources as a crash leaves them, with a source under its hidden name, and what a start makes of
 // them.
+#include <algorithm>
 #include <filesystem>
 
 #include "link/journal_scene.h"
@@ -81,6 +82,42 @@ TEST_CASE("A hidden name that the journal does not know gives its file back, in 
     CHECK(read_file(rig.outbox(std::string(folder) + "a")) == "data");
     CHECK(list(rig.inbox(folder)).empty());
   }
+}
+
+TEST_CASE("A stop ends the recovery of removals between two files, and the next start goes on") {
+  std::size_t stopped_between = 0;
+  for (std::uint64_t looks = 0;; ++looks) {
+    INFO(looks);
+    REQUIRE(looks < 1000);
+    LinkRig rig;
+    rig.write_policy("\"auto_delete\": false");
+    const Names names = {"a.txt", "b.txt", "c.txt"};
+    for (const std::string& name : names) rig.put(name, name);
+    rig.run_once();
+    const std::size_t before = rig.delivered().size();
+    // Removals that caught another file each.
+    for (const std::string& name : names) {
+      std::filesystem::remove(rig.inbox(name));
+      rig.put(link::tombstone_of(name), "another " + name);
+    }
+    const auto back = [&] {
+      return static_cast<std::size_t>(std::count_if(
+          names.begin(), names.end(), [&](const std::string& name) { return exists(rig.inbox(name)); }));
+    };
+    rig.host.request_stop_after(looks);
+    rig.start();
+    rig.stop();
+    const bool is_whole = back() == names.size();
+    if (back() > 0 && !is_whole) ++stopped_between;
+    rig.host.request_stop_after(UINT64_MAX / 2);
+    rig.host.request_stop(false);
+    rig.run_once();
+    CHECK(back() == names.size());
+    for (const std::string& name : names) CHECK(read_file(rig.inbox(name)) == "another " + name);
+    CHECK(rig.delivered().size() > before);
+    if (is_whole) break;
+  }
+  CHECK(stopped_between > 0);
 }
 
 TEST_CASE("Kept by policy once, and its removal was broken off: it is not delivered again") {
