@@ -84,6 +84,22 @@ TEST_CASE("doctor ended by a signal leaves nothing behind and has the status of 
   CHECK(list(parent.path()).empty());
 }
 
+TEST_CASE("doctor tries again to remove its directory where a file system says that it is not empty") {
+  if (!has_strace()) return;
+  TempDir parent;
+  TempDir trace;
+  const Result result = run({.argv = {"strace", "-f", "-o", trace / "calls", "-e", "trace=rmdir", "-e",
+                                      "inject=rmdir:error=ENOTEMPTY:when=1..3", PAXECT_TEST_BIN "/paxect",
+                                      "link", "doctor", parent.path()}});
+  INFO(result.error);
+  const std::string calls = read_file(trace / "calls");
+  INFO(calls);
+  const std::size_t failed = calls.find("(INJECTED)");
+  REQUIRE(failed != std::string::npos);
+  CHECK(calls.find(".paxect_doctor.") < failed);
+  CHECK(list(parent.path()).empty());
+}
+
 TEST_CASE("A signal that is ignored does not end smoke") {
   Smoke smoke;
   Background running(smoke.command("trap '' HUP;"));
