@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 5 * kSecond;
+constexpr unsigned kLookupAttempts = 3;             // the last one waits so long, those before less
 constexpr std::uint64_t kAnswerTime = 2 * kSecond;  // of a sender
 constexpr std::uint64_t kSilence = 10 * kSecond;    // until a sender that did not answer is asked again
 constexpr std::uint64_t kForgotten = 60 * kSecond;
@@ -19,21 +20,35 @@ constexpr std::uint64_t kHeldDelay = 5 * kSecond;
 
 }  // namespace
 
+// One of the servers that have the stream answers; one that hangs is believed to be there for minutes. So
+// what gets no reply is requested again, perhaps from another one.
 std::vector<Receiver::Found> Receiver::look_up(const std::string& what, const std::vector<std::string>& ids) {
   std::vector<Found> found(ids.size());
-  std::vector<Exchange::Request> requests;
-  requests.reserve(ids.size());
-  for (const std::string& id : ids)
-    requests.push_back(
-        {"$JS.API.DIRECT.GET." + names_.stream(what) + "." + names_.subject(what, id), std::string()});
-  exchange_.ask_all(
-      requests, kReplyTime, [&] { return pulse(); },
-      [&](std::size_t index, const Message& reply) {
-        if (reply.status() == 404) found[index].result = Lookup::kMissing;
-        if (reply.status() == 503) readiness_.lose_streams();  // somebody removed the stream
-        if (reply.sequence() == 0) return;
-        found[index] = {Lookup::kFound, std::string(reply.data()), reply.sequence()};
-      });
+  std::vector<bool> replied(ids.size());
+  for (unsigned attempt = 0; attempt < kLookupAttempts; ++attempt) {
+    std::vector<Exchange::Request> requests;
+    std::vector<std::size_t> places;
+    requests.reserve(ids.size());
+    places.reserve(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (replied[i]) continue;
+      requests.push_back(
+          {"$JS.API.DIRECT.GET." + names_.stream(what) + "." + names_.subject(what, ids[i]), std::string()});
+      places.push_back(i);
+    }
+    if (requests.empty()) break;
+    exchange_.ask_all(
+        requests, kReplyTime >> (kLookupAttempts - 1 - attempt), [&] { return pulse(); },
+        [&](std::size_t index, const Message& reply) {
+          const std::size_t place = places[index];
+          replied[place] = true;
+          if (reply.status() == 404) found[place].result = Lookup::kMissing;
+          if (reply.status() == 503) readiness_.lose_streams();  // somebody removed the stream
+          if (reply.sequence() == 0) return;
+          found[place] = {Lookup::kFound, std::string(reply.data()), reply.sequence()};
+        });
+    if (host_.stop_requested() || !connection_.is_connected()) break;
+  }
   return found;
 }
 
