@@ -1,35 +1,27 @@
-// Replaces read in the program whose one file includes this, and in the libraries that it loads: they take
-// the symbol of the program. A test chooses which file cannot be read, as on a failing disk.
+// Replaces read in the programs that have read_fault.cc among their files, and in the libraries that these
+// load: they take the symbol of the program. A test chooses which files cannot be read, as on a failing disk.
 #pragma once
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
+#include <cstddef>
 #include <string>
 
 namespace paxect::test {
 
 // Each read of a file whose path ends so fails with EIO; "" for none.
 inline std::string unreadable_end;
+// How many did.
+inline std::size_t failed_reads = 0;
 
-inline ssize_t checked_read(int fd, void* data, std::size_t size) {
-  if (!unreadable_end.empty()) {
-    std::array<char, 4096> path;
-    const std::string link = "/proc/self/fd/" + std::to_string(fd);
-    const ssize_t length = readlink(link.c_str(), path.data(), path.size());
-    if (length > 0 && std::string(path.data(), static_cast<std::size_t>(length)).ends_with(unreadable_end)) {
-      errno = EIO;
-      return -1;
-    }
+// Until it goes.
+class Unreadable {
+ public:
+  explicit Unreadable(const std::string& end) {
+    unreadable_end = end;
+    failed_reads = 0;
   }
-  return syscall(SYS_read, fd, data, size);
-}
+  ~Unreadable() { unreadable_end.clear(); }
+  Unreadable(const Unreadable&) = delete;
+  Unreadable& operator=(const Unreadable&) = delete;
+};
 
 }  // namespace paxect::test
-
-extern "C" {
-__attribute__((visibility("default"))) ssize_t replaced_read(int fd, void* data, size_t size) __asm__("read");
-ssize_t replaced_read(int fd, void* data, size_t size) { return paxect::test::checked_read(fd, data, size); }
-}

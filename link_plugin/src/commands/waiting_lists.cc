@@ -63,14 +63,22 @@ Status find_waiting_lists(const LinkConfig& config, const ReceivedStreams& recei
       WaitingList found{.path = folder.path_of(entry), .sender = name.node, .number = name.number};
       std::string text;
       std::string signature;
-      Status read = folder.read_small(entry, kMaxStatementSize, &text);
-      if (read.fault == Fault::kGone) return true;
+      const auto has_number = [&](const ReceivedStream& stream) { return stream.is_in_run(name.number); };
+      const bool is_known = was_taken(received, name, has_number);
+      // The signature first: the text may be large, and anybody's. That of a list that was taken may be gone.
+      Status read;
+      if (!is_known) read = folder.read_small(signature_of(entry), kMaxSignatureSize, &signature);
+      if (!is_known && read.ok()) read = check_list_signature(name, signature, keys);
+      if (read.ok()) {
+        read = folder.read_small(entry, kMaxStatementSize, &text);
+        if (read.fault == Fault::kGone) return true;
+      }
       // Also one too long ago to compare.
       const auto is_same = [&](const ReceivedStream& stream) {
         return stream.has(name.number, sha256_hex(text)) || stream.is_beyond(name.number);
       };
       if (read.ok() && was_taken(received, name, is_same)) return true;
-      if (read.ok()) read = folder.read_small(signature_of(entry), kMaxStatementSize, &signature);
+      if (is_known && read.ok()) read = folder.read_small(signature_of(entry), kMaxSignatureSize, &signature);
       if (read.ok()) {
         found.state = state_of(text, signature, name, config, received, keys, &found.why);
       } else {
@@ -79,10 +87,10 @@ Status find_waiting_lists(const LinkConfig& config, const ReceivedStreams& recei
       }
       // What nobody signed takes nothing away from the one that was taken, and of one that was written off
       // nobody waits for the right one.
-      const auto has_number = [&](const ReceivedStream& stream) {
+      const auto is_settled = [&](const ReceivedStream& stream) {
         return stream.is_in_run(name.number) || is_written_off(stream, name.number);
       };
-      if (found.state == "refused" && was_taken(received, name, has_number)) return true;
+      if (found.state == "refused" && was_taken(received, name, is_settled)) return true;
       if (!found.state.empty()) out->push_back(std::move(found));
       return true;
     });

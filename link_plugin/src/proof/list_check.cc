@@ -1,6 +1,7 @@
 #include "proof/list_check.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/relay_paths.h"
 #include "proof/signature.h"
@@ -36,25 +37,48 @@ bool is_deliverable(std::string_view name) {
   }
 }
 
+// What is wrong with a list whose signature cannot be verified by the keys that count for it. `verify` says
+// whether this key has made it.
+Status not_verified(const StatementName& name, const Status& status, const std::vector<NodeKey>& keys,
+                    const std::function<bool(const PublicKey&)>& verify) {
+  if (status.event == kSignatureDamaged) return refused(name, status.message);
+  for (const NodeKey& key : keys)
+    if (key.node == name.node && verify(key.key)) return refused(name, reason_of(key, name));
+  return refused(name, status.message + ": have it copied again, or pin the key that signed it");
+}
+
 }  // namespace
+
+Status check_list_name(const StatementName& name, const std::vector<NodeKey>& keys) {
+  const bool is_pinned =
+      std::any_of(keys.begin(), keys.end(), [&](const NodeKey& key) { return key.node == name.node; });
+  return is_pinned
+             ? Status::success()
+             : refused(name, "no key of " + name.node + " is pinned: if you trust it, `paxect link key pin " +
+                                 name.node + " FILE`");
+}
+
+Status check_list_signature(const StatementName& name, std::string_view signature,
+                            const std::vector<NodeKey>& keys) {
+  if (Status pinned = check_list_name(name, keys); !pinned.ok()) return pinned;
+  const std::string file = statement_file(name);
+  const Status status =
+      verify_signature_file(signature, file, keys_for(keys, name.node, name.stream, name.number));
+  if (status.ok()) return status;
+  return not_verified(name, status, keys, [&](const PublicKey& key) {
+    return verify_signature_file(signature, file, {key}).ok();
+  });
+}
 
 Status check_list(const StatementName& name, std::string_view text, std::string_view signature,
                   const std::vector<NodeKey>& keys, std::string_view own_node, List* out, PublicKey* by) {
-  const auto is_of_node = [&](const NodeKey& key) { return key.node == name.node; };
-  if (std::none_of(keys.begin(), keys.end(), is_of_node))
-    return refused(name, "no key of " + name.node + " is pinned: if you trust it, `paxect link key pin " +
-                             name.node + " FILE`");
+  if (Status pinned = check_list_name(name, keys); !pinned.ok()) return pinned;
   const std::string file = statement_file(name);
   const Status verified =
       verify_file(text, signature, file, keys_for(keys, name.node, name.stream, name.number), by);
-  if (verified.event == kSignatureDamaged) return refused(name, verified.message);
-  if (!verified.ok()) {
-    PublicKey old;
-    for (const NodeKey& key : keys)
-      if (is_of_node(key) && verify_file(text, signature, file, {key.key}, &old).ok())
-        return refused(name, reason_of(key, name));
-    return refused(name, verified.message + ": have it copied again, or pin the key that signed it");
-  }
+  if (!verified.ok())
+    return not_verified(name, verified, keys,
+                        [&](const PublicKey& key) { return verify_file(text, signature, file, {key}).ok(); });
   List list;
   if (Status parsed = parse_list(text, &list); !parsed.ok())
     return refused(name, "signed by " + key_id_text(by->id) + ", and no list: " + parsed.message);

@@ -12,6 +12,11 @@
 
 namespace paxect::link {
 
+// What can be said before a list is read, since whoever can write to the folder can make large files under
+// any name: whether a key of its node is pinned; and whether one made this signature for a list of this name.
+Status check_list_name(const StatementName& name, const std::vector<NodeKey>& keys);
+Status check_list_signature(const StatementName& name, std::string_view signature,
+                            const std::vector<NodeKey>& keys);
 // A failure is one line: whose key, what is wrong, what to do. Its event is `list_ignored` where the list is
 // good and for others, and `*out` and `*by` receive it too; else `list_refused`.
 Status check_list(const StatementName& name, std::string_view text, std::string_view signature,

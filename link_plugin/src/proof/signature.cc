@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <functional>
 #include <new>
 
 #include "base/relay_paths.h"
@@ -34,6 +35,12 @@ bool is_signed(const std::array<std::uint8_t, kSignatureSize>& signature, std::s
                const PublicKey& key) {
   return crypto_sign_verify_detached(signature.data(), reinterpret_cast<const unsigned char*>(message.data()),
                                      message.size(), key.bytes.data()) == 0;
+}
+
+Status verify_comment(const Signature& signature, const PublicKey& key) {
+  const std::string signed_text = std::string(view(signature.bytes)) + signature.comment;
+  if (is_signed(signature.comment_bytes, signed_text, key)) return Status::success();
+  return Status::invalid("the key " + key_id_text(key.id) + " did not sign this trusted comment");
 }
 
 bool is_comment(std::string_view text) {
@@ -100,13 +107,15 @@ Status verify(const Signature& signature, const PublicKey& key, std::string_view
                            key_id_text(key.id));
   if (!is_signed(signature.bytes, prehash(text), key))
     return Status::invalid("the key " + key_id_text(key.id) + " did not sign this text");
-  if (!is_signed(signature.comment_bytes, std::string(view(signature.bytes)) + signature.comment, key))
-    return Status::invalid("the key " + key_id_text(key.id) + " did not sign this trusted comment");
-  return Status::success();
+  return verify_comment(signature, key);
 }
 
-Status verify_file(std::string_view text, std::string_view signature_file, std::string_view name,
-                   const std::vector<PublicKey>& keys, PublicKey* by) {
+namespace {
+
+// A signature in the file for a file of this name that one of the keys has made, as `verify_by` says.
+Status verify_with(std::string_view signature_file, std::string_view name, const std::vector<PublicKey>& keys,
+                   const std::function<Status(const Signature&, const PublicKey&)>& verify_by,
+                   PublicKey* by) {
   Signature signature;
   if (Status parsed = parse_signature(signature_file, &signature); !parsed.ok())
     return Status::refused(std::string(kSignatureDamaged),
@@ -116,7 +125,7 @@ Status verify_file(std::string_view text, std::string_view signature_file, std::
       Status::invalid("signed with the key " + key_id_text(signature.key) + ", which is not pinned");
   for (const PublicKey& key : keys) {
     if (key.id != signature.key) continue;
-    status = verify(signature, key, text);
+    status = verify_by(signature, key);
     if (!status.ok()) continue;
     if (signature.comment != std::string(kFileComment) + std::string(name))
       return Status::invalid("signed as '" + signature.comment + "', not as " + std::string(name));
@@ -124,6 +133,21 @@ Status verify_file(std::string_view text, std::string_view signature_file, std::
     return status;
   }
   return status;
+}
+
+}  // namespace
+
+Status verify_file(std::string_view text, std::string_view signature_file, std::string_view name,
+                   const std::vector<PublicKey>& keys, PublicKey* by) {
+  return verify_with(
+      signature_file, name, keys,
+      [&](const Signature& signature, const PublicKey& key) { return verify(signature, key, text); }, by);
+}
+
+Status verify_signature_file(std::string_view signature_file, std::string_view name,
+                             const std::vector<PublicKey>& keys) {
+  if (sodium_init() < 0) throw std::bad_alloc();
+  return verify_with(signature_file, name, keys, verify_comment, nullptr);
 }
 
 std::string sign_file(const SigningKey& key, std::string_view text, std::string_view name) {

@@ -24,6 +24,8 @@ struct Signature {
 };
 
 inline constexpr std::size_t kMaxCommentSize = 1024;
+// Of a file that is read: more than any signature has.
+inline constexpr std::size_t kMaxSignatureSize = 4096;
 
 Status parse_signature(std::string_view text, Signature* out);
 std::string signature_text(const Signature& signature);
@@ -38,6 +40,10 @@ Status verify(const Signature& signature, const PublicKey& key, std::string_view
 // is "file:NAME", so that a signature belongs to one file. `*by`, when asked for, receives the key.
 Status verify_file(std::string_view text, std::string_view signature_file, std::string_view name,
                    const std::vector<PublicKey>& keys, PublicKey* by = nullptr);
+// The same as far as it can be said without the text, which may be large: one of the keys made this signature
+// for a file of this name. Whoever has none of them can only put back one that there was.
+Status verify_signature_file(std::string_view signature_file, std::string_view name,
+                             const std::vector<PublicKey>& keys);
 // The contents of the signature file for that.
 std::string sign_file(const SigningKey& key, std::string_view text, std::string_view name);
 

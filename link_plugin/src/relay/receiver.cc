@@ -13,7 +13,7 @@ namespace paxect::link {
 namespace {
 
 constexpr std::uint64_t kUsualWithin = 600;
-constexpr std::uint64_t kMaxUnlisted = 65'536;
+constexpr std::size_t kMaxEarly = 65'536;
 
 }  // namespace
 
@@ -42,7 +42,7 @@ Status Receiver::read_keys() {
   const ProofMode before = mode();
   has_pinned_ = !pinned.empty();
   if (mode() != before) {
-    unlisted_.clear();
+    unlisted_.forget_all();
     parts_.ledger.end_blocks();
   }
   if (is_on() && lacks_keys())
@@ -61,6 +61,7 @@ Status Receiver::use_keys() {
   if (keys != keys_) {
     keys_ = std::move(keys);
     reopen(&Seen::by_keys);
+    listed_ = {};          // the names of which nodes are kept
     is_complete_ = false;  // until a scan has used them
   }
   return note_retired();
@@ -84,24 +85,16 @@ Status Receiver::note_retired() {
 }
 
 // ---- containers ----------------------------------------------------------------------------------------
-bool Receiver::end_waits() {
-  const auto may_pass = [&](const auto& item) {
-    const auto& [path, file] = item;
-    const ReceivedStreams& received = parts_.journal.received();
-    const bool is_foreign = file.why.event == "unlisted" && received.find_foreign(file.digest).has_value();
-    if (!is_foreign && !received.find_open(file.digest, path)) return false;
-    parts_.ledger.end_wait(path);
-    return true;
-  };
-  const bool is_any = std::erase_if(unlisted_, may_pass) > 0;
-  return is_any | end_untracked();
-}
 
-// Those that did not fit are read again.
-bool Receiver::end_untracked() {
-  if (!std::exchange(has_untracked_, false)) return false;
-  parts_.ledger.end_blocks();
-  return true;
+bool Receiver::end_waits() {
+  const ReceivedStreams& received = parts_.journal.received();
+  return unlisted_.end_waits(
+      [&](const std::string& path, const UnlistedFiles::File& file) {
+        const bool is_foreign =
+            file.why.event == "unlisted" && received.find_foreign(file.digest).has_value();
+        return is_foreign || received.find_open(file.digest, path).has_value();
+      },
+      parts_.host.monotonic_ns());
 }
 
 Status Receiver::claim(Transfer* transfer) {
@@ -117,7 +110,7 @@ Status Receiver::claim(Transfer* transfer) {
       return status;
     transfer->intent.entry = *entry;
     parts_.journal.use_entry(*entry, transfer->intent.id);
-    unlisted_.erase(path);
+    unlisted_.forget(path);
     return Status::success();
   }
   const std::optional<EntryRef> used = received.find_used(digest);
@@ -139,7 +132,7 @@ Status Receiver::claim(Transfer* transfer) {
     const auto [known, is_new] = early_.try_emplace(path);
     if (!is_new && known->second == transfer->source.identity) return Status::success();
     known->second = transfer->source.identity;
-    if (early_.size() > kMaxUnlisted) early_.clear();
+    if (early_.size() > kMaxEarly) early_.clear();
     return parts_.journal.note_received(ReceivedStreams::early_record(digest));
   }
   // Also one that was delivered before waits: the sender may have sent the same once more, and its list comes
@@ -150,14 +143,8 @@ Status Receiver::claim(Transfer* transfer) {
     why = "a list of " + received.streams()[foreign->stream].address.node +
           " names this container for other nodes";
   }
-  if (unlisted_.size() < kMaxUnlisted || unlisted_.contains(path)) {
-    Unlisted& waits = unlisted_[path];
-    if (!(waits.identity == transfer->source.identity))
-      waits = {transfer->source.identity, digest, parts_.host.monotonic_ns()};
-    waits.why = Status::integrity(event, why);
-  } else {
-    has_untracked_ = true;
-  }
+  unlisted_.note(path, transfer->source.identity, digest, Status::integrity(event, why),
+                 parts_.host.monotonic_ns());
   return {Fault::kBlocked, event, event + ": " + why};
 }
 
@@ -231,10 +218,9 @@ std::uint64_t Receiver::longest_wait_ns() const {
 
 std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
   std::vector<Overdue> overdue;
-  if (mode() != ProofMode::kRequire || unlisted_.empty() || !is_complete_) return overdue;
+  if (mode() != ProofMode::kRequire || unlisted_.files().empty() || !is_complete_) return overdue;
   const std::uint64_t patience = longest_wait_ns();
-  std::erase_if(unlisted_, [&](const auto& item) {
-    const auto& [path, file] = item;
+  unlisted_.erase_if([&](const std::string& path, const UnlistedFiles::File& file) {
     const Wait* wait = parts_.ledger.find_wait(path, file.identity);
     if (wait == nullptr || wait->event != file.why.event) return true;
     if (file.why.event == "foreign" || now_ns - file.since_ns < patience) return false;
@@ -242,7 +228,7 @@ std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
     overdue.push_back({candidate_of(path, file.identity), file.why});
     return true;
   });
-  if (!overdue.empty()) end_untracked();
+  if (!overdue.empty()) end_waits();
   return overdue;
 }
 

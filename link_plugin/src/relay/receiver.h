@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "records/ledger.h"
 #include "relay/reporter.h"
 #include "relay/transfer.h"
+#include "relay/unlisted_files.h"
 #include "settings/link_config.h"
 
 namespace paxect::link {
@@ -36,7 +38,7 @@ class Receiver {
     std::function<Status(const Intent&, std::shared_ptr<const Directory>*)> open_target;
   };
 
-  explicit Receiver(const Parts& parts) : parts_(parts) {}
+  explicit Receiver(const Parts& parts) : parts_(parts), unlisted_(parts.ledger) {}
 
   // Reads the pinned keys again. After a failure those from before stay in force.
   Status read_keys();
@@ -100,14 +102,6 @@ class Receiver {
     bool by_lists = false;    // and while no further list was verified
     std::string reported = {};
   };
-  // A container that no list names yet.
-  struct Unlisted {
-    FileIdentity identity;
-    std::string digest;
-    std::uint64_t since_ns = 0;
-    Status why = {};
-  };
-
   // The lists in the folder that are to be examined, in the order of their numbers.
   Status find_lists(const Directory& folder, std::uint64_t now_ns, std::vector<StatementName>* out);
   Status read_names(const Directory& folder);
@@ -117,15 +111,17 @@ class Receiver {
   Status use_keys();
   Status note_retired();
   void reopen(bool Seen::*why);
+  void leave_for_next(const StatementName& name, std::uint64_t now_ns);
   void examine(const Directory& folder, const StatementName& name, std::uint64_t now_ns);
   Status read(const Directory& folder, const StatementName& name);
   Status judge(const std::string& path, const List& list, const std::string& digest, const PublicKey& key,
                bool is_ours);
   bool is_whole(const ReceivedStream& stream);
+  // Whether a list of this name was verified before, whatever its text.
+  bool is_known(const StatementName& name) const;
   bool was_taken(const StatementName& name, const std::string& digest);
   void report(const std::string& path, const Status& status);
   bool end_waits();
-  bool end_untracked();
   Status rename(Transfer* transfer, const std::string& name);
   void put_away(const std::string& what);
   std::uint64_t longest_wait_ns() const;
@@ -139,13 +135,12 @@ class Receiver {
   std::vector<NodeKey> keys_;  // the same, with what streams say of those that are retired
   bool has_pinned_ = false;    // any file of a key, revoked ones among them
   bool is_unreadable_ = false;
-  std::map<std::string, Seen> seen_;           // lists in the folder, without those that are settled
-  std::set<std::string> changed_;              // lists about which there was an event
-  FileIdentity listed_;                        // the folder when its names were read last
-  bool is_listed_late_ = false;                // it had not changed for a while then
-  std::uint64_t full_due_ns_ = 0;              // when every list is looked at
-  std::map<std::string, Unlisted> unlisted_;   // by path
-  bool has_untracked_ = false;                 // further ones wait that did not fit
+  std::map<std::string, Seen> seen_;  // lists in the folder, without those that are settled
+  std::set<std::string> changed_;     // lists about which there was an event
+  FileIdentity listed_;               // the folder when its names were read last
+  bool is_listed_late_ = false;       // it had not changed for a while then
+  std::uint64_t full_due_ns_ = 0;     // when every list is looked at
+  UnlistedFiles unlisted_;
   std::map<std::string, FileIdentity> early_;  // delivered without a list, by path: each is recorded once
   // Both clocks when they agreed; 0 before the first look.
   std::int64_t clock_utc_s_ = 0;
@@ -153,8 +148,12 @@ class Receiver {
   std::uint64_t due_ns_ = UINT64_MAX;
   std::size_t waiting_ = 0;
   std::string problem_;         // of this scan: a list that has to wait
+  std::string names_problem_;   // since the names were read: some are not kept
   bool is_held_up_ = false;     // of this scan: what has to wait may name any container
   std::size_t reads_left_ = 0;  // in this scan
+  std::size_t bytes_left_ = 0;  // of texts, likewise
+  // With which the next scan begins, where the last one did not come to the end.
+  std::optional<StatementName> next_ = {};
   // The last scan saw every list with the keys for it: a container that none of them names is not listed.
   bool is_complete_ = false;
   bool has_new_ = false;  // lists since the last call of scan()

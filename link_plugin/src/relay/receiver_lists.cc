@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/relay_paths.h"
+#include "proof/signature.h"
 #include "relay/receiver.h"
 
 namespace paxect::link {
@@ -17,8 +18,13 @@ constexpr std::uint64_t kFullInterval = 600 * kSecond;
 constexpr std::uint64_t kFullIntervalRemote = 60 * kSecond;
 // For how long a folder must not have changed for the time of its change to say that it has not since.
 constexpr std::int64_t kClockTick = 2'000'000'000;
+constexpr std::size_t kMaxUnpinned = 1000;  // names of lists of nodes of which no key is pinned
 constexpr std::size_t kReadsInScan = 512;
-constexpr std::size_t kMaxSignature = 4096;
+constexpr std::size_t kBytesInScan = std::size_t{64} << 20;
+
+bool is_before(const StatementName& one, const StatementName& other) {
+  return std::tie(one.node, one.stream, one.number) < std::tie(other.node, other.stream, other.number);
+}
 
 }  // namespace
 
@@ -40,21 +46,29 @@ bool Receiver::scan(std::uint64_t now_ns) {
   if (status.ok()) status = follow_clock(now_ns);
   std::vector<StatementName> lists;
   problem_.clear();
-  is_held_up_ = false;
   if (status.ok()) status = find_lists(*folder_, now_ns, &lists);
+  if (problem_.empty()) problem_ = names_problem_;
+  is_held_up_ = !names_problem_.empty();
   const bool is_missing = status.fault == Fault::kGone;
   if (is_missing) is_complete_ = !lacks_keys();
   parts_.reporter.report_problem("lists", is_missing ? "" : status.message);
   if (!status.ok()) return false;
+  // Where the last scan did not come to the end this one goes on: those in front must not keep the others
+  // from being read, whoever has put them there.
+  if (next_)
+    std::rotate(lists.begin(), std::lower_bound(lists.begin(), lists.end(), *next_, is_before), lists.end());
+  next_.reset();
   reads_left_ = kReadsInScan;
+  bytes_left_ = kBytesInScan;
   for (const StatementName& name : lists) {
-    if (reads_left_ == 0 || parts_.host.stop_requested()) {
-      due_ns_ = now_ns;
-      break;
-    }
-    examine(*folder_, name, now_ns);
+    const bool is_over = reads_left_ == 0 || bytes_left_ == 0 || parts_.host.stop_requested();
+    if (is_over && !next_) next_ = name;
+    if (is_over)
+      leave_for_next(name, now_ns);
+    else
+      examine(*folder_, name, now_ns);
   }
-  is_complete_ = due_ns_ != now_ns && !is_held_up_ && !lacks_keys();
+  is_complete_ = !next_ && !is_held_up_ && !lacks_keys();
   if (has_new_) {
     // A list that was too far ahead may follow the ones that came.
     reopen(&Seen::by_lists);
@@ -63,6 +77,16 @@ bool Receiver::scan(std::uint64_t now_ns) {
   }
   parts_.reporter.report_problem("list", problem_);
   return std::exchange(has_new_, false) && end_waits();
+}
+
+// A list that this scan does not come to. One that has to wait is read again with the next scan in any case.
+void Receiver::leave_for_next(const StatementName& name, std::uint64_t now_ns) {
+  const std::string file = statement_file(name);
+  const auto seen = seen_.find(file);
+  const bool is_new = seen == seen_.end() || !seen->second.is_read;
+  const bool is_quiet = !is_new && seen->second.is_over;
+  if (is_quiet) changed_.insert(file);
+  if (is_new || is_quiet) due_ns_ = now_ns;
 }
 
 void Receiver::note_event(const std::string& name) {
@@ -86,12 +110,16 @@ Status Receiver::read_names(const Directory& folder) {
     streams[{stream.address.node, stream.address.stream}] = &stream;
   std::map<std::string, Seen> still;
   std::size_t unread = 0;
+  std::size_t unpinned = 0;
   Status status = folder.list([&](const char* text) {
     StatementName name;
     if (!parse_statement_name(text, &name) || name.kind != StatementKind::kList || name.is_signature)
       return true;
     const auto stream = streams.find({name.node, name.stream});
     if (stream != streams.end() && stream->second->is_beyond(name.number)) return true;
+    // None of them can be verified: some are kept, so that they are reported.
+    if (stream == streams.end() && !check_list_name(name, keys_).ok() && ++unpinned > kMaxUnpinned)
+      return true;
     const bool is_near =
         stream != streams.end() && name.number <= stream->second->last_list() + parts_.config.max_jump;
     if (!is_near && ++unread > kMaxUnread) return true;
@@ -109,10 +137,11 @@ Status Receiver::read_names(const Directory& folder) {
     return status;
   }
   seen_ = std::move(still);
-  is_held_up_ = unread > kMaxUnread;
-  if (is_held_up_)
-    problem_ = folder.path() + " has more than " + std::to_string(kMaxUnread) +
-               " lists of streams of which none was verified: find out who puts them there, and remove them";
+  names_problem_.clear();
+  if (unread > kMaxUnread)
+    names_problem_ =
+        folder.path() + " has more than " + std::to_string(kMaxUnread) +
+        " lists of streams of which none was verified: find out who puts them there, and remove them";
   return status;
 }
 
@@ -128,9 +157,7 @@ Status Receiver::find_lists(const Directory& folder, std::uint64_t now_ns, std::
     if (StatementName name; parse_statement_name(file, &name)) out->push_back(std::move(name));
   }
   changed_.clear();
-  std::sort(out->begin(), out->end(), [](const StatementName& one, const StatementName& other) {
-    return std::tie(one.node, one.stream, one.number) < std::tie(other.node, other.stream, other.number);
-  });
+  std::sort(out->begin(), out->end(), is_before);
   return Status::success();
 }
 
@@ -157,7 +184,6 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   }
   seen.is_read = true;
   seen.is_retried = false;
-  --reads_left_;
   const Status status = read(folder, name);
   if (status.ok()) {
     seen.is_over = true;
@@ -183,7 +209,13 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   if (std::exchange(seen.reported, status.message) != status.message) report(folder.path_of(file), status);
 }
 
+// The signature is read first: it shows whether the text, which may be large, is worth it. That of a list
+// that was verified before need not be there.
 Status Receiver::read(const Directory& folder, const StatementName& name) {
+  const bool is_known_name = is_known(name);
+  Status status = is_known_name ? Status::success() : check_list_name(name, keys_);
+  if (!status.ok()) return status;
+  --reads_left_;
   const std::string file = statement_file(name);
   std::string text;
   std::string signature;
@@ -191,16 +223,25 @@ Status Receiver::read(const Directory& folder, const StatementName& name) {
     return Status::refused("list_refused",
                            "list " + std::to_string(name.number) + " of " + name.node + ": " + why);
   };
-  Status status = folder.read_small(file, kMaxStatementSize, &text);
+  const auto read_signature = [&] {
+    status = folder.read_small(signature_of(file), kMaxSignatureSize, &signature);
+    if (status.ok()) status = check_list_signature(name, signature, keys_);
+    if (status.fault == Fault::kGone)
+      return refused("its signature " + signature_of(file) + " is not here: have it copied too");
+    const bool is_reported =
+        status.ok() || status.fault == Fault::kEnvironment || status.event == "list_refused";
+    return is_reported ? status : refused(status.message);
+  };
+  if (!is_known_name) status = read_signature();
+  if (!status.ok()) return status;
+  status = folder.read_small(file, kMaxStatementSize, &text);
+  bytes_left_ -= std::min(bytes_left_, text.size());
   if (status.fault == Fault::kEnvironment) return status;
   if (!status.ok()) return refused(status.message);
   const std::string digest = sha256_hex(text);
   if (was_taken(name, digest)) return Status::success();
-  status = folder.read_small(signature_of(file), kMaxSignature, &signature);
-  if (status.fault == Fault::kEnvironment) return status;
-  if (status.fault == Fault::kGone)
-    return refused("its signature " + signature_of(file) + " is not here: have it copied too");
-  if (!status.ok()) return refused(status.message);
+  if (is_known_name) status = read_signature();
+  if (!status.ok()) return status;
   List list;
   PublicKey key;
   status = check_list(name, text, signature, keys_, parts_.config.node, &list, &key);
@@ -215,6 +256,14 @@ bool Receiver::is_whole(const ReceivedStream& stream) {
   const auto [found, is_first] = whole_.try_emplace(index, false);
   if (is_first) found->second = stream.is_whole();
   return found->second;
+}
+
+bool Receiver::is_known(const StatementName& name) const {
+  const auto& streams = parts_.journal.received().streams();
+  return std::any_of(streams.begin(), streams.end(), [&](const ReceivedStream& stream) {
+    return stream.address.node == name.node && stream.address.stream == name.stream &&
+           stream.known.contains(name.number);
+  });
 }
 
 // Whether this very text was verified before, so that its signature need not be.
@@ -258,6 +307,7 @@ Status Receiver::judge(const std::string& path, const List& list, const std::str
                                                        : received.other_records(address, list, digest, now));
   if (!status.ok()) return status;
   has_new_ = true;
+  unlisted_.note_listed(list);
   if (!is_ours) return status;
   const std::string last = std::to_string(list.first + list.entries.size() - 1);
   parts_.reporter.log({.name = "list_verified",

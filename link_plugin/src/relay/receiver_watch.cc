@@ -207,7 +207,7 @@ Receiver::Counts Receiver::count() const {
     counts.missing += parts_.journal.received().lists_missing(stream);
     if (stream.is_forked) ++counts.forked;
   }
-  for (const auto& [path, file] : unlisted_)
+  for (const auto& [path, file] : unlisted_.files())
     if (file.why.event != "foreign") ++counts.unlisted;
   for (const auto& [index, watch] : watched_)
     if (watch.is_silent) ++counts.silent;

@@ -57,6 +57,21 @@ TEST_CASE("Of a signature every changed byte is refused, and every cut") {
   }
 }
 
+TEST_CASE("Whose a signature is can be said without the text, for its file alone") {
+  const std::vector<PublicKey> keys = {test::public_vector("south"), test::public_vector("north")};
+  for (const std::string& name : signed_vectors())
+    CHECK(verify_signature_file(vector_text(signature_of(name)), name, keys).ok());
+  const std::string name = test::list_vector(1);
+  const std::string signature = vector_text(signature_of(name));
+  CHECK_FALSE(verify_signature_file(signature, test::list_vector(2), keys).ok());
+  CHECK_FALSE(verify_signature_file(signature, name, {test::public_vector("south")}).ok());
+  CHECK_FALSE(verify_signature_file(signature, name, {}).ok());
+  for (const std::string& other : damaged(signature)) {
+    INFO(other);
+    REQUIRE_FALSE(verify_signature_file(other, name, keys).ok());
+  }
+}
+
 TEST_CASE("Of a signed text every changed byte is refused, and every cut") {
   for (const std::string& name : {test::list_vector(2), test::receipt_vector()}) {
     const std::string signature = vector_text(signature_of(name));

@@ -380,9 +380,10 @@ TEST_CASE("A receiver whose journal was put back does not start while its only r
   const std::string name = link::receipt_of("south", receipt.head.stream, 1);
   const bool is_signature = GENERATE(false, true);
   INFO(is_signature);
-  unreadable_end = "/" + (is_signature ? link::signature_of(name) : name);
-  std::ignore = rig.run_once();
-  unreadable_end.clear();
+  {
+    const Unreadable unreadable("/" + (is_signature ? link::signature_of(name) : name));
+    std::ignore = rig.run_once();
+  }
   CHECK(rig.host.logged("Input/output error"));
   CHECK(rig.delivered().empty());
   std::ignore = rig.run_once();

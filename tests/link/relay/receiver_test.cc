@@ -6,6 +6,7 @@
 #include "link/receiver_rig.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/read_fault.h"
 
 namespace paxect::test {
 namespace {
@@ -169,6 +170,74 @@ TEST_CASE("A list that cannot be verified changes nothing and is reported once")
   rig.north.write(list, rig.inbox());
   rig.settle(10 * kSecond);
   CHECK(rig.content("a") == "data of a");
+}
+
+TEST_CASE("Lists that cannot be verified or read keep no other list from being read") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  // More than one scan reads, and in front of the real one.
+  constexpr int kJunk = 1200;
+  std::filesystem::create_directories(rig.lists());
+  const bool is_pinned = GENERATE(false, true);
+  INFO(is_pinned);
+  std::string unreadable;
+  for (int i = 0; i < kJunk; ++i) {
+    const std::string digits = std::to_string(1000 + i);
+    const std::string name = link::list_of(is_pinned ? "north" : "a" + digits, "000000000000" + digits, 77);
+    write_file(rig.lists() + "/" + name, "junk");
+    write_file(rig.lists() + "/" + link::signature_of(name), "junk");
+    unreadable = is_pinned ? ".77.list.minisig" : ".77.list";
+  }
+  rig.list();
+  const Unreadable junk(unreadable);
+  rig.start();
+  rig.settle(20 * kSecond);
+  CHECK(rig.content("a") == "data of a");
+  // Of a node without a key nothing is read, and it is reported up to a number of them.
+  if (!is_pinned) CHECK(failed_reads == 0);
+  if (!is_pinned) CHECK(rig.events("list_refused").size() <= 1000);
+  if (!is_pinned) CHECK_FALSE(rig.events("list_refused").empty());
+}
+
+TEST_CASE("The text of a list whose signature cannot count is not read") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  const std::string junk = link::list_of("north", rig.north.stream(), 77);
+  const std::string path = rig.lists() + "/" + junk;
+  write_file(path, std::string(1 << 20, 'x'));
+  const std::string signature = GENERATE("none", "damaged", "another key", "another name");
+  INFO(signature);
+  if (signature == "damaged") write_file(link::signature_of(path), "damaged");
+  if (signature == "another key")
+    write_file(link::signature_of(path), link::sign_file(link::SigningKey::generate(), "text", junk));
+  if (signature == "another name")
+    write_file(link::signature_of(path), link::sign_file(rig.north.key(), "text", "other"));
+  rig.start();
+  {
+    const Unreadable unreadable(".77.list");
+    rig.settle(20 * kSecond);
+    CHECK(failed_reads == 0);
+  }
+  CHECK(rig.only_message("list_refused").starts_with("list 77 of north: "));
+  CHECK(rig.delivered() == Names{"a"});
+}
+
+TEST_CASE("A list of a node whose key is pinned later is read then, however many there are") {
+  ReceiverRig rig;
+  ProofSender west("west");
+  constexpr std::size_t kMany = 1100;
+  for (std::size_t i = 0; i < kMany; ++i) west.write_next(rig.inbox());
+  west.send("a.freq", container("data of a"));
+  rig.put("a.freq", container("data of a"));
+  west.write_next(rig.inbox());
+  rig.start();
+  rig.settle(20 * kSecond);
+  CHECK(rig.delivered().empty());
+  west.pin(rig.peers());
+  rig.settle(20 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.events("list_verified").size() == kMany + 1);
 }
 
 TEST_CASE("A list for others opens nothing here") {
