@@ -28,7 +28,7 @@ Status read_receipt_view(ReceiptView* out) {
     if (folder != config.receipts_in && !identity_of(folder, &ignored)) continue;
     status = out->receipts.read(
         folder, config.node, out->keys, out->journal.sent, [](const FoundReceipt&) {},
-        [&](const std::string&, const std::string& why) { out->refused.push_back(why); });
+        [&](const std::string&, const std::string& why) { out->refused.push_back(why); }, {});
   }
   for (const PeerReceipts::Fork& fork : out->receipts.take_forks())
     out->forked.push_back(fork.path + ": " + fork.why);

@@ -21,6 +21,7 @@ constexpr std::int64_t kEarliestTime = 1'735'689'600;  // 2025-01-01: no list of
 // A clock that is ahead of the last sign of life by more is doubted for so long: a machine without a battery
 // may have a wrong one until it has asked a server.
 constexpr std::int64_t kDoubtfulGap = 86'400;  // s
+constexpr std::size_t kReadsInScan = 512;      // of receipts
 constexpr std::uint64_t kDoubt = std::uint64_t{3600} * kSecond;
 
 std::uint64_t delivered_in(const Receipt& receipt) {
@@ -290,7 +291,9 @@ bool KeptSources::read_receipts() {
                                .source = path,
                                .status = "rejected",
                                .message = why});
-        });
+        },
+        {.stop = [this] { return parts_.host.stop_requested(); },
+         .reads = has_read_ ? kReadsInScan : SIZE_MAX});
     // The one that receipts are imported to need not exist, and that of our own lists is made with the first.
     const bool may_lack =
         folder != parts_.config.receipts_in || folder == join(parts_.config.outbox, kProofFolder);
@@ -307,7 +310,8 @@ bool KeptSources::read_receipts() {
                            .message = fork.why,
                            .texts = {{"peer", fork.node}},
                            .advice = std::string(kForkedReceiver)});
-  const bool is_first = !std::exchange(has_read_, true);
+  const bool is_first = !has_read_;
+  has_read_ = has_read_ || receipts_.is_complete();
   for (const auto& [stream, list] : receipts_.take_other_lists()) {
     if (stream != sent.name) {
       relist_stream(stream);

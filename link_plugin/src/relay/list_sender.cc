@@ -265,6 +265,7 @@ void ListSender::abandon(Carried* carried) {
 }
 
 void ListSender::note_outcome(const Status& status) {
+  if (status.fault == Fault::kStopped) return;  // the next start goes on
   parts_.reporter.report_problem("lists", status.message);
   const std::uint64_t now = parts_.host.monotonic_ns();
   failures_ = status.ok() ? 0 : failures_ + 1;

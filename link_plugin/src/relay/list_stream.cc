@@ -31,11 +31,12 @@ Status ListStream::open(bool* is_new) {
   std::shared_ptr<const Directory> folder;
   Status status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
   ShownLists shown;
-  if (status.ok()) status = read_shown(*folder, parts_.config.node, stream, key, &shown);
+  const Stop stop = [this] { return parts_.host.stop_requested(); };
+  if (status.ok()) status = read_shown(*folder, parts_.config.node, stream, key, stop, &shown);
   if (!status.ok() && status.fault != Fault::kGone) return status;
   Directory also;
   if (!parts_.config.proof_also.empty() && Directory::open(parts_.config.proof_also, &also).ok())
-    if (status = read_shown(also, parts_.config.node, stream, key, &shown); !status.ok()) return status;
+    if (status = read_shown(also, parts_.config.node, stream, key, stop, &shown); !status.ok()) return status;
   const std::string why = why_another(shown);
   if (why.empty()) return Status::success();
   status = begin_another(why, shown);

@@ -13,14 +13,10 @@
 #include "proof/signature.h"
 #include "proof/statement.h"
 #include "proof/statement_name.h"
+#include "records/signed_file.h"
 #include "relay/statement_file.h"
 
 namespace paxect::link {
-namespace {
-
-constexpr std::size_t kMaxSignatureSize = 4096;
-
-}  // namespace
 
 std::string line_of(const PublicKey& key) {
   const std::string text = public_key_text(key);
@@ -139,21 +135,27 @@ Status read_entries(const Directory& folder, const SentStream& stream, const Pub
 }
 
 Status read_shown(const Directory& folder, const std::string& node, const SentStream& stream,
-                  const PublicKey& key, ShownLists* shown) {
+                  const PublicKey& key, const Stop& stop, ShownLists* shown) {
   std::map<std::string, std::vector<std::uint64_t>> found;  // numbers by stream
+  std::size_t names = 0;
+  bool is_stopped = false;
   Status status = folder.list([&](const char* name) {
     StatementName each;
     if (parse_statement_name(name, &each) && each.kind == StatementKind::kList && !each.is_signature &&
         each.node == node && (stream.name.empty() || each.stream == stream.name) &&
-        each.number + 1 >= stream.next)
+        each.number + 1 >= stream.next &&
+        (++names <= kMaxStatements || check_signature(folder, name, {key}).ok()))
       found[each.stream].push_back(each.number);
-    return true;
+    is_stopped = stop();
+    return !is_stopped;
   });
+  if (is_stopped) return Status::stopped();
   for (auto& [name, numbers] : found) {
     std::sort(numbers.rbegin(), numbers.rend());
     for (const std::uint64_t number : numbers) {
       std::string text;
       List list;
+      if (stop()) return Status::stopped();
       bool is_own = false;
       if (status = read_own_list(folder, list_of(node, name, number), key, &is_own, &text, &list);
           !status.ok())

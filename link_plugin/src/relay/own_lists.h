@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/blocks.h"
 #include "base/filesystem.h"
 #include "proof/key.h"
 #include "proof/list.h"
@@ -26,7 +27,8 @@ struct OwnList {
 // Signs the text of a list again; with the key that signed it before the signature has the same bytes.
 Status sign_list(const SigningKey& key, const std::string& text, OwnList* out);
 // Puts it, or a receipt, into the folder, durable but for its names. A file under one of the names that is
-// damaged, or not ours, is replaced: whoever can write to the folder must not be able to end a stream.
+// damaged, or not ours, is replaced: whoever can write to the folder must not be able to end a stream. One
+// that reads as another text of the same number gets another name, since it may be what our key signed.
 // Another text that the key has signed is evidence of a second one and stays: then `*is_other` is true.
 // kEnvironment with the event kTaken when one of the names cannot be had, however often it is tried.
 Status put_list(const Directory& folder, const SigningKey& key, const OwnList& list, bool* is_other);
@@ -69,7 +71,8 @@ struct ShownLists {
 };
 
 // Adds what this folder shows of the stream that the journal has, or of any of the node's where it has none.
+// kStopped when `stop` says so.
 Status read_shown(const Directory& folder, const std::string& node, const SentStream& stream,
-                  const PublicKey& key, ShownLists* shown);
+                  const PublicKey& key, const Stop& stop, ShownLists* shown);
 
 }  // namespace paxect::link

@@ -12,6 +12,7 @@
 #include "base/relay_paths.h"
 #include "proof/signature.h"
 #include "proof/statement_name.h"
+#include "records/signed_file.h"
 #include "relay/own_lists.h"
 #include "relay/statement_file.h"
 
@@ -66,10 +67,8 @@ std::string contents_of(Receipt receipt, bool is_forked) {
 // What cannot be read now may be.
 bool may_be_signed(const Directory& folder, const std::string& file, const PublicKey& key) {
   std::string text;
-  std::string signature;
-  Status status = folder.read_small(signature_of(file), kMaxStatementSize, &signature);
-  if (status.ok()) status = folder.read_small(file, kMaxStatementSize, &text);
-  return status.ok() ? verify_file(text, signature, file, {key}).ok() : status.fault == Fault::kEnvironment;
+  const Status status = read_signed(folder, file, {key}, &text);
+  return status.ok() || status.fault == Fault::kEnvironment;
 }
 
 }  // namespace
@@ -105,7 +104,7 @@ void Receipts::issue(std::uint64_t now_ns, bool now_or_never) {
   Status status;
   for (std::size_t i = 0; i < streams.size() && status.ok(); ++i)
     if (!streams[i].runs.empty()) status = issue_one(i);
-  parts_.reporter.report_problem("receipts", status.message);
+  if (status.fault != Fault::kStopped) parts_.reporter.report_problem("receipts", status.message);
 }
 
 Status Receipts::issue_one(std::size_t index) {
@@ -184,9 +183,11 @@ Status Receipts::read_used(const Directory& folder) {
     std::sort(numbers.rbegin(), numbers.rend());
     const auto signed_one =
         std::find_if(numbers.begin(), numbers.end(), [&, &name = stream](std::uint64_t number) {
-          return may_be_signed(folder, receipt_of(parts_.config.node, name, number),
+          return parts_.host.stop_requested() ||
+                 may_be_signed(folder, receipt_of(parts_.config.node, name, number),
                                parts_.config.sign_key.key()->public_key());
         });
+    if (parts_.host.stop_requested()) return Status::stopped();
     if (signed_one != numbers.end()) used[stream] = *signed_one;
   }
   if (status.ok()) used_ = std::move(used);
@@ -219,14 +220,18 @@ Status Receipts::find_unknown(std::string* records, std::string* newest) const {
 Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std::string* records,
                                  std::string* newest, std::int64_t* made) const {
   const ReceivedStreams& received = parts_.journal.received();
+  const std::vector<PublicKey> own_key = {parts_.config.sign_key.key()->public_key()};
   std::map<std::string, std::vector<std::uint64_t>> numbers;
+  std::size_t names = 0;
   Status status = folder.list([&](const char* text) {
     StatementName name;
     if (parse_statement_name(text, &name) && name.kind == StatementKind::kReceipt && !name.is_signature &&
-        name.node == parts_.config.node)
+        name.node == parts_.config.node &&
+        (++names <= kMaxStatements || check_signature(folder, text, own_key).ok()))
       numbers[name.stream].push_back(name.number);
-    return true;
+    return !parts_.host.stop_requested();
   });
+  if (parts_.host.stop_requested()) return Status::stopped();
   if (!status.ok()) return status;
   for (const ReceivedStream& stream : received.streams())
     std::erase_if(numbers[stream.receipts.stream],
@@ -235,12 +240,11 @@ Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std
     std::sort(all.rbegin(), all.rend());
     Status unread;
     for (const std::uint64_t number : all) {
+      if (parts_.host.stop_requested()) return Status::stopped();
       const std::string file = receipt_of(parts_.config.node, stream, number);
       std::string text;
-      std::string signature;
       Receipt receipt;
-      status = folder.read_small(file, kMaxStatementSize, &text);
-      if (status.ok()) status = folder.read_small(signature_of(file), kMaxStatementSize, &signature);
+      status = read_signed(folder, file, own_key, &text);
       // One file must not hold up the start: the receipt before it says most of the same.
       if (status.fault == Fault::kEnvironment) {
         parts_.host.log(PAXECT_LOG_WARN,
@@ -249,9 +253,7 @@ Status Receipts::find_unknown_in(const Directory& folder, bool is_own_place, std
         if (unread.ok() && !is_forbidden(folder, file) && !is_forbidden(folder, signature_of(file)))
           unread = status;
       }
-      if (!status.ok() || !parse_receipt(text, &receipt).ok() ||
-          !verify_file(text, signature, file, {parts_.config.sign_key.key()->public_key()}).ok())
-        continue;
+      if (!status.ok() || !parse_receipt(text, &receipt).ok()) continue;
       unread = Status::success();
       const auto& known = received.streams();
       const bool is_known = std::any_of(known.begin(), known.end(), [&](const ReceivedStream& each) {

@@ -1,15 +1,19 @@
 #include "stages/peer_receipts.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
 #include "proof/signature_damage.h"
 #include "proof/statement_name.h"
+#include "records/signed_file.h"
 
 namespace paxect::link {
 namespace {
+
+constexpr std::size_t kMaxUnpinned = 1000;  // receipts of nodes of which no key is pinned
 
 // Which of a receipt's claims about our lists cannot be true, "" when all may be. `*is_other` receives
 // whether it is about other texts than ours, or more of them.
@@ -52,6 +56,21 @@ std::string contradiction(const Receipt& receipt, const SentStream& sent, bool* 
   return "";
 }
 
+// What is wrong with a receipt that no pinned key of its node has signed, as `verify` says.
+Status check_signer(const std::string& path, const StatementName& head, const std::vector<PinnedKey>& keys,
+                    const std::function<Status(const std::vector<PublicKey>&)>& verify) {
+  const std::vector<PublicKey> valid = keys_for(node_keys_of(keys), head.node, head.stream, head.number);
+  if (valid.empty())
+    return Status::invalid(path + ": no key of " + head.node +
+                           " is pinned that counts for it: run paxect link key pin " + head.node + " FILE");
+  const Status status = verify(valid);
+  if (status.ok()) return status;
+  return Status::invalid(path + ": " + status.message +
+                         (status.event == kSignatureDamaged
+                              ? ""
+                              : ": have it and its signature copied again, or pin the key that signed it"));
+}
+
 }  // namespace
 
 Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
@@ -64,17 +83,14 @@ Status read_request(const std::string& path, const std::string& us, const std::v
   if (Status status = read_file(signature_of(path), kMaxStatementSize, &signature); !status.ok())
     return status;
   if (Status status = parse_receipt(text, &receipt); !status.ok()) return refuse(status.message);
-  const std::string& node = receipt.head.from;
-  const std::vector<NodeKey> all = node_keys_of(keys);
-  const std::vector<PublicKey> valid = keys_for(all, node, receipt.head.stream, receipt.head.number);
-  if (valid.empty())
-    return refuse("no key of " + node + " is pinned that counts for it: run paxect link key pin " + node +
-                  " FILE");
-  if (Status status = verify_file(text, signature, base_name(path), valid); !status.ok())
-    return refuse(status.message + (status.event == kSignatureDamaged
-                                        ? ""
-                                        : ": have it and its signature copied again, or pin the key that "
-                                          "signed it"));
+  const StatementName head{.kind = StatementKind::kReceipt,
+                           .node = receipt.head.from,
+                           .stream = receipt.head.stream,
+                           .number = receipt.head.number};
+  const Status signer = check_signer(path, head, keys, [&](const std::vector<PublicKey>& valid) {
+    return verify_file(text, signature, base_name(path), valid);
+  });
+  if (!signer.ok()) return signer;
   if (receipt.head.to.front() != us)
     return Status::refused("for_others",
                            path + ": it is for " + receipt.head.to.front() + ", and this node is " + us);
@@ -95,7 +111,15 @@ Status read_receipt(const std::string& path, const std::string& us, const std::v
   if (!parse_statement_name(base_name(path), &name) || name.kind != StatementKind::kReceipt ||
       name.is_signature)
     return Status::invalid(path + ": the name is not NODE.STREAM.NUMBER.receipt");
-  Status status = read_request(path, us, keys, sent, out);
+  // Its signature first: whoever can write to the folder can make large files under any name.
+  std::string signature;
+  Status status = read_file(signature_of(path), kMaxSignatureSize, &signature);
+  if (status.ok())
+    status = check_signer(path, name, keys, [&](const std::vector<PublicKey>& valid) {
+      return verify_signature_file(signature, base_name(path), valid);
+    });
+  if (!status.ok()) return status;
+  status = read_request(path, us, keys, sent, out);
   if (!status.ok() && status.event != "other_list") return status;
   const StatementHead& head = out->receipt.head;
   if (head.from != name.node || head.stream != name.stream || head.number != name.number)
@@ -103,30 +127,72 @@ Status read_receipt(const std::string& path, const std::string& us, const std::v
   return status;
 }
 
+// Those of nodes of which no key is pinned cannot count: some are read, so that they are reported.
+Status PeerReceipts::list_numbers(const Directory& folder, const std::vector<NodeKey>& keys, Numbers* out) {
+  std::set<std::string> nodes;
+  for (const NodeKey& key : keys) nodes.insert(key.node);
+  std::size_t names = 0;
+  std::size_t unpinned = 0;
+  Status status = folder.list([&](const char* text) {
+    StatementName name;
+    if (!parse_statement_name(text, &name) || name.kind != StatementKind::kReceipt || name.is_signature)
+      return true;
+    const bool is_pinned = nodes.contains(name.node);
+    if (is_pinned ? ++names <= kMaxStatements : ++unpinned <= kMaxUnpinned)
+      (*out)[{name.node, name.stream}].push_back(name.number);
+    return true;
+  });
+  // Of each stream the highest number first: the ones before say nothing more.
+  for (auto& [stream, all] : *out) std::sort(all.rbegin(), all.rend());
+  if (status.ok() && names > kMaxStatements)
+    status = Status::environment(folder.path() + " has more than " + std::to_string(kMaxStatements) +
+                                 " receipts, and those beyond are not read: find out who puts them there, "
+                                 "and remove old ones");
+  return status;
+}
+
+std::size_t PeerReceipts::remembered() const {
+  std::size_t count = 0;
+  for (const auto& [folder, files] : seen_) count += files.size();
+  return count;
+}
+
+// What is not there any more.
+void PeerReceipts::prune(const std::string& folder, const Numbers& numbers) {
+  std::erase_if(seen_[folder], [&](const auto& item) {
+    StatementName name;
+    if (!parse_statement_name(item.first, &name)) return true;
+    const auto stream = numbers.find({name.node, name.stream});
+    return stream == numbers.end() ||
+           !std::binary_search(stream->second.begin(), stream->second.end(), name.number, std::greater<>());
+  });
+}
+
 Status PeerReceipts::read(const std::string& folder, const std::string& us,
                           const std::vector<PinnedKey>& keys, const SentStream& sent,
-                          const Accepted& accepted, const Refused& refused) {
+                          const Accepted& accepted, const Refused& refused, const Limits& limits) {
   Directory directory;
   Status status = Directory::open(folder, &directory);
   if (!status.ok()) return status;
-  // Of each stream the highest number first: the ones before say nothing more.
-  std::map<std::pair<std::string, std::string>, std::vector<std::uint64_t>> numbers;
-  status = directory.list([&](const char* text) {
-    StatementName name;
-    if (parse_statement_name(text, &name) && name.kind == StatementKind::kReceipt && !name.is_signature)
-      numbers[{name.node, name.stream}].push_back(name.number);
-    return true;
-  });
-  for (auto& [stream, all] : numbers) {
-    std::sort(all.rbegin(), all.rend());
+  Numbers numbers;
+  status = list_numbers(directory, node_keys_of(keys), &numbers);
+  prune(folder, numbers);
+  partial_.erase(folder);
+  std::map<std::string, Seen>& seen_here = seen_[folder];
+  std::size_t reads_left = limits.reads;
+  for (const auto& [stream, all] : numbers) {
     for (const std::uint64_t number : all) {
+      if (reads_left == 0 || limits.stop()) {
+        partial_.insert(folder);
+        return status;
+      }
       const std::string file = receipt_of(stream.first, stream.second, number);
       const std::string path = directory.path_of(file);
       // Its signature gets its name first, but a copy may come in any order.
       const FileStat signature = directory.stat_of(signature_of(file));
       if (signature.kind == FileKind::kMissing) continue;
       const FileIdentity identity = directory.stat_of(file).identity;
-      Seen& seen = seen_[path];
+      Seen& seen = seen_here[file];
       const bool is_seen = seen.identity == identity && seen.signature == signature.identity;
       if (is_seen && seen.counts) break;
       if (is_seen) continue;
@@ -137,6 +203,7 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
         status = read;
         continue;
       }
+      --reads_left;
       // Several senders may have one folder.
       const bool is_old = read.event == "old_stream" || read.event == "for_others";
       seen = {identity, signature.identity, read.ok() || is_old};

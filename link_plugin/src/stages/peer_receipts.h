@@ -6,6 +6,7 @@
 // is put back takes nothing away. Reads only. Not for two threads at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/blocks.h"
 #include "base/filesystem.h"
 #include "base/status.h"
 #include "proof/receipt.h"
@@ -51,9 +53,18 @@ class PeerReceipts {
   using Accepted = std::function<void(const FoundReceipt&)>;
   using Refused = std::function<void(const std::string& path, const std::string& why)>;
 
+  // How much one call does.
+  struct Limits {
+    Stop stop = [] { return false; };
+    std::size_t reads = SIZE_MAX;  // of signatures: those that the last calls have read do not count
+  };
   // Reads what came to the folder since the last call. A folder that does not exist has none.
   Status read(const std::string& folder, const std::string& us, const std::vector<PinnedKey>& keys,
-              const SentStream& sent, const Accepted& accepted, const Refused& refused);
+              const SentStream& sent, const Accepted& accepted, const Refused& refused, const Limits& limits);
+  // Whether each call since forget() came to the end of its folder.
+  bool is_complete() const { return partial_.empty(); }
+  // How many files it remembers, so that none is read again as it is.
+  std::size_t remembered() const;
   // Of the receipts read since the last call, by stream the highest number of a list of one that has another
   // text than ours, or that we have not made: it was ours before our state was put back.
   struct OtherList {
@@ -86,9 +97,14 @@ class PeerReceipts {
     FileIdentity signature;
     bool counts = false;
   };
-  std::map<std::string, Seen> seen_;  // by path
   void compare(const FoundReceipt& found, const FoundReceipt& known);
+  // Each receipt in the folder that may be ours to read, with a signature.
+  using Numbers = std::map<std::pair<std::string, std::string>, std::vector<std::uint64_t>>;
+  static Status list_numbers(const Directory& folder, const std::vector<NodeKey>& keys, Numbers* out);
+  void prune(const std::string& folder, const Numbers& numbers);
 
+  std::map<std::string, std::map<std::string, Seen>> seen_;  // by folder and name
+  std::set<std::string> partial_;                            // folders that are to be read on
   std::map<std::string, OtherList> other_lists_;
   std::vector<Fork> forks_;
 };

@@ -12,6 +12,7 @@
 #include "support/files.h"
 #include "support/immutable.h"
 #include "support/process.h"
+#include "support/read_fault.h"
 #include "support/without_override.h"
 
 namespace paxect::test {
@@ -252,6 +253,34 @@ TEST_CASE("A receipt or a list that cannot be read holds up no start, and no oth
   rig.start();
   rig.settle(2000 * kSecond);
   CHECK(rig.quarantined().size() == 1);
+}
+
+TEST_CASE("The text of a receipt in our name that our key did not sign is not read") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  std::ignore = rig.run_once();
+  const bool is_of_our_stream = GENERATE(false, true);
+  const std::string stream =
+      is_of_our_stream ? rig.receipts().rbegin()->second.head.stream : "0123456789abcdef";
+  const std::string name = link::receipt_of("south", stream, 77);
+  write_file(rig.lists() + "/" + name, std::string(1 << 20, 'x'));
+  const bool has_signature = GENERATE(false, true);
+  if (has_signature)
+    write_file(rig.lists() + "/" + link::signature_of(name),
+               link::sign_file(link::SigningKey::generate(), "text", name));
+  rig.send("b.freq", "data of b");
+  rig.list();
+  {
+    const Unreadable unreadable(name);
+    rig.start();
+    rig.settle(10 * kSecond);
+    CHECK(failed_reads == 0);
+  }
+  CHECK(rig.delivered() == Names{"a", "b"});
+  CHECK(rig.events("journal_damaged").empty());
+  std::filesystem::remove(rig.lists() + "/" + name);
+  CHECK(rig.receipts().size() == 2);
 }
 
 TEST_CASE("After damage to any line of the journal receipts are valid and what is listed is delivered") {
