@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/relay_paths.h"
+#include "proof/receipt.h"
 #include "proof/signature.h"
 #include "proof/statement.h"
 #include "proof/statement_name.h"
@@ -66,8 +67,24 @@ Status set_aside(const Directory& folder, const std::string& file) {
 // What can be neither removed nor renamed, such as an immutable file, keeps its name for ever.
 Status taken_for_ever(const Status& why) { return Status::environment(std::string(kTaken), why.message); }
 
-// What cannot be removed, such as a folder, gets another name.
+// Whether it reads as what has its name: a list or a receipt of a node, without a signature that is ours.
+bool is_statement(const Directory& folder, const std::string& file) {
+  StatementName name;
+  std::string text;
+  if (!parse_statement_name(file, &name) || name.is_signature) return false;
+  if (!folder.read_small(file, kMaxStatementSize, &text).ok()) return false;
+  List list;
+  Receipt receipt;
+  const bool is_list = name.kind == StatementKind::kList;
+  if (!(is_list ? parse_list(text, &list) : parse_receipt(text, &receipt)).ok()) return false;
+  const StatementHead& head = is_list ? list.head : receipt.head;
+  return head.from == name.node && head.stream == name.stream && head.number == name.number;
+}
+
+// What cannot be removed, such as a folder, gets another name. So does another text of the same number: it
+// may be of our key, and its signature lost.
 Status make_way(const Directory& folder, const std::string& file) {
+  if (is_statement(folder, file) && set_aside(folder, file).ok()) return Status::success();
   const Status status = folder.remove(file);
   return status.ok() || set_aside(folder, file).ok() ? Status::success() : taken_for_ever(status);
 }

@@ -1,6 +1,9 @@
 #include "relay/own_lists.h"
 
+#include <algorithm>
+
 #include "base/relay_paths.h"
+#include "proof/receipt.h"
 #include "proof/signature.h"
 #include "support/catch.h"
 #include "support/files.h"
@@ -36,11 +39,59 @@ struct FolderRig {
     CHECK(test::read_file(temp / list.name) == list.text);
     CHECK(test::read_file(temp / signature_of(list.name)) == list.signature);
   }
+  // Contents of what got another name.
+  std::vector<std::string> aside() const {
+    std::vector<std::string> found;
+    for (const std::string& name : test::list(temp.path()))
+      if (name.ends_with(".not-ours")) found.push_back(test::read_file(temp / name));
+    std::sort(found.begin(), found.end());
+    return found;
+  }
 };
 
 bool never() { return false; }
 
 }  // namespace
+
+TEST_CASE("Another text of a list whose signature is lost gets another name, and junk is replaced") {
+  FolderRig rig;
+  const OwnList first = rig.list(1);
+  const OwnList other = rig.list(1, 100);
+  test::write_file(rig.temp / first.name, other.text);
+  const std::string signature = GENERATE("none", "damaged", "new");
+  INFO(signature);
+  if (signature == "damaged") test::write_file(rig.temp / signature_of(first.name), "damaged");
+  // As a sender has it that put its own signature there before it found the text.
+  if (signature == "new") test::write_file(rig.temp / signature_of(first.name), first.signature);
+  rig.put(first);
+  CHECK(rig.aside() == std::vector<std::string>{other.text});
+  // That of another number under this name is no other text of it.
+  test::write_file(rig.temp / first.name, rig.list(2).text);
+  rig.put(first);
+  test::write_file(rig.temp / first.name, "junk");
+  rig.put(first);
+  CHECK(rig.aside().size() == 1);
+}
+
+TEST_CASE("Another text of a receipt whose signature is lost gets another name") {
+  FolderRig rig;
+  const auto text = [](std::int64_t made) {
+    Receipt receipt;
+    receipt.head.from = "south";
+    receipt.head.to = {"north"};
+    receipt.head.stream = kStream;
+    receipt.head.number = 1;
+    receipt.head.made = made;
+    receipt.about = kStream;
+    receipt.list = 1;
+    receipt.list_digest = std::string(64, 'a');
+    return receipt_text(receipt);
+  };
+  const std::string name = receipt_of("south", kStream, 1);
+  test::write_file(rig.temp / name, text(1));
+  rig.put({name, text(2), sign_file(rig.key, text(2), name)});
+  CHECK(rig.aside() == std::vector<std::string>{text(1)});
+}
 
 TEST_CASE("Of the lists in a folder those that our key signed are read, and no text of another one") {
   FolderRig rig;
