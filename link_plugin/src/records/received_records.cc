@@ -180,7 +180,7 @@ void ReceivedStreams::take_stream(JournalWords& words) {
   words.number(&continued.number);
   if (!continued.stream.empty()) read.continues = continued;
   // A record before this one may have been lost: the numbers of the others stay what they are.
-  if (index >= kMaxStreams || read.address.node.empty()) return;
+  if (index >= kMaxIndex || read.address.node.empty()) return;
   if (index >= streams_.size()) streams_.resize(index + 1);
   if (!streams_[index].address.node.empty()) return;
   streams_[index] = std::move(read);
@@ -202,7 +202,7 @@ void ReceivedStreams::erase_entries(std::size_t index, std::uint64_t first, std:
     const EntryRef gone{index, entry->first};
     const auto used = in_use_.find(entry->second.intent);
     if (used != in_use_.end() && used->second == gone) in_use_.erase(used);
-    erase(&by_digest_, entry->second.digest, gone);
+    erase_indexed(gone, entry->second);
     entry = of.entries.erase(entry);
     --entries_;
   }

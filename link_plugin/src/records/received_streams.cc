@@ -1,7 +1,7 @@
 #include "records/received_streams.h"
 
 #include <algorithm>
-#include <tuple>
+#include <utility>
 
 #include "records/stream_state.h"
 
@@ -14,8 +14,9 @@ std::string forked(const std::string& why) {
          "delivered any more: have it begin a new stream";
 }
 
-std::string no_room(std::uint64_t number) {
-  return "there is no room for list " + std::to_string(number) + ": too much of what is listed is missing";
+// As a text of RefIndex. No name has a byte 0.
+std::string with_name(const std::string& name, const std::string& digest = "") {
+  return name + std::string(1, '\0') + digest;
 }
 
 }  // namespace
@@ -37,36 +38,33 @@ std::uint64_t ReceivedStreams::lists_missing(const ReceivedStream& stream) const
 }
 
 std::optional<EntryRef> ReceivedStreams::find_open(const std::string& digest, const std::string& name) const {
-  std::optional<EntryRef> best;
-  bool has_name = false;
-  const auto [begin, end] = by_digest_.equal_range(digest);
-  for (auto found = begin; found != end; ++found) {
-    const EntryRef& ref = found->second;
-    const ReceivedEntry* each = entry(ref);
-    if (each == nullptr || each->intent != 0) continue;
-    const ReceivedStream& of = streams_[ref.stream];
-    if (of.is_forked || each->list > of.counts_through || is_twin_in_use(ref, *each)) continue;
-    const bool is_named = each->name == name;
-    const bool is_earlier = best && std::tie(ref.stream, ref.number) < std::tie(best->stream, best->number);
-    if (best && (has_name > is_named || (has_name == is_named && !is_earlier))) continue;
-    best = ref;
-    has_name = is_named;
+  const std::optional<EntryRef> named = first_that_counts(named_, with_name(name, digest));
+  return named ? named : first_that_counts(open_, digest);
+}
+
+// The lists of a stream have their entries in the order of their numbers: where the first of the entries does
+// not count, the others of its stream do not either.
+std::optional<EntryRef> ReceivedStreams::first_that_counts(const RefIndex& index,
+                                                           const std::string& text) const {
+  std::optional<EntryRef> found = index.first(text);
+  while (found) {
+    const ReceivedStream& of = streams_[found->stream];
+    const ReceivedEntry* each = entry(*found);
+    const bool counts = each != nullptr && !of.is_forked && each->list <= of.counts_through;
+    if (counts && !is_twin_in_use(*found, *each)) break;
+    found = index.first(text,
+                        counts ? EntryRef{found->stream, found->number + 1} : EntryRef{found->stream + 1, 0});
   }
-  return best;
+  return found;
 }
 
 std::optional<EntryRef> ReceivedStreams::find_used(const std::string& digest) const {
-  if (auto found = spent_.find(digest); found != spent_.end()) return found->second;
-  const auto [begin, end] = by_digest_.equal_range(digest);
-  for (auto found = begin; found != end; ++found)
-    if (const ReceivedEntry* each = entry(found->second); each != nullptr && each->intent != 0)
-      return found->second;
-  return std::nullopt;
+  const std::optional<EntryRef> spent = spent_.first(digest);
+  return spent ? spent : used_.first(digest);
 }
 
 std::optional<EntryRef> ReceivedStreams::find_foreign(const std::string& digest) const {
-  const auto found = foreign_.find(digest);
-  return found == foreign_.end() ? std::nullopt : std::optional(found->second);
+  return foreign_.first(digest);
 }
 
 const ReceivedEntry* ReceivedStreams::entry(const EntryRef& ref) const {
@@ -130,17 +128,43 @@ ReceivedStreams::Verdict ReceivedStreams::judge(const StreamAddress& address, co
     return Verdict::kForked;
   }
   const bool is_gap = before == nullptr ? number != 1 : lists_between != 0;
-  if (!index && streams_.size() >= kMaxStreams) {
-    *why = "this receiver knows " + std::to_string(kMaxStreams) +
-           " streams and takes no further one: find out which sender begins so many (paxect link peers), and "
-           "give a receiver of its own to the others";
+  const bool is_room_left = streams_.size() < kMaxStreams ||
+                            (streams_.size() < kMaxIndex && holdings_of(address.node).streams < kStreamShare);
+  if (!index && !is_room_left) {
+    *why = "this receiver knows " + std::to_string(streams_.size()) + " streams, " +
+           std::to_string(holdings_of(address.node).streams) + " of them of " + address.node +
+           ", and takes no further one of it: find out why a sender begins so many (paxect link peers)";
     return Verdict::kFull;
   }
-  if ((is_gap && known.runs.size() >= kMaxGaps) || entries_ + list.entries.size() > kMaxEntries) {
-    *why = no_room(number);
+  if (is_gap && known.runs.size() >= kMaxGaps) {
+    *why = "there is no room for list " + std::to_string(number) + ": lists are missing in " +
+           std::to_string(kMaxGaps) + " places before it: have them sent again (paxect link missing)";
     return Verdict::kFull;
   }
-  return Verdict::kNew;
+  if (has_room_for(address.node, list.entries.size())) return Verdict::kNew;
+  *why = no_room(list);
+  return Verdict::kFull;
+}
+
+ReceivedStreams::Holdings ReceivedStreams::holdings_of(const std::string& node) const {
+  Holdings holdings;
+  for (const ReceivedStream& each : streams_) {
+    if (each.address.node != node) continue;
+    ++holdings.streams;
+    holdings.entries += each.entries.size();
+  }
+  return holdings;
+}
+
+bool ReceivedStreams::has_room_for(const std::string& node, std::size_t entries) const {
+  return entries_ + entries <= kMaxEntries || holdings_of(node).entries + entries <= kEntryShare;
+}
+
+std::string ReceivedStreams::no_room(const List& list) const {
+  const std::string& node = list.head.from;
+  return "there is no room for list " + std::to_string(list.head.number) + ": " + std::to_string(entries_) +
+         " containers are listed and not delivered, " + std::to_string(holdings_of(node).entries) +
+         " of them of " + node + ": it waits until some of these come (paxect link missing)";
 }
 
 // A list that was taken before. Where a damaged journal has lost some of its entries it opens them again.
@@ -150,8 +174,8 @@ ReceivedStreams::Verdict ReceivedStreams::opens_lost(const ReceivedStream& of, c
   for (std::uint64_t i = 0; i < list.entries.size(); ++i)
     if (!of.knows(list.first + i)) ++lost;
   if (lost == 0) return Verdict::kKnown;
-  if (entries_ + lost <= kMaxEntries) return Verdict::kNew;
-  *why = no_room(list.head.number);
+  if (has_room_for(of.address.node, lost)) return Verdict::kNew;
+  *why = no_room(list);
   return Verdict::kFull;
 }
 
@@ -167,11 +191,15 @@ std::int64_t ReceivedStreams::newest_time() const {
 // ---- entries ---------------------------------------------------------------------------------------------
 
 void ReceivedStreams::use(const EntryRef& ref, std::uint64_t intent) {
-  ReceivedStream* of = stream(ref.stream);
-  if (of == nullptr || intent == 0) return;
-  const auto found = of->entries.find(ref.number);
-  if (found == of->entries.end() || found->second.intent != 0) return;
-  found->second.intent = intent;
+  const auto is_free = [&] { return entry(ref) != nullptr && entry(ref)->intent == 0; };
+  if (intent == 0 || !is_free()) return;
+  // An intent uses one entry. What it gives back may be delivered already, and this one with it.
+  release(intent);
+  if (!is_free()) return;
+  ReceivedEntry& used = streams_[ref.stream].entries[ref.number];
+  erase_open(ref, used);
+  used.intent = intent;
+  used_.add(used.digest, ref);
   in_use_[intent] = ref;
 }
 
@@ -179,9 +207,19 @@ void ReceivedStreams::release(std::uint64_t intent) {
   const auto used = in_use_.find(intent);
   if (used == in_use_.end()) return;
   const EntryRef ref = used->second;
-  streams_[ref.stream].entries[ref.number].intent = 0;
+  ReceivedEntry& entry = streams_[ref.stream].entries[ref.number];
+  entry.intent = 0;
+  used_.erase(entry.digest, ref);
+  add_open(ref, entry);
   in_use_.erase(used);
   use_up_if_twin_is(ref);
+}
+
+void ReceivedStreams::release_unless(const std::function<bool(std::uint64_t intent)>& exists) {
+  std::vector<std::uint64_t> ended;
+  for (const auto& [intent, ref] : in_use_)
+    if (!exists(intent)) ended.push_back(intent);
+  for (const std::uint64_t intent : ended) release(intent);
 }
 
 void ReceivedStreams::settle(std::uint64_t intent) {
@@ -192,7 +230,7 @@ void ReceivedStreams::settle(std::uint64_t intent) {
   use_up(ref);
 }
 
-// Requires: the entry is here, and no delivery uses it.
+// Requires: the entry is here, and no delivery uses it any more.
 void ReceivedStreams::use_up(const EntryRef& ref) {
   const ReceivedEntry first = *entry(ref);
   std::vector<EntryRef> all = {ref};
@@ -200,8 +238,10 @@ void ReceivedStreams::use_up(const EntryRef& ref) {
     const EntryRef each = all.back();
     all.pop_back();
     ReceivedStream& of = streams_[each.stream];
-    if (of.entries.erase(each.number) == 0) continue;
-    erase(&by_digest_, first.digest, each);
+    const auto found = of.entries.find(each.number);
+    if (found == of.entries.end()) continue;
+    erase_indexed(each, found->second);
+    of.entries.erase(found);
     --entries_;
     add_gone(&of, each.number, each.number);
     add_spent(each, first.digest);
@@ -259,7 +299,7 @@ std::vector<EntryRef> ReceivedStreams::twins_of(const EntryRef& ref, const std::
 
 // Whether a delivery uses another entry of its container.
 bool ReceivedStreams::is_twin_in_use(const EntryRef& ref, const ReceivedEntry& of) const {
-  if (later_.empty()) return false;
+  if (later_.empty() || !used_.first(of.digest)) return false;
   std::vector<EntryRef> all = {ref};
   for (std::size_t i = 0; i < all.size(); ++i) {
     const ReceivedEntry* each = entry(all[i]);
@@ -337,11 +377,29 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
   const std::string digest = entry.digest;
   // A record that is read again must not open what was used up.
   if (is_gone(ref)) return add_spent(ref, digest);
-  if (!of.entries.emplace(ref.number, std::move(entry)).second) return;
-  by_digest_.emplace(digest, ref);
+  const auto [added, is_new] = of.entries.emplace(ref.number, std::move(entry));
+  if (!is_new) return;
+  add_open(ref, added->second);
   ++entries_;
   if (intent != 0 && !in_use_.contains(intent)) use(ref, intent);
   use_up_if_twin_is(ref);
+}
+
+void ReceivedStreams::add_open(const EntryRef& ref, const ReceivedEntry& entry) {
+  open_.add(entry.digest, ref);
+  named_.add(with_name(entry.name, entry.digest), ref);
+}
+
+void ReceivedStreams::erase_open(const EntryRef& ref, const ReceivedEntry& entry) {
+  open_.erase(entry.digest, ref);
+  named_.erase(with_name(entry.name, entry.digest), ref);
+}
+
+void ReceivedStreams::erase_indexed(const EntryRef& ref, const ReceivedEntry& entry) {
+  if (entry.intent != 0)
+    used_.erase(entry.digest, ref);
+  else
+    erase_open(ref, entry);
 }
 
 void ReceivedStreams::add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last) {
@@ -367,11 +425,7 @@ bool ReceivedStreams::take_put_away(const ReceivedEntry& entry) {
 }
 
 std::vector<EntryRef> ReceivedStreams::open_with_name(const std::string& name) const {
-  std::vector<EntryRef> found;
-  for (std::size_t i = 0; i < streams_.size(); ++i)
-    for (const auto& [number, entry] : streams_[i].entries)
-      if (entry.intent == 0 && entry.name == name) found.push_back({i, number});
-  return found;
+  return named_.with_beginning(with_name(name));
 }
 
 void ReceivedStreams::add_spent(const EntryRef& ref, const std::string& digest) {
@@ -379,21 +433,12 @@ void ReceivedStreams::add_spent(const EntryRef& ref, const std::string& digest) 
 }
 
 void ReceivedStreams::add_digest(const EntryRef& ref, const std::string& digest,
-                                 std::map<std::uint64_t, std::string>* digests, Index* index) {
+                                 std::map<std::uint64_t, std::string>* digests, RefIndex* index) {
   if (!digests->emplace(ref.number, digest).second) return;
-  index->emplace(digest, ref);
+  index->add(digest, ref);
   if (digests->size() <= kSpent) return;
-  erase(index, digests->begin()->second, {ref.stream, digests->begin()->first});
+  index->erase(digests->begin()->second, {ref.stream, digests->begin()->first});
   digests->erase(digests->begin());
-}
-
-void ReceivedStreams::erase(Index* index, const std::string& digest, const EntryRef& ref) {
-  const auto [begin, end] = index->equal_range(digest);
-  for (auto found = begin; found != end; ++found)
-    if (found->second == ref) {
-      index->erase(found);
-      return;
-    }
 }
 
 // Joins it with its neighbours where no list is missing between them.

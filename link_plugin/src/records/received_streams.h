@@ -37,27 +37,21 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "proof/list.h"
 #include "records/journal_line.h"
 #include "records/received_stream.h"
+#include "records/ref_index.h"
 
 namespace paxect::link {
-
-struct EntryRef {
-  std::size_t stream = 0;  // the index
-  std::uint64_t number = 0;
-
-  bool operator==(const EntryRef&) const = default;
-};
 
 class ReceivedStreams {
  public:
@@ -122,10 +116,13 @@ class ReceivedStreams {
   // The entry that this intent uses up.
   std::optional<EntryRef> used_by(std::uint64_t intent) const;
 
-  // The intent uses it up, gives it back, has delivered it. No effect on an entry that another intent uses.
+  // The intent uses it up, in place of any other one, gives it back, has delivered it. No effect on an entry
+  // that another intent uses.
   void use(const EntryRef& ref, std::uint64_t intent);
   void release(std::uint64_t intent);
   void settle(std::uint64_t intent);
+  // Gives back each entry that an intent uses which does not exist: nothing would ever end that use.
+  void release_unless(const std::function<bool(std::uint64_t intent)>& exists);
   // Receipts that this journal does not know may have been made: each stream begins another one of receipts.
   void end_receipts();
   // Delivered, by a journal that has lost the record of its list.
@@ -141,19 +138,33 @@ class ReceivedStreams {
            receipted_gone_ == other.receipted_gone_;
   }
 
+  // Limits of all senders together, and how much of it each of them has in any case: none can use up what
+  // another one needs.
   static constexpr std::size_t kMaxStreams = 1024;
-  static constexpr std::size_t kMaxEntries = 262'144;  // that are not delivered, of all streams
-  static constexpr std::size_t kMaxGaps = 1024;        // of a stream
-  static constexpr std::size_t kKnownLists = 1024;     // of a stream, whose digests are kept
-  static constexpr std::size_t kSpent = 4096;          // of a stream, likewise
-  static constexpr std::size_t kMaxAgain = 4096;       // entries of a stream that name an earlier one
-  static constexpr std::size_t kMaxTwins = 256;        // entries of one container
+  static constexpr std::size_t kStreamShare = 16;
+  static constexpr std::size_t kMaxIndex = 2 * kMaxStreams;  // with the shares
+  static constexpr std::size_t kMaxEntries = 262'144;        // that are not delivered
+  static constexpr std::size_t kEntryShare = 16'384;
+  static constexpr std::size_t kMaxGaps = 1024;     // of a stream
+  static constexpr std::size_t kKnownLists = 1024;  // of a stream, whose digests are kept
+  static constexpr std::size_t kSpent = 4096;       // of a stream, likewise
+  static constexpr std::size_t kMaxAgain = 4096;    // entries of a stream that name an earlier one
+  static constexpr std::size_t kMaxTwins = 256;     // entries of one container
+
+  // How many items were read to find open entries: the work of the searches, for tests.
+  std::uint64_t reads() const { return open_.reads() + named_.reads(); }
 
  private:
-  using Index = std::unordered_multimap<std::string, EntryRef>;
+  struct Holdings {
+    std::size_t streams = 0;
+    std::size_t entries = 0;
+  };
 
   std::string new_stream_record(const StreamAddress& address, const List& list) const;
   Verdict opens_lost(const ReceivedStream& of, const List& list, std::string* why) const;
+  Holdings holdings_of(const std::string& node) const;
+  bool has_room_for(const std::string& node, std::size_t entries) const;
+  std::string no_room(const List& list) const;
   ReceivedStream* stream(std::uint64_t index);
   void take_stream(JournalWords& words);
   void take_list(JournalWords& words, bool is_ours);
@@ -177,14 +188,20 @@ class ReceivedStreams {
   void add_run(ReceivedStream* stream, const ListRun& run);
   void add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last);
   static void add_digest(const EntryRef& ref, const std::string& digest,
-                         std::map<std::uint64_t, std::string>* digests, Index* index);
+                         std::map<std::uint64_t, std::string>* digests, RefIndex* index);
   void add_spent(const EntryRef& ref, const std::string& digest);
-  static void erase(Index* index, const std::string& digest, const EntryRef& ref);
+  // An entry that no delivery uses.
+  void add_open(const EntryRef& ref, const ReceivedEntry& entry);
+  void erase_open(const EntryRef& ref, const ReceivedEntry& entry);
+  void erase_indexed(const EntryRef& ref, const ReceivedEntry& entry);  // either one
+  std::optional<EntryRef> first_that_counts(const RefIndex& index, const std::string& text) const;
 
   std::vector<ReceivedStream> streams_;
-  Index by_digest_;  // of entries
-  Index spent_;
-  Index foreign_;
+  RefIndex open_;   // entries that no delivery uses, by digest
+  RefIndex named_;  // the same, by name and digest
+  RefIndex used_;   // those that one uses, by digest
+  RefIndex spent_;
+  RefIndex foreign_;
   std::deque<std::string> early_;     // digests of containers that were delivered before their lists
   std::deque<std::string> put_away_;  // those that went to the quarantine before; each is for one entry
   // Entries of streams that are not known yet, by node and stream, as in ReceivedStream::gone.
