@@ -53,6 +53,7 @@ SourceMatch match_source_at(const std::string& path, const FileIdentity& remembe
 Status Journal::open(const std::string& path, std::string* damage) {
   path_ = path;
   in_flight_.clear();
+  unwritten_ends_.clear();
   written_.clear();
   broken_ = false;
   // Kept: a sandbox may be around a process that opens its journal again.
@@ -151,12 +152,20 @@ Status Journal::rewrite(const std::string& text) {
 void Journal::resolve(const std::function<bool(const Intent&)>& is_over) {
   std::erase_if(contents_.intents, [&](const Intent& intent) {
     if (!is_over(intent)) return false;
-    if (intent.prepared || intent.finished)
-      contents_.received.settle(intent.id);
-    else
-      contents_.received.release(intent.id);
+    // Where the entry was refused in the meantime, no delivery has used it up.
+    const bool is_delivered =
+        (intent.prepared || intent.finished) && contents_.received.used_by(intent.id).has_value();
+    end_use(intent.id, is_delivered);
+    unwritten_ends_[intent.id] = is_delivered;
     return true;
   });
+}
+
+void Journal::end_use(std::uint64_t id, bool is_delivered) {
+  if (is_delivered)
+    contents_.received.settle(id);
+  else
+    contents_.received.release(id);
 }
 
 std::size_t Journal::open_towards(const std::string& place_token) const {
@@ -245,7 +254,7 @@ void Journal::drop(std::uint64_t id) {
   contents_.received.release(id);
   in_flight_.erase(found);
   if (is_recorded) return;
-  Status ignored = append(ids_record("abort", std::span(&id, 1)), false);
+  if (!append(ids_record("abort", std::span(&id, 1)), false).ok()) unwritten_ends_[id] = false;
 }
 
 void Journal::finish(std::span<const std::uint64_t> ids, std::span<const SentEntry> sent) {
@@ -259,7 +268,8 @@ void Journal::finish(std::span<const std::uint64_t> ids, std::span<const SentEnt
     in_flight_.erase(id);
     contents_.received.settle(id);
   }
-  Status ignored = append(lines + ids_record("finish", ids), false);
+  if (append(lines + ids_record("finish", ids), false).ok()) return;
+  for (std::uint64_t id : ids) unwritten_ends_[id] = true;
 }
 
 // ---- lists ---------------------------------------------------------------------------------------------
@@ -376,6 +386,7 @@ Status Journal::leave_in_flight() {
   contents_.intents = std::move(left);
   contents_.received = std::move(found.received);
   in_flight_.clear();
+  for (const auto& [id, is_delivered] : unwritten_ends_) end_use(id, is_delivered);
   return Status::success();
 }
 
@@ -495,6 +506,7 @@ Status Journal::clear(const std::string& place,
   if (!whole.empty())
     if (Status status = rewrite(whole); !status.ok()) return status;
   contents_.sent.forget_ids();
+  unwritten_ends_.clear();
   kept_ = size_;
   return Status::success();
 }

@@ -203,6 +203,8 @@ class Journal {
  private:
   bool is_in_place() const;
   Status append(const std::string& lines, bool durable);
+  // The entry that the intent uses, if any, is delivered, or given back.
+  void end_use(std::uint64_t id, bool is_delivered);
   Status mark(std::string_view kind, std::span<const std::uint64_t> ids, bool Intent::*flag);
   Status sync_name();
   Status rewrite(const std::string& text);
@@ -220,6 +222,9 @@ class Journal {
   std::string written_;  // fingerprint of what the file holds; "" when lines were appended since
   JournalContents contents_;
   std::map<std::uint64_t, Intent> in_flight_;  // intents of this process that are not over, by id
+  // Intents that are over, which the file does not say, by id: whether they were delivered. Until clear() has
+  // written it.
+  std::map<std::uint64_t, bool> unwritten_ends_;
 };
 
 }  // namespace paxect::link

@@ -249,6 +249,8 @@ void Parser::note_damage(std::size_t number) {
 }
 
 JournalContents Parser::finish(std::size_t valid) {
+  // A journal that was damaged, or written by a version that forgot an intent before its entry.
+  contents_.received.release_unless([this](std::uint64_t id) { return intents_.contains(id); });
   for (auto& [id, intent] : intents_) contents_.intents.push_back(std::move(intent));
   contents_.valid = valid;
   if (contents_.relay_token.empty())

@@ -1,12 +1,14 @@
 #include "records/received_streams.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "base/digest.h"
 #include "records/journal.h"
 #include "records/stream_state.h"
 #include "support/catch.h"
+#include "support/file_size_limit.h"
 #include "support/temp_dir.h"
 
 namespace paxect::link {
@@ -587,6 +589,80 @@ TEST_CASE("The journal uses an entry up by the record that prepares its delivery
     CHECK(again.received().find_open(digest_of(1), ""));
     CHECK(again.received().entry({0, 1})->reason == "held");
   }
+}
+
+TEST_CASE("A delivery that ended leaves no entry in use, whatever the file could be told of its end") {
+  test::TempDir temp;
+  std::string damage;
+  Journal journal;
+  const auto reopen = [&] { REQUIRE(journal.open(temp / "j", &damage).ok()); };
+  reopen();
+  const List each = list(1);
+  REQUIRE(journal.note_received(journal.received().list_records(kNorth, each, digest_of(each), 5)).ok());
+  const auto begin = [&](std::uint64_t entry) {
+    Intent intent;
+    intent.id = journal.next_id();
+    intent.name = intent.source = name_of_entry(entry);
+    intent.temporary = ".x.part";
+    intent.digest = "d";
+    REQUIRE(journal.begin(std::span(&intent, 1)).ok());
+    intent.entry = EntryRef{0, entry};
+    journal.use_entry(*intent.entry, intent.id);
+    REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
+    return intent.id;
+  };
+  const std::uint64_t ended = begin(1);
+  const std::string fate = GENERATE("delivered", "held", "finished", "dropped");
+  INFO(fate);
+  const bool is_delivered = fate == "delivered" || fate == "finished";
+  // The checkpoint after it fails: nothing is written again.
+  if (fate == "delivered" || fate == "held") {
+    reopen();
+    if (fate == "held") journal.refuse_entry(ended, "held");
+    journal.resolve([](const Intent&) { return true; });
+  } else {
+    const test::FileSizeLimit full(std::filesystem::file_size(temp / "j"));
+    if (fate == "finished") journal.finish(std::span(&ended, 1));
+    if (fate == "dropped") journal.drop(ended);
+  }
+  const std::uint64_t other = begin(2);
+  for (const bool is_written : {false, true}) {
+    if (!is_written) {
+      REQUIRE(journal.leave_in_flight().ok());
+    } else {
+      REQUIRE(journal.clear("", [](const std::string&, const SourceRecord&) { return false; }).ok());
+      reopen();
+    }
+    INFO(is_written);
+    const ReceivedStreams& received = journal.received();
+    CHECK_FALSE(received.used_by(ended));
+    CHECK(received.used_by(other) == EntryRef{0, 2});
+    CHECK(received.find_open(digest_of(1), name_of_entry(1)).has_value() != is_delivered);
+    CHECK(received.find_used(digest_of(1)).has_value() == is_delivered);
+  }
+}
+
+TEST_CASE("An entry that a delivery uses which the journal does not know is open again") {
+  ReceivedStreams streams;
+  take(&streams, list(1));
+  streams.use(open_entry(streams, 1), 7);
+  streams.use(open_entry(streams, 2), 8);
+  JournalContents contents;
+  contents.relay_token = "relay";
+  contents.last_id = 8;
+  contents.received = streams;
+  Intent known;
+  known.id = 8;
+  known.entry = EntryRef{0, 2};
+  known.source = known.name = "f2";
+  known.digest = "d";
+  known.prepared = true;
+  contents.intents = {known};
+  const JournalContents read = parse_journal(journal_text(contents));
+  REQUIRE(read.damage.empty());
+  CHECK_FALSE(read.received.used_by(7));
+  open_entry(read.received, 1);
+  CHECK(read.received.used_by(8) == EntryRef{0, 2});
 }
 
 namespace {
