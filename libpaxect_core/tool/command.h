@@ -119,9 +119,10 @@ std::uint64_t file_size(const std::string& path);
 int conclude(const Outcome& outcome, const std::string& input);
 using Setting = std::pair<paxect_parameter, std::int64_t>;
 // After a failure of `input`, which conclude printed: prints whether repair restores it, if it is a protected
-// container. `settings`: of the command, those that a repair has too.
+// container. `settings`: of the command, those that a repair has too. `is_last`: the command has no other
+// inputs after this one, which a lack of memory would keep it from.
 void suggest_repair(const Outcome& outcome, const std::string& input, std::span<const Setting> settings,
-                    const Talk& talk);
+                    const Talk& talk, bool is_last = true);
 // Whether the protection of a container, the data of which was verified, is as it was made. Prints what is
 // wrong with it, which is no failure: the code is that of a file that cannot be read any more.
 // Requires: `file` can be read from its beginning.

@@ -222,7 +222,7 @@ void suggest_repair_of(int file, const std::string& input, bool is_protected,
 }  // namespace
 
 void suggest_repair(const Outcome& ended, const std::string& input, std::span<const Setting> settings,
-                    const Talk& talk) {
+                    const Talk& talk, bool is_last) {
   int code = paxect_status_exit_code(ended.status);
   const bool is_damage = code == 2 || code == 4 || ended.status == PAXECT_ERROR_READ;
   if (talk.quiet || !is_damage || ended.status == PAXECT_ERROR_LIMIT) return;
@@ -242,8 +242,9 @@ void suggest_repair(const Outcome& ended, const std::string& input, std::span<co
   // All of a large file that is no container is not searched.
   const bool is_protected = ended.status == PAXECT_ERROR_MAGIC && looks_protected(file);
   if (ended.status == PAXECT_ERROR_MAGIC && !is_protected) return;
-  const OutOfMemory message(shown_name(input) + ": whether it can be repaired is not known: out of memory",
-                            code);
+  const OutOfMemory message(shown_name(input) + ": whether it can be repaired is not known: out of memory" +
+                                (is_last ? "" : "; files after it were not tested"),
+                            is_last ? code : kExitFile);
   suggest_repair_of(file, input, is_protected, settings);
 }
 
@@ -330,11 +331,12 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
     paxect_status status = check ? paxect_repairer_run(repairer.get())
                                  : paxect_repairer_run_path(repairer.get(), job.output.c_str());
     ended = outcome(status, repairer.get());
-    // Only a file can be read again; what went elsewhere is reported by its cells.
-    const bool is_file = file_size(job.output) != 0;
+    // Only a file can be read again; what went elsewhere is reported by its cells. Those of several copies do
+    // not show whether one of them has all.
+    const bool is_file = job.output != "-" && file_size(job.output) != 0;
     const bool has_whole_cells = status == PAXECT_OK && report_of(repairer.get()).damaged == 0;
     if (has_whole_cells && is_file) comparison.take_file(job.output);
-    is_whole = has_whole_cells && ((!check && !is_file) || comparison.is_any_whole());
+    is_whole = has_whole_cells && (check || is_file ? comparison.is_any_whole() : inputs.size() == 1);
   }
   progress.erase();
   int code = conclude_repair(ended, repairer.get(), inputs, settings, job.output, is_whole, talk);

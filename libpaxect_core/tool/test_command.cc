@@ -18,7 +18,7 @@ bool is_whole_file(const std::string& file) {
 }
 
 int test_file(paxect_decoder* decoder, const std::string& file, std::span<const Setting> settings,
-              const Talk& talk) {
+              const Talk& talk, bool is_last) {
   const bool can_read_again = is_whole_file(file);
   Progress progress(talk.progress, shown_name(file), file_size(file));
   paxect_decoder_set_progress(decoder, Progress::callback, &progress);
@@ -26,7 +26,7 @@ int test_file(paxect_decoder* decoder, const std::string& file, std::span<const 
   progress.erase();
   Outcome ended = outcome(status, decoder);
   int code = conclude(ended, file);
-  suggest_repair(ended, file, settings, talk);
+  suggest_repair(ended, file, settings, talk, is_last);
   ProtectionTest protection;
   if (code == kExitOk && can_read_again) protection = test_protection(file, settings, talk);
   if (talk.json) {
@@ -68,7 +68,7 @@ int run_test(const Command& command, const std::vector<std::string>& arguments) 
   set_number("threads", PAXECT_PARAM_THREADS);
   int worst = kExitOk;
   for (const std::string& file : files)
-    worst = std::max(worst, test_file(decoder.get(), file, settings, talk));
+    worst = std::max(worst, test_file(decoder.get(), file, settings, talk, &file == &files.back()));
   return worst;
 }
 

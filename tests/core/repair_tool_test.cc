@@ -367,6 +367,29 @@ TEST_CASE("repair: a pipe receives nothing of a container that is not proven") {
   CHECK((result.output == container));
 }
 
+TEST_CASE("repair: what standard input is does not change what is said of an output that is a pipe") {
+  const Protected given;
+  const Result result = run({.argv = {"/bin/sh", "-c", "exec \"$0\" repair \"$1\" -o - --json <\"$2\"", kTool,
+                                      given.container, given.file}});
+  CHECK(result.status == 0);
+  CHECK((result.output == read_file(given.container)));
+  CHECK(result.error.find("\"undamaged\":true") != std::string::npos);
+}
+
+TEST_CASE("repair: of two copies whose repair cannot be read again, none is said to be whole") {
+  const Protected given;
+  given.damage(100000, 20000);
+  std::string other = read_file(given.container);
+  other.replace(200000, 20000, std::string(20000, '\0'));
+  write_file(given.dir / "other", other);
+  const Result result =
+      run({.argv = {"/bin/sh", "-c", "exec \"$0\" repair \"$1\" \"$2\" -o /dev/fd/3 3>&1 >&2 | cat >\"$3\"",
+                    kTool, given.damaged, given.dir / "other", given.output}});
+  CHECK(read_file(given.output) == read_file(given.container));
+  CHECK(result.error.find("no data and no parity is damaged") == std::string::npos);
+  CHECK(result.error.find("each cell is whole in one of the copies") != std::string::npos);
+}
+
 TEST_CASE("repair: --protect takes 0, which means none, to 50") {
   Protected given;
   for (const char* percent : {"51", "-1", "6.5", "six", ""})
