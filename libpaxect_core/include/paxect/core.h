@@ -484,8 +484,9 @@ uint64_t paxect_salvager_error_offset(const paxect_salvager* salvager);
 /* Restores a container that was encoded with PAXECT_PARAM_PROTECT from damaged copies of it, byte for byte:
  * add the copies, run, read the report. FORMAT.md, Protection, has the rules. Memory: a window, which is 16
  * MiB or one frame if that is larger; the parity of three windows, each about PROTECT percent of one; what a
- * decoder takes; and about 80 bytes from operator new for each record of protection found in each copy. With
- * several threads, up to four more windows with the parity of two each, if all of them take at most 128 MiB.
+ * decoder takes; and, from operator new, up to 200 bytes for each record of protection found in each copy and
+ * 300 for each window. With several threads, up to four more windows with the parity of two each, if all of
+ * them take at most 128 MiB.
  */
 typedef struct paxect_repairer paxect_repairer;
 paxect_status paxect_repairer_create(const paxect_allocator* allocator, paxect_repairer** out);
