@@ -8,6 +8,7 @@
 #include "salvaging.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/memory_file.h"
 
 namespace paxect::test {
 namespace {
@@ -146,15 +147,22 @@ TEST_CASE("repair: lost cells are taken from equal ones where the parity does no
       encode(std::string(16 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 2048}});
   const Window window = windows_of(container).at(0);
   check_restored(zeroed(container, window.length / 4, window.length / 3), container);
-  // Not from cells of which a list has the checksums in a wrong place.
-  std::string damaged = zeroed(container, window.length / 4, window.length / 3);
-  for (std::size_t at = 0; (at = damaged.find("\xd1PXheal\x1a", at)) != std::string::npos; at += 64)
-    if (damaged[at + 12] == 1) {
-      damaged.insert(at + 64, "list");
-      damaged.erase(at + 64 + 400, 4);
+  // Not from cells of which one copy of the list has the checksums in a wrong place.
+  const std::string damaged = zeroed(container, window.length / 4, window.length / 3);
+  std::string moved_list = damaged;
+  int moved = 0;
+  for (std::size_t at = 0; (at = moved_list.find("\xd1PXheal\x1a", at)) != std::string::npos; at += 64)
+    if (moved_list[at + 12] == 1 && moved_list[at + 15] == 1) {
+      moved_list.insert(at + 64, "list");
+      moved_list.erase(at + 64 + 400, 4);
+      ++moved;
     }
-  const Repaired result = repair({damaged});
-  CHECK((result.status != PAXECT_OK || result.container == container));
+  REQUIRE(moved != 0);
+  const Repaired expected = repair({damaged});
+  const Repaired result = repair({moved_list});
+  CHECK(result.message == "");
+  CHECK((result.container == container));
+  CHECK(result.report.damaged == expected.report.damaged);
 }
 
 TEST_CASE("repair: bytes inserted in the first frame header and behind it are not another container") {
@@ -164,6 +172,57 @@ TEST_CASE("repair: bytes inserted in the first frame header and behind it are no
   damaged.insert(20 * window.cell + 7, noise(59, 1));
   damaged.insert(30, noise(80, 2));
   check_restored(damaged, container);
+}
+
+TEST_CASE("repair: equal frames at the beginning do not end the search for where the container begins") {
+  // Frames of zeros of an odd size: a cell of them is at every offset.
+  constexpr std::size_t kFrame = 2048;
+  constexpr std::size_t kZeros = std::size_t{1} << 26;
+  const std::string zeros =
+      encode(std::string(kFrame, '\0'), {{PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_LEVEL, 1}});
+  const std::size_t frame = zeros.size() - 24 - 44;
+  REQUIRE(frame % 2 == 1);
+  const std::string container =
+      encode(std::string(kZeros, '\0') + noise(600'000, 1),
+             {{PAXECT_PARAM_PROTECT, 25}, {PAXECT_PARAM_FRAME_SIZE, kFrame}, {PAXECT_PARAM_LEVEL, 1}});
+  const Window window = windows_of(container).front();
+  const std::size_t end = 24 + kZeros / kFrame * frame;
+  REQUIRE(end / window.cell > 5 * frame);  // of more than four cells each
+  REQUIRE(window.length > end + 60 * window.cell);
+  std::string damaged = container;
+  damaged.insert(end + 30 * window.cell, noise(59, 1));
+  damaged.insert(30, noise(80, 2));
+  check_restored(damaged, container);
+}
+
+TEST_CASE("repair: a caller who cancels it at any time is not told that it cannot be repaired") {
+  const std::string container = protect(kSamples[large], 25);
+  const Window window = windows_of(container).front();
+  // Where the container begins is searched for: see above.
+  std::string damaged = container;
+  damaged.insert(20 * window.cell + 7, noise(59, 1));
+  damaged.insert(30, noise(80, 2));
+  const MemoryFile file(damaged);
+  Repairer repairer = make_repairer({{PAXECT_PARAM_THREADS, 1}});
+  REQUIRE(paxect_repairer_add_fd(repairer.get(), file.fd(), "copy") == PAXECT_OK);
+  struct Calls {
+    int left = 0;
+
+    static std::int32_t count(void* self, std::uint64_t /*in*/, std::uint64_t /*out*/) {
+      return static_cast<Calls*>(self)->left-- == 0 ? 1 : 0;
+    }
+  };
+  int cancelled = 0;
+  for (paxect_status status = PAXECT_ERROR_CANCELLED; status != PAXECT_OK; ++cancelled) {
+    INFO("cancelled at call " << cancelled);
+    Calls calls{cancelled};
+    REQUIRE(paxect_repairer_set_progress(repairer.get(), Calls::count, &calls) == PAXECT_OK);
+    status = paxect_repairer_check(repairer.get());
+    const bool is_cancelled = calls.left < 0;
+    INFO(paxect_repairer_error_message(repairer.get()));
+    REQUIRE(status == (is_cancelled ? PAXECT_ERROR_CANCELLED : PAXECT_OK));
+  }
+  CHECK(cancelled > 10);
 }
 
 // A test of its own for each percentage, so that none takes long with PAXECT_TEST_LONG.

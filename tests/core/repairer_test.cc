@@ -17,8 +17,8 @@
 
 #include "descriptor.h"
 #include "digest.h"
-#include "encoder.h"
 #include "protect/records.h"
+#include "protecting.h"
 #include "salvage/healed_copy.h"
 #include "salvage/salvager.h"
 #include "salvage/work_meter.h"
@@ -28,6 +28,7 @@
 #include "support/temp_dir.h"
 
 using namespace paxect::core;
+using paxect::test::protected_container;
 
 namespace {
 
@@ -91,26 +92,6 @@ std::uint64_t work_of(const std::string& bytes) {
   return std::max(repairer.work(), healing_work_of(file, bytes.size()));
 }
 
-std::string protected_container(const std::string& data, std::int64_t percent) {
-  auto append = [](void* out, const void* bytes, std::size_t size) -> std::int32_t {
-    static_cast<std::string*>(out)->append(static_cast<const char*>(bytes), size);
-    return 0;
-  };
-  Parameters parameters(Role::kEncoder);
-  REQUIRE(parameters.set(PAXECT_PARAM_PROTECT, percent).ok());
-  REQUIRE(parameters.set(PAXECT_PARAM_LEVEL, 1).ok());
-  REQUIRE(parameters.set(PAXECT_PARAM_THREADS, 1).ok());
-  std::string container;
-  Callbacks to_container;
-  to_container.sink = append;
-  to_container.sink_opaque = &container;
-  Encoder encoder{Allocator()};
-  encoder.begin(parameters, to_container);
-  REQUIRE(encoder.write({reinterpret_cast<const std::uint8_t*>(data.data()), data.size()}).ok());
-  REQUIRE(encoder.finish().ok());
-  return container;
-}
-
 // With another percentage in its lists. Requires: a single window, whose lists are of one piece.
 std::string with_percent(std::string container, std::uint8_t percent) {
   int changed = 0;
@@ -128,6 +109,12 @@ std::string with_percent(std::string container, std::uint8_t percent) {
   }
   REQUIRE(changed == 4);
   return container;
+}
+
+Status build(ProtectionMap& map, const Records& records, std::uint64_t size) {
+  WorkMeter meter;
+  meter.begin(Callbacks());
+  return map.build({&records, 1}, {&size, 1}, meter);
 }
 
 }  // namespace
@@ -294,7 +281,7 @@ TEST_CASE("repair: records that contradict their own place do not outvote those 
   }
   ProtectionMap map;
   const std::uint64_t size = container.size();
-  REQUIRE(map.build({&records, 1}, {&size, 1}).ok());
+  REQUIRE(build(map, records, size).ok());
   const Window window = map.windows().front();
   const std::size_t count = records.lists.size();
   for (std::size_t i = 0; i < 2 * count; ++i) {
@@ -303,7 +290,7 @@ TEST_CASE("repair: records that contradict their own place do not outvote those 
     list.header.offset += 1 + i;
     records.lists.push_back(list);
   }
-  REQUIRE(map.build({&records, 1}, {&size, 1}).ok());
+  REQUIRE(build(map, records, size).ok());
   CHECK(map.windows().front() == window);
 }
 
@@ -323,7 +310,7 @@ TEST_CASE("repair: a container begins where its first record shows it, whatever 
   add(2, 0, 20001);
   ProtectionMap map;
   const std::uint64_t size = 30000;
-  const Status status = map.build({&records, 1}, {&size, 1});
+  const Status status = build(map, records, size);
   INFO(status.message);
   ProtectionTag outer;
   outer.fill(1);
@@ -343,7 +330,7 @@ TEST_CASE("repair: records of an extension frame that is too long are damage") {
   records.lists.push_back(list);
   ProtectionMap map;
   const std::uint64_t size = std::uint64_t{1} << 40;
-  const Status status = map.build({&records, 1}, {&size, 1});
+  const Status status = build(map, records, size);
   CHECK(status.code == PAXECT_ERROR_DAMAGED);
   CHECK(status.message.find("an extension frame of 4") != std::string::npos);
 }

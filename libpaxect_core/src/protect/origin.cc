@@ -43,7 +43,7 @@ class OriginCheck {
     extent.begins_whole = begins_whole() || begins_apart_from_one_piece();
     extent.has_others = !before.empty() || !behind.empty();
     extent.has_an_end = extent.begins_whole || begins_in_place() || ends_in_place();
-    return reader_.failure();
+    return {};
   }
 
  private:
@@ -87,24 +87,42 @@ class OriginCheck {
 
   // Bytes were inserted or removed at one place of the header and the first frame header. A container around
   // this one may have the same header, but not the same frame header, and has the beginning of this one
-  // behind it.
+  // behind it. One that has the same options and as much data in its first frame differs in the last bytes of
+  // the frame header alone, its CRC-32, and in its data.
   bool begins_apart_from_one_piece() {
     constexpr std::size_t kEnough = 4;  // bytes of the frame header
-    const std::size_t size = std::min(kStartSize, first_window_.size());
+    const std::size_t size = kStartSize;
+    if (first_window_.size() < size) return false;  // nothing but the header
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(std::min(reader_.size(), size + kMaxForeign)));
     if (bytes.size() < size || !read(0, bytes)) return false;
     const std::uint8_t* start = first_window_.data();
     const std::uint8_t* end = start + size;
     const std::uint8_t* here = bytes.data();
     const auto same = static_cast<std::size_t>(std::mismatch(start, end, here).first - start);
-    if (same + kEnough > size) return true;
+    const bool is_tail = same + kEnough > size;
+    auto has_data = [&](std::size_t at) {
+      return !is_tail || has_first_data({here + at, here + bytes.size()});
+    };
+    for (std::size_t removed = 0; is_tail && removed < kEnough; ++removed)
+      if (has_data(size - removed)) return true;
     if (same == 0) return false;  // or what precedes the container looks like inserted bytes
     for (std::size_t inserted = 1; inserted <= bytes.size() - size; ++inserted)
       if (std::equal(start + same, end, here + same + inserted))
-        return !std::equal(start, end, here + inserted) && !has_magic({here + same, inserted});
+        return !std::equal(start, end, here + inserted) && !has_magic({here + same, inserted}) &&
+               has_data(size + inserted);
     for (std::size_t removed = 1; same + removed + kEnough <= size; ++removed)
       if (std::equal(start + same + removed, end, here + same)) return true;
     return false;
+  }
+
+  // Whether these bytes begin with what follows the first frame header. The zstd frame of the data can have
+  // the same first bytes as another one.
+  bool has_first_data(std::span<const std::uint8_t> bytes) const {
+    constexpr std::size_t kMost = 64;
+    const std::size_t size = std::min(first_window_.size() - kStartSize, kMost);
+    return bytes.size() >= size &&
+           std::equal(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size),
+                      first_window_.data() + kStartSize);
   }
 
   bool begins_in_place() { return *map_.first_shift(index_) == 0 && has_cell_in_place(); }
@@ -197,11 +215,13 @@ class OriginCheck {
 Status check_origin(const ProtectionMap& map, std::size_t index, RepairCopy& copy,
                     std::span<const std::uint8_t> first_window, CopyExtent& extent,
                     std::optional<std::int64_t> moved_cell) {
-  return OriginCheck(map, index, copy.reader, first_window, moved_cell).run(extent);
+  const Status status = OriginCheck(map, index, copy.reader, first_window, moved_cell).run(extent);
+  // What could not be read shows nothing.
+  return copy.reader.failure().ok() ? status : copy.reader.failure();
 }
 
 Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy> copies,
-                            std::span<const std::string> names) {
+                            std::span<const std::string> names, WorkMeter& meter) {
   std::optional<std::size_t> with_tag;
   std::optional<std::size_t> with_trailer;
   const Trailer* known = nullptr;
@@ -212,8 +232,8 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
   };
   for (std::size_t i = 0; i < copies.size(); ++i) {
     if (!with_tag && map.first_shift(i)) with_tag = i;
-    for (const FoundTrailer& found : copies[i].records().trailers) {
-      if (found.trailer.tag != map.tag()) continue;
+    for (const FoundTrailer& found : copies[i].records().trailers_of_tag(map.tag())) {
+      if (!meter.pass()) return meter.status();
       if (known == nullptr) {
         known = &found.trailer;
         with_trailer = i;
@@ -235,10 +255,10 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
     last = tag;
     is_last_of_data = false;
     for (std::size_t i = 0; i < copies.size() && !is_last_of_data; ++i) {
-      const std::vector<FoundTrailer>& trailers = copies[i].records().trailers;
-      auto has_tag = [&](const FoundTrailer& found) { return found.trailer.tag == tag; };
-      is_last_of_data = map.first_shift(i) && (!copies[i].records().of_tag(tag).empty() ||
-                                               std::any_of(trailers.begin(), trailers.end(), has_tag));
+      if (!meter.charge(WorkMeter::kStep)) break;
+      const Records& records = copies[i].records();
+      is_last_of_data =
+          map.first_shift(i) && !(records.of_tag(tag).empty() && records.trailers_of_tag(tag).empty());
     }
     return is_last_of_data;
   };
@@ -249,10 +269,13 @@ Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy
   if (!with_tag) return {};  // the map has no places
   for (std::size_t i = 0; i < copies.size(); ++i) {
     if (map.first_shift(i)) continue;
+    bool has_other = false;
     for (const FoundList& found : copies[i].records().lists)
-      if (is_other(found.header, found.at)) return differ(*with_tag, i);
+      has_other = has_other || (meter.pass() && is_other(found.header, found.at));
     for (const FoundTrailer& found : copies[i].records().trailers)
-      if (is_other(found.trailer, found.at)) return differ(*with_tag, i);
+      has_other = has_other || (meter.pass() && is_other(found.trailer, found.at));
+    if (!meter.status().ok()) return meter.status();
+    if (has_other) return differ(*with_tag, i);
   }
   return {};
 }

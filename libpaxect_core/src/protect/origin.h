@@ -41,9 +41,9 @@ Status check_origin(const ProtectionMap& map, std::size_t index, RepairCopy& cop
                     std::optional<std::int64_t> moved_cell = std::nullopt);
 
 // Finds out from the records alone whether all copies are of one container. Errors: DAMAGED, with the message
-// that names two that are not. `names`: of the copies. Of a map whose build() failed, only the trailers are
-// compared.
+// that names two that are not; what stopped `meter`. `names`: of the copies. Of a map whose build() failed,
+// only the trailers are compared.
 Status check_same_container(const ProtectionMap& map, std::span<const RepairCopy> copies,
-                            std::span<const std::string> names);
+                            std::span<const std::string> names, WorkMeter& meter);
 
 }  // namespace paxect::core

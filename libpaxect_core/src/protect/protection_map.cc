@@ -62,7 +62,7 @@ bool can_be_at_its_offset(const ListHeader& header) {
 }  // namespace
 
 // Of the records of all copies, which are sorted by tag, those of one tag after the other.
-bool ProtectionMap::choose_tag(std::span<const Records> copies) {
+bool ProtectionMap::choose_tag(std::span<const Records> copies, WorkMeter& meter) {
   struct Next {
     std::size_t list = 0;
     std::size_t trailer = 0;
@@ -81,16 +81,18 @@ bool ProtectionMap::choose_tag(std::span<const Records> copies) {
     for (std::size_t i = 0; i < copies.size(); ++i)
       for (const ProtectionTag* tag : {list_tag(i), trailer_tag(i)})
         if (tag != nullptr && (first == nullptr || *tag < *first)) first = tag;
-    if (first == nullptr) return best.has_value();
+    if (first == nullptr || !meter.charge(WorkMeter::kRecord * copies.size())) return best.has_value();
     const ProtectionTag tag = *first;
     Votes votes;
     for (std::size_t i = 0; i < copies.size(); ++i) {
       Extent extent;
       for (; list_tag(i) != nullptr && *list_tag(i) == tag; ++next[i].list) {
+        if (!meter.pass()) return false;
         const FoundList& found = copies[i].lists[next[i].list];
         extent.add(found.header.offset, found.at);
       }
       for (; trailer_tag(i) != nullptr && *trailer_tag(i) == tag; ++next[i].trailer) {
+        if (!meter.pass()) return false;
         const FoundTrailer& found = copies[i].trailers[next[i].trailer];
         extent.add(found.trailer.offset, found.at);
       }
@@ -108,18 +110,23 @@ bool ProtectionMap::choose_tag(std::span<const Records> copies) {
 
 // What most records say about window `number`, those that contradict themselves only where there are no
 // others; nothing when there are none.
-std::optional<Window> ProtectionMap::choose_window(std::span<const Records> copies,
-                                                   std::uint32_t number) const {
+std::optional<Window> ProtectionMap::choose_window(std::span<const Records> copies, std::uint32_t number,
+                                                   WorkMeter& meter) const {
   std::vector<const ListHeader*> all;
+  if (!meter.charge(WorkMeter::kStep * copies.size())) return {};
   for (const Records& records : copies)
-    for (const FoundList& found : records.of_window(tag_, number)) all.push_back(&found.header);
-  std::sort(all.begin(), all.end(), [](const ListHeader* a, const ListHeader* b) {
+    for (const FoundList& found : records.of_window(tag_, number)) {
+      if (!meter.pass()) return {};
+      all.push_back(&found.header);
+    }
+  auto earlier = [](const ListHeader* a, const ListHeader* b) {
     auto key = [](const Window& w) {
       return std::tie(w.offset, w.shape.length, w.shape.words, w.shape.cell_bits, w.shape.parity,
                       w.shape.percent, w.last);
     };
     return key(a->window) < key(b->window);
-  });
+  };
+  if (!sort_in_place(std::span(all), earlier, meter)) return {};
   std::optional<Window> best;
   std::pair<std::ptrdiff_t, std::ptrdiff_t> votes;  // of those that do not contradict themselves; of all
   for (auto it = all.begin(); it != all.end();) {
@@ -127,6 +134,7 @@ std::optional<Window> ProtectionMap::choose_window(std::span<const Records> copi
         std::find_if(it, all.end(), [&](const ListHeader* other) { return other->window != (*it)->window; });
     const auto sound =
         std::count_if(it, end, [](const ListHeader* each) { return can_be_at_its_offset(*each); });
+    if (!meter.charge(2 * WorkMeter::kRecord * static_cast<std::uint64_t>(end - it))) return {};
     if (std::pair(sound, end - it) > votes) {
       best = (*it)->window;
       votes = {sound, end - it};
@@ -138,36 +146,40 @@ std::optional<Window> ProtectionMap::choose_window(std::span<const Records> copi
 
 // The numbers of the windows have to be without a gap: where the window behind one begins is known from that
 // one alone.
-Status ProtectionMap::find_windows(std::span<const Records> copies) {
+Status ProtectionMap::find_windows(std::span<const Records> copies, WorkMeter& meter) {
   while (const std::optional<Window> window =
-             choose_window(copies, static_cast<std::uint32_t>(windows_.size())))
+             choose_window(copies, static_cast<std::uint32_t>(windows_.size()), meter))
     windows_.push_back(*window);
   // One trailer that agrees is enough: others may be of another version of the data.
   for (const Records& records : copies)
-    for (const FoundTrailer& found : records.trailers) {
-      if (found.trailer.tag != tag_) continue;
+    for (const FoundTrailer& found : records.trailers_of_tag(tag_)) {
+      if (!meter.pass()) return meter.status();
       const bool agrees = found.trailer.windows == windows_.size();
       if (!trailer_ || (agrees && trailer_->windows != windows_.size())) trailer_ = found.trailer;
     }
   const bool is_all =
       !windows_.empty() && (trailer_ ? windows_.size() == trailer_->windows : windows_.back().last);
-  return is_all ? Status{} : lost_lists(copies);
+  if (!meter.status().ok()) return meter.status();
+  return is_all ? Status{} : lost_lists(copies, meter);
 }
 
 // How many windows have lost all of their lists, as far as the others show it, and where the first of these
 // is.
-Status ProtectionMap::lost_lists(std::span<const Records> copies) const {
+Status ProtectionMap::lost_lists(std::span<const Records> copies, WorkMeter& meter) const {
   const auto first = static_cast<std::uint32_t>(windows_.size());
   const std::uint64_t begin = windows_.empty() ? 0 : windows_.back().end();
   std::uint64_t count = 0;
   std::uint64_t expected = first;
   std::string end;
-  for (std::optional<std::uint32_t> number = next_number(copies, first); number;
-       number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1)) {
-    if (end.empty()) end = " and byte " + std::to_string(choose_window(copies, *number)->offset);
+  for (std::optional<std::uint32_t> number = next_number(copies, first, meter); number;
+       number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1, meter)) {
+    if (end.empty())
+      if (const std::optional<Window> window = choose_window(copies, *number, meter))
+        end = " and byte " + std::to_string(window->offset);
     count += *number - expected;
     expected = std::uint64_t{*number} + 1;
   }
+  if (!meter.status().ok()) return meter.status();
   if (trailer_ && trailer_->windows > expected) count += trailer_->windows - expected;
   if (end.empty()) end = " and the end";
   return {PAXECT_ERROR_DAMAGED, begin, 0,
@@ -177,9 +189,10 @@ Status ProtectionMap::lost_lists(std::span<const Records> copies) const {
               (count > 1 ? "" : ", are lost")};
 }
 
-Status ProtectionMap::lay_out_all(std::uint64_t max_size) {
+Status ProtectionMap::lay_out_all(std::uint64_t max_size, WorkMeter& meter) {
   std::uint64_t offset = 0;
   for (std::size_t i = 0; i <= windows_.size(); ++i) {
+    if (!meter.charge(WorkMeter::kStep)) return meter.status();
     const Window* own = i < windows_.size() ? &windows_[i] : nullptr;
     if (own != nullptr) {
       bool is_last = i + 1 == windows_.size();
@@ -249,7 +262,7 @@ std::optional<std::int64_t> ProtectionMap::last_shift(std::size_t copy) const {
   return std::lower_bound(all.begin(), all.end(), all.back().last, ends_before)->shift;
 }
 
-void ProtectionMap::find_displacements(std::span<const Records> copies) {
+void ProtectionMap::find_displacements(std::span<const Records> copies, WorkMeter& meter) {
   struct Place {
     std::uint64_t offset = 0;
     std::int64_t shift = 0;
@@ -262,10 +275,10 @@ void ProtectionMap::find_displacements(std::span<const Records> copies) {
       places.push_back({offset, static_cast<std::int64_t>(at) - static_cast<std::int64_t>(offset)});
     };
     for (const FoundList& list : records.of_tag(tag_))
-      if (is_in_layout(list.header)) add(list.header.offset, list.at);
-    for (const FoundTrailer& trailer : records.trailers)
-      if (is_in_layout(trailer.trailer)) add(trailer.trailer.offset, trailer.at);
-    std::sort(places.begin(), places.end());
+      if (meter.charge(WorkMeter::kStep) && is_in_layout(list.header)) add(list.header.offset, list.at);
+    for (const FoundTrailer& trailer : records.trailers_of_tag(tag_))
+      if (meter.pass() && is_in_layout(trailer.trailer)) add(trailer.trailer.offset, trailer.at);
+    if (!sort_in_place(std::span(places), std::less<>(), meter)) places.clear();
     counts_.push_back(places.size());
     std::vector<Displacement>& all = displacements_.emplace_back();
     for (const Place& place : places)
@@ -300,11 +313,14 @@ std::vector<std::int64_t> ProtectionMap::shifts(std::size_t copy, std::uint64_t 
 }
 
 // Lists with another percentage than the container's describe one of another size. Requires: size_.
-Status ProtectionMap::choose_trailer(std::span<const Records> copies) {
+Status ProtectionMap::choose_trailer(std::span<const Records> copies, WorkMeter& meter) {
   for (const Records& records : copies)
-    for (const FoundTrailer& found : records.trailers) {
+    for (const FoundTrailer& found : records.trailers_of_tag(tag_)) {
+      if (!meter.pass()) return meter.status();
       const Trailer& trailer = found.trailer;
-      if (trailer.tag != tag_ || trailer.container_size != size_ || trailer.percent != percent()) continue;
+      const bool agrees = trailer.windows == windows_.size() && trailer.container_size == size_ &&
+                          trailer.percent == percent();
+      if (!agrees) continue;
       trailer_ = trailer;
       return {};
     }
@@ -318,31 +334,35 @@ Status ProtectionMap::choose_trailer(std::span<const Records> copies) {
               " bytes, and the trailers of one of " + std::to_string(trailer_->container_size)};
 }
 
-Status ProtectionMap::build(std::span<const Records> copies, std::span<const std::uint64_t> sizes) {
+Status ProtectionMap::build(std::span<const Records> copies, std::span<const std::uint64_t> sizes,
+                            WorkMeter& meter) {
   *this = {};
-  if (!choose_tag(copies))
+  const bool has_tag = choose_tag(copies, meter);
+  if (!meter.status().ok()) return meter.status();
+  if (!has_tag)
     return failure(
         PAXECT_ERROR_NO_PROTECTION,
         "cannot be repaired: it was encoded without --protect, or nothing is left of its protection");
-  Status status = find_windows(copies);
+  Status status = find_windows(copies, meter);
   if (!status.ok()) return status;
   std::uint64_t total = 0;
   for (std::uint64_t size : sizes) total += size;
-  status = lay_out_all(kMaxGrowth * total + kMaxAdded);
+  status = lay_out_all(kMaxGrowth * total + kMaxAdded, meter);
   if (!status.ok()) return status;
   plans_.reserve(windows_.size());
   for (std::size_t i = 0; i < windows_.size(); ++i)
     plans_.push_back({windows_[i], extensions_[i], extensions_[i + 1]});
   size_ = extensions_.back().end + kFooterSize;
-  status = choose_trailer(copies);
-  if (status.ok()) find_displacements(copies);
-  return status;
+  status = choose_trailer(copies, meter);
+  if (status.ok()) find_displacements(copies, meter);
+  return status.ok() ? meter.status() : status;
 }
 
 // The number of the first window from `from` on of which there is a record.
-std::optional<std::uint32_t> ProtectionMap::next_number(std::span<const Records> copies,
-                                                        std::uint32_t from) const {
+std::optional<std::uint32_t> ProtectionMap::next_number(std::span<const Records> copies, std::uint32_t from,
+                                                        WorkMeter& meter) const {
   std::optional<std::uint32_t> next;
+  if (!meter.charge(WorkMeter::kStep * copies.size())) return {};
   for (const Records& records : copies) {
     const std::span<const FoundList> all = records.of_tag(tag_);
     const auto found = std::lower_bound(
@@ -368,13 +388,15 @@ std::uint64_t earliest_end(const Window& last, const Window* before, bool is_nex
 
 // Of each number, what most records say, as far as it agrees with those before it. So each window takes as
 // much of the container as what protects it, and the number of windows is in proportion to the copies.
-std::vector<Window> ProtectionMap::choose_windows(std::span<const Records> copies,
-                                                  std::uint64_t max_size) const {
+std::vector<Window> ProtectionMap::choose_windows(std::span<const Records> copies, std::uint64_t max_size,
+                                                  WorkMeter& meter) const {
   std::vector<Window> chosen;
   std::uint64_t parity_size = 0;
-  std::optional<std::uint32_t> number = next_number(copies, 0);
-  for (; number; number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1)) {
-    const Window window = *choose_window(copies, *number);
+  std::optional<std::uint32_t> number = next_number(copies, 0, meter);
+  for (; number; number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1, meter)) {
+    const std::optional<Window> most = choose_window(copies, *number, meter);
+    if (!most) break;
+    const Window& window = *most;
     bool first = chosen.empty();
     std::uint64_t earliest = 0;
     if (!first) {
@@ -397,11 +419,12 @@ std::vector<Window> ProtectionMap::choose_windows(std::span<const Records> copie
 }
 
 // Where a list behind the next window is, parity is beside it. False when none is left.
-bool ProtectionMap::find_parity(std::span<const Records> copies, std::uint64_t max_size,
-                                WindowPlan& plan) const {
+bool ProtectionMap::find_parity(std::span<const Records> copies, std::uint64_t max_size, WindowPlan& plan,
+                                WorkMeter& meter) const {
   const WindowShape& shape = plan.window.shape;
   for (const Records& records : copies)
     for (const FoundList& found : records.of_window(tag_, plan.window.number)) {
+      if (!meter.pass()) return false;
       const ListHeader& header = found.header;
       if (header.window != plan.window || header.copy == 0) continue;
       std::uint64_t before = header.first / kPieceEntries * shape.piece_size(0);
@@ -418,22 +441,23 @@ bool ProtectionMap::find_parity(std::span<const Records> copies, std::uint64_t m
   return false;
 }
 
-bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<const std::uint64_t> sizes) {
+bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<const std::uint64_t> sizes,
+                                  WorkMeter& meter) {
   *this = {};
   is_partial_ = true;
-  if (!choose_tag(copies)) return false;
+  if (!choose_tag(copies, meter)) return false;
   std::uint64_t total = 0;
   for (std::uint64_t size : sizes) total += size;
   const std::uint64_t max_size = kMaxGrowth * total + kMaxAdded;
   max_size_ = max_size;
   for (const Records& records : copies)
-    for (const FoundTrailer& found : records.trailers)
-      if (found.trailer.tag == tag_ && found.trailer.container_size <= max_size && !trailer_)
-        trailer_ = found.trailer;
-  windows_ = choose_windows(copies, max_size);
+    for (const FoundTrailer& found : records.trailers_of_tag(tag_))
+      if (meter.pass() && found.trailer.container_size <= max_size && !trailer_) trailer_ = found.trailer;
+  windows_ = choose_windows(copies, max_size, meter);
   plans_.reserve(windows_.size());
   extensions_.reserve(windows_.size() + 1);
   for (std::size_t i = 0; i < windows_.size(); ++i) {
+    if (!meter.charge(WorkMeter::kStep)) return false;
     const Window& window = windows_[i];
     auto follows = [&](std::size_t later) {
       return later < windows_.size() && windows_[later].number == windows_[later - 1].number + 1;
@@ -450,14 +474,14 @@ bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<con
       extensions_.push_back(plan.next);
       size_ = plan.next.end + kFooterSize;
     } else {
-      known = find_parity(copies, max_size, plan);
+      known = find_parity(copies, max_size, plan, meter);
     }
     if (known) plans_.push_back(plan);
   }
   if (trailer_) size_ = std::max(size_, trailer_->container_size);
   if (size_ > max_size || plans_.empty()) return false;
-  find_displacements(copies);
-  return true;
+  find_displacements(copies, meter);
+  return meter.status().ok();
 }
 
 }  // namespace paxect::core

@@ -10,6 +10,7 @@
 #include "format.h"
 #include "protect/record_scan.h"
 #include "protect/window.h"
+#include "salvage/work_meter.h"
 #include "status.h"
 
 namespace paxect::core {
@@ -32,12 +33,12 @@ struct WindowPlan {
 class ProtectionMap {
  public:
   // `sizes` are those of the copies. Errors: NO_PROTECTION when no record of a container was found; DAMAGED
-  // when records of it are missing that cannot be replaced.
-  Status build(std::span<const Records> copies, std::span<const std::uint64_t> sizes);
+  // when records of it are missing that cannot be replaced; what stopped `meter`.
+  Status build(std::span<const Records> copies, std::span<const std::uint64_t> sizes, WorkMeter& meter);
 
   // The same of a container of which windows may have lost all of their records: those that can still be
-  // repaired are known, without what is between them. False when there is none.
-  bool build_partial(std::span<const Records> copies, std::span<const std::uint64_t> sizes);
+  // repaired are known, without what is between them. False when there is none, and when `meter` stopped.
+  bool build_partial(std::span<const Records> copies, std::span<const std::uint64_t> sizes, WorkMeter& meter);
 
   const ProtectionTag& tag() const { return tag_; }
   unsigned percent() const { return windows_.front().shape.percent; }
@@ -76,16 +77,21 @@ class ProtectionMap {
   static constexpr std::size_t kMaxSteps = 64;
 
  private:
-  bool choose_tag(std::span<const Records> copies);
-  std::optional<Window> choose_window(std::span<const Records> copies, std::uint32_t number) const;
-  std::optional<std::uint32_t> next_number(std::span<const Records> copies, std::uint32_t from) const;
-  Status find_windows(std::span<const Records> copies);
-  Status lost_lists(std::span<const Records> copies) const;
-  Status lay_out_all(std::uint64_t max_size);
-  Status choose_trailer(std::span<const Records> copies);
-  std::vector<Window> choose_windows(std::span<const Records> copies, std::uint64_t max_size) const;
-  bool find_parity(std::span<const Records> copies, std::uint64_t max_size, WindowPlan& plan) const;
-  void find_displacements(std::span<const Records> copies);
+  // The results of these are incomplete when `meter` stops.
+  bool choose_tag(std::span<const Records> copies, WorkMeter& meter);
+  std::optional<Window> choose_window(std::span<const Records> copies, std::uint32_t number,
+                                      WorkMeter& meter) const;
+  std::optional<std::uint32_t> next_number(std::span<const Records> copies, std::uint32_t from,
+                                           WorkMeter& meter) const;
+  Status find_windows(std::span<const Records> copies, WorkMeter& meter);
+  Status lost_lists(std::span<const Records> copies, WorkMeter& meter) const;
+  Status lay_out_all(std::uint64_t max_size, WorkMeter& meter);
+  Status choose_trailer(std::span<const Records> copies, WorkMeter& meter);
+  std::vector<Window> choose_windows(std::span<const Records> copies, std::uint64_t max_size,
+                                     WorkMeter& meter) const;
+  bool find_parity(std::span<const Records> copies, std::uint64_t max_size, WindowPlan& plan,
+                   WorkMeter& meter) const;
+  void find_displacements(std::span<const Records> copies, WorkMeter& meter);
   bool is_in_layout(const ListHeader& header) const;
   bool is_in_layout(const Trailer& trailer) const;
 

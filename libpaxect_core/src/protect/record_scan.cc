@@ -17,8 +17,8 @@ void add(std::vector<T>& all, const T& one) {
 auto key(const FoundList& found) { return std::tie(found.header.tag, found.header.window.number, found.at); }
 auto key(const FoundTrailer& found) { return std::tie(found.trailer.tag, found.at); }
 
-template <class Less>
-std::span<const FoundList> range(const std::vector<FoundList>& all, const FoundList& wanted, Less less) {
+template <class T, class Less>
+std::span<const T> range(const std::vector<T>& all, const T& wanted, Less less) {
   const auto [begin, end] = std::equal_range(all.begin(), all.end(), wanted, less);
   return {begin, end};
 }
@@ -42,8 +42,8 @@ Records scan_records(CopyReader& copy) {
       add(found.trailers, trailer);
   }
   auto earlier = [](const auto& a, const auto& b) { return key(a) < key(b); };
-  std::sort(found.lists.begin(), found.lists.end(), earlier);
-  std::sort(found.trailers.begin(), found.trailers.end(), earlier);
+  sort_in_place(std::span(found.lists), earlier, copy);
+  sort_in_place(std::span(found.trailers), earlier, copy);
   return found;
 }
 
@@ -61,6 +61,13 @@ std::span<const FoundList> Records::of_tag(const ProtectionTag& tag) const {
   wanted.header.tag = tag;
   return range(lists, wanted,
                [](const FoundList& a, const FoundList& b) { return a.header.tag < b.header.tag; });
+}
+
+std::span<const FoundTrailer> Records::trailers_of_tag(const ProtectionTag& tag) const {
+  FoundTrailer wanted;
+  wanted.trailer.tag = tag;
+  return range(trailers, wanted,
+               [](const FoundTrailer& a, const FoundTrailer& b) { return a.trailer.tag < b.trailer.tag; });
 }
 
 }  // namespace paxect::core

@@ -26,6 +26,7 @@ struct Records {
 
   std::span<const FoundList> of_window(const ProtectionTag& tag, std::uint32_t number) const;
   std::span<const FoundList> of_tag(const ProtectionTag& tag) const;
+  std::span<const FoundTrailer> trailers_of_tag(const ProtectionTag& tag) const;
 };
 
 // Reads the copy once. After a failure, which the reader has, the result is incomplete.

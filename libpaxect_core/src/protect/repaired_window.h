@@ -46,8 +46,8 @@ class RepairedWindow {
   const WindowDamage& damage() const { return damage_; }
   const WindowCode& code() const { return *code_; }
   const std::uint8_t* bytes() const { return repair_.bytes(); }
-  std::vector<std::int64_t> find_shifts(std::size_t copy) {
-    return repair_.find_shifts(copy, copies_[copy], WindowRepair::Equal::kIgnored);
+  Status find_shifts(std::size_t copy, std::vector<std::int64_t>& shifts) {
+    return repair_.find_shifts(copy, copies_[copy], WindowRepair::Equal::kIgnored, shifts);
   }
   // Bytes read and searched.
   std::uint64_t work() const { return meter_.total(); }

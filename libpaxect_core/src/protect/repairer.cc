@@ -94,7 +94,7 @@ Status Repairer::scan() {
   if (const std::optional<std::size_t> failing = find_undelivered(readers))
     return system_failure(PAXECT_ERROR_READ, inputs_[*failing].name, "cannot read",
                           readers[*failing]->error());
-  Status status = map_.build(records, sizes);
+  Status status = map_.build(records, sizes, meter_);
   for (std::size_t i = 0; i < records.size(); ++i) found_[i].records = std::move(records[i]);
   if (!map_.windows().empty()) report_.percent = map_.percent();
   report_.windows = map_.windows().size();
@@ -103,7 +103,8 @@ Status Repairer::scan() {
   names.reserve(inputs_.size());
   for (const CopyInput& input : inputs_) names.push_back(input.name);
   // Records of different containers contradict each other, or seem to be incomplete.
-  Status same = check_same_container(map_, copies_, names);
+  Status same = check_same_container(map_, copies_, names, meter_);
+  if (!meter_.status().ok()) return meter_.status();
   if (!status.ok()) return same.ok() ? status : same;
   report_.size = map_.footer_offset() + kFooterSize;
   return same;
@@ -336,7 +337,8 @@ Status Repairer::check_copies(RepairedWindow& first) {
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     Status status = check_origin(map_, i, copies_[i], first_window, extents_[i]);
     if (status.code == PAXECT_ERROR_NO_PROTECTION) {
-      const std::vector<std::int64_t> shifts = first.find_shifts(i);
+      std::vector<std::int64_t> shifts;
+      if (Status found = first.find_shifts(i, shifts); !found.ok()) return found;
       if (!shifts.empty())
         status = check_origin(map_, i, copies_[i], first_window, extents_[i], shifts.front());
     }

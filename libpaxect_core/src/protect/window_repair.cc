@@ -57,8 +57,9 @@ Status WindowRepair::gather(const ProtectionMap& map, const WindowPlan& plan, st
 
 Status WindowRepair::search(std::span<RepairCopy> copies) {
   for (std::size_t i = 0; i < copies.size() && !all_enough(); ++i) {
-    for (std::int64_t shift : find_shifts(i, copies[i], Equal::kNearest))
-      take(copies[i], shift, Take::kProven);
+    std::vector<std::int64_t> shifts;
+    if (Status status = find_shifts(i, copies[i], Equal::kNearest, shifts); !status.ok()) return status;
+    for (const std::int64_t shift : shifts) take(copies[i], shift, Take::kProven);
     if (!copies[i].reader.failure().ok()) return copies[i].reader.failure();
   }
   if (!all_enough()) take_equal();

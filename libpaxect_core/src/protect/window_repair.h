@@ -60,9 +60,9 @@ class WindowRepair {
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
   // After gather(): the shifts in a copy at which two cells that follow each other are, in the order of the
   // copy. Of cells that many others equal, contents do not show which one it is: they are passed over, or
-  // each is taken for the nearest, and their shifts follow the others.
+  // each is taken for the nearest, and their shifts follow the others. Errors: those of the copy's reader.
   enum class Equal { kIgnored, kNearest };
-  std::vector<std::int64_t> find_shifts(std::size_t index, RepairCopy& copy, Equal equal);
+  Status find_shifts(std::size_t index, RepairCopy& copy, Equal equal, std::vector<std::int64_t>& shifts);
   // After restore(): puts the damaged bytes of this copy where nothing better is known.
   Status fill(RepairCopy& copy, std::int64_t shift);
 
@@ -116,7 +116,7 @@ class WindowRepair {
     bool is_one_of_many = false;
   };
   void take_equal();
-  CellsByCrc wanted_cells() const;
+  CellsByCrc wanted_cells(CopyReader& charged) const;
   std::optional<Found> choose(const CellsByCrc& wanted, std::uint32_t crc, std::uint32_t next,
                               std::uint32_t expected) const;
   WordState state_of(std::uint32_t word) const;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "digest.h"
 #include "protect/cell_search.h"
@@ -26,9 +27,9 @@ void WindowRepair::take_equal() {
   const WindowShape& shape = window_.shape;
   CellsByCrc known;
   for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell)
-    if (cells_[cell] == Cell::kFound)
+    if (cells_[cell] == Cell::kFound && charged_->charge(shape.cell()))
       known.emplace_back(crc32(place(cell), shape.cell()), static_cast<std::uint32_t>(cell));
-  std::sort(known.begin(), known.end());
+  if (!sort_in_place(std::span(known), std::less<>(), *charged_)) return;
   for (std::uint32_t word = 0; word < shape.words; ++word) {
     if (!charged_->charge(std::uint64_t{shape.word_cells(word)} << shape.cell_bits)) return;
     for (std::uint64_t cell = word; cell < shape.data_cells() && !enough(word); cell += shape.words) {
@@ -44,11 +45,11 @@ void WindowRepair::take_equal() {
 }
 
 // The whole data cells by their checksums.
-WindowRepair::CellsByCrc WindowRepair::wanted_cells() const {
+WindowRepair::CellsByCrc WindowRepair::wanted_cells(CopyReader& charged) const {
   const WindowShape& shape = window_.shape;
   auto for_each = [&](auto use) {
     for (std::uint64_t cell = 0; cell < shape.data_cells(); ++cell)
-      if (stored_size(cell) == shape.cell())
+      if (stored_size(cell) == shape.cell() && charged.charge(WorkMeter::kStep))
         lists_.each(cell, [&](std::uint32_t crc) { use(crc, static_cast<std::uint32_t>(cell)); });
   };
   std::size_t count = 0;
@@ -56,7 +57,7 @@ WindowRepair::CellsByCrc WindowRepair::wanted_cells() const {
   CellsByCrc wanted;
   wanted.reserve(count);
   for_each([&](std::uint32_t crc, std::uint32_t cell) { wanted.emplace_back(crc, cell); });
-  std::sort(wanted.begin(), wanted.end());
+  if (!sort_in_place(std::span(wanted), std::less<>(), charged)) wanted.clear();
   return wanted;
 }
 
@@ -91,10 +92,12 @@ std::optional<WindowRepair::Found> WindowRepair::choose(const CellsByCrc& wanted
 // is sometimes a coincidence. They may have been found elsewhere already: what is still missing, parity
 // included, can be at the same shift. Equal cells are taken for those that are nearest to where the bytes
 // before them were: any of them has the right contents, and the next one.
-std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCopy& copy, Equal equal) {
+Status WindowRepair::find_shifts(std::size_t index, RepairCopy& copy, Equal equal,
+                                 std::vector<std::int64_t>& found) {
   CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
-  std::vector<std::int64_t> shifts = charged_shifts(*map_, index, copy, window_.offset, plan_.own.end);
+  found.clear();
+  const std::vector<std::int64_t> shifts = charged_shifts(*map_, index, copy, window_.offset, plan_.own.end);
   auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
   auto bound = [&](std::uint64_t offset, std::int64_t shift) {
     std::int64_t at = static_cast<std::int64_t>(offset) + shift;
@@ -102,13 +105,14 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
   };
   std::uint64_t from = bound(window_.offset, *least);
   std::uint64_t to = bound(window_.end(), *most);
-  if (to <= from || to - from > copy.found->search_budget) return {};
-  const CellsByCrc wanted = wanted_cells();
-  if (wanted.empty()) return {};
+  if (to <= from || to - from > copy.found->search_budget) return reader.failure();
+  const CellsByCrc wanted = wanted_cells(reader);
+  if (wanted.empty()) return reader.failure();
   copy.found->search_budget -= to - from;
-  CellSearch search(shape.cell(), wanted.size());
-  for (const auto& [crc, cell] : wanted) search.want(crc);
-  std::vector<std::int64_t> found;
+  std::vector<std::uint32_t> crcs;
+  crcs.reserve(wanted.size());
+  for (const auto& [crc, cell] : wanted) crcs.push_back(crc);
+  CellSearch search(shape.cell(), std::move(crcs), reader);
   std::vector<std::int64_t> of_equal;
   std::int64_t last = shifts.front();
   // The cell whose place is nearest to this one of the copy, at the shift that was found last.
@@ -125,12 +129,14 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
        at += kSearchBytes) {
     auto size = static_cast<std::size_t>(std::min(kSearchBytes + 2 * shape.cell() - 1, to - at));
     block.resize(size);
-    if (!reader.read(at, block.data(), size)) return {};
+    if (!reader.read(at, block.data(), size)) break;
     search.run(block, [&](std::size_t offset, std::uint32_t crc, std::uint32_t next) -> std::size_t {
       if (checks == 0 || !reader.charge(WorkMeter::kStep)) return size;
       --checks;
       const std::optional<Found> here = choose(wanted, crc, next, expected_at(at + offset));
-      if (!here || (here->is_one_of_many && equal == Equal::kIgnored)) return 0;
+      if (!here) return 0;
+      // All places in a row of cells that are periodic can be such ones: they must not use up the checks.
+      if (here->is_one_of_many && equal == Equal::kIgnored) return shape.cell();
       last = static_cast<std::int64_t>(at + offset) -
              static_cast<std::int64_t>(window_.offset + (std::uint64_t{here->cell} << shape.cell_bits));
       std::vector<std::int64_t>& list = here->is_one_of_many ? of_equal : found;
@@ -143,7 +149,7 @@ std::vector<std::int64_t> WindowRepair::find_shifts(std::size_t index, RepairCop
   for (const std::int64_t shift : of_equal)
     if (found.size() < kMaxFoundShifts && std::find(found.begin(), found.end(), shift) == found.end())
       found.push_back(shift);
-  return found;
+  return reader.failure();
 }
 
 }  // namespace paxect::core

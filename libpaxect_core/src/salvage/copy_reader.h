@@ -52,6 +52,8 @@ class CopyReader {
     if (failure_.ok() && !meter_->charge(work)) failure_ = meter_->status();
     return failure_.ok();
   }
+  // Charges one record of a loop over records in memory.
+  bool pass() { return charge(WorkMeter::kRecord); }
 
   // `size` bytes at `offset`, at most kLookSize; fewer only where the copy ends. Valid until the next call.
   std::span<const std::uint8_t> look(std::uint64_t offset, std::size_t size);

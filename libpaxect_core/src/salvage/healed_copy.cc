@@ -41,7 +41,7 @@ Status HealedCopy::find(std::vector<CopyInput> inputs, WorkMeter& whole, bool& f
     if (!copies_.back().reader.failure().ok()) return copies_.back().reader.failure();
     sizes.push_back(input.size);
   }
-  if (!map_.build_partial(records, sizes)) return {};
+  if (!map_.build_partial(records, sizes, meter_)) return meter_.status();
   for (std::size_t i = 0; i < records.size(); ++i) {
     found_[i].records = std::move(records[i]);
     if (map_.records_in(i) > map_.records_in(base_)) base_ = i;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -111,6 +112,22 @@ class WorkMeter {
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
 };
+
+// Sorts without more memory, not stably. `meter`: a WorkMeter, or what charges one. False, with the order
+// undefined, when it stops.
+template <class T, class Less, class Meter>
+bool sort_in_place(std::span<T> all, Less less, Meter& meter) {
+  constexpr std::size_t kBlock = 4096;
+  if (all.size() <= kBlock) {
+    if (!meter.charge(12 * WorkMeter::kRecord * all.size())) return false;
+    std::sort(all.begin(), all.end(), less);
+    return true;
+  }
+  if (!meter.charge(WorkMeter::kRecord * all.size())) return false;
+  const std::size_t middle = all.size() / 2;
+  std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(middle), all.end(), less);
+  return sort_in_place(all.first(middle), less, meter) && sort_in_place(all.subspan(middle), less, meter);
+}
 
 // A stable sort that charges its work; false, with the order undefined, when `meter` stops.
 template <class T, class Less>
