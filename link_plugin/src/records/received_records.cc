@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "records/digest_word.h"
 #include "records/received_streams.h"
 
 namespace paxect::link {
@@ -35,17 +36,6 @@ JournalLine list_line(std::string_view kind, std::size_t stream, const List& lis
   return line;
 }
 
-std::string again_record(std::size_t stream, std::uint64_t entry, const ListedAgain& again) {
-  return JournalLine("twin")
-      .number(stream)
-      .number(entry)
-      .text(again.stream)
-      .number(again.number)
-      .text(again.digest)
-      .text(again.name)
-      .finish();
-}
-
 }  // namespace
 
 // ---- one change ------------------------------------------------------------------------------------------
@@ -54,13 +44,9 @@ std::string ReceivedStreams::list_records(const StreamAddress& address, const Li
                                           const std::string& digest, std::int64_t now) const {
   const std::size_t index = find(address).value_or(streams_.size());
   JournalLine line = list_line("list", index, list, digest, now);
-  for (const ListEntry& entry : list.entries) line.text(entry.digest).text(entry.name);
-  std::string records = new_stream_record(address, list) + line.finish();
-  for (std::size_t i = 0; i < list.entries.size(); ++i)
-    if (const ListEntry& entry = list.entries[i]; entry.again)
-      records += again_record(index, list.first + i,
-                              {entry.again->stream, entry.again->number, entry.digest, entry.name});
-  return records;
+  for (const ListEntry& entry : list.entries)
+    line.text(digest_word(entry.digest, entry.again)).text(entry.name);
+  return new_stream_record(address, list) + line.finish();
 }
 
 std::string ReceivedStreams::other_records(const StreamAddress& address, const List& list,
@@ -196,16 +182,10 @@ void ReceivedStreams::take_receipted(std::size_t index) {
 }
 
 void ReceivedStreams::erase_entries(std::size_t index, std::uint64_t first, std::uint64_t last) {
-  ReceivedStream& of = streams_[index];
-  auto entry = of.entries.lower_bound(first);
-  while (entry != of.entries.end() && entry->first <= last) {
-    const EntryRef gone{index, entry->first};
-    const auto used = in_use_.find(entry->second.intent);
-    if (used != in_use_.end() && used->second == gone) in_use_.erase(used);
-    erase_indexed(gone, entry->second);
-    entry = of.entries.erase(entry);
-    --entries_;
-  }
+  const auto& entries = streams_[index].entries;
+  for (auto each = entries.lower_bound(first); each != entries.end() && each->first <= last;
+       each = entries.lower_bound(first))
+    erase_entry({index, each->first});
 }
 
 void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
@@ -229,6 +209,7 @@ void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
   while (!words.empty() && entries.size() < kMaxListEntries) {
     ReceivedEntry entry{.list = number, .since = heard};
     entry.digest = words.text();
+    entry.again = take_earlier(&entry.digest);
     if (is_ours) entry.name = words.text();
     entries.push_back(std::move(entry));
   }
@@ -242,15 +223,19 @@ void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
   if (of->known.size() > kKnownLists) of->known.erase(of->known.begin());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const EntryRef ref{static_cast<std::size_t>(index), run.first_entry + i};
-    if (is_ours && !of->knows(ref.number) && take_early(entries[i].digest)) {
-      add_gone(of, ref.number, ref.number);
-      add_spent(ref, entries[i].digest);
-    } else if (is_ours) {
-      if (take_put_away(entries[i])) entries[i].reason = kPutAway;
-      add_entry(ref, std::move(entries[i]));
-    } else {
+    if (!is_ours) {
       add_digest(ref, entries[i].digest, &of->foreign, &foreign_);
+      continue;
     }
+    if (!of->knows(ref.number) && take_early(entries[i].digest))
+      add_gone(of, ref.number, ref.number);
+    else if (take_put_away(entries[i]))
+      entries[i].reason = kPutAway;
+    add_entry(ref, entries[i]);
+    if (is_gone(ref))
+      use_up_others(ref, entries[i]);
+    else
+      use_up_if_delivered(ref);
   }
   if (!is_ours && !entries.empty()) add_range(&of->others, run.first_entry, run.next_entry - 1);
 }
@@ -267,6 +252,7 @@ void ReceivedStreams::take_entries(JournalWords& words) {
     words.number(&entry.since);
     words.number(&entry.intent);
     entry.digest = words.text();
+    entry.again = take_earlier(&entry.digest);
     entry.name = words.text();
     entry.reason = words.text();
     // Of a damaged record: entries are numbered from 1.
@@ -311,6 +297,16 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
       add_range(&receipted_gone_[key], first, last);
     return true;
   }
+  if (kind == "again") {
+    ListedContainer of;
+    std::get<0>(of) = words.text();
+    std::get<1>(of) = words.text();
+    words.number(&std::get<2>(of));
+    std::get<3>(of) = words.text();
+    std::get<4>(of) = words.text();
+    note_delivered_again(of);
+    return true;
+  }
   if (kind == "shift") {
     std::int64_t seconds = 0;
     words.number(&seconds);
@@ -322,7 +318,7 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
   }
   constexpr std::string_view kKinds[] = {"fork",   "until",       "refuse",    "receipt", "receipted",
                                          "heard",  "run",         "known",     "gone",    "spent",
-                                         "others", "written_off", "lists_off", "twin",    "foreign"};
+                                         "others", "written_off", "lists_off", "foreign"};
   if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds)) return false;
   std::uint64_t index = kNobody;
   words.number(&index);
@@ -331,17 +327,9 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
   if (kind == "fork") {
     of->is_forked = true;
   } else if (kind == "until") {
+    const std::uint64_t before = of->counts_through;
     words.number(&of->counts_through);
-  } else if (kind == "twin") {
-    std::uint64_t number = 0;
-    ListedAgain again;
-    words.number(&number);
-    again.stream = words.text();
-    words.number(&again.number);
-    again.digest = words.text();
-    again.name = words.text();
-    if (number > 0 && number < kNobody)
-      add_again({static_cast<std::size_t>(index), number}, std::move(again));
+    if (of->counts_through > before) use_up_delivered(index);
   } else if (kind == "lists_off") {
     words.number(&of->lists_written_off);
   } else if (kind == "refuse") {
@@ -387,7 +375,7 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
         if (is_range && kind == "written_off") {
           add_range(&of->written_off, number, last);
         } else if (is_range) {
-          if (kind == "gone") use_up_with_twins(ref.stream, number, last);
+          if (kind == "gone") use_up_entries(ref.stream, number, last);
           // What was delivered, or is for others, is not open, whatever an earlier record says.
           add_range(kind == "gone" ? &of->gone : &of->others, number, last);
           erase_entries(ref.stream, number, last);
@@ -463,7 +451,7 @@ std::vector<std::string> ReceivedStreams::records() const {
               .number(entry.list)
               .number(entry.since)
               .number(entry.intent)
-              .text(entry.digest)
+              .text(digest_word(entry.digest, entry.again))
               .text(entry.name)
               .text(entry.reason);
         },
@@ -482,9 +470,9 @@ std::vector<std::string> ReceivedStreams::records() const {
           receipted_record(i, own.stream, own.number, own.digest, own.made, own.key, own.contents));
     if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
   }
-  // Behind all that they are about.
-  for (std::size_t i = 0; i < streams_.size(); ++i)
-    for (const auto& [number, again] : streams_[i].again) lines.push_back(again_record(i, number, again));
+  for (const auto& [node, stream, number, container, name] : delivered_again_)
+    lines.push_back(
+        JournalLine("again").text(node).text(stream).number(number).text(container).text(name).finish());
   auto digest = early_.begin();
   while (digest != early_.end()) {
     JournalLine line("early");

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "proof/list.h"
 #include "proof/receipt.h"
 #include "records/entry_ranges.h"
 
@@ -46,19 +47,9 @@ struct ReceivedEntry {
   std::string digest = {};
   std::string name = {};
   std::string reason = {};  // why its container was refused: an event of the audit log; "" when it was not
+  std::optional<EarlierEntry> again = {};  // the first entry of its container, of the same node
 
   bool operator==(const ReceivedEntry&) const = default;
-};
-
-// The entry of the same node that this one names as an earlier one of its container, and what both have to
-// have for that to count.
-struct ListedAgain {
-  std::string stream;
-  std::uint64_t number = 0;
-  std::string digest = {};
-  std::string name = {};
-
-  bool operator==(const ListedAgain&) const = default;
 };
 
 // Lists without a gap between them, and their entries.
@@ -103,8 +94,7 @@ struct ReceivedStream {
   EntryRanges others = {};                            // of lists for other nodes
   std::map<std::uint64_t, std::string> foreign = {};  // digests of the last of these
   EntryRanges written_off = {};
-  std::uint64_t lists_written_off = 0;              // the last one of them, of those at the end of the stream
-  std::map<std::uint64_t, ListedAgain> again = {};  // by the later entry, of this stream
+  std::uint64_t lists_written_off = 0;  // the last one of them, of those at the end of the stream
   OwnReceipts receipts = {};
 
   bool operator==(const ReceivedStream&) const = default;

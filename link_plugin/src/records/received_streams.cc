@@ -51,7 +51,7 @@ std::optional<EntryRef> ReceivedStreams::first_that_counts(const RefIndex& index
     const ReceivedStream& of = streams_[found->stream];
     const ReceivedEntry* each = entry(*found);
     const bool counts = each != nullptr && !of.is_forked && each->list <= of.counts_through;
-    if (counts && !is_twin_in_use(*found, *each)) break;
+    if (counts && !is_other_in_use(*found, *each)) break;
     found = index.first(text,
                         counts ? EntryRef{found->stream, found->number + 1} : EntryRef{found->stream + 1, 0});
   }
@@ -212,7 +212,7 @@ void ReceivedStreams::release(std::uint64_t intent) {
   used_.erase(entry.digest, ref);
   add_open(ref, entry);
   in_use_.erase(used);
-  use_up_if_twin_is(ref);
+  use_up_if_delivered(ref);
 }
 
 void ReceivedStreams::release_unless(const std::function<bool(std::uint64_t intent)>& exists) {
@@ -230,135 +230,44 @@ void ReceivedStreams::settle(std::uint64_t intent) {
   use_up(ref);
 }
 
-// Requires: the entry is here, and no delivery uses it any more.
+// Requires: the entry is here.
 void ReceivedStreams::use_up(const EntryRef& ref) {
-  const ReceivedEntry first = *entry(ref);
-  std::vector<EntryRef> all = {ref};
-  while (!all.empty()) {
-    const EntryRef each = all.back();
-    all.pop_back();
-    ReceivedStream& of = streams_[each.stream];
-    const auto found = of.entries.find(each.number);
-    if (found == of.entries.end()) continue;
-    erase_indexed(each, found->second);
-    of.entries.erase(found);
-    --entries_;
-    add_gone(&of, each.number, each.number);
-    add_spent(each, first.digest);
-    for (const EntryRef& twin : twins_of(each, first.digest, first.name))
-      if (is_open(twin, first.digest, first.name)) all.push_back(twin);
-  }
+  const ReceivedEntry delivered = *entry(ref);
+  end_entry(ref);
+  use_up_others(ref, delivered);
 }
 
-// ---- one container with several entries ------------------------------------------------------------------
-
-// What the sender lists again, such as after a change of its key, has another entry where the first one is
-// open or used up already. All of them are good for one delivery.
-
-void ReceivedStreams::add_again(const EntryRef& ref, ListedAgain again) {
-  ReceivedStream& of = streams_[ref.stream];
-  // Of a damaged record.
-  const ReceivedEntry* open = entry(ref);
-  if (open != nullptr && (open->digest != again.digest || open->name != again.name)) return;
-  const auto [added, is_new] = of.again.emplace(ref.number, std::move(again));
-  if (!is_new) return;
-  later_.emplace(std::tuple(of.address.node, added->second.stream, added->second.number), ref);
-  if (is_gone(ref))
-    use_up_twins(ref, added->second.digest, added->second.name);
-  else
-    use_up_if_twin_is(ref);
-  if (of.again.size() > kMaxAgain) forget_again({ref.stream, of.again.begin()->first});
+// Requires: the entry is here.
+void ReceivedStreams::end_entry(const EntryRef& ref) {
+  const std::string digest = entry(ref)->digest;
+  erase_entry(ref);
+  add_gone(&streams_[ref.stream], ref.number, ref.number);
+  add_spent(ref, digest);
 }
 
-void ReceivedStreams::forget_again(const EntryRef& ref) {
-  ReceivedStream& of = streams_[ref.stream];
-  const auto again = of.again.find(ref.number);
-  const auto [begin, end] =
-      later_.equal_range(std::tuple(of.address.node, again->second.stream, again->second.number));
-  const auto later = std::find_if(begin, end, [&](const auto& each) { return each.second == ref; });
-  if (later != end) later_.erase(later);
-  of.again.erase(again);
+void ReceivedStreams::use_up_entries(std::size_t index, std::uint64_t first, std::uint64_t last) {
+  const auto& entries = streams_[index].entries;
+  for (auto each = entries.lower_bound(first); each != entries.end() && each->first <= last;
+       each = entries.lower_bound(first))
+    use_up({index, each->first});
 }
 
-// The earlier entries that it names and the later ones that name it, with this digest and name, also those
-// that are delivered.
-std::vector<EntryRef> ReceivedStreams::twins_of(const EntryRef& ref, const std::string& digest,
-                                                const std::string& name) const {
-  std::vector<EntryRef> twins;
-  const ReceivedStream& of = streams_[ref.stream];
-  const auto is_same = [&](const ListedAgain& again) { return again.digest == digest && again.name == name; };
-  if (const auto again = of.again.find(ref.number); again != of.again.end() && is_same(again->second))
-    for (std::size_t i = 0; i < streams_.size(); ++i)
-      if (streams_[i].address.node == of.address.node && streams_[i].address.stream == again->second.stream)
-        twins.push_back({i, again->second.number});
-  const auto [begin, end] = later_.equal_range(std::tuple(of.address.node, of.address.stream, ref.number));
-  for (auto each = begin; each != end; ++each)
-    if (is_same(streams_[each->second.stream].again.at(each->second.number))) twins.push_back(each->second);
-  return twins;
-}
-
-// Whether a delivery uses another entry of its container.
-bool ReceivedStreams::is_twin_in_use(const EntryRef& ref, const ReceivedEntry& of) const {
-  if (later_.empty() || !used_.first(of.digest)) return false;
-  std::vector<EntryRef> all = {ref};
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const ReceivedEntry* each = entry(all[i]);
-    if (each == nullptr || each->digest != of.digest || each->name != of.name) continue;
-    if (each->intent != 0) return true;
-    for (const EntryRef& twin : twins_of(all[i], of.digest, of.name))
-      if (std::find(all.begin(), all.end(), twin) == all.end()) all.push_back(twin);
-    // No sender lists a container so often: what is not followed to its end is not delivered.
-    if (all.size() > kMaxTwins) return true;
-  }
-  return false;
-}
-
-bool ReceivedStreams::is_open(const EntryRef& ref, const std::string& digest, const std::string& name) const {
-  const ReceivedEntry* each = entry(ref);
-  return each != nullptr && each->intent == 0 && each->digest == digest && each->name == name;
+// Requires: the entry is here.
+void ReceivedStreams::erase_entry(const EntryRef& ref) {
+  auto& entries = streams_[ref.stream].entries;
+  const auto found = entries.find(ref.number);
+  const auto used = in_use_.find(found->second.intent);
+  if (used != in_use_.end() && used->second == ref) in_use_.erase(used);
+  erase_indexed(ref, found->second);
+  forget_again(ref, found->second);
+  entries.erase(found);
+  --entries_;
 }
 
 bool ReceivedStreams::is_gone(const EntryRef& ref) const {
   const EntryRanges& gone = streams_[ref.stream].gone;
   const auto after = gone.upper_bound(ref.number);
   return after != gone.begin() && std::prev(after)->second >= ref.number;
-}
-
-// Requires: `ref` is delivered, and had this digest and name.
-void ReceivedStreams::use_up_twins(const EntryRef& ref, const std::string& digest, const std::string& name) {
-  for (const EntryRef& twin : twins_of(ref, digest, name))
-    if (is_open(twin, digest, name)) use_up(twin);
-}
-
-// An entry that came, or was given back. Of an earlier entry that was delivered long ago the digest is not
-// known any more: it may be another one then.
-void ReceivedStreams::use_up_if_twin_is(const EntryRef& ref) {
-  const ReceivedEntry* open = entry(ref);
-  if (later_.empty() || open == nullptr || open->intent != 0) return;
-  for (const EntryRef& twin : twins_of(ref, open->digest, open->name)) {
-    if (!is_gone(twin)) continue;
-    const ReceivedStream& of = streams_[twin.stream];
-    const auto spent = of.spent.find(twin.number);
-    const auto again = of.again.find(twin.number);
-    if ((spent != of.spent.end() && spent->second == open->digest) ||
-        (again != of.again.end() && again->second.digest == open->digest))
-      return use_up(ref);
-  }
-}
-
-// Entries that a record calls delivered which has only their numbers.
-void ReceivedStreams::use_up_with_twins(std::size_t index, std::uint64_t first, std::uint64_t last) {
-  if (later_.empty()) return;
-  const ReceivedStream& of = streams_[index];
-  std::vector<EntryRef> open;
-  for (auto each = of.entries.lower_bound(first); each != of.entries.end() && each->first <= last; ++each)
-    if (each->second.intent == 0) open.push_back({index, each->first});
-  for (const EntryRef& ref : open)
-    if (const ReceivedEntry* each = entry(ref);
-        each != nullptr && !twins_of(ref, each->digest, each->name).empty())
-      use_up(ref);
-  for (auto again = of.again.lower_bound(first); again != of.again.end() && again->first <= last; ++again)
-    use_up_twins({index, again->first}, again->second.digest, again->second.name);
 }
 
 void ReceivedStreams::end_receipts() {
@@ -377,12 +286,13 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
   const std::string digest = entry.digest;
   // A record that is read again must not open what was used up.
   if (is_gone(ref)) return add_spent(ref, digest);
-  const auto [added, is_new] = of.entries.emplace(ref.number, std::move(entry));
-  if (!is_new) return;
-  add_open(ref, added->second);
+  if (of.entries.contains(ref.number)) return;
+  if (entry.again && !has_room_again(ref, entry)) entry.again.reset();
+  if (entry.again) later_.emplace(*container_of(ref, entry), ref);
+  add_open(ref, entry);
+  of.entries.emplace(ref.number, std::move(entry));
   ++entries_;
   if (intent != 0 && !in_use_.contains(intent)) use(ref, intent);
-  use_up_if_twin_is(ref);
 }
 
 void ReceivedStreams::add_open(const EntryRef& ref, const ReceivedEntry& entry) {

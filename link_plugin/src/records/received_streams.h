@@ -7,9 +7,8 @@
 //
 // The records, each a line of the journal; IX numbers the streams:
 //   stream IX NODE KEY STREAM CONTINUED NUMBER     a stream, before all that is about it
-//   list IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD (DIGEST NAME)...   a list that was verified
-//   twin IX ENTRY STREAM NUMBER DIGEST NAME        an entry of a list before: of its container there is an
-//                                                  earlier entry
+//   list IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD (DIGEST NAME)...   a list that was verified; DIGEST is
+//                                                  DIGEST:STREAM:ENTRY where the entry names an earlier one
 //   other IX NUMBER DIGEST PREVIOUS FIRST WITHIN HEARD DIGEST...   one that is for other nodes
 //   fork IX                                        two texts for one number: nothing more is delivered
 //   until IX NUMBER                                its key is retired: the last list that counts
@@ -29,10 +28,13 @@
 //   heard IX WITHIN HEARD                          of the newest list
 //   run IX LIST LIST ENTRY ENTRY PREVIOUS DIGEST   lists without a gap between them
 //   known IX (LIST DIGEST)...                      the last lists
-//   entry IX (ENTRY LIST SINCE INTENT DIGEST NAME REASON)...   entries that are not delivered
+//   entry IX (ENTRY LIST SINCE INTENT DIGEST NAME REASON)...   entries that are not delivered; DIGEST as in a
+//                                                  list
 //   spent IX (ENTRY DIGEST)...                     the last of those that are
 //   others IX (ENTRY ENTRY)...                     ranges of those in lists for other nodes
 //   foreign IX (ENTRY DIGEST)...                   the last of those
+//   again NODE STREAM ENTRY DIGEST NAME            a container that was delivered by an entry that names this
+//                                                  one, of this digest and name
 #pragma once
 
 #include <cstdint>
@@ -40,6 +42,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -52,6 +55,9 @@
 #include "records/ref_index.h"
 
 namespace paxect::link {
+
+// A container that is listed more than once: node, stream and number of its first entry, digest and name.
+using ListedContainer = std::tuple<std::string, std::string, std::uint64_t, std::string, std::string>;
 
 class ReceivedStreams {
  public:
@@ -135,7 +141,7 @@ class ReceivedStreams {
 
   bool operator==(const ReceivedStreams& other) const {
     return streams_ == other.streams_ && early_ == other.early_ && put_away_ == other.put_away_ &&
-           receipted_gone_ == other.receipted_gone_;
+           receipted_gone_ == other.receipted_gone_ && delivered_again_ == other.delivered_again_;
   }
 
   // Limits of all senders together, and how much of it each of them has in any case: none can use up what
@@ -145,11 +151,11 @@ class ReceivedStreams {
   static constexpr std::size_t kMaxIndex = 2 * kMaxStreams;  // with the shares
   static constexpr std::size_t kMaxEntries = 262'144;        // that are not delivered
   static constexpr std::size_t kEntryShare = 16'384;
-  static constexpr std::size_t kMaxGaps = 1024;     // of a stream
-  static constexpr std::size_t kKnownLists = 1024;  // of a stream, whose digests are kept
-  static constexpr std::size_t kSpent = 4096;       // of a stream, likewise
-  static constexpr std::size_t kMaxAgain = 4096;    // entries of a stream that name an earlier one
-  static constexpr std::size_t kMaxTwins = 256;     // entries of one container
+  static constexpr std::size_t kMaxGaps = 1024;         // of a stream
+  static constexpr std::size_t kKnownLists = 1024;      // of a stream, whose digests are kept
+  static constexpr std::size_t kSpent = 4096;           // of a stream, likewise
+  static constexpr std::size_t kDeliveredAgain = 4096;  // containers, of all streams
+  static constexpr std::size_t kMaxAgain = 8;  // open entries of one key that name the same earlier one
 
   // How many items were read to find open entries: the work of the searches, for tests.
   std::uint64_t reads() const { return open_.reads() + named_.reads(); }
@@ -170,17 +176,24 @@ class ReceivedStreams {
   void take_list(JournalWords& words, bool is_ours);
   void take_entries(JournalWords& words);
   void add_entry(const EntryRef& ref, ReceivedEntry entry);
-  void add_again(const EntryRef& ref, ListedAgain again);
-  void forget_again(const EntryRef& ref);
-  std::vector<EntryRef> twins_of(const EntryRef& ref, const std::string& digest,
-                                 const std::string& name) const;
-  bool is_twin_in_use(const EntryRef& ref, const ReceivedEntry& of) const;
   bool is_gone(const EntryRef& ref) const;
-  bool is_open(const EntryRef& ref, const std::string& digest, const std::string& name) const;
   void use_up(const EntryRef& ref);
-  void use_up_twins(const EntryRef& ref, const std::string& digest, const std::string& name);
-  void use_up_with_twins(std::size_t index, std::uint64_t first, std::uint64_t last);
-  void use_up_if_twin_is(const EntryRef& ref);
+  void end_entry(const EntryRef& ref);
+  void use_up_entries(std::size_t index, std::uint64_t first, std::uint64_t last);
+  void erase_entry(const EntryRef& ref);
+  // One container with several entries (listed_again.cc).
+  bool counts(const EntryRef& ref) const;
+  bool has_room_again(const EntryRef& ref, const ReceivedEntry& entry) const;
+  void forget_again(const EntryRef& ref, const ReceivedEntry& entry);
+  std::optional<EntryRef> first_entry_of(const ListedContainer& of) const;
+  std::optional<ListedContainer> container_of(const EntryRef& ref, const ReceivedEntry& entry) const;
+  std::vector<EntryRef> open_entries_of(const ListedContainer& of) const;
+  bool is_delivered(const ListedContainer& of) const;
+  bool is_other_in_use(const EntryRef& ref, const ReceivedEntry& open) const;
+  void note_delivered_again(const ListedContainer& of);
+  void use_up_others(const EntryRef& ref, const ReceivedEntry& delivered);
+  void use_up_if_delivered(const EntryRef& ref);
+  void use_up_delivered(std::size_t index);
   bool take_early(const std::string& digest);
   bool take_put_away(const ReceivedEntry& entry);
   void take_receipted(std::size_t index);
@@ -206,9 +219,11 @@ class ReceivedStreams {
   std::deque<std::string> put_away_;  // those that went to the quarantine before; each is for one entry
   // Entries of streams that are not known yet, by node and stream, as in ReceivedStream::gone.
   std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, std::uint64_t>> receipted_gone_;
-  std::map<std::uint64_t, EntryRef> in_use_;  // by intent
-  // Entries that name an earlier one, by node, stream and number of that.
-  std::multimap<std::tuple<std::string, std::string, std::uint64_t>, EntryRef> later_;
+  std::map<std::uint64_t, EntryRef> in_use_;        // by intent
+  std::multimap<ListedContainer, EntryRef> later_;  // entries that name an earlier one
+  // What was delivered by such an entry, in this order and sorted.
+  std::deque<ListedContainer> delivered_again_;
+  std::set<ListedContainer> is_delivered_again_;
   std::size_t entries_ = 0;
 };
 

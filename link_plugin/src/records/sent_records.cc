@@ -1,6 +1,7 @@
 // The records of SentStream: their text, and the changes that they make.
 #include <algorithm>
 
+#include "records/digest_word.h"
 #include "records/sent_stream.h"
 
 namespace paxect::link {
@@ -31,12 +32,9 @@ std::vector<std::string> split(std::string_view text) {
   return names;
 }
 
-// The word of the digest has the entry of before too: "DIGEST:STREAM:NUMBER".
 JournalLine& add_entry(JournalLine& line, const SentEntry& entry) {
-  const std::string again =
-      entry.again ? ":" + entry.again->stream + ":" + std::to_string(entry.again->number) : "";
   return line.number(entry.id)
-      .text(entry.digest + again)
+      .text(digest_word(entry.digest, entry.again))
       .text(entry.name)
       .text(entry.place)
       .text(entry.source);
@@ -46,14 +44,7 @@ SentEntry read_entry(JournalWords& words) {
   SentEntry entry;
   words.number(&entry.id);
   for (std::string* text : {&entry.digest, &entry.name, &entry.place, &entry.source}) *text = words.text();
-  const std::size_t end = entry.digest.find(':');
-  if (end == std::string::npos) return entry;
-  const std::string_view rest = std::string_view(entry.digest).substr(end + 1);
-  const std::size_t middle = rest.find(':');
-  EarlierEntry again{.stream = std::string(rest.substr(0, middle))};
-  if (middle != std::string_view::npos && parse_number(rest.substr(middle + 1), 1, kMaxNumber, &again.number))
-    entry.again = std::move(again);
-  entry.digest.resize(end);
+  entry.again = take_earlier(&entry.digest);
   return entry;
 }
 

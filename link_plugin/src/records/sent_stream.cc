@@ -226,7 +226,8 @@ void SentStream::relist(const EntryNumber& number) {
   const auto found = kept_.find(number);
   if (found == kept_.end()) return;
   unlisted_.push_back(found->second.entry);
-  unlisted_.back().again = {number.first, number.second};
+  // The first one of all: the lists between may be lost.
+  if (!unlisted_.back().again) unlisted_.back().again = {number.first, number.second};
   ids_.insert(found->second.entry.id);
   note_over(&replaced_, number.first, number.second, number.second);
   forget_kept(found);

@@ -51,7 +51,7 @@ struct SentEntry {
   // once.
   std::string place = {};
   std::string source = {};
-  // It was listed before, under this number.
+  // It was listed before, first under this number.
   std::optional<EarlierEntry> again = {};
 
   bool operator==(const SentEntry&) const = default;

@@ -70,13 +70,36 @@ TEST_CASE("Entries that others replaced, or that are given up, are known until n
   CHECK(stream.replaced(old) == EntryRanges{{2, 2}});
   CHECK(stream.forgone(old) == EntryRanges{{3, 3}});
   CHECK(stream.forgone("2123456789abcdef").empty());
-  CHECK(stream.unlisted().size() == 1);
+  REQUIRE(stream.unlisted().size() == 1);
+  CHECK(stream.unlisted()[0].again == EarlierEntry{old, 2});
   stream.forget_ids();
   CHECK(read_again(stream) == stream);
   stream.settle(old);
   CHECK(stream.replaced(old).empty());
   CHECK(stream.forgone(old).empty());
   CHECK(read_again(stream) == stream);
+}
+
+TEST_CASE("An entry that is listed again names the first one of its container, however often it was") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  SentEntry kept = entry(1);
+  kept.place = "place";
+  kept.source = "source";
+  stream.add(kept);
+  const std::string first = stream.name;
+  for (const char* name : {"1123456789abcdef", "2123456789abcdef", "3123456789abcdef"}) {
+    const SentList list = next_list(stream, 1);
+    const std::string before = stream.name;
+    stream.decide(list);
+    stream.note_named(1);
+    stream.note_ended(before, stream.named());
+    stream.begin(name, "key", "north", Continued{before, 1});
+    stream.relist({before, 1});
+    CHECK(read_again(stream) == stream);
+    REQUIRE(stream.unlisted().size() == 1);
+    CHECK(stream.unlisted()[0].again == EarlierEntry{first, 1});
+  }
 }
 
 TEST_CASE("What another list names that is not listed stays under that number, once") {
