@@ -75,15 +75,24 @@ Status add_requests(const std::string& path, std::string_view lines) {
     return io_failure("write", path, errno);
   status = write_all(fd.get(), lines.data(), lines.size(), path);
   if (status.ok()) status = sync_file(fd.get(), path);
-  if (!status.ok()) std::ignore = ftruncate(fd.get(), end);
-  return status.ok() ? sync_names_beside(path) : status;
+  if (status.ok()) return sync_names_beside(path);
+  // With the lock, so that nobody else has added anything.
+  std::ignore = end == 0 ? unlink(path.c_str()) : ftruncate(fd.get(), end);
+  return status;
 }
 
 Status take_requests(const std::string& path, std::vector<std::string>* lines) {
   lines->clear();
   std::string text;
   Status status = read_file(taken_of(path), kMaxFile, &text);
-  if (status.fault == Fault::kGone) {
+  bool is_taken = status.fault != Fault::kGone;
+  // Of a process that was killed before it had written a line.
+  if (status.ok() && whole_lines(text).empty()) {
+    is_taken = false;
+    status = finish_requests(path);
+    if (!status.ok()) return status;
+  }
+  if (!is_taken) {
     UniqueFd fd;
     bool is_busy = false;  // then it is taken next time
     status = lock_file(path, O_RDONLY, 1, &fd, &is_busy);

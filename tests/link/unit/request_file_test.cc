@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "support/catch.h"
+#include "support/file_size_limit.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
 
@@ -51,6 +52,35 @@ TEST_CASE("A part of a line, which a process left that was killed, is none, also
   const bool is_added = GENERATE(false, true);
   if (is_added) REQUIRE(add_requests(path, "c 3\n").ok());
   CHECK(taken(path) == (is_added ? Lines{"a 1", "c 3"} : Lines{"a 1"}));
+}
+
+TEST_CASE("A file without a whole line keeps no later request from being taken") {
+  test::TempDir temp;
+  const std::string path = temp / "lock.resend";
+  const std::string taken_path = path + ".taken";
+  SECTION("made and not written") {
+    test::write_file(path, "");
+    CHECK(taken(path).empty());
+  }
+  SECTION("and taken") { test::write_file(taken_path, ""); }
+  SECTION("a part of a line, taken") { test::write_file(taken_path, "b 2"); }
+  REQUIRE(add_requests(path, "a 1\n").ok());
+  CHECK(taken(path) == Lines{"a 1"});
+  REQUIRE(finish_requests(path).ok());
+  CHECK(test::list(temp.path()).empty());
+}
+
+TEST_CASE("A request that cannot be written leaves what was there, and no empty file") {
+  test::TempDir temp;
+  const std::string path = temp / "lock.resend";
+  const bool is_there = GENERATE(false, true);
+  if (is_there) REQUIRE(add_requests(path, "a 1\n").ok());
+  {
+    const test::FileSizeLimit full(6);
+    CHECK_FALSE(add_requests(path, "b 2222222222\n").ok());
+  }
+  CHECK(test::list(temp.path()).size() == (is_there ? 1 : 0));
+  CHECK(taken(path) == (is_there ? Lines{"a 1"} : Lines{}));
 }
 
 TEST_CASE("More than 4 MiB is not taken on, and changes nothing") {
