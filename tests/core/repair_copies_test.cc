@@ -89,6 +89,28 @@ TEST_CASE("repair: copies of different containers are refused by name") {
   }
 }
 
+TEST_CASE("repair: a whole copy of another version of the data is refused, with protection or without") {
+  const std::string data = noise(200000, 11);
+  std::string changed = data;
+  changed.replace(777, 3, "XYZ");
+  const std::string container = encode(data, {{PAXECT_PARAM_PROTECT, 10}});
+  const std::string damaged = zeroed(container, 5000, 3000);
+  for (const std::int64_t protect : {0, 10}) {
+    const std::string other = encode(changed, {{PAXECT_PARAM_PROTECT, protect}});
+    for (const std::vector<std::string>& copies :
+         {std::vector{damaged, other}, std::vector{other, damaged}, std::vector{damaged, container, other}}) {
+      const Repaired result = repair(copies);
+      CHECK(result.status == PAXECT_ERROR_DAMAGED);
+      CHECK(result.message.find("are copies of different containers") != std::string::npos);
+    }
+  }
+  // One with the same data is a copy, and so is what is left of one whose data nothing proves.
+  const std::string plain = encode(data, {});
+  CHECK(repair({damaged, plain}).container == container);
+  CHECK(repair({plain, damaged}).container == container);
+  CHECK(repair({damaged, zeroed(encode(changed, {}), 100000, 10)}).container == container);
+}
+
 TEST_CASE("repair: a protected container in the data does not make a piece of a copy that of another one") {
   const std::string inner = encode(noise(200000, 5), {{PAXECT_PARAM_PROTECT, 10}});
   const std::string outer = encode(inner, {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 65536}});

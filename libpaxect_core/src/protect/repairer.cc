@@ -234,6 +234,8 @@ Status Repairer::finish() {
   if (status.ok()) status = decoded(decoder_.finish());
   repaired_header_ = decoder_.header();
   if (status.ok()) status = check_other_data();
+  // Whose data the copies have is for a salvage to decide.
+  if (status.ok() && origin_ == Origin::kShown) status = check_other_containers();
   report_.proven = status.ok();
   return status;
 }
@@ -263,6 +265,29 @@ Status Repairer::check_other_data() {
                            ", and its protection is that of other data: decode it and encode it again");
       break;  // one container at most begins there
     }
+  }
+  return {};
+}
+
+// A copy without a record of this container may be one of another version that was encoded without
+// protection. It is whole, so that there is nothing to repair of it, and the caller took it for the same
+// data.
+Status Repairer::check_other_containers() {
+  std::size_t with_records = 0;
+  while (with_records + 1 < copies_.size() && !map_.first_shift(with_records)) ++with_records;
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    CopyReader& reader = copies_[i].reader;
+    if (map_.first_shift(i) || reader.size() < kHeaderSize + kFooterSize) continue;
+    std::array<std::uint8_t, kFooterSize> bytes{};
+    if (!reader.read(reader.size() - kFooterSize, bytes.data(), bytes.size())) return reader.failure();
+    const Footer found = read_footer(bytes);
+    if (found.digest == report_.footer.digest || !may_be_other(found)) continue;
+    bool whole = false;
+    if (Status status = is_whole(reader, 0, reader.size(), whole); !status.ok()) return status;
+    if (whole)
+      return failure(PAXECT_ERROR_DAMAGED, "cannot be repaired: " + inputs_[with_records].name + " and " +
+                                               inputs_[i].name + " are copies of different containers, and " +
+                                               inputs_[i].name + " is whole: repair without it");
   }
   return {};
 }

@@ -90,6 +90,7 @@ class Repairer {
   Status check_copies(RepairedWindow& first);
   Status find_footer(Footer& footer);
   Status check_other_data();
+  Status check_other_containers();
   bool may_be_other(const Footer& found) const;
   Status is_whole(CopyReader& reader, std::uint64_t begin, std::uint64_t end, bool& whole);
   Status lacking_cells() const;
