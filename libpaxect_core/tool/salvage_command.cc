@@ -43,6 +43,17 @@ class ReportFile {
   core::OutputFile file_;
 };
 
+// Prints why the output is not the proven data.
+void report_loss(const paxect_salvager* salvager, const SalvageJob& job) {
+  if (job.status != PAXECT_ERROR_PARTIAL) return;
+  const paxect_salvage_report report = salvage_report(salvager);
+  std::string line = paxect_salvager_error_message(salvager);
+  if (report.lost != 0) line += " (" + std::to_string(report.lost_size) + " bytes)";
+  if (report.unconfirmed != 0)
+    line += ", " + std::to_string(report.unconfirmed) + " decompressed but not confirmed by a CRC-32";
+  complain(job.output + ": " + line);
+}
+
 // Prints what the exit status alone does not say.
 void report_findings(const paxect_salvager* salvager, const SalvageJob& job) {
   paxect_salvage_report report = salvage_report(salvager);
@@ -61,12 +72,6 @@ void report_findings(const paxect_salvager* salvager, const SalvageJob& job) {
     complain(shown_name(job.inputs[static_cast<std::size_t>(report.foreign_input)]) +
              ": another container or a part of one is at offset " + std::to_string(report.foreign_offset) +
              ": its data is not in the output");
-  if (job.status != PAXECT_ERROR_PARTIAL) return;
-  std::string line = paxect_salvager_error_message(salvager);
-  if (report.lost != 0) line += " (" + std::to_string(report.lost_size) + " bytes)";
-  if (report.unconfirmed != 0)
-    line += ", " + std::to_string(report.unconfirmed) + " decompressed but not confirmed by a CRC-32";
-  complain(job.output + ": " + line);
 }
 
 // The exit status for writing the report.
@@ -151,6 +156,7 @@ int run_salvage(const Command& command, const std::vector<std::string>& argument
   if (!searched) return fail_salvage(ended, job, talk.json);
   if (job.status == PAXECT_ERROR_NOTHING) complain(ended.message);
   if (!talk.quiet) report_findings(salvager.get(), job);
+  if (!talk.quiet || !talk.json) report_loss(salvager.get(), job);  // the report has it too
   warn(ended, talk);
   if (int failed = give_report(salvager.get(), job, report_file, talk.json)) return failed;
   return paxect_status_exit_code(job.status);

@@ -70,6 +70,8 @@ TEST_CASE("salvage of a damaged container writes what it finds, with status 2 an
   CHECK(quiet.status == 2);
   CHECK(quiet.error.empty());
   CHECK(parse(quiet.output)["fill"] == "skip");
+  // A failure is never without a word.
+  CHECK(salvage_tool({dir / "in", "-o", dir / "quiet", "--quiet"}).error.starts_with("paxect-core: "));
   CHECK(read_file(dir / "out") == sample_data().erase(5 * kFrame, kFrame));
 }
 
