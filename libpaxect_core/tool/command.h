@@ -124,13 +124,14 @@ using Setting = std::pair<paxect_parameter, std::int64_t>;
 void suggest_repair(const Outcome& outcome, const std::string& input, std::span<const Setting> settings,
                     const Talk& talk, bool is_last = true);
 // Whether the protection of a container, the data of which was verified, is as it was made. Prints what is
-// wrong with it, which is no failure: the code is that of a file that cannot be read any more.
-// Requires: `file` can be read from its beginning.
+// wrong with it, which is no failure. `begin`: the byte of the file at which the container begins; behind
+// byte 0, protection is not verified, which is printed.
 struct ProtectionTest {
-  int code = kExitOk;
-  std::optional<bool> is_damaged = {};  // nullopt: it has none, or is no regular file
+  Outcome ended = {};                   // a failure, which is printed, of reading the file once more
+  std::optional<bool> is_damaged = {};  // nullopt: it has none, or it was not verified
 };
-ProtectionTest test_protection(const std::string& file, std::span<const Setting> settings, const Talk& talk);
+ProtectionTest test_protection(const std::string& file, std::uint64_t begin,
+                               std::span<const Setting> settings, const Talk& talk);
 // Prints the warning of a successful job, such as an owner that could not be kept; not with --quiet.
 void warn(const Outcome& outcome, const Talk& talk);
 

@@ -174,7 +174,8 @@ int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
 
 // Whether there is a record of protection near the beginning or the end of the file. One is behind the first
 // window, which is at most 16 MiB long unless a frame is longer, and others are before the footer.
-bool looks_protected(int fd) {
+// `from`: where the file begins for the command.
+bool looks_protected(int fd, off_t from = 0) {
   constexpr std::string_view kMagic("\xd1PXheal\x1a", 8);  // FORMAT.md, Protection
   constexpr off_t kEnds = off_t{17} << 20;
   constexpr off_t kBlock = off_t{1} << 20;
@@ -192,8 +193,13 @@ bool looks_protected(int fd) {
     }
     return false;
   };
-  const off_t begin = std::min(kEnds, file.st_size);
-  return has_record(std::max(begin, file.st_size - kEnds), file.st_size) || has_record(0, begin);
+  const off_t begin = std::min(from + kEnds, file.st_size);
+  return has_record(std::max(begin, file.st_size - kEnds), file.st_size) || has_record(from, begin);
+}
+
+core::Descriptor open_input(const std::string& input) {
+  if (input == "-") return core::Descriptor(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+  return core::open_at(AT_FDCWD, input, O_RDONLY | O_NONBLOCK);
 }
 
 // `is_protected`: it has records of protection. Requires: `file` is a regular file.
@@ -226,11 +232,10 @@ void suggest_repair(const Outcome& ended, const std::string& input, std::span<co
   int code = paxect_status_exit_code(ended.status);
   const bool is_damage = code == 2 || code == 4 || ended.status == PAXECT_ERROR_READ;
   if (talk.quiet || !is_damage || ended.status == PAXECT_ERROR_LIMIT) return;
-  core::Descriptor opened;
-  if (input != "-") opened = core::open_at(AT_FDCWD, input, O_RDONLY | O_NONBLOCK);
-  const int file = input == "-" ? STDIN_FILENO : opened.get();
+  const core::Descriptor opened = open_input(input);
+  const int file = opened.get();
   struct stat type {};
-  if (file < 0 || fstat(file, &type) != 0) return;
+  if (!opened.valid() || fstat(file, &type) != 0) return;
   if (!S_ISREG(type.st_mode)) {
     // What went through a pipe is gone. Something else than a container has nothing to do with repair.
     if (ended.status != PAXECT_ERROR_MAGIC && ended.status != PAXECT_ERROR_READ)
@@ -248,13 +253,29 @@ void suggest_repair(const Outcome& ended, const std::string& input, std::span<co
   suggest_repair_of(file, input, is_protected, settings);
 }
 
-ProtectionTest test_protection(const std::string& file, std::span<const Setting> settings, const Talk& talk) {
+ProtectionTest test_protection(const std::string& file, std::uint64_t begin,
+                               std::span<const Setting> settings, const Talk& talk) {
   ProtectionTest result;
+  if (file_size(file) == 0) return result;
+  if (begin != 0) {
+    const core::Descriptor opened = open_input(file);
+    if (!talk.quiet && opened.valid() && looks_protected(opened.get(), static_cast<off_t>(begin)))
+      complain(shown_name(file) +
+               ": its data is whole; its protection was not verified, since it begins at byte " +
+               std::to_string(begin) + " of a file: copy it to a file of its own, and test that");
+    return result;
+  }
   Reader reader = make_reader();
   paxect_container_info info = new_info();
-  if (file_size(file) == 0) return result;
-  if (paxect_reader_open_path(reader.get(), file.c_str()) != PAXECT_OK) return result;
-  if (paxect_reader_info(reader.get(), &info) != PAXECT_OK || info.protection_size == 0) return result;
+  paxect_status read = paxect_reader_open_path(reader.get(), file.c_str());
+  if (read == PAXECT_OK) read = paxect_reader_info(reader.get(), &info);
+  // Of the file that was decoded a moment ago, nothing else fails.
+  if (read != PAXECT_OK) {
+    result.ended = outcome(read, reader.get());
+    conclude(result.ended, file);
+    return result;
+  }
+  if (info.protection_size == 0) return result;
   Repairer repairer = make_repairer();
   for (const Setting& setting : settings)
     paxect_repairer_set_parameter(repairer.get(), setting.first, setting.second);
@@ -270,7 +291,8 @@ ProtectionTest test_protection(const std::string& file, std::span<const Setting>
   progress.erase();
   const bool is_lost = ended.status == PAXECT_ERROR_DAMAGED || ended.status == PAXECT_ERROR_NO_PROTECTION;
   if (ended.status != PAXECT_OK && !is_lost) {
-    result.code = conclude(ended, file);
+    conclude(ended, file);
+    result.ended = ended;
     return result;
   }
   result.is_damaged = is_lost || !comparison.is_any_whole();

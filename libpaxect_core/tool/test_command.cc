@@ -2,24 +2,28 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "command.h"
+#include "descriptor.h"
 #include "summary.h"
 
 namespace paxect::tool {
 namespace {
 
-// Whether what a command has read from standard input can be read once more as a file. Requires: nothing was
-// read yet.
-bool is_whole_file(const std::string& file) {
+// The byte of a regular file from which it is read: names of open descriptors are read from where they are.
+// 0 for anything else, as in a pipe. Requires: nothing was read yet.
+std::uint64_t first_byte(const std::string& file) {
+  const std::optional<int> given = file == "-" ? STDIN_FILENO : core::descriptor_named(file);
   struct stat type {};
-  return file != "-" ||
-         (fstat(STDIN_FILENO, &type) == 0 && S_ISREG(type.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0);
+  if (!given || fstat(*given, &type) != 0 || !S_ISREG(type.st_mode)) return 0;
+  const off_t at = lseek(*given, 0, SEEK_CUR);
+  return at > 0 ? static_cast<std::uint64_t>(at) : 0;
 }
 
 int test_file(paxect_decoder* decoder, const std::string& file, std::span<const Setting> settings,
               const Talk& talk, bool is_last) {
-  const bool can_read_again = is_whole_file(file);
+  const std::uint64_t begin = first_byte(file);
   Progress progress(talk.progress, shown_name(file), file_size(file));
   paxect_decoder_set_progress(decoder, Progress::callback, &progress);
   paxect_status status = paxect_decoder_decode_path(decoder, file.c_str(), "/dev/null");
@@ -28,19 +32,21 @@ int test_file(paxect_decoder* decoder, const std::string& file, std::span<const 
   int code = conclude(ended, file);
   suggest_repair(ended, file, settings, talk, is_last);
   ProtectionTest protection;
-  if (code == kExitOk && can_read_again) protection = test_protection(file, settings, talk);
+  const bool is_decoded = ended.status == PAXECT_OK;
+  if (is_decoded) protection = test_protection(file, begin, settings, talk);
+  if (is_decoded) ended = protection.ended;
   if (talk.json) {
     paxect_container_info info = new_info();
     paxect_decoder_info(decoder, &info);
     const Job job{"test", file, ""};
     JsonLine line(summary_stream(job));
     begin_summary(line, job, progress.seconds(), ended);
-    if (ended.status == PAXECT_OK) line.add_container(info);
+    if (is_decoded) line.add_container(info);
     if (protection.is_damaged) line.add("protection_damaged", *protection.is_damaged);
   }
   paxect_decoder_reset(decoder);
   paxect_decoder_set_progress(decoder, nullptr, nullptr);
-  return std::max(code, protection.code);
+  return std::max(code, paxect_status_exit_code(ended.status));
 }
 
 }  // namespace

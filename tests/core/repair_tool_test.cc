@@ -133,7 +133,16 @@ TEST_CASE("repair: test of standard input verifies the protection where it is a 
   const Result later = test_stdin("head -c 100 >/dev/null;");
   CHECK(later.status == 0);
   CHECK(later.output.find("protection_damaged") == std::string::npos);
-  CHECK(later.error == "");
+  CHECK(later.error.find("its protection was not verified, since it begins at byte 100 of a file") !=
+        std::string::npos);
+  CHECK(one_line(later.error));
+  const Result named =
+      run({.argv = {"/bin/sh", "-c", "exec 7<\"$1\"; head -c 100 <&7 >/dev/null; exec \"$0\" test /dev/fd/7",
+                    kTool, given.damaged}});
+  CHECK(named.status == 0);
+  CHECK(named.error.find("was not verified, since it begins at byte 100") != std::string::npos);
+  write_file(given.damaged, std::string(100, 'x') + encode(noise(5000), {}));
+  CHECK(test_stdin("head -c 100 >/dev/null;").error == "");
 }
 
 TEST_CASE(

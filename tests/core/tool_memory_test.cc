@@ -117,6 +117,54 @@ TEST_CASE("repair: a lack of memory is reported with the name of the file and wh
   CHECK(unknown > 0);
 }
 
+TEST_CASE(
+    "test: where memory lacks for the protection, the summary has the status of the process and the error") {
+  if (skip_when_emulated("the emulator takes memory too")) return;
+  TempDir dir;
+  write_file(dir / "file", noise(20'000'000, 6));
+  REQUIRE(tool({"encode", "-i", dir / "file", "-o", dir / "c", "--protect", "25"}).status == 0);
+  unsigned failed = 0;
+  for (unsigned kibibytes = 22000; kibibytes <= 160000; kibibytes += 4000) {
+    const Result tested = run(
+        {.argv = {"/bin/sh", "-c",
+                  "ulimit -v " + std::to_string(kibibytes) + "; exec \"$0\" test \"$1\" --json --threads 1",
+                  kTool, dir / "c"}});
+    INFO(kibibytes << " KiB: status " << tested.status << ", " << tested.error << tested.output);
+    // A lack of memory that nothing can report ends the process before its summary.
+    if (tested.output.empty()) continue;
+    CHECK(tested.output.find("\"exit_status\":" + std::to_string(tested.status) + ",") != std::string::npos);
+    CHECK((tested.output.find("\"error\":") != std::string::npos) == (tested.status != 0));
+    if (tested.status == 3 && tested.output.find("\"sha256\":") != std::string::npos) ++failed;
+    if (tested.status == 0 && failed > 0) break;
+  }
+  CHECK(failed > 0);
+}
+
+TEST_CASE("several threads lack no memory where less is enough") {
+  if (skip_when_emulated("the emulator takes memory too")) return;
+  TempDir dir;
+  write_file(dir / "file", noise(20'000'000, 7));
+  REQUIRE(tool({"encode", "-i", dir / "file", "-o", dir / "c", "--protect", "25"}).status == 0);
+  std::string bytes = read_file(dir / "c");
+  bytes.replace(0, 1 << 20, std::string(1 << 20, '\0'));
+  write_file(dir / "damaged", bytes);
+  for (const char* command : {"repair --check damaged -q", "encode -i file -o out --protect 25 -q"}) {
+    auto status_with = [&](unsigned kibibytes) {
+      return run({.argv = {"/bin/sh", "-c",
+                           "ulimit -v " + std::to_string(kibibytes) + "; exec \"$0\" " + command +
+                               " --threads 2",
+                           kTool},
+                  .directory = dir.path()})
+          .status;
+    };
+    unsigned enough = 70000;
+    while (enough < 100000 && status_with(enough) != 0) enough += 10000;
+    INFO(command << ", " << enough << " KiB are enough");
+    REQUIRE(enough < 100000);
+    for (unsigned more = 112000; more <= 127000; more += 3000) CHECK(status_with(more) == 0);
+  }
+}
+
 TEST_CASE("the first job of a process that runs out of memory ends with MEMORY") {
   if (skip_when_emulated("a preloaded library reaches the emulator too")) return;
   TempDir dir;
