@@ -142,6 +142,20 @@ TEST_CASE("repair: cells that equal each other and no cell outside of the moved 
   }
 }
 
+// The nearest of two equal cells is not always the one whose neighbours follow it.
+TEST_CASE("repair: of a few equal cells, each is tried") {
+  // Frames of zeros, of which no period of cells occurs more than twice.
+  const std::string container =
+      encode(std::string(2'266'760, '\0'),
+             {{PAXECT_PARAM_PROTECT, 3}, {PAXECT_PARAM_FRAME_SIZE, 20000}, {PAXECT_PARAM_LEVEL, 5}});
+  REQUIRE(windows_of(container).at(0).cell == 64);
+  // A piece is there twice, two are gone, and behind the second copy of the list nothing is left.
+  std::string damaged = container.substr(0, 131) + container.substr(45, 1591 - 45) +
+                        container.substr(1594, 1762 - 1594) + container.substr(1891, 4282 - 1891);
+  damaged.resize(container.size() + 5);
+  check_restored(damaged, container);
+}
+
 TEST_CASE("repair: lost cells are taken from equal ones where the parity does not suffice") {
   const std::string container =
       encode(std::string(16 << 20, '\0'), {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 2048}});

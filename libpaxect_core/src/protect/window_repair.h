@@ -118,7 +118,7 @@ class WindowRepair {
   void take_equal();
   CellsByCrc wanted_cells(CopyReader& charged) const;
   std::optional<Found> choose(const CellsByCrc& wanted, std::uint32_t crc, std::uint32_t next,
-                              std::uint32_t expected) const;
+                              std::uint32_t expected, std::vector<std::uint32_t>& possible) const;
   WordState state_of(std::uint32_t word) const;
   bool enough(std::uint32_t word) const;
   bool all_enough() const;

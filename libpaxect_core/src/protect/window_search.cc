@@ -19,6 +19,11 @@ constexpr std::ptrdiff_t kMaxEqual = 4;
 // many are examined as there are cells in the bytes that are searched, times this.
 constexpr std::uint64_t kMaxChecks = 4;
 
+void add(std::vector<std::int64_t>& shifts, std::int64_t shift) {
+  if (shifts.size() < kMaxFoundShifts && std::find(shifts.begin(), shifts.end(), shift) == shifts.end())
+    shifts.push_back(shift);
+}
+
 }  // namespace
 
 // Cells of equal contents stand in for each other. Two different ones have the same CRC-32 once in 2^32
@@ -61,9 +66,12 @@ WindowRepair::CellsByCrc WindowRepair::wanted_cells(CopyReader& charged) const {
   return wanted;
 }
 
-// Which of the wanted cells these CRC-32s of a cell and of the next one are of.
+// Which of the wanted cells these CRC-32s of a cell and of the next one are of. `possible`: all of them that
+// were considered.
 std::optional<WindowRepair::Found> WindowRepair::choose(const CellsByCrc& wanted, std::uint32_t crc,
-                                                        std::uint32_t next, std::uint32_t expected) const {
+                                                        std::uint32_t next, std::uint32_t expected,
+                                                        std::vector<std::uint32_t>& possible) const {
+  possible.clear();
   const auto first = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(crc, std::uint32_t{0}));
   auto is_equal = [&](auto it) { return it != wanted.end() && it->first == crc; };
   std::optional<Found> best;
@@ -72,6 +80,7 @@ std::optional<WindowRepair::Found> WindowRepair::choose(const CellsByCrc& wanted
     if (cell + std::uint64_t{1} >= window_.shape.data_cells()) return;
     // Bytes that were inserted in a list make cells of it pass for others. Other copies outvote it.
     const unsigned support = std::min(lists_.votes(cell, crc), lists_.votes(cell + std::uint64_t{1}, next));
+    if (support != 0) possible.push_back(cell);
     const std::uint32_t distance = std::max(cell, expected) - std::min(cell, expected);
     if (support < std::max(best_support, 1U) ||
         (best && support == best_support && distance >= best->distance))
@@ -114,6 +123,8 @@ Status WindowRepair::find_shifts(std::size_t index, RepairCopy& copy, Equal equa
   for (const auto& [crc, cell] : wanted) crcs.push_back(crc);
   CellSearch search(shape.cell(), std::move(crcs), reader);
   std::vector<std::int64_t> of_equal;
+  std::vector<std::int64_t> of_others;
+  std::vector<std::uint32_t> possible;
   std::int64_t last = shifts.front();
   // The cell whose place is nearest to this one of the copy, at the shift that was found last.
   auto expected_at = [&](std::uint64_t at) {
@@ -133,22 +144,25 @@ Status WindowRepair::find_shifts(std::size_t index, RepairCopy& copy, Equal equa
     search.run(block, [&](std::size_t offset, std::uint32_t crc, std::uint32_t next) -> std::size_t {
       if (checks == 0 || !reader.charge(WorkMeter::kStep)) return size;
       --checks;
-      const std::optional<Found> here = choose(wanted, crc, next, expected_at(at + offset));
+      const std::optional<Found> here = choose(wanted, crc, next, expected_at(at + offset), possible);
       if (!here) return 0;
       // All places in a row of cells that are periodic can be such ones: they must not use up the checks.
       if (here->is_one_of_many && equal == Equal::kIgnored) return shape.cell();
-      last = static_cast<std::int64_t>(at + offset) -
-             static_cast<std::int64_t>(window_.offset + (std::uint64_t{here->cell} << shape.cell_bits));
-      std::vector<std::int64_t>& list = here->is_one_of_many ? of_equal : found;
-      if (list.size() < kMaxFoundShifts && std::find(list.begin(), list.end(), last) == list.end())
-        list.push_back(last);
+      auto shift_of = [&](std::uint32_t cell) {
+        return static_cast<std::int64_t>(at + offset) -
+               static_cast<std::int64_t>(window_.offset + (std::uint64_t{cell} << shape.cell_bits));
+      };
+      last = shift_of(here->cell);
+      add(here->is_one_of_many ? of_equal : found, last);
+      // The nearest one is not always the right one: of a few, the others are tried too.
+      for (const std::uint32_t cell : possible)
+        if (!here->is_one_of_many) add(of_others, shift_of(cell));
       return 2 * shape.cell();
     });
   }
   // Cells that are like no others show more.
-  for (const std::int64_t shift : of_equal)
-    if (found.size() < kMaxFoundShifts && std::find(found.begin(), found.end(), shift) == found.end())
-      found.push_back(shift);
+  for (const std::vector<std::int64_t>* list : {&of_others, &of_equal})
+    for (const std::int64_t shift : *list) add(found, shift);
   return reader.failure();
 }
 
