@@ -18,14 +18,20 @@ constexpr std::size_t kBytes = 8;
 
 void Epoch::reset() {
   value_.clear();
-  next_ns_ = 0;
+  next_ns_ = unanswered_since_ns_ = 0;
   asked_ = missing_ = false;
+}
+
+void Epoch::note_question() {
+  if (unanswered_since_ns_ == 0) unanswered_since_ns_ = host_.monotonic_ns();
 }
 
 void Epoch::take(const Message& reply) {
   if (reply.status() == 503) missing_ = true;
   if (reply.status() == 404) publish();
-  if (reply.status() == 0 && is_hex(reply.data(), 2 * kBytes)) value_ = reply.data();
+  if (reply.status() != 0 || !is_hex(reply.data(), 2 * kBytes)) return;
+  value_ = reply.data();
+  unanswered_since_ns_ = 0;
 }
 
 void Epoch::publish() {
@@ -47,13 +53,16 @@ void Epoch::poll(bool* missing) {
                        asked_ = false;
                        if (reply != nullptr) take(*reply);
                      });
+  if (asked_) note_question();
 }
 
 bool Epoch::read(const std::function<bool()>& pulse) {
   value_.clear();
-  for (int attempt = 0; attempt < 3 && value_.empty() && pulse(); ++attempt)
+  for (int attempt = 0; attempt < 3 && value_.empty() && pulse(); ++attempt) {
+    note_question();
     exchange_.ask("$JS.API.DIRECT.GET." + names_.stream("epoch") + "." + names_.subject("epoch", "now"), "",
                   kReplyTime, pulse, [this](const Message& reply) { take(reply); });
+  }
   return !value_.empty();
 }
 

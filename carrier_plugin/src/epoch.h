@@ -21,6 +21,11 @@ class Epoch {
 
   // 16 hexadecimal digits; "" while it is not known.
   const std::string& value() const { return value_; }
+  // Since when a question that was sent has no answer, nor any question after it; 0: there is none. Who does
+  // not ask is not answered either.
+  std::uint64_t unanswered_since_ns() const { return unanswered_since_ns_; }
+  // Begins to count that time at the next question.
+  void forget_silence() { unanswered_since_ns_ = 0; }
   // Forgets it, for a new connection.
   void reset();
   // Asks for it once a second, without waiting. `*missing` says that the stream is not there.
@@ -29,6 +34,7 @@ class Epoch {
   bool read(const std::function<bool()>& pulse);
 
  private:
+  void note_question();
   void take(const Message& reply);
   void publish();
 
@@ -39,6 +45,7 @@ class Epoch {
   bool missing_ = false;
   bool asked_ = false;
   std::uint64_t next_ns_ = 0;
+  std::uint64_t unanswered_since_ns_ = 0;
 };
 
 }  // namespace paxect::carrier

@@ -58,29 +58,33 @@ void Readiness::end_refusal() {
 // that the streams may answer where ours is lost: another connection is tried first. A cluster whose majority
 // was restarted may never choose a leader for a stream that was in memory: then another stream takes its
 // place, which is another epoch.
-void Readiness::tend_epoch() {
+//
+// Only questions that were sent count. An instance that does no work, as one whose folder is away or that
+// stands by, leaves the stream to those that do.
+void Readiness::tend_epoch(bool is_working) {
   const std::uint64_t now = host_.monotonic_ns();
   if (!epoch_.value().empty()) has_reconnected_ = false;
   // That the streams are looked at again, to which silence leads, is no answer.
   if (!connection_.is_connected() || has_failed_ || !epoch_.value().empty()) {
-    silent_since_ns_ = 0;
+    epoch_.forget_silence();
     problems_.set("the epoch is not known", "");
     return;
   }
-  if (silent_since_ns_ == 0) silent_since_ns_ = now;
-  if (now - silent_since_ns_ > kSilent)
+  const std::uint64_t since = epoch_.unanswered_since_ns();
+  if (since == 0) return;
+  if (now - since > kSilent)
     problems_.set("the epoch is not known", "the stream of the epoch at " + connection_.last_url() +
                                                 " does not answer: has the cluster a majority?");
-  if (now - silent_since_ns_ < kLost) return;
-  silent_since_ns_ = now;
+  if (now - since < kLost || (has_reconnected_ && !is_working)) return;
+  epoch_.forget_silence();
   has_reconnected_ = !has_reconnected_;
   if (has_reconnected_) return end_deaf_connection();
   if (renew_().ok()) lose_streams();
 }
 
-bool Readiness::tend() {
+bool Readiness::tend(bool is_working) {
   report();
-  tend_epoch();
+  tend_epoch(is_working);
   if (!connection_.is_connected()) return false;
   const std::uint64_t generation = connection_.generation();
   const bool is_new = generation != std::exchange(generation_, generation);
@@ -89,7 +93,6 @@ bool Readiness::tend() {
     has_streams_ = false;
     next_streams_ns_ = 0;
     unanswered_ = 0;
-    silent_since_ns_ = 0;
     epoch_.reset();
     host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
   }

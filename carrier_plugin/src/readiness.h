@@ -28,8 +28,8 @@ class Readiness {
         renew_(std::move(renew)) {}
 
   // To be called in each step. True when the connection is a new one: nothing that was outstanding has a
-  // reply.
-  bool tend();
+  // reply. `is_working`: this instance needs the streams now, and may replace that of the epoch.
+  bool tend(bool is_working);
   bool is_ready() const { return has_streams_ && connection_.is_connected(); }
   // The streams could not be used at the last attempt.
   bool has_failed() const { return has_failed_; }
@@ -41,7 +41,7 @@ class Readiness {
   void report();
   void report_refusal(std::uint64_t now);
   void end_refusal();
-  void tend_epoch();
+  void tend_epoch(bool is_working);
   void end_deaf_connection();
 
   const Host& host_;
@@ -53,10 +53,9 @@ class Readiness {
   std::uint64_t generation_ = 0;
   std::uint64_t next_streams_ns_ = 0;
   std::uint64_t refused_until_ns_ = 0;
-  std::string refused_;  // the kind of the subject of the message; "" for nothing, or an unknown one
-  std::uint64_t silent_since_ns_ = 0;  // the stream of the epoch; 0: it answers
-  int unanswered_ = 0;                 // attempts to ensure the streams on this connection
-  bool has_reconnected_ = false;       // for that stream
+  std::string refused_;           // the kind of the subject of the message; "" for nothing, or an unknown one
+  int unanswered_ = 0;            // attempts to ensure the streams on this connection
+  bool has_reconnected_ = false;  // for the stream of the epoch
   bool has_streams_ = false;
   bool has_failed_ = false;
 };

@@ -210,10 +210,12 @@ std::uint64_t Receiver::step() {
   forget_old_partials(now);
   flush_late_records(now);
   if (identity_.must_wait()) return_jobs();
+  if (readiness_.is_ready()) {
+    bool missing = false;
+    epoch_.poll(&missing);
+    if (missing) readiness_.lose_streams();
+  }
   if (!readiness_.is_ready() || !folder_.is_open() || identity_.must_wait()) return now + kSecond / 2;
-  bool missing = false;
-  epoch_.poll(&missing);
-  if (missing) readiness_.lose_streams();
   on_epoch();
   // First what has been delivered: another receiver may be about to ask for it.
   if (!unconfirmed_.empty() && now >= next_receipts_ns_) {
@@ -244,7 +246,7 @@ std::uint64_t Receiver::step() {
 
 void Receiver::tend_connection() {
   if (exchange_.take_silence()) readiness_.lose_streams();
-  const bool is_new = readiness_.tend();
+  const bool is_new = readiness_.tend(folder_.is_open() && !identity_.must_wait());
   identity_.tend(waiting());
   if (const std::uint64_t dropped = connection_.take_dropped(); dropped > 0)
     host_.log(PAXECT_LOG_WARN, std::to_string(dropped) +

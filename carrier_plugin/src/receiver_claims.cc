@@ -220,6 +220,7 @@ bool Receiver::is_about_name(const Job& job, const Status& status) {
 // What has been claimed and cannot get its name here, and never had it: another receiver may be able to
 // deliver it, so its claim is removed.
 void Receiver::release(const std::string& id, const std::string& reason) {
+  if (const auto named = intents_.find(id); named == intents_.end() || named->second.is_renamed) return;
   const Found there = look_up("claim", id);
   Claim claim;
   if (there.result == Lookup::kUnknown) return;

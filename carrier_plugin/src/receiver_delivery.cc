@@ -24,8 +24,10 @@ void Receiver::finish() {
   std::vector<std::string> delivered;
   std::set<std::string> folders;
   Failures failures;
-  for (int round = 0; round < kMaxRounds && choose_names(&failures); ++round)
-    if (!rename_all(&delivered, &folders, &failures)) break;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    failures = {};  // what failed in an earlier round may have its name now: each round tries all of them
+    if (!choose_names(&failures) || !rename_all(&delivered, &folders, &failures)) break;
+  }
   problems_.set("deliveries fail", failures.common.message());
   for (const auto& [id, reason] : failures.of_names) release(id, reason);
   for (const std::string& id : failures.unknown) leave_to_operator(id);
@@ -37,6 +39,7 @@ void Receiver::finish() {
   if (!status.ok()) return;  // the next call finds them renamed
   for (const std::string& id : delivered) {
     const auto found = intents_.find(id);
+    if (found == intents_.end()) continue;
     const Intent& intent = found->second;
     const Delivered done{.name = intent.job.name,
                          .digest = intent.job.digest,

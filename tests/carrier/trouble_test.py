@@ -92,6 +92,35 @@ class Disks(unittest.TestCase):
             south.stop()
 
 
+class Names(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_a_name_that_fails_once_and_succeeds_in_the_next_round_is_one_delivery(self):
+        """Two containers of one name need the second round, in which the third one gets the name that it did not get before."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url)
+            (south.folder / "sub").mkdir()
+            north = [site.node(f"north{i}", "send", server.url).start() for i in range(2)]
+            for i, node in enumerate(north):
+                site.send(node, "y.freq", b"data" + bytes([i]))
+            site.send(north[0], "sub/x.freq", b"more")
+
+            def published():
+                with server.client() as client:
+                    return len(list(client.messages("test_job"))) if "test_job" in client.streams() else 0
+            rig.wait_for("the jobs", lambda: published() == 3)
+            south.carrier.start(["strace", "-f", "-q", "-o", south.place / "trace", "-P", south.folder / "sub", "-e", "trace=renameat2",
+                                 "-e", "inject=renameat2:error=EACCES:when=1"])
+            rig.wait_for("the receipts", lambda: not any(rig.visible(node.folder) for node in north), 2 * rig.LIMIT)
+            south.stop()
+            self.assertIn("EACCES", (south.place / "trace").read_text())
+            delivered = [entry["id"] for entry in south.log() if entry["event"] == "delivered"]
+            self.assertEqual((len(delivered), len(set(delivered))), (3, 3), delivered)
+            names = [name for name in rig.visible(south.folder) if name.endswith(".freq")]
+            self.assertEqual(len(names), 3, names)
+            self.assertTrue({"y.freq", "sub/x.freq"} <= set(names), names)
+
+
 class Consumers(unittest.TestCase):
     @staticmethod
     @contextlib.contextmanager
@@ -137,6 +166,34 @@ class Consumers(unittest.TestCase):
                                                                if report["repeated"] >= 3])[0]
             self.assertEqual((report["delivered"], report["damaged"]), (1, 0))
             north.start()
+            site.await_arrival()
+
+
+class Epochs(unittest.TestCase):
+    def test_a_receiver_that_has_no_folder_asks_for_the_epoch_and_takes_nothing_for_silence(self):
+        """It would connect again after 15 seconds without an answer, and remove the epoch of everybody after 15 more."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url)
+            self.assertEqual(run_once(south), 0)  # makes the marker
+            south.folder.rename(south.place / "away")
+
+            def epoch():
+                with server.client() as client:
+                    return [message[3] for message in client.messages("test_epoch")]
+            before = epoch()
+            self.assertEqual(len(before), 1)
+            with server.client(limit=rig.LIMIT) as other:
+                other.subscribe("$JS.API.DIRECT.GET.test_epoch.>")
+                other.flush()
+                south.start()
+                for _ in range(35):  # one a second, so that it takes more than 30 seconds
+                    other.next()
+            self.assertEqual(epoch(), before)
+            self.assertNotIn("does not reply", south.carrier.text())
+            (south.place / "away").rename(south.folder)
+            site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
+            site.take()
             site.await_arrival()
 
 
