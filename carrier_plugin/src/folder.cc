@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -57,6 +58,16 @@ bool give_name(int folder, const std::string& from, const std::string& to) {
   if (errno == EEXIST || errno == ENOENT) return false;
   if (fstatat(folder, to.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) errno = EEXIST;
   return errno == ENOENT && renameat(folder, from.c_str(), folder, to.c_str()) == 0;
+}
+
+// Gives a hidden file a name of its own beside the one that it had and that another file has. False with
+// errno.
+bool put_aside(int folder, const std::string& hidden, const std::string& name) {
+  struct stat info {};
+  if (fstatat(folder, hidden.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%08" PRIx64, static_cast<std::uint64_t>(info.st_ino));
+  return give_name(folder, hidden, conflict_of(name, digits.data()));
 }
 
 constexpr std::size_t kMarkerDigits = 32;
@@ -432,13 +443,18 @@ Status Folder::remove_same(const std::string& path, const FileIdentity& identity
     *removed = unlinkat(parent.get(), name.c_str(), 0) == 0;
     return *removed ? Status::success() : Status::system("cannot remove " + path_ + "/" + path);
   }
-  if (renameat(parent.get(), name.c_str(), parent.get(), hidden.c_str()) != 0)
-    return Status::system("cannot rename " + path_ + "/" + path);
+  bool is_given = give_name(parent.get(), name, hidden);
+  // What is there is another file, which a crash has left and whose name was taken again: nobody has a
+  // receipt for it. It gets a name under which it is found.
+  if (!is_given && errno == EEXIST && put_aside(parent.get(), hidden, name))
+    is_given = give_name(parent.get(), name, hidden);
+  if (!is_given) return Status::system("cannot rename " + path_ + "/" + path + " to " + hidden);
   if (fstatat(parent.get(), hidden.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
     return Status::system("cannot stat " + path_ + "/" + hidden);
   if (!identity_from(info).same_but_name(identity)) {
-    give_name(parent.get(), hidden, name);
-    return Status::success();
+    if (give_name(parent.get(), hidden, name)) return Status::success();
+    if (errno == EEXIST && put_aside(parent.get(), hidden, name)) return Status::success();
+    return Status::system("cannot rename " + path_ + "/" + hidden + " to " + name);
   }
   if (unlinkat(parent.get(), hidden.c_str(), 0) != 0)
     return Status::system("cannot remove " + path_ + "/" + hidden);

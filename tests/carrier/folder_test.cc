@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "names.h"
 #include "support/catch.h"
@@ -96,6 +98,30 @@ TEST_CASE("A file that was written with its old time is not removed") {
   REQUIRE(folder.open_file("file", &file, &identity, &missing).ok());
   REQUIRE(folder.remove_same("file", identity, &removed).ok());
   CHECK(removed);
+}
+
+TEST_CASE("A removal does not replace a file that an earlier one has left under the hidden name") {
+  const Place place;
+  Folder folder;
+  REQUIRE(place.open(&folder).ok());
+  const std::string path = place.path + "/x.freq";
+  const std::string hidden = place.path + "/" + leaving_of("x.freq");
+  test::write_file(hidden, "left");
+  test::write_file(path, "delivered");
+  UniqueFd file;
+  FileIdentity identity;
+  bool missing = false;
+  bool removed = false;
+  REQUIRE(folder.open_file("x.freq", &file, &identity, &missing).ok());
+  REQUIRE(folder.remove_same("x.freq", identity, &removed).ok());
+  CHECK(removed);
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(place.path))
+    if (entry.is_regular_file() && test::read_file(entry.path()) == "left")
+      left.push_back(entry.path().filename());
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].front() == 'x');
+  CHECK(left[0].ends_with(".freq"));
 }
 
 TEST_CASE("A file that somebody has open for writing is known by a lease") {
