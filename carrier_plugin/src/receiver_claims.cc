@@ -218,15 +218,19 @@ bool Receiver::is_about_name(const Job& job, const Status& status) {
 }
 
 // What has been claimed and cannot get its name here, and never had it: another receiver may be able to
-// deliver it, so its claim is removed.
+// deliver it, so its claim is removed. A claim that was left would keep it from everybody, so that only the
+// leader of the stream can say that there is none: a replica may be behind.
 void Receiver::release(const std::string& id, const std::string& reason) {
   if (const auto named = intents_.find(id); named == intents_.end() || named->second.is_renamed) return;
-  const Found there = look_up("claim", id);
-  Claim claim;
-  if (there.result == Lookup::kUnknown) return;
-  const bool is_ours =
-      there.result == Lookup::kFound && parse_claim(there.text, &claim) && claim.receiver == state_.token();
-  if (is_ours && !remove_message("claim", there.sequence)) return;
+  const Found at_leader = look_up_at_leader("claim", {names_.subject("claim", id)})[0];
+  if (at_leader.result == Lookup::kUnknown) return;  // it is tried again
+  if (at_leader.result == Lookup::kFound) {
+    const Found there = look_up("claim", id);
+    Claim claim;
+    if (there.result != Lookup::kFound || there.sequence != at_leader.sequence) return;
+    const bool is_ours = parse_claim(there.text, &claim) && claim.receiver == state_.token();
+    if (is_ours && !remove_message("claim", there.sequence)) return;
+  }
   const auto found = intents_.find(id);
   if (found == intents_.end()) return;
   found->second.claimed = false;
