@@ -33,13 +33,19 @@ void Readiness::report() {
 
 // The server reports a missing permission once for each message, and drops the message. That is over when a
 // message of this kind has a reply, which not all of them have, or on a connection that gets no such report.
+// A subscription is refused once, and missing until the connection ends.
 void Readiness::report_refusal(std::uint64_t now) {
   const std::string error = connection_.take_error();
   if (error.empty()) {
     if (refused_until_ns_ != 0 && (now >= refused_until_ns_ || connection_.is_kind_answered())) end_refusal();
     return;
   }
-  problems_.set("the server refuses", "the server " + connection_.last_url() + " reports: " + error);
+  const std::string text = "the server " + connection_.last_url() + " reports: " + error;
+  problems_.set("the server refuses", text);
+  if (error.find("for Subscription") != std::string::npos) {
+    refused_subscription_ = text;
+    return;
+  }
   const std::size_t begin = error.find('"');
   const std::size_t end = begin == std::string::npos ? begin : error.find('"', begin + 1);
   refused_ = end == std::string::npos ? "" : kind_of_subject(error.substr(begin + 1, end - begin - 1));
@@ -51,7 +57,7 @@ void Readiness::end_refusal() {
   refused_until_ns_ = 0;
   refused_.clear();
   connection_.watch_kind("");
-  problems_.set("the server refuses", "");
+  problems_.set("the server refuses", refused_subscription_);
 }
 
 // Nothing is sent or delivered without the epoch. The library gets replies by a subscription of its own, so
@@ -83,12 +89,11 @@ void Readiness::tend_epoch(bool is_working) {
 }
 
 bool Readiness::tend(bool is_working) {
-  report();
-  tend_epoch(is_working);
-  if (!connection_.is_connected()) return false;
   const std::uint64_t generation = connection_.generation();
-  const bool is_new = generation != std::exchange(generation_, generation);
+  const bool is_new = connection_.is_connected() && generation != std::exchange(generation_, generation);
   if (is_new) {
+    // Before report(), which may have a refusal of the new connection already.
+    refused_subscription_.clear();
     end_refusal();
     has_streams_ = false;
     next_streams_ns_ = 0;
@@ -96,6 +101,9 @@ bool Readiness::tend(bool is_working) {
     epoch_.reset();
     host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
   }
+  report();
+  tend_epoch(is_working);
+  if (!connection_.is_connected()) return false;
   const std::uint64_t now = host_.monotonic_ns();
   if (has_streams_ || now < next_streams_ns_) return is_new;
   next_streams_ns_ = now + kRetry;

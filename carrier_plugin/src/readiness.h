@@ -53,9 +53,10 @@ class Readiness {
   std::uint64_t generation_ = 0;
   std::uint64_t next_streams_ns_ = 0;
   std::uint64_t refused_until_ns_ = 0;
-  std::string refused_;           // the kind of the subject of the message; "" for nothing, or an unknown one
-  int unanswered_ = 0;            // attempts to ensure the streams on this connection
-  bool has_reconnected_ = false;  // for the stream of the epoch
+  std::string refused_;  // the kind of the subject of the message; "" for nothing, or an unknown one
+  std::string refused_subscription_;  // what the server said of it on this connection; "" for nothing
+  int unanswered_ = 0;                // attempts to ensure the streams on this connection
+  bool has_reconnected_ = false;      // for the stream of the epoch
   bool has_streams_ = false;
   bool has_failed_ = false;
 };
