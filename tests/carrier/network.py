@@ -75,6 +75,7 @@ class Proxy:
         passed = 0
         is_outward = is_near
         head = b""  # of a connection that has not subscribed
+        tail = b""  # the last bytes that have passed: the pattern of a trap may come in two parts
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 14 if self.rate else 1 << 16):
                 self.open.wait()
@@ -93,10 +94,11 @@ class Proxy:
                         self.ended += 1
                     break
                 if is_outward:
-                    self._spring(data, True)
+                    self._spring(tail, data, True)
                 target.sendall(data)
                 if is_outward:
-                    self._spring(data, False)
+                    self._spring(tail, data, False)
+                    tail = (tail + data)[-256:]
                 if self.rate:
                     time.sleep(len(data) / self.rate)
                 passed += len(data)
@@ -114,10 +116,13 @@ class Proxy:
         """Calls the function once, when bytes with the pattern come on their way to the target: before they go on, or after."""
         self.trap = (pattern, function, before)
 
-    def _spring(self, data, before):
+    def _spring(self, tail, data, before):
         with self.lock:
             trap = self.trap
-            if trap is None or trap[2] != before or trap[0] not in data:
+            if trap is None or trap[2] != before:
+                return
+            begun = len(trap[0]) - 1  # bytes of it that may have come before
+            if trap[0] not in (tail[-begun:] if begun else b"") + data:
                 return
             self.trap = None
         trap[1]()
