@@ -85,6 +85,14 @@ bool Carrier::is_blocked() const {
   return !connection_->is_connected() || (sender_ ? sender_->is_blocked() : receiver_->is_blocked());
 }
 
+// Whether a run that ends now has done everything.
+bool Carrier::leaves_nothing() {
+  const Problems& problems = sender_ ? sender_->problems() : receiver_->problems();
+  if (!connection_->is_connected() || !problems.all().empty()) return false;
+  if (sender_) return sender_->files().empty() && sender_->held().empty();
+  return receiver_->intents().empty() && !receiver_->leaves_jobs();
+}
+
 paxect_plugin_status Carrier::step(paxect_step* result) {
   if (!has_begun()) {
     if (host_.monotonic_ns() >= next_try_ns_)
@@ -100,13 +108,12 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
   const std::uint64_t wake = sender_ ? sender_->step() : receiver_->step();
   reporter_->write(*connection_, sender_.get(), receiver_.get());
   if (host_.once() && wake != 0 && (is_blocked() || is_idle())) {
-    result->state = PAXECT_STEP_DONE;
-    const Problems& problems = sender_ ? sender_->problems() : receiver_->problems();
-    const bool is_done =
-        sender_ ? sender_->files().empty() && sender_->held().empty() : receiver_->intents().empty();
-    const bool is_well = connection_->is_connected() && problems.all().empty() && is_done;
-    result->outcome = is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
-    return PAXECT_PLUGIN_OK;
+    const bool is_well = leaves_nothing();
+    if (is_blocked() || is_idle()) {  // nothing has come meanwhile
+      result->state = PAXECT_STEP_DONE;
+      result->outcome = is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+      return PAXECT_PLUGIN_OK;
+    }
   }
   watches_[0] = {.fd = connection_->fd(), .events = POLLIN, .reserved = 0};
   watches_[1] = {.fd = sender_ ? sender_->watch_fd() : -1, .events = POLLIN, .reserved = 0};

@@ -36,6 +36,7 @@ class Carrier {
   bool has_begun() const { return sender_ != nullptr || receiver_ != nullptr; }
   bool is_idle() const;
   bool is_blocked() const;
+  bool leaves_nothing();
   paxect_plugin_status fail(paxect_plugin_status status, const std::string& message);
 
   Host host_;

@@ -47,6 +47,7 @@ bool ConsumerWatch::observe(const ConsumerState& state, std::uint64_t held, std:
   const std::uint64_t patience = std::max(kAckWaits * state.ack_wait_ns, kMinPatience);
   if (now_ns - since_ns_ < std::max(patience, std::min(patience << rounds_, kMaxPatience))) return false;
   rounds_ = std::min(rounds_ + 1, 12U);
+  works_since_ns_ = 0;
   return true;
 }
 

@@ -29,10 +29,12 @@ class ConsumerWatch {
  public:
   // A job came, the connection is a new one, or this receiver has not fetched.
   void reset() { since_ns_ = 0; }
-  // A job came: the consumer works.
-  void on_job() {
+  // A job came: the consumer works. One that was made again gives out all that it has before it stops where
+  // the one before has stopped, so that only ten minutes of work without a replacement count.
+  void on_job(std::uint64_t now_ns) {
     reset();
-    rounds_ = 0;
+    if (works_since_ns_ == 0) works_since_ns_ = now_ns;
+    if (now_ns - works_since_ns_ >= kSpanOfWork) rounds_ = 0;
   }
   // True when it has to be replaced: there are jobs to give out, and nothing has changed for several times of
   // its AckWait. `held`: how many jobs the receivers have in hand, which are given to nobody else. Waits
@@ -42,8 +44,10 @@ class ConsumerWatch {
   std::uint64_t stalled_ns(std::uint64_t now_ns) const { return since_ns_ == 0 ? 0 : now_ns - since_ns_; }
 
  private:
+  static constexpr std::uint64_t kSpanOfWork = std::uint64_t{600} * 1'000'000'000;
   ConsumerState last_;
-  std::uint64_t since_ns_ = 0;  // 0: not watched
+  std::uint64_t since_ns_ = 0;        // 0: not watched
+  std::uint64_t works_since_ns_ = 0;  // without a replacement; 0: no job came
   unsigned rounds_ = 0;
 };
 

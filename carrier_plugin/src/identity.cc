@@ -29,14 +29,14 @@ Identity::Identity(const Host& host, const Settings& settings, const StateDirect
 
 std::uint64_t Identity::age_ns() const { return host_.monotonic_ns() - started_ns_; }
 
-void Identity::announce(std::uint64_t waiting) {
-  Peer own = own_peer(host_, settings_, state_, waiting);
+void Identity::announce(const Work& work) {
+  Peer own = own_peer(host_, settings_, state_, work);
   own.run = run_;
   own.age_ns = age_ns();
   connection_.publish(subject_, peer_text(own));
 }
 
-void Identity::tend(std::uint64_t waiting) {
+void Identity::tend(const Work& work) {
   const std::uint64_t now = host_.monotonic_ns();
   if (shared_until_ns_ != 0 && now >= shared_until_ns_) {
     shared_until_ns_ = 0;
@@ -46,12 +46,12 @@ void Identity::tend(std::uint64_t waiting) {
   if (connection_.generation() == std::exchange(generation_, connection_.generation()) && now < next_ns_)
     return;
   next_ns_ = now + kEvery;
-  announce(waiting);
+  announce(work);
 }
 
-void Identity::take(const Message& message, std::uint64_t waiting) {
+void Identity::take(const Message& message, const Work& work) {
   if (!message.reply().empty()) {
-    connection_.publish(std::string(message.reply()), peer_text(own_peer(host_, settings_, state_, waiting)));
+    connection_.publish(std::string(message.reply()), peer_text(own_peer(host_, settings_, state_, work)));
     return;
   }
   Peer peer;
@@ -67,7 +67,7 @@ void Identity::take(const Message& message, std::uint64_t waiting) {
   const std::uint64_t now = host_.monotonic_ns();
   if (now < answered_ns_ + kSecond) return;
   answered_ns_ = now;
-  announce(waiting);
+  announce(work);
 }
 
 void Identity::note_held(const Peer& peer) {
@@ -75,15 +75,15 @@ void Identity::note_held(const Peer& peer) {
   const std::uint64_t now = host_.monotonic_ns();
   std::erase_if(held_, [&](const auto& one) { return now >= one.second.until_ns; });
   if (held_.size() < kMaxPeers || held_.contains(peer.id))
-    held_[peer.id] = {.files = peer.waiting, .until_ns = now + kForgotten};
+    held_[peer.id] = {.jobs = peer.in_hand, .until_ns = now + kForgotten};
 }
 
 std::uint64_t Identity::held_by_others() const {
   const std::uint64_t now = host_.monotonic_ns();
-  std::uint64_t files = 0;
+  std::uint64_t jobs = 0;
   for (const auto& [id, held] : held_)
-    if (now < held.until_ns) files += held.files;
-  return files;
+    if (now < held.until_ns) jobs += held.jobs;
+  return jobs;
 }
 
 void Identity::take_claim(const std::string& name) {

@@ -31,25 +31,25 @@ class Identity {
   // 16 hexadecimal digits.
   const std::string& run() const { return run_; }
   // To be called in each step: announces this process.
-  void tend(std::uint64_t waiting);
+  void tend(const Work& work);
   // A message on SUBJECT.peers: an announcement, or a question that gets an answer.
-  void take(const Message& message, std::uint64_t waiting);
+  void take(const Message& message, const Work& work);
   // A claim of this identity that this process has not made.
   void take_claim(const std::string& name);
   // Whether another process was heard in the last seconds, and whether this one leaves the work to it.
   bool is_shared() const { return shared_until_ns_ != 0; }
   bool must_wait() const { return is_shared() && is_younger_; }
-  // How many files other receivers of the subject have in hand, as they have said lately.
+  // How many jobs other receivers of the subject have in hand, as they have said lately.
   std::uint64_t held_by_others() const;
 
  private:
   std::uint64_t age_ns() const;
-  void announce(std::uint64_t waiting);
+  void announce(const Work& work);
   void note_held(const Peer& peer);
   void report(const std::string& whom);
 
   struct Held {
-    std::uint64_t files = 0;
+    std::uint64_t jobs = 0;
     std::uint64_t until_ns = 0;
   };
 

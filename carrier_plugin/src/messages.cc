@@ -169,6 +169,7 @@ std::string peer_text(const Peer& peer) {
   JsonObject object;
   object.add("v", kVersion).add("id", peer.id).add("mode", peer.mode).add("host", peer.host);
   object.add("section", peer.section).add("version", peer.version).add("waiting", peer.waiting);
+  object.add("in_hand", peer.in_hand);
   if (!peer.run.empty()) object.add("run", peer.run).add("age_ns", peer.age_ns);
   return object.text();
 }
@@ -179,6 +180,7 @@ bool parse_peer(std::string_view text, Peer* out) {
   return has_version(reader) && reader.get("id", &out->id) && reader.get("mode", &out->mode) &&
          reader.get("host", &out->host) && reader.get("section", &out->section) &&
          reader.get("version", &out->version) && reader.get("waiting", &out->waiting) &&
+         (reader.get("in_hand", &out->in_hand) || (out->in_hand = out->waiting, true)) &&
          is_hex(out->id, kTokenSize);
 }
 

@@ -97,8 +97,9 @@ struct Peer {
   std::string section;
   std::string version;
   std::uint64_t waiting = 0;
-  std::string run{};         // in an announcement: the number of the process
-  std::uint64_t age_ns = 0;  // and how long it has been running
+  std::uint64_t in_hand = 0;  // jobs that the server gives to nobody else; earlier versions do not say it
+  std::string run{};          // in an announcement: the number of the process
+  std::uint64_t age_ns = 0;   // and how long it has been running
 };
 std::string peer_text(const Peer& peer);
 bool parse_peer(std::string_view text, Peer* out);

@@ -6,8 +6,7 @@
 
 namespace paxect::carrier {
 
-Peer own_peer(const Host& host, const Settings& settings, const StateDirectory& state,
-              std::uint64_t waiting) {
+Peer own_peer(const Host& host, const Settings& settings, const StateDirectory& state, const Work& work) {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
   return {.id = state.token(),
@@ -15,7 +14,8 @@ Peer own_peer(const Host& host, const Settings& settings, const StateDirectory& 
           .host = name.data(),
           .section = host.instance_name(),
           .version = PAXECT_CARRIER_VERSION,
-          .waiting = waiting};
+          .waiting = work.waiting,
+          .in_hand = work.in_hand};
 }
 
 }  // namespace paxect::carrier

@@ -246,8 +246,12 @@ std::uint64_t Receiver::step() {
 
 void Receiver::tend_connection() {
   if (exchange_.take_silence()) readiness_.lose_streams();
+  if (ensure_again_ns_ != 0 && host_.monotonic_ns() >= ensure_again_ns_) {
+    ensure_again_ns_ = 0;
+    readiness_.lose_streams();
+  }
   const bool is_new = readiness_.tend(folder_.is_open() && !identity_.must_wait());
-  identity_.tend(waiting());
+  identity_.tend(work_in_hand());
   if (const std::uint64_t dropped = connection_.take_dropped(); dropped > 0)
     host_.log(PAXECT_LOG_WARN, std::to_string(dropped) +
                                    " messages came faster than they could be taken and were "
@@ -259,8 +263,16 @@ void Receiver::tend_connection() {
   watch_.reset();
   jobs_.clear();  // they come again
   lists_.clear();
+  replace_at_ns_ = 0;
+  forget_acks();
+}
+
+// Nothing in hand can be acknowledged any more: it comes again.
+void Receiver::forget_acks() {
   in_hand_.clear();
+  lists_in_hand_.clear();
   for (auto& [id, intent] : intents_) intent.ack.clear();
+  for (Intent& intent : finished_) intent.ack.clear();
 }
 
 // Another process with this identity goes on: it gets what this one has fetched.
@@ -277,7 +289,11 @@ Status Receiver::ensure_consumers() {
   if (status.ok())
     status =
         ensure_consumer(connection_.jetstream(), names_, "job", kReceivers, settings_, &consumer_made_ns_);
-  if (status.ok()) last_given_ = 0;
+  if (status.ok()) {
+    last_given_ = 0;
+    is_consumer_in_doubt_ = false;
+    if (acks_are_of_ns_ != consumer_made_ns_) take_consumer();
+  }
   if (status.ok())
     status = ensure_consumer(connection_.jetstream(), names_, "list", state_.token(), settings_, &ignored);
   return status;
@@ -318,12 +334,15 @@ void Receiver::remove_temporaries() {
 }
 
 void Receiver::on_message(std::unique_ptr<Message> message) {
-  if (message->subject() == names_.peers()) return identity_.take(*message, waiting());
+  if (message->subject() == names_.peers()) return identity_.take(*message, work_in_hand());
   for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
     if (fetch->number == 0 || message->request != fetch->number) continue;
     // The end of a fetch. Without a consumer nobody answers: it is made again.
-    if (message->status() == 503 || message->status() == 409) readiness_.lose_streams();
-    if (fetch == &job_fetch_ && message->status() != 503) idle_ = true;
+    if (message->status() == 503 || message->status() == 409) {
+      readiness_.lose_streams();
+      is_consumer_in_doubt_ = is_consumer_in_doubt_ || fetch == &job_fetch_;
+    }
+    if (fetch == &job_fetch_) idle_ = message->status() == 404 || message->status() == 408;
     *fetch = {};
     return;
   }
@@ -331,8 +350,8 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
   // A message of a stream keeps its subject, so that only its acknowledgement shows to which fetch it
   // belongs.
   idle_ = false;
-  keep_alive(std::string(message->reply()));
   const bool is_list = message->reply().find("." + names_.stream("list") + ".") != std::string_view::npos;
+  (is_list ? lists_in_hand_ : in_hand_).emplace(message->reply());
   Fetch& fetch = is_list ? list_fetch_ : job_fetch_;
   if (fetch.open > 0 && --fetch.open == 0) fetch = {};
   if (!is_list) note_given(*message);
@@ -437,6 +456,7 @@ void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
     return;
   }
   if (const auto intent = intents_.find(id); intent != intents_.end()) {
+    if (intent->second.ack != job.ack) in_hand_.erase(intent->second.ack);  // that one is void
     intent->second.ack = job.ack;
     intent->second.seen_ns = job.seen_ns;
     return;

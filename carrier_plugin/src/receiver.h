@@ -56,6 +56,9 @@ class Receiver {
   std::uint64_t step();
   // Whether the server has nothing for us, and nothing that was fetched can be delivered now.
   bool is_idle() const;
+  // Whether the server has jobs all the same, as when its consumer gives them to nobody: it is asked. Jobs
+  // that come meanwhile end the idleness.
+  bool leaves_jobs();
   // Called now and then within a long step.
   void set_observer(std::function<void()> observer) { observer_ = std::move(observer); }
   // Whether something outside of this process must change before anything goes on.
@@ -108,10 +111,12 @@ class Receiver {
   Status put_list(const Job& job, const std::string& contents, bool* refused);
 
   // receiver_consumer.cc: a consumer that gives out nothing
+  void take_consumer();
   void note_given(const Message& message);
   void watch_consumer(std::uint64_t now);
   void on_consumer(const Message* reply);
-  void replace_consumer(const ConsumerState& state);
+  void report_stalled(const ConsumerState& state);
+  void replace_consumer();
 
   // receiver_decision.cc: which jobs may be delivered
   void decide(std::vector<Incoming>* batch);
@@ -204,7 +209,8 @@ class Receiver {
   bool remove_message(const std::string& what, std::uint64_t sequence);
   void remove_job(const std::string& id);
   bool pulse();
-  void keep_alive(const std::string& ack) { in_hand_.insert(ack); }
+  Work work_in_hand() const { return {.waiting = waiting(), .in_hand = in_hand_.size()}; }
+  void forget_acks();
   void acknowledge(const std::string& ack, std::string_view word);
 
   std::function<void()> observer_;
@@ -242,6 +248,7 @@ class Receiver {
   std::set<std::string> disputed_receipts_;    // IDs whose receipt was refused
   std::map<std::string, std::uint64_t> late_;  // sequences of claims that came too late, by ID
   std::set<std::string> in_hand_;              // subjects by which jobs are acknowledged
+  std::set<std::string> lists_in_hand_;        // and lists
   std::deque<std::pair<std::uint64_t, std::string>> recent_;  // what was delivered, and when
 
   struct Fetch {
@@ -255,6 +262,11 @@ class Receiver {
   std::uint64_t next_watch_ns_ = 0;
   std::uint64_t last_given_ = 0;        // by the consumer of the jobs, since it was looked at
   std::int64_t consumer_made_ns_ = 0;   // by the clock of the servers
+  std::int64_t acks_are_of_ns_ = 0;     // when the consumer was made that has given out what is in hand
+  bool is_consumer_in_doubt_ = false;   // it may be another one: nothing is acknowledged until that is known
+  ConsumerState stalled_;               // as it was when it was reported
+  std::uint64_t replace_at_ns_ = 0;     // 0: not
+  std::uint64_t ensure_again_ns_ = 0;   // 0: not
   std::vector<std::string> witnesses_;  // of deliveries whose records are not durable yet
   const std::vector<Incoming>* fetching_ = nullptr;
   std::vector<Intent> finished_;  // delivered; their chunks go when their receipts are stored

@@ -1,5 +1,7 @@
 // What a receiver does about a consumer of the jobs that gives out nothing, or that is another one than
 // before.
+#include <sodium.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -11,17 +13,32 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 5 * kSecond;
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint32_t kMaxDelay = 10'000;  // milliseconds
+constexpr std::uint64_t kEnsureAgain = 5 * kSecond;
+constexpr std::uint64_t kAnnounced = 6 * kSecond;
 constexpr char kProblem[] = "the consumer gives out nothing";
 
 }  // namespace
+
+// The consumer is another one than that which has given out what is in hand: its acknowledgements would act
+// on jobs that the new one has given to others. It is looked at once more, because several receivers may have
+// made it at the same time, and the AckWait of the last one holds.
+void Receiver::take_consumer() {
+  if (acks_are_of_ns_ != 0) {
+    jobs_.clear();
+    forget_acks();
+  }
+  acks_are_of_ns_ = consumer_made_ns_;
+  if (!host_.once()) ensure_again_ns_ = host_.monotonic_ns() + kEnsureAgain;
+}
 
 // Numbers that begin again are those of another consumer: until it was looked at, every job may have been
 // given out before.
 void Receiver::note_given(const Message& message) {
   AckSubject position;
   if (!parse_ack_subject(message.reply(), &position)) return;
-  watch_.on_job();
-  problems_.set(kProblem, "");
+  watch_.on_job(host_.monotonic_ns());
   if (position.given > std::exchange(last_given_, position.given)) return;
   consumer_made_ns_ = std::numeric_limits<std::int64_t>::max();
   readiness_.lose_streams();
@@ -30,6 +47,7 @@ void Receiver::note_given(const Message& message) {
 // While a fetch of ours is open, the consumer has nothing to give out, or ought to.
 void Receiver::watch_consumer(std::uint64_t now) {
   if (job_fetch_.number == 0) return watch_.reset();
+  if (replace_at_ns_ != 0 && now >= replace_at_ns_) return replace_consumer();
   if (now < next_watch_ns_) return;
   next_watch_ns_ = now + std::max(static_cast<std::uint64_t>(settings_.ack_wait_ms) * 1'000'000, 5 * kSecond);
   exchange_.send("$JS.API.CONSUMER.INFO." + names_.stream("job") + "." + kReceivers, "", kReplyTime,
@@ -40,21 +58,57 @@ void Receiver::on_consumer(const Message* reply) {
   ConsumerState state;
   if (reply == nullptr || !parse_consumer(reply->data(), &state)) return watch_.reset();
   const std::uint64_t held = in_hand_.size() + identity_.held_by_others();
-  if (state.in_hand == 0 && state.left == 0) problems_.set(kProblem, "");
-  if (watch_.observe(state, held, host_.monotonic_ns())) replace_consumer(state);
+  const bool gives = state.created == stalled_.created
+                         ? state.given != stalled_.given || state.acknowledged != stalled_.acknowledged
+                         : state.given > 0;
+  if (gives || (state.in_hand == 0 && state.left == 0)) problems_.set(kProblem, "");
+  if (watch_.observe(state, held, host_.monotonic_ns())) report_stalled(state);
 }
 
-// ensure_consumers() makes the other one. Receivers whose fetches were open are answered that it is gone.
-void Receiver::replace_consumer(const ConsumerState& state) {
-  const std::string consumer = names_.stream("job") + "." + kReceivers;
+// Whether the server has jobs that no receiver has in hand, so that a run that ends here leaves work behind.
+// What was acknowledged right before may still count as in hand, and what others have they announce every few
+// seconds.
+bool Receiver::leaves_jobs() {
+  const std::uint64_t deadline = host_.monotonic_ns() + kAnnounced;
+  while (jobs_.empty()) {
+    ConsumerState state;
+    bool is_known = false;
+    exchange_.ask(
+        "$JS.API.CONSUMER.INFO." + names_.stream("job") + "." + kReceivers, "", kReplyTime,
+        [&] { return pulse(); },
+        [&](const Message& reply) { is_known = parse_consumer(reply.data(), &state); });
+    if (is_known && state.left == 0 && state.in_hand <= identity_.held_by_others()) return !jobs_.empty();
+    if (host_.monotonic_ns() >= deadline || !pulse()) return true;
+    exchange_.await([&] { return !jobs_.empty(); }, kSecond / 5, [&] { return pulse(); });
+  }
+  return true;
+}
+
+// It is replaced after a random time, if it is still the same: another receiver may see the same, and be
+// faster.
+void Receiver::report_stalled(const ConsumerState& state) {
   problems_.set(kProblem, "the consumer " + std::string(kReceivers) + " of the stream " +
                               names_.stream("job") + " at " + connection_.last_url() + " gives out none of " +
                               std::to_string(state.in_hand + state.left) + " jobs for " +
                               std::to_string(watch_.stalled_ns(host_.monotonic_ns()) / kSecond) +
                               " s: it is made again; what is delivered already is recognised");
   watch_.reset();
-  exchange_.send("$JS.API.CONSUMER.DELETE." + consumer, "", kReplyTime, [this](const Message* reply) {
-    if (reply != nullptr) readiness_.lose_streams();
+  stalled_ = state;
+  replace_at_ns_ = host_.monotonic_ns() + randombytes_uniform(kMaxDelay) * kMillisecond;
+}
+
+// ensure_consumers() makes the other one. Receivers whose fetches were open are answered that it is gone.
+void Receiver::replace_consumer() {
+  replace_at_ns_ = 0;
+  const std::string consumer = names_.stream("job") + "." + kReceivers;
+  exchange_.send("$JS.API.CONSUMER.INFO." + consumer, "", kReplyTime, [this, consumer](const Message* reply) {
+    ConsumerState state;
+    if (reply == nullptr || !parse_consumer(reply->data(), &state) || state.created != stalled_.created ||
+        state.given != stalled_.given || state.acknowledged != stalled_.acknowledged)
+      return;
+    exchange_.send("$JS.API.CONSUMER.DELETE." + consumer, "", kReplyTime, [this](const Message* answer) {
+      if (answer != nullptr) readiness_.lose_streams();
+    });
   });
 }
 

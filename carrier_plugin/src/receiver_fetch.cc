@@ -27,8 +27,10 @@ constexpr std::uint64_t kPatience = std::uint64_t{365} * 86'400 * kSecond;  // a
 }  // namespace
 
 void Receiver::acknowledge(const std::string& ack, std::string_view word) {
-  in_hand_.erase(ack);
-  if (!ack.empty()) connection_.publish(ack, word);
+  const bool is_list = lists_in_hand_.erase(ack) > 0;
+  // What was given out before the connection or the consumer changed is nobody's any more.
+  if (!is_list && (in_hand_.erase(ack) == 0 || is_consumer_in_doubt_)) return;
+  connection_.publish(ack, word);
 }
 
 void Receiver::give_back(const std::string& ack, std::uint64_t delay_ns) {
@@ -42,9 +44,11 @@ bool Receiver::pulse() {
   const std::uint64_t third = static_cast<std::uint64_t>(settings_.ack_wait_ms) * 1'000'000 / 3;
   if (now - pulse_ns_ >= third) {
     pulse_ns_ = now;
-    for (const std::string& ack : in_hand_) connection_.publish(ack, "+WPI");
+    for (const std::string& ack : lists_in_hand_) connection_.publish(ack, "+WPI");
+    if (!is_consumer_in_doubt_)
+      for (const std::string& ack : in_hand_) connection_.publish(ack, "+WPI");
   }
-  identity_.tend(waiting());
+  identity_.tend(work_in_hand());
   if (observer_) observer_();
   return !host_.stop_requested() && connection_.is_connected() &&
          connection_.generation() == readiness_.generation();
@@ -287,6 +291,7 @@ bool Receiver::request_chunk(Incoming* job, std::uint64_t number, unsigned attem
                          sent_ns = host_.monotonic_ns()](const Message* reply) {
     if (reply == nullptr) window_.on_silence(line);
     if (reply != nullptr) window_.on_reply(bytes, host_.monotonic_ns() - sent_ns, line);
+    if (reply != nullptr && reply->status() == 0) counts_.fetched_bytes += reply->data().size();
     if (download != download_) return;  // the batch is over, and `job` with it
     --chunks_in_flight_;
     bytes_in_flight_ -= bytes;
@@ -310,7 +315,6 @@ void Receiver::on_chunk(Incoming* job, std::uint64_t number, unsigned attempt, c
     job->missing.emplace_back(number, attempt + 1);  // a replica may be behind: see download()
     return;
   }
-  counts_.fetched_bytes += reply->data().size();
   if (number < job->sequences.size()) job->sequences[number] = reply->sequence();
   const std::uint64_t expected = chunk_size(job->job, number);
   if (reply->data().size() != expected) {

@@ -120,7 +120,7 @@ bool Sender::has_removals() const {
 void Sender::tend_connection() {
   if (exchange_.take_silence()) readiness_.lose_streams();
   const bool is_new = readiness_.tend(folder_.is_open());
-  identity_.tend(waiting());
+  identity_.tend({.waiting = waiting()});
   const std::uint64_t dropped = connection_.take_dropped();
   if (dropped > 0)
     host_.log(PAXECT_LOG_WARN, std::to_string(dropped) +

@@ -32,7 +32,7 @@ std::uint64_t check_interval(std::uint64_t age_ns) {
 void Sender::on_message(std::unique_ptr<Message> message) {
   const std::string_view subject = message->subject();
   if (subject == names_.ask()) return on_question(*message);
-  if (subject == names_.peers()) return identity_.take(*message, waiting());
+  if (subject == names_.peers()) return identity_.take(*message, {.waiting = waiting()});
   if (subject.starts_with(names_.subject("receipt", ""))) return on_receipt(message->data());
   if (subject.starts_with(names_.subject("claim", ""))) return on_claim(message->data());
   if (subject.starts_with(names_.subject("report", ""))) return on_report(message->data());

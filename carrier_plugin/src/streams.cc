@@ -192,9 +192,12 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
   return Status::success();
 }
 
-Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
-                       const Settings& settings, std::int64_t* created_ns) {
-  if (jetstream == nullptr) return Status::failure("no connection");
+namespace {
+
+Status ensure_consumer_once(jsCtx* jetstream, const Names& names, const std::string& what,
+                            const std::string& name, const Settings& settings, std::int64_t* created_ns,
+                            bool* is_made) {
+  *is_made = false;
   const std::string stream = names.stream(what);
   const std::int64_t ack_wait = settings.ack_wait_ms * 1'000'000;
   jsConsumerInfo* found = nullptr;
@@ -216,8 +219,23 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
                              : js_AddConsumer(&made, jetstream, stream.c_str(), &config, nullptr, &code);
   const ConsumerInfo now(made, jsConsumerInfo_Destroy);
   if (status == NATS_OK && made != nullptr) *created_ns = made->Created;
+  *is_made = found == nullptr && status == NATS_OK;
   return status == NATS_OK ? Status::success()
                            : failure("cannot create the consumer " + name + " of " + stream, status, code);
+}
+
+}  // namespace
+
+// Where several receivers make the consumer at the same time, that of the last one holds, also if its AckWait
+// is the shorter one: one that was made is looked at again.
+Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
+                       const Settings& settings, std::int64_t* created_ns) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  bool is_made = false;
+  Status status = ensure_consumer_once(jetstream, names, what, name, settings, created_ns, &is_made);
+  if (status.ok() && is_made)
+    status = ensure_consumer_once(jetstream, names, what, name, settings, created_ns, &is_made);
+  return status;
 }
 
 Status remove_epoch(jsCtx* jetstream, const Names& names) {

@@ -17,17 +17,19 @@ ConsumerState state_of(std::uint64_t given, std::uint64_t in_hand, std::uint64_t
           .ack_wait_ns = 30 * kSecond};
 }
 
-// After how many seconds it has to be replaced, when it is looked at each second; 0: not within a day.
-std::uint64_t patience(ConsumerWatch* watch, const ConsumerState& state, std::uint64_t held,
-                       std::uint64_t begin = 1) {
+constexpr std::int64_t kNever = -1;
+
+// After how many seconds it has to be replaced, when it is looked at each second for a day.
+std::int64_t patience(ConsumerWatch* watch, const ConsumerState& state, std::uint64_t held,
+                      std::uint64_t begin = 1) {
   for (std::uint64_t second = 0; second < 86'400; ++second)
-    if (watch->observe(state, held, (begin + second) * kSecond)) return second;
-  return 0;
+    if (watch->observe(state, held, (begin + second) * kSecond)) return static_cast<std::int64_t>(second);
+  return kNever;
 }
 
 TEST_CASE("A consumer that has nothing is not replaced") {
   ConsumerWatch watch;
-  CHECK(patience(&watch, state_of(5, 0, 0), 0) == 0);
+  CHECK(patience(&watch, state_of(5, 0, 0), 0) == kNever);
 }
 
 TEST_CASE("A consumer that gives out nothing is replaced after six times its AckWait") {
@@ -43,13 +45,13 @@ TEST_CASE("A consumer that gives out nothing is replaced after six times its Ack
 
 TEST_CASE("Jobs in the hand of a receiver are not given to others, but what was never given out is") {
   ConsumerWatch held;
-  CHECK(patience(&held, state_of(5, 3, 0), 3) == 0);
+  CHECK(patience(&held, state_of(5, 3, 0), 3) == kNever);
   ConsumerWatch left;
   CHECK(patience(&left, state_of(5, 3, 1), 3) == 180);
   ConsumerWatch some;
   CHECK(patience(&some, state_of(5, 3, 0), 2) == 180);
   ConsumerWatch full;
-  CHECK(patience(&full, state_of(5, 10, 1), 10) == 0);
+  CHECK(patience(&full, state_of(5, 10, 1), 10) == kNever);
 }
 
 TEST_CASE("A consumer that moves is not replaced") {
@@ -67,14 +69,17 @@ TEST_CASE("A consumer that moves is not replaced") {
 TEST_CASE("A consumer that was replaced in vain is replaced less and less often") {
   ConsumerWatch watch;
   const ConsumerState state = state_of(0, 0, 1);
-  std::uint64_t expected = 180;
+  std::int64_t expected = 180;
   for (int i = 0; i < 6; ++i) {
-    watch.reset();
-    CHECK(patience(&watch, state, 0) == expected);
-    expected = std::min<std::uint64_t>(2 * expected, 3600);
+    // It gives out what it has, up to the same place.
+    watch.on_job(kSecond);
+    watch.on_job(500 * kSecond);
+    CHECK(patience(&watch, state, 0, 500) == expected);
+    expected = std::min<std::int64_t>(2 * expected, 3600);
   }
-  watch.on_job();
-  CHECK(patience(&watch, state, 0) == 180);
+  watch.on_job(1000 * kSecond);
+  watch.on_job(1600 * kSecond);
+  CHECK(patience(&watch, state, 0, 1600) == 180);
   // One whose AckWait is longer than that is still waited for.
   watch.reset();
   ConsumerState slow = state;

@@ -233,5 +233,25 @@ TEST_CASE("A seed that is damaged has no public key") {
   CHECK_FALSE(public_nkey_of(std::string(58, 'A'), &key));
 }
 
+TEST_CASE("A receiver of an earlier version has in hand what waits with it") {
+  const Peer peer{.id = std::string(16, 'a'),
+                  .mode = "receive",
+                  .host = "south",
+                  .section = "carrier",
+                  .version = "1.0.0",
+                  .waiting = 3,
+                  .in_hand = 2};
+  std::string text = peer_text(peer);
+  Peer read;
+  REQUIRE(parse_peer(text, &read));
+  CHECK(read.in_hand == 2);
+  const std::string field = ",\"in_hand\":2";
+  const std::size_t at = text.find(field);
+  REQUIRE(at != std::string::npos);
+  text.erase(at, field.size());
+  REQUIRE(parse_peer(text, &read));
+  CHECK(read.in_hand == 3);
+}
+
 }  // namespace
 }  // namespace paxect::carrier

@@ -121,6 +121,45 @@ class Names(unittest.TestCase):
             self.assertTrue({"y.freq", "sub/x.freq"} <= set(names), names)
 
 
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_a_claim_that_a_replica_does_not_have_yet_is_not_left_when_its_name_cannot_be_had(self):
+        """A client answers for the replica. Who took that for the claim's removal would leave a claim that holds up the job."""
+        with rig.Site() as site:
+            mappings = 'mappings = { "$JS.API.DIRECT.GET.test_claim.test.claim.*": "behind.$1" }\n'
+            server = site.server(settings=mappings).start().ready()
+            client = self.enterContext(server.client(limit=10 * rig.LIMIT))
+            client.subscribe("behind.*")
+            client.flush()
+
+            def answer():
+                with contextlib.suppress(OSError, rig.NatsError):
+                    while True:
+                        client.publish(client.next()[1], status="404 Message Not Found")
+            threading.Thread(target=answer, daemon=True).start()
+            south = site.node("south", "receive", server.url)
+            (south.folder / "sub").mkdir()
+            south.carrier.start(["strace", "-f", "-q", "-o", south.place / "trace", "-P", south.folder / "sub", "-e", "trace=renameat2",
+                                 "-e", "inject=renameat2:error=EACCES:when=1+"])
+            site.send(site.node("north", "send", server.url).start(), "sub/x.freq", b"data")
+
+            def failures():
+                trace = south.place / "trace"
+                return trace.read_text().count("EACCES") if trace.exists() else 0
+            rig.wait_for("another try", lambda: failures() >= 3)
+
+            def claims():
+                with server.client() as other:
+                    return list(other.messages("test_claim"))
+            self.assertTrue(claims())
+            server.settings = ""
+            server.reload()
+            rig.wait_for("the removal of the claim", lambda: not claims())
+            south.stop()
+            south.start()
+            site.take()
+            site.await_arrival(2 * rig.LIMIT)
+
+
 class Consumers(unittest.TestCase):
     @staticmethod
     @contextlib.contextmanager
@@ -198,6 +237,21 @@ class Epochs(unittest.TestCase):
 
 
 class Once(unittest.TestCase):
+    def test_a_run_once_that_leaves_jobs_which_nobody_has_in_hand_is_incomplete(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url, carrier="ack_wait_ms = 600000")
+            self.assertEqual(run_once(south), 0)  # makes the consumer
+            site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
+            rig.wait_for("the job", lambda: rig.jobs(server))
+            with server.client() as client:
+                _, ack, _, _ = client.fetch("test_job", "receivers")
+                self.assertEqual(run_once(south), 1)
+                client.publish(ack, b"-NAK")
+                client.flush()
+            self.assertEqual(run_once(south), 0)
+            self.assertTrue((south.folder / "x.freq").exists())
+
     def test_a_run_once_ends_where_nothing_can_be_stored(self):
         with rig.Site() as site:
             server = site.server()
