@@ -11,6 +11,7 @@
 #include "folder.h"
 #include "messages.h"
 #include "names.h"
+#include "unclaimed.h"
 #include "unique_fd.h"
 
 namespace paxect::carrier {
@@ -49,6 +50,7 @@ struct Outgoing {
   std::uint64_t checked_ns = 0;
   std::uint64_t held_until_ns = 0;
   std::string holder;       // the receiver that has claimed it
+  Unclaimed unclaimed;      // while there is none
   std::string claim_epoch;  // of the store in which that claim was read; empty: it was only seen
   bool is_claim_to_be_read = false;
   unsigned claim_misses = 0;  // how often it was not there any more

@@ -132,6 +132,7 @@ class Sender {
   void check_waiting();
   void check(Outgoing* file);
   void check_job(const std::string& id);
+  static std::string unclaimed_text(const Outgoing& file);
   void check_consumer();
 
   // sender_removal.cc

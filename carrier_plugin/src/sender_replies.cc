@@ -20,7 +20,10 @@ constexpr std::uint64_t kFirstPause = kSecond / 2;   // 2 s after two attempts, 
 constexpr std::uint64_t kMaxPause = 60 * kSecond;
 constexpr std::uint64_t kClaimReadDelay = kSecond / 20;
 constexpr std::size_t kChecksAtOnce = 256;
-constexpr unsigned kClaimMisses = 2;  // one may come from a replica that lags behind
+constexpr unsigned kClaimMisses = 2;                 // one may come from a replica that lags behind
+constexpr std::uint64_t kUnclaimed = 600 * kSecond;  // so long a job may wait for a claim, at least
+constexpr std::uint64_t kAckWaits = 10;              // and so many times AckWait
+constexpr std::uint64_t kSlowest = 128 * 1024;       // bytes a second, of a receiver that fetches it
 
 // After 5, 10, 20, 40 s and so on, at last every minute.
 std::uint64_t check_interval(std::uint64_t age_ns) {
@@ -90,6 +93,7 @@ void Sender::set_holder(const Claim& claim) {
   Outgoing* file = find(claim.id);
   if (file == nullptr) return;
   file->holder = claim.receiver;
+  file->unclaimed.end();
   std::string& holder = holders_[claim.id];
   if (std::exchange(holder, claim.receiver) == claim.receiver) return;
   if (claimed_since_ns_ == 0) claimed_since_ns_ = host_.monotonic_ns();
@@ -126,6 +130,7 @@ void Sender::on_report(std::string_view text) {
   if (!parse_report(text, &report) || (file = find(report.id)) == nullptr) return;
   if (file->phase != Phase::kWaiting && file->phase != Phase::kPublishing) return;
   ++counts_.reports;
+  file->unclaimed.note_sign(host_.monotonic_ns());
   file->trouble = "the receiver " + report.receiver + " reports: " + report.reason;
   host_.log(PAXECT_LOG_WARN, file->job.name + ": " + file->trouble);
   log_.write("reported", file->job, report.receiver, report.reason);
@@ -171,6 +176,11 @@ void Sender::on_question(const Message& message) {
     return;
   }
   connection_.publish(std::string(message.reply()), answer_text(answer));
+}
+
+std::string Sender::unclaimed_text(const Outgoing& file) {
+  return file.job.name + " was published " + std::to_string(file.unclaimed.waited_ns() / (60 * kSecond)) +
+         " minutes ago and nobody has claimed it";
 }
 
 // After each reconnect, then less and less often, at last every minute: is what waits for its receipt still
@@ -243,15 +253,22 @@ void Sender::check_job(const std::string& id) {
 
 // A loss of power can leave a consumer that is ahead of its stream: it would never hand out what has numbers
 // that it has seen. Debian's server also skips a job now and then when a receiver is killed with a fetch
-// open. Jobs that nobody gets are published again, under new numbers.
+// open. Jobs that nobody gets are published again, under new numbers: soon where the consumer has nothing
+// else, and in time also where other jobs keep it busy.
 void Sender::check_consumer() {
-  bool idle = false;
-  if (!is_consumer_idle(connection_.jetstream(), names_, &idle).ok() || !idle) return;
+  bool exists = false;
+  QueueState queue;
+  if (!read_queue(connection_.jetstream(), names_, &exists, &queue).ok() || !exists) return;
+  const bool is_idle = queue.left == 0 && queue.in_hand == 0;
+  const std::uint64_t ack_waits = kAckWaits * static_cast<std::uint64_t>(settings_.ack_wait_ms) * 1'000'000;
   const std::uint64_t now = host_.monotonic_ns();
   for (auto& [id, file] : files_) {
-    if (file.phase != Phase::kWaiting || file.is_statement() || !file.holder.empty() ||
-        now - file.since_ns < kSkipped)
-      continue;
+    if (file.phase != Phase::kWaiting || file.is_statement() || !file.holder.empty()) continue;
+    // A receiver claims what it has fetched all of.
+    const std::uint64_t patience = std::max(kUnclaimed, ack_waits) + file.job.size / kSlowest * kSecond;
+    const bool is_overdue = file.unclaimed.observe(queue, file.job_sequence, patience, now);
+    if (!is_overdue && (!is_idle || now - file.since_ns < kSkipped)) continue;
+    if (is_overdue) host_.log(PAXECT_LOG_WARN, unclaimed_text(file) + ": it is published again");
     tidy_server(file);
     ++counts_.resent;
     restart(&file);

@@ -222,6 +222,12 @@ void Sender::report_held() {
     if (count++ == 0) text = file.job.name + " is not delivered: " + file.trouble;
   }
   problems_.set("files are not delivered", count == 0 ? "" : count > 1 ? text + " (others neither)" : text);
+  count = 0;
+  for (const auto& [id, file] : files_) {
+    if (file.unclaimed.waited_ns() == 0) continue;
+    if (count++ == 0) text = unclaimed_text(file) + ", though receivers fetch: it was published again";
+  }
+  problems_.set("files are not claimed", count == 0 ? "" : count > 1 ? text + " (others neither)" : text);
 }
 
 }  // namespace paxect::carrier

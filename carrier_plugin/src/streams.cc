@@ -259,9 +259,9 @@ Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out) {
   return Status::success();
 }
 
-Status is_consumer_idle(jsCtx* jetstream, const Names& names, bool* idle) {
+Status read_queue(jsCtx* jetstream, const Names& names, bool* exists, QueueState* out) {
   if (jetstream == nullptr) return Status::failure("no connection");
-  *idle = false;
+  *exists = false;
   jsConsumerInfo* found = nullptr;
   jsErrCode code = static_cast<jsErrCode>(0);
   const natsStatus status =
@@ -269,7 +269,11 @@ Status is_consumer_idle(jsCtx* jetstream, const Names& names, bool* idle) {
   const ConsumerInfo info(found, jsConsumerInfo_Destroy);
   if (code == kConsumerNotFound || status == NATS_NOT_FOUND) return Status::success();
   if (status != NATS_OK) return failure("cannot read the consumer of the jobs", status, code);
-  *idle = found->NumPending == 0 && found->NumAckPending == 0;
+  *exists = true;
+  *out = {.last_given = found->Delivered.Stream,
+          .in_hand = static_cast<std::uint64_t>(found->NumAckPending),
+          .left = found->NumPending,
+          .fetches = static_cast<std::uint64_t>(found->NumWaiting)};
   return Status::success();
 }
 

@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "names.h"
 #include "settings.h"
+#include "unclaimed.h"
 
 namespace paxect::carrier {
 
@@ -31,8 +32,8 @@ struct StreamRoom {
 };
 Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out);
 
-// Whether the consumer of the jobs has nothing left to hand out.
-Status is_consumer_idle(jsCtx* jetstream, const Names& names, bool* idle);
+// `*exists` is false where no receiver has made the consumer of the jobs yet.
+Status read_queue(jsCtx* jetstream, const Names& names, bool* exists, QueueState* out);
 
 // Removes the stream of the epoch, for ensure_streams() to make another one.
 Status remove_epoch(jsCtx* jetstream, const Names& names);
