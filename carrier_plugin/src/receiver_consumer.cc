@@ -19,6 +19,11 @@ constexpr std::uint64_t kEnsureAgain = 5 * kSecond;
 constexpr std::uint64_t kAnnounced = 6 * kSecond;
 constexpr char kProblem[] = "the consumer gives out nothing";
 
+// The subject of a call about the consumer of the jobs: "INFO" or "DELETE".
+std::string subject_of(const char* call, const Names& names) {
+  return std::string("$JS.API.CONSUMER.") + call + "." + names.stream("job") + "." + kReceivers;
+}
+
 }  // namespace
 
 // The consumer is another one than that which has given out what is in hand: its acknowledgements would act
@@ -50,7 +55,7 @@ void Receiver::watch_consumer(std::uint64_t now) {
   if (replace_at_ns_ != 0 && now >= replace_at_ns_) return replace_consumer();
   if (now < next_watch_ns_) return;
   next_watch_ns_ = now + std::max(static_cast<std::uint64_t>(settings_.ack_wait_ms) * 1'000'000, 5 * kSecond);
-  exchange_.send("$JS.API.CONSUMER.INFO." + names_.stream("job") + "." + kReceivers, "", kReplyTime,
+  exchange_.send(subject_of("INFO", names_), "", kReplyTime,
                  [this](const Message* reply) { on_consumer(reply); });
 }
 
@@ -74,8 +79,7 @@ bool Receiver::leaves_jobs() {
     ConsumerState state;
     bool is_known = false;
     exchange_.ask(
-        "$JS.API.CONSUMER.INFO." + names_.stream("job") + "." + kReceivers, "", kReplyTime,
-        [&] { return pulse(); },
+        subject_of("INFO", names_), "", kReplyTime, [&] { return pulse(); },
         [&](const Message& reply) { is_known = parse_consumer(reply.data(), &state); });
     if (is_known && state.left == 0 && state.in_hand <= identity_.held_by_others()) return !jobs_.empty();
     if (host_.monotonic_ns() >= deadline || !pulse()) return true;
@@ -100,13 +104,12 @@ void Receiver::report_stalled(const ConsumerState& state) {
 // ensure_consumers() makes the other one. Receivers whose fetches were open are answered that it is gone.
 void Receiver::replace_consumer() {
   replace_at_ns_ = 0;
-  const std::string consumer = names_.stream("job") + "." + kReceivers;
-  exchange_.send("$JS.API.CONSUMER.INFO." + consumer, "", kReplyTime, [this, consumer](const Message* reply) {
+  exchange_.send(subject_of("INFO", names_), "", kReplyTime, [this](const Message* reply) {
     ConsumerState state;
     if (reply == nullptr || !parse_consumer(reply->data(), &state) || state.created != stalled_.created ||
         state.given != stalled_.given || state.acknowledged != stalled_.acknowledged)
       return;
-    exchange_.send("$JS.API.CONSUMER.DELETE." + consumer, "", kReplyTime, [this](const Message* answer) {
+    exchange_.send(subject_of("DELETE", names_), "", kReplyTime, [this](const Message* answer) {
       if (answer != nullptr) readiness_.lose_streams();
     });
   });
