@@ -92,6 +92,21 @@ class Disks(unittest.TestCase):
             south.stop()
 
 
+def server_with_replica_behind(test, site, messages):
+    """A server at which a client answers in place of a replica of a stream: that it has none of the MESSAGES."""
+    server = site.server(settings=f'mappings = {{ "$JS.API.DIRECT.GET.{messages}.*": "behind.$1" }}\n').start().ready()
+    client = test.enterContext(server.client(limit=10 * rig.LIMIT))
+    client.subscribe("behind.*")
+    client.flush()
+
+    def answer():
+        with contextlib.suppress(OSError, rig.NatsError):
+            while True:
+                client.publish(client.next()[1], status="404 Message Not Found")
+    threading.Thread(target=answer, daemon=True).start()
+    return server
+
+
 class Names(unittest.TestCase):
     @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
     def test_a_name_that_fails_once_and_succeeds_in_the_next_round_is_one_delivery(self):
@@ -120,22 +135,11 @@ class Names(unittest.TestCase):
             self.assertEqual(len(names), 3, names)
             self.assertTrue({"y.freq", "sub/x.freq"} <= set(names), names)
 
-
     @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
     def test_a_claim_that_a_replica_does_not_have_yet_is_not_left_when_its_name_cannot_be_had(self):
-        """A client answers for the replica. Who took that for the claim's removal would leave a claim that holds up the job."""
+        """Who took the answer of the replica for the claim's removal would leave a claim that holds up the job."""
         with rig.Site() as site:
-            mappings = 'mappings = { "$JS.API.DIRECT.GET.test_claim.test.claim.*": "behind.$1" }\n'
-            server = site.server(settings=mappings).start().ready()
-            client = self.enterContext(server.client(limit=10 * rig.LIMIT))
-            client.subscribe("behind.*")
-            client.flush()
-
-            def answer():
-                with contextlib.suppress(OSError, rig.NatsError):
-                    while True:
-                        client.publish(client.next()[1], status="404 Message Not Found")
-            threading.Thread(target=answer, daemon=True).start()
+            server = server_with_replica_behind(self, site, "test_claim.test.claim")
             south = site.node("south", "receive", server.url)
             (south.folder / "sub").mkdir()
             south.carrier.start(["strace", "-f", "-q", "-o", south.place / "trace", "-P", south.folder / "sub", "-e", "trace=renameat2",
@@ -342,19 +346,9 @@ class Stores(unittest.TestCase):
             self.assertIn("withdrawn", records)
 
     def test_a_replica_that_is_behind_does_not_cost_the_chunks_of_a_job(self):
-        """The sender lost its record of the job with the power, and its file is gone. A client answers for the replica."""
+        """The sender lost its record of the job with the power, and its file is gone."""
         with rig.Site() as site:
-            mappings = 'mappings = { "$JS.API.DIRECT.GET.test_job.test.job.*": "behind.$1" }\n'
-            server = site.server(settings=mappings).start().ready()
-            client = self.enterContext(server.client(limit=10 * rig.LIMIT))
-            client.subscribe("behind.*")
-            client.flush()
-
-            def answer():
-                with contextlib.suppress(OSError, rig.NatsError):
-                    while True:
-                        client.publish(client.next()[1], status="404 Message Not Found")
-            threading.Thread(target=answer, daemon=True).start()
+            server = server_with_replica_behind(self, site, "test_job.test.job")
             north = site.node("north", "send", server.url).start()
             site.send(north, "x.freq", b"data")
             rig.wait_for("the job", lambda: rig.jobs(server))

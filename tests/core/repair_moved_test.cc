@@ -179,12 +179,21 @@ TEST_CASE("repair: lost cells are taken from equal ones where the parity does no
   CHECK(result.report.damaged == expected.report.damaged);
 }
 
+namespace {
+
+// Bytes inserted in the first frame header and at `at`: where the container begins has to be searched for.
+std::string inserted_twice(std::string container, std::size_t at) {
+  container.insert(at, noise(59, 1));
+  container.insert(30, noise(80, 2));
+  return container;
+}
+
+}  // namespace
+
 TEST_CASE("repair: bytes inserted in the first frame header and behind it are not another container") {
   const std::string container = protect(kSamples[small], 25);
   const Window window = windows_of(container).front();
-  std::string damaged = container;
-  damaged.insert(20 * window.cell + 7, noise(59, 1));
-  damaged.insert(30, noise(80, 2));
+  const std::string damaged = inserted_twice(container, 20 * window.cell + 7);
   check_restored(damaged, container);
 }
 
@@ -203,19 +212,14 @@ TEST_CASE("repair: equal frames at the beginning do not end the search for where
   const std::size_t end = 24 + kZeros / kFrame * frame;
   REQUIRE(end / window.cell > 5 * frame);  // of more than four cells each
   REQUIRE(window.length > end + 60 * window.cell);
-  std::string damaged = container;
-  damaged.insert(end + 30 * window.cell, noise(59, 1));
-  damaged.insert(30, noise(80, 2));
+  const std::string damaged = inserted_twice(container, end + 30 * window.cell);
   check_restored(damaged, container);
 }
 
 TEST_CASE("repair: a caller who cancels it at any time is not told that it cannot be repaired") {
   const std::string container = protect(kSamples[large], 25);
   const Window window = windows_of(container).front();
-  // Where the container begins is searched for: see above.
-  std::string damaged = container;
-  damaged.insert(20 * window.cell + 7, noise(59, 1));
-  damaged.insert(30, noise(80, 2));
+  const std::string damaged = inserted_twice(container, 20 * window.cell + 7);
   const MemoryFile file(damaged);
   Repairer repairer = make_repairer({{PAXECT_PARAM_THREADS, 1}});
   REQUIRE(paxect_repairer_add_fd(repairer.get(), file.fd(), "copy") == PAXECT_OK);
