@@ -1,5 +1,6 @@
 // One container with several entries: what a sender lists again, and what somebody else signs about it.
 #include "base/digest.h"
+#include "received_rig.h"
 #include "records/journal.h"
 #include "records/received_streams.h"
 #include "support/catch.h"
@@ -7,31 +8,12 @@
 namespace paxect::link {
 namespace {
 
-const StreamAddress kNorth = {"north", std::string(80, 'a'), "3f9a6c2e11d04b77"};
 // A key of the node that somebody has stolen.
 const std::string kStolen(80, 'e');
 
-std::string digest_of(std::uint64_t entry) { return sha256_hex("container " + std::to_string(entry)); }
-std::string name_of_entry(std::uint64_t entry) { return "f" + std::to_string(entry) + ".freq"; }
-std::string digest_of(const List& each) { return sha256_hex(list_text(each)); }
-
-// List `number` of a sender that has put `each` entries into each list.
-List list(std::uint64_t number, std::uint64_t each = 2) {
-  List made;
-  made.head.from = "north";
-  made.head.stream = kNorth.stream;
-  made.head.number = number;
-  made.head.made = 1000;
-  made.first = (number - 1) * each + 1;
-  made.within = 600;
-  for (std::uint64_t i = 0; i < each; ++i)
-    made.entries.push_back({digest_of(made.first + i), name_of_entry(made.first + i)});
-  return made;
-}
-
 // Its first entries are of these containers.
 List list_of(const StreamAddress& address, std::vector<ListEntry> entries) {
-  List made = list(1, 0);
+  List made = list_of_north(1, 0);
   made.head.stream = address.stream;
   made.entries = std::move(entries);
   return made;
@@ -39,25 +21,6 @@ List list_of(const StreamAddress& address, std::vector<ListEntry> entries) {
 
 ListEntry relisted(std::uint64_t entry, const EarlierEntry& again) {
   return {digest_of(entry), name_of_entry(entry), again};
-}
-
-void change(ReceivedStreams* streams, const std::string& records) {
-  for (std::size_t begin = 0, end = 0; (end = records.find('\n', begin)) != std::string::npos;
-       begin = end + 1) {
-    JournalWords words(checked_line(std::string_view(records).substr(begin, end - begin)));
-    const std::string_view kind = words.next();
-    CHECK(streams->take_record(kind, words));
-  }
-}
-
-void take(ReceivedStreams* streams, const StreamAddress& address, const List& each) {
-  change(streams, streams->list_records(address, each, digest_of(each), 2000));
-}
-
-ReceivedStreams rewritten(const ReceivedStreams& streams) {
-  ReceivedStreams again;
-  for (const std::string& line : streams.records()) change(&again, line);
-  return again;
 }
 
 void deliver(ReceivedStreams* streams, const EntryRef& ref) {
@@ -77,13 +40,13 @@ TEST_CASE("Entries of one container are good for one delivery, whatever the orde
   // Entry 3 of the old stream, entry 1 of the next one, and entry 1 of the one after that.
   const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
   const StreamAddress last{"north", std::string(80, 'c'), "5f9a6c2e11d04b77"};
-  List second = list(1, 1);
+  List second = list_of_north(1, 1);
   second.head.stream = next.stream;
   second.entries[0] = {digest_of(3), name_of_entry(3), EarlierEntry{kNorth.stream, 3}};
   List third = second;
   third.head.stream = last.stream;
   const std::vector<std::pair<StreamAddress, List>> lists = {
-      {kNorth, list(1)}, {kNorth, list(2)}, {next, second}, {last, third}};
+      {kNorth, list_of_north(1)}, {kNorth, list_of_north(2)}, {next, second}, {last, third}};
   const auto before = GENERATE(as<std::size_t>{}, 0, 1, 2, 3, 4);  // lists that come before the delivery
   const auto first = GENERATE(as<std::size_t>{}, 0, 1, 2, 3);
   const bool is_in_use = GENERATE(false, true);  // while the others come
@@ -92,7 +55,7 @@ TEST_CASE("Entries of one container are good for one delivery, whatever the orde
   std::size_t taken = 0;
   const auto take_next = [&] {
     const auto& [address, each] = lists[(first + taken++) % lists.size()];
-    change(&streams, streams.list_records(address, each, digest_of(each), 2000));
+    add_list(&streams, address, each);
     CHECK(rewritten(streams) == streams);
   };
   while (taken < before) take_next();
@@ -129,7 +92,7 @@ TEST_CASE("Entries of one container are good for one delivery, whatever the orde
 TEST_CASE("Equal entries that are listed again are good for one delivery each, with what names them") {
   // Two containers of one content and name, each with an entry in the old stream and one in the next.
   const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
-  List first = list(1);
+  List first = list_of_north(1);
   first.entries.assign(2, {digest_of(1), name_of_entry(1)});
   List second = first;
   second.head.stream = next.stream;
@@ -210,8 +173,8 @@ TEST_CASE("Equal entries that are listed again are good for one delivery each, w
 TEST_CASE("An entry that names one with another digest or name, or of another node, is one of its own") {
   const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
   ReceivedStreams streams;
-  take(&streams, kNorth, list(1));
-  List second = list(1, 1);
+  add_list(&streams, kNorth, list_of_north(1));
+  List second = list_of_north(1, 1);
   second.head.stream = next.stream;
   StreamAddress from = next;
   std::uint64_t entry = 1;
@@ -231,11 +194,11 @@ TEST_CASE("An entry that names one with another digest or name, or of another no
 
 TEST_CASE("Whoever has another key of a node ends no entry of its streams without a delivery") {
   // Entries 5 and 90 are of one container under one name: the sender has sent it twice.
-  List sent = list(1, 100);
+  List sent = list_of_north(1, 100);
   sent.entries[89] = {digest_of(5), name_of_entry(5)};
   const StreamAddress same{"north", kStolen, kNorth.stream};
   const StreamAddress other{"north", kStolen, "7f9a6c2e11d04b77"};
-  List shadow = list(1, 100);
+  List shadow = list_of_north(1, 100);
   shadow.entries[89] = relisted(5, {kNorth.stream, 5});
   const List thief = list_of(other, {relisted(5, {kNorth.stream, 90}), relisted(5, {kNorth.stream, 5})});
   const bool is_sender_first = GENERATE(true, false);
@@ -243,11 +206,11 @@ TEST_CASE("Whoever has another key of a node ends no entry of its streams withou
   INFO(is_sender_first << has_shadow);
   ReceivedStreams streams;
   const auto forge = [&] {
-    if (has_shadow) take(&streams, same, shadow);
-    take(&streams, other, thief);
+    if (has_shadow) add_list(&streams, same, shadow);
+    add_list(&streams, other, thief);
   };
   if (!is_sender_first) forge();
-  take(&streams, kNorth, sent);
+  add_list(&streams, kNorth, sent);
   const std::size_t index = *streams.find(kNorth);
   deliver(&streams, {index, 5});
   if (is_sender_first) forge();
@@ -263,17 +226,17 @@ TEST_CASE("Whoever has another key of a node ends no entry of its streams withou
 
 TEST_CASE("However many entries name one, it is delivered, and what its sender lists again counts") {
   ReceivedStreams streams;
-  take(&streams, kNorth, list(1));
+  add_list(&streams, kNorth, list_of_north(1));
   const StreamAddress thief{"north", kStolen, "7f9a6c2e11d04b77"};
   std::vector<ListEntry> entries(256, relisted(1, {kNorth.stream, 1}));
   for (const std::uint64_t number : {1U, 2U}) {
     List forged = list_of(thief, entries);
     forged.head.number = number;
     forged.first = (number - 1) * 256 + 1;
-    take(&streams, thief, forged);
+    add_list(&streams, thief, forged);
   }
   const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
-  take(&streams, next, list_of(next, {relisted(1, {kNorth.stream, 1})}));
+  add_list(&streams, next, list_of(next, {relisted(1, {kNorth.stream, 1})}));
   CHECK(rewritten(streams) == streams);
   const auto found = streams.find_open(digest_of(1), name_of_entry(1));
   REQUIRE(found == EntryRef{0, 1});
@@ -291,9 +254,9 @@ TEST_CASE("What is listed again is used up where a receipt called the first entr
   INFO(order);
   ReceivedStreams streams;
   for (const char what : order) {
-    if (what == 'L') take(&streams, kNorth, list(1));
+    if (what == 'L') add_list(&streams, kNorth, list_of_north(1));
     if (what == 'R') change(&streams, streams.gone_records("north", kNorth.stream, {{1, 1}}));
-    if (what == 'A') take(&streams, next, again);
+    if (what == 'A') add_list(&streams, next, again);
     CHECK(rewritten(streams) == streams);
   }
   CHECK_FALSE(is_open(streams, {*streams.find(next), 1}));
@@ -306,12 +269,12 @@ TEST_CASE("All that is open of what is listed again stays joined, however much i
   ReceivedStreams streams;
   constexpr std::uint64_t kLists = ReceivedStreams::kSpent / kMaxListEntries + 1;
   for (std::uint64_t number = 1; number <= kLists; ++number) {
-    List each = list(number, kMaxListEntries);
-    take(&streams, kNorth, each);
+    List each = list_of_north(number, kMaxListEntries);
+    add_list(&streams, kNorth, each);
     each.head.stream = next.stream;
     for (std::size_t i = 0; i < each.entries.size(); ++i)
       each.entries[i].again = EarlierEntry{kNorth.stream, each.first + i};
-    take(&streams, next, each);
+    add_list(&streams, next, each);
   }
   for (const std::uint64_t entry : {std::uint64_t{1}, kLists * kMaxListEntries}) {
     deliver(&streams, {0, entry});
@@ -324,14 +287,14 @@ TEST_CASE("A journal that ends anywhere knows no list without the earlier entrie
   const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
   const List again = list_of(next, {relisted(1, {kNorth.stream, 1}), relisted(2, {kNorth.stream, 2})});
   ReceivedStreams whole;
-  take(&whole, kNorth, list(1));
+  add_list(&whole, kNorth, list_of_north(1));
   const std::string records = whole.list_records(next, again, digest_of(again), 2000);
   for (std::size_t end = records.find('\n'); end != std::string::npos; end = records.find('\n', end + 1)) {
     ReceivedStreams streams = whole;
     change(&streams, records.substr(0, end + 1));
     std::string why;
     if (streams.judge(next, again, digest_of(again), 1, &why) == ReceivedStreams::Verdict::kNew)
-      take(&streams, next, again);
+      add_list(&streams, next, again);
     deliver(&streams, {0, 1});
     CHECK_FALSE(is_open(streams, {1, 1}));
     CHECK(is_open(streams, {1, 2}));
@@ -345,10 +308,10 @@ TEST_CASE("An entry that does not count is the first one of no container until i
   const bool is_forked = GENERATE(true, false);
   INFO(is_first_delivered << is_forked);
   ReceivedStreams streams;
-  take(&streams, kNorth, list(1));
+  add_list(&streams, kNorth, list_of_north(1));
   if (is_first_delivered) deliver(&streams, {0, 1});
   change(&streams, is_forked ? streams.fork_record(0) : ReceivedStreams::until_record(0, 0));
-  take(&streams, next, again);
+  add_list(&streams, next, again);
   CHECK(is_open(streams, {1, 1}));
   if (!is_first_delivered) deliver(&streams, {1, 1});
   CHECK(is_open(streams, {0, 1}) == !is_first_delivered);
@@ -366,9 +329,9 @@ TEST_CASE("A container that was delivered before its lists uses up each entry th
   const bool is_first_first = GENERATE(true, false);
   ReceivedStreams streams;
   change(&streams, ReceivedStreams::early_record(digest_of(1)));
-  if (is_first_first) take(&streams, kNorth, list(1));
-  take(&streams, next, again);
-  if (!is_first_first) take(&streams, kNorth, list(1));
+  if (is_first_first) add_list(&streams, kNorth, list_of_north(1));
+  add_list(&streams, next, again);
+  if (!is_first_first) add_list(&streams, kNorth, list_of_north(1));
   CHECK_FALSE(streams.find_open(digest_of(1), name_of_entry(1)));
   CHECK(streams.find_open(digest_of(2), name_of_entry(2)));
   CHECK(rewritten(streams) == streams);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 
 #include "base/digest.h"
+#include "received_rig.h"
 #include "records/journal.h"
 #include "records/stream_state.h"
 #include "support/catch.h"
@@ -15,37 +15,6 @@ namespace paxect::link {
 namespace {
 
 using Verdict = ReceivedStreams::Verdict;
-
-const StreamAddress kNorth = {"north", std::string(80, 'a'), "3f9a6c2e11d04b77"};
-constexpr std::uint64_t kMaxJump = 10000;
-
-std::string digest_of(std::uint64_t entry) { return sha256_hex("container " + std::to_string(entry)); }
-std::string name_of_entry(std::uint64_t entry) { return "f" + std::to_string(entry) + ".freq"; }
-
-// List `number` of a sender that has put `each` entries into each list.
-List list(std::uint64_t number, std::uint64_t each = 2) {
-  List made;
-  made.head.from = "north";
-  made.head.stream = kNorth.stream;
-  made.head.number = number;
-  made.head.made = 1000;
-  made.first = (number - 1) * each + 1;
-  made.within = 600;
-  for (std::uint64_t i = 0; i < each; ++i)
-    made.entries.push_back({digest_of(made.first + i), name_of_entry(made.first + i)});
-  if (number > 1) made.head.previous = sha256_hex(list_text(list(number - 1, each)));
-  return made;
-}
-std::string digest_of(const List& each) { return sha256_hex(list_text(each)); }
-
-void change(ReceivedStreams* streams, const std::string& records) {
-  for (std::size_t begin = 0, end = 0; (end = records.find('\n', begin)) != std::string::npos;
-       begin = end + 1) {
-    JournalWords words(checked_line(std::string_view(records).substr(begin, end - begin)));
-    const std::string_view kind = words.next();
-    CHECK(streams->take_record(kind, words));
-  }
-}
 
 Verdict judge(const ReceivedStreams& streams, const List& each, std::uint64_t max_jump = kMaxJump) {
   std::string why;
@@ -58,12 +27,6 @@ void take(ReceivedStreams* streams, const List& each, std::int64_t now = 2000) {
   REQUIRE(judge(*streams, each) == Verdict::kNew);
   change(streams, streams->list_records(kNorth, each, digest_of(each), now));
   CHECK(judge(*streams, each) == Verdict::kKnown);
-}
-
-ReceivedStreams rewritten(const ReceivedStreams& streams) {
-  ReceivedStreams again;
-  for (const std::string& line : streams.records()) change(&again, line);
-  return again;
 }
 
 EntryRef open_entry(const ReceivedStreams& streams, std::uint64_t entry) {
@@ -79,7 +42,7 @@ TEST_CASE("What a receipt of ours calls delivered is used up, before its list ca
   ReceivedStreams streams;
   const bool is_known = GENERATE(false, true);
   INFO(is_known);
-  if (is_known) take(&streams, list(1));
+  if (is_known) take(&streams, list_of_north(1));
   CHECK(streams.gone_records("north", kNorth.stream, {}).empty());
   const std::string records = streams.gone_records("north", kNorth.stream, {{2, 3}});
   CHECK_FALSE(records.empty());
@@ -88,8 +51,8 @@ TEST_CASE("What a receipt of ours calls delivered is used up, before its list ca
   CHECK(streams.gone_records("north", kNorth.stream, {{3, 3}}).empty());
   CHECK_FALSE(streams.gone_records("north", kNorth.stream, {{2, 4}}).empty());
   CHECK(rewritten(streams) == streams);
-  if (!is_known) take(&streams, list(1));
-  take(&streams, list(2));
+  if (!is_known) take(&streams, list_of_north(1));
+  take(&streams, list_of_north(2));
   CHECK_FALSE(streams.find_open(digest_of(2), name_of_entry(2)));
   CHECK_FALSE(streams.find_open(digest_of(3), name_of_entry(3)));
   open_entry(streams, 1);
@@ -103,7 +66,7 @@ TEST_CASE("A container in the quarantine is that of one entry, by its digest or 
   change(&streams, streams.put_away_record(what));
   CHECK(streams.put_away_record(what).empty());
   CHECK(rewritten(streams) == streams);
-  take(&streams, list(1));
+  take(&streams, list_of_north(1));
   CHECK(streams.entry(open_entry(streams, 1))->reason == kPutAway);
   CHECK(streams.entry(open_entry(streams, 2))->reason.empty());
   CHECK(rewritten(streams) == streams);
@@ -114,7 +77,7 @@ TEST_CASE("A container in the quarantine is that of one entry, by its digest or 
 TEST_CASE("A list opens its entries, and each of them is good for one delivery") {
   ReceivedStreams streams;
   CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));
-  take(&streams, list(1));
+  take(&streams, list_of_north(1));
   const EntryRef entry = open_entry(streams, 1);
   streams.use(entry, 7);
   CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));
@@ -149,7 +112,7 @@ TEST_CASE("A list opens its entries, and each of them is good for one delivery")
 
 TEST_CASE("Of several entries with one digest the one with the name of the file is used, else the first") {
   ReceivedStreams streams;
-  List both = list(1);
+  List both = list_of_north(1);
   both.entries[1].digest = both.entries[0].digest;
   take(&streams, both);
   CHECK(streams.find_open(digest_of(1), "f2.freq")->number == 2);
@@ -163,14 +126,14 @@ TEST_CASE("Lists that come in any order open their entries at once and end as on
   std::vector<std::uint64_t> order = {1, 2, 3, 4, 5};
   do {
     ReceivedStreams streams;
-    for (const std::uint64_t number : order) take(&streams, list(number));
+    for (const std::uint64_t number : order) take(&streams, list_of_north(number));
     const ReceivedStream& stream = streams.streams()[0];
     REQUIRE(stream.runs.size() == 1);
     CHECK(stream.runs[0] == ListRun{.first_list = 1,
                                     .last_list = 5,
                                     .first_entry = 1,
                                     .next_entry = 11,
-                                    .digest = digest_of(list(5))});
+                                    .digest = digest_of(list_of_north(5))});
     CHECK(stream.entries.size() == 10);
     CHECK(stream.gaps().empty());
   } while (std::next_permutation(order.begin(), order.end()));
@@ -178,50 +141,50 @@ TEST_CASE("Lists that come in any order open their entries at once and end as on
 
 TEST_CASE("A list that is missing leaves a gap of numbers until it comes") {
   ReceivedStreams streams;
-  take(&streams, list(1));
-  take(&streams, list(4));
+  take(&streams, list_of_north(1));
+  take(&streams, list_of_north(4));
   using Gaps = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
   CHECK(streams.streams()[0].gaps() == Gaps{{3, 6}});
   open_entry(streams, 7);
   CHECK(rewritten(streams) == streams);
-  take(&streams, list(3));
+  take(&streams, list_of_north(3));
   CHECK(streams.streams()[0].gaps() == Gaps{{3, 4}});
-  take(&streams, list(2));
+  take(&streams, list_of_north(2));
   CHECK(streams.streams()[0].gaps().empty());
 }
 
 TEST_CASE("A second text for a number is a fork, also where only its neighbours show it") {
   ReceivedStreams streams;
-  for (const std::uint64_t number : {1U, 2U, 5U}) take(&streams, list(number));
+  for (const std::uint64_t number : {1U, 2U, 5U}) take(&streams, list_of_north(number));
   const auto other = [](std::uint64_t number) {
-    List changed = list(number);
+    List changed = list_of_north(number);
     changed.head.made += 1;
     return changed;
   };
   CHECK(judge(streams, other(1)) == Verdict::kForked);
   CHECK(judge(streams, other(2)) == Verdict::kForked);
   CHECK(judge(streams, other(4)) == Verdict::kForked);  // not the `previous` of list 5
-  List changed = list(3);
+  List changed = list_of_north(3);
   changed.head.previous = digest_of(other(2));
   CHECK(judge(streams, changed) == Verdict::kForked);
-  changed = list(3);
+  changed = list_of_north(3);
   changed.first += 1;
   CHECK(judge(streams, changed) == Verdict::kForked);
-  changed = list(6);
+  changed = list_of_north(6);
   changed.first -= 1;
   CHECK(judge(streams, changed) == Verdict::kForked);
-  changed = list(3);
+  changed = list_of_north(3);
   changed.head.continues = Continued{"00000000000000aa", 3};
   CHECK(judge(streams, changed) == Verdict::kForked);
-  changed = list(8);
+  changed = list_of_north(8);
   changed.first += 1000;  // more than the two lists between can have
   CHECK(judge(streams, changed) == Verdict::kForked);
-  CHECK(judge(streams, list(3)) == Verdict::kNew);
+  CHECK(judge(streams, list_of_north(3)) == Verdict::kNew);
 }
 
 TEST_CASE("A stream that is forked delivers nothing more, also after a restart") {
   ReceivedStreams streams;
-  take(&streams, list(1));
+  take(&streams, list_of_north(1));
   change(&streams, streams.fork_record(0));
   CHECK_FALSE(streams.find_open(digest_of(1), "f1.freq"));
   CHECK_FALSE(rewritten(streams).find_open(digest_of(1), "f1.freq"));
@@ -229,16 +192,17 @@ TEST_CASE("A stream that is forked delivers nothing more, also after a restart")
 
 TEST_CASE("A list further ahead than allowed waits") {
   ReceivedStreams streams;
-  CHECK(judge(streams, list(12), 10) == Verdict::kJumped);
-  CHECK(judge(streams, list(11), 10) == Verdict::kNew);
-  take(&streams, list(3));
-  CHECK(judge(streams, list(15), 10) == Verdict::kJumped);
-  CHECK(judge(streams, list(14), 10) == Verdict::kNew);
+  CHECK(judge(streams, list_of_north(12), 10) == Verdict::kJumped);
+  CHECK(judge(streams, list_of_north(11), 10) == Verdict::kNew);
+  take(&streams, list_of_north(3));
+  CHECK(judge(streams, list_of_north(15), 10) == Verdict::kJumped);
+  CHECK(judge(streams, list_of_north(14), 10) == Verdict::kNew);
 }
 
 TEST_CASE("The outcomes of a stream cover each entry once") {
   ReceivedStreams streams;
-  for (const std::uint64_t number : {2U, 3U, 5U}) take(&streams, list(number), number == 5 ? 2050 : 2000);
+  for (const std::uint64_t number : {2U, 3U, 5U})
+    take(&streams, list_of_north(number), number == 5 ? 2050 : 2000);
   for (const std::uint64_t entry : {3U, 4U, 6U}) {
     streams.use(open_entry(streams, entry), entry);
     if (entry != 6) streams.settle(entry);
@@ -254,7 +218,8 @@ TEST_CASE("The outcomes of a stream cover each entry once") {
 
 TEST_CASE("What is written off is refused, but for what is expected or delivered, also in a later journal") {
   ReceivedStreams streams;
-  for (const std::uint64_t number : {2U, 3U, 5U}) take(&streams, list(number), number == 5 ? 2050 : 2000);
+  for (const std::uint64_t number : {2U, 3U, 5U})
+    take(&streams, list_of_north(number), number == 5 ? 2050 : 2000);
   streams.use(open_entry(streams, 4), 4);
   streams.settle(4);
   change(&streams, ReceivedStreams::refuse_record({0, 9}, "decode_error"));
@@ -278,7 +243,7 @@ TEST_CASE("What is written off is refused, but for what is expected or delivered
   // What comes late is delivered, and what was expected at that time may be missing.
   streams.use(open_entry(streams, 3), 5);
   streams.settle(5);
-  take(&streams, list(1), 2055);
+  take(&streams, list_of_north(1), 2055);
   const std::vector<OutcomeRange> later = {{Outcome::kRefused, 1, 2, kWrittenOff},
                                            {Outcome::kDelivered, 3, 4},
                                            {Outcome::kRefused, 5, 9, kWrittenOff},
@@ -289,7 +254,7 @@ TEST_CASE("What is written off is refused, but for what is expected or delivered
 
 TEST_CASE("A stream that lost any record has each outcome once, and its lists open what is lost") {
   ReceivedStreams whole;
-  for (const std::uint64_t number : {1U, 2U, 3U, 5U}) take(&whole, list(number));
+  for (const std::uint64_t number : {1U, 2U, 3U, 5U}) take(&whole, list_of_north(number));
   for (const std::uint64_t entry : {2U, 3U, 5U}) {
     whole.use(open_entry(whole, entry), entry);
     whole.settle(entry);
@@ -313,8 +278,9 @@ TEST_CASE("A stream that lost any record has each outcome once, and its lists op
     if (is_whole) continue;
     ++mended;
     for (const std::uint64_t number : {1U, 2U, 3U, 5U})
-      if (judge(streams, list(number)) == Verdict::kNew)
-        change(&streams, streams.list_records(kNorth, list(number), digest_of(list(number)), 2000));
+      if (judge(streams, list_of_north(number)) == Verdict::kNew)
+        change(&streams,
+               streams.list_records(kNorth, list_of_north(number), digest_of(list_of_north(number)), 2000));
     CHECK(streams.streams()[0].is_whole());
     CHECK(streams.streams()[0].gaps() == whole.streams()[0].gaps());
   }
@@ -323,7 +289,7 @@ TEST_CASE("A stream that lost any record has each outcome once, and its lists op
 
 TEST_CASE("A refused entry can still be delivered") {
   ReceivedStreams streams;
-  take(&streams, list(1));
+  take(&streams, list_of_north(1));
   change(&streams, ReceivedStreams::refuse_record({0, 1}, "decode_error"));
   streams.use(open_entry(streams, 1), 3);
   streams.settle(3);
@@ -333,7 +299,7 @@ TEST_CASE("A refused entry can still be delivered") {
 TEST_CASE("A stream of many lists takes little memory and a short journal") {
   ReceivedStreams streams;
   constexpr std::uint64_t kLists = 3000;
-  List each = list(1);
+  List each = list_of_north(1);
   for (std::uint64_t number = 1; number <= kLists; ++number) {
     change(&streams, streams.list_records(kNorth, each, digest_of(each), 2000));
     for (std::uint64_t i = 0; i < each.entries.size(); ++i) {
@@ -363,7 +329,7 @@ TEST_CASE("The journal uses an entry up by the record that prepares its delivery
   std::string damage;
   Journal journal;
   REQUIRE(journal.open(temp / "j", &damage).ok());
-  const List each = list(1);
+  const List each = list_of_north(1);
   REQUIRE(journal.note_received(journal.received().list_records(kNorth, each, digest_of(each), 5)).ok());
   Intent intent;
   intent.id = journal.next_id();
@@ -437,7 +403,7 @@ TEST_CASE("A delivery that ended leaves no entry in use, whatever the file could
   Journal journal;
   const auto reopen = [&] { REQUIRE(journal.open(temp / "j", &damage).ok()); };
   reopen();
-  const List each = list(1);
+  const List each = list_of_north(1);
   REQUIRE(journal.note_received(journal.received().list_records(kNorth, each, digest_of(each), 5)).ok());
   const auto begin = [&](std::uint64_t entry) {
     Intent intent;
@@ -484,7 +450,7 @@ TEST_CASE("A delivery that ended leaves no entry in use, whatever the file could
 
 TEST_CASE("An entry that a delivery uses which the journal does not know is open again") {
   ReceivedStreams streams;
-  take(&streams, list(1));
+  take(&streams, list_of_north(1));
   streams.use(open_entry(streams, 1), 7);
   streams.use(open_entry(streams, 2), 8);
   JournalContents contents;
@@ -503,170 +469,6 @@ TEST_CASE("An entry that a delivery uses which the journal does not know is open
   CHECK_FALSE(read.received.used_by(7));
   open_entry(read.received, 1);
   CHECK(read.received.used_by(8) == EntryRef{0, 2});
-}
-
-namespace {
-
-// Lists of one stream after another, as large as they can be.
-class Lister {
- public:
-  explicit Lister(StreamAddress address) : address_(std::move(address)) { list_.first = 1; }
-  List next(const std::function<ListEntry(std::uint64_t)>& entry) {
-    list_.head.from = address_.node;
-    list_.head.stream = address_.stream;
-    ++list_.head.number;
-    list_.head.previous = previous_;
-    list_.head.made = 1000;
-    list_.within = 600;
-    list_.first += list_.entries.size();
-    list_.entries.clear();
-    for (std::uint64_t i = 0; i < kMaxListEntries; ++i) list_.entries.push_back(entry(list_.first + i));
-    previous_ = digest_of(list_);
-    return list_;
-  }
-  Verdict give(ReceivedStreams* streams, const std::function<ListEntry(std::uint64_t)>& entry,
-               std::string* why) {
-    const List list = next(entry);
-    const Verdict verdict = streams->judge(address_, list, digest_of(list), kMaxJump, why);
-    if (verdict == Verdict::kNew)
-      change(streams, streams->list_records(address_, list, digest_of(list), 2000));
-    return verdict;
-  }
-  void give(ReceivedStreams* streams, std::size_t lists,
-            const std::function<ListEntry(std::uint64_t)>& entry) {
-    std::string why;
-    for (std::size_t i = 0; i < lists; ++i) REQUIRE(give(streams, entry, &why) == Verdict::kNew);
-  }
-
- private:
-  StreamAddress address_;
-  List list_;
-  std::string previous_;
-};
-
-StreamAddress address_of(const std::string& node, std::size_t stream = 1) {
-  std::string text = std::to_string(stream);
-  return {node, std::string(80, 'a'), std::string(16 - text.size(), '0') + text};
-}
-
-// Entries of one content, as often as it was sent.
-ListEntry same_entry(std::uint64_t) { return {digest_of(1), name_of_entry(1)}; }
-
-}  // namespace
-
-TEST_CASE("However often one content is listed, each of its entries is found and used up at once") {
-  constexpr std::size_t kLists = 16;
-  constexpr std::uint64_t kEntries = kLists * kMaxListEntries;
-  ReceivedStreams streams;
-  const bool has_names = GENERATE(false, true);
-  INFO(has_names);
-  const auto entry = [&](std::uint64_t number) {
-    return has_names ? ListEntry{digest_of(1), name_of_entry(number)} : same_entry(number);
-  };
-  Lister(address_of("north")).give(&streams, kLists, entry);
-  // Backwards, so that it is not always the first one.
-  for (std::uint64_t number = kEntries; number > 0; --number) {
-    const auto found = streams.find_open(digest_of(1), name_of_entry(number));
-    REQUIRE(found);
-    if (has_names) CHECK(found->number == number);
-    streams.use(*found, number);
-    if (number % 2 == 0) {
-      streams.release(number);
-      streams.use(*found, number);
-    }
-    streams.settle(number);
-  }
-  CHECK_FALSE(streams.find_open(digest_of(1), name_of_entry(1)));
-  CHECK(streams.find_used(digest_of(1)));
-  CHECK(streams.streams()[0].gone == std::map<std::uint64_t, std::uint64_t>{{1, kEntries}});
-  CHECK(streams.reads() <= 4 * kEntries);
-}
-
-TEST_CASE("Entries that do not count are passed over a stream at a time") {
-  constexpr std::size_t kLists = 16;
-  ReceivedStreams streams;
-  for (std::size_t stream = 1; stream <= 3; ++stream)
-    Lister(address_of("north", stream)).give(&streams, kLists, same_entry);
-  change(&streams, streams.fork_record(0));
-  change(&streams, ReceivedStreams::until_record(1, 0));
-  const std::uint64_t before = streams.reads();
-  const auto found = streams.find_open(digest_of(1), name_of_entry(1));
-  CHECK(found == EntryRef{2, 1});
-  CHECK(streams.find_open(digest_of(1), "other.freq") == EntryRef{2, 1});
-  CHECK(streams.reads() - before <= 2 * 4);
-  // Within a stream up to the list that counts.
-  change(&streams, ReceivedStreams::until_record(1, 2));
-  CHECK(streams.find_open(digest_of(1), name_of_entry(1)) == EntryRef{1, 1});
-  for (std::uint64_t number = 1; number <= 2 * kMaxListEntries; ++number) {
-    streams.use({1, number}, number);
-    streams.settle(number);
-  }
-  CHECK(streams.find_open(digest_of(1), name_of_entry(1)) == EntryRef{2, 1});
-}
-
-TEST_CASE("Entries of a name are found without reading the others") {
-  ReceivedStreams streams;
-  Lister(address_of("north")).give(&streams, 4, [](std::uint64_t number) {
-    return ListEntry{digest_of(number), number % 100 == 7 ? "seven.freq" : name_of_entry(number)};
-  });
-  const std::uint64_t before = streams.reads();
-  CHECK(streams.open_with_name("seven.freq").size() == 11);
-  CHECK(streams.open_with_name("seven").empty());
-  CHECK(streams.reads() - before == 11);
-}
-
-TEST_CASE("A sender whose containers do not come stops no other one") {
-  ReceivedStreams streams;
-  const auto entry = [](std::uint64_t number) { return ListEntry{digest_of(number), name_of_entry(number)}; };
-  Lister north(address_of("north"));
-  north.give(&streams, ReceivedStreams::kMaxEntries / kMaxListEntries, entry);
-  std::string why;
-  CHECK(north.give(&streams, entry, &why) == Verdict::kFull);
-  CHECK(why ==
-        "there is no room for list 1025: 262144 containers are listed and not delivered, 262144 of them of "
-        "north: it waits until some of these come (paxect link missing)");
-  // Its share is the sender's, not the stream's.
-  CHECK(Lister(address_of("north", 2)).give(&streams, entry, &why) == Verdict::kFull);
-  Lister west(address_of("west"));
-  west.give(&streams, ReceivedStreams::kEntryShare / kMaxListEntries, entry);
-  CHECK(west.give(&streams, entry, &why) == Verdict::kFull);
-  Lister(address_of("east")).give(&streams, 1, entry);
-  CHECK(rewritten(streams) == streams);
-  // Some come.
-  for (std::uint64_t number = 1; number <= 2 * ReceivedStreams::kEntryShare; ++number) {
-    streams.use({0, number}, number);
-    streams.settle(number);
-  }
-  west.give(&streams, 1, entry);
-}
-
-TEST_CASE("A sender that begins one stream after another stops no other one") {
-  ReceivedStreams streams;
-  const auto begin = [&](const std::string& node, std::size_t stream, std::string* why) {
-    List first;
-    first.head.from = node;
-    first.head.stream = address_of(node, stream).stream;
-    first.head.number = 1;
-    first.head.made = 1000;
-    first.first = 1;
-    first.within = 600;
-    const Verdict verdict = streams.judge(address_of(node, stream), first, digest_of(first), kMaxJump, why);
-    if (verdict == Verdict::kNew)
-      change(&streams, streams.list_records(address_of(node, stream), first, digest_of(first), 2000));
-    return verdict;
-  };
-  std::string why;
-  for (std::size_t i = 1; i <= ReceivedStreams::kMaxStreams; ++i)
-    REQUIRE(begin("north", i, &why) == Verdict::kNew);
-  CHECK(begin("north", ReceivedStreams::kMaxStreams + 1, &why) == Verdict::kFull);
-  CHECK(why ==
-        "this receiver knows 1024 streams, 1024 of them of north, and takes no further one of it: find out "
-        "why a sender begins so many (paxect link peers)");
-  for (std::size_t i = 1; i <= ReceivedStreams::kStreamShare; ++i)
-    REQUIRE(begin("west", i, &why) == Verdict::kNew);
-  CHECK(begin("west", ReceivedStreams::kStreamShare + 1, &why) == Verdict::kFull);
-  CHECK(begin("east", 1, &why) == Verdict::kNew);
-  CHECK(rewritten(streams) == streams);
 }
 
 }  // namespace paxect::link
