@@ -315,6 +315,18 @@ class Node:
         return entries
 
 
+def problems(node):
+    report = node.command("status", status=range(100))["report"] or {}
+    return [problem["text"] for problem in report.get("problems", [])]
+
+
+def run_once(node, before=()):
+    """The exit status of a run with --once."""
+    return subprocess.run([*before, PAXECT, "run", "--once", "-c", "carrier.conf"], cwd=node.place,
+                          env=environment(before), stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                          timeout=3 * LIMIT).returncode
+
+
 def visible(folder):
     """The names of the files below a folder, without hidden ones; one that vanishes in the meantime may be missing."""
     names = set()

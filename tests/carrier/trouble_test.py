@@ -11,20 +11,8 @@ import network
 import rig
 
 
-def problems(node):
-    report = node.command("status", status=range(100))["report"] or {}
-    return [problem["text"] for problem in report.get("problems", [])]
-
-
 def descriptors(node):
     return len(os.listdir(f"/proc/{node.carrier.process.pid}/fd"))
-
-
-def run_once(node, before=()):
-    """The exit status of a run with --once."""
-    return rig.subprocess.run([*before, rig.PAXECT, "run", "--once", "-c", "carrier.conf"], cwd=node.place,
-                              env=rig.environment(before), stdin=rig.subprocess.DEVNULL, capture_output=True, check=False,
-                              timeout=3 * rig.LIMIT).returncode
 
 
 class Folders(unittest.TestCase):
@@ -40,17 +28,17 @@ class Folders(unittest.TestCase):
                 (north.folder / name).chmod(0)
             site.send_many(north, 20, sizes=(100,), prefix="b")
             site.send_many(north, 20, sizes=(100,), prefix="sub/c")
-            self.assertNotEqual(run_once(north, rig.without_privileges()), 0)
+            self.assertNotEqual(rig.run_once(north, rig.without_privileges()), 0)
             rig.wait_for("all that can be read", lambda: set(site.taken) >= set(site.sent))
             north.start()
             site.send_many(north, 3, sizes=(100,), prefix="later")
             site.await_arrival()
-            rig.wait_for("a report", lambda: [text for text in problems(north) if "shut" in text and "1 others" in text])
+            rig.wait_for("a report", lambda: [text for text in rig.problems(north) if "shut" in text and "1 others" in text])
             self.assertNotIn("lost+found", north.carrier.text())
             self.assertNotIn("the container of this sidecar is missing", north.carrier.text())
             for name in ("sub/shut", "shut"):
                 (north.folder / name).chmod(0o755)
-            rig.wait_for("the end of the report", lambda: not problems(north))
+            rig.wait_for("the end of the report", lambda: not rig.problems(north))
 
 
 class Disks(unittest.TestCase):
@@ -60,14 +48,14 @@ class Disks(unittest.TestCase):
             server = site.server().start().ready()
             for mode, records in (("send", "sender.records"), ("receive", "receiver.records")):
                 node = site.node(mode, mode, server.url, carrier="sandbox = off")
-                self.assertEqual(run_once(node), 0)  # makes the directories
+                self.assertEqual(rig.run_once(node), 0)  # makes the directories
                 part = node.place / ".paxect_carrier_folder" / f"{records}.part"
 
                 def faulty(call, error, when, part=part, node=node):
                     return ["strace", "-f", "-q", "-o", node.place / "trace", "-P", part, "-e", f"trace={call}",
                             "-e", f"inject={call}:error={error}:when={when}"]
                 for call, error in (("fsync", "ENOSPC"), ("fsync", "EIO"), ("openat", "EDQUOT")):
-                    self.assertEqual(run_once(node, faulty(call, error, "1+")), 1, (mode, call, error))
+                    self.assertEqual(rig.run_once(node, faulty(call, error, "1+")), 1, (mode, call, error))
                 node.carrier.start(faulty("fsync", "ENOSPC", "1..2"))
                 rig.wait_for("the report of a failure", lambda node=node: "No space left" in node.carrier.text())
                 rig.wait_for("the start", lambda node=node: "start: over" in node.carrier.text())
@@ -84,7 +72,7 @@ class Disks(unittest.TestCase):
         with rig.Site() as site:
             server = site.server().start().ready()
             south = site.node("south", "receive", server.url, carrier="sandbox = off")
-            self.assertEqual(run_once(south), 0)
+            self.assertEqual(rig.run_once(south), 0)
             site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
             south.carrier.start(["strace", "-f", "-q", "-o", south.place / "trace", "-P", south.folder, "-e", "trace=fsync",
                                  "-e", "inject=fsync:error=ENOSPC:when=1+"])
@@ -164,150 +152,6 @@ class Names(unittest.TestCase):
             site.await_arrival(2 * rig.LIMIT)
 
 
-class Consumers(unittest.TestCase):
-    @staticmethod
-    @contextlib.contextmanager
-    def held_job(server):
-        """A job in the hand of nobody: it was given out and is not given to others."""
-        done = threading.Event()
-        with server.client() as client:
-            _, ack, _, text = client.fetch("test_job", "receivers")
-
-            def hold():
-                while not done.wait(0.2):
-                    client.publish(ack, b"+WPI")
-            holder = threading.Thread(target=hold)
-            holder.start()
-            try:
-                yield json.loads(text)["name"]
-            finally:
-                done.set()
-                holder.join()
-
-    def test_a_consumer_that_gives_out_nothing_is_made_again_and_nothing_arrives_twice(self):
-        """What another receiver has delivered comes again too, while its sender is away."""
-        with rig.Site() as site:
-            server = site.server().start().ready()
-            south = site.node("south", "receive", server.url).start()
-            rig.wait_for("the consumer", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected")
-                         and south.command("peers", status=range(100)).get("peers"))
-            south.stop()
-            north = site.node("north", "send", server.url).start()
-            site.send_many(north, 4)
-            rig.wait_for("the jobs", lambda: len(rig.jobs(server)) == 4)
-            north.stop()
-            site.take()
-            with self.held_job(server) as held:
-                south.start()
-                rig.wait_for("the others", lambda: set(site.taken) == set(site.sent) - {held})
-                south.stop()
-                west = site.node("west", "receive", server.url).start()
-                rig.wait_for("the last one", lambda: held in site.taken, 3 * rig.LIMIT)
-            self.assertIn("gives out none of 1 jobs", west.carrier.text())
-            rig.wait_for("the end of the report", lambda: not problems(west))
-            report = rig.wait_for("all to come again", lambda: [report for report in [west.command("status", status=range(100))["report"]]
-                                                               if report["repeated"] >= 3])[0]
-            self.assertEqual((report["delivered"], report["damaged"]), (1, 0))
-            north.start()
-            site.await_arrival()
-
-
-class Epochs(unittest.TestCase):
-    def test_a_receiver_that_has_no_folder_asks_for_the_epoch_and_takes_nothing_for_silence(self):
-        """It would connect again after 15 seconds without an answer, and remove the epoch of everybody after 15 more."""
-        with rig.Site() as site:
-            server = site.server().start().ready()
-            south = site.node("south", "receive", server.url)
-            self.assertEqual(run_once(south), 0)  # makes the marker
-            south.folder.rename(south.place / "away")
-
-            def epoch():
-                with server.client() as client:
-                    return [message[3] for message in client.messages("test_epoch")]
-            before = epoch()
-            self.assertEqual(len(before), 1)
-            with server.client(limit=rig.LIMIT) as other:
-                other.subscribe("$JS.API.DIRECT.GET.test_epoch.>")
-                other.flush()
-                south.start()
-                for _ in range(35):  # one a second, so that it takes more than 30 seconds
-                    other.next()
-            self.assertEqual(epoch(), before)
-            self.assertNotIn("does not reply", south.carrier.text())
-            (south.place / "away").rename(south.folder)
-            site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
-            site.take()
-            site.await_arrival()
-
-
-class Once(unittest.TestCase):
-    def test_a_run_once_that_leaves_jobs_which_nobody_has_in_hand_is_incomplete(self):
-        with rig.Site() as site:
-            server = site.server().start().ready()
-            south = site.node("south", "receive", server.url, carrier="ack_wait_ms = 600000")
-            self.assertEqual(run_once(south), 0)  # makes the consumer
-            site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
-            rig.wait_for("the job", lambda: rig.jobs(server))
-            with server.client() as client:
-                _, ack, _, _ = client.fetch("test_job", "receivers")
-                self.assertEqual(run_once(south), 1)
-                client.publish(ack, b"-NAK")
-                client.flush()
-            self.assertEqual(run_once(south), 0)
-            self.assertTrue((south.folder / "x.freq").exists())
-
-    def test_a_run_once_ends_where_nothing_can_be_stored(self):
-        with rig.Site() as site:
-            server = site.server()
-            server.write()
-            server.config.write_text(f'listen: "127.0.0.1:{server.port}"\n')  # without JetStream
-            rig.Process.start(server)
-            rig.wait_for("the server", lambda: "Server is ready" in server.text())
-            for mode in ("send", "receive"):
-                node = site.node(mode, mode, server.url)
-                site.send(node, "x.freq", b"data")
-                self.assertNotEqual(run_once(node), 0, mode)
-
-    def test_a_run_once_ends_when_the_folder_is_away(self):
-        with rig.Site() as site:
-            server = site.server().start().ready()
-            for mode in ("send", "receive"):
-                node = site.node(mode, mode, server.url)
-                run_once(node)  # makes the marker
-                node.folder.rename(node.place / "away")
-                self.assertNotEqual(run_once(node), 0, mode)
-
-
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
-    def test_a_run_once_does_not_wait_for_a_sender_that_is_away_after_a_loss_of_the_store(self):
-        """Of what the receiver has fetched and claimed when it is killed, and of what it would fetch."""
-        with rig.Site() as site:
-            server = site.server().start().ready()
-            north = site.node("north", "send", server.url).start()
-            south = site.node("south", "receive", server.url).start()
-            rig.wait_for("the receiver", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected"))
-            south.stop()
-            south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
-            site.send(north, "claimed.freq", b"data")
-            rig.wait_for("the crash", lambda: not south.carrier.running())
-            north.stop()
-            server.kill()
-            server.put_back_store(None)
-            server.start().ready()
-            self.assertEqual(run_once(south), 1)
-            north.start()
-            rig.wait_for("the job", lambda: rig.jobs(server))
-            north.stop()
-            server.kill()
-            server.start().ready()
-            self.assertEqual(run_once(south), 1)
-            self.assertFalse(rig.visible(south.folder))
-            site.take()
-            north.start()
-            south.start()
-            site.await_arrival()
-
-
 class Stores(unittest.TestCase):
     def test_chunks_of_a_file_that_is_gone_when_its_sender_comes_back_are_removed(self):
         """The sender is killed when it has published a part of the file."""
@@ -374,8 +218,8 @@ class Stores(unittest.TestCase):
             site.node("south", "receive", server.url).start()
             site.take()
             site.send(north, "a.freq", site.random.randbytes(300_000))
-            rig.wait_for(lambda: f"a report: {problems(north)}", lambda: [
-                text for text in problems(north) if "a.freq is not delivered" in text and "set its max_payload" in text])
+            rig.wait_for(lambda: f"a report: {rig.problems(north)}", lambda: [
+                text for text in rig.problems(north) if "a.freq is not delivered" in text and "set its max_payload" in text])
             site.send_many(north, 3, sizes=(100, 150_000))
             rig.wait_for("the others", lambda: set(site.taken) >= set(site.sent) - {"a.freq"})
             north.stop()
@@ -384,7 +228,7 @@ class Stores(unittest.TestCase):
             server.start().ready()
             north.start()
             site.await_arrival()
-            rig.wait_for("the end of the report", lambda: not problems(north))
+            rig.wait_for("the end of the report", lambda: not rig.problems(north))
 
     def test_a_batch_does_not_use_up_the_descriptors_of_the_process(self):
         with rig.Site() as site:
@@ -417,14 +261,14 @@ class Stores(unittest.TestCase):
             (north.folder / "north.1.list").write_text("a list")
             site.send(north, "x.freq", b"data" * 1000)
             words = ("does not store", "has no room for the stream")
-            rig.wait_for(lambda: f"a report: {problems(north)}",
-                         lambda: [text for text in problems(north) if any(one in text for one in words)])
+            rig.wait_for(lambda: f"a report: {rig.problems(north)}",
+                         lambda: [text for text in rig.problems(north) if any(one in text for one in words)])
             with server.client() as client:
                 client.api("STREAM.DELETE.filler")
             site.node("south", "receive", server.url).start()
             site.take()
             site.await_arrival()
-            rig.wait_for(lambda: f"the end of the report: {problems(north)}", lambda: not problems(north))
+            rig.wait_for(lambda: f"the end of the report: {rig.problems(north)}", lambda: not rig.problems(north))
 
     def test_chunks_that_count_as_stored_and_cannot_be_got_back_are_removed_before_the_next_try(self):
         """The server puts the chunk into another stream, which has it at the second try: to its sender it is stored."""
@@ -458,7 +302,7 @@ class Stores(unittest.TestCase):
             north = site.node("north", "send", server.url, carrier="max_stream_mb = 2").start()
             for i in range(128):
                 site.send(north, f"f{i}.freq", site.random.randbytes(40_000))
-            rig.wait_for("a full stream", lambda: [text for text in problems(north) if "is full" in text])
+            rig.wait_for("a full stream", lambda: [text for text in rig.problems(north) if "is full" in text])
 
             self.assertLess(descriptors(north), 60)
             site.node("south", "receive", server.url).start()

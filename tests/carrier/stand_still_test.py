@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Consumers and epochs that stand still, and runs that end before all is done."""
+import contextlib
+import json
+import shutil
+import threading
+import unittest
+
+import rig
+
+
+class Consumers(unittest.TestCase):
+    @staticmethod
+    @contextlib.contextmanager
+    def held_job(server):
+        """A job in the hand of nobody: it was given out and is not given to others."""
+        done = threading.Event()
+        with server.client() as client:
+            _, ack, _, text = client.fetch("test_job", "receivers")
+
+            def hold():
+                while not done.wait(0.2):
+                    client.publish(ack, b"+WPI")
+            holder = threading.Thread(target=hold)
+            holder.start()
+            try:
+                yield json.loads(text)["name"]
+            finally:
+                done.set()
+                holder.join()
+
+    def test_a_consumer_that_gives_out_nothing_is_made_again_and_nothing_arrives_twice(self):
+        """What another receiver has delivered comes again too, while its sender is away."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the consumer", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected")
+                         and south.command("peers", status=range(100)).get("peers"))
+            south.stop()
+            north = site.node("north", "send", server.url).start()
+            site.send_many(north, 4)
+            rig.wait_for("the jobs", lambda: len(rig.jobs(server)) == 4)
+            north.stop()
+            site.take()
+            with self.held_job(server) as held:
+                south.start()
+                rig.wait_for("the others", lambda: set(site.taken) == set(site.sent) - {held})
+                south.stop()
+                west = site.node("west", "receive", server.url).start()
+                rig.wait_for("the last one", lambda: held in site.taken, 3 * rig.LIMIT)
+            self.assertIn("gives out none of 1 jobs", west.carrier.text())
+            rig.wait_for("the end of the report", lambda: not rig.problems(west))
+            report = rig.wait_for("all to come again", lambda: [report for report in [west.command("status", status=range(100))["report"]]
+                                                               if report["repeated"] >= 3])[0]
+            self.assertEqual((report["delivered"], report["damaged"]), (1, 0))
+            north.start()
+            site.await_arrival()
+
+
+class Epochs(unittest.TestCase):
+    def test_a_receiver_that_has_no_folder_asks_for_the_epoch_and_takes_nothing_for_silence(self):
+        """It would connect again after 15 seconds without an answer, and remove the epoch of everybody after 15 more."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url)
+            self.assertEqual(rig.run_once(south), 0)  # makes the marker
+            south.folder.rename(south.place / "away")
+
+            def epoch():
+                with server.client() as client:
+                    return [message[3] for message in client.messages("test_epoch")]
+            before = epoch()
+            self.assertEqual(len(before), 1)
+            with server.client(limit=rig.LIMIT) as other:
+                other.subscribe("$JS.API.DIRECT.GET.test_epoch.>")
+                other.flush()
+                south.start()
+                for _ in range(35):  # one a second, so that it takes more than 30 seconds
+                    other.next()
+            self.assertEqual(epoch(), before)
+            self.assertNotIn("does not reply", south.carrier.text())
+            (south.place / "away").rename(south.folder)
+            site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
+            site.take()
+            site.await_arrival()
+
+
+class Once(unittest.TestCase):
+    def test_a_run_once_that_leaves_jobs_which_nobody_has_in_hand_is_incomplete(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url, carrier="ack_wait_ms = 600000")
+            self.assertEqual(rig.run_once(south), 0)  # makes the consumer
+            site.send(site.node("north", "send", server.url).start(), "x.freq", b"data")
+            rig.wait_for("the job", lambda: rig.jobs(server))
+            with server.client() as client:
+                _, ack, _, _ = client.fetch("test_job", "receivers")
+                self.assertEqual(rig.run_once(south), 1)
+                client.publish(ack, b"-NAK")
+                client.flush()
+            self.assertEqual(rig.run_once(south), 0)
+            self.assertTrue((south.folder / "x.freq").exists())
+
+    def test_a_run_once_ends_where_nothing_can_be_stored(self):
+        with rig.Site() as site:
+            server = site.server()
+            server.write()
+            server.config.write_text(f'listen: "127.0.0.1:{server.port}"\n')  # without JetStream
+            rig.Process.start(server)
+            rig.wait_for("the server", lambda: "Server is ready" in server.text())
+            for mode in ("send", "receive"):
+                node = site.node(mode, mode, server.url)
+                site.send(node, "x.freq", b"data")
+                self.assertNotEqual(rig.run_once(node), 0, mode)
+
+    def test_a_run_once_ends_when_the_folder_is_away(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            for mode in ("send", "receive"):
+                node = site.node(mode, mode, server.url)
+                rig.run_once(node)  # makes the marker
+                node.folder.rename(node.place / "away")
+                self.assertNotEqual(rig.run_once(node), 0, mode)
+
+
+    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    def test_a_run_once_does_not_wait_for_a_sender_that_is_away_after_a_loss_of_the_store(self):
+        """Of what the receiver has fetched and claimed when it is killed, and of what it would fetch."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the receiver", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected"))
+            south.stop()
+            south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
+            site.send(north, "claimed.freq", b"data")
+            rig.wait_for("the crash", lambda: not south.carrier.running())
+            north.stop()
+            server.kill()
+            server.put_back_store(None)
+            server.start().ready()
+            self.assertEqual(rig.run_once(south), 1)
+            north.start()
+            rig.wait_for("the job", lambda: rig.jobs(server))
+            north.stop()
+            server.kill()
+            server.start().ready()
+            self.assertEqual(rig.run_once(south), 1)
+            self.assertFalse(rig.visible(south.folder))
+            site.take()
+            north.start()
+            south.start()
+            site.await_arrival()
+
+
+if __name__ == "__main__":
+    rig.main()
