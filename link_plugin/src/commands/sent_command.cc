@@ -40,10 +40,11 @@ Confirmed confirmed_by(const std::string& node, const std::string& about, const 
   const Said said = said_by(node, about, stream, view.receipts);
   Confirmed one{.node = node, .about = about, .receipt = said.newest};
   std::uint64_t through = 0;
+  const EntryRanges over = over_here(stream, about);
   if (said.newest != nullptr)
     for (const OutcomeRange& range : said.newest->receipt.outcomes) {
-      one.counts[range.outcome] += range.outcome == Outcome::kDelivered ? range.last - range.first + 1
-                                                                        : count_open(stream, about, range);
+      one.counts[range.outcome] +=
+          range.outcome == Outcome::kDelivered ? range.last - range.first + 1 : count_open(over, range);
       through = range.last;
     }
   one.counts[Outcome::kDelivered] = size_of(said.delivered);

@@ -35,11 +35,11 @@ std::vector<Range> others(const std::vector<Range>& ranges, std::uint64_t end) {
   return all;
 }
 
-void count_reported(const SentStream& sent, const Receipt& receipt, SentCounts* counts) {
+void count_reported(const EntryRanges& over, const Receipt& receipt, SentCounts* counts) {
   for (const OutcomeRange& range : receipt.outcomes) {
-    if (range.outcome == Outcome::kMissing) counts->missing += count_open(sent, receipt.about, range);
+    if (range.outcome == Outcome::kMissing) counts->missing += count_open(over, range);
     if (range.outcome == Outcome::kRefused && !is_over(range.reason))
-      counts->refused += count_open(sent, receipt.about, range);
+      counts->refused += count_open(over, range);
   }
 }
 
@@ -65,9 +65,13 @@ std::uint64_t size_of(const std::vector<EntryRange>& ranges) {
   return size;
 }
 
-std::uint64_t count_open(const SentStream& sent, const std::string& stream, const OutcomeRange& range) {
+EntryRanges over_here(const SentStream& sent, const std::string& stream) {
   EntryRanges over = sent.replaced(stream);
   for (const auto& [first, last] : sent.forgone(stream)) add_range(&over, first, last);
+  return over;
+}
+
+std::uint64_t count_open(const EntryRanges& over, const OutcomeRange& range) {
   return range.last - range.first + 1 - count_in(over, range.first, range.last);
 }
 
@@ -125,11 +129,12 @@ SentCounts count_sent(const SentStream& stream, const PeerReceipts& receipts, co
       .lists = stream.next - 1, .entries = stream.next_entry - 1, .unlisted = stream.unlisted().size()};
   if (!expects_receipts(config)) return counts;
   bool has_all = true;
+  const EntryRanges over = over_here(stream, stream.name);
   for (const std::string& node : config.to) {
     const FoundReceipt* newest = said_by(node, stream.name, stream, receipts).newest;
     has_all = has_all && newest != nullptr;
     if (newest == nullptr) continue;
-    count_reported(stream, newest->receipt, &counts);
+    count_reported(over, newest->receipt, &counts);
     const std::int64_t made = newest->receipt.head.made;
     counts.receipt_made = counts.receipt_made == 0 ? made : std::min(counts.receipt_made, made);
   }

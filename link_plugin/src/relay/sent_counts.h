@@ -46,8 +46,10 @@ struct Said {
 std::uint64_t size_of(const std::vector<EntryRange>& ranges);
 Said said_by(const std::string& node, const std::string& stream, const SentStream& sent,
              const PeerReceipts& receipts);
-// What of the range is neither replaced nor given up here.
-std::uint64_t count_open(const SentStream& sent, const std::string& stream, const OutcomeRange& range);
+// What of the stream is replaced or given up here.
+EntryRanges over_here(const SentStream& sent, const std::string& stream);
+// How many entries of the range are not in them.
+std::uint64_t count_open(const EntryRanges& over, const OutcomeRange& range);
 // Entries of the stream that not every receiver has, and whose sources are gone: all that the operator can do
 // is to give them up. `*kept` receives how many others there are.
 EntryRanges without_source(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
