@@ -146,20 +146,22 @@ constexpr Command kCommands[] = {
      1,
      1,
      run_resend},
-    {{sizeof(paxect_command), "write_off", "STREAM REASON [--json]",
+    {{sizeof(paxect_command), "write_off", "[NODE] STREAM REASON [--json]",
       "wait no more for what a stream lacks for good"},
      "What is missing of the STREAM now, or refused, or in mode send not confirmed and without its source, "
      "ends\n"
-     "no command with status 1 and no alert any more. The relay does it, and logs it with the REASON. What "
-     "comes\n"
-     "all the same is delivered.\n"
+     "no command with status 1 and no alert any more. The relay does it, of what this command has found, "
+     "and\n"
+     "logs it with the REASON. What comes all the same is delivered. NODE is needed where several senders "
+     "have a\n"
+     "stream of this name.\n"
      "Exit status 1: nothing can be written off, or sources are kept that can be sent again.\n",
      true,
      false,
      false,
      false,
      2,
-     2,
+     3,
      run_write_off},
     {{sizeof(paxect_command), "place", "[adopt ROLE] [--json]", "is the right disk under inbox and outbox"},
      "Lists inbox, outbox and quarantine: what is under the path of each (here: the directory from before),\n"

@@ -1,4 +1,7 @@
 // `write_off`: what is missing of a stream for good is not waited for any more, with the reason in the log.
+#include <numeric>
+#include <utility>
+
 #include "base/clock.h"
 #include "base/relay_paths.h"
 #include "commands/command.h"
@@ -6,95 +9,137 @@
 #include "proof/statement.h"
 #include "records/stream_state.h"
 #include "records/write_off.h"
+#include "relay/receiver.h"
 #include "relay/sent_counts.h"
 
 namespace paxect::link {
 namespace {
 
 constexpr const char* kUsage =
-    "use paxect link write_off STREAM REASON [--json]: STREAM as missing or sent prints it, and one line of "
-    "at "
-    "most 512 bytes that says why";
+    "use paxect link write_off [NODE] STREAM REASON [--json]: STREAM as missing or sent prints it, NODE "
+    "where "
+    "several senders have one of that name, and one line of at most 512 bytes that says why";
 
 struct Given {
-  bool is_known = false;
-  std::uint64_t containers = 0;
-  std::uint64_t lists = 0;
-  std::uint64_t kept = 0;  // whose sources can be sent again
+  std::string node;  // "": the only one
+  std::string stream;
+  std::string reason;
 };
 
-Status find_received(const RelayContext& context, const std::string& stream, std::int64_t now, Given* out) {
+// What is asked of the relay: one item for each stream of that name.
+struct Found {
+  std::vector<WriteOff> items = {};
+  std::vector<std::uint64_t> lists = {};  // of each item
+  std::uint64_t kept = 0;                 // containers whose sources can be sent again
+
+  std::uint64_t containers() const {
+    std::uint64_t count = 0;
+    for (const WriteOff& each : items) count += size_of(each.entries);
+    return count;
+  }
+  std::uint64_t all_lists() const { return std::accumulate(lists.begin(), lists.end(), std::uint64_t{0}); }
+  bool empty() const { return containers() + all_lists() == 0; }
+};
+
+Status find_received(const RelayContext& context, const Given& given, std::int64_t now, Found* out) {
   JournalContents journal;
   Status status = read_journal(journal_of(context.config.state), &journal);
   if (!status.ok()) return status;
   for (const ReceivedStream& each : journal.received.streams()) {
-    if (each.address.stream != stream || each.address.node.empty()) continue;
-    const Awaited found =
-        awaited_of(journal.received, each, now, static_cast<std::int64_t>(context.config.late_after));
-    out->is_known = true;
-    out->containers += size_of(found.entries);
-    out->lists += found.lists;
+    const StreamAddress& address = each.address;
+    if (address.stream != given.stream || address.node.empty()) continue;
+    if (!given.node.empty() && address.node != given.node) continue;
+    if (!out->items.empty() && out->items[0].address.node != address.node)
+      return Status::invalid("stream " + given.stream + " is one of " + out->items[0].address.node +
+                             " and of " + address.node + ": name the sender: paxect link write_off NODE " +
+                             given.stream + " REASON");
+    Awaited found = awaited_of(journal.received, each, now, late_with_grace(context.config));
+    out->lists.push_back(found.lists);
+    out->items.push_back({address, std::move(found.entries), found.last_list, given.reason});
   }
   return status;
 }
 
-Status find_sent(const RelayContext& context, const std::string& stream, Given* out) {
+Status find_sent(const RelayContext& context, const Given& given, Found* out) {
   ReceiptView view{
       .context = context, .journal = {}, .keys = {}, .receipts = {}, .refused = {}, .forked = {}};
   Status status = read_receipt_view(&view);
   if (!status.ok()) return status;
   const SentStream& sent = view.journal.sent;
-  out->is_known = stream == sent.name || sent.ended().contains(stream);
-  out->containers = size_of(without_source(sent, stream, view.receipts, context.config, &out->kept));
+  if (!given.node.empty() && given.node != context.config.node) return status;
+  if (given.stream != sent.name && !sent.ended().contains(given.stream)) return status;
+  out->lists.push_back(0);
+  out->items.push_back({{.node = {}, .key = {}, .stream = given.stream},
+                        without_source(sent, given.stream, view.receipts, context.config, &out->kept),
+                        0,
+                        given.reason});
   return status;
 }
 
-void print(const Call& call, const std::string& stream, const Given& given, bool runs) {
-  if (call.arguments().json) {
-    JsonLine json;
-    json.add("stream", stream);
-    json.add("containers", given.containers);
-    json.add("lists", given.lists);
-    json.add("kept", given.kept);
-    json.finish(&call.console());
-    return;
+void print_json(const Given& given, const Found& found, Console* console) {
+  JsonLine json;
+  json.add("stream", given.stream);
+  json.add("containers", found.containers());
+  json.add("lists", found.all_lists());
+  json.add("kept", found.kept);
+  json.begin_array("streams");
+  for (std::size_t i = 0; i < found.items.size(); ++i) {
+    json.begin_element();
+    json.add("sender", found.items[i].address.node);
+    json.add("key", found.items[i].address.key);
+    json.add("containers", size_of(found.items[i].entries));
+    json.add("lists", found.lists[i]);
+    json.end_object();
   }
-  if (given.containers + given.lists == 0)
-    call.console().line("nothing of stream " + stream + " can be written off");
-  else
-    call.console().line(count_text(given.containers, "container") + " and " +
-                        count_text(given.lists, "list") + " of stream " + stream +
-                        (runs ? " are" : " are, when a relay runs,") + " not waited for any more");
-  if (given.kept > 0)
-    call.console().line("the sources of " + count_text(given.kept, "container") +
-                        " are kept: `paxect link resend` sends them again");
+  json.end_array();
+  json.finish(console);
+}
+
+void print_text(const Given& given, const Found& found, bool runs, Console* console) {
+  if (found.empty()) console->line("nothing of stream " + given.stream + " can be written off");
+  for (std::size_t i = 0; i < found.items.size(); ++i) {
+    const WriteOff& each = found.items[i];
+    if (each.entries.empty() && found.lists[i] == 0) continue;
+    const std::string of = each.address.node.empty() ? "" : " of " + shown(each.address.node);
+    console->line(count_text(size_of(each.entries), "container") + " and " +
+                  count_text(found.lists[i], "list") + " of stream " + given.stream + of +
+                  (runs ? " are" : " are, when a relay runs,") + " not waited for any more");
+  }
+  if (found.kept > 0)
+    console->line("the sources of " + count_text(found.kept, "container") +
+                  " are kept: `paxect link resend` sends them again");
 }
 
 }  // namespace
 
 paxect_plugin_status run_write_off(const Call& call) {
-  const std::string& stream = call.arguments().words[0];
-  const std::string& reason = call.arguments().words[1];
-  if (!is_stream(stream) || !is_write_off_reason(reason)) return call.fail(PAXECT_PLUGIN_USAGE, kUsage);
+  const std::vector<std::string>& words = call.arguments().words;
+  Given given{
+      .node = words.size() == 3 ? words[0] : "", .stream = words[words.size() - 2], .reason = words.back()};
+  if (!is_stream(given.stream) || !is_write_off_reason(given.reason))
+    return call.fail(PAXECT_PLUGIN_USAGE, kUsage);
   RelayContext context;
   if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
   const LinkConfig& config = context.config;
   if (config.mode == Mode::kRelay)
     return call.fail(PAXECT_PLUGIN_CONFIG, "mode relay has no lists: nothing is waited for by number");
   const bool runs = context.runs();
-  Given given;
+  Found found;
   Status status = config.mode == Mode::kSend
-                      ? find_sent(context, stream, &given)
-                      : find_received(context, stream,
-                                      call.host().realtime_ns() / static_cast<std::int64_t>(kSecond), &given);
-  if (status.ok() && !given.is_known)
-    status = Status::invalid("stream " + stream + " is none that this node waits for: `paxect link " +
+                      ? find_sent(context, given, &found)
+                      : find_received(context, given,
+                                      call.host().realtime_ns() / static_cast<std::int64_t>(kSecond), &found);
+  if (status.ok() && found.items.empty())
+    status = Status::invalid("stream " + given.stream + (given.node.empty() ? "" : " of " + given.node) +
+                             " is none that this node waits for: `paxect link " +
                              (config.mode == Mode::kSend ? "sent" : "missing") + " --json` has them");
-  if (status.ok() && given.containers + given.lists > 0)
-    status = add_write_off(config.state, {stream, reason});
+  if (status.ok() && !found.empty()) status = add_write_offs(config.state, found.items);
   if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  print(call, stream, given, runs);
-  return given.containers + given.lists > 0 && given.kept == 0 ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+  if (call.arguments().json)
+    print_json(given, found, &call.console());
+  else
+    print_text(given, found, runs, &call.console());
+  return !found.empty() && found.kept == 0 ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 
 }  // namespace paxect::link

@@ -94,6 +94,7 @@ std::uint64_t first_not_awaited(const ReceivedStreams& received, const ReceivedS
 Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream, std::int64_t now,
                    std::int64_t late_after) {
   Awaited found{.lists = received.lists_missing(stream)};
+  if (found.lists > 0) found.last_list = continued_after(received, stream);
   const std::uint64_t end = first_not_awaited(received, stream);
   for (const OutcomeRange& range : stream.outcomes(now, late_after)) {
     if (range.outcome != Outcome::kMissing && range.outcome != Outcome::kRefused) continue;

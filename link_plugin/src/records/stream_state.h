@@ -42,6 +42,7 @@ std::uint64_t first_not_awaited(const ReceivedStreams& received, const ReceivedS
 struct Awaited {
   EntryRanges entries = {};
   std::uint64_t lists = 0;
+  std::uint64_t last_list = 0;  // the last one of these
 };
 Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream, std::int64_t now,
                    std::int64_t late_after);

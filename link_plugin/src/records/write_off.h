@@ -2,16 +2,21 @@
 // relay, which alone writes journal and log.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
+#include "records/received_stream.h"
 
 namespace paxect::link {
 
+// It names what the command has shown: what is missing later is none of it, however often it is taken.
 struct WriteOff {
-  std::string stream;
+  StreamAddress address;  // node and key are "" for a stream of this node
+  EntryRanges entries;
+  std::uint64_t last_list = 0;  // and the lists at the end of the stream up to this one; 0: none
   std::string reason;
 
   bool operator==(const WriteOff&) const = default;
@@ -20,10 +25,12 @@ struct WriteOff {
 // One line of 1 to 512 bytes without control characters.
 bool is_write_off_reason(std::string_view text);
 
-// The file: lines "STREAM REASON".
+// The file: lines "NODE KEY STREAM LIST FIRST-LAST,... REASON", with "-" for no node and key, and for no
+// entries.
 std::string write_off_of(std::string_view state);
-// As those in request_file.h. `state` is that of the relay. Lines of another form are left out.
-Status add_write_off(const std::string& state, const WriteOff& each);
+// As those in request_file.h: all or none of them. `state` is that of the relay. Lines of another form are
+// left out.
+Status add_write_offs(const std::string& state, const std::vector<WriteOff>& all);
 Status take_write_offs(const std::string& state, std::vector<WriteOff>* out);
 Status finish_write_offs(const std::string& state);
 

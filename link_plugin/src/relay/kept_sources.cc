@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/filesystem.h"
 #include "base/relay_paths.h"
+#include "records/range_sets.h"
 #include "records/request_file.h"
 #include "records/write_off.h"
 #include "settings/setting_reader.h"
@@ -45,7 +46,9 @@ bool KeptSources::tend() {
   if (!parts_.config.sign_key.key()) return lets_go;
   const bool resends = take_resend() || lets_go;
   const bool has_receipts = read_receipts();
-  const bool has_new = take_write_offs() || has_receipts;
+  // What is on its way shows by receipts alone.
+  const bool gives_up = has_read_ && take_write_offs();
+  const bool has_new = gives_up || has_receipts;
   if (!std::exchange(has_relisted_, true)) relist_for_others();
   if (has_new) {
     const SentCounts known = counts();
@@ -208,32 +211,38 @@ bool KeptSources::take_resend() {
   return is_sent;
 }
 
-// Entries that the operator gives up. The log has the reason before the journal knows of it, and the request
-// goes last: a crash repeats both.
+// Entries that the operator gives up: of those that the request names, what nobody has confirmed still. The
+// log has the reason before the journal knows of it, and the request goes last: a crash repeats both. While
+// the journal cannot be written the log has the line once.
 bool KeptSources::take_write_offs() {
   std::vector<WriteOff> wanted;
   Status status = link::take_write_offs(parts_.config.state, &wanted);
   bool has_any = false;
   for (const WriteOff& each : wanted) {
+    const std::string& stream = each.address.stream;
     std::uint64_t kept = 0;
-    const EntryRanges ranges =
-        without_source(parts_.journal.sent(), each.stream, receipts_, parts_.config, &kept);
+    const EntryRanges ranges = common_of(
+        without_source(parts_.journal.sent(), stream, receipts_, parts_.config, &kept), each.entries);
     if (ranges.empty()) continue;
-    const std::uint64_t count = size_of(ranges);
-    parts_.reporter.log(
-        {.level = Level::kWarn,
-         .name = "written_off",
-         .status = "ok",
-         .message = std::to_string(count) + " containers of stream " + each.stream +
-                    " that no receiver has confirmed are not waited for any more: " + each.reason,
-         .numbers = {{"count", count}},
-         .texts = {{"stream", each.stream}}});
+    if (std::find(logged_.begin(), logged_.end(), each) == logged_.end()) {
+      const std::uint64_t count = size_of(ranges);
+      logged_.push_back(each);
+      parts_.reporter.log(
+          {.level = Level::kWarn,
+           .name = "written_off",
+           .status = "ok",
+           .message = std::to_string(count) + " containers of stream " + stream +
+                      " that no receiver has confirmed are not waited for any more: " + each.reason,
+           .numbers = {{"count", count}},
+           .texts = {{"stream", stream}}});
+    }
     status = parts_.reporter.flush();
-    if (status.ok()) status = parts_.journal.forgo(each.stream, ranges);
+    if (status.ok()) status = parts_.journal.forgo(stream, ranges);
     if (!status.ok()) break;
     has_any = true;
   }
   if (status.ok()) status = finish_write_offs(parts_.config.state);
+  if (status.ok()) logged_.clear();
   parts_.reporter.report_problem("write_off", status.message);
   return has_any;
 }
@@ -311,7 +320,7 @@ bool KeptSources::read_receipts() {
                            .texts = {{"peer", fork.node}},
                            .advice = std::string(kForkedReceiver)});
   const bool is_first = !has_read_;
-  has_read_ = has_read_ || receipts_.is_complete();
+  has_read_ = has_read_ || (status.ok() && receipts_.is_complete());
   for (const auto& [stream, list] : receipts_.take_other_lists()) {
     if (stream != sent.name) {
       relist_stream(stream);

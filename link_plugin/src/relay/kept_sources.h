@@ -11,6 +11,7 @@
 
 #include "base/host.h"
 #include "records/journal.h"
+#include "records/write_off.h"
 #include "relay/reporter.h"
 #include "relay/sent_counts.h"
 #include "settings/link_config.h"
@@ -74,7 +75,8 @@ class KeptSources {
   Parts parts_;
   PeerReceipts receipts_;
   std::vector<PinnedKey> keys_;
-  std::size_t kept_ = 0;  // when the receipts were compared with the sources last
+  std::size_t kept_ = 0;          // when the receipts were compared with the sources last
+  std::vector<WriteOff> logged_;  // that the journal does not have yet
   bool has_relisted_ = false;
   bool has_reported_ = false;
   bool has_read_ = false;  // receipts

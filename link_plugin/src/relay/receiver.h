@@ -17,12 +17,19 @@
 #include "proof/list_check.h"
 #include "records/journal.h"
 #include "records/ledger.h"
+#include "records/write_off.h"
 #include "relay/reporter.h"
 #include "relay/transfer.h"
 #include "relay/unlisted_files.h"
 #include "settings/link_config.h"
 
 namespace paxect::link {
+
+// After how many seconds a listed file is missing without a doubt: one that has just come is not delivered
+// yet.
+inline std::int64_t late_with_grace(const LinkConfig& config) {
+  return static_cast<std::int64_t>(config.late_after + config.poll_ns * 2 / 1'000'000'000) + 1;
+}
 
 class Receiver {
  public:
@@ -167,8 +174,13 @@ class Receiver {
   };
   void watch_silence(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch);
   void take_write_offs();
+  void note_scanned();
+  Status write_off(const WriteOff& wanted);
+  EntryRanges not_here(const ReceivedStream& stream, const EntryRanges& entries) const;
   void watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch);
 
+  bool has_scanned_ = false;              // every list that was in the folder is read
+  std::vector<WriteOff> logged_;          // that the journal does not have yet
   std::map<std::size_t, Watch> watched_;  // by stream
   std::map<std::size_t, bool> whole_;     // likewise
 };

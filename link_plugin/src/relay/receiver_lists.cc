@@ -52,6 +52,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
   const bool is_missing = status.fault == Fault::kGone;
   if (is_missing) is_complete_ = !lacks_keys();
   parts_.reporter.report_problem("lists", is_missing ? "" : status.message);
+  if (is_missing) note_scanned();
   if (!status.ok()) return false;
   // Where the last scan did not come to the end this one goes on: those in front must not keep the others
   // from being read, whoever has put them there.
@@ -76,6 +77,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
     if (Status used = use_keys(); !used.ok() && problem_.empty()) problem_ = used.message;
   }
   parts_.reporter.report_problem("list", problem_);
+  if (!next_) note_scanned();
   return std::exchange(has_new_, false) && end_waits();
 }
 
@@ -87,6 +89,12 @@ void Receiver::leave_for_next(const StatementName& name, std::uint64_t now_ns) {
   const bool is_quiet = !is_new && seen->second.is_over;
   if (is_quiet) changed_.insert(file);
   if (is_new || is_quiet) due_ns_ = now_ns;
+}
+
+// What came while no relay ran is read: what is still awaited may be given up. Now, since a run with --once
+// may not get to it again.
+void Receiver::note_scanned() {
+  if (!std::exchange(has_scanned_, true)) take_write_offs();
 }
 
 void Receiver::note_event(const std::string& name) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "records/range_sets.h"
 #include "records/stream_state.h"
 #include "records/write_off.h"
 #include "relay/receiver.h"
@@ -85,7 +86,7 @@ void Receiver::note_held() {
 void Receiver::watch(std::uint64_t now_ns) {
   if (!is_on()) return;
   parts_.reporter.report_problem("clock", follow_clock(now_ns).message);
-  take_write_offs();
+  if (has_scanned_) take_write_offs();
   const auto& all = parts_.journal.received().streams();
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].address.node.empty()) continue;
@@ -102,39 +103,62 @@ void Receiver::watch(std::uint64_t now_ns) {
 }
 
 // What the operator gives up. The log has the reason before the journal knows of it, and the request goes
-// last: a crash repeats both.
+// last: a crash repeats both. While the journal cannot be written the log has the line once.
 void Receiver::take_write_offs() {
   std::vector<WriteOff> wanted;
   Status status = link::take_write_offs(parts_.config.state, &wanted);
-  const ReceivedStreams& received = parts_.journal.received();
-  const std::int64_t now = parts_.host.realtime_s();
-  const auto late_after = static_cast<std::int64_t>(parts_.config.late_after);
   for (const WriteOff& each : wanted)
-    for (std::size_t i = 0; i < received.streams().size() && status.ok(); ++i) {
-      const ReceivedStream& stream = received.streams()[i];
-      if (stream.address.stream != each.stream || stream.address.node.empty()) continue;
-      const Awaited found = awaited_of(received, stream, now, late_after);
-      if (found.entries.empty() && found.lists == 0) continue;
-      const std::uint64_t entries = size_of(found.entries);
-      parts_.reporter.log({.level = Level::kWarn,
-                           .name = "written_off",
-                           .source = parts_.inbox.root().path_of(kProofFolder),
-                           .status = "ok",
-                           .message = std::to_string(entries) + " containers and " +
-                                      std::to_string(found.lists) + " lists of " + stream.address.node +
-                                      " are not waited for any more: " + each.reason,
-                           .numbers = {{"count", entries}, {"lists", found.lists}},
-                           .texts = {{"sender", stream.address.node}, {"stream", each.stream}}});
-      status = parts_.reporter.flush();
-      if (status.ok())
-        status = parts_.journal.note_received(
-            ReceivedStreams::write_off_records(i, found.entries,
-                                               found.lists > 0 ? continued_after(received, stream) : 0),
-            true);
-      if (status.ok()) watched_[i].missing = watched_[i].lists_missing = 0;
-    }
+    if (status.ok()) status = write_off(each);
   if (status.ok()) status = finish_write_offs(parts_.config.state);
+  if (status.ok()) logged_.clear();
   parts_.reporter.report_problem("write_off", status.message);
+}
+
+// Of what the request names, what is awaited still.
+Status Receiver::write_off(const WriteOff& wanted) {
+  const ReceivedStreams& received = parts_.journal.received();
+  const auto index = received.find(wanted.address);
+  if (!index) return Status::success();
+  const ReceivedStream& stream = received.streams()[*index];
+  const Awaited found =
+      awaited_of(received, stream, parts_.host.realtime_s(), late_with_grace(parts_.config));
+  const EntryRanges entries = not_here(stream, common_of(found.entries, wanted.entries));
+  const std::uint64_t last = std::min(found.last_list, wanted.last_list);
+  const std::uint64_t before = found.last_list - found.lists;
+  const std::uint64_t lists = last > before ? last - before : 0;
+  if (entries.empty() && lists == 0) return Status::success();
+  if (std::find(logged_.begin(), logged_.end(), wanted) == logged_.end()) {
+    const std::uint64_t count = size_of(entries);
+    logged_.push_back(wanted);
+    parts_.reporter.log({.level = Level::kWarn,
+                         .name = "written_off",
+                         .source = parts_.inbox.root().path_of(kProofFolder),
+                         .status = "ok",
+                         .message = std::to_string(count) + " containers and " + std::to_string(lists) +
+                                    " lists of " + stream.address.node +
+                                    " are not waited for any more: " + wanted.reason,
+                         .numbers = {{"count", count}, {"lists", lists}},
+                         .texts = {{"sender", stream.address.node}, {"stream", stream.address.stream}}});
+  }
+  Status status = parts_.reporter.flush();
+  if (status.ok())
+    status = parts_.journal.note_received(
+        ReceivedStreams::write_off_records(*index, entries, lists > 0 ? last : 0), true);
+  if (status.ok()) watched_[*index].missing = watched_[*index].lists_missing = 0;
+  return status;
+}
+
+// Without those whose containers lie in the inbox: what came while no relay ran is not missing. By its name,
+// which is all that is known of it.
+EntryRanges Receiver::not_here(const ReceivedStream& stream, const EntryRanges& entries) const {
+  EntryRanges here;
+  for (const auto& [first, last] : entries)
+    for (auto entry = stream.entries.lower_bound(first);
+         entry != stream.entries.end() && entry->first <= last; ++entry)
+      if (entry->second.reason.empty() && entry->second.list <= stream.counts_through &&
+          parts_.inbox.root().stat_of(entry->second.name).kind != FileKind::kMissing)
+        add_range(&here, entry->first, entry->first);
+  return without(entries, here);
 }
 
 void Receiver::watch_silence(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {
@@ -154,8 +178,7 @@ void Receiver::watch_silence(const ReceivedStream& stream, std::uint64_t now_ns,
 
 void Receiver::watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {
   // A container that has just come is not worth a line.
-  const auto grace = static_cast<std::int64_t>(parts_.config.poll_ns * 2 / kSecond) + 1;
-  const std::int64_t late = static_cast<std::int64_t>(parts_.config.late_after) + grace;
+  const std::int64_t late = late_with_grace(parts_.config);
   std::uint64_t missing = 0;
   std::uint64_t first = 0;
   for (const OutcomeRange& range : stream.outcomes(parts_.host.realtime_s(), late)) {

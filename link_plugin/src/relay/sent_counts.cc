@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "records/range_sets.h"
 #include "records/received_stream.h"
 
 namespace paxect::link {
@@ -53,6 +54,19 @@ std::vector<Range> open_entries(const SentStream& sent, const std::string& strea
   return joined(std::move(open));
 }
 
+// Entries up to `last` of the present stream that one of the receivers has said nothing of.
+EntryRanges unreported(const SentStream& sent, std::uint64_t last, const PeerReceipts& receipts,
+                       const LinkConfig& config) {
+  EntryRanges all;
+  for (const std::string& node : config.to) {
+    Said said = said_by(node, sent.name, sent, receipts);
+    said.reported.insert(said.reported.end(), said.settled.begin(), said.settled.end());
+    for (const Range& each : others(joined(std::move(said.reported)), last + 1))
+      add_range(&all, each.first, each.second);
+  }
+  return all;
+}
+
 void note_oldest(std::int64_t made, SentCounts* counts) {
   counts->oldest = counts->oldest == 0 ? made : std::min(counts->oldest, made);
 }
@@ -94,7 +108,7 @@ EntryRanges without_source(const SentStream& sent, const std::string& stream, co
     }
     if (next <= end) add_range(&found, next, end);
   }
-  return found;
+  return stream == sent.name ? without(found, unreported(sent, last, receipts, config)) : found;
 }
 
 Said said_by(const std::string& node, const std::string& stream, const SentStream& sent,
@@ -114,6 +128,10 @@ Said said_by(const std::string& node, const std::string& stream, const SentStrea
         settled.emplace_back(range.first, range.last);
     }
   }
+  if (said.newest != nullptr)
+    for (const OutcomeRange& range : said.newest->receipt.outcomes)
+      if (range.outcome == Outcome::kMissing || range.outcome == Outcome::kRefused)
+        said.reported.emplace_back(range.first, range.last);
   said.delivered = joined(std::move(delivered));
   said.settled = joined(std::move(settled));
   return said;

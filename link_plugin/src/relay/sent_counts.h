@@ -40,6 +40,8 @@ struct Said {
   // These, those of lists that are for other nodes, and those that the receiver, or this node, has given up,
   // or whose containers got other entries.
   std::vector<EntryRange> settled = {};
+  // What the newest one calls missing or refused.
+  std::vector<EntryRange> reported = {};
   const FoundReceipt* newest = nullptr;
 };
 // How many entries they have.
@@ -51,7 +53,8 @@ EntryRanges over_here(const SentStream& sent, const std::string& stream);
 // How many entries of the range are not in them.
 std::uint64_t count_open(const EntryRanges& over, const OutcomeRange& range);
 // Entries of the stream that not every receiver has, and whose sources are gone: all that the operator can do
-// is to give them up. `*kept` receives how many others there are.
+// is to give them up. Of the present stream those alone that each such receiver calls missing or refused:
+// others may be on their way. `*kept` receives how many there are whose sources are kept.
 EntryRanges without_source(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
                            const LinkConfig& config, std::uint64_t* kept);
 

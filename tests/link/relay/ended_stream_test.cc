@@ -3,6 +3,8 @@
 
 #include "link/commands/command_rig.h"
 #include "link/receiver_rig.h"
+#include "records/write_off.h"
+#include "support/file_size_limit.h"
 
 namespace paxect::test {
 namespace {
@@ -121,6 +123,122 @@ TEST_CASE("Containers that are written off are refused in receipts, and delivere
   rig.settle(15 * kSecond);
   CHECK(rig.delivered() == Names{"a", "b", "d"});
   CHECK(rig.receipts().rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 3}});
+}
+
+TEST_CASE("What came while no relay ran is not written off") {
+  EndedRig rig;
+  rig.next.send("x.freq", container("data of x"));
+  rig.next.write_next(rig.inbox());
+  rig.start();
+  rig.settle(15 * kSecond);
+  rig.stop();
+  rig.bring();
+  rig.put("x.freq", container("data of x"));
+  for (const std::string& stream : {rig.north.stream(), rig.next.stream()})
+    REQUIRE(command(rig.host, {"write_off", stream, "of no use"}).status == 0);
+  SECTION("by a relay") {
+    rig.start();
+    rig.settle(15 * kSecond);
+  }
+  SECTION("by a run with --once") { rig.run_once(); }
+  CHECK(rig.delivered() == Names{"a", "b", "c", "x"});
+  CHECK(rig.events("written_off").empty());
+  for (const std::string& path : list(rig.directory.path()))
+    CHECK(path.find("write_off") == std::string::npos);
+}
+
+TEST_CASE("What is missing is written off by a run with --once") {
+  EndedRig rig;
+  rig.start();
+  rig.settle(15 * kSecond);
+  rig.stop();
+  REQUIRE(command(rig.host, {"write_off", rig.north.stream(), "of no use"}).status == 0);
+  rig.run_once();
+  CHECK(rig.events("written_off").size() == 1);
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
+}
+
+TEST_CASE("What has just been listed is on its way, and is not written off") {
+  SigningRig rig;
+  rig.north.send("a.freq", container("data of a"));
+  rig.list();
+  rig.start();
+  rig.settle(15 * kSecond);
+  rig.north.send("b.freq", container("data of b"));
+  rig.list();
+  for (int i = 0; i < 20 && rig.events("list_verified").size() < 2; ++i) rig.settle(kSecond / 2);
+  REQUIRE(rig.events("list_verified").size() == 2);
+  CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64() ==
+        2);
+  CHECK(command_json(rig.host, {"write_off", rig.north.stream(), "of no use"})["containers"].GetUint64() ==
+        1);
+  rig.settle(15 * kSecond);
+  CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64() ==
+        1);
+}
+
+TEST_CASE("A request to write off that is done twice takes nothing that is missing later") {
+  SigningRig rig;
+  rig.north.send("a.freq", container("data of a"));
+  rig.list();
+  rig.start();
+  rig.settle(15 * kSecond);
+  REQUIRE(command(rig.host, {"write_off", rig.north.stream(), "of no use"}).status == 0);
+  const std::string path = link::write_off_of(rig.lock());
+  const std::string request = read_file(path);
+  rig.settle(15 * kSecond);
+  rig.north.send("b.freq", container("data of b"));
+  rig.list();
+  rig.settle(15 * kSecond);
+  write_file(path, request);
+  rig.settle(15 * kSecond);
+  CHECK_FALSE(exists(path));
+  CHECK(rig.events("written_off").size() == 1);
+  CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64() ==
+        1);
+}
+
+TEST_CASE("Of two senders that have one name of a stream, the one that is named is written off") {
+  SigningRig rig;
+  ProofSender east("east");
+  east.pin(rig.peers());
+  for (ProofSender* sender : {&rig.north, &east}) {
+    sender->send(sender->node() + ".freq", container("data of " + sender->node()));
+    link::List list = sender->next_list();
+    list.head.stream = rig.north.stream();
+    sender->write(list, rig.inbox());
+  }
+  rig.start();
+  rig.settle(15 * kSecond);
+  const std::string stream = rig.north.stream();
+  CHECK(command(rig.host, {"write_off", stream, "of no use"}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(command(rig.host, {"write_off", "west", stream, "of no use"}).status == PAXECT_PLUGIN_CONFIG);
+  const auto asked = command_json(rig.host, {"write_off", "east", stream, "of no use"});
+  CHECK(asked["containers"].GetUint64() == 1);
+  REQUIRE(asked["streams"].Size() == 1);
+  CHECK(std::string(asked["streams"][0]["sender"].GetString()) == "east");
+  rig.settle(15 * kSecond);
+  auto missing = command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE);
+  REQUIRE(missing["streams"].Size() == 2);
+  for (const auto& each : missing["streams"].GetArray())
+    CHECK(each["missing"].GetUint64() == (std::string(each["sender"].GetString()) == "east" ? 0 : 1));
+}
+
+TEST_CASE("The log has the line of a write-off once, however long the disk is full") {
+  SigningRig rig;
+  rig.north.send("a.freq", container("data of a"));
+  rig.list();
+  rig.start();
+  rig.settle(15 * kSecond);
+  REQUIRE(command(rig.host, {"write_off", rig.north.stream(), "of no use"}).status == 0);
+  {
+    const FileSizeLimit full(1);
+    rig.settle(30 * kSecond);
+  }
+  CHECK(rig.events("written_off").empty());
+  rig.settle(60 * kSecond);
+  CHECK(rig.events("written_off").size() == 1);
+  CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
 }
 
 TEST_CASE("What a forked stream continues is not missing because of it") {

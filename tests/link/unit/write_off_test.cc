@@ -12,11 +12,22 @@ TEST_CASE("What is written off is read as it was given, until it is done") {
   std::vector<WriteOff> read;
   REQUIRE(take_write_offs(state, &read).ok());
   CHECK(read.empty());
-  const std::vector<WriteOff> given = {{"0123456789abcdef", "why, in words"}, {"fedcba9876543210", "x"}};
-  for (const WriteOff& each : given) REQUIRE(add_write_off(state, each).ok());
+  const std::string key(80, 'a');
+  const std::vector<WriteOff> given = {
+      {{"north", key, "0123456789abcdef"}, {{1, 1}, {3, 900}}, 0, "why, in words"},
+      {{"north.east", key, "0123456789abcdef"}, {}, 7, "1-2"},
+      {{"", "", "fedcba9876543210"}, {{5, 6}}, 0, "x"}};
+  REQUIRE(add_write_offs(state, {given[0], given[1]}).ok());
+  REQUIRE(add_write_offs(state, {given[2]}).ok());
   const std::string path = write_off_of(state);
-  test::write_file(path, "garbage\n\n0123456789abcdef\n0123456789ABCDEF x\n" + test::read_file(path) +
-                             "0123456789abcdef \x01\n");
+  std::string others;
+  for (const char* bad :
+       {"", "garbage", "0123456789abcdef why", "- - 0123456789ABCDEF 0 1-2 x", "- - 0123456789abcdef 0 2-1 x",
+        "- - 0123456789abcdef 0 0-1 x", "- - 0123456789abcdef 0 1-2", "- - 0123456789abcdef x 1-2 x",
+        "- - 0123456789abcdef 0 1 x", "a/b aa 0123456789abcdef 0 1-2 x", "north X 0123456789abcdef 0 1-2 x",
+        "- - 0123456789abcdef 0 1-2 \x01"})
+    others += std::string(bad) + "\n";
+  test::write_file(path, others + test::read_file(path) + others);
   REQUIRE(take_write_offs(state, &read).ok());
   CHECK(read == given);
   REQUIRE(finish_write_offs(state).ok());
