@@ -21,22 +21,40 @@ Status take(const std::string& folder, const std::string& path) {
   return Status::success();
 }
 
-// Whether no receipt of this name with another text is here that counts.
-Status check_first(const ReceiptView& view, const FoundReceipt& found) {
+// Where a receipt is that counts and has this name and another text; "" when there is none. `before` are
+// those that are imported with it.
+std::string other_text_of(const ReceiptView& view, const FoundReceipt& found, const std::string& folder,
+                          const std::vector<FoundReceipt>& before) {
   const LinkConfig& config = view.context.config;
-  for (const std::string& folder : {imported_receipts_of(config.state), config.receipts_in}) {
-    if (folder.empty()) continue;
-    FoundReceipt known;
-    const std::string path = join(folder, base_name(found.path));
-    if (!read_receipt(path, config.node, view.keys, view.journal.sent, &known).ok() ||
-        known.digest == found.digest)
-      continue;
-    const std::string& node = found.receipt.head.from;
-    return Status::invalid(found.path + ": " + node +
-                           " has signed two texts for this receipt, and the other one is " + path +
-                           ", so two receivers run with one state: " + std::string(kForkedReceiver));
-  }
-  return Status::success();
+  for (const FoundReceipt& each : before)
+    if (base_name(each.path) == base_name(found.path) && each.digest != found.digest) return each.path;
+  if (folder.empty()) return "";
+  FoundReceipt known;
+  const std::string path = join(folder, base_name(found.path));
+  const bool is_other = read_receipt(path, config.node, view.keys, view.journal.sent, &known).ok() &&
+                        known.digest != found.digest;
+  return is_other ? path : "";
+}
+
+// A receipt that is taken, and the one that is here with another text.
+struct Imported {
+  FoundReceipt found;
+  std::string problem = {};  // it is about other lists than ours
+  std::string other = {};
+};
+
+// The first text is the evidence: the second one goes beside it, and there is no place for a third one.
+Status find_other(const ReceiptView& view, const std::vector<FoundReceipt>& first,
+                  const std::vector<FoundReceipt>& second, Imported* out) {
+  const LinkConfig& config = view.context.config;
+  out->other = other_text_of(view, out->found, imported_receipts_of(config.state), first);
+  if (out->other.empty()) out->other = other_text_of(view, out->found, config.receipts_in, {});
+  if (out->other.empty()) return Status::success();
+  const std::string third = other_text_of(view, out->found, second_receipts_of(config.state), second);
+  if (third.empty()) return Status::success();
+  return Status::invalid(out->found.path + ": " + out->found.receipt.head.from +
+                         " has signed more than two texts for this receipt, and the others are " +
+                         out->other + " and " + third + ": " + std::string(kForkedReceiver));
 }
 
 }  // namespace
@@ -47,47 +65,56 @@ paxect_plugin_status run_receipt(const Call& call) {
   ReceiptView view;
   if (paxect_plugin_status status = open_receipts(call, &view); status != PAXECT_PLUGIN_OK) return status;
   const LinkConfig& config = view.context.config;
-  const std::string folder = imported_receipts_of(config.state);
-  std::vector<FoundReceipt> taken(words.size() - 1);
   // All or none. One about other lists than the journal knows shows that the journal was put back: the relay
   // learns it by nothing else, where its lists were carried away.
-  std::vector<std::string> others(taken.size());
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const Status status = read_receipt(words[i], config.node, view.keys, view.journal.sent, &taken[i - 1]);
+  std::vector<Imported> taken(words.size() - 1);
+  std::vector<FoundReceipt> first;
+  std::vector<FoundReceipt> second;
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    Imported& each = taken[i];
+    Status status = read_receipt(words[i + 1], config.node, view.keys, view.journal.sent, &each.found);
     if (!status.ok() && status.event != "other_list") return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-    others[i - 1] = status.message;
+    each.problem = status.message;
+    if (status = find_other(view, first, second, &each); !status.ok())
+      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+    (each.other.empty() ? first : second).push_back(each.found);
   }
-  // The first text is the evidence: it is not replaced.
-  for (const FoundReceipt& found : taken)
-    if (Status status = check_first(view, found); !status.ok())
-      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  if (Status status = make_directories(folder); !status.ok())
-    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
-  for (std::size_t i = 1; i < words.size(); ++i)
-    if (Status status = take(folder, words[i]); !status.ok())
-      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  const auto folder_of = [&](const Imported& each) {
+    return each.other.empty() ? imported_receipts_of(config.state) : second_receipts_of(config.state);
+  };
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    Status status = make_directories(folder_of(taken[i]));
+    if (status.ok()) status = take(folder_of(taken[i]), words[i + 1]);
+    if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  }
   if (call.arguments().json) {
     JsonLine json;
     json.begin_array("imported");
-    for (const FoundReceipt& found : taken) {
+    for (const Imported& each : taken) {
       json.begin_element();
-      json.add("node", found.receipt.head.from);
-      json.add("number", found.receipt.head.number);
-      json.add("about", found.receipt.about);
-      json.add("file", join(folder, base_name(found.path)));
+      json.add("node", each.found.receipt.head.from);
+      json.add("number", each.found.receipt.head.number);
+      json.add("about", each.found.receipt.about);
+      json.add("file", join(folder_of(each), base_name(each.found.path)));
+      json.add("other_text", each.other);
       json.end_object();
     }
     json.end_array();
     json.finish(&call.console());
     return PAXECT_PLUGIN_OK;
   }
-  for (std::size_t i = 0; i < taken.size(); ++i) {
-    const Receipt& receipt = taken[i].receipt;
+  for (const Imported& each : taken) {
+    const Receipt& receipt = each.found.receipt;
     call.console().line("imported receipt " + std::to_string(receipt.head.number) + " of " +
                         shown(receipt.head.from) + " about " + receipt.about);
-    if (!others[i].empty())
-      call.console().line(shown(others[i]) +
+    if (!each.problem.empty())
+      call.console().line(shown(each.problem) +
                           ": it confirms nothing, and the relay begins another stream of lists");
+    if (!each.other.empty())
+      call.console().line(shown(receipt.head.from) +
+                          " has signed two texts for this receipt, and the other one is " +
+                          shown(each.other) +
+                          "; what either of them says was delivered counts: " + std::string(kForkedReceiver));
   }
   return PAXECT_PLUGIN_OK;
 }

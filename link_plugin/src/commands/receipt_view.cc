@@ -22,7 +22,7 @@ Status read_receipt_view(ReceiptView* out) {
   const LinkConfig& config = out->context.config;
   Status status = read_journal(journal_of(config.state), &out->journal);
   if (status.ok()) status = read_pinned_keys(config.peers, &out->keys);
-  for (const std::string& folder : {imported_receipts_of(config.state), config.receipts_in}) {
+  for (const std::string& folder : receipt_places_of(config.state, config.receipts_in)) {
     if (folder.empty() || !status.ok()) continue;
     FileIdentity ignored;
     if (folder != config.receipts_in && !identity_of(folder, &ignored)) continue;
@@ -96,7 +96,7 @@ std::optional<Receipt> first_to_deliver(const ReceiptView& view, const std::stri
     return true;
   };
   std::optional<Receipt> first;
-  for (const std::string& folder : {imported_receipts_of(config.state), config.receipts_in}) {
+  for (const std::string& folder : receipt_places_of(config.state, config.receipts_in)) {
     if (folder.empty()) continue;
     auto found = first_to_deliver(folder, node, about, entry, read);
     if (found && (!first || found->head.made < first->head.made)) first = std::move(found);

@@ -275,7 +275,7 @@ bool KeptSources::read_receipts() {
   }
   bool has_new = false;
   const SentStream& sent = parts_.journal.sent();
-  for (const std::string& folder : {imported_receipts_of(parts_.config.state), parts_.config.receipts_in}) {
+  for (const std::string& folder : receipt_places_of(parts_.config.state, parts_.config.receipts_in)) {
     if (folder.empty() || !status.ok()) continue;
     status = receipts_.read(
         folder, parts_.config.node, keys_, sent,

@@ -71,7 +71,16 @@ Status check_signer(const std::string& path, const StatementName& head, const st
                               : ": have it and its signature copied again, or pin the key that signed it"));
 }
 
+// The name in PeerReceipts::Key of the other text for the newest receipt: no stream has it.
+std::string second_of(const std::string& stream) { return stream + " second"; }
+
 }  // namespace
+
+std::string second_receipts_of(std::string_view state) { return join(imported_receipts_of(state), "second"); }
+
+std::vector<std::string> receipt_places_of(const std::string& state, const std::string& receipts_in) {
+  return {imported_receipts_of(state), second_receipts_of(state), receipts_in};
+}
 
 Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
                     const SentStream& sent, FoundReceipt* out) {
@@ -216,7 +225,11 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
       }
       const Key key{stream.first, stream.second, found.receipt.about};
       auto& newest = newest_[key];
-      if (!newest.path.empty()) compare(found, newest);
+      if (!newest.path.empty() && is_second_text(found, newest)) {
+        newest_[{stream.first, second_of(stream.second), found.receipt.about}] = found;
+        accepted(found);
+        break;
+      }
       const bool is_newer = newest.path.empty() || newest.receipt.head.number < number;
       if (is_newer) newest = found;
       if (is_newer) accepted(found);
@@ -227,19 +240,34 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
 }
 
 // A number of a stream has one text for ever.
-void PeerReceipts::compare(const FoundReceipt& found, const FoundReceipt& known) {
+bool PeerReceipts::is_second_text(const FoundReceipt& found, const FoundReceipt& known) {
   const StatementHead& one = found.receipt.head;
   const StatementHead& other = known.receipt.head;
   const bool is_second_text = one.number == other.number && found.digest != known.digest;
-  const bool follows_another = one.number == other.number + 1 && one.previous != known.digest;
-  if (!is_second_text && !follows_another) return;
+  const auto beside = newest_.find({one.from, second_of(one.stream), found.receipt.about});
+  const bool follows_second = beside != newest_.end() && beside->second.digest == one.previous;
+  const bool follows_another =
+      one.number == other.number + 1 && one.previous != known.digest && !follows_second;
+  if (!is_second_text && !follows_another) return false;
   forks_.push_back({.path = found.path,
                     .node = one.from,
                     .why = one.from + " has signed two texts for receipt " + std::to_string(other.number) +
                            " of stream " + one.stream +
                            (follows_another ? ": this one follows" : ": this is") + " another one than " +
                            (known.path == found.path ? "was here before" : known.path) +
-                           ", so two receivers run with one state"});
+                           ", so its state was put back from a backup, or two receivers run with it",
+                    .of = {one.from, one.stream, found.receipt.about},
+                    .number = one.number});
+  return is_second_text;
+}
+
+std::vector<PeerReceipts::Fork> PeerReceipts::take_forks() {
+  std::vector<Fork> forks = std::exchange(forks_, {});
+  std::erase_if(forks, [&](const Fork& each) {
+    const auto newest = newest_.find(each.of);
+    return newest != newest_.end() && newest->second.receipt.head.number > each.number;
+  });
+  return forks;
 }
 
 std::optional<OutcomeRange> PeerReceipts::outcome_of(const std::string& node, const std::string& stream,

@@ -32,10 +32,15 @@ struct FoundReceipt {
   Receipt receipt;
 };
 
-// What to do where a receiver's state exists twice.
+// What to do where a receiver has signed two texts for one receipt.
 inline constexpr std::string_view kForkedReceiver =
-    "find out whether its machine was cloned or its state restored while it ran on, stop one of the two, and "
-    "give it a new key and an empty state";
+    "its state was put back from a backup, and its next receipts end this; or its machine was cloned: then "
+    "stop one of the two, and give it a new key and an empty state";
+// Where receipts of such texts are imported to, beside those that were here first.
+std::string second_receipts_of(std::string_view state);
+// All folders that receipts come to: those that are imported, which need not exist, and then the one that the
+// setting names, which may be "".
+std::vector<std::string> receipt_places_of(const std::string& state, const std::string& receipts_in);
 
 // Reads one receipt for the node `us`, with its signature beside it, whatever its file is called. The failure
 // says what is wrong and the remedy; kEnvironment for one that is to be read again. It is compared with the
@@ -49,6 +54,8 @@ Status read_receipt(const std::string& path, const std::string& us, const std::v
 
 class PeerReceipts {
  public:
+  // Node, its stream, and our stream.
+  using Key = std::tuple<std::string, std::string, std::string>;
   // Called for a receipt that was not there before, and for a file that does not count, once each.
   using Accepted = std::function<void(const FoundReceipt&)>;
   using Refused = std::function<void(const std::string& path, const std::string& why)>;
@@ -73,18 +80,21 @@ class PeerReceipts {
   };
   std::map<std::string, OtherList> take_other_lists() { return std::exchange(other_lists_, {}); }
   // Likewise receipts of which their peer has signed two texts, or a history that is not the one of the
-  // receipt before: its state exists twice. They count, since what either of them says was delivered.
+  // receipt before: its state was put back, or exists twice. They count, since what either of them says was
+  // delivered. One before the newest receipt is none of them: that goes on from one of the two.
   struct Fork {
     std::string path;
     std::string node;
     std::string why;
+    Key of;
+    std::uint64_t number = 0;
   };
-  std::vector<Fork> take_forks() { return std::exchange(forks_, {}); }
+  std::vector<Fork> take_forks();
   // The keys have changed: everything is read again.
   void forget() { *this = {}; }
 
-  // The newest of each peer's stream about each stream of ours, by node, stream and our stream.
-  using Key = std::tuple<std::string, std::string, std::string>;
+  // The newest of each peer's stream about each stream of ours. One with another text for its number is
+  // there beside it, under a name that no stream has: what either of them says was delivered was.
   const std::map<Key, FoundReceipt>& newest() const { return newest_; }
   // What the node says of this entry; delivered if any of its receipts does.
   std::optional<OutcomeRange> outcome_of(const std::string& node, const std::string& stream,
@@ -97,7 +107,7 @@ class PeerReceipts {
     FileIdentity signature;
     bool counts = false;
   };
-  void compare(const FoundReceipt& found, const FoundReceipt& known);
+  bool is_second_text(const FoundReceipt& found, const FoundReceipt& known);
   // Each receipt in the folder that may be ours to read, with a signature.
   using Numbers = std::map<std::pair<std::string, std::string>, std::vector<std::uint64_t>>;
   static Status list_numbers(const Directory& folder, const std::vector<NodeKey>& keys, Numbers* out);

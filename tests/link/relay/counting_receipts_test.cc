@@ -123,7 +123,7 @@ TEST_CASE("A damaged signature is named itself, with what is wrong and the remed
   }
 }
 
-TEST_CASE("Two texts for one receipt show that two receivers run with one state") {
+TEST_CASE("Two texts for one receipt show that a state was put back, or two receivers run with it") {
   ReceiptRig rig;
   rig.send("a.txt");
   rig.send("b.txt");
@@ -154,22 +154,44 @@ TEST_CASE("Two texts for one receipt show that two receivers run with one state"
   CHECK(fits_schema("link_plugin", "log", forked[0].line));
 }
 
-TEST_CASE("Of two texts for one receipt the second one is not imported, and `sent` reports both") {
+TEST_CASE("Of two texts for one receipt the second one is imported beside the first, and both count") {
   ReceiptRig rig;
   rig.send("a.txt");
-  std::filesystem::create_directory(rig.directory / "mail");
-  const std::string second = rig.write(rig.directory / "mail", {{Outcome::kMissing, 1, 1}}, 1, rig.south);
-  const std::string first = rig.write({{Outcome::kDelivered, 1, 1}});
-  CHECK(command(rig.host, {"receipt", "import", second}).status == PAXECT_PLUGIN_CONFIG);
-  CHECK(rig.host.logged("south has signed two texts for this receipt, and the other one is " + first));
-  CHECK(command_json(rig.host, {"sent"})["forked_receipts"].Size() == 0);
-  // Another version of this program, or a person, has put it there.
+  rig.send("b.txt");
+  const auto mail = [&](const std::string& folder, const std::vector<link::OutcomeRange>& outcomes) {
+    std::filesystem::create_directory(rig.directory / folder);
+    return rig.write(rig.directory / folder, outcomes, 1, rig.south);
+  };
+  const std::string first = mail("first", {{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}});
+  const std::string third = mail("third", {{Outcome::kMissing, 1, 2}});
+  const std::string second = mail("second", {{Outcome::kMissing, 1, 1}, {Outcome::kDelivered, 2, 2}});
   const std::string imported = link::imported_receipts_of(rig.lock());
-  std::filesystem::create_directories(imported);
-  for (const std::string& each : {second, link::signature_of(second)})
-    std::filesystem::copy(each, imported + "/" + std::string(link::base_name(each)));
+  const std::string name(link::base_name(first));
+  const bool is_at_once = GENERATE(true, false);
+  INFO(is_at_once);
+  if (is_at_once) {
+    CHECK(command(rig.host, {"receipt", "import", first, second, third}).status == PAXECT_PLUGIN_CONFIG);
+    CHECK_FALSE(exists(imported));
+    const auto taken = command_json(rig.host, {"receipt", "import", first, second, first});
+    REQUIRE(taken["imported"].Size() == 3);
+    CHECK(taken["imported"][1]["other_text"].GetString() == first);
+    CHECK(taken["imported"][1]["file"].GetString() == imported + "/second/" + name);
+  } else {
+    CHECK(command(rig.host, {"receipt", "import", first}).status == 0);
+    const std::string output = command(rig.host, {"receipt", "import", second}).output;
+    CHECK(output.find("put back from a backup") != std::string::npos);
+  }
+  CHECK(command(rig.host, {"receipt", "import", third}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(rig.host.logged("south has signed more than two texts for this receipt"));
+  CHECK(read_file(imported + "/" + name) == read_file(first));
+  CHECK(read_file(imported + "/second/" + name) == read_file(second));
   CHECK(command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE)["forked_receipts"].Size() == 1);
   CHECK(command(rig.host, {"sent"}).output.find("stop one of the two") != std::string::npos);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  // The next one of the receiver follows the second text.
+  rig.write({{Outcome::kDelivered, 1, 2}}, 2);
+  CHECK(command_json(rig.host, {"sent"})["forked_receipts"].Size() == 0);
 }
 
 }  // namespace paxect::test
