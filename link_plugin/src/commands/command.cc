@@ -77,21 +77,21 @@ constexpr Command kCommands[] = {
      0,
      0,
      run_peers},
-    {{sizeof(paxect_command), "missing", "[--request FILE] [--json]",
+    {{sizeof(paxect_command), "missing", "[[written_off] --request FILE] [--json]",
       "what senders have listed and is not here"},
      "Lists the containers that verified lists name and that were not delivered, by sender and number: "
      "expected,\n"
      "or missing when their list is older than late_after; and numbers that no list fills. --request FILE\n"
      "writes that, signed by sign_key, as a receipt that somebody can carry to the sender; into a folder, "
      "one\n"
-     "for each sender.\n"
+     "for each sender; with written_off it asks for what write_off has ended too.\n"
      "Exit status 0: nothing is missing; 1: something is.\n",
      true,
      false,
      false,
      true,
      0,
-     0,
+     1,
      run_missing},
     {{sizeof(paxect_command), "key", "new|show|pin|retire|revoke [ARGUMENT]... [--json]",
       "the key of this node, and those of its peers"},

@@ -240,7 +240,9 @@ void print_text(const Findings& findings, const ReceivedStreams& received, Conso
 }
 
 // What was refused is not here either: it has to be sent again.
-std::vector<OutcomeRange> requested(const Missing& found, const std::vector<OutcomeRange>& outcomes) {
+// What was written off too, where it is asked for.
+std::vector<OutcomeRange> requested(const Missing& found, const std::vector<OutcomeRange>& outcomes,
+                                    bool with_written_off) {
   std::vector<OutcomeRange> wanted;
   const auto add = [&](const OutcomeRange& range) {
     if (range.first > range.last) return;
@@ -251,7 +253,8 @@ std::vector<OutcomeRange> requested(const Missing& found, const std::vector<Outc
   };
   for (const OutcomeRange& range : outcomes) {
     // Those that nobody waits for are the last ones of the range.
-    const std::uint64_t end = range.last + 1 - count_not_ours(found, range);
+    const bool is_wanted = with_written_off && range.reason == kWrittenOff;
+    const std::uint64_t end = range.last + 1 - (is_wanted ? 0 : count_not_ours(found, range));
     if (range.outcome != Outcome::kRefused) {
       add(range);
       continue;
@@ -263,11 +266,12 @@ std::vector<OutcomeRange> requested(const Missing& found, const std::vector<Outc
 }
 
 // The file and its signature, durable; never replaces one.
-Status write_request(const Missing& found, const LinkConfig& config, std::int64_t now, std::string path) {
+Status write_request(const Missing& found, const LinkConfig& config, std::int64_t now, bool with_written_off,
+                     std::string path) {
   // A stream of its own: the numbers of the relay's receipts are the relay's.
   Receipt receipt =
       make_receipt(*found.stream, config.node, make_stream(), 1, "", now, config.late_after, {});
-  receipt.outcomes = requested(found, receipt.outcomes);
+  receipt.outcomes = requested(found, receipt.outcomes, with_written_off);
   const std::string text = receipt_text(receipt);
   struct stat info {};
   if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
@@ -278,7 +282,7 @@ Status write_request(const Missing& found, const LinkConfig& config, std::int64_
 }
 
 Status write_requests(const std::vector<Missing>& all, const LinkConfig& config, std::int64_t now,
-                      const std::string& path, std::size_t* written) {
+                      bool with_written_off, const std::string& path, std::size_t* written) {
   if (!config.sign_key.key())
     return Status::invalid(
         "a request is signed, and there is no sign_key that can be read here: set sign_key");
@@ -288,12 +292,15 @@ Status write_requests(const std::vector<Missing>& all, const LinkConfig& config,
   const bool is_folder = stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
   std::vector<const Missing*> wanted;
   for (const Missing& found : all)
-    if (found.missing + found.refused + found.lists > found.not_ours) wanted.push_back(&found);
+    if (found.missing + found.refused + found.lists > found.not_ours ||
+        (with_written_off && !found.stream->written_off.empty()))
+      wanted.push_back(&found);
   if (wanted.size() > 1 && !is_folder)
     return Status::invalid(
         "containers of several streams are missing: give --request a folder for a file of each");
   for (const Missing* found : wanted)
-    if (Status status = write_request(*found, config, now, path); !status.ok()) return status;
+    if (Status status = write_request(*found, config, now, with_written_off, path); !status.ok())
+      return status;
   *written = wanted.size();
   return Status::success();
 }
@@ -301,6 +308,10 @@ Status write_requests(const std::vector<Missing>& all, const LinkConfig& config,
 }  // namespace
 
 paxect_plugin_status run_missing(const Call& call) {
+  const std::vector<std::string>& words = call.arguments().words;
+  const bool with_written_off = !words.empty();
+  if (with_written_off && (words[0] != "written_off" || !call.arguments().request))
+    return call.fail(PAXECT_PLUGIN_USAGE, "use paxect link missing [[written_off] --request FILE] [--json]");
   RelayContext context;
   if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
   if (context.config.mode != Mode::kReceive)
@@ -323,8 +334,8 @@ paxect_plugin_status run_missing(const Call& call) {
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::size_t requests = 0;
   if (call.arguments().request)
-    if (Status status =
-            write_requests(findings.streams, context.config, now, *call.arguments().request, &requests);
+    if (Status status = write_requests(findings.streams, context.config, now, with_written_off,
+                                       *call.arguments().request, &requests);
         !status.ok())
       return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().json)

@@ -9,6 +9,7 @@
 #include "proof/statement.h"
 #include "records/stream_state.h"
 #include "records/write_off.h"
+#include "relay/kept_sources.h"
 #include "relay/receiver.h"
 #include "relay/sent_counts.h"
 
@@ -31,6 +32,7 @@ struct Found {
   std::vector<WriteOff> items = {};
   std::vector<std::uint64_t> lists = {};  // of each item
   std::uint64_t kept = 0;                 // containers whose sources can be sent again
+  std::uint64_t released = 0;             // those whose sources are not kept any more
 
   std::uint64_t containers() const {
     std::uint64_t count = 0;
@@ -68,11 +70,14 @@ Status find_sent(const RelayContext& context, const Given& given, Found* out) {
   const SentStream& sent = view.journal.sent;
   if (!given.node.empty() && given.node != context.config.node) return status;
   if (given.stream != sent.name && !sent.ended().contains(given.stream)) return status;
+  EntryRanges entries = without_source(sent, given.stream, view.receipts, context.config, &out->kept);
+  for (const auto& [first, last] : kept_for_nobody(sent, given.stream, view.receipts, context.config)) {
+    out->released += last - first + 1;
+    add_range(&entries, first, last);
+  }
   out->lists.push_back(0);
-  out->items.push_back({{.node = {}, .key = {}, .stream = given.stream},
-                        without_source(sent, given.stream, view.receipts, context.config, &out->kept),
-                        0,
-                        given.reason});
+  out->items.push_back(
+      {{.node = {}, .key = {}, .stream = given.stream}, std::move(entries), 0, given.reason});
   return status;
 }
 
@@ -82,6 +87,7 @@ void print_json(const Given& given, const Found& found, Console* console) {
   json.add("containers", found.containers());
   json.add("lists", found.all_lists());
   json.add("kept", found.kept);
+  json.add("released", found.released);
   json.begin_array("streams");
   for (std::size_t i = 0; i < found.items.size(); ++i) {
     json.begin_element();
@@ -105,6 +111,11 @@ void print_text(const Given& given, const Found& found, bool runs, Console* cons
                   count_text(found.lists[i], "list") + " of stream " + given.stream + of +
                   (runs ? " are" : " are, when a relay runs,") + " not waited for any more");
   }
+  if (found.released > 0)
+    console->line(
+        "the sources of " + count_text(found.released, "container") +
+        ", which every receiver of them has delivered or written off, are not kept any more: they go "
+        "as delivered ones do");
   if (found.kept > 0)
     console->line("the sources of " + count_text(found.kept, "container") +
                   " are kept: `paxect link resend` sends them again");

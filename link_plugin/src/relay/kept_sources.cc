@@ -40,15 +40,37 @@ std::vector<std::string> receivers_of(const KeptSource& source) {
   return nodes;
 }
 
+EntryRanges kept_for_nobody(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
+                            const LinkConfig& config) {
+  EntryRanges found;
+  if (config.keep == Keep::kDuration) return found;
+  for (auto source = sent.kept().lower_bound({stream, 0});
+       source != sent.kept().end() && source->first.first == stream; ++source) {
+    const std::uint64_t entry = source->first.second;
+    std::vector<std::string> to = receivers_of(source->second);
+    if (to.empty()) to = config.to;
+    bool is_written_off = false;
+    const bool is_over = std::all_of(to.begin(), to.end(), [&](const std::string& node) {
+      const auto outcome = receipts.outcome_of(node, stream, entry);
+      if (!outcome || outcome->outcome == Outcome::kDelivered) return outcome.has_value();
+      is_written_off = true;
+      return outcome->outcome == Outcome::kRefused && outcome->reason == kWrittenOff;
+    });
+    if (is_over && is_written_off) add_range(&found, entry, entry);
+  }
+  return found;
+}
+
 bool KeptSources::tend() {
   if (parts_.config.mode != Mode::kSend) return false;
   const bool lets_go = let_go();
   if (!parts_.config.sign_key.key()) return lets_go;
-  const bool resends = take_resend() || lets_go;
+  bool resends = take_resend() || lets_go;
   const bool has_receipts = read_receipts();
   // What is on its way shows by receipts alone.
   const bool gives_up = has_read_ && take_write_offs();
   const bool has_new = gives_up || has_receipts;
+  resends = resends || gives_up;
   if (!std::exchange(has_relisted_, true)) relist_for_others();
   if (has_new) {
     const SentCounts known = counts();
@@ -223,22 +245,34 @@ bool KeptSources::take_write_offs() {
     std::uint64_t kept = 0;
     const EntryRanges ranges = common_of(
         without_source(parts_.journal.sent(), stream, receipts_, parts_.config, &kept), each.entries);
-    if (ranges.empty()) continue;
+    const EntryRanges released =
+        common_of(kept_for_nobody(parts_.journal.sent(), stream, receipts_, parts_.config), each.entries);
+    if (ranges.empty() && released.empty()) continue;
     if (std::find(logged_.begin(), logged_.end(), each) == logged_.end()) {
-      const std::uint64_t count = size_of(ranges);
+      const std::uint64_t count = size_of(ranges) + size_of(released);
+      const std::uint64_t sources = size_of(released);
       logged_.push_back(each);
       parts_.reporter.log(
           {.level = Level::kWarn,
            .name = "written_off",
            .status = "ok",
            .message = std::to_string(count) + " containers of stream " + stream +
-                      " that no receiver has confirmed are not waited for any more: " + each.reason,
+                      " that no receiver has confirmed are not waited for any more" +
+                      (sources == 0 ? ""
+                                    : ", and the sources of " + std::to_string(sources) +
+                                          " of them, which their receivers have written off, are not kept") +
+                      ": " + each.reason,
            .numbers = {{"count", count}},
            .texts = {{"stream", stream}}});
     }
     status = parts_.reporter.flush();
-    if (status.ok()) status = parts_.journal.forgo(stream, ranges);
+    if (status.ok() && !ranges.empty()) status = parts_.journal.forgo(stream, ranges);
     if (!status.ok()) break;
+    std::vector<SentStream::EntryNumber> numbers;
+    numbers.reserve(size_of(released));
+    for (const auto& [first, last] : released)
+      for (std::uint64_t entry = first; entry <= last; ++entry) numbers.emplace_back(stream, entry);
+    parts_.journal.release(numbers);
     has_any = true;
   }
   if (status.ok()) status = finish_write_offs(parts_.config.state);

@@ -22,6 +22,11 @@ namespace paxect::link {
 // Whom the list of a source that stays is for; none: whoever has it.
 std::vector<std::string> receivers_of(const KeptSource& source);
 
+// Entries of the stream whose sources stay, and that every receiver of theirs has delivered or written off,
+// one of them the latter: no receipt will end that.
+EntryRanges kept_for_nobody(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
+                            const LinkConfig& config);
+
 class KeptSources {
  public:
   struct Parts {

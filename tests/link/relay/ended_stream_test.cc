@@ -113,6 +113,16 @@ TEST_CASE("Containers that are written off are refused in receipts, and delivere
   using Outcomes = std::vector<link::OutcomeRange>;
   CHECK(rig.receipts().rbegin()->second.outcomes ==
         Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kRefused, 2, 2, "written_off"}});
+  // It can be asked for all the same.
+  const std::string request = rig.directory / "request";
+  CHECK(command(rig.host, {"missing", "--request", request}).status == PAXECT_PLUGIN_OK);
+  CHECK_FALSE(exists(request));
+  CHECK(command(rig.host, {"missing", "written_off"}).status == PAXECT_PLUGIN_USAGE);
+  CHECK(command(rig.host, {"missing", "all", "--request", request}).status == PAXECT_PLUGIN_USAGE);
+  CHECK(command(rig.host, {"missing", "written_off", "--request", request}).status == PAXECT_PLUGIN_OK);
+  link::Receipt asked;
+  REQUIRE(link::parse_receipt(read_file(request), &asked).ok());
+  CHECK(asked.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}, {link::Outcome::kMissing, 2, 2}});
   // What is missing later is reported again.
   rig.north.send("d.freq", container("data of d"));
   rig.list();

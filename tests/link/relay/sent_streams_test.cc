@@ -214,15 +214,34 @@ TEST_CASE("Of the present stream what no receipt calls missing or refused is not
   CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["sent"]["unreceipted"].GetUint64() == 1);
 }
 
-TEST_CASE("What a receiver has written off is not waited for, and a source that is kept stays") {
+TEST_CASE(
+    "What a receiver has written off is not waited for, and its source stays until that ends here too") {
   ReceiptRig rig;
+  const bool is_known_by_all = GENERATE(true, false);
+  INFO(is_known_by_all);
+  if (!is_known_by_all) rig.host.set("to", "south east");
+  // What is kept for a time stays for that time.
+  const std::string keep = GENERATE(as<std::string>(), "receipt", "12h");
+  INFO(keep);
+  rig.host.set("keep", keep);
+  const bool is_released = is_known_by_all && keep == "receipt";
   rig.send("a.txt");
+  rig.send("b.txt");
   rig.write({{link::Outcome::kRefused, 1, 1, "written_off"}});
   rig.run_once();
-  CHECK(rig.waiting() == Names{"a.txt"});
-  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["sent"]["unreceipted"].GetUint64() == 0);
-  CHECK(command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE)["sent"]["refused"].GetUint64() == 0);
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt"});
+  const auto status = [&] {
+    auto sent = command_json(rig.host, {"status"}, PAXECT_PLUGIN_INCOMPLETE);
+    return std::pair(sent["sent"]["unreceipted"].GetUint64(), sent["sent"]["refused"].GetUint64());
+  };
+  CHECK(status() == std::pair(std::uint64_t{is_known_by_all ? 1U : 2U}, std::uint64_t{0}));
   CHECK(command(rig.host, {"sent"}).status == PAXECT_PLUGIN_INCOMPLETE);
+  auto asked =
+      command_json(rig.host, {"write_off", stream_of(rig), "nobody wants it"}, PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(asked["released"].GetUint64() == (is_released ? 1 : 0));
+  rig.run_once();
+  CHECK(rig.waiting() == (is_released ? Names{"b.txt"} : Names{"a.txt", "b.txt"}));
+  CHECK(rig.events("written_off").size() == (is_released ? 1 : 0));
 }
 
 TEST_CASE("A receipt that has another list before a gap lets no source go, and another stream begins") {
