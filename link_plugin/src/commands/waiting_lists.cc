@@ -88,7 +88,7 @@ Status find_waiting_lists(const LinkConfig& config, const ReceivedStreams& recei
       // What nobody signed takes nothing away from the one that was taken, and of one that was written off
       // nobody waits for the right one.
       const auto is_settled = [&](const ReceivedStream& stream) {
-        return stream.is_in_run(name.number) || is_written_off(stream, name.number);
+        return stream.is_in_run(name.number) || is_written_off(received, stream, name.number);
       };
       if (found.state == "refused" && was_taken(received, name, is_settled)) return true;
       if (!found.state.empty()) out->push_back(std::move(found));

@@ -33,7 +33,7 @@ std::uint64_t ReceivedStreams::lists_missing(const ReceivedStream& stream) const
   // The number with which a key was retired takes no list away that its sender says there is.
   const std::uint64_t taken = std::min(stream.last_list(), stream.counts_through);
   const std::uint64_t last = continued_after(*this, stream);
-  const std::uint64_t settled = std::max(taken, stream.lists_written_off);
+  const std::uint64_t settled = std::max(taken, lists_written_off(*this, stream));
   return stream.is_forked || last <= settled ? 0 : last - settled;
 }
 

@@ -110,7 +110,12 @@ Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream
   return found;
 }
 
-bool is_written_off(const ReceivedStream& stream, std::uint64_t list) {
+std::uint64_t lists_written_off(const ReceivedStreams& received, const ReceivedStream& stream) {
+  const bool is_said = continued_after(received, stream) >= stream.lists_written_off;
+  return is_said ? stream.lists_written_off : 0;
+}
+
+bool is_written_off(const ReceivedStreams& received, const ReceivedStream& stream, std::uint64_t list) {
   std::uint64_t next = 1;
   for (const ListRun& run : stream.runs) {
     if (list < run.first_list) {
@@ -120,7 +125,7 @@ bool is_written_off(const ReceivedStream& stream, std::uint64_t list) {
     if (list <= run.last_list) return false;
     next = run.next_entry;
   }
-  return list <= stream.lists_written_off;
+  return list <= lists_written_off(received, stream);
 }
 
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys) {

@@ -46,9 +46,13 @@ struct Awaited {
 };
 Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream, std::int64_t now,
                    std::int64_t late_after);
+// The last list at the end of the stream that the operator does not wait for any more; 0 when there is none.
+// It counts while a stream that counts says that there are so many: the holder of a stolen key may have said
+// it first, and what is missing by another one was never given up.
+std::uint64_t lists_written_off(const ReceivedStreams& received, const ReceivedStream& stream);
 // Whether the operator does not wait for this list any more, which was not taken: it is at the end of the
 // stream, or all that can be in it was written off.
-bool is_written_off(const ReceivedStream& stream, std::uint64_t list);
+bool is_written_off(const ReceivedStreams& received, const ReceivedStream& stream, std::uint64_t list);
 // The last list of the stream that counts by these keys. A key that is revoked, away or unreadable raises it
 // in no case.
 std::uint64_t counts_through(const ReceivedStream& stream, const std::vector<NodeKey>& keys);

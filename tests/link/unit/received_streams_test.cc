@@ -227,13 +227,13 @@ TEST_CASE("What is written off is refused, but for what is expected or delivered
     return awaited_of(streams, streams.streams()[0], now, 60).entries;
   };
   CHECK(overdue(2060) == EntryRanges{{1, 3}, {5, 9}});
-  CHECK_FALSE(is_written_off(streams.streams()[0], 1));
+  CHECK_FALSE(is_written_off(streams, streams.streams()[0], 1));
   change(&streams, ReceivedStreams::write_off_records(0, overdue(2060), 0));
   CHECK(overdue(2060).empty());
-  CHECK(is_written_off(streams.streams()[0], 1));
-  CHECK_FALSE(is_written_off(streams.streams()[0], 2));
-  CHECK(is_written_off(streams.streams()[0], 4));
-  CHECK_FALSE(is_written_off(streams.streams()[0], 6));
+  CHECK(is_written_off(streams, streams.streams()[0], 1));
+  CHECK_FALSE(is_written_off(streams, streams.streams()[0], 2));
+  CHECK(is_written_off(streams, streams.streams()[0], 4));
+  CHECK_FALSE(is_written_off(streams, streams.streams()[0], 6));
   const std::vector<OutcomeRange> expected = {{Outcome::kRefused, 1, 3, kWrittenOff},
                                               {Outcome::kDelivered, 4, 4},
                                               {Outcome::kRefused, 5, 9, kWrittenOff},
@@ -250,6 +250,36 @@ TEST_CASE("What is written off is refused, but for what is expected or delivered
                                            {Outcome::kMissing, 10, 10}};
   CHECK(streams.streams()[0].outcomes(2200, 60) == later);
   CHECK(overdue(2200) == EntryRanges{{10, 10}});
+}
+
+TEST_CASE("Lists that a thief invented and the operator wrote off hide none that are missing") {
+  ReceivedStreams streams;
+  take(&streams, list_of_north(1));
+  const auto add = [&](const StreamAddress& address, std::uint64_t after) {
+    List each = list_of_north(1);
+    each.head.stream = address.stream;
+    each.head.continues = Continued{kNorth.stream, after};
+    add_list(&streams, address, each);
+  };
+  const auto missing = [&] { return streams.lists_missing(streams.streams()[0]); };
+  const auto awaited = [&] { return awaited_of(streams, streams.streams()[0], 2000, 0); };
+  add({"north", std::string(80, 'b'), "4f9a6c2e11d04b77"}, 1000);
+  CHECK(awaited().lists == 999);
+  CHECK(awaited().last_list == 1000);
+  change(&streams, ReceivedStreams::write_off_records(0, {}, 1000));
+  CHECK(missing() == 0);
+  CHECK(is_written_off(streams, streams.streams()[0], 5));
+  add({"north", std::string(80, 'c'), "5f9a6c2e11d04b77"}, 8);
+  CHECK(missing() == 0);
+  // The key is retired, and nothing that the thief has signed counts.
+  change(&streams, ReceivedStreams::until_record(1, 0));
+  CHECK(missing() == 7);
+  CHECK(awaited().last_list == 8);
+  CHECK_FALSE(is_written_off(streams, streams.streams()[0], 5));
+  change(&streams, ReceivedStreams::write_off_records(0, {}, 8));
+  CHECK(missing() == 0);
+  CHECK(awaited().last_list == 0);
+  CHECK(rewritten(streams) == streams);
 }
 
 TEST_CASE("A stream that lost any record has each outcome once, and its lists open what is lost") {
