@@ -16,14 +16,23 @@
 namespace paxect::test {
 namespace {
 
+// Between two calls that change something on a disk a kill leaves the same as at the second of them.
 struct Point {
   const char* calls;
   int step;  // between the points that the short run takes
+  bool may_be_none = false;
 };
+constexpr int kMaxCalls = 5000;  // of a kind, and there have to be fewer
 
-constexpr Point kPoints[] = {{"renameat2,renameat", 1},     {"unlinkat,unlink", 2},
-                             {"fsync,fdatasync,syncfs", 1}, {"mkdirat", 1},
-                             {"write,pwrite64", 7},         {"openat,open", 17}};
+constexpr Point kPoints[] = {{"renameat2,renameat", 1},
+                             {"unlinkat,unlink", 2},
+                             {"fsync,fdatasync,syncfs", 1},
+                             {"mkdirat", 1},
+                             {"write,pwrite64", 7},
+                             {"openat,open", 17},
+                             {"linkat,link,ftruncate,fchmod,fchmodat,fchown,fchownat,utimensat,fallocate,"
+                              "copy_file_range,fsetxattr,rmdir",
+                              3, true}};
 
 // So few descriptors that a batch has two files: lists of the first are carried by those that follow.
 const std::vector<std::string> kSmallBatches = {"prlimit", "--nofile=80"};
@@ -117,8 +126,9 @@ void at_every_call(const std::string& fault, int factor, bool is_taken) {
   if (!has_strace()) return;
   for (const Point& point : kPoints) {
     int points = 0;
-    for (int when = 1; when < 2000; when += is_long() ? 1 : factor * point.step) {
+    for (int when = 1;; when += is_long() ? 1 : factor * point.step) {
       INFO(fault << " at call " << when << " of " << point.calls);
+      REQUIRE(when < kMaxCalls);
       SenderSite sender;
       if (is_taken) sender.take_lists();
       fill(sender);
@@ -128,7 +138,7 @@ void at_every_call(const std::string& fault, int factor, bool is_taken) {
       ++points;
     }
     INFO(point.calls);
-    CHECK(points > 0);
+    CHECK((points > 0 || point.may_be_none));
   }
 }
 
