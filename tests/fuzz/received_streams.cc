@@ -1,19 +1,11 @@
 // Reads any bytes as a journal with records of received streams. What it makes of them is written again in a
 // form that means the same, and every answer about it holds together.
 #include "fuzz.h"
+#include "journal_lines.h"
 #include "records/journal_format.h"
 
 namespace paxect::fuzz {
 namespace {
-
-// The text with the checksum of each line put right, so that the fuzzer gets past it.
-std::string checked(std::string_view text) {
-  std::string lines = link::JournalLine("journal").number(3).text("relay").number(0).number(0).finish();
-  for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string_view::npos;
-       begin = end + 1)
-    lines += link::JournalLine(text.substr(begin, end - begin)).finish();
-  return lines;
-}
 
 void check_stream(const link::ReceivedStream& stream) {
   std::uint64_t next = 1;
@@ -30,7 +22,7 @@ void check_stream(const link::ReceivedStream& stream) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace link = paxect::link;
   const std::string_view text = paxect::fuzz::view(data, size);
-  link::JournalContents contents = link::parse_journal(paxect::fuzz::checked(text));
+  link::JournalContents contents = link::parse_journal(paxect::fuzz::journal_of_records(text));
   for (const link::ReceivedStream& stream : contents.received.streams()) {
     paxect::fuzz::check_stream(stream);
     for (const auto& [number, entry] : stream.entries) {
