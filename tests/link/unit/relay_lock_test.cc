@@ -54,8 +54,9 @@ TEST_CASE("A relay whose lock file was removed leaves the one that another has m
 
 TEST_CASE("A lock of another process is respected while it lives") {
   TempDir temp;
-  test::Background holder({.argv = {"flock", temp / "lock", "sh", "-c", "echo 1 > held; exec sleep 100"},
-                           .directory = temp.path()});
+  test::Background holder(
+      {.argv = {"flock", "--no-fork", temp / "lock", "sh", "-c", "echo 1 > held; exec sleep 100"},
+       .directory = temp.path()});
   REQUIRE(test::eventually([&] { return test::exists(temp / "held"); }));
   RelayLock lock;
   std::string stale;
