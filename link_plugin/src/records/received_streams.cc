@@ -276,7 +276,11 @@ void ReceivedStreams::end_receipts() {
 
 void ReceivedStreams::note_gone(const EntryRef& ref) {
   ReceivedStream* of = stream(ref.stream);
-  if (of != nullptr && ref.number != 0 && ref.number < UINT64_MAX && !of->entries.contains(ref.number))
+  if (of == nullptr || ref.number == 0 || ref.number == UINT64_MAX) return;
+  // Open, or in use by a delivery of which the record that gave it back was lost.
+  if (of->entries.contains(ref.number))
+    use_up(ref);
+  else
     add_gone(of, ref.number, ref.number);
 }
 

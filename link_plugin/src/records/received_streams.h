@@ -131,7 +131,7 @@ class ReceivedStreams {
   void release_unless(const std::function<bool(std::uint64_t intent)>& exists);
   // Receipts that this journal does not know may have been made: each stream begins another one of receipts.
   void end_receipts();
-  // Delivered, by a journal that has lost the record of its list.
+  // Delivered, by a journal that may have lost the record of its list, or of who has used it before.
   void note_gone(const EntryRef& ref);
 
   // Makes the change of a record. False for a kind that is not one of ours.

@@ -501,4 +501,28 @@ TEST_CASE("An entry that a delivery uses which the journal does not know is open
   CHECK(read.received.used_by(8) == EntryRef{0, 2});
 }
 
+TEST_CASE(
+    "A delivery that ended uses its entry up, also where the journal has lost who gave it back before") {
+  ReceivedStreams streams;
+  take(&streams, list_of_north(1));
+  streams.use(open_entry(streams, 1), 7);
+  JournalContents contents;
+  contents.relay_token = "relay";
+  contents.last_id = 8;
+  contents.received = streams;
+  Intent ended;
+  ended.id = 8;
+  ended.entry = EntryRef{0, 1};
+  ended.source = ended.name = name_of_entry(1);
+  ended.digest = "d";
+  ended.prepared = ended.finished = true;
+  contents.intents = {ended};
+  const ReceivedStreams read = parse_journal(journal_text(contents)).received;
+  CHECK_FALSE(read.used_by(7));
+  CHECK_FALSE(read.find_open(digest_of(1), name_of_entry(1)));
+  CHECK(read.find_used(digest_of(1)) == EntryRef{0, 1});
+  CHECK(read.streams()[0].gone == EntryRanges{{1, 1}});
+  CHECK(rewritten(read) == read);
+}
+
 }  // namespace paxect::link
