@@ -28,6 +28,11 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
   unlisted_.insert(unlisted_.begin(), entries.begin(), entries.end());
   lists_.clear();
   if (!needs_digests(name)) digests_.erase(name);
+  // A damaged journal may have lost the record that it ended.
+  if (!ended_.contains(name)) {
+    replaced_.erase(name);
+    forgone_.erase(name);
+  }
   name = std::move(new_name);
   key = std::move(new_key);
   node = std::move(new_node);

@@ -80,6 +80,26 @@ TEST_CASE("Entries that others replaced, or that are given up, are known until n
   CHECK(read_again(stream) == stream);
 }
 
+TEST_CASE("Of a stream whose end a damaged journal has lost nothing is known that is over") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  SentEntry kept = entry(1);
+  kept.place = "place";
+  kept.source = "source";
+  stream.add(kept);
+  stream.decide(next_list(stream, 1));
+  stream.note_named(1);
+  const std::string old = stream.name;
+  stream.relist({old, 1});
+  stream.forgo(old, 1, 1);
+  REQUIRE_FALSE(stream.replaced(old).empty());
+  stream.begin("1123456789abcdef", "other key", "north", Continued{old, 1});
+  CHECK(stream.replaced(old).empty());
+  CHECK(stream.forgone(old).empty());
+  stream.forget_ids();
+  CHECK(read_again(stream) == stream);
+}
+
 TEST_CASE("An entry that is listed again names the first one of its container, however often it was") {
   SentStream stream;
   stream.begin("0123456789abcdef", "key", "north", {});
