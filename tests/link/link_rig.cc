@@ -52,6 +52,8 @@ LinkRig::LinkRig() {
   host.set("policy", policy());
   host.set("manifest", directory / "link_manifest.json");
   host.set("log", log_path());
+  // In one file, however much a long test logs.
+  host.set("log_max", std::to_string(std::uint64_t{1} << 40));
   host.set("lock", lock());
   std::filesystem::create_directories(inbox());
 }

@@ -176,7 +176,7 @@ TEST_CASE("What has just been listed is on its way, and is not written off") {
   rig.settle(15 * kSecond);
   rig.north.send("b.freq", container("data of b"));
   rig.list();
-  for (int i = 0; i < 20 && rig.events("list_verified").size() < 2; ++i) rig.settle(kSecond / 2);
+  for (int i = 0; i < 10 && rig.events("list_verified").size() < 2; ++i) rig.settle(2 * kSecond);
   REQUIRE(rig.events("list_verified").size() == 2);
   CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64() ==
         2);
