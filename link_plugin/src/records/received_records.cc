@@ -297,7 +297,7 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
       add_range(&receipted_gone_[key], first, last);
     return true;
   }
-  if (kind == "again") {
+  if (kind == "delivered_again") {
     ListedContainer of;
     std::get<0>(of) = words.text();
     std::get<1>(of) = words.text();
@@ -471,8 +471,13 @@ std::vector<std::string> ReceivedStreams::records() const {
     if (!own.pending.empty()) lines.push_back(receipt_record(i, own.stream, own.number + 1, own.pending));
   }
   for (const auto& [node, stream, number, container, name] : delivered_again_)
-    lines.push_back(
-        JournalLine("again").text(node).text(stream).number(number).text(container).text(name).finish());
+    lines.push_back(JournalLine("delivered_again")
+                        .text(node)
+                        .text(stream)
+                        .number(number)
+                        .text(container)
+                        .text(name)
+                        .finish());
   auto digest = early_.begin();
   while (digest != early_.end()) {
     JournalLine line("early");

@@ -290,7 +290,7 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
   const std::string digest = entry.digest;
   // A record that is read again must not open what was used up.
   if (is_gone(ref)) return add_spent(ref, digest);
-  if (of.entries.contains(ref.number)) return;
+  if (of.entries.contains(ref.number) || count_in(of.others, ref.number, ref.number) > 0) return;
   if (entry.again && !has_room_again(ref, entry)) entry.again.reset();
   if (entry.again) later_.emplace(*container_of(ref, entry), ref);
   add_open(ref, entry);

@@ -33,7 +33,7 @@
 //   spent IX (ENTRY DIGEST)...                     the last of those that are
 //   others IX (ENTRY ENTRY)...                     ranges of those in lists for other nodes
 //   foreign IX (ENTRY DIGEST)...                   the last of those
-//   again NODE STREAM ENTRY DIGEST NAME            a container that was delivered by an entry that names this
+//   delivered_again NODE STREAM ENTRY DIGEST NAME  a container that was delivered by an entry that names this
 //                                                  one, of this digest and name
 #pragma once
 

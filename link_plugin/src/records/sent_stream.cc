@@ -22,7 +22,7 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
       kept_.erase({name, list.first + i});
       // One that is listed again already has its place there.
-      if (!unlisted.contains(list.entries[i].id)) entries.push_back(list.entries[i]);
+      if (unlisted.insert(list.entries[i].id).second) entries.push_back(list.entries[i]);
     }
   }
   unlisted_.insert(unlisted_.begin(), entries.begin(), entries.end());

@@ -283,6 +283,22 @@ TEST_CASE("All that is open of what is listed again stays joined, however much i
   CHECK(rewritten(streams) == streams);
 }
 
+TEST_CASE("What an entry delivered that names another one is known in each later journal") {
+  const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
+  ReceivedStreams streams;
+  add_list(&streams, next, list_of(next, {relisted(1, {kNorth.stream, 1})}));
+  deliver(&streams, {0, 1});
+  JournalContents contents;
+  contents.relay_token = "relay";
+  contents.received = streams;
+  ReceivedStreams read = parse_journal(journal_text(contents)).received;
+  CHECK(read == streams);
+  // The list of the first entry was late.
+  add_list(&read, kNorth, list_of_north(1));
+  CHECK_FALSE(is_open(read, {1, 1}));
+  CHECK(is_open(read, {1, 2}));
+}
+
 TEST_CASE("A journal that ends anywhere knows no list without the earlier entries that it names") {
   const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
   const List again = list_of(next, {relisted(1, {kNorth.stream, 1}), relisted(2, {kNorth.stream, 2})});
