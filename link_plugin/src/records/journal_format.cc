@@ -251,6 +251,10 @@ void Parser::note_damage(std::size_t number) {
 JournalContents Parser::finish(std::size_t valid) {
   // A journal that was damaged, or written by a version that forgot an intent before its entry.
   contents_.received.release_unless([this](std::uint64_t id) { return intents_.contains(id); });
+  // What was in use by such an intent when another one took it.
+  for (const auto& [id, intent] : intents_)
+    if (intent.entry && intent.prepared && !contents_.received.used_by(id))
+      contents_.received.use(*intent.entry, id);
   for (auto& [id, intent] : intents_) contents_.intents.push_back(std::move(intent));
   contents_.valid = valid;
   if (contents_.relay_token.empty())

@@ -237,7 +237,9 @@ void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
     else
       use_up_if_delivered(ref);
   }
-  if (!is_ours && !entries.empty()) add_range(&of->others, run.first_entry, run.next_entry - 1);
+  if (is_ours || entries.empty()) return;
+  add_range(&of->others, run.first_entry, run.next_entry - 1);
+  erase_entries(index, run.first_entry, run.next_entry - 1);
 }
 
 void ReceivedStreams::take_entries(JournalWords& words) {

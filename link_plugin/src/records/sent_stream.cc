@@ -147,7 +147,10 @@ bool SentStream::knows(const SentEntry& entry) const {
 }
 
 void SentStream::add(const SentEntry& entry) {
-  if (!ids_.insert(entry.id).second) return;
+  // What is listed again may still have its first list here.
+  const auto has_id = [&](const SentEntry& each) { return each.id == entry.id; };
+  const bool is_known = !ids_.insert(entry.id).second;
+  if (is_known && (!entry.again || std::any_of(unlisted_.begin(), unlisted_.end(), has_id))) return;
   unlisted_.push_back(entry);
   note_source(entry);
 }

@@ -525,4 +525,17 @@ TEST_CASE(
   CHECK(rewritten(read) == read);
 }
 
+TEST_CASE("Entries of a list for other nodes are not open, whatever else a damaged journal says of them") {
+  const bool is_first = GENERATE(true, false);
+  const List each = list_of_north(1);
+  ReceivedStreams streams;
+  std::vector<std::string> lists = {streams.other_records(kNorth, each, digest_of(each), 2000),
+                                    streams.list_records(kNorth, each, digest_of(each), 2000)};
+  if (!is_first) std::swap(lists[0], lists[1]);
+  for (const std::string& records : lists) change(&streams, records);
+  CHECK(streams.streams()[0].entries.empty());
+  CHECK_FALSE(streams.find_open(digest_of(1), name_of_entry(1)));
+  CHECK(rewritten(streams) == streams);
+}
+
 }  // namespace paxect::link

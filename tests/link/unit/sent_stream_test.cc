@@ -80,6 +80,23 @@ TEST_CASE("Entries that others replaced, or that are given up, are known until n
   CHECK(read_again(stream) == stream);
 }
 
+TEST_CASE("What is listed again while its first list is not written yet is so in a later journal") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  SentEntry kept = entry(1);
+  kept.place = "place";
+  kept.source = "source";
+  stream.add(kept);
+  stream.decide(next_list(stream, 1));
+  stream.relist({stream.name, 1});
+  REQUIRE(stream.unlisted().size() == 1);
+  const SentStream read = read_again(stream);
+  REQUIRE(read.unlisted().size() == 1);
+  CHECK(read.unlisted()[0].again == EarlierEntry{stream.name, 1});
+  CHECK(read.unlisted()[0].source == "source");
+  CHECK(read_again(read) == read);
+}
+
 TEST_CASE("Of a stream whose end a damaged journal has lost nothing is known that is over") {
   SentStream stream;
   stream.begin("0123456789abcdef", "key", "north", {});
