@@ -213,7 +213,8 @@ void Parser::take_prepare(JournalWords& words) {
     words.number(&read.ctime_ns);
     contents_.last_id = std::max(contents_.last_id, read.id);
     auto found = intents_.find(read.id);
-    if (found == intents_.end()) continue;
+    // One that was aborted is never prepared again: its source gets another intent.
+    if (found == intents_.end() || found->second.aborted) continue;
     Intent& intent = found->second;
     intent.source_digest = read.source_digest;
     intent.digest = read.digest;
@@ -251,10 +252,14 @@ void Parser::note_damage(std::size_t number) {
 JournalContents Parser::finish(std::size_t valid) {
   // A journal that was damaged, or written by a version that forgot an intent before its entry.
   contents_.received.release_unless([this](std::uint64_t id) { return intents_.contains(id); });
-  // What was in use by such an intent when another one took it.
-  for (const auto& [id, intent] : intents_)
-    if (intent.entry && intent.prepared && !contents_.received.used_by(id))
+  // What was in use by such an intent when another one took it, or came after that one.
+  for (const auto& [id, intent] : intents_) {
+    if (!intent.entry || !intent.prepared) continue;
+    if (intent.finished)
+      contents_.received.note_gone(*intent.entry);
+    else if (!contents_.received.used_by(id))
       contents_.received.use(*intent.entry, id);
+  }
   for (auto& [id, intent] : intents_) contents_.intents.push_back(std::move(intent));
   contents_.valid = valid;
   if (contents_.relay_token.empty())

@@ -233,10 +233,15 @@ const ListText* SentStream::list_with(const EntryNumber& entry) const {
 void SentStream::relist(const EntryNumber& number) {
   const auto found = kept_.find(number);
   if (found == kept_.end()) return;
-  unlisted_.push_back(found->second.entry);
-  // The first one of all: the lists between may be lost.
-  if (!unlisted_.back().again) unlisted_.back().again = {number.first, number.second};
-  ids_.insert(found->second.entry.id);
+  const SentEntry& entry = found->second.entry;
+  // As a rewritten journal is read.
+  if (std::none_of(unlisted_.begin(), unlisted_.end(),
+                   [&](const SentEntry& each) { return each.id == entry.id; })) {
+    unlisted_.push_back(entry);
+    // The first one of all: the lists between may be lost.
+    if (!unlisted_.back().again) unlisted_.back().again = {number.first, number.second};
+    ids_.insert(entry.id);
+  }
   note_over(&replaced_, number.first, number.second, number.second);
   forget_kept(found);
 }
