@@ -183,6 +183,10 @@ void explain_quarantined(const LinkConfig& config, const QuarantineItem& item, E
   if (item.reason.find("cannot be repaired") != std::string::npos)
     out->advice += "; what is left of its data: paxect-core salvage " +
                    shell_word(join(config.quarantine, item.name)) + " -o FILE";
+  if (item.reason.find("it can be repaired") != std::string::npos)
+    out->advice += "; the container as it was: paxect-core repair " +
+                   shell_word(join(config.quarantine, item.name)) +
+                   " -o FILE, to put into the inbox without this sidecar";
 }
 
 // Of a file that is not where it was, by where it went.

@@ -25,6 +25,16 @@ constexpr std::chrono::milliseconds kLeaseInterval{10};
 
 Status mismatch() { return Status::integrity("checksum_mismatch", "sidecar sha256 mismatch"); }
 
+bool is_mismatch(const Status& status) { return status.event == "checksum_mismatch"; }
+
+// Of a damaged container that can be repaired, and whose sidecar has the digest of the damaged bytes: that is
+// what its maker sent, so that other bytes are not delivered for it.
+Status with_own_sidecar(Status damage) {
+  damage.message +=
+      "; its sidecar is that of the damaged bytes, so that it is not delivered, but it can be repaired";
+  return damage;
+}
+
 Status unreadable(const Status& status) {
   if (status.fault == Fault::kIntegrity) return status;
   return Status::integrity("sidecar_unreadable", "sidecar is not a regular file");
@@ -302,11 +312,17 @@ Status work(Transfer* transfer, Codec* codec, const ExternalCore& core) {
   status = check_source(transfer, std::move(status));
   if (status.ok()) status = check_protection(source.get(), *transfer, *codec);
   if (may_be_repaired(*transfer, status)) {
+    const Status damage = status;
     status = repair(source.get(), transfer, codec, std::move(status));
     if (lease.is_broken()) return open_for_writing(transfer->source_path());
     // Without a lease it may have changed while it was repaired, which proves nothing either.
     if (Status same = check_unchanged(*transfer); !same.ok()) return same;
-    if (status.ok()) status = check_source(transfer, std::move(status));
+    if (status.ok()) {
+      status = check_source(transfer, std::move(status));
+      // Of damage that shows in the bytes, the sidecar was compared with these first.
+      const bool fitted = damage.fault == Fault::kIntegrity && !is_mismatch(damage);
+      if (is_mismatch(status) && fitted) status = with_own_sidecar(damage);
+    }
   }
   if (!status.ok()) return status;
 

@@ -319,6 +319,33 @@ TEST_CASE("A damaged container without protection fails as it did before there w
   CHECK(other.events("decode_error")[0].message.find("repair") == std::string::npos);
 }
 
+TEST_CASE("A sidecar of the damaged bytes is named as one, with the damage and the remedy") {
+  const std::string container = protected_container();
+  const std::string damaged = zeroed(container, 100'000, 10'000);
+  Receiver rig;
+  rig.put_container(damaged, damaged);
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  CHECK(list(rig.outbox()).empty());
+  CHECK(rig.events("checksum_mismatch").empty());
+  REQUIRE(rig.events("decode_error").size() == 1);
+  CHECK(rig.events("decode_error")[0].message.find("; its sidecar is that of the damaged bytes") !=
+        std::string::npos);
+  const std::string explained = command(rig.host, {"explain", rig.inbox("a.freq")}).output;
+  CHECK(explained.find("paxect-core repair " + rig.quarantined("a.freq") + " -o FILE") != std::string::npos);
+  // Without that sidecar, it is repaired.
+  Receiver alone;
+  alone.put_container(damaged);
+  CHECK(alone.run_once() == PAXECT_PLUGIN_OK);
+  check_repaired(alone);
+  // What is beyond repair says so.
+  const std::string lost = zeroed(container, 50'000, 200'000);
+  Receiver hopeless;
+  hopeless.put_container(lost, lost);
+  CHECK(hopeless.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  REQUIRE(hopeless.events("decode_error").size() == 1);
+  CHECK(hopeless.events("decode_error")[0].message.find("cannot be repaired") != std::string::npos);
+}
+
 TEST_CASE("The sidecar of another container is a mismatch after a repair, too") {
   const std::string container = protected_container();
   for (const std::string& bytes : {container, zeroed(container, 100'000, 10'000)}) {
