@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "codec.h"
 #include "paxect/core.h"
+#include "salvaging.h"
 #include "support/catch.h"
 #include "support/emulation.h"
 #include "support/files.h"
@@ -138,6 +140,47 @@ TEST_CASE(
     if (tested.status == 0 && failed > 0) break;
   }
   CHECK(failed > 0);
+}
+
+TEST_CASE("test: where memory for a repair lacks, later files are reported as not tested, with status 3") {
+  if (skip_when_emulated("a preloaded library reaches the emulator too")) return;
+  TempDir dir;
+  const std::string container = encode(noise(100000), {{PAXECT_PARAM_PROTECT, 10}});
+  write_file(dir / "a", zeroed(container, 5000, 3000));
+  write_file(dir / "b", zeroed(container, 5000, 3000));
+  write_file(dir / "c", container);
+  const std::string unknown = "paxect-core: a: whether it can be repaired is not known: out of memory";
+  auto failing = [&](Arguments files, long call) {
+    files.insert(files.begin(), {kTool, "test", "--threads", "1"});
+    return run_with(files, dir.path(), {"PAXECT_TEST_MALLOC=" + std::to_string(call)});
+  };
+  const Result whole =
+      run_with({kTool, "test", "--threads", "1", "a"}, dir.path(), {"PAXECT_TEST_MALLOC_COUNT=2"});
+  REQUIRE(whole.status == 4);
+  REQUIRE(whole.error.find("it can be repaired") != std::string::npos);
+  const long count = std::stol(whole.error.substr(whole.error.rfind('\n', whole.error.size() - 2) + 1));
+  const long step = std::getenv("PAXECT_TEST_LONG") != nullptr ? 1 : std::max(1L, count / 100);
+  unsigned ended = 0;
+  for (long call = 1; call <= count; call += step) {
+    INFO("malloc " << call << " of " << count);
+    const Result all = failing({"a", "b", "c"}, call);
+    const Result alone = failing({"a"}, call);
+    INFO(all.error);
+    if (all.error.find("; files after it were not tested\n") != std::string::npos) {
+      ++ended;
+      CHECK(all.status == 3);
+      CHECK(all.error.find(unknown + "; files after it were not tested\n") != std::string::npos);
+      // None of them is mentioned.
+      CHECK(all.error.find("paxect-core: b: ") == std::string::npos);
+      // With none after it, the status is that of its damage.
+      CHECK(alone.error.find(unknown + "\n") != std::string::npos);
+      CHECK(alone.status == 4);
+    } else if (all.error.find("paxect-core: out of memory\n") == std::string::npos) {
+      // What fails otherwise does not keep the others from their test.
+      CHECK(all.error.find("paxect-core: b: it can be repaired") != std::string::npos);
+    }
+  }
+  CHECK(ended > 0);
 }
 
 TEST_CASE("several threads lack no memory where less is enough") {
