@@ -254,6 +254,10 @@ JournalContents Parser::finish(std::size_t valid) {
   contents_.received.release_unless([this](std::uint64_t id) { return intents_.contains(id); });
   // What was in use by such an intent when another one took it, or came after that one.
   for (const auto& [id, intent] : intents_) {
+    if (intent.finished)
+      contents_.received.settle(id);
+    else if (intent.aborted)
+      contents_.received.release(id);
     if (!intent.entry || !intent.prepared) continue;
     if (intent.finished)
       contents_.received.note_gone(*intent.entry);
