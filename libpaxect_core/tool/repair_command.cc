@@ -76,6 +76,17 @@ std::int32_t add_window(void* line, const paxect_repair_window* window) {
   return 0;
 }
 
+const char* name_of_reason(std::uint32_t reason) {
+  switch (reason) {
+    case PAXECT_REPAIR_DIFFERENT_COPIES:
+      return "different_copies";
+    case PAXECT_REPAIR_DATA_PROVEN:
+      return "data_proven";
+    default:
+      return nullptr;
+  }
+}
+
 void print_json(const Job& job, double seconds, const Outcome& ended, const paxect_repairer* repairer,
                 bool is_whole) {
   paxect_repair_report report = report_of(repairer);
@@ -93,6 +104,7 @@ void print_json(const Job& job, double seconds, const Outcome& ended, const paxe
   line.add("cells_lacking", report.lacking);
   line.add("parity_spare", std::uint64_t{report.spare});
   line.add("parity", std::uint64_t{report.parity});
+  if (const char* reason = name_of_reason(report.reason); reason != nullptr) line.add("reason", reason);
   if (report.proven != 0) line.add("sha256", hex(report.sha256, sizeof report.sha256));
   line.begin_array("windows");
   paxect_repairer_each_window(repairer, add_window, &line);
@@ -147,10 +159,8 @@ void explain_failure(const paxect_repairer* repairer, const std::vector<std::str
   if (talk.quiet) return;
   if (report_of(repairer).damaged_windows > 1)
     paxect_repairer_each_window(repairer, Printer::print, &printer);
-  // Of different containers, each has to be repaired alone, as the message says.
-  const std::string message = paxect_repairer_error_message(repairer);
-  if (message.find("are copies of different containers") == message.npos)
-    complain(printer.name + salvage_advice(inputs, options_for(settings)));
+  // For any other reason, the message has the remedy.
+  if (report_of(repairer).reason == 0) complain(printer.name + salvage_advice(inputs, options_for(settings)));
 }
 
 int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,

@@ -59,9 +59,12 @@ TEST_CASE("repair: of two copies, each gives what the other has lost") {
   std::string front = zeroed(container, half, container.size());
   std::string back = zeroed(container, 0, half - 5000);
   CHECK(repair({front}).status == PAXECT_ERROR_NO_PROTECTION);
-  CHECK(repair({back}).status == PAXECT_ERROR_DAMAGED);
+  const Repaired alone = repair({back});
+  CHECK(alone.status == PAXECT_ERROR_DAMAGED);
+  CHECK(alone.report.reason == 0);
   Repaired both = repair({front, back});
   REQUIRE(both.status == PAXECT_OK);
+  CHECK(both.report.reason == 0);
   CHECK(both.container == container);
   CHECK(repair({back, container.substr(0, half)}).container == container);
 }
@@ -71,6 +74,7 @@ TEST_CASE("repair: copies of different containers are refused by name") {
     Repaired result = repair({a, b});
     CHECK(result.status == PAXECT_ERROR_DAMAGED);
     CHECK(result.message.find("copies of different containers") != std::string::npos);
+    CHECK(result.report.reason == PAXECT_REPAIR_DIFFERENT_COPIES);
     CHECK(result.container.empty());
   };
   two(protect(kSamples[4], 25), protect(kSamples[3], 25));
@@ -102,6 +106,7 @@ TEST_CASE("repair: a whole copy of another version of the data is refused, with 
       const Repaired result = repair(copies);
       CHECK(result.status == PAXECT_ERROR_DAMAGED);
       CHECK(result.message.find("are copies of different containers") != std::string::npos);
+      CHECK(result.report.reason == PAXECT_REPAIR_DIFFERENT_COPIES);
     }
   }
   // One with the same data is a copy, and so is what is left of one whose data nothing proves.
@@ -140,6 +145,7 @@ TEST_CASE(
     const Repaired result = repair({mixed});
     CHECK(result.status == PAXECT_ERROR_DAMAGED);
     CHECK(result.message.find("the SHA-256 of its own footer proves the data") != std::string::npos);
+    CHECK(result.report.reason == PAXECT_REPAIR_DATA_PROVEN);
     // A whole copy of the old container beside it does not make it the right one.
     CHECK(repair({old_container, mixed}).status == PAXECT_ERROR_DAMAGED);
     CHECK(repair({mixed, old_container}).status == PAXECT_ERROR_DAMAGED);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "repairing.h"
+#include "salvaging.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/temp_dir.h"
@@ -176,12 +177,6 @@ TEST_CASE("repair: the advised commands have all copies, and the options that th
   CHECK(result.status == 2);
   CHECK(result.error.find(": recover what is left with: paxect-core salvage " + given.damaged + " " + other +
                           " --max-frame 70000 -o FILE\n") != std::string::npos);
-  // Each of them has to be repaired alone.
-  REQUIRE(tool({"encode", "-i", kTool, "-o", other, "--protect", "10"}).status == 0);
-  result = tool({"repair", given.damaged, other, "-o", given.output});
-  CHECK(result.status == 2);
-  CHECK(result.error.find("repair each of them alone") != std::string::npos);
-  CHECK(one_line(result.error));
   given.damage(200000, 5000);
   for (const char* command : {"decode", "test"}) {
     std::vector<std::string> arguments{command, "--max-frame", "70000", "--threads", "1"};
@@ -194,6 +189,44 @@ TEST_CASE("repair: the advised commands have all copies, and the options that th
   }
   // Frames that the check is not allowed to decode are no damage.
   CHECK(tool({"repair", given.damaged, "--check", "--max-frame", "100"}).status != 0);
+}
+
+TEST_CASE(
+    "repair: where something else than salvage helps, that alone is advised, and --json has the reason") {
+  Protected given;
+  given.damage(50000, 100000);
+  Result result = tool({"repair", given.damaged, "--check", "--json"});
+  CHECK(result.status == 2);
+  CHECK(result.output.find("\"reason\"") == std::string::npos);
+  CHECK(result.error.find("paxect-core salvage") != std::string::npos);
+  // The name of a file does not make copies different.
+  const std::string named = given.dir / "x are copies of different containers.freq";
+  write_file(named, read_file(given.damaged));
+  CHECK(tool({"repair", named, "--check"}).error.find("paxect-core salvage") != std::string::npos);
+  const std::string other = given.dir / "other.freq";
+  REQUIRE(tool({"encode", "-i", kTool, "-o", other, "--protect", "10"}).status == 0);
+  result = tool({"repair", given.damaged, other, "-o", given.output, "--json"});
+  CHECK(result.status == 2);
+  CHECK(result.error.find("repair each of them alone") != std::string::npos);
+  CHECK(one_line(result.error));
+  CHECK(result.output.find("\"reason\":\"different_copies\"") != std::string::npos);
+  // The data of one version with the protection of another.
+  std::string data = given.data;
+  data[200000] = static_cast<char>(data[200000] ^ 1);
+  write_file(given.file, data);
+  REQUIRE(tool({"encode", "-i", given.file, "-o", other, "--protect", "10", "--frame", "65536"}).status == 0);
+  std::string mixed = read_file(other);
+  const std::string older = read_file(given.container);
+  for (const Frame& frame : frames_of(mixed))
+    if (frame.size == 0)
+      mixed.replace(frame.start, frame.end - frame.start, older, frame.start, frame.end - frame.start);
+  write_file(other, mixed);
+  result = tool({"repair", other, "-o", given.output, "--json"});
+  CHECK(result.status == 2);
+  CHECK(result.error.find("decode it and encode it again") != std::string::npos);
+  CHECK(one_line(result.error));
+  CHECK(result.output.find("\"reason\":\"data_proven\"") != std::string::npos);
+  CHECK(!exists(given.output));
 }
 
 TEST_CASE("repair: info shows the protection and its cost") {

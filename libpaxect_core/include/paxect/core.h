@@ -505,6 +505,13 @@ paxect_status paxect_repairer_check(paxect_repairer* repairer);
 paxect_status paxect_repairer_run(paxect_repairer* repairer);
 paxect_status paxect_repairer_run_path(paxect_repairer* repairer, const char* output);
 
+/* Why DAMAGED is not for lack of cells, where something else helps than to salvage. */
+enum {
+  PAXECT_REPAIR_DIFFERENT_COPIES =
+      1,                        /* the text names two copies of different containers: repair each alone */
+  PAXECT_REPAIR_DATA_PROVEN = 2 /* the data of a copy, proven by its own footer, is not what is protected */
+};
+
 typedef struct paxect_repair_report {
   size_t struct_size;
   uint32_t proven;         /* 1: complete, proven by the SHA-256 */
@@ -520,6 +527,8 @@ typedef struct paxect_repair_report {
   uint64_t lacking;         /* cells that cannot be restored; 0: none */
   uint32_t spare;           /* parity cells that are left in the code word that has the fewest */
   uint32_t parity;          /* parity cells of that code word */
+  uint32_t reason;          /* PAXECT_REPAIR_*; 0: none of them */
+  uint32_t reserved;
 } paxect_repair_report;
 paxect_status paxect_repairer_report(const paxect_repairer* repairer, paxect_repair_report* report);
 

@@ -29,6 +29,7 @@ paxect_repair_report summary(const RepairReport& from) {
   report.lacking = from.lacking;
   report.spare = from.spare;
   report.parity = from.parity;
+  report.reason = from.reason;
   return report;
 }
 

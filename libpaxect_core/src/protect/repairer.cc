@@ -105,6 +105,7 @@ Status Repairer::scan() {
   // Records of different containers contradict each other, or seem to be incomplete.
   Status same = check_same_container(map_, copies_, names, meter_);
   if (!meter_.status().ok()) return meter_.status();
+  if (!same.ok()) report_.reason = PAXECT_REPAIR_DIFFERENT_COPIES;
   if (!status.ok()) return same.ok() ? status : same;
   report_.size = map_.footer_offset() + kFooterSize;
   return same;
@@ -258,11 +259,13 @@ Status Repairer::check_other_data() {
       Status status =
           is_whole(reader, begin < 0 ? 0 : static_cast<std::uint64_t>(begin), at + kFooterSize, whole);
       if (!status.ok()) return status;
-      if (whole)
+      if (whole) {
+        report_.reason = PAXECT_REPAIR_DATA_PROVEN;
         return failure(PAXECT_ERROR_DAMAGED,
                        "cannot be repaired: the SHA-256 of its own footer proves the data of " +
                            inputs_[i].name +
                            ", and its protection is that of other data: decode it and encode it again");
+      }
       break;  // one container at most begins there
     }
   }
@@ -284,10 +287,12 @@ Status Repairer::check_other_containers() {
     if (found.digest == report_.footer.digest || !may_be_other(found)) continue;
     bool whole = false;
     if (Status status = is_whole(reader, 0, reader.size(), whole); !status.ok()) return status;
-    if (whole)
+    if (whole) {
+      report_.reason = PAXECT_REPAIR_DIFFERENT_COPIES;
       return failure(PAXECT_ERROR_DAMAGED, "cannot be repaired: " + inputs_[with_records].name + " and " +
                                                inputs_[i].name + " are copies of different containers, and " +
                                                inputs_[i].name + " is whole: repair without it");
+    }
   }
   return {};
 }

@@ -36,6 +36,7 @@ struct RepairReport {
   unsigned spare = 0;              // parity cells that the worst code word has left
   unsigned parity = 0;             // cells that it had
   bool proven = false;
+  std::uint32_t reason = 0;  // PAXECT_REPAIR_*, of a failure
   Footer footer;
   std::vector<WindowDamage> damages;  // of the windows that lack something in every copy
 };
