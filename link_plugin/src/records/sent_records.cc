@@ -223,7 +223,7 @@ std::vector<std::string> SentStream::records() const {
       if (!kept_.contains({name, list.first + i})) list.entries[i].place = list.entries[i].source = "";
     lines.push_back(list_record(list));
   }
-  for (const SentEntry& entry : unlisted_) lines.push_back(sent_record(entry));
+  for (const SentEntry& entry : unlisted_.all()) lines.push_back(sent_record(entry));
   return lines;
 }
 

@@ -11,21 +11,36 @@ std::string receivers_text(const std::vector<std::string>& names) {
   return text;
 }
 
+bool UnlistedEntries::add(SentEntry entry) {
+  if (!ids_.insert(entry.id).second) return false;
+  entries_.push_back(std::move(entry));
+  return true;
+}
+
+std::optional<SentEntry> UnlistedEntries::take(std::uint64_t id) {
+  if (ids_.erase(id) == 0) return std::nullopt;
+  // Lists take them in their order: it is among the first ones.
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const SentEntry& each) { return each.id == id; });
+  SentEntry entry = std::move(*found);
+  entries_.erase(found);
+  return entry;
+}
+
 void SentStream::begin(std::string new_name, std::string new_key, std::string new_node,
                        std::optional<Continued> new_continues) {
-  std::deque<SentEntry> entries;
-  std::set<std::uint64_t> unlisted;
-  for (const SentEntry& entry : unlisted_) unlisted.insert(entry.id);
+  UnlistedEntries entries;
   for (const SentList& list : lists_) {
     if (list.is_named) continue;
     texts_.erase({name, list.first});
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
       kept_.erase({name, list.first + i});
       // One that is listed again already has its place there.
-      if (unlisted.insert(list.entries[i].id).second) entries.push_back(list.entries[i]);
+      if (!unlisted_.contains(list.entries[i].id)) entries.add(list.entries[i]);
     }
   }
-  unlisted_.insert(unlisted_.begin(), entries.begin(), entries.end());
+  for (const SentEntry& entry : unlisted_.all()) entries.add(entry);
+  unlisted_ = std::move(entries);
   lists_.clear();
   if (!needs_digests(name)) digests_.erase(name);
   // A damaged journal may have lost the record that it ended.
@@ -148,10 +163,8 @@ bool SentStream::knows(const SentEntry& entry) const {
 
 void SentStream::add(const SentEntry& entry) {
   // What is listed again may still have its first list here.
-  const auto has_id = [&](const SentEntry& each) { return each.id == entry.id; };
   const bool is_known = !ids_.insert(entry.id).second;
-  if (is_known && (!entry.again || std::any_of(unlisted_.begin(), unlisted_.end(), has_id))) return;
-  unlisted_.push_back(entry);
+  if ((is_known && !entry.again) || !unlisted_.add(entry)) return;
   note_source(entry);
 }
 
@@ -159,11 +172,7 @@ void SentStream::decide(const SentList& list) {
   if (list.number < next) return;  // the record was written twice
   for (std::size_t i = 0; i < list.entries.size(); ++i) {
     const SentEntry& entry = list.entries[i];
-    const auto found = std::find_if(unlisted_.begin(), unlisted_.end(),
-                                    [&](const SentEntry& each) { return each.id == entry.id; });
-    if (found != unlisted_.end())
-      unlisted_.erase(found);
-    else if (ids_.insert(entry.id).second && !kept_.contains({name, list.first + i}))
+    if (!unlisted_.take(entry.id) && ids_.insert(entry.id).second && !kept_.contains({name, list.first + i}))
       note_source(entry);
     if (entry.source.empty()) continue;
     kept_[{name, list.first + i}] = {entry, list.made, receivers_text(list.to)};
@@ -195,7 +204,7 @@ void SentStream::forget_lists(std::uint64_t number) {
 
 void SentStream::forget_ids() {
   ids_.clear();
-  for (const SentEntry& entry : unlisted_) ids_.insert(entry.id);
+  for (const SentEntry& entry : unlisted_.all()) ids_.insert(entry.id);
   for (const SentList& list : lists_)
     for (const SentEntry& entry : list.entries) ids_.insert(entry.id);
 }
@@ -233,15 +242,11 @@ const ListText* SentStream::list_with(const EntryNumber& entry) const {
 void SentStream::relist(const EntryNumber& number) {
   const auto found = kept_.find(number);
   if (found == kept_.end()) return;
-  const SentEntry& entry = found->second.entry;
-  // As a rewritten journal is read.
-  if (std::none_of(unlisted_.begin(), unlisted_.end(),
-                   [&](const SentEntry& each) { return each.id == entry.id; })) {
-    unlisted_.push_back(entry);
-    // The first one of all: the lists between may be lost.
-    if (!unlisted_.back().again) unlisted_.back().again = {number.first, number.second};
-    ids_.insert(entry.id);
-  }
+  SentEntry entry = found->second.entry;
+  // The first one of all: the lists between may be lost.
+  if (!entry.again) entry.again = {number.first, number.second};
+  ids_.insert(entry.id);
+  unlisted_.add(std::move(entry));
   note_over(&replaced_, number.first, number.second, number.second);
   forget_kept(found);
 }
@@ -270,14 +275,12 @@ void SentStream::keep(const EntryNumber& number, const KeptSource& source) {
 }
 
 void SentStream::note_shown(const ShownEntry& shown) {
-  const auto found = std::find_if(unlisted_.begin(), unlisted_.end(),
-                                  [&](const SentEntry& entry) { return entry.id == shown.id; });
-  if (found == unlisted_.end()) return;
+  const std::optional<SentEntry> found = unlisted_.take(shown.id);
+  if (!found) return;
   if (!found->source.empty() && !kept_.contains(shown.number))
     kept_[shown.number] = {*found, shown.made, shown.to};
   else
     forget_source(*found);
-  unlisted_.erase(found);
 }
 
 void SentStream::note_lost(const LostEntries& entries) {

@@ -57,6 +57,22 @@ struct SentEntry {
   bool operator==(const SentEntry&) const = default;
 };
 
+// Those that no list has yet, each once, in their order.
+class UnlistedEntries {
+ public:
+  const std::deque<SentEntry>& all() const { return entries_; }
+  bool contains(std::uint64_t id) const { return ids_.count(id) != 0; }
+  // At the end. False when one with this id is here.
+  bool add(SentEntry entry);
+  // Removes it; none when it is not here.
+  std::optional<SentEntry> take(std::uint64_t id);
+  bool operator==(const UnlistedEntries&) const = default;
+
+ private:
+  std::deque<SentEntry> entries_;
+  std::set<std::uint64_t> ids_;
+};
+
 // A list whose text is decided.
 struct SentList {
   std::uint64_t number = 0;
@@ -142,7 +158,7 @@ class SentStream {
   std::string previous;   // SHA-256 of the last list
   std::int64_t made = 0;  // of the last list
 
-  const std::deque<SentEntry>& unlisted() const { return unlisted_; }
+  const std::deque<SentEntry>& unlisted() const { return unlisted_.all(); }
   const std::deque<SentList>& lists() const { return lists_; }
   const std::map<EntryNumber, KeptSource>& kept() const { return kept_; }
   // Of all of them, the sources that stay.
@@ -240,7 +256,7 @@ class SentStream {
   void forget_kept(std::map<EntryNumber, KeptSource>::iterator source);
 
   std::map<std::string, EndedStream> ended_;
-  std::deque<SentEntry> unlisted_;
+  UnlistedEntries unlisted_;
   std::deque<SentList> lists_;
   std::map<EntryNumber, KeptSource> kept_;
   std::map<EntryNumber, ListText> texts_;        // by stream and first entry
