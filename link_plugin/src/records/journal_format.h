@@ -138,10 +138,11 @@ struct Aside {
   std::string sidecar = {};  // the name of the sidecar that goes with it, "" for none
 };
 
-// A journal as it is stored on disk.
+inline constexpr unsigned kJournalFormat = 3;
 // Of what is reported once, however often a relay starts. What is older is reported again.
 inline constexpr std::size_t kMaxReported = 4096;
 
+// A journal as it is stored on disk.
 struct JournalContents {
   std::string relay_token;  // "" without a header
   std::uint64_t last_id = 0;
