@@ -1,5 +1,5 @@
 // `write_off`: what is missing of a stream for good is not waited for any more, with the reason in the log.
-#include <numeric>
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
@@ -27,20 +27,34 @@ struct Given {
   std::string reason;
 };
 
-// What is asked of the relay: one item for each stream of that name.
+// What is asked of the relay for one stream.
+struct Item {
+  WriteOff asked;
+  std::uint64_t lists = 0;
+
+  std::uint64_t containers() const { return size_of(asked.entries); }
+  bool empty() const { return asked.entries.empty() && lists == 0; }
+};
+
+// One item for each stream of that name.
 struct Found {
-  std::vector<WriteOff> items = {};
-  std::vector<std::uint64_t> lists = {};  // of each item
-  std::uint64_t kept = 0;                 // containers whose sources can be sent again
-  std::uint64_t released = 0;             // those whose sources are not kept any more
+  std::vector<Item> items = {};
+  std::uint64_t kept = 0;      // containers whose sources can be sent again
+  std::uint64_t released = 0;  // those whose sources are not kept any more
 
   std::uint64_t containers() const {
     std::uint64_t count = 0;
-    for (const WriteOff& each : items) count += size_of(each.entries);
+    for (const Item& each : items) count += each.containers();
     return count;
   }
-  std::uint64_t all_lists() const { return std::accumulate(lists.begin(), lists.end(), std::uint64_t{0}); }
-  bool empty() const { return containers() + all_lists() == 0; }
+  std::uint64_t lists() const {
+    std::uint64_t count = 0;
+    for (const Item& each : items) count += each.lists;
+    return count;
+  }
+  bool empty() const {
+    return std::all_of(items.begin(), items.end(), [](const Item& each) { return each.empty(); });
+  }
 };
 
 Status find_received(const RelayContext& context, const Given& given, std::int64_t now, Found* out) {
@@ -51,13 +65,12 @@ Status find_received(const RelayContext& context, const Given& given, std::int64
     const StreamAddress& address = each.address;
     if (address.stream != given.stream || address.node.empty()) continue;
     if (!given.node.empty() && address.node != given.node) continue;
-    if (!out->items.empty() && out->items[0].address.node != address.node)
-      return Status::invalid("stream " + given.stream + " is one of " + out->items[0].address.node +
-                             " and of " + address.node + ": name the sender: paxect link write_off NODE " +
-                             given.stream + " REASON");
+    const std::string other = out->items.empty() ? address.node : out->items[0].asked.address.node;
+    if (other != address.node)
+      return Status::invalid("stream " + given.stream + " is one of " + other + " and of " + address.node +
+                             ": name the sender: paxect link write_off NODE " + given.stream + " REASON");
     Awaited found = awaited_of(journal.received, each, now, late_with_grace(context.config));
-    out->lists.push_back(found.lists);
-    out->items.push_back({address, std::move(found.entries), found.last_list, given.reason});
+    out->items.push_back({{address, std::move(found.entries), found.last_list, given.reason}, found.lists});
   }
   return status;
 }
@@ -75,9 +88,8 @@ Status find_sent(const RelayContext& context, const Given& given, Found* out) {
     out->released += last - first + 1;
     add_range(&entries, first, last);
   }
-  out->lists.push_back(0);
   out->items.push_back(
-      {{.node = {}, .key = {}, .stream = given.stream}, std::move(entries), 0, given.reason});
+      {{{.node = {}, .key = {}, .stream = given.stream}, std::move(entries), 0, given.reason}});
   return status;
 }
 
@@ -85,16 +97,16 @@ void print_json(const Given& given, const Found& found, Console* console) {
   JsonLine json;
   json.add("stream", given.stream);
   json.add("containers", found.containers());
-  json.add("lists", found.all_lists());
+  json.add("lists", found.lists());
   json.add("kept", found.kept);
   json.add("released", found.released);
   json.begin_array("streams");
-  for (std::size_t i = 0; i < found.items.size(); ++i) {
+  for (const Item& each : found.items) {
     json.begin_element();
-    json.add("sender", found.items[i].address.node);
-    json.add("key", found.items[i].address.key);
-    json.add("containers", size_of(found.items[i].entries));
-    json.add("lists", found.lists[i]);
+    json.add("sender", each.asked.address.node);
+    json.add("key", each.asked.address.key);
+    json.add("containers", each.containers());
+    json.add("lists", each.lists);
     json.end_object();
   }
   json.end_array();
@@ -103,13 +115,13 @@ void print_json(const Given& given, const Found& found, Console* console) {
 
 void print_text(const Given& given, const Found& found, bool runs, Console* console) {
   if (found.empty()) console->line("nothing of stream " + given.stream + " can be written off");
-  for (std::size_t i = 0; i < found.items.size(); ++i) {
-    const WriteOff& each = found.items[i];
-    if (each.entries.empty() && found.lists[i] == 0) continue;
-    const std::string of = each.address.node.empty() ? "" : " of " + shown(each.address.node);
-    console->line(count_text(size_of(each.entries), "container") + " and " +
-                  count_text(found.lists[i], "list") + " of stream " + given.stream + of +
-                  (runs ? " are" : " are, when a relay runs,") + " not waited for any more");
+  for (const Item& each : found.items) {
+    if (each.empty()) continue;
+    const std::string& node = each.asked.address.node;
+    const std::string of = node.empty() ? "" : " of " + shown(node);
+    console->line(count_text(each.containers(), "container") + " and " + count_text(each.lists, "list") +
+                  " of stream " + given.stream + of + (runs ? " are" : " are, when a relay runs,") +
+                  " not waited for any more");
   }
   if (found.released > 0)
     console->line(
@@ -144,7 +156,12 @@ paxect_plugin_status run_write_off(const Call& call) {
     status = Status::invalid("stream " + given.stream + (given.node.empty() ? "" : " of " + given.node) +
                              " is none that this node waits for: `paxect link " +
                              (config.mode == Mode::kSend ? "sent" : "missing") + " --json` has them");
-  if (status.ok() && !found.empty()) status = add_write_offs(config.state, found.items);
+  if (status.ok() && !found.empty()) {
+    std::vector<WriteOff> asked;
+    asked.reserve(found.items.size());
+    for (const Item& each : found.items) asked.push_back(each.asked);
+    status = add_write_offs(config.state, asked);
+  }
   if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().json)
     print_json(given, found, &call.console());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proof/key.h"
 #include "proof/statement.h"
 #include "records/request_file.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxReason = 512;
 constexpr std::string_view kNone = "-";
+constexpr std::size_t kKeyDigits = 2 * sizeof(PublicKey);  // of whole_key_text()
 
 std::string line_of(const WriteOff& each) {
   const StreamAddress& address = each.address;
@@ -34,11 +36,6 @@ std::string_view cut(std::string_view* text, char mark) {
   return part;
 }
 
-bool is_key(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 bool parse_entries(std::string_view text, EntryRanges* out) {
   if (text == kNone) return true;
   while (!text.empty()) {
@@ -58,7 +55,7 @@ bool parse(std::string_view line, WriteOff* out) {
   const std::string_view key = cut(&line, ' ');
   out->address.stream = cut(&line, ' ');
   if (node != kNone || key != kNone) {
-    if (!is_node_name(node) || !is_key(key)) return false;
+    if (!is_node_name(node) || !is_hex(key, kKeyDigits)) return false;
     out->address.node = node;
     out->address.key = key;
   }
