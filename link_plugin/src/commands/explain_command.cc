@@ -18,6 +18,7 @@
 #include "commands/log_reader.h"
 #include "commands/quarantine_items.h"
 #include "commands/relay_context.h"
+#include "relay/transfer.h"
 #include "stages/gate.h"
 
 namespace paxect::link {
@@ -183,7 +184,7 @@ void explain_quarantined(const LinkConfig& config, const QuarantineItem& item, E
   if (item.reason.find("cannot be repaired") != std::string::npos)
     out->advice += "; what is left of its data: paxect-core salvage " +
                    shell_word(join(config.quarantine, item.name)) + " -o FILE";
-  if (item.reason.find("it can be repaired") != std::string::npos)
+  if (item.reason.find(kCanBeRepaired) != std::string::npos)
     out->advice += "; the container as it was: paxect-core repair " +
                    shell_word(join(config.quarantine, item.name)) +
                    " -o FILE, to put into the inbox without this sidecar";

@@ -30,8 +30,8 @@ bool is_mismatch(const Status& status) { return status.event == "checksum_mismat
 // Of a damaged container that can be repaired, and whose sidecar has the digest of the damaged bytes: that is
 // what its maker sent, so that other bytes are not delivered for it.
 Status with_own_sidecar(Status damage) {
-  damage.message +=
-      "; its sidecar is that of the damaged bytes, so that it is not delivered, but it can be repaired";
+  damage.message += "; its sidecar is that of the damaged bytes, so that it is not delivered, but ";
+  damage.message += kCanBeRepaired;
   return damage;
 }
 

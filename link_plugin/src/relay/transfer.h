@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/flush.h"
@@ -24,6 +25,9 @@ enum class Route {
   kDecode,  // container -> data
   kForward  // container, checked -> the same container with sidecar
 };
+
+// In the reason for the quarantine of a container that is not delivered, and is not lost.
+inline constexpr std::string_view kCanBeRepaired = "it can be repaired";
 
 // Which way a file of this name goes.
 Route route_of(std::string_view name, Mode mode);
