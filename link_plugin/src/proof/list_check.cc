@@ -62,8 +62,7 @@ Status check_list_signature(const StatementName& name, std::string_view signatur
                             const std::vector<NodeKey>& keys) {
   if (Status pinned = check_list_name(name, keys); !pinned.ok()) return pinned;
   const std::string file = statement_file(name);
-  const Status status =
-      verify_signature_file(signature, file, keys_for(keys, name.node, name.stream, name.number));
+  Status status = verify_signature_file(signature, file, keys_for(keys, name.node, name.stream, name.number));
   if (status.ok()) return status;
   return not_verified(name, status, keys, [&](const PublicKey& key) {
     return verify_signature_file(signature, file, {key}).ok();

@@ -51,7 +51,6 @@ Paths paths_of(const LinkConfig& config) {
       paths.add(directory_name(end), kOwn);
   }
   paths.add(directory_name(config.policy), kRead);
-  paths.add(config.peers, kRead);
   if (!config.receipts.empty()) paths.add(config.receipts, kOwn);
   if (!config.hmac_key.path().empty()) paths.add(directory_name(config.hmac_key.path()), kRead);
   // What libraries look up late, such as libcrypto its configuration.

@@ -63,7 +63,7 @@ Status check_signer(const std::string& path, const StatementName& head, const st
   if (valid.empty())
     return Status::invalid(path + ": no key of " + head.node +
                            " is pinned that counts for it: run paxect link key pin " + head.node + " FILE");
-  const Status status = verify(valid);
+  Status status = verify(valid);
   if (status.ok()) return status;
   return Status::invalid(path + ": " + status.message +
                          (status.event == kSignatureDamaged
@@ -96,7 +96,7 @@ Status read_request(const std::string& path, const std::string& us, const std::v
                            .node = receipt.head.from,
                            .stream = receipt.head.stream,
                            .number = receipt.head.number};
-  const Status signer = check_signer(path, head, keys, [&](const std::vector<PublicKey>& valid) {
+  Status signer = check_signer(path, head, keys, [&](const std::vector<PublicKey>& valid) {
     return verify_file(text, signature, base_name(path), valid);
   });
   if (!signer.ok()) return signer;
