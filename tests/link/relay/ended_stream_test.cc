@@ -35,6 +35,15 @@ struct EndedRig : SigningRig {
   ProofSender next = north.with_stream();
 };
 
+// Of the first stream.
+std::uint64_t missing_containers(SigningRig& rig) {
+  return command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64();
+}
+
+bool write_off(SigningRig& rig) {
+  return command(rig.host, {"write_off", rig.north.stream(), "of no use"}).status == 0;
+}
+
 }  // namespace
 
 TEST_CASE("The last lists of a stream that another one continues are missing until they come") {
@@ -162,7 +171,7 @@ TEST_CASE("What is missing is written off by a run with --once") {
   rig.start();
   rig.settle(15 * kSecond);
   rig.stop();
-  REQUIRE(command(rig.host, {"write_off", rig.north.stream(), "of no use"}).status == 0);
+  REQUIRE(write_off(rig));
   rig.run_once();
   CHECK(rig.events("written_off").size() == 1);
   CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
@@ -178,13 +187,11 @@ TEST_CASE("What has just been listed is on its way, and is not written off") {
   rig.list();
   for (int i = 0; i < 10 && rig.events("list_verified").size() < 2; ++i) rig.settle(2 * kSecond);
   REQUIRE(rig.events("list_verified").size() == 2);
-  CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64() ==
-        2);
+  CHECK(missing_containers(rig) == 2);
   CHECK(command_json(rig.host, {"write_off", rig.north.stream(), "of no use"})["containers"].GetUint64() ==
         1);
   rig.settle(15 * kSecond);
-  CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64() ==
-        1);
+  CHECK(missing_containers(rig) == 1);
 }
 
 TEST_CASE("A request to write off that is done twice takes nothing that is missing later") {
@@ -193,7 +200,7 @@ TEST_CASE("A request to write off that is done twice takes nothing that is missi
   rig.list();
   rig.start();
   rig.settle(15 * kSecond);
-  REQUIRE(command(rig.host, {"write_off", rig.north.stream(), "of no use"}).status == 0);
+  REQUIRE(write_off(rig));
   const std::string path = link::write_off_of(rig.lock());
   const std::string request = read_file(path);
   rig.settle(15 * kSecond);
@@ -204,8 +211,7 @@ TEST_CASE("A request to write off that is done twice takes nothing that is missi
   rig.settle(15 * kSecond);
   CHECK_FALSE(exists(path));
   CHECK(rig.events("written_off").size() == 1);
-  CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["streams"][0]["missing"].GetUint64() ==
-        1);
+  CHECK(missing_containers(rig) == 1);
 }
 
 TEST_CASE("Of two senders that have one name of a stream, the one that is named is written off") {
@@ -240,7 +246,7 @@ TEST_CASE("The log has the line of a write-off once, however long the disk is fu
   rig.list();
   rig.start();
   rig.settle(15 * kSecond);
-  REQUIRE(command(rig.host, {"write_off", rig.north.stream(), "of no use"}).status == 0);
+  REQUIRE(write_off(rig));
   {
     const FileSizeLimit full(1);
     rig.settle(30 * kSecond);

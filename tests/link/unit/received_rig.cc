@@ -37,6 +37,13 @@ void add_list(ReceivedStreams* streams, const StreamAddress& address, const List
   change(streams, streams->list_records(address, each, digest_of(each), 2000));
 }
 
+EntryRef open_entry(const ReceivedStreams& streams, std::uint64_t entry) {
+  const auto found = streams.find_open(digest_of(entry), name_of_entry(entry));
+  REQUIRE(found);
+  CHECK(found->number == entry);
+  return *found;
+}
+
 ReceivedStreams rewritten(const ReceivedStreams& streams) {
   ReceivedStreams again;
   for (const std::string& line : streams.records()) change(&again, line);

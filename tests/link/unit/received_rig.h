@@ -23,6 +23,8 @@ List list_of_north(std::uint64_t number, std::uint64_t each = 2);
 void change(ReceivedStreams* streams, const std::string& records);
 // Takes a list at time 2000, whatever judge() says of it.
 void add_list(ReceivedStreams* streams, const StreamAddress& address, const List& each);
+// The open entry of that number. Requires: there is one.
+EntryRef open_entry(const ReceivedStreams& streams, std::uint64_t entry);
 // As it is after its records were written and read again.
 ReceivedStreams rewritten(const ReceivedStreams& streams);
 

@@ -15,6 +15,14 @@ SentEntry entry(std::uint64_t id) {
           .source = ""};
 }
 
+// One whose source stays.
+SentEntry kept_entry(std::uint64_t id, const std::string& source) {
+  SentEntry kept = entry(id);
+  kept.place = "place";
+  kept.source = source;
+  return kept;
+}
+
 // The next list, with the first entries of those that are not listed.
 SentList next_list(const SentStream& stream, std::size_t entries) {
   SentList list;
@@ -53,10 +61,7 @@ TEST_CASE("Entries that others replaced, or that are given up, are known until n
   SentStream stream;
   stream.begin("0123456789abcdef", "key", "north", {});
   for (std::uint64_t id = 1; id <= 3; ++id) {
-    SentEntry kept = entry(id);
-    kept.place = "place";
-    kept.source = "source " + std::to_string(id);
-    stream.add(kept);
+    stream.add(kept_entry(id, "source " + std::to_string(id)));
   }
   stream.decide(next_list(stream, 3));
   stream.note_named(1);
@@ -83,10 +88,7 @@ TEST_CASE("Entries that others replaced, or that are given up, are known until n
 TEST_CASE("What is listed again while its first list is not written yet is so in a later journal") {
   SentStream stream;
   stream.begin("0123456789abcdef", "key", "north", {});
-  SentEntry kept = entry(1);
-  kept.place = "place";
-  kept.source = "source";
-  stream.add(kept);
+  stream.add(kept_entry(1, "source"));
   stream.decide(next_list(stream, 1));
   stream.relist({stream.name, 1});
   REQUIRE(stream.unlisted().size() == 1);
@@ -100,10 +102,7 @@ TEST_CASE("What is listed again while its first list is not written yet is so in
 TEST_CASE("Of a stream whose end a damaged journal has lost nothing is known that is over") {
   SentStream stream;
   stream.begin("0123456789abcdef", "key", "north", {});
-  SentEntry kept = entry(1);
-  kept.place = "place";
-  kept.source = "source";
-  stream.add(kept);
+  stream.add(kept_entry(1, "source"));
   stream.decide(next_list(stream, 1));
   stream.note_named(1);
   const std::string old = stream.name;
@@ -120,10 +119,7 @@ TEST_CASE("Of a stream whose end a damaged journal has lost nothing is known tha
 TEST_CASE("An entry that is listed again names the first one of its container, however often it was") {
   SentStream stream;
   stream.begin("0123456789abcdef", "key", "north", {});
-  SentEntry kept = entry(1);
-  kept.place = "place";
-  kept.source = "source";
-  stream.add(kept);
+  stream.add(kept_entry(1, "source"));
   const std::string first = stream.name;
   for (const char* name : {"1123456789abcdef", "2123456789abcdef", "3123456789abcdef"}) {
     const SentList list = next_list(stream, 1);
@@ -265,10 +261,7 @@ TEST_CASE("Another stream lists what has no name in the outbox yet, in the order
 
 TEST_CASE("A source stays until its entry is released, whatever stream its list is in") {
   SentStream stream = three_sent();
-  SentEntry kept = entry(9);
-  kept.place = "place";
-  kept.source = "in box/9.txt";
-  stream.add(kept);
+  stream.add(kept_entry(9, "in box/9.txt"));
   CHECK(stream.keeps("place", "in box/9.txt"));
   stream.decide(next_list(stream, 4));
   CHECK(read_again(stream) == stream);
@@ -285,10 +278,7 @@ TEST_CASE("A source stays until its entry is released, whatever stream its list 
 
 TEST_CASE("A source that was released is not kept again by the record of its list") {
   SentStream stream = three_sent();
-  SentEntry kept = entry(9);
-  kept.place = "place";
-  kept.source = "9.txt";
-  stream.add(kept);
+  stream.add(kept_entry(9, "9.txt"));
   stream.decide(next_list(stream, 4));
   stream.release({stream.name, 4});
   CHECK_FALSE(read_again(stream).keeps("place", "9.txt"));
