@@ -1,100 +1,21 @@
-// The only export: the plugin's descriptor. Every function of it catches everything.
-#include <paxect/plugin.h>
+// The only export: the plugin's descriptor.
+#include <paxect/plugin.hpp>
 
-#include <exception>
-#include <memory>
-#include <string>
 #include <string_view>
 
-#include "host.h"
 #include "panel.h"
-
-struct paxect_plugin_instance {
-  explicit paxect_plugin_instance(const paxect_host* host) : panel(paxect::panel::Host(host)) {}
-  paxect::panel::Panel panel;
-  std::string caught;
-};
 
 namespace {
 
-// Runs one call of the life cycle; an exception becomes INTERNAL with its text kept for error().
-template <class Call>
-paxect_plugin_status guarded(paxect_plugin_instance* instance, const Call& call) noexcept {
-  try {
-    try {
-      return call();
-    } catch (const std::exception& error) {
-      instance->caught = error.what();
-    }
-  } catch (...) {
-  }
-  return PAXECT_PLUGIN_INTERNAL;
-}
-
-paxect_plugin_status create(const paxect_host* host, paxect_plugin_instance** out) noexcept {
-  try {
-    if (!paxect::panel::Host(host).complete()) return PAXECT_PLUGIN_INTERNAL;
-    *out = new paxect_plugin_instance(host);
-    return PAXECT_PLUGIN_OK;
-  } catch (...) {
-    return PAXECT_PLUGIN_INTERNAL;
-  }
-}
-
-paxect_plugin_status init(paxect_plugin_instance* instance) noexcept {
-  return guarded(instance, [&] { return instance->panel.init(); });
-}
-
-paxect_plugin_status start(paxect_plugin_instance* instance) noexcept {
-  return guarded(instance, [&] { return instance->panel.start(); });
-}
-
-paxect_plugin_status step(paxect_plugin_instance* instance, paxect_step* result) noexcept {
-  return guarded(instance, [&] { return instance->panel.step(result); });
-}
-
-void stop(paxect_plugin_instance* instance) noexcept {
-  guarded(instance, [&] {
-    instance->panel.stop();
-    return PAXECT_PLUGIN_OK;
-  });
-}
-
-paxect_plugin_status reload(paxect_plugin_instance* instance) noexcept {
-  return guarded(instance, [&] { return instance->panel.reload(); });
-}
-
-void destroy(paxect_plugin_instance* instance) noexcept {
-  const std::unique_ptr<paxect_plugin_instance> owned(instance);
-}
-
-const char* error(paxect_plugin_instance* instance) noexcept {
-  return instance->caught.empty() ? instance->panel.error().c_str() : instance->caught.c_str();
-}
+using Entry = paxect::plugin::Entry<paxect::panel::Panel>;
 
 const void* extension(const char* id) noexcept {
-  static constexpr paxect_reload_extension kReload = {sizeof kReload, reload};
-  return std::string_view(id) == PAXECT_EXTENSION_RELOAD ? &kReload : nullptr;
+  return std::string_view(id) == PAXECT_EXTENSION_RELOAD ? Entry::reload_extension() : nullptr;
 }
 
-constexpr paxect_plugin_descriptor kDescriptor = {
-    .magic = PAXECT_PLUGIN_MAGIC,
-    .abi_major = PAXECT_PLUGIN_ABI_MAJOR,
-    .abi_minor = PAXECT_PLUGIN_ABI_MINOR,
-    .struct_size = sizeof(paxect_plugin_descriptor),
-    .reserved = 0,
-    .name = "panel",
-    .version = PAXECT_PANEL_VERSION,
-    .summary = "shows what the other sections report as a page for the operator",
-    .create = create,
-    .init = init,
-    .start = start,
-    .step = step,
-    .stop = stop,
-    .destroy = destroy,
-    .error = error,
-    .extension = extension,
-};
+constexpr paxect_plugin_descriptor kDescriptor =
+    Entry::descriptor("panel", PAXECT_PANEL_VERSION,
+                      "shows what the other sections report as a page for the operator", extension);
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks that dependencies run one way, in the includes of the sources and in the binaries. Core depends on nothing else
-# of ours, a plugin on the C ABIs core.h and plugin.h, the host on plugin.h only. Inside link a layer includes only layers
+# of ours, a plugin on the C ABIs core.h and plugin.h (plugin.hpp is the latter for C++), the host on plugin.h only. Inside link a layer includes only layers
 # below it, and no stage includes another.
 # usage: dependency_direction.sh SOURCE_DIR BUILD_DIR
 set -eu
@@ -22,7 +22,7 @@ is_own() {
 # of "...", all that are not files of its own; and those of RapidJSON's types, which do not notice that memory ran out.
 wrong_includes() {
   component=$(realpath "$1")
-  find "$component" \( -name '*.h' -o -name '*.cc' -o -name '*.c' \) -print | while read -r file; do
+  find "$component" \( -name '*.h' -o -name '*.hpp' -o -name '*.cc' -o -name '*.c' \) -print | while read -r file; do
     sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*\([<"][^>"]*\).*/\1/p' "$file" | while read -r include; do
       name=${include#?}
       case $include in
@@ -72,7 +72,7 @@ check_includes() {
   wrong_includes "$1/libpaxect_core" "paxect/core.h"
   wrong_includes "$1/host" "paxect/plugin.h"
   for plugin in "$1"/*_plugin; do
-    wrong_includes "$plugin" "paxect/core.h paxect/plugin.h"
+    wrong_includes "$plugin" "paxect/core.h paxect/plugin.h paxect/plugin.hpp"
   done
   wrong_layers "$1/link_plugin/src"
 }

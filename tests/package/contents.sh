@@ -45,7 +45,7 @@ dpkg-deb -e "$library" "$work/control"
 grep -q ldconfig "$work/control/triggers" || fail "the library does not trigger ldconfig"
 triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 for path in usr/bin/paxect usr/bin/paxect-core usr/lib/paxect/plugins/link.so usr/lib/paxect/plugins/panel.so usr/lib/paxect/plugins/carrier.so "usr/lib/$triplet/libpaxect_core.so.1" \
-  "usr/lib/$triplet/pkgconfig/paxect_core.pc" usr/include/paxect/core.h usr/include/paxect/plugin.h \
+  "usr/lib/$triplet/pkgconfig/paxect_core.pc" usr/include/paxect/core.h usr/include/paxect/plugin.h usr/include/paxect/plugin.hpp \
   usr/share/man/man1/paxect.1.gz usr/share/man/man7/paxect-link.7.gz usr/share/man/man7/paxect-panel.7.gz usr/share/man/man7/paxect-carrier.7.gz usr/share/doc/paxect/paxect.cdx.json \
   usr/share/doc/paxect/link_plugin/PROOF.md usr/share/doc/paxect/carrier_plugin/SCALING.md; do
   [ -e "$work/root/$path" ] || fail "no /$path"

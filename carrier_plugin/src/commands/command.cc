@@ -1,8 +1,5 @@
 #include "commands/command.h"
 
-#include <exception>
-#include <iterator>
-
 #include "state_directory.h"
 
 namespace paxect::carrier {
@@ -43,16 +40,16 @@ constexpr Command kCommands[] = {
 };
 
 const paxect_command* command_at(std::uint32_t index) noexcept {
-  return index < std::size(kCommands) ? &kCommands[index].listing : nullptr;
+  return plugin::command_at(kCommands, index);
 }
 
 std::string synopsis(const Command& command) {
   return std::string(command.listing.name) + " " + command.listing.arguments;
 }
 
-paxect_plugin_status run_one(const Command& command, const Host& host, const paxect_output_service* output,
+paxect_plugin_status run_one(const Command& command, const Host& host,
                              const std::vector<std::string>& given) {
-  Call early(host, output, {});
+  Call early(host, {});
   bool only_words = false;
   for (const std::string& word : given) {
     if (!only_words && (word == "-h" || word == "--help")) {
@@ -77,32 +74,14 @@ paxect_plugin_status run_one(const Command& command, const Host& host, const pax
   }
   Settings settings;
   if (const Status status = read_settings(host, &settings); !status.ok()) return early.fail(status);
-  Call call(host, output, settings);
+  Call call(host, settings);
   call.words = early.words;
   call.json = early.json;
   return command.run(call);
 }
 
-paxect_plugin_status run(const paxect_host* plain, std::int32_t argc, const char* const* argv) noexcept {
-  try {
-    const Host host(plain);
-    const auto* output =
-        static_cast<const paxect_output_service*>(plain->service(plain, PAXECT_SERVICE_OUTPUT));
-    if (!host.complete() || output == nullptr || argc < 1) return PAXECT_PLUGIN_INTERNAL;
-    for (const Command& command : kCommands) {
-      if (std::string_view(command.listing.name) != argv[0]) continue;
-      try {
-        return run_one(command, host, output, {argv + 1, argv + argc});
-      } catch (const std::exception& error) {
-        host.log(PAXECT_LOG_ERROR, std::string("internal error: ") + error.what());
-        return PAXECT_PLUGIN_INTERNAL;
-      }
-    }
-    host.log(PAXECT_LOG_ERROR, std::string("unknown command '") + argv[0] + "'");
-    return PAXECT_PLUGIN_USAGE;
-  } catch (...) {
-    return PAXECT_PLUGIN_INTERNAL;
-  }
+paxect_plugin_status run(const paxect_host* host, std::int32_t argc, const char* const* argv) noexcept {
+  return plugin::run_command(host, argc, argv, kCommands, run_one);
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 // reads; doctor writes to the folder, in a file of its own.
 #pragma once
 
-#include <paxect/plugin.h>
-
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,15 +14,11 @@ namespace paxect::carrier {
 
 class Call {
  public:
-  Call(const Host& host, const paxect_output_service* output, Settings settings)
-      : host_(host), output_(output), settings_(std::move(settings)) {}
+  Call(const Host& host, Settings settings) : host_(host), settings_(std::move(settings)) {}
 
   const Host& host() const { return host_; }
   const Settings& settings() const { return settings_; }
-  void line(std::string_view text) const {
-    const std::string whole = std::string(text) + "\n";
-    output_->write(host_.raw(), whole.data(), whole.size());
-  }
+  void line(std::string_view text) const { host_.write(std::string(text) + "\n"); }
   // "name        value".
   void row(std::string_view name, std::string_view value) const;
   paxect_plugin_status fail(const std::string& message, paxect_plugin_status status) const {
@@ -41,7 +35,6 @@ class Call {
 
  private:
   const Host& host_;
-  const paxect_output_service* output_;
   Settings settings_;
 };
 

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "base/exception_text.h"
+#include "base/host.h"
 
 namespace paxect::link {
 namespace {
@@ -224,19 +224,18 @@ constexpr Command kCommands[] = {
 };
 
 const paxect_command* command_at(std::uint32_t index) noexcept {
-  return index < std::size(kCommands) ? &kCommands[index].listing : nullptr;
+  return plugin::command_at(kCommands, index);
 }
 
 std::string synopsis(const Command& command) {
   return std::string(command.listing.name) + " " + command.listing.arguments;
 }
 
-paxect_plugin_status run_one(const Command& command, const paxect_host* plain, const Host& host,
+paxect_plugin_status run_one(const Command& command, const Host& host,
                              const std::vector<std::string>& given) {
-  Console console(plain);
+  Console console(host);
   Arguments arguments;
   bool help = false;
-  if (!console.complete()) return PAXECT_PLUGIN_INTERNAL;
   if (Status status = parse_arguments(command, given, &arguments, &help); !status.ok()) {
     host.log(PAXECT_LOG_ERROR, status.message);
     return PAXECT_PLUGIN_USAGE;
@@ -248,24 +247,8 @@ paxect_plugin_status run_one(const Command& command, const paxect_host* plain, c
   return command.run(Call(host, &console, arguments));
 }
 
-paxect_plugin_status run(const paxect_host* plain, std::int32_t argc, const char* const* argv) noexcept {
-  try {
-    Host host(plain);
-    if (!host.complete() || argc < 1) return PAXECT_PLUGIN_INTERNAL;
-    for (const Command& command : kCommands) {
-      if (std::string_view(command.listing.name) != argv[0]) continue;
-      try {
-        return run_one(command, plain, host, {argv + 1, argv + argc});
-      } catch (const std::exception& error) {
-        host.log(PAXECT_LOG_ERROR, std::string("internal error: ") + exception_text(error));
-        return PAXECT_PLUGIN_INTERNAL;
-      }
-    }
-    host.log(PAXECT_LOG_ERROR, std::string("unknown command '") + argv[0] + "'");
-    return PAXECT_PLUGIN_USAGE;
-  } catch (...) {
-    return PAXECT_PLUGIN_INTERNAL;
-  }
+paxect_plugin_status run(const paxect_host* host, std::int32_t argc, const char* const* argv) noexcept {
+  return plugin::run_command(host, argc, argv, kCommands, run_one);
 }
 
 }  // namespace

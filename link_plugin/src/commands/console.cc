@@ -19,12 +19,8 @@ std::string with_one_decimal(double value, std::string_view unit) {
 
 }  // namespace
 
-Console::Console(const paxect_host* host)
-    : host_(host),
-      service_(static_cast<const paxect_output_service*>(host->service(host, PAXECT_SERVICE_OUTPUT))) {}
-
 void Console::print(std::string_view text) {
-  if (!failed_) failed_ = service_->write(host_, text.data(), text.size()) != 0;
+  if (!failed_) failed_ = !host_.write(text);
 }
 
 void Console::row(std::string_view name, std::string_view value) {

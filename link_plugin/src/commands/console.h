@@ -2,19 +2,20 @@
 #pragma once
 
 #include <checked_json.h>
-#include <paxect/plugin.h>
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "base/host.h"
 
 namespace paxect::link {
 
 // Standard output by way of the host. After a write that failed the rest is dropped: the host reports it.
 class Console {
  public:
-  explicit Console(const paxect_host* host);
-  bool complete() const { return service_ != nullptr; }
+  // Keeps a copy of `host`, which has output: only a command prints.
+  explicit Console(const Host& host) : host_(host) {}
 
   void print(std::string_view text);
   void line(std::string_view text) { print(std::string(text) + "\n"); }
@@ -22,8 +23,7 @@ class Console {
   void row(std::string_view name, std::string_view value);
 
  private:
-  const paxect_host* host_;
-  const paxect_output_service* service_;
+  const Host host_;
   bool failed_ = false;
 };
 

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "base/exception_text.h"
+#include "base/host.h"
 #include "base/relay_paths.h"
 #include "base/side_by_side.h"
 #include "relay/delivery_events.h"

@@ -7,7 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "base/exception_text.h"
+#include "base/host.h"
 #include "base/read_lease.h"
 #include "base/relay_paths.h"
 #include "base/sidecar.h"

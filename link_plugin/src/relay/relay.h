@@ -58,8 +58,9 @@ class Relay {
   paxect_plugin_status start();
   paxect_plugin_status step(paxect_step* result);
   void stop();
-  // Reads policy, key and peers again, changed or not, and opens the log again.
-  void reload();
+  // Reads policy, key and peers again, changed or not, and opens the log again. Always PAXECT_PLUGIN_OK: what
+  // cannot be read is logged, and the previous one stays in force.
+  paxect_plugin_status reload();
   const std::string& error() const { return error_; }
 
  private:

@@ -46,8 +46,8 @@ void Relay::upkeep(std::uint64_t now_ns) {
 }
 
 // Does all of it now: when this returns, the host reports the end of the reload.
-void Relay::reload() {
-  if (!started_) return;
+paxect_plugin_status Relay::reload() {
+  if (!started_) return PAXECT_PLUGIN_OK;
   reporter_.report_problem("log", reporter_.audit().reopen().message);
   reload_key();
   policy_file_->forget();
@@ -56,6 +56,7 @@ void Relay::reload() {
   schedule_.set_now(Task::kScan);
   upkeep(host_.monotonic_ns());
   flush_log();
+  return PAXECT_PLUGIN_OK;
 }
 
 void Relay::reload_key() {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/digest.h"
-#include "base/exception_text.h"
 #include "base/filesystem.h"
+#include "base/host.h"
 
 namespace paxect::link {
 namespace {
