@@ -122,6 +122,9 @@ class Peers(unittest.TestCase):
                                         capture_output=True, text=True, check=False, timeout=rig.LIMIT)
             self.assertEqual(result.returncode, 1, result)
             self.assertIn("no connection to", result.stderr)
+            report = node.command("peers", status=(1,))
+            self.assertEqual((report["subject"], report["peers"]), ("test", []))
+            self.assertIn("no connection to", report["problem"])
 
 
 class Explain(unittest.TestCase):

@@ -64,6 +64,7 @@ class Schemas(unittest.TestCase):
                 self.assertIsNone(output(node, "status")["report"])
                 self.assertEqual(states(node, "none.freq"), ["unknown"])
                 self.assertFalse(output(node, "doctor")["ok"])
+                self.assertEqual(output(node, "peers")["peers"], [])
                 node.start()
                 rig.wait_for("a problem", lambda: (output(node, "status")["report"] or {}).get("problems"))
 
@@ -105,7 +106,8 @@ class Schemas(unittest.TestCase):
         self.assertTrue(fits("explain", {"name": "a", "state": "sent", "peer": "", "reason": "", "at": "", "datetime_utc": ""}))
         self.assertFalse(fits("explain", {"state": "sent", "peer": "", "reason": "", "at": "", "datetime_utc": ""}))
         self.assertFalse(fits("doctor", {"ok": True, "checks": []}))
-        self.assertFalse(fits("peers", {"subject": "a", "peers": [{"id": "b"}]}))
+        self.assertFalse(fits("peers", {"subject": "a", "peers": [{"id": "b"}], "problem": ""}))
+        self.assertFalse(fits("peers", {"subject": "a", "peers": []}))
         self.assertFalse(fits("log", {"event": "sent"}))
 
 

@@ -10,15 +10,30 @@
 
 namespace paxect::carrier {
 
+namespace {
+
+void print_json(const Call& call, const std::string& items, const std::string& problem) {
+  JsonObject object;
+  object.add("subject", call.settings().subject).add_json("peers", "[" + items + "]");
+  call.line(object.add("problem", problem).text());
+}
+
+// Nobody answers without a server: that is how `status` and `doctor` report it too, and no wrong setting.
+paxect_plugin_status fail(const Call& call, const std::string& problem) {
+  if (call.json) print_json(call, "", problem);
+  return call.fail(problem, PAXECT_PLUGIN_INCOMPLETE);
+}
+
+}  // namespace
+
 paxect_plugin_status run_peers(const Call& call) {
   constexpr std::uint64_t kPatience = 1'000'000'000;
   Connection connection(call.host(), call.settings(), "paxect peers");
   if (const Status status = connection.open(); !status.ok()) return call.fail(status);
   connection.tend(call.host().monotonic_ns());
-  // Nobody answers without a server: that is how `status` and `doctor` report it too, and no wrong setting.
-  if (!connection.is_connected()) return call.fail(connection.problem(), PAXECT_PLUGIN_INCOMPLETE);
+  if (!connection.is_connected()) return fail(call, connection.problem());
   if (connection.request(Names(call.settings().subject).peers(), "{}") == 0)
-    return call.fail("no connection to " + connection.last_url(), PAXECT_PLUGIN_INCOMPLETE);
+    return fail(call, "no connection to " + connection.last_url());
   std::vector<Peer> peers;
   bool is_alone = false;
   const std::uint64_t end = call.host().monotonic_ns() + kPatience;
@@ -42,9 +57,7 @@ paxect_plugin_status run_peers(const Call& call) {
     items +=
         (items.empty() ? "" : ",") + item.add("version", peer.version).add("waiting", peer.waiting).text();
   }
-  if (call.json)
-    call.line(
-        JsonObject().add("subject", call.settings().subject).add_json("peers", "[" + items + "]").text());
+  if (call.json) print_json(call, items, "");
   return peers.empty() ? PAXECT_PLUGIN_INCOMPLETE : PAXECT_PLUGIN_OK;
 }
 
