@@ -73,6 +73,21 @@ class Doctor(unittest.TestCase):
             self.assertTrue(north.command("doctor")["ok"])
 
 
+    def test_a_server_that_does_not_answer_has_an_address(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", f"{server.url}, nats://127.0.0.1:{rig.free_port()}")
+
+            def text(number):
+                checks = north.command("doctor", status=(0, 1))["checks"]
+                return [one["text"] for one in checks if one["check"].startswith("server ")][number]
+            self.assertIn("up to a minute is lost", text(0))
+            self.assertIn("Connection refused", text(1))
+            server.signal(rig.signal.SIGSTOP)
+            self.assertIn(f"{server.url} takes the connection and sends nothing within 3 s", text(0))
+            server.signal(rig.signal.SIGCONT)
+
+
 class Status(unittest.TestCase):
     def test_who_may_read_the_report_sees_whether_the_instance_runs(self):
         with rig.Site() as site:

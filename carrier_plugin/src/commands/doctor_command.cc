@@ -48,7 +48,10 @@ Status read_info(const std::string& server, std::string* out) {
   Status last = Status::failure("no address");
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     const UniqueFd fd(socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) continue;
+    if (!fd.valid()) {
+      last = Status::system("cannot open a socket");
+      continue;
+    }
     if (connect(fd.get(), at->ai_addr, at->ai_addrlen) != 0 && errno != EINPROGRESS) {
       last = Status::system("cannot connect to " + server);
       continue;
@@ -69,7 +72,17 @@ Status read_info(const std::string& server, std::string* out) {
       *out = text.substr(5, text.find('\n') - 5);
       return Status::success();
     }
-    if (!text.empty()) last = Status::failure(server + " is no NATS server");
+    if (!text.empty()) {
+      last = Status::failure(server + " is no NATS server");
+    } else if (poll(&watch, 1, 0) == 0) {
+      sockaddr_storage peer{};
+      socklen_t size = sizeof peer;
+      const bool is_connected = getpeername(fd.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+      last = Status::failure(
+          server +
+          (is_connected ? " takes the connection and sends nothing within " : " does not answer within ") +
+          std::to_string(kPatienceMs / 1000) + " s: is it stopped, or is something in the way?");
+    }
   }
   return last;
 }
@@ -95,12 +108,12 @@ void check_server(const std::string& server, Findings* findings) {
     findings->push_back({"server " + server, "warning",
                          "version " + version +
                              " is old: use a current one, and set sync_interval: always in "
-                             "jetstream {}, since by default up to two minutes are lost with the power"});
+                             "jetstream {}, since by default up to a minute is lost with the power"});
   } else {
     findings->push_back({"server " + server, "ok",
                          "version " + version +
                              "; set sync_interval: always in jetstream {}, since by default up to "
-                             "two minutes are lost with the power"});
+                             "a minute is lost with the power"});
   }
 }
 
