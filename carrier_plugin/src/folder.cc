@@ -431,14 +431,20 @@ Status Folder::remove_same(const std::string& path, const FileIdentity& identity
   Parent parent;
   std::string name;
   if (Status status = open_parent(path, false, &parent, &name); !status.ok()) return status;
+  const std::string hidden = leaving_of(name);
   struct stat info {};
+  // An earlier call may have given it the hidden name and failed then.
+  if (!hidden.empty() && fstatat(parent.get(), hidden.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISREG(info.st_mode) && identity_from(info).same_but_name(identity)) {
+    *removed = unlinkat(parent.get(), hidden.c_str(), 0) == 0;
+    return *removed ? Status::success() : Status::system("cannot remove " + path_ + "/" + path);
+  }
   if (fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     *removed = errno == ENOENT;
     return *removed ? Status::success() : Status::system("cannot stat " + path_ + "/" + path);
   }
   // Also by its ctime: contents can be written with the old mtime put back.
   if (!S_ISREG(info.st_mode) || !identity_from(info).same_file(identity)) return Status::success();
-  const std::string hidden = leaving_of(name);
   if (hidden.empty()) {  // the name is too long for a prefix
     *removed = unlinkat(parent.get(), name.c_str(), 0) == 0;
     return *removed ? Status::success() : Status::system("cannot remove " + path_ + "/" + path);

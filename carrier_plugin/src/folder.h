@@ -89,6 +89,7 @@ class Folder {
   // Success also when there is none.
   Status remove(const std::string& path) const;
   // Removes the file only if it is this one; `*removed` says whether it is gone. Another file keeps its name.
+  // One that cannot be removed may have a hidden name afterwards, under which the next call finds it.
   Status remove_same(const std::string& path, const FileIdentity& identity, bool* removed) const;
   // Gives files that a crash left in the middle of remove_same() their names again; *paths gets them.
   Status put_back_leaving(std::set<std::string>* paths) const;

@@ -26,7 +26,8 @@ enum class Phase {
   kSending,     // its chunks
   kPublishing,  // its job, or its list message
   kWaiting,     // for a receipt
-  kHeld         // until held_until_ns
+  kHeld,        // until held_until_ns
+  kDelivered    // it has its receipt, and cannot be removed
 };
 
 struct Outgoing {

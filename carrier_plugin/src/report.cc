@@ -29,6 +29,8 @@ const char* phase_text(const Outgoing& file) {
       return file.holder.empty() ? "sent" : "claimed";
     case Phase::kHeld:
       return "held";
+    case Phase::kDelivered:
+      return "delivered";
   }
   return "";
 }
@@ -56,8 +58,10 @@ std::uint64_t held_after_attempts(const Sender& sender) {
 void add_sender(const Sender& sender, JsonObject* object) {
   std::vector<std::string> items;
   std::uint64_t waiting = 0;
+  std::uint64_t unremoved = 0;
   for (const auto& [id, file] : sender.files()) {
     if (file.phase == Phase::kWaiting) ++waiting;
+    if (file.phase == Phase::kDelivered) ++unremoved;
     if (items.size() >= kMaxReportedNames) continue;
     JsonObject item;
     item.add("name", file.job.name).add("state", phase_text(file)).add("id", id).add("size", file.job.size);
@@ -73,7 +77,8 @@ void add_sender(const Sender& sender, JsonObject* object) {
     item.add("receiver", "").add("reason", one.reason);
     items.push_back(item.text());
   }
-  object->add("waiting", sender.candidates() + sender.files().size() - waiting).add("unconfirmed", waiting);
+  object->add("waiting", sender.candidates() + sender.files().size() - waiting - unremoved);
+  object->add("unconfirmed", waiting).add("unremoved", unremoved);
   object->add("held", held).add("hidden", std::uint64_t{sender.hidden()});
   object->add("delivered", sender.counts().sent);
   object->add("delivered_bytes", sender.counts().sent_bytes).add("resent", sender.counts().resent);
@@ -160,11 +165,15 @@ void add_instance(const Connection& connection, bool running, std::int64_t utc_n
 
 void add_sender_metrics(const Sender& sender, Families* all) {
   std::uint64_t waiting = 0;
-  for (const auto& [id, file] : sender.files()) waiting += file.phase == Phase::kWaiting ? 1 : 0;
+  std::uint64_t unremoved = 0;
+  for (const auto& [id, file] : sender.files()) {
+    waiting += file.phase == Phase::kWaiting ? 1 : 0;
+    unremoved += file.phase == Phase::kDelivered ? 1 : 0;
+  }
   const SenderCounts& counts = sender.counts();
   all->gauge("paxect_carrier_problems", "Conditions that hold things up.", sender.problems().all().size());
   all->gauge("paxect_carrier_waiting", "Files that are not on the server.",
-             sender.candidates() + sender.files().size() - waiting);
+             sender.candidates() + sender.files().size() - waiting - unremoved);
   all->gauge("paxect_carrier_unconfirmed", "Files on the server without a receipt.", waiting);
   all->gauge("paxect_carrier_held", "Files that are not sent, with a reason.",
              sender.held().size() + held_after_attempts(sender));

@@ -146,6 +146,9 @@ class Sender {
   };
   Status record_receipted();
   void finish_removal(const Receipted& one);
+  void finish_interrupted();
+  static void keep_delivered(Outgoing* file, const Status& failure);
+  void report_unremoved();
   bool has_removals() const;
   bool is_receipted(const std::string& id) const;
   Status rewrite_records();
@@ -225,7 +228,7 @@ class Sender {
   std::map<std::string, std::string> holders_;  // the receivers that have claimed what has no receipt yet
   std::set<std::string> published_;             // IDs of jobs that have no receipt yet
   std::set<std::string> begun_;                 // IDs whose chunks may be in the store without a job
-  std::vector<Outgoing> interrupted_;           // whose removal a crash interrupted
+  std::vector<Outgoing> interrupted_;           // which the last process had to remove
   std::set<std::string> put_back_;              // files to which that crash had left a hidden name
 
   UniqueFd inotify_;

@@ -116,10 +116,7 @@ void Sender::finish_preparing() {
   file.since_ns = host_.monotonic_ns();
   const std::string id = file.job.id;
   if (done_.contains(id)) {
-    // By name, size, contents and time it is the file that was delivered: an operator has put it back, or its
-    // removal was interrupted.
-    host_.log(PAXECT_LOG_WARN,
-              settings_.folder + "/" + file.job.name + " was delivered before and is removed");
+    // By name, size, contents and time it is the file that was delivered.
     receipted_.push_back({.id = id, .receiver = ""});
     ids_[file.job.name] = id;
     files_[id] = std::move(file);

@@ -59,6 +59,8 @@ Status Sender::start() {
     if (what == "published") published_.insert(file.job.id);
     if (what == "published" || what == "withdrawn") begun_.erase(file.job.id);
     if (what == "withdrawn") published_.erase(file.job.id);
+    reader.get("digest", &file.job.digest);
+    reader.get("receiver", &file.holder);
     if (what == "receipted" && reader.get("name", &file.job.name) && reader.get("size", &file.job.size) &&
         parse_identity(reader, "file", &file.identity)) {
       if (!parse_identity(reader, "sidecar", &file.sidecar_identity)) file.sidecar_identity = {};
@@ -109,7 +111,9 @@ std::string Sender::receipted_record(const Outgoing& file) {
   object.add("record", "receipted")
       .add("id", file.job.id)
       .add("name", file.job.name)
-      .add("size", file.job.size);
+      .add("size", file.job.size)
+      .add("digest", file.job.digest)
+      .add("receiver", file.holder);
   object.add_json("file", identity_text(file.identity));
   if (file.sidecar_identity.inode != 0) object.add_json("sidecar", identity_text(file.sidecar_identity));
   return object.text();
@@ -127,22 +131,36 @@ void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
   }
 }
 
-// Receipts first become records, with one flush for all of them, then the files go.
-void Sender::remove_receipted() {
+// What the last process had to remove: a crash has interrupted it, or it could not. Of what is still there
+// the log has no line yet: it goes as if its receipt had just come.
+void Sender::finish_interrupted() {
+  if (interrupted_.empty()) return;
   for (Outgoing& file : interrupted_) {
     std::set<std::string> folders;
     find_put_back(file.job.name, &file.identity);
     find_put_back(sidecar_of(file.job.name), &file.sidecar_identity);
-    // One that cannot be removed is found by the scan, with a digest of which it is known.
-    if (const Status status = remove_files(file, &folders); !status.ok())
-      host_.log(PAXECT_LOG_WARN, status.message());
-    remember_done(file.job.id, file.job.chunks());
+    UniqueFd opened;
+    FileIdentity ignored;
+    bool is_gone = false;
+    folder_.open_file(file.job.name, &opened, &ignored, &is_gone);
+    if (is_gone && remove_files(file, &folders).ok()) {
+      remember_done(file.job.id, file.job.chunks());
+      continue;
+    }
+    file.phase = Phase::kDelivered;
+    const std::string id = file.job.id;
+    receipted_.push_back({.id = id, .receiver = file.holder, .is_recorded = true});
+    ids_[file.job.name] = id;
+    files_[id] = std::move(file);
   }
-  if (!interrupted_.empty()) {
-    interrupted_.clear();
-    put_back_.clear();
-    problems_.set("the records cannot be written", rewrite_records().message());
-  }
+  interrupted_.clear();
+  put_back_.clear();
+  problems_.set("the records cannot be written", rewrite_records().message());
+}
+
+// Receipts first become records, with one flush for all of them, then the files go.
+void Sender::remove_receipted() {
+  finish_interrupted();
   const std::uint64_t now = host_.monotonic_ns();
   const auto is_due = [&](const Receipted& one) { return one.retry_ns <= now; };
   if (std::none_of(receipted_.begin(), receipted_.end(), is_due)) return;
@@ -158,18 +176,15 @@ void Sender::remove_receipted() {
     rewrite_records();
     return;
   }
-  Status failed;
   std::set<std::string> folders;
   for (Receipted& one : receipted_) {
-    const Outgoing* file = is_due(one) ? find(one.id) : nullptr;
+    Outgoing* file = is_due(one) ? find(one.id) : nullptr;
     const Status removed = file == nullptr ? Status::success() : remove_files(*file, &folders);
     one.is_removed = is_due(one) && removed.ok();
     if (removed.ok()) continue;
-    // It waits for the operator, and is neither sent again nor forgotten.
-    failed = removed;
+    keep_delivered(file, removed);
     one.retry_ns = now + kRemoveAgain;
   }
-  problems_.set("delivered files cannot be removed", failed.message());
   for (const std::string& folder : folders) {
     const Status synced = folder_.sync_names(join(folder, "x"));
     if (!synced.ok()) host_.log(PAXECT_LOG_WARN, synced.message());
@@ -177,9 +192,28 @@ void Sender::remove_receipted() {
   for (const Receipted& one : receipted_)
     if (one.is_removed) finish_removal(one);
   std::erase_if(receipted_, [](const Receipted& one) { return one.is_removed; });
+  report_unremoved();
   if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
     if (const Status rewritten = rewrite_records(); !rewritten.ok())
       host_.log(PAXECT_LOG_WARN, rewritten.message());
+}
+
+// It waits for the operator, and is neither sent again nor forgotten.
+void Sender::keep_delivered(Outgoing* file, const Status& failure) {
+  file->phase = Phase::kDelivered;
+  file->trouble = failure.message() + ": it is tried again every 10 seconds";
+}
+
+// All of them, also those whose next try is not due.
+void Sender::report_unremoved() {
+  std::string text;
+  std::size_t count = 0;
+  for (const Receipted& one : receipted_) {
+    const Outgoing* file = find(one.id);
+    if (file == nullptr || file->trouble.empty() || file->phase != Phase::kDelivered) continue;
+    if (count++ == 0) text = file->job.name + " is delivered and stays in the folder: " + file->trouble;
+  }
+  problems_.set("delivered files cannot be removed", count > 1 ? text + " (others too)" : text);
 }
 
 void Sender::finish_removal(const Receipted& one) {
@@ -193,6 +227,10 @@ void Sender::finish_removal(const Receipted& one) {
     counts_.sent_bytes += file->job.size;
     log_.write("sent", file->job, one.receiver);
     tidy_server(*file);
+  } else {
+    // By name, size, contents and time it is the file that was delivered: an operator has put it back.
+    host_.log(PAXECT_LOG_WARN,
+              settings_.folder + "/" + file->job.name + " was delivered before and is removed");
   }
   remember_done(one.id, chunks);
   drop(one.id);

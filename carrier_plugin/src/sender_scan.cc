@@ -150,7 +150,12 @@ void Sender::consider(const Folder::Entry& entry, const std::map<std::string, Fi
   if (kind == FileKind::kSidecar) {
     // It goes with its container. Link gives it its name first: only one that stays alone is nobody's.
     const auto held = held_.find(entry.path);
-    if (!there.contains(container_of(entry.path))) {
+    // A container that is delivered and could not be removed yet has a hidden name, and its sidecar goes with
+    // it.
+    const std::string container = container_of(entry.path);
+    const auto leaving = ids_.find(container);
+    if (leaving != ids_.end() && is_receipted(leaving->second)) return;
+    if (!there.contains(container)) {
       const bool is_old =
           held != held_.end() && host_.monotonic_ns() - held->second.since_ns >= kSidecarPatience;
       hold(entry.path, entry.identity, is_old ? kNoContainer : kContainerToCome);
@@ -218,7 +223,7 @@ void Sender::report_held() {
   problems_.set("files are not sent", count > 1 ? text + " (others neither)" : text);
   count = 0;
   for (const auto& [id, file] : files_) {
-    if (file.trouble.empty() || file.phase == Phase::kSending) continue;
+    if (file.trouble.empty() || file.phase == Phase::kSending || file.phase == Phase::kDelivered) continue;
     if (count++ == 0) text = file.job.name + " is not delivered: " + file.trouble;
   }
   problems_.set("files are not delivered", count == 0 ? "" : count > 1 ? text + " (others neither)" : text);

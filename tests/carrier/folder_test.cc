@@ -124,6 +124,25 @@ TEST_CASE("A removal does not replace a file that an earlier one has left under 
   CHECK(left[0].ends_with(".freq"));
 }
 
+TEST_CASE("A removal goes on where an earlier one has failed after it gave the hidden name") {
+  const Place place;
+  Folder folder;
+  REQUIRE(place.open(&folder).ok());
+  const std::string path = place.path + "/x.freq";
+  test::write_file(path, "delivered");
+  UniqueFd file;
+  FileIdentity identity;
+  bool missing = false;
+  bool removed = false;
+  REQUIRE(folder.open_file("x.freq", &file, &identity, &missing).ok());
+  std::filesystem::rename(path, place.path + "/" + leaving_of("x.freq"));
+  test::write_file(path, "another one of the name");
+  REQUIRE(folder.remove_same("x.freq", identity, &removed).ok());
+  CHECK(removed);
+  CHECK_FALSE(std::filesystem::exists(place.path + "/" + leaving_of("x.freq")));
+  CHECK(test::read_file(path) == "another one of the name");
+}
+
 TEST_CASE("A file that somebody has open for writing is known by a lease") {
   const Place place;
   Folder folder;

@@ -201,6 +201,33 @@ class Folders(unittest.TestCase):
             for node in (north, south):
                 rig.wait_for("a problem", lambda node=node: node.command("status", status=range(100))["report"]["problems"])
 
+    @rig.needs("strace")
+    def test_a_delivered_file_whose_removal_fails_is_removed_at_a_later_try(self):
+        """It has its hidden name then, and its sidecar is one without a container."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            site.node("south", "receive", server.url).start()
+            site.take()
+            for i in range(3):
+                site.send(north, f"f{i}.freq", b"data")
+            hidden = [".paxect-leaving.f0.freq", ".paxect-leaving.f1.freq.sha256"]
+            north.carrier.start(["strace", "-f", "-q", "-o", north.place / "trace", "-P", hidden[0], "-P", hidden[1],
+                                 "-e", "trace=unlinkat", "-e", "inject=unlinkat:error=EIO:when=1..4"])
+            for i in range(2):
+                found = rig.wait_for("a report", lambda i=i: [found for found in [north.command("explain", f"f{i}.freq")] if found["state"] == "delivered" and found["reason"]])[0]
+                self.assertIn("Input/output error", found["reason"])
+            rig.wait_for("both", lambda: north.command("status", status=(1,))["report"]["unremoved"] == 2)
+            rig.wait_for("the third one to go", lambda: not (north.folder / "f2.freq").exists())
+            self.assertEqual(sorted(path.name for path in north.folder.iterdir() if "f" in path.name and path.name.startswith(".paxect-leaving")), hidden)
+            site.await_arrival()
+            rig.wait_for("the end of the report", lambda: not rig.problems(north))
+            self.assertEqual([path.name for path in north.folder.iterdir() if path.name.startswith(".paxect-leaving.") or
+                              path.name.endswith(".sha256")], [])
+            self.assertNotIn("the container of this sidecar", north.carrier.text())
+            self.assertEqual(north.command("status")["report"]["delivered"], 3)
+            self.assertEqual([entry["event"] for entry in north.log()], ["sent"] * 3)
+
     def test_what_is_no_container_is_reported_and_stays(self):
         """A file without a sidecar may be half written, whatever its times are."""
         with rig.Site() as site:

@@ -77,6 +77,8 @@ void print(const Call& call, const JsonReader& report, bool running, const std::
     call.row("waiting", number(report, "waiting") + " to be published");
     call.row("unconfirmed", number(report, "unconfirmed") + " published, without a receipt");
     call.row("held", number(report, "held") + " not sent");
+    if (const std::string left = number(report, "unremoved"); left != "0")
+      call.row("unremoved", left + " delivered, which cannot be removed from the folder");
     if (const std::string hidden = number(report, "hidden"); hidden != "0")
       call.row("hidden", hidden + " names that begin with a dot, which are passed over");
   } else {
