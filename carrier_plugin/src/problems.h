@@ -9,6 +9,10 @@
 
 namespace paxect::carrier {
 
+// Conditions in which an instance waits, as `status` reports it: nothing is sent or delivered.
+inline constexpr char kConnectionProblem[] = "no connection";
+inline constexpr char kFolderProblem[] = "the folder cannot be used";
+
 class Problems {
  public:
   explicit Problems(const Host& host) : host_(host) {}

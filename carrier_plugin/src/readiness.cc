@@ -27,7 +27,7 @@ void Readiness::end_deaf_connection() {
 
 void Readiness::report() {
   const std::uint64_t now = host_.monotonic_ns();
-  problems_.set("no connection", connection_.is_connected() ? "" : connection_.problem());
+  problems_.set(kConnectionProblem, connection_.is_connected() ? "" : connection_.problem());
   report_refusal(now);
 }
 

@@ -318,7 +318,7 @@ void Receiver::tend_folder() {
   Status status = was_open ? folder_.check()
                            : folder_.open(settings_.folder, state_.path("place"), state_.path("own_place"));
   if (status.ok()) status = folder_.lock();
-  problems_.set("the folder cannot be used", status.message());
+  problems_.set(kFolderProblem, status.message());
   if (status.ok() && !was_open) remove_temporaries();
 }
 

@@ -33,7 +33,7 @@ void Sender::tend_folder() {
   const Status status = was_open
                             ? folder_.check()
                             : folder_.open(settings_.folder, state_.path("place"), state_.path("own_place"));
-  problems_.set("the folder cannot be used", status.message());
+  problems_.set(kFolderProblem, status.message());
   if (!status.ok() || was_open) return;
   if (const Status back = folder_.put_back_leaving(&put_back_); !back.ok())
     host_.log(PAXECT_LOG_WARN, back.message());

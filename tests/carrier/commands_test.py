@@ -104,6 +104,38 @@ class Status(unittest.TestCase):
             self.assertNotIn("not running", result.stdout)
             self.assertNotEqual(result.returncode, 0)
 
+    def test_the_state_of_an_instance_has_the_words_of_link(self):
+        """The page of the operator judges all plugins by `state` and `trouble`."""
+        with rig.Site() as site:
+            server = site.server()
+            north = site.node("north", "send", server.url)
+
+            def now():
+                return north.command("status", status=range(100))
+            self.assertEqual([now()[key] for key in ("state", "waiting_for", "trouble")], ["stopped", None, {}])
+            north.start()
+            found = rig.wait_for("a report", lambda: now()["report"] and now())
+            self.assertEqual((found["state"], found["trouble"]), ("waiting", {}))
+            self.assertIn("no connection to", found["waiting_for"])
+            server.start().ready()
+            rig.wait_for(lambda: f"all to be well: {now()}", lambda: [now()[key] for key in ("state", "waiting_for", "trouble")] == ["running", None, {}])
+            (north.folder / "bare.freq").write_text("no sidecar")
+            rig.wait_for("the trouble", lambda: "bare.freq is not sent: no sidecar" in now()["trouble"].values())
+            self.assertEqual(now()["state"], "running")
+            north.folder.rename(north.place / "away")
+            rig.wait_for(lambda: f"the folder to be waited for: {now()}", lambda: now()["state"] == "waiting" and str(north.folder) in now()["waiting_for"])
+            (north.place / "away").rename(north.folder)
+            (north.folder / "bare.freq").unlink()
+            rig.wait_for("all to be well again", lambda: north.command("status", status=(0, 1))["trouble"] == {})
+            north.carrier.signal(rig.signal.SIGSTOP)
+            found = rig.wait_for("it to be silent", lambda: now()["state"] == "unresponsive" and now(), 2 * rig.LIMIT)
+            self.assertIn("has reported nothing for", found["trouble"]["report"])
+            north.carrier.signal(rig.signal.SIGCONT)
+            rig.wait_for("it to go on", lambda: now()["state"] == "running")
+            north.stop()
+            found = now()
+            self.assertEqual((found["state"], found["trouble"], found["running"]), ("stopped", {}, False))
+
     def test_a_long_download_is_reported_while_it_lasts(self):
         with rig.Site() as site:
             server = site.server().start().ready()

@@ -20,5 +20,5 @@ else
   echo "browser.sh: the test with axe-core is skipped: npm could not bring axe-core@$axe_version" >&2
 fi
 cmake --preset release >/dev/null
-cmake --build --preset release --target paxect paxect_link paxect_panel >/dev/null
+cmake --build --preset release --target paxect paxect_link paxect_panel paxect_carrier >/dev/null
 PAXECT_TEST_BIN=$PWD/build/release/bin PYTHONDONTWRITEBYTECODE=1 exec python3 tests/panel/browser_test.py "$@"

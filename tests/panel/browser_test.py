@@ -10,6 +10,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -267,6 +270,39 @@ class Page(unittest.TestCase):
             self.browser.see("No connection to the panel")
             self.assertLess(time.monotonic() - begin, 12)
             self.browser.see("What follows is from")
+
+    def test_a_carrier_that_is_stopped_disconnected_or_silent_is_not_green(self):
+        """It is judged by the rule for link."""
+        server = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+
+        def badge(kind, text):
+            def found():
+                return self.browser.run("const relay = [...document.querySelectorAll('section.relay')].find((each) => each.querySelector('h2').textContent"
+                                        " === 'carrier'); const badge = relay && relay.querySelector('.badge');"
+                                        " return badge && [badge.classList.contains(arguments[0]), badge.innerText]", kind)
+            rig.wait_for(f"{kind} {text}: {found()}", lambda: found() == [True, text])
+        more = f"[carrier]\nmode = send\nfolder = WORK/sent\nservers = nats://127.0.0.1:{port}\nsubject = test\n"
+        with rig.Panel(tcp=True, separate=True, panel="sections = link, carrier\n", more=more, before=lambda panel: (panel.work / "sent").mkdir()) as panel:
+            self.visit(panel)
+            badge("warn", "Waiting")
+            self.browser.see("no connection to nats://127.0.0.1")
+            if server:
+                nats = subprocess.Popen([server, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", panel.work / "store"], stderr=subprocess.DEVNULL)
+                try:
+                    badge("good", "Running")
+                    panel.relay.send_signal(signal.SIGSTOP)
+                    badge("bad", "Not responding")
+                    panel.relay.send_signal(signal.SIGCONT)
+                    badge("good", "Running")
+                finally:
+                    nats.kill()
+                    nats.wait()
+                badge("warn", "Waiting")
+            panel.relay.terminate()
+            panel.relay.wait()
+            badge("bad", "Not running")
 
     def test_it_fits_a_phone_and_a_wall_in_both_schemes_and_has_names_for_all_controls(self):
         with rig.Panel(tcp=True, panel="actions = true\n") as panel:

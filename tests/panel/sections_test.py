@@ -52,6 +52,17 @@ class Sections(unittest.TestCase):
                 self.assertEqual(panel.act(name, ["a", "b"], "station").status, 404)
             rig.wait_for("health", lambda: panel.request("/healthz").status == 200)
 
+    def test_a_carrier_reports_its_state_as_link_does(self):
+        """Without a server it waits, and is not well; nor is one that has ended."""
+        more = "[carrier]\nmode = send\nfolder = WORK/sent\nservers = nats://127.0.0.1:1\nsubject = test\n"
+        with rig.Panel(separate=True, panel="sections = link, carrier\n", more=more, before=lambda panel: (panel.work / "sent").mkdir()) as panel:
+            report = rig.wait_for("a report", lambda: (panel.section("carrier")["report"] or {}).get("state") == "waiting" and panel.section("carrier")["report"])
+            self.assertIn("no connection to", report["waiting_for"])
+            self.assertEqual(panel.request("/healthz").status, 503)
+            panel.relay.terminate()
+            panel.relay.wait()
+            rig.wait_for("its end", lambda: panel.section("carrier")["report"]["state"] == "stopped")
+
     def test_a_report_that_is_none_is_an_error_of_its_section_alone(self):
         with rig.Panel(more="[station]\nanswers = WORK/answers\n",
                        before=lambda panel: station(panel, status={"state": "running"})) as panel:

@@ -4,6 +4,7 @@
 #include "commands/command.h"
 #include "json_object.h"
 #include "names.h"
+#include "problems.h"
 #include "records.h"
 #include "report.h"
 #include "state_directory.h"
@@ -94,7 +95,8 @@ std::string reason_to_wait(const std::string& text) {
   // Nothing is read while there is no connection.
   if (!is_connected && problems != nullptr && problems->IsArray())
     for (const json::Value& problem : problems->GetArray())
-      if (get_text(problem, "what", &what) && what == "no connection" && get_text(problem, "text", &reason))
+      if (get_text(problem, "what", &what) && what == kConnectionProblem &&
+          get_text(problem, "text", &reason))
         break;
   if (!is_connected)
     return "it is in the folder, and is read when there is a connection" +

@@ -1,6 +1,10 @@
 // `status`: what the instance reported last, and whether it runs.
+#include <algorithm>
+#include <map>
+
 #include "commands/command.h"
 #include "json_object.h"
+#include "problems.h"
 #include "receiver.h"
 #include "state_directory.h"
 
@@ -45,6 +49,13 @@ std::string under_way(const JsonReader& report) {
          std::to_string(size) + " bytes";
 }
 
+// How the instance is, in the words of link's status: whoever shows both, as the panel does, has one rule.
+struct Condition {
+  std::string state;        // running, waiting, stopped, unresponsive
+  std::string waiting_for;  // what it needs before anything goes on
+  std::map<std::string, std::string> trouble;
+};
+
 // Why the report, if there is one, says nothing of an instance that runs; "" when it does.
 std::string problem_of_report(const Settings& settings, const JsonReader& report, bool is_there) {
   const std::uint64_t age = age_of(report);
@@ -59,15 +70,58 @@ std::string problem_of_report(const Settings& settings, const JsonReader& report
          " s: is it stopped, or does a disk hang?";
 }
 
-void print(const Call& call, const JsonReader& report, bool running, const std::string& unreported) {
+// A name in it may be no UTF-8, and a member is a text.
+std::string readable(const std::string& text) {
+  std::string clean = shown(text);
+  if (!is_utf8(clean))
+    std::replace_if(
+        clean.begin(), clean.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+  return clean;
+}
+
+std::map<std::string, std::string> problems_in(const JsonReader& report) {
+  std::map<std::string, std::string> all;
+  const json::Value* problems = report.find("problems");
+  if (problems == nullptr || !problems->IsArray()) return all;
+  std::string what;
+  std::string text;
+  for (const json::Value& problem : problems->GetArray())
+    if (get_text(problem, "what", &what) && get_text(problem, "text", &text)) all[what] = text;
+  return all;
+}
+
+// Of one that does not run, the report is that of an earlier one and says nothing.
+Condition condition_of(const Settings& settings, const JsonReader& report, bool running, bool is_there,
+                       const std::string& unreported) {
+  if (!running) return {.state = "stopped", .waiting_for = "", .trouble = {}};
+  Condition now{.state = "running", .waiting_for = "", .trouble = problems_in(report)};
+  if (!unreported.empty()) now.trouble["report"] = unreported;
+  if (is_there && !report.valid())
+    now.trouble["report"] = "the report in " + settings.state + " cannot be read";
+  if (is_there && age_of(report) > kMaxAge) now.state = "unresponsive";
+  if (!is_there || now.state != "running") return now;
+  // Without these two nothing is sent or delivered.
+  for (const char* what : {kConnectionProblem, kFolderProblem})
+    if (const auto found = now.trouble.find(what); found != now.trouble.end()) {
+      now.waiting_for += (now.waiting_for.empty() ? "" : "; ") + found->second;
+      now.trouble.erase(found);
+    }
+  bool connected = false;
+  if (now.waiting_for.empty() && report.get("connected", &connected) && !connected)
+    now.waiting_for = "a connection to " + settings.server_list();
+  if (!now.waiting_for.empty()) now.state = "waiting";
+  return now;
+}
+
+void print(const Call& call, const JsonReader& report, const Condition& now, const std::string& unreported) {
+  const bool running = now.state != "stopped";
   const Settings& settings = call.settings();
   const bool sends = settings.mode == Mode::kSend;
   bool connected = false;
   std::string server;
   report.get("connected", &connected);
   report.get("server", &server);
-  call.row("carrier",
-           std::string(running ? "running" : "not running") + ", mode " + (sends ? "send" : "receive"));
+  call.row("carrier", (running ? now.state : "not running") + ", mode " + (sends ? "send" : "receive"));
   if (!unreported.empty()) call.row("problem", unreported);
   call.row("server", running && connected ? server : "not connected to " + settings.server_list());
   call.row("subject", settings.subject);
@@ -102,17 +156,21 @@ paxect_plugin_status run_status(const Call& call) {
   std::string text;
   if (const Status status = read_report(call.settings(), &text); !status.ok()) return call.fail(status);
   const JsonReader report(text.empty() ? "{}" : text);
-  bool connected = false;
-  report.get("connected", &connected);
-  const json::Value* problems = report.find("problems");
   const std::string unreported = running ? problem_of_report(call.settings(), report, !text.empty()) : "";
-  const bool is_well = running && connected && unreported.empty() && problems != nullptr &&
-                       problems->IsArray() && problems->Empty();
+  const Condition now = condition_of(call.settings(), report, running, !text.empty(), unreported);
   if (call.json) {
     JsonObject object;
-    object.add("running", running).add("mode", call.settings().mode == Mode::kSend ? "send" : "receive");
+    object.add("running", running).add("state", now.state);
+    if (now.waiting_for.empty())
+      object.add_null("waiting_for");
+    else
+      object.add("waiting_for", readable(now.waiting_for));
+    object.add("mode", call.settings().mode == Mode::kSend ? "send" : "receive");
     object.add("subject", call.settings().subject).add("age_seconds", age_of(report));
     object.add("problem", unreported);
+    JsonObject trouble;
+    for (const auto& [what, text_of_it] : now.trouble) trouble.add(what, readable(text_of_it));
+    object.add_json("trouble", trouble.text());
     if (report.valid() && !text.empty()) {
       object.add_json("report", text);
     } else {
@@ -120,9 +178,9 @@ paxect_plugin_status run_status(const Call& call) {
     }
     call.line(object.text());
   } else {
-    print(call, report, running, unreported);
+    print(call, report, now, unreported);
   }
-  return is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
+  return now.state == "running" && now.trouble.empty() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 
 }  // namespace paxect::carrier
