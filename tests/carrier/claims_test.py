@@ -83,7 +83,7 @@ class Claims(unittest.TestCase):
             north.start()
             rig.wait_for("the holder", lambda: (answer_or_none(server, job, B) or {}).get("holder") == A)
 
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    @rig.needs("strace")
     def test_what_a_sender_hears_of_a_claim_becomes_durable_without_a_receipt(self):
         with rig.Site() as site:
             server = site.server().start().ready()
@@ -165,7 +165,7 @@ class Clones(unittest.TestCase):
             site.await_arrival()
             rig.wait_for("the end of the report", lambda: not problems(copy))
 
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    @rig.needs("strace")
     def test_a_copy_that_delivered_what_a_crash_interrupted_is_noticed(self):
         """The receiver is killed between its claim and the rename. A copy of it delivers, and the original comes back before
         the sender has removed anything."""
@@ -313,7 +313,7 @@ class Senders(unittest.TestCase):
             rig.wait_for("the end of the report", lambda: not problems(south))
 
 
-@unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+@rig.needs("strace")
 class Folders(unittest.TestCase):
     def killed(self, site, fault):
         """A sender and a receiver that fails at the name of a container."""

@@ -165,5 +165,5 @@ class Crash(unittest.TestCase):
 if __name__ == "__main__":
     if not shutil.which("strace"):
         print("skipped: there is no strace: apt-get install strace")
-        sys.exit(rig.SKIPPED)
+        sys.exit(1 if rig.REQUIRED else rig.SKIPPED)
     rig.main()

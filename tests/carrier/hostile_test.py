@@ -245,7 +245,7 @@ class Clocks(unittest.TestCase):
 
     def setUp(self):
         if rig.SANITIZED or not rig.pathlib.Path(self.LIBRARY).exists():
-            self.skipTest("no faketime for this build: apt-get install faketime")
+            rig.skip(self, "no faketime for this build: apt-get install faketime")
 
     def follow(self, node, clock, **more):
         """The next start of the node's carrier follows this file, which has the difference to the machine's clocks."""

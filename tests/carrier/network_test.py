@@ -159,7 +159,7 @@ class Packets(unittest.TestCase):
     def setUp(self):
         reason = network.why_no_wire()
         if reason:
-            self.skipTest(reason)
+            rig.skip(self, reason)
 
     def sites(self, site, wire, far):
         server = site.server(host="0.0.0.0").start().ready()

@@ -320,14 +320,14 @@ class Folders(unittest.TestCase):
 
     def test_a_full_disk_of_the_receiver_is_waited_for(self):
         if os.geteuid() != 0:
-            self.skipTest("mounts need root")
+            rig.skip(self, "mounts need root")
         with rig.Site() as site, contextlib.ExitStack() as undo:
             server = site.server().start().ready()
             north = site.node("north", "send", server.url).start()
             south = site.node("south", "receive", server.url)
             mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", south.folder], capture_output=True, text=True, check=False)
             if mounted.returncode != 0:
-                self.skipTest(f"no tmpfs here: {mounted.stderr.strip()}")
+                rig.skip(self, f"no tmpfs here: {mounted.stderr.strip()}")
             undo.callback(lambda: (south.kill(), subprocess.run(["umount", "-l", south.folder], check=False)))
             south.start()
             site.send_many(north, 6, sizes=(900_000,))

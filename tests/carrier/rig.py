@@ -25,6 +25,7 @@ SANITIZED = bool(os.environ.get("PAXECT_TEST_SANITIZER"))
 LONG = bool(os.environ.get("PAXECT_TEST_LONG"))
 SEED = int(os.environ.get("PAXECT_TEST_SEED", "1"))
 LIMIT = int(os.environ.get("PAXECT_TEST_LIMIT", "60"))  # seconds to wait for an event: a loaded machine is slow
+REQUIRED = bool(os.environ.get("PAXECT_TEST_REQUIRED"))  # what a test needs must be there: it is not skipped
 SKIPPED = 77
 
 
@@ -52,6 +53,18 @@ def without_privileges():
     return ["setpriv", f"--inh-caps={drop}", f"--bounding-set={drop}"]
 
 
+def skip(test, reason):
+    """Skips a test for want of something, which is a failure where everything has to be there."""
+    if REQUIRED:
+        test.fail(f"PAXECT_TEST_REQUIRED is set, and {reason}")
+    test.skipTest(reason)
+
+
+def needs(program, package=None):
+    """A test that needs a program."""
+    return unittest.skipUnless(REQUIRED or shutil.which(program), f"there is no {program}: apt-get install {package or program}")
+
+
 def environment(before, env=None):
     """That of a program that `before` starts. LeakSanitizer does not work under strace and would end it with a failure."""
     if not SANITIZED or list(before[:1]) != ["strace"]:
@@ -64,7 +77,7 @@ def main():
     """Runs the tests of the script. Without a server it exits with the status that ctest takes for skipped."""
     if not server_program():
         print("skipped: there is no nats-server: apt-get install nats-server")
-        sys.exit(SKIPPED)
+        sys.exit(1 if REQUIRED else SKIPPED)
     unittest.main(verbosity=2)
 
 

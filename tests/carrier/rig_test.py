@@ -138,7 +138,7 @@ class Rig(unittest.TestCase):
     def test_a_wire_drops_and_partitions(self):
         reason = network.why_no_wire()
         if reason:
-            self.skipTest(reason)
+            rig.skip(self, reason)
         with rig.Site() as site, network.Wire(seed=rig.SEED, drop=0.05, duplicate=0.1, delay=0.01) as wire:
             server = site.server(host="0.0.0.0").start().ready()
             script = ("import sys; sys.path.insert(0, sys.argv[1]); from nats_client import Client\n"

@@ -14,7 +14,7 @@ try:
     import jsonschema
 except ImportError:
     print("skipped: there is no module jsonschema: apt-get install python3-jsonschema")
-    sys.exit(rig.SKIPPED)
+    sys.exit(1 if rig.REQUIRED else rig.SKIPPED)
 
 SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "carrier_plugin" / "schemas"
 ODD = b"odd \xff\n\\name.freq"

@@ -2,7 +2,6 @@
 """Consumers and epochs that stand still, and runs that end before all is done."""
 import contextlib
 import json
-import shutil
 import threading
 import unittest
 
@@ -123,7 +122,7 @@ class Once(unittest.TestCase):
                 self.assertNotEqual(rig.run_once(node), 0, mode)
 
 
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    @rig.needs("strace")
     def test_a_run_once_does_not_wait_for_a_sender_that_is_away_after_a_loss_of_the_store(self):
         """Of what the receiver has fetched and claimed when it is killed, and of what it would fetch."""
         with rig.Site() as site:

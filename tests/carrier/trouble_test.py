@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import threading
 import unittest
 
@@ -42,7 +41,7 @@ class Folders(unittest.TestCase):
 
 
 class Disks(unittest.TestCase):
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    @rig.needs("strace")
     def test_a_disk_that_fails_at_the_start_is_no_fault_of_the_settings_and_is_tried_again(self):
         with rig.Site() as site:
             server = site.server().start().ready()
@@ -67,7 +66,7 @@ class Disks(unittest.TestCase):
                 self.assertIn("cannot write to", found[0]["problem"])
                 node.stop()
 
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    @rig.needs("strace")
     def test_the_folder_that_cannot_be_flushed_is_named(self):
         with rig.Site() as site:
             server = site.server().start().ready()
@@ -96,7 +95,7 @@ def server_with_replica_behind(test, site, messages):
 
 
 class Names(unittest.TestCase):
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    @rig.needs("strace")
     def test_a_name_that_fails_once_and_succeeds_in_the_next_round_is_one_delivery(self):
         """Two containers of one name need the second round, in which the third one gets the name that it did not get before."""
         with rig.Site() as site:
@@ -123,7 +122,7 @@ class Names(unittest.TestCase):
             self.assertEqual(len(names), 3, names)
             self.assertTrue({"y.freq", "sub/x.freq"} <= set(names), names)
 
-    @unittest.skipUnless(shutil.which("strace"), "there is no strace: apt-get install strace")
+    @rig.needs("strace")
     def test_a_claim_that_a_replica_does_not_have_yet_is_not_left_when_its_name_cannot_be_had(self):
         """Who took the answer of the replica for the claim's removal would leave a claim that holds up the job."""
         with rig.Site() as site:
