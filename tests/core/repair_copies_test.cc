@@ -99,8 +99,10 @@ TEST_CASE("repair: a whole copy of another version of the data is refused, with 
   changed.replace(777, 3, "XYZ");
   const std::string container = encode(data, {{PAXECT_PARAM_PROTECT, 10}});
   const std::string damaged = zeroed(container, 5000, 3000);
-  for (const std::int64_t protect : {0, 10}) {
-    const std::string other = encode(changed, {{PAXECT_PARAM_PROTECT, protect}});
+  for (const std::string& other :
+       {encode(changed, {}), encode(changed, {{PAXECT_PARAM_PROTECT, 10}}), encode("", {}),
+        encode("", {{PAXECT_PARAM_PROTECT, 10}}), encode("x", {})}) {
+    INFO("another version of " << other.size() << " bytes");
     for (const std::vector<std::string>& copies :
          {std::vector{damaged, other}, std::vector{other, damaged}, std::vector{damaged, container, other}}) {
       const Repaired result = repair(copies);

@@ -253,11 +253,12 @@ Status Repairer::check_other_data() {
       if (at > reader.size() || reader.size() - at < kFooterSize) continue;
       if (!reader.read(at, bytes.data(), bytes.size())) return reader.failure();
       const Footer found = read_footer(bytes);
-      if (found.digest == report_.footer.digest || !may_be_other(found)) continue;
-      const std::int64_t begin = map_.first_shift(i).value_or(0);
+      const auto begin =
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, map_.first_shift(i).value_or(0)));
+      const std::uint64_t end = at + kFooterSize;
+      if (found.digest == report_.footer.digest || end < begin || !may_be_other(found, end - begin)) continue;
       bool whole = false;
-      Status status =
-          is_whole(reader, begin < 0 ? 0 : static_cast<std::uint64_t>(begin), at + kFooterSize, whole);
+      Status status = is_whole(reader, begin, end, whole);
       if (!status.ok()) return status;
       if (whole) {
         report_.reason = PAXECT_REPAIR_DATA_PROVEN;
@@ -284,7 +285,7 @@ Status Repairer::check_other_containers() {
     std::array<std::uint8_t, kFooterSize> bytes{};
     if (!reader.read(reader.size() - kFooterSize, bytes.data(), bytes.size())) return reader.failure();
     const Footer found = read_footer(bytes);
-    if (found.digest == report_.footer.digest || !may_be_other(found)) continue;
+    if (found.digest == report_.footer.digest || !may_be_other(found, reader.size())) continue;
     bool whole = false;
     if (Status status = is_whole(reader, 0, reader.size(), whole); !status.ok()) return status;
     if (whole) {
@@ -297,9 +298,11 @@ Status Repairer::check_other_containers() {
   return {};
 }
 
-// Whether it is plausible as the footer of another version of the data. One of much more data is hostile: to
-// decode it would take time out of proportion.
-bool Repairer::may_be_other(const Footer& found) const {
+// Whether it is plausible as the footer of another version of the data, in a container of `size` bytes. One
+// of much more data is hostile: to decode it would take time out of proportion. One without frames, such as a
+// footer of zeros, is that of a container without data, which has nothing between header and footer.
+bool Repairer::may_be_other(const Footer& found, std::uint64_t size) const {
+  if (size == kHeaderSize + kFooterSize) return found.total_frames == 0 && found.total_size == 0;
   return found.total_frames != 0 && found.total_frames <= report_.size &&
          found.total_size <= 2 * report_.footer.total_size + (std::uint64_t{1} << 20);
 }
