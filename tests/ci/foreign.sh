@@ -16,7 +16,7 @@ slow='at random|random damage|no single-byte change|the memory bound holds|a cop
 slow="$slow|:each failing|any one system call|for every way of passing a container|a file that becomes shorter"
 slow="$slow|numbering, comparing and merging"
 # Containers of more than 16 MiB. Those of the other repair tests are shorter under emulation.
-slow="$slow|in every window and between windows|of several windows|the lists of a later window|the lists of a window"
+slow="$slow|in every window and between windows|of several windows|several_windows|the lists of a later window|the lists of a window"
 
 make_sysroot() { # PRESET PROCESSOR LIBRARIES
   root=build/sysroot/$2

@@ -13,30 +13,6 @@
 namespace paxect::test {
 namespace {
 
-// A window of a container, and how many cells each of its code words can lose.
-struct Window {
-  std::size_t offset = 0;
-  std::size_t length = 0;
-  std::size_t cell = 0;
-  std::size_t parity = 0;
-};
-
-std::vector<Window> windows_of(const std::string& container) {
-  auto number = [&](std::size_t at, std::size_t size) {
-    std::size_t value = 0;
-    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(container[at + i]);
-    return value;
-  };
-  std::vector<Window> windows;
-  for (std::size_t at = 0; (at = container.find("\xd1PXheal\x1a", at)) != std::string::npos; ++at)
-    if (number(at + 12, 1) == 1 && number(at + 32, 4) == windows.size())
-      windows.push_back({.offset = number(at + 36, 8),
-                         .length = number(at + 44, 8),
-                         .cell = std::size_t{1} << number(at + 14, 1),
-                         .parity = number(at + 56, 1)});
-  return windows;
-}
-
 // Distinct places in a window, so far apart that two whole cells are between any two of them: what is between
 // two places is found by such a pair.
 std::vector<std::size_t> choose_places(const Window& window, std::size_t count, Random& random) {

@@ -57,6 +57,22 @@ std::string protect(const Sample& sample, std::int64_t percent) {
                                         {PAXECT_PARAM_LEVEL, 1}});
 }
 
+std::vector<Window> windows_of(const std::string& container) {
+  auto number = [&](std::size_t at, std::size_t size) {
+    std::size_t value = 0;
+    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(container[at + i]);
+    return value;
+  };
+  std::vector<Window> windows;
+  for (std::size_t at = 0; (at = container.find("\xd1PXheal\x1a", at)) != std::string::npos; ++at)
+    if (number(at + 12, 1) == 1 && number(at + 32, 4) == windows.size())
+      windows.push_back({.offset = number(at + 36, 8),
+                         .length = number(at + 44, 8),
+                         .cell = std::size_t{1} << number(at + 14, 1),
+                         .parity = number(at + 56, 1)});
+  return windows;
+}
+
 std::size_t covered(const std::string& container) {
   std::size_t size = container.size() - 44;
   for (const Frame& frame : frames_of(container))
@@ -70,6 +86,7 @@ namespace {
 // their class needs, and as many frames as elsewhere.
 Sample of_size(int size) {
   constexpr std::size_t kLargest = 600'000;  // bytes, emulated
+  if (size > one_frame) return kSeveralWindows;
   Sample sample = kSamples[size];
   if (!emulated() || sample.size <= kLargest) return sample;
   sample.frame /= static_cast<int>(sample.size / kLargest);

@@ -36,7 +36,7 @@ std::string overwritten(std::string bytes, std::size_t at, std::size_t size, Ran
 // The number of random cases; thousands with PAXECT_TEST_LONG=1.
 int rounds(int count);
 
-// Containers of every class of size: one cell, one code word, several, cells of 4 KiB, several windows.
+// Containers of every class of size: one cell, one code word, several, cells of 4 KiB.
 enum Size { empty, one_byte, tiny, small, medium, large, one_frame };
 struct Sample {
   const char* name;
@@ -50,6 +50,8 @@ inline constexpr Sample kSamples[] = {{"empty", 0, 4096},
                                       {"medium", 300000, 65536},
                                       {"large", 3000000, 1 << 20},
                                       {"one frame", 3000000, 8 << 20}};
+// Two full windows and a short one.
+inline constexpr Sample kSeveralWindows = {"several windows", 40 << 20, 1 << 20};
 inline constexpr std::int64_t kPercents[] = {1, 6, 25, 50};
 
 // A test of its own for each class, and of the large ones for each percentage, so that they run at the same
@@ -62,14 +64,32 @@ enum Part {
   one_frame_1,
   one_frame_6,
   one_frame_25,
-  one_frame_50
+  one_frame_50,
+  several_windows_1,
+  several_windows_6,
+  several_windows_25,
+  several_windows_50
 };
-// `kPart`: a Part, or a Size with every percentage.
+// `kPart`: a Part, or a Size with every percentage. The tests of several windows do not run under emulation.
 #define TEST_CASE_OF_EACH_SIZE(name)                                                                    \
   TEMPLATE_TEST_CASE_SIG(name, "", ((int kPart), kPart), empty, one_byte, tiny, small, medium, large_1, \
                          large_6, large_25, large_50, one_frame_1, one_frame_6, one_frame_25, one_frame_50)
+#define TEST_CASE_OF_EACH_SIZE_AND_SEVERAL_WINDOWS(name)                                                    \
+  TEMPLATE_TEST_CASE_SIG(name, "", ((int kPart), kPart), empty, one_byte, tiny, small, medium, large_1,     \
+                         large_6, large_25, large_50, one_frame_1, one_frame_6, one_frame_25, one_frame_50, \
+                         several_windows_1, several_windows_6, several_windows_25, several_windows_50)
 
 std::string protect(const Sample& sample, std::int64_t percent);
+
+// A window of a container, and how many cells each of its code words can lose.
+struct Window {
+  std::size_t offset = 0;
+  std::size_t length = 0;
+  std::size_t cell = 0;
+  std::size_t parity = 0;
+};
+// By the first record of each.
+std::vector<Window> windows_of(const std::string& container);
 
 // The stored bytes that the protection covers: the container without extension frames and footer.
 std::size_t covered(const std::string& container);
