@@ -3,6 +3,7 @@
 
 The scripts run in a folder with the shims paxect_core.py and paxect_link_plugin.py. They also run with a core in Python,
 which shows that they expect nothing that only our core does. PREFIX has the installed programs."""
+import json
 import os
 import shutil
 import subprocess
@@ -78,6 +79,22 @@ class DropIn(unittest.TestCase):
         self.run_here("paxect", "run", "--once", PAXECT_LINK_MODE="send", PAXECT_LINK_OUTBOX="share")
         self.run_here(SCRIPTS / "mini_link.py", "decode", PAXECT_CORE="paxect-core", PAXECT_LINK_INBOX="share")
         self.assertEqual((self.work / "outbox/to_theirs").read_text(), "to theirs\n")
+
+    def test_the_python_core_decodes_protected_containers(self):
+        shutil.copytree(PYTHON_CORE.parent, self.work / "python")
+        vectors = SOURCES / "tests/vectors/protect"
+        index = json.loads((vectors / "index.json").read_text())
+        for name in [vector["name"] for vector in index["protected"]]:
+            with self.subTest(name=name):
+                self.run_here("python", "python/paxect_core.py", "decode", "-i", vectors / f"{name}.freq", "-o", "data")
+                self.assertEqual((self.work / "data").read_bytes(), (vectors / f"{name}.bin").read_bytes())
+        # Redundancy does not make damage pass. In one of them, nothing but the redundancy is damaged.
+        for vector in index["damaged"]:
+            name, whole = vector["name"], vector["name"] == "records-lost"
+            with self.subTest(name=name):
+                self.run_here("python", "python/paxect_core.py", "decode", "-i", vectors / f"{name}.freq",
+                              "-o", f"{name}.data", status=0 if whole else 4)
+                self.assertEqual((self.work / f"{name}.data").exists(), whole)
 
     def check_relay(self, *command, **environment):
         self.use_shims()

@@ -11,4 +11,5 @@ for size in 0 1 700 20000 300000 3000000 35651584; do
     head -c "$size" "$work/data" | "$core" encode --protect "$percent" --frame 1000000 --level -7 -o "$work/$size-$percent.freq"
   done
 done
-"$python" "$here/protection.py" "$work"/*.freq "$here"/../../vectors/protect/empty.freq "$here"/../../vectors/protect/noise.freq
+"$python" "$here/protection.py" "$work"/*.freq "$here"/../../vectors/protect/empty.freq \
+  "$here"/../../vectors/protect/one-byte.freq "$here"/../../vectors/protect/noise.freq "$here"/../../vectors/protect/text.freq
