@@ -80,7 +80,7 @@ std::string list_header(const Crc32& crc32, std::uint64_t tag, std::uint64_t off
 
 // Bytes of the largest resident set of the command.
 std::uint64_t memory_of(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), std::string(PAXECT_TEST_BIN) + "/paxect-core");
+  arguments.insert(arguments.begin(), PAXECT_TEST_BIN "/paxect-core");
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);

@@ -307,6 +307,19 @@ TEST_CASE("a range and a salvage are no more open than each container they come 
         "./a\n./both\n./one\n./range\n./replaced\n");
 }
 
+TEST_CASE("a repaired container is no more open than each damaged copy, and has the time of the first") {
+  TempDir dir;
+  write_file(dir / "in", std::string(200'000, 'x'));
+  CHECK(script(dir,
+               "umask 022; $T encode --protect 50 -i in -o a; printf xx | dd of=a bs=1 seek=30 conv=notrunc "
+               "status=none; "
+               "cp a b; chmod 640 a; chmod 604 b; touch -d 2001-02-03 a; "
+               "$T repair -q a -o one; $T repair -q a b -o both; $T repair -q --no-attributes a -o plain; "
+               "echo old >replaced; chmod 664 replaced; $T repair -q a -o replaced; "
+               "stat -c '%n %a' a one both plain replaced; find . -type f ! -newermt 2001-02-04 | sort")
+            .output == "a 640\none 640\nboth 600\nplain 644\nreplaced 640\n./a\n./both\n./one\n./replaced\n");
+}
+
 TEST_CASE("what could not be kept of a replaced file is reported, with status 0") {
   if (!is_root()) return;
   TempDir dir;
