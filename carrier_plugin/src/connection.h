@@ -45,6 +45,8 @@ class Connection {
   std::string server_url() const;
   // The same, also after the connection was lost.
   const std::string& last_url() const { return last_url_; }
+  // Whether the settings have more than one.
+  bool has_other_server() const { return settings_.servers.size() > 1; }
   // Why there is no connection; "" while there is one.
   std::string problem() const;
 

@@ -30,6 +30,11 @@ class Problems {
     texts_[what] = text;
     host_.log(PAXECT_LOG_WARN, text);
   }
+  // "" when the condition does not hold.
+  std::string text(const std::string& what) const {
+    const auto found = texts_.find(what);
+    return found == texts_.end() ? "" : found->second;
+  }
   const std::map<std::string, std::string>& all() const { return texts_; }
 
  private:

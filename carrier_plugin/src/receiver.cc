@@ -77,6 +77,7 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
       readiness_(
           host, connection, &epoch_, &problems_, [this] { return ensure_consumers(); },
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
+      quorum_(host, connection, &exchange_, names_, &problems_),
       identity_(host, settings, state, connection, &problems_),
       window_(kPatience) {}
 
@@ -251,6 +252,7 @@ void Receiver::tend_connection() {
     readiness_.lose_streams();
   }
   const bool is_new = readiness_.tend(folder_.is_open() && !identity_.must_wait());
+  quorum_.tend(readiness_.is_ready());
   identity_.tend(work_in_hand());
   if (const std::uint64_t dropped = connection_.take_dropped(); dropped > 0)
     host_.log(PAXECT_LOG_WARN, std::to_string(dropped) +

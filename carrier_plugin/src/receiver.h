@@ -22,6 +22,7 @@
 #include "incoming.h"
 #include "names.h"
 #include "problems.h"
+#include "quorum.h"
 #include "readiness.h"
 #include "records.h"
 #include "settings.h"
@@ -226,6 +227,7 @@ class Receiver {
   EventLog log_;
   Problems problems_;
   Readiness readiness_;
+  Quorum quorum_;
   Identity identity_;
   ReceiverCounts counts_;
 

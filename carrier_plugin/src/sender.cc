@@ -35,6 +35,7 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
       readiness_(
           host, connection, &epoch_, &problems_, [this] { return tend_streams(); },
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
+      quorum_(host, connection, &exchange_, names_, &problems_),
       identity_(host, settings, state, connection, &problems_),
       window_(kPatience),
       buffer_(kBuffer) {
@@ -120,6 +121,7 @@ bool Sender::has_removals() const {
 void Sender::tend_connection() {
   if (exchange_.take_silence()) readiness_.lose_streams();
   const bool is_new = readiness_.tend(folder_.is_open());
+  quorum_.tend(readiness_.is_ready());
   identity_.tend({.waiting = waiting()});
   const std::uint64_t dropped = connection_.take_dropped();
   if (dropped > 0)

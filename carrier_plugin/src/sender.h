@@ -20,6 +20,7 @@
 #include "names.h"
 #include "outgoing.h"
 #include "problems.h"
+#include "quorum.h"
 #include "readiness.h"
 #include "records.h"
 #include "settings.h"
@@ -194,6 +195,7 @@ class Sender {
   EventLog log_;
   Problems problems_;
   Readiness readiness_;
+  Quorum quorum_;
   Identity identity_;
   SenderCounts counts_;
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <memory>
 
+#include "quorum.h"
+
 namespace paxect::carrier {
 namespace {
 
@@ -14,6 +16,7 @@ constexpr int kNoStorage = 10047;
 constexpr int kNoCluster = 10074;
 constexpr int kNoPeers = 10005;
 constexpr int kClusterReplicas = 3;
+constexpr int kNoMessage = 10037;
 constexpr int kConsumerNotFound = 10014;
 
 struct Spec {
@@ -236,6 +239,19 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
   if (status.ok() && is_made)
     status = ensure_consumer_once(jetstream, names, what, name, settings, created_ns, &is_made);
   return status;
+}
+
+Status ask_leader(jsCtx* jetstream, const Names& names, const std::string& server) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  const std::string stream = names.stream("job");
+  natsMsg* found = nullptr;
+  jsErrCode code = static_cast<jsErrCode>(0);
+  const natsStatus status =
+      js_GetLastMsg(&found, jetstream, stream.c_str(), names.subject("job", "none").c_str(), nullptr, &code);
+  natsMsg_Destroy(found);
+  const bool is_answer = status == NATS_OK || code == kNoMessage || code == kStreamNotFound;
+  if (is_answer) return Status::success();
+  return failure(without_leader(server, stream), status, code);
 }
 
 Status remove_epoch(jsCtx* jetstream, const Names& names) {

@@ -25,6 +25,9 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
                        const Settings& settings, std::int64_t* created_ns);
 
+// Whether the leader of the jobs answers: it has the majority of its replicas. Success also without a stream.
+Status ask_leader(jsCtx* jetstream, const Names& names, const std::string& server);
+
 struct StreamRoom {
   std::uint64_t bytes = 0;
   std::uint64_t max_bytes = 0;

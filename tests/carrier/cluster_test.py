@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Three servers that replicate: one is killed, the leader is killed, all are killed, one loses its disk."""
+"""Three servers that replicate: one is killed, the leader is killed, all are killed, one loses its disk, one is cut off."""
 import unittest
 
+import network
 import rig
 
 STREAMS = ("test_data", "test_job", "test_claim", "test_receipt")
@@ -94,6 +95,75 @@ class Cluster(unittest.TestCase):
             cluster.servers[1].start().ready()
             site.send_many(north, 6, prefix="after")
             site.await_arrival()
+
+
+class Partitions(unittest.TestCase):
+    """One server and one of each kind of carrier are at the far end of a wire."""
+
+    def setUp(self):
+        reason = network.why_no_wire()
+        if reason:
+            rig.skip(self, reason)
+
+    def test_the_side_without_a_majority_waits_and_reports_it_and_nothing_is_lost_or_doubled(self):
+        with network.Wire(seed=rig.SEED) as wire, rig.Site() as site:
+            cluster = site.cluster(hosts=(wire.near, wire.near, wire.far), wrap=wire.wrap()).start()
+            near = ", ".join(server.url for server in cluster.servers[:2])
+            far = cluster.servers[2].url
+            north = site.node("north", "send", near).start()
+            site.node("south", "receive", near).start()
+            away = site.node("away", "send", far, wrap=wire.wrap()).start()
+            site.node("west", "receive", far, wrap=wire.wrap()).start()
+            site.take()
+            for node in site.senders():
+                site.send_many(node, 6, prefix=f"{node.name}0_")
+            site.await_arrival()
+            for turn in range(1, 4 if rig.LONG else 2):
+                for node in site.senders():
+                    site.send_many(node, 9, prefix=f"{node.name}{turn}_")
+                rig.time.sleep(site.random.random() * 0.2)
+                wire.cut = True
+                waiting = [f"cut{turn}_{i}.freq" for i in range(3)]
+                for name in waiting:
+                    site.send(away, name, b"of the side without a majority")
+                rig.wait_for(lambda: f"a report: {rig.problems(away)}", lambda: rig.problems(away), 2 * rig.LIMIT)
+                site.send_many(north, 3, prefix=f"majority{turn}_")
+                rig.wait_for("deliveries on the side with the majority", lambda turn=turn: not site.lost() and
+                             {f"majority{turn}_{i}.freq" for i in range(3)} <= set(site.taken), 3 * rig.LIMIT)
+                self.assertLessEqual(set(waiting), rig.visible(away.folder))
+                self.assertFalse(set(waiting) & set(site.taken))
+                wire.cut = False
+                site.await_arrival(4 * rig.LIMIT)
+                for node in site.nodes:
+                    rig.wait_for(lambda node=node: f"the end of {rig.problems(node)}", lambda node=node: not rig.problems(node), 2 * rig.LIMIT)
+
+    def test_a_sender_leaves_a_server_that_its_cluster_does_not_reach(self):
+        """All carriers reach that server."""
+        with network.Wire(seed=rig.SEED) as wire, rig.Site() as site:
+            cluster = site.cluster(hosts=(wire.near, wire.near, wire.far), wrap=wire.wrap()).start()
+            one, two, three = cluster.servers
+            north = site.node("north", "send", f"{three.url}, {one.url}").start()
+            site.node("south", "receive", f"{two.url}, {one.url}").start()
+            site.take()
+            site.send_many(north, 3)
+            site.await_arrival()
+            rig.wait_for("a quiet start", lambda: north.command("status", status=(0, 1))["report"]["server"] == three.url and not rig.problems(north))
+            wire.cut_ports = frozenset(cluster.ports)
+            site.send_many(north, 3, prefix="cut_")
+            alone = site.node("alone", "send", three.url).start()
+            site.send(alone, "alone.freq", b"data")
+            for node in (north, alone):
+                rig.wait_for(lambda node=node: f"a report: {node.carrier.text()}", lambda node=node: "its leader does not answer" in node.carrier.text(), 2 * rig.LIMIT)
+            found = rig.wait_for("a problem in status", lambda: [text for text in rig.problems(alone) if f"the server {three.url} has the stream test_job" in text])
+            self.assertTrue(found)
+            self.assertEqual(alone.command("status", status=(1,))["state"], "running")
+            failed = [one for one in alone.command("doctor", status=(1,))["checks"] if one["state"] == "failed"]
+            self.assertIn("is the server cut off from its cluster", str(failed))
+            rig.wait_for("what the cluster can deliver", lambda: set(site.taken) >= set(site.sent) - {"alone.freq"}, 3 * rig.LIMIT)
+            rig.wait_for("its end", lambda: north.command("status", status=(0, 1))["report"]["server"] == one.url and not rig.problems(north))
+            self.assertNotIn("alone.freq", site.taken)
+            wire.cut_ports = frozenset()
+            site.await_arrival(4 * rig.LIMIT)
 
 
 if __name__ == "__main__":

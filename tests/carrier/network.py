@@ -168,10 +168,12 @@ IFF_TUN, IFF_NO_PI = 1, 0x1000
 class Wire:
     """A network namespace for some processes, and a wire from it to this one that drops, duplicates and delays packets:
     each with its probability, delays up to `delay` seconds, so that packets also overtake one another. `near` is this
-    end's address and `far` that of the namespace. cut = True drops everything: a partition."""
+    end's address and `far` that of the namespace. cut = True drops everything: a partition. `cut_ports` are TCP ports from and
+    to which everything is dropped."""
 
     def __init__(self, seed=1, drop=0.0, duplicate=0.0, delay=0.0):
         self.drop, self.duplicate, self.delay, self.cut = drop, duplicate, delay, False
+        self.cut_ports = frozenset()
         self.random = random.Random(seed)
         self.name = f"paxect-{os.getpid()}-{id(self) % 100000}"
         number = os.getpid() % 16000 * 4
@@ -233,6 +235,11 @@ class Wire:
 
     def _pass(self, waiting, end, packet):
         self.packets += 1
+        if self.cut_ports and packet[9:10] == b"\x06":  # TCP
+            begin = packet[0] % 16 * 4
+            if self.cut_ports & set(struct.unpack_from("!HH", packet, begin)):
+                self.dropped += 1
+                return
         for _ in range(2 if self.random.random() < self.duplicate else 1):
             if self.cut or self.random.random() < self.drop:
                 self.dropped += 1

@@ -145,14 +145,14 @@ class Process:
 class Server(Process):
     """A nats-server with JetStream in `place`/store, or one of a cluster. `settings` is added to its configuration."""
 
-    def __init__(self, place, name="server", settings="", host="127.0.0.1", cluster=None, tls="", max_file="8GB"):
+    def __init__(self, place, name="server", settings="", host="127.0.0.1", cluster=None, tls="", max_file="8GB", wrap=()):
         self.place = pathlib.Path(place) / name
         self.place.mkdir()
         self.store = self.place / "store"
         self.name, self.settings, self.host, self.tls, self.cluster, self.max_file = name, settings, host, tls, cluster, max_file
         self.port = free_port()
         self.config = self.place / "server.conf"
-        super().__init__([server_program(), "-c", self.config], self.place / "log")
+        super().__init__([*wrap, server_program(), "-c", self.config], self.place / "log")
         self.login = {}  # what client() needs to be let in
 
     @property
@@ -166,8 +166,9 @@ class Server(Process):
     def write(self):
         cluster = ""
         if self.cluster:
-            routes = ", ".join(f"nats://127.0.0.1:{port}" for port in self.cluster.ports)
-            cluster = (f"cluster {{ name: test, listen: \"127.0.0.1:{self.cluster.ports[self.cluster.names.index(self.name)]}\", "
+            addresses = [f"{host}:{port}" for host, port in zip(self.cluster.hosts, self.cluster.ports, strict=True)]
+            routes = ", ".join(f"nats://{address}" for address in addresses)
+            cluster = (f"cluster {{ name: test, listen: \"{addresses[self.cluster.names.index(self.name)]}\", "
                        f"routes: [{routes}] }}\n")
         self.config.write_text(f"server_name: {self.name}\nlisten: \"{self.host}:{self.port}\"\nmax_payload: 2MB\n"
                                f"write_deadline: \"10s\"\n"
@@ -214,12 +215,13 @@ class Server(Process):
 
 
 class Cluster:
-    """Three servers that replicate."""
+    """Three servers that replicate, on `hosts`. The last one runs with the words `wrap` before its command."""
 
-    def __init__(self, place):
-        self.names = ["one", "two", "three"]
+    def __init__(self, place, hosts=("127.0.0.1",) * 3, wrap=()):
+        self.names, self.hosts = ["one", "two", "three"], hosts
         self.ports = [free_port() for _ in self.names]
-        self.servers = [Server(place, name, cluster=self) for name in self.names]
+        self.servers = [Server(place, name, cluster=self, host=host, wrap=wrap if name == self.names[-1] else ())
+                        for name, host in zip(self.names, hosts, strict=True)]
 
     @property
     def urls(self):
@@ -410,8 +412,8 @@ class Site:
         self.servers.append(Server(self.place, **{"name": f"server{len(self.servers)}", **settings}))
         return self.servers[-1]
 
-    def cluster(self):
-        cluster = Cluster(self.place)
+    def cluster(self, **settings):
+        cluster = Cluster(self.place, **settings)
         self.servers += cluster.servers
         return cluster
 

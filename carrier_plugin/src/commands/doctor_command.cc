@@ -186,6 +186,8 @@ void check_streams(const Call& call, Findings* findings) {
   status = compare_streams(connection.jetstream(), names, call.settings(), &differences);
   if (!status.ok() || differences.empty()) add("streams", status, "they are as in the settings", findings);
   for (const std::string& difference : differences) findings->push_back({"streams", "warning", difference});
+  status = ask_leader(connection.jetstream(), names, connection.server_url());
+  add("leader of the streams", status, "it answers", findings);
   StreamRoom room;
   for (const char* what : {"data", "job", "claim", "receipt", "poison"})
     if (read_room(connection.jetstream(), names.stream(what), &room).ok())
