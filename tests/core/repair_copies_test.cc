@@ -118,6 +118,23 @@ TEST_CASE("repair: a whole copy of another version of the data is refused, with 
   CHECK(repair({damaged, zeroed(encode(changed, {}), 100000, 10)}).container == container);
 }
 
+TEST_CASE("repair: a whole copy of another version is refused, however much more data it has") {
+  const std::string container = encode(noise(20'000, 11), {{PAXECT_PARAM_PROTECT, 10}});
+  const std::string empty = encode("", {{PAXECT_PARAM_PROTECT, 10}});
+  for (const std::string& damaged : {zeroed(container, 5000, 1000), zeroed(empty, 0, 20)}) {
+    REQUIRE(repair({damaged}).status == PAXECT_OK);
+    for (const std::int64_t frame : {512, 1 << 20}) {
+      const std::string other = encode(noise(3'000'000, 3), {{PAXECT_PARAM_FRAME_SIZE, frame}});
+      INFO(damaged.size() << " bytes, and frames of " << frame << " bytes");
+      for (const auto& copies : {std::vector{damaged, other}, std::vector{other, damaged}}) {
+        const Repaired result = repair(copies);
+        CHECK(result.status == PAXECT_ERROR_DAMAGED);
+        CHECK(result.report.reason == PAXECT_REPAIR_DIFFERENT_COPIES);
+      }
+    }
+  }
+}
+
 TEST_CASE("repair: a protected container in the data does not make a piece of a copy that of another one") {
   const std::string inner = encode(noise(200000, 5), {{PAXECT_PARAM_PROTECT, 10}});
   const std::string outer = encode(inner, {{PAXECT_PARAM_PROTECT, 6}, {PAXECT_PARAM_FRAME_SIZE, 65536}});

@@ -298,19 +298,23 @@ Status Repairer::check_other_containers() {
   return {};
 }
 
+// How much data another version may have. To decode more would take time out of proportion to the copies.
+std::uint64_t Repairer::max_other_data(std::uint64_t size) const {
+  return 2 * (report_.footer.total_size + size) + (std::uint64_t{1} << 20);
+}
+
 // Whether it is plausible as the footer of another version of the data, in a container of `size` bytes. One
-// of much more data is hostile: to decode it would take time out of proportion. One without frames, such as a
-// footer of zeros, is that of a container without data, which has nothing between header and footer.
+// without frames, such as a footer of zeros, is that of a container without data, which has nothing between
+// header and footer.
 bool Repairer::may_be_other(const Footer& found, std::uint64_t size) const {
   if (size == kHeaderSize + kFooterSize) return found.total_frames == 0 && found.total_size == 0;
-  return found.total_frames != 0 && found.total_frames <= report_.size &&
-         found.total_size <= 2 * report_.footer.total_size + (std::uint64_t{1} << 20);
+  return found.total_frames != 0 && found.total_frames <= size && found.total_size <= max_other_data(size);
 }
 
 // Whether the bytes of a copy are a container that decodes as it stands. Only a lack of memory and a caller
 // who cancels are failures.
 Status Repairer::is_whole(CopyReader& reader, std::uint64_t begin, std::uint64_t end, bool& whole) {
-  const std::uint64_t max_data = 2 * report_.footer.total_size + (std::uint64_t{1} << 20);
+  const std::uint64_t max_data = max_other_data(end - begin);
   Callbacks to_nowhere;
   to_nowhere.sink = discard;
   decoder_.begin(parameters_, to_nowhere);

@@ -92,6 +92,7 @@ class Repairer {
   Status find_footer(Footer& footer);
   Status check_other_data();
   Status check_other_containers();
+  std::uint64_t max_other_data(std::uint64_t size) const;
   bool may_be_other(const Footer& found, std::uint64_t size) const;
   Status is_whole(CopyReader& reader, std::uint64_t begin, std::uint64_t end, bool& whole);
   Status lacking_cells() const;
