@@ -202,6 +202,18 @@ TEST_CASE("a repair that is stopped leaves no hidden file, and the damaged conta
   }
 }
 
+TEST_CASE("a repair into a pipe that nobody reads any more ends with a status of its own, and by no signal") {
+  TempDir dir;
+  std::string damaged = encode(noise(3'000'000), {{PAXECT_PARAM_PROTECT, 6}});
+  write_file(dir / "damaged", damaged.replace(1'000'000, 4096, 4096, '\0'));
+  const Result result = run(
+      {.argv = {"/bin/bash", "-c", R"("$0" repair "$1" -o - | head -c 100 >"$2"; exit "${PIPESTATUS[0]}")",
+                kTool, dir / "damaged", dir / "part"}});
+  CHECK(result.status == 3);
+  CHECK(result.error == "paxect-core: standard output: cannot write: Broken pipe\n");
+  CHECK(list(dir.path()) == std::vector<std::string>{"damaged", "part"});
+}
+
 TEST_CASE("a command whose output nobody takes ends by the signal") {
   if (skip_when_emulated("/proc/PID/syscall shows the emulator's system calls")) return;
   TempDir dir;
