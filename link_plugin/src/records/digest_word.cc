@@ -1,8 +1,13 @@
 #include "records/digest_word.h"
 
-#include <string_view>
+#include "base/digest.h"
 
 namespace paxect::link {
+namespace {
+
+constexpr std::size_t kNameDigits = 24;
+
+}  // namespace
 
 std::string digest_word(const std::string& digest, const std::optional<EarlierEntry>& again) {
   return again ? digest + ":" + again->stream + ":" + std::to_string(again->number) : digest;
@@ -20,5 +25,11 @@ std::optional<EarlierEntry> take_earlier(std::string* word) {
     return std::nullopt;
   return again;
 }
+
+std::string named_digest(const std::string& digest, std::string_view name) {
+  return digest + ":" + sha256_hex(name).substr(0, kNameDigits);
+}
+
+std::string digest_of_word(const std::string& word) { return word.substr(0, word.find(':')); }
 
 }  // namespace paxect::link

@@ -1,16 +1,22 @@
-// The word of a record of the journal that has the digest of an entry, and the earlier entry that it names:
-// "DIGEST", or "DIGEST:STREAM:NUMBER".
+// Words of records of the journal that have a digest, and what belongs to it.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "proof/list.h"
 
 namespace paxect::link {
 
+// An entry, and the earlier one that it names: "DIGEST", or "DIGEST:STREAM:NUMBER".
 std::string digest_word(const std::string& digest, const std::optional<EarlierEntry>& again);
 // Leaves the digest alone in the word. Nothing where there is no such entry, or a damaged one.
 std::optional<EarlierEntry> take_earlier(std::string* word);
+
+// A container that was delivered, with 96 bits of the SHA-256 of its name, which may be long: "DIGEST:NAME".
+// Journals of before have "DIGEST" alone.
+std::string named_digest(const std::string& digest, std::string_view name);
+std::string digest_of_word(const std::string& word);
 
 }  // namespace paxect::link

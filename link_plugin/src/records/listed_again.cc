@@ -7,6 +7,7 @@
 // rewritten journal, in which that was done.
 #include <algorithm>
 
+#include "records/digest_word.h"
 #include "records/received_streams.h"
 
 namespace paxect::link {
@@ -80,14 +81,14 @@ std::vector<EntryRef> ReceivedStreams::open_entries_of(const ListedContainer& of
 }
 
 // The number of the first entry alone does not show it: a sender that was put back from a backup may name an
-// entry that another text of its list has.
+// entry that another text of its list has, of another content or of the same one under another name.
 bool ReceivedStreams::is_delivered(const ListedContainer& of) const {
   if (is_delivered_again_.contains(of)) return true;
   const std::optional<EntryRef> first = first_entry_of(of);
   if (!first || !is_gone(*first)) return false;
   const auto& spent = streams_[first->stream].spent;
   const auto found = spent.find(first->number);
-  return found != spent.end() && found->second == std::get<3>(of);
+  return found != spent.end() && found->second == named_digest(std::get<3>(of), std::get<4>(of));
 }
 
 // Whether a delivery uses another entry of its container.

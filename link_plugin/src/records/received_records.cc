@@ -77,8 +77,8 @@ std::string ReceivedStreams::until_record(std::size_t stream, std::uint64_t numb
   return JournalLine("until").number(stream).number(number).finish();
 }
 
-std::string ReceivedStreams::early_record(const std::string& digest) {
-  return JournalLine("early").text(digest).finish();
+std::string ReceivedStreams::early_record(const std::string& digest, const std::string& name) {
+  return JournalLine("early").text(named_digest(digest, name)).finish();
 }
 
 std::string ReceivedStreams::put_away_record(const std::string& what) const {
@@ -227,7 +227,7 @@ void ReceivedStreams::take_list(JournalWords& words, bool is_ours) {
       add_digest(ref, entries[i].digest, &of->foreign, &foreign_);
       continue;
     }
-    if (!of->knows(ref.number) && take_early(entries[i].digest))
+    if (!of->knows(ref.number) && take_early(entries[i]))
       add_gone(of, ref.number, ref.number);
     else if (take_put_away(entries[i]))
       entries[i].reason = kPutAway;

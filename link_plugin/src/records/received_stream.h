@@ -90,7 +90,7 @@ struct ReceivedStream {
   std::map<std::uint64_t, std::string> known = {};  // digests of the last lists
   std::map<std::uint64_t, ReceivedEntry> entries = {};
   EntryRanges gone = {};                              // delivered
-  std::map<std::uint64_t, std::string> spent = {};    // digests of the last of these
+  std::map<std::uint64_t, std::string> spent = {};    // the last of these, with their names
   EntryRanges others = {};                            // of lists for other nodes
   std::map<std::uint64_t, std::string> foreign = {};  // digests of the last of these
   EntryRanges written_off = {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "records/digest_word.h"
 #include "records/stream_state.h"
 
 namespace paxect::link {
@@ -239,10 +240,10 @@ void ReceivedStreams::use_up(const EntryRef& ref) {
 
 // Requires: the entry is here.
 void ReceivedStreams::end_entry(const EntryRef& ref) {
-  const std::string digest = entry(ref)->digest;
+  const std::string word = named_digest(entry(ref)->digest, entry(ref)->name);
   erase_entry(ref);
   add_gone(&streams_[ref.stream], ref.number, ref.number);
-  add_spent(ref, digest);
+  add_spent(ref, word);
 }
 
 void ReceivedStreams::use_up_entries(std::size_t index, std::uint64_t first, std::uint64_t last) {
@@ -287,9 +288,8 @@ void ReceivedStreams::note_gone(const EntryRef& ref) {
 void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
   ReceivedStream& of = streams_[ref.stream];
   const std::uint64_t intent = std::exchange(entry.intent, 0);
-  const std::string digest = entry.digest;
   // A record that is read again must not open what was used up.
-  if (is_gone(ref)) return add_spent(ref, digest);
+  if (is_gone(ref)) return add_spent(ref, named_digest(entry.digest, entry.name));
   if (of.entries.contains(ref.number) || count_in(of.others, ref.number, ref.number) > 0) return;
   if (entry.again && !has_room_again(ref, entry)) entry.again.reset();
   if (entry.again) later_.emplace(*container_of(ref, entry), ref);
@@ -320,9 +320,12 @@ void ReceivedStreams::add_gone(ReceivedStream* stream, std::uint64_t first, std:
   add_range(&stream->gone, first, last);
 }
 
-// The list of a container that was delivered already: its entry is used up.
-bool ReceivedStreams::take_early(const std::string& digest) {
-  const auto found = std::find(early_.begin(), early_.end(), digest);
+// The list of a container that was delivered already: its entry is used up. Not one of another name: that of
+// another container of the same content, which may not have come.
+bool ReceivedStreams::take_early(const ReceivedEntry& entry) {
+  if (early_.empty()) return false;
+  auto found = std::find(early_.begin(), early_.end(), named_digest(entry.digest, entry.name));
+  if (found == early_.end()) found = std::find(early_.begin(), early_.end(), entry.digest);
   if (found == early_.end()) return false;
   early_.erase(found);
   return true;
@@ -342,16 +345,16 @@ std::vector<EntryRef> ReceivedStreams::open_with_name(const std::string& name) c
   return named_.with_beginning(with_name(name));
 }
 
-void ReceivedStreams::add_spent(const EntryRef& ref, const std::string& digest) {
-  add_digest(ref, digest, &streams_[ref.stream].spent, &spent_);
+void ReceivedStreams::add_spent(const EntryRef& ref, const std::string& word) {
+  add_digest(ref, word, &streams_[ref.stream].spent, &spent_);
 }
 
-void ReceivedStreams::add_digest(const EntryRef& ref, const std::string& digest,
+void ReceivedStreams::add_digest(const EntryRef& ref, const std::string& word,
                                  std::map<std::uint64_t, std::string>* digests, RefIndex* index) {
-  if (!digests->emplace(ref.number, digest).second) return;
-  index->add(digest, ref);
+  if (!digests->emplace(ref.number, word).second) return;
+  index->add(digest_of_word(word), ref);
   if (digests->size() <= kSpent) return;
-  index->erase(digests->begin()->second, {ref.stream, digests->begin()->first});
+  index->erase(digest_of_word(digests->begin()->second), {ref.stream, digests->begin()->first});
   digests->erase(digests->begin());
 }
 

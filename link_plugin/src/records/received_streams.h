@@ -17,8 +17,8 @@
 //   receipted IX STREAM NUMBER DIGEST MADE KEY CONTENTS   it has, signed by our key of this id
 //   gone IX (ENTRY ENTRY)...                       ranges of entries that are delivered
 //   receipted_gone NODE STREAM ENTRY ENTRY         the same of a stream that is not known yet
-//   early DIGEST...                                containers that were delivered before their lists (proof =
-//                                                  check)
+//   early DIGEST:NAME...                           containers that were delivered before their lists (proof =
+//                                                  check); NAME is a digest of the name
 //   put_away WHAT                                  a container that no list had named, in the quarantine: its
 //                                                  digest, or the name of a damaged one
 //   written_off IX (ENTRY ENTRY)...                the operator does not wait for these any more
@@ -30,7 +30,7 @@
 //   known IX (LIST DIGEST)...                      the last lists
 //   entry IX (ENTRY LIST SINCE INTENT DIGEST NAME REASON)...   entries that are not delivered; DIGEST as in a
 //                                                  list
-//   spent IX (ENTRY DIGEST)...                     the last of those that are
+//   spent IX (ENTRY DIGEST:NAME)...                the last of those that are
 //   others IX (ENTRY ENTRY)...                     ranges of those in lists for other nodes
 //   foreign IX (ENTRY DIGEST)...                   the last of those
 //   delivered_again NODE STREAM ENTRY DIGEST NAME  a container that was delivered by an entry that names this
@@ -85,7 +85,7 @@ class ReceivedStreams {
   std::string fork_record(std::size_t stream) const;
   // `number` UINT64_MAX: all of its lists count again.
   static std::string until_record(std::size_t stream, std::uint64_t number);
-  static std::string early_record(const std::string& digest);
+  static std::string early_record(const std::string& digest, const std::string& name);
   // "" where it is known.
   std::string put_away_record(const std::string& what) const;
   // Open entries that no delivery uses and that have this name.
@@ -193,16 +193,17 @@ class ReceivedStreams {
   void note_delivered_again(const ListedContainer& of);
   void use_up_others(const EntryRef& ref, const ReceivedEntry& delivered);
   void use_up_if_delivered(const EntryRef& ref);
-  void use_up_delivered(std::size_t index);
-  bool take_early(const std::string& digest);
+  void use_up_delivered(const StreamAddress& address);
+  const std::vector<std::size_t>& streams_named(const std::string& node, const std::string& stream) const;
+  bool take_early(const ReceivedEntry& entry);
   bool take_put_away(const ReceivedEntry& entry);
   void take_receipted(std::size_t index);
   void erase_entries(std::size_t index, std::uint64_t first, std::uint64_t last);
   void add_run(ReceivedStream* stream, const ListRun& run);
   void add_gone(ReceivedStream* stream, std::uint64_t first, std::uint64_t last);
-  static void add_digest(const EntryRef& ref, const std::string& digest,
+  static void add_digest(const EntryRef& ref, const std::string& word,
                          std::map<std::uint64_t, std::string>* digests, RefIndex* index);
-  void add_spent(const EntryRef& ref, const std::string& digest);
+  void add_spent(const EntryRef& ref, const std::string& word);
   // An entry that no delivery uses.
   void add_open(const EntryRef& ref, const ReceivedEntry& entry);
   void erase_open(const EntryRef& ref, const ReceivedEntry& entry);
@@ -215,7 +216,7 @@ class ReceivedStreams {
   RefIndex used_;   // those that one uses, by digest
   RefIndex spent_;
   RefIndex foreign_;
-  std::deque<std::string> early_;     // digests of containers that were delivered before their lists
+  std::deque<std::string> early_;     // containers that were delivered before their lists, with their names
   std::deque<std::string> put_away_;  // those that went to the quarantine before; each is for one entry
   // Entries of streams that are not known yet, by node and stream, as in ReceivedStream::gone.
   std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, std::uint64_t>> receipted_gone_;

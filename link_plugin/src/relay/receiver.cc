@@ -133,7 +133,7 @@ Status Receiver::claim(Transfer* transfer) {
     if (!is_new && known->second == transfer->source.identity) return Status::success();
     known->second = transfer->source.identity;
     if (early_.size() > kMaxEarly) early_.clear();
-    return parts_.journal.note_received(ReceivedStreams::early_record(digest));
+    return parts_.journal.note_received(ReceivedStreams::early_record(digest, path));
   }
   // Also one that was delivered before waits: the sender may have sent the same once more, and its list comes
   // after its container.

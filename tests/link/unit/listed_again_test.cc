@@ -2,6 +2,7 @@
 #include "base/digest.h"
 #include "received_rig.h"
 #include "records/journal.h"
+#include "records/journal_line.h"
 #include "records/received_streams.h"
 #include "support/catch.h"
 
@@ -182,12 +183,16 @@ TEST_CASE("An entry that names one with another digest or name, or of another no
   SECTION("another name") { second.entries[0].name = "other.freq"; }
   SECTION("another node") { from.node = "west"; }
   second.entries[0].again = EarlierEntry{kNorth.stream, entry};
+  const bool is_before = GENERATE(true, false);  // the delivery
+  INFO(is_before);
+  if (is_before) deliver(&streams, {0, 1});
+  if (is_before && GENERATE(true, false)) streams = rewritten(streams);
   change(&streams, streams.list_records(from, second, digest_of(second), 2000));
-  streams.use({0, 1}, 7);
+  if (!is_before) streams.use({0, 1}, 7);
   const auto other = streams.find_open(digest_of(1), name_of_entry(1));
   REQUIRE(other);
   CHECK(other->stream == 1);
-  streams.settle(7);
+  if (!is_before) streams.settle(7);
   CHECK(streams.find_open(digest_of(1), name_of_entry(1)) == other);
   CHECK(streams.entry({0, 2}) != nullptr);
 }
@@ -344,12 +349,36 @@ TEST_CASE("A container that was delivered before its lists uses up each entry th
   const List again = list_of(next, {relisted(1, {kNorth.stream, 1})});
   const bool is_first_first = GENERATE(true, false);
   ReceivedStreams streams;
-  change(&streams, ReceivedStreams::early_record(digest_of(1)));
+  change(&streams, ReceivedStreams::early_record(digest_of(1), name_of_entry(1)));
   if (is_first_first) add_list(&streams, kNorth, list_of_north(1));
   add_list(&streams, next, again);
   if (!is_first_first) add_list(&streams, kNorth, list_of_north(1));
   CHECK_FALSE(streams.find_open(digest_of(1), name_of_entry(1)));
   CHECK(streams.find_open(digest_of(2), name_of_entry(2)));
+  CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE("A container that was delivered before its list uses up no entry of another name") {
+  List each = list_of_north(1, 3);
+  for (ListEntry& entry : each.entries) entry.digest = digest_of(1);
+  ReceivedStreams streams;
+  change(&streams, ReceivedStreams::early_record(digest_of(1), name_of_entry(2)));
+  if (GENERATE(true, false)) streams = rewritten(streams);
+  add_list(&streams, kNorth, each);
+  CHECK(is_open(streams, {0, 1}));
+  CHECK_FALSE(is_open(streams, {0, 2}));
+  CHECK(is_open(streams, {0, 3}));
+  CHECK(streams.streams()[0].gone == EntryRanges{{2, 2}});
+}
+
+TEST_CASE("What an older relay noted without a name is compared by its digest") {
+  ReceivedStreams streams;
+  change(&streams, JournalLine("early").text(digest_of(1)).finish());
+  add_list(&streams, kNorth, list_of_north(1));
+  change(&streams, JournalLine("gone").number(0).number(3).number(3).finish());
+  change(&streams, JournalLine("spent").number(0).number(3).text(digest_of(3)).finish());
+  CHECK_FALSE(is_open(streams, {0, 1}));
+  CHECK(streams.find_used(digest_of(3)) == EntryRef{0, 3});
   CHECK(rewritten(streams) == streams);
 }
 
