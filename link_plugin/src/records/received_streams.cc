@@ -213,6 +213,7 @@ void ReceivedStreams::release(std::uint64_t intent) {
   used_.erase(entry.digest, ref);
   add_open(ref, entry);
   in_use_.erase(used);
+  ++releases_;
   use_up_if_delivered(ref);
 }
 

@@ -157,6 +157,9 @@ class ReceivedStreams {
   static constexpr std::size_t kDeliveredAgain = 4096;  // containers, of all streams
   static constexpr std::size_t kMaxAgain = 8;  // open entries of one key that name the same earlier one
 
+  // How many entries deliveries have given back since this was made: each is open again.
+  std::uint64_t releases() const { return releases_; }
+
   // How many items were read to find open entries: the work of the searches, for tests.
   std::uint64_t reads() const { return open_.reads() + named_.reads(); }
 
@@ -226,6 +229,8 @@ class ReceivedStreams {
   std::deque<ListedContainer> delivered_again_;
   std::set<ListedContainer> is_delivered_again_;
   std::size_t entries_ = 0;
+  std::size_t name_bytes_ = 0;
+  std::uint64_t releases_ = 0;
 };
 
 }  // namespace paxect::link

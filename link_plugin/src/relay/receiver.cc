@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/relay_paths.h"
@@ -95,6 +96,13 @@ bool Receiver::end_waits() {
         return is_foreign || received.find_open(file.digest, path).has_value();
       },
       parts_.host.monotonic_ns());
+}
+
+// A copy waits as replayed while a delivery uses the entry: where that delivery has given it back the copy is
+// as good as any other one.
+bool Receiver::end_waits_of_released() {
+  const std::uint64_t releases = parts_.journal.received().releases();
+  return std::exchange(released_, releases) != releases && end_waits();
 }
 
 Status Receiver::claim(Transfer* transfer) {
@@ -218,6 +226,7 @@ std::uint64_t Receiver::longest_wait_ns() const {
 
 std::vector<Receiver::Overdue> Receiver::take_overdue(std::uint64_t now_ns) {
   std::vector<Overdue> overdue;
+  end_waits_of_released();
   if (mode() != ProofMode::kRequire || unlisted_.files().empty() || !is_complete_) return overdue;
   const std::uint64_t patience = longest_wait_ns();
   unlisted_.erase_if([&](const std::string& path, const UnlistedFiles::File& file) {

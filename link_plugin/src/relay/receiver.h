@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/tree.h"
@@ -129,6 +130,7 @@ class Receiver {
   bool was_taken(const StatementName& name, const std::string& digest);
   void report(const std::string& path, const Status& status);
   bool end_waits();
+  bool end_waits_of_released();
   Status rename(Transfer* transfer, const std::string& name);
   void put_away(const std::string& what);
   std::uint64_t longest_wait_ns() const;
@@ -163,7 +165,8 @@ class Receiver {
   std::optional<StatementName> next_ = {};
   // The last scan saw every list with the keys for it: a container that none of them names is not listed.
   bool is_complete_ = false;
-  bool has_new_ = false;  // lists since the last call of scan()
+  bool has_new_ = false;        // lists since the last call of scan()
+  std::uint64_t released_ = 0;  // as ReceivedStreams counts them, when waits were last ended for that
   struct Watch {
     std::uint64_t list = 0;      // the last list when it was heard
     std::uint64_t heard_ns = 0;  // since then, or since the start

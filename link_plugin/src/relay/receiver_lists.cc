@@ -37,7 +37,8 @@ bool Receiver::scan(std::uint64_t now_ns) {
   due_ns_ = UINT64_MAX;
   waiting_ = 0;
   is_complete_ = false;
-  if (!is_on() || !parts_.inbox.is_open()) return false;
+  const bool is_any = end_waits_of_released();
+  if (!is_on() || !parts_.inbox.is_open()) return is_any;
   // Kept, so that it is watched.
   if (folder_ != nullptr && !folder_->is_in_place()) folder_.reset();
   if (folder_ == nullptr) listed_ = {};
@@ -53,7 +54,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
   if (is_missing) is_complete_ = !lacks_keys();
   parts_.reporter.report_problem("lists", is_missing ? "" : status.message);
   if (is_missing) note_scanned();
-  if (!status.ok()) return false;
+  if (!status.ok()) return is_any;
   // Where the last scan did not come to the end this one goes on: those in front must not keep the others
   // from being read, whoever has put them there.
   if (next_)
@@ -78,7 +79,7 @@ bool Receiver::scan(std::uint64_t now_ns) {
   }
   parts_.reporter.report_problem("list", problem_);
   if (!next_) note_scanned();
-  return std::exchange(has_new_, false) && end_waits();
+  return (std::exchange(has_new_, false) && end_waits()) || is_any;
 }
 
 // A list that this scan does not come to. One that has to wait is read again with the next scan in any case.

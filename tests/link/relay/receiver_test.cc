@@ -2,6 +2,8 @@
 // others.
 #include <filesystem>
 
+#include "base/digest.h"
+#include "base/relay_paths.h"
 #include "link/commands/command_rig.h"
 #include "link/receiver_rig.h"
 #include "support/catch.h"
@@ -97,6 +99,28 @@ TEST_CASE("Two copies of a container in one batch are delivered once") {
   rig.settle(700 * kSecond);
   CHECK(rig.delivered() == Names{"a"});
   CHECK(rig.quarantined().size() == 1);
+}
+
+TEST_CASE("A copy that waits as replayed is delivered where the first delivery could not be completed") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.send_again("copy.freq", "data of a");
+  rig.list();
+  // Every name for the product is taken, so its delivery is taken back after it has used the entry.
+  Names taken = {"a"};
+  for (const std::size_t digits : link::kConflictDigits)
+    taken.push_back(link::conflict_of("a", link::sha256_hex("data of a"), digits));
+  std::filesystem::create_directories(rig.outbox());
+  for (const std::string& name : taken) write_file(rig.outbox(name), "other data");
+  rig.start();
+  rig.settle();
+  REQUIRE(rig.events("replayed").size() == 1);
+  const bool is_copy = rig.events("replayed")[0].source == rig.inbox("copy.freq");
+  std::filesystem::remove(rig.inbox(is_copy ? "a.freq" : "copy.freq"));
+  for (const std::string& name : taken) std::filesystem::remove(rig.outbox(name));
+  rig.settle(700 * kSecond);
+  CHECK(rig.delivered() == Names{"a"});
+  CHECK(rig.quarantined().empty());
 }
 
 TEST_CASE("The name in the list wins over the one under which a container came") {
