@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/filesystem.h"
 #include "base/published_file.h"
 #include "base/relay_paths.h"
 #include "relay/relay.h"
@@ -19,10 +20,13 @@ class Paths {
   void add(const std::string& path, std::uint32_t rights) {
     if (!path.empty()) entries_.emplace_back(path, rights);
   }
-  // A directory that may be replaced while we run is reached by the one above it, unless that is the root.
-  void add_replaceable(const std::string& path) {
+  // A directory that may be made or replaced while we run is reached by the nearest one above it that exists,
+  // unless that is the root.
+  void add_replaceable(const std::string& path, std::uint32_t rights = kOwn) {
     std::string above = directory_name(path);
-    add(above == "/" ? path : above, kOwn);
+    FileIdentity ignored;
+    while (above != "/" && !identity_of(above, &ignored)) above = directory_name(above);
+    add(above == "/" ? path : above, rights);
   }
   std::vector<paxect_access> list() const {
     std::vector<paxect_access> result;
@@ -41,7 +45,8 @@ Paths paths_of(const LinkConfig& config) {
   for (const std::string& file :
        {config.lock, config.state, config.log, config.manifest, config.metrics_file})
     if (!file.empty()) paths.add(directory_name(file), kOwn);
-  paths.add(config.peers, kRead);
+  paths.add_replaceable(config.peers, kRead);
+  if (!config.receipts.empty()) paths.add_replaceable(config.receipts);
   if (!config.receipts_in.empty()) paths.add_replaceable(config.receipts_in);
   if (!config.proof_also.empty()) paths.add_replaceable(config.proof_also);
   // Where a link under one of them leads.
@@ -51,7 +56,6 @@ Paths paths_of(const LinkConfig& config) {
       paths.add(directory_name(end), kOwn);
   }
   paths.add(directory_name(config.policy), kRead);
-  if (!config.receipts.empty()) paths.add(config.receipts, kOwn);
   if (!config.hmac_key.path().empty()) paths.add(directory_name(config.hmac_key.path()), kRead);
   // What libraries look up late, such as libcrypto its configuration.
   for (const char* system : {"/usr", "/lib", "/lib64", "/etc/ssl"}) paths.add(system, kRead);
