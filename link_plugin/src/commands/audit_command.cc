@@ -129,7 +129,7 @@ paxect_plugin_status read_keys(const Call& call, std::vector<NodeKey>* out) {
   if (Status status = read_config(call.host(), KeyUse::kIfReadable, &config); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::vector<PinnedKey> pinned;
-  if (Status status = read_pinned_keys(config.peers, &pinned); !status.ok())
+  if (Status status = read_pinned_keys(KeyFolder(config), &pinned); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   *out = node_keys_of(pinned);
   if (config.sign_key.key()) out->push_back({config.node, config.sign_key.key()->public_key()});

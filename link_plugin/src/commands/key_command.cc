@@ -69,7 +69,7 @@ paxect_plugin_status show_key(const Call& call, const LinkConfig& config) {
     return PAXECT_PLUGIN_OK;
   }
   std::vector<PinnedKey> keys;
-  if (Status status = read_pinned_keys(config.peers, &keys); !status.ok())
+  if (Status status = read_pinned_keys(KeyFolder(config), &keys); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   JsonLine json;
   json.add("node", config.node);
@@ -103,7 +103,7 @@ Status retire(const LinkConfig& config, const std::vector<std::string>& words, P
                              "' is not a stream, 16 hexadecimal digits, and the number of its last list that "
                              "counts: the name of that list has both");
   }
-  return retire_key(config.peers, words[1], words[2], stream, number, out);
+  return retire_key(KeyFolder(config), words[1], words[2], stream, number, out);
 }
 
 }  // namespace
@@ -125,14 +125,14 @@ paxect_plugin_status run_key(const Call& call) {
   Status status;
   if (verb == "pin") {
     PinnedKey made;
-    status = pin_key(config.peers, words[1], words[2], &made);
+    status = pin_key(KeyFolder(config), words[1], words[2], &made);
     if (status.ok()) keys = {made};
   } else if (verb == "retire") {
     PinnedKey made;
     status = retire(config, words, &made);
     if (status.ok()) keys = {made};
   } else {
-    status = revoke_keys(config.peers, words[1], words.size() == 3 ? words[2] : "", &keys);
+    status = revoke_keys(KeyFolder(config), words[1], words.size() == 3 ? words[2] : "", &keys);
   }
   // Some keys may be revoked when another one could not be.
   if (!keys.empty()) report(call, keys, verb == "pin" ? "pinned" : verb == "retire" ? "retired" : "revoked");

@@ -321,7 +321,7 @@ paxect_plugin_status run_missing(const Call& call) {
   if (Status status = read_journal(journal_of(context.config.state), &journal); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::vector<PinnedKey> pinned;
-  if (Status status = read_pinned_keys(context.config.peers, &pinned); !status.ok())
+  if (Status status = read_pinned_keys(KeyFolder(context.config), &pinned); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::int64_t now = call.host().realtime_ns() / static_cast<std::int64_t>(kSecond);
   const std::vector<NodeKey> keys = with_continued(journal.received, node_keys_of(pinned));

@@ -144,7 +144,7 @@ paxect_plugin_status run_peers(const Call& call) {
   if (Status status = find_peers(context, &peers); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::vector<PinnedKey> keys;
-  if (Status status = read_pinned_keys(context.config.peers, &keys); !status.ok())
+  if (Status status = read_pinned_keys(KeyFolder(context.config), &keys); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   JournalContents journal;
   if (context.config.mode == Mode::kReceive)

@@ -21,7 +21,7 @@ std::string outcome_text(const OutcomeRange& outcome) {
 Status read_receipt_view(ReceiptView* out) {
   const LinkConfig& config = out->context.config;
   Status status = read_journal(journal_of(config.state), &out->journal);
-  if (status.ok()) status = read_pinned_keys(config.peers, &out->keys);
+  if (status.ok()) status = read_pinned_keys(KeyFolder(config), &out->keys);
   for (const std::string& folder : receipt_places_of(config.state, config.receipts_in)) {
     if (folder.empty() || !status.ok()) continue;
     FileIdentity ignored;

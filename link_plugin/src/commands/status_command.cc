@@ -105,7 +105,7 @@ Status read_deliveries(const Report& report, Deliveries* out) {
 Status count_received(const LinkConfig& config, const ReceivedStreams& received, std::int64_t now,
                       ProofCounts* out) {
   std::vector<PinnedKey> pinned;
-  Status status = read_pinned_keys(config.peers, &pinned);
+  Status status = read_pinned_keys(KeyFolder(config), &pinned);
   const std::vector<NodeKey> keys = with_continued(received, node_keys_of(pinned));
   for (const ReceivedStream& stream : received.streams()) {
     if (stream.runs.empty()) continue;

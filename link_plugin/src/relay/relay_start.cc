@@ -23,7 +23,7 @@ Status check_pinned(const Host& host, const LinkConfig& config) {
   if (!reads_lists && !reads_receipts) return Status::success();
   const bool is_required = config.proof == ProofMode::kRequire;
   std::vector<PinnedKey> pinned;
-  if (Status status = read_pinned_keys(config.peers, &pinned); !status.ok()) {
+  if (Status status = read_pinned_keys(KeyFolder(config), &pinned); !status.ok()) {
     if (is_required) return status;
     host.log(PAXECT_LOG_WARN, status.message);
   }

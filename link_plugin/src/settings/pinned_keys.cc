@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 #include <tuple>
 
 #include "base/filesystem.h"
@@ -46,11 +48,29 @@ std::string_view participle_of(PinState state) {
   return state == PinState::kRevoked ? " was revoked" : " was retired";
 }
 
-// Whoever can write a key or its folder decides whose lists are verified.
-std::string exposure_of(const std::string& path) {
+// Whoever can write a key, or its folder, or is their owner and so can make them writable, decides whose
+// lists are verified. "" where that is root and the user of the relay alone.
+std::string exposure_of(const std::string& path, uid_t user) {
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0 || (info.st_mode & S_IWOTH) == 0) return "";
-  return path + ": every user can write it, and so pin a key: chmod o-w it, and compare the keys in it";
+  if (stat(path.c_str(), &info) != 0) return "";
+  const auto exposed = [&](const std::string& who, const std::string& remedy) {
+    return path + ": " + who + " can write it, and so pin a key: " + remedy +
+           " it, and compare the keys in it";
+  };
+  if (info.st_uid != 0 && info.st_uid != user)
+    return exposed("its owner, user " + std::to_string(info.st_uid) + ",",
+                   user == 0 ? "chown root" : "chown root, or user " + std::to_string(user) + ",");
+  if ((info.st_mode & S_IWOTH) != 0) return exposed("every user", "chmod go-w");
+  return (info.st_mode & S_IWGRP) != 0 ? exposed("its group", "chmod go-w") : "";
+}
+
+// Also where a symbolic link in the folder leads.
+std::string exposure_of_key(const std::string& path, uid_t user) {
+  if (std::string own = exposure_of(path, user); !own.empty()) return own;
+  struct stat info {};
+  const bool is_link = lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+  const std::unique_ptr<char, decltype(&free)> end(is_link ? realpath(path.c_str(), nullptr) : nullptr, free);
+  return end == nullptr ? "" : exposure_of(directory_name(end.get()), user);
 }
 
 // A pinned file beside one that says that its key is retired or revoked, and cannot be read: it may be a copy
@@ -80,12 +100,17 @@ Status open_folder(const std::string& folder, Directory* out) {
 
 }  // namespace
 
-Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) {
+KeyFolder::KeyFolder(const LinkConfig& config) : KeyFolder(config.peers) {
+  struct stat info {};
+  if (user == 0 && stat(directory_name(config.state).c_str(), &info) == 0) user = info.st_uid;
+}
+
+Status read_pinned_keys(const KeyFolder& folder, std::vector<PinnedKey>* out) {
   out->clear();
-  if (FileIdentity ignored; !identity_of(folder, &ignored) && errno == ENOENT) return Status::success();
+  if (FileIdentity ignored; !identity_of(folder.path, &ignored) && errno == ENOENT) return Status::success();
   Directory directory;
-  if (Status status = Directory::open(folder, &directory); !status.ok()) return status;
-  const std::string exposure = exposure_of(folder);
+  if (Status status = Directory::open(folder.path, &directory); !status.ok()) return status;
+  const std::string exposure = exposure_of(folder.path, folder.user);
   Status status = directory.list([&](const char* name) {
     PinnedKey pinned;
     pinned.node = node_of_pinned(name, &pinned.state);
@@ -93,7 +118,7 @@ Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out) 
     pinned.path = directory.path_of(name);
     const bool is_pinned = pinned.state == PinState::kPinned;
     pinned.problem = read_key_file(pinned.path, &pinned.key, is_pinned ? nullptr : &pinned.last).message;
-    const std::string own = exposure.empty() ? exposure_of(pinned.path) : exposure;
+    const std::string own = exposure.empty() ? exposure_of_key(pinned.path, folder.user) : exposure;
     if (pinned.problem.empty() && !own.empty()) {
       pinned.problem = own;
       pinned.is_exposed = true;
@@ -132,7 +157,7 @@ std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned) {
   return keys;
 }
 
-Status pin_key(const std::string& folder, const std::string& node, const std::string& file, PinnedKey* made) {
+Status pin_key(const KeyFolder& folder, const std::string& node, const std::string& file, PinnedKey* made) {
   if (!is_node_name(node))
     return Status::invalid("'" + node +
                            "' cannot be pinned: a name is 1 to 128 letters, digits, '.', '-' and " +
@@ -150,7 +175,7 @@ Status pin_key(const std::string& folder, const std::string& node, const std::st
                                       ": remove that to pin it again"));
   }
   Directory directory;
-  if (Status status = open_folder(folder, &directory); !status.ok()) return status;
+  if (Status status = open_folder(folder.path, &directory); !status.ok()) return status;
   for (unsigned number = 0; number < kMaxKeysOfNode; ++number) {
     const std::string name = pinned_of(node, number);
     const auto is_missing = [&](const std::string& taken) {
@@ -163,10 +188,10 @@ Status pin_key(const std::string& folder, const std::string& node, const std::st
     if (status.ok()) *made = std::move(pinned);
     return status;
   }
-  return Status::invalid(node + " has too many keys in " + folder + ": remove retired and revoked ones");
+  return Status::invalid(node + " has too many keys in " + folder.path + ": remove retired and revoked ones");
 }
 
-Status revoke_keys(const std::string& folder, const std::string& node, const std::string& file,
+Status revoke_keys(const KeyFolder& folder, const std::string& node, const std::string& file,
                    std::vector<PinnedKey>* revoked) {
   revoked->clear();
   PublicKey only;
@@ -180,7 +205,7 @@ Status revoke_keys(const std::string& folder, const std::string& node, const std
     if (each.state == PinState::kRevoked || each.node != node) continue;
     if (!file.empty() && (!each.problem.empty() || !(each.key == only))) continue;
     if (!directory)
-      if (Status status = Directory::open(folder, &directory); !status.ok()) return status;
+      if (Status status = Directory::open(folder.path, &directory); !status.ok()) return status;
     const std::string name(base_name(each.path));
     const std::string target = revoked_of(pinned_name_of(each));
     bool taken = false;
@@ -204,12 +229,12 @@ Status revoke_keys(const std::string& folder, const std::string& node, const std
     if (Status status = directory.sync(); failure.ok()) failure = status;
   if (!failure.ok() || !revoked->empty()) return failure;
   return Status::invalid((file.empty() ? "no key" : file + ": this key") + " is pinned for " + node + " in " +
-                         folder);
+                         folder.path);
 }
 
 // The new file is there before the old one goes: at no time does neither say that the key is retired, and
 // while both are there the retired one counts.
-Status retire_key(const std::string& folder, const std::string& node, const std::string& file,
+Status retire_key(const KeyFolder& folder, const std::string& node, const std::string& file,
                   const std::string& stream, std::uint64_t number, PinnedKey* retired) {
   PublicKey key;
   if (Status status = read_any_key(file, &key); !status.ok()) return status;
@@ -218,7 +243,8 @@ Status retire_key(const std::string& folder, const std::string& node, const std:
   std::vector<PinnedKey> found;
   for (PinnedKey& each : known)
     if (each.node == node && each.problem.empty() && each.key == key) found.push_back(std::move(each));
-  if (found.empty()) return Status::invalid(file + ": this key is not pinned for " + node + " in " + folder);
+  if (found.empty())
+    return Status::invalid(file + ": this key is not pinned for " + node + " in " + folder.path);
   const auto find = [&](PinState state) {
     return std::find_if(found.begin(), found.end(),
                         [&](const PinnedKey& each) { return each.state == state; });
@@ -236,7 +262,7 @@ Status retire_key(const std::string& folder, const std::string& node, const std:
   Status status = is_new ? create_file(made.path, text, kOwnFileMode)
                          : replace_file(made.path, text, Durable::kWhole, kOwnFileMode);
   Directory directory;
-  if (status.ok()) status = Directory::open(folder, &directory);
+  if (status.ok()) status = Directory::open(folder.path, &directory);
   for (const PinnedKey& each : found)
     if (status.ok() && each.state == PinState::kPinned)
       status = directory.remove(std::string(base_name(each.path)));

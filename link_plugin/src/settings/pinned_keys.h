@@ -4,13 +4,17 @@
 // neither is pinned again by accident. A copy of the key that is put back beside such a file does not count.
 #pragma once
 
+#include <unistd.h>
+
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/relay_paths.h"
 #include "base/status.h"
 #include "proof/node_key.h"
+#include "settings/link_config.h"
 
 namespace paxect::link {
 
@@ -21,13 +25,24 @@ struct PinnedKey {
   PublicKey key = {};
   LastStatements last = {};  // of one that is retired
   std::string problem = {};  // why the file is no key, or none that counts; "" when it is one
-  bool is_exposed = false;   // that is because every user can write the file or the folder
+  bool is_exposed = false;   // that is because somebody else can write the file or its folder
 
   bool operator==(const PinnedKey&) const = default;
 };
 
-// Those in the folder, by node and file. A folder that does not exist has none.
-Status read_pinned_keys(const std::string& folder, std::vector<PinnedKey>* out);
+// Where the keys are, and who may decide which ones there are: root and the user of the relay. For a process
+// of root that is not geteuid(): a command that root runs is about the relay of another user.
+struct KeyFolder {
+  KeyFolder(std::string folder) : path(std::move(folder)), user(geteuid()) {}  // NOLINT: a path is one
+  explicit KeyFolder(const LinkConfig& config);
+
+  std::string path;
+  uid_t user;
+};
+
+// Those in the folder, by node and file. A folder that does not exist has none. A key counts only if nobody
+// but root and the user of the relay can write its file and the folder, as with `StrictModes` of sshd.
+Status read_pinned_keys(const KeyFolder& folder, std::vector<PinnedKey>* out);
 
 // One line about the first of them that is not revoked and does not count; "" when all count.
 std::string problem_of(const std::vector<PinnedKey>& pinned);
@@ -36,17 +51,17 @@ std::string problem_of(const std::vector<PinnedKey>& pinned);
 std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned);
 
 // Pins the key of a file; `*made` receives the new entry. Refuses a key that is pinned or was revoked.
-Status pin_key(const std::string& folder, const std::string& node, const std::string& file, PinnedKey* made);
+Status pin_key(const KeyFolder& folder, const std::string& node, const std::string& file, PinnedKey* made);
 
 // Revokes every key of the node, or the one that is in `file` too. `*revoked` receives them, each with its
 // new path; none is a failure. A key that cannot be revoked is a failure too, and the others are revoked all
 // the same.
-Status revoke_keys(const std::string& folder, const std::string& node, const std::string& file,
+Status revoke_keys(const KeyFolder& folder, const std::string& node, const std::string& file,
                    std::vector<PinnedKey>* revoked);
 
 // Retires the key of the node that is in `file`: it counts for the statements of `stream` up to `number`, and
 // for those of the streams that were given before. With an empty `stream` for no further one.
-Status retire_key(const std::string& folder, const std::string& node, const std::string& file,
+Status retire_key(const KeyFolder& folder, const std::string& node, const std::string& file,
                   const std::string& stream, std::uint64_t number, PinnedKey* retired);
 
 // A new file, durable and complete under its name, or none. Never replaces one: that is a failure.

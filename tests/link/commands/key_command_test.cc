@@ -7,6 +7,7 @@
 #include "link/commands/command_rig.h"
 #include "link/proof/vectors.h"
 #include "proof/signature.h"
+#include "support/emulation.h"
 #include "support/process.h"
 
 namespace paxect::test {
@@ -275,6 +276,21 @@ TEST_CASE("peers shows the pinned keys, and what is wrong with a file that is no
   const std::string text = command(site.host, {"peers"}).output;
   CHECK(text.find("south           pinned ") != std::string::npos);
   CHECK(text.find("west            not a key  ") != std::string::npos);
+}
+
+TEST_CASE("To a command that root runs the keys of the user of the relay count, and those of no other user") {
+  if (geteuid() != 0) return skip("only root can give a file to another user");
+  KeySite site;
+  site.host.set("lock", site.path("lock"));
+  REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);
+  const auto problem = [&] {
+    return std::string(command_json(site.host, {"peers"})["keys"][0]["problem"].GetString());
+  };
+  for (const std::string& path : {site.path("peers/south.pub"), site.path("peers")})
+    REQUIRE(chown(path.c_str(), 65533, 65533) == 0);
+  CHECK(problem().find("user 65533") != std::string::npos);
+  REQUIRE(chown(site.path("").c_str(), 65533, 65533) == 0);
+  CHECK(problem().empty());
 }
 
 TEST_CASE("key with other words says how it is used") {

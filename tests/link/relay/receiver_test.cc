@@ -1,5 +1,8 @@
 // What a receiver does with the lists of its senders: which containers pass, and what it reports of the
 // others.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "base/digest.h"
@@ -7,6 +10,7 @@
 #include "link/commands/command_rig.h"
 #include "link/receiver_rig.h"
 #include "support/catch.h"
+#include "support/emulation.h"
 #include "support/files.h"
 #include "support/read_fault.h"
 
@@ -505,11 +509,43 @@ TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
   }
   SECTION("a key that every user can write") {
     std::filesystem::permissions(rig.peers() + "/north.pub", std::filesystem::perms(0666));
-    expected = "north.pub: every user can write it, and so pin a key: chmod o-w it";
+    expected = "north.pub: every user can write it, and so pin a key: chmod go-w it";
   }
   SECTION("a folder of keys that every user can write") {
     std::filesystem::permissions(rig.peers(), std::filesystem::perms(01777));
-    expected = "peers: every user can write it, and so pin a key: chmod o-w it";
+    expected = "peers: every user can write it, and so pin a key: chmod go-w it";
+  }
+  SECTION("a key that its group can write") {
+    std::filesystem::permissions(rig.peers() + "/north.pub", std::filesystem::perms(0664));
+    expected = "north.pub: its group can write it, and so pin a key: chmod go-w it";
+  }
+  SECTION("a folder of keys that its group can write") {
+    std::filesystem::permissions(rig.peers(), std::filesystem::perms(0775));
+    expected = "peers: its group can write it, and so pin a key: chmod go-w it";
+  }
+  SECTION("a link to a key in a folder that its group can write") {
+    const std::string shared = rig.directory / "shared";
+    std::filesystem::create_directory(shared);
+    std::filesystem::permissions(shared, std::filesystem::perms(0775));
+    std::filesystem::rename(rig.peers() + "/north.pub", shared + "/north.pub");
+    std::filesystem::create_symlink(shared + "/north.pub", rig.peers() + "/north.pub");
+    expected = "shared: its group can write it, and so pin a key: chmod go-w it";
+  }
+  SECTION("a key of another user") {
+    if (geteuid() != 0) return skip("only root can give a file to another user");
+    REQUIRE(chown((rig.peers() + "/north.pub").c_str(), 65534, 65534) == 0);
+    expected = "north.pub: its owner, user 65534, can write it, and so pin a key: chown root it";
+  }
+  SECTION("a folder of keys of another user") {
+    if (geteuid() != 0) return skip("only root can give a file to another user");
+    REQUIRE(chown(rig.peers().c_str(), 65534, 65534) == 0);
+    expected = "peers: its owner, user 65534, can write it, and so pin a key: chown root it";
+  }
+  SECTION("a key in relay mode") {
+    make_sign_key(rig.directory / "own");
+    rig.host.set("sign_key", "file:" + (rig.directory / "own"));
+    rig.host.set("mode", "relay");
+    expected = "mode relay makes no lists and no receipts: set mode to send or receive, or leave it out";
   }
   SECTION("relay mode") {
     rig.host.set("mode", "relay");
