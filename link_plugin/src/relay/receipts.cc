@@ -115,8 +115,13 @@ Status Receipts::issue_one(std::size_t index) {
         own(index).number > 0 && own(index).key == key_id_text(parts_.config.sign_key.key()->public_key().id);
     const Receipt receipt = next_receipt(index, goes_on);
     const bool is_forked = parts_.journal.received().streams()[index].is_forked;
-    if (goes_on && own(index).contents == contents_of(receipt, is_forked)) return status;
+    const bool is_same = goes_on && own(index).contents == contents_of(receipt, is_forked);
+    if (is_same && !asked_.contains(index)) return status;
     if (status = open_folder(&folder); !status.ok()) return status;
+    if (is_same && has_last(index, folder)) {
+      asked_.erase(index);
+      return status;
+    }
     if (status = read_used(folder); !status.ok()) return status;
     const auto used = used_->find(own(index).stream);
     if (goes_on && used != used_->end() && used->second > own(index).number) {
@@ -134,6 +139,14 @@ Status Receipts::issue_one(std::size_t index) {
   report_stream(index, status.message);
   status = decide(index, next_receipt(index, false));
   return status.ok() ? write(index, folder, &is_taken) : status;
+}
+
+bool Receipts::has_last(std::size_t index, const Directory& folder) const {
+  const OwnReceipts& last = own(index);
+  const std::string file = receipt_of(parts_.config.node, last.stream, last.number);
+  std::string text;
+  return folder.read_small(file, kMaxStatementSize, &text).ok() && sha256_hex(text) == last.digest &&
+         folder.stat_of(signature_of(file)).kind == FileKind::kRegular;
 }
 
 // The one after the last of its stream, or the first one of another stream: a receipt is complete by itself.
@@ -308,6 +321,7 @@ Status Receipts::write(std::size_t index, const Directory& folder, bool* is_take
       index, pending.stream, pending.number + 1, sha256_hex(pending.pending), now,
       key_id_text(parts_.config.sign_key.key()->public_key().id), contents));
   if (!status.ok()) return status;
+  asked_.erase(index);
   const std::string sender = receipt.head.to.empty() ? "" : receipt.head.to.front();
   parts_.reporter.log({.name = "receipt",
                        .target = folder.path_of(name),

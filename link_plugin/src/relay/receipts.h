@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/tree.h"
@@ -45,12 +46,16 @@ class Receipts {
   // Writes those whose contents have changed. What is reported in them has to be durable: the log is flushed
   // first. With `now_or_never` also what changed a moment ago.
   void issue(std::uint64_t now_ns, bool now_or_never);
+  // A sender has no receipt about this stream: where the last one is not in the folder any more, the next one
+  // follows though it says the same.
+  void ask_again(std::size_t stream) { asked_.insert(stream); }
 
  private:
   const OwnReceipts& own(std::size_t index) const {
     return parts_.journal.received().streams()[index].receipts;
   }
   Status issue_one(std::size_t index);
+  bool has_last(std::size_t index, const Directory& folder) const;
   Receipt next_receipt(std::size_t index, bool goes_on) const;
   // Its text is the one of its number from then on.
   Status decide(std::size_t index, const Receipt& receipt);
@@ -64,6 +69,7 @@ class Receipts {
 
   Parts parts_;
   std::uint64_t due_ns_ = 0;
+  std::set<std::size_t> asked_;  // streams about which a receipt is asked for again
   // The highest number of each stream of receipts that was in the folder at the first one of this process.
   std::optional<std::map<std::string, std::uint64_t>> used_ = {};
 };

@@ -83,6 +83,9 @@ class Receiver {
   std::vector<Overdue> take_overdue(std::uint64_t now_ns);
   // Before a receipt: the entries of files that are held.
   void note_held();
+  // Streams of which a list that was verified before came again since their last receipt, and since the last
+  // call: whoever sent it has no receipt about it.
+  std::set<std::size_t> take_repeated() { return std::exchange(repeated_, {}); }
   // Senders that are late with their next list, and entries that are.
   void watch(std::uint64_t now_ns);
 
@@ -127,7 +130,8 @@ class Receiver {
   bool is_whole(const ReceivedStream& stream);
   // Whether a list of this name was verified before, whatever its text.
   bool is_known(const StatementName& name) const;
-  bool was_taken(const StatementName& name, const std::string& digest);
+  std::optional<std::size_t> find_taken(const StatementName& name, const std::string& digest);
+  void note_repeated(std::size_t stream, const FileIdentity& list);
   void report(const std::string& path, const Status& status);
   bool end_waits();
   bool end_waits_of_released();
@@ -146,6 +150,7 @@ class Receiver {
   bool is_unreadable_ = false;
   std::map<std::string, Seen> seen_;  // lists in the folder, without those that are settled
   std::set<std::string> changed_;     // lists about which there was an event
+  std::set<std::size_t> repeated_;    // streams of lists that came again
   FileIdentity listed_;               // the folder when its names were read last
   bool is_listed_late_ = false;       // it had not changed for a while then
   std::uint64_t full_due_ns_ = 0;     // when every list is looked at

@@ -248,7 +248,10 @@ Status Receiver::read(const Directory& folder, const StatementName& name) {
   if (status.fault == Fault::kEnvironment) return status;
   if (!status.ok()) return refused(status.message);
   const std::string digest = sha256_hex(text);
-  if (was_taken(name, digest)) return Status::success();
+  if (const std::optional<std::size_t> stream = find_taken(name, digest)) {
+    note_repeated(*stream, seen_[file].list);
+    return Status::success();
+  }
   if (is_known_name) status = read_signature();
   if (!status.ok()) return status;
   List list;
@@ -275,13 +278,21 @@ bool Receiver::is_known(const StatementName& name) const {
   });
 }
 
-// Whether this very text was verified before, so that its signature need not be.
-bool Receiver::was_taken(const StatementName& name, const std::string& digest) {
-  for (const ReceivedStream& stream : parts_.journal.received().streams()) {
-    if (stream.address.node != name.node || stream.address.stream != name.stream) continue;
-    if (stream.has(name.number, digest) && is_whole(stream)) return true;
+// The stream of which this very text was verified before, so that its signature need not be.
+std::optional<std::size_t> Receiver::find_taken(const StatementName& name, const std::string& digest) {
+  const auto& streams = parts_.journal.received().streams();
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    if (streams[i].address.node != name.node || streams[i].address.stream != name.stream) continue;
+    if (streams[i].has(name.number, digest) && is_whole(streams[i])) return i;
   }
-  return false;
+  return std::nullopt;
+}
+
+// A start reads every list again. By the time of its change, which nobody sets, a file is one that came after
+// the last receipt.
+void Receiver::note_repeated(std::size_t stream, const FileIdentity& list) {
+  const std::int64_t changed = list.ctime_ns / static_cast<std::int64_t>(kSecond);
+  if (changed > parts_.journal.received().streams()[stream].receipts.made) repeated_.insert(stream);
 }
 
 Status Receiver::judge(const std::string& path, const List& list, const std::string& digest,

@@ -82,6 +82,7 @@ void Relay::look_after_proof(std::uint64_t now_ns) {
 void Relay::issue_receipts(std::uint64_t now_ns, bool now_or_never) {
   if (!receiver_->is_on() || !inbox_.is_in_place()) return;
   receiver_->note_held();
+  for (const std::size_t stream : receiver_->take_repeated()) receipts_->ask_again(stream);
   receipts_->issue(now_ns, now_or_never);
 }
 

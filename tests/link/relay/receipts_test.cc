@@ -393,6 +393,51 @@ TEST_CASE(
   CHECK(receipts.contains(2));
 }
 
+TEST_CASE("A list that comes again is answered again where the last receipt is not in the folder any more") {
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  const link::List list = rig.north.next_list();
+  rig.north.write(list, rig.inbox());
+  rig.start();
+  rig.settle(10 * kSecond);
+  const auto before = rig.receipts();
+  REQUIRE_FALSE(before.empty());
+  const std::uint64_t last = before.rbegin()->first;
+  const auto carry_away = [&] {
+    for (const std::string& name : test::list(rig.lists()))
+      if (name.find(".receipt") != std::string::npos) std::filesystem::remove(rig.lists() + "/" + name);
+  };
+  // As often as it comes, while the answer to it is there.
+  const auto send_again = [&] {
+    rig.north.write(list, rig.inbox());
+    rig.settle(10 * kSecond);
+  };
+  send_again();
+  CHECK(rig.receipts().size() == before.size());
+  carry_away();
+  rig.settle(60 * kSecond);
+  CHECK(rig.receipts().empty());
+  SECTION("while the relay runs") { send_again(); }
+  SECTION("while it does not run") {
+    rig.stop();
+    rig.north.write(list, rig.inbox());
+    rig.start();
+    rig.settle(10 * kSecond);
+  }
+  SECTION("before a run with --once") {
+    rig.stop();
+    rig.north.write(list, rig.inbox());
+    CHECK(rig.run_once() == PAXECT_PLUGIN_OK);
+  }
+  const auto after = rig.receipts();
+  REQUIRE(after.size() == 1);
+  const link::Receipt& again = after.begin()->second;
+  CHECK(again.head.number == last + 1);
+  CHECK(again.head.previous == link::sha256_hex(link::receipt_text(before.rbegin()->second)));
+  CHECK(again.outcomes == before.rbegin()->second.outcomes);
+  CHECK(again.list_digest == before.rbegin()->second.list_digest);
+}
+
 TEST_CASE("Receipts go to the folder of the setting, and a receiver without a key makes none") {
   SigningRig rig;
   const std::string folder = rig.directory / "receipts";
