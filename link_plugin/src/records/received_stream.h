@@ -89,6 +89,7 @@ struct ReceivedStream {
   std::vector<ListRun> runs = {};                   // ascending
   std::map<std::uint64_t, std::string> known = {};  // digests of the last lists
   std::map<std::uint64_t, ReceivedEntry> entries = {};
+  std::size_t name_bytes = 0;                         // of their names
   EntryRanges gone = {};                              // delivered
   std::map<std::uint64_t, std::string> spent = {};    // the last of these, with their names
   EntryRanges others = {};                            // of lists for other nodes

@@ -142,7 +142,9 @@ ReceivedStreams::Verdict ReceivedStreams::judge(const StreamAddress& address, co
            std::to_string(kMaxGaps) + " places before it: have them sent again (paxect link missing)";
     return Verdict::kFull;
   }
-  if (has_room_for(address.node, list.entries.size())) return Verdict::kNew;
+  std::size_t name_bytes = 0;
+  for (const ListEntry& entry : list.entries) name_bytes += entry.name.size();
+  if (has_room_for(address.node, list.entries.size(), name_bytes)) return Verdict::kNew;
   *why = no_room(list);
   return Verdict::kFull;
 }
@@ -153,29 +155,41 @@ ReceivedStreams::Holdings ReceivedStreams::holdings_of(const std::string& node) 
     if (each.address.node != node) continue;
     ++holdings.streams;
     holdings.entries += each.entries.size();
+    holdings.name_bytes += each.name_bytes;
   }
   return holdings;
 }
 
-bool ReceivedStreams::has_room_for(const std::string& node, std::size_t entries) const {
-  return entries_ + entries <= kMaxEntries || holdings_of(node).entries + entries <= kEntryShare;
+bool ReceivedStreams::has_room_for(const std::string& node, std::size_t entries,
+                                   std::size_t name_bytes) const {
+  if (entries_ + entries <= kMaxEntries && name_bytes_ + name_bytes <= kMaxNameBytes) return true;
+  const Holdings holdings = holdings_of(node);
+  return holdings.entries + entries <= kEntryShare && holdings.name_bytes + name_bytes <= kNameShare;
 }
 
 std::string ReceivedStreams::no_room(const List& list) const {
   const std::string& node = list.head.from;
+  const Holdings holdings = holdings_of(node);
+  const std::string mebibytes = std::to_string(name_bytes_ >> 20) + " MiB";
+  const std::string own = std::to_string(holdings.name_bytes >> 20) + " MiB";
   return "there is no room for list " + std::to_string(list.head.number) + ": " + std::to_string(entries_) +
-         " containers are listed and not delivered, " + std::to_string(holdings_of(node).entries) +
-         " of them of " + node + ": it waits until some of these come (paxect link missing)";
+         " containers are listed and not delivered, with names of " + mebibytes + ", " +
+         std::to_string(holdings.entries) + " of them of " + node + ", with names of " + own +
+         ": it waits until some of these come (paxect link missing)";
 }
 
 // A list that was taken before. Where a damaged journal has lost some of its entries it opens them again.
 ReceivedStreams::Verdict ReceivedStreams::opens_lost(const ReceivedStream& of, const List& list,
                                                      std::string* why) const {
   std::size_t lost = 0;
-  for (std::uint64_t i = 0; i < list.entries.size(); ++i)
-    if (!of.knows(list.first + i)) ++lost;
+  std::size_t name_bytes = 0;
+  for (std::uint64_t i = 0; i < list.entries.size(); ++i) {
+    if (of.knows(list.first + i)) continue;
+    ++lost;
+    name_bytes += list.entries[i].name.size();
+  }
   if (lost == 0) return Verdict::kKnown;
-  if (has_room_for(of.address.node, lost)) return Verdict::kNew;
+  if (has_room_for(of.address.node, lost, name_bytes)) return Verdict::kNew;
   *why = no_room(list);
   return Verdict::kFull;
 }
@@ -262,6 +276,8 @@ void ReceivedStreams::erase_entry(const EntryRef& ref) {
   if (used != in_use_.end() && used->second == ref) in_use_.erase(used);
   erase_indexed(ref, found->second);
   forget_again(ref, found->second);
+  streams_[ref.stream].name_bytes -= found->second.name.size();
+  name_bytes_ -= found->second.name.size();
   entries.erase(found);
   --entries_;
 }
@@ -295,6 +311,8 @@ void ReceivedStreams::add_entry(const EntryRef& ref, ReceivedEntry entry) {
   if (entry.again && !has_room_again(ref, entry)) entry.again.reset();
   if (entry.again) later_.emplace(*container_of(ref, entry), ref);
   add_open(ref, entry);
+  of.name_bytes += entry.name.size();
+  name_bytes_ += entry.name.size();
   of.entries.emplace(ref.number, std::move(entry));
   ++entries_;
   if (intent != 0 && !in_use_.contains(intent)) use(ref, intent);

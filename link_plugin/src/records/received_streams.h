@@ -151,6 +151,8 @@ class ReceivedStreams {
   static constexpr std::size_t kMaxIndex = 2 * kMaxStreams;  // with the shares
   static constexpr std::size_t kMaxEntries = 262'144;        // that are not delivered
   static constexpr std::size_t kEntryShare = 16'384;
+  static constexpr std::size_t kMaxNameBytes = std::size_t{64} << 20;  // of the names of these entries
+  static constexpr std::size_t kNameShare = std::size_t{4} << 20;
   static constexpr std::size_t kMaxGaps = 1024;         // of a stream
   static constexpr std::size_t kKnownLists = 1024;      // of a stream, whose digests are kept
   static constexpr std::size_t kSpent = 4096;           // of a stream, likewise
@@ -167,12 +169,13 @@ class ReceivedStreams {
   struct Holdings {
     std::size_t streams = 0;
     std::size_t entries = 0;
+    std::size_t name_bytes = 0;
   };
 
   std::string new_stream_record(const StreamAddress& address, const List& list) const;
   Verdict opens_lost(const ReceivedStream& of, const List& list, std::string* why) const;
   Holdings holdings_of(const std::string& node) const;
-  bool has_room_for(const std::string& node, std::size_t entries) const;
+  bool has_room_for(const std::string& node, std::size_t entries, std::size_t name_bytes) const;
   std::string no_room(const List& list) const;
   ReceivedStream* stream(std::uint64_t index);
   void take_stream(JournalWords& words);

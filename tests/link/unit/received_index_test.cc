@@ -124,9 +124,11 @@ TEST_CASE("A sender whose containers do not come stops no other one") {
   north.give(&streams, ReceivedStreams::kMaxEntries / kMaxListEntries, entry);
   std::string why;
   CHECK(north.give(&streams, entry, &why) == Verdict::kFull);
-  CHECK(why ==
-        "there is no room for list 1025: 262144 containers are listed and not delivered, 262144 of them of "
-        "north: it waits until some of these come (paxect link missing)");
+  CHECK(
+      why ==
+      "there is no room for list 1025: 262144 containers are listed and not delivered, with names of 2 MiB, "
+      "262144 of them of north, with names of 2 MiB: it waits until some of these come (paxect link "
+      "missing)");
   // Its share is the sender's, not the stream's.
   CHECK(Lister(address_of("north", 2)).give(&streams, entry, &why) == Verdict::kFull);
   Lister west(address_of("west"));

@@ -49,6 +49,69 @@ TEST_CASE("What a receipt of ours calls delivered is used up, before its list ca
   CHECK(rewritten(streams) == streams);
 }
 
+TEST_CASE("A receipt of ours counts for the sender, whoever has signed a stream of that name before") {
+  const StreamAddress shadow{"north", std::string(80, 'e'), kNorth.stream};
+  List forged = list_of_north(1);
+  for (ListEntry& entry : forged.entries) entry = {digest_of(9), name_of_entry(9)};
+  const bool is_known = GENERATE(false, true);  // when the receipt is read
+  INFO(is_known);
+  ReceivedStreams streams;
+  if (is_known) add_list(&streams, shadow, forged);
+  change(&streams, streams.gone_records("north", kNorth.stream, {{1, 1}}));
+  CHECK(streams.gone_records("north", kNorth.stream, {{1, 1}}).empty());
+  if (!is_known) add_list(&streams, shadow, forged);
+  if (GENERATE(false, true)) streams = rewritten(streams);
+  take(&streams, list_of_north(1));
+  CHECK_FALSE(streams.find_open(digest_of(1), name_of_entry(1)));
+  open_entry(streams, 2);
+  CHECK(rewritten(streams) == streams);
+}
+
+TEST_CASE(
+    "Names of containers that are not delivered take a bounded amount of memory, with a share for each") {
+  const auto list_of = [](const std::string& node, std::uint64_t number) {
+    List each = list_of_north(number, kMaxListEntries);
+    each.head.from = node;
+    for (ListEntry& entry : each.entries) {
+      entry.name.insert(0, std::string(4095 - entry.name.size(), 'x'));
+      entry.name[200] = '/';
+    }
+    return each;
+  };
+  ReceivedStreams streams;
+  std::string why;
+  const auto take_as = [&](const StreamAddress& address, std::uint64_t number) {
+    const List each = list_of(address.node, number);
+    // As if the list before it had this digest: what is tested is the room alone.
+    const Verdict verdict = streams.judge(address, each, digest_of(each), kMaxJump, &why);
+    if (verdict == Verdict::kNew) add_list(&streams, address, each);
+    return verdict;
+  };
+  std::uint64_t number = 0;
+  Verdict verdict = Verdict::kNew;
+  // Every second one: with a gap before it none is compared with its neighbour.
+  while (verdict == Verdict::kNew && number < 1000) verdict = take_as(kNorth, number += 2);
+  CHECK(verdict == Verdict::kFull);
+  INFO(why);
+  CHECK(why.find(
+            "16384 containers are listed and not delivered, with names of 63 MiB, 16384 of them of north") !=
+        std::string::npos);
+  const std::size_t taken = streams.streams()[0].name_bytes;
+  CHECK(taken <= ReceivedStreams::kMaxNameBytes);
+  CHECK(taken + kMaxListEntries * 4095 > ReceivedStreams::kMaxNameBytes);
+  // Another sender has its share.
+  const StreamAddress west{"west", std::string(80, 'f'), "5f9a6c2e11d04b77"};
+  CHECK(take_as(west, 2) == Verdict::kNew);
+  CHECK(rewritten(streams) == streams);
+  // What is delivered makes room.
+  const std::map<std::uint64_t, ReceivedEntry> open = streams.streams()[0].entries;
+  std::size_t delivered = 0;
+  for (const auto& [entry, ignored] : open)
+    if (++delivered <= 2 * kMaxListEntries) streams.note_gone({0, entry});
+  CHECK(streams.streams()[0].name_bytes == taken - 2 * kMaxListEntries * 4095);
+  CHECK(take_as(kNorth, number) == Verdict::kNew);
+}
+
 TEST_CASE("A container in the quarantine is that of one entry, by its digest or its name") {
   ReceivedStreams streams;
   const std::string what = GENERATE(as<std::string>(), digest_of(1), "f1.freq");
