@@ -45,16 +45,17 @@ void ReceivedStreams::forget_again(const EntryRef& ref, const ReceivedEntry& ent
 }
 
 // The entry that the others of its container name, open or not. Where two keys of the node have signed a
-// stream of that name, nothing shows which of them is meant.
+// stream of that name, and both count, nothing shows which of them is meant. One whose key is retired is not:
+// whoever has stolen that key keeps no container of the sender open by it.
 std::optional<EntryRef> ReceivedStreams::first_entry_of(const ListedContainer& of) const {
   std::optional<EntryRef> found;
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    const StreamAddress& address = streams_[i].address;
-    if (address.node != std::get<0>(of) || address.stream != std::get<1>(of)) continue;
+  for (const std::size_t i : streams_named(std::get<0>(of), std::get<1>(of))) {
+    const EntryRef ref{i, std::get<2>(of)};
+    if (!counts(ref)) continue;
     if (found) return std::nullopt;
-    found = EntryRef{i, std::get<2>(of)};
+    found = ref;
   }
-  return found && counts(*found) ? found : std::nullopt;
+  return found;
 }
 
 // Nothing for an entry of a container that is listed once, as far as is known.
@@ -127,9 +128,9 @@ void ReceivedStreams::use_up_if_delivered(const EntryRef& ref) {
   if (of && is_delivered(*of)) end_entry(ref);
 }
 
-// After entries of this stream count again that did not: others may name them.
-void ReceivedStreams::use_up_delivered(std::size_t index) {
-  const StreamAddress& address = streams_[index].address;
+// After entries of a stream with this name count again, or do not any more: others may name them, or those of
+// another stream of that name.
+void ReceivedStreams::use_up_delivered(const StreamAddress& address) {
   const ListedContainer from{address.node, address.stream, 0, "", ""};
   const auto is_named = [&](const ListedContainer& of) {
     return std::get<0>(of) == address.node && std::get<1>(of) == address.stream;
@@ -138,7 +139,9 @@ void ReceivedStreams::use_up_delivered(std::size_t index) {
   for (auto each = later_.lower_bound(from); each != later_.end() && is_named(each->first); ++each)
     open.push_back(each->second);
   auto of = is_delivered_again_.lower_bound(from);
-  for (; of != is_delivered_again_.end() && is_named(*of); ++of) open.push_back({index, std::get<2>(*of)});
+  for (; of != is_delivered_again_.end() && is_named(*of); ++of)
+    for (const std::size_t index : streams_named(address.node, address.stream))
+      open.push_back({index, std::get<2>(*of)});
   for (const EntryRef& each : open) use_up_if_delivered(each);
 }
 

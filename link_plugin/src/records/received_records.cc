@@ -93,15 +93,13 @@ std::string ReceivedStreams::gone_records(const std::string& node, const std::st
     return after != known.begin() && std::prev(after)->second >= range.second;
   };
   std::string records;
-  bool is_known = false;
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    if (streams_[i].address.node != node || streams_[i].address.stream != stream) continue;
-    is_known = true;
+  const std::vector<std::size_t>& known = streams_named(node, stream);
+  for (const std::size_t i : known)
     for (const auto& range : ranges)
       if (!is_covered(streams_[i].gone, range))
         records += JournalLine("gone").number(i).number(range.first).number(range.second).finish();
-  }
-  if (is_known) return records;
+  // Also where one is known: it may be that of somebody with another key, and its own one comes later.
+  if (!known.empty() && records.empty()) return records;
   const auto found = receipted_gone_.find({node, stream});
   if (found == receipted_gone_.end() && receipted_gone_.size() >= kMaxStreams) return records;
   for (const auto& range : ranges)
@@ -170,15 +168,18 @@ void ReceivedStreams::take_stream(JournalWords& words) {
   if (index >= streams_.size()) streams_.resize(index + 1);
   if (!streams_[index].address.node.empty()) return;
   streams_[index] = std::move(read);
+  by_name_[{streams_[index].address.node, streams_[index].address.stream}].push_back(index);
   take_receipted(index);
 }
 
-// What is known of its entries since before its first list.
+// What is known of its entries since before its first list. It stays known: where two keys of the node have
+// signed streams of that name the receipt does not show which of them it is about, and what was delivered
+// must not be delivered again. Whoever has the other key harms what that key has signed.
 void ReceivedStreams::take_receipted(std::size_t index) {
   const StreamAddress& address = streams_[index].address;
-  const auto ranges = receipted_gone_.extract({address.node, address.stream});
-  if (ranges.empty()) return;
-  for (const auto& [first, last] : ranges.mapped()) add_gone(&streams_[index], first, last);
+  const auto ranges = receipted_gone_.find({address.node, address.stream});
+  if (ranges == receipted_gone_.end()) return;
+  for (const auto& [first, last] : ranges->second) add_gone(&streams_[index], first, last);
 }
 
 void ReceivedStreams::erase_entries(std::size_t index, std::uint64_t first, std::uint64_t last) {
@@ -328,10 +329,10 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
   if (of == nullptr) return true;
   if (kind == "fork") {
     of->is_forked = true;
+    use_up_delivered(of->address);
   } else if (kind == "until") {
-    const std::uint64_t before = of->counts_through;
     words.number(&of->counts_through);
-    if (of->counts_through > before) use_up_delivered(index);
+    use_up_delivered(of->address);
   } else if (kind == "lists_off") {
     words.number(&of->lists_written_off);
   } else if (kind == "refuse") {
@@ -421,6 +422,7 @@ std::vector<std::string> ReceivedStreams::records() const {
     else
       line.number(item.first).number(item.second);
   };
+  // Which of them count comes before all entries: it decides what is joined.
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     const ReceivedStream& of = streams_[i];
     if (of.address.node.empty()) continue;
@@ -432,6 +434,12 @@ std::vector<std::string> ReceivedStreams::records() const {
                         .text(of.continues ? of.continues->stream : "")
                         .number(of.continues ? of.continues->number : 0)
                         .finish());
+    if (of.is_forked) lines.push_back(fork_record(i));
+    if (of.counts_through != UINT64_MAX) lines.push_back(until_record(i, of.counts_through));
+  }
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    const ReceivedStream& of = streams_[i];
+    if (of.address.node.empty()) continue;
     lines.push_back(JournalLine("heard").number(i).number(of.within).number(of.heard).finish());
     for (const ListRun& run : of.runs)
       lines.push_back(JournalLine("run")
@@ -464,8 +472,6 @@ std::vector<std::string> ReceivedStreams::records() const {
     add_lines("written_off", i, of.written_off, pair, &lines);
     if (of.lists_written_off > 0)
       lines.push_back(JournalLine("lists_off").number(i).number(of.lists_written_off).finish());
-    if (of.is_forked) lines.push_back(fork_record(i));
-    if (of.counts_through != UINT64_MAX) lines.push_back(until_record(i, of.counts_through));
     const OwnReceipts& own = of.receipts;
     if (own.number > 0)
       lines.push_back(

@@ -25,9 +25,16 @@ std::string with_name(const std::string& name, const std::string& digest = "") {
 // ---- what it has -----------------------------------------------------------------------------------------
 
 std::optional<std::size_t> ReceivedStreams::find(const StreamAddress& address) const {
-  for (std::size_t i = 0; i < streams_.size(); ++i)
+  for (const std::size_t i : streams_named(address.node, address.stream))
     if (streams_[i].address == address) return i;
   return std::nullopt;
+}
+
+const std::vector<std::size_t>& ReceivedStreams::streams_named(const std::string& node,
+                                                               const std::string& stream) const {
+  static const std::vector<std::size_t> kNone;
+  const auto found = by_name_.find({node, stream});
+  return found == by_name_.end() ? kNone : found->second;
 }
 
 std::uint64_t ReceivedStreams::lists_missing(const ReceivedStream& stream) const {

@@ -217,6 +217,8 @@ class ReceivedStreams {
   std::optional<EntryRef> first_that_counts(const RefIndex& index, const std::string& text) const;
 
   std::vector<ReceivedStream> streams_;
+  // By node and name: several only where several keys of the node have signed streams of one name.
+  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> by_name_;
   RefIndex open_;   // entries that no delivery uses, by digest
   RefIndex named_;  // the same, by name and digest
   RefIndex used_;   // those that one uses, by digest

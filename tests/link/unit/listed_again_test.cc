@@ -229,6 +229,26 @@ TEST_CASE("Whoever has another key of a node ends no entry of its streams withou
   CHECK(is_open(streams, {index, 90}));
 }
 
+TEST_CASE("Whoever has a retired key of a node keeps nothing open that its sender lists again") {
+  // The thief has signed a stream with the name of the sender's, before the key was retired.
+  const StreamAddress shadow{"north", kStolen, kNorth.stream};
+  const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
+  const std::string order =
+      GENERATE(as<std::string>(), "SDRA", "SRDA", "SRAD", "SDAR", "SADR", "ASDR", "ADSR");
+  INFO(order);
+  ReceivedStreams streams;
+  add_list(&streams, kNorth, list_of_north(1));
+  for (const char what : order) {
+    if (what == 'S') add_list(&streams, shadow, list_of(shadow, {{digest_of(9), name_of_entry(9)}}));
+    if (what == 'D') deliver(&streams, {*streams.find(kNorth), 1});
+    if (what == 'R') change(&streams, ReceivedStreams::until_record(*streams.find(shadow), 0));
+    if (what == 'A') add_list(&streams, next, list_of(next, {relisted(1, {kNorth.stream, 1})}));
+    CHECK(rewritten(streams) == streams);
+  }
+  CHECK_FALSE(is_open(streams, {*streams.find(next), 1}));
+  CHECK_FALSE(streams.find_open(digest_of(1), name_of_entry(1)));
+}
+
 TEST_CASE("However many entries name one, it is delivered, and what its sender lists again counts") {
   ReceivedStreams streams;
   add_list(&streams, kNorth, list_of_north(1));
