@@ -102,6 +102,10 @@ struct Metrics::Series {
       gauge("paxect_link_proof_missing", "Listed containers that are late, and numbers that no list fills.");
   Gauge& proof_unlisted =
       gauge("paxect_link_proof_unlisted", "Containers in the inbox that no verified list names.");
+  Gauge& proof_replayed =
+      gauge("paxect_link_proof_replayed", "Containers in the inbox whose entry was used up by another copy.");
+  Gauge& proof_jumped =
+      gauge("paxect_link_proof_jumped", "Lists that wait: more than max_jump are missing before them.");
   Gauge& proof_silent = gauge("paxect_link_proof_silent", "Streams whose next list is overdue.");
   Gauge& proof_forked = gauge("paxect_link_proof_forked", "Streams with two texts for one number.");
   Counter& lists = counters("paxect_link_proof_lists_total", "Lists that got their names.").Add({});
@@ -208,6 +212,8 @@ std::string Metrics::text(const MetricsSnapshot& snapshot) {
   series.proof_expected.Set(static_cast<double>(snapshot.proof_expected));
   series.proof_missing.Set(static_cast<double>(snapshot.proof_missing));
   series.proof_unlisted.Set(static_cast<double>(snapshot.proof_unlisted));
+  series.proof_replayed.Set(static_cast<double>(snapshot.proof_replayed));
+  series.proof_jumped.Set(static_cast<double>(snapshot.proof_jumped));
   series.proof_silent.Set(static_cast<double>(snapshot.proof_silent));
   series.proof_forked.Set(static_cast<double>(snapshot.proof_forked));
   series.lists.Increment(static_cast<double>(snapshot.lists_written) - series.lists.Value());

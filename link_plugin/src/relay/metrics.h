@@ -36,6 +36,8 @@ struct MetricsSnapshot {
   std::uint64_t proof_expected = 0;
   std::uint64_t proof_missing = 0;
   std::uint64_t proof_unlisted = 0;
+  std::uint64_t proof_replayed = 0;
+  std::uint64_t proof_jumped = 0;
   std::uint64_t proof_silent = 0;
   std::uint64_t proof_forked = 0;
   // Of what this relay lists.

@@ -94,7 +94,9 @@ class Receiver {
     std::uint64_t expected = 0;
     std::uint64_t missing = 0;  // entries, those in lists that never came among them; and lists at the end of
                                 // a stream that is over
-    std::uint64_t unlisted = 0;  // containers that wait for a list
+    std::uint64_t unlisted = 0;  // containers that wait for a list, and none names them
+    std::uint64_t replayed = 0;  // likewise, and the entry that names them is used up
+    std::uint64_t jumped = 0;    // lists that wait because too many before them are missing
     std::uint64_t silent = 0;    // streams
     std::uint64_t forked = 0;    // streams
   };

@@ -231,7 +231,9 @@ Receiver::Counts Receiver::count() const {
     if (stream.is_forked) ++counts.forked;
   }
   for (const auto& [path, file] : unlisted_.files())
-    if (file.why.event != "foreign") ++counts.unlisted;
+    if (file.why.event != "foreign") ++(file.why.event == "replayed" ? counts.replayed : counts.unlisted);
+  for (const auto& [file, seen] : seen_)
+    if (seen.by_lists && !seen.reported.empty()) ++counts.jumped;
   for (const auto& [index, watch] : watched_)
     if (watch.is_silent) ++counts.silent;
   return counts;

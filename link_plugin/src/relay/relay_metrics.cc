@@ -28,6 +28,8 @@ MetricsSnapshot Relay::measure(bool running) {
   now.proof_expected = proof.expected;
   now.proof_missing = proof.missing;
   now.proof_unlisted = proof.unlisted;
+  now.proof_replayed = proof.replayed;
+  now.proof_jumped = proof.jumped;
   now.proof_silent = proof.silent;
   now.proof_forked = proof.forked;
   const SentCounts sent = kept_->counts();
