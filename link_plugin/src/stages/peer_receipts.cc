@@ -71,6 +71,13 @@ Status check_signer(const std::string& path, const StatementName& head, const st
                               : ": have it and its signature copied again, or pin the key that signed it"));
 }
 
+// Whoever can write to the folder may put a link there to a file that this process alone can read, or to a
+// device: it is not opened.
+bool is_other(const FileStat& file) {
+  return file.kind == FileKind::kSymlink || file.kind == FileKind::kDirectory ||
+         file.kind == FileKind::kOther;
+}
+
 // The name in PeerReceipts::Key of the other text for the newest receipt: no stream has it.
 std::string second_of(const std::string& stream) { return stream + " second"; }
 
@@ -200,13 +207,18 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
       // Its signature gets its name first, but a copy may come in any order.
       const FileStat signature = directory.stat_of(signature_of(file));
       if (signature.kind == FileKind::kMissing) continue;
-      const FileIdentity identity = directory.stat_of(file).identity;
+      const FileStat text = directory.stat_of(file);
+      const FileIdentity identity = text.identity;
       Seen& seen = seen_here[file];
       const bool is_seen = seen.identity == identity && seen.signature == signature.identity;
       if (is_seen && seen.counts) break;
       if (is_seen) continue;
       FoundReceipt found;
-      const Status read = read_receipt(path, us, keys, sent, &found);
+      const Status read = is_other(text) || is_other(signature)
+                              ? Status::invalid(path +
+                                                ": it, or its signature, is not a regular file: find out who "
+                                                "put it there")
+                              : read_receipt(path, us, keys, sent, &found);
       // Trouble of the disk says nothing about the receipt: it is read again.
       if (read.fault == Fault::kEnvironment) {
         status = read;

@@ -227,6 +227,50 @@ TEST_CASE("Lists that cannot be verified or read keep no other list from being r
   if (!is_pinned) CHECK_FALSE(rig.events("list_refused").empty());
 }
 
+TEST_CASE("What is no regular file under the name of a list, a signature or a receipt holds up nothing") {
+  SigningRig rig;
+  const std::string kind = GENERATE(as<std::string>(), "fifo", "link", "device", "folder", "dangling");
+  INFO(kind);
+  std::filesystem::create_directories(rig.lists());
+  const auto put = [&](const std::string& path, const std::string& target) {
+    if (kind == "fifo") REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    if (kind == "link") std::filesystem::create_symlink(target, path);
+    if (kind == "device") std::filesystem::create_symlink("/dev/zero", path);
+    if (kind == "folder") std::filesystem::create_directory(path);
+    if (kind == "dangling") std::filesystem::create_symlink(rig.directory / "nothing", path);
+  };
+  // The first list in a file elsewhere, the signature of the second one, and names of receipts.
+  for (const std::string name : {"a.freq", "b.freq", "c.freq"}) {
+    rig.send(name, "data of " + name);
+    const std::string path = rig.north.write(rig.north.next_list(), rig.inbox());
+    const std::string away = name == "a.freq" ? path : link::signature_of(path);
+    if (name == "c.freq") continue;
+    std::filesystem::rename(away, rig.directory / ("moved " + name));
+    put(away, rig.directory / ("moved " + name));
+  }
+  const std::string receipt = rig.lists() + "/" + link::receipt_of("south", "00000000000000ab", 1);
+  put(receipt, rig.directory / "moved a.freq");
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.delivered() == Names{"c"});
+  std::filesystem::remove(receipt);
+  CHECK_FALSE(rig.receipts().empty());
+  // Where they are files again everything goes on.
+  for (const std::string name : {"a.freq", "b.freq"}) {
+    const std::string moved = rig.directory / ("moved " + name);
+    for (const auto& entry : std::filesystem::directory_iterator(rig.lists()))
+      if (entry.symlink_status().type() != std::filesystem::file_type::regular &&
+          (entry.path().string().ends_with(".1.list") == (name == "a.freq")) &&
+          entry.path().string().find("south") == std::string::npos) {
+        std::filesystem::remove(entry.path());
+        std::filesystem::rename(moved, entry.path());
+        break;
+      }
+  }
+  rig.settle(20 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+}
+
 TEST_CASE("The text of a list whose signature cannot count is not read") {
   ReceiverRig rig;
   rig.send("a.freq", "data of a");

@@ -1,5 +1,7 @@
 #include "stages/peer_receipts.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <set>
 
@@ -99,6 +101,31 @@ TEST_CASE("The text of a receipt that no pinned key has signed is not read") {
   CHECK(test::failed_reads == 0);
   CHECK(rig.refused.size() == 2);
   CHECK(rig.accepted == 1);
+}
+
+TEST_CASE("What is no regular file under the name of a receipt, or of its signature, is not opened") {
+  ReceiptsRig rig;
+  test::TempDir elsewhere;
+  const std::vector<std::string> kinds = {"fifo", "link", "device", "folder", "dangling"};
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    for (const bool is_signature : {false, true}) {
+      const int number = static_cast<int>(2 * i + is_signature);
+      rig.write(number, rig.south);
+      std::string path = rig.folder / receipt_of("south", rig.stream(number), 1);
+      if (is_signature) path = signature_of(path);
+      const std::string moved = elsewhere / std::to_string(number);
+      std::filesystem::rename(path, moved);
+      if (kinds[i] == "fifo") REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+      if (kinds[i] == "link") std::filesystem::create_symlink(moved, path);
+      if (kinds[i] == "device") std::filesystem::create_symlink("/dev/zero", path);
+      if (kinds[i] == "folder") std::filesystem::create_directory(path);
+      if (kinds[i] == "dangling") std::filesystem::create_symlink(elsewhere / "nothing", path);
+    }
+  rig.write(20, rig.south);
+  REQUIRE(rig.read({}).ok());
+  CHECK(rig.accepted == 1);
+  CHECK(rig.refused.size() == 2 * kinds.size());
+  CHECK(rig.receipts.is_complete());
 }
 
 TEST_CASE("Receipts that are gone are not remembered") {
