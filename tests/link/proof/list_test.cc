@@ -45,6 +45,26 @@ TEST_CASE("The lists of the vectors are read, are a chain, and are written again
   CHECK(list.head.made == 1'795'694'520);  // date -d 2026-11-26T12:02:00Z +%s
 }
 
+TEST_CASE("The list of the vectors that goes on from another stream is read, with what it lists again") {
+  const std::string text = vector_text(test::next_list_vector());
+  List list;
+  Status status = parse_list(text, &list);
+  INFO(status.message);
+  REQUIRE(status.ok());
+  CHECK(list_text(list) == text);
+  CHECK(list.head.to.empty());
+  CHECK(list.head.continues == Continued{test::kNorthStream, 3});
+  CHECK(list.head.log == LogHead{});
+  REQUIRE(list.entries.size() == 3);
+  CHECK(list.entries[0].again == EarlierEntry{test::kNorthStream, 1});
+  CHECK_FALSE(list.entries[1].again);
+  CHECK(list.entries[2].again == EarlierEntry{test::kNorthStream, 3});
+  List first;
+  REQUIRE(parse_list(vector_text(test::list_vector(1)), &first).ok());
+  CHECK(list.entries[0].digest == first.entries[0].digest);
+  CHECK(list.entries[0].name == first.entries[0].name);
+}
+
 TEST_CASE("Whatever a list contains, it is read as it was written") {
   const std::string digest(64, 'a');
   List list{.head = {.from = "a-1.example",

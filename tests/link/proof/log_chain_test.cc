@@ -30,6 +30,27 @@ ChainChecker checked(const Lines& lines) {
 
 std::string problem_of(const Lines& lines) { return checked(lines).problem(); }
 
+TEST_CASE("The log of the vectors is intact, over a rotation and the rest of a line") {
+  ChainChecker checker;
+  std::size_t lines = 0;
+  for (const char* part : {"log.jsonl.1", "log.jsonl"}) {
+    checker.begin_file(false);
+    const std::string text = test::vector_text(part);
+    for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
+      const std::string line = text.substr(begin, end - begin);
+      CHECK(checker.add(line, line.ends_with("}")));
+      ++lines;
+    }
+  }
+  INFO(checker.problem());
+  CHECK(lines == 6);
+  CHECK(checker.first() == 1);
+  CHECK(checker.lines() == 5);
+  CHECK(checker.torn() == 1);
+  CHECK(checker.head().lines == 5);
+}
+
 TEST_CASE("A line states its number and the SHA-256 of the line before it and itself, for a shell to check") {
   const Lines lines = chained_lines(3);
   CHECK(lines[0] == "{\"event\": \"e\", \"id\": 0, \"chain\": \"1 " +

@@ -1,5 +1,6 @@
 #include "proof/node_key.h"
 
+#include "link/proof/vectors.h"
 #include "proof/key.h"
 #include "support/catch.h"
 
@@ -16,6 +17,16 @@ bool is_valid(const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE("The retired key of the vectors is read, and written again as it was") {
+  const std::string text = test::vector_text("north.pub.retired");
+  PublicKey key;
+  LastStatements last;
+  REQUIRE(parse_retired_key(text, &key, &last).ok());
+  CHECK(key == test::public_vector("north"));
+  CHECK(last == LastStatements{{test::kNorthStream, 3}, {test::kNextStream, 1}});
+  CHECK(retired_key_text(key, last) == text);
+}
 
 TEST_CASE("A retired key counts up to its number, and for no stream without one") {
   const PublicKey key = SigningKey::generate().public_key();

@@ -35,6 +35,21 @@ TEST_CASE("The receipt of the vectors is read, and written again as it was") {
                                                       {Outcome::kMissing, 4, 4}});
 }
 
+TEST_CASE("The receipt of the vectors about a gap is read, and written again as it was") {
+  const std::string text = vector_text(test::receipt_vector(2));
+  Receipt receipt;
+  Status status = parse_receipt(text, &receipt);
+  INFO(status.message);
+  REQUIRE(status.ok());
+  CHECK(receipt_text(receipt) == text);
+  CHECK(receipt.head.previous == sha256_hex(vector_text(test::receipt_vector())));
+  CHECK(receipt.before == std::vector<ListDigest>{{1, sha256_hex(vector_text(test::list_vector(1)))}});
+  CHECK(receipt.list == 3);
+  CHECK(receipt.outcomes == std::vector<OutcomeRange>{{Outcome::kDelivered, 1, 1},
+                                                      {Outcome::kExpected, 2, 2},
+                                                      {Outcome::kMissing, 3, 4}});
+}
+
 TEST_CASE("A receipt before the first entry has no outcomes") {
   Receipt receipt{.head = {.from = "south",
                            .to = {"north"},

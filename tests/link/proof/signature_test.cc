@@ -10,7 +10,8 @@ using test::damaged;
 using test::vector_text;
 
 std::vector<std::string> signed_vectors() {
-  return {test::list_vector(1), test::list_vector(2), test::list_vector(3), test::receipt_vector()};
+  return {test::list_vector(1),     test::list_vector(2),   test::list_vector(3),
+          test::next_list_vector(), test::receipt_vector(), test::receipt_vector(2)};
 }
 
 std::string signer_of(const std::string& name) { return name.substr(0, name.find('.')); }

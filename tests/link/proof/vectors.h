@@ -13,6 +13,7 @@
 namespace paxect::test {
 
 inline constexpr char kNorthStream[] = "3f9a6c2e11d04b77";
+inline constexpr char kNextStream[] = "5b8c0d1e2f304152";
 inline constexpr char kSouthStream[] = "a0b1c2d3e4f50617";
 
 inline std::string vector_path(const std::string& name) {
@@ -21,7 +22,11 @@ inline std::string vector_path(const std::string& name) {
 inline std::string vector_text(const std::string& name) { return read_file(vector_path(name)); }
 
 inline std::string list_vector(std::uint64_t number) { return link::list_of("north", kNorthStream, number); }
-inline std::string receipt_vector() { return link::receipt_of("south", kSouthStream, 1); }
+// In the stream of north after that one.
+inline std::string next_list_vector() { return link::list_of("north", kNextStream, 1); }
+inline std::string receipt_vector(std::uint64_t number = 1) {
+  return link::receipt_of("south", kSouthStream, number);
+}
 
 inline link::PublicKey public_vector(const std::string& node) {
   link::PublicKey key;
