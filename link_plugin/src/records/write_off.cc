@@ -6,6 +6,7 @@
 #include "proof/key.h"
 #include "proof/statement.h"
 #include "records/request_file.h"
+#include "records/write_off_line.h"
 
 namespace paxect::link {
 namespace {
@@ -13,20 +14,6 @@ namespace {
 constexpr std::size_t kMaxReason = 512;
 constexpr std::string_view kNone = "-";
 constexpr std::size_t kKeyDigits = 2 * sizeof(PublicKey);  // of whole_key_text()
-
-std::string line_of(const WriteOff& each) {
-  const StreamAddress& address = each.address;
-  std::string line(address.node.empty() ? kNone : address.node);
-  line += " " + std::string(address.key.empty() ? kNone : address.key) + " " + address.stream + " " +
-          std::to_string(each.last_list) + " ";
-  if (each.entries.empty()) line += kNone;
-  const char* comma = "";
-  for (const auto& [first, last] : each.entries) {
-    line += comma + std::to_string(first) + "-" + std::to_string(last);
-    comma = ",";
-  }
-  return line + " " + each.reason + "\n";
-}
 
 // The text up to the mark, which is removed with it; all of it where there is none.
 std::string_view cut(std::string_view* text, char mark) {
@@ -50,7 +37,23 @@ bool parse_entries(std::string_view text, EntryRanges* out) {
   return true;
 }
 
-bool parse(std::string_view line, WriteOff* out) {
+}  // namespace
+
+std::string write_off_line(const WriteOff& each) {
+  const StreamAddress& address = each.address;
+  std::string line(address.node.empty() ? kNone : address.node);
+  line += " " + std::string(address.key.empty() ? kNone : address.key) + " " + address.stream + " " +
+          std::to_string(each.last_list) + " ";
+  if (each.entries.empty()) line += kNone;
+  const char* comma = "";
+  for (const auto& [first, last] : each.entries) {
+    line += comma + std::to_string(first) + "-" + std::to_string(last);
+    comma = ",";
+  }
+  return line + " " + each.reason + "\n";
+}
+
+bool parse_write_off(std::string_view line, WriteOff* out) {
   const std::string_view node = cut(&line, ' ');
   const std::string_view key = cut(&line, ' ');
   out->address.stream = cut(&line, ' ');
@@ -66,8 +69,6 @@ bool parse(std::string_view line, WriteOff* out) {
   return is_write_off_reason(line);
 }
 
-}  // namespace
-
 std::string write_off_of(std::string_view state) { return std::string(state) + ".write_off"; }
 
 bool is_write_off_reason(std::string_view text) {
@@ -78,7 +79,7 @@ bool is_write_off_reason(std::string_view text) {
 
 Status add_write_offs(const std::string& state, const std::vector<WriteOff>& all) {
   std::string lines;
-  for (const WriteOff& each : all) lines += line_of(each);
+  for (const WriteOff& each : all) lines += write_off_line(each);
   return add_requests(write_off_of(state), lines);
 }
 
@@ -87,7 +88,7 @@ Status take_write_offs(const std::string& state, std::vector<WriteOff>* out) {
   std::vector<std::string> lines;
   Status status = take_requests(write_off_of(state), &lines);
   for (const std::string& line : lines)
-    if (WriteOff each; parse(line, &each)) out->push_back(std::move(each));
+    if (WriteOff each; parse_write_off(line, &each)) out->push_back(std::move(each));
   return status;
 }
 
