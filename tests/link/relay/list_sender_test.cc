@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/relay_paths.h"
+#include "link/chained_log.h"
 #include "link/link_rig.h"
 #include "link/sent_lists.h"
 #include "proof/signature.h"
@@ -72,6 +73,22 @@ TEST_CASE("A sender lists every container that it sent, with its digest, in a ch
   CHECK(rig.events("list").size() == 2);
   CHECK(rig.events("list_stream").size() == 1);
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
+}
+
+TEST_CASE("A list states the head of the log as it was, over restarts") {
+  SenderRig rig;
+  std::uint64_t before = 0;
+  for (const std::string name : {"a.txt", "b.txt", "c.txt"}) {
+    rig.send(name);
+    const link::LogHead head = rig.last().head.log;
+    INFO(name << " " << head.lines);
+    CHECK_FALSE(line_with(rig.log_path(), head).empty());
+    CHECK(head.lines > before);
+    before = head.lines;
+  }
+  // The line of a container is in the head of the list after the one that names it, at the latest.
+  CHECK(line_of_event(rig.log_path(), "encode", "b.txt") <= before);
+  CHECK(line_of_event(rig.log_path(), "encode", "b.txt") > 0);
 }
 
 TEST_CASE("A sender reports the containers in its outbox that were sent before there was a key") {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "link/chained_log.h"
 #include "link/commands/command_rig.h"
 #include "link/receiver_rig.h"
 #include "proof/signature.h"
@@ -106,6 +107,26 @@ TEST_CASE("A damaged container that is repaired uses up the entry of the undamag
   CHECK(rig.events("decode").size() == 1);
   CHECK(rig.events("replayed").size() == 2);
   CHECK(rig.receipts().rbegin()->second.outcomes == Outcomes{{link::Outcome::kDelivered, 1, 1}});
+}
+
+TEST_CASE("A receipt states the head of a log that has the lines of all that it calls delivered") {
+  SigningRig rig;
+  rig.start();
+  std::uint64_t before = 0;
+  for (const std::string name : {"a", "b", "c"}) {
+    rig.send(name + ".freq", "data of " + name);
+    rig.list();
+    rig.settle(10 * kSecond);
+    const link::Receipt last = rig.receipts().rbegin()->second;
+    REQUIRE(last.outcomes.back().outcome == link::Outcome::kDelivered);
+    INFO(name << " " << last.head.log.lines);
+    CHECK_FALSE(line_with(rig.log_path(), last.head.log).empty());
+    const std::uint64_t line = line_of_event(rig.log_path(), "decode", name + ".freq");
+    CHECK(line > 0);
+    CHECK(line <= last.head.log.lines);
+    CHECK(last.head.log.lines > before);
+    before = last.head.log.lines;
+  }
 }
 
 TEST_CASE("A run with --once ends with a receipt, if anything has changed") {

@@ -9,6 +9,7 @@
 #include "base/relay_paths.h"
 #include "link/commands/command_rig.h"
 #include "link/receiver_rig.h"
+#include "link/sent_lists.h"
 #include "support/catch.h"
 #include "support/emulation.h"
 #include "support/files.h"
