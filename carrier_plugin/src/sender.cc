@@ -141,6 +141,7 @@ void Sender::check_all() {
   }
 }
 
+    file.unclaimed.begin_again();
 // Another store may be an older one: everything that waits is looked for in it.
 void Sender::tend_epoch() {
   bool missing = false;
@@ -159,6 +160,7 @@ void Sender::restart(Outgoing* file) {
   file->is_full = false;
   begin_round(file);
   file->is_present_known = file->job.chunks() < kAskPresent || file->is_statement();
+  file->unclaimed.begin_again();
   sending_.push_back(file->job.id);
 }
 

@@ -130,7 +130,7 @@ void Sender::on_report(std::string_view text) {
   if (!parse_report(text, &report) || (file = find(report.id)) == nullptr) return;
   if (file->phase != Phase::kWaiting && file->phase != Phase::kPublishing) return;
   ++counts_.reports;
-  file->unclaimed.note_sign(host_.monotonic_ns());
+  file->unclaimed.begin_again();
   file->trouble = "the receiver " + report.receiver + " reports: " + report.reason;
   host_.log(PAXECT_LOG_WARN, file->job.name + ": " + file->trouble);
   log_.write("reported", file->job, report.receiver, report.reason);

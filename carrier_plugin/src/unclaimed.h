@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace paxect::carrier {
 
@@ -25,21 +26,27 @@ class Unclaimed {
   // known. True when it has to be published again. Waits twice as long each time.
   bool observe(const QueueState& queue, std::uint64_t sequence, std::uint64_t patience_ns,
                std::uint64_t now_ns) {
-    const bool has_moved = queue.last_given != last_given_;
-    last_given_ = queue.last_given;
-    if (since_ns_ == 0 || (has_moved && sequence > queue.last_given)) {
-      since_ns_ = now_ns;
-      return false;
+    const Situation situation{.is_observed = true,
+                              .sequence = sequence,
+                              .is_given = sequence <= queue.last_given,
+                              .last_given = sequence <= queue.last_given ? 0 : queue.last_given};
+    // The only place where the age is set or grows.
+    if (situation != situation_) {
+      age_ns_ = 0;
+    } else if (is_fetched_ && queue.fetches > 0) {
+      age_ns_ += now_ns - seen_ns_;
     }
-    const std::uint64_t waited = now_ns - since_ns_;
-    if (queue.fetches == 0 || waited < patience_ns << rounds_) return false;
-    waited_ns_ = waited;
-    since_ns_ = now_ns;
+    situation_ = situation;
+    seen_ns_ = now_ns;
+    is_fetched_ = queue.fetches > 0;
+    if (!is_fetched_ || age_ns_ < patience_ns << rounds_) return false;
+    waited_ns_ = std::exchange(age_ns_, 0);
     rounds_ = std::min(rounds_ + 1, kMaxRounds);
     return true;
   }
-  // A receiver has shown that it had the job.
-  void note_sign(std::uint64_t now_ns) { since_ns_ = now_ns; }
+  // A receiver has shown that it had the job, or the store may be another one: its age begins with the next
+  // look.
+  void begin_again() { situation_ = {}; }
   // A receiver has claimed it.
   void end() { *this = {}; }
   // How long it had waited when it was last published again; 0: it was not.
@@ -47,8 +54,18 @@ class Unclaimed {
 
  private:
   static constexpr unsigned kMaxRounds = 6;
-  std::uint64_t last_given_ = 0;
-  std::uint64_t since_ns_ = 0;  // 0: it was not looked at
+  // The age counts as long as this is the same.
+  struct Situation {
+    bool is_observed = false;
+    std::uint64_t sequence = 0;    // another one: it was published again, or is in another store
+    bool is_given = false;         // a receiver may have it in hand since it was given out
+    std::uint64_t last_given = 0;  // while the job is behind it: the queue moves
+    bool operator==(const Situation&) const = default;
+  };
+  Situation situation_;
+  std::uint64_t seen_ns_ = 0;  // the last look
+  bool is_fetched_ = false;    // at the last look
+  std::uint64_t age_ns_ = 0;   // of the situation: the time between looks at both of which a receiver fetched
   std::uint64_t waited_ns_ = 0;
   unsigned rounds_ = 0;
 };

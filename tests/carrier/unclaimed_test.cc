@@ -51,21 +51,60 @@ TEST_CASE("A job in a queue that moves is not published again") {
 TEST_CASE("A job is not published again while no receiver fetches") {
   Unclaimed job;
   const auto away = [](std::uint64_t minute, QueueState* queue) { queue->fetches = minute < 100 ? 0 : 1; };
-  CHECK(republished(&job, 7, away).front() == 100);
+  CHECK(republished(&job, 7, away).front() == 110);
+}
+
+TEST_CASE("Only the time counts in which a receiver fetches, and it counts with breaks") {
+  Unclaimed job;
+  const auto busy = [](std::uint64_t minute, QueueState* queue) { queue->fetches = minute % 4 < 2 ? 1 : 0; };
+  CHECK(republished(&job, 7, busy).front() == 37);  // one minute of four
+}
+
+TEST_CASE("A job that a receiver is given after a long absence has its age from then") {
+  for (const std::uint64_t sequence : {std::uint64_t{11}, std::uint64_t{5000}}) {
+    Unclaimed job;
+    const auto away = [&](std::uint64_t minute, QueueState* queue) {
+      queue->fetches = minute < 1000 ? 0 : 1;
+      queue->last_given = minute < 1000 ? 10 : sequence;
+    };
+    CHECK(republished(&job, sequence, away).front() == 1010);
+  }
+}
+
+TEST_CASE("A job that is given out after it waited in a queue that stood still has its age from then") {
+  Unclaimed job;
+  const auto given = [](std::uint64_t minute, QueueState* queue) {
+    queue->last_given = minute < 9 ? 10 : 11;
+  };
+  CHECK(republished(&job, 11, given).front() == 19);
+}
+
+TEST_CASE("A job that is published again, or looked for in another store, has its age from then") {
+  Unclaimed job;
+  const QueueState queue{.last_given = 10, .in_hand = 1, .left = 0, .fetches = 1};
+  CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, kMinute));
+  CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, 10 * kMinute));
+  CHECK_FALSE(job.observe(queue, 9, 10 * kMinute, 12 * kMinute));  // another number
+  CHECK_FALSE(job.observe(queue, 9, 10 * kMinute, 21 * kMinute));
+  job.begin_again();  // the same number, of another store
+  CHECK_FALSE(job.observe(queue, 9, 10 * kMinute, 23 * kMinute));
+  CHECK_FALSE(job.observe(queue, 9, 10 * kMinute, 32 * kMinute));
+  CHECK(job.observe(queue, 9, 10 * kMinute, 33 * kMinute));
 }
 
 TEST_CASE("A sign of a receiver begins the time again, and a claim ends it") {
   Unclaimed job;
   const QueueState queue{.last_given = 10, .in_hand = 1, .left = 0, .fetches = 1};
   CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, kMinute));
-  job.note_sign(9 * kMinute);
+  job.begin_again();
   CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, 11 * kMinute));
-  CHECK(job.observe(queue, 7, 10 * kMinute, 19 * kMinute));
-  CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, 38 * kMinute));
+  CHECK(job.observe(queue, 7, 10 * kMinute, 21 * kMinute));
+  CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, 22 * kMinute));
+  CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, 40 * kMinute));
   job.end();
   CHECK(job.waited_ns() == 0);
-  CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, 40 * kMinute));
-  CHECK(job.observe(queue, 7, 10 * kMinute, 50 * kMinute));
+  CHECK_FALSE(job.observe(queue, 7, 10 * kMinute, 42 * kMinute));
+  CHECK(job.observe(queue, 7, 10 * kMinute, 52 * kMinute));
 }
 
 }  // namespace
