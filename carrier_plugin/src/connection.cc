@@ -232,6 +232,14 @@ void Connection::subscribe(const std::string& subject) {
   if (is_connected() && subscribe_now(subject) != NATS_OK) note_failed_write();
 }
 
+void Connection::subscribe_again() {
+  if (!is_connected() || subscriptions_.empty()) return;
+  for (std::size_t i = 1; i < subscriptions_.size(); ++i) natsSubscription_Destroy(subscriptions_[i]);
+  subscriptions_.resize(1);
+  for (const std::string& subject : subjects_)
+    if (subscribe_now(subject) != NATS_OK) return note_failed_write();
+}
+
 void Connection::note_failed_write() {
   has_failed_write_ = true;
   forget_failure();

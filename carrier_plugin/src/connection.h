@@ -62,6 +62,9 @@ class Connection {
 
   // Subscribes now and after each new connection.
   void subscribe(const std::string& subject);
+  // Makes these subscriptions once more, but not that of the replies: one that the server has refused or
+  // ended stays so, also when it is permitted again.
+  void subscribe_again();
   // False when there is no connection, or the message cannot be written.
   bool publish(const std::string& subject, std::string_view data);
   // 0 like false; otherwise a number that the reply has.

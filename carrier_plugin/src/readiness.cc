@@ -12,7 +12,9 @@ constexpr std::uint64_t kRetry = 2 * kSecond;
 constexpr std::uint64_t kSilent = 10 * kSecond;
 constexpr std::uint64_t kLost = 15 * kSecond;
 constexpr int kMaxUnanswered = 2;
-constexpr std::uint64_t kRefused = 60 * kSecond;    // without another error of the server
+constexpr std::uint64_t kRefused = 60 * kSecond;  // without another error of the server
+constexpr std::uint64_t kSubscribeAgain = 10 * kSecond;
+constexpr std::uint64_t kPermitted = 5 * kSecond;
 constexpr std::uint64_t kAnnounced = 15 * kSecond;  // likewise of announcements, which come every 5 seconds
 
 }  // namespace
@@ -29,11 +31,12 @@ void Readiness::report() {
   const std::uint64_t now = host_.monotonic_ns();
   problems_.set(kConnectionProblem, connection_.is_connected() ? "" : connection_.problem());
   report_refusal(now);
+  tend_refused_subscription(now);
 }
 
 // The server reports a missing permission once for each message, and drops the message. That is over when a
 // message of this kind has a reply, which not all of them have, or on a connection that gets no such report.
-// A subscription is refused once, and missing until the connection ends.
+// A subscription is refused once, and missing until it is made again.
 void Readiness::report_refusal(std::uint64_t now) {
   const std::string error = connection_.take_error();
   if (error.empty()) {
@@ -44,6 +47,8 @@ void Readiness::report_refusal(std::uint64_t now) {
   problems_.set("the server refuses", text);
   if (error.find("for Subscription") != std::string::npos) {
     refused_subscription_ = text;
+    refused_subscription_ns_ = now;
+    subscribed_again_ns_ = 0;
     return;
   }
   const std::size_t begin = error.find('"');
@@ -58,6 +63,19 @@ void Readiness::end_refusal() {
   refused_.clear();
   connection_.watch_kind("");
   problems_.set("the server refuses", refused_subscription_);
+}
+
+// The server says nothing of a subscription that it permits: that is one that it does not refuse for a while.
+void Readiness::tend_refused_subscription(std::uint64_t now) {
+  if (refused_subscription_.empty() || !connection_.is_connected()) return;
+  if (subscribed_again_ns_ == 0) {
+    if (now - refused_subscription_ns_ < kSubscribeAgain) return;
+    subscribed_again_ns_ = now;
+    return connection_.subscribe_again();
+  }
+  if (now - subscribed_again_ns_ < kPermitted) return;
+  refused_subscription_.clear();
+  if (refused_until_ns_ == 0) end_refusal();
 }
 
 // Nothing is sent or delivered without the epoch. The library gets replies by a subscription of its own, so
@@ -94,6 +112,7 @@ bool Readiness::tend(bool is_working) {
   if (is_new) {
     // Before report(), which may have a refusal of the new connection already.
     refused_subscription_.clear();
+    subscribed_again_ns_ = 0;
     end_refusal();
     has_streams_ = false;
     next_streams_ns_ = 0;

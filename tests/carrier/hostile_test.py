@@ -470,5 +470,41 @@ class Logins(unittest.TestCase):
                     north.command("status", status=range(100))), rig.LIMIT / 2)
 
 
+    def test_a_subscription_that_was_refused_for_a_while_is_made_again(self):
+        with rig.Site() as site:
+            user, other = keys.Key("user"), keys.Key("user")
+
+            def users(deny):
+                return (f"authorization {{ users: [{{ nkey: {user.public}, permissions: {{ subscribe: {{ deny: [{deny}] }} }} }}, "
+                        f"{{ nkey: {other.public} }}] }}\n")
+            seed = site.place / "seed"
+            seed.write_text(user.seed + "\n")
+            seed.chmod(0o600)
+            server = site.server(settings=users('"nothing"'))
+            server.login = {"key": other}
+            server.start().ready()
+            north, _ = pair(site, server, carrier=f"nkey = {seed}")
+            site.send_many(north, 3)
+            site.await_arrival()
+            for turn in range(2):
+                server.settings = users('"test.receipt.*", "test.claim.*"')
+                server.reload()
+                rig.wait_for("a report", lambda: [text for text in rig.problems(north) if "for Subscription" in text])
+                server.settings = users('"nothing"')
+                server.reload()
+                rig.wait_for(lambda: f"the end of the report: {rig.problems(north)}", lambda: not rig.problems(north))
+
+                def heard():  # the server knows the subscriptions of each client
+                    with server.client() as client:
+                        client.publish("test.receipt.x", b"no receipt")
+                        client.flush()
+                    return north.command("status", status=range(100))["report"]["foreign"]
+                rig.wait_for("a message on the subject", heard)
+                site.send_many(north, 3, prefix=f"again{turn}_")
+                site.await_arrival()
+                north.stop()
+                north.start()
+                rig.wait_for("the sender", lambda: (north.command("status", status=range(100))["report"] or {}).get("connected"))
+
 if __name__ == "__main__":
     rig.main()
