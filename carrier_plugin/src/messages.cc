@@ -115,6 +115,10 @@ bool parse_claim(std::string_view text, Claim* out) {
          (out->run.empty() || is_hex(out->run, kTokenSize));
 }
 
+std::string list_receipt_of(const std::string& id, const std::string& receiver) {
+  return id + "-" + receiver;
+}
+
 std::string receipt_text(const Receipt& receipt) {
   JsonObject object;
   object.add("v", kVersion).add("id", receipt.id).add("name", receipt.name).add("digest", receipt.digest);

@@ -59,6 +59,8 @@ struct Receipt {
   std::string receiver;
   std::string at;  // the name in the folder of the receiver
 };
+// The last token of the subject of a receipt of a list that another receiver has receipted before.
+std::string list_receipt_of(const std::string& id, const std::string& receiver);
 std::string receipt_text(const Receipt& receipt);
 bool parse_receipt(std::string_view text, Receipt* out);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,8 +55,9 @@ struct Outgoing {
   Unclaimed unclaimed;      // while there is none
   std::string claim_epoch;  // of the store in which that claim was read; empty: it was only seen
   bool is_claim_to_be_read = false;
-  unsigned claim_misses = 0;  // how often it was not there any more
-  std::string trouble;        // why it is not delivered
+  unsigned claim_misses = 0;     // how often it was not there any more
+  std::set<std::string> had_by;  // the receivers that have a list
+  std::string trouble;           // why it is not delivered
 
   // Bytes that the server has.
   std::uint64_t stored_bytes() const {

@@ -108,6 +108,8 @@ class Receiver {
   bool is_working() const;
   void poison(const Message& message, const char* what, const std::string& reason);
   void take_list(const Message& message);
+  void set_list_aside(const Message& message);
+  bool publish_list_receipt(const Receipt& receipt);
   Status flush_list(const std::string& name);
   Status put_list(const Job& job, const std::string& contents, bool* refused);
 
@@ -125,6 +127,7 @@ class Receiver {
   void settle_by_receipts(std::vector<Incoming*>* open);
   void settle_by_claims(std::vector<Incoming*>* open);
   Verdict refuse_own_claim(const Job& job);
+  void remove_foreign(const char* what, const std::string& name, std::uint64_t sequence);
   std::map<std::string, Verdict> ask_senders(const std::vector<const Job*>& jobs);
   Verdict verdict_of(const Job& job, const Answer& answer);
   static std::string no_answer(const Job& job);
@@ -140,6 +143,9 @@ class Receiver {
   // Likewise, but what the leader of a cluster has: a replica may be behind, and answers direct gets all the
   // same. Without the texts.
   std::vector<Found> look_up_at_leader(const std::string& what, const std::vector<std::string>& subjects);
+  // Likewise, and where that a message is absent decides: kMissing is what the leader says, kUnknown what a
+  // replica does not have yet.
+  std::vector<Found> look_up_surely(const std::string& what, const std::vector<std::string>& ids);
   Found look_up(const std::string& what, const std::string& id) {
     return look_up(what, std::vector<std::string>{id})[0];
   }
@@ -205,7 +211,9 @@ class Receiver {
   void flush_late_records(std::uint64_t now);
   void tidy_server(const Intent& intent);
 
-  // Sends a request and waits for its reply; false without one.
+  // Publishes to a stream and waits for the reply; kFailed without one.
+  Stored store(const std::string& subject, std::string_view data);
+  // Whether it is stored, or was before.
   bool call(const std::string& subject, std::string_view data);
   bool remove_message(const std::string& what, std::uint64_t sequence);
   void remove_job(const std::string& id);

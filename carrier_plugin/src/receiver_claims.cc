@@ -65,7 +65,7 @@ void Receiver::drop_receipted(std::vector<Intent*>* open) {
   for (const Intent* intent : *open)
     if (intent->is_recovered) ids.push_back(intent->job.id);
   if (ids.empty()) return;
-  const std::vector<Found> found = look_up("receipt", ids);
+  const std::vector<Found> found = look_up_surely("receipt", ids);
   std::vector<std::string> receipted;
   std::set<std::string> unknown;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -166,9 +166,7 @@ void Receiver::read_claims() {
     const Found there = look_up("claim", id);
     if (there.result != Lookup::kFound) continue;
     if (!parse_claim(there.text, &claim) || claim.id != id) {
-      host_.log(PAXECT_LOG_WARN, "the claim of " + found->second.job.name + " in the stream " +
-                                     names_.stream("claim") + " is none and is removed");
-      remove_message("claim", there.sequence);
+      remove_foreign("claim", found->second.job.name, there.sequence);
     } else if (claim.receiver == state_.token() && claim.run == found->second.run) {
       found->second.claimed = true;
     } else {

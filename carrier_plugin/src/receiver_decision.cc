@@ -68,6 +68,24 @@ std::vector<Receiver::Found> Receiver::look_up_at_leader(const std::string& what
   return found;
 }
 
+std::vector<Receiver::Found> Receiver::look_up_surely(const std::string& what,
+                                                      const std::vector<std::string>& ids) {
+  std::vector<Found> found = look_up(what, ids);
+  std::vector<std::string> subjects;
+  std::vector<std::size_t> places;
+  subjects.reserve(ids.size());
+  places.reserve(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (found[i].result != Lookup::kMissing) continue;
+    subjects.push_back(names_.subject(what, ids[i]));
+    places.push_back(i);
+  }
+  const std::vector<Found> surely = look_up_at_leader(what, subjects);
+  for (std::size_t i = 0; i < places.size(); ++i)
+    if (surely[i].result != Lookup::kMissing) found[places[i]].result = Lookup::kUnknown;
+  return found;
+}
+
 // Keeps in the batch what may be delivered. A job that comes for the first time, from the store that has
 // acknowledged it, needs no question, unless it was published before: it may have been delivered from a store
 // that was lost. One that is older than its consumer may have been given out by the consumer before.
@@ -101,7 +119,8 @@ void Receiver::decide(std::vector<Incoming>* batch) {
 
 bool Receiver::must_ask(const Job& job) const { return job.is_repeated || job.epoch != epoch_.value(); }
 
-// Leaves in `open` what has no receipt.
+// Leaves in `open` what has no receipt. One that a replica does not have yet costs the work of a download: no
+// second claim is stored.
 void Receiver::settle_by_receipts(std::vector<Incoming*>* open) {
   std::vector<std::string> ids;
   ids.reserve(open->size());
@@ -118,11 +137,21 @@ void Receiver::settle_by_receipts(std::vector<Incoming*>* open) {
       ++counts_.repeated;
       job->verdict = Verdict::kFinished;
     } else {
-      if (found[i].result == Lookup::kFound) remove_message("receipt", found[i].sequence);
+      if (found[i].result == Lookup::kFound) remove_foreign("receipt", job->job.name, found[i].sequence);
       left.push_back(job);
     }
   }
   *open = std::move(left);
+}
+
+// What has the subject of a claim or receipt and is none keeps the true one from being stored.
+void Receiver::remove_foreign(const char* what, const std::string& name, std::uint64_t sequence) {
+  ++counts_.poison;
+  host_.log(PAXECT_LOG_WARN, "the message " + std::to_string(sequence) + " of the stream " +
+                                 names_.stream(what) + " at " + connection_.last_url() +
+                                 " has the subject of the " + what + " of " + name +
+                                 " and is none: it is removed");
+  remove_message(what, sequence);
 }
 
 // Leaves in `open` what nobody has claimed.
@@ -145,7 +174,7 @@ void Receiver::settle_by_claims(std::vector<Incoming*>* open) {
       ++counts_.left;
       job->verdict = Verdict::kLater;
     } else {
-      if (found[i].result == Lookup::kFound) remove_message("claim", found[i].sequence);
+      if (found[i].result == Lookup::kFound) remove_foreign("claim", job->job.name, found[i].sequence);
       waiting_for_operator_.clear(job->job.id);
       left.push_back(job);
     }

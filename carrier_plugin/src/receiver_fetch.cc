@@ -55,18 +55,21 @@ bool Receiver::pulse() {
 }
 
 bool Receiver::call(const std::string& subject, std::string_view data) {
-  bool stored = false;
+  const Stored stored = store(subject, data);
+  return stored == Stored::kYes || stored == Stored::kAlready;
+}
+
+Stored Receiver::store(const std::string& subject, std::string_view data) {
+  Stored stored = Stored::kFailed;
   const auto on_reply = [&](const Message& reply) {
     std::uint64_t sequence = 0;
     std::string reason;
     if (reply.status() == 503) readiness_.lose_streams();
-    const Stored result =
-        reply.status() == 0 ? parse_publication(reply.data(), &sequence, &reason) : Stored::kFailed;
-    stored = result == Stored::kYes || result == Stored::kAlready;
+    if (reply.status() == 0) stored = parse_publication(reply.data(), &sequence, &reason);
   };
-  return exchange_.ask(
-             subject, data, kReplyTime, [&] { return pulse(); }, on_reply) &&
-         stored;
+  exchange_.ask(
+      subject, data, kReplyTime, [&] { return pulse(); }, on_reply);
+  return stored;
 }
 
 bool Receiver::remove_message(const std::string& what, std::uint64_t sequence) {

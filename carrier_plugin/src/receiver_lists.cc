@@ -15,7 +15,8 @@ void Receiver::take_list(const Message& message) {
   Job job;
   std::string contents;
   const std::string ack(message.reply());
-  if (!parse_list(message.data(), &job, &contents)) return poison(message, "list", "it is no list");
+  if (!parse_list(message.data(), &job, &contents) || id_of_subject(message.subject()) != job.id)
+    return set_list_aside(message);
   if (kind_of(job.name) != FileKind::kStatement)
     return poison(message, "list", "it has a name that is not one of a list or receipt");
   bool refused = false;
@@ -38,10 +39,36 @@ void Receiver::take_list(const Message& message) {
                         .size = job.size,
                         .receiver = state_.token(),
                         .at = job.name};
-  if (!call(names_.subject("receipt", job.id), receipt_text(receipt))) return give_back(ack, kWaitDelay);
+  if (!publish_list_receipt(receipt)) return give_back(ack, kWaitDelay);
   ++counts_.lists;
   log_.write("delivered", job, job.sender);
   acknowledge(ack, "+ACK");
+}
+
+// Its sender publishes it again: it looks for it when it gets the report.
+void Receiver::set_list_aside(const Message& message) {
+  const std::string_view text = message.data();
+  Job job;
+  std::string reason = "it is no list";
+  if (parse_job(text.substr(0, text.find('\n')), &job))
+    reason = id_of_subject(message.subject()) == job.id
+                 ? "its contents are not those of the list " + job.name + " of the sender " + job.sender
+                 : "its subject is not that of the list " + job.name + " of the sender " + job.sender;
+  poison(message, "list", reason);
+  const Report report{.id = id_of_subject(message.subject()),
+                      .receiver = state_.token(),
+                      .reason = "the list is damaged at the server: " + reason,
+                      .again = false};
+  call(names_.subject("report", report.id), report_text(report));
+}
+
+// The first receipt of a list is at the subject of its ID. A further one has the receiver in its subject, so
+// that the sender finds it also when it was away.
+bool Receiver::publish_list_receipt(const Receipt& receipt) {
+  const std::string text = receipt_text(receipt);
+  const Stored first = store(names_.subject("receipt", receipt.id), text);
+  if (first != Stored::kAlready) return first == Stored::kYes;
+  return call(names_.subject("receipt", list_receipt_of(receipt.id, receipt.receiver)), text);
 }
 
 // One that is there may be from before a crash, which came between its name and the flush.

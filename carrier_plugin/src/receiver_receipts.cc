@@ -125,9 +125,7 @@ void Receiver::check_receipts(const std::vector<std::string>& ids) {
       on_receipt_stored(ids[i]);
       continue;
     }
-    host_.log(PAXECT_LOG_WARN, "the receipt of " + done->second.name + " in the stream " +
-                                   names_.stream("receipt") + " is none and is replaced");
-    remove_message("receipt", found[i].sequence);
+    remove_foreign("receipt", done->second.name, found[i].sequence);
   }
 }
 

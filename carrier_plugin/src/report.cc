@@ -60,12 +60,13 @@ void add_sender(const Sender& sender, JsonObject* object) {
   std::uint64_t waiting = 0;
   std::uint64_t unremoved = 0;
   for (const auto& [id, file] : sender.files()) {
-    if (file.phase == Phase::kWaiting) ++waiting;
+    if (file.phase == Phase::kWaiting && !sender.kept_lists().contains(id)) ++waiting;
     if (file.phase == Phase::kDelivered) ++unremoved;
     if (items.size() >= kMaxReportedNames) continue;
     JsonObject item;
     item.add("name", file.job.name).add("state", phase_text(file)).add("id", id).add("size", file.job.size);
-    item.add("bytes", file.stored_bytes()).add("receiver", file.holder).add("reason", file.trouble);
+    item.add("bytes", file.stored_bytes()).add("receiver", file.holder);
+    item.add("reason", file.trouble.empty() ? sender.lacking_text(file) : file.trouble);
     items.push_back(item.text());
   }
   std::uint64_t held = held_after_attempts(sender);
@@ -77,10 +78,11 @@ void add_sender(const Sender& sender, JsonObject* object) {
     item.add("receiver", "").add("reason", one.reason);
     items.push_back(item.text());
   }
-  object->add("waiting", sender.candidates() + sender.files().size() - waiting - unremoved);
-  object->add("unconfirmed", waiting).add("unremoved", unremoved);
+  const std::uint64_t kept = sender.kept_lists().size();
+  object->add("waiting", sender.candidates() + sender.files().size() - waiting - unremoved - kept);
+  object->add("unconfirmed", waiting).add("unremoved", unremoved).add("kept_lists", kept);
   object->add("held", held).add("hidden", std::uint64_t{sender.hidden()});
-  object->add("delivered", sender.counts().sent);
+  object->add("foreign", sender.foreign().count()).add("delivered", sender.counts().sent);
   object->add("delivered_bytes", sender.counts().sent_bytes).add("resent", sender.counts().resent);
   object->add_json("files", array_of(items)).add_json("problems", problems_array(sender.problems()));
 }
@@ -167,19 +169,23 @@ void add_sender_metrics(const Sender& sender, Families* all) {
   std::uint64_t waiting = 0;
   std::uint64_t unremoved = 0;
   for (const auto& [id, file] : sender.files()) {
-    waiting += file.phase == Phase::kWaiting ? 1 : 0;
+    if (file.phase == Phase::kWaiting && !sender.kept_lists().contains(id)) ++waiting;
     unremoved += file.phase == Phase::kDelivered ? 1 : 0;
   }
+  const std::size_t kept = sender.kept_lists().size();
   const SenderCounts& counts = sender.counts();
   all->gauge("paxect_carrier_problems", "Conditions that hold things up.", sender.problems().all().size());
   all->gauge("paxect_carrier_waiting", "Files that are not on the server.",
-             sender.candidates() + sender.files().size() - waiting - unremoved);
+             sender.candidates() + sender.files().size() - waiting - unremoved - kept);
   all->gauge("paxect_carrier_unconfirmed", "Files on the server without a receipt.", waiting);
+  all->gauge("paxect_carrier_kept_lists", "Lists that a receiver has, and not all of them.", kept);
   all->gauge("paxect_carrier_held", "Files that are not sent, with a reason.",
              sender.held().size() + held_after_attempts(sender));
   all->count("paxect_carrier_sent_total", "Files that were delivered and removed.", counts.sent);
   all->count("paxect_carrier_sent_bytes_total", "Their bytes.", counts.sent_bytes);
   all->count("paxect_carrier_resent_total", "Files that had to be published again.", counts.resent);
+  all->count("paxect_carrier_foreign_total", "Messages of others, which were ignored.",
+             sender.foreign().count());
   all->count("paxect_carrier_reports_total", "Reports of receivers that could not deliver.", counts.reports);
 }
 

@@ -32,6 +32,7 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
       epoch_(host, &exchange_, names_),
       log_(host, settings.log),
       problems_(host),
+      foreign_(host, &problems_),
       readiness_(
           host, connection, &epoch_, &problems_, [this] { return tend_streams(); },
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
@@ -66,12 +67,14 @@ std::uint64_t Sender::step() {
     busy = send_chunks();
     for (std::size_t i = 0; i < kFilesAtOnce && folder_.is_open() && prepare(); ++i) busy = true;
     end_first_scan();
+    tend_lists();
     check_waiting();
     clean_up();
     sweep();
   }
   if (busy) return 0;
   report_held();
+  foreign_.tend();
   std::uint64_t wake = exchange_.dispatch();
   // While the folder is away a scan is due, and cannot be made.
   if (folder_.is_open()) wake = std::min(wake, next_scan_ns_);
@@ -133,15 +136,15 @@ void Sender::tend_connection() {
 
 // Receipts and claims may have been missed.
 void Sender::check_all() {
-  next_check_ns_ = 0;
+  next_check_ns_ = next_consumers_ns_ = 0;
   for (auto& [id, file] : files_) {
     file.checked_ns = 0;
     file.since_ns = host_.monotonic_ns();
     file.job_sequence = 0;  // of a store that may be another one
+    file.unclaimed.begin_again();
   }
 }
 
-    file.unclaimed.begin_again();
 // Another store may be an older one: everything that waits is looked for in it.
 void Sender::tend_epoch() {
   bool missing = false;
@@ -157,10 +160,10 @@ void Sender::tend_epoch() {
 void Sender::restart(Outgoing* file) {
   file->phase = Phase::kSending;
   file->job_sequence = 0;
+  file->unclaimed.begin_again();
   file->is_full = false;
   begin_round(file);
   file->is_present_known = file->job.chunks() < kAskPresent || file->is_statement();
-  file->unclaimed.begin_again();
   sending_.push_back(file->job.id);
 }
 
@@ -196,6 +199,7 @@ void Sender::drop(const std::string& id) {
   close_read(id);
   holders_.erase(id);
   published_.erase(id);
+  kept_lists_.erase(id);
   if (const auto path = ids_.find(found->second.job.name); path != ids_.end() && path->second == id)
     ids_.erase(path);
   files_.erase(found);

@@ -16,7 +16,9 @@
 #include "event_log.h"
 #include "exchange.h"
 #include "folder.h"
+#include "foreign_messages.h"
 #include "identity.h"
+#include "known_receivers.h"
 #include "names.h"
 #include "outgoing.h"
 #include "problems.h"
@@ -54,6 +56,7 @@ class Sender {
   void forget_changes();
 
   const SenderCounts& counts() const { return counts_; }
+  const ForeignMessages& foreign() const { return foreign_; }
   const Problems& problems() const { return problems_; }
   const std::map<std::string, Outgoing>& files() const { return files_; }
   struct Held {
@@ -67,6 +70,9 @@ class Sender {
   // Hidden folders, and hidden files that would be containers or lists: they are passed over.
   std::size_t hidden() const { return hidden_.size(); }
   std::uint64_t candidates() const { return candidates_.size(); }
+  // Lists that one receiver has and another one lacks; and what a list waits for, "" for other files.
+  const std::set<std::string>& kept_lists() const { return kept_lists_; }
+  std::string lacking_text(const Outgoing& file) const;
 
  private:
   // sender.cc
@@ -123,18 +129,31 @@ class Sender {
 
   // sender_replies.cc
   void on_message(std::unique_ptr<Message> message);
-  void on_receipt(std::string_view text);
-  void on_claim(std::string_view text);
+  // `subject` is that of a message in a stream, also where it was requested.
+  void note_foreign(std::string_view subject, std::string_view text, std::string_view what);
+  void on_receipt(std::string_view subject, std::string_view text);
+  void on_claim(std::string_view subject, std::string_view text);
   void set_holder(const Claim& claim);
   void read_claims();
   void read_claim(const std::string& id);
-  void on_report(std::string_view text);
+  void confirm_no_claim(const std::string& id);
+  void on_report(std::string_view subject, std::string_view text);
   void on_question(const Message& message);
   void check_waiting();
   void check(Outgoing* file);
   void check_job(const std::string& id);
   static std::string unclaimed_text(const Outgoing& file);
   void check_consumer();
+
+  // sender_lists.cc
+  void note_receiver(const std::string& id);
+  void note_peer(const Message& message);
+  void take_list_receipt(Outgoing* file, const std::string& receiver);
+  void finish_list(Outgoing* file);
+  void finish_lists();
+  void tend_lists();
+  void read_consumers(const std::set<std::string>& before);
+  void ask_list_receipts(const Outgoing& file);
 
   // sender_removal.cc
   void remove_receipted();
@@ -172,7 +191,8 @@ class Sender {
   void clean_up(const CleanUp& what);
   void clean_up_chunks(const std::string& id);
   // sender_sweep.cc
-  bool look_up_job(const std::string& id, const std::function<void(Lookup)>& then);
+  bool look_up_at_leader(const std::string& what, const std::string& subject,
+                         const std::function<void(Lookup, std::uint64_t sequence)>& then);
   void withdraw_unfinished(const std::string& id);
   void withdraw_surely(const CleanUp& what);
   void forget_begun(const std::string& id);
@@ -194,6 +214,7 @@ class Sender {
   Records records_;
   EventLog log_;
   Problems problems_;
+  ForeignMessages foreign_;
   Readiness readiness_;
   Quorum quorum_;
   Identity identity_;
@@ -232,6 +253,10 @@ class Sender {
   std::set<std::string> begun_;                 // IDs whose chunks may be in the store without a job
   std::vector<Outgoing> interrupted_;           // which the last process had to remove
   std::set<std::string> put_back_;              // files to which that crash had left a hidden name
+  KnownReceivers receivers_;
+  std::set<std::string> kept_lists_;        // IDs of lists that a receiver has, and not all of them
+  std::uint64_t consumers_generation_ = 0;  // of the connection by which the consumers were read; 0: none
+  std::uint64_t next_consumers_ns_ = 0;
 
   UniqueFd inotify_;
   std::set<std::string> watched_;

@@ -52,6 +52,7 @@ Status Sender::start() {
     const JsonReader reader(record);
     std::string what;
     Outgoing file;
+    if (receivers_.take_record(record)) return;
     if (!reader.get("record", &what) || !reader.get("id", &file.job.id)) return;
     if (what == "claimed" && reader.get("receiver", &file.holder)) open[file.job.id].holder = file.holder;
     if (what == "unclaimed") open.erase(file.job.id);
@@ -87,7 +88,7 @@ Status Sender::start() {
 }
 
 Status Sender::rewrite_records() {
-  std::vector<std::string> kept;
+  std::vector<std::string> kept = receivers_.records();
   for (const std::string& id : done_order_)
     kept.push_back(
         JsonObject().add("record", "removed").add("id", id).add("chunks", done_.at(id).chunks).text());
@@ -314,32 +315,31 @@ void Sender::clean_up(const CleanUp& what) {
     delete_last("claim", id, again);
     delete_last("receipt", id, again);
   });
+  if (done != done_.end() && done->second.chunks > 0) return;
+  for (const std::string& receiver : receivers_.all())
+    delete_last("receipt", list_receipt_of(id, receiver), again);
 }
 
 void Sender::clean_up_chunks(const std::string& id) {
-  exchange_.send("$JS.API.DIRECT.GET." + names_.stream("data") + "." + names_.chunk(id, 0), "", kReplyTime,
-                 [this, id](const Message* reply) {
-                   if (reply != nullptr && reply->sequence() != 0 && !files_.contains(id)) withdraw(id);
-                 });
+  look_up_at_leader("data", names_.chunk(id, 0), [this, id](Lookup chunk, std::uint64_t) {
+    if (chunk == Lookup::kFound && !files_.contains(id)) withdraw(id);
+  });
 }
 
 void Sender::delete_last(const std::string& what, const std::string& id,
                          const std::function<void(bool)>& then) {
   const std::string stream = names_.stream(what);
-  const auto on_found = [this, stream, then](const Message* reply) {
-    if (reply != nullptr && reply->status() == 404) return then(true);
-    if (reply == nullptr || reply->sequence() == 0) return then(false);
+  const auto on_found = [this, stream, then](Lookup found, std::uint64_t sequence) {
+    if (found != Lookup::kFound) return then(found == Lookup::kMissing);
     const auto on_deleted = [then](const Message* done) {
       then(done != nullptr && done->data().find("\"success\":true") != std::string_view::npos);
     };
     if (!exchange_.send("$JS.API.STREAM.MSG.DELETE." + stream,
-                        JsonObject().add("seq", reply->sequence()).add("no_erase", true).text(), kReplyTime,
+                        JsonObject().add("seq", sequence).add("no_erase", true).text(), kReplyTime,
                         on_deleted))
       then(false);
   };
-  if (!exchange_.send("$JS.API.DIRECT.GET." + stream + "." + names_.subject(what, id), "", kReplyTime,
-                      on_found))
-    then(false);
+  if (!look_up_at_leader(what, names_.subject(what, id), on_found)) then(false);
 }
 
 }  // namespace paxect::carrier

@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::uint64_t kCheckEvery = 60 * kSecond;
+constexpr std::uint64_t kCheckKept = 600 * kSecond;
 constexpr std::uint64_t kSkipped = 15 * kSecond;  // so long a job may be there while its consumer is idle
 constexpr std::uint64_t kSettle = 5 * kSecond;    // after a change of the server, for receivers to come back
 constexpr std::uint64_t kHoldTime = 3600 * kSecond;  // after max_attempts
@@ -20,14 +21,15 @@ constexpr std::uint64_t kFirstPause = kSecond / 2;   // 2 s after two attempts, 
 constexpr std::uint64_t kMaxPause = 60 * kSecond;
 constexpr std::uint64_t kClaimReadDelay = kSecond / 20;
 constexpr std::size_t kChecksAtOnce = 256;
-constexpr unsigned kClaimMisses = 2;                 // one may come from a replica that lags behind
+constexpr unsigned kClaimMisses = 2;                 // one may come from a leader that is none any more
 constexpr std::uint64_t kUnclaimed = 600 * kSecond;  // so long a job may wait for a claim, at least
 constexpr std::uint64_t kAckWaits = 10;              // and so many times AckWait
 constexpr std::uint64_t kSlowest = 128 * 1024;       // bytes a second, of a receiver that fetches it
 
-// After 5, 10, 20, 40 s and so on, at last every minute.
-std::uint64_t check_interval(std::uint64_t age_ns) {
-  return std::clamp(age_ns / 2, 5 * kSecond, kCheckEvery);
+// After 5, 10, 20, 40 s and so on, at last every minute. A list that waits for a receiver which is away is
+// looked for when that one comes back.
+std::uint64_t check_interval(const Outgoing& file, std::uint64_t age_ns) {
+  return std::clamp(age_ns / 2, 5 * kSecond, file.had_by.empty() ? kCheckEvery : kCheckKept);
 }
 
 }  // namespace
@@ -35,15 +37,25 @@ std::uint64_t check_interval(std::uint64_t age_ns) {
 void Sender::on_message(std::unique_ptr<Message> message) {
   const std::string_view subject = message->subject();
   if (subject == names_.ask()) return on_question(*message);
-  if (subject == names_.peers()) return identity_.take(*message, {.waiting = waiting()});
-  if (subject.starts_with(names_.subject("receipt", ""))) return on_receipt(message->data());
-  if (subject.starts_with(names_.subject("claim", ""))) return on_claim(message->data());
-  if (subject.starts_with(names_.subject("report", ""))) return on_report(message->data());
+  if (subject == names_.peers()) {
+    note_peer(*message);
+    return identity_.take(*message, {.waiting = waiting()});
+  }
+  if (subject.starts_with(names_.subject("receipt", ""))) return on_receipt(subject, message->data());
+  if (subject.starts_with(names_.subject("claim", ""))) return on_claim(subject, message->data());
+  if (subject.starts_with(names_.subject("report", ""))) return on_report(subject, message->data());
 }
 
-void Sender::on_receipt(std::string_view text) {
+void Sender::note_foreign(std::string_view subject, std::string_view text, std::string_view what) {
+  foreign_.note(subject, what, text.size(), connection_.last_url());
+}
+
+void Sender::on_receipt(std::string_view subject, std::string_view text) {
   Receipt receipt;
-  if (!parse_receipt(text, &receipt)) return;
+  const std::string token = id_of_subject(subject);
+  if (!parse_receipt(text, &receipt) ||
+      (token != receipt.id && token != list_receipt_of(receipt.id, receipt.receiver)))
+    return note_foreign(subject, text, "a receipt");
   Outgoing* file = find(receipt.id);
   if (file == nullptr) {
     // A receiver published it again after a restart of the server: it must go too.
@@ -58,15 +70,21 @@ void Sender::on_receipt(std::string_view text) {
                                    " does not match the file and does not count");
     return;
   }
+  if (file->is_statement()) {
+    note_receiver(receipt.receiver);
+    return take_list_receipt(file, receipt.receiver);
+  }
   if (!is_receipted(receipt.id)) receipted_.push_back({.id = receipt.id, .receiver = receipt.receiver});
 }
 
 // A claim that is seen as it is published may be refused, because another receiver has claimed the file
 // while this sender was not connected. What is seen is recorded at once, since the store may lose what it has
 // taken; who holds it is what the stream says.
-void Sender::on_claim(std::string_view text) {
+void Sender::on_claim(std::string_view subject, std::string_view text) {
   Claim claim;
-  if (!parse_claim(text, &claim) || find(claim.id) == nullptr) return;
+  if (!parse_claim(text, &claim) || id_of_subject(subject) != claim.id)
+    return note_foreign(subject, text, "a claim");
+  if (find(claim.id) == nullptr) return;  // of another sender
   const auto holder = holders_.find(claim.id);
   if (holder != holders_.end() && holder->second == claim.receiver) return;
   if (holder == holders_.end()) set_holder(claim);
@@ -110,37 +128,58 @@ void Sender::read_claim(const std::string& id) {
                    if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
                    if (reply == nullptr || file == nullptr) return;
                    Claim claim;
-                   if (reply->sequence() != 0 && parse_claim(reply->data(), &claim) && claim.id == id) {
+                   const bool is_there = reply->sequence() != 0;
+                   const bool is_claim = is_there && parse_claim(reply->data(), &claim) && claim.id == id;
+                   if (is_there && !is_claim)
+                     note_foreign(names_.subject("claim", id), reply->data(), "a claim");
+                   if (is_claim) {
                      set_holder(claim);
                      file->claim_epoch = epoch;
                      file->claim_misses = 0;
-                   } else if (reply->status() == 404 && !epoch.empty() && file->claim_epoch == epoch &&
-                              ++file->claim_misses >= kClaimMisses) {
-                     file->claim_epoch.clear();
-                     file->holder.clear();
-                     holders_.erase(id);
-                     records_.append(JsonObject().add("record", "unclaimed").add("id", id).text());
+                   } else if (reply->status() == 404 && !epoch.empty() && file->claim_epoch == epoch) {
+                     confirm_no_claim(id);
                    }
                  });
 }
 
-void Sender::on_report(std::string_view text) {
+void Sender::confirm_no_claim(const std::string& id) {
+  look_up_at_leader("claim", names_.subject("claim", id),
+                    [this, id, epoch = epoch_.value()](Lookup claim, std::uint64_t) {
+                      Outgoing* file = find(id);
+                      if (claim != Lookup::kMissing || file == nullptr || epoch != epoch_.value() ||
+                          file->claim_epoch != epoch || ++file->claim_misses < kClaimMisses)
+                        return;
+                      file->claim_epoch.clear();
+                      file->holder.clear();
+                      holders_.erase(id);
+                      records_.append(JsonObject().add("record", "unclaimed").add("id", id).text());
+                    });
+}
+
+void Sender::on_report(std::string_view subject, std::string_view text) {
   Report report;
-  Outgoing* file = nullptr;
-  if (!parse_report(text, &report) || (file = find(report.id)) == nullptr) return;
+  if (!parse_report(text, &report) || id_of_subject(subject) != report.id)
+    return note_foreign(subject, text, "a report");
+  Outgoing* file = find(report.id);
+  if (file == nullptr) return;  // of another sender
   if (file->phase != Phase::kWaiting && file->phase != Phase::kPublishing) return;
   ++counts_.reports;
   file->unclaimed.begin_again();
   file->trouble = "the receiver " + report.receiver + " reports: " + report.reason;
   host_.log(PAXECT_LOG_WARN, file->job.name + ": " + file->trouble);
   log_.write("reported", file->job, report.receiver, report.reason);
+  if (file->is_statement()) {  // it may be gone from the stream
+    file->checked_ns = 0;
+    next_check_ns_ = 0;
+    return;
+  }
   if (!report.again) return;
   ++counts_.resent;
   // What is missing or damaged is published at once, and the rest stays.
   if (++file->attempts == 1 && settings_.max_attempts > 1) return restart(file);
   // That did not help. A server that was killed may refuse a chunk as one that it has, and not give it to
   // anybody: it has to forget all of them, for which there is time before the next try.
-  if (!file->is_statement()) withdraw(file->job.id);
+  withdraw(file->job.id);
   file->phase = Phase::kHeld;
   const std::uint64_t now = host_.monotonic_ns();
   file->held_until_ns = now + std::min(kFirstPause << std::min(file->attempts, 7U), kMaxPause);
@@ -152,7 +191,8 @@ void Sender::on_report(std::string_view text) {
 
 void Sender::on_question(const Message& message) {
   Question question;
-  if (message.reply().empty() || !parse_question(message.data(), &question)) return;
+  if (message.reply().empty() || !parse_question(message.data(), &question))
+    return note_foreign(message.subject(), message.data(), "a question");
   Answer answer;
   const bool is_ours = question.sender == state_.token();
   const std::uint64_t now = host_.monotonic_ns();
@@ -195,7 +235,7 @@ void Sender::check_waiting() {
   bool has_old = false;
   for (auto& [id, file] : files_) {
     if (file.phase != Phase::kWaiting ||
-        (file.checked_ns != 0 && now - file.checked_ns < check_interval(now - file.since_ns)))
+        (file.checked_ns != 0 && now - file.checked_ns < check_interval(file, now - file.since_ns)))
       continue;
     if (++checks > kChecksAtOnce) break;
     has_old = has_old || (file.checked_ns != 0 && file.holder.empty() && !file.is_statement());
@@ -208,6 +248,7 @@ void Sender::check_waiting() {
 
 void Sender::check(Outgoing* file) {
   const std::string id = file->job.id;
+  if (file->is_statement()) ask_list_receipts(*file);
   const auto on_reply = [this, id](const Message* reply) {
     Outgoing* found = find(id);
     if (found == nullptr) return;
@@ -215,7 +256,10 @@ void Sender::check(Outgoing* file) {
       read_claim(id);  // it may have been made while this sender was not connected
       return check_job(id);
     }
-    if (reply != nullptr && reply->status() == 0) on_receipt(reply->data());
+    if (reply != nullptr && reply->status() == 0) {
+      on_receipt(names_.subject("receipt", id), reply->data());
+      if (!is_receipted(id)) return check_job(id);
+    }
     if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
     if (reply == nullptr || reply->status() == 503) found->checked_ns = 1;
     if (found->phase == Phase::kChecking) found->phase = Phase::kWaiting;
@@ -231,21 +275,27 @@ void Sender::check(Outgoing* file) {
 void Sender::check_job(const std::string& id) {
   Outgoing* file = find(id);
   const std::string what = file->is_statement() ? "list" : "job";
-  const auto on_reply = [this, id](const Message* reply) {
+  const auto then = [this, id](Lookup job, std::uint64_t sequence) {
     Outgoing* found = find(id);
     if (found == nullptr || (found->phase != Phase::kWaiting && found->phase != Phase::kChecking)) return;
-    if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
-    if (reply != nullptr && reply->status() == 404) {
+    if (job == Lookup::kMissing) {
       if (found->phase == Phase::kWaiting) ++counts_.resent;
       return restart(found);
     }
-    if (reply != nullptr && reply->status() == 0) found->job_sequence = reply->sequence();
+    if (job == Lookup::kFound) found->job_sequence = sequence;
     found->phase = Phase::kWaiting;
     found->checked_ns = std::max<std::uint64_t>(found->checked_ns, 1);
   };
+  const std::string stream = names_.stream(what);
   const std::string subject = names_.subject(what, id);
-  if (!exchange_.send("$JS.API.DIRECT.GET." + names_.stream(what) + "." + subject, "", kReplyTime,
-                      on_reply)) {
+  const auto on_reply = [this, what, subject, then](const Message* reply) {
+    if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+    if (reply == nullptr || reply->status() != 404)
+      return then(reply == nullptr || reply->status() != 0 ? Lookup::kUnknown : Lookup::kFound,
+                  reply == nullptr ? 0 : reply->sequence());
+    if (!look_up_at_leader(what, subject, then)) then(Lookup::kUnknown, 0);
+  };
+  if (!exchange_.send("$JS.API.DIRECT.GET." + stream + "." + subject, "", kReplyTime, on_reply)) {
     file->checked_ns = 0;
     file->phase = Phase::kWaiting;
   }

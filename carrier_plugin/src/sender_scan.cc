@@ -65,7 +65,8 @@ void Sender::watch_folders(const std::set<std::string>& folders) {
   }
 }
 
-bool Sender::has_room() const { return candidates_.size() + files_.size() < kMaxFiles; }
+// Lists that wait for a receiver that is away keep out nothing.
+bool Sender::has_room() const { return candidates_.size() + files_.size() - kept_lists_.size() < kMaxFiles; }
 
 void Sender::scan() {
   if (!has_room()) {

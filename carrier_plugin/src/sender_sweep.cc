@@ -27,22 +27,24 @@ std::int64_t time_of(const std::string& text) {
 
 }  // namespace
 
-// The leader of the stream is asked: a direct get is answered by any replica, and one that is behind does not
-// have the job whose chunks would be removed. False when there is no connection.
-bool Sender::look_up_job(const std::string& id, const std::function<void(Lookup)>& then) {
-  return exchange_.send("$JS.API.STREAM.MSG.GET." + names_.stream("job"),
-                        JsonObject().add("last_by_subj", names_.subject("job", id)).text(), kReplyTime,
-                        [then](const Message* reply) {
-                          std::uint64_t ignored = 0;
-                          then(reply == nullptr ? Lookup::kUnknown : parse_lookup(reply->data(), &ignored));
-                        });
+// A direct get is answered by any replica, also by one that is behind: that something is absent is what the
+// leader of the stream says. False when there is no connection.
+bool Sender::look_up_at_leader(const std::string& what, const std::string& subject,
+                               const std::function<void(Lookup, std::uint64_t sequence)>& then) {
+  return exchange_.send(
+      "$JS.API.STREAM.MSG.GET." + names_.stream(what), JsonObject().add("last_by_subj", subject).text(),
+      kReplyTime, [then](const Message* reply) {
+        std::uint64_t sequence = 0;
+        const Lookup result = reply == nullptr ? Lookup::kUnknown : parse_lookup(reply->data(), &sequence);
+        then(result, sequence);
+      });
 }
 
 // One that has a job is delivered, whether its file is there or not. The age of the chunks does not count:
 // who published them is this sender alone, and it records that it publishes a job before it does.
 void Sender::withdraw_unfinished(const std::string& id) {
   const CleanUp what{.due_ns = host_.monotonic_ns() + kAgain, .id = id, .kind = CleanUp::Kind::kUnfinished};
-  const auto then = [this, what](Lookup job) {
+  const auto then = [this, what](Lookup job, std::uint64_t) {
     if (files_.contains(what.id)) return;  // it is there again
     if (job == Lookup::kFound) return forget_begun(what.id);
     if (job == Lookup::kUnknown) return clean_ups_.push_back(what);
@@ -50,7 +52,7 @@ void Sender::withdraw_unfinished(const std::string& id) {
                                    " is gone, and only a part of it was published: its chunks are removed");
     withdraw_surely(what);
   };
-  if (!look_up_job(id, then)) clean_ups_.push_back(what);
+  if (!look_up_at_leader("job", names_.subject("job", id), then)) clean_ups_.push_back(what);
 }
 
 // Tries again until the server has done it.
@@ -95,7 +97,7 @@ void Sender::on_stored(const Message* reply) {
 }
 
 void Sender::look_for_job(const std::string& id, std::uint64_t chunk) {
-  look_up_job(id, [this, id, chunk](Lookup job) {
+  look_up_at_leader("job", names_.subject("job", id), [this, id, chunk](Lookup job, std::uint64_t) {
     if (job == Lookup::kMissing) look_at_chunk(id, chunk);
   });
 }

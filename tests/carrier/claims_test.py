@@ -72,6 +72,34 @@ class Claims(unittest.TestCase):
             rig.wait_for("the sender", lambda: answer_or_none(server, job, B))
             self.assertEqual(answer(server, job, B)["holder"], A)
 
+    def test_a_replica_that_does_not_have_the_claim_yet_does_not_end_it(self):
+        with rig.Site() as site, contextlib.ExitStack() as stack:
+            server = site.server().start().ready()
+            proxy = stack.enter_context(network.Proxy(server.address))
+            north = site.node("north", "send", f"nats://{proxy.address}").start()
+            site.send(north, "held.freq", b"data")
+            job = job_of(server, "held.freq")
+            self.assertTrue(claim(server, job, A))
+            rig.wait_for("the holder", lambda: answer(server, job, B)["holder"] == A)
+            trace = []
+            proxy.set_trap(b"DIRECT.GET.test_claim", lambda: trace.append(True), False)
+
+            def read_again():  # by a claim that is refused
+                with server.client() as client:
+                    client.publish(f"test.claim.{job['id']}", json.dumps({"v": 1, "id": job["id"], "receiver": B}).encode())
+                    client.flush()
+            read_again()
+            rig.wait_for("the claim to be read", lambda: trace)
+            proxy.behind = ("test_claim",)
+            for _ in range(5):
+                before = proxy.not_found
+                read_again()
+                rig.wait_for("a direct get", lambda before=before: proxy.not_found > before)
+            self.assertEqual(answer(server, job, B)["holder"], A)
+            with server.client() as client:  # an operator's removal ends it
+                client.api("STREAM.PURGE.test_claim", {"filter": f"test.claim.{job['id']}"})
+            rig.wait_for("the end of the claim", lambda: answer(server, job, B)["state"] == "open")
+
     def test_a_claim_that_was_made_while_the_sender_was_away_is_known_after_the_next_restart(self):
         with rig.Site() as site:
             server = site.server().start().ready()

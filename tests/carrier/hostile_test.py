@@ -5,6 +5,7 @@ import re
 import unittest
 
 import keys
+import network
 import rig
 from nats_client import NatsError
 
@@ -54,6 +55,34 @@ class Messages(unittest.TestCase):
                 site.send_many(north, 6, prefix="after")
                 site.await_arrival()
             self.assertFalse(rig.pathlib.Path("/tmp/paxect_escape.freq").exists())
+
+    def test_foreign_messages_that_a_sender_ignores_are_reported_once_for_each_subject(self):
+        """Also one that is well-formed and of another ID than its subject."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, _ = pair(site, server)
+            site.send_many(north, 3)
+            site.await_arrival()
+            one, other = "1" * 32, "2" * 32
+            claim = {"v": 1, "id": other, "receiver": "a" * 16}
+            texts = {f"test.claim.{one}": json.dumps(claim), "test.claim.x": "", f"test.receipt.{one}": "{}", "test.ask": "no question",
+                     f"test.report.{one}": json.dumps(claim | {"reason": "r", "again": True}), "test.peers": "\0", "test.claim.y": "\n"}
+            metric = lambda: int(float((re.findall(r"^paxect_carrier_foreign_total\{.*\} (\S+)$", (north.place / "carrier.prom").read_text(),
+                                                   re.MULTILINE) or ["0"])[0]))
+            self.assertEqual(metric(), 0)
+            with server.client() as client:
+                for _ in range(3):
+                    for subject, text in texts.items():
+                        client.publish(subject, text.encode())
+                client.flush()
+            rig.wait_for(lambda: f"the count: {metric()}", lambda: metric() == 3 * len(texts))
+            for subject in texts:
+                self.assertEqual(north.carrier.text().count(f"on the subject {subject} at {server.url} is not "), 1, north.carrier.text())
+            report = north.command("status", status=(1,))["report"]
+            self.assertIn("messages of others come", [problem["what"] for problem in report["problems"]])
+            self.assertEqual(report["foreign"], 3 * len(texts))
+            site.send_many(north, 3, prefix="after")
+            site.await_arrival()
 
     def test_messages_of_the_carrier_that_were_changed_deliver_nothing_wrong(self):
         """Each message that a carrier stored is published again with flipped bits, cut off and extended."""
@@ -274,10 +303,11 @@ class Clocks(unittest.TestCase):
 
     def test_nothing_stays_in_the_stores(self):
         """Not after deliveries with kills, not of a container that was given up in the middle, and not of one whose sender was
-        killed and came back without it, and without its records, which would name it."""
-        with rig.Site() as site:
+        killed and came back without it, and without its records, which would name it; nor what a replica does not have yet."""
+        with rig.Site() as site, network.Proxy(None) as proxy:
             server = site.server().start().ready()
-            north = site.node("north", "send", server.url, carrier="max_stream_mb = 4\nsandbox = off")
+            proxy.target = server.address
+            north = site.node("north", "send", f"nats://{proxy.address}", carrier="max_stream_mb = 4\nsandbox = off")
             south = site.node("south", "receive", server.url, carrier="max_stream_mb = 4")
             clock = site.place / "clock"
             self.follow(north, clock)
@@ -308,6 +338,7 @@ class Clocks(unittest.TestCase):
             clock.write_text("+2d")
             north.start()
             rig.wait_for("the chunks without a job", lambda: "without a job, a day old" in north.carrier.text())
+            proxy.behind = ("test_claim", "test_receipt", "test_job")
             clock.write_text("+3d")  # ten minutes after its receipts, by its clock
 
             def left():
@@ -439,37 +470,6 @@ class Logins(unittest.TestCase):
             for node in refused.values():
                 self.assertTrue(node.carrier.running(), node.carrier.text())
 
-    def test_permissions_that_end_are_reported_and_waited_for(self):
-        with rig.Site() as site:
-            user, other = keys.Key("user"), keys.Key("user")
-
-            def users(deny):
-                return (f"authorization {{ users: [{{ nkey: {user.public}, permissions: {{ publish: {{ deny: [{deny}] }} }} }}, "
-                        f"{{ nkey: {other.public} }}] }}\n")
-            seed = site.place / "seed"
-            seed.write_text(user.seed + "\n")
-            seed.chmod(0o600)
-            server = site.server(settings=users('"nothing"'))
-            server.login = {"key": other}
-            server.start().ready()
-            north, _ = pair(site, server, carrier=f"nkey = {seed}")
-            site.send_many(north, 3)
-            site.await_arrival()
-            for number, deny in enumerate(('"test.>"', '"test.data.>"')):
-                server.settings = users(deny)
-                server.reload()
-                site.send_many(north, 3, prefix=f"denied{number}_")
-                rig.wait_for("a report", lambda number=number: north.carrier.text().lower().count("permissions violation") > number
-                             and "the server refuses" in str(north.command("status", status=range(100))))
-                self.assertFalse(site.lost())
-                server.settings = users('"nothing"')
-                server.reload()
-                site.await_arrival()
-                # Not a minute after the last refusal: the server has taken what it had refused.
-                rig.wait_for("the end of the report", lambda: "the server refuses" not in str(
-                    north.command("status", status=range(100))), rig.LIMIT / 2)
-
-
     def test_a_subscription_that_was_refused_for_a_while_is_made_again(self):
         with rig.Site() as site:
             user, other = keys.Key("user"), keys.Key("user")
@@ -505,6 +505,37 @@ class Logins(unittest.TestCase):
                 north.stop()
                 north.start()
                 rig.wait_for("the sender", lambda: (north.command("status", status=range(100))["report"] or {}).get("connected"))
+
+    def test_permissions_that_end_are_reported_and_waited_for(self):
+        with rig.Site() as site:
+            user, other = keys.Key("user"), keys.Key("user")
+
+            def users(deny):
+                return (f"authorization {{ users: [{{ nkey: {user.public}, permissions: {{ publish: {{ deny: [{deny}] }} }} }}, "
+                        f"{{ nkey: {other.public} }}] }}\n")
+            seed = site.place / "seed"
+            seed.write_text(user.seed + "\n")
+            seed.chmod(0o600)
+            server = site.server(settings=users('"nothing"'))
+            server.login = {"key": other}
+            server.start().ready()
+            north, _ = pair(site, server, carrier=f"nkey = {seed}")
+            site.send_many(north, 3)
+            site.await_arrival()
+            for number, deny in enumerate(('"test.>"', '"test.data.>"')):
+                server.settings = users(deny)
+                server.reload()
+                site.send_many(north, 3, prefix=f"denied{number}_")
+                rig.wait_for("a report", lambda number=number: north.carrier.text().lower().count("permissions violation") > number
+                             and "the server refuses" in str(north.command("status", status=range(100))))
+                self.assertFalse(site.lost())
+                server.settings = users('"nothing"')
+                server.reload()
+                site.await_arrival()
+                # Not a minute after the last refusal: the server has taken what it had refused.
+                rig.wait_for("the end of the report", lambda: "the server refuses" not in str(
+                    north.command("status", status=range(100))), rig.LIMIT / 2)
+
 
 if __name__ == "__main__":
     rig.main()

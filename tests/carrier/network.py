@@ -17,7 +17,8 @@ class Proxy:
     connections, refuse() accepts no new ones, resume() ends both. With `cut_after`, a connection ends after so many bytes
     towards the target, with `cut_back_after` after so many from it: in the middle of a message. With `rate`, each direction of
     a connection lets through so many bytes a second. The first `deaf` connections lose their subscriptions on the way,
-    all of them or, with `deaf_once`, the first one. set_trap() has a function called at a certain message."""
+    all of them or, with `deaf_once`, the first one. set_trap() has a function called at a certain message. Direct gets from
+    the streams in `behind` find nothing, as those that a replica answers which does not have the message yet."""
 
     def __init__(self, target):
         self.target = target
@@ -26,6 +27,8 @@ class Proxy:
         self.cut_after = self.cut_back_after = self.rate = None
         self.deaf = 0
         self.deaf_once = False
+        self.behind = ()
+        self.not_found = 0  # direct gets that came to nothing by `behind`
         self.trap = None
         self.ended = 0  # connections that such a limit has ended
         self.links = set()
@@ -88,6 +91,11 @@ class Proxy:
                 if is_deaf:
                     data, removed = re.subn(rb"(?m)^SUB [^\r]*\r\n", b"", data, count=1 if self.deaf_once else 0)
                     is_deaf = not (self.deaf_once and removed)
+                if is_outward and self.behind:
+                    streams = "|".join(self.behind)
+                    data, missed = re.subn(rb"(DIRECT\.GET\.(?:%s)\.test\.\w+\.)[0-9a-f]{32}" % streams.encode(), rb"\1" + b"f" * 32, data)
+                    with self.lock:
+                        self.not_found += missed
                 if limit is not None and passed + len(data) >= limit:
                     target.sendall(data[:limit - passed])
                     with self.lock:

@@ -130,6 +130,8 @@ void print(const Call& call, const JsonReader& report, const Condition& now, con
   if (sends) {
     call.row("waiting", number(report, "waiting") + " to be published");
     call.row("unconfirmed", number(report, "unconfirmed") + " published, without a receipt");
+    if (const std::string kept = number(report, "kept_lists"); kept != "0")
+      call.row("kept", kept + " lists that a receiver has, and not all of them");
     call.row("held", number(report, "held") + " not sent");
     if (const std::string left = number(report, "unremoved"); left != "0")
       call.row("unremoved", left + " delivered, which cannot be removed from the folder");

@@ -1,0 +1,107 @@
+#include "known_receivers.h"
+
+#include <utility>
+
+#include "digest.h"
+#include "json_object.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kDay = std::int64_t{86'400} * 1'000'000'000;
+constexpr std::int64_t kForgotten = 35 * kDay;   // the age at which the server removes lists
+constexpr std::uint64_t kSilent = 20 * kSecond;  // it announces itself every 5 seconds
+constexpr unsigned kMisses = 3;                  // one that is alive makes its consumer again
+constexpr std::size_t kMax = 10'000;
+constexpr std::size_t kTokenSize = 16;
+
+}  // namespace
+
+std::string KnownReceivers::record_of(const std::string& id, const Receiver& receiver) {
+  JsonObject object;
+  object.add("record", "receiver").add("id", id).add("seen_ns", receiver.seen_ns);
+  return object.add("epoch", receiver.epoch).text();
+}
+
+bool KnownReceivers::take_record(std::string_view text) {
+  const JsonReader reader(text);
+  std::string what;
+  std::string id;
+  if (!reader.get("record", &what) || !reader.get("id", &id) || !is_hex(id, kTokenSize)) return false;
+  if (what == "no receiver") receivers_.erase(id);
+  Receiver receiver;
+  if (what != "receiver" || !reader.get("seen_ns", &receiver.seen_ns) ||
+      !reader.get("epoch", &receiver.epoch))
+    return what == "no receiver";
+  receiver.recorded_ns = receiver.seen_ns;
+  receivers_[id] = receiver;
+  return true;
+}
+
+std::vector<std::string> KnownReceivers::records() const {
+  std::vector<std::string> texts;
+  texts.reserve(receivers_.size());
+  for (const auto& [id, receiver] : receivers_) texts.push_back(record_of(id, receiver));
+  return texts;
+}
+
+bool KnownReceivers::note_sign(const std::string& id, std::int64_t realtime_ns, std::uint64_t monotonic_ns,
+                               std::string* record) {
+  record->clear();
+  if (!is_hex(id, kTokenSize)) return false;
+  const auto found = receivers_.find(id);
+  const bool is_new = found == receivers_.end();
+  if (is_new && receivers_.size() >= kMax) return false;
+  Receiver& receiver = is_new ? receivers_[id] : found->second;
+  const bool was_silent = receiver.sign_ns == 0 || monotonic_ns - receiver.sign_ns > kSilent;
+  receiver.sign_ns = monotonic_ns;
+  receiver.seen_ns = realtime_ns;
+  receiver.misses = 0;
+  // Its age counts in weeks.
+  if (is_new || realtime_ns - receiver.recorded_ns > kDay || realtime_ns < receiver.recorded_ns) {
+    receiver.recorded_ns = realtime_ns;
+    *record = record_of(id, receiver);
+  }
+  return was_silent;
+}
+
+void KnownReceivers::take_consumers(const std::set<std::string>& names, const std::string& epoch,
+                                    std::int64_t realtime_ns, std::vector<std::string>* records) {
+  for (const std::string& id : names) {
+    if (!is_hex(id, kTokenSize)) continue;  // that of somebody who looks into the stream
+    auto found = receivers_.find(id);
+    if (found == receivers_.end() && receivers_.size() >= kMax) continue;
+    if (found == receivers_.end())
+      found = receivers_.emplace(id, Receiver{.seen_ns = realtime_ns, .recorded_ns = realtime_ns, .epoch{}})
+                  .first;
+    found->second.misses = 0;
+    if (std::exchange(found->second.epoch, epoch) != epoch) records->push_back(record_of(id, found->second));
+  }
+  for (auto at = receivers_.begin(); at != receivers_.end();) {
+    const bool was_there = !epoch.empty() && at->second.epoch == epoch;
+    if (names.contains(at->first) || !was_there || ++at->second.misses < kMisses) {
+      ++at;
+      continue;
+    }
+    records->push_back(JsonObject().add("record", "no receiver").add("id", at->first).text());
+    at = receivers_.erase(at);
+  }
+}
+
+std::vector<std::string> KnownReceivers::others_than(const std::set<std::string>& ids,
+                                                     std::int64_t realtime_ns) const {
+  std::vector<std::string> others;
+  for (const auto& [id, receiver] : receivers_)
+    if (!ids.contains(id) && realtime_ns - receiver.seen_ns < kForgotten) others.push_back(id);
+  return others;
+}
+
+std::vector<std::string> KnownReceivers::all() const {
+  std::vector<std::string> ids;
+  ids.reserve(receivers_.size());
+  for (const auto& [id, receiver] : receivers_) ids.push_back(id);
+  return ids;
+}
+
+}  // namespace paxect::carrier

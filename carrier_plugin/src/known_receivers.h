@@ -1,0 +1,52 @@
+// The receivers of a subject that a sender knows. Each of them gets each list, so that a list stays in the
+// sender's folder until all of them have reported it.
+//
+// A receiver is known by its consumer of the lists, by what it announces and by its receipts, and recorded:
+// the consumer may be lost with the store of the server. Nobody waits for one that has shown no sign for as
+// long as the server keeps lists.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paxect::carrier {
+
+class KnownReceivers {
+ public:
+  // A record of an earlier process. False when it is none.
+  bool take_record(std::string_view text);
+  // All of them, to write the records again.
+  std::vector<std::string> records() const;
+
+  // A sign of life of a receiver. `*record` gets what is to be recorded, "" for nothing. True when it is new
+  // or was silent: it may lack lists.
+  bool note_sign(const std::string& id, std::int64_t realtime_ns, std::uint64_t monotonic_ns,
+                 std::string* record);
+  // The consumers of the lists in the store of this epoch. A receiver whose consumer was there, and is not
+  // any more while the store is the same one, was removed by an operator; one that is alive makes it again.
+  // Appends what is to be recorded.
+  void take_consumers(const std::set<std::string>& names, const std::string& epoch, std::int64_t realtime_ns,
+                      std::vector<std::string>* records);
+
+  // Those that are not among `ids`.
+  std::vector<std::string> others_than(const std::set<std::string>& ids, std::int64_t realtime_ns) const;
+  std::vector<std::string> all() const;
+
+ private:
+  struct Receiver {
+    std::int64_t seen_ns = 0;      // by the clock of the machine
+    std::int64_t recorded_ns = 0;  // `seen_ns` of its last record
+    std::uint64_t sign_ns = 0;     // monotonic, of the last sign; 0: none in this process
+    std::string epoch;             // of the store that had its consumer; empty: none was seen
+    unsigned misses = 0;           // how often the consumer was not there any more
+  };
+  static std::string record_of(const std::string& id, const Receiver& receiver);
+
+  std::map<std::string, Receiver> receivers_;
+};
+
+}  // namespace paxect::carrier

@@ -1,0 +1,129 @@
+// When a sender removes a list: with the receipts of all receivers that it knows. The first receipt of a list
+// is at S.receipt.ID, as that of a container; those of further receivers are at S.receipt.ID-RECEIVER.
+#include <algorithm>
+
+#include "json_object.h"
+#include "sender.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kReplyTime = 10 * kSecond;
+constexpr std::uint64_t kConsumersEvery = 5 * kSecond;  // while a list is kept
+constexpr std::uint64_t kConsumersIdle = 60 * kSecond;
+constexpr std::size_t kMaxKept = 20'000;
+constexpr std::size_t kNamed = 3;  // receivers, in a text
+
+}  // namespace
+
+void Sender::note_receiver(const std::string& id) {
+  std::string record;
+  const bool may_lack = receivers_.note_sign(id, host_.realtime_ns(), host_.monotonic_ns(), &record);
+  if (!record.empty()) records_.append(record);
+  if (!may_lack) return;
+  next_consumers_ns_ = 0;
+  // What the server has lost meanwhile is published again now, and not at the next turn.
+  for (const std::string& list : kept_lists_)
+    if (Outgoing* file = find(list); file != nullptr && !file->had_by.contains(id)) {
+      file->checked_ns = 0;
+      next_check_ns_ = 0;
+    }
+}
+
+void Sender::note_peer(const Message& message) {
+  if (!message.reply().empty()) return;  // a question
+  Peer peer;
+  if (!parse_peer(message.data(), &peer))
+    return note_foreign(message.subject(), message.data(), "an announcement");
+  if (peer.mode == "receive") note_receiver(peer.id);
+}
+
+void Sender::take_list_receipt(Outgoing* file, const std::string& receiver) {
+  file->had_by.insert(receiver);
+  if (is_receipted(file->job.id)) return;
+  file->trouble.clear();
+  if (kept_lists_.insert(file->job.id).second)
+    next_consumers_ns_ = std::min(next_consumers_ns_, host_.monotonic_ns() + kConsumersEvery);
+  finish_list(file);
+}
+
+// Without the consumers a receiver may be there of which this sender has never heard.
+void Sender::finish_list(Outgoing* file) {
+  const std::string& id = file->job.id;
+  if (file->had_by.empty() || is_receipted(id) || consumers_generation_ != readiness_.generation()) return;
+  const bool has_room = kept_lists_.size() <= kMaxKept;
+  if (has_room && !receivers_.others_than(file->had_by, host_.realtime_ns()).empty()) return;
+  kept_lists_.erase(id);
+  receipted_.push_back({.id = id, .receiver = *file->had_by.begin()});
+}
+
+void Sender::finish_lists() {
+  problems_.set("too many lists wait for receivers",
+                kept_lists_.size() < kMaxKept
+                    ? ""
+                    : std::to_string(kMaxKept) +
+                          " lists wait for receivers that are away: the server alone has further ones. Start "
+                          "the receivers, or remove the consumers of those that are gone from the stream " +
+                          names_.stream("list"));
+  for (const std::string& id : std::set<std::string>(kept_lists_))
+    if (Outgoing* file = find(id); file != nullptr) finish_list(file);
+}
+
+void Sender::tend_lists() {
+  const std::uint64_t now = host_.monotonic_ns();
+  const bool is_read = consumers_generation_ == readiness_.generation();
+  if (now < next_consumers_ns_) return;
+  next_consumers_ns_ = now + (is_read && kept_lists_.empty() ? kConsumersIdle : kConsumersEvery);
+  read_consumers({});
+}
+
+// The server gives 1,024 names at a time.
+void Sender::read_consumers(const std::set<std::string>& before) {
+  const auto on_reply = [this, before, generation = readiness_.generation(),
+                         epoch = epoch_.value()](const Message* reply) {
+    if (reply == nullptr || generation != readiness_.generation() || epoch != epoch_.value()) return;
+    const JsonReader reader(reply->data());
+    const json::Value* names = reader.find("consumers");
+    std::uint64_t total = 0;
+    if (!reader.get("total", &total)) return;
+    std::set<std::string> all = before;
+    if (names != nullptr && names->IsArray())
+      for (const json::Value& name : names->GetArray())
+        if (name.IsString()) all.emplace(name.GetString(), name.GetStringLength());
+    if (all.size() < total && all.size() > before.size()) return read_consumers(all);
+    std::vector<std::string> records;
+    receivers_.take_consumers(all, epoch, host_.realtime_ns(), &records);
+    for (const std::string& record : records) records_.append(record);
+    consumers_generation_ = generation;
+    finish_lists();
+  };
+  exchange_.send("$JS.API.CONSUMER.NAMES." + names_.stream("list"),
+                 JsonObject().add("offset", std::uint64_t{before.size()}).text(), kReplyTime, on_reply);
+}
+
+// Which receivers have it, and then whether it is still there for the others.
+void Sender::ask_list_receipts(const Outgoing& file) {
+  for (const std::string& receiver : receivers_.others_than(file.had_by, host_.realtime_ns())) {
+    const std::string subject = names_.subject("receipt", list_receipt_of(file.job.id, receiver));
+    exchange_.send("$JS.API.DIRECT.GET." + names_.stream("receipt") + "." + subject, "", kReplyTime,
+                   [this, subject](const Message* reply) {
+                     if (reply != nullptr && reply->status() == 0) on_receipt(subject, reply->data());
+                   });
+  }
+}
+
+// "" for what no receiver has, and for other files.
+std::string Sender::lacking_text(const Outgoing& file) const {
+  if (!kept_lists_.contains(file.job.id)) return "";
+  const std::vector<std::string> others = receivers_.others_than(file.had_by, host_.realtime_ns());
+  std::string names;
+  for (std::size_t i = 0; i < std::min(others.size(), kNamed); ++i)
+    names += (names.empty() ? "" : ", ") + others[i];
+  if (others.size() > kNamed) names += " and " + std::to_string(others.size() - kNamed) + " others";
+  return "delivered to " + std::to_string(file.had_by.size()) +
+         " receivers, and kept until these have it: " + names +
+         "; if one of them is gone for good, remove its consumer from the stream " + names_.stream("list");
+}
+
+}  // namespace paxect::carrier

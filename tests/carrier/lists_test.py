@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Lists go to every receiver of the subject: a sender keeps one until each receiver that it knows has it, whatever the server
+loses while one of them is away."""
+import unittest
+
+import rig
+
+
+def put(north, name, text=None):
+    """Puts a list into the outbox of a sender and returns its path below it."""
+    path = north.folder / "paxect.proof" / name
+    path.parent.mkdir(exist_ok=True)
+    hidden = path.with_name(".writing.part")
+    hidden.write_text(text if text is not None else f"the text of {name}\n")
+    hidden.rename(path)
+    return f"paxect.proof/{name}"
+
+
+def has(node, name):
+    return name in rig.visible(node.folder)
+
+
+def stored(server, name):
+    """(sequence, subject, payload) of a list in its stream, or None."""
+    with server.client() as client:
+        for sequence, subject, _, payload in client.messages("test_list"):
+            if f"/{name}\"".encode() in payload.split(b"\n")[0]:
+                return sequence, subject, payload
+    return None
+
+
+class Lists(unittest.TestCase):
+    def three(self, site, **settings):
+        """A sender and two receivers that it knows; the second one is stopped after the first list."""
+        server = site.server().start().ready()
+        north = site.node("north", "send", server.url, **settings).start()
+        south, west = (site.node(name, "receive", server.url).start() for name in ("south", "west"))
+        first = put(north, "n.1.list")
+        rig.wait_for("the first list", lambda: has(south, first) and has(west, first) and not rig.visible(north.folder))
+        west.stop()
+        return server, north, south, west
+
+    def sent_to_one(self, north, south, name):
+        path = put(north, name)
+        rig.wait_for(f"{name} at the first receiver", lambda: has(south, path))
+        rig.wait_for(f"the receipt of {name}", lambda: [entry for entry in south.log() if entry["name"] == path])
+        return path
+
+    def arrives(self, north, west, path):
+        rig.wait_for(lambda: f"{path} at the second receiver: {north.carrier.text()[-2000:]}", lambda: has(west, path))
+        self.assertEqual((west.folder / path).read_text(), f"the text of {path.rsplit('/', 1)[1]}\n")
+        rig.wait_for(f"an empty outbox: {rig.visible(north.folder)}", lambda: not rig.visible(north.folder))
+
+    def test_a_list_that_the_server_loses_or_damages_reaches_a_receiver_that_was_away(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            lost = self.sent_to_one(north, south, "n.2.list")
+            damaged = self.sent_to_one(north, south, "n.3.list")
+            with server.client() as client:
+                client.api("STREAM.MSG.DELETE.test_list", {"seq": stored(server, "n.2.list")[0]})
+                sequence, subject, payload = stored(server, "n.3.list")
+                client.api("STREAM.MSG.DELETE.test_list", {"seq": sequence})
+                client.store(subject, payload[:-2] + bytes([payload[-2] ^ 1]) + payload[-1:])
+            west.start()
+            self.arrives(north, west, lost)
+            self.arrives(north, west, damaged)
+
+    def test_a_list_reaches_a_receiver_that_was_away_from_a_store_that_was_put_back(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            for i, restart in enumerate((False, True)):
+                server.stop()
+                server.copy_store(site.place / "backup")
+                server.start().ready()
+                path = self.sent_to_one(north, south, f"n.{2 + i}.list")
+                if restart:
+                    north.kill()
+                server.kill()
+                server.put_back_store(site.place / "backup" if i == 0 else None)
+                server.start().ready()
+                north.start()
+                west.start()
+                self.arrives(north, west, path)
+                west.stop()
+
+    def test_a_receiver_that_is_gone_for_good_keeps_nothing_when_its_consumer_is_removed(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            path = self.sent_to_one(north, south, "n.2.list")
+            token = (west.place / ".paxect_carrier_folder" / "id").read_text().strip()
+
+            def explained():
+                return token in north.command("explain", path, status=range(100))["reason"]
+            rig.wait_for(lambda: f"what it waits for: {north.command('explain', path, status=range(100))}", explained)
+            self.assertTrue(has(north, path))
+            with server.client() as client:
+                client.api(f"CONSUMER.DELETE.test_list.{token}")
+            rig.wait_for("an empty outbox", lambda: not rig.visible(north.folder))
+
+    def test_a_receiver_that_comes_while_the_first_one_has_the_list_is_waited_for(self):
+        """Its consumer shows it, also to a sender that has never been connected together with it."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south, west = (site.node(name, "receive", server.url).start() for name in ("south", "west"))
+
+            def consumers():
+                with server.client() as client:
+                    return "test_list" in client.streams() and len(client.api("CONSUMER.NAMES.test_list", {"offset": 0})["consumers"] or ()) == 2
+            rig.wait_for("both consumers", consumers)
+            west.stop()
+            north = site.node("north", "send", server.url).start()
+            path = self.sent_to_one(north, south, "n.1.list")
+            with server.client() as client:
+                client.api("STREAM.PURGE.test_list")
+            west.start()
+            self.arrives(north, west, path)
+
+
+if __name__ == "__main__":
+    rig.main()
