@@ -155,6 +155,25 @@ TEST_CASE("repair: lost cells are taken from equal ones where the parity does no
   CHECK(result.report.damaged == expected.report.damaged);
 }
 
+TEST_CASE("repair: of moved cells, those are not taken that one list has at the places of others") {
+  const std::string container = protect(kSamples[large], 6);
+  const Window window = windows_of(container).at(0);
+  // A record of 1008 entries in the last copy of the list, of which 100 bytes, 25 entries, are gone.
+  std::size_t list = 0;
+  for (std::size_t at = 0; (at = container.find("\xd1PXheal\x1a", at)) != std::string::npos; ++at)
+    if (container[at + 12] == 1 && container[at + 15] == 2) list = at;
+  REQUIRE(list > window.length);
+  Random random(44);
+  for (int i = 0; i < rounds(20); ++i) {
+    const std::vector<std::size_t> places = choose_places(window, 3, random);
+    INFO("round " << i);
+    std::string damaged = container;
+    const std::size_t entry = random.below(100);
+    damaged.erase(list + 64 + 4 * entry, 4 * (1 + random.below(25)));
+    check_restored(moved(damaged, places, window.cell, random), container);
+  }
+}
+
 namespace {
 
 // Bytes inserted in the first frame header and at `at`: where the container begins has to be searched for.

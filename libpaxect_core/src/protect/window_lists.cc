@@ -104,4 +104,11 @@ unsigned WindowLists::votes(std::uint64_t cell, std::uint32_t crc) const {
   return count;
 }
 
+bool WindowLists::is_most(std::uint64_t cell, std::uint32_t crc) const {
+  const unsigned own = votes(cell, crc);
+  Counts counts;
+  const auto end = counts.begin() + count(cell, counts);
+  return own != 0 && std::all_of(counts.begin(), end, [&](const auto& c) { return c.first <= own; });
+}
+
 }  // namespace paxect::core

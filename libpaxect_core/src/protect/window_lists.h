@@ -30,6 +30,8 @@ class WindowLists {
   // The copies of the list that have this CRC-32 for the cell.
   unsigned votes(std::uint64_t cell, std::uint32_t crc) const;
   bool matches(std::uint64_t cell, std::uint32_t crc) const { return votes(cell, crc) != 0; }
+  // Some copies of the list have this CRC-32 for the cell, and no more have another one.
+  bool is_most(std::uint64_t cell, std::uint32_t crc) const;
   // A cell was found that has its CRC-32: then its piece is no garbage.
   void confirm(std::uint64_t cell) { piece_of(cell).is_list = true; }
   // Whether what the copies have for this cell may be anything.

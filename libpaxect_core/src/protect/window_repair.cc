@@ -59,7 +59,11 @@ Status WindowRepair::search(std::span<RepairCopy> copies) {
   for (std::size_t i = 0; i < copies.size() && !all_enough(); ++i) {
     std::vector<std::int64_t> shifts;
     if (Status status = find_shifts(i, copies[i], Equal::kNearest, shifts); !status.ok()) return status;
-    for (const std::int64_t shift : shifts) take(copies[i], shift, Take::kProven);
+    // A list in which bytes were inserted or removed has the CRC-32s of cells at the places of others, and a
+    // search finds them there.
+    for (const Take what : {Take::kMajority, Take::kProven})
+      if (what == Take::kMajority || !all_enough())
+        for (const std::int64_t shift : shifts) take(copies[i], shift, what);
     if (!copies[i].reader.failure().ok()) return copies[i].reader.failure();
   }
   if (!all_enough()) take_equal();
@@ -165,7 +169,8 @@ void WindowRepair::take_cell(std::uint64_t cell, Take what) {
   if (what == Take::kAny) {
     cells_[cell] = lists_.is_garbage(cell) ? Cell::kUnconfirmed : Cell::kContradicted;
   } else {
-    if (!lists_.matches(cell, crc32(place(cell), window_.shape.cell()))) return;
+    const std::uint32_t crc = crc32(place(cell), window_.shape.cell());
+    if (!(what == Take::kMajority ? lists_.is_most(cell, crc) : lists_.matches(cell, crc))) return;
     cells_[cell] = Cell::kFound;
     lists_.confirm(cell);
   }

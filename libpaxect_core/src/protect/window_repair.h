@@ -95,9 +95,13 @@ class WindowRepair {
 
   std::uint8_t* place(std::uint64_t cell);
   std::uint64_t stored_size(std::uint64_t cell) const;
-  enum class Take : std::uint8_t { kProven, kAny };
+  enum class Take : std::uint8_t {
+    kMajority,  // with the CRC-32 that most copies of the list have for the cell
+    kProven,    // with that of any
+    kAny
+  };
   bool is_wanted(std::uint64_t cell, Take what) const {
-    return what == Take::kProven ? cells_[cell] != Cell::kFound : cells_[cell] == Cell::kMissing;
+    return what == Take::kAny ? cells_[cell] == Cell::kMissing : cells_[cell] != Cell::kFound;
   }
   void take(RepairCopy& copy, std::int64_t shift, Take what);
   void take_run(RepairCopy& copy, std::int64_t shift, Take what, Run run);
