@@ -62,12 +62,31 @@ class Model {
   }
 
   std::uint64_t size() const { return size_; }
-  void begin() { std::fill(hit_.begin(), hit_.end(), false); }
+  void begin() {
+    std::fill(hit_.begin(), hit_.end(), false);
+    for (Window& window : windows_) window.moves = 0;
+  }
   void damage(std::uint64_t from, std::uint64_t to) {
     auto ends_later = [](std::uint64_t offset, const Unit& unit) { return offset < unit.end; };
     auto unit = std::upper_bound(units_.begin(), units_.end(), from, ends_later);
     for (; unit != units_.end() && unit->begin < to; ++unit)
       hit_[static_cast<std::size_t>(unit - units_.begin())] = true;
+  }
+  // Bytes inserted or removed at each of these places cost the cell that they are in, and the cells between
+  // two places if no two whole ones follow each other there.
+  void move(std::vector<std::uint64_t> places) {
+    std::sort(places.begin(), places.end());
+    std::size_t last = units_.size();  // that a place was in
+    for (const std::uint64_t place : places) {
+      auto ends_later = [](std::uint64_t offset, const Unit& unit) { return offset < unit.end; };
+      auto found = std::upper_bound(units_.begin(), units_.end(), place, ends_later);
+      if (found == units_.end()) continue;
+      const auto unit = static_cast<std::size_t>(found - units_.begin());
+      hit_[unit] = true;
+      if (last < unit && unit - last <= 2) hit_[unit - 1] = true;
+      if (!found->list && last != unit) ++windows_[found->window].moves;
+      last = unit;
+    }
   }
   bool survives() const {
     std::vector<std::vector<unsigned>> lost(windows_.size());
@@ -82,6 +101,7 @@ class Model {
       if (!unit.list && hit_[i]) ++lost[unit.window][unit.number];
     }
     for (std::size_t i = 0; i < windows_.size(); ++i) {
+      if (windows_[i].moves >= kMaxShifts) return false;
       unsigned most = *std::max_element(lost[i].begin(), lost[i].end());
       bool listed = *std::min_element(lists[i].begin(), lists[i].end()) != 0;
       if (most > windows_[i].parity || (most != 0 && !listed)) return false;
@@ -94,10 +114,12 @@ class Model {
     std::uint64_t cells = 0;
     std::uint64_t words = 0;
     std::uint64_t parity = 0;  // cells of a code word
+    unsigned moves = 0;        // places in its cells where bytes were inserted or removed
   };
 
   static std::uint64_t divided(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
   static constexpr std::uint64_t kEntries = 1008;  // of a list piece
+  static constexpr unsigned kMaxShifts = 32;       // that a repair searches for in one window
   std::uint64_t pieces(const Window& window) const {
     return divided(window.cells + window.words * window.parity, kEntries);
   }
@@ -153,8 +175,8 @@ void damage_pieces(Model& model, unsigned pieces, double percent, Random& random
   }
 }
 
-const std::array<Kind, 6>& kinds() {
-  static const std::array<Kind, 6> kKinds{{
+const std::array<Kind, 7>& kinds() {
+  static const std::array<Kind, 7> kKinds{{
       {"bytes", 1.0 / 512,
        [](Model& model, double amount, Random& random) {
          for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(amount); ++i) {
@@ -177,6 +199,12 @@ const std::array<Kind, 6>& kinds() {
       {"end %", 60,
        [](Model& model, double percent, Random&) {
          model.damage(model.size() - part(model, percent), model.size());
+       }},
+      {"moves", 1.0 / 512,
+       [](Model& model, double amount, Random& random) {
+         std::vector<std::uint64_t> places(static_cast<std::size_t>(amount));
+         for (std::uint64_t& place : places) place = random() % model.size();
+         model.move(std::move(places));
        }},
   }};
   return kKinds;
