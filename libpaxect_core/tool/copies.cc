@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <system_error>
 #include <utility>
 
@@ -52,16 +53,16 @@ std::vector<core::FileIdentity> Copies::identities() const {
   return found;
 }
 
-CopyComparison::CopyComparison(const Copies& copies) {
-  for (const core::Descriptor& file : copies.files()) same_.push_back(file.get());
+CopyComparison::CopyComparison(const Copies& copies) : copies_(copies), same_(copies.files().size()) {
+  std::iota(same_.begin(), same_.end(), std::size_t{0});
 }
 
 void CopyComparison::take(std::span<const char> bytes) {
   std::array<char, 65536> block;
   for (std::size_t done = 0; done != bytes.size() && !same_.empty();) {
     const std::size_t size = std::min(block.size(), bytes.size() - done);
-    std::erase_if(same_, [&](int fd) {
-      return !reads_all(fd, offset_ + done, std::span(block).first(size)) ||
+    std::erase_if(same_, [&](std::size_t copy) {
+      return !reads_all(copies_.files()[copy].get(), offset_ + done, std::span(block).first(size)) ||
              std::memcmp(block.data(), bytes.data() + done, size) != 0;
     });
     done += size;
@@ -86,12 +87,13 @@ void CopyComparison::take_file(const std::string& path) {
   }
 }
 
-bool CopyComparison::is_any_whole() const {
-  return std::any_of(same_.begin(), same_.end(), [&](int fd) {
+std::optional<std::size_t> CopyComparison::whole_copy() const {
+  const auto whole = std::find_if(same_.begin(), same_.end(), [&](std::size_t copy) {
     struct stat file {};
-    return fstat(fd, &file) == 0 &&
+    return fstat(copies_.files()[copy].get(), &file) == 0 &&
            (!S_ISREG(file.st_mode) || static_cast<std::uint64_t>(file.st_size) == offset_);
   });
+  return whole == same_.end() ? std::nullopt : std::optional(*whole);
 }
 
 std::uint64_t total_size(const std::vector<std::string>& files) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ class Copies {
 // Compares them with the container that is made from them.
 class CopyComparison {
  public:
+  // `copies` must live as long as the comparison.
   explicit CopyComparison(const Copies& copies);
 
   // The next bytes of the container.
@@ -37,11 +39,12 @@ class CopyComparison {
   static std::int32_t sink(void* opaque, const void* data, std::size_t size);
   // The bytes of a file that has been written.
   void take_file(const std::string& path);
-  // Once all of it was taken: whether a copy is the container, byte for byte.
-  bool is_any_whole() const;
+  // Once all of it was taken: the number of the first copy that is the container, byte for byte.
+  std::optional<std::size_t> whole_copy() const;
 
  private:
-  std::vector<int> same_;  // descriptors of the copies that have been the same so far
+  const Copies& copies_;
+  std::vector<std::size_t> same_;  // numbers of the copies that have been the same so far
   std::uint64_t offset_ = 0;
 };
 

@@ -133,6 +133,8 @@ Outcome show_json(paxect_reader* reader, Outcome opened, const std::string& file
       json.add_container(info);
       json.add("protection", std::uint64_t{info.protection});
       json.add("protection_size", info.protection_size);
+      if (const std::optional<std::uint64_t> piece = restorable(reader, info))
+        json.add("restorable_bytes", *piece);
     }
     if (frames) {
       json.begin_array("frames");

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string_view>
 
 #include "command.h"
@@ -51,9 +52,10 @@ std::string count(std::uint64_t number, const char* what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
-// What was damaged and what is left in reserve. `is_whole`: one of the copies is the container.
-std::string findings(const paxect_repair_report& report, bool is_whole, std::size_t copies) {
-  if (is_whole) return "no data and no parity is damaged";
+// What was damaged and what is left in reserve. `whole`: the number of a copy that is the container.
+using WholeCopy = std::optional<std::size_t>;
+std::string findings(const paxect_repair_report& report, WholeCopy whole, std::size_t copies) {
+  if (whole) return "no data and no parity is damaged";
   if (report.damaged == 0 && copies > 1) return "each cell is whole in one of the copies";
   if (report.damaged == 0) return "damaged outside of its " + count(report.cells, "cell");
   return count(report.damaged, "damaged cell") + " of " + std::to_string(report.cells) + " in " +
@@ -88,7 +90,7 @@ const char* name_of_reason(std::uint32_t reason) {
 }
 
 void print_json(const Job& job, double seconds, const Outcome& ended, const paxect_repairer* repairer,
-                bool is_whole) {
+                WholeCopy whole) {
   paxect_repair_report report = report_of(repairer);
   JsonLine line(summary_stream(job));
   line.add("command", job.command);
@@ -96,7 +98,7 @@ void print_json(const Job& job, double seconds, const Outcome& ended, const paxe
   line.add("seconds", seconds);
   line.add_outcome(ended);
   line.add("proven", report.proven != 0);
-  line.add("undamaged", is_whole);
+  line.add("undamaged", whole.has_value());
   line.add("protection", std::uint64_t{report.protection});
   line.add("container_size", report.container_size);
   line.add("cells", report.cells);
@@ -165,7 +167,7 @@ void explain_failure(const paxect_repairer* repairer, const std::vector<std::str
 
 int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
                     const std::vector<std::string>& inputs, std::span<const Setting> settings,
-                    const std::string& output, bool is_whole, const Talk& talk) {
+                    const std::string& output, WholeCopy whole, const Talk& talk) {
   if (ended.status == PAXECT_ERROR_DAMAGED || ended.status == PAXECT_ERROR_NO_PROTECTION) {
     explain_failure(repairer, inputs, settings, talk);
     return paxect_status_exit_code(ended.status);
@@ -175,9 +177,9 @@ int conclude_repair(const Outcome& ended, const paxect_repairer* repairer,
   if (code == kExitOk && !talk.quiet && !talk.json && !to_stdout) {
     std::string verdict = output.empty() ? "can be repaired: " : "repaired and proven by the SHA-256: ";
     paxect_repair_report report = report_of(repairer);
-    if (is_whole) verdict = output.empty() ? "" : "written and proven by the SHA-256: ";
-    say(shown_name(output.empty() ? inputs.front() : output) + ": " + verdict +
-        findings(report, is_whole, inputs.size()));
+    if (whole) verdict = output.empty() ? "" : "written and proven by the SHA-256: ";
+    say(shown_name(output.empty() ? inputs[whole.value_or(0)] : output) + ": " + verdict +
+        findings(report, whole, inputs.size()));
   }
   return code;
 }
@@ -227,7 +229,9 @@ void suggest_repair_of(int file, const std::string& input, bool is_protected,
   if (status == PAXECT_OK)
     complain(name + ": it can be repaired: " + command + " -o FILE");
   else if (status == PAXECT_ERROR_DAMAGED)
-    complain(named(message, {input}) + salvage_advice({input}, options_for(settings)));
+    // For any other reason, the message has the remedy.
+    complain(named(message, {input}) +
+             (report_of(repairer.get()).reason == 0 ? salvage_advice({input}, options_for(settings)) : ""));
   else if (status == PAXECT_ERROR_NO_PROTECTION && is_protected)
     complain(named(message, {input}));
   else if (status == PAXECT_ERROR_MEMORY)
@@ -305,7 +309,7 @@ ProtectionTest test_protection(const std::string& file, std::uint64_t begin,
     result.ended = ended;
     return result;
   }
-  result.is_damaged = is_lost || !comparison.is_any_whole();
+  result.is_damaged = is_lost || !comparison.whole_copy();
   if (!*result.is_damaged || talk.quiet) return result;
   complain(shown_name(file) +
            (is_lost ? ": its data is whole, but its protection is lost: decode it and encode it again"
@@ -353,7 +357,7 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
   Progress progress(talk.progress, shown_name(check ? job.input : job.output),
                     total_size(inputs) + file_size(inputs.front()));
   Copies copies;
-  bool is_whole = false;
+  WholeCopy whole;
   Outcome ended = check_summary(job.output, talk);
   if (ended.status == PAXECT_OK) ended = add_copies(repairer.get(), copies, inputs);
   if (ended.status == PAXECT_OK) {
@@ -368,12 +372,15 @@ int run_repair(const Command& command, const std::vector<std::string>& arguments
     const bool is_file = job.output != "-" && file_size(job.output) != 0;
     const bool has_whole_cells = status == PAXECT_OK && report_of(repairer.get()).damaged == 0;
     if (has_whole_cells && is_file) comparison.take_file(job.output);
-    is_whole = has_whole_cells && (check || is_file ? comparison.is_any_whole() : inputs.size() == 1);
+    if (has_whole_cells && (check || is_file))
+      whole = comparison.whole_copy();
+    else if (has_whole_cells && inputs.size() == 1)
+      whole = 0;
   }
   progress.erase();
-  int code = conclude_repair(ended, repairer.get(), inputs, settings, job.output, is_whole, talk);
+  int code = conclude_repair(ended, repairer.get(), inputs, settings, job.output, whole, talk);
   warn(ended, talk);
-  if (talk.json) print_json(job, progress.seconds(), ended, repairer.get(), is_whole);
+  if (talk.json) print_json(job, progress.seconds(), ended, repairer.get(), whole);
   return code;
 }
 

@@ -208,7 +208,42 @@ TEST_CASE("repair: a beginning that another container overwrote is repaired") {
   std::string older = encode(noise(300000, 77), {{PAXECT_PARAM_FRAME_SIZE, 4096}});
   std::string protected_older = encode(noise(30000, 77), {{PAXECT_PARAM_PROTECT, 25}});
   check_restored(older.substr(0, 30000) + container.substr(30000), container);
-  check_restored(protected_older + container.substr(protected_older.size()), container);
+  check_restored(protected_older.substr(0, 30000) + container.substr(30000), container);
+}
+
+// As when it is written in place, without shortening the file.
+TEST_CASE("repair: a whole container over the beginning of a larger one is not replaced by the older data") {
+  const std::string old_container = encode(noise(400000, 1), {{PAXECT_PARAM_PROTECT, 50}});
+  const std::string data = noise(50000, 77);
+  for (const std::string& whole : {encode(data), encode(data, {{PAXECT_PARAM_FRAME_SIZE, 1000}}), encode(""),
+                                   encode("x"), encode(data, {{PAXECT_PARAM_PROTECT, 25}})}) {
+    INFO("of " << whole.size() << " bytes");
+    const std::string mixed = whole + old_container.substr(whole.size());
+    const Repaired result = repair({mixed});
+    CHECK(result.status == PAXECT_ERROR_DAMAGED);
+    CHECK(result.report.reason == PAXECT_REPAIR_DATA_PROVEN);
+    CHECK(result.message.find("proves the data of bytes 0 to " + std::to_string(whole.size()) + " of copy") !=
+          std::string::npos);
+    CHECK(result.message.ends_with("copy these bytes to a file of their own"));
+    CHECK(repair({old_container, mixed}).status == PAXECT_ERROR_DAMAGED);
+    const Salvaged salvaged = salvage({mixed});
+    // There is nothing to salvage of a container without data.
+    CHECK(
+        (salvaged.status != PAXECT_OK || decode(whole).data.empty() || salvaged.data == decode(whole).data));
+    // A part of it is damage.
+    check_restored(whole.substr(0, whole.size() - 1) + old_container.substr(whole.size() - 1), old_container);
+  }
+}
+
+TEST_CASE("repair: bytes inserted at any place of the last ones are damage") {
+  const std::string container = protect(kSamples[small], 10);
+  for (std::size_t behind = 1; behind <= 200; ++behind)
+    for (const int size : {1, 8, 44, 60, 88}) {
+      INFO(size << " bytes, " << behind << " before the end");
+      std::string damaged = container;
+      damaged.insert(container.size() - behind, noise(static_cast<std::size_t>(size), 3));
+      check_restored(damaged, container);
+    }
 }
 
 // The cut took all checksums of the last cells. Their data is right, but nothing shows that the rest of their

@@ -55,6 +55,8 @@ TEST_CASE("repair: --check says whether it could, and writes nothing") {
   CHECK(list(given.dir / ".") == before);
   CHECK(tool({"repair", given.container, "--check"}).output ==
         given.container + ": no data and no parity is damaged\n");
+  CHECK(tool({"repair", given.damaged, given.container, "--check"}).output ==
+        given.container + ": no data and no parity is damaged\n");
   CHECK(tool({"repair", given.damaged}).status == 64);
   CHECK(tool({"repair", given.damaged, "--check", "-o", given.output}).status == 64);
 }
@@ -236,7 +238,9 @@ TEST_CASE("repair: info shows the protection and its cost") {
   const std::string piece = std::to_string(covered(read_file(given.container)) / 4);
   CHECK(info.output.find("restorable      any piece of " + piece +
                          " bytes, while the protection is whole\n") != std::string::npos);
-  CHECK(tool({"info", given.container, "--json"}).output.find("\"protection\":25") != std::string::npos);
+  const std::string json = tool({"info", given.container, "--json"}).output;
+  CHECK(json.find("\"protection\":25") != std::string::npos);
+  CHECK(json.find("\"restorable_bytes\":" + piece + ",") != std::string::npos);
   REQUIRE(tool({"encode", "-i", given.file, "-o", given.container}).status == 0);
   CHECK(tool({"info", given.container}).output.find("protection") == std::string::npos);
 }

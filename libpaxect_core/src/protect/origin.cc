@@ -145,7 +145,8 @@ class OriginCheck {
     return false;
   }
 
-  // Whether the copy ends with the footer and bytes were inserted before it or inside of it.
+  // Whether the copy ends with the footer and bytes were inserted before it or inside of it. Where as many as
+  // a footer were inserted into the trailer before it, the footer that the trailer has is in its place.
   bool has_footer_around(std::uint64_t at) {
     const auto& footer = map_.trailer()->footer;
     std::array<std::uint8_t, kFooterSize> here{};
@@ -155,7 +156,8 @@ class OriginCheck {
     const auto begins = std::mismatch(here.begin(), here.end(), footer.begin()).first - here.begin();
     const auto ends = std::mismatch(last.rbegin(), last.rend(), footer.rbegin()).first - last.rbegin();
     constexpr auto kSize = static_cast<std::ptrdiff_t>(kFooterSize);
-    return begins < kSize && begins + ends >= kSize;
+    if (begins == kSize) return ends == kSize && reader_.size() - at == 2 * kFooterSize;
+    return begins + ends >= kSize;
   }
 
   static bool has_magic(std::span<const std::uint8_t> bytes) {

@@ -174,8 +174,15 @@ Status ProtectionMap::lost_lists(std::span<const Records> copies, WorkMeter& met
   for (std::optional<std::uint32_t> number = next_number(copies, first, meter); number;
        number = *number == kMaxNumber ? std::nullopt : next_number(copies, *number + 1, meter)) {
     if (end.empty())
-      if (const std::optional<Window> window = choose_window(copies, *number, meter))
+      if (const std::optional<Window> window = choose_window(copies, *number, meter)) {
+        if (window->offset <= begin)
+          return {PAXECT_ERROR_DAMAGED, window->offset, 0,
+                  "cannot be repaired: its records of protection contradict each other: window " +
+                      std::to_string(*number) + " begins at byte " + std::to_string(window->offset) +
+                      ", and window " + std::to_string(first) + " before it not before byte " +
+                      std::to_string(begin)};
         end = " and byte " + std::to_string(window->offset);
+      }
     count += *number - expected;
     expected = std::uint64_t{*number} + 1;
   }

@@ -234,81 +234,81 @@ Status Repairer::finish() {
   if (status.ok()) status = emit(trailer.footer.data(), trailer.footer.size(), {});
   if (status.ok()) status = decoded(decoder_.finish());
   repaired_header_ = decoder_.header();
-  if (status.ok()) status = check_other_data();
-  // Whose data the copies have is for a salvage to decide.
-  if (status.ok() && origin_ == Origin::kShown) status = check_other_containers();
+  if (status.ok()) status = check_other_containers();
   report_.proven = status.ok();
   return status;
 }
 
-// Of a container whose data and footer were overwritten in place, with the extension frames left as they
-// were, the parity restores the old data, which a trailer proves. The new data is proven as well, by its own
-// footer: it is not damaged, and a decoder would have given it.
-Status Repairer::check_other_data() {
-  for (std::size_t i = 0; i < copies_.size(); ++i) {
-    CopyReader& reader = copies_[i].reader;
-    for (const std::int64_t shift : map_.shifts(i, map_.footer_offset(), map_.footer_offset())) {
-      std::array<std::uint8_t, kFooterSize> bytes{};
-      const std::uint64_t at = map_.footer_offset() + static_cast<std::uint64_t>(shift);
-      if (at > reader.size() || reader.size() - at < kFooterSize) continue;
-      if (!reader.read(at, bytes.data(), bytes.size())) return reader.failure();
-      const Footer found = read_footer(bytes);
-      const auto begin =
-          static_cast<std::uint64_t>(std::max<std::int64_t>(0, map_.first_shift(i).value_or(0)));
-      const std::uint64_t end = at + kFooterSize;
-      if (found.digest == report_.footer.digest || end < begin || !may_be_other(found, end - begin)) continue;
-      bool whole = false;
-      Status status = is_whole(reader, begin, end, whole);
-      if (!status.ok()) return status;
-      if (whole) {
-        report_.reason = PAXECT_REPAIR_DATA_PROVEN;
-        return failure(PAXECT_ERROR_DAMAGED,
-                       "cannot be repaired: the SHA-256 of its own footer proves the data of " +
-                           inputs_[i].name +
-                           ", and its protection is that of other data: decode it and encode it again");
-      }
-      break;  // one container at most begins there
-    }
-  }
-  return {};
-}
-
-// A copy without a record of this container may be one of another version that was encoded without
-// protection. It is whole, so that there is nothing to repair of it, and the caller took it for the same
-// data.
+// A copy may hold another container that is whole: with other data, which was written over the beginning of
+// this one and left the rest of it as it was, or encoded without protection. What the parity restores is then
+// older data, or that of another copy. The other data is proven as well, by its own footer: it is not
+// damaged, and a decoder would have given it.
 Status Repairer::check_other_containers() {
   std::size_t with_records = 0;
   while (with_records + 1 < copies_.size() && !map_.first_shift(with_records)) ++with_records;
   for (std::size_t i = 0; i < copies_.size(); ++i) {
-    CopyReader& reader = copies_[i].reader;
-    if (map_.first_shift(i) || reader.size() < kHeaderSize + kFooterSize) continue;
-    std::array<std::uint8_t, kFooterSize> bytes{};
-    if (!reader.read(reader.size() - kFooterSize, bytes.data(), bytes.size())) return reader.failure();
-    const Footer found = read_footer(bytes);
-    if (found.digest == report_.footer.digest || !may_be_other(found, reader.size())) continue;
-    bool whole = false;
-    if (Status status = is_whole(reader, 0, reader.size(), whole); !status.ok()) return status;
-    if (whole) {
-      report_.reason = PAXECT_REPAIR_DIFFERENT_COPIES;
-      return failure(PAXECT_ERROR_DAMAGED, "cannot be repaired: " + inputs_[with_records].name + " and " +
-                                               inputs_[i].name + " are copies of different containers, and " +
-                                               inputs_[i].name + " is whole: repair without it");
+    const std::optional<std::int64_t> shift = map_.first_shift(i);
+    // Whose data copies without a record have is for a salvage to decide.
+    if (!shift && origin_ != Origin::kShown) continue;
+    std::vector<std::uint64_t> begins{0};
+    if (shift && *shift > 0) begins.push_back(static_cast<std::uint64_t>(*shift));
+    for (const std::uint64_t begin : begins) {
+      std::optional<std::uint64_t> end;
+      if (Status status = find_other(copies_[i].reader, begin, end); !status.ok()) return status;
+      if (!end) continue;
+      report_.reason = shift ? PAXECT_REPAIR_DATA_PROVEN : PAXECT_REPAIR_DIFFERENT_COPIES;
+      return failure(PAXECT_ERROR_DAMAGED, shift ? proven_data(i, begin, *end)
+                                                 : "cannot be repaired: " + inputs_[with_records].name +
+                                                       " and " + inputs_[i].name +
+                                                       " are copies of different containers, and " +
+                                                       inputs_[i].name + " is whole: repair without it");
     }
   }
   return {};
 }
 
-// How much data another version may have. To decode more would take time out of proportion to the copies.
-std::uint64_t Repairer::max_other_data(std::uint64_t size) const {
-  return 2 * (report_.footer.total_size + size) + (std::uint64_t{1} << 20);
+std::string Repairer::proven_data(std::size_t copy, std::uint64_t begin, std::uint64_t end) const {
+  const bool is_all = begin == 0 && end == inputs_[copy].size;
+  const std::string bytes = "bytes " + std::to_string(begin) + " to " + std::to_string(end) + " of ";
+  return "cannot be repaired: the SHA-256 of its own footer proves the data of " + (is_all ? "" : bytes) +
+         inputs_[copy].name + ", and its protection is that of other data: " +
+         (is_all ? "decode it and encode it again" : "copy these bytes to a file of their own");
 }
 
-// Whether it is plausible as the footer of another version of the data, in a container of `size` bytes. One
-// without frames, such as a footer of zeros, is that of a container without data, which has nothing between
-// header and footer.
-bool Repairer::may_be_other(const Footer& found, std::uint64_t size) const {
-  if (size == kHeaderSize + kFooterSize) return found.total_frames == 0 && found.total_size == 0;
-  return found.total_frames != 0 && found.total_frames <= size && found.total_size <= max_other_data(size);
+// `end`: where the footer of a whole container with other data ends that begins at `begin`, if there is one.
+// Its frame headers lead to the footer.
+Status Repairer::find_other(CopyReader& reader, std::uint64_t begin, std::optional<std::uint64_t>& end) {
+  end.reset();
+  Header header;
+  if (!read_header(reader.look(begin, kHeaderSize), header).ok()) return reader.failure();
+  Footer footer;
+  std::uint64_t at = begin + kHeaderSize;
+  while (reader.pass()) {
+    if (at > reader.size() || reader.size() - at < kFooterSize) return {};
+    const std::span<const std::uint8_t> bytes = reader.look(at, kFooterSize);
+    if (bytes.size() < kFooterSize) break;
+    if (reads_like_footer(bytes, footer.total_size, footer.total_frames)) {
+      footer = read_footer(bytes.first<kFooterSize>());
+      if (footer.digest == report_.footer.digest) return {};
+      bool whole = false;
+      Status status = is_whole(reader, begin, at + kFooterSize, whole);
+      if (whole) end = at + kFooterSize;
+      return status;
+    }
+    const FrameHeader frame = read_frame_header(bytes.first<kFrameHeaderSize>());
+    if (frame.clen == 0 || frame.clen > reader.size() || footer.total_frames == UINT32_MAX) return {};
+    footer.total_size += frame.ulen;
+    ++footer.total_frames;
+    if (footer.total_size > max_other_data(reader.size() - begin)) return {};
+    at += kFrameHeaderSize + frame.clen;
+  }
+  return reader.failure();
+}
+
+// How much data another container of `size` bytes may have. To decode more would take time out of proportion
+// to the copies.
+std::uint64_t Repairer::max_other_data(std::uint64_t size) const {
+  return 2 * (report_.footer.total_size + size) + (std::uint64_t{1} << 20);
 }
 
 // Whether the bytes of a copy are a container that decodes as it stands. Only a lack of memory and a caller

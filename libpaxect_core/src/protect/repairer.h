@@ -90,10 +90,10 @@ class Repairer {
   Status decoded(Status status) const;
   Status check_copies(RepairedWindow& first);
   Status find_footer(Footer& footer);
-  Status check_other_data();
   Status check_other_containers();
+  Status find_other(CopyReader& reader, std::uint64_t begin, std::optional<std::uint64_t>& end);
   std::uint64_t max_other_data(std::uint64_t size) const;
-  bool may_be_other(const Footer& found, std::uint64_t size) const;
+  std::string proven_data(std::size_t copy, std::uint64_t begin, std::uint64_t end) const;
   Status is_whole(CopyReader& reader, std::uint64_t begin, std::uint64_t end, bool& whole);
   Status lacking_cells() const;
 
