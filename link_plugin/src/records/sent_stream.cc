@@ -165,7 +165,23 @@ void SentStream::add(const SentEntry& entry) {
   // What is listed again may still have its first list here.
   const bool is_known = !ids_.insert(entry.id).second;
   if ((is_known && !entry.again) || !unlisted_.add(entry)) return;
+  replace_source(entry);
   note_source(entry);
+}
+
+// What is at the path of a source now is what this entry is made of: the source of an earlier one with
+// another container is gone. To send that one again would deliver the new content twice.
+void SentStream::replace_source(const SentEntry& entry) {
+  if (entry.source.empty() || !keeps(entry.place, entry.source) || knows(entry)) return;
+  for (auto kept = kept_.begin(); kept != kept_.end();) {
+    const auto next_kept = std::next(kept);
+    const SentEntry& earlier = kept->second.entry;
+    if (earlier.place == entry.place && earlier.source == entry.source) {
+      forget_source(earlier);
+      forget_kept(kept);
+    }
+    kept = next_kept;
+  }
 }
 
 void SentStream::decide(const SentList& list) {

@@ -252,6 +252,7 @@ class SentStream {
   static const EntryRanges& ranges_of(const RangesByStream& all, const std::string& stream);
   void note_over(RangesByStream* all, const std::string& stream, std::uint64_t first, std::uint64_t last);
   void note_source(const SentEntry& entry);
+  void replace_source(const SentEntry& entry);
   void forget_source(const SentEntry& entry);
   void forget_kept(std::map<EntryNumber, KeptSource>::iterator source);
 

@@ -48,8 +48,8 @@ std::string contradiction(const Receipt& receipt, const SentStream& sent, bool* 
   for (const ListDigest& each : receipt.before) {
     const auto missing = sent.entries_of(receipt.about, each.number + 1);
     for (const OutcomeRange& range : receipt.outcomes)
-      if (missing && range.outcome == Outcome::kDelivered && range.first < missing->second &&
-          range.last >= missing->first)
+      if (missing && missing->first < missing->second && range.outcome == Outcome::kDelivered &&
+          range.first < missing->second && range.last >= missing->first)
         return "it says that entries of list " + std::to_string(each.number + 1) +
                " were delivered, and that this list is missing";
   }

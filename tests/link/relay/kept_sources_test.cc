@@ -343,6 +343,40 @@ TEST_CASE("resend sends what a receiver misses again, under the same number") {
   CHECK(command_json(rig.host, {"resend", request}, PAXECT_PLUGIN_INCOMPLETE)["resent"].GetUint64() == 0);
 }
 
+TEST_CASE("resend sends nothing in the place of a source that was replaced") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  rig.put("a.txt", "other contents");
+  rig.run_once();
+  rig.lists.read(rig.outbox());
+  REQUIRE(rig.lists.texts().size() == 2);
+  const std::string request = rig.write({{Outcome::kMissing, 1, 1}, {Outcome::kDelivered, 2, 2}});
+  CHECK(command_json(rig.host, {"resend", request}, PAXECT_PLUGIN_INCOMPLETE)["resent"].GetUint64() == 0);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  rig.run_once();
+  rig.lists.read(rig.outbox());
+  CHECK(rig.lists.texts().size() == 2);
+  rig.lists.check_covers(rig.outbox());
+}
+
+TEST_CASE("A receipt counts also where a list without entries was lost") {
+  ReceiptRig rig;
+  rig.host.set("within", "100");
+  rig.send("a.txt");
+  rig.start();
+  rig.settle(std::uint64_t{101} * 1'000'000'000);
+  rig.stop();
+  rig.send("b.txt");
+  REQUIRE(rig.lists.texts().size() == 3);
+  REQUIRE(rig.lists.lists()[1].entries.empty());
+  rig.before = {{1, link::sha256_hex(rig.lists.texts().begin()->second)}};
+  rig.write({{Outcome::kDelivered, 1, 2}});
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  CHECK(rig.events("receipt_reject").empty());
+}
+
 TEST_CASE("status, explain and the metrics of a sender say what has no receipt, and since when") {
   ReceiptRig rig;
   const bool keeps = GENERATE(true, false);

@@ -57,6 +57,27 @@ SentStream three_sent() {
 
 }  // namespace
 
+TEST_CASE(
+    "An entry whose source was replaced is not kept any more, and the source is that of the later one") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  stream.add(kept_entry(1, "a"));
+  stream.add(kept_entry(2, "b"));
+  stream.decide(next_list(stream, 2));
+  stream.note_named(1);
+  stream.add(kept_entry(3, "a"));
+  for (const SentStream& each : {stream, read_again(stream)}) {
+    CHECK_FALSE(each.kept().contains({each.name, 1}));
+    CHECK(each.kept().contains({each.name, 2}));
+    CHECK(each.keeps("place", "a"));
+    CHECK(each.unlisted().size() == 1);
+  }
+  stream.decide(next_list(stream, 1));
+  CHECK(stream.kept().contains({stream.name, 3}));
+  stream.release({stream.name, 3});
+  CHECK_FALSE(stream.keeps("place", "a"));
+}
+
 TEST_CASE("Entries that others replaced, or that are given up, are known until nobody waits for the stream") {
   SentStream stream;
   stream.begin("0123456789abcdef", "key", "north", {});
