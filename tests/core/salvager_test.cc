@@ -13,6 +13,7 @@
 #include "encoder.h"
 #include "salvage/layout.h"
 #include "support/catch.h"
+#include "support/emulation.h"
 #include "support/files.h"
 #include "support/memory_file.h"
 #include "support/sanitizer.h"
@@ -220,7 +221,7 @@ TEST_CASE("thousands of footers among thousands of frames are compared in propor
   Asked asked;
   std::clock_t begin = std::clock();
   CHECK(find({bytes}, asked).ok());
-  CHECK((std::clock() - begin) / CLOCKS_PER_SEC < (test::kSanitized ? 30 : 3));
+  CHECK((std::clock() - begin) / CLOCKS_PER_SEC < (test::kSanitized || test::emulated() ? 30 : 3));
 }
 
 TEST_CASE("frames of equal contents are substituted in proportion to the copies") {
