@@ -360,6 +360,29 @@ TEST_CASE("resend sends nothing in the place of a source that was replaced") {
   rig.lists.check_covers(rig.outbox());
 }
 
+TEST_CASE("resend says that a source which somebody removed is not kept") {
+  ReceiptRig rig;
+  rig.host.set("recursive", "true");
+  std::filesystem::create_directory(rig.inbox("folder"));
+  rig.put("folder/b.txt", "b");
+  rig.put("c.txt", "c");
+  rig.send("a.txt");
+  REQUIRE(rig.lists.lists().back().entries.size() == 3);
+  const std::string request = rig.write({{Outcome::kMissing, 1, 3}});
+  auto resent = [&](paxect_plugin_status status) {
+    return command_json(rig.host, {"resend", request}, status)["resent"].GetUint64();
+  };
+  CHECK(resent(PAXECT_PLUGIN_OK) == 3);
+  std::filesystem::remove(rig.inbox("folder/b.txt"));
+  CHECK(resent(PAXECT_PLUGIN_INCOMPLETE) == 2);
+  std::filesystem::remove(rig.inbox("a.txt"));
+  CHECK(resent(PAXECT_PLUGIN_INCOMPLETE) == 1);
+  // A directory that is another place shows nothing of what was in the inbox.
+  std::filesystem::rename(rig.inbox(), rig.directory / "away");
+  std::filesystem::create_directory(rig.inbox());
+  CHECK(resent(PAXECT_PLUGIN_OK) == 3);
+}
+
 TEST_CASE("A receipt counts also where a list without entries was lost") {
   ReceiptRig rig;
   rig.host.set("within", "100");
