@@ -1,6 +1,9 @@
 // A receiver, or the sender of what it gets, dies at every call between the reading of a list and the removal
 // of a source by its receipt; and `resend` does, which brings back what was lost on the way.
+#include <sys/syscall.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 
@@ -80,6 +83,17 @@ class Node {
     CHECK(result.status == 0);
   }
   std::vector<std::string> killed_at(const std::string& calls, int when) const {
+    return injected(calls, "signal=KILL", when);
+  }
+  bool was_killed() const { return read_file(path("trace")).find("SIGKILL") != std::string::npos; }
+  // This call fails, and no other one.
+  std::vector<std::string> failing_at(const std::string& calls, const std::string& error, int when) const {
+    return injected(calls, "error=" + error, when);
+  }
+  bool has_failed() const { return read_file(path("trace")).find("(INJECTED)") != std::string::npos; }
+
+ private:
+  std::vector<std::string> injected(const std::string& calls, const std::string& what, int when) const {
     return {"strace",
             "-f",
             "-q",
@@ -88,11 +102,8 @@ class Node {
             "-e",
             "trace=" + calls,
             "-e",
-            "inject=" + calls + ":signal=KILL:when=" + std::to_string(when)};
+            "inject=" + calls + ":" + what + ":when=" + std::to_string(when)};
   }
-  bool was_killed() const { return read_file(path("trace")).find("SIGKILL") != std::string::npos; }
-
- private:
   Command with_settings(Command command) const {
     command.environment.insert(command.environment.end(),
                                {"PAXECT_LINK_NODE=" + name_, "PAXECT_LINK_SIGN_KEY=file:" + path("key")});
@@ -235,7 +246,7 @@ void at_every_call(int factor, const AtPoint& at_point) {
   int all = 0;
   for (const Point& point : kPoints) {
     for (int when = 1;; when += is_long() ? 1 : factor * point.step) {
-      INFO("killed at call " << when << " of " << point.calls);
+      INFO("at call " << when << " of " << point.calls);
       REQUIRE(when < kMaxCalls);
       if (!at_point(point.calls, when)) break;
       ++all;
@@ -254,6 +265,21 @@ void kill_receiver(int factor, bool takes) {
     receiver.look(takes);
     receiver.converges(takes);
     return was_killed;
+  });
+}
+
+// Writes are left out: those that wake another thread, by an eventfd, cannot fail, and would be counted too.
+void fail_receiver(int factor, const std::string& error) {
+  if (!has_strace()) return;
+  const Sender sender;
+  at_every_call(factor, [&](const std::string& calls, int when) {
+    if (calls.starts_with("write")) return false;
+    Receiver receiver(sender);
+    receiver.relay(receiver.failing_at(calls, error, when));
+    const bool has_failed = receiver.has_failed();
+    receiver.look(true);
+    receiver.converges(true);
+    return has_failed;
   });
 }
 
@@ -289,6 +315,43 @@ TEST_CASE(
 
 TEST_CASE("Killed at any call, a receiver whose outputs are taken at once delivers nothing twice") {
   kill_receiver(3, true);
+}
+
+TEST_CASE(
+    "A receiver of which any call fails delivers each listed container once, and its receipts have one "
+    "text") {
+  fail_receiver(2, GENERATE(as<std::string>(), "EIO", "ENOSPC"));
+}
+
+TEST_CASE("Where a name cannot be taken without replacing, lists and receipts are as they are elsewhere") {
+  constexpr FailingCall kNoReplace = {SYS_renameat2, EINVAL};
+  Sender sender;
+  Receiver receiver(sender);
+  receiver.site().failing = sender.site().failing = {kNoReplace};
+  receiver.converges(true);
+  write_file(sender.path("inbox/later.txt"), "listed there");
+  CHECK(sender.relay().status == 0);
+  sender.read_lists();
+  sender.lists.check_chains();
+  CHECK(sender.lists.texts().size() == 2);
+  sender.write_receipt({{Outcome::kDelivered, 1, kFiles.size()}}, 1);
+  CHECK(sender.relay().status == 0);
+  CHECK(list(sender.path("inbox")) == Names{"later.txt"});
+}
+
+TEST_CASE("A folder of lists that is on FUSE is read, and takes receipts") {
+  if (!has_bindfs()) return;
+  const Sender sender;
+  Receiver receiver(sender);
+  const std::string lists = receiver.proof_folder("inbox");
+  fs::rename(lists, receiver.path("lists"));
+  fs::create_directory(lists);
+  REQUIRE(run({.argv = {"bindfs", receiver.path("lists"), lists}}).status == 0);
+  receiver.converges(true);
+  CHECK(run({.argv = {"fusermount", "-u", lists}}).status == 0);
+  const Names there = list(receiver.path("lists"));
+  CHECK(std::any_of(there.begin(), there.end(),
+                    [](const std::string& name) { return name.ends_with(".receipt"); }));
 }
 
 TEST_CASE("Killed at any call while it reads a receipt, a sender removes what was delivered and no more") {
