@@ -1,12 +1,14 @@
 #include "settings/claims.h"
 
-#include <boost/filesystem/operations.hpp>
-#include <boost/filesystem/path.hpp>
+#include <filesystem>
+#include <system_error>
 
 namespace paxect::link {
+// Not by Boost.Filesystem: its comparison of paths is noexcept and allocates, so that a lack of memory would
+// end the process.
 std::string canonical_path(const std::string& path) {
-  boost::system::error_code error;
-  const boost::filesystem::path canonical = boost::filesystem::weakly_canonical(path, error);
+  std::error_code error;
+  const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
   return error ? path : canonical.string();
 }
 

@@ -90,7 +90,10 @@ class TwoWays {
   void send(bool is_healed) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(north.outbox())) {
       const std::string name = std::filesystem::relative(entry.path(), north.outbox()).string();
-      if (!entry.is_regular_file() || name.ends_with(".sha256") || name.find(".receipt") != std::string::npos)
+      // A hidden one is the marker of the place, or a temporary.
+      const bool is_hidden = entry.path().filename().string().front() == '.';
+      if (is_hidden || !entry.is_regular_file() || name.ends_with(".sha256") ||
+          name.find(".receipt") != std::string::npos)
         continue;
       const bool is_new = passed_.insert(name).second;
       const bool comes = is_healed || (is_new ? random_() % 4 != 0 : random_() % 20 == 0);
