@@ -4,9 +4,8 @@
 #pragma once
 
 // The patterns of schemas are those of <regex>: RapidJSON's own always take malloc(), and write to a null
-// pointer.
+// pointer. RapidJSON switches to <regex> itself then.
 #define RAPIDJSON_SCHEMA_USE_INTERNALREGEX 0
-#define RAPIDJSON_SCHEMA_USE_STDREGEX 1
 
 #include <rapidjson/allocators.h>
 #include <rapidjson/document.h>
