@@ -3,16 +3,11 @@
 // namespace rapidjson.
 #pragma once
 
-// The patterns of schemas are those of <regex>: RapidJSON's own always take malloc(), and write to a null
-// pointer. RapidJSON switches to <regex> itself then.
-#define RAPIDJSON_SCHEMA_USE_INTERNALREGEX 0
-
 #include <rapidjson/allocators.h>
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/reader.h>
-#include <rapidjson/schema.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -50,9 +45,5 @@ using BasicWriter = rapidjson::Writer<StringBuffer, Encoding, Target, Allocator>
 using Writer = BasicWriter<>;
 using PrettyWriter = rapidjson::PrettyWriter<StringBuffer, Encoding, Encoding, Allocator>;
 using Pointer = rapidjson::GenericPointer<Value, Allocator>;
-using SchemaDocument = rapidjson::GenericSchemaDocument<Value, Allocator>;
-using SchemaValidator =
-    rapidjson::GenericSchemaValidator<SchemaDocument, rapidjson::BaseReaderHandler<Encoding, void>,
-                                      Allocator>;
 
 }  // namespace paxect::json

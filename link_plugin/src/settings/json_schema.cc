@@ -1,6 +1,6 @@
 #include "settings/json_schema.h"
 
-#include <checked_json.h>
+#include <checked_schema.h>
 
 #include <algorithm>
 #include <map>

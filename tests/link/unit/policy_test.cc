@@ -78,6 +78,8 @@ TEST_CASE("A broken policy is refused with line, column and reason") {
                              {"{\n\n \"auto_delete\": \"yes\"}", "p.json:3:"},
                              {"{\"max_file_mb\": -1}", "'max_file_mb'"},
                              {"{\"log_level\": \"loud\"}", "'log_level'"},
+                             {"{\"log_level\": \"info\\nloud\"}", "'log_level'"},
+                             {"{\"log_level\": \"loud\\ninfo\"}", "'log_level'"},
                              {"{\"trusted_nodes\": [1]}", "'trusted_nodes'"},
                              {"{\"require_sig\": false,\n\"require_sig\": true}", "p.json:2:"},
                              {"{\"version\": \"\xff\"}", "p.json:1:"},
@@ -88,6 +90,13 @@ TEST_CASE("A broken policy is refused with line, column and reason") {
     REQUIRE(parsed.faults.size() == 1);
     CHECK(parsed.faults[0].find(where) != std::string::npos);
   }
+}
+
+TEST_CASE("A long text where the schema has a pattern is one fault") {
+  Parsed parsed("{\"log_level\": \"" + std::string(1'000'000, 'i') + "\"}");
+  CHECK_FALSE(parsed.good);
+  REQUIRE(parsed.faults.size() == 1);
+  CHECK(parsed.faults[0].size() < 200);
 }
 
 TEST_CASE("Every fault of a policy is reported, with its place, what is allowed and what was found") {
