@@ -52,8 +52,10 @@ std::string count(std::uint64_t number, const char* what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
-// What was damaged and what is left in reserve. `whole`: the number of a copy that is the container.
+// The number of a copy that is the container.
 using WholeCopy = std::optional<std::size_t>;
+
+// What was damaged and what is left in reserve.
 std::string findings(const paxect_repair_report& report, WholeCopy whole, std::size_t copies) {
   if (whole) return "no data and no parity is damaged";
   if (report.damaged == 0 && copies > 1) return "each cell is whole in one of the copies";

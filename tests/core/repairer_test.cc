@@ -170,6 +170,22 @@ TEST_CASE("repair: a trailer that is far away does not make the container long")
   }
 }
 
+TEST_CASE("repair: records whose numbers contradict their offsets are refused as such") {
+  const std::string bytes = records([](std::uint32_t) {
+    ListHeader header = list_of(65536, 6, false);
+    header.window.number = 7;
+    return header;
+  });
+  const paxect::test::MemoryFile file(bytes);
+  Repairer repairer{Allocator()};
+  REQUIRE(repairer.add(file.fd(), "copy").ok());
+  const Status status = repairer.run(Parameters(Role::kRepairer), Callbacks());
+  CHECK(status.code == PAXECT_ERROR_DAMAGED);
+  CHECK(status.message ==
+        "cannot be repaired: its records of protection contradict each other: window 7 begins at byte 0, and "
+        "window 0, which precedes it, at byte 0 at the earliest");
+}
+
 // Each window could be anywhere between two of its records, so it would be searched for in all of the file.
 TEST_CASE("repair: records that claim places of their own do not make every window search the file") {
   constexpr std::size_t kRecordSize = kListHeaderSize + 8;  // with the entries of a data and a parity cell

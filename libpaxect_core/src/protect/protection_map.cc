@@ -179,8 +179,8 @@ Status ProtectionMap::lost_lists(std::span<const Records> copies, WorkMeter& met
           return {PAXECT_ERROR_DAMAGED, window->offset, 0,
                   "cannot be repaired: its records of protection contradict each other: window " +
                       std::to_string(*number) + " begins at byte " + std::to_string(window->offset) +
-                      ", and window " + std::to_string(first) + " before it not before byte " +
-                      std::to_string(begin)};
+                      ", and window " + std::to_string(first) + ", which precedes it, at byte " +
+                      std::to_string(begin) + " at the earliest"};
         end = " and byte " + std::to_string(window->offset);
       }
     count += *number - expected;
