@@ -1,9 +1,11 @@
 // Repairs any bytes as damaged copies of a protected container. What repair gives decodes, is protected by
 // the bytes that repair gives, and is the same from two copies of which one is a part of the other, if their
 // records are of one container.
-#include <string_view>
+#include <optional>
+#include <span>
 
 #include "fuzz.h"
+#include "protect/records.h"
 
 namespace paxect::fuzz {
 namespace {
@@ -36,17 +38,31 @@ Repaired repair(std::initializer_list<int> copies) {
   return result;
 }
 
-// Whether all records are of one container. Of several in one file, a second copy can change which one has
-// most of the records.
-bool is_of_one(std::string_view bytes) {
-  constexpr std::string_view kMagic("\xd1PXheal\x1a", 8);
-  constexpr std::size_t kTag = 16;
-  std::string_view tag;
-  for (std::size_t at = 0; (at = bytes.find(kMagic, at)) != std::string_view::npos; ++at) {
-    if (bytes.size() - at < 2 * kTag) break;
-    const std::string_view here = bytes.substr(at + kTag, 8);
-    if (!tag.empty() && here != tag) return false;
-    tag = here;
+// Whether all records are of one container, and its trailers agree. Of several in one file, a second copy can
+// change which one has most of the records, and trailers that differ in two copies show two versions of the
+// data.
+bool is_of_one(std::span<const std::uint8_t> bytes) {
+  std::optional<core::ProtectionTag> tag;
+  std::optional<core::Trailer> known;
+  for (std::size_t at = 0; at + core::kRecordStartSize <= bytes.size(); ++at) {
+    const std::span<const std::uint8_t> here = bytes.subspan(at);
+    const core::RecordKind kind = core::record_kind(here.first<core::kRecordStartSize>());
+    const bool is_trailer = kind == core::RecordKind::kTrailer;
+    if (kind == core::RecordKind::kNone ||
+        here.size() < (is_trailer ? core::kTrailerSize : core::kListHeaderSize))
+      continue;
+    core::ListHeader list;
+    core::Trailer trailer;
+    if (is_trailer ? !core::read_trailer(here.first<core::kTrailerSize>(), trailer)
+                   : !core::read_list_header(here.first<core::kListHeaderSize>(), list))
+      continue;
+    const core::ProtectionTag& own = is_trailer ? trailer.tag : list.tag;
+    if (tag && own != *tag) return false;
+    tag = own;
+    if (!is_trailer) continue;
+    if (known && (known->container_size != trailer.container_size || known->footer != trailer.footer))
+      return false;
+    known = trailer;
   }
   return true;
 }
@@ -66,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MemoryFile repaired(first.container);
   Repaired again = repair({repaired.fd()});
   FUZZ_REQUIRE(again.status == PAXECT_OK && again.container == first.container);
-  if (!is_of_one(view(data, size))) return 0;
+  if (!is_of_one({data, size})) return 0;
   // Half of a file with records at several places can be a copy with other bytes behind the container.
   FUZZ_REQUIRE(two.status == PAXECT_OK || two.status == PAXECT_ERROR_NO_PROTECTION);
   if (two.status == PAXECT_OK) FUZZ_REQUIRE(two.container == first.container);

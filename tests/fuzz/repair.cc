@@ -8,11 +8,29 @@
 #include "digest.h"
 #include "format.h"
 #include "fuzz.h"
+#include "little_endian.h"
+#include "protect/records.h"
 
 namespace paxect::fuzz {
 namespace {
 
 using namespace paxect::core;
+
+// Of a record of protection (FORMAT.md): its CRC-32, and the first byte that this covers.
+constexpr std::size_t kRecordCrcAt = 8;
+constexpr std::size_t kRecordCoveredAt = 12;
+
+std::size_t record_size(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::kList:
+      return kListHeaderSize;
+    case RecordKind::kTrailer:
+      return kTrailerSize;
+    case RecordKind::kNone:
+      break;
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -47,17 +65,28 @@ void repair(std::vector<std::uint8_t>& container) {
   write_footer(footer, std::span<std::uint8_t, kFooterSize>(&container[end], kFooterSize));
 }
 
+void repair_records(std::vector<std::uint8_t>& bytes) {
+  for (std::size_t at = 0; at + kRecordStartSize <= bytes.size(); ++at) {
+    const RecordKind kind =
+        record_kind(std::span<const std::uint8_t, kRecordStartSize>(&bytes[at], kRecordStartSize));
+    const std::size_t size = record_size(kind);
+    if (size == 0 || size > bytes.size() - at) continue;
+    store(crc32(&bytes[at + kRecordCoveredAt], size - kRecordCoveredAt), &bytes[at + kRecordCrcAt]);
+  }
+}
+
 }  // namespace paxect::fuzz
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
 
-// libFuzzer calls this in place of its own mutation: every second result is repaired.
+// libFuzzer calls this in place of its own mutation. Each of the two repairs is made in every second result,
+// so that a quarter of the results have neither and a quarter have both.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
                                                unsigned seed) {
   size = LLVMFuzzerMutate(data, size, max_size);
-  if (seed % 2 == 0) return size;
   std::vector<std::uint8_t> container(data, data + size);
-  paxect::fuzz::repair(container);
+  if ((seed & 1) != 0) paxect::fuzz::repair(container);
+  if ((seed & 2) != 0) paxect::fuzz::repair_records(container);
   std::copy(container.begin(), container.end(), data);
   return size;
 }

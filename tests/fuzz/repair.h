@@ -10,4 +10,8 @@ namespace paxect::fuzz {
 // counts, as far as the bytes parse as a container.
 void repair(std::vector<std::uint8_t>& container);
 
+// Corrects the CRC-32 of each record of protection, wherever it stands. A mutated field of a record is then
+// judged by the code behind that check.
+void repair_records(std::vector<std::uint8_t>& bytes);
+
 }  // namespace paxect::fuzz
