@@ -1,5 +1,6 @@
 #include "known_receivers.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "digest.h"
@@ -10,18 +11,21 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kDay = std::int64_t{86'400} * 1'000'000'000;
-constexpr std::int64_t kForgotten = 35 * kDay;   // the age at which the server removes lists
-constexpr std::uint64_t kSilent = 20 * kSecond;  // it announces itself every 5 seconds
-constexpr unsigned kMisses = 3;                  // one that is alive makes its consumer again
-constexpr std::size_t kMax = 10'000;
+constexpr std::int64_t kAbsentDays = 35;                // the age at which the server removes lists
+constexpr std::uint64_t kMinDay = 20 * 3600 * kSecond;  // between two days of one process
+constexpr std::uint64_t kSilent = 20 * kSecond;         // it announces itself every 5 seconds
+constexpr unsigned kMisses = 3;                         // one that is alive makes its consumer again
 constexpr std::size_t kTokenSize = 16;
 
 }  // namespace
 
+bool KnownReceivers::Receiver::is_absent() const { return absent_days >= kAbsentDays; }
+
 std::string KnownReceivers::record_of(const std::string& id, const Receiver& receiver) {
   JsonObject object;
   object.add("record", "receiver").add("id", id).add("seen_ns", receiver.seen_ns);
-  return object.add("epoch", receiver.epoch).text();
+  object.add("epoch", receiver.epoch).add("counted_day", receiver.counted_day);
+  return object.add("absent_days", receiver.absent_days).text();
 }
 
 bool KnownReceivers::take_record(std::string_view text) {
@@ -34,6 +38,9 @@ bool KnownReceivers::take_record(std::string_view text) {
   if (what != "receiver" || !reader.get("seen_ns", &receiver.seen_ns) ||
       !reader.get("epoch", &receiver.epoch))
     return what == "no receiver";
+  // Records of older versions have none.
+  reader.get("counted_day", &receiver.counted_day);
+  reader.get("absent_days", &receiver.absent_days);
   receiver.recorded_ns = receiver.seen_ns;
   receivers_[id] = receiver;
   return true;
@@ -58,8 +65,10 @@ bool KnownReceivers::note_sign(const std::string& id, std::int64_t realtime_ns, 
   receiver.sign_ns = monotonic_ns;
   receiver.seen_ns = realtime_ns;
   receiver.misses = 0;
-  // Its age counts in weeks.
-  if (is_new || realtime_ns - receiver.recorded_ns > kDay || realtime_ns < receiver.recorded_ns) {
+  const bool was_counted = std::exchange(receiver.absent_days, 0) != 0;
+  receiver.counted_day = realtime_ns / kDay;
+  if (is_new || was_counted || realtime_ns - receiver.recorded_ns > kDay ||
+      realtime_ns < receiver.recorded_ns) {
     receiver.recorded_ns = realtime_ns;
     *record = record_of(id, receiver);
   }
@@ -76,11 +85,13 @@ void KnownReceivers::take_consumers(const std::set<std::string>& names, const st
       found = receivers_.emplace(id, Receiver{.seen_ns = realtime_ns, .recorded_ns = realtime_ns, .epoch{}})
                   .first;
     found->second.misses = 0;
+    found->second.counted_day = std::max(found->second.counted_day, realtime_ns / kDay);
     if (std::exchange(found->second.epoch, epoch) != epoch) records->push_back(record_of(id, found->second));
   }
   for (auto at = receivers_.begin(); at != receivers_.end();) {
     const bool was_there = !epoch.empty() && at->second.epoch == epoch;
-    if (names.contains(at->first) || !was_there || ++at->second.misses < kMisses) {
+    if (names.contains(at->first) ||
+        (!at->second.is_absent() && (!was_there || ++at->second.misses < kMisses))) {
       ++at;
       continue;
     }
@@ -89,11 +100,25 @@ void KnownReceivers::take_consumers(const std::set<std::string>& names, const st
   }
 }
 
-std::vector<std::string> KnownReceivers::others_than(const std::set<std::string>& ids,
-                                                     std::int64_t realtime_ns) const {
+void KnownReceivers::count_day(std::int64_t realtime_ns, std::uint64_t monotonic_ns,
+                               std::vector<std::string>* records) {
+  const std::int64_t day = realtime_ns / kDay;
+  if (day == counted_day_ || (counted_ns_ != 0 && monotonic_ns - counted_ns_ < kMinDay)) return;
+  counted_day_ = day;
+  counted_ns_ = monotonic_ns;
+  for (auto& [id, receiver] : receivers_) {
+    const bool is_there = receiver.sign_ns != 0 && monotonic_ns - receiver.sign_ns <= kSilent;
+    if (is_there || receiver.counted_day == day || receiver.is_absent()) continue;
+    receiver.counted_day = day;
+    ++receiver.absent_days;
+    records->push_back(record_of(id, receiver));
+  }
+}
+
+std::vector<std::string> KnownReceivers::others_than(const std::set<std::string>& ids) const {
   std::vector<std::string> others;
   for (const auto& [id, receiver] : receivers_)
-    if (!ids.contains(id) && realtime_ns - receiver.seen_ns < kForgotten) others.push_back(id);
+    if (!ids.contains(id) && !receiver.is_absent()) others.push_back(id);
   return others;
 }
 

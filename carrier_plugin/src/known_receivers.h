@@ -3,7 +3,8 @@
 //
 // A receiver is known by its consumer of the lists, by what it announces and by its receipts, and recorded:
 // the consumer may be lost with the store of the server. Nobody waits for one that has shown no sign for as
-// long as the server keeps lists.
+// long as the server keeps lists: for 35 days, each of which is counted while this sender runs, so that a
+// clock that jumps ahead makes nobody absent.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,8 @@ namespace paxect::carrier {
 
 class KnownReceivers {
  public:
+  static constexpr std::size_t kMax = 10'000;
+
   // A record of an earlier process. False when it is none.
   bool take_record(std::string_view text);
   // All of them, to write the records again.
@@ -32,9 +35,15 @@ class KnownReceivers {
   void take_consumers(const std::set<std::string>& names, const std::string& epoch, std::int64_t realtime_ns,
                       std::vector<std::string>* records);
 
-  // Those that are not among `ids`.
-  std::vector<std::string> others_than(const std::set<std::string>& ids, std::int64_t realtime_ns) const;
+  // One day more, if it is another one than at the last call, for those that have shown no sign. Appends what
+  // is to be recorded.
+  void count_day(std::int64_t realtime_ns, std::uint64_t monotonic_ns, std::vector<std::string>* records);
+
+  // Those that are not among `ids`, without those that are absent for too long.
+  std::vector<std::string> others_than(const std::set<std::string>& ids) const;
   std::vector<std::string> all() const;
+  // Whether there may be others that found no room.
+  bool is_full() const { return receivers_.size() >= kMax; }
 
  private:
   struct Receiver {
@@ -43,10 +52,15 @@ class KnownReceivers {
     std::uint64_t sign_ns = 0;     // monotonic, of the last sign; 0: none in this process
     std::string epoch;             // of the store that had its consumer; empty: none was seen
     unsigned misses = 0;           // how often the consumer was not there any more
+    std::int64_t counted_day = 0;  // since 1970, the last one that was counted
+    std::int64_t absent_days = 0;
+    bool is_absent() const;
   };
   static std::string record_of(const std::string& id, const Receiver& receiver);
 
   std::map<std::string, Receiver> receivers_;
+  std::int64_t counted_day_ = 0;
+  std::uint64_t counted_ns_ = 0;  // monotonic; 0: no day was counted in this process
 };
 
 }  // namespace paxect::carrier

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -55,9 +56,10 @@ struct Outgoing {
   Unclaimed unclaimed;      // while there is none
   std::string claim_epoch;  // of the store in which that claim was read; empty: it was only seen
   bool is_claim_to_be_read = false;
-  unsigned claim_misses = 0;     // how often it was not there any more
-  std::set<std::string> had_by;  // the receivers that have a list
-  std::string trouble;           // why it is not delivered
+  unsigned claim_misses = 0;                    // how often it was not there any more
+  std::set<std::string> had_by;                 // the receivers that have a list
+  std::map<std::string, std::string> refusals;  // what those report that cannot take a list, by receiver
+  std::string trouble;                          // why it is not delivered
 
   // Bytes that the server has.
   std::uint64_t stored_bytes() const {

@@ -131,7 +131,9 @@ class Sender {
   void on_message(std::unique_ptr<Message> message);
   // `subject` is that of a message in a stream, also where it was requested.
   void note_foreign(std::string_view subject, std::string_view text, std::string_view what);
-  void on_receipt(std::string_view subject, std::string_view text);
+  // Who has published a receipt right now is there. One that is read from the store may be weeks old.
+  enum class Source { kPublished, kStored };
+  void on_receipt(std::string_view subject, std::string_view text, Source source);
   void on_claim(std::string_view subject, std::string_view text);
   void set_holder(const Claim& claim);
   void read_claims();

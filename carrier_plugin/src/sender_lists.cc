@@ -41,8 +41,9 @@ void Sender::note_peer(const Message& message) {
 
 void Sender::take_list_receipt(Outgoing* file, const std::string& receiver) {
   file->had_by.insert(receiver);
+  file->refusals.erase(receiver);
   if (is_receipted(file->job.id)) return;
-  file->trouble.clear();
+  file->trouble = file->refusals.empty() ? "" : file->refusals.begin()->second;
   if (kept_lists_.insert(file->job.id).second)
     next_consumers_ns_ = std::min(next_consumers_ns_, host_.monotonic_ns() + kConsumersEvery);
   finish_list(file);
@@ -53,7 +54,7 @@ void Sender::finish_list(Outgoing* file) {
   const std::string& id = file->job.id;
   if (file->had_by.empty() || is_receipted(id) || consumers_generation_ != readiness_.generation()) return;
   const bool has_room = kept_lists_.size() <= kMaxKept;
-  if (has_room && !receivers_.others_than(file->had_by, host_.realtime_ns()).empty()) return;
+  if (has_room && !receivers_.others_than(file->had_by).empty()) return;
   kept_lists_.erase(id);
   receipted_.push_back({.id = id, .receiver = *file->had_by.begin()});
 }
@@ -66,6 +67,13 @@ void Sender::finish_lists() {
                           " lists wait for receivers that are away: the server alone has further ones. Start "
                           "the receivers, or remove the consumers of those that are gone from the stream " +
                           names_.stream("list"));
+  problems_.set("too many receivers",
+                receivers_.is_full()
+                    ? "more than " + std::to_string(KnownReceivers::kMax) +
+                          " receivers of lists announce themselves or have a consumer: lists do "
+                          "not wait for further ones. Remove consumers that nobody uses from the stream " +
+                          names_.stream("list")
+                    : "");
   for (const std::string& id : std::set<std::string>(kept_lists_))
     if (Outgoing* file = find(id); file != nullptr) finish_list(file);
 }
@@ -73,6 +81,9 @@ void Sender::finish_lists() {
 void Sender::tend_lists() {
   const std::uint64_t now = host_.monotonic_ns();
   const bool is_read = consumers_generation_ == readiness_.generation();
+  std::vector<std::string> records;
+  receivers_.count_day(host_.realtime_ns(), now, &records);
+  for (const std::string& record : records) records_.append(record);
   if (now < next_consumers_ns_) return;
   next_consumers_ns_ = now + (is_read && kept_lists_.empty() ? kConsumersIdle : kConsumersEvery);
   read_consumers({});
@@ -104,11 +115,12 @@ void Sender::read_consumers(const std::set<std::string>& before) {
 
 // Which receivers have it, and then whether it is still there for the others.
 void Sender::ask_list_receipts(const Outgoing& file) {
-  for (const std::string& receiver : receivers_.others_than(file.had_by, host_.realtime_ns())) {
+  for (const std::string& receiver : receivers_.others_than(file.had_by)) {
     const std::string subject = names_.subject("receipt", list_receipt_of(file.job.id, receiver));
     exchange_.send("$JS.API.DIRECT.GET." + names_.stream("receipt") + "." + subject, "", kReplyTime,
                    [this, subject](const Message* reply) {
-                     if (reply != nullptr && reply->status() == 0) on_receipt(subject, reply->data());
+                     if (reply != nullptr && reply->status() == 0)
+                       on_receipt(subject, reply->data(), Source::kStored);
                    });
   }
 }
@@ -116,14 +128,15 @@ void Sender::ask_list_receipts(const Outgoing& file) {
 // "" for what no receiver has, and for other files.
 std::string Sender::lacking_text(const Outgoing& file) const {
   if (!kept_lists_.contains(file.job.id)) return "";
-  const std::vector<std::string> others = receivers_.others_than(file.had_by, host_.realtime_ns());
+  const std::vector<std::string> others = receivers_.others_than(file.had_by);
   std::string names;
   for (std::size_t i = 0; i < std::min(others.size(), kNamed); ++i)
     names += (names.empty() ? "" : ", ") + others[i];
   if (others.size() > kNamed) names += " and " + std::to_string(others.size() - kNamed) + " others";
   return "delivered to " + std::to_string(file.had_by.size()) +
          " receivers, and kept until these have it: " + names +
-         "; if one of them is gone for good, remove its consumer from the stream " + names_.stream("list");
+         "; if one of them is gone for good, remove its consumer from the stream " + names_.stream("list") +
+         " (one whose consumer the server has lost counts as gone after 35 days of silence)";
 }
 
 }  // namespace paxect::carrier

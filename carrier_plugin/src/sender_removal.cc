@@ -42,6 +42,9 @@ bool parse_identity(const JsonReader& reader, const char* name, FileIdentity* ou
   return true;
 }
 
+// At the server.
+std::uint64_t chunks_of(const Outgoing& file) { return file.is_statement() ? 0 : file.job.chunks(); }
+
 }  // namespace
 
 // A removal that a crash interrupted is done again, as soon as the folder is there.
@@ -145,7 +148,7 @@ void Sender::finish_interrupted() {
     bool is_gone = false;
     folder_.open_file(file.job.name, &opened, &ignored, &is_gone);
     if (is_gone && remove_files(file, &folders).ok()) {
-      remember_done(file.job.id, file.job.chunks());
+      remember_done(file.job.id, chunks_of(file));
       continue;
     }
     file.phase = Phase::kDelivered;
@@ -220,7 +223,7 @@ void Sender::report_unremoved() {
 void Sender::finish_removal(const Receipted& one) {
   const Outgoing* file = find(one.id);
   if (file == nullptr) return;
-  const std::uint64_t chunks = file->is_statement() ? 0 : file->job.chunks();
+  const std::uint64_t chunks = chunks_of(*file);
   records_.append(JsonObject().add("record", "removed").add("id", one.id).add("chunks", chunks).text());
   // One that is there again after its delivery was counted then.
   if (!done_.contains(one.id)) {

@@ -21,6 +21,7 @@ constexpr std::uint64_t kFirstPause = kSecond / 2;   // 2 s after two attempts, 
 constexpr std::uint64_t kMaxPause = 60 * kSecond;
 constexpr std::uint64_t kClaimReadDelay = kSecond / 20;
 constexpr std::size_t kChecksAtOnce = 256;
+constexpr std::size_t kMaxRefusals = 16;             // of a list, that are known with their reasons
 constexpr unsigned kClaimMisses = 2;                 // one may come from a leader that is none any more
 constexpr std::uint64_t kUnclaimed = 600 * kSecond;  // so long a job may wait for a claim, at least
 constexpr std::uint64_t kAckWaits = 10;              // and so many times AckWait
@@ -41,7 +42,8 @@ void Sender::on_message(std::unique_ptr<Message> message) {
     note_peer(*message);
     return identity_.take(*message, {.waiting = waiting()});
   }
-  if (subject.starts_with(names_.subject("receipt", ""))) return on_receipt(subject, message->data());
+  if (subject.starts_with(names_.subject("receipt", "")))
+    return on_receipt(subject, message->data(), Source::kPublished);
   if (subject.starts_with(names_.subject("claim", ""))) return on_claim(subject, message->data());
   if (subject.starts_with(names_.subject("report", ""))) return on_report(subject, message->data());
 }
@@ -50,7 +52,7 @@ void Sender::note_foreign(std::string_view subject, std::string_view text, std::
   foreign_.note(subject, what, text.size(), connection_.last_url());
 }
 
-void Sender::on_receipt(std::string_view subject, std::string_view text) {
+void Sender::on_receipt(std::string_view subject, std::string_view text, Source source) {
   Receipt receipt;
   const std::string token = id_of_subject(subject);
   if (!parse_receipt(text, &receipt) ||
@@ -71,7 +73,7 @@ void Sender::on_receipt(std::string_view subject, std::string_view text) {
     return;
   }
   if (file->is_statement()) {
-    note_receiver(receipt.receiver);
+    if (source == Source::kPublished) note_receiver(receipt.receiver);
     return take_list_receipt(file, receipt.receiver);
   }
   if (!is_receipted(receipt.id)) receipted_.push_back({.id = receipt.id, .receiver = receipt.receiver});
@@ -169,6 +171,7 @@ void Sender::on_report(std::string_view subject, std::string_view text) {
   host_.log(PAXECT_LOG_WARN, file->job.name + ": " + file->trouble);
   log_.write("reported", file->job, report.receiver, report.reason);
   if (file->is_statement()) {  // it may be gone from the stream
+    if (file->refusals.size() < kMaxRefusals) file->refusals[report.receiver] = file->trouble;
     file->checked_ns = 0;
     next_check_ns_ = 0;
     return;
@@ -257,7 +260,7 @@ void Sender::check(Outgoing* file) {
       return check_job(id);
     }
     if (reply != nullptr && reply->status() == 0) {
-      on_receipt(names_.subject("receipt", id), reply->data());
+      on_receipt(names_.subject("receipt", id), reply->data(), Source::kStored);
       if (!is_receipted(id)) return check_job(id);
     }
     if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();

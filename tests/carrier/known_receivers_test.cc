@@ -1,0 +1,106 @@
+#include "known_receivers.h"
+
+#include "support/catch.h"
+
+namespace paxect::carrier {
+namespace {
+
+constexpr std::int64_t kDay = std::int64_t{86'400} * 1'000'000'000;
+constexpr std::uint64_t kMonotonicDay = std::uint64_t{86'400} * 1'000'000'000;
+constexpr std::uint64_t kStart = 1'000'000'000;
+const std::string kId = "0123456789abcdef";
+const std::string kOther = "fedcba9876543210";
+
+struct Known {
+  KnownReceivers receivers;
+  std::int64_t realtime = 20'000 * kDay;
+  std::uint64_t monotonic = kStart;
+  std::vector<std::string> records;
+
+  void sign(const std::string& id) {
+    std::string record;
+    receivers.note_sign(id, realtime, monotonic, &record);
+    if (!record.empty()) records.push_back(record);
+  }
+  void days(int count) {
+    for (int i = 0; i < count; ++i) {
+      realtime += kDay;
+      monotonic += kMonotonicDay;
+      receivers.count_day(realtime, monotonic, &records);
+    }
+  }
+  // What a process has that starts with the records.
+  KnownReceivers restarted() const {
+    KnownReceivers next;
+    for (const std::string& record : records) CHECK(next.take_record(record));
+    return next;
+  }
+};
+
+using Ids = std::vector<std::string>;
+
+TEST_CASE("A receiver is waited for until it was absent for 35 days of the sender") {
+  Known known;
+  known.sign(kId);
+  known.days(34);
+  CHECK(known.receivers.others_than({}) == Ids{kId});
+  SECTION("one that comes back begins again") {
+    known.sign(kId);
+    known.days(34);
+    CHECK(known.receivers.others_than({}) == Ids{kId});
+    CHECK(known.restarted().others_than({}) == Ids{kId});
+  }
+  known.days(1);
+  CHECK(known.receivers.others_than({}).empty());
+  CHECK(known.restarted().others_than({}).empty());
+  known.sign(kId);
+  CHECK(known.receivers.others_than({}) == Ids{kId});
+  CHECK(known.restarted().others_than({}) == Ids{kId});
+}
+
+TEST_CASE("A clock that jumps makes no receiver absent") {
+  Known known;
+  known.sign(kId);
+  known.realtime += 400 * kDay;
+  known.receivers.count_day(known.realtime, known.monotonic, &known.records);
+  CHECK(known.receivers.others_than({}) == Ids{kId});
+  // Nor one that is set again and again, nor processes that start often.
+  for (int i = 0; i < 100; ++i) {
+    known.realtime += kDay;
+    known.receivers.count_day(known.realtime, known.monotonic += kStart, &known.records);
+  }
+  CHECK(known.receivers.others_than({}) == Ids{kId});
+  for (int i = 0; i < 100; ++i) {
+    KnownReceivers next = known.restarted();
+    next.count_day(known.realtime, kStart, &known.records);
+    CHECK(next.others_than({}) == Ids{kId});
+  }
+}
+
+TEST_CASE("A receiver whose consumer was removed is forgotten, and one whose store was lost is not") {
+  Known known;
+  known.sign(kId);
+  known.receivers.take_consumers({kId, kOther}, "one", known.realtime, &known.records);
+  for (int i = 0; i < 10; ++i)
+    known.receivers.take_consumers({kOther}, "two", known.realtime, &known.records);
+  CHECK(known.receivers.all() == Ids{kId, kOther});
+  known.receivers.take_consumers({kId, kOther}, "two", known.realtime, &known.records);
+  for (int i = 0; i < 3; ++i) known.receivers.take_consumers({kId}, "two", known.realtime, &known.records);
+  CHECK(known.receivers.all() == Ids{kId});
+  CHECK(known.restarted().all() == Ids{kId});
+}
+
+TEST_CASE("A receiver that is absent goes from the records when its consumer is gone too") {
+  Known known;
+  known.sign(kId);
+  known.receivers.take_consumers({kId}, "one", known.realtime, &known.records);
+  known.days(35);
+  known.receivers.take_consumers({kId}, "one", known.realtime, &known.records);
+  CHECK(known.receivers.all() == Ids{kId});
+  known.receivers.take_consumers({}, "two", known.realtime, &known.records);
+  CHECK(known.receivers.all().empty());
+  CHECK(known.restarted().all().empty());
+}
+
+}  // namespace
+}  // namespace paxect::carrier
