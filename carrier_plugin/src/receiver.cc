@@ -31,7 +31,6 @@ constexpr std::int64_t kKept = std::int64_t{35} * 86'400 * 1'000'000'000;
 constexpr std::size_t kMaxDelivered = 1'000'000;
 constexpr std::size_t kEpochDigits = 16;
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
-constexpr std::uint64_t kRefusedDelay = 30 * kSecond;
 constexpr std::uint64_t kMaxStuck = 60 * kSecond;
 
 template <typename Number>
@@ -465,9 +464,7 @@ void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
   }
   for (const Incoming& other : *batch)
     if (other.job.id == id) return acknowledge(job.ack, "-NAK");
-  if (const auto refused = refused_.find(id);
-      refused != refused_.end() && host_.monotonic_ns() < refused->second.until_ns)
-    return give_back(job.ack, kRefusedDelay);
+  if (is_refused(id)) return give_back(job.ack, kRefusedDelay);
   batch->push_back(std::move(job));
 }
 

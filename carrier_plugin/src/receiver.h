@@ -32,6 +32,9 @@
 
 namespace paxect::carrier {
 
+// After this time the server gives again what a receiver has refused.
+inline constexpr std::uint64_t kRefusedDelay = std::uint64_t{30} * 1'000'000'000;
+
 struct ReceiverCounts {
   std::uint64_t delivered = 0;
   std::uint64_t delivered_bytes = 0;
@@ -111,6 +114,7 @@ class Receiver {
   void set_list_aside(const Message& message);
   bool publish_list_receipt(const Receipt& receipt);
   Status flush_list(const std::string& name);
+  Status find_list(const Job& job, const std::string& contents, bool* missing, bool* refused);
   Status put_list(const Job& job, const std::string& contents, bool* refused);
 
   // receiver_consumer.cc: a consumer that gives out nothing
@@ -182,6 +186,8 @@ class Receiver {
   void release(const std::string& id, const std::string& reason);
   void leave_to_operator(const std::string& id);
   void refuse(const Job& job, const std::string& ack, const std::string& reason);
+  // Whether it was refused and is not tried again yet.
+  bool is_refused(const std::string& id) const;
 
   // receiver_delivery.cc: names
   struct Failures {
@@ -246,7 +252,6 @@ class Receiver {
   std::set<std::string> unconfirmed_;  // IDs of deliveries whose receipts are not known to be stored
   WaitingJobs waiting_for_senders_;
   WaitingJobs waiting_for_operator_;
-  WaitingJobs waiting_lists_{std::uint64_t{86'400} * 1'000'000'000};  // refused ones, which do not come again
   std::map<std::string, Refused> refused_;               // that cannot get their names here, by ID
   std::map<std::string, std::uint64_t> silent_senders_;  // until when they are not asked again
   struct Deferred {

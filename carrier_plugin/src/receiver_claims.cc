@@ -14,7 +14,6 @@ constexpr std::uint64_t kReplyTime = 5 * kSecond;
 constexpr std::uint64_t kSeenTime = 60 * kSecond;      // so long a job that was seen counts as there
 constexpr std::uint64_t kDeliverTime = 300 * kSecond;  // and so long a claim may follow
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
-constexpr std::uint64_t kRefusedDelay = 30 * kSecond;
 constexpr std::uint64_t kMaxRefusedDelay = 3600 * kSecond;
 
 }  // namespace
@@ -251,7 +250,12 @@ void Receiver::leave_to_operator(const std::string& id) {
   refuse_own_claim(job);
 }
 
-// Reports a job that this receiver cannot deliver, here and to its sender, and gives it back.
+bool Receiver::is_refused(const std::string& id) const {
+  const auto refused = refused_.find(id);
+  return refused != refused_.end() && host_.monotonic_ns() < refused->second.until_ns;
+}
+
+// Reports a job or list that this receiver cannot deliver, here and to its sender, and gives it back.
 void Receiver::refuse(const Job& job, const std::string& ack, const std::string& reason) {
   Refused& refused = refused_[job.id];
   refused.delay_ns = std::clamp(2 * refused.delay_ns, kRefusedDelay, kMaxRefusedDelay);

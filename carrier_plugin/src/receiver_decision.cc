@@ -271,7 +271,6 @@ void Receiver::report_waiting() {
   const std::uint64_t now = host_.monotonic_ns();
   problems_.set("jobs wait for their sender", waiting_for_senders_.text(now));
   problems_.set("jobs are claimed and not in the records", waiting_for_operator_.text(now));
-  problems_.set("lists are refused", waiting_lists_.text(now));
   std::erase_if(deferred_, [&](const auto& one) { return now - one.second.seen_ns > kForgotten; });
   // One that another receiver has delivered, or whose sender has taken it back, does not come again.
   std::erase_if(refused_, [&](const auto& one) { return now > one.second.until_ns + kForgotten; });

@@ -8,6 +8,7 @@ namespace paxect::carrier {
 namespace {
 
 constexpr std::uint64_t kWaitDelay = 2'000'000'000;
+constexpr int kMaxRounds = 4;  // while the name is taken, and free when it is looked at
 
 }  // namespace
 
@@ -19,20 +20,16 @@ void Receiver::take_list(const Message& message) {
     return set_list_aside(message);
   if (kind_of(job.name) != FileKind::kStatement)
     return poison(message, "list", "it has a name that is not one of a list or receipt");
+  if (is_refused(job.id)) return give_back(ack, kRefusedDelay);
   bool refused = false;
   if (const Status status = put_list(job, contents, &refused); !status.ok()) {
-    if (refused) {
-      waiting_lists_.set(job.name, status.message(), host_.monotonic_ns());
-    } else {
-      problems_.set("the folder cannot be written", status.message());
-      paused_until_ns_ = host_.monotonic_ns() + kWaitDelay;
-      return give_back(ack, kWaitDelay);
-    }
-    log_.write("refused", job, job.sender, status.message());
-    const Report report{.id = job.id, .receiver = state_.token(), .reason = status.message(), .again = false};
-    call(names_.subject("report", job.id), report_text(report));
-    return acknowledge(ack, "+TERM");
+    if (refused || is_about_name(job, status)) return refuse(job, ack, status.message());
+    problems_.set("the folder cannot be written", status.message());
+    paused_until_ns_ = host_.monotonic_ns() + kWaitDelay;
+    return give_back(ack, kWaitDelay);
   }
+  problems_.set("the folder cannot be written", "");
+  refused_.erase(job.id);
   const Receipt receipt{.id = job.id,
                         .name = job.name,
                         .digest = job.digest,
@@ -63,12 +60,23 @@ void Receiver::set_list_aside(const Message& message) {
 }
 
 // The first receipt of a list is at the subject of its ID. A further one has the receiver in its subject, so
-// that the sender finds it also when it was away.
+// that the sender finds it also when it was away. What somebody else has put there is removed.
 bool Receiver::publish_list_receipt(const Receipt& receipt) {
   const std::string text = receipt_text(receipt);
   const Stored first = store(names_.subject("receipt", receipt.id), text);
   if (first != Stored::kAlready) return first == Stored::kYes;
-  return call(names_.subject("receipt", list_receipt_of(receipt.id, receipt.receiver)), text);
+  const std::string id = list_receipt_of(receipt.id, receipt.receiver);
+  const Stored own = store(names_.subject("receipt", id), text);
+  if (own != Stored::kAlready) return own == Stored::kYes;
+  const Found found = look_up("receipt", id);
+  Receipt there;
+  if (found.result != Lookup::kFound)
+    return false;  // it is put there again with the next delivery of the list
+  if (parse_receipt(found.text, &there) && there.id == receipt.id && there.receiver == receipt.receiver &&
+      there.name == receipt.name && there.digest == receipt.digest && there.size == receipt.size)
+    return true;
+  remove_foreign("receipt", receipt.name, found.sequence);
+  return store(names_.subject("receipt", id), text) == Stored::kYes;
 }
 
 // One that is there may be from before a crash, which came between its name and the flush.
@@ -81,32 +89,42 @@ Status Receiver::flush_list(const std::string& name) {
   return folder_.sync_names(name);
 }
 
-Status Receiver::put_list(const Job& job, const std::string& contents, bool* refused) {
+// Compares the contents with the file that has the name of the list, and flushes it when they are equal.
+// `*missing`: there is none.
+Status Receiver::find_list(const Job& job, const std::string& contents, bool* missing, bool* refused) {
   std::string there;
   FileIdentity ignored;
-  bool missing = false;
-  const auto compare = [&] {
-    Status status = folder_.read_small(job.name, kChunkSize, &there, &ignored, &missing);
-    if (missing) return Status::success();
-    if (!status.ok() && status.error() != 0) return status;
-    *refused = !status.ok() || there != contents;
-    return *refused ? Status::failure("the folder has another " + job.name +
-                                      ": two texts with one name; see man paxect-link, LISTS")
-                    : flush_list(job.name);
-  };
-  Status status = compare();
-  if (!status.ok() || !missing) return status;
-  const std::string temporary = temporary_of(job.name, job.id);
-  UniqueFd file;
-  status = folder_.create(temporary, &file);
-  if (status.ok()) status = write_all(file.get(), contents.data(), contents.size(), 0, job.name);
-  if (status.ok() && fsync(file.get()) != 0)
-    status = Status::system("cannot flush " + folder_.path() + "/" + job.name);
-  bool taken = false;
-  if (status.ok()) status = folder_.rename_new(temporary, job.name, &taken);
-  if (!status.ok() || taken) folder_.remove(temporary);
-  if (status.ok() && taken) status = compare();
-  return status.ok() ? folder_.sync_names(job.name) : status;
+  *missing = false;
+  const Status status = folder_.read_small(job.name, kChunkSize, &there, &ignored, missing);
+  if (*missing) return Status::success();
+  if (!status.ok() && status.error() != 0) return status;
+  *refused = !status.ok() || there != contents;
+  return *refused ? Status::failure("the folder has another " + job.name +
+                                    ": two texts with one name; see man paxect-link, LISTS")
+                  : flush_list(job.name);
+}
+
+// Only what is under its name, and durable, is a success: a name that another program has had for a moment is
+// tried again.
+Status Receiver::put_list(const Job& job, const std::string& contents, bool* refused) {
+  for (int round = 0; round < kMaxRounds; ++round) {
+    bool missing = false;
+    if (const Status found = find_list(job, contents, &missing, refused); !found.ok() || !missing)
+      return found;
+    const std::string temporary = temporary_of(job.name, job.id);
+    UniqueFd file;
+    Status status = folder_.create(temporary, &file);
+    if (status.ok()) status = write_all(file.get(), contents.data(), contents.size(), 0, job.name);
+    if (status.ok() && fsync(file.get()) != 0)
+      status = Status::system("cannot flush " + folder_.path() + "/" + job.name);
+    bool taken = false;
+    if (status.ok()) status = folder_.rename_new(temporary, job.name, &taken);
+    if (!status.ok() || taken) folder_.remove(temporary);
+    if (!status.ok()) return status;
+    if (!taken) return folder_.sync_names(job.name);
+  }
+  return Status::system("another program takes and leaves the name " + folder_.path() + "/" + job.name,
+                        EEXIST);
 }
 
 }  // namespace paxect::carrier

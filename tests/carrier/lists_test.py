@@ -6,18 +6,27 @@ import unittest
 import rig
 
 
-def put(north, name, text=None):
+def put(north, name, text=None, folder="paxect.proof"):
     """Puts a list into the outbox of a sender and returns its path below it."""
-    path = north.folder / "paxect.proof" / name
+    path = north.folder / folder / name
     path.parent.mkdir(exist_ok=True)
     hidden = path.with_name(".writing.part")
     hidden.write_text(text if text is not None else f"the text of {name}\n")
     hidden.rename(path)
-    return f"paxect.proof/{name}"
+    return f"{folder}/{name}"
 
 
 def has(node, name):
     return name in rig.visible(node.folder)
+
+
+def token_of(node):
+    return (node.place / ".paxect_carrier_folder" / "id").read_text().strip()
+
+
+def reason(node, path):
+    """Why a file is still in the folder of a sender."""
+    return node.command("explain", path, status=range(100)).get("reason", "")
 
 
 def stored(server, name):
@@ -87,11 +96,8 @@ class Lists(unittest.TestCase):
         with rig.Site() as site:
             server, north, south, west = self.three(site)
             path = self.sent_to_one(north, south, "n.2.list")
-            token = (west.place / ".paxect_carrier_folder" / "id").read_text().strip()
-
-            def explained():
-                return token in north.command("explain", path, status=range(100))["reason"]
-            rig.wait_for(lambda: f"what it waits for: {north.command('explain', path, status=range(100))}", explained)
+            token = token_of(west)
+            rig.wait_for(lambda: f"what it waits for: {reason(north, path)}", lambda: token in reason(north, path))
             self.assertTrue(has(north, path))
             with server.client() as client:
                 client.api(f"CONSUMER.DELETE.test_list.{token}")
@@ -114,6 +120,82 @@ class Lists(unittest.TestCase):
                 client.api("STREAM.PURGE.test_list")
             west.start()
             self.arrives(north, west, path)
+
+    def test_an_old_receipt_brings_back_no_receiver_that_was_removed(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            gone = site.node("gone", "receive", server.url).start()
+            rig.wait_for("its first list", lambda: has(gone, "paxect.proof/n.1.list"))
+            south.stop()
+            path = put(north, "n.2.list")
+            rig.wait_for("the list there", lambda: has(gone, path))
+            rig.wait_for(lambda: f"its receipt: {reason(north, path)}", lambda: "delivered to 1" in reason(north, path))
+            gone.stop()
+            with server.client() as client:
+                client.api(f"CONSUMER.DELETE.test_list.{token_of(gone)}")
+            rig.wait_for("that it is gone", lambda: f'"no receiver","id":"{token_of(gone)}"' in
+                         (north.place / ".paxect_carrier_folder" / "sender.records").read_text())
+            north.stop()
+            north.start()
+            rig.wait_for(lambda: f"the old receipt: {reason(north, path)}", lambda: "delivered to 1" in reason(north, path))
+            south.start()
+            path = self.sent_to_one(north, south, "n.3.list")
+            rig.wait_for(lambda: f"what it waits for: {reason(north, path)}", lambda: token_of(west) in reason(north, path))
+            self.assertNotIn(token_of(gone), reason(north, path))
+
+    def test_what_is_no_receipt_at_the_subject_of_one_keeps_no_list(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            path = self.sent_to_one(north, south, "n.2.list")
+            list_id = stored(server, "n.2.list")[1].rsplit(".", 1)[1]
+            with server.client() as client:
+                client.store(f"test.receipt.{list_id}-{token_of(west)}", b"no receipt")
+            west.start()
+            self.arrives(north, west, path)
+
+    def test_a_list_that_a_receiver_refuses_is_reported_and_comes_when_its_name_is_free(self):
+        with rig.Site() as site:
+            _, north, south, west = self.three(site)
+            other = west.folder / "paxect.proof" / "n.2.list"
+            other.write_text("another text\n")
+            path = self.sent_to_one(north, south, "n.2.list")
+            west.start()
+            rig.wait_for(lambda: f"the refusal at the sender: {reason(north, path)}", lambda: "two texts with one name" in reason(north, path))
+            self.assertIn(token_of(west), reason(north, path))
+            rig.wait_for(lambda: f"the refusal here: {rig.problems(west)}",
+                         lambda: any("two texts with one name" in text for text in rig.problems(west)))
+            self.assertEqual(other.read_text(), "another text\n")
+            later = put(north, "n.3.list")
+            self.assertTrue(rig.wait_for("the next list", lambda: has(west, later)))
+            other.unlink()
+            self.arrives(north, west, path)
+            rig.wait_for(lambda: f"no problem: {rig.problems(west)}", lambda: not rig.problems(west))
+
+    def test_a_list_whose_name_cannot_be_had_holds_up_no_other(self):
+        with rig.Site() as site:
+            _, north, south, west = self.three(site)
+            blocked = put(north, "n.2.list", folder="sub")
+            (west.folder / "sub").write_text("a file where a folder is needed\n")
+            rig.wait_for("the list at the first receiver", lambda: has(south, blocked))
+            west.start()
+            rig.wait_for(lambda: f"the report at the sender: {reason(north, blocked)}", lambda: "Not a directory" in reason(north, blocked))
+            path = put(north, "n.3.list")
+            rig.wait_for("the next list", lambda: has(west, path) and path not in rig.visible(north.folder))
+            (west.folder / "sub").unlink()
+            self.arrives(north, west, blocked)
+
+    def test_a_name_that_another_program_has_for_a_moment_loses_no_list(self):
+        """The rename fails because the name is taken, and then it is free."""
+        rig.needs("strace")
+        with rig.Site() as site:
+            _, north, south, west = self.three(site)
+            south.stop()
+            west.carrier.traced("renameat2", "error=EEXIST:when=1", west.place / "trace")
+            path = put(north, "n.2.list")
+            rig.wait_for("the list", lambda: has(west, path))
+            self.assertIn("(INJECTED)", (west.place / "trace").read_text())
+            south.start()
+            self.arrives(north, south, path)
 
 
 if __name__ == "__main__":
