@@ -219,13 +219,14 @@ export function missingPart(section) {
   const entryText = (entry) => (entry.last > entry.first ? `${entry.first} to ${entry.last}` : String(entry.first));
   const stream = (each) => element(
     "li", {}, element("div", {}, name(each.sender), ` ${each.missing} missing, ${each.expected} expected`,
+                      each.lists_missing > 0 ? `, ${each.lists_missing} lists missing with what they name` : "",
                       each.silent ? ", its next list is overdue" : "", each.forked ? ", forked: nothing more of it is delivered" : ""),
-    element("p", {class: "remedy dim"}, `Last list ${each.last_list}, heard ${each.heard_utc}, stream ${each.stream}`),
+    element("p", {class: "remedy dim"}, (each.heard_utc ? `Last list ${each.last_list}, heard ${each.heard_utc}, ` : "No list came, another stream continues it: ") + `stream ${each.stream}`),
     each.entries.length > 0
       ? table("Entries", each.entries.slice(0, PAGE).map((entry) => ({entry: entryText(entry), state: entry.state, name: entry.name, list: entry.list})))
       : null,
     each.missing + each.expected > PAGE ? element("p", {class: "dim"}, `The first ${PAGE} are shown.`) : null,
-    each.missing > 0
+    each.missing + each.lists_missing > 0
       ? element("p", {class: "remedy"}, element("strong", {}, "What to do: "),
                 name(`ask the sender to send again what its receipts show as missing, or give it the file of paxect ${section} missing --request FILE`))
       : null);

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "base/clock.h"
 #include "base/relay_paths.h"
@@ -41,8 +42,10 @@ struct Missing {
 
 // What the journal and the lists in the inbox say.
 struct Findings {
+  std::deque<ReceivedStream> unseen = {};  // of which no list came, with their names alone
   std::vector<Missing> streams = {};
   std::vector<WaitingList> lists = {};
+  std::string problem = {};  // why there may be more lists
 
   // A sender with several streams is silent when each of them is.
   bool is_silent(const std::string& node) const {
@@ -74,11 +77,11 @@ std::uint64_t count_not_ours(const Missing& found, const OutcomeRange& range) {
   return first > range.last ? 0 : range.last - first + 1;
 }
 
-std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkConfig& config,
-                                  const std::vector<NodeKey>& keys, std::int64_t now) {
-  std::vector<Missing> all;
+void find_missing(const ReceivedStreams& received, const LinkConfig& config, const std::vector<NodeKey>& keys,
+                  std::int64_t now, Findings* out) {
   for (const ReceivedStream& stream : received.streams()) {
-    if (stream.runs.empty()) continue;
+    // A damaged journal may have lost all of its lists.
+    if (stream.runs.empty() && received.lists_missing(stream) == 0) continue;
     Missing found{.stream = &stream, .continued = continued_after(received, stream)};
     found.first_not_awaited = first_not_awaited(received, stream);
     for (const OutcomeRange& range : stream.outcomes(now, static_cast<std::int64_t>(config.late_after))) {
@@ -91,9 +94,13 @@ std::vector<Missing> find_missing(const ReceivedStreams& received, const LinkCon
     found.is_live = state_of(received, stream, keys) == StreamState::kLive;
     found.is_silent = found.is_live && silent_since(stream, now, config.late_after).has_value();
     found.is_stopped = stream.is_forked && !is_continued(received, stream);
-    all.push_back(std::move(found));
+    out->streams.push_back(std::move(found));
   }
-  return all;
+  for (const UnseenStream& each : unseen_streams(received)) {
+    if (each.lists == 0) continue;
+    out->unseen.push_back({.address = {each.node, "", each.stream}});
+    out->streams.push_back({.stream = &out->unseen.back(), .lists = each.lists, .continued = each.last_list});
+  }
 }
 
 const char* name_of(Outcome outcome) {
@@ -138,7 +145,10 @@ void print_json(const Findings& findings, const ReceivedStreams& received, Conso
     json.add("sender", stream.address.node);
     json.add("stream", stream.address.stream);
     json.add("last_list", stream.last_list());
-    json.add("heard_utc", utc_text(stream.heard * static_cast<std::int64_t>(kSecond)));
+    if (stream.runs.empty())
+      json.add_null("heard_utc");
+    else
+      json.add("heard_utc", utc_text(stream.heard * static_cast<std::int64_t>(kSecond)));
     json.add("within", stream.within);
     json.add("silent", found.is_silent);
     json.add("forked", stream.is_forked);
@@ -202,10 +212,21 @@ std::string lists_text(const Missing& found) {
          " (--request asks for it; if that list is the sender's own, retire the key after it)";
 }
 
+// Of a stream of which no list is known.
+std::string unseen_text(const Missing& found) {
+  return "no list of stream " + found.stream->address.stream + " came: " + count_text(found.lists, "list") +
+         " missing, with what they name: another stream continues it after list " +
+         std::to_string(found.continued);
+}
+
 void print_text(const Findings& findings, const ReceivedStreams& received, Console* console) {
   if (findings.streams.empty()) console->line("no list was verified yet");
   for (const Missing& found : findings.streams) {
     const ReceivedStream& stream = *found.stream;
+    if (stream.runs.empty()) {
+      console->row(shown(stream.address.node), unseen_text(found));
+      continue;
+    }
     std::string text = "list " + std::to_string(stream.last_list()) + " of " +
                        utc_text(stream.heard * static_cast<std::int64_t>(kSecond)) + ": " +
                        std::to_string(found.missing) + " missing, " + std::to_string(found.expected) +
@@ -325,7 +346,8 @@ paxect_plugin_status run_missing(const Call& call) {
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   const std::int64_t now = call.host().realtime_ns() / static_cast<std::int64_t>(kSecond);
   const std::vector<NodeKey> keys = with_continued(journal.received, node_keys_of(pinned));
-  Findings findings{.streams = find_missing(journal.received, context.config, keys, now)};
+  Findings findings;
+  find_missing(journal.received, context.config, keys, now, &findings);
   const bool is_off = context.config.proof ? *context.config.proof == ProofMode::kOff
                                            : pinned.empty() && !journal.had_keys && journal.received.empty();
   if (!is_off)

@@ -108,6 +108,7 @@ Status count_received(const LinkConfig& config, const ReceivedStreams& received,
   Status status = read_pinned_keys(KeyFolder(config), &pinned);
   const std::vector<NodeKey> keys = with_continued(received, node_keys_of(pinned));
   for (const ReceivedStream& stream : received.streams()) {
+    out->missing += received.lists_missing(stream);
     if (stream.runs.empty()) continue;
     const StreamState state = state_of(received, stream, keys);
     if (state == StreamState::kForked) ++out->forked;
@@ -117,8 +118,8 @@ Status count_received(const LinkConfig& config, const ReceivedStreams& received,
       if (range.outcome == Outcome::kExpected) out->expected += size;
       if (range.outcome == Outcome::kMissing) out->missing += size;
     }
-    out->missing += received.lists_missing(stream);
   }
+  for (const UnseenStream& each : unseen_streams(received)) out->missing += each.lists;
   return status;
 }
 
@@ -156,7 +157,10 @@ void gather(Report* report) {
   JournalContents journal;
   note("journal", read_journal(journal_of(context.config.state), &journal).message);
   note("proof", read_proof(journal, report).message);
-  note("inbox", measure_backlog(context, journal, report->state, report->now_ns, &report->backlog).message);
+  const std::string unread =
+      measure_backlog(context, journal, report->state, report->now_ns, &report->backlog).message;
+  // A relay that waits for the inbox is in no trouble.
+  if (!report->waiting_for().starts_with("inbox ") || report->is_silent()) note("inbox", unread);
   note("log", read_deliveries(*report, &report->deliveries).message);
   std::vector<QuarantineItem> items;
   note("quarantine", list_quarantine(context.config.quarantine, &items).message);

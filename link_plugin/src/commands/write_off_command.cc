@@ -61,17 +61,23 @@ Status find_received(const RelayContext& context, const Given& given, std::int64
   JournalContents journal;
   Status status = read_journal(journal_of(context.config.state), &journal);
   if (!status.ok()) return status;
-  for (const ReceivedStream& each : journal.received.streams()) {
-    const StreamAddress& address = each.address;
-    if (address.stream != given.stream || address.node.empty()) continue;
-    if (!given.node.empty() && address.node != given.node) continue;
+  const auto is_meant = [&](const std::string& node, const std::string& stream) {
+    return status.ok() && stream == given.stream && (given.node.empty() ? !node.empty() : node == given.node);
+  };
+  const auto add = [&](const StreamAddress& address, Awaited found) {
     const std::string other = out->items.empty() ? address.node : out->items[0].asked.address.node;
     if (other != address.node)
       return Status::invalid("stream " + given.stream + " is one of " + other + " and of " + address.node +
                              ": name the sender: paxect link write_off NODE " + given.stream + " REASON");
-    Awaited found = awaited_of(journal.received, each, now, late_with_grace(context.config));
     out->items.push_back({{address, std::move(found.entries), found.last_list, given.reason}, found.lists});
-  }
+    return Status::success();
+  };
+  for (const ReceivedStream& each : journal.received.streams())
+    if (is_meant(each.address.node, each.address.stream))
+      status = add(each.address, awaited_of(journal.received, each, now, late_with_grace(context.config)));
+  for (const UnseenStream& each : unseen_streams(journal.received))
+    if (is_meant(each.node, each.stream))
+      status = add({each.node, "", each.stream}, {.lists = each.lists, .last_list = each.last_list});
   return status;
 }
 

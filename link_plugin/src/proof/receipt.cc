@@ -55,10 +55,10 @@ Status read_outcomes(LineReader* reader, Receipt* out) {
   }
 }
 
-// "NUMBER SHA256", the last list before each gap and the last one of all: a receipt needs a list that was
-// verified.
+// "NUMBER SHA256", the last list before each gap and the last one of all. None where no list of the stream
+// was verified.
 Status read_lists(LineReader* reader, Receipt* out) {
-  do {
+  while (reader->has_field("list")) {
     std::string_view value;
     if (Status status = reader->field("list", &value); !status.ok()) return status;
     const std::size_t blank = value.find(' ');
@@ -73,7 +73,7 @@ Status read_lists(LineReader* reader, Receipt* out) {
       return reader->fail("'list' is not behind a gap after list " + std::to_string(last));
     if (out->before.size() >= kMaxListsInReceipt) return reader->fail("too many lists");
     out->list_digest = digest;
-  } while (reader->has_field("list"));
+  }
   return Status::success();
 }
 
@@ -98,6 +98,8 @@ Status parse_receipt(std::string_view text, Receipt* out) {
   if (claimed != through(receipt.outcomes))
     return Status::invalid("the outcomes end with " + std::to_string(through(receipt.outcomes)) +
                            ", and 'through' says " + std::to_string(claimed));
+  if (receipt.list == 0 && claimed > 0)
+    return Status::invalid("it says what became of entries, and names no list that has them");
   if (receipt_text(receipt) != text) return Status::invalid("not in the form in which receipts are written");
   *out = std::move(receipt);
   return Status::success();
@@ -108,7 +110,7 @@ std::string receipt_text(const Receipt& receipt) {
   text += field_text("about", receipt.about);
   for (const ListDigest& each : receipt.before)
     text += field_text("list", std::to_string(each.number) + " " + each.digest);
-  text += field_text("list", std::to_string(receipt.list) + " " + receipt.list_digest);
+  if (receipt.list > 0) text += field_text("list", std::to_string(receipt.list) + " " + receipt.list_digest);
   text += field_text("through", std::to_string(through(receipt.outcomes)));
   text += made_text(receipt.head);
   text += log_head_text(receipt.head);

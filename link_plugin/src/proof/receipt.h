@@ -41,9 +41,11 @@ struct Receipt {
   StatementHead head;                   // `to` is the sender alone
   std::string about;                    // the sender's stream
   std::vector<ListDigest> before = {};  // of the lists before each gap, ascending
-  std::uint64_t list = 0;               // the highest number of a list of that stream that was verified
-  std::string list_digest;              // its SHA-256
-  std::vector<OutcomeRange> outcomes;   // of the entries 1, 2, 3 ... in this order, none left out
+  // The highest number of a list of that stream that was verified, and its SHA-256; 0 and "" when none was:
+  // then there are no outcomes.
+  std::uint64_t list = 0;
+  std::string list_digest;
+  std::vector<OutcomeRange> outcomes;  // of the entries 1, 2, 3 ... in this order, none left out
 
   bool operator==(const Receipt&) const = default;
 };

@@ -122,6 +122,11 @@ std::string ReceivedStreams::write_off_records(std::size_t stream, const EntryRa
   return records;
 }
 
+std::string ReceivedStreams::unseen_off_record(const std::string& node, const std::string& stream,
+                                               std::uint64_t last_list) {
+  return JournalLine("unseen_off").text(node).text(stream).number(last_list).finish();
+}
+
 std::string ReceivedStreams::shift_record(std::int64_t seconds) {
   return JournalLine("shift").number(seconds).finish();
 }
@@ -169,6 +174,9 @@ void ReceivedStreams::take_stream(JournalWords& words) {
   if (!streams_[index].address.node.empty()) return;
   streams_[index] = std::move(read);
   by_name_[{streams_[index].address.node, streams_[index].address.stream}].push_back(index);
+  // What was given up before its first list came.
+  streams_[index].lists_written_off =
+      lists_off_unseen(streams_[index].address.node, streams_[index].address.stream);
   take_receipted(index);
 }
 
@@ -298,6 +306,16 @@ bool ReceivedStreams::take_record(std::string_view kind, JournalWords& words) {
     const bool has_room = receipted_gone_.contains(key) || receipted_gone_.size() < kMaxStreams;
     if (first > 0 && last >= first && last < kNobody && has_room)
       add_range(&receipted_gone_[key], first, last);
+    return true;
+  }
+  if (kind == "unseen_off") {
+    std::pair<std::string, std::string> key;
+    std::uint64_t last = 0;
+    key.first = words.text();
+    key.second = words.text();
+    words.number(&last);
+    const bool has_room = unseen_off_.contains(key) || unseen_off_.size() < kMaxStreams;
+    if (!key.first.empty() && last > 0 && has_room) unseen_off_[key] = std::max(unseen_off_[key], last);
     return true;
   }
   if (kind == "delivered_again") {
@@ -486,6 +504,7 @@ std::vector<std::string> ReceivedStreams::records() const {
                         .text(container)
                         .text(name)
                         .finish());
+  for (const auto& [key, last] : unseen_off_) lines.push_back(unseen_off_record(key.first, key.second, last));
   auto digest = early_.begin();
   while (digest != early_.end()) {
     JournalLine line("early");

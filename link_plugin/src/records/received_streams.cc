@@ -45,6 +45,11 @@ std::uint64_t ReceivedStreams::lists_missing(const ReceivedStream& stream) const
   return stream.is_forked || last <= settled ? 0 : last - settled;
 }
 
+std::uint64_t ReceivedStreams::lists_off_unseen(const std::string& node, const std::string& stream) const {
+  const auto found = unseen_off_.find({node, stream});
+  return found == unseen_off_.end() ? 0 : found->second;
+}
+
 std::optional<EntryRef> ReceivedStreams::find_open(const std::string& digest, const std::string& name) const {
   const std::optional<EntryRef> named = first_that_counts(named_, with_name(name, digest));
   return named ? named : first_that_counts(open_, digest);

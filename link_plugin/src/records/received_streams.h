@@ -23,7 +23,9 @@
 //                                                  digest, or the name of a damaged one
 //   written_off IX (ENTRY ENTRY)...                the operator does not wait for these any more
 //   lists_off IX NUMBER                            nor for lists at the end of the stream up to this one
-//   shift SECONDS                                  the clock of the machine was set: all times move with it
+//   unseen_off NODE STREAM NUMBER                  nor for lists of a stream that is not known yet up to this
+//   one shift SECONDS                                  the clock of the machine was set: all times move with
+//   it
 // and in a journal that was rewritten, in place of the lists:
 //   heard IX WITHIN HEARD                          of the newest list
 //   run IX LIST LIST ENTRY ENTRY PREVIOUS DIGEST   lists without a gap between them
@@ -100,6 +102,9 @@ class ReceivedStreams {
   // The operator gives up these entries of a stream, and the lists at its end up to this one; 0: none.
   static std::string write_off_records(std::size_t stream, const EntryRanges& entries,
                                        std::uint64_t last_list);
+  // The same of the lists of a stream of which none was verified.
+  static std::string unseen_off_record(const std::string& node, const std::string& stream,
+                                       std::uint64_t last_list);
   static std::string refuse_record(const EntryRef& entry, std::string_view reason);
   static std::string receipt_record(std::size_t stream, const std::string& receipt_stream,
                                     std::uint64_t number, const std::string& text);
@@ -110,6 +115,12 @@ class ReceivedStreams {
   // Lists at the end of the stream that never came, or came and do not count because the key was retired with
   // a lower number: a stream that counts continues it after a later one.
   std::uint64_t lists_missing(const ReceivedStream& stream) const;
+  // Whether a stream of this name is known, signed by whichever key of the node.
+  bool has_stream(const std::string& node, const std::string& stream) const {
+    return !streams_named(node, stream).empty();
+  }
+  // The last list that the operator has given up of a stream that is not known, or was not then; 0: none.
+  std::uint64_t lists_off_unseen(const std::string& node, const std::string& stream) const;
   // An entry with this digest that no delivery has used up, of a stream that is not forked, and of a list
   // that counts. Of several the one with this name, else the first one.
   std::optional<EntryRef> find_open(const std::string& digest, const std::string& name) const;
@@ -141,7 +152,8 @@ class ReceivedStreams {
 
   bool operator==(const ReceivedStreams& other) const {
     return streams_ == other.streams_ && early_ == other.early_ && put_away_ == other.put_away_ &&
-           receipted_gone_ == other.receipted_gone_ && delivered_again_ == other.delivered_again_;
+           receipted_gone_ == other.receipted_gone_ && unseen_off_ == other.unseen_off_ &&
+           delivered_again_ == other.delivered_again_;
   }
 
   // Limits of all senders together, and how much of it each of them has in any case: none can use up what
@@ -228,6 +240,8 @@ class ReceivedStreams {
   std::deque<std::string> put_away_;  // those that went to the quarantine before; each is for one entry
   // Entries of streams that are not known yet, by node and stream, as in ReceivedStream::gone.
   std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, std::uint64_t>> receipted_gone_;
+  // Of streams that are not known yet, or were not then: the last list that is given up, by node and stream.
+  std::map<std::pair<std::string, std::string>, std::uint64_t> unseen_off_;
   std::map<std::uint64_t, EntryRef> in_use_;        // by intent
   std::multimap<ListedContainer, EntryRef> later_;  // entries that name an earlier one
   // What was delivered by such an entry, in this order and sorted.

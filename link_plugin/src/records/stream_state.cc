@@ -1,6 +1,8 @@
 #include "records/stream_state.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace paxect::link {
 namespace {
@@ -108,6 +110,23 @@ Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream
     add_range(&found.entries, range.first, last);
   }
   return found;
+}
+
+std::vector<UnseenStream> unseen_streams(const ReceivedStreams& received) {
+  std::map<std::pair<std::string, std::string>, std::uint64_t> last;
+  for (const ReceivedStream& by : received.streams())
+    if (by.continues && by.counts_through > 0 && !by.is_forked &&
+        !received.has_stream(by.address.node, by.continues->stream)) {
+      std::uint64_t& number = last[{by.address.node, by.continues->stream}];
+      number = std::max(number, by.continues->number);
+    }
+  std::vector<UnseenStream> all;
+  all.reserve(last.size());
+  for (const auto& [name, number] : last) {
+    const std::uint64_t off = received.lists_off_unseen(name.first, name.second);
+    all.push_back({name.first, name.second, number, number > off ? number - off : 0});
+  }
+  return all;
 }
 
 std::uint64_t lists_written_off(const ReceivedStreams& received, const ReceivedStream& stream) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +47,14 @@ struct Awaited {
 };
 Awaited awaited_of(const ReceivedStreams& received, const ReceivedStream& stream, std::int64_t now,
                    std::int64_t late_after);
+// A stream of which no list ever came, and that a stream which counts continues.
+struct UnseenStream {
+  std::string node;
+  std::string stream;
+  std::uint64_t last_list = 0;  // as far as other streams say
+  std::uint64_t lists = 0;      // of these, those that the operator waits for
+};
+std::vector<UnseenStream> unseen_streams(const ReceivedStreams& received);
 // The last list at the end of the stream that the operator does not wait for any more; 0 when there is none.
 // It counts while a stream that counts says that there are so many: the holder of a stolen key may have said
 // it first, and what is missing by another one was never given up.

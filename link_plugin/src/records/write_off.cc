@@ -58,9 +58,9 @@ bool parse_write_off(std::string_view line, WriteOff* out) {
   const std::string_view key = cut(&line, ' ');
   out->address.stream = cut(&line, ' ');
   if (node != kNone || key != kNone) {
-    if (!is_node_name(node) || !is_hex(key, kKeyDigits)) return false;
+    if (!is_node_name(node) || (key != kNone && !is_hex(key, kKeyDigits))) return false;
     out->address.node = node;
-    out->address.key = key;
+    if (key != kNone) out->address.key = key;
   }
   if (!is_stream(out->address.stream) || !parse_number(cut(&line, ' '), 0, UINT64_MAX - 1, &out->last_list) ||
       !parse_entries(cut(&line, ' '), &out->entries))

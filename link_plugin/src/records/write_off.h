@@ -14,7 +14,7 @@ namespace paxect::link {
 
 // It names what the command has shown: what is missing later is none of it, however often it is taken.
 struct WriteOff {
-  StreamAddress address;  // node and key are "" for a stream of this node
+  StreamAddress address;  // node and key are "" for a stream of this node, key for one of which no list came
   EntryRanges entries;
   std::uint64_t last_list = 0;  // and the lists at the end of the stream up to this one; 0: none
   std::string reason;
@@ -25,8 +25,7 @@ struct WriteOff {
 // One line of 1 to 512 bytes without control characters.
 bool is_write_off_reason(std::string_view text);
 
-// The file: lines "NODE KEY STREAM LIST FIRST-LAST,... REASON", with "-" for no node and key, and for no
-// entries.
+// The file: lines "NODE KEY STREAM LIST FIRST-LAST,... REASON", with "-" for no node, no key and no entries.
 std::string write_off_of(std::string_view state);
 // As those in request_file.h: all or none of them. `state` is that of the relay. Lines of another form are
 // left out.

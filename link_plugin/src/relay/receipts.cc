@@ -89,7 +89,9 @@ Receipt make_receipt(const ReceivedStream& stream, const std::string& node, cons
     receipt.before.push_back({stream.runs[i].last_list, stream.runs[i].digest});
   receipt.list = stream.last_list();
   receipt.list_digest = stream.runs.empty() ? "" : stream.runs.back().digest;
-  receipt.outcomes = bound_outcomes(stream, stream.outcomes(now, static_cast<std::int64_t>(late_after)));
+  // Nothing is known of entries of a stream of which no list came.
+  if (!stream.runs.empty())
+    receipt.outcomes = bound_outcomes(stream, stream.outcomes(now, static_cast<std::int64_t>(late_after)));
   if (receipt.outcomes.size() > kMaxRanges) receipt.outcomes.resize(kMaxRanges);
   return receipt;
 }

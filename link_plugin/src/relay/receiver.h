@@ -186,13 +186,21 @@ class Receiver {
   void take_write_offs();
   void note_scanned();
   Status write_off(const WriteOff& wanted);
+  Status write_off_unseen(const WriteOff& wanted);
+  Status log_write_off(const WriteOff& wanted, std::uint64_t count, std::uint64_t lists);
   EntryRanges not_here(const ReceivedStream& stream, const EntryRanges& entries) const;
   void watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch);
+  void watch_unseen(std::uint64_t now_ns);
+  std::uint64_t late_lists(std::uint64_t lists, std::uint64_t now_ns, Watch* watch) const;
+  void report_missing(Level level, const char* event, const std::string& sender, const std::string& message,
+                      const char* advice);
 
   bool has_scanned_ = false;              // every list that was in the folder is read
   std::vector<WriteOff> logged_;          // that the journal does not have yet
   std::map<std::size_t, Watch> watched_;  // by stream
-  std::map<std::size_t, bool> whole_;     // likewise
+  // Streams of which no list came, by node and name.
+  std::map<std::pair<std::string, std::string>, Watch> watched_unseen_;
+  std::map<std::size_t, bool> whole_;  // likewise
 };
 
 }  // namespace paxect::link

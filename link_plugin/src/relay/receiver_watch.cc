@@ -92,6 +92,10 @@ void Receiver::watch(std::uint64_t now_ns) {
     if (all[i].address.node.empty()) continue;
     auto [found, is_first] = watched_.try_emplace(i);
     Watch& watch = found->second;
+    // What was reported of it before its first list came.
+    if (is_first)
+      if (const auto unseen = watched_unseen_.extract({all[i].address.node, all[i].address.stream}))
+        watch = unseen.mapped();
     if (is_first || watch.list != all[i].last_list()) {
       watch.list = all[i].last_list();
       watch.heard_ns = now_ns;
@@ -100,6 +104,7 @@ void Receiver::watch(std::uint64_t now_ns) {
     watch_silence(all[i], now_ns, &watch);
     watch_missing(all[i], now_ns, &watch);
   }
+  watch_unseen(now_ns);
 }
 
 // What the operator gives up. The log has the reason before the journal knows of it, and the request goes
@@ -118,7 +123,7 @@ void Receiver::take_write_offs() {
 Status Receiver::write_off(const WriteOff& wanted) {
   const ReceivedStreams& received = parts_.journal.received();
   const auto index = received.find(wanted.address);
-  if (!index) return Status::success();
+  if (!index) return write_off_unseen(wanted);
   const ReceivedStream& stream = received.streams()[*index];
   const Awaited found =
       awaited_of(received, stream, parts_.host.realtime_s(), late_with_grace(parts_.config));
@@ -127,25 +132,47 @@ Status Receiver::write_off(const WriteOff& wanted) {
   const std::uint64_t before = found.last_list - found.lists;
   const std::uint64_t lists = last > before ? last - before : 0;
   if (entries.empty() && lists == 0) return Status::success();
+  Status status = log_write_off(wanted, size_of(entries), lists);
+  if (status.ok())
+    status = parts_.journal.note_received(
+        ReceivedStreams::write_off_records(*index, entries, lists > 0 ? last : 0), true);
+  if (status.ok()) watched_[*index].missing = watched_[*index].lists_missing = 0;
+  return status;
+}
+
+// The lists of a stream of which none has come yet.
+Status Receiver::write_off_unseen(const WriteOff& wanted) {
+  const std::vector<UnseenStream> all = unseen_streams(parts_.journal.received());
+  const auto found = std::find_if(all.begin(), all.end(), [&](const UnseenStream& each) {
+    return each.node == wanted.address.node && each.stream == wanted.address.stream;
+  });
+  if (found == all.end()) return Status::success();
+  const std::uint64_t last = std::min(found->last_list, wanted.last_list);
+  const std::uint64_t before = found->last_list - found->lists;
+  if (last <= before) return Status::success();
+  Status status = log_write_off(wanted, 0, last - before);
+  if (status.ok())
+    status = parts_.journal.note_received(
+        ReceivedStreams::unseen_off_record(found->node, found->stream, last), true);
+  if (status.ok()) watched_unseen_.erase({found->node, found->stream});
+  return status;
+}
+
+// Durable, so that the reason is not lost where the journal has the rest.
+Status Receiver::log_write_off(const WriteOff& wanted, std::uint64_t count, std::uint64_t lists) {
   if (std::find(logged_.begin(), logged_.end(), wanted) == logged_.end()) {
-    const std::uint64_t count = size_of(entries);
     logged_.push_back(wanted);
     parts_.reporter.log({.level = Level::kWarn,
                          .name = "written_off",
                          .source = parts_.inbox.root().path_of(kProofFolder),
                          .status = "ok",
                          .message = std::to_string(count) + " containers and " + std::to_string(lists) +
-                                    " lists of " + stream.address.node +
+                                    " lists of " + wanted.address.node +
                                     " are not waited for any more: " + wanted.reason,
                          .numbers = {{"count", count}, {"lists", lists}},
-                         .texts = {{"sender", stream.address.node}, {"stream", stream.address.stream}}});
+                         .texts = {{"sender", wanted.address.node}, {"stream", wanted.address.stream}}});
   }
-  Status status = parts_.reporter.flush();
-  if (status.ok())
-    status = parts_.journal.note_received(
-        ReceivedStreams::write_off_records(*index, entries, lists > 0 ? last : 0), true);
-  if (status.ok()) watched_[*index].missing = watched_[*index].lists_missing = 0;
-  return status;
+  return parts_.reporter.flush();
 }
 
 // Without those whose containers lie in the inbox: what came while no relay ran is not missing. By its name,
@@ -176,6 +203,26 @@ void Receiver::watch_silence(const ReceivedStream& stream, std::uint64_t now_ns,
                        .advice = "find out whether the sender runs and its files get here"});
 }
 
+// Those that are missing at the end of a stream, once they are late: the last lists of one and the first list
+// of the next may come in any order.
+std::uint64_t Receiver::late_lists(std::uint64_t lists, std::uint64_t now_ns, Watch* watch) const {
+  if (lists == 0) watch->ended_ns = 0;
+  if (lists > 0 && watch->ended_ns == 0) watch->ended_ns = now_ns;
+  const std::uint64_t late = static_cast<std::uint64_t>(late_with_grace(parts_.config)) * kSecond;
+  return now_ns - watch->ended_ns < late ? 0 : lists;
+}
+
+void Receiver::report_missing(Level level, const char* event, const std::string& sender,
+                              const std::string& message, const char* advice) {
+  parts_.reporter.log({.level = level,
+                       .name = event,
+                       .source = parts_.inbox.root().path_of(kProofFolder),
+                       .status = level == Level::kWarn ? "pending" : "ok",
+                       .message = message,
+                       .texts = {{"sender", sender}},
+                       .advice = advice});
+}
+
 void Receiver::watch_missing(const ReceivedStream& stream, std::uint64_t now_ns, Watch* watch) {
   // A container that has just come is not worth a line.
   const std::int64_t late = late_with_grace(parts_.config);
@@ -186,34 +233,37 @@ void Receiver::watch_missing(const ReceivedStream& stream, std::uint64_t now_ns,
     missing += range.last - range.first + 1;
     if (first == 0) first = range.first;
   }
-  std::uint64_t lists = parts_.journal.received().lists_missing(stream);
-  if (lists == 0) watch->ended_ns = 0;
-  if (lists > 0 && watch->ended_ns == 0) watch->ended_ns = now_ns;
-  if (now_ns - watch->ended_ns < static_cast<std::uint64_t>(late) * kSecond) lists = 0;
-  const auto report = [&](Level level, const char* event, const std::string& message, const char* advice) {
-    parts_.reporter.log({.level = level,
-                         .name = event,
-                         .source = parts_.inbox.root().path_of(kProofFolder),
-                         .status = level == Level::kWarn ? "pending" : "ok",
-                         .message = message,
-                         .texts = {{"sender", stream.address.node}},
-                         .advice = advice});
-  };
+  const std::uint64_t lists = late_lists(parts_.journal.received().lists_missing(stream), now_ns, watch);
+  const std::string& node = stream.address.node;
   if (missing > watch->missing)
-    report(Level::kWarn, "missing",
-           std::to_string(missing) + " containers of " + stream.address.node +
-               " are missing, the first is entry " + std::to_string(first),
-           "`paxect link missing` lists them");
+    report_missing(Level::kWarn, "missing", node,
+                   std::to_string(missing) + " containers of " + node + " are missing, the first is entry " +
+                       std::to_string(first),
+                   "`paxect link missing` lists them");
   if (lists > watch->lists_missing)
-    report(Level::kWarn, "missing",
-           std::to_string(lists) + " lists of " + stream.address.node + " are missing after " +
-               list_name(stream, std::min(stream.last_list(), stream.counts_through)) +
-               ", and so is what they name: another stream continues this one",
-           "`paxect link missing --request FILE` asks for them");
+    report_missing(Level::kWarn, "missing", node,
+                   std::to_string(lists) + " lists of " + node + " are missing after " +
+                       list_name(stream, std::min(stream.last_list(), stream.counts_through)) +
+                       ", and so is what they name: another stream continues this one",
+                   "`paxect link missing --request FILE` asks for them");
   if (missing + lists == 0 && watch->missing + watch->lists_missing > 0)
-    report(Level::kInfo, "complete", "no container of " + stream.address.node + " is missing any more", "");
+    report_missing(Level::kInfo, "complete", node, "no container of " + node + " is missing any more", "");
   watch->missing = missing;
   watch->lists_missing = lists;
+}
+
+void Receiver::watch_unseen(std::uint64_t now_ns) {
+  for (const UnseenStream& each : unseen_streams(parts_.journal.received())) {
+    Watch& watch = watched_unseen_[{each.node, each.stream}];
+    const std::uint64_t lists = late_lists(each.lists, now_ns, &watch);
+    if (lists > watch.lists_missing)
+      report_missing(Level::kWarn, "missing", each.node,
+                     std::to_string(lists) + " lists of " + each.node +
+                         " are missing, and so is what they name: no list of its stream " + each.stream +
+                         " came, and another stream continues it",
+                     "`paxect link missing --request FILE` asks for them");
+    watch.lists_missing = lists;
+  }
 }
 
 Receiver::Counts Receiver::count() const {
@@ -230,6 +280,7 @@ Receiver::Counts Receiver::count() const {
     counts.missing += parts_.journal.received().lists_missing(stream);
     if (stream.is_forked) ++counts.forked;
   }
+  for (const UnseenStream& each : unseen_streams(parts_.journal.received())) counts.missing += each.lists;
   for (const auto& [path, file] : unlisted_.files())
     if (file.why.event != "foreign") ++(file.why.event == "replayed" ? counts.replayed : counts.unlisted);
   for (const auto& [file, seen] : seen_)

@@ -19,7 +19,8 @@ constexpr std::size_t kMaxUnpinned = 1000;  // receipts of nodes of which no key
 // whether it is about other texts than ours, or more of them.
 std::string contradiction(const Receipt& receipt, const SentStream& sent, bool* is_other) {
   *is_other = false;
-  if (sent.name.empty()) return "";
+  // One that names no list claims nothing.
+  if (sent.name.empty() || receipt.list == 0) return "";
   std::vector<ListDigest> lists = receipt.before;
   lists.push_back({receipt.list, receipt.list_digest});
   for (const ListDigest& each : lists) {

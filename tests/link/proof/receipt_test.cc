@@ -67,6 +67,22 @@ TEST_CASE("A receipt before the first entry has no outcomes") {
   CHECK(again == receipt);
 }
 
+TEST_CASE("A receipt about a stream of which no list came names none, and says nothing of entries") {
+  std::string text = vector_text(test::receipt_vector());
+  const std::size_t list = text.find("# list 3 ");
+  text.erase(list, text.find('\n', list) + 1 - list);
+  Receipt receipt;
+  CHECK(parse_receipt(text, &receipt).message ==
+        "it says what became of entries, and names no list that has them");
+  text.replace(text.find("# through 4"), 11, "# through 0");
+  const std::size_t outcomes = text.find("delivered 1-2");
+  text.replace(outcomes, std::string::npos, "# end\n");
+  REQUIRE(parse_receipt(text, &receipt).ok());
+  CHECK(receipt.list == 0);
+  CHECK(receipt.list_digest.empty());
+  CHECK(receipt_text(receipt) == text);
+}
+
 TEST_CASE("An outcome is given once for each number, none left out") {
   CHECK(problem_of("refused 3-3", "refused 2-3") == "line 14: does not begin with 3");
   CHECK(problem_of("refused 3-3", "refused 4-4") == "line 14: does not begin with 3");

@@ -159,6 +159,28 @@ TEST_CASE("A request for what an earlier key listed lists it again, and it is se
   for (const LogEntry& entry : rig.log()) CHECK(fits_schema("link_plugin", "log", entry.line));
 }
 
+TEST_CASE("A request about a stream of which no list came gets all of it that is kept") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  rig.send("b.txt");
+  const std::string stream = stream_of(rig);
+  SentLists lists = change_key(rig, "other");
+  rig.run_once();
+  for (const char* name : {"a.freq", "a.freq.sha256", "b.freq", "b.freq.sha256"})
+    std::filesystem::remove(rig.outbox(name));
+  const std::string request = rig.write_about({stream, 0}, "", rig.directory / "receipts", {}, 1, rig.south);
+  rig.run_once();
+  CHECK(rig.events("receipt_reject").empty());
+  CHECK(rig.waiting() == Names{"a.txt", "b.txt"});
+  auto resent = command_json(rig.host, {"resend", request});
+  CHECK(resent["missing"].GetUint64() == 2);
+  CHECK(resent["resent"].GetUint64() == 2);
+  rig.run_once();
+  rig.run_once();
+  CHECK(exists(rig.outbox("a.freq")));
+  CHECK(exists(rig.outbox("b.freq")));
+}
+
 TEST_CASE("What nobody confirms and cannot be sent again is written off, with the reason in the log") {
   ReceiptRig rig;
   rig.host.set("keep", "no");

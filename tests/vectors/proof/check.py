@@ -25,7 +25,7 @@ LIST = re.compile(
 RECEIPT = re.compile(
     rf"# paxect receipt 1\n# from (?P<node>{NODE})\n# to {NODE}\n# stream (?P<stream>[0-9a-f]{{16}})\n"
     rf"(?:# continues [0-9a-f]{{16}} {NUMBER}\n)?# number (?P<number>{NUMBER})\n# previous (?P<previous>-|[0-9a-f]{{64}})\n"
-    rf"# about (?P<about>[0-9a-f]{{16}})\n(?P<lists>(?:# list {NUMBER} [0-9a-f]{{64}}\n)+)# through (?P<through>{NUMBER})\n"
+    rf"# about (?P<about>[0-9a-f]{{16}})\n(?P<lists>(?:# list {NUMBER} [0-9a-f]{{64}}\n)*)# through (?P<through>{NUMBER})\n"
     rf"# made {TIME}\n# log {HEAD}\n(?P<body>(?:.*\n)*)# end\n".encode())
 ENTRY = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)")
 RANGE = re.compile(rf"(delivered|expected|missing|refused) ({NUMBER})-({NUMBER})( [a-z_]{{1,64}})?".encode())
@@ -122,6 +122,7 @@ def check_receipts(folder, lists):
             require((outcome[1], outcome[4]) != last, f"{path.name}: two lines of one outcome")
             next_entry, last = int(outcome[3]) + 1, (outcome[1], outcome[4])
         require(next_entry - 1 == int(found["through"]), f"{path.name}: through")
+        require(bound or next_entry == 1, f"{path.name}: outcomes without a list")
     for (stream, number), (found, _) in receipts.items():
         if (stream, number - 1) in receipts:
             require(found["previous"].decode() == receipts[stream, number - 1][1], f"receipt {number}: previous")
