@@ -23,11 +23,6 @@ bool is_litter(std::string_view name) {
          std::find(std::begin(kLitter), std::end(kLitter), name) != std::end(kLitter);
 }
 
-bool is_nothing(const std::string& path) {
-  struct stat info {};
-  return stat(path.c_str(), &info) != 0 && errno == ENOENT;
-}
-
 int open_path(const std::string& path) { return open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }
 
 }  // namespace
@@ -38,7 +33,7 @@ Status PlaceFinder::observe(const std::string& path, PlaceObservation* out) cons
   *out = {};
   auto directory = std::make_shared<Directory>();
   Status status = Directory::open(path, directory.get());
-  if (!status.ok()) return is_nothing(path) ? Status::success() : status;
+  if (!status.ok()) return is_absent(path) ? Status::success() : status;
   if (status = read_marker(*directory, &out->token); !status.ok()) return status;
   out->fingerprint = directory_fingerprint(*directory);
   out->mount = mount_of(directory->fd());
@@ -64,6 +59,11 @@ std::string PlaceFinder::mount_of(int directory) const {
   bool is_own = device != stat_fd(root_.get()).identity.device &&
                 (!home || device != stat_fd(home.get()).identity.device);
   return is_own ? "a file system of its own" : "-";
+}
+
+bool is_absent(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) != 0 && errno == ENOENT;
 }
 
 Status is_unused(const Directory& directory, bool* unused) {

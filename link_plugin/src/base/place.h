@@ -39,6 +39,9 @@ class PlaceFinder {
   Mounts mounts_;
 };
 
+// Whether it is certain that nothing has this path. What cannot be examined may be there.
+bool is_absent(const std::string& path);
+
 // Whether nothing is in it but what systems leave on every disk, and hidden files of ours.
 Status is_unused(const Directory& directory, bool* unused);
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
 #include "stages/gate.h"
 #include "stages/intake.h"
@@ -110,7 +111,8 @@ Status measure_backlog(const RelayContext& context, const JournalContents& journ
   *out = {};
   for (const Intent& intent : journal.intents)
     if (is_in_flight(intent)) ++out->in_flight;
-  if (FileIdentity ignored; !identity_of(context.config.inbox, &ignored)) return Status::success();
+  if (Status status = check_inbox(context.config, journal.places); !status.ok()) return status;
+  if (is_absent(context.config.inbox)) return Status::success();
   Directory inbox;
   if (Status status = Directory::open(context.config.inbox, &inbox); !status.ok()) return status;
   Classifier classifier(context, inbox, journal, state);
@@ -137,6 +139,8 @@ Status list_waiting(const RelayContext& context, const JournalContents& journal,
                     const std::optional<RelayState>& state, std::int64_t now_ns,
                     std::map<std::string, WaitingFile>* out) {
   out->clear();
+  if (Status status = check_inbox(context.config, journal.places); !status.ok()) return status;
+  if (is_absent(context.config.inbox)) return Status::success();
   Directory inbox;
   if (Status status = Directory::open(context.config.inbox, &inbox); !status.ok()) return status;
   Classifier classifier(context, inbox, journal, state);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/place.h"
 #include "base/printable.h"
 #include "base/relay_paths.h"
 #include "base/shell_word.h"
@@ -36,6 +37,7 @@ struct Explanation {
   std::string advice;                 // the remedy
   std::optional<ListedEntry> listed;  // by which list it went or came
   std::vector<EntryReceipt> receipts;
+  std::string receipts_problem;  // why nothing is known of them
   std::deque<LogLine> history;
   std::vector<std::string> passed_over;  // compressed logs
 };
@@ -190,8 +192,8 @@ void explain_quarantined(const LinkConfig& config, const QuarantineItem& item, E
                    " -o FILE, to put into the inbox without this sidecar";
 }
 
-// Of a file that is not where it was, by where it went.
-void explain_gone(const RelayContext& context, Explanation* out) {
+// Of a file that is not where it was, by where it went. `unread`: why it may be in the inbox all the same.
+void explain_gone(const RelayContext& context, const std::string& unread, Explanation* out) {
   const auto is_end = [](const LogLine& line) {
     return line.is_transfer() || line.event == "duplicate" || line.event == "quarantine";
   };
@@ -217,28 +219,40 @@ void explain_gone(const RelayContext& context, Explanation* out) {
     if (!line->list.empty()) out->reason += ", sent by " + line->sender + ", by list " + line->list;
     return;
   }
+  // What cannot be read may have it.
+  if (!unread.empty() || !status.ok()) {
+    out->reason = unread.empty() ? status.message : unread;
+    return;
+  }
   if (!out->history.empty()) out->state = "gone";
   if (out->history.empty()) out->reason = "not in the inbox, in quarantine or in " + context.config.log;
 }
 
 void explain(const RelayContext& context, Explanation* out) {
   const LinkConfig& config = context.config;
+  std::string unread;
+  JournalContents journal;
+  Status status = read_journal(journal_of(config.state), &journal);
+  if (status.ok()) status = check_inbox(config, journal.places);
   if (is_below(out->path, config.quarantine)) {
     std::vector<QuarantineItem> items;
-    std::ignore = list_quarantine(config.quarantine, &items);
+    if (status.ok() || !is_below(config.quarantine, config.inbox))
+      status = list_quarantine(config.quarantine, &items);
+    unread = status.message;
     for (const QuarantineItem& item : items)
       if (join(config.quarantine, item.name) == out->path) return explain_quarantined(config, item, out);
   } else if (is_below(out->path, config.inbox)) {
     const std::string relative = out->path.substr(config.inbox.size() + 1);
     Directory inbox;
     Directory folder;
-    bool open = Directory::open(config.inbox, &inbox).ok() &&
-                inbox.open_below(folder_of(relative), false, &folder).ok();
+    if (status.ok() && !is_absent(config.inbox)) status = Directory::open(config.inbox, &inbox);
+    if (status.ok() && inbox.fd() >= 0) status = inbox.open_below(folder_of(relative), false, &folder);
     FileStat observed{.kind = FileKind::kMissing};
-    if (open) observed = folder.stat_of(std::string(base_name(relative)));
+    if (status.ok() && folder.fd() >= 0) observed = folder.stat_of(std::string(base_name(relative)));
+    if (status.fault != Fault::kGone) unread = status.message;
     if (observed.kind != FileKind::kMissing) return explain_in_inbox(context, relative, observed, out);
   }
-  explain_gone(context, out);
+  explain_gone(context, unread, out);
 }
 
 void print_json(const Explanation& report, Console* console) {
@@ -276,6 +290,7 @@ void print_json(const Explanation& report, Console* console) {
     json.end_object();
   }
   json.end_array();
+  json.add("receipts_problem", report.receipts_problem);
   json.begin_array("passed_over");
   for (const std::string& path : report.passed_over) json.add_element(path);
   json.end_array();
@@ -314,6 +329,7 @@ void print_text(const Explanation& report, Console* console) {
                                std::to_string(report.listed->list) + " of " + shown(report.listed->sender) +
                                ", stream " + report.listed->stream + ", at " + report.listed->listed_utc);
   for (const EntryReceipt& each : report.receipts) console->row("receipt", receipt_text(each, report));
+  if (!report.receipts_problem.empty()) console->row("receipt", "unknown: " + shown(report.receipts_problem));
   for (const LogLine& line : report.history)
     console->row("log", line.datetime_utc + "  " + shown(line.event) + "  " +
                             shown(line.target.empty() ? line.message : line.target + "  " + line.message));
@@ -333,7 +349,8 @@ paxect_plugin_status run_explain(const Call& call) {
   if (Status status = read_history(context.config, &report); !status.ok())
     return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   explain(context, &report);
-  if (report.listed) report.receipts = receipts_about(context, *report.listed);
+  if (report.listed)
+    report.receipts_problem = receipts_about(context, *report.listed, &report.receipts).message;
   if (call.arguments().json)
     print_json(report, &call.console());
   else

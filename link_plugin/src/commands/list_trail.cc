@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
 #include "commands/receipt_view.h"
 #include "proof/signature.h"
@@ -35,27 +36,32 @@ EntryReceipt entry_receipt(const std::string& node, const Receipt& receipt, cons
           .made_utc = utc_text(receipt.head.made * static_cast<std::int64_t>(kSecond))};
 }
 
-std::vector<EntryReceipt> at_sender(const RelayContext& context, const ListedEntry& listed) {
+Status at_sender(const RelayContext& context, const ListedEntry& listed, std::vector<EntryReceipt>* all) {
   ReceiptView view;
   view.context = context;
-  if (!read_receipt_view(&view).ok()) return {};
+  if (Status status = read_receipt_view(&view); !status.ok()) return status;
   std::set<std::string> nodes(context.config.to.begin(), context.config.to.end());
   for (const auto& [key, found] : view.receipts.newest())
     if (std::get<2>(key) == listed.stream) nodes.insert(std::get<0>(key));
-  std::vector<EntryReceipt> all;
   for (const std::string& node : nodes) {
     const auto outcome = view.receipts.outcome_of(node, listed.stream, listed.entry);
     EntryReceipt said{.node = node, .outcome = outcome ? outcome_text(*outcome) : ""};
     if (outcome && outcome->outcome == Outcome::kDelivered)
       if (const auto first = first_to_deliver(view, node, listed.stream, listed.entry))
         said = entry_receipt(node, *first, said.outcome);
-    all.push_back(std::move(said));
+    all->push_back(std::move(said));
   }
-  return all;
+  return Status::success();
 }
 
-std::vector<EntryReceipt> at_receiver(const RelayContext& context, const ListedEntry& listed) {
+Status at_receiver(const RelayContext& context, const ListedEntry& listed, std::vector<EntryReceipt>* all) {
   const LinkConfig& config = context.config;
+  if (config.receipts.empty()) {
+    JournalContents journal;
+    Status status = read_journal(journal_of(config.state), &journal);
+    if (status.ok()) status = check_inbox(config, journal.places);
+    if (!status.ok()) return status;
+  }
   const auto& key = config.sign_key.key();
   const auto read = [&](const std::string& path, Receipt* out) {
     std::string text;
@@ -66,11 +72,17 @@ std::vector<EntryReceipt> at_receiver(const RelayContext& context, const ListedE
            parse_receipt(text, out).ok();
   };
   for (const std::string& folder : receipt_folders_of(config)) {
-    const auto first = first_to_deliver(folder, config.node, listed.stream, listed.entry, read);
-    if (first) return {entry_receipt(config.node, *first, "delivered")};
+    std::optional<Receipt> first;
+    if (is_absent(folder)) continue;
+    if (Status status = first_to_deliver(folder, config.node, listed.stream, listed.entry, read, &first);
+        !status.ok())
+      return status;
+    if (!first) continue;
+    *all = {entry_receipt(config.node, *first, "delivered")};
+    return Status::success();
   }
-  if (!key) return {};
-  return {{.node = config.node, .outcome = ""}};
+  if (key) *all = {{.node = config.node, .outcome = ""}};
+  return Status::success();
 }
 
 }  // namespace
@@ -96,9 +108,11 @@ void ListTrail::take(const LogLine& line, bool is_of_file) {
   });
 }
 
-std::vector<EntryReceipt> receipts_about(const RelayContext& context, const ListedEntry& listed) {
-  if (context.config.mode == Mode::kSend) return at_sender(context, listed);
-  return context.config.mode == Mode::kReceive ? at_receiver(context, listed) : std::vector<EntryReceipt>{};
+Status receipts_about(const RelayContext& context, const ListedEntry& listed,
+                      std::vector<EntryReceipt>* out) {
+  out->clear();
+  if (context.config.mode == Mode::kSend) return at_sender(context, listed, out);
+  return context.config.mode == Mode::kReceive ? at_receiver(context, listed, out) : Status::success();
 }
 
 }  // namespace paxect::link

@@ -47,6 +47,7 @@ struct EntryReceipt {
 };
 
 // At the sender of each receiver that is named or has said something; at the receiver its own receipts.
-std::vector<EntryReceipt> receipts_about(const RelayContext& context, const ListedEntry& listed);
+// A failure, with the remedy, where they cannot be read: then nothing is known of them.
+Status receipts_about(const RelayContext& context, const ListedEntry& listed, std::vector<EntryReceipt>* out);
 
 }  // namespace paxect::link

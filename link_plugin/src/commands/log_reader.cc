@@ -13,6 +13,7 @@
 
 #include "base/filesystem.h"
 #include "base/json_text.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
 #include "base/unique_fd.h"
 
@@ -179,16 +180,20 @@ std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
     add(log, &itself);
     std::vector<std::string> names;
     Directory directory;
-    if (Directory::open(directory_name(log), &directory).ok())
-      std::ignore = directory.list([&](const char* name) {
+    Status listed = Directory::open(directory_name(log), &directory);
+    if (listed.ok())
+      listed = directory.list([&](const char* name) {
         if (is_rotated_log(name, base_name(log))) names.emplace_back(name);
         return true;
       });
+    // What cannot be listed may have some.
+    const bool is_unknown = !listed.ok() && !is_absent(directory_name(log));
+    if (is_unknown && passed_over != nullptr) passed_over->push_back(directory_name(log));
     std::sort(names.begin(), names.end(), is_older);
     std::vector<OpenLog> rotated;
     // By the names: whether logs that were passed over are after each of `rotated`.
     std::vector<bool> is_before_gap;
-    bool is_gap = false;
+    bool is_gap = is_unknown;
     for (const std::string& name : names) {
       const std::size_t count = rotated.size();
       const bool is_passed_over = is_compressed_log(name) || !add(directory.path_of(name), &rotated);
@@ -220,7 +225,8 @@ std::string passed_over_text(const std::vector<std::string>& passed_over) {
   if (passed_over.empty()) return "";
   const bool one = passed_over.size() == 1;
   return std::to_string(passed_over.size()) + (one ? " rotated log was" : " rotated logs were") +
-         " passed over, such as " + passed_over.front() + ": decompress " + (one ? "it" : "them") + " first";
+         " passed over, such as " + passed_over.front() + ": decompress " + (one ? "it" : "them") +
+         " first, or let this user read " + (one ? "it" : "them");
 }
 
 Status read_log(const OpenLog& log, std::uint64_t offset, const std::function<bool(const LogLine&)>& each,

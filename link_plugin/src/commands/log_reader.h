@@ -52,10 +52,10 @@ Status open_log(const std::string& path, OpenLog* out);
 // first, each log after its own. All that was in them when this was called can be read, whatever is rotated
 // in the meantime. Those that are not there are left out, and so are other names of the same file.
 // `*passed_over`, when asked for, receives the paths of rotated logs that were compressed since or cannot be
-// opened.
+// opened, and of folders that cannot be listed.
 std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
                                        std::vector<std::string>* passed_over = nullptr);
-// "3 rotated logs were passed over, such as PATH: decompress them first"; "" for none.
+// "3 rotated logs were passed over, such as PATH: decompress them first, ..."; "" for none.
 std::string passed_over_text(const std::vector<std::string>& passed_over);
 
 // Calls back with each line from `offset` on, in their order; with NULL for one that is

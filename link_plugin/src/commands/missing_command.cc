@@ -54,7 +54,8 @@ struct Findings {
     });
   }
   bool is_complete() const {
-    return lists.empty() && std::none_of(streams.begin(), streams.end(), [&](const Missing& each) {
+    return lists.empty() && problem.empty() &&
+           std::none_of(streams.begin(), streams.end(), [&](const Missing& each) {
              return each.missing > 0 || each.lists > 0 || each.refused > each.not_ours || each.is_stopped ||
                     (each.is_silent && is_silent(each.stream->address.node));
            });
@@ -189,6 +190,7 @@ void print_json(const Findings& findings, const ReceivedStreams& received, Conso
     json.end_object();
   }
   json.end_array();
+  json.add("problem", findings.problem);
   json.finish(console);
 }
 
@@ -257,6 +259,7 @@ void print_text(const Findings& findings, const ReceivedStreams& received, Conso
     if (lines == kMaxShown) console->row("", "and more");
   }
   print_lists(findings.lists, console);
+  if (!findings.problem.empty()) console->row("unknown", "what lists wait: " + shown(findings.problem));
   if (findings.is_complete() && !findings.streams.empty()) console->line("nothing is missing");
 }
 
@@ -351,9 +354,8 @@ paxect_plugin_status run_missing(const Call& call) {
   const bool is_off = context.config.proof ? *context.config.proof == ProofMode::kOff
                                            : pinned.empty() && !journal.had_keys && journal.received.empty();
   if (!is_off)
-    if (Status status = find_waiting_lists(context.config, journal.received, keys, &findings.lists);
-        !status.ok())
-      return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+    findings.problem =
+        find_waiting_lists(context.config, journal.places, journal.received, keys, &findings.lists).message;
   std::size_t requests = 0;
   if (call.arguments().request)
     if (Status status = write_requests(findings.streams, context.config, now, with_written_off,

@@ -176,8 +176,15 @@ paxect_plugin_status run_quarantine(const Call& call) {
   RelayContext context;
   if (paxect_plugin_status status = open_context(call, &context); status != PAXECT_PLUGIN_OK) return status;
   std::vector<QuarantineItem> items;
-  if (Status status = list_quarantine(context.config.quarantine, &items); !status.ok())
-    return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+  Status status;
+  // Below a mount point that nothing is mounted on there is no quarantine, and none of it goes back there.
+  if (verb == "retry" || context.config.quarantine.starts_with(context.config.inbox + "/")) {
+    JournalContents journal;
+    status = read_journal(journal_of(context.config.state), &journal);
+    if (status.ok()) status = check_inbox(context.config, journal.places);
+  }
+  if (status.ok()) status = list_quarantine(context.config.quarantine, &items);
+  if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   std::vector<QuarantineItem> chosen;
   bool complete = choose(call, items, context.config.quarantine, &chosen);
   if (verb == "list") chosen = items;

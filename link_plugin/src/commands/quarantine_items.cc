@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/json_text.h"
+#include "base/place.h"
 #include "base/printable.h"
 #include "base/relay_paths.h"
 
@@ -50,7 +51,7 @@ bool is_orphan(const Directory& directory, const std::string& name, const std::s
 
 Status list_quarantine(const std::string& path, std::vector<QuarantineItem>* items) {
   items->clear();
-  if (FileIdentity ignored; !identity_of(path, &ignored)) return Status::success();
+  if (is_absent(path)) return Status::success();
   Directory directory;
   if (Status status = Directory::open(path, &directory); !status.ok()) return status;
   std::set<std::string> names;

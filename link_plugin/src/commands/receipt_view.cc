@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "base/place.h"
 #include "base/relay_paths.h"
 #include "proof/statement_name.h"
 #include "records/journal.h"
@@ -24,8 +25,9 @@ Status read_receipt_view(ReceiptView* out) {
   if (status.ok()) status = read_pinned_keys(KeyFolder(config), &out->keys);
   for (const std::string& folder : receipt_places_of(config.state, config.receipts_in)) {
     if (folder.empty() || !status.ok()) continue;
-    FileIdentity ignored;
-    if (folder != config.receipts_in && !identity_of(folder, &ignored)) continue;
+    if (folder != config.receipts_in && is_absent(folder)) continue;
+    status = check_receipts_in(folder);
+    if (!status.ok()) continue;
     status = out->receipts.read(
         folder, config.node, out->keys, out->journal.sent, [](const FoundReceipt&) {},
         [&](const std::string&, const std::string& why) { out->refused.push_back(why); }, {});
@@ -51,20 +53,32 @@ std::vector<std::string> receipt_folders_of(const LinkConfig& config) {
   return {join(config.inbox, kProofFolder), imported_receipts_of(config.state)};
 }
 
-std::optional<Receipt> first_to_deliver(const std::string& folder, const std::string& node,
-                                        const std::string& about, std::uint64_t entry,
-                                        const ReadReceipt& read) {
+Status check_receipts_in(const std::string& folder) {
   Directory directory;
-  if (!Directory::open(folder, &directory).ok()) return std::nullopt;
+  Status status = Directory::open(folder, &directory);
+  if (!status.ok())
+    status.message +=
+        ": nothing is known of the receipts in it: mount or make it, let this user read it, or correct the "
+        "setting that names it";
+  return status;
+}
+
+Status first_to_deliver(const std::string& folder, const std::string& node, const std::string& about,
+                        std::uint64_t entry, const ReadReceipt& read, std::optional<Receipt>* found_first) {
+  std::optional<Receipt>& first = *found_first;
+  first.reset();
+  Directory directory;
+  Status status = check_receipts_in(folder);
+  if (status.ok()) status = Directory::open(folder, &directory);
+  if (!status.ok()) return status;
   std::map<std::string, std::vector<std::uint64_t>> streams;
-  std::ignore = directory.list([&](const char* text) {
+  status = directory.list([&](const char* text) {
     StatementName name;
     if (parse_statement_name(text, &name) && name.kind == StatementKind::kReceipt && !name.is_signature &&
         name.node == node)
       streams[name.stream].push_back(name.number);
     return true;
   });
-  std::optional<Receipt> first;
   for (auto& [stream, numbers] : streams) {
     std::sort(numbers.begin(), numbers.end());
     const auto delivers = [&, &name = stream](std::uint64_t number, Receipt* out) {
@@ -81,7 +95,7 @@ std::optional<Receipt> first_to_deliver(const std::string& folder, const std::st
     if (found == numbers.end() || !delivers(*found, &receipt)) continue;
     if (!first || receipt.head.made < first->head.made) first = std::move(receipt);
   }
-  return first;
+  return status;
 }
 
 std::optional<Receipt> first_to_deliver(const ReceiptView& view, const std::string& node,
@@ -97,8 +111,10 @@ std::optional<Receipt> first_to_deliver(const ReceiptView& view, const std::stri
   };
   std::optional<Receipt> first;
   for (const std::string& folder : receipt_places_of(config.state, config.receipts_in)) {
-    if (folder.empty()) continue;
-    auto found = first_to_deliver(folder, node, about, entry, read);
+    // Those that can be read: the view was made with all of them.
+    std::optional<Receipt> found;
+    const bool is_there = !folder.empty() && !is_absent(folder);
+    if (is_there) std::ignore = first_to_deliver(folder, node, about, entry, read, &found);
     if (found && (!first || found->head.made < first->head.made)) first = std::move(found);
   }
   return first;

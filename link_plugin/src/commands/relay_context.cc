@@ -2,13 +2,17 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/filesystem.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
 #include "base/unique_fd.h"
 #include "commands/log_reader.h"
+#include "records/place_match.h"
 #include "records/relay_lock.h"
+#include "relay/places.h"
 #include "settings/policy_file.h"
 
 namespace paxect::link {
@@ -61,6 +65,40 @@ paxect_plugin_status logs_of(const Call& call, std::vector<std::string>* out) {
   *out = {config.log};
   Status status = check_readable(config.log);
   return status.ok() ? PAXECT_PLUGIN_OK : call.fail(PAXECT_PLUGIN_CONFIG, status.message);
+}
+
+Status check_inbox(const LinkConfig& config, const std::vector<KnownPlace>& places) {
+  const std::string name = "inbox " + config.inbox;
+  PlaceObservation observed;
+  Status status = PlaceFinder(directory_name(config.state)).observe(config.inbox, &observed);
+  if (!status.ok()) {
+    status.message +=
+        ": nothing is known of what is in it: let this user read it, or find out why it cannot be read";
+    return status;
+  }
+  const KnownPlace* known = current_place(places, kInboxRole, config.inbox);
+  if (known == nullptr) return Status::success();
+  const bool was_mount = known->mount != "-";
+  switch (match_place(*known, observed)) {
+    case PlaceMatch::kSame:
+    case PlaceMatch::kSameUnmarked:
+      return Status::success();
+    case PlaceMatch::kMissing:
+      return Status::environment(name + " does not exist any more: " +
+                                 (was_mount ? "mount it (" + known->mount + ")" : "bring it back"));
+    case PlaceMatch::kNotMounted:
+      return Status::environment(name + " is not mounted: mount it (" + known->mount + ")");
+    case PlaceMatch::kOther:
+      break;
+  }
+  // Two disks may take turns.
+  const bool takes_turns = std::any_of(places.begin(), places.end(), [&](const KnownPlace& place) {
+    return place.role == kInboxRole && (place.token == observed.token || has_marker(place, observed.token));
+  });
+  if (takes_turns && !observed.token.empty()) return Status::success();
+  return Status::environment(name +
+                             " is another directory than before: bring back the one from before, or run "
+                             "'paxect link place adopt inbox' to go on with this one");
 }
 
 void print_keys(const std::vector<PinnedKey>& keys, JsonLine* json) {

@@ -43,6 +43,10 @@ inline constexpr const char* kHeldRemedy =
 const WaitingFile* find_waiting(const std::optional<RelayState>& state, const std::string& path,
                                 const FileIdentity& identity);
 
+// Why the inbox shows nothing of what the relay has there, with the remedy: it cannot be opened, or another
+// directory is under its path, such as that below a mount. Success also where no relay has worked there.
+Status check_inbox(const LinkConfig& config, const std::vector<KnownPlace>& places);
+
 // The array "keys" of an object.
 void print_keys(const std::vector<PinnedKey>& keys, JsonLine* json);
 

@@ -24,6 +24,7 @@ std::string next_try(const WaitingFile& file, const RelayContext& context) {
 struct WaitingReport {
   std::vector<WaitingFile> files;  // at most RelayState::kMaxListed
   std::uint64_t unlisted = 0;      // files beyond
+  std::string problem = {};  // why the inbox cannot be read: then they are those that were reported last
 };
 
 // By the inbox itself. While the inbox is away, by what a relay that runs reported last.
@@ -33,7 +34,8 @@ WaitingReport gather(const RelayContext& context, std::int64_t now_ns) {
   JournalContents journal;
   std::ignore = read_journal(journal_of(context.config.state), &journal);
   std::map<std::string, WaitingFile> found;
-  if (!list_waiting(context, journal, state, now_ns, &found).ok()) {
+  if (Status status = list_waiting(context, journal, state, now_ns, &found); !status.ok()) {
+    report.problem = status.message;
     if (!state) return report;
     report.files = state->waiting;
     report.unlisted =
@@ -65,10 +67,13 @@ void print_json(const RelayContext& context, const WaitingReport& report, Consol
     json.end_object();
   }
   json.end_array();
+  json.add("problem", report.problem);
   json.finish(console);
 }
 
 void print_text(const RelayContext& context, const WaitingReport& report, Console* console) {
+  if (!report.problem.empty())
+    console->line("unknown what waits now, and this is what a relay reported last: " + shown(report.problem));
   for (const WaitingFile& file : report.files) {
     console->line(shown(file.path) + "  " + std::string(name_of(file.state)) + "  " +
                   shown(file.event + ": " + file.reason));
@@ -88,7 +93,7 @@ paxect_plugin_status run_waiting(const Call& call) {
     print_json(context, report, &call.console());
   else
     print_text(context, report, &call.console());
-  return PAXECT_PLUGIN_OK;
+  return report.problem.empty() ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
 }
 
 }  // namespace paxect::link

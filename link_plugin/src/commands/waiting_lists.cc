@@ -4,7 +4,9 @@
 
 #include "base/digest.h"
 #include "base/filesystem.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
+#include "commands/relay_context.h"
 #include "proof/signature.h"
 #include "records/stream_state.h"
 
@@ -48,14 +50,18 @@ std::string state_of(const std::string& text, const std::string& signature, cons
 
 }  // namespace
 
-Status find_waiting_lists(const LinkConfig& config, const ReceivedStreams& received,
-                          const std::vector<NodeKey>& keys, std::vector<WaitingList>* out) {
+Status find_waiting_lists(const LinkConfig& config, const std::vector<KnownPlace>& places,
+                          const ReceivedStreams& received, const std::vector<NodeKey>& keys,
+                          std::vector<WaitingList>* out) {
   out->clear();
+  if (Status status = check_inbox(config, places); !status.ok()) return status;
   const std::string path = join(config.inbox, kProofFolder);
+  if (is_absent(path)) return Status::success();
   Directory folder;
   Status status = Directory::open(path, &folder);
-  if (FileIdentity ignored; !status.ok() && !identity_of(path, &ignored)) return Status::success();
-  if (status.ok())
+  if (!status.ok())
+    status.message += ": nothing is known of the lists in it: let this user read it";
+  else
     status = folder.list([&](const char* entry) {
       StatementName name;
       if (!parse_statement_name(entry, &name) || name.kind != StatementKind::kList || name.is_signature)

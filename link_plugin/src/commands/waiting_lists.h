@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proof/list_check.h"
+#include "records/journal_format.h"
 #include "records/received_streams.h"
 #include "settings/link_config.h"
 
@@ -19,8 +20,10 @@ struct WaitingList {
   std::string why = {};
 };
 
-// By path. A list for others is none of them. Reads only; a folder that does not exist has none.
-Status find_waiting_lists(const LinkConfig& config, const ReceivedStreams& received,
-                          const std::vector<NodeKey>& keys, std::vector<WaitingList>* out);
+// By path. A list for others is none of them. Reads only; a folder that does not exist in the inbox has none.
+// A failure, with the remedy, where the inbox or the folder cannot be read: then there may be more.
+Status find_waiting_lists(const LinkConfig& config, const std::vector<KnownPlace>& places,
+                          const ReceivedStreams& received, const std::vector<NodeKey>& keys,
+                          std::vector<WaitingList>* out);
 
 }  // namespace paxect::link

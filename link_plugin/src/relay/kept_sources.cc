@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/filesystem.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
 #include "records/range_sets.h"
 #include "records/request_file.h"
@@ -309,9 +310,10 @@ bool KeptSources::read_receipts() {
   }
   bool has_new = false;
   const SentStream& sent = parts_.journal.sent();
+  const Status keys_status = status;
   for (const std::string& folder : receipt_places_of(parts_.config.state, parts_.config.receipts_in)) {
-    if (folder.empty() || !status.ok()) continue;
-    status = receipts_.read(
+    if (folder.empty() || !keys_status.ok()) continue;
+    Status read = receipts_.read(
         folder, parts_.config.node, keys_, sent,
         [&](const FoundReceipt& found) {
           has_new = true;
@@ -340,8 +342,9 @@ bool KeptSources::read_receipts() {
     // The one that receipts are imported to need not exist, and that of our own lists is made with the first.
     const bool may_lack =
         folder != parts_.config.receipts_in || folder == join(parts_.config.outbox, kProofFolder);
-    if (FileIdentity ignored; may_lack && !identity_of(folder, &ignored)) status = Status::success();
-    if (status.fault == Fault::kGone || folder != parts_.config.receipts_in) status = Status::success();
+    const bool lacks = read.fault == Fault::kGone || (may_lack && is_absent(folder));
+    // What is in the other ones counts all the same.
+    if (!lacks && status.ok()) status = std::move(read);
   }
   parts_.reporter.report_problem("receipts", status.message);
   for (const PeerReceipts::Fork& fork : receipts_.take_forks())

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
 #include "proof/statement_name.h"
@@ -218,8 +219,7 @@ Status Receipts::find_unknown(std::string* records, std::string* newest) const {
   const std::string elsewhere = imported_receipts_of(parts_.config.state);
   std::set<std::string> read;
   for (const std::string& path : {lists, elsewhere, parts_.config.receipts}) {
-    FileIdentity ignored;
-    if (path.empty() || !read.insert(path).second || !identity_of(path, &ignored)) continue;
+    if (path.empty() || !read.insert(path).second || is_absent(path)) continue;
     Directory folder;
     Status status = path == lists ? parts_.inbox.root().open_below(kProofFolder, false, &folder)
                                   : Directory::open(path, &folder);
