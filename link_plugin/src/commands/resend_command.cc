@@ -1,42 +1,16 @@
 // `resend`: what a receiver misses is sent again, under the numbers that it has in the lists.
 #include <algorithm>
 
-#include "base/filesystem.h"
-#include "base/place_marker.h"
 #include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/receipt_view.h"
 #include "records/entry_ranges.h"
 #include "records/request_file.h"
+#include "records/resend_line.h"
+#include "relay/kept_files.h"
 #include "relay/kept_sources.h"
 
 namespace paxect::link {
-namespace {
-
-// Looks for sources in the inbox.
-class KeptFiles {
- public:
-  explicit KeptFiles(const std::string& inbox) {
-    if (!Directory::open(inbox, &inbox_).ok() || !read_marker(inbox_, &token_).ok()) token_.clear();
-  }
-
-  // Whether the source is seen to be gone. An inbox that is another place now, and a folder that cannot be
-  // opened or is on another file system, show nothing.
-  bool is_gone(const SentEntry& entry) const {
-    if (token_.empty() || entry.place != token_) return false;
-    const std::size_t slash = entry.source.rfind('/');
-    Directory folder;
-    const std::string parent = slash == std::string::npos ? "" : entry.source.substr(0, slash);
-    if (!inbox_.open_below(parent, false, &folder).ok() || folder.device() != inbox_.device()) return false;
-    return folder.stat_of(std::string(base_name(entry.source))).kind == FileKind::kMissing;
-  }
-
- private:
-  Directory inbox_;
-  std::string token_;
-};
-
-}  // namespace
 
 // The relay sends it: it alone knows what is in hand.
 paxect_plugin_status run_resend(const Call& call) {
@@ -61,7 +35,7 @@ paxect_plugin_status run_resend(const Call& call) {
   const bool is_over = stream != view.journal.sent.name;
   if (ended != view.journal.sent.ended().end() && ended->second.entries > through)
     missing += ended->second.entries - through;
-  const KeptFiles files(config.inbox);
+  const IsGone is_gone = gone_from(config.inbox);
   for (const auto& [number, source] : view.journal.sent.kept()) {
     const auto has_entry = [entry = number.second](const OutcomeRange& range) {
       return range.outcome == Outcome::kMissing && range.first <= entry && entry <= range.last;
@@ -70,7 +44,7 @@ paxect_plugin_status run_resend(const Call& call) {
         number.first == stream &&
         ((is_over && number.second > through) ||
          std::any_of(request.receipt.outcomes.begin(), request.receipt.outcomes.end(), has_entry));
-    if (!is_missing || files.is_gone(source.entry)) continue;
+    if (!is_missing || is_gone(source.entry)) continue;
     add_range(&ranges, number.second, number.second);
     ++resent;
   }

@@ -245,7 +245,8 @@ bool KeptSources::take_write_offs() {
     const std::string& stream = each.address.stream;
     std::uint64_t kept = 0;
     const EntryRanges ranges = common_of(
-        without_source(parts_.journal.sent(), stream, receipts_, parts_.config, &kept), each.entries);
+        without_source(parts_.journal.sent(), stream, receipts_, parts_.config, parts_.is_gone, &kept),
+        each.entries);
     const EntryRanges released =
         common_of(kept_for_nobody(parts_.journal.sent(), stream, receipts_, parts_.config), each.entries);
     if (ranges.empty() && released.empty()) continue;
@@ -269,10 +270,14 @@ bool KeptSources::take_write_offs() {
     status = parts_.reporter.flush();
     if (status.ok() && !ranges.empty()) status = parts_.journal.forgo(stream, ranges);
     if (!status.ok()) break;
+    // Those whose sources are gone from the inbox are waited for no more than the others.
     std::vector<SentStream::EntryNumber> numbers;
-    numbers.reserve(size_of(released));
-    for (const auto& [first, last] : released)
-      for (std::uint64_t entry = first; entry <= last; ++entry) numbers.emplace_back(stream, entry);
+    for (auto source = parts_.journal.sent().kept().lower_bound({stream, 0});
+         source != parts_.journal.sent().kept().end() && source->first.first == stream; ++source) {
+      const std::uint64_t entry = source->first.second;
+      if (count_in(ranges, entry, entry) + count_in(released, entry, entry) > 0)
+        numbers.push_back(source->first);
+    }
     parts_.journal.release(numbers);
     has_any = true;
   }

@@ -35,6 +35,7 @@ class KeptSources {
     Journal& journal;
     Reporter& reporter;
     std::int64_t last_alive_utc_s = 0;  // the last sign of life of the relay before this one; 0: unknown
+    IsGone is_gone;                     // whether a source is seen to be gone from the inbox
     // A receipt shows that the numbers of the present stream, up to this list, had other texts.
     std::function<void(std::uint64_t list)> numbers_are_used;
     // The lists are not here that such a receipt is about, which was made then, in seconds of UTC: which

@@ -90,7 +90,7 @@ std::uint64_t count_open(const EntryRanges& over, const OutcomeRange& range) {
 }
 
 EntryRanges without_source(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
-                           const LinkConfig& config, std::uint64_t* kept) {
+                           const LinkConfig& config, const IsGone& is_gone, std::uint64_t* kept) {
   *kept = 0;
   const auto ended = sent.ended().find(stream);
   const std::uint64_t last = stream == sent.name           ? sent.next_entry - 1
@@ -102,6 +102,7 @@ EntryRanges without_source(const SentStream& sent, const std::string& stream, co
     for (auto source = sent.kept().lower_bound({stream, first});
          source != sent.kept().end() && source->first.first == stream && source->first.second <= end;
          ++source) {
+      if (is_gone(source->second.entry)) continue;
       ++*kept;
       if (next < source->first.second) add_range(&found, next, source->first.second - 1);
       next = source->first.second + 1;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "records/sent_stream.h"
+#include "relay/kept_files.h"
 #include "settings/link_config.h"
 #include "stages/peer_receipts.h"
 
@@ -54,9 +55,10 @@ EntryRanges over_here(const SentStream& sent, const std::string& stream);
 std::uint64_t count_open(const EntryRanges& over, const OutcomeRange& range);
 // Entries of the stream that not every receiver has, and whose sources are gone: all that the operator can do
 // is to give them up. Of the present stream those alone that each such receiver calls missing or refused:
-// others may be on their way. `*kept` receives how many there are whose sources are kept.
+// others may be on their way. `*kept` receives how many there are whose sources are kept; one that is gone
+// from the inbox is not.
 EntryRanges without_source(const SentStream& sent, const std::string& stream, const PeerReceipts& receipts,
-                           const LinkConfig& config, std::uint64_t* kept);
+                           const LinkConfig& config, const IsGone& is_gone, std::uint64_t* kept);
 
 // Receipts are expected where receivers are named, and receipts can come or sources are kept for them.
 bool expects_receipts(const LinkConfig& config);

@@ -210,6 +210,35 @@ TEST_CASE("What nobody confirms and cannot be sent again is written off, with th
   if (!is_over) CHECK(command(rig.host, {"sent"}).status == PAXECT_PLUGIN_OK);
 }
 
+TEST_CASE("A source that somebody removed is not kept: its container is written off") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  rig.send("b.txt");
+  const std::string stream = stream_of(rig);
+  rig.write({{Outcome::kMissing, 1, 2}});
+  rig.run_once();
+  std::filesystem::remove(rig.inbox("a.txt"));
+  {
+    auto said = command_json(rig.host, {"write_off", stream, "it was removed"}, PAXECT_PLUGIN_INCOMPLETE);
+    CHECK(said["containers"].GetUint64() == 1);
+    CHECK(said["kept"].GetUint64() == 1);
+  }
+  rig.run_once();
+  REQUIRE(rig.events("written_off").size() == 1);
+  CHECK(rig.events("written_off")[0].message ==
+        "1 containers of stream " + stream +
+            " that no receiver has confirmed are not waited for any more: it was removed");
+  auto sent = command_json(rig.host, {"sent"}, PAXECT_PLUGIN_INCOMPLETE);
+  REQUIRE(sent["kept"].Size() == 1);
+  CHECK(sent["kept"][0]["source"] == "b.txt");
+  CHECK(sent["receivers"][0]["written_off"].GetUint64() == 1);
+  // An inbox that is another place shows nothing of what was in the one before.
+  std::filesystem::rename(rig.inbox(), rig.directory / "away");
+  std::filesystem::create_directory(rig.inbox());
+  CHECK(command_json(rig.host, {"write_off", stream, "why"}, PAXECT_PLUGIN_INCOMPLETE)["kept"].GetUint64() ==
+        1);
+}
+
 TEST_CASE("Of the present stream what no receipt calls missing or refused is not written off") {
   ReceiptRig rig;
   rig.host.set("keep", "no");
