@@ -50,7 +50,7 @@ paxect_plugin_status run_resend(const Call& call) {
   }
   std::string lines;
   for (const auto& [first, last] : ranges)
-    lines += stream + " " + std::to_string(first) + " " + std::to_string(last) + "\n";
+    lines += resend_line({.stream = stream, .first = first, .last = last});
   if (resent > 0) status = add_requests(resend_of(config.state), lines);
   if (resent > 0 && !status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   if (call.arguments().json) {

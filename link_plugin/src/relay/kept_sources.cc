@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "base/relay_paths.h"
 #include "records/range_sets.h"
 #include "records/request_file.h"
+#include "records/resend_line.h"
 #include "records/write_off.h"
 #include "settings/setting_reader.h"
 
@@ -189,20 +189,15 @@ void KeptSources::relist_stream(const std::string& stream) {
 
 // Sources that count as not delivered again, and their lists, which may be what was lost. A container with
 // the digest of the one before gets no second entry. The request goes last: a crash repeats what it asks for.
-//
-// A line is "STREAM FIRST LAST".
 std::vector<SentStream::EntryNumber> KeptSources::kept_in(const std::vector<std::string>& lines) const {
   const auto& kept = parts_.journal.sent().kept();
   std::set<SentStream::EntryNumber> numbers;
   for (const std::string& line : lines) {
-    std::istringstream words(line);
-    std::string stream;
-    std::uint64_t first = 0;
-    std::uint64_t last = 0;
-    if (!(words >> stream >> first)) continue;
-    if (!(words >> last)) last = first;
-    for (auto source = kept.lower_bound({stream, first});
-         source != kept.end() && source->first.first == stream && source->first.second <= last; ++source)
+    ResendRequest asked;
+    if (!parse_resend_line(line, &asked)) continue;
+    for (auto source = kept.lower_bound({asked.stream, asked.first});
+         source != kept.end() && source->first.first == asked.stream && source->first.second <= asked.last;
+         ++source)
       numbers.insert(source->first);
   }
   return {numbers.begin(), numbers.end()};
