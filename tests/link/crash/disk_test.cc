@@ -1,8 +1,5 @@
 // Disks that lose their power, run full, or deny: on file systems made for the test. Where that is not
 // allowed the tests are skipped and say so.
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,55 +9,13 @@
 #include <random>
 
 #include "link/relay_site.h"
+#include "link/scratch_mount.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/process.h"
 
 namespace paxect::test {
 namespace {
-
-// ext4 and XFS: stop the file system as if the power went, without writing its log out.
-constexpr unsigned long kShutdown = _IOR('X', 125, std::uint32_t);
-constexpr std::uint32_t kNoLogFlush = 2;
-
-using Words = std::vector<std::string>;
-
-bool ran(const std::vector<std::string>& argv) { return run({.argv = argv}).status == 0; }
-
-// A mounted file system, gone at the end of the scope.
-class ScratchMount {
- public:
-  explicit ScratchMount(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
-  ~ScratchMount() { unmount(); }
-  ScratchMount(const ScratchMount&) = delete;
-  ScratchMount& operator=(const ScratchMount&) = delete;
-
-  bool mount(const std::string& path) {
-    path_ = path;
-    std::filesystem::create_directories(path);
-    std::vector<std::string> argv = {"mount"};
-    argv.insert(argv.end(), arguments_.begin(), arguments_.end());
-    argv.push_back(path);
-    mounted_ = ran(argv);
-    return mounted_;
-  }
-  void unmount(bool lazily = false) {
-    if (mounted_) ran(lazily ? Words{"umount", "-l", path_} : Words{"umount", path_});
-    mounted_ = false;
-  }
-  void pull_the_plug() const {
-    int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    REQUIRE(fd >= 0);
-    std::uint32_t how = kNoLogFlush;
-    REQUIRE(ioctl(fd, kShutdown, &how) == 0);
-    close(fd);
-  }
-
- private:
-  std::vector<std::string> arguments_;
-  std::string path_;
-  bool mounted_ = false;
-};
 
 TEST_CASE("After a loss of power nothing is lost, partial, or delivered twice") {
   TempDir temp;
@@ -227,16 +182,6 @@ TEST_CASE("With few descriptors fewer files go together, and all of them go") {
       CHECK(exists(folder + "f" + std::to_string(i) + ".freq"));
     }
   }
-}
-
-const Words kAsNobody = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
-
-bool can_be_nobody() {
-  Words version = kAsNobody;
-  version.insert(version.end(), {PAXECT_TEST_BIN "/paxect", "--version"});
-  bool can = geteuid() == 0 && ran(version);
-  if (!can) WARN("skipped: needs root, to be somebody else for a while");
-  return can;
 }
 
 void give_to_nobody(const RelaySite& site) {

@@ -248,6 +248,37 @@ TEST_CASE("To revoke the only key lets nothing pass") {
   CHECK(rig.delivered().empty());
 }
 
+TEST_CASE("A key that is revoked under a relay is good for what was verified before, and for nothing more") {
+  ReceiverRig rig;
+  rig.send("a.freq", "data of a");
+  rig.north.send("b.freq", container("data of b"));
+  rig.list();
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.delivered() == Names{"a"});
+  REQUIRE(command(rig.host, {"key", "revoke", "north", rig.peers() + "/north.pub"}).status ==
+          PAXECT_PLUGIN_OK);
+  // No further list is to be expected of it.
+  rig.settle(2000 * kSecond);
+  CHECK(rig.events("silent").empty());
+  rig.put("b.freq", container("data of b"));
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+  rig.send("c.freq", "data of c");
+  rig.list();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+  CHECK(rig.only_message("list_refused").find("revoked") != std::string::npos);
+  // Another key of the node names it.
+  ProofSender next("north");
+  next.pin(rig.peers(), "north.1.pub");
+  next.continues = link::Continued{rig.north.stream(), 1};
+  next.send("c.freq", container("data of c"));
+  next.write_next(rig.inbox());
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b", "c"});
+}
+
 TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
   ReceiverRig rig;
   std::string expected;
