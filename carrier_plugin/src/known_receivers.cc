@@ -107,8 +107,7 @@ void KnownReceivers::count_day(std::int64_t realtime_ns, std::uint64_t monotonic
   counted_day_ = day;
   counted_ns_ = monotonic_ns;
   for (auto& [id, receiver] : receivers_) {
-    const bool is_there = receiver.sign_ns != 0 && monotonic_ns - receiver.sign_ns <= kSilent;
-    if (is_there || receiver.counted_day == day || receiver.is_absent()) continue;
+    if (is_there(id, monotonic_ns) || receiver.counted_day == day || receiver.is_absent()) continue;
     receiver.counted_day = day;
     ++receiver.absent_days;
     records->push_back(record_of(id, receiver));
@@ -120,6 +119,12 @@ std::vector<std::string> KnownReceivers::others_than(const std::set<std::string>
   for (const auto& [id, receiver] : receivers_)
     if (!ids.contains(id) && !receiver.is_absent()) others.push_back(id);
   return others;
+}
+
+bool KnownReceivers::is_there(const std::string& id, std::uint64_t monotonic_ns) const {
+  const auto found = receivers_.find(id);
+  return found != receivers_.end() && found->second.sign_ns != 0 &&
+         monotonic_ns - found->second.sign_ns <= kSilent;
 }
 
 std::vector<std::string> KnownReceivers::all() const {

@@ -41,6 +41,8 @@ class KnownReceivers {
 
   // Those that are not among `ids`, without those that are absent for too long.
   std::vector<std::string> others_than(const std::set<std::string>& ids) const;
+  // Whether it announces itself.
+  bool is_there(const std::string& id, std::uint64_t monotonic_ns) const;
   std::vector<std::string> all() const;
   // Whether there may be others that found no room.
   bool is_full() const { return receivers_.size() >= kMax; }

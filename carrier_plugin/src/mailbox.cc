@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <utility>
 
 namespace paxect::carrier {
@@ -22,13 +23,20 @@ std::string_view Message::data() const {
   return {data == nullptr ? "" : data, static_cast<std::size_t>(natsMsg_GetDataLength(message_.get()))};
 }
 
+// A direct get returns the headers that a message was stored with, and behind them those of the server.
 std::string_view Message::header(const char* name) const {
-  const char* value = nullptr;
-  return natsMsgHeader_Get(message_.get(), name, &value) == NATS_OK ? text(value) : std::string_view();
+  const char** values = nullptr;
+  int count = 0;
+  if (natsMsgHeader_Values(message_.get(), name, &values, &count) != NATS_OK) return {};
+  const std::string_view last = count == 0 ? std::string_view() : text(values[count - 1]);
+  std::free(values);  // the array alone: the strings are those of the message
+  return last;
 }
 
+// A status comes from the server to an inbox. What has a number or a subject to acknowledge it was published
+// by somebody, whatever its headers say.
 int Message::status() const {
-  if (natsMsg_GetDataLength(message_.get()) > 0) return 0;
+  if (natsMsg_GetDataLength(message_.get()) > 0 || sequence() != 0 || !reply().empty()) return 0;
   const std::string_view digits = header("Status");
   int status = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), status);

@@ -33,8 +33,9 @@ class Message {
   std::string_view data() const;
   // The status of a reply without contents: 404, 408, 409, 503; 0 for a message.
   int status() const;
+  // The last value of this name, which is the server's where there is one of the server's.
   std::string_view header(const char* name) const;
-  // Of a message that a direct get returned; 0 when it has none.
+  // Of a message that a direct get returned; 0 when it has none, or headers that cannot be read.
   std::uint64_t sequence() const;
   // The number of the request that this is a reply to; 0: it came by a subscription.
   std::uint64_t request = 0;

@@ -1,5 +1,7 @@
 #include "messages.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -115,6 +117,11 @@ bool parse_claim(std::string_view text, Claim* out) {
          (out->run.empty() || is_hex(out->run, kTokenSize));
 }
 
+bool is_claim_of(const std::string& id, std::string_view text) {
+  Claim claim;
+  return parse_claim(text, &claim) && claim.id == id;
+}
+
 std::string list_receipt_of(const std::string& id, const std::string& receiver) {
   return id + "-" + receiver;
 }
@@ -131,6 +138,12 @@ bool parse_receipt(std::string_view text, Receipt* out) {
          reader.get("digest", &out->digest) && reader.get("size", &out->size) &&
          reader.get("receiver", &out->receiver) && reader.get("at", &out->at) && is_hex(out->id, kIdSize) &&
          is_hex(out->digest, kDigestSize) && is_hex(out->receiver, kTokenSize);
+}
+
+bool is_receipt_of(const Job& job, std::string_view text) {
+  Receipt receipt;
+  return parse_receipt(text, &receipt) && receipt.id == job.id && receipt.name == job.name &&
+         receipt.digest == job.digest && receipt.size == job.size;
 }
 
 std::string report_text(const Report& report) {
@@ -209,7 +222,7 @@ Stored parse_publication(std::string_view text, std::uint64_t* sequence, std::st
   return Stored::kFailed;
 }
 
-Lookup parse_lookup(std::string_view text, std::uint64_t* sequence) {
+Lookup parse_lookup(std::string_view text, std::uint64_t* sequence, std::string* contents) {
   constexpr int kNoMessage = 10037;
   const JsonReader reader(text);
   const auto member = [&](const char* object, const char* name) -> const json::Value* {
@@ -221,6 +234,16 @@ Lookup parse_lookup(std::string_view text, std::uint64_t* sequence) {
   const json::Value* found = member("message", "seq");
   if (found == nullptr || !found->IsUint64()) return Lookup::kUnknown;
   *sequence = found->GetUint64();
+  if (contents == nullptr) return Lookup::kFound;
+  const json::Value* data = member("message", "data");  // none where the message is empty
+  const std::string_view digits =
+      data != nullptr && data->IsString() ? std::string_view(data->GetString(), data->GetStringLength()) : "";
+  contents->resize(digits.size());
+  std::size_t size = 0;
+  if (sodium_base642bin(reinterpret_cast<unsigned char*>(contents->data()), contents->size(), digits.data(),
+                        digits.size(), nullptr, &size, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0)
+    return Lookup::kUnknown;
+  contents->resize(size);
   return Lookup::kFound;
 }
 

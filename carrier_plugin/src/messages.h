@@ -50,6 +50,7 @@ struct Claim {
 };
 std::string claim_text(const Claim& claim);
 bool parse_claim(std::string_view text, Claim* out);
+bool is_claim_of(const std::string& id, std::string_view text);
 
 struct Receipt {
   std::string id;
@@ -63,6 +64,8 @@ struct Receipt {
 std::string list_receipt_of(const std::string& id, const std::string& receiver);
 std::string receipt_text(const Receipt& receipt);
 bool parse_receipt(std::string_view text, Receipt* out);
+// Whether it is a receipt that the sender of the job accepts: with its ID, name, size and digest.
+bool is_receipt_of(const Job& job, std::string_view text);
 
 // Why a receiver did not deliver a job. `again`: it removed the job, so that the sender publishes it again.
 struct Report {
@@ -113,7 +116,8 @@ Stored parse_publication(std::string_view text, std::uint64_t* sequence, std::st
 // The reply to STREAM.MSG.GET with `last_by_subj`, which the leader of a stream gives: the message, or that
 // there is none. Any other reply says nothing.
 enum class Lookup { kFound, kMissing, kUnknown };
-Lookup parse_lookup(std::string_view text, std::uint64_t* sequence);
+// `*contents`, which may be null, gets those of the message.
+Lookup parse_lookup(std::string_view text, std::uint64_t* sequence, std::string* contents = nullptr);
 
 // The chunks that the reply to STREAM.INFO with a `subjects_filter` names, as far as they are some.
 void for_each_chunk(std::string_view info,

@@ -28,6 +28,7 @@ void Quorum::tend(bool has_streams) {
   if (generation != std::exchange(generation_, generation)) {
     next_ns_ = silent_since_ns_ = 0;
     is_asked_ = is_to_leave_ = false;
+    problems_.set(kNoLeader, "");  // that was another server
   }
   if (!connection_.is_connected()) return;
   if (std::exchange(is_to_leave_, false)) {
@@ -43,7 +44,8 @@ void Quorum::tend(bool has_streams) {
 void Quorum::ask(std::uint64_t now) {
   next_ns_ = now + kEvery;
   const auto on_reply = [this, now, generation = generation_](const Message* reply) {
-    if (generation != generation_ || !connection_.is_connected()) return;
+    // What was outstanding on the last connection is ended before this one is looked at.
+    if (generation != connection_.generation() || !connection_.is_connected()) return;
     is_asked_ = false;
     std::uint64_t ignored = 0;
     if (reply == nullptr || parse_lookup(reply->data(), &ignored) == Lookup::kUnknown) return on_silence(now);

@@ -112,7 +112,7 @@ class Receiver {
   void poison(const Message& message, const char* what, const std::string& reason);
   void take_list(const Message& message);
   void set_list_aside(const Message& message);
-  bool publish_list_receipt(const Receipt& receipt);
+  bool publish_list_receipt(const Job& job);
   Status flush_list(const std::string& name);
   Status find_list(const Job& job, const std::string& contents, bool* missing, bool* refused);
   Status put_list(const Job& job, const std::string& contents, bool* refused);
@@ -131,7 +131,8 @@ class Receiver {
   void settle_by_receipts(std::vector<Incoming*>* open);
   void settle_by_claims(std::vector<Incoming*>* open);
   Verdict refuse_own_claim(const Job& job);
-  void remove_foreign(const char* what, const std::string& name, std::uint64_t sequence);
+  void remove_foreign(const char* what, const std::string& id, const std::string& name,
+                      const std::function<bool(std::string_view)>& is_true);
   std::map<std::string, Verdict> ask_senders(const std::vector<const Job*>& jobs);
   Verdict verdict_of(const Job& job, const Answer& answer);
   static std::string no_answer(const Job& job);

@@ -68,10 +68,8 @@ void Receiver::drop_receipted(std::vector<Intent*>* open) {
   std::vector<std::string> receipted;
   std::set<std::string> unknown;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    Receipt receipt;
     if (found[i].result == Lookup::kUnknown) unknown.insert(ids[i]);
-    if (found[i].result == Lookup::kFound && parse_receipt(found[i].text, &receipt) &&
-        receipt.digest == intents_.at(ids[i]).job.digest)
+    if (found[i].result == Lookup::kFound && is_receipt_of(intents_.at(ids[i]).job, found[i].text))
       receipted.push_back(ids[i]);
   }
   std::erase_if(*open, [&](const Intent* intent) {
@@ -165,7 +163,8 @@ void Receiver::read_claims() {
     const Found there = look_up("claim", id);
     if (there.result != Lookup::kFound) continue;
     if (!parse_claim(there.text, &claim) || claim.id != id) {
-      remove_foreign("claim", found->second.job.name, there.sequence);
+      remove_foreign("claim", id, found->second.job.name,
+                     [&](std::string_view text) { return is_claim_of(id, text); });
     } else if (claim.receiver == state_.token() && claim.run == found->second.run) {
       found->second.claimed = true;
     } else {

@@ -44,7 +44,7 @@ std::vector<Receiver::Found> Receiver::look_up(const std::string& what, const st
           replied[place] = true;
           if (reply.status() == 404) found[place].result = Lookup::kMissing;
           if (reply.status() == 503) readiness_.lose_streams();  // somebody removed the stream
-          if (reply.sequence() == 0) return;
+          if (reply.status() != 0) return;
           found[place] = {Lookup::kFound, std::string(reply.data()), reply.sequence()};
         });
     if (host_.stop_requested() || !connection_.is_connected()) break;
@@ -129,23 +129,34 @@ void Receiver::settle_by_receipts(std::vector<Incoming*>* open) {
   std::vector<Incoming*> left;
   for (std::size_t i = 0; i < open->size(); ++i) {
     Incoming* job = (*open)[i];
-    Receipt receipt;
     if (found[i].result == Lookup::kUnknown) {
       job->verdict = Verdict::kLater;
-    } else if (found[i].result == Lookup::kFound && parse_receipt(found[i].text, &receipt) &&
-               receipt.digest == job->job.digest) {
+    } else if (found[i].result == Lookup::kFound && is_receipt_of(job->job, found[i].text)) {
       ++counts_.repeated;
       job->verdict = Verdict::kFinished;
     } else {
-      if (found[i].result == Lookup::kFound) remove_foreign("receipt", job->job.name, found[i].sequence);
+      if (found[i].result == Lookup::kFound)
+        remove_foreign("receipt", job->job.id, job->job.name,
+                       [&](std::string_view text) { return is_receipt_of(job->job, text); });
       left.push_back(job);
     }
   }
   *open = std::move(left);
 }
 
-// What has the subject of a claim or receipt and is none keeps the true one from being stored.
-void Receiver::remove_foreign(const char* what, const std::string& name, std::uint64_t sequence) {
+// What has the subject of a claim or receipt and is none keeps the true one from being stored. Its headers
+// can say any number, so that the leader of the stream is asked for it.
+void Receiver::remove_foreign(const char* what, const std::string& id, const std::string& name,
+                              const std::function<bool(std::string_view)>& is_true) {
+  std::uint64_t sequence = 0;
+  std::string text;
+  exchange_.ask(
+      "$JS.API.STREAM.MSG.GET." + names_.stream(what),
+      JsonObject().add("last_by_subj", names_.subject(what, id)).text(), kReplyTime, [&] { return pulse(); },
+      [&](const Message& reply) {
+        if (parse_lookup(reply.data(), &sequence, &text) != Lookup::kFound) sequence = 0;
+      });
+  if (sequence == 0 || is_true(text)) return;  // another receiver was faster
   ++counts_.poison;
   host_.log(PAXECT_LOG_WARN, "the message " + std::to_string(sequence) + " of the stream " +
                                  names_.stream(what) + " at " + connection_.last_url() +
@@ -174,7 +185,9 @@ void Receiver::settle_by_claims(std::vector<Incoming*>* open) {
       ++counts_.left;
       job->verdict = Verdict::kLater;
     } else {
-      if (found[i].result == Lookup::kFound) remove_foreign("claim", job->job.name, found[i].sequence);
+      if (found[i].result == Lookup::kFound)
+        remove_foreign("claim", job->job.id, job->job.name,
+                       [&](std::string_view text) { return is_claim_of(job->job.id, text); });
       waiting_for_operator_.clear(job->job.id);
       left.push_back(job);
     }

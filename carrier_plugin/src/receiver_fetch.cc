@@ -415,10 +415,9 @@ Status Receiver::write_sidecar(const Job& job, Flush flush) {
 // Chunks that may be damaged and the job go first, then the report: the sender publishes at once what it
 // reads there, and would be refused.
 void Receiver::send_again(Incoming* job) {
-  Receipt receipt;
   // Another receiver may have delivered it and removed the chunks.
   const Found found = look_up("receipt", job->job.id);
-  if (found.result == Lookup::kFound && parse_receipt(found.text, &receipt))
+  if (found.result == Lookup::kFound && is_receipt_of(job->job, found.text))
     return acknowledge(job->ack, "+ACK");
   if (found.result == Lookup::kUnknown) return give_back(job->ack, kDelay);
   ++counts_.damaged;

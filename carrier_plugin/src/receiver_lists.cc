@@ -30,13 +30,7 @@ void Receiver::take_list(const Message& message) {
   }
   problems_.set("the folder cannot be written", "");
   refused_.erase(job.id);
-  const Receipt receipt{.id = job.id,
-                        .name = job.name,
-                        .digest = job.digest,
-                        .size = job.size,
-                        .receiver = state_.token(),
-                        .at = job.name};
-  if (!publish_list_receipt(receipt)) return give_back(ack, kWaitDelay);
+  if (!publish_list_receipt(job)) return give_back(ack, kWaitDelay);
   ++counts_.lists;
   log_.write("delivered", job, job.sender);
   acknowledge(ack, "+ACK");
@@ -61,7 +55,13 @@ void Receiver::set_list_aside(const Message& message) {
 
 // The first receipt of a list is at the subject of its ID. A further one has the receiver in its subject, so
 // that the sender finds it also when it was away. What somebody else has put there is removed.
-bool Receiver::publish_list_receipt(const Receipt& receipt) {
+bool Receiver::publish_list_receipt(const Job& job) {
+  const Receipt receipt{.id = job.id,
+                        .name = job.name,
+                        .digest = job.digest,
+                        .size = job.size,
+                        .receiver = state_.token(),
+                        .at = job.name};
   const std::string text = receipt_text(receipt);
   const Stored first = store(names_.subject("receipt", receipt.id), text);
   if (first != Stored::kAlready) return first == Stored::kYes;
@@ -69,13 +69,14 @@ bool Receiver::publish_list_receipt(const Receipt& receipt) {
   const Stored own = store(names_.subject("receipt", id), text);
   if (own != Stored::kAlready) return own == Stored::kYes;
   const Found found = look_up("receipt", id);
-  Receipt there;
+  const auto is_own = [&](std::string_view there) {
+    Receipt one;
+    return is_receipt_of(job, there) && parse_receipt(there, &one) && one.receiver == receipt.receiver;
+  };
   if (found.result != Lookup::kFound)
     return false;  // it is put there again with the next delivery of the list
-  if (parse_receipt(found.text, &there) && there.id == receipt.id && there.receiver == receipt.receiver &&
-      there.name == receipt.name && there.digest == receipt.digest && there.size == receipt.size)
-    return true;
-  remove_foreign("receipt", receipt.name, found.sequence);
+  if (is_own(found.text)) return true;
+  remove_foreign("receipt", id, job.name, is_own);
   return store(names_.subject("receipt", id), text) == Stored::kYes;
 }
 

@@ -120,12 +120,17 @@ void Receiver::check_receipts(const std::vector<std::string>& ids) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto done = delivered_.find(ids[i]);
     if (done == delivered_.end() || found[i].result != Lookup::kFound) continue;
-    Receipt receipt;
-    if (parse_receipt(found[i].text, &receipt) && receipt.digest == done->second.digest) {
+    Job job;
+    job.id = ids[i];
+    job.name = done->second.name;
+    job.digest = done->second.digest;
+    job.size = done->second.size;
+    if (is_receipt_of(job, found[i].text)) {
       on_receipt_stored(ids[i]);
       continue;
     }
-    remove_foreign("receipt", done->second.name, found[i].sequence);
+    remove_foreign("receipt", job.id, job.name,
+                   [&](std::string_view text) { return is_receipt_of(job, text); });
   }
 }
 

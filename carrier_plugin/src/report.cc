@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -59,16 +60,23 @@ void add_sender(const Sender& sender, JsonObject* object) {
   std::vector<std::string> items;
   std::uint64_t waiting = 0;
   std::uint64_t unremoved = 0;
+  std::array<std::vector<const Outgoing*>, 3> ranks;
   for (const auto& [id, file] : sender.files()) {
-    if (file.phase == Phase::kWaiting && !sender.kept_lists().contains(id)) ++waiting;
+    const bool is_kept = sender.kept_lists().contains(id);
+    if (file.phase == Phase::kWaiting && !is_kept) ++waiting;
     if (file.phase == Phase::kDelivered) ++unremoved;
-    if (items.size() >= kMaxReportedNames) continue;
-    JsonObject item;
-    item.add("name", file.job.name).add("state", phase_text(file)).add("id", id).add("size", file.job.size);
-    item.add("bytes", file.stored_bytes()).add("receiver", file.holder);
-    item.add("reason", file.trouble.empty() ? sender.lacking_text(file) : file.trouble);
-    items.push_back(item.text());
+    ranks[!file.trouble.empty() ? 0 : is_kept ? 2 : 1].push_back(&file);
   }
+  // What has a reason is named first, and the lists that wait for a receiver which is away last.
+  for (const std::vector<const Outgoing*>& rank : ranks)
+    for (const Outgoing* file : rank) {
+      if (items.size() >= kMaxReportedNames) break;
+      JsonObject item;
+      item.add("name", file->job.name).add("state", phase_text(*file)).add("id", file->job.id);
+      item.add("size", file->job.size).add("bytes", file->stored_bytes()).add("receiver", file->holder);
+      item.add("reason", file->trouble.empty() ? sender.lacking_text(*file) : file->trouble);
+      items.push_back(item.text());
+    }
   std::uint64_t held = held_after_attempts(sender);
   for (const auto& [name, one] : sender.held()) {
     ++held;

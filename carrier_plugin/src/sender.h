@@ -156,6 +156,7 @@ class Sender {
   void tend_lists();
   void read_consumers(const std::set<std::string>& before);
   void ask_list_receipts(const Outgoing& file);
+  void offer_again(Outgoing* file);
 
   // sender_removal.cc
   void remove_receipted();
@@ -164,6 +165,7 @@ class Sender {
     std::string receiver;
     bool is_recorded = false;
     bool is_removed = false;
+    bool is_same = false;        // what was removed was the file that was sent
     std::uint64_t retry_ns = 0;  // after a failed removal
   };
   Status record_receipted();
@@ -174,9 +176,10 @@ class Sender {
   bool has_removals() const;
   bool is_receipted(const std::string& id) const;
   Status rewrite_records();
-  static std::string receipted_record(const Outgoing& file);
+  static std::string receipted_record(const Outgoing& file, const std::string& receiver);
+  void count_sent(const Outgoing& file, const std::string& receiver);
   void remember_done(const std::string& id, std::uint64_t chunks);
-  Status remove_files(const Outgoing& file, std::set<std::string>* folders);
+  Status remove_files(const Outgoing& file, std::set<std::string>* folders, bool* removed);
   void find_put_back(const std::string& path, FileIdentity* identity);
   void tidy_server(const Outgoing& file);
   struct CleanUp {

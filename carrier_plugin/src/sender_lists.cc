@@ -12,6 +12,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::uint64_t kConsumersEvery = 5 * kSecond;  // while a list is kept
 constexpr std::uint64_t kConsumersIdle = 60 * kSecond;
+constexpr std::uint64_t kMaxOfferPause = 3600 * kSecond;
 constexpr std::size_t kMaxKept = 20'000;
 constexpr std::size_t kNamed = 3;  // receivers, in a text
 
@@ -84,7 +85,8 @@ void Sender::tend_lists() {
   std::vector<std::string> records;
   receivers_.count_day(host_.realtime_ns(), now, &records);
   for (const std::string& record : records) records_.append(record);
-  if (now < next_consumers_ns_) return;
+  // Without an epoch nothing shows later whether a consumer was removed or its store was lost.
+  if (now < next_consumers_ns_ || epoch_.value().empty()) return;
   next_consumers_ns_ = now + (is_read && kept_lists_.empty() ? kConsumersIdle : kConsumersEvery);
   read_consumers({});
 }
@@ -123,6 +125,33 @@ void Sender::ask_list_receipts(const Outgoing& file) {
                        on_receipt(subject, reply->data(), Source::kStored);
                    });
   }
+}
+
+// A consumer can pass over what its stream has: a loss of power leaves it ahead, and Debian's server skips a
+// message now and then when a receiver is killed with a fetch open. What is published under a new number is
+// given out. Those that have the list compare it and send their receipts again.
+void Sender::offer_again(Outgoing* file) {
+  const std::uint64_t now = host_.monotonic_ns();
+  std::string lacking;
+  for (const std::string& receiver : receivers_.others_than(file->had_by))
+    if (receivers_.is_there(receiver, now) && !file->refusals.contains(receiver)) lacking = receiver;
+  if (lacking.empty()) {
+    file->lacked_since_ns = 0;
+    return;
+  }
+  if (file->lacked_since_ns == 0) file->lacked_since_ns = now;
+  const std::uint64_t lacked = now - file->lacked_since_ns;
+  if (lacked < file->offer_pause_ns) return;
+  file->lacked_since_ns = now;
+  file->offer_pause_ns = std::min(2 * file->offer_pause_ns, kMaxOfferPause);
+  host_.log(PAXECT_LOG_WARN, "the receiver " + lacking + " is there and has not reported " + file->job.name +
+                                 " for " + std::to_string(lacked / kSecond) +
+                                 " s: it is published again, since the server may have passed it over");
+  ++counts_.resent;
+  delete_last("list", file->job.id, [this, id = file->job.id](bool ok) {
+    Outgoing* again = find(id);
+    if (ok && again != nullptr && again->phase == Phase::kWaiting) restart(again);
+  });
 }
 
 // "" for what no receiver has, and for other files.

@@ -95,7 +95,7 @@ Status Sender::rewrite_records() {
   for (const std::string& id : done_order_)
     kept.push_back(
         JsonObject().add("record", "removed").add("id", id).add("chunks", done_.at(id).chunks).text());
-  for (const Outgoing& file : interrupted_) kept.push_back(receipted_record(file));
+  for (const Outgoing& file : interrupted_) kept.push_back(receipted_record(file, file.holder));
   for (const auto& [id, holder] : holders_)
     kept.push_back(JsonObject().add("record", "claimed").add("id", id).add("receiver", holder).text());
   for (const std::string& id : published_)
@@ -104,20 +104,20 @@ Status Sender::rewrite_records() {
     kept.push_back(JsonObject().add("record", "begun").add("id", id).text());
   for (const Receipted& one : receipted_)
     if (const Outgoing* file = find(one.id); file != nullptr && one.is_recorded)
-      kept.push_back(receipted_record(*file));
+      kept.push_back(receipted_record(*file, one.receiver));
   Status status = records_.rewrite(state_.path("sender.records"), kept);
   rewritten_size_ = records_.size();
   return status;
 }
 
-std::string Sender::receipted_record(const Outgoing& file) {
+std::string Sender::receipted_record(const Outgoing& file, const std::string& receiver) {
   JsonObject object;
   object.add("record", "receipted")
       .add("id", file.job.id)
       .add("name", file.job.name)
       .add("size", file.job.size)
       .add("digest", file.job.digest)
-      .add("receiver", file.holder);
+      .add("receiver", receiver);
   object.add_json("file", identity_text(file.identity));
   if (file.sidecar_identity.inode != 0) object.add_json("sidecar", identity_text(file.sidecar_identity));
   return object.text();
@@ -136,7 +136,8 @@ void Sender::remember_done(const std::string& id, std::uint64_t chunks) {
 }
 
 // What the last process had to remove: a crash has interrupted it, or it could not. Of what is still there
-// the log has no line yet: it goes as if its receipt had just come.
+// the log has no line yet: it goes as if its receipt had just come. Nor has it one of what is gone and has no
+// record of its removal.
 void Sender::finish_interrupted() {
   if (interrupted_.empty()) return;
   for (Outgoing& file : interrupted_) {
@@ -147,7 +148,9 @@ void Sender::finish_interrupted() {
     FileIdentity ignored;
     bool is_gone = false;
     folder_.open_file(file.job.name, &opened, &ignored, &is_gone);
-    if (is_gone && remove_files(file, &folders).ok()) {
+    bool removed = false;
+    if (is_gone && remove_files(file, &folders, &removed).ok()) {
+      if (!done_.contains(file.job.id)) count_sent(file, file.holder);
       remember_done(file.job.id, chunks_of(file));
       continue;
     }
@@ -183,7 +186,7 @@ void Sender::remove_receipted() {
   std::set<std::string> folders;
   for (Receipted& one : receipted_) {
     Outgoing* file = is_due(one) ? find(one.id) : nullptr;
-    const Status removed = file == nullptr ? Status::success() : remove_files(*file, &folders);
+    const Status removed = file == nullptr ? Status::success() : remove_files(*file, &folders, &one.is_same);
     one.is_removed = is_due(one) && removed.ok();
     if (removed.ok()) continue;
     keep_delivered(file, removed);
@@ -227,17 +230,21 @@ void Sender::finish_removal(const Receipted& one) {
   records_.append(JsonObject().add("record", "removed").add("id", one.id).add("chunks", chunks).text());
   // One that is there again after its delivery was counted then.
   if (!done_.contains(one.id)) {
-    ++counts_.sent;
-    counts_.sent_bytes += file->job.size;
-    log_.write("sent", file->job, one.receiver);
+    count_sent(*file, one.receiver);
     tidy_server(*file);
-  } else {
+  } else if (one.is_same) {
     // By name, size, contents and time it is the file that was delivered: an operator has put it back.
     host_.log(PAXECT_LOG_WARN,
               settings_.folder + "/" + file->job.name + " was delivered before and is removed");
   }
   remember_done(one.id, chunks);
   drop(one.id);
+}
+
+void Sender::count_sent(const Outgoing& file, const std::string& receiver) {
+  ++counts_.sent;
+  counts_.sent_bytes += file.job.size;
+  log_.write("sent", file.job, receiver);
 }
 
 bool Sender::is_receipted(const std::string& id) const {
@@ -248,7 +255,7 @@ Status Sender::record_receipted() {
   for (Receipted& one : receipted_) {
     const Outgoing* file = find(one.id);
     if (file == nullptr || one.is_recorded) continue;
-    if (Status status = records_.append(receipted_record(*file)); !status.ok()) return status;
+    if (Status status = records_.append(receipted_record(*file, one.receiver)); !status.ok()) return status;
     one.is_recorded = true;
   }
   Status status = records_.flush();
@@ -267,12 +274,11 @@ void Sender::find_put_back(const std::string& path, FileIdentity* identity) {
 }
 
 // The container first: a sidecar that is left alone is reported, a container without one would not be sent
-// again.
-Status Sender::remove_files(const Outgoing& file, std::set<std::string>* folders) {
-  bool removed = false;
-  Status status = folder_.remove_same(file.job.name, file.identity, &removed);
+// again. `*removed`: it was still the file that was sent.
+Status Sender::remove_files(const Outgoing& file, std::set<std::string>* folders, bool* removed) {
+  Status status = folder_.remove_same(file.job.name, file.identity, removed);
   bool ignored = false;
-  if (status.ok() && removed && file.sidecar_identity.inode != 0)
+  if (status.ok() && *removed && file.sidecar_identity.inode != 0)
     status = folder_.remove_same(sidecar_of(file.job.name), file.sidecar_identity, &ignored);
   folders->insert(folder_of(file.job.name));
   return status;

@@ -288,6 +288,7 @@ void Sender::check_job(const std::string& id) {
     if (job == Lookup::kFound) found->job_sequence = sequence;
     found->phase = Phase::kWaiting;
     found->checked_ns = std::max<std::uint64_t>(found->checked_ns, 1);
+    if (job == Lookup::kFound && found->is_statement()) offer_again(found);
   };
   const std::string stream = names_.stream(what);
   const std::string subject = names_.subject(what, id);

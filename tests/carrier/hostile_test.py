@@ -56,6 +56,38 @@ class Messages(unittest.TestCase):
                 site.await_arrival()
             self.assertFalse(rig.pathlib.Path("/tmp/paxect_escape.freq").exists())
 
+    def test_foreign_claims_and_receipts_keep_nobody_from_delivering(self):
+        """Whatever their headers say: a message that somebody has read and publishes again has those of another one. Nor does
+        a receipt that no sender accepts, and nothing else is removed for them."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            site.send_many(north, 9)
+            rig.wait_for("all jobs", lambda: len(rig.jobs(server)) == 9)
+            found = rig.jobs(server)
+            *victims, held = (found[f"f{i}.freq"] for i in range(9))
+            holder = {"v": 1, "id": held["id"], "receiver": "f" * 16, "run": "e" * 16}
+            receipt = {"v": 1, "receiver": "f" * 16, "at": "x.freq"}
+            receipts = [receipt | {key: job[key] for key in ("id", "name", "digest", "size")} for job in victims]
+            with server.client() as client:
+                number = str(client.store(f"test.claim.{held['id']}", json.dumps(holder).encode())["seq"])
+                for i, (kind, payload, headers) in enumerate([
+                        ("claim", b"x", {"Nats-Sequence": number, "Nats-Stream": "test_claim"}), ("claim", b"x", {"Nats-Sequence": "0"}),
+                        ("claim", b"", {"Status": "404", "Nats-Sequence": "0"}), ("claim", b"x", {" blank": "first"}),
+                        ("receipt", json.dumps(receipts[4] | {"id": "1" * 32}).encode(), None),
+                        ("receipt", json.dumps(receipts[5] | {"name": "other.freq"}).encode(), None),
+                        ("receipt", json.dumps(receipts[6] | {"size": 7}).encode(), {"Nats-Sequence": number}),
+                        ("receipt", b"", {"Status": "503"})]):
+                    client.store(f"test.{kind}.{victims[i]['id']}", payload, headers)
+                south = site.node("south", "receive", server.url).start()
+                expected = {job["name"] for job in victims}
+                rig.wait_for(lambda: f"all but the claimed one: {sorted(rig.visible(south.folder))}\n{south.carrier.text()[-3000:]}",
+                             lambda: expected <= rig.visible(south.folder))
+                rig.wait_for(lambda: f"their receipts: {sorted(rig.visible(north.folder))}\n{north.carrier.text()[-3000:]}",
+                             lambda: rig.visible(north.folder) == {held["name"], held["name"] + ".sha256"})
+                self.assertNotIn(held["name"], rig.visible(south.folder))
+                self.assertEqual(json.loads(client.message("test_claim", int(number))[2]), holder)
+
     def test_foreign_messages_that_a_sender_ignores_are_reported_once_for_each_subject(self):
         """Also one that is well-formed and of another ID than its subject."""
         with rig.Site() as site:

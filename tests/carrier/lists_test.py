@@ -197,6 +197,21 @@ class Lists(unittest.TestCase):
             south.start()
             self.arrives(north, south, path)
 
+    def test_a_list_that_its_consumer_passes_over_is_published_again(self):
+        """Somebody else has acknowledged it, as it is with a consumer that a crash has left ahead of its stream."""
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            path = self.sent_to_one(north, south, "n.2.list")
+            with server.client() as client:
+                subject, acknowledgement, *_ = client.fetch("test_list", token_of(west))
+                self.assertEqual(subject, stored(server, "n.2.list")[1])
+                client.publish(acknowledgement, b"+ACK")
+                client.flush()
+            west.start()
+            rig.wait_for(lambda: f"{path} at the second receiver: {north.carrier.text()[-2000:]}", lambda: has(west, path), limit=4 * rig.LIMIT)
+            self.assertIn("has not reported", north.carrier.text())
+            self.arrives(north, west, path)
+
 
 if __name__ == "__main__":
     rig.main()

@@ -164,6 +164,14 @@ TEST_CASE("Only the error that names it shows that a stream has no such message"
   std::uint64_t sequence = 0;
   CHECK(parse_lookup(R"({"message":{"subject":"a","seq":7,"data":"eA=="}})", &sequence) == Lookup::kFound);
   CHECK(sequence == 7);
+  std::string contents;
+  CHECK(parse_lookup(R"({"message":{"subject":"a","seq":7,"data":"eHk="}})", &sequence, &contents) ==
+        Lookup::kFound);
+  CHECK(contents == "xy");
+  CHECK(parse_lookup(R"({"message":{"subject":"a","seq":7}})", &sequence, &contents) == Lookup::kFound);
+  CHECK(contents.empty());
+  CHECK(parse_lookup(R"({"message":{"subject":"a","seq":7,"data":"?"}})", &sequence, &contents) ==
+        Lookup::kUnknown);
   CHECK(parse_lookup(R"({"error":{"code":404,"err_code":10037,"description":"no message found"}})",
                      &sequence) == Lookup::kMissing);
   for (const char* text :
