@@ -90,7 +90,7 @@ bool is_own_marker(const std::string& text) {
 // would be a container or list without its dots. Those of link and the carrier are nobody's.
 bool is_missed(int directory, const std::string& name) {
   if (name.starts_with(".paxect")) return false;
-  const FileKind kind = kind_of(name.substr(std::min(name.find_first_not_of('.'), name.size())));
+  const FileKind kind = kind_of("x" + name);  // what it would be if it were not hidden
   struct stat info {};
   if (fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
   return S_ISDIR(info.st_mode) ||
@@ -254,6 +254,10 @@ Status Folder::scan_below(int directory, const std::string& prefix, std::set<std
     const bool is_regular = S_ISREG(info.st_mode);
     if (!S_ISDIR(info.st_mode) && (only_ours ? is_ours && is_regular : true))
       *go_on = each({prefix + name, identity_from(info), is_regular});
+    if (S_ISDIR(info.st_mode) && depth >= kMaxDepth && !only_ours)
+      unread->emplace(prefix + name,
+                      Status::failure("cannot read " + path_ + "/" + prefix + name + ": it is more than " +
+                                      std::to_string(kMaxDepth) + " folders deep: move it up"));
     if (S_ISDIR(info.st_mode) && depth < kMaxDepth) {
       const UniqueFd below(openat(dirfd(stream.get()), name.c_str(), kDirectoryFlags));
       if (!below.valid() && errno == ENOENT) continue;

@@ -12,6 +12,7 @@ constexpr std::uint64_t kRetry = 2 * kSecond;
 constexpr std::uint64_t kSilent = 10 * kSecond;
 constexpr std::uint64_t kLost = 15 * kSecond;
 constexpr int kMaxUnanswered = 2;
+constexpr std::uint64_t kLeave = 25 * kSecond;    // as for a leader that does not answer
 constexpr std::uint64_t kRefused = 60 * kSecond;  // without another error of the server
 constexpr std::uint64_t kSubscribeAgain = 10 * kSecond;
 constexpr std::uint64_t kPermitted = 5 * kSecond;
@@ -23,6 +24,22 @@ constexpr std::uint64_t kAnnounced = 15 * kSecond;  // likewise of announcements
 void Readiness::end_deaf_connection() {
   const std::string problem =
       "the server " + connection_.last_url() + " does not reply to requests to JetStream: connecting again";
+  host_.log(PAXECT_LOG_WARN, problem);
+  connection_.end(problem);
+}
+
+// A server that is cut off from its cluster replies to some requests, and to others that its cluster cannot
+// do it now.
+void Readiness::leave_unavailable(const Status& status, std::uint64_t now) {
+  if (!status.is_unavailable()) {
+    unavailable_since_ns_ = 0;
+    return;
+  }
+  if (unavailable_since_ns_ == 0) unavailable_since_ns_ = now;
+  if (now - unavailable_since_ns_ < kLeave || !connection_.has_other_server()) return;
+  const std::string problem = "the server " + connection_.last_url() +
+                              " is up and its cluster is not: " + status.message() +
+                              ": connecting to the next server of the list";
   host_.log(PAXECT_LOG_WARN, problem);
   connection_.end(problem);
 }
@@ -117,6 +134,7 @@ bool Readiness::tend(bool is_working) {
     has_streams_ = false;
     next_streams_ns_ = 0;
     unanswered_ = 0;
+    unavailable_since_ns_ = 0;
     epoch_.reset();
     host_.log(PAXECT_LOG_INFO, "connected to " + connection_.server_url());
   }
@@ -135,6 +153,7 @@ bool Readiness::tend(bool is_working) {
                 status.ok() ? "" : status.message() + " at " + connection_.last_url());
   unanswered_ = status.is_silence() ? unanswered_ + 1 : 0;
   if (unanswered_ >= kMaxUnanswered) end_deaf_connection();
+  leave_unavailable(status, now);
   return is_new;
 }
 

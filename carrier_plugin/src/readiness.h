@@ -44,6 +44,7 @@ class Readiness {
   void tend_refused_subscription(std::uint64_t now);
   void tend_epoch(bool is_working);
   void end_deaf_connection();
+  void leave_unavailable(const Status& status, std::uint64_t now);
 
   const Host& host_;
   Connection& connection_;
@@ -57,9 +58,10 @@ class Readiness {
   std::string refused_;  // the kind of the subject of the message; "" for nothing, or an unknown one
   std::string refused_subscription_;  // what the server said of it on this connection; "" for nothing
   std::uint64_t refused_subscription_ns_ = 0;
-  std::uint64_t subscribed_again_ns_ = 0;  // 0: not since it was refused
-  int unanswered_ = 0;                     // attempts to ensure the streams on this connection
-  bool has_reconnected_ = false;           // for the stream of the epoch
+  std::uint64_t subscribed_again_ns_ = 0;   // 0: not since it was refused
+  int unanswered_ = 0;                      // attempts to ensure the streams on this connection
+  std::uint64_t unavailable_since_ns_ = 0;  // 0: not
+  bool has_reconnected_ = false;            // for the stream of the epoch
   bool has_streams_ = false;
   bool has_failed_ = false;
 };

@@ -219,7 +219,13 @@ void Sender::wait_for_room() {
       next_room_ns_ = now + kSecond + randombytes_uniform(static_cast<std::uint32_t>(4 * kSecond));
     }
   StreamRoom room;
-  if (!waiting.empty() && !read_room(connection_.jetstream(), names_.stream("data"), &room).ok()) return;
+  if (!waiting.empty()) {
+    const bool is_read = read_room(connection_.jetstream(), names_.stream("data"), &room).ok();
+    const auto max = static_cast<std::uint64_t>(settings_.max_stream_mb) * 1024 * 1024;
+    // Somebody removed it, or made it smaller: both are mended where the streams are made.
+    if (!is_read || (room.max_bytes != 0 && room.max_bytes < max)) readiness_.lose_streams();
+    if (!is_read) return;
+  }
   bool is_full = false;
   for (Outgoing* file : waiting) {
     const std::uint64_t needed = file->job.size - std::min(file->job.size, file->stored_chunks * kChunkSize) +

@@ -28,11 +28,18 @@ class Status {
     status.error_ = ETIMEDOUT;
     return status;
   }
+  // Of the server, whose cluster cannot do it now.
+  static Status unavailable(std::string message) {
+    Status status = failure(std::move(message));
+    status.error_ = EAGAIN;
+    return status;
+  }
   bool ok() const { return message_.empty(); }
   const std::string& message() const { return message_; }
   // The errno of a failed system call; 0 for another failure.
   int error() const { return error_; }
   bool is_silence() const { return error_ == ETIMEDOUT; }
+  bool is_unavailable() const { return error_ == EAGAIN; }
 
  private:
   std::string message_;

@@ -54,6 +54,7 @@ Status failure(const std::string& what, natsStatus status, jsErrCode code) {
   if (code == kNoPeers)
     text += ": it is stored on three servers of a cluster, or as many as `replicas` says; they must be up";
   if (code != 0) text += " (" + std::to_string(static_cast<int>(code)) + ")";
+  if (code == JSClusterNotAvailErr) return Status::unavailable(text);
   return status == NATS_TIMEOUT ? Status::silence(text) : Status::failure(text);
 }
 

@@ -231,5 +231,28 @@ TEST_CASE("A folder below that cannot be read is reported, and what is beside it
   for (int i = 0; i < 20; ++i) chmod((place.path + "/shut" + std::to_string(i)).c_str(), 0755);
 }
 
+TEST_CASE("A folder that is too deep is reported, and so is a hidden container of any name") {
+  const Place place;
+  Folder folder;
+  REQUIRE(place.open(&folder).ok());
+  std::string deep;
+  for (int i = 0; i < 70; ++i) {
+    deep += (deep.empty() ? "" : "/") + std::string(1, 'd');
+    REQUIRE(mkdir((place.path + "/" + deep).c_str(), 0755) == 0);
+    test::write_file(place.path + "/" + deep + "/x.freq", "x");
+  }
+  for (const char* name : {"...freq", ".freq", ".x.freq", ".list", ".note"})
+    test::write_file(place.path + "/" + name, "x");
+  std::set<std::string> found;
+  std::set<std::string> hidden;
+  Folder::Unread unread;
+  const auto each = [&](const Folder::Entry& entry) { return found.insert(entry.path).second; };
+  CHECK(folder.scan(each, &unread, &hidden).ok());
+  CHECK(found.size() == 64);
+  REQUIRE(unread.size() == 1);
+  CHECK(unread.begin()->second.message().ends_with("is more than 64 folders deep: move it up"));
+  CHECK(hidden == std::set<std::string>{"...freq", ".freq", ".list", ".x.freq"});
+}
+
 }  // namespace
 }  // namespace paxect::carrier

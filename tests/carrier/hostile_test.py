@@ -249,6 +249,24 @@ class Space(unittest.TestCase):
             site.take()
             site.await_arrival()
 
+    def test_a_full_stream_that_somebody_made_smaller_or_removed_is_mended(self):
+        for change in ("smaller", "removed"):
+            with self.subTest(change), rig.Site() as site:
+                server = site.server().start().ready()
+                north = site.node("north", "send", server.url, carrier="max_stream_mb = 4").start()
+                data = stream_of(server, "data")
+                with server.client() as client:
+                    if change == "smaller":
+                        client.api(f"STREAM.UPDATE.{data}", client.api(f"STREAM.INFO.{data}")["config"] | {"max_bytes": 2000})
+                    site.send_many(north, 3 if change == "smaller" else 20, sizes=(1_000_000,))
+                    rig.wait_for("a report that the stream is full", lambda: "full" in north.carrier.text())
+                    if change == "removed":
+                        client.api(f"STREAM.DELETE.{data}")
+                    rig.wait_for("chunks in the stream", lambda: client.streams().get(data, {"state": {"messages": 0}})["state"]["messages"] > 0)
+                site.node("south", "receive", server.url, carrier="max_stream_mb = 4").start()
+                site.take()
+                site.await_arrival()
+
     def test_a_container_larger_than_the_stream_is_reported_and_holds_up_nothing(self):
         with rig.Site() as site:
             server = site.server().start().ready()
@@ -346,7 +364,7 @@ class Clocks(unittest.TestCase):
             north.start()
             for i in range(3):
                 site.send(north, f"big{i}.freq", site.random.randbytes(3_000_000))
-            rig.wait_for("a full stream", lambda: "full" in north.carrier.text())
+            rig.wait_for("a full stream and a job", lambda: "full" in north.carrier.text() and rig.jobs(server))
             north.kill()  # with a job, and chunks without one
             (north.place / ".paxect_carrier_folder" / "sender.records").unlink()
             for name in set(site.sent) - set(rig.jobs(server)):
