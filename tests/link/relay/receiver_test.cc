@@ -188,6 +188,12 @@ TEST_CASE("With proof = check an entry is used up by a container that came befor
     rig.start();
     rig.settle(5 * kSecond);
   }
+  SECTION("after a restart with proof = require") {
+    rig.stop();
+    rig.host.set("proof", "require");
+    rig.start();
+    rig.settle(5 * kSecond);
+  }
   rig.list();
   rig.settle(5 * kSecond);
   CHECK(command_json(rig.host, {"missing"})["complete"].GetBool());
@@ -196,6 +202,45 @@ TEST_CASE("With proof = check an entry is used up by a container that came befor
   rig.list();
   rig.settle(5 * kSecond);
   CHECK_FALSE(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["complete"].GetBool());
+}
+
+TEST_CASE("With proof = check nothing that becomes of lists holds up a container, and it is reported") {
+  ReceiverRig rig;
+  rig.host.set("proof", "check");
+  rig.host.set("max_jump", "3");
+  rig.send("a.freq", "data of a");
+  link::List list = rig.north.next_list();
+  rig.north.write(list, rig.inbox());
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.delivered() == Names{"a"});
+  std::size_t unlisted = 1;
+  SECTION("a fork") {
+    list.head.made += 1;
+    rig.north.write(list, rig.inbox());
+    rig.settle(5 * kSecond);
+    CHECK(rig.events("forked").size() == 1);
+  }
+  SECTION("a revoked key") {
+    std::filesystem::rename(rig.peers() + "/north.pub", rig.peers() + "/north.pub.revoked");
+  }
+  SECTION("keys that are away") { std::filesystem::rename(rig.peers(), rig.directory / "aside"); }
+  SECTION("a list that jumps too far") {
+    list = rig.north.next_list();
+    list.head.number = 50;
+    rig.north.write(list, rig.inbox());
+    rig.settle(5 * kSecond);
+    CHECK(command_json(rig.host, {"missing"}, PAXECT_PLUGIN_INCOMPLETE)["lists"][0]["state"] == "jumped");
+    unlisted = 0;  // the one that comes next does not
+  }
+  rig.settle(5 * kSecond);
+  rig.north.send("b.freq", container("data of b"));
+  rig.list();
+  rig.settle(5 * kSecond);
+  rig.put("b.freq", container("data of b"));
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered() == Names{"a", "b"});
+  CHECK(rig.events("unlisted").size() == unlisted);
 }
 
 TEST_CASE("Without a pinned key, and with proof = off, lists are not read") {
