@@ -1,5 +1,6 @@
 #include "streams.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -182,6 +183,14 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
           "the stream " + name + " is on one server of the cluster " + found->Cluster->Name +
           ": if that server loses it, containers may be delivered twice; set replicas to 3");
     const std::int64_t bytes = max_bytes(settings, spec);
+    if (bytes < 0 && config.MaxBytes > 0)
+      differences->push_back("the stream " + name + " has a limit of " + std::to_string(config.MaxBytes) +
+                             " bytes: when it is reached, nothing is delivered; run: nats stream edit " +
+                             name + " --max-bytes=-1");
+    if (config.MaxConsumers > 0)
+      differences->push_back("the stream " + name + " allows " + std::to_string(config.MaxConsumers) +
+                             " consumers: the stream of lists has one for each receiver, that of jobs one; "
+                             "remove the stream while nothing is under way");
     if (settings.mode == Mode::kSend && bytes >= 0 && config.MaxBytes != bytes)
       differences->push_back("the stream " + name + " has room for " + std::to_string(config.MaxBytes) +
                              " bytes, and max_stream_mb is " + std::to_string(settings.max_stream_mb) +
@@ -240,6 +249,54 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
   if (status.ok() && is_made)
     status = ensure_consumer_once(jetstream, names, what, name, settings, created_ns, &is_made);
   return status;
+}
+
+std::vector<std::string> missing_streams(jsCtx* jetstream, const Names& names) {
+  std::vector<std::string> missing;
+  missing.reserve(kSpecs.size());
+  for (const Spec& spec : kSpecs) {
+    const std::string name = names.stream(spec.what);
+    jsStreamInfo* found = nullptr;
+    jsErrCode code = static_cast<jsErrCode>(0);
+    const natsStatus status = js_GetStreamInfo(&found, jetstream, name.c_str(), nullptr, &code);
+    const Info info(found, jsStreamInfo_Destroy);
+    if (status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND)) missing.push_back(name);
+  }
+  return missing;
+}
+
+Status read_account(jsCtx* jetstream, AccountRoom* out) {
+  if (jetstream == nullptr) return Status::failure("no connection");
+  jsAccountInfo* found = nullptr;
+  jsErrCode code = static_cast<jsErrCode>(0);
+  const natsStatus status = js_GetAccountInfo(&found, jetstream, nullptr, &code);
+  const std::unique_ptr<jsAccountInfo, void (*)(jsAccountInfo*)> info(found, jsAccountInfo_Destroy);
+  if (status != NATS_OK) return failure("cannot read the limits of the account", status, code);
+  const auto number = [](std::int64_t value) {
+    return value > 0 ? static_cast<std::uint64_t>(value) : std::uint64_t{0};
+  };
+  *out = {.stored = found->Store,
+          .max_stored = number(found->Limits.MaxStore),
+          .memory = found->Memory,
+          .max_memory = number(found->Limits.MaxMemory),
+          .streams = number(found->Streams),
+          .max_streams = number(found->Limits.MaxStreams)};
+  const auto is_tighter = [](std::uint64_t used, std::uint64_t max, std::uint64_t other,
+                             std::uint64_t other_max) {
+    return max != 0 && (other_max == 0 || max - std::min(max, used) < other_max - std::min(other_max, other));
+  };
+  for (int i = 0; i < found->TiersLen; ++i) {
+    const jsTier& tier = *found->Tiers[i];
+    if (is_tighter(tier.Store, number(tier.Limits.MaxStore), out->stored, out->max_stored)) {
+      out->stored = tier.Store;
+      out->max_stored = number(tier.Limits.MaxStore);
+    }
+    if (is_tighter(tier.Memory, number(tier.Limits.MaxMemory), out->memory, out->max_memory)) {
+      out->memory = tier.Memory;
+      out->max_memory = number(tier.Limits.MaxMemory);
+    }
+  }
+  return Status::success();
 }
 
 Status ask_leader(jsCtx* jetstream, const Names& names, const std::string& server) {

@@ -25,6 +25,20 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
                        const Settings& settings, std::int64_t* created_ns);
 
+// Those that do not exist, where that is known.
+std::vector<std::string> missing_streams(jsCtx* jetstream, const Names& names);
+// What the account has stored, and its limits; 0 for none. The tier that has the least room left, where there
+// are several.
+struct AccountRoom {
+  std::uint64_t stored = 0;
+  std::uint64_t max_stored = 0;
+  std::uint64_t memory = 0;
+  std::uint64_t max_memory = 0;
+  std::uint64_t streams = 0;
+  std::uint64_t max_streams = 0;
+};
+Status read_account(jsCtx* jetstream, AccountRoom* out);
+
 // Whether the leader of the jobs answers: it has the majority of its replicas. Success also without a stream.
 Status ask_leader(jsCtx* jetstream, const Names& names, const std::string& server);
 

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """What the commands report, and what they leave as it is."""
+import contextlib
+import socket
 import stat
+import threading
 import unittest
 
 import network
@@ -35,6 +38,45 @@ class Doctor(unittest.TestCase):
                 self.assertFalse(state_of(node).exists())
                 self.assertEqual([path.name for path in node.folder.iterdir()], [".paxect-place"])
             self.assertEqual(configurations(server), {})
+
+    def test_what_the_account_does_not_allow_has_failed(self):
+        for limits, words in (("max_streams: 5, max_store: 1GB", ("5 streams", "max_streams")), ("max_streams: 50, max_store: 50MB", ("max_store", "max_stream_mb"))):
+            with self.subTest(limits), rig.Site() as site:
+                account = f"accounts {{ X: {{ jetstream: {{ {limits}, max_mem: 10MB, max_consumers: 50 }}, users: [{{ user: u, password: p }}] }} }}"
+                server = site.server(settings=f"{account}\nno_auth_user: u").start().ready()
+                north = site.node("north", "send", server.url, carrier="max_stream_mb = 64")
+                checks = north.command("doctor", status=(1,))["checks"]
+                failed = [one["text"] for one in checks if one["state"] == "failed"]
+                self.assertTrue([text for text in failed if all(word in text for word in words)], checks)
+
+    def test_a_limit_of_a_stream_that_has_none_by_default_is_found(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            connected(north)
+            with server.client() as client:
+                rig.wait_for("the streams", lambda: "test_receipt" in client.streams())
+                client.api("STREAM.UPDATE.test_receipt", configurations(server)["test_receipt"] | {"max_bytes": 1000})
+            checks = north.command("doctor", status=(1,))["checks"]
+            self.assertTrue([one for one in checks if one["state"] == "warning" and "has a limit of 1000 bytes" in one["text"]], checks)
+            self.assertTrue([one for one in checks if one["state"] == "failed" and one["check"] == "stream test_receipt"], checks)
+
+    def test_what_is_no_server_or_takes_too_small_messages_has_failed(self):
+        with rig.Site() as site, socket.create_server(("127.0.0.1", 0)) as other:
+            def serve():
+                with contextlib.suppress(OSError):  # until the socket is closed
+                    while True:
+                        with other.accept()[0] as connection:
+                            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            threading.Thread(target=serve, daemon=True).start()
+            address = f"nats://127.0.0.1:{other.getsockname()[1]}"
+            failed = {one["check"]: one["text"] for one in site.node("one", "send", address).command("doctor", status=(1,))["checks"]
+                      if one["state"] == "failed"}
+            self.assertEqual(failed[f"server {address}"], f"{address} is no NATS server")
+            server = site.server(settings="max_payload: 512KB").start().ready()
+            failed = {one["check"]: one["text"] for one in site.node("two", "send", server.url).command("doctor", status=(1,))["checks"]
+                      if one["state"] == "failed"}
+            self.assertEqual(failed[f"server {server.url}"], "max_payload is 524288: it must be at least 1MB")
 
     def test_neither_doctor_nor_a_second_sender_changes_a_stream_but_to_enlarge_it(self):
         with rig.Site() as site:

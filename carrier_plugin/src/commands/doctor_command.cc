@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <vector>
@@ -174,6 +175,61 @@ void check_certificate(const Call& call, Findings* findings) {
   add("certificate", status, until, findings);
 }
 
+// How near a limit is: what a claim or receipt needs must be left.
+void check_room_of(const std::string& check, std::uint64_t used, std::uint64_t max, Findings* findings) {
+  constexpr std::uint64_t kNeeded = 64 * 1024;
+  constexpr std::uint64_t kTight = 10;  // of a hundred
+  if (max == 0) return;
+  const std::uint64_t left = max - std::min(max, used);
+  const std::string text = std::to_string(used) + " of " + std::to_string(max) + " bytes are used";
+  if (left < kNeeded)
+    findings->push_back({check, "failed",
+                         text + ": nothing more is stored; raise the limit of the account, or remove what "
+                                "nobody needs"});
+  else
+    findings->push_back({check, left < max / 100 * kTight ? "warning" : "ok", text});
+}
+
+// Whether the account allows what is missing: streams, and room for that of the data, which the server
+// reserves.
+void check_account(jsCtx* jetstream, const Names& names, const Settings& settings, Findings* findings) {
+  AccountRoom account;
+  if (!read_account(jetstream, &account).ok()) return;
+  check_room_of("storage of the account", account.stored, account.max_stored, findings);
+  check_room_of("memory of the account", account.memory, account.max_memory, findings);
+  const std::vector<std::string> missing = missing_streams(jetstream, names);
+  if (account.max_streams != 0 && account.streams + missing.size() > account.max_streams)
+    findings->push_back({"streams of the account", "failed",
+                         "it has " + std::to_string(account.streams) + " of at most " +
+                             std::to_string(account.max_streams) + " streams, and " +
+                             std::to_string(missing.size()) + " are to be made: raise its max_streams"});
+  const auto needed = static_cast<std::uint64_t>(settings.max_stream_mb) * 1024 * 1024;
+  const bool is_data_missing =
+      std::find(missing.begin(), missing.end(), names.stream("data")) != missing.end();
+  if (is_data_missing && account.max_stored != 0 &&
+      account.max_stored - std::min(account.max_stored, account.stored) < needed)
+    findings->push_back({"storage of the account", "failed",
+                         "it allows " + std::to_string(account.max_stored) + " bytes, and the stream " +
+                             names.stream("data") + " is to have " + std::to_string(needed) +
+                             ": raise its max_store, or lower max_stream_mb"});
+}
+
+void check_stream(jsCtx* jetstream, const Names& names, const std::string& what, Findings* findings) {
+  constexpr std::uint64_t kSmall = 4096;  // more than most messages that are no chunk
+  const std::string name = names.stream(what);
+  StreamRoom room;
+  if (!read_room(jetstream, name, &room).ok()) return;
+  std::string text = std::to_string(room.messages) + " messages, " + std::to_string(room.bytes) + " bytes";
+  if (room.max_bytes != 0) text += " of " + std::to_string(room.max_bytes);
+  std::string state = what == "poison" && room.messages > 0 ? "warning" : "ok";
+  if (room.max_bytes != 0 && room.max_bytes - std::min(room.max_bytes, room.bytes) < kSmall) {
+    state = what == "data" ? "warning" : "failed";
+    text += what == "data" ? ": it is full, and senders wait until receivers have taken some"
+                           : ": it is full; run: nats stream edit " + name + " --max-bytes=-1";
+  }
+  findings->push_back({"stream " + name, state, text});
+}
+
 void check_streams(const Call& call, Findings* findings) {
   Connection connection(call.host(), call.settings(), "paxect doctor");
   Status status = connection.open();
@@ -188,14 +244,9 @@ void check_streams(const Call& call, Findings* findings) {
   for (const std::string& difference : differences) findings->push_back({"streams", "warning", difference});
   status = ask_leader(connection.jetstream(), names, connection.server_url());
   add("leader of the streams", status, "it answers", findings);
-  StreamRoom room;
-  for (const char* what : {"data", "job", "claim", "receipt", "poison"})
-    if (read_room(connection.jetstream(), names.stream(what), &room).ok())
-      findings->push_back({"stream " + names.stream(what),
-                           std::string(what) == "poison" && room.messages > 0 ? "warning" : "ok",
-                           std::to_string(room.messages) + " messages, " + std::to_string(room.bytes) +
-                               " bytes" +
-                               (room.max_bytes == 0 ? "" : " of " + std::to_string(room.max_bytes))});
+  check_account(connection.jetstream(), names, call.settings(), findings);
+  for (const char* what : {"data", "job", "claim", "receipt", "report", "list", "poison"})
+    check_stream(connection.jetstream(), names, what, findings);
 }
 
 }  // namespace
