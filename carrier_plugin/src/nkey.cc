@@ -82,12 +82,21 @@ Status read_public_nkey(const std::string& path, std::string* out) {
   std::string text;
   bool missing = false;
   if (Status status = read_file(path, 64 * 1024, &text, &missing); !status.ok()) return status;
-  for (std::size_t at = text.find("SU"); at != std::string::npos; at = text.find("SU", at + 1))
-    if (public_nkey_of(text.substr(at, kSeedText), out)) {
-      sodium_memzero(text.data(), text.size());
-      return Status::success();
-    }
-  return Status::failure(path + " has no seed of a user's nkey (SU...)");
+  bool is_found = false;
+  bool is_alone = false;
+  for (std::size_t at = text.find("SU"); at != std::string::npos && !is_alone; at = text.find("SU", at + 1)) {
+    if (!public_nkey_of(text.substr(at, kSeedText), out)) continue;
+    is_found = true;
+    const std::size_t end = at + kSeedText;
+    is_alone = (at == 0 || text[at - 1] == '\n') && (end == text.size() || text[end] == '\n');
+  }
+  sodium_memzero(text.data(), text.size());
+  if (is_alone) return Status::success();
+  // The library would report it at each connection, without the file.
+  return Status::failure(
+      path + (is_found ? " has other characters in the line of its seed (SU...), such as a byte order "
+                         "mark or a carriage return: remove them"
+                       : " has no seed of a user's nkey (SU...)"));
 }
 
 }  // namespace paxect::carrier

@@ -10,6 +10,7 @@
 #include <limits>
 #include <string_view>
 
+#include "nkey.h"
 #include "unique_fd.h"
 
 namespace paxect::carrier {
@@ -197,6 +198,10 @@ Status read_security(const Reader& reader, Settings* out) {
                         "needs tls_cert and tls_key together");
   if (!out->tls && (!out->tls_ca.empty() || !out->tls_cert.empty()))
     return reader.fault(out->tls_ca.empty() ? "tls_cert" : "tls_ca", "has no effect without tls = on");
+  std::string ignored;
+  if (!out->nkey.empty())
+    if (const Status seed = read_public_nkey(out->nkey, &ignored); !seed.ok())
+      return reader.fault("nkey", "cannot be used: " + seed.message());
   return Status::success();
 }
 

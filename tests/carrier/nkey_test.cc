@@ -48,6 +48,15 @@ TEST_CASE("A seed is found among other lines of its file") {
   CHECK(key == kPublic);
   test::write_file(path, "SU\n");
   CHECK(read_public_nkey(path, &key).message() == path + " has no seed of a user's nkey (SU...)");
+  test::write_file(path, kSeed);
+  CHECK(read_public_nkey(path, &key).ok());
+  for (const std::string& text : {std::string(kSeed) + "\r\n", "\xef\xbb\xbf" + std::string(kSeed) + "\n",
+                                  " " + std::string(kSeed), std::string(kSeed) + " \n"}) {
+    test::write_file(path, text);
+    CHECK(read_public_nkey(path, &key)
+              .message()
+              .starts_with(path + " has other characters in the line of its seed"));
+  }
 }
 
 }  // namespace

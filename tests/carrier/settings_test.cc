@@ -100,9 +100,12 @@ TEST_CASE("A setting that cannot be used is refused with its name") {
   CHECK(contains(fault, expected));
 }
 
+// Of RFC 8032, 7.1, TEST 1, in the form of nkeys.
+constexpr char kSeed[] = "SUAJ2YNRTXX72WTAXKCEV5ES5QWMIRCJYVUXWMTJDFYDXLADDSXH6YALCA\n";
+
 TEST_CASE("A secret that others can read is refused") {
   const test::TempDir place;
-  const std::string path = write_secret(place, "SUAEXAMPLE\n", 0644);
+  const std::string path = write_secret(place, kSeed, 0644);
   CHECK(contains(Section().set("nkey", path).fault(), "others can read: chmod 600"));
   chmod(path.c_str(), 0600);
   CHECK(Section().set("nkey", path).read().nkey == path);
@@ -110,12 +113,20 @@ TEST_CASE("A secret that others can read is refused") {
 
 TEST_CASE("A credential of systemd may have rights for the group, as an ACL shows") {
   const test::TempDir place;
-  const std::string path = write_secret(place, "SUAEXAMPLE\n", 0440);
+  const std::string path = write_secret(place, kSeed, 0440);
   setenv("CREDENTIALS_DIRECTORY", path.substr(0, path.rfind('/')).c_str(), 1);
   const std::string name = "credential:" + path.substr(path.rfind('/') + 1);
   const std::string found = Section().set("nkey", name).read().nkey;
   unsetenv("CREDENTIALS_DIRECTORY");
   CHECK(found == path);
+}
+
+TEST_CASE("A seed that is damaged is refused before a connection is made") {
+  const test::TempDir place;
+  std::string seed = kSeed;
+  seed[20] = 'B';
+  const std::string path = write_secret(place, seed.c_str(), 0600);
+  CHECK(contains(Section().set("nkey", path).fault(), path + " has no seed of a user's nkey"));
 }
 
 TEST_CASE("A file that is no creds file is refused") {
