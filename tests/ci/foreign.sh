@@ -17,6 +17,7 @@ slow="$slow|:each failing|any one system call|for every way of passing a contain
 slow="$slow|numbering, comparing and merging"
 # Containers of more than 16 MiB. Those of the other repair tests are shorter under emulation.
 slow="$slow|in every window and between windows|of several windows|several_windows|the lists of a later window|the lists of a window"
+slow="$slow|where it ends in the parity of its window"
 
 make_sysroot() { # PRESET PROCESSOR LIBRARIES
   root=build/sysroot/$2
