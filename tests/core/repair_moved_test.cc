@@ -118,6 +118,48 @@ TEST_CASE("repair: cells that equal each other and no cell outside of the moved 
   }
 }
 
+namespace {
+
+// Data of one block of bytes, again and again.
+struct Repeats {
+  const char* name;
+  std::size_t block;
+  std::size_t count;
+  std::int64_t frame;
+  std::int64_t level;
+  std::int64_t percent;
+};
+
+std::string container_of(const Repeats& repeats) {
+  const std::string block = noise(repeats.block, 6);
+  std::string data;
+  for (std::size_t i = 0; i < repeats.count; ++i) data += block;
+  return encode(data, {{PAXECT_PARAM_PROTECT, repeats.percent},
+                       {PAXECT_PARAM_FRAME_SIZE, repeats.frame},
+                       {PAXECT_PARAM_THREADS, 1},
+                       {PAXECT_PARAM_LEVEL, repeats.level}});
+}
+
+}  // namespace
+
+// The cells of one repetition are in all others too, at other offsets than their own.
+TEST_CASE("repair: bytes inserted and removed at two places are found again where the data repeats") {
+  const Repeats repeats = GENERATE(Repeats{"two equal frames", 262144, 8, 1 << 20, 5, 7},
+                                   Repeats{"frames of a short period", 37, 16300, 1000, 1, 13},
+                                   Repeats{"frames of a period of 1000", 1000, 600, 1000, 1, 13},
+                                   Repeats{"frames of one block each", 4096, 74, 4096, 1, 10});
+  INFO(repeats.name);
+  const std::string container = container_of(repeats);
+  const Window window = windows_of(container).at(0);
+  REQUIRE(window.parity >= 4);
+  Random random(45);
+  for (int i = 0; i < rounds(12); ++i) {
+    const std::vector<std::size_t> places = choose_places(window, 2, random);
+    INFO("round " << i << ", at " << places[0] << " and " << places[1]);
+    check_restored(moved(container, places, window.cell, random), container);
+  }
+}
+
 // The nearest of two equal cells is not always the one whose neighbours follow it.
 TEST_CASE("repair: of a few equal cells, each is tried") {
   // Frames of zeros, of which no period of cells occurs more than twice.

@@ -58,8 +58,8 @@ class WindowRepair {
   // After restore(): the same from other bytes, for a window that is not restored or not proven. False when
   // these cannot be all of the window. `status`: of the copies' readers.
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
-  // After gather(): the shifts in a copy at which two cells that follow each other are, in the order of the
-  // copy. Of cells that many others equal, contents do not show which one it is: they are passed over, or
+  // After gather(): adds the shifts in a copy at which two cells that follow each other are, in the order of
+  // the copy. Of cells that many others equal, contents do not show which one it is: they are passed over, or
   // each is taken for the nearest, and their shifts follow the others. Errors: those of the copy's reader.
   enum class Equal { kIgnored, kNearest };
   Status find_shifts(std::size_t index, RepairCopy& copy, Equal equal, std::vector<std::int64_t>& shifts);
@@ -119,7 +119,17 @@ class WindowRepair {
     std::uint32_t distance = 0;  // from the expected one
     bool is_one_of_many = false;
   };
+  struct Pair;
+  struct Range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
   void take_equal();
+  std::vector<Pair> missing_pairs(CopyReader& charged) const;
+  static std::span<Pair> equal_pairs(std::vector<Pair>& pairs, std::uint32_t crc, std::uint32_t next);
+  void take_pairs(std::span<Pair> equal, const std::uint8_t* bytes);
+  Range search_range(const std::vector<std::int64_t>& shifts, const RepairCopy& copy) const;
+  Status take_moved(std::size_t index, RepairCopy& copy, std::vector<std::int64_t>& shifts);
   CellsByCrc wanted_cells(CopyReader& charged) const;
   std::optional<Found> choose(const CellsByCrc& wanted, std::uint32_t crc, std::uint32_t next,
                               std::uint32_t expected, std::vector<std::uint32_t>& possible) const;

@@ -1,7 +1,10 @@
 // WindowRepair's search for cells that are elsewhere in a copy than records show.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "digest.h"
@@ -18,10 +21,29 @@ constexpr std::ptrdiff_t kMaxEqual = 4;
 // Places with the CRC-32s of two wanted cells, of which most turn out to be none where lists are hostile: as
 // many are examined as there are cells in the bytes that are searched, times this.
 constexpr std::uint64_t kMaxChecks = 4;
+constexpr std::uint64_t kMissingBytes = 1 << 16;  // that are searched at once for missing cells
+// A place with the CRC-32s of two missing cells is examined for so many bytes: where data repeats, more of
+// them are none than elsewhere.
+constexpr std::uint64_t kBytesPerCheck = 4;
+constexpr std::size_t kMaxPairs = 4;  // of CRC-32s, for a cell and the next one
+constexpr std::uint32_t kTaken = std::numeric_limits<std::uint32_t>::max();
 
 void add(std::vector<std::int64_t>& shifts, std::int64_t shift) {
   if (shifts.size() < kMaxFoundShifts && std::find(shifts.begin(), shifts.end(), shift) == shifts.end())
     shifts.push_back(shift);
+}
+
+// The shifts, those that occur most often first.
+void add_by_number(std::vector<std::int64_t> all, std::vector<std::int64_t>& shifts) {
+  std::sort(all.begin(), all.end());
+  std::vector<std::pair<std::ptrdiff_t, std::int64_t>> numbers;
+  for (auto it = all.begin(); it != all.end();) {
+    const auto end = std::upper_bound(it, all.end(), *it);
+    numbers.emplace_back(it - end, *it);
+    it = end;
+  }
+  std::sort(numbers.begin(), numbers.end());
+  for (const auto& [number, shift] : numbers) add(shifts, shift);
 }
 
 }  // namespace
@@ -96,25 +118,137 @@ std::optional<WindowRepair::Found> WindowRepair::choose(const CellsByCrc& wanted
   return best;
 }
 
-// Bytes were inserted or removed at several places of the window. Cells between two of them are at a shift
-// that no record shows: they are looked for by their CRC-32. Two neighbours have to be found, since one alone
-// is sometimes a coincidence. They may have been found elsewhere already: what is still missing, parity
-// included, can be at the same shift. Equal cells are taken for those that are nearest to where the bytes
-// before them were: any of them has the right contents, and the next one.
+// A whole data cell and the next one, one of which is missing, by their CRC-32s.
+struct WindowRepair::Pair {
+  std::uint32_t crc = 0;
+  std::uint32_t next = 0;
+  std::uint32_t cell = 0;  // of the first of equal pairs, kTaken: they were found
+
+  auto operator<=>(const Pair&) const = default;
+};
+
+std::vector<WindowRepair::Pair> WindowRepair::missing_pairs(CopyReader& charged) const {
+  const WindowShape& shape = window_.shape;
+  std::vector<Pair> pairs;
+  std::array<std::vector<std::uint32_t>, 2> crcs;
+  for (std::uint64_t cell = 0; cell + 1 < shape.data_cells(); ++cell) {
+    const auto index = static_cast<std::size_t>(cell);
+    if (cells_[index] == Cell::kFound && cells_[index + 1] == Cell::kFound) continue;
+    if (stored_size(cell + 1) != shape.cell()) continue;
+    if (!charged.charge(2 * WorkMeter::kStep)) return {};
+    for (std::size_t i = 0; i < crcs.size(); ++i) {
+      crcs[i].clear();
+      lists_.each_most(cell + i, [&](std::uint32_t crc) { crcs[i].push_back(crc); });
+    }
+    if (crcs[0].empty() || crcs[1].empty()) continue;
+    // Where as many copies of the list have another one, those that one copy has are together.
+    const std::size_t count = std::min(kMaxPairs, std::max(crcs[0].size(), crcs[1].size()));
+    for (std::size_t i = 0; i < count; ++i)
+      pairs.push_back({crcs[0][std::min(i, crcs[0].size() - 1)], crcs[1][std::min(i, crcs[1].size() - 1)],
+                       static_cast<std::uint32_t>(cell)});
+  }
+  if (!sort_in_place(std::span(pairs), std::less<>(), charged)) pairs.clear();
+  return pairs;
+}
+
+std::span<WindowRepair::Pair> WindowRepair::equal_pairs(std::vector<Pair>& pairs, std::uint32_t crc,
+                                                        std::uint32_t next) {
+  auto key = [](const Pair& pair) { return std::tie(pair.crc, pair.next); };
+  const Pair wanted{crc, next, 0};
+  const auto [begin, end] = std::equal_range(pairs.begin(), pairs.end(), wanted,
+                                             [&](const Pair& a, const Pair& b) { return key(a) < key(b); });
+  return {begin, end};
+}
+
+// Takes all missing cells of these equal pairs from `bytes`.
+void WindowRepair::take_pairs(std::span<Pair> equal, const std::uint8_t* bytes) {
+  const std::size_t size = window_.shape.cell();
+  for (const Pair& pair : equal)
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::size_t cell = pair.cell + i;
+      if (cells_[cell] == Cell::kFound) continue;
+      std::memcpy(place(cell), bytes + i * size, size);
+      cells_[cell] = Cell::kFound;
+      lists_.confirm(cell);
+    }
+  equal.front().cell = kTaken;
+}
+
+// Where the cells of the window can be in a copy; empty where the search budget is too small for it.
+WindowRepair::Range WindowRepair::search_range(const std::vector<std::int64_t>& shifts,
+                                               const RepairCopy& copy) const {
+  const auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
+  auto bound = [&](std::uint64_t offset, std::int64_t shift) {
+    const std::int64_t at = static_cast<std::int64_t>(offset) + shift;
+    return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0)), copy.reader.size());
+  };
+  const Range range{bound(window_.offset, *least), bound(window_.end(), *most)};
+  return range.begin < range.end && range.end - range.begin <= copy.found->search_budget ? range : Range{};
+}
+
+// Bytes were inserted or removed at several places of the window, and cells between two of them are at a
+// shift that no record shows. Where data repeats, the same cells are at other shifts too, and each of them is
+// as good: so cells are taken from where they are found, with all that equal them, and are looked for no
+// longer. Two neighbours have to be found, since one alone is sometimes a coincidence. What is found once for
+// all shows how far other cells are moved: `shifts` receives that, what most pairs show first.
+Status WindowRepair::take_moved(std::size_t index, RepairCopy& copy, std::vector<std::int64_t>& shifts) {
+  CopyReader& reader = copy.reader;
+  const std::size_t size = window_.shape.cell();
+  const Range range = search_range(charged_shifts(*map_, index, copy, window_.offset, plan_.own.end), copy);
+  std::vector<Pair> pairs = missing_pairs(reader);
+  if (range.begin == range.end || pairs.empty()) return reader.failure();
+  copy.found->search_budget -= range.end - range.begin;
+  std::uint64_t checks = (range.end - range.begin) / kBytesPerCheck;
+  std::vector<std::int64_t> of_pairs;
+  std::vector<std::uint8_t> block;
+  for (std::uint64_t at = range.begin; at < range.end && !pairs.empty() && checks != 0;) {
+    std::vector<std::uint32_t> crcs;
+    crcs.reserve(2 * pairs.size());
+    for (const Pair& pair : pairs) crcs.insert(crcs.end(), {pair.crc, pair.next});
+    CellSearch search(size, std::move(crcs), reader);
+    std::size_t taken = 0;  // of the pairs
+    while (at < range.end && taken <= pairs.size() / 2 && checks != 0) {
+      block.resize(
+          static_cast<std::size_t>(std::min<std::uint64_t>(kMissingBytes + 2 * size - 1, range.end - at)));
+      if (!reader.read(at, block.data(), block.size())) return reader.failure();
+      std::uint64_t next_block = at + kMissingBytes;
+      search.run(block, [&](std::size_t offset, std::uint32_t crc, std::uint32_t next) -> std::size_t {
+        if (checks == 0 || !reader.charge(WorkMeter::kStep)) return block.size();
+        --checks;
+        const std::span<Pair> equal = equal_pairs(pairs, crc, next);
+        if (equal.empty() || equal.front().cell == kTaken) return 0;
+        if (!reader.charge(equal.size() * WorkMeter::kStep)) return block.size();
+        if (equal.size() == 1)
+          of_pairs.push_back(static_cast<std::int64_t>(at + offset) -
+                             static_cast<std::int64_t>(
+                                 window_.offset + (std::uint64_t{equal[0].cell} << window_.shape.cell_bits)));
+        take_pairs(equal, block.data() + offset);
+        taken += equal.size();
+        // The fewer are looked for, the fewer places are examined in vain.
+        if (taken <= pairs.size() / 2) return 0;
+        next_block = at + offset + 1;
+        return block.size();
+      });
+      at = next_block;
+    }
+    pairs = missing_pairs(reader);
+  }
+  add_by_number(std::move(of_pairs), shifts);
+  return reader.failure();
+}
+
+// What is missing is looked for by all cells of the window. They may have been found elsewhere already: what
+// is still missing, parity included, can be at the same shift. Equal cells are taken for those that are
+// nearest to where the bytes before them were: any of them has the right contents, and the next one.
 Status WindowRepair::find_shifts(std::size_t index, RepairCopy& copy, Equal equal,
                                  std::vector<std::int64_t>& found) {
   CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
-  found.clear();
   const std::vector<std::int64_t> shifts = charged_shifts(*map_, index, copy, window_.offset, plan_.own.end);
-  auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
-  auto bound = [&](std::uint64_t offset, std::int64_t shift) {
-    std::int64_t at = static_cast<std::int64_t>(offset) + shift;
-    return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0)), reader.size());
-  };
-  std::uint64_t from = bound(window_.offset, *least);
-  std::uint64_t to = bound(window_.end(), *most);
-  if (to <= from || to - from > copy.found->search_budget) return reader.failure();
+  const Range range = search_range(shifts, copy);
+  if (range.begin == range.end) return reader.failure();
+  const std::uint64_t from = range.begin;
+  const std::uint64_t to = range.end;
   const CellsByCrc wanted = wanted_cells(reader);
   if (wanted.empty()) return reader.failure();
   copy.found->search_budget -= to - from;
