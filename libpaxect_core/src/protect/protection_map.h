@@ -63,8 +63,8 @@ class ProtectionMap {
   std::vector<std::int64_t> shifts(std::size_t copy, std::uint64_t begin, std::uint64_t end,
                                    std::size_t* steps = nullptr) const;
 
-  // The shift of the first and of the last record of a copy, in the order of the container; none without
-  // records, and after a build() that failed.
+  // The shift of the first and of the last record of a copy, in the order of the container, but for records
+  // that are out of this order in the copy; none without records, and after a build() that failed.
   std::optional<std::int64_t> first_shift(std::size_t copy) const;
   std::optional<std::int64_t> last_shift(std::size_t copy) const;
   // Whether all records of a copy are behind this offset.
@@ -103,7 +103,15 @@ class ProtectionMap {
   std::uint64_t max_size_ = 0;
   bool is_partial_ = false;  // after build_partial()
   std::optional<Trailer> trailer_;
+  struct EndShifts {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+  };
+  struct Place;
+  static EndShifts end_shifts(std::span<const Place> places, WorkMeter& meter);
+
   std::vector<std::vector<Displacement>> displacements_;  // of each copy, by offset
+  std::vector<EndShifts> end_shifts_;                     // of each copy; 0 without records
   std::vector<std::size_t> counts_;                       // of the records in each copy
 };
 
