@@ -53,4 +53,29 @@ TEST_CASE("repair: no record that was written over other bytes moves the contain
   }
 }
 
+TEST_CASE("repair: a piece of a list that was written elsewhere does not hide the one at its place") {
+  constexpr std::size_t kHeader = 64;
+  constexpr std::size_t kFirst = 40;  // of the cells whose entries are lost in the other lists
+  constexpr std::size_t kLost = 41;
+  const std::string container = protect(kSamples[medium], 7);
+  const Window window = windows_of(container).at(0);
+  std::vector<std::size_t> lists;
+  for (const std::size_t at : records_of(container))
+    if (container[at + 12] == 1) lists.push_back(at);
+  REQUIRE(lists.size() == 3);  // of one piece each
+  Random random(46);
+  std::string damaged = container;
+  for (const std::size_t at : {lists[0], lists[1]})
+    damaged = overwritten(damaged, at + kHeader + 4 * kFirst, 4 * kLost, random);
+  damaged = overwritten(damaged, lists[2] + 20, 1, random);
+  for (const std::size_t cell : {std::size_t{101}, std::size_t{104}})
+    damaged = overwritten(damaged, cell * window.cell + 7, 1, random);
+  const std::string stray = container.substr(lists[2] + 200 - window.cell, window.cell);
+  check_restored(damaged, container);
+  check_restored(written_over(damaged, 20 * window.cell, stray), container);
+  // As many as are used of each piece, before the one at its place.
+  damaged = written_over(damaged, 20 * window.cell, stray);
+  check_restored(written_over(damaged, 23 * window.cell, stray), container);
+}
+
 }  // namespace paxect::test

@@ -15,34 +15,35 @@ constexpr unsigned kMaxAttempts = 1024;  // to load one: 8 copies of it in 64 co
 void WindowLists::load(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies) {
   shape_ = plan.window.shape;
   pieces_.assign(static_cast<std::size_t>(shape_.pieces()), {});
-  std::vector<std::vector<bool>> is_found;
-  is_found.reserve(copies.size());
-  for (RepairCopy& copy : copies) is_found.push_back(load_found(map, plan, copy));
+  std::vector<std::vector<FoundPiece>> found;
+  found.reserve(copies.size());
+  for (RepairCopy& copy : copies) found.push_back(load_found(map, plan, copy));
   // Copies without any records have garbage there, which must not take the room of lists.
   for (const bool with_records : {true, false})
     for (std::size_t i = 0; i < copies.size(); ++i)
-      if ((map.records_in(i) != 0) == with_records) load_in_place(map, plan, i, copies[i], is_found[i]);
+      if ((map.records_in(i) != 0) == with_records) load_in_place(map, plan, i, copies[i], found[i]);
 }
 
 // The pieces of each list whose header was found.
-std::vector<bool> WindowLists::load_found(const ProtectionMap& map, const WindowPlan& plan,
-                                          RepairCopy& copy) {
-  std::vector<std::uint8_t> counts(piece_index(shape_.list_copies(), 0));
+std::vector<WindowLists::FoundPiece> WindowLists::load_found(const ProtectionMap& map, const WindowPlan& plan,
+                                                             RepairCopy& copy) {
+  std::vector<FoundPiece> pieces(piece_index(shape_.list_copies(), 0));
   for (const FoundList& found : copy.records().of_window(map.tag(), plan.window.number)) {
     if (!copy.reader.charge(WorkMeter::kRecord)) break;
     if (found.header.window != plan.window || found.header.copy >= shape_.list_copies()) continue;
     const std::uint64_t piece = found.header.first / kPieceEntries;
-    std::uint8_t& count = counts[piece_index(found.header.copy, piece)];
-    if (count == kMaxFound) continue;
-    ++count;
+    FoundPiece& known = pieces[piece_index(found.header.copy, piece)];
+    if (known.count == kMaxFound) continue;
+    known.at[known.count++] = found.at;
     if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
   }
-  return {counts.begin(), counts.end()};
+  return pieces;
 }
 
-// Only those whose header was not found. Where bytes were inserted before a list, others are at its place.
+// Those that no record is used from: one that was written over other bytes says nothing about the piece at
+// its place. Where bytes were inserted before a list, others are there.
 void WindowLists::load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index,
-                                RepairCopy& copy, const std::vector<bool>& is_found) {
+                                RepairCopy& copy, const std::vector<FoundPiece>& found) {
   for (unsigned list = 0; list < shape_.list_copies(); ++list) {
     std::uint64_t at = list == 0   ? plan.own.own_list
                        : list == 1 ? plan.next.list
@@ -50,8 +51,8 @@ void WindowLists::load_in_place(const ProtectionMap& map, const WindowPlan& plan
     std::int64_t shift = charged_shifts(map, index, copy, at, at + shape_.list_size()).front();
     for (std::uint64_t piece = 0; piece < shape_.pieces(); at += shape_.piece_size(piece), ++piece) {
       std::uint64_t place = 0;
-      if (!is_found[piece_index(list, piece)] &&
-          copy.find(at + kListHeaderSize, shift, 4 * shape_.piece_entries(piece), place))
+      if (copy.find(at + kListHeaderSize, shift, 4 * shape_.piece_entries(piece), place) &&
+          !found[piece_index(list, piece)].has(place - kListHeaderSize))
         load_piece(copy.reader, piece, place);
     }
   }

@@ -23,8 +23,8 @@ class WindowLists {
  public:
   // Reads them from where records were found, and from where they would be if their headers were not damaged:
   // an entry is compared with the cell, so a wrong one does no harm. A reader that fails has the failure. In
-  // each copy at most kMaxFound records of each piece of each list are used, so what is read and kept is in
-  // proportion to the window, however many records describe it.
+  // each copy at most kMaxFound records of each piece of each list are used, and what is at its place, so
+  // what is read and kept is in proportion to the window, however many records describe it.
   void load(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies);
 
   // The copies of the list that have this CRC-32 for the cell.
@@ -79,9 +79,19 @@ class WindowLists {
     bool is_list = false;  // a variant has a valid header or the checksum of a cell; else all may be garbage
   };
 
-  std::vector<bool> load_found(const ProtectionMap& map, const WindowPlan& plan, RepairCopy& copy);
+  // Where the records of a piece that are used begin.
+  struct FoundPiece {
+    std::array<std::uint64_t, kMaxFound> at{};
+    unsigned count = 0;
+
+    bool has(std::uint64_t place) const {
+      return std::find(at.begin(), at.begin() + count, place) != at.begin() + count;
+    }
+  };
+
+  std::vector<FoundPiece> load_found(const ProtectionMap& map, const WindowPlan& plan, RepairCopy& copy);
   void load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index, RepairCopy& copy,
-                     const std::vector<bool>& is_found);
+                     const std::vector<FoundPiece>& found);
   std::ptrdiff_t count(std::uint64_t cell, Counts& counts) const;  // how many
   bool load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at);
   std::size_t piece_index(unsigned list, std::uint64_t piece) const {
