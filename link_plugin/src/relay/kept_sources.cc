@@ -302,7 +302,7 @@ bool KeptSources::is_confirmed(const SentStream::EntryNumber& number, const Kept
 
 bool KeptSources::read_receipts() {
   std::vector<PinnedKey> keys;
-  Status status = read_pinned_keys(KeyFolder(parts_.config), &keys);
+  Status status = read_pinned_keys(KeyFolder(parts_.config.peers), &keys);
   parts_.reporter.report_problem("keys of receivers", status.ok() ? problem_of(keys) : status.message);
   if (status.ok() && keys != keys_) {
     keys_ = std::move(keys);

@@ -35,7 +35,7 @@ bool Receiver::lacks_keys() const {
 Status Receiver::read_keys() {
   if (parts_.config.mode != Mode::kReceive) return Status::success();
   std::vector<PinnedKey> pinned;
-  Status status = read_pinned_keys(KeyFolder(parts_.config), &pinned);
+  Status status = read_pinned_keys(KeyFolder(parts_.config.peers), &pinned);
   is_unreadable_ = !status.ok();
   if (is_unreadable_) return status;
   if (const std::string problem = problem_of(pinned); !problem.empty()) status = Status::environment(problem);

@@ -16,28 +16,54 @@
 namespace paxect::link {
 namespace {
 
+// Why a key that somebody else can write keeps the relay from starting; "" for none.
+std::string exposure_among(const std::vector<PinnedKey>& pinned) {
+  for (const PinnedKey& each : pinned)
+    if (each.is_exposed && each.state != PinState::kRevoked) return each.problem;
+  return "";
+}
+
+bool uses_keys(const LinkConfig& config) {
+  const bool reads_lists = config.mode == Mode::kReceive && config.proof != ProofMode::kOff;
+  return reads_lists || (config.mode == Mode::kSend && config.sign_key.key().has_value());
+}
+
 // The keys that this relay verifies by. A receiver that requires proof and has none delivers nothing.
 Status check_pinned(const Host& host, const LinkConfig& config) {
-  const bool reads_lists = config.mode == Mode::kReceive && config.proof != ProofMode::kOff;
-  const bool reads_receipts = config.mode == Mode::kSend && config.sign_key.key().has_value();
-  if (!reads_lists && !reads_receipts) return Status::success();
+  if (!uses_keys(config)) return Status::success();
   const bool is_required = config.proof == ProofMode::kRequire;
   std::vector<PinnedKey> pinned;
-  if (Status status = read_pinned_keys(KeyFolder(config), &pinned); !status.ok()) {
+  Status status = read_pinned_keys(KeyFolder(config), &pinned);
+  // Nothing says here whether this process is that of the relay, or another user checks the configuration.
+  if (status.ok() && !exposure_among(pinned).empty()) {
+    std::vector<PinnedKey> own;
+    if (read_pinned_keys(KeyFolder(config.peers), &own).ok() && exposure_among(own).empty())
+      pinned = std::move(own);
+  }
+  if (!status.ok()) {
     if (is_required) return status;
     host.log(PAXECT_LOG_WARN, status.message);
   }
-  for (const PinnedKey& each : pinned) {
-    if (each.state == PinState::kRevoked || each.problem.empty()) continue;
-    if (each.is_exposed) return Status::invalid(each.problem);
-    host.log(PAXECT_LOG_WARN, each.problem + ": nothing is verified by this key");
-  }
+  if (const std::string exposure = exposure_among(pinned); !exposure.empty())
+    return Status::invalid(exposure);
+  for (const PinnedKey& each : pinned)
+    if (each.state != PinState::kRevoked && !each.problem.empty())
+      host.log(PAXECT_LOG_WARN, each.problem + ": nothing is verified by this key");
   const auto is_valid = [](const PinnedKey& key) {
     return key.state != PinState::kRevoked && key.problem.empty();
   };
   if (!is_required || std::any_of(pinned.begin(), pinned.end(), is_valid)) return Status::success();
   return Status::invalid("proof = require, and no key of a sender is pinned in " + config.peers +
                          ": `paxect link key pin NAME FILE` for each sender, or set proof = off");
+}
+
+// Of the process that runs the relay.
+Status refuse_exposed(const LinkConfig& config) {
+  std::vector<PinnedKey> pinned;
+  if (!uses_keys(config) || !read_pinned_keys(KeyFolder(config.peers), &pinned).ok())
+    return Status::success();
+  const std::string exposure = exposure_among(pinned);
+  return exposure.empty() ? Status::success() : Status::invalid(exposure);
 }
 
 }  // namespace
@@ -304,6 +330,8 @@ void Relay::make_parts() {
 paxect_plugin_status Relay::start() {
   for (const std::string* problem : {&config_.key_problem, &config_.sign_key_problem})
     if (!problem->empty()) return fail(PAXECT_PLUGIN_CONFIG, *problem);
+  if (Status status = refuse_exposed(config_); !status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message);
   make_parts();
   const paxect_plugin_status status = begin();
   if (status == PAXECT_PLUGIN_OK) wait_or_flush();

@@ -102,7 +102,15 @@ Status open_folder(const std::string& folder, Directory* out) {
 
 KeyFolder::KeyFolder(const LinkConfig& config) : KeyFolder(config.peers) {
   struct stat info {};
-  if (user == 0 && stat(directory_name(config.state).c_str(), &info) == 0) user = info.st_uid;
+  if (stat(journal_of(config.state).c_str(), &info) == 0) {
+    user = info.st_uid;
+    return;
+  }
+  for (const std::string& folder : {directory_name(config.state), config.peers}) {
+    if (stat(folder.c_str(), &info) != 0) continue;
+    user = info.st_uid;
+    if (user != 0) return;
+  }
 }
 
 Status read_pinned_keys(const KeyFolder& folder, std::vector<PinnedKey>* out) {

@@ -30,8 +30,10 @@ struct PinnedKey {
   bool operator==(const PinnedKey&) const = default;
 };
 
-// Where the keys are, and who may decide which ones there are: root and the user of the relay. For a process
-// of root that is not geteuid(): a command that root runs is about the relay of another user.
+// Where the keys are, and whose keys count beside those of root: those of the user of the relay. In the relay
+// that is geteuid(). A command may be run by anybody, so for the keys of a LinkConfig it is the owner of the
+// relay's journal; before the first start that of its state directory; and where that one is root's, as /run
+// is, or is not there, that of the folder of keys.
 struct KeyFolder {
   KeyFolder(std::string folder) : path(std::move(folder)), user(geteuid()) {}  // NOLINT: a path is one
   explicit KeyFolder(const LinkConfig& config);

@@ -6,6 +6,7 @@
 
 #include "link/commands/command_rig.h"
 #include "link/proof/vectors.h"
+#include "link/receiver_rig.h"
 #include "proof/signature.h"
 #include "support/emulation.h"
 #include "support/process.h"
@@ -278,19 +279,70 @@ TEST_CASE("peers shows the pinned keys, and what is wrong with a file that is no
   CHECK(text.find("west            not a key  ") != std::string::npos);
 }
 
-TEST_CASE("To a command that root runs the keys of the user of the relay count, and those of no other user") {
+void give(const std::string& path, uid_t user) { REQUIRE(lchown(path.c_str(), user, user) == 0); }
+
+constexpr uid_t kRelayUser = 65533;
+constexpr uid_t kOperator = 65532;
+
+TEST_CASE(
+    "To a command the keys of the user of the relay count, and those of no other user, whoever runs it") {
+  if (geteuid() != 0) return skip("only root can give a file to another user");
+  SigningRig rig;
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(5 * kSecond);
+  rig.stop();
+  const auto give_all = [&](uid_t user) {
+    give(rig.directory.path(), user);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(rig.directory.path()))
+      give(entry.path().string(), user);
+  };
+  give_all(kRelayUser);
+  std::filesystem::permissions(rig.directory.path(), std::filesystem::perms(0755));
+  const uid_t asking = GENERATE(uid_t{0}, kRelayUser, kOperator);
+  INFO(asking);
+  const auto problem = [&] {
+    REQUIRE(seteuid(asking) == 0);
+    const auto peers = command_json(rig.host, {"peers"});
+    REQUIRE(seteuid(0) == 0);
+    return std::string(peers["keys"][0]["problem"].GetString());
+  };
+  CHECK(problem().empty());
+  REQUIRE(seteuid(asking) == 0);
+  const CommandResult missing = command(rig.host, {"missing"});
+  REQUIRE(seteuid(0) == 0);
+  INFO(missing.output);
+  CHECK(missing.status == 0);
+  give(rig.peers() + "/north.pub", kOperator);
+  CHECK(problem().find("its owner, user 65532, can write it") != std::string::npos);
+  CHECK(problem().find("chown root, or user 65533, it") != std::string::npos);
+}
+
+TEST_CASE("Before the first start the keys of the owner of the state directory or of the folder count") {
   if (geteuid() != 0) return skip("only root can give a file to another user");
   KeySite site;
-  site.host.set("lock", site.path("lock"));
+  site.host.set("lock", site.path("run/lock"));
   REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);
   const auto problem = [&] {
     return std::string(command_json(site.host, {"peers"})["keys"][0]["problem"].GetString());
   };
-  for (const std::string& path : {site.path("peers/south.pub"), site.path("peers")})
-    REQUIRE(chown(path.c_str(), 65533, 65533) == 0);
+  give(site.path("peers/south.pub"), kRelayUser);
   CHECK(problem().find("user 65533") != std::string::npos);
-  REQUIRE(chown(site.path("").c_str(), 65533, 65533) == 0);
-  CHECK(problem().empty());
+  SECTION("the state directory") {
+    std::filesystem::create_directory(site.path("run"));
+    CHECK(problem().find("user 65533") != std::string::npos);
+    give(site.path("run"), kRelayUser);
+    CHECK(problem().empty());
+    give(site.path("run"), kOperator);
+    CHECK(problem().find("user 65533") != std::string::npos);
+  }
+  SECTION("the folder") {
+    give(site.path("peers"), kRelayUser);
+    CHECK(problem().empty());
+    std::filesystem::create_directory(site.path("run"));
+    CHECK(problem().empty());
+  }
 }
 
 TEST_CASE("key with other words says how it is used") {

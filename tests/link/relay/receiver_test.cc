@@ -327,6 +327,7 @@ TEST_CASE("A key that is revoked under a relay is good for what was verified bef
 TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
   ReceiverRig rig;
   std::string expected;
+  bool is_at_start = false;
   SECTION("require without keys") {
     std::filesystem::remove_all(rig.peers());
     rig.host.set("proof", "require");
@@ -365,6 +366,8 @@ TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
     if (geteuid() != 0) return skip("only root can give a file to another user");
     REQUIRE(chown(rig.peers().c_str(), 65534, 65534) == 0);
     expected = "peers: its owner, user 65534, can write it, and so pin a key: chown root it";
+    // It may be that of the user of the relay, which has not started yet: a check cannot know it.
+    is_at_start = true;
   }
   SECTION("a key in relay mode") {
     make_sign_key(rig.directory / "own");
@@ -378,7 +381,8 @@ TEST_CASE("Settings of proof that cannot work are refused with the remedy") {
     expected = "mode relay reads no lists: set mode = receive here";
   }
   PluginDriver link(load_plugin(PAXECT_TEST_PLUGINS "/link.so"), rig.host);
-  CHECK(link.init() == PAXECT_PLUGIN_CONFIG);
+  CHECK(link.init() == (is_at_start ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_CONFIG));
+  if (is_at_start) CHECK(link.start() == PAXECT_PLUGIN_CONFIG);
   INFO(link.error());
   CHECK(link.error().find(expected) != std::string::npos);
 }
