@@ -32,4 +32,8 @@ std::string named_digest(const std::string& digest, std::string_view name) {
 
 std::string digest_of_word(const std::string& word) { return word.substr(0, word.find(':')); }
 
+bool is_word_of(const std::string& word, const std::string& digest, std::string_view name) {
+  return word == digest || word == named_digest(digest, name);
+}
+
 }  // namespace paxect::link

@@ -18,5 +18,7 @@ std::optional<EarlierEntry> take_earlier(std::string* word);
 // Journals of before have "DIGEST" alone.
 std::string named_digest(const std::string& digest, std::string_view name);
 std::string digest_of_word(const std::string& word);
+// Whether such a word may be of this container: one without a name is compared by its digest.
+bool is_word_of(const std::string& word, const std::string& digest, std::string_view name);
 
 }  // namespace paxect::link

@@ -89,7 +89,7 @@ bool ReceivedStreams::is_delivered(const ListedContainer& of) const {
   if (!first || !is_gone(*first)) return false;
   const auto& spent = streams_[first->stream].spent;
   const auto found = spent.find(first->number);
-  return found != spent.end() && found->second == named_digest(std::get<3>(of), std::get<4>(of));
+  return found != spent.end() && is_word_of(found->second, std::get<3>(of), std::get<4>(of));
 }
 
 // Whether a delivery uses another entry of its container.

@@ -400,6 +400,12 @@ TEST_CASE("What an older relay noted without a name is compared by its digest") 
   CHECK_FALSE(is_open(streams, {0, 1}));
   CHECK(streams.find_used(digest_of(3)) == EntryRef{0, 3});
   CHECK(rewritten(streams) == streams);
+  // What is listed again of it was delivered, and another content was not.
+  const StreamAddress next{"north", std::string(80, 'b'), "4f9a6c2e11d04b77"};
+  const ListEntry other{digest_of(9), name_of_entry(3), EarlierEntry{kNorth.stream, 3}};
+  add_list(&streams, next, list_of(next, {relisted(3, {kNorth.stream, 3}), other}));
+  CHECK_FALSE(is_open(streams, {1, 1}));
+  CHECK(is_open(streams, {1, 2}));
 }
 
 }  // namespace paxect::link
