@@ -195,7 +195,10 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   seen.is_retried = false;
   const Status status = read(folder, name);
   if (status.ok()) {
+    // It may have been too far ahead before.
     seen.is_over = true;
+    seen.by_keys = seen.by_lists = false;
+    seen.reported.clear();
     return;
   }
   ++waiting_;

@@ -74,5 +74,25 @@ TEST_CASE(
   CHECK(rig.value("jumped") == "0");
 }
 
+TEST_CASE("A list that jumped is not counted any more when the lists before it have come") {
+  MetricsRig rig;
+  rig.host.set("max_jump", "3");
+  rig.send("a.freq", "data of a");
+  rig.list();
+  rig.start();
+  rig.settle(60 * kSecond);
+  std::vector<link::List> before;
+  for (int i = 0; i < 10; ++i) before.push_back(rig.north.next_list());
+  rig.list();
+  rig.settle(60 * kSecond);
+  REQUIRE(rig.value("jumped") == "1");
+  for (const link::List& list : before) {
+    rig.north.write(list, rig.inbox());
+    rig.settle(60 * kSecond);
+  }
+  CHECK(rig.value("jumped") == "0");
+  REQUIRE(rig.events("list_verified").size() == 12);
+}
+
 }  // namespace
 }  // namespace paxect::test
