@@ -87,10 +87,11 @@ void report(const Call& call, const std::vector<PinnedKey>& keys, const char* wh
     return json.finish(&call.console());
   }
   for (const PinnedKey& pinned : keys)
-    call.console().line(
-        pinned.node + ": " + what +
-        (pinned.problem.empty() ? " the key " + key_id_text(pinned.key.id) : " a damaged key") + ", in " +
-        shown(pinned.path));
+    call.console().line(pinned.node + ": " + what +
+                        (pinned.problem.empty() || pinned.is_exposed
+                             ? " the key " + key_id_text(pinned.key.id)
+                             : " a damaged key") +
+                        ", in " + shown(pinned.path));
 }
 
 Status retire(const LinkConfig& config, const std::vector<std::string>& words, PinnedKey* out) {

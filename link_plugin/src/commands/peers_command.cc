@@ -118,11 +118,14 @@ void print_text(const RelayContext& context, const std::vector<PeerEntry>& peers
     console->row(name, std::string(name_of(entry.peer.state)) + reason + "  " + shown(entry.path));
   }
   for (const PinnedKey& pinned : keys) {
-    const bool is_key = pinned.problem.empty();
-    const std::string state = !is_key ? "not a key" : std::string(name_of(pinned.state));
+    const bool is_read = pinned.problem.empty() || pinned.is_exposed;
+    const bool is_exposed = pinned.is_exposed && pinned.state == PinState::kPinned;
+    const std::string state = !is_read     ? "not a key"
+                              : is_exposed ? "exposed"
+                                           : std::string(name_of(pinned.state));
     console->row(shown(pinned.node),
-                 state + (is_key ? " " + key_id_text(pinned.key.id) + last_text(pinned) : "") + "  " +
-                     shown(is_key ? pinned.path : pinned.problem));
+                 state + (is_read ? " " + key_id_text(pinned.key.id) + last_text(pinned) : "") + "  " +
+                     shown(pinned.problem.empty() ? pinned.path : pinned.problem));
   }
   for (const Heard& one : heard) console->row(shown(one.stream->address.node), stream_text(one));
   if (context.config.mode != Mode::kReceive) return;

@@ -106,7 +106,7 @@ void print_keys(const std::vector<PinnedKey>& keys, JsonLine* json) {
   for (const PinnedKey& pinned : keys) {
     json->begin_element();
     json->add("node", pinned.node);
-    json->add("id", pinned.problem.empty() ? key_id_text(pinned.key.id) : "");
+    json->add("id", pinned.problem.empty() || pinned.is_exposed ? key_id_text(pinned.key.id) : "");
     json->add("file", pinned.path);
     json->add("revoked", pinned.state == PinState::kRevoked);
     json->add("retired", pinned.state == PinState::kRetired);

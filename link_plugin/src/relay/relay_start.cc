@@ -46,9 +46,11 @@ Status check_pinned(const Host& host, const LinkConfig& config) {
   }
   if (const std::string exposure = exposure_among(pinned); !exposure.empty())
     return Status::invalid(exposure);
-  for (const PinnedKey& each : pinned)
-    if (each.state != PinState::kRevoked && !each.problem.empty())
-      host.log(PAXECT_LOG_WARN, each.problem + ": nothing is verified by this key");
+  for (const PinnedKey& each : pinned) {
+    const bool is_revoked = each.state == PinState::kRevoked;
+    if (each.problem.empty() || (is_revoked && !each.is_exposed)) continue;
+    host.log(PAXECT_LOG_WARN, each.problem + (is_revoked ? "" : ": nothing is verified by this key"));
+  }
   const auto is_valid = [](const PinnedKey& key) {
     return key.state != PinState::kRevoked && key.problem.empty();
   };

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
-#include <memory>
 #include <tuple>
 
 #include "base/filesystem.h"
 #include "base/relay_paths.h"
 #include "proof/statement.h"
+#include "settings/key_exposure.h"
 
 namespace paxect::link {
 namespace {
@@ -18,15 +17,19 @@ namespace {
 constexpr std::size_t kMaxKeyFile = 16384;
 constexpr unsigned kMaxKeysOfNode = 1000;
 
-// Without `last` a file with lines of a retired key is refused.
-Status read_key_file(const std::string& path, PublicKey* out, LastStatements* last = nullptr) {
-  std::string text;
-  Status status = read_file(path, kMaxKeyFile, &text);
-  if (status.ok())
-    status = last == nullptr ? parse_public_key(text, out) : parse_retired_key(text, out, last);
+// Without `last` a text with lines of a retired key is refused.
+Status parse_key(const std::string& path, const std::string& text, PublicKey* out, LastStatements* last) {
+  Status status = last == nullptr ? parse_public_key(text, out) : parse_retired_key(text, out, last);
   if (status.ok()) return status;
   const bool names_path = status.message.find(path) != std::string::npos;
   return Status::invalid((names_path ? "" : path + ": ") + status.message);
+}
+
+Status read_key_file(const std::string& path, PublicKey* out, LastStatements* last = nullptr) {
+  std::string text;
+  if (Status status = read_file(path, kMaxKeyFile, &text); !status.ok())
+    return Status::invalid(status.message);
+  return parse_key(path, text, out, last);
 }
 
 // What the operator gives to say which key is meant: any of its files.
@@ -34,6 +37,9 @@ Status read_any_key(const std::string& path, PublicKey* out) {
   LastStatements ignored;
   return read_key_file(path, out, &ignored);
 }
+
+// Whether `key` is what the file says.
+bool is_read(const PinnedKey& key) { return key.problem.empty() || key.is_exposed; }
 
 // NAME.pub, of a file in the folder of keys.
 std::string pinned_name_of(const PinnedKey& key) {
@@ -48,33 +54,8 @@ std::string_view participle_of(PinState state) {
   return state == PinState::kRevoked ? " was revoked" : " was retired";
 }
 
-// Whoever can write a key, or its folder, or is their owner and so can make them writable, decides whose
-// lists are verified. "" where that is root and the user of the relay alone.
-std::string exposure_of(const std::string& path, uid_t user) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return "";
-  const auto exposed = [&](const std::string& who, const std::string& remedy) {
-    return path + ": " + who + " can write it, and so pin a key: " + remedy +
-           " it, and compare the keys in it";
-  };
-  if (info.st_uid != 0 && info.st_uid != user)
-    return exposed("its owner, user " + std::to_string(info.st_uid) + ",",
-                   user == 0 ? "chown root" : "chown root, or user " + std::to_string(user) + ",");
-  if ((info.st_mode & S_IWOTH) != 0) return exposed("every user", "chmod go-w");
-  return (info.st_mode & S_IWGRP) != 0 ? exposed("its group", "chmod go-w") : "";
-}
-
-// Also where a symbolic link in the folder leads.
-std::string exposure_of_key(const std::string& path, uid_t user) {
-  if (std::string own = exposure_of(path, user); !own.empty()) return own;
-  struct stat info {};
-  const bool is_link = lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
-  const std::unique_ptr<char, decltype(&free)> end(is_link ? realpath(path.c_str(), nullptr) : nullptr, free);
-  return end == nullptr ? "" : exposure_of(directory_name(end.get()), user);
-}
-
-// A pinned file beside one that says that its key is retired or revoked, and cannot be read: it may be a copy
-// of that key.
+// A pinned file beside one that says that its key is retired or revoked, and cannot be read or trusted: it
+// may be a copy of that key.
 void refuse_copies(std::vector<PinnedKey>* pinned) {
   for (PinnedKey& each : *pinned) {
     if (each.state != PinState::kPinned || !each.problem.empty()) continue;
@@ -84,8 +65,22 @@ void refuse_copies(std::vector<PinnedKey>* pinned) {
     };
     const auto beside = std::find_if(pinned->begin(), pinned->end(), is_beside);
     if (beside != pinned->end())
-      each.problem = each.path + ": it may be the key of a file that cannot be read: " + beside->problem;
+      each.problem = each.path + ": it may be the key of a file that does not count: " + beside->problem;
   }
+}
+
+// The owner of the relay's journal. Before its first start that of its state directory; and where that one is
+// root's, as /run is, or is not there, that of the folder of keys.
+uid_t find_relay_user(const LinkConfig& config) {
+  struct stat info {};
+  if (stat(journal_of(config.state).c_str(), &info) == 0) return info.st_uid;
+  uid_t user = geteuid();
+  for (const std::string& folder : {directory_name(config.state), config.peers}) {
+    if (stat(folder.c_str(), &info) != 0) continue;
+    user = info.st_uid;
+    if (user != 0) break;
+  }
+  return user;
 }
 
 // A new one can be written by its owner alone, whatever the umask.
@@ -100,37 +95,27 @@ Status open_folder(const std::string& folder, Directory* out) {
 
 }  // namespace
 
-KeyFolder::KeyFolder(const LinkConfig& config) : KeyFolder(config.peers) {
-  struct stat info {};
-  if (stat(journal_of(config.state).c_str(), &info) == 0) {
-    user = info.st_uid;
-    return;
-  }
-  for (const std::string& folder : {directory_name(config.state), config.peers}) {
-    if (stat(folder.c_str(), &info) != 0) continue;
-    user = info.st_uid;
-    if (user != 0) return;
-  }
-}
+KeyFolder::KeyFolder(const LinkConfig& config) : KeyFolder(config.peers) { user = find_relay_user(config); }
 
 Status read_pinned_keys(const KeyFolder& folder, std::vector<PinnedKey>* out) {
   out->clear();
   if (FileIdentity ignored; !identity_of(folder.path, &ignored) && errno == ENOENT) return Status::success();
   Directory directory;
   if (Status status = Directory::open(folder.path, &directory); !status.ok()) return status;
-  const std::string exposure = exposure_of(folder.path, folder.user);
   Status status = directory.list([&](const char* name) {
     PinnedKey pinned;
     pinned.node = node_of_pinned(name, &pinned.state);
     if (pinned.node.empty()) return true;
     pinned.path = directory.path_of(name);
-    const bool is_pinned = pinned.state == PinState::kPinned;
-    pinned.problem = read_key_file(pinned.path, &pinned.key, is_pinned ? nullptr : &pinned.last).message;
-    const std::string own = exposure.empty() ? exposure_of_key(pinned.path, folder.user) : exposure;
-    if (pinned.problem.empty() && !own.empty()) {
-      pinned.problem = own;
-      pinned.is_exposed = true;
+    std::string text;
+    std::string exposure;
+    Status read = read_judged(directory, name, kMaxKeyFile, folder.user, &text, &exposure);
+    if (read.ok()) {
+      const bool is_pinned = pinned.state == PinState::kPinned;
+      read = parse_key(pinned.path, text, &pinned.key, is_pinned ? nullptr : &pinned.last);
     }
+    pinned.is_exposed = read.ok() && !exposure.empty();
+    pinned.problem = pinned.is_exposed ? exposure : read.message;
     out->push_back(std::move(pinned));
     return true;
   });
@@ -151,7 +136,7 @@ std::string problem_of(const std::vector<PinnedKey>& pinned) {
 std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned) {
   std::vector<NodeKey> keys;
   for (const PinnedKey& each : pinned) {
-    if (!each.problem.empty()) continue;
+    if (!is_read(each) || (each.is_exposed && each.state == PinState::kPinned)) continue;
     auto found = std::find_if(keys.begin(), keys.end(), [&](const NodeKey& known) {
       return known.node == each.node && known.key == each.key;
     });
@@ -160,7 +145,9 @@ std::vector<NodeKey> node_keys_of(const std::vector<PinnedKey>& pinned) {
     // One that was retired before it was revoked has its lines still.
     const bool is_retired =
         each.state == PinState::kRetired || (each.state == PinState::kRevoked && !each.last.empty());
-    if (is_retired && !found->last) found->last = each.last;
+    if (!is_retired) continue;
+    // Without lines it counts for nothing, unless another file has some that count.
+    if (!found->last || found->last->empty()) found->last = each.is_exposed ? LastStatements{} : each.last;
   }
   return keys;
 }
@@ -175,10 +162,11 @@ Status pin_key(const KeyFolder& folder, const std::string& node, const std::stri
   std::vector<PinnedKey> known;
   if (Status status = read_pinned_keys(folder, &known); !status.ok()) return status;
   for (const PinnedKey& each : known) {
-    if (!each.problem.empty() || !(each.key == pinned.key)) continue;
+    if (!is_read(each) || !(each.key == pinned.key)) continue;
     return Status::invalid(file + ": the key " + key_id_text(each.key.id) +
                            (each.state == PinState::kPinned
-                                ? " is pinned for " + each.node + ", as " + each.path
+                                ? " is pinned for " + each.node + ", as " + each.path +
+                                      (each.is_exposed ? ", and does not count: " + each.problem : "")
                                 : std::string(participle_of(each.state)) + ", as " + each.path +
                                       ": remove that to pin it again"));
   }
@@ -211,7 +199,7 @@ Status revoke_keys(const KeyFolder& folder, const std::string& node, const std::
   Status failure = Status::success();  // the first one; the other keys are revoked all the same
   for (PinnedKey& each : known) {
     if (each.state == PinState::kRevoked || each.node != node) continue;
-    if (!file.empty() && (!each.problem.empty() || !(each.key == only))) continue;
+    if (!file.empty() && (!is_read(each) || !(each.key == only))) continue;
     if (!directory)
       if (Status status = Directory::open(folder.path, &directory); !status.ok()) return status;
     const std::string name(base_name(each.path));
@@ -220,8 +208,7 @@ Status revoke_keys(const KeyFolder& folder, const std::string& node, const std::
     Status status = directory.rename_new(name, target, &taken);
     PublicKey there;
     // The same key was revoked already, and its file was put back.
-    if (taken && each.problem.empty() && read_any_key(directory.path_of(target), &there).ok() &&
-        there == each.key)
+    if (taken && is_read(each) && read_any_key(directory.path_of(target), &there).ok() && there == each.key)
       status = directory.remove(name);
     else if (taken)
       status = Status::invalid(directory.path_of(target) + " exists already: move it away first");
@@ -250,7 +237,7 @@ Status retire_key(const KeyFolder& folder, const std::string& node, const std::s
   if (Status status = read_pinned_keys(folder, &known); !status.ok()) return status;
   std::vector<PinnedKey> found;
   for (PinnedKey& each : known)
-    if (each.node == node && each.problem.empty() && each.key == key) found.push_back(std::move(each));
+    if (each.node == node && is_read(each) && each.key == key) found.push_back(std::move(each));
   if (found.empty())
     return Status::invalid(file + ": this key is not pinned for " + node + " in " + folder.path);
   const auto find = [&](PinState state) {
@@ -262,6 +249,8 @@ Status retire_key(const KeyFolder& folder, const std::string& node, const std::s
                            ": none of its lists counts that was not verified before");
   const auto before = find(PinState::kRetired);
   const bool is_new = before == found.end();
+  // Its lines would count then.
+  if (!is_new && before->is_exposed) return Status::invalid(before->problem);
   PinnedKey made = is_new ? found.front() : *before;
   if (is_new) made.path = retired_of(made.path);
   made.state = PinState::kRetired;

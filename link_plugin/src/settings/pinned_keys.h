@@ -25,15 +25,13 @@ struct PinnedKey {
   PublicKey key = {};
   LastStatements last = {};  // of one that is retired
   std::string problem = {};  // why the file is no key, or none that counts; "" when it is one
-  bool is_exposed = false;   // that is because somebody else can write the file or its folder
+  bool is_exposed = false;  // because somebody else can write it: it grants nothing, and forbids what it says
 
   bool operator==(const PinnedKey&) const = default;
 };
 
-// Where the keys are, and whose keys count beside those of root: those of the user of the relay. In the relay
-// that is geteuid(). A command may be run by anybody, so for the keys of a LinkConfig it is the owner of the
-// relay's journal; before the first start that of its state directory; and where that one is root's, as /run
-// is, or is not there, that of the folder of keys.
+// Where the keys are, and who may decide which ones there are: root and the user of the relay. In the relay
+// that is geteuid(). To a command, whoever runs it, it is the owner of the journal: see find_relay_user().
 struct KeyFolder {
   KeyFolder(std::string folder) : path(std::move(folder)), user(geteuid()) {}  // NOLINT: a path is one
   explicit KeyFolder(const LinkConfig& config);

@@ -8,6 +8,7 @@
 #include "link/proof/vectors.h"
 #include "link/receiver_rig.h"
 #include "proof/signature.h"
+#include "settings/pinned_keys.h"
 #include "support/emulation.h"
 #include "support/process.h"
 
@@ -277,6 +278,99 @@ TEST_CASE("peers shows the pinned keys, and what is wrong with a file that is no
   const std::string text = command(site.host, {"peers"}).output;
   CHECK(text.find("south           pinned ") != std::string::npos);
   CHECK(text.find("west            not a key  ") != std::string::npos);
+}
+
+void expose(const std::string& path) {
+  std::filesystem::permissions(path, std::filesystem::perms::group_write, std::filesystem::perm_options::add);
+}
+
+std::vector<link::NodeKey> keys_in(const std::string& folder) {
+  std::vector<link::PinnedKey> pinned;
+  REQUIRE(link::read_pinned_keys(link::KeyFolder(folder), &pinned).ok());
+  return link::node_keys_of(pinned);
+}
+
+TEST_CASE("A revoked key stays revoked when others can write its file") {
+  KeySite site;
+  const std::string file = key_file(site, "a") + ".pub";
+  REQUIRE(site.key({"pin", "south", file}).status == 0);
+  REQUIRE(site.key({"revoke", "south"}).status == 0);
+  const std::string revoked = site.path("peers/south.pub.revoked");
+  expose(revoked);
+  CHECK(site.key({"pin", "south", file}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said(" was revoked, as " + revoked));
+  // Also where a copy of it was put there under another number.
+  std::filesystem::copy_file(file, site.path("peers/south.5.pub"));
+  const std::vector<link::NodeKey> keys = keys_in(site.path("peers"));
+  REQUIRE(keys.size() == 1);
+  CHECK(keys[0].is_revoked);
+  const auto shown = command_json(site.host, {"peers"});
+  REQUIRE(shown["keys"].Size() == 2);
+  CHECK(shown["keys"][1]["revoked"].GetBool());
+  CHECK_FALSE(std::string(shown["keys"][1]["id"].GetString()).empty());
+  CHECK(std::string(shown["keys"][1]["problem"].GetString()).find("its group can write it") !=
+        std::string::npos);
+}
+
+TEST_CASE("A retired key stays retired when others can write its file, whose lines count no more") {
+  KeySite site;
+  const std::string stream = "3f9a6c2e11d04b77";
+  const std::string file = key_file(site, "a") + ".pub";
+  REQUIRE(site.key({"pin", "south", file}).status == 0);
+  REQUIRE(site.key({"retire", "south", file, stream, "12"}).status == 0);
+  std::filesystem::copy_file(file, site.path("peers/south.5.pub"));
+  CHECK(keys_in(site.path("peers")).at(0).last_of(stream) == 12);
+  expose(site.path("peers/south.pub.retired"));
+  const std::vector<link::NodeKey> keys = keys_in(site.path("peers"));
+  REQUIRE(keys.size() == 1);
+  CHECK(keys[0].last_of(stream) == 0);
+  // Nor does a command write them again into a file that counts.
+  CHECK(site.key({"retire", "south", file, "0123456789abcdef", "1"}).status == PAXECT_PLUGIN_CONFIG);
+  CHECK(site.said("its group can write it"));
+}
+
+TEST_CASE("A key that others can write grants nothing, and can be revoked and retired") {
+  KeySite site;
+  const std::string file = key_file(site, "a") + ".pub";
+  REQUIRE(site.key({"pin", "south", file}).status == 0);
+  expose(site.path("peers/south.pub"));
+  CHECK(keys_in(site.path("peers")).empty());
+  CHECK(command(site.host, {"peers"}).output.find("exposed ") != std::string::npos);
+  const std::string verb = GENERATE("revoke", "retire");
+  CHECK(site.key({verb, "south", file}).status == 0);
+  CHECK_FALSE(exists(site.path("peers/south.pub")));
+}
+
+TEST_CASE("A linked key counts only when nobody else can change a link on the way to it") {
+  KeySite site;
+  REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);
+  const std::string key = site.path("peers/south.pub");
+  for (const char* folder : {"safe", "shared", "safe/deep"})
+    std::filesystem::create_directory(site.path(folder));
+  std::filesystem::rename(key, site.path("safe/deep/south.pub"));
+  const auto problem = [&] {
+    return std::string(command_json(site.host, {"peers"})["keys"][0]["problem"].GetString());
+  };
+  SECTION("of the file") {
+    std::filesystem::create_symlink("../safe/deep/south.pub", site.path("shared/x"));
+    std::filesystem::create_symlink(site.path("shared/x"), key);
+  }
+  SECTION("of a folder") {
+    std::filesystem::create_symlink(site.path("safe/deep"), site.path("shared/x"));
+    std::filesystem::create_symlink("../shared/x/south.pub", key);
+  }
+  CHECK(problem().empty());
+  CHECK(keys_in(site.path("peers")).size() == 1);
+  expose(site.path("shared"));
+  CHECK(problem().find("shared: its group can write it") != std::string::npos);
+  CHECK(keys_in(site.path("peers")).empty());
+  // What cannot be judged does not count.
+  std::filesystem::permissions(site.path("shared"), std::filesystem::perms(0755));
+  std::filesystem::remove(site.path("shared/x"));
+  CHECK(problem().find("cannot open") != std::string::npos);
+  std::filesystem::create_symlink("x", site.path("shared/x"));
+  CHECK(problem().find("cannot open") != std::string::npos);
+  CHECK(keys_in(site.path("peers")).empty());
 }
 
 void give(const std::string& path, uid_t user) { REQUIRE(lchown(path.c_str(), user, user) == 0); }
