@@ -35,7 +35,7 @@ paxect_plugin_status run_resend(const Call& call) {
   const bool is_over = stream != view.journal.sent.name;
   if (ended != view.journal.sent.ended().end() && ended->second.entries > through)
     missing += ended->second.entries - through;
-  const IsGone is_gone = gone_from(config.inbox);
+  const IsGone is_gone = gone_from(config, view.journal);
   for (const auto& [number, source] : view.journal.sent.kept()) {
     const auto has_entry = [entry = number.second](const OutcomeRange& range) {
       return range.outcome == Outcome::kMissing && range.first <= entry && entry <= range.last;

@@ -90,7 +90,7 @@ Status find_sent(const RelayContext& context, const Given& given, Found* out) {
   if (!given.node.empty() && given.node != context.config.node) return status;
   if (given.stream != sent.name && !sent.ended().contains(given.stream)) return status;
   EntryRanges entries = without_source(sent, given.stream, view.receipts, context.config,
-                                       gone_from(context.config.inbox), &out->kept);
+                                       gone_from(context.config, view.journal), &out->kept);
   for (const auto& [first, last] : kept_for_nobody(sent, given.stream, view.receipts, context.config)) {
     out->released += last - first + 1;
     add_range(&entries, first, last);

@@ -2,25 +2,37 @@
 
 #include <memory>
 
-#include "base/place_marker.h"
+#include "base/place.h"
 #include "base/relay_paths.h"
+#include "records/journal.h"
+#include "records/place_match.h"
 
 namespace paxect::link {
 
-bool is_source_gone(const Directory& inbox, const std::string& token, const SentEntry& entry) {
+bool is_source_gone(const Directory& inbox, const std::string& token, const SourceTable& done,
+                    const SentEntry& entry) {
   if (token.empty() || entry.place != token) return false;
-  const std::size_t slash = entry.source.rfind('/');
-  const std::string parent = slash == std::string::npos ? "" : entry.source.substr(0, slash);
+  const SourceRecord* record = done.find(entry.place, entry.source);
+  const bool is_nested = record != nullptr && record->nested;
   Directory folder;
-  if (!inbox.open_below(parent, false, &folder).ok() || folder.device() != inbox.device()) return false;
+  Status status = inbox.open_below(folder_of(entry.source), false, &folder);
+  if (!status.ok()) return status.fault == Fault::kGone && !is_nested;
+  // Where a file system was mounted, or is now, nothing shows what is on the other one.
+  if ((folder.device() != inbox.device()) != is_nested) return false;
   return folder.stat_of(std::string(base_name(entry.source))).kind == FileKind::kMissing;
 }
 
-IsGone gone_from(const std::string& inbox) {
-  const auto directory = std::make_shared<Directory>();
+IsGone gone_from(const LinkConfig& config, const JournalContents& journal) {
+  PlaceObservation observed;
   std::string token;
-  if (!Directory::open(inbox, directory.get()).ok() || !read_marker(*directory, &token).ok()) token.clear();
-  return [directory, token](const SentEntry& entry) { return is_source_gone(*directory, token, entry); };
+  const KnownPlace* known = current_place(journal.places, "inbox", config.inbox);
+  if (known != nullptr && PlaceFinder(directory_name(config.state)).observe(config.inbox, &observed).ok()) {
+    const PlaceMatch match = match_place(*known, observed);
+    if (match == PlaceMatch::kSame || match == PlaceMatch::kSameUnmarked) token = known->token;
+  }
+  return [directory = observed.directory, token, &journal](const SentEntry& entry) {
+    return !token.empty() && is_source_gone(*directory, token, journal.done, entry);
+  };
 }
 
 }  // namespace paxect::link

@@ -306,7 +306,8 @@ void Relay::make_parts() {
       .last_alive_utc_s = last_alive_ns / static_cast<std::int64_t>(kSecond),
       .is_gone =
           [this](const SentEntry& entry) {
-            return inbox_.is_in_place() && is_source_gone(inbox_.root(), inbox_.token(), entry);
+            return inbox_.is_in_place() &&
+                   is_source_gone(inbox_.root(), inbox_.token(), journal_.done(), entry);
           },
       .numbers_are_used = [this](std::uint64_t list) { lists_->give_up_numbers(list); },
       .sources_are_unknown = [this](std::int64_t made) { hold_older(made); },

@@ -8,6 +8,8 @@
 #include "link/commands/command_rig.h"
 #include "link/receipt_rig.h"
 #include "support/catch.h"
+#include "support/emulation.h"
+#include "support/process.h"
 
 namespace paxect::test {
 TEST_CASE("With keep = receipt a source stays until every receiver says that it delivered it") {
@@ -377,10 +379,62 @@ TEST_CASE("resend says that a source which somebody removed is not kept") {
   CHECK(resent(PAXECT_PLUGIN_INCOMPLETE) == 2);
   std::filesystem::remove(rig.inbox("a.txt"));
   CHECK(resent(PAXECT_PLUGIN_INCOMPLETE) == 1);
+  std::filesystem::remove_all(rig.inbox("folder"));
+  CHECK(resent(PAXECT_PLUGIN_INCOMPLETE) == 1);
   // A directory that is another place shows nothing of what was in the inbox.
   std::filesystem::rename(rig.inbox(), rig.directory / "away");
   std::filesystem::create_directory(rig.inbox());
   CHECK(resent(PAXECT_PLUGIN_OK) == 3);
+}
+
+// A file system of its own under the path until umount().
+class MountedMemory {
+ public:
+  explicit MountedMemory(const std::string& path) : path_(path) {
+    std::filesystem::create_directory(path);
+    is_mounted_ = run({.argv = {"mount", "-t", "tmpfs", "none", path}}).status == 0;
+    if (!is_mounted_) skip("nothing can be mounted here");
+  }
+  ~MountedMemory() { umount(); }
+  MountedMemory(const MountedMemory&) = delete;
+  MountedMemory& operator=(const MountedMemory&) = delete;
+  bool is_mounted() const { return is_mounted_; }
+  void umount() {
+    if (std::exchange(is_mounted_, false)) run({.argv = {"umount", "-l", path_}});
+  }
+
+ private:
+  std::string path_;
+  bool is_mounted_ = false;
+};
+
+TEST_CASE("resend waits for the relay where the file system of the source is not mounted") {
+  ReceiptRig rig;
+  rig.host.set("recursive", "true");
+  std::string mounted;
+  std::string source;
+  SECTION("that of a folder") {
+    mounted = rig.inbox("dept");
+    source = "dept/b.txt";
+  }
+  SECTION("that of the inbox, beside a copy of it") {
+    mounted = rig.inbox();
+    std::filesystem::remove(mounted);
+    source = "b.txt";
+  }
+  MountedMemory memory(mounted);
+  if (!memory.is_mounted()) return;
+  rig.send(source);
+  REQUIRE(exists(rig.inbox(source)));
+  const std::string request = rig.write({{Outcome::kMissing, 1, 1}});
+  auto resent = [&](paxect_plugin_status status) {
+    return command_json(rig.host, {"resend", request}, status)["resent"].GetUint64();
+  };
+  const std::string marker = rig.inbox(".paxect-place");
+  const std::string token = read_file(marker);
+  memory.umount();
+  if (mounted == rig.inbox()) write_file(marker, token);
+  CHECK(resent(PAXECT_PLUGIN_OK) == 1);
 }
 
 TEST_CASE("A receipt counts also where a list without entries was lost") {
