@@ -192,6 +192,12 @@ void explain_quarantined(const LinkConfig& config, const QuarantineItem& item, E
                    " -o FILE, to put into the inbox without this sidecar";
 }
 
+// Of a sidecar that went to the quarantine with its container.
+void explain_companion(const LinkConfig& config, const QuarantineItem& item, Explanation* out) {
+  explain_quarantined(config, item, out);
+  out->reason = "beside its container " + shown(item.name) + ", " + out->reason;
+}
+
 // Of a file that is not where it was, by where it went. `unread`: why it may be in the inbox all the same.
 void explain_gone(const RelayContext& context, const std::string& unread, Explanation* out) {
   const auto is_end = [](const LogLine& line) {
@@ -206,6 +212,9 @@ void explain_gone(const RelayContext& context, const std::string& unread, Explan
     status = list_quarantine(context.config.quarantine, &items);
     for (const QuarantineItem& item : items)
       if (item.source == out->path) return explain_quarantined(context.config, item, out);
+    for (const QuarantineItem& item : items)
+      if (!has_end && item.has_sidecar && sidecar_of(item.source) == out->path)
+        return explain_companion(context.config, item, out);
   }
   if (has_end) {
     out->state = line->event == "quarantine" ? "gone" : "delivered";
@@ -241,6 +250,9 @@ void explain(const RelayContext& context, Explanation* out) {
     unread = status.message;
     for (const QuarantineItem& item : items)
       if (join(config.quarantine, item.name) == out->path) return explain_quarantined(config, item, out);
+    for (const QuarantineItem& item : items)
+      if (item.has_sidecar && join(config.quarantine, sidecar_of(item.name)) == out->path)
+        return explain_companion(config, item, out);
   } else if (is_below(out->path, config.inbox)) {
     const std::string relative = out->path.substr(config.inbox.size() + 1);
     Directory inbox;

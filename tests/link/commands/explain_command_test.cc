@@ -94,6 +94,19 @@ TEST_CASE("explain says which key of which file lets a blocked file pass, and so
         "paxect link quarantine retry bad.freq gives it back to the inbox");
 }
 
+TEST_CASE("explain of a sidecar that went to the quarantine shows it beside its container") {
+  LinkRig rig;
+  rig.host.set("mode", "receive");
+  rig.put("bad.freq", "bad");
+  rig.put("bad.freq.sha256", std::string(64, '0') + "  bad.freq\n");
+  CHECK(rig.run_once() == PAXECT_PLUGIN_INCOMPLETE);
+  const auto report = command_json(rig.host, {"explain", "bad.freq.sha256"});
+  CHECK(std::string(report["state"].GetString()) == "quarantined");
+  CHECK(std::string(report["reason"].GetString()).find("beside its container bad.freq, ") == 0);
+  CHECK(std::string(report["advice"].GetString()) ==
+        "paxect link quarantine retry bad.freq gives it back to the inbox");
+}
+
 TEST_CASE("The commands that explain advises work as they are shown, whatever bytes a name has") {
   const std::string data = noise(40'000, 7);
   TempDir made;
