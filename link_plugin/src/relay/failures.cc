@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/backoff.h"
 #include "base/relay_paths.h"
 #include "base/sidecar.h"
 #include "stages/gate.h"
@@ -75,23 +76,42 @@ void Failures::quarantine(const Candidate& source, const Wait& wait) {
     return report_owed();
   }
   parts_.ledger.set_owes_quarantine(path, true);
-  // One problem for all of them, with the words of the first.
+  if (failed_moves_ == 0) delay_moves();
+  // One problem for all of them, with the words of the first. What is wrong with the quarantine's place is
+  // reported as that.
   const Wait* first = parts_.ledger.first_owed();
-  if (first != nullptr && path == first->file->first)
-    parts_.reporter.report_problem("quarantine", status.message);
+  if (first == nullptr || path != first->file->first) return;
+  const auto& problems = parts_.reporter.problems();
+  const auto place = problems.find("quarantine");
+  const bool is_of_place = place != problems.end() && place->second == status.message;
+  parts_.reporter.report_problem(kMoveProblem, is_of_place ? "" : status.message);
 }
 
 void Failures::report_owed() {
-  if (!owes_quarantine()) parts_.reporter.report_problem("quarantine", "");
+  if (owes_quarantine()) return;
+  failed_moves_ = 0;
+  parts_.reporter.report_problem(kMoveProblem, "");
 }
 
-void Failures::retry_quarantine() {
+// Each try to move a file to another file system copies it.
+void Failures::delay_moves() {
+  const std::uint64_t now = parts_.host.monotonic_ns();
+  next_moves_ns_ = now + backoff_delay_ns(parts_.config.backoff_ns, ++failed_moves_, now);
+}
+
+void Failures::retry_moves() {
+  if (!owes_quarantine() || parts_.host.monotonic_ns() < next_moves_ns_) return;
   std::vector<Candidate> owed;
   for (const Wait& wait : parts_.ledger.waits())
     if (wait.owes_quarantine) owed.push_back(candidate_of(wait.file->first, wait.file->second.identity));
   for (const Candidate& source : owed)
     if (const Wait* wait = parts_.ledger.find_wait(source.path(), source.identity))
       quarantine(source, Wait(*wait));
+  if (owes_quarantine()) delay_moves();
+}
+
+void Failures::retry_quarantine() {
+  retry_moves();
   const std::vector<Aside> asides = parts_.journal.asides();
   for (const Aside& aside : asides) {
     const Wait* wait = parts_.ledger.find_wait(aside.path, aside.identity);

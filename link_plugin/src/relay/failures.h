@@ -60,6 +60,8 @@ class Failures {
   void retry_quarantine();
   // The audit log is durable: the moves that it reports are over.
   void note_flushed();
+  // The problem that report_problem() has while a file cannot be moved to the quarantine.
+  static constexpr const char* kMoveProblem = "move to the quarantine";
   bool owes_quarantine() const { return parts_.ledger.first_owed() != nullptr; }
   // Whether a file went to the quarantine since the start.
   bool has_quarantined() const { return has_quarantined_; }
@@ -76,6 +78,8 @@ class Failures {
   void report(const Candidate& source, const Status& status);
   void quarantine(const Candidate& source, const Wait& wait);
   void report_owed();
+  void retry_moves();
+  void delay_moves();
   Status move_to_quarantine(const Candidate& source, const Wait& wait);
   const Aside* find_aside(const Candidate& source) const;
   Status set_aside(const Directory& folder, const Candidate& source, const Wait& wait, Aside* aside);
@@ -85,6 +89,8 @@ class Failures {
   Parts parts_;
   std::vector<std::uint64_t> logged_;  // ids of moves whose line is in the audit log or in its memory
   bool has_quarantined_ = false;
+  unsigned failed_moves_ = 0;  // rounds of moves in a row that did not move all
+  std::uint64_t next_moves_ns_ = 0;
 };
 
 }  // namespace paxect::link

@@ -43,7 +43,8 @@ WaitingFile Relay::waiting_file(const Wait& wait) {
   const auto next_try = static_cast<std::int64_t>(std::max(wait.next_try_ns, host_.monotonic_ns()));
   std::string reason = wait.reason;
   // The reason of a block has a form of its own, which the remedy depends on.
-  const auto trouble = reporter_.problems().find("quarantine");
+  auto trouble = reporter_.problems().find(Failures::kMoveProblem);
+  if (trouble == reporter_.problems().end()) trouble = reporter_.problems().find("quarantine");
   if (wait.owes_quarantine && wait.state != FileState::kBlocked && trouble != reporter_.problems().end())
     reason += "; it waits to be moved to the quarantine: " + trouble->second;
   return {.path = path,

@@ -453,6 +453,20 @@ rm state/q; until_true 'test -e state/q/x.freq'; finish
   CHECK(output == "once 0\n1\nended 0\n");
 }
 
+TEST_CASE("A file that a read-only inbox keeps from the quarantine is reported once") {
+  if (!may_mount()) return;
+  Scene scene(Settings{{"mode", "receive"}, {"quarantine", "q"}});
+  const std::string output = scene.mounting(R"(
+mkdir one; echo damaged >one/x.freq
+mount --bind one inbox; mount -o remount,bind,ro inbox
+tries() { px link explain x.freq --json | grep -o '"attempts": *[0-9]*' | grep -o '[0-9]*$'; }
+relay; says 'deferred .*x.freq'; until_true 'test "`tries`" -ge 3'
+grep -c 'deferred .*x.freq' errors
+mount -o remount,bind,rw inbox; until_true 'test -e q/x.freq -a ! -e inbox/x.freq'; finish
+)");
+  CHECK(output == "1\nended 0\n");
+}
+
 TEST_CASE("A quarantine on a share that is away keeps files in the inbox, and the relay goes on") {
   if (!may_mount()) return;
   Scene scene(Settings{{"quarantine", "share"}});
