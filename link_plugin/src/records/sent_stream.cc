@@ -27,6 +27,12 @@ std::optional<SentEntry> UnlistedEntries::take(std::uint64_t id) {
   return entry;
 }
 
+void UnlistedEntries::clear_sources(const std::set<std::uint64_t>& ids) {
+  if (std::none_of(ids.begin(), ids.end(), [&](std::uint64_t id) { return ids_.contains(id); })) return;
+  for (SentEntry& entry : entries_)
+    if (ids.contains(entry.id)) entry.place = entry.source = "";
+}
+
 void SentStream::begin(std::string new_name, std::string new_key, std::string new_node,
                        std::optional<Continued> new_continues) {
   UnlistedEntries entries;
@@ -34,7 +40,7 @@ void SentStream::begin(std::string new_name, std::string new_key, std::string ne
     if (list.is_named) continue;
     texts_.erase({name, list.first});
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
-      kept_.erase({name, list.first + i});
+      if (const auto kept = kept_.find({name, list.first + i}); kept != kept_.end()) erase_kept(kept);
       // One that is listed again already has its place there.
       if (!unlisted_.contains(list.entries[i].id)) entries.add(list.entries[i]);
     }
@@ -146,54 +152,99 @@ void SentStream::confirm(std::uint64_t through) {
 }
 
 void SentStream::note_source(const SentEntry& entry) {
-  if (!entry.source.empty()) sources_.emplace(std::pair(entry.place, entry.source), entry.digest);
+  if (!entry.source.empty()) sources_.emplace(path_of(entry), SourceUse{entry.digest, entry.id});
 }
 
 void SentStream::forget_source(const SentEntry& entry) {
-  auto [begin, end] = sources_.equal_range({entry.place, entry.source});
-  const auto found =
-      std::find_if(begin, end, [&](const auto& source) { return source.second == entry.digest; });
+  auto [begin, end] = sources_.equal_range(path_of(entry));
+  const auto found = std::find_if(begin, end, [&](const auto& use) {
+    return use.second == SourceUse{entry.digest, entry.id};
+  });
   if (found != end) sources_.erase(found);
 }
 
 bool SentStream::knows(const SentEntry& entry) const {
-  const auto [begin, end] = sources_.equal_range({entry.place, entry.source});
-  return std::any_of(begin, end, [&](const auto& source) { return source.second == entry.digest; });
+  const auto [begin, end] = sources_.equal_range(path_of(entry));
+  return std::any_of(begin, end, [&](const auto& use) { return use.second.digest == entry.digest; });
 }
 
-void SentStream::add(const SentEntry& entry) {
+// What is at the path of a source now is what the latest entry of it is made of: that of an earlier one with
+// another container is gone. To send that one again would deliver the new content twice. Ids say which one is
+// the later, in whatever order the records come.
+bool SentStream::is_replaced(const SentEntry& entry) const {
+  const auto [begin, end] = sources_.equal_range(path_of(entry));
+  return !entry.source.empty() && std::any_of(begin, end, [&](const auto& use) {
+    return use.second.id > entry.id && use.second.digest != entry.digest;
+  });
+}
+
+void SentStream::clear_if_replaced(SentEntry* entry) const {
+  if (!is_replaced(*entry)) return;
+  entry->place.clear();
+  entry->source.clear();
+}
+
+void SentStream::replace_sources(const SentEntry& entry) {
+  const auto [begin, end] = sources_.equal_range(path_of(entry));
+  std::set<std::uint64_t> ids;
+  for (auto use = begin; use != end && !entry.source.empty();) {
+    const bool is_earlier = use->second.id < entry.id && use->second.digest != entry.digest;
+    if (is_earlier) ids.insert(use->second.id);
+    use = is_earlier ? sources_.erase(use) : std::next(use);
+  }
+  if (ids.empty()) return;
+  std::vector<EntryNumber> numbers;
+  const auto [first, last] = kept_at_.equal_range(path_of(entry));
+  for (auto number = first; number != last; ++number)
+    if (ids.contains(kept_.at(number->second).entry.id)) numbers.push_back(number->second);
+  for (const EntryNumber& number : numbers) forget_kept(kept_.find(number));
+  unlisted_.clear_sources(ids);
+  for (SentList& list : lists_)
+    for (SentEntry& one : list.entries)
+      if (ids.contains(one.id)) one.place = one.source = "";
+}
+
+void SentStream::keep_source(const EntryNumber& number, const KeptSource& source) {
+  if (const auto before = kept_.find(number); before != kept_.end()) erase_kept(before);
+  kept_[number] = source;
+  kept_at_.emplace(path_of(source.entry), number);
+}
+
+std::map<SentStream::EntryNumber, KeptSource>::iterator SentStream::erase_kept(
+    std::map<EntryNumber, KeptSource>::iterator source) {
+  const auto [begin, end] = kept_at_.equal_range(path_of(source->second.entry));
+  const auto at = std::find_if(begin, end, [&](const auto& one) { return one.second == source->first; });
+  if (at != end) kept_at_.erase(at);
+  return kept_.erase(source);
+}
+
+void SentStream::add(const SentEntry& sent) {
+  SentEntry entry = sent;
+  clear_if_replaced(&entry);
   // What is listed again may still have its first list here.
   const bool is_known = !ids_.insert(entry.id).second;
   if ((is_known && !entry.again) || !unlisted_.add(entry)) return;
-  replace_source(entry);
+  replace_sources(entry);
   note_source(entry);
 }
 
-// What is at the path of a source now is what this entry is made of: the source of an earlier one with
-// another container is gone. To send that one again would deliver the new content twice.
-void SentStream::replace_source(const SentEntry& entry) {
-  if (entry.source.empty() || !keeps(entry.place, entry.source) || knows(entry)) return;
-  for (auto kept = kept_.begin(); kept != kept_.end();) {
-    const auto next_kept = std::next(kept);
-    const SentEntry& earlier = kept->second.entry;
-    if (earlier.place == entry.place && earlier.source == entry.source) {
-      forget_source(earlier);
-      forget_kept(kept);
-    }
-    kept = next_kept;
-  }
-}
-
-void SentStream::decide(const SentList& list) {
-  if (list.number < next) return;  // the record was written twice
+void SentStream::decide(const SentList& decided) {
+  if (decided.number < next) return;  // the record was written twice
+  SentList list = decided;
   for (std::size_t i = 0; i < list.entries.size(); ++i) {
-    const SentEntry& entry = list.entries[i];
-    if (!unlisted_.take(entry.id) && ids_.insert(entry.id).second && !kept_.contains({name, list.first + i}))
+    SentEntry& entry = list.entries[i];
+    // The list may have been made before a later entry of this source came.
+    if (const std::optional<SentEntry> sent = unlisted_.take(entry.id)) {
+      entry = *sent;
+    } else if (clear_if_replaced(&entry);
+               ids_.insert(entry.id).second && !kept_.contains({name, list.first + i})) {
+      replace_sources(entry);
       note_source(entry);
+    }
     if (entry.source.empty()) continue;
-    kept_[{name, list.first + i}] = {entry, list.made, receivers_text(list.to)};
+    keep_source({name, list.first + i}, {entry, list.made, receivers_text(list.to)});
     if (ListText& text = texts_[{name, list.first}]; text.text.empty())
-      text = {list.entries.size(), key, text_of(list)};
+      text = {list.entries.size(), key, text_of(decided)};
   }
   note_digest(name, list.number, list.first, list.digest);
   if (!list.entries.empty()) note_time(list.first, list.made);
@@ -201,7 +252,7 @@ void SentStream::decide(const SentList& list) {
   next_entry = list.first + list.entries.size();
   previous = list.digest;
   made = list.made;
-  lists_.push_back(list);
+  lists_.push_back(std::move(list));
 }
 
 void SentStream::note_durable(std::uint64_t number) {
@@ -234,7 +285,14 @@ void SentStream::release(const EntryNumber& number) {
 
 void SentStream::forget_kept(std::map<EntryNumber, KeptSource>::iterator source) {
   const EntryNumber number = source->first;
-  const auto later = kept_.erase(source);
+  // Should another stream begin, it is listed there without a source.
+  for (SentList& list : lists_) {
+    if (number.first != name || number.second < list.first) continue;
+    if (number.second - list.first >= list.entries.size()) continue;
+    SentEntry& entry = list.entries[number.second - list.first];
+    entry.place = entry.source = "";
+  }
+  const auto later = erase_kept(source);
   if (number.first != name && !needs_digests(number.first)) digests_.erase(number.first);
   const auto after = texts_.upper_bound(number);
   if (after == texts_.begin()) return;
@@ -285,16 +343,17 @@ void SentStream::forgo(const std::string& stream, std::uint64_t first, std::uint
 }
 
 void SentStream::keep(const EntryNumber& number, const KeptSource& source) {
-  if (kept_.contains(number)) return;
+  if (kept_.contains(number) || is_replaced(source.entry)) return;
+  replace_sources(source.entry);
   note_source(source.entry);
-  kept_[number] = source;
+  keep_source(number, source);
 }
 
 void SentStream::note_shown(const ShownEntry& shown) {
   const std::optional<SentEntry> found = unlisted_.take(shown.id);
   if (!found) return;
   if (!found->source.empty() && !kept_.contains(shown.number))
-    kept_[shown.number] = {*found, shown.made, shown.to};
+    keep_source(shown.number, {*found, shown.made, shown.to});
   else
     forget_source(*found);
 }

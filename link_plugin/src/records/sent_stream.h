@@ -66,6 +66,8 @@ class UnlistedEntries {
   bool add(SentEntry entry);
   // Removes it; none when it is not here.
   std::optional<SentEntry> take(std::uint64_t id);
+  // Those whose source does not stay any longer.
+  void clear_sources(const std::set<std::uint64_t>& ids);
   bool operator==(const UnlistedEntries&) const = default;
 
  private:
@@ -251,8 +253,20 @@ class SentStream {
   using RangesByStream = std::map<std::string, EntryRanges>;
   static const EntryRanges& ranges_of(const RangesByStream& all, const std::string& stream);
   void note_over(RangesByStream* all, const std::string& stream, std::uint64_t first, std::uint64_t last);
+  // Place and path.
+  using Path = std::pair<std::string, std::string>;
+  struct SourceUse {
+    std::string digest;
+    std::uint64_t id = 0;
+    bool operator==(const SourceUse&) const = default;
+  };
+  static Path path_of(const SentEntry& entry) { return {entry.place, entry.source}; }
   void note_source(const SentEntry& entry);
-  void replace_source(const SentEntry& entry);
+  bool is_replaced(const SentEntry& entry) const;
+  void clear_if_replaced(SentEntry* entry) const;
+  void replace_sources(const SentEntry& entry);
+  void keep_source(const EntryNumber& number, const KeptSource& source);
+  std::map<EntryNumber, KeptSource>::iterator erase_kept(std::map<EntryNumber, KeptSource>::iterator source);
   void forget_source(const SentEntry& entry);
   void forget_kept(std::map<EntryNumber, KeptSource>::iterator source);
 
@@ -263,7 +277,8 @@ class SentStream {
   std::map<EntryNumber, ListText> texts_;        // by stream and first entry
   std::map<std::string, Digests> digests_;       // by stream
   std::map<std::uint64_t, std::int64_t> times_;  // of lists of this stream, by the first entry of each
-  std::multimap<std::pair<std::string, std::string>, std::string> sources_;  // with the container's digest
+  std::multimap<Path, SourceUse> sources_;       // of all entries whose source stays
+  std::multimap<Path, EntryNumber> kept_at_;     // of those in kept_
   LostEntries lost_;
   RangesByStream replaced_;
   RangesByStream forgone_;

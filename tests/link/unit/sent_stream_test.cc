@@ -1,5 +1,7 @@
 #include "records/sent_stream.h"
 
+#include <algorithm>
+
 #include "base/digest.h"
 #include "records/journal_format.h"
 #include "support/catch.h"
@@ -76,6 +78,72 @@ TEST_CASE(
   CHECK(stream.kept().contains({stream.name, 3}));
   stream.release({stream.name, 3});
   CHECK_FALSE(stream.keeps("place", "a"));
+}
+
+// The number of kept entries of the path, and of those that no list has.
+std::pair<std::size_t, std::size_t> at_path(const SentStream& stream, const std::string& path) {
+  const auto kept = std::count_if(stream.kept().begin(), stream.kept().end(),
+                                  [&](const auto& each) { return each.second.entry.source == path; });
+  const auto unlisted = std::count_if(stream.unlisted().begin(), stream.unlisted().end(),
+                                      [&](const SentEntry& each) { return each.source == path; });
+  return {static_cast<std::size_t>(kept), static_cast<std::size_t>(unlisted)};
+}
+
+TEST_CASE("An entry whose source was replaced before it was listed is listed without one") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  stream.add(kept_entry(1, "a"));
+  stream.add(kept_entry(2, "b"));
+  const SentList made_before = next_list(stream, 2);
+  stream.add(kept_entry(3, "a"));
+  CHECK(at_path(stream, "a") == std::pair<std::size_t, std::size_t>{0, 1});
+  CHECK(read_again(stream) == stream);
+  SECTION("in one list") { stream.decide(next_list(stream, 3)); }
+  SECTION("in a list that was made before") {
+    stream.decide(made_before);
+    CHECK(read_again(stream) == stream);
+    stream.decide(next_list(stream, 1));
+  }
+  CHECK(at_path(stream, "a") == std::pair<std::size_t, std::size_t>{1, 0});
+  CHECK(stream.kept().contains({stream.name, 3}));
+  CHECK(stream.kept().contains({stream.name, 2}));
+  CHECK(read_again(stream) == stream);
+  // Nor has it one in the next stream.
+  stream.begin("1123456789abcdef", "key", "north", {});
+  CHECK(stream.unlisted().size() == 3);
+  CHECK(at_path(stream, "a") == std::pair<std::size_t, std::size_t>{0, 1});
+  CHECK(read_again(stream) == stream);
+}
+
+TEST_CASE("A source that is that of a listed container again is in the place of the one between") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  const bool is_listed = GENERATE(true, false);
+  const SentEntry first = kept_entry(1, "a");
+  stream.add(first);
+  stream.decide(next_list(stream, 1));
+  stream.release({stream.name, 1});
+  stream.add(kept_entry(2, "a"));
+  if (is_listed) stream.decide(next_list(stream, 1));
+  SentEntry now = first;
+  now.id = 3;
+  stream.keep({stream.name, 1}, {now, 1'767'323'045});
+  CHECK(at_path(stream, "a") == std::pair<std::size_t, std::size_t>{1, 0});
+  CHECK(stream.kept().contains({stream.name, 1}));
+  CHECK(read_again(stream) == stream);
+}
+
+TEST_CASE("An entry that is listed again does not take the source of a later one in a journal of before") {
+  SentStream stream;
+  stream.begin("0123456789abcdef", "key", "north", {});
+  stream.add(kept_entry(2, "a"));
+  stream.decide(next_list(stream, 1));
+  SentEntry again = kept_entry(1, "a");
+  again.again = EarlierEntry{"fedcba9876543210", 1};
+  stream.add(again);
+  CHECK(at_path(stream, "a") == std::pair<std::size_t, std::size_t>{1, 0});
+  CHECK(stream.unlisted().size() == 1);
+  CHECK(read_again(stream) == stream);
 }
 
 TEST_CASE("Entries that others replaced, or that are given up, are known until nobody waits for the stream") {
