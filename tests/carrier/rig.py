@@ -427,6 +427,13 @@ class Site:
     def receivers(self):
         return [node for node in self.nodes if node.mode == "receive"]
 
+    def pair(self, server, **settings):
+        """A sender and a receiver that run, with something that takes what arrives as link does."""
+        north = self.node("north", "send", server.url, **settings).start()
+        south = self.node("south", "receive", server.url, **settings).start()
+        self.take()
+        return north, south
+
     # Containers, for nodes without a link.
 
     def send(self, node, name, data, sidecar=True):
