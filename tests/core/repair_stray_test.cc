@@ -78,4 +78,36 @@ TEST_CASE("repair: a piece of a list that was written elsewhere does not hide th
   check_restored(written_over(damaged, 23 * window.cell, stray), container);
 }
 
+TEST_CASE("repair: of two containers behind each other, neither passes for the end of the other") {
+  const std::string container = protect(kSamples[medium], 25);
+  const std::string both = container + container;
+  CHECK(repair({both}).status == PAXECT_ERROR_NO_PROTECTION);
+  Random random(47);
+  const std::vector<std::size_t> records = records_of(container);
+  REQUIRE(records.size() > 4);
+  for (const std::size_t record : records) {
+    INFO("without the record at " << record);
+    CHECK(repair({overwritten(both, record + 20, 1, random)}).status == PAXECT_ERROR_NO_PROTECTION);
+    CHECK(repair({overwritten(both, container.size() + record + 20, 1, random)}).status ==
+          PAXECT_ERROR_NO_PROTECTION);
+  }
+}
+
+TEST_CASE("repair: where no two copies of a list agree, the search finds how far cells were moved") {
+  const std::string container = protect(kSamples[large], 7);
+  const std::vector<Window> windows = windows_of(container);
+  const Window& window = windows.at(0);
+  std::vector<std::size_t> lists;
+  for (const std::size_t at : records_of(container))
+    if (container[at + 12] == 1) lists.push_back(at);
+  Random random(48);
+  std::string damaged = container;
+  // Of the copies of the list but the last, all bytes: two of them are left with other contents each.
+  for (std::size_t i = 0; i + 1 < lists.size(); ++i)
+    damaged = overwritten(damaged, lists[i], 64 + 4 * 100, random);
+  damaged.insert(100 * window.cell + 5, "ab");
+  damaged.insert(window.length / 2 + 7, "cd");
+  check_restored(damaged, container);
+}
+
 }  // namespace paxect::test

@@ -16,6 +16,7 @@ namespace {
 // some.
 constexpr std::uint64_t kMaxForeign = 4096;
 constexpr std::size_t kBlock = std::size_t{1} << 16;
+constexpr std::size_t kHeaderInTrailer = 44;  // where the header is that a trailer repeats
 // The header and the first frame header, which no other container has in common with this one.
 constexpr std::size_t kStartSize = kHeaderSize + kFrameHeaderSize;
 
@@ -37,6 +38,8 @@ class OriginCheck {
     if (!map_.first_shift(index_)) return {};
     const Range before = range_before();
     const Range behind = range_behind();
+    if (const std::optional<std::uint64_t> at = find_next_container())
+      return refuse({*at, reader_.size()}, before.end, *at);
     for (const Range& range : {before, behind})
       if (is_foreign(range)) return refuse(range, before.end, behind.begin);
     if (!behind.empty() && ends_like_a_footer(behind)) return refuse(behind, before.end, behind.begin);
@@ -47,6 +50,26 @@ class OriginCheck {
   }
 
  private:
+  // A copy may have two versions of one container, one behind the other, and a part of the records of each:
+  // then the second one begins before its first record, or between two of the row.
+  std::optional<std::uint64_t> find_next_container() {
+    const std::int64_t shift = *map_.first_shift(index_);
+    std::array<std::uint8_t, kMagic.size()> bytes{};
+    if (shift > ProtectionMap::kMaxInserted && read(static_cast<std::uint64_t>(shift), bytes) &&
+        bytes == kMagic && has_cell_in_place())
+      return static_cast<std::uint64_t>(shift);
+    for (const ProtectionMap::Gap& gap : map_.gaps(index_))
+      for (std::uint64_t at = gap.begin; (at = reader_.find(kMagic, at, gap.end)) < gap.end; ++at)
+        if (!is_in_trailer(at)) return at;
+    return {};
+  }
+
+  // A trailer repeats the header.
+  bool is_in_trailer(std::uint64_t at) {
+    std::array<std::uint8_t, kRecordMagic.size()> bytes{};
+    return at >= kHeaderInTrailer && read(at - kHeaderInTrailer, bytes) && bytes == kRecordMagic;
+  }
+
   // What precedes the container. Bytes that were inserted behind its beginning move the first record too.
   Range range_before() {
     const std::int64_t shift = moved_cell_.value_or(*map_.first_shift(index_));

@@ -67,6 +67,13 @@ class ProtectionMap {
   // that are out of this order in the copy; none without records, and after a build() that failed.
   std::optional<std::int64_t> first_shift(std::size_t copy) const;
   std::optional<std::int64_t> last_shift(std::size_t copy) const;
+  // Places of a copy between two records that follow each other, where more bytes were inserted than damage
+  // does: they can hold the end of one container and the beginning of another. In its order.
+  struct Gap {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  const std::vector<Gap>& gaps(std::size_t copy) const { return end_shifts_[copy].gaps; }
   // Whether all records of a copy are behind this offset.
   bool is_before_records(std::size_t copy, std::uint64_t offset) const {
     return displacements_[copy].empty() || offset < displacements_[copy].front().first;
@@ -75,6 +82,8 @@ class ProtectionMap {
   static constexpr std::size_t kMaxShifts = 8;
   // Records that contradict each other may change the shift from each one to the next, to and fro.
   static constexpr std::size_t kMaxSteps = 64;
+  // Bytes that count as inserted by damage.
+  static constexpr std::int64_t kMaxInserted = 4096;
 
  private:
   // The results of these are incomplete when `meter` stops.
@@ -106,6 +115,7 @@ class ProtectionMap {
   struct EndShifts {
     std::int64_t first = 0;
     std::int64_t last = 0;
+    std::vector<Gap> gaps;
   };
   struct Place;
   static EndShifts end_shifts(std::span<const Place> places, WorkMeter& meter);

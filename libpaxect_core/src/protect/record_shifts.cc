@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 #include "protect/protection_map.h"
 
@@ -55,11 +56,19 @@ ProtectionMap::EndShifts ProtectionMap::end_shifts(std::span<const Place> places
     return std::lower_bound(places.begin(), places.end(), offset,
                             [](const Place& place, std::uint64_t other) { return place.offset < other; });
   };
-  if (ends.size() == 1) return {places.front().shift, first_at(places.back().offset)->shift};
+  if (ends.size() == 1) return {places.front().shift, first_at(places.back().offset)->shift, {}};
   const std::size_t last = ends.back();
   std::size_t first = last;
   std::size_t second = last;
-  for (; before[first] != kNone; first = before[first]) second = first;
+  std::vector<Gap> gaps;
+  for (; before[first] != kNone; first = before[first]) {
+    second = first;
+    const Place& here = places[first];
+    const Place& earlier = places[before[first]];
+    if (here.shift - earlier.shift > kMaxInserted)
+      gaps.push_back({static_cast<std::uint64_t>(earlier.at()), static_cast<std::uint64_t>(here.at())});
+  }
+  std::reverse(gaps.begin(), gaps.end());
   // Of several records of one offset, the one whose shift is most like that of the neighbour.
   auto likeliest = [&](const Place& place, const Place& neighbour, bool is_before) {
     auto difference = [&](const Place& other) { return std::abs(other.shift - neighbour.shift); };
@@ -69,7 +78,7 @@ ProtectionMap::EndShifts ProtectionMap::end_shifts(std::span<const Place> places
     return best.shift;
   };
   return {likeliest(places[first], places[second], true),
-          likeliest(places[last], places[before[last]], false)};
+          likeliest(places[last], places[before[last]], false), std::move(gaps)};
 }
 
 void ProtectionMap::find_displacements(std::span<const Records> copies, WorkMeter& meter) {

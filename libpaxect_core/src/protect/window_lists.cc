@@ -40,8 +40,8 @@ std::vector<WindowLists::FoundPiece> WindowLists::load_found(const ProtectionMap
   return pieces;
 }
 
-// Those that no record is used from: one that was written over other bytes says nothing about the piece at
-// its place. Where bytes were inserted before a list, others are there.
+// Those of which no record is used: one that was written over other bytes says nothing about the piece at its
+// place. One that was moved by a few bytes does: there its entries would be read as those of other cells.
 void WindowLists::load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index,
                                 RepairCopy& copy, const std::vector<FoundPiece>& found) {
   for (unsigned list = 0; list < shape_.list_copies(); ++list) {
@@ -52,7 +52,7 @@ void WindowLists::load_in_place(const ProtectionMap& map, const WindowPlan& plan
     for (std::uint64_t piece = 0; piece < shape_.pieces(); at += shape_.piece_size(piece), ++piece) {
       std::uint64_t place = 0;
       if (copy.find(at + kListHeaderSize, shift, 4 * shape_.piece_entries(piece), place) &&
-          !found[piece_index(list, piece)].has(place - kListHeaderSize))
+          !found[piece_index(list, piece)].overlaps(place - kListHeaderSize, shape_.piece_size(piece)))
         load_piece(copy.reader, piece, place);
     }
   }

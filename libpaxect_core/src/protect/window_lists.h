@@ -49,16 +49,6 @@ class WindowLists {
     }
     for (auto it = begin; it != end; ++it) use(it->second);
   }
-  // Calls `use` with each CRC-32 for which is_most() holds, once.
-  template <class Use>
-  void each_most(std::uint64_t cell, Use use) const {
-    Counts counts;
-    const auto begin = counts.begin();
-    const auto end = begin + count(cell, counts);
-    const auto best = std::max_element(begin, end);
-    for (auto it = begin; it != end; ++it)
-      if (it->first == best->first) use(it->second);
-  }
   // The CRC-32 that more copies of the list have for the cell than any other; none when two have as many.
   std::optional<std::uint32_t> majority(std::uint64_t cell) const;
 
@@ -84,8 +74,11 @@ class WindowLists {
     std::array<std::uint64_t, kMaxFound> at{};
     unsigned count = 0;
 
-    bool has(std::uint64_t place) const {
-      return std::find(at.begin(), at.begin() + count, place) != at.begin() + count;
+    // Whether a piece of `size` bytes that begins at `place` shares bytes with one of them.
+    bool overlaps(std::uint64_t place, std::uint64_t size) const {
+      return std::any_of(at.begin(), at.begin() + count, [&](std::uint64_t known) {
+        return std::max(known, place) - std::min(known, place) < size;
+      });
     }
   };
 

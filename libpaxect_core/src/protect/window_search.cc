@@ -1,6 +1,5 @@
 // WindowRepair's search for cells that are elsewhere in a copy than records show.
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -25,7 +24,6 @@ constexpr std::uint64_t kMissingBytes = 1 << 16;  // that are searched at once f
 // A place with the CRC-32s of two missing cells is examined for so many bytes: where data repeats, more of
 // them are none than elsewhere.
 constexpr std::uint64_t kBytesPerCheck = 4;
-constexpr std::size_t kMaxPairs = 4;  // of CRC-32s, for a cell and the next one
 constexpr std::uint32_t kTaken = std::numeric_limits<std::uint32_t>::max();
 
 void add(std::vector<std::int64_t>& shifts, std::int64_t shift) {
@@ -130,23 +128,25 @@ struct WindowRepair::Pair {
 std::vector<WindowRepair::Pair> WindowRepair::missing_pairs(CopyReader& charged) const {
   const WindowShape& shape = window_.shape;
   std::vector<Pair> pairs;
-  std::array<std::vector<std::uint32_t>, 2> crcs;
-  for (std::uint64_t cell = 0; cell + 1 < shape.data_cells(); ++cell) {
-    const auto index = static_cast<std::size_t>(cell);
-    if (cells_[index] == Cell::kFound && cells_[index + 1] == Cell::kFound) continue;
-    if (stored_size(cell + 1) != shape.cell()) continue;
-    if (!charged.charge(2 * WorkMeter::kStep)) return {};
-    for (std::size_t i = 0; i < crcs.size(); ++i) {
-      crcs[i].clear();
-      lists_.each_most(cell + i, [&](std::uint32_t crc) { crcs[i].push_back(crc); });
+  auto for_each = [&](auto use) {
+    for (std::uint64_t cell = 0; cell + 1 < shape.data_cells(); ++cell) {
+      const auto index = static_cast<std::size_t>(cell);
+      if (cells_[index] == Cell::kFound && cells_[index + 1] == Cell::kFound) continue;
+      if (stored_size(cell + 1) != shape.cell()) continue;
+      if (!charged.charge(2 * WorkMeter::kStep)) return;
+      use(static_cast<std::uint32_t>(cell));
     }
-    if (crcs[0].empty() || crcs[1].empty()) continue;
-    // Where as many copies of the list have another one, those that one copy has are together.
-    const std::size_t count = std::min(kMaxPairs, std::max(crcs[0].size(), crcs[1].size()));
-    for (std::size_t i = 0; i < count; ++i)
-      pairs.push_back({crcs[0][std::min(i, crcs[0].size() - 1)], crcs[1][std::min(i, crcs[1].size() - 1)],
-                       static_cast<std::uint32_t>(cell)});
-  }
+  };
+  std::size_t count = 0;
+  for_each([&](std::uint32_t) { ++count; });
+  pairs.reserve(count);
+  // Where as many copies of the list have another one, a list that was moved in its place can be one of them:
+  // its cells would be taken for others. Those are left to the search for shifts, which tries them by parity.
+  for_each([&](std::uint32_t cell) {
+    const std::optional<std::uint32_t> crc = lists_.majority(cell);
+    const std::optional<std::uint32_t> next = lists_.majority(cell + std::uint64_t{1});
+    if (crc && next) pairs.push_back({*crc, *next, cell});
+  });
   if (!sort_in_place(std::span(pairs), std::less<>(), charged)) pairs.clear();
   return pairs;
 }
@@ -195,8 +195,9 @@ Status WindowRepair::take_moved(std::size_t index, RepairCopy& copy, std::vector
   CopyReader& reader = copy.reader;
   const std::size_t size = window_.shape.cell();
   const Range range = search_range(charged_shifts(*map_, index, copy, window_.offset, plan_.own.end), copy);
+  if (range.begin == range.end) return reader.failure();
   std::vector<Pair> pairs = missing_pairs(reader);
-  if (range.begin == range.end || pairs.empty()) return reader.failure();
+  if (pairs.empty()) return reader.failure();
   copy.found->search_budget -= range.end - range.begin;
   std::uint64_t checks = (range.end - range.begin) / kBytesPerCheck;
   std::vector<std::int64_t> of_pairs;
