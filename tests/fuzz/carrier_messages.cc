@@ -33,8 +33,10 @@ void check_job(std::string_view text) {
   std::string id;
   FUZZ_REQUIRE(carrier::is_temporary(carrier::base_of(carrier::temporary_of(job.name, job.id)), &id) &&
                id == job.id);
+  // What no sender sends can have a suffix that leaves no room for the digits: its name cannot be had then.
   FUZZ_REQUIRE(carrier::is_valid_path(carrier::conflict_of(job.name, job.id.substr(0, 8))) ||
-               carrier::folder_of(job.name).size() > 3000);
+               carrier::folder_of(job.name).size() > 3000 ||
+               carrier::kind_of(job.name) == carrier::FileKind::kOther);
   std::uint64_t bytes = 0;
   const std::uint64_t chunks = std::min<std::uint64_t>(job.chunks(), 1000);
   for (std::uint64_t i = 0; i < chunks; ++i) bytes += carrier::chunk_size(job, i);
