@@ -1,6 +1,7 @@
 // Repairs any bytes as damaged copies of a protected container. What repair gives decodes, is protected by
 // the bytes that repair gives, and is the same from two copies of which one is a part of the other, if their
 // records are of one container.
+#include <map>
 #include <optional>
 #include <span>
 
@@ -38,12 +39,13 @@ Repaired repair(std::initializer_list<int> copies) {
   return result;
 }
 
-// Whether all records are of one container, and its trailers agree. Of several in one file, a second copy can
-// change which one has most of the records, and trailers that differ in two copies show two versions of the
-// data.
+// Whether all records are of one container, and do not contradict each other. Of several in one file, a
+// second copy can change which one has most of the records, and trailers that differ in two copies show two
+// versions of the data.
 bool is_of_one(std::span<const std::uint8_t> bytes) {
   std::optional<core::ProtectionTag> tag;
   std::optional<core::Trailer> known;
+  std::map<std::uint32_t, core::Window> windows;
   for (std::size_t at = 0; at + core::kRecordStartSize <= bytes.size(); ++at) {
     const std::span<const std::uint8_t> here = bytes.subspan(at);
     const core::RecordKind kind = core::record_kind(here.first<core::kRecordStartSize>());
@@ -59,7 +61,11 @@ bool is_of_one(std::span<const std::uint8_t> bytes) {
     const core::ProtectionTag& own = is_trailer ? trailer.tag : list.tag;
     if (tag && own != *tag) return false;
     tag = own;
-    if (!is_trailer) continue;
+    if (!is_trailer) {
+      const auto [window, is_new] = windows.emplace(list.window.number, list.window);
+      if (!is_new && window->second != list.window) return false;
+      continue;
+    }
     if (known && (known->container_size != trailer.container_size || known->footer != trailer.footer))
       return false;
     known = trailer;
