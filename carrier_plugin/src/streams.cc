@@ -147,22 +147,40 @@ Status ensure_streams(jsCtx* jetstream, const Names& names, const Settings& sett
   return Status::success();
 }
 
-Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& settings,
-                       std::vector<std::string>* differences) {
-  if (jetstream == nullptr) return Status::failure("no connection");
-  std::string few;  // streams with fewer replicas than new ones get, and their number
-  std::string cluster;
+std::vector<StreamReport> read_streams(jsCtx* jetstream, const Names& names) {
+  std::vector<StreamReport> streams;
+  streams.reserve(kSpecs.size());
   for (const Spec& spec : kSpecs) {
+    StreamReport& report = streams.emplace_back();
+    report.what = spec.what;
+    if (jetstream == nullptr) report.status = Status::failure("no connection");
+    if (jetstream == nullptr) continue;
     const std::string name = names.stream(spec.what);
     jsStreamInfo* found = nullptr;
     jsErrCode code = static_cast<jsErrCode>(0);
     const natsStatus status = js_GetStreamInfo(&found, jetstream, name.c_str(), nullptr, &code);
-    const Info info(found, jsStreamInfo_Destroy);
-    if (status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND)) {
+    if (found != nullptr) report.info = std::shared_ptr<const jsStreamInfo>(found, jsStreamInfo_Destroy);
+    report.is_missing = status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND);
+    if (status != NATS_OK && !report.is_missing)
+      report.status = failure("cannot read the stream " + name, status, code);
+  }
+  return streams;
+}
+
+Status compare_streams(const std::vector<StreamReport>& streams, const Names& names, const Settings& settings,
+                       std::vector<std::string>* differences) {
+  std::string few;  // streams with fewer replicas than new ones get, and their number
+  std::string cluster;
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    const Spec& spec = kSpecs[i];
+    const StreamReport& report = streams[i];
+    const std::string name = names.stream(spec.what);
+    if (report.is_missing) {
       differences->push_back("the stream " + name + " does not exist yet: the carrier makes it");
       continue;
     }
-    if (status != NATS_OK) return failure("cannot read the stream " + name, status, code);
+    if (!report.status.ok()) return report.status;
+    const jsStreamInfo* found = report.info.get();
     const jsStreamConfig& config = *found->Config;
     if (Status compared = compare(name, names.subject(spec.what, spec.wildcard), spec, config);
         !compared.ok())
@@ -251,20 +269,6 @@ Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& 
   return status;
 }
 
-std::vector<std::string> missing_streams(jsCtx* jetstream, const Names& names) {
-  std::vector<std::string> missing;
-  missing.reserve(kSpecs.size());
-  for (const Spec& spec : kSpecs) {
-    const std::string name = names.stream(spec.what);
-    jsStreamInfo* found = nullptr;
-    jsErrCode code = static_cast<jsErrCode>(0);
-    const natsStatus status = js_GetStreamInfo(&found, jetstream, name.c_str(), nullptr, &code);
-    const Info info(found, jsStreamInfo_Destroy);
-    if (status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND)) missing.push_back(name);
-  }
-  return missing;
-}
-
 Status read_account(jsCtx* jetstream, AccountRoom* out) {
   if (jetstream == nullptr) return Status::failure("no connection");
   jsAccountInfo* found = nullptr;
@@ -320,6 +324,13 @@ Status remove_epoch(jsCtx* jetstream, const Names& names) {
   return status == NATS_OK ? Status::success() : failure("cannot remove the stream " + stream, status, code);
 }
 
+StreamRoom room_of(const jsStreamInfo& info) {
+  const std::int64_t max = info.Config->MaxBytes;
+  return {.bytes = info.State.Bytes,
+          .max_bytes = max < 0 ? 0 : static_cast<std::uint64_t>(max),
+          .messages = info.State.Msgs};
+}
+
 Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out) {
   if (jetstream == nullptr) return Status::failure("no connection");
   jsStreamInfo* found = nullptr;
@@ -327,9 +338,7 @@ Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out) {
   const natsStatus status = js_GetStreamInfo(&found, jetstream, stream.c_str(), nullptr, &code);
   const Info info(found, jsStreamInfo_Destroy);
   if (status != NATS_OK) return failure("cannot read the stream " + stream, status, code);
-  out->bytes = found->State.Bytes;
-  out->messages = found->State.Msgs;
-  out->max_bytes = found->Config->MaxBytes < 0 ? 0 : static_cast<std::uint64_t>(found->Config->MaxBytes);
+  *out = room_of(*found);
   return Status::success();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,18 @@ namespace paxect::carrier {
 // Makes the streams that are missing, and compares those that exist: one with another retention, discard
 // policy or subject is a failure, because containers could be lost in it. Blocks up to 5 s for each.
 Status ensure_streams(jsCtx* jetstream, const Names& names, const Settings& settings);
+// What the servers report of one stream of the subject.
+struct StreamReport {
+  std::string what;  // the last part of its name: "job"
+  Status status;     // a failure: it is not known whether there is one
+  bool is_missing = false;
+  std::shared_ptr<const jsStreamInfo> info;  // null: missing, or a failure
+};
+// Reads each stream once. Blocks up to 5 s for each.
+std::vector<StreamReport> read_streams(jsCtx* jetstream, const Names& names);
 // Compares the streams and changes nothing. `differences` gets what is not as in the settings and no failure:
 // a stream that is missing, or has another size or number of replicas.
-Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& settings,
+Status compare_streams(const std::vector<StreamReport>& streams, const Names& names, const Settings& settings,
                        std::vector<std::string>* differences);
 // Makes the consumer, or raises its AckWait: the receivers of a subject share that of the jobs, and each of
 // them reports what it has in hand at a third of its own. Requires: ensure_streams().
@@ -25,8 +35,6 @@ Status compare_streams(jsCtx* jetstream, const Names& names, const Settings& set
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
                        const Settings& settings, std::int64_t* created_ns);
 
-// Those that do not exist, where that is known.
-std::vector<std::string> missing_streams(jsCtx* jetstream, const Names& names);
 // What the account has stored, and its limits; 0 for none. The tier that has the least room left, where there
 // are several.
 struct AccountRoom {
@@ -47,6 +55,7 @@ struct StreamRoom {
   std::uint64_t max_bytes = 0;
   std::uint64_t messages = 0;
 };
+StreamRoom room_of(const jsStreamInfo& info);
 Status read_room(jsCtx* jetstream, const std::string& stream, StreamRoom* out);
 
 // `*exists` is false where no receiver has made the consumer of the jobs yet.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the commands report, and what they leave as it is."""
 import contextlib
+import json
 import socket
 import stat
 import threading
@@ -38,6 +39,23 @@ class Doctor(unittest.TestCase):
                 self.assertFalse(state_of(node).exists())
                 self.assertEqual([path.name for path in node.folder.iterdir()], [".paxect-place"])
             self.assertEqual(configurations(server), {})
+
+    def test_it_reads_each_stream_once(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            connected(north)
+            north.stop()
+            with server.client(limit=rig.LIMIT) as client:
+                client.subscribe("$JS.EVENT.ADVISORY.API")
+                client.flush()
+                self.assertTrue(north.command("doctor")["ok"])
+                client.publish("$JS.EVENT.ADVISORY.API", b"{}")
+                read = []
+                while call := json.loads(client.next()[3]):
+                    read.append(call["subject"].removeprefix("$JS.API.STREAM.INFO."))
+            read = [subject for subject in read if not subject.startswith("$JS.")]
+            self.assertEqual(sorted(read), sorted(configurations(server)), read)
 
     def test_what_the_account_does_not_allow_has_failed(self):
         for limits, words in (("max_streams: 5, max_store: 1GB", ("5 streams", "max_streams")), ("max_streams: 50, max_store: 50MB", ("max_store", "max_stream_mb"))):
