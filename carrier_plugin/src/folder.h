@@ -5,37 +5,17 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "folder_scan.h"
 #include "status.h"
 #include "unique_fd.h"
 
 namespace paxect::carrier {
-
-// One state of one file.
-struct FileIdentity {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::uint64_t size = 0;
-  std::int64_t mtime_ns = 0;
-  std::int64_t ctime_ns = 0;
-
-  bool operator==(const FileIdentity&) const = default;
-  // By its ctime also of the same contents, whatever its time of modification is. The device may have another
-  // number after a restart.
-  bool same_file(const FileIdentity& other) const {
-    return same_but_name(other) && ctime_ns == other.ctime_ns;
-  }
-  // After it was renamed, which its ctime shows.
-  bool same_but_name(const FileIdentity& other) const {
-    return inode == other.inode && size == other.size && mtime_ns == other.mtime_ns;
-  }
-};
 
 enum class Presence { kThere, kAbsent };
 
@@ -56,21 +36,11 @@ class Folder {
   const std::string& path() const { return path_; }
   std::uint64_t device() const { return device_; }
 
-  struct Entry {
-    std::string path;  // relative
-    FileIdentity identity;
-    bool is_regular = true;
-  };
-  // The folders below that could not be read completely, by path without a final slash, with the reasons.
-  using Unread = std::map<std::string, Status>;
-  // Everything that is not hidden but folders, in the folders below too. False ends the scan. A folder below
-  // that cannot be read, such as lost+found, does not: nothing is to be concluded about what is in it.
-  // *hidden gets what is passed over for its name alone: hidden folders, and files that would be containers
-  // or lists; not ours, nor more than kMaxHidden of them.
-  static constexpr std::size_t kMaxHidden = 100;
+  // See FolderScan::all().
+  using Entry = FolderEntry;
+  using Unread = FolderScan::Unread;
   Status scan(const std::function<bool(Entry)>& each, Unread* unread, std::set<std::string>* hidden) const;
-  // Every hidden file of ours, see is_temporary() and name_of_leaving(). A folder below that cannot be read
-  // is a failure, after the others were read.
+  // See FolderScan::ours().
   Status scan_temporaries(const std::function<void(const std::string& path)>& each) const;
 
   // A regular file for reading. `*missing` says that there is none, which is a failure too.
@@ -126,10 +96,6 @@ class Folder {
   Status check_markers();
   Status check_marker(Marker* marker);
   Status make_marker(Marker* marker);
-  Status scan_hidden(const std::function<bool(Entry)>& each) const;
-  // `hidden`: null for the hidden files alone.
-  Status scan_below(int directory, const std::string& prefix, std::set<std::string>* hidden,
-                    const std::function<bool(Entry)>& each, Unread* unread, bool* go_on) const;
 
   std::string path_;
   std::vector<Marker> markers_;
@@ -140,7 +106,6 @@ class Folder {
   std::uint64_t inode_ = 0;
 };
 
-bool identity_of(int fd, FileIdentity* out);
 // Whether a process has the file open for writing. False also where the file system or its owner does not let
 // that be asked.
 bool is_being_written(int fd);

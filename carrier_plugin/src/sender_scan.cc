@@ -130,7 +130,7 @@ void Sender::report_unread(const Folder::Unread& unread) {
 // No problem: a hidden name is a way to keep a file out. One that vanishes soon was a temporary one.
 void Sender::report_hidden(std::set<std::string> hidden) {
   for (const std::string& path : hidden)
-    if (hidden_.contains(path) && reported_hidden_.size() < Folder::kMaxHidden &&
+    if (hidden_.contains(path) && reported_hidden_.size() < FolderScan::kMaxHidden &&
         reported_hidden_.insert(path).second)
       host_.log(PAXECT_LOG_WARN,
                 settings_.folder + "/" + path + " is passed over: a name that begins with a dot is not sent");
