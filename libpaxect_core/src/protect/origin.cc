@@ -20,13 +20,6 @@ constexpr std::size_t kHeaderInTrailer = 44;  // where the header is that a trai
 // The header and the first frame header, which no other container has in common with this one.
 constexpr std::size_t kStartSize = kHeaderSize + kFrameHeaderSize;
 
-struct Range {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-
-  bool empty() const { return begin >= end; }
-};
-
 class OriginCheck {
  public:
   OriginCheck(const ProtectionMap& map, std::size_t index, CopyReader& reader,
@@ -36,11 +29,11 @@ class OriginCheck {
   Status run(CopyExtent& extent) {
     extent = {};
     if (!map_.first_shift(index_)) return {};
-    const Range before = range_before();
-    const Range behind = range_behind();
+    const ByteRange before = range_before();
+    const ByteRange behind = range_behind();
     if (const std::optional<std::uint64_t> at = find_next_container())
       return refuse({*at, reader_.size()}, before.end, *at);
-    for (const Range& range : {before, behind})
+    for (const ByteRange& range : {before, behind})
       if (is_foreign(range)) return refuse(range, before.end, behind.begin);
     if (!behind.empty() && ends_like_a_footer(behind)) return refuse(behind, before.end, behind.begin);
     extent.begins_whole = begins_whole() || begins_apart_from_one_piece();
@@ -58,7 +51,7 @@ class OriginCheck {
     if (shift > ProtectionMap::kMaxInserted && read(static_cast<std::uint64_t>(shift), bytes) &&
         bytes == kMagic && has_cell_in_place())
       return static_cast<std::uint64_t>(shift);
-    for (const ProtectionMap::Gap& gap : map_.gaps(index_))
+    for (const ByteRange& gap : map_.gaps(index_))
       for (std::uint64_t at = gap.begin; (at = reader_.find(kMagic, at, gap.end)) < gap.end; ++at)
         if (!is_in_trailer(at)) return at;
     return {};
@@ -71,7 +64,7 @@ class OriginCheck {
   }
 
   // What precedes the container. Bytes that were inserted behind its beginning move the first record too.
-  Range range_before() {
+  ByteRange range_before() {
     const std::int64_t shift = moved_cell_.value_or(*map_.first_shift(index_));
     if (shift <= 0 || has_cell_in_place()) return {};
     const auto begin = static_cast<std::uint64_t>(shift);
@@ -90,7 +83,7 @@ class OriginCheck {
   }
 
   // What follows the footer.
-  Range range_behind() {
+  ByteRange range_behind() {
     const std::int64_t end =
         static_cast<std::int64_t>(map_.footer_offset() + kFooterSize) + *map_.last_shift(index_);
     const std::uint64_t begin = end < 0 ? 0 : static_cast<std::uint64_t>(end);
@@ -188,7 +181,7 @@ class OriginCheck {
            std::search(bytes.begin(), bytes.end(), kZstdMagic.begin(), kZstdMagic.end()) != bytes.end();
   }
 
-  bool is_foreign(const Range& range) {
+  bool is_foreign(const ByteRange& range) {
     if (range.empty()) return false;
     for (const std::array<std::uint8_t, 4>& magic : {kMagic, kZstdMagic})
       if (reader_.find(magic, range.begin, range.end) < range.end) return true;
@@ -203,7 +196,7 @@ class OriginCheck {
   }
 
   // A footer has no magic: a size that some disk could hold, and no more frames than bytes.
-  bool ends_like_a_footer(const Range& range) {
+  bool ends_like_a_footer(const ByteRange& range) {
     std::array<std::uint8_t, kFooterSize> bytes{};
     if (range.end - range.begin < kFooterSize || !read(range.end - kFooterSize, bytes)) return false;
     const Footer footer = read_footer(bytes);
@@ -216,7 +209,7 @@ class OriginCheck {
            reader_.read(at, out.data(), out.size());
   }
 
-  static Status refuse(const Range& range, std::uint64_t begin, std::uint64_t end) {
+  static Status refuse(const ByteRange& range, std::uint64_t begin, std::uint64_t end) {
     Status status = failure(
         PAXECT_ERROR_NO_PROTECTION,
         "cannot be repaired: bytes " + std::to_string(range.begin) + " to " + std::to_string(range.end) +

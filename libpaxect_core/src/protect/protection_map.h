@@ -15,6 +15,14 @@
 
 namespace paxect::core {
 
+// Bytes of a copy.
+struct ByteRange {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+
+  bool empty() const { return begin >= end; }
+};
+
 // Records that follow each other in the container and are equally far from their places in it: where bytes
 // were inserted or removed before them.
 struct Displacement {
@@ -69,11 +77,7 @@ class ProtectionMap {
   std::optional<std::int64_t> last_shift(std::size_t copy) const;
   // Places of a copy between two records that follow each other, where more bytes were inserted than damage
   // does: they can hold the end of one container and the beginning of another. In its order.
-  struct Gap {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-  };
-  const std::vector<Gap>& gaps(std::size_t copy) const { return end_shifts_[copy].gaps; }
+  const std::vector<ByteRange>& gaps(std::size_t copy) const { return end_shifts_[copy].gaps; }
   // Whether all records of a copy are behind this offset.
   bool is_before_records(std::size_t copy, std::uint64_t offset) const {
     return displacements_[copy].empty() || offset < displacements_[copy].front().first;
@@ -115,7 +119,7 @@ class ProtectionMap {
   struct EndShifts {
     std::int64_t first = 0;
     std::int64_t last = 0;
-    std::vector<Gap> gaps;
+    std::vector<ByteRange> gaps;
   };
   struct Place;
   static EndShifts end_shifts(std::span<const Place> places, WorkMeter& meter);

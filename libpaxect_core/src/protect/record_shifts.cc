@@ -60,7 +60,7 @@ ProtectionMap::EndShifts ProtectionMap::end_shifts(std::span<const Place> places
   const std::size_t last = ends.back();
   std::size_t first = last;
   std::size_t second = last;
-  std::vector<Gap> gaps;
+  std::vector<ByteRange> gaps;
   for (; before[first] != kNone; first = before[first]) {
     second = first;
     const Place& here = places[first];
