@@ -6,12 +6,17 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "digest.h"
 #include "protect/cell_search.h"
+#include "protect/protection_map.h"
+#include "protect/record_scan.h"
 #include "protect/records.h"
+#include "protect/repair_copy.h"
 #include "protect/repairer.h"
+#include "protect/window_repair.h"
 #include "protecting.h"
 #include "salvage/work_meter.h"
 #include "support/catch.h"
@@ -131,4 +136,31 @@ TEST_CASE("repair: the comparison of the tags in two copies is in proportion to 
   const std::uint64_t of_four = work(std::size_t{4} << 20);
   INFO(of_one << " and " << of_four);
   CHECK(of_four < 4 * of_one + of_one);
+}
+
+// A window that lacks cells is searched for pairs of missing cells, then for all cells. A second charge would
+// leave half as many windows with moved bytes to be searched.
+TEST_CASE("repair: all searches of one window are charged to its search budget once") {
+  std::string damaged = protected_container(paxect::test::noise(std::size_t{1} << 20, 5), 6);
+  std::fill_n(damaged.begin() + 100'000, 500'000, '\0');
+  const paxect::test::MemoryFile file(damaged);
+  WorkMeter meter;
+  meter.begin(Callbacks());
+  CopyRecords found;
+  std::vector<RepairCopy> copies;
+  copies.push_back({CopyReader(Allocator(), file.fd(), damaged.size(), meter), &found});
+  std::vector<Records> records;
+  records.push_back(scan_records(copies[0].reader));
+  const std::vector<std::uint64_t> sizes{damaged.size()};
+  ProtectionMap map;
+  REQUIRE(map.build(records, sizes, meter).ok());
+  found = {.records = std::move(records[0]), .search_budget = search_budget(damaged.size())};
+  WindowRepair window{Allocator()};
+  bool is_enough = true;
+  REQUIRE(window.gather(map, map.plans()[0], copies, is_enough).ok());
+  REQUIRE(!is_enough);
+  REQUIRE(window.search(copies).ok());
+  const std::uint64_t charged = search_budget(damaged.size()) - found.search_budget;
+  CHECK(charged >= map.plans()[0].window.shape.length);
+  CHECK(charged <= damaged.size());
 }

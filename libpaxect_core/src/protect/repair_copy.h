@@ -16,8 +16,8 @@ struct CopyRecords {
   std::uint64_t search_budget = 0;  // bytes that may still be searched for cells
 };
 
-// A search of every window reads a copy once. Records that contradict each other could make each of them read
-// all of it.
+// A window is searched twice at most, which is charged once: by the bytes of the copy that both read. Records
+// that contradict each other could make this all of the copy for every window.
 constexpr std::uint64_t search_budget(std::uint64_t size) { return 8 * size; }
 
 struct RepairCopy {

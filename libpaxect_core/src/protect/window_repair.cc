@@ -57,10 +57,13 @@ Status WindowRepair::gather(const ProtectionMap& map, const WindowPlan& plan, st
 
 Status WindowRepair::search(std::span<RepairCopy> copies) {
   for (std::size_t i = 0; i < copies.size() && !all_enough(); ++i) {
+    const SearchRange range = charge_range(i, copies[i]);
+    if (!copies[i].reader.failure().ok()) return copies[i].reader.failure();
+    if (range.empty()) continue;
     std::vector<std::int64_t> shifts;
-    if (Status status = take_moved(i, copies[i], shifts); !status.ok()) return status;
+    if (Status status = take_moved(copies[i], range, shifts); !status.ok()) return status;
     if (all_enough()) break;
-    if (Status status = find_shifts(i, copies[i], Equal::kNearest, shifts); !status.ok()) return status;
+    if (Status status = find_shifts(copies[i], range, Equal::kNearest, shifts); !status.ok()) return status;
     // A list in which bytes were inserted or removed has the CRC-32s of cells at the places of others, and a
     // search finds them there.
     for (const Take what : {Take::kMajority, Take::kProven})

@@ -120,16 +120,17 @@ class WindowRepair {
     bool is_one_of_many = false;
   };
   struct Pair;
-  struct Range {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
+  struct SearchRange : ByteRange {
+    std::int64_t first_shift = 0;  // of the cells in it, as far as records show
   };
   void take_equal();
   std::vector<Pair> missing_pairs(CopyReader& charged) const;
   static std::span<Pair> equal_pairs(std::vector<Pair>& pairs, std::uint32_t crc, std::uint32_t next);
   void take_pairs(std::span<Pair> equal, const std::uint8_t* bytes);
-  Range search_range(const std::vector<std::int64_t>& shifts, const RepairCopy& copy) const;
-  Status take_moved(std::size_t index, RepairCopy& copy, std::vector<std::int64_t>& shifts);
+  SearchRange charge_range(std::size_t index, RepairCopy& copy) const;
+  Status take_moved(RepairCopy& copy, const SearchRange& range, std::vector<std::int64_t>& shifts);
+  Status find_shifts(RepairCopy& copy, const SearchRange& range, Equal equal,
+                     std::vector<std::int64_t>& found);
   CellsByCrc wanted_cells(CopyReader& charged) const;
   std::optional<Found> choose(const CellsByCrc& wanted, std::uint32_t crc, std::uint32_t next,
                               std::uint32_t expected, std::vector<std::uint32_t>& possible) const;

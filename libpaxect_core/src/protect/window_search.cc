@@ -174,16 +174,19 @@ void WindowRepair::take_pairs(std::span<Pair> equal, const std::uint8_t* bytes) 
   equal.front().cell = kTaken;
 }
 
-// Where the cells of the window can be in a copy; empty where the search budget is too small for it.
-WindowRepair::Range WindowRepair::search_range(const std::vector<std::int64_t>& shifts,
-                                               const RepairCopy& copy) const {
+// Where the cells of the window can be in a copy, as the records around it show; empty where the search
+// budget is too small for it. Else the budget is charged, once for all searches of this range.
+WindowRepair::SearchRange WindowRepair::charge_range(std::size_t index, RepairCopy& copy) const {
+  const std::vector<std::int64_t> shifts = charged_shifts(*map_, index, copy, window_.offset, plan_.own.end);
   const auto [least, most] = std::minmax_element(shifts.begin(), shifts.end());
   auto bound = [&](std::uint64_t offset, std::int64_t shift) {
     const std::int64_t at = static_cast<std::int64_t>(offset) + shift;
     return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0)), copy.reader.size());
   };
-  const Range range{bound(window_.offset, *least), bound(window_.end(), *most)};
-  return range.begin < range.end && range.end - range.begin <= copy.found->search_budget ? range : Range{};
+  const SearchRange range{{bound(window_.offset, *least), bound(window_.end(), *most)}, shifts.front()};
+  if (range.empty() || range.end - range.begin > copy.found->search_budget) return {};
+  copy.found->search_budget -= range.end - range.begin;
+  return range;
 }
 
 // Bytes were inserted or removed at several places of the window, and cells between two of them are at a
@@ -191,14 +194,11 @@ WindowRepair::Range WindowRepair::search_range(const std::vector<std::int64_t>& 
 // as good: so cells are taken from where they are found, with all that equal them, and are looked for no
 // longer. Two neighbours have to be found, since one alone is sometimes a coincidence. What is found once for
 // all shows how far other cells are moved: `shifts` receives that, what most pairs show first.
-Status WindowRepair::take_moved(std::size_t index, RepairCopy& copy, std::vector<std::int64_t>& shifts) {
+Status WindowRepair::take_moved(RepairCopy& copy, const SearchRange& range,
+                                std::vector<std::int64_t>& shifts) {
   CopyReader& reader = copy.reader;
   const std::size_t size = window_.shape.cell();
-  const Range range = search_range(charged_shifts(*map_, index, copy, window_.offset, plan_.own.end), copy);
-  if (range.begin == range.end) return reader.failure();
   std::vector<Pair> pairs = missing_pairs(reader);
-  if (pairs.empty()) return reader.failure();
-  copy.found->search_budget -= range.end - range.begin;
   std::uint64_t checks = (range.end - range.begin) / kBytesPerCheck;
   std::vector<std::int64_t> of_pairs;
   std::vector<std::uint8_t> block;
@@ -242,17 +242,19 @@ Status WindowRepair::take_moved(std::size_t index, RepairCopy& copy, std::vector
 // is still missing, parity included, can be at the same shift. Equal cells are taken for those that are
 // nearest to where the bytes before them were: any of them has the right contents, and the next one.
 Status WindowRepair::find_shifts(std::size_t index, RepairCopy& copy, Equal equal,
+                                 std::vector<std::int64_t>& shifts) {
+  const SearchRange range = charge_range(index, copy);
+  return range.empty() ? copy.reader.failure() : find_shifts(copy, range, equal, shifts);
+}
+
+Status WindowRepair::find_shifts(RepairCopy& copy, const SearchRange& range, Equal equal,
                                  std::vector<std::int64_t>& found) {
   CopyReader& reader = copy.reader;
   const WindowShape& shape = window_.shape;
-  const std::vector<std::int64_t> shifts = charged_shifts(*map_, index, copy, window_.offset, plan_.own.end);
-  const Range range = search_range(shifts, copy);
-  if (range.begin == range.end) return reader.failure();
   const std::uint64_t from = range.begin;
   const std::uint64_t to = range.end;
   const CellsByCrc wanted = wanted_cells(reader);
   if (wanted.empty()) return reader.failure();
-  copy.found->search_budget -= to - from;
   std::vector<std::uint32_t> crcs;
   crcs.reserve(wanted.size());
   for (const auto& [crc, cell] : wanted) crcs.push_back(crc);
@@ -260,7 +262,7 @@ Status WindowRepair::find_shifts(std::size_t index, RepairCopy& copy, Equal equa
   std::vector<std::int64_t> of_equal;
   std::vector<std::int64_t> of_others;
   std::vector<std::uint32_t> possible;
-  std::int64_t last = shifts.front();
+  std::int64_t last = range.first_shift;
   // The cell whose place is nearest to this one of the copy, at the shift that was found last.
   auto expected_at = [&](std::uint64_t at) {
     const std::int64_t offset =
