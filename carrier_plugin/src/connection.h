@@ -50,8 +50,7 @@ class Connection {
   // Why there is no connection; "" while there is one.
   std::string problem() const;
 
-  // What the server or the library reported since the last call, such as a missing permission; "" for
-  // nothing.
+  // The next thing that the server or the library has reported, such as a missing permission; "" for nothing.
   std::string take_error() { return mailbox_->take_error(); }
   // Whether a request of the kind of this subject, made after the call, has a reply: the server takes it. See
   // kind_of_subject(); "" for none.

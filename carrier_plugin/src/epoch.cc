@@ -37,8 +37,12 @@ void Epoch::take(const Message& reply) {
 void Epoch::publish() {
   std::array<unsigned char, kBytes> bytes{};
   randombytes_buf(bytes.data(), bytes.size());
-  exchange_.post(names_.subject("epoch", "now"),
-                 hex_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  const std::string subject = names_.subject("epoch", "now");
+  exchange_.send(subject, hex_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}), kReplyTime,
+                 [this, subject](const Message* reply) {
+                   std::uint64_t ignored = 0;
+                   refusals_.take(subject, reply, &ignored);
+                 });
   next_ns_ = 0;
 }
 

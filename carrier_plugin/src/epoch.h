@@ -11,13 +11,14 @@
 
 #include "exchange.h"
 #include "names.h"
+#include "refusals.h"
 
 namespace paxect::carrier {
 
 class Epoch {
  public:
-  Epoch(const Host& host, Exchange* exchange, const Names& names)
-      : host_(host), exchange_(*exchange), names_(names) {}
+  Epoch(const Host& host, Exchange* exchange, const Names& names, Refusals* refusals)
+      : host_(host), exchange_(*exchange), names_(names), refusals_(*refusals) {}
 
   // 16 hexadecimal digits; "" while it is not known.
   const std::string& value() const { return value_; }
@@ -41,6 +42,7 @@ class Epoch {
   const Host& host_;
   Exchange& exchange_;
   const Names& names_;
+  Refusals& refusals_;
   std::string value_;
   bool missing_ = false;
   bool asked_ = false;

@@ -59,6 +59,18 @@ struct Incoming {
   std::uint64_t fetched_bytes() const { return std::min(job.size, (digested + early.size()) * kChunkSize); }
 };
 
+// A request for messages of a consumer.
+struct Fetch {
+  std::uint64_t number = 0;  // of the request; 0: none
+  std::size_t open = 0;      // messages that may still come
+  std::uint64_t until_ns = 0;
+  // Since when the consumer has given neither messages nor the answer that it has none; 0: it has.
+  std::uint64_t refused_since_ns = 0;
+  unsigned refusals = 0;  // fetches since then
+
+  void end() { number = open = 0; }
+};
+
 // A job whose contents are durable under their hidden name, and recorded.
 struct Intent {
   Job job;

@@ -136,7 +136,8 @@ void Mailbox::on_error(natsConnection* connection, natsSubscription*, natsStatus
   natsConnection_GetLastError(connection, &detail);
   try {
     const std::lock_guard lock(self->mutex_);
-    self->error_ = detail != nullptr && *detail != '\0' ? detail : natsStatus_GetText(error);
+    self->errors_.emplace_back(detail != nullptr && *detail != '\0' ? detail : natsStatus_GetText(error));
+    if (self->errors_.size() > kMaxErrors) self->errors_.pop_front();
   } catch (...) {
   }
   self->wake();
@@ -144,7 +145,10 @@ void Mailbox::on_error(natsConnection* connection, natsSubscription*, natsStatus
 
 std::string Mailbox::take_error() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(error_, {});
+  if (errors_.empty()) return "";
+  std::string error = std::move(errors_.front());
+  errors_.pop_front();
+  return error;
 }
 
 }  // namespace paxect::carrier

@@ -1,4 +1,4 @@
-// What the threads of the library leave for the instance thread: messages, and the last error. It outlives
+// What the threads of the library leave for the instance thread: messages and errors. It outlives
 // the connection: the library calls back after a connection is closed, until it is closed itself.
 //
 // It is bounded, in messages and bytes, and drops what comes beyond: the instance thread may flush a disk for
@@ -58,6 +58,8 @@ class Mailbox {
   std::unique_ptr<Message> next();  // null when there is none
   void wait(int milliseconds);      // for a message or an event; not longer than this
   void clear();
+  // The oldest error that was not taken yet; "" for none. Of more than kMaxErrors the oldest are lost.
+  static constexpr std::size_t kMaxErrors = 64;
   std::string take_error();
   // How many messages were dropped since the last call.
   std::uint64_t take_dropped();
@@ -92,7 +94,7 @@ class Mailbox {
   Load requested_;  // replies, and what a fetch brings
   Load heard_;      // by other subscriptions
   std::uint64_t dropped_ = 0;
-  std::string error_;
+  std::deque<std::string> errors_;
 };
 
 }  // namespace paxect::carrier

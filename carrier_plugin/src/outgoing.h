@@ -21,7 +21,6 @@ namespace paxect::carrier {
 inline constexpr std::uint64_t kMessageOverhead = 256;  // of a chunk in its stream
 inline constexpr std::uint64_t kCleanUpAfter = std::uint64_t{600} * 1'000'000'000;  // of claims and receipts
 inline constexpr char kNoSidecar[] = "no sidecar";
-inline constexpr char kNotStored[] = "the server does not store";  // a condition
 
 enum class Phase {
   kChecking,    // whether the server has it, or its receipt, from an earlier run

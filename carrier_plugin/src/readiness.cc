@@ -47,30 +47,38 @@ void Readiness::leave_unavailable(const Status& status, std::uint64_t now) {
 void Readiness::report() {
   const std::uint64_t now = host_.monotonic_ns();
   problems_.set(kConnectionProblem, connection_.is_connected() ? "" : connection_.problem());
-  report_refusal(now);
+  report_refusals(now);
   tend_refused_subscription(now);
 }
 
 // The server reports a missing permission once for each message, and drops the message. That is over when a
 // message of this kind has a reply, which not all of them have, or on a connection that gets no such report.
 // A subscription is refused once, and missing until it is made again.
-void Readiness::report_refusal(std::uint64_t now) {
-  const std::string error = connection_.take_error();
-  if (error.empty()) {
-    if (refused_until_ns_ != 0 && (now >= refused_until_ns_ || connection_.is_kind_answered())) end_refusal();
-    return;
-  }
+void Readiness::report_refusals(std::uint64_t now) {
+  std::string error = connection_.take_error();
+  const bool is_quiet = error.empty();
+  for (; !error.empty(); error = connection_.take_error()) take_refusal(error, now);
+  const bool is_over = refused_until_ns_ != 0 && (now >= refused_until_ns_ || connection_.is_kind_answered());
+  if (is_quiet && is_over) end_refusal();
+}
+
+void Readiness::take_refusal(const std::string& error, std::uint64_t now) {
   const std::string text = "the server " + connection_.last_url() + " reports: " + error;
-  problems_.set("the server refuses", text);
+  const std::size_t begin = error.find('"');
+  const std::size_t end = begin == std::string::npos ? begin : error.find('"', begin + 1);
+  const std::string subject = end == std::string::npos ? "" : error.substr(begin + 1, end - begin - 1);
   if (error.find("for Subscription") != std::string::npos) {
+    problems_.set("the server refuses", text);
     refused_subscription_ = text;
     refused_subscription_ns_ = now;
     subscribed_again_ns_ = 0;
     return;
   }
-  const std::size_t begin = error.find('"');
-  const std::size_t end = begin == std::string::npos ? begin : error.find('"', begin + 1);
-  refused_ = end == std::string::npos ? "" : kind_of_subject(error.substr(begin + 1, end - begin - 1));
+  if (refusals_.note_permission(subject, error)) return;
+  const std::string kind = kind_of_subject(subject);
+  // A further message of the kind has another ID in its subject, and says nothing new.
+  if (refused_until_ns_ == 0 || kind.empty() || kind != refused_) problems_.set("the server refuses", text);
+  refused_ = kind;
   refused_until_ns_ = now + (refused_.ends_with(".peers") ? kAnnounced : kRefused);
   connection_.watch_kind(refused_);
 }

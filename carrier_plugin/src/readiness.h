@@ -10,6 +10,7 @@
 #include "epoch.h"
 #include "host.h"
 #include "problems.h"
+#include "refusals.h"
 #include "status.h"
 
 namespace paxect::carrier {
@@ -18,12 +19,13 @@ class Readiness {
  public:
   // `ensure` makes the streams and consumers that are missing, and `renew` removes the stream of the epoch;
   // both may block for some seconds.
-  Readiness(const Host& host, Connection* connection, Epoch* epoch, Problems* problems,
+  Readiness(const Host& host, Connection* connection, Epoch* epoch, Problems* problems, Refusals* refusals,
             std::function<Status()> ensure, std::function<Status()> renew)
       : host_(host),
         connection_(*connection),
         epoch_(*epoch),
         problems_(*problems),
+        refusals_(*refusals),
         ensure_(std::move(ensure)),
         renew_(std::move(renew)) {}
 
@@ -39,7 +41,8 @@ class Readiness {
 
  private:
   void report();
-  void report_refusal(std::uint64_t now);
+  void report_refusals(std::uint64_t now);
+  void take_refusal(const std::string& error, std::uint64_t now);
   void end_refusal();
   void tend_refused_subscription(std::uint64_t now);
   void tend_epoch(bool is_working);
@@ -50,6 +53,7 @@ class Readiness {
   Connection& connection_;
   Epoch& epoch_;
   Problems& problems_;
+  Refusals& refusals_;
   std::function<Status()> ensure_;
   std::function<Status()> renew_;
   std::uint64_t generation_ = 0;

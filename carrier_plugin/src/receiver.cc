@@ -70,11 +70,12 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
       names_(settings.subject),
       exchange_(host, connection,
                 [this](std::unique_ptr<Message> message) { on_message(std::move(message)); }),
-      epoch_(host, &exchange_, names_),
-      log_(host, settings.log),
       problems_(host),
+      refusals_(host, *connection, names_, &problems_),
+      epoch_(host, &exchange_, names_, &refusals_),
+      log_(host, settings.log),
       readiness_(
-          host, connection, &epoch_, &problems_, [this] { return ensure_consumers(); },
+          host, connection, &epoch_, &problems_, &refusals_, [this] { return ensure_consumers(); },
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
       quorum_(host, connection, &exchange_, names_, &problems_),
       identity_(host, settings, state, connection, &problems_),
@@ -226,6 +227,7 @@ std::uint64_t Receiver::step() {
     pulse();
     return next_receipts_ns_;
   }
+  report_refused_again(now);
   if (!intents_.empty() && now >= next_finish_ns_) {
     next_finish_ns_ = now + kSecond;
     finish();
@@ -251,6 +253,7 @@ void Receiver::tend_connection() {
     readiness_.lose_streams();
   }
   const bool is_new = readiness_.tend(folder_.is_open() && !identity_.must_wait());
+  refusals_.tend();
   quorum_.tend(readiness_.is_ready());
   identity_.tend(work_in_hand());
   if (const std::uint64_t dropped = connection_.take_dropped(); dropped > 0)
@@ -260,7 +263,10 @@ void Receiver::tend_connection() {
   if (!is_new) return;
   progress_ns_ = host_.monotonic_ns();
   next_receipts_ns_ = next_finish_ns_ = 0;
-  job_fetch_ = list_fetch_ = {};
+  for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
+    note_answered(fetch);  // of another server nothing is known
+    fetch->end();
+  }
   watch_.reset();
   jobs_.clear();  // they come again
   lists_.clear();
@@ -339,12 +345,15 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
   for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
     if (fetch->number == 0 || message->request != fetch->number) continue;
     // The end of a fetch. Without a consumer nobody answers: it is made again.
-    if (message->status() == 503 || message->status() == 409) {
-      readiness_.lose_streams();
+    if (message->status() == 503 || message->status() == 409)
       is_consumer_in_doubt_ = is_consumer_in_doubt_ || fetch == &job_fetch_;
-    }
-    if (fetch == &job_fetch_) idle_ = message->status() == 404 || message->status() == 408;
-    *fetch = {};
+    const bool is_empty = message->status() == 404 || message->status() == 408;
+    if (fetch == &job_fetch_) idle_ = is_empty;
+    if (is_empty) note_answered(fetch);
+    if (!is_empty)
+      note_refused_fetch(
+          fetch, std::to_string(message->status()) + " " + std::string(message->header("Description")));
+    fetch->end();
     return;
   }
   if (!message->reply().starts_with("$JS.ACK.")) return;
@@ -354,7 +363,8 @@ void Receiver::on_message(std::unique_ptr<Message> message) {
   const bool is_list = message->reply().find("." + names_.stream("list") + ".") != std::string_view::npos;
   (is_list ? lists_in_hand_ : in_hand_).emplace(message->reply());
   Fetch& fetch = is_list ? list_fetch_ : job_fetch_;
-  if (fetch.open > 0 && --fetch.open == 0) fetch = {};
+  note_answered(&fetch);
+  if (fetch.open > 0 && --fetch.open == 0) fetch.end();
   if (!is_list) note_given(*message);
   (is_list ? lists_ : jobs_).push_back(std::move(message));
 }
@@ -390,7 +400,8 @@ void Receiver::fetch() {
   const auto begin = [&](Fetch* fetch, const std::string& what, const std::string& consumer,
                          std::size_t batch) {
     if (fetch->number != 0 && now < fetch->until_ns) return;
-    *fetch = {};
+    if (fetch->number != 0) note_refused_fetch(fetch, "no reply");
+    fetch->end();
     if (batch == 0) return;
     JsonObject object;
     object.add("batch", std::uint64_t{batch}).add("expires", kExpires);

@@ -25,6 +25,7 @@
 #include "quorum.h"
 #include "readiness.h"
 #include "records.h"
+#include "refusals.h"
 #include "settings.h"
 #include "state_directory.h"
 #include "waiting_jobs.h"
@@ -70,6 +71,7 @@ class Receiver {
 
   const ReceiverCounts& counts() const { return counts_; }
   const Problems& problems() const { return problems_; }
+  const Refusals& refusals() const { return refusals_; }
   const std::map<std::string, Intent>& intents() const { return intents_; }
   const std::map<std::string, Delivered>& delivered() const { return delivered_; }
   // What is being fetched, for the observer; null: nothing.
@@ -79,6 +81,7 @@ class Receiver {
     std::string reason;
     std::uint64_t delay_ns = 0;
     std::uint64_t until_ns = 0;  // it is not tried again before
+    bool is_reported = false;    // to its sender
   };
   const std::map<std::string, Refused>& refused() const { return refused_; }
   std::size_t unconfirmed() const { return unconfirmed_.size(); }
@@ -124,6 +127,8 @@ class Receiver {
   void on_consumer(const Message* reply);
   void report_stalled(const ConsumerState& state);
   void replace_consumer();
+  void note_answered(Fetch* fetch);
+  void note_refused_fetch(Fetch* fetch, const std::string& reason);
 
   // receiver_decision.cc: which jobs may be delivered
   void decide(std::vector<Incoming>* batch);
@@ -187,6 +192,8 @@ class Receiver {
   void release(const std::string& id, const std::string& reason);
   void leave_to_operator(const std::string& id);
   void refuse(const Job& job, const std::string& ack, const std::string& reason);
+  void report_refused(const std::string& id);
+  void report_refused_again(std::uint64_t now);
   // Whether it was refused and is not tried again yet.
   bool is_refused(const std::string& id) const;
 
@@ -236,11 +243,12 @@ class Receiver {
   Connection& connection_;
   Names names_;
   Exchange exchange_;
+  Problems problems_;
+  Refusals refusals_;
   Epoch epoch_;
   Folder folder_;
   Records records_;
   EventLog log_;
-  Problems problems_;
   Readiness readiness_;
   Quorum quorum_;
   Identity identity_;
@@ -267,11 +275,6 @@ class Receiver {
   std::set<std::string> lists_in_hand_;        // and lists
   std::deque<std::pair<std::uint64_t, std::string>> recent_;  // what was delivered, and when
 
-  struct Fetch {
-    std::uint64_t number = 0;  // of the request; 0: none
-    std::size_t open = 0;      // messages that may still come
-    std::uint64_t until_ns = 0;
-  };
   Fetch job_fetch_;
   Fetch list_fetch_;
   ConsumerWatch watch_;
@@ -302,6 +305,7 @@ class Receiver {
   std::uint64_t next_finish_ns_ = 0;
   std::uint64_t next_flush_ns_ = 0;
   std::uint64_t next_receipts_ns_ = 0;
+  std::uint64_t next_reports_ns_ = 0;
   std::uint64_t receipts_first_until_ns_ = 0;  // after a change of the store
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t progress_ns_ = 0;  // when an intent came or went, or a connection came

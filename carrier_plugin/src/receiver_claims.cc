@@ -135,10 +135,9 @@ void Receiver::on_claimed(const std::string& id, const Message* reply) {
   const auto found = intents_.find(id);
   // Senders listen on the subject too, so that a stream that somebody removed shows by silence.
   if (reply == nullptr || reply->status() == 503) readiness_.lose_streams();
-  if (found == intents_.end() || reply == nullptr || reply->status() != 0) return;
   std::uint64_t sequence = 0;
-  std::string reason;
-  const Stored stored = parse_publication(reply->data(), &sequence, &reason);
+  const Stored stored = refusals_.take(names_.subject("claim", id), reply, &sequence);
+  if (found == intents_.end()) return;
   if (stored == Stored::kAlready) disputed_claims_.insert(id);
   if (stored != Stored::kYes) return;
   found->second.claimed = boottime_ns() - found->second.seen_ns < kDeliverTime;
@@ -262,9 +261,24 @@ void Receiver::refuse(const Job& job, const std::string& ack, const std::string&
   refused.job = job;
   refused.reason = reason;
   log_.write("refused", job, job.sender, reason);
-  const Report report{.id = job.id, .receiver = state_.token(), .reason = reason, .again = false};
-  call(names_.subject("report", job.id), report_text(report));
+  report_refused(job.id);
   give_back(ack, kRefusedDelay);
+}
+
+void Receiver::report_refused(const std::string& id) {
+  const Report report{.id = id, .receiver = state_.token(), .reason = refused_.at(id).reason, .again = false};
+  const bool is_stored = call(names_.subject("report", id), report_text(report));
+  if (const auto found = refused_.find(id); found != refused_.end()) found->second.is_reported = is_stored;
+}
+
+// What the server did not store, one at a time: the job itself may not come again for an hour.
+void Receiver::report_refused_again(std::uint64_t now) {
+  if (now < next_reports_ns_) return;
+  const auto is_open = [](const auto& one) { return !one.second.is_reported; };
+  const auto found = std::find_if(refused_.begin(), refused_.end(), is_open);
+  if (found == refused_.end()) return;
+  next_reports_ns_ = now + kHeldDelay;
+  report_refused(std::string(found->first));
 }
 
 }  // namespace paxect::carrier

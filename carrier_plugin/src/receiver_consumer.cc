@@ -17,7 +17,11 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint32_t kMaxDelay = 10'000;  // milliseconds
 constexpr std::uint64_t kEnsureAgain = 5 * kSecond;
 constexpr std::uint64_t kAnnounced = 6 * kSecond;
+constexpr std::uint64_t kElection = 10 * kSecond;
+constexpr unsigned kRefusedFetches = 2;
 constexpr char kProblem[] = "the consumer gives out nothing";
+constexpr char kNoJobs[] = "the server gives out no jobs";
+constexpr char kNoLists[] = "the server gives out no lists";
 
 // The subject of a call about the consumer of the jobs: "INFO" or "DELETE".
 std::string subject_of(const char* call, const Names& names) {
@@ -99,6 +103,31 @@ void Receiver::report_stalled(const ConsumerState& state) {
   watch_.reset();
   stalled_ = state;
   replace_at_ns_ = host_.monotonic_ns() + randombytes_uniform(kMaxDelay) * kMillisecond;
+}
+
+// The consumer works, whether it has something or not.
+void Receiver::note_answered(Fetch* fetch) {
+  fetch->refusals = 0;
+  fetch->refused_since_ns = 0;
+  problems_.set(fetch == &job_fetch_ ? kNoJobs : kNoLists, "");
+}
+
+// It may be away, or its stream, for the moment of an election; and what somebody removes is made again.
+void Receiver::note_refused_fetch(Fetch* fetch, const std::string& reason) {
+  readiness_.lose_streams();
+  const std::uint64_t now = host_.monotonic_ns();
+  if (fetch->refusals++ == 0) fetch->refused_since_ns = now;
+  if (fetch->refusals < kRefusedFetches || now - fetch->refused_since_ns < kElection) return;
+  const bool is_job = fetch == &job_fetch_;
+  const std::string stream = names_.stream(is_job ? "job" : "list");
+  const std::string consumer = is_job ? kReceivers : state_.token();
+  const std::string server = "the server " + connection_.last_url();
+  const std::string fact =
+      is_job ? server + " gives out no jobs: the consumer " : server + " gives out no lists: the consumer ";
+  problems_.set(is_job ? kNoJobs : kNoLists,
+                fact + consumer + " of the stream " + stream + " does not answer requests for messages (" +
+                    reason + "): run: nats consumer info " + stream + " " + consumer +
+                    "; start the servers that it needs, or remove it, and the receiver makes it again");
 }
 
 // ensure_consumers() makes the other one. Receivers whose fetches were open are answered that it is gone.

@@ -62,10 +62,9 @@ bool Receiver::call(const std::string& subject, std::string_view data) {
 Stored Receiver::store(const std::string& subject, std::string_view data) {
   Stored stored = Stored::kFailed;
   const auto on_reply = [&](const Message& reply) {
-    std::uint64_t sequence = 0;
-    std::string reason;
+    std::uint64_t ignored = 0;
     if (reply.status() == 503) readiness_.lose_streams();
-    if (reply.status() == 0) stored = parse_publication(reply.data(), &sequence, &reason);
+    stored = refusals_.take(subject, &reply, &ignored);
   };
   exchange_.ask(
       subject, data, kReplyTime, [&] { return pulse(); }, on_reply);

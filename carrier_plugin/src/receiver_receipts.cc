@@ -101,10 +101,8 @@ void Receiver::publish_receipts(const std::vector<std::string>& ids) {
 
 void Receiver::on_receipted(const std::string& id, const Message* reply) {
   if (reply == nullptr || reply->status() == 503) readiness_.lose_streams();
-  if (reply == nullptr || reply->status() != 0) return;
-  std::uint64_t sequence = 0;
-  std::string reason;
-  const Stored stored = parse_publication(reply->data(), &sequence, &reason);
+  std::uint64_t ignored = 0;
+  const Stored stored = refusals_.take(names_.subject("receipt", id), reply, &ignored);
   if (stored == Stored::kAlready) disputed_receipts_.insert(id);
   if (stored == Stored::kYes) on_receipt_stored(id);
 }

@@ -90,6 +90,7 @@ void add_sender(const Sender& sender, JsonObject* object) {
   object->add("waiting", sender.candidates() + sender.files().size() - waiting - unremoved - kept);
   object->add("unconfirmed", waiting).add("unremoved", unremoved).add("kept_lists", kept);
   object->add("held", held).add("hidden", std::uint64_t{sender.hidden()});
+  object->add("refused", sender.refusals().count());
   object->add("foreign", sender.foreign().count()).add("delivered", sender.counts().sent);
   object->add("delivered_bytes", sender.counts().sent_bytes).add("resent", sender.counts().resent);
   object->add_json("files", array_of(items)).add_json("problems", problems_array(sender.problems()));
@@ -127,6 +128,7 @@ void add_receiver(const Receiver& receiver, JsonObject* object) {
   object->add("delivered", counts.delivered).add("delivered_bytes", counts.delivered_bytes);
   object->add("lists", counts.lists).add("repeated", counts.repeated).add("damaged", counts.damaged);
   object->add("poison", counts.poison).add("left", counts.left);
+  object->add("refused", receiver.refusals().count());
   object->add_json("files", array_of(items)).add_json("problems", problems_array(receiver.problems()));
 }
 
@@ -194,6 +196,8 @@ void add_sender_metrics(const Sender& sender, Families* all) {
   all->count("paxect_carrier_resent_total", "Files that had to be published again.", counts.resent);
   all->count("paxect_carrier_foreign_total", "Messages of others, which were ignored.",
              sender.foreign().count());
+  all->count("paxect_carrier_refused_total", "Messages that the server refused to store.",
+             sender.refusals().count());
   all->count("paxect_carrier_reports_total", "Reports of receivers that could not deliver.", counts.reports);
 }
 
@@ -215,6 +219,8 @@ void add_receiver_metrics(const Receiver& receiver, Families* all) {
   all->count("paxect_carrier_repeated_total", "Jobs that came again after their delivery.", counts.repeated);
   all->count("paxect_carrier_damaged_total", "Jobs whose contents were missing or damaged.", counts.damaged);
   all->count("paxect_carrier_poison_total", "Messages that were set aside.", counts.poison);
+  all->count("paxect_carrier_refused_total", "Messages that the server refused to store.",
+             receiver.refusals().count());
   all->count("paxect_carrier_left_total", "Jobs that another receiver had claimed.", counts.left);
 }
 

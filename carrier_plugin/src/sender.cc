@@ -29,12 +29,13 @@ Sender::Sender(const Host& host, const Settings& settings, const StateDirectory&
       names_(settings.subject),
       exchange_(host, connection,
                 [this](std::unique_ptr<Message> message) { on_message(std::move(message)); }),
-      epoch_(host, &exchange_, names_),
-      log_(host, settings.log),
       problems_(host),
+      refusals_(host, *connection, names_, &problems_),
+      epoch_(host, &exchange_, names_, &refusals_),
+      log_(host, settings.log),
       foreign_(host, &problems_),
       readiness_(
-          host, connection, &epoch_, &problems_, [this] { return tend_streams(); },
+          host, connection, &epoch_, &problems_, &refusals_, [this] { return tend_streams(); },
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
       quorum_(host, connection, &exchange_, names_, &problems_),
       identity_(host, settings, state, connection, &problems_),
@@ -125,6 +126,7 @@ bool Sender::has_removals() const {
 void Sender::tend_connection() {
   if (exchange_.take_silence()) readiness_.lose_streams();
   const bool is_new = readiness_.tend(folder_.is_open());
+  refusals_.tend();
   quorum_.tend(readiness_.is_ready());
   identity_.tend({.waiting = waiting()});
   const std::uint64_t dropped = connection_.take_dropped();

@@ -25,6 +25,7 @@
 #include "quorum.h"
 #include "readiness.h"
 #include "records.h"
+#include "refusals.h"
 #include "settings.h"
 #include "state_directory.h"
 #include "window.h"
@@ -58,6 +59,7 @@ class Sender {
   const SenderCounts& counts() const { return counts_; }
   const ForeignMessages& foreign() const { return foreign_; }
   const Problems& problems() const { return problems_; }
+  const Refusals& refusals() const { return refusals_; }
   const std::map<std::string, Outgoing>& files() const { return files_; }
   struct Held {
     FileIdentity identity{};
@@ -122,7 +124,7 @@ class Sender {
   void remember_begun(const std::string& id);
   void on_chunk(const std::string& id, std::uint64_t round, std::uint64_t number, const Message* reply);
   void on_published(const std::string& id, const Message* reply);
-  void on_full(Outgoing* file, const std::string& reason);
+  void on_full(Outgoing* file);
   void end_refusal();
   void on_refused(Outgoing* file, const std::string& reason);
   void wait_for_room();
@@ -214,11 +216,12 @@ class Sender {
   Connection& connection_;
   Names names_;
   Exchange exchange_;
+  Problems problems_;
+  Refusals refusals_;
   Epoch epoch_;
   Folder folder_;
   Records records_;
   EventLog log_;
-  Problems problems_;
   ForeignMessages foreign_;
   Readiness readiness_;
   Quorum quorum_;

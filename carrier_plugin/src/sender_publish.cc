@@ -169,15 +169,15 @@ void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t 
   if (file == nullptr || file->round != round) return;
   --file->in_flight;
   std::uint64_t sequence = 0;
-  std::string reason = "no reply";
+  std::string reason;
+  const Stored stored = refusals_.read(names_.chunk(id, number), reply, &sequence, &reason);
   if (reply != nullptr && reply->status() != 503) {
-    const Stored stored = parse_publication(reply->data(), &sequence, &reason);
     if (stored == Stored::kYes || stored == Stored::kAlready) {
       ++file->stored_chunks;
       end_refusal();
       return;
     }
-    if (stored == Stored::kFull) on_full(file, reason);
+    if (stored == Stored::kFull) on_full(file);
     if (stored == Stored::kFailed) on_refused(file, reason);
   } else if (reply != nullptr) {
     readiness_.lose_streams();  // nobody stores the subject: the stream was removed
@@ -186,18 +186,11 @@ void Sender::on_chunk(const std::string& id, std::uint64_t round, std::uint64_t 
   file->again.push_back(number);
 }
 
-void Sender::on_full(Outgoing* file, const std::string& reason) {
+void Sender::on_full(Outgoing* file) {
   if (full_since_ns_ == 0) full_since_ns_ = host_.monotonic_ns();
   if (stuck_since_ns_ == 0) stuck_since_ns_ = host_.monotonic_ns();
   file->is_full = true;
   close_read(file->job.id);
-  const bool is_stream = reason.find("maximum") != std::string::npos;
-  const std::string where = "the stream " + names_.stream("data") + " at " + connection_.last_url();
-  const std::string what = is_stream ? where + " is full" : "the server has no room for " + where;
-  problems_.set("the stream is full",
-                what + " (" + reason + "): " + std::to_string(files_.size()) +
-                    (is_stream ? " files wait until receivers have taken some"
-                               : " files wait: make room on its disk or in its account"));
 }
 
 // While files wait for room, it is read every second; what fits goes on, also before a larger one. After 5
@@ -240,9 +233,8 @@ void Sender::wait_for_room() {
 }
 
 void Sender::end_refusal() {
-  problems_.set(kNotStored, "");
   stuck_since_ns_ = 0;
-  if (full_since_ns_ == 0) return;
+  if (full_since_ns_ == 0) return refusals_.end("data");
   const bool is_full = std::any_of(sending_.begin(), sending_.end(), [this](const std::string& id) {
     const Outgoing* file = find(id);
     return file != nullptr && file->is_full;
@@ -250,16 +242,13 @@ void Sender::end_refusal() {
   if (is_full) stuck_since_ns_ = host_.monotonic_ns();
   if (is_full) return;
   full_since_ns_ = 0;
-  problems_.set("the stream is full", "");
+  refusals_.end("data");
 }
 
-// It holds until something is stored.
 void Sender::on_refused(Outgoing* file, const std::string& reason) {
   file->trouble = reason;
   if (stuck_since_ns_ == 0) stuck_since_ns_ = host_.monotonic_ns();
   paused_until_ns_ = host_.monotonic_ns() + kSecond;
-  problems_.set(kNotStored,
-                "the server " + connection_.last_url() + " does not store " + file->job.name + ": " + reason);
 }
 
 // False when there is no connection.
@@ -308,11 +297,14 @@ void Sender::on_published(const std::string& id, const Message* reply) {
   Outgoing* file = find(id);
   if (file == nullptr || file->phase != Phase::kPublishing) return;
   std::uint64_t sequence = 0;
-  std::string reason = "no reply";
-  Stored stored = Stored::kFailed;
-  if (reply != nullptr && reply->status() != 503)
-    stored = parse_publication(reply->data(), &sequence, &reason);
+  std::string reason;
+  const std::string what = file->is_statement() ? "list" : "job";
+  const Stored stored = refusals_.read(names_.subject(what, id), reply, &sequence, &reason);
   if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+  // A connection that ended was looked at before its requests are ended.
+  if (reply == nullptr && readiness_.generation() == connection_.generation())
+    refusals_.note_silence(names_.subject(what, id));
+  if (stored == Stored::kYes) refusals_.end(what);
   if (stored == Stored::kYes || stored == Stored::kAlready) {
     file->phase = Phase::kWaiting;
     file->job_sequence = sequence;
@@ -321,7 +313,7 @@ void Sender::on_published(const std::string& id, const Message* reply) {
     file->checked_ns = stored == Stored::kAlready ? 0 : host_.monotonic_ns();
     if (stored == Stored::kAlready) next_check_ns_ = 0;
     if (stored == Stored::kYes) ++counts_.published;
-    end_refusal();
+    stuck_since_ns_ = full_since_ns_ == 0 ? 0 : host_.monotonic_ns();
     return;
   }
   file->phase = Phase::kSending;

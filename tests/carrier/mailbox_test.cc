@@ -22,6 +22,22 @@ std::size_t take_all(Mailbox* mailbox) {
   return count;
 }
 
+TEST_CASE("Errors that come before they are taken are all kept, up to a limit") {
+  Mailbox mailbox;
+  REQUIRE(mailbox.open().ok());
+  CHECK(mailbox.take_error().empty());
+  for (const natsStatus error : {NATS_TIMEOUT, NATS_NOT_FOUND})
+    Mailbox::on_error(nullptr, nullptr, error, &mailbox);
+  CHECK(mailbox.take_error() == natsStatus_GetText(NATS_TIMEOUT));
+  CHECK(mailbox.take_error() == natsStatus_GetText(NATS_NOT_FOUND));
+  CHECK(mailbox.take_error().empty());
+  for (std::size_t i = 0; i < 2 * Mailbox::kMaxErrors; ++i)
+    Mailbox::on_error(nullptr, nullptr, NATS_TIMEOUT, &mailbox);
+  std::size_t kept = 0;
+  while (!mailbox.take_error().empty()) ++kept;
+  CHECK(kept == Mailbox::kMaxErrors);
+}
+
 TEST_CASE("A mailbox that nobody empties drops what is beyond its bytes") {
   constexpr std::size_t kSize = 1024 * 1024;
   Mailbox mailbox;
