@@ -134,6 +134,38 @@ Status name_failure(std::string_view what, std::string_view path, int error) {
 // No file has a name that is too long to be one.
 bool is_missing(int error) { return error == ENOENT || error == ENAMETOOLONG; }
 
+// As Directory::open_source() and read_small(), of a name in a directory that may be held by O_PATH.
+Status open_regular(int directory, const std::string& name, const std::string& path, UniqueFd* out,
+                    FileIdentity* identity) {
+  UniqueFd fd(openat(directory, name.c_str(), kReadFlags));
+  if (!fd) {
+    if (errno == ELOOP || errno == ENXIO)
+      return Status::changed("read_error", io_message("open", path, errno));
+    return io_failure_or_gone("open", path, errno, is_missing(errno));
+  }
+  FileStat observed = stat_fd(fd.get());
+  if (observed.kind == FileKind::kUnknown) return io_failure("stat", path, observed.error);
+  if (observed.kind != FileKind::kRegular)
+    return Status::changed("skipped", path + " is not a regular file any more");
+  *identity = observed.identity;
+  *out = std::move(fd);
+  return Status::success();
+}
+
+Status read_small_at(int directory, const std::string& name, const std::string& path, std::size_t limit,
+                     std::string* out, FileIdentity* identity) {
+  struct stat info {};
+  // Whatever else is wrong the open says.
+  if (fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(info.st_mode))
+    return Status::changed("read_error", path + " is not a regular file" +
+                                             (S_ISLNK(info.st_mode) ? ", and the link is not followed" : ""));
+  UniqueFd fd;
+  FileIdentity found;
+  if (Status status = open_regular(directory, name, path, &fd, &found); !status.ok()) return status;
+  if (identity != nullptr) *identity = found;
+  return read_all(fd.get(), found.size, limit, path, out);
+}
+
 // Whether both names are of one file.
 bool is_same_file(int directory, const char* name, int other_directory, const char* other) {
   struct stat one {};
@@ -282,19 +314,7 @@ Status Directory::list(const std::function<bool(const char* name)>& each) const 
 }
 
 Status Directory::open_source(const std::string& name, UniqueFd* out, FileIdentity* identity) const {
-  UniqueFd fd(openat(this->fd(), name.c_str(), kReadFlags));
-  if (!fd) {
-    if (errno == ELOOP || errno == ENXIO)
-      return Status::changed("read_error", io_message("open", path_of(name), errno));
-    return io_failure_or_gone("open", path_of(name), errno, is_missing(errno));
-  }
-  FileStat observed = stat_fd(fd.get());
-  if (observed.kind == FileKind::kUnknown) return io_failure("stat", path_of(name), observed.error);
-  if (observed.kind != FileKind::kRegular)
-    return Status::changed("skipped", path_of(name) + " is not a regular file any more");
-  *identity = observed.identity;
-  *out = std::move(fd);
-  return Status::success();
+  return open_regular(fd(), name, path_of(name), out, identity);
 }
 
 void Directory::keep_events_apart() const {
@@ -309,11 +329,7 @@ Status Directory::hold(const std::string& name, UniqueFd* out) const {
 
 Status Directory::read_small(const std::string& name, std::size_t limit, std::string* out,
                              FileIdentity* identity) const {
-  UniqueFd fd;
-  FileIdentity found;
-  if (Status status = open_source(name, &fd, &found); !status.ok()) return status;
-  if (identity != nullptr) *identity = found;
-  return read_all(fd.get(), found.size, limit, path_of(name), out);
+  return read_small_at(fd(), name, path_of(name), limit, out, identity);
 }
 
 Status Directory::create_new(const std::string& name, UniqueFd* out, unsigned mode) const {
@@ -459,6 +475,15 @@ Status read_file(const std::string& path, std::size_t limit, std::string* out, F
     return Status::refused("read_error", path + " is not a regular file");
   if (identity != nullptr) *identity = observed.identity;
   return read_all(fd.get(), observed.identity.size, limit, path, out);
+}
+
+Status read_small_file(const std::string& path, std::size_t limit, std::string* out) {
+  // Also one that this user may go through and not list.
+  UniqueFd folder(::open(directory_name(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return io_failure_or_gone("open", path, errno, errno == ENOENT);
+  Status status = read_small_at(folder.get(), std::string(base_name(path)), path, limit, out, nullptr);
+  if (status.fault == Fault::kChanged) status.fault = Fault::kRefused;
+  return status;
 }
 
 Status sync_names_beside(const std::string& path) {

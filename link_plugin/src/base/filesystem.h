@@ -102,6 +102,8 @@ class Directory {
   // reading. kGone when nothing has the name.
   Status hold(const std::string& name, UniqueFd* out) const;
   // The contents of an existing regular file of at most `limit` bytes, and its identity when it was opened.
+  // Of anything else nothing is opened that was there before the call: an open of a FIFO lets its writer go,
+  // that of a device may do anything. What takes the name during the call is opened as by open_source().
   Status read_small(const std::string& name, std::size_t limit, std::string* out,
                     FileIdentity* identity = nullptr) const;
 
@@ -159,8 +161,14 @@ enum class Durable {
 
 // Whole small files by path. Reading: kGone when there is none. Writing replaces the file atomically. A
 // `mode` other than 0 is set whatever the umask.
+//
+// read_file follows links: it is for settings, which may be links, and for what only we write. Lists,
+// receipts, keys and journals, which others may put there or hand over, are read by read_small_file: as
+// read_small() of the folder in which the file is, so that a link under its name leads nowhere. Both refuse
+// what is not a regular file.
 Status read_file(const std::string& path, std::size_t limit, std::string* out,
                  FileIdentity* identity = nullptr);
+Status read_small_file(const std::string& path, std::size_t limit, std::string* out);
 Status replace_file(const std::string& path, std::string_view contents, Durable durable = Durable::kWhole,
                     unsigned mode = 0);
 // Makes the names in the directory of the file of this path durable.

@@ -73,7 +73,7 @@ Status verify_witness(const std::string& path, const std::string& text, const St
                            " FILE`");
   std::string signature;
   const std::string beside = signature_of(path);
-  if (Status status = read_file(beside, kMaxStatementSize, &signature); !status.ok())
+  if (Status status = read_small_file(beside, kMaxStatementSize, &signature); !status.ok())
     return Status::invalid("its signature cannot be read: " + status.message);
   Status status = verify_file(text, signature, base_name(path), valid);
   if (!status.ok() && status.event != kSignatureDamaged)
@@ -85,7 +85,7 @@ Status verify_witness(const std::string& path, const std::string& text, const St
 Status read_witness(const std::string& path, const std::vector<NodeKey>& keys, Witness* out) {
   *out = {.path = path};
   std::string text;
-  if (Status status = read_file(path, kMaxStatementSize, &text); !status.ok()) return status;
+  if (Status status = read_small_file(path, kMaxStatementSize, &text); !status.ok()) return status;
   Status status;
   if (text.starts_with("# paxect list ")) {
     List list;

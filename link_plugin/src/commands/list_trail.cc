@@ -7,7 +7,8 @@
 #include "base/place.h"
 #include "base/relay_paths.h"
 #include "commands/receipt_view.h"
-#include "proof/signature.h"
+#include "proof/statement.h"
+#include "records/signed_file.h"
 
 namespace paxect::link {
 namespace {
@@ -63,13 +64,11 @@ Status at_receiver(const RelayContext& context, const ListedEntry& listed, std::
     if (!status.ok()) return status;
   }
   const auto& key = config.sign_key.key();
-  const auto read = [&](const std::string& path, Receipt* out) {
+  const auto read = [&](const Directory& folder, const std::string& file, Receipt* out) {
     std::string text;
-    std::string signature;
-    return read_file(path, kMaxStatementSize, &text).ok() &&
-           (!key || (read_file(signature_of(path), kMaxStatementSize, &signature).ok() &&
-                     verify_file(text, signature, base_name(path), {key->public_key()}).ok())) &&
-           parse_receipt(text, out).ok();
+    const Status status = key ? read_signed(folder, file, {key->public_key()}, &text)
+                              : folder.read_small(file, kMaxStatementSize, &text);
+    return status.ok() && parse_receipt(text, out).ok();
   };
   for (const std::string& folder : receipt_folders_of(config)) {
     std::optional<Receipt> first;

@@ -15,25 +15,31 @@ constexpr const char* kUsage = "use paxect link receipt import FILE... [--json]"
 Status take(const std::string& folder, const std::string& path) {
   for (const std::string& each : {signature_of(path), path}) {
     std::string text;
-    if (Status status = read_file(each, kMaxStatementSize, &text); !status.ok()) return status;
+    if (Status status = read_small_file(each, kMaxStatementSize, &text); !status.ok()) return status;
     if (Status status = replace_file(join(folder, base_name(each)), text); !status.ok()) return status;
   }
   return Status::success();
+}
+
+Status read_named(const std::string& path, const ReceiptView& view, FoundReceipt* out) {
+  Directory folder;
+  Status status = Directory::open(directory_name(path), &folder);
+  if (!status.ok()) return status;
+  return read_receipt(folder, std::string(base_name(path)), view.context.config.node, view.keys,
+                      view.journal.sent, out);
 }
 
 // Where a receipt is that counts and has this name and another text; "" when there is none. `before` are
 // those that are imported with it.
 std::string other_text_of(const ReceiptView& view, const FoundReceipt& found, const std::string& folder,
                           const std::vector<FoundReceipt>& before) {
-  const LinkConfig& config = view.context.config;
   for (const FoundReceipt& each : before)
     if (base_name(each.path) == base_name(found.path) && each.digest != found.digest) return each.path;
   if (folder.empty()) return "";
   FoundReceipt known;
-  const std::string path = join(folder, base_name(found.path));
-  const bool is_other = read_receipt(path, config.node, view.keys, view.journal.sent, &known).ok() &&
-                        known.digest != found.digest;
-  return is_other ? path : "";
+  const bool is_other =
+      read_named(join(folder, base_name(found.path)), view, &known).ok() && known.digest != found.digest;
+  return is_other ? known.path : "";
 }
 
 // A receipt that is taken, and the one that is here with another text.
@@ -72,7 +78,7 @@ paxect_plugin_status run_receipt(const Call& call) {
   std::vector<FoundReceipt> second;
   for (std::size_t i = 0; i < taken.size(); ++i) {
     Imported& each = taken[i];
-    Status status = read_receipt(words[i + 1], config.node, view.keys, view.journal.sent, &each.found);
+    Status status = read_named(words[i + 1], view, &each.found);
     if (!status.ok() && status.event != "other_list") return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
     each.problem = status.message;
     if (status = find_other(view, first, second, &each); !status.ok())

@@ -82,7 +82,7 @@ Status first_to_deliver(const std::string& folder, const std::string& node, cons
   for (auto& [stream, numbers] : streams) {
     std::sort(numbers.begin(), numbers.end());
     const auto delivers = [&, &name = stream](std::uint64_t number, Receipt* out) {
-      return read(directory.path_of(receipt_of(node, name, number)), out) && out->about == about &&
+      return read(directory, receipt_of(node, name, number), out) && out->about == about &&
              std::any_of(out->outcomes.begin(), out->outcomes.end(), [&](const OutcomeRange& range) {
                return range.outcome == Outcome::kDelivered && range.first <= entry && entry <= range.last;
              });
@@ -103,9 +103,9 @@ std::optional<Receipt> first_to_deliver(const ReceiptView& view, const std::stri
   const LinkConfig& config = view.context.config;
   // One that cannot be compared with our lists any more is good for its date: the newest one counts.
   const SentStream nothing;
-  const auto read = [&](const std::string& path, Receipt* out) {
+  const auto read = [&](const Directory& folder, const std::string& file, Receipt* out) {
     FoundReceipt found;
-    if (!read_receipt(path, config.node, view.keys, nothing, &found).ok()) return false;
+    if (!read_receipt(folder, file, config.node, view.keys, nothing, &found).ok()) return false;
     *out = std::move(found.receipt);
     return true;
   };

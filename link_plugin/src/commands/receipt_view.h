@@ -33,7 +33,7 @@ std::vector<std::string> receipt_folders_of(const LinkConfig& config);
 Status check_receipts_in(const std::string& folder);
 // The first receipt of the node in the folder, in its stream, that says that the entry of the stream `about`
 // was delivered, by those that `read` takes. Receipts are cumulative: few of them are read.
-using ReadReceipt = std::function<bool(const std::string& path, Receipt* out)>;
+using ReadReceipt = std::function<bool(const Directory& folder, const std::string& file, Receipt* out)>;
 Status first_to_deliver(const std::string& folder, const std::string& node, const std::string& about,
                         std::uint64_t entry, const ReadReceipt& read, std::optional<Receipt>* found_first);
 // The same of a peer, by the receipts that count.

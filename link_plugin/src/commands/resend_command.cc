@@ -1,6 +1,7 @@
 // `resend`: what a receiver misses is sent again, under the numbers that it has in the lists.
 #include <algorithm>
 
+#include "base/filesystem.h"
 #include "base/relay_paths.h"
 #include "commands/command.h"
 #include "commands/receipt_view.h"
@@ -18,8 +19,12 @@ paxect_plugin_status run_resend(const Call& call) {
   if (paxect_plugin_status status = open_receipts(call, &view); status != PAXECT_PLUGIN_OK) return status;
   const LinkConfig& config = view.context.config;
   FoundReceipt request;
-  Status status =
-      read_request(call.arguments().words[0], config.node, view.keys, view.journal.sent, &request);
+  const std::string& path = call.arguments().words[0];
+  Directory folder;
+  Status status = Directory::open(directory_name(path), &folder);
+  if (status.ok())
+    status = read_request(folder, std::string(base_name(path)), config.node, view.keys, view.journal.sent,
+                          &request);
   if (!status.ok()) return call.fail(PAXECT_PLUGIN_CONFIG, status.message);
   EntryRanges ranges;
   std::uint64_t missing = 0;

@@ -13,7 +13,7 @@ constexpr std::size_t kLimit = 4096;
 std::map<std::string, std::string> read_all(const std::string& path) {
   std::map<std::string, std::string> tokens;
   std::string text;
-  if (!read_file(path, kLimit, &text).ok()) return tokens;
+  if (!read_small_file(path, kLimit, &text).ok()) return tokens;
   std::istringstream lines(text);
   for (std::string role, token; lines >> role >> token;) tokens[role] = token;
   return tokens;

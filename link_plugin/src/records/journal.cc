@@ -24,7 +24,7 @@ Status read_journal(const std::string& path, JournalContents* out, std::string* 
   *out = {};
   std::string own;
   if (text == nullptr) text = &own;
-  Status status = read_file(path, kLargest, text);
+  Status status = read_small_file(path, kLargest, text);
   if (status.fault == Fault::kGone) return Status::success();
   if (!status.ok()) return status;
   if (is_later_journal(*text))
@@ -474,7 +474,7 @@ Status Journal::distrust(std::span<const std::string> inboxes, std::uint64_t las
   for (const KnownPlace& place : contents_.places)
     if (place.role == "inbox") contents_.unseen.emplace(place.token, "");
   std::string old;
-  Status status = read_file(path_, kLargest, &old);
+  Status status = read_small_file(path_, kLargest, &old);
   if (!status.ok()) return status;
   *kept = damaged_journal_of(path_, utc_stamp(realtime_ns));
   if (status = replace_file(*kept, old); !status.ok()) return status;

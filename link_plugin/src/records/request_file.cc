@@ -63,7 +63,7 @@ Status add_requests(const std::string& path, std::string_view lines) {
   Status status = lock_file(path, O_RDWR | O_CREAT, kTries, &fd, &is_busy);
   if (status.ok() && !fd) return Status::wait(path + " is locked by another process: try again");
   std::string text;
-  if (status.ok()) status = read_file(path, kMaxFile, &text);
+  if (status.ok()) status = read_small_file(path, kMaxFile, &text);
   if (!status.ok()) return status;
   const std::size_t size = whole_lines(text).size();
   if (lines.size() > kMaxFile - size)
@@ -84,7 +84,7 @@ Status add_requests(const std::string& path, std::string_view lines) {
 Status take_requests(const std::string& path, std::vector<std::string>* lines) {
   lines->clear();
   std::string text;
-  Status status = read_file(taken_of(path), kMaxFile, &text);
+  Status status = read_small_file(taken_of(path), kMaxFile, &text);
   bool is_taken = status.fault != Fault::kGone;
   // Of a process that was killed before it had written a line.
   if (status.ok() && whole_lines(text).empty()) {
@@ -100,7 +100,7 @@ Status take_requests(const std::string& path, std::vector<std::string>* lines) {
     if (rename(path.c_str(), taken_of(path).c_str()) != 0) return io_failure("rename", path, errno);
     fd.reset();
     status = sync_names_beside(path);
-    if (status.ok()) status = read_file(taken_of(path), kMaxFile, &text);
+    if (status.ok()) status = read_small_file(taken_of(path), kMaxFile, &text);
   }
   if (!status.ok()) return status;
   for (std::string_view rest = whole_lines(text); !rest.empty();) {

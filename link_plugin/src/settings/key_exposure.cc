@@ -98,6 +98,8 @@ Status read_judged(const Directory& folder, const std::string& name, std::size_t
       continue;
     }
     if (Status status = judge(at.get(), where, user, exposure); !status.ok()) return status;
+    if (!is_link && observed.kind != FileKind::kRegular)
+      return Status::invalid(path + " is not a regular file");
     if (!is_link) {
       next.reset(openat(at.get(), part.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
       if (!next) return io_failure("open", path, errno);

@@ -27,7 +27,7 @@ Status parse_key(const std::string& path, const std::string& text, PublicKey* ou
 
 Status read_key_file(const std::string& path, PublicKey* out, LastStatements* last = nullptr) {
   std::string text;
-  if (Status status = read_file(path, kMaxKeyFile, &text); !status.ok())
+  if (Status status = read_small_file(path, kMaxKeyFile, &text); !status.ok())
     return Status::invalid(status.message);
   return parse_key(path, text, out, last);
 }

@@ -72,13 +72,6 @@ Status check_signer(const std::string& path, const StatementName& head, const st
                               : ": have it and its signature copied again, or pin the key that signed it"));
 }
 
-// Whoever can write to the folder may put a link there to a file that this process alone can read, or to a
-// device: it is not opened.
-bool is_other(const FileStat& file) {
-  return file.kind == FileKind::kSymlink || file.kind == FileKind::kDirectory ||
-         file.kind == FileKind::kOther;
-}
-
 // The name in PeerReceipts::Key of the other text for the newest receipt: no stream has it.
 std::string second_of(const std::string& stream) { return stream + " second"; }
 
@@ -90,24 +83,25 @@ std::vector<std::string> receipt_places_of(const std::string& state, const std::
   return {imported_receipts_of(state), second_receipts_of(state), receipts_in};
 }
 
-Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentStream& sent, FoundReceipt* out) {
+Status read_request(const Directory& folder, const std::string& file, const std::string& us,
+                    const std::vector<PinnedKey>& keys, const SentStream& sent, FoundReceipt* out) {
+  const std::string path = folder.path_of(file);
   auto refuse = [&](const std::string& why) { return Status::invalid(path + ": " + why); };
   std::string text;
   std::string signature;
   Receipt receipt;
-  if (Status status = read_file(path, kMaxStatementSize, &text); !status.ok()) return status;
-  if (Status status = read_file(signature_of(path), kMaxStatementSize, &signature); !status.ok())
-    return status;
-  if (Status status = parse_receipt(text, &receipt); !status.ok()) return refuse(status.message);
+  Status status = folder.read_small(file, kMaxStatementSize, &text);
+  if (status.ok()) status = folder.read_small(signature_of(file), kMaxStatementSize, &signature);
+  if (!status.ok()) return status;
+  if (status = parse_receipt(text, &receipt); !status.ok()) return refuse(status.message);
   const StatementName head{.kind = StatementKind::kReceipt,
                            .node = receipt.head.from,
                            .stream = receipt.head.stream,
                            .number = receipt.head.number};
-  Status signer = check_signer(path, head, keys, [&](const std::vector<PublicKey>& valid) {
-    return verify_file(text, signature, base_name(path), valid);
+  status = check_signer(path, head, keys, [&](const std::vector<PublicKey>& valid) {
+    return verify_file(text, signature, file, valid);
   });
-  if (!signer.ok()) return signer;
+  if (!status.ok()) return status;
   if (receipt.head.to.front() != us)
     return Status::refused("for_others",
                            path + ": it is for " + receipt.head.to.front() + ", and this node is " + us);
@@ -122,21 +116,21 @@ Status read_request(const std::string& path, const std::string& us, const std::v
   return is_other ? Status::refused("other_list", path + ": " + problem) : Status::success();
 }
 
-Status read_receipt(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentStream& sent, FoundReceipt* out) {
+Status read_receipt(const Directory& folder, const std::string& file, const std::string& us,
+                    const std::vector<PinnedKey>& keys, const SentStream& sent, FoundReceipt* out) {
+  const std::string path = folder.path_of(file);
   StatementName name;
-  if (!parse_statement_name(base_name(path), &name) || name.kind != StatementKind::kReceipt ||
-      name.is_signature)
+  if (!parse_statement_name(file, &name) || name.kind != StatementKind::kReceipt || name.is_signature)
     return Status::invalid(path + ": the name is not NODE.STREAM.NUMBER.receipt");
   // Its signature first: whoever can write to the folder can make large files under any name.
   std::string signature;
-  Status status = read_file(signature_of(path), kMaxSignatureSize, &signature);
+  Status status = folder.read_small(signature_of(file), kMaxSignatureSize, &signature);
   if (status.ok())
     status = check_signer(path, name, keys, [&](const std::vector<PublicKey>& valid) {
-      return verify_signature_file(signature, base_name(path), valid);
+      return verify_signature_file(signature, file, valid);
     });
   if (!status.ok()) return status;
-  status = read_request(path, us, keys, sent, out);
+  status = read_request(folder, file, us, keys, sent, out);
   if (!status.ok() && status.event != "other_list") return status;
   const StatementHead& head = out->receipt.head;
   if (head.from != name.node || head.stream != name.stream || head.number != name.number)
@@ -215,11 +209,12 @@ Status PeerReceipts::read(const std::string& folder, const std::string& us,
       if (is_seen && seen.counts) break;
       if (is_seen) continue;
       FoundReceipt found;
-      const Status read = is_other(text) || is_other(signature)
-                              ? Status::invalid(path +
-                                                ": it, or its signature, is not a regular file: find out who "
-                                                "put it there")
-                              : read_receipt(path, us, keys, sent, &found);
+      Status read = read_receipt(directory, file, us, keys, sent, &found);
+      // Whoever can write to the folder may put a link there to a file that this process alone can read, or
+      // to a device.
+      if (read.fault == Fault::kChanged)
+        read = Status::invalid(path +
+                               ": it, or its signature, is not a regular file: find out who put it there");
       // Trouble of the disk says nothing about the receipt: it is read again.
       if (read.fault == Fault::kEnvironment) {
         status = read;

@@ -43,14 +43,15 @@ std::string second_receipts_of(std::string_view state);
 std::vector<std::string> receipt_places_of(const std::string& state, const std::string& receipts_in);
 
 // Reads one receipt for the node `us`, with its signature beside it, whatever its file is called. The failure
-// says what is wrong and the remedy; kEnvironment for one that is to be read again. It is compared with the
-// lists that this node `sent`: the digest of a list covers all lists before. A failure with the event
-// `other_list` is about another list of a stream than ours: `*out` receives that receipt.
-Status read_request(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentStream& sent, FoundReceipt* out);
+// says what is wrong and the remedy; kEnvironment for one that is to be read again, kChanged where either is
+// not a regular file. It is compared with the lists that this node `sent`: the digest of a list covers all
+// lists before. A failure with the event `other_list` is about another list of a stream than ours: `*out`
+// receives that receipt.
+Status read_request(const Directory& folder, const std::string& file, const std::string& us,
+                    const std::vector<PinnedKey>& keys, const SentStream& sent, FoundReceipt* out);
 // The same of a file NODE.STREAM.NUMBER.receipt, which agrees with its name.
-Status read_receipt(const std::string& path, const std::string& us, const std::vector<PinnedKey>& keys,
-                    const SentStream& sent, FoundReceipt* out);
+Status read_receipt(const Directory& folder, const std::string& file, const std::string& us,
+                    const std::vector<PinnedKey>& keys, const SentStream& sent, FoundReceipt* out);
 
 class PeerReceipts {
  public:

@@ -10,6 +10,7 @@
 #include "proof/signature.h"
 #include "settings/pinned_keys.h"
 #include "support/emulation.h"
+#include "support/open_watch.h"
 #include "support/process.h"
 
 namespace paxect::test {
@@ -371,6 +372,18 @@ TEST_CASE("A linked key counts only when nobody else can change a link on the wa
   std::filesystem::create_symlink("x", site.path("shared/x"));
   CHECK(problem().find("cannot open") != std::string::npos);
   CHECK(keys_in(site.path("peers")).empty());
+}
+
+TEST_CASE("What is no regular file under the name of a key is not opened") {
+  KeySite site;
+  REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);
+  const std::string fifo = site.path("peers/north.pub");
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  OpenWatch watch(fifo);
+  const auto shown = command_json(site.host, {"peers"});
+  REQUIRE(shown["keys"].Size() == 2);
+  CHECK(std::string(shown["keys"][0]["problem"].GetString()) == fifo + " is not a regular file");
+  CHECK_FALSE(watch.was_opened());
 }
 
 void give(const std::string& path, uid_t user) { REQUIRE(lchown(path.c_str(), user, user) == 0); }

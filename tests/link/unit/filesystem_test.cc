@@ -6,6 +6,7 @@
 
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/open_watch.h"
 #include "support/temp_dir.h"
 
 namespace paxect::link {
@@ -47,6 +48,39 @@ TEST_CASE("A source is a regular file, opened without following or waiting") {
   CHECK(directory.open_source("link", &fd, &identity).fault == Fault::kChanged);
   CHECK(directory.open_source("fifo", &fd, &identity).fault == Fault::kChanged);
   CHECK(directory.open_source("nothing", &fd, &identity).fault == Fault::kGone);
+}
+
+TEST_CASE("A small file is read where it is a regular file, and nothing else is opened") {
+  TempDir temp;
+  write_file(temp / "file", "data");
+  REQUIRE(symlink("file", (temp / "link").c_str()) == 0);
+  REQUIRE(symlink("nothing", (temp / "dangling").c_str()) == 0);
+  REQUIRE(mkdir((temp / "folder").c_str(), 0700) == 0);
+  REQUIRE(mkfifo((temp / "fifo").c_str(), 0600) == 0);
+  Directory directory = open(temp.path());
+  std::string text;
+  CHECK(directory.read_small("file", 4, &text).ok());
+  CHECK(text == "data");
+  CHECK(directory.read_small("file", 3, &text).fault == Fault::kRefused);
+  CHECK(directory.read_small("nothing", 4, &text).fault == Fault::kGone);
+  CHECK(read_small_file(temp / "file", 4, &text).ok());
+  CHECK(text == "data");
+  CHECK(read_small_file(temp / "file", 3, &text).fault == Fault::kRefused);
+  CHECK(read_small_file(temp / "nothing", 4, &text).fault == Fault::kGone);
+  CHECK(read_small_file(temp / "nowhere/file", 4, &text).fault == Fault::kGone);
+  test::OpenWatch file(temp / "file");
+  test::OpenWatch fifo(temp / "fifo");
+  test::OpenWatch folder(temp / "folder");
+  for (const char* name : {"link", "dangling", "fifo", "folder"}) {
+    INFO(name);
+    CHECK(directory.read_small(name, 4, &text).fault == Fault::kChanged);
+    const Status status = read_small_file(temp / name, 4, &text);
+    CHECK(status.fault == Fault::kRefused);
+    CHECK(status.message.find(temp / name + " is not a regular file") == 0);
+  }
+  CHECK_FALSE(file.was_opened());
+  CHECK_FALSE(fifo.was_opened());
+  CHECK_FALSE(folder.was_opened());
 }
 
 // Beyond what nanoseconds since 1970 can count in 64 bits: the sanitizers look at that.

@@ -4,13 +4,16 @@
 
 #include <filesystem>
 #include <set>
+#include <tuple>
 
 #include "base/digest.h"
 #include "base/relay_paths.h"
 #include "proof/signature.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/open_watch.h"
 #include "support/read_fault.h"
+#include "support/stat_trap.h"
 #include "support/temp_dir.h"
 
 namespace paxect::link {
@@ -126,6 +129,36 @@ TEST_CASE("What is no regular file under the name of a receipt, or of its signat
   CHECK(rig.accepted == 1);
   CHECK(rig.refused.size() == 2 * kinds.size());
   CHECK(rig.receipts.is_complete());
+}
+
+TEST_CASE("A link that takes the name of a receipt, or of its signature, while it is read leads nowhere") {
+  const bool is_signature = GENERATE(false, true);
+  INFO(is_signature);
+  int swaps = 0;
+  for (bool is_over = false; !is_over; ++swaps) {
+    ReceiptsRig rig;
+    test::TempDir elsewhere;
+    rig.write(1, rig.south);
+    std::string name = receipt_of("south", rig.stream(1), 1);
+    if (is_signature) name = signature_of(name);
+    test::write_file(elsewhere / "copy", test::read_file(rig.folder / name));
+    test::OpenWatch copy(elsewhere / "copy");
+    const test::StatTrap trap(name, swaps + 1, [&] {
+      std::filesystem::remove(rig.folder / name);
+      std::filesystem::create_symlink(elsewhere / "copy", rig.folder / name);
+    });
+    std::ignore = rig.read({});
+    is_over = !trap.has_sprung();
+    INFO(swaps);
+    CHECK_FALSE(copy.was_opened());
+    CHECK(rig.accepted + rig.refused.size() == 1);
+    // Where it is a file again it counts.
+    std::filesystem::remove(rig.folder / name);
+    std::filesystem::rename(elsewhere / "copy", rig.folder / name);
+    CHECK(rig.read({}).ok());
+    CHECK(rig.accepted == 1);
+  }
+  CHECK(swaps > 2);
 }
 
 TEST_CASE("Receipts that are gone are not remembered") {
