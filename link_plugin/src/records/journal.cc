@@ -384,7 +384,7 @@ Status Journal::leave_in_flight() {
     if (!intent.finished && in_flight_.contains(intent.id)) left.push_back(std::move(intent));
   // All or, after an exception, none.
   contents_.intents = std::move(left);
-  contents_.received = std::move(found.received);
+  contents_.received.take_over(std::move(found.received));
   in_flight_.clear();
   for (const auto& [id, is_delivered] : unwritten_ends_) end_use(id, is_delivered);
   return Status::success();

@@ -243,6 +243,13 @@ void ReceivedStreams::release(std::uint64_t intent) {
   use_up_if_delivered(ref);
 }
 
+// Whatever was in use may be open then.
+void ReceivedStreams::take_over(ReceivedStreams other) {
+  const std::uint64_t releases = releases_ + other.releases_ + 1;
+  *this = std::move(other);
+  releases_ = releases;
+}
+
 void ReceivedStreams::release_unless(const std::function<bool(std::uint64_t intent)>& exists) {
   std::vector<std::uint64_t> ended;
   for (const auto& [intent, ref] : in_use_)

@@ -171,8 +171,10 @@ class ReceivedStreams {
   static constexpr std::size_t kDeliveredAgain = 4096;  // containers, of all streams
   static constexpr std::size_t kMaxAgain = 8;  // open entries of one key that name the same earlier one
 
-  // How many entries deliveries have given back since this was made: each is open again.
+  // How many entries deliveries have given back: each is open again. It never returns to an earlier value,
+  // also where take_over() puts what a journal says in place of all this.
   std::uint64_t releases() const { return releases_; }
+  void take_over(ReceivedStreams other);
 
   // How many items were read to find open entries: the work of the searches, for tests.
   std::uint64_t reads() const { return open_.reads() + named_.reads(); }

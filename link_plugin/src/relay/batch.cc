@@ -227,9 +227,12 @@ bool Batch::finish_aborting() {
   }
   for (std::size_t i : items) states_[i].phase = Phase::kUnwanted;
   std::vector<Failures::Failed> failed;
-  for (std::size_t i : in_phase(Phase::kUnwanted))
+  const std::vector<std::size_t> unwanted = in_phase(Phase::kUnwanted);
+  for (std::size_t i : unwanted)
     if (Status dropped = drop(i, &failed); !dropped.ok()) status = dropped;
   parts_.failures.note(failed);
+  for (std::size_t i : unwanted)
+    if (states_[i].phase == Phase::kOver) parts_.receiver.note_waiting(transfers_[i]);
   parts_.reporter.report_problem("abort", status.message);
   return status.ok();
 }

@@ -87,13 +87,17 @@ Status Receiver::note_retired() {
 
 // ---- containers ----------------------------------------------------------------------------------------
 
-bool Receiver::end_waits() {
+// Whether a container that waits with this event may be judged otherwise now.
+bool Receiver::may_pass(const std::string& path, const std::string& digest, const std::string& event) const {
   const ReceivedStreams& received = parts_.journal.received();
+  const bool is_foreign = event == "unlisted" && received.find_foreign(digest).has_value();
+  return is_foreign || received.find_open(digest, path).has_value();
+}
+
+bool Receiver::end_waits() {
   return unlisted_.end_waits(
       [&](const std::string& path, const UnlistedFiles::File& file) {
-        const bool is_foreign =
-            file.why.event == "unlisted" && received.find_foreign(file.digest).has_value();
-        return is_foreign || received.find_open(file.digest, path).has_value();
+        return may_pass(path, file.digest, file.why.event);
       },
       parts_.host.monotonic_ns());
 }
@@ -151,9 +155,18 @@ Status Receiver::claim(Transfer* transfer) {
     why = "a list of " + received.streams()[foreign->stream].address.node +
           " names this container for other nodes";
   }
-  unlisted_.note(path, transfer->source.identity, digest, Status::integrity(event, why),
-                 parts_.host.monotonic_ns());
+  transfer->unlisted = Status::integrity(event, why);
   return {Fault::kBlocked, event, event + ": " + why};
+}
+
+// Between claim() and the end of the batch a reload may have ended waits, of which this was none yet.
+void Receiver::note_waiting(const Transfer& transfer) {
+  if (transfer.unlisted.ok()) return;
+  const std::string path = transfer.source.path();
+  const std::string digest = content_of(transfer).of_sidecar();
+  if (mode() != ProofMode::kRequire || may_pass(path, digest, transfer.unlisted.event))
+    return parts_.ledger.end_wait(path);
+  unlisted_.note(path, transfer.source.identity, digest, transfer.unlisted, parts_.host.monotonic_ns());
 }
 
 // The name that the sender has signed wins over the one under which the container came.

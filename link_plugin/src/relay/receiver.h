@@ -70,6 +70,9 @@ class Receiver {
   // that the entry gives it. kBlocked when no list names it, or none any more: one that names it (again) may
   // be on its way.
   Status claim(Transfer* transfer);
+  // The block of a container that claim() has blocked was noted in the ledger: it waits for a list from now
+  // on, unless one has come, or a delivery has given its entry back, since claim() found none.
+  void note_waiting(const Transfer& transfer);
   // A container that was read and will not be delivered.
   void note_failed(const Transfer& transfer);
   // What the audit log says of a delivery that uses up an entry.
@@ -135,6 +138,7 @@ class Receiver {
   std::optional<std::size_t> find_taken(const StatementName& name, const std::string& digest);
   void note_repeated(std::size_t stream, const FileIdentity& list);
   void report(const std::string& path, const Status& status);
+  bool may_pass(const std::string& path, const std::string& digest, const std::string& event) const;
   bool end_waits();
   bool end_waits_of_released();
   Status rename(Transfer* transfer, const std::string& name);

@@ -61,6 +61,9 @@ struct Transfer {
   FileIdentity settled_sidecar;  // it, if it was complete when the source was taken
   // Digest and name of the entry of a list that the journal did not know, which names its container.
   std::optional<LostEntries::key_type> sent_before = {};
+  // Of a container that Receiver::claim() found no open entry for: what it is to be quarantined with where it
+  // waits for a list for too long.
+  Status unlisted = {};
   Status status;
   Published published = Published::kDelivered;
 

@@ -30,7 +30,7 @@ class UnlistedFiles {
   explicit UnlistedFiles(Ledger& ledger, std::size_t max_tracked = kMaxTracked)
       : ledger_(ledger), max_tracked_(max_tracked) {}
 
-  // A file waits for a list from now on, and its block is noted in the ledger.
+  // A file waits for a list from now on. Requires: its block was noted in the ledger.
   void note(const std::string& path, const FileIdentity& identity, const std::string& digest,
             const Status& why, std::uint64_t now_ns);
   void forget(const std::string& path) { files_.erase(path); }

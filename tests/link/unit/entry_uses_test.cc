@@ -136,6 +136,40 @@ TEST_CASE("A delivery that ended leaves no entry in use, whatever the file could
   }
 }
 
+TEST_CASE("An entry that is given back after deliveries were left behind counts as given back") {
+  test::TempDir temp;
+  std::string damage;
+  Journal journal;
+  REQUIRE(journal.open(temp / "j", &damage).ok());
+  const List each = list_of_north(1);
+  REQUIRE(journal.note_received(journal.received().list_records(kNorth, each, digest_of(each), 5)).ok());
+  const auto prepare = [&] {
+    Intent intent;
+    intent.id = journal.next_id();
+    intent.name = intent.source = name_of_entry(1);
+    intent.temporary = ".x.part";
+    intent.digest = "d";
+    intent.entry = EntryRef{0, 1};
+    REQUIRE(journal.begin(std::span(&intent, 1)).ok());
+    journal.use_entry(*intent.entry, intent.id);
+    REQUIRE(journal.prepare(std::span(&intent, 1)).ok());
+    return intent.id;
+  };
+  const std::uint64_t first[] = {prepare()};
+  REQUIRE(journal.abort(first).ok());
+  journal.drop(first[0]);
+  const std::uint64_t seen = journal.received().releases();
+  CHECK(seen > 0);
+  // The journal that is read then knows nothing of the one before.
+  REQUIRE(journal.clear("", [](const std::string&, const SourceRecord&) { return false; }).ok());
+  const std::uint64_t second[] = {prepare()};
+  REQUIRE(journal.leave_in_flight().ok());
+  CHECK(journal.received().used_by(second[0]));
+  REQUIRE(journal.abort(second).ok());
+  CHECK_FALSE(journal.received().used_by(second[0]));
+  CHECK(journal.received().releases() > seen);
+}
+
 TEST_CASE("An entry that a delivery uses which the journal does not know is open again") {
   ReceivedStreams streams;
   add_list(&streams, kNorth, list_of_north(1));
