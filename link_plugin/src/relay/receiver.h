@@ -137,6 +137,7 @@ class Receiver {
   bool is_known(const StatementName& name) const;
   std::optional<std::size_t> find_taken(const StatementName& name, const std::string& digest);
   void note_repeated(std::size_t stream, const FileIdentity& list);
+  std::string reported_text(const Status& status) const;
   void report(const std::string& path, const Status& status);
   bool may_pass(const std::string& path, const std::string& digest, const std::string& event) const;
   bool end_waits();

@@ -170,6 +170,13 @@ Status Receiver::find_lists(const Directory& folder, std::uint64_t now_ns, std::
   return Status::success();
 }
 
+// What is reported once of a file. The message about a list that jumped names the last list before the gap,
+// and each one that comes makes it another.
+std::string Receiver::reported_text(const Status& status) const {
+  return status.event == "jumped" ? "jumped over more than " + std::to_string(parts_.config.max_jump)
+                                  : status.message;
+}
+
 // A list that cannot be verified may be on its way: it is read again once, after the settle time.
 void Receiver::examine(const Directory& folder, const StatementName& name, std::uint64_t now_ns) {
   const std::string file = statement_file(name);
@@ -218,7 +225,8 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   seen.is_over = true;
   seen.by_keys = !is_certain;
   seen.by_lists = status.event == "jumped";
-  if (std::exchange(seen.reported, status.message) != status.message) report(folder.path_of(file), status);
+  const std::string problem = reported_text(status);
+  if (std::exchange(seen.reported, problem) != problem) report(folder.path_of(file), status);
 }
 
 // The signature is read first: it shows whether the text, which may be large, is worth it. That of a list
@@ -349,7 +357,7 @@ void Receiver::report(const std::string& path, const Status& status) {
   const bool is_alarm = status.event == "forked";
   const bool is_fine = status.event == "list_ignored";
   // Not again with each start.
-  if (!parts_.journal.is_news(path + " " + status.message)) return;
+  if (!parts_.journal.is_news(path + " " + reported_text(status))) return;
   parts_.reporter.log({.level = is_alarm  ? Level::kError
                                 : is_fine ? Level::kInfo
                                           : Level::kWarn,

@@ -256,6 +256,43 @@ TEST_CASE("A list that jumps too far waits for the operator") {
   CHECK(rig.delivered() == Names{"a"});
 }
 
+TEST_CASE("A list that jumped is reported once, whatever comes of the lists before it") {
+  ReceiverRig rig;
+  rig.host.set("max_jump", "2");
+  std::vector<link::List> lists;
+  for (int i = 1; i <= 9; ++i) {
+    rig.send("f" + std::to_string(i) + ".freq", "data of " + std::to_string(i));
+    lists.push_back(rig.north.next_list());
+  }
+  rig.north.write(lists[8], rig.inbox());
+  rig.start();
+  rig.settle(5 * kSecond);
+  REQUIRE(rig.events("jumped").size() == 1);
+  for (std::size_t i = 0; i < 5; ++i) {
+    rig.north.write(lists[i], rig.inbox());
+    rig.settle(5 * kSecond);
+    if (i == 2) {
+      rig.stop();
+      rig.start();
+      rig.settle(5 * kSecond);
+    }
+    CHECK(rig.delivered().size() == i + 1);
+    CHECK(rig.events("jumped").size() == 1);
+  }
+  // Another limit is news.
+  rig.stop();
+  rig.host.set("max_jump", "1");
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.events("jumped").size() == 2);
+  rig.stop();
+  rig.host.set("max_jump", "3");
+  rig.start();
+  rig.settle(5 * kSecond);
+  CHECK(rig.delivered().size() == 6);
+  CHECK(rig.events("jumped").size() == 2);
+}
+
 TEST_CASE("A list that came too early is read again when those before it are here") {
   ReceiverRig rig;
   rig.host.set("max_jump", "2");
