@@ -239,6 +239,7 @@ std::uint64_t Receiver::step() {
   }
   fetch();
   watch_consumer(now);
+  guard_consumers(now);
   std::uint64_t wake = now + kSecond;
   if (job_fetch_.number == 0) wake = now + 20 * kMillisecond;  // the folder is full
   if (!intents_.empty()) wake = std::min(wake, next_finish_ns_);
@@ -292,17 +293,20 @@ void Receiver::return_jobs() {
 
 Status Receiver::ensure_consumers() {
   Status status = ensure_streams(connection_.jetstream(), names_, settings_);
-  std::int64_t ignored = 0;
+  EnsuredConsumer jobs;
   if (status.ok())
-    status =
-        ensure_consumer(connection_.jetstream(), names_, "job", kReceivers, settings_, &consumer_made_ns_);
+    status = ensure_consumer(connection_.jetstream(), names_, "job", kReceivers, settings_, &jobs);
   if (status.ok()) {
+    take_ensured(&job_consumer_, jobs);
+    consumer_made_ns_ = jobs.created_ns;
     last_given_ = 0;
     is_consumer_in_doubt_ = false;
     if (acks_are_of_ns_ != consumer_made_ns_) take_consumer();
   }
+  EnsuredConsumer lists;
   if (status.ok())
-    status = ensure_consumer(connection_.jetstream(), names_, "list", state_.token(), settings_, &ignored);
+    status = ensure_consumer(connection_.jetstream(), names_, "list", state_.token(), settings_, &lists);
+  if (status.ok()) take_ensured(&list_consumer_, lists);
   return status;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "connection.h"
+#include "consumer_config.h"
 #include "consumer_watch.h"
 #include "epoch.h"
 #include "event_log.h"
@@ -28,6 +29,7 @@
 #include "refusals.h"
 #include "settings.h"
 #include "state_directory.h"
+#include "streams.h"
 #include "waiting_jobs.h"
 #include "window.h"
 
@@ -129,6 +131,30 @@ class Receiver {
   void replace_consumer();
   void note_answered(Fetch* fetch);
   void note_refused_fetch(Fetch* fetch, const std::string& reason);
+
+  // receiver_config.cc: a consumer that somebody else changes or removes
+  struct GuardedConsumer {
+    const char* stream;  // "job"
+    std::string name;
+    const char* condition;  // of the report
+    ConsumerConfig config{};
+    std::int64_t created_ns = 0;      // by the clock of the servers; 0: not known
+    bool is_replaced = false;         // by this receiver, which has removed it
+    std::string lost_in_epoch{};      // the store that had it before it was another one; "": it is the same
+    std::uint64_t next_ns = 0;        // when it is read
+    std::uint64_t restore_at_ns = 0;  // 0: not
+    std::uint64_t no_restore_until_ns = 0;
+    std::uint64_t pause_ns = 0;   // between two restorations
+    std::uint64_t mended_ns = 0;  // when the report was last true; 0: there is none
+  };
+  std::string consumer_text(const GuardedConsumer& one) const;
+  std::string consumer_call(const char* call, const GuardedConsumer& one) const;
+  void take_ensured(GuardedConsumer* one, const EnsuredConsumer& ensured);
+  void guard_consumers(std::uint64_t now);
+  void report_consumer(GuardedConsumer* one, const std::string& text);
+  void read_config(GuardedConsumer* one, bool restores);
+  void take_config(GuardedConsumer* one, std::string_view reply, bool restores);
+  void restore_config(GuardedConsumer* one, const std::string& request);
 
   // receiver_decision.cc: which jobs may be delivered
   void decide(std::vector<Incoming>* batch);
@@ -277,6 +303,10 @@ class Receiver {
 
   Fetch job_fetch_;
   Fetch list_fetch_;
+  GuardedConsumer job_consumer_{
+      .stream = "job", .name = kReceivers, .condition = "the consumer of the jobs was changed"};
+  GuardedConsumer list_consumer_{
+      .stream = "list", .name = state_.token(), .condition = "the consumer of the lists was changed"};
   ConsumerWatch watch_;
   std::uint64_t next_watch_ns_ = 0;
   std::uint64_t last_given_ = 0;        // by the consumer of the jobs, since it was looked at

@@ -138,6 +138,8 @@ void Receiver::replace_consumer() {
     if (reply == nullptr || !parse_consumer(reply->data(), &state) || state.created != stalled_.created ||
         state.given != stalled_.given || state.acknowledged != stalled_.acknowledged)
       return;
+    // An open fetch may be answered before the request is.
+    job_consumer_.is_replaced = true;
     exchange_.send(subject_of("DELETE", names_), "", kReplyTime, [this](const Message* answer) {
       if (answer != nullptr) readiness_.lose_streams();
     });

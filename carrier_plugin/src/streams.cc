@@ -60,7 +60,7 @@ Status failure(const std::string& what, natsStatus status, jsErrCode code) {
 }
 
 using Info = std::unique_ptr<jsStreamInfo, void (*)(jsStreamInfo*)>;
-using ConsumerInfo = std::unique_ptr<jsConsumerInfo, void (*)(jsConsumerInfo*)>;
+using ConsumerHandle = std::unique_ptr<jsConsumerInfo, void (*)(jsConsumerInfo*)>;
 
 // What a stream must be so that the first message of a subject stays.
 Status compare(const std::string& name, const std::string& subject, const Spec& spec,
@@ -225,17 +225,39 @@ Status compare_streams(const std::vector<StreamReport>& streams, const Names& na
 
 namespace {
 
+ConsumerMembers members_of(const jsConsumerConfig& config) {
+  ConsumerMembers members = own_members();
+  const auto add = [&](const char* member, const std::string& value, bool is_set) {
+    if (is_set)
+      members[member] = value;
+    else
+      members.erase(member);
+  };
+  const auto add_number = [&](const char* member, std::int64_t value) {
+    add(member, std::to_string(value), value != 0);
+  };
+  add_number("max_ack_pending", config.MaxAckPending);
+  add_number("max_deliver", config.MaxDeliver);
+  add_number("max_batch", config.MaxRequestBatch);
+  add_number("max_expires", config.MaxRequestExpires);
+  add_number("max_bytes", config.MaxRequestMaxBytes);
+  add_number("inactive_threshold", config.InactiveThreshold);
+  add_number("rate_limit_bps", static_cast<std::int64_t>(config.RateLimit));
+  add("headers_only", "true", config.HeadersOnly);
+  return members;
+}
+
 Status ensure_consumer_once(jsCtx* jetstream, const Names& names, const std::string& what,
-                            const std::string& name, const Settings& settings, std::int64_t* created_ns,
-                            bool* is_made) {
-  *is_made = false;
+                            const std::string& name, const Settings& settings, EnsuredConsumer* out) {
+  out->is_made = false;
   const std::string stream = names.stream(what);
   const std::int64_t ack_wait = settings.ack_wait_ms * 1'000'000;
   jsConsumerInfo* found = nullptr;
   jsErrCode code = static_cast<jsErrCode>(0);
   natsStatus status = js_GetConsumerInfo(&found, jetstream, stream.c_str(), name.c_str(), nullptr, &code);
-  const ConsumerInfo info(found, jsConsumerInfo_Destroy);
-  if (status == NATS_OK) *created_ns = found->Created;
+  const ConsumerHandle info(found, jsConsumerInfo_Destroy);
+  if (status == NATS_OK) out->created_ns = found->Created;
+  if (status == NATS_OK) out->members = members_of(*found->Config);
   if (status == NATS_OK && found->Config->AckWait >= ack_wait) return Status::success();
   jsConsumerConfig config;
   jsConsumerConfig_Init(&config);
@@ -248,9 +270,12 @@ Status ensure_consumer_once(jsCtx* jetstream, const Names& names, const std::str
   jsConsumerInfo* made = nullptr;
   status = status == NATS_OK ? js_UpdateConsumer(&made, jetstream, stream.c_str(), &config, nullptr, &code)
                              : js_AddConsumer(&made, jetstream, stream.c_str(), &config, nullptr, &code);
-  const ConsumerInfo now(made, jsConsumerInfo_Destroy);
-  if (status == NATS_OK && made != nullptr) *created_ns = made->Created;
-  *is_made = found == nullptr && status == NATS_OK;
+  const ConsumerHandle now(made, jsConsumerInfo_Destroy);
+  if (status == NATS_OK && made != nullptr) {
+    out->created_ns = made->Created;
+    out->members = members_of(*made->Config);
+  }
+  out->is_made = status == NATS_OK;
   return status == NATS_OK ? Status::success()
                            : failure("cannot create the consumer " + name + " of " + stream, status, code);
 }
@@ -260,12 +285,13 @@ Status ensure_consumer_once(jsCtx* jetstream, const Names& names, const std::str
 // Where several receivers make the consumer at the same time, that of the last one holds, also if its AckWait
 // is the shorter one: one that was made is looked at again.
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
-                       const Settings& settings, std::int64_t* created_ns) {
+                       const Settings& settings, EnsuredConsumer* out) {
   if (jetstream == nullptr) return Status::failure("no connection");
-  bool is_made = false;
-  Status status = ensure_consumer_once(jetstream, names, what, name, settings, created_ns, &is_made);
-  if (status.ok() && is_made)
-    status = ensure_consumer_once(jetstream, names, what, name, settings, created_ns, &is_made);
+  Status status = ensure_consumer_once(jetstream, names, what, name, settings, out);
+  if (!status.ok() || !out->is_made) return status;
+  EnsuredConsumer again;
+  status = ensure_consumer_once(jetstream, names, what, name, settings, &again);
+  if (status.ok() && (again.is_made || again.created_ns != out->created_ns)) *out = again;
   return status;
 }
 
@@ -349,7 +375,7 @@ Status read_queue(jsCtx* jetstream, const Names& names, bool* exists, QueueState
   jsErrCode code = static_cast<jsErrCode>(0);
   const natsStatus status =
       js_GetConsumerInfo(&found, jetstream, names.stream("job").c_str(), kReceivers, nullptr, &code);
-  const ConsumerInfo info(found, jsConsumerInfo_Destroy);
+  const ConsumerHandle info(found, jsConsumerInfo_Destroy);
   if (code == kConsumerNotFound || status == NATS_NOT_FOUND) return Status::success();
   if (status != NATS_OK) return failure("cannot read the consumer of the jobs", status, code);
   *exists = true;

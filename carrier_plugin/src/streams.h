@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "connection.h"
+#include "consumer_config.h"
 #include "names.h"
 #include "settings.h"
 #include "unclaimed.h"
@@ -31,9 +32,13 @@ Status compare_streams(const std::vector<StreamReport>& streams, const Names& na
                        std::vector<std::string>* differences);
 // Makes the consumer, or raises its AckWait: the receivers of a subject share that of the jobs, and each of
 // them reports what it has in hand at a third of its own. Requires: ensure_streams().
-// `*created_ns` gets when it was made, by the clock of the servers.
+struct EnsuredConsumer {
+  std::int64_t created_ns = 0;  // by the clock of the servers
+  bool is_made = false;         // by this call
+  ConsumerMembers members;      // as the server has replied
+};
 Status ensure_consumer(jsCtx* jetstream, const Names& names, const std::string& what, const std::string& name,
-                       const Settings& settings, std::int64_t* created_ns);
+                       const Settings& settings, EnsuredConsumer* out);
 
 // What the account has stored, and its limits; 0 for none. The tier that has the least room left, where there
 // are several.
