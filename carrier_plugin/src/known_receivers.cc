@@ -114,11 +114,18 @@ void KnownReceivers::count_day(std::int64_t realtime_ns, std::uint64_t monotonic
   }
 }
 
-std::vector<std::string> KnownReceivers::others_than(const std::set<std::string>& ids) const {
-  std::vector<std::string> others;
-  for (const auto& [id, receiver] : receivers_)
-    if (!ids.contains(id) && !receiver.is_absent()) others.push_back(id);
-  return others;
+std::string KnownReceivers::next_other(const std::set<std::string>& ids, const std::string& after,
+                                       const std::function<bool(const std::string&)>& is_meant) const {
+  for (auto at = receivers_.upper_bound(after); at != receivers_.end(); ++at)
+    if (!ids.contains(at->first) && !at->second.is_absent() && (!is_meant || is_meant(at->first)))
+      return at->first;
+  return "";
+}
+
+std::size_t KnownReceivers::count_others(const std::set<std::string>& ids) const {
+  return static_cast<std::size_t>(std::count_if(receivers_.begin(), receivers_.end(), [&](const auto& one) {
+    return !ids.contains(one.first) && !one.second.is_absent();
+  }));
 }
 
 bool KnownReceivers::is_there(const std::string& id, std::uint64_t monotonic_ns) const {
@@ -127,11 +134,9 @@ bool KnownReceivers::is_there(const std::string& id, std::uint64_t monotonic_ns)
          monotonic_ns - found->second.sign_ns <= kSilent;
 }
 
-std::vector<std::string> KnownReceivers::all() const {
-  std::vector<std::string> ids;
-  ids.reserve(receivers_.size());
-  for (const auto& [id, receiver] : receivers_) ids.push_back(id);
-  return ids;
+std::string KnownReceivers::next(const std::string& after) const {
+  const auto found = receivers_.upper_bound(after);
+  return found == receivers_.end() ? "" : found->first;
 }
 
 }  // namespace paxect::carrier

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -39,11 +40,16 @@ class KnownReceivers {
   // is to be recorded.
   void count_day(std::int64_t realtime_ns, std::uint64_t monotonic_ns, std::vector<std::string>* records);
 
-  // Those that are not among `ids`, without those that are absent for too long.
-  std::vector<std::string> others_than(const std::set<std::string>& ids) const;
+  // The first one behind `after` that is not among `ids`, without those that are absent for too long; "" for
+  // none. `is_meant`: of those alone.
+  std::string next_other(const std::set<std::string>& ids, const std::string& after,
+                         const std::function<bool(const std::string&)>& is_meant = {}) const;
+  // How many of them there are.
+  std::size_t count_others(const std::set<std::string>& ids) const;
   // Whether it announces itself.
   bool is_there(const std::string& id, std::uint64_t monotonic_ns) const;
-  std::vector<std::string> all() const;
+  // The first one behind `after`; "" for none.
+  std::string next(const std::string& after) const;
   // Whether there may be others that found no room.
   bool is_full() const { return receivers_.size() >= kMax; }
 

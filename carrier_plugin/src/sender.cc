@@ -70,7 +70,9 @@ std::uint64_t Sender::step() {
     end_first_scan();
     tend_lists();
     check_waiting();
+    send_receipt_questions();
     clean_up();
+    delete_list_receipts();
     sweep();
   }
   if (busy) return 0;
@@ -82,6 +84,7 @@ std::uint64_t Sender::step() {
   if (changed_ && folder_.is_open()) wake = std::min(wake, std::max(now + kMillisecond, next_early_scan_ns_));
   if (claimed_since_ns_ != 0) wake = std::min(wake, claimed_since_ns_ + kClaimsTogether);
   if (has_removals()) wake = std::min(wake, now + 20 * kMillisecond);
+  if (folder_.is_open()) wake = std::min(wake, std::max(now + 20 * kMillisecond, receipted_.next_due_ns()));
   if (!claim_reads_.empty()) wake = std::min(wake, std::max(now + kMillisecond, claim_reads_.front().first));
   if (paused_until_ns_ > now) wake = std::min(wake, paused_until_ns_);
   return std::min(wake, now + kSecond);
@@ -116,11 +119,6 @@ Status Sender::tend_streams() {
   for (const std::string& one : differences) host_.log(PAXECT_LOG_WARN, one);
   differences_ = std::move(differences);
   return status;
-}
-
-bool Sender::has_removals() const {
-  return std::any_of(receipted_.begin(), receipted_.end(),
-                     [](const Receipted& one) { return one.retry_ns == 0; });
 }
 
 void Sender::tend_connection() {
@@ -203,6 +201,7 @@ void Sender::drop(const std::string& id) {
   holders_.erase(id);
   published_.erase(id);
   kept_lists_.erase(id);
+  unremoved_.erase(id);
   if (const auto path = ids_.find(found->second.job.name); path != ids_.end() && path->second == id)
     ids_.erase(path);
   files_.erase(found);

@@ -24,6 +24,8 @@
 #include "problems.h"
 #include "quorum.h"
 #include "readiness.h"
+#include "receipted_files.h"
+#include "receiver_questions.h"
 #include "records.h"
 #include "refusals.h"
 #include "settings.h"
@@ -157,26 +159,21 @@ class Sender {
   void finish_lists();
   void tend_lists();
   void read_consumers(const std::set<std::string>& before);
+  void check_for_returned();
   void ask_list_receipts(const Outgoing& file);
+  void send_receipt_questions();
+  void delete_list_receipts();
   void offer_again(Outgoing* file);
 
   // sender_removal.cc
   void remove_receipted();
-  struct Receipted {
-    std::string id;
-    std::string receiver;
-    bool is_recorded = false;
-    bool is_removed = false;
-    bool is_same = false;        // what was removed was the file that was sent
-    std::uint64_t retry_ns = 0;  // after a failed removal
-  };
-  Status record_receipted();
+  Status record_receipted(const std::vector<std::string>& ids);
   void finish_removal(const Receipted& one);
   void finish_interrupted();
-  static void keep_delivered(Outgoing* file, const Status& failure);
+  void keep_delivered(Outgoing* file, const Status& failure);
   void report_unremoved();
-  bool has_removals() const;
-  bool is_receipted(const std::string& id) const;
+  bool has_removals() const { return receipted_.has_new(); }
+  bool is_receipted(const std::string& id) const { return receipted_.contains(id); }
   Status rewrite_records();
   static std::string receipted_record(const Outgoing& file, const std::string& receiver);
   void count_sent(const Outgoing& file, const std::string& receiver);
@@ -248,7 +245,8 @@ class Sender {
     UniqueFd file;
   };
   Reading reading_;
-  std::vector<Receipted> receipted_;  // that are to be removed
+  ReceiptedFiles receipted_;
+  std::set<std::string> unremoved_;  // IDs of those that could not be removed
   struct Done {
     std::uint64_t chunks = 0;
   };
@@ -262,6 +260,9 @@ class Sender {
   std::vector<Outgoing> interrupted_;           // which the last process had to remove
   std::set<std::string> put_back_;              // files to which that crash had left a hidden name
   KnownReceivers receivers_;
+  std::set<std::string> returned_;  // receivers that are new or were silent
+  ReceiverQuestions receipt_questions_;
+  ReceiverQuestions receipt_deletions_;
   std::set<std::string> kept_lists_;        // IDs of lists that a receiver has, and not all of them
   std::uint64_t consumers_generation_ = 0;  // of the connection by which the consumers were read; 0: none
   std::uint64_t next_consumers_ns_ = 0;

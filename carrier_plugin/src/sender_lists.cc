@@ -1,6 +1,7 @@
 // When a sender removes a list: with the receipts of all receivers that it knows. The first receipt of a list
 // is at S.receipt.ID, as that of a container; those of further receivers are at S.receipt.ID-RECEIVER.
 #include <algorithm>
+#include <utility>
 
 #include "json_object.h"
 #include "sender.h"
@@ -12,6 +13,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::uint64_t kConsumersEvery = 5 * kSecond;  // while a list is kept
 constexpr std::uint64_t kConsumersIdle = 60 * kSecond;
+constexpr std::uint64_t kCleanUpAgain = 60 * kSecond;
 constexpr std::uint64_t kMaxOfferPause = 3600 * kSecond;
 constexpr std::size_t kMaxKept = 20'000;
 constexpr std::size_t kNamed = 3;  // receivers, in a text
@@ -23,13 +25,20 @@ void Sender::note_receiver(const std::string& id) {
   const bool may_lack = receivers_.note_sign(id, host_.realtime_ns(), host_.monotonic_ns(), &record);
   if (!record.empty()) records_.append(record);
   if (!may_lack) return;
-  next_consumers_ns_ = 0;
-  // What the server has lost meanwhile is published again now, and not at the next turn.
+  next_consumers_ns_ = next_check_ns_ = 0;
+  returned_.insert(id);
+}
+
+// What the server has lost in the meantime is published again now for those that came, and not at the next
+// turn. One walk serves all that came together.
+void Sender::check_for_returned() {
+  if (returned_.empty()) return;
+  const std::set<std::string> returned = std::exchange(returned_, {});
   for (const std::string& list : kept_lists_)
-    if (Outgoing* file = find(list); file != nullptr && !file->had_by.contains(id)) {
+    if (Outgoing* file = find(list);
+        file != nullptr && std::any_of(returned.begin(), returned.end(),
+                                       [&](const std::string& id) { return !file->had_by.contains(id); }))
       file->checked_ns = 0;
-      next_check_ns_ = 0;
-    }
 }
 
 void Sender::note_peer(const Message& message) {
@@ -55,9 +64,9 @@ void Sender::finish_list(Outgoing* file) {
   const std::string& id = file->job.id;
   if (file->had_by.empty() || is_receipted(id) || consumers_generation_ != readiness_.generation()) return;
   const bool has_room = kept_lists_.size() <= kMaxKept;
-  if (has_room && !receivers_.others_than(file->had_by).empty()) return;
+  if (has_room && !receivers_.next_other(file->had_by, "").empty()) return;
   kept_lists_.erase(id);
-  receipted_.push_back({.id = id, .receiver = *file->had_by.begin()});
+  receipted_.add({.id = id, .receiver = *file->had_by.begin()});
 }
 
 void Sender::finish_lists() {
@@ -117,14 +126,39 @@ void Sender::read_consumers(const std::set<std::string>& before) {
 
 // Which receivers have it, and then whether it is still there for the others.
 void Sender::ask_list_receipts(const Outgoing& file) {
-  for (const std::string& receiver : receivers_.others_than(file.had_by)) {
-    const std::string subject = names_.subject("receipt", list_receipt_of(file.job.id, receiver));
-    exchange_.send("$JS.API.DIRECT.GET." + names_.stream("receipt") + "." + subject, "", kReplyTime,
-                   [this, subject](const Message* reply) {
-                     if (reply != nullptr && reply->status() == 0)
-                       on_receipt(subject, reply->data(), Source::kStored);
-                   });
+  receipt_questions_.add(file.job.id);
+  send_receipt_questions();
+}
+
+void Sender::send_receipt_questions() {
+  const auto next = [this](const std::string& list, const std::string& after) {
+    const Outgoing* file = find(list);
+    return file == nullptr ? "" : receivers_.next_other(file->had_by, after);
+  };
+  ReceiverQuestions::Question question;
+  while (receipt_questions_.next(next, &question)) {
+    const std::string subject = names_.subject("receipt", list_receipt_of(question.list, question.receiver));
+    const auto on_reply = [this, subject](const Message* reply) {
+      receipt_questions_.close();
+      if (reply != nullptr && reply->status() == 0) on_receipt(subject, reply->data(), Source::kStored);
+    };
+    if (exchange_.send("$JS.API.DIRECT.GET." + names_.stream("receipt") + "." + subject, "", kReplyTime,
+                       on_reply))
+      continue;
+    receipt_questions_.close();
+    return;
   }
+}
+
+// The receipts that further receivers of a list have published, when the list is done with.
+void Sender::delete_list_receipts() {
+  const auto next = [this](const std::string&, const std::string& after) { return receivers_.next(after); };
+  ReceiverQuestions::Question question;
+  while (connection_.is_connected() && receipt_deletions_.next(next, &question))
+    delete_last("receipt", list_receipt_of(question.list, question.receiver), [this, id = question.list](bool ok) {
+      receipt_deletions_.close();
+      if (!ok) clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAgain, .id = id});
+    });
 }
 
 // A consumer can pass over what its stream has: a loss of power leaves it ahead, and Debian's server skips a
@@ -132,9 +166,10 @@ void Sender::ask_list_receipts(const Outgoing& file) {
 // given out. Those that have the list compare it and send their receipts again.
 void Sender::offer_again(Outgoing* file) {
   const std::uint64_t now = host_.monotonic_ns();
-  std::string lacking;
-  for (const std::string& receiver : receivers_.others_than(file->had_by))
-    if (receivers_.is_there(receiver, now) && !file->refusals.contains(receiver)) lacking = receiver;
+  const auto is_meant = [&](const std::string& receiver) {
+    return receivers_.is_there(receiver, now) && !file->refusals.contains(receiver);
+  };
+  const std::string lacking = receivers_.next_other(file->had_by, "", is_meant);
   if (lacking.empty()) {
     file->lacked_since_ns = 0;
     return;
@@ -157,11 +192,14 @@ void Sender::offer_again(Outgoing* file) {
 // "" for what no receiver has, and for other files.
 std::string Sender::lacking_text(const Outgoing& file) const {
   if (!kept_lists_.contains(file.job.id)) return "";
-  const std::vector<std::string> others = receivers_.others_than(file.had_by);
+  const std::size_t others = receivers_.count_others(file.had_by);
   std::string names;
-  for (std::size_t i = 0; i < std::min(others.size(), kNamed); ++i)
-    names += (names.empty() ? "" : ", ") + others[i];
-  if (others.size() > kNamed) names += " and " + std::to_string(others.size() - kNamed) + " others";
+  std::string receiver;
+  for (std::size_t i = 0; i < std::min(others, kNamed); ++i) {
+    receiver = receivers_.next_other(file.had_by, receiver);
+    names += (names.empty() ? "" : ", ") + receiver;
+  }
+  if (others > kNamed) names += " and " + std::to_string(others - kNamed) + " others";
   return "delivered to " + std::to_string(file.had_by.size()) +
          " receivers, and kept until these have it: " + names +
          "; if one of them is gone for good, remove its consumer from the stream " + names_.stream("list") +

@@ -117,7 +117,7 @@ void Sender::finish_preparing() {
   const std::string id = file.job.id;
   if (done_.contains(id)) {
     // By name, size, contents and time it is the file that was delivered.
-    receipted_.push_back({.id = id, .receiver = ""});
+    receipted_.add({.id = id, .receiver = ""});
     ids_[file.job.name] = id;
     files_[id] = std::move(file);
     return;

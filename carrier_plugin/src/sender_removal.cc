@@ -102,9 +102,10 @@ Status Sender::rewrite_records() {
     kept.push_back(JsonObject().add("record", "published").add("id", id).text());
   for (const std::string& id : begun_)
     kept.push_back(JsonObject().add("record", "begun").add("id", id).text());
-  for (const Receipted& one : receipted_)
+  receipted_.for_each([&](const Receipted& one) {
     if (const Outgoing* file = find(one.id); file != nullptr && one.is_recorded)
       kept.push_back(receipted_record(*file, one.receiver));
+  });
   Status status = records_.rewrite(state_.path("sender.records"), kept);
   rewritten_size_ = records_.size();
   return status;
@@ -156,7 +157,7 @@ void Sender::finish_interrupted() {
     }
     file.phase = Phase::kDelivered;
     const std::string id = file.job.id;
-    receipted_.push_back({.id = id, .receiver = file.holder, .is_recorded = true});
+    receipted_.add({.id = id, .receiver = file.holder, .is_recorded = true});
     ids_[file.job.name] = id;
     files_[id] = std::move(file);
   }
@@ -165,40 +166,46 @@ void Sender::finish_interrupted() {
   problems_.set("the records cannot be written", rewrite_records().message());
 }
 
-// Receipts first become records, with one flush for all of them, then the files go.
+// Receipts first become records, with one flush for all of them, then the files go. Those that could not be
+// removed take no more than one turn of many, so that they hold up nothing.
 void Sender::remove_receipted() {
   finish_interrupted();
   const std::uint64_t now = host_.monotonic_ns();
-  const auto is_due = [&](const Receipted& one) { return one.retry_ns <= now; };
-  if (std::none_of(receipted_.begin(), receipted_.end(), is_due)) return;
+  const std::vector<std::string> ids = receipted_.due(now, kRemovedAtOnce);
+  if (ids.empty()) return;
   // Receipts come together: two flushes serve all that come within a moment.
   if (gather_since_ns_ == 0) gather_since_ns_ = now;
-  if (receipted_.size() < kRemovedAtOnce && now - gather_since_ns_ < kGatherTime) return;
+  if (ids.size() < kRemovedAtOnce && now - gather_since_ns_ < kGatherTime) return;
   gather_since_ns_ = 0;
-  const Status status = record_receipted();
+  const Status status = record_receipted(ids);
   problems_.set("the records cannot be written", status.message());
   if (!status.ok()) {
     // What was written may be torn or lost: all of it once more.
-    for (Receipted& one : receipted_) one.retry_ns = now + kSecond;
+    for (const std::string& id : ids) receipted_.put_off(id, now + kSecond);
     rewrite_records();
     return;
   }
   std::set<std::string> folders;
-  for (Receipted& one : receipted_) {
-    Outgoing* file = is_due(one) ? find(one.id) : nullptr;
-    const Status removed = file == nullptr ? Status::success() : remove_files(*file, &folders, &one.is_same);
-    one.is_removed = is_due(one) && removed.ok();
-    if (removed.ok()) continue;
-    keep_delivered(file, removed);
-    one.retry_ns = now + kRemoveAgain;
+  std::vector<std::string> removed;
+  for (const std::string& id : ids) {
+    Outgoing* file = find(id);
+    const Status gone = file == nullptr ? Status::success()
+                                        : remove_files(*file, &folders, &receipted_.find(id)->is_same);
+    if (gone.ok()) {
+      removed.push_back(id);
+      continue;
+    }
+    keep_delivered(file, gone);
+    receipted_.put_off(id, now + kRemoveAgain);
   }
   for (const std::string& folder : folders) {
     const Status synced = folder_.sync_names(join(folder, "x"));
     if (!synced.ok()) host_.log(PAXECT_LOG_WARN, synced.message());
   }
-  for (const Receipted& one : receipted_)
-    if (one.is_removed) finish_removal(one);
-  std::erase_if(receipted_, [](const Receipted& one) { return one.is_removed; });
+  for (const std::string& id : removed) {
+    finish_removal(*receipted_.find(id));
+    receipted_.remove(id);
+  }
   report_unremoved();
   if (records_.size() > std::max(kMaxRecords, 2 * rewritten_size_))
     if (const Status rewritten = rewrite_records(); !rewritten.ok())
@@ -209,18 +216,14 @@ void Sender::remove_receipted() {
 void Sender::keep_delivered(Outgoing* file, const Status& failure) {
   file->phase = Phase::kDelivered;
   file->trouble = failure.message() + ": it is tried again every 10 seconds";
+  unremoved_.insert(file->job.id);
 }
 
-// All of them, also those whose next try is not due.
 void Sender::report_unremoved() {
-  std::string text;
-  std::size_t count = 0;
-  for (const Receipted& one : receipted_) {
-    const Outgoing* file = find(one.id);
-    if (file == nullptr || file->trouble.empty() || file->phase != Phase::kDelivered) continue;
-    if (count++ == 0) text = file->job.name + " is delivered and stays in the folder: " + file->trouble;
-  }
-  problems_.set("delivered files cannot be removed", count > 1 ? text + " (others too)" : text);
+  const Outgoing* file = unremoved_.empty() ? nullptr : find(*unremoved_.begin());
+  const std::string text =
+      file == nullptr ? "" : file->job.name + " is delivered and stays in the folder: " + file->trouble;
+  problems_.set("delivered files cannot be removed", unremoved_.size() > 1 ? text + " (others too)" : text);
 }
 
 void Sender::finish_removal(const Receipted& one) {
@@ -247,16 +250,13 @@ void Sender::count_sent(const Outgoing& file, const std::string& receiver) {
   log_.write("sent", file.job, receiver);
 }
 
-bool Sender::is_receipted(const std::string& id) const {
-  return std::any_of(receipted_.begin(), receipted_.end(), [&](const auto& one) { return one.id == id; });
-}
-
-Status Sender::record_receipted() {
-  for (Receipted& one : receipted_) {
-    const Outgoing* file = find(one.id);
-    if (file == nullptr || one.is_recorded) continue;
-    if (Status status = records_.append(receipted_record(*file, one.receiver)); !status.ok()) return status;
-    one.is_recorded = true;
+Status Sender::record_receipted(const std::vector<std::string>& ids) {
+  for (const std::string& id : ids) {
+    Receipted* one = receipted_.find(id);
+    const Outgoing* file = find(id);
+    if (file == nullptr || one->is_recorded) continue;
+    if (Status status = records_.append(receipted_record(*file, one->receiver)); !status.ok()) return status;
+    one->is_recorded = true;
   }
   Status status = records_.flush();
   if (status.ok()) claimed_since_ns_ = 0;
@@ -325,8 +325,7 @@ void Sender::clean_up(const CleanUp& what) {
     delete_last("receipt", id, again);
   });
   if (done != done_.end() && done->second.chunks > 0) return;
-  for (const std::string& receiver : receivers_.all())
-    delete_last("receipt", list_receipt_of(id, receiver), again);
+  receipt_deletions_.add(id);
 }
 
 void Sender::clean_up_chunks(const std::string& id) {

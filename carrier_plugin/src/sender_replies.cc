@@ -76,7 +76,7 @@ void Sender::on_receipt(std::string_view subject, std::string_view text, Source 
     if (source == Source::kPublished) note_receiver(receipt.receiver);
     return take_list_receipt(file, receipt.receiver);
   }
-  if (!is_receipted(receipt.id)) receipted_.push_back({.id = receipt.id, .receiver = receipt.receiver});
+  receipted_.add({.id = receipt.id, .receiver = receipt.receiver});
 }
 
 // A claim that is seen as it is published may be refused, because another receiver has claimed the file
@@ -230,6 +230,7 @@ std::string Sender::unclaimed_text(const Outgoing& file) {
 // on the server?
 void Sender::check_waiting() {
   read_claims();
+  check_for_returned();
   const std::uint64_t now = host_.monotonic_ns();
   if (now < next_check_ns_) return;
   for (auto& [id, file] : files_)
