@@ -15,7 +15,8 @@ constexpr std::int64_t kAbsentDays = 35;                // the age at which the 
 constexpr std::uint64_t kMinDay = 20 * 3600 * kSecond;  // between two days of one process
 constexpr std::uint64_t kSilent = 20 * kSecond;         // it announces itself every 5 seconds
 constexpr unsigned kMisses = 3;                         // one that is alive makes its consumer again
-constexpr std::size_t kTokenSize = 16;
+constexpr std::size_t kTokenSize = KnownReceivers::kIdSize;
+constexpr std::size_t kMaxPlace = 300;
 
 }  // namespace
 
@@ -25,7 +26,9 @@ std::string KnownReceivers::record_of(const std::string& id, const Receiver& rec
   JsonObject object;
   object.add("record", "receiver").add("id", id).add("seen_ns", receiver.seen_ns);
   object.add("epoch", receiver.epoch).add("counted_day", receiver.counted_day);
-  return object.add("absent_days", receiver.absent_days).text();
+  object.add("absent_days", receiver.absent_days);
+  if (!receiver.place.empty()) object.add("place", receiver.place);
+  return object.text();
 }
 
 bool KnownReceivers::take_record(std::string_view text) {
@@ -33,14 +36,17 @@ bool KnownReceivers::take_record(std::string_view text) {
   std::string what;
   std::string id;
   if (!reader.get("record", &what) || !reader.get("id", &id) || !is_hex(id, kTokenSize)) return false;
-  if (what == "no receiver") receivers_.erase(id);
+  if (what == "no receiver" || what == "forgotten receiver") receivers_.erase(id);
+  if (what == "forgotten receiver") forgotten_.insert(id);
+  if (what == "receiver") forgotten_.erase(id);
   Receiver receiver;
   if (what != "receiver" || !reader.get("seen_ns", &receiver.seen_ns) ||
       !reader.get("epoch", &receiver.epoch))
-    return what == "no receiver";
+    return what == "no receiver" || what == "forgotten receiver";
   // Records of older versions have none.
   reader.get("counted_day", &receiver.counted_day);
   reader.get("absent_days", &receiver.absent_days);
+  reader.get("place", &receiver.place);
   receiver.recorded_ns = receiver.seen_ns;
   receivers_[id] = receiver;
   return true;
@@ -50,6 +56,8 @@ std::vector<std::string> KnownReceivers::records() const {
   std::vector<std::string> texts;
   texts.reserve(receivers_.size());
   for (const auto& [id, receiver] : receivers_) texts.push_back(record_of(id, receiver));
+  for (const std::string& id : forgotten_)
+    texts.push_back(JsonObject().add("record", "forgotten receiver").add("id", id).text());
   return texts;
 }
 
@@ -60,6 +68,7 @@ bool KnownReceivers::note_sign(const std::string& id, std::int64_t realtime_ns, 
   const auto found = receivers_.find(id);
   const bool is_new = found == receivers_.end();
   if (is_new && receivers_.size() >= kMax) return false;
+  forgotten_.erase(id);
   Receiver& receiver = is_new ? receivers_[id] : found->second;
   const bool was_silent = receiver.sign_ns == 0 || monotonic_ns - receiver.sign_ns > kSilent;
   receiver.sign_ns = monotonic_ns;
@@ -78,7 +87,7 @@ bool KnownReceivers::note_sign(const std::string& id, std::int64_t realtime_ns, 
 void KnownReceivers::take_consumers(const std::set<std::string>& names, const std::string& epoch,
                                     std::int64_t realtime_ns, std::vector<std::string>* records) {
   for (const std::string& id : names) {
-    if (!is_hex(id, kTokenSize)) continue;  // that of somebody who looks into the stream
+    if (!is_hex(id, kTokenSize) || forgotten_.contains(id)) continue;  // that of somebody who looks into it
     auto found = receivers_.find(id);
     if (found == receivers_.end() && receivers_.size() >= kMax) continue;
     if (found == receivers_.end())
@@ -132,6 +141,27 @@ bool KnownReceivers::is_there(const std::string& id, std::uint64_t monotonic_ns)
   const auto found = receivers_.find(id);
   return found != receivers_.end() && found->second.sign_ns != 0 &&
          monotonic_ns - found->second.sign_ns <= kSilent;
+}
+
+std::string KnownReceivers::note_place(const std::string& id, const std::string& place) {
+  const auto found = receivers_.find(id);
+  if (found == receivers_.end() || found->second.place == place.substr(0, kMaxPlace)) return "";
+  found->second.place = place.substr(0, kMaxPlace);
+  return record_of(id, found->second);
+}
+
+bool KnownReceivers::forget(const std::string& id, std::uint64_t monotonic_ns, std::string* record) {
+  if (!receivers_.contains(id) || is_there(id, monotonic_ns)) return false;
+  receivers_.erase(id);
+  if (forgotten_.size() >= kMax) forgotten_.erase(forgotten_.begin());
+  forgotten_.insert(id);
+  *record = JsonObject().add("record", "forgotten receiver").add("id", id).text();
+  return true;
+}
+
+void KnownReceivers::for_each(const std::function<void(const Known&)>& each) const {
+  for (const auto& [id, receiver] : receivers_)
+    each({.id = id, .place = receiver.place, .seen_ns = receiver.seen_ns, .is_absent = receiver.is_absent()});
 }
 
 std::string KnownReceivers::next(const std::string& after) const {

@@ -20,6 +20,7 @@ namespace paxect::carrier {
 class KnownReceivers {
  public:
   static constexpr std::size_t kMax = 10'000;
+  static constexpr std::size_t kIdSize = 16;
 
   // A record of an earlier process. False when it is none.
   bool take_record(std::string_view text);
@@ -30,6 +31,12 @@ class KnownReceivers {
   // or was silent: it may lack lists.
   bool note_sign(const std::string& id, std::int64_t realtime_ns, std::uint64_t monotonic_ns,
                  std::string* record);
+  // Where it is, as it announces it. Returns what is to be recorded, "" for nothing.
+  std::string note_place(const std::string& id, const std::string& place);
+  // Nobody waits for it any more, and its consumer, which may still be there, makes it known no more: only
+  // its next sign of life does. False when it is not known, or is there.
+  bool forget(const std::string& id, std::uint64_t monotonic_ns, std::string* record);
+  bool is_forgotten(const std::string& id) const { return forgotten_.contains(id); }
   // The consumers of the lists in the store of this epoch. A receiver whose consumer was there, and is not
   // any more while the store is the same one, was removed by an operator; one that is alive makes it again.
   // Appends what is to be recorded.
@@ -48,6 +55,13 @@ class KnownReceivers {
   std::size_t count_others(const std::set<std::string>& ids) const;
   // Whether it announces itself.
   bool is_there(const std::string& id, std::uint64_t monotonic_ns) const;
+  struct Known {
+    std::string id;
+    std::string place;
+    std::int64_t seen_ns = 0;  // by the clock of the machine
+    bool is_absent = false;    // for too long: nobody waits for it
+  };
+  void for_each(const std::function<void(const Known&)>& each) const;
   // The first one behind `after`; "" for none.
   std::string next(const std::string& after) const;
   // Whether there may be others that found no room.
@@ -62,11 +76,13 @@ class KnownReceivers {
     unsigned misses = 0;           // how often the consumer was not there any more
     std::int64_t counted_day = 0;  // since 1970, the last one that was counted
     std::int64_t absent_days = 0;
+    std::string place{};  // "host [section]"; empty: not known
     bool is_absent() const;
   };
   static std::string record_of(const std::string& id, const Receiver& receiver);
 
   std::map<std::string, Receiver> receivers_;
+  std::set<std::string> forgotten_;  // by an operator, and not seen since
   std::int64_t counted_day_ = 0;
   std::uint64_t counted_ns_ = 0;  // monotonic; 0: no day was counted in this process
 };

@@ -25,8 +25,9 @@ class ReceiverQuestions {
   };
   // The next question, which is open then; false when kMaxOpen are, or nothing waits. `next_receiver` gives
   // the first receiver behind `after` that is to be asked about, "" for none: then the list is done with.
-  bool next(const std::function<std::string(const std::string& list, const std::string& after)>& next_receiver,
-            Question* out) {
+  bool next(
+      const std::function<std::string(const std::string& list, const std::string& after)>& next_receiver,
+      Question* out) {
     while (open_ < kMaxOpen && !waiting_.empty()) {
       Question& first = waiting_.front();
       first.receiver = next_receiver(first.list, first.receiver);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "event_log.h"
 #include "json_object.h"
 
 namespace paxect::carrier {
@@ -94,6 +95,14 @@ void add_sender(const Sender& sender, JsonObject* object) {
   object->add("foreign", sender.foreign().count()).add("delivered", sender.counts().sent);
   object->add("delivered_bytes", sender.counts().sent_bytes).add("resent", sender.counts().resent);
   object->add_json("files", array_of(items)).add_json("problems", problems_array(sender.problems()));
+  std::vector<std::string> receivers;
+  for (const Sender::ListedReceiver& one : sender.receivers(kMaxReportedNames)) {
+    JsonObject item;
+    item.add("id", one.known.id).add("place", one.known.place).add("connected", one.is_there);
+    item.add("last_seen_utc", utc_text(one.known.seen_ns)).add("lists", one.lists);
+    receivers.push_back(item.text());
+  }
+  object->add_json("receivers", array_of(receivers));
 }
 
 void add_receiver(const Receiver& receiver, JsonObject* object) {

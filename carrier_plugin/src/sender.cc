@@ -69,6 +69,7 @@ std::uint64_t Sender::step() {
     for (std::size_t i = 0; i < kFilesAtOnce && folder_.is_open() && prepare(); ++i) busy = true;
     end_first_scan();
     tend_lists();
+    tend_forgetting();
     check_waiting();
     send_receipt_questions();
     clean_up();

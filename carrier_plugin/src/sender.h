@@ -77,6 +77,14 @@ class Sender {
   // Lists that one receiver has and another one lacks; and what a list waits for, "" for other files.
   const std::set<std::string>& kept_lists() const { return kept_lists_; }
   std::string lacking_text(const Outgoing& file) const;
+  // A receiver that this sender knows, and how many lists wait for it.
+  struct ListedReceiver {
+    KnownReceivers::Known known;
+    bool is_there = false;
+    std::uint64_t lists = 0;
+  };
+  // At most so many, those for which lists wait first.
+  std::vector<ListedReceiver> receivers(std::size_t max) const;
 
  private:
   // sender.cc
@@ -160,6 +168,9 @@ class Sender {
   void tend_lists();
   void read_consumers(const std::set<std::string>& before);
   void check_for_returned();
+  void tend_forgetting();
+  bool forget(const std::string& id);
+  void delete_consumer(const std::string& id);
   void ask_list_receipts(const Outgoing& file);
   void send_receipt_questions();
   void delete_list_receipts();
@@ -260,6 +271,9 @@ class Sender {
   std::vector<Outgoing> interrupted_;           // which the last process had to remove
   std::set<std::string> put_back_;              // files to which that crash had left a hidden name
   KnownReceivers receivers_;
+  std::map<std::string, std::uint64_t>
+      kept_had_;  // kept lists that a receiver has, when they were last counted
+  std::uint64_t next_forgetting_ns_ = 0;
   std::set<std::string> returned_;  // receivers that are new or were silent
   ReceiverQuestions receipt_questions_;
   ReceiverQuestions receipt_deletions_;

@@ -1,8 +1,12 @@
 // When a sender removes a list: with the receipts of all receivers that it knows. The first receipt of a list
 // is at S.receipt.ID, as that of a container; those of further receivers are at S.receipt.ID-RECEIVER.
+#include <unistd.h>
+
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
+#include "forgetting.h"
 #include "json_object.h"
 #include "sender.h"
 
@@ -13,6 +17,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::uint64_t kConsumersEvery = 5 * kSecond;  // while a list is kept
 constexpr std::uint64_t kConsumersIdle = 60 * kSecond;
+constexpr std::uint64_t kForgettingEvery = kSecond;
 constexpr std::uint64_t kCleanUpAgain = 60 * kSecond;
 constexpr std::uint64_t kMaxOfferPause = 3600 * kSecond;
 constexpr std::size_t kMaxKept = 20'000;
@@ -46,7 +51,10 @@ void Sender::note_peer(const Message& message) {
   Peer peer;
   if (!parse_peer(message.data(), &peer))
     return note_foreign(message.subject(), message.data(), "an announcement");
-  if (peer.mode == "receive") note_receiver(peer.id);
+  if (peer.mode != "receive") return;
+  note_receiver(peer.id);
+  const std::string record = receivers_.note_place(peer.id, peer.host + " [" + peer.section + "]");
+  if (!record.empty()) records_.append(record);
 }
 
 void Sender::take_list_receipt(Outgoing* file, const std::string& receiver) {
@@ -75,8 +83,7 @@ void Sender::finish_lists() {
                     ? ""
                     : std::to_string(kMaxKept) +
                           " lists wait for receivers that are away: the server alone has further ones. Start "
-                          "the receivers, or remove the consumers of those that are gone from the stream " +
-                          names_.stream("list"));
+                          "the receivers, or give up those that are gone: paxect carrier forget RECEIVER");
   problems_.set("too many receivers",
                 receivers_.is_full()
                     ? "more than " + std::to_string(KnownReceivers::kMax) +
@@ -86,6 +93,63 @@ void Sender::finish_lists() {
                     : "");
   for (const std::string& id : std::set<std::string>(kept_lists_))
     if (Outgoing* file = find(id); file != nullptr) finish_list(file);
+  kept_had_.clear();
+  for (const std::string& id : kept_lists_)
+    if (const Outgoing* file = find(id); file != nullptr)
+      for (const std::string& receiver : file->had_by) ++kept_had_[receiver];
+}
+
+std::vector<Sender::ListedReceiver> Sender::receivers(std::size_t max) const {
+  std::vector<ListedReceiver> all;
+  const std::uint64_t now = host_.monotonic_ns();
+  receivers_.for_each([&](const KnownReceivers::Known& known) {
+    const auto had = kept_had_.find(known.id);
+    const std::uint64_t has = had == kept_had_.end() ? 0 : had->second;
+    const std::uint64_t kept = kept_lists_.size();
+    all.push_back({.known = known,
+                   .is_there = receivers_.is_there(known.id, now),
+                   .lists = known.is_absent ? 0 : kept - std::min(kept, has)});
+  });
+  const auto is_before = [](const ListedReceiver& a, const ListedReceiver& b) {
+    return std::tuple(a.is_there, b.lists, a.known.id) < std::tuple(b.is_there, a.lists, b.known.id);
+  };
+  std::sort(all.begin(), all.end(), is_before);
+  if (all.size() > max) all.resize(max);
+  return all;
+}
+
+// The requests of the command `forget`, also those from before the start.
+void Sender::tend_forgetting() {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (now < next_forgetting_ns_) return;
+  next_forgetting_ns_ = now + kForgettingEvery;
+  for (const std::string& id : forget_requests(settings_.state))
+    if (forget(id)) unlink(forget_request(settings_.state, id).c_str());
+}
+
+// False when it is to be tried again.
+bool Sender::forget(const std::string& id) {
+  std::string record;
+  const bool is_new = receivers_.forget(id, host_.monotonic_ns(), &record);
+  if (!is_new && !receivers_.is_forgotten(id)) {
+    host_.log(PAXECT_LOG_WARN, "the receiver " + id + " is not forgotten: it is connected, or not known");
+    return true;
+  }
+  Status status = is_new ? records_.append(record) : rewrite_records();
+  if (is_new && status.ok()) status = records_.flush();
+  if (is_new && !status.ok()) status = rewrite_records();
+  problems_.set("the records cannot be written", status.message());
+  if (!status.ok()) return false;
+  host_.log(PAXECT_LOG_WARN,
+            "the receiver " + id + " is forgotten, as the operator wants: no list waits for it");
+  delete_consumer(id);
+  finish_lists();
+  return true;
+}
+
+// One that is still there shows with the names of the consumers, and is removed then.
+void Sender::delete_consumer(const std::string& id) {
+  exchange_.post("$JS.API.CONSUMER.DELETE." + names_.stream("list") + "." + id, "");
 }
 
 void Sender::tend_lists() {
@@ -114,6 +178,8 @@ void Sender::read_consumers(const std::set<std::string>& before) {
       for (const json::Value& name : names->GetArray())
         if (name.IsString()) all.emplace(name.GetString(), name.GetStringLength());
     if (all.size() < total && all.size() > before.size()) return read_consumers(all);
+    for (const std::string& id : all)
+      if (receivers_.is_forgotten(id)) delete_consumer(id);
     std::vector<std::string> records;
     receivers_.take_consumers(all, epoch, host_.realtime_ns(), &records);
     for (const std::string& record : records) records_.append(record);
@@ -155,10 +221,11 @@ void Sender::delete_list_receipts() {
   const auto next = [this](const std::string&, const std::string& after) { return receivers_.next(after); };
   ReceiverQuestions::Question question;
   while (connection_.is_connected() && receipt_deletions_.next(next, &question))
-    delete_last("receipt", list_receipt_of(question.list, question.receiver), [this, id = question.list](bool ok) {
-      receipt_deletions_.close();
-      if (!ok) clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAgain, .id = id});
-    });
+    delete_last("receipt", list_receipt_of(question.list, question.receiver),
+                [this, id = question.list](bool ok) {
+                  receipt_deletions_.close();
+                  if (!ok) clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAgain, .id = id});
+                });
 }
 
 // A consumer can pass over what its stream has: a loss of power leaves it ahead, and Debian's server skips a
@@ -202,8 +269,8 @@ std::string Sender::lacking_text(const Outgoing& file) const {
   if (others > kNamed) names += " and " + std::to_string(others - kNamed) + " others";
   return "delivered to " + std::to_string(file.had_by.size()) +
          " receivers, and kept until these have it: " + names +
-         "; if one of them is gone for good, remove its consumer from the stream " + names_.stream("list") +
-         " (one whose consumer the server has lost counts as gone after 35 days of silence)";
+         "; if one of them is gone for good, run: paxect carrier forget " + receiver +
+         " (one that is silent for 35 days counts as gone)";
 }
 
 }  // namespace paxect::carrier

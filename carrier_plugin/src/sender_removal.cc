@@ -189,8 +189,8 @@ void Sender::remove_receipted() {
   std::vector<std::string> removed;
   for (const std::string& id : ids) {
     Outgoing* file = find(id);
-    const Status gone = file == nullptr ? Status::success()
-                                        : remove_files(*file, &folders, &receipted_.find(id)->is_same);
+    const Status gone =
+        file == nullptr ? Status::success() : remove_files(*file, &folders, &receipted_.find(id)->is_same);
     if (gone.ok()) {
       removed.push_back(id);
       continue;

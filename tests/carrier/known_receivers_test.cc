@@ -104,6 +104,43 @@ TEST_CASE("A receiver whose consumer was removed is forgotten, and one whose sto
   CHECK(all(known.restarted()) == Ids{kId});
 }
 
+TEST_CASE("A receiver that an operator gives up comes back by its next sign alone") {
+  Known known;
+  known.sign(kId);
+  std::string record;
+  CHECK_FALSE(known.receivers.forget(kId, known.monotonic, &record));  // it is there
+  CHECK_FALSE(known.receivers.forget(kOther, known.monotonic, &record));
+  known.days(1);
+  REQUIRE(known.receivers.forget(kId, known.monotonic, &record));
+  known.records.push_back(record);
+  CHECK(all(known.receivers).empty());
+  CHECK(known.receivers.is_forgotten(kId));
+  known.receivers.take_consumers({kId}, "one", known.realtime, &known.records);
+  CHECK(all(known.receivers).empty());
+  KnownReceivers restarted = known.restarted();
+  CHECK(restarted.is_forgotten(kId));
+  restarted.take_consumers({kId}, "one", known.realtime, &known.records);
+  CHECK(all(restarted).empty());
+  KnownReceivers rewritten;
+  for (const std::string& one : restarted.records()) CHECK(rewritten.take_record(one));
+  CHECK(rewritten.is_forgotten(kId));
+  known.sign(kId);
+  CHECK(all(known.receivers) == Ids{kId});
+  CHECK_FALSE(known.receivers.is_forgotten(kId));
+  CHECK(all(known.restarted()) == Ids{kId});
+}
+
+TEST_CASE("The place of a receiver is recorded when it changes") {
+  Known known;
+  CHECK(known.receivers.note_place(kId, "host [carrier]").empty());
+  known.sign(kId);
+  known.records.push_back(known.receivers.note_place(kId, "host [carrier]"));
+  CHECK(known.receivers.note_place(kId, "host [carrier]").empty());
+  std::string place;
+  known.restarted().for_each([&](const KnownReceivers::Known& one) { place = one.place; });
+  CHECK(place == "host [carrier]");
+}
+
 TEST_CASE("A receiver that is absent goes from the records when its consumer is gone too") {
   Known known;
   known.sign(kId);

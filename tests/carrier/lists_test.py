@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Lists go to every receiver of the subject: a sender keeps one until each receiver that it knows has it, whatever the server
 loses while one of them is away."""
+import json
 import unittest
 
 import rig
@@ -102,6 +103,83 @@ class Lists(unittest.TestCase):
             with server.client() as client:
                 client.api(f"CONSUMER.DELETE.test_list.{token}")
             rig.wait_for("an empty outbox", lambda: not rig.visible(north.folder))
+
+    def away(self, north, node):
+        """What the sender says of a receiver when it counts as away."""
+        def found():
+            receivers = (north.command("status", status=range(100))["report"] or {}).get("receivers", ())
+            return [one for one in receivers if one["id"] == token_of(node) and not one["connected"]]
+        return rig.wait_for("the receiver to count as away", found)[0]
+
+    def test_an_operator_gives_up_a_receiver_that_the_store_has_lost(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            path = self.sent_to_one(north, south, "n.2.list")
+            server.kill()
+            server.put_back_store(None)
+            server.start().ready()
+            connected = north.command("forget", token_of(south), status=(1,))
+            self.assertEqual((connected["state"], connected["connected"]), ("connected", True), connected)
+            rig.wait_for(lambda: f"what it waits for: {reason(north, path)}", lambda: token_of(west) in reason(north, path))
+            self.assertIn(f"run: paxect carrier forget {token_of(west)}", reason(north, path))
+            seen = self.away(north, west)
+            rig.wait_for("the list to be counted", lambda: self.away(north, west)["lists"] == 1)
+            self.assertTrue(has(north, path))
+            gone = north.command("forget", token_of(west))
+            self.assertEqual((gone["receiver"], gone["state"], gone["lists"], gone["last_seen_utc"], gone["problem"]),
+                             (token_of(west), "forgotten", 1, seen["last_seen_utc"], ""))
+            self.assertTrue(gone["place"].endswith(" [carrier]"), gone)
+            rig.wait_for("an empty outbox", lambda: not rig.visible(north.folder))
+            self.assertEqual(north.command("forget", token_of(west), status=(1,))["state"], "unknown")
+            # It is known again when it comes back after all.
+            west.start()
+            rig.wait_for("the receiver", lambda: [one for one in north.command("status", status=range(100))["report"]["receivers"]
+                                                  if one["id"] == token_of(west) and one["connected"]])
+            later = put(north, "n.3.list")
+            self.arrives(north, west, later)
+
+    def test_a_receiver_with_a_consumer_is_given_up_with_it_also_while_the_sender_does_not_run(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            path = self.sent_to_one(north, south, "n.2.list")
+            north.stop()
+            asked = north.command("forget", token_of(west))
+            self.assertEqual((asked["state"], asked["connected"]), ("requested", False), asked)
+            self.assertTrue(asked["last_seen_utc"])
+            north.start()
+            rig.wait_for("an empty outbox", lambda: not rig.visible(north.folder))
+
+            def consumers():
+                with server.client() as client:
+                    return client.api("CONSUMER.NAMES.test_list", {"offset": 0})["consumers"]
+            rig.wait_for("its consumer to go", lambda: consumers() == [token_of(south)])
+            self.assertFalse([path for path in (north.place / ".paxect_carrier_folder").iterdir() if path.name.startswith("forget-")])
+            self.assertFalse(has(north, path))
+
+    def test_ten_thousand_receivers_mean_few_questions_at_once(self):
+        """Nobody answers the questions, so that all that were asked are open."""
+        with rig.Site() as site:
+            server = site.server(settings='mappings = { "$JS.API.DIRECT.GET.test_receipt.test.receipt.*": "open.$1" }\n').start().ready()
+            north, south = (site.node(name, mode, server.url).start() for name, mode in (("north", "send"), ("south", "receive")))
+            rig.wait_for("the receiver", lambda: [one for one in (north.command("status", status=range(100))["report"] or {}).get("receivers", ())
+                                                  if one["connected"]])
+            with server.client(limit=rig.LIMIT) as client:
+                client.subscribe("open.*")
+                client.flush()
+                for i in range(10_000):
+                    client.publish("test.peers", json.dumps({"v": 1, "id": f"{i:016x}", "mode": "receive", "host": "h", "section": "s", "version": "1",
+                                                             "waiting": 0, "in_hand": 0}).encode())
+                path = put(north, "n.1.list")
+                while "-" not in client.next()[0]:
+                    pass
+                rig.wait_for("the list", lambda: has(south, path))
+                self.assertEqual(north.carrier.stop(), 0)
+                client.publish("open.end")
+                asked = 1
+                while (subject := client.next()[0]) != "open.end":
+                    asked += "-" in subject
+            self.assertGreater(asked, 1)
+            self.assertLessEqual(asked, 256)
 
     def test_a_receiver_that_comes_while_the_first_one_has_the_list_is_waited_for(self):
         """Its consumer shows it, also to a sender that has never been connected together with it."""

@@ -61,7 +61,8 @@ TEST_CASE("A list that no receiver lacks has no questions") {
   ReceiverQuestions questions;
   questions.add("list");
   ReceiverQuestions::Question question;
-  CHECK_FALSE(questions.next([](const std::string&, const std::string&) { return std::string(); }, &question));
+  CHECK_FALSE(
+      questions.next([](const std::string&, const std::string&) { return std::string(); }, &question));
   CHECK(questions.open() == 0);
 }
 

@@ -49,7 +49,7 @@ class Schemas(unittest.TestCase):
             listing = subprocess.run([rig.PAXECT, "carrier", "--help", "-c", "carrier.conf"], cwd=node.place, check=True,
                                      capture_output=True, text=True).stdout
         commands = re.findall(r"^  ([a-z]+) .*--json", listing, re.MULTILINE)
-        self.assertEqual(len(commands), 4, listing)
+        self.assertEqual(len(commands), 5, listing)
         stored = {path.name.split(".")[0] for path in SCHEMAS.glob("*.schema.json")}
         self.assertEqual(stored, {f"carrier_{name}" for name in [*commands, "log"]})
         rows = re.findall(r"^\| `(\w+)` \|", (SCHEMAS / "README.md").read_text(), re.MULTILINE)
@@ -65,6 +65,8 @@ class Schemas(unittest.TestCase):
                 self.assertEqual(states(node, "none.freq"), ["unknown"])
                 self.assertFalse(output(node, "doctor")["ok"])
                 self.assertEqual(output(node, "peers")["peers"], [])
+                if mode == "send":
+                    self.assertEqual(output(node, "forget", "0123456789abcdef")["state"], "unknown")
                 node.start()
                 rig.wait_for("a problem", lambda: (output(node, "status")["report"] or {}).get("problems"))
 

@@ -37,6 +37,17 @@ constexpr Command kCommands[] = {
      "Exit status 1: none answers.\n",
      0,
      run_peers},
+    {{sizeof(paxect_command), "forget", "RECEIVER [--json]", "gives up a receiver that does not come back"},
+     "RECEIVER is the ID that status and peers name. Shows where it was, when it was last seen and how many "
+     "lists wait for it,\n"
+     "and has this sender forget it: its consumer is removed, and lists wait for the others alone. One that "
+     "comes back after\n"
+     "all is known again, and gets the lists that the server still has. Each sender of the subject forgets "
+     "by "
+     "itself.\n"
+     "Exit status 1: it is connected, not known, or not forgotten yet.\n",
+     1,
+     run_forget},
 };
 
 const paxect_command* command_at(std::uint32_t index) noexcept {

@@ -1,5 +1,5 @@
 // The commands for the operator: `paxect carrier NAME`. Each is a function in a file of its own, and only
-// reads; doctor writes to the folder, in a file of its own.
+// reads; doctor writes to the folder, in a file of its own, and forget writes a request into the state.
 #pragma once
 
 #include <string>
@@ -42,6 +42,7 @@ paxect_plugin_status run_status(const Call& call);
 paxect_plugin_status run_explain(const Call& call);
 paxect_plugin_status run_doctor(const Call& call);
 paxect_plugin_status run_peers(const Call& call);
+paxect_plugin_status run_forget(const Call& call);
 
 // What the instance reported last; "" when there is nothing. A failure: there may be one, which this user may
 // not read.

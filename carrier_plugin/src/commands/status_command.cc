@@ -113,6 +113,28 @@ Condition condition_of(const Settings& settings, const JsonReader& report, bool 
   return now;
 }
 
+// Those that are away and for which lists wait.
+void print_receivers(const Call& call, const JsonReader& report) {
+  constexpr int kMaxRows = 10;
+  const json::Value* receivers = report.find("receivers");
+  if (receivers == nullptr || !receivers->IsArray()) return;
+  int rows = 0;
+  for (const json::Value& one : receivers->GetArray()) {
+    std::string id;
+    std::string place;
+    std::string seen;
+    if (!get_text(one, "id", &id) || !get_text(one, "place", &place) ||
+        !get_text(one, "last_seen_utc", &seen))
+      continue;
+    const bool is_there = one.HasMember("connected") && one["connected"].IsTrue();
+    const std::uint64_t lists =
+        one.HasMember("lists") && one["lists"].IsUint64() ? one["lists"].GetUint64() : 0;
+    if (is_there || lists == 0 || rows++ >= kMaxRows) continue;
+    call.row("away", id + (place.empty() ? "" : "  " + shown(place)) + "  last seen " + seen + ", " +
+                         std::to_string(lists) + " lists wait for it");
+  }
+}
+
 void print(const Call& call, const JsonReader& report, const Condition& now, const std::string& unreported) {
   const bool running = now.state != "stopped";
   const Settings& settings = call.settings();
@@ -132,6 +154,7 @@ void print(const Call& call, const JsonReader& report, const Condition& now, con
     call.row("unconfirmed", number(report, "unconfirmed") + " published, without a receipt");
     if (const std::string kept = number(report, "kept_lists"); kept != "0")
       call.row("kept", kept + " lists that a receiver has, and not all of them");
+    print_receivers(call, report);
     call.row("held", number(report, "held") + " not sent");
     if (const std::string left = number(report, "unremoved"); left != "0")
       call.row("unremoved", left + " delivered, which cannot be removed from the folder");
