@@ -16,6 +16,8 @@ constexpr int kStreamNotFound = 10059;
 constexpr int kNoStorage = 10047;
 constexpr int kNoCluster = 10074;
 constexpr int kNoPeers = 10005;
+constexpr int kNoAccount = 10039;   // JetStream not enabled for account
+constexpr int kNotEnabled = 10076;  // JetStream not enabled
 constexpr int kClusterReplicas = 3;
 constexpr int kNoMessage = 10037;
 constexpr int kConsumerNotFound = 10014;
@@ -54,6 +56,10 @@ Status failure(const std::string& what, natsStatus status, jsErrCode code) {
         "max_stream_mb";
   if (code == kNoPeers)
     text += ": it is stored on three servers of a cluster, or as many as `replicas` says; they must be up";
+  if (code == kNoAccount || code == kNotEnabled || status == NATS_NO_RESPONDERS)
+    text +=
+        ": JetStream is not enabled for the account of this login: add jetstream { } to the configuration of "
+        "the server and restart it; where it has accounts, add jetstream: enabled to that of this login";
   if (code != 0) text += " (" + std::to_string(static_cast<int>(code)) + ")";
   if (code == JSClusterNotAvailErr) return Status::unavailable(text);
   return status == NATS_TIMEOUT ? Status::silence(text) : Status::failure(text);

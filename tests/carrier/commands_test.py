@@ -67,6 +67,30 @@ class Doctor(unittest.TestCase):
                 failed = [one["text"] for one in checks if one["state"] == "failed"]
                 self.assertTrue([text for text in failed if all(word in text for word in words)], checks)
 
+    def test_an_account_or_a_server_without_jetstream_is_named(self):
+        words = ("JetStream is not enabled", "jetstream: enabled", "jetstream { }")
+        with self.subTest("account"), rig.Site() as site:
+            server = site.server(settings="accounts { X: { users: [{ user: u, password: p }] }, Y: { jetstream: enabled, users: [{ user: y, "
+                                          "password: p }] } }\nno_auth_user: u\n")
+            server.login = {"user": "y", "password": "p"}
+            server.start().ready()
+            north = site.node("north", "send", server.url)
+            checks = north.command("doctor", status=(1,))["checks"]
+            failed = [one["text"] for one in checks if one["state"] == "failed"]
+            self.assertTrue([text for text in failed if all(word in text for word in words)], checks)
+            north.start()
+            rig.wait_for(lambda: f"the same of the instance: {rig.problems(north)}", lambda: [
+                text for text in rig.problems(north) if all(word in text for word in words)])
+        with self.subTest("server"), rig.Site() as site:
+            server = site.server()
+            server.write = lambda: server.config.write_text(f"listen: \"{server.address}\"\nmax_payload: 2MB\n")
+            server.start()
+            north = site.node("north", "send", server.url)
+            rig.wait_for("the server", lambda: [one for one in north.command("doctor", status=(1,))["checks"]
+                                                if one["check"] == "connection" and one["state"] == "ok"])
+            checks = north.command("doctor", status=(1,))["checks"]
+            self.assertTrue([one for one in checks if one["state"] == "failed" and all(word in one["text"] for word in words)], checks)
+
     def test_a_limit_of_a_stream_that_has_none_by_default_is_found(self):
         with rig.Site() as site:
             server = site.server().start().ready()
