@@ -218,6 +218,43 @@ class Clones(unittest.TestCase):
             site.await_arrival()
 
 
+    @rig.needs("strace")
+    def test_a_receipt_that_a_replica_does_not_have_yet_counts(self):
+        """As above, when the claim is gone too: the receipt alone shows that a copy has delivered, and a client answers in place of
+        a replica that does not have it."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url).start()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the receiver", lambda: report(south).get("connected"))
+            south.stop()
+            south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
+            site.send(north, "once.freq", b"data")
+            rig.wait_for("the crash", lambda: not south.carrier.running())
+            north.stop()  # it would remove the job
+            site.take()
+            copy = clone(site, south, "copy").start()
+            rig.wait_for("the delivery", lambda: "once.freq" in site.taken)
+            rig.wait_for("the receipt", lambda: not report(copy)["unconfirmed"] and report(copy)["delivered"] == 1)
+            copy.stop()
+            with server.client() as client:
+                client.api("STREAM.PURGE.test_claim")
+            server.settings = 'mappings = { "$JS.API.DIRECT.GET.test_receipt.test.receipt.*": "behind.$1" }\n'
+            server.reload()
+            with server.client(limit=rig.LIMIT) as client:
+                client.subscribe("behind.*")
+                client.flush()
+                south.start()
+                for _ in range(3):  # it asks again, and delivers nothing
+                    client.publish(client.next()[1], status="404 Message Not Found")
+            self.assertNotIn("another one delivered it", south.carrier.text())
+            server.settings = ""
+            server.reload()
+            rig.wait_for("a report", lambda: "another one delivered it" in south.carrier.text())
+            north.start()
+            site.await_arrival()
+
+
 def answer_or_none(server, job, receiver):
     try:
         return answer(server, job, receiver)

@@ -2,6 +2,7 @@
 """Foreign and damaged messages, a full stream, a receiver that is away, and clocks that jump."""
 import json
 import re
+import threading
 import unittest
 
 import network
@@ -342,6 +343,66 @@ class Clocks(unittest.TestCase):
                 if i % 2:
                     south.kill()
                     south.start()
+
+    def test_a_job_that_nobody_claims_is_published_again_at_its_age(self):
+        """Its consumer has passed it over, and has another job in hand, so that it does not look idle. The clock of the sender jumps
+        in place of ten minutes."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the consumer", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected"))
+            rig.wait_for("no problem", lambda: not rig.problems(south))
+            south.stop()
+            north = site.node("north", "send", server.url, carrier="sandbox = off")
+            clock = site.place / "north.clock"
+            self.follow(north, clock)
+            north.start()
+
+            def passed(name):
+                site.send(north, name, name.encode())
+                rig.wait_for(f"the job of {name}", lambda: name in rig.jobs(server))
+                subject, acknowledgement, _, payload = worker.fetch("test_job", "receivers")
+                self.assertEqual(json.loads(payload)["name"], name)
+                return acknowledgement
+
+            def sequence():
+                with server.client() as other:
+                    return next((one[0] for one in other.messages("test_job") if json.loads(one[3])["name"] == "x.freq"), None)
+            with server.client(limit=rig.LIMIT) as worker, server.client(limit=rig.LIMIT) as calls:
+                worker.publish(passed("x.freq"), b"+ACK")
+                held = passed("held.freq")
+                first = sequence()
+                calls.subscribe("$JS.EVENT.ADVISORY.API")
+                calls.flush()
+                ended = threading.Event()
+
+                def keep():
+                    """A receiver that fetches, and has one job in hand."""
+                    while not ended.wait(0.2):
+                        worker.publish(held, b"+WPI")
+                        worker.publish("$JS.API.CONSUMER.MSG.NEXT.test_job.receivers", b'{"batch":1,"expires":5000000000}', reply=f"{worker.inbox}.next")
+                keeper = threading.Thread(target=keep)
+                keeper.start()
+                try:
+                    def observed(times):
+                        """The sender looks at the consumer, so many times."""
+                        while times:
+                            times -= json.loads(calls.next()[3])["subject"] == "$JS.API.CONSUMER.INFO.test_job.receivers"
+                    observed(2)
+                    clock.write_text("+5m")
+                    observed(2)
+                    self.assertNotIn("nobody has claimed it", north.carrier.text())
+                    self.assertEqual(sequence(), first)
+                    clock.write_text("+11m")
+                    rig.wait_for(lambda: f"a report: {north.carrier.text()[-1000:]}", lambda: rig.re.search(
+                        r"x\.freq was published 1[0-9] minutes ago and nobody has claimed it: it is published again", north.carrier.text()))
+                    rig.wait_for("the job under another number", lambda: (sequence() or 0) > first)
+                finally:
+                    ended.set()
+                    keeper.join()
+            south.start()
+            site.take()
+            site.await_arrival()
 
     def test_nothing_stays_in_the_stores(self):
         """Not after deliveries with kills, not of a container that was given up in the middle, and not of one whose sender was
