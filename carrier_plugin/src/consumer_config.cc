@@ -32,6 +32,24 @@ std::string text_of(const json::Value& value) {
   return text;
 }
 
+// A value is written by a recursion: one that the server has nested deeply would use up the stack.
+bool is_shallow(const json::Value& value, int depth) {
+  if (!value.IsObject() && !value.IsArray()) return true;
+  if (depth == 0) return false;
+  if (value.IsArray())
+    return std::all_of(value.Begin(), value.End(),
+                       [&](const json::Value& one) { return is_shallow(one, depth - 1); });
+  return std::all_of(value.MemberBegin(), value.MemberEnd(),
+                     [&](const auto& one) { return is_shallow(one.value, depth - 1); });
+}
+
+// The configuration in a reply of the server; null: it is none.
+const json::Value* config_in(const JsonReader& reply) {
+  constexpr int kMaxDepth = 8;
+  const json::Value* config = reply.find("config");
+  return config != nullptr && config->IsObject() && is_shallow(*config, kMaxDepth) ? config : nullptr;
+}
+
 std::string member(const ConsumerMembers& members, const std::string& name) {
   const auto found = members.find(name);
   return found == members.end() ? "" : found->second;
@@ -53,8 +71,8 @@ bool is_fixed_member(const std::string& name) { return is_in(kFixed, name); }
 
 bool parse_consumer_info(std::string_view reply, ConsumerInfo* out) {
   const JsonReader reader(reply);
-  const json::Value* config = reader.find("config");
-  if (config == nullptr || !config->IsObject() || !reader.get("created", &out->created)) return false;
+  const json::Value* config = config_in(reader);
+  if (config == nullptr || !reader.get("created", &out->created)) return false;
   out->members.clear();
   out->ack_wait_ns = 0;
   for (const auto& one : config->GetObject()) {
@@ -75,8 +93,8 @@ bool is_consumer_missing(std::string_view reply) {
 
 std::string restoring_request(std::string_view reply, const std::string& stream, std::int64_t ack_wait_ns) {
   const JsonReader reader(reply);
-  const json::Value* config = reader.find("config");
-  if (config == nullptr || !config->IsObject()) return "";
+  const json::Value* config = config_in(reader);
+  if (config == nullptr) return "";
   JsonObject restored;
   std::int64_t ack_wait = ack_wait_ns;
   for (const auto& one : config->GetObject()) {

@@ -35,7 +35,8 @@ const ConsumerMembers& own_members();
 bool is_fixed_member(const std::string& name);
 
 // The body of the request that gives a consumer the configuration of a carrier again. What is none of the
-// carrier's stays as in `reply`, that to CONSUMER.INFO. The limits of requests are left to the server.
+// carrier's stays as in `reply`, that to CONSUMER.INFO. The limits of requests are left to the server. ""
+// when the reply is none.
 std::string restoring_request(std::string_view reply, const std::string& stream, std::int64_t ack_wait_ns);
 
 class ConsumerConfig {

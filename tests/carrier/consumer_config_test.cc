@@ -107,6 +107,17 @@ TEST_CASE("A restoration keeps what is none of the carrier's, and is the same on
   CHECK(restoring_request(reply, "test_job", kAckWait / 2) == request);
 }
 
+TEST_CASE("A configuration that is nested deeply is none") {
+  constexpr std::size_t kDeep = 500'000;
+  ConsumerInfo info;
+  for (const char* name : {"backoff", "metadata"}) {
+    const std::string deep =
+        reply_with(kOwn + ",\"" + name + "\":" + std::string(kDeep, '[') + std::string(kDeep, ']'));
+    CHECK_FALSE(parse_consumer_info(deep, &info));
+    CHECK(restoring_request(deep, "test_job", kAckWait).empty());
+  }
+}
+
 TEST_CASE("A consumer that is missing is told from any other answer") {
   CHECK(is_consumer_missing(R"({"error":{"code":404,"err_code":10014,"description":"consumer not found"}})"));
   CHECK_FALSE(

@@ -5,9 +5,11 @@
 #include <set>
 #include <vector>
 
+#include "consumer_config.h"
 #include "digest.h"
 #include "fuzz.h"
 #include "incoming.h"
+#include "json_object.h"
 #include "messages.h"
 #include "names.h"
 
@@ -89,6 +91,12 @@ void check_replies(std::string_view text) {
   for (const std::string& id : ids) FUZZ_REQUIRE(carrier::is_hex(id, 32));
   carrier::AckSubject position;
   carrier::parse_ack_subject(text, &position);
+  carrier::ConsumerInfo consumer;
+  carrier::is_consumer_missing(text);
+  const bool is_consumer = carrier::parse_consumer_info(text, &consumer);
+  const std::string request = carrier::restoring_request(text, "stream", 1);
+  FUZZ_REQUIRE(!is_consumer || !request.empty());
+  FUZZ_REQUIRE(request.empty() || carrier::JsonReader(request).valid());
   const std::string digest = carrier::digest_in_sidecar(std::string(text));
   FUZZ_REQUIRE(digest.empty() || carrier::is_hex(digest, 64));
   FUZZ_REQUIRE(text.ends_with(carrier::id_of_subject(text)));
