@@ -168,7 +168,11 @@ class Receiver {
   std::uint64_t clock_ns_ = 0;
   std::uint64_t due_ns_ = UINT64_MAX;
   std::size_t waiting_ = 0;
-  std::string problem_;         // of this scan: a list that has to wait
+  std::string problem_;  // of this scan: a list that has to wait
+  // The first list that has to wait for room, by its file, and why when it began to: the figures in that
+  // change with each delivery, and are no news.
+  std::string roomless_;
+  std::string roomless_why_;
   std::string names_problem_;   // since the names were read: some are not kept
   bool is_held_up_ = false;     // of this scan: what has to wait may name any container
   std::size_t reads_left_ = 0;  // in this scan

@@ -70,6 +70,9 @@ bool Receiver::scan(std::uint64_t now_ns) {
     else
       examine(*folder_, name, now_ns);
   }
+  if (!seen_.contains(roomless_)) roomless_.clear();
+  // It waits also where this scan did not come to it.
+  if (problem_.empty() && !roomless_.empty()) problem_ = roomless_why_;
   is_complete_ = !next_ && !is_held_up_ && !lacks_keys();
   if (has_new_) {
     // A list that was too far ahead may follow the ones that came.
@@ -182,7 +185,10 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   const std::string file = statement_file(name);
   const FileStat list = folder.stat_of(file);
   const FileStat signature = folder.stat_of(signature_of(file));
-  if (list.kind == FileKind::kMissing) return;
+  if (list.kind == FileKind::kMissing) {
+    if (file == roomless_) roomless_.clear();
+    return;
+  }
   Seen& seen = seen_[file];
   if (!(seen.list == list.identity && seen.signature == signature.identity))
     seen = {.list = list.identity, .signature = signature.identity, .since_ns = now_ns};
@@ -201,6 +207,12 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
   seen.is_read = true;
   seen.is_retried = false;
   const Status status = read(folder, name);
+  const bool lacks_room = status.fault == Fault::kWait;
+  if (!lacks_room && file == roomless_) roomless_.clear();
+  if (lacks_room && roomless_.empty()) {
+    roomless_ = file;
+    roomless_why_ = status.message;
+  }
   if (status.ok()) {
     // It may have been too far ahead before.
     seen.is_over = true;
@@ -209,12 +221,12 @@ void Receiver::examine(const Directory& folder, const StatementName& name, std::
     return;
   }
   ++waiting_;
-  if (status.fault == Fault::kWait || status.fault == Fault::kEnvironment) {
-    problem_ = status.message;
+  if (lacks_room || status.fault == Fault::kEnvironment) {
+    problem_ = lacks_room ? roomless_why_ : status.message;
     seen.is_retried = true;
     // One file that stays unreadable does not stand for the folder.
     const bool may_pass = now_ns - seen.since_ns < longest_wait_ns();
-    if (status.fault == Fault::kWait || may_pass) is_held_up_ = true;
+    if (lacks_room || may_pass) is_held_up_ = true;
     return;
   }
   const bool is_certain = status.event != "list_refused";

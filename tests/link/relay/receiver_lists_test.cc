@@ -313,6 +313,36 @@ TEST_CASE("A list that came too early is read again when those before it are her
   CHECK(rig.events("jumped").size() == 2);
 }
 
+TEST_CASE("A list that waits for room is reported once, whatever is delivered in the meantime") {
+  ReceiverRig rig;
+  for (const std::string name : {"a.freq", "b.freq"}) rig.north.send(name, container(name));
+  rig.list();
+  // More than there is room for, by the length of their names.
+  for (int i = 0; i < 66; ++i) {
+    for (int entry = 0; entry < 256; ++entry) {
+      std::string name = "/" + std::to_string(i) + "." + std::to_string(entry) + ".freq";
+      name.insert(0, std::string(4095 - name.size(), 'x'));
+      for (std::size_t at = 200; at <= 4000; at += 200) name[at] = '/';
+      rig.north.send(name, "nothing that comes");
+    }
+    rig.list();
+  }
+  rig.start();
+  rig.settle(10 * kSecond);
+  CHECK(rig.only_message("deferred").starts_with("list 66 of north: there is no room for list 66: 16386 "));
+  for (const std::string name : {"a.freq", "b.freq"}) {
+    rig.put(name, container(name));
+    rig.settle(10 * kSecond);
+    CHECK(exists(rig.outbox(name.substr(0, 1))));
+    CHECK(rig.events("deferred").size() == 1);
+  }
+  // One of which nothing is there any more leaves the report to the next one.
+  std::filesystem::remove(rig.lists() + "/" + link::list_of("north", rig.north.stream(), 66));
+  rig.settle(10 * kSecond);
+  REQUIRE(rig.events("deferred").size() == 2);
+  CHECK(rig.events("deferred")[1].message.starts_with("list 67 of north: "));
+}
+
 TEST_CASE("Names of lists that nobody signed hold up no list, and none is given up while lists are unread") {
   ReceiverRig rig;
   rig.list();
