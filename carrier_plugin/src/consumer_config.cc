@@ -26,7 +26,7 @@ std::string text_of(const json::Value& value) {
   json::StringBuffer buffer;
   json::Writer writer(buffer);
   value.Accept(writer);
-  const std::string text(buffer.GetString(), buffer.GetSize());
+  std::string text(buffer.GetString(), buffer.GetSize());
   for (const char* none : {"0", "false", "null", "\"\"", "[]"})
     if (text == none) return "";
   return text;

@@ -165,8 +165,10 @@ void KnownReceivers::for_each(const std::function<void(const Known&)>& each) con
 }
 
 std::string KnownReceivers::next(const std::string& after) const {
-  const auto found = receivers_.upper_bound(after);
-  return found == receivers_.end() ? "" : found->first;
+  const auto known = receivers_.upper_bound(after);
+  const auto forgotten = forgotten_.upper_bound(after);
+  if (forgotten == forgotten_.end()) return known == receivers_.end() ? "" : known->first;
+  return known == receivers_.end() || *forgotten < known->first ? *forgotten : known->first;
 }
 
 }  // namespace paxect::carrier

@@ -62,7 +62,8 @@ class KnownReceivers {
     bool is_absent = false;    // for too long: nobody waits for it
   };
   void for_each(const std::function<void(const Known&)>& each) const;
-  // The first one behind `after`; "" for none.
+  // The first one behind `after`, also of those that were forgotten, whose receipts may be there; "" for
+  // none.
   std::string next(const std::string& after) const;
   // Whether there may be others that found no room.
   bool is_full() const { return receivers_.size() >= kMax; }

@@ -49,7 +49,7 @@ Ids others(const KnownReceivers& receivers, const std::set<std::string>& ids = {
 
 Ids all(const KnownReceivers& receivers) {
   Ids found;
-  for (std::string id = receivers.next(""); !id.empty(); id = receivers.next(id)) found.push_back(id);
+  receivers.for_each([&](const KnownReceivers::Known& one) { found.push_back(one.id); });
   return found;
 }
 
@@ -115,6 +115,15 @@ TEST_CASE("A receiver that an operator gives up comes back by its next sign alon
   known.records.push_back(record);
   CHECK(all(known.receivers).empty());
   CHECK(known.receivers.is_forgotten(kId));
+  // Its receipts are removed with those of the others.
+  CHECK(known.receivers.next("") == kId);
+  CHECK(known.receivers.next(kId).empty());
+  known.sign(kOther);
+  CHECK(known.receivers.next("") == kId);
+  CHECK(known.receivers.next(kId) == kOther);
+  known.days(1);
+  REQUIRE(known.receivers.forget(kOther, known.monotonic, &record));
+  known.records.push_back(record);
   known.receivers.take_consumers({kId}, "one", known.realtime, &known.records);
   CHECK(all(known.receivers).empty());
   KnownReceivers restarted = known.restarted();
