@@ -64,7 +64,7 @@ std::uint64_t healing_work_of(const paxect::test::MemoryFile& file, std::uint64_
   CopyInput input;
   REQUIRE(open_copy(file.fd(), "copy", 0, input).ok());
   bool found = false;
-  REQUIRE(healed.find({input}, whole, found).ok());
+  REQUIRE(healed.find({input}, {true}, whole, found).ok());
   if (!found) return healed.work();
   CHECK(healed.size() <= 2 * size + (std::uint64_t{1} << 20));
   std::vector<std::uint8_t> block(std::size_t{1} << 16);

@@ -249,4 +249,164 @@ TEST_CASE("a copy that goes on behind a protected container proves no more than 
   CHECK(salvage({noise(50, 1) + damaged}).status == PAXECT_ERROR_PARTIAL);
 }
 
+namespace {
+
+// A protected container of 20 frames and one of another version of the same file: one byte is another one.
+struct Versions {
+  static constexpr std::int64_t kFrame = 1024;
+  static constexpr std::size_t kDiffering = 7;  // the frame that differs
+  std::string data = noise(20 * kFrame, 1);
+  std::string other_data = data;
+  std::string container;
+  std::string other;
+
+  explicit Versions(std::int64_t percent) {
+    other_data[kDiffering * kFrame + 500] ^= 1;
+    container = protect(data, percent, kFrame);
+    other = protect(other_data, percent, kFrame);
+  }
+};
+
+// With a byte changed in the payload of the frame that differs, so that the frames left are those of both.
+std::string damaged_where_they_differ(std::string version, Random& random) {
+  const Frame frame = frames_of(version).at(Versions::kDiffering);
+  version[frame.payload + random(frame.end - frame.payload)] ^= 0x55;
+  for (std::size_t more = random(3); more != 0; --more) {
+    const Frame another = frames_of(version).at(random(20));
+    version[another.payload + 20 + random(1000)] ^= 0x55;
+  }
+  return version;
+}
+
+std::vector<std::vector<std::string>> every_order(std::vector<std::string> copies) {
+  std::vector<std::vector<std::string>> orders;
+  std::sort(copies.begin(), copies.end());
+  do orders.push_back(copies);
+  while (std::next_permutation(copies.begin(), copies.end()));
+  return orders;
+}
+
+void check_contested(const std::vector<std::string>& copies) {
+  for (const std::vector<std::string>& order : every_order(copies)) {
+    const Salvaged result = salvage(order);
+    CHECK(result.status == PAXECT_ERROR_PARTIAL);
+    CHECK(result.report.contested == 1);
+    CHECK(result.report.proven == 0);
+    CHECK(result.message.find("the copies are of different containers") != std::string::npos);
+  }
+}
+
+void check_proven(const std::vector<std::string>& copies, const std::string& data) {
+  for (const std::vector<std::string>& order : every_order(copies)) {
+    const Salvaged result = salvage(order);
+    INFO(result.message);
+    CHECK(result.status == PAXECT_OK);
+    CHECK(result.report.contested == 0);
+    CHECK((result.data == data));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("damaged copies of two versions of a protected file are contested, whatever they have in common") {
+  Random random(9);
+  for (const std::int64_t percent : {2, 6, 25}) {
+    const Versions versions(percent);
+    for (int i = 0; i < rounds(10); ++i) {
+      INFO(percent << " %, round " << i);
+      check_contested({damaged_where_they_differ(versions.container, random),
+                       damaged_where_they_differ(versions.other, random)});
+    }
+  }
+}
+
+TEST_CASE(
+    "damaged copies of two versions of a protected file are contested where their beginnings are lost") {
+  Random random(10);
+  for (const std::int64_t percent : {6, 25}) {
+    INFO(percent << " %");
+    const Versions versions(percent);
+    const std::string damaged = damaged_where_they_differ(versions.container, random);
+    const std::string other = damaged_where_they_differ(versions.other, random);
+    check_contested({damaged.substr(200), other});
+    check_contested({damaged.substr(200), other.substr(300)});
+    // Nothing is at its place, neither from the beginning nor from the end.
+    check_contested({damaged.substr(200, damaged.size() - 400), other.substr(100, other.size() - 300)});
+  }
+}
+
+TEST_CASE("two damaged copies of one version of a protected file outvote one of another") {
+  Random random(11);
+  for (const std::int64_t percent : {2, 25}) {
+    const Versions versions(percent);
+    for (int i = 0; i < rounds(5); ++i) {
+      INFO(percent << " %, round " << i);
+      const std::string other = damaged_where_they_differ(versions.other, random);
+      const std::vector<std::string> copies = {damaged_where_they_differ(versions.container, random),
+                                               damaged_where_they_differ(versions.container, random), other};
+      check_proven(copies, versions.data);
+      for (const std::vector<std::string>& order : every_order(copies)) {
+        const Salvaged result = salvage(order);
+        REQUIRE(result.inputs.size() == order.size());
+        for (std::size_t copy = 0; copy < order.size(); ++copy)
+          CHECK(result.inputs[copy].used == (order[copy] == other ? 0 : 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("a whole copy is proven beside a damaged one of another version of a protected file") {
+  Random random(12);
+  const Versions versions(6);
+  check_proven({versions.container, damaged_where_they_differ(versions.other, random)}, versions.data);
+}
+
+TEST_CASE("damaged copies of the same data with other protection are not contested") {
+  Random random(13);
+  const Versions versions(6);
+  check_proven({damaged_where_they_differ(versions.container, random),
+                damaged_where_they_differ(protect(versions.data, 25, Versions::kFrame), random)},
+               versions.data);
+}
+
+TEST_CASE("pieces of a container with protected ones in its data are not contested by those") {
+  const std::string inner = protect(noise(30000, 1), 6, 4096) + protect(noise(40000, 2), 6, 4096) +
+                            protect(noise(40000, 3), 6, 4096);
+  for (const std::int64_t percent : {0, 25}) {
+    INFO(percent << " %");
+    const std::string outer =
+        encode(inner, {{PAXECT_PARAM_FRAME_SIZE, 20000}, {PAXECT_PARAM_PROTECT, percent}});
+    const std::size_t third = outer.size() / 3;
+    const std::vector<std::string> halves = {zeroed(outer, third + 40000, outer.size()),
+                                             zeroed(outer, 0, third)};
+    const std::vector<std::string> thirds = {outer.substr(0, third + 25000),
+                                             outer.substr(third, third + 25000), outer.substr(2 * third)};
+    for (const std::vector<std::string>& pieces : {halves, thirds}) {
+      if (percent != 0) check_proven(pieces, inner);
+      for (const std::vector<std::string>& order : every_order(pieces)) {
+        const Salvaged result = salvage(order);
+        CHECK(result.message.find("different containers") == std::string::npos);
+        for (const paxect_salvage_input& input : result.inputs) CHECK(input.used == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "a whole copy without protection is not contested by damaged ones with protection of the same data") {
+  const std::string data = noise(20000, 1);
+  for (const std::int64_t percent : {2, 6}) {
+    INFO(percent << " %");
+    // All frame headers and the counts of the footer are left, and too little of the rest for a repair.
+    std::string damaged = protect(data, percent, 1 << 20);
+    const Frame frame = frames_of(damaged).front();
+    for (std::size_t at = frame.payload + 100; at + 600 < frame.end; at += 1000)
+      damaged = zeroed(damaged, at, 500);
+    std::string another = zeroed(damaged, frame.payload + 2000, 9000);
+    damaged[damaged.size() - 7] ^= 1;
+    check_proven({encode(data), damaged}, data);
+    check_proven({encode(data), damaged, another}, data);
+  }
+}
+
 }  // namespace paxect::test

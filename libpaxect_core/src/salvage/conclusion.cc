@@ -97,8 +97,7 @@ Status Salvager::conclude() {
 }
 
 std::string Salvager::partial_message() const {
-  if (copies_differ_)
-    return "the copies are of different containers, and none has more of them: salvage those of one alone";
+  if (copies_differ_) return different_message();
   if (report_.lost != 0 || plan_.placement.tail_lost)
     return "the data is not whole: " + std::to_string(report_.lost) + " of " +
            std::to_string(report_.frames) + " frames are lost";
@@ -123,6 +122,10 @@ std::string Salvager::contested_message() const {
            std::to_string(copy.rival_offset + 1) + ") and decode that";
   }
   return surrounded_message();
+}
+
+std::string Salvager::different_message() {
+  return "the copies are of different containers, and none has more of them: salvage those of one alone";
 }
 
 std::string Salvager::surrounded_message() {

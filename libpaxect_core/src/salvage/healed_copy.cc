@@ -23,9 +23,13 @@ void overlay(std::span<const std::uint8_t> bytes, std::uint64_t at, std::uint64_
 
 }  // namespace
 
-Status HealedCopy::find(std::vector<CopyInput> inputs, WorkMeter& whole, bool& found) {
+Status HealedCopy::find(std::vector<CopyInput> inputs, const std::vector<bool>& used, WorkMeter& whole,
+                        bool& found) {
   found = false;
   inputs_ = std::move(inputs);
+  // Of another container.
+  for (std::size_t i = 0; i < inputs_.size(); ++i)
+    if (!used[i]) inputs_[i].size = 0;
   meter_.begin_part(whole);
   std::vector<Records> records;
   std::vector<std::uint64_t> sizes;

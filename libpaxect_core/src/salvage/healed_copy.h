@@ -25,9 +25,9 @@ class HealedCopy : public ByteSource {
   explicit HealedCopy(const Allocator& allocator)
       : allocator_(allocator), slots_{Slot(allocator), Slot(allocator)} {}
 
-  // Searches the copies for protection; `found` when some of it can be used. `whole` must live as long as
-  // this. Errors: MEMORY, CANCELLED.
-  Status find(std::vector<CopyInput> inputs, WorkMeter& whole, bool& found);
+  // Searches the copies in use for protection; `found` when some of it can be used. `whole` must live as long
+  // as this. Errors: MEMORY, CANCELLED.
+  Status find(std::vector<CopyInput> inputs, const std::vector<bool>& used, WorkMeter& whole, bool& found);
   // For the phase that writes, which may restore as many windows as the one before.
   void begin_writing();
 

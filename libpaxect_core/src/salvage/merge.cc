@@ -213,10 +213,16 @@ struct Strength {
 };
 
 // A whole container, which may be an empty one.
-bool is_whole(const CopyIndex& copy) { return copy.complete || copy.intact; }
+bool is_whole(const CopyIndex& copy, WorkMeter& meter) {
+  return (copy.complete || copy.intact) &&
+         std::all_of(copy.sightings.begin(), copy.sightings.end(), [&](const Sighting& sighting) {
+           return meter.pass() && (sighting.foreign || sighting.finding == Finding::kConfirmed ||
+                                   sighting.finding == Finding::kExtension);
+         });
+}
 
 bool found_anything(const CopyIndex& copy, WorkMeter& meter) {
-  return is_whole(copy) ||
+  return copy.complete || copy.intact ||
          std::any_of(copy.sightings.begin(), copy.sightings.end(),
                      [&](const Sighting& sighting) { return meter.pass() && sighting.takes_slot(); });
 }
@@ -234,15 +240,15 @@ std::vector<bool> make_group(const std::vector<std::size_t>& order, const Likene
 }
 
 // The copies that speak for the group and not for the other one.
-Strength compare_strength(const std::vector<CopyIndex>& copies, const std::vector<bool>& group,
-                          const std::vector<bool>& other, const Likenesses& likenesses) {
+Strength compare_strength(const std::vector<bool>& group, const std::vector<bool>& other,
+                          const Likenesses& likenesses, const std::vector<bool>& whole) {
   Strength strength;
-  for (std::size_t i = 0; i < copies.size(); ++i) {
+  for (std::size_t i = 0; i < group.size(); ++i) {
     if (!group[i]) continue;
     bool agrees = false;
     bool agrees_with_other = false;
     bool contradicts = false;
-    for (std::size_t j = 0; j < copies.size(); ++j) {
+    for (std::size_t j = 0; j < group.size(); ++j) {
       if (j == i) continue;
       agrees = agrees || (group[j] && likenesses[i][j].agree());
       agrees_with_other = agrees_with_other || (other[j] && likenesses[i][j].agree());
@@ -250,7 +256,7 @@ Strength compare_strength(const std::vector<CopyIndex>& copies, const std::vecto
     }
     if (!contradicts && !(agrees && !agrees_with_other)) continue;
     ++strength.copies;
-    if (is_whole(copies[i])) ++strength.whole;
+    if (whole[i]) ++strength.whole;
   }
   return strength;
 }
@@ -330,32 +336,37 @@ Belonging find_belonging(const std::vector<CopyIndex>& copies, const Likenesses&
   std::vector<std::size_t> agreeing(count, 0);
   std::vector<std::size_t> friends(count, 0);
   std::vector<bool> found(count, false);
+  std::vector<bool> whole(count, false);
+  std::vector<bool> has_records(count, false);  // of another container
   for (std::size_t i = 0; i < count; ++i) {
     found[i] = found_anything(copies[i], meter);
+    whole[i] = is_whole(copies[i], meter);
     for (std::size_t j = 0; j < count; ++j) {
       if (j == i) continue;
       if (likenesses[i][j].agree()) ++agreeing[i];
       if (!likenesses[i][j].apart) ++friends[i];
+      has_records[i] = has_records[i] || likenesses[i][j].by_records;
     }
   }
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), 0);
-  auto rank = [&](std::size_t i) {
-    return std::tuple(!found[i], ~agreeing[i], ~friends[i], !is_whole(copies[i]));
-  };
+  auto rank = [&](std::size_t i) { return std::tuple(!found[i], ~agreeing[i], ~friends[i], !whole[i]); };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
   Belonging belonging;
   belonging.used = make_group(order, likenesses, std::vector<bool>(count, false));
-  // The other groups, one after the other. Each takes at least one copy.
+  bool has_whole = false;
+  for (std::size_t i = 0; i < count; ++i) has_whole = has_whole || (belonging.used[i] && whole[i]);
+  // The other groups, one after the other. Each takes at least one copy. Copies of which only records are
+  // left do not contest a whole one.
   std::vector<bool> excluded = belonging.used;
   for (std::size_t i : order) {
-    if (excluded[i] || !found[i]) continue;
+    if (excluded[i] || !(found[i] || (has_records[i] && !has_whole))) continue;
     std::vector<bool> rival = make_group(order, likenesses, excluded);
     for (std::size_t j = 0; j < count; ++j) excluded[j] = excluded[j] || rival[j];
     belonging.contested =
-        belonging.contested || compare_strength(copies, rival, belonging.used, likenesses) >=
-                                   compare_strength(copies, belonging.used, rival, likenesses);
+        belonging.contested || compare_strength(rival, belonging.used, likenesses, whole) >=
+                                   compare_strength(belonging.used, rival, likenesses, whole);
   }
   return belonging;
 }

@@ -23,6 +23,7 @@ struct Likeness {
   std::uint64_t different = 0;  // and not equal
   bool apart = false;           // they contradict each other
   bool headers_only = false;    // by their headers alone
+  bool by_records = false;      // by their records of protection
   bool same_footer = false;     // they have footers with the same size and digest
   // Both are complete, their frames are equal as far as the CRC-32 shows, and their footers have different
   // digests: one footer is damaged, or they are of different containers after all.
@@ -47,7 +48,8 @@ Likenesses compare_all(const std::vector<CopyIndex>& copies, const std::vector<L
 // with those of its own group and not with the other. So a copy that can be of either container does not
 // decide. Two copies contradict each other when both are complete and have different sizes, or when frames
 // that are certain in both differ: one of them if their footers differ, else more than agree. When no frame
-// can be compared, their footers decide, then their headers.
+// can be compared, their footers decide, then their headers. Those whose records of protection are of
+// different containers contradict each other in any case (`by_records`, which is the caller's).
 Belonging find_belonging(const std::vector<CopyIndex>& copies, const Likenesses& likenesses,
                          WorkMeter& meter);
 

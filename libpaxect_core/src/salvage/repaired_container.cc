@@ -107,8 +107,9 @@ Callbacks callbacks_to(Write& write, WorkMeter& meter) {
 
 }  // namespace
 
-Status RepairedContainer::find(const std::vector<CopyInput>& inputs, std::span<const CopyIndex> indexes,
-                               std::uint64_t max_frame, WorkMeter& meter, bool& proven) {
+Status RepairedContainer::find(const std::vector<CopyInput>& inputs, const std::vector<bool>& taken,
+                               std::span<const CopyIndex> indexes, std::uint64_t max_frame, WorkMeter& meter,
+                               bool& proven) {
   proven = false;
   std::vector<Contents> wanted;
   for (const CopyIndex& index : indexes)
@@ -122,8 +123,11 @@ Status RepairedContainer::find(const std::vector<CopyInput>& inputs, std::span<c
   // The work is that of a salvage, which has one thread.
   Status status = parameters_.set(PAXECT_PARAM_THREADS, 1);
   if (status.ok()) status = parameters_.set(PAXECT_PARAM_MAX_FRAME, static_cast<std::int64_t>(max_frame));
-  for (const CopyInput& input : inputs)
-    if (status.ok()) status = repairer_.add(input.fd, input.name);
+  for (std::size_t i = 0; i < inputs.size() && status.ok(); ++i) {
+    if (!taken[i]) continue;
+    numbers_.push_back(i);
+    status = repairer_.add(inputs[i].fd, inputs[i].name);
+  }
   FrameHeaders headers([&](const FrameHeader& header) { contents_.emplace_back(header.crc, header.ulen); });
   std::uint64_t seen = 0;
   auto take = [&](std::span<const std::uint8_t> bytes) {
@@ -146,7 +150,7 @@ Status RepairedContainer::find(const std::vector<CopyInput>& inputs, std::span<c
   if (!status.ok()) return {};
   header_ = repairer_.header();
   footer_ = repairer_.report().footer;
-  for (std::size_t i = 0; i < inputs.size(); ++i) is_explained_ = is_explained_ || repairer_.explains(i);
+  for (std::size_t i = 0; i < numbers_.size(); ++i) is_explained_ = is_explained_ || repairer_.explains(i);
   if (!sort(contents_, std::less<>(), meter)) return meter.status();
   proven = true;
   return {};
@@ -162,8 +166,17 @@ bool RepairedContainer::has_or_holds(const Sighting& sighting) const {
          std::binary_search(held_.begin(), held_.end(), Contents(sighting.crc_data, sighting.ulen));
 }
 
+bool RepairedContainer::was_taken(std::size_t copy) const {
+  return std::binary_search(numbers_.begin(), numbers_.end(), copy);
+}
+
+std::size_t RepairedContainer::records_in(std::size_t copy) const {
+  const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), copy);
+  return repairer_.records_in(static_cast<std::size_t>(found - numbers_.begin()));
+}
+
 bool RepairedContainer::is_opposed_by(std::size_t copy, const CopyIndex& index, WorkMeter& meter) const {
-  if (repairer_.records_in(copy) != 0) return false;
+  if (!was_taken(copy) || records_in(copy) != 0) return false;
   std::size_t all = 0;
   std::size_t here = 0;
   for (const Sighting& sighting : index.sightings) {
@@ -176,7 +189,8 @@ bool RepairedContainer::is_opposed_by(std::size_t copy, const CopyIndex& index, 
 }
 
 bool RepairedContainer::is_in(std::size_t copy, const CopyIndex& index, WorkMeter& meter) const {
-  if (repairer_.records_in(copy) != 0) return true;
+  if (!was_taken(copy)) return false;
+  if (records_in(copy) != 0) return true;
   if (index.header_found && index.header.frame_size == header_.frame_size &&
       index.header.channels == header_.channels)
     return true;
@@ -188,9 +202,9 @@ bool RepairedContainer::is_in(std::size_t copy, const CopyIndex& index, WorkMete
 
 std::size_t RepairedContainer::base() const {
   std::size_t best = 0;
-  for (std::size_t i = 1; i < repairer_.inputs().size(); ++i)
+  for (std::size_t i = 1; i < numbers_.size(); ++i)
     if (repairer_.records_in(i) > repairer_.records_in(best)) best = i;
-  return best;
+  return numbers_[best];
 }
 
 Status RepairedContainer::write(const Callbacks& callbacks, WorkMeter& meter) {

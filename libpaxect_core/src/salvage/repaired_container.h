@@ -26,10 +26,10 @@ class RepairedContainer {
  public:
   explicit RepairedContainer(const Allocator& allocator) : repairer_(allocator) {}
 
-  // Repairs the copies without writing anything. `indexes`: what a scan found in each. `proven`: that
-  // succeeded. Errors: MEMORY, CANCELLED.
-  Status find(const std::vector<CopyInput>& inputs, std::span<const CopyIndex> indexes,
-              std::uint64_t max_frame, WorkMeter& meter, bool& proven);
+  // Repairs those of the copies that are `taken`, without writing anything. `indexes`: what a scan found in
+  // each. `proven`: that succeeded. Errors: MEMORY, CANCELLED.
+  Status find(const std::vector<CopyInput>& inputs, const std::vector<bool>& taken,
+              std::span<const CopyIndex> indexes, std::uint64_t max_frame, WorkMeter& meter, bool& proven);
   // After find(): whether the copies have records of protection at all.
   bool has_protection() const { return has_protection_; }
 
@@ -40,7 +40,7 @@ class RepairedContainer {
   // Whether a copy without records of this container is another one: most of the frames that a scan found in
   // it, and confirmed, are neither of this one nor in its data. In a copy with records, they are in its data.
   bool is_opposed_by(std::size_t copy, const CopyIndex& index, WorkMeter& meter) const;
-  // Whether something in a copy is of this container.
+  // Whether something in a copy is of this container; of one that was not taken, nothing is.
   bool is_in(std::size_t copy, const CopyIndex& index, WorkMeter& meter) const;
   // The copy that has most of the records.
   std::size_t base() const;
@@ -58,10 +58,13 @@ class RepairedContainer {
  private:
   using Contents = std::pair<std::uint32_t, std::uint32_t>;  // CRC-32 and length of a frame's data
 
+  bool was_taken(std::size_t copy) const;
+  std::size_t records_in(std::size_t copy) const;  // Requires: it was taken.
   bool has(const Sighting& sighting) const;
   bool has_or_holds(const Sighting& sighting) const;
 
   Repairer repairer_;
+  std::vector<std::size_t> numbers_;  // of the copies taken
   Parameters parameters_{Role::kRepairer};
   std::vector<Contents> contents_;  // sorted
   std::vector<Contents> held_;      // of frames that are in its data; sorted

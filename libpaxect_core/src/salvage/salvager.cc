@@ -18,6 +18,7 @@ void Salvager::clear() noexcept {
   given_ = 0;
   proven_copy_.reset();
   repaired_.reset();
+  claims_.clear();
   healed_.reset();
   scanner_.reset();
   plan_ = {};
@@ -47,10 +48,11 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   for (std::size_t i = 0; i < copies_.size(); ++i) place(layouts[i], copies_[i], meter_);
   Likenesses likenesses = compare_all(copies_, layouts, meter_);
   status = settle_disputes(likenesses);
+  if (status.ok()) status = compare_records(likenesses);
   if (!status.ok()) return status;
   Belonging belonging = find_belonging(copies_, likenesses, meter_);
   std::vector<bool> used = belonging.used;
-  status = repair(used, parameters.max_frame());
+  status = repair(belonging, parameters.max_frame());
   if (!status.ok()) return status;
   if (repaired_) {
     summarize_repaired();
@@ -64,7 +66,7 @@ Status Salvager::find(const Parameters& parameters, const Callbacks& callbacks) 
   if (!meter_.status().ok()) return meter_.status();
   for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].used = belonging.used[i];
   summarize();
-  copies_differ_ = belonging.contested;
+  copies_differ_ = copies_differ_ || belonging.contested;
   report_.contested = report_.contested || copies_differ_;
   bool empty = plan_.layout.footer_known && plan_.layout.footer.total_size == 0;
   if (!plan_.choices.empty() || empty) return {};
@@ -121,6 +123,7 @@ Status Salvager::scan(std::vector<Layout>& layouts) {
     capacity_ += std::min(max_data(input.size), UINT64_MAX - capacity_);
   proven_copy_.reset();
   repaired_.reset();
+  claims_.clear();
   healed_.reset();
   copies_differ_ = false;
   readers_.clear();
@@ -153,15 +156,18 @@ Status Salvager::scan_one(std::size_t copy, std::vector<Layout>& layouts) {
 }
 
 // A large container has too many extension frames to lose all.
-bool Salvager::may_be_protected() {
+bool Salvager::may_be_protected(std::size_t copy) {
   constexpr std::uint64_t kSmall = std::uint64_t{64} << 20;
-  for (std::size_t i = 0; i < given_; ++i) {
-    if (copies_[i].size <= kSmall) return true;
-    for (const Sighting& sighting : copies_[i].sightings) {
-      if (!meter_.pass()) return false;
-      if (sighting.finding == Finding::kExtension) return true;
-    }
-  }
+  if (copies_[copy].size <= kSmall) return true;
+  const auto& all = copies_[copy].sightings;
+  return std::any_of(all.begin(), all.end(), [&](const Sighting& sighting) {
+    return meter_.pass() && sighting.finding == Finding::kExtension;
+  });
+}
+
+bool Salvager::may_be_protected() {
+  for (std::size_t i = 0; i < given_; ++i)
+    if (may_be_protected(i)) return true;
   return false;
 }
 
@@ -190,20 +196,34 @@ Status Salvager::find_proven_copy(const std::vector<bool>& used) {
   return meter_.status();
 }
 
+// All copies but those that were left out and are of another container by their records: a repair would be
+// refused because of them.
+std::vector<bool> Salvager::not_of_others(const std::vector<bool>& used) {
+  std::vector<bool> taken(given_, true);
+  for (std::size_t i = 0; i < claims_.size(); ++i)
+    for (std::size_t j = 0; j < claims_.size() && !used[i]; ++j)
+      taken[i] = taken[i] && !(used[j] && contradict(claims_, i, j, Place::kCertain, meter_));
+  return taken;
+}
+
 // Sets repaired_ if a repair proves the container, unless one of the copies is something else: then the
 // copies decide.
-Status Salvager::repair(const std::vector<bool>& used, std::uint64_t max_frame) {
+Status Salvager::repair(const Belonging& belonging, std::uint64_t max_frame) {
+  const std::vector<bool>& used = belonging.used;
   is_protected_ = may_be_protected();
   if (!is_protected_ && given_ == 1) return meter_.status();
   Status proof = find_proven_copy(used);
   if (!proof.ok() || proven_copy_ || !is_protected_) return proof;
   auto repaired = std::make_unique<RepairedContainer>(allocator_);
   bool proven = false;
-  Status status = repaired->find({inputs_.begin(), inputs_.end()}, copies_, max_frame, meter_, proven);
+  const std::vector<bool> taken = not_of_others(used);
+  Status status = repaired->find({inputs_.begin(), inputs_.end()}, taken, copies_, max_frame, meter_, proven);
   if (!status.ok()) return status;
   is_protected_ = repaired->has_protection();
   for (std::size_t i = 0; proven && i < given_; ++i) proven = !repaired->is_opposed_by(i, copies_[i], meter_);
-  if (proven) repaired_ = std::move(repaired);
+  if (!proven) return meter_.status();
+  repaired_ = std::move(repaired);
+  copies_differ_ = belonging.contested && std::find(taken.begin(), taken.end(), false) != taken.end();
   return meter_.status();
 }
 
@@ -218,7 +238,7 @@ void Salvager::summarize_repaired() {
   report_.frames = repaired_->frames();
   report_.size = repaired_->footer().total_size;
   report_.size_known = true;
-  report_.contested = !repaired_->is_explained();
+  report_.contested = copies_differ_ || !repaired_->is_explained();
   for (std::size_t i = 0; i < given_; ++i) inputs_[i].used = repaired_->is_in(i, copies_[i], meter_);
 }
 
@@ -241,25 +261,30 @@ Status Salvager::write_repaired() {
   report_.agrees = true;
   report_.proven = !report_.contested;
   report_.confirmed = report_.frames;
-  return report_.proven ? Status{} : failure(PAXECT_ERROR_PARTIAL, surrounded_message());
+  if (report_.proven) return {};
+  return failure(PAXECT_ERROR_PARTIAL, copies_differ_ ? different_message() : surrounded_message());
 }
 
 // What protection restores of the container becomes one more copy of it. It is of the copies that are used
-// already and has no voice in which ones these are.
+// already and has no voice in which ones these are. Copies of different containers among them would give the
+// one or the other, depending on which has more records.
 Status Salvager::heal(std::vector<Layout>& layouts, std::vector<bool>& used) {
   if (!is_protected_ || has_whole_copy(used)) return meter_.status();
   healed_ = std::make_unique<HealedCopy>(allocator_);
   bool found = false;
-  Status status = healed_->find({inputs_.begin(), inputs_.end()}, meter_, found);
+  Status status = healed_->find({inputs_.begin(), inputs_.end()}, used, meter_, found);
   if (!status.ok()) return status;
   const std::size_t healed = given_;
-  if (found && used[healed_->base()]) {
+  if (found) {
     readers_.emplace_back(allocator_, *healed_, healed_->size(), meter_);
     copies_.emplace_back();
     status = scan_one(healed, layouts);
     if (!status.ok()) return status;
     place(layouts[healed], copies_[healed], meter_);
     if (healed_->belongs_to(copies_[healed_->base()], copies_[healed], meter_)) {
+      for (std::size_t i = 0; i < claims_.size(); ++i)
+        for (std::size_t j = i + 1; j < claims_.size() && used[i]; ++j)
+          copies_differ_ = copies_differ_ || (used[j] && contradict(claims_, i, j, Place::kPossible, meter_));
       used.push_back(true);
       return meter_.status();
     }
@@ -285,6 +310,27 @@ Status Salvager::settle_disputes(Likenesses& likenesses) {
         proven[copy] = is_proven;
       }
       likenesses[i][j].apart = likenesses[j][i].apart = *proven[i] && *proven[j];
+    }
+  return meter_.status();
+}
+
+// Copies whose records of protection are of different containers contradict each other, whatever frames they
+// have in common.
+Status Salvager::compare_records(Likenesses& likenesses) {
+  if (given_ < 2) return meter_.status();
+  for (std::size_t i = 0; i < given_; ++i) {
+    claims_.emplace_back();
+    if (!may_be_protected(i)) continue;
+    claims_.back() = read_claim(readers_[i], meter_);
+    if (!readers_[i].failure().ok()) return readers_[i].failure();
+  }
+  for (std::size_t i = 0; i < given_; ++i)
+    for (std::size_t j = i + 1; j < given_; ++j) {
+      Likeness& likeness = likenesses[i][j];
+      if (likeness.same_footer || !contradict(claims_, i, j, Place::kCertain, meter_)) continue;
+      likeness.apart = likeness.by_records = true;
+      likeness.headers_only = false;
+      likenesses[j][i] = likeness;
     }
   return meter_.status();
 }

@@ -18,6 +18,7 @@
 #include "salvage/copy_input.h"
 #include "salvage/healed_copy.h"
 #include "salvage/merge.h"
+#include "salvage/record_claims.h"
 #include "salvage/repaired_container.h"
 #include "salvage/scanner.h"
 #include "salvage/work_meter.h"
@@ -95,13 +96,15 @@ class Salvager {
  private:
   Status scan(std::vector<Layout>& layouts);
   Status scan_one(std::size_t copy, std::vector<Layout>& layouts);
-  Status repair(const std::vector<bool>& used, std::uint64_t max_frame);
+  Status repair(const Belonging& belonging, std::uint64_t max_frame);
+  std::vector<bool> not_of_others(const std::vector<bool>& used);
   Status find_proven_copy(const std::vector<bool>& used);
   void add_substitutes(const std::vector<bool>& used);
   void summarize_repaired();
   Status write_repaired();
   Status heal(std::vector<Layout>& layouts, std::vector<bool>& used);
   bool may_be_protected();
+  bool may_be_protected(std::size_t copy);
   bool has_whole_copy(const std::vector<bool>& used);
   bool is_all_confirmed(const CopyIndex& copy);
   void summarize();
@@ -110,6 +113,7 @@ class Salvager {
   Status write_gap(std::uint64_t offset, std::uint64_t slot, bool exact);
   Status emit(const std::uint8_t* data, std::uint64_t size);
   Status settle_disputes(Likenesses& likenesses);
+  Status compare_records(Likenesses& likenesses);
   Status prove_alone(std::size_t copy, bool& proven);
   bool begins(std::size_t copy);
   bool contributes(std::size_t copy);
@@ -118,6 +122,7 @@ class Salvager {
   void note(SalvageRange range);
   std::string partial_message() const;
   std::string contested_message() const;
+  static std::string different_message();
   static std::string surrounded_message();
   std::string nothing_message() const;
   Status named(Status status, std::size_t copy) const;
@@ -129,7 +134,7 @@ class Salvager {
   Callbacks callbacks_;
   bool skip_lost_ = false;
   bool all_placed_ = true;      // of the frames written, the place is certain
-  bool copies_differ_ = false;  // the copies are of different containers, as many of one as of another
+  bool copies_differ_ = false;  // the copies are of different containers, none of which more copies have
   std::vector<SalvageInput> inputs_;
   std::vector<CopyReader> readers_;
   std::vector<CopyIndex> copies_;                // of the inputs, and then of healed_ if its frames are used
@@ -138,6 +143,7 @@ class Salvager {
   std::optional<std::size_t> proven_copy_;       // a container and nothing else, proven by its own footer
   std::unique_ptr<RepairedContainer> repaired_;  // if it is what is written; then there is no plan
   bool is_protected_ = false;                    // perhaps
+  std::vector<RecordClaim> claims_;              // of the inputs, if there are several
   std::unique_ptr<HealedCopy> healed_;
   std::unique_ptr<Scanner> scanner_;
   Plan plan_;
