@@ -11,6 +11,14 @@ std::string receivers_text(const std::vector<std::string>& names) {
   return text;
 }
 
+bool is_for_all(std::string_view to, const std::vector<std::string>& receivers) {
+  if (to.empty()) return true;
+  const std::string list = " " + std::string(to) + " ";
+  return !receivers.empty() && std::all_of(receivers.begin(), receivers.end(), [&](const std::string& each) {
+    return list.find(" " + each + " ") != std::string::npos;
+  });
+}
+
 bool UnlistedEntries::add(SentEntry entry) {
   if (!ids_.insert(entry.id).second) return false;
   entries_.push_back(std::move(entry));
@@ -166,6 +174,34 @@ void SentStream::forget_source(const SentEntry& entry) {
 bool SentStream::knows(const SentEntry& entry) const {
   const auto [begin, end] = sources_.equal_range(path_of(entry));
   return std::any_of(begin, end, [&](const auto& use) { return use.second.digest == entry.digest; });
+}
+
+bool SentStream::knows_for(const SentEntry& entry, const std::vector<std::string>& receivers) const {
+  const auto [use, last_use] = sources_.equal_range(path_of(entry));
+  if (std::any_of(use, last_use, [&](const auto& each) {
+        return each.second.digest == entry.digest && unlisted_.contains(each.second.id);
+      }))
+    return true;
+  const auto [number, last_number] = kept_at_.equal_range(path_of(entry));
+  return std::any_of(number, last_number, [&](const auto& each) {
+    const KeptSource& source = kept_.at(each.second);
+    const ListText* list = each.second.first == name ? nullptr : list_with(each.second);
+    return source.entry.digest == entry.digest && is_for_all(source.to, receivers) &&
+           (list == nullptr || list->key == key);
+  });
+}
+
+std::optional<EarlierEntry> SentStream::first_of(const SentEntry& entry) const {
+  const auto [begin, end] = kept_at_.equal_range(path_of(entry));
+  std::uint64_t newest = 0;
+  std::optional<EarlierEntry> first;
+  for (auto number = begin; number != end; ++number) {
+    const SentEntry& each = kept_.at(number->second).entry;
+    if (each.digest != entry.digest || each.id < newest) continue;
+    newest = each.id;
+    first = each.again ? *each.again : EarlierEntry{number->second.first, number->second.second};
+  }
+  return first;
 }
 
 // What is at the path of a source now is what the latest entry of it is made of: that of an earlier one with

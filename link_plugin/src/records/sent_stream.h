@@ -97,6 +97,10 @@ struct SentList {
 // Whom a list is for, separated by blanks; "" for whoever has it.
 std::string receivers_text(const std::vector<std::string>& names);
 
+// Whether a list that is for `to`, as receivers_text() has it, is for each of the receivers; none: whoever
+// has it.
+bool is_for_all(std::string_view to, const std::vector<std::string>& receivers);
+
 // A source that stays until its receipt, or for a time.
 struct KeptSource {
   SentEntry entry;
@@ -169,6 +173,11 @@ class SentStream {
   }
   // Whether its container was sent before, from the source that stays: it needs no second entry.
   bool knows(const SentEntry& entry) const;
+  // Whether one of the entries of that source and container is in a list for all of these receivers that the
+  // present key signed, or is in no list yet: the next one is for the present receivers.
+  bool knows_for(const SentEntry& entry, const std::vector<std::string>& receivers) const;
+  // The newest of these entries, or the one that it names by `again`; none where none has a number.
+  std::optional<EarlierEntry> first_of(const SentEntry& entry) const;
 
   // What of the present stream got its name: what another one would continue.
   EndedStream named() const;

@@ -57,36 +57,67 @@ SentEntry ListSender::entry_of(const Intent& intent, const std::string& name) co
   return entry;
 }
 
-bool ListSender::lacks(const SentEntry& entry, bool was_there) {
-  return !parts_.journal.sent().knows(entry) && !(was_there && is_listed(entry));
+bool ListSender::lacks(SentEntry* entry, bool was_there) {
+  const SentStream& stream = parts_.journal.sent();
+  if (!stream.knows(*entry)) return !was_there || !is_listed(entry);
+  if (stream.knows_for(*entry, parts_.config.to)) return false;
+  entry->again = stream.first_of(*entry);
+  return true;
 }
 
-bool ListSender::is_listed(const SentEntry& entry) {
+// A receiver ignores a list that does not name it: an entry in one is none for that receiver.
+bool ListSender::is_listed(SentEntry* entry) {
   const SentStream& stream = parts_.journal.sent();
-  // Where sources are kept, one with this content has to be kept for the entry.
-  auto is_it = [&](const SentEntry& each) {
-    return each.digest == entry.digest && each.name == entry.name &&
-           (entry.source.empty() || !each.source.empty());
+  const std::vector<std::string>& receivers = parts_.config.to;
+  const auto is_it = [&](const SentEntry& each) {
+    return each.digest == entry->digest && each.name == entry->name;
   };
-  if (std::any_of(stream.unlisted().begin(), stream.unlisted().end(), is_it)) return true;
-  for (const SentList& list : stream.lists())
-    if (std::any_of(list.entries.begin(), list.entries.end(), is_it)) return true;
-  if (!shown_) {
-    std::shared_ptr<const Directory> folder;
-    OwnEntries entries;
-    Status status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
-    if (status.ok())
-      status = read_entries(*folder, stream, parts_.config.sign_key.key()->public_key(), &entries);
-    parts_.reporter.report_problem("lists", status.fault == Fault::kGone ? "" : status.message);
-    // What is known so far; the others are read again.
-    if (!status.ok() && status.fault != Fault::kGone) return entries.contains({entry.digest, entry.name});
-    shown_ = std::move(entries);
+  // Where sources are kept, one with this content has to be kept for the entry.
+  const auto serves = [&](const SentEntry& each) { return entry->source.empty() || !each.source.empty(); };
+  // What is not listed yet is listed for the present receivers.
+  for (const SentEntry& each : stream.unlisted())
+    if (is_it(each) && serves(each)) return true;
+  std::uint64_t newest = 0;
+  const auto note_earlier = [&](const std::optional<EarlierEntry>& again, const EarlierEntry& number) {
+    if (number.number < newest) return;
+    newest = number.number;
+    entry->again = again ? *again : number;
+  };
+  for (const SentList& list : stream.lists()) {
+    const bool is_for_them = is_for_all(receivers_text(list.to), receivers);
+    for (std::size_t i = 0; i < list.entries.size(); ++i) {
+      if (!is_it(list.entries[i])) continue;
+      if (is_for_them && serves(list.entries[i])) return true;
+      if (!is_for_them) note_earlier(list.entries[i].again, {stream.name, list.first + i});
+    }
   }
-  const auto found = shown_->find({entry.digest, entry.name});
-  if (found == shown_->end()) return false;
-  if (!entry.source.empty())
-    parts_.journal.keep(found->second.number, {entry, found->second.made, found->second.to});
-  return true;
+  const OwnEntries& entries = *shown();
+  const auto [begin, end] = entries.equal_range({entry->digest, entry->name});
+  for (auto found = begin; found != end; ++found) {
+    const auto& [number, made, to, again] = found->second;
+    if (!is_for_all(to, receivers)) {
+      note_earlier(again, {number.first, number.second});
+      continue;
+    }
+    entry->again.reset();
+    if (!entry->source.empty()) parts_.journal.keep(number, {*entry, made, to});
+    return true;
+  }
+  return false;
+}
+
+OwnEntries* ListSender::shown() {
+  if (shown_ && is_shown_complete_) return &*shown_;
+  std::shared_ptr<const Directory> folder;
+  shown_.emplace();
+  Status status = parts_.outbox.folder(kProofFolder, IfMissing::kFail, &folder);
+  if (status.ok())
+    status =
+        read_entries(*folder, parts_.journal.sent(), parts_.config.sign_key.key()->public_key(), &*shown_);
+  // What is known so far; the others are read again.
+  is_shown_complete_ = status.ok() || status.fault == Fault::kGone;
+  parts_.reporter.report_problem("lists", is_shown_complete_ ? "" : status.message);
+  return &*shown_;
 }
 
 Status ListSender::claim(Transfer* transfer) {

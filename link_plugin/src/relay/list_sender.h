@@ -65,9 +65,10 @@ class ListSender {
   // The entry of a container that has its final name.
   SentEntry entry_of(const Intent& intent, const std::string& name) const;
 
-  // Whether the container of this delivery needs an entry. One that was there already may have one: then the
-  // source of this one stays, too, where sources are kept.
-  bool lacks(const SentEntry& entry, bool was_there);
+  // Whether the container of this delivery needs an entry. One that was there already, or whose source stays,
+  // may have one in a list for all receivers that there are now: then the source of this one stays, too,
+  // where sources are kept. Where its lists are for others, the entry receives in `again` what it repeats.
+  bool lacks(SentEntry* entry, bool was_there);
 
   // Before a product is prepared. kDelivered when a list of ours names this container that the journal did
   // not know, because it was put back from a backup, and the source is from before that was found out: then
@@ -109,8 +110,10 @@ class ListSender {
   bool is_full() const;
 
  private:
-  // In the journal, or in a list of the outbox.
-  bool is_listed(const SentEntry& entry);
+  // For all receivers, in the journal, or in a list of the outbox.
+  bool is_listed(SentEntry* entry);
+  // The entries of the lists in the outbox, as far as they can be read.
+  OwnEntries* shown();
   void compose(Carried* carried, bool may_be_empty) const;
   Status write(Carried* carried);
   Status publish_item(Carried* carried, Carried::Item* item, bool may_be_logged);
@@ -133,6 +136,7 @@ class ListSender {
   ListStream streams_;
   ListCopies copies_;
   std::optional<OwnEntries> shown_;  // of the lists in the outbox, once they were asked for
+  bool is_shown_complete_ = false;   // otherwise some could not be read
   bool must_open_ = true;            // open_stream() is to be called
   std::uint64_t changed_ns_ = 0;     // when a batch ended last
   std::uint64_t listed_ns_ = 0;      // when the last list was made

@@ -129,8 +129,8 @@ Status put_list(const Directory& folder, const SigningKey& key, const OwnList& l
 void add_entries(const List& list, OwnEntries* out) {
   const std::string to = receivers_text(list.head.to);
   for (std::size_t i = 0; i < list.entries.size(); ++i)
-    out->try_emplace({list.entries[i].digest, list.entries[i].name},
-                     OwnEntry{{list.head.stream, list.first + i}, list.head.made, to});
+    out->emplace(std::pair(list.entries[i].digest, list.entries[i].name),
+                 OwnEntry{{list.head.stream, list.first + i}, list.head.made, to, list.entries[i].again});
 }
 
 Status read_entries(const Directory& folder, const SentStream& stream, const PublicKey& key,

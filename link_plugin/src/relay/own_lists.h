@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -46,9 +47,10 @@ struct OwnEntry {
   SentStream::EntryNumber number;
   std::int64_t made = 0;
   std::string to;
+  std::optional<EarlierEntry> again = {};  // as in the list
 };
-// By digest and name.
-using OwnEntries = std::map<std::pair<std::string, std::string>, OwnEntry>;
+// By digest and name: a container may be listed several times.
+using OwnEntries = std::multimap<std::pair<std::string, std::string>, OwnEntry>;
 
 void add_entries(const List& list, OwnEntries* out);
 // Those of the stream's lists in the folder.

@@ -181,8 +181,8 @@ void Relay::finish_recovered(const Intent& intent, const Verdict& verdict, Deliv
   }
   // With its own record of the end, it has that of the list too.
   if (lists_->is_on() && intent.container && !intent.finished) {
-    const SentEntry entry = lists_->entry_of(intent, verdict.name);
-    if (lists_->lacks(entry, intent.duplicate)) journal_.note_sent(entry);
+    SentEntry entry = lists_->entry_of(intent, verdict.name);
+    if (lists_->lacks(&entry, intent.duplicate)) journal_.note_sent(entry);
     lists_->note_sent();
   }
   const SourceRecord record{.identity = intent.identity,

@@ -123,6 +123,58 @@ TEST_CASE("A source waits for the receivers of its list, and is listed again whe
   CHECK(rig.waiting() == Names{"a.txt"});
 }
 
+TEST_CASE(
+    "A source that is put in again is listed for receivers that its list is not for, and waits for them") {
+  ReceiptRig rig;
+  const link::SigningKey west = link::SigningKey::generate();
+  write_file(rig.directory / "peers/west.pub", link::public_key_text(west.public_key()));
+  rig.send("a.txt");
+  const link::EarlierEntry first{rig.lists.lists().front().head.stream, 1};
+  const bool is_taken = GENERATE(false, true);
+  INFO(is_taken);
+  if (is_taken)
+    for (const char* name : {"a.freq", "a.freq.sha256"}) std::filesystem::remove(rig.outbox(name));
+  rig.host.set("to", "south west");
+  rig.send("a.txt");
+  rig.run_once();
+  CHECK(rig.events("duplicate").size() == (is_taken ? 0 : 1));
+  rig.lists.read(rig.outbox());
+  REQUIRE(rig.lists.texts().size() == 2);
+  CHECK(rig.lists.lists().back().head.to == std::vector<std::string>{"south", "west"});
+  REQUIRE(rig.lists.lists().back().entries.size() == 1);
+  CHECK(rig.lists.lists().back().entries[0].again == first);
+  rig.send("a.txt");
+  CHECK(rig.lists.texts().size() == 2);
+  rig.write({{Outcome::kDelivered, 1, 2}});
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.txt"});
+  rig.write(rig.directory / "receipts",
+            {{Outcome::kRefused, 1, 1, "list_ignored"}, {Outcome::kDelivered, 2, 2}}, 1, west, "north",
+            "west");
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+}
+
+TEST_CASE("A source whose list an earlier key signed is listed again when it is put in again") {
+  ReceiptRig rig;
+  rig.send("a.txt");
+  const link::EarlierEntry first{rig.lists.lists().front().head.stream, 1};
+  SentLists lists(make_sign_key(rig.directory / "other"));
+  rig.host.set("sign_key", "file:" + (rig.directory / "other"));
+  std::filesystem::rename(rig.outbox("paxect.proof"), rig.directory / "taken");
+  rig.run_once();
+  for (int i = 0; i < 2; ++i) {
+    rig.put("a.txt", "contents of a.txt");
+    rig.run_once();
+    rig.run_once();
+  }
+  lists.read(rig.outbox());
+  REQUIRE(lists.lists().size() == 1);
+  REQUIRE(lists.lists().front().entries.size() == 1);
+  CHECK(lists.lists().front().entries[0].again == first);
+  CHECK(rig.waiting() == Names{"a.txt"});
+}
+
 TEST_CASE("A clock that is set forward ends no time that sources are kept for") {
   ReceiptRig rig;
   rig.host.set("keep", "30d");

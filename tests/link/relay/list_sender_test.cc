@@ -155,6 +155,38 @@ TEST_CASE("A container that is there already and listed gets no second entry") {
   other.lists.check_covers(other.outbox());
 }
 
+TEST_CASE("A container that is there already is listed again for receivers that no list of it is for") {
+  SenderRig rig;
+  rig.host.set("to", "south");
+  rig.send("a.txt");
+  const link::EarlierEntry first{rig.last().head.stream, 1};
+  rig.host.set("to", "south east");
+  rig.send("a.txt");
+  CHECK(rig.events("duplicate").size() == 1);
+  REQUIRE(rig.lists.texts().size() == 2);
+  CHECK(rig.last().head.to == std::vector<std::string>{"south", "east"});
+  REQUIRE(rig.last().entries.size() == 1);
+  CHECK(rig.last().entries[0].again == first);
+  // Both have an entry now, also where one of them is left.
+  rig.send("a.txt");
+  rig.host.set("to", "east");
+  rig.send("a.txt");
+  CHECK(rig.lists.texts().size() == 2);
+  rig.host.set("to", "west");
+  rig.send("a.txt");
+  rig.host.set("to", "*");
+  rig.send("a.txt");
+  REQUIRE(rig.lists.texts().size() == 4);
+  for (const link::List& list : rig.lists.lists())
+    if (list.head.number > 1) CHECK(list.entries.at(0).again == first);
+  // Whoever has the list has the container.
+  rig.host.set("to", "south north-east");
+  rig.send("a.txt");
+  CHECK(rig.lists.texts().size() == 4);
+  CHECK(rig.events("duplicate").size() == 6);
+  rig.lists.check_chains();
+}
+
 TEST_CASE("A list is there list_ms after the last container, and not before") {
   SenderRig rig;
   rig.host.set("list_ms", "5000");
