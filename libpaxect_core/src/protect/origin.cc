@@ -29,6 +29,11 @@ class OriginCheck {
   Status run(CopyExtent& extent) {
     extent = {};
     if (!map_.first_shift(index_)) return {};
+    if (fills_copy()) {
+      extent.begins_whole = begins_whole() || begins_apart_from_one_piece();
+      extent.has_an_end = true;
+      return {};
+    }
     const ByteRange before = range_before();
     const ByteRange behind = range_behind();
     if (const std::optional<std::uint64_t> at = find_next_container())
@@ -43,6 +48,15 @@ class OriginCheck {
   }
 
  private:
+  // As long as the container, with bytes of its first window and of its end in place: there is no room before
+  // or behind it, and what is elsewhere in the copy was written over bytes of it.
+  bool fills_copy() {
+    const bool has_end =
+        has_last_footer() ||
+        (!map_.extensions().empty() && map_.has_record_in_place(index_, map_.extensions().back().offset));
+    return map_.size() != 0 && reader_.size() == map_.size() && has_end && has_cell_in_place();
+  }
+
   // A copy may have two versions of one container, one behind the other, and a part of the records of each:
   // then the second one begins before its first record, or between two of the row.
   std::optional<std::uint64_t> find_next_container() {
@@ -148,6 +162,11 @@ class OriginCheck {
     if (static_cast<std::int64_t>(end) + *map_.last_shift(index_) ==
         static_cast<std::int64_t>(reader_.size()))
       return true;
+    return has_last_footer();
+  }
+
+  // Whether the copy ends with the footer.
+  bool has_last_footer() {
     std::array<std::uint8_t, kFooterSize> last{};
     return map_.trailer() && reader_.size() >= kFooterSize && read(reader_.size() - kFooterSize, last) &&
            last == map_.trailer()->footer;

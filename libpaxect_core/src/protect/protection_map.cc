@@ -292,7 +292,7 @@ Status ProtectionMap::build(std::span<const Records> copies, std::span<const std
     plans_.push_back({windows_[i], extensions_[i], extensions_[i + 1]});
   size_ = extensions_.back().end + kFooterSize;
   status = choose_trailer(copies, meter);
-  if (status.ok()) find_displacements(copies, meter);
+  if (status.ok()) find_displacements(copies, sizes, meter);
   return status.ok() ? meter.status() : status;
 }
 
@@ -418,7 +418,7 @@ bool ProtectionMap::build_partial(std::span<const Records> copies, std::span<con
   }
   if (trailer_) size_ = std::max(size_, trailer_->container_size);
   if (size_ > max_size || plans_.empty()) return false;
-  find_displacements(copies, meter);
+  find_displacements(copies, sizes, meter);
   return meter.status().ok();
 }
 

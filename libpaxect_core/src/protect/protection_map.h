@@ -72,12 +72,15 @@ class ProtectionMap {
                                    std::size_t* steps = nullptr) const;
 
   // The shift of the first and of the last record of a copy, in the order of the container, but for records
-  // that are out of this order in the copy; none without records, and after a build() that failed.
+  // that are out of this order in the copy, or moved towards its beginning while others are in place; none
+  // without records, and after a build() that failed.
   std::optional<std::int64_t> first_shift(std::size_t copy) const;
   std::optional<std::int64_t> last_shift(std::size_t copy) const;
   // Places of a copy between two records that follow each other, where more bytes were inserted than damage
   // does: they can hold the end of one container and the beginning of another. In its order.
   const std::vector<ByteRange>& gaps(std::size_t copy) const { return end_shifts_[copy].gaps; }
+  // Whether a copy has a record from offset `from` of the container on at its own offset.
+  bool has_record_in_place(std::size_t copy, std::uint64_t from) const;
   // Whether all records of a copy are behind this offset.
   bool is_before_records(std::size_t copy, std::uint64_t offset) const {
     return displacements_[copy].empty() || offset < displacements_[copy].front().first;
@@ -104,7 +107,8 @@ class ProtectionMap {
                                      WorkMeter& meter) const;
   bool find_parity(std::span<const Records> copies, std::uint64_t max_size, WindowPlan& plan,
                    WorkMeter& meter) const;
-  void find_displacements(std::span<const Records> copies, WorkMeter& meter);
+  void find_displacements(std::span<const Records> copies, std::span<const std::uint64_t> sizes,
+                          WorkMeter& meter);
   bool is_in_layout(const ListHeader& header) const;
   bool is_in_layout(const Trailer& trailer) const;
 
@@ -122,6 +126,7 @@ class ProtectionMap {
     std::vector<ByteRange> gaps;
   };
   struct Place;
+  std::vector<Place> without_moved_forward(std::span<const Place> places, std::uint64_t size) const;
   static EndShifts end_shifts(std::span<const Place> places, WorkMeter& meter);
 
   std::vector<std::vector<Displacement>> displacements_;  // of each copy, by offset
