@@ -218,6 +218,21 @@ TEST_CASE("repair: sectors that changed places do not move a container with a by
   CHECK(cut > sectors.size() / 2);
 }
 
+TEST_CASE("repair: what a piece that was moved to the end displaces does not end the container") {
+  const std::string container = protect(kSamples[small], 50);
+  const Window window = windows_of(container).at(0);
+  const std::size_t at = window.length - 2 * kSector;
+  for (const std::size_t size : {window.cell, kSector}) {
+    INFO(size << " bytes");
+    const std::string piece = container.substr(at, size);
+    check_restored(container.substr(0, at) + container.substr(at + size) + piece, container);
+    // The end, moved before other bytes.
+    const std::string end = container.substr(container.size() - size);
+    const std::string rest = container.substr(at, container.size() - size - at);
+    check_restored(container.substr(0, at) + end + rest, container);
+  }
+}
+
 TEST_CASE("repair: two containers behind each other are refused that have a part of the records each") {
   const std::string container = protect(kSamples[medium], 25);
   const std::vector<std::size_t> records = records_of(container);

@@ -48,14 +48,9 @@ class OriginCheck {
   }
 
  private:
-  // As long as the container, with bytes of its first window and of its end in place: there is no room before
-  // or behind it, and what is elsewhere in the copy was written over bytes of it.
-  bool fills_copy() {
-    const bool has_end =
-        has_last_footer() ||
-        (!map_.extensions().empty() && map_.has_record_in_place(index_, map_.extensions().back().offset));
-    return map_.size() != 0 && reader_.size() == map_.size() && has_end && has_cell_in_place();
-  }
+  // As long as the container, with bytes of its first window in place: there is no room before or behind it,
+  // and what is elsewhere in the copy was written over bytes of it.
+  bool fills_copy() { return map_.size() != 0 && reader_.size() == map_.size() && has_cell_in_place(); }
 
   // A copy may have two versions of one container, one behind the other, and a part of the records of each:
   // then the second one begins before its first record, or between two of the row.
@@ -162,11 +157,6 @@ class OriginCheck {
     if (static_cast<std::int64_t>(end) + *map_.last_shift(index_) ==
         static_cast<std::int64_t>(reader_.size()))
       return true;
-    return has_last_footer();
-  }
-
-  // Whether the copy ends with the footer.
-  bool has_last_footer() {
     std::array<std::uint8_t, kFooterSize> last{};
     return map_.trailer() && reader_.size() >= kFooterSize && read(reader_.size() - kFooterSize, last) &&
            last == map_.trailer()->footer;

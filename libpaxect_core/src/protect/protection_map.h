@@ -79,8 +79,6 @@ class ProtectionMap {
   // Places of a copy between two records that follow each other, where more bytes were inserted than damage
   // does: they can hold the end of one container and the beginning of another. In its order.
   const std::vector<ByteRange>& gaps(std::size_t copy) const { return end_shifts_[copy].gaps; }
-  // Whether a copy has a record from offset `from` of the container on at its own offset.
-  bool has_record_in_place(std::size_t copy, std::uint64_t from) const;
   // Whether all records of a copy are behind this offset.
   bool is_before_records(std::size_t copy, std::uint64_t offset) const {
     return displacements_[copy].empty() || offset < displacements_[copy].front().first;

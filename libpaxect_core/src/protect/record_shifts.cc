@@ -138,12 +138,6 @@ void ProtectionMap::find_displacements(std::span<const Records> copies, std::spa
   }
 }
 
-bool ProtectionMap::has_record_in_place(std::size_t copy, std::uint64_t from) const {
-  const std::vector<Displacement>& all = displacements_[copy];
-  return std::any_of(std::lower_bound(all.begin(), all.end(), from, ends_before), all.end(),
-                     [](const Displacement& each) { return each.shift == 0; });
-}
-
 std::vector<std::int64_t> ProtectionMap::shifts(std::size_t copy, std::uint64_t begin, std::uint64_t end,
                                                 std::size_t* steps) const {
   const std::vector<Displacement>& all = displacements_[copy];
