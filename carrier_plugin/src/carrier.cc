@@ -110,6 +110,8 @@ paxect_plugin_status Carrier::step(paxect_step* result) {
   if (host_.once() && wake != 0 && (is_blocked() || is_idle())) {
     const bool is_well = leaves_nothing();
     if (is_blocked() || is_idle()) {  // nothing has come meanwhile
+      if (const std::string text = sender_ ? sender_->unfinished_text() : ""; !text.empty())
+        host_.log(PAXECT_LOG_WARN, text);
       result->state = PAXECT_STEP_DONE;
       result->outcome = is_well ? PAXECT_PLUGIN_OK : PAXECT_PLUGIN_INCOMPLETE;
       return PAXECT_PLUGIN_OK;

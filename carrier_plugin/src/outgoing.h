@@ -47,6 +47,9 @@ struct Outgoing {
   std::uint64_t in_flight = 0;      // chunks that are not acknowledged
   std::uint64_t round = 0;  // changes with each start from chunk 0: replies of another round do not count
   std::uint64_t job_sequence = 0;  // of the job in its stream; 0: not known
+  // What the stored job says, about which receivers ask when it is of another store or was published before.
+  std::string stored_epoch{};  // empty: not known
+  bool is_stored_repeated = false;
   unsigned attempts = 0;
   std::uint64_t since_ns = 0;
   std::uint64_t checked_ns = 0;

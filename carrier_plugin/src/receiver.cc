@@ -345,7 +345,10 @@ void Receiver::remove_temporaries() {
 }
 
 void Receiver::on_message(std::unique_ptr<Message> message) {
-  if (message->subject() == names_.peers()) return identity_.take(*message, work_in_hand());
+  if (message->subject() == names_.peers()) {
+    note_sender(*message);
+    return identity_.take(*message, work_in_hand());
+  }
   for (Fetch* fetch : {&job_fetch_, &list_fetch_}) {
     if (fetch->number == 0 || message->request != fetch->number) continue;
     // The end of a fetch. Without a consumer nobody answers: it is made again.

@@ -166,6 +166,7 @@ class Receiver {
                       const std::function<bool(std::string_view)>& is_true);
   std::map<std::string, Verdict> ask_senders(const std::vector<const Job*>& jobs);
   Verdict verdict_of(const Job& job, const Answer& answer);
+  void note_sender(const Message& message);
   static std::string no_answer(const Job& job);
   void defer(const Job& job);
   void report_waiting();

@@ -255,6 +255,14 @@ std::map<std::string, Verdict> Receiver::ask_senders(const std::vector<const Job
   return verdicts;
 }
 
+// A sender that has just started is asked at once: it may run for some seconds only.
+void Receiver::note_sender(const Message& message) {
+  if (silent_senders_.empty()) return;
+  Peer peer;
+  if (parse_peer(message.data(), &peer) && peer.mode == "send" && !peer.run.empty() && peer.age_ns < kSilence)
+    silent_senders_.erase(peer.id);
+}
+
 Verdict Receiver::verdict_of(const Job& job, const Answer& answer) {
   if (answer.state == "open") return Verdict::kDeliver;
   if (answer.state == "done") return Verdict::kFinished;

@@ -17,6 +17,9 @@ constexpr std::uint64_t kAskPresent = 4;  // chunks; fewer are published again w
 constexpr std::size_t kFilesAtOnce = 16;  // prepared in one step
 constexpr std::uint64_t kClaimsTogether = 50 * kMillisecond;  // with one flush
 constexpr std::uint64_t kMaxStuck = 60 * kSecond;
+// A receiver asks again after 5 seconds, and gets the first answer that decides not before the sender has
+// waited for receipts of earlier deliveries.
+constexpr std::uint64_t kQuestionsEnd = 7 * kSecond;
 
 }  // namespace
 
@@ -103,7 +106,40 @@ void Sender::flush_claims(std::uint64_t now) {
 
 bool Sender::is_idle() const {
   return scanned_ && candidates_.empty() && fresh_.empty() && preparing_ == nullptr && sending_.empty() &&
-         !has_removals() && exchange_.outstanding() == 0;
+         !has_removals() && exchange_.outstanding() == 0 && !expects_questions();
+}
+
+// Whether receivers deliver its job only after this sender has said that it is not delivered yet.
+bool Sender::must_answer(const Outgoing& file) const {
+  return file.phase == Phase::kWaiting && !file.is_statement() &&
+         (file.is_stored_repeated || file.stored_epoch != epoch_.value());
+}
+
+// A run with --once may be the only one in which they get an answer.
+bool Sender::expects_questions() const {
+  const std::uint64_t now = host_.monotonic_ns();
+  if (now - std::max(epoch_changed_ns_, question_ns_) >= kQuestionsEnd ||
+      now - std::max(epoch_changed_ns_, receipt_ns_) >= kMaxStuck)
+    return false;
+  return std::any_of(files_.begin(), files_.end(), [&](const auto& one) { return must_answer(one.second); });
+}
+
+std::string Sender::unfinished_text() const {
+  std::uint64_t sent = 0;
+  std::uint64_t unanswered = 0;
+  std::string first;
+  for (const auto& [id, file] : files_) {
+    if (file.phase != Phase::kWaiting) continue;
+    ++sent;
+    if (must_answer(file) && unanswered++ == 0) first = file.job.name;
+    if (first.empty()) first = file.job.name;
+  }
+  if (sent == 0) return "";
+  const std::string fact = std::to_string(sent) + " files of " + settings_.folder +
+                           " are on the server and have no receipt yet, such as " + first;
+  if (unanswered == 0) return fact + ": the receivers deliver them; run the sender again for the receipts";
+  return fact + ": the store of the servers is another one since " + std::to_string(unanswered) +
+         " of them were sent, and their receivers must ask this sender first: run it while the receivers run";
 }
 
 bool Sender::is_blocked() const {

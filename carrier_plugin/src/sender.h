@@ -50,8 +50,11 @@ class Sender {
   Status start();
   // One bounded piece of work. Returns when to be called next: 0 for at once.
   std::uint64_t step();
-  // Whether nothing is left that this process could do at once.
+  // Whether nothing is left that this process could do at once, and no receiver is about to ask it about a
+  // file.
   bool is_idle() const;
+  // What a run that ends now leaves on the server, and the remedy; "" for nothing.
+  std::string unfinished_text() const;
   // Whether something outside of this process must change before anything goes on.
   bool is_blocked() const;
   // A descriptor that is readable when the folder has changed; negative: none.
@@ -93,6 +96,8 @@ class Sender {
   void check_all();
   std::uint64_t waiting() const { return files_.size() + candidates_.size(); }
   void flush_claims(std::uint64_t now);
+  bool must_answer(const Outgoing& file) const;
+  bool expects_questions() const;
   Status tend_streams();
   void restart(Outgoing* file);
   void begin_round(Outgoing* file);
@@ -300,6 +305,8 @@ class Sender {
   std::uint64_t stuck_since_ns_ = 0;  // without anything that was stored; 0: not
   std::uint64_t epoch_changed_ns_ = 0;
   std::uint64_t known_receipt_ns_ = 0;  // when one came of what has been removed
+  std::uint64_t question_ns_ = 0;       // when a receiver asked last about a file of this sender
+  std::uint64_t receipt_ns_ = 0;        // when the last receipt of such a file came
   std::uint64_t claimed_since_ns_ = 0;  // claims are recorded and not durable; 0: none
   std::string seen_epoch_;
   std::vector<std::string> differences_;  // of the streams from the settings, as they were logged

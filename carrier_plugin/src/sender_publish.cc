@@ -312,6 +312,8 @@ void Sender::on_published(const std::string& id, const Message* reply) {
     // One that was there may have been there for long: its receipt may exist.
     file->checked_ns = stored == Stored::kAlready ? 0 : host_.monotonic_ns();
     if (stored == Stored::kAlready) next_check_ns_ = 0;
+    file->stored_epoch = stored == Stored::kYes ? file->job.epoch : "";
+    file->is_stored_repeated = file->job.is_repeated;
     if (stored == Stored::kYes) ++counts_.published;
     stuck_since_ns_ = full_since_ns_ == 0 ? 0 : host_.monotonic_ns();
     return;

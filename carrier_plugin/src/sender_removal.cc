@@ -49,6 +49,7 @@ std::uint64_t chunks_of(const Outgoing& file) { return file.is_statement() ? 0 :
 
 // A removal that a crash interrupted is done again, as soon as the folder is there.
 Status Sender::start() {
+  epoch_changed_ns_ = host_.monotonic_ns();
   std::uint64_t damaged = 0;
   std::map<std::string, Outgoing> open;
   const auto each = [&](const std::string& record) {

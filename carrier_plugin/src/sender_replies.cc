@@ -76,6 +76,7 @@ void Sender::on_receipt(std::string_view subject, std::string_view text, Source 
     if (source == Source::kPublished) note_receiver(receipt.receiver);
     return take_list_receipt(file, receipt.receiver);
   }
+  receipt_ns_ = host_.monotonic_ns();
   receipted_.add({.id = receipt.id, .receiver = receipt.receiver});
 }
 
@@ -218,6 +219,7 @@ void Sender::on_question(const Message& message) {
   } else {
     return;
   }
+  question_ns_ = now;
   connection_.publish(std::string(message.reply()), answer_text(answer));
 }
 
@@ -293,8 +295,14 @@ void Sender::check_job(const std::string& id) {
   };
   const std::string stream = names_.stream(what);
   const std::string subject = names_.subject(what, id);
-  const auto on_reply = [this, what, subject, then](const Message* reply) {
+  const auto on_reply = [this, id, what, subject, then](const Message* reply) {
     if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+    Outgoing* found = find(id);
+    Job stored;
+    if (found != nullptr && reply != nullptr && reply->status() == 0 && parse_job(reply->data(), &stored)) {
+      found->stored_epoch = stored.epoch;
+      found->is_stored_repeated = stored.is_repeated;
+    }
     if (reply == nullptr || reply->status() != 404)
       return then(reply == nullptr || reply->status() != 0 ? Lookup::kUnknown : Lookup::kFound,
                   reply == nullptr ? 0 : reply->sequence());

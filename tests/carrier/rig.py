@@ -337,9 +337,15 @@ def problems(node):
 
 def run_once(node, before=()):
     """The exit status of a run with --once."""
-    return subprocess.run([*before, PAXECT, "run", "--once", "-c", "carrier.conf"], cwd=node.place,
+    return run_once_with_text(node, before)[0]
+
+
+def run_once_with_text(node, before=()):
+    """Likewise, and what it says on standard error."""
+    done = subprocess.run([*before, PAXECT, "run", "--once", "-c", "carrier.conf"], cwd=node.place,
                           env=environment(before), stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                          timeout=3 * LIMIT).returncode
+                          timeout=3 * LIMIT)
+    return done.returncode, done.stderr.decode(errors="replace")
 
 
 def visible(folder):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import threading
+import time
 import unittest
 
 import rig
@@ -99,6 +100,48 @@ class Once(unittest.TestCase):
                 client.flush()
             self.assertEqual(rig.run_once(south), 0)
             self.assertTrue((south.folder / "x.freq").exists())
+
+    def test_a_sender_that_runs_once_answers_its_receivers_after_a_restart_of_the_server(self):
+        """A receiver that runs, and then one that runs with --once beside it."""
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            south = site.node("south", "receive", server.url).start()
+            rig.wait_for("the receiver", lambda: (south.command("status", status=range(100))["report"] or {}).get("connected"))
+            south.stop()
+            for runs in ("always", "once"):
+                site.send(north, f"{runs}.freq", b"data")
+                status, text = rig.run_once_with_text(north)
+                self.assertEqual(status, 1)
+                self.assertIn(f"1 files of {north.folder} are on the server and have no receipt yet, such as {runs}.freq", text)
+                server.kill()
+                server.start().ready()
+                if runs == "always":
+                    south.start()
+                    rig.wait_for("the receiver to have asked in vain", lambda: "does not answer" in south.carrier.text())
+                    status, text = rig.run_once_with_text(north)
+                    south.stop()
+                else:
+                    sender = rig.Process([*north.carrier.argv, "--once"], north.place / "once.err", north.place).start()
+                    rig.wait_for("the end of the sender", lambda: not sender.running() or rig.run_once(south) == 99)
+                    status, text = sender.process.wait(), sender.text()
+                self.assertEqual(status, 0, text)
+                self.assertEqual(rig.visible(north.folder), set())
+            self.assertEqual({"always.freq", "once.freq"} - rig.visible(south.folder), set())
+
+    def test_a_sender_that_runs_once_ends_where_no_receiver_asks(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            site.send(north, "x.freq", b"data")
+            self.assertEqual(rig.run_once(north), 1)
+            server.kill()
+            server.start().ready()
+            begin = time.monotonic()
+            status, text = rig.run_once_with_text(north)
+            self.assertEqual(status, 1)
+            self.assertGreaterEqual(time.monotonic() - begin, 5)
+            self.assertIn("their receivers must ask this sender first: run it while the receivers run", text)
 
     def test_a_run_once_ends_where_nothing_can_be_stored(self):
         with rig.Site() as site:
