@@ -44,16 +44,24 @@ void UnlistedEntries::clear_sources(const std::set<std::uint64_t>& ids) {
 void SentStream::begin(std::string new_name, std::string new_key, std::string new_node,
                        std::optional<Continued> new_continues) {
   UnlistedEntries entries;
+  // Entries of this stream get other numbers, and those that repeat them come after them.
+  std::map<std::uint64_t, std::uint64_t> renumbered;
+  const auto move = [&](std::uint64_t number, SentEntry entry) {
+    if (entry.again && entry.again->stream == name)
+      if (const auto found = renumbered.find(entry.again->number); found != renumbered.end())
+        entry.again = EarlierEntry{new_name, found->second};
+    if (entries.add(std::move(entry))) renumbered[number] = entries.all().size();
+  };
   for (const SentList& list : lists_) {
     if (list.is_named) continue;
     texts_.erase({name, list.first});
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
       if (const auto kept = kept_.find({name, list.first + i}); kept != kept_.end()) erase_kept(kept);
       // One that is listed again already has its place there.
-      if (!unlisted_.contains(list.entries[i].id)) entries.add(list.entries[i]);
+      if (!unlisted_.contains(list.entries[i].id)) move(list.first + i, list.entries[i]);
     }
   }
-  for (const SentEntry& entry : unlisted_.all()) entries.add(entry);
+  for (std::size_t i = 0; i < unlisted_.all().size(); ++i) move(next_entry + i, unlisted_.all()[i]);
   unlisted_ = std::move(entries);
   lists_.clear();
   if (!needs_digests(name)) digests_.erase(name);
@@ -187,7 +195,8 @@ bool SentStream::knows_for(const SentEntry& entry, const std::vector<std::string
     const KeptSource& source = kept_.at(each.second);
     const ListText* list = each.second.first == name ? nullptr : list_with(each.second);
     return source.entry.digest == entry.digest && is_for_all(source.to, receivers) &&
-           (list == nullptr || list->key == key);
+           (list == nullptr ||
+            (list->key == key && list->text.find("\n# from " + node + "\n") != std::string::npos));
   });
 }
 

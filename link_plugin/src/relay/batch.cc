@@ -179,7 +179,7 @@ bool Batch::finish_published() {
     for (std::size_t i : items) {
       SentEntry entry = parts_.lists.entry_of(transfers_[i].intent, transfers_[i].product.name);
       const bool was_there = transfers_[i].published == Published::kDuplicate;
-      if (parts_.lists.lacks(&entry, was_there)) sent.push_back(entry);
+      if (parts_.lists.lacks(&entry, was_there, sent)) sent.push_back(entry);
     }
   parts_.journal.finish(ids_of(items), sent);
   parts_.lists.note_sent();

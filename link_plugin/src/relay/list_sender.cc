@@ -57,52 +57,52 @@ SentEntry ListSender::entry_of(const Intent& intent, const std::string& name) co
   return entry;
 }
 
-bool ListSender::lacks(SentEntry* entry, bool was_there) {
+bool ListSender::lacks(SentEntry* entry, bool was_there, std::span<const SentEntry> before) {
   const SentStream& stream = parts_.journal.sent();
-  if (!stream.knows(*entry)) return !was_there || !is_listed(entry);
+  if (!stream.knows(*entry)) return !was_there || !is_listed(entry, before);
   if (stream.knows_for(*entry, parts_.config.to)) return false;
   entry->again = stream.first_of(*entry);
   return true;
 }
 
-// A receiver ignores a list that does not name it: an entry in one is none for that receiver.
-bool ListSender::is_listed(SentEntry* entry) {
+// A receiver ignores a list that does not name it: an entry in one is none for that receiver. And an entry
+// has one source that waits for its receipts: another one that is to stay gets an entry of its own.
+bool ListSender::is_listed(SentEntry* entry, std::span<const SentEntry> before) {
   const SentStream& stream = parts_.journal.sent();
-  const std::vector<std::string>& receivers = parts_.config.to;
-  const auto is_it = [&](const SentEntry& each) {
-    return each.digest == entry->digest && each.name == entry->name;
-  };
-  // Where sources are kept, one with this content has to be kept for the entry.
-  const auto serves = [&](const SentEntry& each) { return entry->source.empty() || !each.source.empty(); };
-  // What is not listed yet is listed for the present receivers.
-  for (const SentEntry& each : stream.unlisted())
-    if (is_it(each) && serves(each)) return true;
-  std::uint64_t newest = 0;
-  const auto note_earlier = [&](const std::optional<EarlierEntry>& again, const EarlierEntry& number) {
-    if (number.number < newest) return;
-    newest = number.number;
-    entry->again = again ? *again : number;
+  // The newest one is that of the container that is there.
+  struct Newest {
+    std::uint64_t number = 0;
+    std::optional<EarlierEntry> again;
+    bool is_for_them = true;
+    const OwnEntry* shown = nullptr;
+  } newest;
+  const auto note = [&](const SentEntry& each, std::uint64_t number, bool is_for_them) {
+    if (each.digest == entry->digest && each.name == entry->name && number >= newest.number)
+      newest = {.number = number, .again = each.again, .is_for_them = is_for_them};
   };
   for (const SentList& list : stream.lists()) {
-    const bool is_for_them = is_for_all(receivers_text(list.to), receivers);
-    for (std::size_t i = 0; i < list.entries.size(); ++i) {
-      if (!is_it(list.entries[i])) continue;
-      if (is_for_them && serves(list.entries[i])) return true;
-      if (!is_for_them) note_earlier(list.entries[i].again, {stream.name, list.first + i});
-    }
+    const bool is_for_them = is_for_all(receivers_text(list.to), parts_.config.to);
+    for (std::size_t i = 0; i < list.entries.size(); ++i) note(list.entries[i], list.first + i, is_for_them);
   }
-  const OwnEntries& entries = *shown();
-  const auto [begin, end] = entries.equal_range({entry->digest, entry->name});
-  for (auto found = begin; found != end; ++found) {
-    const auto& [number, made, to, again] = found->second;
-    if (!is_for_all(to, receivers)) {
-      note_earlier(again, {number.first, number.second});
-      continue;
-    }
-    entry->again.reset();
-    if (!entry->source.empty()) parts_.journal.keep(number, {*entry, made, to});
+  const auto [begin, end] = shown()->equal_range({entry->digest, entry->name});
+  for (auto found = begin; found != end; ++found)
+    if (const OwnEntry& each = found->second; each.number.second >= newest.number)
+      newest = {.number = each.number.second,
+                .again = each.again,
+                .is_for_them = is_for_all(each.to, parts_.config.to),
+                .shown = &each};
+  // What is not listed yet is listed in this order, for the present receivers.
+  std::uint64_t next = stream.next_entry;
+  for (const SentEntry& each : stream.unlisted()) note(each, next++, true);
+  for (const SentEntry& each : before) note(each, next++, true);
+  if (newest.number == 0) return false;
+  const bool goes = entry->source.empty();
+  if (newest.is_for_them && goes) return true;
+  if (newest.is_for_them && newest.shown != nullptr && !stream.kept().contains(newest.shown->number)) {
+    parts_.journal.keep(newest.shown->number, {*entry, newest.shown->made, newest.shown->to});
     return true;
   }
+  entry->again = newest.again ? *newest.again : EarlierEntry{stream.name, newest.number};
   return false;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,9 @@ class ListSender {
 
   // Whether the container of this delivery needs an entry. One that was there already, or whose source stays,
   // may have one in a list for all receivers that there are now: then the source of this one stays, too,
-  // where sources are kept. Where its lists are for others, the entry receives in `again` what it repeats.
-  bool lacks(SentEntry* entry, bool was_there);
+  // where sources are kept. Where its lists are for others, or are waited for by another source that stays,
+  // the entry receives in `again` what it repeats. `before` are entries of the same batch, to be added first.
+  bool lacks(SentEntry* entry, bool was_there, std::span<const SentEntry> before = {});
 
   // Before a product is prepared. kDelivered when a list of ours names this container that the journal did
   // not know, because it was put back from a backup, and the source is from before that was found out: then
@@ -111,7 +113,7 @@ class ListSender {
 
  private:
   // For all receivers, in the journal, or in a list of the outbox.
-  bool is_listed(SentEntry* entry);
+  bool is_listed(SentEntry* entry, std::span<const SentEntry> before);
   // The entries of the lists in the outbox, as far as they can be read.
   OwnEntries* shown();
   void compose(Carried* carried, bool may_be_empty) const;

@@ -155,6 +155,57 @@ TEST_CASE(
   CHECK(rig.waiting().empty());
 }
 
+TEST_CASE("Each of two sources of one container stays until its receipt") {
+  ReceiptRig rig;
+  const int how = GENERATE(0, 1, 2);
+  INFO(how);
+  rig.put("a.txt", "same");
+  if (how == 1) rig.run_once();
+  if (how == 2) {
+    // Before there is a list.
+    rig.host.set("list_ms", "60000");
+    rig.start();
+    rig.settle(5'000'000'000);
+    CHECK(exists(rig.outbox("a.freq")));
+    CHECK_FALSE(exists(rig.outbox("paxect.proof")));
+  }
+  rig.put("a.csv", "same");
+  if (how == 2) {
+    rig.settle(5'000'000'000);
+    rig.stop();
+  }
+  rig.run_once();
+  rig.run_once();
+  CHECK(rig.events("duplicate").size() == 1);
+  CHECK(rig.waiting() == Names{"a.csv", "a.txt"});
+  rig.lists.read(rig.outbox());
+  rig.lists.check_chains();
+  std::vector<link::ListEntry> entries;
+  for (const link::List& list : rig.lists.lists())
+    entries.insert(entries.end(), list.entries.begin(), list.entries.end());
+  REQUIRE(entries.size() == 2);
+  CHECK_FALSE(entries[0].again);
+  CHECK(entries[1].again == link::EarlierEntry{rig.lists.lists().front().head.stream, 1});
+  // They are known: to read one of them again changes nothing.
+  std::filesystem::permissions(rig.inbox("a.csv"), std::filesystem::perms(0600));
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.csv", "a.txt"});
+  rig.write({{Outcome::kMissing, 1, 2}});
+  rig.run_once();
+  CHECK(rig.waiting() == Names{"a.csv", "a.txt"});
+  rig.write({{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}}, 2);
+  rig.run_once();
+  CHECK(rig.waiting().size() == 1);
+  rig.write({{Outcome::kDelivered, 1, 2}}, 3);
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  // What was confirmed waits for nothing that is new.
+  rig.put("a.csv", "same");
+  rig.run_once();
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+}
+
 TEST_CASE("A source whose list an earlier key signed is listed again when it is put in again") {
   ReceiptRig rig;
   rig.send("a.txt");

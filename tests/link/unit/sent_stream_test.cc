@@ -59,6 +59,26 @@ SentStream three_sent() {
 
 }  // namespace
 
+TEST_CASE("What repeats an entry without a list repeats it in the stream that lists it") {
+  SentStream stream = three_sent();
+  SentEntry of_listed = entry(4);
+  of_listed.again = EarlierEntry{"0123456789abcdef", 2};
+  SentEntry of_unlisted = entry(5);
+  of_unlisted.again = EarlierEntry{"0123456789abcdef", 3};
+  stream.add(of_listed);
+  stream.add(of_unlisted);
+  stream.decide(next_list(stream, 2));
+  const bool is_named = GENERATE(false, true);
+  INFO(is_named);
+  if (is_named) stream.note_named(1);
+  stream.begin("00000000000000aa", "key", "north", std::nullopt);
+  REQUIRE(stream.unlisted().size() == (is_named ? 3 : 5));
+  const auto& left = stream.unlisted();
+  CHECK(left[left.size() - 2].again == (is_named ? of_listed.again : EarlierEntry{"00000000000000aa", 2}));
+  CHECK(left.back().again == EarlierEntry{"00000000000000aa", is_named ? 1u : 3u});
+  CHECK(read_again(stream).unlisted() == stream.unlisted());
+}
+
 TEST_CASE(
     "An entry whose source was replaced is not kept any more, and the source is that of the later one") {
   SentStream stream;
