@@ -369,8 +369,20 @@ void Journal::keep(const SentStream::EntryNumber& number, const KeptSource& sour
 
 void Journal::release(const std::vector<SentStream::EntryNumber>& numbers) {
   if (numbers.empty()) return;
-  for (const SentStream::EntryNumber& number : numbers) contents_.sent.release(number);
-  Status ignored = append(released_record(numbers), false);
+  std::string lines;
+  for (const SentStream::EntryNumber& number : numbers) {
+    const auto found = contents_.sent.kept().find(number);
+    if (found == contents_.sent.kept().end()) continue;
+    const SentEntry entry = found->second.entry;
+    contents_.sent.release(number);
+    const SourceRecord* record = contents_.again.find(entry.place, entry.source);
+    if (record == nullptr || contents_.sent.keeps(entry.place, entry.source)) continue;
+    // Without its entry it would get another one, and be delivered a second time.
+    lines += done_record(entry.place, entry.source, *record);
+    contents_.done.set(entry.place, entry.source, *record);
+    contents_.again.erase(entry.place, entry.source);
+  }
+  Status ignored = append(lines + released_record(numbers), false);
 }
 
 // ---- sources -------------------------------------------------------------------------------------------
@@ -401,6 +413,7 @@ Status Journal::note_place(const KnownPlace& place) {
 
 void Journal::remember(const std::string& place, const std::string& path, const SourceRecord& record) {
   contents_.done.set(place, path, record);
+  contents_.again.erase(place, path);
   contents_.held.erase(place, path);
   Status ignored = append(done_record(place, path, record), false);
 }
@@ -416,8 +429,16 @@ Status Journal::send_again(std::span<const SentStream::EntryNumber> numbers) {
   }
   if (lines.empty()) return Status::success();
   if (Status status = append(lines, true); !status.ok()) return status;
-  for (const SentEntry* entry : entries) forget(entry->place, entry->source);
+  for (const SentEntry* entry : entries) contents_.send_again(entry->place, entry->source);
   return Status::success();
+}
+
+std::set<std::pair<std::string, std::string>> Journal::in_hand() const {
+  std::set<std::pair<std::string, std::string>> sources;
+  for (const auto& [id, intent] : in_flight_) sources.emplace(intent.source_place, intent.source);
+  for (const Intent& intent : contents_.intents)
+    if (!intent.finished) sources.emplace(intent.source_place, intent.source);
+  return sources;
 }
 
 Status Journal::note_received(const std::string& records, bool durable) {
@@ -489,12 +510,13 @@ bool Journal::is_clear(const std::string& place) const {
   const std::string text = journal_text_without_log(contents_);
   return !broken_ && in_flight_.empty() && written_ == fingerprint(text) &&
          size_ <= text.size() + kMaxLogRecords && contents_.done.of(place).empty() &&
-         contents_.held.of(place).empty();
+         contents_.again.of(place).empty() && contents_.held.of(place).empty();
 }
 
 Status Journal::clear(const std::string& place,
                       const std::function<bool(const std::string& path, const SourceRecord&)>& is_gone) {
   contents_.done.erase_if(place, is_gone);
+  contents_.again.erase_if(place, is_gone);
   contents_.held.erase_if(place, is_gone);
   // Those of this process have higher ids than those that an earlier one left.
   const std::size_t left = contents_.intents.size();

@@ -105,10 +105,19 @@ class Journal {
   // Sources that were delivered but are still there, by policy or because they cannot be removed; also under
   // their hidden names.
   void remember(const std::string& place, const std::string& path, const SourceRecord& record);
-  void forget(const std::string& place, const std::string& path) { contents_.done.erase(place, path); }
+  void forget(const std::string& place, const std::string& path) {
+    contents_.done.erase(place, path);
+    contents_.again.erase(place, path);
+  }
   const SourceTable& done() const { return contents_.done; }
-  // The sources of these entries count as not delivered. Durable; after a failure nothing has changed.
+  // The sources of these entries count as not delivered, until they are remembered again or released.
+  // Durable; after a failure nothing has changed.
   Status send_again(std::span<const SentStream::EntryNumber> numbers);
+  bool is_sent_again(const std::string& place, const std::string& path) const {
+    return contents_.again.find(place, path) != nullptr;
+  }
+  // The sources, each by place and path, of the intents that are not over.
+  std::set<std::pair<std::string, std::string>> in_hand() const;
   // Whether the file found under a path is one that was delivered.
   SourceMatch match_done(const std::string& place, const std::string& path, const FileIdentity& found) const;
 
@@ -132,7 +141,7 @@ class Journal {
   void note_named(std::uint64_t number) { contents_.sent.note_named(number); }
   // They are durable, and so are those of all lists before.
   void note_listed(std::uint64_t number);
-  // Sources that need not stay any longer.
+  // Sources that need not stay any longer. One that was to be sent again counts as delivered again.
   void release(const std::vector<SentStream::EntryNumber>& numbers);
   // The containers of these get other entries. Not durable: a crash leaves the entries that they have.
   void relist(const std::vector<SentStream::EntryNumber>& numbers);

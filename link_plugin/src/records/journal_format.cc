@@ -126,10 +126,11 @@ void Parser::take(std::string_view line) {
     std::string path = words.text();
     record.original = words.text();
     contents_.held.erase(place, path);
+    contents_.again.erase(place, path);
     contents_.done.set(place, path, std::move(record));
   } else if (kind == "again") {
     const std::string place = words.text();
-    contents_.done.erase(place, words.text());
+    contents_.send_again(place, words.text());
   } else if (kind == "held") {
     std::string place = words.text();
     SourceRecord record{.identity = words.identity()};
@@ -277,6 +278,13 @@ JournalContents Parser::finish(std::size_t valid) {
 }
 
 }  // namespace
+
+void JournalContents::send_again(const std::string& place, const std::string& path) {
+  const SourceRecord* record = done.find(place, path);
+  if (record == nullptr) return;  // it is already
+  again.set(place, path, *record);
+  done.erase(place, path);
+}
 
 JournalContents parse_journal(std::string_view text) {
   Parser parser;

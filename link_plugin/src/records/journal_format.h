@@ -16,7 +16,7 @@
 //   finish ID...                        the sources are gone, or remembered
 //   doubt ID...                         later records of these intents may be missing
 //   done PLACE ... PATH [ORIGINAL]      a source that was delivered and is still there
-//   again PLACE PATH                    it is to be delivered again
+//   again PLACE PATH                    it is to be delivered again; until `done`
 //   held PLACE ... PATH                 a file that may have been delivered: nobody can tell
 //   aside ID ... PATH TARGET MESSAGE [SIDECAR]   a file that is on its way to the quarantine
 //   over ID...                          it is there, and the audit log says so
@@ -149,6 +149,7 @@ struct JournalContents {
   std::vector<KnownPlace> places;  // the last one of a role and path is the current one
   std::vector<Intent> intents;     // in order of their ids
   SourceTable done;
+  SourceTable again;  // that were done, and are to be delivered again
   SourceTable held;
   std::vector<Aside> asides;
   std::set<std::pair<std::string, std::string>> unseen;  // place, folder
@@ -157,6 +158,9 @@ struct JournalContents {
   LogHead log;                                           // of the audit log, when its last line was durable
   ReceivedStreams received;
   SentStream sent;
+
+  // A source that was done is not any more, until it is delivered again.
+  void send_again(const std::string& place, const std::string& path);
 
   std::size_t valid = 0;  // bytes up to the end of the last valid line
   // What is wrong with it, "" for nothing: a line that was damaged or lost, or the header. An incomplete last

@@ -162,6 +162,11 @@ std::string journal_text_without_log(const JournalContents& contents) {
   for (const KnownPlace& place : contents.places) lines.push_back(place_record(place));
   for (const auto& [place, records] : contents.done.places())
     for (const auto& [path, record] : records) lines.push_back(done_record(place, path, record));
+  for (const auto& [place, records] : contents.again.places())
+    for (const auto& [path, record] : records) {
+      lines.push_back(done_record(place, path, record));
+      lines.push_back(again_record(place, path));
+    }
   for (const auto& [place, records] : contents.held.places())
     for (const auto& [path, record] : records) lines.push_back(held_record(place, path, record));
   for (const Aside& aside : contents.asides) lines.push_back(aside_record(aside));

@@ -80,12 +80,16 @@ bool KeptSources::tend() {
   }
   const auto& kept = parts_.journal.sent().kept();
   // Without a new receipt nothing has changed but the time.
-  if (parts_.config.keep != Keep::kDuration && !has_new && kept.size() == kept_) return resends;
+  if (parts_.config.keep != Keep::kDuration && !has_new && !has_deferred_ && kept.size() == kept_)
+    return resends;
   const std::int64_t now_s = trusted_seconds();
   std::vector<SentStream::EntryNumber> over;
   if (parts_.config.keep != Keep::kDuration || !is_clock_doubtful())
     for (const auto& [number, source] : kept)
       if (is_over(number, source, now_s)) over.push_back(number);
+  const std::size_t found = over.size();
+  over = without_resent(std::move(over));
+  has_deferred_ = over.size() < found;
   if (parts_.config.keep == Keep::kDuration)
     for (const SentStream::EntryNumber& number : over) report_end(number, kept.at(number));
   parts_.journal.release(over);
@@ -102,6 +106,7 @@ bool KeptSources::let_go() {
   if (parts_.config.to.empty())
     for (const auto& [number, source] : kept)
       if (source.to.empty()) over.push_back(number);
+  over = without_resent(std::move(over));
   parts_.journal.release(over);
   if (kept.empty() || std::exchange(has_reported_, true)) return !over.empty();
   parts_.reporter.log({.level = Level::kWarn,
@@ -113,6 +118,19 @@ bool KeptSources::let_go() {
                        .numbers = {{"count", kept.size()}},
                        .advice = "set keep = receipt again, or keep = 1s for one run to let them go"});
   return !over.empty();
+}
+
+std::vector<SentStream::EntryNumber> KeptSources::without_resent(
+    std::vector<SentStream::EntryNumber> numbers) const {
+  if (numbers.empty()) return numbers;
+  const auto in_hand = parts_.journal.in_hand();
+  std::erase_if(numbers, [&](const SentStream::EntryNumber& number) {
+    const KeptSource& source = parts_.journal.sent().kept().at(number);
+    return in_hand.contains({source.entry.place, source.entry.source}) ||
+           (parts_.journal.is_sent_again(source.entry.place, source.entry.source) &&
+            !is_confirmed(number, source));
+  });
+  return numbers;
 }
 
 // Seconds of UTC, as far as both clocks agree that they have passed: a clock that was set forward while this
@@ -229,6 +247,17 @@ bool KeptSources::take_resend() {
   return is_sent;
 }
 
+// Of these entries those whose sources stay.
+std::vector<SentStream::EntryNumber> KeptSources::kept_at(const std::string& stream,
+                                                          const EntryRanges& ranges) const {
+  std::vector<SentStream::EntryNumber> numbers;
+  const auto& kept = parts_.journal.sent().kept();
+  for (auto source = kept.lower_bound({stream, 0}); source != kept.end() && source->first.first == stream;
+       ++source)
+    if (count_in(ranges, source->first.second, source->first.second) > 0) numbers.push_back(source->first);
+  return numbers;
+}
+
 // Entries that the operator gives up: of those that the request names, what nobody has confirmed still. The
 // log has the reason before the journal knows of it, and the request goes last: a crash repeats both. While
 // the journal cannot be written the log has the line once.
@@ -242,8 +271,11 @@ bool KeptSources::take_write_offs() {
     const EntryRanges ranges = common_of(
         without_source(parts_.journal.sent(), stream, receipts_, parts_.config, parts_.is_gone, &kept),
         each.entries);
-    const EntryRanges released =
-        common_of(kept_for_nobody(parts_.journal.sent(), stream, receipts_, parts_.config), each.entries);
+    EntryRanges released;
+    for (const SentStream::EntryNumber& number : without_resent(kept_at(
+             stream, common_of(kept_for_nobody(parts_.journal.sent(), stream, receipts_, parts_.config),
+                               each.entries))))
+      add_range(&released, number.second, number.second);
     if (ranges.empty() && released.empty()) continue;
     if (std::find(logged_.begin(), logged_.end(), each) == logged_.end()) {
       const std::uint64_t count = size_of(ranges) + size_of(released);
@@ -266,14 +298,8 @@ bool KeptSources::take_write_offs() {
     if (status.ok() && !ranges.empty()) status = parts_.journal.forgo(stream, ranges);
     if (!status.ok()) break;
     // Those whose sources are gone from the inbox are waited for no more than the others.
-    std::vector<SentStream::EntryNumber> numbers;
-    for (auto source = parts_.journal.sent().kept().lower_bound({stream, 0});
-         source != parts_.journal.sent().kept().end() && source->first.first == stream; ++source) {
-      const std::uint64_t entry = source->first.second;
-      if (count_in(ranges, entry, entry) + count_in(released, entry, entry) > 0)
-        numbers.push_back(source->first);
-    }
-    parts_.journal.release(numbers);
+    parts_.journal.release(kept_at(stream, ranges));
+    parts_.journal.release(kept_at(stream, released));
     has_any = true;
   }
   if (status.ok()) status = finish_write_offs(parts_.config.state);

@@ -66,6 +66,7 @@ class KeptSources {
 
  private:
   std::vector<SentStream::EntryNumber> kept_in(const std::vector<std::string>& lines) const;
+  std::vector<SentStream::EntryNumber> kept_at(const std::string& stream, const EntryRanges& ranges) const;
   bool take_resend();
   bool take_write_offs();
   bool read_receipts();
@@ -77,12 +78,16 @@ class KeptSources {
   void report_end(const SentStream::EntryNumber& number, const KeptSource& source) const;
   bool is_over(const SentStream::EntryNumber& number, const KeptSource& source, std::int64_t now_s) const;
   bool is_confirmed(const SentStream::EntryNumber& number, const KeptSource& source) const;
+  // The entry of a container that is on its way again is needed until it has been sent. One that waits for
+  // that and that every receiver has confirmed need not be sent.
+  std::vector<SentStream::EntryNumber> without_resent(std::vector<SentStream::EntryNumber> numbers) const;
 
   Parts parts_;
   PeerReceipts receipts_;
   std::vector<PinnedKey> keys_;
   std::size_t kept_ = 0;          // when the receipts were compared with the sources last
   std::vector<WriteOff> logged_;  // that the journal does not have yet
+  bool has_deferred_ = false;     // entries that are over and on their way again
   bool has_relisted_ = false;
   bool has_reported_ = false;
   bool has_read_ = false;  // receipts

@@ -108,4 +108,74 @@ TEST_CASE("resend waits for the relay where the file system of the source is not
   CHECK(resent(PAXECT_PLUGIN_OK) == 1);
 }
 
+namespace {
+
+// Two containers, of which b is missing, and is asked for again.
+void resend_one(ReceiptRig* rig) {
+  rig->put("a.txt", "a");
+  rig->send("b.txt");
+  for (const char* name : {"a.freq", "a.freq.sha256", "b.freq", "b.freq.sha256"})
+    std::filesystem::remove(rig->outbox(name));
+  const std::string request = rig->write({{Outcome::kDelivered, 1, 1}, {Outcome::kMissing, 2, 2}});
+  CHECK(command_json(rig->host, {"resend", request})["resent"].GetUint64() == 1);
+}
+
+void check_one_entry(ReceiptRig* rig) {
+  rig->lists.read(rig->outbox());
+  std::size_t entries = 0;
+  for (const link::List& list : rig->lists.lists()) entries += list.entries.size();
+  CHECK(entries == 2);
+}
+
+}  // namespace
+
+TEST_CASE("A receipt that comes before the relay sends again lets the source go") {
+  ReceiptRig rig;
+  resend_one(&rig);
+  const bool auto_delete = GENERATE(true, false);
+  const bool is_restarted = GENERATE(true, false);
+  INFO(auto_delete << is_restarted);
+  const auto write_policy = [&](const std::string& suffix) {
+    write_file(rig.policy(), R"({"trusted_nodes": ["north"], "allowed_suffixes": [")" + suffix +
+                                 R"("], "auto_delete": )" + (auto_delete ? "true}" : "false}"));
+  };
+  write_policy(is_restarted ? ".csv" : ".txt");
+  // The journal has that it is to be sent again, before the receipt comes.
+  if (is_restarted) rig.run_once();
+  write_policy(".txt");
+  rig.write({{Outcome::kDelivered, 1, 2}}, 2);
+  rig.run_once();
+  CHECK_FALSE(exists(rig.outbox("b.freq")));
+  rig.run_once();
+  rig.run_once();
+  CHECK(rig.waiting().empty() == auto_delete);
+  check_one_entry(&rig);
+}
+
+TEST_CASE("A container whose keeping ends while it waits to be sent again keeps its number") {
+  ReceiptRig rig;
+  resend_one(&rig);
+  SECTION("at the end of its time") {
+    rig.host.set("keep", "1s");
+    rig.host.set_realtime_ns(rig.host.realtime_ns() + 2'000'000'000);
+  }
+  SECTION("by the operator") {
+    rig.write({{Outcome::kDelivered, 1, 1}, {Outcome::kRefused, 2, 2, "written_off"}}, 2);
+    rig.run_once();
+    std::filesystem::remove(rig.outbox("b.freq"));
+    std::filesystem::remove(rig.outbox("b.freq.sha256"));
+    const std::string request =
+        rig.directory / "receipts/" + link::receipt_of("south", "00000000000000ab", 1);
+    CHECK(command_json(rig.host, {"resend", request})["resent"].GetUint64() == 1);
+    command_json(rig.host, {"write_off", rig.lists.lists().back().head.stream, "lost"});
+  }
+  rig.run_once();
+  CHECK(exists(rig.outbox("b.freq")));
+  rig.write({{Outcome::kDelivered, 1, 2}}, 3);
+  rig.run_once();
+  rig.run_once();
+  CHECK(rig.waiting().empty());
+  check_one_entry(&rig);
+}
+
 }  // namespace paxect::test
