@@ -7,8 +7,6 @@
 namespace paxect::carrier {
 namespace {
 
-constexpr std::uint64_t kForgotten =
-    std::uint64_t{120} * 1'000'000'000;  // longer than any pause between tries
 constexpr char kNoReply[] = "no reply";
 constexpr char kNoStream[] = "no stream takes the subject";
 constexpr std::array<std::string_view, 8> kStreams = {"data",   "job",  "claim",  "receipt",
@@ -80,7 +78,14 @@ void Refusals::note(std::string_view subject, const std::string& reason) {
 }
 
 void Refusals::note_silence(std::string_view subject) {
-  if (!refused_.contains(stream_of(subject))) note(subject, kNoReply);
+  const std::string what = stream_of(subject);
+  if (!refused_.contains(what)) return note(subject, kNoReply);
+  renew(what);
+}
+
+void Refusals::renew(const std::string& what) {
+  if (const auto found = refused_.find(what); found != refused_.end())
+    found->second.last_ns = host_.monotonic_ns();
 }
 
 bool Refusals::note_permission(std::string_view subject, const std::string& words) {

@@ -19,6 +19,9 @@ namespace paxect::carrier {
 
 class Refusals {
  public:
+  // Longer than any pause between two tries.
+  static constexpr std::uint64_t kForgotten = std::uint64_t{120} * 1'000'000'000;
+
   Refusals(const Host& host, const Connection& connection, const Names& names, Problems* problems)
       : host_(host), connection_(connection), names_(names), problems_(*problems) {}
 
@@ -28,13 +31,15 @@ class Refusals {
   // Likewise, and ends the condition of the stream when the message is stored.
   Stored take(std::string_view subject, const Message* reply, std::uint64_t* sequence);
   void note(std::string_view subject, const std::string& reason);
-  // There is no reply: it may be stored or not. Says nothing about a stream that has refused a message.
+  // There is no reply: it may be stored or not. Keeps the words of a stream that has refused a message.
   void note_silence(std::string_view subject);
   // A permission that is missing, in the words of the server. False when the subject is none of a stream.
   bool note_permission(std::string_view subject, const std::string& words);
   // The stream takes messages: "data".
   void end(const std::string& what);
-  // To be called now and then: what nobody has tried again for a while is over.
+  // Nothing is published to this stream because it refuses messages: its condition lasts.
+  void renew(const std::string& what);
+  // To be called now and then: what nobody has tried or renewed for kForgotten is over.
   void tend();
   std::uint64_t count() const { return count_; }
 

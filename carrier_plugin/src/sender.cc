@@ -161,6 +161,8 @@ Status Sender::tend_streams() {
 void Sender::tend_connection() {
   if (exchange_.take_silence()) readiness_.lose_streams();
   const bool is_new = readiness_.tend(folder_.is_open());
+  // While the stream is full only its room is read: see wait_for_room().
+  if (full_since_ns_ != 0) refusals_.renew("data");
   refusals_.tend();
   quorum_.tend(readiness_.is_ready());
   identity_.tend({.waiting = waiting()});

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Messages that the server does not store, and consumers that give out nothing: each is one line of the status and the log, from
 its begin to its end, and nothing is lost."""
+import time
 import unittest
 
 import keys
@@ -54,6 +55,24 @@ class Full(unittest.TestCase):
             rig.wait_for(lambda: f"the end of the report: {rig.problems(node)}", lambda: not rig.problems(node))
             self.assertEqual(len(lines(node, words)), 1, node.carrier.text())
             self.assertEqual(len(lines(node, f"the server refuses messages to the stream test_{what}: over")), 1, node.carrier.text())
+
+    @unittest.skipUnless(rig.LONG, "PAXECT_TEST_LONG=1 takes some minutes")
+    def test_a_full_stream_is_reported_for_as_long_as_it_is_full(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url, carrier="max_stream_mb = 2").start()
+            connected(north)
+            for name in ("a.freq", "b.freq"):
+                site.send(north, name, site.random.randbytes(1_300_000))
+            rig.wait_for("a full stream", lambda: [text for text in rig.problems(north) if "it is full" in text])
+            end = time.monotonic() + 130  # longer than a refusal that nobody tries again
+            while time.monotonic() < end:
+                self.assertTrue([text for text in rig.problems(north) if "it is full" in text], north.carrier.text())
+                time.sleep(1)
+            site.node("south", "receive", server.url).start()
+            site.take()
+            site.await_arrival()
+            rig.wait_for("the end of the report", lambda: not rig.problems(north))
 
     def test_of_jobs(self):
         self.refuse("north", "job")
