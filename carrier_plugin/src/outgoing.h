@@ -60,7 +60,7 @@ struct Outgoing {
   bool is_claim_to_be_read = false;
   unsigned claim_misses = 0;                    // how often it was not there any more
   std::set<std::string> had_by;                 // the receivers that have a list
-  std::map<std::string, std::string> refusals;  // what those report that cannot take a list, by receiver
+  std::map<std::string, std::string> refusals;  // what those report that cannot take it, by receiver
   std::uint64_t lacked_since_ns = 0;            // a receiver that is there lacks the list; 0: none does
   std::uint64_t offer_pause_ns = std::uint64_t{60} * 1'000'000'000;  // until it is published again for it
   std::string trouble;                                               // why it is not delivered

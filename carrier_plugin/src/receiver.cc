@@ -31,6 +31,7 @@ constexpr std::int64_t kKept = std::int64_t{35} * 86'400 * 1'000'000'000;
 constexpr std::size_t kMaxDelivered = 1'000'000;
 constexpr std::size_t kEpochDigits = 16;
 constexpr std::uint64_t kHeldDelay = 5 * kSecond;
+constexpr std::uint64_t kPoisonTime = 5 * kSecond;  // for a reply
 constexpr std::uint64_t kMaxStuck = 60 * kSecond;
 
 template <typename Number>
@@ -79,6 +80,7 @@ Receiver::Receiver(const Host& host, const Settings& settings, const StateDirect
           [this] { return remove_epoch(connection_.jetstream(), names_); }),
       quorum_(host, connection, &exchange_, names_, &problems_),
       identity_(host, settings, state, connection, &problems_),
+      reports_(host, &exchange_, names_, &refusals_, [this] { readiness_.lose_streams(); }),
       window_(kPatience) {}
 
 // Also removes the witnesses.
@@ -188,7 +190,7 @@ std::string Receiver::delivered_record(const std::string& id, const Delivered& d
 
 bool Receiver::is_idle() const {
   return idle_ && jobs_.empty() && lists_.empty() && unconfirmed_.empty() && witnesses_.empty() &&
-         !is_working();
+         !is_working() && setting_aside_ == 0 && !reports_.has_new();
 }
 
 // Whether what was fetched may be delivered soon. Not when its sender is away, who alone knows whether it is
@@ -227,7 +229,7 @@ std::uint64_t Receiver::step() {
     pulse();
     return next_receipts_ns_;
   }
-  report_refused_again(now);
+  const std::uint64_t next_report_ns = reports_.tend();
   if (!intents_.empty() && now >= next_finish_ns_) {
     next_finish_ns_ = now + kSecond;
     finish();
@@ -244,6 +246,7 @@ std::uint64_t Receiver::step() {
   if (job_fetch_.number == 0) wake = now + 20 * kMillisecond;  // the folder is full
   if (!intents_.empty()) wake = std::min(wake, next_finish_ns_);
   if (!unconfirmed_.empty()) wake = std::min(wake, next_receipts_ns_);
+  wake = std::min(wake, next_report_ns);
   return std::min(wake, exchange_.dispatch());
 }
 
@@ -269,6 +272,7 @@ void Receiver::tend_connection() {
     fetch->end();
   }
   watch_.reset();
+  reports_.retry();
   jobs_.clear();  // they come again
   lists_.clear();
   replace_at_ns_ = 0;
@@ -467,6 +471,7 @@ void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
   if (id_of_subject(message.subject()) != job.job.id)
     return poison(message, "job", "its subject is that of another job");
   const std::string& id = job.job.id;
+  if (!refused_.contains(id)) reports_.drop(id);  // its sender has published it again
   if (delivered_.contains(id)) {
     ++counts_.repeated;
     unconfirmed_.insert(id);
@@ -486,20 +491,45 @@ void Receiver::take(const Message& message, std::vector<Incoming>* batch) {
   batch->push_back(std::move(job));
 }
 
-void Receiver::poison(const Message& message, const char* what, const std::string& reason) {
+// It is acknowledged when the server has stored it, for which nothing waits. `then` is called afterwards,
+// also when it could not be stored: then the message comes again.
+void Receiver::poison(const Message& message, const char* what, const std::string& reason,
+                      const std::function<void()>& then) {
   AckSubject position;
   parse_ack_subject(message.reply(), &position);
-  ++counts_.poison;
-  const std::string name = std::string(what) + "-" + std::to_string(position.sequence);
-  const bool kept = call(names_.subject("poison", name),
-                         poison_text(message.subject(), position.sequence, reason, message.data()));
-  host_.log(PAXECT_LOG_WARN, "the message " + std::to_string(position.sequence) + " of the stream " +
-                                 names_.stream(what) + " at " + connection_.last_url() + ", subject " +
-                                 std::string(message.subject()) + ", is set aside: " + reason +
-                                 "; see the stream " + names_.stream("poison"));
-  if (!kept) return give_back(std::string(message.reply()), kHeldDelay);
-  remove_message(what, position.sequence);
-  acknowledge(std::string(message.reply()), "+TERM");
+  const std::string ack(message.reply());
+  const std::string subject =
+      names_.subject("poison", std::string(what) + "-" + std::to_string(position.sequence));
+  const std::string text = "the message " + std::to_string(position.sequence) + " of the stream " +
+                           names_.stream(what) + " at " + connection_.last_url() + ", subject " +
+                           std::string(message.subject()) + ", is set aside: " + reason +
+                           "; see the stream " + names_.stream("poison");
+  const std::string removal = "$JS.API.STREAM.MSG.DELETE." + names_.stream(what);
+  const auto on_removed = [this, ack, then](const Message*) {
+    --setting_aside_;
+    acknowledge(ack, "+TERM");
+    if (then) then();
+  };
+  const auto fail = [this, ack, then] {
+    --setting_aside_;
+    give_back(ack, kHeldDelay);
+    if (then) then();
+  };
+  const auto on_stored = [this, sequence = position.sequence, subject, text, removal, on_removed,
+                          fail](const Message* reply) {
+    if (reply != nullptr && reply->status() == 503) readiness_.lose_streams();
+    std::uint64_t ignored = 0;
+    if (refusals_.take(subject, reply, &ignored) != Stored::kYes) return fail();
+    ++counts_.poison;
+    host_.log(PAXECT_LOG_WARN, text);
+    if (!exchange_.send(removal, JsonObject().add("seq", sequence).add("no_erase", true).text(), kPoisonTime,
+                        on_removed))
+      fail();
+  };
+  ++setting_aside_;
+  if (!exchange_.send(subject, poison_text(message.subject(), position.sequence, reason, message.data()),
+                      kPoisonTime, on_stored))
+    fail();
 }
 
 }  // namespace paxect::carrier

@@ -27,6 +27,7 @@
 #include "readiness.h"
 #include "records.h"
 #include "refusals.h"
+#include "report_queue.h"
 #include "settings.h"
 #include "state_directory.h"
 #include "streams.h"
@@ -83,7 +84,6 @@ class Receiver {
     std::string reason;
     std::uint64_t delay_ns = 0;
     std::uint64_t until_ns = 0;  // it is not tried again before
-    bool is_reported = false;    // to its sender
   };
   const std::map<std::string, Refused>& refused() const { return refused_; }
   std::size_t unconfirmed() const { return unconfirmed_.size(); }
@@ -114,7 +114,8 @@ class Receiver {
   void take(const Message& message, std::vector<Incoming>* batch);
   bool on_epoch();
   bool is_working() const;
-  void poison(const Message& message, const char* what, const std::string& reason);
+  void poison(const Message& message, const char* what, const std::string& reason,
+              const std::function<void()>& then = {});
   void take_list(const Message& message);
   void set_list_aside(const Message& message);
   bool publish_list_receipt(const Job& job);
@@ -219,8 +220,7 @@ class Receiver {
   void release(const std::string& id, const std::string& reason);
   void leave_to_operator(const std::string& id);
   void refuse(const Job& job, const std::string& ack, const std::string& reason);
-  void report_refused(const std::string& id);
-  void report_refused_again(std::uint64_t now);
+  void forget_refused(const std::string& id);
   // Whether it was refused and is not tried again yet.
   bool is_refused(const std::string& id) const;
 
@@ -279,6 +279,7 @@ class Receiver {
   Readiness readiness_;
   Quorum quorum_;
   Identity identity_;
+  ReportQueue reports_;
   ReceiverCounts counts_;
 
   std::deque<std::unique_ptr<Message>> jobs_;
@@ -301,6 +302,8 @@ class Receiver {
   std::set<std::string> in_hand_;              // subjects by which jobs are acknowledged
   std::set<std::string> lists_in_hand_;        // and lists
   std::deque<std::pair<std::uint64_t, std::string>> recent_;  // what was delivered, and when
+
+  std::size_t setting_aside_ = 0;  // messages that are not known to be stored in the stream of poison
 
   Fetch job_fetch_;
   Fetch list_fetch_;
@@ -336,7 +339,6 @@ class Receiver {
   std::uint64_t next_finish_ns_ = 0;
   std::uint64_t next_flush_ns_ = 0;
   std::uint64_t next_receipts_ns_ = 0;
-  std::uint64_t next_reports_ns_ = 0;
   std::uint64_t receipts_first_until_ns_ = 0;  // after a change of the store
   std::uint64_t paused_until_ns_ = 0;
   std::uint64_t progress_ns_ = 0;  // when an intent came or went, or a connection came

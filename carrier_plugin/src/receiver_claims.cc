@@ -261,24 +261,14 @@ void Receiver::refuse(const Job& job, const std::string& ack, const std::string&
   refused.job = job;
   refused.reason = reason;
   log_.write("refused", job, job.sender, reason);
-  report_refused(job.id);
+  reports_.add({.id = job.id, .receiver = state_.token(), .reason = reason, .again = false});
   give_back(ack, kRefusedDelay);
 }
 
-void Receiver::report_refused(const std::string& id) {
-  const Report report{.id = id, .receiver = state_.token(), .reason = refused_.at(id).reason, .again = false};
-  const bool is_stored = call(names_.subject("report", id), report_text(report));
-  if (const auto found = refused_.find(id); found != refused_.end()) found->second.is_reported = is_stored;
-}
-
-// What the server did not store, one at a time: the job itself may not come again for an hour.
-void Receiver::report_refused_again(std::uint64_t now) {
-  if (now < next_reports_ns_) return;
-  const auto is_open = [](const auto& one) { return !one.second.is_reported; };
-  const auto found = std::find_if(refused_.begin(), refused_.end(), is_open);
-  if (found == refused_.end()) return;
-  next_reports_ns_ = now + kHeldDelay;
-  report_refused(std::string(found->first));
+// It is delivered, here or elsewhere, or is to be delivered no more.
+void Receiver::forget_refused(const std::string& id) {
+  refused_.erase(id);
+  reports_.drop(id);
 }
 
 }  // namespace paxect::carrier

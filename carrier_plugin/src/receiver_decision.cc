@@ -111,7 +111,7 @@ void Receiver::decide(std::vector<Incoming>* batch) {
     if (job.verdict == Verdict::kLater) give_back(job.ack, kHeldDelay);
     if (job.verdict == Verdict::kFinished) acknowledge(job.ack, "+ACK");
     if (job.verdict != Verdict::kLater) waiting_for_senders_.clear(job.job.id);
-    if (job.verdict == Verdict::kFinished) refused_.erase(job.job.id);
+    if (job.verdict == Verdict::kFinished) forget_refused(job.job.id);
   }
   std::erase_if(*batch, [](const Incoming& job) { return job.verdict != Verdict::kDeliver; });
   report_waiting();

@@ -54,7 +54,7 @@ void Receiver::finish() {
     log_.write("delivered", intent.job, intent.job.sender);
     recent_.emplace_back(boottime_ns(), intent.at);
     unconfirmed_.insert(id);
-    refused_.erase(id);
+    forget_refused(id);
     finished_.push_back(std::move(found->second));
     intents_.erase(found);
   }

@@ -429,8 +429,7 @@ void Receiver::send_again(Incoming* job) {
         JsonObject().add("filter", names_.subject("data", job->job.id) + ".*").text(), kReplyTime,
         [&] { return pulse(); }, [](const Message&) {});
   if (!remove_message("job", job->position.sequence)) return give_back(job->ack, kDelay);
-  const Report report{.id = job->job.id, .receiver = state_.token(), .reason = job->damage, .again = true};
-  call(names_.subject("report", job->job.id), report_text(report));
+  reports_.add({.id = job->job.id, .receiver = state_.token(), .reason = job->damage, .again = true});
   acknowledge(job->ack, "+TERM");
 }
 

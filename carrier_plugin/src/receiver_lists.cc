@@ -29,7 +29,7 @@ void Receiver::take_list(const Message& message) {
     return give_back(ack, kWaitDelay);
   }
   problems_.set("the folder cannot be written", "");
-  refused_.erase(job.id);
+  forget_refused(job.id);
   if (!publish_list_receipt(job)) return give_back(ack, kWaitDelay);
   ++counts_.lists;
   log_.write("delivered", job, job.sender);
@@ -45,12 +45,11 @@ void Receiver::set_list_aside(const Message& message) {
     reason = id_of_subject(message.subject()) == job.id
                  ? "its contents are not those of the list " + job.name + " of the sender " + job.sender
                  : "its subject is not that of the list " + job.name + " of the sender " + job.sender;
-  poison(message, "list", reason);
   const Report report{.id = id_of_subject(message.subject()),
                       .receiver = state_.token(),
                       .reason = "the list is damaged at the server: " + reason,
                       .again = false};
-  call(names_.subject("report", report.id), report_text(report));
+  poison(message, "list", reason, [this, report] { reports_.add(report); });
 }
 
 // The first receipt of a list is at the subject of its ID. A further one has the receiver in its subject, so

@@ -309,6 +309,7 @@ void Sender::on_published(const std::string& id, const Message* reply) {
     file->phase = Phase::kWaiting;
     file->job_sequence = sequence;
     file->trouble.clear();
+    if (!file->is_statement()) file->refusals.clear();
     // One that was there may have been there for long: its receipt may exist.
     file->checked_ns = stored == Stored::kAlready ? 0 : host_.monotonic_ns();
     if (stored == Stored::kAlready) next_check_ns_ = 0;

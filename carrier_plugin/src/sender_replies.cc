@@ -166,13 +166,20 @@ void Sender::on_report(std::string_view subject, std::string_view text) {
   Outgoing* file = find(report.id);
   if (file == nullptr) return;  // of another sender
   if (file->phase != Phase::kWaiting && file->phase != Phase::kPublishing) return;
-  ++counts_.reports;
   file->unclaimed.begin_again();
-  file->trouble = "the receiver " + report.receiver + " reports: " + report.reason;
-  host_.log(PAXECT_LOG_WARN, file->job.name + ": " + file->trouble);
-  log_.write("reported", file->job, report.receiver, report.reason);
+  const std::string trouble = "the receiver " + report.receiver + " reports: " + report.reason;
+  const auto known = file->refusals.find(report.receiver);
+  // A receiver publishes a report until it is stored.
+  const bool is_known = !report.again && known != file->refusals.end() && known->second == trouble;
+  file->trouble = trouble;
+  if (known != file->refusals.end() || file->refusals.size() < kMaxRefusals)
+    file->refusals[report.receiver] = trouble;
+  if (!is_known) {
+    ++counts_.reports;
+    host_.log(PAXECT_LOG_WARN, file->job.name + ": " + trouble);
+    log_.write("reported", file->job, report.receiver, report.reason);
+  }
   if (file->is_statement()) {  // it may be gone from the stream
-    if (file->refusals.size() < kMaxRefusals) file->refusals[report.receiver] = file->trouble;
     file->checked_ns = 0;
     next_check_ns_ = 0;
     return;

@@ -126,6 +126,12 @@ class Permissions(unittest.TestCase):
                 self.assertIn("man paxect-carrier, SECURITY", found[0])
             before = refused(south)
             rig.wait_for("further tries", lambda: refused(south) > before + 5)
+
+            def aside():
+                with server.client() as client:
+                    stored = client.streams()["test_poison"]["state"]["messages"]
+                return stored, south.command("status", status=range(100))["report"]["poison"], len(lines(south, "is set aside: "))
+            self.assertEqual(aside(), (0, 0, 0), south.carrier.text())
             for what in denied:
                 self.assertEqual(len(lines(south, f"does not store messages in the stream test_{what} ")), 1, south.carrier.text())
             server.settings = users()
@@ -133,9 +139,60 @@ class Permissions(unittest.TestCase):
             site.take()
             site.await_arrival()
             rig.wait_for("the report", lambda: [entry for entry in north.log() if entry["event"] == "reported"])
-            rig.wait_for("the message that was set aside", lambda: south.command("status", status=range(100))["report"]["poison"])
+            rig.wait_for(lambda: f"the message that was set aside: {aside()}", lambda: aside() == (1, 1, 1))
             rig.wait_for(lambda: f"the end of the reports: {rig.problems(south)}", lambda: not [
                 text for text in rig.problems(south) if "does not store" in text])
+
+
+class Reports(unittest.TestCase):
+    def refused_name(self, site, north, south):
+        """A container that the receiver cannot deliver: a file is where its folder is needed."""
+        (south.folder / "sub").write_text("a file")
+        (north.folder / "sub").mkdir()
+        site.send(north, "sub/x.freq", b"data")
+        rig.wait_for("a refused name", lambda: [text for text in rig.problems(south) if "cannot be delivered here" in text])
+
+    def test_reports_that_have_no_reply_hold_up_nothing(self):
+        with rig.Site() as site:
+            server = site.server(settings='mappings = { "test.report.*": "silent.$1", "test.poison.*": "silent.$1" }\n').start().ready()
+            north, south = site.pair(server)
+            connected(north, south)
+            with server.client(limit=10 * rig.LIMIT) as client:
+                client.subscribe("silent.*")
+                client.flush()
+                self.refused_name(site, north, south)
+                client.store("test.job.00000000000000000000000000000000", b"no job")
+                begin = time.monotonic()
+                for i in range(5):
+                    site.send(north, f"f{i}.freq", b"data")
+                    rig.wait_for("the container", lambda i=i: f"f{i}.freq" in site.taken)
+                self.assertLess(time.monotonic() - begin, 20, south.carrier.text())  # 10 s each, if each waits for a reply
+            server.settings = ""
+            server.reload()
+            rig.wait_for("the report", lambda: [entry for entry in north.log() if entry["event"] == "reported"])
+            (south.folder / "sub").unlink()
+            site.await_arrival(limit=2 * rig.LIMIT)
+
+    def test_a_report_that_the_stream_refuses_is_published_again_and_is_one_at_the_sender(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north, south = site.pair(server)
+            connected(north, south)
+            rig.wait_for("the streams", lambda: not rig.problems(south))
+            update(server, "test_report", max_bytes=1, discard="new")
+            self.refused_name(site, north, south)
+            rig.wait_for("further tries", lambda: refused(south) > 2)
+            self.assertEqual(len(lines(north, "sub/x.freq: the receiver ")), 1, north.carrier.text())
+            self.assertEqual(len([entry for entry in north.log() if entry["event"] == "reported"]), 1)
+            update(server, "test_report", max_bytes=-1, discard="old")
+
+            def stored():
+                with server.client() as client:
+                    return client.streams()["test_report"]["state"]["messages"]
+            rig.wait_for("the report in its stream", lambda: stored() == 1)
+            rig.wait_for("the end of the refusal", lambda: not [text for text in rig.problems(south) if "test_report" in text])
+            (south.folder / "sub").unlink()
+            site.await_arrival(limit=2 * rig.LIMIT)
 
 
 class Consumers(unittest.TestCase):
