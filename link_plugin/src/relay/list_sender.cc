@@ -95,7 +95,13 @@ bool ListSender::is_listed(SentEntry* entry, std::span<const SentEntry> before) 
   std::uint64_t next = stream.next_entry;
   for (const SentEntry& each : stream.unlisted()) note(each, next++, true);
   for (const SentEntry& each : before) note(each, next++, true);
-  if (newest.number == 0) return false;
+  if (newest.number == 0) {
+    // Its list was carried away, or is one of a stream that is over.
+    for (const auto& [number, source] : stream.kept())
+      if (source.entry.digest == entry->digest && source.entry.name == entry->name)
+        entry->again = source.entry.again ? source.entry.again : EarlierEntry{number.first, number.second};
+    return false;
+  }
   const bool goes = entry->source.empty();
   if (newest.is_for_them && goes) return true;
   if (newest.is_for_them && newest.shown != nullptr && !stream.kept().contains(newest.shown->number)) {
@@ -120,6 +126,13 @@ OwnEntries* ListSender::shown() {
   return &*shown_;
 }
 
+bool ListSender::is_kept_by_other(const SentStream::EntryNumber& number, const Intent& intent) const {
+  const auto& kept = parts_.journal.sent().kept();
+  const auto found = parts_.config.keep == Keep::kNo ? kept.end() : kept.find(number);
+  return found != kept.end() &&
+         (found->second.entry.place != intent.source_place || found->second.entry.source != intent.source);
+}
+
 Status ListSender::claim(Transfer* transfer) {
   const LostEntries& lost = parts_.journal.sent().lost();
   if (!is_on() || !transfer->makes_container() || lost.empty()) return Status::success();
@@ -132,6 +145,8 @@ Status ListSender::claim(Transfer* transfer) {
     // Whoever has put it there or touched it since wants it sent.
     if (found == lost.end() || transfer->source.identity.ctime_ns > found->second.noted_ns) continue;
     const auto [key, entry] = *found;
+    // Another source stays for it: this one is sent, and stays for an entry of its own.
+    if (is_kept_by_other(entry.number, intent)) continue;
     parts_.reporter.log({.level = Level::kWarn,
                          .name = "sent_before",
                          .source = transfer->source_path(),

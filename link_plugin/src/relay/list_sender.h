@@ -114,6 +114,8 @@ class ListSender {
  private:
   // For all receivers, in the journal, or in a list of the outbox.
   bool is_listed(SentEntry* entry, std::span<const SentEntry> before);
+  // Where sources are kept, whether one that is not the intent's waits for this entry.
+  bool is_kept_by_other(const SentStream::EntryNumber& number, const Intent& intent) const;
   // The entries of the lists in the outbox, as far as they can be read.
   OwnEntries* shown();
   void compose(Carried* carried, bool may_be_empty) const;

@@ -202,6 +202,23 @@ TEST_CASE("Receipts count about lists after a gap that a journal does not know w
   CHECK(rig.events("receipt_reject").empty());
 }
 
+TEST_CASE("Each of two sources of one container stays when the journal is put back") {
+  ReceiptRig rig;
+  follow_clock(rig.host);
+  rig.send("first.txt");
+  const Backup backup(rig);
+  rig.put("a.txt", "same");
+  rig.put("a.csv", "same");
+  rig.run_once();
+  REQUIRE(rig.waiting() == Names{"a.csv", "a.txt", "first.txt"});
+  if (GENERATE(false, true)) take_all(rig.outbox());
+  backup.put_back();
+  follow_clock(rig.host);
+  for (int i = 0; i < 3; ++i) rig.run_once();
+  CHECK(rig.waiting() == Names{"a.csv", "a.txt", "first.txt"});
+  CHECK(rig.events("sent_before").size() == 1);
+}
+
 TEST_CASE("A sender that was put back makes no list while one of its own cannot be read") {
   ReceiptRig rig;
   follow_clock(rig.host);
