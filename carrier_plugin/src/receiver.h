@@ -130,6 +130,28 @@ class Receiver {
   void on_consumer(const Message* reply);
   void report_stalled(const ConsumerState& state);
   void replace_consumer();
+
+  // receiver_passed_over.cc: jobs that the consumer gives to nobody
+  struct PassedOver {
+    bool is_searching = false;
+    std::uint64_t next = 1;      // the number in the stream from which the next search begins
+    std::size_t left = 0;        // jobs of this search
+    std::uint64_t since_ns = 0;  // when a job without a receipt was found; 0: there is none
+    std::uint64_t sequence = 0;  // of that job
+    std::string name;            // and its file
+    std::string created;         // the consumer that has passed it over
+    std::uint64_t given = 0;     // and how often it had given out a job
+    std::uint64_t pause_ns = 0;  // between two replacements
+    std::uint64_t not_before_ns = 0;
+  };
+  void look_for_passed_over(const ConsumerState& state);
+  void end_passed_over();
+  void report_passed_over();
+  void end_search(bool found);
+  void read_next_job(std::uint64_t from);
+  void look_at_next_job(std::uint64_t sequence);
+  void find_receipt(const Job& job, std::uint64_t sequence);
+  bool has_passed_over(const ConsumerState& state);
   void note_answered(Fetch* fetch);
   void note_refused_fetch(Fetch* fetch, const std::string& reason);
 
@@ -312,6 +334,7 @@ class Receiver {
   GuardedConsumer list_consumer_{
       .stream = "list", .name = state_.token(), .condition = "the consumer of the lists was changed"};
   ConsumerWatch watch_;
+  PassedOver passed_over_;
   std::uint64_t next_watch_ns_ = 0;
   std::uint64_t last_given_ = 0;        // by the consumer of the jobs, since it was looked at
   std::int64_t consumer_made_ns_ = 0;   // by the clock of the servers

@@ -72,6 +72,8 @@ void Receiver::on_consumer(const Message* reply) {
                          : state.given > 0;
   if (gives || (state.in_hand == 0 && state.left == 0)) problems_.set(kProblem, "");
   if (watch_.observe(state, held, host_.monotonic_ns())) report_stalled(state);
+  if (state.in_hand > 0 || state.left > 0) return end_passed_over();
+  if (replace_at_ns_ == 0) look_for_passed_over(state);
 }
 
 // Whether the server has jobs that no receiver has in hand, so that a run that ends here leaves work behind.
@@ -85,7 +87,8 @@ bool Receiver::leaves_jobs() {
     exchange_.ask(
         subject_of("INFO", names_), "", kReplyTime, [&] { return pulse(); },
         [&](const Message& reply) { is_known = parse_consumer(reply.data(), &state); });
-    if (is_known && state.left == 0 && state.in_hand <= identity_.held_by_others()) return !jobs_.empty();
+    if (is_known && state.left == 0 && state.in_hand <= identity_.held_by_others())
+      return !jobs_.empty() || (state.in_hand == 0 && has_passed_over(state));
     if (host_.monotonic_ns() >= deadline || !pulse()) return true;
     exchange_.await([&] { return !jobs_.empty(); }, kSecond / 5, [&] { return pulse(); });
   }

@@ -101,6 +101,55 @@ class Once(unittest.TestCase):
             self.assertEqual(rig.run_once(south), 0)
             self.assertTrue((south.folder / "x.freq").exists())
 
+    def pass_over(self, server, north, name):
+        """Has the consumer take a job for delivered that is not, as one of a restarted server may; its sender is away."""
+        site = north.site
+        site.send(north, name, b"data")
+        self.assertEqual(rig.run_once(north), 1)
+        with server.client() as client:
+            _, ack, _, text = client.fetch("test_job", "receivers")
+            self.assertEqual(json.loads(text)["name"], name)
+            client.publish(ack, b"+ACK")
+            client.flush()
+
+            def consumer():
+                info = client.api("CONSUMER.INFO.test_job.receivers")
+                return info["num_pending"] == 0 and info["num_ack_pending"] == 0
+            rig.wait_for("the acknowledgement", consumer)
+
+    def test_a_run_once_is_incomplete_where_a_job_was_passed_over_and_the_next_one_delivers_it(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            south = site.node("south", "receive", server.url)
+            self.assertEqual(rig.run_once(south), 0)  # makes the consumer
+            self.pass_over(server, north, "x.freq")
+            status, text = rig.run_once_with_text(south)
+            self.assertEqual(status, 1, text)
+            self.assertIn("has passed over x.freq (message 1), which has no receipt", text)
+            self.assertEqual(rig.run_once(south), 0)
+            self.assertIn("x.freq", rig.visible(south.folder))
+            # The job stays until its sender comes, and has its receipt now.
+            self.assertEqual(set(rig.jobs(server)), {"x.freq"})
+            for receiver in (south, site.node("west", "receive", server.url)):
+                status, text = rig.run_once_with_text(receiver)
+                self.assertEqual(status, 0, text)
+                self.assertNotIn("passed over", text)
+
+    def test_a_receiver_reports_a_job_that_was_passed_over_and_delivers_it(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            north = site.node("north", "send", server.url)
+            south = site.node("south", "receive", server.url)
+            self.assertEqual(rig.run_once(south), 0)
+            self.pass_over(server, north, "x.freq")
+            south.start()
+            rig.wait_for("the delivery", lambda: "x.freq" in rig.visible(south.folder))
+            self.assertIn("has passed over x.freq (message 1)", south.carrier.text())
+            rig.wait_for("the end of the report", lambda: not rig.problems(south))
+            self.assertEqual(rig.run_once(north), 0)
+            self.assertEqual(rig.visible(north.folder), set())
+
     def test_a_sender_that_runs_once_answers_its_receivers_after_a_restart_of_the_server(self):
         """A receiver that runs, and then one that runs with --once beside it."""
         with rig.Site() as site:
