@@ -13,7 +13,6 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kDay = std::int64_t{86'400} * 1'000'000'000;
 constexpr std::int64_t kAbsentDays = 35;                // the age at which the server removes lists
 constexpr std::uint64_t kMinDay = 20 * 3600 * kSecond;  // between two days of one process
-constexpr std::uint64_t kSilent = 20 * kSecond;         // it announces itself every 5 seconds
 constexpr unsigned kMisses = 3;                         // one that is alive makes its consumer again
 constexpr std::size_t kTokenSize = KnownReceivers::kIdSize;
 constexpr std::size_t kMaxPlace = 300;

@@ -21,6 +21,8 @@ class KnownReceivers {
  public:
   static constexpr std::size_t kMax = 10'000;
   static constexpr std::size_t kIdSize = 16;
+  // One that shows no sign for so long is away: it announces itself every 5 seconds.
+  static constexpr std::uint64_t kSilent = std::uint64_t{20} * 1'000'000'000;
 
   // A record of an earlier process. False when it is none.
   bool take_record(std::string_view text);
@@ -33,8 +35,8 @@ class KnownReceivers {
                  std::string* record);
   // Where it is, as it announces it. Returns what is to be recorded, "" for nothing.
   std::string note_place(const std::string& id, const std::string& place);
-  // Nobody waits for it any more, and its consumer, which may still be there, makes it known no more: only
-  // its next sign of life does. False when it is not known, or is there.
+  // Nobody waits for it any more, and its consumer, which other senders may wait for, makes it known no more:
+  // only its next sign of life does. False when it is not known, or is there.
   bool forget(const std::string& id, std::uint64_t monotonic_ns, std::string* record);
   bool is_forgotten(const std::string& id) const { return forgotten_.contains(id); }
   // The consumers of the lists in the store of this epoch. A receiver whose consumer was there, and is not

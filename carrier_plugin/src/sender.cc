@@ -20,6 +20,8 @@ constexpr std::uint64_t kMaxStuck = 60 * kSecond;
 // A receiver asks again after 5 seconds, and gets the first answer that decides not before the sender has
 // waited for receipts of earlier deliveries.
 constexpr std::uint64_t kQuestionsEnd = 7 * kSecond;
+// Between two steps: receivers may have announced themselves in the meantime.
+constexpr std::uint64_t kStoodStill = 5 * kSecond;
 
 }  // namespace
 
@@ -161,6 +163,9 @@ Status Sender::tend_streams() {
 void Sender::tend_connection() {
   if (exchange_.take_silence()) readiness_.lose_streams();
   const bool is_new = readiness_.tend(folder_.is_open());
+  const std::uint64_t now = host_.monotonic_ns();
+  const std::uint64_t last = std::exchange(step_ns_, now);
+  if (is_new || now - last > kStoodStill) listens_since_ns_ = now;
   // While the stream is full only its room is read: see wait_for_room().
   if (full_since_ns_ != 0) refusals_.renew("data");
   refusals_.tend();

@@ -175,7 +175,6 @@ class Sender {
   void check_for_returned();
   void tend_forgetting();
   bool forget(const std::string& id);
-  void delete_consumer(const std::string& id);
   void ask_list_receipts(const Outgoing& file);
   void send_receipt_questions();
   void delete_list_receipts();
@@ -279,7 +278,9 @@ class Sender {
   std::map<std::string, std::uint64_t>
       kept_had_;  // kept lists that a receiver has, when they were last counted
   std::uint64_t next_forgetting_ns_ = 0;
-  std::set<std::string> returned_;  // receivers that are new or were silent
+  std::uint64_t step_ns_ = 0;           // when the last step began
+  std::uint64_t listens_since_ns_ = 0;  // without a break of the connection or of this process
+  std::set<std::string> returned_;      // receivers that are new or were silent
   ReceiverQuestions receipt_questions_;
   ReceiverQuestions receipt_deletions_;
   std::set<std::string> kept_lists_;        // IDs of lists that a receiver has, and not all of them

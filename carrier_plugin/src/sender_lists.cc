@@ -118,10 +118,11 @@ std::vector<Sender::ListedReceiver> Sender::receivers(std::size_t max) const {
   return all;
 }
 
-// The requests of the command `forget`, also those from before the start.
+// The requests of the command `forget`, also those from before the start. A sender that has not been
+// connected for long has not heard of receivers that are there.
 void Sender::tend_forgetting() {
   const std::uint64_t now = host_.monotonic_ns();
-  if (now < next_forgetting_ns_) return;
+  if (now < next_forgetting_ns_ || now - listens_since_ns_ <= KnownReceivers::kSilent) return;
   next_forgetting_ns_ = now + kForgettingEvery;
   for (const std::string& id : forget_requests(settings_.state))
     if (forget(id)) unlink(forget_request(settings_.state, id).c_str());
@@ -142,14 +143,8 @@ bool Sender::forget(const std::string& id) {
   if (!status.ok()) return false;
   host_.log(PAXECT_LOG_WARN,
             "the receiver " + id + " is forgotten, as the operator wants: no list waits for it");
-  delete_consumer(id);
   finish_lists();
   return true;
-}
-
-// One that is still there shows with the names of the consumers, and is removed then.
-void Sender::delete_consumer(const std::string& id) {
-  exchange_.post("$JS.API.CONSUMER.DELETE." + names_.stream("list") + "." + id, "");
 }
 
 void Sender::tend_lists() {
@@ -178,8 +173,6 @@ void Sender::read_consumers(const std::set<std::string>& before) {
       for (const json::Value& name : names->GetArray())
         if (name.IsString()) all.emplace(name.GetString(), name.GetStringLength());
     if (all.size() < total && all.size() > before.size()) return read_consumers(all);
-    for (const std::string& id : all)
-      if (receivers_.is_forgotten(id)) delete_consumer(id);
     std::vector<std::string> records;
     receivers_.take_consumers(all, epoch, host_.realtime_ns(), &records);
     for (const std::string& record : records) records_.append(record);
@@ -262,6 +255,9 @@ std::string Sender::lacking_text(const Outgoing& file) const {
   const std::size_t others = receivers_.count_others(file.had_by);
   std::string names;
   std::string receiver;
+  const std::uint64_t now = host_.monotonic_ns();
+  const auto is_away = [&](const std::string& one) { return !receivers_.is_there(one, now); };
+  const std::string away = receivers_.next_other(file.had_by, "", is_away);
   for (std::size_t i = 0; i < std::min(others, kNamed); ++i) {
     receiver = receivers_.next_other(file.had_by, receiver);
     names += (names.empty() ? "" : ", ") + receiver;
@@ -269,8 +265,9 @@ std::string Sender::lacking_text(const Outgoing& file) const {
   if (others > kNamed) names += " and " + std::to_string(others - kNamed) + " others";
   return "delivered to " + std::to_string(file.had_by.size()) +
          " receivers, and kept until these have it: " + names +
-         "; if one of them is gone for good, run: paxect carrier forget " + receiver +
-         " (one that is silent for 35 days counts as gone)";
+         (away.empty() ? ""
+                       : "; " + away + " is away: if it is gone for good, run: paxect carrier forget " +
+                             away + " (one that is silent for 35 days counts as gone)");
 }
 
 }  // namespace paxect::carrier

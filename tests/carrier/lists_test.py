@@ -2,6 +2,8 @@
 """Lists go to every receiver of the subject: a sender keeps one until each receiver that it knows has it, whatever the server
 loses while one of them is away."""
 import json
+import signal
+import threading
 import unittest
 
 import rig
@@ -121,8 +123,9 @@ class Lists(unittest.TestCase):
             connected = north.command("forget", token_of(south), status=(1,))
             self.assertEqual((connected["state"], connected["connected"]), ("connected", True), connected)
             rig.wait_for(lambda: f"what it waits for: {reason(north, path)}", lambda: token_of(west) in reason(north, path))
-            self.assertIn(f"run: paxect carrier forget {token_of(west)}", reason(north, path))
             seen = self.away(north, west)
+            rig.wait_for(lambda: f"the remedy: {reason(north, path)}",
+                         lambda: f"{token_of(west)} is away: if it is gone for good, run: paxect carrier forget {token_of(west)}" in reason(north, path))
             rig.wait_for("the list to be counted", lambda: self.away(north, west)["lists"] == 1)
             self.assertTrue(has(north, path))
             gone = north.command("forget", token_of(west))
@@ -130,6 +133,8 @@ class Lists(unittest.TestCase):
                              (token_of(west), "forgotten", 1, seen["last_seen_utc"], ""))
             self.assertTrue(gone["place"].endswith(" [carrier]"), gone)
             rig.wait_for("an empty outbox", lambda: not rig.visible(north.folder))
+            rig.wait_for("the report of that", lambda: token_of(west) not in [
+                one["id"] for one in north.command("status", status=range(100))["report"]["receivers"]])
             self.assertEqual(north.command("forget", token_of(west), status=(1,))["state"], "unknown")
             # It is known again when it comes back after all.
             west.start()
@@ -138,10 +143,13 @@ class Lists(unittest.TestCase):
             later = put(north, "n.3.list")
             self.arrives(north, west, later)
 
-    def test_a_receiver_with_a_consumer_is_given_up_with_it_also_while_the_sender_does_not_run(self):
+    def test_a_receiver_with_a_consumer_is_given_up_by_one_sender_alone_also_while_it_does_not_run(self):
         with rig.Site() as site:
             server, north, south, west = self.three(site)
+            other = site.node("other", "send", server.url).start()
             path = self.sent_to_one(north, south, "n.2.list")
+            kept = put(other, "o.2.list")
+            rig.wait_for("the list of the other sender at one receiver", lambda: has(south, kept))
             north.stop()
             asked = north.command("forget", token_of(west))
             self.assertEqual((asked["state"], asked["connected"]), ("requested", False), asked)
@@ -152,9 +160,47 @@ class Lists(unittest.TestCase):
             def consumers():
                 with server.client() as client:
                     return client.api("CONSUMER.NAMES.test_list", {"offset": 0})["consumers"]
-            rig.wait_for("its consumer to go", lambda: consumers() == [token_of(south)])
+            self.assertEqual(sorted(consumers()), sorted([token_of(south), token_of(west)]))
             self.assertFalse([path for path in (north.place / ".paxect_carrier_folder").iterdir() if path.name.startswith("forget-")])
             self.assertFalse(has(north, path))
+            self.assertTrue(has(other, kept))
+            west.start()
+            rig.wait_for("the list of the other sender", lambda: has(west, kept) and not rig.visible(other.folder))
+
+    def test_a_receiver_that_is_there_is_not_given_up_by_a_sender_that_has_not_heard_of_it_yet(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            path = self.sent_to_one(north, south, "n.2.list")
+            north.stop()
+            west.start()
+            self.assertEqual(north.command("forget", token_of(west))["state"], "requested")
+            north.start()
+            rig.wait_for("the decision", lambda: f"the receiver {token_of(west)} is not forgotten" in north.carrier.text())
+            rig.wait_for("the list", lambda: has(west, path) and not rig.visible(north.folder))
+            # A sender that is not connected hears of nobody.
+            server.stop()
+            self.away(north, west)
+            refused = north.command("forget", token_of(west), status=(1,))
+            self.assertEqual((refused["state"], refused["connected"]), ("refused", False), refused)
+            self.assertIn("the sender is not connected", refused["problem"])
+            self.assertFalse([one for one in (north.place / ".paxect_carrier_folder").iterdir() if one.name.startswith("forget-")])
+
+    def test_a_sender_that_hears_of_the_receiver_after_the_command_has_asked_refuses(self):
+        with rig.Site() as site:
+            server, north, south, west = self.three(site)
+            self.sent_to_one(north, south, "n.2.list")
+            self.away(north, west)
+            north.carrier.signal(signal.SIGSTOP)
+            west.start()
+            rig.wait_for("the receiver", lambda: (west.command("status", status=range(100))["report"] or {}).get("connected"))
+            answers = []
+            command = threading.Thread(target=lambda: answers.append(north.command("forget", token_of(west), status=(1,))))
+            command.start()
+            rig.wait_for("the request", lambda: [one for one in (north.place / ".paxect_carrier_folder").iterdir() if one.name.startswith("forget-")])
+            north.carrier.signal(signal.SIGCONT)
+            command.join(rig.LIMIT)
+            self.assertEqual([answer["state"] for answer in answers], ["connected"], answers)
+            self.assertIn("has not forgotten the receiver", answers[0]["problem"])
 
     def test_ten_thousand_receivers_mean_few_questions_at_once(self):
         """Nobody answers the questions, so that all that were asked are open."""

@@ -40,12 +40,15 @@ constexpr Command kCommands[] = {
     {{sizeof(paxect_command), "forget", "RECEIVER [--json]", "gives up a receiver that does not come back"},
      "RECEIVER is the ID that status and peers name. Shows where it was, when it was last seen and how many "
      "lists wait for it,\n"
-     "and has this sender forget it: its consumer is removed, and lists wait for the others alone. One that "
-     "comes back after\n"
-     "all is known again, and gets the lists that the server still has. Each sender of the subject forgets "
-     "by "
-     "itself.\n"
-     "Exit status 1: it is connected, not known, or not forgotten yet.\n",
+     "and has this sender forget it: lists wait for the others alone. One that comes back after all is known "
+     "again, and\n"
+     "gets the lists that the server still has. Each sender of the subject forgets by itself. One that does "
+     "not run decides\n"
+     "20 seconds after its start.\n"
+     "Exit status 0: it is forgotten, or the sender does not run and has the request. 1: it is connected, "
+     "not "
+     "known, or not\n"
+     "forgotten yet, or the sender is not connected.\n",
      1,
      run_forget},
 };

@@ -14,7 +14,7 @@
 namespace paxect::carrier {
 namespace {
 
-constexpr std::uint64_t kPatience = 10'000'000'000;
+constexpr std::uint64_t kPatience = 30'000'000'000;  // the sender listens for KnownReceivers::kSilent first
 constexpr int kPauseMs = 50;
 
 // What the sender knows of the receiver.
@@ -24,7 +24,13 @@ struct Evidence {
   std::uint64_t lists = 0;
   bool is_known = false;
   bool is_connected = false;
+  bool is_forgotten = false;  // by the records
 };
+
+bool is_sender_connected(const std::string& report) {
+  bool is_connected = false;
+  return JsonReader(report.empty() ? "{}" : report).get("connected", &is_connected) && is_connected;
+}
 
 // By the report of one that runs.
 void read_running(const std::string& report, const std::string& id, Evidence* out) {
@@ -53,6 +59,7 @@ Status read_recorded(const std::string& path, const std::string& id, Evidence* o
     out->place = one.place;
     out->last_seen = utc_text(one.seen_ns);
   });
+  out->is_forgotten = receivers.is_forgotten(id);
   return status;
 }
 
@@ -103,18 +110,32 @@ paxect_plugin_status run_forget(const Call& call) {
   if (found.is_connected)
     return answer(call, found, "connected",
                   "the receiver " + id + " is connected and gets its lists: stop it first");
+  if (running && !is_sender_connected(report))
+    return answer(call, found, "refused",
+                  "the sender is not connected, so that it does not hear whether the receiver " + id +
+                      " is there: run this again when paxect carrier status says that it is connected");
   const std::string request = forget_request(state, id);
   if (const Status status = replace_file(request, ""); !status.ok()) return call.fail(status);
   if (!running) return answer(call, found, "requested", "");
   const std::uint64_t end = call.host().monotonic_ns() + kPatience;
   while (access(request.c_str(), F_OK) == 0) {
     if (call.host().monotonic_ns() >= end || call.host().stop_requested())
-      return answer(call, found, "requested",
-                    "the sender has not forgotten the receiver " + id +
-                        " yet: it does so when it is connected; its messages have the reason");
+      return answer(
+          call, found, "requested",
+          "the sender has not forgotten the receiver " + id +
+              " yet: it does so when it has been connected for 20 seconds; its messages have the reason");
     poll(nullptr, 0, kPauseMs);
   }
-  return answer(call, found, "forgotten", "");
+  // It removes the request also when it refuses it.
+  Evidence now;
+  if (const Status status = read_recorded(state + "/sender.records", id, &now); !status.ok())
+    return call.fail(status);
+  if (now.is_forgotten) return answer(call, found, "forgotten", "");
+  found.is_connected = now.is_known;
+  return answer(call, found, now.is_known ? "connected" : "unknown",
+                now.is_known ? "the sender has not forgotten the receiver " + id +
+                                   ": it has heard of it in the meantime; stop the receiver first"
+                             : "the sender knows no receiver " + id + " any more");
 }
 
 }  // namespace paxect::carrier
