@@ -66,7 +66,8 @@ struct Fetch {
   std::uint64_t until_ns = 0;
   // Since when the consumer has given neither messages nor the answer that it has none; 0: it has.
   std::uint64_t refused_since_ns = 0;
-  unsigned refusals = 0;  // fetches since then
+  unsigned refusals = 0;            // fetches since then
+  bool is_removal_advised = false;  // of its consumer, by the report of these
 
   void end() { number = open = 0; }
 };

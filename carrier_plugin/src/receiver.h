@@ -163,6 +163,7 @@ class Receiver {
     ConsumerConfig config{};
     std::int64_t created_ns = 0;      // by the clock of the servers; 0: not known
     bool is_replaced = false;         // by this receiver, which has removed it
+    bool is_removal_advised = false;  // by its report
     std::string lost_in_epoch{};      // the store that had it before it was another one; "": it is the same
     std::uint64_t next_ns = 0;        // when it is read
     std::uint64_t restore_at_ns = 0;  // 0: not
@@ -175,6 +176,7 @@ class Receiver {
   void take_ensured(GuardedConsumer* one, const EnsuredConsumer& ensured);
   void guard_consumers(std::uint64_t now);
   void report_consumer(GuardedConsumer* one, const std::string& text);
+  void end_consumer_report(GuardedConsumer* one);
   void read_config(GuardedConsumer* one, bool restores);
   void take_config(GuardedConsumer* one, std::string_view reply, bool restores);
   void restore_config(GuardedConsumer* one, const std::string& request);

@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "receiver.h"
 
@@ -32,8 +33,11 @@ std::string Receiver::consumer_call(const char* call, const GuardedConsumer& one
 // epoch is known.
 void Receiver::take_ensured(GuardedConsumer* one, const EnsuredConsumer& ensured) {
   const bool is_other = one->created_ns != ensured.created_ns;
-  if (one->created_ns != 0 && is_other && !one->is_replaced) one->lost_in_epoch = seen_epoch_;
+  const Fetch& fetch = one == &job_consumer_ ? job_fetch_ : list_fetch_;
+  const bool is_expected = one->is_replaced || one->is_removal_advised || fetch.is_removal_advised;
+  if (one->created_ns != 0 && is_other && !is_expected) one->lost_in_epoch = seen_epoch_;
   if (is_other) one->is_replaced = false;
+  if (is_other && std::exchange(one->is_removal_advised, false)) end_consumer_report(one);
   if (ensured.is_made)
     one->config.take_reply(ensured.members);
   else if (is_other)
@@ -56,8 +60,8 @@ void Receiver::guard_consumers(std::uint64_t now) {
       one->lost_in_epoch.clear();
     }
     if (one->mended_ns != 0 && now >= one->mended_ns + kReported) {
-      one->mended_ns = 0;
-      problems_.set(one->condition, "");
+      one->is_removal_advised = false;
+      end_consumer_report(one);
     }
     if (one->restore_at_ns != 0 && now >= one->restore_at_ns) {
       one->restore_at_ns = 0;
@@ -73,6 +77,11 @@ void Receiver::guard_consumers(std::uint64_t now) {
 void Receiver::report_consumer(GuardedConsumer* one, const std::string& text) {
   one->mended_ns = host_.monotonic_ns();
   problems_.set(one->condition, text);
+}
+
+void Receiver::end_consumer_report(GuardedConsumer* one) {
+  one->mended_ns = 0;
+  problems_.set(one->condition, "");
 }
 
 void Receiver::read_config(GuardedConsumer* one, bool restores) {
@@ -101,6 +110,7 @@ void Receiver::take_config(GuardedConsumer* one, std::string_view reply, bool re
                            (is_fixed ? "run: nats consumer rm " + names_.stream(one->stream) + " " +
                                            one->name + ", and the receiver makes it again"
                                      : "the receiver restores it; find out who changes it"));
+  one->is_removal_advised = one->is_removal_advised || is_fixed;
   if (is_fixed || one->restore_at_ns != 0) return;
   if (restores) return restore_config(one, restoring_request(reply, names_.stream(one->stream), ack_wait));
   // After a random time, if it is still so: another receiver may be faster. Who changes it again and again
@@ -126,6 +136,7 @@ void Receiver::restore_config(GuardedConsumer* one, const std::string& request) 
         std::uint64_t ignored = 0;
         std::string reason;
         parse_publication(reply->data(), &ignored, &reason);
+        one->is_removal_advised = true;
         report_consumer(one, consumer_text(*one) +
                                  " was changed by somebody else, and the server refuses to restore it (" +
                                  reason + "): run: nats consumer rm " + names_.stream(one->stream) + " " +

@@ -112,6 +112,7 @@ void Receiver::report_stalled(const ConsumerState& state) {
 void Receiver::note_answered(Fetch* fetch) {
   fetch->refusals = 0;
   fetch->refused_since_ns = 0;
+  fetch->is_removal_advised = false;
   problems_.set(fetch == &job_fetch_ ? kNoJobs : kNoLists, "");
 }
 
@@ -121,6 +122,7 @@ void Receiver::note_refused_fetch(Fetch* fetch, const std::string& reason) {
   const std::uint64_t now = host_.monotonic_ns();
   if (fetch->refusals++ == 0) fetch->refused_since_ns = now;
   if (fetch->refusals < kRefusedFetches || now - fetch->refused_since_ns < kElection) return;
+  fetch->is_removal_advised = true;
   const bool is_job = fetch == &job_fetch_;
   const std::string stream = names_.stream(is_job ? "job" : "list");
   const std::string consumer = is_job ? kReceivers : state_.token();
