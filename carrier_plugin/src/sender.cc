@@ -153,7 +153,8 @@ Status Sender::tend_streams() {
   Status status = ensure_streams(connection_.jetstream(), names_, settings_);
   std::vector<std::string> differences;
   if (status.ok())
-    compare_streams(read_streams(connection_.jetstream(), names_), names_, settings_, &differences);
+    compare_streams(read_streams(connection_.jetstream(), names_, ReadStreams::kUntilFailure), names_,
+                    settings_, &differences);
   if (!status.ok() || differences == differences_) return status;
   for (const std::string& one : differences) host_.log(PAXECT_LOG_WARN, one);
   differences_ = std::move(differences);

@@ -58,8 +58,10 @@ Status failure(const std::string& what, natsStatus status, jsErrCode code) {
     text += ": it is stored on three servers of a cluster, or as many as `replicas` says; they must be up";
   if (code == kNoAccount || code == kNotEnabled || status == NATS_NO_RESPONDERS)
     text +=
-        ": JetStream is not enabled for the account of this login: add jetstream { } to the configuration of "
-        "the server and restart it; where it has accounts, add jetstream: enabled to that of this login";
+        ": either JetStream is not enabled for the account of this login: add jetstream { } to the "
+        "configuration of the server and restart it; where it has accounts, add jetstream: enabled to that "
+        "of "
+        "this login; or this is a leaf node that does not reach its hub: look at its leaf connection";
   if (code != 0) text += " (" + std::to_string(static_cast<int>(code)) + ")";
   if (code == JSClusterNotAvailErr) return Status::unavailable(text);
   return status == NATS_TIMEOUT ? Status::silence(text) : Status::failure(text);
@@ -153,7 +155,7 @@ Status ensure_streams(jsCtx* jetstream, const Names& names, const Settings& sett
   return Status::success();
 }
 
-std::vector<StreamReport> read_streams(jsCtx* jetstream, const Names& names) {
+std::vector<StreamReport> read_streams(jsCtx* jetstream, const Names& names, ReadStreams which) {
   std::vector<StreamReport> streams;
   streams.reserve(kSpecs.size());
   for (const Spec& spec : kSpecs) {
@@ -169,6 +171,7 @@ std::vector<StreamReport> read_streams(jsCtx* jetstream, const Names& names) {
     report.is_missing = status != NATS_OK && (code == kStreamNotFound || status == NATS_NOT_FOUND);
     if (status != NATS_OK && !report.is_missing)
       report.status = failure("cannot read the stream " + name, status, code);
+    if (which == ReadStreams::kUntilFailure && !report.status.ok()) break;  // each takes up to 5 s
   }
   return streams;
 }

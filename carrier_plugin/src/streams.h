@@ -25,7 +25,8 @@ struct StreamReport {
   std::shared_ptr<const jsStreamInfo> info;  // null: missing, or a failure
 };
 // Reads each stream once. Blocks up to 5 s for each.
-std::vector<StreamReport> read_streams(jsCtx* jetstream, const Names& names);
+enum class ReadStreams { kAll, kUntilFailure };
+std::vector<StreamReport> read_streams(jsCtx* jetstream, const Names& names, ReadStreams which);
 // Compares the streams and changes nothing. `differences` gets what is not as in the settings and no failure:
 // a stream that is missing, or has another size or number of replicas.
 Status compare_streams(const std::vector<StreamReport>& streams, const Names& names, const Settings& settings,

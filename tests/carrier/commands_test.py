@@ -68,7 +68,7 @@ class Doctor(unittest.TestCase):
                 self.assertTrue([text for text in failed if all(word in text for word in words)], checks)
 
     def test_an_account_or_a_server_without_jetstream_is_named(self):
-        words = ("JetStream is not enabled", "jetstream: enabled", "jetstream { }")
+        words = ("either JetStream is not enabled", "jetstream: enabled", "jetstream { }", "leaf node that does not reach its hub")
         with self.subTest("account"), rig.Site() as site:
             server = site.server(settings="accounts { X: { users: [{ user: u, password: p }] }, Y: { jetstream: enabled, users: [{ user: y, "
                                           "password: p }] } }\nno_auth_user: u\n")
@@ -90,6 +90,18 @@ class Doctor(unittest.TestCase):
                                                 if one["check"] == "connection" and one["state"] == "ok"])
             checks = north.command("doctor", status=(1,))["checks"]
             self.assertTrue([one for one in checks if one["state"] == "failed" and all(word in one["text"] for word in words)], checks)
+
+    def test_a_leaf_node_without_its_hub_is_named(self):
+        with rig.Site() as site:
+            server = site.server()
+            server.write = lambda: server.config.write_text(
+                f'server_name: site7\nlisten: "{server.address}"\nmax_payload: 2MB\n'
+                f'leafnodes {{ remotes: [ {{ url: "nats-leaf://x:y@127.0.0.1:{rig.free_port()}" }} ] }}\n'
+                'mappings { "$JS.API.>": "$JS.hub.API.>" }\n')
+            server.start()
+            north = site.node("north", "send", server.url).start()
+            rig.wait_for(lambda: f"both reasons: {rig.problems(north)}", lambda: [
+                text for text in rig.problems(north) if "JetStream is not enabled" in text and "look at its leaf connection" in text])
 
     def test_a_limit_of_a_stream_that_has_none_by_default_is_found(self):
         with rig.Site() as site:

@@ -243,7 +243,7 @@ void check_streams(const Call& call, Findings* findings) {
   if (!status.ok()) return;
   const Names names(call.settings().subject);
   std::vector<std::string> differences;
-  const std::vector<StreamReport> streams = read_streams(connection.jetstream(), names);
+  const std::vector<StreamReport> streams = read_streams(connection.jetstream(), names, ReadStreams::kAll);
   status = compare_streams(streams, names, call.settings(), &differences);
   if (!status.ok() || differences.empty()) add("streams", status, "they are as in the settings", findings);
   for (const std::string& difference : differences) findings->push_back({"streams", "warning", difference});
