@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace paxect::carrier {
 
@@ -44,11 +45,20 @@ class ReceiverQuestions {
   }
   // One of the open ones has its answer, or gets none.
   void close() { --open_; }
+  // Likewise, and its list is to be asked about again, once for all failures: see retry().
+  void fail(const std::string& list) {
+    close();
+    failed_.insert(list);
+  }
+  void retry() {
+    for (const std::string& list : std::exchange(failed_, {})) add(list);
+  }
   std::size_t open() const { return open_; }
 
  private:
   std::deque<Question> waiting_;  // with the receiver that was asked about last
   std::set<std::string> lists_;   // that are waiting
+  std::set<std::string> failed_;  // since the last retry()
   std::size_t open_ = 0;
 };
 

@@ -283,6 +283,7 @@ class Sender {
   std::set<std::string> returned_;      // receivers that are new or were silent
   ReceiverQuestions receipt_questions_;
   ReceiverQuestions receipt_deletions_;
+  std::uint64_t next_deletions_ns_ = 0;     // of those that failed
   std::set<std::string> kept_lists_;        // IDs of lists that a receiver has, and not all of them
   std::uint64_t consumers_generation_ = 0;  // of the connection by which the consumers were read; 0: none
   std::uint64_t next_consumers_ns_ = 0;

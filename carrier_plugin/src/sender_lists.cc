@@ -18,7 +18,7 @@ constexpr std::uint64_t kReplyTime = 10 * kSecond;
 constexpr std::uint64_t kConsumersEvery = 5 * kSecond;  // while a list is kept
 constexpr std::uint64_t kConsumersIdle = 60 * kSecond;
 constexpr std::uint64_t kForgettingEvery = kSecond;
-constexpr std::uint64_t kCleanUpAgain = 60 * kSecond;
+constexpr std::uint64_t kDeleteAgain = 60 * kSecond;
 constexpr std::uint64_t kMaxOfferPause = 3600 * kSecond;
 constexpr std::size_t kMaxKept = 20'000;
 constexpr std::size_t kNamed = 3;  // receivers, in a text
@@ -212,12 +212,17 @@ void Sender::send_receipt_questions() {
 // The receipts that further receivers of a list have published, when the list is done with.
 void Sender::delete_list_receipts() {
   const auto next = [this](const std::string&, const std::string& after) { return receivers_.next(after); };
+  const std::uint64_t now = host_.monotonic_ns();
+  if (now >= next_deletions_ns_) {
+    next_deletions_ns_ = now + kDeleteAgain;
+    receipt_deletions_.retry();
+  }
   ReceiverQuestions::Question question;
   while (connection_.is_connected() && receipt_deletions_.next(next, &question))
     delete_last("receipt", list_receipt_of(question.list, question.receiver),
-                [this, id = question.list](bool ok) {
-                  receipt_deletions_.close();
-                  if (!ok) clean_ups_.push_back({.due_ns = host_.monotonic_ns() + kCleanUpAgain, .id = id});
+                [this, list = question.list](bool ok) {
+                  if (ok) return receipt_deletions_.close();
+                  receipt_deletions_.fail(list);
                 });
 }
 

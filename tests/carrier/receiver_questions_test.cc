@@ -66,5 +66,31 @@ TEST_CASE("A list that no receiver lacks has no questions") {
   CHECK(questions.open() == 0);
 }
 
+TEST_CASE("A list whose questions fail is asked about once more, however many failed") {
+  const KnownReceivers receivers = announced();
+  ReceiverQuestions questions;
+  const auto next = [&](const std::string&, const std::string& after) { return receivers.next(after); };
+  ReceiverQuestions::Question question;
+  const auto ask_all = [&](bool ok) {
+    std::size_t asked = 0;
+    while (questions.next(next, &question)) {
+      ++asked;
+      if (ok)
+        questions.close();
+      else
+        questions.fail(question.list);
+    }
+    return asked;
+  };
+  questions.add("list");
+  CHECK(ask_all(false) == kReceivers);
+  CHECK(questions.open() == 0);
+  CHECK(ask_all(false) == 0);  // not at once
+  questions.retry();
+  CHECK(ask_all(true) == kReceivers);
+  questions.retry();
+  CHECK(ask_all(true) == 0);
+}
+
 }  // namespace
 }  // namespace paxect::carrier
