@@ -27,8 +27,7 @@ void ReportQueue::drop(const std::string& id) {
 void ReportQueue::retry() { next_ns_ = pause_ns_ = 0; }
 
 bool ReportQueue::has_new() const {
-  return std::any_of(open_.begin(), open_.end(),
-                     [&](const Open& one) { return !one.is_tried || one.number == sent_; });
+  return std::any_of(open_.begin(), open_.end(), [](const Open& one) { return !one.is_tried; });
 }
 
 // One at a time: a stream that refuses one refuses all of them.
