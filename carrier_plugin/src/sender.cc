@@ -108,7 +108,7 @@ void Sender::flush_claims(std::uint64_t now) {
 
 bool Sender::is_idle() const {
   return scanned_ && candidates_.empty() && fresh_.empty() && preparing_ == nullptr && sending_.empty() &&
-         !has_removals() && exchange_.outstanding() == 0 && !expects_questions();
+         !has_removals() && exchange_.outstanding() == 0 && !is_to_decide_ && !expects_questions();
 }
 
 // Whether receivers deliver its job only after this sender has said that it is not delivered yet.

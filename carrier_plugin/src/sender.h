@@ -278,6 +278,7 @@ class Sender {
   std::map<std::string, std::uint64_t>
       kept_had_;  // kept lists that a receiver has, when they were last counted
   std::uint64_t next_forgetting_ns_ = 0;
+  bool is_to_decide_ = true;            // about requests of `forget`, or to look for them
   std::uint64_t step_ns_ = 0;           // when the last step began
   std::uint64_t listens_since_ns_ = 0;  // without a break of the connection or of this process
   std::set<std::string> returned_;      // receivers that are new or were silent

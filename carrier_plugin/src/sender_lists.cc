@@ -122,9 +122,12 @@ std::vector<Sender::ListedReceiver> Sender::receivers(std::size_t max) const {
 // connected for long has not heard of receivers that are there.
 void Sender::tend_forgetting() {
   const std::uint64_t now = host_.monotonic_ns();
-  if (now < next_forgetting_ns_ || now - listens_since_ns_ <= KnownReceivers::kSilent) return;
+  if (now < next_forgetting_ns_) return;
   next_forgetting_ns_ = now + kForgettingEvery;
-  for (const std::string& id : forget_requests(settings_.state))
+  const std::vector<std::string> requests = forget_requests(settings_.state);
+  is_to_decide_ = !requests.empty() && now - listens_since_ns_ <= KnownReceivers::kSilent;
+  if (is_to_decide_) return;
+  for (const std::string& id : requests)
     if (forget(id)) unlink(forget_request(settings_.state, id).c_str());
 }
 

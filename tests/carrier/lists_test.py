@@ -167,6 +167,16 @@ class Lists(unittest.TestCase):
             west.start()
             rig.wait_for("the list of the other sender", lambda: has(west, kept) and not rig.visible(other.folder))
 
+    def test_a_run_with_once_decides_about_a_request(self):
+        with rig.Site() as site:
+            _, north, south, west = self.three(site)
+            path = self.sent_to_one(north, south, "n.2.list")
+            north.stop()
+            self.assertEqual(north.command("forget", token_of(west))["state"], "requested")
+            rig.run_once(north)
+            self.assertFalse([one for one in (north.place / ".paxect_carrier_folder").iterdir() if one.name.startswith("forget-")])
+            self.assertFalse(has(north, path))
+
     def test_a_receiver_that_is_there_is_not_given_up_by_a_sender_that_has_not_heard_of_it_yet(self):
         with rig.Site() as site:
             server, north, south, west = self.three(site)
