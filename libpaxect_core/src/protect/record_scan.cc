@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "protect/record_support.h"
+
 namespace paxect::core {
 namespace {
 
@@ -44,6 +46,7 @@ Records scan_records(CopyReader& copy) {
   auto earlier = [](const auto& a, const auto& b) { return key(a) < key(b); };
   sort_in_place(std::span(found.lists), earlier, copy);
   sort_in_place(std::span(found.trailers), earlier, copy);
+  if (copy.failure().ok()) remove_unsupported(found, copy);
   return found;
 }
 

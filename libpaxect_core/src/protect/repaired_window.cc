@@ -44,9 +44,25 @@ Status RepairedWindow::finish() {
   return proof_.code == PAXECT_ERROR_DAMAGED ? retry() : proof_;
 }
 
-// Bytes of copies without the window, or garbage in a list, may stand in for what another copy has: then that
-// one is tried, and cells that differ from the list.
+// A list that is wrong may have confirmed cells that are wrong: then those are not taken. Bytes of copies
+// without the window, or garbage in a list, may stand in for what another copy has: then that one is tried,
+// and cells that differ from the list.
 Status RepairedWindow::retry() {
+  using Agreement = WindowRepair::Agreement;
+  bool is_changed = false;
+  for (const Agreement agreement : {Agreement::kMore, Agreement::kAll}) {
+    if (damage_.lacking != 0 || !repair_.has_less_than(agreement)) continue;
+    is_changed = true;
+    WindowDamage other;
+    Status status = repair_.restore_again(copies_, agreement, other);
+    if (status.ok()) status = prove(other);
+    if (status.ok()) damage_ = other;
+    if (status.code != PAXECT_ERROR_DAMAGED) return status;
+  }
+  // What follows begins with all cells that most copies of the list confirm.
+  if (is_changed)
+    if (Status status = repair_.run(*map_, map_->plans()[number_], copies_, damage_); !status.ok())
+      return status;
   for (const bool contradicted : {false, true})
     for (std::size_t copy = contradicted ? 0 : 1; copy < copies_.size(); ++copy) {
       WindowDamage other = damage_;

@@ -9,6 +9,7 @@ namespace paxect::core {
 namespace {
 
 constexpr unsigned kMaxAttempts = 1024;  // to load one: 8 copies of it in 64 copies of the container, twice
+static_assert(kMaxAttempts < WindowLists::kOfRecord);
 
 }  // namespace
 
@@ -35,7 +36,7 @@ std::vector<WindowLists::FoundPiece> WindowLists::load_found(const ProtectionMap
     FoundPiece& known = pieces[piece_index(found.header.copy, piece)];
     if (known.count == kMaxFound) continue;
     known.at[known.count++] = found.at;
-    if (load_piece(copy.reader, piece, found.at + kListHeaderSize)) pieces_[piece].is_list = true;
+    if (load_piece(copy.reader, piece, found.at + kListHeaderSize, kOfRecord)) pieces_[piece].is_list = true;
   }
   return pieces;
 }
@@ -53,13 +54,13 @@ void WindowLists::load_in_place(const ProtectionMap& map, const WindowPlan& plan
       std::uint64_t place = 0;
       if (copy.find(at + kListHeaderSize, shift, 4 * shape_.piece_entries(piece), place) &&
           !found[piece_index(list, piece)].overlaps(place - kListHeaderSize, shape_.piece_size(piece)))
-        load_piece(copy.reader, piece, place);
+        load_piece(copy.reader, piece, place, 1);
     }
   }
 }
 
 // False when it cannot be read.
-bool WindowLists::load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at) {
+bool WindowLists::load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at, unsigned votes) {
   Piece& piece = pieces_[static_cast<std::size_t>(number)];
   std::vector<std::uint8_t> entries(4 * shape_.piece_entries(number));
   if (at > reader.size() || entries.size() > reader.size() - at) return false;
@@ -70,9 +71,9 @@ bool WindowLists::load_piece(CopyReader& reader, std::uint64_t number, std::uint
     return variant.crc == crc && variant.entries == entries;
   });
   if (known == piece.variants.end())
-    piece.variants.push_back({std::move(entries), crc, 1});
+    piece.variants.push_back({std::move(entries), crc, votes});
   else
-    ++known->votes;
+    known->votes += votes;
   return true;
 }
 
@@ -110,6 +111,12 @@ bool WindowLists::is_most(std::uint64_t cell, std::uint32_t crc) const {
   Counts counts;
   const auto end = counts.begin() + count(cell, counts);
   return own != 0 && std::all_of(counts.begin(), end, [&](const auto& c) { return c.first <= own; });
+}
+
+bool WindowLists::is_only(std::uint64_t cell, std::uint32_t crc) const {
+  const std::vector<Variant>& variants = piece_of(cell).variants;
+  return std::all_of(variants.begin(), variants.end(),
+                     [&](const Variant& variant) { return entry(variant, cell) == crc; });
 }
 
 }  // namespace paxect::core

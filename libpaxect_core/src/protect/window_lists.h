@@ -27,11 +27,14 @@ class WindowLists {
   // what is read and kept is in proportion to the window, however many records describe it.
   void load(const ProtectionMap& map, const WindowPlan& plan, std::span<RepairCopy> copies);
 
-  // The copies of the list that have this CRC-32 for the cell.
+  // The copies of the list that have this CRC-32 for the cell: kOfRecord for each whose header is there, and
+  // 1 for each that is only read at its place, where older data can show through.
   unsigned votes(std::uint64_t cell, std::uint32_t crc) const;
   bool matches(std::uint64_t cell, std::uint32_t crc) const { return votes(cell, crc) != 0; }
   // Some copies of the list have this CRC-32 for the cell, and no more have another one.
   bool is_most(std::uint64_t cell, std::uint32_t crc) const;
+  // None has another one.
+  bool is_only(std::uint64_t cell, std::uint32_t crc) const;
   // A cell was found that has its CRC-32: then its piece is no garbage.
   void confirm(std::uint64_t cell) { piece_of(cell).is_list = true; }
   // Whether what the copies have for this cell may be anything.
@@ -52,6 +55,7 @@ class WindowLists {
   // The CRC-32 that more copies of the list have for the cell than any other; none when two have as many.
   std::optional<std::uint32_t> majority(std::uint64_t cell) const;
 
+  static constexpr unsigned kOfRecord = 1 << 12;   // more than all votes of other copies
   static constexpr unsigned kMaxFound = 2;         // a copy may have the container twice
   static constexpr std::ptrdiff_t kMaxEach = 8;    // as many as a list has copies in a container
   static constexpr std::size_t kMaxVariants = 24;  // of a list piece
@@ -61,7 +65,7 @@ class WindowLists {
   struct Variant {
     std::vector<std::uint8_t> entries;
     std::uint32_t crc = 0;  // of the entries
-    unsigned votes = 0;     // copies of the list that hold it
+    unsigned votes = 0;     // of the copies of the list that hold it
   };
   struct Piece {
     std::vector<Variant> variants;  // what the copies of this piece hold
@@ -86,7 +90,7 @@ class WindowLists {
   void load_in_place(const ProtectionMap& map, const WindowPlan& plan, std::size_t index, RepairCopy& copy,
                      const std::vector<FoundPiece>& found);
   std::ptrdiff_t count(std::uint64_t cell, Counts& counts) const;  // how many
-  bool load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at);
+  bool load_piece(CopyReader& reader, std::uint64_t number, std::uint64_t at, unsigned votes);
   std::size_t piece_index(unsigned list, std::uint64_t piece) const {
     return static_cast<std::size_t>(list * shape_.pieces() + piece);
   }

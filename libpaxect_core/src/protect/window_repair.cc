@@ -43,16 +43,34 @@ Status WindowRepair::gather(const ProtectionMap& map, const WindowPlan& plan, st
                    "out of memory for a window of " + std::to_string(data_size + parity_size) + " bytes");
   cells_.assign(static_cast<std::size_t>(shape.all_cells()), Cell::kMissing);
   lists_.load(map, plan, copies);
-  Status status;
-  for (std::size_t i = 0; status.ok() && i < copies.size(); ++i) {
-    for (std::int64_t shift : charged_shifts(map, i, copies[i], window_.offset, plan_.next.end))
-      take(copies[i], shift, Take::kProven);
-    status = copies[i].reader.failure();
-  }
+  agreement_ = Agreement::kMost;
+  has_less_ = {};
+  Status status = take_proven(copies);
   bool has_any = false;
   if (status.ok()) status = take_unproven(copies, 0, has_any);
   is_enough = status.ok() && all_enough();
   return status;
+}
+
+// By the CRC-32 that most copies of the list have. A copy of the list that is wrong can confirm bytes that
+// are wrong with it, as those of an older container do that show through, so that it counts only where cells
+// are lacking without it.
+Status WindowRepair::take_proven(std::span<RepairCopy> copies) {
+  for (const Take what : {Take::kMajority, Take::kProvenData, Take::kProven}) {
+    if (what != Take::kMajority && !find_lacking()) break;
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+      for (std::int64_t shift : charged_shifts(*map_, i, copies[i], window_.offset, plan_.next.end))
+        take(copies[i], shift, what);
+      if (!copies[i].reader.failure().ok()) return copies[i].reader.failure();
+    }
+  }
+  return {};
+}
+
+bool WindowRepair::find_lacking() {
+  is_lacking_.resize(window_.shape.words);
+  for (std::uint32_t word = 0; word < window_.shape.words; ++word) is_lacking_[word] = !enough(word);
+  return std::find(is_lacking_.begin(), is_lacking_.end(), true) != is_lacking_.end();
 }
 
 Status WindowRepair::search(std::span<RepairCopy> copies) {
@@ -67,7 +85,7 @@ Status WindowRepair::search(std::span<RepairCopy> copies) {
     // A list in which bytes were inserted or removed has the CRC-32s of cells at the places of others, and a
     // search finds them there.
     for (const Take what : {Take::kMajority, Take::kProven})
-      if (what == Take::kMajority || !all_enough())
+      if (what == Take::kMajority || find_lacking())
         for (const std::int64_t shift : shifts) take(copies[i], shift, what);
     if (!copies[i].reader.failure().ok()) return copies[i].reader.failure();
   }
@@ -75,6 +93,16 @@ Status WindowRepair::search(std::span<RepairCopy> copies) {
   // What a search read and did not find is not where these cells are.
   bool has_any = false;
   return take_unproven(copies, 0, has_any);
+}
+
+Status WindowRepair::restore_again(std::span<RepairCopy> copies, Agreement agreement, WindowDamage& damage) {
+  agreement_ = agreement;
+  std::fill(cells_.begin(), cells_.end(), Cell::kMissing);
+  Status status = take_proven(copies);
+  bool has_bytes = false;
+  if (status.ok()) status = take_unproven(copies, 0, has_bytes);
+  if (status.ok() && !all_enough()) status = search(copies);
+  return status.ok() ? restore(damage) : status;
 }
 
 Status WindowRepair::restore(WindowDamage& damage) {
@@ -175,10 +203,23 @@ void WindowRepair::take_cell(std::uint64_t cell, Take what) {
     cells_[cell] = lists_.is_garbage(cell) ? Cell::kUnconfirmed : Cell::kContradicted;
   } else {
     const std::uint32_t crc = crc32(place(cell), window_.shape.cell());
-    if (!(what == Take::kMajority ? lists_.is_most(cell, crc) : lists_.matches(cell, crc))) return;
+    if (what == Take::kMajority ? !agree(cell, crc) : !lists_.matches(cell, crc)) return;
     cells_[cell] = Cell::kFound;
     lists_.confirm(cell);
   }
+}
+
+bool WindowRepair::agree(std::uint64_t cell, std::uint32_t crc) {
+  if (!lists_.is_most(cell, crc)) return false;
+  Agreement agreement = Agreement::kMost;
+  if (lists_.is_only(cell, crc))
+    agreement = Agreement::kAll;
+  else if (lists_.majority(cell) == crc)
+    agreement = Agreement::kMore;
+  if (agreement < agreement_) return false;
+  for (auto each = static_cast<std::size_t>(agreement) + 1; each < has_less_.size(); ++each)
+    has_less_[each] = true;
+  return true;
 }
 
 // The cells of a code word by what is known of them.

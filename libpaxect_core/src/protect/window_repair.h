@@ -2,6 +2,7 @@
 // parity. One thread at a time. Memory: the window, its parity and its lists.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <optional>
@@ -55,6 +56,13 @@ class WindowRepair {
   Status search(std::span<RepairCopy> copies);
   // Computes what is missing. Requires: the copies that gather() was given still exist.
   Status restore(WindowDamage& damage);
+  // What the copies of a list must say of a cell that is taken while no code word lacks cells: no other
+  // CRC-32 more often, none as often, or no other one.
+  enum class Agreement : std::uint8_t { kMost, kMore, kAll };
+  // Whether a cell was taken that does not have this agreement.
+  bool has_less_than(Agreement agreement) const { return has_less_[static_cast<std::size_t>(agreement)]; }
+  // After restore(), for a window that is not proven: the same from the beginning, with this agreement.
+  Status restore_again(std::span<RepairCopy> copies, Agreement agreement, WindowDamage& damage);
   // After restore(): the same from other bytes, for a window that is not restored or not proven. False when
   // these cannot be all of the window. `status`: of the copies' readers.
   bool retry(std::span<RepairCopy> copies, const Trust& trust, WindowDamage& damage, Status& status);
@@ -96,16 +104,28 @@ class WindowRepair {
   std::uint8_t* place(std::uint64_t cell);
   std::uint64_t stored_size(std::uint64_t cell) const;
   enum class Take : std::uint8_t {
-    kMajority,  // with the CRC-32 that most copies of the list have for the cell
-    kProven,    // with that of any
+    kMajority,    // with the CRC-32 that most copies of the list have for the cell, see Agreement
+    kProvenData,  // with that of any, data cells of code words that lack cells
+    kProven,      // likewise, parity too
     kAny
   };
   bool is_wanted(std::uint64_t cell, Take what) const {
-    return what == Take::kAny ? cells_[cell] == Cell::kMissing : cells_[cell] != Cell::kFound;
+    if (what == Take::kAny) return cells_[cell] == Cell::kMissing;
+    if (cells_[cell] == Cell::kFound) return false;
+    if (what == Take::kMajority) return true;
+    return is_lacking_[word_of(cell)] && (what == Take::kProven || cell < window_.shape.data_cells());
   }
+  std::size_t word_of(std::uint64_t cell) const {
+    const std::uint64_t data_cells = window_.shape.data_cells();
+    return static_cast<std::size_t>((cell < data_cells ? cell : cell - data_cells) % window_.shape.words);
+  }
+  Status take_proven(std::span<RepairCopy> copies);
+  // Finds the code words that lack cells, for Take::kProvenData and kProven; whether there is one.
+  bool find_lacking();
   void take(RepairCopy& copy, std::int64_t shift, Take what);
   void take_run(RepairCopy& copy, std::int64_t shift, Take what, Run run);
   void take_cell(std::uint64_t cell, Take what);
+  bool agree(std::uint64_t cell, std::uint32_t crc);
   Status take_unproven(std::span<RepairCopy> copies, std::size_t first, bool& has_any);
   std::size_t data_cell(unsigned column, std::uint32_t word) const {
     return std::size_t{column} * window_.shape.words + word;
@@ -153,7 +173,10 @@ class WindowRepair {
   Window window_;
   Buffer data_;
   Buffer parity_;
-  std::vector<Cell> cells_;  // the data cells, then the parity cells
+  std::vector<Cell> cells_;       // the data cells, then the parity cells
+  std::vector<bool> is_lacking_;  // by code word
+  Agreement agreement_ = Agreement::kMost;
+  std::array<bool, 3> has_less_{};  // by agreement
   WindowLists lists_;
   std::vector<UnprovenWord> unproven_;
 };
