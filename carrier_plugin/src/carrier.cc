@@ -26,6 +26,8 @@ paxect_plugin_status Carrier::init() {
     return fail(PAXECT_PLUGIN_CONFIG, "libsodium cannot be used: the system has no random numbers");
   if (const Status status = read_settings(host_, &settings_); !status.ok())
     return fail(PAXECT_PLUGIN_CONFIG, status.message());
+  if (const Status status = check_metrics_file(host_, settings_.metrics_file); !status.ok())
+    return fail(PAXECT_PLUGIN_CONFIG, status.message());
   for (const std::string& resource :
        {"carrier folder " + settings_.folder, "carrier state " + settings_.state})
     if (const std::string holder = host_.claim(resource); !holder.empty())

@@ -267,18 +267,54 @@ void Reporter::write_now(const Connection& connection, const Sender* sender, con
   replace(settings_.metrics_file, all.text(), 0644);
 }
 
+namespace {
+
+// A rename would put a file in the place of a device, a FIFO or a symbolic link that others use.
+bool is_replaceable(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode);
+}
+
+}  // namespace
+
+Status check_metrics_file(const Host& host, const std::string& path) {
+  if (path.empty() || is_replaceable(path)) return Status::success();
+  return Status::failure(
+      host.describe("metrics_file") +
+      ": metrics_file must be a regular file or not exist: it is replaced each time, and a "
+      "device, FIFO, socket, directory or symbolic link would be lost: give the path of a file");
+}
+
 // Whoever collects metrics is another user, whatever the umask of the service is.
 void Reporter::replace(const std::string& path, const std::string& text, mode_t mode) {
   const std::string temporary = path + ".part";
   bool written = false;
   {
-    const UniqueFd file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
-    written = file.valid() && fchmod(file.get(), mode) == 0 &&
+    // Without a wait for the reader of a FIFO.
+    const UniqueFd file(
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+    struct stat info {};
+    written = file.valid() && fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+              fchmod(file.get(), mode) == 0 &&
               ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   }
-  written = written && rename(temporary.c_str(), path.c_str()) == 0;
-  if (!written && !reported_) host_.log(PAXECT_LOG_WARN, Status::system("cannot write " + path).message());
-  reported_ = !written;
+  int error = errno;
+  const bool is_file = is_replaceable(path);
+  if (written && is_file) {
+    written = rename(temporary.c_str(), path.c_str()) == 0;
+    error = errno;
+  } else if (written) {
+    unlink(temporary.c_str());
+    written = false;
+  }
+  if (written) {
+    reported_.erase(path);
+  } else if (reported_.insert(path).second) {
+    host_.log(PAXECT_LOG_WARN,
+              is_file ? Status::system("cannot write " + path, error).message()
+                      : "cannot write " + path +
+                            ": it is no regular file, and stays: remove it, or set another path");
+  }
 }
 
 }  // namespace paxect::carrier

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "connection.h"
@@ -12,11 +13,16 @@
 #include "sender.h"
 #include "settings.h"
 #include "state_directory.h"
+#include "status.h"
 
 namespace paxect::carrier {
 
 // Of files, in a report.
 inline constexpr std::size_t kMaxReportedNames = 1000;
+
+// Fails when the path has something that is not a regular file, also a symbolic link: a report replaces what
+// is there.
+Status check_metrics_file(const Host& host, const std::string& path);
 
 class Reporter {
  public:
@@ -39,7 +45,7 @@ class Reporter {
   std::uint64_t next_ns_ = 0;
   std::uint64_t next_status_ns_ = 0;
   std::uint64_t next_metrics_ns_ = 0;
-  bool reported_ = false;
+  std::set<std::string> reported_;  // paths that could not be written
 };
 
 }  // namespace paxect::carrier

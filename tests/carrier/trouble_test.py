@@ -3,6 +3,9 @@
 import contextlib
 import json
 import os
+import socket
+import stat
+import subprocess
 import threading
 import unittest
 
@@ -328,6 +331,46 @@ class Stores(unittest.TestCase):
             self.assertLess(descriptors(north), 60)
             server.signal(rig.signal.SIGCONT)
             site.await_arrival()
+
+
+class Metrics(unittest.TestCase):
+    def test_nothing_but_a_regular_file_is_replaced_by_the_metrics(self):
+        with rig.Site() as site:
+            server = site.server().start().ready()
+            node = site.node("north", "send", server.url)
+
+            def listening(path):
+                with socket.socket(socket.AF_UNIX) as one:
+                    one.bind(str(path))
+            makers = {"fifo": os.mkfifo, "socket": listening, "directory": os.mkdir,
+                      "link": lambda path: os.symlink(node.place / "target", path),
+                      "dangling": lambda path: os.symlink(node.place / "nowhere", path)}
+            (node.place / "target").write_text("mine")
+            for name, make in makers.items():
+                path = node.place / name
+                make(path)
+                before = os.lstat(path)
+                node.write(metrics_file=path)
+                for words in (["check"], ["run", "--once"]):
+                    done = subprocess.run([rig.PAXECT, *words, "-c", "carrier.conf"], cwd=node.place, capture_output=True,
+                                          text=True, check=False, timeout=rig.LIMIT)
+                    self.assertEqual(done.returncode, 78, (name, words, done.stderr))
+                    self.assertIn("metrics_file must be a regular file or not exist", done.stderr)
+                self.assertEqual((os.lstat(path).st_ino, os.lstat(path).st_mode), (before.st_ino, before.st_mode))
+            self.assertEqual((node.place / "target").read_text(), "mine")
+
+    def test_what_takes_the_path_of_the_metrics_later_stays_and_is_reported_once(self):
+        with rig.Site() as site:
+            node = site.node("north", "send", site.server().start().ready().url).start()
+            path = node.place / "carrier.prom"
+            rig.wait_for("the metrics", path.exists)
+            os.mkfifo(node.place / "fifo")
+            os.rename(node.place / "fifo", path)
+            rig.wait_for("the report", lambda: "carrier.prom: it is no regular file, and stays" in node.carrier.text())
+            path.rename(node.place / "fifo")
+            rig.wait_for("the metrics again", path.exists)
+            self.assertTrue(stat.S_ISFIFO(os.lstat(node.place / "fifo").st_mode))
+            self.assertEqual(node.carrier.text().count("no regular file"), 1)
 
 
 if __name__ == "__main__":
