@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "base/place.h"
 #include "base/relay_paths.h"
 #include "base/unique_fd.h"
+#include "proof/log_chain.h"
 
 namespace paxect::link {
 namespace {
@@ -56,6 +58,60 @@ std::int64_t first_time(const OpenLog& log) {
       },
       &ignored);
   return utc;
+}
+
+// What shows which log a rotated one follows: its first line with a chain, and the chain of its last one.
+struct ChainEnds {
+  std::string first;
+  LogHead last;
+};
+
+ChainEnds ends_of(const OpenLog& log) {
+  ChainEnds ends;
+  LogHead head;
+  std::ignore = read_lines(log, 0, [&](const std::string* line) {
+    if (line == nullptr || !read_chain(*line, &head)) return true;
+    ends.first = *line;
+    return false;
+  });
+  const std::uint64_t size = stat_fd(log.fd.get()).identity.size;
+  std::ignore =
+      read_lines(log, size > 2 * kLongestLine ? size - 2 * kLongestLine : 0, [&](const std::string* line) {
+        if (line != nullptr && read_chain(*line, &head)) ends.last = head;
+        return true;
+      });
+  return ends;
+}
+
+// Oldest first: by the time of the first line, but a log that the chain says to follow another one comes
+// right after it, since the clock may have been set back in between.
+std::vector<std::size_t> order_of(const std::vector<OpenLog>& rotated) {
+  std::vector<std::pair<std::int64_t, std::size_t>> by_time;
+  std::vector<ChainEnds> ends;
+  for (std::size_t i = 0; i < rotated.size(); ++i) {
+    by_time.emplace_back(first_time(rotated[i]), i);
+    ends.push_back(ends_of(rotated[i]));
+  }
+  std::sort(by_time.begin(), by_time.end());
+  std::map<std::uint64_t, std::vector<std::size_t>> by_number;  // of the first line
+  for (const auto& [time, i] : by_time)
+    if (LogHead first; read_chain(ends[i].first, &first)) by_number[first.lines].push_back(i);
+  constexpr std::size_t kNone = SIZE_MAX;
+  std::vector<std::size_t> next(rotated.size(), kNone);
+  std::vector<bool> has_before(rotated.size(), false);
+  for (const auto& [time, i] : by_time) {
+    const auto after = by_number.find(ends[i].last.lines + 1);
+    if (ends[i].last.lines == 0 || after == by_number.end()) continue;
+    for (const std::size_t other : after->second) {
+      if (next[i] != kNone || has_before[other] || !follows(ends[i].last, ends[other].first)) continue;
+      next[i] = other;
+      has_before[other] = true;
+    }
+  }
+  std::vector<std::size_t> order;
+  for (const auto& [time, first] : by_time)
+    for (std::size_t i = has_before[first] ? kNone : first; i != kNone; i = next[i]) order.push_back(i);
+  return order;
 }
 
 // Of two logs rotated from one: by their time, and in one second by their number, which the first has not.
@@ -204,11 +260,8 @@ std::vector<OpenLog> open_with_rotated(const std::vector<std::string>& logs,
       rotated.back().after_gap = std::exchange(is_gap, false);
       is_before_gap.push_back(false);
     }
-    std::vector<std::pair<std::int64_t, std::size_t>> order;
-    for (std::size_t i = 0; i < rotated.size(); ++i) order.emplace_back(first_time(rotated[i]), i);
-    std::sort(order.begin(), order.end());
     bool is_after = false;
-    for (const auto& [time, i] : order) {
+    for (const std::size_t i : order_of(rotated)) {
       rotated[i].after_gap = rotated[i].after_gap || is_after;
       is_after = is_before_gap[i];
       opened.push_back(std::move(rotated[i]));

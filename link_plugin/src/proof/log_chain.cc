@@ -36,6 +36,12 @@ bool read_chain(std::string_view line, LogHead* out) {
   return parse_log_head_value(value.substr(0, value.size() - kEnd.size()), out) && out->lines > 0;
 }
 
+bool follows(const LogHead& before, std::string_view line) {
+  LogHead stated;
+  return read_chain(line, &stated) && stated.lines == before.lines + 1 &&
+         stated.chain == chain_of(before, without_chain(line));
+}
+
 void ChainChecker::begin_file(bool after_gap) {
   may_lack_ = after_gap;
   is_after_unchained_ = false;

@@ -18,6 +18,9 @@ std::string chained_line(std::string_view line, LogHead* head);
 // What a line without its LF states; false when it does not end with a chain.
 bool read_chain(std::string_view line, LogHead* out);
 
+// Whether this line, without its LF, is the one after that head.
+bool follows(const LogHead& before, std::string_view line);
+
 // Checks lines one after another.
 class ChainChecker {
  public:

@@ -19,13 +19,15 @@ struct AuditSite {
   std::string path = directory / "log.jsonl";
   std::vector<std::string> parts;  // oldest first
 
-  explicit AuditSite(std::uint64_t limit = 1200) {
+  // The clock is set back by a day before line `set_back`.
+  explicit AuditSite(std::uint64_t limit = 1200, std::int64_t set_back = 12) {
     host.set("log", path);
     for (std::int64_t i = 0; i < 12; ++i) {
       link::AuditLog log;  // a start each
+      const std::int64_t now = kTime + i * 1'000'000'000 - (i < set_back ? 0 : 86'400'000'000'000);
       REQUIRE(log.open(path, limit).ok());
-      log.append({.name = "decode", .source = "/in/" + std::to_string(i)}, kTime + i * 1'000'000'000);
-      REQUIRE(log.flush(kTime + i * 1'000'000'000).ok());
+      log.append({.name = "decode", .source = "/in/" + std::to_string(i)}, now);
+      REQUIRE(log.flush(now).ok());
     }
     for (const std::string& name : list(directory.path()))
       if (name != "log.jsonl") parts.push_back(directory / name);
@@ -62,6 +64,25 @@ TEST_CASE("A log as it was written is intact through its rotated parts") {
   CHECK(audit["first"].GetUint64() == 1);
   CHECK(audit["logs"].Size() == site.parts.size());
   CHECK(command(site.host, {"audit"}).output.find("intact          12 lines in ") == 0);
+}
+
+TEST_CASE("A log is intact whenever the clock was set back") {
+  const std::int64_t line = GENERATE(1, 3, 6, 9, 11);
+  INFO(line);
+  AuditSite site(1200, line);
+  REQUIRE(site.parts.size() > 2);
+  auto audit = site.audit(0);
+  CHECK(text_of(audit["state"]) == "intact");
+  CHECK(audit["lines"].GetUint64() == 12);
+  // A part that is missing is found as before.
+  const auto part = std::find_if(site.parts.begin(), site.parts.end(), [&](const std::string& each) {
+    link::LogHead head;
+    const std::string first = site.lines(each).front();
+    return link::read_chain(first.substr(0, first.size() - 1), &head) && head.lines > 1 && each != site.path;
+  });
+  REQUIRE(part != site.parts.end());
+  std::filesystem::remove(*part);
+  CHECK(text_of(site.audit(1)["state"]) == "broken");
 }
 
 TEST_CASE("A relay's own log is intact, over starts and a rotation of another program") {
