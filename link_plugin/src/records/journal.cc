@@ -155,17 +155,17 @@ void Journal::resolve(const std::function<bool(const Intent&)>& is_over) {
     // Where the entry was refused in the meantime, no delivery has used it up.
     const bool is_delivered =
         (intent.prepared || intent.finished) && contents_.received.used_by(intent.id).has_value();
-    end_use(intent.id, is_delivered);
+    end_use(intent.id, is_delivered, &contents_.received);
     unwritten_ends_[intent.id] = is_delivered;
     return true;
   });
 }
 
-void Journal::end_use(std::uint64_t id, bool is_delivered) {
+void Journal::end_use(std::uint64_t id, bool is_delivered, ReceivedStreams* received) {
   if (is_delivered)
-    contents_.received.settle(id);
+    received->settle(id);
   else
-    contents_.received.release(id);
+    received->release(id);
 }
 
 std::size_t Journal::open_towards(const std::string& place_token) const {
@@ -264,12 +264,11 @@ void Journal::finish(std::span<const std::uint64_t> ids, std::span<const SentEnt
     contents_.sent.add(entry);
     lines += sent_record(entry);
   }
-  for (std::uint64_t id : ids) {
-    in_flight_.erase(id);
-    contents_.received.settle(id);
-  }
-  if (append(lines + ids_record("finish", ids), false).ok()) return;
-  for (std::uint64_t id : ids) unwritten_ends_[id] = true;
+  for (std::uint64_t id : ids) contents_.received.settle(id);
+  if (!append(lines + ids_record("finish", ids), false).ok())
+    for (std::uint64_t id : ids) unwritten_ends_[id] = true;
+  // Last: after an exception, leave_in_flight() takes up what is in flight still.
+  for (std::uint64_t id : ids) in_flight_.erase(id);
 }
 
 // ---- lists ---------------------------------------------------------------------------------------------
@@ -394,11 +393,11 @@ Status Journal::leave_in_flight() {
   std::vector<Intent> left = contents_.intents;
   for (Intent& intent : found.intents)
     if (!intent.finished && in_flight_.contains(intent.id)) left.push_back(std::move(intent));
+  for (const auto& [id, is_delivered] : unwritten_ends_) end_use(id, is_delivered, &found.received);
   // All or, after an exception, none.
   contents_.intents = std::move(left);
   contents_.received.take_over(std::move(found.received));
   in_flight_.clear();
-  for (const auto& [id, is_delivered] : unwritten_ends_) end_use(id, is_delivered);
   return Status::success();
 }
 

@@ -213,7 +213,7 @@ class Journal {
   bool is_in_place() const;
   Status append(const std::string& lines, bool durable);
   // The entry that the intent uses, if any, is delivered, or given back.
-  void end_use(std::uint64_t id, bool is_delivered);
+  static void end_use(std::uint64_t id, bool is_delivered, ReceivedStreams* received);
   Status mark(std::string_view kind, std::span<const std::uint64_t> ids, bool Intent::*flag);
   Status sync_name();
   Status rewrite(const std::string& text);

@@ -260,9 +260,8 @@ void ReceivedStreams::release_unless(const std::function<bool(std::uint64_t inte
 void ReceivedStreams::settle(std::uint64_t intent) {
   const auto used = in_use_.find(intent);
   if (used == in_use_.end()) return;
-  const EntryRef ref = used->second;
-  in_use_.erase(used);
-  use_up(ref);
+  use_up(EntryRef(used->second));
+  in_use_.erase(intent);
 }
 
 // Requires: the entry is here.
@@ -275,9 +274,10 @@ void ReceivedStreams::use_up(const EntryRef& ref) {
 // Requires: the entry is here.
 void ReceivedStreams::end_entry(const EntryRef& ref) {
   const std::string word = named_digest(entry(ref)->digest, entry(ref)->name);
-  erase_entry(ref);
+  // An exception leaves an entry that is used up and there, which no list opens again.
   add_gone(&streams_[ref.stream], ref.number, ref.number);
   add_spent(ref, word);
+  erase_entry(ref);
 }
 
 void ReceivedStreams::use_up_entries(std::size_t index, std::uint64_t first, std::uint64_t last) {
