@@ -174,6 +174,25 @@ def clone(site, node, name):
 
 
 class Clones(unittest.TestCase):
+    def delivered_by_copy(self, site):
+        """A receiver that was killed between its claim and the rename. A copy of it has delivered once.freq, and is stopped, as
+        its sender is."""
+        server = site.server().start().ready()
+        north = site.node("north", "send", server.url).start()
+        south = site.node("south", "receive", server.url).start()
+        rig.wait_for("the receiver", lambda: report(south).get("connected"))
+        south.stop()
+        south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
+        site.send(north, "once.freq", b"data")
+        rig.wait_for("the crash", lambda: not south.carrier.running())
+        north.stop()  # it would remove the job
+        site.take()
+        copy = clone(site, south, "copy").start()
+        rig.wait_for("the delivery", lambda: "once.freq" in site.taken)
+        rig.wait_for("the receipt", lambda: not report(copy)["unconfirmed"] and report(copy)["delivered"] == 1)
+        copy.stop()
+        return server, north, south
+
     def test_two_receivers_with_one_identity_report_it_and_deliver_everything_once(self):
         with rig.Site() as site:
             server = site.server().start().ready()
@@ -198,45 +217,18 @@ class Clones(unittest.TestCase):
         """The receiver is killed between its claim and the rename. A copy of it delivers, and the original comes back before
         the sender has removed anything."""
         with rig.Site() as site:
-            server = site.server().start().ready()
-            north = site.node("north", "send", server.url).start()
-            south = site.node("south", "receive", server.url).start()
-            rig.wait_for("the receiver", lambda: report(south).get("connected"))
-            south.stop()
-            south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
-            site.send(north, "once.freq", b"data")
-            rig.wait_for("the crash", lambda: not south.carrier.running())
-            north.stop()  # it would remove the job
-            site.take()
-            copy = clone(site, south, "copy").start()
-            rig.wait_for("the delivery", lambda: "once.freq" in site.taken)
-            rig.wait_for("the receipt", lambda: not report(copy)["unconfirmed"] and report(copy)["delivered"] == 1)
-            copy.stop()
+            _, north, south = self.delivered_by_copy(site)
             south.start()
             rig.wait_for("a report", lambda: "another one delivered it" in south.carrier.text())
             north.start()
             site.await_arrival()
-
 
     @rig.needs("strace")
     def test_a_receipt_that_a_replica_does_not_have_yet_counts(self):
         """As above, when the claim is gone too: the receipt alone shows that a copy has delivered, and a client answers in place of
         a replica that does not have it."""
         with rig.Site() as site:
-            server = site.server().start().ready()
-            north = site.node("north", "send", server.url).start()
-            south = site.node("south", "receive", server.url).start()
-            rig.wait_for("the receiver", lambda: report(south).get("connected"))
-            south.stop()
-            south.carrier.traced("renameat2", "signal=KILL:when=1+", south.place / "trace")
-            site.send(north, "once.freq", b"data")
-            rig.wait_for("the crash", lambda: not south.carrier.running())
-            north.stop()  # it would remove the job
-            site.take()
-            copy = clone(site, south, "copy").start()
-            rig.wait_for("the delivery", lambda: "once.freq" in site.taken)
-            rig.wait_for("the receipt", lambda: not report(copy)["unconfirmed"] and report(copy)["delivered"] == 1)
-            copy.stop()
+            server, north, south = self.delivered_by_copy(site)
             with server.client() as client:
                 client.api("STREAM.PURGE.test_claim")
             server.settings = 'mappings = { "$JS.API.DIRECT.GET.test_receipt.test.receipt.*": "behind.$1" }\n'

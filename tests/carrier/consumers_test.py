@@ -44,6 +44,14 @@ class Calls:
 
 
 class Consumers(unittest.TestCase):
+    def working_pair(self, site, server):
+        """A sender and a receiver that has delivered something and has no problem."""
+        north, south = site.pair(server)
+        site.send_many(north, 3)
+        site.await_arrival()
+        self.settled(south)
+        return north, south
+
     def settled(self, *receivers):
         for node in receivers:
             rig.wait_for("the receiver", lambda node=node: (node.command("status", status=range(100))["report"] or {}).get("connected"))
@@ -99,10 +107,7 @@ class Consumers(unittest.TestCase):
     def test_a_limit_of_the_server_is_no_change(self):
         with rig.Site() as site:
             server = site.server(max_file="8GB, limits { max_request_batch: 700 }").start().ready()
-            north, south = site.pair(server)
-            site.send_many(north, 3)
-            site.await_arrival()
-            self.settled(south)
+            north, south = self.working_pair(site, server)
             self.assertEqual(consumer(server, "test_job", "receivers")["config"]["max_batch"], 700)
             east = site.node("east", "receive", server.url).start()
             calls = Calls(self, server)
@@ -114,10 +119,7 @@ class Consumers(unittest.TestCase):
     def test_one_that_was_removed_is_made_again_and_reported(self):
         with rig.Site() as site:
             server = site.server().start().ready()
-            north, south = site.pair(server)
-            site.send_many(north, 3)
-            site.await_arrival()
-            self.settled(south)
+            north, south = self.working_pair(site, server)
             for stream, name in (("test_job", "receivers"), ("test_list", identity(south))):
                 with server.client() as client:
                     client.api(f"CONSUMER.DELETE.{stream}.{name}")
@@ -132,10 +134,7 @@ class Consumers(unittest.TestCase):
     def test_a_server_that_has_lost_its_store_has_removed_nothing(self):
         with rig.Site() as site:
             server = site.server().start().ready()
-            north, south = site.pair(server)
-            site.send_many(north, 3)
-            site.await_arrival()
-            self.settled(south)
+            north, south = self.working_pair(site, server)
             server.kill()
             server.put_back_store(None)
             server.start().ready()
@@ -147,10 +146,7 @@ class Consumers(unittest.TestCase):
     def test_what_only_another_consumer_can_have_is_reported_with_the_command(self):
         with rig.Site() as site:
             server = site.server().start().ready()
-            north, south = site.pair(server)
-            site.send_many(north, 3)
-            site.await_arrival()
-            self.settled(south)
+            north, south = self.working_pair(site, server)
             south.carrier.signal(rig.signal.SIGSTOP)
             config = consumer(server, "test_job", "receivers")["config"]
             with server.client() as client:
