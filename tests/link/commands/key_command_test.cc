@@ -346,30 +346,30 @@ TEST_CASE("A linked key counts only when nobody else can change a link on the wa
   KeySite site;
   REQUIRE(site.key({"pin", "south", key_file(site, "a") + ".pub"}).status == 0);
   const std::string key = site.path("peers/south.pub");
-  for (const char* folder : {"safe", "shared", "safe/deep"})
+  for (const char* folder : {"safe", "common", "safe/deep"})
     std::filesystem::create_directory(site.path(folder));
   std::filesystem::rename(key, site.path("safe/deep/south.pub"));
   const auto problem = [&] {
     return std::string(command_json(site.host, {"peers"})["keys"][0]["problem"].GetString());
   };
   SECTION("of the file") {
-    std::filesystem::create_symlink("../safe/deep/south.pub", site.path("shared/x"));
-    std::filesystem::create_symlink(site.path("shared/x"), key);
+    std::filesystem::create_symlink("../safe/deep/south.pub", site.path("common/x"));
+    std::filesystem::create_symlink(site.path("common/x"), key);
   }
   SECTION("of a folder") {
-    std::filesystem::create_symlink(site.path("safe/deep"), site.path("shared/x"));
-    std::filesystem::create_symlink("../shared/x/south.pub", key);
+    std::filesystem::create_symlink(site.path("safe/deep"), site.path("common/x"));
+    std::filesystem::create_symlink("../common/x/south.pub", key);
   }
   CHECK(problem().empty());
   CHECK(keys_in(site.path("peers")).size() == 1);
-  expose(site.path("shared"));
-  CHECK(problem().find("shared: its group can write it") != std::string::npos);
+  expose(site.path("common"));
+  CHECK(problem().find("common: its group can write it") != std::string::npos);
   CHECK(keys_in(site.path("peers")).empty());
   // What cannot be judged does not count.
-  std::filesystem::permissions(site.path("shared"), std::filesystem::perms(0755));
-  std::filesystem::remove(site.path("shared/x"));
+  std::filesystem::permissions(site.path("common"), std::filesystem::perms(0755));
+  std::filesystem::remove(site.path("common/x"));
   CHECK(problem().find("cannot open") != std::string::npos);
-  std::filesystem::create_symlink("x", site.path("shared/x"));
+  std::filesystem::create_symlink("x", site.path("common/x"));
   CHECK(problem().find("cannot open") != std::string::npos);
   CHECK(keys_in(site.path("peers")).empty());
 }
