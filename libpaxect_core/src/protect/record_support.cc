@@ -23,8 +23,8 @@ struct Support {
   std::size_t cells = 0;
   std::size_t equal = 0;
 
-  bool hardly() const { return cells >= kMinSamples && 4 * equal < cells; }
-  bool mostly() const { return cells >= kMinSamples && 2 * equal >= cells; }
+  bool is_contradicted() const { return cells >= kMinSamples && 4 * equal < cells; }
+  bool is_confirmed() const { return cells >= kMinSamples && 2 * equal >= cells; }
 };
 
 // One cell of those that a list piece describes, where it is if the bytes between were not moved.
@@ -76,8 +76,8 @@ void remove_unsupported(Records& records, CopyReader& copy) {
   for (const std::span<const FoundList> lists : of_tags) all.push_back(find_support(lists, copy));
   if (!copy.failure().ok()) return;
   auto is_replaced = [&](const Support& older) {
-    return older.hardly() && std::any_of(all.begin(), all.end(), [&](const Support& newer) {
-             return newer.mostly() && newer.begin == older.begin;
+    return older.is_contradicted() && std::any_of(all.begin(), all.end(), [&](const Support& newer) {
+             return newer.is_confirmed() && newer.begin == older.begin;
            });
   };
   auto is_unsupported = [&](const ProtectionTag& tag) {
