@@ -107,6 +107,22 @@ void Call::row(std::string_view name, std::string_view value) const {
   line(text + std::string(value));
 }
 
+std::vector<ReportedReceiver> reported_receivers(const JsonReader& report) {
+  std::vector<ReportedReceiver> all;
+  const json::Value* receivers = report.find("receivers");
+  if (receivers == nullptr || !receivers->IsArray()) return all;
+  for (const json::Value& one : receivers->GetArray()) {
+    ReportedReceiver receiver;
+    if (!get_text(one, "id", &receiver.id) || !get_text(one, "place", &receiver.place) ||
+        !get_text(one, "last_seen_utc", &receiver.last_seen_utc))
+      continue;
+    if (one.HasMember("lists") && one["lists"].IsUint64()) receiver.lists = one["lists"].GetUint64();
+    receiver.is_connected = one.HasMember("connected") && one["connected"].IsTrue();
+    all.push_back(std::move(receiver));
+  }
+  return all;
+}
+
 std::string shown(std::string_view name) {
   std::string text(name);
   for (char& c : text)

@@ -2,12 +2,14 @@
 // reads; doctor writes to the folder, in a file of its own, and forget writes a request into the state.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "environment.h"
 #include "host.h"
+#include "json_object.h"
 #include "settings.h"
 
 namespace paxect::carrier {
@@ -47,6 +49,15 @@ paxect_plugin_status run_forget(const Call& call);
 // What the instance reported last; "" when there is nothing. A failure: there may be one, which this user may
 // not read.
 Status read_report(const Settings& settings, std::string* text);
+// A receiver that the report of a sender names.
+struct ReportedReceiver {
+  std::string id;
+  std::string place;
+  std::string last_seen_utc;
+  std::uint64_t lists = 0;  // that wait for it
+  bool is_connected = false;
+};
+std::vector<ReportedReceiver> reported_receivers(const JsonReader& report);
 // A name for the terminal: control characters become '?'.
 std::string shown(std::string_view name);
 

@@ -14,38 +14,19 @@
 namespace paxect::carrier {
 namespace {
 
-constexpr std::uint64_t kPatience = 30'000'000'000;  // the sender listens for KnownReceivers::kSilent first
+constexpr std::uint64_t kPatience = 30'000'000'000;  // the sender waits for KnownReceivers::kSilent first
 constexpr int kPauseMs = 50;
 
 // What the sender knows of the receiver.
 struct Evidence {
-  std::string place;
-  std::string last_seen;
-  std::uint64_t lists = 0;
+  ReportedReceiver receiver;
   bool is_known = false;
-  bool is_connected = false;
   bool is_forgotten = false;  // by the records
 };
 
-bool is_sender_connected(const std::string& report) {
+bool is_sender_connected(const JsonReader& report) {
   bool is_connected = false;
-  return JsonReader(report.empty() ? "{}" : report).get("connected", &is_connected) && is_connected;
-}
-
-// By the report of one that runs.
-void read_running(const std::string& report, const std::string& id, Evidence* out) {
-  const JsonReader reader(report.empty() ? "{}" : report);
-  const json::Value* receivers = reader.find("receivers");
-  if (receivers == nullptr || !receivers->IsArray()) return;
-  for (const json::Value& one : receivers->GetArray()) {
-    std::string there;
-    if (!get_text(one, "id", &there) || there != id) continue;
-    out->is_known = true;
-    get_text(one, "place", &out->place);
-    get_text(one, "last_seen_utc", &out->last_seen);
-    if (one.HasMember("lists") && one["lists"].IsUint64()) out->lists = one["lists"].GetUint64();
-    out->is_connected = one.HasMember("connected") && one["connected"].IsTrue();
-  }
+  return report.get("connected", &is_connected) && is_connected;
 }
 
 Status read_recorded(const std::string& path, const std::string& id, Evidence* out) {
@@ -56,8 +37,8 @@ Status read_recorded(const std::string& path, const std::string& id, Evidence* o
   receivers.for_each([&](const KnownReceivers::Known& one) {
     if (one.id != id) return;
     out->is_known = true;
-    out->place = one.place;
-    out->last_seen = utc_text(one.seen_ns);
+    out->receiver.place = one.place;
+    out->receiver.last_seen_utc = utc_text(one.seen_ns);
   });
   out->is_forgotten = receivers.is_forgotten(id);
   return status;
@@ -66,15 +47,16 @@ Status read_recorded(const std::string& path, const std::string& id, Evidence* o
 paxect_plugin_status answer(const Call& call, const Evidence& found, const std::string& state,
                             const std::string& problem) {
   const std::string& id = call.words[0];
+  const ReportedReceiver& one = found.receiver;
   if (call.json) {
     JsonObject object;
-    object.add("receiver", id).add("place", found.place).add("last_seen_utc", found.last_seen);
-    object.add("connected", found.is_connected).add("lists", found.lists);
+    object.add("receiver", id).add("place", one.place).add("last_seen_utc", one.last_seen_utc);
+    object.add("connected", one.is_connected).add("lists", one.lists);
     call.line(object.add("state", state).add("problem", problem).text());
   } else {
-    call.row("receiver", id + (found.place.empty() ? "" : " at " + shown(found.place)));
-    if (found.is_known) call.row("last seen", found.last_seen);
-    if (found.is_known) call.row("lists", std::to_string(found.lists) + " wait for it");
+    call.row("receiver", id + (one.place.empty() ? "" : " at " + shown(one.place)));
+    if (found.is_known) call.row("last seen", one.last_seen_utc);
+    if (found.is_known) call.row("lists", std::to_string(one.lists) + " wait for it");
     call.row("state", state);
   }
   return problem.empty() ? PAXECT_PLUGIN_OK : call.fail(problem, PAXECT_PLUGIN_INCOMPLETE);
@@ -100,17 +82,19 @@ paxect_plugin_status run_forget(const Call& call) {
   Evidence found;
   std::string report;
   if (const Status status = read_report(call.settings(), &report); !status.ok()) return call.fail(status);
-  if (running) read_running(report, id, &found);
+  const JsonReader reader(report.empty() ? "{}" : report);
+  for (const ReportedReceiver& one : running ? reported_receivers(reader) : std::vector<ReportedReceiver>())
+    if (one.id == id) found = {.receiver = one, .is_known = true};
   if (!found.is_known)
     if (const Status status = read_recorded(state + "/sender.records", id, &found); !status.ok())
       return call.fail(status);
   if (!found.is_known)
     return answer(call, found, "unknown",
                   "the sender knows no receiver " + id + ": paxect carrier status names those it waits for");
-  if (found.is_connected)
+  if (found.receiver.is_connected)
     return answer(call, found, "connected",
                   "the receiver " + id + " is connected and gets its lists: stop it first");
-  if (running && !is_sender_connected(report))
+  if (running && !is_sender_connected(reader))
     return answer(call, found, "refused",
                   "the sender is not connected, so that it does not hear whether the receiver " + id +
                       " is there: run this again when paxect carrier status says that it is connected");
@@ -131,7 +115,7 @@ paxect_plugin_status run_forget(const Call& call) {
   if (const Status status = read_recorded(state + "/sender.records", id, &now); !status.ok())
     return call.fail(status);
   if (now.is_forgotten) return answer(call, found, "forgotten", "");
-  found.is_connected = now.is_known;
+  found.receiver.is_connected = now.is_known;
   return answer(call, found, now.is_known ? "connected" : "unknown",
                 now.is_known ? "the sender has not forgotten the receiver " + id +
                                    ": it has heard of it in the meantime; stop the receiver first"

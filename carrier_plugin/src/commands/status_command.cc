@@ -116,23 +116,11 @@ Condition condition_of(const Settings& settings, const JsonReader& report, bool 
 // Those that are away and for which lists wait.
 void print_receivers(const Call& call, const JsonReader& report) {
   constexpr int kMaxRows = 10;
-  const json::Value* receivers = report.find("receivers");
-  if (receivers == nullptr || !receivers->IsArray()) return;
   int rows = 0;
-  for (const json::Value& one : receivers->GetArray()) {
-    std::string id;
-    std::string place;
-    std::string seen;
-    if (!get_text(one, "id", &id) || !get_text(one, "place", &place) ||
-        !get_text(one, "last_seen_utc", &seen))
-      continue;
-    const bool is_there = one.HasMember("connected") && one["connected"].IsTrue();
-    const std::uint64_t lists =
-        one.HasMember("lists") && one["lists"].IsUint64() ? one["lists"].GetUint64() : 0;
-    if (is_there || lists == 0 || rows++ >= kMaxRows) continue;
-    call.row("away", id + (place.empty() ? "" : "  " + shown(place)) + "  last seen " + seen + ", " +
-                         std::to_string(lists) + " lists wait for it");
-  }
+  for (const ReportedReceiver& one : reported_receivers(report))
+    if (!one.is_connected && one.lists != 0 && rows++ < kMaxRows)
+      call.row("away", one.id + (one.place.empty() ? "" : "  " + shown(one.place)) + "  last seen " +
+                           one.last_seen_utc + ", " + std::to_string(one.lists) + " lists wait for it");
 }
 
 void print(const Call& call, const JsonReader& report, const Condition& now, const std::string& unreported) {
