@@ -144,12 +144,12 @@ class Receiver {
     std::uint64_t pause_ns = 0;  // between two replacements
     std::uint64_t not_before_ns = 0;
   };
-  void look_for_passed_over(const ConsumerState& state);
+  void search_passed_over(const ConsumerState& state);
   void end_passed_over();
   void report_passed_over();
   void end_search(bool found);
   void read_next_job(std::uint64_t from);
-  void look_at_next_job(std::uint64_t sequence);
+  void examine_next_job(std::uint64_t sequence);
   void find_receipt(const Job& job, std::uint64_t sequence);
   bool has_passed_over(const ConsumerState& state);
   void note_answered(Fetch* fetch);

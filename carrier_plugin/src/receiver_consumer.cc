@@ -73,7 +73,7 @@ void Receiver::on_consumer(const Message* reply) {
   if (gives || (state.in_hand == 0 && state.left == 0)) problems_.set(kProblem, "");
   if (watch_.observe(state, held, host_.monotonic_ns())) report_stalled(state);
   if (state.in_hand > 0 || state.left > 0) return end_passed_over();
-  if (replace_at_ns_ == 0) look_for_passed_over(state);
+  if (replace_at_ns_ == 0) search_passed_over(state);
 }
 
 // Whether the server has jobs that no receiver has in hand, so that a run that ends here leaves work behind.

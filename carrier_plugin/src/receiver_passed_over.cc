@@ -22,7 +22,7 @@ constexpr char kPassedOverProblem[] = "a job was passed over";
 
 // A job that is delivered stays in the stream as long as its sender is away: only a receipt tells it from
 // one that was passed over. Requires: the consumer has nothing left and nothing in hand.
-void Receiver::look_for_passed_over(const ConsumerState& state) {
+void Receiver::search_passed_over(const ConsumerState& state) {
   const std::uint64_t now = host_.monotonic_ns();
   PassedOver& search = passed_over_;
   if (search.is_searching) return;
@@ -82,14 +82,14 @@ void Receiver::read_next_job(std::uint64_t from) {
     if (search.since_ns != 0 && sequence != search.sequence) search.since_ns = 0;
     Job job;
     // Its contents are of no use to anybody else either: it is set aside when it is given out.
-    if (!parse_job(reply->data(), &job) || delivered_.contains(job.id)) return look_at_next_job(sequence);
+    if (!parse_job(reply->data(), &job) || delivered_.contains(job.id)) return examine_next_job(sequence);
     find_receipt(job, sequence);
   };
   if (!exchange_.send("$JS.API.DIRECT.GET." + names_.stream("job"), request, kReplyTime, then))
     end_search(passed_over_.since_ns != 0);
 }
 
-void Receiver::look_at_next_job(std::uint64_t sequence) {
+void Receiver::examine_next_job(std::uint64_t sequence) {
   passed_over_.since_ns = 0;
   passed_over_.next = sequence + 1;
   if (--passed_over_.left == 0) return end_search(false);
@@ -110,13 +110,13 @@ void Receiver::find_receipt(const Job& job, std::uint64_t sequence) {
     if (reply == nullptr) return end_search(passed_over_.since_ns != 0);
     const Lookup lookup = parse_lookup(reply->data(), &ignored);
     if (lookup == Lookup::kMissing) return missing();
-    look_at_next_job(sequence);
+    examine_next_job(sequence);
   };
   const std::string subject = names_.subject("receipt", job.id);
   const auto then = [this, job, sequence, subject, missing, at_leader](const Message* reply) {
     if (reply == nullptr) return end_search(passed_over_.since_ns != 0);
     if (reply->status() == 0 && !is_receipt_of(job, reply->data())) return missing();
-    if (reply->status() != 404) return look_at_next_job(sequence);
+    if (reply->status() != 404) return examine_next_job(sequence);
     const std::string request = JsonObject().add("last_by_subj", subject).text();
     if (!exchange_.send("$JS.API.STREAM.MSG.GET." + names_.stream("receipt"), request, kReplyTime, at_leader))
       end_search(passed_over_.since_ns != 0);
